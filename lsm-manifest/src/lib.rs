@@ -1,0 +1,1 @@
+//! A checksummed manifest archive for storage engines and the CURRENT pointer bound to its digest.
