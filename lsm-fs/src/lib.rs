@@ -1,1 +1,35 @@
-//! The filesystem seam of a storage engine: traits with a durability contract, a real backend, a conformance suite.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules in reading order
+//!
+//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file; [`FsExt`] and [`FsFileExt`] are what can be said in
+//! terms of these. [`StdFs`] is the host's filesystem. [`batch`] and [`copy`] do many files in one call. [`Error`] and
+//! [`errno`] say what failed.
+#![cfg_attr(
+    feature = "conformance",
+    doc = "[`conformance`] drives any backend through every line of the contract."
+)]
+
+pub mod batch;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod copy;
+pub mod errno;
+mod error;
+mod ext;
+mod file;
+mod forward;
+mod fs;
+mod metadata;
+mod options;
+mod std_fs;
+
+pub use batch::{LinkReport, NamePair, SyncReport};
+pub use copy::{Copied, CopyJob, CopyObserver, CopyOptions, CopyReport};
+pub use error::{Error, Op, Result, raw_os_error};
+pub use ext::{FsExt, FsFileExt, parent_of};
+pub use file::{FsFile, ReadRequest};
+pub use fs::{Fs, FsDirLock};
+pub use metadata::{FileId, FsCapabilities, FsDirEntry, FsFileType, FsMetadata};
+pub use options::{DirectorySync, FileHint, FsOpenOptions, SyncMode};
+pub use std_fs::StdFs;

@@ -1,0 +1,328 @@
+//! [`Fs`]: names in directories.
+
+use std::{fmt, path::Path};
+
+use crate::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, FsCapabilities, FsDirEntry, FsFile, FsMetadata,
+    FsOpenOptions, LinkReport, NamePair, Result, SyncMode, SyncReport, batch, copy,
+};
+
+/// A filesystem: what an engine needs of one, with what each call leaves behind when it fails and when the machine does.
+///
+/// The trait is object-safe; engines hold an `Arc<dyn Fs>`. Conveniences built on it are in [`FsExt`](crate::FsExt).
+///
+/// # Contract
+///
+/// *Paths.* A backend resolves a path as POSIX does: `.` and repeated separators change nothing, a missing component is
+/// `NotFound`, a file in the middle is `NotADirectory`, an empty path is `NotFound`, an interior NUL is `InvalidInput`.
+///
+/// *Failure.* A call that fails has changed nothing, unless its own `# Errors` says otherwise. Every error names the
+/// operation and the path.
+///
+/// *Durability.* Nothing is durable until a sync returns: a file's bytes and length by [`FsFile::sync_all`], a name by
+/// [`sync_directory`](Self::sync_directory) on the directory that holds it. A sync of one gives nothing to the other.
+/// **Before** its sync a change may or may not survive a crash, in any order and in any combination with others.
+///
+/// *No method that links, renames, locks or syncs has a default body:* a backend that cannot do one says so.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{Fs, FsFile, FsOpenOptions, StdFs, SyncMode};
+/// use std::{io::Write, path::Path};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// fn store(fs: &dyn Fs, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+///     let options = FsOpenOptions::new().write(true).create_new(true);
+///     let mut file = fs.open(&dir.join("table"), &options)?;
+///     file.write_all(b"rows")?;
+///     file.sync_all(SyncMode::Normal)?; // the bytes are durable
+///     let _ = fs.sync_directory(dir, SyncMode::Normal)?; // now the name is, too
+///     Ok(())
+/// }
+/// store(&StdFs, dir)?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Fs: Send + Sync + fmt::Debug {
+    /// Opens a file, and creates it if the options say so.
+    ///
+    /// # Contract
+    ///
+    /// The handle follows the inode: a rename of the file or the removal of its name leaves it usable.
+    ///
+    /// # Crash semantics
+    ///
+    /// A new file's name is durable after [`sync_directory`](Self::sync_directory) of its parent.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `AlreadyExists` (`create_new`, also for a dangling symlink); `IsADirectory`; `InvalidInput`
+    /// ([`FsOpenOptions::validate`]); `PermissionDenied`; `ReadOnlyFilesystem`; `StorageFull`.
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>>;
+
+    /// Creates one directory. Exactly one of several concurrent callers succeeds: this is the atomic claim of a name.
+    ///
+    /// # Crash semantics
+    ///
+    /// As for a new file. A crash that loses the directory's name loses all that was synced inside it.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if anything has the name, a symlink included; `NotFound` if the parent is missing.
+    fn create_dir(&self, path: &Path) -> Result<()>;
+
+    /// Lists a directory, sorted by the names' bytes, without `.` and `..`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `NotADirectory`.
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>>;
+
+    /// Describes what the path leads to; symlinks are followed.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, also for a dangling symlink; `ELOOP` for symlinks that go round.
+    fn metadata(&self, path: &Path) -> Result<FsMetadata>;
+
+    /// Describes what the name itself is bound to; a symlink in the last component is not followed.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`.
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata>;
+
+    /// Removes a file's name. The inode lives while it has other names or open handles. A symlink is removed itself.
+    ///
+    /// # Crash semantics
+    ///
+    /// Until the parent is synced the name may come back, or be gone while later changes are lost.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; for a directory `IsADirectory` (Linux) or `PermissionDenied` (POSIX).
+    fn remove_file(&self, path: &Path) -> Result<()>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `DirectoryNotEmpty`; `NotADirectory`.
+    fn remove_dir(&self, path: &Path) -> Result<()>;
+
+    /// Removes a directory and all below it. Symlinks are removed, never followed.
+    ///
+    /// # Crash semantics
+    ///
+    /// Any part of the tree may survive: take away first what makes it look whole.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `NotADirectory`. On an error part of the tree may be gone.
+    fn remove_dir_all(&self, path: &Path) -> Result<()>;
+
+    /// Renames a file or directory; a file, or an empty directory, at `to` is replaced.
+    ///
+    /// # Contract
+    ///
+    /// Atomic: a concurrent lookup of `to` finds the old inode or the new one, never neither. Open handles stay valid.
+    /// If both names are links to one inode, nothing happens and both stay.
+    ///
+    /// # Crash semantics
+    ///
+    /// Not durable until both parents are synced; a crash before may leave either binding. Contents are not covered:
+    /// sync the file first.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `CrossesDevices`; `IsADirectory` (a file onto a directory); `NotADirectory` (a directory onto a
+    /// file); `DirectoryNotEmpty`; `InvalidInput` (a directory into itself). Both names stay as they were.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Renames a file or directory to a name that nothing has, as one atomic step.
+    ///
+    /// # Crash semantics
+    ///
+    /// As [`rename`](Self::rename).
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`; `Unsupported` where the mount has no such step (it is never put together from two); otherwise
+    /// as [`rename`](Self::rename).
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Gives the inode at `from` a second name. Never copies, never follows a symlink.
+    ///
+    /// # Crash semantics
+    ///
+    /// The new name is durable after a sync of *its* directory. No sync of the file, of the old directory or of a
+    /// directory further up gives that. The bytes belong to the inode: a sync through any name covers them all.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`; `NotFound`; `EXDEV`, `EMLINK` and `EPERM` (a directory, or a mount without links) as they are:
+    /// see [`Error::allows_fallback`](crate::Error::allows_fallback).
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Makes `to` a new inode that shares the extents of `from` until one is written. Never a silent copy.
+    ///
+    /// # Crash semantics
+    ///
+    /// As a new file: the clone's bytes and length need a sync of the clone, its name one of its directory.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`; `NotFound`; `IsADirectory`; `Unsupported`, `EXDEV` or another code that
+    /// [`Error::allows_fallback`](crate::Error::allows_fallback) where the pair of paths cannot. `to` is not left.
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Makes durable which names the directory holds: all links, removals and renames in it before the call.
+    ///
+    /// # Contract
+    ///
+    /// Covers that one directory: not the bytes of its files, not what lies in its sub-directories, not its own name in
+    /// its parent.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `NotADirectory`; `EIO` and the like: then nothing is known of any change since the last sync, and a
+    /// second call that succeeds proves nothing. Do not retry.
+    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync>;
+
+    /// Takes the exclusive owner lock of a directory, or `None` if another holds it, in this process or any other.
+    ///
+    /// # Contract
+    ///
+    /// Advisory. The lock belongs to the inode, so it follows a rename; it ends when the value is dropped or the
+    /// process dies, however it dies.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `NotADirectory`; `Unsupported` where the platform cannot lock directories.
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>>;
+
+    /// Which namespace the paths belong to. Paths of two backends may meet in one call (a link, a clone) only where
+    /// both say `Some` and the same number: a path in memory must never be looked up on the host.
+    fn backend_id(&self) -> Option<u64>;
+
+    /// Which volume the path lies on: links and renames stay within one, and its files share one pool of free space.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`.
+    fn volume_id(&self, path: &Path) -> Result<u64>;
+
+    /// What the mount under an existing directory can do. May probe with short-lived temporary files; ask once a volume.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`. What could not be found out is `false`, not an error.
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities>;
+
+    /// Bytes that an unprivileged process can still write on the path's volume.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Unsupported`.
+    fn available_space(&self, path: &Path) -> Result<u64>;
+
+    /// Frees the storage of a range, which then reads as zeros. The length stays.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it); `Unsupported`;
+    /// `NotFound`; `InvalidInput` (`len` is 0, or the end overflows).
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()>;
+
+    /// Sets a file's length: cuts it, or extends it with zeros.
+    ///
+    /// # Crash semantics
+    ///
+    /// Durable after a sync of the file.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it); `NotFound`;
+    /// `IsADirectory`.
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
+
+    /// Asks that overwrites of this (still empty) file stay in place. `false`: the mount has no such switch.
+    ///
+    /// On btrfs this also switches off its checksums for the file, and clones of it need the same flag.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `PermissionDenied`.
+    fn try_disable_cow(&self, path: &Path) -> Result<bool>;
+
+    /// Hard-links many files of one directory into another.
+    ///
+    /// # Contract
+    ///
+    /// As [`hard_link`](Self::hard_link) for each pair in turn, so that a backend can keep the two directories open.
+    /// Each name is one component. `report` hears of every attempt; `Break` ends the batch, the rest is not attempted.
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        batch::link_each(self, from_dir, to_dir, names, report);
+    }
+
+    /// Clones many files of one directory into another, and makes the bytes of each clone durable.
+    ///
+    /// # Contract
+    ///
+    /// As [`reflink_file`](Self::reflink_file) and a sync of the clone for each pair. `Ok` is reported for a clone whose
+    /// own sync returned; one that failed is removed. Names and `report` are as in
+    /// [`hard_link_batch`](Self::hard_link_batch), except that the order of reports is free. The names are not durable
+    /// until `to_dir` is synced.
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        batch::clone_each(self, from_dir, to_dir, names, mode, report);
+    }
+
+    /// Syncs many open files, bytes and lengths.
+    ///
+    /// # Contract
+    ///
+    /// As [`FsFile::sync_all`] for each, in any order. Every file gets its own verdict; all are attempted.
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        batch::sync_each(files, mode, report);
+    }
+
+    /// Copies many files from any backend into this one, each to a new file, and makes the bytes of each durable.
+    ///
+    /// # Contract
+    ///
+    /// `Ok` is reported for a file whose own sync, on the handle that wrote it, returned; a target that failed is
+    /// removed, and a failed removal is attached to the error. One file's failure does not end the batch; `Break` from
+    /// `report` or from the observer does, and what was not finished is reported as cancelled. Every job is reported
+    /// once, in any order. The names are not durable until their directories are synced.
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        copy::copy_each(self, jobs, options, report);
+    }
+}
+
+/// The owner lock of a directory; dropping it releases the lock.
+pub trait FsDirLock: Send + Sync + fmt::Debug {
+    /// Whether `path` leads to the very directory that is locked.
+    ///
+    /// A name can be re-bound between `create_dir` and the lock; who has taken the lock asks this before it trusts it.
+    ///
+    /// # Errors
+    ///
+    /// Those of a metadata lookup, except `NotFound`, which is `Ok(false)`.
+    fn is_at(&self, path: &Path) -> Result<bool>;
+}

@@ -1,0 +1,209 @@
+//! [`StdFs`]: the host's filesystem.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this module is what the rest of the project reaches std::fs through"
+)]
+
+mod file;
+mod names;
+#[cfg(any(not(unix), lsm_fs_portable))]
+mod portable;
+mod probe;
+#[cfg(all(unix, not(lsm_fs_portable)))]
+mod unix;
+
+use std::{io, path::Path};
+
+use file::StdFile;
+#[cfg(any(not(unix), lsm_fs_portable))]
+use portable as platform;
+#[cfg(all(unix, not(lsm_fs_portable)))]
+use unix as platform;
+
+use crate::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
+    errno,
+};
+
+/// The host's filesystem, as the process sees it: relative paths start at the working directory.
+///
+/// A unit: it holds nothing, so any number of values are the same backend.
+///
+/// # Platforms
+///
+/// | | Linux | macOS, iOS | other Unix | Windows and others |
+/// |---|---|---|---|---|
+/// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | follows the manual | follows the manual | the portable code passes conformance on Linux |
+/// | `rename_noreplace` | `renameat2` | `renameatx_np` | `Unsupported` | `Unsupported` |
+/// | `reflink_file` | `FICLONE` | `fclonefileat` | `Unsupported` | `Unsupported` |
+/// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported` |
+/// | `try_lock_directory` | `flock` | `flock` | `flock` | `Unsupported` |
+/// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | not known; `truncate_file` is `Unsupported` |
+/// | `punch_hole` | `fallocate` | `Unsupported` | `Unsupported` | `Unsupported` |
+/// | `next_data` | `SEEK_DATA` | `SEEK_DATA` | all is data | all is data |
+/// | `start_writeback` | `posix_fadvise` | nothing | nothing | nothing |
+/// | `direct_io` | `O_DIRECT` | ignored | ignored | ignored |
+/// | `available_space` | `statvfs` | `statvfs` | `statvfs` | `Unsupported` |
+///
+/// On Linux `start_writeback` is `POSIX_FADV_DONTNEED`, which starts asynchronous write-back of the dirty pages of the
+/// range without waiting and drops those that are clean already. `sync_file_range(2)` would leave the clean ones; no
+/// safe binding of it exists.
+///
+/// # Errors
+///
+/// Where a directory cannot be synced on a mount (`EINVAL` from FUSE or SMB), `sync_directory` says
+/// [`NotSupported`](DirectorySync::NotSupported) rather than success.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+///
+/// # fn main() -> lsm_fs::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// let current = dir.path().join("current");
+/// let _ = StdFs.rewrite_atomic(&current, b"v7", SyncMode::Normal)?;
+/// assert_eq!(StdFs.read_to_vec(&current, 64)?, b"v7");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StdFs;
+
+/// The namespace of the host's paths; any fixed number other than what an in-memory backend would draw.
+const HOST_NAMESPACE: u64 = u64::from_le_bytes(*b"host\0fs\0");
+
+fn on<T>(op: Op, path: &Path, result: io::Result<T>) -> Result<T> {
+    result.map_err(|e| Error::new(op, path, e))
+}
+
+fn between<T>(op: Op, from: &Path, to: &Path, result: io::Result<T>) -> Result<T> {
+    result.map_err(|e| Error::with_paths(op, from, to, e))
+}
+
+impl Fs for StdFs {
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        on(Op::Open, path, StdFile::open(path, options)).map(|file| Box::new(file) as _)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        on(Op::CreateDir, path, std::fs::create_dir(path))
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        on(Op::ReadDir, path, names::read_dir(path))
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        on(Op::Metadata, path, std::fs::metadata(path)).map(|m| platform::metadata(&m))
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        on(Op::Metadata, path, std::fs::symlink_metadata(path)).map(|m| platform::metadata(&m))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        on(Op::RemoveFile, path, std::fs::remove_file(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        on(Op::RemoveDir, path, std::fs::remove_dir(path))
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        on(Op::RemoveDirAll, path, names::remove_dir_all(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        between(Op::Rename, from, to, std::fs::rename(from, to))
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        between(Op::RenameNoreplace, from, to, platform::rename_noreplace(from, to))
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        between(Op::HardLink, from, to, platform::hard_link(from, to))
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        platform::reflink(from, to).map(drop)
+    }
+
+    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
+        on(Op::SyncDirectory, path, platform::sync_directory(path, mode))
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        let locked = on(Op::LockDirectory, path, platform::DirLock::try_lock(path))?;
+        Ok(locked.map(|lock| Box::new(lock) as _))
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        Some(HOST_NAMESPACE)
+    }
+
+    fn volume_id(&self, path: &Path) -> Result<u64> {
+        on(Op::VolumeId, path, platform::volume_id(path))
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
+        // A directory that cannot be listed cannot be judged either, whatever the mount.
+        on(Op::Capabilities, path, std::fs::metadata(path))?;
+        platform::capabilities(self, path)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        on(Op::AvailableSpace, path, platform::available_space(path))
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        on(Op::PunchHole, path, names::punch_hole(path, offset, len))
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        on(Op::TruncateFile, path, names::truncate_file(path, len))
+    }
+
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        on(Op::DisableCow, path, platform::disable_cow(path))
+    }
+
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        platform::hard_link_batch(self, from_dir, to_dir, names, report);
+    }
+
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        platform::reflink_batch(self, from_dir, to_dir, names, mode, report);
+    }
+
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        batch::sync_overlapped(files, mode, SYNC_THREADS, report);
+    }
+
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        copy::copy_overlapped(self, jobs, options, copy::Workers::default(), report);
+    }
+}
+
+/// How many syncs of one batch wait for the device at once: past eight, journals gain nothing.
+const SYNC_THREADS: usize = 8;
+
+/// The refusal to change an inode that something else may share.
+fn shared_inode() -> io::Error {
+    io::Error::from_raw_os_error(errno::EMLINK)
+}

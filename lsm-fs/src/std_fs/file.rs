@@ -1,0 +1,164 @@
+//! A file of the host, and its poison.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use super::{on, platform};
+use crate::{Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, errno};
+
+/// An open file of the host.
+#[derive(Debug)]
+pub(super) struct StdFile {
+    file: File,
+    path: PathBuf,
+    append: bool,
+    positioned: platform::Positioned,
+    poison: OnceLock<Poison>,
+}
+
+/// What the first failed sync said.
+#[derive(Clone, Copy, Debug)]
+struct Poison {
+    op: Op,
+    errno: Option<i32>,
+    kind: io::ErrorKind,
+}
+
+impl StdFile {
+    pub(super) fn open(path: &Path, options: &FsOpenOptions) -> io::Result<Self> {
+        options.validate()?;
+        let file = OpenOptions::new()
+            .read(options.read)
+            .write(options.write)
+            .append(options.append)
+            .create(options.create)
+            .create_new(options.create_new)
+            // A new file is empty anyway, and std refuses the pair.
+            .truncate(options.truncate && !options.create_new)
+            .open(path)?;
+        // Only a handle that cannot write opens a directory.
+        if !options.write && !options.append && file.metadata()?.is_dir() {
+            return Err(io::Error::from_raw_os_error(errno::EISDIR));
+        }
+        if options.direct_io {
+            platform::bypass_cache(&file)?;
+        }
+        Ok(Self::new(file, path.to_path_buf(), options.append))
+    }
+
+    pub(super) fn new(file: File, path: PathBuf, append: bool) -> Self {
+        Self { file, path, append, positioned: platform::Positioned::default(), poison: OnceLock::new() }
+    }
+
+    fn on<T>(&self, op: Op, result: io::Result<T>) -> Result<T> {
+        on(op, &self.path, result)
+    }
+
+    fn describe(&self, op: Op, error: io::Error) -> io::Error {
+        Error::new(op, &self.path, error).into()
+    }
+
+    fn check_poison(&self, op: Op) -> Result<()> {
+        let Some(poison) = self.poison.get() else { return Ok(()) };
+        let first = match poison.errno {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => poison.kind.into(),
+        };
+        let first = io::Error::from(Error::new(poison.op, &self.path, first));
+        Err(Error::new(op, &self.path, first).poisoned())
+    }
+
+    fn sync(&self, op: Op, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
+        self.check_poison(op)?;
+        sync(&self.file).map_err(|e| {
+            // Of two syncs that fail at once, the first to get here is the first error.
+            let _ = self.poison.set(Poison { op, errno: e.raw_os_error(), kind: e.kind() });
+            Error::new(op, &self.path, e)
+        })
+    }
+}
+
+impl FsFile for StdFile {
+    fn sync_all(&self, mode: SyncMode) -> Result<()> {
+        self.sync(Op::SyncAll, |file| platform::sync_all(file, mode))
+    }
+
+    fn sync_data(&self, mode: SyncMode) -> Result<()> {
+        self.sync(Op::SyncData, |file| platform::sync_data(file, mode))
+    }
+
+    fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
+        self.on(Op::StartWriteback, platform::start_writeback(&self.file, offset, len))
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.on(Op::Read, self.positioned.read_at(&self.file, buf, offset))
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
+        self.check_poison(Op::Write)?;
+        if self.append {
+            // Linux would ignore the offset and append.
+            return self.on(Op::Write, Err(io::ErrorKind::InvalidInput.into()));
+        }
+        self.on(Op::Write, self.positioned.write_at(&self.file, buf, offset))
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.check_poison(Op::SetLen)?;
+        self.on(Op::SetLen, self.file.set_len(len))
+    }
+
+    fn metadata(&self) -> Result<FsMetadata> {
+        self.on(Op::Metadata, self.file.metadata()).map(|m| platform::metadata(&m))
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
+        let len = self.metadata()?.len;
+        if offset >= len {
+            return Ok(None);
+        }
+        self.on(Op::Seek, self.positioned.next_data(&self.file, offset, len))
+    }
+
+    fn hint(&self, hint: FileHint) -> Result<()> {
+        self.on(Op::Hint, platform::hint(&self.file, hint))
+    }
+
+    fn try_lock_exclusive(&self) -> Result<bool> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(e)) => self.on(Op::LockFile, Err(e)),
+        }
+    }
+}
+
+impl Read for StdFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&self.file).read(buf).map_err(|e| self.describe(Op::Read, e))
+    }
+}
+
+impl Write for StdFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.check_poison(Op::Write)?;
+        (&self.file).write(buf).map_err(|e| self.describe(Op::Write, e))
+    }
+
+    /// Nothing is buffered in the process.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for StdFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        (&self.file).seek(to).map_err(|e| self.describe(Op::Seek, e))
+    }
+}

@@ -1,0 +1,174 @@
+//! What std alone can do, for every platform that is not Unix. Where std cannot tell or cannot do, the answer is
+//! `Unsupported` or the cautious one.
+//!
+//! It also compiles on Unix, under `--cfg lsm_fs_portable`, so that the conformance suite can drive it there.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{StdFs, names, probe};
+use crate::{
+    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, LinkReport, NamePair, Op, Result,
+    SyncMode, batch,
+};
+
+fn unsupported<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn metadata(m: &Metadata) -> FsMetadata {
+    FsMetadata { modified: m.modified().ok(), ..FsMetadata::new(names::file_type(m.file_type()), m.len()) }
+}
+
+pub(super) fn volume_id(path: &Path) -> io::Result<u64> {
+    std::fs::metadata(path)?;
+    unsupported()
+}
+
+pub(super) fn available_space(path: &Path) -> io::Result<u64> {
+    std::fs::metadata(path)?;
+    unsupported()
+}
+
+pub(super) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapabilities> {
+    probe::probe(fs, path)
+}
+
+pub(super) fn rename_noreplace(from: &Path, _: &Path) -> io::Result<()> {
+    std::fs::symlink_metadata(from)?;
+    unsupported()
+}
+
+pub(super) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::hard_link(from, to)
+}
+
+pub(super) fn hard_link_batch(
+    fs: &StdFs,
+    from_dir: &Path,
+    to_dir: &Path,
+    names: &[NamePair<'_>],
+    report: LinkReport<'_>,
+) {
+    batch::link_each(fs, from_dir, to_dir, names, report);
+}
+
+pub(super) fn reflink(from: &Path, to: &Path) -> Result<()> {
+    let refused = std::fs::metadata(from).and_then(|_| unsupported());
+    refused.map_err(|e| Error::with_paths(Op::ReflinkFile, from, to, e))
+}
+
+pub(super) fn reflink_batch(
+    fs: &StdFs,
+    from_dir: &Path,
+    to_dir: &Path,
+    names: &[NamePair<'_>],
+    mode: SyncMode,
+    report: LinkReport<'_>,
+) {
+    batch::clone_each(fs, from_dir, to_dir, names, mode, report);
+}
+
+pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
+    unsupported()
+}
+
+pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+    std::fs::metadata(path).map(|_| false)
+}
+
+pub(super) fn bypass_cache(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn start_writeback(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// std maps both to the strongest the platform has: `F_FULLFSYNC` on Apple, `FlushFileBuffers` on Windows.
+pub(super) fn sync_all(file: &File, _: SyncMode) -> io::Result<()> {
+    file.sync_all()
+}
+
+pub(super) fn sync_data(file: &File, _: SyncMode) -> io::Result<()> {
+    file.sync_data()
+}
+
+/// Outside Unix a directory does not open as a file.
+pub(super) fn sync_directory(path: &Path, _: SyncMode) -> io::Result<DirectorySync> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    if !cfg!(unix) {
+        return Ok(DirectorySync::NotSupported);
+    }
+    File::open(path)?.sync_all()?;
+    Ok(DirectorySync::Durable)
+}
+
+/// std has no way to say which directory a path leads to, so a lock could not be checked after it was taken.
+#[derive(Debug)]
+pub(super) enum DirLock {}
+
+impl DirLock {
+    pub(super) fn try_lock(path: &Path) -> io::Result<Option<Self>> {
+        if !std::fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        unsupported()
+    }
+}
+
+impl FsDirLock for DirLock {
+    fn is_at(&self, _: &Path) -> Result<bool> {
+        match *self {}
+    }
+}
+
+/// Positional calls made of seeks. The lock lets many threads share the one position; outside a call it is where
+/// `Read`, `Write` and `Seek` left it.
+#[derive(Debug, Default)]
+pub(super) struct Positioned(Mutex<()>);
+
+impl Positioned {
+    fn at<T>(&self, mut file: &File, offset: u64, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+        let _only = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = file.stream_position()?;
+        let acted = file.seek(SeekFrom::Start(offset)).and_then(|_| act(file));
+        file.seek(SeekFrom::Start(position))?;
+        acted
+    }
+
+    pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.at(file, offset, |mut file| {
+            let mut filled = 0;
+            while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                match file.read(rest) {
+                    Ok(0) => break,
+                    Ok(n) => filled += n,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            Ok(filled)
+        })
+    }
+
+    pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.at(file, offset, |mut file| file.write_all(buf))
+    }
+
+    #[expect(clippy::unused_self, reason = "the Unix twin seeks")]
+    pub(super) fn next_data(&self, _: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        Ok(Some(offset..len))
+    }
+}

@@ -1,0 +1,71 @@
+//! Finds out what a directory's mount can do by doing it, in a scratch directory of its own.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{DirectorySync, Fs, FsCapabilities, FsExt, Result, SyncMode};
+
+/// Scratch directories of dead processes are stepped over; past this many the directory is not worth probing.
+const ATTEMPTS: u32 = 1 << 10;
+
+/// Tries each operation once. What cannot be tried counts as missing; a scratch directory that cannot be removed again
+/// is an error.
+pub(super) fn probe(fs: &dyn Fs, dir: &Path) -> Result<FsCapabilities> {
+    let Some(scratch) = scratch(fs, dir) else { return Ok(FsCapabilities::default()) };
+    let found = try_all(fs, &scratch);
+    fs.remove_dir_all(&scratch)?;
+    Ok(found)
+}
+
+fn scratch(fs: &dyn Fs, dir: &Path) -> Option<PathBuf> {
+    (0..ATTEMPTS)
+        .map(|attempt| dir.join(format!(".lsm-fs-probe-{attempt}")))
+        .find_map(|path| match fs.create_dir(&path) {
+            Ok(()) => Some(Some(path)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
+            Err(_) => Some(None),
+        })
+        .flatten()
+}
+
+fn try_all(fs: &dyn Fs, scratch: &Path) -> FsCapabilities {
+    let [file, linked, cloned, renamed] =
+        ["file", "linked", "cloned", "renamed"].map(|name| scratch.join(name));
+    if fs.write_new(&file, &[1; 8192], SyncMode::Normal).is_err() {
+        return FsCapabilities::default();
+    }
+    FsCapabilities {
+        // First: a second name would have it refused.
+        punch_hole: fs.punch_hole(&file, 0, 4096).is_ok(),
+        reflink: fs.reflink_file(&file, &cloned).is_ok(),
+        hard_link: fs.hard_link(&file, &linked).is_ok(),
+        rename_noreplace: fs.rename_noreplace(&file, &renamed).is_ok(),
+        directory_sync: matches!(fs.sync_directory(scratch, SyncMode::Normal), Ok(DirectorySync::Durable)),
+        ..FsCapabilities::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StdFs;
+
+    #[test]
+    fn a_probe_leaves_nothing_and_steps_over_debris() {
+        let dir = tempfile::tempdir().unwrap();
+        let debris = dir.path().join(".lsm-fs-probe-0");
+        StdFs.create_dir(&debris).unwrap();
+        let found = probe(&StdFs, dir.path()).unwrap();
+        assert!(found.hard_link);
+        let names = StdFs.read_dir(dir.path()).unwrap();
+        assert_eq!(names.len(), 1, "{names:?}");
+    }
+
+    #[test]
+    fn a_probe_of_nothing_claims_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(probe(&StdFs, &dir.path().join("missing")).unwrap(), FsCapabilities::default());
+    }
+}

@@ -1,0 +1,164 @@
+//! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
+
+mod capabilities;
+mod link;
+mod lock;
+mod sync;
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    ops::Range,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
+};
+
+pub(super) use capabilities::capabilities;
+pub(super) use link::{hard_link, hard_link_batch, reflink, reflink_batch, rename_noreplace};
+pub(super) use lock::DirLock;
+pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
+
+use super::names;
+use crate::{FileHint, FileId, FsMetadata};
+
+pub(super) fn metadata(m: &Metadata) -> FsMetadata {
+    FsMetadata {
+        link_count: Some(m.nlink()),
+        file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
+        // POSIX leaves the unit of st_blocks open; Linux, Apple and the BSDs all count 512 bytes.
+        allocated_bytes: Some(m.blocks().saturating_mul(512)),
+        modified: m.modified().ok(),
+        ..FsMetadata::new(names::file_type(m.file_type()), m.len())
+    }
+}
+
+pub(super) fn volume_id(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(path)?.dev())
+}
+
+pub(super) fn available_space(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Positional reads and writes are the kernel's own; only the search for data moves the position, one caller at a time.
+#[derive(Debug, Default)]
+pub(super) struct Positioned(std::sync::Mutex<()>);
+
+#[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
+impl Positioned {
+    pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(filled)
+    }
+
+    pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
+        file.write_all_at(buf, offset)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
+    pub(super) fn next_data(&self, file: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        use rustix::{
+            fs::{SeekFrom, seek},
+            io::Errno,
+        };
+        let _only = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // The kernel answers by moving the position that reads and writes use.
+        let position = rustix::fs::tell(file)?;
+        let found = match seek(file, SeekFrom::Data(offset)) {
+            Ok(start) => seek(file, SeekFrom::Hole(start)).map(|end| Some(start..end)),
+            Err(Errno::NXIO) => Ok(None),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(offset..len)),
+            Err(e) => Err(e),
+        };
+        seek(file, SeekFrom::Start(position))?;
+        Ok(found?)
+    }
+
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd"
+    )))]
+    pub(super) fn next_data(&self, _: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        Ok(Some(offset..len))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    Ok(rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Switches to direct transfers after the open: with the flag in `open`, a mount that cannot may create the file first
+/// and refuse it afterwards.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn bypass_cache(file: &File) -> io::Result<()> {
+    use rustix::{fs::OFlags, io::Errno};
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    match rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT) {
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn bypass_cache(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub(super) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
+    use rustix::{fs::Advice, io::Errno};
+    let advice = match hint {
+        FileHint::Sequential => Advice::Sequential,
+        FileHint::Random => Advice::Random,
+        FileHint::WillNeed => Advice::WillNeed,
+        FileHint::DontNeed => Advice::DontNeed,
+    };
+    match rustix::fs::fadvise(file, 0, None, advice) {
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+    use rustix::{
+        fs::{IFlags, ioctl_getflags, ioctl_setflags},
+        io::Errno,
+    };
+    let file = File::open(path)?;
+    let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
+    match set {
+        // Filesystems without the flag drop it in silence.
+        Ok(()) => Ok(ioctl_getflags(&file)?.contains(IFlags::NOCOW)),
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+    std::fs::metadata(path).map(|_| false)
+}

@@ -1,0 +1,51 @@
+//! Owner locks on directories: `flock(2)` on the directory itself.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::Path,
+};
+
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, flock, fstat, open},
+    io::Errno,
+};
+
+use crate::{Error, FileId, FsDirLock, Op, Result};
+
+/// A locked directory. Closing the descriptor releases the lock.
+#[derive(Debug)]
+pub(in crate::std_fs) struct DirLock {
+    _locked: OwnedFd,
+    id: FileId,
+}
+
+impl DirLock {
+    pub(in crate::std_fs) fn try_lock(path: &Path) -> io::Result<Option<Self>> {
+        let dir = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        }
+        let stat = fstat(&dir)?;
+        #[allow(
+            clippy::unnecessary_cast,
+            clippy::cast_sign_loss,
+            clippy::cast_lossless,
+            reason = "the field's type differs between platforms, and std casts it the same way"
+        )]
+        let id = FileId { volume: stat.st_dev as u64, inode: stat.st_ino as u64 };
+        Ok(Some(Self { _locked: dir, id }))
+    }
+}
+
+impl FsDirLock for DirLock {
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        match std::fs::symlink_metadata(path) {
+            Ok(found) => Ok(FileId { volume: found.dev(), inode: found.ino() } == self.id),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::new(Op::LockDirectory, path, e)),
+        }
+    }
+}

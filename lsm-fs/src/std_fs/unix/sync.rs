@@ -1,0 +1,64 @@
+//! Syncs, and the start of write-back.
+
+use std::{fs::File, io, os::fd::AsFd, path::Path};
+
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::{Errno, retry_on_intr},
+};
+
+use crate::{DirectorySync, SyncMode};
+
+pub(in crate::std_fs) fn sync_all(file: &File, mode: SyncMode) -> io::Result<()> {
+    Ok(fsync(file, mode)?)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+pub(in crate::std_fs) fn sync_data(file: &File, _: SyncMode) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::fdatasync(file))?)
+}
+
+/// Apple's `fdatasync` is not declared, and not documented to do what POSIX says.
+#[cfg(target_vendor = "apple")]
+pub(in crate::std_fs) fn sync_data(file: &File, mode: SyncMode) -> io::Result<()> {
+    Ok(fsync(file, mode)?)
+}
+
+pub(in crate::std_fs) fn sync_directory(path: &Path, mode: SyncMode) -> io::Result<DirectorySync> {
+    let dir = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match fsync(&dir, mode) {
+        Ok(()) => Ok(DirectorySync::Durable),
+        Err(Errno::INVAL) => Ok(DirectorySync::NotSupported),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// An interrupted sync has consumed no error, so it is the one failure that may be tried again.
+#[cfg(not(target_vendor = "apple"))]
+fn fsync(file: impl AsFd, _: SyncMode) -> rustix::io::Result<()> {
+    retry_on_intr(|| rustix::fs::fsync(file.as_fd()))
+}
+
+#[cfg(target_vendor = "apple")]
+fn fsync(file: impl AsFd, mode: SyncMode) -> rustix::io::Result<()> {
+    retry_on_intr(|| match mode {
+        SyncMode::Normal => rustix::fs::fsync(file.as_fd()),
+        SyncMode::Full => rustix::fs::fcntl_fullfsync(file.as_fd()),
+    })
+}
+
+/// `POSIX_FADV_DONTNEED` starts asynchronous write-back of the range's dirty pages and waits for nothing
+/// (`generic_fadvise` in mm/fadvise.c). It reads no error, so the sync that follows still reports it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(in crate::std_fs) fn start_writeback(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let Some(len) = std::num::NonZeroU64::new(len) else { return Ok(()) };
+    match rustix::fs::fadvise(file, offset, Some(len), rustix::fs::Advice::DontNeed) {
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(in crate::std_fs) fn start_writeback(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
+}
