@@ -1,2 +1,72 @@
-//! The chores of this workspace.
-fn main() {}
+//! The chores of this workspace: one command for the tests, the same locally and in CI.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
+
+mod bench;
+mod ci;
+mod cmd;
+mod install;
+mod realfs;
+mod report;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+mod flags {
+    #![allow(unreachable_pub, reason = "xflags generates public items")]
+
+    use std::path::PathBuf;
+
+    xflags::xflags! {
+        /// The chores of this workspace.
+        cmd xtask {
+            /// Everything that must hold before a commit lands.
+            cmd ci {
+                /// Run this step only; may be given several times.
+                repeated --only step: String
+                /// List the steps and stop.
+                optional --list
+            }
+            /// Run the `realfs` tests on ext4, XFS, btrfs and tmpfs; needs root.
+            cmd realfs {
+                /// Passed on to the test binaries, after `--`.
+                repeated filter: String
+            }
+            /// Check what the compiler cannot: layers, words, documents.
+            cmd tidy {}
+            /// Run the `table` benches on real filesystems and print their Markdown; needs root.
+            cmd bench {
+                /// Write the Markdown to this file too.
+                optional --out file: PathBuf
+                /// Passed on to the benches, after `--`.
+                repeated job: String
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let flags = flags::Xtask::from_env_or_exit();
+    match dispatch(flags) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one chore; `false` means that it ran and found something wrong.
+fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
+    match flags.subcommand {
+        flags::XtaskCmd::Ci(ci) if ci.list => Ok(ci::list()),
+        flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
+        flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
+        flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Bench(bench) => bench::run(&Workspace::load()?, &bench.job, bench.out.as_deref()),
+    }
+}

@@ -1,0 +1,102 @@
+//! `cargo xtask bench`: the `table` benches on real filesystems, as Markdown that says where it was measured.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::cmd;
+use crate::install;
+use crate::realfs::{self, Mounts, Plan};
+use crate::workspace::Workspace;
+
+/// Kind and name of the benches that print tables.
+const TABLES: (&str, &str) = ("bench", "table");
+
+/// Runs the benches; writes what they print to `out` too. `false` if one failed.
+pub(crate) fn run(workspace: &Workspace, job: &[String], out: Option<&Path>) -> anyhow::Result<bool> {
+    if let Some(dir) = realfs::inside() {
+        return run_inside(workspace, &Mounts::set_up(&dir, &Plan::benches())?, job);
+    }
+    realfs::possible(workspace, TABLES)?;
+    install::ensure(install::FILESYSTEM_TOOLS)?;
+    for package in workspace.with_target(TABLES.0, TABLES.1) {
+        if !cmd::run(bench_command(workspace, &package.name).arg("--no-run"))?.success {
+            return Ok(false);
+        }
+    }
+    let mut args = vec!["bench".to_owned(), "--".to_owned()];
+    args.extend_from_slice(job);
+    let mut markdown = String::new();
+    let outcome = realfs::within_namespaces(&args, &mut |line| {
+        markdown.push_str(line);
+        markdown.push('\n');
+    })?;
+    if let Some(out) = out.filter(|_| outcome.success) {
+        fs::write(out, &markdown).with_context(|| format!("cannot write {}", out.display()))?;
+    }
+    Ok(outcome.success)
+}
+
+fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
+    println!("{}", header(workspace, &mounts.description(), job)?);
+    let mut success = true;
+    for package in workspace.with_target(TABLES.0, TABLES.1) {
+        println!("\n## {}\n", package.name);
+        let mut command = bench_command(workspace, &package.name);
+        command.arg("--").args(job).envs(mounts.env()).env("LSM_BENCH_MOUNTS", mounts.description());
+        success &= cmd::run(&mut command)?.success;
+    }
+    Ok(success)
+}
+
+fn bench_command(workspace: &Workspace, package: &str) -> Command {
+    let mut command = cmd::cargo(&workspace.root);
+    command.args(["bench", "-p", package, "--all-features", "--bench", TABLES.1]);
+    command
+}
+
+/// A figure without its machine says nothing.
+fn header(workspace: &Workspace, mounts: &str, job: &[String]) -> anyhow::Result<String> {
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown".to_owned());
+    let kernel = cmd::capture(cmd::tool("uname").arg("-sr"))?;
+    let date = cmd::capture(cmd::tool("date").args(["-u", "+%Y-%m-%d"]))?;
+    let compiler = cmd::capture(cmd::tool("rustc").arg("--version"))?;
+    let revision =
+        cmd::tool("git").current_dir(&workspace.root).args(["rev-parse", "--short", "HEAD"]).output()?;
+    let revision = String::from_utf8_lossy(&revision.stdout);
+    let command = if job.is_empty() { String::new() } else { format!(" -- {}", job.join(" ")) };
+    Ok(format!(
+        "- Command: `cargo xtask bench{command}`, revision {}, {}\n\
+         - Machine: {cpu}, {cores} cores, {memory} memory, {}, {}\n\
+         - Mounts: {mounts}",
+        revision.trim(),
+        date.trim(),
+        kernel.trim(),
+        compiler.trim(),
+    ))
+}
+
+/// The first value of `key` in a file of `key: value` lines.
+fn field(path: &str, key: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let (_, value) = text.lines().find(|line| line.starts_with(key))?.split_once(':')?;
+    Some(value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_names_command_machine_and_mounts() {
+        let workspace = Workspace::load().unwrap();
+        let header = header(&workspace, "ext4: 1 MiB, -o loop", &["links".to_owned()]).unwrap();
+        for part in ["cargo xtask bench -- links", "cores", "rustc", "ext4: 1 MiB, -o loop"] {
+            assert!(header.contains(part), "{part} is missing from:\n{header}");
+        }
+    }
+}

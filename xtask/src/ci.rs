@@ -1,0 +1,103 @@
+//! `cargo xtask ci`: the one command for tests, the same on a developer's machine and in CI.
+//!
+//! A step that fails does not stop the next one, so that one run shows everything that is wrong.
+
+mod nested;
+mod steps;
+
+use anyhow::bail;
+
+use crate::cmd;
+use crate::report::Report;
+use crate::workspace::Workspace;
+
+/// What a step works with.
+struct Ci {
+    workspace: Workspace,
+    report: Report,
+    /// Where a person reads the result later and cannot add what was left out: a skip of a required part fails.
+    strict: bool,
+}
+
+type Step = (&'static str, &'static str, fn(&mut Ci) -> anyhow::Result<()>);
+
+/// Cheap steps first: a misspelt name shows before the long builds.
+const STEPS: &[Step] = &[
+    ("install", "tools of the system and of rustup", steps::install),
+    ("tidy", "layers, words, documents", steps::tidy),
+    ("fmt", "rustfmt", steps::fmt),
+    ("clippy", "lints, with all features and with none", steps::clippy),
+    ("features", "each crate alone, each feature alone", steps::features),
+    ("test", "unit, integration and doc tests", steps::test),
+    ("portable", "lsm-fs on std alone", steps::portable),
+    ("loom", "model-checked concurrency", steps::loom),
+    ("doc", "rustdoc without warnings", steps::doc),
+    ("examples", "every example runs", steps::examples),
+    ("benches", "every bench compiles", steps::benches),
+    ("nested", "packages that the workspace leaves out", nested::run),
+    ("realfs", "ext4, XFS, btrfs and tmpfs; needs root", steps::realfs),
+    ("package", "the crates as crates.io would get them", steps::package),
+];
+
+/// Prints the steps.
+pub(crate) fn list() -> bool {
+    for (name, about, _) in STEPS {
+        println!("{name:<9} {about}");
+    }
+    true
+}
+
+/// Runs all steps, or those in `only`; prints the summary, whose last line is `N passed, N failed`.
+pub(crate) fn run(only: &[String]) -> anyhow::Result<bool> {
+    if let Some(unknown) = only.iter().find(|only| !STEPS.iter().any(|(name, ..)| name == only)) {
+        bail!("there is no step `{unknown}`; `cargo xtask ci --list` shows them");
+    }
+    let strict = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
+    let workspace = match Workspace::load() {
+        Ok(workspace) => workspace,
+        Err(error) => {
+            let mut report = Report::default();
+            report.begin("metadata");
+            report.fail(format!("{error:#}"));
+            println!("{}", report.summary());
+            return Ok(false);
+        }
+    };
+    let mut ci = Ci { workspace, report: Report::default(), strict };
+    for (name, _, step) in STEPS {
+        if only.is_empty() || only.iter().any(|only| only == name) {
+            ci.report.begin(name);
+            if let Err(error) = step(&mut ci) {
+                ci.report.fail(format!("{error:#}"));
+            }
+            ci.report.end();
+        }
+    }
+    println!("\n{}", ci.report.summary());
+    Ok(ci.report.success())
+}
+
+impl Ci {
+    /// Runs `cargo` with `args` at the root of the workspace.
+    fn cargo(&mut self, args: &[&str]) -> anyhow::Result<()> {
+        self.cargo_env(args, &[])
+    }
+
+    /// As [`Ci::cargo`], with more environment.
+    fn cargo_env(&mut self, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut command = cmd::cargo(&self.workspace.root);
+        command.args(args).envs(env.iter().copied());
+        let outcome = cmd::run(&mut command)?;
+        self.report.record(&outcome);
+        Ok(())
+    }
+
+    /// Notes that a required part cannot run here; where nobody can make up for it, that is a failure.
+    fn cannot(&mut self, reason: String) {
+        if self.strict {
+            self.report.fail(format!("required in CI: {reason}"));
+        } else {
+            self.report.skip(reason);
+        }
+    }
+}

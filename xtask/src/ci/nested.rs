@@ -1,0 +1,39 @@
+//! Packages below the crates that the workspace leaves out: adapters for real engines, interop, fuzzers.
+
+use std::path::Path;
+
+use super::Ci;
+
+pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
+    let manifests = ci.workspace.nested_manifests()?;
+    if manifests.is_empty() {
+        ci.report.skip("no crate has a nested package".to_owned());
+    }
+    for manifest in manifests {
+        let shown = manifest.to_string_lossy();
+        // One target directory for all of them: they share the crates they depend on.
+        let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
+        if is_fuzz(&manifest) {
+            ci.cargo(&[&["check"], &tail[..]].concat())?;
+            ci.report.skip(format!("{shown}: checked, not run; fuzzing needs nightly and cargo-fuzz"));
+        } else {
+            ci.cargo(&[&["test"], &tail[..]].concat())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_fuzz(manifest: &Path) -> bool {
+    manifest.parent().is_some_and(|dir| dir.ends_with("fuzz"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fuzz_package_is_known_by_its_directory() {
+        assert!(is_fuzz(Path::new("/w/lsm-manifest/fuzz/Cargo.toml")));
+        assert!(!is_fuzz(Path::new("/w/lsm-manifest/interop/Cargo.toml")));
+    }
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask realfs`: the `realfs` test targets, on real filesystems.
+//!
+//! Two processes share the work. The outer one builds and owns the working directory. The inner one, this same program,
+//! runs in mount and process namespaces of its own: it mounts, runs the tests and unmounts. However either
+//! of them ends, the kernel ends the namespaces, and with them every mount, loop device and straggler.
+
+mod isolate;
+mod mounts;
+mod workdir;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::bail;
+
+pub(crate) use isolate::inside;
+pub(crate) use mounts::{Mounts, Plan};
+
+use crate::cmd::{self, Outcome};
+use crate::install;
+use crate::workspace::Workspace;
+
+/// Kind and name of the targets that need the mounts.
+pub(crate) const TESTS: (&str, &str) = ("test", "realfs");
+
+/// Says why real filesystems are out of reach here, and what to do about it.
+pub(crate) fn possible(workspace: &Workspace, (kind, name): (&str, &str)) -> anyhow::Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("mounting ext4, XFS and btrfs needs Linux");
+    }
+    if !install::is_root() {
+        bail!("mounting needs root: sudo -E env PATH=\"$PATH\" cargo xtask …");
+    }
+    if workspace.with_target(kind, name).next().is_none() {
+        bail!("no crate has a {kind} target named `{name}`");
+    }
+    Ok(())
+}
+
+/// Runs the tests; `false` if one failed.
+pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bool> {
+    if let Some(dir) = inside() {
+        return run_inside(workspace, &dir, filter);
+    }
+    possible(workspace, TESTS)?;
+    install::ensure(install::FILESYSTEM_TOOLS)?;
+    Ok(test(workspace, filter)?.success)
+}
+
+/// Builds the tests, then runs them in namespaces of their own.
+pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
+    for package in workspace.with_target(TESTS.0, TESTS.1) {
+        let outcome = cmd::run(test_command(workspace, &package.name).arg("--no-run"))?;
+        if !outcome.success {
+            return Ok(outcome);
+        }
+    }
+    let mut args = vec!["realfs".to_owned(), "--".to_owned()];
+    args.extend_from_slice(filter);
+    within_namespaces(&args, &mut |_| ())
+}
+
+/// Runs this program again with `args`, isolated; removes the working directory whatever comes of it.
+pub(crate) fn within_namespaces(args: &[String], on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+    let dir = workdir::Workdir::create(&workdir::base())?;
+    let outcome = cmd::run_with(&mut isolate::command(dir.path(), args)?, on_line);
+    let left = workdir::detach_leftovers(dir.path());
+    drop(dir);
+    if !left.is_empty() {
+        bail!("loop devices stay attached: {}; detach each with losetup -d", left.join(" "));
+    }
+    outcome
+}
+
+/// Each crate gets fresh filesystems: what one leaves behind, above all on the full one, is nothing to the next.
+fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::Result<bool> {
+    let mut success = true;
+    for package in workspace.with_target(TESTS.0, TESTS.1) {
+        let mounts = Mounts::set_up(&dir.join(&package.name), &Plan::tests())?;
+        mounts.check_bad_device()?;
+        let mut command = test_command(workspace, &package.name);
+        command.arg("--").args(filter).envs(mounts.env());
+        success &= cmd::run(&mut command)?.success;
+    }
+    Ok(success)
+}
+
+fn test_command(workspace: &Workspace, package: &str) -> Command {
+    let mut command = cmd::cargo(&workspace.root);
+    command.args(["test", "-p", package, "--all-features", "--test", TESTS.1]);
+    command
+}

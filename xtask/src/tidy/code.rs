@@ -1,0 +1,194 @@
+//! What code must not say, and what some of it must say.
+
+use super::tree::{Source, Tree, has_word};
+
+const MAX_LINES: usize = 400;
+const FULL_LINES: usize = 350;
+
+/// Files that turn bytes into bytes and plans into plans. One that does no I/O is tested without a filesystem.
+const PURE: &[&str] = &[
+    "lsm-manifest/src/format.rs",
+    "lsm-manifest/src/block.rs",
+    "lsm-manifest/src/footer.rs",
+    "lsm-manifest/src/digest.rs",
+    "lsm-checkpoint/src/plan.rs",
+    "lsm-fs-mem/src/micro.rs",
+    "lsm-fs-mem/src/profile.rs",
+];
+
+/// What a line of code must not hold, and what to do instead.
+const BANNED: &[(&str, &str)] = &[
+    ("todo!", "finish it, or return an error"),
+    ("unimplemented!", "finish it, or return an error"),
+    ("#[ignore", "a test runs or goes; one that needs root belongs to the `realfs` target"),
+    ("unsafe {", "ask rustix or std for a safe call"),
+    ("unsafe fn", "ask rustix or std for a safe call"),
+    ("unsafe impl", "let the compiler derive it"),
+    ("thread::sleep", "wait for the event: join, a channel, a condition variable"),
+];
+
+/// A file that does one thing fits.
+pub(super) fn long_files(tree: &Tree) -> Vec<String> {
+    let long =
+        tree.rust().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > MAX_LINES);
+    long.map(|(file, lines)| {
+        format!("{}: {lines} lines, {MAX_LINES} at most; split it by what it does", file.path)
+    })
+    .collect()
+}
+
+/// A file that is about to do two things.
+pub(super) fn full_files(tree: &Tree) -> Vec<String> {
+    let lines = tree.rust().map(|file| (file, file.text.lines().count()));
+    let full = lines.filter(|(_, lines)| (FULL_LINES + 1..=MAX_LINES).contains(lines));
+    full.map(|(file, lines)| format!("{}: {lines} lines; does it still do one thing?", file.path)).collect()
+}
+
+pub(super) fn banned_calls(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.rust() {
+        for (line, code) in file.code() {
+            for (call, instead) in BANNED.iter().filter(|(call, _)| code.contains(call)) {
+                errors.push(format!("{}:{line}: `{call}`: {instead}", file.path));
+            }
+        }
+    }
+    errors
+}
+
+/// A name that fits every type says nothing about this one.
+pub(super) fn vague_type_names(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.rust() {
+        for (line, code) in file.code() {
+            let mut words =
+                code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+            while let Some(word) = words.next() {
+                if matches!(word, "struct" | "enum" | "trait" | "type")
+                    && let Some(name) = words.next()
+                    && ["Manager", "Helper", "Utils"].iter().any(|vague| name.contains(vague))
+                {
+                    errors.push(format!("{}:{line}: `{name}`: name it by what it does", file.path));
+                }
+            }
+        }
+    }
+    errors
+}
+
+/// The reason is for the reader who wants to remove the exemption.
+pub(super) fn reasonless_allows(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.rust() {
+        for (line, code) in file.code() {
+            if code.contains("#[allow(") || code.contains("#![allow(") {
+                let rest: String = file.code().skip(line - 1).map(|(_, code)| code).take(8).collect();
+                let start = rest.find("[allow(").unwrap_or_default();
+                let attribute =
+                    rest.get(start..).and_then(|rest| rest.split(")]").next()).unwrap_or_default();
+                if !has_word(attribute, "reason") {
+                    errors.push(format!(
+                        "{}:{line}: an `allow` without `reason = \"…\"`; give the reason",
+                        file.path
+                    ));
+                }
+            }
+        }
+    }
+    errors
+}
+
+pub(super) fn pure_files(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in PURE.iter().filter_map(|path| tree.file(path)) {
+        for (line, code) in file.code() {
+            let io = has_word(code, "Fs") || code.contains("std::fs") || code.contains("lsm_fs::");
+            if io {
+                errors.push(format!("{}:{line}: this file is pure; do the I/O in its caller", file.path));
+            }
+        }
+    }
+    errors
+}
+
+/// A wrapper that inherits a default method bypasses what it wraps, silently: a lost sync, a lost batch.
+pub(super) fn wrappers(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.rust().filter(|file| file.path.contains("/src/") && !file.is_test()) {
+        if file.code().any(|(_, code)| code.contains("#![deny(clippy::missing_trait_methods)]")) {
+            continue;
+        }
+        let lines: Vec<_> = file.code().take_while(|(_, code)| !code.contains("#[cfg(test)]")).collect();
+        for (at, (line, code)) in lines.iter().enumerate() {
+            let header = impl_header(lines.get(at..).unwrap_or_default());
+            let forwards = code.starts_with("impl") && is_wrapper(file, &header);
+            let above = lines.get(at.saturating_sub(6)..at).unwrap_or_default();
+            let own = above.rsplit(|(_, code)| code.contains(['}', ';'])).next().unwrap_or_default();
+            if forwards && !own.iter().any(|(_, code)| code.contains("deny(clippy::missing_trait_methods)")) {
+                errors.push(format!(
+                    "{}:{line}: a wrapper without `#[deny(clippy::missing_trait_methods)]`; add it and forward every \
+                     method",
+                    file.path
+                ));
+            }
+        }
+    }
+    errors
+}
+
+/// A third-party type in a public conversion makes its next major version ours.
+pub(super) fn public_conversions(tree: &Tree) -> Vec<String> {
+    let foreign = ["rustix", "Errno", "xxhash_rust", "aes", "aes_gcm", "aead", "reed_solomon"];
+    let mut errors = Vec::new();
+    for file in tree.rust().filter(|file| !file.is_test()) {
+        for (line, code) in file.code() {
+            let Some((_, conversion)) =
+                code.split_once("impl From<").or_else(|| code.split_once("impl TryFrom<"))
+            else {
+                continue;
+            };
+            let target =
+                conversion.rsplit(" for ").next().unwrap_or_default().trim_end_matches(['{', '}', ' ']);
+            if foreign.iter().any(|name| has_word(conversion, name)) && !is_private(file, target) {
+                errors.push(format!(
+                    "{}:{line}: a third-party type in a public `From`; convert where the error arises",
+                    file.path
+                ));
+            }
+        }
+    }
+    errors
+}
+
+/// Whether `file` declares the type `name` and keeps it to its crate.
+fn is_private(file: &Source, name: &str) -> bool {
+    let declares = |code: &str, what: &str| code.contains(what) && has_word(code, name);
+    let declaration = |code: &str| declares(code, "struct ") || declares(code, "enum ");
+    file.code().any(|(_, code)| declaration(code) && !code.trim_start().starts_with("pub "))
+}
+
+/// The text from `impl` to the brace that opens its body.
+fn impl_header(lines: &[(usize, &str)]) -> String {
+    let mut header = String::new();
+    for (_, code) in lines.iter().take(8) {
+        header.push_str(code.split('{').next().unwrap_or_default());
+        header.push(' ');
+        if code.contains('{') {
+            break;
+        }
+    }
+    header
+}
+
+/// Whether `header` implements `Fs` or `FsFile` for a type that stands on another one.
+fn is_wrapper(file: &Source, header: &str) -> bool {
+    let generic = header.starts_with("impl<");
+    let decorator = file.path.starts_with("lsm-fs-mem/src/")
+        && file.path.ends_with("_fs.rs")
+        && !file.path.ends_with("/mem_fs.rs");
+    let implements = header.contains(" Fs for ") || header.contains(" FsFile for ");
+    implements && (generic || decorator)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The working tree as tidy sees it: texts, manifests, dependency trees. Tests build small ones by hand.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::lexer::{self, Line};
+use crate::cmd;
+use crate::workspace::{self, Dependency, Workspace};
+
+/// Everything that the checks read.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) files: Vec<Source>,
+    /// Paths of all files, those that are not read included.
+    pub(super) paths: Vec<String>,
+    /// Names at the top level.
+    pub(super) top_level: Vec<String>,
+    pub(super) crates: Vec<Crate>,
+}
+
+/// A text file.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// Relative to the root, with `/`.
+    pub(super) path: String,
+    pub(super) text: String,
+    /// The code and comments of a Rust file; empty for others.
+    pub(super) lines: Vec<Line>,
+}
+
+/// A member of the workspace.
+#[derive(Debug, Default)]
+pub(super) struct Crate {
+    pub(super) name: String,
+    pub(super) publish: bool,
+    /// Names of everything it stands on, with default features and with all.
+    pub(super) default_tree: Vec<String>,
+    pub(super) full_tree: Vec<String>,
+    pub(super) direct: Vec<Dependency>,
+}
+
+impl Tree {
+    pub(super) fn load(workspace: &Workspace) -> anyhow::Result<Self> {
+        let root = &workspace.root;
+        let mut tree = Self::default();
+        for entry in fs::read_dir(root)? {
+            tree.top_level.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        tree.top_level.sort();
+        let mut paths = Vec::new();
+        workspace::walk(root, &mut |path| paths.push(path.to_owned()))?;
+        for path in paths {
+            let relative = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
+            if is_text(&relative) {
+                let text = fs::read_to_string(&path).with_context(|| format!("cannot read {relative}"))?;
+                tree.files.push(Source::new(relative.clone(), text));
+            }
+            tree.paths.push(relative);
+        }
+        for package in &workspace.packages {
+            let mut member = Crate {
+                name: package.name.clone(),
+                publish: package.publish,
+                direct: package
+                    .dependencies
+                    .iter()
+                    .map(|d| Dependency { name: d.name.clone(), dev: d.dev })
+                    .collect(),
+                ..Crate::default()
+            };
+            if package.publish {
+                member.default_tree = dependency_tree(root, &package.name, &[])?;
+                member.full_tree = dependency_tree(root, &package.name, &["--all-features"])?;
+            }
+            tree.crates.push(member);
+        }
+        Ok(tree)
+    }
+
+    pub(super) fn rust(&self) -> impl Iterator<Item = &Source> {
+        self.files.iter().filter(|file| file.is_rust())
+    }
+
+    pub(super) fn file(&self, path: &str) -> Option<&Source> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    pub(super) fn publishable(&self) -> impl Iterator<Item = &Crate> {
+        self.crates.iter().filter(|member| member.publish)
+    }
+
+    /// A tree of one file, for tests.
+    #[cfg(test)]
+    pub(super) fn of(path: &str, text: &str) -> Self {
+        Self { files: vec![Source::new(path.to_owned(), text.to_owned())], ..Self::default() }
+    }
+}
+
+impl Source {
+    pub(super) fn new(path: String, text: String) -> Self {
+        let lines = if path.ends_with(".rs") { lexer::split(&text) } else { Vec::new() };
+        Self { path, text, lines }
+    }
+
+    pub(super) fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    pub(super) fn is_markdown(&self) -> bool {
+        self.path.ends_with(".md")
+    }
+
+    /// Whether the file belongs to tests as a whole.
+    pub(super) fn is_test(&self) -> bool {
+        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+    }
+
+    /// Lines of code with their numbers.
+    pub(super) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines.iter().enumerate().map(|(at, line)| (at + 1, line.code.as_str()))
+    }
+
+    /// Lines of prose with their numbers: the comments of a Rust file, every line of another.
+    pub(super) fn prose(&self) -> Vec<(usize, &str)> {
+        if self.is_rust() {
+            self.lines.iter().enumerate().map(|(at, line)| (at + 1, line.comment.as_str())).collect()
+        } else {
+            self.numbered().collect()
+        }
+    }
+
+    /// All lines with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().map(|(at, line)| (at + 1, line))
+    }
+}
+
+/// Whether `text` holds `word` with no letter, digit or underscore around it.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|head| head.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|tail| tail.chars().next());
+        !before.is_some_and(part_of_word) && !after.is_some_and(part_of_word)
+    })
+}
+
+fn is_text(path: &str) -> bool {
+    [".rs", ".md", ".toml"].iter().any(|ending| path.ends_with(ending))
+}
+
+/// Names of all packages that `package` stands on, on any platform; itself left out.
+fn dependency_tree(root: &Path, package: &str, features: &[&str]) -> anyhow::Result<Vec<String>> {
+    let mut cargo = cmd::cargo(root);
+    cargo.args([
+        "tree", "-p", package, "-e", "normal", "--target", "all", "--prefix", "none", "--format", "{p}",
+    ]);
+    let text = cmd::capture(cargo.args(features))?;
+    let mut names: Vec<_> =
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    names.retain(|name| name != package && !name.is_empty());
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_at_letters_and_underscores() {
+        assert!(has_word("use Fs;", "Fs"));
+        assert!(has_word("Fs", "Fs"));
+        assert!(!has_word("StdFs MemFsx Fs_", "Fs"));
+    }
+}

@@ -1,0 +1,128 @@
+//! Words that have no place in the text of the project, and lines that nobody can read side by side.
+
+use super::tree::{Tree, has_word};
+
+/// Marks of work that is not done. Split, so that this file does not trip over itself.
+const UNFINISHED: &[&str] =
+    &[concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK"), concat!("TO", "DO")];
+
+const HISTORY: &[&str] = &[
+    "previously",
+    concat!("no ", "longer"),
+    concat!("for ", "now"),
+    concat!("replaces an ", "earlier"),
+    // Not the bare pair, which also says what a thing is for ("a lock used to guard").
+    concat!("used to ", "be"),
+    concat!("it used ", "to"),
+    concat!("this used ", "to"),
+    concat!("we used ", "to"),
+    concat!("which used ", "to"),
+];
+
+const MAX_COLUMNS: usize = 120;
+
+/// Finished text only.
+pub(super) fn unfinished(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in &tree.files {
+        for (line, text) in file.prose() {
+            for word in UNFINISHED.iter().filter(|word| has_word(text, word)) {
+                errors.push(format!(
+                    "{}:{line}: `{word}` marks work that is not done; do it, or say why not",
+                    file.path
+                ));
+            }
+        }
+    }
+    errors
+}
+
+/// The project stands alone: nothing in it points outside the repository.
+pub(super) fn references(tree: &Tree) -> Vec<String> {
+    let outside = [concat!("../sha", "red"), concat!("work/sha", "red")];
+    let mut errors = Vec::new();
+    for file in &tree.files {
+        for (line, text) in file.numbered() {
+            if outside.iter().any(|path| text.contains(path)) {
+                errors.push(format!(
+                    "{}:{line}: points outside the repository; say here what the reader needs",
+                    file.path
+                ));
+            }
+        }
+    }
+    errors
+}
+
+/// A comment describes what is. What was belongs to git, and to the changelog.
+pub(super) fn history(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.files.iter().filter(|file| !file.path.ends_with("CHANGELOG.md")) {
+        for (line, text) in file.prose() {
+            let text = text.to_lowercase();
+            for word in HISTORY.iter().filter(|word| has_word(&text, word)) {
+                errors.push(format!(
+                    "{}:{line}: `{word}` tells history; describe what is, in the present tense",
+                    file.path
+                ));
+            }
+        }
+    }
+    errors
+}
+
+/// Tables and links cannot be wrapped, all else can.
+pub(super) fn long_lines(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in tree.files.iter().filter(|file| file.is_rust() || file.is_markdown()) {
+        for (line, text) in file.numbered() {
+            let start =
+                text.trim_start().trim_start_matches("//").trim_start_matches(['/', '!']).trim_start();
+            let fixed = start.starts_with('|') || text.contains("://");
+            let columns = text.chars().count();
+            if columns > MAX_COLUMNS && !fixed {
+                errors.push(format!("{}:{line}: {columns} columns; wrap at {MAX_COLUMNS}", file.path));
+            }
+        }
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_unfinished_work_are_found_in_prose() {
+        let mark = concat!("FIX", "ME");
+        assert_eq!(unfinished(&Tree::of("a/src/b.rs", &format!("// {mark}: the lock"))).len(), 1);
+        assert_eq!(unfinished(&Tree::of("a/README.md", mark)).len(), 1);
+        assert_eq!(unfinished(&Tree::of("a/src/b.rs", &format!("f(\"{mark}\"); // {mark}D"))), [""; 0]);
+    }
+
+    #[test]
+    fn a_path_out_of_the_repository_is_found_anywhere() {
+        let path = concat!("../sha", "red/notes.md");
+        assert_eq!(references(&Tree::of("a/src/b.rs", &format!("include_str!(\"{path}\")"))).len(), 1);
+        assert_eq!(references(&Tree::of("a/README.md", "a shared/unshared inode")), [""; 0]);
+    }
+
+    #[test]
+    fn history_is_found_in_comments_and_not_in_code() {
+        let told = concat!("// the file is no ", "longer copied");
+        assert_eq!(history(&Tree::of("a/src/b.rs", told)).len(), 1);
+        assert_eq!(history(&Tree::of("a/CHANGELOG.md", told)), [""; 0]);
+        assert_eq!(
+            history(&Tree::of("a/src/b.rs", "previously(); // a lock used to guard the tail")),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn long_lines_are_found_and_tables_are_not() {
+        let long = "x".repeat(130);
+        assert_eq!(long_lines(&Tree::of("a/src/b.rs", &long)).len(), 1);
+        assert_eq!(long_lines(&Tree::of("README.md", &format!("short\n| {long} |"))), [""; 0]);
+        assert_eq!(long_lines(&Tree::of("a/src/b.rs", &format!("//! | {long} |"))), [""; 0]);
+    }
+}
