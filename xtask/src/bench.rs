@@ -40,12 +40,16 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], out: Option<&Path>) -> 
 }
 
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
-    println!("{}", header(workspace, &mounts.description(), job)?);
+    println!("{}", header(workspace, mounts.description(), job)?);
     let mut success = true;
     for package in workspace.with_target(TABLES.0, TABLES.1) {
         println!("\n## {}\n", package.name);
         let mut command = bench_command(workspace, &package.name);
-        command.arg("--").args(job).envs(mounts.env()).env("LSM_BENCH_MOUNTS", mounts.description());
+        command
+            .arg("--")
+            .args(job)
+            .envs(mounts.env())
+            .env("LSM_BENCH_MOUNTS", mounts.description().join("; "));
         success &= cmd::run(&mut command)?.success;
     }
     Ok(success)
@@ -58,25 +62,27 @@ fn bench_command(workspace: &Workspace, package: &str) -> Command {
 }
 
 /// A figure without its machine says nothing.
-fn header(workspace: &Workspace, mounts: &str, job: &[String]) -> anyhow::Result<String> {
+fn header(workspace: &Workspace, mounts: &[String], job: &[String]) -> anyhow::Result<String> {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown".to_owned());
     let kernel = cmd::capture(cmd::tool("uname").arg("-sr"))?;
     let date = cmd::capture(cmd::tool("date").args(["-u", "+%Y-%m-%d"]))?;
     let compiler = cmd::capture(cmd::tool("rustc").arg("--version"))?;
-    let revision =
-        cmd::tool("git").current_dir(&workspace.root).args(["rev-parse", "--short", "HEAD"]).output()?;
-    let revision = String::from_utf8_lossy(&revision.stdout);
+    let mut git = cmd::tool("git");
+    git.current_dir(&workspace.root).args(["describe", "--always", "--dirty", "--exclude", "*"]);
+    let revision = cmd::capture(&mut git).unwrap_or_else(|_| "unknown".to_owned());
     let command = if job.is_empty() { String::new() } else { format!(" -- {}", job.join(" ")) };
     Ok(format!(
         "- Command: `cargo xtask bench{command}`, revision {}, {}\n\
-         - Machine: {cpu}, {cores} cores, {memory} memory, {}, {}\n\
-         - Mounts: {mounts}",
+         - Machine: {cpu}, {cores} cores, {memory} memory\n\
+         - System: {}, {}\n\
+         - Mounts:\n  - {}",
         revision.trim(),
         date.trim(),
         kernel.trim(),
         compiler.trim(),
+        mounts.join("\n  - "),
     ))
 }
 
@@ -94,7 +100,7 @@ mod tests {
     #[test]
     fn the_header_names_command_machine_and_mounts() {
         let workspace = Workspace::load().unwrap();
-        let header = header(&workspace, "ext4: 1 MiB, -o loop", &["links".to_owned()]).unwrap();
+        let header = header(&workspace, &["ext4: 1 MiB, -o loop".to_owned()], &["links".to_owned()]).unwrap();
         for part in ["cargo xtask bench -- links", "cores", "rustc", "ext4: 1 MiB, -o loop"] {
             assert!(header.contains(part), "{part} is missing from:\n{header}");
         }

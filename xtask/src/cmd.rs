@@ -55,6 +55,14 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<Outcome> {
 
 /// As [`run`]; hands each line of stdout to `on_line` too.
 pub(crate) fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+    stream(command, &mut std::io::stdout(), on_line)
+}
+
+fn stream(
+    command: &mut Command,
+    out: &mut dyn Write,
+    on_line: &mut dyn FnMut(&str),
+) -> anyhow::Result<Outcome> {
     let shown = show(command);
     eprintln!("    $ {shown}");
     let start = Instant::now();
@@ -65,9 +73,8 @@ pub(crate) fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> 
         let mut pipe = BufReader::new(pipe);
         let mut raw = Vec::new();
         while pipe.read_until(b'\n', &mut raw)? > 0 {
-            let mut stdout = std::io::stdout();
-            stdout.write_all(&raw)?;
-            stdout.flush()?;
+            out.write_all(&raw)?;
+            out.flush()?;
             let line = String::from_utf8_lossy(&raw);
             if let Some(found) = parse_test_result(line.trim_end()) {
                 let sum = tests.get_or_insert_default();
@@ -98,14 +105,13 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed bytes that are not UTF-8"))
 }
 
-/// The command as a person would type it, its added environment first.
+/// The command as a person would type it, after the flags that change what it builds.
 fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (key, value) in command.get_envs() {
-        if key != "PATH"
-            && let Some(value) = value
-        {
-            words.push(format!("{}={}", key.to_string_lossy(), quoted(value)));
+        let key = key.to_string_lossy();
+        if let Some(value) = value.filter(|_| key.starts_with("RUST")) {
+            words.push(format!("{key}={}", quoted(value)));
         }
     }
     let program = Path::new(command.get_program());
@@ -157,10 +163,11 @@ mod tests {
     fn streams_lines_and_sums_the_results_of_several_binaries() {
         let script = "echo one; echo 'test result: ok. 2 passed; 0 failed; 1 ignored; x'; \
                       echo 'test result: FAILED. 1 passed; 1 failed; 0 ignored; x'; exit 3";
-        let mut lines = Vec::new();
-        let outcome =
-            run_with(Command::new("sh").args(["-c", script]), &mut |line| lines.push(line.to_owned()))
-                .unwrap();
+        // Into memory: on stdout these lines would count among the results of this very test run.
+        let (mut shown, mut lines) = (Vec::new(), Vec::new());
+        let mut on_line = |line: &str| lines.push(line.to_owned());
+        let outcome = stream(Command::new("sh").args(["-c", script]), &mut shown, &mut on_line).unwrap();
+        assert!(shown.starts_with(b"one\n"));
         assert_eq!(lines[0], "one");
         assert!(!outcome.success);
         assert_eq!(outcome.tests, Some(Tests { passed: 3, failed: 1, ignored: 1 }));
@@ -174,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn shows_environment_and_quotes_blanks() {
+    fn shows_flags_and_quotes_blanks() {
         let mut command = Command::new("/usr/bin/cargo");
-        command.env("RUSTFLAGS", "--cfg loom").arg("test");
+        command.env("RUSTFLAGS", "--cfg loom").env("PATH", "/sbin").arg("test");
         assert_eq!(show(&command), "RUSTFLAGS='--cfg loom' cargo test");
     }
 }

@@ -21,6 +21,9 @@ pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("setpriv", "util-linux"),
 ];
 
+/// What the fuzzers need to be checked: the engine below them is C++.
+pub(crate) const FUZZ_TOOLS: &[Tool] = &[("c++", "g++")];
+
 /// Packages of the tools that are not on the search path, each once.
 pub(crate) fn missing(tools: &[Tool]) -> Vec<&'static str> {
     let path = cmd::search_path();

@@ -24,6 +24,7 @@ const CHECKS: &[fn(&Tree) -> Vec<String>] = &[
     layers::no_dev_cycle,
     words::unfinished,
     words::references,
+    words::dangling_documents,
     words::history,
     words::long_lines,
     code::long_files,

@@ -10,7 +10,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         ci.report.skip("no crate has a nested package".to_owned());
     }
     for manifest in manifests {
-        let shown = manifest.to_string_lossy();
+        let shown = manifest.strip_prefix(&ci.workspace.root)?.to_string_lossy().into_owned();
         // One target directory for all of them: they share the crates they depend on.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
         if is_fuzz(&manifest) {
@@ -23,7 +23,8 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_fuzz(manifest: &Path) -> bool {
+/// Whether a manifest is that of a fuzzer, by the name that cargo-fuzz gives its directory.
+pub(super) fn is_fuzz(manifest: &Path) -> bool {
     manifest.parent().is_some_and(|dir| dir.ends_with("fuzz"))
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::Ci;
+use super::{Ci, nested};
 use crate::workspace::Package;
 use crate::{cmd, install, realfs, tidy};
 
@@ -13,7 +13,11 @@ pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
             Err(error) => ci.report.fail(error.to_string()),
         }
     }
-    match install::ensure(install::FILESYSTEM_TOOLS) {
+    let mut needed = vec![install::FILESYSTEM_TOOLS];
+    if ci.workspace.nested_manifests()?.iter().any(|manifest| nested::is_fuzz(manifest)) {
+        needed.push(install::FUZZ_TOOLS);
+    }
+    match install::ensure(&needed.concat()) {
         Ok(()) => ci.report.pass(),
         Err(error) => ci.cannot(format!("{error:#}")),
     }
@@ -143,6 +147,11 @@ pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
 pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
     if let Err(reason) = realfs::possible(&ci.workspace, realfs::TESTS) {
         ci.cannot(format!("{reason:#}"));
+        return Ok(());
+    }
+    let missing = install::missing(install::FILESYSTEM_TOOLS);
+    if !missing.is_empty() {
+        ci.cannot(format!("missing: {} (Debian names)", missing.join(" ")));
         return Ok(());
     }
     let outcome = realfs::test(&ci.workspace, &[])?;

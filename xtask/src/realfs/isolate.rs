@@ -1,8 +1,8 @@
 //! Runs this program again in mount and process namespaces of its own.
 //!
 //! The chain of deaths makes cleanup a matter of the kernel: when the outer process dies, `setpriv` has `unshare`
-//! killed; when `unshare` dies, `--kill-child` kills the first process of the new namespace; with that one the kernel kills all
-//! the others and drops the mounts, and a loop device made by `mount -o loop` detaches itself with its mount.
+//! killed; when `unshare` dies, `--kill-child` kills the first process of the new namespace; with that one the kernel
+//! kills all the others and drops the mounts, and a loop device of `mount -o loop` detaches itself with its mount.
 
 use std::ffi::OsString;
 use std::fs;

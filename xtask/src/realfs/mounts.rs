@@ -98,8 +98,8 @@ impl Mounts {
     }
 
     /// How each filesystem is mounted, for the reader of a benchmark.
-    pub(crate) fn description(&self) -> String {
-        self.description.join("; ")
+    pub(crate) fn description(&self) -> &[String] {
+        &self.description
     }
 
     /// Makes sure that the bad device is bad: data beyond its end fails at fsync, and small files still work.

@@ -54,6 +54,26 @@ pub(super) fn references(tree: &Tree) -> Vec<String> {
     errors
 }
 
+/// A document that is named is there: a reader follows the name.
+pub(super) fn dangling_documents(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    for file in &tree.files {
+        for (line, text) in file.prose() {
+            let words = text.split(|c: char| !c.is_alphanumeric() && !"._-/".contains(c));
+            for name in words.filter_map(|word| word.trim_matches('.').rsplit('/').next()) {
+                let document = name.ends_with(".md") && name.starts_with(|c: char| c.is_ascii_uppercase());
+                if document && !tree.paths.iter().any(|path| path.rsplit('/').next() == Some(name)) {
+                    errors.push(format!(
+                        "{}:{line}: there is no {name} in the repository; write it, or say it here",
+                        file.path
+                    ));
+                }
+            }
+        }
+    }
+    errors
+}
+
 /// A comment describes what is. What was belongs to git, and to the changelog.
 pub(super) fn history(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
@@ -105,6 +125,15 @@ mod tests {
         let path = concat!("../sha", "red/notes.md");
         assert_eq!(references(&Tree::of("a/src/b.rs", &format!("include_str!(\"{path}\")"))).len(), 1);
         assert_eq!(references(&Tree::of("a/README.md", "a shared/unshared inode")), [""; 0]);
+    }
+
+    #[test]
+    fn a_document_that_is_not_there_is_found() {
+        let mut tree = Tree::of("a/src/b.rs", "//! See [A](../A.md), A.md. f(\"B.md\"); and b.md");
+        tree.paths = vec!["A.md".to_owned(), "B.md".to_owned()];
+        assert_eq!(dangling_documents(&tree), [""; 0]);
+        tree.paths.pop();
+        assert_eq!(dangling_documents(&tree).len(), 1);
     }
 
     #[test]
