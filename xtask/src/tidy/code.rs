@@ -118,10 +118,10 @@ pub(super) fn wrappers(tree: &Tree) -> Vec<String> {
         if file.code().any(|(_, code)| code.contains("#![deny(clippy::missing_trait_methods)]")) {
             continue;
         }
-        let lines: Vec<_> = file.code().take_while(|(_, code)| !code.contains("#[cfg(test)]")).collect();
+        let lines: Vec<_> = file.code().take_while(|(_, code)| !code.contains("mod tests {")).collect();
         for (at, (line, code)) in lines.iter().enumerate() {
             let header = impl_header(lines.get(at..).unwrap_or_default());
-            let forwards = code.starts_with("impl") && is_wrapper(file, &header);
+            let forwards = code.trim_start().starts_with("impl") && is_wrapper(file, &header);
             let above = lines.get(at.saturating_sub(6)..at).unwrap_or_default();
             let own = above.rsplit(|(_, code)| code.contains(['}', ';'])).next().unwrap_or_default();
             if forwards && !own.iter().any(|(_, code)| code.contains("deny(clippy::missing_trait_methods)")) {
@@ -182,11 +182,11 @@ fn impl_header(lines: &[(usize, &str)]) -> String {
 
 /// Whether `header` implements `Fs` or `FsFile` for a type that stands on another one.
 fn is_wrapper(file: &Source, header: &str) -> bool {
-    let generic = header.starts_with("impl<");
+    let generic = header.trim_start().starts_with("impl<");
     let decorator = file.path.starts_with("lsm-fs-mem/src/")
         && file.path.ends_with("_fs.rs")
         && !file.path.ends_with("/mem_fs.rs");
-    let implements = header.contains(" Fs for ") || header.contains(" FsFile for ");
+    let implements = has_word(header, "Fs for") || has_word(header, "FsFile for");
     implements && (generic || decorator)
 }
 

@@ -58,6 +58,8 @@ fn a_wrapper_denies_missing_methods() {
     caught(wrappers, PATH, bare, 1);
     clean(wrappers, PATH, &format!("#[deny(clippy::missing_trait_methods)]\n{bare}"));
     clean(wrappers, PATH, &format!("#![deny(clippy::missing_trait_methods)]\n{bare}"));
+    caught(wrappers, PATH, "    impl<F: lsm_fs::Fs> lsm_fs::Fs for Traced<F> {", 1);
+    clean(wrappers, PATH, &format!("mod tests {{\n{bare}"));
     clean(wrappers, PATH, "impl Fs for StdFs {");
     clean(wrappers, PATH, "impl<F: Fs + ?Sized> FsExt for F {");
     caught(wrappers, "lsm-fs-mem/src/fault_fs.rs", "impl Fs for FaultFs {", 1);
