@@ -1,0 +1,247 @@
+//! [`DurabilityAudit`]: what a crash could take away, and what must not become durable yet.
+
+mod identity;
+mod judge;
+mod pointer;
+mod state;
+mod undurable;
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lsm_fs::{Fs, FsFile, Op, Result};
+
+pub use pointer::DurabilityViolation;
+pub use undurable::{Undurable, UndurablePart};
+
+use crate::tap::{Call, Detail, Outcome, Tap, tap_fs};
+use identity::Key;
+use judge::Judge;
+use pointer::Rule;
+use state::State;
+
+/// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
+/// written, of each name whether its directory was synced since the name was last bound, moved or removed.
+///
+/// It says at the call itself what a crash simulator finds in one of its states, on any backend, `StdFs` included.
+///
+/// # Contract
+///
+/// It believes no filesystem's ordering: a name is durable by a sync of *its* directory, bytes by a sync of the file
+/// through any of its names, and nothing else. Hard links are one inode. A clone is a new one whose bytes are not
+/// durable. A new, empty file has no bytes to lose. What was there before the audit, and names at or above the root, are
+/// durable. Changes that pass it by are not seen.
+///
+/// *A failed sync* loses what was pending, for good: bytes until they stand in another inode, a name until it is bound
+/// again. A directory sync that is [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing durable.
+///
+/// *Pointers.* A rule names a file that makes others reachable ([`pointer`](Self::pointer)) or a directory that appears
+/// whole ([`published_directory`](Self::published_directory)). The call by which it gets its name (rename, link, clone,
+/// or the rename of a directory above it) or would become durable (a sync of its bytes, or of a directory that holds a
+/// new name on its path) is refused while anything it names could still be lost: from that call on, a crash may leave
+/// the one without the other. Refused means that nothing is done, and the error is a [`DurabilityViolation`];
+/// [`only_recording`](Self::only_recording) lets the call through.
+///
+/// Inodes are told apart by [`FileId`](lsm_fs::FileId), and by path where the backend does not tell. Paths are compared
+/// as they are spelled, so root, rules and calls must spell them alike, without symbolic links in between. Calls that
+/// change or sync something run one at a time.
+///
+/// Clones share the account.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+/// use lsm_fs_mem::DurabilityAudit;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let fs = DurabilityAudit::new(StdFs, dir);
+/// // `current` holds the name of a file beside it.
+/// fs.pointer(dir.join("current"), |bytes| vec![String::from_utf8_lossy(bytes).into_owned().into()]);
+///
+/// fs.write_new(&dir.join("v7"), b"manifest", SyncMode::Normal)?; // syncs the bytes, not the name
+/// let error = fs.rewrite_atomic(&dir.join("current"), b"v7", SyncMode::Normal).unwrap_err();
+/// assert!(error.to_string().contains("v7: its name is not durable"), "{error}");
+///
+/// let _ = fs.sync_directory(dir, SyncMode::Normal)?;
+/// let _ = fs.rewrite_atomic(&dir.join("current"), b"v7", SyncMode::Normal)?;
+/// fs.assert_durable(dir);
+/// # Ok(())
+/// # }
+/// ```
+pub struct DurabilityAudit<F> {
+    tap: Arc<AuditTap<F>>,
+}
+
+impl<F: Fs> DurabilityAudit<F> {
+    /// Audits a filesystem. `root` and what is above it count as durable.
+    pub fn new(inner: F, root: impl Into<PathBuf>) -> Self {
+        let tap = AuditTap { fs: inner, root: root.into(), rules: Mutex::default(), state: Mutex::default() };
+        Self { tap: Arc::new(tap) }
+    }
+
+    /// Lets calls through that break a rule, of this audit and its clones; [`violations`](Self::violations) has them.
+    #[must_use]
+    pub fn only_recording(self) -> Self {
+        self.tap.rules().only_recording = true;
+        self
+    }
+
+    /// Says of a file that nothing it names may be lost once the file can survive a crash.
+    ///
+    /// `names` gets the file's bytes and returns paths, relative ones from the file's directory. Of a named file, the
+    /// bytes and the name must be durable; of a named directory, all below it too; of both, every name between them and
+    /// the root. What is named and does not exist is a violation. `names` must not use the audited filesystem. Files over
+    /// 16 MiB are not read.
+    pub fn pointer(
+        &self,
+        path: impl Into<PathBuf>,
+        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
+    ) {
+        self.tap.rules().list.push(Rule::pointer(path.into(), names));
+    }
+
+    /// Says of a directory that all below it must be durable when it gets this name.
+    pub fn published_directory(&self, path: impl Into<PathBuf>) {
+        self.tap.rules().list.push(Rule::directory(path.into()));
+    }
+
+    /// The calls that broke a rule, refused or not, in order.
+    #[must_use]
+    pub fn violations(&self) -> Vec<DurabilityViolation> {
+        self.tap.state().violations.clone()
+    }
+
+    /// What a crash could take of a file, or of a directory and all below it, and of the names that lead there from the
+    /// root; sorted by path.
+    ///
+    /// # Errors
+    ///
+    /// Those of looking the tree up.
+    pub fn undurable(&self, path: &Path) -> Result<Vec<Undurable>> {
+        let mut state = self.tap.state();
+        let mut judge = Judge::new(&self.tap.fs, &self.tap.root, &mut state);
+        judge.names_from_root(path);
+        judge.tree(path)?;
+        Ok(judge.finish())
+    }
+
+    /// Asserts that a crash can take nothing of a file, or of a directory and all below it.
+    ///
+    /// # Panics
+    ///
+    /// If something is not durable, with a list of all that is not; if the tree cannot be looked up.
+    #[track_caller]
+    pub fn assert_durable(&self, path: &Path) {
+        let (is_durable, message) = match self.undurable(path) {
+            Ok(found) => (found.is_empty(), undurable::list(&found)),
+            Err(e) => (false, e.to_string()),
+        };
+        assert!(is_durable, "{} is not durable: {message}", path.display());
+    }
+
+    /// The filesystem itself. Changes made through it are not seen.
+    #[must_use]
+    pub fn inner(&self) -> &F {
+        &self.tap.fs
+    }
+
+    fn tap(&self) -> &Arc<AuditTap<F>> {
+        &self.tap
+    }
+}
+
+impl<F> Clone for DurabilityAudit<F> {
+    fn clone(&self) -> Self {
+        Self { tap: Arc::clone(&self.tap) }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for DurabilityAudit<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurabilityAudit")
+            .field("inner", &self.tap.fs)
+            .field("root", &self.tap.root)
+            .finish_non_exhaustive()
+    }
+}
+
+tap_fs!(impl<F: Fs + 'static> Fs for DurabilityAudit<F>);
+
+#[derive(Debug)]
+struct AuditTap<F> {
+    fs: F,
+    root: PathBuf,
+    rules: Mutex<Rules>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct Rules {
+    list: Vec<Rule>,
+    only_recording: bool,
+}
+
+impl<F> AuditTap<F> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Fs + 'static> Tap for AuditTap<F> {
+    type Handle = Option<Key>;
+
+    fn open(
+        &self,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<Box<dyn FsFile>>,
+    ) -> Result<(Box<dyn FsFile>, Option<Key>)> {
+        let file = self.around(None, call, run)?;
+        let key = file.metadata().ok().map(|metadata| self.state().keys.of(call.path, &metadata));
+        Ok((file, key))
+    }
+
+    fn around<R: Outcome>(
+        &self,
+        on: Option<&Option<Key>>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        if !call.changes() || matches!(call.op, Op::LockFile | Op::LockDirectory | Op::DisableCow) {
+            return run();
+        }
+        let on = on.copied().flatten();
+        // Held over the call: the account and the filesystem change together.
+        let mut state = self.state();
+        self.enforce(&mut state, on, call)?;
+        let before = state.before(&self.fs, on, call);
+        let result = run();
+        state.after(&self.fs, call, before, &result);
+        result
+    }
+}
+
+impl<F: Fs> AuditTap<F> {
+    /// Looks for a rule that the call would break, before it does.
+    fn enforce(&self, state: &mut State, on: Option<Key>, call: &Call<'_>) -> Result<()> {
+        let rules = self.rules();
+        let broken = Judge::new(&self.fs, &self.root, state).broken(&rules.list, on, call);
+        let Some(violation) = broken else { return Ok(()) };
+        state.violations.push(violation.clone());
+        if rules.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }
+    }
+}
+
+/// Whether an opening may change the file at the path.
+fn truncates(call: &Call<'_>) -> bool {
+    matches!(call.detail, Detail::Options(options) if options.truncate)
+}

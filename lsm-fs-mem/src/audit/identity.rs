@@ -1,0 +1,99 @@
+//! Which inode is meant.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{FileId, Fs, FsMetadata, Op};
+
+use crate::tap::Call;
+
+/// An inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Id(FileId),
+    /// A number of our own, where the backend tells none.
+    Serial(u64),
+}
+
+/// Finds the inode of a path.
+///
+/// Where the backend does not say, the paths are followed through links, renames and removals instead.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    serials: BTreeMap<PathBuf, u64>,
+    last: u64,
+}
+
+impl Keys {
+    pub(super) fn of(&mut self, path: &Path, metadata: &FsMetadata) -> Key {
+        match metadata.file_id {
+            Some(id) => Key::Id(id),
+            None => Key::Serial(self.serial(path)),
+        }
+    }
+
+    /// What the name is bound to.
+    pub(super) fn of_name(&mut self, fs: &dyn Fs, path: &Path) -> Option<Key> {
+        fs.symlink_metadata(path).ok().map(|metadata| self.of(path, &metadata))
+    }
+
+    /// What the path leads to.
+    pub(super) fn of_target(&mut self, fs: &dyn Fs, path: &Path) -> Option<Key> {
+        fs.metadata(path).ok().map(|metadata| self.of(path, &metadata))
+    }
+
+    fn serial(&mut self, path: &Path) -> u64 {
+        let last = &mut self.last;
+        *self.serials.entry(normal(path)).or_insert_with(|| {
+            *last += 1;
+            *last
+        })
+    }
+
+    /// A call has succeeded.
+    pub(super) fn follow(&mut self, call: &Call<'_>) {
+        if self.serials.is_empty() {
+            return;
+        }
+        match (call.op, call.other) {
+            (Op::Rename | Op::RenameNoreplace, Some(to)) => {
+                let moved = self.take_below(call.path);
+                self.take_below(to);
+                let to = normal(to);
+                self.serials.extend(moved.into_iter().map(|(below, serial)| (joined(&to, &below), serial)));
+            }
+            (Op::HardLink, Some(to)) => {
+                let serial = self.serial(call.path);
+                self.serials.insert(normal(to), serial);
+            }
+            (Op::RemoveFile | Op::RemoveDir | Op::RemoveDirAll, None) => drop(self.take_below(call.path)),
+            _ => {}
+        }
+    }
+
+    /// Forgets a path and those below it; returns them relative to it.
+    fn take_below(&mut self, path: &Path) -> Vec<(PathBuf, u64)> {
+        let path = normal(path);
+        let mut taken = Vec::new();
+        self.serials.retain(|at, serial| match at.strip_prefix(&path) {
+            Ok(below) => {
+                taken.push((below.to_path_buf(), *serial));
+                false
+            }
+            Err(_) => true,
+        });
+        taken
+    }
+}
+
+/// Without `.` and repeated separators.
+fn normal(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// `join` would end in a separator if there is nothing to add.
+pub(super) fn joined(base: &Path, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { base.to_path_buf() } else { base.join(below) }
+}

@@ -1,0 +1,104 @@
+//! Walks names and trees, and finds what is not durable.
+
+use std::{collections::BTreeSet, path::Path};
+
+use lsm_fs::{Fs, Result, parent_of};
+
+use super::{
+    Undurable, UndurablePart,
+    identity::Key,
+    state::{NameState, State},
+};
+
+/// One look at the account, and what it has found.
+pub(super) struct Judge<'a> {
+    pub(super) fs: &'a dyn Fs,
+    root: &'a Path,
+    pub(super) state: &'a mut State,
+    found: BTreeSet<Undurable>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, root: &'a Path, state: &'a mut State) -> Self {
+        Self { fs, root, state, found: BTreeSet::new() }
+    }
+
+    /// All that was found, sorted by path, and a clean slate.
+    pub(super) fn finish(&mut self) -> Vec<Undurable> {
+        std::mem::take(&mut self.found).into_iter().collect()
+    }
+
+    pub(super) fn note(&mut self, path: &Path, part: UndurablePart) {
+        self.found.insert(Undurable { path: path.to_path_buf(), part });
+    }
+
+    /// The path's own name and those of the directories above it, up to the root.
+    pub(super) fn names_from_root(&mut self, path: &Path) {
+        self.names_from(self.root, path);
+    }
+
+    /// The path's own name and those of the directories above it, below `top`.
+    pub(super) fn names_from(&mut self, top: &Path, path: &Path) {
+        let mut at = path;
+        while at != top && !self.root.starts_with(at) {
+            self.name(at);
+            let parent = parent_of(at);
+            if parent == at || parent == Path::new(".") {
+                return;
+            }
+            at = parent;
+        }
+    }
+
+    fn name(&mut self, path: &Path) {
+        match self.name_state(path) {
+            Some(NameState::Changed) => self.note(path, UndurablePart::Name),
+            Some(NameState::Lost) => self.note(path, UndurablePart::LostName),
+            None => {}
+        }
+    }
+
+    /// Whether the name has changed since it was last durable.
+    pub(super) fn name_state(&mut self, path: &Path) -> Option<NameState> {
+        let directory = self.state.keys.of_target(self.fs, parent_of(path))?;
+        self.state.inode(directory)?.names.get(path.file_name()?).copied()
+    }
+
+    /// A file's bytes, or all below a directory; not the path's own name.
+    pub(super) fn tree(&mut self, path: &Path) -> Result<()> {
+        let metadata = self.fs.symlink_metadata(path)?;
+        let key = self.state.keys.of(path, &metadata);
+        if metadata.is_dir() {
+            self.removals(path, key);
+            for entry in self.fs.read_dir(path)? {
+                let path = path.join(entry.name);
+                self.name(&path);
+                self.tree(&path)?;
+            }
+        } else if metadata.is_file() {
+            self.content(path, key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn content(&mut self, path: &Path, key: Key) {
+        let (is_lost, is_dirty) = self.state.inode(key).map_or((false, false), |i| (i.is_lost, i.is_dirty));
+        if is_lost {
+            self.note(path, UndurablePart::LostContent);
+        } else if is_dirty {
+            self.note(path, UndurablePart::Content);
+        }
+    }
+
+    /// Names that have changed and are bound to nothing.
+    fn removals(&mut self, dir: &Path, key: Key) {
+        let changed = self.state.inode(key).map(|inode| inode.names.clone()).unwrap_or_default();
+        for (name, state) in changed {
+            let path = dir.join(name);
+            if self.fs.symlink_metadata(&path).is_err() {
+                let is_lost = state == NameState::Lost;
+                self.note(&path, if is_lost { UndurablePart::LostRemoval } else { UndurablePart::Removal });
+            }
+        }
+    }
+}

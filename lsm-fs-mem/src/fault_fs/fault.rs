@@ -1,0 +1,222 @@
+//! Which calls fail.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::{Op, errno};
+
+use super::{FaultEffect, FaultId, ShortTransfer};
+use crate::tap::Call;
+
+/// Which calls fail, when, and how. By default the first that matches, once, with `EIO` before its effect.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{Op, errno};
+/// use lsm_fs_mem::{Fault, ShortTransfer};
+///
+/// # let fs = lsm_fs_mem::FaultFs::new(lsm_fs::StdFs);
+/// // The third link into or out of /db/tables.
+/// fs.inject(Fault::on(Op::HardLink).below("/db/tables").nth(3).before(errno::EMLINK));
+/// // From the second sync of this directory on, all of them, each after it was done.
+/// fs.inject(Fault::on(Op::SyncDirectory).at("/db").from_nth(2).after(errno::EIO));
+/// // Every tenth write anywhere is short.
+/// fs.inject(Fault::on(Op::Write).every(10).short(ShortTransfer::Sector));
+/// // Whatever touches a manifest, always.
+/// let manifest = |path: &std::path::Path| path.extension().is_some_and(|e| e == "manifest");
+/// fs.inject(Fault::on_any().where_path(manifest).every(1));
+/// ```
+#[derive(Clone)]
+pub struct Fault {
+    op: Option<Op>,
+    paths: Paths,
+    when: When,
+    effect: FaultEffect,
+}
+
+type Predicate = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
+
+#[derive(Clone)]
+enum Paths {
+    Any,
+    At(PathBuf),
+    Below(PathBuf),
+    Where(Predicate),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Once(u64),
+    From(u64),
+    Every(u64),
+    /// The call that has this place among all of its kind.
+    Ordinal(u64),
+}
+
+impl Fault {
+    /// Strikes calls of one kind. The kind is the operation that an error of the call names: `Op::Write` is
+    /// `Write::write` and `FsFile::write_at`, `Op::Metadata` all three lookups.
+    #[must_use]
+    pub fn on(op: Op) -> Self {
+        Self { op: Some(op), ..Self::on_any() }
+    }
+
+    /// Strikes calls of every kind.
+    #[must_use]
+    pub fn on_any() -> Self {
+        Self { op: None, paths: Paths::Any, when: When::Once(1), effect: FaultEffect::Before(errno::EIO) }
+    }
+
+    /// Only calls one of whose paths is this one. A file's calls have the path it was opened by.
+    #[must_use]
+    pub fn at(self, path: impl Into<PathBuf>) -> Self {
+        Self { paths: Paths::At(path.into()), ..self }
+    }
+
+    /// Only calls one of whose paths is this directory or lies in it.
+    #[must_use]
+    pub fn below(self, dir: impl Into<PathBuf>) -> Self {
+        Self { paths: Paths::Below(dir.into()), ..self }
+    }
+
+    /// Only calls one of whose paths satisfies `holds`.
+    #[must_use]
+    pub fn where_path(self, holds: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
+        Self { paths: Paths::Where(Arc::new(holds)), ..self }
+    }
+
+    /// The `k`-th call that matches, counted from 1, and no other.
+    #[must_use]
+    pub fn nth(self, k: u64) -> Self {
+        Self { when: When::Once(k), ..self }
+    }
+
+    /// The `k`-th call that matches, counted from 1, and all that match after it.
+    #[must_use]
+    pub fn from_nth(self, k: u64) -> Self {
+        Self { when: When::From(k), ..self }
+    }
+
+    /// Each `n`-th call that matches; 1 is all of them, 0 none.
+    #[must_use]
+    pub fn every(self, n: u64) -> Self {
+        Self { when: When::Every(n), ..self }
+    }
+
+    /// [`FaultEffect::Before`].
+    #[must_use]
+    pub fn before(self, errno: i32) -> Self {
+        self.effect(FaultEffect::Before(errno))
+    }
+
+    /// [`FaultEffect::After`].
+    #[must_use]
+    pub fn after(self, errno: i32) -> Self {
+        self.effect(FaultEffect::After(errno))
+    }
+
+    /// [`FaultEffect::Short`].
+    #[must_use]
+    pub fn short(self, short: ShortTransfer) -> Self {
+        self.effect(FaultEffect::Short(short))
+    }
+
+    /// [`FaultEffect::Interrupted`].
+    #[must_use]
+    pub fn interrupted(self) -> Self {
+        self.effect(FaultEffect::Interrupted)
+    }
+
+    /// [`FaultEffect::Gone`].
+    #[must_use]
+    pub fn gone(self) -> Self {
+        self.effect(FaultEffect::Gone)
+    }
+
+    /// [`FaultEffect::Full`].
+    #[must_use]
+    pub fn full(self) -> Self {
+        self.effect(FaultEffect::Full)
+    }
+
+    /// Any effect, as a value.
+    #[must_use]
+    pub fn effect(self, effect: FaultEffect) -> Self {
+        Self { effect, ..self }
+    }
+
+    pub(super) fn what(&self) -> FaultEffect {
+        self.effect
+    }
+
+    /// Whether the call is one of those that the fault counts.
+    pub(super) fn matches(&self, call: &Call<'_>) -> bool {
+        self.op.is_none_or(|op| op == call.op)
+            && self.paths.match_either(call)
+            && can_strike(self.effect, call)
+    }
+
+    /// Whether the `k`-th of them fails, which is the `ordinal`-th of its kind.
+    pub(super) fn fires_at(&self, k: u64, ordinal: u64) -> bool {
+        match self.when {
+            When::Ordinal(nth) => ordinal == nth,
+            When::Once(nth) => k == nth,
+            When::From(nth) => k >= nth,
+            When::Every(n) => n != 0 && k.is_multiple_of(n),
+        }
+    }
+}
+
+/// The fault that strikes the same call again, in a [`FaultFs`](crate::FaultFs) that has seen none yet.
+impl From<FaultId> for Fault {
+    fn from(id: FaultId) -> Self {
+        Self { when: When::Ordinal(id.nth), ..Self::on(id.op).effect(id.effect) }
+    }
+}
+
+/// Whether an effect means anything to a call; a call it means nothing to does not count.
+pub(super) fn can_strike(effect: FaultEffect, call: &Call<'_>) -> bool {
+    match effect {
+        FaultEffect::Short(short) => {
+            let len = call.transfer_len().filter(|_| call.is_at_cursor() || call.op == Op::Write);
+            let len = len.and_then(|len| usize::try_from(len).ok());
+            len.is_some_and(|len| short.cut(len).is_some())
+        }
+        FaultEffect::Interrupted => call.is_at_cursor(),
+        FaultEffect::Full => call.needs_space(),
+        FaultEffect::Before(_) | FaultEffect::After(_) | FaultEffect::Gone => true,
+    }
+}
+
+impl Paths {
+    fn match_either(&self, call: &Call<'_>) -> bool {
+        self.holds(call.path) || call.other.is_some_and(|other| self.holds(other))
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        match self {
+            Self::Any => true,
+            Self::At(at) => path == at,
+            Self::Below(dir) => path.starts_with(dir),
+            Self::Where(holds) => holds(path),
+        }
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Fault");
+        out.field("op", &self.op);
+        match &self.paths {
+            Paths::Any => {}
+            Paths::At(path) => drop(out.field("at", path)),
+            Paths::Below(dir) => drop(out.field("below", dir)),
+            Paths::Where(_) => drop(out.field("where_path", &format_args!("…"))),
+        }
+        out.field("when", &self.when).field("effect", &self.effect).finish()
+    }
+}

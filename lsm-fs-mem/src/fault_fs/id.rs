@@ -1,0 +1,196 @@
+//! A fault that struck, and its name.
+
+use std::{
+    error, fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use lsm_fs::Op;
+
+use super::FaultEffect;
+use crate::tap::Call;
+
+/// The name of one fault in one run: which call, by its kind and its place among the calls of that kind, and how it
+/// failed. With the same workload it is the same fault on every machine.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{Op, errno};
+/// use lsm_fs_mem::{FaultEffect, FaultId};
+///
+/// let id: FaultId = "sync_directory#2:after-EIO".parse()?;
+/// assert_eq!((id.op, id.nth, id.effect), (Op::SyncDirectory, 2, FaultEffect::After(errno::EIO)));
+/// assert_eq!(id.to_string(), "sync_directory#2:after-EIO");
+/// # Ok::<(), lsm_fs_mem::ParseFaultIdError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FaultId {
+    /// The kind of the call.
+    pub op: Op,
+    /// Which of the calls of that kind, counted from 1.
+    pub nth: u64,
+    /// How it fails.
+    pub effect: FaultEffect,
+}
+
+/// Every kind of call that passes a wrapper.
+const KINDS: [Op; 28] = [
+    Op::Open,
+    Op::CreateDir,
+    Op::ReadDir,
+    Op::Metadata,
+    Op::RemoveFile,
+    Op::RemoveDir,
+    Op::RemoveDirAll,
+    Op::Rename,
+    Op::RenameNoreplace,
+    Op::HardLink,
+    Op::ReflinkFile,
+    Op::SyncDirectory,
+    Op::LockDirectory,
+    Op::VolumeId,
+    Op::Capabilities,
+    Op::AvailableSpace,
+    Op::PunchHole,
+    Op::TruncateFile,
+    Op::DisableCow,
+    Op::Read,
+    Op::Write,
+    Op::Seek,
+    Op::SetLen,
+    Op::SyncAll,
+    Op::SyncData,
+    Op::StartWriteback,
+    Op::Hint,
+    Op::LockFile,
+];
+
+impl fmt::Display for FaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}:{}", self.op, self.nth, self.effect)
+    }
+}
+
+impl FromStr for FaultId {
+    type Err = ParseFaultIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (call, effect) = text.split_once(':')?;
+            let (kind, nth) = call.split_once('#')?;
+            let op = *KINDS.iter().find(|op| op.name() == kind)?;
+            Some(Self { op, nth: nth.parse().ok().filter(|nth| *nth > 0)?, effect: effect.parse().ok()? })
+        };
+        parse().ok_or_else(|| ParseFaultIdError(text.to_owned()))
+    }
+}
+
+/// A text that names no fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseFaultIdError(String);
+
+impl fmt::Display for ParseFaultIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is no fault, such as hard_link#3:after-EIO", self.0)
+    }
+}
+
+impl error::Error for ParseFaultIdError {}
+
+/// A call that a fault struck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InjectedFault {
+    id: FaultId,
+    path: PathBuf,
+    other_path: Option<PathBuf>,
+}
+
+impl InjectedFault {
+    pub(super) fn new(id: FaultId, call: &Call<'_>) -> Self {
+        Self { id, path: call.path.to_path_buf(), other_path: call.other.map(Path::to_path_buf) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> FaultId {
+        self.id
+    }
+
+    /// The kind of the call.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        self.id.op
+    }
+
+    /// Which of the calls of that kind, counted from 1 over the life of the [`FaultFs`](crate::FaultFs).
+    #[must_use]
+    pub fn nth(&self) -> u64 {
+        self.id.nth
+    }
+
+    /// How it failed.
+    #[must_use]
+    pub fn effect(&self) -> FaultEffect {
+        self.id.effect
+    }
+
+    /// The path of the call; of a file's call, the one it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The second path of a call that takes two.
+    #[must_use]
+    pub fn other_path(&self) -> Option<&Path> {
+        self.other_path.as_deref()
+    }
+}
+
+/// The id and the paths.
+impl fmt::Display for InjectedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.id, self.path.display())?;
+        match &self.other_path {
+            Some(other) => write!(f, " -> {}", other.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault_fs::ShortTransfer;
+    use lsm_fs::errno;
+
+    #[test]
+    fn every_id_leads_back_to_itself() {
+        let effects = [
+            FaultEffect::Before(errno::ENOSPC),
+            FaultEffect::After(errno::EXDEV),
+            FaultEffect::Short(ShortTransfer::Byte),
+            FaultEffect::Short(ShortTransfer::Sector),
+            FaultEffect::Short(ShortTransfer::AllButByte),
+            FaultEffect::Interrupted,
+            FaultEffect::Gone,
+            FaultEffect::Full,
+        ];
+        for op in KINDS {
+            for effect in effects {
+                let id = FaultId { op, nth: 17, effect };
+                assert_eq!(id.to_string().parse(), Ok(id), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for bad in ["", "open", "open#1", "open#0:gone", "open#x:gone", "opens#1:gone", "open#1:before-EWHAT"]
+        {
+            assert_eq!(bad.parse::<FaultId>(), Err(ParseFaultIdError(bad.into())));
+        }
+    }
+}

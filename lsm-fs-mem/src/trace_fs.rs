@@ -1,0 +1,219 @@
+//! [`TraceFs`]: the calls as text.
+
+mod line;
+
+use std::{
+    fmt, mem,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use lsm_fs::{FsFile, Op, Result};
+
+use crate::tap::{Call, Detail, Outcome, Tap, tap_fs};
+use line::Line;
+
+/// Any filesystem, with a record of its calls as text, one line a call, in the order in which they returned. Made to be
+/// compared with a snapshot: a sync that goes missing is a line that goes missing.
+///
+/// # Format
+///
+/// ```text
+/// call    = method [" #" handle] " " path [" -> " path] {" " argument} [outcome]
+/// outcome = " -> #" handle        an opened file; handles count from 1
+///         | " = " value           what the call returned, where it returns something
+///         | " ! " errno           EIO and the like; the kind of an error without errno; "poisoned" behind either
+///           [" poisoned"]         if the handle had failed a sync before
+/// note    = "-- " text
+/// ```
+///
+/// ```text
+/// create_dir tables
+/// open tables/7 write create_new -> #1
+/// write_at #1 tables/7 0+4096
+/// sync_all #1 tables/7 normal
+/// hard_link tables/7 -> backup/7 ! EXDEV
+/// sync_directory tables normal = durable
+/// ```
+///
+/// A handle has the path it was opened by. Ranges are `offset+length`. Paths have `/` between their parts, and quotes
+/// and escapes where they hold white space or anything that is not printable. What differs from machine to machine is
+/// left out: volume numbers, free space, capabilities, the lengths of directories.
+///
+/// The text is an interface: a change to it is a breaking change of this crate, except that a method new to the traits
+/// brings a new kind of line.
+///
+/// *Batches* are the plain loops over the wrapper: their lines are those of the single calls.
+///
+/// Clones share the record.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{FsExt, StdFs, SyncMode};
+/// use lsm_fs_mem::TraceFs;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let fs = TraceFs::new(StdFs).relative_to(dir).only_changes();
+/// let _ = fs.rewrite_atomic(&dir.join("current"), b"v7", SyncMode::Normal)?;
+/// assert_eq!(
+///     fs.take(),
+///     "\
+/// open .current.tmp-0 write create_new -> #1
+/// write_at #1 .current.tmp-0 0+2
+/// sync_all #1 .current.tmp-0 normal
+/// rename .current.tmp-0 -> current
+/// sync_directory . normal = durable
+/// "
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TraceFs<F> {
+    inner: F,
+    tap: Arc<TraceTap>,
+}
+
+impl<F> TraceFs<F> {
+    /// Records every call, with paths as they are given.
+    pub fn new(inner: F) -> Self {
+        Self { inner, tap: Arc::new(TraceTap::default()) }
+    }
+
+    /// Prints paths below `root` relative to it, and the root itself as `.`; other paths stay as they are. The record so
+    /// far is gone.
+    #[must_use]
+    pub fn relative_to(self, root: impl Into<PathBuf>) -> Self {
+        let tap = TraceTap { root: root.into(), only_changes: self.tap.only_changes, ..TraceTap::default() };
+        Self { inner: self.inner, tap: Arc::new(tap) }
+    }
+
+    /// Records only what changes names, bytes or lengths, takes a lock, or syncs, and every opening for writing; failed
+    /// attempts included. A file that was opened to be read gets its number where it first appears. The record so far is
+    /// gone.
+    #[must_use]
+    pub fn only_changes(self) -> Self {
+        let tap = TraceTap { root: self.tap.root.clone(), only_changes: true, ..TraceTap::default() };
+        Self { inner: self.inner, tap: Arc::new(tap) }
+    }
+
+    /// Adds a line that is no call: a promise given, a step begun. Its line breaks become spaces.
+    pub fn note(&self, text: &str) {
+        let text = text.replace(['\n', '\r'], " ");
+        self.tap.record().lines.push_str(&format!("-- {text}\n"));
+    }
+
+    /// The record so far, each line with its end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.tap.record().lines.clone()
+    }
+
+    /// The record so far, and begins a new one. The handles' numbers go on.
+    #[must_use]
+    pub fn take(&self) -> String {
+        mem::take(&mut self.tap.record().lines)
+    }
+
+    /// The filesystem itself, on which nothing is recorded.
+    pub fn inner(&self) -> &F {
+        &self.inner
+    }
+
+    fn tap(&self) -> &Arc<TraceTap> {
+        &self.tap
+    }
+}
+
+/// The record so far.
+impl<F> fmt::Display for TraceFs<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tap.record().lines)
+    }
+}
+
+tap_fs!(impl<F: Fs> Fs for TraceFs<F>);
+
+#[derive(Debug, Default)]
+struct TraceTap {
+    root: PathBuf,
+    only_changes: bool,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    lines: String,
+    handles: u64,
+}
+
+impl Record {
+    fn number(&mut self, handle: &Number) -> u64 {
+        *handle.0.get_or_init(|| {
+            self.handles += 1;
+            self.handles
+        })
+    }
+}
+
+/// A handle's number, from its first line on.
+#[derive(Debug, Default)]
+struct Number(OnceLock<u64>);
+
+impl TraceTap {
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shows(&self, call: &Call<'_>) -> bool {
+        let opens_for_writing =
+            matches!(call.detail, Detail::Options(options) if options.write || options.append);
+        !self.only_changes || call.changes() || (call.op == Op::Open && opens_for_writing)
+    }
+}
+
+impl Tap for TraceTap {
+    type Handle = Number;
+
+    fn open(
+        &self,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<Box<dyn FsFile>>,
+    ) -> Result<(Box<dyn FsFile>, Number)> {
+        let opened = run();
+        let handle = Number::default();
+        if self.shows(call) {
+            let mut record = self.record();
+            let mut line = Line::new(call, None, &self.root);
+            match &opened {
+                Ok(_) => line.handle(record.number(&handle)),
+                Err(e) => line.error(e),
+            }
+            record.lines.push_str(&line.finish());
+        }
+        Ok((opened?, handle))
+    }
+
+    fn around<R: Outcome>(
+        &self,
+        on: Option<&Number>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        let result = run();
+        if self.shows(call) {
+            let mut record = self.record();
+            let number = on.map(|handle| record.number(handle));
+            let mut line = Line::new(call, number, &self.root);
+            match &result {
+                Ok(outcome) => line.value(outcome.shown().as_deref()),
+                Err(e) => line.error(e),
+            }
+            record.lines.push_str(&line.finish());
+        }
+        result
+    }
+}
