@@ -1,0 +1,174 @@
+//! An open archive file: its two footers and the blocks in it, each read within the file's own length.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use byteorder::{ByteOrder, LittleEndian};
+use lsm_fs::{Fs, FsFile, FsFileExt, FsOpenOptions};
+
+use crate::{
+    BlockIdentity, CryptError, Damage, Defect, EncryptionProvider, Error, FooterPayload, ReadOptions, Result,
+    block::{self, BlockHeader, BlockType, DecodedBlock},
+    format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, FOOTER_FIXED_LEN, HEAD_LEN, SIZE_HINT_LEN},
+};
+
+/// No archive is shorter: head, an empty footer, size hint.
+const SHORTEST: u64 = HEAD_LEN + (BLOCK_HEADER_LEN + FOOTER_FIXED_LEN) as u64 + SIZE_HINT_LEN;
+
+#[derive(Debug)]
+pub(crate) struct ArchiveFile {
+    pub(crate) file: Box<dyn FsFile>,
+    pub(crate) path: PathBuf,
+    pub(crate) len: u64,
+    encryption: Option<Arc<dyn EncryptionProvider>>,
+}
+
+/// One of the two copies of the footer.
+#[derive(Debug)]
+pub(crate) struct FooterCopy {
+    pub(crate) footer: FooterPayload,
+    /// The block as it was first written.
+    pub(crate) block: Vec<u8>,
+    /// Whether what lies on disk is another, in its payload or its parity.
+    pub(crate) restorable: bool,
+    /// Whether the payload itself had to be restored.
+    pub(crate) healed: bool,
+}
+
+impl ArchiveFile {
+    pub(crate) fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
+        let file = fs.open(path, &FsOpenOptions::new().read(true))?;
+        let len = file.metadata()?.len;
+        Ok(Self { file, path: path.to_path_buf(), len, encryption: options.encryption.clone() })
+    }
+
+    pub(crate) fn has_key(&self) -> bool {
+        self.encryption.is_some()
+    }
+
+    /// The footer behind the sections.
+    pub(crate) fn read_tail(&self) -> Result<FooterCopy> {
+        if self.len < SHORTEST {
+            return Err(self.damaged(self.len, Defect::FileTooShort));
+        }
+        let hint_at = self.len - SIZE_HINT_LEN;
+        // Everything the footer can lie in, and the hint, at one go.
+        let from = hint_at.saturating_sub(u64::from(FOOTER_BLOCK_MAX)).max(HEAD_LEN);
+        let bytes = self.read(from, self.len - from)?;
+        let (room, hint) = bytes
+            .split_last_chunk::<{ SIZE_HINT_LEN as usize }>()
+            .ok_or_else(|| self.damaged(hint_at, Defect::SizeHint))?;
+        let size = LittleEndian::read_u32(hint) as usize;
+        let slot = room
+            .len()
+            .checked_sub(size)
+            .and_then(|start| room.get(start..))
+            .filter(|slot| slot.len() >= BLOCK_HEADER_LEN)
+            .ok_or_else(|| self.damaged(hint_at, Defect::SizeHint))?;
+        let offset = hint_at - slot.len() as u64;
+        let copy = self.decode_footer(slot, offset)?;
+        if copy.footer.sections_end() != offset {
+            return Err(self.damaged(offset, Defect::SectionPlace));
+        }
+        Ok(copy)
+    }
+
+    /// The copy in the head; [`Defect::NoMirror`] if the head holds zeros.
+    pub(crate) fn read_mirror(&self) -> Result<FooterCopy> {
+        if self.len < HEAD_LEN {
+            return Err(self.damaged(self.len, Defect::FileTooShort));
+        }
+        let head = self.read(0, HEAD_LEN)?;
+        if head.iter().all(|&byte| byte == 0) {
+            return Err(self.damaged(0, Defect::NoMirror));
+        }
+        let too_long = || self.damaged(0, Defect::BlockLength);
+        let header_bytes = head.first_chunk().ok_or_else(too_long)?;
+        let header = BlockHeader::decode(header_bytes, BlockType::ManifestFooter)
+            .map_err(|damage| Error::damaged(&self.path, damage))?;
+        let (slot, padding) = usize::try_from(header.block_len())
+            .ok()
+            .filter(|&len| len <= FOOTER_BLOCK_MAX as usize)
+            .and_then(|len| head.split_at_checked(len))
+            .ok_or_else(too_long)?;
+        let copy = self.decode_footer(slot, 0)?;
+        if padding.iter().any(|&byte| byte != 0) {
+            return Err(self.damaged(slot.len() as u64, Defect::MirrorPadding));
+        }
+        if !copy.footer.has_mirror() {
+            return Err(self.damaged(0, Defect::MirrorFlag));
+        }
+        if copy.footer.sections_end() > self.len {
+            return Err(self.damaged(self.len, Defect::SectionBeyondFile));
+        }
+        Ok(copy)
+    }
+
+    fn decode_footer(&self, slot: &[u8], offset: u64) -> Result<FooterCopy> {
+        let damaged = |damage: Damage| Error::damaged(&self.path, damage.shifted(offset));
+        let decoded = block::decode(slot, BlockType::ManifestFooter).map_err(damaged)?;
+        let block = decoded.as_written(slot);
+        let restorable = block != slot;
+        if decoded.healed {
+            log::warn!("{}: the footer at offset {offset} was healed by its parity", self.path.display());
+        }
+        let DecodedBlock { header, payload, healed } = decoded;
+        let plain = self.unseal(&header, payload, offset)?;
+        let footer = FooterPayload::decode(&plain)
+            .map_err(|damage| damaged(damage.shifted(BLOCK_HEADER_LEN as u64)))?;
+        Ok(FooterCopy { footer, block, restorable, healed })
+    }
+
+    /// Opens a payload whose checksum is good.
+    pub(crate) fn unseal(&self, header: &BlockHeader, payload: Vec<u8>, offset: u64) -> Result<Vec<u8>> {
+        let file = || self.path.clone();
+        let provider = match (&self.encryption, header.encrypted) {
+            (None, false) => return Ok(payload),
+            (None, true) => return Err(Error::KeyRequired { file: file(), offset }),
+            (Some(_), false) => return Err(Error::NotEncrypted { file: file(), offset }),
+            (Some(provider), true) => provider,
+        };
+        let identity = BlockIdentity::manifest(header.block_type);
+        let plain = provider.open(&identity, payload).map_err(|source| match source {
+            CryptError::Rejected => Error::Rejected { file: file(), offset },
+            source => Error::Encryption { file: file(), offset, source },
+        })?;
+        if plain.len() as u64 != u64::from(header.plain_len) {
+            return Err(self.damaged(offset, Defect::PlainLength));
+        }
+        Ok(plain)
+    }
+
+    /// Reads a range that the caller has checked against the file's length.
+    pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
+        let fits = offset.checked_add(len).is_some_and(|end| end <= self.len);
+        let len = usize::try_from(len).ok().filter(|_| fits);
+        let len = len.ok_or_else(|| self.damaged(offset, Defect::SectionBeyondFile))?;
+        let mut bytes = vec![0; len];
+        self.file.read_exact_at(&mut bytes, offset, &self.path)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn damaged(&self, offset: u64, what: Defect) -> Error {
+        Error::damaged(&self.path, Damage::new(offset, what))
+    }
+
+    /// What to report when neither footer can be read: rather what calls for a key or a newer version than what looks
+    /// like damage because of it.
+    pub(crate) fn neither(&self, tail: Error, mirror: Error) -> Error {
+        match (tail, mirror) {
+            (
+                Error::Corrupt { offset: tail_at, what: tail, .. },
+                Error::Corrupt { offset: mirror_at, what: mirror, .. },
+            ) => Error::NoFooter {
+                file: self.path.clone(),
+                tail: Damage::new(tail_at, tail),
+                mirror: Damage::new(mirror_at, mirror),
+            },
+            (Error::Corrupt { .. }, mirror) => mirror,
+            (tail, _) => tail,
+        }
+    }
+}

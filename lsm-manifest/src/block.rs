@@ -1,0 +1,238 @@
+//! A checksummed block, bytes to bytes: header, payload, parity.
+
+use byteorder::{ByteOrder, LittleEndian};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{
+    defect::{Damage, Defect},
+    ecc,
+    format::{
+        BLOCK_CHECKSUM_AT, BLOCK_DATA_LEN_AT, BLOCK_FLAG_ENCRYPTED, BLOCK_FLAG_PARITY, BLOCK_FLAGS_AT,
+        BLOCK_FLAGS_KNOWN, BLOCK_HEADER_CHECKSUM_AT, BLOCK_HEADER_LEN, BLOCK_MAGIC, BLOCK_MAGIC_AT,
+        BLOCK_PLAIN_LEN_AT, BLOCK_TYPE_AT, BLOCK_TYPE_FOOTER, BLOCK_TYPE_MANIFEST,
+    },
+};
+
+/// What a block of the archive holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BlockType {
+    /// A section.
+    Manifest,
+    /// The table of contents.
+    ManifestFooter,
+}
+
+impl BlockType {
+    /// Its number on disk.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Manifest => BLOCK_TYPE_MANIFEST,
+            Self::ManifestFooter => BLOCK_TYPE_FOOTER,
+        }
+    }
+}
+
+/// The header of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockHeader {
+    /// What the block holds.
+    pub block_type: BlockType,
+    /// Whether parity follows the payload.
+    pub parity: bool,
+    /// Whether the payload is sealed.
+    pub encrypted: bool,
+    /// XXH3-128 of the payload as it lies on disk.
+    pub checksum: u128,
+    /// Length of the payload as it lies on disk, without parity.
+    pub data_len: u32,
+    /// Length of the payload before it was sealed.
+    pub plain_len: u32,
+}
+
+impl BlockHeader {
+    /// The header's bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; BLOCK_HEADER_LEN] {
+        let mut out = [0; BLOCK_HEADER_LEN];
+        out[BLOCK_MAGIC_AT..BLOCK_TYPE_AT].copy_from_slice(&BLOCK_MAGIC);
+        out[BLOCK_TYPE_AT] = self.block_type.code();
+        out[BLOCK_FLAGS_AT] =
+            flag(self.parity, BLOCK_FLAG_PARITY) | flag(self.encrypted, BLOCK_FLAG_ENCRYPTED);
+        LittleEndian::write_u128(&mut out[BLOCK_CHECKSUM_AT..], self.checksum);
+        LittleEndian::write_u32(&mut out[BLOCK_DATA_LEN_AT..], self.data_len);
+        LittleEndian::write_u32(&mut out[BLOCK_PLAIN_LEN_AT..], self.plain_len);
+        let own = header_checksum(&out);
+        LittleEndian::write_u32(&mut out[BLOCK_HEADER_CHECKSUM_AT..], own);
+        out
+    }
+
+    /// Reads a header that must be of one type.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it. Offsets count from the start of the block.
+    pub fn decode(bytes: &[u8; BLOCK_HEADER_LEN], expected: BlockType) -> Result<Self, Damage> {
+        if bytes[BLOCK_MAGIC_AT..BLOCK_TYPE_AT] != BLOCK_MAGIC {
+            return Err(damage(BLOCK_MAGIC_AT, Defect::Magic));
+        }
+        if LittleEndian::read_u32(&bytes[BLOCK_HEADER_CHECKSUM_AT..]) != header_checksum(bytes) {
+            return Err(damage(BLOCK_HEADER_CHECKSUM_AT, Defect::HeaderChecksum));
+        }
+        let found = bytes[BLOCK_TYPE_AT];
+        if found != expected.code() {
+            return Err(damage(BLOCK_TYPE_AT, Defect::BlockType { expected, found }));
+        }
+        let flags = bytes[BLOCK_FLAGS_AT];
+        if flags & !BLOCK_FLAGS_KNOWN != 0 {
+            return Err(damage(BLOCK_FLAGS_AT, Defect::BlockFlags { found: flags }));
+        }
+        let header = Self {
+            block_type: expected,
+            parity: flags & BLOCK_FLAG_PARITY != 0,
+            encrypted: flags & BLOCK_FLAG_ENCRYPTED != 0,
+            checksum: LittleEndian::read_u128(&bytes[BLOCK_CHECKSUM_AT..]),
+            data_len: LittleEndian::read_u32(&bytes[BLOCK_DATA_LEN_AT..]),
+            plain_len: LittleEndian::read_u32(&bytes[BLOCK_PLAIN_LEN_AT..]),
+        };
+        let lengths_agree = if header.encrypted {
+            header.plain_len <= header.data_len
+        } else {
+            header.plain_len == header.data_len
+        };
+        if !lengths_agree {
+            return Err(damage(BLOCK_PLAIN_LEN_AT, Defect::PlainLength));
+        }
+        Ok(header)
+    }
+
+    /// Length of the parity behind the payload.
+    #[must_use]
+    pub fn parity_len(&self) -> u64 {
+        if self.parity { ecc::parity_len(u64::from(self.data_len)) } else { 0 }
+    }
+
+    /// Length of the whole block.
+    #[must_use]
+    pub fn block_len(&self) -> u64 {
+        BLOCK_HEADER_LEN as u64 + u64::from(self.data_len) + self.parity_len()
+    }
+
+    /// Verifies what follows the header, heals it where parity allows, and cuts `body` down to the payload.
+    ///
+    /// Returns whether it had to be healed.
+    ///
+    /// # Errors
+    ///
+    /// The payload does not match the checksum, or `body` is not as long as the header says. Offsets count from the
+    /// start of the block.
+    pub fn restore(&self, body: &mut Vec<u8>) -> Result<bool, Damage> {
+        let at = |what| Damage::new(BLOCK_HEADER_LEN as u64, what);
+        let data_len = usize::try_from(self.data_len).map_err(|_| at(Defect::BlockLength))?;
+        if BLOCK_HEADER_LEN as u64 + body.len() as u64 != self.block_len() {
+            return Err(at(Defect::BlockLength));
+        }
+        let payload = body.get(..data_len).ok_or(at(Defect::BlockLength))?;
+        let damaged = xxh3_128(payload) != self.checksum;
+        if damaged {
+            if !self.parity {
+                return Err(at(Defect::PayloadChecksum));
+            }
+            ecc::heal(body, data_len, self.checksum).map_err(at)?;
+        }
+        body.truncate(data_len);
+        Ok(damaged)
+    }
+}
+
+/// The bytes of a block and what a table of contents needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EncodedBlock {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) header: BlockHeader,
+}
+
+/// Turns room for a header and a payload behind it into a block, with parity where asked for.
+///
+/// `None`: the payload is longer than a header can say, or there is no room for a header.
+pub(crate) fn complete(
+    block_type: BlockType,
+    mut bytes: Vec<u8>,
+    plain_len: u32,
+    parity: bool,
+    encrypted: bool,
+) -> Option<EncodedBlock> {
+    let (head, payload) = bytes.split_first_chunk_mut()?;
+    let data_len = u32::try_from(payload.len()).ok()?;
+    // A block without payload has no parity, and does not claim any.
+    let parity = parity && data_len > 0;
+    let header =
+        BlockHeader { block_type, parity, encrypted, checksum: xxh3_128(payload), data_len, plain_len };
+    *head = header.encode();
+    if parity {
+        ecc::append_parity(&mut bytes, BLOCK_HEADER_LEN)?;
+    }
+    Some(EncodedBlock { bytes, header })
+}
+
+/// As [`complete`], from a payload without room in front of it.
+pub(crate) fn encode(
+    block_type: BlockType,
+    payload: &[u8],
+    plain_len: u32,
+    parity: bool,
+    encrypted: bool,
+) -> Option<EncodedBlock> {
+    let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN + payload.len());
+    bytes.resize(BLOCK_HEADER_LEN, 0);
+    bytes.extend_from_slice(payload);
+    complete(block_type, bytes, plain_len, parity, encrypted)
+}
+
+/// A verified block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DecodedBlock {
+    pub(crate) header: BlockHeader,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) healed: bool,
+}
+
+impl DecodedBlock {
+    /// The block as it was first written, where `slot` is what lies on disk: its parity may be damaged and its payload
+    /// sound. A build without parity can only take it as it is.
+    pub(crate) fn as_written(&self, slot: &[u8]) -> Vec<u8> {
+        let BlockHeader { block_type, plain_len, parity, encrypted, .. } = self.header;
+        let encoded = encode(block_type, &self.payload, plain_len, parity, encrypted);
+        encoded.map_or_else(|| slot.to_vec(), |block| block.bytes)
+    }
+}
+
+/// Verifies a block that must fill `slot`.
+pub(crate) fn decode(slot: &[u8], expected: BlockType) -> Result<DecodedBlock, Damage> {
+    let (head, body) = slot.split_first_chunk().ok_or(Damage::new(0, Defect::BlockLength))?;
+    let header = BlockHeader::decode(head, expected)?;
+    if header.block_len() != slot.len() as u64 {
+        return Err(damage(BLOCK_DATA_LEN_AT, Defect::BlockLength));
+    }
+    let mut payload = body.to_vec();
+    let healed = header.restore(&mut payload)?;
+    Ok(DecodedBlock { header, payload, healed })
+}
+
+fn header_checksum(header: &[u8; BLOCK_HEADER_LEN]) -> u32 {
+    let mut low = [0; 16];
+    LittleEndian::write_u128(&mut low, xxh3_128(&header[..BLOCK_HEADER_CHECKSUM_AT]));
+    LittleEndian::read_u32(&low)
+}
+
+const fn flag(on: bool, bit: u8) -> u8 {
+    if on { bit } else { 0 }
+}
+
+const fn damage(at: usize, what: Defect) -> Damage {
+    Damage::new(at as u64, what)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Parity behind a payload: Reed–Solomon, four data shards and two parity shards.
+
+use crate::format::{PARITY_DATA_SHARDS, PARITY_SHARDS};
+
+#[cfg(feature = "parity")]
+mod codec;
+
+#[cfg(feature = "parity")]
+pub(crate) use codec::{append_parity, heal};
+
+/// Length of one shard of a payload: a quarter of it, rounded up to whole 16-bit words.
+const fn shard_len(data_len: u64) -> u64 {
+    data_len.div_ceil(PARITY_DATA_SHARDS as u64).next_multiple_of(2)
+}
+
+/// Length of the parity of a payload.
+pub(crate) const fn parity_len(data_len: u64) -> u64 {
+    PARITY_SHARDS as u64 * shard_len(data_len)
+}
+
+#[cfg(not(feature = "parity"))]
+mod absent {
+    use crate::defect::Defect;
+
+    /// Nothing asks for parity in a build without it.
+    pub(crate) fn append_parity(_: &mut Vec<u8>, _: usize) -> Option<()> {
+        None
+    }
+
+    pub(crate) fn heal(_: &mut [u8], _: usize, _: u128) -> Result<(), Defect> {
+        Err(Defect::ParityUnused)
+    }
+}
+
+#[cfg(not(feature = "parity"))]
+pub(crate) use absent::{append_parity, heal};

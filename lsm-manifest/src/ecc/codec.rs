@@ -1,0 +1,138 @@
+//! The codec, run over the shards window by window: words at the same place of all shards belong together, so the
+//! memory it takes does not grow with the payload.
+
+use reed_solomon_simd::{Error, ReedSolomonDecoder, ReedSolomonEncoder};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::shard_len;
+use crate::{
+    defect::Defect,
+    format::{PARITY_DATA_SHARDS, PARITY_SHARDS},
+};
+
+const SHARDS: usize = PARITY_DATA_SHARDS + PARITY_SHARDS;
+/// A multiple of the 64 bytes in which the code groups its words.
+const WINDOW: usize = 16 * 1024;
+
+const _: () = assert!(WINDOW.is_multiple_of(64));
+
+/// Appends the parity of the payload that goes from `payload_at` to the end. `None`: there is no memory for it.
+pub(crate) fn append_parity(bytes: &mut Vec<u8>, payload_at: usize) -> Option<()> {
+    let end = bytes.len();
+    let shard = usize::try_from(shard_len(end.checked_sub(payload_at)? as u64)).ok()?;
+    bytes.resize(end.checked_add(PARITY_SHARDS.checked_mul(shard)?)?, 0);
+    let (block, parity) = bytes.split_at_mut(end);
+    let payload = block.get(payload_at..)?;
+    let (first, second) = parity.split_at_mut(shard);
+    let mut scratch = vec![0; WINDOW];
+    for at in (0..shard).step_by(WINDOW) {
+        let len = WINDOW.min(shard - at);
+        let encoded = encode_window(payload, shard, at, scratch.get_mut(..len)?).ok()?;
+        for (target, words) in [&mut *first, &mut *second].into_iter().zip(&encoded) {
+            target.get_mut(at..at + len)?.copy_from_slice(words);
+        }
+    }
+    Some(())
+}
+
+fn encode_window(
+    payload: &[u8],
+    shard: usize,
+    at: usize,
+    scratch: &mut [u8],
+) -> Result<[Vec<u8>; PARITY_SHARDS], Error> {
+    let mut encoder = ReedSolomonEncoder::new(PARITY_DATA_SHARDS, PARITY_SHARDS, scratch.len())?;
+    for index in 0..PARITY_DATA_SHARDS {
+        fill(scratch, payload, index * shard + at, (index + 1) * shard);
+        encoder.add_original_shard(&*scratch)?;
+    }
+    let result = encoder.encode()?;
+    let parity = |index| result.recovery(index).unwrap_or_default().to_vec();
+    Ok([parity(0), parity(1)])
+}
+
+/// Restores the payload at the start of `body` from the parity behind it, if one or two shards are damaged.
+///
+/// No damaged shard shows by itself: each pair is taken for lost, until the checksum agrees.
+pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Result<(), Defect> {
+    let shard = usize::try_from(shard_len(data_len as u64)).map_err(|_| Defect::BeyondParity)?;
+    for a in 0..PARITY_DATA_SHARDS {
+        for b in a + 1..SHARDS {
+            let (payload, parity) = body.split_at_checked(data_len).ok_or(Defect::BeyondParity)?;
+            let Ok(restored) = restore(payload, parity, shard, [a, b]) else {
+                return Err(Defect::BeyondParity);
+            };
+            if digest_with(payload, shard, &restored) == checksum {
+                put(body, data_len, shard, &restored);
+                return Ok(());
+            }
+        }
+    }
+    Err(Defect::BeyondParity)
+}
+
+/// A data shard that was computed from the others.
+struct Restored {
+    index: usize,
+    bytes: Vec<u8>,
+}
+
+fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Result<Vec<Restored>, Error> {
+    let mut restored: Vec<_> = lost
+        .into_iter()
+        .filter(|&index| index < PARITY_DATA_SHARDS)
+        .map(|index| Restored { index, bytes: Vec::with_capacity(shard) })
+        .collect();
+    let mut scratch = vec![0; WINDOW.min(shard)];
+    for at in (0..shard).step_by(WINDOW) {
+        let len = WINDOW.min(shard - at);
+        scratch.resize(len, 0);
+        let mut decoder = ReedSolomonDecoder::new(PARITY_DATA_SHARDS, PARITY_SHARDS, len)?;
+        for index in (0..SHARDS).filter(|index| !lost.contains(index)) {
+            if let Some(nth) = index.checked_sub(PARITY_DATA_SHARDS) {
+                fill(&mut scratch, parity, nth * shard + at, (nth + 1) * shard);
+                decoder.add_recovery_shard(nth, &scratch)?;
+            } else {
+                fill(&mut scratch, payload, index * shard + at, (index + 1) * shard);
+                decoder.add_original_shard(index, &scratch)?;
+            }
+        }
+        let result = decoder.decode()?;
+        for shard in &mut restored {
+            shard.bytes.extend_from_slice(result.restored_original(shard.index).unwrap_or_default());
+        }
+    }
+    Ok(restored)
+}
+
+/// Copies `source[from..]` up to `until`, and zeros where the source has ended.
+fn fill(window: &mut [u8], source: &[u8], from: usize, until: usize) {
+    let end = until.min(source.len()).min(from.saturating_add(window.len()));
+    let bytes = source.get(from..end).unwrap_or_default();
+    let (head, tail) = window.split_at_mut(bytes.len());
+    head.copy_from_slice(bytes);
+    tail.fill(0);
+}
+
+/// The checksum that the payload has with the restored shards in it.
+fn digest_with(payload: &[u8], shard: usize, restored: &[Restored]) -> u128 {
+    let mut hasher = Xxh3Default::new();
+    for (index, on_disk) in payload.chunks(shard).enumerate() {
+        let other = restored.iter().find(|r| r.index == index).and_then(|r| r.bytes.get(..on_disk.len()));
+        hasher.update(other.unwrap_or(on_disk));
+    }
+    hasher.digest128()
+}
+
+fn put(body: &mut [u8], data_len: usize, shard: usize, restored: &[Restored]) {
+    let payload = body.get_mut(..data_len).unwrap_or_default();
+    for (index, on_disk) in payload.chunks_mut(shard).enumerate() {
+        let other = restored.iter().find(|r| r.index == index).and_then(|r| r.bytes.get(..on_disk.len()));
+        if let Some(bytes) = other {
+            on_disk.copy_from_slice(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

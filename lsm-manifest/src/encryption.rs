@@ -1,0 +1,111 @@
+//! Sealed payloads: [`EncryptionProvider`], and a ready one for AES-256-GCM.
+
+use std::{error, fmt};
+
+use crate::{block::BlockType, format::MANIFEST_TABLE_ID};
+
+#[cfg(feature = "aes-gcm")]
+mod aes;
+#[cfg(feature = "aes-gcm")]
+mod frame;
+
+#[cfg(feature = "aes-gcm")]
+pub use aes::{Aes256GcmProvider, Envelope};
+
+/// What a sealed payload is bound to, so that it is good in no other place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct BlockIdentity {
+    /// The block's type, as its header has it.
+    pub block_type: BlockType,
+    /// The table the block belongs to; a manifest has all ones here, which no table has.
+    pub table_id: u64,
+}
+
+impl BlockIdentity {
+    /// Of a block in a manifest.
+    #[must_use]
+    pub const fn manifest(block_type: BlockType) -> Self {
+        Self { block_type, table_id: MANIFEST_TABLE_ID }
+    }
+}
+
+/// Authenticated encryption of block payloads.
+///
+/// # Contract
+///
+/// `open(identity, seal(identity, p)) == p`. An envelope that was changed, or that was sealed under another key or, where
+/// the envelope has additional authenticated data, for another identity, is refused as
+/// [`CryptError::Rejected`]. A nonce is never used twice under one key: the provider makes it.
+///
+/// `Debug` shows no key.
+pub trait EncryptionProvider: Send + Sync + fmt::Debug {
+    /// By how many bytes an envelope is longer than its plaintext, at most.
+    fn max_overhead(&self) -> usize;
+
+    /// Seals a payload.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptError::Empty`] if the envelope cannot hold an empty payload; [`CryptError::Other`] if no nonce could be
+    /// made or the key is out of reach.
+    fn seal(&self, identity: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError>;
+
+    /// Opens an envelope; it gets the buffer, so that it can work in place.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptError::Rejected`], [`CryptError::Malformed`], [`CryptError::UnknownKey`], [`CryptError::UnknownSuite`];
+    /// [`CryptError::Other`] if the key is out of reach.
+    fn open(&self, identity: &BlockIdentity, envelope: Vec<u8>) -> Result<Vec<u8>, CryptError>;
+}
+
+/// Why a payload could not be sealed or opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CryptError {
+    /// The authentication tag does not match: another key, another identity, or someone changed the envelope.
+    Rejected,
+    /// The bytes are no envelope of the provider's kind.
+    Malformed,
+    /// The envelope names a key that the provider does not have.
+    UnknownKey {
+        /// Its epoch.
+        epoch: u8,
+    },
+    /// The envelope names a cipher that the provider does not know.
+    UnknownSuite {
+        /// The cipher's number.
+        suite: u8,
+    },
+    /// The envelope cannot hold an empty payload.
+    Empty,
+    /// The provider itself failed.
+    Other(Box<dyn error::Error + Send + Sync>),
+}
+
+impl fmt::Display for CryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected => f.write_str("the authentication tag does not match"),
+            Self::Malformed => f.write_str("the payload is no envelope of the configured kind"),
+            Self::UnknownKey { epoch } => {
+                write!(f, "the envelope is sealed under the unknown key epoch {epoch}")
+            }
+            Self::UnknownSuite { suite } => {
+                write!(f, "the envelope is sealed with the unknown cipher {suite}")
+            }
+            Self::Empty => f.write_str("the envelope cannot hold an empty payload"),
+            Self::Other(_) => f.write_str("the encryption provider failed"),
+        }
+    }
+}
+
+impl error::Error for CryptError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Other(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The table of contents, bytes to bytes.
+
+use byteorder::{ByteOrder, LittleEndian};
+
+use crate::{
+    defect::{Damage, Defect},
+    format::{
+        BLOCK_HEADER_LEN, ENTRY_CHECKSUM_AT, ENTRY_NAME_LEN_LEN, ENTRY_OFFSET_AT, ENTRY_SIZE_AT,
+        ENTRY_TAIL_LEN, FOOTER_COUNT_AT, FOOTER_FIXED_LEN, FOOTER_FLAG_MIRROR, FOOTER_FLAGS_AT,
+        FOOTER_VERSION_AT, HEAD_LEN, LAYOUT_VERSION, SECTION_BLOCK_MAX, SECTION_NAME_MAX,
+    },
+};
+
+/// One section in the table of contents.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TocEntry {
+    /// Its name, unique in the archive, 1 to 64 bytes long.
+    pub name: String,
+    /// Where its block starts in the file.
+    pub offset: u64,
+    /// How long its block is: header, payload and parity.
+    pub size: u32,
+    /// XXH3-128 of its payload as it lies on disk; the block's header says the same.
+    pub checksum: u128,
+}
+
+impl TocEntry {
+    /// Where its block ends in the file.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::from(self.size))
+    }
+}
+
+/// Which copy of the footer an archive was opened from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FooterSource {
+    /// The one behind the sections.
+    Tail,
+    /// The copy in the head: the one behind the sections is damaged or gone.
+    Mirror,
+}
+
+/// The table of contents of an archive.
+///
+/// A value is always a possible one: names are unique and within bounds, and the sections lie one behind the other from
+/// the end of the head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FooterPayload {
+    mirror: bool,
+    sections: Vec<TocEntry>,
+}
+
+impl FooterPayload {
+    /// A table of contents of these sections, in the order in which they lie in the file.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that no archive can have.
+    pub fn new(mirror: bool, sections: Vec<TocEntry>) -> Result<Self, Defect> {
+        if u16::try_from(sections.len()).is_err() {
+            return Err(Defect::FooterLength);
+        }
+        let mut end = HEAD_LEN;
+        for entry in &sections {
+            if !is_section_name(&entry.name) {
+                return Err(Defect::SectionName);
+            }
+            if (entry.size as usize) < BLOCK_HEADER_LEN || entry.size > SECTION_BLOCK_MAX {
+                return Err(Defect::SectionSize);
+            }
+            if entry.offset != end {
+                return Err(Defect::SectionPlace);
+            }
+            end = entry.end();
+        }
+        let footer = Self { mirror, sections };
+        if footer.sorted_by_name().windows(2).any(|pair| matches!(pair, [a, b] if a.name == b.name)) {
+            return Err(Defect::DuplicateSection);
+        }
+        Ok(footer)
+    }
+
+    /// The layout's version, 1.
+    #[must_use]
+    pub const fn layout_version(&self) -> u8 {
+        LAYOUT_VERSION
+    }
+
+    /// The flags' byte on disk.
+    #[must_use]
+    pub const fn flags(&self) -> u8 {
+        if self.mirror { FOOTER_FLAG_MIRROR } else { 0 }
+    }
+
+    /// Whether the head of the file holds a copy.
+    #[must_use]
+    pub const fn has_mirror(&self) -> bool {
+        self.mirror
+    }
+
+    /// The sections, in the order in which they lie in the file.
+    #[must_use]
+    pub fn sections(&self) -> &[TocEntry] {
+        &self.sections
+    }
+
+    /// The section of that name.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&TocEntry> {
+        self.sections.iter().find(|entry| entry.name == name)
+    }
+
+    /// Where the last section ends and the footer block starts.
+    #[must_use]
+    pub fn sections_end(&self) -> u64 {
+        self.sections.last().map_or(HEAD_LEN, TocEntry::end)
+    }
+
+    /// The sections, sorted by the bytes of their names.
+    #[must_use]
+    pub fn sorted_by_name(&self) -> Vec<&TocEntry> {
+        let mut sorted: Vec<_> = self.sections.iter().collect();
+        sorted.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+        sorted
+    }
+
+    /// The payload of the footer block.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(encoded_len(self.sections.iter().map(|entry| entry.name.as_str())));
+        let mut fixed = [0; FOOTER_FIXED_LEN];
+        fixed[FOOTER_VERSION_AT] = self.layout_version();
+        fixed[FOOTER_FLAGS_AT] = self.flags();
+        // `new` lets no more sections in than the field can count.
+        let count = u16::try_from(self.sections.len()).unwrap_or(u16::MAX);
+        LittleEndian::write_u16(&mut fixed[FOOTER_COUNT_AT..], count);
+        out.extend_from_slice(&fixed);
+        for entry in &self.sections {
+            encode_entry(&mut out, entry);
+        }
+        out
+    }
+
+    /// Reads the payload of a footer block.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it. Offsets count from the start of the payload.
+    pub fn decode(payload: &[u8]) -> Result<Self, Damage> {
+        let (fixed, mut rest) =
+            payload.split_first_chunk::<FOOTER_FIXED_LEN>().ok_or(Damage::new(0, Defect::FooterLength))?;
+        let found = fixed[FOOTER_VERSION_AT];
+        if found != LAYOUT_VERSION {
+            return Err(Damage::new(FOOTER_VERSION_AT as u64, Defect::LayoutVersion { found }));
+        }
+        let flags = fixed[FOOTER_FLAGS_AT];
+        if flags & !FOOTER_FLAG_MIRROR != 0 {
+            return Err(Damage::new(FOOTER_FLAGS_AT as u64, Defect::FooterFlags { found: flags }));
+        }
+        let count = LittleEndian::read_u16(&fixed[FOOTER_COUNT_AT..]);
+        let mut sections = Vec::new();
+        for _ in 0..count {
+            let at = (payload.len() - rest.len()) as u64;
+            let (entry, behind) = decode_entry(rest).map_err(|what| Damage::new(at, what))?;
+            sections.push(entry);
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            return Err(Damage::new((payload.len() - rest.len()) as u64, Defect::FooterLength));
+        }
+        Self::new(flags & FOOTER_FLAG_MIRROR != 0, sections)
+            .map_err(|what| Damage::new(FOOTER_FIXED_LEN as u64, what))
+    }
+}
+
+/// Whether a section can have the name.
+pub(crate) fn is_section_name(name: &str) -> bool {
+    (1..=SECTION_NAME_MAX).contains(&name.len())
+}
+
+/// Length of the footer payload of sections with these names.
+pub(crate) fn encoded_len<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.fold(FOOTER_FIXED_LEN, |len, name| len + ENTRY_NAME_LEN_LEN + name.len() + ENTRY_TAIL_LEN)
+}
+
+/// One entry, as the footer and the digest's input have it.
+pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &TocEntry) {
+    let mut name_len = [0; ENTRY_NAME_LEN_LEN];
+    LittleEndian::write_u16(&mut name_len, u16::try_from(entry.name.len()).unwrap_or(u16::MAX));
+    out.extend_from_slice(&name_len);
+    out.extend_from_slice(entry.name.as_bytes());
+    let mut tail = [0; ENTRY_TAIL_LEN];
+    LittleEndian::write_u64(&mut tail[ENTRY_OFFSET_AT..], entry.offset);
+    LittleEndian::write_u32(&mut tail[ENTRY_SIZE_AT..], entry.size);
+    LittleEndian::write_u128(&mut tail[ENTRY_CHECKSUM_AT..], entry.checksum);
+    out.extend_from_slice(&tail);
+}
+
+fn decode_entry(bytes: &[u8]) -> Result<(TocEntry, &[u8]), Defect> {
+    let (name_len, rest) = bytes.split_first_chunk::<ENTRY_NAME_LEN_LEN>().ok_or(Defect::FooterLength)?;
+    let name_len = usize::from(LittleEndian::read_u16(name_len));
+    let (name, rest) = rest.split_at_checked(name_len).ok_or(Defect::FooterLength)?;
+    let name = str::from_utf8(name).ok().filter(|name| is_section_name(name)).ok_or(Defect::SectionName)?;
+    let (tail, rest) = rest.split_first_chunk::<ENTRY_TAIL_LEN>().ok_or(Defect::FooterLength)?;
+    let entry = TocEntry {
+        name: name.to_owned(),
+        offset: LittleEndian::read_u64(&tail[ENTRY_OFFSET_AT..]),
+        size: LittleEndian::read_u32(&tail[ENTRY_SIZE_AT..]),
+        checksum: LittleEndian::read_u128(&tail[ENTRY_CHECKSUM_AT..]),
+    };
+    Ok((entry, rest))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! [`repair`]: an archive written anew from what is known of it.
+
+use std::{fmt, path::Path};
+
+use byteorder::{ByteOrder, LittleEndian};
+use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode};
+
+use crate::{
+    Error, ReadOptions, Result,
+    archive_file::{ArchiveFile, FooterCopy},
+    format::{HEAD_LEN, SIZE_HINT_LEN},
+    inspect::{Copies, read_block},
+};
+
+/// A part of an archive that was written anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// The footer behind the sections, and all behind it.
+    Tail,
+    /// The head: the copy of the footer, or zeros where there is none.
+    Mirror,
+    /// The section of that name, from its parity.
+    Section(String),
+}
+
+/// What a repair did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "a repair may leave damage that it cannot undo"]
+pub struct Repair {
+    /// What was written anew; nothing if the file was not touched.
+    pub parts: Vec<Part>,
+    /// Sections that are damaged still. Restore them from a copy.
+    pub damaged: Vec<String>,
+    /// Whether the repaired file's name survives a crash; if not, a crash may bring the damaged file back. `None`: the
+    /// file was not touched.
+    pub directory_sync: Option<DirectorySync>,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tail => f.write_str("the tail"),
+            Self::Mirror => f.write_str("the mirror"),
+            Self::Section(name) => write!(f, "section {name}"),
+        }
+    }
+}
+
+/// Writes a damaged tail or mirror anew from the other one, and damaged sections from their parity.
+///
+/// The repaired file replaces the damaged one as one step, so a crash leaves one of the two, and other links to the
+/// damaged inode keep it. Nothing is guessed: every byte is one that a checksum vouches for, except in sections that
+/// cannot be restored; these are copied as they are, and named in the result. A healthy file is not touched, nor is one
+/// that only lacks something this reader cannot judge. Each part is logged. The whole file is in memory meanwhile.
+///
+/// The digest in CURRENT covers none of what is repaired, so it holds on.
+///
+/// # Errors
+///
+/// [`NoFooter`](Error::NoFooter) and the like if neither footer can be read;
+/// [`CopiesDisagree`](Error::CopiesDisagree); [`KeyRequired`](Error::KeyRequired), [`Rejected`](Error::Rejected) and
+/// [`UnsupportedVersion`](Error::UnsupportedVersion) for either footer: not damage, so not repaired; [`Fs`](Error::Fs).
+/// The file is as it was.
+pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair> {
+    let archive = ArchiveFile::open(fs, path, options)?;
+    let copies = Copies::read(&archive);
+    if !copies.agree() {
+        return Err(Error::CopiesDisagree { file: archive.path });
+    }
+    let mut parts = Vec::new();
+    let absent = copies.mirror_is_absent();
+    let good = match (copies.tail, copies.mirror) {
+        (Ok(tail), Ok(mirror)) => {
+            parts.extend(tail.restorable.then_some(Part::Tail));
+            parts.extend(mirror.restorable.then_some(Part::Mirror));
+            tail
+        }
+        (Ok(tail), Err(mirror)) => {
+            parts.extend(tail.restorable.then_some(Part::Tail));
+            if !absent {
+                parts.push(only_if_damaged(mirror, Part::Mirror)?);
+            }
+            tail
+        }
+        (Err(tail), Ok(mirror)) => {
+            parts.push(only_if_damaged(tail, Part::Tail)?);
+            parts.extend(mirror.restorable.then_some(Part::Mirror));
+            mirror
+        }
+        (Err(tail), Err(mirror)) => return Err(archive.neither(tail, mirror)),
+    };
+    let (bytes, damaged) = assemble(&archive, &good, &mut parts)?;
+    for part in &parts {
+        log::warn!("{}: writing {part} anew", path.display());
+    }
+    let directory_sync =
+        if parts.is_empty() { None } else { Some(fs.rewrite_atomic(path, &bytes, SyncMode::Full)?) };
+    Ok(Repair { parts, damaged, directory_sync })
+}
+
+/// A footer that is out of reach may be sound.
+fn only_if_damaged(error: Error, part: Part) -> Result<Part> {
+    if error.is_corruption() { Ok(part) } else { Err(error) }
+}
+
+/// The file as it was first written, as far as that is known, and the names of the sections of which it is not.
+fn assemble(
+    archive: &ArchiveFile,
+    good: &FooterCopy,
+    parts: &mut Vec<Part>,
+) -> Result<(Vec<u8>, Vec<String>)> {
+    let mut damaged = Vec::new();
+    let mut bytes = Vec::new();
+    if good.footer.has_mirror() {
+        bytes.extend_from_slice(&good.block);
+    }
+    bytes.resize(HEAD_LEN as usize, 0);
+    for entry in good.footer.sections() {
+        match read_block(archive, entry) {
+            Ok(block) => {
+                if block.on_disk != block.as_written {
+                    parts.push(Part::Section(entry.name.clone()));
+                }
+                bytes.extend_from_slice(&block.as_written);
+            }
+            Err(error) if error.is_corruption() => {
+                damaged.push(entry.name.clone());
+                bytes.extend_from_slice(&archive.read(entry.offset, u64::from(entry.size))?);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.extend_from_slice(&good.block);
+    let mut hint = [0; SIZE_HINT_LEN as usize];
+    LittleEndian::write_u32(&mut hint, u32::try_from(good.block.len()).unwrap_or(u32::MAX));
+    bytes.extend_from_slice(&hint);
+    Ok((bytes, damaged))
+}

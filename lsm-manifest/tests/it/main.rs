@@ -1,0 +1,5 @@
+//! The tests of this crate that see it from outside.
+
+mod archive;
+mod fixtures;
+mod support;
