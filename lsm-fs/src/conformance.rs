@@ -1,1 +1,222 @@
-//! x
+//! Drives any backend through every line of the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile).
+//!
+//! A backend passes if it keeps its promises in the good cases, reports the right error in the bad ones, and has changed
+//! nothing when it fails. Each check gets an empty directory of its own. What the backend says it cannot do
+//! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`) is checked to fail cleanly instead.
+//!
+//! # Examples
+//!
+//! ```
+//! use lsm_fs::{StdFs, conformance::{Subject, run}};
+//!
+//! let report = run(|_| {
+//!     let dir = tempfile::tempdir().unwrap();
+//!     Subject::new(StdFs, dir.path()).keep(dir)
+//! });
+//! report.assert_conforms();
+//! ```
+//!
+#![doc = include_str!("conformance/broken_example.md")]
+
+mod batches;
+mod bytes;
+mod errors;
+mod links;
+mod locks;
+mod names;
+mod renames;
+mod subject;
+mod sync;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+pub use subject::{OtherProcess, Subject};
+
+use crate::Error;
+
+/// One line of the contract, as a check.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// `module::sentence`.
+    pub name: &'static str,
+    run: fn(&Subject) -> Verdict,
+}
+
+/// Why a check did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The backend broke its contract, as the text says.
+    Violated(String),
+    /// The check needs something that this [`Subject`] does not offer, as the text says.
+    NotApplicable(String),
+}
+
+type Verdict = Result<(), Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Violated(format!("unexpected error: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Violated(format!("unexpected error: {error}"))
+    }
+}
+
+/// Violated, with a message, unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err($crate::conformance::Failure::Violated(format!($($message)+)));
+        }
+    };
+}
+
+/// Violated unless both sides are equal; shows them.
+macro_rules! same {
+    ($found:expr, $wanted:expr, $($message:tt)+) => {{
+        let (found, wanted) = (&$found, &$wanted);
+        if *found != *wanted {
+            let what = format!($($message)+);
+            return Err($crate::conformance::Failure::Violated(format!("{what}: found {found:?}, wanted {wanted:?}")));
+        }
+    }};
+}
+
+/// The checks of one module, under its name.
+macro_rules! list {
+    ($module:literal: $($check:ident)+) => {
+        pub(super) const CHECKS: &[$crate::conformance::Check] = &[
+            $($crate::conformance::Check { name: concat!($module, "::", stringify!($check)), run: $check },)+
+        ];
+    };
+}
+
+use {ensure, list, same};
+
+/// All checks, in a fixed order.
+pub fn checks() -> impl Iterator<Item = Check> {
+    let modules = [
+        names::CHECKS,
+        renames::CHECKS,
+        bytes::CHECKS,
+        links::CHECKS,
+        batches::CHECKS,
+        locks::CHECKS,
+        sync::CHECKS,
+        errors::CHECKS,
+    ];
+    modules.into_iter().flatten().copied()
+}
+
+/// Runs every check on a subject that `make` supplies for it, and collects what they say.
+///
+/// A check that panics inside the backend counts as violated.
+pub fn run(mut make: impl FnMut(Check) -> Subject) -> Report {
+    let outcomes = checks().map(|check| Outcome { check, verdict: check.run(&make(check)) }).collect();
+    Report { outcomes }
+}
+
+impl Check {
+    /// Runs this check alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], if the backend breaks this line or the subject cannot show that it keeps it.
+    pub fn run(&self, subject: &Subject) -> Result<(), Failure> {
+        let run = self.run;
+        catch_unwind(AssertUnwindSafe(|| run(subject))).unwrap_or_else(|panic| {
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("with no message");
+            Err(Failure::Violated(format!("the backend panicked: {message}")))
+        })
+    }
+}
+
+/// What one check said.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The check.
+    pub check: Check,
+    /// Its verdict.
+    pub verdict: Result<(), Failure>,
+}
+
+/// What all checks said. `Display` lists those that did not pass, and counts the rest.
+#[derive(Clone, Debug)]
+pub struct Report {
+    outcomes: Vec<Outcome>,
+}
+
+impl Report {
+    /// Every outcome, in the order of [`checks`].
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// The broken lines of the contract.
+    pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::Violated(_))))
+    }
+
+    /// The checks that this subject gave no chance to run.
+    pub fn not_applicable(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::NotApplicable(_))))
+    }
+
+    /// Panics with the report if any line is broken.
+    ///
+    /// # Panics
+    ///
+    /// If a check was violated.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "this is the assertion of a test")]
+    pub fn assert_conforms(&self) {
+        if self.failures().next().is_some() {
+            panic!("{self}");
+        }
+    }
+
+    /// Panics with the report if any line is broken, or could not be checked.
+    ///
+    /// # Panics
+    ///
+    /// If a check was violated or not applicable.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "this is the assertion of a test")]
+    pub fn assert_conforms_without_exemption(&self) {
+        if self.outcomes.iter().any(|o| o.verdict.is_err()) {
+            panic!("{self}");
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut passed, mut violated, mut idle) = (0, 0, 0);
+        for Outcome { check, verdict } in &self.outcomes {
+            match verdict {
+                Ok(()) => passed += 1,
+                Err(Failure::Violated(what)) => {
+                    violated += 1;
+                    writeln!(f, "VIOLATED        {}: {what}", check.name)?;
+                }
+                Err(Failure::NotApplicable(why)) => {
+                    idle += 1;
+                    writeln!(f, "not applicable  {}: {why}", check.name)?;
+                }
+            }
+        }
+        write!(f, "conformance: {passed} passed, {violated} violated, {idle} not applicable")
+    }
+}

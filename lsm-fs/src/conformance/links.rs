@@ -1,0 +1,241 @@
+//! Links and clones: one inode under two names, and two inodes that share bytes.
+
+use std::io::ErrorKind;
+
+use super::{
+    Failure, Subject, Verdict, ensure, list, same,
+    subject::{read_write, refused, refused_pair, write},
+};
+use crate::{Fs, Op};
+
+list! { "links":
+    a_hard_link_is_the_same_inode
+    a_hard_link_outlives_the_first_name
+    a_hard_link_refuses_what_it_cannot_link
+    a_hard_link_does_not_cross_volumes
+    a_clone_has_the_same_bytes_in_its_own_inode
+    a_clone_refuses_what_it_cannot_clone
+    a_clone_does_not_cross_volumes
+    a_namespace_has_one_id
+    volumes_are_told_apart
+    capabilities_are_kept
+    cow_is_switched_off_or_not_there
+    space_is_counted
+}
+
+/// Skips a check of hard links on a mount that says it has none, after seeing that it refuses one cleanly.
+fn without_links(t: &Subject) -> Result<bool, Failure> {
+    if t.fs.capabilities(&t.root)?.hard_link {
+        return Ok(false);
+    }
+    let (from, to) = (t.at("f"), t.at("refused"));
+    let Err(error) = t.fs.hard_link(&from, &to) else {
+        return Err(Failure::Violated("a mount without hard links made one".into()));
+    };
+    ensure!(error.allows_fallback(), "{error}: does not allow a fallback");
+    t.absent("refused")?;
+    Ok(true)
+}
+
+fn a_hard_link_is_the_same_inode(t: &Subject) -> Verdict {
+    t.put("f", b"bytes")?;
+    if without_links(t)? {
+        return Ok(());
+    }
+    t.mkdir("d")?;
+    t.fs.hard_link(&t.at("f"), &t.at("d/g"))?;
+    t.open("d/g", write())?.write_at(b"B", 0)?;
+    t.holds("f", b"Bytes")?;
+    let (f, g) = (t.fs.metadata(&t.at("f"))?, t.fs.metadata(&t.at("d/g"))?);
+    same!(f.file_id, g.file_id, "ids of the two names");
+    ensure!(matches!(f.link_count, None | Some(2)), "two names count as {:?}", f.link_count);
+    Ok(())
+}
+
+fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
+    t.put("f", b"bytes")?;
+    if without_links(t)? {
+        return Ok(());
+    }
+    t.fs.hard_link(&t.at("f"), &t.at("g"))?;
+    t.fs.remove_file(&t.at("f"))?;
+    t.holds("g", b"bytes")?;
+    let links = t.fs.metadata(&t.at("g"))?.link_count;
+    ensure!(matches!(links, None | Some(1)), "one name counts as {links:?}");
+    // Replacing a name takes it from its inode, not the bytes from the other name.
+    t.fs.hard_link(&t.at("g"), &t.at("h"))?;
+    t.put("new", b"new")?;
+    t.fs.rename(&t.at("new"), &t.at("g"))?;
+    t.holds("h", b"bytes")
+}
+
+fn a_hard_link_refuses_what_it_cannot_link(t: &Subject) -> Verdict {
+    t.put("f", b"x")?;
+    t.put("taken", b"y")?;
+    t.mkdir("d")?;
+    if without_links(t)? {
+        return Ok(());
+    }
+    let (f, taken, d, none, new) = (t.at("f"), t.at("taken"), t.at("d"), t.at("none"), t.at("new"));
+    let nowhere = t.at("no/dir");
+    for (from, to, kind) in [
+        (&f, &taken, ErrorKind::AlreadyExists),
+        (&f, &d, ErrorKind::AlreadyExists),
+        (&f, &f, ErrorKind::AlreadyExists),
+        (&none, &new, ErrorKind::NotFound),
+        (&f, &nowhere, ErrorKind::NotFound),
+        (&d, &new, ErrorKind::PermissionDenied),
+    ] {
+        refused_pair(t.fs.hard_link(from, to), Op::HardLink, (from, to), &[kind])?;
+    }
+    t.holds("taken", b"y")?;
+    t.has_names("", &["d", "f", "taken"])
+}
+
+fn other(t: &Subject) -> Result<&std::path::PathBuf, Failure> {
+    t.other_volume.as_ref().ok_or_else(|| Failure::NotApplicable("no second volume was given".into()))
+}
+
+fn a_hard_link_does_not_cross_volumes(t: &Subject) -> Verdict {
+    t.put("f", b"x")?;
+    let (from, to) = (t.at("f"), other(t)?.join("f"));
+    let linked = t.fs.hard_link(&from, &to);
+    ensure!(linked.as_ref().is_err_and(crate::Error::allows_fallback), "EXDEV does not allow a fallback");
+    refused_pair(linked, Op::HardLink, (&from, &to), &[ErrorKind::CrossesDevices])?;
+    same!(t.fs.read_dir(other(t)?)?.len(), 0, "names on the other volume");
+    Ok(())
+}
+
+fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> Verdict {
+    let bytes = vec![42; 100_000];
+    t.put("f", &bytes)?;
+    let (from, to) = (t.at("f"), t.at("clone"));
+    if !t.fs.capabilities(&t.root)?.reflink {
+        let Err(error) = t.fs.reflink_file(&from, &to) else {
+            return Err(Failure::Violated("a mount without reflinks made one, or a silent copy".into()));
+        };
+        ensure!(error.allows_fallback(), "{error}: does not allow a fallback");
+        return t.has_names("", &["f"]);
+    }
+    t.fs.reflink_file(&from, &to)?;
+    t.holds("clone", &bytes)?;
+    let (f, clone) = (t.fs.metadata(&from)?, t.fs.metadata(&to)?);
+    ensure!(f.file_id.is_none() || f.file_id != clone.file_id, "the clone is the same inode");
+    t.open("clone", write())?.write_at(b"c", 0)?;
+    t.open("f", write())?.write_at(b"f", 1)?;
+    let (f, clone) = (t.get("f")?, t.get("clone")?);
+    same!(f.get(..2), Some(&b"*f"[..]), "the source after both were written");
+    same!(clone.get(..2), Some(&b"c*"[..]), "the clone after both were written");
+    t.fs.remove_file(&from)?;
+    same!(t.get("clone")?.len(), bytes.len(), "length of the clone without its source");
+    Ok(())
+}
+
+fn a_clone_refuses_what_it_cannot_clone(t: &Subject) -> Verdict {
+    t.put("f", b"x")?;
+    t.put("taken", b"y")?;
+    t.mkdir("d")?;
+    if !t.fs.capabilities(&t.root)?.reflink {
+        return Ok(());
+    }
+    let (f, taken, d, none, new) = (t.at("f"), t.at("taken"), t.at("d"), t.at("none"), t.at("new"));
+    let nowhere = t.at("no/dir");
+    for (from, to, kind) in [
+        (&f, &taken, ErrorKind::AlreadyExists),
+        (&f, &d, ErrorKind::AlreadyExists),
+        (&none, &new, ErrorKind::NotFound),
+        (&f, &nowhere, ErrorKind::NotFound),
+        (&d, &new, ErrorKind::IsADirectory),
+    ] {
+        refused_pair(t.fs.reflink_file(from, to), Op::ReflinkFile, (from, to), &[kind])?;
+    }
+    t.holds("taken", b"y")?;
+    t.has_names("", &["d", "f", "taken"])
+}
+
+fn a_clone_does_not_cross_volumes(t: &Subject) -> Verdict {
+    t.put("f", b"x")?;
+    let (from, to) = (t.at("f"), other(t)?.join("f"));
+    let Err(error) = t.fs.reflink_file(&from, &to) else {
+        return Err(Failure::Violated("a clone crossed volumes".into()));
+    };
+    ensure!(error.allows_fallback(), "{error}: does not allow a fallback");
+    same!(t.fs.read_dir(other(t)?)?.len(), 0, "names on the other volume");
+    Ok(())
+}
+
+fn a_namespace_has_one_id(t: &Subject) -> Verdict {
+    let id = t.fs.backend_id();
+    same!(t.fs.backend_id(), id, "backend_id asked twice");
+    same!(Fs::backend_id(&&t.fs), id, "backend_id through a reference");
+    Ok(())
+}
+
+fn volumes_are_told_apart(t: &Subject) -> Verdict {
+    let none = t.at("none");
+    let kinds = [ErrorKind::NotFound];
+    refused(t.fs.volume_id(&none), Op::VolumeId, &none, &kinds)?;
+    t.put("f", b"x")?;
+    match t.fs.volume_id(&t.root) {
+        Err(e) if e.kind() == ErrorKind::Unsupported => return Ok(()),
+        root => same!(t.fs.volume_id(&t.at("f"))?, root?, "volumes of a directory and its file"),
+    }
+    let id = t.fs.metadata(&t.at("f"))?.file_id;
+    ensure!(id.is_none_or(|id| Ok(id.volume) == t.fs.volume_id(&t.root).map_err(drop)), "volume in {id:?}");
+    if let Some(other) = &t.other_volume {
+        ensure!(t.fs.volume_id(other)? != t.fs.volume_id(&t.root)?, "two volumes have one id");
+    }
+    Ok(())
+}
+
+fn capabilities_are_kept(t: &Subject) -> Verdict {
+    let none = t.at("none");
+    refused(t.fs.capabilities(&none), Op::Capabilities, &none, &[ErrorKind::NotFound])?;
+    let capabilities = t.fs.capabilities(&t.root)?;
+    t.has_names("", &[])?;
+    same!(t.fs.capabilities(&t.root)?, capabilities, "capabilities asked twice");
+    t.put("f", &[1; 8192])?;
+    let (f, to) = (t.at("f"), t.at("to"));
+    if capabilities.punch_hole {
+        t.fs.punch_hole(&f, 0, 4096)?;
+    }
+    if capabilities.hard_link {
+        t.fs.hard_link(&f, &to)?;
+        t.fs.remove_file(&to)?;
+    }
+    if capabilities.reflink {
+        t.fs.reflink_file(&f, &to)?;
+        t.fs.remove_file(&to)?;
+    }
+    if capabilities.rename_noreplace {
+        t.fs.rename_noreplace(&f, &to)?;
+    }
+    Ok(())
+}
+
+fn cow_is_switched_off_or_not_there(t: &Subject) -> Verdict {
+    let none = t.at("none");
+    refused(t.fs.try_disable_cow(&none), Op::DisableCow, &none, &[ErrorKind::NotFound])?;
+    t.put("f", b"")?;
+    let first = t.fs.try_disable_cow(&t.at("f"))?;
+    same!(t.fs.try_disable_cow(&t.at("f"))?, first, "asked twice");
+    let file = t.open("f", read_write())?;
+    file.write_at(&[9; 10_000], 0)?;
+    if t.fs.capabilities(&t.root)?.reflink {
+        t.fs.reflink_file(&t.at("f"), &t.at("clone"))?;
+        t.holds("clone", &[9; 10_000])?;
+    }
+    t.holds("f", &[9; 10_000])
+}
+
+fn space_is_counted(t: &Subject) -> Verdict {
+    let none = t.at("none");
+    refused(t.fs.available_space(&none), Op::AvailableSpace, &none, &[ErrorKind::NotFound])?;
+    match t.fs.available_space(&t.root) {
+        Err(e) if e.kind() == ErrorKind::Unsupported => Ok(()),
+        space => {
+            ensure!(space? > 0, "no space is available in an empty directory");
+            Ok(())
+        }
+    }
+}

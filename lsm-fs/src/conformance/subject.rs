@@ -1,0 +1,161 @@
+//! What is under test, and the small verbs that the checks are written in.
+
+use std::{
+    any::Any,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Failure, Verdict, ensure, same};
+use crate::{Error, Fs, FsExt, FsFile, FsOpenOptions, Op};
+
+/// Another process, for the checks of locks. What it takes it holds until the returned value is dropped; dropping must
+/// kill it rather than ask it to let go.
+pub trait OtherProcess: Send + Sync {
+    /// Takes the lock of the file in a child process, and returns once it is held.
+    fn lock_file(&self, path: &Path) -> Box<dyn Any>;
+
+    /// Takes the owner lock of the directory in a child process, and returns once it is held.
+    fn lock_directory(&self, path: &Path) -> Box<dyn Any>;
+}
+
+/// Makes every sync of a path fail (`true`), or work again (`false`).
+type SyncFault = Box<dyn Fn(&Path, bool) + Send + Sync>;
+
+/// A backend with an empty directory to work in.
+pub struct Subject {
+    pub(super) fs: Arc<dyn Fs>,
+    pub(super) root: PathBuf,
+    pub(super) other_volume: Option<PathBuf>,
+    pub(super) other_process: Option<Box<dyn OtherProcess>>,
+    pub(super) sync_fault: Option<SyncFault>,
+    _keep: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("fs", &self.fs).field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Subject {
+    /// A backend, and an empty directory in it that exists.
+    pub fn new(fs: impl Fs + 'static, root: impl Into<PathBuf>) -> Self {
+        Self {
+            fs: Arc::new(fs),
+            root: root.into(),
+            other_volume: None,
+            other_process: None,
+            sync_fault: None,
+            _keep: None,
+        }
+    }
+
+    /// An empty directory of the same backend on another volume, for what must not cross.
+    #[must_use]
+    pub fn other_volume(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.other_volume = Some(dir.into());
+        self
+    }
+
+    /// A way to take locks in another process.
+    #[must_use]
+    pub fn other_process(mut self, process: impl OtherProcess + 'static) -> Self {
+        self.other_process = Some(Box::new(process));
+        self
+    }
+
+    /// A switch that makes the syncs of a path fail, for the checks of poisoning.
+    #[must_use]
+    pub fn sync_fault(mut self, switch: impl Fn(&Path, bool) + Send + Sync + 'static) -> Self {
+        self.sync_fault = Some(Box::new(switch));
+        self
+    }
+
+    /// Keeps a value alive as long as the subject: the guard that removes its directory.
+    #[must_use]
+    pub fn keep(mut self, guard: impl Any + Send + Sync) -> Self {
+        self._keep = Some(Box::new(guard));
+        self
+    }
+
+    pub(super) fn at(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(super) fn open(&self, name: &str, options: FsOpenOptions) -> Result<Box<dyn FsFile>, Failure> {
+        Ok(self.fs.open(&self.at(name), &options)?)
+    }
+
+    /// Writes a file whole, replacing what was there.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Verdict {
+        let file = self.open(name, FsOpenOptions::new().write(true).create(true).truncate(true))?;
+        Ok(file.write_at(bytes, 0)?)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        Ok(self.fs.read_to_vec(&self.at(name), 1 << 24)?)
+    }
+
+    pub(super) fn mkdir(&self, name: &str) -> Verdict {
+        Ok(self.fs.create_dir(&self.at(name))?)
+    }
+
+    pub(super) fn holds(&self, name: &str, bytes: &[u8]) -> Verdict {
+        same!(self.get(name)?, bytes, "contents of {name}");
+        Ok(())
+    }
+
+    /// The names in a directory below the root (`""` is the root).
+    pub(super) fn names(&self, dir: &str) -> Result<Vec<String>, Failure> {
+        let entries = self.fs.read_dir(&self.at(dir))?;
+        Ok(entries.into_iter().map(|e| e.name.to_string_lossy().into_owned()).collect())
+    }
+
+    pub(super) fn has_names(&self, dir: &str, names: &[&str]) -> Verdict {
+        same!(self.names(dir)?, names, "names in {dir:?}");
+        Ok(())
+    }
+
+    pub(super) fn absent(&self, name: &str) -> Verdict {
+        ensure!(!self.fs.exists(&self.at(name))?, "{name} is there");
+        Ok(())
+    }
+}
+
+/// The call failed, with one of the kinds, and its error names the operation and the path.
+pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &[io::ErrorKind]) -> Verdict {
+    let Err(error) = result else {
+        return Err(Failure::Violated(format!("{op} {} succeeded, wanted {kinds:?}", path.display())));
+    };
+    ensure!(kinds.contains(&error.kind()), "{error}: kind {:?}, wanted one of {kinds:?}", error.kind());
+    same!(error.op(), op, "operation named by the error ({error})");
+    same!(error.path(), path, "path named by the error ({error})");
+    Ok(())
+}
+
+/// As [`refused`], and the error names the second path as well.
+pub(super) fn refused_pair<T>(
+    result: Result<T, Error>,
+    op: Op,
+    (from, to): (&Path, &Path),
+    kinds: &[io::ErrorKind],
+) -> Verdict {
+    if let Err(error) = &result {
+        same!(error.other_path(), Some(to), "second path named by the error ({error})");
+    }
+    refused(result, op, from, kinds)
+}
+
+pub(super) const fn read() -> FsOpenOptions {
+    FsOpenOptions::new().read(true)
+}
+
+pub(super) const fn write() -> FsOpenOptions {
+    FsOpenOptions::new().write(true)
+}
+
+pub(super) const fn read_write() -> FsOpenOptions {
+    FsOpenOptions::new().read(true).write(true)
+}

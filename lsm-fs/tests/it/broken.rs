@@ -1,0 +1,391 @@
+//! A backend with one defect at a time, so that every check of the suite can be seen to fail.
+//!
+//! Without a defect it is [`StdFs`], with three additions that let all checks run on one host directory: clones (by
+//! copying), a second volume (every path below [`OTHER_VOLUME`]), and syncs that can be made to fail.
+
+mod batch;
+mod file;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use file::BrokenFile;
+use lsm_fs::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, StdFs, SyncMode, SyncReport, errno,
+};
+
+/// The directory that stands for another volume.
+pub(crate) const OTHER_VOLUME: &str = "other-volume";
+
+macro_rules! defects {
+    ($($name:ident)+) => {
+        /// What is broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Defect { None, $($name,)+ }
+
+        impl Defect {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+defects! {
+    OpenCreatesMissing CreateTruncates CreateNewIgnored TruncateIgnored OptionsUnchecked OpensDirectories
+    NotDirIsNotFound EmptyPathIsHere NulCutsPath DotsAreNames CreateDirAcceptsExisting ReadDirUnsorted ReadDirMisses
+    LenIsZero RemoveMissingIsOk RemoveFileDoesNothing RemoveFileTakesDirectories UnlinkedFilesAreCut RemoveDirIsRecursive
+    RemoveAllTakesFiles NamesAreText RenameCopies RenameDropsSource RenameReplacesAnything NestedRenameIsIgnored
+    SameInodeRenameRemoves RenameRemovesTargetFirst NoreplaceDoesNothing NoreplaceReplaces CrossesVolumes
+    ReadAtIsShort WriteAtIsShort PositionalMoves ReadSkips SeekClamps AppendIsWrite AppendTakesPositional
+    HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared
+    NextDataMisses ReadManyIgnoresOffsets HintDestroys DirectIoAtZero LinkCopies LinkReplaces CloneLinks
+    CloneSilentlyCopies CloneReplaces BackendIdChanges OneVolumeId ClaimsTooMuch DisableCowCorrupts NoSpace
+    BatchIsReversed BatchStopsAtError BatchIgnoresBreak BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk
+    CopyDropsTail CopyIgnoresLen CopyKeepsFailed CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted
+    DirLocksAlwaysGranted DirLockAlwaysThere ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison
+    ErrorsWithoutPath BareIoErrors
+}
+
+/// Paths whose syncs fail.
+pub(crate) type Faults = Arc<Mutex<BTreeSet<PathBuf>>>;
+
+#[derive(Debug)]
+pub(crate) struct Broken {
+    defect: Defect,
+    faults: Faults,
+    calls: Mutex<u64>,
+}
+
+fn os_error<T>(op: Op, from: &Path, to: &Path, code: i32) -> Result<T> {
+    Err(Error::with_paths(op, from, to, io::Error::from_raw_os_error(code)))
+}
+
+fn volume(path: &Path) -> bool {
+    path.components().any(|c| c.as_os_str() == OTHER_VOLUME)
+}
+
+impl Broken {
+    pub(crate) fn new(defect: Defect) -> Self {
+        Self { defect, faults: Faults::default(), calls: Mutex::new(0) }
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        Arc::clone(&self.faults)
+    }
+
+    fn is(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    /// The path as a backend with a defect in its lookup sees it.
+    fn see(&self, path: &Path) -> PathBuf {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        match self.defect {
+            Defect::EmptyPathIsHere if bytes.is_empty() => PathBuf::from("."),
+            Defect::NulCutsPath => PathBuf::from(path.to_string_lossy().split('\0').next().unwrap()),
+            Defect::NamesAreText => PathBuf::from(path.to_string_lossy().into_owned()),
+            Defect::DotsAreNames if bytes.windows(2).any(|w| w == b"/." || w == b"//") => {
+                PathBuf::from(path.to_string_lossy().replace("/.", "/·").replace("//", "/·"))
+            }
+            _ => path.to_path_buf(),
+        }
+    }
+
+    /// The error as a backend with a defect in its errors reports it.
+    fn told<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|e| match self.defect {
+            Defect::ErrorsWithoutPath => Error::new(e.op(), "", io::Error::from(e.kind())),
+            Defect::NotDirIsNotFound if e.kind() == io::ErrorKind::NotADirectory => {
+                Error::new(e.op(), e.path(), io::Error::from_raw_os_error(errno::ENOENT))
+            }
+            _ => e,
+        })
+    }
+
+    fn copy(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
+        let copied =
+            self.read_to_vec(from, 1 << 24).and_then(|bytes| StdFs.write_new(to, &bytes, SyncMode::Normal));
+        copied.map_err(|e| {
+            Error::with_paths(op, from, to, io::Error::from_raw_os_error(e.raw_os_error().unwrap_or(22)))
+        })
+    }
+
+    fn crosses(&self, from: &Path, to: &Path) -> bool {
+        volume(from) != volume(to)
+    }
+
+    fn break_rename(&self, from: &Path, to: &Path) -> Result<()> {
+        match self.defect {
+            Defect::RenameCopies => {
+                let bytes = StdFs.read_to_vec(from, 1 << 24)?;
+                let file = StdFs.open(to, &FsOpenOptions::new().write(true).create(true).truncate(true))?;
+                file.write_at(&bytes, 0)?;
+                StdFs.remove_file(from)
+            }
+            Defect::RenameReplacesAnything => {
+                let _ = StdFs.remove_dir_all(to).and_then(|()| StdFs.remove_file(to));
+                if StdFs.metadata(from).is_ok_and(|m| m.is_dir()) {
+                    let _ = StdFs.remove_file(to);
+                }
+                StdFs.rename(from, to)
+            }
+            Defect::RenameRemovesTargetFirst => {
+                let _ = StdFs.remove_file(to);
+                StdFs.rename(from, to)
+            }
+            Defect::RenameDropsSource => StdFs.rename(from, to).inspect_err(|_| {
+                let _ = StdFs.remove_file(from);
+            }),
+            Defect::NestedRenameIsIgnored if to.starts_with(from) => Ok(()),
+            Defect::SameInodeRenameRemoves if same_inode(from, to) => StdFs.remove_file(from),
+            _ => StdFs.rename(from, to),
+        }
+    }
+}
+
+fn same_inode(a: &Path, b: &Path) -> bool {
+    let id = |path| StdFs.metadata(path).ok().and_then(|m| m.file_id);
+    a != b && id(a).is_some() && id(a) == id(b)
+}
+
+impl Fs for Broken {
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        let mut options = *options;
+        match self.defect {
+            Defect::OpenCreatesMissing if options.write => options.create = true,
+            Defect::CreateTruncates if options.create => options.truncate = true,
+            Defect::CreateNewIgnored if options.create_new => {
+                (options.create_new, options.create, options.truncate) = (false, true, false);
+            }
+            Defect::TruncateIgnored => options.truncate = false,
+            Defect::OptionsUnchecked if options.validate().is_err() => {
+                options = FsOpenOptions::new().write(true).create(true);
+            }
+            Defect::OpensDirectories if path.is_dir() => {
+                return StdFs.open(Path::new("/dev/null"), &FsOpenOptions::new().read(true));
+            }
+            _ => {}
+        }
+        let seen = self.see(path);
+        let inner = self.told(StdFs.open(&seen, &BrokenFile::options(self.defect, options)))?;
+        Ok(Box::new(BrokenFile::new(inner, path, self.defect, options, self.faults())?))
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        match self.told(StdFs.create_dir(&self.see(path))) {
+            Err(e)
+                if self.is(Defect::CreateDirAcceptsExisting) && e.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        let mut entries = self.told(StdFs.read_dir(&self.see(path)))?;
+        match self.defect {
+            Defect::ReadDirUnsorted => entries.reverse(),
+            Defect::ReadDirMisses => drop(entries.pop()),
+            _ => {}
+        }
+        Ok(entries)
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        let mut metadata = self.told(StdFs.metadata(&self.see(path)))?;
+        if self.is(Defect::LenIsZero) {
+            metadata.len = 0;
+        }
+        Ok(metadata)
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.told(StdFs.symlink_metadata(&self.see(path)))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        match self.defect {
+            Defect::RemoveFileDoesNothing => return Ok(()),
+            Defect::UnlinkedFilesAreCut => {
+                let _ = StdFs.open(path, &FsOpenOptions::new().write(true).truncate(true));
+            }
+            Defect::RemoveFileTakesDirectories if path.is_dir() => return StdFs.remove_dir(path),
+            _ => {}
+        }
+        match self.told(StdFs.remove_file(&self.see(path))) {
+            Err(e) if self.is(Defect::RemoveMissingIsOk) && e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        if self.is(Defect::RemoveDirIsRecursive) {
+            StdFs.remove_dir_all(path)
+        } else {
+            self.told(StdFs.remove_dir(path))
+        }
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        if self.is(Defect::RemoveAllTakesFiles) && path.is_file() {
+            return StdFs.remove_file(path);
+        }
+        self.told(StdFs.remove_dir_all(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        if self.crosses(from, to) && !self.is(Defect::CrossesVolumes) {
+            return os_error(Op::Rename, from, to, errno::EXDEV);
+        }
+        self.told(self.break_rename(&self.see(from), &self.see(to)))
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        match self.defect {
+            Defect::NoreplaceDoesNothing => Ok(()),
+            Defect::NoreplaceReplaces => StdFs.rename(from, to),
+            Defect::ClaimsTooMuch => Err(Error::with_paths(
+                Op::RenameNoreplace,
+                from,
+                to,
+                io::Error::from(io::ErrorKind::Unsupported),
+            )),
+            Defect::NestedRenameIsIgnored if to.starts_with(from) => Ok(()),
+            _ if self.crosses(from, to) => os_error(Op::RenameNoreplace, from, to, errno::EXDEV),
+            _ => self.told(StdFs.rename_noreplace(from, to)),
+        }
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        match self.defect {
+            Defect::LinkCopies => return self.copy(Op::HardLink, from, to),
+            Defect::LinkReplaces => drop(StdFs.remove_file(to)),
+            Defect::CrossesVolumes => {}
+            _ if self.crosses(from, to) => return os_error(Op::HardLink, from, to, errno::EXDEV),
+            _ => {}
+        }
+        self.told(StdFs.hard_link(&self.see(from), to))
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        match self.defect {
+            Defect::CloneLinks => return StdFs.hard_link(from, to),
+            Defect::CloneReplaces => drop(StdFs.remove_file(to)),
+            Defect::CrossesVolumes => {}
+            _ if self.crosses(from, to) => return os_error(Op::ReflinkFile, from, to, errno::EXDEV),
+            _ => {}
+        }
+        self.told(self.copy(Op::ReflinkFile, from, to))
+    }
+
+    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
+        match self.defect {
+            Defect::DirSyncDoesNothing => Ok(DirectorySync::NotSupported),
+            Defect::DirSyncIsNoop => Ok(DirectorySync::Durable),
+            _ => self.told(StdFs.sync_directory(&self.see(path), mode)),
+        }
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        if self.is(Defect::DirLocksAlwaysGranted) {
+            return Ok(Some(Box::new(AlwaysThere(None))));
+        }
+        let locked = self.told(StdFs.try_lock_directory(path))?;
+        if self.is(Defect::DirLockAlwaysThere) {
+            return Ok(locked.map(|lock| Box::new(AlwaysThere(Some(lock))) as _));
+        }
+        Ok(locked)
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        let mut calls = self.calls.lock().unwrap();
+        *calls += u64::from(self.is(Defect::BackendIdChanges));
+        Some(*calls)
+    }
+
+    fn volume_id(&self, path: &Path) -> Result<u64> {
+        let id = self.told(StdFs.volume_id(path))?;
+        Ok(if volume(path) && !self.is(Defect::OneVolumeId) { id + 1 } else { id })
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
+        let mut capabilities = self.told(StdFs.capabilities(path))?;
+        capabilities.reflink = !self.is(Defect::CloneSilentlyCopies);
+        Ok(capabilities)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        let space = self.told(StdFs.available_space(path))?;
+        Ok(if self.is(Defect::NoSpace) { 0 } else { space })
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        match self.defect {
+            Defect::PunchDoesNothing if path.exists() && len == 4096 || len == 16_384 => Ok(()),
+            Defect::PunchShared if len == 4096 => {
+                StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(&[0; 4096], offset)
+            }
+            _ => self.told(StdFs.punch_hole(path, offset, len)),
+        }
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        match self.defect {
+            Defect::TruncateShared => StdFs.open(path, &FsOpenOptions::new().write(true))?.set_len(len),
+            Defect::TruncateOnlyCuts if StdFs.metadata(path).is_ok_and(|m| m.len < len) => Ok(()),
+            _ => self.told(StdFs.truncate_file(path, len)),
+        }
+    }
+
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        let disabled = self.told(StdFs.try_disable_cow(path))?;
+        if self.is(Defect::DisableCowCorrupts) {
+            StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
+        }
+        Ok(disabled)
+    }
+
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        batch::links(self, from_dir, to_dir, names, report);
+    }
+
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        batch::clones(self, (from_dir, to_dir), names, mode, report);
+    }
+
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        batch::syncs(self, files, mode, report);
+    }
+
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        batch::copies(self, jobs, options, report);
+    }
+}
+
+/// A lock that has never heard of another directory.
+#[derive(Debug)]
+struct AlwaysThere(#[expect(dead_code, reason = "held, not read")] Option<Box<dyn FsDirLock>>);
+
+impl FsDirLock for AlwaysThere {
+    fn is_at(&self, _: &Path) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,189 @@
+//! The files of a broken backend.
+
+use std::{
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock},
+};
+
+use lsm_fs::{Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, ReadRequest, Result, SyncMode, errno};
+
+use super::{Defect, Faults};
+
+#[derive(Debug)]
+pub(super) struct BrokenFile {
+    inner: Mutex<Box<dyn FsFile>>,
+    path: PathBuf,
+    defect: Defect,
+    options: FsOpenOptions,
+    len_at_open: u64,
+    faults: Faults,
+    poison: OnceLock<Op>,
+}
+
+impl BrokenFile {
+    /// What the inner file is opened with.
+    pub(super) fn options(defect: Defect, mut options: FsOpenOptions) -> FsOpenOptions {
+        if defect == Defect::AppendIsWrite && options.append {
+            (options.append, options.write) = (false, true);
+        }
+        options
+    }
+
+    pub(super) fn new(
+        mut inner: Box<dyn FsFile>,
+        path: &Path,
+        defect: Defect,
+        options: FsOpenOptions,
+        faults: Faults,
+    ) -> Result<Self> {
+        if defect == Defect::AppendIsWrite && options.append {
+            inner.seek(SeekFrom::End(0)).unwrap();
+        }
+        let len_at_open = inner.metadata()?.len;
+        let (inner, path) = (Mutex::new(inner), path.to_path_buf());
+        Ok(Self { inner, path, defect, options, len_at_open, faults, poison: OnceLock::new() })
+    }
+
+    fn is(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Box<dyn FsFile>) -> T) -> T {
+        act(&mut self.inner.lock().unwrap())
+    }
+
+    fn fault(&self, op: Op) -> Error {
+        Error::new(op, &self.path, io::Error::from_raw_os_error(errno::EIO))
+    }
+
+    fn check_poison(&self, op: Op) -> Result<()> {
+        if self.poison.get().is_some() && !self.is(Defect::ForgetsPoison) {
+            return Err(self.fault(op).poisoned());
+        }
+        Ok(())
+    }
+
+    fn sync(&self, op: Op, sync: impl FnOnce(&dyn FsFile) -> Result<()>) -> Result<()> {
+        self.check_poison(op)?;
+        if self.is(Defect::ReadOnlySyncFails) && !self.options.write {
+            return Err(self.fault(op));
+        }
+        if self.faults.lock().unwrap().contains(&self.path) {
+            let _ = self.poison.set(op);
+            return Err(self.fault(op));
+        }
+        self.with(|inner| sync(&**inner))
+    }
+}
+
+impl FsFile for BrokenFile {
+    fn sync_all(&self, mode: SyncMode) -> Result<()> {
+        self.sync(Op::SyncAll, |inner| inner.sync_all(mode))
+    }
+
+    fn sync_data(&self, mode: SyncMode) -> Result<()> {
+        self.sync(Op::SyncData, |inner| inner.sync_data(mode))
+    }
+
+    fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
+        self.with(|inner| inner.start_writeback(offset, len))
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.with(|inner| {
+            if self.is(Defect::PositionalMoves) {
+                inner.seek(SeekFrom::Start(offset)).unwrap();
+            }
+            let buf = if self.is(Defect::ReadAtIsShort) && buf.len() > 1000 { &mut buf[..1000] } else { buf };
+            inner.read_at(buf, offset)
+        })
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
+        self.check_poison(Op::Write)?;
+        let buf = if self.is(Defect::WriteAtIsShort) { &buf[..buf.len() / 2] } else { buf };
+        let offset = if self.is(Defect::DirectIoAtZero) && self.options.direct_io { 0 } else { offset };
+        match self.with(|inner| inner.write_at(buf, offset)) {
+            Err(_) if self.is(Defect::ReadOnlyWrites) => Ok(()),
+            Err(_) if self.is(Defect::AppendTakesPositional) && self.options.append => Ok(()),
+            other => other,
+        }
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.check_poison(Op::SetLen)?;
+        if self.is(Defect::SetLenOnlyCuts) && self.metadata()?.len < len {
+            return Ok(());
+        }
+        match self.with(|inner| inner.set_len(len)) {
+            Err(_) if self.is(Defect::ReadOnlyWrites) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn metadata(&self) -> Result<FsMetadata> {
+        let mut metadata = self.with(|inner| inner.metadata())?;
+        if self.is(Defect::HandleLenIsCached) {
+            metadata.len = self.len_at_open;
+        }
+        Ok(metadata)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
+        if self.is(Defect::NextDataMisses) {
+            return Ok(None);
+        }
+        self.with(|inner| inner.next_data(offset))
+    }
+
+    fn hint(&self, hint: FileHint) -> Result<()> {
+        if self.is(Defect::HintDestroys) && hint == FileHint::DontNeed {
+            self.with(|inner| inner.set_len(0))?;
+        }
+        self.with(|inner| inner.hint(hint))
+    }
+
+    fn try_lock_exclusive(&self) -> Result<bool> {
+        Ok(self.with(|inner| inner.try_lock_exclusive())? || self.is(Defect::LocksAlwaysGranted))
+    }
+
+    fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
+        for request in requests {
+            let offset = if self.is(Defect::ReadManyIgnoresOffsets) { 0 } else { request.offset };
+            request.filled = self.read_at(request.buf, offset)?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for BrokenFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.is(Defect::ReadSkips) {
+            self.with(|inner| inner.seek(SeekFrom::Current(1)))?;
+        }
+        let read = self.with(|inner| inner.read(buf));
+        if self.is(Defect::BareIoErrors) { read.map_err(|e| e.kind().into()) } else { read }
+    }
+}
+
+impl Write for BrokenFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.check_poison(Op::Write)?;
+        self.with(|inner| inner.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with(|inner| inner.flush())
+    }
+}
+
+impl Seek for BrokenFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self.with(|inner| inner.seek(to)) {
+            Err(_) if self.is(Defect::SeekClamps) => self.with(|inner| inner.seek(SeekFrom::Start(0))),
+            other => other,
+        }
+    }
+}

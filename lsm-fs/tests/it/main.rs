@@ -1,0 +1,18 @@
+//! Tests of `lsm-fs` from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod bad_input;
+mod broken;
+#[path = "../common/child.rs"]
+mod child;
+mod conformance;
+mod copy;
+mod dependencies;
+mod suite;

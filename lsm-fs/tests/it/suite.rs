@@ -1,0 +1,87 @@
+//! The suite itself: an honest backend passes every check, and every check is failed by some broken one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use lsm_fs::conformance::{Check, Failure, Subject, checks};
+
+use crate::{
+    broken::{Broken, Defect, OTHER_VOLUME},
+    child::ChildProcess,
+};
+
+/// In memory where the host has such a directory: thousands of subjects sync.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn subject(defect: Defect) -> Subject {
+    let dir = scratch();
+    let (root, other) = (dir.path().join("root"), dir.path().join(OTHER_VOLUME));
+    std::fs::create_dir(&root).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    let fs = Broken::new(defect);
+    let faults = fs.faults();
+    Subject::new(fs, root)
+        .other_volume(other)
+        .other_process(ChildProcess)
+        .sync_fault(move |path, fail| {
+            let mut faults = faults.lock().unwrap();
+            if fail {
+                faults.insert(path.to_path_buf())
+            } else {
+                faults.remove(path)
+            };
+        })
+        .keep(dir)
+}
+
+#[test]
+fn an_honest_backend_passes_without_exemption() {
+    let report = lsm_fs::conformance::run(|_| subject(Defect::None));
+    println!("{report}");
+    if cfg!(lsm_fs_portable) {
+        report.assert_conforms();
+    } else {
+        report.assert_conforms_without_exemption();
+    }
+}
+
+fn violates(check: Check, defect: Defect) -> bool {
+    matches!(check.run(&subject(defect)), Err(Failure::Violated(_)))
+}
+
+#[test]
+#[cfg(not(lsm_fs_portable))]
+fn every_defect_is_found_and_every_check_finds_one() {
+    let mut found_by: BTreeMap<&str, Vec<Defect>> = checks().map(|check| (check.name, Vec::new())).collect();
+    let mut undetected = BTreeSet::new();
+    for &defect in Defect::ALL {
+        let finders: Vec<_> = checks().filter(|check| violates(*check, defect)).collect();
+        if finders.is_empty() {
+            undetected.insert(defect);
+        }
+        for check in finders {
+            found_by.get_mut(check.name).unwrap().push(defect);
+        }
+    }
+    assert!(undetected.is_empty(), "no check finds {undetected:?}");
+    let idle: Vec<_> =
+        found_by.iter().filter(|(_, defects)| defects.is_empty()).map(|(name, _)| name).collect();
+    assert!(idle.is_empty(), "never seen to fail: {idle:#?}");
+    println!("{} defects, {} checks", Defect::ALL.len(), found_by.len());
+}
+
+#[test]
+fn a_report_counts_and_names_what_failed() {
+    let report = lsm_fs::conformance::run(|_| subject(Defect::CreateNewIgnored));
+    let text = report.to_string();
+    assert!(text.contains("VIOLATED        names::create_new_refuses_a_taken_name: "), "{text}");
+    let caught = std::panic::catch_unwind(|| report.assert_conforms()).unwrap_err();
+    assert!(caught.downcast_ref::<String>().unwrap().contains("VIOLATED"));
+}
