@@ -10,7 +10,9 @@ use std::{
 
 pub use overlapped::{Workers, copy_overlapped};
 
-use crate::{Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, SyncMode, batch::remove_after};
+use crate::{
+    Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, SyncMode, batch::remove_after, std_fs::copy_range,
+};
 
 /// Hears how each copy of a batch went, by its index; `Break` ends the batch.
 pub type CopyReport<'a> = &'a mut dyn FnMut(usize, Result<Copied>) -> ControlFlow<()>;
@@ -47,7 +49,8 @@ pub struct CopyOptions<'a> {
     pub mode: SyncMode,
     /// The size of one read and write, and of each piece whose write-back is started. Default: 1 MiB.
     pub buffer_bytes: usize,
-    /// Whether the target may share extents with the source, where the kernel can arrange that while it copies.
+    /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares extents
+    /// with the source: not a second copy of the blocks. Has no effect beside an observer, which would see nothing.
     pub share_extents: bool,
     /// Sees every piece on its way.
     pub observer: Option<&'a dyn CopyObserver>,
@@ -175,6 +178,9 @@ fn came_short(job: &CopyJob<'_>, wanted: u64, found: u64) -> Error {
     Error::with_paths(Op::Copy, job.from, job.to, io::Error::new(io::ErrorKind::UnexpectedEof, what))
 }
 
+/// How much one system call is asked to move: enough to hide its cost, little enough to start write-back early.
+const IN_KERNEL_PIECE: usize = 8 << 20;
+
 /// A copy under way: two open files and the buffer between them.
 struct Pieces<'a> {
     index: usize,
@@ -190,6 +196,9 @@ impl Pieces<'_> {
     fn copy(&mut self, len: u64, has_holes: bool) -> Result<u64> {
         if len > self.options.buffer_bytes as u64 {
             self.source.hint(FileHint::Sequential)?;
+        }
+        if self.options.share_extents && self.options.observer.is_none() && self.copy_in_kernel(len)? {
+            return Ok(len);
         }
         let (mut offset, mut written) = (0, 0);
         while offset < len {
@@ -210,6 +219,28 @@ impl Pieces<'_> {
             self.target.set_len(len)?;
         }
         Ok(written)
+    }
+
+    /// `false`: the kernel cannot copy between these two, and nothing has been copied.
+    fn copy_in_kernel(&self, len: u64) -> Result<bool> {
+        let (Some(from), Some(to)) = (self.source.host_file(), self.target.host_file()) else {
+            return Ok(false);
+        };
+        let mut offset = 0;
+        while offset < len {
+            let piece = usize::try_from(len - offset).unwrap_or(usize::MAX).min(IN_KERNEL_PIECE);
+            let moved = copy_range(from, to, offset, piece)
+                .map_err(|e| Error::with_paths(Op::Copy, self.job.from, self.job.to, e))?;
+            match moved {
+                None if offset == 0 => return Ok(false),
+                None | Some(0) => return Err(came_short(self.job, len, offset)),
+                Some(moved) => {
+                    self.target.start_writeback(offset, moved as u64)?;
+                    offset += moved as u64;
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn copy_range(&mut self, range: Range<u64>) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{Read, Seek, Write},
     ops::Range,
 };
@@ -111,6 +112,14 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// `Unsupported` where the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
+
+    /// The host's open file behind this handle, for calls that only the operating system has: mapping, an in-kernel copy.
+    /// `None` where there is none, and from a wrapper that has to see every call.
+    ///
+    /// What is written through it passes by the poison of this handle.
+    fn host_file(&self) -> Option<&File> {
+        None
+    }
 
     /// Fills each request as [`read_at`](Self::read_at) does. A backend may serve them in any order or together.
     ///

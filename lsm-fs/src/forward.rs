@@ -1,6 +1,6 @@
 //! References and smart pointers to a backend are backends.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{fs::File, ops::Range, path::Path, sync::Arc};
 
 use crate::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock,
@@ -136,6 +136,9 @@ impl<T: FsFile + ?Sized> FsFile for Box<T> {
     }
     fn try_lock_exclusive(&self) -> Result<bool> {
         (**self).try_lock_exclusive()
+    }
+    fn host_file(&self) -> Option<&File> {
+        (**self).host_file()
     }
     fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         (**self).read_many(requests)

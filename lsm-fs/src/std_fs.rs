@@ -203,6 +203,16 @@ impl Fs for StdFs {
 /// How many syncs of one batch wait for the device at once: past eight, journals gain nothing.
 const SYNC_THREADS: usize = 8;
 
+/// Lets the host's kernel move bytes between two open files; `None` where it cannot.
+pub(crate) fn copy_range(
+    from: &std::fs::File,
+    to: &std::fs::File,
+    offset: u64,
+    len: usize,
+) -> io::Result<Option<usize>> {
+    platform::copy_range(from, to, offset, len)
+}
+
 /// The refusal to change an inode that something else may share.
 fn shared_inode() -> io::Error {
     io::Error::from_raw_os_error(errno::EMLINK)

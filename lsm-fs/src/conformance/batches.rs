@@ -144,7 +144,7 @@ fn clones_are_made_and_each_told(t: &Subject) -> Verdict {
     });
     same!(told.len(), 300, "clones told");
     same!(told.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to a taken name");
-    ensure!(told.values().all(|r| r.is_ok()), "some clone failed: {told:?}");
+    ensure!(told.values().all(std::result::Result::is_ok), "some clone failed: {told:?}");
     t.holds("to/0007", b"taken")?;
     for name in names.iter().filter(|name| *name != "0007") {
         t.holds(&format!("to/{name}"), name.as_bytes())?;
@@ -251,7 +251,7 @@ fn a_copy_that_fails_leaves_no_target_and_spares_the_others(t: &Subject) -> Verd
         refused(result, Op::Open, &missing, &[ErrorKind::NotFound])?;
     }
     t.absent("to/0004")?;
-    ensure!(told.len() >= 8 && told.values().all(|r| r.is_ok()), "the others: {told:?}");
+    ensure!(told.len() >= 8 && told.values().all(Result::is_ok), "the others: {told:?}");
     t.holds("to/0009", b"0009")
 }
 

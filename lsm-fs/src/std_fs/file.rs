@@ -130,6 +130,10 @@ impl FsFile for StdFile {
         self.on(Op::Hint, platform::hint(&self.file, hint))
     }
 
+    fn host_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+
     fn try_lock_exclusive(&self) -> Result<bool> {
         match self.file.try_lock() {
             Ok(()) => Ok(true),

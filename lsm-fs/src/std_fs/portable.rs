@@ -94,6 +94,10 @@ pub(super) fn start_writeback(_: &File, _: u64, _: u64) -> io::Result<()> {
     Ok(())
 }
 
+pub(super) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
 /// std maps both to the strongest the platform has: `F_FULLFSYNC` on Apple, `FlushFileBuffers` on Windows.
 pub(super) fn sync_all(file: &File, _: SyncMode) -> io::Result<()> {
     file.sync_all()

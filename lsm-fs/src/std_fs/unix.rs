@@ -162,3 +162,23 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
 }
+
+/// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io::Result<Option<usize>> {
+    use rustix::io::Errno;
+    let (mut read_at, mut write_at) = (offset, offset);
+    let copied = rustix::io::retry_on_intr(|| {
+        rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), len)
+    });
+    match copied {
+        Ok(moved) => Ok(Some(moved)),
+        Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+    Ok(None)
+}

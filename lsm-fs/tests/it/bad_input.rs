@@ -1,1 +1,138 @@
+//! What a host directory can hold that no engine made: symlinks, long names, locks by name.
+#![cfg(unix)]
 
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::ErrorKind,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Error, Fs, FsExt, FsFileType, FsOpenOptions, Op, StdFs, SyncMode, errno};
+
+/// Every path below a directory, with what it is and holds, symlinks unfollowed.
+fn snapshot(dir: &Path) -> BTreeMap<PathBuf, OsString> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        if metadata.is_dir() {
+            found.extend(snapshot(&path));
+            found.insert(path, "dir".into());
+        } else if metadata.is_symlink() {
+            found.insert(path.clone(), std::fs::read_link(&path).unwrap().into());
+        } else {
+            found.insert(
+                path.clone(),
+                String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned().into(),
+            );
+        }
+    }
+    found
+}
+
+/// A directory with a file, a full directory, and symlinks that dangle, loop, and lead to both.
+fn odd_directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("file"), "content").unwrap();
+    std::fs::create_dir(at("dir")).unwrap();
+    std::fs::write(at("dir/inner"), "kept").unwrap();
+    symlink("nowhere", at("dangling")).unwrap();
+    symlink("loop-b", at("loop-a")).unwrap();
+    symlink("loop-a", at("loop-b")).unwrap();
+    symlink("file", at("to-file")).unwrap();
+    symlink("dir", at("to-dir")).unwrap();
+    dir
+}
+
+const READ: FsOpenOptions = FsOpenOptions::new().read(true);
+const WRITE_NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
+
+#[test]
+fn nothing_changes_on_bad_input_and_each_error_says_what_and_where() {
+    let dir = odd_directory();
+    let before = snapshot(dir.path());
+    let at = |name: &str| dir.path().join(name);
+    let long = "n".repeat(256);
+    type Call<'a> = Box<dyn Fn(&Path) -> Result<(), Error> + 'a>;
+    let open = |options: FsOpenOptions| -> Call<'_> { Box::new(move |p| StdFs.open(p, &options).map(drop)) };
+    let cases: Vec<(&str, Op, Call<'_>, &[i32])> = vec![
+        ("dangling", Op::Open, open(READ), &[errno::ENOENT]),
+        ("dangling", Op::Open, open(WRITE_NEW), &[errno::EEXIST]),
+        ("dangling", Op::Metadata, Box::new(|p| StdFs.metadata(p).map(drop)), &[errno::ENOENT]),
+        ("dangling", Op::CreateDir, Box::new(|p| StdFs.create_dir(p)), &[errno::EEXIST]),
+        ("loop-a", Op::Open, open(READ), &[errno::ELOOP]),
+        ("loop-a/x", Op::Open, open(WRITE_NEW), &[errno::ELOOP]),
+        ("loop-a", Op::Metadata, Box::new(|p| StdFs.metadata(p).map(drop)), &[errno::ELOOP]),
+        ("loop-a", Op::ReadDir, Box::new(|p| StdFs.read_dir(p).map(drop)), &[errno::ELOOP]),
+        ("file/below", Op::Open, open(WRITE_NEW), &[errno::ENOTDIR]),
+        ("file/below", Op::CreateDir, Box::new(|p| StdFs.create_dir(p)), &[errno::ENOTDIR]),
+        ("file", Op::ReadDir, Box::new(|p| StdFs.read_dir(p).map(drop)), &[errno::ENOTDIR]),
+        ("dir", Op::Open, open(READ), &[errno::EISDIR]),
+        ("to-dir", Op::Open, open(READ), &[errno::EISDIR]),
+        ("dir", Op::RemoveFile, Box::new(|p| StdFs.remove_file(p)), &[errno::EISDIR, errno::EPERM]),
+        ("to-dir", Op::RemoveDir, Box::new(|p| StdFs.remove_dir(p)), &[errno::ENOTDIR]),
+        ("to-dir", Op::RemoveDirAll, Box::new(|p| StdFs.remove_dir_all(p)), &[errno::ENOTDIR]),
+        ("dangling", Op::RemoveDirAll, Box::new(|p| StdFs.remove_dir_all(p)), &[errno::ENOTDIR]),
+        ("dangling", Op::ReflinkFile, Box::new(|p| StdFs.reflink_file(p, &at("clone"))), &[errno::ENOENT]),
+        (&long, Op::Open, open(WRITE_NEW), &[errno::ENAMETOOLONG]),
+        (&long, Op::CreateDir, Box::new(|p| StdFs.create_dir(p)), &[errno::ENAMETOOLONG]),
+    ];
+    for (name, op, call, errnos) in cases {
+        let path = at(name);
+        let error = call(&path).expect_err(name);
+        assert!(errnos.contains(&error.raw_os_error().unwrap_or(0)), "{error}");
+        assert_eq!((error.op(), error.path()), (op, path.as_path()), "{error}");
+        assert_eq!(snapshot(dir.path()), before, "after {error}");
+    }
+}
+
+#[test]
+fn a_hard_link_never_follows_a_symlink() {
+    let dir = odd_directory();
+    let linked = dir.path().join("linked");
+    StdFs.hard_link(&dir.path().join("to-file"), &linked).unwrap();
+    assert_eq!(StdFs.symlink_metadata(&linked).unwrap().file_type, FsFileType::Symlink);
+    assert_eq!(std::fs::read_link(&linked).unwrap(), Path::new("file"));
+}
+
+#[test]
+fn a_removed_tree_takes_symlinks_and_leaves_what_they_lead_to() {
+    let dir = odd_directory();
+    let tree = dir.path().join("tree");
+    StdFs.create_dir(&tree).unwrap();
+    symlink("../dir", tree.join("out")).unwrap();
+    symlink("../nowhere", tree.join("dangling")).unwrap();
+    StdFs.remove_dir_all(&tree).unwrap();
+    assert_eq!(std::fs::read(dir.path().join("dir/inner")).unwrap(), b"kept");
+    assert!(!StdFs.exists(&tree).unwrap());
+}
+
+#[test]
+fn a_symlinked_name_is_replaced_itself_by_an_atomic_rewrite() {
+    let dir = odd_directory();
+    let link = dir.path().join("to-file");
+    let _ = StdFs.rewrite_atomic(&link, b"new", SyncMode::Normal).unwrap();
+    assert_eq!(StdFs.symlink_metadata(&link).unwrap().file_type, FsFileType::File);
+    assert_eq!(std::fs::read(dir.path().join("file")).unwrap(), b"content");
+}
+
+#[test]
+fn a_bare_name_is_synced_in_the_working_directory() {
+    assert_eq!(lsm_fs::parent_of(Path::new("current")), Path::new("."));
+    assert_eq!(lsm_fs::parent_of(Path::new("/current")), Path::new("/"));
+    assert_eq!(lsm_fs::parent_of(Path::new("/")), Path::new("/"));
+    let error = StdFs.rewrite_atomic(Path::new("/"), b"", SyncMode::Normal).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("big");
+    StdFs.open(&path, &WRITE_NEW).unwrap().set_len(1 << 40).unwrap();
+    let error = StdFs.read_to_vec(&path, 1 << 20).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FileTooLarge, "{error}");
+}

@@ -1,1 +1,161 @@
+//! Overlapped copies against the plain loop, with failures, cancels and panics on the way.
 
+use std::{
+    collections::BTreeMap,
+    ops::{ControlFlow, Range},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use lsm_fs::{
+    CopyJob, CopyObserver, CopyOptions, Fs, FsExt, StdFs, SyncMode,
+    copy::{Workers, copy_each, copy_overlapped},
+};
+
+use crate::broken::{Broken, Defect};
+
+struct Files {
+    _dir: tempfile::TempDir,
+    to: PathBuf,
+    paths: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Files of all sizes around the buffer's, with contents of their own.
+fn files(count: usize) -> Files {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    StdFs.create_dir(&from).unwrap();
+    StdFs.create_dir(&to).unwrap();
+    let paths: Vec<_> = (0..count).map(|i| (from.join(i.to_string()), to.join(i.to_string()))).collect();
+    for (i, (path, _)) in paths.iter().enumerate() {
+        let byte = u8::try_from(i % 251).unwrap();
+        StdFs.write_new(path, &vec![byte; i * 997 % 20_000], SyncMode::Normal).unwrap();
+    }
+    Files { _dir: dir, to, paths }
+}
+
+fn jobs(files: &Files) -> Vec<CopyJob<'_>> {
+    files.paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    StdFs.read_to_vec(path, 1 << 24).unwrap()
+}
+
+#[test]
+fn overlapped_copies_equal_plain_ones_for_any_number_of_workers() {
+    for workers in [(1, 1), (1, 2), (2, 16), (7, 3), (0, 0), (100, 100)] {
+        let workers = Workers { writers: workers.0, syncers: workers.1 };
+        let files = files(60);
+        let mut told = BTreeMap::new();
+        let options = CopyOptions::new().buffer_bytes(4096);
+        copy_overlapped(&StdFs, &jobs(&files), &options, workers, &mut |index, result| {
+            assert!(told.insert(index, result.unwrap()).is_none(), "told twice");
+            ControlFlow::Continue(())
+        });
+        assert_eq!(told.len(), 60, "{workers:?}");
+        for (index, (from, to)) in files.paths.iter().enumerate() {
+            assert_eq!(read(from), read(to));
+            assert_eq!(told[&index].len, read(from).len() as u64);
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
+    let files = files(40);
+    let fs = Broken::new(Defect::None);
+    let failing: Vec<usize> = (0..40).filter(|i| i % 7 == 3).collect();
+    fs.faults().lock().unwrap().extend(failing.iter().map(|i| files.paths[*i].1.clone()));
+    let mut failed = Vec::new();
+    copy_overlapped(&fs, &jobs(&files), &CopyOptions::new(), Workers::default(), &mut |index, result| {
+        if let Err(e) = result {
+            assert_eq!(e.path(), files.paths[index].1, "{e}");
+            failed.push(index);
+        }
+        ControlFlow::Continue(())
+    });
+    failed.sort_unstable();
+    assert_eq!(failed, failing);
+    for (index, (from, to)) in files.paths.iter().enumerate() {
+        assert_eq!(StdFs.exists(to).unwrap(), !failing.contains(&index));
+        assert!(failing.contains(&index) || read(from) == read(to));
+    }
+}
+
+#[test]
+fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
+    for overlapped in [false, true] {
+        let files = files(80);
+        let mut told = BTreeMap::new();
+        let mut report = |index, result: lsm_fs::Result<_>| {
+            assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "told twice");
+            if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        if overlapped {
+            copy_overlapped(&StdFs, &jobs(&files), &CopyOptions::new(), Workers::default(), &mut report);
+        } else {
+            copy_each(&StdFs, &jobs(&files), &CopyOptions::new(), &mut report);
+        }
+        assert_eq!(told.len(), 80);
+        assert!(told.values().all(|r| matches!(r, Ok(_) | Err(true))));
+        let durable: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| i.to_string()).collect();
+        let mut there: Vec<_> =
+            StdFs.read_dir(&files.to).unwrap().into_iter().map(|e| e.name.into_string().unwrap()).collect();
+        there.sort_by_key(|name| name.parse::<usize>().unwrap());
+        assert_eq!(there, durable);
+        assert!(durable.len() < 80, "nothing was cancelled");
+    }
+}
+
+#[test]
+fn a_panic_in_the_report_ends_the_copy_and_passes_on() {
+    let files = files(50);
+    let jobs = jobs(&files);
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        copy_overlapped(&StdFs, &jobs, &CopyOptions::new(), Workers::default(), &mut |_, _| {
+            panic!("of the caller")
+        });
+    }));
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the caller"));
+}
+
+struct Counter(AtomicU64);
+
+impl CopyObserver for Counter {
+    fn data(&self, _: usize, _: u64, bytes: &[u8]) -> ControlFlow<()> {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    }
+
+    fn hole(&self, _: usize, range: Range<u64>) -> ControlFlow<()> {
+        self.0.fetch_add(range.end - range.start, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn progress_adds_up_to_the_lengths() {
+    let files = files(30);
+    let total: u64 = files.paths.iter().map(|(from, _)| read(from).len() as u64).sum();
+    let counter = Counter(AtomicU64::new(0));
+    let options = CopyOptions::new().observer(&counter);
+    StdFs.copy_batch(&jobs(&files), &options, &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(counter.0.into_inner(), total);
+}
+
+#[test]
+fn the_kernel_may_move_the_bytes() {
+    let files = files(30);
+    StdFs.copy_batch(&jobs(&files), &CopyOptions::new().share_extents(true), &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    for (from, to) in &files.paths {
+        assert_eq!(read(from), read(to));
+    }
+}

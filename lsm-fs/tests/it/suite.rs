@@ -1,12 +1,6 @@
 //! The suite itself: an honest backend passes every check, and every check is failed by some broken one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use lsm_fs::conformance::{Check, Failure, Subject, checks};
 

@@ -124,7 +124,7 @@ impl FsFile for BrokenFile {
     }
 
     fn metadata(&self) -> Result<FsMetadata> {
-        let mut metadata = self.with(|inner| inner.metadata())?;
+        let mut metadata = self.with(|inner| FsFile::metadata(inner))?;
         if self.is(Defect::HandleLenIsCached) {
             metadata.len = self.len_at_open;
         }
@@ -175,7 +175,7 @@ impl Write for BrokenFile {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.with(|inner| inner.flush())
+        self.with(Write::flush)
     }
 }
 

@@ -1,0 +1,86 @@
+//! A device that takes no more: what the kernel says is passed on once per handle, and never forgotten.
+
+use std::{io::ErrorKind, ops::ControlFlow, path::PathBuf};
+
+use lsm_fs::{CopyJob, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode};
+
+use crate::mounts::{BAD_DEVICE, TMPFS, scratch};
+
+/// More than the device under the mount can hold.
+const TOO_MUCH: usize = 100 << 20;
+
+/// Forgets what is cached, so that reads show what the device has.
+fn drop_caches() {
+    std::fs::write("/proc/sys/vm/drop_caches", "1").unwrap();
+}
+
+#[test]
+fn the_device_reports_are_kept() {
+    // One device serves both, one after the other.
+    a_handle_whose_sync_failed_never_succeeds_again();
+    copies_that_the_device_refused_are_never_reported_durable();
+}
+
+fn a_handle_whose_sync_failed_never_succeeds_again() {
+    let dir = scratch(BAD_DEVICE);
+    let path = dir.path().join("f");
+    let file = StdFs.open(&path, &FsOpenOptions::new().read(true).write(true).create_new(true)).unwrap();
+    for offset in (0..TOO_MUCH).step_by(1 << 20) {
+        file.write_at(&[9; 1 << 20], offset as u64).unwrap();
+        // The error of write-back that was started early must wait for the sync.
+        file.start_writeback(offset as u64, 1 << 20).unwrap();
+    }
+    let first = file.sync_all(SyncMode::Normal).unwrap_err();
+    println!("the device said: {first}");
+    assert!(!first.is_poisoned());
+    for again in [file.sync_all(SyncMode::Normal), file.sync_data(SyncMode::Normal), file.write_at(b"x", 0)] {
+        let again = again.unwrap_err();
+        assert!(again.is_poisoned(), "{again}");
+        assert_eq!(again.raw_os_error(), first.raw_os_error());
+    }
+    assert_eq!(file.read_at(&mut [0; 4], 0).unwrap(), 4);
+    // What the poison is for: the kernel itself has nothing more to say.
+    assert!(file.host_file().unwrap().sync_all().is_ok());
+}
+
+fn copies_that_the_device_refused_are_never_reported_durable() {
+    const FILES: usize = 200;
+    let (source, target) = (scratch(TMPFS), scratch(BAD_DEVICE));
+    let from = source.path().join("from");
+    let bytes: Vec<u8> = (0..TOO_MUCH / FILES).map(|i| i.to_le_bytes()[0] | 1).collect();
+    StdFs.write_new(&from, &bytes, SyncMode::Normal).unwrap();
+    let targets: Vec<PathBuf> = (0..FILES).map(|i| target.path().join(i.to_string())).collect();
+    let jobs: Vec<_> =
+        targets.iter().map(|to| CopyJob { source: &StdFs, from: &from, to, len: None }).collect();
+    let mut durable = Vec::new();
+    let mut failed = 0;
+    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, result| {
+        match result {
+            Ok(_) => durable.push(index),
+            Err(e) => {
+                assert!(
+                    matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::Other)
+                        || e.raw_os_error().is_some(),
+                    "{e}"
+                );
+                assert_eq!(e.path(), targets[index], "{e}");
+                failed += 1;
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    println!("{} copies durable, {failed} refused by the device", durable.len());
+    assert_eq!(durable.len() + failed, FILES);
+    assert!(failed > 0 && !durable.is_empty(), "the device took all, or nothing");
+    drop_caches();
+    for (index, path) in targets.iter().enumerate() {
+        assert_eq!(StdFs.exists(path).unwrap(), durable.contains(&index), "{}", path.display());
+        if durable.contains(&index) {
+            assert!(
+                StdFs.read_to_vec(path, 1 << 24).unwrap() == bytes,
+                "{} was reported durable",
+                path.display()
+            );
+        }
+    }
+}

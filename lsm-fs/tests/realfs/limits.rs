@@ -1,0 +1,155 @@
+//! Where a mount says no: other mounts, full ones, read-only ones, inodes with 65,000 names, files of 4 GiB.
+
+use std::{io::ErrorKind, ops::ControlFlow, path::Path};
+
+use lsm_fs::{
+    CopyJob, CopyOptions, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, StdFs, SyncMode, errno,
+};
+
+use crate::mounts::{BTRFS, EXT4, EXT4_B, FULL, READ_ONLY, TMPFS, XFS, root, scratch};
+
+const NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
+
+#[test]
+fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
+    let (from, to) = (scratch(EXT4), scratch(EXT4_B));
+    for name in ["a", "b"] {
+        StdFs.write_new(&from.path().join(name), b"x", SyncMode::Normal).unwrap();
+    }
+    let pairs = [NamePair::same("a"), NamePair::same("b")];
+    let mut errnos = Vec::new();
+    let mut report = |_, result: lsm_fs::Result<()>| {
+        let error = result.unwrap_err();
+        assert!(error.allows_fallback(), "{error}");
+        errnos.push(error.raw_os_error());
+        ControlFlow::Continue(())
+    };
+    StdFs.hard_link_batch(from.path(), to.path(), &pairs, &mut report);
+    StdFs.reflink_batch(from.path(), to.path(), &pairs, SyncMode::Normal, &mut report);
+    assert_eq!(errnos[..2], [Some(errno::EXDEV); 2]);
+    assert_eq!(errnos.len(), 4);
+    assert!(StdFs.read_dir(to.path()).unwrap().is_empty(), "a refused clone was left behind");
+}
+
+#[test]
+fn an_inode_takes_no_more_names_than_its_filesystem_has() {
+    let dir = scratch(EXT4);
+    StdFs.write_new(&dir.path().join("f"), b"x", SyncMode::Normal).unwrap();
+    let names: Vec<_> = (0..66_000).map(|i| i.to_string()).collect();
+    let pairs: Vec<_> = names.iter().map(|name| NamePair::new("f", name)).collect();
+    let (mut made, mut refusal) = (0, None);
+    StdFs.hard_link_batch(dir.path(), dir.path(), &pairs, &mut |_, result| match result {
+        Ok(()) => {
+            made += 1;
+            ControlFlow::Continue(())
+        }
+        Err(e) => {
+            refusal = Some(e);
+            ControlFlow::Break(())
+        }
+    });
+    assert_eq!(made, 64_999, "ext4 allows 65,000 names");
+    let refusal: Error = refusal.unwrap();
+    assert_eq!((refusal.raw_os_error(), refusal.op()), (Some(errno::EMLINK), Op::HardLink), "{refusal}");
+    assert!(refusal.allows_fallback());
+    assert_eq!(refusal.other_path(), Some(dir.path().join("64999").as_path()));
+    assert_eq!(StdFs.hard_link_count(&dir.path().join("f")).unwrap(), Some(65_000));
+}
+
+/// Fills the mount to its last byte, and returns the error that says so.
+fn fill(dir: &Path) -> Error {
+    let filler = StdFs.open(&dir.join("filler"), &NEW).unwrap();
+    for (size, mut offset) in [(1 << 20, 0), (4096, 1 << 40)] {
+        let refused = loop {
+            match filler.write_at(&vec![1; size], offset) {
+                Ok(()) => offset += size as u64,
+                Err(e) => break e,
+            }
+        };
+        if size == 4096 {
+            return refused;
+        }
+    }
+    unreachable!("the second round ends in an error");
+}
+
+#[test]
+fn a_full_mount_keeps_what_it_has_and_names_what_failed() {
+    let dir = scratch(FULL);
+    let current = dir.path().join("current");
+    let _ = StdFs.rewrite_atomic(&current, b"old", SyncMode::Normal).unwrap();
+    let error = fill(dir.path());
+    assert_eq!((error.op(), error.kind()), (Op::Write, ErrorKind::StorageFull), "{error}");
+    assert_eq!(error.path(), dir.path().join("filler"));
+    let error = StdFs.rewrite_atomic(&current, &[7; 100_000], SyncMode::Normal).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+    assert!(error.cleanup_failure().is_none(), "{error}");
+    assert_eq!(StdFs.read_to_vec(&current, 9).unwrap(), b"old");
+    let source = scratch(TMPFS);
+    let (from, to) = (source.path().join("from"), dir.path().join("to"));
+    StdFs.write_new(&from, &[3; 1 << 20], SyncMode::Normal).unwrap();
+    let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
+    StdFs.copy_batch(&[job, job], &CopyOptions::new(), &mut |_, result| {
+        let error = result.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::AlreadyExists), "{error}");
+        ControlFlow::Continue(())
+    });
+    let names: Vec<_> = StdFs.read_dir(dir.path()).unwrap().into_iter().map(|e| e.name).collect();
+    assert_eq!(names, ["current", "filler"], "nothing of a failed call is left");
+    assert!(StdFs.available_space(dir.path()).unwrap() < 64 << 10);
+}
+
+#[test]
+fn a_read_only_mount_refuses_every_change_and_serves_every_read() {
+    let dir = root(READ_ONLY).join("dir");
+    let (file, new) = (dir.join("file"), dir.join("new"));
+    assert!(StdFs.read_to_vec(&file, 99).unwrap().starts_with(b"content"));
+    assert_eq!(StdFs.capabilities(&dir).unwrap().reflink, false);
+    let refusals = [
+        StdFs.open(&new, &NEW).map(drop),
+        StdFs.open(&file, &FsOpenOptions::new().write(true)).map(drop),
+        StdFs.create_dir(&new),
+        StdFs.remove_file(&file),
+        StdFs.remove_dir_all(&dir),
+        StdFs.rename(&file, &new),
+        StdFs.rename_noreplace(&file, &new),
+        StdFs.hard_link(&file, &new),
+        StdFs.reflink_file(&file, &new),
+        StdFs.truncate_file(&file, 0),
+        StdFs.punch_hole(&file, 0, 1),
+        StdFs.rewrite_atomic(&new, b"x", SyncMode::Normal).map(drop),
+        StdFs.create_dir_all(&new.join("below")),
+    ];
+    for (call, refused) in refusals.into_iter().enumerate() {
+        let error = refused.expect_err(&format!("call {call}"));
+        assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem, "call {call}: {error}");
+        assert!(error.path().starts_with(&dir), "call {call}: {error}");
+    }
+    let names: Vec<_> = StdFs.read_dir(&dir).unwrap().into_iter().map(|e| e.name).collect();
+    assert_eq!(names, ["file"]);
+}
+
+#[test]
+fn a_sparse_file_of_4_gib_copies_at_once_and_stays_sparse() {
+    for variable in [EXT4, XFS, BTRFS, TMPFS] {
+        let dir = scratch(variable);
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let len = (4_u64 << 30) + 123;
+        let file = StdFs.open(&from, &NEW.read(true)).unwrap();
+        file.set_len(len).unwrap();
+        file.write_at(b"near the start", 100_000).unwrap();
+        file.write_at(b"the end", len - 7).unwrap();
+        let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
+        StdFs.copy_batch(&[job], &CopyOptions::new(), &mut |_, result| {
+            let copied = result.unwrap();
+            assert_eq!(copied.len, len);
+            assert!(copied.written_bytes < 1 << 20, "{variable}: {} bytes written", copied.written_bytes);
+            ControlFlow::Continue(())
+        });
+        let copy = StdFs.open(&to, &FsOpenOptions::new().read(true)).unwrap();
+        let mut tail = [0; 16];
+        assert_eq!(copy.read_at(&mut tail, len - 7).unwrap(), 7);
+        assert!(tail.starts_with(b"the end"));
+        assert!(copy.metadata().unwrap().allocated_bytes.unwrap() < 1 << 20, "{variable}");
+    }
+}

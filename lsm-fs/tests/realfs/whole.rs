@@ -1,0 +1,105 @@
+//! The conformance suite, and what each type of mount claims to be able to do.
+
+use std::ops::ControlFlow;
+
+use lsm_fs::{
+    Fs, FsCapabilities, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode,
+    conformance::{Subject, run},
+};
+
+use crate::{
+    child::ChildProcess,
+    mounts::{BTRFS, EXT4, EXT4_B, TMPFS, XFS, scratch},
+};
+
+/// Every check but those that need a sync to fail; those run against a device that does.
+fn conforms(variable: &str, without: &[&str]) {
+    let report = run(|_| {
+        let (dir, other) = (scratch(variable), scratch(EXT4_B));
+        Subject::new(StdFs, dir.path())
+            .other_volume(other.path())
+            .other_process(ChildProcess)
+            .keep((dir, other))
+    });
+    println!("{report}");
+    report.assert_conforms();
+    let idle: Vec<_> = report.not_applicable().map(|o| o.check.name).collect();
+    let expected: Vec<_> = without
+        .iter()
+        .copied()
+        .chain(["sync::a_failed_sync_poisons_its_handle", "sync::a_failed_data_sync_poisons_its_handle"])
+        .collect();
+    assert_eq!(idle, expected);
+}
+
+const NO_CLONES: &[&str] = &["batches::clones_are_made_and_each_told"];
+
+#[test]
+fn ext4_conforms() {
+    conforms(EXT4, NO_CLONES);
+}
+
+#[test]
+fn xfs_conforms() {
+    conforms(XFS, &[]);
+}
+
+#[test]
+fn btrfs_conforms() {
+    conforms(BTRFS, &[]);
+}
+
+#[test]
+fn tmpfs_conforms() {
+    conforms(TMPFS, NO_CLONES);
+}
+
+#[test]
+fn each_type_can_do_what_it_is_known_for() {
+    let mut plain = FsCapabilities::default();
+    plain.hard_link = true;
+    plain.rename_noreplace = true;
+    plain.punch_hole = true;
+    plain.directory_sync = true;
+    let xfs = {
+        let mut c = plain;
+        c.reflink = true;
+        c
+    };
+    let mut btrfs = xfs;
+    btrfs.per_block_integrity_on_read = true;
+    btrfs.background_scrub = true;
+    btrfs.copy_on_write = true;
+    btrfs.native_snapshot = true;
+    for (variable, wanted) in [(EXT4, plain), (TMPFS, plain), (XFS, xfs), (BTRFS, btrfs)] {
+        assert_eq!(StdFs.capabilities(scratch(variable).path()).unwrap(), wanted, "{variable}");
+    }
+}
+
+#[test]
+fn a_file_without_copy_on_write_can_be_cloned() {
+    let dir = scratch(BTRFS);
+    let (file, clone) = (dir.path().join("f"), dir.path().join("clone"));
+    let handle = StdFs.open(&file, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    assert!(StdFs.try_disable_cow(&file).unwrap());
+    handle.write_at(&[7; 100_000], 0).unwrap();
+    StdFs.reflink_file(&file, &clone).unwrap();
+    assert_eq!(StdFs.read_to_vec(&clone, 1 << 20).unwrap(), [7; 100_000]);
+    // The batch takes the same way.
+    let mut told = 0;
+    let pair = [NamePair::new("f", "second")];
+    StdFs.reflink_batch(dir.path(), dir.path(), &pair, SyncMode::Normal, &mut |_, result| {
+        result.unwrap();
+        told += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(told, 1);
+    assert!(!StdFs.try_disable_cow(&scratch_file(EXT4)).unwrap());
+}
+
+fn scratch_file(variable: &str) -> std::path::PathBuf {
+    let dir = scratch(variable).keep();
+    let path = dir.join("f");
+    StdFs.write_new(&path, b"", SyncMode::Normal).unwrap();
+    path
+}
