@@ -1,13 +1,26 @@
 //! An in-memory filesystem that yields every legal crash state, injects faults and traces calls, from a seed.
 
 mod audit;
+mod crash;
 mod fault_fs;
+mod hash;
+mod mem_file;
+mod mem_fs;
+mod micro;
+mod node;
+mod pages;
+mod profile;
 mod tap;
 mod trace_fs;
+mod volume;
 
 pub use audit::{DurabilityAudit, DurabilityViolation, Undurable, UndurablePart};
 pub use fault_fs::{
     Fault, FaultCheckError, FaultEffect, FaultFs, FaultId, FaultReport, FaultSweepError, InjectedFault,
     ParseFaultEffectError, ParseFaultIdError, ShortTransfer, fault_replay, fault_sweep,
 };
+pub use crash::{Survives, recording::Recording};
+pub use mem_fs::{DirtyPages, MemFs};
+pub use profile::{CrashModel, Profile, UnknownProfile};
 pub use trace_fs::TraceFs;
+pub use volume::{MemFsOptions, VolumeOptions, VolumeState};

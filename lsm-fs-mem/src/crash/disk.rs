@@ -1,0 +1,123 @@
+//! What is on the disk for certain, and what may be.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    micro::{Ino, Journal, Micro, Seq, What},
+    node::{FileNode, Slot, Tree},
+    profile::{CrashModel, Rules, SyncCall},
+};
+
+/// The durable image and the journal of what may reach it. What a sync forces is folded into the image at once, so the
+/// journal holds no more than what no sync has covered.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    /// Also holds inodes that no durable name leads to yet.
+    pub(crate) image: Tree,
+    pub(crate) journal: Journal,
+    rules: Rules,
+}
+
+impl Disk {
+    pub(crate) fn new(image: Tree, model: CrashModel) -> Self {
+        Self { image, journal: Journal::default(), rules: model.rules() }
+    }
+
+    /// The same disk under other rules; they apply to what comes after.
+    pub(crate) fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn push(&mut self, micro: Micro) {
+        if micro.file().is_none_or(|ino| self.may_be_found(ino)) {
+            self.journal.insert(micro);
+        }
+    }
+
+    pub(crate) fn sync(&mut self, call: SyncCall) {
+        let home = |ino| self.image.get(ino).map(|slot| slot.parent);
+        for seq in self.rules.forces(&self.journal, &home, call) {
+            self.fold(seq);
+        }
+    }
+
+    /// A failed sync dropped the file's dirty pages: they reach no disk any more. Lengths stay.
+    pub(crate) fn drop_data(&mut self, ino: Ino) {
+        let data = self.journal.file(ino).filter(|micro| matches!(micro.what, What::Data { .. }));
+        for seq in data.map(|micro| micro.seq).collect::<Vec<_>>() {
+            self.journal.remove(seq);
+        }
+    }
+
+    /// What a read from the device gives: durable content with what is still on its way.
+    pub(crate) fn reread(&self, ino: Ino) -> FileNode {
+        let mut file = self.image.file(ino).map(|file| FileNode::clone(file)).unwrap_or_default();
+        for micro in self.journal.file(ino) {
+            file.apply(&micro.what);
+        }
+        file.cut();
+        file
+    }
+
+    fn fold(&mut self, seq: Seq) {
+        let Some(micro) = self.journal.remove(seq) else { return };
+        if let Some((dir, name, _)) = micro.binding() {
+            // The later change of a name is certain, so the earlier ones make no difference to any state.
+            let dead: Vec<Seq> = self.journal.of_name(dir, name, seq).map(|micro| micro.seq).collect();
+            for seq in dead {
+                if let Some((_, _, ino)) = self.journal.remove(seq).as_ref().and_then(Micro::binding) {
+                    self.forget_lost(ino);
+                }
+            }
+        }
+        let unnamed = self.image.apply(&micro);
+        for ino in unnamed.into_iter().chain(micro.binding().map(|(_, _, ino)| ino)) {
+            self.forget_lost(ino);
+        }
+    }
+
+    /// Whether a state exists in which a name leads to the inode.
+    fn may_be_found(&self, ino: Ino) -> bool {
+        self.image.get(ino).is_some_and(|slot| slot.links > 0) || self.journal.child(ino).any(Micro::is_link)
+    }
+
+    /// Removes an inode that no state leads to, and all that was waiting for it.
+    fn forget_lost(&mut self, ino: Ino) {
+        let mut lost = vec![ino];
+        while let Some(ino) = lost.pop() {
+            if self.may_be_found(ino) {
+                continue;
+            }
+            let children = self.image.dir(ino).map(|dir| dir.values().copied().collect::<Vec<_>>());
+            self.image.remove(ino);
+            let waiting: BTreeSet<Seq> =
+                self.journal.file(ino).chain(self.journal.dir(ino)).map(|micro| micro.seq).collect();
+            for seq in waiting {
+                if let Some((_, _, child)) = self.journal.remove(seq).as_ref().and_then(Micro::binding) {
+                    lost.push(child);
+                }
+            }
+            for child in children.into_iter().flatten() {
+                if let Some(slot) = self.image.get_mut(child) {
+                    slot.links = slot.links.saturating_sub(1);
+                }
+                lost.push(child);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// As a crash leaves it: no handle holds it.
+    pub(crate) fn unheld(&self) -> Self {
+        Self { opens: 0, failed_syncs: 0, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! From what replay leaves to what a mount shows: unreachable inodes vanish, bytes beyond the length are cut.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    hash::Fingerprint,
+    micro::{Ino, Kind},
+    node::{DirNode, FileNode, Node, Slot, Tree},
+};
+
+/// Tells whether two images look the same: names, contents, and which names share an inode.
+pub(crate) fn fingerprint(tree: &Tree, roots: &[Ino]) -> u128 {
+    let mut walk = Walk { tree, above: Vec::new(), files: BTreeMap::new(), hash: Fingerprint::new() };
+    for root in roots {
+        walk.dir(*root);
+    }
+    walk.hash.finish()
+}
+
+struct Walk<'t> {
+    tree: &'t Tree,
+    above: Vec<Ino>,
+    /// The order in which files are met stands for their numbers, which nobody promised to keep.
+    files: BTreeMap<Ino, u64>,
+    hash: Fingerprint,
+}
+
+impl Walk<'_> {
+    fn dir(&mut self, ino: Ino) {
+        let Some(dir) = self.tree.dir(ino) else { return };
+        self.above.push(ino);
+        for (name, child) in dir.iter() {
+            match self.tree.get(*child).map(|slot| &slot.node) {
+                Some(Node::File(file)) => {
+                    self.hash.bytes(name.as_encoded_bytes());
+                    let next = self.files.len() as u64;
+                    let index = *self.files.entry(*child).or_insert(next);
+                    self.hash.word(index);
+                    if index == next {
+                        self.hash.wide(file.fingerprint());
+                    }
+                }
+                Some(Node::Dir(_)) if !self.above.contains(child) => {
+                    self.hash.bytes(name.as_encoded_bytes());
+                    self.hash.word(u64::MAX);
+                    self.dir(*child);
+                }
+                _ => {}
+            }
+        }
+        self.hash.word(u64::MAX - 1);
+        self.above.pop();
+    }
+}
+
+/// The tree that a mount shows. A directory that a split rename left with two names becomes two directories, as a repair
+/// of the filesystem would make it.
+pub(crate) fn assemble(tree: &Tree, roots: &[Ino]) -> Tree {
+    let mut assembly =
+        Assembly { from: tree, to: Tree::default(), above: Vec::new(), next: tree.last_ino() + 1 };
+    for root in roots {
+        let Some(slot) = tree.get(*root) else { continue };
+        let entries = assembly.dir(*root, *root);
+        let root_slot = Slot { node: Node::Dir(entries), links: 1, ..slot.unheld() };
+        assembly.to.insert(*root, root_slot);
+    }
+    assembly.to
+}
+
+struct Assembly<'t> {
+    from: &'t Tree,
+    to: Tree,
+    above: Vec<Ino>,
+    next: Ino,
+}
+
+impl Assembly<'_> {
+    /// The entries of the directory `from`, whose children are to find it as `parent`.
+    fn dir(&mut self, from: Ino, parent: Ino) -> Arc<DirNode> {
+        let Some(dir) = self.from.dir(from) else { return Arc::default() };
+        self.above.push(from);
+        let mut changed = false;
+        let mut entries = DirNode::new();
+        for (name, child) in dir.iter() {
+            let kept = self.entry(*child, parent);
+            changed |= kept != Some(*child);
+            if let Some(kept) = kept {
+                entries.insert(Arc::clone(name), kept);
+            }
+        }
+        self.above.pop();
+        if changed { Arc::new(entries) } else { Arc::clone(dir) }
+    }
+
+    fn entry(&mut self, child: Ino, parent: Ino) -> Option<Ino> {
+        let slot = self.from.get(child)?;
+        if let Some(known) = self.to.get_mut(child)
+            && known.kind() == Kind::File
+        {
+            known.links += 1;
+            return Some(child);
+        }
+        let (ino, node) = match &slot.node {
+            Node::File(file) => (child, Node::File(cut(file))),
+            Node::Dir(_) if self.above.contains(&child) => return None,
+            Node::Dir(_) => {
+                let ino = if self.to.get(child).is_some() { self.take_ino() } else { child };
+                (ino, Node::Dir(self.dir(child, ino)))
+            }
+        };
+        self.to.insert(ino, Slot { node, links: 1, parent, ..slot.unheld() });
+        Some(ino)
+    }
+
+    fn take_ino(&mut self) -> Ino {
+        self.next += 1;
+        self.next - 1
+    }
+}
+
+fn cut(file: &Arc<FileNode>) -> Arc<FileNode> {
+    if !file.needs_cut() {
+        return Arc::clone(file);
+    }
+    let mut file = FileNode::clone(file);
+    file.cut();
+    Arc::new(file)
+}

@@ -1,0 +1,214 @@
+//! [`MemFs`]'s files and directory locks.
+
+use std::{
+    fmt,
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use lsm_fs::{Error, FileHint, FsDirLock, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, errno};
+
+use crate::{
+    mem_fs::{MemFs, OpenFile, State},
+    micro::Ino,
+};
+
+/// An open file.
+pub(crate) struct MemFile {
+    fs: MemFs,
+    file: OpenFile,
+    path: PathBuf,
+    options: FsOpenOptions,
+    position: u64,
+    /// The operation and errno of the first sync that failed here.
+    poison: OnceLock<(Op, Option<i32>)>,
+}
+
+impl MemFile {
+    pub(crate) fn new(fs: MemFs, file: OpenFile, path: &Path, options: FsOpenOptions) -> Self {
+        Self { fs, file, path: path.to_path_buf(), options, position: 0, poison: OnceLock::new() }
+    }
+
+    fn call<T>(&self, op: Op, run: impl FnOnce(&mut State, Ino) -> io::Result<T>) -> Result<T> {
+        self.fs.call(op, &self.path, |state| run(state, self.file.ino))
+    }
+
+    fn refuse<T>(&self, op: Op, code: i32) -> Result<T> {
+        Err(Error::new(op, &self.path, io::Error::from_raw_os_error(code)))
+    }
+
+    fn check_readable(&self, op: Op) -> Result<()> {
+        if self.options.read { Ok(()) } else { self.refuse(op, errno::EBADF) }
+    }
+
+    fn check_writable(&self, op: Op) -> Result<()> {
+        self.check_poison(op)?;
+        if self.options.write || self.options.append { Ok(()) } else { self.refuse(op, errno::EBADF) }
+    }
+
+    fn check_poison(&self, op: Op) -> Result<()> {
+        let Some((first_op, code)) = self.poison.get() else { return Ok(()) };
+        let first = code.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
+        let first = io::Error::from(Error::new(*first_op, &self.path, first));
+        Err(Error::new(op, &self.path, first).poisoned())
+    }
+
+    fn sync(&self, op: Op, data_only: bool) -> Result<()> {
+        self.check_poison(op)?;
+        self.call(op, |state, _| state.sync_file(self.file, &self.path, data_only)).inspect_err(|e| {
+            let _ = self.poison.set((op, e.raw_os_error()));
+        })
+    }
+}
+
+impl fmt::Debug for MemFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemFile")
+            .field("path", &self.path)
+            .field("ino", &self.file.ino)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for MemFile {
+    fn drop(&mut self) {
+        self.fs.lock().close(self.file.ino, self.file.handle);
+    }
+}
+
+impl FsFile for MemFile {
+    fn sync_all(&self, _: SyncMode) -> Result<()> {
+        self.sync(Op::SyncAll, false)
+    }
+
+    fn sync_data(&self, _: SyncMode) -> Result<()> {
+        self.sync(Op::SyncData, true)
+    }
+
+    fn start_writeback(&self, _: u64, _: u64) -> Result<()> {
+        self.call(Op::StartWriteback, |_, _| Ok(()))
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.check_readable(Op::Read)?;
+        self.call(Op::Read, |state, ino| state.read(ino, buf, offset))
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
+        self.check_writable(Op::Write)?;
+        if self.options.append {
+            return Err(Error::new(Op::Write, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
+        }
+        self.call(Op::Write, |state, ino| {
+            if state.write(ino, buf, Some(offset))? == buf.len() {
+                return Ok(());
+            }
+            Err(io::Error::from_raw_os_error(errno::ENOSPC))
+        })
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.check_poison(Op::SetLen)?;
+        if !self.options.write && !self.options.append {
+            return self.refuse(Op::SetLen, errno::EINVAL);
+        }
+        self.call(Op::SetLen, |state, ino| state.set_len(ino, len))
+    }
+
+    fn metadata(&self) -> Result<FsMetadata> {
+        self.call(Op::Metadata, |state, ino| state.metadata(ino))
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
+        self.call(Op::Seek, |state, ino| state.next_data(ino, offset))
+    }
+
+    fn hint(&self, _: FileHint) -> Result<()> {
+        self.call(Op::Hint, |_, _| Ok(()))
+    }
+
+    fn try_lock_exclusive(&self) -> Result<bool> {
+        let handle = self.file.handle;
+        self.call(Op::LockFile, |state, ino| Ok(state.try_lock(ino, handle)))
+    }
+}
+
+impl Read for MemFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.read_at(buf, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Write for MemFile {
+    /// Writes less than `buf` where the volume has no room for all of it.
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.check_writable(Op::Write)?;
+        let offset = (!self.options.append).then_some(self.position);
+        let (written, end) = self.call(Op::Write, |state, ino| {
+            let written = state.write(ino, buf, offset)?;
+            Ok((written, state.file(ino)?.len))
+        })?;
+        self.position = if self.options.append { end } else { self.position + written as u64 };
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for MemFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (base, by) = match to {
+            SeekFrom::Start(offset) => (offset, 0),
+            SeekFrom::Current(by) => (self.position, by),
+            SeekFrom::End(by) => (self.metadata()?.len, by),
+        };
+        let target = base.checked_add_signed(by).filter(|target| i64::try_from(*target).is_ok());
+        let Some(target) = target else {
+            return self.refuse(Op::Seek, errno::EINVAL).map_err(io::Error::from);
+        };
+        self.position = target;
+        Ok(target)
+    }
+}
+
+/// The owner lock of a directory.
+pub(crate) struct MemDirLock {
+    fs: MemFs,
+    ino: Ino,
+    handle: u64,
+}
+
+impl MemDirLock {
+    pub(crate) fn new(fs: MemFs, ino: Ino, handle: u64) -> Self {
+        Self { fs, ino, handle }
+    }
+}
+
+impl fmt::Debug for MemDirLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemDirLock").field("ino", &self.ino).finish_non_exhaustive()
+    }
+}
+
+impl Drop for MemDirLock {
+    fn drop(&mut self) {
+        self.fs.lock().close(self.ino, self.handle);
+    }
+}
+
+impl FsDirLock for MemDirLock {
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve(path));
+        match found {
+            Ok(ino) => Ok(ino == self.ino),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Micro-operations: the smallest changes that may reach the disk one without the other, and the journal of those that
+//! are not known to have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    ops::Range,
+    sync::Arc,
+};
+
+use crate::pages::Pages;
+
+/// An inode's number; never used twice.
+pub(crate) type Ino = u64;
+
+/// A micro-operation's place in time.
+pub(crate) type Seq = u64;
+
+/// One component of a path.
+pub(crate) type Name = Arc<OsStr>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Dir,
+}
+
+/// The bytes of one write, shared with the file where they fill pages.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    Bytes(Arc<[u8]>),
+    /// At the offsets of the file itself.
+    Pages(Pages),
+    Zeros,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// One write; a crash may keep any subset of the sectors it touches.
+    Data { ino: Ino, range: Range<u64>, payload: Payload },
+    /// A new length. `written`: it came with the write just before it.
+    Size { ino: Ino, from: u64, to: u64, written: bool },
+    /// A name, and with it the inode: an entry never points nowhere. `creates`: the inode is new.
+    Link { dir: Ino, name: Name, ino: Ino, kind: Kind, creates: bool },
+    /// The end of a name.
+    Unlink { dir: Ino, name: Name, ino: Ino },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Micro {
+    pub(crate) seq: Seq,
+    /// The `seq` of the first micro-operation of the group; a group persists whole or not at all.
+    pub(crate) group: Seq,
+    pub(crate) volume: u32,
+    pub(crate) what: What,
+}
+
+impl Micro {
+    /// The file whose content changes.
+    pub(crate) const fn file(&self) -> Option<Ino> {
+        match self.what {
+            What::Data { ino, .. } | What::Size { ino, .. } => Some(ino),
+            What::Link { .. } | What::Unlink { .. } => None,
+        }
+    }
+
+    /// Directory, name and inode of a change of a name.
+    pub(crate) const fn binding(&self) -> Option<(Ino, &Name, Ino)> {
+        match &self.what {
+            What::Link { dir, name, ino, .. } | What::Unlink { dir, name, ino } => Some((*dir, name, *ino)),
+            What::Data { .. } | What::Size { .. } => None,
+        }
+    }
+
+    /// Whether it is about this inode: as the directory that changes, or as what a name is bound to.
+    pub(crate) fn names(&self, wanted: Ino) -> bool {
+        self.binding().is_some_and(|(dir, _, ino)| dir == wanted || ino == wanted)
+    }
+
+    pub(crate) const fn is_link(&self) -> bool {
+        matches!(self.what, What::Link { .. })
+    }
+
+    const fn creates(&self) -> bool {
+        matches!(self.what, What::Link { creates: true, .. })
+    }
+}
+
+/// The micro-operations that may or may not have reached the disk, in order, with what a sync looks them up by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    micros: BTreeMap<Seq, Micro>,
+    /// `(file, seq)` of its data and lengths.
+    of_file: BTreeSet<(Ino, Seq)>,
+    /// `(directory, seq)` of changes of its names.
+    in_dir: BTreeSet<(Ino, Seq)>,
+    /// `(inode, seq)` of changes of names bound to it.
+    of_child: BTreeSet<(Ino, Seq)>,
+}
+
+impl Journal {
+    pub(crate) fn insert(&mut self, micro: Micro) {
+        if let Some(file) = micro.file() {
+            self.of_file.insert((file, micro.seq));
+        }
+        if let Some((dir, _, ino)) = micro.binding() {
+            self.in_dir.insert((dir, micro.seq));
+            self.of_child.insert((ino, micro.seq));
+        }
+        self.micros.insert(micro.seq, micro);
+    }
+
+    pub(crate) fn remove(&mut self, seq: Seq) -> Option<Micro> {
+        let micro = self.micros.remove(&seq)?;
+        if let Some(file) = micro.file() {
+            self.of_file.remove(&(file, seq));
+        }
+        if let Some((dir, _, ino)) = micro.binding() {
+            self.in_dir.remove(&(dir, seq));
+            self.of_child.remove(&(ino, seq));
+        }
+        Some(micro)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.micros.len()
+    }
+
+    pub(crate) fn get(&self, seq: Seq) -> Option<&Micro> {
+        self.micros.get(&seq)
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Micro> {
+        self.micros.values()
+    }
+
+    /// Files with changes of content, in order of their numbers.
+    pub(crate) fn dirty_files(&self) -> BTreeSet<Ino> {
+        self.of_file.iter().map(|(ino, _)| *ino).collect()
+    }
+
+    /// Data and lengths of a file, in order.
+    pub(crate) fn file(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
+        self.find(&self.of_file, ino)
+    }
+
+    /// Changes of a directory's names, in order.
+    pub(crate) fn dir(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
+        self.find(&self.in_dir, ino)
+    }
+
+    /// Changes of the names bound to an inode, in order.
+    pub(crate) fn child(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
+        self.find(&self.of_child, ino)
+    }
+
+    /// Whether no disk is known to hold the inode.
+    pub(crate) fn is_newborn(&self, ino: Ino) -> bool {
+        self.child(ino).any(Micro::creates)
+    }
+
+    /// Changes of one name before `end`, in order.
+    pub(crate) fn of_name(&self, dir: Ino, name: &Name, end: Seq) -> impl DoubleEndedIterator<Item = &Micro> {
+        let seqs = self.in_dir.range((dir, 0)..(dir, end));
+        seqs.filter_map(|(_, seq)| self.micros.get(seq))
+            .filter(move |micro| micro.binding().is_some_and(|(_, n, _)| n == name))
+    }
+
+    /// The members of the group that still wait.
+    pub(crate) fn group(&self, group: Seq) -> impl Iterator<Item = &Micro> {
+        // A rename is two neighbours; nothing is grouped wider.
+        self.micros.range(group..=group + 1).map(|(_, micro)| micro).filter(move |m| m.group == group)
+    }
+
+    fn find<'a>(
+        &'a self,
+        index: &'a BTreeSet<(Ino, Seq)>,
+        ino: Ino,
+    ) -> impl DoubleEndedIterator<Item = &'a Micro> {
+        index.range((ino, 0)..=(ino, Seq::MAX)).filter_map(|(_, seq)| self.micros.get(seq))
+    }
+}
+
+#[cfg(test)]
+mod tests;

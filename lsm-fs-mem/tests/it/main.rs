@@ -1,0 +1,16 @@
+//! Tests of `lsm-fs-mem` from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod audit;
+mod backends;
+mod conformance;
+mod fault;
+mod trace;
+mod wrappers;
