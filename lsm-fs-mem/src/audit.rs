@@ -95,9 +95,9 @@ impl<F: Fs> DurabilityAudit<F> {
     /// Says of a file that nothing it names may be lost once the file can survive a crash.
     ///
     /// `names` gets the file's bytes and returns paths, relative ones from the file's directory. Of a named file, the
-    /// bytes and the name must be durable; of a named directory, all below it too; of both, every name between them and
-    /// the root. What is named and does not exist is a violation. `names` must not use the audited filesystem. Files over
-    /// 16 MiB are not read.
+    /// bytes and the name must be durable; of a named directory, all below it too; of both, the names of the directories
+    /// above them that are not above the pointer as well. What is named and does not exist is a violation. `names` must
+    /// not use the audited filesystem. Files over 16 MiB are not read.
     pub fn pointer(
         &self,
         path: impl Into<PathBuf>,

@@ -113,7 +113,6 @@ impl<F> TraceFs<F> {
     }
 
     /// The record so far, and begins a new one. The handles' numbers go on.
-    #[must_use]
     pub fn take(&self) -> String {
         mem::take(&mut self.tap.record().lines)
     }

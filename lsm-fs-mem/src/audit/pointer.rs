@@ -78,6 +78,20 @@ struct Arrival<'a> {
     moved: Option<(&'a Path, &'a Path)>,
 }
 
+impl Arrival<'_> {
+    /// Where a path stands before the call: what moves together with the pointer is where it comes from.
+    fn before(&self, path: &Path) -> PathBuf {
+        let moved = self.moved.and_then(|(from, to)| Some(joined(from, path.strip_prefix(to).ok()?)));
+        moved.unwrap_or_else(|| path.to_path_buf())
+    }
+}
+
+/// The lowest directory that both paths lie in.
+fn common_directory(a: &Path, b: &Path) -> PathBuf {
+    let shared = parent_of(a).components().zip(parent_of(b).components()).take_while(|(a, b)| a == b);
+    shared.map(|(part, _)| part).collect()
+}
+
 impl Judge<'_> {
     /// The first rule that the call would break.
     pub(super) fn broken(
@@ -163,18 +177,11 @@ impl Judge<'_> {
         };
         for name in names(&bytes) {
             let path = parent_of(&rule.path).join(name);
-            // What moves together with the pointer stands where it comes from, and needs no name above that.
-            match arrival.moved.and_then(|(from, to)| Some((from, path.strip_prefix(to).ok()?))) {
-                Some((from, below)) => {
-                    let path = joined(from, below);
-                    self.names_from(from, &path);
-                    self.tree_or_missing(&path);
-                }
-                None => {
-                    self.names_from_root(&path);
-                    self.tree_or_missing(&path);
-                }
-            }
+            // A name above both is no matter: without it the pointer is not there either.
+            let shared = common_directory(&rule.path, &path);
+            let (top, path) = (arrival.before(&shared), arrival.before(&path));
+            self.names_from(&top, &path);
+            self.tree_or_missing(&path);
         }
     }
 

@@ -80,16 +80,16 @@ impl Plan {
 
 /// Every way for this call to fail that a caller may have to meet.
 fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
-    let mut effects = vec![FaultEffect::Before(errno::EIO), FaultEffect::Gone];
+    let mut effects = vec![FaultEffect::Before(errno::EIO)];
     if call.changes() {
         effects.push(FaultEffect::After(errno::EIO));
     }
     if call.needs_space() {
-        effects.extend([FaultEffect::Before(errno::ENOSPC), FaultEffect::Full]);
+        effects.push(FaultEffect::Before(errno::ENOSPC));
     }
     effects.extend(refusals(call.op).iter().copied().map(FaultEffect::Before));
     effects.extend(ShortTransfer::ALL.map(FaultEffect::Short));
-    effects.push(FaultEffect::Interrupted);
+    effects.extend([FaultEffect::Interrupted, FaultEffect::Full, FaultEffect::Gone]);
     effects.retain(|effect| can_strike(*effect, call));
     effects
 }

@@ -1,6 +1,7 @@
 //! An open file and a directory lock whose calls pass a tap.
 
 use std::{
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
@@ -76,6 +77,11 @@ impl<T: Tap> FsFile for TappedFile<T> {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         self.around(Op::LockFile, Detail::None, || self.inner.try_lock_exclusive())
+    }
+
+    /// None: what is done through the host's file is seen by no tap.
+    fn host_file(&self) -> Option<&File> {
+        None
     }
 
     /// One [`read_at`](FsFile::read_at) after the other, so that each passes the tap.

@@ -1,0 +1,388 @@
+//! What is durable, call by call.
+
+use std::{io::Write, ops::ControlFlow, panic::AssertUnwindSafe, panic::catch_unwind, path::Path};
+
+use lsm_fs::{CopyJob, CopyOptions, DirectorySync, Fs, FsExt, FsFile, FsOpenOptions, Op, SyncMode, errno};
+use lsm_fs_mem::{DurabilityAudit, Fault, FaultFs};
+
+use super::{create, each_audited, put, sync_dir, undurable};
+use crate::backends::each;
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn what_was_there_before_is_durable() {
+    each(|fresh, root| {
+        let inner = fresh();
+        inner.create_dir(&root.join("d")).unwrap();
+        inner
+            .open(&root.join("d/f"), &FsOpenOptions::new().write(true).create(true))
+            .unwrap()
+            .write_at(b"x", 0)
+            .unwrap();
+        let fs = DurabilityAudit::new(inner, root);
+        fs.assert_durable(root);
+        // Until it changes.
+        fs.truncate_file(&root.join("d/f"), 0).unwrap();
+        assert_eq!(undurable(&fs, root, root), ["d/f: Content"]);
+    });
+}
+
+#[test]
+fn a_new_file_needs_its_sync_and_that_of_its_directory() {
+    each_audited(|fs, root| {
+        let path = root.join("f");
+        let mut file = create(fs, &path);
+        assert_eq!(undurable(fs, root, root), ["f: Name"]);
+        file.write_all(b"bytes").unwrap();
+        assert_eq!(undurable(fs, root, &path), ["f: Content", "f: Name"]);
+        sync_dir(fs, root);
+        assert_eq!(undurable(fs, root, root), ["f: Content"]);
+        file.sync_data(SyncMode::Normal).unwrap();
+        fs.assert_durable(root);
+        fs.assert_durable(&path);
+    });
+}
+
+#[test]
+fn every_change_of_bytes_needs_a_sync() {
+    type Change = fn(&dyn Fs, &dyn FsFile, &Path) -> bool;
+    let changes: [(&str, Change); 5] = [
+        ("write_at", |_, file, _| file.write_at(b"x", 0).is_ok()),
+        ("set_len", |_, file, _| file.set_len(9000).is_ok()),
+        ("truncate_file", |fs, _, path| fs.truncate_file(path, 3).is_ok()),
+        ("truncate", |fs, _, path| fs.open(path, &FsOpenOptions::new().write(true).truncate(true)).is_ok()),
+        // Not every mount can.
+        ("punch_hole", |fs, _, path| fs.punch_hole(path, 0, 4096).is_ok()),
+    ];
+    each_audited(|fs, root| {
+        let path = root.join("f");
+        let file = create(fs, &path);
+        file.write_at(&[1; 8192], 0).unwrap();
+        sync_dir(fs, root);
+        for (name, change) in changes {
+            file.sync_all(SyncMode::Normal).unwrap();
+            fs.assert_durable(root);
+            if change(fs, &*file, &path) {
+                assert_eq!(undurable(fs, root, root), ["f: Content"], "{name}");
+            } else {
+                assert_eq!(name, "punch_hole");
+            }
+        }
+    });
+}
+
+#[test]
+fn looking_changes_nothing() {
+    each_audited(|fs, root| {
+        put(fs, &root.join("f"));
+        sync_dir(fs, root);
+        let file =
+            fs.open(&root.join("f"), &FsOpenOptions::new().read(true).write(true).create(true)).unwrap();
+        file.read_at(&mut [0; 9], 0).unwrap();
+        file.start_writeback(0, 5).unwrap();
+        file.write_at(b"", 0).unwrap();
+        fs.create_dir(&root.join("f")).unwrap_err();
+        fs.hard_link(&root.join("f"), &root.join("f")).unwrap_err();
+        fs.remove_file(&root.join("g")).unwrap_err();
+        fs.create_dir_all(root).unwrap();
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_hint_to_write_back_is_no_sync() {
+    each_audited(|fs, root| {
+        let file = create(fs, &root.join("f"));
+        sync_dir(fs, root);
+        file.write_at(b"x", 0).unwrap();
+        file.start_writeback(0, 1).unwrap();
+        assert_eq!(undurable(fs, root, root), ["f: Content"]);
+    });
+}
+
+#[test]
+fn a_directory_is_durable_in_its_parent_only() {
+    each_audited(|fs, root| {
+        let (a, b) = (root.join("a"), root.join("a/b"));
+        fs.create_dir(&a).unwrap();
+        fs.create_dir(&b).unwrap();
+        put(fs, &b.join("f"));
+        assert_eq!(undurable(fs, root, root), ["a: Name", "a/b: Name", "a/b/f: Name"]);
+        // Its own names do not give it one, and those of its children are their own affair.
+        sync_dir(fs, &b);
+        assert_eq!(undurable(fs, root, &b.join("f")), ["a: Name", "a/b: Name"]);
+        sync_dir(fs, root);
+        assert_eq!(undurable(fs, root, root), ["a/b: Name"]);
+        sync_dir(fs, &a);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn names_at_and_above_the_root_are_not_judged() {
+    each(|fresh, root| {
+        let inner = fresh();
+        let outer = DurabilityAudit::new(inner, root.join("a"));
+        outer.create_dir(&root.join("a")).unwrap();
+        put(&outer, &root.join("a/f"));
+        sync_dir(&outer, &root.join("a"));
+        outer.assert_durable(&root.join("a"));
+        outer.assert_durable(&root.join("a/f"));
+    });
+}
+
+#[test]
+fn hard_links_share_bytes_and_not_names() {
+    each_audited(|fs, root| {
+        let (f, sub) = (root.join("f"), root.join("sub"));
+        fs.create_dir(&sub).unwrap();
+        let file = create(fs, &f);
+        file.write_at(b"x", 0).unwrap();
+        sync_dir(fs, root);
+        fs.hard_link(&f, &sub.join("g")).unwrap();
+        assert_eq!(undurable(fs, root, root), ["f: Content", "sub/g: Content", "sub/g: Name"]);
+        // The directory of the old name, and the parent of the new one's, do not do.
+        sync_dir(fs, root);
+        let g = fs.open(&sub.join("g"), &FsOpenOptions::new().write(true)).unwrap();
+        g.sync_all(SyncMode::Normal).unwrap();
+        assert_eq!(undurable(fs, root, root), ["sub/g: Name"]);
+        sync_dir(fs, &sub);
+        fs.assert_durable(root);
+        // Written through one name, dirty under both.
+        file.write_at(b"y", 0).unwrap();
+        assert_eq!(undurable(fs, root, root), ["f: Content", "sub/g: Content"]);
+    });
+}
+
+#[test]
+fn a_clone_is_a_new_inode_that_is_not_synced() {
+    each_audited(|fs, root| {
+        let (a, b) = (root.join("a"), root.join("b"));
+        put(fs, &a);
+        sync_dir(fs, root);
+        if fs.reflink_file(&a, &b).is_err() {
+            fs.assert_durable(root);
+            return;
+        }
+        assert_eq!(undurable(fs, root, root), ["b: Content", "b: Name"]);
+        let clone = fs.open(&b, &FsOpenOptions::new().write(true)).unwrap();
+        clone.sync_all(SyncMode::Normal).unwrap();
+        sync_dir(fs, root);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_rename_changes_both_directories_and_the_bytes_go_along() {
+    each_audited(|fs, root| {
+        let (from, to) = (root.join("from"), root.join("to"));
+        fs.create_dir(&from).unwrap();
+        fs.create_dir(&to).unwrap();
+        sync_dir(fs, root);
+        let file = create(fs, &from.join("f"));
+        file.write_at(b"x", 0).unwrap();
+        sync_dir(fs, &from);
+        fs.rename(&from.join("f"), &to.join("g")).unwrap();
+        assert_eq!(undurable(fs, root, root), ["from/f: Removal", "to/g: Content", "to/g: Name"]);
+        file.sync_all(SyncMode::Normal).unwrap();
+        sync_dir(fs, &to);
+        assert_eq!(undurable(fs, root, root), ["from/f: Removal"]);
+        sync_dir(fs, &from);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_directory_that_moves_takes_its_unsynced_names_along() {
+    each_audited(|fs, root| {
+        let (s, t) = (root.join("s"), root.join("t"));
+        fs.create_dir(&s).unwrap();
+        sync_dir(fs, root);
+        put(fs, &s.join("f"));
+        fs.rename(&s, &t).unwrap();
+        assert_eq!(undurable(fs, root, root), ["s: Removal", "t: Name", "t/f: Name"]);
+        sync_dir(fs, root);
+        assert_eq!(undurable(fs, root, root), ["t/f: Name"]);
+        sync_dir(fs, &t);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_rename_between_two_names_of_one_inode_does_nothing() {
+    each_audited(|fs, root| {
+        let (a, b) = (root.join("a"), root.join("b"));
+        put(fs, &a);
+        fs.hard_link(&a, &b).unwrap();
+        sync_dir(fs, root);
+        fs.rename(&a, &b).unwrap();
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn removals_may_come_back_until_the_directory_is_synced() {
+    each_audited(|fs, root| {
+        put(fs, &root.join("f"));
+        fs.create_dir(&root.join("d")).unwrap();
+        fs.create_dir(&root.join("tree")).unwrap();
+        put(fs, &root.join("tree/f"));
+        sync_dir(fs, root);
+        fs.remove_file(&root.join("f")).unwrap();
+        fs.remove_dir(&root.join("d")).unwrap();
+        fs.remove_dir_all(&root.join("tree")).unwrap();
+        assert_eq!(undurable(fs, root, root), ["d: Removal", "f: Removal", "tree: Removal"]);
+        sync_dir(fs, root);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_new_inode_under_an_old_number_starts_afresh() {
+    each_audited(|fs, root| {
+        // Filesystems give the number of a removed inode to the next new one.
+        for name in ["a", "b", "c"] {
+            let file = create(fs, &root.join(name));
+            file.write_at(b"x", 0).unwrap();
+            drop(file);
+            fs.remove_file(&root.join(name)).unwrap();
+        }
+        drop(create(fs, &root.join("d")));
+        sync_dir(fs, root);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn copies_are_seen_call_by_call() {
+    each_audited(|fs, root| {
+        let (a, b) = (root.join("a"), root.join("b"));
+        put(fs, &a);
+        sync_dir(fs, root);
+        let job = CopyJob { source: fs, from: &a, to: &b, len: None };
+        fs.copy_batch(&[job], &CopyOptions::new(), &mut |_, copied| {
+            copied.unwrap();
+            ControlFlow::Continue(())
+        });
+        assert_eq!(undurable(fs, root, root), ["b: Name"]);
+    });
+}
+
+#[test]
+fn the_conveniences_keep_what_they_promise() {
+    each_audited(|fs, root| {
+        let deep = root.join("a/b/c");
+        if fs.create_dir_all_durable(&deep, SyncMode::Normal).unwrap() == DirectorySync::Durable {
+            fs.assert_durable(root);
+            let _ = fs.rewrite_atomic(&deep.join("current"), b"v1", SyncMode::Normal).unwrap();
+            let _ = fs.rewrite_atomic(&deep.join("current"), b"v2", SyncMode::Normal).unwrap();
+            fs.assert_durable(root);
+        }
+        fs.create_dir_all(&root.join("x/y")).unwrap();
+        assert_eq!(undurable(fs, root, root), ["x: Name", "x/y: Name"]);
+    });
+}
+
+#[test]
+fn what_a_failed_sync_lost_no_second_sync_brings_back() {
+    each(|fresh, root| {
+        let faulty = FaultFs::new(fresh());
+        faulty.inject(Fault::on(Op::SyncAll).nth(1));
+        let fs = DurabilityAudit::new(faulty, root);
+        let path = root.join("f");
+        let file = create(&fs, &path);
+        sync_dir(&fs, root);
+        file.write_at(b"x", 0).unwrap();
+        file.sync_all(SyncMode::Normal).unwrap_err();
+        assert_eq!(undurable(&fs, root, root), ["f: LostContent"]);
+        let again = fs.open(&path, &FsOpenOptions::new().write(true)).unwrap();
+        again.sync_all(SyncMode::Normal).unwrap();
+        again.write_at(b"y", 0).unwrap();
+        again.sync_all(SyncMode::Normal).unwrap();
+        assert_eq!(undurable(&fs, root, root), ["f: LostContent"]);
+        let _ = fs.rewrite_atomic(&path, b"y", SyncMode::Normal).unwrap();
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_failed_sync_of_a_clean_file_loses_nothing() {
+    each(|fresh, root| {
+        let faulty = FaultFs::new(fresh());
+        let fs = DurabilityAudit::new(faulty.clone(), root);
+        put(&fs, &root.join("f"));
+        sync_dir(&fs, root);
+        faulty.inject(Fault::on(Op::SyncAll));
+        let file = fs.open(&root.join("f"), &FsOpenOptions::new().write(true)).unwrap();
+        file.sync_all(SyncMode::Normal).unwrap_err();
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn names_that_a_failed_directory_sync_lost_must_be_bound_anew() {
+    each(|fresh, root| {
+        let faulty = FaultFs::new(fresh());
+        let fs = DurabilityAudit::new(faulty.clone(), root);
+        put(&fs, &root.join("gone"));
+        sync_dir(&fs, root);
+        put(&fs, &root.join("f"));
+        fs.remove_file(&root.join("gone")).unwrap();
+        faulty.inject(Fault::on(Op::SyncDirectory).after(errno::EIO));
+        fs.sync_directory(root, SyncMode::Normal).unwrap_err();
+        sync_dir(&fs, root);
+        assert_eq!(undurable(&fs, root, root), ["f: LostName", "gone: LostRemoval"]);
+        fs.rename(&root.join("f"), &root.join("gone")).unwrap();
+        sync_dir(&fs, root);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
+fn a_call_that_failed_after_its_effect_has_had_it() {
+    each(|fresh, root| {
+        let faulty = FaultFs::new(fresh());
+        let fs = DurabilityAudit::new(faulty.clone(), root);
+        put(&fs, &root.join("f"));
+        fs.create_dir(&root.join("tree")).unwrap();
+        put(&fs, &root.join("tree/f"));
+        sync_dir(&fs, root);
+        sync_dir(&fs, &root.join("tree"));
+        for op in [Op::HardLink, Op::RemoveDirAll, Op::Write] {
+            faulty.inject(Fault::on(op).after(errno::EIO));
+        }
+        fs.hard_link(&root.join("f"), &root.join("g")).unwrap_err();
+        fs.remove_dir_all(&root.join("tree")).unwrap_err();
+        let file = fs.open(&root.join("f"), &FsOpenOptions::new().write(true)).unwrap();
+        file.write_at(b"x", 0).unwrap_err();
+        let expected = ["f: Content", "g: Content", "g: Name", "tree: Removal"];
+        assert_eq!(undurable(&fs, root, root), expected);
+        // Refused before its effect, it has had none.
+        faulty.inject(Fault::on(Op::CreateDir));
+        fs.create_dir(&root.join("d")).unwrap_err();
+        assert_eq!(undurable(&fs, root, root), expected);
+    });
+}
+
+#[test]
+fn the_assertion_lists_all_that_is_missing() {
+    each_audited(|fs, root| {
+        let file = create(fs, &root.join("f"));
+        file.write_at(b"x", 0).unwrap();
+        let panic = catch_unwind(AssertUnwindSafe(|| fs.assert_durable(root))).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        let f = root.join("f");
+        let f = f.display();
+        let expected = format!(
+            "{} is not durable: {f}: its content is not synced; \
+             {f}: its name is not durable, the directory is not synced",
+            root.display()
+        );
+        assert_eq!(*message, expected);
+        assert!(catch_unwind(AssertUnwindSafe(|| fs.assert_durable(&root.join("no")))).is_err());
+        file.sync_all(SyncMode::Normal).unwrap();
+        sync_dir(fs, root);
+        assert_eq!(undurable(fs, root, root), NONE);
+    });
+}

@@ -1,0 +1,4 @@
+//! `FaultFs` and `fault_sweep`.
+
+mod plan;
+mod sweep;

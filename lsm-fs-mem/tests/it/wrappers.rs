@@ -1,0 +1,105 @@
+//! Every wrapper that is asked for nothing is the backend it stands on.
+
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use lsm_fs::{
+    Fs, FsOpenOptions, Op, StdFs,
+    conformance::{OtherProcess, Report, Subject, run},
+    errno,
+};
+use lsm_fs_mem::{DirtyPages, DurabilityAudit, Fault, FaultFs, MemFs, MemFsOptions, TraceFs, VolumeOptions};
+
+/// The suite on the host's filesystem behind a wrapper, with syncs that fail on request.
+fn on_host<W: Fs + 'static>(wrap: impl Fn(FaultFs<StdFs>) -> W) -> Report {
+    run(|_| {
+        let dir = tempfile::tempdir().unwrap();
+        let failing: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
+        let faulty = FaultFs::new(StdFs);
+        for op in [Op::SyncAll, Op::SyncData, Op::SyncDirectory] {
+            let failing = Arc::clone(&failing);
+            faulty.inject(
+                Fault::on(op).where_path(move |path| failing.lock().unwrap().contains(path)).every(1),
+            );
+        }
+        Subject::new(wrap(faulty), dir.path())
+            .sync_fault(move |path, fails| {
+                let mut failing = failing.lock().unwrap();
+                if fails {
+                    failing.insert(path.to_path_buf());
+                } else {
+                    failing.remove(path);
+                }
+            })
+            .keep(dir)
+    })
+}
+
+/// Another user of a filesystem in memory, for what another process would do on the host.
+struct OtherUser(MemFs);
+
+impl OtherProcess for OtherUser {
+    fn lock_file(&self, path: &Path) -> Box<dyn Any> {
+        let file = self.0.open(path, &FsOpenOptions::new().read(true)).unwrap();
+        assert!(file.try_lock_exclusive().unwrap());
+        Box::new(file)
+    }
+
+    fn lock_directory(&self, path: &Path) -> Box<dyn Any> {
+        Box::new(self.0.try_lock_directory(path).unwrap().unwrap())
+    }
+}
+
+/// The suite on a filesystem in memory behind a wrapper.
+fn in_memory<W: Fs + 'static>(wrap: impl Fn(MemFs) -> W) -> Report {
+    run(|_| {
+        let volume = VolumeOptions::new();
+        let fs = MemFsOptions::new().root(volume.clone()).volume("/other", volume).build().unwrap();
+        fs.create_dir(Path::new("/root")).unwrap();
+        let (failing, other) = (fs.clone(), OtherUser(fs.clone()));
+        Subject::new(wrap(fs), "/root").other_volume("/other").other_process(other).sync_fault(
+            move |path, fails| {
+                if fails {
+                    failing.fail_syncs(path, errno::EIO, DirtyPages::Kept);
+                } else {
+                    failing.heal_syncs(path);
+                }
+            },
+        )
+    })
+}
+
+#[test]
+fn every_wrapper_conforms_in_memory_without_exemption() {
+    in_memory(FaultFs::new).assert_conforms_without_exemption();
+    in_memory(TraceFs::new).assert_conforms_without_exemption();
+    in_memory(|fs| DurabilityAudit::new(fs, "/")).assert_conforms_without_exemption();
+    in_memory(|fs| DurabilityAudit::new(TraceFs::new(FaultFs::new(fs)), "/"))
+        .assert_conforms_without_exemption();
+}
+
+/// All that one host directory offers was checked: clones, a second volume and a second process it may lack.
+fn conforms(report: &Report) {
+    report.assert_conforms();
+    assert!(report.not_applicable().count() < 10, "{report}");
+    assert!(report.outcomes().len() > 50, "{report}");
+}
+
+#[test]
+fn fault_fs_conforms_on_the_host() {
+    conforms(&on_host(|faulty| faulty));
+}
+
+#[test]
+fn trace_fs_conforms_on_the_host() {
+    conforms(&on_host(TraceFs::new));
+}
+
+#[test]
+fn durability_audit_conforms_on_the_host() {
+    conforms(&on_host(|faulty| DurabilityAudit::new(faulty, "/")));
+}
