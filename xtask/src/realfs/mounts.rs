@@ -139,6 +139,9 @@ impl Mounts {
         make_filesystem(volume.kind, &image)?;
         self.mount(&["-o", volume.options, path_text(&image)?], &point)?;
         fs::remove_file(&image)?;
+        if volume.kind == Kind::BadDevice {
+            one_page_a_request(&point)?;
+        }
         if volume.kind == Kind::ReadOnly {
             fs::create_dir(point.join("dir"))?;
             fs::write(point.join("dir/file"), "content")?;
@@ -166,6 +169,15 @@ impl Drop for Mounts {
             }
         }
     }
+}
+
+/// The loop driver takes a request that its store serves only in part for done (`lo_complete_rq`, drivers/block/loop.c).
+/// A request of one page is served whole or not at all, so the device tells the truth.
+fn one_page_a_request(point: &Path) -> anyhow::Result<()> {
+    let device = cmd::capture(cmd::tool("findmnt").args(["-n", "-o", "SOURCE"]).arg(point))?;
+    let name = device.trim().trim_start_matches("/dev/");
+    fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4")
+        .with_context(|| format!("cannot limit the requests of {name}"))
 }
 
 fn volume(name: &'static str, env: &'static str, kind: Kind, size: u64, options: &'static str) -> Volume {
