@@ -32,8 +32,8 @@ use state::State;
 ///
 /// It believes no filesystem's ordering: a name is durable by a sync of *its* directory, bytes by a sync of the file
 /// through any of its names, and nothing else. Hard links are one inode. A clone is a new one whose bytes are not
-/// durable. A new, empty file has no bytes to lose. What was there before the audit, and names at or above the root, are
-/// durable. Changes that pass it by are not seen.
+/// durable. A new, empty file has no bytes to lose. What was there before the audit, and names at or above the root,
+/// are durable. Changes that pass it by are not seen.
 ///
 /// *A failed sync* loses what was pending, for good: bytes until they stand in another inode, a name until it is bound
 /// again. A directory sync that is [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing durable.
@@ -95,9 +95,9 @@ impl<F: Fs> DurabilityAudit<F> {
     /// Says of a file that nothing it names may be lost once the file can survive a crash.
     ///
     /// `names` gets the file's bytes and returns paths, relative ones from the file's directory. Of a named file, the
-    /// bytes and the name must be durable; of a named directory, all below it too; of both, the names of the directories
-    /// above them that are not above the pointer as well. What is named and does not exist is a violation. `names` must
-    /// not use the audited filesystem. Files over 16 MiB are not read.
+    /// bytes and the name must be durable; of a named directory, all below it too; of both, the names of the
+    /// directories above them that are not above the pointer as well. What is named and does not exist is a violation.
+    /// `names` must not use the audited filesystem. Files over 16 MiB are not read.
     pub fn pointer(
         &self,
         path: impl Into<PathBuf>,

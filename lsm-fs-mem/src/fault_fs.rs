@@ -31,8 +31,8 @@ use plan::Plan;
 /// Without faults it changes nothing. A call that fails reports the operation, the paths and the errno as the backend
 /// would. Same calls, same faults: nothing depends on time or chance.
 ///
-/// *Poison.* A sync that fails, by a fault or by itself, poisons the wrapper's handle: later syncs and writes through it
-/// fail with that first error and reach neither the plan nor the inner file.
+/// *Poison.* A sync that fails, by a fault or by itself, poisons the wrapper's handle: later syncs and writes through
+/// it fail with that first error and reach neither the plan nor the inner file.
 ///
 /// *Batches* are the plain loops over the wrapper: each link, clone, copy and sync is a call of its own.
 /// `FsFile::read_many` is one read a request.

@@ -83,8 +83,8 @@ impl<F> TraceFs<F> {
         Self { inner, tap: Arc::new(TraceTap::default()) }
     }
 
-    /// Prints paths below `root` relative to it, and the root itself as `.`; other paths stay as they are. The record so
-    /// far is gone.
+    /// Prints paths below `root` relative to it, and the root itself as `.`; other paths stay as they are. The record
+    /// so far is gone.
     #[must_use]
     pub fn relative_to(self, root: impl Into<PathBuf>) -> Self {
         let tap = TraceTap { root: root.into(), only_changes: self.tap.only_changes, ..TraceTap::default() };
@@ -92,8 +92,8 @@ impl<F> TraceFs<F> {
     }
 
     /// Records only what changes names, bytes or lengths, takes a lock, or syncs, and every opening for writing; failed
-    /// attempts included. A file that was opened to be read gets its number where it first appears. The record so far is
-    /// gone.
+    /// attempts included. A file that was opened to be read gets its number where it first appears. The record so far
+    /// is gone.
     #[must_use]
     pub fn only_changes(self) -> Self {
         let tap = TraceTap { root: self.tap.root.clone(), only_changes: true, ..TraceTap::default() };

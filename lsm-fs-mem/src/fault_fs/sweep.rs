@@ -29,8 +29,8 @@ pub type FaultCheckError = Box<dyn error::Error + Send + Sync>;
 /// | `short-byte`, `short-sector`, `short-all-but-byte` | writes that are long enough, `Read::read` |
 /// | `interrupted` | `Read::read`, `Write::write` |
 ///
-/// [`FaultEffect`](crate::FaultEffect) says what each means. `check` gets the fault, what the workload returned, and the
-/// filesystem itself, on which nothing fails any more. A panic in the workload or in the check is a failure of the
+/// [`FaultEffect`](crate::FaultEffect) says what each means. `check` gets the fault, what the workload returned, and
+/// the filesystem itself, on which nothing fails any more. A panic in the workload or in the check is a failure of the
 /// check, so assertions can be used.
 ///
 /// `make_fs` returns equal filesystems every time, with what the workload needs already there. The workload makes the
@@ -38,8 +38,8 @@ pub type FaultCheckError = Box<dyn error::Error + Send + Sync>;
 ///
 /// # Errors
 ///
-/// The first failure ends the sweep; its text begins with the id of the fault, and [`fault_replay`] runs that one alone.
-/// A workload that makes no calls fails: nothing was tested.
+/// The first failure ends the sweep; its text begins with the id of the fault, and [`fault_replay`] runs that one
+/// alone. A workload that makes no calls fails: nothing was tested.
 ///
 /// # Examples
 ///

@@ -3,8 +3,8 @@
 /// Implements `Fs` for a wrapper that has the methods `inner()` and `tap()`. The module that calls it names no types of
 /// its own in the expansion, so it needs no imports for it.
 ///
-/// `backend_id` is that of the inner filesystem: the wrapper is the same namespace. The batches are the plain loops over
-/// the wrapper, never those of the inner filesystem, which would pass the tap by.
+/// `backend_id` is that of the inner filesystem: the wrapper is the same namespace. The batches are the plain loops
+/// over the wrapper, never those of the inner filesystem, which would pass the tap by.
 macro_rules! tap_fs {
     (impl<$fs:ident: Fs $(+ $bound:lifetime)?> Fs for $wrapper:ty) => {
         const _: () = {

@@ -1,6 +1,7 @@
 //! `DurabilityAudit`: what it knows of files, names and pointers.
 
 mod account;
+mod failures;
 mod pointers;
 mod without_ids;
 

@@ -265,7 +265,7 @@ fn single_calls_of_a_batch_fail() {
         for name in ["a", "b", "c"] {
             fs.write_new(&from.join(name), b"bytes", SyncMode::Normal).unwrap();
         }
-        let names = ["a", "b", "c"].map(|name| NamePair::same(name));
+        let names = ["a", "b", "c"].map(NamePair::same);
         let mut failed = Vec::new();
         fs.inject(Fault::on(Op::HardLink).at(to.join("b")));
         fs.hard_link_batch(&from, &to, &names, &mut |index, linked| {
@@ -281,7 +281,7 @@ fn single_calls_of_a_batch_fail() {
         let syncs = fs.count(Op::SyncAll);
         fs.inject(Fault::on(Op::SyncAll).at(from.join("c")));
         fs.sync_batch(&files, SyncMode::Normal, &mut |index, synced| {
-            failed.extend(synced.err().map(|_| index))
+            failed.extend(synced.err().map(|_| index));
         });
         assert_eq!((failed, fs.count(Op::SyncAll) - syncs), (vec![2], 3));
 
