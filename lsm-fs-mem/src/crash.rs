@@ -1,13 +1,25 @@
 //! What a crash may leave: the legal images at each moment, each with an id that rebuilds it.
 
+mod axes;
+mod choices;
+mod classes;
 mod disk;
+mod explore;
+mod id;
 mod image;
 pub(crate) mod recording;
+mod words;
 
+pub(crate) use axes::{Axes, Choice};
+pub use choices::Budget;
+pub(crate) use choices::Choices;
 pub(crate) use disk::Disk;
+pub(crate) use explore::Explorer;
+pub(crate) use id::{Crash, Foreign};
+pub use id::{ParseStateIdError, StateId};
 pub(crate) use image::{assemble, fingerprint};
 
-use crate::node::Tree;
+use crate::{hash::Seeded, node::Tree};
 
 /// What of the changes that no sync has forced survives [`MemFs::crash`](crate::MemFs::crash).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,16 +29,22 @@ pub enum Survives {
     Forced,
     /// All of it.
     Everything,
+    /// A legal part of it, chosen by this seed.
+    Seeded(u64),
 }
 
 impl Survives {
     pub(crate) fn choose(self, disk: &Disk) -> Tree {
-        let mut tree = disk.image.clone();
-        if self == Self::Everything {
-            for micro in disk.journal.iter() {
-                tree.apply(micro);
+        let axes = Axes::of(disk, None);
+        let choice = match self {
+            Self::Forced => Choice::new(),
+            Self::Everything => axes.everything(),
+            Self::Seeded(seed) => {
+                let mut seeded = Seeded::new(seed);
+                let values = axes.axes.iter().map(|axis| seeded.below(u64::from(axis.values())));
+                values.map(|value| u32::try_from(value).unwrap_or_default()).collect()
             }
-        }
-        tree
+        };
+        axes.replay(disk, &choice)
     }
 }

@@ -10,6 +10,7 @@ mod micro;
 mod node;
 mod pages;
 mod profile;
+mod sweep;
 mod tap;
 mod trace_fs;
 mod volume;
@@ -19,8 +20,12 @@ pub use fault_fs::{
     Fault, FaultCheckError, FaultEffect, FaultFs, FaultId, FaultReport, FaultSweepError, InjectedFault,
     ParseFaultEffectError, ParseFaultIdError, ShortTransfer, fault_replay, fault_sweep,
 };
-pub use crash::{Survives, recording::Recording};
+pub use crash::{Budget, ParseStateIdError, StateId, Survives, recording::Recording};
 pub use mem_fs::{DirtyPages, MemFs};
 pub use profile::{CrashModel, Profile, UnknownProfile};
+pub use sweep::{
+    CrashSweep, Failure, ForeignSync, Notes, ParseScheduleError, ProfileReport, Schedule, Schedules, Step,
+    SweepError, SweepReport, crash_sweep, interleavings, replay,
+};
 pub use trace_fs::TraceFs;
 pub use volume::{MemFsOptions, VolumeOptions, VolumeState};

@@ -72,11 +72,6 @@ impl Micro {
         }
     }
 
-    /// Whether it is about this inode: as the directory that changes, or as what a name is bound to.
-    pub(crate) fn names(&self, wanted: Ino) -> bool {
-        self.binding().is_some_and(|(dir, _, ino)| dir == wanted || ino == wanted)
-    }
-
     pub(crate) const fn is_link(&self) -> bool {
         matches!(self.what, What::Link { .. })
     }

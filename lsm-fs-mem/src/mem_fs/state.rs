@@ -1,7 +1,7 @@
 //! Everything a [`MemFs`](super::MemFs) holds, behind one lock.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -133,6 +133,15 @@ impl State {
         std::iter::once(ROOT).chain(self.mounts.values().copied()).collect()
     }
 
+    /// Covered directories, each with the root that covers it.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = (Ino, Ino)> {
+        self.mounts.iter().map(|(covered, root)| (*covered, *root))
+    }
+
+    pub(crate) fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
     pub(crate) fn alive(&self) -> io::Result<()> {
         if self.crashed { Err(os(errno::EIO)) } else { Ok(()) }
     }
@@ -246,10 +255,5 @@ impl State {
 
     fn allocated(&self, ino: Ino) -> u64 {
         self.tree.get(ino).map_or(0, crate::node::Slot::allocated_bytes)
-    }
-
-    /// The inodes that have a name, for whoever wants to sync each.
-    pub(crate) fn named(&self) -> BTreeSet<Ino> {
-        self.tree.iter().filter(|(_, slot)| slot.links > 0).map(|(ino, _)| ino).collect()
     }
 }

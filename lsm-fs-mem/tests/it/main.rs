@@ -10,6 +10,7 @@
 
 mod audit;
 mod backends;
+mod blind_spots;
 mod conformance;
 mod fault;
 mod trace;

@@ -1,0 +1,170 @@
+//! The choices that a crash has: one axis for each thing that can persist by itself, with a value for how much of it
+//! does.
+
+use crate::{
+    crash::{
+        Disk,
+        classes::{Variant, variants},
+    },
+    micro::{Ino, Micro, Seq},
+    node::Tree,
+    profile::Order,
+};
+
+/// How much of each axis persists.
+pub(crate) type Choice = Vec<u32>;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Axis {
+    /// A group is lost (0) or kept (1).
+    Group(Vec<Seq>),
+    /// So many of these groups persist, the earliest first.
+    Prefix(Vec<Vec<Seq>>),
+    /// The file is as this variant; 0 is nothing of what is pending, 1 all of it.
+    File { ino: Ino, volume: u32, variants: Vec<Variant> },
+}
+
+impl Axis {
+    /// How many values there are; at least two.
+    pub(crate) fn values(&self) -> u32 {
+        let values = match self {
+            Self::Group(_) => 2,
+            Self::Prefix(groups) => groups.len() + 1,
+            Self::File { variants, .. } => variants.len(),
+        };
+        u32::try_from(values).unwrap_or(u32::MAX)
+    }
+
+    /// The value that keeps all of it.
+    pub(crate) fn full(&self) -> u32 {
+        match self {
+            Self::Prefix(_) => self.values() - 1,
+            Self::Group(_) | Self::File { .. } => 1,
+        }
+    }
+
+    /// The lowest value that is not the same as some state before this micro-operation, if the axis holds it.
+    fn lowest_with(&self, newest: &Micro) -> Option<u32> {
+        match self {
+            Self::Group(seqs) => seqs.contains(&newest.seq).then_some(1),
+            Self::Prefix(groups) => groups.last()?.contains(&newest.seq).then(|| self.full()),
+            Self::File { ino, .. } => (newest.file() == Some(*ino)).then_some(1),
+        }
+    }
+}
+
+/// All axes of a disk at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Axes {
+    pub(crate) axes: Vec<Axis>,
+    /// The lowest value worth a look, by axis.
+    pub(crate) lowest: Vec<u32>,
+}
+
+impl Axes {
+    /// `newest` is the change just made, if nothing else has happened since: states without it have been seen.
+    pub(crate) fn of(disk: &Disk, newest: Option<&Micro>) -> Self {
+        let rules = disk.rules();
+        let mut axes: Vec<(Seq, Axis)> = Vec::new();
+        let names = disk.journal.iter().filter(|micro| micro.binding().is_some());
+        match rules.order {
+            Order::Free => {
+                for group in groups(names, rules.whole_renames) {
+                    axes.push((first_of(&group), Axis::Group(group)));
+                }
+            }
+            Order::Names => prefixes(names, rules.whole_renames, &mut axes),
+            Order::Everything => prefixes(disk.journal.iter(), rules.whole_renames, &mut axes),
+        }
+        if rules.order != Order::Everything {
+            for ino in disk.journal.dirty_files() {
+                let Some(first) = disk.journal.file(ino).next() else { continue };
+                let axis = Axis::File { ino, volume: first.volume, variants: variants(disk, ino) };
+                axes.push((first.seq, axis));
+            }
+        }
+        axes.retain(|(_, axis)| axis.values() > 1);
+        axes.sort_by_key(|(seq, _)| *seq);
+        let axes: Vec<Axis> = axes.into_iter().map(|(_, axis)| axis).collect();
+        let lowest = axes.iter().map(|axis| newest.and_then(|n| axis.lowest_with(n)).unwrap_or(0)).collect();
+        Self { axes, lowest }
+    }
+
+    /// How many legal states there are, as far as classes tell them apart.
+    pub(crate) fn legal(&self) -> u128 {
+        let values = self.axes.iter().zip(&self.lowest).map(|(axis, low)| u128::from(axis.values() - low));
+        values.fold(1, u128::saturating_mul)
+    }
+
+    /// The binary choices it takes to tell the states apart.
+    pub(crate) fn atoms(&self) -> u32 {
+        let values = self.axes.iter().zip(&self.lowest).map(|(axis, low)| axis.values() - low);
+        values.map(|values| u32::BITS - (values - 1).leading_zeros()).sum()
+    }
+
+    pub(crate) fn everything(&self) -> Choice {
+        self.axes.iter().map(Axis::full).collect()
+    }
+
+    /// What the disk holds if the crash chooses this. A value beyond the last counts as the last.
+    pub(crate) fn replay(&self, disk: &Disk, choice: &[u32]) -> Tree {
+        let mut tree = disk.image.clone();
+        for (axis, value) in self.axes.iter().zip(choice) {
+            let value = *value as usize;
+            match axis {
+                Axis::Group(group) if value > 0 => apply(&mut tree, disk, group),
+                Axis::Group(_) => {}
+                Axis::Prefix(groups) => {
+                    for group in groups.iter().take(value) {
+                        apply(&mut tree, disk, group);
+                    }
+                }
+                Axis::File { ino, volume, variants } => {
+                    if let Some(variant) = variants.get(value.min(variants.len() - 1)) {
+                        tree.set_file(*ino, *volume, &variant.file);
+                    }
+                }
+            }
+        }
+        tree
+    }
+}
+
+fn apply(tree: &mut Tree, disk: &Disk, group: &[Seq]) {
+    for micro in group.iter().filter_map(|seq| disk.journal.get(*seq)) {
+        tree.apply(micro);
+    }
+}
+
+fn first_of(group: &[Seq]) -> Seq {
+    group.first().copied().unwrap_or_default()
+}
+
+/// Neighbours that persist together; each by itself if renames may be split.
+fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Vec<Seq>> {
+    let mut groups: Vec<Vec<Seq>> = Vec::new();
+    let mut last = None;
+    for micro in micros {
+        match groups.last_mut() {
+            Some(group) if whole && last == Some(micro.group) => group.push(micro.seq),
+            _ => groups.push(vec![micro.seq]),
+        }
+        last = Some(micro.group);
+    }
+    groups
+}
+
+/// One prefix for each volume.
+fn prefixes<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool, axes: &mut Vec<(Seq, Axis)>) {
+    let mut volumes: Vec<(u32, Vec<&Micro>)> = Vec::new();
+    for micro in micros {
+        match volumes.iter_mut().find(|(volume, _)| *volume == micro.volume) {
+            Some((_, of_volume)) => of_volume.push(micro),
+            None => volumes.push((micro.volume, vec![micro])),
+        }
+    }
+    for (_, of_volume) in volumes {
+        let groups = groups(of_volume.into_iter(), whole);
+        axes.push((groups.first().map_or(0, |group| first_of(group)), Axis::Prefix(groups)));
+    }
+}

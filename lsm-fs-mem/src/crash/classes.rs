@@ -1,0 +1,194 @@
+//! What a crash may leave of a file that was being written, as at most seven classes.
+//!
+//! A reader with checksums tells intact from damaged, and damage at the end from damage within. More classes would show
+//! it nothing new.
+
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+use crate::{
+    crash::Disk,
+    micro::{Ino, Micro, Payload, What},
+    node::FileNode,
+    pages::{Pages, SECTOR_BYTES},
+};
+
+/// The most classes that one file gets.
+const MAX_CLASSES: usize = 7;
+
+/// A file as it may be after a crash.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    pub(crate) file: Arc<FileNode>,
+    pub(crate) words: &'static str,
+}
+
+/// One sector of one pending write.
+#[derive(Clone, Copy, Debug)]
+struct Sector {
+    /// Which pending change.
+    change: usize,
+    start: u64,
+    end: u64,
+}
+
+/// Which sectors and which lengths persist.
+struct Class {
+    words: &'static str,
+    sectors: Vec<Sector>,
+    sizes: usize,
+    torn: Option<Sector>,
+}
+
+struct Pending<'d> {
+    disk: &'d Disk,
+    ino: Ino,
+    changes: Vec<&'d Micro>,
+    sectors: Vec<Sector>,
+    sizes: usize,
+}
+
+/// The distinct classes of a dirty file: the first keeps nothing of what is pending, the second keeps all.
+pub(crate) fn variants(disk: &Disk, ino: Ino) -> Vec<Variant> {
+    let changes: Vec<&Micro> = disk.journal.file(ino).collect();
+    let sectors = changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
+    let sizes = changes.iter().filter(|micro| is_size(micro)).count();
+    let pending = Pending { disk, ino, changes, sectors, sizes };
+    let mut seen = BTreeSet::new();
+    let mut variants = Vec::new();
+    for class in pending.classes() {
+        let words = class.words;
+        let file = pending.replay(&pending.legal(class));
+        if seen.insert(file.fingerprint()) && variants.len() < MAX_CLASSES {
+            variants.push(Variant { file: Arc::new(file), words });
+        }
+    }
+    variants
+}
+
+const fn is_size(micro: &Micro) -> bool {
+    matches!(micro.what, What::Size { .. })
+}
+
+fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
+    let What::Data { range, .. } = &micro.what else { return Vec::new() };
+    let first = range.start / SECTOR_BYTES;
+    let sectors = first..range.end.div_ceil(SECTOR_BYTES);
+    let cut = |sector: u64| Sector {
+        change,
+        start: range.start.max(sector * SECTOR_BYTES),
+        end: range.end.min((sector + 1) * SECTOR_BYTES),
+    };
+    sectors.map(cut).collect()
+}
+
+impl Pending<'_> {
+    fn classes(&self) -> Vec<Class> {
+        let count = self.sectors.len();
+        let first = |n: usize| self.sectors.iter().take(n).copied().collect::<Vec<_>>();
+        let class = |words, sectors, sizes| Class { words, sectors, sizes, torn: None };
+        let mut classes = vec![
+            class("nothing of it", Vec::new(), 0),
+            class("all of it", first(count), self.sizes),
+            class("its length without its data", Vec::new(), self.sizes),
+            class("all but the last sector", first(count.saturating_sub(1)), self.sizes),
+        ];
+        if let Some(last) = self.sectors.last().filter(|_| self.disk.rules().torn_sector) {
+            let torn = Some(*last);
+            let sectors = first(count - 1);
+            classes.push(Class { words: "garbage in the last sector", sectors, sizes: self.sizes, torn });
+        }
+        classes.push(self.earlier_half());
+        if count > 2 {
+            let mut sectors = self.sectors.clone();
+            sectors.remove(count / 2);
+            classes.push(class("all but a sector in the middle", sectors, self.sizes));
+        }
+        classes.push(class("the first half of its sectors", first(count / 2), self.sizes));
+        classes.push(class("the first sector", first(1), self.sizes));
+        classes
+    }
+
+    /// What was pending when half of the writes had been made.
+    fn earlier_half(&self) -> Class {
+        let half = self.changes.len() / 2;
+        // A write and the length that came with it are one call.
+        let cut_here = self.changes.get(half).is_none_or(|micro| !is_size(micro));
+        let half = if cut_here { half } else { half + 1 };
+        let sectors = self.sectors.iter().filter(|sector| sector.change < half).copied().collect();
+        let sizes = self.changes.iter().take(half).filter(|micro| is_size(micro)).count();
+        Class { words: "the earlier half of its writes", sectors, sizes, torn: None }
+    }
+
+    /// Takes away the lengths that the rules do not allow without data that is lost.
+    fn legal(&self, mut class: Class) -> Class {
+        if !self.disk.rules().size_needs_last_sector {
+            return class;
+        }
+        let mut sizes = 0;
+        for (index, micro) in self.changes.iter().enumerate().filter(|(_, micro)| is_size(micro)) {
+            let wrote = matches!(micro.what, What::Size { written: true, .. });
+            let last = self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1));
+            let kept = last.is_none_or(|last| {
+                class
+                    .sectors
+                    .iter()
+                    .chain(&class.torn)
+                    .any(|s| (s.change, s.start) == (last.change, last.start))
+            });
+            if sizes == class.sizes || (wrote && !kept) {
+                break;
+            }
+            sizes += 1;
+        }
+        class.sizes = sizes;
+        class
+    }
+
+    fn replay(&self, class: &Class) -> FileNode {
+        let mut file = self.disk.image.file(self.ino).map(|file| FileNode::clone(file)).unwrap_or_default();
+        let mut sizes = 0;
+        let mut sectors = class.sectors.iter().peekable();
+        for (index, micro) in self.changes.iter().enumerate() {
+            if is_size(micro) {
+                if sizes < class.sizes {
+                    file.apply(&micro.what);
+                }
+                sizes += 1;
+                continue;
+            }
+            let mut runs: Vec<Range<u64>> = Vec::new();
+            while let Some(sector) = sectors.next_if(|sector| sector.change == index) {
+                match runs.last_mut().filter(|run| run.end == sector.start) {
+                    Some(run) => run.end = sector.end,
+                    None => runs.push(sector.start..sector.end),
+                }
+            }
+            for run in runs {
+                file.apply(&part(&micro.what, run));
+            }
+            if let Some(torn) = class.torn.filter(|torn| torn.change == index) {
+                file.apply(&garbage(self.ino, torn));
+            }
+        }
+        file.cut();
+        file
+    }
+}
+
+/// The part of a write that falls into `run`.
+fn part(what: &What, run: Range<u64>) -> What {
+    match what {
+        What::Data { ino, range, payload: Payload::Bytes(bytes) } => {
+            let pages = Pages::from_bytes(range.start, bytes);
+            What::Data { ino: *ino, range: run, payload: Payload::Pages(pages) }
+        }
+        What::Data { ino, payload, .. } => What::Data { ino: *ino, range: run, payload: payload.clone() },
+        other => other.clone(),
+    }
+}
+
+/// Neither the old bytes nor the new ones.
+fn garbage(ino: Ino, sector: Sector) -> What {
+    let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
+    What::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
+}

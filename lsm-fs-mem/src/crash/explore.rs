@@ -1,0 +1,169 @@
+//! Walks through a recording, event by event, with the disk as it is under one set of rules.
+
+use super::{
+    Disk,
+    axes::{Axes, Choice},
+    id::{Crash, Foreign, StateId},
+    image::assemble,
+    recording::{Event, Recording},
+};
+use crate::{
+    mem_fs::MemFs,
+    micro::{Ino, Kind, Micro},
+    node::Tree,
+    profile::{CrashModel, Rules, SyncCall},
+};
+
+/// A position in a recording.
+pub(crate) struct Explorer<'r> {
+    recording: &'r Recording,
+    pub(crate) model: CrashModel,
+    pub(crate) disk: Disk,
+    /// How many events have happened.
+    pub(crate) point: usize,
+    pub(crate) foreign: Option<Foreign>,
+}
+
+impl<'r> Explorer<'r> {
+    pub(crate) fn new(recording: &'r Recording, model: CrashModel, foreign: Option<Foreign>) -> Self {
+        Self::with_rules(recording, model, model.rules(), foreign)
+    }
+
+    pub(crate) fn with_rules(
+        recording: &'r Recording,
+        model: CrashModel,
+        rules: Rules,
+        foreign: Option<Foreign>,
+    ) -> Self {
+        let disk = recording.start.clone().with_rules(rules);
+        let mut explorer = Self { recording, model, disk, point: 0, foreign };
+        explorer.sync_foreign();
+        explorer
+    }
+
+    /// Goes on by one event; `false` at the end.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(event) = self.recording.events.get(self.point) else { return false };
+        match event {
+            Event::Micro(micro) => self.disk.push(micro.clone()),
+            Event::Sync(call) => self.disk.sync(*call),
+            Event::Dropped(ino) => self.disk.drop_data(*ino),
+            Event::Note(_) => {}
+        }
+        self.point += 1;
+        self.sync_foreign();
+        true
+    }
+
+    fn sync_foreign(&mut self) {
+        if let Some(foreign) = self.foreign.filter(|foreign| foreign.after == self.point) {
+            self.disk.sync(self.recording.foreign_call(foreign));
+        }
+    }
+
+    /// Whether a crash here is one of its own: not between the two halves of a rename that has none.
+    pub(crate) fn is_crash_point(&self) -> bool {
+        let next_group = match self.recording.events.get(self.point) {
+            Some(Event::Micro(micro)) => Some(micro.group),
+            _ => None,
+        };
+        let last_group = self.last_event().and_then(micro_of).map(|micro| micro.group);
+        !self.disk.rules().whole_renames || last_group.is_none() || next_group != last_group
+    }
+
+    /// The choices a crash has here. `all` includes those that an earlier crash had as well.
+    pub(crate) fn axes(&self, all: bool) -> Axes {
+        let synced_here = self.foreign.is_some_and(|foreign| foreign.after == self.point);
+        let newest = self.last_event().and_then(micro_of).filter(|_| !all && !synced_here);
+        Axes::of(&self.disk, newest)
+    }
+
+    pub(crate) fn id(&self, choice: Choice) -> Crash {
+        Crash { model: self.model, point: self.point, foreign: self.foreign, choice }
+    }
+
+    fn last_event(&self) -> Option<&'r Event> {
+        self.recording.events.get(self.point.checked_sub(1)?)
+    }
+}
+
+const fn micro_of(event: &Event) -> Option<&Micro> {
+    match event {
+        Event::Micro(micro) => Some(micro),
+        _ => None,
+    }
+}
+
+impl Recording {
+    /// How many events it holds: micro-operations, syncs and notes.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The notes made before the crash that the id describes.
+    #[must_use]
+    pub fn notes_before(&self, id: &StateId) -> Vec<String> {
+        self.notes_until(id.0.first().map_or(0, |crash| crash.point))
+    }
+
+    /// Rebuilds the image that the id describes, of its first crash. The choice of an id that comes from another
+    /// workload fits nothing, so what it gives is arbitrary, though the same each time.
+    #[must_use]
+    pub fn image(&self, id: &StateId) -> MemFs {
+        let Some(crash) = id.0.first() else { return self.boot(&self.start.image) };
+        let explorer = self.at(crash);
+        self.boot(&explorer.axes(true).replay(&explorer.disk, &crash.choice))
+    }
+
+    /// The moment of a crash.
+    pub(crate) fn at(&self, crash: &Crash) -> Explorer<'_> {
+        let mut explorer = Explorer::new(self, crash.model, crash.foreign);
+        while explorer.point < crash.point && explorer.step() {}
+        explorer
+    }
+
+    /// The machine, started from what a crash has left.
+    pub(crate) fn boot(&self, tree: &Tree) -> MemFs {
+        MemFs::from_state(self.machine.restarted(assemble(tree, &self.machine.roots())))
+    }
+
+    pub(crate) fn notes_until(&self, point: usize) -> Vec<String> {
+        let notes = self.events.iter().take(point).filter_map(|event| match event {
+            Event::Note(note) => Some(note.clone()),
+            _ => None,
+        });
+        notes.collect()
+    }
+
+    /// What callers saw after so many events.
+    pub(crate) fn live_at(&self, point: usize) -> Tree {
+        let mut tree = self.start.image.clone();
+        let done = self.events.iter().take(point).filter_map(micro_of);
+        for micro in self.start.journal.iter().chain(done) {
+            tree.apply(micro);
+        }
+        tree
+    }
+
+    pub(crate) fn foreign_call(&self, foreign: Foreign) -> SyncCall {
+        let Some(ino) = foreign.target else { return SyncCall::Everything };
+        let (kind, volume) = self.kind_of(ino);
+        match kind {
+            Kind::File => SyncCall::File { ino, volume },
+            Kind::Dir => SyncCall::Dir { ino, volume },
+        }
+    }
+
+    fn kind_of(&self, wanted: Ino) -> (Kind, u32) {
+        if let Some(slot) = self.start.image.get(wanted) {
+            return (slot.kind(), slot.volume);
+        }
+        let micros = self.start.journal.iter().chain(self.events.iter().filter_map(micro_of));
+        let made = micros.filter_map(|micro| match micro.what {
+            crate::micro::What::Link { ino, kind, .. } if ino == wanted => Some((kind, micro.volume)),
+            _ => None,
+        });
+        made.last().unwrap_or((Kind::File, 0))
+    }
+}

@@ -1,0 +1,146 @@
+//! [`StateId`]: the name of a crash state.
+
+use std::{error, fmt, str::FromStr};
+
+use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
+
+/// The name of one crash state of one workload: enough to rebuild it, in any process, as long as the workload is the
+/// same.
+///
+/// It reads `profile@events=choice`: the rules, how many events had happened, and how much of each pending thing
+/// persisted. `~event.inode` (or `~event.all`) behind the events says that another process synced that inode after that
+/// event. A second crash, during recovery, follows behind a `/`.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs_mem::StateId;
+///
+/// let id: StateId = "btrfs@17~9.4=103/adversarial@2=0".parse()?;
+/// assert_eq!(id.to_string(), "btrfs@17~9.4=103/adversarial@2=0");
+/// # Ok::<(), lsm_fs_mem::ParseStateIdError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId(pub(crate) Vec<Crash>);
+
+/// One crash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Crash {
+    pub(crate) model: CrashModel,
+    /// How many events had happened.
+    pub(crate) point: usize,
+    pub(crate) foreign: Option<Foreign>,
+    pub(crate) choice: Choice,
+}
+
+/// A sync by another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Foreign {
+    /// How many events had happened before it.
+    pub(crate) after: usize,
+    /// Which inode; `None` is everything.
+    pub(crate) target: Option<Ino>,
+}
+
+impl StateId {
+    /// The rules under which the first crash leaves this.
+    #[must_use]
+    pub fn model(&self) -> CrashModel {
+        self.0.first().map(|crash| crash.model).unwrap_or_default()
+    }
+
+    pub(crate) fn then(&self, crash: Crash) -> Self {
+        Self(self.0.iter().cloned().chain([crash]).collect())
+    }
+}
+
+impl fmt::Display for StateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, crash) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { "/" };
+            write!(f, "{between}{crash}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.model, self.point)?;
+        match self.foreign {
+            Some(Foreign { after, target: Some(ino) }) => write!(f, "~{after}.{ino}")?,
+            Some(Foreign { after, target: None }) => write!(f, "~{after}.all")?,
+            None => {}
+        }
+        f.write_str("=")?;
+        if self.choice.is_empty() {
+            return f.write_str("-");
+        }
+        for value in &self.choice {
+            match char::from_digit(*value, 36) {
+                Some(digit) => write!(f, "{digit}")?,
+                None => write!(f, ".{value}.")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text is no state id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseStateIdError;
+
+impl fmt::Display for ParseStateIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a state id: profile@events=choice")
+    }
+}
+
+impl error::Error for ParseStateIdError {}
+
+impl FromStr for StateId {
+    type Err = ParseStateIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseStateIdError> {
+        text.trim().split('/').map(parse_crash).collect::<Option<_>>().map(Self).ok_or(ParseStateIdError)
+    }
+}
+
+fn parse_crash(text: &str) -> Option<Crash> {
+    let (model, rest) = text.split_once('@')?;
+    let (point, choice) = rest.split_once('=')?;
+    let (point, foreign) = match point.split_once('~') {
+        Some((point, foreign)) => (point, Some(parse_foreign(foreign)?)),
+        None => (point, None),
+    };
+    Some(Crash {
+        model: model.parse().ok()?,
+        point: point.parse().ok()?,
+        foreign,
+        choice: if choice == "-" { Choice::new() } else { parse_choice(choice)? },
+    })
+}
+
+fn parse_foreign(text: &str) -> Option<Foreign> {
+    let (after, target) = text.split_once('.')?;
+    let target = if target == "all" { None } else { Some(target.parse().ok()?) };
+    Some(Foreign { after: after.parse().ok()?, target })
+}
+
+fn parse_choice(text: &str) -> Option<Choice> {
+    let mut choice = Choice::new();
+    // Values of more than one digit stand between points.
+    for (index, part) in text.split('.').enumerate() {
+        if index % 2 == 1 {
+            choice.push(part.parse().ok()?);
+        } else {
+            for digit in part.chars() {
+                choice.push(digit.to_digit(36)?);
+            }
+        }
+    }
+    (text.matches('.').count() % 2 == 0).then_some(choice)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! A crash state in words: what happened last, what survived, what was lost.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use super::{
+    axes::Axis,
+    id::{Crash, Foreign},
+    recording::{Event, Recording},
+};
+use crate::{
+    micro::{Ino, Kind, Micro, Name, What},
+    node::Tree,
+    profile::SyncCall,
+};
+
+/// Where each inode was last given a name.
+struct Paths(BTreeMap<Ino, (Ino, Name)>);
+
+impl Paths {
+    fn of(recording: &Recording, point: usize) -> Self {
+        let mut names = BTreeMap::new();
+        for (dir, slot) in recording.start.image.iter() {
+            if let crate::node::Node::Dir(entries) = &slot.node {
+                names.extend(entries.iter().map(|(name, ino)| (*ino, (dir, Name::clone(name)))));
+            }
+        }
+        let done = recording.events.iter().take(point).filter_map(|event| match event {
+            Event::Micro(micro) => Some(micro),
+            _ => None,
+        });
+        for micro in recording.start.journal.iter().chain(done).filter(|micro| micro.is_link()) {
+            if let Some((dir, name, ino)) = micro.binding() {
+                names.insert(ino, (dir, Name::clone(name)));
+            }
+        }
+        for (covered, root) in recording.machine.mounts() {
+            if let Some(place) = names.get(&covered).cloned() {
+                names.insert(root, place);
+            }
+        }
+        Self(names)
+    }
+
+    fn path(&self, ino: Ino) -> String {
+        let mut path = String::new();
+        let mut at = ino;
+        // A directory that was moved below itself in time has no path; the bound ends the search.
+        for _ in 0..self.0.len() {
+            let Some((dir, name)) = self.0.get(&at) else { break };
+            path.insert_str(0, &format!("/{}", name.display()));
+            at = *dir;
+        }
+        if path.is_empty() { "/".to_owned() } else { path }
+    }
+
+    fn entry(&self, dir: Ino, name: &Name) -> String {
+        let dir = self.path(dir);
+        if dir == "/" { format!("/{}", name.display()) } else { format!("{dir}/{}", name.display()) }
+    }
+
+    fn micro(&self, micro: &Micro) -> String {
+        match &micro.what {
+            What::Data { ino, range, .. } => {
+                format!("bytes {}..{} of {}", range.start, range.end, self.path(*ino))
+            }
+            What::Size { ino, from, to, .. } => format!("length of {}: {from} to {to}", self.path(*ino)),
+            What::Link { dir, name, kind, creates: true, .. } => {
+                let what = if *kind == Kind::Dir { "directory" } else { "file" };
+                format!("new {what} {}", self.entry(*dir, name))
+            }
+            What::Link { dir, name, ino, .. } => {
+                format!("name {} for inode {ino}", self.entry(*dir, name))
+            }
+            What::Unlink { dir, name, .. } => format!("removal of {}", self.entry(*dir, name)),
+        }
+    }
+
+    fn event(&self, event: &Event) -> String {
+        match event {
+            Event::Micro(micro) => self.micro(micro),
+            Event::Sync(call) => self.call(*call),
+            Event::Dropped(ino) => format!("failed sync of {} dropped its dirty pages", self.path(*ino)),
+            Event::Note(note) => format!("note \"{note}\""),
+        }
+    }
+
+    fn call(&self, call: SyncCall) -> String {
+        match call {
+            SyncCall::File { ino, .. } => format!("fsync of {}", self.path(ino)),
+            SyncCall::FileData { ino, .. } => format!("fdatasync of {}", self.path(ino)),
+            SyncCall::Dir { ino, .. } => format!("fsync of directory {}", self.path(ino)),
+            SyncCall::CloneSource { ino } => format!("write-out of {}, which is cloned", self.path(ino)),
+            SyncCall::Volume(volume) => format!("syncfs of volume {}", volume + 1),
+            SyncCall::Everything => "sync of everything".to_owned(),
+        }
+    }
+}
+
+impl Recording {
+    /// The crash in words, with the tree that it leaves.
+    pub(crate) fn describe(&self, crash: &Crash, found: &Tree) -> String {
+        let explorer = self.at(crash);
+        let paths = Paths::of(self, crash.point);
+        let mut text = String::new();
+        self.describe_moment(crash, &paths, &mut text);
+        let (mut survived, mut lost) = (Vec::new(), Vec::new());
+        let axes = explorer.axes(true);
+        for (at, axis) in axes.axes.iter().enumerate() {
+            let value = crash.choice.get(at).copied().unwrap_or_default() as usize;
+            let group = |seqs: &Vec<_>| {
+                let micros = seqs.iter().filter_map(|seq| explorer.disk.journal.get(*seq));
+                micros.map(|micro| paths.micro(micro)).collect::<Vec<_>>().join(", with ")
+            };
+            match axis {
+                Axis::Group(seqs) => if value > 0 { &mut survived } else { &mut lost }.push(group(seqs)),
+                Axis::Prefix(groups) => {
+                    survived.extend(groups.iter().take(value).map(group));
+                    lost.extend(groups.iter().skip(value).map(group));
+                }
+                Axis::File { ino, variants, .. } => {
+                    let Some(variant) = variants.get(value.min(variants.len() - 1)) else { continue };
+                    let words = format!("content of {}: {}", paths.path(*ino), variant.words);
+                    if value == 0 { lost.push(words) } else { survived.push(words) }
+                }
+            }
+        }
+        list(&mut text, "of what no sync had forced, lost", &lost);
+        list(&mut text, "of what no sync had forced, survived", &survived);
+        list(&mut text, "what the crash leaves", &tree_lines(found, &self.machine.roots()));
+        text
+    }
+
+    fn describe_moment(&self, crash: &Crash, paths: &Paths, text: &mut String) {
+        let last = crash.point.checked_sub(1).and_then(|last| self.events.get(last));
+        let last = last.map_or_else(|| "the start".to_owned(), |event| paths.event(event));
+        let _ = writeln!(text, "crash after event {} of {}: {last}", crash.point, self.events.len());
+        if let Some(next) = self.events.get(crash.point) {
+            let _ = writeln!(text, "next would have been: {}", Paths::of(self, crash.point + 1).event(next));
+        }
+        if let Some(foreign @ Foreign { after, .. }) = crash.foreign {
+            let call = paths.call(self.foreign_call(foreign));
+            let _ = writeln!(text, "another process, after event {after}: {call}");
+        }
+        let notes = self.notes_until(crash.point);
+        if !notes.is_empty() {
+            let _ = writeln!(text, "notes before the crash: {}", notes.join(", "));
+        }
+    }
+}
+
+fn list(text: &mut String, title: &str, lines: &[String]) {
+    let _ = writeln!(text, "{title}:{}", if lines.is_empty() { " nothing" } else { "" });
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+/// Every path with its length.
+fn tree_lines(tree: &Tree, roots: &[Ino]) -> Vec<String> {
+    fn below(tree: &Tree, dir: Ino, path: &str, lines: &mut Vec<String>) {
+        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.iter()) {
+            let path = format!("{path}/{}", name.display());
+            match tree.file(*ino) {
+                Some(file) => lines.push(format!("{path}  inode {ino}, {} bytes", file.len)),
+                None => {
+                    lines.push(format!("{path}/"));
+                    below(tree, *ino, &path, lines);
+                }
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for root in roots {
+        below(tree, *root, "", &mut lines);
+    }
+    lines
+}

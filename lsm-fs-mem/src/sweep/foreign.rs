@@ -1,0 +1,71 @@
+//! Syncs by another process, which are nobody's fault and force what the workload had left for later.
+
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    crash::{Foreign, recording::Recording},
+    micro::Ino,
+    node::Tree,
+};
+
+/// What another process syncs, after each event of the workload in turn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ForeignSync {
+    /// The file or directory at this path, where there is one by then.
+    Path(PathBuf),
+    /// Each file and directory there is, one at a time.
+    Each,
+    /// The whole machine.
+    Everything,
+}
+
+impl ForeignSync {
+    /// The file or directory at this path.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self::Path(path.into())
+    }
+}
+
+/// Every single sync that these ask for.
+pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Foreign> {
+    let mut found = Vec::new();
+    if syncs.is_empty() {
+        return found;
+    }
+    for after in 0..=recording.events() {
+        let live = recording.live_at(after);
+        let mut targets: BTreeSet<Option<Ino>> = BTreeSet::new();
+        for sync in syncs {
+            match sync {
+                ForeignSync::Everything => {
+                    targets.insert(None);
+                }
+                ForeignSync::Each => {
+                    targets.extend(live.iter().filter(|(_, slot)| slot.links > 0).map(|(ino, _)| Some(ino)));
+                }
+                ForeignSync::Path(path) => targets.extend(lookup(recording, &live, path).map(Some)),
+            }
+        }
+        found.extend(targets.into_iter().map(|target| Foreign { after, target }));
+    }
+    found
+}
+
+fn lookup(recording: &Recording, live: &Tree, path: &Path) -> Option<Ino> {
+    let mut at = recording.machine.roots().first().copied()?;
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => {
+                let found = live.lookup(at, name)?;
+                at = recording.machine.mounts().find(|(covered, _)| *covered == found).map_or(found, |m| m.1);
+            }
+            Component::ParentDir => at = live.get(at)?.parent,
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    Some(at)
+}

@@ -1,0 +1,209 @@
+//! A sweep under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    CrashSweep, Notes,
+    foreign::insertions,
+    report::{Failure, ProfileReport, SweepError, SweepReport},
+    schedule::Schedule,
+};
+use crate::{
+    crash::{Choices, Crash, Explorer, Foreign, StateId, assemble, fingerprint, recording::Recording},
+    hash::Fingerprint,
+    mem_fs::MemFs,
+    micro::Ino,
+    node::Tree,
+    profile::{CrashModel, Profile},
+};
+
+/// Two states that agree in this get one check: the image, and what had been promised.
+type Key = (u128, u128);
+
+pub(super) type Check<'c> = &'c mut dyn FnMut(&MemFs, &Notes) -> Result<(), String>;
+
+pub(super) struct Run<'s, 'a, 'c> {
+    pub(super) sweep: &'s mut CrashSweep<'a>,
+    pub(super) check: Check<'c>,
+    pub(super) report: SweepReport,
+    /// Every pair that was checked, and whether it passed.
+    verdicts: BTreeMap<Key, bool>,
+    failure: Option<Failure>,
+    saw_note: bool,
+}
+
+/// What one profile has seen so far.
+pub(super) struct Seen {
+    pub(super) report: ProfileReport,
+    states: BTreeSet<Key>,
+    /// One id for each distinct state, for second crashes.
+    pub(super) ids: Vec<StateId>,
+}
+
+/// The notes before a moment.
+pub(super) struct Promised {
+    pub(super) notes: Notes,
+    pub(super) hash: u128,
+}
+
+impl Promised {
+    pub(super) fn new(notes: Vec<String>) -> Self {
+        let mut hash = Fingerprint::new();
+        for note in &notes {
+            hash.bytes(note.as_bytes());
+        }
+        Self { notes: Notes(notes), hash: hash.finish() }
+    }
+}
+
+impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
+    pub(super) fn new(sweep: &'s mut CrashSweep<'a>, check: Check<'c>) -> Self {
+        let profiles = sweep.models.iter().map(|model| ProfileReport::new(*model)).collect();
+        let report = SweepReport { profiles, seed: sweep.seed, ..SweepReport::default() };
+        Self { sweep, check, report, verdicts: BTreeMap::new(), failure: None, saw_note: false }
+    }
+
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    pub(super) fn finish(self) -> Result<SweepReport, SweepError> {
+        let report = Box::new(self.report);
+        if let Some(failure) = self.failure {
+            return Err(SweepError::Check(Box::new(failure), report));
+        }
+        if report.profiles.iter().all(|profile| profile.differing_points == 0) {
+            return Err(SweepError::NothingDiffered(report));
+        }
+        if !self.saw_note {
+            return Err(SweepError::NoNotes(report));
+        }
+        Ok(*report)
+    }
+
+    /// Takes every crash of a recording, under every profile until its first failure.
+    pub(super) fn sweep(&mut self, recording: &Recording, schedule: Option<&Schedule>) {
+        let foreign = insertions(recording, &self.sweep.foreign);
+        for index in 0..self.report.profiles.len() {
+            let Some(report) = self.report.profiles.get(index).cloned() else { return };
+            let mut seen = Seen { report, states: BTreeSet::new(), ids: Vec::new() };
+            let model = seen.report.model;
+            let mut failed = self.crash_everywhere(recording, (model, None), &mut seen);
+            if model.profile != Profile::Adversarial {
+                for foreign in &foreign {
+                    if failed.is_none() {
+                        seen.report.foreign += 1;
+                        failed = self.crash_everywhere(recording, (model, Some(*foreign)), &mut seen);
+                    }
+                }
+            }
+            if failed.is_none() {
+                failed = self.crash_recoveries(recording, &mut seen);
+            }
+            if let Some(mut failure) = failed {
+                failure.schedule = schedule.cloned();
+                seen.report.failed = Some(failure.state.clone());
+                self.failure.get_or_insert(failure);
+            }
+            if let Some(report) = self.report.profiles.get_mut(index) {
+                *report = seen.report;
+            }
+        }
+    }
+
+    fn crash_everywhere(
+        &mut self,
+        recording: &Recording,
+        (model, foreign): (CrashModel, Option<Foreign>),
+        seen: &mut Seen,
+    ) -> Option<Failure> {
+        let mut explorer = Explorer::new(recording, model, foreign);
+        loop {
+            // Before the foreign sync all is as without it.
+            let same_as_without = foreign.is_some_and(|foreign| explorer.point < foreign.after);
+            if !same_as_without && explorer.is_crash_point() {
+                if let Some(failure) = self.crash_here(recording, &explorer, seen) {
+                    return Some(failure);
+                }
+            }
+            if !explorer.step() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes every crash of one moment.
+    fn crash_here(
+        &mut self,
+        recording: &Recording,
+        explorer: &Explorer<'_>,
+        seen: &mut Seen,
+    ) -> Option<Failure> {
+        let axes = explorer.axes(false);
+        let choices = Choices::new(&axes, self.sweep.budget, self.sweep.seed ^ explorer.point as u64);
+        seen.report.points += 1;
+        seen.report.legal = seen.report.legal.saturating_add(axes.legal());
+        seen.report.sampled_points += usize::from(!choices.are_all());
+        let roots = recording.machine.roots();
+        let live = fingerprint(&axes.replay(&explorer.disk, &axes.everything()), &roots);
+        seen.report.differing_points += usize::from(fingerprint(&explorer.disk.image, &roots) != live);
+        let promised = Promised::new(recording.notes_until(explorer.point));
+        for choice in choices {
+            seen.report.tried += 1;
+            let tree = axes.replay(&explorer.disk, &choice);
+            let image = fingerprint(&tree, &roots);
+            if !seen.states.insert((image, promised.hash)) {
+                continue;
+            }
+            seen.report.distinct += 1;
+            let crash = explorer.id(choice);
+            if self.sweep.recover.is_some() {
+                seen.ids.push(StateId(vec![crash.clone()]));
+            }
+            if let Err(message) = self.check_once((image, promised.hash), recording, &tree, &promised) {
+                return Some(failed(recording, crash, &tree, message));
+            }
+        }
+        None
+    }
+
+    /// Checks a state that was not checked yet; of one that was, only whether it failed is told again.
+    pub(super) fn check_once(
+        &mut self,
+        key: Key,
+        recording: &Recording,
+        tree: &Tree,
+        promised: &Promised,
+    ) -> Result<(), String> {
+        self.saw_note |= !promised.notes.is_empty();
+        match self.verdicts.get(&key) {
+            Some(true) => return Ok(()),
+            Some(false) => return Err("as under another profile".to_owned()),
+            None => {}
+        }
+        self.report.checks += 1;
+        let verdict = (self.check)(&recording.boot(tree), &promised.notes);
+        self.verdicts.insert(key, verdict.is_ok());
+        verdict
+    }
+
+    pub(super) fn replay(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
+        let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
+        let Some(crash) = id.0.first() else { return Ok(()) };
+        let explorer = recording.at(crash);
+        let tree = explorer.axes(true).replay(&explorer.disk, &crash.choice);
+        if id.0.len() > 1 {
+            return self.replay_recovery(id, recording).map_err(failed);
+        }
+        let notes = Notes(recording.notes_until(crash.point));
+        (self.check)(&recording.boot(&tree), &notes)
+            .map_err(|message| failed(self::failed(recording, crash.clone(), &tree, message)))
+    }
+}
+
+/// A failed check in words.
+pub(super) fn failed(recording: &Recording, crash: Crash, tree: &Tree, message: String) -> Failure {
+    let roots: Vec<Ino> = recording.machine.roots();
+    let explanation = recording.describe(&crash, &assemble(tree, &roots));
+    Failure { state: StateId(vec![crash]), schedule: None, message, explanation }
+}
