@@ -48,3 +48,6 @@ impl Survives {
         axes.replay(disk, &choice)
     }
 }
+
+#[cfg(test)]
+mod tests;

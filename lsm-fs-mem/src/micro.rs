@@ -91,6 +91,9 @@ pub(crate) struct Journal {
     in_dir: BTreeSet<(Ino, Seq)>,
     /// `(inode, seq)` of changes of names bound to it.
     of_child: BTreeSet<(Ino, Seq)>,
+    /// Inodes that are new to the disk: a file until its volume is written out whole, whatever of it has been forced by
+    /// then; a directory until that, or until it is synced itself.
+    newborn: BTreeMap<Ino, u32>,
 }
 
 impl Journal {
@@ -101,6 +104,9 @@ impl Journal {
         if let Some((dir, _, ino)) = micro.binding() {
             self.in_dir.insert((dir, micro.seq));
             self.of_child.insert((ino, micro.seq));
+            if micro.creates() {
+                self.newborn.insert(ino, micro.volume);
+            }
         }
         self.micros.insert(micro.seq, micro);
     }
@@ -149,9 +155,23 @@ impl Journal {
         self.find(&self.of_child, ino)
     }
 
-    /// Whether no disk is known to hold the inode.
+    /// Whether the inode is new to the disk.
     pub(crate) fn is_newborn(&self, ino: Ino) -> bool {
-        self.child(ino).any(Micro::creates)
+        self.newborn.contains_key(&ino)
+    }
+
+    pub(crate) fn newborn(&self) -> impl Iterator<Item = Ino> {
+        self.newborn.keys().copied()
+    }
+
+    /// All volumes, or one, were written out whole.
+    pub(crate) fn commit(&mut self, volume: Option<u32>) {
+        self.newborn.retain(|_, of| volume.is_some_and(|volume| volume != *of));
+    }
+
+    /// The inode is new no more: a directory that was synced, or one that is gone for good.
+    pub(crate) fn age(&mut self, ino: Ino) {
+        self.newborn.remove(&ino);
     }
 
     /// Changes of one name before `end`, in order.

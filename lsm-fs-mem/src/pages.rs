@@ -104,7 +104,7 @@ impl Pages {
     /// Makes the range equal to that of `from`, holes included. Whole pages are shared, not copied.
     pub(crate) fn splice(&mut self, from: &Self, range: Range<u64>) {
         self.clear(range.clone());
-        for (index, page) in from.from_page(range.start / PAGE_BYTES) {
+        for (index, page) in from.pages_from(range.start / PAGE_BYTES) {
             let start = index * PAGE_BYTES;
             if start >= range.end {
                 return;
@@ -144,14 +144,14 @@ impl Pages {
             return 0;
         }
         let (first, end) = (range.start / PAGE_BYTES, range.end.div_ceil(PAGE_BYTES));
-        let have = self.from_page(first).take_while(|(index, _)| *index < end).count() as u64;
+        let have = self.pages_from(first).take_while(|(index, _)| *index < end).count() as u64;
         end - first - have
     }
 
     /// The first run of pages at or after `offset`, cut to that range and to `len`.
     pub(crate) fn next_data(&self, offset: u64, len: u64) -> Option<Range<u64>> {
         let mut run: Option<Range<u64>> = None;
-        for (index, _) in self.from_page(offset / PAGE_BYTES) {
+        for (index, _) in self.pages_from(offset / PAGE_BYTES) {
             let page = index * PAGE_BYTES..(index + 1) * PAGE_BYTES;
             match &mut run {
                 None => run = Some(page),
@@ -166,12 +166,12 @@ impl Pages {
 
     /// Whether a byte at or beyond `len` is stored.
     pub(crate) fn reach_beyond(&self, len: u64) -> bool {
-        self.from_page(len / PAGE_BYTES).any(|(index, page)| index * PAGE_BYTES + page.len() as u64 > len)
+        self.pages_from(len / PAGE_BYTES).any(|(index, page)| index * PAGE_BYTES + page.len() as u64 > len)
     }
 
     /// Of what can be read: a page of zeros counts as a hole.
     pub(crate) fn fingerprint(&self, hash: &mut Fingerprint) {
-        for (index, page) in self.from_page(0) {
+        for (index, page) in self.pages_from(0) {
             let end = page.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             if end > 0 {
                 hash.word(index);
@@ -184,7 +184,7 @@ impl Pages {
         self.leaves.get(&(index / LEAF_PAGES))?.0.get(small(index % LEAF_PAGES))?.as_ref()
     }
 
-    fn from_page(&self, first: u64) -> impl Iterator<Item = (u64, &Page)> {
+    fn pages_from(&self, first: u64) -> impl Iterator<Item = (u64, &Page)> {
         let leaves = self.leaves.range(first / LEAF_PAGES..);
         let pages = leaves.flat_map(|(key, leaf)| (key * LEAF_PAGES..).zip(&leaf.0));
         pages.filter_map(move |(index, page)| Some((index, page.as_ref()?))).filter(move |(i, _)| *i >= first)

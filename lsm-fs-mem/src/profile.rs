@@ -136,8 +136,8 @@ pub(crate) enum Names {
     Volume,
     /// All of the volume, up to the last that is about the inode.
     UpToLast,
-    /// Of a file: its names, its new ancestors, and new files beside it there. Of a directory: its own, and new inodes
-    /// below it.
+    /// Of a file: its names, its new ancestors, and new files beside it there. Of a directory: the same, the names in it,
+    /// and new inodes below it.
     Around,
 }
 

@@ -44,6 +44,12 @@ impl Disk {
         for seq in self.rules.forces(&self.journal, &home, call) {
             self.fold(seq);
         }
+        match call {
+            SyncCall::Everything => self.journal.commit(None),
+            SyncCall::Volume(volume) => self.journal.commit(Some(volume)),
+            SyncCall::Dir { ino, .. } => self.journal.age(ino),
+            _ => {}
+        }
     }
 
     /// A failed sync dropped the file's dirty pages: they reach no disk any more. Lengths stay.
@@ -95,6 +101,7 @@ impl Disk {
             }
             let children = self.image.dir(ino).map(|dir| dir.values().copied().collect::<Vec<_>>());
             self.image.remove(ino);
+            self.journal.age(ino);
             let waiting: BTreeSet<Seq> =
                 self.journal.file(ino).chain(self.journal.dir(ino)).map(|micro| micro.seq).collect();
             for seq in waiting {

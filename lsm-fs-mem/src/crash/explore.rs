@@ -63,12 +63,7 @@ impl<'r> Explorer<'r> {
 
     /// Whether a crash here is one of its own: not between the two halves of a rename that has none.
     pub(crate) fn is_crash_point(&self) -> bool {
-        let next_group = match self.recording.events.get(self.point) {
-            Some(Event::Micro(micro)) => Some(micro.group),
-            _ => None,
-        };
-        let last_group = self.last_event().and_then(micro_of).map(|micro| micro.group);
-        !self.disk.rules().whole_renames || last_group.is_none() || next_group != last_group
+        !self.disk.rules().whole_renames || !self.recording.splits_a_group(self.point)
     }
 
     /// The choices a crash has here. `all` includes those that an earlier crash had as well.
@@ -123,6 +118,13 @@ impl Recording {
         explorer
     }
 
+    /// Whether a group begins before this moment and ends after it.
+    pub(crate) fn splits_a_group(&self, point: usize) -> bool {
+        let group = |at: usize| Some(micro_of(self.events.get(at)?)?.group);
+        let before = point.checked_sub(1).and_then(group);
+        before.is_some() && before == group(point)
+    }
+
     /// The machine, started from what a crash has left.
     pub(crate) fn boot(&self, tree: &Tree) -> MemFs {
         MemFs::from_state(self.machine.restarted(assemble(tree, &self.machine.roots())))
@@ -160,10 +162,10 @@ impl Recording {
             return (slot.kind(), slot.volume);
         }
         let micros = self.start.journal.iter().chain(self.events.iter().filter_map(micro_of));
-        let made = micros.filter_map(|micro| match micro.what {
+        let mut made = micros.filter_map(|micro| match micro.what {
             crate::micro::What::Link { ino, kind, .. } if ino == wanted => Some((kind, micro.volume)),
             _ => None,
         });
-        made.last().unwrap_or((Kind::File, 0))
+        made.next().unwrap_or((Kind::File, 0))
     }
 }

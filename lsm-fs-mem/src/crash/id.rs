@@ -139,7 +139,7 @@ fn parse_choice(text: &str) -> Option<Choice> {
             }
         }
     }
-    (text.matches('.').count() % 2 == 0).then_some(choice)
+    text.matches('.').count().is_multiple_of(2).then_some(choice)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn random_operations_agree_with_a_vector() {
                 plain[start..start + len].copy_from_slice(&from);
             }
             _ => {
-                let bytes: Vec<u8> = (0..len).map(|i| (i as u32 ^ round).to_le_bytes()[0]).collect();
+                let bytes: Vec<u8> = (0..len).map(|i| i.to_le_bytes()[0] ^ round.to_le_bytes()[0]).collect();
                 pages.write(start as u64, &bytes);
                 plain[start..start + len].copy_from_slice(&bytes);
             }

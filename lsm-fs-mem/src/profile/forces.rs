@@ -106,8 +106,9 @@ impl<'a> Forcing<'a> {
             Names::Volume => self.all_names(volume, Seq::MAX),
             Names::UpToLast => self.names_up_to_last(ino, volume),
             Names::Around => {
+                self.upwards(ino, &mut BTreeSet::new());
                 self.add(self.journal.dir(ino));
-                self.new_below(ino);
+                self.new_below(ino, &mut BTreeSet::new());
             }
         }
     }
@@ -146,12 +147,19 @@ impl<'a> Forcing<'a> {
     }
 
     /// New files and new directories in a directory, with what is new in those. Not new links to old inodes.
-    fn new_below(&mut self, dir: Ino) {
-        for (seq, ino, kind) in new_inodes(self.journal, dir) {
+    fn new_below(&mut self, dir: Ino, seen: &mut BTreeSet<Ino>) {
+        if !seen.insert(dir) {
+            return;
+        }
+        let mut below: Vec<Ino> = Vec::new();
+        for (seq, ino, _) in new_inodes(self.journal, dir) {
             self.forced.insert(seq);
-            if kind == Kind::Dir {
-                self.new_below(ino);
-            }
+            below.push(ino);
+        }
+        // The names of some may be on disk already, and theirs not.
+        below.extend(self.journal.newborn().filter(|ino| (self.home)(*ino) == Some(dir)));
+        for ino in below {
+            self.new_below(ino, seen);
         }
     }
 

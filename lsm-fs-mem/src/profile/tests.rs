@@ -1,1 +1,140 @@
+//! Every row of the two tables, pinned.
+
+use std::{ffi::OsStr, sync::Arc};
+
 use super::*;
+use crate::micro::{Ino, Journal, Kind, Micro, Payload, Seq, What};
+
+/// The scene's inodes. `d` and `e` are old directories, `old`, `x` and `z` old files.
+const D: Ino = 2;
+const E: Ino = 3;
+const OLD: Ino = 4;
+const X: Ino = 5;
+const Z: Ino = 6;
+const NEW: Ino = 7;
+const F: Ino = 8;
+const SUB: Ino = 9;
+const G: Ino = 10;
+const FAR: Ino = 11;
+
+fn link(dir: Ino, name: &str, ino: Ino, kind: Kind, creates: bool) -> What {
+    What::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, creates }
+}
+
+fn unlink(dir: Ino, name: &str, ino: Ino) -> What {
+    What::Unlink { dir, name: Arc::from(OsStr::new(name)), ino }
+}
+
+fn data(ino: Ino) -> What {
+    What::Data { ino, range: 0..3, payload: Payload::Bytes(Arc::from(&b"abc"[..])) }
+}
+
+/// What happened, each with a letter to tell it by.
+fn scene() -> Vec<(char, What)> {
+    vec![
+        ('n', link(D, "new", NEW, Kind::Dir, true)),
+        ('f', link(NEW, "f", F, Kind::File, true)),
+        ('d', data(F)),
+        ('s', What::Size { ino: F, from: 0, to: 3, written: true }),
+        ('l', link(NEW, "l", OLD, Kind::File, false)),
+        ('u', unlink(E, "x", X)),
+        ('y', link(D, "y", X, Kind::File, false)),
+        ('b', link(NEW, "sub", SUB, Kind::Dir, true)),
+        ('g', link(SUB, "g", G, Kind::File, true)),
+        ('o', data(OLD)),
+        ('t', What::Size { ino: OLD, from: 9, to: 3, written: false }),
+        ('z', unlink(E, "z", Z)),
+        ('v', link(FAR, "v", 12, Kind::File, true)),
+    ]
+}
+
+/// The letters of what a call forces.
+fn forced(profile: Profile, call: SyncCall) -> String {
+    let mut journal = Journal::default();
+    for (seq, (letter, what)) in (1..).zip(scene()) {
+        // The rename is one group, and `v` lies on another volume.
+        let group = if letter == 'y' { seq - 1 } else { seq };
+        journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), what });
+    }
+    let home = |ino| (ino == OLD).then_some(D);
+    let forced = CrashModel::new(profile).rules().forces(&journal, &home, call);
+    (1..).zip(scene()).filter(|(seq, _)| forced.contains(seq)).map(|(_, (letter, _))| letter).collect()
+}
+
+#[test]
+fn what_each_sync_forces() {
+    let file = |ino| SyncCall::File { ino, volume: 0 };
+    let file_data = |ino| SyncCall::FileData { ino, volume: 0 };
+    let dir = |ino| SyncCall::Dir { ino, volume: 0 };
+    // Call, and what it forces under adversarial, ext4, XFS and btrfs.
+    let rows: [(&str, SyncCall, [&str; 4]); 12] = [
+        ("fsync of a new file", file(F), ["ds", "nfdsluybgz", "nfds", "nfds"]),
+        ("fsync of an old file", file(OLD), ["ot", "nfluybgotz", "nflot", "nflot"]),
+        ("fsync of a renamed file", file(X), ["", "nfluybgz", "nfluy", "uy"]),
+        ("fsync of a new file, deeper", file(G), ["", "nfluybgz", "nfluybg", "nfbg"]),
+        ("fdatasync of a file that grew", file_data(F), ["ds", "ds", "ds", "nfds"]),
+        ("fdatasync of a file that shrank", file_data(OLD), ["o", "o", "o", "nflot"]),
+        ("fsync of an old directory", dir(D), ["nuy", "nfluybgz", "nfluy", "nfuybg"]),
+        ("fsync of a new directory", dir(NEW), ["flb", "nfluybgz", "nfluyb", "nflbg"]),
+        ("fsync of the other directory", dir(E), ["uyz", "nfluybgz", "nfluybgz", "uyz"]),
+        ("the source of a clone", SyncCall::CloneSource { ino: F }, ["d", "d", "d", "d"]),
+        ("syncfs", SyncCall::Volume(0), ["nfdsluybgotz"; 4]),
+        ("sync", SyncCall::Everything, ["nfdsluybgotzv"; 4]),
+    ];
+    for (what, call, expected) in rows {
+        for (profile, expected) in Profile::ALL.into_iter().zip(expected) {
+            assert_eq!(forced(profile, call), expected, "{what}, {profile}");
+        }
+    }
+}
+
+#[test]
+fn what_is_ordered_without_a_sync() {
+    let order = |profile| CrashModel::new(profile).rules();
+    let rows = [
+        (Profile::Adversarial, Order::Free, false),
+        (Profile::Ext4, Order::Names, false),
+        (Profile::Xfs, Order::Names, true),
+        (Profile::Btrfs, Order::Everything, false),
+    ];
+    for (profile, expected, needs_sector) in rows {
+        assert_eq!(order(profile).order, expected, "{profile}");
+        assert_eq!(order(profile).size_needs_last_sector, needs_sector, "{profile}");
+        assert!(order(profile).whole_renames && !order(profile).torn_sector, "{profile}");
+    }
+    let worse = CrashModel::new(Profile::Ext4).hostile_rename(true).torn_sector(true).rules();
+    assert!(!worse.whole_renames && worse.torn_sector);
+}
+
+#[test]
+fn a_cut_goes_to_the_disk_before_the_data_behind_it() {
+    let mut journal = Journal::default();
+    let changes = [
+        What::Size { ino: F, from: 9, to: 0, written: false },
+        data(F),
+        What::Size { ino: F, from: 0, to: 3, written: true },
+        What::Size { ino: F, from: 3, to: 1, written: false },
+    ];
+    for (seq, what) in (1..).zip(changes) {
+        journal.insert(Micro { seq, group: seq, volume: 0, what });
+    }
+    let forced = |call| {
+        let forced = CrashModel::new(Profile::Adversarial).rules().forces(&journal, &|_| None, call);
+        forced.into_iter().collect::<Vec<Seq>>()
+    };
+    assert_eq!(forced(SyncCall::FileData { ino: F, volume: 0 }), [1, 2, 3]);
+    assert_eq!(forced(SyncCall::CloneSource { ino: F }), [1, 2]);
+    assert_eq!(forced(SyncCall::File { ino: F, volume: 0 }), [1, 2, 3, 4]);
+}
+
+#[test]
+fn models_have_names_that_parse() {
+    for profile in Profile::ALL {
+        for model in
+            [CrashModel::new(profile), CrashModel::new(profile).hostile_rename(true).torn_sector(true)]
+        {
+            assert_eq!(model.to_string().parse(), Ok(model));
+        }
+    }
+    assert!("zfs".parse::<CrashModel>().is_err() && "ext4+odd".parse::<CrashModel>().is_err());
+}

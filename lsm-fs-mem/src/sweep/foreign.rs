@@ -36,7 +36,7 @@ pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Fo
     if syncs.is_empty() {
         return found;
     }
-    for after in 0..=recording.events() {
+    for after in (0..=recording.events()).filter(|after| !recording.splits_a_group(*after)) {
         let live = recording.live_at(after);
         let mut targets: BTreeSet<Option<Ino>> = BTreeSet::new();
         for sync in syncs {

@@ -121,10 +121,11 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         loop {
             // Before the foreign sync all is as without it.
             let same_as_without = foreign.is_some_and(|foreign| explorer.point < foreign.after);
-            if !same_as_without && explorer.is_crash_point() {
-                if let Some(failure) = self.crash_here(recording, &explorer, seen) {
-                    return Some(failure);
-                }
+            if !same_as_without
+                && explorer.is_crash_point()
+                && let Some(failure) = self.crash_here(recording, &explorer, seen)
+            {
+                return Some(failure);
             }
             if !explorer.step() {
                 return None;

@@ -139,9 +139,9 @@ fn sample(first: usize, second: usize, limit: usize, seed: u64) -> Vec<Schedule>
         while first + second > 0 {
             let is_second = seeded.below(first + second) >= first;
             if is_second {
-                second -= 1
+                second -= 1;
             } else {
-                first -= 1
+                first -= 1;
             }
             turns.push(is_second);
         }

@@ -13,5 +13,6 @@ mod backends;
 mod blind_spots;
 mod conformance;
 mod fault;
+mod forgiven;
 mod trace;
 mod wrappers;
