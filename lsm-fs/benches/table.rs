@@ -1,0 +1,272 @@
+//! Batches beside their floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//!
+//! Both sides of a row run in turn, A B A B, in fresh directories; the ratio is of the medians.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and prints a table"
+)]
+
+use std::{
+    fs::File,
+    io::Read,
+    ops::ControlFlow,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use lsm_fs::{CopyJob, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode};
+use rustix::fs::{AtFlags, Mode, OFlags, ioctl_ficlone, linkat, open, openat};
+
+const ROUNDS: usize = 9;
+
+fn main() {
+    let jobs: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let wanted = |job: &str| jobs.is_empty() || jobs.iter().any(|j| job.contains(j.as_str()));
+    println!("| job | volume | ours, ms (min–max) | floor, ms (min–max) | ratio |");
+    println!("|---|---|---:|---:|---:|");
+    for volume in ["ext4", "xfs", "btrfs", "tmpfs"] {
+        let Some(root) = root(volume) else { continue };
+        if wanted("link") {
+            links(volume, &root);
+        }
+        if wanted("pread") {
+            positional(volume, &root);
+        }
+        if wanted("clone") && StdFs.capabilities(&root).unwrap().reflink {
+            clones(volume, &root, 2_000, 64 << 10);
+            clones(volume, &root, 100, 8 << 20);
+        }
+        if wanted("sync") && volume != "tmpfs" {
+            syncs(volume, &root);
+        }
+    }
+    if wanted("copy") {
+        for (from, to) in [("ext4", "xfs"), ("ext4", "ext4"), ("tmpfs", "ext4"), ("tmpfs", "btrfs")] {
+            if let (Some(from_root), Some(to_root)) = (root(from), root(to)) {
+                copies(&format!("{from} → {to}"), &from_root, &to_root, 4_000, 16 << 10);
+                copies(&format!("{from} → {to}"), &from_root, &to_root, 200, 4 << 20);
+            }
+        }
+    }
+}
+
+/// The mount of a type; without mounts, the temporary directory stands for ext4.
+fn root(volume: &str) -> Option<PathBuf> {
+    match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
+        Some(root) => Some(root.into()),
+        None => (volume == "ext4" && std::env::var_os("LSM_REALFS_XFS").is_none()).then(std::env::temp_dir),
+    }
+}
+
+/// Runs both sides in turn, each in a fresh directory, and prints their medians.
+fn row(
+    job: &str,
+    volume: &str,
+    root: &Path,
+    mut ours: impl FnMut(&Path) -> Duration,
+    mut floor: impl FnMut(&Path) -> Duration,
+) {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        for side in [round % 2, 1 - round % 2] {
+            let dir = tempfile::tempdir_in(root).unwrap();
+            let time = if side == 0 { ours(dir.path()) } else { floor(dir.path()) };
+            // The first round warms up.
+            if round > 0 {
+                if side == 0 { a.push(time) } else { b.push(time) }
+            }
+            drop(dir);
+            rustix::fs::syncfs(File::open(root).unwrap()).unwrap();
+        }
+    }
+    a.sort_unstable();
+    b.sort_unstable();
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    let shown =
+        |v: &[Duration]| format!("{:.2} ({:.2}–{:.2})", ms(v[ROUNDS / 2]), ms(v[0]), ms(v[ROUNDS - 1]));
+    let ratio = ms(a[ROUNDS / 2]) / ms(b[ROUNDS / 2]);
+    println!("| {job} | {volume} | {} | {} | {ratio:.3} |", shown(&a), shown(&b));
+}
+
+fn timed(act: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    act();
+    start.elapsed()
+}
+
+fn dir(path: &Path) -> std::os::fd::OwnedFd {
+    open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
+}
+
+/// Files of one size with distinct contents, synced, so that a row measures its own writes only.
+fn fill(root: &Path, count: usize, bytes: usize) -> (tempfile::TempDir, Vec<String>) {
+    let from = tempfile::tempdir_in(root).unwrap();
+    let names: Vec<_> = (0..count).map(|i| format!("{i:06}.sst")).collect();
+    let mut contents = vec![0; bytes];
+    for (i, name) in names.iter().enumerate() {
+        contents.iter_mut().step_by(64).for_each(|b| *b = i.to_le_bytes()[0] | 1);
+        std::fs::write(from.path().join(name), &contents).unwrap();
+    }
+    rustix::fs::syncfs(File::open(root).unwrap()).unwrap();
+    (from, names)
+}
+
+fn links(volume: &str, root: &Path) {
+    let (from, names) = fill(root, 10_000, 16);
+    let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+    row(
+        "link 10,000 files: batch / raw linkat, two handles",
+        volume,
+        root,
+        |to| {
+            timed(|| {
+                StdFs.hard_link_batch(from.path(), to, &pairs, &mut |_, result| {
+                    result.unwrap();
+                    ControlFlow::Continue(())
+                });
+            })
+        },
+        |to| {
+            timed(|| {
+                let (from, to) = (dir(from.path()), dir(to));
+                for name in &names {
+                    linkat(&from, name.as_str(), &to, name.as_str(), AtFlags::empty()).unwrap();
+                }
+            })
+        },
+    );
+}
+
+fn positional(volume: &str, root: &Path) {
+    const FILE: usize = 32 << 20;
+    let scratch = tempfile::tempdir_in(root).unwrap();
+    let path = scratch.path().join("f");
+    let ours = StdFs.open(&path, &FsOpenOptions::new().read(true).write(true).create(true)).unwrap();
+    ours.write_at(&vec![1; FILE], 0).unwrap();
+    ours.sync_all(SyncMode::Normal).unwrap();
+    let floor = File::options().read(true).write(true).open(&path).unwrap();
+    for piece in [4 << 10, 64 << 10] {
+        let calls = (256 << 20) / piece;
+        let offset = |i: usize| (i.wrapping_mul(7_919) % (FILE / piece) * piece) as u64;
+        let mut buf = vec![0; piece];
+        let mut other = vec![0; piece];
+        row(
+            &format!("pread {calls} × {} KiB: dyn read_at / FileExt", piece >> 10),
+            volume,
+            root,
+            |_| {
+                timed(|| {
+                    (0..calls).for_each(|i| assert_eq!(ours.read_at(&mut buf, offset(i)).unwrap(), piece));
+                })
+            },
+            |_| timed(|| (0..calls).for_each(|i| floor.read_exact_at(&mut other, offset(i)).unwrap())),
+        );
+        row(
+            &format!("pread {calls} × {} KiB: dyn write_at / FileExt", piece >> 10),
+            volume,
+            root,
+            |_| timed(|| (0..calls).for_each(|i| ours.write_at(&buf, offset(i)).unwrap())),
+            |_| timed(|| (0..calls).for_each(|i| floor.write_all_at(&other, offset(i)).unwrap())),
+        );
+    }
+}
+
+fn clones(volume: &str, root: &Path, count: usize, bytes: usize) {
+    let (from, names) = fill(root, count, bytes);
+    let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+    row(
+        &format!("clone {count} × {} KiB: batch / clone + fsync each", bytes >> 10),
+        volume,
+        root,
+        |to| {
+            timed(|| {
+                StdFs.reflink_batch(from.path(), to, &pairs, SyncMode::Normal, &mut |_, result| {
+                    result.unwrap();
+                    ControlFlow::Continue(())
+                });
+            })
+        },
+        |to| {
+            timed(|| {
+                let (from, to) = (dir(from.path()), dir(to));
+                let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+                for name in &names {
+                    let source = openat(&from, name.as_str(), OFlags::RDONLY, Mode::empty()).unwrap();
+                    let clone = openat(&to, name.as_str(), make, Mode::from_raw_mode(0o666)).unwrap();
+                    ioctl_ficlone(&clone, &source).unwrap();
+                    rustix::fs::fsync(&clone).unwrap();
+                }
+            })
+        },
+    );
+}
+
+fn syncs(volume: &str, root: &Path) {
+    const FILES: usize = 500;
+    let write = |to: &Path| -> Vec<Box<dyn FsFile>> {
+        let options = FsOpenOptions::new().write(true).create_new(true);
+        let files: Vec<_> =
+            (0..FILES).map(|i| StdFs.open(&to.join(i.to_string()), &options).unwrap()).collect();
+        files.iter().for_each(|file| file.write_at(&[5; 16 << 10], 0).unwrap());
+        files
+    };
+    row(
+        &format!("sync {FILES} dirty files: batch / one by one"),
+        volume,
+        root,
+        |to| {
+            let files = write(to);
+            let files: Vec<&dyn FsFile> = files.iter().map(|f| &**f).collect();
+            timed(|| StdFs.sync_batch(&files, SyncMode::Normal, &mut |_, result| result.unwrap()))
+        },
+        |to| {
+            let files = write(to);
+            timed(|| files.iter().for_each(|file| file.sync_all(SyncMode::Normal).unwrap()))
+        },
+    );
+}
+
+fn copies(volumes: &str, from_root: &Path, to_root: &Path, count: usize, bytes: usize) {
+    let (from, names) = fill(from_root, count, bytes);
+    row(
+        &format!("copy {count} × {} KiB: batch / copy + fsync each", bytes >> 10),
+        volumes,
+        to_root,
+        |to| {
+            let paths: Vec<_> = names.iter().map(|name| (from.path().join(name), to.join(name))).collect();
+            let jobs: Vec<_> =
+                paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
+            timed(|| {
+                StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
+                    result.unwrap();
+                    ControlFlow::Continue(())
+                });
+            })
+        },
+        |to| {
+            timed(|| {
+                let mut buf = vec![0; 64 << 10];
+                for name in &names {
+                    let mut source = File::open(from.path().join(name)).unwrap();
+                    let target = File::create_new(to.join(name)).unwrap();
+                    let mut offset = 0;
+                    loop {
+                        let read = source.read(&mut buf).unwrap();
+                        if read == 0 {
+                            break;
+                        }
+                        target.write_all_at(&buf[..read], offset).unwrap();
+                        offset += read as u64;
+                    }
+                    target.sync_all().unwrap();
+                }
+            })
+        },
+    );
+    assert!(StdFs.exists(from.path()).unwrap());
+}

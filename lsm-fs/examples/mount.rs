@@ -1,0 +1,31 @@
+//! Shows what the mount under a directory can do, and publishes a directory on it that is absent or whole after any
+//! crash.
+//!
+//! `cargo run -p lsm-fs --example mount -- /some/directory`
+#![allow(clippy::print_stdout, reason = "this program is for reading")]
+
+use std::{env, error::Error, path::PathBuf};
+
+use lsm_fs::{DirectorySync, Fs, FsExt, StdFs, SyncMode};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let dir = env::args_os().nth(1).map_or_else(env::temp_dir, PathBuf::from);
+    println!("{}", dir.display());
+    println!("  {:#?}", StdFs.capabilities(&dir)?);
+    println!("  {} MiB available", StdFs.available_space(&dir)? >> 20);
+
+    // Built under a name that nobody looks at, synced from the leaves up, then given its name in one step.
+    let (staged, published) = (dir.join(format!(".staged-{}", std::process::id())), dir.join("published"));
+    StdFs.create_dir(&staged)?;
+    StdFs.write_new(&staged.join("table"), b"rows", SyncMode::Normal)?;
+    let inside = StdFs.sync_directory(&staged, SyncMode::Normal)?;
+    if let Err(error) = StdFs.rename_noreplace(&staged, &published) {
+        StdFs.remove_dir_all(&staged)?;
+        return Err(error.into());
+    }
+    let name = StdFs.sync_directory(&dir, SyncMode::Normal)?;
+    assert_eq!((inside, name), (DirectorySync::Durable, DirectorySync::Durable), "this mount cannot sync directories");
+    println!("  published {}, durable", published.display());
+    StdFs.remove_dir_all(&published)?;
+    Ok(())
+}
