@@ -32,7 +32,7 @@ use plan::Plan;
 /// would. Same calls, same faults: nothing depends on time or chance.
 ///
 /// *Poison.* A sync that fails, by a fault or by itself, poisons the wrapper's handle: later syncs and writes through
-/// it fail with that first error and reach neither the plan nor the inner file.
+/// it fail with that first error and reach neither the plan nor the inner file. `EINTR` alone does not poison.
 ///
 /// *Batches* are the plain loops over the wrapper: each link, clone, copy and sync is a call of its own.
 /// `FsFile::read_many` is one read a request.
@@ -184,7 +184,10 @@ impl FaultTap {
             Some(FaultEffect::Full) => failed(errno::ENOSPC),
         };
         if let (Err(error), Some(poison)) = (&result, on.filter(|_| call.is_file_sync())) {
-            poison.set(error);
+            // An interrupted sync has consumed no error of the device's and may be made again.
+            if error.kind() != io::ErrorKind::Interrupted {
+                poison.set(error);
+            }
         }
         result
     }

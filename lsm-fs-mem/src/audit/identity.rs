@@ -60,7 +60,6 @@ impl Keys {
         match (call.op, call.other) {
             (Op::Rename | Op::RenameNoreplace, Some(to)) => {
                 let moved = self.take_below(call.path);
-                self.take_below(to);
                 let to = normal(to);
                 self.serials.extend(moved.into_iter().map(|(below, serial)| (joined(&to, &below), serial)));
             }

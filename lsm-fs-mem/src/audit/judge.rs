@@ -40,7 +40,7 @@ impl<'a> Judge<'a> {
     /// The path's own name and those of the directories above it, below `top`.
     pub(super) fn names_from(&mut self, top: &Path, path: &Path) {
         let mut at = path;
-        while at != top && !self.root.starts_with(at) {
+        while at != top {
             self.name(at);
             let parent = parent_of(at);
             if parent == at || parent == Path::new(".") {
@@ -51,6 +51,9 @@ impl<'a> Judge<'a> {
     }
 
     fn name(&mut self, path: &Path) {
+        if self.root.starts_with(path) {
+            return;
+        }
         match self.name_state(path) {
             Some(NameState::Changed) => self.note(path, UndurablePart::Name),
             Some(NameState::Lost) => self.note(path, UndurablePart::LostName),

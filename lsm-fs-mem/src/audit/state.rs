@@ -111,6 +111,7 @@ impl State {
         before: Before,
         result: &Result<R>,
     ) {
+        let is_interrupted = result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted);
         match before {
             Before::Names(bindings) => {
                 if result.is_ok() {
@@ -123,6 +124,8 @@ impl State {
             Before::Bytes(Some(key)) if may_have_begun(call, result) => {
                 self.inodes.entry(key).or_default().is_dirty = true;
             }
+            // It has consumed no error and may be made again.
+            Before::FileSync(_) | Before::DirectorySync(_) if is_interrupted => {}
             Before::FileSync(Some(key)) => self.file_synced(key, result.is_ok()),
             Before::DirectorySync(Some(key)) => match result {
                 Ok(outcome) if outcome.is_durable() => self.directory_synced(key, true),

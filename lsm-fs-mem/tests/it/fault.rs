@@ -1,4 +1,5 @@
 //! `FaultFs` and `fault_sweep`.
 
 mod plan;
+mod reach;
 mod sweep;

@@ -127,6 +127,7 @@ fn names_at_and_above_the_root_are_not_judged() {
         sync_dir(&outer, &root.join("a"));
         outer.assert_durable(&root.join("a"));
         outer.assert_durable(&root.join("a/f"));
+        outer.assert_durable(root);
     });
 }
 

@@ -47,6 +47,25 @@ fn a_failed_sync_of_a_clean_file_loses_nothing() {
 }
 
 #[test]
+fn an_interrupted_sync_loses_nothing_and_makes_nothing_durable() {
+    each(|fresh, root| {
+        let faulty = FaultFs::new(fresh());
+        for op in [Op::SyncAll, Op::SyncDirectory] {
+            faulty.inject(Fault::on(op).before(errno::EINTR));
+        }
+        let fs = DurabilityAudit::new(faulty, root);
+        let file = create(&fs, &root.join("f"));
+        file.write_at(b"x", 0).unwrap();
+        file.sync_all(SyncMode::Normal).unwrap_err();
+        fs.sync_directory(root, SyncMode::Normal).unwrap_err();
+        assert_eq!(undurable(&fs, root, root), ["f: Content", "f: Name"]);
+        file.sync_all(SyncMode::Normal).unwrap();
+        sync_dir(&fs, root);
+        fs.assert_durable(root);
+    });
+}
+
+#[test]
 fn names_that_a_failed_directory_sync_lost_must_be_bound_anew() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());

@@ -7,8 +7,8 @@ use std::{
 };
 
 use lsm_fs::{
-    DirectorySync, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, FsOpenOptions,
-    Result, SyncMode,
+    DirectorySync, Error, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
+    FsOpenOptions, Op, Result, SyncMode, SyncReport, errno,
 };
 use lsm_fs_mem::DurabilityAudit;
 
@@ -21,6 +21,8 @@ struct Lacking {
     inner: Backend,
     has_ids: bool,
     syncs_directories: bool,
+    /// Fails after the first file that it has removed.
+    removes_trees: bool,
 }
 
 /// A file of such a backend.
@@ -33,6 +35,10 @@ fn without_id(mut metadata: FsMetadata) -> FsMetadata {
 }
 
 impl Lacking {
+    fn nothing(inner: Backend) -> Self {
+        Self { inner, has_ids: true, syncs_directories: true, removes_trees: true }
+    }
+
     fn told(&self, metadata: FsMetadata) -> FsMetadata {
         if self.has_ids { metadata } else { without_id(metadata) }
     }
@@ -62,7 +68,12 @@ impl Fs for Lacking {
         self.inner.remove_dir(path)
     }
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        self.inner.remove_dir_all(path)
+        if self.removes_trees {
+            return self.inner.remove_dir_all(path);
+        }
+        let first = self.inner.read_dir(path)?.into_iter().next().unwrap();
+        self.inner.remove_file(&path.join(first.name))?;
+        Err(Error::new(Op::RemoveDirAll, path, io::Error::from_raw_os_error(errno::EIO)))
     }
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.inner.rename(from, to)
@@ -103,6 +114,9 @@ impl Fs for Lacking {
     }
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         self.inner.try_disable_cow(path)
+    }
+    fn sync_batch(&self, _: &[&dyn FsFile], _: SyncMode, _: SyncReport<'_>) {
+        panic!("a wrapper makes the single calls itself");
     }
 }
 
@@ -162,7 +176,7 @@ impl Seek for Nameless {
 
 fn without_ids(test: impl Fn(&DurabilityAudit<Lacking>, &Path)) {
     each(|fresh, root| {
-        let lacking = Lacking { inner: fresh(), has_ids: false, syncs_directories: true };
+        let lacking = Lacking { has_ids: false, ..Lacking::nothing(fresh()) };
         test(&DurabilityAudit::new(lacking, root), root);
     });
 }
@@ -170,10 +184,36 @@ fn without_ids(test: impl Fn(&DurabilityAudit<Lacking>, &Path)) {
 #[test]
 fn a_directory_sync_that_does_nothing_makes_nothing_durable() {
     each(|fresh, root| {
-        let lacking = Lacking { inner: fresh(), has_ids: true, syncs_directories: false };
+        let lacking = Lacking { syncs_directories: false, ..Lacking::nothing(fresh()) };
         let fs = DurabilityAudit::new(lacking, root);
         put(&fs, &root.join("f"));
         sync_dir(&fs, root);
+        assert_eq!(undurable(&fs, root, root), ["f: Name"]);
+    });
+}
+
+#[test]
+fn a_tree_that_was_removed_in_part() {
+    each(|fresh, root| {
+        let lacking = Lacking { removes_trees: false, ..Lacking::nothing(fresh()) };
+        let fs = DurabilityAudit::new(lacking, root);
+        fs.create_dir(&root.join("tree")).unwrap();
+        put(&fs, &root.join("tree/a"));
+        put(&fs, &root.join("tree/b"));
+        sync_dir(&fs, &root.join("tree"));
+        sync_dir(&fs, root);
+        fs.remove_dir_all(&root.join("tree")).unwrap_err();
+        assert_eq!(undurable(&fs, root, root), ["tree/a: Removal"]);
+    });
+}
+
+#[test]
+fn a_batch_of_syncs_is_not_left_to_the_backend() {
+    each(|fresh, root| {
+        let fs = DurabilityAudit::new(Lacking::nothing(fresh()), root);
+        let file = create(&fs, &root.join("f"));
+        file.write_at(b"x", 0).unwrap();
+        fs.sync_batch(&[&*file], SyncMode::Normal, &mut |_, synced| synced.unwrap());
         assert_eq!(undurable(&fs, root, root), ["f: Name"]);
     });
 }
@@ -227,7 +267,10 @@ fn a_replaced_file_is_not_the_one_that_replaces_it() {
         fs.rename(&b, &a).unwrap();
         assert_eq!(undurable(fs, root, root), ["a: Name", "b: Removal"]);
         fs.remove_file(&a).unwrap();
+        let open = create(fs, &a);
+        fs.remove_file(&a).unwrap();
         drop(create(fs, &a));
+        open.write_at(b"x", 0).unwrap();
         sync_dir(fs, root);
         fs.assert_durable(root);
     });

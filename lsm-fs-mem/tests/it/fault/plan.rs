@@ -1,26 +1,23 @@
-//! Which calls fail, and how.
+//! Which calls fail, when, and how.
 
 use std::{
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
-use lsm_fs::{
-    CopyJob, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, ReadRequest, StdFs, SyncMode,
-    errno, raw_os_error,
-};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, StdFs, SyncMode, errno, raw_os_error};
 use lsm_fs_mem::{Fault, FaultEffect, FaultFs, ShortTransfer};
 
 use crate::backends::{Backend, each};
 
-const NEW: FsOpenOptions = FsOpenOptions::new().read(true).write(true).create_new(true);
+pub(super) const NEW: FsOpenOptions = FsOpenOptions::new().read(true).write(true).create_new(true);
 
 /// Runs a test on a `FaultFs` over every backend.
-fn each_faulty(test: impl Fn(&FaultFs<Backend>, &Path)) {
+pub(super) fn each_faulty(test: impl Fn(&FaultFs<Backend>, &Path)) {
     each(|fresh, root| test(&FaultFs::new(fresh()), root));
 }
 
-fn make_dirs(fs: &dyn Fs, root: &Path, names: &[&str]) -> Vec<Option<i32>> {
+pub(super) fn make_dirs(fs: &dyn Fs, root: &Path, names: &[&str]) -> Vec<Option<i32>> {
     let made = names.iter().map(|name| fs.create_dir(&root.join(name)));
     made.map(|made| made.err().map(|e| e.raw_os_error().unwrap())).collect()
 }
@@ -258,82 +255,13 @@ fn a_failed_sync_poisons_the_handle_and_only_that() {
 }
 
 #[test]
-fn single_calls_of_a_batch_fail() {
+fn an_interrupted_sync_may_be_made_again() {
     each_faulty(|fs, root| {
-        let (from, to) = (root.join("from"), root.join("to"));
-        make_dirs(fs, root, &["from", "to"]);
-        for name in ["a", "b", "c"] {
-            fs.write_new(&from.join(name), b"bytes", SyncMode::Normal).unwrap();
-        }
-        let names = ["a", "b", "c"].map(NamePair::same);
-        let mut failed = Vec::new();
-        fs.inject(Fault::on(Op::HardLink).at(to.join("b")));
-        fs.hard_link_batch(&from, &to, &names, &mut |index, linked| {
-            failed.extend(linked.err().map(|_| index));
-            std::ops::ControlFlow::Continue(())
-        });
-        assert_eq!((failed, fs.count(Op::HardLink)), (vec![1], 3));
-
-        let files =
-            ["a", "b", "c"].map(|n| fs.open(&from.join(n), &FsOpenOptions::new().write(true)).unwrap());
-        let files = files.each_ref().map(|file| &**file);
-        let mut failed = Vec::new();
-        let syncs = fs.count(Op::SyncAll);
-        fs.inject(Fault::on(Op::SyncAll).at(from.join("c")));
-        fs.sync_batch(&files, SyncMode::Normal, &mut |index, synced| {
-            failed.extend(synced.err().map(|_| index));
-        });
-        assert_eq!((failed, fs.count(Op::SyncAll) - syncs), (vec![2], 3));
-
-        let (source, copy) = (from.join("a"), to.join("copy"));
-        let job = CopyJob { source: fs, from: &source, to: &copy, len: None };
-        fs.inject(Fault::on(Op::SyncAll).at(&copy).before(errno::EDQUOT));
-        let mut error = None;
-        fs.copy_batch(&[job], &CopyOptions::new(), &mut |_, copied| {
-            error = copied.err();
-            std::ops::ControlFlow::Continue(())
-        });
-        assert_eq!(error.unwrap().raw_os_error(), Some(errno::EDQUOT));
-        assert!(!fs.exists(&copy).unwrap());
-
-        fs.inject(Fault::on(Op::ReflinkFile).at(to.join("d")).before(errno::EINVAL));
-        let mut error = None;
-        fs.reflink_batch(&from, &to, &[NamePair::new("a", "d")], SyncMode::Normal, &mut |_, cloned| {
-            error = cloned.err();
-            std::ops::ControlFlow::Continue(())
-        });
-        assert_eq!(error.unwrap().raw_os_error(), Some(errno::EINVAL));
-    });
-}
-
-#[test]
-fn many_reads_are_single_reads() {
-    each_faulty(|fs, root| {
-        let file = fs.open(&root.join("f"), &NEW).unwrap();
-        file.write_at(b"abcdef", 0).unwrap();
-        let (mut one, mut two) = ([0; 2], [0; 2]);
-        fs.inject(Fault::on(Op::Read).nth(2));
-        let mut requests = [ReadRequest::new(4, &mut one), ReadRequest::new(0, &mut two)];
-        assert!(file.read_many(&mut requests).is_err());
-        file.read_many(&mut requests).unwrap();
-        assert_eq!((one, two), (*b"ef", *b"ab"));
-    });
-}
-
-#[test]
-fn locks_fail_too() {
-    each_faulty(|fs, root| {
-        let lock = fs.try_lock_directory(root).unwrap().unwrap();
-        fs.inject(Fault::on(Op::LockDirectory));
-        assert!(lock.is_at(root).is_err());
-        assert!(lock.is_at(root).unwrap());
-        fs.inject(Fault::on(Op::LockDirectory));
-        assert!(fs.try_lock_directory(root).is_err());
-        // A lock that was taken and reported as failed is not held on to.
-        drop(lock);
-        fs.inject(Fault::on(Op::LockDirectory).after(errno::EIO));
-        assert!(fs.try_lock_directory(root).is_err());
-        assert!(fs.try_lock_directory(root).unwrap().is_some());
+        let mut file = fs.open(&root.join("f"), &NEW).unwrap();
+        fs.inject(Fault::on(Op::SyncAll).before(errno::EINTR));
+        assert_eq!(file.sync_all(SyncMode::Normal).unwrap_err().kind(), ErrorKind::Interrupted);
+        file.write_all(b"x").unwrap();
+        file.sync_all(SyncMode::Normal).unwrap();
     });
 }
 
