@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(error.into());
     }
     let name = StdFs.sync_directory(&dir, SyncMode::Normal)?;
-    assert_eq!((inside, name), (DirectorySync::Durable, DirectorySync::Durable), "this mount cannot sync directories");
+    assert_eq!(
+        (inside, name),
+        (DirectorySync::Durable, DirectorySync::Durable),
+        "this mount cannot sync directories"
+    );
     println!("  published {}, durable", published.display());
     StdFs.remove_dir_all(&published)?;
     Ok(())

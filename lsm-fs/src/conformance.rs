@@ -1,7 +1,7 @@
 //! Drives any backend through every line of the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile).
 //!
-//! A backend passes if it keeps its promises in the good cases, reports the right error in the bad ones, and has changed
-//! nothing when it fails. Each check gets an empty directory of its own. What the backend says it cannot do
+//! A backend passes if it keeps its promises in the good cases, reports the right error in the bad ones, and has
+//! changed nothing when it fails. Each check gets an empty directory of its own. What the backend says it cannot do
 //! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`) is checked to fail cleanly instead.
 //!
 //! # Examples

@@ -26,8 +26,8 @@ pub struct CopyJob<'a> {
     pub from: &'a Path,
     /// The new file's path in the backend that copies. Nothing may have the name yet.
     pub to: &'a Path,
-    /// How many bytes to copy, from the start; `None` is the length at the time of the copy. A file that turns out to be
-    /// shorter fails with `UnexpectedEof`.
+    /// How many bytes to copy, from the start; `None` is the length at the time of the copy. A file that turns out to
+    /// be shorter fails with `UnexpectedEof`.
     pub len: Option<u64>,
 }
 
@@ -49,8 +49,9 @@ pub struct CopyOptions<'a> {
     pub mode: SyncMode,
     /// The size of one read and write, and of each piece whose write-back is started. Default: 1 MiB.
     pub buffer_bytes: usize,
-    /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares extents
-    /// with the source: not a second copy of the blocks. Has no effect beside an observer, which would see nothing.
+    /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares
+    /// extents with the source: not a second copy of the blocks. Has no effect beside an observer, which would see
+    /// nothing.
     pub share_extents: bool,
     /// Sees every piece on its way.
     pub observer: Option<&'a dyn CopyObserver>,

@@ -118,9 +118,10 @@ impl fmt::Display for Op {
 
 /// A failed filesystem operation: what was tried, on which path or paths, and the [`io::Error`] that ended it.
 ///
-/// `Display` is one line: the operation, the paths, the cause. The cause keeps its errno, so decisions about a fall-back
-/// can be taken on [`raw_os_error`](Self::raw_os_error) or through [`allows_fallback`](Self::allows_fallback). An
-/// `Error` converts into an [`io::Error`] of the same kind; [`raw_os_error`] finds the errno again behind it.
+/// `Display` is one line: the operation, the paths, the cause. The cause keeps its errno, so decisions about a
+/// fall-back can be taken on [`raw_os_error`](Self::raw_os_error) or through
+/// [`allows_fallback`](Self::allows_fallback). An `Error` converts into an [`io::Error`] of the same kind;
+/// [`raw_os_error`] finds the errno again behind it.
 ///
 /// # Examples
 ///
@@ -245,8 +246,8 @@ impl Error {
     /// Whether a refused link or clone leaves another method worth trying (clone, then copy).
     ///
     /// True for what says "not between these two" or "not on this mount": `EXDEV`, `EMLINK`, `EPERM`, `EACCES`,
-    /// `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY`, and [`io::ErrorKind::Unsupported`]. False for all that the
-    /// next method would meet as well: a taken name, a missing file, a full or failing device.
+    /// `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY`, and [`io::ErrorKind::Unsupported`]. False for all that
+    /// the next method would meet as well: a taken name, a missing file, a full or failing device.
     #[must_use]
     pub fn allows_fallback(&self) -> bool {
         match self.raw_os_error() {

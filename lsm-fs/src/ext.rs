@@ -79,8 +79,8 @@ pub trait FsExt: Fs {
         written.map_err(|e| remove_after(self, path, e))
     }
 
-    /// Replaces a file's contents, or creates it, as one step: at every moment, and after every crash, the path leads to
-    /// all of the old bytes or all of the new ones.
+    /// Replaces a file's contents, or creates it, as one step: at every moment, and after every crash, the path leads
+    /// to all of the old bytes or all of the new ones.
     ///
     /// # Contract
     ///

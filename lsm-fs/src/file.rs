@@ -13,8 +13,8 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 ///
 /// # Contract
 ///
-/// *Positions.* [`Read`], [`Write`] and [`Seek`] share one position; the `_at` methods neither use nor move it, and many
-/// threads may call them at once.
+/// *Positions.* [`Read`], [`Write`] and [`Seek`] share one position; the `_at` methods neither use nor move it, and
+/// many threads may call them at once.
 ///
 /// *Poison.* Once a sync through this handle has failed, every later sync and write through it fails with that first
 /// error ([`Error::is_poisoned`](crate::Error::is_poisoned)); reads go on. Linux marks the pages clean when it reports
@@ -46,7 +46,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     fn sync_data(&self, mode: SyncMode) -> Result<()>;
 
     /// Asks that the dirty bytes of a range start on their way to the device, and returns without waiting; pages of the
-    /// range that are clean may leave the cache. A hint, never durability: it consumes no error that a sync would report.
+    /// range that are clean may leave the cache. A hint, never durability: it consumes no error that a sync would
+    /// report.
     ///
     /// # Errors
     ///
@@ -84,8 +85,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// `EIO`.
     fn metadata(&self) -> Result<FsMetadata>;
 
-    /// The first range at or after `offset` that may hold data; all before it, from `offset`, reads as zeros. `None`: no
-    /// data from there to the end. A backend that cannot tell holes from data answers with the rest of the file.
+    /// The first range at or after `offset` that may hold data; all before it, from `offset`, reads as zeros. `None`:
+    /// no data from there to the end. A backend that cannot tell holes from data answers with the rest of the file.
     ///
     /// The handle's position is as before.
     ///
@@ -105,16 +106,16 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// # Contract
     ///
-    /// Advisory, with the semantics of `flock(2)`: it belongs to the open handle and to the inode, follows a rename, and
-    /// ends when the handle is dropped or its process dies.
+    /// Advisory, with the semantics of `flock(2)`: it belongs to the open handle and to the inode, follows a rename,
+    /// and ends when the handle is dropped or its process dies.
     ///
     /// # Errors
     ///
     /// `Unsupported` where the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
 
-    /// The host's open file behind this handle, for calls that only the operating system has: mapping, an in-kernel copy.
-    /// `None` where there is none, and from a wrapper that has to see every call.
+    /// The host's open file behind this handle, for calls that only the operating system has: mapping, an in-kernel
+    /// copy. `None` where there is none, and from a wrapper that has to see every call.
     ///
     /// What is written through it passes by the poison of this handle.
     fn host_file(&self) -> Option<&File> {

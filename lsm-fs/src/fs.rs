@@ -7,7 +7,8 @@ use crate::{
     FsOpenOptions, LinkReport, NamePair, Result, SyncMode, SyncReport, batch, copy,
 };
 
-/// A filesystem: what an engine needs of one, with what each call leaves behind when it fails and when the machine does.
+/// A filesystem: what an engine needs of one, with what each call leaves behind when it fails and when the machine
+/// does.
 ///
 /// The trait is object-safe; engines hold an `Arc<dyn Fs>`. Conveniences built on it are in [`FsExt`](crate::FsExt).
 ///
@@ -215,7 +216,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// `NotFound`.
     fn volume_id(&self, path: &Path) -> Result<u64>;
 
-    /// What the mount under an existing directory can do. May probe with short-lived temporary files; ask once a volume.
+    /// What the mount under an existing directory can do. May probe with short-lived temporary files; ask once a
+    /// volume.
     ///
     /// # Errors
     ///
@@ -278,8 +280,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Contract
     ///
-    /// As [`reflink_file`](Self::reflink_file) and a sync of the clone for each pair. `Ok` is reported for a clone whose
-    /// own sync returned; one that failed is removed. Names and `report` are as in
+    /// As [`reflink_file`](Self::reflink_file) and a sync of the clone for each pair. `Ok` is reported for a clone
+    /// whose own sync returned; one that failed is removed. Names and `report` are as in
     /// [`hard_link_batch`](Self::hard_link_batch), except that the order of reports is free. The names are not durable
     /// until `to_dir` is synced.
     fn reflink_batch(

@@ -2,9 +2,9 @@
 //!
 //! # Modules in reading order
 //!
-//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file; [`FsExt`] and [`FsFileExt`] are what can be said in
-//! terms of these. [`StdFs`] is the host's filesystem. [`batch`] and [`copy`] do many files in one call. [`Error`] and
-//! [`errno`] say what failed.
+//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file; [`FsExt`] and [`FsFileExt`] are what can be said
+//! in terms of these. [`StdFs`] is the host's filesystem. [`batch`] and [`copy`] do many files in one call. [`Error`]
+//! and [`errno`] say what failed.
 #![cfg_attr(
     feature = "conformance",
     doc = "[`conformance`] drives any backend through every line of the contract."

@@ -99,8 +99,8 @@ impl FsDirEntry {
 
 /// What a mount can do. The default claims nothing.
 ///
-/// A `true` is a promise that the operation exists, not that each call succeeds: a link can still meet `EMLINK`, a clone
-/// `EXDEV`. A `false` may only mean that the backend could not find out; trying is always allowed.
+/// A `true` is a promise that the operation exists, not that each call succeeds: a link can still meet `EMLINK`, a
+/// clone `EXDEV`. A `false` may only mean that the backend could not find out; trying is always allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct FsCapabilities {

@@ -37,8 +37,8 @@ macro_rules! defects {
 defects! {
     OpenCreatesMissing CreateTruncates CreateNewIgnored TruncateIgnored OptionsUnchecked OpensDirectories
     NotDirIsNotFound EmptyPathIsHere NulCutsPath DotsAreNames CreateDirAcceptsExisting ReadDirUnsorted ReadDirMisses
-    LenIsZero RemoveMissingIsOk RemoveFileDoesNothing RemoveFileTakesDirectories UnlinkedFilesAreCut RemoveDirIsRecursive
-    RemoveAllTakesFiles NamesAreText RenameCopies RenameDropsSource RenameReplacesAnything NestedRenameIsIgnored
+    LenIsZero RemoveMissingIsOk RemoveFileDoesNothing RemoveFileTakesDirectories UnlinkedFilesAreCut
+    RemoveDirIsRecursive RemoveAllTakesFiles NamesAreText RenameCopies RenameDropsSource RenameReplacesAnything NestedRenameIsIgnored
     SameInodeRenameRemoves RenameRemovesTargetFirst NoreplaceDoesNothing NoreplaceReplaces CrossesVolumes
     ReadAtIsShort WriteAtIsShort PositionalMoves ReadSkips SeekClamps AppendIsWrite AppendTakesPositional
     HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared

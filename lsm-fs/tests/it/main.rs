@@ -8,6 +8,10 @@
     clippy::disallowed_methods,
     reason = "tests stop at the first surprise, and prepare the host's files directly"
 )]
+#![cfg_attr(
+    lsm_fs_portable,
+    allow(dead_code, unused_imports, reason = "the portable backend lacks what the defects are tried on")
+)]
 
 mod bad_input;
 mod broken;

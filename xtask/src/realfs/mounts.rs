@@ -171,8 +171,8 @@ impl Drop for Mounts {
     }
 }
 
-/// The loop driver takes a request that its store serves only in part for done (`lo_complete_rq`, drivers/block/loop.c).
-/// A request of one page is served whole or not at all, so the device tells the truth.
+/// The loop driver takes a request that its store serves only in part for done (`lo_complete_rq`,
+/// drivers/block/loop.c). A request of one page is served whole or not at all, so the device tells the truth.
 fn one_page_a_request(point: &Path) -> anyhow::Result<()> {
     let device = cmd::capture(cmd::tool("findmnt").args(["-n", "-o", "SOURCE"]).arg(point))?;
     let name = device.trim().trim_start_matches("/dev/");
