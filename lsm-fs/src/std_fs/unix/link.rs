@@ -41,7 +41,11 @@ pub(in crate::std_fs) fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> 
 /// Whether `to` lies in the directory `from`, or either path is malformed: cases of `EINVAL` that are the caller's.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn is_below(from: &Path, to: &Path) -> bool {
-    let (Some(parent), Ok(from)) = (to.parent(), std::fs::canonicalize(from)) else { return true };
+    // A NUL at the end of `to` is in neither of the paths that are looked up here.
+    let has_nul = to.as_os_str().as_encoded_bytes().contains(&0);
+    let (Some(parent), Ok(from), false) = (to.parent(), std::fs::canonicalize(from), has_nul) else {
+        return true;
+    };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     std::fs::canonicalize(parent).map_or(true, |parent| parent.starts_with(from))
 }
