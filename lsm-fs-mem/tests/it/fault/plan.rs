@@ -110,7 +110,7 @@ fn each_fault_counts_for_itself_and_the_first_one_strikes() {
     each_faulty(|fs, root| {
         make_dirs(fs, root, &["before"]);
         fs.inject(Fault::on(Op::CreateDir).nth(2).before(errno::EROFS));
-        fs.inject(Fault::on(Op::CreateDir).from_nth(2).before(errno::ENOSPC));
+        fs.inject(Fault::on(Op::CreateDir).from_nth(3).before(errno::ENOSPC));
         let results = make_dirs(fs, root, &["a", "b", "c"]);
         assert_eq!(results, [None, Some(errno::EROFS), Some(errno::ENOSPC)]);
     });

@@ -220,3 +220,24 @@ fn a_panic_of_the_workload_fails_the_sweep() {
         assert!(cause.starts_with("panicked: ") && cause.contains("CreateDir"), "{cause}");
     });
 }
+
+#[test]
+fn an_id_counts_all_calls_of_its_kind() {
+    each(|fresh, root| {
+        let path = root.join("f");
+        let two_writes = |fs: &FaultFs<Backend>| -> Result<()> {
+            let file = fs.open(&path, &FsOpenOptions::new().write(true).create_new(true))?;
+            file.write_at(b"x", 0)?; // too short to be cut
+            file.write_at(b"yz", 1)
+        };
+        let id = "write#2:short-byte".parse().unwrap();
+        let fault = fault_replay(id, fresh, two_writes, |_, result, fs| {
+            assert!(result.is_err());
+            assert_eq!(fs.read_to_vec(&path, 10)?, b"xy");
+            Ok(())
+        });
+        assert_eq!(fault.unwrap().id(), id);
+        let report = fault_sweep(fresh, two_writes, |_, _, _| Ok(())).unwrap();
+        assert_eq!(report.calls(Op::Write), 2);
+    });
+}
