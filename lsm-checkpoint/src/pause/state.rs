@@ -1,0 +1,186 @@
+//! What is held by whom: pure bookkeeping under one lock.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt, mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::Fs;
+
+use super::FailedDeletion;
+
+/// A deletion that waits. Two backends may have a file of one path; holds go by path alone, so both wait.
+#[derive(Clone)]
+pub(super) struct Deferred {
+    pub(super) fs: Arc<dyn Fs>,
+    pub(super) path: PathBuf,
+}
+
+impl fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+impl Deferred {
+    /// Whether both are one file of one backend. Where a backend has no id, only the same `Arc` is the same backend.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_id = self.fs.backend_id().is_some() && self.fs.backend_id() == other.fs.backend_id();
+        self.path == other.path && (same_id || Arc::ptr_eq(&self.fs, &other.fs))
+    }
+}
+
+/// Identifies a guard; never given twice.
+pub(super) type GuardId = u64;
+
+/// What a guard holds, and what that has kept waiting.
+#[derive(Debug, Default)]
+struct Hold {
+    files: Held,
+    deferred_files: u64,
+    deferred_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Held {
+    AllBut(HashSet<PathBuf>),
+    Only(HashSet<PathBuf>),
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self::AllBut(HashSet::new())
+    }
+}
+
+impl Hold {
+    fn holds(&self, path: &Path) -> bool {
+        match &self.files {
+            Held::AllBut(released) => !released.contains(path),
+            Held::Only(held) => held.contains(path),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    last_id: GuardId,
+    holds: BTreeMap<GuardId, Hold>,
+    queue: BTreeMap<PathBuf, Vec<Deferred>>,
+    failed: Vec<FailedDeletion>,
+}
+
+impl State {
+    pub(super) fn guards(&self) -> usize {
+        self.holds.len()
+    }
+
+    pub(super) fn deferred(&self) -> usize {
+        self.queue.values().map(Vec::len).sum()
+    }
+
+    pub(super) fn acquire(&mut self) -> GuardId {
+        self.last_id += 1;
+        self.holds.insert(self.last_id, Hold::default());
+        self.last_id
+    }
+
+    /// Queues a deletion if any guard holds the file, and returns which do. Asked for twice, it waits once.
+    pub(super) fn enqueue(&mut self, deletion: Deferred) -> Vec<GuardId> {
+        let mut holders = Vec::new();
+        for (&id, hold) in &self.holds {
+            if hold.holds(&deletion.path) {
+                holders.push(id);
+            }
+        }
+        if holders.is_empty() {
+            return holders;
+        }
+        let waiting = self.queue.entry(deletion.path.clone()).or_default();
+        if !waiting.iter().any(|other| other.is_same(&deletion)) {
+            waiting.push(deletion);
+            for id in &holders {
+                if let Some(hold) = self.holds.get_mut(id) {
+                    hold.deferred_files += 1;
+                }
+            }
+        }
+        holders
+    }
+
+    pub(super) fn count_bytes(&mut self, holders: &[GuardId], bytes: u64) {
+        for id in holders {
+            if let Some(hold) = self.holds.get_mut(id) {
+                hold.deferred_bytes += bytes;
+            }
+        }
+    }
+
+    /// What a guard has kept waiting so far: files and bytes.
+    pub(super) fn kept_waiting(&self, id: GuardId) -> (u64, u64) {
+        self.holds.get(&id).map_or((0, 0), |hold| (hold.deferred_files, hold.deferred_bytes))
+    }
+
+    /// The guard holds these files and no others. One that it has released is not held again: it may be gone.
+    pub(super) fn narrow(&mut self, id: GuardId, files: HashSet<PathBuf>) -> Vec<Deferred> {
+        if let Some(hold) = self.holds.get_mut(&id) {
+            let mut files = files;
+            files.retain(|path| hold.holds(path));
+            hold.files = Held::Only(files);
+        }
+        self.take_free()
+    }
+
+    pub(super) fn release(&mut self, id: GuardId, path: &Path) -> Vec<Deferred> {
+        if let Some(hold) = self.holds.get_mut(&id) {
+            match &mut hold.files {
+                Held::AllBut(released) => {
+                    released.insert(path.to_path_buf());
+                }
+                Held::Only(held) => {
+                    held.remove(path);
+                }
+            }
+        }
+        if self.is_held(path) { Vec::new() } else { self.queue.remove(path).unwrap_or_default() }
+    }
+
+    pub(super) fn end(&mut self, id: GuardId) -> Vec<Deferred> {
+        self.holds.remove(&id);
+        self.take_free()
+    }
+
+    pub(super) fn put_back(&mut self, deletions: Vec<Deferred>) {
+        for deletion in deletions {
+            self.queue.entry(deletion.path.clone()).or_default().push(deletion);
+        }
+    }
+
+    pub(super) fn keep_failed(&mut self, failed: Vec<FailedDeletion>) {
+        self.failed.extend(failed);
+    }
+
+    pub(super) fn take_failed(&mut self) -> Vec<FailedDeletion> {
+        mem::take(&mut self.failed)
+    }
+
+    fn is_held(&self, path: &Path) -> bool {
+        self.holds.values().any(|hold| hold.holds(path))
+    }
+
+    /// Takes out of the queue what nobody holds.
+    fn take_free(&mut self) -> Vec<Deferred> {
+        let mut free = Vec::new();
+        let queue = mem::take(&mut self.queue);
+        for (path, waiting) in queue {
+            if self.is_held(&path) {
+                self.queue.insert(path, waiting);
+            } else {
+                free.extend(waiting);
+            }
+        }
+        free
+    }
+}

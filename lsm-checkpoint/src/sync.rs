@@ -1,0 +1,6 @@
+//! The primitives that loom replaces when it explores every order of their use.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
