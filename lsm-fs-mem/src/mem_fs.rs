@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub(crate) use handles::{OpenFile, SyncFailure};
+use resolve::check_no_nul;
 pub(crate) use state::State;
 
 /// A filesystem in memory that knows what a crash may leave of it.
@@ -253,7 +254,9 @@ impl MemFs {
         run: impl FnOnce(&mut State) -> io::Result<()>,
     ) -> Result<()> {
         let mut state = self.lock();
-        state.alive().and_then(|()| run(&mut state)).map_err(|e| Error::with_paths(op, from, to, e))
+        let well_formed = check_no_nul(from).and_then(|()| check_no_nul(to));
+        let result = well_formed.and_then(|()| state.alive()).and_then(|()| run(&mut state));
+        result.map_err(|e| Error::with_paths(op, from, to, e))
     }
 }
 

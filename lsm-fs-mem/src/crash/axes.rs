@@ -20,8 +20,8 @@ pub(crate) enum Axis {
     Group(Vec<Seq>),
     /// So many of these groups persist, the earliest first.
     Prefix(Vec<Vec<Seq>>),
-    /// The file is as this variant; 0 is nothing of what is pending, 1 all of it.
-    File { ino: Ino, volume: u32, variants: Vec<Variant> },
+    /// The file is as this variant; 0 is nothing of what is pending, `all` is all of it.
+    File { ino: Ino, volume: u32, variants: Vec<Variant>, all: u32 },
 }
 
 impl Axis {
@@ -39,7 +39,8 @@ impl Axis {
     pub(crate) fn full(&self) -> u32 {
         match self {
             Self::Prefix(_) => self.values() - 1,
-            Self::Group(_) | Self::File { .. } => 1,
+            Self::Group(_) => 1,
+            Self::File { all, .. } => *all,
         }
     }
 
@@ -79,7 +80,8 @@ impl Axes {
         if rules.order != Order::Everything {
             for ino in disk.journal.dirty_files() {
                 let Some(first) = disk.journal.file(ino).next() else { continue };
-                let axis = Axis::File { ino, volume: first.volume, variants: variants(disk, ino) };
+                let (variants, all) = variants(disk, ino);
+                let axis = Axis::File { ino, volume: first.volume, variants, all };
                 axes.push((first.seq, axis));
             }
         }
@@ -119,7 +121,7 @@ impl Axes {
                         apply(&mut tree, disk, group);
                     }
                 }
-                Axis::File { ino, volume, variants } => {
+                Axis::File { ino, volume, variants, .. } => {
                     if let Some(variant) = variants.get(value.min(variants.len() - 1)) {
                         tree.set_file(*ino, *volume, &variant.file);
                     }

@@ -47,22 +47,25 @@ struct Pending<'d> {
     sizes: usize,
 }
 
-/// The distinct classes of a dirty file: the first keeps nothing of what is pending, the second keeps all.
-pub(crate) fn variants(disk: &Disk, ino: Ino) -> Vec<Variant> {
+/// The distinct classes of a dirty file, and which of them keeps all of what is pending. The first keeps nothing of it;
+/// they are one where the changes undo each other.
+pub(crate) fn variants(disk: &Disk, ino: Ino) -> (Vec<Variant>, u32) {
     let changes: Vec<&Micro> = disk.journal.file(ino).collect();
     let sectors = changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
     let sizes = changes.iter().filter(|micro| is_size(micro)).count();
     let pending = Pending { disk, ino, changes, sectors, sizes };
-    let mut seen = BTreeSet::new();
-    let mut variants = Vec::new();
-    for class in pending.classes() {
+    let (mut variants, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut all = 0;
+    for (index, class) in pending.classes().into_iter().enumerate() {
         let words = class.words;
         let file = pending.replay(&pending.legal(class));
         if seen.insert(file.fingerprint()) && variants.len() < MAX_CLASSES {
+            // "All" comes second, unless it looks like "nothing".
+            all = if index == 1 { 1 } else { all };
             variants.push(Variant { file: Arc::new(file), words });
         }
     }
-    variants
+    (variants, all)
 }
 
 const fn is_size(micro: &Micro) -> bool {

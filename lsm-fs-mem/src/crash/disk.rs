@@ -72,17 +72,16 @@ impl Disk {
 
     fn fold(&mut self, seq: Seq) {
         let Some(micro) = self.journal.remove(seq) else { return };
-        if let Some((dir, name, _)) = micro.binding() {
+        // Whoever loses a name here is judged only when all is in place.
+        let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
+        if let Some((dir, name, ino)) = micro.binding() {
+            touched.push(ino);
             // The later change of a name is certain, so the earlier ones make no difference to any state.
             let dead: Vec<Seq> = self.journal.of_name(dir, name, seq).map(|micro| micro.seq).collect();
-            for seq in dead {
-                if let Some((_, _, ino)) = self.journal.remove(seq).as_ref().and_then(Micro::binding) {
-                    self.forget_lost(ino);
-                }
-            }
+            let dead = dead.into_iter().filter_map(|seq| self.journal.remove(seq));
+            touched.extend(dead.filter_map(|micro| Some(micro.binding()?.2)));
         }
-        let unnamed = self.image.apply(&micro);
-        for ino in unnamed.into_iter().chain(micro.binding().map(|(_, _, ino)| ino)) {
+        for ino in touched {
             self.forget_lost(ino);
         }
     }

@@ -25,12 +25,12 @@ impl State {
         let place = self.place(path)?;
         let writes = options.write || options.append;
         let creates = options.create || options.create_new;
+        if creates && place.wants_dir && matches!(place.last, Last::Name(_)) {
+            return Err(os(errno::EISDIR));
+        }
         let found = self.bound(&place)?;
         if found.is_some() && options.create_new {
             return Err(os(errno::EEXIST));
-        }
-        if creates && place.wants_dir {
-            return Err(os(errno::EISDIR));
         }
         let ino = match (found, place.last) {
             (Some(ino), _) => {

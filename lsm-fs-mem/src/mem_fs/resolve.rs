@@ -55,12 +55,10 @@ impl State {
         let bytes = path.as_os_str().as_encoded_bytes();
         match bytes {
             [] => return Err(os(errno::ENOENT)),
-            _ if bytes.contains(&0) => {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path with a NUL"));
-            }
             _ if bytes.len() > MAX_PATH => return Err(os(errno::ENAMETOOLONG)),
             _ => {}
         }
+        check_no_nul(path)?;
         self.alive()?;
         self.volume(ROOT)?;
         let ends = |tail: &[u8]| bytes.len() > tail.len() && bytes.ends_with(tail);
@@ -78,17 +76,13 @@ impl State {
             // The components leave it out, and it makes a difference to whoever wants a name.
             place = Place { dir: self.enter(&place)?, last: Last::Here, wants_dir: true };
         }
-        if let Last::Name(name) = place.last
-            && name.len() > MAX_NAME
-        {
-            return Err(os(errno::ENAMETOOLONG));
-        }
         Ok(place)
     }
 
     /// What the place's name is bound to.
     pub(crate) fn bound(&self, place: &Place<'_>) -> io::Result<Option<Ino>> {
         let found = match place.last {
+            Last::Name(name) if name.len() > MAX_NAME => return Err(os(errno::ENAMETOOLONG)),
             Last::Name(name) => self.tree.lookup(place.dir, name),
             Last::Here => Some(place.dir),
             Last::Parent => self.tree.get(place.dir).map(|slot| slot.parent),
@@ -101,11 +95,6 @@ impl State {
     }
 
     fn enter(&self, place: &Place<'_>) -> io::Result<Ino> {
-        if let Last::Name(name) = place.last
-            && name.len() > MAX_NAME
-        {
-            return Err(os(errno::ENAMETOOLONG));
-        }
         let ino = self.bound(place)?.ok_or_else(|| os(errno::ENOENT))?;
         if self.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
     }
@@ -128,6 +117,14 @@ impl State {
             }
         }
     }
+}
+
+/// A path with a NUL reaches no kernel.
+pub(crate) fn check_no_nul(path: &Path) -> io::Result<()> {
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path with a NUL"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

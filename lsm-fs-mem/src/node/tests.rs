@@ -1,1 +1,91 @@
+use std::ffi::OsStr;
+
 use super::*;
+use crate::crash::{assemble, fingerprint};
+
+fn micro(what: What) -> Micro {
+    Micro { seq: 1, group: 1, volume: 0, what }
+}
+
+fn link(dir: Ino, name: &str, ino: Ino, kind: Kind) -> Micro {
+    micro(What::Link { dir, name: Name::from(OsStr::new(name)), ino, kind, creates: true })
+}
+
+fn data(ino: Ino, bytes: &[u8]) -> Micro {
+    let payload = Payload::Bytes(Arc::from(bytes));
+    micro(What::Data { ino, range: 0..bytes.len() as u64, payload })
+}
+
+fn size(ino: Ino, from: u64, to: u64) -> Micro {
+    micro(What::Size { ino, from, to, written: true })
+}
+
+fn tree(micros: &[Micro]) -> Tree {
+    let mut tree = Tree::default();
+    tree.add_root(1, 0);
+    for micro in micros {
+        tree.apply(micro);
+    }
+    tree
+}
+
+#[test]
+fn bytes_wait_for_a_length_and_are_cut_without_one() {
+    let bytes = [link(1, "f", 2, Kind::File), data(2, b"abcdef")];
+    let shown = assemble(&tree(&bytes), &[1]);
+    assert_eq!(shown.file(2).unwrap().len, 0);
+    assert!(!shown.file(2).unwrap().needs_cut());
+    let mut grown = tree(&bytes);
+    grown.apply(&size(2, 0, 4));
+    let file = Arc::clone(assemble(&grown, &[1]).file(2).unwrap());
+    let mut read = [9; 6];
+    file.pages.read(0, &mut read);
+    assert_eq!((file.len, &read), (4, b"abcd\0\0"));
+    grown.apply(&size(2, 4, 2));
+    grown.apply(&size(2, 2, 6));
+    grown.file(2).unwrap().pages.read(0, &mut read);
+    assert_eq!(&read, b"ab\0\0\0\0", "a cut zeroes what is beyond it");
+}
+
+#[test]
+fn names_count_their_inode_and_come_in_any_order() {
+    let early =
+        tree(&[data(3, b"x"), size(3, 0, 1), link(2, "f", 3, Kind::File), link(1, "d", 2, Kind::Dir)]);
+    let late = tree(&[link(1, "d", 2, Kind::Dir), link(2, "f", 3, Kind::File), data(3, b"x"), size(3, 0, 1)]);
+    assert_eq!(fingerprint(&early, &[1]), fingerprint(&late, &[1]));
+    assert_eq!(early.get(3).unwrap().links, 1);
+    let mut replaced = late.clone();
+    assert_eq!(replaced.apply(&link(2, "f", 4, Kind::File)), Some(3), "the inode that lost its name");
+    assert_ne!(fingerprint(&replaced, &[1]), fingerprint(&late, &[1]));
+}
+
+#[test]
+fn one_inode_with_two_names_does_not_look_like_two() {
+    let one = tree(&[link(1, "a", 2, Kind::File), link(1, "b", 2, Kind::File)]);
+    let two = tree(&[link(1, "a", 2, Kind::File), link(1, "b", 3, Kind::File)]);
+    assert_ne!(fingerprint(&one, &[1]), fingerprint(&two, &[1]));
+    let renumbered = tree(&[link(1, "a", 8, Kind::File), link(1, "b", 7, Kind::File)]);
+    assert_eq!(fingerprint(&two, &[1]), fingerprint(&renumbered, &[1]), "numbers are nobody's business");
+}
+
+#[test]
+fn unreachable_inodes_vanish_and_circles_are_cut() {
+    let lost = tree(&[link(2, "f", 3, Kind::File)]);
+    assert_eq!(assemble(&lost, &[1]).iter().count(), 1);
+    // Two directories, each in the other, and both in the root: what a split rename can leave.
+    let circle = tree(&[
+        link(1, "a", 2, Kind::Dir),
+        link(1, "b", 3, Kind::Dir),
+        link(2, "b", 3, Kind::Dir),
+        link(3, "a", 2, Kind::Dir),
+    ]);
+    let shown = assemble(&circle, &[1]);
+    assert_eq!(fingerprint(&circle, &[1]), fingerprint(&shown, &[1]));
+    for (ino, slot) in shown.iter().filter(|(ino, _)| *ino != 1) {
+        assert!(
+            shown.dir(slot.parent).unwrap().values().any(|child| *child == ino),
+            "a parent knows its child"
+        );
+        assert_eq!(slot.links, 1);
+    }
+}

@@ -12,7 +12,13 @@ mod audit;
 mod backends;
 mod blind_spots;
 mod conformance;
+mod determinism;
+mod differential;
 mod fault;
 mod forgiven;
+mod mem_fs;
+#[path = "../common/ops.rs"]
+mod ops;
+mod sweeps;
 mod trace;
 mod wrappers;

@@ -1,1 +1,47 @@
 use super::*;
+
+fn bounds(values: &[u32]) -> Vec<Bounds> {
+    values.iter().map(|values| Bounds { lowest: 0, full: 1, values: *values }).collect()
+}
+
+#[test]
+fn the_systematic_states_hold_what_known_bugs_need() {
+    let axes = bounds(&[2; 15]);
+    let states = Systematic::new(&axes).choices;
+    let state = |kept: &dyn Fn(usize) -> bool| (0..15).map(|at| u32::from(kept(at))).collect::<Choice>();
+    assert!(states.contains(&state(&|_| false)) && states.contains(&state(&|_| true)));
+    for i in 0..15 {
+        assert!(states.contains(&state(&|at| at < i)), "the prefix before {i}");
+        assert!(states.contains(&state(&|at| at != i)), "all but {i}");
+        assert!(states.contains(&state(&|at| at == i)), "{i} alone");
+        for lost in 0..i {
+            assert!(states.contains(&state(&|at| at <= i && at != lost)), "{i} without {lost}");
+        }
+    }
+    let with_samples = Systematic::new(&axes).with_samples(100, 1);
+    assert!(with_samples.len() > states.len() + 90);
+    assert!(with_samples.is_superset(&states));
+}
+
+#[test]
+fn every_class_of_a_file_is_met_beside_all_and_beside_nothing() {
+    let axes = bounds(&[2, 7, 2]);
+    let states = Systematic::new(&axes).choices;
+    for class in 0..7 {
+        for rest in 0..2 {
+            assert!(states.contains(&vec![rest, class, rest]), "{class} beside {rest}");
+        }
+    }
+}
+
+#[test]
+fn all_means_each_once() {
+    let mut choices =
+        Choices { axes: bounds(&[2, 3]), kind: Kind::All(Some(vec![0, 0])) }.collect::<BTreeSet<_>>();
+    assert_eq!(choices.len(), 6);
+    assert_eq!(choices.pop_last(), Some(vec![1, 2]));
+    let fixed = vec![Bounds { lowest: 1, full: 1, values: 2 }, Bounds { lowest: 0, full: 1, values: 2 }];
+    let choices: Vec<_> = Choices { axes: fixed, kind: Kind::All(Some(vec![1, 0])) }.collect();
+    assert_eq!(choices, [[1, 0], [1, 1]]);
+    assert_eq!(Choices { axes: Vec::new(), kind: Kind::All(Some(Vec::new())) }.count(), 1);
+}

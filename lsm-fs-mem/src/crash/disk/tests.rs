@@ -1,1 +1,150 @@
+//! Folding against a log that is kept whole, and the profiles against each other, on random workloads.
+
+use std::path::Path;
+
+use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode};
+
 use super::*;
+use crate::{
+    crash::{
+        Budget, Choices, Explorer, fingerprint,
+        recording::{Event, Recording},
+    },
+    hash::Seeded,
+    mem_fs::MemFs,
+    profile::Profile,
+};
+
+const NAMES: [&str; 8] = ["/a", "/b", "/d/a", "/d/b", "/e/a", "/e/b", "/d/s", "/d/s/a"];
+
+fn pick<'n>(seeded: &mut Seeded, from: &[&'n str]) -> &'n Path {
+    Path::new(from[usize::try_from(seeded.below(from.len() as u64)).unwrap()])
+}
+
+/// Random calls, of which many fail; `simple` ones leave each file at most one write of one sector.
+fn workload(seed: u64, calls: u64, simple: bool) -> Recording {
+    let mut seeded = Seeded::new(seed);
+    let fs = MemFs::new();
+    for dir in ["/d", "/e"] {
+        fs.create_dir(Path::new(dir)).unwrap();
+    }
+    fs.settle();
+    fs.record();
+    for _ in 0..calls {
+        let (one, two) = (pick(&mut seeded, &NAMES), pick(&mut seeded, &NAMES));
+        let open = || fs.open(one, &FsOpenOptions::new().write(true).create(!simple));
+        let _ = match seeded.below(if simple { 12 } else { 16 }) {
+            0 => fs.create_dir(one),
+            1 => fs.rename(one, two),
+            2 => fs.rename(one, two),
+            3 => fs.hard_link(one, two),
+            4 => fs.remove_file(one),
+            5 => fs.remove_dir(one),
+            6 => fs.sync_directory(pick(&mut seeded, &["/", "/d", "/e", "/d/s"]), SyncMode::Normal).map(drop),
+            7 => open().and_then(|file| file.sync_all(SyncMode::Normal)),
+            8..12 => fs
+                .open(one, &FsOpenOptions::new().write(true).create_new(true))
+                .and_then(|file| file.write_at(&[u8::try_from(seeded.below(200)).unwrap(); 40], 0)),
+            12 => open().and_then(|file| file.sync_data(SyncMode::Normal)),
+            13 => open().and_then(|file| file.set_len(seeded.below(2000))),
+            14 => fs.reflink_file(one, two),
+            _ => open().and_then(|file| file.write_at(&[7; 700], seeded.below(6000))),
+        };
+    }
+    fs.take_recording().unwrap()
+}
+
+/// All that ever happened, and which of it is certain.
+struct Whole {
+    log: Vec<Micro>,
+    forced: BTreeSet<Seq>,
+}
+
+impl Whole {
+    /// The image with what is certain and some of the rest.
+    fn image(&self, start: &Tree, kept: impl Fn(&Micro) -> bool) -> Tree {
+        let mut tree = start.clone();
+        for micro in self.log.iter().filter(|micro| self.forced.contains(&micro.seq) || kept(micro)) {
+            tree.apply(micro);
+        }
+        tree
+    }
+}
+
+#[test]
+fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
+    for seed in 0..300 {
+        let recording = workload(seed, 60, false);
+        let roots = recording.machine.roots();
+        let profile = Profile::ALL[usize::try_from(seed % 4).unwrap()];
+        let mut disk = Disk::new(recording.start.image.clone(), profile.into());
+        let mut whole = Whole { log: Vec::new(), forced: BTreeSet::new() };
+        for (at, event) in recording.events.iter().enumerate() {
+            match event {
+                Event::Micro(micro) => {
+                    whole.log.push(micro.clone());
+                    disk.push(micro.clone());
+                }
+                Event::Sync(call) => {
+                    let home = |ino| disk.image.get(ino).map(|slot| slot.parent);
+                    whole.forced.extend(disk.rules.forces(&disk.journal, &home, *call));
+                    disk.sync(*call);
+                }
+                Event::Dropped(_) | Event::Note(_) => {}
+            }
+            // Any groups, and of each file the changes up to some moment: lengths are a prefix.
+            let mut seeded = Seeded::new(seed ^ at as u64);
+            let (salt, until) = (seeded.next(), seeded.below(whole.log.len() as u64 + 3));
+            let kept = |micro: &Micro| match micro.what {
+                What::Link { .. } | What::Unlink { .. } => Seeded::new(micro.group ^ salt).below(2) == 0,
+                What::Size { .. } => micro.seq < until,
+                What::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
+            };
+            let mut folded = disk.image.clone();
+            for micro in disk.journal.iter().filter(|micro| kept(micro)) {
+                folded.apply(micro);
+            }
+            let whole = whole.image(&recording.start.image, kept);
+            assert_eq!(
+                fingerprint(&folded, &roots),
+                fingerprint(&whole, &roots),
+                "seed {seed}, {profile}, after event {at}: {event:?}"
+            );
+        }
+    }
+}
+
+/// Every image of every crash point; `None` if they are too many.
+fn states(recording: &Recording, profile: Profile) -> Option<BTreeSet<u128>> {
+    let roots = recording.machine.roots();
+    let mut explorer = Explorer::new(recording, profile.into(), None);
+    let mut found = BTreeSet::new();
+    loop {
+        if explorer.is_crash_point() {
+            let axes = explorer.axes(true);
+            let choices = Choices::new(&axes, Budget::Full, 0);
+            if !choices.are_all() {
+                return None;
+            }
+            found.extend(choices.map(|choice| fingerprint(&axes.replay(&explorer.disk, &choice), &roots)));
+        }
+        if !explorer.step() {
+            return Some(found);
+        }
+    }
+}
+
+#[test]
+fn what_a_real_filesystem_may_leave_the_adversary_may() {
+    let mut strict = 0;
+    for seed in 0..120 {
+        let recording = workload(seed, 16, true);
+        let Some(adversarial) = states(&recording, Profile::Adversarial) else { continue };
+        for profile in [Profile::Ext4, Profile::Xfs, Profile::Btrfs] {
+            let named = states(&recording, profile).unwrap();
+            assert!(named.is_subset(&adversarial), "seed {seed}, {profile}");
+            strict += usize::from(named.len() < adversarial.len());
+        }
+    }
+    assert!(strict > 60, "the workloads leave the adversary little to do: {strict}");
+}

@@ -1,0 +1,117 @@
+//! Random calls agree on the host's filesystem and in memory, the kinds of their errors included.
+
+use std::path::Path;
+
+use lsm_fs::{Fs, FsOpenOptions, StdFs};
+use lsm_fs_mem::MemFs;
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::ops::{HANDLES, Machine, Op, tree};
+
+/// Few names, so that calls meet.
+fn plain() -> impl Strategy<Value = String> {
+    vec(select(vec!["a", "b", "c"]), 1..4).prop_map(|parts| parts.join("/"))
+}
+
+/// The same with what POSIX takes out of a path, or does not.
+fn path() -> impl Strategy<Value = String> {
+    let end = prop_oneof![
+        20 => Just(""),
+        1 => Just("/"),
+        1 => Just("/."),
+        1 => Just("/.."),
+        1 => Just("/./b"),
+        1 => Just("/../b"),
+        1 => Just("//b"),
+    ];
+    prop_oneof![
+        40 => (plain(), end).prop_map(|(path, end)| path + end),
+        1 => Just(String::new()),
+        1 => Just(".".to_owned()),
+        1 => Just("x".repeat(256)),
+        1 => Just("a/\0".to_owned()),
+    ]
+}
+
+fn options() -> impl Strategy<Value = FsOpenOptions> {
+    any::<[bool; 6]>().prop_map(|[read, write, create, create_new, truncate, append]| {
+        FsOpenOptions::new()
+            .read(read)
+            .write(write)
+            .create(create)
+            .create_new(create_new)
+            .truncate(truncate)
+            .append(append)
+    })
+}
+
+/// Most handles are useful.
+fn useful() -> impl Strategy<Value = FsOpenOptions> {
+    let new = FsOpenOptions::new().read(true).write(true);
+    prop_oneof![
+        4 => Just(new.create(true)),
+        2 => Just(new.create(true).truncate(true)),
+        2 => Just(FsOpenOptions::new().read(true)),
+        2 => Just(FsOpenOptions::new().append(true).create(true)),
+        3 => options(),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let slot = || 0..HANDLES;
+    let at = || 0..9000_u16;
+    prop_oneof![
+        6 => path().prop_map(Op::CreateDir),
+        2 => path().prop_map(Op::ReadDir),
+        2 => path().prop_map(Op::Metadata),
+        3 => path().prop_map(Op::RemoveFile),
+        3 => path().prop_map(Op::RemoveDir),
+        1 => plain().prop_map(Op::RemoveDirAll),
+        4 => (path(), path()).prop_map(|(a, b)| Op::Rename(a, b)),
+        3 => (path(), path()).prop_map(|(a, b)| Op::RenameNoreplace(a, b)),
+        4 => (path(), path()).prop_map(|(a, b)| Op::HardLink(a, b)),
+        2 => (path(), at()).prop_map(|(p, len)| Op::Truncate(p, len)),
+        2 => (path(), at(), 0..9000_u16).prop_map(|(p, at, len)| Op::Punch(p, at, len)),
+        1 => path().prop_map(Op::SyncDir),
+        8 => (slot(), path(), useful()).prop_map(|(s, p, o)| Op::Open(s, p, o)),
+        1 => slot().prop_map(Op::Close),
+        3 => (slot(), at(), at()).prop_map(|(s, at, len)| Op::ReadAt(s, at, len)),
+        4 => (slot(), at(), at(), any::<u8>()).prop_map(|(s, at, len, b)| Op::WriteAt(s, at, len, b)),
+        4 => (slot(), at(), any::<u8>()).prop_map(|(s, len, b)| Op::WriteOn(s, len, b)),
+        2 => (slot(), at()).prop_map(|(s, len)| Op::ReadOn(s, len)),
+        2 => (slot(), any::<i16>()).prop_map(|(s, by)| Op::Seek(s, by)),
+        2 => (slot(), at()).prop_map(|(s, len)| Op::SetLen(s, len)),
+        2 => slot().prop_map(Op::Describe),
+        1 => (slot(), any::<bool>()).prop_map(|(s, data)| Op::Sync(s, data)),
+        2 => slot().prop_map(Op::Lock),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_calls_agree_with_the_host(ops in vec(op(), 1..60)) {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = MemFs::new();
+        memory.create_dir(Path::new("/root")).unwrap();
+        // Keeps the root from being removed.
+        memory.create_dir(Path::new("/root/keep")).unwrap();
+        StdFs.create_dir(&dir.path().join("keep")).unwrap();
+        let can_punch = StdFs.capabilities(dir.path()).unwrap().punch_hole;
+        let mut host = Machine::new(&StdFs, dir.path());
+        let mut mem = Machine::new(&memory, Path::new("/root"));
+        for (index, op) in ops.iter().enumerate() {
+            if matches!(op, Op::Punch(..)) && !can_punch {
+                continue;
+            }
+            prop_assert_eq!(host.call(op), mem.call(op), "call {}: {:?}", index, op);
+        }
+        prop_assert_eq!(tree(&StdFs, dir.path()), tree(&memory, Path::new("/root")));
+        // What every state is made of: replaying the log gives what callers see.
+        drop(mem);
+        let before = tree(&memory, Path::new("/root"));
+        let after = memory.crash(lsm_fs_mem::Survives::Everything);
+        prop_assert_eq!(before, tree(&after, Path::new("/root")));
+    }
+}
