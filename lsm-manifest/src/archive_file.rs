@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// No archive is shorter: head, an empty footer, size hint.
-const SHORTEST: u64 = HEAD_LEN + (BLOCK_HEADER_LEN + FOOTER_FIXED_LEN) as u64 + SIZE_HINT_LEN;
+const SHORTEST: u64 = (HEAD_LEN + BLOCK_HEADER_LEN + FOOTER_FIXED_LEN + SIZE_HINT_LEN) as u64;
 
 #[derive(Debug)]
 pub(crate) struct ArchiveFile {
@@ -53,12 +53,12 @@ impl ArchiveFile {
         if self.len < SHORTEST {
             return Err(self.damaged(self.len, Defect::FileTooShort));
         }
-        let hint_at = self.len - SIZE_HINT_LEN;
+        let hint_at = self.len - SIZE_HINT_LEN as u64;
         // Everything the footer can lie in, and the hint, at one go.
-        let from = hint_at.saturating_sub(u64::from(FOOTER_BLOCK_MAX)).max(HEAD_LEN);
+        let from = hint_at.saturating_sub(u64::from(FOOTER_BLOCK_MAX)).max(HEAD_LEN as u64);
         let bytes = self.read(from, self.len - from)?;
         let (room, hint) = bytes
-            .split_last_chunk::<{ SIZE_HINT_LEN as usize }>()
+            .split_last_chunk::<SIZE_HINT_LEN>()
             .ok_or_else(|| self.damaged(hint_at, Defect::SizeHint))?;
         let size = LittleEndian::read_u32(hint) as usize;
         let slot = room
@@ -77,10 +77,10 @@ impl ArchiveFile {
 
     /// The copy in the head; [`Defect::NoMirror`] if the head holds zeros.
     pub(crate) fn read_mirror(&self) -> Result<FooterCopy> {
-        if self.len < HEAD_LEN {
+        if self.len < HEAD_LEN as u64 {
             return Err(self.damaged(self.len, Defect::FileTooShort));
         }
-        let head = self.read(0, HEAD_LEN)?;
+        let head = self.read(0, HEAD_LEN as u64)?;
         if head.iter().all(|&byte| byte == 0) {
             return Err(self.damaged(0, Defect::NoMirror));
         }

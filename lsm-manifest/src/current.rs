@@ -127,7 +127,7 @@ pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
         archive.version_id().ok_or_else(|| Error::NotAVersion { file: archive.path().to_path_buf() })?;
     let file = parent_of(archive.path()).join(CURRENT_VERSION_FILE);
     let bytes = Current::new(version_id, archive.footer()).encode();
-    match archive.fs().rewrite_atomic(&file, &bytes, archive.sync_mode()) {
+    match archive.fs.rewrite_atomic(&file, &bytes, archive.sync_mode) {
         Ok(DirectorySync::Durable) => Ok(archive.directory_sync()),
         Ok(DirectorySync::NotSupported) => Ok(DirectorySync::NotSupported),
         Err(source) if source.op() == Op::SyncDirectory => Err(Error::PublishedNotDurable { file, source }),

@@ -62,7 +62,7 @@ impl FooterPayload {
         if u16::try_from(sections.len()).is_err() {
             return Err(Defect::FooterLength);
         }
-        let mut end = HEAD_LEN;
+        let mut end = HEAD_LEN as u64;
         for entry in &sections {
             if !is_section_name(&entry.name) {
                 return Err(Defect::SectionName);
@@ -115,7 +115,7 @@ impl FooterPayload {
     /// Where the last section ends and the footer block starts.
     #[must_use]
     pub fn sections_end(&self) -> u64 {
-        self.sections.last().map_or(HEAD_LEN, TocEntry::end)
+        self.sections.last().map_or(HEAD_LEN as u64, TocEntry::end)
     }
 
     /// The sections, sorted by the bytes of their names.

@@ -38,13 +38,13 @@ pub const PARITY_SHARDS: usize = 2;
 // Archive: head, sections, footer block, size hint.
 
 /// Length of the reservation at the start of the file, which holds the footer's mirror or zeros.
-pub const HEAD_LEN: u64 = 4096;
+pub const HEAD_LEN: usize = 4096;
 /// Longest footer block.
 pub const FOOTER_BLOCK_MAX: u32 = 4096;
 /// Longest section block.
 pub const SECTION_BLOCK_MAX: u32 = 16 * 1024 * 1024;
 /// Length of the size hint, the last bytes of the file.
-pub const SIZE_HINT_LEN: u64 = 4;
+pub const SIZE_HINT_LEN: usize = 4;
 /// Longest section name, in bytes.
 pub const SECTION_NAME_MAX: usize = 64;
 
@@ -134,7 +134,7 @@ const _: () = {
     assert!(BLOCK_FLAG_PARITY & BLOCK_FLAG_ENCRYPTED == 0);
 
     // A head copy fills its reservation at most.
-    assert!(FOOTER_BLOCK_MAX as u64 <= HEAD_LEN);
+    assert!(FOOTER_BLOCK_MAX as usize <= HEAD_LEN);
     assert!(FOOTER_FLAGS_AT == FOOTER_VERSION_AT + 1);
     assert!(FOOTER_COUNT_AT == FOOTER_FLAGS_AT + 1);
     assert!(FOOTER_FIXED_LEN == FOOTER_COUNT_AT + 2);

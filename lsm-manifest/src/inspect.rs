@@ -8,7 +8,7 @@ use std::{
 use lsm_fs::Fs;
 
 use crate::{
-    Damage, Defect, Error, ReadOptions, Result, TocEntry,
+    Damage, Defect, Error, FooterPayload, ReadOptions, Result, TocEntry,
     archive_file::{ArchiveFile, FooterCopy},
     block::{self, BlockHeader, BlockType},
     reader::check_header,
@@ -103,7 +103,7 @@ pub fn inspect(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Report
     let archive = ArchiveFile::open(fs, path, options)?;
     let copies = Copies::read(&archive);
     let footer = copies.tail.as_ref().or(copies.mirror.as_ref()).ok().map(|copy| copy.footer.clone());
-    let entries = footer.iter().flat_map(|footer| footer.sections());
+    let entries = footer.iter().flat_map(FooterPayload::sections);
     let sections = entries.map(|entry| inspect_section(&archive, entry)).collect();
     Ok(Report {
         file: archive.path.clone(),

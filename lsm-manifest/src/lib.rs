@@ -11,6 +11,7 @@ pub mod block;
 mod current;
 mod defect;
 mod digest;
+mod durable;
 mod ecc;
 mod encryption;
 mod error;
@@ -26,6 +27,7 @@ mod writer;
 pub use current::{CURRENT_VERSION_FILE, Current, publish_current, read_current};
 pub use defect::{Damage, Defect};
 pub use digest::{ChecksumType, canonical_input, current_digest};
+pub use durable::DurableArchive;
 #[cfg(feature = "aes-gcm")]
 pub use encryption::{Aes256GcmProvider, Envelope};
 pub use encryption::{BlockIdentity, CryptError, EncryptionProvider};
@@ -39,4 +41,4 @@ pub use recover::{
     version_file_name, versions,
 };
 pub use repair::{Part, Repair, repair};
-pub use writer::{DurableArchive, ManifestArchiveWriter, SectionWriter};
+pub use writer::{ManifestArchiveWriter, SectionWriter};

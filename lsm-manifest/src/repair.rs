@@ -116,7 +116,7 @@ fn assemble(
     if good.footer.has_mirror() {
         bytes.extend_from_slice(&good.block);
     }
-    bytes.resize(HEAD_LEN as usize, 0);
+    bytes.resize(HEAD_LEN, 0);
     for entry in good.footer.sections() {
         match read_block(archive, entry) {
             Ok(block) => {
@@ -133,7 +133,7 @@ fn assemble(
         }
     }
     bytes.extend_from_slice(&good.block);
-    let mut hint = [0; SIZE_HINT_LEN as usize];
+    let mut hint = [0; SIZE_HINT_LEN];
     LittleEndian::write_u32(&mut hint, u32::try_from(good.block.len()).unwrap_or(u32::MAX));
     bytes.extend_from_slice(&hint);
     Ok((bytes, damaged))

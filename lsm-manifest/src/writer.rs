@@ -1,20 +1,22 @@
-//! [`ManifestArchiveWriter`] and the proof it ends in, [`DurableArchive`].
+//! [`ManifestArchiveWriter`].
+
+mod section;
 
 use std::{
-    io, mem,
+    fmt, mem,
     path::{Path, PathBuf},
 };
 
 use byteorder::{ByteOrder, LittleEndian};
-use lsm_fs::{DirectorySync, Fs, FsFile, FsOpenOptions, SyncMode, parent_of};
+use lsm_fs::{Fs, FsFile, FsOpenOptions, parent_of};
+pub use section::SectionWriter;
 
 use crate::{
-    BlockIdentity, Error, FooterPayload, NameProblem, Result, TocEntry, WriteOptions,
+    BlockIdentity, DurableArchive, Error, FooterPayload, NameProblem, Result, TocEntry, WriteOptions,
     block::{self, BlockType, EncodedBlock},
     ecc,
     footer::{encoded_len, is_section_name},
-    format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, HEAD_LEN, SECTION_BLOCK_MAX, SIZE_HINT_LEN},
-    recover::parse_version,
+    format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, HEAD_LEN, SIZE_HINT_LEN},
 };
 
 /// How much is gathered before it is written: most archives reach the filesystem in one call.
@@ -28,7 +30,7 @@ const GATHER: usize = 256 * 1024;
 /// # Examples
 ///
 /// ```
-/// use lsm_fs::StdFs;
+/// use lsm_fs::{DirectorySync, StdFs};
 /// use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, read_current};
 /// use std::io::Write;
 ///
@@ -42,12 +44,11 @@ const GATHER: usize = 256 * 1024;
 /// section.write_all(b"bit by bit")?;
 /// section.finish()?;
 ///
-/// publish_current(&writer.finish()?)?;
+/// assert_eq!(publish_current(&writer.finish()?)?, DirectorySync::Durable);
 /// assert_eq!(read_current(&StdFs, dir)?.version_id, 7);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct ManifestArchiveWriter<'fs> {
     fs: &'fs dyn Fs,
     path: PathBuf,
@@ -69,7 +70,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     pub fn create(fs: &'fs dyn Fs, path: &Path, options: WriteOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true))?;
         // The head stays zeros until the footer is known.
-        let pending = vec![0; head_len()];
+        let pending = vec![0; HEAD_LEN];
         let path = path.to_path_buf();
         Ok(Self { fs, path, file: Some(file), options, sections: Vec::new(), pending, written: 0 })
     }
@@ -88,8 +89,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     /// stays good. [`WriterFailed`](Error::WriterFailed).
     pub fn start_section(&mut self, name: &str) -> Result<SectionWriter<'_, 'fs>> {
         self.check_name(name)?;
-        let bytes = vec![0; BLOCK_HEADER_LEN];
-        Ok(SectionWriter { writer: self, name: name.to_owned(), bytes, overflowed: false })
+        Ok(SectionWriter::new(self, name.to_owned()))
     }
 
     /// Writes a section whose payload is at hand.
@@ -139,7 +139,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         let block = block.filter(|block| block.bytes.len() <= FOOTER_BLOCK_MAX as usize);
         let footer = &*block.ok_or_else(|| self.too_many("of the footer"))?.bytes;
         self.gather(footer)?;
-        let mut hint = [0; 4];
+        let mut hint = [0; SIZE_HINT_LEN];
         LittleEndian::write_u32(&mut hint, u32::try_from(footer.len()).unwrap_or(u32::MAX));
         self.gather(&hint)?;
         let head = if self.options.mirror { footer } else { &[] };
@@ -249,6 +249,17 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     }
 }
 
+/// Shows no payload.
+impl fmt::Debug for ManifestArchiveWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManifestArchiveWriter")
+            .field("path", &self.path)
+            .field("options", &self.options)
+            .field("sections", &self.sections)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An archive that was not finished must not stand in the way of the next attempt.
 impl Drop for ManifestArchiveWriter<'_> {
     fn drop(&mut self) {
@@ -259,119 +270,3 @@ impl Drop for ManifestArchiveWriter<'_> {
         }
     }
 }
-
-/// A section that is being written.
-#[derive(Debug)]
-#[must_use = "a section that is not finished is not written"]
-pub struct SectionWriter<'w, 'fs> {
-    writer: &'w mut ManifestArchiveWriter<'fs>,
-    name: String,
-    /// Room for the header, then the payload.
-    bytes: Vec<u8>,
-    overflowed: bool,
-}
-
-impl SectionWriter<'_, '_> {
-    /// Ends the section.
-    ///
-    /// # Errors
-    ///
-    /// [`SectionTooLong`](Error::SectionTooLong), and [`Encryption`](Error::Encryption): nothing is written, the writer
-    /// stays good. [`Fs`](Error::Fs): the writer has failed and its file is removed.
-    pub fn finish(self) -> Result<()> {
-        let Self { writer, name, bytes, overflowed } = self;
-        let block = if overflowed { None } else { writer.encode(BlockType::Manifest, bytes)? };
-        let size = block.as_ref().and_then(|block| u32::try_from(block.bytes.len()).ok());
-        let (Some(block), Some(size)) = (block, size.filter(|&size| size <= SECTION_BLOCK_MAX)) else {
-            return Err(Error::SectionTooLong { file: writer.path.clone(), name });
-        };
-        let entry = TocEntry { name, offset: writer.end(), size, checksum: block.header.checksum };
-        let gathered = writer.gather(&block.bytes);
-        writer.or_fail(gathered)?;
-        writer.sections.push(entry);
-        Ok(())
-    }
-
-    /// `false`: there is no room for all of it, and nothing was taken.
-    fn push(&mut self, bytes: &[u8]) -> bool {
-        self.overflowed |= self.bytes.len() + bytes.len() > SECTION_BLOCK_MAX as usize;
-        if !self.overflowed {
-            self.bytes.extend_from_slice(bytes);
-        }
-        !self.overflowed
-    }
-}
-
-/// Fails with `FileTooLarge` when the payload is longer than a section can be; the section cannot be finished then.
-impl io::Write for SectionWriter<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.push(bytes) { Ok(bytes.len()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The proof that an archive is durable: its bytes were synced, and then the directory that holds its name.
-///
-/// Only [`ManifestArchiveWriter::finish`] makes one, and [`publish_current`](crate::publish_current) takes nothing else:
-/// no pointer becomes durable before what it points to.
-#[derive(Debug)]
-#[must_use = "an archive that is not published is no version"]
-pub struct DurableArchive<'fs> {
-    fs: &'fs dyn Fs,
-    path: PathBuf,
-    footer: FooterPayload,
-    directory_sync: DirectorySync,
-    sync_mode: SyncMode,
-}
-
-impl<'fs> DurableArchive<'fs> {
-    /// The file's path.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The table of contents.
-    #[must_use]
-    pub fn footer(&self) -> &FooterPayload {
-        &self.footer
-    }
-
-    /// The N of an archive that is called `v{N}`.
-    #[must_use]
-    pub fn version_id(&self) -> Option<u64> {
-        parse_version(self.path.file_name()?)
-    }
-
-    /// What became of the directory's sync. [`NotSupported`](DirectorySync::NotSupported): the platform cannot say when
-    /// a name is durable, and a crash may lose the archive though it was finished.
-    pub fn directory_sync(&self) -> DirectorySync {
-        self.directory_sync
-    }
-
-    /// Removes the archive, so that another attempt can have its name. Not for one that CURRENT names.
-    ///
-    /// # Errors
-    ///
-    /// [`Fs`](Error::Fs).
-    pub fn discard(self) -> Result<()> {
-        Ok(self.fs.remove_file(&self.path)?)
-    }
-
-    pub(crate) fn fs(&self) -> &'fs dyn Fs {
-        self.fs
-    }
-
-    pub(crate) fn sync_mode(&self) -> SyncMode {
-        self.sync_mode
-    }
-}
-
-fn head_len() -> usize {
-    HEAD_LEN as usize
-}
-
-const _: () = assert!(SIZE_HINT_LEN == 4);

@@ -3,10 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use lsm_fs::{Fs, FsExt, FsOpenOptions, StdFs};
-use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Result, WriteOptions};
+use lsm_fs_mem::MemFs;
+use lsm_manifest::{
+    DurableArchive, ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Result, WriteOptions,
+};
 
 /// Far more than any file here.
-const LIMIT: u64 = 1 << 30;
+pub(crate) const LIMIT: u64 = 1 << 30;
+
+/// The directory of the tests that need no real one.
+pub(crate) const DIR: &str = "/db";
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -26,10 +32,24 @@ pub(crate) fn read_file(path: &Path) -> Vec<u8> {
     StdFs.read_to_vec(path, LIMIT).unwrap()
 }
 
-/// Replaces a file's bytes, if they are others.
+/// Replaces a file's bytes.
 pub(crate) fn put_file(fs: &dyn Fs, path: &Path, bytes: &[u8]) {
     let options = FsOpenOptions::new().write(true).create(true).truncate(true);
     fs.open(path, &options).unwrap().write_at(bytes, 0).unwrap();
+}
+
+pub(crate) fn mem_fs() -> MemFs {
+    let fs = MemFs::new();
+    fs.create_dir(Path::new(DIR)).unwrap();
+    fs
+}
+
+pub(crate) fn version_path(version: u64) -> PathBuf {
+    Path::new(DIR).join(format!("v{version}"))
+}
+
+pub(crate) fn current_path() -> PathBuf {
+    Path::new(DIR).join("current")
 }
 
 pub(crate) type Sections = Vec<(String, Vec<u8>)>;
@@ -44,15 +64,34 @@ pub(crate) fn open(fs: &dyn Fs, path: &Path) -> Result<ManifestArchiveReader> {
     ManifestArchiveReader::open(fs, path, &ReadOptions::new())
 }
 
-pub(crate) fn write(
-    fs: &dyn Fs,
+pub(crate) fn write<'fs>(
+    fs: &'fs dyn Fs,
     path: &Path,
     options: WriteOptions,
     sections: &[(&str, &[u8])],
-) -> Result<()> {
+) -> Result<DurableArchive<'fs>> {
     let mut writer = ManifestArchiveWriter::create(fs, path, options)?;
     for (name, payload) in sections {
         writer.add_section(name, payload)?;
     }
-    writer.finish().map(drop)
+    writer.finish()
+}
+
+/// Sections of several shapes: a byte, none, more than one parity shard's worth.
+pub(crate) const SECTIONS: [(&str, &[u8]); 4] = [
+    ("format_version", &[5]),
+    ("tables", b"seven levels of tables, and the ids and checksums of all that lie in them"),
+    ("nothing", &[]),
+    ("comparator_name", b"default"),
+];
+
+/// The file that these sections make.
+pub(crate) fn archive_bytes(options: WriteOptions, sections: &[(&str, &[u8])]) -> Vec<u8> {
+    let fs = mem_fs();
+    write(&fs, &version_path(1), options, sections).map(drop).unwrap();
+    fs.read_to_vec(&version_path(1), LIMIT).unwrap()
+}
+
+pub(crate) fn owned(sections: &[(&str, &[u8])]) -> Sections {
+    sections.iter().map(|(name, payload)| ((*name).to_owned(), payload.to_vec())).collect()
 }

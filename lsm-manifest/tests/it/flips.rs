@@ -1,0 +1,273 @@
+//! Every flipped bit and every cut of a file: detected, or healed with the very sections that were written.
+
+use std::path::Path;
+
+use lsm_fs::{Fs, FsExt, FsOpenOptions};
+use lsm_fs_mem::MemFs;
+use lsm_manifest::{Error, FooterSource, ReadOptions, WriteOptions, inspect, open_current, publish_current};
+
+use crate::{
+    probe_fs::ProbeFs,
+    support::{
+        DIR, FIXTURES, LIMIT, SECTIONS, Sections, archive_bytes, current_path, fixture, mem_fs, open, owned,
+        put_file, read_all, read_file, version_path, write,
+    },
+};
+
+/// An archive whose sections are known, in a filesystem that can be damaged.
+struct Patient {
+    label: String,
+    fs: ProbeFs<MemFs>,
+    bytes: Vec<u8>,
+    sections: Sections,
+    mirror: bool,
+    parity: bool,
+    /// Where the sections end.
+    end: usize,
+}
+
+/// What became of an archive: opened from where and with which of its sections, or refused.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Whole(FooterSource),
+    SectionRefused,
+    Refused,
+}
+
+impl Patient {
+    fn new(label: String, bytes: Vec<u8>) -> Self {
+        let fs = ProbeFs::new(mem_fs());
+        put_file(&fs, &version_path(1), &bytes);
+        let reader = open(&fs, &version_path(1)).unwrap();
+        let (mirror, end) = (reader.footer().has_mirror(), reader.footer().sections_end());
+        Self {
+            sections: read_all(&reader).unwrap(),
+            parity: label.contains("ecc"),
+            end: usize::try_from(end).unwrap(),
+            label,
+            fs,
+            bytes,
+            mirror,
+        }
+    }
+
+    /// Opens the file as it is now, reads each section by itself, and checks that whatever is read is right.
+    fn examine(&self, what: &dyn std::fmt::Display) -> Outcome {
+        let label = &self.label;
+        let len = self.fs.metadata(&version_path(1)).unwrap().len;
+        self.fs.take_longest_read();
+        let outcome = match open(&self.fs, &version_path(1)) {
+            Err(Error::Fs(error)) => panic!("{label}, {what}: {error}"),
+            Err(_) => Outcome::Refused,
+            Ok(reader) => {
+                let names: Vec<_> = reader.footer().sections().iter().map(|s| s.name.clone()).collect();
+                let expected: Vec<_> = self.sections.iter().map(|(name, _)| name.clone()).collect();
+                assert_eq!(names, expected, "{label}, {what}");
+                let mut refused = false;
+                for (name, payload) in &self.sections {
+                    match reader.read_section(name) {
+                        Ok(section) => assert!(section.payload == *payload, "{label}, {what}: wrong {name}"),
+                        Err(Error::Fs(error)) => panic!("{label}, {what}: {error}"),
+                        Err(_) => refused = true,
+                    }
+                }
+                assert_eq!(
+                    reader.verify().is_err(),
+                    refused,
+                    "{label}, {what}: verify sees what a read sees"
+                );
+                if refused { Outcome::SectionRefused } else { Outcome::Whole(reader.source()) }
+            }
+        };
+        let longest = self.fs.take_longest_read();
+        assert!(longest <= len, "{label}, {what}: a buffer of {longest} for a file of {len}");
+        outcome
+    }
+
+    fn inspect_is_healthy(&self) -> bool {
+        inspect(&self.fs, &version_path(1), &ReadOptions::new()).unwrap().is_healthy()
+    }
+}
+
+fn patients() -> Vec<Patient> {
+    let mut all: Vec<_> = FIXTURES
+        .iter()
+        .map(|(name, version)| {
+            let path = fixture(name).join(format!("v{version}"));
+            Patient::new((*name).to_owned(), read_file(&path))
+        })
+        .collect();
+    let plain = WriteOptions::new;
+    all.push(Patient::new("mirror off".into(), archive_bytes(plain().mirror(false), &SECTIONS)));
+    all.push(Patient::new("no sections".into(), archive_bytes(plain(), &[])));
+    #[cfg(feature = "parity")]
+    all.push(Patient::new(
+        "ecc, mirror off".into(),
+        archive_bytes(plain().mirror(false).parity(true), &SECTIONS),
+    ));
+    all
+}
+
+#[test]
+fn every_flipped_bit_is_detected_healed_or_harmless() {
+    for patient in patients() {
+        let file = patient.fs.open(&version_path(1), &FsOpenOptions::new().write(true)).unwrap();
+        let (mut healed, mut refused, mut mirrored) = (0, 0, 0);
+        for at in 0..patient.bytes.len() {
+            for bit in 0..8 {
+                let flipped = [patient.bytes[at] ^ (1 << bit)];
+                file.write_at(&flipped, at as u64).unwrap();
+                let what = format!("bit {bit} of byte {at}");
+                let outcome = patient.examine(&what);
+                let in_head = at < 4096;
+                let in_tail = at >= patient.end;
+                match outcome {
+                    Outcome::Whole(FooterSource::Mirror) => {
+                        mirrored += 1;
+                        assert!(in_tail && patient.mirror, "{}, {what}", patient.label);
+                    }
+                    // Nothing but the head, or a payload or its parity, can be damaged without a loss.
+                    Outcome::Whole(_) => {
+                        healed += 1;
+                        assert!(in_head || patient.parity, "{}, {what}", patient.label);
+                    }
+                    Outcome::SectionRefused => {
+                        refused += 1;
+                        assert!(!in_head && !in_tail, "{}, {what}", patient.label);
+                    }
+                    Outcome::Refused => {
+                        refused += 1;
+                        assert!(in_tail && !patient.mirror, "{}, {what}", patient.label);
+                    }
+                    other => panic!("{}, {what}: {other:?}", patient.label),
+                }
+            }
+            // One bit of each byte: nothing is so harmless that `inspect` does not see it. Without the feature,
+            // nobody can tell good parity from bad.
+            if cfg!(feature = "parity") || !patient.parity {
+                assert!(!patient.inspect_is_healthy(), "{}, byte {at}", patient.label);
+            }
+            file.write_at(&patient.bytes[at..=at], at as u64).unwrap();
+        }
+        assert_eq!(healed + refused + mirrored, 8 * patient.bytes.len());
+        assert!(patient.inspect_is_healthy());
+        println!(
+            "{}: {healed} harmless or healed, {mirrored} from the mirror, {refused} refused",
+            patient.label
+        );
+    }
+}
+
+#[test]
+fn a_cut_archive_opens_whole_from_its_mirror_or_not_at_all() {
+    for patient in patients() {
+        let (mut mirrored, mut refused) = (0, 0);
+        for len in (0..patient.bytes.len()).rev() {
+            patient.fs.truncate_file(&version_path(1), len as u64).unwrap();
+            match patient.examine(&format!("cut to {len}")) {
+                Outcome::Whole(FooterSource::Mirror) => {
+                    mirrored += 1;
+                    assert!(len >= patient.end && patient.mirror, "{}, cut to {len}", patient.label);
+                }
+                Outcome::Refused => {
+                    refused += 1;
+                    assert!(len < patient.end || !patient.mirror, "{}, cut to {len}", patient.label);
+                }
+                other => panic!("{}, cut to {len}: {other:?}", patient.label),
+            }
+        }
+        assert_eq!(mirrored + refused, patient.bytes.len());
+        println!("{}: {mirrored} cuts from the mirror, {refused} refused", patient.label);
+    }
+}
+
+/// A crash leaves zeros at full length as readily as it cuts.
+#[test]
+fn an_archive_that_ends_in_zeros_opens_whole_or_refuses_what_is_lost() {
+    for patient in patients() {
+        for from in (0..patient.bytes.len()).rev() {
+            let mut bytes = patient.bytes.clone();
+            bytes[from..].fill(0);
+            put_file(&patient.fs, &version_path(1), &bytes);
+            let outcome = patient.examine(&format!("zeros from {from}"));
+            let unchanged = bytes == patient.bytes;
+            if unchanged {
+                assert_eq!(outcome, Outcome::Whole(FooterSource::Tail));
+            } else if !patient.mirror || from < 34 {
+                assert_eq!(outcome, Outcome::Refused, "{}, zeros from {from}", patient.label);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_byte_behind_the_end_is_survived_by_the_mirror() {
+    for patient in patients() {
+        let mut bytes = patient.bytes.clone();
+        bytes.push(0);
+        put_file(&patient.fs, &version_path(1), &bytes);
+        let expected = if patient.mirror { Outcome::Whole(FooterSource::Mirror) } else { Outcome::Refused };
+        assert_eq!(patient.examine(&"a byte appended"), expected, "{}", patient.label);
+    }
+}
+
+/// A directory with a version 1 that is published and a version 3 that is not.
+fn published() -> (MemFs, Vec<u8>) {
+    let fs = mem_fs();
+    write(&fs, &version_path(3), WriteOptions::new(), &SECTIONS[..1]).map(drop).unwrap();
+    let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&archive).unwrap();
+    let current = fs.read_to_vec(&current_path(), LIMIT).unwrap();
+    (fs, current)
+}
+
+#[test]
+fn every_flipped_bit_of_current_is_detected() {
+    let (fs, current) = published();
+    for at in 0..current.len() {
+        for bit in 0..8 {
+            let mut flipped = current.clone();
+            flipped[at] ^= 1 << bit;
+            put_file(&fs, &current_path(), &flipped);
+            let found = open_current(&fs, Path::new(DIR), &ReadOptions::new()).unwrap_err();
+            let expected = match at {
+                // Bit 1 makes 3 of 1, and that version is there.
+                0 if bit == 1 => matches!(found, Error::DigestMismatch { .. }),
+                0..8 => matches!(found, Error::MissingArchive { .. }),
+                8..24 => matches!(found, Error::DigestMismatch { .. }),
+                _ => matches!(found, Error::Corrupt { .. }),
+            };
+            assert!(expected, "bit {bit} of byte {at}: {found}");
+        }
+    }
+    put_file(&fs, &current_path(), &current);
+    let (_, reader) = open_current(&fs, Path::new(DIR), &ReadOptions::new()).unwrap().unwrap();
+    assert_eq!(read_all(&reader).unwrap(), owned(&SECTIONS));
+}
+
+#[test]
+fn every_other_length_of_current_is_refused() {
+    let (fs, current) = published();
+    for len in 0..30 {
+        let mut bytes = current.clone();
+        bytes.resize(len, 1);
+        put_file(&fs, &current_path(), &bytes);
+        let found = open_current(&fs, Path::new(DIR), &ReadOptions::new());
+        match len {
+            0 => assert!(matches!(found, Err(Error::CurrentEmpty { .. }))),
+            25 => assert!(found.is_ok()),
+            _ => {
+                let found = found.unwrap_err().to_string();
+                assert_eq!(found, format!("/db/current: offset 0: the file is {len} bytes long, not 25"));
+            }
+        }
+        put_file(&fs, &current_path(), &vec![0; len]);
+        let found = open_current(&fs, Path::new(DIR), &ReadOptions::new()).unwrap_err();
+        let says_so = if len == 0 {
+            matches!(found, Error::CurrentEmpty { .. })
+        } else {
+            matches!(found, Error::CurrentZeros { .. })
+        };
+        assert!(says_so, "{len} zeros: {found}");
+    }
+}
