@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Read, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use lsm_fs::{Error, Fs, FsExt, FsFile, FsFileType, FsOpenOptions, SyncMode};
 
 /// One call; paths lie below the root of the run.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     CreateDir(String),
     ReadDir(String),
     Metadata(String),
@@ -25,29 +25,36 @@ pub enum Op {
     SyncDir(String),
     Open(usize, String, FsOpenOptions),
     Close(usize),
-    ReadAt(usize, u16, u16),
-    WriteAt(usize, u16, u16, u8),
-    WriteOn(usize, u16, u8),
-    ReadOn(usize, u16),
-    Seek(usize, i16),
-    SetLen(usize, u16),
-    Describe(usize),
-    Sync(usize, bool),
-    Lock(usize),
+    On(usize, HandleOp),
+}
+
+/// One call on an open file.
+#[derive(Clone, Debug)]
+pub(crate) enum HandleOp {
+    ReadAt(u16, u16),
+    WriteAt(u16, u16, u8),
+    Write(u16, u8),
+    Read(u16),
+    Seek(i16),
+    SetLen(u16),
+    Describe,
+    SyncAll,
+    SyncData,
+    Lock,
 }
 
 /// Handles that a run keeps open.
-pub const HANDLES: usize = 3;
+pub(crate) const HANDLES: usize = 3;
 
 /// A run of calls on one backend.
-pub struct Machine<'f> {
+pub(crate) struct Machine<'f> {
     fs: &'f dyn Fs,
     root: PathBuf,
     handles: [Option<Box<dyn FsFile>>; HANDLES],
 }
 
 impl<'f> Machine<'f> {
-    pub fn new(fs: &'f dyn Fs, root: &Path) -> Self {
+    pub(crate) fn new(fs: &'f dyn Fs, root: &Path) -> Self {
         Self { fs, root: root.to_path_buf(), handles: [const { None }; HANDLES] }
     }
 
@@ -57,7 +64,7 @@ impl<'f> Machine<'f> {
     }
 
     /// Makes the call; the text is the same on every backend that keeps the contract.
-    pub fn call(&mut self, op: &Op) -> String {
+    pub(crate) fn call(&mut self, op: &Op) -> String {
         let fs = self.fs;
         match op {
             Op::CreateDir(p) => said(fs.create_dir(&self.at(p))),
@@ -93,59 +100,10 @@ impl<'f> Machine<'f> {
                 self.handles[*slot] = None;
                 "ok".into()
             }
-            _ => self.call_handle(op),
-        }
-    }
-
-    fn call_handle(&mut self, op: &Op) -> String {
-        let (Op::ReadAt(slot, ..)
-        | Op::WriteAt(slot, ..)
-        | Op::WriteOn(slot, ..)
-        | Op::ReadOn(slot, ..)
-        | Op::Seek(slot, _)
-        | Op::SetLen(slot, _)
-        | Op::Describe(slot)
-        | Op::Sync(slot, _)
-        | Op::Lock(slot)) = op
-        else {
-            unreachable!("calls on names are made elsewhere")
-        };
-        let Some(file) = self.handles[*slot].as_mut() else { return "closed".into() };
-        match op {
-            Op::ReadAt(_, at, len) => {
-                let mut buf = vec![0; usize::from(*len)];
-                match file.read_at(&mut buf, u64::from(*at)) {
-                    Ok(read) => format!("{:?}", &buf[..read]),
-                    Err(e) => failed(&e),
-                }
-            }
-            Op::WriteAt(_, at, len, byte) => {
-                said(file.write_at(&vec![*byte; usize::from(*len)], u64::from(*at)))
-            }
-            Op::WriteOn(_, len, byte) => io_said(file.write_all(&vec![*byte; usize::from(*len)])),
-            Op::ReadOn(_, len) => {
-                let mut buf = Vec::new();
-                match file.take(u64::from(*len)).read_to_end(&mut buf) {
-                    Ok(_) => format!("{buf:?}"),
-                    Err(e) => format!("{:?}", e.kind()),
-                }
-            }
-            Op::Seek(_, by) => match file.seek(SeekFrom::Current(i64::from(*by))) {
-                Ok(position) => position.to_string(),
-                Err(e) => format!("{:?}", e.kind()),
+            Op::On(slot, op) => match self.handles[*slot].as_mut() {
+                Some(file) => call_handle(&mut **file, op),
+                None => "closed".into(),
             },
-            Op::SetLen(_, len) => said(file.set_len(u64::from(*len))),
-            Op::Describe(_) => match file.metadata() {
-                Ok(m) => format!("{:?} {} {:?}", m.file_type, m.len, m.link_count),
-                Err(e) => failed(&e),
-            },
-            Op::Sync(_, data_only) if *data_only => said(file.sync_data(SyncMode::Normal)),
-            Op::Sync(..) => said(file.sync_all(SyncMode::Normal)),
-            Op::Lock(_) => match file.try_lock_exclusive() {
-                Ok(locked) => locked.to_string(),
-                Err(e) => failed(&e),
-            },
-            _ => unreachable!("the calls on handles are listed above"),
         }
     }
 
@@ -159,8 +117,49 @@ impl<'f> Machine<'f> {
     }
 }
 
+fn call_handle(mut file: &mut dyn FsFile, op: &HandleOp) -> String {
+    match op {
+        HandleOp::ReadAt(at, len) => {
+            let mut buf = vec![0; usize::from(*len)];
+            match file.read_at(&mut buf, u64::from(*at)) {
+                Ok(read) => format!("{:?}", &buf[..read]),
+                Err(e) => failed(&e),
+            }
+        }
+        HandleOp::WriteAt(at, len, byte) => {
+            said(file.write_at(&vec![*byte; usize::from(*len)], u64::from(*at)))
+        }
+        HandleOp::Write(len, byte) => match file.write_all(&vec![*byte; usize::from(*len)]) {
+            Ok(()) => "ok".into(),
+            Err(e) => format!("{:?}", e.kind()),
+        },
+        HandleOp::Read(len) => {
+            let mut buf = Vec::new();
+            match (&mut file).take(u64::from(*len)).read_to_end(&mut buf) {
+                Ok(_) => format!("{buf:?}"),
+                Err(e) => format!("{:?}", e.kind()),
+            }
+        }
+        HandleOp::Seek(by) => match file.seek(SeekFrom::Current(i64::from(*by))) {
+            Ok(position) => position.to_string(),
+            Err(e) => format!("{:?}", e.kind()),
+        },
+        HandleOp::SetLen(len) => said(file.set_len(u64::from(*len))),
+        HandleOp::Describe => match file.metadata() {
+            Ok(m) => format!("{:?} {} {:?}", m.file_type, m.len, m.link_count),
+            Err(e) => failed(&e),
+        },
+        HandleOp::SyncAll => said(file.sync_all(SyncMode::Normal)),
+        HandleOp::SyncData => said(file.sync_data(SyncMode::Normal)),
+        HandleOp::Lock => match file.try_lock_exclusive() {
+            Ok(locked) => locked.to_string(),
+            Err(e) => failed(&e),
+        },
+    }
+}
+
 /// Every path below `root` with what it holds, and which names are one inode.
-pub fn tree(fs: &dyn Fs, root: &Path) -> String {
+pub(crate) fn tree(fs: &dyn Fs, root: &Path) -> String {
     let mut text = String::new();
     let mut inodes = Vec::new();
     walk(fs, root, &PathBuf::new(), &mut inodes, &mut text);
@@ -192,13 +191,6 @@ fn said(result: Result<(), Error>) -> String {
     match result {
         Ok(()) => "ok".into(),
         Err(e) => failed(&e),
-    }
-}
-
-fn io_said(result: std::io::Result<()>) -> String {
-    match result {
-        Ok(()) => "ok".into(),
-        Err(e) => format!("{:?}", e.kind()),
     }
 }
 

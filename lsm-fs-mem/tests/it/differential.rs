@@ -6,7 +6,7 @@ use lsm_fs::{Fs, FsOpenOptions, StdFs};
 use lsm_fs_mem::MemFs;
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::ops::{HANDLES, Machine, Op, tree};
+use crate::ops::{HANDLES, HandleOp, Machine, Op, tree};
 
 /// Few names, so that calls meet.
 fn plain() -> impl Strategy<Value = String> {
@@ -57,6 +57,22 @@ fn useful() -> impl Strategy<Value = FsOpenOptions> {
     ]
 }
 
+fn handle_op() -> impl Strategy<Value = HandleOp> {
+    let at = || 0..9000_u16;
+    prop_oneof![
+        3 => (at(), at()).prop_map(|(at, len)| HandleOp::ReadAt(at, len)),
+        4 => (at(), at(), any::<u8>()).prop_map(|(at, len, b)| HandleOp::WriteAt(at, len, b)),
+        4 => (at(), any::<u8>()).prop_map(|(len, b)| HandleOp::Write(len, b)),
+        2 => at().prop_map(HandleOp::Read),
+        2 => any::<i16>().prop_map(HandleOp::Seek),
+        2 => at().prop_map(HandleOp::SetLen),
+        2 => Just(HandleOp::Describe),
+        1 => Just(HandleOp::SyncAll),
+        1 => Just(HandleOp::SyncData),
+        2 => Just(HandleOp::Lock),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let slot = || 0..HANDLES;
     let at = || 0..9000_u16;
@@ -75,15 +91,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => path().prop_map(Op::SyncDir),
         8 => (slot(), path(), useful()).prop_map(|(s, p, o)| Op::Open(s, p, o)),
         1 => slot().prop_map(Op::Close),
-        3 => (slot(), at(), at()).prop_map(|(s, at, len)| Op::ReadAt(s, at, len)),
-        4 => (slot(), at(), at(), any::<u8>()).prop_map(|(s, at, len, b)| Op::WriteAt(s, at, len, b)),
-        4 => (slot(), at(), any::<u8>()).prop_map(|(s, len, b)| Op::WriteOn(s, len, b)),
-        2 => (slot(), at()).prop_map(|(s, len)| Op::ReadOn(s, len)),
-        2 => (slot(), any::<i16>()).prop_map(|(s, by)| Op::Seek(s, by)),
-        2 => (slot(), at()).prop_map(|(s, len)| Op::SetLen(s, len)),
-        2 => slot().prop_map(Op::Describe),
-        1 => (slot(), any::<bool>()).prop_map(|(s, data)| Op::Sync(s, data)),
-        2 => slot().prop_map(Op::Lock),
+        22 => (slot(), handle_op()).prop_map(|(s, op)| Op::On(s, op)),
     ]
 }
 

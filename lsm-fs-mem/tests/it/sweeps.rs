@@ -165,7 +165,7 @@ fn creator<'m>(claimed: &Rc<Cell<u32>>, exclusive: bool) -> Vec<Step<'m>> {
         let mine = Rc::clone(&mine);
         Box::new(move |fs: &MemFs| {
             if mine.get() {
-                act(fs)
+                act(fs);
             }
         }) as Step<'m>
     };

@@ -1,0 +1,238 @@
+//! Prints a Markdown table: each row beside its floor or its peer, both measured in turns in the same run.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a bench reads the clock, prints, and stops at the first surprise"
+)]
+
+use std::{
+    fmt::Display,
+    io::{Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use lsm_fs::{Fs, FsOpenOptions, SyncMode};
+use lsm_fs_mem::{Budget, CrashSweep, MemFs, Profile};
+use vfs::{MemoryFS, VfsPath};
+
+const TURNS: usize = 7;
+
+fn main() {
+    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    println!("| what | lsm-fs-mem | beside it | |");
+    println!("|---|---|---|---|");
+    appends();
+    states();
+    small_files();
+    forks();
+}
+
+fn row(what: &str, ours: impl Display, beside: impl Display, verdict: impl Display) {
+    println!("| {what} | {ours} | {beside} | {verdict} |");
+}
+
+/// Runs both in turns; the medians.
+fn in_turns(mut ours: impl FnMut(), mut beside: impl FnMut()) -> (Duration, Duration) {
+    let time = |run: &mut dyn FnMut()| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    };
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        times[0].push(time(&mut ours));
+        times[1].push(time(&mut beside));
+    }
+    for of in &mut times {
+        of.sort();
+    }
+    (times[0][TURNS / 2], times[1][TURNS / 2])
+}
+
+fn ratio(ours: Duration, beside: Duration) -> f64 {
+    ours.as_secs_f64() / beside.as_secs_f64()
+}
+
+fn append_and_sync(rounds: usize) {
+    let fs = MemFs::new();
+    let mut log = fs.open(Path::new("/log"), &FsOpenOptions::new().append(true).create(true)).unwrap();
+    for _ in 0..rounds {
+        log.write_all(&[7; 4096]).unwrap();
+        log.sync_data(SyncMode::Normal).unwrap();
+    }
+}
+
+fn appends() {
+    let (long, short) = in_turns(|| append_and_sync(30_000), || append_and_sync(15_000));
+    row(
+        "30,000 appends of 4 KiB, each synced, on one file",
+        format!("{long:.1?}"),
+        format!("15,000 of them: {short:.1?}"),
+        format!("{:.2} ×, at most 2.2", ratio(long, short)),
+    );
+    let copy = || {
+        let mut log: Vec<Vec<u8>> = Vec::new();
+        for _ in 0..30_000 {
+            log.push(vec![7; 4096]);
+        }
+        std::hint::black_box(log);
+    };
+    let (ours, floor) = in_turns(|| append_and_sync(30_000), copy);
+    row(
+        "the same",
+        format!("{ours:.1?}"),
+        format!("floor, the same bytes into vectors: {floor:.1?}"),
+        format!("{:.2} ×", ratio(ours, floor)),
+    );
+}
+
+/// 40 micro-operations, with a few syncs between: what a flush or a small checkpoint does.
+fn forty(fs: &MemFs) -> lsm_fs::Result<()> {
+    fs.create_dir(Path::new("/d"))?;
+    for index in 0..8 {
+        let path = format!("/d/{index}");
+        let file = fs.open(Path::new(&path), &FsOpenOptions::new().write(true).create(true))?;
+        file.write_at(&[index; 3000], 0)?;
+        if index % 4 != 3 {
+            file.sync_all(SyncMode::Normal)?;
+        }
+    }
+    for index in 0..7 {
+        fs.hard_link(Path::new(&format!("/d/{index}")), Path::new(&format!("/d/{index}.link")))?;
+    }
+    let _ = fs.sync_directory(Path::new("/d"), SyncMode::Normal)?;
+    for index in 0..4 {
+        fs.rename(Path::new(&format!("/d/{index}.link")), Path::new(&format!("/d/{index}.moved")))?;
+    }
+    fs.note("done");
+    Ok(())
+}
+
+fn states() {
+    let run = || {
+        let sweep = CrashSweep::new().models([Profile::Adversarial]).budget(Budget::Ci);
+        sweep.run(forty, |_, _| Ok::<(), String>(())).unwrap()
+    };
+    let report = run();
+    let profile = &report.profiles[0];
+    let (ours, floor) = in_turns(
+        || drop(run()),
+        || {
+            let fs = MemFs::new();
+            forty(&fs).unwrap();
+            for _ in 0..profile.distinct {
+                std::hint::black_box(fs.fork());
+            }
+        },
+    );
+    let per_second = |time: Duration| format!("{:.0} a second", profile.distinct as f64 / time.as_secs_f64());
+    row(
+        &format!(
+            "crash states of 40 micro-operations: {} distinct, of {} tried, each booted and handed to a check",
+            profile.distinct, profile.tried
+        ),
+        per_second(ours),
+        format!("floor, as many forks: {}", per_second(floor)),
+        "at least 20,000 distinct a second",
+    );
+}
+
+const FILES: usize = 10_000;
+
+fn small_files() {
+    let content = [7_u8; 200];
+    let names: Vec<String> = (0..FILES).map(|index| format!("/d/{index:06}.sst")).collect();
+    let ours = || {
+        let fs: Box<dyn Fs> = Box::new(MemFs::new());
+        fs.create_dir(Path::new("/d")).unwrap();
+        let mut buf = Vec::new();
+        for name in &names {
+            let mut file = fs.open(Path::new(name), &FsOpenOptions::new().write(true).create(true)).unwrap();
+            file.write_all(&content).unwrap();
+        }
+        for name in &names {
+            buf.clear();
+            let mut file = fs.open(Path::new(name), &FsOpenOptions::new().read(true)).unwrap();
+            file.read_to_end(&mut buf).unwrap();
+            assert_eq!(buf.len(), content.len());
+        }
+        for name in &names {
+            fs.remove_file(Path::new(name)).unwrap();
+        }
+    };
+    let peer = || {
+        let root = VfsPath::new(MemoryFS::new());
+        root.join("d").unwrap().create_dir().unwrap();
+        let mut buf = Vec::new();
+        for name in &names {
+            let mut file = root.join(&name[1..]).unwrap().create_file().unwrap();
+            file.write_all(&content).unwrap();
+        }
+        for name in &names {
+            buf.clear();
+            let mut file = root.join(&name[1..]).unwrap().open_file().unwrap();
+            file.read_to_end(&mut buf).unwrap();
+            assert_eq!(buf.len(), content.len());
+        }
+        for name in &names {
+            root.join(&name[1..]).unwrap().remove_file().unwrap();
+        }
+    };
+    let (ours, peer) = in_turns(ours, peer);
+    let each = |time: Duration| format!("{:.2} µs a file", time.as_secs_f64() * 1e6 / FILES as f64);
+    row(
+        "create, write 200 bytes, read, remove, 10,000 files in a directory",
+        each(ours),
+        format!("`vfs` `MemoryFS`: {}", each(peer)),
+        format!("{:.2} ×", ratio(ours, peer)),
+    );
+}
+
+/// A filesystem with one durable file of so many MiB.
+fn holding(mib: usize) -> MemFs {
+    let fs = MemFs::new();
+    let mut file = fs.open(Path::new("/f"), &FsOpenOptions::new().write(true).create(true)).unwrap();
+    for _ in 0..mib {
+        file.write_all(&vec![7; 1 << 20]).unwrap();
+    }
+    fs.settle();
+    drop(file);
+    fs
+}
+
+fn resident_bytes() -> f64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|resident| resident.parse::<f64>().ok()).unwrap_or(f64::NAN) * 4096.0
+}
+
+fn forks() {
+    const FORKS: usize = 2000;
+    let (large, small) = (holding(256), holding(1));
+    let fork = |fs: &MemFs| std::hint::black_box((0..FORKS).map(|_| fs.fork()).collect::<Vec<_>>());
+    let grown = |fs: &MemFs| {
+        let before = resident_bytes();
+        let forks = fork(fs);
+        let grown = (resident_bytes() - before) / FORKS as f64;
+        drop(forks);
+        grown
+    };
+    // The first of the two pays for memory that the second finds free.
+    drop(fork(&small));
+    let (of_large, of_small) = (grown(&large), grown(&small));
+    let (time_large, time_small) = in_turns(|| drop(fork(&large)), || drop(fork(&small)));
+    let each = |time: Duration| format!("{:.2} µs", time.as_secs_f64() * 1e6 / FORKS as f64);
+    row(
+        "fork of a filesystem that stores 256 MiB",
+        format!("{}, {of_large:.0} bytes resident", each(time_large)),
+        format!("that stores 1 MiB: {}, {of_small:.0} bytes", each(time_small)),
+        format!("{:.2} ×", ratio(time_large, time_small)),
+    );
+}
