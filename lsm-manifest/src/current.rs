@@ -1,6 +1,6 @@
 //! CURRENT: which version is live, bound to its archive by a digest.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use byteorder::{ByteOrder, LittleEndian};
 use lsm_fs::{DirectorySync, Fs, FsExt, FsOpenOptions, Op, parent_of};
@@ -87,7 +87,7 @@ pub fn read_current(fs: &dyn Fs, dir: &Path) -> Result<Current> {
     let file = dir.join(CURRENT_VERSION_FILE);
     let handle = match fs.open(&file, &FsOpenOptions::new().read(true)) {
         Ok(handle) => handle,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(missing_current(fs, dir)?.unwrap_or(Error::Fs(error)));
         }
         Err(error) => return Err(error.into()),
@@ -130,8 +130,23 @@ pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
     match archive.fs.rewrite_atomic(&file, &bytes, archive.sync_mode) {
         Ok(DirectorySync::Durable) => Ok(archive.directory_sync()),
         Ok(DirectorySync::NotSupported) => Ok(DirectorySync::NotSupported),
-        Err(source) if source.op() == Op::SyncDirectory => Err(Error::PublishedNotDurable { file, source }),
+        Err(source) if may_be_published(archive.fs, &file, &bytes, &source) => {
+            Err(Error::PublishedNotDurable { file, source })
+        }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Only what comes before the rename leaves the old CURRENT for sure. A rename can be done and fail all the same, where
+/// an answer is lost between client and server; then CURRENT tells, and if it cannot be read, nothing is sure.
+fn may_be_published(fs: &dyn Fs, file: &Path, bytes: &[u8; CURRENT_LEN], error: &lsm_fs::Error) -> bool {
+    match error.op() {
+        Op::SyncDirectory => true,
+        Op::Rename => match fs.read_to_vec(file, CURRENT_LEN as u64) {
+            Ok(found) => found == bytes,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        },
+        _ => false,
     }
 }
 

@@ -1,10 +1,15 @@
 //! [`DurableArchive`]: that an archive was synced, as a value.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use lsm_fs::{DirectorySync, Fs, SyncMode};
+use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode, parent_of};
 
-use crate::{FooterPayload, Result, recover::parse_version};
+use crate::{
+    CURRENT_VERSION_FILE, Current, Error, FooterPayload, Result, format::CURRENT_LEN, recover::parse_version,
+};
 
 /// The proof that an archive is durable: its bytes were synced, and then the directory that holds its name.
 ///
@@ -45,12 +50,21 @@ impl DurableArchive<'_> {
         self.directory_sync
     }
 
-    /// Removes the archive, so that another attempt can have its name. Not for one that CURRENT names.
+    /// Removes the archive, so that another attempt can have its name.
     ///
     /// # Errors
     ///
-    /// [`Fs`](Error::Fs).
+    /// [`Live`](Error::Live) if CURRENT names it; [`Fs`](Error::Fs), also if CURRENT cannot be read.
     pub fn discard(self) -> Result<()> {
+        let current = parent_of(&self.path).join(CURRENT_VERSION_FILE);
+        let named = match self.fs.read_to_vec(&current, CURRENT_LEN as u64) {
+            Ok(bytes) => Current::decode(&bytes).ok().map(|current| current.version_id),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        if named.is_some() && named == self.version_id() {
+            return Err(Error::Live { file: self.path });
+        }
         Ok(self.fs.remove_file(&self.path)?)
     }
 }

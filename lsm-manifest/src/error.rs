@@ -218,15 +218,23 @@ pub enum Error {
         /// The archive.
         file: PathBuf,
     },
-    /// CURRENT names the new version for every reader, but a crash may bring the old one back.
+    /// CURRENT names the new version, or may name it, and a crash may bring the old one back.
     ///
-    /// Keep both versions. Publish again, or write the next version.
+    /// Keep both versions. Publish again with the same proof, or write the next version.
     #[error("{}: published, but not known to be durable", file.display())]
     PublishedNotDurable {
         /// CURRENT.
         file: PathBuf,
-        /// The sync of the directory that failed.
+        /// What failed: the sync of the directory, or a rename that may have been done all the same.
         source: lsm_fs::Error,
+    },
+    /// CURRENT names this archive, so it was not removed.
+    ///
+    /// Publish another version first.
+    #[error("{}: CURRENT names this archive", file.display())]
+    Live {
+        /// The archive.
+        file: PathBuf,
     },
     /// The filesystem failed.
     ///

@@ -1,0 +1,156 @@
+//! "Write an archive, publish CURRENT, remove the old version", crashed at every moment in every legal way.
+
+use std::path::Path;
+
+use lsm_fs::Fs;
+use lsm_fs_mem::{CrashModel, CrashSweep, MemFs, Notes, Profile, SweepError, SweepReport};
+use lsm_manifest::{ReadOptions, Result, WriteOptions, publish_current, recover, remove_stale};
+
+use crate::{
+    probe_fs::ProbeFs,
+    support::{DIR, SECTIONS, current_path, mem_fs, owned, read_all, version_path, write},
+};
+
+const OLD: [(&str, &[u8]); 2] = [("format_version", &[5]), ("tables", b"the tables of before")];
+
+/// A directory with version 0 in it, durable.
+fn prepared() -> MemFs {
+    let fs = mem_fs();
+    let _ = publish_current(&write(&fs, &version_path(0), WriteOptions::new(), &OLD).unwrap()).unwrap();
+    fs.settle();
+    fs
+}
+
+fn replace_version(fs: &dyn Fs, note: &dyn Fn(&str), options: WriteOptions) -> Result<()> {
+    let archive = write(fs, &version_path(1), options, &SECTIONS)?;
+    note("written");
+    let _ = publish_current(&archive)?;
+    note("published");
+    remove_stale(fs, Path::new(DIR), 1)?;
+    note("removed");
+    Ok(())
+}
+
+/// Recovery finds one of the two versions, whole; after publishing, the new one; and the next version can be written.
+fn check(image: &MemFs, notes: &Notes) -> std::result::Result<(), String> {
+    let found = recover(image, Path::new(DIR), &ReadOptions::new()).map_err(|e| e.to_string())?;
+    let found = found.ok_or("the directory looks new")?;
+    let version = found.current.version_id;
+    let expected = if version == 0 { owned(&OLD) } else { owned(&SECTIONS) };
+    if read_all(&found.archive).map_err(|e| e.to_string())? != expected {
+        return Err(format!("version {version} has lost sections"));
+    }
+    if notes.contains("published") && version != 1 {
+        return Err(format!("version {version} is back"));
+    }
+    if found.archive.tail_failure().is_some() {
+        return Err("opened from the mirror though the file was synced".into());
+    }
+    retry(image, version).map_err(|e| format!("the next attempt fails: {e}"))
+}
+
+/// What an engine does after a crash: sweep, and write the version that was not published.
+fn retry(fs: &MemFs, live: u64) -> Result<()> {
+    remove_stale(fs, Path::new(DIR), live)?;
+    let _ = publish_current(&write(fs, &version_path(live + 1), WriteOptions::new(), &SECTIONS)?)?;
+    Ok(())
+}
+
+fn models() -> Vec<CrashModel> {
+    let torn = CrashModel::new(Profile::Adversarial).torn_sector(true);
+    Profile::ALL.map(CrashModel::new).into_iter().chain([torn]).collect()
+}
+
+fn sweep(lost_sync: u64, models: Vec<CrashModel>) -> std::result::Result<SweepReport, SweepError> {
+    CrashSweep::new().start_from(&prepared()).models(models).run(
+        |fs: &MemFs| {
+            let probe = ProbeFs::new(fs).losing_sync(lost_sync);
+            replace_version(&probe, &|note| fs.note(note), WriteOptions::new())
+        },
+        check,
+    )
+}
+
+#[test]
+fn every_crash_leaves_the_old_version_or_the_new_one() {
+    let report = sweep(0, models()).unwrap();
+    println!("{report}");
+    assert!(report.is_exhaustive(), "{report}");
+}
+
+#[test]
+fn a_crash_during_the_recovery_changes_nothing_of_that() {
+    let report = CrashSweep::new()
+        .start_from(&prepared())
+        .models([Profile::Adversarial])
+        .recovery(|fs: &MemFs| {
+            let found =
+                recover(fs, Path::new(DIR), &ReadOptions::new())?.map(|found| found.current.version_id);
+            retry(fs, found.unwrap_or_default())
+        })
+        .run(
+            |fs: &MemFs| replace_version(fs, &|note| fs.note(note), WriteOptions::new()),
+            |image: &MemFs, notes: &Notes| {
+                let found = recover(image, Path::new(DIR), &ReadOptions::new()).map_err(|e| e.to_string())?;
+                let found = found.ok_or("the directory looks new")?;
+                read_all(&found.archive).map_err(|e| e.to_string())?;
+                let version = found.current.version_id;
+                if notes.contains("published") && version == 0 {
+                    Err("version 0 is back".to_owned())
+                } else {
+                    Ok(())
+                }
+            },
+        );
+    println!("{}", report.unwrap());
+}
+
+/// Four syncs: of the archive, of its name, of CURRENT, of CURRENT's name. None is there for nothing.
+#[test]
+fn each_lost_sync_is_seen() {
+    let probe = ProbeFs::new(prepared());
+    replace_version(&probe, &|_| (), WriteOptions::new()).unwrap();
+    assert_eq!(probe.syncs(), 4);
+    for lost in 1..=4 {
+        match sweep(lost, vec![CrashModel::new(Profile::Adversarial)]) {
+            Err(SweepError::Check(failure, _)) => println!("sync {lost}: {}", failure.message),
+            Err(other) => panic!("sync {lost}: {other}"),
+            Ok(report) => panic!("sync {lost} is lost, and nothing shows:\n{report}"),
+        }
+    }
+}
+
+/// The first version of a directory: before it is published the directory is new, or says that CURRENT is missing.
+#[test]
+fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
+    let start = mem_fs();
+    start.settle();
+    let report = CrashSweep::new().start_from(&start).models(models()).run(
+        |fs: &MemFs| {
+            let archive = write(fs, &version_path(0), WriteOptions::new().mirror(false), &OLD)?;
+            let _ = publish_current(&archive)?;
+            fs.note("published");
+            Ok::<_, lsm_manifest::Error>(())
+        },
+        |image: &MemFs, notes: &Notes| {
+            use lsm_manifest::Error::MissingCurrent;
+            match recover(image, Path::new(DIR), &ReadOptions::new()) {
+                Ok(None) | Err(MissingCurrent { .. }) if !notes.contains("published") => Ok(()),
+                Ok(Some(found)) if read_all(&found.archive).is_ok_and(|read| read == owned(&OLD)) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        },
+    );
+    println!("{}", report.unwrap());
+}
+
+/// The pointer is never bound to a name that a crash can take away: said by the simulator's own audit.
+#[test]
+fn nothing_is_published_before_it_is_durable() {
+    use lsm_fs_mem::DurabilityAudit;
+
+    let fs = DurabilityAudit::new(prepared(), DIR).only_recording();
+    fs.pointer(current_path(), |_: &[u8]| vec![version_path(1)]);
+    replace_version(&fs, &|_| (), WriteOptions::new()).unwrap();
+    assert_eq!(fs.violations(), []);
+}

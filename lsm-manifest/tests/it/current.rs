@@ -1,0 +1,164 @@
+//! CURRENT and the directories it makes sense of.
+
+use std::path::Path;
+
+use lsm_fs::{DirectorySync, Fs, FsExt};
+use lsm_manifest::{
+    ChecksumType, Current, Error, ReadOptions, WriteOptions, open_current, open_highest, publish_current,
+    read_current, recover, remove_stale, versions,
+};
+
+use crate::support::{
+    DIR, LIMIT, SECTIONS, current_path, mem_fs, owned, put_file, read_all, version_path, write,
+};
+
+const OPTIONS: ReadOptions = ReadOptions::new();
+
+#[test]
+fn a_published_archive_is_the_live_version() {
+    let fs = mem_fs();
+    for version in [7, 8] {
+        let archive = write(&fs, &version_path(version), WriteOptions::new(), &SECTIONS).unwrap();
+        assert_eq!(publish_current(&archive).unwrap(), DirectorySync::Durable);
+        let current = read_current(&fs, Path::new(DIR)).unwrap();
+        assert_eq!(current, Current::new(version, archive.footer()));
+        assert_eq!((current.version_id, current.checksum_type), (version, ChecksumType::Xxh3));
+    }
+    let recovered = recover(&fs, Path::new(DIR), &OPTIONS).unwrap().unwrap();
+    assert_eq!(read_all(&recovered.archive).unwrap(), owned(&SECTIONS));
+    assert_eq!((recovered.stale, recovered.healed.len()), (vec![7], 0));
+}
+
+#[test]
+fn only_a_version_can_be_published() {
+    let fs = mem_fs();
+    for name in ["MANIFEST", "v", "v01", "v+1", "v-1", "v1 ", "v1.tmp", "v18446744073709551616"] {
+        let archive = write(&fs, &Path::new(DIR).join(name), WriteOptions::new(), &SECTIONS).unwrap();
+        assert!(matches!(publish_current(&archive), Err(Error::NotAVersion { .. })), "{name}");
+        assert_eq!(archive.version_id(), None, "{name}");
+    }
+    assert!(!fs.exists(&current_path()).unwrap());
+    let last = write(&fs, &version_path(u64::MAX), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&last).unwrap();
+    assert_eq!(read_current(&fs, Path::new(DIR)).unwrap().version_id, u64::MAX);
+}
+
+#[test]
+fn a_live_archive_is_not_discarded() {
+    let fs = mem_fs();
+    let live = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+    let other = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&live).unwrap();
+    assert_eq!(live.discard().unwrap_err().to_string(), "/db/v1: CURRENT names this archive");
+    other.discard().unwrap();
+    assert_eq!(versions(&fs, Path::new(DIR)).unwrap(), [1]);
+}
+
+#[test]
+fn a_directory_with_nothing_in_it_is_new() {
+    let fs = mem_fs();
+    for dir in [DIR, "/not/there"] {
+        assert!(open_current(&fs, Path::new(dir), &OPTIONS).unwrap().is_none());
+        assert!(recover(&fs, Path::new(dir), &OPTIONS).unwrap().is_none());
+    }
+    assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap().is_none());
+    // What other programs leave about is no data of an engine.
+    for name in ["LOCK", "lost+found", "v", "vault", "edits", "restoring", ".current.tmp-0"] {
+        put_file(&fs, &Path::new(DIR).join(name), b"");
+    }
+    assert!(open_current(&fs, Path::new(DIR), &OPTIONS).unwrap().is_none());
+}
+
+#[test]
+fn a_missing_current_beside_data_is_no_new_directory() {
+    for name in ["tables", "blobs", "v0", "v17", "edits-3"] {
+        let fs = mem_fs();
+        let path = Path::new(DIR).join(name);
+        if name.starts_with(['v', 'e']) {
+            put_file(&fs, &path, b"");
+        } else {
+            fs.create_dir(&path).unwrap();
+        }
+        let error = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+        assert!(matches!(error, Error::MissingCurrent { .. }), "{name}");
+        assert_eq!(error.to_string(), format!("/db/current: missing, though {name} is there"));
+        if name == "tables" {
+            let error = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+            assert!(matches!(error, Error::MissingCurrent { .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_current_that_names_nothing_or_something_else_is_refused() {
+    let fs = mem_fs();
+    let archive = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
+    put_file(&fs, &current_path(), &Current::new(3, archive.footer()).encode());
+    let error = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+    assert_eq!(error.to_string(), "/db/v3: missing, though CURRENT names it");
+    let _ = publish_current(&archive).unwrap();
+    // Another archive under the same name, good in itself.
+    fs.remove_file(&version_path(2)).unwrap();
+    write(&fs, &version_path(2), WriteOptions::new().mirror(false), &SECTIONS).map(drop).unwrap();
+    match open_current(&fs, Path::new(DIR), &OPTIONS) {
+        Err(Error::DigestMismatch { expected, found, .. }) => assert_ne!(expected, found),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn recovery_finds_damage_that_opening_does_not() {
+    let fs = mem_fs();
+    let archive = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&archive).unwrap();
+    let at = archive.footer().section("tables").unwrap().offset + 40;
+    let mut bytes = fs.read_to_vec(&version_path(2), LIMIT).unwrap();
+    bytes[usize::try_from(at).unwrap()] ^= 1;
+    put_file(&fs, &version_path(2), &bytes);
+    assert!(open_current(&fs, Path::new(DIR), &OPTIONS).is_ok());
+    let error = recover(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+    assert!(error.is_corruption());
+    assert!(error.to_string().starts_with("/db/v2: offset 4"), "{error}");
+}
+
+#[test]
+fn without_current_the_highest_version_wins_if_it_says_so_itself() {
+    let fs = mem_fs();
+    let sections = |id: &'static [u8]| [("version_id", id)];
+    write(&fs, &version_path(9), WriteOptions::new(), &sections(&[9, 0, 0, 0, 0, 0, 0, 0]))
+        .map(drop)
+        .unwrap();
+    write(&fs, &version_path(10), WriteOptions::new(), &sections(&[10, 0, 0, 0, 0, 0, 0, 0]))
+        .map(drop)
+        .unwrap();
+    put_file(&fs, &Path::new(DIR).join("v11.tmp"), b"");
+    let (found, _) = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap().unwrap();
+    assert_eq!(found, 10);
+    for (version, id) in [(11, &[10, 0, 0, 0, 0, 0, 0, 0][..]), (12, &[12]), (13, &[])] {
+        write(&fs, &version_path(version), WriteOptions::new(), &[("version_id", id)]).map(drop).unwrap();
+        let error = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+        assert!(matches!(error, Error::WrongVersion { .. }), "{error}");
+    }
+    // A damaged one is not passed over.
+    put_file(&fs, &version_path(14), b"");
+    assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err().is_corruption());
+}
+
+#[test]
+fn stale_versions_go_and_nothing_else() {
+    let fs = mem_fs();
+    let keep = ["v5", "edits-5", "current", "v6.tmp", "v06", "LOCK", ".current.tmp-x"];
+    let go = ["v4", "v6", "edits-0", ".current.tmp-0", ".current.tmp-11"];
+    for name in keep.iter().chain(&go) {
+        put_file(&fs, &Path::new(DIR).join(name), b"");
+    }
+    fs.create_dir(&Path::new(DIR).join("v7")).unwrap();
+    assert_eq!(versions(&fs, Path::new(DIR)).unwrap(), [4, 5, 6]);
+    let mut removed = remove_stale(&fs, Path::new(DIR), 5).unwrap();
+    removed.sort();
+    let mut expected: Vec<_> = go.iter().map(|name| Path::new(DIR).join(name)).collect();
+    expected.sort();
+    assert_eq!(removed, expected);
+    let names = fs.read_dir(Path::new(DIR)).unwrap();
+    assert_eq!(names.len(), keep.len() + 1);
+}

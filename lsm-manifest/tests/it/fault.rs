@@ -1,0 +1,138 @@
+//! Each call of a publish fails in every way: the old version stays, and the next attempt succeeds.
+
+use std::path::Path;
+
+use lsm_fs::{Fs, Op};
+use lsm_fs_mem::{FaultEffect, FaultFs, InjectedFault, MemFs, fault_sweep};
+use lsm_manifest::{
+    Error, ReadOptions, Result, WriteOptions, open_current, publish_current, recover, repair,
+};
+
+use crate::support::{DIR, LIMIT, SECTIONS, mem_fs, open, owned, put_file, read_all, version_path, write};
+
+fn prepared() -> MemFs {
+    let fs = mem_fs();
+    let _ =
+        publish_current(&write(&fs, &version_path(0), WriteOptions::new(), &SECTIONS[..2]).unwrap()).unwrap();
+    fs
+}
+
+/// Publishes version 1, and gives its name back if that fails before the rename.
+fn publish(fs: &dyn Fs, options: WriteOptions) -> Result<()> {
+    let archive = write(fs, &version_path(1), options, &SECTIONS)?;
+    match publish_current(&archive) {
+        Ok(_) => Ok(()),
+        Err(error @ Error::PublishedNotDurable { .. }) => Err(error),
+        Err(error) => {
+            // A device that is gone keeps what it has; that is not this call's failure.
+            let _ = archive.discard();
+            Err(error)
+        }
+    }
+}
+
+fn live(fs: &MemFs) -> (u64, Vec<(String, Vec<u8>)>, Vec<u64>) {
+    let found = recover(fs, Path::new(DIR), &ReadOptions::new()).unwrap().unwrap();
+    (found.current.version_id, read_all(&found.archive).unwrap(), found.stale)
+}
+
+#[test]
+fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
+    for mirror in [true, false] {
+        let options = || WriteOptions::new().mirror(mirror);
+        let report = fault_sweep(
+            prepared,
+            |fs: &FaultFs<MemFs>| publish(fs, options()),
+            |fault: &InjectedFault, result, fs: &MemFs| {
+                let (version, sections, stale) = live(fs);
+                let after = matches!(fault.effect(), FaultEffect::After(_));
+                match result {
+                    Ok(()) => assert_eq!(version, 1, "{fault}"),
+                    // Both versions are there, and either may be live: the error says so.
+                    Err(Error::PublishedNotDurable { source, .. }) => {
+                        assert!(matches!(source.op(), Op::SyncDirectory | Op::Rename), "{fault}");
+                        let before = fault.op() == Op::Rename && fault.effect() == FaultEffect::Gone;
+                        assert_eq!(
+                            (version, stale),
+                            if before { (0, vec![1]) } else { (1, vec![0]) },
+                            "{fault}"
+                        );
+                        open(fs, &version_path(1)).and_then(|reader| reader.verify().map(drop))?;
+                        return Ok(());
+                    }
+                    Err(_) => {
+                        assert_eq!((version, &sections), (0, &owned(&SECTIONS[..2])), "{fault}");
+                        // What stays behind stays because the device was gone, or the call that took the name
+                        // was reported as failed.
+                        let gone = fault.effect() == FaultEffect::Gone || (after && fault.op() == Op::Open);
+                        if gone {
+                            lsm_manifest::remove_stale(fs, Path::new(DIR), 0)?;
+                        } else {
+                            assert_eq!(stale, [0_u64; 0], "{fault}");
+                            let names = fs.read_dir(Path::new(DIR))?;
+                            assert_eq!(names.len(), 2, "{fault}: {names:?}");
+                        }
+                        publish(fs, options())?;
+                    }
+                }
+                assert_eq!(live(fs).1, owned(&SECTIONS), "{fault}");
+                Ok(())
+            },
+        );
+        println!("{}", report.unwrap());
+    }
+}
+
+/// A publish that failed can be tried again with the same proof.
+#[test]
+fn a_failed_publish_can_be_repeated() {
+    let fs = FaultFs::new(prepared());
+    let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+    fs.inject(lsm_fs_mem::Fault::from("rename#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
+    assert!(matches!(publish_current(&archive), Err(Error::Fs(e)) if e.op() == Op::Rename));
+    let _ = publish_current(&archive).unwrap();
+    assert_eq!(live(fs.inner()).0, 1);
+}
+
+/// Reading fails, or falls back on the mirror; it never reads less.
+#[test]
+fn a_failed_read_never_reads_less() {
+    let report = fault_sweep(
+        prepared,
+        |fs: &FaultFs<MemFs>| {
+            let (_, reader) = open_current(fs, Path::new(DIR), &ReadOptions::new())?.expect("a version");
+            read_all(&reader)
+        },
+        |fault: &InjectedFault, result, _: &MemFs| {
+            if let Ok(sections) = result {
+                assert_eq!(sections, owned(&SECTIONS[..2]), "{fault}");
+            }
+            Ok(())
+        },
+    );
+    println!("{}", report.unwrap());
+}
+
+#[test]
+fn a_failed_repair_leaves_the_damaged_file_or_the_repaired_one() {
+    let good = crate::support::archive_bytes(WriteOptions::new(), &SECTIONS);
+    let cut = good[..good.len() - 5].to_vec();
+    let report = fault_sweep(
+        || {
+            let fs = mem_fs();
+            put_file(&fs, &version_path(1), &cut);
+            fs
+        },
+        |fs: &FaultFs<MemFs>| repair(fs, &version_path(1), &ReadOptions::new()),
+        |fault: &InjectedFault, result, fs: &MemFs| {
+            use lsm_fs::FsExt;
+            let now = fs.read_to_vec(&version_path(1), LIMIT)?;
+            assert!(now == good || (result.is_err() && now == cut), "{fault}");
+            assert_eq!(read_all(&open(fs, &version_path(1))?)?, owned(&SECTIONS), "{fault}");
+            let _ = repair(fs, &version_path(1), &ReadOptions::new())?;
+            assert!(fs.read_to_vec(&version_path(1), LIMIT)? == good, "{fault}");
+            Ok(())
+        },
+    );
+    println!("{}", report.unwrap());
+}
