@@ -1,0 +1,99 @@
+//! The history of a tree, to hold against what a checkpoint of it says.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{Result, Tree};
+
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    history: Mutex<Vec<Record>>,
+}
+
+#[derive(Clone, Debug)]
+struct Record {
+    seqno: u64,
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+}
+
+impl Oracle {
+    /// Writes to the tree and to the history, in one order.
+    pub(crate) fn write(&self, tree: &Tree, key: &[u8], value: Option<&[u8]>) -> u64 {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let seqno = match value {
+            Some(value) => tree.put(key, value),
+            None => tree.delete(key),
+        };
+        history.push(Record { seqno, key: key.to_vec(), value: value.map(<[u8]>::to_vec) });
+        seqno
+    }
+
+    /// What is live at a sequence number.
+    pub(crate) fn at(&self, seqno: u64) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = BTreeMap::new();
+        for record in history.iter().filter(|record| record.seqno <= seqno) {
+            match &record.value {
+                Some(value) => state.insert(record.key.clone(), value.clone()),
+                None => state.remove(&record.key),
+            };
+        }
+        state
+    }
+
+    /// The tree holds exactly what was live at its own sequence number, which is at least `at_least`.
+    pub(crate) fn check(&self, tree: &Tree, at_least: u64) -> Result<()> {
+        let seqno = tree.visible_seqno();
+        if seqno < at_least {
+            return Err(format!("records up to {at_least} were visible, the tree ends at {seqno}").into());
+        }
+        let (found, expected) = (tree.scan(), self.at(seqno));
+        if found == expected {
+            return Ok(());
+        }
+        let differs = |key: &&Vec<u8>| found.get(*key) != expected.get(*key);
+        let first = found.keys().chain(expected.keys()).find(differs);
+        let key = first.map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default();
+        Err(format!(
+            "at {seqno}, key {key} is not what was written: {} of {} records",
+            found.len(),
+            expected.len()
+        )
+        .into())
+    }
+}
+
+/// Deterministic operations of one writer: keys that are overwritten and deleted, values short and long.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    random: u64,
+    keys: u64,
+}
+
+impl Workload {
+    pub(crate) fn new(seed: u64, keys: u64) -> Self {
+        Self { random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, keys }
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// Writes so many records.
+    pub(crate) fn write(&mut self, tree: &Tree, oracle: &Oracle, count: u64) {
+        for _ in 0..count {
+            let key = format!("key {:06}", self.next() % self.keys);
+            let random = self.next();
+            let len = if random % 5 == 0 { 64 + random % 200 } else { random % 40 };
+            let value = format!("{random:016x} ").repeat(20);
+            let value = &value.as_bytes()[..usize::try_from(len).unwrap_or_default()];
+            oracle.write(tree, key.as_bytes(), (random % 7 != 0).then_some(value));
+        }
+    }
+}
