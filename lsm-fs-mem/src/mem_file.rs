@@ -141,6 +141,14 @@ impl Read for MemFile {
         self.position += read as u64;
         Ok(read)
     }
+
+    fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        self.check_readable(Op::Read)?;
+        let position = self.position;
+        let read = self.call(Op::Read, |state, ino| state.read_to_end(ino, buf, position))?;
+        self.position += read as u64;
+        Ok(read)
+    }
 }
 
 impl Write for MemFile {

@@ -157,6 +157,7 @@ impl MemFs {
     /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped.
     pub fn record(&self) {
         let mut state = self.lock();
+        state.disk.absorb();
         state.recorder = Some(Recorder::new(state.disk.clone()));
     }
 
@@ -223,6 +224,7 @@ impl MemFs {
     #[must_use]
     pub fn crash(&self, survives: Survives) -> Self {
         let mut state = self.lock();
+        state.disk.absorb();
         let tree = survives.choose(&state.disk);
         let restarted = state.restarted(assemble(&tree, &state.roots()));
         state.kill();
@@ -232,7 +234,7 @@ impl MemFs {
     /// How many micro-operations wait for a sync.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.lock().disk.journal.len()
+        self.lock().disk.absorb().len()
     }
 
     /// Runs on the state, if the machine has not crashed, and names what failed.

@@ -1,14 +1,19 @@
 //! Inodes and the tree they form. A change is a micro-operation, whether a caller makes it or a crash replays it.
 
+mod dir;
+mod slab;
+
 use std::{
-    collections::BTreeMap,
     ffi::OsStr,
     sync::{Arc, OnceLock},
 };
 
+pub(crate) use dir::DirNode;
+use slab::Slab;
+
 use crate::{
     hash::Fingerprint,
-    micro::{Ino, Kind, Micro, Name, Payload, What},
+    micro::{Ino, Kind, Micro, Payload, What},
     pages::Pages,
 };
 
@@ -66,9 +71,6 @@ impl FileNode {
     }
 }
 
-/// What a directory holds.
-pub(crate) type DirNode = BTreeMap<Name, Ino>;
-
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     File(Arc<FileNode>),
@@ -119,7 +121,7 @@ impl Slot {
 /// All inodes of all volumes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
-    slots: BTreeMap<Ino, Slot>,
+    slots: Slab,
 }
 
 impl Tree {
@@ -130,11 +132,11 @@ impl Tree {
     }
 
     pub(crate) fn get(&self, ino: Ino) -> Option<&Slot> {
-        self.slots.get(&ino)
+        self.slots.get(ino)
     }
 
     pub(crate) fn get_mut(&mut self, ino: Ino) -> Option<&mut Slot> {
-        self.slots.get_mut(&ino)
+        self.slots.get_mut(ino)
     }
 
     pub(crate) fn insert(&mut self, ino: Ino, slot: Slot) {
@@ -142,33 +144,33 @@ impl Tree {
     }
 
     pub(crate) fn remove(&mut self, ino: Ino) -> Option<Slot> {
-        self.slots.remove(&ino)
+        self.slots.remove(ino)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ino, &Slot)> {
-        self.slots.iter().map(|(ino, slot)| (*ino, slot))
+        self.slots.iter()
     }
 
     pub(crate) fn last_ino(&self) -> Ino {
-        self.slots.last_key_value().map_or(0, |(ino, _)| *ino)
+        self.slots.iter().next_back().map_or(0, |(ino, _)| ino)
     }
 
     pub(crate) fn file(&self, ino: Ino) -> Option<&Arc<FileNode>> {
-        match &self.slots.get(&ino)?.node {
+        match &self.slots.get(ino)?.node {
             Node::File(file) => Some(file),
             Node::Dir(_) => None,
         }
     }
 
     pub(crate) fn dir(&self, ino: Ino) -> Option<&Arc<DirNode>> {
-        match &self.slots.get(&ino)?.node {
+        match &self.slots.get(ino)?.node {
             Node::Dir(dir) => Some(dir),
             Node::File(_) => None,
         }
     }
 
     pub(crate) fn lookup(&self, dir: Ino, name: &OsStr) -> Option<Ino> {
-        self.dir(dir)?.get(name).copied()
+        self.dir(dir)?.get(name)
     }
 
     /// Applies a change; returns the inode that lost a name by it.
@@ -179,9 +181,10 @@ impl Tree {
                 None
             }
             What::Link { dir, name, ino, kind, .. } => {
-                let slot = self.slots.entry(*ino).or_insert_with(|| Slot::new(*kind, micro.volume, *dir));
-                slot.links += 1;
-                slot.parent = *dir;
+                if let Some(slot) = self.slot(*ino, micro.volume, *kind) {
+                    slot.links += 1;
+                    slot.parent = *dir;
+                }
                 let replaced = self.change_dir(*dir, micro.volume, |dir| dir.insert(Arc::clone(name), *ino));
                 self.unname(replaced)
             }
@@ -194,20 +197,20 @@ impl Tree {
 
     /// Replaces a file's content, and makes the inode if there is none.
     pub(crate) fn set_file(&mut self, ino: Ino, volume: u32, file: &Arc<FileNode>) {
-        let slot = self.slots.entry(ino).or_insert_with(|| Slot::new(Kind::File, volume, 0));
-        slot.node = Node::File(Arc::clone(file));
+        if let Some(slot) = self.slot(ino, volume, Kind::File) {
+            slot.node = Node::File(Arc::clone(file));
+        }
     }
 
     fn unname(&mut self, ino: Option<Ino>) -> Option<Ino> {
-        let slot = self.slots.get_mut(&ino?)?;
+        let slot = self.slots.get_mut(ino?)?;
         slot.links = slot.links.saturating_sub(1);
         ino
     }
 
     /// Changes a file, which comes to be here if replay meets its bytes before its name.
     fn change_file(&mut self, ino: Ino, volume: u32, change: impl FnOnce(&mut FileNode)) {
-        let slot = self.slots.entry(ino).or_insert_with(|| Slot::new(Kind::File, volume, 0));
-        if let Node::File(file) = &mut slot.node {
+        if let Some(Slot { node: Node::File(file), .. }) = self.slot(ino, volume, Kind::File) {
             change(Arc::make_mut(file));
         }
     }
@@ -219,11 +222,18 @@ impl Tree {
         volume: u32,
         change: impl FnOnce(&mut DirNode) -> Option<Ino>,
     ) -> Option<Ino> {
-        let slot = self.slots.entry(ino).or_insert_with(|| Slot::new(Kind::Dir, volume, 0));
-        match &mut slot.node {
-            Node::Dir(dir) => change(Arc::make_mut(dir)),
-            Node::File(_) => None,
+        match self.slot(ino, volume, Kind::Dir) {
+            Some(Slot { node: Node::Dir(dir), .. }) => change(Arc::make_mut(dir)),
+            _ => None,
         }
+    }
+
+    /// The inode, which is made if there is none.
+    fn slot(&mut self, ino: Ino, volume: u32, kind: Kind) -> Option<&mut Slot> {
+        if self.slots.get(ino).is_none() {
+            self.slots.insert(ino, Slot::new(kind, volume, 0));
+        }
+        self.slots.get_mut(ino)
     }
 }
 

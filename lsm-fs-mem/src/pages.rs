@@ -22,6 +22,8 @@ struct Leaf(Vec<Option<Page>>);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pages {
+    /// Page 0 by itself: most files have no other. Its place in the first leaf stays empty.
+    first: Option<Page>,
     leaves: BTreeMap<u64, Arc<Leaf>>,
     present: u64,
 }
@@ -90,6 +92,10 @@ impl Pages {
                     *slot = Some(Arc::new(from.to_vec()));
                     return;
                 }
+                if slot.is_none() && piece.within.start == 0 {
+                    *slot = Some(Arc::new(from.to_vec()));
+                    return;
+                }
                 let page = Arc::make_mut(slot.get_or_insert_default());
                 if page.len() < piece.within.end {
                     page.resize(piece.within.end, 0);
@@ -110,7 +116,9 @@ impl Pages {
                 return;
             }
             let end = start + PAGE_BYTES;
-            if range.start <= start && end <= range.end {
+            let stored = start + page.len() as u64;
+            if range.start <= start && (end <= range.end || stored <= range.end && self.page(index).is_none())
+            {
                 self.update(index, |slot| *slot = Some(Arc::clone(page)));
             } else {
                 let (from, to) = (range.start.max(start), range.end.min(end));
@@ -124,6 +132,9 @@ impl Pages {
         if range.start >= range.end {
             return;
         }
+        if range.start < PAGE_BYTES {
+            self.present -= u64::from(clear_page(&mut self.first, 0, &range));
+        }
         let leaf_bytes = LEAF_PAGES * PAGE_BYTES;
         let touched = self.leaves.range(range.start / leaf_bytes..=(range.end - 1) / leaf_bytes);
         for key in touched.map(|(key, _)| *key).collect::<Vec<_>>() {
@@ -136,6 +147,11 @@ impl Pages {
                 self.leaves.remove(&key);
             }
         }
+    }
+
+    /// Whether a write at `offset` begins a page that is not there, so that it and the log of it can share the page.
+    pub(crate) fn begins_page(&self, offset: u64) -> bool {
+        offset.is_multiple_of(PAGE_BYTES) && self.page(offset / PAGE_BYTES).is_none()
     }
 
     /// How many pages a write to the range would allocate.
@@ -181,22 +197,32 @@ impl Pages {
     }
 
     fn page(&self, index: u64) -> Option<&Page> {
+        if index == 0 {
+            return self.first.as_ref();
+        }
         self.leaves.get(&(index / LEAF_PAGES))?.0.get(small(index % LEAF_PAGES))?.as_ref()
     }
 
     fn pages_from(&self, first: u64) -> impl Iterator<Item = (u64, &Page)> {
         let leaves = self.leaves.range(first / LEAF_PAGES..);
         let pages = leaves.flat_map(|(key, leaf)| (key * LEAF_PAGES..).zip(&leaf.0));
-        pages.filter_map(move |(index, page)| Some((index, page.as_ref()?))).filter(move |(i, _)| *i >= first)
+        let pages = pages.filter_map(|(index, page)| Some((index, page.as_ref()?)));
+        let zeroth = self.first.iter().filter(move |_| first == 0).map(|page| (0, page));
+        zeroth.chain(pages.filter(move |(index, _)| *index >= first))
     }
 
     fn update(&mut self, index: u64, change: impl FnOnce(&mut Option<Page>)) {
-        let leaf = Arc::make_mut(self.leaves.entry(index / LEAF_PAGES).or_default());
-        let at = small(index % LEAF_PAGES);
-        if leaf.0.len() <= at {
-            leaf.0.resize(at + 1, None);
-        }
-        if let Some(slot) = leaf.0.get_mut(at) {
+        let slot = if index == 0 {
+            Some(&mut self.first)
+        } else {
+            let leaf = Arc::make_mut(self.leaves.entry(index / LEAF_PAGES).or_default());
+            let at = small(index % LEAF_PAGES);
+            if leaf.0.len() <= at {
+                leaf.0.resize(at + 1, None);
+            }
+            leaf.0.get_mut(at)
+        };
+        if let Some(slot) = slot {
             let before = u64::from(slot.is_some());
             change(slot);
             self.present = self.present + u64::from(slot.is_some()) - before;

@@ -50,6 +50,7 @@ impl<'r> Explorer<'r> {
             Event::Dropped(ino) => self.disk.drop_data(*ino),
             Event::Note(_) => {}
         }
+        self.disk.absorb();
         self.point += 1;
         self.sync_foreign();
         true

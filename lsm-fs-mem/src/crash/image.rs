@@ -30,20 +30,20 @@ impl Walk<'_> {
         let Some(dir) = self.tree.dir(ino) else { return };
         self.above.push(ino);
         for (name, child) in dir.iter() {
-            match self.tree.get(*child).map(|slot| &slot.node) {
+            match self.tree.get(child).map(|slot| &slot.node) {
                 Some(Node::File(file)) => {
                     self.hash.bytes(name.as_encoded_bytes());
                     let next = self.files.len() as u64;
-                    let index = *self.files.entry(*child).or_insert(next);
+                    let index = *self.files.entry(child).or_insert(next);
                     self.hash.word(index);
                     if index == next {
                         self.hash.wide(file.fingerprint());
                     }
                 }
-                Some(Node::Dir(_)) if !self.above.contains(child) => {
+                Some(Node::Dir(_)) if !self.above.contains(&child) => {
                     self.hash.bytes(name.as_encoded_bytes());
                     self.hash.word(u64::MAX);
-                    self.dir(*child);
+                    self.dir(child);
                 }
                 _ => {}
             }
@@ -80,10 +80,10 @@ impl Assembly<'_> {
         let Some(dir) = self.from.dir(from) else { return Arc::default() };
         self.above.push(from);
         let mut changed = false;
-        let mut entries = DirNode::new();
+        let mut entries = DirNode::default();
         for (name, child) in dir.iter() {
-            let kept = self.entry(*child, parent);
-            changed |= kept != Some(*child);
+            let kept = self.entry(child, parent);
+            changed |= kept != Some(child);
             if let Some(kept) = kept {
                 entries.insert(Arc::clone(name), kept);
             }

@@ -21,7 +21,7 @@ impl Paths {
         let mut names = BTreeMap::new();
         for (dir, slot) in recording.start.image.iter() {
             if let crate::node::Node::Dir(entries) = &slot.node {
-                names.extend(entries.iter().map(|(name, ino)| (*ino, (dir, Name::clone(name)))));
+                names.extend(entries.iter().map(|(name, ino)| (ino, (dir, Name::clone(name)))));
             }
         }
         let done = recording.events.iter().take(point).filter_map(|event| match event {
@@ -158,13 +158,13 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
 /// Every path with its length.
 fn tree_lines(tree: &Tree, roots: &[Ino]) -> Vec<String> {
     fn below(tree: &Tree, dir: Ino, path: &str, lines: &mut Vec<String>) {
-        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.iter()) {
+        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.sorted()) {
             let path = format!("{path}/{}", name.display());
-            match tree.file(*ino) {
+            match tree.file(ino) {
                 Some(file) => lines.push(format!("{path}  inode {ino}, {} bytes", file.len)),
                 None => {
                     lines.push(format!("{path}/"));
-                    below(tree, *ino, &path, lines);
+                    below(tree, ino, &path, lines);
                 }
             }
         }

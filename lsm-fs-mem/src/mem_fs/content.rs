@@ -79,6 +79,19 @@ impl State {
         Ok(len)
     }
 
+    /// Appends to `buf` what the file holds from `offset` on.
+    pub(crate) fn read_to_end(&self, ino: Ino, buf: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
+        self.volume(ino)?;
+        let file = self.file(ino)?;
+        let (start, len) = (buf.len(), small(file.len.saturating_sub(offset)));
+        buf.try_reserve(len)?;
+        buf.resize(start + len, 0);
+        if let Some(buf) = buf.get_mut(start..) {
+            file.pages.read(offset, buf);
+        }
+        Ok(len)
+    }
+
     /// Writes what fits, and says how much that was; an error if it is nothing.
     pub(crate) fn write(&mut self, ino: Ino, bytes: &[u8], offset: Option<u64>) -> io::Result<usize> {
         let free = self.writable(ino)?.free_bytes();
@@ -97,7 +110,7 @@ impl State {
             return Err(os(errno::ENOSPC));
         }
         let range = offset..offset + bytes.len() as u64;
-        let payload = if bytes.len() as u64 >= PAGE_BYTES {
+        let payload = if bytes.len() as u64 >= PAGE_BYTES || file.pages.begins_page(offset) {
             Payload::Pages(Pages::from_bytes(offset, bytes))
         } else {
             Payload::Bytes(Arc::from(bytes))
@@ -177,7 +190,7 @@ impl State {
             // Each handle that was open then hears of the failure once.
             return Err(os(errno::EIO));
         }
-        if self.disk.journal.file(ino).next().is_some() {
+        if self.disk.absorb().file(ino).next().is_some() {
             self.writable(ino)?;
         }
         let volume = self.volume_of(ino);

@@ -43,8 +43,8 @@ impl State {
 
     pub(crate) fn read_dir(&self, path: &Path) -> io::Result<Vec<FsDirEntry>> {
         let dir = self.resolve_dir(path)?;
-        let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.iter());
-        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, file_type(self.kind(*ino)))).collect())
+        let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.sorted());
+        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, file_type(self.kind(ino)))).collect())
     }
 
     pub(crate) fn metadata(&self, ino: Ino) -> io::Result<FsMetadata> {
@@ -92,7 +92,7 @@ impl State {
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let ino = self.resolve_dir(path)?;
         let entries = self.tree.dir(ino).map(Arc::clone).unwrap_or_default();
-        for (name, _) in entries.iter() {
+        for (name, _) in entries.sorted() {
             let child = path.join(&**name);
             match self.resolve(&child).map(|ino| self.kind(ino))? {
                 Kind::Dir => self.remove_dir_all(&child)?,
@@ -242,7 +242,7 @@ impl State {
         if let Some(failure) = self.take_failure(path) {
             return Err(os(failure.errno));
         }
-        if self.disk.journal.dir(ino).next().is_some() {
+        if self.disk.absorb().dir(ino).next().is_some() {
             self.writable(ino)?;
         }
         self.force(SyncCall::Dir { ino, volume: self.volume_of(ino) });

@@ -1,7 +1,10 @@
 use std::ffi::OsStr;
 
 use super::*;
-use crate::crash::{assemble, fingerprint};
+use crate::{
+    crash::{assemble, fingerprint},
+    micro::Name,
+};
 
 fn micro(what: What) -> Micro {
     Micro { seq: 1, group: 1, volume: 0, what }
@@ -83,7 +86,7 @@ fn unreachable_inodes_vanish_and_circles_are_cut() {
     assert_eq!(fingerprint(&circle, &[1]), fingerprint(&shown, &[1]));
     for (ino, slot) in shown.iter().filter(|(ino, _)| *ino != 1) {
         assert!(
-            shown.dir(slot.parent).unwrap().values().any(|child| *child == ino),
+            shown.dir(slot.parent).unwrap().iter().any(|(_, child)| child == ino),
             "a parent knows its child"
         );
         assert_eq!(slot.links, 1);

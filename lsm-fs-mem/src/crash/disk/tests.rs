@@ -84,6 +84,7 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
                 Event::Micro(micro) => {
                     whole.log.push(micro.clone());
                     disk.push(micro.clone());
+                    disk.absorb();
                 }
                 Event::Sync(call) => {
                     let home = |ino| disk.image.get(ino).map(|slot| slot.parent);

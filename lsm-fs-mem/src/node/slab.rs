@@ -1,0 +1,60 @@
+//! Inodes by number: a vector of shared chunks. A copy of it costs a pointer for every 32 numbers ever given out.
+
+use std::sync::Arc;
+
+use super::Slot;
+use crate::{micro::Ino, pages::small};
+
+const CHUNK: u64 = 32;
+
+type Chunk = Vec<Option<Slot>>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slab {
+    chunks: Vec<Option<Arc<Chunk>>>,
+}
+
+impl Slab {
+    pub(super) fn get(&self, ino: Ino) -> Option<&Slot> {
+        self.chunks.get(small(ino / CHUNK))?.as_ref()?.get(small(ino % CHUNK))?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, ino: Ino) -> Option<&mut Slot> {
+        let chunk = self.chunks.get_mut(small(ino / CHUNK))?.as_mut()?;
+        Arc::make_mut(chunk).get_mut(small(ino % CHUNK))?.as_mut()
+    }
+
+    pub(super) fn insert(&mut self, ino: Ino, slot: Slot) {
+        let (chunk, at) = (small(ino / CHUNK), small(ino % CHUNK));
+        if self.chunks.len() <= chunk {
+            self.chunks.resize(chunk + 1, None);
+        }
+        let Some(chunk) = self.chunks.get_mut(chunk) else { return };
+        let chunk = Arc::make_mut(chunk.get_or_insert_default());
+        if chunk.len() <= at {
+            chunk.resize(at + 1, None);
+        }
+        if let Some(place) = chunk.get_mut(at) {
+            *place = Some(slot);
+        }
+    }
+
+    pub(super) fn remove(&mut self, ino: Ino) -> Option<Slot> {
+        let place = self.chunks.get_mut(small(ino / CHUNK))?;
+        let chunk = Arc::make_mut(place.as_mut()?);
+        let removed = chunk.get_mut(small(ino % CHUNK))?.take();
+        if chunk.iter().all(Option::is_none) {
+            *place = None;
+        }
+        removed
+    }
+
+    /// In order of their numbers.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Ino, &Slot)> {
+        let chunks = self.chunks.iter().enumerate().filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)));
+        chunks.flat_map(|(at, chunk)| {
+            let slots = chunk.iter().enumerate();
+            slots.filter_map(move |(within, slot)| Some((at as u64 * CHUNK + within as u64, slot.as_ref()?)))
+        })
+    }
+}
