@@ -1,1 +1,96 @@
+use super::*;
 
+fn example() -> EncodedBlock {
+    encode(BlockType::Manifest, &[5], 1, false, false).unwrap()
+}
+
+#[test]
+fn a_block_of_one_byte_is_the_known_one() {
+    let expected = [
+        0x4c, 0x53, 0x4d, 0x04, 0x05, 0x00, 0xe2, 0x3e, 0xae, 0x27, 0x8d, 0x35, 0x9e, 0x92, 0xb2, 0xcd, 0x6b,
+        0x41, 0x21, 0x5e, 0x32, 0xe1, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x64, 0x03, 0x8e, 0x2c,
+        0x05,
+    ];
+    assert_eq!(example().bytes, expected);
+    let decoded = decode(&expected, BlockType::Manifest).unwrap();
+    assert_eq!((decoded.payload, decoded.healed, decoded.header), (vec![5], false, example().header));
+}
+
+/// The header with its own checksum set right again.
+fn resealed(edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let mut bytes = example().bytes;
+    edit(&mut bytes);
+    let checksum = header_checksum(bytes.first_chunk().unwrap());
+    LittleEndian::write_u32(&mut bytes[BLOCK_HEADER_CHECKSUM_AT..BLOCK_HEADER_LEN], checksum);
+    bytes
+}
+
+#[test]
+fn each_defect_of_a_header_has_its_name_and_place() {
+    let decode = |bytes: &[u8]| decode(bytes, BlockType::Manifest).unwrap_err();
+    let expected = BlockType::Manifest;
+    let cases = [
+        (resealed(|b| b[0] = b'l'), Damage::new(0, Defect::Magic)),
+        (resealed(|b| b[3] = 3), Damage::new(0, Defect::Magic)),
+        (resealed(|b| b[4] = 6), Damage::new(4, Defect::BlockType { expected, found: 6 })),
+        (resealed(|b| b[4] = 0), Damage::new(4, Defect::BlockType { expected, found: 0 })),
+        (resealed(|b| b[5] = 0b0001), Damage::new(5, Defect::BlockFlags { found: 1 })),
+        (resealed(|b| b[5] = 0b0100), Damage::new(5, Defect::BlockFlags { found: 4 })),
+        (resealed(|b| b[5] = 0x80), Damage::new(5, Defect::BlockFlags { found: 0x80 })),
+        (resealed(|b| b[6] ^= 1), Damage::new(34, Defect::PayloadChecksum)),
+        (resealed(|b| b[22..30].fill(0xff)), Damage::new(22, Defect::BlockLength)),
+        (resealed(|b| b[22] = 2), Damage::new(26, Defect::PlainLength)),
+        (resealed(|b| b[26] = 2), Damage::new(26, Defect::PlainLength)),
+        // A sealed payload is never shorter than what was sealed.
+        (resealed(|b| (b[5], b[26]) = (8, 2)), Damage::new(26, Defect::PlainLength)),
+    ];
+    for (bytes, damage) in cases {
+        assert_eq!(decode(&bytes), damage);
+    }
+    let mut bytes = example().bytes;
+    bytes[33] ^= 1;
+    assert_eq!(decode(&bytes), Damage::new(30, Defect::HeaderChecksum));
+    bytes = example().bytes;
+    bytes[34] ^= 1;
+    assert_eq!(decode(&bytes), Damage::new(34, Defect::PayloadChecksum));
+}
+
+#[test]
+fn a_block_fills_its_slot_exactly() {
+    let block = example().bytes;
+    for len in 0..block.len() {
+        let found = decode(&block[..len], BlockType::Manifest).unwrap_err();
+        assert_eq!(found.what, Defect::BlockLength, "{len}");
+    }
+    let longer = [&block[..], &[0]].concat();
+    assert_eq!(decode(&longer, BlockType::Manifest).unwrap_err().what, Defect::BlockLength);
+}
+
+#[test]
+fn lengths_at_their_limit_do_not_overflow() {
+    let header = BlockHeader { data_len: u32::MAX, plain_len: u32::MAX, parity: true, ..example().header };
+    let decoded = BlockHeader::decode(&header.encode(), BlockType::Manifest).unwrap();
+    assert_eq!(decoded, header);
+    assert_eq!(header.block_len(), 34 + 0xffff_ffff + 2 * 0x4000_0000);
+    assert_eq!(decoded.restore(&mut vec![0; 8]), Err(Damage::new(34, Defect::BlockLength)));
+}
+
+#[test]
+fn an_empty_payload_claims_no_parity() {
+    let block = encode(BlockType::ManifestFooter, &[], 0, true, false).unwrap();
+    assert_eq!((block.bytes.len(), block.header.parity), (BLOCK_HEADER_LEN, false));
+    assert_eq!(complete(BlockType::Manifest, vec![0; 33], 0, false, false), None);
+}
+
+#[cfg(not(feature = "parity"))]
+#[test]
+fn without_the_feature_parity_is_skipped_and_not_written() {
+    assert_eq!(encode(BlockType::Manifest, &[5], 1, true, false), None);
+    let header = BlockHeader { parity: true, ..example().header };
+    let mut slot = [&header.encode()[..], &[5, 12, 0, 9, 0]].concat();
+    let decoded = decode(&slot, BlockType::Manifest).unwrap();
+    assert_eq!((&decoded.payload[..], decoded.healed), (&[5][..], false));
+    assert_eq!(decoded.as_written(&slot), slot);
+    slot[34] ^= 1;
+    assert_eq!(decode(&slot, BlockType::Manifest), Err(Damage::new(34, Defect::ParityUnused)));
+}

@@ -12,9 +12,20 @@ mod archive;
 mod crash;
 mod current;
 mod fault;
+#[cfg(feature = "aes-gcm")]
+mod fixed_nonce;
 mod fixtures;
 mod flips;
+mod golden;
+mod hostile;
+#[cfg(not(feature = "parity"))]
+mod no_parity;
+#[cfg(feature = "parity")]
+mod parity;
 mod probe_fs;
+mod properties;
 mod repair;
+#[cfg(feature = "aes-gcm")]
+mod sealed;
 mod support;
 mod trace;

@@ -1,0 +1,198 @@
+//! Encrypted archives.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_fs::FsExt;
+use lsm_fs_mem::MemFs;
+use lsm_manifest::{
+    Aes256GcmProvider, BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Envelope, Error,
+    FooterSource, ManifestArchiveReader, Part, ReadOptions, WriteOptions,
+    block::{BlockHeader, BlockType},
+    inspect, publish_current, recover, repair,
+};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{
+    fixed_nonce::{FixedNonce, KEY},
+    support::{
+        DIR, LIMIT, SECTIONS, archive_bytes, mem_fs, open, owned, put_file, read_all, version_path, write,
+    },
+};
+
+const ENVELOPES: [Envelope; 2] = [Envelope::Framed, Envelope::Bare];
+
+/// The framed envelope has no room for nothing.
+fn sections(envelope: Envelope) -> Vec<(&'static str, &'static [u8])> {
+    SECTIONS.into_iter().filter(|s| envelope == Envelope::Bare || !s.1.is_empty()).collect()
+}
+
+fn key(key: [u8; 32], envelope: Envelope) -> Arc<dyn EncryptionProvider> {
+    Arc::new(Aes256GcmProvider::new(&key, envelope))
+}
+
+fn read_with(provider: Arc<dyn EncryptionProvider>) -> ReadOptions {
+    ReadOptions::new().encryption(provider)
+}
+
+fn sealed(envelope: Envelope) -> (MemFs, Vec<u8>) {
+    let fs = mem_fs();
+    let options = WriteOptions::new().encryption(key(KEY, envelope));
+    let archive = write(&fs, &version_path(1), options, &sections(envelope)).unwrap();
+    let _ = publish_current(&archive).unwrap();
+    let bytes = fs.read_to_vec(&version_path(1), LIMIT).unwrap();
+    (fs, bytes)
+}
+
+#[test]
+fn a_sealed_archive_opens_with_its_key_and_shows_nothing_without() {
+    for envelope in ENVELOPES {
+        let (fs, bytes) = sealed(envelope);
+        let found = recover(&fs, Path::new(DIR), &read_with(key(KEY, envelope))).unwrap().unwrap();
+        assert_eq!(read_all(&found.archive).unwrap(), owned(&sections(envelope)));
+        for plain in ["tables", "format_version", "levels", "default"] {
+            assert!(!bytes.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain}");
+        }
+        let error = open(&fs, &version_path(1)).unwrap_err();
+        assert!(matches!(error, Error::KeyRequired { .. }), "{error}");
+        assert!(!error.is_corruption());
+    }
+}
+
+#[test]
+fn a_wrong_key_is_no_corruption() {
+    for envelope in ENVELOPES {
+        let (fs, bytes) = sealed(envelope);
+        let options = read_with(key([0; 32], envelope));
+        let error = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap_err();
+        assert!(matches!(error, Error::Rejected { .. }) && !error.is_corruption(), "{error}");
+        assert!(error.to_string().ends_with("is rejected by its key: wrong key or tampered with"), "{error}");
+        let error = repair(&fs, &version_path(1), &options).unwrap_err();
+        assert!(matches!(error, Error::Rejected { .. }), "{error}");
+        assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == bytes);
+        // The other envelope cannot open it either, whatever the key.
+        let other = if envelope == Envelope::Bare { Envelope::Framed } else { Envelope::Bare };
+        let error =
+            ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, other))).unwrap_err();
+        assert!(!error.is_corruption(), "{error}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_sealed_archive_is_corruption_or_harmless() {
+    for envelope in ENVELOPES {
+        let (fs, good) = sealed(envelope);
+        let options = read_with(key(KEY, envelope));
+        for at in (0..200).chain(4096..good.len()) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x10;
+            put_file(&fs, &version_path(1), &bytes);
+            let found = ManifestArchiveReader::open(&fs, &version_path(1), &options)
+                .and_then(|reader| Ok((reader.source(), read_all(&reader)?, reader.verify()?.len())));
+            match found {
+                Ok((_, found, 0)) => assert_eq!(found, owned(&sections(envelope)), "{at}"),
+                Ok(other) => panic!("{at}: {other:?}"),
+                Err(error) => assert!(error.is_corruption(), "{at}: {error}"),
+            }
+        }
+    }
+}
+
+/// Puts other bytes where a section's payload is, with good checksums in the block's header.
+fn tamper(bytes: &mut [u8], at: usize, edit: impl FnOnce(&mut [u8])) {
+    let header = BlockHeader::decode(bytes[at..].first_chunk().unwrap(), BlockType::Manifest).unwrap();
+    let payload = at + 34..at + 34 + header.data_len as usize;
+    edit(&mut bytes[payload.clone()]);
+    let checksum = xxh3_128(&bytes[payload]);
+    let forged = BlockHeader { checksum, ..header };
+    bytes[at..at + 34].copy_from_slice(&forged.encode());
+}
+
+#[test]
+fn a_block_that_was_changed_with_its_checksum_is_not_the_listed_one() {
+    let (fs, mut bytes) = sealed(Envelope::Framed);
+    tamper(&mut bytes, 4096, |payload| *payload.last_mut().unwrap() ^= 1);
+    put_file(&fs, &version_path(1), &bytes);
+    let reader =
+        ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, Envelope::Framed))).unwrap();
+    let error = reader.read_section("format_version").unwrap_err();
+    assert!(matches!(error, Error::Corrupt { what: Defect::NotTheListedBlock, .. }), "{error}");
+}
+
+/// The footer is sealed too, so nobody without the key can list a plain block, or a block of their own.
+#[test]
+fn plain_blocks_are_refused_where_a_key_is_given() {
+    let fs = mem_fs();
+    put_file(&fs, &version_path(1), &archive_bytes(WriteOptions::new(), &SECTIONS));
+    let error = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, Envelope::Framed)));
+    assert!(matches!(error, Err(Error::NotEncrypted { .. })));
+}
+
+#[test]
+fn an_empty_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
+    let fs = mem_fs();
+    let options = WriteOptions::new().encryption(key(KEY, Envelope::Framed));
+    let mut writer = lsm_manifest::ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
+    let error = writer.add_section("nothing", b"").unwrap_err();
+    assert!(matches!(&error, Error::Encryption { source: CryptError::Empty, .. }), "{error}");
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "the envelope cannot hold an empty payload"
+    );
+    writer.add_section("something", b"x").unwrap();
+    writer.finish().map(drop).unwrap();
+}
+
+#[test]
+fn a_sealed_archive_is_repaired_with_its_key() {
+    let (fs, good) = sealed(Envelope::Framed);
+    let options = read_with(key(KEY, Envelope::Framed));
+    put_file(&fs, &version_path(1), &good[..good.len() - 3]);
+    let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
+    assert_eq!(reader.source(), FooterSource::Mirror);
+    assert_eq!(repair(&fs, &version_path(1), &options).unwrap().parts, [Part::Tail]);
+    assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
+    let report = inspect(&fs, &version_path(1), &options).unwrap();
+    assert!(report.is_healthy() && report.to_string().contains(", encrypted: good"), "{report}");
+    // Without the key it is out of reach, and the report says so.
+    let report = inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap();
+    assert!(matches!(report.tail, BlockState::Bad(Error::KeyRequired { .. })), "{report}");
+}
+
+#[test]
+fn the_ready_provider_opens_what_another_made_from_the_description() {
+    for envelope in ENVELOPES {
+        let other = FixedNonce::new(envelope);
+        for block_type in [BlockType::Manifest, BlockType::ManifestFooter] {
+            let identity = BlockIdentity::manifest(block_type);
+            let envelope_bytes = other.seal(&identity, b"tables").unwrap();
+            assert_eq!(key(KEY, envelope).open(&identity, envelope_bytes).unwrap(), b"tables");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Broken;
+
+impl EncryptionProvider for Broken {
+    fn max_overhead(&self) -> usize {
+        0
+    }
+    fn seal(&self, _: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError> {
+        Ok([plaintext, &[0; 5000]].concat())
+    }
+    fn open(&self, _: &BlockIdentity, _: Vec<u8>) -> Result<Vec<u8>, CryptError> {
+        Err(CryptError::Other("the key store does not answer".into()))
+    }
+}
+
+#[test]
+fn a_provider_that_misbehaves_makes_no_file_and_no_panic() {
+    let fs = mem_fs();
+    let options = WriteOptions::new().encryption(Arc::new(Broken));
+    let error = write(&fs, &version_path(2), options, &SECTIONS).unwrap_err();
+    assert!(matches!(error, Error::TooManySections { .. }), "{error}");
+    assert!(!fs.exists(&version_path(2)).unwrap());
+    let (fs, _) = sealed(Envelope::Framed);
+    let error = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(Arc::new(Broken))).unwrap_err();
+    assert!(matches!(&error, Error::Encryption { source: CryptError::Other(_), .. }), "{error}");
+}
