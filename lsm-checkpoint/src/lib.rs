@@ -1,6 +1,29 @@
-//! Online checkpoints of a live LSM tree: absent or complete after every crash; verify, restore, sweep.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules in reading order
+//!
+//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`DeletionPause`] is what it asks
+//! before it unlinks a file, [`ManifestTarget`] is where it writes its manifest. [`Checkpoint`] takes the checkpoint,
+//! [`CheckpointInfo`] says what it holds, [`Catalog`] says so on disk. [`Error`] says what to do next.
 
+mod catalog;
+mod error;
+mod info;
 mod pause;
+mod plan;
+mod progress;
+mod publish;
+mod run;
+mod source;
+mod staged;
 mod sync;
+mod transfer;
 
+pub use catalog::{CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree};
+pub use error::{BoxError, CatalogDefect, Change, Error, Result, SnapshotProblem, StagedProblem};
+pub use info::{CheckpointInfo, Method, Totals};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
+pub use progress::{Clock, Progress, SystemClock};
+pub use run::{Checkpoint, Policy, run_checkpoint};
+pub use source::{Capture, CheckpointSource, FileKind, Snapshot, SourceFile, SourceRoot};
+pub use staged::ManifestTarget;

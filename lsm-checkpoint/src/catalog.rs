@@ -1,0 +1,150 @@
+//! [`Catalog`]: the file that says what a checkpoint holds.
+
+mod codec;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lsm_fs::Fs;
+use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
+
+use crate::{Error, FileKind, Method, Result};
+
+/// Name of the file that says what a checkpoint holds.
+pub const CATALOG_FILE: &str = "CHECKPOINT";
+
+/// The format that is written, and the only one that is read.
+pub const CATALOG_FORMAT: u32 = 1;
+
+/// What a checkpoint holds, by name.
+///
+/// It is stored as an archive of the same format as a manifest, in the section `checkpoint` and as many sections
+/// `files.{n}` as it takes; every block has its checksum.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Catalog {
+    /// What the source calls itself; may be empty.
+    pub identity: String,
+    /// Every write up to this number is in the checkpoint.
+    pub seqno: u64,
+    /// When it was made: time since the Unix epoch, by the clock of the maker.
+    pub created: Duration,
+    /// Its trees. One with the folder `""` lies in the checkpoint's directory itself.
+    pub trees: Vec<CatalogTree>,
+    /// Its files, tree by tree. The metadata files of a tree come last and in the order in which they got their names:
+    /// the last one is what makes the tree readable.
+    pub files: Vec<CatalogFile>,
+}
+
+/// A tree of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatalogTree {
+    /// Its folder in the checkpoint, one path component; empty for the only tree of an engine.
+    pub folder: String,
+    /// The version that was captured.
+    pub version_id: u64,
+    /// The folders in it, whether or not they hold a file.
+    pub folders: Vec<String>,
+}
+
+/// A file of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatalogFile {
+    /// The position of its tree in [`Catalog::trees`].
+    pub tree: u32,
+    /// What it is.
+    pub kind: FileKind,
+    /// Its name, one path component.
+    pub name: String,
+    /// Its length.
+    pub len: u64,
+    /// Its XXH3-128, where that was known or came out of copying.
+    pub checksum: Option<u128>,
+    /// How it came here.
+    pub method: Method,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog")
+            .field("identity", &self.identity)
+            .field("seqno", &self.seqno)
+            .field("trees", &self.trees)
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// Reads the catalog of a checkpoint, every byte of it verified.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACheckpoint`](Error::NotACheckpoint) if there is none; [`BadCatalog`](Error::BadCatalog),
+    /// [`UnsupportedFormat`](Error::UnsupportedFormat); [`Manifest`](Error::Manifest) if it is damaged;
+    /// [`Fs`](Error::Fs).
+    pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
+        let file = dir.join(CATALOG_FILE);
+        let archive = match ManifestArchiveReader::open(fs, &file, &ReadOptions::new()) {
+            Ok(archive) => archive,
+            Err(lsm_manifest::Error::Fs(e)) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NotACheckpoint { dir: dir.to_path_buf() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let head = archive.read_section(codec::HEAD_SECTION)?.payload;
+        let mut parts = Vec::new();
+        for entry in archive.footer().sections() {
+            if entry.name.starts_with(codec::FILES_SECTION) {
+                parts.push(archive.read_section(&entry.name)?.payload);
+            }
+        }
+        codec::decode(&head, &parts).map_err(|refusal| match refusal {
+            codec::Refusal::Format(found) => Error::UnsupportedFormat { file, found },
+            codec::Refusal::Defect(what) => Error::BadCatalog { file, what },
+        })
+    }
+
+    /// The path of one of its files, relative to the checkpoint.
+    #[must_use]
+    pub fn path_of(&self, file: &CatalogFile) -> PathBuf {
+        let tree = usize::try_from(file.tree).ok().and_then(|at| self.trees.get(at));
+        let mut path = PathBuf::from(tree.map_or("", |tree| tree.folder.as_str()));
+        path.push(file.kind.folder());
+        path.push(&file.name);
+        path
+    }
+
+    /// The files that make its trees readable: the last metadata file of each.
+    pub(crate) fn pointers(&self) -> Vec<PathBuf> {
+        let of_tree = |tree: usize| {
+            let metadata = |file: &&CatalogFile| {
+                file.kind == FileKind::Metadata && usize::try_from(file.tree).is_ok_and(|at| at == tree)
+            };
+            self.files.iter().rev().find(metadata)
+        };
+        (0..self.trees.len()).filter_map(of_tree).map(|file| self.path_of(file)).collect()
+    }
+
+    /// The lengths of all files together.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.len))
+    }
+
+    /// Writes it into a directory that has none.
+    pub(crate) fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<()> {
+        let mut writer = ManifestArchiveWriter::create(fs, &dir.join(CATALOG_FILE), WriteOptions::new())?;
+        writer.add_section(codec::HEAD_SECTION, &codec::encode_head(self))?;
+        for (n, part) in codec::encode_files(self).iter().enumerate() {
+            writer.add_section(&format!("{}{n}", codec::FILES_SECTION), part)?;
+        }
+        let _ = writer.finish()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+use super::*;
+
+fn sample() -> Catalog {
+    let file = |tree, kind, name: &str, checksum, method| CatalogFile {
+        tree,
+        kind,
+        name: name.to_owned(),
+        len: 4096,
+        checksum,
+        method,
+    };
+    Catalog {
+        identity: "an engine".to_owned(),
+        seqno: 77,
+        created: Duration::from_millis(1_700_000_000_123),
+        trees: vec![
+            CatalogTree {
+                folder: "users".to_owned(),
+                version_id: 3,
+                folders: vec!["tables".to_owned(), "blobs".to_owned()],
+            },
+            CatalogTree { folder: "orders".to_owned(), version_id: 9, folders: vec![] },
+        ],
+        files: vec![
+            file(0, FileKind::Table, "1", Some(u128::MAX - 1), Method::HardLink),
+            file(0, FileKind::Blob, "1", None, Method::Copy),
+            file(1, FileKind::other("filters"), "1.f", Some(0), Method::Reflink),
+            file(1, FileKind::Metadata, "v9", Some(5), Method::Written),
+            file(1, FileKind::Metadata, "current", Some(6), Method::BaseLink),
+        ],
+    }
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    let catalog = sample();
+    assert_eq!(decode(&encode_head(&catalog), &encode_files(&catalog)), Ok(catalog));
+}
+
+#[test]
+fn every_truncation_is_refused_or_shorter() {
+    let catalog = sample();
+    let (head, parts) = (encode_head(&catalog), encode_files(&catalog));
+    for len in 0..parts[0].len() {
+        match decode(&head, &[parts[0][..len].to_vec()]) {
+            Ok(shorter) => assert!(shorter.files.len() < catalog.files.len(), "{len}"),
+            Err(refusal) => assert_eq!(refusal, Refusal::Defect(CatalogDefect::Length), "{len}"),
+        }
+    }
+    for len in 0..head.len() {
+        assert_ne!(decode(&head[..len], &parts), Ok(sample()), "{len}");
+    }
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    for name in ["", ".", "..", "a/b", "/etc", "a\0b"] {
+        let mut catalog = sample();
+        catalog.files[0].name = name.to_owned();
+        let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+        assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Name)), "{name}");
+    }
+}
+
+#[test]
+fn strange_codes_are_refused() {
+    let catalog = sample();
+    let (head, parts) = (encode_head(&catalog), encode_files(&catalog));
+    let with = |at: usize, byte: u8| {
+        let mut part = parts[0].clone();
+        part[at] = byte;
+        decode(&head, &[part])
+    };
+    assert_eq!(with(4, 9), Err(Refusal::Defect(CatalogDefect::Code(9))), "a kind");
+    assert_eq!(with(5, 9), Err(Refusal::Defect(CatalogDefect::Code(9))), "a method");
+    assert_eq!(with(0, 2), Err(Refusal::Defect(CatalogDefect::Tree)), "a tree");
+    let mut newer = head.clone();
+    newer[0] = 2;
+    assert_eq!(decode(&newer, &parts), Err(Refusal::Format(2)));
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused() {
+    let mut catalog = sample();
+    catalog.files.push(catalog.files[0].clone());
+    let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+    assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Duplicate)));
+    let mut catalog = sample();
+    catalog.trees[1].folder = "users".to_owned();
+    let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+    assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Duplicate)));
+}

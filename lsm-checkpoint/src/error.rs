@@ -1,0 +1,297 @@
+//! [`Error`]: a variant per decision that a caller can take.
+
+use std::path::{Path, PathBuf};
+
+/// The result of every operation on checkpoints.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the engine's own.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation failed. Each variant says what to do next.
+///
+/// Unless it says otherwise, the target is as it was before the call, the source is untouched, held deletions have gone
+/// on, and the same call can be made again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something has the target's name. It is untouched.
+    ///
+    /// Choose another name, or remove what is there if it is yours.
+    #[error("{}: the target exists", target.display())]
+    TargetExists {
+        /// The target.
+        target: PathBuf,
+    },
+    /// Somebody alive makes, restores or sweeps this target right now.
+    ///
+    /// Wait for them, or choose another name. Where the platform has no directory locks, this may also be what a dead
+    /// process left: if none is alive, remove `staged`.
+    #[error("{}: another process is at work on it in {}", target.display(), staged.display())]
+    InProgress {
+        /// The target.
+        target: PathBuf,
+        /// The directory in which it is being made.
+        staged: PathBuf,
+    },
+    /// The target lies in a directory of the source, whose engine would take it for its own.
+    ///
+    /// Choose a target elsewhere.
+    #[error("{}: the target lies in the source's {}", target.display(), root.display())]
+    NestedTarget {
+        /// The target.
+        target: PathBuf,
+        /// The source's directory.
+        root: PathBuf,
+    },
+    /// The path is empty or ends in no name, so nothing can be made there.
+    ///
+    /// Name a directory that does not exist, in one that does.
+    #[error("{}: no name for a target", target.display())]
+    InvalidTarget {
+        /// The target as given.
+        target: PathBuf,
+    },
+    /// The snapshot lists something that cannot be stored.
+    ///
+    /// The engine's adapter is wrong: mend it.
+    #[error("the snapshot lists {}: {problem}", path.display())]
+    InvalidSnapshot {
+        /// The file or folder, relative to the target.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: SnapshotProblem,
+    },
+    /// A captured file is gone, or has another length than the snapshot says: something deletes or changes files behind
+    /// the back of the snapshot.
+    ///
+    /// Try again if the engine was being changed by hand; otherwise route every unlink of the engine through its
+    /// [`DeletionPause`](crate::DeletionPause), or let the snapshot pin its files.
+    #[error("{}: the source file changed: {what}", path.display())]
+    SourceChanged {
+        /// The source's file.
+        path: PathBuf,
+        /// What is seen of it.
+        what: Change,
+    },
+    /// The bytes that were copied are not those whose checksum the snapshot knows.
+    ///
+    /// The source's file is damaged: restore it from an earlier checkpoint. This one is not made, so that it does not
+    /// take the place of a sound one.
+    #[error("{}: checksum is {found:#034x}, the snapshot says {expected:#034x}", path.display())]
+    SourceCorrupt {
+        /// The source's file.
+        path: PathBuf,
+        /// The snapshot's checksum.
+        expected: u128,
+        /// The checksum of what was read.
+        found: u128,
+    },
+    /// The policy allows links only, and this file cannot be linked.
+    ///
+    /// Choose a target on the source's volume, or [`Policy::PreferLink`](crate::Policy::PreferLink).
+    #[error("{}: cannot be linked, and the policy allows nothing else", path.display())]
+    LinkRefused {
+        /// The source's file.
+        path: PathBuf,
+        /// The refusal; `None` if the two lie in different namespaces, or the file is one that is never linked.
+        source: Option<lsm_fs::Error>,
+    },
+    /// The files to copy need more than the target's volume has.
+    ///
+    /// Free some space, or choose another volume. Nothing was copied.
+    #[error("{needed} bytes are needed on the target's volume, {available} are available")]
+    NoSpace {
+        /// Bytes to copy.
+        needed: u64,
+        /// Bytes that can still be written there.
+        available: u64,
+    },
+    /// What was staged is not what was planned: someone else writes in the staged directory, or two names are one to
+    /// the target's filesystem.
+    ///
+    /// Find out who; on a filesystem that folds names, choose another target.
+    #[error("{}: {problem}", path.display())]
+    StagedMismatch {
+        /// The path in the staged directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: StagedProblem,
+    },
+    /// The target is there and complete, but a crash may take it away: the sync of its parent failed.
+    ///
+    /// Do not rely on it. Remove it and make another one on a device that works.
+    #[error("{}: published, but not known to be durable", target.display())]
+    PublishedNotDurable {
+        /// The target.
+        target: PathBuf,
+        /// The sync that failed.
+        source: lsm_fs::Error,
+    },
+    /// The progress callback said so.
+    ///
+    /// Nothing is left of the attempt.
+    #[error("cancelled")]
+    Cancelled,
+    /// The directory has no catalog: it is no checkpoint, or not a complete one.
+    ///
+    /// Choose another directory.
+    #[error("{}: no checkpoint", dir.display())]
+    NotACheckpoint {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The catalog is sound as an archive, and what it says is impossible.
+    ///
+    /// Use another checkpoint. What wrote this one is broken, or someone changed it.
+    #[error("{}: {what}", file.display())]
+    BadCatalog {
+        /// The catalog.
+        file: PathBuf,
+        /// What is wrong.
+        what: CatalogDefect,
+    },
+    /// The catalog is of a format that this version of the crate does not know.
+    ///
+    /// Use a newer version.
+    #[error("{}: unsupported catalog format {found}", file.display())]
+    UnsupportedFormat {
+        /// The catalog.
+        file: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// The operation failed, and so did the clean-up after it.
+    ///
+    /// Do what [`error`](Self::LeftBehind::error) says; `left` can be removed by hand or by a sweep, and does not stand
+    /// in the way of the next attempt.
+    #[error("{error} (and the clean-up left {} behind: {cleanup})", left.display())]
+    LeftBehind {
+        /// What failed first. Never another `LeftBehind`.
+        error: Box<Self>,
+        /// What is still there.
+        left: PathBuf,
+        /// Why.
+        cleanup: lsm_fs::Error,
+    },
+    /// The target's filesystem failed, or the source's; the error names operation and path.
+    #[error(transparent)]
+    Fs(#[from] lsm_fs::Error),
+    /// A manifest or the catalog could not be written or read.
+    #[error(transparent)]
+    Manifest(lsm_manifest::Error),
+    /// The engine failed to flush, to capture or to write its manifest.
+    #[error("the source failed")]
+    Source(#[source] BoxError),
+}
+
+/// What is wrong with an entry of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotProblem {
+    /// The name is empty, not UTF-8, or no single path component.
+    #[error("not a file name")]
+    Name,
+    /// Two entries have the name, or an entry has that of a folder or of the catalog.
+    #[error("the name is taken")]
+    Taken,
+    /// There are several trees, and one has no folder of its own.
+    #[error("a tree among several needs a folder")]
+    Folder,
+}
+
+/// What is seen of a source file that is not what the snapshot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Change {
+    /// Nothing has its name.
+    #[error("it is gone")]
+    Gone,
+    /// It is shorter than the snapshot says, or of another length where it may not change at all.
+    #[error("{expected} bytes are captured, {found} are there")]
+    Length {
+        /// The snapshot's length.
+        expected: u64,
+        /// The file's.
+        found: u64,
+    },
+    /// It is shorter than the snapshot says; how much is not known.
+    #[error("it is shorter than {expected} bytes")]
+    Short {
+        /// The snapshot's length.
+        expected: u64,
+    },
+}
+
+/// How a staged directory differs from its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StagedProblem {
+    /// Planned, and not there.
+    #[error("was made, and is not there")]
+    Missing,
+    /// There, and not planned.
+    #[error("is there, and was not made by this checkpoint")]
+    Unexpected,
+}
+
+/// What is impossible in a catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogDefect {
+    /// A section ends in the middle of a record, or goes on behind the last.
+    #[error("a record is cut short or too long")]
+    Length,
+    /// A code that no version of this format writes.
+    #[error("unknown code {0}")]
+    Code(u8),
+    /// A name that leads out of the checkpoint, or is not text.
+    #[error("a name is no path component")]
+    Name,
+    /// A name that two files have.
+    #[error("a name is there twice")]
+    Duplicate,
+    /// A file of a tree that is not listed.
+    #[error("a file is of no tree")]
+    Tree,
+}
+
+impl Error {
+    /// The first failure, whatever became of the clean-up: what to decide on.
+    #[must_use]
+    pub fn first(&self) -> &Self {
+        match self {
+            Self::LeftBehind { error, .. } => error.first(),
+            error => error,
+        }
+    }
+
+    /// Attaches the failure of the clean-up after this error.
+    pub(crate) fn left_behind(self, left: &Path, cleanup: lsm_fs::Error) -> Self {
+        match self {
+            first @ Self::LeftBehind { .. } => first,
+            first => Self::LeftBehind { error: Box::new(first), left: left.to_path_buf(), cleanup },
+        }
+    }
+
+    /// The error of an engine's callback: the layers' own errors are told as what they are.
+    pub(crate) fn from_source(error: BoxError) -> Self {
+        let error = match error.downcast::<lsm_fs::Error>() {
+            Ok(fs) => return Self::Fs(*fs),
+            Err(error) => error,
+        };
+        match error.downcast::<lsm_manifest::Error>() {
+            Ok(manifest) => (*manifest).into(),
+            Err(error) => Self::Source(error),
+        }
+    }
+}
+
+impl From<lsm_manifest::Error> for Error {
+    fn from(error: lsm_manifest::Error) -> Self {
+        match error {
+            lsm_manifest::Error::Fs(error) => Self::Fs(error),
+            error => Self::Manifest(error),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! [`CheckpointInfo`]: what a finished checkpoint holds and what it cost.
+
+use std::fmt;
+
+use lsm_fs::DirectorySync;
+
+use crate::PauseStats;
+
+/// How a file came into a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// A second name of the source's inode.
+    HardLink,
+    /// A second name of the inode in the base checkpoint.
+    BaseLink,
+    /// An inode of its own that shares extents with the source's.
+    Reflink,
+    /// A copy.
+    Copy,
+    /// Written from memory: manifests, pointers, bytes that the engine supplied.
+    Written,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::HardLink, Self::BaseLink, Self::Reflink, Self::Copy, Self::Written];
+
+    /// The name in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HardLink => "hard link",
+            Self::BaseLink => "link to the base",
+            Self::Reflink => "reflink",
+            Self::Copy => "copy",
+            Self::Written => "written",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Files and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many files.
+    pub files: u64,
+    /// Their lengths together.
+    pub bytes: u64,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// A finished checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointInfo {
+    /// How many tables it holds.
+    pub sst_files: u64,
+    /// How many blob files.
+    pub blob_files: u64,
+    /// How many files of other kinds, metadata included; the catalog is not counted.
+    pub other_files: u64,
+    /// The lengths of all these files together.
+    pub total_bytes: u64,
+    /// The version that was captured; of several trees, that of the first.
+    pub version_id: u64,
+    /// Every write up to this number is in the checkpoint.
+    pub seqno: u64,
+    /// The folder and the captured version of each tree.
+    pub trees: Vec<(String, u64)>,
+    /// What the pause of deletions has kept waiting, where the engine has one.
+    pub pause: Option<PauseStats>,
+    /// Whether the checkpoint survives a crash. [`NotSupported`](DirectorySync::NotSupported): the platform has no way
+    /// to make names durable, and nothing is promised.
+    pub durability: DirectorySync,
+    pub(crate) by_method: [Totals; Method::ALL.len()],
+}
+
+impl CheckpointInfo {
+    /// The files that came by this method.
+    #[must_use]
+    pub fn by_method(&self, method: Method) -> Totals {
+        let at = Method::ALL.iter().position(|&m| m == method);
+        at.and_then(|at| self.by_method.get(at)).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,215 @@
+//! The names of a target: claimed, staged, published, undone.
+
+mod claim;
+mod in_place;
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Component, Path, PathBuf},
+};
+
+use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
+
+pub(crate) use claim::{Debris, claim, clear_debris, find_debris};
+
+use crate::{Error, Result};
+
+/// What stands behind the target's name in that of its staged directory.
+const STAGED_SUFFIX: &str = ".checkpoint-staged";
+
+/// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
+/// remove it, and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) staged: PathBuf,
+}
+
+impl Target {
+    /// Normalises the path: `.` and repeated separators go.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let invalid = || Error::InvalidTarget { target: path.to_path_buf() };
+        let mut normal = PathBuf::new();
+        for component in path.components().filter(|component| *component != Component::CurDir) {
+            normal.push(component);
+        }
+        // A last component `..` has no name either.
+        let name = normal.file_name().ok_or_else(invalid)?;
+        let staged = normal.with_file_name(staged_name(name));
+        Ok(Self { path: normal, staged })
+    }
+
+    pub(crate) fn parent(&self) -> &Path {
+        parent_of(&self.path)
+    }
+}
+
+/// `.{name}.checkpoint-staged`
+pub(crate) fn staged_name(name: &OsStr) -> OsString {
+    let mut staged = OsString::from(".");
+    staged.push(name);
+    staged.push(STAGED_SUFFIX);
+    staged
+}
+
+/// The target's name, if this is the name of a staged directory.
+pub(crate) fn target_name(staged: &OsStr) -> Option<&str> {
+    let name = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// What a staged directory holds, relative to it.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Each behind its parent, the first is the directory itself.
+    pub(crate) dirs: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
+    /// Those of the files that make a tree readable.
+    pub(crate) pointers: Vec<PathBuf>,
+}
+
+/// A claimed target. Dropped before it is published, it is undone: the guard of a checkpoint that did not finish.
+#[derive(Debug)]
+#[must_use = "a claim that is dropped is given up"]
+pub(crate) struct Staging<'fs> {
+    fs: &'fs dyn Fs,
+    target: Target,
+    mode: SyncMode,
+    /// `None` where the platform cannot lock directories.
+    lock: Option<Box<dyn FsDirLock>>,
+    /// Whether the staged directory is still to be removed.
+    armed: bool,
+}
+
+impl<'fs> Staging<'fs> {
+    /// Where to make what the target will hold.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.target.staged
+    }
+
+    pub(crate) fn fs(&self) -> &'fs dyn Fs {
+        self.fs
+    }
+
+    /// Gives the staged directory the target's name, durably. All that is in it is durable already.
+    ///
+    /// # Errors
+    ///
+    /// The staged directory is gone, and the target is not there, except after
+    /// [`PublishedNotDurable`](Error::PublishedNotDurable).
+    pub(crate) fn publish(mut self, contents: &Contents) -> Result<DirectorySync> {
+        match self.fs.rename_noreplace(&self.target.staged, &self.target.path) {
+            Ok(()) => self.armed = false,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let target = self.target.path.clone();
+                return Err(self.abandon(Error::TargetExists { target }));
+            }
+            Err(e) if is_refusal(&e) => return self.publish_in_place(contents),
+            Err(e) => return Err(self.abandon_renamed(e.into())),
+        }
+        self.sync_published()
+    }
+
+    fn sync_published(&self) -> Result<DirectorySync> {
+        let synced = self.fs.sync_directory(self.target.parent(), self.mode);
+        synced.map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
+    }
+
+    /// Undoes what was made, and returns the error that made it necessary.
+    pub(crate) fn abandon(mut self, error: Error) -> Error {
+        match self.undo() {
+            Ok(()) => error,
+            Err(failure) => error.left_behind(&self.target.staged, failure),
+        }
+    }
+
+    /// The same after a rename whose failure may hide that it took place.
+    fn abandon_renamed(self, error: Error) -> Error {
+        let renamed = match &self.lock {
+            Some(lock) => lock.is_at(&self.target.path),
+            // Nobody else may move the staged directory.
+            None => self.fs.exists(&self.target.staged).map(|staged| !staged),
+        };
+        let back = match renamed {
+            Ok(true) => self.fs.rename(&self.target.path, &self.target.staged),
+            Ok(false) => Ok(()),
+            Err(e) => Err(e),
+        };
+        match back {
+            Ok(()) => self.abandon(error),
+            Err(failure) => {
+                let target = self.target.path.clone();
+                self.abandon(error).left_behind(&target, failure)
+            }
+        }
+    }
+
+    fn undo(&mut self) -> lsm_fs::Result<()> {
+        self.armed = false;
+        match self.fs.remove_dir_all(&self.target.staged) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        // Debris that comes back after a crash is harmless, and only the sweep would find it.
+        self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if self.armed
+            && let Err(failure) = self.undo()
+        {
+            log::warn!("{} was left behind: {failure}", self.target.staged.display());
+        }
+    }
+}
+
+/// Whether the filesystem cannot do this rename at all, as opposed to having failed.
+fn is_refusal(error: &lsm_fs::Error) -> bool {
+    error.kind() == io::ErrorKind::CrossesDevices || error.allows_fallback() && !is_permission(error)
+}
+
+fn is_permission(error: &lsm_fs::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised() {
+        for (path, normal, staged) in [
+            ("backup", "backup", ".backup.checkpoint-staged"),
+            ("./a/./b/", "a/b", "a/.b.checkpoint-staged"),
+            ("/a//b", "/a/b", "/a/.b.checkpoint-staged"),
+            ("../b", "../b", "../.b.checkpoint-staged"),
+        ] {
+            let target = Target::new(Path::new(path)).unwrap();
+            assert_eq!(
+                (target.path.as_path(), target.staged.as_path()),
+                (Path::new(normal), Path::new(staged))
+            );
+        }
+        assert_eq!(Target::new(Path::new("b")).unwrap().parent(), Path::new("."));
+    }
+
+    #[test]
+    fn paths_without_a_name_are_refused() {
+        for path in ["", ".", "/", "..", "a/..", "./."] {
+            assert!(matches!(Target::new(Path::new(path)), Err(Error::InvalidTarget { .. })), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_staged_name_tells_its_target() {
+        assert_eq!(target_name(&staged_name(OsStr::new("daily"))), Some("daily"));
+        for other in
+            ["daily", ".daily", ".checkpoint-staged", "..checkpoint-staged.", "x.daily.checkpoint-staged"]
+        {
+            assert_eq!(target_name(OsStr::new(other)), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Publishing where the filesystem cannot rename a directory to a name that nothing has.
+//!
+//! The target is claimed by `create_dir`, which is as atomic. If the staged directory can be renamed over the empty one,
+//! that is all. Otherwise the files move one by one, behind a marker that says that the target is not whole, and those
+//! that make a tree readable come last, when all else is durable. The staged directory stays until the end: it says
+//! whose the marker is.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{DirectorySync, Fs, FsExt, FsOpenOptions, SyncMode, parent_of};
+
+use super::{Contents, Staging, is_refusal};
+use crate::{Catalog, Error, Result};
+
+/// Name of the file in a target that is being made in place.
+pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
+
+impl Staging<'_> {
+    pub(super) fn publish_in_place(mut self, contents: &Contents) -> Result<DirectorySync> {
+        // The staged directory has to outlive every crash that leaves the target's name.
+        if let Err(e) = self.fs.sync_directory(self.target.parent(), self.mode) {
+            return Err(self.abandon(e.into()));
+        }
+        match self.fs.create_dir(&self.target.path) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let target = self.target.path.clone();
+                return Err(self.abandon(Error::TargetExists { target }));
+            }
+            Err(e) => return Err(self.abandon(e.into())),
+        }
+        match self.fs.rename(&self.target.staged, &self.target.path) {
+            Ok(()) => {
+                self.armed = false;
+                return self.sync_published();
+            }
+            Err(e) if is_refusal(&e) => {}
+            Err(e) => {
+                let error = self.unclaim(e.into());
+                return Err(self.abandon_renamed(error));
+            }
+        }
+        match self.move_all(contents) {
+            Ok(()) => self.finish_in_place(),
+            Err(error) => {
+                let error = self.unpublish(contents, error.into());
+                Err(self.abandon(error))
+            }
+        }
+    }
+
+    fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
+        let (fs, target) = (self.fs, &self.target.path);
+        drop(fs.open(&target.join(MARKER_FILE), &FsOpenOptions::new().write(true).create_new(true))?);
+        // Nothing else in the target survives a crash that loses the marker.
+        let _ = fs.sync_directory(target, self.mode)?;
+        for dir in contents.dirs.iter().skip(1) {
+            fs.create_dir(&target.join(dir))?;
+        }
+        for file in contents.files.iter().filter(|file| !contents.pointers.contains(file)) {
+            fs.rename(&self.target.staged.join(file), &target.join(file))?;
+        }
+        for dir in contents.dirs.iter().rev() {
+            let _ = fs.sync_directory(&target.join(dir), self.mode)?;
+        }
+        for pointer in &contents.pointers {
+            fs.rename(&self.target.staged.join(pointer), &target.join(pointer))?;
+        }
+        for dir in pointer_dirs(contents) {
+            let _ = fs.sync_directory(&target.join(dir), self.mode)?;
+        }
+        Ok(())
+    }
+
+    /// The target is whole and durable but for its own name.
+    fn finish_in_place(self) -> Result<DirectorySync> {
+        let durable = self.sync_published()?;
+        let unmark = || {
+            self.fs.remove_file(&self.target.path.join(MARKER_FILE))?;
+            self.fs.sync_directory(&self.target.path, self.mode)
+        };
+        let unmarked = unmark();
+        unmarked
+            .map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
+            .map(|_| durable)
+    }
+
+    /// Takes back what made the target readable, then the rest of it.
+    fn unpublish(&self, contents: &Contents, error: Error) -> Error {
+        let target = &self.target.path;
+        let undo = || {
+            for pointer in &contents.pointers {
+                match self.fs.remove_file(&target.join(pointer)) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                    _ => {}
+                }
+            }
+            for dir in pointer_dirs(contents) {
+                match self.fs.sync_directory(&target.join(dir), self.mode) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                    _ => {}
+                }
+            }
+            self.fs.remove_dir_all(target)
+        };
+        match undo() {
+            Ok(()) => error,
+            Err(failure) => error.left_behind(target, failure),
+        }
+    }
+
+    /// Removes the empty target that was claimed.
+    fn unclaim(&self, error: Error) -> Error {
+        match self.fs.remove_dir(&self.target.path) {
+            // Not empty: the rename took place after all.
+            Err(e) if e.kind() != io::ErrorKind::DirectoryNotEmpty => error.left_behind(&self.target.path, e),
+            _ => error,
+        }
+    }
+}
+
+fn pointer_dirs(contents: &Contents) -> Vec<&Path> {
+    let mut dirs: Vec<&Path> = contents.pointers.iter().filter_map(|pointer| pointer.parent()).collect();
+    dirs.sort_unstable();
+    dirs.dedup();
+    dirs
+}
+
+/// Whether a target is one that a creator began in place and did not finish: empty, or marked with a pointer missing.
+pub(crate) fn is_partial(fs: &dyn Fs, target: &Path) -> Result<bool> {
+    let names = match fs.read_dir(target) {
+        Ok(names) => names,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
+        Err(e) => return Err(e.into()),
+    };
+    if names.is_empty() {
+        return Ok(true);
+    }
+    if !names.iter().any(|entry| entry.name == MARKER_FILE) {
+        return Ok(false);
+    }
+    // With all its pointers it is whole, and an engine may live in it by now: hands off.
+    Ok(!has_pointers(fs, target)?)
+}
+
+fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
+    // The catalog is durable before the first pointer has its name.
+    let Ok(catalog) = Catalog::read(fs, target) else { return Ok(false) };
+    let pointers: Vec<PathBuf> = catalog.pointers();
+    for pointer in pointers.iter().map(|pointer| target.join(pointer)) {
+        if !fs.exists(&pointer)? {
+            return Ok(false);
+        }
+    }
+    Ok(!pointers.is_empty())
+}
+
+/// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else stays.
+/// The caller holds the owner lock of the staged directory.
+pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
+    if is_partial(fs, target)? {
+        fs.remove_dir_all(target)?;
+        let _ = fs.sync_directory(parent_of(target), mode)?;
+        return Ok(());
+    }
+    match fs.remove_file(&target.join(MARKER_FILE)) {
+        Ok(()) => fs.sync_directory(target, mode).map(drop).map_err(Error::from),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,164 @@
+//! [`remove`]: a checkpoint ends in one step, and stays away.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, FsDirLock, FsExt, FsOpenOptions, SyncMode};
+
+use crate::{
+    CATALOG_FILE, Catalog, Error, Result,
+    publish::{self, Target},
+    sweep::{self, Outcome},
+};
+
+/// Each attempt but the last found debris of the target's, and cleared it.
+const ATTEMPTS: u32 = 4;
+
+/// Removes a checkpoint.
+///
+/// # Contract
+///
+/// First the name goes, in one step: the checkpoint becomes the staged sibling `.{name}.checkpoint-staged` of itself,
+/// which nobody takes for a checkpoint. When that is durable its files are removed; those that are shared with the
+/// source or with other checkpoints live on there. Where the filesystem cannot rename a directory so, the checkpoint is
+/// marked, loses what makes it readable, durably, and then the rest.
+///
+/// A damaged checkpoint can be removed as well. A directory without a catalog is refused.
+///
+/// # Crash semantics
+///
+/// At every moment a crash leaves the checkpoint whole, or gone up to debris that [`sweep`](crate::sweep()) and the next
+/// creator of the same target clear. After `Ok` it does not come back.
+///
+/// # Errors
+///
+/// - [`NotACheckpoint`](Error::NotACheckpoint): there is no catalog, or nothing.
+/// - [`InProgress`](Error::InProgress): somebody else publishes or removes it, or makes another one of the same name.
+/// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
+/// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good, some of the files are not.
+/// - [`Fs`](Error::Fs): the checkpoint is as it was.
+///
+/// # Examples
+///
+/// ```
+/// # use lsm_checkpoint::{Error, remove};
+/// # use lsm_fs::{StdFs, SyncMode};
+/// # let dir = tempfile::tempdir()?;
+/// # let daily = dir.path();
+/// match remove(&StdFs, &daily.join("monday"), SyncMode::Normal) {
+///     Ok(()) => println!("gone"),
+///     Err(Error::NotACheckpoint { .. }) => println!("there was none"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
+    let target = Target::new(target)?;
+    if !fs.exists(&target.path.join(CATALOG_FILE))? {
+        return Err(Error::NotACheckpoint { dir: target.path });
+    }
+    let lock = lock(fs, &target)?;
+    for _ in 0..ATTEMPTS {
+        match fs.rename_noreplace(&target.path, &target.staged) {
+            Ok(()) => return remove_renamed(fs, &target, mode),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match sweep::clear(fs, &target, mode)? {
+                Outcome::InProgress => break,
+                Outcome::Cleared | Outcome::Gone => {}
+            },
+            Err(e) if publish::is_refusal(&e) => return remove_in_place(fs, &target, mode),
+            Err(e) => return Err(undo_rename(fs, &target, lock.as_deref(), e)),
+        }
+    }
+    Err(Error::InProgress { target: target.path, staged: target.staged })
+}
+
+/// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`
+/// where the platform has no such locks.
+fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
+    let in_progress =
+        || Error::InProgress { target: target.path.clone(), staged: target.staged.clone() };
+    match fs.try_lock_directory(&target.path) {
+        Ok(Some(lock)) if lock.is_at(&target.path)? => Ok(Some(lock)),
+        Ok(_) => Err(in_progress()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Error::NotACheckpoint { dir: target.path.clone() })
+        }
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// A rename that failed may have taken place all the same.
+fn undo_rename(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>, error: lsm_fs::Error) -> Error {
+    let renamed = match lock {
+        Some(lock) => lock.is_at(&target.staged),
+        None => fs.exists(&target.path).map(|there| !there),
+    };
+    let back = match renamed {
+        Ok(true) => fs.rename_noreplace(&target.staged, &target.path),
+        Ok(false) => Ok(()),
+        Err(e) => Err(e),
+    };
+    match back {
+        Ok(()) => error.into(),
+        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
+    }
+}
+
+fn remove_renamed(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
+    // Until the new name is durable the files must stay: a crash may bring the old name back, and with it they are a
+    // checkpoint.
+    if let Err(source) = fs.sync_directory(target.parent(), mode) {
+        return Err(Error::RemovedNotDurable { target: target.path.clone(), source });
+    }
+    let erased = fs.remove_dir_all(&target.staged).and_then(|()| fs.sync_directory(target.parent(), mode));
+    match erased {
+        Ok(_) => Ok(()),
+        Err(error) => Err(left(target, error)),
+    }
+}
+
+/// The removal has succeeded as far as the checkpoint is concerned; some of its files are still there.
+fn left(target: &Target, error: lsm_fs::Error) -> Error {
+    let cleanup = lsm_fs::Error::new(error.op(), error.path(), io::Error::from(error.kind()));
+    Error::from(error).left_behind(&target.staged, cleanup)
+}
+
+/// Removes without renaming the directory. The staged sibling is made to say whose the half-removed target is.
+fn remove_in_place(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
+    let owner = publish::claim_for_removal(fs, target, mode)?;
+    let marker = target.path.join(publish::MARKER_FILE);
+    drop(fs.open(&marker, &FsOpenOptions::new().write(true).create(true))?);
+    let _ = fs.sync_directory(&target.path, mode)?;
+    unpublish(fs, &target.path, mode)?;
+    fs.remove_dir_all(&target.path)?;
+    let _ = fs.sync_directory(target.parent(), mode)?;
+    fs.remove_dir_all(&target.staged)?;
+    let _ = fs.sync_directory(target.parent(), mode)?;
+    drop(owner);
+    Ok(())
+}
+
+/// Takes from a directory what makes it look like a checkpoint: every tree's pointer, then the catalog, durably.
+pub(crate) fn unpublish(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
+    let mut files = match Catalog::read(fs, dir) {
+        Ok(catalog) => catalog.pointers(),
+        // Without a catalog nothing says what the pointers are, and nothing says that it is a checkpoint.
+        Err(_) => Vec::new(),
+    };
+    files.push(PathBuf::from(CATALOG_FILE));
+    for file in &files {
+        match fs.remove_file(&dir.join(file)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
+    }
+    files.sort_unstable_by(|a, b| a.parent().cmp(&b.parent()));
+    files.dedup_by(|a, b| a.parent() == b.parent());
+    for file in &files {
+        let _ = fs.sync_directory(lsm_fs::parent_of(&dir.join(file)), mode)?;
+    }
+    Ok(())
+}

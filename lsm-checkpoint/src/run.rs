@@ -1,0 +1,278 @@
+//! [`Checkpoint`]: options, and the protocol from claim to publication.
+
+mod capture;
+mod seal;
+
+use std::{
+    fmt,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lsm_fs::{Fs, SyncMode};
+
+use capture::{Captured, capture, refuse_nested};
+use seal::{Sealed, seal};
+
+use crate::{
+    CheckpointInfo, CheckpointSource, Clock, Method, Progress, Result, SystemClock, Totals,
+    progress::{Callback, Control},
+    publish::{self, Staging, Target},
+    staged::StagedFs,
+    transfer::{self, Base, Means},
+};
+
+/// How files that may be shared come into a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Policy {
+    /// Hard links and nothing else: it takes no space, or it fails.
+    LinkOnly,
+    /// A hard link; where that is refused a reflink, and where that is refused too a copy.
+    #[default]
+    PreferLink,
+    /// A reflink; where that is refused a hard link, and where that is refused too a copy.
+    PreferReflink,
+    /// A reflink or a copy: no inode is shared with the source. A reflink still shares its blocks, and what happens to
+    /// a block on the medium happens to both.
+    Independent,
+}
+
+/// Takes checkpoints; says how.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_checkpoint::{Checkpoint, CheckpointSource, Policy, Result};
+/// use lsm_fs::StdFs;
+/// use std::{ops::ControlFlow, path::Path};
+///
+/// fn nightly(source: &dyn CheckpointSource, to: &Path, yesterday: &Path) -> Result<()> {
+///     let report = |progress: &lsm_checkpoint::Progress| {
+///         eprintln!("{} of {} files", progress.files_done, progress.files_total);
+///         ControlFlow::Continue(())
+///     };
+///     let info = Checkpoint::new()
+///         .policy(Policy::Independent)
+///         .base(yesterday)
+///         .bytes_per_second(50 << 20)
+///         .progress(&report)
+///         .create(source, &StdFs, to)?;
+///     println!("{} bytes, everything up to {}", info.total_bytes, info.seqno);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Checkpoint<'a> {
+    policy: Policy,
+    mode: SyncMode,
+    base: Option<&'a Path>,
+    progress: Option<Callback<'a>>,
+    bytes_per_second: Option<u64>,
+    clock: Option<&'a dyn Clock>,
+    catalogued: bool,
+}
+
+impl Default for Checkpoint<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Checkpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("policy", &self.policy)
+            .field("mode", &self.mode)
+            .field("base", &self.base)
+            .field("bytes_per_second", &self.bytes_per_second)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes a checkpoint with the defaults of [`Checkpoint`].
+///
+/// # Errors
+///
+/// As [`Checkpoint::create`].
+pub fn run_checkpoint(source: &dyn CheckpointSource, fs: &dyn Fs, target: &Path) -> Result<CheckpointInfo> {
+    Checkpoint::new().create(source, fs, target)
+}
+
+impl<'a> Checkpoint<'a> {
+    /// [`Policy::PreferLink`], ordinary syncs, no base, no limit.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            policy: Policy::PreferLink,
+            mode: SyncMode::Normal,
+            base: None,
+            progress: None,
+            bytes_per_second: None,
+            clock: None,
+            catalogued: true,
+        }
+    }
+
+    /// How files that may be shared come into the checkpoint.
+    #[must_use]
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How far each sync reaches.
+    #[must_use]
+    pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// A complete checkpoint on the target's filesystem. A file that would have to be cloned or copied is linked from
+    /// there if it holds one of the same name, length and checksum, or the very inode.
+    #[must_use]
+    pub const fn base(mut self, checkpoint: &'a Path) -> Self {
+        self.base = Some(checkpoint);
+        self
+    }
+
+    /// Called as files and bytes arrive, from any thread but one at a time. `Break` ends the checkpoint as
+    /// [`Cancelled`](crate::Error::Cancelled); after the last file it comes too late.
+    #[must_use]
+    pub const fn progress(mut self, callback: &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)) -> Self {
+        self.progress = Some(callback);
+        self
+    }
+
+    /// Copies no faster than this. Links and clones are not slowed down.
+    #[must_use]
+    pub const fn bytes_per_second(mut self, limit: u64) -> Self {
+        self.bytes_per_second = Some(limit);
+        self
+    }
+
+    /// Where the time comes from; otherwise the host's clocks.
+    #[must_use]
+    pub const fn clock(mut self, clock: &'a dyn Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Without a catalog, for what is to be a live directory.
+    #[expect(dead_code, reason = "restoring makes a directory that is no checkpoint")]
+    pub(crate) const fn uncatalogued(mut self) -> Self {
+        self.catalogued = false;
+        self
+    }
+
+    /// Takes a checkpoint of a live source. `target` must not exist; its parent must, and its name must be durable.
+    ///
+    /// # Contract
+    ///
+    /// The checkpoint holds every write that was visible before the call, and nothing that the captured version does
+    /// not. Writers, flushes and compactions go on; deletions are held from before the flush until the file concerned
+    /// is in the checkpoint, if the engine has a pause for them.
+    ///
+    /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first.
+    ///
+    /// # Crash semantics
+    ///
+    /// In every crash state the target is absent or complete, and after `Ok` it is complete. Where the filesystem
+    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable; the
+    /// next call for the target, or a sweep, removes it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`](crate::Error). Unless it says otherwise, the target does not exist and nothing of the attempt is
+    /// left.
+    pub fn create(
+        &self,
+        source: &dyn CheckpointSource,
+        fs: &dyn Fs,
+        target: &Path,
+    ) -> Result<CheckpointInfo> {
+        let system = SystemClock::default();
+        let clock: &dyn Clock = self.clock.unwrap_or(&system);
+        let target = Target::new(target)?;
+        refuse_nested(source, fs, &target)?;
+        let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
+        let staging = publish::claim(fs, target, self.mode)?;
+        // Dropping the staging undoes it too, if a callback of the engine or the user panics.
+        match self.stage(source, &staging, base.as_ref(), clock) {
+            Ok((sealed, mut info)) => {
+                info.durability = sealed.durability(staging.publish(&sealed.contents)?);
+                Ok(info)
+            }
+            Err(error) => Err(staging.abandon(error)),
+        }
+    }
+
+    /// Everything up to the publication: on return all of it is in the staged directory, and durable there.
+    fn stage(
+        &self,
+        source: &dyn CheckpointSource,
+        staging: &Staging<'_>,
+        base: Option<&Base>,
+        clock: &dyn Clock,
+    ) -> Result<(Sealed, CheckpointInfo)> {
+        let staged = StagedFs::new(staging.fs(), staging.dir(), self.mode);
+        let captured = capture(source)?;
+        for dir in captured.plan.dirs.iter().skip(1) {
+            staged.create_dir(&staging.dir().join(dir))?;
+        }
+        let control = Control::new(self.progress, clock, self.bytes_per_second);
+        if control.start(captured.plan.items.len() as u64, captured.known_bytes()).is_break() {
+            return Err(crate::Error::Cancelled);
+        }
+        let means = Means {
+            staged: &staged,
+            fs: staging.fs(),
+            dir: staging.dir(),
+            policy: self.policy,
+            mode: self.mode,
+            base,
+            control: &control,
+            guard: captured.guard.as_ref(),
+        };
+        let done = transfer::run(&means, &captured.plan, &captured.files)?;
+        let Captured { guard, capture, plan, seqno, .. } = captured;
+        let pause = guard.as_ref().map(crate::PauseGuard::stats);
+        // Every file is here: deletions go on. Those that fail are kept for the pause's owner.
+        drop(guard);
+        let job = seal::Job {
+            staged: &staged,
+            dir: staging.dir(),
+            plan: &plan,
+            done: &done,
+            capture: &capture,
+            mode: self.mode,
+        };
+        let head = seal::Head {
+            identity: source.identity(),
+            seqno,
+            created: if self.catalogued { clock.unix_time() } else { Duration::ZERO },
+        };
+        let sealed = seal(&job, head, self.catalogued)?;
+        let info = sealed.info(pause);
+        Ok((sealed, info))
+    }
+}
+
+/// Adds up what a catalog lists.
+fn totals_of(catalog: &crate::Catalog) -> [Totals; Method::ALL.len()] {
+    let mut totals = [Totals::default(); Method::ALL.len()];
+    for file in &catalog.files {
+        for (method, total) in Method::ALL.iter().zip(&mut totals) {
+            if *method == file.method {
+                total.add(file.len);
+            }
+        }
+    }
+    totals
+}
+
+/// A path relative to a staged directory.
+fn relative(path: &Path, dir: &Path) -> PathBuf {
+    path.strip_prefix(dir).map(Path::to_path_buf).unwrap_or_default()
+}

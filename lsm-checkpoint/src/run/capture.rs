@@ -1,0 +1,99 @@
+//! Step 3: the pause, the sequence number, the flush, the capture.
+
+use std::path::{Path, PathBuf};
+
+use lsm_fs::{FileId, Fs};
+
+use crate::{
+    Capture, CheckpointSource, Error, PauseGuard, Result, SourceFile,
+    plan::{Plan, Tree},
+    publish::Target,
+    source::Content,
+};
+
+/// What is to be made, and what keeps it from going away meanwhile.
+pub(super) struct Captured<'a> {
+    pub(super) guard: Option<PauseGuard>,
+    pub(super) capture: Capture<'a>,
+    pub(super) plan: Plan,
+    /// By tree.
+    pub(super) files: Vec<Vec<SourceFile>>,
+    pub(super) seqno: u64,
+}
+
+impl Captured<'_> {
+    pub(super) fn known_bytes(&self) -> u64 {
+        let len = |file: &SourceFile| match &file.content {
+            Content::Immutable { len, .. } => len.unwrap_or_default(),
+            Content::Prefix { len, .. } => *len,
+            Content::Bytes(bytes) => bytes.len() as u64,
+        };
+        self.files.iter().flatten().map(len).fold(0, u64::saturating_add)
+    }
+}
+
+pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
+    let guard = source.deletion_pause().map(|pause| pause.acquire());
+    // Before the flush, so that all up to it is in what the flush writes.
+    let seqno = source.visible_seqno();
+    source.flush().map_err(Error::from_source)?;
+    let capture = source.capture().map_err(Error::from_source)?;
+    let mut trees = Vec::with_capacity(capture.trees.len());
+    let mut files = Vec::with_capacity(capture.trees.len());
+    for (folder, snapshot) in &capture.trees {
+        let of_tree = snapshot.files().map_err(Error::from_source)?;
+        let names = of_tree.iter().map(|file| (file.kind.clone(), file.name.clone())).collect();
+        trees.push(Tree { folder: folder.clone(), folders: snapshot.folders(), files: names });
+        files.push(of_tree);
+    }
+    let plan = Plan::new(&trees).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
+    if let Some(guard) = &guard {
+        guard.narrow(files.iter().flatten().filter_map(SourceFile::path));
+    }
+    Ok(Captured { guard, capture, plan, files, seqno })
+}
+
+/// Refuses a target in a directory of the source: by its spelling, and by the inodes on the way to the root.
+pub(super) fn refuse_nested(source: &dyn CheckpointSource, fs: &dyn Fs, target: &Target) -> Result<()> {
+    let namespace = fs.backend_id();
+    let mut by_inode: Vec<(FileId, PathBuf)> = Vec::new();
+    for root in source.roots() {
+        if namespace.is_none() || namespace != root.fs.backend_id() {
+            continue;
+        }
+        if target.path.starts_with(&root.path) {
+            return Err(Error::NestedTarget { target: target.path.clone(), root: root.path });
+        }
+        // One that does not exist yet holds nothing.
+        if let Some(id) = root.fs.metadata(&root.path).ok().and_then(|metadata| metadata.file_id) {
+            by_inode.push((id, root.path));
+        }
+    }
+    if by_inode.is_empty() {
+        return Ok(());
+    }
+    for id in ancestors(fs, target.parent())? {
+        if let Some((_, root)) = by_inode.iter().find(|(root, _)| *root == id) {
+            return Err(Error::NestedTarget { target: target.path.clone(), root: root.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// No path is deeper.
+const DEPTH_MAX: usize = 2048;
+
+/// The directories on the way to the root, found through `..`, so that a symbolic link is no way around.
+fn ancestors(fs: &dyn Fs, parent: &Path) -> Result<Vec<FileId>> {
+    let mut ids = Vec::new();
+    let mut at = parent.to_path_buf();
+    while ids.len() < DEPTH_MAX {
+        let Some(id) = fs.metadata(&at)?.file_id else { break };
+        if ids.last() == Some(&id) {
+            break;
+        }
+        ids.push(id);
+        at.push("..");
+    }
+    Ok(ids)
+}

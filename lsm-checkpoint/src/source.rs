@@ -1,0 +1,249 @@
+//! What a live tree must supply: [`CheckpointSource`], [`Capture`], [`Snapshot`], [`SourceFile`].
+
+use std::{
+    borrow::Cow,
+    ffi::{OsStr, OsString},
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::Fs;
+use lsm_manifest::{BLOBS_FOLDER, TABLES_FOLDER};
+
+use crate::{BoxError, DeletionPause, ManifestTarget};
+
+/// A live engine that checkpoints can be taken of: one tree, or a database of several.
+///
+/// # Contract
+///
+/// The calls come once each, in this order: [`roots`](Self::roots), [`deletion_pause`](Self::deletion_pause),
+/// [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and
+/// compactions go on meanwhile.
+///
+/// A file is captured only after its own sync and that of its directory returned `Ok`, the first time each.
+pub trait CheckpointSource {
+    /// The directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of them.
+    fn roots(&self) -> Vec<SourceRoot>;
+
+    /// The pause that every unlink of the engine asks. `None` if a snapshot keeps its files alive by itself.
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>>;
+
+    /// Every write up to this number is visible to a reader. What it returns is a lower bound of what the checkpoint
+    /// holds.
+    fn visible_seqno(&self) -> u64;
+
+    /// Brings every write that is visible now into a version: memtables become tables. It must not make garbage of
+    /// anything that an older reader needs.
+    ///
+    /// # Errors
+    ///
+    /// The engine's own; it ends the checkpoint.
+    fn flush(&self) -> Result<(), BoxError>;
+
+    /// Captures the current version of every tree, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    fn capture(&self) -> Result<Capture<'_>, BoxError>;
+
+    /// What to call this engine in the catalog, such as an id that it keeps.
+    fn identity(&self) -> String {
+        String::new()
+    }
+}
+
+/// The captured version of one tree. Dropping it releases what it pins.
+pub trait Snapshot {
+    /// The number of the version.
+    fn version_id(&self) -> u64;
+
+    /// Every file of the version, of every kind, except what [`write_manifest`](Self::write_manifest) writes.
+    ///
+    /// # Errors
+    ///
+    /// The engine's own; it ends the checkpoint.
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError>;
+
+    /// The kinds whose folders are made even if no file is of them, for an engine that expects to find them.
+    fn folders(&self) -> Vec<FileKind> {
+        vec![FileKind::Table]
+    }
+
+    /// Writes the metadata that makes a directory with those files a tree of this version: the manifest and CURRENT, or
+    /// whatever the engine has. It is written anew for the captured version; the live directory may have moved on.
+    ///
+    /// # Contract
+    ///
+    /// The file that makes the tree readable gets its name last. Syncs may be left out: all that is made through the
+    /// target is synced before the checkpoint is published.
+    ///
+    /// # Errors
+    ///
+    /// As [`files`](Self::files).
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError>;
+}
+
+/// A directory of the engine.
+#[derive(Clone, Debug)]
+pub struct SourceRoot {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) path: PathBuf,
+}
+
+impl SourceRoot {
+    /// The directory at this path of this filesystem.
+    pub fn new(fs: Arc<dyn Fs>, path: impl Into<PathBuf>) -> Self {
+        Self { fs, path: path.into() }
+    }
+}
+
+/// What was captured at one moment: the snapshot of each tree.
+#[derive(Default)]
+pub struct Capture<'a> {
+    pub(crate) trees: Vec<(String, Box<dyn Snapshot + 'a>)>,
+}
+
+impl<'a> Capture<'a> {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of an engine that is one tree: its files lie in the target itself.
+    pub fn one(snapshot: impl Snapshot + 'a) -> Self {
+        Self::new().tree("", snapshot)
+    }
+
+    /// Adds a tree of several; its files lie in this folder of the target.
+    #[must_use]
+    pub fn tree(mut self, folder: impl Into<String>, snapshot: impl Snapshot + 'a) -> Self {
+        self.trees.push((folder.into(), Box::new(snapshot)));
+        self
+    }
+}
+
+impl fmt::Debug for Capture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.trees.iter().map(|(folder, _)| folder)).finish()
+    }
+}
+
+/// What a file is, which decides the folder it lies in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A table, in `tables`.
+    Table,
+    /// A blob file, in `blobs`.
+    Blob,
+    /// Another kind of data file, in the folder of this name.
+    Other(Cow<'static, str>),
+    /// A manifest, a pointer, options: beside the folders.
+    Metadata,
+}
+
+impl FileKind {
+    /// Another kind of data file, in the folder of this name.
+    pub fn other(folder: impl Into<Cow<'static, str>>) -> Self {
+        Self::Other(folder.into())
+    }
+
+    /// The folder, empty for metadata.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        match self {
+            Self::Table => TABLES_FOLDER,
+            Self::Blob => BLOBS_FOLDER,
+            Self::Other(folder) => folder,
+            Self::Metadata => "",
+        }
+    }
+}
+
+/// A file of a snapshot, with what may be done with it. A file that can still change has no way to be linked.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    pub(crate) kind: FileKind,
+    pub(crate) name: OsString,
+    pub(crate) content: Content,
+    pub(crate) checksum: Option<u128>,
+}
+
+/// Where a file's bytes come from.
+#[derive(Clone)]
+pub(crate) enum Content {
+    /// Never written again: may be linked, cloned or copied.
+    Immutable { fs: Arc<dyn Fs>, path: PathBuf, len: Option<u64> },
+    /// Appended to: the first `len` bytes are copied.
+    Prefix { fs: Arc<dyn Fs>, path: PathBuf, len: u64 },
+    /// At hand.
+    Bytes(Arc<[u8]>),
+}
+
+impl SourceFile {
+    /// A file that is never written again and may be shared: a finished table or blob file. `len` where it is known;
+    /// otherwise it is looked up.
+    pub fn immutable(
+        kind: FileKind,
+        fs: Arc<dyn Fs>,
+        path: impl Into<PathBuf>,
+        len: impl Into<Option<u64>>,
+    ) -> Self {
+        let path = path.into();
+        Self::new(kind, file_name(&path), Content::Immutable { fs, path, len: len.into() })
+    }
+
+    /// The first `len` bytes of a file that is appended to, such as a log. They are copied, whatever the policy.
+    pub fn prefix(kind: FileKind, fs: Arc<dyn Fs>, path: impl Into<PathBuf>, len: u64) -> Self {
+        let path = path.into();
+        Self::new(kind, file_name(&path), Content::Prefix { fs, path, len })
+    }
+
+    /// A file with these bytes.
+    pub fn bytes(kind: FileKind, name: impl Into<OsString>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::new(kind, name.into(), Content::Bytes(bytes.into()))
+    }
+
+    /// Gives it another name than it has in the source.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<OsString>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Its XXH3-128, where the version knows it: copies are held against it, and the catalog keeps it.
+    #[must_use]
+    pub fn checksum(mut self, xxh3_128: impl Into<Option<u128>>) -> Self {
+        self.checksum = xxh3_128.into();
+        self
+    }
+
+    fn new(kind: FileKind, name: OsString, content: Content) -> Self {
+        Self { kind, name, content, checksum: None }
+    }
+
+    /// Its path in the source.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.content {
+            Content::Immutable { path, .. } | Content::Prefix { path, .. } => Some(path),
+            Content::Bytes(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Immutable { path, len, .. } => write!(f, "Immutable({}, {len:?})", path.display()),
+            Self::Prefix { path, len, .. } => write!(f, "Prefix({}, {len})", path.display()),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+        }
+    }
+}
+
+fn file_name(path: &Path) -> OsString {
+    path.file_name().map(OsStr::to_os_string).unwrap_or_default()
+}

@@ -1,0 +1,334 @@
+//! [`StagedFs`]: the filesystem that metadata is written through; it keeps account of it, and puts its syncs off.
+
+mod file;
+mod target;
+
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lsm_fs::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
+};
+
+use file::StagedFile;
+pub use target::ManifestTarget;
+
+/// How many files may wait for their sync, each with an open descriptor.
+const WAITING_MAX: usize = 128;
+
+type Handle = Arc<Mutex<Box<dyn FsFile>>>;
+
+/// The target's filesystem, confined to a staged directory.
+///
+/// Only what was made through it can be changed through it, so nothing that is shared with the source can. A sync is
+/// put off until [`finish`](Self::finish): nothing in a staged directory is of use before all of it is durable, and
+/// many files are synced faster together.
+#[derive(Debug)]
+pub(crate) struct StagedFs<'fs> {
+    inner: &'fs dyn Fs,
+    root: PathBuf,
+    mode: SyncMode,
+    account: Mutex<Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// Files, in the order in which they got their names.
+    made: Vec<PathBuf>,
+    dirs: Vec<PathBuf>,
+    waiting: Vec<(PathBuf, Handle)>,
+}
+
+impl Account {
+    fn bind(&mut self, path: &Path) {
+        self.forget(path);
+        self.made.push(path.to_path_buf());
+    }
+
+    fn forget(&mut self, path: &Path) {
+        self.made.retain(|made| made != path);
+    }
+}
+
+impl<'fs> StagedFs<'fs> {
+    pub(crate) fn new(inner: &'fs dyn Fs, root: &Path, mode: SyncMode) -> Self {
+        Self { inner, root: root.to_path_buf(), mode, account: Mutex::default() }
+    }
+
+    /// The target's filesystem itself, where nothing is put off.
+    pub(crate) fn inner(&self) -> &'fs dyn Fs {
+        self.inner
+    }
+
+    /// Syncs all that was made, as one group.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let waiting = std::mem::take(&mut self.account().waiting);
+        self.sync(&waiting)
+    }
+
+    /// What was made below a directory, in the order in which it got its names.
+    pub(crate) fn made_in(&self, dir: &Path) -> Vec<PathBuf> {
+        self.account().made.iter().filter(|path| path.starts_with(dir)).cloned().collect()
+    }
+
+    /// Directories that were made through it.
+    pub(crate) fn dirs(&self) -> Vec<PathBuf> {
+        self.account().dirs.clone()
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync(&self, waiting: &[(PathBuf, Handle)]) -> Result<()> {
+        let guards: Vec<_> =
+            waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let files: Vec<&dyn FsFile> = guards.iter().map(|guard| &***guard).collect();
+        let mut first = Ok(());
+        self.inner.sync_batch(&files, self.mode, &mut |_, synced| {
+            if first.is_ok() {
+                first = synced;
+            }
+        });
+        first
+    }
+
+    /// Syncs the files that nobody writes to any more, if too many wait.
+    fn relieve(&self) -> Result<()> {
+        let done: Vec<_> = {
+            let mut account = self.account();
+            if account.waiting.len() < WAITING_MAX {
+                return Ok(());
+            }
+            account.waiting.extract_if(.., |(_, file)| Arc::strong_count(file) == 1).collect()
+        };
+        self.sync(&done)
+    }
+
+    /// Refuses a path that does not lie below the staged directory.
+    fn inside(&self, op: Op, path: &Path) -> Result<()> {
+        let climbs = path.components().any(|component| component == Component::ParentDir);
+        if path.starts_with(&self.root) && path != self.root && !climbs {
+            return Ok(());
+        }
+        Err(refusal(op, path, "metadata of a checkpoint lies in its own directory"))
+    }
+
+    /// Refuses a path that was not made here.
+    fn own(&self, op: Op, path: &Path) -> Result<()> {
+        if self.account().made.iter().any(|made| made == path) {
+            return Ok(());
+        }
+        self.inner.symlink_metadata(path)?;
+        Err(refusal(op, path, "the file was not made by this checkpoint's metadata"))
+    }
+
+    fn open_to_write(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        self.inside(Op::Open, path)?;
+        self.relieve()?;
+        let known = self.account().made.iter().any(|made| made == path);
+        let makes = options.create || options.create_new;
+        if !known && !makes {
+            self.own(Op::Open, path)?;
+        }
+        // A file that is there and was not made here may be an inode of the source.
+        let options = if known { *options } else { options.create_new(true) };
+        let file: Handle = Arc::new(Mutex::new(self.inner.open(path, &options)?));
+        let mut account = self.account();
+        if !known {
+            account.bind(path);
+        }
+        account.waiting.push((path.to_path_buf(), Arc::clone(&file)));
+        Ok(Box::new(StagedFile::new(file)))
+    }
+
+    fn renamed(&self, from: &Path, to: &Path) {
+        let mut account = self.account();
+        account.waiting.retain(|(path, _)| path != to);
+        for (path, _) in account.waiting.iter_mut().filter(|(path, _)| path == from) {
+            *path = to.to_path_buf();
+        }
+        account.forget(from);
+        account.bind(to);
+    }
+
+    fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
+        self.own(op, from)?;
+        self.inside(op, to)?;
+        match self.own(op, to) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refusal(op: Op, path: &Path, why: &'static str) -> Error {
+    Error::new(op, path, io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+fn unsupported(op: Op, from: &Path, to: &Path) -> Error {
+    Error::with_paths(op, from, to, io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Reads go to the target's filesystem as they are.
+#[deny(clippy::missing_trait_methods)]
+impl Fs for StagedFs<'_> {
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        if options.write || options.append {
+            self.open_to_write(path, options)
+        } else {
+            self.inner.open(path, options)
+        }
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.inside(Op::CreateDir, path)?;
+        self.inner.create_dir(path)?;
+        self.account().dirs.push(path.to_path_buf());
+        Ok(())
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        self.inner.read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.inner.metadata(path)
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.inner.symlink_metadata(path)
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.own(Op::RemoveFile, path)?;
+        self.inner.remove_file(path)?;
+        let mut account = self.account();
+        account.forget(path);
+        account.waiting.retain(|(waiting, _)| waiting != path);
+        Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.inside(Op::RemoveDir, path)?;
+        if !self.dirs().iter().any(|dir| dir == path) {
+            return Err(refusal(
+                Op::RemoveDir,
+                path,
+                "the directory was not made by this checkpoint's metadata",
+            ));
+        }
+        self.inner.remove_dir(path)?;
+        self.account().dirs.retain(|dir| dir != path);
+        Ok(())
+    }
+
+    /// Nothing that is being written needs it.
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        Err(refusal(Op::RemoveDirAll, path, "a checkpoint that is being made is removed as a whole"))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.check_rename(Op::Rename, from, to)?;
+        self.inner.rename(from, to)?;
+        self.renamed(from, to);
+        Ok(())
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        self.check_rename(Op::RenameNoreplace, from, to)?;
+        self.inner.rename_noreplace(from, to)?;
+        self.renamed(from, to);
+        Ok(())
+    }
+
+    /// A link here could be to a file that still changes.
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        Err(unsupported(Op::HardLink, from, to))
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        Err(unsupported(Op::ReflinkFile, from, to))
+    }
+
+    /// Put off: every directory of a checkpoint is synced before it is published.
+    fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
+        self.inner.metadata(path).map(|_| DirectorySync::Durable)
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        self.inner.try_lock_directory(path)
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        self.inner.backend_id()
+    }
+
+    fn volume_id(&self, path: &Path) -> Result<u64> {
+        self.inner.volume_id(path)
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
+        self.inner.capabilities(path)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        self.inner.available_space(path)
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.own(Op::PunchHole, path)?;
+        self.inner.punch_hole(path, offset, len)
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        self.own(Op::TruncateFile, path)?;
+        // Through a handle, which then waits for its sync.
+        self.open(path, &FsOpenOptions::new().write(true))?.set_len(len)
+    }
+
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        self.own(Op::DisableCow, path)?;
+        self.inner.try_disable_cow(path)
+    }
+
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        batch::link_each(self, from_dir, to_dir, names, report);
+    }
+
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        batch::clone_each(self, from_dir, to_dir, names, mode, report);
+    }
+
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        batch::sync_each(files, mode, report);
+    }
+
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        copy::copy_each(self, jobs, options, report);
+    }
+}
+
+impl StagedFs<'_> {
+    /// Writes a new file; its sync is put off like any other.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write_new(path, bytes, self.mode)
+    }
+}

@@ -1,0 +1,87 @@
+//! [`ManifestTarget`]: where an engine writes the metadata of a checkpoint.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::Fs;
+
+use super::StagedFs;
+
+/// Where an engine writes the metadata of one tree: what makes the files beside it a tree.
+///
+/// # Contract
+///
+/// What is made through [`fs`](Self::fs) in [`dir`](Self::dir) is part of the checkpoint: it is synced before the
+/// checkpoint is published, listed in the catalog with its checksum, and held against what is there in the end. A sync
+/// through it is put off until all is made, and answers `Ok`; if it fails then, so does the checkpoint.
+///
+/// Through it nothing can be changed that it has not made, and nothing be linked.
+///
+/// # Examples
+///
+/// An engine that writes its manifests through `lsm-manifest` calls what it calls anyway:
+///
+/// ```
+/// use lsm_checkpoint::{BoxError, ManifestTarget};
+/// use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version_file_name};
+///
+/// fn write_manifest(version: u64, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+///     let path = target.dir().join(version_file_name(version));
+///     let mut writer = ManifestArchiveWriter::create(target.fs(), &path, WriteOptions::new())?;
+///     writer.add_section("tables", b"...")?;
+///     publish_current(&writer.finish()?)?;
+///     Ok(())
+/// }
+/// ```
+///
+/// An engine with files of its own hands over their bytes, the one that makes the tree readable last:
+///
+/// ```
+/// use lsm_checkpoint::{BoxError, ManifestTarget};
+///
+/// fn write_manifest(target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+///     target.write("MANIFEST-000005", b"...")?;
+///     target.write("CURRENT", b"MANIFEST-000005\n")?;
+///     Ok(())
+/// }
+/// ```
+pub struct ManifestTarget<'a> {
+    fs: &'a StagedFs<'a>,
+    dir: PathBuf,
+}
+
+impl fmt::Debug for ManifestTarget<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManifestTarget").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl<'a> ManifestTarget<'a> {
+    pub(crate) fn new(fs: &'a StagedFs<'a>, dir: PathBuf) -> Self {
+        Self { fs, dir }
+    }
+
+    /// The filesystem to write through.
+    #[must_use]
+    pub fn fs(&self) -> &'a dyn Fs {
+        self.fs
+    }
+
+    /// The directory of the tree, which holds the folders with its files. It gets another name when the checkpoint is
+    /// published, so nothing that is written may hold its path.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes a new file into the directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FsExt::write_new`](lsm_fs::FsExt::write_new).
+    pub fn write(&self, name: &str, bytes: &[u8]) -> lsm_fs::Result<()> {
+        self.fs.write(&self.dir.join(name), bytes)
+    }
+}

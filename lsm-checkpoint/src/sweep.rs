@@ -1,0 +1,90 @@
+//! [`sweep`]: what dead processes left of checkpoints that they made or removed.
+
+use std::path::{Path, PathBuf};
+
+use lsm_fs::{Fs, FsFileType, SyncMode};
+
+use crate::{
+    Error, Result,
+    publish::{Debris, Target, clear_debris, find_debris, target_name},
+};
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it lists what could not be removed"]
+pub struct SweepReport {
+    /// Targets whose debris is gone.
+    pub cleared: Vec<PathBuf>,
+    /// Targets that somebody alive makes, restores or removes, or where the platform cannot tell: nothing was touched.
+    pub in_progress: Vec<PathBuf>,
+    /// Targets whose debris could not be removed, and why. The next sweep tries again.
+    pub failed: Vec<(PathBuf, Error)>,
+}
+
+/// Finds and removes what dead processes left in a directory of checkpoints.
+///
+/// # Contract
+///
+/// Looks at the staged siblings of targets, `.{name}.checkpoint-staged`, and at nothing else: a published checkpoint is
+/// never touched. A sibling whose owner lock is held belongs to a process that lives. One whose lock is free is removed,
+/// under that lock, and durably; so is a target that its dead owner had begun to make in place or to remove.
+///
+/// Safe beside creators and other sweepers of the same directory, in this process and others. A creator that meets a
+/// sweeper at its own target fails with [`InProgress`](Error::InProgress) and can try again.
+///
+/// It need not be called before a target is made again: its creator clears the debris of its own target.
+///
+/// # Crash semantics
+///
+/// Debris stays debris whatever of it survives, and the next sweep finds it.
+///
+/// # Errors
+///
+/// [`Fs`](Error::Fs) if the directory cannot be read. What fails for one target is in the report.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::{StdFs, SyncMode};
+///
+/// # let dir = tempfile::tempdir()?;
+/// let report = lsm_checkpoint::sweep(&StdFs, dir.path(), SyncMode::Normal)?;
+/// for (target, error) in &report.failed {
+///     eprintln!("{}: {error}", target.display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
+    let mut report = SweepReport::default();
+    for entry in fs.read_dir(dir)? {
+        let Some(name) = target_name(&entry.name) else { continue };
+        if entry.file_type != FsFileType::Directory {
+            continue;
+        }
+        let path = dir.join(name);
+        match Target::new(&path).and_then(|target| clear(fs, &target, mode)) {
+            Ok(Outcome::Cleared) => report.cleared.push(path),
+            Ok(Outcome::InProgress) => report.in_progress.push(path),
+            Ok(Outcome::Gone) => {}
+            Err(error) => report.failed.push((path, error)),
+        }
+    }
+    Ok(report)
+}
+
+pub(crate) enum Outcome {
+    Cleared,
+    InProgress,
+    /// Somebody else was faster.
+    Gone,
+}
+
+/// Clears the debris of one target, if it is debris.
+pub(crate) fn clear(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<Outcome> {
+    match find_debris(fs, &target.staged)? {
+        Debris::Owned => Ok(Outcome::InProgress),
+        Debris::Gone => Ok(Outcome::Gone),
+        Debris::Dead(lock) => clear_debris(fs, target, lock, mode).map(|()| Outcome::Cleared),
+    }
+}

@@ -1,0 +1,226 @@
+//! The ladder: each file by the first method that its volumes and the policy allow.
+
+mod base;
+mod copy;
+mod share;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::{Fs, FsExt, SyncMode};
+
+pub(crate) use base::Base;
+
+use crate::{
+    Change, Error, Method, PauseGuard, Policy, Result, SourceFile,
+    plan::{self, Item, Plan},
+    progress::Control,
+    source::Content,
+    staged::StagedFs,
+};
+
+/// How a file came into the checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) method: Method,
+    pub(crate) len: u64,
+    pub(crate) checksum: Option<u128>,
+}
+
+/// What a transfer works with.
+pub(crate) struct Means<'a> {
+    pub(crate) staged: &'a StagedFs<'a>,
+    /// The target's filesystem itself, and the directory on it.
+    pub(crate) fs: &'a dyn Fs,
+    pub(crate) dir: &'a Path,
+    pub(crate) policy: Policy,
+    pub(crate) mode: SyncMode,
+    pub(crate) base: Option<&'a Base>,
+    pub(crate) control: &'a Control<'a>,
+    pub(crate) guard: Option<&'a PauseGuard>,
+}
+
+/// Makes every item of a plan. Copies and clones are durable on return, names are not.
+pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> Result<Vec<Done>> {
+    let mut transfer = Transfer {
+        means,
+        plan,
+        trees,
+        done: vec![None; plan.items.len()],
+        refused: BTreeSet::new(),
+        copies: Vec::new(),
+        stop: None,
+    };
+    transfer.all()?;
+    // Every item went through one of the methods.
+    Ok(transfer.done.into_iter().flatten().collect())
+}
+
+/// Files that lie in one directory and go to one directory.
+struct Group<'a> {
+    fs: &'a Arc<dyn Fs>,
+    from_dir: PathBuf,
+    dir: usize,
+    /// Positions in the plan.
+    items: Vec<usize>,
+}
+
+/// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
+type Refusal = (Method, Option<u64>, Option<u64>);
+
+struct Transfer<'a> {
+    means: &'a Means<'a>,
+    plan: &'a Plan,
+    trees: &'a [Vec<SourceFile>],
+    /// By position in the plan.
+    done: Vec<Option<Done>>,
+    refused: BTreeSet<Refusal>,
+    /// Positions of what is left to be copied.
+    copies: Vec<usize>,
+    /// Why a batch was ended.
+    stop: Option<Error>,
+}
+
+impl<'a> Transfer<'a> {
+    fn all(&mut self) -> Result<()> {
+        let groups = self.groups();
+        for group in &groups {
+            self.climb(group)?;
+        }
+        self.copy_rest()?;
+        self.write_bytes()
+    }
+
+    fn item(&self, at: usize) -> Option<(&'a Item, &'a SourceFile)> {
+        let item = self.plan.items.get(at)?;
+        Some((item, self.trees.get(item.tree)?.get(item.index)?))
+    }
+
+    /// Shareable files by their pair of directories, in the plan's order. The others are put down for copying.
+    fn groups(&mut self) -> Vec<Group<'a>> {
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        for at in 0..self.plan.items.len() {
+            let Some((item, file)) = self.item(at) else { continue };
+            match &file.content {
+                Content::Immutable { fs, path, .. } => {
+                    let from_dir = lsm_fs::parent_of(path);
+                    let of_pair = |group: &&mut Group<'_>| {
+                        group.dir == item.dir && Arc::ptr_eq(group.fs, fs) && group.from_dir == from_dir
+                    };
+                    // The last groups are the likely ones: the plan is sorted by directory.
+                    match groups.iter_mut().rev().find(of_pair) {
+                        Some(group) => group.items.push(at),
+                        None => groups.push(Group {
+                            fs,
+                            from_dir: from_dir.to_path_buf(),
+                            dir: item.dir,
+                            items: vec![at],
+                        }),
+                    }
+                }
+                Content::Prefix { .. } => self.copies.push(at),
+                Content::Bytes(_) => {}
+            }
+        }
+        groups
+    }
+
+    /// Takes a group down the ladder; what is left at its end is to be copied.
+    fn climb(&mut self, group: &Group<'a>) -> Result<()> {
+        let volume = group.fs.volume_id(&group.from_dir).ok();
+        let shared = self.shares_namespace(group);
+        let mut left = group.items.clone();
+        let mut last_refusal = None;
+        for &method in plan::rungs(self.means.policy) {
+            if left.is_empty() {
+                return Ok(());
+            }
+            let refusal = (method, group.fs.backend_id(), volume);
+            if method == Method::Copy {
+                self.copies.append(&mut left);
+                return Ok(());
+            }
+            if method == Method::BaseLink {
+                left = self.link_base(group, left)?;
+            } else if shared && !self.refused.contains(&refusal) {
+                let outcome = self.share(group, method, &left)?;
+                if outcome.by_volume {
+                    self.refused.insert(refusal);
+                }
+                left = outcome.left;
+                last_refusal = outcome.refusal.or(last_refusal);
+            }
+        }
+        match left.first().and_then(|&at| self.item(at)) {
+            None => Ok(()),
+            Some((_, file)) => {
+                let path = file.path().map(Path::to_path_buf).unwrap_or_default();
+                Err(Error::LinkRefused { path, source: last_refusal })
+            }
+        }
+    }
+
+    /// Whether the source's paths mean the same to the target's filesystem.
+    fn shares_namespace(&self, group: &Group<'_>) -> bool {
+        let target = self.means.fs.backend_id();
+        target.is_some() && target == group.fs.backend_id()
+    }
+
+    fn write_bytes(&mut self) -> Result<()> {
+        for at in 0..self.plan.items.len() {
+            let Some((item, file)) = self.item(at) else { continue };
+            if let Content::Bytes(bytes) = &file.content {
+                let path = self.means.dir.join(self.plan.path_of(item));
+                self.means.staged.write(&path, bytes)?;
+                let checksum = xxhash_rust::xxh3::xxh3_128(bytes);
+                self.check_sum(Path::new(&item.name), file.checksum, checksum)?;
+                let len = bytes.len() as u64;
+                self.finish(at, Done { method: Method::Written, len, checksum: Some(checksum) }, len)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a file, and lets its deletion go on. `uncounted`: how much of it progress has not seen.
+    fn finish(&mut self, at: usize, done: Done, uncounted: u64) -> Result<()> {
+        if let Some(slot) = self.done.get_mut(at) {
+            *slot = Some(done);
+        }
+        if let (Some(guard), Some(path)) = (self.means.guard, self.item(at).and_then(|(_, file)| file.path()))
+        {
+            guard.release(path);
+        }
+        if self.means.control.file_done(uncounted).is_break() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn check_sum(&self, path: &Path, expected: Option<u128>, found: u128) -> Result<()> {
+        match expected {
+            Some(expected) if expected != found => {
+                Err(Error::SourceCorrupt { path: path.to_path_buf(), expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells a source file that is gone from any other failure.
+    fn blame(&self, at: usize, error: lsm_fs::Error) -> Error {
+        if error.kind() == io::ErrorKind::NotFound
+            && let Some((_, file)) = self.item(at)
+            && let Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } = &file.content
+            && matches!(fs.exists(path), Ok(false))
+        {
+            return Error::SourceChanged { path: path.clone(), what: Change::Gone };
+        }
+        error.into()
+    }
+
+    /// Ends a batch, unless it has ended for another reason.
+    fn stop_with(&mut self, error: Error) -> std::ops::ControlFlow<()> {
+        self.stop.get_or_insert(error);
+        std::ops::ControlFlow::Break(())
+    }
+}

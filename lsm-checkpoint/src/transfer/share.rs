@@ -1,0 +1,98 @@
+//! Links and clones, a directory at a time.
+
+use std::{ffi::OsStr, io, ops::ControlFlow};
+
+use lsm_fs::{Fs, NamePair, errno};
+
+use super::{Done, Group, Transfer};
+use crate::{Error, Method, Result, source::Content};
+
+/// What a method did for a group.
+pub(super) struct Outcome {
+    /// Positions that it did not serve.
+    pub(super) left: Vec<usize>,
+    /// Whether it is no use between these volumes at all.
+    pub(super) by_volume: bool,
+    /// One refusal.
+    pub(super) refusal: Option<lsm_fs::Error>,
+}
+
+impl<'a> Transfer<'a> {
+    /// Links or clones the files of a group.
+    pub(super) fn share(&mut self, group: &Group<'_>, method: Method, items: &[usize]) -> Result<Outcome> {
+        let pairs: Vec<NamePair<'_>> = items.iter().filter_map(|&at| self.names(at)).collect();
+        let to_dir = self.means.dir.join(self.plan.dirs.get(group.dir).ok_or(Error::Cancelled)?);
+        let mut outcome = Outcome { left: Vec::new(), by_volume: false, refusal: None };
+        let mut served = vec![false; items.len()];
+        let (fs, mode) = (self.means.fs, self.means.mode);
+        let mut report = |index: usize, result: lsm_fs::Result<()>| {
+            let Some(&at) = items.get(index) else { return ControlFlow::Continue(()) };
+            match result {
+                Ok(()) => {
+                    if let Some(served) = served.get_mut(index) {
+                        *served = true;
+                    }
+                    self.shared(at, group.fs, method)
+                }
+                Err(refusal) if refusal.allows_fallback() => {
+                    let by_volume = is_of_volumes(&refusal);
+                    outcome.by_volume |= by_volume;
+                    outcome.refusal = Some(refusal);
+                    // A file with too many names says nothing about the next one.
+                    if by_volume { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                }
+                Err(error) => {
+                    let error = self.blame(at, error);
+                    self.stop_with(error)
+                }
+            }
+        };
+        match method {
+            Method::HardLink => fs.hard_link_batch(&group.from_dir, &to_dir, &pairs, &mut report),
+            _ => fs.reflink_batch(&group.from_dir, &to_dir, &pairs, mode, &mut report),
+        }
+        if let Some(error) = self.stop.take() {
+            return Err(error);
+        }
+        outcome.left = items.iter().zip(&served).filter(|(_, served)| !**served).map(|(&at, _)| at).collect();
+        Ok(outcome)
+    }
+
+    /// The name in the source and the one in the target.
+    fn names(&self, at: usize) -> Option<NamePair<'a>> {
+        let (item, file) = self.item(at)?;
+        Some(NamePair { from: file.path()?.file_name()?, to: OsStr::new(&item.name) })
+    }
+
+    /// A file has its name in the target.
+    pub(super) fn shared(&mut self, at: usize, fs: &dyn Fs, method: Method) -> ControlFlow<()> {
+        let counted = self.len_of(at, fs).and_then(|len| {
+            let checksum = self.item(at).and_then(|(_, file)| file.checksum);
+            self.finish(at, Done { method, len, checksum }, len)
+        });
+        match counted {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => self.stop_with(error),
+        }
+    }
+
+    /// The length that the snapshot knows; otherwise that of the file, which does not change.
+    pub(super) fn len_of(&self, at: usize, fs: &dyn Fs) -> Result<u64> {
+        match self.item(at).map(|(_, file)| &file.content) {
+            Some(Content::Immutable { len: Some(len), .. } | Content::Prefix { len, .. }) => Ok(*len),
+            Some(Content::Immutable { path, .. }) => {
+                fs.metadata(path).map(|metadata| metadata.len).map_err(|e| self.blame(at, e))
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+/// Whether a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags.
+fn is_of_volumes(refusal: &lsm_fs::Error) -> bool {
+    let of_file = [errno::EMLINK, errno::EACCES, errno::EINVAL, errno::EPERM];
+    match refusal.raw_os_error() {
+        Some(code) => !of_file.contains(&code),
+        None => refusal.kind() == io::ErrorKind::Unsupported,
+    }
+}

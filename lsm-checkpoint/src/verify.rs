@@ -1,0 +1,239 @@
+//! [`verify`]: whether a checkpoint is what its catalog says.
+
+mod bytes;
+mod problem;
+
+use std::{
+    collections::HashSet,
+    fmt, io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, FsFileType};
+use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, recover, version_file_name};
+
+use crate::{CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result};
+
+pub use problem::{Defect, Problem};
+
+/// How to verify.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct VerifyOptions<'a> {
+    /// Whether every byte is read, rather than the set of files, their lengths and the manifests. Default: no.
+    pub full: bool,
+    /// How many files are read at a time. Default: 4.
+    pub threads: usize,
+    /// Hears of every piece that was read and of every file that is finished, from several threads, one at a time;
+    /// `Break` cancels.
+    pub progress: Option<&'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)>,
+    /// How manifests are opened. Without a key, sealed sections are held against their checksums only.
+    pub manifest: ReadOptions,
+}
+
+impl fmt::Debug for VerifyOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyOptions")
+            .field("full", &self.full)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for VerifyOptions<'_> {
+    fn default() -> Self {
+        Self::quick()
+    }
+}
+
+impl<'a> VerifyOptions<'a> {
+    /// The set of files, their lengths, CURRENT's digest, every section of every manifest.
+    #[must_use]
+    pub const fn quick() -> Self {
+        Self { full: false, threads: 4, progress: None, manifest: ReadOptions::new() }
+    }
+
+    /// All that, and every byte of every file.
+    #[must_use]
+    pub const fn full() -> Self {
+        Self { full: true, ..Self::quick() }
+    }
+
+    /// Sets [`threads`](Self#structfield.threads).
+    #[must_use]
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets [`progress`](Self#structfield.progress).
+    #[must_use]
+    pub const fn progress(mut self, progress: &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Sets [`manifest`](Self#structfield.manifest).
+    #[must_use]
+    pub fn manifest(mut self, options: ReadOptions) -> Self {
+        self.manifest = options;
+        self
+    }
+}
+
+/// What a verification found.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "it lists the problems"]
+pub struct VerifyReport {
+    /// What the catalog says.
+    pub catalog: Catalog,
+    /// What is wrong, in the order of the catalog.
+    pub problems: Vec<Problem>,
+    /// Manifest sections that are damaged on disk and were restored by their parity: `folder/section`.
+    /// [`repair`](lsm_manifest::repair()) of the manifest makes that last.
+    pub healed: Vec<String>,
+    /// Files whose bytes were held against a checksum.
+    pub checked_files: u64,
+    /// Files that were read to their end and have no checksum: nothing more can be said of them.
+    pub unchecked_files: u64,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// One line, or one for each problem.
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (files, checked) = (self.catalog.files.len(), self.checked_files);
+        write!(f, "{files} files, {checked} held against their checksum, ")?;
+        write!(f, "{} problems", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+/// Holds a checkpoint against its catalog.
+///
+/// # Contract
+///
+/// It changes nothing, needs no lock and no write access, and may run beside anything. All problems are found, not only
+/// the first. A checkpoint that is removed meanwhile is reported as what is seen of it.
+///
+/// *Quick*: the files are those of the catalog, no more and no less, each with its length; metadata files have their
+/// checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's version, its
+/// digest is that of the archive, and every section is as it was written. *Full*: every file is read to its end, several
+/// at a time, and held against the catalog's checksum where it has one.
+///
+/// # Errors
+///
+/// Those of [`Catalog::read`]: without a catalog there is nothing to hold against. [`Cancelled`](crate::Error::Cancelled).
+///
+/// # Examples
+///
+/// ```
+/// # use lsm_checkpoint::{Error, VerifyOptions, verify};
+/// # use lsm_fs::{Fs, StdFs};
+/// # let dir = tempfile::tempdir()?;
+/// match verify(&StdFs, dir.path(), &VerifyOptions::full()) {
+///     Ok(report) if report.is_sound() => println!("good: {report}"),
+///     Ok(report) => println!("do not restore from it: {report}"),
+///     Err(Error::NotACheckpoint { dir }) => println!("nothing complete in {}", dir.display()),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport> {
+    let catalog = Catalog::read(fs, dir)?;
+    let mut report =
+        VerifyReport { catalog, problems: Vec::new(), healed: Vec::new(), checked_files: 0, unchecked_files: 0 };
+    let present = lengths(fs, dir, &mut report);
+    strangers(fs, dir, &mut report);
+    let to_read: Vec<_> =
+        present.into_iter().filter(|file| options.full || file.kind == FileKind::Metadata).collect();
+    let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
+    report.checked_files = read.checked_files;
+    report.unchecked_files = read.unchecked_files;
+    report.problems.extend(read.problems);
+    manifests(fs, dir, &options.manifest, &mut report);
+    Ok(report)
+}
+
+/// Compares lengths, and returns the files that have theirs.
+fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFile> {
+    let mut present = Vec::new();
+    for file in &report.catalog.files {
+        let path = report.catalog.path_of(file);
+        let problem = match fs.symlink_metadata(&dir.join(&path)) {
+            Ok(metadata) if !metadata.is_file() => Defect::NotAFile,
+            Ok(metadata) if metadata.len != file.len => {
+                Defect::Length { expected: file.len, found: metadata.len }
+            }
+            Ok(_) => {
+                present.push(file.clone());
+                continue;
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
+            Err(e) => Defect::Unreadable(e),
+        };
+        report.problems.push(Problem { path, what: problem });
+    }
+    present
+}
+
+/// Finds names that the catalog does not have.
+fn strangers(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
+    let mut known: HashSet<PathBuf> = report.catalog.files.iter().map(|f| report.catalog.path_of(f)).collect();
+    known.insert(PathBuf::from(CATALOG_FILE));
+    // An engine may want its folders though they are empty, so folders are strangers only with something in them.
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        match fs.read_dir(&dir.join(&folder)) {
+            Ok(entries) => {
+                for entry in entries {
+                    let path = folder.join(&entry.name);
+                    if entry.file_type == FsFileType::Directory {
+                        folders.push(path);
+                    } else if !known.contains(&path) {
+                        report.problems.push(Problem { path, what: Defect::Unexpected });
+                    }
+                }
+            }
+            Err(error) => report.problems.push(Problem { path: folder, what: Defect::Unreadable(error) }),
+        }
+    }
+}
+
+/// Verifies the trees whose manifest is an archive of this project's format.
+fn manifests(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut VerifyReport) {
+    for (index, tree) in report.catalog.trees.iter().enumerate() {
+        let names = [CURRENT_VERSION_FILE.to_owned(), version_file_name(tree.version_id)];
+        let is_there = |name: &String| {
+            report.catalog.files.iter().any(|file| {
+                usize::try_from(file.tree) == Ok(index) && file.kind == FileKind::Metadata && file.name == *name
+            })
+        };
+        if !names.iter().all(is_there) {
+            continue;
+        }
+        let path = PathBuf::from(&tree.folder).join(CURRENT_VERSION_FILE);
+        let problem = match recover(fs, &dir.join(&tree.folder), options) {
+            Ok(Some(recovered)) if recovered.current.version_id == tree.version_id => {
+                let of_tree = |section: String| format!("{}/{section}", tree.folder);
+                report.healed.extend(recovered.healed.into_iter().map(of_tree));
+                continue;
+            }
+            Ok(Some(recovered)) => {
+                Defect::Version { expected: tree.version_id, found: recovered.current.version_id }
+            }
+            Ok(None) => Defect::Missing,
+            Err(error) => Defect::Manifest(error),
+        };
+        report.problems.push(Problem { path, what: problem });
+    }
+}

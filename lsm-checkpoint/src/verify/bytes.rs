@@ -1,0 +1,154 @@
+//! Reading files to their end, several at a time.
+
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use lsm_fs::{FileHint, Fs, FsOpenOptions};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::{Defect, Problem, VerifyOptions};
+use crate::{Catalog, CatalogFile, Error, Progress, Result};
+
+/// One read: what each thread has in memory.
+const CHUNK: usize = 1 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) problems: Vec<Problem>,
+    pub(super) checked_files: u64,
+    pub(super) unchecked_files: u64,
+}
+
+/// What the threads share.
+struct Work<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    catalog: &'a Catalog,
+    files: &'a [CatalogFile],
+    options: &'a VerifyOptions<'a>,
+    next: AtomicUsize,
+    stop: AtomicBool,
+    progress: Mutex<Progress>,
+    found: Mutex<Vec<(usize, Defect)>>,
+}
+
+/// Holds files against their checksums. Problems come in the order of the files.
+pub(super) fn check(
+    fs: &dyn Fs,
+    dir: &Path,
+    catalog: &Catalog,
+    files: &[CatalogFile],
+    options: &VerifyOptions<'_>,
+) -> Result<Checked> {
+    let work = Work {
+        fs,
+        dir,
+        catalog,
+        files,
+        options,
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        progress: Mutex::new(Progress {
+            files_total: files.len() as u64,
+            bytes_total: files.iter().fold(0, |sum, file| sum.saturating_add(file.len)),
+            ..Progress::default()
+        }),
+        found: Mutex::default(),
+    };
+    thread::scope(|scope| {
+        for _ in 1..options.threads.min(files.len()) {
+            if thread::Builder::new().spawn_scoped(scope, || work.run()).is_err() {
+                break; // This thread reads what no other does.
+            }
+        }
+        work.run();
+    });
+    work.outcome()
+}
+
+impl Work<'_> {
+    fn run(&self) {
+        let mut buffer = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.files.get(index) else { return };
+            if let Err(what) = self.check_file(file, &mut buffer) {
+                self.found.lock().unwrap_or_else(PoisonError::into_inner).push((index, what));
+            }
+            self.tell(|progress| progress.files_done += 1);
+        }
+    }
+
+    fn check_file(&self, file: &CatalogFile, buffer: &mut Vec<u8>) -> Result<(), Defect> {
+        let path = self.dir.join(self.catalog.path_of(file));
+        let unreadable = Defect::Unreadable;
+        let handle = self.fs.open(&path, &FsOpenOptions::new().read(true)).map_err(unreadable)?;
+        // A hint that is refused changes nothing about the bytes.
+        let _ = handle.hint(FileHint::Sequential);
+        let piece = usize::try_from(file.len).unwrap_or(CHUNK).clamp(1, CHUNK);
+        if buffer.len() < piece {
+            buffer.resize(piece, 0);
+        }
+        let mut hasher = Xxh3Default::new();
+        let mut offset = 0;
+        while offset < file.len && !self.stop.load(Ordering::Relaxed) {
+            let wanted = usize::try_from(file.len - offset).unwrap_or(CHUNK).min(CHUNK);
+            let (bytes, _) = buffer.split_at_mut(wanted);
+            let read = handle.read_at(bytes, offset).map_err(unreadable)?;
+            hasher.update(bytes.get(..read).unwrap_or_default());
+            offset += read as u64;
+            self.tell(|progress| progress.bytes_done += read as u64);
+            if read < wanted {
+                return Err(Defect::Length { expected: file.len, found: offset });
+            }
+        }
+        let found = hasher.digest128();
+        match file.checksum {
+            Some(expected) if expected != found && offset == file.len => {
+                Err(Defect::Checksum { expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        // Held over the callback, so that what it is told never goes back.
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        if self.options.progress.is_some_and(|callback| callback(&progress).is_break()) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn outcome(self) -> Result<Checked> {
+        if self.stop.into_inner() {
+            return Err(Error::Cancelled);
+        }
+        let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|(index, _)| *index);
+        let mut checked = Checked::default();
+        for file in self.files {
+            match file.checksum {
+                Some(_) => checked.checked_files += 1,
+                None => checked.unchecked_files += 1,
+            }
+        }
+        for (index, what) in found {
+            let Some(file) = self.files.get(index) else { continue };
+            // A file that vanished between the look at its length and its reading.
+            let what = match what {
+                Defect::Unreadable(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
+                what => what,
+            };
+            checked.problems.push(Problem { path: self.catalog.path_of(file), what });
+        }
+        Ok(checked)
+    }
+}
