@@ -48,13 +48,6 @@ impl Fingerprint {
     }
 }
 
-impl Fingerprint {
-    /// Half of it, for what is compared whole afterwards.
-    pub(crate) const fn short(self) -> u64 {
-        scramble(self.a ^ self.b.rotate_left(32))
-    }
-}
-
 /// The finaliser of splitmix64.
 const fn scramble(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

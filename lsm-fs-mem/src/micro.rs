@@ -64,6 +64,14 @@ impl Micro {
         }
     }
 
+    /// The file whose storage may grow or shrink.
+    pub(crate) const fn may_allocate(&self) -> Option<Ino> {
+        match self.what {
+            What::Size { from, to, .. } if to > from => None,
+            _ => self.file(),
+        }
+    }
+
     /// Directory, name and inode of a change of a name.
     pub(crate) const fn binding(&self) -> Option<(Ino, &Name, Ino)> {
         match &self.what {

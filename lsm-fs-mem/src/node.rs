@@ -128,19 +128,19 @@ impl Tree {
     pub(crate) fn add_root(&mut self, ino: Ino, volume: u32) {
         let mut slot = Slot::new(Kind::Dir, volume, ino);
         slot.links = 1;
-        self.slots.insert(ino, slot);
+        self.insert(ino, slot);
     }
-
     pub(crate) fn get(&self, ino: Ino) -> Option<&Slot> {
         self.slots.get(ino)
     }
-
     pub(crate) fn get_mut(&mut self, ino: Ino) -> Option<&mut Slot> {
         self.slots.get_mut(ino)
     }
 
     pub(crate) fn insert(&mut self, ino: Ino, slot: Slot) {
-        self.slots.insert(ino, slot);
+        if let Some(place) = self.slots.place(ino) {
+            *place = Some(slot);
+        }
     }
 
     pub(crate) fn remove(&mut self, ino: Ino) -> Option<Slot> {
@@ -154,21 +154,18 @@ impl Tree {
     pub(crate) fn last_ino(&self) -> Ino {
         self.slots.iter().next_back().map_or(0, |(ino, _)| ino)
     }
-
     pub(crate) fn file(&self, ino: Ino) -> Option<&Arc<FileNode>> {
         match &self.slots.get(ino)?.node {
             Node::File(file) => Some(file),
             Node::Dir(_) => None,
         }
     }
-
     pub(crate) fn dir(&self, ino: Ino) -> Option<&Arc<DirNode>> {
         match &self.slots.get(ino)?.node {
             Node::Dir(dir) => Some(dir),
             Node::File(_) => None,
         }
     }
-
     pub(crate) fn lookup(&self, dir: Ino, name: &OsStr) -> Option<Ino> {
         self.dir(dir)?.get(name)
     }
@@ -230,10 +227,7 @@ impl Tree {
 
     /// The inode, which is made if there is none.
     fn slot(&mut self, ino: Ino, volume: u32, kind: Kind) -> Option<&mut Slot> {
-        if self.slots.get(ino).is_none() {
-            self.slots.insert(ino, Slot::new(kind, volume, 0));
-        }
-        self.slots.get_mut(ino)
+        self.slots.get_or_insert_with(ino, || Slot::new(kind, volume, 0))
     }
 }
 

@@ -8,6 +8,12 @@ use crate::{
     profile::{CrashModel, Rules, SyncCall},
 };
 
+/// How many micro-operations lie together before they are put in order: growing one long vector would copy them all.
+const PIECE: usize = 1024;
+
+/// What a synced log has between two syncs fits in here.
+const FIRST_PIECE: usize = 8;
+
 /// The durable image and the journal of what may reach it. What a sync forces is folded into the image at once, so the
 /// journal holds no more than what no sync has covered.
 #[derive(Clone, Debug)]
@@ -17,7 +23,7 @@ pub(crate) struct Disk {
     pub(crate) journal: Journal,
     /// What has happened since [`absorb`](Self::absorb) was last called. Most of what a test does is never asked for, and
     /// so never put in the journal's order.
-    recent: Vec<Micro>,
+    recent: Vec<Vec<Micro>>,
     rules: Rules,
 }
 
@@ -37,12 +43,19 @@ impl Disk {
     }
 
     pub(crate) fn push(&mut self, micro: Micro) {
-        self.recent.push(micro);
+        match self.recent.last_mut().filter(|piece| piece.len() < piece.capacity()) {
+            Some(piece) => piece.push(micro),
+            None => {
+                let mut piece = Vec::with_capacity(if self.recent.is_empty() { FIRST_PIECE } else { PIECE });
+                piece.push(micro);
+                self.recent.push(piece);
+            }
+        }
     }
 
     /// Puts into the journal what has happened since. Whoever reads the journal calls this first.
     pub(crate) fn absorb(&mut self) -> &Journal {
-        for micro in std::mem::take(&mut self.recent) {
+        for micro in std::mem::take(&mut self.recent).into_iter().flatten() {
             if micro.file().is_none_or(|ino| self.may_be_found(ino)) {
                 self.journal.insert(micro);
             }

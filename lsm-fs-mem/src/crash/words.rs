@@ -158,7 +158,7 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
 /// Every path with its length.
 fn tree_lines(tree: &Tree, roots: &[Ino]) -> Vec<String> {
     fn below(tree: &Tree, dir: Ino, path: &str, lines: &mut Vec<String>) {
-        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.sorted()) {
+        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.iter()) {
             let path = format!("{path}/{}", name.display());
             match tree.file(ino) {
                 Some(file) => lines.push(format!("{path}  inode {ino}, {} bytes", file.len)),

@@ -43,7 +43,7 @@ impl State {
 
     pub(crate) fn read_dir(&self, path: &Path) -> io::Result<Vec<FsDirEntry>> {
         let dir = self.resolve_dir(path)?;
-        let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.sorted());
+        let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.iter());
         Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, file_type(self.kind(ino)))).collect())
     }
 
@@ -92,7 +92,7 @@ impl State {
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let ino = self.resolve_dir(path)?;
         let entries = self.tree.dir(ino).map(Arc::clone).unwrap_or_default();
-        for (name, _) in entries.sorted() {
+        for (name, _) in entries.iter() {
             let child = path.join(&**name);
             match self.resolve(&child).map(|ino| self.kind(ino))? {
                 Kind::Dir => self.remove_dir_all(&child)?,

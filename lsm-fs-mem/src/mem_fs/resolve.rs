@@ -1,10 +1,6 @@
 //! From paths to inodes, as POSIX has it.
 
-use std::{
-    ffi::OsStr,
-    io,
-    path::{Component, Path},
-};
+use std::{ffi::OsStr, io, path::Path};
 
 use lsm_fs::errno;
 
@@ -63,12 +59,7 @@ impl State {
         self.volume(ROOT)?;
         let ends = |tail: &[u8]| bytes.len() > tail.len() && bytes.ends_with(tail);
         let mut place = Place { dir: ROOT, last: Last::Here, wants_dir: ends(b"/") };
-        for component in path.components() {
-            let last = match component {
-                Component::Normal(name) => Last::Name(name),
-                Component::ParentDir => Last::Parent,
-                Component::RootDir | Component::CurDir | Component::Prefix(_) => continue,
-            };
+        for last in steps(path) {
             place.dir = self.enter(&place)?;
             place.last = last;
         }
@@ -117,6 +108,28 @@ impl State {
             }
         }
     }
+}
+
+/// The components that lead somewhere.
+#[cfg(unix)]
+fn steps(path: &Path) -> impl Iterator<Item = Last<'_>> {
+    use std::os::unix::ffi::OsStrExt;
+    let parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+    parts.filter(|part| !matches!(*part, b"" | b".")).map(|part| match part {
+        b".." => Last::Parent,
+        name => Last::Name(OsStr::from_bytes(name)),
+    })
+}
+
+/// The same, where paths are not bytes.
+#[cfg(not(unix))]
+fn steps(path: &Path) -> impl Iterator<Item = Last<'_>> {
+    use std::path::Component;
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(Last::Name(name)),
+        Component::ParentDir => Some(Last::Parent),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    })
 }
 
 /// A path with a NUL reaches no kernel.

@@ -141,7 +141,6 @@ impl State {
     pub(crate) fn violations(&self) -> &[String] {
         &self.violations
     }
-
     pub(crate) fn alive(&self) -> io::Result<()> {
         if self.crashed { Err(os(errno::EIO)) } else { Ok(()) }
     }
@@ -160,11 +159,9 @@ impl State {
         self.next_handle += 1;
         self.next_handle - 1
     }
-
     pub(crate) fn volume_of(&self, ino: Ino) -> u32 {
         self.tree.get(ino).map_or(0, |slot| slot.volume)
     }
-
     pub(crate) fn volume(&self, ino: Ino) -> io::Result<&Volume> {
         let volume = self.volumes.get(self.volume_of(ino) as usize).ok_or_else(|| os(errno::EIO))?;
         match volume.options.state {
@@ -172,7 +169,6 @@ impl State {
             VolumeState::Working | VolumeState::ReadOnly => Ok(volume),
         }
     }
-
     pub(crate) fn writable(&self, ino: Ino) -> io::Result<&Volume> {
         let volume = self.volume(ino)?;
         match volume.options.state {
@@ -195,7 +191,7 @@ impl State {
     pub(crate) fn log_in_group(&mut self, volume: u32, group: Seq, what: What) {
         let micro = Micro { seq: self.next_seq, group, volume, what };
         self.next_seq += 1;
-        let before = micro.file().map(|ino| (ino, self.allocated(ino)));
+        let before = micro.may_allocate().map(|ino| (ino, self.allocated(ino)));
         let unnamed = self.tree.apply(&micro);
         if let Some((ino, before)) = before {
             let after = self.allocated(ino);
@@ -244,15 +240,12 @@ impl State {
             volume.used_bytes = (volume.used_bytes + after).saturating_sub(before);
         }
     }
-
     pub(crate) fn file(&self, ino: Ino) -> io::Result<&Arc<FileNode>> {
         self.tree.file(ino).ok_or_else(|| os(errno::EISDIR))
     }
-
     pub(crate) fn kind(&self, ino: Ino) -> Kind {
         self.tree.get(ino).map_or(Kind::File, crate::node::Slot::kind)
     }
-
     fn allocated(&self, ino: Ino) -> u64 {
         self.tree.get(ino).map_or(0, crate::node::Slot::allocated_bytes)
     }

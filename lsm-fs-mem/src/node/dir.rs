@@ -1,110 +1,91 @@
-//! What a directory holds: names by their hash, so that a lookup compares numbers and looks at one name.
+//! What a directory holds: names in order of their bytes, found by their first eight, so that most lookups compare
+//! numbers and look at one name.
 
-use std::{collections::BTreeMap, ffi::OsStr};
-
-use crate::{
-    hash::Fingerprint,
-    micro::{Ino, Name},
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ffi::OsStr,
 };
+
+use crate::micro::{Ino, Name};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DirNode {
+    /// By the first eight bytes, as a number of the same order.
     buckets: BTreeMap<u64, Bucket>,
 }
 
-/// The names of one hash.
+/// The names that begin alike.
 #[derive(Clone, Debug)]
 enum Bucket {
     One([(Name, Ino); 1]),
-    Many(Vec<(Name, Ino)>),
+    Many(BTreeMap<Name, Ino>),
 }
 
-impl Bucket {
-    const fn entries(&self) -> &[(Name, Ino)] {
-        match self {
-            Self::One(one) => one,
-            Self::Many(many) => many.as_slice(),
-        }
+/// No name holds a NUL, so one that ends early is in its place before those that go on.
+fn head_of(name: &OsStr) -> u64 {
+    let bytes = name.as_encoded_bytes();
+    if let Some((head, _)) = bytes.split_first_chunk::<8>() {
+        return u64::from_le_bytes(*head).swap_bytes();
     }
-
-    fn find(&mut self, name: &OsStr) -> Option<&mut Ino> {
-        let entries = match self {
-            Self::One(one) => one.as_mut_slice(),
-            Self::Many(many) => many,
-        };
-        entries.iter_mut().find(|(known, _)| **known == *name).map(|(_, ino)| ino)
+    let mut head = [0; 8];
+    for (to, from) in head.iter_mut().zip(bytes) {
+        *to = *from;
     }
-}
-
-fn hash_of(name: &OsStr) -> u64 {
-    let mut hash = Fingerprint::new();
-    hash.bytes(name.as_encoded_bytes());
-    hash.short()
+    u64::from_le_bytes(head).swap_bytes()
 }
 
 impl DirNode {
     pub(crate) fn get(&self, name: &OsStr) -> Option<Ino> {
-        self.get_hashed(hash_of(name), name)
+        match self.buckets.get(&head_of(name))? {
+            Bucket::One([(known, ino)]) => (**known == *name).then_some(*ino),
+            Bucket::Many(many) => many.get(name).copied(),
+        }
     }
 
     /// Binds a name; returns what it was bound to.
     pub(crate) fn insert(&mut self, name: Name, ino: Ino) -> Option<Ino> {
-        self.insert_hashed(hash_of(&name), name, ino)
+        let mut bucket = match self.buckets.entry(head_of(&name)) {
+            Entry::Vacant(place) => {
+                place.insert(Bucket::One([(name, ino)]));
+                return None;
+            }
+            Entry::Occupied(bucket) => bucket,
+        };
+        let both = match bucket.get_mut() {
+            Bucket::Many(many) => return many.insert(name, ino),
+            Bucket::One([(known, bound)]) if *known == name => return Some(std::mem::replace(bound, ino)),
+            Bucket::One([(known, bound)]) => BTreeMap::from([(Name::clone(known), *bound), (name, ino)]),
+        };
+        bucket.insert(Bucket::Many(both));
+        None
     }
 
     pub(crate) fn remove(&mut self, name: &OsStr) -> Option<Ino> {
-        self.remove_hashed(hash_of(name), name)
+        let Entry::Occupied(mut bucket) = self.buckets.entry(head_of(name)) else { return None };
+        let (removed, is_empty) = match bucket.get_mut() {
+            Bucket::One([(known, ino)]) => ((**known == *name).then_some(*ino), **known == *name),
+            Bucket::Many(many) => (many.remove(name), many.is_empty()),
+        };
+        if is_empty {
+            bucket.remove();
+        }
+        removed
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.buckets.is_empty()
     }
 
-    /// In an order of its own, the same each time.
+    /// In order of the names' bytes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, Ino)> {
-        self.buckets.values().flat_map(|bucket| bucket.entries()).map(|(name, ino)| (name, *ino))
-    }
-
-    /// By the bytes of the names.
-    pub(crate) fn sorted(&self) -> Vec<(&Name, Ino)> {
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
-        entries
-    }
-
-    fn get_hashed(&self, hash: u64, name: &OsStr) -> Option<Ino> {
-        let entries = self.buckets.get(&hash)?.entries();
-        entries.iter().find(|(known, _)| **known == *name).map(|(_, ino)| *ino)
-    }
-
-    fn insert_hashed(&mut self, hash: u64, name: Name, ino: Ino) -> Option<Ino> {
-        match self.buckets.get_mut(&hash) {
-            None => {
-                self.buckets.insert(hash, Bucket::One([(name, ino)]));
-                None
-            }
-            Some(bucket) => match bucket.find(&name) {
-                Some(bound) => Some(std::mem::replace(bound, ino)),
-                None => {
-                    let mut many = bucket.entries().to_vec();
-                    many.push((name, ino));
-                    // Two orders of insertion make one directory.
-                    many.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-                    *bucket = Bucket::Many(many);
-                    None
-                }
-            },
-        }
-    }
-
-    fn remove_hashed(&mut self, hash: u64, name: &OsStr) -> Option<Ino> {
-        let bucket = self.buckets.get_mut(&hash)?;
-        let ino = *bucket.find(name)?;
-        match bucket {
-            Bucket::Many(many) if many.len() > 1 => many.retain(|(known, _)| **known != *name),
-            _ => drop(self.buckets.remove(&hash)),
-        }
-        Some(ino)
+        self.buckets.values().flat_map(|bucket| {
+            let (one, many) = match bucket {
+                Bucket::One([entry]) => (Some(entry), None),
+                Bucket::Many(many) => (None, Some(many)),
+            };
+            let one = one.into_iter().map(|(name, ino)| (name, *ino));
+            one.chain(many.into_iter().flatten().map(|(name, ino)| (name, *ino)))
+        })
     }
 }
 
@@ -118,30 +99,46 @@ mod tests {
         Arc::from(OsStr::new(text))
     }
 
-    #[test]
-    fn names_of_one_hash_are_kept_apart() {
-        let mut dir = DirNode::default();
-        for (ino, text) in [(3, "c"), (1, "a"), (2, "b")] {
-            assert_eq!(dir.insert_hashed(7, name(text), ino), None);
-        }
-        assert_eq!(dir.insert_hashed(7, name("b"), 9), Some(2));
-        assert_eq!(dir.get_hashed(7, OsStr::new("b")), Some(9));
-        assert_eq!(dir.get_hashed(7, OsStr::new("d")), None);
-        assert_eq!(dir.sorted().iter().map(|(_, ino)| *ino).collect::<Vec<_>>(), [1, 9, 3]);
-        assert_eq!(dir.remove_hashed(7, OsStr::new("d")), None);
-        for (text, ino) in [("a", 1), ("c", 3), ("b", 9)] {
-            assert_eq!(dir.remove_hashed(7, OsStr::new(text)), Some(ino));
-        }
-        assert!(dir.is_empty());
-    }
+    /// Many begin alike, some are the beginning of others.
+    const NAMES: [&str; 12] = [
+        "",
+        "00000000001",
+        "00000000002",
+        "0000000",
+        "00000000",
+        "000000000",
+        "a",
+        "ab",
+        "b",
+        "B",
+        "ä",
+        "checkpoint-1",
+    ];
 
     #[test]
-    fn names_are_sorted_by_their_bytes() {
-        let mut dir = DirNode::default();
-        for text in ["b", "a", "ä", "B", "aa"] {
-            dir.insert(name(text), 1);
+    fn a_directory_is_a_sorted_map() {
+        let (mut dir, mut plain) = (DirNode::default(), BTreeMap::new());
+        // Each round binds what is not bound and frees what is, from another start.
+        for round in 0..200_usize {
+            let text = NAMES[round * 7 % NAMES.len()];
+            let ino = round as u64;
+            if round % 5 == 0 && plain.contains_key(text) {
+                assert_eq!(dir.insert(name(text), ino), plain.insert(text, ino), "rebinds {text}");
+            } else if plain.contains_key(text) {
+                assert_eq!(dir.remove(OsStr::new(text)), plain.remove(text), "frees {text}");
+            } else {
+                assert_eq!(dir.insert(name(text), ino), plain.insert(text, ino), "binds {text}");
+            }
+            let found: Vec<_> = dir.iter().map(|(name, ino)| (name.to_str().unwrap(), ino)).collect();
+            let wanted: Vec<_> = plain.iter().map(|(name, ino)| (*name, *ino)).collect();
+            assert_eq!(found, wanted);
+            assert_eq!(dir.is_empty(), plain.is_empty());
+            for text in NAMES {
+                assert_eq!(dir.get(OsStr::new(text)), plain.get(text).copied());
+                if !plain.contains_key(text) {
+                    assert_eq!(dir.remove(OsStr::new(text)), None);
+                }
+            }
         }
-        let names: Vec<_> = dir.sorted().into_iter().map(|(name, _)| name.to_str().unwrap()).collect();
-        assert_eq!(names, ["B", "a", "aa", "b", "ä"]);
     }
 }

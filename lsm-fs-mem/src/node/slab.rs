@@ -18,25 +18,27 @@ impl Slab {
     pub(super) fn get(&self, ino: Ino) -> Option<&Slot> {
         self.chunks.get(small(ino / CHUNK))?.as_ref()?.get(small(ino % CHUNK))?.as_ref()
     }
-
     pub(super) fn get_mut(&mut self, ino: Ino) -> Option<&mut Slot> {
         let chunk = self.chunks.get_mut(small(ino / CHUNK))?.as_mut()?;
         Arc::make_mut(chunk).get_mut(small(ino % CHUNK))?.as_mut()
     }
+    pub(super) fn get_or_insert_with(&mut self, ino: Ino, make: impl FnOnce() -> Slot) -> Option<&mut Slot> {
+        Some(self.place(ino)?.get_or_insert_with(make))
+    }
 
-    pub(super) fn insert(&mut self, ino: Ino, slot: Slot) {
+    /// Where the inode belongs; there always is such a place.
+    pub(super) fn place(&mut self, ino: Ino) -> Option<&mut Option<Slot>> {
         let (chunk, at) = (small(ino / CHUNK), small(ino % CHUNK));
         if self.chunks.len() <= chunk {
             self.chunks.resize(chunk + 1, None);
         }
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return };
-        let chunk = Arc::make_mut(chunk.get_or_insert_default());
+        let chunk = self.chunks.get_mut(chunk)?;
+        let chunk = chunk.get_or_insert_with(|| Arc::new(Chunk::with_capacity(small(CHUNK))));
+        let chunk = Arc::make_mut(chunk);
         if chunk.len() <= at {
             chunk.resize(at + 1, None);
         }
-        if let Some(place) = chunk.get_mut(at) {
-            *place = Some(slot);
-        }
+        chunk.get_mut(at)
     }
 
     pub(super) fn remove(&mut self, ino: Ino) -> Option<Slot> {
