@@ -13,8 +13,9 @@ use crate::{
 
 /// The proof that an archive is durable: its bytes were synced, and then the directory that holds its name.
 ///
-/// Only [`ManifestArchiveWriter::finish`](crate::ManifestArchiveWriter::finish) makes one, and [`publish_current`](crate::publish_current) takes nothing else:
-/// no pointer becomes durable before what it points to.
+/// Only [`ManifestArchiveWriter::finish`](crate::ManifestArchiveWriter::finish) makes one, and
+/// [`publish_current`](crate::publish_current) takes nothing else: no pointer becomes durable before what it points
+/// to.
 #[derive(Debug)]
 #[must_use = "an archive that is not published is no version"]
 pub struct DurableArchive<'fs> {

@@ -34,8 +34,8 @@ impl BlockIdentity {
 ///
 /// # Contract
 ///
-/// `open(identity, seal(identity, p)) == p`. An envelope that was changed, or that was sealed under another key or, where
-/// the envelope has additional authenticated data, for another identity, is refused as
+/// `open(identity, seal(identity, p)) == p`. An envelope that was changed, or that was sealed under another key or,
+/// where the envelope has additional authenticated data, for another identity, is refused as
 /// [`CryptError::Rejected`]. A nonce is never used twice under one key: the provider makes it.
 ///
 /// `Debug` shows no key.

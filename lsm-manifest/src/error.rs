@@ -16,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// Bytes on disk are not what was written, and nothing here can restore them.
     ///
-    /// Restore the file from a copy. If the rest of the archive matters, [`inspect`](crate::inspect) tells what is good.
+    /// Restore the file from a copy. If the rest of the archive matters, [`inspect`](crate::inspect) tells what is
+    /// good.
     #[error("{}: offset {offset}: {what}", file.display())]
     Corrupt {
         /// The file.

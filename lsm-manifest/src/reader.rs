@@ -19,7 +19,8 @@ const VERIFY_CHUNK: usize = 256 * 1024;
 /// An archive that is open for reading.
 ///
 /// Opening reads the footer, and no section. A section is verified whenever it is read: its block's header, its payload
-/// and that it is the one the table of contents names. Nothing on disk makes a read allocate more than the file is long.
+/// and that it is the one the table of contents names. Nothing on disk makes a read allocate more than the file is
+/// long.
 ///
 /// # Examples
 ///

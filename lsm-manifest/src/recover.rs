@@ -82,8 +82,8 @@ pub fn recover(fs: &dyn Fs, dir: &Path, options: &ReadOptions) -> Result<Option<
 ///
 /// [`WrongVersion`](Error::WrongVersion) if the archive says that it is another version, and
 /// [`SectionNotFound`](Error::SectionNotFound) if it does not say: engines with CURRENT write such. Those of
-/// [`ManifestArchiveReader::open`], never a lower version; [`MissingCurrent`](Error::MissingCurrent) if there are tables
-/// and no version.
+/// [`ManifestArchiveReader::open`], never a lower version; [`MissingCurrent`](Error::MissingCurrent) if there are
+/// tables and no version.
 pub fn open_highest(
     fs: &dyn Fs,
     dir: &Path,

@@ -107,8 +107,8 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// # Crash semantics
     ///
-    /// Before it returns, a crash may leave no file, or one with any part of the bytes: such a file is refused, or opens
-    /// from its mirror, whole. No pointer can name it, because only the returned value can be published.
+    /// Before it returns, a crash may leave no file, or one with any part of the bytes: such a file is refused, or
+    /// opens from its mirror, whole. No pointer can name it, because only the returned value can be published.
     ///
     /// # Errors
     ///

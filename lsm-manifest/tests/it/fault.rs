@@ -8,7 +8,9 @@ use lsm_manifest::{
     Error, ReadOptions, Result, WriteOptions, open_current, publish_current, recover, repair,
 };
 
-use crate::support::{DIR, LIMIT, SECTIONS, mem_fs, open, owned, put_file, read_all, version_path, write};
+use crate::support::{
+    DIR, LIMIT, SECTIONS, Sections, mem_fs, open, owned, put_file, read_all, version_path, write,
+};
 
 fn prepared() -> MemFs {
     let fs = mem_fs();
@@ -31,7 +33,7 @@ fn publish(fs: &dyn Fs, options: WriteOptions) -> Result<()> {
     }
 }
 
-fn live(fs: &MemFs) -> (u64, Vec<(String, Vec<u8>)>, Vec<u64>) {
+fn live(fs: &MemFs) -> (u64, Sections, Vec<u64>) {
     let found = recover(fs, Path::new(DIR), &ReadOptions::new()).unwrap().unwrap();
     (found.current.version_id, read_all(&found.archive).unwrap(), found.stale)
 }

@@ -11,6 +11,7 @@
 mod archive;
 mod crash;
 mod current;
+mod document;
 mod fault;
 #[cfg(feature = "aes-gcm")]
 mod fixed_nonce;
