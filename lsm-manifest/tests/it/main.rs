@@ -9,9 +9,11 @@
 )]
 
 mod archive;
+mod corpus;
 mod crash;
 mod current;
 mod document;
+mod entries;
 mod fault;
 #[cfg(feature = "aes-gcm")]
 mod fixed_nonce;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use lsm_fs::FsExt;
+use lsm_fs::{FsExt, StdFs};
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     Aes256GcmProvider, BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Envelope, Error,
@@ -15,7 +15,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     fixed_nonce::{FixedNonce, KEY},
     support::{
-        DIR, LIMIT, SECTIONS, archive_bytes, mem_fs, open, owned, put_file, read_all, version_path, write,
+        DIR, LIMIT, SECTIONS, archive_bytes, fixture, mem_fs, open, owned, put_file, read_all, version_path,
+        write,
     },
 };
 
@@ -94,6 +95,27 @@ fn every_flipped_bit_of_a_sealed_archive_is_corruption_or_harmless() {
                 Err(error) => assert!(error.is_corruption(), "{at}: {error}"),
             }
         }
+    }
+}
+
+#[test]
+fn what_a_real_engine_has_sealed_is_read() {
+    for (name, envelope) in [
+        ("v5-sealed-bare-2.ckpt", Envelope::Bare),
+        ("v5-sealed-framed-2.ckpt", Envelope::Framed),
+        ("v5-sealed-framed-ecc-2.ckpt", Envelope::Framed),
+    ] {
+        let found = recover(&StdFs, &fixture(name), &read_with(key(KEY, envelope))).unwrap().unwrap();
+        assert_eq!(found.current.version_id, 2, "{name}");
+        let sections = read_all(&found.archive).unwrap();
+        assert_eq!((sections[0].0.as_str(), &*sections[0].1), ("format_version", &[5][..]), "{name}");
+        let report = inspect(&StdFs, found.archive.path(), &read_with(key(KEY, envelope))).unwrap();
+        assert!(report.is_healthy(), "{report}");
+        let headers = report.sections.iter().filter_map(|section| section.header);
+        assert_eq!(
+            headers.filter(|h| h.encrypted && h.parity == name.contains("ecc")).count(),
+            sections.len()
+        );
     }
 }
 
