@@ -18,7 +18,9 @@ mod codes {
     pub(super) const EISDIR: i32 = Errno::ISDIR.raw_os_error();
     pub(super) const ELOOP: i32 = Errno::LOOP.raw_os_error();
     pub(super) const EMLINK: i32 = Errno::MLINK.raw_os_error();
+    pub(super) const EMFILE: i32 = Errno::MFILE.raw_os_error();
     pub(super) const ENAMETOOLONG: i32 = Errno::NAMETOOLONG.raw_os_error();
+    pub(super) const ENFILE: i32 = Errno::NFILE.raw_os_error();
     pub(super) const ENOENT: i32 = Errno::NOENT.raw_os_error();
     pub(super) const ENOSPC: i32 = Errno::NOSPC.raw_os_error();
     pub(super) const ENOSYS: i32 = Errno::NOSYS.raw_os_error();
@@ -44,7 +46,9 @@ mod codes {
     pub(super) const EISDIR: i32 = 336; // ERROR_DIRECTORY_NOT_SUPPORTED
     pub(super) const ELOOP: i32 = 1921; // ERROR_CANT_RESOLVE_FILENAME
     pub(super) const EMLINK: i32 = 1142; // ERROR_TOO_MANY_LINKS
+    pub(super) const EMFILE: i32 = 4; // ERROR_TOO_MANY_OPEN_FILES
     pub(super) const ENAMETOOLONG: i32 = 206; // ERROR_FILENAME_EXCED_RANGE
+    pub(super) const ENFILE: i32 = -23;
     pub(super) const ENOENT: i32 = 2; // ERROR_FILE_NOT_FOUND
     pub(super) const ENOSPC: i32 = 112; // ERROR_DISK_FULL
     pub(super) const ENOSYS: i32 = 120; // ERROR_CALL_NOT_IMPLEMENTED
@@ -75,7 +79,9 @@ publish! {
     EISDIR: "A directory stands where a file is wanted.",
     ELOOP: "Symbolic links go round in circles.",
     EMLINK: "The inode has as many names as it can have.",
+    EMFILE: "The process has as many files open as it may.",
     ENAMETOOLONG: "A name is longer than the filesystem takes.",
+    ENFILE: "The system has as many files open as it can.",
     ENOENT: "Nothing has this name.",
     ENOSPC: "The volume is full.",
     ENOSYS: "The kernel has no such call.",

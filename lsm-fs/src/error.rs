@@ -243,6 +243,12 @@ impl Error {
         self.0.cleanup.as_ref()
     }
 
+    /// Whether no file could be opened because too many are open already: closing some helps.
+    #[must_use]
+    pub fn is_out_of_handles(&self) -> bool {
+        matches!(self.raw_os_error(), Some(crate::errno::EMFILE | crate::errno::ENFILE))
+    }
+
     /// Whether a refused link or clone leaves another method worth trying (clone, then copy).
     ///
     /// True for what says "not between these two" or "not on this mount": `EXDEV`, `EMLINK`, `EPERM`, `EACCES`,

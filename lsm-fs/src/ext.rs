@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::{DirectorySync, Error, Fs, FsFile, FsOpenOptions, Op, Result, SyncMode, batch::remove_after};
@@ -86,12 +86,13 @@ pub trait FsExt: Fs {
     ///
     /// Writes `.{name}.tmp-{n}` in the same directory, with the first `n` that nothing has, syncs it, renames it over
     /// `path` and syncs the directory. Two writers may race: one of them wins, whole. Other links to the old inode keep
-    /// the old bytes. On return the new contents are durable, unless the answer is
+    /// the old bytes; mode and owner are those of a new file; a symlink at `path` is replaced itself. On return the new contents are durable, unless the answer is
     /// [`NotSupported`](DirectorySync::NotSupported).
     ///
     /// # Crash semantics
     ///
-    /// A crash may leave the temporary file behind. It never stands in the way of a later call.
+    /// A crash may leave the temporary file behind. It never stands in the way of a later call, and [`is_leftover`] knows
+    /// it.
     ///
     /// # Errors
     ///
@@ -115,23 +116,51 @@ pub trait FsExt: Fs {
     ///
     /// `AlreadyExists` if something on the way is no directory; those of [`Fs::create_dir`]: what was created stays.
     fn create_dir_all(&self, path: &Path) -> Result<()> {
-        create_missing(self, path).map(drop)
+        let mut missing = Vec::new();
+        let mut at = path;
+        while !self.exists(at)? {
+            missing.push(at);
+            let parent = parent_of(at);
+            if parent == at {
+                break;
+            }
+            at = parent;
+        }
+        for dir in missing.iter().rev() {
+            match self.create_dir(dir) {
+                Ok(()) => {}
+                // Someone else made it meanwhile.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_directory(self, dir) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if missing.is_empty() && !is_directory(self, path) {
+            return Err(Error::new(Op::CreateDir, path, io::Error::from_raw_os_error(crate::errno::EEXIST)));
+        }
+        Ok(())
     }
 
-    /// As [`create_dir_all`](Self::create_dir_all), and on return every name it made is durable.
+    /// Creates `base`/`below` with all that is missing of it, and makes every name from `base` down durable.
     ///
     /// # Contract
     ///
-    /// Syncs the parent of each directory it made, the lowest first, up to the first that was there before. That one's
-    /// own name is taken for durable.
+    /// `base` exists, and its own name is durable: the directory that an operator made, or a root. Each directory from
+    /// there to the lowest but one is synced, the lowest first, whether or not this call made what is in it: an earlier
+    /// call may have died between its `create_dir` and its sync. Syncing what is clean costs next to nothing.
     ///
     /// # Errors
     ///
-    /// As [`create_dir_all`](Self::create_dir_all), and those of [`Fs::sync_directory`].
-    fn create_dir_all_durable(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
+    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`] and [`Fs::sync_directory`]. What
+    /// was created stays, and the same call can be made again.
+    fn create_dir_all_durable(&self, base: &Path, below: &Path, mode: SyncMode) -> Result<DirectorySync> {
+        if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(Error::new(Op::CreateDir, below, io::Error::from(io::ErrorKind::InvalidInput)));
+        }
+        self.create_dir_all(&base.join(below))?;
         let mut outcome = DirectorySync::Durable;
-        for made in create_missing(self, path)?.iter().rev() {
-            if self.sync_directory(parent_of(made), mode)? == DirectorySync::NotSupported {
+        for above in below.ancestors().skip(1) {
+            let dir = if above.as_os_str().is_empty() { base.to_path_buf() } else { base.join(above) };
+            if self.sync_directory(&dir, mode)? == DirectorySync::NotSupported {
                 outcome = DirectorySync::NotSupported;
             }
         }
@@ -165,48 +194,51 @@ fn write_and_sync(file: &dyn FsFile, bytes: &[u8], mode: SyncMode) -> Result<()>
     file.sync_all(mode)
 }
 
-/// Creates the missing directories, and returns them from the highest to the lowest.
-fn create_missing<F: Fs + ?Sized>(fs: &F, path: &Path) -> Result<Vec<PathBuf>> {
-    let mut missing = Vec::new();
-    let mut at = path;
-    while !fs.exists(at)? {
-        missing.push(at.to_path_buf());
-        let parent = parent_of(at);
-        if parent == at {
-            break;
-        }
-        at = parent;
-    }
-    missing.reverse();
-    let mut made = Vec::with_capacity(missing.len());
-    for dir in missing {
-        match fs.create_dir(&dir) {
-            Ok(()) => made.push(dir),
-            // Someone else made it meanwhile. Whether they sync its name is not known, so it counts as made here.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_directory(fs, &dir) => made.push(dir),
-            Err(e) => return Err(e),
-        }
-    }
-    if made.is_empty() && !is_directory(fs, path) {
-        return Err(Error::new(Op::CreateDir, path, io::Error::from_raw_os_error(crate::errno::EEXIST)));
-    }
-    Ok(made)
-}
-
 fn is_directory<F: Fs + ?Sized>(fs: &F, path: &Path) -> bool {
     fs.metadata(path).is_ok_and(|m| m.is_dir())
 }
 
+/// Whether a name is one that this crate makes for a moment, so that a crash can leave it behind: a temporary file of
+/// [`FsExt::rewrite_atomic`], or a directory in which [`Fs::capabilities`] tried out a mount.
+///
+/// Who knows that nobody else is at work in a directory may remove what has such a name.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs::is_leftover;
+///
+/// assert!(is_leftover(".current.tmp-0".as_ref()));
+/// assert!(!is_leftover("current".as_ref()));
+/// assert!(!is_leftover(".current.tmp-x".as_ref()));
+/// ```
+#[must_use]
+pub fn is_leftover(name: &OsStr) -> bool {
+    let Some(name) = name.as_encoded_bytes().strip_prefix(b".") else { return false };
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (stem, digits) = name.split_at(name.len() - digits);
+    !digits.is_empty() && (stem == PROBE_STEM.as_bytes() || stem.ends_with(TEMP_SUFFIX.as_bytes()))
+}
+
+/// The name of a probe's directory, between the dot and the number.
+pub(crate) const PROBE_STEM: &str = "lsm-fs-probe-";
+
+const TEMP_SUFFIX: &str = ".tmp-";
+
 /// Names that a crash left behind are stepped over, so their number bounds the search; this bounds it from above.
 const TEMP_ATTEMPTS: u32 = 1 << 16;
 
+/// Past this many bytes a name leaves no room for what makes it temporary, in the 255 that filesystems take.
+const LONG_NAME_BYTES: usize = 200;
+
 fn create_temp<F: Fs + ?Sized>(fs: &F, dir: &Path, name: &OsStr) -> Result<(PathBuf, Box<dyn FsFile>)> {
     let options = FsOpenOptions::new().write(true).create_new(true);
+    let stem = if name.len() > LONG_NAME_BYTES { OsStr::new("long-name") } else { name };
     let mut attempt = 0;
     loop {
         let mut temp = OsString::from(".");
-        temp.push(name);
-        temp.push(format!(".tmp-{attempt}"));
+        temp.push(stem);
+        temp.push(format!("{TEMP_SUFFIX}{attempt}"));
         let path = dir.join(temp);
         match fs.open(&path, &options) {
             Ok(file) => return Ok((path, file)),

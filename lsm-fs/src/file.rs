@@ -21,6 +21,8 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 /// the failure, so a second `fsync` returns success with the data gone (Rebello et al., *Can Applications Recover from
 /// fsync Failures?*, USENIX ATC 2020). What to do: give the file up, and write its contents anew to another one.
 ///
+/// Syncs of one handle run one after the other, so that none of two concurrent ones can miss the failure.
+///
 /// *Which handle.* The kernel reports a failed write-back once to each handle that was open then, and never to one
 /// opened after it was seen. Sync the handle that wrote.
 ///
@@ -45,8 +47,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// As [`sync_all`](Self::sync_all).
     fn sync_data(&self, mode: SyncMode) -> Result<()>;
 
-    /// Asks that the dirty bytes of a range start on their way to the device, and returns without waiting; pages of the
-    /// range that are clean may leave the cache. A hint, never durability: it consumes no error that a sync would
+    /// Asks that the dirty bytes of a range start on their way to the device, and does not wait for them to arrive; pages
+    /// of the range that are clean may leave the cache. A hint, never durability: it consumes no error that a sync would
     /// report.
     ///
     /// # Errors
@@ -67,7 +69,7 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// `StorageFull`, `EDQUOT`, `EIO`: a prefix of `buf` may have been written. `EBADF` if the handle cannot write.
-    /// `InvalidInput` on a handle opened for append, whose writes all go to the end.
+    /// `InvalidInput` or `FileTooLarge` if the end would lie beyond what a file can have. `InvalidInput` on a handle opened for append, whose writes all go to the end.
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()>;
 
     /// Sets the length: cuts the file, or extends it with zeros. Unlike [`Fs::truncate_file`](crate::Fs::truncate_file)
@@ -85,7 +87,7 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// `EIO`.
     fn metadata(&self) -> Result<FsMetadata>;
 
-    /// The first range at or after `offset` that may hold data; all before it, from `offset`, reads as zeros. `None`:
+    /// The first range at or after `offset` that may hold data, never an empty one; all before it, from `offset`, reads as zeros. `None`:
     /// no data from there to the end. A backend that cannot tell holes from data answers with the rest of the file.
     ///
     /// The handle's position is as before.
@@ -117,7 +119,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// The host's open file behind this handle, for calls that only the operating system has: mapping, an in-kernel
     /// copy. `None` where there is none, and from a wrapper that has to see every call.
     ///
-    /// What is written through it passes by the poison of this handle.
+    /// What is written through it passes by the poison of this handle. Never sync through it: the kernel would report a
+    /// failure there, and not to this handle.
     fn host_file(&self) -> Option<&File> {
         None
     }

@@ -16,6 +16,7 @@ use crate::{
 ///
 /// *Paths.* A backend resolves a path as POSIX does: `.` and repeated separators change nothing, a missing component is
 /// `NotFound`, a file in the middle is `NotADirectory`, an empty path is `NotFound`, an interior NUL is `InvalidInput`.
+/// Whether names that differ in case are two, and whether a name that is no text is taken, is the filesystem's own.
 ///
 /// *Failure.* A call that fails has changed nothing, unless its own `# Errors` says otherwise. Every error names the
 /// operation and the path.
@@ -24,7 +25,8 @@ use crate::{
 /// [`sync_directory`](Self::sync_directory) on the directory that holds it. A sync of one gives nothing to the other.
 /// **Before** its sync a change may or may not survive a crash, in any order and in any combination with others.
 ///
-/// *No method that links, renames, locks or syncs has a default body:* a backend that cannot do one says so.
+/// *No single operation that links, renames, locks or syncs has a default body:* a backend that cannot do one says so.
+/// The batches default to loops over them.
 ///
 /// # Examples
 ///
@@ -233,6 +235,10 @@ pub trait Fs: Send + Sync + fmt::Debug {
 
     /// Frees the storage of a range, which then reads as zeros. The length stays.
     ///
+    /// # Contract
+    ///
+    /// The number of names is looked at, not locked: the caller keeps others from linking the file meanwhile.
+    ///
     /// # Errors
     ///
     /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it); `Unsupported`;
@@ -240,6 +246,10 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()>;
 
     /// Sets a file's length: cuts it, or extends it with zeros.
+    ///
+    /// # Contract
+    ///
+    /// The number of names is looked at, not locked: the caller keeps others from linking the file meanwhile.
     ///
     /// # Crash semantics
     ///

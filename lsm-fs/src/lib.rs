@@ -27,7 +27,7 @@ mod std_fs;
 pub use batch::{LinkReport, NamePair, SyncReport};
 pub use copy::{Copied, CopyJob, CopyObserver, CopyOptions, CopyReport};
 pub use error::{Error, Op, Result, raw_os_error};
-pub use ext::{FsExt, FsFileExt, parent_of};
+pub use ext::{FsExt, FsFileExt, is_leftover, parent_of};
 pub use file::{FsFile, ReadRequest};
 pub use fs::{Fs, FsDirLock};
 pub use metadata::{FileId, FsCapabilities, FsDirEntry, FsFileType, FsMetadata};

@@ -267,12 +267,16 @@ fn create_dir_all_makes_what_is_missing(t: &Subject) -> Verdict {
     t.mkdir("a")?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
-    let synced = t.fs.create_dir_all_durable(&t.at("a/d/e"), SyncMode::Normal)?;
+    let synced = t.fs.create_dir_all_durable(&t.at("a"), Path::new("d/e"), SyncMode::Normal)?;
     if t.fs.capabilities(&t.root)?.directory_sync {
         same!(synced, DirectorySync::Durable, "create_dir_all_durable");
     }
     t.has_names("a", &["b", "d"])?;
     t.has_names("a/d", &["e"])?;
+    for elsewhere in ["../x", "/x"] {
+        let made = t.fs.create_dir_all_durable(&t.root, Path::new(elsewhere), SyncMode::Normal);
+        refused(made, Op::CreateDir, Path::new(elsewhere), &[ErrorKind::InvalidInput])?;
+    }
     t.put("f", b"x")?;
     let (file, below) = (t.at("f"), t.at("f/g"));
     refused(t.fs.create_dir_all(&file), Op::CreateDir, &file, &[ErrorKind::AlreadyExists])?;

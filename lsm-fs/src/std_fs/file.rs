@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use super::{on, platform};
@@ -19,6 +19,7 @@ pub(super) struct StdFile {
     append: bool,
     positioned: platform::Positioned,
     poison: OnceLock<Poison>,
+    syncing: Mutex<()>,
 }
 
 /// What the first failed sync said.
@@ -52,7 +53,14 @@ impl StdFile {
     }
 
     pub(super) fn new(file: File, path: PathBuf, append: bool) -> Self {
-        Self { file, path, append, positioned: platform::Positioned::default(), poison: OnceLock::new() }
+        Self {
+            file,
+            path,
+            append,
+            positioned: platform::Positioned::default(),
+            poison: OnceLock::new(),
+            syncing: Mutex::new(()),
+        }
     }
 
     fn on<T>(&self, op: Op, result: io::Result<T>) -> Result<T> {
@@ -74,9 +82,10 @@ impl StdFile {
     }
 
     fn sync(&self, op: Op, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
+        // The kernel tells one of two concurrent syncs of the failure, and the other that all is well.
+        let _only = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_poison(op)?;
         sync(&self.file).map_err(|e| {
-            // Of two syncs that fail at once, the first to get here is the first error.
             let _ = self.poison.set(Poison { op, errno: e.raw_os_error(), kind: e.kind() });
             Error::new(op, &self.path, e)
         })

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{DirectorySync, Fs, FsCapabilities, FsExt, Result, SyncMode};
+use crate::{DirectorySync, Fs, FsCapabilities, FsExt, Result, SyncMode, ext::PROBE_STEM};
 
 /// Scratch directories of dead processes are stepped over; past this many the directory is not worth probing.
 const ATTEMPTS: u32 = 1 << 10;
@@ -21,7 +21,7 @@ pub(super) fn probe(fs: &dyn Fs, dir: &Path) -> Result<FsCapabilities> {
 
 fn scratch(fs: &dyn Fs, dir: &Path) -> Option<PathBuf> {
     (0..ATTEMPTS)
-        .map(|attempt| dir.join(format!(".lsm-fs-probe-{attempt}")))
+        .map(|attempt| dir.join(format!(".{PROBE_STEM}{attempt}")))
         .find_map(|path| match fs.create_dir(&path) {
             Ok(()) => Some(Some(path)),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,

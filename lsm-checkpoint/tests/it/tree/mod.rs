@@ -129,7 +129,8 @@ impl Tree {
 
     fn create(fs: &dyn Fs, dir: &Path) -> Result<Version> {
         for folder in [TABLES_FOLDER, BLOBS_FOLDER] {
-            let _ = fs.create_dir_all_durable(&dir.join(folder), SyncMode::Normal)?;
+            let below = Path::new(dir.file_name().unwrap()).join(folder);
+            let _ = fs.create_dir_all_durable(lsm_fs::parent_of(dir), &below, SyncMode::Normal)?;
         }
         let version = Version { id: 1, seqno: 0, runs: Vec::new() };
         manifest::write(fs, dir, &version)?;

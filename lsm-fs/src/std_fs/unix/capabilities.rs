@@ -3,7 +3,13 @@
 use std::path::Path;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::{Error, Op};
+use {
+    crate::{Error, Op},
+    magic::{BCACHEFS, BTRFS, EXT, F2FS, TMPFS, XFS, ZFS},
+    rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, ioctl_ficlone, open},
+    std::os::fd::OwnedFd,
+};
+
 use crate::{FsCapabilities, Result, std_fs::StdFs};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -15,14 +21,37 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
         clippy::cast_sign_loss,
         reason = "the field's type differs between architectures; every magic number has 32 bits"
     )]
-    let known = by_type(stat.f_type as u32);
-    match known {
-        Some(known) if known.reflink == Reflink::Always => Ok(known.capabilities(true)),
-        Some(known) if known.reflink == Reflink::Never => Ok(known.capabilities(false)),
+    let magic = stat.f_type as u32;
+    let mut found = match by_type(magic) {
+        Some(known) => known,
+        None => crate::std_fs::probe::probe(fs, path)?,
+    };
+    match magic {
         // XFS has reflinks if it was made with them, and only a clone tells.
-        Some(known) => Ok(known.capabilities(can_clone(path))),
-        None => crate::std_fs::probe::probe(fs, path),
+        XFS => found.reflink = can_clone(path),
+        // ext2, ext3 and ext4 share a number, and the old driver of ext2 punches no holes.
+        EXT => found.punch_hole = can_punch(path),
+        ZFS => {
+            found.per_block_integrity_on_read = true;
+            found.background_scrub = true;
+            found.copy_on_write = true;
+            found.native_snapshot = true;
+        }
+        _ => {}
     }
+    Ok(found)
+}
+
+/// Magic numbers of linux/magic.h and of the filesystems' own headers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod magic {
+    pub(super) const EXT: u32 = 0xEF53;
+    pub(super) const XFS: u32 = 0x5846_5342;
+    pub(super) const BTRFS: u32 = 0x9123_683E;
+    pub(super) const TMPFS: u32 = 0x0102_1994;
+    pub(super) const F2FS: u32 = 0xF2F5_2010;
+    pub(super) const BCACHEFS: u32 = 0xCA45_1A4E;
+    pub(super) const ZFS: u32 = 0x2FC1_2FC1;
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -30,65 +59,45 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
     crate::std_fs::probe::probe(fs, path)
 }
 
+/// The types whose abilities follow from the type.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reflink {
-    Always,
-    Never,
-    Ask,
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[derive(Clone, Copy)]
-struct Known {
-    reflink: Reflink,
-    /// Checks blocks as it reads them, scrubs them, writes them elsewhere, and can snapshot a tree.
-    copy_on_write: bool,
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-impl Known {
-    fn capabilities(self, reflink: bool) -> FsCapabilities {
-        FsCapabilities {
-            reflink,
-            hard_link: true,
-            rename_noreplace: true,
-            punch_hole: true,
-            directory_sync: true,
-            per_block_integrity_on_read: self.copy_on_write,
-            background_scrub: self.copy_on_write,
-            copy_on_write: self.copy_on_write,
-            native_snapshot: self.copy_on_write,
-        }
-    }
-}
-
-/// The types whose abilities follow from the type (magic numbers: linux/magic.h and the filesystems' own headers).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn by_type(magic: u32) -> Option<Known> {
-    const EXT: u32 = 0xEF53;
-    const XFS: u32 = 0x5846_5342;
-    const BTRFS: u32 = 0x9123_683E;
-    const TMPFS: u32 = 0x0102_1994;
-    const F2FS: u32 = 0xF2F5_2010;
-    const BCACHEFS: u32 = 0xCA45_1A4E;
-    let known = |reflink, copy_on_write| Some(Known { reflink, copy_on_write });
+fn by_type(magic: u32) -> Option<FsCapabilities> {
+    let plain = FsCapabilities {
+        hard_link: true,
+        rename_noreplace: true,
+        punch_hole: true,
+        directory_sync: true,
+        ..FsCapabilities::default()
+    };
     match magic {
-        EXT | TMPFS | F2FS => known(Reflink::Never, false),
-        XFS => known(Reflink::Ask, false),
-        BTRFS | BCACHEFS => known(Reflink::Always, true),
+        EXT | TMPFS | F2FS | XFS => Some(plain),
+        BTRFS | BCACHEFS => Some(FsCapabilities {
+            reflink: true,
+            per_block_integrity_on_read: true,
+            background_scrub: true,
+            copy_on_write: true,
+            native_snapshot: true,
+            ..plain
+        }),
         _ => None,
     }
 }
 
-/// Clones one block between two files that never have a name, so a crash leaves nothing.
+/// A file that never has a name, so that a crash leaves nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn unnamed(dir: &Path) -> rustix::io::Result<OwnedFd> {
+    let file = open(dir, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
+    rustix::io::write(&file, &[1; 4096])?;
+    Ok(file)
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn can_clone(dir: &Path) -> bool {
-    use rustix::fs::{Mode, OFlags, ioctl_ficlone, open};
-    let unnamed = || open(dir, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600));
-    let cloned = unnamed().and_then(|source| {
-        rustix::io::write(&source, &[1; 4096])?;
-        ioctl_ficlone(unnamed()?, source)
-    });
-    cloned.is_ok()
+    unnamed(dir).and_then(|source| ioctl_ficlone(unnamed(dir)?, source)).is_ok()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn can_punch(dir: &Path) -> bool {
+    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    unnamed(dir).and_then(|file| fallocate(file, punch, 0, 4096)).is_ok()
 }

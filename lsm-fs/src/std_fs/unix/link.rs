@@ -41,11 +41,13 @@ pub(in crate::std_fs) fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> 
 /// Whether `to` lies in the directory `from`, or either path is malformed: cases of `EINVAL` that are the caller's.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn is_below(from: &Path, to: &Path) -> bool {
-    // A NUL at the end of `to` is in neither of the paths that are looked up here.
-    let has_nul = to.as_os_str().as_encoded_bytes().contains(&0);
-    let (Some(parent), Ok(from), false) = (to.parent(), std::fs::canonicalize(from), has_nul) else {
+    if [from, to].iter().any(|path| path.as_os_str().as_encoded_bytes().contains(&0)) {
         return true;
-    };
+    }
+    if !std::fs::symlink_metadata(from).is_ok_and(|m| m.is_dir()) {
+        return false;
+    }
+    let (Some(parent), Ok(from)) = (to.parent(), std::fs::canonicalize(from)) else { return true };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     std::fs::canonicalize(parent).map_or(true, |parent| parent.starts_with(from))
 }
@@ -103,16 +105,13 @@ pub(in crate::std_fs) fn reflink_batch(
         return batch::clone_each(fs, from_dir, to_dir, names, mode, report);
     };
     let dirs = Dirs { from_dir, to_dir, from_fd, to_fd };
-    let mut stopped = false;
-    for (group_index, group) in names.chunks(CLONE_GROUP).enumerate() {
-        let first = group_index * CLONE_GROUP;
-        dirs.clone_group(group, mode, &mut |index, cloned| {
+    let (mut stopped, mut first) = (false, 0);
+    while let Some(rest) = names.get(first..).filter(|rest| !rest.is_empty() && !stopped) {
+        let (group, _) = rest.split_at(rest.len().min(CLONE_GROUP));
+        first += dirs.clone_group(group, mode, &mut |index, cloned| {
             stopped |= report(first + index, cloned).is_break();
             stopped
         });
-        if stopped {
-            return;
-        }
     }
 }
 
@@ -124,16 +123,24 @@ struct Dirs<'a> {
 }
 
 impl Dirs<'_> {
-    /// `report` answers whether to stop; clones that are made by then are still synced and reported.
+    /// Returns how many of the names were attempted: fewer than all where the process has no more descriptors, so that
+    /// those in hand are synced and closed first. `report` answers whether to stop; clones that are made by then are
+    /// still synced and reported.
     fn clone_group(
         &self,
         names: &[NamePair<'_>],
         mode: SyncMode,
         report: &mut dyn FnMut(usize, Result<()>) -> bool,
-    ) {
+    ) -> usize {
         let mut clones = Vec::with_capacity(names.len());
+        let mut attempted = 0;
         for (index, pair) in names.iter().enumerate() {
-            match self.clone(pair) {
+            let cloned = self.clone(pair);
+            if cloned.as_ref().is_err_and(Error::is_out_of_handles) && !clones.is_empty() {
+                break;
+            }
+            attempted += 1;
+            match cloned {
                 Ok(file) => clones.push((index, pair, file)),
                 Err(e) => {
                     if report(index, Err(e)) {
@@ -153,6 +160,7 @@ impl Dirs<'_> {
             });
             report(*index, synced);
         });
+        attempted
     }
 
     fn clone(&self, pair: &NamePair<'_>) -> Result<StdFile> {
@@ -237,8 +245,16 @@ fn clone_at<N: Name>(
     to: N,
 ) -> std::result::Result<File, CloneFailure> {
     let source = openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // The call would clone a whole tree.
+    if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode).is_dir() {
+        return Err(rustix::io::Errno::ISDIR.into());
+    }
     rustix::fs::fclonefileat(&source, to_dir, to, rustix::fs::CloneFlags::NOOWNERCOPY)?;
-    Ok(openat(to_dir, to, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+    // The clone has the source's mode, which may not allow writing; a sync does not need it.
+    openat(to_dir, to, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(File::from).map_err(|errno| {
+        let cleanup = unlinkat(to_dir, to, AtFlags::empty()).err().map(io::Error::from);
+        CloneFailure { error: errno.into(), cleanup }
+    })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]

@@ -42,7 +42,7 @@ impl DirLock {
 
 impl FsDirLock for DirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        match std::fs::symlink_metadata(path) {
+        match std::fs::metadata(path) {
             Ok(found) => Ok(FileId { volume: found.dev(), inode: found.ino() } == self.id),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(Error::new(Op::LockDirectory, path, e)),

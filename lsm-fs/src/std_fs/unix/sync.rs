@@ -47,8 +47,9 @@ fn fsync(file: impl AsFd, mode: SyncMode) -> rustix::io::Result<()> {
     })
 }
 
-/// `POSIX_FADV_DONTNEED` starts asynchronous write-back of the range's dirty pages and waits for nothing
-/// (`generic_fadvise` in mm/fadvise.c). It reads no error, so the sync that follows still reports it.
+/// `POSIX_FADV_DONTNEED` starts asynchronous write-back of the range's dirty pages and does not wait for it
+/// (`generic_fadvise` in mm/fadvise.c). To drop clean pages it may flush the page lists of all processors, so one call
+/// should cover a large range. It reads no error, so the sync that follows still reports it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs) fn start_writeback(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let Some(len) = std::num::NonZeroU64::new(len) else { return Ok(()) };

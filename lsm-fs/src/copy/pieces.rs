@@ -1,0 +1,219 @@
+//! One file, piece by piece.
+
+use std::{
+    ops::{ControlFlow, Range},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::{Copied, CopyJob, CopyObserver, CopyOptions, came_short};
+use crate::{
+    Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, batch::remove_after, std_fs::copy_range,
+};
+
+/// How much one system call is asked to move: enough to hide its cost, little enough to notice a cancel.
+const IN_KERNEL_PIECE: usize = 8 << 20;
+
+/// How much is written before write-back of it is started: enough to make the call rare, little enough to keep few
+/// dirty pages.
+const WRITEBACK_BYTES: u64 = 8 << 20;
+
+/// What the copies of one batch have in common.
+pub(super) struct Batch<'a, F: ?Sized> {
+    pub(super) target: &'a F,
+    pub(super) options: &'a CopyOptions<'a>,
+    /// Somebody has asked for the end of the batch.
+    pub(super) stop: AtomicBool,
+}
+
+impl<'a, F: Fs + ?Sized> Batch<'a, F> {
+    pub(super) fn new(target: &'a F, options: &'a CopyOptions<'a>) -> Self {
+        Self { target, options, stop: AtomicBool::new(false) }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Makes the target and fills it. The handle that comes back has written everything and synced nothing; on an error,
+    /// and on a panic of the observer, no target is left.
+    pub(super) fn copy_unsynced(
+        &self,
+        index: usize,
+        job: &CopyJob<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(Box<dyn FsFile>, Copied)> {
+        let source = job.source.open(job.from, &FsOpenOptions::new().read(true))?;
+        let metadata = source.metadata()?;
+        let len = job.len.unwrap_or(metadata.len);
+        if len > metadata.len {
+            return Err(came_short(job, len, metadata.len));
+        }
+        let has_holes = metadata.allocated_bytes.is_some_and(|allocated| allocated < metadata.len);
+        let file = self.target.open(job.to, &FsOpenOptions::new().write(true).create_new(true))?;
+        let mut unfinished = Unfinished { fs: self.target, job, armed: true };
+        let mut pieces = Pieces {
+            index,
+            job,
+            options: self.options,
+            stop: &self.stop,
+            buffer,
+            source: &*source,
+            target: &*file,
+        };
+        let copied = pieces.copy(len, has_holes);
+        unfinished.armed = false;
+        match copied {
+            Ok(written_bytes) => Ok((file, Copied { len, written_bytes })),
+            Err(e) => {
+                drop(file);
+                Err(remove_after(self.target, job.to, e))
+            }
+        }
+    }
+
+    /// Syncs a written target through the handle that wrote it; a target that fails is removed.
+    pub(super) fn finish(&self, job: &CopyJob<'_>, file: &dyn FsFile) -> Result<()> {
+        let mut unfinished = Unfinished { fs: self.target, job, armed: true };
+        let synced = file.sync_all(self.options.mode);
+        unfinished.armed = false;
+        synced.map_err(|e| remove_after(self.target, job.to, e))
+    }
+}
+
+/// Removes the target if the backend or the observer panics.
+struct Unfinished<'a, F: Fs + ?Sized> {
+    fs: &'a F,
+    job: &'a CopyJob<'a>,
+    armed: bool,
+}
+
+impl<F: Fs + ?Sized> Drop for Unfinished<'_, F> {
+    fn drop(&mut self) {
+        if self.armed {
+            // A panic is under way, and what it says matters more than a file that could not be removed.
+            let _ = self.fs.remove_file(self.job.to);
+        }
+    }
+}
+
+/// A copy under way: two open files and the buffer between them.
+struct Pieces<'a> {
+    index: usize,
+    job: &'a CopyJob<'a>,
+    options: &'a CopyOptions<'a>,
+    stop: &'a AtomicBool,
+    buffer: &'a mut Vec<u8>,
+    source: &'a dyn FsFile,
+    target: &'a dyn FsFile,
+}
+
+impl Pieces<'_> {
+    /// Copies the first `len` bytes and returns how many of them were data.
+    fn copy(&mut self, len: u64, has_holes: bool) -> Result<u64> {
+        if len > self.piece_bytes() as u64 {
+            // A hint that fails says nothing about the bytes.
+            let _ = self.source.hint(FileHint::Sequential);
+        }
+        let (mut offset, mut written) = (0, 0);
+        while offset < len {
+            let data = if has_holes { self.source.next_data(offset)? } else { Some(offset..len) };
+            let data = data.map_or(len..len, |range| range.start.clamp(offset, len)..range.end.min(len));
+            if data.start > offset {
+                self.told(|observer, job| observer.hole(job, offset..data.start))?;
+            }
+            if data.start == len {
+                break;
+            }
+            if data.is_empty() {
+                let what = std::io::Error::other("the source's next_data answered with an empty range");
+                return Err(Error::with_paths(Op::Copy, self.job.from, self.job.to, what));
+            }
+            written += data.end - data.start;
+            self.copy_data(data.clone())?;
+            offset = data.end;
+        }
+        if has_holes {
+            // A hole at the end is written by nothing else.
+            self.target.set_len(len)?;
+        }
+        Ok(written)
+    }
+
+    fn copy_data(&mut self, range: Range<u64>) -> Result<()> {
+        let by_kernel = self.options.share_extents && self.options.observer.is_none();
+        let rest = if by_kernel { self.copy_in_kernel(range)? } else { range };
+        self.copy_through_buffer(rest)
+    }
+
+    /// Copies as much of the range as the kernel can, and returns the rest.
+    fn copy_in_kernel(&self, range: Range<u64>) -> Result<Range<u64>> {
+        let (Some(from), Some(to)) = (self.source.host_file(), self.target.host_file()) else {
+            return Ok(range);
+        };
+        let mut offset = range.start;
+        while offset < range.end {
+            self.check_stop()?;
+            let piece = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(IN_KERNEL_PIECE);
+            let moved = copy_range(from, to, offset, piece)
+                .map_err(|e| Error::with_paths(Op::Copy, self.job.from, self.job.to, e))?;
+            match moved {
+                None => return Ok(offset..range.end),
+                Some(0) => return Err(came_short(self.job, range.end, offset)),
+                Some(moved) => {
+                    let _ = self.target.start_writeback(offset, moved as u64);
+                    offset += moved as u64;
+                }
+            }
+        }
+        Ok(offset..range.end)
+    }
+
+    fn copy_through_buffer(&mut self, range: Range<u64>) -> Result<()> {
+        let (mut offset, mut started) = (range.start, range.start);
+        while offset < range.end {
+            self.check_stop()?;
+            let piece = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(self.piece_bytes());
+            if self.buffer.len() < piece {
+                self.buffer.resize(piece, 0);
+            }
+            let (bytes, _) = self.buffer.split_at_mut(piece);
+            let read = self.source.read_at(bytes, offset)?;
+            if read < piece {
+                return Err(came_short(self.job, range.end, offset + read as u64));
+            }
+            self.target.write_at(bytes, offset)?;
+            let (bytes, _) = self.buffer.split_at(piece);
+            self.told(|observer, job| observer.data(job, offset, bytes))?;
+            offset += piece as u64;
+            if offset - started >= WRITEBACK_BYTES || offset == range.end {
+                let _ = self.target.start_writeback(started, offset - started);
+                started = offset;
+            }
+        }
+        Ok(())
+    }
+
+    /// The field is public, so that any number may stand in it.
+    fn piece_bytes(&self) -> usize {
+        self.options.buffer_bytes.clamp(4 << 10, 64 << 20)
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(self.cancelled()) } else { Ok(()) }
+    }
+
+    fn told(&self, tell: impl FnOnce(&dyn CopyObserver, usize) -> ControlFlow<()>) -> Result<()> {
+        match self.options.observer.map(|observer| tell(observer, self.index)) {
+            Some(ControlFlow::Break(())) => Err(self.cancelled()),
+            _ => Ok(()),
+        }
+    }
+
+    fn cancelled(&self) -> Error {
+        Error::cancelled(Op::Copy, self.job.to)
+    }
+}
