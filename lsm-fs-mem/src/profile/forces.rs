@@ -94,7 +94,7 @@ impl<'a> Forcing<'a> {
     fn names_of_file(&mut self, ino: Ino, volume: u32) {
         match self.rules.fsync_names {
             Names::Own => {}
-            Names::Volume => self.all_names(volume, Seq::MAX),
+            Names::Volume => self.names_if_dirty(ino, volume),
             Names::UpToLast => self.names_up_to_last(ino, volume),
             Names::Around => self.upwards(ino, &mut BTreeSet::new()),
         }
@@ -103,7 +103,7 @@ impl<'a> Forcing<'a> {
     fn names_of_dir(&mut self, ino: Ino, volume: u32) {
         match self.rules.directory_names {
             Names::Own => self.add(self.journal.dir(ino)),
-            Names::Volume => self.all_names(volume, Seq::MAX),
+            Names::Volume => self.names_if_dirty(ino, volume),
             Names::UpToLast => self.names_up_to_last(ino, volume),
             Names::Around => {
                 self.upwards(ino, &mut BTreeSet::new());
@@ -116,6 +116,13 @@ impl<'a> Forcing<'a> {
     fn all_names(&mut self, volume: u32, last: Seq) {
         let before = self.journal.iter().take_while(|micro| micro.seq <= last);
         self.add(before.filter(|micro| micro.volume == volume && micro.binding().is_some()));
+    }
+
+    fn names_if_dirty(&mut self, ino: Ino, volume: u32) {
+        let journal = self.journal;
+        if journal.file(ino).chain(journal.dir(ino)).chain(journal.child(ino)).next().is_some() {
+            self.all_names(volume, Seq::MAX);
+        }
     }
 
     fn names_up_to_last(&mut self, ino: Ino, volume: u32) {

@@ -67,7 +67,7 @@ fn what_each_sync_forces() {
     let file_data = |ino| SyncCall::FileData { ino, volume: 0 };
     let dir = |ino| SyncCall::Dir { ino, volume: 0 };
     // Call, and what it forces under adversarial, ext4, XFS and btrfs.
-    let rows: [(&str, SyncCall, [&str; 4]); 12] = [
+    let rows: [(&str, SyncCall, [&str; 4]); 14] = [
         ("fsync of a new file", file(F), ["ds", "nfdsluybgz", "nfds", "nfds"]),
         ("fsync of an old file", file(OLD), ["ot", "nfluybgotz", "nflot", "nflot"]),
         ("fsync of a renamed file", file(X), ["", "nfluybgz", "nfluy", "uy"]),
@@ -77,6 +77,8 @@ fn what_each_sync_forces() {
         ("fsync of an old directory", dir(D), ["nuy", "nfluybgz", "nfluy", "nfuybg"]),
         ("fsync of a new directory", dir(NEW), ["flb", "nfluybgz", "nfluyb", "nflbg"]),
         ("fsync of the other directory", dir(E), ["uyz", "nfluybgz", "nfluybgz", "uyz"]),
+        ("fsync of a clean file", file(99), [""; 4]),
+        ("fsync of a clean directory", dir(99), [""; 4]),
         ("the source of a clone", SyncCall::CloneSource { ino: F }, ["d", "d", "d", "d"]),
         ("syncfs", SyncCall::Volume(0), ["nfdsluybgotz"; 4]),
         ("sync", SyncCall::Everything, ["nfdsluybgotzv"; 4]),

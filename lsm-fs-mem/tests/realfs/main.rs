@@ -1,1 +1,19 @@
-fn main() {}
+//! Calibration on real filesystems: random calls, then a killed process, a cold cache, a remount, a machine that went
+//! down. `cargo xtask realfs` makes the mounts and runs this.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod calls;
+mod crashed;
+mod killed;
+mod mount;
+#[path = "../common/ops.rs"]
+mod ops;

@@ -1,0 +1,90 @@
+//! What a filesystem holds after it went down without notice is one of the states that its profile allows.
+
+use std::{cell::RefCell, collections::BTreeSet, path::Path};
+
+use lsm_fs::StdFs;
+use lsm_fs_mem::{Budget, CrashSweep, MemFs, Profile};
+
+use crate::{
+    calls::{Seeded, simple},
+    mount::Mount,
+    ops::{Machine, Op, tree},
+};
+
+const SEQUENCES: u64 = 150;
+const CALLS: usize = 12;
+
+fn calls(seed: u64) -> Vec<Op> {
+    let mut seeded = Seeded::new(seed);
+    (0..CALLS).flat_map(|_| simple(&mut seeded)).collect()
+}
+
+fn run(machine: &mut Machine<'_>, calls: &[Op]) {
+    for op in calls {
+        machine.call(op);
+    }
+}
+
+/// Every tree that a crash after the last call may leave.
+fn allowed(profile: Profile, prepared: &MemFs, calls: &[Op]) -> BTreeSet<String> {
+    let found = RefCell::new(BTreeSet::new());
+    let result = CrashSweep::new().models([profile]).budget(Budget::Full).start_from(prepared).run(
+        |fs: &MemFs| -> lsm_fs::Result<()> {
+            run(&mut Machine::new(fs, Path::new("/r")), calls);
+            fs.note("went down");
+            Ok(())
+        },
+        |image, notes| {
+            if notes.contains("went down") {
+                found.borrow_mut().insert(tree(image, Path::new("/r")));
+            }
+            Ok::<(), String>(())
+        },
+    );
+    // A sequence that leaves nothing to a crash is as good as any other.
+    drop(result);
+    found.into_inner()
+}
+
+fn calibrate(variable: &str, profile: Profile) {
+    let mount = Mount::of(variable);
+    let (mut unsettled, mut lossy) = (0, 0);
+    for seed in 0..SEQUENCES {
+        let root = mount.dir(&format!("crashed-{seed}"));
+        let prepared = MemFs::new();
+        for dir in ["/r", "/r/d"] {
+            lsm_fs::Fs::create_dir(&prepared, Path::new(dir)).unwrap();
+        }
+        prepared.settle();
+        std::fs::create_dir(root.join("d")).unwrap();
+        mount.sync();
+
+        let calls = calls(seed);
+        run(&mut Machine::new(&StdFs, &root), &calls);
+        let live = tree(&StdFs, &root);
+        mount.shut_down();
+        mount.remount();
+        let real = tree(&StdFs, &root);
+        let allowed = allowed(profile, &prepared, &calls);
+        assert!(
+            allowed.contains(&real),
+            "{variable}, seed {seed}: {calls:#?}\nleft a tree that {profile} does not allow:\n{real}"
+        );
+        unsettled += u64::from(allowed.len() > 1);
+        lossy += u64::from(real != live);
+    }
+    println!(
+        "{variable}: {unsettled} of {SEQUENCES} sequences left something to the crash, {lossy} lost something"
+    );
+    assert!(lossy > SEQUENCES / 5, "{variable}: only {lossy} sequences lost anything");
+}
+
+#[test]
+fn ext4_leaves_what_its_profile_allows() {
+    calibrate("LSM_REALFS_EXT4", Profile::Ext4);
+}
+
+#[test]
+fn xfs_leaves_what_its_profile_allows() {
+    calibrate("LSM_REALFS_XFS", Profile::Xfs);
+}

@@ -1,0 +1,69 @@
+//! The mounts, and what can be done to them.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A mounted filesystem.
+pub(crate) struct Mount {
+    pub(crate) point: PathBuf,
+    device: String,
+    kind: String,
+}
+
+impl Mount {
+    /// The mount that the variable names.
+    pub(crate) fn of(variable: &str) -> Self {
+        let point = std::env::var_os(variable)
+            .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask realfs`"));
+        let point = PathBuf::from(point);
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let own = fields.filter(|fields| Path::new(fields[1]) == point).last().unwrap();
+        Self { device: own[0].to_owned(), kind: own[2].to_owned(), point }
+    }
+
+    /// A new directory on it.
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        let dir = self.point.join(name);
+        std::fs::create_dir(&dir).unwrap();
+        dir
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.kind == "tmpfs"
+    }
+
+    /// Writes everything out, and forgets what was cached.
+    pub(crate) fn cool_down(&self) {
+        self.sync();
+        std::fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
+    }
+
+    pub(crate) fn sync(&self) {
+        run("sync", &["-f", self.point.to_str().unwrap()]);
+    }
+
+    /// Takes it down as a power cut would: what is not on the disk is lost, the journal not written out.
+    pub(crate) fn shut_down(&self) {
+        run("xfs_io", &["-x", "-c", "shutdown", self.point.to_str().unwrap()]);
+    }
+
+    /// Unmounts and mounts again, which replays the journal.
+    pub(crate) fn remount(&self) {
+        // The device detaches itself when nobody has it open, and the image behind it has no name.
+        let held = File::open(&self.device).unwrap();
+        let point = self.point.to_str().unwrap();
+        run("umount", &[point]);
+        run("mount", &["-t", &self.kind, &self.device, point]);
+        drop(held);
+    }
+}
+
+fn run(program: &str, args: &[&str]) {
+    let output = Command::new(program).args(args).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {args:?}: {error}");
+}
