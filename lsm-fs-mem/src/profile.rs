@@ -17,7 +17,8 @@ pub enum Profile {
     /// What POSIX promises and nothing else.
     #[default]
     Adversarial,
-    /// ext4 with `data=ordered`: an fsync of anything that changed commits all earlier changes of names on the volume.
+    /// ext4 with `data=ordered`: an fsync of a directory, or of a file that changed, commits all earlier changes of names
+    /// on the volume.
     Ext4,
     /// XFS: the journal is one order of changes; an fsync forces it up to the last change of that inode.
     Xfs,
@@ -132,7 +133,7 @@ impl std::error::Error for UnknownProfile {}
 pub(crate) enum Names {
     /// Of a file: none. Of a directory: its own.
     Own,
-    /// All of the volume, if anything about the inode waits: a sync of a clean one commits nothing.
+    /// All of the volume; with a file, only if anything about it waits. ext4 commits for a directory whatever its state.
     Volume,
     /// All of the volume, up to the last that is about the inode.
     UpToLast,

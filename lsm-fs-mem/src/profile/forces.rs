@@ -103,7 +103,7 @@ impl<'a> Forcing<'a> {
     fn names_of_dir(&mut self, ino: Ino, volume: u32) {
         match self.rules.directory_names {
             Names::Own => self.add(self.journal.dir(ino)),
-            Names::Volume => self.names_if_dirty(ino, volume),
+            Names::Volume => self.all_names(volume, Seq::MAX),
             Names::UpToLast => self.names_up_to_last(ino, volume),
             Names::Around => {
                 self.upwards(ino, &mut BTreeSet::new());
@@ -120,7 +120,7 @@ impl<'a> Forcing<'a> {
 
     fn names_if_dirty(&mut self, ino: Ino, volume: u32) {
         let journal = self.journal;
-        if journal.file(ino).chain(journal.dir(ino)).chain(journal.child(ino)).next().is_some() {
+        if journal.file(ino).chain(journal.child(ino)).next().is_some() {
             self.all_names(volume, Seq::MAX);
         }
     }
