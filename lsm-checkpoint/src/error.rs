@@ -128,6 +128,16 @@ pub enum Error {
         /// The sync that failed.
         source: lsm_fs::Error,
     },
+    /// The checkpoint has lost its name, but a crash may bring it back, whole: the sync of its parent failed.
+    ///
+    /// Do not make another one of the name on that device. Its files are still there; a sweep removes them.
+    #[error("{}: removed, but not known to be durably so", target.display())]
+    RemovedNotDurable {
+        /// The checkpoint.
+        target: PathBuf,
+        /// The sync that failed.
+        source: lsm_fs::Error,
+    },
     /// The progress callback said so.
     ///
     /// Nothing is left of the attempt.
@@ -276,12 +286,20 @@ impl Error {
 
     /// The error of an engine's callback: the layers' own errors are told as what they are.
     pub(crate) fn from_source(error: BoxError) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return *own,
+            Err(error) => error,
+        };
         let error = match error.downcast::<lsm_fs::Error>() {
             Ok(fs) => return Self::Fs(*fs),
             Err(error) => error,
         };
         match error.downcast::<lsm_manifest::Error>() {
-            Ok(manifest) => (*manifest).into(),
+            Ok(manifest) => match *manifest {
+                // What is only staged is published by nobody: here it is a call that failed.
+                lsm_manifest::Error::PublishedNotDurable { source, .. } => Self::Fs(source),
+                manifest => manifest.into(),
+            },
             Err(error) => Self::Source(error),
         }
     }

@@ -1,11 +1,6 @@
 //! [`list`]: the checkpoints of a directory.
 
-use std::{
-    ffi::OsString,
-    io,
-    path::Path,
-    time::SystemTime,
-};
+use std::{ffi::OsString, io, path::Path, time::SystemTime};
 
 use lsm_fs::{Fs, FsFileType};
 
@@ -121,9 +116,7 @@ fn look(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<L
     let contents = ListedContents {
         seqno: catalog.seqno,
         version_id: catalog.trees.first().map_or(0, |tree| tree.version_id),
-        created: SystemTime::UNIX_EPOCH
-            .checked_add(catalog.created)
-            .unwrap_or(SystemTime::UNIX_EPOCH),
+        created: SystemTime::UNIX_EPOCH.checked_add(catalog.created).unwrap_or(SystemTime::UNIX_EPOCH),
         files: catalog.files.len() as u64,
         shared_bytes,
         exclusive_bytes,

@@ -12,6 +12,7 @@ use std::{
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
 
 pub(crate) use claim::{Debris, claim, clear_debris, find_debris};
+pub(crate) use in_place::{MARKER_FILE, erase_marked};
 
 use crate::{Error, Result};
 
@@ -125,24 +126,26 @@ impl<'fs> Staging<'fs> {
     }
 
     /// The same after a rename whose failure may hide that it took place.
-    fn abandon_renamed(self, error: Error) -> Error {
+    fn abandon_renamed(mut self, error: Error) -> Error {
         let renamed = match &self.lock {
             Some(lock) => lock.is_at(&self.target.path),
             // Nobody else may move the staged directory.
             None => self.fs.exists(&self.target.staged).map(|staged| !staged),
         };
-        let back = match renamed {
-            Ok(true) => self.fs.rename(&self.target.path, &self.target.staged),
-            Ok(false) => Ok(()),
-            Err(e) => Err(e),
-        };
-        match back {
+        match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
             Ok(()) => self.abandon(error),
             Err(failure) => {
-                let target = self.target.path.clone();
-                self.abandon(error).left_behind(&target, failure)
+                // Whole, under one name or the other: the next attempt decides.
+                self.armed = false;
+                error.left_behind(&self.target.path, failure)
             }
         }
+    }
+
+    /// While a crash can bring the target's name back, what it names has to stay whole.
+    fn rename_back(&self) -> lsm_fs::Result<()> {
+        self.fs.rename(&self.target.path, &self.target.staged)?;
+        self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 
     fn undo(&mut self) -> lsm_fs::Result<()> {
@@ -167,7 +170,7 @@ impl Drop for Staging<'_> {
 }
 
 /// Whether the filesystem cannot do this rename at all, as opposed to having failed.
-fn is_refusal(error: &lsm_fs::Error) -> bool {
+pub(crate) fn is_refusal(error: &lsm_fs::Error) -> bool {
     error.kind() == io::ErrorKind::CrossesDevices || error.allows_fallback() && !is_permission(error)
 }
 

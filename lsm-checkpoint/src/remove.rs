@@ -9,7 +9,7 @@ use lsm_fs::{Fs, FsDirLock, FsExt, FsOpenOptions, SyncMode};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    publish::{self, Target},
+    publish::{Debris, MARKER_FILE, Target, erase_marked, find_debris, is_refusal},
     sweep::{self, Outcome},
 };
 
@@ -37,7 +37,8 @@ const ATTEMPTS: u32 = 4;
 /// - [`NotACheckpoint`](Error::NotACheckpoint): there is no catalog, or nothing.
 /// - [`InProgress`](Error::InProgress): somebody else publishes or removes it, or makes another one of the same name.
 /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
-/// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good, some of the files are not.
+/// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good and some of the files are not;
+///   or the filesystem fails so that it cannot be told whether the name is gone.
 /// - [`Fs`](Error::Fs): the checkpoint is as it was.
 ///
 /// # Examples
@@ -67,21 +68,19 @@ pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
                 Outcome::InProgress => break,
                 Outcome::Cleared | Outcome::Gone => {}
             },
-            Err(e) if publish::is_refusal(&e) => return remove_in_place(fs, &target, mode),
+            Err(e) if is_refusal(&e) => return remove_in_place(fs, &target, lock.is_some(), mode),
             Err(e) => return Err(undo_rename(fs, &target, lock.as_deref(), e)),
         }
     }
-    Err(Error::InProgress { target: target.path, staged: target.staged })
+    Err(in_progress(&target))
 }
 
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`
 /// where the platform has no such locks.
 fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
-    let in_progress =
-        || Error::InProgress { target: target.path.clone(), staged: target.staged.clone() };
     match fs.try_lock_directory(&target.path) {
         Ok(Some(lock)) if lock.is_at(&target.path)? => Ok(Some(lock)),
-        Ok(_) => Err(in_progress()),
+        Ok(_) => Err(in_progress(target)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err(Error::NotACheckpoint { dir: target.path.clone() })
         }
@@ -122,23 +121,66 @@ fn remove_renamed(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
 
 /// The removal has succeeded as far as the checkpoint is concerned; some of its files are still there.
 fn left(target: &Target, error: lsm_fs::Error) -> Error {
-    let cleanup = lsm_fs::Error::new(error.op(), error.path(), io::Error::from(error.kind()));
+    let cause =
+        error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
+    let cleanup = lsm_fs::Error::new(error.op(), error.path(), cause);
     Error::from(error).left_behind(&target.staged, cleanup)
 }
 
-/// Removes without renaming the directory. The staged sibling is made to say whose the half-removed target is.
-fn remove_in_place(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
-    let owner = publish::claim_for_removal(fs, target, mode)?;
-    let marker = target.path.join(publish::MARKER_FILE);
-    drop(fs.open(&marker, &FsOpenOptions::new().write(true).create(true))?);
-    let _ = fs.sync_directory(&target.path, mode)?;
-    unpublish(fs, &target.path, mode)?;
-    fs.remove_dir_all(&target.path)?;
+/// Removes without renaming the directory. A staged sibling says whose the half-removed target is: where anything
+/// fails it stays, and whoever clears it finishes the removal, or takes it back if the checkpoint is still whole.
+fn remove_in_place(fs: &dyn Fs, target: &Target, has_locks: bool, mode: SyncMode) -> Result<()> {
+    let owner = claim(fs, target, has_locks, mode)?;
+    take_down(fs, target, mode)?;
+    erase_marked(fs, &target.path, mode)?;
     let _ = fs.sync_directory(target.parent(), mode)?;
     fs.remove_dir_all(&target.staged)?;
     let _ = fs.sync_directory(target.parent(), mode)?;
     drop(owner);
     Ok(())
+}
+
+/// Marks the target, and takes from it what makes it a checkpoint.
+fn take_down(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
+    let marker = target.path.join(MARKER_FILE);
+    drop(fs.open(&marker, &FsOpenOptions::new().write(true).create(true))?);
+    let _ = fs.sync_directory(&target.path, mode)?;
+    unpublish(fs, &target.path, mode)
+}
+
+/// Makes the staged sibling, durably, and takes its owner lock.
+fn claim(
+    fs: &dyn Fs,
+    target: &Target,
+    has_locks: bool,
+    mode: SyncMode,
+) -> Result<Option<Box<dyn FsDirLock>>> {
+    for _ in 0..ATTEMPTS {
+        let made = fs.create_dir(&target.staged);
+        match made {
+            Ok(()) if !has_locks => {
+                let _ = fs.sync_directory(target.parent(), mode)?;
+                return Ok(None);
+            }
+            Ok(()) => {
+                if let Debris::Dead(lock) = find_debris(fs, &target.staged)? {
+                    let _ = fs.sync_directory(target.parent(), mode)?;
+                    return Ok(Some(lock));
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                if matches!(sweep::clear(fs, target, mode)?, Outcome::InProgress) {
+                    break;
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Err(in_progress(target))
+}
+
+fn in_progress(target: &Target) -> Error {
+    Error::InProgress { target: target.path.clone(), staged: target.staged.clone() }
 }
 
 /// Takes from a directory what makes it look like a checkpoint: every tree's pointer, then the catalog, durably.
@@ -158,7 +200,11 @@ pub(crate) fn unpublish(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
     files.sort_unstable_by(|a, b| a.parent().cmp(&b.parent()));
     files.dedup_by(|a, b| a.parent() == b.parent());
     for file in &files {
-        let _ = fs.sync_directory(lsm_fs::parent_of(&dir.join(file)), mode)?;
+        match fs.sync_directory(lsm_fs::parent_of(&dir.join(file)), mode) {
+            // A crash took a whole tree of it.
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -160,7 +160,6 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// Without a catalog, for what is to be a live directory.
-    #[expect(dead_code, reason = "restoring makes a directory that is no checkpoint")]
     pub(crate) const fn uncatalogued(mut self) -> Self {
         self.catalogued = false;
         self

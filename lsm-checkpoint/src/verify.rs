@@ -13,7 +13,7 @@ use std::{
 use lsm_fs::{Fs, FsFileType};
 use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, recover, version_file_name};
 
-use crate::{CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result};
+use crate::{CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, publish::MARKER_FILE};
 
 pub use problem::{Defect, Problem};
 
@@ -57,7 +57,7 @@ impl<'a> VerifyOptions<'a> {
     /// All that, and every byte of every file.
     #[must_use]
     pub const fn full() -> Self {
-        Self { full: true, ..Self::quick() }
+        Self { full: true, threads: 4, progress: None, manifest: ReadOptions::new() }
     }
 
     /// Sets [`threads`](Self#structfield.threads).
@@ -150,10 +150,15 @@ impl fmt::Display for VerifyReport {
 /// ```
 pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport> {
     let catalog = Catalog::read(fs, dir)?;
-    let mut report =
-        VerifyReport { catalog, problems: Vec::new(), healed: Vec::new(), checked_files: 0, unchecked_files: 0 };
+    let mut report = VerifyReport {
+        catalog,
+        problems: Vec::new(),
+        healed: Vec::new(),
+        checked_files: 0,
+        unchecked_files: 0,
+    };
     let present = lengths(fs, dir, &mut report);
-    strangers(fs, dir, &mut report);
+    compare_names(fs, dir, &mut report);
     let to_read: Vec<_> =
         present.into_iter().filter(|file| options.full || file.kind == FileKind::Metadata).collect();
     let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
@@ -186,11 +191,21 @@ fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFil
     present
 }
 
-/// Finds names that the catalog does not have.
-fn strangers(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
-    let mut known: HashSet<PathBuf> = report.catalog.files.iter().map(|f| report.catalog.path_of(f)).collect();
+/// Finds names that the catalog does not have, and folders that it has and the directory has not.
+fn compare_names(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
+    let mut known: HashSet<PathBuf> =
+        report.catalog.files.iter().map(|f| report.catalog.path_of(f)).collect();
     known.insert(PathBuf::from(CATALOG_FILE));
-    // An engine may want its folders though they are empty, so folders are strangers only with something in them.
+    // Left where a target was published in place and its creator died before the last step.
+    known.insert(PathBuf::from(MARKER_FILE));
+    for tree in &report.catalog.trees {
+        for folder in &tree.folders {
+            let path = PathBuf::from(&tree.folder).join(folder);
+            if !fs.metadata(&dir.join(&path)).is_ok_and(|metadata| metadata.is_dir()) {
+                report.problems.push(Problem { path, what: Defect::Missing });
+            }
+        }
+    }
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         match fs.read_dir(&dir.join(&folder)) {
@@ -215,7 +230,9 @@ fn manifests(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut Verify
         let names = [CURRENT_VERSION_FILE.to_owned(), version_file_name(tree.version_id)];
         let is_there = |name: &String| {
             report.catalog.files.iter().any(|file| {
-                usize::try_from(file.tree) == Ok(index) && file.kind == FileKind::Metadata && file.name == *name
+                usize::try_from(file.tree) == Ok(index)
+                    && file.kind == FileKind::Metadata
+                    && file.name == *name
             })
         };
         if !names.iter().all(is_there) {

@@ -2,10 +2,10 @@
 
 use std::{io, path::Path};
 
-use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
+use lsm_fs::{Fs, FsDirLock, SyncMode};
 
 use super::{Staging, Target, in_place};
-use crate::{Error, Result};
+use crate::{Error, Result, remove::unpublish};
 
 /// Each attempt but the last lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
@@ -29,8 +29,15 @@ pub(crate) enum Debris {
 /// and could not be locked is left: whether it is still ours is not known, and it does not stand in anyone's way.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
     for _ in 0..ATTEMPTS {
-        if is_taken(fs, &target.path)? && !clear_partial(fs, &target, mode)? {
-            return Err(Error::TargetExists { target: target.path });
+        if is_taken(fs, &target.path)? {
+            match find_debris(fs, &target.staged)? {
+                // A dead creator was at work in the target itself, or has just finished.
+                Debris::Dead(lock) => {
+                    clear_debris(fs, &target, lock, mode)?;
+                    continue;
+                }
+                Debris::Owned | Debris::Gone => return Err(Error::TargetExists { target: target.path }),
+            }
         }
         match fs.create_dir(&target.staged) {
             Ok(()) => match lock_new(fs, &target)? {
@@ -107,20 +114,13 @@ pub(crate) fn clear_debris(
     mode: SyncMode,
 ) -> Result<()> {
     in_place::clear_partial(fs, &target.path, mode)?;
+    // A remover may have died before its rename was durable: a crash would bring the target back under its own name,
+    // and it must be whole then, or no checkpoint any more.
+    let _ = fs.sync_directory(target.parent(), mode)?;
+    unpublish(fs, &target.staged, mode)?;
     fs.remove_dir_all(&target.staged)?;
     // Made durable before the name is used again: a new directory of the same name is another object.
     let _ = fs.sync_directory(target.parent(), mode)?;
     drop(lock);
     Ok(())
-}
-
-/// Clears a target that a dead creator made part of, in place. `false`: it is something else, and stays.
-fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<bool> {
-    if !fs.exists(&target.staged)? || !in_place::is_partial(fs, &target.path)? {
-        return Ok(false);
-    }
-    match find_debris(fs, &target.staged)? {
-        Debris::Dead(lock) => clear_debris(fs, target, lock, mode).map(|()| true),
-        Debris::Owned | Debris::Gone => Ok(false),
-    }
 }

@@ -69,7 +69,7 @@ impl Staging<'_> {
         for pointer in &contents.pointers {
             fs.rename(&self.target.staged.join(pointer), &target.join(pointer))?;
         }
-        for dir in pointer_dirs(contents) {
+        for dir in dirs_of(&contents.pointers) {
             let _ = fs.sync_directory(&target.join(dir), self.mode)?;
         }
         Ok(())
@@ -88,27 +88,10 @@ impl Staging<'_> {
             .map(|_| durable)
     }
 
-    /// Takes back what made the target readable, then the rest of it.
     fn unpublish(&self, contents: &Contents, error: Error) -> Error {
-        let target = &self.target.path;
-        let undo = || {
-            for pointer in &contents.pointers {
-                match self.fs.remove_file(&target.join(pointer)) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                    _ => {}
-                }
-            }
-            for dir in pointer_dirs(contents) {
-                match self.fs.sync_directory(&target.join(dir), self.mode) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                    _ => {}
-                }
-            }
-            self.fs.remove_dir_all(target)
-        };
-        match undo() {
+        match remove_partial(self.fs, &self.target.path, &contents.pointers, self.mode) {
             Ok(()) => error,
-            Err(failure) => error.left_behind(target, failure),
+            Err(failure) => error.left_behind(&self.target.path, failure),
         }
     }
 
@@ -122,8 +105,38 @@ impl Staging<'_> {
     }
 }
 
-fn pointer_dirs(contents: &Contents) -> Vec<&Path> {
-    let mut dirs: Vec<&Path> = contents.pointers.iter().filter_map(|pointer| pointer.parent()).collect();
+/// Removes a target that is not whole: first what makes its trees readable, the marker last, so that a crash at any
+/// point leaves what is neither readable nor of unknown origin.
+pub(crate) fn remove_partial(
+    fs: &dyn Fs,
+    target: &Path,
+    pointers: &[PathBuf],
+    mode: SyncMode,
+) -> lsm_fs::Result<()> {
+    for pointer in pointers {
+        unless_gone(fs.remove_file(&target.join(pointer)))?;
+    }
+    for dir in dirs_of(pointers) {
+        unless_gone(fs.sync_directory(&target.join(dir), mode).map(drop))?;
+    }
+    for entry in fs.read_dir(target)?.iter().filter(|entry| entry.name != MARKER_FILE) {
+        let path = target.join(&entry.name);
+        if entry.file_type.is_dir() { fs.remove_dir_all(&path) } else { fs.remove_file(&path) }?;
+    }
+    let _ = fs.sync_directory(target, mode)?;
+    fs.remove_dir_all(target)?;
+    fs.sync_directory(parent_of(target), mode).map(drop)
+}
+
+fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn dirs_of(pointers: &[PathBuf]) -> Vec<&Path> {
+    let mut dirs: Vec<&Path> = pointers.iter().filter_map(|pointer| pointer.parent()).collect();
     dirs.sort_unstable();
     dirs.dedup();
     dirs
@@ -149,9 +162,7 @@ pub(crate) fn is_partial(fs: &dyn Fs, target: &Path) -> Result<bool> {
 }
 
 fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
-    // The catalog is durable before the first pointer has its name.
-    let Ok(catalog) = Catalog::read(fs, target) else { return Ok(false) };
-    let pointers: Vec<PathBuf> = catalog.pointers();
+    let pointers = pointers_of(fs, target);
     for pointer in pointers.iter().map(|pointer| target.join(pointer)) {
         if !fs.exists(&pointer)? {
             return Ok(false);
@@ -160,17 +171,30 @@ fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
     Ok(!pointers.is_empty())
 }
 
+/// The catalog is durable before the first pointer has its name: without one there is none.
+fn pointers_of(fs: &dyn Fs, target: &Path) -> Vec<PathBuf> {
+    Catalog::read(fs, target).map(|catalog| catalog.pointers()).unwrap_or_default()
+}
+
 /// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else stays.
 /// The caller holds the owner lock of the staged directory.
 pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     if is_partial(fs, target)? {
-        fs.remove_dir_all(target)?;
-        let _ = fs.sync_directory(parent_of(target), mode)?;
-        return Ok(());
+        return Ok(remove_partial(fs, target, &pointers_of(fs, target), mode)?);
     }
     match fs.remove_file(&target.join(MARKER_FILE)) {
         Ok(()) => fs.sync_directory(target, mode).map(drop).map_err(Error::from),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Removes a target whose marker is durable: the marker last, so that whatever a crash leaves of it is marked or empty.
+pub(crate) fn erase_marked(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
+    for entry in fs.read_dir(target)?.iter().filter(|entry| entry.name != MARKER_FILE) {
+        let path = target.join(&entry.name);
+        if entry.file_type.is_dir() { fs.remove_dir_all(&path)? } else { fs.remove_file(&path)? }
+    }
+    let _ = fs.sync_directory(target, mode)?;
+    Ok(fs.remove_dir_all(target)?)
 }
