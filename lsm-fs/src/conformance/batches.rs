@@ -20,6 +20,8 @@ list! { "batches":
     a_break_ends_a_batch_of_links
     a_batch_does_not_leave_its_directories
     clones_are_made_and_each_told
+    a_break_ends_a_batch_of_clones
+    a_clone_whose_sync_fails_is_removed
     every_file_of_a_batch_is_synced
     copies_are_whole_and_each_told
     a_copy_stops_at_the_length_asked_for
@@ -28,6 +30,7 @@ list! { "batches":
     a_copy_keeps_holes
     an_observer_sees_every_byte_in_order
     an_observer_can_cancel
+    a_break_ends_a_batch_of_copies
 }
 
 fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>, Failure> {
@@ -152,6 +155,49 @@ fn clones_are_made_and_each_told(t: &Subject) -> Verdict {
     let ids = ["from", "to"].map(|dir| t.fs.metadata(&t.at(dir).join("0000")).ok().and_then(|m| m.file_id));
     ensure!(ids[0].is_none() || ids[0] != ids[1], "a clone is its source");
     Ok(())
+}
+
+fn clone(
+    t: &Subject,
+    names: &[String],
+    stop_after: usize,
+) -> std::result::Result<BTreeMap<usize, bool>, Failure> {
+    if !t.fs.capabilities(&t.root)?.reflink {
+        return Err(Failure::NotApplicable("the mount has no reflinks".into()));
+    }
+    let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+    let mut told = BTreeMap::new();
+    t.fs.reflink_batch(&t.at("from"), &t.at("to"), &pairs, SyncMode::Normal, &mut |index, result| {
+        told.insert(index, result.is_ok());
+        if told.len() < stop_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    Ok(told)
+}
+
+fn a_break_ends_a_batch_of_clones(t: &Subject) -> Verdict {
+    let names = fill(t, 600)?;
+    let told = clone(t, &names, 3)?;
+    ensure!((3..600).contains(&told.len()), "{} clones were told after a break", told.len());
+    let made: Vec<_> = names
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| told.contains_key(i))
+        .map(|(_, name)| name.clone())
+        .collect();
+    same!(t.names("to")?, made, "clones that are there, and those told");
+    Ok(())
+}
+
+fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
+    let Some(fault) = &t.sync_fault else {
+        return Err(Failure::NotApplicable("no way to make a sync fail was given".into()));
+    };
+    let names = fill(t, 5)?;
+    fault(&t.at("to/0002"), true);
+    let told = clone(t, &names, usize::MAX);
+    fault(&t.at("to/0002"), false);
+    same!(told?.into_values().collect::<Vec<_>>(), [true, true, false, true, true], "clones durable");
+    t.has_names("to", &["0000", "0001", "0003", "0004"])
 }
 
 fn every_file_of_a_batch_is_synced(t: &Subject) -> Verdict {
@@ -346,6 +392,24 @@ fn an_observer_can_cancel(t: &Subject) -> Verdict {
         }
     }
     ensure!(kept.len() < 30, "nothing was cancelled");
+    same!(t.names("to")?, kept, "targets that are there, and those reported durable");
+    Ok(())
+}
+
+fn a_break_ends_a_batch_of_copies(t: &Subject) -> Verdict {
+    let names = fill(t, 500)?;
+    let paths = paths(t, &names);
+    let jobs: Vec<_> =
+        paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len: None }).collect();
+    let mut told = BTreeMap::new();
+    t.fs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, result| {
+        told.insert(index, result.map_err(|e| e.is_cancelled()));
+        if told.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    same!(told.len(), 500, "copies told after a break");
+    ensure!(told.values().all(|r| !matches!(r, Err(false))), "a copy failed otherwise: {told:?}");
+    ensure!(told.values().any(|r| *r == Err(true)), "nothing was cancelled");
+    let kept: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| format!("{i:04}")).collect();
     same!(t.names("to")?, kept, "targets that are there, and those reported durable");
     Ok(())
 }

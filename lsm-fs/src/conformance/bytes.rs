@@ -25,6 +25,7 @@ list! { "bytes":
     truncate_file_sets_the_length
     truncate_file_refuses_a_shared_inode
     punch_hole_zeroes_a_range_and_keeps_the_length
+    no_file_ends_beyond_what_a_length_can_say
     punch_hole_refuses_a_shared_inode
     next_data_covers_every_byte_that_is_not_zero
     read_many_reads_each_request
@@ -198,28 +199,40 @@ fn truncate_file_refuses_a_shared_inode(t: &Subject) -> Verdict {
 }
 
 fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> Verdict {
-    let mut bytes = pattern(64 << 10);
+    const LEN: usize = 4 << 20;
+    let mut bytes = pattern(LEN);
     t.put("f", &bytes)?;
-    let file = t.at("f");
+    let (file, none) = (t.at("f"), t.at("none"));
     t.open("f", write())?.sync_all(SyncMode::Normal)?;
     let before = t.fs.metadata(&file)?.allocated_bytes;
     refused(t.fs.punch_hole(&file, 0, 0), Op::PunchHole, &file, &[ErrorKind::InvalidInput])?;
     refused(t.fs.punch_hole(&file, u64::MAX, 2), Op::PunchHole, &file, &[ErrorKind::InvalidInput])?;
-    let none = t.at("none");
     refused(t.fs.punch_hole(&none, 0, 1), Op::PunchHole, &none, &[ErrorKind::NotFound])?;
-    if !t.fs.capabilities(&t.root)?.punch_hole {
-        refused(t.fs.punch_hole(&file, 0, 4096), Op::PunchHole, &file, &[ErrorKind::Unsupported])?;
-        return t.holds("f", &bytes);
-    }
-    // Whole blocks and parts of blocks, and past the end.
-    for (offset, len) in [(8192, 16_384), (100, 50), ((64 << 10) - 10, 100)] {
-        t.fs.punch_hole(&file, offset as u64, len)?;
+    // The large middle frees blocks of any size; the others are parts of blocks, and reach past the end.
+    for (offset, len) in [(1 << 20, 2 << 20), (100, 50), (LEN - 10, 100)] {
+        match t.fs.punch_hole(&file, offset as u64, len) {
+            Err(e) if e.kind() == ErrorKind::Unsupported && !t.fs.capabilities(&t.root)?.punch_hole => {
+                return t.holds("f", &bytes);
+            }
+            punched => punched?,
+        }
         bytes.iter_mut().skip(offset).take(usize::try_from(len).unwrap_or(0)).for_each(|b| *b = 0);
-        t.holds("f", &bytes)?;
+        ensure!(t.get("f")? == bytes, "wrong bytes after a hole of {len} at {offset}");
     }
+    t.open("f", write())?.sync_all(SyncMode::Normal)?;
     let after = t.fs.metadata(&file)?.allocated_bytes;
     ensure!(after.is_none() || after < before, "no space was freed: {before:?} before, {after:?} after");
     Ok(())
+}
+
+fn no_file_ends_beyond_what_a_length_can_say(t: &Subject) -> Verdict {
+    t.put("f", b"abc")?;
+    let file = t.open("f", read_write())?;
+    let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
+    refused(file.write_at(b"xy", u64::MAX - 1), Op::Write, &t.at("f"), &kinds)?;
+    refused(file.write_at(b"xy", i64::MAX.unsigned_abs()), Op::Write, &t.at("f"), &kinds)?;
+    refused(file.set_len(u64::MAX), Op::SetLen, &t.at("f"), &kinds)?;
+    t.holds("f", b"abc")
 }
 
 fn punch_hole_refuses_a_shared_inode(t: &Subject) -> Verdict {

@@ -2,7 +2,11 @@
 
 use std::{
     io::{ErrorKind, Read},
-    sync::atomic::{AtomicBool, Ordering},
+    path::Path,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -171,9 +175,7 @@ fn noreplace_moves_to_a_free_name(t: &Subject) -> Verdict {
     t.mkdir("d")?;
     t.put("d/g", b"y")?;
     let (file, none) = (t.at("f"), t.at("none"));
-    if !t.fs.capabilities(&t.root)?.rename_noreplace {
-        let kinds = [ErrorKind::Unsupported];
-        refused_pair(t.fs.rename_noreplace(&file, &none), Op::RenameNoreplace, (&file, &none), &kinds)?;
+    if !can_noreplace(t)? {
         return t.has_names("", &["d", "f"]);
     }
     t.fs.rename_noreplace(&file, &t.at("d/h"))?;
@@ -193,6 +195,22 @@ fn noreplace_moves_to_a_free_name(t: &Subject) -> Verdict {
     t.has_names("e", &["g", "h"])
 }
 
+/// Whether the step exists: as the backend claims, or, where it claims nothing, as a trial shows.
+fn can_noreplace(t: &Subject) -> Result<bool, Failure> {
+    if t.fs.capabilities(&t.root)?.rename_noreplace {
+        return Ok(true);
+    }
+    let (from, to) = (t.at("tried"), t.at("moved"));
+    t.put("tried", b"")?;
+    let moved = t.fs.rename_noreplace(&from, &to);
+    t.fs.remove_file(if moved.is_ok() { &to } else { &from })?;
+    if moved.is_ok() {
+        return Ok(true);
+    }
+    refused_pair(moved, Op::RenameNoreplace, (&from, &to), &[ErrorKind::Unsupported])?;
+    Ok(false)
+}
+
 fn noreplace_refuses_every_taken_name(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
@@ -204,8 +222,7 @@ fn noreplace_refuses_every_taken_name(t: &Subject) -> Verdict {
         t.fs.hard_link(&t.at("f"), &t.at("same-inode"))?;
         names.push("same-inode");
     }
-    let kinds: &[_] =
-        if capabilities.rename_noreplace { &[ErrorKind::AlreadyExists] } else { &[ErrorKind::Unsupported] };
+    let kinds: &[_] = if can_noreplace(t)? { &[ErrorKind::AlreadyExists] } else { &[ErrorKind::Unsupported] };
     for from in ["f", "d"] {
         for to in &names {
             let (from, to) = (t.at(from), t.at(to));
@@ -219,16 +236,17 @@ fn noreplace_refuses_every_taken_name(t: &Subject) -> Verdict {
 }
 
 fn noreplace_has_one_winner_among_threads(t: &Subject) -> Verdict {
-    if !t.fs.capabilities(&t.root)?.rename_noreplace {
+    if !can_noreplace(t)? {
         return Err(Failure::NotApplicable("the mount has no rename_noreplace".into()));
     }
-    for round in 0..20 {
+    let together = Barrier::new(4);
+    for round in 0..40 {
         let to = t.at(&format!("target-{round}"));
         let sources: Vec<_> = (0..4).map(|i| format!("staged-{round}-{i}")).collect();
         sources.iter().try_for_each(|name| t.mkdir(name))?;
         let results: Vec<_> = thread::scope(|scope| {
             let tries: Vec<_> =
-                sources.iter().map(|name| scope.spawn(|| t.fs.rename_noreplace(&t.at(name), &to))).collect();
+                sources.iter().map(|name| scope.spawn(|| race(t, &together, &t.at(name), &to))).collect();
             tries.into_iter().filter_map(|t| t.join().ok()).collect()
         });
         same!(results.iter().filter(|r| r.is_ok()).count(), 1, "winners of one rename_noreplace");
@@ -240,6 +258,11 @@ fn noreplace_has_one_winner_among_threads(t: &Subject) -> Verdict {
         }
     }
     Ok(())
+}
+
+fn race(t: &Subject, together: &Barrier, from: &Path, to: &Path) -> crate::Result<()> {
+    together.wait();
+    t.fs.rename_noreplace(from, to)
 }
 
 fn nothing_is_renamed_across_volumes(t: &Subject) -> Verdict {

@@ -5,6 +5,7 @@
 
 mod batch;
 mod file;
+mod rename;
 
 use std::{
     collections::BTreeSet,
@@ -16,8 +17,10 @@ use std::{
 use file::BrokenFile;
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, StdFs, SyncMode, SyncReport, errno,
+    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, StdFs, SyncMode,
+    SyncReport, errno,
 };
+use rename::{dawdle, noreplace};
 
 /// The directory that stands for another volume.
 pub(crate) const OTHER_VOLUME: &str = "other-volume";
@@ -43,11 +46,14 @@ defects! {
     ReadAtIsShort WriteAtIsShort PositionalMoves ReadSkips SeekClamps AppendIsWrite AppendTakesPositional
     HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared
     NextDataMisses ReadManyIgnoresOffsets HintDestroys DirectIoAtZero LinkCopies LinkReplaces CloneLinks
-    CloneSilentlyCopies CloneReplaces BackendIdChanges OneVolumeId ClaimsTooMuch DisableCowCorrupts NoSpace
+    CloneReplaces BackendIdChanges OneVolumeId ClaimsTooMuch DisableCowCorrupts NoSpace
     BatchIsReversed BatchStopsAtError BatchIgnoresBreak BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk
     CopyDropsTail CopyIgnoresLen CopyKeepsFailed CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted
     DirLocksAlwaysGranted DirLockAlwaysThere ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison
-    ErrorsWithoutPath BareIoErrors
+    ErrorsWithoutPath BareIoErrors CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy CloneBreakIsIgnored
+    CloneKeepsUnsynced CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty
+    ReadAtStopsAtPages GapsAreGarbage RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites
+    RenameDirEmpties RenameBlinks RenameCopiesFile
 }
 
 /// Paths whose syncs fail.
@@ -88,7 +94,9 @@ impl Broken {
             Defect::EmptyPathIsHere if bytes.is_empty() => PathBuf::from("."),
             Defect::NulCutsPath => PathBuf::from(path.to_string_lossy().split('\0').next().unwrap()),
             Defect::NamesAreText => PathBuf::from(path.to_string_lossy().into_owned()),
-            Defect::DotsAreNames if bytes.windows(2).any(|w| w == b"/." || w == b"//") => {
+            Defect::DotsAreNames
+                if bytes.windows(3).any(|w| w == b"/./" || w == b"/.." || w.starts_with(b"//")) =>
+            {
                 PathBuf::from(path.to_string_lossy().replace("/.", "/·").replace("//", "/·"))
             }
             _ => path.to_path_buf(),
@@ -117,39 +125,6 @@ impl Broken {
     fn crosses(&self, from: &Path, to: &Path) -> bool {
         volume(from) != volume(to)
     }
-
-    fn break_rename(&self, from: &Path, to: &Path) -> Result<()> {
-        match self.defect {
-            Defect::RenameCopies => {
-                let bytes = StdFs.read_to_vec(from, 1 << 24)?;
-                let file = StdFs.open(to, &FsOpenOptions::new().write(true).create(true).truncate(true))?;
-                file.write_at(&bytes, 0)?;
-                StdFs.remove_file(from)
-            }
-            Defect::RenameReplacesAnything => {
-                let _ = StdFs.remove_dir_all(to).and_then(|()| StdFs.remove_file(to));
-                if StdFs.metadata(from).is_ok_and(|m| m.is_dir()) {
-                    let _ = StdFs.remove_file(to);
-                }
-                StdFs.rename(from, to)
-            }
-            Defect::RenameRemovesTargetFirst => {
-                let _ = StdFs.remove_file(to);
-                StdFs.rename(from, to)
-            }
-            Defect::RenameDropsSource => StdFs.rename(from, to).inspect_err(|_| {
-                let _ = StdFs.remove_file(from);
-            }),
-            Defect::NestedRenameIsIgnored if to.starts_with(from) => Ok(()),
-            Defect::SameInodeRenameRemoves if same_inode(from, to) => StdFs.remove_file(from),
-            _ => StdFs.rename(from, to),
-        }
-    }
-}
-
-fn same_inode(a: &Path, b: &Path) -> bool {
-    let id = |path| StdFs.metadata(path).ok().and_then(|m| m.file_id);
-    a != b && id(a).is_some() && id(a) == id(b)
 }
 
 impl Fs for Broken {
@@ -176,7 +151,14 @@ impl Fs for Broken {
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
+        if self.is(Defect::CreateDirLooksFirst) && !path.exists() {
+            dawdle();
+            return StdFs.create_dir(path).or_else(|e| if path.is_dir() { Ok(()) } else { Err(e) });
+        }
         match self.told(StdFs.create_dir(&self.see(path))) {
+            Err(e) if self.is(Defect::CreateDirSaysNotFound) && e.kind() == io::ErrorKind::NotADirectory => {
+                os_error(Op::CreateDir, path, path, errno::ENOENT)
+            }
             Err(e)
                 if self.is(Defect::CreateDirAcceptsExisting) && e.kind() == io::ErrorKind::AlreadyExists =>
             {
@@ -190,6 +172,9 @@ impl Fs for Broken {
         let mut entries = self.told(StdFs.read_dir(&self.see(path)))?;
         match self.defect {
             Defect::ReadDirUnsorted => entries.reverse(),
+            Defect::ReadDirSaysFile => {
+                entries.iter_mut().for_each(|entry| entry.file_type = FsFileType::File);
+            }
             Defect::ReadDirMisses => drop(entries.pop()),
             _ => {}
         }
@@ -242,13 +227,17 @@ impl Fs for Broken {
         if self.crosses(from, to) && !self.is(Defect::CrossesVolumes) {
             return os_error(Op::Rename, from, to, errno::EXDEV);
         }
-        self.told(self.break_rename(&self.see(from), &self.see(to)))
+        self.told(rename::rename(self.defect, &self.see(from), &self.see(to)))
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
         match self.defect {
             Defect::NoreplaceDoesNothing => Ok(()),
             Defect::NoreplaceReplaces => StdFs.rename(from, to),
+            Defect::NoreplaceLooksFirst if from.exists() && !to.exists() => {
+                dawdle();
+                self.told(StdFs.rename(from, to).map_err(|e| noreplace(&e)))
+            }
             Defect::ClaimsTooMuch => Err(Error::with_paths(
                 Op::RenameNoreplace,
                 from,
@@ -315,7 +304,7 @@ impl Fs for Broken {
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
         let mut capabilities = self.told(StdFs.capabilities(path))?;
-        capabilities.reflink = !self.is(Defect::CloneSilentlyCopies);
+        capabilities.reflink = true;
         Ok(capabilities)
     }
 
@@ -326,7 +315,7 @@ impl Fs for Broken {
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         match self.defect {
-            Defect::PunchDoesNothing if path.exists() && len == 4096 || len == 16_384 => Ok(()),
+            Defect::PunchDoesNothing if path.exists() && len == 2 << 20 => Ok(()),
             Defect::PunchShared if len == 4096 => {
                 StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(&[0; 4096], offset)
             }

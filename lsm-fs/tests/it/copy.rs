@@ -9,7 +9,7 @@ use std::{
 };
 
 use lsm_fs::{
-    CopyJob, CopyObserver, CopyOptions, Fs, FsExt, StdFs, SyncMode,
+    CopyJob, CopyObserver, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode,
     copy::{Workers, copy_each, copy_overlapped},
 };
 
@@ -149,7 +149,7 @@ fn progress_adds_up_to_the_lengths() {
 }
 
 #[test]
-fn the_kernel_may_move_the_bytes() {
+fn the_kernel_moves_the_same_bytes() {
     let files = files(30);
     StdFs.copy_batch(&jobs(&files), &CopyOptions::new().share_extents(true), &mut |_, result| {
         result.unwrap();
@@ -158,4 +158,106 @@ fn the_kernel_may_move_the_bytes() {
     for (from, to) in &files.paths {
         assert_eq!(read(from), read(to));
     }
+}
+
+/// Does something at the n-th piece of any file.
+struct AtPiece<A>(AtomicU64, u64, A);
+
+impl<A: Fn() -> ControlFlow<()> + Sync> CopyObserver for AtPiece<A> {
+    fn data(&self, _: usize, _: u64, _: &[u8]) -> ControlFlow<()> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == self.1 { (self.2)() } else { ControlFlow::Continue(()) }
+    }
+
+    fn hole(&self, _: usize, _: Range<u64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn a_panic_in_the_observer_ends_the_copy_leaves_no_part_of_a_file_and_passes_on() {
+    let files = files(50);
+    let observer = AtPiece(AtomicU64::new(0), 20, || panic!("of the observer"));
+    let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
+    let mut durable = 0;
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        copy_overlapped(&StdFs, &jobs(&files), &options, Workers::default(), &mut |_, result| {
+            durable += usize::from(result.is_ok());
+            ControlFlow::Continue(())
+        });
+    }));
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the observer"));
+    let there = StdFs.read_dir(&files.to).unwrap();
+    assert_eq!(there.len(), durable, "every target that is there was reported durable");
+    assert!(durable < 50, "the other writer went on");
+}
+
+#[test]
+fn panics_in_every_sync_do_not_hang_the_copy() {
+    let files = files(60);
+    let fs = Broken::new(Defect::SyncPanics);
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let workers = Workers { writers: 2, syncers: 3 };
+        copy_overlapped(&fs, &jobs(&files), &CopyOptions::new(), workers, &mut |_, _| {
+            ControlFlow::Continue(())
+        });
+    }));
+    assert!(panic.is_err());
+    assert!(
+        StdFs.read_dir(&files.to).unwrap().len() <= 3 + 2,
+        "targets in the queue may stay, those in hand not"
+    );
+}
+
+#[test]
+fn a_break_stops_a_file_that_is_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    StdFs.write_new(&at("small"), b"x", SyncMode::Normal).unwrap();
+    StdFs.write_new(&at("large"), &vec![7; 64 << 20], SyncMode::Normal).unwrap();
+    // The large file's pieces wait for the small file's report, which breaks.
+    let reported = std::sync::Barrier::new(2);
+    let observer = AtPiece(AtomicU64::new(0), 1, || {
+        reported.wait();
+        ControlFlow::Continue(())
+    });
+    let (small, large) = ((at("small"), at("small-copy")), (at("large"), at("large-copy")));
+    let job = |(from, to): &'_ (PathBuf, PathBuf)| (from.clone(), to.clone());
+    let paths = [job(&small), job(&large)];
+    let jobs: Vec<_> =
+        paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
+    let mut told = BTreeMap::new();
+    let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
+    let workers = Workers { writers: 2, syncers: 2 };
+    copy_overlapped(&StdFs, &jobs, &options, workers, &mut |index, result| {
+        told.insert(index, result.map_err(|e| e.is_cancelled()));
+        if index == 0 {
+            reported.wait();
+        }
+        ControlFlow::Break(())
+    });
+    assert!(told[&0].is_ok());
+    assert_eq!(told[&1], Err(true), "the large file was copied to its end");
+    assert!(!StdFs.exists(&at("large-copy")).unwrap());
+}
+
+#[test]
+fn odd_options_and_odd_sources_end_in_an_answer() {
+    let files = files(3);
+    let mut options = CopyOptions::new();
+    options.buffer_bytes = 0;
+    copy_each(&StdFs, &jobs(&files), &options, &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("sparse"), dir.path().join("copy"));
+    let file = StdFs.open(&from, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    file.set_len(1 << 20).unwrap();
+    let fs = Broken::new(Defect::NextDataIsEmpty);
+    let job = CopyJob { source: &fs, from: &from, to: &to, len: None };
+    copy_each(&StdFs, &[job], &CopyOptions::new(), &mut |_, result| {
+        assert!(result.unwrap_err().to_string().contains("next_data"));
+        ControlFlow::Continue(())
+    });
+    assert!(!StdFs.exists(&to).unwrap());
 }

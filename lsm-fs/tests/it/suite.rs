@@ -1,6 +1,12 @@
 //! The suite itself: an honest backend passes every check, and every check is failed by some broken one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use lsm_fs::conformance::{Check, Failure, Subject, checks};
 
@@ -50,25 +56,34 @@ fn violates(check: Check, defect: Defect) -> bool {
     matches!(check.run(&subject(defect)), Err(Failure::Violated(_)))
 }
 
+/// How many checks a defect may trip and still count as one that shows a check at work. A backend that reads short or
+/// names no path in its errors trips nearly all, and shows nothing of any.
+const NARROW: usize = 8;
+
 #[test]
 #[cfg(not(lsm_fs_portable))]
-fn every_defect_is_found_and_every_check_finds_one() {
-    let mut found_by: BTreeMap<&str, Vec<Defect>> = checks().map(|check| (check.name, Vec::new())).collect();
-    let mut undetected = BTreeSet::new();
-    for &defect in Defect::ALL {
-        let finders: Vec<_> = checks().filter(|check| violates(*check, defect)).collect();
-        if finders.is_empty() {
-            undetected.insert(defect);
+fn every_defect_is_found_and_every_check_is_seen_to_fail_for_its_own_sake() {
+    let next = AtomicUsize::new(0);
+    let found: Mutex<BTreeMap<Defect, Vec<&str>>> = Mutex::default();
+    let work = || {
+        while let Some(&defect) = Defect::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let finders = checks().filter(|check| violates(*check, defect)).map(|check| check.name).collect();
+            found.lock().unwrap().insert(defect, finders);
         }
+    };
+    std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(work))));
+    let found = found.into_inner().unwrap();
+    let undetected: Vec<_> = found.iter().filter(|(_, finders)| finders.is_empty()).map(|(d, _)| d).collect();
+    let mut seen: BTreeMap<&str, Vec<Defect>> = checks().map(|check| (check.name, Vec::new())).collect();
+    for (defect, finders) in found.iter().filter(|(_, finders)| finders.len() <= NARROW) {
         for check in finders {
-            found_by.get_mut(check.name).unwrap().push(defect);
+            seen.get_mut(check).unwrap().push(*defect);
         }
     }
     assert!(undetected.is_empty(), "no check finds {undetected:?}");
-    let idle: Vec<_> =
-        found_by.iter().filter(|(_, defects)| defects.is_empty()).map(|(name, _)| name).collect();
-    assert!(idle.is_empty(), "never seen to fail: {idle:#?}");
-    println!("{} defects, {} checks", Defect::ALL.len(), found_by.len());
+    let idle: Vec<_> = seen.iter().filter(|(_, defects)| defects.is_empty()).map(|(name, _)| name).collect();
+    assert!(idle.is_empty(), "never seen to fail for their own sake: {idle:#?}");
+    println!("{} defects, {} checks: {seen:#?}", Defect::ALL.len(), seen.len());
 }
 
 #[test]

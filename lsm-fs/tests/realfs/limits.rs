@@ -104,7 +104,6 @@ fn a_read_only_mount_refuses_every_change_and_serves_every_read() {
     let dir = root(READ_ONLY).join("dir");
     let (file, new) = (dir.join("file"), dir.join("new"));
     assert!(StdFs.read_to_vec(&file, 99).unwrap().starts_with(b"content"));
-    assert_eq!(StdFs.capabilities(&dir).unwrap().reflink, false);
     let refusals = [
         StdFs.open(&new, &NEW).map(drop),
         StdFs.open(&file, &FsOpenOptions::new().write(true)).map(drop),
@@ -139,17 +138,82 @@ fn a_sparse_file_of_4_gib_copies_at_once_and_stays_sparse() {
         file.set_len(len).unwrap();
         file.write_at(b"near the start", 100_000).unwrap();
         file.write_at(b"the end", len - 7).unwrap();
-        let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
-        StdFs.copy_batch(&[job], &CopyOptions::new(), &mut |_, result| {
-            let copied = result.unwrap();
-            assert_eq!(copied.len, len);
-            assert!(copied.written_bytes < 1 << 20, "{variable}: {} bytes written", copied.written_bytes);
-            ControlFlow::Continue(())
-        });
+        for share in [true, false] {
+            let _ = StdFs.remove_file(&to);
+            let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
+            StdFs.copy_batch(&[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
+                let copied = result.unwrap();
+                assert_eq!(copied.len, len);
+                assert!(copied.written_bytes < 1 << 20, "{variable}: {} bytes written", copied.written_bytes);
+                ControlFlow::Continue(())
+            });
+        }
         let copy = StdFs.open(&to, &FsOpenOptions::new().read(true)).unwrap();
         let mut tail = [0; 16];
         assert_eq!(copy.read_at(&mut tail, len - 7).unwrap(), 7);
         assert!(tail.starts_with(b"the end"));
         assert!(copy.metadata().unwrap().allocated_bytes.unwrap() < 1 << 20, "{variable}");
     }
+}
+
+#[test]
+fn a_copy_that_may_share_extents_takes_no_space() {
+    for variable in [XFS, BTRFS] {
+        let dir = scratch(variable);
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        StdFs.write_new(&from, &vec![5; 64 << 20], SyncMode::Normal).unwrap();
+        for (share, most) in [(true, 8 << 20), (false, u64::MAX)] {
+            let before = StdFs.available_space(dir.path()).unwrap();
+            let _ = StdFs.remove_file(&to);
+            let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
+            StdFs.copy_batch(&[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
+                assert_eq!(result.unwrap().len, 64 << 20);
+                ControlFlow::Continue(())
+            });
+            let taken = before.saturating_sub(StdFs.available_space(dir.path()).unwrap());
+            assert!(taken <= most, "{variable}: {taken} bytes taken");
+            assert!(share || taken > 32 << 20, "{variable}: an independent copy took {taken} bytes");
+        }
+    }
+}
+
+/// Runs a test of this binary again, with few descriptors.
+fn with_few_descriptors(test: &str, variable: &str) {
+    if std::env::var_os("LSM_FS_FEW_DESCRIPTORS").is_none() {
+        let status = std::process::Command::new("bash")
+            .args(["-c", "ulimit -n 24 && exec \"$0\" --exact \"$1\" --nocapture"])
+            .arg(std::env::current_exe().unwrap())
+            .arg(test)
+            .env("LSM_FS_FEW_DESCRIPTORS", "1")
+            .status()
+            .unwrap();
+        assert!(status.success());
+        return;
+    }
+    let dir = scratch(variable);
+    let names: Vec<_> = (0..200).map(|i| i.to_string()).collect();
+    StdFs.create_dir(&dir.path().join("to")).unwrap();
+    for name in &names {
+        StdFs.write_new(&dir.path().join(name), b"x", SyncMode::Normal).unwrap();
+    }
+    let to = dir.path().join("to");
+    let paths: Vec<_> =
+        names.iter().map(|name| (dir.path().join(name), to.join(format!("copy-{name}")))).collect();
+    let jobs: Vec<_> =
+        paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
+    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+    StdFs.reflink_batch(dir.path(), &to, &pairs, SyncMode::Normal, &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(StdFs.read_dir(&to).unwrap().len(), 400);
+}
+
+#[test]
+fn few_descriptors_slow_batches_down_and_fail_nothing() {
+    with_few_descriptors("limits::few_descriptors_slow_batches_down_and_fail_nothing", XFS);
 }

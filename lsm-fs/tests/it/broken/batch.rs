@@ -43,6 +43,13 @@ pub(super) fn clones(
     report: LinkReport<'_>,
 ) {
     batch::clone_each(fs, from, to, names, mode, &mut |index, result| {
+        if fs.is(Defect::CloneBreakIsIgnored) {
+            let _ = report(index, result);
+            return ControlFlow::Continue(());
+        }
+        if fs.is(Defect::CloneKeepsUnsynced) && result.is_err() {
+            let _ = fs.reflink_file(&from.join(names[index].from), &to.join(names[index].to));
+        }
         if fs.is(Defect::CloneBatchIsSilent) && index > 0 {
             return ControlFlow::Continue(());
         }
@@ -81,6 +88,7 @@ pub(super) fn copies(fs: &Broken, jobs: &[CopyJob<'_>], options: &CopyOptions<'_
             }
             _ => {}
         }
-        report(index, result)
+        let flow = report(index, result);
+        if fs.is(Defect::CopyBreakIsIgnored) { ControlFlow::Continue(()) } else { flow }
     });
 }

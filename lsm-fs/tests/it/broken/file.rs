@@ -66,6 +66,7 @@ impl BrokenFile {
     }
 
     fn sync(&self, op: Op, sync: impl FnOnce(&dyn FsFile) -> Result<()>) -> Result<()> {
+        assert!(!self.is(Defect::SyncPanics), "the sync panics");
         self.check_poison(op)?;
         if self.is(Defect::ReadOnlySyncFails) && !self.options.write {
             return Err(self.fault(op));
@@ -96,13 +97,29 @@ impl FsFile for BrokenFile {
             if self.is(Defect::PositionalMoves) {
                 inner.seek(SeekFrom::Start(offset)).unwrap();
             }
-            let buf = if self.is(Defect::ReadAtIsShort) && buf.len() > 1000 { &mut buf[..1000] } else { buf };
+            let buf = match self.defect {
+                Defect::ReadAtIsShort if buf.len() > 1000 => &mut buf[..1000],
+                Defect::ReadAtStopsAtPages if offset == 1 && buf.len() == 4096 => &mut buf[..4095],
+                _ => buf,
+            };
             inner.read_at(buf, offset)
         })
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
         self.check_poison(Op::Write)?;
+        let offset = if self.is(Defect::WriteWraps) { offset % (1 << 40) } else { offset };
+        if self.is(Defect::GapsAreGarbage) && FsFile::metadata(self)?.len == 0 && offset == 10_000 {
+            self.with(|inner| inner.write_at(&[0xaa; 10_000], 0))?;
+        }
+        if self.is(Defect::PositionalIsRacy) {
+            let _ = self.with(|inner| inner.seek(SeekFrom::Start(offset)));
+            std::thread::yield_now();
+            return self.with(|inner| {
+                let at = inner.stream_position().unwrap();
+                inner.write_at(buf, at).map(|()| drop(inner.seek(SeekFrom::Start(0))))
+            });
+        }
         let buf = if self.is(Defect::WriteAtIsShort) { &buf[..buf.len() / 2] } else { buf };
         let offset = if self.is(Defect::DirectIoAtZero) && self.options.direct_io { 0 } else { offset };
         match self.with(|inner| inner.write_at(buf, offset)) {
@@ -134,6 +151,9 @@ impl FsFile for BrokenFile {
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
         if self.is(Defect::NextDataMisses) {
             return Ok(None);
+        }
+        if self.is(Defect::NextDataIsEmpty) {
+            return Ok(Some(offset..offset));
         }
         self.with(|inner| inner.next_data(offset))
     }
