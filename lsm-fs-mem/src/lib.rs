@@ -1,4 +1,7 @@
-//! An in-memory filesystem that yields every legal crash state, injects faults and traces calls, from a seed.
+#![doc = include_str!("../README.md")]
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 mod audit;
 mod crash;

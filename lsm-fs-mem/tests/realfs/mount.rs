@@ -4,25 +4,31 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// A test takes filesystems down under everyone's feet, so tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// A mounted filesystem.
 pub(crate) struct Mount {
     pub(crate) point: PathBuf,
     device: String,
     kind: String,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Mount {
     /// The mount that the variable names.
     pub(crate) fn of(variable: &str) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let point = std::env::var_os(variable)
             .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask realfs`"));
         let point = PathBuf::from(point);
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let own = fields.filter(|fields| Path::new(fields[1]) == point).last().unwrap();
-        Self { device: own[0].to_owned(), kind: own[2].to_owned(), point }
+        Self { device: own[0].to_owned(), kind: own[2].to_owned(), point, _turn: Some(turn) }
     }
 
     /// A new directory on it.
@@ -59,6 +65,44 @@ impl Mount {
         run("umount", &[point]);
         run("mount", &["-t", &self.kind, &self.device, point]);
         drop(held);
+    }
+}
+
+/// A btrfs whose device is a file on an XFS, where a copy of the file is one moment of it. btrfs itself cannot be taken
+/// down, but its device can be what it was.
+pub(crate) struct Copied {
+    store: Mount,
+    image: PathBuf,
+    pub(crate) btrfs: Mount,
+}
+
+impl Copied {
+    pub(crate) fn on(store: Mount) -> Self {
+        let dir = store.dir("device");
+        let (image, point) = (dir.join("image"), dir.join("btrfs"));
+        std::fs::create_dir(&point).unwrap();
+        File::create(&image).unwrap().set_len(256 << 20).unwrap();
+        run("mkfs.btrfs", &["-q", "-f", image.to_str().unwrap()]);
+        run("mount", &["-o", "loop", image.to_str().unwrap(), point.to_str().unwrap()]);
+        let btrfs = Mount { point, device: String::new(), kind: "btrfs".to_owned(), _turn: None };
+        Self { store, image, btrfs }
+    }
+
+    /// Mounts what the device holds at this moment, as after a power cut.
+    pub(crate) fn crash(&self) {
+        let moment = self.store.point.join("device/moment");
+        let (image, copy) = (self.image.to_str().unwrap(), moment.to_str().unwrap());
+        run("cp", &["--reflink=always", image, copy]);
+        let point = self.btrfs.point.to_str().unwrap();
+        run("umount", &[point]);
+        std::fs::rename(&moment, &self.image).unwrap();
+        run("mount", &["-o", "loop", image, point]);
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        run("umount", &[self.btrfs.point.to_str().unwrap()]);
     }
 }
 
