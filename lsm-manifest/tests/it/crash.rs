@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use lsm_fs::Fs;
-use lsm_fs_mem::{CrashModel, CrashSweep, MemFs, Notes, Profile, SweepError, SweepReport};
+use lsm_fs_mem::{
+    Budget, CrashModel, CrashSweep, ForeignSync, MemFs, Notes, Profile, SweepError, SweepReport,
+};
 use lsm_manifest::{ReadOptions, Result, WriteOptions, publish_current, recover, remove_stale};
 
 use crate::{
     probe_fs::ProbeFs,
-    support::{DIR, SECTIONS, current_path, mem_fs, owned, read_all, version_path, write},
+    support::{DIR, SECTIONS, current_path, mem_fs, open, owned, read_all, version_path, write},
 };
 
 const OLD: [(&str, &[u8]); 2] = [("format_version", &[5]), ("tables", b"the tables of before")];
@@ -62,7 +64,8 @@ fn models() -> Vec<CrashModel> {
 }
 
 fn sweep(lost_sync: u64, models: Vec<CrashModel>) -> std::result::Result<SweepReport, SweepError> {
-    CrashSweep::new().start_from(&prepared()).models(models).run(
+    let foreign = [DIR, "/db/v1", "/db/current", "/"].map(ForeignSync::path);
+    CrashSweep::new().start_from(&prepared()).models(models).foreign_syncs(foreign).run(
         |fs: &MemFs| {
             let probe = ProbeFs::new(fs).losing_sync(lost_sync);
             replace_version(&probe, &|note| fs.note(note), WriteOptions::new())
@@ -139,6 +142,40 @@ fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
                 Ok(Some(found)) if read_all(&found.archive).is_ok_and(|read| read == owned(&OLD)) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
+        },
+    );
+    println!("{}", report.unwrap());
+}
+
+/// An archive that is written in several calls, the mirror last.
+#[test]
+fn a_long_archive_survives_like_a_short_one() {
+    let long: Vec<u8> = (0..70_000_u32).flat_map(u32::to_le_bytes).collect();
+    let sections: [(&str, &[u8]); 2] = [("format_version", &[5]), ("tables", &long)];
+    let report = CrashSweep::new().start_from(&prepared()).models(models()).budget(Budget::Quick).run(
+        |fs: &MemFs| {
+            let archive = write(fs, &version_path(1), WriteOptions::new(), &sections)?;
+            let _ = publish_current(&archive)?;
+            fs.note("published");
+            Ok::<_, lsm_manifest::Error>(())
+        },
+        |image: &MemFs, notes: &Notes| {
+            let found = recover(image, Path::new(DIR), &ReadOptions::new()).map_err(|e| e.to_string())?;
+            let found = found.ok_or("the directory looks new")?;
+            let expected = if found.current.version_id == 0 { owned(&OLD) } else { owned(&sections) };
+            if notes.contains("published") && found.current.version_id == 0 {
+                return Err("version 0 is back".to_owned());
+            }
+            // What was not published may be damaged; whatever opens of it is whole.
+            if let Ok(early) = open(image, &version_path(1)) {
+                for (name, payload) in &sections {
+                    if early.read_section(name).is_ok_and(|section| section.payload != *payload) {
+                        return Err(format!("a wrong {name}"));
+                    }
+                }
+            }
+            let read = read_all(&found.archive).map_err(|e| e.to_string())?;
+            if read == expected { Ok(()) } else { Err("sections are lost".to_owned()) }
         },
     );
     println!("{}", report.unwrap());

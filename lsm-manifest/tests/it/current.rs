@@ -8,6 +8,7 @@ use lsm_manifest::{
     read_current, recover, remove_stale, versions,
 };
 
+use crate::probe_fs::ProbeFs;
 use crate::support::{
     DIR, LIMIT, SECTIONS, current_path, mem_fs, owned, put_file, read_all, version_path, write,
 };
@@ -41,6 +42,28 @@ fn only_a_version_can_be_published() {
     let last = write(&fs, &version_path(u64::MAX), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&last).unwrap();
     assert_eq!(read_current(&fs, Path::new(DIR)).unwrap().version_id, u64::MAX);
+}
+
+/// The proof says what it is worth, and so does publishing: neither claims what the platform cannot give.
+#[test]
+fn a_platform_without_directory_syncs_promises_nothing() {
+    // The four syncs of a publish are: archive, its name, CURRENT, its name.
+    for (from, name, pointer) in [
+        (0, DirectorySync::Durable, DirectorySync::Durable),
+        (1, DirectorySync::NotSupported, DirectorySync::NotSupported),
+        (4, DirectorySync::Durable, DirectorySync::NotSupported),
+    ] {
+        let fs = ProbeFs::new(mem_fs()).without_directory_syncs_from(from);
+        let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+        assert_eq!(archive.directory_sync(), name, "{from}");
+        assert_eq!(publish_current(&archive).unwrap(), pointer, "{from}");
+    }
+    // A name that is not durable is not made so by a later sync that the platform has.
+    let fs = ProbeFs::new(mem_fs()).without_directory_syncs_from(1);
+    let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+    let fs = fs.clone().without_directory_syncs_from(0);
+    assert_eq!(publish_current(&archive).unwrap(), DirectorySync::NotSupported);
+    assert!(fs.exists(&current_path()).unwrap());
 }
 
 #[test]

@@ -19,6 +19,8 @@ use lsm_fs::{
 struct Counters {
     /// Which sync is lost, counted from 1; 0: none.
     lost: AtomicU64,
+    /// From which sync on directories cannot be synced; 0: they always can.
+    directories_end: AtomicU64,
     syncs: AtomicU64,
     longest_read: AtomicU64,
     read_in_all: AtomicU64,
@@ -39,6 +41,12 @@ impl<F> ProbeFs<F> {
     /// Reports the n-th sync, of a file or of a directory, as done, and does nothing.
     pub(crate) fn losing_sync(self, nth: u64) -> Self {
         self.counters.lost.store(nth, Ordering::Relaxed);
+        self
+    }
+
+    /// From the n-th sync on, directories cannot be synced, and the filesystem says so.
+    pub(crate) fn without_directory_syncs_from(self, nth: u64) -> Self {
+        self.counters.directories_end.store(nth, Ordering::Relaxed);
         self
     }
 
@@ -80,6 +88,10 @@ impl<F: Fs> Fs for ProbeFs<F> {
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
         if self.counters.loses_this_sync() {
             return Ok(DirectorySync::Durable);
+        }
+        let until = self.counters.directories_end.load(Ordering::Relaxed);
+        if until != 0 && self.syncs() >= until {
+            return Ok(DirectorySync::NotSupported);
         }
         self.inner.sync_directory(path, mode)
     }
