@@ -13,10 +13,10 @@ use rustix::{
 
 use crate::{Error, FileId, FsDirLock, Op, Result};
 
-/// A locked directory. Closing the descriptor releases the lock.
+/// A locked directory.
 #[derive(Debug)]
 pub(in crate::std_fs) struct DirLock {
-    _locked: OwnedFd,
+    locked: OwnedFd,
     id: FileId,
 }
 
@@ -36,7 +36,16 @@ impl DirLock {
             reason = "the field's type differs between platforms, and std casts it the same way"
         )]
         let id = FileId { volume: stat.st_dev as u64, inode: stat.st_ino as u64 };
-        Ok(Some(Self { _locked: dir, id }))
+        Ok(Some(Self { locked: dir, id }))
+    }
+}
+
+/// Closing the descriptor is not enough: a child that is being spawned by another thread has a copy of it until it
+/// execs, and the lock would last as long.
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // A failure leaves what closing does.
+        let _ = flock(&self.locked, FlockOperation::Unlock);
     }
 }
 
