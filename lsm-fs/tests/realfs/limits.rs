@@ -59,18 +59,17 @@ fn an_inode_takes_no_more_names_than_its_filesystem_has() {
 /// Fills the mount to its last byte, and returns the error that says so.
 fn fill(dir: &Path) -> Error {
     let filler = StdFs.open(&dir.join("filler"), &NEW).unwrap();
-    for (size, mut offset) in [(1 << 20, 0), (4096, 1 << 40)] {
-        let refused = loop {
-            match filler.write_at(&vec![1; size], offset) {
-                Ok(()) => offset += size as u64,
-                Err(e) => break e,
+    let write_until_refused = |piece: usize, start: u64| {
+        let mut offset = start;
+        loop {
+            match filler.write_at(&vec![1; piece], offset) {
+                Ok(()) => offset += piece as u64,
+                Err(e) => return e,
             }
-        };
-        if size == 4096 {
-            return refused;
         }
-    }
-    unreachable!("the second round ends in an error");
+    };
+    write_until_refused(1 << 20, 0);
+    write_until_refused(4096, 1 << 40)
 }
 
 #[test]

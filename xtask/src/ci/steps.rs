@@ -47,6 +47,12 @@ pub(super) fn clippy(ci: &mut Ci) -> anyhow::Result<()> {
     for name in names(ci, |package| !package.features.is_empty()) {
         ci.cargo(&["clippy", "-p", &name, "--lib", "--no-default-features", "--", "-D", "warnings"])?;
     }
+    // `--all-targets` passes by a target that plain `cargo test` leaves out.
+    let realfs: Vec<_> =
+        ci.workspace.with_target("test", "realfs").map(|package| package.name.clone()).collect();
+    for name in realfs {
+        ci.cargo(&["clippy", "-p", &name, "--all-features", "--test", "realfs", "--", "-D", "warnings"])?;
+    }
     Ok(())
 }
 
@@ -78,8 +84,10 @@ pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
 
 /// A target directory of its own: other `RUSTFLAGS` would rebuild everything in the shared one.
 pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
-    let args = ["test", "-p", "lsm-fs", "--all-features", "--target-dir", "target/portable"];
-    ci.cargo_env(&args, &[("RUSTFLAGS", "--cfg lsm_fs_portable")])
+    let flags = [("RUSTFLAGS", "--cfg lsm_fs_portable")];
+    let target = ["-p", "lsm-fs", "--all-features", "--target-dir", "target/portable"];
+    ci.cargo_env(&[&["clippy"], &target[..], &["--", "-D", "warnings"]].concat(), &flags)?;
+    ci.cargo_env(&[&["test"], &target[..]].concat(), &flags)
 }
 
 pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
