@@ -1,4 +1,5 @@
 //! Single operations through `dyn Fs` and `dyn FsFile`, each beside what it stands on.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
