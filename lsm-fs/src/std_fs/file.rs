@@ -5,7 +5,10 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{on, platform};
@@ -20,6 +23,7 @@ pub(super) struct StdFile {
     positioned: platform::Positioned,
     poison: OnceLock<Poison>,
     syncing: Mutex<()>,
+    locked: AtomicBool,
 }
 
 /// What the first failed sync said.
@@ -60,6 +64,7 @@ impl StdFile {
             positioned: platform::Positioned::default(),
             poison: OnceLock::new(),
             syncing: Mutex::new(()),
+            locked: AtomicBool::new(false),
         }
     }
 
@@ -89,6 +94,17 @@ impl StdFile {
             let _ = self.poison.set(Poison { op, errno: e.raw_os_error(), kind: e.kind() });
             Error::new(op, &self.path, e)
         })
+    }
+}
+
+/// Closing the file is not enough to end its lock: a child that is being spawned by another thread has a copy of the
+/// descriptor until it execs.
+impl Drop for StdFile {
+    fn drop(&mut self) {
+        if *self.locked.get_mut() {
+            // A failure leaves what closing does.
+            let _ = self.file.unlock();
+        }
     }
 }
 
@@ -145,7 +161,10 @@ impl FsFile for StdFile {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         match self.file.try_lock() {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.locked.store(true, Ordering::Relaxed);
+                Ok(true)
+            }
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(e)) => self.on(Op::LockFile, Err(e)),
         }
