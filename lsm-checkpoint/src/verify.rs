@@ -13,7 +13,9 @@ use std::{
 use lsm_fs::{Fs, FsFileType};
 use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, recover, version_file_name};
 
-use crate::{CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, publish::MARKER_FILE};
+use crate::{
+    CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, progress::Callback, publish::MARKER_FILE,
+};
 
 pub use problem::{Defect, Problem};
 
@@ -27,7 +29,7 @@ pub struct VerifyOptions<'a> {
     pub threads: usize,
     /// Hears of every piece that was read and of every file that is finished, from several threads, one at a time;
     /// `Break` cancels.
-    pub progress: Option<&'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)>,
+    pub progress: Option<Callback<'a>>,
     /// How manifests are opened. Without a key, sealed sections are held against their checksums only.
     pub manifest: ReadOptions,
 }

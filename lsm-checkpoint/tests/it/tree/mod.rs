@@ -8,6 +8,8 @@ mod codec;
 mod manifest;
 mod oracle;
 mod run;
+mod source;
+pub(crate) mod stress;
 mod tests;
 
 use std::{
@@ -156,6 +158,12 @@ impl Tree {
     /// Everything up to this number can be read.
     pub(crate) fn visible_seqno(&self) -> u64 {
         self.inner().seqno
+    }
+
+    /// How many records wait for a flush.
+    pub(crate) fn unflushed(&self) -> u64 {
+        let inner = self.inner();
+        inner.seqno - inner.version.seqno
     }
 
     pub(crate) fn version(&self) -> Arc<Version> {

@@ -1,0 +1,239 @@
+//! Restoring: a live directory that is absent or complete, and independent of its checkpoint.
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, Method, Policy, restore, run_checkpoint, sweep};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
+use lsm_fs_mem::{
+    Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, SweepReport, VolumeOptions, fault_sweep,
+};
+
+use crate::{
+    create::{DIR, TARGET},
+    db::{Db, all_files},
+    remove::{debris, with_checkpoint},
+};
+
+const RESTORED: &str = "/restored";
+const OK: &str = "ok";
+const NORMAL: SyncMode = SyncMode::Normal;
+
+fn opened(fs: &MemFs) -> CheckpointDir {
+    CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap()
+}
+
+fn bytes_below(fs: &dyn Fs, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = all_files(fs, dir, Path::new("")).unwrap();
+    files.into_iter().map(|file| (file.clone(), fs.read_to_vec(&dir.join(&file), 1 << 20).unwrap())).collect()
+}
+
+/// Absent, or all that the checkpoint has but its catalog, to the last bit.
+fn check(fs: &dyn Fs, target: &Path) -> Result<bool, String> {
+    let mut expected = bytes_below(fs, Path::new(TARGET));
+    expected.remove(Path::new("CHECKPOINT")).ok_or("the checkpoint has no catalog")?;
+    if !fs.exists(target).map_err(|e| e.to_string())? {
+        return Ok(false);
+    }
+    let found = bytes_below(fs, target);
+    if found == expected {
+        return Ok(true);
+    }
+    Err(format!("{:?} are there, {:?} are expected", found.keys(), expected.keys()))
+}
+
+fn db_on(fs: &MemFs, trees: &[&'static str]) -> Db {
+    Db::open(Arc::new(fs.clone()), Path::new(DIR), trees)
+}
+
+fn crash(
+    start: &MemFs,
+    trees: &'static [&'static str],
+    target: &Path,
+    foreign: &[ForeignSync],
+) -> SweepReport {
+    let budget = if foreign.is_empty() { Budget::from_env() } else { Budget::Quick };
+    let sweeping = CrashSweep::new().start_from(start).budget(budget).foreign_syncs(foreign.iter().cloned());
+    let report = sweeping.run(
+        |fs| {
+            restore(&opened(fs), fs, target)?;
+            fs.note(OK);
+            Ok::<_, Error>(())
+        },
+        |image, notes| {
+            let db = db_on(image, trees);
+            db.check_source(image)?;
+            assert!(db.check_target(image, Path::new(TARGET))?, "the checkpoint itself");
+            let complete = check(image, target)?;
+            if notes.contains(OK) && !complete {
+                return Err("the call has returned Ok, and nothing is there".to_owned());
+            }
+            let swept = sweep(image, lsm_fs::parent_of(target), NORMAL).map_err(|e| e.to_string())?;
+            assert!(swept.failed.is_empty(), "{swept:?}");
+            if !complete {
+                restore(&opened(image), image, target).map_err(|e| format!("the retry failed: {e}"))?;
+            }
+            assert!(check(image, target)?, "after the retry");
+            Ok(())
+        },
+    );
+    let report = report.unwrap();
+    println!("{report}");
+    report
+}
+
+#[test]
+fn a_restored_directory_has_everything_and_shares_nothing() {
+    for trees in [&[""][..], &["users", "orders"]] {
+        let fs = MemFs::new();
+        let db = with_checkpoint(&fs, trees);
+        let info = restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
+        assert!(check(&fs, Path::new(RESTORED)).unwrap());
+        assert_eq!((info.seqno, info.trees.len()), (42, trees.len()));
+        assert_eq!(info.by_method(Method::HardLink).files, 0);
+        for file in all_files(&fs, Path::new(RESTORED), Path::new("")).unwrap() {
+            let path = Path::new(RESTORED).join(file);
+            assert_eq!(fs.hard_link_count(&path).unwrap(), Some(1));
+            fs.open(&path, &FsOpenOptions::new().write(true)).unwrap().write_at(b"changed", 0).unwrap();
+        }
+        assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+        db.check_source(&fs).unwrap();
+        assert!(debris(&fs).is_empty());
+    }
+}
+
+#[test]
+fn a_policy_that_links_links_only_what_is_never_written_to() {
+    let fs = MemFs::new();
+    let db = with_checkpoint(&fs, &[""]);
+    let linking = Checkpoint::new().policy(Policy::PreferLink);
+    let info = linking.restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
+    assert_eq!(info.by_method(Method::HardLink).files, 3, "tables and blobs");
+    let log = Path::new("/restored/logs/log");
+    fs.open(log, &FsOpenOptions::new().write(true)).unwrap().write_at(b"more", 0).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+}
+
+#[test]
+fn an_existing_target_is_refused() {
+    let fs = MemFs::new();
+    let db = with_checkpoint(&fs, &[""]);
+    for target in [DIR, TARGET, "/db/tables/1"] {
+        let refused = restore(&opened(&fs), &fs, Path::new(target));
+        assert!(
+            matches!(refused, Err(Error::TargetExists { .. } | Error::NestedTarget { .. })),
+            "{refused:?}"
+        );
+    }
+    let inside = restore(&opened(&fs), &fs, Path::new("/checkpoint/tables/x"));
+    assert!(matches!(inside, Err(Error::NestedTarget { .. })));
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    assert!(matches!(CheckpointDir::open(Arc::new(fs), DIR), Err(Error::NotACheckpoint { .. })));
+}
+
+#[test]
+fn damage_is_not_restored() {
+    for file in ["tables/1", "blobs/1", "v7", "current", "logs/log", "OPTIONS"] {
+        // Copies are held against their checksums; a clone is what it is, so this volume has none.
+        let options = MemFsOptions::new().root(VolumeOptions::new().reflink(false));
+        let fs = options.build().unwrap();
+        with_checkpoint(&fs, &[""]);
+        let path = Path::new(TARGET).join(file);
+        // Anew, so that the source's inode is not damaged, too.
+        let mut bytes = fs.read_to_vec(&path, 1 << 20).unwrap();
+        bytes[3] ^= 1;
+        fs.remove_file(&path).unwrap();
+        fs.write_new(&path, &bytes, NORMAL).unwrap();
+        let refused = restore(&opened(&fs), &fs, Path::new(RESTORED));
+        assert!(matches!(refused, Err(Error::SourceCorrupt { .. })), "{file}: {refused:?}");
+        bytes.pop();
+        fs.remove_file(&path).unwrap();
+        fs.write_new(&path, &bytes, NORMAL).unwrap();
+        let refused = restore(&opened(&fs), &fs, Path::new(RESTORED));
+        assert!(matches!(refused, Err(Error::SourceChanged { .. })), "{file}: {refused:?}");
+        assert!(!fs.exists(Path::new(RESTORED)).unwrap() && debris(&fs).is_empty());
+    }
+}
+
+#[test]
+fn a_checkpoint_of_a_checkpoint() {
+    let fs = MemFsOptions::new().volume("/backup", VolumeOptions::new()).build().unwrap();
+    let db = with_checkpoint(&fs, &["users", "orders"]);
+    let second = Path::new("/backup/second");
+    run_checkpoint(&opened(&fs), &fs, second).unwrap();
+    assert!(db.check_target(&fs, second).unwrap());
+    let elsewhere = MemFs::new();
+    run_checkpoint(&opened(&fs), &elsewhere, Path::new("/third")).unwrap();
+    assert!(db.check_target(&elsewhere, Path::new("/third")).unwrap());
+}
+
+#[test]
+fn it_can_be_cancelled() {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &[""]);
+    let stop = |progress: &lsm_checkpoint::Progress| match progress.files_done {
+        0 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let cancelled = Checkpoint::new().progress(&stop).restore(&opened(&fs), &fs, Path::new(RESTORED));
+    assert!(matches!(cancelled, Err(Error::Cancelled)));
+    assert!(!fs.exists(Path::new(RESTORED)).unwrap() && debris(&fs).is_empty());
+}
+
+#[test]
+fn a_crash_leaves_it_absent_or_complete() {
+    for trees in [&[""][..], &["users", "orders"]] {
+        let fs = MemFs::new();
+        with_checkpoint(&fs, trees);
+        assert!(crash(&fs, trees, Path::new(RESTORED), &[]).states() > 1000);
+    }
+    let fs = MemFsOptions::new().volume("/backup", VolumeOptions::new()).build().unwrap();
+    with_checkpoint(&fs, &[""]);
+    crash(&fs, &[""], Path::new("/backup/restored"), &[]);
+}
+
+#[test]
+fn a_crash_beside_another_process_that_syncs() {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &[""]);
+    crash(&fs, &[""], Path::new(RESTORED), &[ForeignSync::Each, ForeignSync::Everything]);
+}
+
+#[test]
+fn any_failure_leaves_nothing_or_says_so() {
+    let make = || {
+        let fs = MemFs::new();
+        with_checkpoint(&fs, &[""]);
+        fs
+    };
+    let report = fault_sweep(
+        make,
+        |fs| {
+            let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET)?;
+            restore(&checkpoint, fs, Path::new(RESTORED))
+        },
+        |fault, result, fs| {
+            let (db, target) = (db_on(fs, &[""]), Path::new(RESTORED));
+            db.check_source(fs)?;
+            assert!(db.check_target(fs, Path::new(TARGET))?, "{fault}");
+            let complete = check(fs, target)?;
+            match &result {
+                Ok(_) | Err(Error::PublishedNotDurable { .. }) => assert!(complete, "{fault}: {result:?}"),
+                Err(Error::LeftBehind { .. }) => {}
+                Err(_) => assert!(!complete, "{fault}: {result:?}"),
+            }
+            let swept = sweep(fs, Path::new("/"), NORMAL)?;
+            assert!(swept.failed.is_empty() && debris(fs).is_empty(), "{fault}: {swept:?}");
+            if !complete {
+                restore(&opened(fs), fs, target)?;
+                assert!(check(fs, target)?);
+            }
+            Ok(())
+        },
+    );
+    println!("{}", report.unwrap());
+}

@@ -1,0 +1,26 @@
+//! Tests that want a real filesystem of a given type. `cargo xtask realfs` makes the mounts and runs them.
+//!
+//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 40), `LSM_REALFS_CHECKPOINTS` how many
+//! checkpoints a stress takes (default 30).
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod child;
+mod killed;
+mod mounts;
+mod stressed;
+
+/// The tree of the other test binary.
+#[path = "../it"]
+mod shared {
+    pub(crate) mod tree;
+}
+pub(crate) use shared::tree;

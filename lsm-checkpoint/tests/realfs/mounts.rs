@@ -1,0 +1,20 @@
+//! Where `cargo xtask realfs` has mounted what.
+
+/// A fresh directory on the mount that an environment variable names.
+pub(crate) fn scratch(variable: &str) -> tempfile::TempDir {
+    let Some(root) = std::env::var_os(variable) else {
+        panic!("{variable} is not set: run these tests with `cargo xtask realfs`");
+    };
+    tempfile::tempdir_in(root).unwrap()
+}
+
+/// A number that the environment may raise.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |number| number.parse().unwrap())
+}
+
+pub(crate) const EXT4: &str = "LSM_REALFS_EXT4";
+pub(crate) const EXT4_B: &str = "LSM_REALFS_EXT4_B";
+pub(crate) const XFS: &str = "LSM_REALFS_XFS";
+pub(crate) const BTRFS: &str = "LSM_REALFS_BTRFS";
+pub(crate) const TMPFS: &str = "LSM_REALFS_TMPFS";

@@ -1,0 +1,74 @@
+//! Checkpoints of a tree that goes on, on each filesystem; and restored on another one.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, restore, run_checkpoint};
+use lsm_fs::{Fs, StdFs};
+
+use crate::{
+    mounts::{BTRFS, EXT4, EXT4_B, TMPFS, XFS, number, scratch},
+    tree::{
+        Deletion, Options, Oracle, Tree, Workload,
+        stress::{check, stress},
+    },
+};
+
+fn on(variable: &str) {
+    for deletion in [Deletion::Eager, Deletion::Pinned] {
+        let (dir, fs): (_, Arc<dyn Fs>) = (scratch(variable), Arc::new(StdFs));
+        let options = Options { deletion, ..Options::default() };
+        let seen = stress(&fs, dir.path(), options, number("LSM_REALFS_CHECKPOINTS", 30)).unwrap();
+        println!("{variable} {deletion:?}: {seen}");
+    }
+}
+
+#[test]
+fn ext4() {
+    on(EXT4);
+}
+
+#[test]
+fn xfs() {
+    on(XFS);
+}
+
+#[test]
+fn btrfs() {
+    on(BTRFS);
+}
+
+#[test]
+fn tmpfs() {
+    on(TMPFS);
+}
+
+/// From each filesystem to another one and back, by way of a restored tree.
+#[test]
+fn across_filesystems() {
+    let fs: Arc<dyn Fs> = Arc::new(StdFs);
+    for (from, to) in [(EXT4, XFS), (XFS, BTRFS), (BTRFS, TMPFS), (TMPFS, EXT4), (EXT4, EXT4_B)] {
+        let (here, there) = (scratch(from), scratch(to));
+        let tree = Tree::open(&fs, &here.path().join("db"), Options::default()).unwrap();
+        let (oracle, mut work) = (Oracle::default(), Workload::new(8, 100));
+        for _ in 0..3 {
+            work.write(&tree, &oracle, 80);
+            tree.flush().unwrap();
+        }
+        let target = there.path().join("checkpoint");
+        run_checkpoint(&*tree, &*fs, &target).unwrap();
+        check(&fs, &target, &oracle, Options::default(), 240).unwrap();
+        let refused = Checkpoint::new().policy(Policy::LinkOnly);
+        assert!(refused.create(&*tree, &*fs, &there.path().join("linked")).is_err());
+        let checkpoint = CheckpointDir::open(Arc::clone(&fs), target).unwrap();
+        let restored = here.path().join("restored");
+        restore(&checkpoint, &*fs, &restored).unwrap();
+        let restored = Tree::open(&fs, &restored, Options::default()).unwrap();
+        oracle.check(&restored, 240).unwrap();
+        assert_eq!(names(there.path()), ["checkpoint"]);
+        assert_eq!(names(here.path()), ["db", "restored"]);
+    }
+}
+
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    StdFs.read_dir(dir).unwrap().iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect()
+}
