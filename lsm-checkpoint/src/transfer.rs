@@ -131,7 +131,12 @@ impl<'a> Transfer<'a> {
 
     /// Takes a group down the ladder; what is left at its end is to be copied.
     fn climb(&mut self, group: &Group<'a>) -> Result<()> {
-        let volume = group.fs.volume_id(&group.from_dir).ok();
+        let volume = match group.fs.volume_id(&group.from_dir) {
+            Ok(volume) => Some(volume),
+            // Each file's own call says what is wrong.
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => None,
+            Err(e) => return Err(e.into()),
+        };
         let shared = self.shares_namespace(group);
         let mut left = group.items.clone();
         let mut last_refusal = None;

@@ -30,7 +30,7 @@ impl Staging<'_> {
                 let target = self.target.path.clone();
                 return Err(self.abandon(Error::TargetExists { target }));
             }
-            Err(e) => return Err(self.abandon(e.into())),
+            Err(e) => return Err(self.unclaim(e)),
         }
         match self.fs.rename(&self.target.staged, &self.target.path) {
             Ok(()) => {
@@ -38,16 +38,13 @@ impl Staging<'_> {
                 return self.sync_published();
             }
             Err(e) if is_refusal(&e) => {}
-            Err(e) => {
-                let error = self.unclaim(e.into());
-                return Err(self.abandon_renamed(error));
-            }
+            Err(e) => return Err(self.unclaim(e)),
         }
         match self.move_all(contents) {
             Ok(()) => self.finish_in_place(),
             Err(error) => {
-                let error = self.unpublish(contents, error.into());
-                Err(self.abandon(error))
+                let removed = remove_partial(self.fs, &self.target.path, &contents.pointers, self.mode);
+                Err(self.abandon_with(error.into(), removed))
             }
         }
     }
@@ -75,32 +72,38 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// The target is whole and durable but for its own name.
+    /// The target is whole, and durable but for its own name. The marker goes even if that name may not last: without
+    /// the staged directory, which goes too, nobody would take it away.
     fn finish_in_place(self) -> Result<DirectorySync> {
-        let durable = self.sync_published()?;
+        let published = self.sync_published();
         let unmark = || {
             self.fs.remove_file(&self.target.path.join(MARKER_FILE))?;
             self.fs.sync_directory(&self.target.path, self.mode)
         };
         let unmarked = unmark();
+        let durable = published?;
         unmarked
             .map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
             .map(|_| durable)
     }
 
-    fn unpublish(&self, contents: &Contents, error: Error) -> Error {
-        match remove_partial(self.fs, &self.target.path, &contents.pointers, self.mode) {
-            Ok(()) => error,
-            Err(failure) => error.left_behind(&self.target.path, failure),
+    /// Removes the empty target that was claimed, or may have been, and the staged directory.
+    fn unclaim(self, error: lsm_fs::Error) -> Error {
+        match self.fs.remove_dir(&self.target.path) {
+            // The rename took place after all.
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => self.abandon_renamed(error.into()),
+            removed => self.abandon_with(error.into(), unless_gone(removed)),
         }
     }
 
-    /// Removes the empty target that was claimed.
-    fn unclaim(&self, error: Error) -> Error {
-        match self.fs.remove_dir(&self.target.path) {
-            // Not empty: the rename took place after all.
-            Err(e) if e.kind() != io::ErrorKind::DirectoryNotEmpty => error.left_behind(&self.target.path, e),
-            _ => error,
+    /// While the target is there, the staged directory has to say whose it is.
+    fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
+        match removed {
+            Ok(()) => self.abandon(error),
+            Err(failure) => {
+                self.armed = false;
+                error.left_behind(&self.target.path, failure)
+            }
         }
     }
 }
@@ -162,7 +165,7 @@ pub(crate) fn is_partial(fs: &dyn Fs, target: &Path) -> Result<bool> {
 }
 
 fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
-    let pointers = pointers_of(fs, target);
+    let pointers = pointers_of(fs, target)?;
     for pointer in pointers.iter().map(|pointer| target.join(pointer)) {
         if !fs.exists(&pointer)? {
             return Ok(false);
@@ -171,16 +174,21 @@ fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
     Ok(!pointers.is_empty())
 }
 
-/// The catalog is durable before the first pointer has its name: without one there is none.
-fn pointers_of(fs: &dyn Fs, target: &Path) -> Vec<PathBuf> {
-    Catalog::read(fs, target).map(|catalog| catalog.pointers()).unwrap_or_default()
+/// The catalog is durable before the first pointer has its name: without one there is none. One that cannot be read
+/// says nothing, and then nothing may be removed.
+fn pointers_of(fs: &dyn Fs, target: &Path) -> Result<Vec<PathBuf>> {
+    match Catalog::read(fs, target) {
+        Ok(catalog) => Ok(catalog.pointers()),
+        Err(Error::NotACheckpoint { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else stays.
 /// The caller holds the owner lock of the staged directory.
 pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     if is_partial(fs, target)? {
-        return Ok(remove_partial(fs, target, &pointers_of(fs, target), mode)?);
+        return Ok(remove_partial(fs, target, &pointers_of(fs, target)?, mode)?);
     }
     match fs.remove_file(&target.join(MARKER_FILE)) {
         Ok(()) => fs.sync_directory(target, mode).map(drop).map_err(Error::from),

@@ -1,6 +1,9 @@
 //! Step 3: the pause, the sequence number, the flush, the capture.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use lsm_fs::{FileId, Fs};
 
@@ -64,9 +67,11 @@ pub(super) fn refuse_nested(source: &dyn CheckpointSource, fs: &dyn Fs, target: 
         if target.path.starts_with(&root.path) {
             return Err(Error::NestedTarget { target: target.path.clone(), root: root.path });
         }
-        // One that does not exist yet holds nothing.
-        if let Some(id) = root.fs.metadata(&root.path).ok().and_then(|metadata| metadata.file_id) {
-            by_inode.push((id, root.path));
+        match root.fs.metadata(&root.path) {
+            Ok(metadata) => by_inode.extend(metadata.file_id.map(|id| (id, root.path))),
+            // One that does not exist yet holds nothing.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e.into()),
         }
     }
     if by_inode.is_empty() {

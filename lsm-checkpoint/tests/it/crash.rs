@@ -1,0 +1,166 @@
+//! A crash at every moment, in every legal way: the target is absent or complete, and complete after `Ok`.
+
+mod in_place;
+mod retry;
+
+use std::path::Path;
+
+use lsm_checkpoint::{Checkpoint, Error, Policy, run_checkpoint};
+use lsm_fs::{Fs, FsExt};
+use lsm_fs_mem::{Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, Notes, SweepReport, VolumeOptions};
+
+use crate::{
+    create::{DIR, TARGET, prepared},
+    db::Db,
+};
+
+pub(crate) const OK: &str = "ok";
+
+/// A prepared database, and what is to be done with it.
+pub(crate) struct Case {
+    pub(crate) start: MemFs,
+    pub(crate) trees: Vec<&'static str>,
+    pub(crate) target: &'static str,
+    pub(crate) extras: bool,
+}
+
+impl Case {
+    pub(crate) fn new(trees: &[&'static str]) -> Self {
+        Self::on(&MemFs::new(), trees, TARGET)
+    }
+
+    pub(crate) fn on(fs: &MemFs, trees: &[&'static str], target: &'static str) -> Self {
+        prepared(fs, trees);
+        Self { start: fs.clone(), trees: trees.to_vec(), target, extras: true }
+    }
+
+    pub(crate) fn db(&self, fs: &MemFs) -> Db {
+        let mut db = Db::open(std::sync::Arc::new(fs.clone()), Path::new(DIR), &self.trees);
+        db.extras = self.extras;
+        db
+    }
+
+    /// A sweep from there. Several trees make many states, of which a sample does unless more are asked for.
+    pub(crate) fn crashes(&self) -> CrashSweep<'static> {
+        let sweep = CrashSweep::new().start_from(&self.start);
+        let few = self.trees.len() > 1 && std::env::var_os("CRASH_STATES").is_none();
+        if few { sweep.budget(Budget::Quick) } else { sweep }
+    }
+
+    /// Checks one state.
+    pub(crate) fn check(&self, image: &MemFs, notes: &Notes) -> Result<(), String> {
+        let db = self.db(image);
+        db.check_source(image)?;
+        let complete = db.check_target(image, Path::new(self.target))?;
+        if !complete && notes.contains(OK) {
+            return Err("the call has returned Ok, and the target is absent".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Sweeps a checkpoint made with these options.
+    pub(crate) fn sweep(&self, options: Checkpoint<'_>) -> SweepReport {
+        let report = self.crashes().run(
+            |fs| {
+                options.create(&self.db(fs), fs, Path::new(self.target))?;
+                fs.note(OK);
+                Ok::<_, Error>(())
+            },
+            |image, notes| self.check(image, notes),
+        );
+        let report = report.unwrap();
+        println!("{report}");
+        report
+    }
+}
+
+#[test]
+fn links_and_copies() {
+    for policy in [Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+        println!("{policy:?}");
+        let report = Case::new(&[""]).sweep(Checkpoint::new().policy(policy));
+        assert!(report.states() > 1000, "{report}");
+    }
+}
+
+#[test]
+fn links_alone() {
+    let mut case = Case::new(&[""]);
+    case.extras = false;
+    case.sweep(Checkpoint::new().policy(Policy::LinkOnly));
+}
+
+#[test]
+fn several_trees() {
+    Case::new(&["users", "orders"]).sweep(Checkpoint::new());
+}
+
+#[test]
+fn copies_to_another_volume() {
+    let volumes = MemFsOptions::new().volume("/backup", VolumeOptions::new());
+    Case::on(&volumes.build().unwrap(), &[""], "/backup/daily").sweep(Checkpoint::new());
+}
+
+#[test]
+fn with_a_base() {
+    let volumes = MemFsOptions::new().volume("/backup", VolumeOptions::new());
+    let case = Case::on(&volumes.build().unwrap(), &[""], "/backup/daily");
+    let base = Path::new("/backup/base");
+    run_checkpoint(&case.db(&case.start), &case.start, base).unwrap();
+    case.start.settle();
+    case.sweep(Checkpoint::new().base(base));
+}
+
+#[test]
+fn beside_another_process_that_syncs() {
+    let case = Case::new(&[""]);
+    let sweep = CrashSweep::new().start_from(&case.start).budget(Budget::Quick);
+    let report = sweep.foreign_syncs([ForeignSync::Each, ForeignSync::Everything]).run(
+        |fs| {
+            run_checkpoint(&case.db(fs), fs, Path::new(TARGET))?;
+            fs.note(OK);
+            Ok::<_, Error>(())
+        },
+        |image, notes| case.check(image, notes),
+    );
+    println!("{}", report.unwrap());
+}
+
+/// Whatever a crash leaves, it does not stand in the way.
+#[test]
+fn after_any_crash_the_next_call_succeeds() {
+    for case in [Case::new(&[""]), Case::new(&["users", "orders"])] {
+        let report = case.crashes().run(
+            |fs| {
+                run_checkpoint(&case.db(fs), fs, Path::new(TARGET))?;
+                fs.note(OK);
+                Ok::<_, Error>(())
+            },
+            |image, _| retry(&case, image),
+        );
+        println!("{}", report.unwrap());
+    }
+}
+
+/// Takes the checkpoint that a crash left undone.
+pub(crate) fn retry(case: &Case, image: &MemFs) -> Result<(), String> {
+    let target = Path::new(case.target);
+    let db = case.db(image);
+    match run_checkpoint(&db, image, target) {
+        Ok(_) => {}
+        Err(Error::TargetExists { .. }) if db.check_target(image, target)? => {}
+        Err(e) => return Err(format!("the retry failed: {e}")),
+    }
+    if !db.check_target(image, target)? {
+        return Err("the retry left nothing".to_owned());
+    }
+    db.check_source(image)?;
+    let parent = lsm_fs::parent_of(target);
+    let hidden = image.read_dir(parent).map_err(|e| e.to_string())?;
+    let hidden = hidden.iter().filter(|entry| entry.name.to_string_lossy().starts_with('.')).count();
+    // Debris beside a complete target is for the sweep.
+    if hidden > 0 && !image.exists(target).map_err(|e| e.to_string())? {
+        return Err("debris is left".to_owned());
+    }
+    Ok(())
+}

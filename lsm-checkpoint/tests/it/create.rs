@@ -1,0 +1,171 @@
+//! A checkpoint that nothing disturbs, and what is refused.
+
+mod control;
+mod creators;
+mod refusals;
+mod trace;
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{Catalog, Checkpoint, Method, Policy, run_checkpoint};
+use lsm_fs::{DirectorySync, Fs, FsExt, StdFs};
+use lsm_fs_mem::{DurabilityAudit, MemFs, MemFsOptions, VolumeOptions};
+
+use crate::db::{Db, SEQNO, VERSION, all_files};
+
+pub(crate) const DIR: &str = "/db";
+pub(crate) const TARGET: &str = "/checkpoint";
+
+/// A database in memory.
+pub(crate) fn mem_db(trees: &[&'static str]) -> (MemFs, Db) {
+    let fs = MemFs::new();
+    let db = prepared(&fs, trees);
+    (fs, db)
+}
+
+pub(crate) fn prepared(fs: &MemFs, trees: &[&'static str]) -> Db {
+    Db::prepare(fs, Path::new(DIR), trees);
+    fs.settle();
+    Db::open(Arc::new(fs.clone()), Path::new(DIR), trees)
+}
+
+/// A database at `/db`, and another volume at `/backup`.
+pub(crate) fn two_volumes(options: VolumeOptions) -> (MemFs, Db) {
+    let fs = MemFsOptions::new().volume("/backup", options).build().unwrap();
+    let db = prepared(&fs, &[""]);
+    (fs, db)
+}
+
+#[test]
+fn a_linked_checkpoint_is_complete_and_says_what_it_holds() {
+    let (fs, db) = mem_db(&[""]);
+    let info = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    db.check_source(&fs).unwrap();
+    assert_eq!((info.sst_files, info.blob_files, info.other_files), (2, 1, 4));
+    assert_eq!((info.version_id, info.seqno), (VERSION, SEQNO));
+    assert_eq!(info.durability, DirectorySync::Durable);
+    assert_eq!(info.trees, [(String::new(), VERSION)]);
+    let linked = info.by_method(Method::HardLink);
+    assert_eq!((linked.files, linked.bytes), (3, 1640));
+    assert_eq!(info.by_method(Method::Copy).files, 1, "the log");
+    assert_eq!(info.by_method(Method::Written).files, 3, "options, manifest, CURRENT");
+    let all: u64 = Method::ALL.map(|method| info.by_method(method).bytes).iter().sum();
+    assert_eq!(info.total_bytes, all);
+    assert_eq!(info.pause.unwrap().deferred_files, 0);
+    assert!(!db.pause.is_paused());
+    let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
+    assert_eq!((catalog.identity.as_str(), catalog.total_bytes()), ("a test", info.total_bytes));
+    assert_eq!(catalog.files.last().unwrap().name, "current", "what makes it readable comes last");
+    assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2, "nothing else is left");
+}
+
+#[test]
+fn it_works_on_the_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (dir.path().join("db"), dir.path().join("checkpoint"));
+    Db::prepare(&StdFs, &source, &["a", "b"]);
+    let db = Db::open(Arc::new(StdFs), &source, &["a", "b"]);
+    for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+        Checkpoint::new().policy(policy).create(&db, &StdFs, &target).unwrap();
+        assert!(db.check_target(&StdFs, &target).unwrap());
+        StdFs.remove_dir_all(&target).unwrap();
+    }
+    db.check_source(&StdFs).unwrap();
+    assert_eq!(StdFs.read_dir(dir.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn several_trees_are_one_checkpoint() {
+    let (fs, db) = mem_db(&["users", "orders"]);
+    let info = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    assert_eq!((info.sst_files, info.blob_files), (4, 2));
+    assert_eq!(info.trees, [("users".to_owned(), VERSION), ("orders".to_owned(), VERSION)]);
+}
+
+#[test]
+fn another_backend_gets_copies() {
+    let (_, db) = mem_db(&[""]);
+    let elsewhere = MemFs::new();
+    let info = run_checkpoint(&db, &elsewhere, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&elsewhere, Path::new(TARGET)).unwrap());
+    assert_eq!(info.by_method(Method::Copy).files, 4);
+}
+
+#[test]
+fn a_source_of_its_own_format_writes_what_it_likes() {
+    use lsm_checkpoint::{
+        BoxError, Capture, CheckpointSource, DeletionPause, ManifestTarget, Snapshot, SourceFile, SourceRoot,
+    };
+    struct Foreign;
+    impl CheckpointSource for Foreign {
+        fn roots(&self) -> Vec<SourceRoot> {
+            Vec::new()
+        }
+        fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+            None
+        }
+        fn visible_seqno(&self) -> u64 {
+            1
+        }
+        fn flush(&self) -> Result<(), BoxError> {
+            Ok(())
+        }
+        fn capture(&self) -> Result<Capture<'_>, BoxError> {
+            Ok(Capture::one(Foreign))
+        }
+    }
+    impl Snapshot for Foreign {
+        fn version_id(&self) -> u64 {
+            1
+        }
+        fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+            Ok(Vec::new())
+        }
+        fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+            target.write("MANIFEST-000001", b"rows")?;
+            target.fs().create_dir(&target.dir().join("log"))?;
+            target.write("log/000002", b"more")?;
+            target.write("CURRENT", b"MANIFEST-000001\n")?;
+            Ok(())
+        }
+    }
+    let fs = MemFs::new();
+    let info = run_checkpoint(&Foreign, &fs, Path::new(TARGET)).unwrap();
+    assert_eq!((info.sst_files, info.other_files, info.pause), (0, 3, None));
+    let fs = fs.crash(lsm_fs_mem::Survives::Forced);
+    let names: Vec<_> = all_files(&fs, Path::new(TARGET), Path::new("")).unwrap().into_iter().collect();
+    assert_eq!(
+        names,
+        ["CHECKPOINT", "CURRENT", "MANIFEST-000001", "log/000002"].map(std::path::PathBuf::from)
+    );
+    assert_eq!(fs.read_to_vec(Path::new("/checkpoint/CURRENT"), 99).unwrap(), b"MANIFEST-000001\n");
+    let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
+    assert_eq!(catalog.files.len(), 3);
+}
+
+#[test]
+fn nothing_is_published_before_it_is_durable() {
+    let (fs, _) = mem_db(&["a", "b"]);
+    for policy in [Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+        let audit = DurabilityAudit::new(fs.fork(), "/");
+        audit.published_directory(TARGET);
+        let audited = Arc::new(audit);
+        let db = Db::open(audited.clone(), Path::new(DIR), &["a", "b"]);
+        Checkpoint::new().policy(policy).create(&db, &audited, Path::new(TARGET)).unwrap();
+        audited.assert_durable(Path::new(TARGET));
+        assert!(audited.violations().is_empty());
+    }
+}
+
+#[test]
+fn equal_calls_on_equal_filesystems() {
+    let run = || {
+        let (fs, db) = mem_db(&["a", "b"]);
+        let traced = lsm_fs_mem::TraceFs::new(fs);
+        run_checkpoint(&db, &traced, Path::new(TARGET)).unwrap();
+        traced.take()
+    };
+    assert_eq!(run(), run());
+}

@@ -1,0 +1,118 @@
+//! Several creators of one target: exactly one has made it.
+
+use std::{
+    path::Path,
+    sync::{Arc, Barrier},
+    thread,
+};
+
+use lsm_checkpoint::{Error, run_checkpoint};
+use lsm_fs::{Fs, FsExt, StdFs};
+use lsm_fs_mem::{CrashSweep, MemFs, Step};
+
+use super::{DIR, TARGET, mem_db};
+use crate::db::Db;
+
+/// Runs so many creators at once, and returns how many succeeded.
+fn race(creators: usize, fs: &Arc<dyn Fs>, dir: &Path, target: &Path) -> usize {
+    let barrier = Barrier::new(creators);
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..creators)
+            .map(|_| {
+                scope.spawn(|| {
+                    let db = Db::open(Arc::clone(fs), dir, &[""]);
+                    barrier.wait();
+                    run_checkpoint(&db, &**fs, target)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        assert!(matches!(error, Error::TargetExists { .. } | Error::InProgress { .. }), "{error}");
+    }
+    outcomes.iter().filter(|outcome| outcome.is_ok()).count()
+}
+
+fn rounds(fs: &Arc<dyn Fs>, root: &Path, rounds: usize) {
+    let dir = root.join("db");
+    Db::prepare(&**fs, &dir, &[""]);
+    let db = Db::open(Arc::clone(fs), &dir, &[""]);
+    for creators in [2, 8] {
+        for round in 0..rounds {
+            let target = root.join(format!("checkpoint-{creators}-{round}"));
+            assert_eq!(race(creators, fs, &dir, &target), 1, "{creators} creators, round {round}");
+            assert!(db.check_target(&**fs, &target).unwrap());
+            assert!(
+                !fs.exists(&root.join(format!(".checkpoint-{creators}-{round}.checkpoint-staged"))).unwrap()
+            );
+        }
+    }
+    db.check_source(&**fs).unwrap();
+}
+
+#[test]
+fn in_memory() {
+    rounds(&(Arc::new(MemFs::new()) as Arc<dyn Fs>), Path::new("/"), 30);
+}
+
+#[test]
+fn on_the_host() {
+    let dir = tempfile::tempdir().unwrap();
+    rounds(&(Arc::new(StdFs) as Arc<dyn Fs>), dir.path(), 10);
+}
+
+#[test]
+fn one_at_work_keeps_the_others_out() {
+    let (fs, mut db) = mem_db(&[""]);
+    let second = fs.clone();
+    db.on_capture = Box::new(move |_| {
+        let other = Db::open(Arc::new(second.clone()), Path::new(DIR), &[""]);
+        let error = run_checkpoint(&other, &second, Path::new(TARGET)).unwrap_err();
+        let Error::InProgress { staged, .. } = &error else { panic!("{error}") };
+        assert_eq!(staged, Path::new("/.checkpoint.checkpoint-staged"));
+        // Another target is nobody's business.
+        run_checkpoint(&other, &second, Path::new("/another")).unwrap();
+    });
+    run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    assert!(db.check_target(&fs, Path::new("/another")).unwrap());
+}
+
+#[test]
+fn one_that_finds_the_name_taken_in_the_end_removes_only_its_own() {
+    let (fs, mut db) = mem_db(&[""]);
+    let second = fs.clone();
+    db.on_capture = Box::new(move |_| second.create_dir(Path::new(TARGET)).unwrap());
+    let error = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap_err();
+    assert!(matches!(error, Error::TargetExists { .. }), "{error}");
+    assert!(fs.exists(Path::new(TARGET)).unwrap());
+    assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2);
+}
+
+/// A crash while a second creator comes between.
+#[test]
+fn two_creators_and_a_crash() {
+    let (start, _) = mem_db(&[""]);
+    let step = |name: &'static str| -> Vec<Step<'static>> {
+        vec![Box::new(move |fs: &MemFs| {
+            let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]);
+            if run_checkpoint(&db, fs, Path::new(TARGET)).is_ok() {
+                fs.note(name);
+            }
+        })]
+    };
+    let report = CrashSweep::new().start_from(&start).run_interleaved(
+        || [step("first"), step("second")],
+        |image, notes| {
+            let db = Db::open(Arc::new(image.clone()), Path::new(DIR), &[""]);
+            let complete = db.check_target(image, Path::new(TARGET))?;
+            if notes.len() > usize::from(complete) {
+                Err("promised, and not there".to_owned())
+            } else {
+                Ok(())
+            }
+        },
+    );
+    println!("{}", report.unwrap());
+}

@@ -1,0 +1,104 @@
+//! What is refused, and what it leaves.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{Error, run_checkpoint};
+use lsm_fs::{Fs, FsExt, StdFs, SyncMode, errno};
+use lsm_fs_mem::{DirtyPages, MemFs, VolumeOptions, VolumeState};
+
+use super::{DIR, TARGET, mem_db, two_volumes};
+use crate::db::Db;
+
+fn refusal(fs: &dyn Fs, db: &Db, target: &str) -> Error {
+    run_checkpoint(db, fs, Path::new(target)).unwrap_err()
+}
+
+#[test]
+fn a_target_that_exists() {
+    let (fs, db) = mem_db(&[""]);
+    fs.create_dir(Path::new("/directory")).unwrap();
+    fs.write_new(Path::new("/file"), b"mine", SyncMode::Normal).unwrap();
+    for target in ["/directory", "/file", "/./file", "/db"] {
+        assert!(
+            matches!(refusal(&fs, &db, target), Error::TargetExists { .. } | Error::NestedTarget { .. }),
+            "{target}"
+        );
+    }
+    run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(matches!(refusal(&fs, &db, TARGET), Error::TargetExists { .. }));
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    assert_eq!(fs.read_to_vec(Path::new("/file"), 9).unwrap(), b"mine");
+}
+
+#[test]
+fn a_target_in_the_source() {
+    let (fs, db) = mem_db(&[""]);
+    for target in ["/db/checkpoint", "/db/tables/x", "/db", "/./db//x", "/db/tables/../x", "/backup/../db/x"]
+    {
+        if target.contains("backup") {
+            fs.create_dir(Path::new("/backup")).unwrap();
+        }
+        assert!(matches!(refusal(&fs, &db, target), Error::NestedTarget { .. }), "{target}");
+    }
+    run_checkpoint(&db, &fs, Path::new("/dbx")).unwrap();
+    let elsewhere = MemFs::new();
+    elsewhere.create_dir(Path::new(DIR)).unwrap();
+    run_checkpoint(&db, &elsewhere, Path::new("/db/x")).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_is_no_way_into_the_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, link) = (dir.path().join("db"), dir.path().join("link"));
+    Db::prepare(&StdFs, &source, &[""]);
+    std::os::unix::fs::symlink(&source, &link).unwrap();
+    let db = Db::open(Arc::new(StdFs), &source, &[""]);
+    let nested = run_checkpoint(&db, &StdFs, &link.join("checkpoint")).unwrap_err();
+    assert!(matches!(nested, Error::NestedTarget { .. }), "{nested}");
+    let taken = run_checkpoint(&db, &StdFs, &link).unwrap_err();
+    assert!(matches!(taken, Error::TargetExists { .. }), "{taken}");
+}
+
+#[test]
+fn a_target_without_a_parent() {
+    let (fs, db) = mem_db(&[""]);
+    let Error::Fs(error) = refusal(&fs, &db, "/nowhere/x") else { panic!() };
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    assert!(matches!(refusal(&fs, &db, ""), Error::InvalidTarget { .. }));
+}
+
+#[test]
+fn a_volume_that_is_too_small_read_only_or_shut_down() {
+    let (fs, db) = two_volumes(VolumeOptions::new().capacity_bytes(2000));
+    let full = refusal(&fs, &db, "/backup/x");
+    assert!(matches!(full, Error::NoSpace { needed: 2240, available } if available < 2240), "{full}");
+    // Room for the files, and none for the manifest.
+    let (fs, db) = two_volumes(VolumeOptions::new().capacity_bytes(4 * 4096));
+    let Error::Fs(full) = refusal(&fs, &db, "/backup/x") else { panic!() };
+    assert_eq!(full.raw_os_error(), Some(errno::ENOSPC));
+    assert!(fs.read_dir(Path::new("/backup")).unwrap().is_empty());
+    for (state, code) in [(VolumeState::ReadOnly, errno::EROFS), (VolumeState::ShutDown, errno::EIO)] {
+        let (fs, db) = two_volumes(VolumeOptions::new().state(state));
+        let Error::Fs(error) = refusal(&fs, &db, "/backup/x") else { panic!() };
+        assert_eq!(error.raw_os_error(), Some(code));
+        db.check_source(&fs).unwrap();
+    }
+}
+
+#[test]
+fn a_parent_that_cannot_be_synced_is_said_to_be() {
+    let (fs, db) = two_volumes(VolumeOptions::new());
+    fs.fail_next_sync(Path::new("/backup"), errno::EIO, DirtyPages::Kept);
+    let published = refusal(&fs, &db, "/backup/x");
+    let Error::PublishedNotDurable { target, source } = &published else { panic!("{published}") };
+    assert_eq!((target.as_path(), source.path()), (Path::new("/backup/x"), Path::new("/backup")));
+    assert!(db.check_target(&fs, target).unwrap());
+}
+
+#[test]
+fn a_platform_that_cannot_sync_directories_is_no_silent_success() {
+    let (fs, db) = two_volumes(VolumeOptions::new().directory_sync(false));
+    let info = run_checkpoint(&db, &fs, Path::new("/backup/x")).unwrap();
+    assert_eq!(info.durability, lsm_fs::DirectorySync::NotSupported);
+}

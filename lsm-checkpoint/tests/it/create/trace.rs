@@ -1,0 +1,78 @@
+//! The order of calls: a sync that goes missing is a line that goes missing.
+
+use std::path::Path;
+
+use lsm_checkpoint::run_checkpoint;
+use lsm_fs_mem::TraceFs;
+
+use super::{TARGET, mem_db};
+use crate::tweak::Tweak;
+
+#[test]
+fn a_small_linked_checkpoint() {
+    let (fs, mut db) = mem_db(&[""]);
+    db.extras = false;
+    let traced = TraceFs::new(fs).relative_to("/").only_changes();
+    run_checkpoint(&db, &traced, Path::new(TARGET)).unwrap();
+    let expected = "\
+create_dir S
+try_lock_directory S = true
+create_dir S/tables
+create_dir S/blobs
+hard_link db/tables/1 -> S/tables/1
+hard_link db/tables/2 -> S/tables/2
+hard_link db/blobs/1 -> S/blobs/1
+open S/v7 write create_new -> #1
+write_at #1 S/v7 0+4211
+open S/.current.tmp-0 write create_new -> #2
+write_at #2 S/.current.tmp-0 0+25
+rename S/.current.tmp-0 -> S/current
+open S/CHECKPOINT write create_new -> #3
+write_at #3 S/CHECKPOINT 0+4530
+sync_all #1 S/v7 normal
+sync_all #2 S/.current.tmp-0 normal
+sync_all #3 S/CHECKPOINT normal
+sync_directory S/blobs normal = durable
+sync_directory S/tables normal = durable
+sync_directory S normal = durable
+rename_noreplace S -> checkpoint
+sync_directory . normal = durable
+";
+    assert_eq!(traced.take().replace(".checkpoint.checkpoint-staged", "S"), expected);
+}
+
+#[test]
+fn in_place_what_makes_it_readable_comes_last() {
+    let (fs, mut db) = mem_db(&[""]);
+    db.extras = false;
+    let traced = TraceFs::new(Tweak::new(fs).without_directory_renames()).relative_to("/").only_changes();
+    run_checkpoint(&db, &traced, Path::new(TARGET)).unwrap();
+    let expected = "\
+rename_noreplace S -> T ! Unsupported
+sync_directory . normal = durable
+create_dir T
+rename S -> T ! Unsupported
+open T/.checkpoint-unpublished write create_new -> #4
+sync_directory T normal = durable
+create_dir T/tables
+create_dir T/blobs
+rename S/tables/1 -> T/tables/1
+rename S/tables/2 -> T/tables/2
+rename S/blobs/1 -> T/blobs/1
+rename S/v7 -> T/v7
+rename S/CHECKPOINT -> T/CHECKPOINT
+sync_directory T/blobs normal = durable
+sync_directory T/tables normal = durable
+sync_directory T normal = durable
+rename S/current -> T/current
+sync_directory T normal = durable
+sync_directory . normal = durable
+remove_file T/.checkpoint-unpublished
+sync_directory T normal = durable
+remove_dir_all S
+sync_directory . normal = durable
+";
+    let trace = traced.take().replace(".checkpoint.checkpoint-staged", "S").replace(" checkpoint", " T");
+    let start = trace.find("rename_noreplace").unwrap();
+    assert_eq!(&trace[start..], expected);
+}

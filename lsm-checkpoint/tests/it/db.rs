@@ -1,0 +1,242 @@
+//! The smallest source: fixed files, one version, a manifest of two sections.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_checkpoint::{
+    BoxError, CATALOG_FILE, Capture, Catalog, CheckpointSource, DeletionPause, FileKind, ManifestTarget,
+    Snapshot, SourceFile, SourceRoot,
+};
+use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_manifest::{
+    BLOBS_FOLDER, ManifestArchiveWriter, ReadOptions, TABLES_FOLDER, WriteOptions, publish_current, recover,
+    version_file_name,
+};
+use xxhash_rust::xxh3::xxh3_128;
+
+pub(crate) const VERSION: u64 = 7;
+pub(crate) const SEQNO: u64 = 42;
+/// How much of the log is captured; the file is longer.
+const LOG_LEN: usize = 600;
+
+/// A database of one tree or several, below one directory.
+pub(crate) struct Db {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) dir: PathBuf,
+    pub(crate) trees: Vec<&'static str>,
+    pub(crate) pause: Arc<DeletionPause>,
+    /// Whether the version knows its checksums.
+    pub(crate) checksums: bool,
+    /// Whether a log and options are captured, too.
+    pub(crate) extras: bool,
+    /// Called at the end of `capture`.
+    pub(crate) on_capture: Box<dyn Fn(&Db) + Send + Sync>,
+}
+
+/// The data files of a tree, by kind.
+pub(crate) fn files() -> Vec<(FileKind, &'static str, Vec<u8>)> {
+    let bytes = |seed: u8, len: usize| (0..len).map(|at| (at % 251) as u8 ^ seed).collect();
+    vec![
+        (FileKind::Table, "1", bytes(1, 700)),
+        (FileKind::Table, "2", bytes(2, 40)),
+        (FileKind::Blob, "1", bytes(3, 900)),
+    ]
+}
+
+fn log_bytes() -> Vec<u8> {
+    (0..LOG_LEN + 100).map(|at| (at % 13) as u8).collect()
+}
+
+impl Db {
+    /// Writes the files of a new database, durably.
+    pub(crate) fn prepare(fs: &dyn Fs, dir: &Path, trees: &[&str]) {
+        for tree in trees {
+            for folder in [TABLES_FOLDER, BLOBS_FOLDER] {
+                fs.create_dir_all(&dir.join(tree).join(folder)).unwrap();
+            }
+            for (kind, name, bytes) in files() {
+                let folder = dir.join(tree).join(kind.folder());
+                fs.write_new(&folder.join(name), &bytes, SyncMode::Normal).unwrap();
+                let _ = fs.sync_directory(&folder, SyncMode::Normal).unwrap();
+            }
+            fs.write_new(&dir.join(tree).join("log"), &log_bytes(), SyncMode::Normal).unwrap();
+            let _ = fs.sync_directory(&dir.join(tree), SyncMode::Normal).unwrap();
+        }
+    }
+
+    /// A database that was prepared.
+    pub(crate) fn open(fs: Arc<dyn Fs>, dir: &Path, trees: &[&'static str]) -> Self {
+        Self {
+            fs,
+            dir: dir.to_path_buf(),
+            trees: trees.to_vec(),
+            pause: Arc::new(DeletionPause::new()),
+            checksums: true,
+            extras: true,
+            on_capture: Box::new(|_| ()),
+        }
+    }
+
+    /// What a checkpoint of it holds beside metadata, by path in the target.
+    pub(crate) fn expected(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for tree in &self.trees {
+            for (kind, name, bytes) in files() {
+                all.insert(Path::new(tree).join(kind.folder()).join(name), bytes);
+            }
+            if self.extras {
+                all.insert(Path::new(tree).join("logs/log"), log_bytes()[..LOG_LEN].to_vec());
+                all.insert(Path::new(tree).join("OPTIONS"), b"fast = true".to_vec());
+            }
+        }
+        all
+    }
+
+    /// The source's own files are what they were.
+    pub(crate) fn check_source(&self, fs: &dyn Fs) -> Result<(), String> {
+        for tree in &self.trees {
+            for (kind, name, bytes) in files() {
+                let path = self.dir.join(tree).join(kind.folder()).join(name);
+                let found = fs.read_to_vec(&path, 1 << 20).map_err(|e| e.to_string())?;
+                if found != bytes {
+                    return Err(format!("{} is damaged", path.display()));
+                }
+            }
+            let log = fs.read_to_vec(&self.dir.join(tree).join("log"), 1 << 20).map_err(|e| e.to_string())?;
+            if log != log_bytes() {
+                return Err("the log is damaged".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// `Ok(false)`: there is no target. `Ok(true)`: it is complete, to the last bit. An error: it is neither.
+    pub(crate) fn check_target(&self, fs: &dyn Fs, target: &Path) -> Result<bool, String> {
+        if !fs.exists(target).map_err(|e| e.to_string())? {
+            return Ok(false);
+        }
+        let catalog = Catalog::read(fs, target).map_err(|e| e.to_string())?;
+        if (catalog.seqno, catalog.trees.len()) != (SEQNO, self.trees.len()) {
+            return Err(format!("the catalog says {catalog:?}"));
+        }
+        let mut expected = self.expected();
+        let mut names = BTreeSet::from([PathBuf::from(CATALOG_FILE)]);
+        for file in &catalog.files {
+            let path = catalog.path_of(file);
+            let bytes = fs.read_to_vec(&target.join(&path), 1 << 20).map_err(|e| e.to_string())?;
+            let sum = xxh3_128(&bytes);
+            if bytes.len() as u64 != file.len || file.checksum.is_some_and(|known| known != sum) {
+                return Err(format!("{} is not what the catalog says", path.display()));
+            }
+            if expected.remove(&path).is_some_and(|wanted| wanted != bytes) {
+                return Err(format!("{} is not what the source has", path.display()));
+            }
+            names.insert(path);
+        }
+        if !expected.is_empty() {
+            return Err(format!("{:?} are missing", expected.keys()));
+        }
+        let found = all_files(fs, target, Path::new("")).map_err(|e| e.to_string())?;
+        if found != names {
+            return Err(format!("{found:?} are there, {names:?} are listed"));
+        }
+        for tree in &self.trees {
+            check_manifest(fs, &target.join(tree))?;
+        }
+        Ok(true)
+    }
+}
+
+fn check_manifest(fs: &dyn Fs, dir: &Path) -> Result<(), String> {
+    let recovered = recover(fs, dir, &ReadOptions::new()).map_err(|e| e.to_string())?;
+    let recovered = recovered.ok_or_else(|| format!("{} is new", dir.display()))?;
+    if recovered.current.version_id != VERSION || !recovered.stale.is_empty() {
+        return Err(format!("{:?}, beside {:?}", recovered.current, recovered.stale));
+    }
+    Ok(())
+}
+
+/// Every file below a directory.
+pub(crate) fn all_files(fs: &dyn Fs, root: &Path, below: &Path) -> lsm_fs::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs.read_dir(&root.join(below))? {
+        let path = below.join(&entry.name);
+        if entry.file_type.is_dir() {
+            found.append(&mut all_files(fs, root, &path)?);
+        } else {
+            found.insert(path);
+        }
+    }
+    Ok(found)
+}
+
+impl CheckpointSource for Db {
+    fn roots(&self) -> Vec<SourceRoot> {
+        vec![SourceRoot::new(Arc::clone(&self.fs), &self.dir)]
+    }
+
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        Some(&self.pause)
+    }
+
+    fn visible_seqno(&self) -> u64 {
+        SEQNO
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        let capture = self
+            .trees
+            .iter()
+            .fold(Capture::new(), |capture, tree| capture.tree(*tree, Tree { db: self, tree }));
+        (self.on_capture)(self);
+        Ok(capture)
+    }
+
+    fn identity(&self) -> String {
+        "a test".to_owned()
+    }
+}
+
+struct Tree<'a> {
+    db: &'a Db,
+    tree: &'static str,
+}
+
+impl Snapshot for Tree<'_> {
+    fn version_id(&self) -> u64 {
+        VERSION
+    }
+
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        let dir = self.db.dir.join(self.tree);
+        let mut all = Vec::new();
+        for (kind, name, bytes) in files() {
+            let path = dir.join(kind.folder()).join(name);
+            let sum = self.db.checksums.then(|| xxh3_128(&bytes));
+            all.push(
+                SourceFile::immutable(kind, Arc::clone(&self.db.fs), path, bytes.len() as u64).checksum(sum),
+            );
+        }
+        if self.db.extras {
+            let log = FileKind::other("logs");
+            all.push(SourceFile::prefix(log, Arc::clone(&self.db.fs), dir.join("log"), LOG_LEN as u64));
+            all.push(SourceFile::bytes(FileKind::Metadata, "OPTIONS", *b"fast = true"));
+        }
+        Ok(all)
+    }
+
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        let path = target.dir().join(version_file_name(VERSION));
+        let mut writer = ManifestArchiveWriter::create(target.fs(), &path, WriteOptions::new())?;
+        writer.add_section("tables", b"1 2")?;
+        let _ = publish_current(&writer.finish()?)?;
+        Ok(())
+    }
+}
