@@ -73,11 +73,16 @@ pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
 
 pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
     ci.cargo(&["test", "-p", "xtask"])?;
-    for name in names(ci, |_| true) {
-        ci.cargo(&["test", "-p", &name, "--all-features"])?;
-    }
-    for name in names(ci, |package| !package.features.is_empty()) {
-        ci.cargo(&["test", "-p", &name, "--no-default-features"])?;
+    let runs: Vec<_> = ci.workspace.publishable().map(|p| (p.name.clone(), combinations(p))).collect();
+    for (name, combinations) in runs {
+        for features in combinations {
+            let features = features.join(",");
+            let mut args = vec!["test", "-p", &name, "--no-default-features"];
+            if !features.is_empty() {
+                args.extend(["--features", &features]);
+            }
+            ci.cargo(&args)?;
+        }
     }
     Ok(())
 }
