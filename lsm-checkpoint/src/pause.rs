@@ -34,16 +34,16 @@ pub enum Enqueue {
 /// # Contract
 ///
 /// *The engine* asks [`try_enqueue`](Self::try_enqueue) before **every** unlink of a table or blob file, after the file
-/// has left the current version: a capture that begins later does not name it. It spells a path as its snapshots do, and
-/// gives no name a second time.
+/// has left the current version: a capture that begins later does not name it. It spells a path as its snapshots do,
+/// and gives no name a second time.
 ///
 /// *A guard* holds every file at first; then [`narrow`](PauseGuard::narrow) to the captured ones; then one less with
 /// each [`release`](PauseGuard::release). A file is held while any guard holds it. However a guard ends, by
 /// [`resume`](PauseGuard::resume), a `return` or a panic, it holds nothing afterwards.
 ///
 /// *A deferred deletion* is carried out once, by the call that took the last hold from the file, on its thread. In one
-/// step such a call gives up its hold and takes out of the queue what is then free, so a file that is queued under a new
-/// guard is never deleted by the end of an old one.
+/// step such a call gives up its hold and takes out of the queue what is then free, so a file that is queued under a
+/// new guard is never deleted by the end of an old one.
 ///
 /// *Failures* of deferred deletions are returned by `resume`, or kept for [`take_failed`](Self::take_failed) and logged
 /// where a guard is only dropped. A file that is gone already is no failure.

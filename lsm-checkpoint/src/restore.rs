@@ -14,8 +14,8 @@ use crate::{
     SourceFile, SourceRoot,
 };
 
-/// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a checkpoint
-/// of a checkpoint, on another filesystem for instance.
+/// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a
+/// checkpoint of a checkpoint, on another filesystem for instance.
 #[derive(Clone, Debug)]
 pub struct CheckpointDir {
     fs: Arc<dyn Fs>,
@@ -64,15 +64,42 @@ impl CheckpointDir {
 ///
 /// # Examples
 ///
-/// ```no_run
-/// use lsm_checkpoint::{CheckpointDir, restore};
-/// use lsm_fs::StdFs;
-/// use std::{path::Path, sync::Arc};
+/// ```
+/// use lsm_checkpoint::{CheckpointDir, restore, run_checkpoint};
+/// use lsm_fs::{FsExt, StdFs};
+/// use std::sync::Arc;
+/// # use lsm_checkpoint::{
+/// #     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
+/// #     SourceRoot,
+/// # };
+/// # struct Engine;
+/// # impl CheckpointSource for Engine {
+/// #     fn roots(&self) -> Vec<SourceRoot> { Vec::new() }
+/// #     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> { None }
+/// #     fn visible_seqno(&self) -> u64 { 7 }
+/// #     fn flush(&self) -> Result<(), BoxError> { Ok(()) }
+/// #     fn capture(&self) -> Result<Capture<'_>, BoxError> { Ok(Capture::one(Version)) }
+/// # }
+/// # struct Version;
+/// # impl Snapshot for Version {
+/// #     fn version_id(&self) -> u64 { 1 }
+/// #     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+/// #         Ok(vec![SourceFile::bytes(FileKind::Table, "1", *b"rows")])
+/// #     }
+/// #     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+/// #         Ok(target.write("CURRENT", b"1")?)
+/// #     }
+/// # }
 ///
-/// # fn main() -> lsm_checkpoint::Result<()> {
-/// let monday = CheckpointDir::open(Arc::new(StdFs), "/backup/monday")?;
-/// let info = restore(&monday, &StdFs, Path::new("/var/lib/db"))?;
-/// println!("{} files, everything up to {}", info.sst_files, info.seqno);
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (engine, dir) = (Engine, tempfile::tempdir()?);
+/// # let dir = dir.path();
+/// run_checkpoint(&engine, &StdFs, &dir.join("monday"))?;
+///
+/// let monday = CheckpointDir::open(Arc::new(StdFs), dir.join("monday"))?;
+/// let info = restore(&monday, &StdFs, &dir.join("live"))?;
+/// assert_eq!((info.sst_files, info.seqno), (1, 7));
+/// assert_eq!(StdFs.read_to_vec(&dir.join("live/tables/1"), 100)?, b"rows");
 /// # Ok(())
 /// # }
 /// ```

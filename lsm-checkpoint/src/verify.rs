@@ -11,7 +11,7 @@ use std::{
 };
 
 use lsm_fs::{Fs, FsFileType};
-use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, recover, version_file_name};
+use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, inspect, recover, version_file_name};
 
 use crate::{
     CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, progress::Callback, publish::MARKER_FILE,
@@ -129,12 +129,13 @@ impl fmt::Display for VerifyReport {
 ///
 /// *Quick*: the files are those of the catalog, no more and no less, each with its length; metadata files have their
 /// checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's version, its
-/// digest is that of the archive, and every section is as it was written. *Full*: every file is read to its end, several
-/// at a time, and held against the catalog's checksum where it has one.
+/// digest is that of the archive, and every section is as it was written. *Full*: every file is read to its end,
+/// several at a time, and held against the catalog's checksum where it has one.
 ///
 /// # Errors
 ///
-/// Those of [`Catalog::read`]: without a catalog there is nothing to hold against. [`Cancelled`](crate::Error::Cancelled).
+/// Those of [`Catalog::read`]: without a catalog there is nothing to hold against.
+/// [`Cancelled`](crate::Error::Cancelled).
 ///
 /// # Examples
 ///
@@ -159,6 +160,7 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
         checked_files: 0,
         unchecked_files: 0,
     };
+    catalog_copies(fs, dir, &mut report);
     let present = lengths(fs, dir, &mut report);
     compare_names(fs, dir, &mut report);
     let to_read: Vec<_> =
@@ -169,6 +171,16 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     report.problems.extend(read.problems);
     manifests(fs, dir, &options.manifest, &mut report);
     Ok(report)
+}
+
+/// The catalog has been read, but maybe from the copy of its footer. Nothing else has its checksum.
+fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
+    let what = match inspect(fs, &dir.join(CATALOG_FILE), &ReadOptions::new()) {
+        Ok(inspected) if inspected.is_healthy() => return,
+        Ok(_) => Defect::Degraded,
+        Err(error) => Defect::Manifest(error),
+    };
+    report.problems.push(Problem { path: PathBuf::from(CATALOG_FILE), what });
 }
 
 /// Compares lengths, and returns the files that have theirs.

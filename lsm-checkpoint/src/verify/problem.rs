@@ -58,6 +58,10 @@ pub enum Defect {
     /// CURRENT or the manifest is damaged, or they do not belong together.
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
+    /// The catalog was read from one copy of its footer, and the other is damaged. It serves as long as that one lasts;
+    /// [`repair`](lsm_manifest::repair()) restores the other.
+    #[error("one copy of its footer is damaged")]
+    Degraded,
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(lsm_fs::Error),

@@ -5,7 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "tests stop at the first surprise, and prepare the host's files directly"
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
 mod crash;
@@ -13,6 +14,12 @@ mod create;
 mod db;
 mod fault;
 mod ladder;
+mod list;
 mod mutation;
+mod remove;
+mod restore;
+mod stress;
+mod sweep;
 mod tree;
 mod tweak;
+mod verify;

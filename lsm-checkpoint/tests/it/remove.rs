@@ -101,7 +101,7 @@ fn only_checkpoints_are_removed() {
 fn a_damaged_checkpoint_is_removed_as_well() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
-    fs.rewrite_atomic(Path::new("/checkpoint/CHECKPOINT"), b"damaged", NORMAL).unwrap();
+    let _ = fs.rewrite_atomic(Path::new("/checkpoint/CHECKPOINT"), b"damaged", NORMAL).unwrap();
     remove(&fs, Path::new(TARGET), NORMAL).unwrap();
     assert!(debris(&fs).is_empty());
     db.check_source(&fs).unwrap();

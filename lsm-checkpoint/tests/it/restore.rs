@@ -17,6 +17,7 @@ use crate::{
     create::{DIR, TARGET},
     db::{Db, all_files},
     remove::{debris, with_checkpoint},
+    tweak::Tweak,
 };
 
 const RESTORED: &str = "/restored";
@@ -201,6 +202,35 @@ fn a_crash_beside_another_process_that_syncs() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     crash(&fs, &[""], Path::new(RESTORED), &[ForeignSync::Each, ForeignSync::Everything]);
+}
+
+/// There, a crash may leave a target that is marked and not whole, until it is swept.
+#[test]
+fn a_crash_where_directories_cannot_be_renamed() {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &[""]);
+    let target = Path::new(RESTORED);
+    let report = CrashSweep::new().start_from(&fs).budget(Budget::Quick).run(
+        |fs| {
+            restore(&opened(fs), &Tweak::new(fs.clone()).without_directory_renames(), target)?;
+            fs.note(OK);
+            Ok::<_, Error>(())
+        },
+        |image, notes| {
+            let complete = notes.contains(OK) && check(image, target)?;
+            let swept = sweep(image, Path::new("/"), NORMAL).map_err(|e| e.to_string())?;
+            assert!(swept.failed.is_empty() && debris(image).is_empty(), "{swept:?}");
+            assert!(complete || !notes.contains(OK));
+            assert!(check(image, target)? || !complete, "the sweep took it away");
+            assert!(db_on(image, &[""]).check_target(image, Path::new(TARGET))?);
+            if !image.exists(target).map_err(|e| e.to_string())? {
+                restore(&opened(image), image, target).map_err(|e| format!("the retry failed: {e}"))?;
+            }
+            assert!(check(image, target)?);
+            Ok::<_, String>(())
+        },
+    );
+    println!("{}", report.unwrap());
 }
 
 #[test]

@@ -90,10 +90,10 @@ impl Workload {
         for _ in 0..count {
             let key = format!("key {:06}", self.next() % self.keys);
             let random = self.next();
-            let len = if random % 5 == 0 { 64 + random % 200 } else { random % 40 };
+            let len = if random.is_multiple_of(5) { 64 + random % 200 } else { random % 40 };
             let value = format!("{random:016x} ").repeat(20);
             let value = &value.as_bytes()[..usize::try_from(len).unwrap_or_default()];
-            oracle.write(tree, key.as_bytes(), (random % 7 != 0).then_some(value));
+            oracle.write(tree, key.as_bytes(), (!random.is_multiple_of(7)).then_some(value));
         }
     }
 }

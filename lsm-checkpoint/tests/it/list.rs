@@ -1,0 +1,77 @@
+//! Listing: what there is, what it takes, what it is worth.
+
+use std::{path::Path, time::Duration};
+
+use lsm_checkpoint::{Checkpoint, CheckpointState, Clock, Policy, list, remove};
+use lsm_fs::{Fs, FsExt, SyncMode};
+
+use crate::create::{DIR, mem_db};
+
+const NORMAL: SyncMode = SyncMode::Normal;
+
+#[derive(Debug)]
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wait(&self, _: Duration) {}
+
+    fn unix_time(&self) -> Duration {
+        Duration::from_secs(43_200)
+    }
+}
+
+#[test]
+fn checkpoints_are_listed_by_name_with_what_they_hold() {
+    let (fs, db) = mem_db(&[""]);
+    let daily = Path::new("/daily");
+    fs.create_dir(daily).unwrap();
+    let options = Checkpoint::new().clock(&Noon);
+    options.policy(Policy::PreferLink).create(&db, &fs, &daily.join("tuesday")).unwrap();
+    options.policy(Policy::Independent).create(&db, &fs, &daily.join("monday")).unwrap();
+    fs.create_dir(&daily.join("other")).unwrap();
+    fs.write_new(&daily.join("file"), b"", NORMAL).unwrap();
+    let listed = list(&fs, daily).unwrap();
+    let names: Vec<_> = listed.iter().map(|checkpoint| checkpoint.name.to_string_lossy()).collect();
+    assert_eq!(names, ["monday", "tuesday"]);
+    assert!(listed.iter().all(|checkpoint| matches!(checkpoint.state, CheckpointState::Complete)));
+    let [monday, tuesday] = [0, 1].map(|at| listed[at].contents.clone().unwrap());
+    assert_eq!((tuesday.seqno, tuesday.version_id, tuesday.files), (42, 7, 7));
+    assert_eq!(tuesday.created, std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(43_200));
+    assert_eq!((monday.shared_bytes, tuesday.shared_bytes), (0, 1640));
+    assert_eq!(monday.exclusive_bytes, tuesday.exclusive_bytes + 1640);
+    assert_eq!(tuesday.identity, "a test");
+    // With the source gone the bytes are the checkpoint's own.
+    fs.remove_dir_all(Path::new(DIR)).unwrap();
+    assert_eq!(list(&fs, daily).unwrap()[1].contents.as_ref().unwrap().shared_bytes, 0);
+    remove(&fs, &daily.join("monday"), NORMAL).unwrap();
+    assert_eq!(list(&fs, daily).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_not_whole_is_said_to_be_so() {
+    let (fs, db) = mem_db(&[""]);
+    for name in ["/cut", "/lost", "/damaged"] {
+        Checkpoint::new().create(&db, &fs, Path::new(name)).unwrap();
+    }
+    fs.remove_file(Path::new("/lost/tables/1")).unwrap();
+    let _ = fs.rewrite_atomic(Path::new("/cut/OPTIONS"), b"", NORMAL).unwrap();
+    let _ = fs.rewrite_atomic(Path::new("/damaged/CHECKPOINT"), b"", NORMAL).unwrap();
+    fs.create_dir(Path::new("/.next.checkpoint-staged")).unwrap();
+    let listed = list(&fs, Path::new("/")).unwrap();
+    let states: Vec<_> =
+        listed.iter().map(|checkpoint| (checkpoint.name.to_str().unwrap(), &checkpoint.state)).collect();
+    assert!(matches!(
+        states[..],
+        [
+            (".next.checkpoint-staged", CheckpointState::Staged),
+            ("cut", CheckpointState::Incomplete),
+            ("damaged", CheckpointState::Unreadable(_)),
+            ("lost", CheckpointState::Incomplete),
+        ]
+    ));
+    assert!(list(&fs, Path::new("/nothing")).is_err());
+}
