@@ -118,6 +118,11 @@ fn a_section_of_16_mib_is_the_longest() {
     let refused = section.write_all(&[0; 35]).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::FileTooLarge);
     assert!(matches!(section.finish(), Err(Error::SectionTooLong { .. })), "not written without its end");
+    // Nor with a part left out of its middle.
+    let mut section = writer.start_section("too-long").unwrap();
+    assert!(section.write_all(&vec![0; 17 << 20]).is_err());
+    assert!(section.write_all(&[0]).is_err());
+    assert!(matches!(section.finish(), Err(Error::SectionTooLong { .. })));
     writer.finish().map(drop).unwrap();
     let reader = open(&fs, &version_path(1)).unwrap();
     assert!(read_all(&reader).unwrap() == owned(&[("fits", &fits)]));

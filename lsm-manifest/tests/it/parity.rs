@@ -5,8 +5,8 @@ use std::path::Path;
 use lsm_fs::FsExt;
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
-    BlockState, Defect, Error, FooterSource, Part, ReadOptions, WriteOptions, inspect, publish_current,
-    recover, repair,
+    BlockState, Defect, Error, FooterSource, ManifestArchiveWriter, Part, ReadOptions, WriteOptions, inspect,
+    publish_current, recover, repair,
 };
 
 use crate::support::{DIR, LIMIT, SECTIONS, mem_fs, open, owned, put_file, read_all, version_path, write};
@@ -73,6 +73,21 @@ fn damaged_parity_is_harmless_to_readers_and_repaired() {
     assert!(!open(&fs, &version_path(1)).unwrap().read_section("tables").unwrap().healed);
     assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Section("tables".into())]);
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
+}
+
+#[test]
+fn the_footer_is_let_grow_while_its_parity_has_room() {
+    let fs = mem_fs();
+    let mut writer =
+        ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new().parity(true)).unwrap();
+    let mut count = 0_usize;
+    while writer.add_section(&format!("{count:05}"), &[]).is_ok() {
+        count += 1;
+    }
+    // A payload and half of it again.
+    assert_eq!(count, ((4096 - 34) * 2 / 3 - 4) / 35);
+    writer.finish().map(drop).unwrap();
+    assert_eq!(open(&fs, &version_path(1)).unwrap().footer().sections().len(), count);
 }
 
 #[test]

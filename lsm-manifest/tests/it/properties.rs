@@ -123,7 +123,12 @@ proptest! {
     }
 
     #[test]
-    fn a_header_comes_back(checksum in any::<u128>(), len in any::<u32>(), sealed in any::<bool>(), less in any::<u32>()) {
+    fn a_header_comes_back(
+        checksum in any::<u128>(),
+        len in any::<u32>(),
+        less in any::<u32>(),
+        sealed in any::<bool>(),
+    ) {
         let plain_len = if sealed { len - less % len.max(1) } else { len };
         for block_type in [BlockType::Manifest, BlockType::ManifestFooter] {
             let header =

@@ -6,7 +6,8 @@ use lsm_fs::{FsExt, StdFs};
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     Aes256GcmProvider, BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Envelope, Error,
-    FooterSource, ManifestArchiveReader, Part, ReadOptions, WriteOptions,
+    FooterPayload, FooterSource, ManifestArchiveReader, ManifestArchiveWriter, Part, ReadOptions, TocEntry,
+    WriteOptions,
     block::{BlockHeader, BlockType},
     inspect, publish_current, recover, repair,
 };
@@ -153,7 +154,7 @@ fn plain_blocks_are_refused_where_a_key_is_given() {
 fn an_empty_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(key(KEY, Envelope::Framed));
-    let mut writer = lsm_manifest::ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
+    let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
     let error = writer.add_section("nothing", b"").unwrap_err();
     assert!(matches!(&error, Error::Encryption { source: CryptError::Empty, .. }), "{error}");
     assert_eq!(
@@ -190,6 +191,90 @@ fn the_ready_provider_opens_what_another_made_from_the_description() {
             assert_eq!(key(KEY, envelope).open(&identity, envelope_bytes).unwrap(), b"tables");
         }
     }
+}
+
+#[test]
+fn the_footer_is_let_grow_while_its_envelope_has_room() {
+    for (envelope, overhead) in [(Envelope::Framed, 55), (Envelope::Bare, 28)] {
+        let fs = mem_fs();
+        let options = WriteOptions::new().encryption(key(KEY, envelope));
+        let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
+        let mut count = 0_usize;
+        while writer.add_section(&format!("{count:0300}")[240..], b"x").is_ok() {
+            count += 1;
+        }
+        assert_eq!(count, (4096 - 34 - overhead - 4) / (2 + 60 + 28));
+        writer.finish().map(drop).unwrap();
+        let reader = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, envelope)));
+        assert_eq!(reader.unwrap().footer().sections().len(), count);
+    }
+}
+
+/// A block that is not sealed, listed by a footer that is.
+#[test]
+fn a_plain_section_of_a_sealed_archive_is_refused_by_readers_and_by_verify() {
+    let payload = b"tables";
+    let plain = block(BlockType::Manifest, payload, payload.len(), false);
+    let entry = TocEntry {
+        name: "tables".into(),
+        offset: 4096,
+        size: u32::try_from(plain.len()).unwrap(),
+        checksum: xxh3_128(payload),
+    };
+    let footer = FooterPayload::new(false, vec![entry]).unwrap().encode();
+    let identity = BlockIdentity::manifest(BlockType::ManifestFooter);
+    let sealed = FixedNonce::new(Envelope::Framed).seal(&identity, &footer).unwrap();
+    let footer = block(BlockType::ManifestFooter, &sealed, footer.len(), true);
+    let hint = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    let fs = mem_fs();
+    put_file(&fs, &version_path(1), &[&[0; 4096][..], &plain, &footer, &hint].concat());
+    let options = read_with(key(KEY, Envelope::Framed));
+    let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
+    assert!(matches!(reader.read_section("tables"), Err(Error::NotEncrypted { .. })));
+    assert!(matches!(reader.verify(), Err(Error::NotEncrypted { .. })));
+}
+
+fn block(block_type: BlockType, payload: &[u8], plain_len: usize, encrypted: bool) -> Vec<u8> {
+    let header = BlockHeader {
+        block_type,
+        parity: false,
+        encrypted,
+        checksum: xxh3_128(payload),
+        data_len: u32::try_from(payload.len()).unwrap(),
+        plain_len: u32::try_from(plain_len).unwrap(),
+    };
+    [&header.encode()[..], payload].concat()
+}
+
+/// Opens to something else than was sealed.
+#[derive(Debug)]
+struct Forgetful;
+
+impl EncryptionProvider for Forgetful {
+    fn max_overhead(&self) -> usize {
+        1
+    }
+    fn seal(&self, _: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError> {
+        Ok([plaintext, &[0]].concat())
+    }
+    fn open(&self, identity: &BlockIdentity, mut envelope: Vec<u8>) -> Result<Vec<u8>, CryptError> {
+        envelope.pop();
+        if identity.block_type == BlockType::Manifest {
+            envelope.pop();
+        }
+        Ok(envelope)
+    }
+}
+
+#[test]
+fn an_unsealed_payload_of_another_length_is_refused() {
+    let fs = mem_fs();
+    let options = WriteOptions::new().encryption(Arc::new(Forgetful));
+    write(&fs, &version_path(1), options, &SECTIONS[..1]).map(drop).unwrap();
+    let options = read_with(Arc::new(Forgetful));
+    let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
+    let error = reader.read_section("format_version").unwrap_err();
+    assert!(matches!(error, Error::Corrupt { what: Defect::PlainLength, .. }), "{error}");
 }
 
 #[derive(Debug)]
