@@ -16,14 +16,15 @@
 //! report.assert_conforms();
 //! ```
 //!
-//! A [`Subject`] can bring more than a directory: a second volume, another process that takes locks, a switch that makes
-//! syncs fail. Without them some checks are not applicable, and [`Report::assert_conforms`] lets that pass; a backend
-//! that can bring them all uses [`Report::assert_conforms_without_exemption`].
+//! A [`Subject`] can bring more than a directory: a second volume, another process that takes locks, a switch that
+//! makes syncs fail. Without them some checks are not applicable, and [`Report::assert_conforms`] lets that pass; a
+//! backend that can bring them all uses [`Report::assert_conforms_without_exemption`].
 //!
 #![doc = include_str!("conformance/broken_example.md")]
 
 mod batches;
 mod bytes;
+mod copies;
 mod errors;
 mod links;
 mod locks;
@@ -112,6 +113,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
         bytes::CHECKS,
         links::CHECKS,
         batches::CHECKS,
+        copies::CHECKS,
         locks::CHECKS,
         sync::CHECKS,
         errors::CHECKS,

@@ -86,13 +86,13 @@ pub trait FsExt: Fs {
     ///
     /// Writes `.{name}.tmp-{n}` in the same directory, with the first `n` that nothing has, syncs it, renames it over
     /// `path` and syncs the directory. Two writers may race: one of them wins, whole. Other links to the old inode keep
-    /// the old bytes; mode and owner are those of a new file; a symlink at `path` is replaced itself. On return the new contents are durable, unless the answer is
-    /// [`NotSupported`](DirectorySync::NotSupported).
+    /// the old bytes; mode and owner are those of a new file; a symlink at `path` is replaced itself. On return the
+    /// new contents are durable, unless the answer is [`NotSupported`](DirectorySync::NotSupported).
     ///
     /// # Crash semantics
     ///
-    /// A crash may leave the temporary file behind. It never stands in the way of a later call, and [`is_leftover`] knows
-    /// it.
+    /// A crash may leave the temporary file behind. It never stands in the way of a later call, and [`is_leftover`]
+    /// knows it.
     ///
     /// # Errors
     ///
@@ -150,8 +150,8 @@ pub trait FsExt: Fs {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`] and [`Fs::sync_directory`]. What
-    /// was created stays, and the same call can be made again.
+    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`] and [`Fs::sync_directory`].
+    /// What was created stays, and the same call can be made again.
     fn create_dir_all_durable(&self, base: &Path, below: &Path, mode: SyncMode) -> Result<DirectorySync> {
         if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(Error::new(Op::CreateDir, below, io::Error::from(io::ErrorKind::InvalidInput)));

@@ -47,9 +47,9 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// As [`sync_all`](Self::sync_all).
     fn sync_data(&self, mode: SyncMode) -> Result<()>;
 
-    /// Asks that the dirty bytes of a range start on their way to the device, and does not wait for them to arrive; pages
-    /// of the range that are clean may leave the cache. A hint, never durability: it consumes no error that a sync would
-    /// report.
+    /// Asks that the dirty bytes of a range start on their way to the device, and does not wait for them to arrive;
+    /// pages of the range that are clean may leave the cache. A hint, never durability: it consumes no error that a
+    /// sync would report.
     ///
     /// # Errors
     ///
@@ -69,7 +69,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// `StorageFull`, `EDQUOT`, `EIO`: a prefix of `buf` may have been written. `EBADF` if the handle cannot write.
-    /// `InvalidInput` or `FileTooLarge` if the end would lie beyond what a file can have. `InvalidInput` on a handle opened for append, whose writes all go to the end.
+    /// `InvalidInput` or `FileTooLarge` if the end would lie beyond what a file can have. `InvalidInput` on a handle
+    /// opened for append, whose writes all go to the end.
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()>;
 
     /// Sets the length: cuts the file, or extends it with zeros. Unlike [`Fs::truncate_file`](crate::Fs::truncate_file)
@@ -87,8 +88,9 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// `EIO`.
     fn metadata(&self) -> Result<FsMetadata>;
 
-    /// The first range at or after `offset` that may hold data, never an empty one; all before it, from `offset`, reads as zeros. `None`:
-    /// no data from there to the end. A backend that cannot tell holes from data answers with the rest of the file.
+    /// The first range at or after `offset` that may hold data, never an empty one; all before it, from `offset`,
+    /// reads as zeros. `None`: no data from there to the end. A backend that cannot tell holes from data answers with
+    /// the rest of the file.
     ///
     /// The handle's position is as before.
     ///

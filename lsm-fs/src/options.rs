@@ -29,7 +29,8 @@ pub struct FsOpenOptions {
     /// Every write goes to the end of the file, wherever that is by then. Such a handle refuses positional writes.
     pub append: bool,
     /// A hint to bypass the page cache. Where the backend follows it, offsets, lengths and the memory of each transfer
-    /// must be multiples of 4,096, or the call may fail with `InvalidInput`; where it cannot, the file opens as any other.
+    /// must be multiples of 4,096, or the call may fail with `InvalidInput`; where it cannot, the file opens as any
+    /// other.
     pub direct_io: bool,
 }
 

@@ -85,8 +85,8 @@ use crate::{
 /// the contract are known from its manual, so the suite is not expected to pass there.
 ///
 /// On Linux `start_writeback` is `POSIX_FADV_DONTNEED`, which starts asynchronous write-back of the dirty pages of the
-/// range without waiting for it and drops those that are clean already. `sync_file_range(2)` would leave the clean ones; no
-/// safe binding of it exists.
+/// range without waiting for it and drops those that are clean already. `sync_file_range(2)` would leave the clean
+/// ones; no safe binding of it exists.
 ///
 /// # Errors
 ///

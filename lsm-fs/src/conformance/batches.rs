@@ -1,18 +1,12 @@
-//! Many links, clones, syncs and copies in one call: the same as one after the other, and each told of.
+//! Many links, clones and syncs in one call: the same as one after the other, and each told of.
 
-use std::{
-    collections::BTreeMap,
-    io::ErrorKind,
-    ops::{ControlFlow, Range},
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, io::ErrorKind, ops::ControlFlow};
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{read_write, refused, refused_pair, write},
+    subject::{read_write, refused_pair},
 };
-use crate::{Copied, CopyJob, CopyObserver, CopyOptions, FsFile, NamePair, Op, Result, SyncMode};
+use crate::{FsFile, NamePair, Op, Result, SyncMode};
 
 list! { "batches":
     links_are_made_in_order_and_each_told
@@ -23,17 +17,10 @@ list! { "batches":
     a_break_ends_a_batch_of_clones
     a_clone_whose_sync_fails_is_removed
     every_file_of_a_batch_is_synced
-    copies_are_whole_and_each_told
-    a_copy_stops_at_the_length_asked_for
-    a_copy_that_fails_leaves_no_target_and_spares_the_others
-    a_copy_never_touches_a_taken_name
-    a_copy_keeps_holes
-    an_observer_sees_every_byte_in_order
-    an_observer_can_cancel
-    a_break_ends_a_batch_of_copies
 }
 
-fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>, Failure> {
+/// Directories `from` and `to`, and so many files in `from`, each with its name for contents.
+pub(super) fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>, Failure> {
     t.mkdir("from")?;
     t.mkdir("to")?;
     let names: Vec<_> = (0..count).map(|i| format!("{i:04}")).collect();
@@ -227,189 +214,5 @@ fn every_file_of_a_batch_is_synced(t: &Subject) -> Verdict {
         fault(&path, false);
         synced?;
     }
-    Ok(())
-}
-
-/// Paths of a copy, owned, so that jobs can borrow them.
-type Paths = Vec<(PathBuf, PathBuf)>;
-
-fn paths(t: &Subject, names: &[String]) -> Paths {
-    names.iter().map(|name| (t.at("from").join(name), t.at("to").join(name))).collect()
-}
-
-fn copy(
-    t: &Subject,
-    paths: &Paths,
-    len: Option<u64>,
-    options: &CopyOptions<'_>,
-) -> BTreeMap<usize, Result<Copied>> {
-    let jobs: Vec<_> = paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len }).collect();
-    let mut told = BTreeMap::new();
-    t.fs.copy_batch(&jobs, options, &mut |index, result| {
-        told.insert(index, result);
-        ControlFlow::Continue(())
-    });
-    told
-}
-
-fn copies_are_whole_and_each_told(t: &Subject) -> Verdict {
-    let names = fill(t, 40)?;
-    let big: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-    t.put("from/0011", &big)?;
-    t.put("from/0012", b"")?;
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    same!(told.len(), 40, "copies told");
-    for (result, name) in told.into_values().zip(&names) {
-        let wanted = t.get(&format!("from/{name}"))?;
-        same!(result?.len, wanted.len() as u64, "length told of {name}");
-        t.holds(&format!("to/{name}"), &wanted)?;
-    }
-    t.open("to/0000", write())?.write_at(b"X", 0)?;
-    t.holds("from/0000", b"0000")
-}
-
-fn a_copy_stops_at_the_length_asked_for(t: &Subject) -> Verdict {
-    let names = fill(t, 3)?;
-    t.put("from/0001", b"no")?;
-    let mut told = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
-    let short = told.remove(&1).map(|r| r.map_err(|e| e.kind()));
-    same!(short, Some(Err(ErrorKind::UnexpectedEof)), "a source that is too short");
-    ensure!(told.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "the others: {told:?}");
-    t.holds("to/0002", b"000")?;
-    t.has_names("to", &["0000", "0002"])
-}
-
-fn a_copy_that_fails_leaves_no_target_and_spares_the_others(t: &Subject) -> Verdict {
-    let names = fill(t, 10)?;
-    t.fs.remove_file(&t.at("from/0004"))?;
-    let paths = paths(t, &names);
-    if let Some(fault) = &t.sync_fault {
-        fault(&t.at("to/0006"), true);
-    }
-    let mut told = copy(t, &paths, None, &CopyOptions::new());
-    if let Some(fault) = &t.sync_fault {
-        fault(&t.at("to/0006"), false);
-        ensure!(told.remove(&6).is_some_and(|r| r.is_err()), "a copy whose sync failed was reported durable");
-        t.absent("to/0006")?;
-    }
-    let missing = t.at("from/0004");
-    if let Some(result) = told.remove(&4) {
-        refused(result, Op::Open, &missing, &[ErrorKind::NotFound])?;
-    }
-    t.absent("to/0004")?;
-    ensure!(told.len() >= 8 && told.values().all(Result::is_ok), "the others: {told:?}");
-    t.holds("to/0009", b"0009")
-}
-
-fn a_copy_never_touches_a_taken_name(t: &Subject) -> Verdict {
-    let names = fill(t, 2)?;
-    t.put("to/0001", b"taken")?;
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let kinds: Vec<_> = told.values().map(|r| r.as_ref().map(|_| ()).map_err(crate::Error::kind)).collect();
-    same!(kinds, [Ok(()), Err(ErrorKind::AlreadyExists)], "results");
-    t.holds("to/0001", b"taken")
-}
-
-fn a_copy_keeps_holes(t: &Subject) -> Verdict {
-    t.mkdir("from")?;
-    t.mkdir("to")?;
-    let file = t.open("from/sparse", read_write().create_new(true))?;
-    file.set_len(4 << 20)?;
-    file.write_at(b"in the middle", 2 << 20)?;
-    file.sync_all(SyncMode::Normal)?;
-    let source = file.metadata()?;
-    let names = ["sparse".to_owned()];
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let copied = told.into_values().next().ok_or_else(|| Failure::Violated("nothing was told".into()))??;
-    same!(copied.len, 4 << 20, "length told");
-    ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the copy differs");
-    let target = t.fs.metadata(&t.at("to/sparse"))?;
-    if source.allocated_bytes.is_some_and(|bytes| bytes < 1 << 20) {
-        ensure!(copied.written_bytes < 1 << 20, "{} bytes were written for a hole", copied.written_bytes);
-        ensure!(target.allocated_bytes < Some(1 << 20), "the copy takes {:?} bytes", target.allocated_bytes);
-    }
-    Ok(())
-}
-
-/// Puts each file together again from what it is shown; cancels after some bytes.
-struct Seen {
-    files: Mutex<BTreeMap<usize, Vec<u8>>>,
-    cancel_after: usize,
-}
-
-impl Seen {
-    fn new(cancel_after: usize) -> Self {
-        Self { files: Mutex::default(), cancel_after }
-    }
-
-    fn add(&self, job: usize, offset: u64, bytes: impl Iterator<Item = u8>) -> ControlFlow<()> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = files.entry(job).or_default();
-        if file.len() as u64 == offset {
-            file.extend(bytes);
-        }
-        if files.values().map(Vec::len).sum::<usize>() > self.cancel_after {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-impl CopyObserver for Seen {
-    fn data(&self, job: usize, offset: u64, bytes: &[u8]) -> ControlFlow<()> {
-        self.add(job, offset, bytes.iter().copied())
-    }
-
-    fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()> {
-        self.add(job, range.start, range.map(|_| 0))
-    }
-}
-
-fn an_observer_sees_every_byte_in_order(t: &Subject) -> Verdict {
-    let names = fill(t, 5)?;
-    t.put("from/0002", &[7; 100_000])?;
-    t.open("from/0003", write())?.set_len(50_000)?;
-    let seen = Seen::new(usize::MAX);
-    copy(t, &paths(t, &names), None, &CopyOptions::new().buffer_bytes(8192).observer(&seen));
-    let files = seen.files.lock().unwrap_or_else(PoisonError::into_inner);
-    for (index, name) in names.iter().enumerate() {
-        let wanted = t.get(&format!("from/{name}"))?;
-        ensure!(files.get(&index) == Some(&wanted), "the observer saw other bytes of {name} than there are");
-    }
-    Ok(())
-}
-
-fn an_observer_can_cancel(t: &Subject) -> Verdict {
-    let names = fill(t, 30)?;
-    let seen = Seen::new(20);
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new().observer(&seen));
-    same!(told.len(), 30, "copies told after a cancel");
-    let mut kept = Vec::new();
-    for (index, result) in told {
-        match result {
-            Ok(_) => kept.push(format!("{index:04}")),
-            Err(e) => ensure!(e.is_cancelled(), "{e}: not cancelled"),
-        }
-    }
-    ensure!(kept.len() < 30, "nothing was cancelled");
-    same!(t.names("to")?, kept, "targets that are there, and those reported durable");
-    Ok(())
-}
-
-fn a_break_ends_a_batch_of_copies(t: &Subject) -> Verdict {
-    let names = fill(t, 500)?;
-    let paths = paths(t, &names);
-    let jobs: Vec<_> =
-        paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len: None }).collect();
-    let mut told = BTreeMap::new();
-    t.fs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, result| {
-        told.insert(index, result.map_err(|e| e.is_cancelled()));
-        if told.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    same!(told.len(), 500, "copies told after a break");
-    ensure!(told.values().all(|r| !matches!(r, Err(false))), "a copy failed otherwise: {told:?}");
-    ensure!(told.values().any(|r| *r == Err(true)), "nothing was cancelled");
-    let kept: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| format!("{i:04}")).collect();
-    same!(t.names("to")?, kept, "targets that are there, and those reported durable");
     Ok(())
 }

@@ -38,8 +38,8 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Makes the target and fills it. The handle that comes back has written everything and synced nothing; on an error,
-    /// and on a panic of the observer, no target is left.
+    /// Makes the target and fills it. The handle that comes back has written everything and synced nothing; on an
+    /// error, and on a panic of the observer, no target is left.
     pub(super) fn copy_unsynced(
         &self,
         index: usize,

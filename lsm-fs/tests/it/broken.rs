@@ -39,21 +39,22 @@ macro_rules! defects {
 
 defects! {
     OpenCreatesMissing CreateTruncates CreateNewIgnored TruncateIgnored OptionsUnchecked OpensDirectories
-    NotDirIsNotFound EmptyPathIsHere NulCutsPath DotsAreNames CreateDirAcceptsExisting ReadDirUnsorted ReadDirMisses
-    LenIsZero RemoveMissingIsOk RemoveFileDoesNothing RemoveFileTakesDirectories UnlinkedFilesAreCut
-    RemoveDirIsRecursive RemoveAllTakesFiles NamesAreText RenameCopies RenameDropsSource RenameReplacesAnything NestedRenameIsIgnored
-    SameInodeRenameRemoves RenameRemovesTargetFirst NoreplaceDoesNothing NoreplaceReplaces CrossesVolumes
-    ReadAtIsShort WriteAtIsShort PositionalMoves ReadSkips SeekClamps AppendIsWrite AppendTakesPositional
-    HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared
-    NextDataMisses ReadManyIgnoresOffsets HintDestroys DirectIoAtZero LinkCopies LinkReplaces CloneLinks
-    CloneReplaces BackendIdChanges OneVolumeId ClaimsTooMuch DisableCowCorrupts NoSpace
-    BatchIsReversed BatchStopsAtError BatchIgnoresBreak BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk
-    CopyDropsTail CopyIgnoresLen CopyKeepsFailed CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted
-    DirLocksAlwaysGranted DirLockAlwaysThere ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison
-    ErrorsWithoutPath BareIoErrors CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy CloneBreakIsIgnored
-    CloneKeepsUnsynced CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty
-    ReadAtStopsAtPages GapsAreGarbage RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites
-    RenameDirEmpties RenameBlinks RenameCopiesFile
+    NotDirIsNotFound EmptyPathIsHere NulCutsPath DotsAreNames CreateDirAcceptsExisting ReadDirUnsorted
+    ReadDirMisses LenIsZero RemoveMissingIsOk RemoveFileDoesNothing RemoveFileTakesDirectories
+    UnlinkedFilesAreCut RemoveDirIsRecursive RemoveAllTakesFiles NamesAreText RenameCopies RenameDropsSource
+    RenameReplacesAnything NestedRenameIsIgnored SameInodeRenameRemoves RenameRemovesTargetFirst
+    NoreplaceDoesNothing NoreplaceReplaces CrossesVolumes ReadAtIsShort WriteAtIsShort PositionalMoves
+    ReadSkips SeekClamps AppendIsWrite AppendTakesPositional HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts
+    TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared NextDataMisses ReadManyIgnoresOffsets
+    HintDestroys DirectIoAtZero LinkCopies LinkReplaces CloneLinks CloneReplaces BackendIdChanges OneVolumeId
+    ClaimsTooMuch DisableCowCorrupts NoSpace BatchIsReversed BatchStopsAtError BatchIgnoresBreak
+    BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk CopyDropsTail CopyIgnoresLen CopyKeepsFailed
+    CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted DirLocksAlwaysGranted DirLockAlwaysThere
+    ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison ErrorsWithoutPath BareIoErrors
+    CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy CloneBreakIsIgnored CloneKeepsUnsynced
+    CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty ReadAtStopsAtPages GapsAreGarbage
+    RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites RenameDirEmpties
+    RenameBlinks RenameCopiesFile
 }
 
 /// Paths whose syncs fail.

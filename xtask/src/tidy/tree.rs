@@ -151,12 +151,11 @@ fn is_text(path: &str) -> bool {
     [".rs", ".md", ".toml"].iter().any(|ending| path.ends_with(ending))
 }
 
-/// Names of all packages that `package` stands on, on any platform; itself left out.
+/// Names of all packages that `package` stands on here, in a build without special flags; itself left out. What only
+/// `--cfg loom` brings in is in nobody's tree.
 fn dependency_tree(root: &Path, package: &str, features: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut cargo = cmd::cargo(root);
-    cargo.args([
-        "tree", "-p", package, "-e", "normal", "--target", "all", "--prefix", "none", "--format", "{p}",
-    ]);
+    cargo.args(["tree", "-p", package, "-e", "normal", "--prefix", "none", "--format", "{p}"]);
     let text = cmd::capture(cargo.args(features))?;
     let mut names: Vec<_> =
         text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
