@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirLock, FsExt, FsOpenOptions, SyncMode};
+use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    publish::{Debris, MARKER_FILE, Target, erase_marked, find_debris, is_refusal},
+    publish::{Debris, Target, find_debris, is_refusal, mark, remove_partial},
     sweep::{self, Outcome},
 };
 
@@ -29,16 +29,16 @@ const ATTEMPTS: u32 = 4;
 ///
 /// # Crash semantics
 ///
-/// At every moment a crash leaves the checkpoint whole, or gone up to debris that [`sweep`](crate::sweep()) and the next
-/// creator of the same target clear. After `Ok` it does not come back.
+/// At every moment a crash leaves the checkpoint whole, or gone up to debris that [`sweep`](crate::sweep()) and the
+/// next creator of the same target clear. After `Ok` it does not come back.
 ///
 /// # Errors
 ///
 /// - [`NotACheckpoint`](Error::NotACheckpoint): there is no catalog, or nothing.
 /// - [`InProgress`](Error::InProgress): somebody else publishes or removes it, or makes another one of the same name.
 /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
-/// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good and some of the files are not;
-///   or the filesystem fails so that it cannot be told whether the name is gone.
+/// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good and some of the files are
+///   not; or the filesystem fails so that it cannot be told whether the name is gone.
 /// - [`Fs`](Error::Fs): the checkpoint is as it was.
 ///
 /// # Examples
@@ -131,21 +131,14 @@ fn left(target: &Target, error: lsm_fs::Error) -> Error {
 /// fails it stays, and whoever clears it finishes the removal, or takes it back if the checkpoint is still whole.
 fn remove_in_place(fs: &dyn Fs, target: &Target, has_locks: bool, mode: SyncMode) -> Result<()> {
     let owner = claim(fs, target, has_locks, mode)?;
-    take_down(fs, target, mode)?;
-    erase_marked(fs, &target.path, mode)?;
-    let _ = fs.sync_directory(target.parent(), mode)?;
+    // As long as all of these are there, it is whole.
+    let published_by = what_publishes(fs, &target.path);
+    mark(fs, &target.path, &published_by, mode)?;
+    remove_partial(fs, &target.path, &published_by, mode)?;
     fs.remove_dir_all(&target.staged)?;
     let _ = fs.sync_directory(target.parent(), mode)?;
     drop(owner);
     Ok(())
-}
-
-/// Marks the target, and takes from it what makes it a checkpoint.
-fn take_down(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
-    let marker = target.path.join(MARKER_FILE);
-    drop(fs.open(&marker, &FsOpenOptions::new().write(true).create(true))?);
-    let _ = fs.sync_directory(&target.path, mode)?;
-    unpublish(fs, &target.path, mode)
 }
 
 /// Makes the staged sibling, durably, and takes its owner lock.
@@ -183,14 +176,20 @@ fn in_progress(target: &Target) -> Error {
     Error::InProgress { target: target.path.clone(), staged: target.staged.clone() }
 }
 
-/// Takes from a directory what makes it look like a checkpoint: every tree's pointer, then the catalog, durably.
-pub(crate) fn unpublish(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
+/// What makes a directory look like a checkpoint: every tree's pointer, and the catalog.
+fn what_publishes(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
     let mut files = match Catalog::read(fs, dir) {
         Ok(catalog) => catalog.pointers(),
         // Without a catalog nothing says what the pointers are, and nothing says that it is a checkpoint.
         Err(_) => Vec::new(),
     };
     files.push(PathBuf::from(CATALOG_FILE));
+    files
+}
+
+/// Takes from a directory what makes it look like a checkpoint, durably.
+pub(crate) fn unpublish(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
+    let mut files = what_publishes(fs, dir);
     for file in &files {
         match fs.remove_file(&dir.join(file)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),

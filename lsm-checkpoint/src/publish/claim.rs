@@ -25,8 +25,8 @@ pub(crate) enum Debris {
 ///
 /// # Errors
 ///
-/// [`TargetExists`](Error::TargetExists), [`InProgress`](Error::InProgress), [`Fs`](Error::Fs). A directory that was made
-/// and could not be locked is left: whether it is still ours is not known, and it does not stand in anyone's way.
+/// [`TargetExists`](Error::TargetExists), [`InProgress`](Error::InProgress), [`Fs`](Error::Fs). A directory that was
+/// made and could not be locked is left: whether it is still ours is not known, and it does not stand in anyone's way.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
     for _ in 0..ATTEMPTS {
         if is_taken(fs, &target.path)? {
@@ -106,7 +106,6 @@ pub(crate) fn find_debris(fs: &dyn Fs, staged: &Path) -> Result<Debris> {
 /// # Errors
 ///
 /// [`Fs`](Error::Fs).
-#[expect(clippy::needless_pass_by_value, reason = "dropping the lock ends the ownership, at the end")]
 pub(crate) fn clear_debris(
     fs: &dyn Fs,
     target: &Target,

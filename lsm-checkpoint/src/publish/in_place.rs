@@ -1,19 +1,21 @@
 //! Publishing where the filesystem cannot rename a directory to a name that nothing has.
 //!
-//! The target is claimed by `create_dir`, which is as atomic. If the staged directory can be renamed over the empty one,
-//! that is all. Otherwise the files move one by one, behind a marker that says that the target is not whole, and those
-//! that make a tree readable come last, when all else is durable. The staged directory stays until the end: it says
-//! whose the marker is.
+//! The target is claimed by `create_dir`, which is as atomic. If the staged directory can be renamed over the empty
+//! one, that is all. Otherwise the files move one by one, behind a marker that says that the target is not whole, and
+//! those that make a tree readable come last, when all else is durable. The staged directory stays until the end: it
+//! says whose the marker is.
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
-use lsm_fs::{DirectorySync, Fs, FsExt, FsOpenOptions, SyncMode, parent_of};
+use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode, parent_of};
 
 use super::{Contents, Staging, is_refusal};
-use crate::{Catalog, Error, Result};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{Error, Result};
 
 /// Name of the file in a target that is being made in place.
 pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
@@ -51,9 +53,7 @@ impl Staging<'_> {
 
     fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
         let (fs, target) = (self.fs, &self.target.path);
-        drop(fs.open(&target.join(MARKER_FILE), &FsOpenOptions::new().write(true).create_new(true))?);
-        // Nothing else in the target survives a crash that loses the marker.
-        let _ = fs.sync_directory(target, self.mode)?;
+        mark(fs, target, &contents.pointers, self.mode)?;
         for dir in contents.dirs.iter().skip(1) {
             fs.create_dir(&target.join(dir))?;
         }
@@ -108,6 +108,33 @@ impl Staging<'_> {
     }
 }
 
+/// Marks a target as not whole, durably. The marker names the pointers, one a line, behind a checksum of these lines.
+pub(crate) fn mark(fs: &dyn Fs, target: &Path, pointers: &[PathBuf], mode: SyncMode) -> lsm_fs::Result<()> {
+    let lines: String = pointers.iter().map(|pointer| format!("{}\n", pointer.display())).collect();
+    let marker = format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()));
+    fs.write_new(&target.join(MARKER_FILE), marker.as_bytes(), mode)?;
+    fs.sync_directory(target, mode).map(drop)
+}
+
+/// More than that many bytes of names no marker has.
+const MARKER_MAX: u64 = 16 << 20;
+
+/// The pointers that a marker names. `None`: a crash has kept it from being written, and nothing was done yet.
+fn pointers_of(fs: &dyn Fs, target: &Path) -> Result<Option<Vec<PathBuf>>> {
+    let marker = fs.read_to_vec(&target.join(MARKER_FILE), MARKER_MAX)?;
+    let text = String::from_utf8_lossy(&marker);
+    let Some((sum, lines)) = text.split_once('\n') else { return Ok(None) };
+    if sum != format!("{:032x}", xxh3_128(lines.as_bytes())) {
+        return Ok(None);
+    }
+    // Whatever it says, nothing outside the target is meant.
+    Ok(Some(lines.lines().map(PathBuf::from).filter(|pointer| is_below(pointer)).collect()))
+}
+
+fn is_below(path: &Path) -> bool {
+    path.components().all(|component| matches!(component, Component::Normal(_)))
+}
+
 /// Removes a target that is not whole: first what makes its trees readable, the marker last, so that a crash at any
 /// point leaves what is neither readable nor of unknown origin.
 pub(crate) fn remove_partial(
@@ -145,64 +172,52 @@ fn dirs_of(pointers: &[PathBuf]) -> Vec<&Path> {
     dirs
 }
 
-/// Whether a target is one that a creator began in place and did not finish: empty, or marked with a pointer missing.
-pub(crate) fn is_partial(fs: &dyn Fs, target: &Path) -> Result<bool> {
+/// What is to be done about a target beside whose name a dead creator or remover has left its directory.
+enum State {
+    /// Not begun, or not finished: these are the names by which it would be readable.
+    Partial(Vec<PathBuf>),
+    /// Whole but for a marker. An engine may live in it by now: hands off.
+    Marked,
+    /// Something else, or nothing.
+    Other,
+}
+
+fn state_of(fs: &dyn Fs, target: &Path) -> Result<State> {
     let names = match fs.read_dir(target) {
         Ok(names) => names,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(false);
+            return Ok(State::Other);
         }
         Err(e) => return Err(e.into()),
     };
     if names.is_empty() {
-        return Ok(true);
+        return Ok(State::Partial(Vec::new()));
     }
     if !names.iter().any(|entry| entry.name == MARKER_FILE) {
-        return Ok(false);
+        return Ok(State::Other);
     }
-    // With all its pointers it is whole, and an engine may live in it by now: hands off.
-    Ok(!has_pointers(fs, target)?)
-}
-
-fn has_pointers(fs: &dyn Fs, target: &Path) -> Result<bool> {
-    let pointers = pointers_of(fs, target)?;
-    for pointer in pointers.iter().map(|pointer| target.join(pointer)) {
-        if !fs.exists(&pointer)? {
-            return Ok(false);
+    let Some(pointers) = pointers_of(fs, target)? else {
+        // A creator makes nothing before the marker is durable, and a remover takes nothing away.
+        return Ok(if names.len() == 1 { State::Partial(Vec::new()) } else { State::Marked });
+    };
+    for pointer in &pointers {
+        if !fs.exists(&target.join(pointer))? {
+            return Ok(State::Partial(pointers));
         }
     }
-    Ok(!pointers.is_empty())
-}
-
-/// The catalog is durable before the first pointer has its name: without one there is none. One that cannot be read
-/// says nothing, and then nothing may be removed.
-fn pointers_of(fs: &dyn Fs, target: &Path) -> Result<Vec<PathBuf>> {
-    match Catalog::read(fs, target) {
-        Ok(catalog) => Ok(catalog.pointers()),
-        Err(Error::NotACheckpoint { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    // With no pointers to wait for, nothing says that it is whole.
+    Ok(if pointers.is_empty() { State::Partial(pointers) } else { State::Marked })
 }
 
 /// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else stays.
 /// The caller holds the owner lock of the staged directory.
 pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
-    if is_partial(fs, target)? {
-        return Ok(remove_partial(fs, target, &pointers_of(fs, target)?, mode)?);
+    match state_of(fs, target)? {
+        State::Partial(pointers) => Ok(remove_partial(fs, target, &pointers, mode)?),
+        State::Marked => {
+            fs.remove_file(&target.join(MARKER_FILE))?;
+            Ok(fs.sync_directory(target, mode).map(drop)?)
+        }
+        State::Other => Ok(()),
     }
-    match fs.remove_file(&target.join(MARKER_FILE)) {
-        Ok(()) => fs.sync_directory(target, mode).map(drop).map_err(Error::from),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Removes a target whose marker is durable: the marker last, so that whatever a crash leaves of it is marked or empty.
-pub(crate) fn erase_marked(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
-    for entry in fs.read_dir(target)?.iter().filter(|entry| entry.name != MARKER_FILE) {
-        let path = target.join(&entry.name);
-        if entry.file_type.is_dir() { fs.remove_dir_all(&path)? } else { fs.remove_file(&path)? }
-    }
-    let _ = fs.sync_directory(target, mode)?;
-    Ok(fs.remove_dir_all(target)?)
 }

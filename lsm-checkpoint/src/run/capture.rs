@@ -8,7 +8,7 @@ use std::{
 use lsm_fs::{FileId, Fs};
 
 use crate::{
-    Capture, CheckpointSource, Error, PauseGuard, Result, SourceFile,
+    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, SourceFile,
     plan::{Plan, Tree},
     publish::Target,
     source::Content,
@@ -36,7 +36,7 @@ impl Captured<'_> {
 }
 
 pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
-    let guard = source.deletion_pause().map(|pause| pause.acquire());
+    let guard = source.deletion_pause().map(DeletionPause::acquire);
     // Before the flush, so that all up to it is in what the flush writes.
     let seqno = source.visible_seqno();
     source.flush().map_err(Error::from_source)?;

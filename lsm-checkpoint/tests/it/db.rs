@@ -38,7 +38,7 @@ pub(crate) struct Db {
 
 /// The data files of a tree, by kind.
 pub(crate) fn files() -> Vec<(FileKind, &'static str, Vec<u8>)> {
-    let bytes = |seed: u8, len: usize| (0..len).map(|at| (at % 251) as u8 ^ seed).collect();
+    let bytes = |seed: u8, len: usize| (0..len).map(|at| u8::try_from(at % 251).unwrap() ^ seed).collect();
     vec![
         (FileKind::Table, "1", bytes(1, 700)),
         (FileKind::Table, "2", bytes(2, 40)),
@@ -47,7 +47,7 @@ pub(crate) fn files() -> Vec<(FileKind, &'static str, Vec<u8>)> {
 }
 
 fn log_bytes() -> Vec<u8> {
-    (0..LOG_LEN + 100).map(|at| (at % 13) as u8).collect()
+    (0..LOG_LEN + 100).map(|at| u8::try_from(at % 13).unwrap()).collect()
 }
 
 impl Db {

@@ -53,6 +53,8 @@ sync_directory . normal = durable
 create_dir T
 rename S -> T ! Unsupported
 open T/.checkpoint-unpublished write create_new -> #4
+write_at #4 T/.checkpoint-unpublished 0+41
+sync_all #4 T/.checkpoint-unpublished normal
 sync_directory T normal = durable
 create_dir T/tables
 create_dir T/blobs
