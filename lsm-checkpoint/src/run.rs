@@ -178,8 +178,8 @@ impl<'a> Checkpoint<'a> {
     /// # Crash semantics
     ///
     /// In every crash state the target is absent or complete, and after `Ok` it is complete. Where the filesystem
-    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable; the
-    /// next call for the target, or a sweep, removes it.
+    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable;
+    /// the next call for the target, or a sweep, removes it.
     ///
     /// # Errors
     ///
