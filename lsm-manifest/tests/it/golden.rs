@@ -78,7 +78,7 @@ fn sealed() -> Vec<Golden> {
         ("sealed-bare.manifest", 0x1877_5148_4288_6c3f_a1cc_3c41_4e6e_c7bf, Envelope::Bare, false),
         ("sealed-framed-parity.manifest", 0x7383_6671_123b_2162_74f1_5449_3af7_4071, Envelope::Framed, true),
     ];
-    let golden = |(file, digest, envelope, parity)| {
+    let golden = |(file, digest, envelope, parity): (&'static str, u128, Envelope, bool)| {
         let write = WriteOptions::new().encryption(Arc::new(FixedNonce::new(envelope)));
         #[cfg(feature = "parity")]
         let write = write.parity(parity);
