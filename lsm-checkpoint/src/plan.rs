@@ -1,8 +1,9 @@
 //! What a checkpoint is made of, in which order and by which methods. Pure.
 
 use std::{
-    collections::BTreeSet,
-    ffi::OsString,
+    cmp::Ordering,
+    collections::{BTreeSet, HashSet},
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -42,79 +43,71 @@ pub(crate) struct Plan {
 /// What a snapshot cannot ask for.
 pub(crate) type Problem = (PathBuf, SnapshotProblem);
 
+/// Names that are taken, each with the position of its directory.
+type Taken = HashSet<(usize, String)>;
+
+/// The position of the target itself.
+const ROOT: usize = 0;
+
 impl Plan {
     pub(crate) fn new(trees: &[Tree]) -> Result<Self, Problem> {
         let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items: Vec::new() };
-        let mut taken = BTreeSet::from([PathBuf::from(CATALOG_FILE)]);
+        let mut taken = Taken::from([(ROOT, CATALOG_FILE.to_owned())]);
         for (at, tree) in trees.iter().enumerate() {
             let root = plan.tree_root(tree, trees.len() > 1, &mut taken)?;
-            plan.add_tree(at, tree, &root, &mut taken)?;
+            plan.add_tree(at, tree, root, &mut taken)?;
         }
         Ok(plan)
     }
 
-    fn tree_root(
-        &mut self,
-        tree: &Tree,
-        several: bool,
-        taken: &mut BTreeSet<PathBuf>,
-    ) -> Result<PathBuf, Problem> {
-        let root = PathBuf::from(&tree.folder);
-        if tree.folder.is_empty() {
-            return if several { Err((root, SnapshotProblem::Folder)) } else { Ok(root) };
+    fn tree_root(&mut self, tree: &Tree, several: bool, taken: &mut Taken) -> Result<usize, Problem> {
+        if !tree.folder.is_empty() {
+            return self.add_dir(ROOT, &tree.folder, taken);
         }
-        if !is_component(&tree.folder) {
-            return Err((root, SnapshotProblem::Name));
-        }
-        if !taken.insert(root.clone()) {
-            return Err((root, SnapshotProblem::Taken));
-        }
-        self.dirs.push(root.clone());
-        Ok(root)
+        if several { Err((PathBuf::new(), SnapshotProblem::Folder)) } else { Ok(ROOT) }
     }
 
-    fn add_tree(
-        &mut self,
-        at: usize,
-        tree: &Tree,
-        root: &Path,
-        taken: &mut BTreeSet<PathBuf>,
-    ) -> Result<(), Problem> {
+    fn add_dir(&mut self, parent: usize, name: &str, taken: &mut Taken) -> Result<usize, Problem> {
+        let path = self.dirs.get(parent).map(|dir| dir.join(name)).unwrap_or_default();
+        if !is_component(name) {
+            return Err((path, SnapshotProblem::Name));
+        }
+        if !taken.insert((parent, name.to_owned())) {
+            return Err((path, SnapshotProblem::Taken));
+        }
+        self.dirs.push(path);
+        Ok(self.dirs.len() - 1)
+    }
+
+    fn add_tree(&mut self, at: usize, tree: &Tree, root: usize, taken: &mut Taken) -> Result<(), Problem> {
         let mut kinds: BTreeSet<&FileKind> = tree.folders.iter().collect();
         kinds.extend(tree.files.iter().map(|(kind, _)| kind));
-        let mut folders = Vec::new();
-        for folder in kinds.iter().filter(|kind| ***kind != FileKind::Metadata).map(|kind| kind.folder()) {
-            let path = root.join(folder);
-            if !is_component(folder) {
-                return Err((path, SnapshotProblem::Name));
-            }
-            if !taken.insert(path.clone()) {
-                return Err((path, SnapshotProblem::Taken));
-            }
-            folders.push(folder.to_owned());
-            self.dirs.push(path);
+        let mut dirs = vec![(&FileKind::Metadata, root)];
+        for kind in kinds.into_iter().filter(|kind| **kind != FileKind::Metadata) {
+            dirs.push((kind, self.add_dir(root, kind.folder(), taken)?));
         }
-        self.folders.push(folders);
+        self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
         let first = self.items.len();
         for (index, (kind, name)) in tree.files.iter().enumerate() {
-            let dir_path =
-                if *kind == FileKind::Metadata { root.to_path_buf() } else { root.join(kind.folder()) };
+            let dir = dirs.iter().find(|(known, _)| *known == kind).map_or(root, |(_, dir)| *dir);
+            let problem =
+                |problem| (self.dirs.get(dir).map(|dir| dir.join(name)).unwrap_or_default(), problem);
             let name = match name.to_str() {
                 Some(name) if is_component(name) => name.to_owned(),
-                _ => return Err((dir_path.join(name), SnapshotProblem::Name)),
+                _ => return Err(problem(SnapshotProblem::Name)),
             };
-            let path = dir_path.join(&name);
-            if !taken.insert(path.clone()) {
-                return Err((path, SnapshotProblem::Taken));
+            if !taken.insert((dir, name.clone())) {
+                return Err(problem(SnapshotProblem::Taken));
             }
-            let dir = self.dirs.iter().position(|dir| *dir == dir_path).unwrap_or_default();
             self.items.push(Item { tree: at, index, kind: kind.clone(), name, dir });
         }
-        // The order of metadata means something, and a stable sort keeps it.
-        let name_of =
-            |item: &Item| if item.kind == FileKind::Metadata { String::new() } else { item.name.clone() };
         if let Some(items) = self.items.get_mut(first..) {
-            items.sort_by_cached_key(|item| (item.kind.clone(), name_of(item)));
+            // The order of metadata means something, and a stable sort keeps it.
+            let by_name = |a: &Item, b: &Item| match a.kind {
+                FileKind::Metadata => Ordering::Equal,
+                _ => a.name.cmp(&b.name),
+            };
+            items.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| by_name(a, b)));
         }
         Ok(())
     }
@@ -142,15 +135,15 @@ pub(crate) const fn rungs(policy: Policy) -> &'static [Method] {
 }
 
 /// Holds the names that are there against those that were made.
-pub(crate) fn compare(
-    made: &BTreeSet<OsString>,
-    found: &BTreeSet<OsString>,
-) -> Result<(), (OsString, StagedProblem)> {
+pub(crate) fn compare<'n>(
+    made: &BTreeSet<&'n OsStr>,
+    found: &BTreeSet<&'n OsStr>,
+) -> Result<(), (&'n OsStr, StagedProblem)> {
     if let Some(name) = made.difference(found).next() {
-        return Err((name.clone(), StagedProblem::Missing));
+        return Err((name, StagedProblem::Missing));
     }
     match found.difference(made).next() {
-        Some(name) => Err((name.clone(), StagedProblem::Unexpected)),
+        Some(name) => Err((name, StagedProblem::Unexpected)),
         None => Ok(()),
     }
 }

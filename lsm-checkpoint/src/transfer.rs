@@ -109,7 +109,10 @@ impl<'a> Transfer<'a> {
                 Content::Immutable { fs, path, .. } => {
                     let from_dir = lsm_fs::parent_of(path);
                     let of_pair = |group: &&mut Group<'_>| {
-                        group.dir == item.dir && Arc::ptr_eq(group.fs, fs) && group.from_dir == from_dir
+                        // As they are spelled: to compare paths by their components is slow.
+                        group.dir == item.dir
+                            && Arc::ptr_eq(group.fs, fs)
+                            && group.from_dir.as_os_str() == from_dir.as_os_str()
                     };
                     // The last groups are the likely ones: the plan is sorted by directory.
                     match groups.iter_mut().rev().find(of_pair) {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
+    ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -155,18 +155,20 @@ fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
 
 /// The names that are there are those that were made, no more and no less.
 fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
-    let mut made: BTreeMap<&Path, BTreeSet<OsString>> = BTreeMap::new();
+    // By their spelling: to compare paths by their components is slow.
+    let mut made: BTreeMap<&OsStr, BTreeSet<&OsStr>> = BTreeMap::new();
     for dir in &contents.dirs {
-        made.entry(dir).or_default();
+        made.entry(dir.as_os_str()).or_default();
     }
     for path in contents.files.iter().chain(contents.dirs.iter().skip(1)) {
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
-            made.entry(parent).or_default().insert(name.to_os_string());
+            made.entry(parent.as_os_str()).or_default().insert(name);
         }
     }
     for (dir, made) in made {
         let path = job.dir.join(dir);
-        let found = target_fs(job).read_dir(&path)?.into_iter().map(|entry| entry.name).collect();
+        let entries = target_fs(job).read_dir(&path)?;
+        let found = entries.iter().map(|entry| entry.name.as_os_str()).collect();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
     }

@@ -1,6 +1,6 @@
 //! A crash at every moment, in every legal way: the target is absent or complete, and complete after `Ok`.
 
-mod in_place;
+pub(crate) mod in_place;
 mod retry;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use crate::{create::TARGET, tweak::Tweak};
 const MARKER: &str = ".checkpoint-unpublished";
 
 /// Absent, complete, or recognisably unfinished.
-fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
+pub(crate) fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
     let exists = |path: &Path| image.exists(path).map_err(|e| e.to_string());
     let db = case.db(image);
