@@ -209,8 +209,8 @@ fn state_of(fs: &dyn Fs, target: &Path) -> Result<State> {
     Ok(if pointers.is_empty() { State::Partial(pointers) } else { State::Marked })
 }
 
-/// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else stays.
-/// The caller holds the owner lock of the staged directory.
+/// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else
+/// stays. The caller holds the owner lock of the staged directory.
 pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     match state_of(fs, target)? {
         State::Partial(pointers) => Ok(remove_partial(fs, target, &pointers, mode)?),
