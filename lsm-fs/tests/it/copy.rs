@@ -253,6 +253,9 @@ fn odd_options_and_odd_sources_end_in_an_answer() {
     let (from, to) = (dir.path().join("sparse"), dir.path().join("copy"));
     let file = StdFs.open(&from, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
     file.set_len(1 << 20).unwrap();
+    if file.metadata().unwrap().allocated_bytes.is_none() {
+        return; // A platform that counts no blocks is asked for no holes.
+    }
     let fs = Broken::new(Defect::NextDataIsEmpty);
     let job = CopyJob { source: &fs, from: &from, to: &to, len: None };
     copy_each(&StdFs, &[job], &CopyOptions::new(), &mut |_, result| {
