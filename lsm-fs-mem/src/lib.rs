@@ -19,11 +19,11 @@ mod trace_fs;
 mod volume;
 
 pub use audit::{DurabilityAudit, DurabilityViolation, Undurable, UndurablePart};
+pub use crash::{Budget, ParseStateIdError, StateId, Survives, recording::Recording};
 pub use fault_fs::{
     Fault, FaultCheckError, FaultEffect, FaultFs, FaultId, FaultReport, FaultSweepError, InjectedFault,
     ParseFaultEffectError, ParseFaultIdError, ShortTransfer, fault_replay, fault_sweep,
 };
-pub use crash::{Budget, ParseStateIdError, StateId, Survives, recording::Recording};
 pub use mem_fs::{DirtyPages, MemFs};
 pub use profile::{CrashModel, Profile, UnknownProfile};
 pub use sweep::{

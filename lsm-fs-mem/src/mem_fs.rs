@@ -33,10 +33,10 @@ pub(crate) use state::State;
 
 /// A filesystem in memory that knows what a crash may leave of it.
 ///
-/// A value is a handle: clones are the same filesystem. It implements [`Fs`] with the semantics of Linux: hard links are
-/// one inode, removed files live while they are open, directories can be renamed, locks are `flock`'s, and every refusal
-/// has the errno that Linux would give. There are no symbolic links, no permissions and no times. Relative paths start
-/// at `/`.
+/// A value is a handle: clones are the same filesystem. It implements [`Fs`] with the semantics of Linux: hard links
+/// are one inode, removed files live while they are open, directories can be renamed, locks are `flock`'s, and every
+/// refusal has the errno that Linux would give. There are no symbolic links, no permissions and no times. Relative
+/// paths start at `/`.
 ///
 /// # Crash semantics
 ///

@@ -99,22 +99,35 @@ pub(crate) struct Journal {
     in_dir: BTreeSet<(Ino, Seq)>,
     /// `(inode, seq)` of changes of names bound to it.
     of_child: BTreeSet<(Ino, Seq)>,
-    /// Inodes that are new to the disk: a file until its volume is written out whole, whatever of it has been forced by
-    /// then; a directory until that, or until it is synced itself.
-    newborn: BTreeMap<Ino, u32>,
+    /// Inodes that something has happened to since the last commit of their volume.
+    since_commit: BTreeMap<Ino, SinceCommit>,
+}
+
+/// What a filesystem with a log of its own for syncs knows of an inode beside what waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct SinceCommit {
+    volume: u32,
+    /// It was made since the commit.
+    newborn: bool,
+    /// Some sync has taken something of it to the disk.
+    logged: bool,
+    /// It has changed since it was itself synced.
+    touched: bool,
 }
 
 impl Journal {
     pub(crate) fn insert(&mut self, micro: Micro) {
         if let Some(file) = micro.file() {
             self.of_file.insert((file, micro.seq));
+            self.since(file, micro.volume).touched = true;
         }
         if let Some((dir, _, ino)) = micro.binding() {
             self.in_dir.insert((dir, micro.seq));
             self.of_child.insert((ino, micro.seq));
-            if micro.creates() {
-                self.newborn.insert(ino, micro.volume);
-            }
+            self.since(dir, micro.volume).touched = true;
+            let child = self.since(ino, micro.volume);
+            child.touched = true;
+            child.newborn |= micro.creates();
         }
         self.micros.insert(micro.seq, micro);
     }
@@ -163,23 +176,50 @@ impl Journal {
         self.find(&self.of_child, ino)
     }
 
-    /// Whether the inode is new to the disk.
+    /// Whether the inode was made since the last commit.
     pub(crate) fn is_newborn(&self, ino: Ino) -> bool {
-        self.newborn.contains_key(&ino)
+        self.since_commit.get(&ino).is_some_and(|since| since.newborn)
     }
 
+    /// Whether a sync since the last commit has taken something of the inode to the disk.
+    pub(crate) fn is_logged(&self, ino: Ino) -> bool {
+        self.since_commit.get(&ino).is_some_and(|since| since.logged)
+    }
+
+    /// Whether the inode has changed since it was synced itself.
+    pub(crate) fn is_touched(&self, ino: Ino) -> bool {
+        self.since_commit.get(&ino).is_some_and(|since| since.touched)
+    }
+
+    /// Inodes that were made since the last commit.
     pub(crate) fn newborn(&self) -> impl Iterator<Item = Ino> {
-        self.newborn.keys().copied()
+        self.since_commit.iter().filter(|(_, since)| since.newborn).map(|(ino, _)| *ino)
+    }
+
+    /// A sync has taken something of the inode to the disk.
+    pub(crate) fn log(&mut self, ino: Ino, volume: u32) {
+        self.since(ino, volume).logged = true;
+    }
+
+    /// The inode was synced itself.
+    pub(crate) fn synced(&mut self, ino: Ino, volume: u32) {
+        let since = self.since(ino, volume);
+        since.logged |= since.touched;
+        since.touched = false;
     }
 
     /// All volumes, or one, were written out whole.
     pub(crate) fn commit(&mut self, volume: Option<u32>) {
-        self.newborn.retain(|_, of| volume.is_some_and(|volume| volume != *of));
+        self.since_commit.retain(|_, since| volume.is_some_and(|volume| volume != since.volume));
     }
 
-    /// The inode is new no more: a directory that was synced, or one that is gone for good.
-    pub(crate) fn age(&mut self, ino: Ino) {
-        self.newborn.remove(&ino);
+    /// The inode is gone for good.
+    pub(crate) fn forget(&mut self, ino: Ino) {
+        self.since_commit.remove(&ino);
+    }
+
+    fn since(&mut self, ino: Ino, volume: u32) -> &mut SinceCommit {
+        self.since_commit.entry(ino).or_insert(SinceCommit { volume, ..SinceCommit::default() })
     }
 
     /// Changes of one name before `end`, in order.

@@ -8,22 +8,22 @@ pub(crate) use forces::SyncCall;
 
 /// Whose rules decide what a crash may leave.
 ///
-/// Every state that a named filesystem allows is allowed by `Adversarial`, too: it forces least and orders nothing. Code
-/// that holds under it holds under all. The others explain a failure ("only on btrfs") and show how much code leans on
-/// its filesystem.
+/// Every state that a named filesystem allows is allowed by `Adversarial`, too: it forces least and orders nothing.
+/// Code that holds under it holds under all. The others explain a failure ("only on btrfs") and show how much code
+/// leans on its filesystem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
     /// What POSIX promises and nothing else.
     #[default]
     Adversarial,
-    /// ext4 with `data=ordered`: an fsync of a directory, or of a file that changed, commits all earlier changes of names
-    /// on the volume.
+    /// ext4 with `data=ordered`: an fsync of a directory, or of a file that changed, commits all earlier changes of
+    /// names on the volume.
     Ext4,
     /// XFS: the journal is one order of changes; an fsync forces it up to the last change of that inode.
     Xfs,
-    /// btrfs: a commit is a prefix of everything; an fsync logs an inode, its names, and new inodes around it, but not
-    /// new links to old inodes elsewhere.
+    /// btrfs: a commit is a prefix of all changes of names, data follows when it is written; an fsync logs an inode, its
+    /// names, and new inodes around it, but not new links to old inodes elsewhere.
     Btrfs,
 }
 
@@ -133,12 +133,13 @@ impl std::error::Error for UnknownProfile {}
 pub(crate) enum Names {
     /// Of a file: none. Of a directory: its own.
     Own,
-    /// All of the volume; with a file, only if anything about it waits. ext4 commits for a directory whatever its state.
+    /// All of the volume; with a file, only if anything about it waits. ext4 commits for a directory whatever its
+    /// state.
     Volume,
     /// All of the volume, up to the last that is about the inode.
     UpToLast,
-    /// Of a file: its names, its new ancestors, and new files beside it there. Of a directory: the same, the names in it,
-    /// and new inodes below it.
+    /// Of a file: its names, its new ancestors, and new files beside it there. Of a directory: the same, the names in
+    /// it, and new inodes below it.
     Around,
 }
 
@@ -147,10 +148,8 @@ pub(crate) enum Names {
 pub(crate) enum Order {
     /// Nothing.
     Free,
-    /// Changes of names: a prefix of them persists.
+    /// Changes of names: a prefix of them persists, and what later syncs forced.
     Names,
-    /// Everything: a prefix of all persists, and what later syncs forced.
-    Everything,
 }
 
 /// The two tables of the model, as one row per filesystem.
@@ -162,11 +161,16 @@ pub(crate) struct Rules {
     pub(crate) fdatasync_growth: bool,
     pub(crate) fdatasync_is_fsync: bool,
     pub(crate) directory_names: Names,
+    /// A sync that has anything to do takes along what has become of the names of inodes that were logged before.
+    pub(crate) logged_names: bool,
     pub(crate) clone_source_data: bool,
     pub(crate) syncfs: bool,
     pub(crate) order: Order,
     /// A length that a write set persists only with the last sector of that write.
     pub(crate) size_needs_last_sector: bool,
+    /// The writes of a file persist whole and in order, each with its length: old blocks stay until the new ones are
+    /// written, and checksums find a torn one.
+    pub(crate) whole_writes: bool,
     pub(crate) whole_renames: bool,
     pub(crate) torn_sector: bool,
 }
@@ -180,10 +184,12 @@ impl CrashModel {
             fdatasync_growth: true,
             fdatasync_is_fsync: false,
             directory_names: Names::Own,
+            logged_names: false,
             clone_source_data: true,
             syncfs: true,
             order: Order::Free,
             size_needs_last_sector: false,
+            whole_writes: false,
             whole_renames: !self.hostile_rename,
             torn_sector: self.torn_sector,
         };
@@ -206,7 +212,9 @@ impl CrashModel {
                 fsync_names: Names::Around,
                 fdatasync_is_fsync: true,
                 directory_names: Names::Around,
-                order: Order::Everything,
+                logged_names: true,
+                order: Order::Names,
+                whole_writes: true,
                 ..posix
             },
         }

@@ -62,9 +62,10 @@ impl Notes {
 ///
 /// # Contract
 ///
-/// `workload` runs once, on a new [`MemFs`]. Then every crash point is taken, after each micro-operation, sync and note,
-/// and every legal image is handed to `check` with the notes made before the crash: once for each different pair of
-/// these. `check` never sees the live filesystem; it may change the image it gets. A panic in it counts as an error.
+/// `workload` runs once, on a new [`MemFs`]. Then every crash point is taken, after each micro-operation, sync and
+/// note, and every legal image is handed to `check` with the notes made before the crash: once for each different
+/// pair of these. `check` never sees the live filesystem; it may change the image it gets. A panic in it counts as an
+/// error.
 ///
 /// # Errors
 ///

@@ -38,8 +38,8 @@ pub struct VolumeOptions {
     pub capacity_bytes: u64,
     /// How many names a file can have. Default: 65,000, as on ext4.
     pub link_limit: u32,
-    /// What the volume can do; what it cannot, it refuses as Linux does: `EPERM` for a link, `EOPNOTSUPP` for a clone or
-    /// a hole, `Unsupported` for a rename that does not replace, and a directory sync says `NotSupported`. Default:
+    /// What the volume can do; what it cannot, it refuses as Linux does: `EPERM` for a link, `EOPNOTSUPP` for a clone
+    /// or a hole, `Unsupported` for a rename that does not replace, and a directory sync says `NotSupported`. Default:
     /// all of these.
     pub capabilities: FsCapabilities,
     /// Whether it works. Default: it does.

@@ -75,15 +75,12 @@ impl Axes {
                 }
             }
             Order::Names => prefixes(names, rules.whole_renames, &mut axes),
-            Order::Everything => prefixes(disk.journal.iter(), rules.whole_renames, &mut axes),
         }
-        if rules.order != Order::Everything {
-            for ino in disk.journal.dirty_files() {
-                let Some(first) = disk.journal.file(ino).next() else { continue };
-                let (variants, all) = variants(disk, ino);
-                let axis = Axis::File { ino, volume: first.volume, variants, all };
-                axes.push((first.seq, axis));
-            }
+        for ino in disk.journal.dirty_files() {
+            let Some(first) = disk.journal.file(ino).next() else { continue };
+            let (variants, all) = variants(disk, ino);
+            let axis = Axis::File { ino, volume: first.volume, variants, all };
+            axes.push((first.seq, axis));
         }
         axes.retain(|(_, axis)| axis.values() > 1);
         axes.sort_by_key(|(seq, _)| *seq);

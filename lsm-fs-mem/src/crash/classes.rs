@@ -86,6 +86,9 @@ fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
 
 impl Pending<'_> {
     fn classes(&self) -> Vec<Class> {
+        if self.disk.rules().whole_writes {
+            return self.moments();
+        }
         let count = self.sectors.len();
         let first = |n: usize| self.sectors.iter().take(n).copied().collect::<Vec<_>>();
         let class = |words, sectors, sizes| Class { words, sectors, sizes, torn: None };
@@ -113,13 +116,29 @@ impl Pending<'_> {
 
     /// What was pending when half of the writes had been made.
     fn earlier_half(&self) -> Class {
-        let half = self.changes.len() / 2;
-        // A write and the length that came with it are one call.
-        let cut_here = self.changes.get(half).is_none_or(|micro| !is_size(micro));
-        let half = if cut_here { half } else { half + 1 };
-        let sectors = self.sectors.iter().filter(|sector| sector.change < half).copied().collect();
-        let sizes = self.changes.iter().take(half).filter(|micro| is_size(micro)).count();
-        Class { words: "the earlier half of its writes", sectors, sizes, torn: None }
+        self.moment(self.changes.len() / 2)
+    }
+
+    /// None of the writes, all of them, and as many moments between as there is room for.
+    fn moments(&self) -> Vec<Class> {
+        let (count, room) = (self.changes.len(), MAX_CLASSES - 1);
+        let between = (1..room).map(|part| self.moment(count * part / room));
+        let mut classes = vec![self.moment(0), self.moment(count)];
+        for (class, words) in classes.iter_mut().zip(["nothing of it", "all of it"]) {
+            class.words = words;
+        }
+        classes.extend(between);
+        classes
+    }
+
+    /// What was pending when so many changes had been made. A write and the length that came with it are one.
+    fn moment(&self, changes: usize) -> Class {
+        let comes_along = |micro: &&Micro| matches!(micro.what, What::Size { written: true, .. });
+        let after_write = changes > 0 && self.changes.get(changes).is_some_and(comes_along);
+        let changes = changes + usize::from(after_write);
+        let sectors = self.sectors.iter().filter(|sector| sector.change < changes).copied().collect();
+        let sizes = self.changes.iter().take(changes).filter(|micro| is_size(micro)).count();
+        Class { words: "the earlier ones of its writes", sectors, sizes, torn: None }
     }
 
     /// Takes away the lengths that the rules do not allow without data that is lost.

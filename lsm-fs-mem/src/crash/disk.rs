@@ -21,8 +21,8 @@ pub(crate) struct Disk {
     /// Also holds inodes that no durable name leads to yet.
     pub(crate) image: Tree,
     pub(crate) journal: Journal,
-    /// What has happened since [`absorb`](Self::absorb) was last called. Most of what a test does is never asked for, and
-    /// so never put in the journal's order.
+    /// What has happened since [`absorb`](Self::absorb) was last called. Most of what a test does is never asked for,
+    /// and so never put in the journal's order.
     recent: Vec<Vec<Micro>>,
     rules: Rules,
 }
@@ -72,8 +72,12 @@ impl Disk {
         match call {
             SyncCall::Everything => self.journal.commit(None),
             SyncCall::Volume(volume) => self.journal.commit(Some(volume)),
-            SyncCall::Dir { ino, .. } => self.journal.age(ino),
-            _ => {}
+            SyncCall::File { ino, volume }
+            | SyncCall::FileData { ino, volume }
+            | SyncCall::Dir { ino, volume } => {
+                self.journal.synced(ino, volume);
+            }
+            SyncCall::CloneSource { .. } => {}
         }
     }
 
@@ -99,6 +103,9 @@ impl Disk {
 
     fn fold(&mut self, seq: Seq) {
         let Some(micro) = self.journal.remove(seq) else { return };
+        for ino in micro.file().into_iter().chain(micro.binding().map(|(_, _, ino)| ino)) {
+            self.journal.log(ino, micro.volume);
+        }
         // Whoever loses a name here is judged only when all is in place.
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
         if let Some((dir, name, ino)) = micro.binding() {
@@ -127,7 +134,7 @@ impl Disk {
             }
             let children = self.image.dir(ino).map(|dir| dir.iter().map(|(_, ino)| ino).collect::<Vec<_>>());
             self.image.remove(ino);
-            self.journal.age(ino);
+            self.journal.forget(ino);
             let waiting: BTreeSet<Seq> =
                 self.journal.file(ino).chain(self.journal.dir(ino)).map(|micro| micro.seq).collect();
             for seq in waiting {

@@ -53,8 +53,8 @@ impl Walk<'_> {
     }
 }
 
-/// The tree that a mount shows. A directory that a split rename left with two names becomes two directories, as a repair
-/// of the filesystem would make it.
+/// The tree that a mount shows. A directory that a split rename left with two names becomes two directories, as a
+/// repair of the filesystem would make it.
 pub(crate) fn assemble(tree: &Tree, roots: &[Ino]) -> Tree {
     let mut assembly =
         Assembly { from: tree, to: Tree::default(), above: Vec::new(), next: tree.last_ino() + 1 };

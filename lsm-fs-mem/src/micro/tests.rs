@@ -27,13 +27,18 @@ fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
 }
 
 #[test]
-fn a_file_is_new_until_its_volume_is_written_out() {
+fn what_is_known_of_an_inode_ends_with_a_commit() {
     let mut journal = Journal::default();
     journal.insert(link(1, 10, "a", 20, true));
+    assert!(journal.is_newborn(20) && journal.is_touched(20) && journal.is_touched(10));
+    assert!(!journal.is_newborn(10) && !journal.is_logged(20));
     journal.remove(1);
-    assert!(journal.is_newborn(20), "its name alone is on the disk");
+    journal.log(20, 0);
+    assert!(journal.is_newborn(20) && journal.is_logged(20), "its name alone is on the disk");
+    journal.synced(10, 0);
+    assert!(!journal.is_touched(10) && journal.is_touched(20));
     journal.commit(Some(1));
-    assert!(journal.is_newborn(20), "another volume");
+    assert_eq!(journal.newborn().collect::<Vec<_>>(), [20], "another volume");
     journal.commit(None);
-    assert!(!journal.is_newborn(20));
+    assert!(!journal.is_newborn(20) && !journal.is_logged(20) && !journal.is_touched(20));
 }

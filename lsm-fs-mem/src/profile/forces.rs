@@ -51,6 +51,15 @@ impl Rules {
             SyncCall::Everything if self.syncfs => force.add(journal.iter()),
             SyncCall::CloneSource { .. } | SyncCall::Volume(_) | SyncCall::Everything => {}
         }
+        if self.logged_names
+            && let SyncCall::File { ino, volume }
+            | SyncCall::FileData { ino, volume }
+            | SyncCall::Dir { ino, volume } = call
+            && journal.is_touched(ino)
+        {
+            force.names_of_logged(volume);
+            force.names_of_new();
+        }
         if self.whole_renames {
             force.complete_groups();
         }
@@ -165,9 +174,57 @@ impl<'a> Forcing<'a> {
         }
         // The names of some may be on disk already, and theirs not.
         below.extend(self.journal.newborn().filter(|ino| (self.home)(*ino) == Some(dir)));
-        for ino in below {
+        // A directory that was logged before is not looked into again.
+        for ino in below.into_iter().filter(|ino| !self.journal.is_logged(*ino)) {
             self.new_below(ino, seen);
         }
+    }
+
+    /// Links and renames of logged inodes, and of what leaves a logged directory; removals of names that only the log
+    /// has.
+    fn names_of_logged(&mut self, volume: u32) {
+        for micro in self.journal.iter().filter(|micro| micro.volume == volume) {
+            let Some((dir, _, ino)) = micro.binding() else { continue };
+            let renamed = micro.seq == micro.group && self.is_rename(micro);
+            let known = if micro.is_link() {
+                self.journal.is_logged(ino)
+            } else {
+                self.journal.is_logged(ino) && self.journal.is_newborn(ino)
+            };
+            if known || (renamed && self.journal.is_logged(dir)) {
+                self.forced.insert(micro.seq);
+            }
+        }
+    }
+
+    /// A new inode is logged as it is now: whatever forces one of its names forces what has become of it since.
+    fn names_of_new(&mut self) {
+        let mut done = BTreeSet::new();
+        loop {
+            self.complete_groups();
+            let children = self.forced.iter().filter_map(|seq| self.child_of_current(*seq));
+            let new = children.filter(|ino| self.journal.is_newborn(*ino) && !done.contains(ino));
+            let new: Vec<Ino> = new.collect();
+            if new.is_empty() {
+                return;
+            }
+            for ino in new {
+                done.insert(ino);
+                self.add(self.journal.child(ino));
+            }
+        }
+    }
+
+    /// The inode that a change of a name is about, if it still has the name or was renamed away from it.
+    fn child_of_current(&self, seq: Seq) -> Option<Ino> {
+        let (dir, name, ino) = self.journal.get(seq)?.binding()?;
+        let last = self.journal.of_name(dir, name, Seq::MAX).next_back()?;
+        let kept = last.is_link() || self.is_rename(last);
+        (kept && last.binding()?.2 == ino).then_some(ino)
+    }
+
+    fn is_rename(&self, micro: &Micro) -> bool {
+        self.journal.group(micro.group).count() > 1
     }
 
     fn complete_groups(&mut self) {

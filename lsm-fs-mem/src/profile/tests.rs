@@ -94,14 +94,15 @@ fn what_each_sync_forces() {
 fn what_is_ordered_without_a_sync() {
     let order = |profile| CrashModel::new(profile).rules();
     let rows = [
-        (Profile::Adversarial, Order::Free, false),
-        (Profile::Ext4, Order::Names, false),
-        (Profile::Xfs, Order::Names, true),
-        (Profile::Btrfs, Order::Everything, false),
+        (Profile::Adversarial, Order::Free, false, false),
+        (Profile::Ext4, Order::Names, false, false),
+        (Profile::Xfs, Order::Names, true, false),
+        (Profile::Btrfs, Order::Names, false, true),
     ];
-    for (profile, expected, needs_sector) in rows {
+    for (profile, expected, needs_sector, whole) in rows {
         assert_eq!(order(profile).order, expected, "{profile}");
         assert_eq!(order(profile).size_needs_last_sector, needs_sector, "{profile}");
+        assert_eq!(order(profile).whole_writes, whole, "{profile}");
         assert!(order(profile).whole_renames && !order(profile).torn_sector, "{profile}");
     }
     let worse = CrashModel::new(Profile::Ext4).hostile_rename(true).torn_sector(true).rules();

@@ -61,6 +61,8 @@ fn checkpoint(fs: &MemFs, way: Way) -> Result<()> {
     sync(fs, "/db", true)?;
 
     fs.create_dir(Path::new(target))?;
+    // Makes debris visible instead of vanishing.
+    sync(fs, "/", !matches!(way, Way::OnlyParentAtEnd | Way::CopyLinks) && !staged)?;
     for table in TABLES {
         fs.hard_link(Path::new(&format!("/db/{table}")), Path::new(&at(table)))?;
     }

@@ -55,7 +55,7 @@ remove_file .current.tmp-0
 #[test]
 fn create_dir_all_durable() {
     each_traced(|fs, root| {
-        let _ = fs.create_dir_all_durable(root, std::path::Path::new("a/b"), SyncMode::Normal).unwrap();
+        let _ = fs.create_dir_all_durable(root, Path::new("a/b"), SyncMode::Normal).unwrap();
         let expected = "\
 metadata a/b ! ENOENT
 metadata a ! ENOENT

@@ -73,7 +73,9 @@ fn calibrate(mount: &Mount, profile: Profile, crash: impl Fn()) {
         unsettled += u64::from(allowed.len() > 1);
         lossy += u64::from(real != live);
     }
-    println!("{profile}: {unsettled} of {SEQUENCES} sequences left something to the crash, {lossy} lost something");
+    println!(
+        "{profile}: {unsettled} of {SEQUENCES} sequences left something to the crash, {lossy} lost something"
+    );
     assert!(lossy > SEQUENCES / 5, "{profile}: only {lossy} sequences lost anything");
 }
 

@@ -272,7 +272,9 @@ fn copies_are_seen_call_by_call() {
 fn the_conveniences_keep_what_they_promise() {
     each_audited(|fs, root| {
         let deep = root.join("a/b/c");
-        if fs.create_dir_all_durable(root, Path::new("a/b/c"), SyncMode::Normal).unwrap() == DirectorySync::Durable {
+        if fs.create_dir_all_durable(root, Path::new("a/b/c"), SyncMode::Normal).unwrap()
+            == DirectorySync::Durable
+        {
             fs.assert_durable(root);
             let _ = fs.rewrite_atomic(&deep.join("current"), b"v1", SyncMode::Normal).unwrap();
             let _ = fs.rewrite_atomic(&deep.join("current"), b"v2", SyncMode::Normal).unwrap();
