@@ -22,8 +22,8 @@ pub enum Profile {
     Ext4,
     /// XFS: the journal is one order of changes; an fsync forces it up to the last change of that inode.
     Xfs,
-    /// btrfs: a commit is a prefix of all changes of names, data follows when it is written; an fsync logs an inode, its
-    /// names, and new inodes around it, but not new links to old inodes elsewhere.
+    /// btrfs: a commit is a prefix of all changes of names, data follows when it is written; an fsync logs an inode,
+    /// its names, and new inodes around it, but not new links to old inodes elsewhere.
     Btrfs,
 }
 
