@@ -16,4 +16,5 @@ mod crashed;
 mod killed;
 mod mount;
 #[path = "../common/ops.rs"]
+#[allow(dead_code, reason = "what only reads is for the comparison in one process")]
 mod ops;

@@ -27,7 +27,7 @@ impl Mount {
         let point = PathBuf::from(point);
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let own = fields.filter(|fields| Path::new(fields[1]) == point).last().unwrap();
+        let own = fields.filter(|fields| Path::new(fields[1]) == point).next_back().unwrap();
         Self { device: own[0].to_owned(), kind: own[2].to_owned(), point, _turn: Some(turn) }
     }
 
