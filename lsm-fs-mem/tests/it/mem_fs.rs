@@ -178,6 +178,8 @@ fn a_fork_goes_its_own_way() {
     let file = write(&fs, "/f", &[1; 10_000]).unwrap();
     assert!(file.try_lock_exclusive().unwrap());
     let fork = fs.fork();
+    let locked = fork.open(p("/f"), &FsOpenOptions::new().read(true)).unwrap();
+    assert!(locked.try_lock_exclusive().unwrap(), "locks stay behind");
     file.write_at(&[2; 10], 5000).unwrap();
     write(&fork, "/f", &[3; 10]).unwrap();
     fork.create_dir(p("/only here")).unwrap();

@@ -149,3 +149,22 @@ fn what_a_real_filesystem_may_leave_the_adversary_may() {
     }
     assert!(strict > 60, "the workloads leave the adversary little to do: {strict}");
 }
+
+#[test]
+fn what_no_state_shows_takes_no_room() {
+    let fs = MemFs::new();
+    let path = |round: usize| format!("/d{round}/f");
+    for round in 0..50 {
+        let dir = format!("/d{round}");
+        fs.create_dir(Path::new(&dir)).unwrap();
+        let file = fs.open(Path::new(&path(round)), &FsOpenOptions::new().write(true).create(true)).unwrap();
+        file.write_at(b"x", 0).unwrap();
+        file.sync_all(SyncMode::Normal).unwrap();
+        let _ = fs.sync_directory(Path::new(&dir), SyncMode::Normal).unwrap();
+        fs.remove_file(Path::new(&path(round))).unwrap();
+        fs.remove_dir(Path::new(&dir)).unwrap();
+        let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal).unwrap();
+    }
+    // The removals inside the directories were never synced, and went with them.
+    assert_eq!((fs.pending(), fs.lock().disk.image.iter().count()), (0, 1));
+}
