@@ -26,8 +26,8 @@ impl Mount {
             .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask realfs`"));
         let point = PathBuf::from(point);
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-        let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let own = fields.filter(|fields| Path::new(fields[1]) == point).next_back().unwrap();
+        let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let own = fields.rfind(|fields| Path::new(fields[1]) == point).unwrap();
         Self { device: own[0].to_owned(), kind: own[2].to_owned(), point, _turn: Some(turn) }
     }
 
