@@ -65,6 +65,9 @@ fn pieces(range: Range<u64>) -> impl Iterator<Item = Piece> {
 impl Pages {
     /// Pages that hold `bytes` at `offset` and nothing else.
     pub(crate) fn from_bytes(offset: u64, bytes: &[u8]) -> Self {
+        if offset == 0 && bytes.len() as u64 <= PAGE_BYTES {
+            return Self { first: Some(Arc::new(bytes.to_vec())), present: 1, ..Self::default() };
+        }
         let mut pages = Self::default();
         pages.write(offset, bytes);
         pages
@@ -109,6 +112,13 @@ impl Pages {
 
     /// Makes the range equal to that of `from`, holes included. Whole pages are shared, not copied.
     pub(crate) fn splice(&mut self, from: &Self, range: Range<u64>) {
+        if let Some(page) = from.only_page().filter(|page| page.len() as u64 <= range.end)
+            && range.start == 0
+            && self.present == 0
+        {
+            (self.first, self.present) = (Some(Arc::clone(page)), 1);
+            return;
+        }
         self.clear(range.clone());
         for (index, page) in from.pages_from(range.start / PAGE_BYTES) {
             let start = index * PAGE_BYTES;
@@ -194,6 +204,11 @@ impl Pages {
                 hash.bytes(part(page, &(0..end)));
             }
         }
+    }
+
+    /// Page 0, if there is no other.
+    fn only_page(&self) -> Option<&Page> {
+        self.first.as_ref().filter(|_| self.present == 1)
     }
 
     fn page(&self, index: u64) -> Option<&Page> {

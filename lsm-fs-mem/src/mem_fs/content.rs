@@ -63,10 +63,11 @@ impl State {
     }
 
     pub(crate) fn release(&mut self, ino: Ino) {
-        if let Some(slot) = self.tree.get_mut(ino) {
-            slot.opens = slot.opens.saturating_sub(1);
+        let Some(slot) = self.tree.get_mut(ino) else { return };
+        slot.opens = slot.opens.saturating_sub(1);
+        if slot.links == 0 {
+            self.reap(ino);
         }
-        self.reap(ino);
     }
 
     pub(crate) fn read(&self, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
