@@ -142,7 +142,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// `NotFound`; `CrossesDevices`; `IsADirectory` (a file onto a directory); `NotADirectory` (a directory onto a
-    /// file); `DirectoryNotEmpty`; `InvalidInput` (a directory into itself). Both names stay as they were.
+    /// file); `DirectoryNotEmpty`, or `AlreadyExists` on XFS; `InvalidInput` (a directory into itself). Both names
+    /// stay as they were.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
 
     /// Renames a file or directory to a name that nothing has, as one atomic step.
