@@ -14,13 +14,18 @@ use crate::workspace::Workspace;
 /// Kind and name of the benches that print tables.
 const TABLES: (&str, &str) = ("bench", "table");
 
+/// What counts system calls.
+const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
+
 /// Runs the benches; writes what they print to `out` too. `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, job: &[String], out: Option<&Path>) -> anyhow::Result<bool> {
     if let Some(dir) = realfs::inside() {
+        show_dirty_pages();
         return run_inside(workspace, &Mounts::set_up(&dir, &Plan::benches())?, job);
     }
     realfs::possible(workspace, TABLES)?;
     install::ensure(install::FILESYSTEM_TOOLS)?;
+    install::ensure(TRACING_TOOLS)?;
     for package in workspace.with_target(TABLES.0, TABLES.1) {
         if !cmd::run(bench_command(workspace, &package.name).arg("--no-run"))?.success {
             return Ok(false);
@@ -53,6 +58,15 @@ fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow:
         success &= cmd::run(&mut command)?.success;
     }
     Ok(success)
+}
+
+/// The kernel says in debugfs how much of each device is dirty. The mount ends with the namespace; without it the
+/// benches count the pages of the whole machine, and say so.
+fn show_dirty_pages() {
+    let debug = "/sys/kernel/debug";
+    if let Err(error) = cmd::capture(cmd::tool("mount").args(["-t", "debugfs", "lsm-xtask", debug])) {
+        eprintln!("warning: {error:#}");
+    }
 }
 
 fn bench_command(workspace: &Workspace, package: &str) -> Command {

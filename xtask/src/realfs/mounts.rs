@@ -61,7 +61,7 @@ impl Plan {
             volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, 12 * GIB, "loop"),
             volume("xfs", "LSM_REALFS_XFS", Kind::Xfs, 12 * GIB, "loop"),
             volume("btrfs", "LSM_REALFS_BTRFS", Kind::Btrfs, 12 * GIB, "loop,ssd"),
-            volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, 4 * GIB, "size=4g"),
+            volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, 6 * GIB, "size=6g"),
             volume("ext4-b", "LSM_REALFS_EXT4_B", Kind::Ext4, 12 * GIB, "loop"),
         ])
     }

@@ -1,0 +1,31 @@
+//! Checkpoints of reflinks.
+
+use std::path::Path;
+
+use lsm_checkpoint::{Method, Policy};
+use lsm_fs::{Fs, StdFs};
+
+use crate::{
+    floor::clone_each,
+    linked::metadata,
+    row::{Row, timed},
+    source::Tables,
+};
+
+pub(crate) fn rows(volume: &str, root: &Path) {
+    if !StdFs.capabilities(root).unwrap().reflink {
+        return;
+    }
+    let target = if volume == "btrfs" { 1.0 } else { 0.167 };
+    for (count, bytes, rounds) in [(5_000, 64 << 10, 5), (200, 8 << 20, 9)] {
+        let (_home, source) = Tables::make(root, count, bytes);
+        let metadata = metadata(&source, Policy::Independent, Method::Reflink, root);
+        let job = format!("cloned {count} × {} KiB", bytes >> 10);
+        Row { job: &job, volume, root, rounds }.beside(
+            &|dir| timed(|| drop(source.checkpoint(Policy::Independent, dir))),
+            &[("clone + fsync each", target, &|dir| {
+                timed(|| metadata.checkpoint(dir, |to| clone_each(&source.tables(), &source.names, to)))
+            })],
+        );
+    }
+}

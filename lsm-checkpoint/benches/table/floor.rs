@@ -1,0 +1,141 @@
+//! What a checkpoint cannot do without, in raw system calls.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use lsm_checkpoint::CATALOG_FILE;
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, ioctl_ficlone, linkat, open, openat};
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const NEW: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+
+/// The files of a checkpoint beside its tables, by what they hold.
+pub(crate) struct Metadata {
+    manifest: Vec<u8>,
+    current: Vec<u8>,
+    catalog: Vec<u8>,
+}
+
+impl Metadata {
+    /// Those of a checkpoint that is there.
+    pub(crate) fn of(checkpoint: &Path) -> Self {
+        let read = |name: &str| fs::read(checkpoint.join(name)).unwrap();
+        Self { manifest: read("v1"), current: read("current"), catalog: read(CATALOG_FILE) }
+    }
+
+    /// Makes a checkpoint in `dir`; `tables` brings in the tables. Three files, three directories and a rename are
+    /// synced, as each closes a crash state.
+    pub(crate) fn checkpoint(&self, dir: &Path, tables: impl FnOnce(&OwnedFd)) {
+        let parent = open(dir, DIRECTORY, Mode::empty()).unwrap();
+        let all = Mode::from_raw_mode(0o777);
+        rustix::fs::mkdirat(&parent, ".staged", all).unwrap();
+        let staged = openat(&parent, ".staged", DIRECTORY, Mode::empty()).unwrap();
+        rustix::fs::mkdirat(&staged, "tables", all).unwrap();
+        let folder = openat(&staged, "tables", DIRECTORY, Mode::empty()).unwrap();
+        tables(&folder);
+        let manifest = write_new(&staged, "v1", &self.manifest);
+        let current = write_new(&staged, ".current.tmp", &self.current);
+        rustix::fs::renameat(&staged, ".current.tmp", &staged, "current").unwrap();
+        let catalog = write_new(&staged, CATALOG_FILE, &self.catalog);
+        for fd in [&manifest, &current, &catalog]
+            .map(AsFd::as_fd)
+            .into_iter()
+            .chain([folder.as_fd(), staged.as_fd()])
+        {
+            fsync(fd).unwrap();
+        }
+        rustix::fs::renameat_with(&parent, ".staged", &parent, "checkpoint", RenameFlags::NOREPLACE).unwrap();
+        fsync(&parent).unwrap();
+    }
+}
+
+fn write_new(dir: &OwnedFd, name: &str, bytes: &[u8]) -> File {
+    let file = File::from(openat(dir, name, NEW, Mode::from_raw_mode(0o666)).unwrap());
+    file.write_all_at(bytes, 0).unwrap();
+    file
+}
+
+/// One call a file, through two directory handles.
+pub(crate) fn link_all(from: &Path, names: &[String], to: &OwnedFd) {
+    let from = open(from, DIRECTORY, Mode::empty()).unwrap();
+    for name in names {
+        linkat(&from, name.as_str(), to, name.as_str(), AtFlags::empty()).unwrap();
+    }
+}
+
+/// A clone and its sync, one file after the other.
+pub(crate) fn clone_each(from: &Path, names: &[String], to: &OwnedFd) {
+    let from = open(from, DIRECTORY, Mode::empty()).unwrap();
+    for name in names {
+        let source = openat(&from, name.as_str(), OFlags::RDONLY, Mode::empty()).unwrap();
+        let clone = openat(to, name.as_str(), NEW, Mode::from_raw_mode(0o666)).unwrap();
+        ioctl_ficlone(&clone, &source).unwrap();
+        fsync(&clone).unwrap();
+    }
+}
+
+/// A copy through a buffer and its sync, one file after the other.
+pub(crate) fn copy_each(from: &Path, names: &[String], to: &OwnedFd) {
+    let mut buf = vec![0; 64 << 10];
+    for name in names {
+        let mut source = File::open(from.join(name)).unwrap();
+        let target = File::from(openat(to, name.as_str(), NEW, Mode::from_raw_mode(0o666)).unwrap());
+        let mut offset = 0;
+        loop {
+            let read = source.read(&mut buf).unwrap();
+            if read == 0 {
+                break;
+            }
+            target.write_all_at(&buf[..read], offset).unwrap();
+            offset += read as u64;
+        }
+        target.sync_all().unwrap();
+    }
+}
+
+/// What the device takes: as many bytes into one file, past the page cache, with many requests in flight and one flush.
+pub(crate) fn write_device(dir: &Path, bytes: u64) {
+    const IN_FLIGHT: u64 = 16;
+    let file = direct(File::options().write(true).create_new(true), &dir.join("device"));
+    // Writes within the file's length do not wait for each other.
+    file.set_len(bytes).unwrap();
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..IN_FLIGHT {
+            scope.spawn(|| {
+                let mut store = vec![7; PIECE + PAGE];
+                let piece = aligned(&mut store);
+                loop {
+                    let offset = next.fetch_add(PIECE as u64, Ordering::Relaxed);
+                    if offset >= bytes {
+                        break;
+                    }
+                    let len = usize::try_from(bytes - offset).unwrap().min(PIECE);
+                    file.write_all_at(&piece[..len], offset).unwrap();
+                }
+            });
+        }
+    });
+    file.sync_all().unwrap();
+}
+
+const PIECE: usize = 1 << 20;
+const PAGE: usize = 4096;
+
+fn direct(options: &mut fs::OpenOptions, path: &PathBuf) -> File {
+    options.custom_flags(i32::try_from(OFlags::DIRECT.bits()).unwrap()).open(path).unwrap()
+}
+
+/// A piece of memory as direct writes want it.
+fn aligned(store: &mut [u8]) -> &mut [u8] {
+    let offset = store.as_ptr().align_offset(PAGE);
+    &mut store[offset..offset + PIECE]
+}

@@ -1,0 +1,55 @@
+//! Checkpoints of hard links.
+
+use std::path::Path;
+
+use lsm_checkpoint::{Method, Policy};
+
+use crate::{
+    child,
+    floor::{Metadata, link_all},
+    row::{Row, figure, timed},
+    source::Tables,
+};
+
+pub(crate) fn rows(volume: &str, root: &Path) {
+    for (count, rounds) in [(100, 41), (1_000, 31), (10_000, 15), (50_000, 7)] {
+        let (_home, source) = Tables::make(root, count, 16);
+        Row { job: &format!("linked {count} tables"), volume, root, rounds }.beside(
+            &|dir| timed(|| drop(source.checkpoint(Policy::LinkOnly, dir))),
+            &[("linkat + the same syncs", 1.1, &{
+                let metadata = metadata(&source, Policy::LinkOnly, Method::HardLink, root);
+                let (from, names) = (source.tables(), &source.names);
+                move |dir| timed(|| metadata.checkpoint(dir, |to| link_all(&from, names, to)))
+            })],
+        );
+    }
+    calls(volume, root);
+}
+
+/// The metadata of a checkpoint whose tables all come by the method that is to be measured.
+pub(crate) fn metadata(source: &Tables, policy: Policy, method: Method, root: &Path) -> Metadata {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let info = source.checkpoint(policy, dir.path());
+    assert_eq!(info.by_method(method).files, source.names.len() as u64, "{info:?}");
+    Metadata::of(&dir.path().join("checkpoint"))
+}
+
+/// System calls of every kind that a table costs, from the difference of two checkpoints.
+fn calls(volume: &str, root: &Path) {
+    const FEW: usize = 1_000;
+    const MANY: usize = 10_000;
+    let count = |tables: usize| {
+        let (_home, source) = Tables::make(root, tables, 16);
+        let target = tempfile::tempdir_in(root).unwrap();
+        child::system_calls(&source, target.path())
+    };
+    let job = "linked: system calls a table";
+    match (count(FEW), count(MANY)) {
+        (Some(few), Some(many)) => {
+            let links = (many.of("linkat") - few.of("linkat")) / (MANY - FEW) as f64;
+            let all = (many.all() - few.all()) / (MANY - FEW) as f64;
+            figure(job, volume, &format!("{links:.3} linkat, {all:.3} in all"), "1 linkat");
+        }
+        _ => figure(job, volume, "strace is missing", "1 linkat"),
+    }
+}

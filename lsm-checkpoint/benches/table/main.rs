@@ -1,0 +1,63 @@
+//! Checkpoints beside their floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//!
+//! A floor does the same durable work in a straight loop of system calls: the same files with the same bytes, and as
+//! many syncs of the same kind. The sides of a row run in turn, in fresh directories; the ratio is of the medians.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::missing_docs_in_private_items,
+    reason = "a benchmark stops at the first surprise and prints a table"
+)]
+
+mod child;
+mod cloned;
+mod copied;
+mod floor;
+mod linked;
+mod row;
+mod source;
+
+use std::path::PathBuf;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, task @ ..] = args.as_slice()
+        && mode == child::MODE
+    {
+        return child::run(task);
+    }
+    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    if !args.iter().any(|arg| arg == "--bench") {
+        return;
+    }
+    let jobs: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    let wanted = |job: &str| jobs.is_empty() || jobs.iter().any(|wanted| job.contains(wanted.as_str()));
+    row::head();
+    for volume in ["ext4", "xfs", "btrfs"] {
+        let Some(root) = root(volume) else { continue };
+        if wanted("linked") {
+            linked::rows(volume, &root);
+        }
+        if wanted("cloned") {
+            cloned::rows(volume, &root);
+        }
+    }
+    if wanted("copied") {
+        for (from, to) in [("ext4", "xfs"), ("ext4", "ext4"), ("tmpfs", "ext4")] {
+            if let (Some(from_root), Some(to_root)) = (root(from), root(to)) {
+                copied::rows(&format!("{from} → {to}"), &from_root, &to_root);
+            }
+        }
+    }
+}
+
+/// The mount of a type; without mounts, the temporary directory stands for ext4.
+fn root(volume: &str) -> Option<PathBuf> {
+    match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
+        Some(root) => Some(root.into()),
+        None => (volume == "ext4" && std::env::var_os("LSM_REALFS_XFS").is_none()).then(std::env::temp_dir),
+    }
+}

@@ -1,0 +1,86 @@
+//! Rows of the table.
+
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// One way to do a job: does it in a fresh directory and says how long it took.
+pub(crate) type Side<'a> = &'a dyn Fn(&Path) -> Duration;
+
+/// A job, where, and how often.
+pub(crate) struct Row<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) volume: &'a str,
+    pub(crate) root: &'a Path,
+    pub(crate) rounds: usize,
+}
+
+pub(crate) fn head() {
+    println!("| job | volume | ours (min–max) | floor (min–max) | ratio | target |");
+    println!("|---|---|---:|---:|---:|---:|");
+}
+
+impl Row<'_> {
+    /// Runs all sides in turn and prints our median beside that of each floor, which has a name and a target.
+    pub(crate) fn beside(&self, ours: Side<'_>, floors: &[(&str, f64, Side<'_>)]) {
+        let sides: Vec<Side<'_>> =
+            std::iter::once(ours).chain(floors.iter().map(|(_, _, side)| *side)).collect();
+        let mut times = vec![Vec::new(); sides.len()];
+        // The first round warms up.
+        for round in 0..=self.rounds {
+            for turn in 0..sides.len() {
+                let side = (round + turn) % sides.len();
+                let time = self.once(sides[side]);
+                if round > 0 {
+                    times[side].push(time);
+                }
+            }
+        }
+        times.iter_mut().for_each(|times| times.sort_unstable());
+        for ((name, target, _), of_floor) in floors.iter().zip(&times[1..]) {
+            let ratio = self.median(&times[0]) / self.median(of_floor);
+            let (job, volume) = (self.job, self.volume);
+            let (ours, floor) = (self.shown(&times[0]), self.shown(of_floor));
+            println!("| {job}: ours / {name} | {volume} | {ours} | {floor} | {ratio:.3} | ≤ {target} |");
+        }
+    }
+
+    fn once(&self, side: Side<'_>) -> Duration {
+        let dir = tempfile::tempdir_in(self.root).unwrap();
+        let time = side(dir.path());
+        drop(dir);
+        settle(self.root);
+        time
+    }
+
+    fn median(&self, times: &[Duration]) -> f64 {
+        ms(times[self.rounds / 2])
+    }
+
+    fn shown(&self, times: &[Duration]) -> String {
+        let (min, max) = (ms(times[0]), ms(times[self.rounds - 1]));
+        format!("{:.2} ms ({min:.2}–{max:.2})", self.median(times))
+    }
+}
+
+/// Prints a figure beside what it should be.
+pub(crate) fn figure(job: &str, volume: &str, ours: &str, target: &str) {
+    println!("| {job} | {volume} | {ours} | – | – | {target} |");
+}
+
+/// Writes out what is left of the last run, so that the next one does not pay for it.
+pub(crate) fn settle(root: &Path) {
+    rustix::fs::syncfs(File::open(root).unwrap()).unwrap();
+}
+
+pub(crate) fn timed(act: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    act();
+    start.elapsed()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
