@@ -1,10 +1,14 @@
 //! `cargo xtask bench`: the `table` benches on real filesystems, as Markdown that says where it was measured.
 
+mod document;
+mod record;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use record::Ratios;
 
 use crate::cmd;
 use crate::install;
@@ -17,13 +21,28 @@ const TABLES: (&str, &str) = ("bench", "table");
 /// What counts system calls.
 const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
 
-/// Runs the benches; writes what they print to `out` too. `false` if one failed.
-pub(crate) fn run(workspace: &Workspace, job: &[String], out: Option<&Path>) -> anyhow::Result<bool> {
+/// The document that holds the recorded ratios.
+const RECORD: &str = "BENCHMARKS.md";
+
+/// What to do with what the benches print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Use<'a> {
+    /// Put it into this document, in the place of the last run of the same jobs.
+    pub(crate) out: Option<&'a Path>,
+    /// Hold its ratios against the recorded ones.
+    pub(crate) check: bool,
+}
+
+/// Runs the benches. `false` if one failed, or if a ratio is worse than it was.
+pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyhow::Result<bool> {
     if let Some(dir) = realfs::inside() {
         show_dirty_pages();
         return run_inside(workspace, &Mounts::set_up(&dir, &Plan::benches())?, job);
     }
     realfs::possible(workspace, TABLES)?;
+    // Before anything is measured: a document that cannot be used costs nothing then.
+    let recorded = if usage.check { Some(recorded(&workspace.root.join(RECORD))?) } else { None };
+    let document = usage.out.map(|path| existing(path, job)).transpose()?;
     install::ensure(install::FILESYSTEM_TOOLS)?;
     install::ensure(TRACING_TOOLS)?;
     for package in workspace.with_target(TABLES.0, TABLES.1) {
@@ -38,10 +57,46 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], out: Option<&Path>) -> 
         markdown.push_str(line);
         markdown.push('\n');
     })?;
-    if let Some(out) = out.filter(|_| outcome.success) {
-        fs::write(out, &markdown).with_context(|| format!("cannot write {}", out.display()))?;
+    if !outcome.success {
+        return Ok(false);
     }
-    Ok(outcome.success)
+    let markdown = document::without_empty_sections(&markdown);
+    if let Some((path, text)) = document {
+        let text = document::splice(&text, job, &markdown)?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(recorded.is_none_or(|recorded| check(&recorded, &Ratios::of_run(&markdown), !job.is_empty())))
+}
+
+/// What a document holds that is to take tables, if it can.
+fn existing(path: &Path, job: &[String]) -> anyhow::Result<(PathBuf, String)> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    document::splice(&text, job, "").with_context(|| path.display().to_string())?;
+    Ok((path.to_owned(), text))
+}
+
+fn recorded(path: &Path) -> anyhow::Result<Ratios> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    let ratios = Ratios::of_record(&text).with_context(|| shown.to_string())?;
+    if ratios.is_empty() {
+        bail!("{shown} records no ratio: cargo xtask bench --out {RECORD}");
+    }
+    Ok(ratios)
+}
+
+/// Names the rows that are worse than recorded, and those that are missing.
+fn check(recorded: &Ratios, run: &Ratios, partial: bool) -> bool {
+    let findings = record::compare(recorded, run, partial);
+    for finding in &findings {
+        eprintln!("worse: {finding}");
+    }
+    let (rows, percent) = (findings.len(), record::TOLERANCE * 100.0);
+    eprintln!("bench: {rows} rows are missing or more than {percent} % above their recorded ratio");
+    findings.is_empty()
 }
 
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {

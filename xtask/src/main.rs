@@ -39,8 +39,10 @@ mod flags {
             cmd tidy {}
             /// Run the `table` benches on real filesystems and print their Markdown; needs root.
             cmd bench {
-                /// Write the Markdown to this file too.
+                /// Put the tables into this document, in the place of those of the same command.
                 optional --out file: PathBuf
+                /// Fail if a ratio is worse than the one in BENCHMARKS.md by more than a quarter.
+                optional --check
                 /// Passed on to the benches, after `--`.
                 repeated job: String
             }
@@ -67,6 +69,9 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
-        flags::XtaskCmd::Bench(bench) => bench::run(&Workspace::load()?, &bench.job, bench.out.as_deref()),
+        flags::XtaskCmd::Bench(bench) => {
+            let usage = bench::Use { out: bench.out.as_deref(), check: bench.check };
+            bench::run(&Workspace::load()?, &bench.job, usage)
+        }
     }
 }

@@ -1,0 +1,107 @@
+//! The document that the tables go into: blocks between two comments are the run's, the rest is somebody's text.
+
+use anyhow::{Context, bail};
+
+const CLOSE: &str = "<!-- /tables -->";
+
+/// The comment before the tables of a run of all jobs or of some. Each command has a block of its own, which says how
+/// it was measured.
+fn opening(job: &[String]) -> String {
+    if job.is_empty() { "<!-- tables -->".to_owned() } else { format!("<!-- tables: {} -->", job.join(" ")) }
+}
+
+/// Puts the tables of a run in the place of those of the last run of the same jobs; without such, behind the last
+/// block, or at the end.
+pub(super) fn splice(document: &str, job: &[String], tables: &str) -> anyhow::Result<String> {
+    let open = opening(job);
+    let block = format!("{open}\n\n{}\n\n{CLOSE}", tables.trim());
+    if let Some((before, rest)) = document.split_once(&open) {
+        let Some((_, after)) = rest.split_once(CLOSE) else { bail!("`{open}` without `{CLOSE}`") };
+        return Ok(format!("{before}{block}{after}"));
+    }
+    match document.rfind(CLOSE).map(|at| document.split_at(at + CLOSE.len())) {
+        Some((before, after)) => Ok(format!("{before}\n\n{block}{after}")),
+        None if document.trim().is_empty() => Ok(format!("{block}\n")),
+        None => Ok(format!("{}\n\n{block}\n", document.trim_end())),
+    }
+}
+
+/// What is between the comments of each block.
+pub(super) fn blocks(document: &str) -> anyhow::Result<Vec<&str>> {
+    let mut blocks = Vec::new();
+    let mut rest = document;
+    while let Some((_, opened)) = rest.split_once("<!-- tables") {
+        let (_, inside) = opened.split_once("-->").context("a comment that opens tables does not end")?;
+        let (block, after) = inside.split_once(CLOSE).with_context(|| format!("tables without `{CLOSE}`"))?;
+        blocks.push(block);
+        rest = after;
+    }
+    Ok(blocks)
+}
+
+/// Leaves out the sections whose table has no row: those of crates that have no such job.
+pub(super) fn without_empty_sections(markdown: &str) -> String {
+    let mut sections: Vec<Vec<&str>> = vec![Vec::new()];
+    for line in markdown.lines() {
+        if line.starts_with("## ") {
+            sections.push(Vec::new());
+        }
+        if let Some(section) = sections.last_mut() {
+            section.push(line);
+        }
+    }
+    let says_something = |section: &&Vec<&str>| {
+        let rows = section.iter().filter(|line| cells(line).is_some()).count();
+        // The head and the line below it are not rows.
+        !section.first().is_some_and(|line| line.starts_with("## ")) || rows > 2
+    };
+    let kept: Vec<String> = sections.iter().filter(says_something).map(|lines| lines.join("\n")).collect();
+    kept.join("\n")
+}
+
+/// The cells of a line of a table.
+pub(super) fn cells(line: &str) -> Option<Vec<&str>> {
+    let inside = line.trim().strip_prefix('|')?.strip_suffix('|')?;
+    Some(inside.split('|').map(str::trim).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs(jobs: &[&str]) -> Vec<String> {
+        jobs.iter().map(|&job| job.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_was_written_by_hand_stays() {
+        let document =
+            "# Benchmarks\n\nBy hand.\n\n<!-- tables -->\nold\n<!-- /tables -->\n\n## What did not help\n";
+        let spliced = splice(document, &[], "new\n").unwrap();
+        let expected = "# Benchmarks\n\nBy hand.\n\n<!-- tables -->\n\nnew\n\n<!-- /tables -->\n\n## What did not help\n";
+        assert_eq!(spliced, expected);
+        assert_eq!(splice(&spliced, &[], "new").unwrap(), spliced);
+    }
+
+    #[test]
+    fn each_command_has_its_block() {
+        let all = splice("# Benchmarks\n", &[], "all").unwrap();
+        let both = splice(&format!("{all}\n## End\n"), &jobs(&["linked", "small"]), "some").unwrap();
+        assert_eq!(blocks(&both).unwrap(), ["\n\nall\n\n", "\n\nsome\n\n"]);
+        assert!(both.starts_with("# Benchmarks\n") && both.ends_with("## End\n"), "{both}");
+        let again = splice(&both, &jobs(&["linked", "small"]), "others").unwrap();
+        assert_eq!(blocks(&again).unwrap(), ["\n\nall\n\n", "\n\nothers\n\n"]);
+    }
+
+    #[test]
+    fn a_block_without_its_end_is_an_error() {
+        assert!(splice("<!-- tables -->\nold\n## By hand\n", &[], "new").is_err());
+        assert!(blocks("<!-- tables -->\nold\n## By hand\n").is_err());
+    }
+
+    #[test]
+    fn a_section_without_rows_is_left_out() {
+        let markdown = "- Machine\n\n## a\n\n| job |\n|---|\n\n## b\n\n| job |\n|---|\n| x |";
+        assert_eq!(without_empty_sections(markdown), "- Machine\n\n## b\n\n| job |\n|---|\n| x |");
+    }
+}

@@ -1,0 +1,203 @@
+//! Ratios that were recorded, held against those of a run. Times differ from machine to machine, ratios hardly do.
+
+use std::collections::BTreeMap;
+
+use super::document;
+
+/// By how much a ratio may exceed the recorded one: what medians of the same code differ by on a busy machine.
+pub(super) const TOLERANCE: f64 = 0.25;
+
+/// The ratios of Markdown tables, by crate, job and volume.
+#[derive(Debug, Default)]
+pub(super) struct Ratios(BTreeMap<Key, f64>);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// The heading above the table.
+    section: String,
+    job: String,
+    volume: String,
+}
+
+impl Key {
+    fn shown(&self) -> String {
+        format!("{}, {}, {}", self.section, self.job, self.volume)
+    }
+
+    /// The first word of a job names the part of a bench that printed it.
+    fn group(&self) -> (&str, &str) {
+        (&self.section, self.job.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default())
+    }
+}
+
+/// Where a table has what.
+struct Columns {
+    job: usize,
+    volume: usize,
+    ratio: usize,
+}
+
+impl Columns {
+    fn of(head: &[&str]) -> Option<Self> {
+        let at = |name: &str| head.iter().position(|cell| *cell == name);
+        Some(Self { job: at("job")?, volume: at("volume")?, ratio: at("ratio")? })
+    }
+
+    fn row(&self, section: &str, cells: &[&str]) -> Option<(Key, f64)> {
+        let cell = |at: usize| cells.get(at).copied();
+        // A figure that is compared with nothing has a dash.
+        let ratio = cell(self.ratio)?.parse::<f64>().ok().filter(|ratio| ratio.is_finite())?;
+        let (job, volume) = (cell(self.job)?.to_owned(), cell(self.volume)?.to_owned());
+        Some((Key { section: section.to_owned(), job, volume }, ratio))
+    }
+}
+
+impl Ratios {
+    /// Those of a run.
+    pub(super) fn of_run(markdown: &str) -> Self {
+        let mut ratios = Self::default();
+        let (mut section, mut columns) = (String::new(), None);
+        for line in markdown.lines() {
+            if let Some(heading) = line.strip_prefix("## ") {
+                heading.trim().clone_into(&mut section);
+            }
+            let Some(cells) = document::cells(line) else {
+                columns = None;
+                continue;
+            };
+            match &columns {
+                None => columns = Some(Columns::of(&cells)),
+                Some(Some(columns)) => ratios.0.extend(columns.row(&section, &cells)),
+                Some(None) => {}
+            }
+        }
+        ratios
+    }
+
+    /// Those of a record: what was written by hand around its tables is not read.
+    pub(super) fn of_record(markdown: &str) -> anyhow::Result<Self> {
+        let mut ratios = Self::default();
+        for block in document::blocks(markdown)? {
+            ratios.0.extend(Self::of_run(block).0);
+        }
+        Ok(ratios)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What is wrong with a run: rows that are worse than recorded, and rows that it lacks. A `partial` run lacks only rows
+/// of the groups of which it has others.
+pub(super) fn compare(recorded: &Ratios, run: &Ratios, partial: bool) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (key, &before) in &recorded.0 {
+        match run.0.get(key) {
+            Some(&ratio) if ratio > before * (1.0 + TOLERANCE) => {
+                findings.push(format!("{}: {ratio:.3}, recorded {before:.3}", key.shown()));
+            }
+            Some(_) => {}
+            None if partial && !run.0.keys().any(|of_run| of_run.group() == key.group()) => {}
+            None => findings.push(format!("{}: recorded, and not in this run", key.shown())),
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = "\
+| job | volume | ratio |
+|---|---|---:|
+| by hand | ext4 | 0.001 |
+
+<!-- tables -->
+
+- Command: `cargo xtask bench`
+
+## lsm-a
+
+| job | volume | ours | floor | ratio | target |
+|---|---|---:|---:|---:|---:|
+| linked 10 tables: ours / floor | ext4 | 1.10 ms (1.00–2.00) | 1.00 ms (1.00–1.00) | 1.100 | ≤ 1.1 |
+| linked 10 tables: ours / floor | xfs | 2.00 ms (1.00–2.00) | 1.00 ms (1.00–1.00) | 2.000 | ≤ 1.1 |
+| linked: peak memory | xfs | 2.0 MiB | – | – | ≤ 64 MiB |
+
+| what | ratio |
+|---|---|
+| without a volume | 3.0 |
+
+## lsm-b
+
+| ratio | volume | job |
+|---|---|---|
+| 0.5 | memory | copied |
+
+<!-- /tables -->
+
+## What did not help
+";
+
+    fn record() -> Ratios {
+        Ratios::of_record(RECORD).unwrap()
+    }
+
+    /// The record's tables, with one of its texts changed.
+    fn run(from: &str, to: &str) -> Ratios {
+        let block = document::blocks(RECORD).unwrap()[0];
+        assert!(block.contains(from), "{from}");
+        Ratios::of_run(&block.replacen(from, to, 1))
+    }
+
+    #[test]
+    fn reads_ratios_by_the_names_of_columns() {
+        let found: Vec<_> = record().0.into_iter().map(|(key, ratio)| (key.shown(), ratio)).collect();
+        let expected = [
+            ("lsm-a, linked 10 tables: ours / floor, ext4", 1.1),
+            ("lsm-a, linked 10 tables: ours / floor, xfs", 2.0),
+            ("lsm-b, copied, memory", 0.5),
+        ];
+        assert_eq!(found, expected.map(|(key, ratio)| (key.to_owned(), ratio)));
+    }
+
+    #[test]
+    fn the_same_and_better_and_slightly_worse_pass() {
+        for ratio in ["1.100", "0.200", "1.374"] {
+            let run = run("1.100 |", &format!("{ratio} |"));
+            assert_eq!(compare(&record(), &run, false), [""; 0], "{ratio}");
+        }
+    }
+
+    #[test]
+    fn worse_than_the_tolerance_is_named() {
+        let found = compare(&record(), &run("1.100 |", "1.376 |"), false);
+        assert_eq!(found, ["lsm-a, linked 10 tables: ours / floor, ext4: 1.376, recorded 1.100"]);
+    }
+
+    #[test]
+    fn a_row_that_is_missing_or_has_lost_its_ratio_is_named() {
+        let lost = "lsm-a, linked 10 tables: ours / floor, xfs: recorded, and not in this run";
+        assert_eq!(compare(&record(), &run("| xfs |", "| zfs |"), false), [lost]);
+        assert_eq!(compare(&record(), &run("2.000 |", "– |"), false), [lost]);
+        assert_eq!(compare(&record(), &run("2.000 |", "NaN |"), false), [lost]);
+    }
+
+    #[test]
+    fn a_partial_run_lacks_rows_of_its_own_groups_only() {
+        let linked = "## lsm-a\n| job | volume | ratio |\n|---|---|---|\n\
+                      | linked 10 tables: ours / floor | ext4 | 1.1 |";
+        let found = compare(&record(), &Ratios::of_run(linked), true);
+        assert_eq!(found, ["lsm-a, linked 10 tables: ours / floor, xfs: recorded, and not in this run"]);
+        assert_eq!(compare(&record(), &Ratios::of_run(linked), false).len(), 2);
+    }
+
+    #[test]
+    fn nothing_is_read_from_a_record_without_tables() {
+        assert!(
+            Ratios::of_record("| job | volume | ratio |\n|---|---|---|\n| a | b | 1 |").unwrap().is_empty()
+        );
+    }
+}
