@@ -11,7 +11,7 @@ use std::{
 
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
 
-pub(crate) use claim::{Debris, claim, clear_debris, find_debris};
+pub(crate) use claim::{Debris, claim, clear_debris, find_debris, remove_staged};
 pub(crate) use in_place::{MARKER_FILE, mark, remove_partial};
 
 use crate::{Error, Result};

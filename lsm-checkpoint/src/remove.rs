@@ -9,7 +9,7 @@ use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    publish::{Debris, Target, find_debris, is_refusal, mark, remove_partial},
+    publish::{Debris, Target, find_debris, is_refusal, mark, remove_partial, remove_staged},
     sweep::{self, Outcome},
 };
 
@@ -69,7 +69,7 @@ pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
                 Outcome::Cleared | Outcome::Gone => {}
             },
             Err(e) if is_refusal(&e) => return remove_in_place(fs, &target, lock.is_some(), mode),
-            Err(e) => return Err(undo_rename(fs, &target, lock.as_deref(), e)),
+            Err(e) => return Err(undo_rename(fs, &target, lock.as_deref(), e, mode)),
         }
     }
     Err(in_progress(&target))
@@ -89,18 +89,24 @@ fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
     }
 }
 
-/// A rename that failed may have taken place all the same.
-fn undo_rename(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>, error: lsm_fs::Error) -> Error {
+/// A rename that failed may have taken place all the same. Taken back, it is so for good: who is told that the
+/// checkpoint is as it was does not lose it to a crash and a sweep.
+fn undo_rename(
+    fs: &dyn Fs,
+    target: &Target,
+    lock: Option<&dyn FsDirLock>,
+    error: lsm_fs::Error,
+    mode: SyncMode,
+) -> Error {
     let renamed = match lock {
         Some(lock) => lock.is_at(&target.staged),
         None => fs.exists(&target.path).map(|there| !there),
     };
-    let back = match renamed {
-        Ok(true) => fs.rename_noreplace(&target.staged, &target.path),
-        Ok(false) => Ok(()),
-        Err(e) => Err(e),
+    let rename_back = || {
+        fs.rename_noreplace(&target.staged, &target.path)?;
+        fs.sync_directory(target.parent(), mode).map(drop)
     };
-    match back {
+    match renamed.and_then(|renamed| if renamed { rename_back() } else { Ok(()) }) {
         Ok(()) => error.into(),
         Err(failure) => Error::from(error).left_behind(&target.staged, failure),
     }
@@ -119,7 +125,7 @@ fn remove_renamed(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     }
 }
 
-/// The removal has succeeded as far as the checkpoint is concerned; some of its files are still there.
+/// Some of the checkpoint's files are still there, or marked for whoever sweeps.
 fn left(target: &Target, error: lsm_fs::Error) -> Error {
     let cause =
         error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
@@ -131,14 +137,17 @@ fn left(target: &Target, error: lsm_fs::Error) -> Error {
 /// fails it stays, and whoever clears it finishes the removal, or takes it back if the checkpoint is still whole.
 fn remove_in_place(fs: &dyn Fs, target: &Target, has_locks: bool, mode: SyncMode) -> Result<()> {
     let owner = claim(fs, target, has_locks, mode)?;
+    // The claim has finished a removal that a dead process had begun.
+    if !fs.exists(&target.path.join(CATALOG_FILE))? {
+        return Ok(remove_staged(fs, target, mode)?);
+    }
     // As long as all of these are there, it is whole.
     let published_by = what_publishes(fs, &target.path);
-    mark(fs, &target.path, &published_by, mode)?;
-    remove_partial(fs, &target.path, &published_by, mode)?;
-    fs.remove_dir_all(&target.staged)?;
-    let _ = fs.sync_directory(target.parent(), mode)?;
+    let erased = mark(fs, &target.path, &published_by, mode)
+        .and_then(|()| remove_partial(fs, &target.path, &published_by, mode))
+        .and_then(|()| remove_staged(fs, target, mode));
     drop(owner);
-    Ok(())
+    erased.map_err(|error| left(target, error))
 }
 
 /// Makes the staged sibling, durably, and takes its owner lock.
@@ -149,17 +158,16 @@ fn claim(
     mode: SyncMode,
 ) -> Result<Option<Box<dyn FsDirLock>>> {
     for _ in 0..ATTEMPTS {
-        let made = fs.create_dir(&target.staged);
-        match made {
-            Ok(()) if !has_locks => {
-                let _ = fs.sync_directory(target.parent(), mode)?;
-                return Ok(None);
-            }
+        match fs.create_dir(&target.staged) {
             Ok(()) => {
-                if let Debris::Dead(lock) = find_debris(fs, &target.staged)? {
-                    let _ = fs.sync_directory(target.parent(), mode)?;
-                    return Ok(Some(lock));
-                }
+                let owner = match find_debris(fs, &target.staged)? {
+                    Debris::Dead(lock) => Some(lock),
+                    Debris::Owned if !has_locks => None,
+                    // A sweeper was faster.
+                    Debris::Owned | Debris::Gone => continue,
+                };
+                let _ = fs.sync_directory(target.parent(), mode)?;
+                return Ok(owner);
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 if matches!(sweep::clear(fs, target, mode)?, Outcome::InProgress) {
@@ -185,25 +193,4 @@ fn what_publishes(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
     };
     files.push(PathBuf::from(CATALOG_FILE));
     files
-}
-
-/// Takes from a directory what makes it look like a checkpoint, durably.
-pub(crate) fn unpublish(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
-    let mut files = what_publishes(fs, dir);
-    for file in &files {
-        match fs.remove_file(&dir.join(file)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-            _ => {}
-        }
-    }
-    files.sort_unstable_by(|a, b| a.parent().cmp(&b.parent()));
-    files.dedup_by(|a, b| a.parent() == b.parent());
-    for file in &files {
-        match fs.sync_directory(lsm_fs::parent_of(&dir.join(file)), mode) {
-            // A crash took a whole tree of it.
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-            _ => {}
-        }
-    }
-    Ok(())
 }

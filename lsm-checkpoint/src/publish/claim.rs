@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use lsm_fs::{Fs, FsDirLock, SyncMode};
 
 use super::{Staging, Target, in_place};
-use crate::{Error, Result, remove::unpublish};
+use crate::{Error, Result};
 
 /// Each attempt but the last lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
@@ -113,13 +113,17 @@ pub(crate) fn clear_debris(
     mode: SyncMode,
 ) -> Result<()> {
     in_place::clear_partial(fs, &target.path, mode)?;
-    // A remover may have died before its rename was durable: a crash would bring the target back under its own name,
-    // and it must be whole then, or no checkpoint any more.
-    let _ = fs.sync_directory(target.parent(), mode)?;
-    unpublish(fs, &target.staged, mode)?;
-    fs.remove_dir_all(&target.staged)?;
-    // Made durable before the name is used again: a new directory of the same name is another object.
-    let _ = fs.sync_directory(target.parent(), mode)?;
+    remove_staged(fs, target, mode)?;
     drop(lock);
     Ok(())
+}
+
+/// Removes the staged directory of a target whose name is gone, or is that of a whole one.
+pub(crate) fn remove_staged(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
+    // Where the name went away without a sync, by a rename or piece by piece, a crash could bring it back with a part
+    // of what it named, and nothing would say whose it is.
+    let _ = fs.sync_directory(target.parent(), mode)?;
+    fs.remove_dir_all(&target.staged)?;
+    // Otherwise a crash could bring debris back beside a target of a later call.
+    fs.sync_directory(target.parent(), mode).map(drop)
 }

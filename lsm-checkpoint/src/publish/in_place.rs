@@ -10,7 +10,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode, parent_of};
+use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode};
 
 use super::{Contents, Staging, is_refusal};
 use xxhash_rust::xxh3::xxh3_128;
@@ -72,19 +72,18 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// The target is whole, and durable but for its own name. The marker goes even if that name may not last: without
-    /// the staged directory, which goes too, nobody would take it away.
-    fn finish_in_place(self) -> Result<DirectorySync> {
-        let published = self.sync_published();
-        let unmark = || {
-            self.fs.remove_file(&self.target.path.join(MARKER_FILE))?;
-            self.fs.sync_directory(&self.target.path, self.mode)
-        };
-        let unmarked = unmark();
-        let durable = published?;
-        unmarked
-            .map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
-            .map(|_| durable)
+    /// The target is whole, and durable but for its own name. The marker goes while the staged directory still says
+    /// whose it is; the sync behind both makes the one name last and the other go.
+    fn finish_in_place(mut self) -> Result<DirectorySync> {
+        self.armed = false;
+        if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
+            return Err(Error::PublishedNotDurable { target: self.target.path.clone(), source });
+        }
+        // The target is what counts, and beside it the sweep finds what is left.
+        if let Err(failure) = self.fs.remove_dir_all(&self.target.staged) {
+            log::warn!("{} was left behind: {failure}", self.target.staged.display());
+        }
+        self.sync_published()
     }
 
     /// Removes the empty target that was claimed, or may have been, and the staged directory.
@@ -96,10 +95,11 @@ impl Staging<'_> {
         }
     }
 
-    /// While the target is there, the staged directory has to say whose it is.
+    /// While the target is there, or a crash can bring it back, the staged directory has to say whose it is.
     fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
-        match removed {
-            Ok(()) => self.abandon(error),
+        let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
+        match gone {
+            Ok(_) => self.abandon(error),
             Err(failure) => {
                 self.armed = false;
                 error.left_behind(&self.target.path, failure)
@@ -113,6 +113,11 @@ pub(crate) fn mark(fs: &dyn Fs, target: &Path, pointers: &[PathBuf], mode: SyncM
     let lines: String = pointers.iter().map(|pointer| format!("{}\n", pointer.display())).collect();
     let marker = format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()));
     fs.write_new(&target.join(MARKER_FILE), marker.as_bytes(), mode)?;
+    fs.sync_directory(target, mode).map(drop)
+}
+
+fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
+    fs.remove_file(&target.join(MARKER_FILE))?;
     fs.sync_directory(target, mode).map(drop)
 }
 
@@ -136,7 +141,8 @@ fn is_below(path: &Path) -> bool {
 }
 
 /// Removes a target that is not whole: first what makes its trees readable, the marker last, so that a crash at any
-/// point leaves what is neither readable nor of unknown origin.
+/// point leaves what is neither readable nor of unknown origin. Until the parent is synced a crash may bring it back,
+/// and the staged directory has to stay.
 pub(crate) fn remove_partial(
     fs: &dyn Fs,
     target: &Path,
@@ -154,8 +160,7 @@ pub(crate) fn remove_partial(
         if entry.file_type.is_dir() { fs.remove_dir_all(&path) } else { fs.remove_file(&path) }?;
     }
     let _ = fs.sync_directory(target, mode)?;
-    fs.remove_dir_all(target)?;
-    fs.sync_directory(parent_of(target), mode).map(drop)
+    fs.remove_dir_all(target)
 }
 
 fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
@@ -214,10 +219,7 @@ fn state_of(fs: &dyn Fs, target: &Path) -> Result<State> {
 pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     match state_of(fs, target)? {
         State::Partial(pointers) => Ok(remove_partial(fs, target, &pointers, mode)?),
-        State::Marked => {
-            fs.remove_file(&target.join(MARKER_FILE))?;
-            Ok(fs.sync_directory(target, mode).map(drop)?)
-        }
+        State::Marked => Ok(unmark(fs, target, mode)?),
         State::Other => Ok(()),
     }
 }

@@ -2,12 +2,15 @@
 
 pub(crate) mod in_place;
 mod retry;
+mod table;
 
 use std::path::Path;
 
 use lsm_checkpoint::{Checkpoint, Error, Policy, run_checkpoint};
 use lsm_fs::{Fs, FsExt};
 use lsm_fs_mem::{Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, Notes, SweepReport, VolumeOptions};
+
+pub(crate) use table::tried;
 
 use crate::{
     create::{DIR, TARGET, prepared},
@@ -59,7 +62,7 @@ impl Case {
     }
 
     /// Sweeps a checkpoint made with these options.
-    pub(crate) fn sweep(&self, options: Checkpoint<'_>) -> SweepReport {
+    pub(crate) fn sweep(&self, scenario: &str, options: Checkpoint<'_>) -> SweepReport {
         let report = self.crashes().run(
             |fs| {
                 options.create(&self.db(fs), fs, Path::new(self.target))?;
@@ -68,17 +71,15 @@ impl Case {
             },
             |image, notes| self.check(image, notes),
         );
-        let report = report.unwrap();
-        println!("{report}");
-        report
+        tried(scenario, report)
     }
 }
 
 #[test]
 fn links_and_copies() {
     for policy in [Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
-        println!("{policy:?}");
-        let report = Case::new(&[""]).sweep(Checkpoint::new().policy(policy));
+        let scenario = format!("create, {policy:?}");
+        let report = Case::new(&[""]).sweep(&scenario, Checkpoint::new().policy(policy));
         assert!(report.states() > 1000, "{report}");
     }
 }
@@ -87,18 +88,19 @@ fn links_and_copies() {
 fn links_alone() {
     let mut case = Case::new(&[""]);
     case.extras = false;
-    case.sweep(Checkpoint::new().policy(Policy::LinkOnly));
+    case.sweep("create, links alone", Checkpoint::new().policy(Policy::LinkOnly));
 }
 
 #[test]
 fn several_trees() {
-    Case::new(&["users", "orders"]).sweep(Checkpoint::new());
+    Case::new(&["users", "orders"]).sweep("create, two trees", Checkpoint::new());
 }
 
 #[test]
 fn copies_to_another_volume() {
     let volumes = MemFsOptions::new().volume("/backup", VolumeOptions::new());
-    Case::on(&volumes.build().unwrap(), &[""], "/backup/daily").sweep(Checkpoint::new());
+    let case = Case::on(&volumes.build().unwrap(), &[""], "/backup/daily");
+    case.sweep("create, copies to another volume", Checkpoint::new());
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn with_a_base() {
     let base = Path::new("/backup/base");
     run_checkpoint(&case.db(&case.start), &case.start, base).unwrap();
     case.start.settle();
-    case.sweep(Checkpoint::new().base(base));
+    case.sweep("create, with a base", Checkpoint::new().base(base));
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn beside_another_process_that_syncs() {
         },
         |image, notes| case.check(image, notes),
     );
-    println!("{}", report.unwrap());
+    tried("create, beside syncs of others", report);
 }
 
 /// Whatever a crash leaves, it does not stand in the way.
@@ -138,7 +140,7 @@ fn after_any_crash_the_next_call_succeeds() {
             },
             |image, _| retry(&case, image),
         );
-        println!("{}", report.unwrap());
+        tried("create, then the next call", report);
     }
 }
 

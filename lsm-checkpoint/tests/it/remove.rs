@@ -4,19 +4,18 @@ use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{Error, remove, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
-use lsm_fs_mem::{
-    Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, MemFsOptions, Notes, SweepReport, VolumeOptions,
-    fault_sweep,
-};
+use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, Notes, SweepReport, fault_sweep};
 
 use crate::{
+    crash::{in_place::MARKER, tried},
     create::{DIR, TARGET, mem_db, prepared},
     db::Db,
     tweak::Tweak,
 };
 
-const REMOVED: &str = "removed";
+pub(crate) const REMOVED: &str = "removed";
 const NORMAL: SyncMode = SyncMode::Normal;
+const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
 /// A database with a checkpoint that is durable.
 pub(crate) fn with_checkpoint(fs: &MemFs, trees: &[&'static str]) -> Db {
@@ -60,20 +59,39 @@ pub(crate) fn check(image: &MemFs, notes: &Notes, trees: &[&'static str]) -> Res
     db.check_source(image)
 }
 
-fn crash(start: &MemFs, trees: &'static [&'static str], foreign: &[ForeignSync]) -> SweepReport {
-    let budget = if foreign.is_empty() { Budget::from_env() } else { Budget::Quick };
-    let sweep = CrashSweep::new().start_from(start).budget(budget).foreign_syncs(foreign.iter().cloned());
-    let report = sweep.run(
-        |fs| {
-            remove(fs, Path::new(TARGET), NORMAL)?;
-            fs.note(REMOVED);
-            Ok::<_, Error>(())
-        },
-        |image, notes| check(image, notes, trees),
-    );
-    let report = report.unwrap();
-    println!("{report}");
-    report
+/// The same where directories cannot be renamed: what is not whole is marked, and its staged sibling says whose it is.
+pub(crate) fn check_in_place(image: &MemFs, notes: &Notes) -> Result<(), String> {
+    let target = Path::new(TARGET);
+    if db_on(image, &[""]).check_target(image, target).is_err() {
+        let names = image.read_dir(target).map_err(|e| e.to_string())?;
+        let is_marked = names.is_empty() || names.iter().any(|entry| entry.name == MARKER);
+        if !is_marked || debris(image).is_empty() {
+            return Err(format!("half removed, and not known as such: {names:?}"));
+        }
+    }
+    let swept = sweep(image, Path::new("/"), NORMAL).map_err(|e| e.to_string())?;
+    if !swept.failed.is_empty() {
+        return Err(format!("{swept:?}"));
+    }
+    check(image, notes, &[""])
+}
+
+fn remove_and_note(fs: &MemFs) -> Result<(), Error> {
+    remove(fs, Path::new(TARGET), NORMAL)?;
+    fs.note(REMOVED);
+    Ok(())
+}
+
+fn remove_in_place(fs: &MemFs) -> Result<(), Error> {
+    remove(&Tweak::new(fs.clone()).without_directory_renames(), Path::new(TARGET), NORMAL)?;
+    fs.note(REMOVED);
+    Ok(())
+}
+
+fn crash(scenario: &str, trees: &'static [&'static str], sweep: CrashSweep<'_>) -> SweepReport {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, trees);
+    tried(scenario, sweep.start_from(&fs).run(remove_and_note, |image, notes| check(image, notes, trees)))
 }
 
 #[test]
@@ -127,18 +145,16 @@ fn one_that_is_owned_is_not_touched() {
 
 #[test]
 fn a_crash_leaves_it_whole_or_gone() {
-    for trees in [&[""][..], &["users", "orders"]] {
-        let fs = MemFs::new();
-        with_checkpoint(&fs, trees);
-        assert!(crash(&fs, trees, &[]).states() > 100);
+    for (scenario, trees) in [("remove", &[""][..]), ("remove, two trees", &["users", "orders"])] {
+        assert!(crash(scenario, trees, CrashSweep::new()).states() > 100);
     }
 }
 
 #[test]
 fn a_crash_beside_another_process_that_syncs() {
-    let fs = MemFs::new();
-    with_checkpoint(&fs, &[""]);
-    crash(&fs, &[""], &[ForeignSync::Each, ForeignSync::Everything]);
+    let foreign = [ForeignSync::Each, ForeignSync::Everything];
+    let sweep = CrashSweep::new().budget(Budget::Quick).foreign_syncs(foreign);
+    crash("remove, beside syncs of others", &[""], sweep);
 }
 
 /// Whoever clears a removal that was killed before its rename was durable must not let a part of it come back.
@@ -159,74 +175,56 @@ fn a_crash_in_the_sweep_of_a_removal_that_was_killed() {
             },
             |image, notes| check(image, notes, &[""]),
         );
-        println!("{}", report.unwrap());
+        tried("sweep of a removal that was killed", report);
     }
+}
+
+fn sweep_once(fs: &MemFs) -> Result<(), Error> {
+    sweep(fs, Path::new("/"), NORMAL).map(drop)
 }
 
 #[test]
 fn a_second_crash_in_the_sweep() {
-    let fs = MemFs::new();
-    with_checkpoint(&fs, &[""]);
-    let sweeping = CrashSweep::new().start_from(&fs).budget(Budget::Quick);
-    let report = sweeping.recovery(|fs| sweep(fs, Path::new("/"), NORMAL).map(drop)).run(
-        |fs| {
-            remove(fs, Path::new(TARGET), NORMAL)?;
-            fs.note(REMOVED);
-            Ok::<_, Error>(())
-        },
-        |image, notes| check(image, notes, &[""]),
-    );
-    println!("{}", report.unwrap());
+    let sweep = CrashSweep::new().budget(Budget::Quick).recovery(sweep_once);
+    crash("remove, second crash in a sweep", &[""], sweep);
 }
 
-/// Where directories cannot be renamed, a crash may leave a target that is marked and not whole; a sweep finishes it.
+#[test]
+fn a_second_crash_in_the_next_call() {
+    let sweep = CrashSweep::new().budget(Budget::Quick).recovery(|fs| match remove_and_note(fs) {
+        // The name is gone, and the debris is for the sweep.
+        Err(Error::NotACheckpoint { .. }) => Ok(()),
+        removed => removed,
+    });
+    crash("remove, second crash in the next call", &[""], sweep);
+}
+
+/// Where directories cannot be renamed, a crash may leave a target that is marked and not whole; a sweep finishes it,
+/// also one that follows on a crash of the first.
 #[test]
 fn a_crash_where_directories_cannot_be_renamed() {
-    let refusing = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
-    with_checkpoint(&refusing, &[""]);
-    let report = CrashSweep::new().start_from(&refusing).run(
-        |fs| {
-            remove(&Tweak::new(fs.clone()).without_directory_renames(), Path::new(TARGET), NORMAL)?;
-            fs.note(REMOVED);
-            Ok::<_, Error>(())
-        },
-        |image, notes| {
-            let swept = sweep(image, Path::new("/"), NORMAL).map_err(|e| e.to_string())?;
-            if !swept.failed.is_empty() {
-                return Err(format!("{swept:?}"));
-            }
-            check(image, notes, &[""])
-        },
-    );
-    println!("{}", report.unwrap());
-}
-
-/// Each sync of a removal is missed by some crash state.
-#[test]
-fn each_sync_is_needed() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
-    let needed = |nth: Option<usize>| {
-        let mut syncs = 0;
-        let swept = CrashSweep::new().start_from(&fs).run(
-            |fs| {
-                let tweaked = Tweak::new(fs.clone()).without_sync(nth);
-                remove(&tweaked, Path::new(TARGET), NORMAL)?;
-                syncs = tweaked.syncs();
-                fs.note(REMOVED);
-                Ok::<_, Error>(())
-            },
-            |image, notes| {
-                if notes.contains(REMOVED) && !debris(image).is_empty() {
-                    return Err("debris came back".to_owned());
-                }
-                check(image, notes, &[""])
-            },
-        );
-        (syncs, swept.is_err())
-    };
-    assert_eq!(needed(None), (2, false), "the parent before the files go, and after");
-    assert!(needed(Some(0)).1 && needed(Some(1)).1);
+    let once = CrashSweep::new().start_from(&fs).run(remove_in_place, check_in_place);
+    tried("remove in place", once);
+    let twice = CrashSweep::new().start_from(&fs).budget(Budget::Quick).recovery(sweep_once);
+    tried("remove in place, second crash in a sweep", twice.run(remove_in_place, check_in_place));
+}
+
+/// Where directories cannot be renamed, the next call finishes what a dead one had begun.
+#[test]
+fn a_removal_that_was_killed_is_finished_by_the_next() {
+    for (op, nth) in [(Op::CreateDir, 1), (Op::Write, 1), (Op::RemoveFile, 1), (Op::RemoveFile, 2)] {
+        let fs = MemFs::new();
+        with_checkpoint(&fs, &[""]);
+        let killed = FaultFs::new(fs.clone());
+        killed.inject(Fault::on(op).nth(nth).gone());
+        let tweaked = Tweak::new(killed).without_directory_renames();
+        remove(&tweaked, Path::new(TARGET), NORMAL).unwrap_err();
+        let again = remove(&Tweak::new(fs.clone()).without_directory_renames(), Path::new(TARGET), NORMAL);
+        assert!(again.is_ok(), "{op:?} {nth}: {again:?}");
+        assert!(!fs.exists(Path::new(TARGET)).unwrap() && debris(&fs).is_empty());
+    }
 }
 
 #[test]
@@ -282,4 +280,30 @@ fn of_several_removers_one_succeeds() {
         assert!(debris(&fs).is_empty());
         db.check_source(&fs).unwrap();
     }
+}
+
+/// The same where directories cannot be renamed; there a sweep may have to finish what was begun.
+#[test]
+fn any_failure_where_directories_cannot_be_renamed() {
+    let make = || {
+        let fs = MemFs::new();
+        with_checkpoint(&fs, &[""]);
+        fs
+    };
+    let report = fault_sweep(
+        make,
+        |fs| remove(&Tweak::new(fs.clone()).without_directory_renames(), Path::new(TARGET), NORMAL),
+        |fault, result, fs| {
+            let (db, target) = (db_on(fs, &[""]), Path::new(TARGET));
+            db.check_source(fs)?;
+            match &result {
+                Ok(()) => assert!(!fs.exists(target)? && debris(fs).is_empty(), "{fault}"),
+                Err(Error::LeftBehind { left, .. }) => assert_eq!(left, Path::new(STAGED), "{fault}"),
+                Err(_) => assert!(db.check_target(fs, target)?, "{fault}: {result:?}"),
+            }
+            check_in_place(fs, &Notes::default())?;
+            Ok(())
+        },
+    );
+    println!("{}", report.unwrap());
 }

@@ -10,10 +10,11 @@ use std::{
 use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, Method, Policy, restore, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
 use lsm_fs_mem::{
-    Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, SweepReport, VolumeOptions, fault_sweep,
+    Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, Notes, SweepReport, VolumeOptions, fault_sweep,
 };
 
 use crate::{
+    crash::tried,
     create::{DIR, TARGET},
     db::{Db, all_files},
     remove::{debris, with_checkpoint},
@@ -51,40 +52,38 @@ fn db_on(fs: &MemFs, trees: &[&'static str]) -> Db {
     Db::open(Arc::new(fs.clone()), Path::new(DIR), trees)
 }
 
-fn crash(
-    start: &MemFs,
-    trees: &'static [&'static str],
-    target: &Path,
-    foreign: &[ForeignSync],
-) -> SweepReport {
-    let budget = if foreign.is_empty() { Budget::from_env() } else { Budget::Quick };
-    let sweeping = CrashSweep::new().start_from(start).budget(budget).foreign_syncs(foreign.iter().cloned());
-    let report = sweeping.run(
-        |fs| {
-            restore(&opened(fs), fs, target)?;
-            fs.note(OK);
-            Ok::<_, Error>(())
-        },
-        |image, notes| {
-            let db = db_on(image, trees);
-            db.check_source(image)?;
-            assert!(db.check_target(image, Path::new(TARGET))?, "the checkpoint itself");
-            let complete = check(image, target)?;
-            if notes.contains(OK) && !complete {
-                return Err("the call has returned Ok, and nothing is there".to_owned());
-            }
-            let swept = sweep(image, lsm_fs::parent_of(target), NORMAL).map_err(|e| e.to_string())?;
-            assert!(swept.failed.is_empty(), "{swept:?}");
-            if !complete {
-                restore(&opened(image), image, target).map_err(|e| format!("the retry failed: {e}"))?;
-            }
-            assert!(check(image, target)?, "after the retry");
-            Ok(())
-        },
-    );
-    let report = report.unwrap();
-    println!("{report}");
-    report
+fn restore_and_note(fs: &MemFs, target: &Path) -> Result<(), Error> {
+    restore(&opened(fs), fs, target)?;
+    fs.note(OK);
+    Ok(())
+}
+
+/// One crash state: the checkpoint is what it was, the target absent or complete, and a retry succeeds.
+fn check_state(image: &MemFs, notes: &Notes, trees: &[&'static str], target: &Path) -> Result<(), String> {
+    let db = db_on(image, trees);
+    db.check_source(image)?;
+    assert!(db.check_target(image, Path::new(TARGET))?, "the checkpoint itself");
+    let complete = check(image, target)?;
+    if notes.contains(OK) && !complete {
+        return Err("the call has returned Ok, and nothing is there".to_owned());
+    }
+    let swept = sweep(image, lsm_fs::parent_of(target), NORMAL).map_err(|e| e.to_string())?;
+    assert!(swept.failed.is_empty(), "{swept:?}");
+    if !complete {
+        restore(&opened(image), image, target).map_err(|e| format!("the retry failed: {e}"))?;
+    }
+    assert!(check(image, target)?, "after the retry");
+    Ok(())
+}
+
+fn crash(scenario: &str, trees: &'static [&'static str], sweeping: CrashSweep<'_>) -> SweepReport {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, trees);
+    let target = Path::new(RESTORED);
+    let swept = sweeping
+        .start_from(&fs)
+        .run(|fs| restore_and_note(fs, target), |image, notes| check_state(image, notes, trees, target));
+    tried(scenario, swept)
 }
 
 #[test]
@@ -187,21 +186,44 @@ fn it_can_be_cancelled() {
 
 #[test]
 fn a_crash_leaves_it_absent_or_complete() {
-    for trees in [&[""][..], &["users", "orders"]] {
-        let fs = MemFs::new();
-        with_checkpoint(&fs, trees);
-        assert!(crash(&fs, trees, Path::new(RESTORED), &[]).states() > 1000);
+    for (scenario, trees) in [("restore", &[""][..]), ("restore, two trees", &["users", "orders"])] {
+        assert!(crash(scenario, trees, CrashSweep::new()).states() > 1000);
     }
+}
+
+#[test]
+fn a_crash_on_another_volume() {
     let fs = MemFsOptions::new().volume("/backup", VolumeOptions::new()).build().unwrap();
     with_checkpoint(&fs, &[""]);
-    crash(&fs, &[""], Path::new("/backup/restored"), &[]);
+    let target = Path::new("/backup/restored");
+    let swept = CrashSweep::new()
+        .start_from(&fs)
+        .run(|fs| restore_and_note(fs, target), |image, notes| check_state(image, notes, &[""], target));
+    tried("restore, on another volume", swept);
 }
 
 #[test]
 fn a_crash_beside_another_process_that_syncs() {
-    let fs = MemFs::new();
-    with_checkpoint(&fs, &[""]);
-    crash(&fs, &[""], Path::new(RESTORED), &[ForeignSync::Each, ForeignSync::Everything]);
+    let foreign = [ForeignSync::Each, ForeignSync::Everything];
+    let sweeping = CrashSweep::new().budget(Budget::Quick).foreign_syncs(foreign);
+    crash("restore, beside syncs of others", &[""], sweeping);
+}
+
+#[test]
+fn a_second_crash_in_the_next_call() {
+    let next = |fs: &MemFs| match restore_and_note(fs, Path::new(RESTORED)) {
+        Err(Error::TargetExists { .. }) => Ok(()),
+        restored => restored,
+    };
+    let sweeping = CrashSweep::new().budget(Budget::Quick).recovery(next);
+    crash("restore, second crash in the next call", &[""], sweeping);
+}
+
+#[test]
+fn a_second_crash_in_the_sweep() {
+    let once = |fs: &MemFs| sweep(fs, Path::new("/"), NORMAL).map(drop);
+    let sweeping = CrashSweep::new().budget(Budget::Quick).recovery(once);
+    crash("restore, second crash in a sweep", &[""], sweeping);
 }
 
 /// There, a crash may leave a target that is marked and not whole, until it is swept.
@@ -230,7 +252,7 @@ fn a_crash_where_directories_cannot_be_renamed() {
             Ok::<_, String>(())
         },
     );
-    println!("{}", report.unwrap());
+    tried("restore in place", report);
 }
 
 #[test]

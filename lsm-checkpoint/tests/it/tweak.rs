@@ -45,6 +45,10 @@ impl<F: Fs> Tweak<F> {
         self.syncs.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn inner(&self) -> &F {
+        &self.inner
+    }
+
     fn is_skipped(&self) -> bool {
         Some(self.syncs.fetch_add(1, Ordering::Relaxed)) == self.skipped
     }

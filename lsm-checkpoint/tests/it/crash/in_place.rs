@@ -6,10 +6,10 @@ use lsm_checkpoint::{Error, run_checkpoint};
 use lsm_fs::{Fs, FsExt};
 use lsm_fs_mem::{Budget, CrashSweep, MemFs, MemFsOptions, Notes, VolumeOptions};
 
-use super::{Case, OK};
+use super::{Case, OK, tried};
 use crate::{create::TARGET, tweak::Tweak};
 
-const MARKER: &str = ".checkpoint-unpublished";
+pub(crate) const MARKER: &str = ".checkpoint-unpublished";
 
 /// Absent, complete, or recognisably unfinished.
 pub(crate) fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
@@ -36,7 +36,7 @@ pub(crate) fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), Str
     case.check(image, notes)
 }
 
-fn sweep(case: &Case, make: impl Fn(&MemFs) -> Result<(), Error>) {
+fn sweep(scenario: &str, case: &Case, make: impl Fn(&MemFs) -> Result<(), Error>) {
     let swept = case.crashes().run(
         |fs| {
             make(fs)?;
@@ -48,14 +48,14 @@ fn sweep(case: &Case, make: impl Fn(&MemFs) -> Result<(), Error>) {
             super::retry(case, image)
         },
     );
-    println!("{}", swept.unwrap());
+    tried(scenario, swept);
 }
 
 #[test]
 fn files_that_move_one_by_one() {
     for trees in [&[""][..], &["users", "orders"]] {
         let case = Case::new(trees);
-        sweep(&case, |fs| {
+        sweep("create in place", &case, |fs| {
             let tweaked = Tweak::new(fs.clone()).without_directory_renames();
             run_checkpoint(&case.db(fs), &tweaked, Path::new(TARGET)).map(drop)
         });
@@ -83,12 +83,14 @@ fn a_crash_in_the_retry() {
         },
         |image, notes| check(&case, image, notes),
     );
-    println!("{}", report.unwrap());
+    tried("create in place, second crash in the next call", report);
 }
 
 #[test]
 fn a_directory_that_is_renamed_over_an_empty_one() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
     let case = Case::on(&fs, &[""], TARGET);
-    sweep(&case, |fs| run_checkpoint(&case.db(fs), fs, Path::new(TARGET)).map(drop));
+    sweep("create over an empty directory", &case, |fs| {
+        run_checkpoint(&case.db(fs), fs, Path::new(TARGET)).map(drop)
+    });
 }

@@ -2,22 +2,18 @@
 
 use std::path::Path;
 
-use lsm_checkpoint::{Error, run_checkpoint};
-use lsm_fs_mem::{Budget, CrashSweep};
+use lsm_checkpoint::{Error, run_checkpoint, sweep};
+use lsm_fs::SyncMode;
+use lsm_fs_mem::{Budget, CrashSweep, MemFs};
 
-use super::{Case, OK};
+use super::{Case, OK, tried};
 use crate::create::TARGET;
 
-#[test]
-fn a_crash_in_the_retry() {
+fn recovered_by(scenario: &str, recover: impl Fn(&Case, &MemFs) -> Result<(), Error>) {
     let mut case = Case::new(&[""]);
     case.extras = false;
     let sweep = CrashSweep::new().start_from(&case.start).budget(Budget::Quick);
-    let sweep = sweep.recovery(|fs| match run_checkpoint(&case.db(fs), fs, Path::new(TARGET)) {
-        Ok(_) | Err(Error::TargetExists { .. }) => Ok(()),
-        Err(error) => Err(error),
-    });
-    let report = sweep.run(
+    let report = sweep.recovery(|fs| recover(&case, fs)).run(
         |fs| {
             run_checkpoint(&case.db(fs), fs, Path::new(TARGET))?;
             fs.note(OK);
@@ -25,5 +21,24 @@ fn a_crash_in_the_retry() {
         },
         |image, notes| case.check(image, notes),
     );
-    println!("{}", report.unwrap());
+    tried(scenario, report);
+}
+
+#[test]
+fn a_crash_in_the_retry() {
+    recovered_by("create, second crash in the next call", |case, fs| {
+        match run_checkpoint(&case.db(fs), fs, Path::new(TARGET)) {
+            Ok(_) | Err(Error::TargetExists { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    });
+}
+
+#[test]
+fn a_crash_in_the_sweep() {
+    recovered_by("create, second crash in a sweep", |_, fs| {
+        let swept = sweep(fs, Path::new("/"), SyncMode::Normal)?;
+        assert!(swept.failed.is_empty() && swept.in_progress.is_empty(), "{swept:?}");
+        Ok(())
+    });
 }

@@ -114,5 +114,5 @@ fn two_creators_and_a_crash() {
             }
         },
     );
-    println!("{}", report.unwrap());
+    crate::crash::tried("create, two creators in every order", report);
 }

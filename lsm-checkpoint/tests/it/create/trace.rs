@@ -68,7 +68,6 @@ sync_directory T/tables normal = durable
 sync_directory T normal = durable
 rename S/current -> T/current
 sync_directory T normal = durable
-sync_directory . normal = durable
 remove_file T/.checkpoint-unpublished
 sync_directory T normal = durable
 remove_dir_all S

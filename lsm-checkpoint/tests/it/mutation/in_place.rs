@@ -1,0 +1,79 @@
+//! Where directories cannot be renamed, or not to a name that nothing has.
+
+use std::path::Path;
+
+use lsm_checkpoint::run_checkpoint;
+use lsm_fs_mem::{MemFs, MemFsOptions, Notes, VolumeOptions};
+
+use super::Mutation;
+use crate::{
+    crash::{Case, OK, in_place, retry},
+    create::TARGET,
+    tweak::Tweak,
+};
+
+/// One whose checkpoint is small.
+fn small(fs: &MemFs) -> Case {
+    let mut case = Case::on(fs, &[""], TARGET);
+    case.extras = false;
+    case
+}
+
+fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
+    in_place::check(case, &image.fork(), notes)?;
+    retry(case, image)
+}
+
+/// The staged directories are synced before it is known that they cannot be renamed; here their names move on to
+/// directories that are synced in turn. That they are needed where the rename works is shown beside this.
+#[test]
+fn files_that_move_one_by_one() {
+    let case = small(&MemFs::new());
+    let work = |fs: &MemFs, skipped| {
+        let tweaked = Tweak::new(fs.clone()).without_directory_renames().without_sync(skipped);
+        run_checkpoint(&case.db(fs), &tweaked, Path::new(TARGET))?;
+        fs.note(OK);
+        Ok(tweaked.syncs())
+    };
+    let check = |image: &MemFs, notes: &Notes| check(&case, image, notes);
+    Mutation { start: &case.start, work: &work, check: &check }.run(&[
+        ("v7", true),
+        ("current", true),
+        ("CHECKPOINT", true),
+        ("S/blobs", false),
+        ("S/tables", false),
+        ("S", false),
+        ("the parent, with S", true),
+        ("the marker", true),
+        ("the marker's name", true),
+        ("T/blobs", true),
+        ("T/tables", true),
+        ("T", true),
+        ("T, with the pointer", true),
+        ("T, without the marker", true),
+        ("the parent, with T", true),
+    ]);
+}
+
+#[test]
+fn a_directory_that_is_renamed_over_an_empty_one() {
+    let refusing = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
+    let case = small(&refusing);
+    let work = |fs: &MemFs, skipped| {
+        let tweaked = Tweak::new(fs.clone()).without_sync(skipped);
+        run_checkpoint(&case.db(fs), &tweaked, Path::new(TARGET))?;
+        fs.note(OK);
+        Ok(tweaked.syncs())
+    };
+    let check = |image: &MemFs, notes: &Notes| check(&case, image, notes);
+    Mutation { start: &case.start, work: &work, check: &check }.run(&[
+        ("v7", true),
+        ("current", true),
+        ("CHECKPOINT", true),
+        ("S/blobs", true),
+        ("S/tables", true),
+        ("S", true),
+        ("the parent, with S", true),
+        ("the parent, with T", true),
+    ]);
+}

@@ -1,0 +1,69 @@
+//! An engine with more metadata files than may wait for their sync: those that are synced early are synced as well.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{
+    BoxError, Capture, CheckpointSource, DeletionPause, ManifestTarget, Snapshot, SourceFile, SourceRoot,
+    run_checkpoint,
+};
+use lsm_fs::FsExt;
+use lsm_fs_mem::{MemFs, Survives};
+
+use crate::{create::TARGET, tweak::Tweak};
+
+const FILES: usize = 150;
+
+struct Engine;
+
+impl CheckpointSource for Engine {
+    fn roots(&self) -> Vec<SourceRoot> {
+        Vec::new()
+    }
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        None
+    }
+    fn visible_seqno(&self) -> u64 {
+        1
+    }
+    fn flush(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        Ok(Capture::one(Self))
+    }
+}
+
+impl Snapshot for Engine {
+    fn version_id(&self) -> u64 {
+        1
+    }
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        Ok(Vec::new())
+    }
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        for n in 0..FILES {
+            target.write(&format!("{n}"), b"rows")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many of the files a crash spares that spares only what was synced, and how many syncs there were.
+fn survivors(skipped: Option<usize>) -> (usize, usize) {
+    let tweaked = Tweak::new(MemFs::new()).without_sync(skipped);
+    run_checkpoint(&Engine, &tweaked, Path::new(TARGET)).unwrap();
+    let image = tweaked.inner().crash(Survives::Forced);
+    let is_whole = |n: &usize| {
+        let bytes = image.read_to_vec(&Path::new(TARGET).join(format!("{n}")), 9);
+        bytes.is_ok_and(|bytes| bytes == b"rows")
+    };
+    ((0..FILES).filter(is_whole).count(), tweaked.syncs())
+}
+
+#[test]
+fn each_of_many_files_is_synced() {
+    assert_eq!(survivors(None), (FILES, FILES + 4), "the catalog, tables, S, the parent");
+    for file in 0..FILES {
+        assert_eq!(survivors(Some(file)).0, FILES - 1, "without the sync of file {file}");
+    }
+}

@@ -1,0 +1,85 @@
+//! Where the code syncs. A place that is added is counted here when a test beside this one misses it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Calls that sync, or that end with a sync.
+const SYNCS: [&str; 8] = [
+    ".sync_directory(",
+    ".sync_all(",
+    ".sync_data(",
+    ".sync_batch(",
+    ".reflink_batch(",
+    ".copy_batch(",
+    ".write_new(",
+    ".rewrite_atomic(",
+];
+
+/// By source file, what each of these calls syncs, as the tests name it.
+const SITES: [(&str, &[&str]); 8] = [
+    ("publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
+    ("publish/claim.rs", &["the parent, without T", "the parent, without S"]),
+    (
+        "publish/in_place.rs",
+        &[
+            "the parent, with S",
+            "T and its directories",
+            "T, with the pointers",
+            "the parent, without T",
+            "the marker",
+            "the marker's name",
+            "T, without the marker",
+            "T, without the pointers",
+            "T, without all but the marker",
+        ],
+    ),
+    (
+        "remove.rs",
+        &["the parent, with T again", "the parent, without T", "the parent, without S", "the parent, with S"],
+    ),
+    ("run/seal.rs", &["S and its directories"]),
+    // The second is a call of the filesystem that puts syncs off.
+    ("staged.rs", &["metadata", "none"]),
+    ("transfer/copy.rs", &["copies"]),
+    ("transfer/share.rs", &["clones"]),
+];
+
+fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            source_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Code, without documentation and comments.
+fn syncs_in(text: &str) -> usize {
+    let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+    code.map(|line| SYNCS.iter().map(|call| line.matches(call).count()).sum::<usize>()).sum()
+}
+
+#[test]
+fn every_sync_of_the_code_is_one_that_a_test_leaves_out() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&src, &mut files);
+    let mut found = BTreeMap::new();
+    for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+        let syncs = syncs_in(&fs::read_to_string(file).unwrap());
+        if syncs > 0 {
+            found.insert(file.strip_prefix(&src).unwrap().to_str().unwrap().to_owned(), syncs);
+        }
+    }
+    let known = SITES.map(|(file, syncs)| (file.to_owned(), syncs.len()));
+    assert_eq!(
+        found,
+        BTreeMap::from(known),
+        "a sync was added or lost: leave it out in a test that fails, and name it here"
+    );
+}
