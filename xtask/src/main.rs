@@ -41,7 +41,7 @@ mod flags {
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
                 optional --out file: PathBuf
-                /// Fail if a ratio is worse than the one in BENCHMARKS.md by more than a quarter.
+                /// Fail if a ratio is worse than the recorded one by more than a quarter.
                 optional --check
                 /// Passed on to the benches, after `--`.
                 repeated job: String
