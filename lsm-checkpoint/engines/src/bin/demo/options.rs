@@ -1,0 +1,63 @@
+//! What can be asked of the demonstration.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use lsm_checkpoint_engines::engine::Which;
+
+/// Takes checkpoints of real engines while they are written to at full speed, reopens each with the engine and compares
+/// every key.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    /// How many keys a tree has.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keys: u64,
+
+    /// Length of the largest value, in bytes.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(8..=1 << 20))]
+    pub(crate) value_size: u32,
+
+    /// Which engine.
+    #[arg(long, value_enum, default_value_t = Engines::All)]
+    pub(crate) engine: Engines,
+
+    /// Trees with their larger values in blob files.
+    #[arg(long)]
+    pub(crate) blobs: bool,
+
+    /// How many checkpoints are taken of each tree.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) checkpoints: u32,
+
+    /// Where the trees lie: on the filesystem to try. Otherwise where temporary files do.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Where checkpoints are copied to, such as a directory of another filesystem. Otherwise beside the trees.
+    #[arg(long)]
+    pub(crate) checkpoint_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engines {
+    /// coordinode-lsm-tree 5.7.0
+    Coordinode5,
+    /// coordinode-lsm-tree 7.4.0
+    Coordinode7,
+    /// fjall's lsm-tree 3.1.10
+    Fjall,
+    /// one after the other
+    All,
+}
+
+impl Engines {
+    pub(crate) fn which(self) -> Vec<Which> {
+        match self {
+            Self::Coordinode5 => vec![Which::CoordinodeV5],
+            Self::Coordinode7 => vec![Which::CoordinodeV7],
+            Self::Fjall => vec![Which::Fjall],
+            Self::All => Which::ALL.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Runs the demonstration.
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use lsm_checkpoint::{BoxError, Checkpoint, CheckpointDir, Policy, Progress, remove, restore};
+use lsm_checkpoint_engines::{
+    engine::Kind,
+    exam::{Exam, take},
+    load::{Load, under_load},
+    oracle::{Oracle, Plan},
+};
+use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+
+use crate::{
+    options::Options,
+    table::{LEGEND, RIGHT, Row, grouped, head},
+};
+
+/// So many operations are applied before the first checkpoint, and between two, for each key.
+const OPERATIONS_PER_KEY: u64 = 3;
+
+/// How a checkpoint is made, and what its lines are called.
+#[derive(Clone, Copy)]
+enum Way {
+    Link,
+    Clone,
+    Copy,
+}
+
+impl Way {
+    const fn policy(self) -> Policy {
+        match self {
+            Self::Link => Policy::PreferLink,
+            Self::Clone => Policy::PreferReflink,
+            Self::Copy => Policy::Independent,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "linked",
+            Self::Clone => "cloned",
+            Self::Copy => "copied",
+        }
+    }
+}
+
+/// Totals of all trees.
+#[derive(Default)]
+struct Tally {
+    checkpoints: u64,
+    keys: u64,
+    wrong: u64,
+}
+
+impl Tally {
+    fn count<E>(&mut self, keys: Result<u64, E>) {
+        self.checkpoints += 1;
+        match keys {
+            Ok(keys) => self.keys += keys,
+            Err(_) => self.wrong += 1,
+        }
+    }
+}
+
+/// The directories of one tree.
+struct Places {
+    tree: PathBuf,
+    near: PathBuf,
+    far: PathBuf,
+    scratch: PathBuf,
+    can_clone: bool,
+}
+
+/// Shows every tree that is asked for; `false` if anything was not as it should be.
+pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
+    let start = Instant::now();
+    let dir = temporary(options.dir.as_deref())?;
+    let far = match &options.checkpoint_dir {
+        Some(far) => temporary(Some(far))?,
+        None => temporary(Some(dir.path()))?,
+    };
+    let can_clone = StdFs.capabilities(dir.path())?.reflink;
+    println!("Trees in {}, copies in {}.", dir.path().display(), far.path().display());
+    println!("Files can {}be cloned here.", if can_clone { "" } else { "not " });
+    println!(
+        "Operations are numbered; two threads apply them as fast as the tree takes them, a third one flushes"
+    );
+    println!(
+        "and compacts. Each checkpoint is verified, restored, opened by its engine and compared with what was"
+    );
+    println!("acknowledged.");
+    let mut tally = Tally::default();
+    for which in options.engine.which() {
+        let kind = Kind { which, blobs: options.blobs };
+        let root = dir.path().join(format!("{which:?}"));
+        let places = Places {
+            tree: root.join("tree"),
+            near: root.join("checkpoints"),
+            far: far.path().join(format!("{which:?}-copies")),
+            scratch: root.join("restored"),
+            can_clone,
+        };
+        StdFs.create_dir_all(&places.near)?;
+        StdFs.create_dir_all(&places.far)?;
+        show(kind, options, &places, &mut tally)?;
+        StdFs.remove_dir_all(&root)?;
+    }
+    println!("\n{LEGEND}\n");
+    println!(
+        "{} checkpoints, {} keys compared, {} mismatches, {:.1} s.",
+        tally.checkpoints,
+        grouped(tally.keys),
+        tally.wrong,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(tally.wrong == 0)
+}
+
+fn temporary(parent: Option<&Path>) -> Result<tempfile::TempDir, BoxError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("lsm-checkpoint-demo-");
+    Ok(match parent {
+        Some(parent) => builder.tempdir_in(parent)?,
+        None => builder.tempdir()?,
+    })
+}
+
+fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Result<(), BoxError> {
+    let plan = Plan { keys: options.keys, value_size: usize::try_from(options.value_size)? };
+    println!("\n{}, {}\n", kind.which.name(), if kind.blobs { "blob tree" } else { "standard tree" });
+    let engine = kind.open(&places.tree)?;
+    let oracle = Oracle::default();
+    let load = Load::new(&*engine, plan, &oracle);
+    let mut exam = Exam::new(kind, plan);
+    let bar = ProgressBar::new(u64::from(options.checkpoints));
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} of {len} checkpoints, {elapsed}: {msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let start = Instant::now();
+    let branched = under_load(&load, || {
+        bar.suspend(|| println!("{}", head()));
+        let mut last = None;
+        for n in 1..=options.checkpoints {
+            bar.set_message("writing");
+            load.wait_for(oracle.acknowledged() + OPERATIONS_PER_KEY * plan.keys);
+            let row = checkpoint(n, &load, &mut exam, places, &bar, &mut last)?;
+            tally.count(row.verdict.as_ref().map(|(keys, _)| *keys));
+            bar.inc(1);
+            bar.suspend(|| println!("{}", row.line()));
+        }
+        let Some((target, holds)) = last else { return Ok(Err("no checkpoint to restore".into())) };
+        bar.set_message("a restored tree goes its own way");
+        Ok(branch(kind, plan, (&target, holds), &places.scratch))
+    })?;
+    let (done, seconds) = (oracle.acknowledged(), start.elapsed().as_secs());
+    let rate = grouped(done / seconds.max(1));
+    let source = exam.compare(&*engine, done, done);
+    bar.finish_and_clear();
+    println!(
+        "\n{} operations, {rate} a second, {} rounds of flush and compaction",
+        grouped(done),
+        load.rounds()
+    );
+    println!("The last one, restored, written to and compacted: {}.", said(&branched));
+    println!("The source, which has gone on meanwhile: {}.", said(&source));
+    tally.keys +=
+        branched.as_ref().map_or(0, |keys| *keys) + source.as_ref().map_or(0, |compared| compared.keys);
+    tally.wrong += u64::from(branched.is_err()) + u64::from(source.is_err());
+    Ok(())
+}
+
+fn said<T>(outcome: &Result<T, BoxError>) -> String {
+    outcome.as_ref().map_or_else(ToString::to_string, |_| RIGHT.to_owned())
+}
+
+/// Takes a checkpoint, and examines it. The one before is removed: what a link keeps alive takes space.
+fn checkpoint(
+    n: u32,
+    load: &Load<'_>,
+    exam: &mut Exam,
+    places: &Places,
+    bar: &ProgressBar,
+    last: &mut Option<(PathBuf, u64)>,
+) -> Result<Row, BoxError> {
+    let ways: &[Way] =
+        if places.can_clone { &[Way::Link, Way::Clone, Way::Copy] } else { &[Way::Link, Way::Copy] };
+    let way = ways[n as usize % ways.len()];
+    let name = format!("{}-{n}", way.name());
+    let target = if matches!(way, Way::Copy) { &places.far } else { &places.near }.join(&name);
+    let report = |progress: &Progress| {
+        let (files, all) = (progress.files_done, progress.files_total);
+        bar.set_message(format!("{name}: {files} of {all} files, {}", HumanBytes(progress.bytes_done)));
+        ControlFlow::Continue(())
+    };
+    let options = Checkpoint::new().policy(way.policy()).progress(&report);
+    let _ = load.longest_write();
+    let taken = take(load.engine, load.oracle, &options, &target)?;
+    let longest_write = load.longest_write();
+    bar.set_message(format!("{name}: verified, restored, opened, compared"));
+    let verdict = exam
+        .examine(&target, &places.scratch, &taken)
+        .map(|verdict| (verdict.compared.keys, verdict.compared.operations))
+        .map_err(|error| error.to_string());
+    let holds = verdict.as_ref().map_or(0, |(_, operations)| *operations);
+    if let Some((before, _)) = last.replace((target, holds)) {
+        remove(&StdFs, &before, SyncMode::Normal)?;
+    }
+    Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, verdict })
+}
+
+/// Restores a checkpoint that holds so many operations, and writes to it while its source lives on. Returns how many
+/// keys were compared.
+fn branch(kind: Kind, plan: Plan, (target, holds): (&Path, u64), scratch: &Path) -> Result<u64, BoxError> {
+    restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;
+    let restored = kind.open(scratch)?;
+    let last = holds + plan.keys;
+    for n in holds + 1..=last {
+        plan.apply(&*restored, n);
+    }
+    restored.flush()?;
+    restored.compact_all()?;
+    let compared = Exam::new(kind, plan).compare(&*restored, last, last)?;
+    drop(restored);
+    StdFs.remove_dir_all(scratch)?;
+    Ok(compared.keys)
+}

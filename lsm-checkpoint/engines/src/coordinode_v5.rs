@@ -1,0 +1,124 @@
+//! `coordinode-lsm-tree` 5.7: the manifest is an archive of `lsm-manifest`, CURRENT names it.
+
+use std::sync::Arc;
+
+use coordinode_v5::{AbstractTree, AnyTree, SequenceNumberCounter, coding::Encode};
+use lsm_checkpoint::{
+    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
+    SourceRoot,
+};
+use lsm_fs::StdFs;
+use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version_file_name};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// An open tree on the host's filesystem, as a source of checkpoints.
+///
+/// The engine does not show whether a tree is encrypted, has a comparator of its own or compacts in tight space; none
+/// of them is carried over, so such a tree wants more than this.
+pub struct Source<'a> {
+    /// The tree.
+    pub tree: &'a AnyTree,
+    /// What it was opened with: one more than the last write that readers see.
+    pub visible: &'a SequenceNumberCounter,
+}
+
+impl CheckpointSource for Source<'_> {
+    fn roots(&self) -> Vec<SourceRoot> {
+        let config = self.tree.tree_config();
+        let folders = config.all_tables_folders().into_iter().map(|(folder, _)| folder);
+        folders.chain([config.path.clone()]).map(|dir| SourceRoot::new(Arc::new(StdFs), dir)).collect()
+    }
+
+    // The captured version holds its tables, and a table is unlinked when the last that holds it lets go.
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        None
+    }
+
+    fn visible_seqno(&self) -> u64 {
+        self.visible.get().saturating_sub(1)
+    }
+
+    // With 0 for its watermark the flush drops nothing that an older reader needs.
+    fn flush(&self) -> Result<(), BoxError> {
+        Ok(self.tree.flush_active_memtable(0)?)
+    }
+
+    // The type of a version has no public name, so all that is wanted of it is taken here.
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        let version = self.tree.current_version();
+        let immutable =
+            |kind, path, sum| SourceFile::immutable(kind, Arc::new(StdFs), path, None).checksum(sum);
+        let mut files = Vec::new();
+        let mut blobs = u32::try_from(version.blob_files.len())?.to_le_bytes().to_vec();
+        for blob in version.blob_files.iter() {
+            let checksum = blob.checksum().into_u128();
+            files.push(immutable(FileKind::Blob, blob.path().to_path_buf(), checksum));
+            frame(&mut blobs, &[&blob.id().to_le_bytes(), &[0], &checksum.to_le_bytes()]);
+        }
+        let mut tables = vec![u8::try_from(version.level_count())?];
+        for level in version.iter_levels() {
+            // The format has one byte for it.
+            tables.push(u8::try_from(level.run_count()).map_err(|_| "a level has more than 255 runs")?);
+            for run in level.iter() {
+                tables.extend(u32::try_from(run.len())?.to_le_bytes());
+                for table in run.iter() {
+                    let checksum = table.checksum().into_u128();
+                    files.push(immutable(FileKind::Table, table.path.to_path_buf(), checksum));
+                    let (checksum, seqno) = (checksum.to_le_bytes(), table.global_seqno().to_le_bytes());
+                    frame(&mut tables, &[&table.id().to_le_bytes(), &[0], &checksum, &seqno]);
+                }
+            }
+        }
+        let is_blob_tree = matches!(self.tree, AnyTree::Blob(_));
+        let sections = vec![
+            ("format_version", vec![5]),
+            ("tree_type", vec![u8::from(is_blob_tree)]),
+            ("level_count", vec![u8::try_from(version.level_count())?]),
+            ("filter_hash_type", vec![0]),
+            ("tables", tables),
+            ("blob_files", blobs),
+            ("blob_gc_stats", version.gc_stats().encode_into_vec()),
+        ];
+        Ok(Capture::one(Held { id: version.id(), files, sections, is_blob_tree, _version: version }))
+    }
+}
+
+/// Appends a record with its length and checksum in front.
+fn frame(to: &mut Vec<u8>, fields: &[&[u8]]) {
+    let record = fields.concat();
+    to.extend((record.len() as u32).to_le_bytes());
+    to.extend(xxh3_64(&record).to_le_bytes());
+    to.extend(record);
+}
+
+struct Held<V> {
+    id: u64,
+    files: Vec<SourceFile>,
+    sections: Vec<(&'static str, Vec<u8>)>,
+    is_blob_tree: bool,
+    _version: V,
+}
+
+impl<V> Snapshot for Held<V> {
+    fn version_id(&self) -> u64 {
+        self.id
+    }
+
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        Ok(self.files.clone())
+    }
+
+    fn folders(&self) -> Vec<FileKind> {
+        if self.is_blob_tree { vec![FileKind::Table, FileKind::Blob] } else { vec![FileKind::Table] }
+    }
+
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        let path = target.dir().join(version_file_name(self.id));
+        let mut writer = ManifestArchiveWriter::create(target.fs(), &path, WriteOptions::new())?;
+        for (name, payload) in &self.sections {
+            writer.add_section(name, payload)?;
+        }
+        publish_current(&writer.finish()?).map(drop)?;
+        Ok(())
+    }
+}

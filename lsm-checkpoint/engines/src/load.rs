@@ -1,0 +1,167 @@
+//! [`under_load`]: writers at full speed, and the flushes and compactions that this makes necessary.
+
+use std::{
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use lsm_checkpoint::BoxError;
+
+use crate::{
+    engine::Engine,
+    oracle::{Oracle, Plan},
+};
+
+/// How many threads write. They take turns: operations are numbered in the order in which they are applied.
+const WRITERS: usize = 2;
+
+/// How far writers may be ahead of the last flush; an engine without a limit runs out of memory.
+const AHEAD_MAX: u64 = 100_000;
+
+/// A tree that is written to.
+pub struct Load<'a> {
+    /// The tree.
+    pub engine: &'a dyn Engine,
+    /// Its operations.
+    pub plan: Plan,
+    /// What is known of them.
+    pub oracle: &'a Oracle,
+    turn: Mutex<()>,
+    flushed: AtomicU64,
+    gate: Mutex<()>,
+    opened: Condvar,
+    stop: AtomicBool,
+    stall_nanos: AtomicU64,
+    compactions: AtomicU64,
+}
+
+impl<'a> Load<'a> {
+    /// Of a tree that holds the outcome of what the oracle knows to be acknowledged.
+    pub fn new(engine: &'a dyn Engine, plan: Plan, oracle: &'a Oracle) -> Self {
+        Self {
+            engine,
+            plan,
+            oracle,
+            turn: Mutex::new(()),
+            flushed: AtomicU64::new(oracle.acknowledged()),
+            gate: Mutex::new(()),
+            opened: Condvar::new(),
+            stop: AtomicBool::new(false),
+            stall_nanos: AtomicU64::new(0),
+            compactions: AtomicU64::new(0),
+        }
+    }
+
+    /// Applies the next operation.
+    pub fn write(&self) {
+        let _turn = lock(&self.turn);
+        let n = self.oracle.begin();
+        let start = Instant::now();
+        self.plan.apply(self.engine, n);
+        self.oracle.acknowledge(n);
+        let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.stall_nanos.fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    /// Flushes, and says up to where all is in tables.
+    ///
+    /// # Errors
+    ///
+    /// The engine's.
+    pub fn flush(&self) -> Result<u64, BoxError> {
+        let acknowledged = self.oracle.acknowledged();
+        self.engine.flush()?;
+        let _gate = lock(&self.gate);
+        self.flushed.fetch_max(acknowledged, Ordering::SeqCst);
+        self.opened.notify_all();
+        Ok(acknowledged)
+    }
+
+    /// The longest that a write took since this was asked last.
+    pub fn longest_write(&self) -> Duration {
+        Duration::from_nanos(self.stall_nanos.swap(0, Ordering::Relaxed))
+    }
+
+    /// How many rounds of flush and compaction there were.
+    pub fn rounds(&self) -> u64 {
+        self.compactions.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many operations have been acknowledged.
+    pub fn wait_for(&self, n: u64) {
+        let mut gate = lock(&self.gate);
+        while self.oracle.acknowledged() < n && !self.stop.load(Ordering::SeqCst) {
+            gate = self.opened.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn writer(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.oracle.issued() > self.flushed.load(Ordering::SeqCst) + AHEAD_MAX {
+                let mut gate = lock(&self.gate);
+                while self.oracle.issued() > self.flushed.load(Ordering::SeqCst) + AHEAD_MAX
+                    && !self.stop.load(Ordering::SeqCst)
+                {
+                    gate = self.opened.wait(gate).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+            self.write();
+        }
+    }
+
+    fn maintenance(&self) -> Result<(), BoxError> {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.flush()?;
+            self.engine.compact()?;
+            self.compactions.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn end(&self) {
+        let _gate = lock(&self.gate);
+        self.stop.store(true, Ordering::SeqCst);
+        self.opened.notify_all();
+    }
+}
+
+/// Ends the threads however the work beside them ends.
+struct Ending<'a, 'e>(&'a Load<'e>);
+
+impl Drop for Ending<'_, '_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Runs `work` while other threads write, flush and compact.
+///
+/// # Errors
+///
+/// Those of `work`, or else those of a flush or compaction.
+pub fn under_load<T>(load: &Load<'_>, work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    thread::scope(|scope| {
+        let ending = Ending(load);
+        for _ in 0..WRITERS {
+            scope.spawn(|| load.writer());
+        }
+        let maintenance = scope.spawn(|| {
+            let _ending = Ending(load);
+            load.maintenance()
+        });
+        let done = work();
+        drop(ending);
+        match maintenance.join() {
+            Ok(maintained) => maintained.and(done),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

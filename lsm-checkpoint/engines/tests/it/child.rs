@@ -1,0 +1,118 @@
+//! A process that writes to a tree and takes checkpoints of it: this test binary, run again.
+
+use std::{
+    io::{BufRead, BufReader, Lines, Write},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use lsm_checkpoint::{Checkpoint, Policy};
+use lsm_checkpoint_engines::{
+    engine::{Kind, Which},
+    exam::take,
+    load::{Load, under_load},
+    oracle::{Oracle, Plan},
+};
+
+pub(crate) const PLAN: Plan = Plan { keys: 1_000, value_size: 128 };
+
+const ORDER: &str = "LSM_ENGINES_CHILD";
+
+/// What a process said before it was killed.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Operations that it had flushed.
+    pub(crate) flushed: u64,
+    /// Checkpoints that it had begun: name, and what was acknowledged before.
+    pub(crate) begun: Vec<(String, u64)>,
+    /// Those that had returned.
+    pub(crate) finished: Vec<String>,
+}
+
+pub(crate) struct Writer {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Writer {
+    pub(crate) fn spawn(kind: Kind, dir: &Path) -> Self {
+        let which = Which::ALL.iter().position(|&which| which == kind.which).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child::write_if_asked", "--nocapture"])
+            .env(ORDER, format!("{which},{},{}", kind.blobs, dir.display()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Reads on until so many steps of checkpoints are made, kills, and reads what was still said.
+    pub(crate) fn kill_after(mut self, steps: u64) -> Said {
+        let (mut said, mut seen) = (Said::default(), 0);
+        let mut heard = |line: &str| {
+            let mut words = line.split_whitespace().skip_while(|word| *word != "say").skip(1);
+            match (words.next(), words.next(), words.next()) {
+                (Some("flushed"), Some(n), None) => said.flushed = n.parse().unwrap(),
+                (Some("begin"), Some(name), Some(n)) => {
+                    said.begun.push((name.to_owned(), n.parse().unwrap()))
+                }
+                (Some("done"), Some(name), None) => said.finished.push(name.to_owned()),
+                (Some("step"), ..) => return true,
+                _ => {}
+            }
+            false
+        };
+        while seen < steps {
+            let line = self.lines.next().expect("the child goes on until it is killed").unwrap();
+            seen += u64::from(heard(&line));
+        }
+        self.child.kill().unwrap();
+        for line in self.lines {
+            heard(&line.unwrap());
+        }
+        assert!(self.child.wait().unwrap().code().is_none(), "by a signal, it has no code");
+        said
+    }
+}
+
+/// A line in one piece: several threads speak.
+fn say(what: &str) {
+    let line = format!("say {what}\n");
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// The child's side: it goes on until it is killed. Without an order there is nothing to do, and nothing to check.
+#[test]
+fn write_if_asked() {
+    let Ok(order) = std::env::var(ORDER) else { return };
+    let mut words = order.splitn(3, ',');
+    let which = Which::ALL[words.next().unwrap().parse::<usize>().unwrap()];
+    let blobs = words.next().unwrap() == "true";
+    let dir = PathBuf::from(words.next().unwrap());
+    let engine = Kind { which, blobs }.open(&dir.join("db")).unwrap();
+    let oracle = Oracle::default();
+    let load = Load::new(&*engine, PLAN, &oracle);
+    let step = |_: &lsm_checkpoint::Progress| {
+        say("step");
+        ControlFlow::Continue(())
+    };
+    under_load(&load, || {
+        let policies = [Policy::PreferLink, Policy::Independent];
+        for (n, policy) in policies.into_iter().cycle().enumerate() {
+            let flushed = load.flush()?;
+            say(&format!("flushed {flushed}"));
+            let name = format!("checkpoint-{n}");
+            say(&format!("begin {name} {}", oracle.acknowledged()));
+            say("step");
+            take(&*engine, &oracle, &Checkpoint::new().policy(policy).progress(&step), &dir.join(&name))?;
+            say(&format!("done {name}"));
+            say("step");
+        }
+        Ok(())
+    })
+    .unwrap();
+}

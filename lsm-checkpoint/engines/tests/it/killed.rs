@@ -1,0 +1,72 @@
+//! Processes that are killed while they write and take checkpoints.
+
+use std::path::Path;
+
+use lsm_checkpoint::{CheckpointState, VerifyOptions, list, sweep};
+use lsm_checkpoint_engines::{engine::Kind, exam::Exam};
+use lsm_fs::{Fs, StdFs, SyncMode};
+
+use crate::{
+    child::{PLAN, Writer},
+    mounts::{number, places},
+};
+
+/// Nobody is left to say how far the operations had come.
+const UNKNOWN: u64 = 2_000_000;
+
+/// So many steps at most before a process is killed: two or three checkpoints.
+const STEPS_MAX: u64 = 40;
+
+fn names(dir: &Path) -> Vec<String> {
+    StdFs.read_dir(dir).unwrap().iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect()
+}
+
+/// Returns how many checkpoints were published, and how many were not and were swept.
+fn kill_once(kind: Kind, root: &Path, steps: u64) -> (usize, usize) {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let said = Writer::spawn(kind, dir.path()).kill_after(steps);
+    let report = sweep(&StdFs, dir.path(), SyncMode::Normal).unwrap();
+    assert!(report.failed.is_empty() && report.in_progress.is_empty(), "{steps}: {report:?}");
+
+    let published = list(&StdFs, dir.path()).unwrap();
+    for listed in &published {
+        assert!(matches!(listed.state, CheckpointState::Complete), "{steps}: {listed:?}");
+        let name = listed.name.to_str().unwrap();
+        let (_, acknowledged) =
+            said.begun.iter().find(|(begun, _)| begun == name).expect("announced before it is begun");
+        let mut exam = Exam::new(kind, PLAN);
+        exam.verify(&path(name), &VerifyOptions::full()).map(drop).unwrap();
+        exam.reopen(&path(name), &path("restored"), *acknowledged, acknowledged + UNKNOWN).unwrap();
+    }
+    for name in &said.finished {
+        assert!(published.iter().any(|listed| listed.name == **name), "{steps}: {name} had returned");
+    }
+
+    let engine = kind.open(&path("db")).unwrap();
+    Exam::new(kind, PLAN).compare(&*engine, said.flushed, said.flushed + UNKNOWN).unwrap();
+    drop(engine);
+    // The database, the published, and nothing else.
+    assert_eq!(names(dir.path()).len(), 1 + published.len(), "{steps}: {:?}", names(dir.path()));
+    (published.len(), report.cleared.len())
+}
+
+#[test]
+fn the_source_and_every_published_checkpoint_hold_what_was_flushed() {
+    let kills = number("LSM_ENGINE_KILLS", 3);
+    for (name, root) in places() {
+        let (mut published, mut swept, mut killed) = (0, 0, 0);
+        for kind in Kind::all() {
+            for kill in 0..kills {
+                // Spread over the range, and another place for every kind.
+                let steps = 1 + (killed * 7 + kill * 13) % STEPS_MAX;
+                let (complete, debris) = kill_once(kind, &root, steps);
+                published += complete;
+                swept += debris;
+                killed += 1;
+            }
+        }
+        println!("{name}: {killed} killed, {published} published, {swept} swept");
+        assert!(published > 0 && swept > 0, "{name}: {published} published, {swept} swept");
+    }
+}
