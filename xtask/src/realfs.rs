@@ -1,4 +1,5 @@
-//! `cargo xtask realfs`: the `realfs` test targets, on real filesystems.
+//! `cargo xtask realfs`: the `realfs` test targets, and the tests of nested packages that ask for it, on real
+//! filesystems.
 //!
 //! Two processes share the work. The outer one builds and owns the working directory. The inner one, this same program,
 //! runs in mount and process namespaces of its own: it mounts, runs the tests and unmounts. However either
@@ -55,6 +56,12 @@ pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<O
             return Ok(outcome);
         }
     }
+    for manifest in workspace.nested_on_mounts()? {
+        let outcome = cmd::run(nested_command(workspace, &manifest).arg("--no-run"))?;
+        if !outcome.success {
+            return Ok(outcome);
+        }
+    }
     let mut args = vec!["realfs".to_owned(), "--".to_owned()];
     args.extend_from_slice(filter);
     within_namespaces(&args, &mut |_| ())
@@ -82,7 +89,25 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
         command.arg("--").args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
+    for (n, manifest) in workspace.nested_on_mounts()?.iter().enumerate() {
+        let mounts = Mounts::set_up(&dir.join(format!("nested-{n}")), &Plan::tests())?;
+        let mut command = nested_command(workspace, manifest);
+        command.arg("--").args(filter).envs(mounts.env());
+        success &= cmd::run(&mut command)?.success;
+    }
     Ok(success)
+}
+
+/// As the step `nested` builds it, so that it is built once.
+fn nested_command(workspace: &Workspace, manifest: &Path) -> Command {
+    let mut command = cmd::cargo(&workspace.root);
+    command.args(["test", "--manifest-path"]).arg(manifest).args([
+        "--target-dir",
+        "target/nested",
+        "--test",
+        "it",
+    ]);
+    command
 }
 
 fn test_command(workspace: &Workspace, package: &str) -> Command {

@@ -82,6 +82,27 @@ impl Workspace {
         found.dedup();
         Ok(found)
     }
+
+    /// Nested packages whose tests run on real filesystems too: `package.metadata.lsm.realfs = true`.
+    pub(crate) fn nested_on_mounts(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for manifest in self.nested_manifests()? {
+            let mut command = cmd::cargo(&self.root);
+            command
+                .args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"])
+                .arg(&manifest);
+            let json: Value =
+                serde_json::from_str(&cmd::capture(&mut command)?).context("cargo metadata is not JSON")?;
+            if items(&json, "packages").any(wants_mounts) {
+                found.push(manifest);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn wants_mounts(package: &Value) -> bool {
+    package.pointer("/metadata/lsm/realfs").and_then(Value::as_bool).unwrap_or_default()
 }
 
 impl Package {
@@ -168,6 +189,13 @@ mod tests {
         assert_eq!((package.features.len(), package.default.len()), (2, 1));
         assert_eq!(package.targets("test").collect::<Vec<_>>(), ["realfs"]);
         assert_eq!(package.dependencies[1], Dependency { name: "proptest".into(), dev: true });
+    }
+
+    #[test]
+    fn a_nested_package_says_whether_it_wants_mounts() {
+        let package = serde_json::json!({ "name": "a", "metadata": { "lsm": { "realfs": true } } });
+        assert!(wants_mounts(&package));
+        assert!(!wants_mounts(&serde_json::json!({ "name": "a", "metadata": null })));
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod killed;
 mod live;
 mod mounts;
 mod offspring;
+mod oracle;

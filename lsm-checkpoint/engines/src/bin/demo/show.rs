@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
     };
     let can_clone = StdFs.capabilities(dir.path())?.reflink;
     println!("Trees in {}, copies in {}.", dir.path().display(), far.path().display());
-    println!("Files can {}be cloned here.", if can_clone { "" } else { "not " });
+    println!("Files {} be cloned here.", if can_clone { "can" } else { "cannot" });
     println!(
         "Operations are numbered; two threads apply them as fast as the tree takes them, a third one flushes"
     );
