@@ -78,7 +78,7 @@ mod tests {
         let document =
             "# Benchmarks\n\nBy hand.\n\n<!-- tables -->\nold\n<!-- /tables -->\n\n## What did not help\n";
         let spliced = splice(document, &[], "new\n").unwrap();
-        let expected = "# Head\n\nBy hand.\n\n<!-- tables -->\n\nnew\n\n<!-- /tables -->\n\n## What did not help\n";
+        let expected = "# Benchmarks\n\nBy hand.\n\n<!-- tables -->\n\nnew\n\n<!-- /tables -->\n\n## What did not help\n";
         assert_eq!(spliced, expected);
         assert_eq!(splice(&spliced, &[], "new").unwrap(), spliced);
     }
