@@ -103,10 +103,26 @@ pub(crate) fn copy_each(from: &Path, names: &[String], to: &OwnedFd) {
 
 /// What the device takes: as many bytes into one file, past the page cache, with many requests in flight and one flush.
 pub(crate) fn write_device(dir: &Path, bytes: u64) {
-    const IN_FLIGHT: u64 = 16;
     let file = direct(File::options().write(true).create_new(true), &dir.join("device"));
     // Writes within the file's length do not wait for each other.
     file.set_len(bytes).unwrap();
+    in_pieces(bytes, &|piece, offset| file.write_all_at(piece, offset).unwrap());
+    file.sync_all().unwrap();
+}
+
+/// What the device gives: files of one length one after the other, past the page cache, many requests in flight.
+pub(crate) fn read_device(dir: &Path, names: &[String], len: u64) {
+    let open = |name: &String| direct(File::options().read(true), &dir.join(name));
+    let files: Vec<File> = names.iter().map(open).collect();
+    in_pieces(files.len() as u64 * len, &|piece, offset| {
+        let file = usize::try_from(offset / len).unwrap();
+        files[file].read_exact_at(piece, offset % len).unwrap();
+    });
+}
+
+/// Hands out pieces in order to as many threads as keep the device busy.
+fn in_pieces(bytes: u64, act: &(dyn Fn(&mut [u8], u64) + Sync)) {
+    const IN_FLIGHT: u64 = 16;
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..IN_FLIGHT {
@@ -119,12 +135,11 @@ pub(crate) fn write_device(dir: &Path, bytes: u64) {
                         break;
                     }
                     let len = usize::try_from(bytes - offset).unwrap().min(PIECE);
-                    file.write_all_at(&piece[..len], offset).unwrap();
+                    act(&mut piece[..len], offset);
                 }
             });
         }
     });
-    file.sync_all().unwrap();
 }
 
 const PIECE: usize = 1 << 20;

@@ -16,9 +16,13 @@ mod child;
 mod cloned;
 mod copied;
 mod floor;
+mod foreground;
+mod growth;
 mod linked;
 mod row;
+mod small;
 mod source;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -44,12 +48,24 @@ fn main() {
         if wanted("cloned") {
             cloned::rows(volume, &root);
         }
+        if wanted("small") {
+            small::rows(volume, &root);
+        }
+        if wanted("growth") {
+            growth::rows(volume, &root);
+        }
+        if wanted("verify") {
+            verify::rows(volume, &root);
+        }
     }
-    if wanted("copied") {
-        for (from, to) in [("ext4", "xfs"), ("ext4", "ext4"), ("tmpfs", "ext4")] {
-            if let (Some(from_root), Some(to_root)) = (root(from), root(to)) {
-                copied::rows(&format!("{from} → {to}"), &from_root, &to_root);
-            }
+    for (from, to) in [("ext4", "xfs"), ("ext4", "ext4"), ("tmpfs", "ext4")] {
+        let (Some(from_root), Some(to_root)) = (root(from), root(to)) else { continue };
+        let volumes = format!("{from} → {to}");
+        if wanted("copied") {
+            copied::rows(&volumes, &from_root, &to_root);
+        }
+        if wanted("foreground") && from != "tmpfs" {
+            foreground::rows(&volumes, &from_root, &to_root);
         }
     }
 }

@@ -25,8 +25,18 @@ pub(crate) fn head() {
 impl Row<'_> {
     /// Runs all sides in turn and prints our median beside that of each floor, which has a name and a target.
     pub(crate) fn beside(&self, ours: Side<'_>, floors: &[(&str, f64, Side<'_>)]) {
-        let sides: Vec<Side<'_>> =
-            std::iter::once(ours).chain(floors.iter().map(|(_, _, side)| *side)).collect();
+        let sides: Vec<_> = std::iter::once(ours).chain(floors.iter().map(|(_, _, side)| *side)).collect();
+        let times = self.times(&sides);
+        for ((name, target, _), of_floor) in floors.iter().zip(&times[1..]) {
+            let ratio = self.median(&times[0]) / self.median(of_floor);
+            let job = format!("{}: ours / {name}", self.job);
+            let shown = (self.shown(&times[0]), self.shown(of_floor));
+            beside(&job, self.volume, (&shown.0, &shown.1), Some(ratio), &format!("≤ {target}"));
+        }
+    }
+
+    /// The sorted times of each side.
+    pub(crate) fn times(&self, sides: &[Side<'_>]) -> Vec<Vec<Duration>> {
         let mut times = vec![Vec::new(); sides.len()];
         // The first round warms up.
         for round in 0..=self.rounds {
@@ -39,12 +49,7 @@ impl Row<'_> {
             }
         }
         times.iter_mut().for_each(|times| times.sort_unstable());
-        for ((name, target, _), of_floor) in floors.iter().zip(&times[1..]) {
-            let ratio = self.median(&times[0]) / self.median(of_floor);
-            let (job, volume) = (self.job, self.volume);
-            let (ours, floor) = (self.shown(&times[0]), self.shown(of_floor));
-            println!("| {job}: ours / {name} | {volume} | {ours} | {floor} | {ratio:.3} | ≤ {target} |");
-        }
+        times
     }
 
     fn once(&self, side: Side<'_>) -> Duration {
@@ -55,7 +60,8 @@ impl Row<'_> {
         time
     }
 
-    fn median(&self, times: &[Duration]) -> f64 {
+    /// In milliseconds.
+    pub(crate) fn median(&self, times: &[Duration]) -> f64 {
         ms(times[self.rounds / 2])
     }
 
@@ -67,7 +73,13 @@ impl Row<'_> {
 
 /// Prints a figure beside what it should be.
 pub(crate) fn figure(job: &str, volume: &str, ours: &str, target: &str) {
-    println!("| {job} | {volume} | {ours} | – | – | {target} |");
+    beside(job, volume, (ours, "–"), None, target);
+}
+
+/// Prints two figures, and how they compare where that says something.
+pub(crate) fn beside(job: &str, volume: &str, (ours, floor): (&str, &str), ratio: Option<f64>, target: &str) {
+    let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.3}"));
+    println!("| {job} | {volume} | {ours} | {floor} | {ratio} | {target} |");
 }
 
 /// Writes out what is left of the last run, so that the next one does not pay for it.
@@ -81,6 +93,6 @@ pub(crate) fn timed(act: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

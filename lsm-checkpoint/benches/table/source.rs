@@ -14,12 +14,15 @@ use lsm_checkpoint::{
 use lsm_fs::{Fs, StdFs};
 use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version_file_name};
 use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_128;
 
-/// An engine at rest: a directory of tables whose lengths it knows and whose checksums it does not.
+/// An engine at rest: a directory of tables whose lengths it knows, and whose checksums it may know.
 pub(crate) struct Tables {
     dir: PathBuf,
     pub(crate) names: Vec<String>,
     bytes: u64,
+    /// By position, once they are wanted.
+    checksums: Vec<u128>,
     fs: Arc<dyn Fs>,
     pause: Arc<DeletionPause>,
 }
@@ -53,9 +56,16 @@ impl Tables {
             dir: dir.to_path_buf(),
             names,
             bytes,
+            checksums: Vec::new(),
             fs: Arc::new(StdFs),
             pause: Arc::new(DeletionPause::new()),
         }
+    }
+
+    /// Learns the checksums, so that a verification has something to hold the tables against.
+    pub(crate) fn sum_up(&mut self) {
+        let sum = |name: &String| xxh3_128(&fs::read(self.tables().join(name)).unwrap());
+        self.checksums = self.names.iter().map(sum).collect();
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -127,10 +137,11 @@ impl Snapshot for Version<'_> {
 
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
         let dir = self.0.tables();
-        let file = |name| {
+        let file = |(at, name): (usize, &String)| {
             SourceFile::immutable(FileKind::Table, Arc::clone(&self.0.fs), dir.join(name), self.0.bytes)
+                .checksum(self.0.checksums.get(at).copied())
         };
-        Ok(self.0.names.iter().map(file).collect())
+        Ok(self.0.names.iter().enumerate().map(file).collect())
     }
 
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
