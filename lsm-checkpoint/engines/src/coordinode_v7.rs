@@ -1,13 +1,13 @@
 //! `coordinode-lsm-tree` 7.4: a pin lists the files and holds them; what it says of the layout is the manifest.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ffi::OsString, path::Path, sync::Arc};
 
 use coordinode_v7::{AbstractTree, AnyTree, PinnedFile, PinnedVersion, SequenceNumberCounter};
 use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
     SourceRoot,
 };
-use lsm_fs::StdFs;
+use lsm_fs::{Fs, StdFs};
 use lsm_manifest::version_file_name;
 
 /// In front of the manifest: a magic number, its version, the id of the tree's version, a sequence number.
@@ -38,10 +38,9 @@ impl CheckpointSource for Source<'_> {
         self.visible.get().saturating_sub(1)
     }
 
-    // With 0 for its watermark the flush drops nothing that an older reader needs. A tree may put its syncs off.
+    // With 0 for its watermark the flush drops nothing that an older reader needs.
     fn flush(&self) -> Result<(), BoxError> {
-        self.tree.flush_active_memtable(0)?;
-        Ok(self.tree.persist_flushes()?)
+        Ok(self.tree.flush_active_memtable(0)?)
     }
 
     // A pin has no checksums, a version has: one of the same id is what the pin holds.
@@ -57,9 +56,26 @@ impl CheckpointSource for Source<'_> {
             let tables = version.iter_tables().map(|table| (table.id(), table.checksum().into_u128()));
             let blobs = version.blob_files.iter().map(|blob| (blob.id(), blob.checksum().into_u128()));
             let (tables, blobs) = (tables.collect(), blobs.collect());
+            // A tree may put the syncs of its flushes off: those of all that is pinned are made up for.
+            self.tree.persist_flushes()?;
+            self.refuse_healed()?;
             let is_blob_tree = matches!(self.tree, AnyTree::Blob(_));
             return Ok(Capture::one(Held { id: version.id(), pin, layout, tables, blobs, is_blob_tree }));
         }
+    }
+}
+
+impl Source<'_> {
+    /// A table that was healed in place has other bytes than its checksum says, until a scrub has seen to it.
+    fn refuse_healed(&self) -> Result<(), BoxError> {
+        for (folder, _) in self.tree.tree_config().all_tables_folders() {
+            let healed =
+                |name: &OsString| Path::new(name).extension().is_some_and(|end| end == "heal-attest");
+            if let Some(entry) = StdFs.read_dir(&folder)?.iter().find(|entry| healed(&entry.name)) {
+                return Err(format!("{}: scrub the tree first", folder.join(&entry.name).display()).into());
+            }
+        }
+        Ok(())
     }
 }
 

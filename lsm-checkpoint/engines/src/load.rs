@@ -36,7 +36,7 @@ pub struct Load<'a> {
     opened: Condvar,
     stop: AtomicBool,
     stall_nanos: AtomicU64,
-    compactions: AtomicU64,
+    rounds: AtomicU64,
 }
 
 impl<'a> Load<'a> {
@@ -52,7 +52,7 @@ impl<'a> Load<'a> {
             opened: Condvar::new(),
             stop: AtomicBool::new(false),
             stall_nanos: AtomicU64::new(0),
-            compactions: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
         }
     }
 
@@ -75,8 +75,11 @@ impl<'a> Load<'a> {
     pub fn flush(&self) -> Result<u64, BoxError> {
         let acknowledged = self.oracle.acknowledged();
         self.engine.flush()?;
-        let _gate = lock(&self.gate);
-        self.flushed.fetch_max(acknowledged, Ordering::SeqCst);
+        {
+            // Nobody is between looking and waiting.
+            let _gate = lock(&self.gate);
+            self.flushed.fetch_max(acknowledged, Ordering::SeqCst);
+        }
         self.opened.notify_all();
         Ok(acknowledged)
     }
@@ -88,7 +91,7 @@ impl<'a> Load<'a> {
 
     /// How many rounds of flush and compaction there were.
     pub fn rounds(&self) -> u64 {
-        self.compactions.load(Ordering::Relaxed)
+        self.rounds.load(Ordering::Relaxed)
     }
 
     /// Waits until so many operations have been acknowledged.
@@ -114,10 +117,15 @@ impl<'a> Load<'a> {
     }
 
     fn maintenance(&self) -> Result<(), BoxError> {
+        let mut flushed = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            self.flush()?;
+            if self.oracle.acknowledged() == flushed {
+                thread::yield_now();
+                continue;
+            }
+            flushed = self.flush()?;
             self.engine.compact()?;
-            self.compactions.fetch_add(1, Ordering::Relaxed);
+            self.rounds.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -1,5 +1,15 @@
 //! What is claimed of the adapters themselves.
 
+use std::error::Error;
+
+use lsm_checkpoint::run_checkpoint;
+use lsm_checkpoint_engines::{
+    engine::{Engine, Kind, Which},
+    exam::Exam,
+    oracle::Plan,
+};
+use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+
 /// The lines of a file that are neither blank nor comments.
 fn lines_of_code(text: &str) -> usize {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
@@ -16,4 +26,57 @@ fn an_adapter_has_less_than_a_hundred_lines() {
         println!("{name}: {lines} lines of code");
         assert!((1..100).contains(&lines), "{name}: {lines} lines of code");
     }
+}
+
+/// What the adapter has said.
+fn cause(error: &lsm_checkpoint::Error) -> String {
+    error.source().unwrap().to_string()
+}
+
+/// One key in every run, so that no two runs are disjoint and none are merged.
+const OVERLAPPING: Plan = Plan { keys: 1, value_size: 16 };
+
+/// The last operations that write: a run for each.
+fn runs(engine: &dyn Engine, count: usize) -> u64 {
+    let mut last = 0;
+    while engine.runs() < count {
+        last += 1;
+        OVERLAPPING.apply(engine, last);
+        engine.flush().unwrap();
+    }
+    last
+}
+
+#[test]
+fn more_runs_than_the_format_can_count_are_refused() {
+    for which in Which::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let kind = Kind { which, blobs: false };
+        let engine = kind.open(&path("db")).unwrap();
+        let last = runs(&*engine, 256);
+        let made = run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint"));
+        if which == Which::CoordinodeV7 {
+            made.unwrap();
+            Exam::new(kind, OVERLAPPING).reopen(&path("checkpoint"), &path("restored"), last, last).unwrap();
+        } else {
+            let said = cause(&made.unwrap_err());
+            assert!(said.contains("255 runs"), "{which:?}: {said}");
+            assert_eq!(StdFs.read_dir(dir.path()).unwrap().len(), 1, "{which:?}: something was left");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_was_healed_in_place_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let engine = Kind { which: Which::CoordinodeV7, blobs: false }.open(&path("db")).unwrap();
+    runs(&*engine, 1);
+    let attest = path("db/tables/0.heal-attest");
+    StdFs.write_new(&attest, b"pending", SyncMode::Normal).unwrap();
+    let said = cause(&run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap_err());
+    assert!(said.contains("0.heal-attest"), "{said}");
+    StdFs.remove_file(&attest).unwrap();
+    run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap();
 }

@@ -83,6 +83,9 @@ fn on(kind: Kind, root: &Path) {
     drop(engine);
     StdFs.remove_dir_all(&path("db")).unwrap();
     Exam::new(kind, PLAN).examine(&path("first"), &path("restored"), &taken).unwrap();
+    // Opened in place it is a tree, if no checkpoint afterwards.
+    let opened = kind.open(&path("first")).unwrap();
+    Exam::new(kind, PLAN).compare(&*opened, taken.acknowledged, taken.issued).unwrap();
 }
 
 /// Writes to a restored tree and compacts it, until all its first files are gone.

@@ -1,0 +1,86 @@
+//! What a checkpoint asks of the kernel: this program, run again under `strace`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    Method,
+    trees::{self, Engine},
+};
+
+const MODE: &str = "--counted";
+
+/// A look-up of this is the last call before the checkpoint, and the first behind it.
+const MARK: &str = "/lsm-checkpoint-mark";
+
+/// System calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Calls {
+    pub(crate) all: u64,
+    pub(crate) syncs: u64,
+}
+
+/// One checkpoint.
+pub(crate) struct Order {
+    pub(crate) engine: Engine,
+    pub(crate) method: Method,
+    pub(crate) ours: bool,
+    pub(crate) db: PathBuf,
+    pub(crate) target: PathBuf,
+}
+
+impl Order {
+    pub(crate) fn from_args(args: &[String]) -> Option<Self> {
+        let [mode, engine, method, ours, db, target] = args else { return None };
+        (mode == MODE).then(|| Self {
+            engine: Engine::ALL[engine.parse::<usize>().unwrap()],
+            method: Method::ALL[method.parse::<usize>().unwrap()],
+            ours: ours == "true",
+            db: db.into(),
+            target: target.into(),
+        })
+    }
+
+    /// The child's side.
+    pub(crate) fn run(&self) {
+        let tree = trees::open(self.engine, &self.db, self.method == Method::Reflink);
+        assert!(!Path::new(MARK).exists());
+        if self.ours {
+            tree.ours(self.method.policy(), &self.target)
+        } else {
+            tree.theirs(&self.target)
+        }
+        assert!(!Path::new(MARK).exists());
+    }
+
+    /// Takes the checkpoint in a process of its own, and counts.
+    pub(crate) fn count(&self) -> Calls {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let engine = Engine::ALL.iter().position(|&engine| engine == self.engine).unwrap();
+        let method = Method::ALL.iter().position(|&method| method == self.method).unwrap();
+        let status = Command::new("strace")
+            .args(["-f", "-qq", "--signal=none", "-o"])
+            .arg(log.path())
+            .arg(std::env::current_exe().unwrap())
+            .args([MODE, &engine.to_string(), &method.to_string(), &self.ours.to_string()])
+            .args([&self.db, &self.target])
+            .status()
+            .expect("strace is installed");
+        assert!(status.success());
+        counted(&std::fs::read_to_string(log.path()).unwrap())
+    }
+}
+
+/// A call that another thread interrupts has a second line, which says `resumed`.
+fn counted(log: &str) -> Calls {
+    let mut lines = log.lines().skip_while(|line| !line.contains(MARK)).skip(1);
+    let between = lines.by_ref().take_while(|line| !line.contains(MARK));
+    let mut calls = Calls::default();
+    for line in between.filter(|line| line.contains('(') && !line.contains("resumed>")) {
+        calls.all += 1;
+        calls.syncs += u64::from(["fsync(", "fdatasync(", "syncfs("].iter().any(|sync| line.contains(sync)));
+    }
+    calls
+}
