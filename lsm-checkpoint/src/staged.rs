@@ -111,8 +111,9 @@ impl<'fs> StagedFs<'fs> {
 
     /// Refuses a path that does not lie below the staged directory.
     fn inside(&self, op: Op, path: &Path) -> Result<()> {
-        let climbs = path.components().any(|component| component == Component::ParentDir);
-        if path.starts_with(&self.root) && path != self.root && !climbs {
+        // The way to the directory itself may lead through parents.
+        let below = path.strip_prefix(&self.root).unwrap_or(Path::new(""));
+        if below.file_name().is_some() && below.components().all(|part| part != Component::ParentDir) {
             return Ok(());
         }
         Err(refusal(op, path, "metadata of a checkpoint lies in its own directory"))

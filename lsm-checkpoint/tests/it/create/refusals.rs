@@ -46,6 +46,18 @@ fn a_target_in_the_source() {
     run_checkpoint(&db, &elsewhere, Path::new("/db/x")).unwrap();
 }
 
+#[test]
+fn a_way_through_parents_is_no_refusal() {
+    for target in ["/backup/../checkpoint", "/backup/below/../../checkpoint"] {
+        let (fs, db) = mem_db(&["users", "orders"]);
+        fs.create_dir_all(Path::new("/backup/below")).unwrap();
+        run_checkpoint(&db, &fs, Path::new(target)).unwrap();
+        assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+        lsm_checkpoint::remove(&fs, Path::new(target), SyncMode::Normal).unwrap();
+        assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_is_no_way_into_the_source() {
