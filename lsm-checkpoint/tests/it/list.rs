@@ -3,9 +3,13 @@
 use std::{path::Path, time::Duration};
 
 use lsm_checkpoint::{Checkpoint, CheckpointState, Clock, Policy, list, remove};
-use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs::{Fs, FsExt, Op, SyncMode};
+use lsm_fs_mem::{FaultEffect, fault_sweep};
 
-use crate::create::{DIR, mem_db};
+use crate::{
+    create::{DIR, mem_db},
+    db::all_files,
+};
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
@@ -74,4 +78,31 @@ fn what_is_not_whole_is_said_to_be_so() {
         ]
     ));
     assert!(list(&fs, Path::new("/nothing")).is_err());
+}
+
+/// What cannot be read is never called complete, nothing is left out, and nothing changes.
+#[test]
+fn any_failure_is_a_state_or_an_error() {
+    let (fs, db) = mem_db(&[""]);
+    fs.create_dir(Path::new("/daily")).unwrap();
+    Checkpoint::new().create(&db, &fs, Path::new("/daily/monday")).unwrap();
+    let files = || all_files(&fs, Path::new("/daily"), Path::new("")).unwrap();
+    let before = files();
+    let report = fault_sweep(
+        || fs.fork(),
+        |fs| list(fs, Path::new("/daily")),
+        |fault, listed, after| {
+            assert_eq!(all_files(after, Path::new("/daily"), Path::new(""))?, before, "{fault}");
+            let Ok(listed) = listed else { return Ok(()) };
+            let [monday] = &listed[..] else { return Err(format!("{fault}: {listed:?}").into()) };
+            // A hint may be refused, and a footer that cannot be read once has a copy.
+            let serves = matches!(fault.id().op, Op::Hint | Op::Read);
+            let is_harmless = serves && fault.id().effect != FaultEffect::Gone;
+            let is_complete = matches!(monday.state, CheckpointState::Complete);
+            assert!(is_harmless || !is_complete, "{fault}: {listed:?}");
+            Ok(())
+        },
+    );
+    println!("{}", report.unwrap());
+    assert_eq!(files(), before);
 }

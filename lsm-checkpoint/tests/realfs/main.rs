@@ -14,13 +14,18 @@
 )]
 
 mod child;
+mod exhausted;
+mod flat;
 mod killed;
+mod memory;
 mod mounts;
+mod refusals;
 mod stressed;
 
-/// The tree of the other test binary.
+/// The sources of the other test binary.
 #[path = "../it"]
 mod shared {
+    pub(crate) mod db;
     pub(crate) mod tree;
 }
-pub(crate) use shared::tree;
+pub(crate) use shared::{db, tree};

@@ -1,11 +1,18 @@
 //! Where `cargo xtask realfs` has mounted what.
 
+use std::path::PathBuf;
+
 /// A fresh directory on the mount that an environment variable names.
 pub(crate) fn scratch(variable: &str) -> tempfile::TempDir {
+    tempfile::tempdir_in(root(variable)).unwrap()
+}
+
+/// The mount itself.
+pub(crate) fn root(variable: &str) -> PathBuf {
     let Some(root) = std::env::var_os(variable) else {
         panic!("{variable} is not set: run these tests with `cargo xtask realfs`");
     };
-    tempfile::tempdir_in(root).unwrap()
+    root.into()
 }
 
 /// A number that the environment may raise.
@@ -18,3 +25,6 @@ pub(crate) const EXT4_B: &str = "LSM_REALFS_EXT4_B";
 pub(crate) const XFS: &str = "LSM_REALFS_XFS";
 pub(crate) const BTRFS: &str = "LSM_REALFS_BTRFS";
 pub(crate) const TMPFS: &str = "LSM_REALFS_TMPFS";
+pub(crate) const FULL: &str = "LSM_REALFS_FULL";
+pub(crate) const READ_ONLY: &str = "LSM_REALFS_RO";
+pub(crate) const BAD_DEVICE: &str = "LSM_REALFS_BADDEV";

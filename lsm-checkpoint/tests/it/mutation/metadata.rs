@@ -1,4 +1,5 @@
-//! An engine with more metadata files than may wait for their sync: those that are synced early are synced as well.
+//! Metadata that an engine writes: every file of it is synced, also of more than may wait for their sync; and none lies
+//! anywhere else.
 
 use std::{path::Path, sync::Arc};
 
@@ -6,14 +7,16 @@ use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, ManifestTarget, Snapshot, SourceFile, SourceRoot,
     run_checkpoint,
 };
-use lsm_fs::FsExt;
+use lsm_fs::{Fs, FsExt};
 use lsm_fs_mem::{MemFs, Survives};
 
 use crate::{create::TARGET, tweak::Tweak};
 
 const FILES: usize = 150;
 
-struct Engine;
+/// Writes files of these names.
+#[derive(Clone)]
+struct Engine(Vec<String>);
 
 impl CheckpointSource for Engine {
     fn roots(&self) -> Vec<SourceRoot> {
@@ -29,7 +32,7 @@ impl CheckpointSource for Engine {
         Ok(())
     }
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        Ok(Capture::one(Self))
+        Ok(Capture::one(self.clone()))
     }
 }
 
@@ -41,8 +44,8 @@ impl Snapshot for Engine {
         Ok(Vec::new())
     }
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        for n in 0..FILES {
-            target.write(&format!("{n}"), b"rows")?;
+        for name in &self.0 {
+            target.write(name, b"rows")?;
         }
         Ok(())
     }
@@ -51,7 +54,8 @@ impl Snapshot for Engine {
 /// How many of the files a crash spares that spares only what was synced, and how many syncs there were.
 fn survivors(skipped: Option<usize>) -> (usize, usize) {
     let tweaked = Tweak::new(MemFs::new()).without_sync(skipped);
-    run_checkpoint(&Engine, &tweaked, Path::new(TARGET)).unwrap();
+    let engine = Engine((0..FILES).map(|n| n.to_string()).collect());
+    run_checkpoint(&engine, &tweaked, Path::new(TARGET)).unwrap();
     let image = tweaked.inner().crash(Survives::Forced);
     let is_whole = |n: &usize| {
         let bytes = image.read_to_vec(&Path::new(TARGET).join(format!("{n}")), 9);
@@ -65,5 +69,15 @@ fn each_of_many_files_is_synced() {
     assert_eq!(survivors(None), (FILES, FILES + 4), "the catalog, tables, S, the parent");
     for file in 0..FILES {
         assert_eq!(survivors(Some(file)).0, FILES - 1, "without the sync of file {file}");
+    }
+}
+
+#[test]
+fn nothing_is_written_outside_the_checkpoint() {
+    for name in ["../stranger", "a/../../stranger", "/stranger", "..", ""] {
+        let fs = MemFs::new();
+        let refused = run_checkpoint(&Engine(vec![name.to_owned()]), &fs, Path::new(TARGET));
+        assert!(refused.is_err(), "{name}");
+        assert!(fs.read_dir(Path::new("/")).unwrap().is_empty(), "{name}");
     }
 }
