@@ -127,7 +127,7 @@ pub trait Engine: Send + Sync {
 
 /// The engines descend from one another: their calls are spelt alike, and are of different types.
 macro_rules! engine {
-    ($module:ident, $engine:ident, $adapter:ident, $own:expr) => {
+    ($module:ident, $engine:ident, $adapter:ident, $configure:expr, $own:expr) => {
         mod $module {
             use std::{path::Path, sync::Arc};
 
@@ -152,9 +152,10 @@ macro_rules! engine {
                     let visible = SequenceNumberCounter::default();
                     let separation = blobs
                         .then(|| KvSeparationOptions::default().separation_threshold(SEPARATION_THRESHOLD));
-                    let tree = Config::new(dir, SequenceNumberCounter::default(), visible.clone())
-                        .with_kv_separation(separation)
-                        .open()?;
+                    let config = Config::new(dir, SequenceNumberCounter::default(), visible.clone())
+                        .with_kv_separation(separation);
+                    let configure: fn(Config) -> Config = $configure;
+                    let tree = configure(config).open()?;
                     if let Some(seqno) = tree.get_highest_seqno() {
                         visible.fetch_max(seqno + 1);
                     }
@@ -217,10 +218,15 @@ macro_rules! engine {
     };
 }
 
-engine!(v5, coordinode_v5, coordinode_v5, |tree, target| {
+// Of some sets of keys its filters cannot be built, and then the flush fails; see UPSTREAM.md.
+engine!(
+    v5,
+    coordinode_v5,
+    coordinode_v5,
+    |config| config.filter_policy(coordinode_v5::config::FilterPolicy::disabled()),
+    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
+);
+engine!(v7, coordinode_v7, coordinode_v7, |config| config, |tree, target| {
     Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
 });
-engine!(v7, coordinode_v7, coordinode_v7, |tree, target| {
-    Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
-});
-engine!(fjall, fjall, fjall, |_, _| None);
+engine!(fjall, fjall, fjall, |config| config, |_, _| None);

@@ -107,7 +107,7 @@ impl Exam {
         issued: u64,
     ) -> Result<Compared, BoxError> {
         restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;
-        let engine = self.kind.open(scratch)?;
+        let engine = self.kind.open(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
         let compared = self.compare(&*engine, acknowledged, issued)?;
         drop(engine);
         StdFs.remove_dir_all(scratch)?;

@@ -123,8 +123,8 @@ impl<'a> Load<'a> {
                 thread::yield_now();
                 continue;
             }
-            flushed = self.flush()?;
-            self.engine.compact()?;
+            flushed = self.flush().map_err(|error| format!("the tree's own flush: {error}"))?;
+            self.engine.compact().map_err(|error| format!("the tree's own compaction: {error}"))?;
             self.rounds.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
