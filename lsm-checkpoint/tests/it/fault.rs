@@ -1,6 +1,9 @@
 //! Every call of the filesystems fails once: the first error is reported, nothing of others is touched, and a retry
 //! succeeds.
 
+#[cfg(target_os = "linux")]
+mod handles;
+
 use std::{
     path::Path,
     sync::{Arc, Mutex},

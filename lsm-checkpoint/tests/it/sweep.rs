@@ -18,6 +18,7 @@ use crate::{
     create::{DIR, TARGET, mem_db, prepared},
     db::Db,
     remove::{check, debris},
+    tweak::Tweak,
 };
 
 const ROOT: &str = "/";
@@ -99,10 +100,17 @@ fn a_crash_in_a_sweep_and_a_second_one_in_the_next() {
     }
 }
 
-#[test]
-fn any_failure_leaves_debris_to_the_next_sweep() {
+/// Kills a creator that moves its files one by one, at its first call of this kind for a path.
+pub(crate) fn killed_in_place(db: &Db, fs: &MemFs, op: Op, path: &'static str) {
+    let killed = FaultFs::new(fs.clone());
+    killed.inject(Fault::on(op).at(path).gone());
+    let tweaked = Tweak::new(killed).without_directory_renames();
+    run_checkpoint(db, &tweaked, Path::new(TARGET)).unwrap_err();
+}
+
+fn any_failure(make: impl FnMut() -> MemFs) {
     let report = fault_sweep(
-        || with_debris(Op::RenameNoreplace, 1),
+        make,
         |fs| {
             let report = sweep(fs, Path::new(ROOT), NORMAL)?;
             match report.failed.into_iter().next() {
@@ -117,11 +125,32 @@ fn any_failure_leaves_debris_to_the_next_sweep() {
             assert!(debris(fs).is_empty(), "{fault}");
             let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]);
             db.check_source(fs)?;
-            run_checkpoint(&db, fs, Path::new(TARGET))?;
+            // Absent, or whole and without a marker.
+            if !db.check_target(fs, Path::new(TARGET))? {
+                run_checkpoint(&db, fs, Path::new(TARGET))?;
+            }
             Ok(())
         },
     );
     println!("{}", report.unwrap());
+}
+
+#[test]
+fn any_failure_leaves_debris_to_the_next_sweep() {
+    any_failure(|| with_debris(Op::RenameNoreplace, 1));
+}
+
+#[test]
+fn any_failure_leaves_what_was_made_in_place_to_the_next_sweep() {
+    let unfinished = (Op::Rename, "/checkpoint/current");
+    let marked = (Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
+    for (op, path) in [unfinished, marked] {
+        any_failure(|| {
+            let (fs, db) = mem_db(&[""]);
+            killed_in_place(&db, &fs, op, path);
+            fs
+        });
+    }
 }
 
 /// Four creators and two sweepers in one directory: every checkpoint that was made is whole, nothing is left.

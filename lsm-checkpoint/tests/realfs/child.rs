@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use lsm_checkpoint::{Checkpoint, Error, Policy};
@@ -40,14 +41,20 @@ impl Creator {
         Self { child, lines }
     }
 
-    /// Waits until the creator has made so many steps, and kills it. `false`: it came to its end before.
-    pub(crate) fn kill_after(mut self, steps: u64) -> bool {
+    /// Waits until the creator has made so many steps, and that long from there, and kills it. `false`: it came to its
+    /// end before.
+    pub(crate) fn kill_after(mut self, steps: u64, time: Duration) -> bool {
         let mut seen = 0;
         while seen < steps {
             match self.lines.next() {
                 Some(line) => seen += u64::from(line.unwrap().contains(STEP)),
                 None => break,
             }
+        }
+        // What comes behind the last file makes no steps.
+        let last = Instant::now();
+        while last.elapsed() < time {
+            std::hint::spin_loop();
         }
         self.child.kill().unwrap();
         // By a signal, it has no code.

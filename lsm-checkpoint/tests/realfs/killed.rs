@@ -1,6 +1,6 @@
 //! Creators that are killed at random moments, and creators that race.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use lsm_checkpoint::{Catalog, Error, remove, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
@@ -30,7 +30,7 @@ fn killed_on(variable: &str) {
     let (dir, fs): (_, Arc<dyn Fs>) = (scratch(variable), Arc::new(StdFs));
     let (db, target) = (dir.path().join("db"), dir.path().join("checkpoint"));
     let oracle = prepared(&fs, &db);
-    let kills = number("LSM_REALFS_KILLS", 40);
+    let kills = number("LSM_REALFS_KILLS", 200);
     let mut random = Workload::new(kills ^ u64::from(std::process::id()), 1);
     let (mut killed, mut swept, mut complete) = (0, 0, 0);
     let mut attempts = 0;
@@ -38,7 +38,8 @@ fn killed_on(variable: &str) {
         attempts += 1;
         assert!(attempts < 10 * kills, "hardly any creator is killed: {killed} of {attempts}");
         let steps = random.next() % (2 * RUNS + 4);
-        if !Creator::spawn(&db, &target, attempts % 2 == 0).kill_after(steps) {
+        let time = Duration::from_micros(random.next() % 5000);
+        if !Creator::spawn(&db, &target, attempts % 2 == 0).kill_after(steps, time) {
             assert!(Catalog::read(&*fs, &target).is_ok());
             remove(&*fs, &target, SyncMode::Normal).unwrap();
             continue;

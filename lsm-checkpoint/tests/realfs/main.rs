@@ -1,6 +1,6 @@
 //! Tests that want a real filesystem of a given type. `cargo xtask realfs` makes the mounts and runs them.
 //!
-//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 40), `LSM_REALFS_CHECKPOINTS` how
+//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 200), `LSM_REALFS_CHECKPOINTS` how
 //! many checkpoints a stress takes (default 30).
 #![cfg(target_os = "linux")]
 #![allow(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lsm_checkpoint::{remove, run_checkpoint, sweep};
+use lsm_checkpoint::{remove, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, Notes};
 
@@ -11,6 +11,7 @@ use crate::{
     crash::{Case, in_place},
     create::TARGET,
     remove::{check, debris, with_checkpoint},
+    sweep::killed_in_place,
     tweak::Tweak,
 };
 
@@ -55,14 +56,6 @@ fn a_removal_that_was_killed() {
     run(&start, &dead, &check, &[("the parent, without T", true), ("the parent, without S", true)]);
 }
 
-/// Kills a creator that moves its files one by one at its n-th call of a kind.
-fn killed_in_place(case: &Case, fs: &MemFs, op: Op, path: &'static str) {
-    let killed = FaultFs::new(fs.clone());
-    killed.inject(Fault::on(op).at(path).gone());
-    let tweaked = Tweak::new(killed).without_directory_renames();
-    run_checkpoint(&case.db(fs), &tweaked, Path::new(TARGET)).unwrap_err();
-}
-
 /// Absent, or marked and beside its staged directory, or whole.
 fn check_in_place(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
@@ -85,7 +78,7 @@ fn small() -> Case {
 #[test]
 fn a_target_that_was_not_finished() {
     let case = small();
-    let dead = |fs: &MemFs| killed_in_place(&case, fs, Op::Rename, "/checkpoint/current");
+    let dead = |fs: &MemFs| killed_in_place(&case.db(fs), fs, Op::Rename, "/checkpoint/current");
     let check = |image: &MemFs, notes: &Notes| check_in_place(&case, image, notes);
     run(
         &case.start,
@@ -105,7 +98,8 @@ fn a_target_that_was_not_finished() {
 #[test]
 fn a_target_that_was_finished_but_for_its_marker() {
     let case = small();
-    let dead = |fs: &MemFs| killed_in_place(&case, fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
+    let dead =
+        |fs: &MemFs| killed_in_place(&case.db(fs), fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
     let check = |image: &MemFs, notes: &Notes| check_in_place(&case, image, notes);
     run(
         &case.start,
