@@ -183,7 +183,7 @@ fn summary(mut times: Vec<Duration>) -> (Duration, String) {
     let at = |index: usize| times.get(index).copied().unwrap_or_default();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let median = at(times.len() / 2);
-    let text = format!("{:.2} ms ({:.2}–{:.2})", ms(median), ms(at(0)), ms(at(times.len() - 1)));
+    let text = format!("{:.3} ms ({:.3}–{:.3})", ms(median), ms(at(0)), ms(at(times.len() - 1)));
     (median, text)
 }
 

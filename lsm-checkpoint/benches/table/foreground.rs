@@ -9,12 +9,12 @@ use std::{
 };
 
 use lsm_checkpoint::{Checkpoint, Method, Policy};
-use lsm_fs::StdFs;
+use lsm_fs::{Fs, StdFs};
 
 use crate::{
     floor::copy_each,
     linked::metadata,
-    row::{beside, ms, settle},
+    row::{beside, figure, ms, settle},
     source::Tables,
     verify::drop_caches,
 };
@@ -27,6 +27,12 @@ const IDLE: Duration = Duration::from_secs(5);
 
 pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
     let gib: usize = std::env::var(SIZE).map_or(2, |gib| gib.parse().unwrap());
+    let job = format!("foreground 4 KiB write + fsync during {gib} GiB");
+    let (needed, shared) = ((gib as u64) << 30, from == to);
+    let room = StdFs.available_space(to).unwrap() / if shared { 2 } else { 1 };
+    if room < needed + needed / 16 {
+        return figure(&job, volume, "no room", "–");
+    }
     let (_home, source) = Tables::make(from, gib * 4, TABLE);
     let idle = Latencies::while_running(from, &|| {
         let (_never, end) = mpsc::channel::<()>();
@@ -45,7 +51,6 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
             |dir: &Path| metadata.checkpoint(dir, |to| copy_each(&source.tables(), &source.names, to));
         during(from, to, &copies)
     };
-    let job = format!("foreground 4 KiB write + fsync during {gib} GiB");
     let row = |what: &str, found: &Latencies| {
         beside(&format!("{job}: {what} / idle"), volume, (&found.shown(), &idle.shown()), None, "–");
     };
