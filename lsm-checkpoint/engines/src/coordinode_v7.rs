@@ -94,9 +94,10 @@ impl Snapshot for Held {
     }
 
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        // One `Fs` for all of them: files are linked together where they share it.
+        let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let file = |kind: FileKind, file: &PinnedFile, sums: &HashMap<u64, u128>| {
-            SourceFile::immutable(kind, Arc::new(StdFs), file.path(), None)
-                .checksum(sums.get(&file.id()).copied())
+            SourceFile::immutable(kind, fs.clone(), file.path(), None).checksum(sums.get(&file.id()).copied())
         };
         let tables = self.pin.tables().iter().map(|table| file(FileKind::Table, table, &self.tables));
         let blobs = self.pin.blob_files().iter().map(|blob| file(FileKind::Blob, blob, &self.blobs));

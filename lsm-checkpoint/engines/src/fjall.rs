@@ -10,7 +10,7 @@ use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
     SourceRoot,
 };
-use lsm_fs::StdFs;
+use lsm_fs::{Fs, StdFs};
 use lsm_manifest::{CURRENT_VERSION_FILE, version_file_name};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -44,8 +44,9 @@ impl CheckpointSource for Source<'_> {
     // The type of a version has no public name, so all that is wanted of it is taken here.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let version = self.tree.current_version();
-        let immutable =
-            |kind, path, sum| SourceFile::immutable(kind, Arc::new(StdFs), path, None).checksum(sum);
+        // One `Fs` for all of them: files are linked together where they share it.
+        let fs: Arc<dyn Fs> = Arc::new(StdFs);
+        let immutable = |kind, path, sum| SourceFile::immutable(kind, fs.clone(), path, None).checksum(sum);
         let mut files = Vec::new();
         let mut blobs = u32::try_from(version.blob_files.len())?.to_le_bytes().to_vec();
         for blob in version.blob_files.iter() {
