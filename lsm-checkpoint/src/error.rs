@@ -12,6 +12,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Unless it says otherwise, the target is as it was before the call, the source is untouched, held deletions have gone
 /// on, and the same call can be made again.
+///
+/// `Display` does not repeat `source()`, so a report prints the chain. An error of a layer below or of the engine is
+/// shown as it is, with its own source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -191,8 +194,10 @@ pub enum Error {
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
     /// The engine failed to flush, to capture or to write its manifest.
-    #[error("the source failed")]
-    Source(#[source] BoxError),
+    ///
+    /// The error is the engine's own; it can be downcast.
+    #[error(transparent)]
+    Source(BoxError),
 }
 
 /// What is wrong with an entry of a snapshot.

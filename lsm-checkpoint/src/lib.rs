@@ -2,8 +2,9 @@
 //!
 //! # Modules in reading order
 //!
-//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`DeletionPause`] is what it asks
-//! before it unlinks a file, [`ManifestTarget`] is where it writes its manifest. [`Checkpoint`] takes the checkpoint,
+//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot of
+//! parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is where
+//! it writes its manifest. [`Checkpoint`] takes the checkpoint,
 //! [`CheckpointInfo`] says what it holds, [`Catalog`] says so on disk. [`Error`] says what to do next.
 //! [`adapt`](mod@adapt) walks through an adapter.
 
@@ -36,7 +37,7 @@ pub use progress::{Clock, Progress, SystemClock};
 pub use remove::remove;
 pub use restore::{CheckpointDir, restore};
 pub use run::{Checkpoint, Policy, run_checkpoint};
-pub use source::{Capture, CheckpointSource, FileKind, Snapshot, SourceFile, SourceRoot};
+pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
 pub use staged::ManifestTarget;
 pub use sweep::{SweepReport, sweep};
 pub use verify::{Defect, Problem, VerifyOptions, VerifyReport, verify};

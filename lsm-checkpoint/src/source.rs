@@ -1,5 +1,7 @@
 //! What a live tree must supply: [`CheckpointSource`], [`Capture`], [`Snapshot`], [`SourceFile`].
 
+mod pinned;
+
 use std::{
     borrow::Cow,
     ffi::{OsStr, OsString},
@@ -12,6 +14,8 @@ use lsm_fs::Fs;
 use lsm_manifest::{BLOBS_FOLDER, TABLES_FOLDER};
 
 use crate::{BoxError, DeletionPause, ManifestTarget};
+
+pub use pinned::PinnedSnapshot;
 
 /// A live engine that checkpoints can be taken of: one tree, or a database of several.
 ///
@@ -55,6 +59,8 @@ pub trait CheckpointSource {
 }
 
 /// The captured version of one tree. Dropping it releases what it pins.
+///
+/// [`PinnedSnapshot`] is one for engines that have everything at hand when they capture.
 pub trait Snapshot {
     /// The number of the version.
     fn version_id(&self) -> u64;

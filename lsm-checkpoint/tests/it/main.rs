@@ -16,6 +16,7 @@ mod fault;
 mod ladder;
 mod list;
 mod mutation;
+mod pinned;
 mod remove;
 mod restore;
 mod stress;
