@@ -2,11 +2,10 @@
 //!
 //! # Modules in reading order
 //!
-//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot of
-//! parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is where
-//! it writes its manifest. [`Checkpoint`] takes the checkpoint,
-//! [`CheckpointInfo`] says what it holds, [`Catalog`] says so on disk. [`Error`] says what to do next.
-//! [`adapt`](mod@adapt) walks through an adapter.
+//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot
+//! of parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is
+//! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds, [`Catalog`]
+//! says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter.
 
 #[doc = include_str!("../ADAPT.md")]
 pub mod adapt {}

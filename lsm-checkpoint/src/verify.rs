@@ -129,9 +129,9 @@ impl fmt::Display for VerifyReport {
 ///
 /// *Quick*: the files are those of the catalog, no more and no less, each with its length; metadata files have their
 /// checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's version, its
-/// digest is that of the archive, and every section is as it was written. Metadata of any other format has its checksum,
-/// and nothing more is said of it. *Full*: every file is read to its end, several at a time, and held against the
-/// catalog's checksum where it has one.
+/// digest is that of the archive, and every section is as it was written. Of metadata in any other format nothing more
+/// is said. *Full*: every file is read to its end, several at a time, and held against the catalog's checksum where it
+/// has one.
 ///
 /// # Errors
 ///

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use coordinode_v5::{AbstractTree, AnyTree, SequenceNumberCounter, coding::Encode};
 use lsm_checkpoint::{
-    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
-    SourceRoot,
+    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
 };
 use lsm_fs::{Fs, StdFs};
-use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version_file_name};
+use lsm_manifest::WriteOptions;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// An open tree on the host's filesystem, as a source of checkpoints.
@@ -71,7 +70,7 @@ impl CheckpointSource for Source<'_> {
             }
         }
         let is_blob_tree = matches!(self.tree, AnyTree::Blob(_));
-        let sections = vec![
+        let sections = [
             ("format_version", vec![5]),
             ("tree_type", vec![u8::from(is_blob_tree)]),
             ("level_count", vec![u8::try_from(version.level_count())?]),
@@ -80,7 +79,11 @@ impl CheckpointSource for Source<'_> {
             ("blob_files", blobs),
             ("blob_gc_stats", version.gc_stats().encode_into_vec()),
         ];
-        Ok(Capture::one(Held { id: version.id(), files, sections, is_blob_tree, _version: version }))
+        let snapshot = PinnedSnapshot::new(version.id(), version)
+            .files(files)
+            .folders(is_blob_tree.then_some(FileKind::Blob))
+            .archive(WriteOptions::new(), sections);
+        Ok(Capture::one(snapshot))
     }
 }
 
@@ -90,36 +93,4 @@ fn frame(to: &mut Vec<u8>, fields: &[&[u8]]) {
     to.extend((record.len() as u32).to_le_bytes());
     to.extend(xxh3_64(&record).to_le_bytes());
     to.extend(record);
-}
-
-struct Held<V> {
-    id: u64,
-    files: Vec<SourceFile>,
-    sections: Vec<(&'static str, Vec<u8>)>,
-    is_blob_tree: bool,
-    _version: V,
-}
-
-impl<V> Snapshot for Held<V> {
-    fn version_id(&self) -> u64 {
-        self.id
-    }
-
-    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        Ok(self.files.clone())
-    }
-
-    fn folders(&self) -> Vec<FileKind> {
-        if self.is_blob_tree { vec![FileKind::Table, FileKind::Blob] } else { vec![FileKind::Table] }
-    }
-
-    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        let path = target.dir().join(version_file_name(self.id));
-        let mut writer = ManifestArchiveWriter::create(target.fs(), &path, WriteOptions::new())?;
-        for (name, payload) in &self.sections {
-            writer.add_section(name, payload)?;
-        }
-        publish_current(&writer.finish()?).map(drop)?;
-        Ok(())
-    }
 }

@@ -2,10 +2,9 @@
 
 use std::{collections::HashMap, ffi::OsString, path::Path, sync::Arc};
 
-use coordinode_v7::{AbstractTree, AnyTree, PinnedFile, PinnedVersion, SequenceNumberCounter};
+use coordinode_v7::{AbstractTree, AnyTree, PinnedFile, SequenceNumberCounter};
 use lsm_checkpoint::{
-    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
-    SourceRoot,
+    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
 };
 use lsm_fs::{Fs, StdFs};
 use lsm_manifest::version_file_name;
@@ -45,23 +44,40 @@ impl CheckpointSource for Source<'_> {
 
     // A pin has no checksums, a version has: one of the same id is what the pin holds.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        loop {
-            let version = self.tree.current_version();
-            let pin = self.tree.pin();
+        let (version, pin, layout) = loop {
+            let (version, pin) = (self.tree.current_version(), self.tree.pin());
             let layout = pin.layout()?;
             let rest = layout.strip_prefix(LAYOUT_HEAD).ok_or("a pinned layout of another shape")?;
-            if !rest.starts_with(&version.id().to_le_bytes()) {
-                continue;
+            if rest.starts_with(&version.id().to_le_bytes()) {
+                break (version, pin, layout);
             }
-            let tables = version.iter_tables().map(|table| (table.id(), table.checksum().into_u128()));
-            let blobs = version.blob_files.iter().map(|blob| (blob.id(), blob.checksum().into_u128()));
-            let (tables, blobs) = (tables.collect(), blobs.collect());
-            // A tree may put the syncs of its flushes off: those of all that is pinned are made up for.
-            self.tree.persist_flushes()?;
-            self.refuse_healed()?;
-            let is_blob_tree = matches!(self.tree, AnyTree::Blob(_));
-            return Ok(Capture::one(Held { id: version.id(), pin, layout, tables, blobs, is_blob_tree }));
-        }
+        };
+        // A tree may put the syncs of its flushes off: those of all that is pinned are made up for.
+        self.tree.persist_flushes()?;
+        self.refuse_healed()?;
+        // One `Fs` for all of them: files are linked together where they share it.
+        let fs: Arc<dyn Fs> = Arc::new(StdFs);
+        let file = |kind: FileKind, file: &PinnedFile, checksums: &HashMap<u64, u128>| {
+            let checksum = checksums.get(&file.id()).copied();
+            SourceFile::immutable(kind, fs.clone(), file.path(), None).checksum(checksum)
+        };
+        let of_tables =
+            version.iter_tables().map(|table| (table.id(), table.checksum().into_u128())).collect();
+        let of_blobs =
+            version.blob_files.iter().map(|blob| (blob.id(), blob.checksum().into_u128())).collect();
+        let tables = pin.tables().iter().map(|table| file(FileKind::Table, table, &of_tables));
+        let blobs = pin.blob_files().iter().map(|blob| file(FileKind::Blob, blob, &of_blobs));
+        let none = HashMap::new();
+        let dicts = pin.dictionaries().iter().map(|dict| file(FileKind::other("dicts"), dict, &none));
+        let files: Vec<_> = tables.chain(blobs).chain(dicts).collect();
+        let manifest = layout.get(LAYOUT_HEAD_LEN..).ok_or("a pinned layout without a manifest")?;
+        let snapshot = PinnedSnapshot::new(version.id(), pin)
+            .files(files)
+            .folders(matches!(self.tree, AnyTree::Blob(_)).then_some(FileKind::Blob))
+            // The highest `v{N}` is the tree: its name comes last.
+            .metadata(format!("edits-{}", version.id()), [])
+            .metadata(version_file_name(version.id()), manifest);
+        Ok(Capture::one(snapshot))
     }
 }
 
@@ -76,44 +92,5 @@ impl Source<'_> {
             }
         }
         Ok(())
-    }
-}
-
-struct Held {
-    id: u64,
-    pin: PinnedVersion,
-    layout: Vec<u8>,
-    tables: HashMap<u64, u128>,
-    blobs: HashMap<u64, u128>,
-    is_blob_tree: bool,
-}
-
-impl Snapshot for Held {
-    fn version_id(&self) -> u64 {
-        self.id
-    }
-
-    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        // One `Fs` for all of them: files are linked together where they share it.
-        let fs: Arc<dyn Fs> = Arc::new(StdFs);
-        let file = |kind: FileKind, file: &PinnedFile, sums: &HashMap<u64, u128>| {
-            SourceFile::immutable(kind, fs.clone(), file.path(), None).checksum(sums.get(&file.id()).copied())
-        };
-        let tables = self.pin.tables().iter().map(|table| file(FileKind::Table, table, &self.tables));
-        let blobs = self.pin.blob_files().iter().map(|blob| file(FileKind::Blob, blob, &self.blobs));
-        let (dicts, none) = (self.pin.dictionaries().iter(), HashMap::new());
-        let dicts = dicts.map(|dict| file(FileKind::other("dicts"), dict, &none));
-        Ok(tables.chain(blobs).chain(dicts).collect())
-    }
-
-    fn folders(&self) -> Vec<FileKind> {
-        if self.is_blob_tree { vec![FileKind::Table, FileKind::Blob] } else { vec![FileKind::Table] }
-    }
-
-    // The highest `v{N}` is the tree: its name comes last.
-    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        target.write(&format!("edits-{}", self.id), &[])?;
-        let manifest = self.layout.get(LAYOUT_HEAD_LEN..).ok_or("a pinned layout without a manifest")?;
-        Ok(target.write(&version_file_name(self.id), manifest)?)
     }
 }

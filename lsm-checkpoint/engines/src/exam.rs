@@ -10,14 +10,13 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    BoxError, Capture, Checkpoint, CheckpointDir, CheckpointInfo, CheckpointSource, Defect, DeletionPause,
-    Problem, SourceRoot, VerifyOptions, VerifyReport, restore, verify,
+    BoxError, Capture, Checkpoint, CheckpointDir, CheckpointInfo, CheckpointSource, DeletionPause,
+    SourceRoot, VerifyOptions, VerifyReport, restore, verify,
 };
 use lsm_fs::{Fs, StdFs};
-use lsm_manifest::CURRENT_VERSION_FILE;
 
 use crate::{
-    engine::{Engine, Kind, Which},
+    engine::{Engine, Kind},
     oracle::{Compared, Oracle, Plan, State, compare},
 };
 
@@ -67,31 +66,13 @@ impl Exam {
     ///
     /// What is wrong with it.
     pub fn examine(&mut self, target: &Path, scratch: &Path, taken: &Taken) -> Result<Verdict, BoxError> {
-        self.verify(target, &VerifyOptions::quick()).map(drop)?;
-        let full = self.verify(target, &VerifyOptions::full())?;
+        let _ = verified(target, &VerifyOptions::quick())?;
+        let full = verified(target, &VerifyOptions::full())?;
         let compared = self.reopen(target, scratch, taken.acknowledged, taken.issued)?;
         if compared.operations < taken.info.seqno {
             return Err(format!("{} promised, {} there", taken.info.seqno, compared.operations).into());
         }
         Ok(Verdict { compared, checked_files: full.checked_files, unchecked_files: full.unchecked_files })
-    }
-
-    /// Holds a checkpoint against its catalog.
-    ///
-    /// fjall's manifest and pointer have the names that an archive of `lsm-manifest` and its CURRENT have, and `verify`
-    /// takes them for these. They are metadata like any other: held against the catalog's checksums.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    pub fn verify(&self, target: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport, BoxError> {
-        let report = verify(&StdFs, target, options)?;
-        let is_misread = |problem: &Problem| {
-            self.kind.which == Which::Fjall
-                && problem.path == Path::new(CURRENT_VERSION_FILE)
-                && matches!(problem.what, Defect::Manifest(_))
-        };
-        if report.problems.iter().all(is_misread) { Ok(report) } else { Err(report.to_string().into()) }
     }
 
     /// Restores a checkpoint into `scratch`, and compares every key. Opening a checkpoint may change it.
@@ -130,6 +111,16 @@ impl Exam {
         self.known.advance(acknowledged);
         Ok(compared)
     }
+}
+
+/// Holds a checkpoint against its catalog.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn verified(target: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport, BoxError> {
+    let report = verify(&StdFs, target, options)?;
+    if report.is_sound() { Ok(report) } else { Err(report.to_string().into()) }
 }
 
 /// Takes a checkpoint, and notes what it has to hold.

@@ -7,8 +7,7 @@ use std::{
 
 use fjall::{AbstractTree, AnyTree, SequenceNumberCounter, coding::Encode};
 use lsm_checkpoint::{
-    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
-    SourceRoot,
+    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
 };
 use lsm_fs::{Fs, StdFs};
 use lsm_manifest::{CURRENT_VERSION_FILE, version_file_name};
@@ -83,35 +82,13 @@ impl CheckpointSource for Source<'_> {
             archive.write_all(&payload)?;
         }
         let manifest = archive.into_inner()?.into_inner();
-        Ok(Capture::one(Held { id: version.id(), files, manifest, is_blob_tree, _version: version }))
-    }
-}
-
-struct Held<V> {
-    id: u64,
-    files: Vec<SourceFile>,
-    manifest: Vec<u8>,
-    is_blob_tree: bool,
-    _version: V,
-}
-
-impl<V> Snapshot for Held<V> {
-    fn version_id(&self) -> u64 {
-        self.id
-    }
-
-    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        Ok(self.files.clone())
-    }
-
-    fn folders(&self) -> Vec<FileKind> {
-        if self.is_blob_tree { vec![FileKind::Table, FileKind::Blob] } else { vec![FileKind::Table] }
-    }
-
-    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        target.write(&version_file_name(self.id), &self.manifest)?;
-        let digest = xxh3_128(&self.manifest).to_le_bytes();
-        let current = [&self.id.to_le_bytes()[..], &digest, &[0]].concat();
-        Ok(target.write(CURRENT_VERSION_FILE, &current)?)
+        let (id, digest) = (version.id(), xxh3_128(&manifest).to_le_bytes());
+        let current = [&id.to_le_bytes()[..], &digest, &[0]].concat();
+        let snapshot = PinnedSnapshot::new(id, version)
+            .files(files)
+            .folders(is_blob_tree.then_some(FileKind::Blob))
+            .metadata(version_file_name(id), manifest)
+            .metadata(CURRENT_VERSION_FILE, current);
+        Ok(Capture::one(snapshot))
     }
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use lsm_checkpoint::{CheckpointState, VerifyOptions, list, sweep};
-use lsm_checkpoint_engines::{engine::Kind, exam::Exam};
+use lsm_checkpoint_engines::{
+    engine::Kind,
+    exam::{Exam, verified},
+};
 use lsm_fs::{Fs, StdFs, SyncMode};
 
 use crate::{
@@ -36,7 +39,7 @@ fn kill_once(kind: Kind, root: &Path, steps: u64) -> (usize, usize) {
         let (_, acknowledged) =
             said.begun.iter().find(|(begun, _)| begun == name).expect("announced before it is begun");
         let mut exam = Exam::new(kind, PLAN);
-        exam.verify(&path(name), &VerifyOptions::full()).map(drop).unwrap();
+        let _ = verified(&path(name), &VerifyOptions::full()).unwrap();
         exam.reopen(&path(name), &path("restored"), *acknowledged, acknowledged + UNKNOWN).unwrap();
     }
     for name in &said.finished {
