@@ -4,8 +4,8 @@
 //!
 //! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot
 //! of parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is
-//! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds, [`Catalog`]
-//! says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter.
+//! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds,
+//! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter.
 
 #[doc = include_str!("../ADAPT.md")]
 pub mod adapt {}

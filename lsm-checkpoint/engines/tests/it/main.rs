@@ -13,3 +13,4 @@ mod live;
 mod mounts;
 mod offspring;
 mod oracle;
+mod verdicts;

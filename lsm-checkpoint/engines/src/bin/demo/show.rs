@@ -18,6 +18,7 @@ use lsm_checkpoint_engines::{
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 
 use crate::{
+    chain,
     options::Options,
     table::{LEGEND, RIGHT, Row, grouped, head},
 };
@@ -25,28 +26,33 @@ use crate::{
 /// So many operations are applied before the first checkpoint, and between two, for each key.
 const OPERATIONS_PER_KEY: u64 = 3;
 
+const INTRODUCTION: &str = "
+Two threads apply numbered operations as fast as the tree takes them, a third one flushes and
+compacts. Each checkpoint is verified, restored, opened by its engine and compared, key by key,
+with what was acknowledged.";
+
 /// How a checkpoint is made, and what its lines are called.
 #[derive(Clone, Copy)]
 enum Way {
     Link,
-    Clone,
-    Copy,
+    Reflink,
+    Independent,
 }
 
 impl Way {
     const fn policy(self) -> Policy {
         match self {
             Self::Link => Policy::PreferLink,
-            Self::Clone => Policy::PreferReflink,
-            Self::Copy => Policy::Independent,
+            Self::Reflink => Policy::PreferReflink,
+            Self::Independent => Policy::Independent,
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Link => "linked",
-            Self::Clone => "cloned",
-            Self::Copy => "copied",
+            Self::Link => "link",
+            Self::Reflink => "reflink",
+            Self::Independent => "independent",
         }
     }
 }
@@ -87,15 +93,10 @@ pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
         None => temporary(Some(dir.path()))?,
     };
     let can_clone = StdFs.capabilities(dir.path())?.reflink;
-    println!("Trees in {}, copies in {}.", dir.path().display(), far.path().display());
+    println!("Trees in   {}", dir.path().display());
+    println!("Copies in  {}", far.path().display());
+    println!("{INTRODUCTION}");
     println!("Files {} be cloned here.", if can_clone { "can" } else { "cannot" });
-    println!(
-        "Operations are numbered; two threads apply them as fast as the tree takes them, a third one flushes"
-    );
-    println!(
-        "and compacts. Each checkpoint is verified, restored, opened by its engine and compared with what was"
-    );
-    println!("acknowledged.");
     let mut tally = Tally::default();
     for which in options.engine.which() {
         let kind = Kind { which, blobs: options.blobs };
@@ -176,7 +177,7 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
 }
 
 fn said<T>(outcome: &Result<T, BoxError>) -> String {
-    outcome.as_ref().map_or_else(ToString::to_string, |_| RIGHT.to_owned())
+    outcome.as_ref().map_or_else(|error| chain(&**error), |_| RIGHT.to_owned())
 }
 
 /// Takes a checkpoint, and examines it. The one before is removed: what a link keeps alive takes space.
@@ -188,11 +189,14 @@ fn checkpoint(
     bar: &ProgressBar,
     last: &mut Option<(PathBuf, u64)>,
 ) -> Result<Row, BoxError> {
-    let ways: &[Way] =
-        if places.can_clone { &[Way::Link, Way::Clone, Way::Copy] } else { &[Way::Link, Way::Copy] };
+    let ways: &[Way] = if places.can_clone {
+        &[Way::Link, Way::Reflink, Way::Independent]
+    } else {
+        &[Way::Link, Way::Independent]
+    };
     let way = ways[n as usize % ways.len()];
     let name = format!("{}-{n}", way.name());
-    let target = if matches!(way, Way::Copy) { &places.far } else { &places.near }.join(&name);
+    let target = if matches!(way, Way::Independent) { &places.far } else { &places.near }.join(&name);
     let report = |progress: &Progress| {
         let (files, all) = (progress.files_done, progress.files_total);
         bar.set_message(format!("{name}: {files} of {all} files, {}", HumanBytes(progress.bytes_done)));
@@ -200,13 +204,14 @@ fn checkpoint(
     };
     let options = Checkpoint::new().policy(way.policy()).progress(&report);
     let _ = load.longest_write();
-    let taken = take(load.engine, load.oracle, &options, &target)?;
+    let taken = take(load.engine, load.oracle, &options, &target)
+        .map_err(|error| format!("{name}: {}", chain(&error)))?;
     let longest_write = load.longest_write();
     bar.set_message(format!("{name}: verified, restored, opened, compared"));
     let verdict = exam
         .examine(&target, &places.scratch, &taken)
         .map(|verdict| (verdict.compared.keys, verdict.compared.operations))
-        .map_err(|error| error.to_string());
+        .map_err(|error| chain(&*error));
     let holds = verdict.as_ref().map_or(0, |(_, operations)| *operations);
     if let Some((before, _)) = last.replace((target, holds)) {
         remove(&StdFs, &before, SyncMode::Normal)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lsm_checkpoint::{CheckpointInfo, Method, Totals};
+use lsm_checkpoint::{CheckpointInfo, Method};
 
 /// What is said of a tree that holds what it must.
 pub(crate) const RIGHT: &str = "every key right";
@@ -19,69 +19,56 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn head() -> String {
-    let line = format!(
-        "{:<11} {:>6} {:>12} {:>12} {:>12} {:>9} {:>9} {:>9} {:>11} {:>8}  {}",
-        "checkpoint",
-        "files",
-        "linked",
-        "cloned",
-        "copied",
-        "captured",
-        "total",
-        "max write",
-        "holds up to",
-        "keys",
-        "verdict"
-    );
-    let units = format!(
-        "{:<11} {:>6} {:>12} {:>12} {:>12} {:>9} {:>9} {:>9} {:>11} {:>8}",
-        "", "", "files, MiB", "files, MiB", "files, MiB", "ms", "ms", "ms", "operation", "compared"
-    );
-    format!("{line}\n{units}")
+    line(["", "", "captured", "in all", "max write", "holds up to"], "")
+        + "\n"
+        + &line(["checkpoint", "data files", "ms", "ms", "ms", "operation"], "verdict")
+}
+
+/// Fits into 100 columns, unless a checkpoint has files of two kinds.
+fn line([name, files, captured, total, longest, holds]: [&str; 6], verdict: &str) -> String {
+    let line = format!("{name:<13}  {files:<22}{captured:>9}{total:>9}{longest:>11}{holds:>13}  {verdict}");
+    line.trim_end().to_owned()
 }
 
 impl Row {
     pub(crate) fn line(&self) -> String {
-        let linked = [Method::HardLink, Method::BaseLink].map(|method| self.info.by_method(method));
-        let linked = Totals {
-            files: linked.iter().map(|totals| totals.files).sum(),
-            bytes: linked.iter().map(|totals| totals.bytes).sum(),
+        let (holds, verdict) = match &self.verdict {
+            Ok((keys, holds)) => (grouped(*holds), format!("{} keys right", grouped(*keys))),
+            Err(what) => ("-".to_owned(), what.clone()),
         };
-        let (keys, holds, verdict) = match &self.verdict {
-            Ok((keys, holds)) => (grouped(*keys), grouped(*holds), RIGHT),
-            Err(what) => ("-".to_owned(), "-".to_owned(), what.as_str()),
-        };
-        format!(
-            "{:<11} {:>6} {:>12} {:>12} {:>12} {:>9} {:>9} {:>9} {:>11} {:>8}  {}",
-            self.name,
-            self.info.sst_files + self.info.blob_files + self.info.other_files,
-            share(linked),
-            share(self.info.by_method(Method::Reflink)),
-            share(self.info.by_method(Method::Copy)),
-            millis(self.capture),
-            millis(self.total),
-            millis(self.longest_write),
-            holds,
-            keys,
-            verdict,
-        )
+        let times = [self.capture, self.total, self.longest_write].map(millis);
+        let [captured, total, longest] = times.each_ref().map(String::as_str);
+        line([&self.name, &files(&self.info), captured, total, longest, &holds], &verdict)
     }
 }
 
 /// What the columns mean.
 pub(crate) const LEGEND: &str = "\
-captured   from the call to the captured version: mostly the flush of the memtable. Writers go on.
-max write  the longest that a single write took while the checkpoint was made.
-holds up to  the checkpoint is the outcome of exactly so many operations, found by comparing every key: no fewer than
-           were acknowledged before the call, no more than had begun when its version was captured.";
+checkpoint   by policy: links; clones, or else links; nothing that is shared with the source
+captured     from the call to the captured version: mostly the flush of the memtable; writers go on
+in all       the whole call: the checkpoint is durable and has its name
+max write    the longest that a single write took meanwhile
+holds up to  the checkpoint is the outcome of exactly so many operations, found by comparing every
+             key: no fewer than were acknowledged before the call, no more than had begun when its
+             version was captured";
 
-fn share(totals: Totals) -> String {
-    if totals.files == 0 {
-        return "-".to_owned();
-    }
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let mebibytes = totals.bytes as f64 / f64::from(1 << 20);
-    format!("{}, {mebibytes:.2}", totals.files)
+/// How many came by which method, and what they hold. Beside them is what is written anew: the manifest, the catalog.
+fn files(info: &CheckpointInfo) -> String {
+    let methods = [
+        ("linked", info.by_method(Method::HardLink)),
+        ("cloned", info.by_method(Method::Reflink)),
+        ("copied", info.by_method(Method::Copy)),
+    ];
+    let parts: Vec<_> = methods
+        .iter()
+        .filter(|(_, totals)| totals.files > 0)
+        .map(|(method, totals)| {
+            #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+            let mebibytes = totals.bytes as f64 / f64::from(1 << 20);
+            format!("{} {method}, {mebibytes:.1} MiB", totals.files)
+        })
+        .collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
 }
 
 fn millis(time: Duration) -> String {

@@ -1,0 +1,142 @@
+//! That what is wrong with a checkpoint, or with the demonstration, is said.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use lsm_checkpoint::{Checkpoint, Policy};
+use lsm_checkpoint_engines::{
+    engine::{Engine, Kind},
+    exam::{Exam, Taken, take},
+    oracle::{Oracle, Plan},
+};
+
+const PLAN: Plan = Plan { keys: 300, value_size: 128 };
+
+fn write(engine: &dyn Engine, oracle: &Oracle, count: u64) {
+    for _ in 0..count {
+        let n = oracle.begin();
+        PLAN.apply(engine, n);
+        oracle.acknowledge(n);
+    }
+}
+
+/// Examines a checkpoint that shares nothing with its source, after something was done to it.
+fn examined(kind: Kind, dir: &Path, harm: impl FnOnce(&Path)) -> Result<(), String> {
+    let (engine, oracle) = (kind.open(&dir.join("db")).unwrap(), Oracle::default());
+    let copied = |name: &str| {
+        let options = Checkpoint::new().policy(Policy::Independent);
+        take(&*engine, &oracle, &options, &dir.join(name)).unwrap()
+    };
+    write(&*engine, &oracle, 900);
+    let _older: Taken = copied("older");
+    write(&*engine, &oracle, 900);
+    let taken = copied("checkpoint");
+    harm(dir);
+    let examined = Exam::new(kind, PLAN).examine(&dir.join("checkpoint"), &dir.join("restored"), &taken);
+    examined.map(drop).map_err(|error| error.to_string())
+}
+
+fn every_kind(what: &str, harm: impl Fn(&Path), is_it: impl Fn(&str) -> bool) {
+    for kind in Kind::all() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = examined(kind, dir.path(), &harm).expect_err(what);
+        assert!(is_it(&said), "{what}, {kind:?}: {said}");
+    }
+}
+
+fn first_of(dir: &Path, prefix: &str) -> PathBuf {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|path| path.is_file() && path.file_name().unwrap().to_str().unwrap().starts_with(prefix));
+    names.sort();
+    names.swap_remove(0)
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_flipped_byte_in_a_table_or_a_manifest_is_said() {
+    let checksum = |said: &str| said.contains("checksum");
+    every_kind("a table", |dir| flip(&first_of(&dir.join("checkpoint/tables"), "")), checksum);
+    every_kind("a manifest", |dir| flip(&first_of(&dir.join("checkpoint"), "v")), checksum);
+}
+
+#[test]
+fn a_missing_table_is_said() {
+    let remove = |dir: &Path| fs::remove_file(first_of(&dir.join("checkpoint/tables"), "")).unwrap();
+    every_kind("a table", remove, |said| said.contains("missing"));
+}
+
+/// Sound in itself, and not what was acknowledged.
+#[test]
+fn an_older_checkpoint_in_its_place_is_said() {
+    let swap = |dir: &Path| {
+        fs::remove_dir_all(dir.join("checkpoint")).unwrap();
+        fs::rename(dir.join("older"), dir.join("checkpoint")).unwrap();
+    };
+    every_kind("another", swap, |said| said.contains("no outcome of 1800 to 1800 operations"));
+}
+
+fn demo(keys: u64, args: &[&str], dir: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+    command
+        .args(["--keys", &keys.to_string(), "--checkpoints", "3", "--dir"])
+        .arg(dir)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_demonstration_ends_well_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let far = tempfile::tempdir().unwrap();
+    let out = demo(300, &["--blobs", "--checkpoint-dir", far.path().to_str().unwrap()], dir.path());
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(said.contains("9 checkpoints, ") && said.contains(" 0 mismatches, "), "{said}");
+    let table = said.lines().filter(|line| !line.starts_with("Trees in") && !line.starts_with("Copies in"));
+    for line in table {
+        assert!(line.chars().count() <= 100 && line.chars().all(|c| c == ' ' || !c.is_control()), "{line}");
+    }
+    for dir in [dir, far] {
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn the_demonstration_names_the_directory_that_it_cannot_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, b"").unwrap();
+    let mut places = vec![file, dir.path().join("nothing")];
+    places.extend(std::env::var_os("LSM_REALFS_RO").map(PathBuf::from));
+    for place in places {
+        for (at, args) in
+            [(&place, vec![]), (&dir.path().to_path_buf(), vec!["--checkpoint-dir", place.to_str().unwrap()])]
+        {
+            let out = demo(300, &args, at);
+            let said = String::from_utf8(out.stderr).unwrap();
+            assert_eq!(out.status.code(), Some(1), "{said}");
+            assert!(said.starts_with("failed: ") && said.contains(place.to_str().unwrap()), "{said}");
+        }
+    }
+}
+
+#[test]
+fn the_demonstration_says_that_a_volume_is_full() {
+    let Some(full) = std::env::var_os("LSM_REALFS_FULL").map(PathBuf::from) else { return };
+    let before = fs::read_dir(&full).unwrap().count();
+    let out = demo(20_000, &[], &full);
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(["No space left", "are available"].iter().any(|part| said.contains(part)), "{said}");
+    assert_eq!(fs::read_dir(&full).unwrap().count(), before);
+}
