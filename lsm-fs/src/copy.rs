@@ -1,5 +1,7 @@
 //! Copying files between backends: in large pieces, around holes, each durable before it is reported.
 
+mod buffer;
+mod handoff;
 mod overlapped;
 mod pieces;
 
@@ -9,9 +11,12 @@ use std::{
     path::Path,
 };
 
+use buffer::Buffer;
 pub use overlapped::{Workers, copy_overlapped};
 use pieces::Batch;
 
+#[cfg(doc)]
+use crate::FsOpenOptions;
 use crate::{Error, Fs, Op, Result, SyncMode};
 
 /// Hears how each copy of a batch went, by its index; `Break` ends the batch.
@@ -47,8 +52,12 @@ pub struct Copied {
 pub struct CopyOptions<'a> {
     /// How far each file's sync reaches.
     pub mode: SyncMode,
-    /// The size of one read and write, and of each piece whose write-back is started. Default: 1 MiB.
+    /// The size of one read and write, and of what each thread holds in memory; multiples of 4 KiB. Default: 1 MiB.
     pub buffer_bytes: usize,
+    /// Whether targets are written around the page cache where the backend can ([`FsOpenOptions::direct_io`]): files of
+    /// whole 4 KiB units and those from 1 MiB on. A copy then pushes no page of others out of the cache and lets no
+    /// dirty pages pile up. Default: yes.
+    pub direct_io: bool,
     /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares
     /// extents with the source: not a second copy of the blocks. Has no effect beside an observer, which would see
     /// nothing.
@@ -59,7 +68,13 @@ pub struct CopyOptions<'a> {
 
 impl Default for CopyOptions<'_> {
     fn default() -> Self {
-        Self { mode: SyncMode::Normal, buffer_bytes: 1 << 20, share_extents: false, observer: None }
+        Self {
+            mode: SyncMode::Normal,
+            buffer_bytes: 1 << 20,
+            direct_io: true,
+            share_extents: false,
+            observer: None,
+        }
     }
 }
 
@@ -68,6 +83,7 @@ impl fmt::Debug for CopyOptions<'_> {
         f.debug_struct("CopyOptions")
             .field("mode", &self.mode)
             .field("buffer_bytes", &self.buffer_bytes)
+            .field("direct_io", &self.direct_io)
             .field("share_extents", &self.share_extents)
             .field("observed", &self.observer.is_some())
             .finish()
@@ -92,6 +108,13 @@ impl<'a> CopyOptions<'a> {
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.clamp(4 << 10, 64 << 20);
+        self
+    }
+
+    /// Sets [`direct_io`](Self#structfield.direct_io).
+    #[must_use]
+    pub const fn direct_io(mut self, direct: bool) -> Self {
+        self.direct_io = direct;
         self
     }
 
@@ -129,14 +152,12 @@ pub fn copy_each<F: Fs + ?Sized>(
     report: CopyReport<'_>,
 ) {
     let batch = Batch::new(target, options);
-    let mut buffer = Vec::new();
+    let mut buffer = Buffer::default();
     for (index, job) in jobs.iter().enumerate() {
         let copied = if batch.is_stopped() {
             Err(Error::cancelled(Op::Copy, job.to))
         } else {
-            batch
-                .copy_unsynced(index, job, &mut buffer)
-                .and_then(|(file, copied)| batch.finish(job, &*file).map(|()| copied))
+            batch.write(index, job, &mut buffer).and_then(|written| batch.sync(written))
         };
         let cancelled = matches!(&copied, Err(e) if e.is_cancelled());
         if report(index, copied).is_break() || cancelled {

@@ -28,11 +28,13 @@ pub struct FsOpenOptions {
     pub truncate: bool,
     /// Every write goes to the end of the file, wherever that is by then. Such a handle refuses positional writes.
     pub append: bool,
-    /// A hint to bypass the page cache. Where the backend follows it, offsets, lengths and the memory of each transfer
-    /// must be multiples of 4,096, or the call may fail with `InvalidInput`; where it cannot, the file opens as any
-    /// other.
+    /// A hint to bypass the page cache. Transfers whose offset, length and memory address are multiples of 4,096 go
+    /// around it where the backend can. Any other is served all the same, and may make the handle an ordinary one.
     pub direct_io: bool,
 }
+
+/// What the offset, the length and the address of a direct transfer are multiples of.
+pub(crate) const DIRECT_IO_UNIT: usize = 4 << 10;
 
 macro_rules! setters {
     ($($field:ident)+) => {

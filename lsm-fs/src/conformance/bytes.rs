@@ -31,6 +31,7 @@ list! { "bytes":
     read_many_reads_each_request
     hints_and_writeback_change_no_byte
     direct_io_reads_what_it_wrote
+    direct_io_takes_any_transfer
     threads_write_and_read_at_their_own_offsets
 }
 
@@ -315,6 +316,19 @@ fn direct_io_reads_what_it_wrote(t: &Subject) -> Verdict {
     ensure!(*aligned == *pattern(8192), "wrong bytes through a direct handle");
     same!(file.metadata()?.len, 12_288, "length");
     Ok(())
+}
+
+fn direct_io_takes_any_transfer(t: &Subject) -> Verdict {
+    let bytes = pattern(10_000);
+    let mut file = t.open("f", read_write().create_new(true).direct_io(true))?;
+    file.write_at(&bytes, 0)?;
+    let mut back = vec![0; 9_000];
+    same!(file.read_at(&mut back, 777)?, 9_000, "bytes read");
+    ensure!(bytes.get(777..9_777) == Some(&*back), "wrong bytes through a direct handle");
+    let mut cursor = t.open("f", read_write().direct_io(true))?;
+    ensure!(cursor.read(&mut back)? > 0, "nothing at the position of a direct handle");
+    file.write_all(b"x")?;
+    t.holds("f", &[b"x", bytes.get(1..).unwrap_or_default()].concat())
 }
 
 fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {

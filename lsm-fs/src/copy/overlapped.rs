@@ -1,25 +1,30 @@
-//! Copies whose flushes overlap: few writers, many waiting for the device.
+//! Copies whose flushes overlap: some threads write, more wait for the device.
 
 use std::{
     panic::resume_unwind,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
     thread,
 };
 
-use super::{Copied, CopyJob, CopyOptions, CopyReport, copy_each, pieces::Batch};
-use crate::{Error, Fs, FsFile, Op, Result};
+use super::{
+    Copied, CopyJob, CopyOptions, CopyReport,
+    buffer::Buffer,
+    copy_each,
+    handoff::{Handoff, Role},
+    pieces::{Batch, Written},
+};
+use crate::{Error, Fs, Op, Result};
 
 /// How many threads write and how many wait for syncs.
 ///
-/// A sync is mostly waiting, so many can overlap on few cores; a journal commits all that wait in one go. More than two
-/// writers gain nothing on two cores and only let dirty pages pile up.
+/// Both mostly wait for the device, so many overlap on few cores, and a journal commits all that wait for it in one go:
+/// with fewer syncers there are more commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
-    /// Threads that read and write. At least 1.
+    /// Threads that read and write, with a buffer each. At least 1.
     pub writers: usize,
     /// Threads that sync what was written, through the handle that wrote it. At least 1.
     pub syncers: usize,
@@ -27,16 +32,17 @@ pub struct Workers {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { writers: 2, syncers: 16 }
+        Self { writers: 16, syncers: 64 }
     }
 }
 
 /// The same as [`copy_each`](super::copy_each), with the syncs of many files under way at once.
 ///
-/// Files pass from the writers to the syncers through a bounded queue, so at most `2 × syncers + writers` targets are
-/// open at a time, and each writer holds one buffer; where the process may not open so many, writers wait for syncers.
-/// `report` is called on the calling thread, in the order in which files become durable. A panic of the backend or of
-/// the observer ends the batch and is passed on. Falls back to `copy_each` where threads cannot be had.
+/// Files pass from the writers to the syncers through a bounded queue, so at most `2 × (syncers + writers)` files are
+/// open at a time; where the process may not open so many, writers take turns and wait for syncers. `report` is called
+/// on the calling thread, in the order in which files become durable and within a few milliseconds of it. A panic of
+/// the backend or of the observer ends the batch and is passed on. Falls back to `copy_each` where threads cannot be
+/// had.
 pub fn copy_overlapped<F: Fs + ?Sized>(
     target: &F,
     jobs: &[CopyJob<'_>],
@@ -53,151 +59,146 @@ pub fn copy_overlapped<F: Fs + ?Sized>(
         batch: Batch::new(target, options),
         jobs,
         next: AtomicUsize::new(0),
-        unsynced: Mutex::new(0),
-        fewer: Condvar::new(),
+        writing: RwLock::new(()),
+        handoff: Handoff::new(syncers),
     };
-    let mut reported = 0;
     let panic = thread::scope(|scope| {
-        let (done, results) = channel();
+        let copy = &copy;
+        let _on_panic = StopOnPanic(copy);
         let mut threads = Vec::new();
-        let (to_sync, written) = sync_channel(syncers);
-        // The syncers alone own the receiver: when the last of them is gone, a writer hears of it.
-        let written = Arc::new(Mutex::new(written));
+        // Counted in before anybody could find that there is no giver.
+        let givers: Vec<_> = (0..writers).map(|_| copy.handoff.join(Role::Giver)).collect();
         for _ in 0..syncers {
-            let (copy, written, done) = (&copy, Arc::clone(&written), done.clone());
-            threads.extend(thread::Builder::new().spawn_scoped(scope, move || copy.sync(&written, &done)));
+            let taker = copy.handoff.join(Role::Taker);
+            threads.extend(thread::Builder::new().spawn_scoped(scope, move || {
+                let _taker = taker;
+                copy.sync();
+            }));
         }
-        drop(written);
-        for _ in 0..writers {
-            let (copy, to_sync, done) = (&copy, to_sync.clone(), done.clone());
-            threads.extend(thread::Builder::new().spawn_scoped(scope, move || copy.write(&to_sync, &done)));
+        for giver in givers {
+            threads.extend(thread::Builder::new().spawn_scoped(scope, move || {
+                let _giver = giver;
+                copy.write();
+            }));
         }
-        drop((to_sync, done));
-        for (index, copied) in results {
-            reported += 1;
-            if report(index, copied).is_break() {
-                copy.batch.stop();
-            }
-        }
-        threads.into_iter().filter_map(|thread| thread.join().err()).next()
+        copy.tell(report);
+        // All of them: the scope panics for one that nobody has joined.
+        threads.into_iter().filter_map(|thread| thread.join().err()).reduce(|first, _| first)
     });
     if let Some(panic) = panic {
+        // What was written when the last syncer went down.
+        while let Some(written) = copy.handoff.take() {
+            copy.batch.abandon(written);
+        }
         resume_unwind(panic);
     }
-    if reported == 0 {
+    if copy.next.into_inner() == 0 {
         copy_each(target, jobs, options, report);
     }
 }
-
-/// A target that is written and not yet synced.
-struct Written {
-    index: usize,
-    file: Box<dyn FsFile>,
-    copied: Copied,
-}
-
-type Done = Sender<(usize, Result<Copied>)>;
 
 struct Overlapped<'a, F: ?Sized> {
     batch: Batch<'a, F>,
     jobs: &'a [CopyJob<'a>],
     next: AtomicUsize,
-    /// How many targets are written and open.
-    unsynced: Mutex<usize>,
-    fewer: Condvar,
+    /// Held shared by each writer at work, and alone by one that needs the descriptors of the others.
+    writing: RwLock<()>,
+    handoff: Handoff<Written<'a>, (usize, Result<Copied>)>,
 }
 
-impl<F: Fs + ?Sized> Overlapped<'_, F> {
+impl<'a, F: Fs + ?Sized> Overlapped<'a, F> {
+    /// The caller's part: hears the verdicts until there are no more.
+    fn tell(&self, report: CopyReport<'_>) {
+        let mut verdicts = Vec::new();
+        loop {
+            self.handoff.verdicts(&mut verdicts);
+            if verdicts.is_empty() {
+                return;
+            }
+            for (index, copied) in verdicts.drain(..) {
+                if report(index, copied).is_break() {
+                    self.batch.stop();
+                }
+            }
+        }
+    }
+
     /// A writer: takes jobs until there are none left.
-    fn write(&self, to_sync: &SyncSender<Written>, done: &Done) {
+    fn write(&self) {
         let _on_panic = StopOnPanic(self);
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
             if self.batch.is_stopped() {
-                self.report(done, index, Err(Error::cancelled(Op::Copy, job.to)));
+                self.report(index, Err(Error::cancelled(Op::Copy, job.to)));
                 continue;
             }
-            match self.copy_when_handles_allow(index, job, &mut buffer) {
-                Ok((file, copied)) => {
-                    if let Err(refused) = to_sync.send(Written { index, file, copied }) {
-                        // No syncer is left to take it: sync it here.
-                        self.finish(refused.0, done);
+            match self.write_when_handles_allow(index, job, &mut buffer) {
+                Ok(written) => {
+                    if let Err(mine) = self.handoff.offer(written) {
+                        self.finish(mine);
                     }
                 }
-                Err(e) => self.report(done, index, Err(e)),
+                Err(e) => self.report(index, Err(e)),
             }
         }
     }
 
-    /// Where the process has no more descriptors, those of this batch come free with the next sync.
-    fn copy_when_handles_allow(
+    /// Where the process has no more descriptors, a writer goes on alone with those that the batch gives back.
+    fn write_when_handles_allow(
         &self,
         index: usize,
-        job: &CopyJob<'_>,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(Box<dyn FsFile>, Copied)> {
+        job: &'a CopyJob<'a>,
+        buffer: &mut Buffer,
+    ) -> Result<Written<'a>> {
+        let together = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        match self.batch.write(index, job, buffer) {
+            Err(e) if e.is_out_of_handles() => {}
+            written => return written,
+        }
+        drop(together);
+        let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let before = *self.unsynced();
-            match self.batch.copy_unsynced(index, job, buffer) {
+            let before = self.handoff.unfinished();
+            match self.batch.write(index, job, buffer) {
                 Err(e) if e.is_out_of_handles() && before > 0 && !self.batch.is_stopped() => {
-                    let mut unsynced = self.unsynced();
-                    while *unsynced >= before && !self.batch.is_stopped() {
-                        unsynced = self.fewer.wait(unsynced).unwrap_or_else(PoisonError::into_inner);
-                    }
+                    self.handoff.wait_for_fewer(before);
                 }
-                Ok(copied) => {
-                    *self.unsynced() += 1;
-                    return Ok(copied);
-                }
-                Err(e) => return Err(e),
+                written => return written,
             }
         }
-    }
-
-    fn unsynced(&self) -> std::sync::MutexGuard<'_, usize> {
-        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A syncer: takes written targets until no writer is left.
-    fn sync(&self, written: &Mutex<Receiver<Written>>, done: &Done) {
+    fn sync(&self) {
         let _on_panic = StopOnPanic(self);
-        loop {
-            let received = written.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(item) = received else { return };
-            self.finish(item, done);
+        while let Some(written) = self.handoff.take() {
+            self.finish(written);
         }
     }
 
-    fn finish(&self, item: Written, done: &Done) {
-        let Written { index, file, copied } = item;
-        // Before anything can panic: a writer that waits for a descriptor must hear of this one.
-        let _closed = Closed { copy: self };
-        let Some(job) = self.jobs.get(index) else { return };
-        let synced = self.batch.finish(job, &*file);
-        drop(file);
-        self.report(done, index, synced.map(|()| copied));
+    fn finish(&self, written: Written<'a>) {
+        // Before anything can panic: a writer may wait for this one's descriptor.
+        let _finished = Finished(self);
+        let index = written.index;
+        self.report(index, self.batch.sync(written));
     }
 
-    fn report(&self, done: &Done, index: usize, copied: Result<Copied>) {
-        let cancelled = matches!(&copied, Err(e) if e.is_cancelled());
-        // A receiver that is gone means that the reporting callback panicked: nobody wants the rest.
-        if done.send((index, copied)).is_err() || cancelled {
+    fn report(&self, index: usize, copied: Result<Copied>) {
+        if matches!(&copied, Err(e) if e.is_cancelled()) {
             self.batch.stop();
         }
+        self.handoff.report((index, copied));
     }
 }
 
-/// Counts a target as closed when its sync is over, however it ended.
-struct Closed<'a, 'b, F: Fs + ?Sized> {
-    copy: &'a Overlapped<'b, F>,
-}
+/// Counts a file as finished when its sync is over, however it ended.
+struct Finished<'a, 'b, F: Fs + ?Sized>(&'a Overlapped<'b, F>);
 
-impl<F: Fs + ?Sized> Drop for Closed<'_, '_, F> {
+impl<F: Fs + ?Sized> Drop for Finished<'_, '_, F> {
     fn drop(&mut self) {
-        *self.copy.unsynced() -= 1;
-        self.copy.fewer.notify_all();
+        self.0.handoff.finished();
     }
 }
 
@@ -207,9 +208,7 @@ struct StopOnPanic<'a, 'b, F: Fs + ?Sized>(&'a Overlapped<'b, F>);
 impl<F: Fs + ?Sized> Drop for StopOnPanic<'_, '_, F> {
     fn drop(&mut self) {
         if thread::panicking() {
-            let _unsynced = self.0.unsynced();
             self.0.batch.stop();
-            self.0.fewer.notify_all();
         }
     }
 }

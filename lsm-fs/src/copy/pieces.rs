@@ -5,9 +5,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Copied, CopyJob, CopyObserver, CopyOptions, came_short};
+use super::{Copied, CopyJob, CopyOptions, buffer::Buffer, came_short};
 use crate::{
-    Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, batch::remove_after, std_fs::copy_range,
+    Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, batch::remove_after, options::DIRECT_IO_UNIT,
+    std_fs::copy_range,
 };
 
 /// How much one system call is asked to move: enough to hide its cost, little enough to notice a cancel.
@@ -16,6 +17,9 @@ const IN_KERNEL_PIECE: usize = 8 << 20;
 /// How much is written before write-back of it is started: enough to make the call rare, little enough to keep few
 /// dirty pages.
 const WRITEBACK_BYTES: u64 = 8 << 20;
+
+/// From this length on a file is worth a direct copy although its last bytes, which fill no unit, go through the cache.
+const DIRECT_FROM: u64 = 1 << 20;
 
 /// What the copies of one batch have in common.
 pub(super) struct Batch<'a, F: ?Sized> {
@@ -38,14 +42,14 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Makes the target and fills it. The handle that comes back has written everything and synced nothing; on an
-    /// error, and on a panic of the observer, no target is left.
-    pub(super) fn copy_unsynced(
+    /// Makes a target and fills it. The handle in what comes back has written everything and synced nothing; on an
+    /// error, and on a panic of the backend or the observer, no target is left.
+    pub(super) fn write<'j>(
         &self,
         index: usize,
-        job: &CopyJob<'_>,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(Box<dyn FsFile>, Copied)> {
+        job: &'j CopyJob<'j>,
+        buffer: &mut Buffer,
+    ) -> Result<Written<'j>> {
         let source = job.source.open(job.from, &FsOpenOptions::new().read(true))?;
         let metadata = source.metadata()?;
         let len = job.len.unwrap_or(metadata.len);
@@ -53,7 +57,9 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
             return Err(came_short(job, len, metadata.len));
         }
         let has_holes = metadata.allocated_bytes.is_some_and(|allocated| allocated < metadata.len);
-        let file = self.target.open(job.to, &FsOpenOptions::new().write(true).create_new(true))?;
+        let direct = self.options.direct_io && (len >= DIRECT_FROM || len > 0 && unit_tail(len) == 0);
+        let options = FsOpenOptions::new().write(true).create_new(true).direct_io(direct);
+        let file = self.target.open(job.to, &options)?;
         let mut unfinished = Unfinished { fs: self.target, job, armed: true };
         let mut pieces = Pieces {
             index,
@@ -64,10 +70,10 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
             source: &*source,
             target: &*file,
         };
-        let copied = pieces.copy(len, has_holes);
+        let filled = pieces.copy(len, has_holes);
         unfinished.armed = false;
-        match copied {
-            Ok(written_bytes) => Ok((file, Copied { len, written_bytes })),
+        match filled {
+            Ok(written_bytes) => Ok(Written { index, job, file, copied: Copied { len, written_bytes } }),
             Err(e) => {
                 drop(file);
                 Err(remove_after(self.target, job.to, e))
@@ -76,12 +82,29 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
     }
 
     /// Syncs a written target through the handle that wrote it; a target that fails is removed.
-    pub(super) fn finish(&self, job: &CopyJob<'_>, file: &dyn FsFile) -> Result<()> {
+    pub(super) fn sync(&self, written: Written<'_>) -> Result<Copied> {
+        let Written { job, file, copied, .. } = written;
         let mut unfinished = Unfinished { fs: self.target, job, armed: true };
         let synced = file.sync_all(self.options.mode);
+        drop(file);
         unfinished.armed = false;
-        synced.map_err(|e| remove_after(self.target, job.to, e))
+        synced.map(|()| copied).map_err(|e| remove_after(self.target, job.to, e))
     }
+
+    /// Gives up a written target.
+    pub(super) fn abandon(&self, written: Written<'_>) {
+        let job = written.job;
+        drop(written);
+        drop(Unfinished { fs: self.target, job, armed: true });
+    }
+}
+
+/// A target that is written and not yet synced.
+pub(super) struct Written<'a> {
+    pub(super) index: usize,
+    job: &'a CopyJob<'a>,
+    file: Box<dyn FsFile>,
+    copied: Copied,
 }
 
 /// Removes the target if the backend or the observer panics.
@@ -106,7 +129,7 @@ struct Pieces<'a> {
     job: &'a CopyJob<'a>,
     options: &'a CopyOptions<'a>,
     stop: &'a AtomicBool,
-    buffer: &'a mut Vec<u8>,
+    buffer: &'a mut Buffer,
     source: &'a dyn FsFile,
     target: &'a dyn FsFile,
 }
@@ -123,7 +146,9 @@ impl Pieces<'_> {
             let data = if has_holes { self.source.next_data(offset)? } else { Some(offset..len) };
             let data = data.map_or(len..len, |range| range.start.clamp(offset, len)..range.end.min(len));
             if data.start > offset {
-                self.told(|observer, job| observer.hole(job, offset..data.start))?;
+                self.heed(
+                    self.options.observer.map(|observer| observer.hole(self.index, offset..data.start)),
+                )?;
             }
             if data.start == len {
                 break;
@@ -177,17 +202,20 @@ impl Pieces<'_> {
         while offset < range.end {
             self.check_stop()?;
             let piece = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(self.piece_bytes());
-            if self.buffer.len() < piece {
-                self.buffer.resize(piece, 0);
-            }
-            let (bytes, _) = self.buffer.split_at_mut(piece);
+            let bytes = self.buffer.bytes(piece);
             let read = self.source.read_at(bytes, offset)?;
             if read < piece {
                 return Err(came_short(self.job, range.end, offset + read as u64));
             }
-            self.target.write_at(bytes, offset)?;
-            let (bytes, _) = self.buffer.split_at(piece);
-            self.told(|observer, job| observer.data(job, offset, bytes))?;
+            // In two writes, so that all whole units of a last piece go the direct way.
+            let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
+            for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
+                if !bytes.is_empty() {
+                    self.target.write_at(bytes, at)?;
+                }
+            }
+            let told = self.options.observer.map(|observer| observer.data(self.index, offset, bytes));
+            self.heed(told)?;
             offset += piece as u64;
             if offset - started >= WRITEBACK_BYTES || offset == range.end {
                 let _ = self.target.start_writeback(started, offset - started);
@@ -197,23 +225,27 @@ impl Pieces<'_> {
         Ok(())
     }
 
-    /// The field is public, so that any number may stand in it.
+    /// Whole units. The field is public, so that any number may stand in it.
     fn piece_bytes(&self) -> usize {
-        self.options.buffer_bytes.clamp(4 << 10, 64 << 20)
+        let bytes = self.options.buffer_bytes.clamp(DIRECT_IO_UNIT, 64 << 20);
+        bytes - bytes % DIRECT_IO_UNIT
     }
 
     fn check_stop(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) { Err(self.cancelled()) } else { Ok(()) }
     }
 
-    fn told(&self, tell: impl FnOnce(&dyn CopyObserver, usize) -> ControlFlow<()>) -> Result<()> {
-        match self.options.observer.map(|observer| tell(observer, self.index)) {
-            Some(ControlFlow::Break(())) => Err(self.cancelled()),
-            _ => Ok(()),
-        }
+    /// Follows what an observer said.
+    fn heed(&self, told: Option<ControlFlow<()>>) -> Result<()> {
+        if told == Some(ControlFlow::Break(())) { Err(self.cancelled()) } else { Ok(()) }
     }
 
     fn cancelled(&self) -> Error {
         Error::cancelled(Op::Copy, self.job.to)
     }
+}
+
+/// How many bytes are left over from whole units.
+fn unit_tail(len: u64) -> usize {
+    usize::try_from(len % DIRECT_IO_UNIT as u64).unwrap_or_default()
 }

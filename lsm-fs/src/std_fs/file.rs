@@ -24,6 +24,8 @@ pub(super) struct StdFile {
     poison: OnceLock<Poison>,
     syncing: Mutex<()>,
     locked: AtomicBool,
+    /// Transfers go around the page cache.
+    direct: AtomicBool,
 }
 
 /// What the first failed sync said.
@@ -50,10 +52,10 @@ impl StdFile {
         if !options.write && !options.append && file.metadata()?.is_dir() {
             return Err(io::Error::from_raw_os_error(errno::EISDIR));
         }
-        if options.direct_io {
-            platform::bypass_cache(&file)?;
-        }
-        Ok(Self::new(file, path.to_path_buf(), options.append))
+        let direct = options.direct_io && platform::bypass_cache(&file, options.append)?;
+        let mut opened = Self::new(file, path.to_path_buf(), options.append);
+        opened.direct = direct.into();
+        Ok(opened)
     }
 
     pub(super) fn new(file: File, path: PathBuf, append: bool) -> Self {
@@ -65,6 +67,7 @@ impl StdFile {
             poison: OnceLock::new(),
             syncing: Mutex::new(()),
             locked: AtomicBool::new(false),
+            direct: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +77,18 @@ impl StdFile {
 
     fn describe(&self, op: Op, error: io::Error) -> io::Error {
         Error::new(op, &self.path, error).into()
+    }
+
+    /// Does a transfer; where it cannot be made directly, the handle is an ordinary one from then on.
+    fn transfer<T>(&self, mut transfer: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        match transfer() {
+            Err(e) if e.raw_os_error() == Some(errno::EINVAL) && self.direct.load(Ordering::Relaxed) => {
+                platform::use_cache(&self.file)?;
+                self.direct.store(false, Ordering::Relaxed);
+                transfer()
+            }
+            done => done,
+        }
     }
 
     fn check_poison(&self, op: Op) -> Result<()> {
@@ -118,11 +133,14 @@ impl FsFile for StdFile {
     }
 
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
+        if self.direct.load(Ordering::Relaxed) {
+            return Ok(()); // There is nothing in the cache.
+        }
         self.on(Op::StartWriteback, platform::start_writeback(&self.file, offset, len))
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.on(Op::Read, self.positioned.read_at(&self.file, buf, offset))
+        self.on(Op::Read, self.transfer(|| self.positioned.read_at(&self.file, buf, offset)))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
@@ -131,7 +149,7 @@ impl FsFile for StdFile {
             // Linux would ignore the offset and append.
             return self.on(Op::Write, Err(io::ErrorKind::InvalidInput.into()));
         }
-        self.on(Op::Write, self.positioned.write_at(&self.file, buf, offset))
+        self.on(Op::Write, self.transfer(|| self.positioned.write_at(&self.file, buf, offset)))
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
@@ -173,14 +191,14 @@ impl FsFile for StdFile {
 
 impl Read for StdFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&self.file).read(buf).map_err(|e| self.describe(Op::Read, e))
+        self.transfer(|| (&self.file).read(buf)).map_err(|e| self.describe(Op::Read, e))
     }
 }
 
 impl Write for StdFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.check_poison(Op::Write)?;
-        (&self.file).write(buf).map_err(|e| self.describe(Op::Write, e))
+        self.transfer(|| (&self.file).write(buf)).map_err(|e| self.describe(Op::Write, e))
     }
 
     /// Nothing is buffered in the process.

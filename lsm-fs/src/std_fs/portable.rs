@@ -82,7 +82,11 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
 }
 
-pub(super) fn bypass_cache(_: &File) -> io::Result<()> {
+pub(super) fn bypass_cache(_: &File, _: bool) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(super) fn use_cache(_: &File) -> io::Result<()> {
     Ok(())
 }
 

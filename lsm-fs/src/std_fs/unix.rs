@@ -106,19 +106,33 @@ pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
 }
 
 /// Switches to direct transfers after the open: with the flag in `open`, a mount that cannot may create the file first
-/// and refuse it afterwards.
+/// and refuse it afterwards. Says whether it could.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn bypass_cache(file: &File) -> io::Result<()> {
+pub(super) fn bypass_cache(file: &File, append: bool) -> io::Result<bool> {
     use rustix::{fs::OFlags, io::Errno};
-    let flags = rustix::fs::fcntl_getfl(file)?;
+    // Of the flags that can be set here, a file of std has no other.
+    let flags = if append { OFlags::APPEND } else { OFlags::empty() };
     match rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT) {
-        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(false),
         Err(e) => Err(e.into()),
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn bypass_cache(_: &File) -> io::Result<()> {
+pub(super) fn bypass_cache(_: &File, _: bool) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Ends direct transfers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn use_cache(file: &File) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(rustix::fs::fcntl_setfl(file, flags - rustix::fs::OFlags::DIRECT)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn use_cache(_: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -120,6 +120,9 @@ impl FsFile for BrokenFile {
                 inner.write_at(buf, at).map(|()| drop(inner.seek(SeekFrom::Start(0))))
             });
         }
+        if self.is(Defect::DirectIoMustAlign) && self.options.direct_io && buf.len() % 4096 != 0 {
+            return Err(self.fault(Op::Write));
+        }
         let buf = if self.is(Defect::WriteAtIsShort) { &buf[..buf.len() / 2] } else { buf };
         let offset = if self.is(Defect::DirectIoAtZero) && self.options.direct_io { 0 } else { offset };
         match self.with(|inner| inner.write_at(buf, offset)) {
