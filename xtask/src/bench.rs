@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the `table` benches on real filesystems, as Markdown that says where it was measured.
+//! `cargo xtask bench`: the benches that print tables, on real filesystems, as Markdown that says where it was taken.
 
 mod document;
 mod record;
@@ -45,8 +45,8 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     let document = usage.out.map(|path| existing(path, job)).transpose()?;
     install::ensure(install::FILESYSTEM_TOOLS)?;
     install::ensure(TRACING_TOOLS)?;
-    for package in workspace.with_target(TABLES.0, TABLES.1) {
-        if !cmd::run(bench_command(workspace, &package.name).arg("--no-run"))?.success {
+    for (_, mut command) in commands(workspace)? {
+        if !cmd::run(command.arg("--no-run"))?.success {
             return Ok(false);
         }
     }
@@ -102,9 +102,8 @@ fn check(recorded: &Ratios, run: &Ratios, partial: bool) -> bool {
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
     println!("{}", header(workspace, mounts.description(), job)?);
     let mut success = true;
-    for package in workspace.with_target(TABLES.0, TABLES.1) {
-        println!("\n## {}\n", package.name);
-        let mut command = bench_command(workspace, &package.name);
+    for (package, mut command) in commands(workspace)? {
+        println!("\n## {package}\n");
         command
             .arg("--")
             .args(job)
@@ -124,10 +123,25 @@ fn show_dirty_pages() {
     }
 }
 
-fn bench_command(workspace: &Workspace, package: &str) -> Command {
-    let mut command = cmd::cargo(&workspace.root);
-    command.args(["bench", "-p", package, "--all-features", "--bench", TABLES.1]);
-    command
+/// What runs the tables of each package, by its name: `table` of the crates, and of a nested package what it names.
+fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
+    let bench = |args: &[&str]| {
+        let mut command = cmd::cargo(&workspace.root);
+        command.arg("bench").args(args);
+        command
+    };
+    let crates = workspace.with_target(TABLES.0, TABLES.1).map(|package| {
+        let name = package.name.clone();
+        let command = bench(&["-p", &name, "--all-features", "--bench", TABLES.1]);
+        (name, command)
+    });
+    let nested = workspace.nested()?.into_iter().filter_map(|package| {
+        // As the step `nested` builds it, so that it is built once.
+        let mut command = bench(&["--target-dir", "target/nested", "--bench", package.bench.as_deref()?]);
+        command.arg("--manifest-path").arg(&package.manifest);
+        Some((package.name, command))
+    });
+    Ok(crates.chain(nested).collect())
 }
 
 /// A figure without its machine says nothing.
@@ -165,6 +179,13 @@ fn field(path: &str, key: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_are_those_of_crates_and_of_nested_packages() {
+        let commands = commands(&Workspace::load().unwrap()).unwrap();
+        let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(names.contains(&"lsm-checkpoint") && names.contains(&"lsm-checkpoint-engines"), "{names:?}");
+    }
 
     #[test]
     fn the_header_names_command_machine_and_mounts() {

@@ -37,7 +37,7 @@ mod flags {
             }
             /// Check what the compiler cannot: layers, words, documents.
             cmd tidy {}
-            /// Run the `table` benches on real filesystems and print their Markdown; needs root.
+            /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
                 optional --out file: PathBuf

@@ -56,8 +56,8 @@ pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<O
             return Ok(outcome);
         }
     }
-    for manifest in workspace.nested_on_mounts()? {
-        let outcome = cmd::run(nested_command(workspace, &manifest).arg("--no-run"))?;
+    for package in workspace.nested()?.iter().filter(|package| package.on_mounts) {
+        let outcome = cmd::run(nested_command(workspace, &package.manifest).arg("--no-run"))?;
         if !outcome.success {
             return Ok(outcome);
         }
@@ -89,9 +89,9 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
         command.arg("--").args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
-    for (n, manifest) in workspace.nested_on_mounts()?.iter().enumerate() {
-        let mounts = Mounts::set_up(&dir.join(format!("nested-{n}")), &Plan::tests())?;
-        let mut command = nested_command(workspace, manifest);
+    for package in workspace.nested()?.iter().filter(|package| package.on_mounts) {
+        let mounts = Mounts::set_up(&dir.join(&package.name), &Plan::tests())?;
+        let mut command = nested_command(workspace, &package.manifest);
         command.arg("--").args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }

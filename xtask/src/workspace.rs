@@ -83,8 +83,8 @@ impl Workspace {
         Ok(found)
     }
 
-    /// Nested packages whose tests run on real filesystems too: `package.metadata.lsm.realfs = true`.
-    pub(crate) fn nested_on_mounts(&self) -> anyhow::Result<Vec<PathBuf>> {
+    /// The packages that the workspace leaves out, with what they say under `package.metadata.lsm`.
+    pub(crate) fn nested(&self) -> anyhow::Result<Vec<Nested>> {
         let mut found = Vec::new();
         for manifest in self.nested_manifests()? {
             let mut command = cmd::cargo(&self.root);
@@ -93,16 +93,31 @@ impl Workspace {
                 .arg(&manifest);
             let json: Value =
                 serde_json::from_str(&cmd::capture(&mut command)?).context("cargo metadata is not JSON")?;
-            if items(&json, "packages").any(wants_mounts) {
-                found.push(manifest);
-            }
+            found.extend(items(&json, "packages").map(|package| nested(package, &manifest)));
         }
         Ok(found)
     }
 }
 
-fn wants_mounts(package: &Value) -> bool {
-    package.pointer("/metadata/lsm/realfs").and_then(Value::as_bool).unwrap_or_default()
+/// A package below a crate, and what it wants of the mounts.
+#[derive(Debug)]
+pub(crate) struct Nested {
+    pub(crate) name: String,
+    pub(crate) manifest: PathBuf,
+    /// `realfs = true`: its tests run on real filesystems too.
+    pub(crate) on_mounts: bool,
+    /// `bench = "NAME"`: a bench that prints a table.
+    pub(crate) bench: Option<String>,
+}
+
+fn nested(package: &Value, manifest: &Path) -> Nested {
+    let setting = |name: &str| package.pointer(&format!("/metadata/lsm/{name}"));
+    Nested {
+        name: text(package, "name").to_owned(),
+        manifest: manifest.to_owned(),
+        on_mounts: setting("realfs").and_then(Value::as_bool).unwrap_or_default(),
+        bench: setting("bench").and_then(Value::as_str).map(str::to_owned),
+    }
 }
 
 impl Package {
@@ -192,10 +207,16 @@ mod tests {
     }
 
     #[test]
-    fn a_nested_package_says_whether_it_wants_mounts() {
-        let package = serde_json::json!({ "name": "a", "metadata": { "lsm": { "realfs": true } } });
-        assert!(wants_mounts(&package));
-        assert!(!wants_mounts(&serde_json::json!({ "name": "a", "metadata": null })));
+    fn a_nested_package_says_what_it_wants_of_the_mounts() {
+        let manifest = Path::new("/w/lsm-x/a/Cargo.toml");
+        let lsm = serde_json::json!({ "realfs": true, "bench": "versus" });
+        let wants = nested(&serde_json::json!({ "name": "a", "metadata": { "lsm": lsm } }), manifest);
+        assert_eq!(
+            (wants.name.as_str(), wants.on_mounts, wants.bench.as_deref()),
+            ("a", true, Some("versus"))
+        );
+        let other = nested(&serde_json::json!({ "name": "b", "metadata": null }), manifest);
+        assert_eq!((other.manifest.as_path(), other.on_mounts, other.bench), (manifest, false, None));
     }
 
     #[test]

@@ -45,12 +45,12 @@ impl Order {
 
     /// The child's side.
     pub(crate) fn run(&self) {
-        let tree = trees::open(self.engine, &self.db, self.method == Method::Reflink);
+        let tree = trees::open(self.engine, &self.db, self.method.reflinks());
         assert!(!Path::new(MARK).exists());
         if self.ours {
-            tree.ours(self.method.policy(), &self.target)
+            tree.ours(self.method.policy(), &self.target);
         } else {
-            tree.theirs(&self.target)
+            self.method.theirs(&*tree, &self.target);
         }
         assert!(!Path::new(MARK).exists());
     }

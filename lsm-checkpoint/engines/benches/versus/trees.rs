@@ -1,6 +1,6 @@
 //! Trees of many small tables.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use lsm_checkpoint::Policy;
 
@@ -40,13 +40,30 @@ pub(crate) trait Tree {
 const ROWS: usize = 8;
 const ROW_LEN: usize = 512;
 
-/// Makes a tree of about so many tables, and says how many it has.
-pub(crate) fn fill(engine: Engine, db: &Path, tables: usize) -> usize {
-    let tree = open(engine, db, false);
-    tree.write(tables * ROWS);
-    let made = tree.tables();
-    assert!((tables * 8 / 10..=tables * 13 / 10).contains(&made), "{made} tables, {tables} wanted");
-    made
+/// A tree of about so many tables, made once, where a sync costs nothing, and copied to where it is wanted.
+pub(crate) struct Made {
+    pub(crate) engine: Engine,
+    pub(crate) tables: usize,
+    /// How many it has.
+    pub(crate) count: usize,
+    dir: tempfile::TempDir,
+}
+
+impl Made {
+    pub(crate) fn new(root: &Path, engine: Engine, tables: usize) -> Self {
+        let dir = tempfile::tempdir_in(root).unwrap();
+        let tree = open(engine, &dir.path().join("db"), false);
+        tree.write(tables * ROWS);
+        let count = tree.tables();
+        assert!((tables * 8 / 10..=tables * 13 / 10).contains(&count), "{count} tables, {tables} wanted");
+        Self { engine, tables, count, dir }
+    }
+
+    pub(crate) fn copy_to(&self, db: &Path) {
+        let copied = Command::new("cp").arg("-r").arg(self.dir.path().join("db")).arg(db).status();
+        assert!(copied.unwrap().success());
+        assert!(Command::new("sync").arg("-f").arg(db).status().unwrap().success());
+    }
 }
 
 pub(crate) fn open(engine: Engine, db: &Path, reflink: bool) -> Box<dyn Tree> {

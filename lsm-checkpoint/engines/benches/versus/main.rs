@@ -1,0 +1,216 @@
+//! Checkpoints of `lsm-checkpoint` beside those that coordinode-lsm-tree makes itself, of the same open trees, as a
+//! Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//!
+//! The sides of a row run in turn; the ratio is of the medians. What they ask of the kernel is counted by `strace` in
+//! processes of their own.
+#![cfg(target_os = "linux")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark prepares the host's files directly")]
+
+mod calls;
+mod trees;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use lsm_checkpoint::Policy;
+
+use calls::{Calls, Order};
+use trees::{Engine, Tree};
+
+/// What both sides are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Link,
+    Reflink,
+    /// Theirs are made durable where the engine leaves them unsynced.
+    SyncedReflink,
+    Copy,
+}
+
+impl Method {
+    pub(crate) const ALL: [Self; 4] = [Self::Link, Self::Reflink, Self::SyncedReflink, Self::Copy];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "hard links",
+            Self::Reflink => "reflinks",
+            Self::SyncedReflink => "synced reflinks",
+            Self::Copy => "copies",
+        }
+    }
+
+    pub(crate) const fn policy(self) -> Policy {
+        match self {
+            Self::Link | Self::Copy => Policy::PreferLink,
+            Self::Reflink | Self::SyncedReflink => Policy::PreferReflink,
+        }
+    }
+
+    pub(crate) fn reflinks(self) -> bool {
+        self.policy() == Policy::PreferReflink
+    }
+
+    /// The engine's side.
+    pub(crate) fn theirs(self, tree: &dyn Tree, target: &Path) {
+        tree.theirs(target);
+        if self == Self::SyncedReflink {
+            for table in std::fs::read_dir(target.join("tables")).unwrap() {
+                std::fs::File::open(table.unwrap().path()).unwrap().sync_all().unwrap();
+            }
+        }
+    }
+
+    /// A link by 1.3 times, a clone or a copy by 5 times; on btrfs a link is no more than not slower.
+    const fn target(self, volume: &str) -> f64 {
+        match self {
+            Self::Link if volume.as_bytes()[0] == b'b' => 1.0,
+            Self::Link => 0.77,
+            Self::Reflink | Self::SyncedReflink | Self::Copy => 0.2,
+        }
+    }
+
+    /// Each clone and copy may be synced, and these are many.
+    const fn rounds(self, tables: usize) -> usize {
+        match self {
+            Self::Link if tables <= 200 => 15,
+            Self::Link => 7,
+            _ if tables <= 200 => 7,
+            _ => 3,
+        }
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(order) = Order::from_args(&args) {
+        return order.run();
+    }
+    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    if !args.iter().any(|arg| arg == "--bench") {
+        return;
+    }
+    let jobs: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    println!(
+        "| job | volume | ours (min–max) | theirs (min–max) | ratio | target | syncs | calls per table |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---:|");
+    let wanted = |engine: &Engine| {
+        let name = format!("versus {}", engine.name());
+        jobs.is_empty() || jobs.iter().any(|job| name.contains(job.as_str()))
+    };
+    for engine in Engine::ALL.into_iter().filter(wanted) {
+        for &tables in engine.sizes() {
+            let made = trees::Made::new(&root("tmpfs").unwrap_or_else(std::env::temp_dir), engine, tables);
+            for volume in ["ext4", "xfs", "btrfs"] {
+                if let Some(root) = root(volume) {
+                    rows(volume, &root, &made);
+                }
+            }
+        }
+    }
+    if wanted(&Engine::V5) {
+        println!("\n{UNSYNCED}");
+    }
+}
+
+/// So many files are synced one by one in a time that can be waited for.
+const SYNCED_MAX: usize = 2_000;
+
+/// The engines' README says where.
+const UNSYNCED: &str = "\
+¹ 5.7.0 leaves its clones unsynced: a crash may take what they hold, and the comparison is with less durable work. In
+the row below each, its clones are synced one by one afterwards.";
+
+/// The mount of a type; without mounts, the directory for temporary files stands for ext4.
+fn root(volume: &str) -> Option<PathBuf> {
+    match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase().replace('-', "_"))) {
+        Some(root) => Some(root.into()),
+        None => (volume == "ext4" && std::env::var_os("LSM_REALFS_XFS").is_none()).then(std::env::temp_dir),
+    }
+}
+
+fn rows(volume: &str, root: &Path, made: &trees::Made) {
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let db = dir.path().join("db");
+    made.copy_to(&db);
+    let elsewhere = copies_to(volume).map(|root| tempfile::tempdir_in(root).unwrap());
+    let mut jobs = vec![(Method::Link, dir.path())];
+    let is_feasible = made.tables <= SYNCED_MAX;
+    if volume != "ext4" && is_feasible {
+        jobs.push((Method::Reflink, dir.path()));
+        if made.engine == Engine::V5 {
+            jobs.push((Method::SyncedReflink, dir.path()));
+        }
+    }
+    if let Some(elsewhere) = elsewhere.as_ref().filter(|_| is_feasible) {
+        jobs.push((Method::Copy, elsewhere.path()));
+    }
+    for (method, to) in jobs {
+        let calls = [true, false].map(|ours| {
+            let target = to.join("counted");
+            let calls =
+                Order { engine: made.engine, method, ours, db: db.clone(), target: target.clone() }.count();
+            std::fs::remove_dir_all(&target).unwrap();
+            calls
+        });
+        let tree = trees::open(made.engine, &db, method.reflinks());
+        let times = in_turn(&*tree, method, to, method.rounds(made.tables));
+        print(volume, made, method, &times, &calls);
+    }
+}
+
+/// Another filesystem to copy to.
+fn copies_to(volume: &str) -> Option<PathBuf> {
+    if volume == "ext4" { root("ext4-b") } else { None }
+}
+
+/// The sorted times of each side, in milliseconds.
+fn in_turn(tree: &dyn Tree, method: Method, to: &Path, rounds: usize) -> [Vec<f64>; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    // The first round warms up.
+    for round in 0..=rounds {
+        for turn in 0..2 {
+            let side = (round + turn) % 2;
+            let time = once(tree, method, &to.join("timed"), side == 0);
+            if round > 0 {
+                times[side].push(time.as_secs_f64() * 1e3);
+            }
+        }
+    }
+    times.iter_mut().for_each(|times| times.sort_unstable_by(f64::total_cmp));
+    times
+}
+
+fn once(tree: &dyn Tree, method: Method, target: &Path, ours: bool) -> Duration {
+    let start = Instant::now();
+    if ours {
+        tree.ours(method.policy(), target);
+    } else {
+        method.theirs(tree, target);
+    }
+    let time = start.elapsed();
+    std::fs::remove_dir_all(target).unwrap();
+    // What the removal leaves to the journal is not for the next one to pay.
+    assert!(Command::new("sync").arg("-f").arg(target.parent().unwrap()).status().unwrap().success());
+    time
+}
+
+fn print(volume: &str, made: &trees::Made, method: Method, times: &[Vec<f64>; 2], calls: &[Calls; 2]) {
+    let median = |times: &[f64]| times[times.len() / 2];
+    let shown =
+        |times: &[f64]| format!("{:.2} ms ({:.2}–{:.2})", median(times), times[0], times[times.len() - 1]);
+    let [ours, theirs] = times.each_ref().map(|times| shown(times));
+    let ratio = median(&times[0]) / median(&times[1]);
+    let (engine, way, target) = (made.engine.name(), method.name(), method.target(volume));
+    let note = if made.engine == Engine::V5 && method == Method::Reflink { " ¹" } else { "" };
+    let volumes = if method == Method::Copy { format!("{volume} → ext4") } else { volume.to_owned() };
+    let per_table = calls.each_ref().map(|calls| calls.all as f64 / made.count as f64);
+    println!(
+        "| versus {engine}, {way}, {} tables: ours / theirs | {volumes} | {ours} | {theirs} | {ratio:.3} \
+         | ≤ {target}{note} | {} : {} | {:.2} : {:.2} |",
+        made.tables, calls[0].syncs, calls[1].syncs, per_table[0], per_table[1]
+    );
+}
