@@ -1,8 +1,9 @@
-//! What a checkpoint asks of the kernel: this program, run again under `strace`.
+//! What a checkpoint asks of the kernel: this program, run again and watched by `strace`.
 
 use std::{
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use crate::{
@@ -43,9 +44,11 @@ impl Order {
         })
     }
 
-    /// The child's side.
+    /// The child's side: opens the tree, and goes on when it is watched.
     pub(crate) fn run(&self) {
         let tree = trees::open(self.engine, &self.db, self.method.reflinks());
+        println!("opened");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
         assert!(!Path::new(MARK).exists());
         if self.ours {
             tree.ours(self.method.policy(), &self.target);
@@ -55,21 +58,40 @@ impl Order {
         assert!(!Path::new(MARK).exists());
     }
 
-    /// Takes the checkpoint in a process of its own, and counts.
+    /// Takes the checkpoint in a process of its own, and counts. To watch it open its tree as well takes far longer.
     pub(crate) fn count(&self) -> Calls {
         let log = tempfile::NamedTempFile::new().unwrap();
+        let mut child = self.child();
+        let mut opened = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut opened).unwrap();
+        assert_eq!(opened, "opened\n");
+        let mut strace = Command::new("strace")
+            .args(["-f", "--signal=none", "-p", &child.id().to_string(), "-o"])
+            .arg(log.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("strace is installed");
+        // Kept open, for strace says more in the end.
+        let mut said = BufReader::new(strace.stderr.take().unwrap());
+        let mut attached = String::new();
+        said.read_line(&mut attached).unwrap();
+        assert!(attached.contains("attached"), "{attached}");
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(strace.wait().unwrap().success());
+        counted(&std::fs::read_to_string(log.path()).unwrap())
+    }
+
+    fn child(&self) -> Child {
         let engine = Engine::ALL.iter().position(|&engine| engine == self.engine).unwrap();
         let method = Method::ALL.iter().position(|&method| method == self.method).unwrap();
-        let status = Command::new("strace")
-            .args(["-f", "-qq", "--signal=none", "-o"])
-            .arg(log.path())
-            .arg(std::env::current_exe().unwrap())
+        Command::new(std::env::current_exe().unwrap())
             .args([MODE, &engine.to_string(), &method.to_string(), &self.ours.to_string()])
             .args([&self.db, &self.target])
-            .status()
-            .expect("strace is installed");
-        assert!(status.success());
-        counted(&std::fs::read_to_string(log.path()).unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 }
 
