@@ -114,8 +114,10 @@ impl Catalog {
     #[must_use]
     pub fn path_of(&self, file: &CatalogFile) -> PathBuf {
         let tree = usize::try_from(file.tree).ok().and_then(|at| self.trees.get(at));
-        let mut path = PathBuf::from(tree.map_or("", |tree| tree.folder.as_str()));
-        path.push(file.kind.folder());
+        let (tree, folder) = (tree.map_or("", |tree| tree.folder.as_str()), file.kind.folder());
+        let mut path = PathBuf::with_capacity(tree.len() + folder.len() + file.name.len() + 2);
+        path.push(tree);
+        path.push(folder);
         path.push(&file.name);
         path
     }

@@ -1,6 +1,7 @@
 //! [`DeletionPause`]: files that a checkpoint needs stay until it has them.
 
 mod guard;
+mod listed;
 mod state;
 
 use std::{

@@ -1,9 +1,10 @@
 //! What a checkpoint is made of, in which order and by which methods. Pure.
 
 use std::{
+    borrow::Cow,
     cmp::Ordering,
     collections::{BTreeSet, HashSet},
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -11,10 +12,10 @@ use crate::{CATALOG_FILE, FileKind, Method, Policy, SnapshotProblem, StagedProbl
 
 /// A tree of a capture, as far as names go.
 #[derive(Debug)]
-pub(crate) struct Tree {
-    pub(crate) folder: String,
+pub(crate) struct Tree<'a> {
+    pub(crate) folder: &'a str,
     pub(crate) folders: Vec<FileKind>,
-    pub(crate) files: Vec<(FileKind, OsString)>,
+    pub(crate) files: Vec<(&'a FileKind, &'a OsStr)>,
 }
 
 /// A file to make.
@@ -44,15 +45,18 @@ pub(crate) struct Plan {
 pub(crate) type Problem = (PathBuf, SnapshotProblem);
 
 /// Names that are taken, each with the position of its directory.
-type Taken = HashSet<(usize, String)>;
+type Taken<'a> = HashSet<(usize, Cow<'a, str>)>;
 
 /// The position of the target itself.
 const ROOT: usize = 0;
 
 impl Plan {
-    pub(crate) fn new(trees: &[Tree]) -> Result<Self, Problem> {
-        let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items: Vec::new() };
-        let mut taken = Taken::from([(ROOT, CATALOG_FILE.to_owned())]);
+    pub(crate) fn new(trees: &[Tree<'_>]) -> Result<Self, Problem> {
+        let files = trees.iter().map(|tree| tree.files.len()).sum();
+        let items = Vec::with_capacity(files);
+        let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items };
+        let mut taken = Taken::with_capacity(files + trees.len() + 1);
+        taken.insert((ROOT, CATALOG_FILE.into()));
         for (at, tree) in trees.iter().enumerate() {
             let root = plan.tree_root(tree, trees.len() > 1, &mut taken)?;
             plan.add_tree(at, tree, root, &mut taken)?;
@@ -60,28 +64,34 @@ impl Plan {
         Ok(plan)
     }
 
-    fn tree_root(&mut self, tree: &Tree, several: bool, taken: &mut Taken) -> Result<usize, Problem> {
+    fn tree_root(&mut self, tree: &Tree<'_>, several: bool, taken: &mut Taken<'_>) -> Result<usize, Problem> {
         if !tree.folder.is_empty() {
-            return self.add_dir(ROOT, &tree.folder, taken);
+            return self.add_dir(ROOT, tree.folder, taken);
         }
         if several { Err((PathBuf::new(), SnapshotProblem::Folder)) } else { Ok(ROOT) }
     }
 
-    fn add_dir(&mut self, parent: usize, name: &str, taken: &mut Taken) -> Result<usize, Problem> {
+    fn add_dir(&mut self, parent: usize, name: &str, taken: &mut Taken<'_>) -> Result<usize, Problem> {
         let path = self.dirs.get(parent).map(|dir| dir.join(name)).unwrap_or_default();
         if !is_component(name) {
             return Err((path, SnapshotProblem::Name));
         }
-        if !taken.insert((parent, name.to_owned())) {
+        if !taken.insert((parent, name.to_owned().into())) {
             return Err((path, SnapshotProblem::Taken));
         }
         self.dirs.push(path);
         Ok(self.dirs.len() - 1)
     }
 
-    fn add_tree(&mut self, at: usize, tree: &Tree, root: usize, taken: &mut Taken) -> Result<(), Problem> {
+    fn add_tree<'a>(
+        &mut self,
+        at: usize,
+        tree: &Tree<'a>,
+        root: usize,
+        taken: &mut Taken<'a>,
+    ) -> Result<(), Problem> {
         let mut kinds: BTreeSet<&FileKind> = tree.folders.iter().collect();
-        kinds.extend(tree.files.iter().map(|(kind, _)| kind));
+        kinds.extend(tree.files.iter().map(|(kind, _)| *kind));
         let mut dirs = vec![(&FileKind::Metadata, root)];
         for kind in kinds.into_iter().filter(|kind| **kind != FileKind::Metadata) {
             dirs.push((kind, self.add_dir(root, kind.folder(), taken)?));
@@ -89,17 +99,18 @@ impl Plan {
         self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
         let first = self.items.len();
         for (index, (kind, name)) in tree.files.iter().enumerate() {
-            let dir = dirs.iter().find(|(known, _)| *known == kind).map_or(root, |(_, dir)| *dir);
+            let dir = dirs.iter().find(|(known, _)| known == kind).map_or(root, |(_, dir)| *dir);
             let problem =
                 |problem| (self.dirs.get(dir).map(|dir| dir.join(name)).unwrap_or_default(), problem);
             let name = match name.to_str() {
-                Some(name) if is_component(name) => name.to_owned(),
+                Some(name) if is_component(name) => name,
                 _ => return Err(problem(SnapshotProblem::Name)),
             };
-            if !taken.insert((dir, name.clone())) {
+            if !taken.insert((dir, name.into())) {
                 return Err(problem(SnapshotProblem::Taken));
             }
-            self.items.push(Item { tree: at, index, kind: kind.clone(), name, dir });
+            let (kind, name) = (FileKind::clone(kind), name.to_owned());
+            self.items.push(Item { tree: at, index, kind, name, dir });
         }
         if let Some(items) = self.items.get_mut(first..) {
             // The order of metadata means something, and a stable sort keeps it.
@@ -134,18 +145,18 @@ pub(crate) const fn rungs(policy: Policy) -> &'static [Method] {
     }
 }
 
-/// Holds the names that are there against those that were made.
-pub(crate) fn compare<'n>(
-    made: &BTreeSet<&'n OsStr>,
-    found: &BTreeSet<&'n OsStr>,
-) -> Result<(), (&'n OsStr, StagedProblem)> {
-    if let Some(name) = made.difference(found).next() {
+/// Holds the names that are there against those that were made, both sorted. A name that is missing is told first.
+pub(crate) fn compare<'n>(made: &[&'n OsStr], found: &[&'n OsStr]) -> Result<(), (&'n OsStr, StagedProblem)> {
+    if made == found {
+        return Ok(());
+    }
+    let beyond = |names: &[&'n OsStr], others: &[&'n OsStr]| {
+        names.iter().find(|name| others.binary_search(name).is_err()).copied()
+    };
+    if let Some(name) = beyond(made, found) {
         return Err((name, StagedProblem::Missing));
     }
-    match found.difference(made).next() {
-        Some(name) => Err((name, StagedProblem::Unexpected)),
-        None => Ok(()),
-    }
+    beyond(found, made).map_or(Ok(()), |name| Err((name, StagedProblem::Unexpected)))
 }
 
 /// Whether a name is one path component on every platform.

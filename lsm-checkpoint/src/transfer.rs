@@ -69,6 +69,11 @@ struct Group<'a> {
     items: Vec<usize>,
 }
 
+/// Whether both are one backend: engines that make a handle for each file must not get a group for each.
+fn is_same(one: &Arc<dyn Fs>, other: &Arc<dyn Fs>) -> bool {
+    Arc::ptr_eq(one, other) || one.backend_id().is_some_and(|id| other.backend_id() == Some(id))
+}
+
 /// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
 type Refusal = (Method, Option<u64>, Option<u64>);
 
@@ -111,7 +116,7 @@ impl<'a> Transfer<'a> {
                     let of_pair = |group: &&mut Group<'_>| {
                         // As they are spelled: to compare paths by their components is slow.
                         group.dir == item.dir
-                            && Arc::ptr_eq(group.fs, fs)
+                            && is_same(group.fs, fs)
                             && group.from_dir.as_os_str() == from_dir.as_os_str()
                     };
                     // The last groups are the likely ones: the plan is sorted by directory.
@@ -198,9 +203,9 @@ impl<'a> Transfer<'a> {
         if let Some(slot) = self.done.get_mut(at) {
             *slot = Some(done);
         }
-        if let (Some(guard), Some(path)) = (self.means.guard, self.item(at).and_then(|(_, file)| file.path()))
-        {
-            guard.release(path);
+        if let (Some(guard), Some(item)) = (self.means.guard, self.plan.items.get(at)) {
+            let before: usize = self.trees.iter().take(item.tree).map(Vec::len).sum();
+            guard.release_nth(before + item.index);
         }
         if self.means.control.file_done(uncounted).is_break() { Err(Error::Cancelled) } else { Ok(()) }
     }

@@ -1,7 +1,6 @@
 //! Copying files between backends: in large pieces, around holes, each durable before it is reported.
 
 mod buffer;
-mod handoff;
 mod overlapped;
 mod pieces;
 

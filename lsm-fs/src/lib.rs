@@ -20,6 +20,7 @@ mod ext;
 mod file;
 mod forward;
 mod fs;
+mod handoff;
 mod metadata;
 mod options;
 mod std_fs;

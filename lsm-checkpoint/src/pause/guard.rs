@@ -1,7 +1,6 @@
 //! [`PauseGuard`]: one checkpoint's hold.
 
 use std::{
-    collections::HashSet,
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError},
@@ -60,13 +59,18 @@ impl PauseGuard {
     ///
     /// A file that the guard does not hold by now, because it was released or narrowed away, is not held again.
     pub fn narrow<P: Into<PathBuf>>(&self, files: impl IntoIterator<Item = P>) {
-        let files: HashSet<PathBuf> = files.into_iter().map(Into::into).collect();
+        let files: Vec<PathBuf> = files.into_iter().map(Into::into).collect();
         self.keep(self.pause.freeing(|state| state.narrow(self.id, files)));
     }
 
     /// Stops to hold one file, which is deleted by this call if its deletion waits and no other guard holds it.
     pub fn release(&self, path: &Path) {
         self.keep(self.pause.freeing(|state| state.release(self.id, path)));
+    }
+
+    /// Stops to hold the `nth` of the files that it was narrowed to.
+    pub(crate) fn release_nth(&self, nth: usize) {
+        self.keep(self.pause.freeing(|state| state.release_nth(self.id, nth)));
     }
 
     /// What it has kept waiting so far.

@@ -9,7 +9,7 @@ use std::{
 
 use lsm_fs::Fs;
 
-use super::FailedDeletion;
+use super::{FailedDeletion, listed::Listed};
 
 /// A deletion that waits. Two backends may have a file of one path; holds go by path alone, so both wait.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ struct Hold {
 #[derive(Debug)]
 enum Held {
     AllBut(HashSet<PathBuf>),
-    Only(HashSet<PathBuf>),
+    Only(Listed),
 }
 
 impl Default for Held {
@@ -59,7 +59,7 @@ impl Hold {
     fn holds(&self, path: &Path) -> bool {
         match &self.files {
             Held::AllBut(released) => !released.contains(path),
-            Held::Only(held) => held.contains(path),
+            Held::Only(listed) => listed.holds(path),
         }
     }
 }
@@ -124,13 +124,25 @@ impl State {
     }
 
     /// The guard holds these files and no others. One that it has released is not held again: it may be gone.
-    pub(super) fn narrow(&mut self, id: GuardId, files: HashSet<PathBuf>) -> Vec<Deferred> {
+    pub(super) fn narrow(&mut self, id: GuardId, files: Vec<PathBuf>) -> Vec<Deferred> {
         if let Some(hold) = self.holds.get_mut(&id) {
-            let mut files = files;
-            files.retain(|path| hold.holds(path));
-            hold.files = Held::Only(files);
+            let unchanged = matches!(&hold.files, Held::AllBut(released) if released.is_empty());
+            let held = files.iter().map(|path| unchanged || hold.holds(path)).collect();
+            hold.files = Held::Only(Listed::new(files, held));
         }
         self.take_free()
+    }
+
+    /// The guard gives up the `nth` of the files that it was narrowed to. A file that is listed twice is held until
+    /// both are given up.
+    pub(super) fn release_nth(&mut self, id: GuardId, nth: usize) -> Vec<Deferred> {
+        let Some(Hold { files: Held::Only(listed), .. }) = self.holds.get_mut(&id) else { return Vec::new() };
+        listed.give_up(nth);
+        if self.queue.is_empty() {
+            return Vec::new();
+        }
+        let path = listed.files.get(nth).cloned().unwrap_or_default();
+        self.free(&path)
     }
 
     pub(super) fn release(&mut self, id: GuardId, path: &Path) -> Vec<Deferred> {
@@ -139,11 +151,14 @@ impl State {
                 Held::AllBut(released) => {
                     released.insert(path.to_path_buf());
                 }
-                Held::Only(held) => {
-                    held.remove(path);
-                }
+                Held::Only(listed) => listed.give_up_path(path),
             }
         }
+        self.free(path)
+    }
+
+    /// Takes the deletions of a file out of the queue if nobody holds it.
+    fn free(&mut self, path: &Path) -> Vec<Deferred> {
         if self.is_held(path) { Vec::new() } else { self.queue.remove(path).unwrap_or_default() }
     }
 

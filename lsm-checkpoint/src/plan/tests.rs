@@ -1,11 +1,11 @@
 use super::*;
 
-fn tree(folder: &str, files: &[(FileKind, &str)]) -> Tree {
-    let files = files.iter().map(|(kind, name)| (kind.clone(), OsString::from(name))).collect();
-    Tree { folder: folder.to_owned(), folders: vec![FileKind::Table], files }
+fn tree<'a>(folder: &'a str, files: &'a [(FileKind, &'a str)]) -> Tree<'a> {
+    let files = files.iter().map(|(kind, name)| (kind, OsStr::new(*name))).collect();
+    Tree { folder, folders: vec![FileKind::Table], files }
 }
 
-fn problem(trees: &[Tree]) -> SnapshotProblem {
+fn problem(trees: &[Tree<'_>]) -> SnapshotProblem {
     Plan::new(trees).unwrap_err().1
 }
 
@@ -66,7 +66,7 @@ fn a_link_only_policy_never_copies() {
 
 #[test]
 fn a_name_too_few_or_too_many_is_found() {
-    let set = |names: &'static [&'static str]| names.iter().map(OsStr::new).collect::<BTreeSet<_>>();
+    let set = |names: &'static [&'static str]| names.iter().map(OsStr::new).collect::<Vec<_>>();
     let made = set(&["a", "b"]);
     assert_eq!(compare(&made, &set(&["a", "b"])), Ok(()));
     assert_eq!(compare(&made, &set(&["b"])), Err((OsStr::new("a"), StagedProblem::Missing)));

@@ -8,7 +8,7 @@ use std::{
 use lsm_fs::{FileId, Fs};
 
 use crate::{
-    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, SourceFile,
+    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, Snapshot, SourceFile,
     plan::{Plan, Tree},
     publish::Target,
     source::Content,
@@ -41,19 +41,24 @@ pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     let seqno = source.visible_seqno();
     source.flush().map_err(Error::from_source)?;
     let capture = source.capture().map_err(Error::from_source)?;
-    let mut trees = Vec::with_capacity(capture.trees.len());
     let mut files = Vec::with_capacity(capture.trees.len());
-    for (folder, snapshot) in &capture.trees {
-        let of_tree = snapshot.files().map_err(Error::from_source)?;
-        let names = of_tree.iter().map(|file| (file.kind.clone(), file.name.clone())).collect();
-        trees.push(Tree { folder: folder.clone(), folders: snapshot.folders(), files: names });
-        files.push(of_tree);
+    for (_, snapshot) in &capture.trees {
+        files.push(snapshot.files().map_err(Error::from_source)?);
     }
+    let trees: Vec<Tree<'_>> = capture.trees.iter().zip(&files).map(tree).collect();
     let plan = Plan::new(&trees).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
     if let Some(guard) = &guard {
-        guard.narrow(files.iter().flatten().filter_map(SourceFile::path));
+        // One for each file, so that its position is the same here and there; nobody deletes an empty path.
+        guard.narrow(files.iter().flatten().map(|file| file.path().unwrap_or(Path::new(""))));
     }
     Ok(Captured { guard, capture, plan, files, seqno })
+}
+
+fn tree<'a>(
+    ((folder, snapshot), files): (&'a (String, Box<dyn Snapshot + '_>), &'a Vec<SourceFile>),
+) -> Tree<'a> {
+    let names = files.iter().map(|file| (&file.kind, file.name.as_os_str())).collect();
+    Tree { folder, folders: snapshot.folders(), files: names }
 }
 
 /// Refuses a target in a directory of the source: by its spelling, and by the inodes on the way to the root.

@@ -156,19 +156,22 @@ fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
 /// The names that are there are those that were made, no more and no less.
 fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
     // By their spelling: to compare paths by their components is slow.
-    let mut made: BTreeMap<&OsStr, BTreeSet<&OsStr>> = BTreeMap::new();
+    let mut made: BTreeMap<&OsStr, Vec<&OsStr>> = BTreeMap::new();
     for dir in &contents.dirs {
         made.entry(dir.as_os_str()).or_default();
     }
     for path in contents.files.iter().chain(contents.dirs.iter().skip(1)) {
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
-            made.entry(parent.as_os_str()).or_default().insert(name);
+            made.entry(parent.as_os_str()).or_default().push(name);
         }
     }
-    for (dir, made) in made {
+    for (dir, mut made) in made {
         let path = job.dir.join(dir);
         let entries = target_fs(job).read_dir(&path)?;
-        let found = entries.iter().map(|entry| entry.name.as_os_str()).collect();
+        let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
+        // Both are nearly or wholly in order.
+        made.sort();
+        found.sort();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
     }

@@ -13,10 +13,12 @@ use super::{
     Copied, CopyJob, CopyOptions, CopyReport,
     buffer::Buffer,
     copy_each,
-    handoff::{Handoff, Role},
     pieces::{Batch, Written},
 };
-use crate::{Error, Fs, Op, Result};
+use crate::{
+    Error, Fs, Op, Result,
+    handoff::{Handoff, Role},
+};
 
 /// How many threads write and how many wait for syncs.
 ///

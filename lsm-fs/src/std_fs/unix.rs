@@ -1,6 +1,7 @@
 //! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
 
 mod capabilities;
+mod clone;
 mod link;
 mod lock;
 mod sync;
@@ -14,7 +15,8 @@ use std::{
 };
 
 pub(super) use capabilities::capabilities;
-pub(super) use link::{hard_link, hard_link_batch, reflink, reflink_batch, rename_noreplace};
+pub(super) use clone::{reflink, reflink_batch};
+pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 

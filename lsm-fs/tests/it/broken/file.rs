@@ -120,7 +120,7 @@ impl FsFile for BrokenFile {
                 inner.write_at(buf, at).map(|()| drop(inner.seek(SeekFrom::Start(0))))
             });
         }
-        if self.is(Defect::DirectIoMustAlign) && self.options.direct_io && buf.len() % 4096 != 0 {
+        if self.is(Defect::DirectIoMustAlign) && self.options.direct_io && !buf.len().is_multiple_of(4096) {
             return Err(self.fault(Op::Write));
         }
         let buf = if self.is(Defect::WriteAtIsShort) { &buf[..buf.len() / 2] } else { buf };

@@ -17,9 +17,11 @@ const YIELDS: usize = 8;
 
 /// A bounded queue of work `W` from givers to takers, and the verdicts `V` of all of them.
 #[derive(Debug)]
-pub(super) struct Handoff<W, V> {
+pub(crate) struct Handoff<W, V> {
     state: Mutex<State<W, V>>,
     capacity: usize,
+    /// How much must wait for takers to begin, unless no more comes.
+    together: usize,
     /// For takers: there is work, or there will be none.
     work: Condvar,
     /// For givers: there is room, or nobody to take the work.
@@ -43,20 +45,25 @@ struct State<W, V> {
 
 /// A thread's part in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Giver,
     Taker,
 }
 
 /// What ends a part when it is dropped.
 #[derive(Debug)]
-pub(super) struct Part<'a, W, V> {
+pub(crate) struct Part<'a, W, V> {
     of: &'a Handoff<W, V>,
     role: Role,
 }
 
 impl<W, V> Handoff<W, V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self::in_bunches(capacity, 1)
+    }
+
+    /// One whose takers let so much work come together before they begin.
+    pub(crate) fn in_bunches(capacity: usize, together: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 work: VecDeque::with_capacity(capacity),
@@ -68,6 +75,7 @@ impl<W, V> Handoff<W, V> {
                 blocked: 0,
             }),
             capacity,
+            together: together.clamp(1, capacity.max(1)),
             work: Condvar::new(),
             less: Condvar::new(),
             verdicts: Condvar::new(),
@@ -75,7 +83,7 @@ impl<W, V> Handoff<W, V> {
     }
 
     /// Counts a thread in, before it starts.
-    pub(super) fn join(&self, role: Role) -> Part<'_, W, V> {
+    pub(crate) fn join(&self, role: Role) -> Part<'_, W, V> {
         let mut state = self.state();
         match role {
             Role::Giver => state.givers += 1,
@@ -85,7 +93,7 @@ impl<W, V> Handoff<W, V> {
     }
 
     /// Queues work, and waits for room. Where nobody is left to take it, the work comes back.
-    pub(super) fn offer(&self, work: W) -> Result<(), W> {
+    pub(crate) fn offer(&self, work: W) -> Result<(), W> {
         let mut state = self.state();
         while state.takers > 0 && state.work.len() >= self.capacity {
             state.blocked += 1;
@@ -97,7 +105,7 @@ impl<W, V> Handoff<W, V> {
             return Err(work);
         }
         state.work.push_back(work);
-        if state.idle > 0 {
+        if state.idle > 0 && state.work.len() >= self.together {
             drop(state);
             self.work.notify_one();
         }
@@ -105,11 +113,12 @@ impl<W, V> Handoff<W, V> {
     }
 
     /// The next piece of work, until the givers have gone and all is taken.
-    pub(super) fn take(&self) -> Option<W> {
+    pub(crate) fn take(&self) -> Option<W> {
         let mut state = self.state();
         let mut yields = 0;
         loop {
-            if let Some(work) = state.work.pop_front() {
+            let begins = state.work.len() >= self.together || state.givers == 0 || state.blocked > 0;
+            if begins && let Some(work) = state.work.pop_front() {
                 let blocked = state.blocked > 0;
                 drop(state);
                 if blocked {
@@ -134,26 +143,29 @@ impl<W, V> Handoff<W, V> {
     }
 
     /// How many pieces of work have been offered and not finished.
-    pub(super) fn unfinished(&self) -> usize {
+    pub(crate) fn unfinished(&self) -> usize {
         self.state().unfinished
     }
 
     /// A piece of work is over, however it ended.
-    pub(super) fn finished(&self) {
+    pub(crate) fn finished(&self) {
         self.state().unfinished -= 1;
     }
 
     /// Gives the takers the time to finish something, if fewer than `than` pieces are not left already.
-    pub(super) fn wait_for_fewer(&self, than: usize) {
-        let state = self.state();
+    pub(crate) fn wait_for_fewer(&self, than: usize) {
+        let mut state = self.state();
         if state.unfinished >= than {
+            state.blocked += 1;
+            self.work.notify_all();
             // Finishing does not signal: only a giver without descriptors waits for it.
-            drop(self.less.wait_timeout(state, REPORT_AFTER));
+            let waited = self.less.wait_timeout(state, REPORT_AFTER);
+            waited.unwrap_or_else(PoisonError::into_inner).0.blocked -= 1;
         }
     }
 
     /// Brings a verdict.
-    pub(super) fn report(&self, verdict: V) {
+    pub(crate) fn report(&self, verdict: V) {
         let mut state = self.state();
         state.verdicts.push(verdict);
         if state.verdicts.len() == REPORT_TOGETHER {
@@ -163,7 +175,7 @@ impl<W, V> Handoff<W, V> {
     }
 
     /// The verdicts that have come in since the last call, in their order; none when there will be no more.
-    pub(super) fn verdicts(&self, into: &mut Vec<V>) {
+    pub(crate) fn verdicts(&self, into: &mut Vec<V>) {
         into.clear();
         let mut state = self.state();
         loop {
@@ -251,6 +263,26 @@ mod tests {
             blocked.into_iter().for_each(|giver| giver.join().unwrap().unwrap());
         });
         assert!(handoff.take().is_some() && handoff.take().is_some());
+    }
+
+    #[test]
+    fn a_bunch_waits_until_it_is_whole_or_no_more_can_come() {
+        let handoff = Handoff::<_, ()>::in_bunches(4, 3);
+        let giver = handoff.join(Role::Giver);
+        let _taker = handoff.join(Role::Taker);
+        (0..3).for_each(|work| handoff.offer(work).unwrap());
+        assert_eq!(handoff.take(), Some(0), "three wait");
+        thread::scope(|scope| {
+            let second = scope.spawn(|| handoff.take());
+            while handoff.state().idle == 0 {
+                thread::yield_now();
+            }
+            // A giver that lacks descriptors waits for what is there.
+            handoff.wait_for_fewer(1);
+            assert_eq!(second.join().unwrap(), Some(1));
+        });
+        drop(giver);
+        assert_eq!((handoff.take(), handoff.take()), (Some(2), None), "nothing more comes");
     }
 
     #[test]

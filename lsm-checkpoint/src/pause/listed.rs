@@ -1,0 +1,99 @@
+//! The files that a guard was narrowed to.
+
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+/// A list of files, each held until it is given up.
+///
+/// To hash the path of every file costs a tenth of the links of a large tree, so the list is looked up by position, and
+/// by path only from the first deletion on that asks.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) files: Vec<PathBuf>,
+    held: Vec<bool>,
+    /// How many entries hold a path.
+    by_path: OnceCell<HashMap<PathBuf, usize>>,
+}
+
+impl Listed {
+    pub(super) fn new(files: Vec<PathBuf>, held: Vec<bool>) -> Self {
+        Self { files, held, by_path: OnceCell::new() }
+    }
+
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        self.by_path.get_or_init(|| self.count()).get(path).is_some_and(|count| *count > 0)
+    }
+
+    fn count(&self) -> HashMap<PathBuf, usize> {
+        let mut by_path = HashMap::with_capacity(self.files.len());
+        for (path, _) in self.files.iter().zip(&self.held).filter(|(_, held)| **held) {
+            *by_path.entry(path.clone()).or_insert(0) += 1;
+        }
+        by_path
+    }
+
+    pub(super) fn give_up(&mut self, nth: usize) {
+        let (Some(path), Some(held)) = (self.files.get(nth), self.held.get_mut(nth)) else { return };
+        if std::mem::take(held)
+            && let Some(count) = self.by_path.get_mut().and_then(|by_path| by_path.get_mut(path))
+        {
+            *count -= 1;
+        }
+    }
+
+    /// Gives up all entries of a path.
+    pub(super) fn give_up_path(&mut self, path: &Path) {
+        for (_, held) in self.files.iter().zip(&mut self.held).filter(|(file, _)| *file == path) {
+            *held = false;
+        }
+        if let Some(by_path) = self.by_path.get_mut() {
+            by_path.remove(path);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn listed(files: &[&str]) -> Listed {
+        Listed::new(files.iter().map(PathBuf::from).collect(), vec![true; files.len()])
+    }
+
+    #[test]
+    fn what_is_given_up_is_not_held_whether_it_was_asked_for_before_or_not() {
+        for asked_before in [false, true] {
+            let mut files = listed(&["a", "b", "c"]);
+            assert!(!asked_before || files.holds(Path::new("b")));
+            files.give_up(1);
+            files.give_up(1);
+            files.give_up_path(Path::new("c"));
+            files.give_up(7);
+            let held = ["a", "b", "c", "d"].map(|path| files.holds(Path::new(path)));
+            assert_eq!(held, [true, false, false, false], "asked before: {asked_before}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_listed_twice_is_held_until_both_are_given_up() {
+        for asked_before in [false, true] {
+            let mut files = listed(&["a", "b", "a"]);
+            assert!(!asked_before || files.holds(Path::new("a")));
+            files.give_up(0);
+            assert!(files.holds(Path::new("a")), "asked before: {asked_before}");
+            files.give_up(2);
+            assert!(!files.holds(Path::new("a")), "asked before: {asked_before}");
+        }
+    }
+
+    #[test]
+    fn paths_are_compared_by_their_components() {
+        let mut files = listed(&["db/./1.sst"]);
+        assert!(files.holds(Path::new("db//1.sst")));
+        files.give_up_path(Path::new("db/1.sst"));
+        assert!(!files.holds(Path::new("db/./1.sst")));
+    }
+}
