@@ -54,6 +54,9 @@ impl Account {
     }
 }
 
+/// More than any file has.
+const EVERYTHING: u64 = 1 << 62;
+
 impl<'fs> StagedFs<'fs> {
     pub(crate) fn new(inner: &'fs dyn Fs, root: &Path, mode: SyncMode) -> Self {
         Self { inner, root: root.to_path_buf(), mode, account: Mutex::default() }
@@ -88,6 +91,10 @@ impl<'fs> StagedFs<'fs> {
         let guards: Vec<_> =
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
         let files: Vec<&dyn FsFile> = guards.iter().map(|guard| &***guard).collect();
+        // So that all of them are in the journal's transaction that the first sync commits.
+        for file in &files {
+            file.start_writeback(0, EVERYTHING)?;
+        }
         let mut first = Ok(());
         self.inner.sync_batch(&files, self.mode, &mut |_, synced| {
             if first.is_ok() {
