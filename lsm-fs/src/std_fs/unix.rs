@@ -10,7 +10,7 @@ use std::{
     fs::{File, Metadata},
     io,
     ops::Range,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -19,6 +19,8 @@ pub(super) use clone::{reflink, reflink_batch};
 pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
+
+use rustix::io::Errno;
 
 use super::names;
 use crate::{FileHint, FileId, FsMetadata};
@@ -49,29 +51,36 @@ pub(super) struct Positioned(std::sync::Mutex<()>);
 
 #[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
 impl Positioned {
+    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation.
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, offset.saturating_add(filled as u64)) {
+            match rustix::io::pread(file, rest, offset.saturating_add(filled as u64)) {
                 Ok(0) => break,
                 Ok(n) => filled += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
             }
         }
         Ok(filled)
     }
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
-        file.write_all_at(buf, offset)
+        let mut written = 0;
+        while let Some(rest) = buf.get(written..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pwrite(file, rest, offset.saturating_add(written as u64)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => written += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
     pub(super) fn next_data(&self, file: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
-        use rustix::{
-            fs::{SeekFrom, seek},
-            io::Errno,
-        };
+        use rustix::fs::{SeekFrom, seek};
         let _only = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // The kernel answers by moving the position that reads and writes use.
         let position = rustix::fs::tell(file)?;
@@ -111,7 +120,7 @@ pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
 /// and refuse it afterwards. Says whether it could.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn bypass_cache(file: &File, append: bool) -> io::Result<bool> {
-    use rustix::{fs::OFlags, io::Errno};
+    use rustix::fs::OFlags;
     // Of the flags that can be set here, a file of std has no other.
     let flags = if append { OFlags::APPEND } else { OFlags::empty() };
     match rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT) {
@@ -140,7 +149,7 @@ pub(super) fn use_cache(_: &File) -> io::Result<()> {
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 pub(super) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
-    use rustix::{fs::Advice, io::Errno};
+    use rustix::fs::Advice;
     let advice = match hint {
         FileHint::Sequential => Advice::Sequential,
         FileHint::Random => Advice::Random,
@@ -160,10 +169,7 @@ pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
-    use rustix::{
-        fs::{IFlags, ioctl_getflags, ioctl_setflags},
-        io::Errno,
-    };
+    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
     let file = File::open(path)?;
     let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
     match set {
@@ -182,7 +188,6 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
 /// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io::Result<Option<usize>> {
-    use rustix::io::Errno;
     let (mut read_at, mut write_at) = (offset, offset);
     let copied = rustix::io::retry_on_intr(|| {
         rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), len)
