@@ -54,8 +54,8 @@ pub struct CopyOptions<'a> {
     /// The size of one read and write, and of what each thread holds in memory; multiples of 4 KiB. Default: 1 MiB.
     pub buffer_bytes: usize,
     /// Whether targets are written around the page cache where the backend can ([`FsOpenOptions::direct_io`]): files of
-    /// whole 4 KiB units and those from 1 MiB on. A copy then pushes no page of others out of the cache and lets no
-    /// dirty pages pile up. Default: yes.
+    /// whole 4 KiB units and those from 1 MiB on. What is written then takes no room in the cache, and no dirty pages
+    /// pile up; sources are read through it. Default: yes.
     pub direct_io: bool,
     /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares
     /// extents with the source: not a second copy of the blocks. Has no effect beside an observer, which would see

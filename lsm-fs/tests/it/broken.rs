@@ -46,7 +46,8 @@ defects! {
     NoreplaceDoesNothing NoreplaceReplaces CrossesVolumes ReadAtIsShort WriteAtIsShort PositionalMoves
     ReadSkips SeekClamps AppendIsWrite AppendTakesPositional HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts
     TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared NextDataMisses ReadManyIgnoresOffsets
-    HintDestroys DirectIoAtZero DirectIoMustAlign LinkCopies LinkReplaces CloneLinks CloneReplaces BackendIdChanges OneVolumeId
+    HintDestroys DirectIoAtZero DirectIoMustAlign LinkCopies LinkReplaces CloneLinks CloneReplaces
+    BackendIdChanges OneVolumeId
     ClaimsTooMuch DisableCowCorrupts NoSpace BatchIsReversed BatchStopsAtError BatchIgnoresBreak
     BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk CopyDropsTail CopyIgnoresLen CopyKeepsFailed
     CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted DirLocksAlwaysGranted DirLockAlwaysThere

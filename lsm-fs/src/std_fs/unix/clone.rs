@@ -35,7 +35,8 @@ const CLONES_TOGETHER: usize = 128;
 /// How many clones are synced at once.
 const CLONES_SYNCED: usize = 16;
 
-/// One thread clones, many sync through the descriptors that made the clones.
+/// One thread clones, since the target's directory takes one name at a time; many sync through the descriptors that
+/// made the clones.
 pub(in crate::std_fs) fn reflink_batch(
     fs: &StdFs,
     from_dir: &Path,
@@ -121,6 +122,7 @@ impl Clones<'_> {
     fn make(&self) {
         self.begun.store(true, Ordering::Relaxed);
         for (index, pair) in self.names.iter().enumerate() {
+            // What has not begun is not told of; what is made is still synced.
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
