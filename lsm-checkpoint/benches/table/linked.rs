@@ -23,7 +23,23 @@ pub(crate) fn rows(volume: &str, root: &Path) {
             })],
         );
     }
+    pause(volume, root);
     calls(volume, root);
+}
+
+/// For how long deletions are held at all; each file is let go as soon as it is linked.
+fn pause(volume: &str, root: &Path) {
+    let (_home, source) = Tables::make(root, 10_000, 16);
+    let (from, names) = (source.tables(), &source.names);
+    Row { job: "linked 10000 tables: pause", volume, root, rounds: 15 }.beside(
+        &|dir| source.checkpoint(Policy::LinkOnly, dir).pause.unwrap().hold_time,
+        &[("linkat alone", 1.1, &|dir| {
+            let to = dir.join("to");
+            std::fs::create_dir(&to).unwrap();
+            let to = std::fs::File::open(to).unwrap().into();
+            timed(|| link_all(&from, names, &to))
+        })],
+    );
 }
 
 /// The metadata of a checkpoint whose tables all come by the method that is to be measured.

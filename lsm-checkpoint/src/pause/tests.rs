@@ -76,6 +76,31 @@ fn an_old_guard_does_not_delete_what_waits_for_a_new_one() {
 }
 
 #[test]
+fn a_file_is_let_go_by_its_position() {
+    let (mem, fs, pause) = prepared();
+    let (first, second) = (pause.acquire(), pause.acquire());
+    first.release_nth(0);
+    // Files without a path keep their place in the list.
+    first.narrow(["", A, B, A]);
+    second.narrow([B]);
+    first.release_nth(0);
+    first.release_nth(9);
+    delete(&pause, &fs, A);
+    delete(&pause, &fs, B);
+    delete(&pause, &fs, C);
+    assert_eq!(left(&mem), ["a", "b"], "nobody holds the third");
+    first.release_nth(1);
+    assert_eq!(left(&mem), ["a", "b"], "the list has it twice");
+    first.release_nth(3);
+    assert_eq!(left(&mem), ["b"]);
+    first.release_nth(2);
+    assert_eq!(left(&mem), ["b"], "the other guard holds it");
+    second.release_nth(0);
+    assert!(left(&mem).is_empty() && pause.deferred() == 0);
+    drop((first, second));
+}
+
+#[test]
 fn what_was_released_is_not_held_again() {
     let (mem, fs, pause) = prepared();
     let guard = pause.acquire();

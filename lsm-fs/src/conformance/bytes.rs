@@ -332,8 +332,15 @@ fn direct_io_takes_any_transfer(t: &Subject) -> Verdict {
 }
 
 fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {
+    threads_write_and_read(t, read_write().create_new(true))?;
+    t.fs.remove_file(&t.at("f"))?;
+    // Pieces that a direct handle cannot transfer directly.
+    threads_write_and_read(t, read_write().create_new(true).direct_io(true))
+}
+
+fn threads_write_and_read(t: &Subject, options: FsOpenOptions) -> Verdict {
     const PIECE: usize = 5_000;
-    let file = t.open("f", read_write().create_new(true))?;
+    let file = t.open("f", options)?;
     let work = |thread: u8| {
         let offset = u64::from(thread) * PIECE as u64;
         for round in 0..20 {

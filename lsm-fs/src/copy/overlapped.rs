@@ -137,37 +137,37 @@ impl<'a, F: Fs + ?Sized> Overlapped<'a, F> {
                 continue;
             }
             match self.write_when_handles_allow(index, job, &mut buffer) {
-                Ok(written) => {
-                    if let Err(mine) = self.handoff.offer(written) {
-                        self.finish(mine);
-                    }
-                }
+                // No syncer is left to take it.
+                Ok(Some(mine)) => self.finish(mine),
+                Ok(None) => {}
                 Err(e) => self.report(index, Err(e)),
             }
         }
     }
 
-    /// Where the process has no more descriptors, a writer goes on alone with those that the batch gives back.
+    /// Writes a target and hands it over. Where the process has no more descriptors, a writer goes on alone with those
+    /// that the batch gives back; so the turn of the others ends when theirs are handed over, and counted.
     fn write_when_handles_allow(
         &self,
         index: usize,
         job: &'a CopyJob<'a>,
         buffer: &mut Buffer,
-    ) -> Result<Written<'a>> {
+    ) -> Result<Option<Written<'a>>> {
         let together = self.writing.read().unwrap_or_else(PoisonError::into_inner);
         match self.batch.write(index, job, buffer) {
-            Err(e) if e.is_out_of_handles() => {}
-            written => return written,
+            Err(e) if is_out_of_handles(&e) => {}
+            written => return written.map(|written| self.handoff.offer(written).err()),
         }
         drop(together);
         let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         loop {
             let before = self.handoff.unfinished();
             match self.batch.write(index, job, buffer) {
-                Err(e) if e.is_out_of_handles() && before > 0 && !self.batch.is_stopped() => {
-                    self.handoff.wait_for_fewer(before);
+                Err(e) if is_out_of_handles(&e) && self.batch.is_stopped() => {
+                    return Err(Error::cancelled(Op::Copy, job.to));
                 }
-                written => return written,
+                Err(e) if is_out_of_handles(&e) && before > 0 => self.handoff.wait_for_fewer(before),
+                written => return written.map(|written| self.handoff.offer(written).err()),
             }
         }
     }
@@ -193,6 +193,11 @@ impl<'a, F: Fs + ?Sized> Overlapped<'a, F> {
         }
         self.handoff.report((index, copied));
     }
+}
+
+/// Whether a file could not be opened for want of descriptors: then nothing of it was copied, or told.
+fn is_out_of_handles(error: &Error) -> bool {
+    error.op() == Op::Open && error.is_out_of_handles()
 }
 
 /// Counts a file as finished when its sync is over, however it ended.

@@ -52,7 +52,7 @@ impl StdFile {
         if !options.write && !options.append && file.metadata()?.is_dir() {
             return Err(io::Error::from_raw_os_error(errno::EISDIR));
         }
-        let direct = options.direct_io && platform::bypass_cache(&file, options.append)?;
+        let direct = options.direct_io && platform::bypass_cache(&file, options.append);
         let mut opened = Self::new(file, path.to_path_buf(), options.append);
         opened.direct = direct.into();
         Ok(opened)
@@ -81,8 +81,10 @@ impl StdFile {
 
     /// Does a transfer; where it cannot be made directly, the handle is an ordinary one from then on.
     fn transfer<T>(&self, mut transfer: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        // Asked first: another thread may have made the handle an ordinary one by the time this one is refused.
+        let direct = self.direct.load(Ordering::Relaxed);
         match transfer() {
-            Err(e) if e.raw_os_error() == Some(errno::EINVAL) && self.direct.load(Ordering::Relaxed) => {
+            Err(e) if direct && e.raw_os_error() == Some(errno::EINVAL) => {
                 platform::use_cache(&self.file)?;
                 self.direct.store(false, Ordering::Relaxed);
                 transfer()

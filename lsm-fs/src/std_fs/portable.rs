@@ -82,8 +82,8 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
 }
 
-pub(super) fn bypass_cache(_: &File, _: bool) -> io::Result<bool> {
-    Ok(false)
+pub(super) fn bypass_cache(_: &File, _: bool) -> bool {
+    false
 }
 
 pub(super) fn use_cache(_: &File) -> io::Result<()> {

@@ -119,20 +119,17 @@ pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
 /// Switches to direct transfers after the open: with the flag in `open`, a mount that cannot may create the file first
 /// and refuse it afterwards. Says whether it could.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn bypass_cache(file: &File, append: bool) -> io::Result<bool> {
+pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
     use rustix::fs::OFlags;
     // Of the flags that can be set here, a file of std has no other.
     let flags = if append { OFlags::APPEND } else { OFlags::empty() };
-    match rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT) {
-        Ok(()) => Ok(true),
-        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(false),
-        Err(e) => Err(e.into()),
-    }
+    // It is a hint, and a refusal leaves an ordinary handle.
+    rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).is_ok()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn bypass_cache(_: &File, _: bool) -> io::Result<bool> {
-    Ok(false)
+pub(super) fn bypass_cache(_: &File, _: bool) -> bool {
+    false
 }
 
 /// Ends direct transfers.

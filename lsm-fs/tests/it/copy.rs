@@ -87,7 +87,7 @@ fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
 #[test]
 fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
     for overlapped in [false, true] {
-        let files = files(80);
+        let files = files(400);
         let mut told = BTreeMap::new();
         let mut report = |index, result: lsm_fs::Result<_>| {
             assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "told twice");
@@ -98,14 +98,14 @@ fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
         } else {
             copy_each(&StdFs, &jobs(&files), &CopyOptions::new(), &mut report);
         }
-        assert_eq!(told.len(), 80);
+        assert_eq!(told.len(), 400);
         assert!(told.values().all(|r| matches!(r, Ok(_) | Err(true))));
         let durable: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| i.to_string()).collect();
         let mut there: Vec<_> =
             StdFs.read_dir(&files.to).unwrap().into_iter().map(|e| e.name.into_string().unwrap()).collect();
         there.sort_by_key(|name| name.parse::<usize>().unwrap());
         assert_eq!(there, durable);
-        assert!(durable.len() < 80, "nothing was cancelled");
+        assert!(durable.len() < 400, "nothing was cancelled");
     }
 }
 
@@ -206,6 +206,45 @@ fn panics_in_every_sync_do_not_hang_the_copy() {
     assert!(left.is_empty(), "no target was synced: {left:?}");
 }
 
+/// Waits at the second piece of the second file.
+struct OfLarge<'a>(AtomicU64, &'a std::sync::Barrier);
+
+impl CopyObserver for OfLarge<'_> {
+    fn data(&self, job: usize, _: u64, _: &[u8]) -> ControlFlow<()> {
+        if job == 1 && self.0.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.1.wait();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn hole(&self, _: usize, _: Range<u64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn files_around_the_cache_are_whole_whatever_their_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let lens = [4096, 8192, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 5000, (4 << 20) + 4096];
+    let paths: Vec<_> = lens
+        .iter()
+        .map(|len| (dir.path().join(format!("{len}")), dir.path().join(format!("{len}-copy"))))
+        .collect();
+    for (len, (from, _)) in lens.iter().zip(&paths) {
+        let bytes: Vec<u8> = (0..*len).map(|i| u8::try_from(i * 7 % 251).unwrap()).collect();
+        StdFs.write_new(from, &bytes, SyncMode::Normal).unwrap();
+    }
+    let jobs: Vec<_> =
+        paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
+    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
+        result.unwrap();
+        ControlFlow::Continue(())
+    });
+    for (from, to) in &paths {
+        assert!(read(from) == read(to), "{}", from.display());
+    }
+}
+
 #[test]
 fn a_break_stops_a_file_that_is_under_way() {
     let dir = tempfile::tempdir().unwrap();
@@ -214,10 +253,7 @@ fn a_break_stops_a_file_that_is_under_way() {
     StdFs.write_new(&at("large"), &vec![7; 64 << 20], SyncMode::Normal).unwrap();
     // The large file's pieces wait for the small file's report, which breaks.
     let reported = std::sync::Barrier::new(2);
-    let observer = AtPiece(AtomicU64::new(0), 1, || {
-        reported.wait();
-        ControlFlow::Continue(())
-    });
+    let observer = OfLarge(AtomicU64::new(0), &reported);
     let (small, large) = ((at("small"), at("small-copy")), (at("large"), at("large-copy")));
     let job = |(from, to): &'_ (PathBuf, PathBuf)| (from.clone(), to.clone());
     let paths = [job(&small), job(&large)];

@@ -35,6 +35,8 @@ const CLONES_TOGETHER: usize = 128;
 /// How many clones are synced at once.
 const CLONES_SYNCED: usize = 16;
 
+/// At most `CLONES_WAITING + CLONES_SYNCED + 1` clones are open at a time, fewer where the process may not have so many.
+///
 /// One thread clones, since the target's directory takes one name at a time; many sync through the descriptors that
 /// made the clones.
 pub(in crate::std_fs) fn reflink_batch(
@@ -142,7 +144,9 @@ impl Clones<'_> {
         loop {
             let before = self.handoff.unfinished();
             match self.clone(pair) {
-                Err(e) if e.is_out_of_handles() && before > 0 => self.handoff.wait_for_fewer(before),
+                Err(e) if e.is_out_of_handles() && before > 0 && !self.stop.load(Ordering::Relaxed) => {
+                    self.handoff.wait_for_fewer(before);
+                }
                 cloned => return cloned,
             }
         }
