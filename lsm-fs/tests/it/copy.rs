@@ -94,7 +94,9 @@ fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
             if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         if overlapped {
-            copy_overlapped(&StdFs, &jobs(&files), &CopyOptions::new(), Workers::default(), &mut report);
+            // Few, so that most files have not begun when the first verdicts are heard.
+            let workers = Workers { writers: 2, syncers: 4 };
+            copy_overlapped(&StdFs, &jobs(&files), &CopyOptions::new(), workers, &mut report);
         } else {
             copy_each(&StdFs, &jobs(&files), &CopyOptions::new(), &mut report);
         }
