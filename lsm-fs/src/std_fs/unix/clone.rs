@@ -35,7 +35,8 @@ const CLONES_TOGETHER: usize = 128;
 /// How many clones are synced at once.
 const CLONES_SYNCED: usize = 16;
 
-/// At most `CLONES_WAITING + CLONES_SYNCED + 1` clones are open at a time, fewer where the process may not have so many.
+/// At most `CLONES_WAITING + CLONES_SYNCED + 1` clones are open at a time, fewer where the process may not have so
+/// many.
 ///
 /// One thread clones, since the target's directory takes one name at a time; many sync through the descriptors that
 /// made the clones.
