@@ -179,14 +179,17 @@ fn a_copy_that_may_share_extents_takes_no_space() {
 /// Runs a test of this binary again, with few descriptors.
 fn with_few_descriptors(test: &str, variable: &str) {
     if std::env::var_os("LSM_FS_FEW_DESCRIPTORS").is_none() {
-        let status = std::process::Command::new("bash")
-            .args(["-c", "ulimit -n 24 && exec \"$0\" --exact \"$1\" --nocapture"])
-            .arg(std::env::current_exe().unwrap())
-            .arg(test)
-            .env("LSM_FS_FEW_DESCRIPTORS", "1")
-            .status()
-            .unwrap();
-        assert!(status.success());
+        // More than the writers of a batch can hold, and fewer.
+        for limit in ["24", "12"] {
+            let status = std::process::Command::new("bash")
+                .args(["-c", "ulimit -n $2 && exec \"$0\" --exact \"$1\" --nocapture"])
+                .arg(std::env::current_exe().unwrap())
+                .args([test, limit])
+                .env("LSM_FS_FEW_DESCRIPTORS", "1")
+                .status()
+                .unwrap();
+            assert!(status.success(), "with {limit} descriptors");
+        }
         return;
     }
     let dir = scratch(variable);
