@@ -12,6 +12,9 @@ const REPORT_TOGETHER: usize = 16;
 /// How long a verdict may wait for others before the caller hears of it.
 const REPORT_AFTER: Duration = Duration::from_millis(2);
 
+/// So many verdicts may wait for the caller; then the threads wait for it, so that it can end a batch in time.
+const UNHEARD_MAX: usize = 64;
+
 /// How often a taker looks again before it sleeps: to wake a thread costs more than that.
 const YIELDS: usize = 8;
 
@@ -28,6 +31,8 @@ pub(crate) struct Handoff<W, V> {
     less: Condvar,
     /// For the caller: there are verdicts enough, or there will be no more.
     verdicts: Condvar,
+    /// For whoever brings a verdict: there is room for it, or nobody hears it.
+    heard: Condvar,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,8 @@ struct State<W, V> {
     /// Takers that wait for work and givers that wait for room: to wake nobody is a system call too.
     idle: usize,
     blocked: usize,
+    /// The caller hears nothing more.
+    deaf: bool,
 }
 
 /// A thread's part in a batch.
@@ -73,12 +80,14 @@ impl<W, V> Handoff<W, V> {
                 takers: 0,
                 idle: 0,
                 blocked: 0,
+                deaf: false,
             }),
             capacity,
             together: together.clamp(1, capacity.max(1)),
             work: Condvar::new(),
             less: Condvar::new(),
             verdicts: Condvar::new(),
+            heard: Condvar::new(),
         }
     }
 
@@ -164,9 +173,12 @@ impl<W, V> Handoff<W, V> {
         }
     }
 
-    /// Brings a verdict.
+    /// Brings a verdict, and waits while too many are unheard.
     pub(crate) fn report(&self, verdict: V) {
         let mut state = self.state();
+        while state.verdicts.len() >= UNHEARD_MAX && !state.deaf {
+            state = wait(&self.heard, state);
+        }
         state.verdicts.push(verdict);
         if state.verdicts.len() == REPORT_TOGETHER {
             drop(state);
@@ -190,7 +202,17 @@ impl<W, V> Handoff<W, V> {
                 break;
             }
         }
+        let were_many = state.verdicts.len() >= UNHEARD_MAX;
         std::mem::swap(&mut state.verdicts, into);
+        drop(state);
+        if were_many {
+            self.heard.notify_all();
+        }
+    }
+
+    /// The caller's part: until what comes back is dropped, it hears verdicts.
+    pub(crate) fn listen(&self) -> Listening<'_, W, V> {
+        Listening { to: self }
     }
 
     fn state(&self) -> MutexGuard<'_, State<W, V>> {
@@ -200,6 +222,19 @@ impl<W, V> Handoff<W, V> {
 
 fn wait<'a, T>(for_: &Condvar, state: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
     for_.wait(state).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What keeps verdicts waiting for the caller.
+#[derive(Debug)]
+pub(crate) struct Listening<'a, W, V> {
+    to: &'a Handoff<W, V>,
+}
+
+impl<W, V> Drop for Listening<'_, W, V> {
+    fn drop(&mut self) {
+        self.to.state().deaf = true;
+        self.to.heard.notify_all();
+    }
 }
 
 impl<W, V> Drop for Part<'_, W, V> {
@@ -303,6 +338,25 @@ mod tests {
         let mut heard = Vec::new();
         handoff.verdicts(&mut heard);
         assert_eq!(heard, [7]);
+    }
+
+    #[test]
+    fn verdicts_wait_for_a_caller_that_hears_and_for_no_other() {
+        let handoff = Handoff::<(), _>::new(2);
+        let taker = handoff.join(Role::Taker);
+        let mut heard = Vec::new();
+        thread::scope(|scope| {
+            let listening = handoff.listen();
+            let reports = scope.spawn(|| (0..10 * UNHEARD_MAX).for_each(|i| handoff.report(i)));
+            for _ in 0..5 {
+                handoff.verdicts(&mut heard);
+                assert!((1..=UNHEARD_MAX).contains(&heard.len()), "{}", heard.len());
+                assert!(!reports.is_finished(), "nobody waited");
+            }
+            drop(listening);
+            reports.join().unwrap();
+        });
+        drop(taker);
     }
 
     #[test]

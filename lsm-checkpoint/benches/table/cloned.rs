@@ -17,7 +17,7 @@ pub(crate) fn rows(volume: &str, root: &Path) {
         return;
     }
     let target = if volume == "btrfs" { 1.0 } else { 0.167 };
-    for (count, bytes, rounds) in [(5_000, 64 << 10, 5), (200, 8 << 20, 9)] {
+    for (count, bytes, rounds) in [(4_000, 16 << 10, 5), (5_000, 64 << 10, 5), (200, 8 << 20, 9)] {
         let (_home, source) = Tables::make(root, count, bytes);
         let metadata = metadata(&source, Policy::Independent, Method::Reflink, root);
         let job = format!("cloned {count} × {} KiB", bytes >> 10);

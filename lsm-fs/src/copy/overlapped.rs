@@ -42,9 +42,9 @@ impl Default for Workers {
 ///
 /// Files pass from the writers to the syncers through a bounded queue, so at most `2 × (syncers + writers)` files are
 /// open at a time; where the process may not open so many, writers take turns and wait for syncers. `report` is called
-/// on the calling thread, in the order in which files become durable and within a few milliseconds of it. A panic of
-/// the backend or of the observer ends the batch and is passed on. Falls back to `copy_each` where threads cannot be
-/// had.
+/// on the calling thread, in the order in which files become durable and within a few milliseconds of it; a caller that
+/// is slow holds the batch back, so that it can end it. A panic of the backend or of the observer ends the batch and is
+/// passed on. Falls back to `copy_each` where threads cannot be had.
 pub fn copy_overlapped<F: Fs + ?Sized>(
     target: &F,
     jobs: &[CopyJob<'_>],
@@ -66,7 +66,8 @@ pub fn copy_overlapped<F: Fs + ?Sized>(
     };
     let panic = thread::scope(|scope| {
         let copy = &copy;
-        let _on_panic = StopOnPanic(copy);
+        // Should the report panic, the others stop, and wait for nobody.
+        let (_on_panic, _listening) = (StopOnPanic(copy), copy.handoff.listen());
         let mut threads = Vec::new();
         // Counted in before anybody could find that there is no giver.
         let givers: Vec<_> = (0..writers).map(|_| copy.handoff.join(Role::Giver)).collect();

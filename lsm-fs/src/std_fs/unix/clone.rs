@@ -65,7 +65,7 @@ pub(in crate::std_fs) fn reflink_batch(
     thread::scope(|scope| {
         let clones = &clones;
         // Should the report panic, nothing more is cloned.
-        let _stop = StopOnDrop(&clones.stop);
+        let (_stop, _listening) = (StopOnDrop(&clones.stop), clones.handoff.listen());
         let giver = clones.handoff.join(Role::Giver);
         let syncers = names.len().min(CLONES_SYNCED);
         for taker in (0..syncers).map(|_| clones.handoff.join(Role::Taker)) {
