@@ -186,8 +186,22 @@ impl<W, V> Handoff<W, V> {
         }
     }
 
-    /// The verdicts that have come in since the last call, in their order; none when there will be no more.
-    pub(crate) fn verdicts(&self, into: &mut Vec<V>) {
+    /// The caller's part: hears each verdict, in their order, until there will be no more. Should `each` panic, nobody
+    /// waits for the caller.
+    pub(crate) fn hear(&self, mut each: impl FnMut(V)) {
+        let _listening = Listening { to: self };
+        let mut heard = Vec::new();
+        loop {
+            self.verdicts(&mut heard);
+            if heard.is_empty() {
+                return;
+            }
+            heard.drain(..).for_each(&mut each);
+        }
+    }
+
+    /// The verdicts that have come in since the last call; none when there will be no more.
+    fn verdicts(&self, into: &mut Vec<V>) {
         into.clear();
         let mut state = self.state();
         loop {
@@ -210,11 +224,6 @@ impl<W, V> Handoff<W, V> {
         }
     }
 
-    /// The caller's part: until what comes back is dropped, it hears verdicts.
-    pub(crate) fn listen(&self) -> Listening<'_, W, V> {
-        Listening { to: self }
-    }
-
     fn state(&self) -> MutexGuard<'_, State<W, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,7 +235,7 @@ fn wait<'a, T>(for_: &Condvar, state: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
 
 /// What keeps verdicts waiting for the caller.
 #[derive(Debug)]
-pub(crate) struct Listening<'a, W, V> {
+struct Listening<'a, W, V> {
     to: &'a Handoff<W, V>,
 }
 
@@ -346,7 +355,7 @@ mod tests {
         let taker = handoff.join(Role::Taker);
         let mut heard = Vec::new();
         thread::scope(|scope| {
-            let listening = handoff.listen();
+            let listening = Listening { to: &handoff };
             let reports = scope.spawn(|| (0..10 * UNHEARD_MAX).for_each(|i| handoff.report(i)));
             for _ in 0..5 {
                 handoff.verdicts(&mut heard);
@@ -372,14 +381,7 @@ mod tests {
                     drop(part);
                 });
             }
-            let mut heard = Vec::new();
-            loop {
-                handoff.verdicts(&mut heard);
-                if heard.is_empty() {
-                    break;
-                }
-                all.append(&mut heard);
-            }
+            handoff.hear(|verdict| all.push(verdict));
         });
         all.sort_unstable();
         assert_eq!(all, (0..400).collect::<Vec<_>>());

@@ -66,8 +66,7 @@ pub fn copy_overlapped<F: Fs + ?Sized>(
     };
     let panic = thread::scope(|scope| {
         let copy = &copy;
-        // Should the report panic, the others stop, and wait for nobody.
-        let (_on_panic, _listening) = (StopOnPanic(copy), copy.handoff.listen());
+        let _on_panic = StopOnPanic(copy);
         let mut threads = Vec::new();
         // Counted in before anybody could find that there is no giver.
         let givers: Vec<_> = (0..writers).map(|_| copy.handoff.join(Role::Giver)).collect();
@@ -84,7 +83,11 @@ pub fn copy_overlapped<F: Fs + ?Sized>(
                 copy.write();
             }));
         }
-        copy.tell(report);
+        copy.handoff.hear(|(index, copied)| {
+            if report(index, copied).is_break() {
+                copy.batch.stop();
+            }
+        });
         // All of them: the scope panics for one that nobody has joined.
         threads.into_iter().filter_map(|thread| thread.join().err()).reduce(|first, _| first)
     });
@@ -110,22 +113,6 @@ struct Overlapped<'a, F: ?Sized> {
 }
 
 impl<'a, F: Fs + ?Sized> Overlapped<'a, F> {
-    /// The caller's part: hears the verdicts until there are no more.
-    fn tell(&self, report: CopyReport<'_>) {
-        let mut verdicts = Vec::new();
-        loop {
-            self.handoff.verdicts(&mut verdicts);
-            if verdicts.is_empty() {
-                return;
-            }
-            for (index, copied) in verdicts.drain(..) {
-                if report(index, copied).is_break() {
-                    self.batch.stop();
-                }
-            }
-        }
-    }
-
     /// A writer: takes jobs until there are none left.
     fn write(&self) {
         let _on_panic = StopOnPanic(self);

@@ -113,7 +113,8 @@ fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
 
 #[test]
 fn a_panic_in_the_report_ends_the_copy_and_passes_on() {
-    let files = files(50);
+    // More than may wait unheard: the others must not wait for a caller that is gone.
+    let files = files(400);
     let jobs = jobs(&files);
     let panic = catch_unwind(AssertUnwindSafe(|| {
         copy_overlapped(&StdFs, &jobs, &CopyOptions::new(), Workers::default(), &mut |_, _| {

@@ -219,3 +219,20 @@ fn with_few_descriptors(test: &str, variable: &str) {
 fn few_descriptors_slow_batches_down_and_fail_nothing() {
     with_few_descriptors("limits::few_descriptors_slow_batches_down_and_fail_nothing", XFS);
 }
+
+#[test]
+fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
+    let dir = scratch(XFS);
+    let names: Vec<_> = (0..1000).map(|i| i.to_string()).collect();
+    let to = dir.path().join("to");
+    StdFs.create_dir(&to).unwrap();
+    for name in &names {
+        StdFs.write_new(&dir.path().join(name), b"x", SyncMode::Normal).unwrap();
+    }
+    let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+    let panic = std::panic::catch_unwind(|| {
+        StdFs.reflink_batch(dir.path(), &to, &pairs, SyncMode::Normal, &mut |_, _| panic!("of the caller"));
+    });
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the caller"));
+    assert!(StdFs.read_dir(&to).unwrap().len() < 1000, "the batch went on");
+}

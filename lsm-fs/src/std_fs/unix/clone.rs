@@ -65,7 +65,7 @@ pub(in crate::std_fs) fn reflink_batch(
     thread::scope(|scope| {
         let clones = &clones;
         // Should the report panic, nothing more is cloned.
-        let (_stop, _listening) = (StopOnDrop(&clones.stop), clones.handoff.listen());
+        let _stop = StopOnDrop(&clones.stop);
         let giver = clones.handoff.join(Role::Giver);
         let syncers = names.len().min(CLONES_SYNCED);
         for taker in (0..syncers).map(|_| clones.handoff.join(Role::Taker)) {
@@ -79,18 +79,11 @@ pub(in crate::std_fs) fn reflink_batch(
             let _giver = giver;
             clones.make();
         });
-        let mut verdicts = Vec::new();
-        loop {
-            clones.handoff.verdicts(&mut verdicts);
-            if verdicts.is_empty() {
-                break;
+        clones.handoff.hear(|(index, cloned)| {
+            if report(index, cloned).is_break() {
+                clones.stop.store(true, Ordering::Relaxed);
             }
-            for (index, cloned) in verdicts.drain(..) {
-                if report(index, cloned).is_break() {
-                    clones.stop.store(true, Ordering::Relaxed);
-                }
-            }
-        }
+        });
     });
     if !clones.begun.into_inner() {
         batch::clone_each(fs, from_dir, to_dir, names, mode, report);
