@@ -236,3 +236,23 @@ fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
     assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the caller"));
     assert!(StdFs.read_dir(&to).unwrap().len() < 1000, "the batch went on");
 }
+
+/// XFS refuses the transfers, and one thread makes the handle an ordinary one while others are being refused.
+#[test]
+fn threads_that_are_refused_on_one_direct_handle_are_all_served() {
+    let dir = scratch(XFS);
+    for round in 0..1_500 {
+        let options = FsOpenOptions::new().write(true).create_new(true).direct_io(true);
+        let file = StdFs.open(&dir.path().join(round.to_string()), &options).unwrap();
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            for thread in 0..6 {
+                let (file, start) = (&file, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    file.write_at(&[5; 777], thread * 777).unwrap();
+                });
+            }
+        });
+    }
+}
