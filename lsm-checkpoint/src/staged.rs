@@ -4,6 +4,7 @@ mod file;
 mod target;
 
 use std::{
+    ffi::OsStr,
     io,
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,16 +12,17 @@ use std::{
 
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
+    SyncReport, batch, copy,
 };
 
-use file::StagedFile;
+use file::{StagedFile, Written};
 pub use target::ManifestTarget;
 
 /// How many files may wait for their sync, each with an open descriptor.
 const WAITING_MAX: usize = 128;
 
-type Handle = Arc<Mutex<Box<dyn FsFile>>>;
+type Handle = Arc<Mutex<Written>>;
 
 /// The target's filesystem, confined to a staged directory.
 ///
@@ -90,9 +92,10 @@ impl<'fs> StagedFs<'fs> {
     fn sync(&self, waiting: &[(PathBuf, Handle)]) -> Result<()> {
         let guards: Vec<_> =
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let files: Vec<&dyn FsFile> = guards.iter().map(|guard| &***guard).collect();
-        // So that all of them are in the journal's transaction that the first sync commits.
-        for file in &files {
+        let files: Vec<&dyn FsFile> =
+            guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
+        // So that all of them are in the journal's transaction that the first sync commits, as its own file is anyway.
+        for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
         let mut first = Ok(());
@@ -145,7 +148,8 @@ impl<'fs> StagedFs<'fs> {
         }
         // A file that is there and was not made here may be an inode of the source.
         let options = if known { *options } else { options.create_new(true) };
-        let file: Handle = Arc::new(Mutex::new(self.inner.open(path, &options)?));
+        let file = self.inner.open(path, &options)?;
+        let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync: known }));
         let mut account = self.account();
         if !known {
             account.bind(path);
@@ -302,6 +306,10 @@ impl Fs for StagedFs<'_> {
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         self.own(Op::DisableCow, path)?;
         self.inner.try_disable_cow(path)
+    }
+
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        self.inner.metadata_batch(dir, names, report);
     }
 
     fn hard_link_batch(

@@ -51,6 +51,7 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
         plan,
         trees,
         done: vec![None; plan.items.len()],
+        lens: vec![None; plan.items.len()],
         refused: BTreeSet::new(),
         copies: Vec::new(),
         stop: None,
@@ -83,6 +84,8 @@ struct Transfer<'a> {
     trees: &'a [Vec<SourceFile>],
     /// By position in the plan.
     done: Vec<Option<Done>>,
+    /// By position in the plan, the lengths that the snapshot does not know and a group was asked for.
+    lens: Vec<Option<u64>>,
     refused: BTreeSet<Refusal>,
     /// Positions of what is left to be copied.
     copies: Vec<usize>,
@@ -145,6 +148,7 @@ impl<'a> Transfer<'a> {
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => None,
             Err(e) => return Err(e.into()),
         };
+        self.measure(group)?;
         let shared = self.shares_namespace(group);
         let mut left = group.items.clone();
         let mut last_refusal = None;

@@ -1,10 +1,11 @@
 //! References and smart pointers to a backend are backends.
 
-use std::{fs::File, ops::Range, path::Path, sync::Arc};
+use std::{ffi::OsStr, fs::File, ops::Range, path::Path, sync::Arc};
 
 use crate::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, ReadRequest, Result, SyncMode, SyncReport,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, ReadRequest, Result, SyncMode,
+    SyncReport,
 };
 
 macro_rules! forward_fs {
@@ -73,6 +74,9 @@ macro_rules! forward_fs {
             }
             fn try_disable_cow(&self, path: &Path) -> Result<bool> {
                 (**self).try_disable_cow(path)
+            }
+            fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+                (**self).metadata_batch(dir, names, report);
             }
             fn hard_link_batch(
                 &self,

@@ -1,10 +1,10 @@
 //! [`Fs`]: names in directories.
 
-use std::{fmt, path::Path};
+use std::{ffi::OsStr, fmt, path::Path};
 
 use crate::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, FsCapabilities, FsDirEntry, FsFile, FsMetadata,
-    FsOpenOptions, LinkReport, NamePair, Result, SyncMode, SyncReport, batch, copy,
+    FsOpenOptions, LinkReport, MetadataReport, NamePair, Result, SyncMode, SyncReport, batch, copy,
 };
 
 /// A filesystem: what an engine needs of one, with what each call leaves behind when it fails and when the machine
@@ -270,6 +270,16 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// `NotFound`; `PermissionDenied`.
     fn try_disable_cow(&self, path: &Path) -> Result<bool>;
+
+    /// What is known of many files of one directory.
+    ///
+    /// # Contract
+    ///
+    /// As [`metadata`](Self::metadata) of each name in turn, so that a backend can keep the directory open. Each name
+    /// is one component. `report` hears of every look-up; `Break` ends the batch.
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        batch::metadata_each(self, dir, names, report);
+    }
 
     /// Hard-links many files of one directory into another.
     ///

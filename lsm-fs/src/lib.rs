@@ -25,7 +25,7 @@ mod metadata;
 mod options;
 mod std_fs;
 
-pub use batch::{LinkReport, NamePair, SyncReport};
+pub use batch::{LinkReport, MetadataReport, NamePair, SyncReport};
 pub use copy::{Copied, CopyJob, CopyObserver, CopyOptions, CopyReport};
 pub use error::{Error, Op, Result, raw_os_error};
 pub use ext::{FsExt, FsFileExt, is_leftover, parent_of};

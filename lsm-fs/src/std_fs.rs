@@ -28,7 +28,7 @@ mod probe;
 )))]
 mod unix;
 
-use std::{io, path::Path};
+use std::{ffi::OsStr, io, path::Path};
 
 use file::StdFile;
 #[cfg(any(
@@ -54,8 +54,8 @@ use unix as platform;
 
 use crate::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
-    errno,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
+    SyncReport, batch, copy, errno,
 };
 
 /// The host's filesystem, as the process sees it: relative paths start at the working directory.
@@ -206,6 +206,10 @@ impl Fs for StdFs {
 
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         on(Op::DisableCow, path, platform::disable_cow(path))
+    }
+
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        platform::metadata_batch(self, dir, names, report);
     }
 
     fn hard_link_batch(

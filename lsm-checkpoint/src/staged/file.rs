@@ -11,6 +11,14 @@ use lsm_fs::{FileHint, FsFile, FsMetadata, ReadRequest, Result, SyncMode};
 
 use super::Handle;
 
+/// An open file, and whether a sync of it can make a difference: that of a new file that nobody wrote to cannot, for
+/// its name is its directory's, and there is nothing else that a crash could take.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) file: Box<dyn FsFile>,
+    pub(super) wants_sync: bool,
+}
+
 /// The writer's end of a handle; the other end syncs it, so that the handle that wrote is the one that is synced.
 #[derive(Debug)]
 pub(super) struct StagedFile(Handle);
@@ -20,30 +28,41 @@ impl StagedFile {
         Self(handle)
     }
 
-    fn inner(&self) -> MutexGuard<'_, Box<dyn FsFile>> {
+    fn handle(&self) -> MutexGuard<'_, Written> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reading<T>(&self, act: impl FnOnce(&mut dyn FsFile) -> T) -> T {
+        act(&mut *self.handle().file)
+    }
+
+    /// `changes`: whether there is anything to write.
+    fn writing<T>(&self, changes: bool, act: impl FnOnce(&mut dyn FsFile) -> T) -> T {
+        let mut handle = self.handle();
+        handle.wants_sync |= changes;
+        act(&mut *handle.file)
     }
 }
 
 impl Read for StagedFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner().read(buf)
+        self.reading(|file| file.read(buf))
     }
 }
 
 impl Write for StagedFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.inner().write(buf)
+        self.writing(!buf.is_empty(), |file| file.write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner().flush()
+        self.reading(|file| file.flush())
     }
 }
 
 impl Seek for StagedFile {
     fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        self.inner().seek(pos)
+        self.reading(|file| file.seek(pos))
     }
 }
 
@@ -58,35 +77,35 @@ impl FsFile for StagedFile {
     }
 
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
-        self.inner().start_writeback(offset, len)
+        self.reading(|file| file.start_writeback(offset, len))
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.inner().read_at(buf, offset)
+        self.reading(|file| file.read_at(buf, offset))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        self.inner().write_at(buf, offset)
+        self.writing(!buf.is_empty(), |file| file.write_at(buf, offset))
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
-        self.inner().set_len(len)
+        self.writing(true, |file| file.set_len(len))
     }
 
     fn metadata(&self) -> Result<FsMetadata> {
-        self.inner().metadata()
+        self.reading(|file| file.metadata())
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
-        self.inner().next_data(offset)
+        self.reading(|file| file.next_data(offset))
     }
 
     fn hint(&self, hint: FileHint) -> Result<()> {
-        self.inner().hint(hint)
+        self.reading(|file| file.hint(hint))
     }
 
     fn try_lock_exclusive(&self) -> Result<bool> {
-        self.inner().try_lock_exclusive()
+        self.reading(|file| file.try_lock_exclusive())
     }
 
     fn host_file(&self) -> Option<&File> {
@@ -94,6 +113,9 @@ impl FsFile for StagedFile {
     }
 
     fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
-        self.inner().read_many(requests)
+        self.reading(|file| file.read_many(requests))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, io, ops::ControlFlow};
 use lsm_fs::{Fs, NamePair, errno};
 
 use super::{Done, Group, Transfer};
-use crate::{Error, Method, Result, source::Content};
+use crate::{Error, Method, Result, SourceFile, source::Content};
 
 /// What a method did for a group.
 pub(super) struct Outcome {
@@ -76,8 +76,41 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// Looks up the lengths that the snapshot does not know, a directory at a time.
+    pub(super) fn measure(&mut self, group: &Group<'_>) -> Result<()> {
+        let unknown = |&at: &usize| match self.item(at) {
+            Some((_, SourceFile { content: Content::Immutable { len: None, .. }, .. })) => {
+                Some((at, self.names(at)?.from))
+            }
+            _ => None,
+        };
+        let (unknown, names): (Vec<usize>, Vec<&OsStr>) = group.items.iter().filter_map(unknown).unzip();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        group.fs.metadata_batch(&group.from_dir, &names, &mut |index, found| {
+            let Some(&at) = unknown.get(index) else { return ControlFlow::Continue(()) };
+            match found {
+                Ok(metadata) => {
+                    if let Some(len) = self.lens.get_mut(at) {
+                        *len = Some(metadata.len);
+                    }
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    let error = self.blame(at, error);
+                    self.stop_with(error)
+                }
+            }
+        });
+        self.stop.take().map_or(Ok(()), Err)
+    }
+
     /// The length that the snapshot knows; otherwise that of the file, which does not change.
     pub(super) fn len_of(&self, at: usize, fs: &dyn Fs) -> Result<u64> {
+        if let Some(len) = self.lens.get(at).copied().flatten() {
+            return Ok(len);
+        }
         match self.item(at).map(|(_, file)| &file.content) {
             Some(Content::Immutable { len: Some(len), .. } | Content::Prefix { len, .. }) => Ok(*len),
             Some(Content::Immutable { path, .. }) => {

@@ -42,14 +42,14 @@ fn a_linked_checkpoint_is_complete_and_says_what_it_holds() {
     let info = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     db.check_source(&fs).unwrap();
-    assert_eq!((info.sst_files, info.blob_files, info.other_files), (2, 1, 4));
+    assert_eq!((info.sst_files, info.blob_files, info.other_files), (2, 1, 5));
     assert_eq!((info.version_id, info.seqno), (VERSION, SEQNO));
     assert_eq!(info.durability, DirectorySync::Durable);
     assert_eq!(info.trees, [(String::new(), VERSION)]);
     let linked = info.by_method(Method::HardLink);
     assert_eq!((linked.files, linked.bytes), (3, 1640));
     assert_eq!(info.by_method(Method::Copy).files, 1, "the log");
-    assert_eq!(info.by_method(Method::Written).files, 3, "options, manifest, CURRENT");
+    assert_eq!(info.by_method(Method::Written).files, 4, "options, edits, manifest, CURRENT");
     let all: u64 = Method::ALL.map(|method| info.by_method(method).bytes).iter().sum();
     assert_eq!(info.total_bytes, all);
     assert_eq!(info.pause.unwrap().deferred_files, 0);

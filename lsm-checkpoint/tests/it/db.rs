@@ -90,6 +90,7 @@ impl Db {
             if self.extras {
                 all.insert(Path::new(tree).join("logs/log"), log_bytes()[..LOG_LEN].to_vec());
                 all.insert(Path::new(tree).join("OPTIONS"), b"fast = true".to_vec());
+                all.insert(Path::new(tree).join("EDITS"), Vec::new());
             }
         }
         all
@@ -228,6 +229,7 @@ impl Snapshot for Tree<'_> {
             let log = FileKind::other("logs");
             all.push(SourceFile::prefix(log, Arc::clone(&self.db.fs), dir.join("log"), LOG_LEN as u64));
             all.push(SourceFile::bytes(FileKind::Metadata, "OPTIONS", *b"fast = true"));
+            all.push(SourceFile::bytes(FileKind::Metadata, "EDITS", *b""));
         }
         Ok(all)
     }

@@ -3,6 +3,7 @@
 mod file;
 
 use std::{
+    ffi::OsStr,
     path::Path,
     sync::{
         Arc,
@@ -13,7 +14,8 @@ use std::{
 use file::TweakedFile;
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
+    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
+    SyncReport, batch, copy,
 };
 
 #[derive(Clone, Debug)]
@@ -134,6 +136,9 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
     }
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         self.inner.try_disable_cow(path)
+    }
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        batch::metadata_each(self, dir, names, report);
     }
     fn hard_link_batch(
         &self,

@@ -8,11 +8,12 @@
 macro_rules! tap_fs {
     (impl<$fs:ident: Fs $(+ $bound:lifetime)?> Fs for $wrapper:ty) => {
         const _: () = {
-            use std::path::Path;
+            use std::{ffi::OsStr, path::Path};
 
             use lsm_fs::{
                 CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
-                FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, SyncMode, SyncReport, batch, copy,
+                FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode, SyncReport,
+                batch, copy,
             };
 
             use crate::tap::{Call, Detail, Tap, TappedFile, TappedLock};
@@ -123,6 +124,10 @@ macro_rules! tap_fs {
                 fn try_disable_cow(&self, path: &Path) -> Result<bool> {
                     let call = Call::new(Op::DisableCow, path, Detail::None);
                     self.tap().around(None, &call, || self.inner().try_disable_cow(path))
+                }
+
+                fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+                    batch::metadata_each(self, dir, names, report);
                 }
 
                 fn hard_link_batch(

@@ -1,14 +1,16 @@
 //! Many links, clones and syncs in one call: the same as one after the other, and each told of.
 
-use std::{collections::BTreeMap, io::ErrorKind, ops::ControlFlow};
+use std::{collections::BTreeMap, ffi::OsStr, io::ErrorKind, ops::ControlFlow};
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{read_write, refused_pair},
+    subject::{read_write, refused, refused_pair},
 };
-use crate::{FsFile, NamePair, Op, Result, SyncMode};
+use crate::{FsFile, FsMetadata, NamePair, Op, Result, SyncMode};
 
 list! { "batches":
+    metadata_of_a_batch_is_that_of_each
+    a_break_ends_a_batch_of_metadata
     links_are_made_in_order_and_each_told
     a_link_that_fails_does_not_end_the_batch
     a_break_ends_a_batch_of_links
@@ -28,6 +30,56 @@ pub(super) fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>
         t.put(&format!("from/{name}"), name.as_bytes())?;
     }
     Ok(names)
+}
+
+fn metadata(t: &Subject, names: &[&OsStr], stop_after: usize) -> Vec<(usize, Result<FsMetadata>)> {
+    let mut told = Vec::new();
+    t.fs.metadata_batch(&t.at("from"), names, &mut |index, found| {
+        told.push((index, found));
+        if told.len() < stop_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    told
+}
+
+fn metadata_of_a_batch_is_that_of_each(t: &Subject) -> Verdict {
+    fill(t, 2)?;
+    t.put("from/longer", &[7; 10_000])?;
+    t.mkdir("from/dir")?;
+    let single = ["0000", "missing", "longer", "dir", "0001"];
+    let names: Vec<_> = single.iter().copied().chain(["..", "dir/..", ""]).map(OsStr::new).collect();
+    let told = metadata(t, &names, usize::MAX);
+    same!(told.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..names.len()).collect::<Vec<_>>(), "indices");
+    for ((index, found), name) in told.into_iter().zip(&names) {
+        let path = t.at("from").join(name);
+        if index >= single.len() {
+            refused(found, Op::Metadata, &path, &[ErrorKind::InvalidInput])?;
+            continue;
+        }
+        match (found, t.fs.metadata(&path)) {
+            (Ok(found), alone) => same!(found, alone?, "what a batch says of {name:?}"),
+            (Err(found), Err(alone)) => same!(
+                (found.kind(), found.op(), found.path()),
+                (alone.kind(), alone.op(), alone.path()),
+                "the error of {name:?} in a batch"
+            ),
+            (Err(e), Ok(_)) => return Err(e.into()),
+        }
+    }
+    // A directory that is missing is the same error for each.
+    let mut told = Vec::new();
+    t.fs.metadata_batch(&t.at("nowhere"), &[OsStr::new("0000"); 2], &mut |_, found| {
+        told.push(found.map_err(|e| e.kind()));
+        ControlFlow::Continue(())
+    });
+    same!(told, vec![Err(ErrorKind::NotFound); 2], "results without a directory");
+    Ok(())
+}
+
+fn a_break_ends_a_batch_of_metadata(t: &Subject) -> Verdict {
+    let names = fill(t, 10)?;
+    let names: Vec<_> = names.iter().map(OsStr::new).collect();
+    same!(metadata(t, &names, 3).len(), 3, "reports before and after a break");
+    Ok(())
 }
 
 fn link(t: &Subject, names: &[NamePair<'_>], stop_after: usize) -> Vec<(usize, Result<()>)> {

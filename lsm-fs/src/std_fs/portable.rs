@@ -4,6 +4,7 @@
 //! It also compiles on Unix, under `--cfg lsm_fs_portable`, so that the conformance suite can drive it there.
 
 use std::{
+    ffi::OsStr,
     fs::{File, Metadata},
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
@@ -13,8 +14,8 @@ use std::{
 
 use super::{StdFs, names, probe};
 use crate::{
-    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, LinkReport, NamePair, Op, Result,
-    SyncMode, batch,
+    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, LinkReport, MetadataReport,
+    NamePair, Op, Result, SyncMode, batch,
 };
 
 fn unsupported<T>() -> io::Result<T> {
@@ -46,6 +47,10 @@ pub(super) fn rename_noreplace(from: &Path, _: &Path) -> io::Result<()> {
 
 pub(super) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::hard_link(from, to)
+}
+
+pub(super) fn metadata_batch(fs: &StdFs, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+    batch::metadata_each(fs, dir, names, report);
 }
 
 pub(super) fn hard_link_batch(

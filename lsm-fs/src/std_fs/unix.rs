@@ -1,9 +1,11 @@
 //! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
 
+mod ahead;
 mod capabilities;
 mod clone;
 mod link;
 mod lock;
+mod stat;
 mod sync;
 
 use std::{
@@ -18,6 +20,7 @@ pub(super) use capabilities::capabilities;
 pub(super) use clone::{reflink, reflink_batch};
 pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
+pub(super) use stat::metadata_batch;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;

@@ -9,6 +9,7 @@ mod rename;
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -17,8 +18,8 @@ use std::{
 use file::BrokenFile;
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, NamePair, Op, Result, StdFs, SyncMode,
-    SyncReport, errno,
+    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
+    SyncMode, SyncReport, errno,
 };
 use rename::{dawdle, noreplace};
 
@@ -48,7 +49,8 @@ defects! {
     TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared NextDataMisses ReadManyIgnoresOffsets
     HintDestroys DirectIoAtZero DirectIoMustAlign LinkCopies LinkReplaces CloneLinks CloneReplaces
     BackendIdChanges OneVolumeId
-    ClaimsTooMuch DisableCowCorrupts NoSpace BatchIsReversed BatchStopsAtError BatchIgnoresBreak
+    ClaimsTooMuch DisableCowCorrupts NoSpace MetadataBatchUnchecked MetadataBatchGoesOn
+    BatchIsReversed BatchStopsAtError BatchIgnoresBreak
     BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk CopyDropsTail CopyIgnoresLen CopyKeepsFailed
     CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted DirLocksAlwaysGranted DirLockAlwaysThere
     ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison ErrorsWithoutPath BareIoErrors
@@ -339,6 +341,10 @@ impl Fs for Broken {
             StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
         }
         Ok(disabled)
+    }
+
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        batch::metadata(self, dir, names, report);
     }
 
     fn hard_link_batch(

@@ -32,6 +32,46 @@ fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
 }
 
 #[test]
+fn a_large_batch_says_of_each_link_what_a_small_one_says() {
+    const COUNT: usize = 400;
+    for mount in [EXT4, XFS, BTRFS, TMPFS] {
+        let dir = scratch(mount);
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        StdFs.create_dir(&from).unwrap();
+        let names: Vec<_> = (0..COUNT).map(|i| i.to_string()).collect();
+        for name in names.iter().filter(|name| *name != "7") {
+            StdFs.write_new(&from.join(name), b"x", SyncMode::Normal).unwrap();
+        }
+        let mut pairs: Vec<_> = names.iter().map(NamePair::same).collect();
+        pairs[9] = NamePair::new("9", "..");
+        pairs[11] = NamePair::new("11", "12");
+        pairs[13] = NamePair::new("13", "there");
+        let mut said = Vec::new();
+        // Each batch alone, and all of them in one.
+        for at_once in [1, COUNT] {
+            StdFs.create_dir(&to).unwrap();
+            StdFs.write_new(&to.join("there"), b"y", SyncMode::Normal).unwrap();
+            let mut kinds = Vec::new();
+            for some in pairs.chunks(at_once) {
+                StdFs.hard_link_batch(&from, &to, some, &mut |_, result| {
+                    kinds.push(result.err().map(|e| e.kind()));
+                    ControlFlow::Continue(())
+                });
+            }
+            assert_eq!(StdFs.read_dir(&to).unwrap().len(), COUNT - 3, "{mount}");
+            assert_eq!(StdFs.read_to_vec(&to.join("there"), 9).unwrap(), b"y");
+            said.push(kinds);
+            StdFs.remove_dir_all(&to).unwrap();
+        }
+        let [small, large] = said.try_into().unwrap();
+        assert_eq!(large, small, "{mount}");
+        let refused: Vec<_> = (0..COUNT).filter(|&i| large[i].is_some()).collect();
+        assert_eq!(refused, [7, 9, 12, 13], "{mount}");
+        assert_eq!(large[12], Some(ErrorKind::AlreadyExists), "{mount}");
+    }
+}
+
+#[test]
 fn an_inode_takes_no_more_names_than_its_filesystem_has() {
     let dir = scratch(EXT4);
     StdFs.write_new(&dir.path().join("f"), b"x", SyncMode::Normal).unwrap();

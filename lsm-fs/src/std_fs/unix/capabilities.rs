@@ -14,14 +14,7 @@ use crate::{FsCapabilities, Result, std_fs::StdFs};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapabilities> {
-    let stat = rustix::fs::statfs(path).map_err(|e| Error::new(Op::Capabilities, path, e))?;
-    #[allow(
-        clippy::unnecessary_cast,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the field's type differs between architectures; every magic number has 32 bits"
-    )]
-    let magic = stat.f_type as u32;
+    let magic = magic::of(&rustix::fs::statfs(path).map_err(|e| Error::new(Op::Capabilities, path, e))?);
     let mut found = match by_type(magic) {
         Some(known) => known,
         None => crate::std_fs::probe::probe(fs, path)?,
@@ -44,14 +37,24 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
 
 /// Magic numbers of linux/magic.h and of the filesystems' own headers.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod magic {
-    pub(super) const EXT: u32 = 0xEF53;
-    pub(super) const XFS: u32 = 0x5846_5342;
+pub(super) mod magic {
+    pub(in crate::std_fs::unix) const EXT: u32 = 0xEF53;
+    pub(in crate::std_fs::unix) const XFS: u32 = 0x5846_5342;
     pub(super) const BTRFS: u32 = 0x9123_683E;
     pub(super) const TMPFS: u32 = 0x0102_1994;
     pub(super) const F2FS: u32 = 0xF2F5_2010;
     pub(super) const BCACHEFS: u32 = 0xCA45_1A4E;
     pub(super) const ZFS: u32 = 0x2FC1_2FC1;
+
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the field's type differs between architectures; every magic number has 32 bits"
+    )]
+    pub(in crate::std_fs::unix) const fn of(stat: &rustix::fs::StatFs) -> u32 {
+        stat.f_type as u32
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -1,13 +1,24 @@
 //! The batches of a broken backend.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{ffi::OsStr, ops::ControlFlow, path::Path};
 
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, Fs, FsExt, FsFile, FsOpenOptions, LinkReport, NamePair, SyncMode,
-    SyncReport, batch, copy,
+    CopyJob, CopyOptions, CopyReport, Fs, FsExt, FsFile, FsOpenOptions, LinkReport, MetadataReport, NamePair,
+    SyncMode, SyncReport, batch, copy,
 };
 
 use super::{Broken, Defect};
+
+pub(super) fn metadata(fs: &Broken, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+    batch::metadata_each(fs, dir, names, &mut |index, result| match fs.defect {
+        Defect::MetadataBatchUnchecked => report(index, fs.metadata(&dir.join(names[index]))),
+        Defect::MetadataBatchGoesOn => {
+            let _ = report(index, result);
+            ControlFlow::Continue(())
+        }
+        _ => report(index, result),
+    });
+}
 
 pub(super) fn links(fs: &Broken, from: &Path, to: &Path, names: &[NamePair<'_>], report: LinkReport<'_>) {
     match fs.defect {

@@ -1,0 +1,48 @@
+use std::path::Path;
+
+use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
+use lsm_fs_mem::{MemFs, TraceFs};
+
+use crate::staged::StagedFs;
+
+const NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
+
+/// The syncs of a group of which `write` makes the file `S/f`.
+fn syncs(write: impl FnOnce(&dyn Fs, &Path)) -> usize {
+    let fs = TraceFs::new(MemFs::new());
+    fs.create_dir(Path::new("S")).unwrap();
+    let staged = StagedFs::new(&fs, Path::new("S"), SyncMode::Normal);
+    write(&staged, Path::new("S/f"));
+    staged.finish().unwrap();
+    fs.take().matches("sync_all").count()
+}
+
+#[test]
+fn a_new_file_that_nobody_wrote_to_has_nothing_to_sync() {
+    assert_eq!(syncs(|fs, path| drop(fs.open(path, &NEW).unwrap())), 0);
+    assert_eq!(syncs(|fs, path| fs.write_new(path, b"", SyncMode::Normal).unwrap()), 0);
+}
+
+#[test]
+fn every_change_is_synced_through_the_handle_that_made_it() {
+    assert_eq!(syncs(|fs, path| fs.write_new(path, b"x", SyncMode::Normal).unwrap()), 1);
+    assert_eq!(syncs(|fs, path| fs.open(path, &NEW).unwrap().set_len(3).unwrap()), 1);
+    assert_eq!(syncs(|fs, path| fs.open(path, &NEW).unwrap().write_all(b"x").unwrap()), 1);
+    let later = |options: FsOpenOptions| {
+        syncs(|fs, path| {
+            drop(fs.open(path, &NEW).unwrap());
+            fs.open(path, &options).unwrap().write_all(b"x").unwrap();
+        })
+    };
+    assert_eq!(later(FsOpenOptions::new().write(true)), 1);
+    assert_eq!(later(FsOpenOptions::new().append(true)), 1);
+}
+
+#[test]
+fn a_file_that_is_emptied_again_is_synced() {
+    let emptied = syncs(|fs, path| {
+        fs.write_new(path, b"x", SyncMode::Normal).unwrap();
+        drop(fs.open(path, &FsOpenOptions::new().write(true).truncate(true)).unwrap());
+    });
+    assert_eq!(emptied, 2);
+}

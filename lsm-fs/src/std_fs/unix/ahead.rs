@@ -1,0 +1,63 @@
+//! Names that are looked up before they are made, where that makes them cheaper.
+
+use std::os::fd::OwnedFd;
+
+use crate::NamePair;
+
+/// Looks up the names that are about to be made in a directory that is nearly empty.
+///
+/// To make a name, ext4 and XFS first search the directory for it, and ext4 reads a whole block of some 300 names to
+/// do so. The kernel remembers a name that it did not find, and a look-up in an empty directory costs next to nothing:
+/// with it, 10,000 links take 12.3 instead of 15.2 µs each on ext4, and 9.5 instead of 10.2 on XFS. On btrfs they take
+/// longer.
+///
+/// What is found here decides nothing: each link has its own verdict.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn look_up(dir: &OwnedFd, names: &[NamePair<'_>]) {
+    if names.len() < WORTHWHILE || !gains(dir) {
+        return;
+    }
+    let names = names.get(..MAX).unwrap_or(names);
+    if names.len() < WORTH_A_THREAD {
+        return look_up_each(dir, names);
+    }
+    let (some, others) = names.split_at(names.len() / 2);
+    std::thread::scope(|scope| {
+        // Without a second thread their links are the slower ones.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, || look_up_each(dir, others));
+        look_up_each(dir, some);
+    });
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn look_up_each(dir: &OwnedFd, names: &[NamePair<'_>]) {
+    use rustix::fs::{Access, AtFlags, accessat};
+
+    for pair in names.iter().filter(|pair| pair.validate().is_ok()) {
+        let _ = accessat(dir, pair.to, Access::EXISTS, AtFlags::empty());
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn look_up(_: &OwnedFd, _: &[NamePair<'_>]) {}
+
+/// With fewer names the directory stays so small that to search it is cheap.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WORTHWHILE: usize = 100;
+
+/// Look-ups in one directory do not wait for each other, as links do. A thread costs as much as 60 of them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WORTH_A_THREAD: usize = 1_000;
+
+/// Nothing is reported meanwhile: a tenth of a second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX: usize = 100_000;
+
+/// Whether the filesystem is of a type that gains, and its directory no larger than one block.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn gains(dir: &OwnedFd) -> bool {
+    use super::capabilities::magic::{self, EXT, XFS};
+
+    let type_gains = rustix::fs::fstatfs(dir).is_ok_and(|stat| [EXT, XFS].contains(&magic::of(&stat)));
+    type_gains && rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_size <= 4096)
+}
