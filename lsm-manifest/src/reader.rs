@@ -1,9 +1,10 @@
 //! [`ManifestArchiveReader`].
 
+mod verify;
+
 use std::path::Path;
 
-use lsm_fs::{Fs, FsFileExt, ReadRequest};
-use xxhash_rust::xxh3::Xxh3Default;
+use lsm_fs::{Fs, ReadRequest};
 
 use crate::{
     Damage, Defect, Error, FooterPayload, FooterSource, ReadOptions, Result, TocEntry,
@@ -12,9 +13,6 @@ use crate::{
     current_digest,
     format::BLOCK_HEADER_LEN,
 };
-
-/// How much of a section is in memory while it is only verified.
-const VERIFY_CHUNK: usize = 256 * 1024;
 
 /// An archive that is open for reading.
 ///
@@ -168,59 +166,10 @@ impl ManifestArchiveReader {
         slots.into_iter().zip(entries).map(|(slot, entry)| self.decode(entry, slot)).collect()
     }
 
-    /// Verifies every section in little memory, and returns the names of those that only their parity can restore.
-    ///
-    /// With a key, sealed sections are opened too.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_section`](Self::read_section), for the first section that fails.
-    pub fn verify(&self) -> Result<Vec<&str>> {
-        let mut healed = Vec::new();
-        let mut chunk = Vec::new();
-        for entry in self.footer.sections() {
-            let sound = !self.archive.has_key() && self.matches(entry, &mut chunk)?;
-            if !sound && self.read_section(&entry.name)?.healed {
-                healed.push(entry.name.as_str());
-            }
-        }
-        Ok(healed)
-    }
-
     fn entry(&self, name: &str) -> Result<&TocEntry> {
         self.footer
             .section(name)
             .ok_or_else(|| Error::SectionNotFound { file: self.archive.path.clone(), name: name.to_owned() })
-    }
-
-    /// Whether a payload matches its checksum; `false` is for a closer look.
-    fn matches(&self, entry: &TocEntry, chunk: &mut Vec<u8>) -> Result<bool> {
-        let size = entry.size as usize;
-        if chunk.len() < size.min(VERIFY_CHUNK) {
-            chunk.resize(size.min(VERIFY_CHUNK), 0);
-        }
-        let mut hasher = Xxh3Default::new();
-        let mut left = 0;
-        let mut at = entry.offset;
-        while at < entry.end() {
-            let len = usize::try_from(entry.end() - at).unwrap_or(usize::MAX).min(VERIFY_CHUNK);
-            let bytes = chunk.get_mut(..len).unwrap_or_default();
-            self.archive.file.read_exact_at(bytes, at, &self.archive.path)?;
-            let mut payload = &*bytes;
-            if at == entry.offset {
-                let Some((head, rest)) = bytes.split_first_chunk() else { return Ok(false) };
-                let header = self.header(entry, head)?;
-                if header.encrypted {
-                    return Ok(false);
-                }
-                (left, payload) = (header.data_len as usize, rest);
-            }
-            let payload = payload.get(..left.min(payload.len())).unwrap_or_default();
-            hasher.update(payload);
-            left -= payload.len();
-            at += len as u64;
-        }
-        Ok(hasher.digest128() == entry.checksum)
     }
 
     fn header(&self, entry: &TocEntry, bytes: &[u8; BLOCK_HEADER_LEN]) -> Result<BlockHeader> {

@@ -1,0 +1,86 @@
+//! Verification of all sections in little memory.
+
+use lsm_fs::FsFileExt;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+
+use super::ManifestArchiveReader;
+use crate::{Result, TocEntry, archive_file::ArchiveFile, format::BLOCK_HEADER_LEN};
+
+/// How much of an archive is in memory while it is only verified.
+const WINDOW: usize = 256 * 1024;
+
+impl ManifestArchiveReader {
+    /// Verifies every section in little memory, and returns the names of those that only their parity can restore.
+    ///
+    /// With a key, sealed sections are opened too.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_section`](Self::read_section), for the first section that fails.
+    pub fn verify(&self) -> Result<Vec<&str>> {
+        let mut healed = Vec::new();
+        let mut window =
+            Window { archive: &self.archive, end: self.footer.sections_end(), at: 0, bytes: Vec::new() };
+        for entry in self.footer.sections() {
+            let sound = !self.archive.has_key() && self.matches(entry, &mut window)?;
+            if !sound && self.read_section(&entry.name)?.healed {
+                healed.push(entry.name.as_str());
+            }
+        }
+        Ok(healed)
+    }
+
+    /// Whether a payload matches its checksum; `false` is for a closer look.
+    fn matches(&self, entry: &TocEntry, window: &mut Window<'_>) -> Result<bool> {
+        let Some((head, rest)) = window.piece(entry.offset, entry.end())?.split_first_chunk() else {
+            return Ok(false);
+        };
+        let header = self.header(entry, head)?;
+        if header.encrypted {
+            return Ok(false);
+        }
+        let mut left = header.data_len as usize;
+        if let Some(payload) = rest.get(..left) {
+            return Ok(xxh3_128(payload) == entry.checksum);
+        }
+        let mut hasher = Xxh3Default::new();
+        let mut at = entry.offset + BLOCK_HEADER_LEN as u64;
+        while left > 0 {
+            let piece = window.piece(at, entry.end())?;
+            let payload = piece.get(..left.min(piece.len())).unwrap_or_default();
+            if payload.is_empty() {
+                return Ok(false);
+            }
+            hasher.update(payload);
+            left -= payload.len();
+            at += payload.len() as u64;
+        }
+        Ok(hasher.digest128() == entry.checksum)
+    }
+}
+
+/// A part of an archive that moves on over its sections, so that small ones are read together.
+struct Window<'a> {
+    archive: &'a ArchiveFile,
+    /// Where the sections end.
+    end: u64,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window<'_> {
+    /// The bytes from `at` on, up to `end` or as far as they are at hand, but a block's header at least.
+    fn piece(&mut self, at: u64, end: u64) -> Result<&[u8]> {
+        let wanted = end.saturating_sub(at).min(BLOCK_HEADER_LEN as u64);
+        if at < self.at || at.saturating_add(wanted) > self.at + self.bytes.len() as u64 {
+            let len = usize::try_from(self.end.saturating_sub(at)).unwrap_or(WINDOW).min(WINDOW);
+            self.bytes.resize(len, 0);
+            self.archive.file.read_exact_at(&mut self.bytes, at, &self.archive.path)?;
+            self.at = at;
+        }
+        let from = usize::try_from(at - self.at).unwrap_or(usize::MAX);
+        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        Ok(rest.get(..len).unwrap_or(rest))
+    }
+}
