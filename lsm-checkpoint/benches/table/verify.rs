@@ -21,8 +21,8 @@ use crate::{
 
 const TABLES: usize = 64;
 const BYTES: usize = 64 << 20;
-/// Stays in the cache of a core.
-const PIECE: usize = 64 << 10;
+/// Read and hashed at a time: of 64 KiB to 8 MiB what is fastest here.
+const PIECE: usize = 1 << 20;
 const ROUNDS: usize = 5;
 
 pub(crate) fn rows(volume: &str, root: &Path) {
