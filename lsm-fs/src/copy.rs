@@ -3,6 +3,7 @@
 mod buffer;
 mod overlapped;
 mod pieces;
+mod turns;
 
 use std::{
     fmt, io,

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Copied, CopyJob, CopyOptions, buffer::Buffer, came_short};
+use super::{Copied, CopyJob, CopyOptions, buffer::Buffer, came_short, turns::Turns};
 use crate::{
     Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, batch::remove_after, options::DIRECT_IO_UNIT,
     std_fs::copy_range,
@@ -27,11 +27,12 @@ pub(super) struct Batch<'a, F: ?Sized> {
     pub(super) options: &'a CopyOptions<'a>,
     /// Somebody has asked for the end of the batch.
     pub(super) stop: AtomicBool,
+    turns: Turns,
 }
 
 impl<'a, F: Fs + ?Sized> Batch<'a, F> {
     pub(super) fn new(target: &'a F, options: &'a CopyOptions<'a>) -> Self {
-        Self { target, options, stop: AtomicBool::new(false) }
+        Self { target, options, stop: AtomicBool::new(false), turns: Turns::default() }
     }
 
     pub(super) fn stop(&self) {
@@ -66,6 +67,7 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
             job,
             options: self.options,
             stop: &self.stop,
+            turns: &self.turns,
             buffer,
             source: &*source,
             target: &*file,
@@ -129,6 +131,7 @@ struct Pieces<'a> {
     job: &'a CopyJob<'a>,
     options: &'a CopyOptions<'a>,
     stop: &'a AtomicBool,
+    turns: &'a Turns,
     buffer: &'a mut Buffer,
     source: &'a dyn FsFile,
     target: &'a dyn FsFile,
@@ -211,6 +214,7 @@ impl Pieces<'_> {
             let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
             for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
                 if !bytes.is_empty() {
+                    let _turn = self.turns.take(bytes.len());
                     self.target.write_at(bytes, at)?;
                 }
             }

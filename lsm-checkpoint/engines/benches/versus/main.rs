@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark prepares the host's files directly")]
 
 mod calls;
+mod floor;
 mod trees;
 
 use std::{
@@ -94,9 +95,10 @@ fn main() {
     }
     let jobs: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     println!(
-        "| job | volume | ours (min–max) | theirs (min–max) | ratio | target | syncs | calls per table |"
+        "| job | volume | ours (min–max) | theirs (min–max) | ratio | target | `linkat` and 4 syncs | syncs \
+         | calls per table |"
     );
-    println!("|---|---|---:|---:|---:|---:|---:|---:|");
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     let wanted = |engine: &Engine| {
         let name = format!("versus {}", engine.name());
         jobs.is_empty() || jobs.iter().any(|job| name.contains(job.as_str()))
@@ -157,7 +159,13 @@ fn rows(volume: &str, root: &Path, made: &trees::Made) {
             calls
         });
         let tree = trees::open(made.engine, &db, method.reflinks());
-        let times = in_turn(&*tree, method, to, method.rounds(made.tables));
+        let lanes = [
+            &|target: &Path| tree.ours(method.policy(), target),
+            &|target: &Path| method.theirs(&*tree, target),
+            &|target: &Path| floor::link(&db, target),
+        ] as [&dyn Fn(&Path); 3];
+        let lanes = if method == Method::Link { &lanes[..] } else { &lanes[..2] };
+        let times = in_turn(lanes, to, method.rounds(made.tables));
         print(volume, made, method, &times, &calls);
     }
 }
@@ -167,16 +175,16 @@ fn copies_to(volume: &str) -> Option<PathBuf> {
     if volume == "ext4" { root("ext4-b") } else { None }
 }
 
-/// The sorted times of each side, in milliseconds.
-fn in_turn(tree: &dyn Tree, method: Method, to: &Path, rounds: usize) -> [Vec<f64>; 2] {
-    let mut times = [Vec::new(), Vec::new()];
+/// The sorted times of each lane, in milliseconds.
+fn in_turn(lanes: &[&dyn Fn(&Path)], to: &Path, rounds: usize) -> Vec<Vec<f64>> {
+    let mut times = vec![Vec::new(); lanes.len()];
     // The first round warms up.
     for round in 0..=rounds {
-        for turn in 0..2 {
-            let side = (round + turn) % 2;
-            let time = once(tree, method, &to.join("timed"), side == 0);
+        for turn in 0..lanes.len() {
+            let lane = (round + turn) % lanes.len();
+            let time = once(lanes[lane], &to.join("timed"));
             if round > 0 {
-                times[side].push(time.as_secs_f64() * 1e3);
+                times[lane].push(time.as_secs_f64() * 1e3);
             }
         }
     }
@@ -184,13 +192,9 @@ fn in_turn(tree: &dyn Tree, method: Method, to: &Path, rounds: usize) -> [Vec<f6
     times
 }
 
-fn once(tree: &dyn Tree, method: Method, target: &Path, ours: bool) -> Duration {
+fn once(lane: &dyn Fn(&Path), target: &Path) -> Duration {
     let start = Instant::now();
-    if ours {
-        tree.ours(method.policy(), target);
-    } else {
-        method.theirs(tree, target);
-    }
+    lane(target);
     let time = start.elapsed();
     std::fs::remove_dir_all(target).unwrap();
     // What the removal leaves to the journal is not for the next one to pay.
@@ -198,11 +202,12 @@ fn once(tree: &dyn Tree, method: Method, target: &Path, ours: bool) -> Duration 
     time
 }
 
-fn print(volume: &str, made: &trees::Made, method: Method, times: &[Vec<f64>; 2], calls: &[Calls; 2]) {
+fn print(volume: &str, made: &trees::Made, method: Method, times: &[Vec<f64>], calls: &[Calls; 2]) {
     let median = |times: &[f64]| times[times.len() / 2];
     let shown =
         |times: &[f64]| format!("{:.2} ms ({:.2}–{:.2})", median(times), times[0], times[times.len() - 1]);
-    let [ours, theirs] = times.each_ref().map(|times| shown(times));
+    let (ours, theirs) = (shown(&times[0]), shown(&times[1]));
+    let floor = times.get(2).map_or("–".to_owned(), |times| format!("{:.2} ms", median(times)));
     let ratio = median(&times[0]) / median(&times[1]);
     let (engine, way, target) = (made.engine.name(), method.name(), method.target(volume));
     let note = if made.engine == Engine::V5 && method == Method::Reflink { " ¹" } else { "" };
@@ -210,7 +215,7 @@ fn print(volume: &str, made: &trees::Made, method: Method, times: &[Vec<f64>; 2]
     let per_table = calls.each_ref().map(|calls| calls.all as f64 / made.count as f64);
     println!(
         "| versus {engine}, {way}, {} tables: ours / theirs | {volumes} | {ours} | {theirs} | {ratio:.3} \
-         | ≤ {target}{note} | {} : {} | {:.2} : {:.2} |",
+         | ≤ {target}{note} | {floor} | {} : {} | {:.2} : {:.2} |",
         made.tables, calls[0].syncs, calls[1].syncs, per_table[0], per_table[1]
     );
 }
