@@ -94,7 +94,7 @@ impl<'fs> StagedFs<'fs> {
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
         let files: Vec<&dyn FsFile> =
             guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
-        // So that all of them are in the journal's transaction that the first sync commits, as its own file is anyway.
+        // So that one commit serves all of them. The first sync starts the write-back of its own file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
@@ -305,6 +305,9 @@ impl Fs for StagedFs<'_> {
 
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         self.own(Op::DisableCow, path)?;
+        for (_, file) in self.account().waiting.iter().filter(|(waiting, _)| waiting == path) {
+            file.lock().unwrap_or_else(PoisonError::into_inner).wants_sync = true;
+        }
         self.inner.try_disable_cow(path)
     }
 

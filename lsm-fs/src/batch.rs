@@ -149,15 +149,16 @@ pub fn sync_each(files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) 
 
 /// The same syncs from several threads, so that a journal can commit many in one go and a device sees many flushes at
 /// once. `report` is called on the calling thread. Falls back to the plain loop where threads cannot be had, and where
-/// the first of few syncs shows that a flush costs as little as a thread.
+/// the first of few syncs shows that a flush costs as little as a thread. A panic of `report` ends the batch.
 pub fn sync_overlapped(files: &[&dyn FsFile], mode: SyncMode, threads: usize, report: SyncReport<'_>) {
     let [first, rest @ ..] = files else { return };
     if files.len() > FEW || threads < 2 {
         return sync_in_threads(files, mode, threads, report);
     }
     let started = Instant::now();
-    report(0, first.sync_all(mode));
+    let synced = first.sync_all(mode);
     let threads = if started.elapsed() < QUICK { 1 } else { threads };
+    report(0, synced);
     sync_in_threads(rest, mode, threads, &mut |index, synced| report(index + 1, synced));
 }
 

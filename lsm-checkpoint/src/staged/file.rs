@@ -11,8 +11,8 @@ use lsm_fs::{FileHint, FsFile, FsMetadata, ReadRequest, Result, SyncMode};
 
 use super::Handle;
 
-/// An open file, and whether a sync of it can make a difference: that of a new file that nobody wrote to cannot, for
-/// its name is its directory's, and there is nothing else that a crash could take.
+/// An open file, and whether a sync of it can make a difference: that of a new file that nobody wrote to cannot, where
+/// directories can be synced. Its name is its directory's, and there is nothing else that a crash could take.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) file: Box<dyn FsFile>,

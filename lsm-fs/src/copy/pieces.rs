@@ -67,7 +67,7 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
             job,
             options: self.options,
             stop: &self.stop,
-            turns: &self.turns,
+            turns: direct.then_some(&self.turns),
             buffer,
             source: &*source,
             target: &*file,
@@ -131,7 +131,8 @@ struct Pieces<'a> {
     job: &'a CopyJob<'a>,
     options: &'a CopyOptions<'a>,
     stop: &'a AtomicBool,
-    turns: &'a Turns,
+    /// For writes around the page cache: others are over when they are in memory.
+    turns: Option<&'a Turns>,
     buffer: &'a mut Buffer,
     source: &'a dyn FsFile,
     target: &'a dyn FsFile,
@@ -214,7 +215,10 @@ impl Pieces<'_> {
             let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
             for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
                 if !bytes.is_empty() {
-                    let _turn = self.turns.take(bytes.len());
+                    let _turn = self.turns.and_then(|turns| turns.take(bytes.len()));
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Err(Error::cancelled(Op::Copy, self.job.to));
+                    }
                     self.target.write_at(bytes, at)?;
                 }
             }

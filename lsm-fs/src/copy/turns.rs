@@ -1,4 +1,4 @@
-//! [`Turns`]: how many large writes are under way at once.
+//! [`Turns`]: how many large writes around the page cache are under way at once.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

@@ -73,14 +73,23 @@ impl Window<'_> {
     fn piece(&mut self, at: u64, end: u64) -> Result<&[u8]> {
         let wanted = end.saturating_sub(at).min(BLOCK_HEADER_LEN as u64);
         if at < self.at || at.saturating_add(wanted) > self.at + self.bytes.len() as u64 {
-            let len = usize::try_from(self.end.saturating_sub(at)).unwrap_or(WINDOW).min(WINDOW);
-            self.bytes.resize(len, 0);
-            self.archive.file.read_exact_at(&mut self.bytes, at, &self.archive.path)?;
-            self.at = at;
+            // What cannot be read behind this section is for a later one to say.
+            self.fill(at, self.end).or_else(|_| self.fill(at, end))?;
         }
         let from = usize::try_from(at - self.at).unwrap_or(usize::MAX);
         let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
         let rest = self.bytes.get(from..).unwrap_or_default();
         Ok(rest.get(..len).unwrap_or(rest))
+    }
+
+    fn fill(&mut self, at: u64, end: u64) -> Result<()> {
+        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(WINDOW).min(WINDOW);
+        self.bytes.resize(len, 0);
+        self.at = at;
+        let read = self.archive.file.read_exact_at(&mut self.bytes, at, &self.archive.path);
+        if read.is_err() {
+            self.bytes.clear();
+        }
+        Ok(read?)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lsm_fs::{Fs, FsExt, FsOpenOptions};
-use lsm_fs_mem::MemFs;
+use lsm_fs_mem::{FaultFs, MemFs};
 use lsm_manifest::{Error, FooterSource, ReadOptions, WriteOptions, inspect, open_current, publish_current};
 
 use crate::{
@@ -279,4 +279,56 @@ fn every_other_length_of_current_is_refused() {
         };
         assert!(says_so, "{len} zeros: {found}");
     }
+}
+
+/// Verification reads an archive through a window of 256 KiB: blocks that end with it, straddle its end, with their
+/// header or their payload, or are longer than it.
+#[test]
+fn sections_of_any_length_are_verified_to_the_last_byte() {
+    const WINDOW: usize = 256 << 10;
+    let payloads: Vec<Vec<u8>> = [1, WINDOW - 100, 0, WINDOW - 60, 2 * WINDOW + 7, 3, WINDOW]
+        .iter()
+        .map(|&len| (0..len).map(|i| (i % 251) as u8).collect())
+        .collect();
+    let names: Vec<String> = (0..payloads.len()).map(|i| format!("s{i}")).collect();
+    let sections: Vec<(&str, &[u8])> =
+        names.iter().zip(&payloads).map(|(name, payload)| (name.as_str(), payload.as_slice())).collect();
+    let fs = mem_fs();
+    write(&fs, &version_path(1), WriteOptions::new(), &sections).map(drop).unwrap();
+    let reader = open(&fs, &version_path(1)).unwrap();
+    assert!(reader.verify().unwrap().is_empty());
+    let good = fs.read_to_vec(&version_path(1), 16 << 20).unwrap();
+    for entry in reader.footer().sections() {
+        let (start, end) = (entry.offset as usize, entry.end() as usize);
+        let edges = (start..end).step_by(WINDOW).flat_map(|at| [at, at + WINDOW / 2, at + WINDOW - 1]);
+        for at in edges.chain([start + 40, end - 1]).filter(|at| (start..end).contains(at)) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            put_file(&fs, &version_path(1), &bytes);
+            let damaged = open(&fs, &version_path(1)).unwrap();
+            let found = damaged.verify();
+            let here = |offset: u64| (entry.offset..entry.end()).contains(&offset);
+            assert!(
+                matches!(&found, Err(Error::Corrupt { offset, .. }) if here(*offset)),
+                "byte {at} of {}: {found:?}",
+                entry.name
+            );
+        }
+    }
+}
+
+/// What lies behind a damaged section does not speak for it.
+#[test]
+fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
+    let fs = mem_fs();
+    write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).map(drop).unwrap();
+    let first = open(&fs, &version_path(1)).unwrap().footer().sections()[0].clone();
+    let mut bytes = fs.read_to_vec(&version_path(1), LIMIT).unwrap();
+    bytes[first.offset as usize + 1] ^= 1;
+    put_file(&fs, &version_path(1), &bytes);
+    let faulty = FaultFs::new(fs);
+    let reader = open(&faulty, &version_path(1)).unwrap();
+    faulty.inject(lsm_fs_mem::Fault::from("read#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
+    let found = reader.verify();
+    assert!(matches!(&found, Err(Error::Corrupt { offset, .. }) if *offset == first.offset), "{found:?}");
 }

@@ -36,6 +36,11 @@ fn every_change_is_synced_through_the_handle_that_made_it() {
     };
     assert_eq!(later(FsOpenOptions::new().write(true)), 1);
     assert_eq!(later(FsOpenOptions::new().append(true)), 1);
+    let flagged = syncs(|fs, path| {
+        drop(fs.open(path, &NEW).unwrap());
+        let _ = fs.try_disable_cow(path).unwrap();
+    });
+    assert_eq!(flagged, 1);
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::NamePair;
 ///
 /// What is found here decides nothing: each link has its own verdict.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn look_up(dir: &OwnedFd, names: &[NamePair<'_>]) {
-    if names.len() < WORTHWHILE || !gains(dir) {
+pub(super) fn look_up(from: &OwnedFd, dir: &OwnedFd, names: &[NamePair<'_>]) {
+    if names.len() < WORTHWHILE || !gains(from, dir) {
         return;
     }
     let names = names.get(..MAX).unwrap_or(names);
@@ -31,15 +31,15 @@ pub(super) fn look_up(dir: &OwnedFd, names: &[NamePair<'_>]) {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn look_up_each(dir: &OwnedFd, names: &[NamePair<'_>]) {
-    use rustix::fs::{Access, AtFlags, accessat};
+    use rustix::fs::{AtFlags, statat};
 
     for pair in names.iter().filter(|pair| pair.validate().is_ok()) {
-        let _ = accessat(dir, pair.to, Access::EXISTS, AtFlags::empty());
+        let _ = statat(dir, pair.to, AtFlags::SYMLINK_NOFOLLOW);
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn look_up(_: &OwnedFd, _: &[NamePair<'_>]) {}
+pub(super) fn look_up(_: &OwnedFd, _: &OwnedFd, _: &[NamePair<'_>]) {}
 
 /// With fewer names the directory stays so small that to search it is cheap.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -53,11 +53,12 @@ const WORTH_A_THREAD: usize = 1_000;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX: usize = 100_000;
 
-/// Whether the filesystem is of a type that gains, and its directory no larger than one block.
+/// Whether both lie on one filesystem of a type that gains, and the directory takes 4 KiB at most.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn gains(dir: &OwnedFd) -> bool {
+fn gains(from: &OwnedFd, dir: &OwnedFd) -> bool {
     use super::capabilities::magic::{self, EXT, XFS};
 
     let type_gains = rustix::fs::fstatfs(dir).is_ok_and(|stat| [EXT, XFS].contains(&magic::of(&stat)));
-    type_gains && rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_size <= 4096)
+    let (Ok(from), Ok(to)) = (rustix::fs::fstat(from), rustix::fs::fstat(dir)) else { return false };
+    type_gains && from.st_dev == to.st_dev && to.st_size <= 4096
 }

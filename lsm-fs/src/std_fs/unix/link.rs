@@ -57,7 +57,7 @@ pub(in crate::std_fs) fn hard_link_batch(
         // The plain loop finds the same fault, and names it for each file.
         return batch::link_each(fs, from_dir, to_dir, names, report);
     };
-    super::ahead::look_up(&to_fd, names);
+    super::ahead::look_up(&from_fd, &to_fd, names);
     for (index, pair) in names.iter().enumerate() {
         let linked = pair
             .validate()
