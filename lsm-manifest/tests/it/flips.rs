@@ -288,7 +288,7 @@ fn sections_of_any_length_are_verified_to_the_last_byte() {
     const WINDOW: usize = 256 << 10;
     let payloads: Vec<Vec<u8>> = [1, WINDOW - 100, 0, WINDOW - 60, 2 * WINDOW + 7, 3, WINDOW]
         .iter()
-        .map(|&len| (0..len).map(|i| (i % 251) as u8).collect())
+        .map(|&len| (0..=250).cycle().take(len).collect())
         .collect();
     let names: Vec<String> = (0..payloads.len()).map(|i| format!("s{i}")).collect();
     let sections: Vec<(&str, &[u8])> =
@@ -299,7 +299,7 @@ fn sections_of_any_length_are_verified_to_the_last_byte() {
     assert!(reader.verify().unwrap().is_empty());
     let good = fs.read_to_vec(&version_path(1), 16 << 20).unwrap();
     for entry in reader.footer().sections() {
-        let (start, end) = (entry.offset as usize, entry.end() as usize);
+        let [start, end] = [entry.offset, entry.end()].map(|at| usize::try_from(at).unwrap());
         let edges = (start..end).step_by(WINDOW).flat_map(|at| [at, at + WINDOW / 2, at + WINDOW - 1]);
         for at in edges.chain([start + 40, end - 1]).filter(|at| (start..end).contains(at)) {
             let mut bytes = good.clone();
@@ -324,11 +324,11 @@ fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).map(drop).unwrap();
     let first = open(&fs, &version_path(1)).unwrap().footer().sections()[0].clone();
     let mut bytes = fs.read_to_vec(&version_path(1), LIMIT).unwrap();
-    bytes[first.offset as usize + 1] ^= 1;
+    bytes[usize::try_from(first.offset).unwrap() + 1] ^= 1;
     put_file(&fs, &version_path(1), &bytes);
     let faulty = FaultFs::new(fs);
     let reader = open(&faulty, &version_path(1)).unwrap();
-    faulty.inject(lsm_fs_mem::Fault::from("read#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
+    faulty.inject(lsm_fs_mem::Fault::from("read#2:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
     let found = reader.verify();
     assert!(matches!(&found, Err(Error::Corrupt { offset, .. }) if *offset == first.offset), "{found:?}");
 }
