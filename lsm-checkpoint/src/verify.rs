@@ -25,8 +25,8 @@ pub use problem::{Defect, Problem};
 pub struct VerifyOptions<'a> {
     /// Whether every byte is read, rather than the set of files, their lengths and the manifests. Default: no.
     pub full: bool,
-    /// How many files are read at a time. Default: 2, which keeps a disk reading and two cores busy; four take a third
-    /// longer on a disk whose reads are faster in order. Storage of many devices may be faster with more.
+    /// How many files are read at a time. Default: 2, which keeps a disk reading and two cores busy. With more, a disk
+    /// reads less in order; storage of many devices may be faster with them.
     pub threads: usize,
     /// Hears of every piece that was read and of every file that is finished, from several threads, one at a time;
     /// `Break` cancels.
