@@ -91,7 +91,6 @@ impl<'a> Transfer<'a> {
         group.fs.metadata_batch(&group.from_dir, &names, &mut |index, found| {
             let Some(&at) = unknown.get(index) else { return ControlFlow::Continue(()) };
             match found {
-                Ok(_) if self.means.control.is_cancelled() => self.stop_with(Error::Cancelled),
                 Ok(metadata) => {
                     if let Some(len) = self.lens.get_mut(at) {
                         *len = Some(metadata.len);

@@ -42,8 +42,12 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::{AtomicUsize, Ordering},
+        sync::{
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
         thread,
+        time::Duration,
     };
 
     use super::*;
@@ -68,6 +72,22 @@ mod tests {
         });
         assert!(most.into_inner() <= AT_ONCE);
         assert_eq!(turns.taken.into_inner().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_third_large_write_waits_for_the_end_of_another() {
+        let (turns, (begins, begun)) = (Turns::default(), mpsc::channel());
+        let [first, second] = [turns.take(LARGE), turns.take(LARGE)];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _third = turns.take(LARGE);
+                begins.send(()).unwrap();
+            });
+            begun.recv_timeout(Duration::from_millis(50)).expect_err("three at once");
+            drop(first);
+            begun.recv().unwrap();
+        });
+        drop(second);
     }
 
     #[test]

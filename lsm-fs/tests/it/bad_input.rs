@@ -136,3 +136,20 @@ fn a_file_over_the_limit_is_refused_before_it_is_read() {
     let error = StdFs.read_to_vec(&path, 1 << 20).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FileTooLarge, "{error}");
 }
+
+#[test]
+fn metadata_of_a_batch_follows_symlinks_as_that_of_one_does() {
+    let dir = odd_directory();
+    let names = ["file", "to-file", "dir", "to-dir", "dangling", "loop-a", "missing"];
+    let names: Vec<_> = names.iter().map(std::ffi::OsStr::new).collect();
+    let mut found = Vec::new();
+    StdFs.metadata_batch(dir.path(), &names, &mut |_, metadata| {
+        found.push(metadata.map_err(|e| (e.raw_os_error(), e.to_string())));
+        std::ops::ControlFlow::Continue(())
+    });
+    let alone = |name: &&std::ffi::OsStr| {
+        StdFs.metadata(&dir.path().join(name)).map_err(|e| (e.raw_os_error(), e.to_string()))
+    };
+    assert_eq!(found, names.iter().map(alone).collect::<Vec<_>>());
+    assert!(found[1].as_ref().unwrap().is_file() && found[3].as_ref().unwrap().is_dir());
+}

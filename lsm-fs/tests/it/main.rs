@@ -21,3 +21,4 @@ mod conformance;
 mod copy;
 mod dependencies;
 mod suite;
+mod syncs;

@@ -1,0 +1,29 @@
+//! Overlapped syncs: each file's own verdict, for few files and for many.
+
+use std::path::PathBuf;
+
+use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode, batch::sync_overlapped};
+
+use crate::broken::{Broken, Defect};
+
+#[test]
+fn every_file_hears_of_its_own_sync_whichever_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    for count in 0..10 {
+        let failing = (0..count).map(Some).chain([None]);
+        for (round, failing) in failing.enumerate() {
+            let fs = Broken::new(Defect::None);
+            let path = |at: usize| -> PathBuf { dir.path().join(format!("{count}-{round}-{at}")) };
+            let new = FsOpenOptions::new().write(true).create_new(true);
+            let files: Vec<_> = (0..count).map(|at| fs.open(&path(at), &new).unwrap()).collect();
+            files.iter().for_each(|file| file.write_at(b"dirty", 0).unwrap());
+            fs.faults().lock().unwrap().extend(failing.map(path));
+            let files: Vec<&dyn FsFile> = files.iter().map(|file| &**file).collect();
+            let mut told = Vec::new();
+            sync_overlapped(&files, SyncMode::Normal, 8, &mut |at, synced| told.push((at, synced.is_ok())));
+            told.sort_unstable();
+            let expected: Vec<_> = (0..count).map(|at| (at, Some(at) != failing)).collect();
+            assert_eq!(told, expected, "{failing:?} of {count} fails");
+        }
+    }
+}
