@@ -149,7 +149,7 @@ pub struct Compared {
     pub keys: u64,
     /// Those of them that were there.
     pub present: u64,
-    /// The tree holds the outcome of so many operations.
+    /// The tree holds the outcome of so many operations, and perhaps of some more that changed nothing.
     pub operations: u64,
 }
 

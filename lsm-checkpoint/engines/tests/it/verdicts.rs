@@ -84,6 +84,54 @@ fn an_older_checkpoint_in_its_place_is_said() {
     every_kind("another", swap, |said| said.contains("no outcome of 1800 to 1800 operations"));
 }
 
+/// The first operation after a few hundred that removes a key which is not there.
+fn without_trace() -> u64 {
+    let mut there = std::collections::BTreeSet::new();
+    (1..)
+        .find(|&n| {
+            let operation = PLAN.operation(n);
+            let changes =
+                if operation.removes { there.remove(&operation.key) } else { there.insert(operation.key) };
+            n > 600 && operation.removes && !changes
+        })
+        .unwrap()
+}
+
+/// The last operation that a checkpoint promises can be one whose outcome is that of the operations before it.
+#[test]
+fn an_operation_that_changes_nothing_is_not_missed() {
+    for kind in Kind::all() {
+        let dir = tempfile::tempdir().unwrap();
+        let (engine, oracle) = (kind.open(&dir.path().join("db")).unwrap(), Oracle::default());
+        let last = without_trace();
+        write(&*engine, &oracle, last);
+        let target = dir.path().join("checkpoint");
+        let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
+        assert_eq!(taken.info.seqno, last);
+        // It had returned, but was acknowledged after the call began.
+        taken.acknowledged = last - 1;
+        let verdict = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken).unwrap();
+        assert_eq!(verdict.compared.operations, last);
+    }
+}
+
+/// Whole, sound, no less than was acknowledged: and yet it promises an operation that it has not.
+#[test]
+fn less_than_is_promised_is_said() {
+    for kind in Kind::all() {
+        let dir = tempfile::tempdir().unwrap();
+        let (engine, oracle) = (kind.open(&dir.path().join("db")).unwrap(), Oracle::default());
+        write(&*engine, &oracle, 900);
+        let target = dir.path().join("checkpoint");
+        let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
+        // Far enough that some key has another value then.
+        (taken.info.seqno, taken.issued) = (950, 960);
+        let examined = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken);
+        let said = examined.unwrap_err().to_string();
+        assert!(said.contains("no outcome of 950 to 960 operations"), "{kind:?}: {said}");
+    }
+}
+
 fn demo(keys: u64, args: &[&str], dir: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
     command

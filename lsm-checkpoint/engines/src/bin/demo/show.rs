@@ -155,7 +155,7 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
             bar.inc(1);
             bar.suspend(|| println!("{}", row.line()));
         }
-        let Some((target, holds)) = last else { return Ok(Err("no checkpoint to restore".into())) };
+        let Some((target, Some(holds))) = last else { return Ok(Err("no checkpoint to restore".into())) };
         bar.set_message("a restored tree goes its own way");
         Ok(branch(kind, plan, (&target, holds), &places.scratch))
     })?;
@@ -187,7 +187,7 @@ fn checkpoint(
     exam: &mut Exam,
     places: &Places,
     bar: &ProgressBar,
-    last: &mut Option<(PathBuf, u64)>,
+    last: &mut Option<(PathBuf, Option<u64>)>,
 ) -> Result<Row, BoxError> {
     let ways: &[Way] = if places.can_clone {
         &[Way::Link, Way::Reflink, Way::Independent]
@@ -212,7 +212,7 @@ fn checkpoint(
         .examine(&target, &places.scratch, &taken)
         .map(|verdict| (verdict.compared.keys, verdict.compared.operations))
         .map_err(|error| chain(&*error));
-    let holds = verdict.as_ref().map_or(0, |(_, operations)| *operations);
+    let holds = verdict.as_ref().ok().map(|(_, operations)| *operations);
     if let Some((before, _)) = last.replace((target, holds)) {
         remove(&StdFs, &before, SyncMode::Normal)?;
     }
