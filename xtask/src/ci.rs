@@ -3,6 +3,7 @@
 //! A step that fails does not stop the next one, so that one run shows everything that is wrong.
 
 mod nested;
+mod package;
 mod steps;
 
 use anyhow::bail;
@@ -36,7 +37,7 @@ const STEPS: &[Step] = &[
     ("benches", "every bench compiles", steps::benches),
     ("nested", "packages that the workspace leaves out", nested::run),
     ("realfs", "ext4, XFS, btrfs and tmpfs; needs root", steps::realfs),
-    ("package", "the crates as crates.io would get them", steps::package),
+    ("package", "the crates as crates.io would get them", package::run),
 ];
 
 /// Prints the steps.

@@ -1,10 +1,8 @@
 //! The steps of CI, one function each.
 
-use anyhow::Context;
-
 use super::{Ci, nested};
 use crate::workspace::Package;
-use crate::{cmd, install, realfs, tidy};
+use crate::{install, realfs, tidy};
 
 pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -179,22 +177,7 @@ pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Packages the crates together, since each needs the version of the one below that is not published yet.
-pub(super) fn package(ci: &mut Ci) -> anyhow::Result<()> {
-    let changed =
-        cmd::capture(cmd::tool("git").current_dir(&ci.workspace.root).args(["status", "--porcelain"]))
-            .context("cargo package needs a git checkout")?;
-    let names = names(ci, |_| true);
-    let mut args = vec!["package"];
-    args.extend(names.iter().flat_map(|name| ["-p", name]));
-    if !ci.strict && !changed.is_empty() {
-        eprintln!("    uncommitted changes: --allow-dirty");
-        args.push("--allow-dirty");
-    }
-    ci.cargo(&args)
-}
-
-fn names(ci: &Ci, keep: fn(&Package) -> bool) -> Vec<String> {
+pub(super) fn names(ci: &Ci, keep: fn(&Package) -> bool) -> Vec<String> {
     ci.workspace.publishable().filter(|package| keep(package)).map(|package| package.name.clone()).collect()
 }
 

@@ -1,0 +1,89 @@
+//! Builds the crates from the archives that crates.io would get.
+//!
+//! Cargo unpacks an archive of ours below its home, keyed by the path of the target directory, the crate's name and its
+//! version, and takes what it finds there for granted: with an unchanged version, a run would build the files of an
+//! earlier one. So each run has a home and a target directory that are new.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::{Ci, steps::names};
+use crate::cmd;
+
+/// Packages the crates together, since each needs the version of the one below that is not published yet.
+pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
+    let changed =
+        cmd::capture(cmd::tool("git").current_dir(&ci.workspace.root).args(["status", "--porcelain"]))
+            .context("cargo package needs a git checkout")?;
+    let dir = ci.workspace.root.join("target/packaging");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
+    }
+    let home = dir.join("home");
+    furnish(&home, cargo_home().as_deref())?;
+    let names = names(ci, |_| true);
+    let mut args = vec!["package", "--target-dir", "target/packaging"];
+    args.extend(names.iter().flat_map(|name| ["-p", name]));
+    if !ci.strict && !changed.is_empty() {
+        eprintln!("    uncommitted changes: --allow-dirty");
+        args.push("--allow-dirty");
+    }
+    let home = home.to_str().context("the path of the workspace is not UTF-8")?;
+    ci.cargo_env(&args, &[("CARGO_HOME", home)])
+}
+
+/// Where cargo keeps what it has downloaded.
+fn cargo_home() -> Option<PathBuf> {
+    let given = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    given.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// Makes a home that shares the settings and the downloads of another one, and nothing that was unpacked.
+fn furnish(home: &Path, from: Option<&Path>) -> anyhow::Result<()> {
+    for part in ["registry/index", "registry/cache"] {
+        fs::create_dir_all(home.join(part))?;
+    }
+    let Some(from) = from else { return Ok(()) };
+    for settings in ["config.toml", "config"] {
+        if from.join(settings).exists() {
+            symlink(from.join(settings), home.join(settings))?;
+        }
+    }
+    for part in ["registry/index", "registry/cache"] {
+        let Ok(registries) = fs::read_dir(from.join(part)) else { continue };
+        for registry in registries {
+            let registry = registry?;
+            // A name is host and hash; a registry in a local directory, as packaging makes one, has no host.
+            if !registry.file_name().as_encoded_bytes().starts_with(b"-") {
+                symlink(registry.path(), home.join(part).join(registry.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_has_the_downloads_of_the_other_and_nothing_of_local_registries() {
+        let dir = std::env::temp_dir().join(format!("xtask-package-{}", std::process::id()));
+        let (real, home) = (dir.join("real"), dir.join("home"));
+        for made in ["registry/index/index.crates.io-1", "registry/cache/-2", "registry/src/-2/lsm-fs-0.1.0"]
+        {
+            fs::create_dir_all(real.join(made)).unwrap();
+        }
+        fs::write(real.join("config.toml"), "[net]").unwrap();
+        furnish(&home, Some(&real)).unwrap();
+        assert_eq!(fs::read(home.join("config.toml")).unwrap(), b"[net]");
+        assert!(home.join("registry/index/index.crates.io-1").is_dir());
+        assert_eq!(fs::read_dir(home.join("registry/cache")).unwrap().count(), 0);
+        assert!(!home.join("registry/src").exists());
+        furnish(&dir.join("alone"), None).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
