@@ -6,7 +6,7 @@ use std::{
 };
 
 use byteorder::{ByteOrder, LittleEndian};
-use lsm_fs::{Fs, FsFile, FsFileExt, FsOpenOptions};
+use lsm_fs::{Fs, FsFile, FsFileExt, FsOpenOptions, ReadRequest};
 
 use crate::{
     BlockIdentity, CryptError, Damage, Defect, EncryptionProvider, Error, FooterPayload, ReadOptions, Result,
@@ -14,14 +14,19 @@ use crate::{
     format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, FOOTER_FIXED_LEN, HEAD_LEN, SIZE_HINT_LEN},
 };
 
+/// An archive of this length at most is read at one go when it is opened; it is what a read-ahead brings in anyway.
+const SMALL: u64 = 128 * 1024;
+
 /// No archive is shorter: head, an empty footer, size hint.
 const SHORTEST: u64 = (HEAD_LEN + BLOCK_HEADER_LEN + FOOTER_FIXED_LEN + SIZE_HINT_LEN) as u64;
 
 #[derive(Debug)]
 pub(crate) struct ArchiveFile {
-    pub(crate) file: Box<dyn FsFile>,
+    file: Box<dyn FsFile>,
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
+    /// All of a small archive; empty if it is larger, or if some of it cannot be read.
+    whole: Vec<u8>,
     encryption: Option<Arc<dyn EncryptionProvider>>,
 }
 
@@ -41,7 +46,16 @@ impl ArchiveFile {
     pub(crate) fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().read(true))?;
         let len = file.metadata()?.len;
-        Ok(Self { file, path: path.to_path_buf(), len, encryption: options.encryption.clone() })
+        let whole =
+            usize::try_from(len).ok().filter(|_| len <= SMALL).map_or_else(Vec::new, |len| vec![0; len]);
+        let mut archive =
+            Self { file, path: path.to_path_buf(), len, whole, encryption: options.encryption.clone() };
+        let read = archive.file.read_exact_at(&mut archive.whole, 0, path);
+        if read.is_err() {
+            // One bad sector does not take the rest with it: each part is then read, and fails, by itself.
+            archive.whole = Vec::new();
+        }
+        Ok(archive)
     }
 
     pub(crate) fn has_key(&self) -> bool {
@@ -147,8 +161,30 @@ impl ArchiveFile {
         let len = usize::try_from(len).ok().filter(|_| fits);
         let len = len.ok_or_else(|| self.damaged(offset, Defect::SectionBeyondFile))?;
         let mut bytes = vec![0; len];
-        self.file.read_exact_at(&mut bytes, offset, &self.path)?;
+        self.read_into(&mut bytes, offset)?;
         Ok(bytes)
+    }
+
+    /// Fills a buffer.
+    pub(crate) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        match self.at_hand(offset, bytes.len()) {
+            Some(whole) => bytes.copy_from_slice(whole),
+            None => self.file.read_exact_at(bytes, offset, &self.path)?,
+        }
+        Ok(())
+    }
+
+    /// Fills many buffers with one request to the filesystem; what lies beyond the file's end leaves its buffer as it is.
+    pub(crate) fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
+        if !requests.is_empty() {
+            self.file.read_many(requests)?;
+        }
+        Ok(())
+    }
+
+    /// A range of an archive that is in memory as a whole.
+    pub(crate) fn at_hand(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.whole.get(usize::try_from(offset).ok()?..)?.get(..len)
     }
 
     pub(crate) fn damaged(&self, offset: u64, what: Defect) -> Error {

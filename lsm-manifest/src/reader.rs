@@ -16,9 +16,9 @@ use crate::{
 
 /// An archive that is open for reading.
 ///
-/// Opening reads the footer, and no section. A section is verified whenever it is read: its block's header, its payload
-/// and that it is the one the table of contents names. Nothing on disk makes a read allocate more than the file is
-/// long.
+/// Opening reads the footer, and no section; of an archive of 128 KiB at most, which is a single read and then stays in
+/// memory, the bytes of the sections too. A section is verified whenever it is read: its block's header, its payload and
+/// that it is the one the table of contents names. Nothing on disk makes a read allocate more than the file is long.
 ///
 /// # Examples
 ///
@@ -144,7 +144,7 @@ impl ManifestArchiveReader {
     pub fn read_section(&self, name: &str) -> Result<Section> {
         let entry = self.entry(name)?;
         let mut slot = Slot::of(&self.archive, entry)?;
-        self.archive.file.read_many(&mut slot.requests(entry))?;
+        self.archive.read_many(&mut slot.requests(entry).collect::<Vec<_>>())?;
         self.decode(entry, slot)
     }
 
@@ -161,7 +161,7 @@ impl ManifestArchiveReader {
         for (slot, entry) in slots.iter_mut().zip(&entries) {
             requests.extend(slot.requests(entry));
         }
-        self.archive.file.read_many(&mut requests)?;
+        self.archive.read_many(&mut requests)?;
         drop(requests);
         slots.into_iter().zip(entries).map(|(slot, entry)| self.decode(entry, slot)).collect()
     }
@@ -177,7 +177,7 @@ impl ManifestArchiveReader {
     }
 
     fn decode(&self, entry: &TocEntry, slot: Slot) -> Result<Section> {
-        let Slot { header, mut body } = slot;
+        let Slot { header, mut body, .. } = slot;
         let header = self.header(entry, &header)?;
         let healed = header
             .restore(&mut body)
@@ -203,23 +203,30 @@ pub(crate) fn check_header(entry: &TocEntry, bytes: &[u8; BLOCK_HEADER_LEN]) -> 
     Ok(header)
 }
 
-/// Room for a block; header and body lie apart, so that the body can become the payload where it is.
+/// A block, or room for it; header and body lie apart, so that the body can become the payload where it is.
 struct Slot {
     header: [u8; BLOCK_HEADER_LEN],
     body: Vec<u8>,
+    filled: bool,
 }
 
 impl Slot {
     fn of(archive: &ArchiveFile, entry: &TocEntry) -> Result<Self> {
+        let whole = archive.at_hand(entry.offset, entry.size as usize);
+        if let Some((header, body)) = whole.and_then(<[u8]>::split_first_chunk) {
+            return Ok(Self { header: *header, body: body.to_vec(), filled: true });
+        }
         // Both hold since the archive was opened; that they do is what makes the allocation safe.
         let body = (entry.size as usize).checked_sub(BLOCK_HEADER_LEN).filter(|_| entry.end() <= archive.len);
         let body = body.ok_or_else(|| archive.damaged(entry.offset, Defect::SectionBeyondFile))?;
-        Ok(Self { header: [0; BLOCK_HEADER_LEN], body: vec![0; body] })
+        Ok(Self { header: [0; BLOCK_HEADER_LEN], body: vec![0; body], filled: false })
     }
 
-    /// A read that comes short leaves zeros, which no checksum takes for a block.
-    fn requests(&mut self, entry: &TocEntry) -> [ReadRequest<'_>; 2] {
+    /// What is to be read. A read that comes short leaves zeros, which no checksum takes for a block.
+    fn requests(&mut self, entry: &TocEntry) -> impl Iterator<Item = ReadRequest<'_>> {
         let behind = entry.offset + BLOCK_HEADER_LEN as u64;
-        [ReadRequest::new(entry.offset, &mut self.header), ReadRequest::new(behind, &mut self.body)]
+        let both =
+            [ReadRequest::new(entry.offset, &mut self.header), ReadRequest::new(behind, &mut self.body)];
+        both.into_iter().take(if self.filled { 0 } else { 2 })
     }
 }

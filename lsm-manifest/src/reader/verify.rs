@@ -1,6 +1,5 @@
 //! Verification of all sections in little memory.
 
-use lsm_fs::FsFileExt;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::ManifestArchiveReader;
@@ -71,13 +70,16 @@ struct Window<'a> {
 impl Window<'_> {
     /// The bytes from `at` on, up to `end` or as far as they are at hand, but a block's header at least.
     fn piece(&mut self, at: u64, end: u64) -> Result<&[u8]> {
+        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+        if let Some(bytes) = self.archive.at_hand(at, len) {
+            return Ok(bytes);
+        }
         let wanted = end.saturating_sub(at).min(BLOCK_HEADER_LEN as u64);
         if at < self.at || at.saturating_add(wanted) > self.at + self.bytes.len() as u64 {
             // What cannot be read behind this section is for a later one to say.
             self.fill(at, self.end).or_else(|_| self.fill(at, end))?;
         }
         let from = usize::try_from(at - self.at).unwrap_or(usize::MAX);
-        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
         let rest = self.bytes.get(from..).unwrap_or_default();
         Ok(rest.get(..len).unwrap_or(rest))
     }
@@ -86,10 +88,10 @@ impl Window<'_> {
         let len = usize::try_from(end.saturating_sub(at)).unwrap_or(WINDOW).min(WINDOW);
         self.bytes.resize(len, 0);
         self.at = at;
-        let read = self.archive.file.read_exact_at(&mut self.bytes, at, &self.archive.path);
+        let read = self.archive.read_into(&mut self.bytes, at);
         if read.is_err() {
             self.bytes.clear();
         }
-        Ok(read?)
+        read
     }
 }

@@ -156,13 +156,38 @@ fn a_file_that_is_there_is_not_touched() {
 }
 
 #[test]
-fn many_sections_are_one_request() {
-    let fs = ProbeFs::new(mem_fs());
-    write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).map(drop).unwrap();
+fn a_small_archive_is_one_read_and_many_sections_are_one_request() {
+    let inner = mem_fs();
+    write(&inner, &version_path(1), WriteOptions::new(), &SECTIONS).map(drop).unwrap();
+    let fs = ProbeFs::new(inner.clone());
     let reader = open(&fs, &version_path(1)).unwrap();
-    assert_eq!(fs.take_read_calls(), 1, "the footer and its hint");
     let _ = read_all(&reader).unwrap();
     assert_eq!(fs.take_read_calls(), 1);
+
+    let fs = ProbeFs::new(inner).in_pieces();
+    let reader = open(&fs, &version_path(1)).unwrap();
+    assert_eq!(fs.take_read_calls(), 2, "the file, which fails; the footer and its hint");
+    let _ = read_all(&reader).unwrap();
+    assert_eq!(fs.take_read_calls(), 1);
+}
+
+/// What is longer than a read-ahead is not read for its footer.
+#[test]
+fn of_a_long_archive_only_the_footer_is_read_when_it_is_opened() {
+    const HEAD: usize = 4096;
+    for (payload, at_one_go) in [(127 * 1024 - HEAD, true), (128 * 1024, false)] {
+        let fs = ProbeFs::new(mem_fs());
+        write(&fs, &version_path(1), WriteOptions::new(), &[("tables", &vec![3; payload])])
+            .map(drop)
+            .unwrap();
+        fs.take_read_in_all();
+        let reader = open(&fs, &version_path(1)).unwrap();
+        let read = fs.take_read_in_all();
+        assert_eq!(read > 2 * HEAD as u64, at_one_go, "{payload}: {read}");
+        assert!(reader.verify().unwrap().is_empty());
+        assert!(reader.read_section("tables").unwrap().payload.len() == payload);
+        assert_eq!(fs.take_read_in_all() == 0, at_one_go);
+    }
 }
 
 /// The buffers of the reader are all it allocates in proportion to a section: the payload becomes the result in place.

@@ -18,6 +18,8 @@ use crate::{
 struct Patient {
     label: String,
     fs: ProbeFs<MemFs>,
+    /// The same files, which cannot be read at one go.
+    in_pieces: ProbeFs<MemFs>,
     bytes: Vec<u8>,
     sections: Sections,
     mirror: bool,
@@ -36,7 +38,8 @@ enum Outcome {
 
 impl Patient {
     fn new(label: String, bytes: Vec<u8>) -> Self {
-        let fs = ProbeFs::new(mem_fs());
+        let inner = mem_fs();
+        let (fs, in_pieces) = (ProbeFs::new(inner.clone()), ProbeFs::new(inner).in_pieces());
         put_file(&fs, &version_path(1), &bytes);
         let reader = open(&fs, &version_path(1)).unwrap();
         let (mirror, end) = (reader.footer().has_mirror(), reader.footer().sections_end());
@@ -46,17 +49,25 @@ impl Patient {
             end: usize::try_from(end).unwrap(),
             label,
             fs,
+            in_pieces,
             bytes,
             mirror,
         }
     }
 
-    /// Opens the file as it is now, reads each section by itself, and checks that whatever is read is right.
+    /// Opens the file as it is now, reads each section by itself, and checks that whatever is read is right, and the
+    /// same whether the file is read at one go or in pieces.
     fn examine(&self, what: &dyn std::fmt::Display) -> Outcome {
+        let outcome = self.examine_in(&self.fs, what);
+        assert_eq!(self.examine_in(&self.in_pieces, what), outcome, "{}, {what}: in pieces", self.label);
+        outcome
+    }
+
+    fn examine_in(&self, fs: &ProbeFs<MemFs>, what: &dyn std::fmt::Display) -> Outcome {
         let label = &self.label;
-        let len = self.fs.metadata(&version_path(1)).unwrap().len;
-        self.fs.take_longest_read();
-        let outcome = match open(&self.fs, &version_path(1)) {
+        let len = fs.metadata(&version_path(1)).unwrap().len;
+        fs.take_longest_read();
+        let outcome = match open(fs, &version_path(1)) {
             Err(Error::Fs(error)) => panic!("{label}, {what}: {error}"),
             Err(_) => Outcome::Refused,
             Ok(reader) => {
@@ -79,7 +90,7 @@ impl Patient {
                 if refused { Outcome::SectionRefused } else { Outcome::Whole(reader.source()) }
             }
         };
-        let longest = self.fs.take_longest_read();
+        let longest = fs.take_longest_read();
         assert!(longest <= len, "{label}, {what}: a buffer of {longest} for a file of {len}");
         outcome
     }
@@ -327,8 +338,11 @@ fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     bytes[usize::try_from(first.offset).unwrap() + 1] ^= 1;
     put_file(&fs, &version_path(1), &bytes);
     let faulty = FaultFs::new(fs);
+    // The file at one go, and then, after the footer, all of its sections.
+    for read in ["read#1:before-EIO", "read#3:before-EIO"] {
+        faulty.inject(lsm_fs_mem::Fault::from(read.parse::<lsm_fs_mem::FaultId>().unwrap()));
+    }
     let reader = open(&faulty, &version_path(1)).unwrap();
-    faulty.inject(lsm_fs_mem::Fault::from("read#2:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
     let found = reader.verify();
     assert!(matches!(&found, Err(Error::Corrupt { offset, .. }) if *offset == first.offset), "{found:?}");
 }

@@ -1,6 +1,7 @@
 //! Files that no writer makes, with good checksums throughout: refused, within the memory of the file.
 
 use lsm_fs::Fs;
+use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     Defect, Error, FooterPayload, ReadOptions, Result, TocEntry,
     block::{BlockHeader, BlockType},
@@ -42,19 +43,25 @@ fn footer_of(entries: &[(&str, u64, u32, u128)]) -> Vec<u8> {
     [&[1, 1, count[0], count[1]][..], &entries.iter().flat_map(entry).collect::<Vec<_>>()].concat()
 }
 
-/// Opens the file, reads all there is in it, and sees that no buffer was longer than the file.
+/// Opens the file, reads all there is in it, and sees that no buffer was longer than the file; in pieces, too.
 fn examine(bytes: &[u8]) -> Result<()> {
-    let fs = ProbeFs::new(mem_fs());
-    put_file(&fs, &version_path(1), bytes);
-    let found = open(&fs, &version_path(1)).and_then(|reader| {
+    let (found, in_pieces) =
+        (examine_in(&ProbeFs::new(mem_fs()), bytes), examine_in(&ProbeFs::new(mem_fs()).in_pieces(), bytes));
+    assert_eq!(format!("{found:?}"), format!("{in_pieces:?}"));
+    found
+}
+
+fn examine_in(fs: &ProbeFs<MemFs>, bytes: &[u8]) -> Result<()> {
+    put_file(fs, &version_path(1), bytes);
+    let found = open(fs, &version_path(1)).and_then(|reader| {
         let verified = reader.verify().map(drop);
         let mut sections = reader.footer().sections().iter();
         let read = sections.try_for_each(|entry| reader.read_section(&entry.name).map(drop));
         assert_eq!(verified.is_ok(), read.is_ok(), "{verified:?}, {read:?}");
         read
     });
-    let _ = inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap();
-    let _ = repair(&fs, &version_path(1), &ReadOptions::new());
+    let _ = inspect(fs, &version_path(1), &ReadOptions::new()).unwrap();
+    let _ = repair(fs, &version_path(1), &ReadOptions::new());
     assert!(fs.take_longest_read() <= fs.metadata(&version_path(1)).unwrap().len);
     found
 }

@@ -1,4 +1,4 @@
-//! A filesystem that counts what goes through it and can lose one sync.
+//! A filesystem that counts what goes through it, and can lose one sync or refuse to read a file at one go.
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ struct Counters {
     longest_read: AtomicU64,
     read_in_all: AtomicU64,
     calls: AtomicU64,
+    /// Whether the first read of a file fails if it is for all of it.
+    in_pieces: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,12 @@ impl<F> ProbeFs<F> {
     /// From the n-th sync on, directories cannot be synced, and the filesystem says so.
     pub(crate) fn without_directory_syncs_from(self, nth: u64) -> Self {
         self.counters.directories_end.store(nth, Ordering::Relaxed);
+        self
+    }
+
+    /// A file can be read but not at one go, as one with a bad sector.
+    pub(crate) fn in_pieces(self) -> Self {
+        self.counters.in_pieces.store(true, Ordering::Relaxed);
         self
     }
 
@@ -83,7 +91,9 @@ impl Counters {
 impl<F: Fs> Fs for ProbeFs<F> {
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let inner = self.inner.open(path, options)?;
-        Ok(Box::new(ProbeFile { inner, counters: Arc::clone(&self.counters) }))
+        let counters = Arc::clone(&self.counters);
+        let in_pieces = AtomicBool::new(counters.in_pieces.load(Ordering::Relaxed));
+        Ok(Box::new(ProbeFile { inner, counters, in_pieces }))
     }
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
         if self.counters.loses_this_sync() {
@@ -158,6 +168,7 @@ impl<F: Fs> Fs for ProbeFs<F> {
 struct ProbeFile {
     inner: Box<dyn FsFile>,
     counters: Arc<Counters>,
+    in_pieces: AtomicBool,
 }
 
 impl FsFile for ProbeFile {
@@ -170,6 +181,10 @@ impl FsFile for ProbeFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         self.counters.calls.fetch_add(1, Ordering::Relaxed);
         self.counters.reading(buf.len());
+        let is_first = self.in_pieces.swap(false, Ordering::Relaxed);
+        if is_first && offset == 0 && buf.len() as u64 == self.inner.metadata()?.len {
+            return Err(lsm_fs::Error::new(lsm_fs::Op::Read, "a bad sector", io::Error::other("EIO")));
+        }
         self.inner.read_at(buf, offset)
     }
     fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
