@@ -12,6 +12,7 @@ use lsm_checkpoint::{Checkpoint, Method, Policy};
 use lsm_fs::{Fs, StdFs};
 
 use crate::{
+    device::Direct,
     floor::copy_each,
     linked::metadata,
     row::{beside, figure, ms, settle},
@@ -33,6 +34,8 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
     if room < needed + needed / 16 {
         return figure(&job, volume, "no room", "–");
     }
+    let device = if shared { Direct::below(&[from]) } else { Direct::below(&[from, to]) };
+    let volume = &device.named(volume);
     let (_home, source) = Tables::make(from, gib * 4, TABLE);
     let idle = Latencies::while_running(from, &|| {
         let (_never, end) = mpsc::channel::<()>();

@@ -15,6 +15,7 @@
 mod child;
 mod cloned;
 mod copied;
+mod device;
 mod floor;
 mod foreground;
 mod growth;

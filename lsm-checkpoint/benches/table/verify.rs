@@ -14,6 +14,7 @@ use lsm_fs::StdFs;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
+    device::Direct,
     floor::read_device,
     row::{Row, Side, figure, timed},
     source::Tables,
@@ -39,7 +40,11 @@ pub(crate) fn rows(volume: &str, root: &Path) {
         })
     };
     let tables = checkpoint.join("tables");
-    cold((volume, root), &ours, &|_| timed(|| read_device(&tables, &source.names, BYTES as u64)));
+    {
+        let device = Direct::below(&[root]);
+        let volume = device.named(volume);
+        cold((&volume, root), &ours, &|_| timed(|| read_device(&tables, &source.names, BYTES as u64)));
+    }
     source.warm();
     let job = format!("verify {TABLES} × {} MiB, warm", BYTES >> 20);
     Row { job: &job, volume, root, rounds: ROUNDS }.beside(

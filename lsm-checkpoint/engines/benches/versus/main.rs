@@ -95,7 +95,7 @@ fn main() {
     }
     let jobs: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     println!(
-        "| job | volume | ours (min–max) | theirs (min–max) | ratio | target | `linkat` and 4 syncs | syncs \
+        "| job | volume | ours (min–max) | theirs (min–max) | ratio | target | raw calls, / theirs | syncs \
          | calls per table |"
     );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
@@ -207,7 +207,8 @@ fn print(volume: &str, made: &trees::Made, method: Method, times: &[Vec<f64>], c
     let shown =
         |times: &[f64]| format!("{:.2} ms ({:.2}–{:.2})", median(times), times[0], times[times.len() - 1]);
     let (ours, theirs) = (shown(&times[0]), shown(&times[1]));
-    let floor = times.get(2).map_or("–".to_owned(), |times| format!("{:.2} ms", median(times)));
+    let floor = |raw: &Vec<f64>| format!("{:.2} ms, {:.2}", median(raw), median(raw) / median(&times[1]));
+    let floor = times.get(2).map_or("–".to_owned(), floor);
     let ratio = median(&times[0]) / median(&times[1]);
     let (engine, way, target) = (made.engine.name(), method.name(), method.target(volume));
     let note = if made.engine == Engine::V5 && method == Method::Reflink { " ¹" } else { "" };
