@@ -6,10 +6,12 @@ use lsm_checkpoint::{Method, Policy};
 
 use crate::{
     child,
+    device::Direct,
     floor::{copy_each, write_device},
     linked::metadata,
     row::{Row, Side, figure, settle, timed},
     source::Tables,
+    threads::copy_all,
 };
 
 /// How many tables, of how many bytes, in how many rounds.
@@ -19,13 +21,14 @@ struct Set {
     rounds: usize,
     /// Targets against the loop and against the device, where there is one.
     each: Option<f64>,
+    threads: Option<f64>,
     device: Option<f64>,
 }
 
 const SETS: [Set; 3] = [
-    Set { count: 4_000, bytes: 16 << 10, rounds: 5, each: Some(0.1), device: None },
-    Set { count: 200, bytes: 4 << 20, rounds: 5, each: Some(0.625), device: Some(1.18) },
-    Set { count: 4, bytes: 1 << 30, rounds: 3, each: None, device: Some(1.11) },
+    Set { count: 4_000, bytes: 16 << 10, rounds: 5, each: Some(0.1), threads: Some(1.2), device: None },
+    Set { count: 200, bytes: 4 << 20, rounds: 5, each: Some(0.625), threads: None, device: Some(1.18) },
+    Set { count: 4, bytes: 1 << 30, rounds: 3, each: None, threads: None, device: Some(1.11) },
 ];
 
 pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
@@ -37,15 +40,29 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
             source.warm();
             timed(|| metadata.checkpoint(dir, |to| copy_each(&source.tables(), &source.names, to)))
         };
+        let in_threads = |dir: &Path| {
+            source.warm();
+            let copy = |to: &_| copy_all(&source.tables(), &source.names, set.bytes, to);
+            timed(|| metadata.checkpoint(dir, copy))
+        };
         let device = |dir: &Path| timed(|| write_device(dir, source.total_bytes()));
-        let mut floors: Vec<(&str, f64, Side<'_>)> = Vec::new();
-        floors.extend(set.each.map(|target| ("copy + fsync each", target, &loop_of_copies as Side<'_>)));
-        floors.extend(set.device.map(|target| ("the device", target, &device as Side<'_>)));
         let ours = |dir: &Path| {
             source.warm();
             timed(|| drop(source.checkpoint(Policy::Independent, dir)))
         };
-        Row { job: &job, volume, root: to, rounds: set.rounds }.beside(&ours, &floors);
+        let mut loops: Vec<(&str, f64, Side<'_>)> = Vec::new();
+        loops.extend(set.each.map(|target| ("copy + fsync each", target, &loop_of_copies as Side<'_>)));
+        loops.extend(
+            set.threads.map(|target| ("raw calls in as many threads", target, &in_threads as Side<'_>)),
+        );
+        if !loops.is_empty() {
+            Row { job: &job, volume, root: to, rounds: set.rounds }.beside(&ours, &loops);
+        }
+        if let Some(target) = set.device {
+            let direct = Direct::below(&[from, to]);
+            Row { job: &job, volume: &direct.named(volume), root: to, rounds: set.rounds }
+                .beside(&ours, &[("the device", target, &device)]);
+        }
         figures(&job, volume, &source, to);
     }
 }

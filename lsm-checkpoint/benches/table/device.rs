@@ -5,6 +5,7 @@
 //! direct I/O a request of a mount is one of the disk.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     process::{Command, Output},
 };
@@ -16,7 +17,8 @@ impl Direct {
     /// Those below these mounts; none where a mount is on something else, which needs no help.
     pub(crate) fn below(roots: &[&Path]) -> Self {
         let devices = roots.iter().filter_map(|root| device(root)).filter(|device| device.contains("/loop"));
-        Self(devices.filter(|device| set(device, "on")).collect())
+        let each_once: BTreeSet<_> = devices.collect();
+        Self(each_once.into_iter().filter(|device| set(device, "on")).collect())
     }
 
     /// The name of the volumes, which says how they are reached.

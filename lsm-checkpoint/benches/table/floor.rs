@@ -15,7 +15,8 @@ use lsm_checkpoint::CATALOG_FILE;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, ioctl_ficlone, linkat, open, openat};
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const NEW: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+pub(crate) const NEW: OFlags =
+    OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
 /// The files of a checkpoint beside its tables, by what they hold.
 pub(crate) struct Metadata {

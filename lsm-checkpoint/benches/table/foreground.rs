@@ -34,7 +34,7 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
     if room < needed + needed / 16 {
         return figure(&job, volume, "no room", "–");
     }
-    let device = if shared { Direct::below(&[from]) } else { Direct::below(&[from, to]) };
+    let device = Direct::below(&[from, to]);
     let volume = &device.named(volume);
     let (_home, source) = Tables::make(from, gib * 4, TABLE);
     let idle = Latencies::while_running(from, &|| {

@@ -23,6 +23,7 @@ mod linked;
 mod row;
 mod small;
 mod source;
+mod threads;
 mod verify;
 
 use std::path::PathBuf;
