@@ -16,9 +16,9 @@ use crate::{
 
 /// An archive that is open for reading.
 ///
-/// Opening reads the footer, and no section; of an archive of 128 KiB at most, which is a single read and then stays in
-/// memory, the bytes of the sections too. A section is verified whenever it is read: its block's header, its payload and
-/// that it is the one the table of contents names. Nothing on disk makes a read allocate more than the file is long.
+/// Opening reads the footer, and no section; an archive of 128 KiB at most is read at one go, and stays in memory. A
+/// section is verified whenever it is read: its block's header, its payload and that it is the one the table of contents
+/// names. Nothing on disk makes a read allocate more than the file is long.
 ///
 /// # Examples
 ///

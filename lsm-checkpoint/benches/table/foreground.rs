@@ -27,7 +27,7 @@ const LIMIT: u64 = 200 << 20;
 const IDLE: Duration = Duration::from_secs(5);
 
 pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
-    let gib: usize = std::env::var(SIZE).map_or(2, |gib| gib.parse().unwrap());
+    let gib: usize = std::env::var(SIZE).map_or(10, |gib| gib.parse().unwrap());
     let job = format!("foreground 4 KiB write + fsync during {gib} GiB");
     let (needed, shared) = ((gib as u64) << 30, from == to);
     let room = StdFs.available_space(to).unwrap() / if shared { 2 } else { 1 };

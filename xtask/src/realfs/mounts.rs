@@ -55,10 +55,11 @@ impl Plan {
         ])
     }
 
-    /// What the benches need: room. btrfs takes a loop device for a rotating disk unless it is told.
+    /// What the benches need: room, and on one of them for 10 GiB and a copy of them. btrfs takes a loop device for a
+    /// rotating disk unless it is told.
     pub(crate) fn benches() -> Self {
         Self(vec![
-            volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, 12 * GIB, "loop"),
+            volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, 24 * GIB, "loop"),
             volume("xfs", "LSM_REALFS_XFS", Kind::Xfs, 12 * GIB, "loop"),
             volume("btrfs", "LSM_REALFS_BTRFS", Kind::Btrfs, 12 * GIB, "loop,ssd"),
             volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, 6 * GIB, "size=6g"),
