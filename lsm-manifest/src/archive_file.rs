@@ -174,7 +174,7 @@ impl ArchiveFile {
         Ok(())
     }
 
-    /// Fills many buffers with one request to the filesystem; what lies beyond the file's end leaves its buffer as it is.
+    /// Fills many buffers with one request to the filesystem; beyond the file's end they are left as they are.
     pub(crate) fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         if !requests.is_empty() {
             self.file.read_many(requests)?;
