@@ -45,16 +45,19 @@ fn read(path: &Path) -> Vec<u8> {
 
 #[test]
 fn overlapped_copies_equal_plain_ones_for_any_number_of_workers() {
-    for workers in [(1, 1), (1, 2), (2, 16), (7, 3), (0, 0), (100, 100)] {
-        let workers = Workers { writers: workers.0, syncers: workers.1 };
-        let files = files(60);
+    // A batch of few files gets few threads.
+    for (writers, syncers, count) in
+        [(1, 1, 60), (1, 2, 60), (2, 16, 60), (7, 3, 60), (0, 0, 60), (100, 100, 60), (100, 100, 900)]
+    {
+        let workers = Workers { writers, syncers };
+        let files = files(count);
         let mut told = BTreeMap::new();
         let options = CopyOptions::new().buffer_bytes(4096);
         copy_overlapped(&StdFs, &jobs(&files), &options, workers, &mut |index, result| {
             assert!(told.insert(index, result.unwrap()).is_none(), "told twice");
             ControlFlow::Continue(())
         });
-        assert_eq!(told.len(), 60, "{workers:?}");
+        assert_eq!(told.len(), count, "{workers:?}");
         for (index, (from, to)) in files.paths.iter().enumerate() {
             assert_eq!(read(from), read(to));
             assert_eq!(told[&index].len, read(from).len() as u64);
