@@ -23,8 +23,8 @@ use crate::{
 /// How many threads write and how many wait for syncs, at most.
 ///
 /// Both mostly wait for the device, so many overlap on few cores, and a journal commits all that wait for it in one go:
-/// with fewer syncers there are more commits. A batch of few files gets fewer threads, since one costs as much as a copy:
-/// a writer for 25 files, and 4 at least; a syncer for 6, and 8 at least.
+/// with fewer syncers there are more commits. A batch of few files gets fewer threads, since one costs as much as a
+/// copy: a writer for 25 files, and 4 at least; a syncer for 6, and 8 at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
     /// Threads that read and write, with a buffer each. At least 1.
