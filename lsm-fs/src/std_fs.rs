@@ -238,7 +238,7 @@ impl Fs for StdFs {
     }
 
     fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_overlapped(self, jobs, options, copy::Workers::default(), report);
+        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
     }
 }
 

@@ -46,14 +46,19 @@ impl ArchiveFile {
     pub(crate) fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().read(true))?;
         let len = file.metadata()?.len;
-        let whole =
-            usize::try_from(len).ok().filter(|_| len <= SMALL).map_or_else(Vec::new, |len| vec![0; len]);
-        let mut archive =
-            Self { file, path: path.to_path_buf(), len, whole, encryption: options.encryption.clone() };
-        let read = archive.file.read_exact_at(&mut archive.whole, 0, path);
-        if read.is_err() {
+        let mut archive = Self {
+            file,
+            path: path.to_path_buf(),
+            len,
+            whole: Vec::new(),
+            encryption: options.encryption.clone(),
+        };
+        if len <= SMALL {
             // One bad sector does not take the rest with it: each part is then read, and fails, by itself.
-            archive.whole = Vec::new();
+            match archive.read(0, len) {
+                Ok(whole) => archive.whole = whole,
+                Err(failure) => log::warn!("{failure}; read in parts"),
+            }
         }
         Ok(archive)
     }

@@ -16,9 +16,10 @@ use crate::{
 
 /// An archive that is open for reading.
 ///
-/// Opening reads the footer, and no section; an archive of 128 KiB at most is read at one go, and stays in memory. A
-/// section is verified whenever it is read: its block's header, its payload and that it is the one that the table of
-/// contents names. Nothing on disk makes a read allocate more than the file is long.
+/// Opening verifies the footer, and no section: it reads no more than that, but an archive of 128 KiB at most as a
+/// whole, which then stays in memory. A section is verified whenever it is asked for: its block's header, its payload
+/// and that it is the one that the table of contents names. Nothing on disk makes a read allocate more than the file is
+/// long.
 ///
 /// # Examples
 ///

@@ -35,7 +35,7 @@ pub struct Recovered {
 
 /// Opens the archive that CURRENT names. `None`: the directory is new.
 ///
-/// No section is read; use [`recover`] to verify all of them.
+/// No section is verified; use [`recover`] for all of them.
 ///
 /// # Errors
 ///

@@ -19,7 +19,7 @@ struct Set {
     count: usize,
     bytes: usize,
     rounds: usize,
-    /// Targets against the loop and against the device, where there is one.
+    /// Targets against the loop, the same calls from many threads, and the device, where there is one.
     each: Option<f64>,
     threads: Option<f64>,
     device: Option<f64>,

@@ -30,8 +30,8 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
     let gib: usize = std::env::var(SIZE).map_or(10, |gib| gib.parse().unwrap());
     let job = format!("foreground 4 KiB write + fsync during {gib} GiB");
     let (needed, shared) = ((gib as u64) << 30, from == to);
-    let room = StdFs.available_space(to).unwrap() / if shared { 2 } else { 1 };
-    if room < needed + needed / 16 {
+    let room = |root: &Path| StdFs.available_space(root).unwrap() / if shared { 2 } else { 1 };
+    if room(from).min(room(to)) < needed + needed / 16 {
         return figure(&job, volume, "no room", "–");
     }
     let device = Direct::below(&[from, to]);

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::missing_docs_in_private_items,
     reason = "a benchmark stops at the first surprise and prints a table"
 )]

@@ -1,4 +1,6 @@
-//! Copies in raw system calls, with as many threads as ours: what the calls themselves cost.
+//! Copies in raw system calls from as many threads as ours takes for 400 files and more: what the arrangement gives
+//! with nothing around the calls. Small writes go through the page cache and are written back at once, which costs as
+//! much as the direct ones that ours makes.
 
 use std::{
     fs::File,

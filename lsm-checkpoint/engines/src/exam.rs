@@ -35,6 +35,15 @@ pub struct Taken {
     pub total: Duration,
 }
 
+impl Taken {
+    /// It has the outcome of so many operations at least: what was acknowledged, and what it says itself.
+    #[must_use]
+    pub fn promised(&self) -> u64 {
+        // Not held against the outcome found: an operation that changes nothing leaves no trace in it.
+        self.acknowledged.max(self.info.seqno)
+    }
+}
+
 /// The outcome of an examination.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
@@ -68,9 +77,7 @@ impl Exam {
     pub fn examine(&mut self, target: &Path, scratch: &Path, taken: &Taken) -> Result<Verdict, BoxError> {
         let _ = verified(target, &VerifyOptions::quick())?;
         let full = verified(target, &VerifyOptions::full())?;
-        // Not held against the outcome found: an operation that changes nothing leaves no trace in it.
-        let promised = taken.acknowledged.max(taken.info.seqno);
-        let compared = self.reopen(target, scratch, promised, taken.issued)?;
+        let compared = self.reopen(target, scratch, taken.promised(), taken.issued)?;
         Ok(Verdict { compared, checked_files: full.checked_files, unchecked_files: full.unchecked_files })
     }
 

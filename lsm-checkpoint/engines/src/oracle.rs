@@ -2,7 +2,8 @@
 //!
 //! Operation `n` of a run is a function of `n`, and its sequence number is `n`. Operations are applied one after the
 //! other, so that what a checkpoint holds must be the outcome of the first `m` of them: with `m` at least as large as
-//! what was acknowledged before the checkpoint began, and no larger than what had begun when its version was captured.
+//! what was acknowledged before the checkpoint began, and as what it says it has, and no larger than what had begun
+//! when its version was captured.
 
 use std::{
     fmt,

@@ -176,7 +176,7 @@ fn any_failure_is_a_problem_or_an_error() {
         || fs.fork(),
         |fs| verify(fs, Path::new(TARGET), &VerifyOptions::full().threads(1)),
         |fault, result, fs| {
-            // A hint may be refused, and a footer that cannot be read once has a copy.
+            // A hint may be refused, and what cannot be read at one go is read in parts.
             let has_copy = ["CHECKPOINT", "v7"].iter().any(|name| fault.path().ends_with(name));
             let serves = fault.id().op == Op::Hint || fault.id().op == Op::Read && has_copy;
             let is_harmless = serves && fault.id().effect != FaultEffect::Gone;

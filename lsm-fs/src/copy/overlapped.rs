@@ -20,11 +20,10 @@ use crate::{
     handoff::{Handoff, Role},
 };
 
-/// How many threads write and how many wait for syncs, at most.
+/// How many threads write and how many wait for syncs.
 ///
 /// Both mostly wait for the device, so many overlap on few cores, and a journal commits all that wait for it in one go:
-/// with fewer syncers there are more commits. A batch of few files gets fewer threads, since one costs as much as a
-/// copy: a writer for 25 files, and 4 at least; a syncer for 6, and 8 at least.
+/// with fewer syncers there are more commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workers {
     /// Threads that read and write, with a buffer each. At least 1.
@@ -34,12 +33,12 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// As many as a batch is worth, and no more than it has files.
-    fn of_batch(self, files: usize) -> Self {
-        Self {
-            writers: self.writers.min((files / 25).max(4)).clamp(1, files.max(1)),
-            syncers: self.syncers.min((files / 6).max(8)).clamp(1, files.max(1)),
-        }
+    /// The [default](Self::default), or fewer for a batch of so few files that to start the threads takes longer than
+    /// the copies: a writer for 25 files, and 4 at least; a syncer for 6, and 8 at least.
+    #[must_use]
+    pub fn for_files(files: usize) -> Self {
+        let most = Self::default();
+        Self { writers: (files / 25).clamp(4, most.writers), syncers: (files / 6).clamp(8, most.syncers) }
     }
 }
 
@@ -63,7 +62,8 @@ pub fn copy_overlapped<F: Fs + ?Sized>(
     workers: Workers,
     report: CopyReport<'_>,
 ) {
-    let Workers { writers, syncers } = workers.of_batch(jobs.len());
+    let syncers = workers.syncers.clamp(1, jobs.len().max(1));
+    let writers = workers.writers.clamp(1, jobs.len().max(1));
     if jobs.len() < 2 || syncers < 2 {
         return copy_each(target, jobs, options, report);
     }
@@ -223,17 +223,11 @@ mod tests {
     use super::Workers;
 
     #[test]
-    fn few_files_get_few_threads_and_never_more_than_was_said() {
-        let of = |writers, syncers, files| {
-            let workers = Workers { writers, syncers }.of_batch(files);
-            (workers.writers, workers.syncers)
-        };
-        for (files, expected) in
-            [(0, (1, 1)), (3, (3, 3)), (20, (4, 8)), (200, (8, 33)), (400, (16, 64)), (100_000, (16, 64))]
+    fn few_files_get_few_threads() {
+        for (files, writers, syncers) in
+            [(0, 4, 8), (20, 4, 8), (200, 8, 33), (400, 16, 64), (100_000, 16, 64)]
         {
-            assert_eq!(of(16, 64, files), expected, "{files} files");
+            assert_eq!(Workers::for_files(files), Workers { writers, syncers }, "{files} files");
         }
-        assert_eq!(of(2, 3, 100_000), (2, 3));
-        assert_eq!(of(0, 0, 10), (1, 1));
     }
 }

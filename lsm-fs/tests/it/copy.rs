@@ -45,9 +45,8 @@ fn read(path: &Path) -> Vec<u8> {
 
 #[test]
 fn overlapped_copies_equal_plain_ones_for_any_number_of_workers() {
-    // A batch of few files gets few threads.
     for (writers, syncers, count) in
-        [(1, 1, 60), (1, 2, 60), (2, 16, 60), (7, 3, 60), (0, 0, 60), (100, 100, 60), (100, 100, 900)]
+        [(1, 1, 60), (1, 2, 60), (2, 16, 60), (7, 3, 60), (0, 0, 60), (100, 100, 60), (16, 64, 900)]
     {
         let workers = Workers { writers, syncers };
         let files = files(count);

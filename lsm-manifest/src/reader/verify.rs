@@ -11,7 +11,8 @@ const WINDOW: usize = 256 * 1024;
 impl ManifestArchiveReader {
     /// Verifies every section in little memory, and returns the names of those that only their parity can restore.
     ///
-    /// With a key, sealed sections are opened too.
+    /// With a key, sealed sections are opened too. Of an archive of 128 KiB at most it is what was read on opening that
+    /// is verified: open it again to see what is on disk now.
     ///
     /// # Errors
     ///

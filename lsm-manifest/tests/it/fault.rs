@@ -8,8 +8,9 @@ use lsm_manifest::{
     Error, ReadOptions, Result, WriteOptions, open_current, publish_current, recover, repair,
 };
 
-use crate::support::{
-    DIR, LIMIT, SECTIONS, Sections, mem_fs, open, owned, put_file, read_all, version_path, write,
+use crate::{
+    probe_fs::ProbeFs,
+    support::{DIR, LIMIT, SECTIONS, Sections, mem_fs, open, owned, put_file, read_all, version_path, write},
 };
 
 fn prepared() -> MemFs {
@@ -99,13 +100,19 @@ fn a_failed_publish_can_be_repeated() {
 /// Reading fails, or falls back on the mirror; it never reads less.
 #[test]
 fn a_failed_read_never_reads_less() {
+    failed_reads(prepared);
+    // Where an archive cannot be read at one go, each read is of a part.
+    failed_reads(|| ProbeFs::new(prepared()).in_pieces());
+}
+
+fn failed_reads<F: Fs>(prepared: impl FnMut() -> F) {
     let report = fault_sweep(
         prepared,
-        |fs: &FaultFs<MemFs>| {
+        |fs: &FaultFs<F>| {
             let (_, reader) = open_current(fs, Path::new(DIR), &ReadOptions::new())?.expect("a version");
             read_all(&reader)
         },
-        |fault: &InjectedFault, result, _: &MemFs| {
+        |fault: &InjectedFault, result, _: &F| {
             if let Ok(sections) = result {
                 assert_eq!(sections, owned(&SECTIONS[..2]), "{fault}");
             }
@@ -117,17 +124,23 @@ fn a_failed_read_never_reads_less() {
 
 #[test]
 fn a_failed_repair_leaves_the_damaged_file_or_the_repaired_one() {
+    failed_repairs(|fs| fs, |fs| fs);
+    failed_repairs(|fs| ProbeFs::new(fs).in_pieces(), ProbeFs::inner);
+}
+
+fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs) {
     let good = crate::support::archive_bytes(WriteOptions::new(), &SECTIONS);
     let cut = good[..good.len() - 5].to_vec();
     let report = fault_sweep(
         || {
             let fs = mem_fs();
             put_file(&fs, &version_path(1), &cut);
-            fs
+            wrap(fs)
         },
-        |fs: &FaultFs<MemFs>| repair(fs, &version_path(1), &ReadOptions::new()),
-        |fault: &InjectedFault, result, fs: &MemFs| {
+        |fs: &FaultFs<F>| repair(fs, &version_path(1), &ReadOptions::new()),
+        |fault: &InjectedFault, result, fs: &F| {
             use lsm_fs::FsExt;
+            let fs = inner(fs);
             let now = fs.read_to_vec(&version_path(1), LIMIT)?;
             assert!(now == good || (result.is_err() && now == cut), "{fault}");
             assert_eq!(read_all(&open(fs, &version_path(1))?)?, owned(&SECTIONS), "{fault}");

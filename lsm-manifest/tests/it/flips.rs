@@ -344,5 +344,6 @@ fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     }
     let reader = open(&faulty, &version_path(1)).unwrap();
     let found = reader.verify();
+    assert_eq!(faulty.injected().len(), 2);
     assert!(matches!(&found, Err(Error::Corrupt { offset, .. }) if *offset == first.offset), "{found:?}");
 }

@@ -58,6 +58,10 @@ impl<F> ProbeFs<F> {
         self
     }
 
+    pub(crate) fn inner(&self) -> &F {
+        &self.inner
+    }
+
     pub(crate) fn syncs(&self) -> u64 {
         self.counters.syncs.load(Ordering::Relaxed)
     }

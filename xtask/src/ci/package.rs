@@ -47,9 +47,13 @@ fn furnish(home: &Path, from: Option<&Path>) -> anyhow::Result<()> {
         fs::create_dir_all(home.join(part))?;
     }
     let Some(from) = from else { return Ok(()) };
-    for settings in ["config.toml", "config"] {
-        if from.join(settings).exists() {
-            symlink(from.join(settings), home.join(settings))?;
+    // Cargo finds the settings of a `.cargo` above the workspace anyway, and would take them twice.
+    let is_found = from.ends_with(".cargo") && from.parent().is_some_and(|above| home.starts_with(above));
+    let settings = ["config.toml", "config"].into_iter().filter(|_| !is_found);
+    // Downloads are shared, and so are the locks.
+    for shared in settings.chain([".package-cache", ".package-cache-mutate"]) {
+        if from.join(shared).exists() {
+            symlink(from.join(shared), home.join(shared))?;
         }
     }
     for part in ["registry/index", "registry/cache"] {
@@ -72,14 +76,20 @@ mod tests {
     #[test]
     fn a_home_has_the_downloads_of_the_other_and_nothing_of_local_registries() {
         let dir = std::env::temp_dir().join(format!("xtask-package-{}", std::process::id()));
-        let (real, home) = (dir.join("real"), dir.join("home"));
+        let (real, home) = (dir.join(".cargo"), dir.join("home"));
         for made in ["registry/index/index.crates.io-1", "registry/cache/-2", "registry/src/-2/lsm-fs-0.1.0"]
         {
             fs::create_dir_all(real.join(made)).unwrap();
         }
         fs::write(real.join("config.toml"), "[net]").unwrap();
+        fs::write(real.join(".package-cache"), "").unwrap();
         furnish(&home, Some(&real)).unwrap();
-        assert_eq!(fs::read(home.join("config.toml")).unwrap(), b"[net]");
+        assert!(home.join(".package-cache").is_symlink());
+        assert!(!home.join("config.toml").exists(), "found by its place above");
+        let elsewhere = std::env::temp_dir().join(format!("xtask-package-{}-2", std::process::id()));
+        furnish(&elsewhere, Some(&real)).unwrap();
+        assert_eq!(fs::read(elsewhere.join("config.toml")).unwrap(), b"[net]");
+        fs::remove_dir_all(&elsewhere).unwrap();
         assert!(home.join("registry/index/index.crates.io-1").is_dir());
         assert_eq!(fs::read_dir(home.join("registry/cache")).unwrap().count(), 0);
         assert!(!home.join("registry/src").exists());

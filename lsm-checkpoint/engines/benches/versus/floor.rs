@@ -1,6 +1,7 @@
 //! What a checkpoint by hard links cannot do without, in raw system calls: it shows what there is to be gained.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::Write,
     path::Path,
@@ -8,25 +9,37 @@ use std::{
 
 use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
 
-/// A directory with the tables of `db`, a manifest and a catalog, that appears whole or not at all: the two files and
-/// the directories are synced, and then the parent, in which they get their name.
-pub(crate) fn link(db: &Path, target: &Path) {
-    let tables = db.join("tables");
-    // The engine has its list at hand.
-    let names: Vec<_> = fs::read_dir(&tables).unwrap().map(|table| table.unwrap().file_name()).collect();
+/// A short file that names the version.
+const CURRENT: &str = "current";
+
+/// The metadata of a tree with such a file, and of one without.
+pub(crate) const fn metadata(has_current: bool) -> &'static [&'static str] {
+    if has_current { &["manifest", CURRENT, "catalog"] } else { &["manifest", "catalog"] }
+}
+
+/// The tables of a tree; an engine has its list at hand.
+pub(crate) fn tables(db: &Path) -> Vec<OsString> {
+    fs::read_dir(db.join("tables")).unwrap().map(|table| table.unwrap().file_name()).collect()
+}
+
+/// A directory with the tables of `db` and files of metadata, as many as ours syncs, that appears whole or not at all:
+/// the files and the directories are synced, and then the parent, in which they get their name.
+pub(crate) fn link(db: &Path, names: &[OsString], metadata: &[&str], target: &Path) {
     let staged = target.with_extension("staged");
     fs::create_dir(&staged).unwrap();
     let to = staged.join("tables");
     fs::create_dir(&to).unwrap();
-    let (from, to) = (File::open(tables).unwrap(), File::open(to).unwrap());
-    for name in &names {
+    let (from, to) = (File::open(db.join("tables")).unwrap(), File::open(to).unwrap());
+    for name in names {
         linkat(&from, name, &to, name, AtFlags::empty()).unwrap();
     }
-    let files = ["manifest", "catalog"].map(|name| {
+    let write = |name: &&str| {
         let mut file = File::create_new(staged.join(name)).unwrap();
-        file.write_all(&vec![7; 4096 + 56 * names.len()]).unwrap();
+        let len = if *name == CURRENT { 25 } else { 4096 + 56 * names.len() };
+        file.write_all(&vec![7; len]).unwrap();
         file
-    });
+    };
+    let files: Vec<File> = metadata.iter().map(write).collect();
     files.iter().for_each(|file| file.sync_all().unwrap());
     to.sync_all().unwrap();
     File::open(&staged).unwrap().sync_all().unwrap();

@@ -159,10 +159,11 @@ fn rows(volume: &str, root: &Path, made: &trees::Made) {
             calls
         });
         let tree = trees::open(made.engine, &db, method.reflinks());
+        let (tables, metadata) = (floor::tables(&db), floor::metadata(made.engine == Engine::V5));
         let lanes = [
             &|target: &Path| tree.ours(method.policy(), target),
             &|target: &Path| method.theirs(&*tree, target),
-            &|target: &Path| floor::link(&db, target),
+            &|target: &Path| floor::link(&db, &tables, metadata, target),
         ] as [&dyn Fn(&Path); 3];
         let lanes = if method == Method::Link { &lanes[..] } else { &lanes[..2] };
         let times = in_turn(lanes, to, method.rounds(made.tables));

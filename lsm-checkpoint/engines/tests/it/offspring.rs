@@ -70,7 +70,7 @@ fn on(kind: Kind, root: &Path) {
         // A restored tree goes its own way while the source goes on.
         restore(&first, &StdFs, &path("live"))?;
         assert!(inodes_of(&path("live")).is_disjoint(&inodes_of(&path("first"))));
-        let last = branch(kind, &mut exam, &path("live"), (taken.acknowledged, taken.issued));
+        let last = branch(kind, &mut exam, &path("live"), (taken.promised(), taken.issued));
         assert_eq!(bytes_of(&path("first")), before, "{kind:?}: the checkpoint has changed");
         assert!(inodes_of(&path("live")).is_disjoint(&inodes_of(&path("db"))), "{kind:?}, after {last}");
         Ok(taken)
@@ -85,7 +85,7 @@ fn on(kind: Kind, root: &Path) {
     Exam::new(kind, PLAN).examine(&path("first"), &path("restored"), &taken).unwrap();
     // Opened in place it is a tree, if no checkpoint afterwards.
     let opened = kind.open(&path("first")).unwrap();
-    Exam::new(kind, PLAN).compare(&*opened, taken.acknowledged, taken.issued).unwrap();
+    Exam::new(kind, PLAN).compare(&*opened, taken.promised(), taken.issued).unwrap();
 }
 
 /// Writes to a restored tree and compacts it, until all its first files are gone.

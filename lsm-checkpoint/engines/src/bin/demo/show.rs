@@ -155,7 +155,7 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
             bar.inc(1);
             bar.suspend(|| println!("{}", row.line()));
         }
-        let Some((target, Some(holds))) = last else { return Ok(Err("no checkpoint to restore".into())) };
+        let Some((target, Some(holds))) = last else { return Ok(Err("there is no sound one".into())) };
         bar.set_message("a restored tree goes its own way");
         Ok(branch(kind, plan, (&target, holds), &places.scratch))
     })?;

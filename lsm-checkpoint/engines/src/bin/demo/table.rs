@@ -48,9 +48,9 @@ checkpoint   by policy: links; clones, or else links; nothing that is shared wit
 captured     from the call to the captured version: mostly the flush of the memtable; writers go on
 in all       the whole call: the checkpoint is durable and has its name
 max write    the longest that a single write took meanwhile
-holds up to  the checkpoint is the outcome of exactly so many operations, found by comparing every
-             key: no fewer than were acknowledged before the call, no more than had begun when its
-             version was captured";
+holds up to  the checkpoint is the outcome of so many operations, found by comparing every key: no
+             fewer than were acknowledged before the call, no more than had begun when its version
+             was captured";
 
 /// How many came by which method, and what they hold. Beside them is what is written anew: the manifest, the catalog.
 fn files(info: &CheckpointInfo) -> String {
