@@ -10,6 +10,7 @@ use crate::{
     linked::metadata,
     row::{Row, timed},
     source::Tables,
+    threads::clone_all,
 };
 
 pub(crate) fn rows(volume: &str, root: &Path) {
@@ -23,9 +24,14 @@ pub(crate) fn rows(volume: &str, root: &Path) {
         let job = format!("cloned {count} × {} KiB", bytes >> 10);
         Row { job: &job, volume, root, rounds }.beside(
             &|dir| timed(|| drop(source.checkpoint(Policy::Independent, dir))),
-            &[("clone + fsync each", target, &|dir| {
-                timed(|| metadata.checkpoint(dir, |to| clone_each(&source.tables(), &source.names, to)))
-            })],
+            &[
+                ("clone + fsync each", target, &|dir| {
+                    timed(|| metadata.checkpoint(dir, |to| clone_each(&source.tables(), &source.names, to)))
+                }),
+                ("raw calls in as many threads", 1.2, &|dir| {
+                    timed(|| metadata.checkpoint(dir, |to| clone_all(&source.tables(), &source.names, to)))
+                }),
+            ],
         );
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use lsm_checkpoint::CATALOG_FILE;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fsync, ioctl_ficlone, linkat, open, openat};
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 pub(crate) const NEW: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 

@@ -1,38 +1,31 @@
-//! Copies in raw system calls from as many threads as ours takes for 400 files and more: what the arrangement gives
-//! with nothing around the calls. Small writes go through the page cache and are written back at once, which costs as
-//! much as the direct ones that ours makes.
+//! Copies and clones in raw system calls from as many threads as ours: what the arrangement gives with nothing around
+//! the calls. Copies are from as many as ours takes for 400 files and more, through the page cache and written back at
+//! once, which costs as much as the direct writes that ours makes.
 
 use std::{
     fs::File,
     os::{fd::OwnedFd, unix::fs::FileExt},
     path::Path,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    thread::Scope,
 };
 
 use lsm_fs::copy::Workers;
-use rustix::fs::{Advice, Mode, fadvise, openat};
+use rustix::fs::{Advice, Mode, OFlags, fadvise, ioctl_ficlone, open, openat};
 
-use crate::floor::NEW;
+use crate::floor::{DIRECTORY, NEW};
 
 /// Some threads read, write and start write-back, more sync what they are handed.
 pub(crate) fn copy_all(from: &Path, names: &[String], len: usize, to: &OwnedFd) {
     let workers = Workers::default();
     let next = AtomicUsize::new(0);
-    let (give, take) = mpsc::sync_channel::<File>(workers.syncers);
-    let take = Mutex::new(take);
+    let (give, take) = mpsc::sync_channel(workers.syncers);
     std::thread::scope(|scope| {
-        for _ in 0..workers.syncers {
-            scope.spawn(|| {
-                loop {
-                    let Ok(file) = take.lock().unwrap().recv() else { return };
-                    file.sync_all().unwrap();
-                }
-            });
-        }
+        sync_all(scope, workers.syncers, take);
         for give in (0..workers.writers).map(|_| give.clone()) {
             let next = &next;
             scope.spawn(move || {
@@ -46,6 +39,35 @@ pub(crate) fn copy_all(from: &Path, names: &[String], len: usize, to: &OwnedFd) 
                     give.send(copy).unwrap();
                 }
             });
+        }
+        drop(give);
+    });
+}
+
+/// Threads that sync what is handed to them.
+fn sync_all<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize, take: mpsc::Receiver<File>) {
+    let take = Arc::new(Mutex::new(take));
+    for take in (0..threads).map(|_| Arc::clone(&take)) {
+        scope.spawn(move || {
+            loop {
+                let Ok(file) = take.lock().unwrap().recv() else { return };
+                file.sync_all().unwrap();
+            }
+        });
+    }
+}
+
+/// One thread clones, sixteen sync.
+pub(crate) fn clone_all(from: &Path, names: &[String], to: &OwnedFd) {
+    let from = open(from, DIRECTORY, Mode::empty()).unwrap();
+    let (give, take) = mpsc::sync_channel(256);
+    std::thread::scope(|scope| {
+        sync_all(scope, 16, take);
+        for name in names {
+            let source = openat(&from, name.as_str(), OFlags::RDONLY, Mode::empty()).unwrap();
+            let clone = openat(to, name.as_str(), NEW, Mode::from_raw_mode(0o666)).unwrap();
+            ioctl_ficlone(&clone, &source).unwrap();
+            give.send(File::from(clone)).unwrap();
         }
         drop(give);
     });
