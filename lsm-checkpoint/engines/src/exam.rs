@@ -36,10 +36,13 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// It has the outcome of so many operations at least: what was acknowledged, and what it says itself.
+    /// The last operation that it has to hold: the last that was acknowledged, or a later one that the checkpoint
+    /// states itself.
+    ///
+    /// A lower bound for [`compare`], which returns the smallest number of operations with the outcome that it finds:
+    /// an operation that changes nothing leaves no trace.
     #[must_use]
     pub fn promised(&self) -> u64 {
-        // Not held against the outcome found: an operation that changes nothing leaves no trace in it.
         self.acknowledged.max(self.info.seqno)
     }
 }

@@ -1,9 +1,9 @@
 //! [`Oracle`]: what a tree has to hold, known without looking at it.
 //!
 //! Operation `n` of a run is a function of `n`, and its sequence number is `n`. Operations are applied one after the
-//! other, so that what a checkpoint holds must be the outcome of the first `m` of them: with `m` at least as large as
-//! what was acknowledged before the checkpoint began, and as what it says it has, and no larger than what had begun
-//! when its version was captured.
+//! other, so that what a checkpoint holds must be the outcome of the first `m` of them: with `m` no less than the last
+//! that was acknowledged before the checkpoint began, no less than the sequence number that the checkpoint states, and
+//! no more than the last that had begun when its version was captured.
 
 use std::{
     fmt,

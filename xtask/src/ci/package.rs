@@ -38,7 +38,9 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
 /// Where cargo keeps what it has downloaded.
 fn cargo_home() -> Option<PathBuf> {
     let given = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    given.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+    let home = given.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))?;
+    // Links to it are made elsewhere.
+    std::path::absolute(home).ok()
 }
 
 /// Makes a home that shares the settings and the downloads of another one, and nothing that was unpacked.

@@ -155,7 +155,9 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
             bar.inc(1);
             bar.suspend(|| println!("{}", row.line()));
         }
-        let Some((target, Some(holds))) = last else { return Ok(Err("there is no sound one".into())) };
+        let Some((target, Some(holds))) = last else {
+            return Ok(Err("not tried, the checkpoint is not sound".into()));
+        };
         bar.set_message("a restored tree goes its own way");
         Ok(branch(kind, plan, (&target, holds), &places.scratch))
     })?;
