@@ -146,24 +146,22 @@ impl BlockHeader {
     }
 }
 
-/// The bytes of a block and what a table of contents needs of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EncodedBlock {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) header: BlockHeader,
+/// What a block is, besides the payload that it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) block_type: BlockType,
+    pub(crate) parity: bool,
+    pub(crate) encrypted: bool,
+    /// Length of the payload before it was sealed.
+    pub(crate) plain_len: u32,
 }
 
-/// Turns room for a header and a payload behind it into a block, with parity where asked for.
+/// Makes a block of what lies at `start`: room for a header, and a payload that goes to the end. Parity is appended.
 ///
 /// `None`: the payload is longer than a header can say, or there is no room for a header.
-pub(crate) fn complete(
-    block_type: BlockType,
-    mut bytes: Vec<u8>,
-    plain_len: u32,
-    parity: bool,
-    encrypted: bool,
-) -> Option<EncodedBlock> {
-    let (head, payload) = bytes.split_first_chunk_mut()?;
+pub(crate) fn complete(form: Form, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
+    let Form { block_type, parity, encrypted, plain_len } = form;
+    let (head, payload) = bytes.get_mut(start..)?.split_first_chunk_mut()?;
     let data_len = u32::try_from(payload.len()).ok()?;
     // A block without payload has no parity, and does not claim any.
     let parity = parity && data_len > 0;
@@ -171,23 +169,18 @@ pub(crate) fn complete(
         BlockHeader { block_type, parity, encrypted, checksum: xxh3_128(payload), data_len, plain_len };
     *head = header.encode();
     if parity {
-        ecc::append_parity(&mut bytes, BLOCK_HEADER_LEN)?;
+        ecc::append_parity(bytes, start + BLOCK_HEADER_LEN)?;
     }
-    Some(EncodedBlock { bytes, header })
+    Some(header)
 }
 
-/// As [`complete`], from a payload without room in front of it.
-pub(crate) fn encode(
-    block_type: BlockType,
-    payload: &[u8],
-    plain_len: u32,
-    parity: bool,
-    encrypted: bool,
-) -> Option<EncodedBlock> {
+/// The bytes of a block.
+fn encode(form: Form, payload: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN + payload.len());
     bytes.resize(BLOCK_HEADER_LEN, 0);
     bytes.extend_from_slice(payload);
-    complete(block_type, bytes, plain_len, parity, encrypted)
+    complete(form, &mut bytes, 0)?;
+    Some(bytes)
 }
 
 /// A verified block.
@@ -203,8 +196,8 @@ impl DecodedBlock {
     /// sound. A build without parity can only take it as it is.
     pub(crate) fn as_written(&self, slot: &[u8]) -> Vec<u8> {
         let BlockHeader { block_type, plain_len, parity, encrypted, .. } = self.header;
-        let encoded = encode(block_type, &self.payload, plain_len, parity, encrypted);
-        encoded.map_or_else(|| slot.to_vec(), |block| block.bytes)
+        let form = Form { block_type, parity, encrypted, plain_len };
+        encode(form, &self.payload).unwrap_or_else(|| slot.to_vec())
     }
 }
 

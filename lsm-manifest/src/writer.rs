@@ -1,5 +1,6 @@
 //! [`ManifestArchiveWriter`].
 
+mod pending;
 mod section;
 
 use std::{
@@ -9,14 +10,15 @@ use std::{
 
 use byteorder::{ByteOrder, LittleEndian};
 use lsm_fs::{Fs, FsFile, FsOpenOptions, parent_of};
+use pending::Pending;
 pub use section::SectionWriter;
 
 use crate::{
     BlockIdentity, DurableArchive, Error, FooterPayload, NameProblem, Result, TocEntry, WriteOptions,
-    block::{self, BlockType, EncodedBlock},
+    block::{BlockHeader, BlockType, Form},
     ecc,
     footer::{encoded_len, is_section_name},
-    format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, HEAD_LEN, SIZE_HINT_LEN},
+    format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, HEAD_LEN, SECTION_BLOCK_MAX, SIZE_HINT_LEN},
 };
 
 /// How much is gathered before it is written: most archives reach the filesystem in one call.
@@ -57,7 +59,7 @@ pub struct ManifestArchiveWriter<'fs> {
     options: WriteOptions,
     sections: Vec<TocEntry>,
     /// What has been gathered for offset `written`.
-    pending: Vec<u8>,
+    pending: Pending,
     written: u64,
 }
 
@@ -70,7 +72,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     pub fn create(fs: &'fs dyn Fs, path: &Path, options: WriteOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true))?;
         // The head stays zeros until the footer is known.
-        let pending = vec![0; HEAD_LEN];
+        let pending = Pending::new(vec![0; HEAD_LEN]);
         let path = path.to_path_buf();
         Ok(Self { fs, path, file: Some(file), options, sections: Vec::new(), pending, written: 0 })
     }
@@ -98,6 +100,9 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// As [`start_section`](Self::start_section) and [`SectionWriter::finish`].
     pub fn add_section(&mut self, name: &str, payload: &[u8]) -> Result<()> {
+        if payload.len() < SECTION_BLOCK_MAX as usize {
+            self.pending.reserve(payload.len());
+        }
         let mut section = self.start_section(name)?;
         section.push(payload);
         section.finish()
@@ -132,26 +137,26 @@ impl<'fs> ManifestArchiveWriter<'fs> {
 
     /// Everything up to the sync of the file.
     fn complete(&mut self, footer: &FooterPayload) -> Result<()> {
-        let mut bytes = vec![0; BLOCK_HEADER_LEN];
-        bytes.extend_from_slice(&footer.encode());
-        let block = self.encode(BlockType::ManifestFooter, bytes)?;
+        self.pending.begin();
+        self.pending.push(&footer.encode());
+        let header = self.make_block(BlockType::ManifestFooter)?;
+        let footer = self.pending.block();
         // Each section was let in with room to spare; only a provider that adds more than it said gets here.
-        let block = block.filter(|block| block.bytes.len() <= FOOTER_BLOCK_MAX as usize);
-        let footer = &*block.ok_or_else(|| self.too_many("of the footer"))?.bytes;
-        self.gather(footer)?;
+        if header.is_none() || footer.len() > FOOTER_BLOCK_MAX as usize {
+            return Err(self.too_many("of the footer"));
+        }
         let mut hint = [0; SIZE_HINT_LEN];
         LittleEndian::write_u32(&mut hint, u32::try_from(footer.len()).unwrap_or(u32::MAX));
-        self.gather(&hint)?;
-        let head = if self.options.mirror { footer } else { &[] };
-        let in_memory = if self.written == 0 { self.pending.get_mut(..head.len()) } else { None };
-        let patched = in_memory.is_some();
-        if let Some(room) = in_memory {
-            room.copy_from_slice(head);
+        let head = if self.options.mirror { footer.to_vec() } else { Vec::new() };
+        self.pending.settle(&hint);
+        let in_memory = self.written == 0;
+        if in_memory {
+            self.pending.patch(&head);
         }
         self.flush()?;
         let file = self.file()?;
-        if !patched {
-            file.write_at(head, 0)?;
+        if !in_memory {
+            file.write_at(&head, 0)?;
         }
         file.sync_all(self.options.sync_mode)?;
         Ok(())
@@ -186,45 +191,42 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         Error::TooManySections { file: self.path.clone(), name: name.to_owned() }
     }
 
-    /// A block of a payload that has room for the header in front. `None`: no header can say how long it is.
-    fn encode(&self, block_type: BlockType, bytes: Vec<u8>) -> Result<Option<EncodedBlock>> {
-        let payload = bytes.get(BLOCK_HEADER_LEN..).unwrap_or_default();
+    /// Makes a block of the payload that was gathered last. `None`: no header can say how long it is.
+    fn make_block(&mut self, block_type: BlockType) -> Result<Option<BlockHeader>> {
+        let payload = self.pending.payload();
         let Ok(plain_len) = u32::try_from(payload.len()) else { return Ok(None) };
-        let Some(provider) = &self.options.encryption else {
-            return Ok(block::complete(block_type, bytes, plain_len, self.options.parity, false));
-        };
-        let sealed = provider
-            .seal(&BlockIdentity::manifest(block_type), payload)
-            .map_err(|source| Error::Encryption { file: self.path.clone(), offset: self.end(), source })?;
-        Ok(block::encode(block_type, &sealed, plain_len, self.options.parity, true))
+        let parity = self.options.parity;
+        let encrypted = self.options.encryption.is_some();
+        if let Some(provider) = &self.options.encryption {
+            let sealed = provider.seal(&BlockIdentity::manifest(block_type), payload).map_err(|source| {
+                Error::Encryption { file: self.path.clone(), offset: self.end(), source }
+            })?;
+            self.pending.begin();
+            self.pending.push(&sealed);
+        }
+        Ok(self.pending.complete(Form { block_type, parity, encrypted, plain_len }))
     }
 
+    /// Where the next block begins.
     fn end(&self) -> u64 {
-        self.written + self.pending.len() as u64
+        self.written + self.pending.settled() as u64
     }
 
     fn file(&self) -> Result<&dyn FsFile> {
         self.file.as_deref().ok_or_else(|| Error::WriterFailed { file: self.path.clone() })
     }
 
-    fn gather(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.pending.len() + bytes.len() > GATHER {
-            self.flush()?;
-        }
-        if bytes.len() < GATHER {
-            self.pending.extend_from_slice(bytes);
-        } else {
-            self.file()?.write_at(bytes, self.written)?;
-            self.written += bytes.len() as u64;
-        }
-        Ok(())
+    /// Takes the block to what is to be written, and writes that once it is long enough.
+    fn take_block(&mut self) -> Result<()> {
+        self.pending.settle(&[]);
+        if self.pending.settled() > GATHER { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
-        if !self.pending.is_empty() {
-            self.file()?.write_at(&self.pending, self.written)?;
-            self.written += self.pending.len() as u64;
-            self.pending.clear();
+        let bytes = self.pending.take();
+        if !bytes.is_empty() {
+            self.file()?.write_at(&bytes, self.written)?;
+            self.written += bytes.len() as u64;
         }
         Ok(())
     }

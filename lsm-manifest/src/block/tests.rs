@@ -1,7 +1,15 @@
 use super::*;
 
-fn example() -> EncodedBlock {
-    encode(BlockType::Manifest, &[5], 1, false, false).unwrap()
+fn form(block_type: BlockType, plain_len: u32, parity: bool) -> Form {
+    Form { block_type, parity, encrypted: false, plain_len }
+}
+
+fn example() -> Vec<u8> {
+    encode(form(BlockType::Manifest, 1, false), &[5]).unwrap()
+}
+
+fn example_header() -> BlockHeader {
+    complete(form(BlockType::Manifest, 1, false), &mut [&[0; 34][..], &[5]].concat(), 0).unwrap()
 }
 
 #[test]
@@ -11,14 +19,14 @@ fn a_block_of_one_byte_is_the_known_one() {
         0x41, 0x21, 0x5e, 0x32, 0xe1, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x64, 0x03, 0x8e, 0x2c,
         0x05,
     ];
-    assert_eq!(example().bytes, expected);
+    assert_eq!(example(), expected);
     let decoded = decode(&expected, BlockType::Manifest).unwrap();
-    assert_eq!((decoded.payload, decoded.healed, decoded.header), (vec![5], false, example().header));
+    assert_eq!((decoded.payload, decoded.healed, decoded.header), (vec![5], false, example_header()));
 }
 
 /// The header with its own checksum set right again.
 fn resealed(edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
-    let mut bytes = example().bytes;
+    let mut bytes = example();
     edit(&mut bytes);
     let checksum = header_checksum(bytes.first_chunk().unwrap());
     LittleEndian::write_u32(&mut bytes[BLOCK_HEADER_CHECKSUM_AT..BLOCK_HEADER_LEN], checksum);
@@ -47,17 +55,17 @@ fn each_defect_of_a_header_has_its_name_and_place() {
     for (bytes, damage) in cases {
         assert_eq!(decode(&bytes), damage);
     }
-    let mut bytes = example().bytes;
+    let mut bytes = example();
     bytes[33] ^= 1;
     assert_eq!(decode(&bytes), Damage::new(30, Defect::HeaderChecksum));
-    bytes = example().bytes;
+    bytes = example();
     bytes[34] ^= 1;
     assert_eq!(decode(&bytes), Damage::new(34, Defect::PayloadChecksum));
 }
 
 #[test]
 fn a_block_fills_its_slot_exactly() {
-    let block = example().bytes;
+    let block = example();
     for len in 0..block.len() {
         let found = decode(&block[..len], BlockType::Manifest).unwrap_err();
         assert_eq!(found.what, Defect::BlockLength, "{len}");
@@ -68,7 +76,7 @@ fn a_block_fills_its_slot_exactly() {
 
 #[test]
 fn lengths_at_their_limit_do_not_overflow() {
-    let header = BlockHeader { data_len: u32::MAX, plain_len: u32::MAX, parity: true, ..example().header };
+    let header = BlockHeader { data_len: u32::MAX, plain_len: u32::MAX, parity: true, ..example_header() };
     let decoded = BlockHeader::decode(&header.encode(), BlockType::Manifest).unwrap();
     assert_eq!(decoded, header);
     assert_eq!(header.block_len(), 34 + 0xffff_ffff + 2 * 0x4000_0000);
@@ -77,16 +85,26 @@ fn lengths_at_their_limit_do_not_overflow() {
 
 #[test]
 fn an_empty_payload_claims_no_parity() {
-    let block = encode(BlockType::ManifestFooter, &[], 0, true, false).unwrap();
-    assert_eq!((block.bytes.len(), block.header.parity), (BLOCK_HEADER_LEN, false));
-    assert_eq!(complete(BlockType::Manifest, vec![0; 33], 0, false, false), None);
+    let form = form(BlockType::ManifestFooter, 0, true);
+    let mut block = vec![0; BLOCK_HEADER_LEN];
+    assert!(!complete(form, &mut block, 0).unwrap().parity);
+    assert_eq!(block.len(), BLOCK_HEADER_LEN);
+    assert_eq!(complete(form, &mut vec![0; 33], 0), None);
+    assert_eq!(complete(form, &mut vec![0; 40], 41), None);
+}
+
+#[test]
+fn a_block_is_the_same_behind_others() {
+    let mut bytes = [&[7; 9][..], &[0; 34], &[5]].concat();
+    let header = complete(form(BlockType::Manifest, 1, false), &mut bytes, 9).unwrap();
+    assert_eq!((header, bytes), (example_header(), [&[7; 9][..], &example()].concat()));
 }
 
 #[cfg(not(feature = "parity"))]
 #[test]
 fn without_the_feature_parity_is_skipped_and_not_written() {
-    assert_eq!(encode(BlockType::Manifest, &[5], 1, true, false), None);
-    let header = BlockHeader { parity: true, ..example().header };
+    assert_eq!(encode(form(BlockType::Manifest, 1, true), &[5]), None);
+    let header = BlockHeader { parity: true, ..example_header() };
     let mut slot = [&header.encode()[..], &[5, 12, 0, 9, 0]].concat();
     let decoded = decode(&slot, BlockType::Manifest).unwrap();
     assert_eq!((&decoded.payload[..], decoded.healed), (&[5][..], false));

@@ -134,6 +134,7 @@ fn a_dropped_section_never_was() {
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new()).unwrap();
     writer.start_section("tables").unwrap().write_all(b"half").unwrap();
     writer.add_section("tables", b"whole").unwrap();
+    writer.start_section("last").unwrap().write_all(b"half").unwrap();
     writer.finish().map(drop).unwrap();
     assert_eq!(read_all(&open(&fs, &version_path(1)).unwrap()).unwrap(), owned(&[("tables", b"whole")]));
 }
