@@ -201,7 +201,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// # Contract
     ///
     /// Advisory. The lock belongs to the inode, so it follows a rename; it ends when the value is dropped or the
-    /// process dies, however it dies.
+    /// process dies, however it dies. It holds among the processes of one host: on Linux the directories of NFS and SMB
+    /// have no locks of their own, and the kernel keeps one that other hosts do not see.
     ///
     /// # Errors
     ///
