@@ -4,6 +4,7 @@ mod codec;
 
 use std::{
     fmt,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -47,7 +48,7 @@ pub struct CatalogTree {
     pub folder: String,
     /// The version that was captured.
     pub version_id: u64,
-    /// The folders in it, whether or not they hold a file.
+    /// The folders in it, whether or not they hold a file; each is one path component.
     pub folders: Vec<String>,
 }
 
@@ -90,11 +91,17 @@ impl Catalog {
     /// [`Fs`](Error::Fs).
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
         let file = dir.join(CATALOG_FILE);
+        let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
+        match fs.metadata(&file) {
+            Ok(metadata) if metadata.is_file() => {}
+            // To open a pipe would wait for a writer.
+            Ok(_) => return Err(none()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(none()),
+            Err(e) => return Err(e.into()),
+        }
         let archive = match ManifestArchiveReader::open(fs, &file, &ReadOptions::new()) {
             Ok(archive) => archive,
-            Err(lsm_manifest::Error::Fs(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NotACheckpoint { dir: dir.to_path_buf() });
-            }
+            Err(lsm_manifest::Error::Fs(e)) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(error) => return Err(error.into()),
         };
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;

@@ -47,7 +47,8 @@ pub enum Error {
         /// The source's directory.
         root: PathBuf,
     },
-    /// The path is empty or ends in no name, so nothing can be made there.
+    /// The path is empty or ends in no name, the name is no UTF-8, or it is one that a staged directory has
+    /// (`.{name}.checkpoint-staged`): nothing can be made there.
     ///
     /// Name a directory that does not exist, in one that does.
     #[error("{}: no name for a target", target.display())]
@@ -65,8 +66,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: SnapshotProblem,
     },
-    /// A captured file is gone, or has another length than the snapshot says: something deletes or changes files behind
-    /// the back of the snapshot.
+    /// A captured file is gone, or is not what the snapshot says: something deletes or changes files behind the back of
+    /// the snapshot. A file that is only linked or cloned is not looked at.
     ///
     /// Try again if the engine was being changed by hand; otherwise route every unlink of the engine through its
     /// [`DeletionPause`](crate::DeletionPause), or let the snapshot pin its files.
@@ -133,7 +134,8 @@ pub enum Error {
     },
     /// The checkpoint has lost its name, but a crash may bring it back, whole: the sync of its parent failed.
     ///
-    /// Do not make another one of the name on that device. Its files are still there; a sweep removes them.
+    /// Do not make another one of the name on that device. Its files are still there. Once the device works again, which
+    /// takes a new mount on most filesystems, see which of the two names is there: a sweep removes the staged one.
     #[error("{}: removed, but not known to be durably so", target.display())]
     RemovedNotDurable {
         /// The checkpoint.
@@ -176,8 +178,8 @@ pub enum Error {
     },
     /// The operation failed, and so did the clean-up after it.
     ///
-    /// Do what [`error`](Self::LeftBehind::error) says; `left` can be removed by hand or by a sweep, and does not stand
-    /// in the way of the next attempt.
+    /// Do what [`error`](Self::LeftBehind::error) says; `left` can be removed by hand or by a sweep. A staged directory
+    /// does not stand in the way of the next attempt; the target itself does, until a sweep has decided.
     #[error("{error} (and the clean-up left {} behind: {cleanup})", left.display())]
     LeftBehind {
         /// What failed first. Never another `LeftBehind`.
@@ -204,7 +206,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotProblem {
-    /// The name is empty, not UTF-8, or no single path component.
+    /// The name is empty, not UTF-8, or no single path component; or what a manifest was written to lies deeper than in
+    /// a folder of its tree. Control characters are not allowed either.
     #[error("not a file name")]
     Name,
     /// Two entries have the name, or an entry has that of a folder or of the catalog.
@@ -230,6 +233,9 @@ pub enum Change {
         /// The file's.
         found: u64,
     },
+    /// It is something else, such as a symbolic link.
+    #[error("it is no regular file")]
+    Type,
     /// It is shorter than the snapshot says; how much is not known.
     #[error("it is shorter than {expected} bytes")]
     Short {
@@ -248,6 +254,10 @@ pub enum StagedProblem {
     /// There, and not planned.
     #[error("is there, and was not made by this checkpoint")]
     Unexpected,
+    /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one in
+    /// turn, and leads out of the checkpoint.
+    #[error("is neither the regular file nor the directory that it should be")]
+    Type,
 }
 
 /// What is impossible in a catalog.
@@ -289,6 +299,15 @@ impl Error {
         }
     }
 
+    /// The error of a snapshot that writes its manifest. What is only staged is published by nobody, so here a
+    /// publication that may not be durable is a call that failed.
+    pub(crate) fn from_write_manifest(error: BoxError) -> Self {
+        match Self::from_source(error) {
+            Self::Manifest(lsm_manifest::Error::PublishedNotDurable { source, .. }) => Self::Fs(source),
+            error => error,
+        }
+    }
+
     /// The error of an engine's callback: the layers' own errors are told as what they are.
     pub(crate) fn from_source(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
@@ -300,11 +319,7 @@ impl Error {
             Err(error) => error,
         };
         match error.downcast::<lsm_manifest::Error>() {
-            Ok(manifest) => match *manifest {
-                // What is only staged is published by nobody: here it is a call that failed.
-                lsm_manifest::Error::PublishedNotDurable { source, .. } => Self::Fs(source),
-                manifest => manifest.into(),
-            },
+            Ok(manifest) => (*manifest).into(),
             Err(error) => Self::Source(error),
         }
     }

@@ -47,6 +47,7 @@ impl fmt::Display for Method {
 
 /// Files and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals {
     /// How many files.
     pub files: u64,

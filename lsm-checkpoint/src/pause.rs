@@ -36,7 +36,8 @@ pub enum Enqueue {
 ///
 /// *The engine* asks [`try_enqueue`](Self::try_enqueue) before **every** unlink of a table or blob file, after the file
 /// has left the current version: a capture that begins later does not name it. It spells a path as its snapshots do,
-/// and gives no name a second time.
+/// and gives no name a second time. When it opens, it removes what its version does not name: deferred deletions are
+/// in memory only, and a process that dies takes them along.
 ///
 /// *A guard* holds every file at first; then [`narrow`](PauseGuard::narrow) to the captured ones; then one less with
 /// each [`release`](PauseGuard::release). A file is held while any guard holds it. However a guard ends, by

@@ -5,7 +5,7 @@ use std::{
     cmp::Ordering,
     collections::{BTreeSet, HashSet},
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::{CATALOG_FILE, FileKind, Method, Policy, SnapshotProblem, StagedProblem};
@@ -90,16 +90,19 @@ impl Plan {
         root: usize,
         taken: &mut Taken<'a>,
     ) -> Result<(), Problem> {
-        let mut kinds: BTreeSet<&FileKind> = tree.folders.iter().collect();
-        kinds.extend(tree.files.iter().map(|(kind, _)| *kind));
-        let mut dirs = vec![(&FileKind::Metadata, root)];
-        for kind in kinds.into_iter().filter(|kind| **kind != FileKind::Metadata) {
-            dirs.push((kind, self.add_dir(root, kind.folder(), taken)?));
+        let mut spelled: BTreeSet<&FileKind> = tree.folders.iter().collect();
+        spelled.extend(tree.files.iter().map(|(kind, _)| *kind));
+        let kinds: BTreeSet<FileKind> = spelled.into_iter().map(FileKind::canonical).collect();
+        let mut dirs = vec![(FileKind::Metadata, root)];
+        for kind in kinds.into_iter().filter(|kind| *kind != FileKind::Metadata) {
+            let dir = self.add_dir(root, kind.folder(), taken)?;
+            dirs.push((kind, dir));
         }
         self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
         let first = self.items.len();
         for (index, (kind, name)) in tree.files.iter().enumerate() {
-            let dir = dirs.iter().find(|(known, _)| known == kind).map_or(root, |(_, dir)| *dir);
+            let known = dirs.iter().find(|(known, _)| known.folder() == kind.folder());
+            let (kind, dir) = known.map_or((&FileKind::Metadata, root), |(kind, dir)| (kind, *dir));
             let problem =
                 |problem| (self.dirs.get(dir).map(|dir| dir.join(name)).unwrap_or_default(), problem);
             let name = match name.to_str() {
@@ -109,7 +112,7 @@ impl Plan {
             if !taken.insert((dir, name.into())) {
                 return Err(problem(SnapshotProblem::Taken));
             }
-            let (kind, name) = (FileKind::clone(kind), name.to_owned());
+            let (kind, name) = (kind.clone(), name.to_owned());
             self.items.push(Item { tree: at, index, kind, name, dir });
         }
         if let Some(items) = self.items.get_mut(first..) {
@@ -159,9 +162,13 @@ pub(crate) fn compare<'n>(made: &[&'n OsStr], found: &[&'n OsStr]) -> Result<(),
     beyond(found, made).map_or(Ok(()), |name| Err((name, StagedProblem::Unexpected)))
 }
 
-/// Whether a name is one path component on every platform.
+/// Whether a name is one path component, to other platforms too, and fits on a line.
 pub(crate) fn is_component(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
+    let mut components = Path::new(name).components();
+    let is_one = matches!(components.next(), Some(Component::Normal(whole)) if whole == name);
+    is_one
+        && components.next().is_none()
+        && !name.contains(|c: char| matches!(c, '/' | '\\') || c.is_control())
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ impl Clock for SystemClock {
     }
 }
 
+/// How long a limit may keep a callback from being asked.
+const WAIT_SLICE: Duration = Duration::from_millis(200);
+
 /// Counts, reports, cancels and slows down.
 pub(crate) struct Control<'a> {
     callback: Option<Callback<'a>>,
@@ -88,7 +91,8 @@ impl<'a> Control<'a> {
         clock: &'a dyn Clock,
         bytes_per_second: Option<u64>,
     ) -> Self {
-        let bucket = bytes_per_second.map(|rate| TokenBucket::new(rate, clock.now()));
+        let bucket =
+            bytes_per_second.filter(|&rate| rate > 0).map(|rate| TokenBucket::new(rate, clock.now()));
         let state = Mutex::new(State { progress: Progress::default(), cancelled: false, bucket });
         Self { callback, clock, state }
     }
@@ -104,29 +108,33 @@ impl<'a> Control<'a> {
     pub(crate) fn file_done(&self, bytes: u64) -> ControlFlow<()> {
         self.tell(|progress| {
             progress.files_done += 1;
-            progress.bytes_done += bytes;
+            progress.bytes_done = progress.bytes_done.saturating_add(bytes);
         })
     }
 
-    /// Bytes were copied: waits until the limit allows more.
+    /// Bytes were copied: waits until the limit allows more, and asks whether to go on meanwhile.
     pub(crate) fn copied(&self, bytes: u64) -> ControlFlow<()> {
-        let delay = {
+        let mut delay = {
             let mut state = self.lock();
             let now = self.clock.now();
             state.bucket.as_mut().map_or(Duration::ZERO, |bucket| bucket.take(bytes, now))
         };
-        if !delay.is_zero() {
-            self.clock.wait(delay);
-        }
         self.tell(|progress| {
-            progress.bytes_done += bytes;
-            progress.copied_bytes += bytes;
-        })
+            progress.bytes_done = progress.bytes_done.saturating_add(bytes);
+            progress.copied_bytes = progress.copied_bytes.saturating_add(bytes);
+        })?;
+        while !delay.is_zero() {
+            let slice = delay.min(WAIT_SLICE);
+            self.clock.wait(slice);
+            delay -= slice;
+            self.tell(|_| {})?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Bytes that read as zeros were left out of a copy.
     pub(crate) fn hole(&self, bytes: u64) -> ControlFlow<()> {
-        self.tell(|progress| progress.bytes_done += bytes)
+        self.tell(|progress| progress.bytes_done = progress.bytes_done.saturating_add(bytes))
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -146,5 +154,28 @@ impl<'a> Control<'a> {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A callback that panics ends the checkpoint; the counts are whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A catalog may list any lengths.
+    #[test]
+    fn sums_stop_at_the_largest() {
+        let clock = SystemClock::default();
+        let seen = Mutex::new(Progress::default());
+        let record = |progress: &Progress| {
+            *seen.lock().unwrap() = *progress;
+            ControlFlow::Continue(())
+        };
+        let control = Control::new(Some(&record), &clock, None);
+        for told in [control.file_done(u64::MAX), control.copied(u64::MAX), control.hole(u64::MAX)] {
+            assert!(told.is_continue());
+        }
+        assert!(control.copied(2).is_continue());
+        let seen = *seen.lock().unwrap();
+        assert_eq!((seen.bytes_done, seen.copied_bytes), (u64::MAX, u64::MAX));
     }
 }

@@ -2,6 +2,7 @@
 
 mod claim;
 mod in_place;
+mod marker;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,7 +13,8 @@ use std::{
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
 
 pub(crate) use claim::{Debris, claim, clear_debris, find_debris, remove_staged};
-pub(crate) use in_place::{MARKER_FILE, mark, remove_partial};
+pub(crate) use in_place::remove_partial;
+pub(crate) use marker::{Doing, MARKER_FILE, Marker, unmark};
 
 use crate::{Error, Result};
 
@@ -28,7 +30,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Normalises the path: `.` and repeated separators go.
+    /// Normalises the path: `.` and repeated separators go. A name that is no text cannot be found again among staged
+    /// ones, and what is named like a staged directory would be taken for one.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let invalid = || Error::InvalidTarget { target: path.to_path_buf() };
         let mut normal = PathBuf::new();
@@ -37,6 +40,9 @@ impl Target {
         }
         // A last component `..` has no name either.
         let name = normal.file_name().ok_or_else(invalid)?;
+        if name.to_str().is_none() || target_name(name).is_some() {
+            return Err(invalid());
+        }
         let staged = normal.with_file_name(staged_name(name));
         Ok(Self { path: normal, staged })
     }
@@ -201,7 +207,7 @@ mod tests {
 
     #[test]
     fn paths_without_a_name_are_refused() {
-        for path in ["", ".", "/", "..", "a/..", "./."] {
+        for path in ["", ".", "/", "..", "a/..", "./.", "a/.daily.checkpoint-staged"] {
             assert!(matches!(Target::new(Path::new(path)), Err(Error::InvalidTarget { .. })), "{path}");
         }
     }

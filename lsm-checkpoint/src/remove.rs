@@ -9,7 +9,10 @@ use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    publish::{Debris, Target, find_debris, is_refusal, mark, remove_partial, remove_staged},
+    publish::{
+        Debris, Doing, MARKER_FILE, Marker, Target, find_debris, is_refusal, remove_partial, remove_staged,
+        unmark,
+    },
     sweep::{self, Outcome},
 };
 
@@ -25,7 +28,7 @@ const ATTEMPTS: u32 = 4;
 /// source or with other checkpoints live on there. Where the filesystem cannot rename a directory so, the checkpoint is
 /// marked, loses what makes it readable, durably, and then the rest.
 ///
-/// A damaged checkpoint can be removed as well. A directory without a catalog is refused.
+/// A damaged checkpoint can be removed as well. A directory without a catalog is refused, and so is a symbolic link.
 ///
 /// # Crash semantics
 ///
@@ -38,7 +41,8 @@ const ATTEMPTS: u32 = 4;
 /// - [`InProgress`](Error::InProgress): somebody else publishes or removes it, or makes another one of the same name.
 /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
 /// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good and some of the files are
-///   not; or the filesystem fails so that it cannot be told whether the name is gone.
+///   not; or the filesystem fails so that the attempt could not be taken back, or that it cannot be told whether the
+///   name is gone. A sweep decides.
 /// - [`Fs`](Error::Fs): the checkpoint is as it was.
 ///
 /// # Examples
@@ -57,10 +61,11 @@ const ATTEMPTS: u32 = 4;
 /// ```
 pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     let target = Target::new(target)?;
+    let lock = lock(fs, &target)?;
+    // Behind the lock: what has the name now is what will be renamed.
     if !fs.exists(&target.path.join(CATALOG_FILE))? {
         return Err(Error::NotACheckpoint { dir: target.path });
     }
-    let lock = lock(fs, &target)?;
     for _ in 0..ATTEMPTS {
         match fs.rename_noreplace(&target.path, &target.staged) {
             Ok(()) => return remove_renamed(fs, &target, mode),
@@ -78,12 +83,18 @@ pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`
 /// where the platform has no such locks.
 fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
+    let not_a_checkpoint = || Error::NotACheckpoint { dir: target.path.clone() };
+    match fs.symlink_metadata(&target.path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        // Of a symbolic link the rename would take the link, and the lock what it leads to.
+        Ok(_) => return Err(not_a_checkpoint()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(not_a_checkpoint()),
+        Err(e) => return Err(e.into()),
+    }
     match fs.try_lock_directory(&target.path) {
         Ok(Some(lock)) if lock.is_at(&target.path)? => Ok(Some(lock)),
         Ok(_) => Err(in_progress(target)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            Err(Error::NotACheckpoint { dir: target.path.clone() })
-        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(not_a_checkpoint()),
         Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
         Err(e) => Err(e.into()),
     }
@@ -142,12 +153,26 @@ fn remove_in_place(fs: &dyn Fs, target: &Target, has_locks: bool, mode: SyncMode
         return Ok(remove_staged(fs, target, mode)?);
     }
     // As long as all of these are there, it is whole.
-    let published_by = what_publishes(fs, &target.path);
-    let erased = mark(fs, &target.path, &published_by, mode)
-        .and_then(|()| remove_partial(fs, &target.path, &published_by, mode))
-        .and_then(|()| remove_staged(fs, target, mode));
+    let marker = Marker { doing: Doing::Remove, pointers: what_publishes(fs, &target.path) };
+    if let Err(error) = marker.write(fs, &target.path, mode) {
+        return Err(undo_mark(fs, target, error, mode));
+    }
+    let erased = remove_partial(fs, target, &marker, mode).and_then(|()| remove_staged(fs, target, mode));
     drop(owner);
     erased.map_err(|error| left(target, error))
+}
+
+/// Nothing of the checkpoint is gone yet: takes back the marker, if it is there, and the claim.
+fn undo_mark(fs: &dyn Fs, target: &Target, error: lsm_fs::Error, mode: SyncMode) -> Error {
+    let unmarked = match fs.exists(&target.path.join(MARKER_FILE)) {
+        Ok(true) => unmark(fs, &target.path, mode),
+        Ok(false) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    match unmarked.and_then(|()| fs.remove_dir(&target.staged)) {
+        Ok(()) => error.into(),
+        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
+    }
 }
 
 /// Makes the staged sibling, durably, and takes its owner lock.
@@ -166,8 +191,13 @@ fn claim(
                     // A sweeper was faster.
                     Debris::Owned | Debris::Gone => continue,
                 };
-                let _ = fs.sync_directory(target.parent(), mode)?;
-                return Ok(owner);
+                return match fs.sync_directory(target.parent(), mode) {
+                    Ok(_) => Ok(owner),
+                    Err(error) => Err(match fs.remove_dir(&target.staged) {
+                        Ok(()) => error.into(),
+                        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
+                    }),
+                };
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 if matches!(sweep::clear(fs, target, mode)?, Outcome::InProgress) {

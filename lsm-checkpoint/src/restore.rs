@@ -1,6 +1,7 @@
 //! [`restore`]: a live directory from a checkpoint; and [`CheckpointDir`], a checkpoint as a source.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -47,9 +48,10 @@ impl CheckpointDir {
 /// # Contract
 ///
 /// The target holds the files of the catalog and nothing else: no catalog, so that nobody takes a directory that an
-/// engine writes to for a checkpoint. Files are clones where the filesystem can, and copies otherwise. Copies are held
-/// against the catalog's checksums on their way; a clone has what the checkpoint has, so that
-/// [`verify`](crate::verify()) beforehand says what it is worth. The checkpoint is only read.
+/// engine writes to for a checkpoint. Files are clones where the filesystem can, and copies otherwise. Every file is
+/// held against the catalog's length first, and copies against its checksums on their way; a clone has the bytes that
+/// the checkpoint has, so that [`verify`](crate::verify()) beforehand says what it is worth. The checkpoint is only
+/// read.
 ///
 /// [`Checkpoint::restore`] does it with progress, a limit and another policy.
 ///
@@ -171,6 +173,20 @@ impl CapturedTree<'_> {
     }
 }
 
+impl CapturedTree<'_> {
+    fn check(&self, file: &CatalogFile) -> Result<()> {
+        let path = self.path_of(file);
+        let what = match self.checkpoint.fs.symlink_metadata(&path) {
+            Ok(there) if !there.is_file() => Change::Type,
+            Ok(there) if there.len == file.len => return Ok(()),
+            Ok(there) => Change::Length { expected: file.len, found: there.len },
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Change::Gone,
+            Err(e) => return Err(e.into()),
+        };
+        Err(Error::SourceChanged { path, what })
+    }
+}
+
 /// Metadata that was written from memory, and is written from memory again.
 fn is_written_metadata(file: &CatalogFile) -> bool {
     file.kind == FileKind::Metadata && file.method == Method::Written
@@ -181,7 +197,10 @@ impl Snapshot for CapturedTree<'_> {
         self.tree.version_id
     }
 
+    /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever length
+    /// it finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        self.catalogued().try_for_each(|file| self.check(file))?;
         let source_file = |file: &CatalogFile| {
             let (kind, fs, path) = (file.kind.clone(), Arc::clone(&self.checkpoint.fs), self.path_of(file));
             // What was copied may be a log that the engine goes on to write to: nothing says that it may be shared.
@@ -200,12 +219,7 @@ impl Snapshot for CapturedTree<'_> {
     }
 
     fn folders(&self) -> Vec<FileKind> {
-        let kind = |folder: &String| match folder.as_str() {
-            lsm_manifest::TABLES_FOLDER => FileKind::Table,
-            lsm_manifest::BLOBS_FOLDER => FileKind::Blob,
-            other => FileKind::other(other.to_owned()),
-        };
-        self.tree.folders.iter().map(kind).collect()
+        self.tree.folders.iter().map(|folder| FileKind::other(folder.clone())).collect()
     }
 
     /// The catalog has the files in the order in which they got their names.

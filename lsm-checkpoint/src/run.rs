@@ -130,14 +130,16 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// A complete checkpoint on the target's filesystem. A file that would have to be cloned or copied is linked from
-    /// there if it holds one of the same name, length and checksum, or the very inode.
+    /// there if it holds one of the same name, length and checksum, or the very inode. With
+    /// [`Policy::Independent`] it is linked only if that is known to be another inode than the source's.
     #[must_use]
     pub const fn base(mut self, checkpoint: &'a Path) -> Self {
         self.base = Some(checkpoint);
         self
     }
 
-    /// Called as files and bytes arrive, from any thread but one at a time. `Break` ends the checkpoint as
+    /// Called as files and bytes arrive, and while a limit holds copies back, from any thread but one at a time. It may
+    /// be called again with the same numbers. `Break` ends the checkpoint as
     /// [`Cancelled`](crate::Error::Cancelled); after the last file it comes too late.
     #[must_use]
     pub const fn progress(mut self, callback: &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)) -> Self {
@@ -145,7 +147,8 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Copies no faster than this. Links and clones are not slowed down.
+    /// Copies no faster than this; 0 is no limit. Links and clones are not slowed down. The callback is asked a few
+    /// times a second meanwhile.
     #[must_use]
     pub const fn bytes_per_second(mut self, limit: u64) -> Self {
         self.bytes_per_second = Some(limit);
@@ -173,7 +176,11 @@ impl<'a> Checkpoint<'a> {
     /// not. Writers, flushes and compactions go on; deletions are held from before the flush until the file concerned
     /// is in the checkpoint, if the engine has a pause for them.
     ///
-    /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first.
+    /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first; an
+    /// empty directory of the target's name beside it counts as begun by the dead.
+    ///
+    /// The length of a file that the snapshot knows is believed, unless the file is copied. A name that is no UTF-8, or
+    /// that of a staged directory, is refused.
     ///
     /// # Crash semantics
     ///

@@ -22,8 +22,8 @@ pub use pinned::PinnedSnapshot;
 /// # Contract
 ///
 /// The calls come once each, in this order: [`roots`](Self::roots), [`deletion_pause`](Self::deletion_pause),
-/// [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and
-/// compactions go on meanwhile.
+/// [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush), [`capture`](Self::capture), and when all files have
+/// arrived and deletions go on, [`identity`](Self::identity). Writers, flushes and compactions go on meanwhile.
 ///
 /// A file is captured only after its own sync and that of its directory returned `Ok`, the first time each.
 pub trait CheckpointSource {
@@ -152,9 +152,21 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// Another kind of data file, in the folder of this name.
+    /// The kind of data file that lies in the folder of this name: tables and blobs by the names of theirs.
     pub fn other(folder: impl Into<Cow<'static, str>>) -> Self {
-        Self::Other(folder.into())
+        match folder.into() {
+            folder if folder == TABLES_FOLDER => Self::Table,
+            folder if folder == BLOBS_FOLDER => Self::Blob,
+            folder => Self::Other(folder),
+        }
+    }
+
+    /// The kind that goes by the folder, however it was spelled.
+    pub(crate) fn canonical(&self) -> Self {
+        match self {
+            Self::Other(folder) => Self::other(folder.clone()),
+            kind => kind.clone(),
+        }
     }
 
     /// The folder, empty for metadata.
@@ -190,8 +202,8 @@ pub(crate) enum Content {
 }
 
 impl SourceFile {
-    /// A file that is never written again and may be shared: a finished table or blob file. `len` where it is known;
-    /// otherwise it is looked up.
+    /// A file that is never written again and may be shared: a finished table or blob file. It is a regular file, not a
+    /// symbolic link. `len` where it is known, which is believed unless the file is copied; otherwise it is looked up.
     pub fn immutable(
         kind: FileKind,
         fs: Arc<dyn Fs>,

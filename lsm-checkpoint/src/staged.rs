@@ -43,6 +43,8 @@ struct Account {
     made: Vec<PathBuf>,
     dirs: Vec<PathBuf>,
     waiting: Vec<(PathBuf, Handle)>,
+    /// The first failure of a sync that came before the end.
+    failure: Option<Error>,
 }
 
 impl Account {
@@ -69,10 +71,13 @@ impl<'fs> StagedFs<'fs> {
         self.inner
     }
 
-    /// Syncs all that was made, as one group.
+    /// Syncs all that was made, as one group. Fails if any of it could not be synced, earlier ones included.
     pub(crate) fn finish(&self) -> Result<()> {
-        let waiting = std::mem::take(&mut self.account().waiting);
-        self.sync(&waiting)
+        let (waiting, failure) = {
+            let mut account = self.account();
+            (std::mem::take(&mut account.waiting), account.failure.take())
+        };
+        failure.map_or_else(|| self.sync(&waiting), Err)
     }
 
     /// What was made below a directory, in the order in which it got its names.
@@ -107,16 +112,19 @@ impl<'fs> StagedFs<'fs> {
         first
     }
 
-    /// Syncs the files that nobody writes to any more, if too many wait.
-    fn relieve(&self) -> Result<()> {
+    /// Syncs the files that nobody writes to any more, if too many wait. A failure is kept for the end: it is not that
+    /// of the file that is being opened, which an engine may do without.
+    fn relieve(&self) {
         let done: Vec<_> = {
             let mut account = self.account();
             if account.waiting.len() < WAITING_MAX {
-                return Ok(());
+                return;
             }
             account.waiting.extract_if(.., |(_, file)| Arc::strong_count(file) == 1).collect()
         };
-        self.sync(&done)
+        if let Err(failure) = self.sync(&done) {
+            self.account().failure.get_or_insert(failure);
+        }
     }
 
     /// Refuses a path that does not lie below the staged directory.
@@ -140,7 +148,7 @@ impl<'fs> StagedFs<'fs> {
 
     fn open_to_write(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         self.inside(Op::Open, path)?;
-        self.relieve()?;
+        self.relieve();
         let known = self.account().made.iter().any(|made| made == path);
         let makes = options.create || options.create_new;
         if !known && !makes {
@@ -294,6 +302,8 @@ impl Fs for StagedFs<'_> {
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         self.own(Op::PunchHole, path)?;
+        // The handle waits for its sync.
+        self.open(path, &FsOpenOptions::new().write(true))?;
         self.inner.punch_hole(path, offset, len)
     }
 

@@ -33,6 +33,11 @@ pub struct SweepReport {
 /// Safe beside creators and other sweepers of the same directory, in this process and others. A creator that meets a
 /// sweeper at its own target fails with [`InProgress`](Error::InProgress) and can try again.
 ///
+/// Owners of other hosts do not show on a network filesystem (see
+/// [`try_lock_directory`](lsm_fs::Fs::try_lock_directory)): sweep a directory from the host that makes its checkpoints.
+///
+/// An empty directory that has the name of a target beside debris counts as what the dead had begun.
+///
 /// It need not be called before a target is made again: its creator clears the debris of its own target.
 ///
 /// # Crash semantics

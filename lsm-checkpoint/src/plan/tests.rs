@@ -32,7 +32,7 @@ fn trees_have_a_folder_each() {
 
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
-    for name in ["", ".", "..", "a/b", "/etc", "a\\b"] {
+    for name in ["", ".", "..", "a/b", "/etc", "a\\b", "a\nb", "a\0", "a/", "./a"] {
         assert_eq!(problem(&[tree("", &[(FileKind::Table, name)])]), SnapshotProblem::Name, "{name}");
         assert_eq!(
             problem(&[tree("", &[(FileKind::other(name.to_owned()), "1")])]),
@@ -49,11 +49,21 @@ fn taken_names_are_refused() {
         &[(Table, "1"), (Table, "1")][..],
         &[(Metadata, CATALOG_FILE)],
         &[(Metadata, "tables")],
-        &[(FileKind::other("tables"), "1"), (Table, "2")],
+        &[(FileKind::other("tables"), "1"), (Table, "1")],
     ] {
         assert_eq!(problem(&[tree("", files)]), SnapshotProblem::Taken, "{files:?}");
     }
     assert!(Plan::new(&[tree("a", &[(Metadata, CATALOG_FILE)])]).is_ok(), "not beside the catalog");
+}
+
+#[test]
+fn a_kind_is_what_its_folder_says() {
+    use FileKind::{Blob, Table};
+    let spelled = [(FileKind::Other("tables".into()), "1"), (Table, "2"), (FileKind::other("blobs"), "3")];
+    let plan = Plan::new(&[tree("", &spelled)]).unwrap();
+    let kinds: Vec<_> = plan.items.iter().map(|item| (&item.kind, item.name.as_str())).collect();
+    assert_eq!(kinds, [(&Table, "1"), (&Table, "2"), (&Blob, "3")]);
+    assert_eq!(plan.dirs, ["", "tables", "blobs"].map(PathBuf::from));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use lsm_fs::{Fs, FsDirLock, SyncMode};
+use lsm_fs::{Fs, FsDirLock, Op, SyncMode};
 
 use super::{Staging, Target, in_place};
 use crate::{Error, Result};
@@ -90,6 +90,16 @@ fn lock_new(fs: &dyn Fs, target: &Target) -> Result<NewLock> {
 ///
 /// [`Fs`](Error::Fs); among them that something that is no directory has the name.
 pub(crate) fn find_debris(fs: &dyn Fs, staged: &Path) -> Result<Debris> {
+    match fs.symlink_metadata(staged) {
+        Ok(metadata) if metadata.is_dir() => {}
+        // The lock would be that of the directory that a symbolic link leads to.
+        Ok(_) => {
+            let error = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(lsm_fs::Error::new(Op::LockDirectory, staged, error).into());
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Debris::Gone),
+        Err(e) => return Err(e.into()),
+    }
     match fs.try_lock_directory(staged) {
         Ok(Some(lock)) if lock.is_at(staged)? => Ok(Debris::Dead(lock)),
         Ok(Some(_)) => Ok(Debris::Gone),
@@ -112,7 +122,7 @@ pub(crate) fn clear_debris(
     lock: Box<dyn FsDirLock>,
     mode: SyncMode,
 ) -> Result<()> {
-    in_place::clear_partial(fs, &target.path, mode)?;
+    in_place::clear_partial(fs, target, mode)?;
     remove_staged(fs, target, mode)?;
     drop(lock);
     Ok(())

@@ -7,18 +7,16 @@
 
 use std::{
     io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode};
 
-use super::{Contents, Staging, is_refusal};
-use xxhash_rust::xxh3::xxh3_128;
-
+use super::{
+    Contents, Staging, Target, is_refusal,
+    marker::{Doing, MARKER_FILE, Marker, unmark},
+};
 use crate::{Error, Result};
-
-/// Name of the file in a target that is being made in place.
-pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
 
 impl Staging<'_> {
     pub(super) fn publish_in_place(mut self, contents: &Contents) -> Result<DirectorySync> {
@@ -45,7 +43,7 @@ impl Staging<'_> {
         match self.move_all(contents) {
             Ok(()) => self.finish_in_place(),
             Err(error) => {
-                let removed = remove_partial(self.fs, &self.target.path, &contents.pointers, self.mode);
+                let removed = remove_partial(self.fs, &self.target, &marker_of(contents), self.mode);
                 Err(self.abandon_with(error.into(), removed))
             }
         }
@@ -53,7 +51,7 @@ impl Staging<'_> {
 
     fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
         let (fs, target) = (self.fs, &self.target.path);
-        mark(fs, target, &contents.pointers, self.mode)?;
+        marker_of(contents).write(fs, target, self.mode)?;
         for dir in contents.dirs.iter().skip(1) {
             fs.create_dir(&target.join(dir))?;
         }
@@ -108,59 +106,41 @@ impl Staging<'_> {
     }
 }
 
-/// Marks a target as not whole, durably. The marker names the pointers, one a line, behind a checksum of these lines.
-pub(crate) fn mark(fs: &dyn Fs, target: &Path, pointers: &[PathBuf], mode: SyncMode) -> lsm_fs::Result<()> {
-    let lines: String = pointers.iter().map(|pointer| format!("{}\n", pointer.display())).collect();
-    let marker = format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()));
-    fs.write_new(&target.join(MARKER_FILE), marker.as_bytes(), mode)?;
-    fs.sync_directory(target, mode).map(drop)
-}
-
-fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
-    fs.remove_file(&target.join(MARKER_FILE))?;
-    fs.sync_directory(target, mode).map(drop)
-}
-
-/// More than that many bytes of names no marker has.
-const MARKER_MAX: u64 = 16 << 20;
-
-/// The pointers that a marker names. `None`: a crash has kept it from being written, and nothing was done yet.
-fn pointers_of(fs: &dyn Fs, target: &Path) -> Result<Option<Vec<PathBuf>>> {
-    let marker = fs.read_to_vec(&target.join(MARKER_FILE), MARKER_MAX)?;
-    let text = String::from_utf8_lossy(&marker);
-    let Some((sum, lines)) = text.split_once('\n') else { return Ok(None) };
-    if sum != format!("{:032x}", xxh3_128(lines.as_bytes())) {
-        return Ok(None);
-    }
-    // Whatever it says, nothing outside the target is meant.
-    Ok(Some(lines.lines().map(PathBuf::from).filter(|pointer| is_below(pointer)).collect()))
-}
-
-fn is_below(path: &Path) -> bool {
-    path.components().all(|component| matches!(component, Component::Normal(_)))
+fn marker_of(contents: &Contents) -> Marker {
+    Marker { doing: Doing::Publish, pointers: contents.pointers.clone() }
 }
 
 /// Removes a target that is not whole: first what makes its trees readable, the marker last, so that a crash at any
 /// point leaves what is neither readable nor of unknown origin. Until the parent is synced a crash may bring it back,
 /// and the staged directory has to stay.
+///
+/// What was to be published has its pointers taken back to the staged directory: that they are there is what says that
+/// it is not whole.
 pub(crate) fn remove_partial(
     fs: &dyn Fs,
-    target: &Path,
-    pointers: &[PathBuf],
+    target: &Target,
+    marker: &Marker,
     mode: SyncMode,
 ) -> lsm_fs::Result<()> {
-    for pointer in pointers {
-        unless_gone(fs.remove_file(&target.join(pointer)))?;
+    let dir = &target.path;
+    for pointer in &marker.pointers {
+        let path = dir.join(pointer);
+        match marker.doing {
+            Doing::Publish if !fs.exists(&path)? => {}
+            Doing::Publish => fs.rename(&path, &target.staged.join(pointer))?,
+            Doing::Remove => unless_gone(fs.remove_file(&path))?,
+        }
     }
-    for dir in dirs_of(pointers) {
-        unless_gone(fs.sync_directory(&target.join(dir), mode).map(drop))?;
+    for synced in dirs_of(&marker.pointers) {
+        unless_gone(fs.sync_directory(&dir.join(synced), mode).map(drop))?;
     }
-    for entry in fs.read_dir(target)?.iter().filter(|entry| entry.name != MARKER_FILE) {
-        let path = target.join(&entry.name);
+    for entry in fs.read_dir(dir)?.iter().filter(|entry| entry.name != MARKER_FILE) {
+        let path = dir.join(&entry.name);
         if entry.file_type.is_dir() { fs.remove_dir_all(&path) } else { fs.remove_file(&path) }?;
     }
-    let _ = fs.sync_directory(target, mode)?;
-    fs.remove_dir_all(target)
+    let _ = fs.sync_directory(dir, mode)?;
+    unless_gone(fs.remove_file(&dir.join(MARKER_FILE)))?;
+    fs.remove_dir(dir)
 }
 
 fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
@@ -179,47 +159,64 @@ fn dirs_of(pointers: &[PathBuf]) -> Vec<&Path> {
 
 /// What is to be done about a target beside whose name a dead creator or remover has left its directory.
 enum State {
-    /// Not begun, or not finished: these are the names by which it would be readable.
-    Partial(Vec<PathBuf>),
+    /// There is nothing in it, or nothing but a marker that was not written to its end: the dead had only begun, or had
+    /// all but finished.
+    Empty,
+    /// Not finished.
+    Partial(Marker),
     /// Whole but for a marker. An engine may live in it by now: hands off.
     Marked,
     /// Something else, or nothing.
     Other,
 }
 
-fn state_of(fs: &dyn Fs, target: &Path) -> Result<State> {
-    let names = match fs.read_dir(target) {
-        Ok(names) => names,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(State::Other);
-        }
+fn state_of(fs: &dyn Fs, target: &Target) -> Result<State> {
+    let dir = &target.path;
+    match fs.symlink_metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Ok(State::Other),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(State::Other),
         Err(e) => return Err(e.into()),
-    };
+    }
+    let names = fs.read_dir(dir)?;
     if names.is_empty() {
-        return Ok(State::Partial(Vec::new()));
+        return Ok(State::Empty);
     }
     if !names.iter().any(|entry| entry.name == MARKER_FILE) {
         return Ok(State::Other);
     }
-    let Some(pointers) = pointers_of(fs, target)? else {
+    let Some(marker) = Marker::read(fs, dir)? else {
         // A creator makes nothing before the marker is durable, and a remover takes nothing away.
-        return Ok(if names.len() == 1 { State::Partial(Vec::new()) } else { State::Marked });
+        return Ok(if names.len() == 1 { State::Empty } else { State::Marked });
     };
-    for pointer in &pointers {
-        if !fs.exists(&target.join(pointer))? {
-            return Ok(State::Partial(pointers));
-        }
+    let mut is_whole = !marker.pointers.is_empty(); // Without pointers nothing says that it is.
+    for pointer in &marker.pointers {
+        let is_missing = !fs.exists(&dir.join(pointer))?;
+        // An engine that lives in it may have removed one: then the creator's own directory does not have it either.
+        is_whole &= match marker.doing {
+            Doing::Publish => !(is_missing && fs.exists(&target.staged.join(pointer))?),
+            Doing::Remove => !is_missing,
+        };
     }
-    // With no pointers to wait for, nothing says that it is whole.
-    Ok(if pointers.is_empty() { State::Partial(pointers) } else { State::Marked })
+    Ok(if is_whole { State::Marked } else { State::Partial(marker) })
 }
 
 /// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else
 /// stays. The caller holds the owner lock of the staged directory.
-pub(crate) fn clear_partial(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
+pub(crate) fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     match state_of(fs, target)? {
-        State::Partial(pointers) => Ok(remove_partial(fs, target, &pointers, mode)?),
-        State::Marked => Ok(unmark(fs, target, mode)?),
+        State::Empty => Ok(remove_empty(fs, &target.path)?),
+        State::Partial(marker) => Ok(remove_partial(fs, target, &marker, mode)?),
+        State::Marked => Ok(unmark(fs, &target.path, mode)?),
         State::Other => Ok(()),
+    }
+}
+
+/// Whoever puts something into it meanwhile keeps it.
+fn remove_empty(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<()> {
+    unless_gone(fs.remove_file(&dir.join(MARKER_FILE)))?;
+    match fs.remove_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => unless_gone(removed),
     }
 }

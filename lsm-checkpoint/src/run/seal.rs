@@ -1,18 +1,19 @@
 //! Steps 5 to 7: manifests, catalog, syncs from the bottom up, and a look at what is there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode};
+use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsFileType, FsOpenOptions, SyncMode};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{relative, totals_of};
 use crate::{
     CATALOG_FILE, Capture, Catalog, CatalogFile, CatalogTree, CheckpointInfo, Error, FileKind,
-    ManifestTarget, Method, PauseStats, Result,
+    ManifestTarget, Method, PauseStats, Result, SnapshotProblem, StagedProblem,
     plan::{self, Plan},
     publish::Contents,
     staged::StagedFs,
@@ -99,43 +100,85 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
     let mut catalog = Catalog { identity, seqno, created, trees: Vec::new(), files: Vec::new() };
     for (at, (folder, snapshot)) in job.capture.trees.iter().enumerate() {
         let tree = u32::try_from(at).unwrap_or(u32::MAX);
+        let dir = job.dir.join(folder);
+        snapshot
+            .write_manifest(&ManifestTarget::new(job.staged, dir.clone()))
+            .map_err(Error::from_write_manifest)?;
+        let mut files = Vec::new();
         for (item, done) in job.plan.items.iter().zip(job.done).filter(|(item, _)| item.tree == at) {
             let Done { method, len, checksum } = *done;
-            let (kind, name) = (item.kind.clone(), item.name.clone());
-            catalog.files.push(CatalogFile { tree, kind, name, len, checksum, method });
+            // What was written by now may have been written over, or have lost its name again.
+            if method != Method::Written {
+                let (kind, name) = (item.kind.clone(), item.name.clone());
+                files.push(CatalogFile { tree, kind, name, len, checksum, method });
+            }
         }
-        let dir = job.dir.join(folder);
-        let before: BTreeSet<PathBuf> = job.staged.made_in(&dir).into_iter().collect();
-        snapshot.write_manifest(&ManifestTarget::new(job.staged, dir.clone())).map_err(Error::from_source)?;
-        for path in job.staged.made_in(&dir).into_iter().filter(|path| !before.contains(path)) {
-            catalog.files.push(written(job, tree, &dir, &path)?);
+        for path in job.staged.made_in(&dir) {
+            files.push(written(job, tree, &dir, &path)?);
         }
-        let folders = job.plan.folders.get(at).cloned().unwrap_or_default();
+        // The sort is stable: the metadata stays in the order in which it got its names.
+        files.sort_by_key(|file| file.kind == FileKind::Metadata);
+        catalog.files.append(&mut files);
+        let folders = folders_of(job, at, &dir)?;
         let version_id = snapshot.version_id();
         catalog.trees.push(CatalogTree { folder: folder.clone(), version_id, folders });
     }
     Ok(catalog)
 }
 
-/// Metadata is small: its checksum is taken from what a reader sees.
-const METADATA_MAX: u64 = 1 << 32;
+/// The folders of a tree: those of the plan, and those that its metadata was written to.
+fn folders_of(job: &Job<'_>, tree: usize, dir: &Path) -> Result<Vec<String>> {
+    let mut folders = job.plan.folders.get(tree).cloned().unwrap_or_default();
+    for path in job.staged.dirs() {
+        let Ok(below) = path.strip_prefix(dir) else { continue };
+        match below.to_str() {
+            // The tree's own directory.
+            Some("") => {}
+            Some(folder) if plan::is_component(folder) => {
+                if !folders.iter().any(|known| known == folder) {
+                    folders.push(folder.to_owned());
+                }
+            }
+            _ => return Err(no_place(job, &path)),
+        }
+    }
+    Ok(folders)
+}
 
+/// What an engine has written where a catalog cannot name it.
+fn no_place(job: &Job<'_>, path: &Path) -> Error {
+    Error::InvalidSnapshot { path: relative(path, job.dir), problem: SnapshotProblem::Name }
+}
+
+/// A file that was written through the target. Its checksum is taken from what a reader sees.
 fn written(job: &Job<'_>, tree: u32, dir: &Path, path: &Path) -> Result<CatalogFile> {
-    let bytes = job.staged.read_to_vec(path, METADATA_MAX)?;
     let below = relative(path, dir);
-    let name = below.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let kind = match below.parent().and_then(Path::to_str) {
         None | Some("") => FileKind::Metadata,
-        Some(folder) => FileKind::other(folder.to_owned()),
+        Some(folder) if plan::is_component(folder) => FileKind::other(folder.to_owned()),
+        Some(_) => return Err(no_place(job, path)),
     };
-    Ok(CatalogFile {
-        tree,
-        kind,
-        name,
-        len: bytes.len() as u64,
-        checksum: Some(xxhash_rust::xxh3::xxh3_128(&bytes)),
-        method: Method::Written,
-    })
+    let name = below.file_name().and_then(|name| name.to_str()).filter(|name| plan::is_component(name));
+    let name = name.ok_or_else(|| no_place(job, path))?.to_owned();
+    let (len, checksum) = read_through(job, path)?;
+    Ok(CatalogFile { tree, kind, name, len, checksum: Some(checksum), method: Method::Written })
+}
+
+/// How much of a file is in memory at a time.
+const PIECE: usize = 64 << 10;
+
+/// The length and the checksum of a file.
+fn read_through(job: &Job<'_>, path: &Path) -> Result<(u64, u128)> {
+    let file = job.staged.open(path, &FsOpenOptions::new().read(true))?;
+    let (mut hasher, mut len, mut piece) = (Xxh3Default::new(), 0, vec![0; PIECE]);
+    loop {
+        let read = file.read_at(&mut piece, len)?;
+        hasher.update(piece.get(..read).unwrap_or_default());
+        len += read as u64;
+        if read < piece.len() {
+            return Ok((len, hasher.digest128()));
+        }
+    }
 }
 
 fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
@@ -153,19 +196,32 @@ fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
     Contents { dirs, files, pointers }
 }
 
-/// The names that are there are those that were made, no more and no less.
+/// What was made in a directory.
+#[derive(Default)]
+struct Made<'a> {
+    names: Vec<&'a OsStr>,
+    /// Those of the names that are directories.
+    dirs: Vec<&'a OsStr>,
+}
+
+/// The names that are there are those that were made, no more and no less, and are what was made.
 fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
     // By their spelling: to compare paths by their components is slow.
-    let mut made: BTreeMap<&OsStr, Vec<&OsStr>> = BTreeMap::new();
-    for dir in &contents.dirs {
-        made.entry(dir.as_os_str()).or_default();
-    }
-    for path in contents.files.iter().chain(contents.dirs.iter().skip(1)) {
+    let mut made: BTreeMap<&OsStr, Made<'_>> = BTreeMap::new();
+    for path in &contents.files {
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
-            made.entry(parent.as_os_str()).or_default().push(name);
+            made.entry(parent.as_os_str()).or_default().names.push(name);
         }
     }
-    for (dir, mut made) in made {
+    for dir in &contents.dirs {
+        made.entry(dir.as_os_str()).or_default();
+        if let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) {
+            let parent = made.entry(parent.as_os_str()).or_default();
+            parent.names.push(name);
+            parent.dirs.push(name);
+        }
+    }
+    for (dir, Made { names: mut made, dirs }) in made {
         let path = job.dir.join(dir);
         let entries = target_fs(job).read_dir(&path)?;
         let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
@@ -174,6 +230,15 @@ fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
         found.sort();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
+        let is_other = |entry: &&FsDirEntry| match entry.file_type {
+            FsFileType::File => dirs.contains(&entry.name.as_os_str()),
+            FsFileType::Directory => !dirs.contains(&entry.name.as_os_str()),
+            _ => true,
+        };
+        if let Some(other) = entries.iter().find(is_other) {
+            let (path, problem) = (path.join(&other.name), StagedProblem::Type);
+            return Err(Error::StagedMismatch { path, problem });
+        }
     }
     Ok(())
 }

@@ -82,27 +82,35 @@ impl Transfer<'_> {
         let Some((item, file)) = self.item(at) else { return false };
         let path = self.plan.path_of(item);
         let Some(held) = base.files.get(&path) else { return false };
-        // An inode that the base shares with the source is not independent of it.
+        // An inode that the base shared with its source is not independent of that.
         if self.means.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)
         {
             return false;
         }
         let on_disk = base.dir.join(path);
-        let Ok(there) = self.means.fs.metadata(&on_disk) else { return false };
+        let there = self.means.fs.symlink_metadata(&on_disk);
+        let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
+        let is_same_inode = is_same_inode(self.means.fs, file, &there);
+        // Neither is one that it may share: how a file came to the base does not say what the source has linked since.
+        if self.means.policy == Policy::Independent && is_same_inode != Some(false) {
+            return false;
+        }
         match (file.checksum, held.checksum) {
             (Some(wanted), Some(held_sum)) => {
                 let len = self.len_of(at, fs).ok();
                 wanted == held_sum && len == Some(held.len) && there.len == held.len
             }
-            _ => is_same_inode(self.means.fs, file, &there),
+            _ => is_same_inode == Some(true),
         }
     }
 }
 
-fn is_same_inode(target: &dyn Fs, file: &SourceFile, there: &lsm_fs::FsMetadata) -> bool {
-    let Content::Immutable { fs, path, .. } = &file.content else { return false };
-    let one_namespace = target.backend_id().is_some() && target.backend_id() == fs.backend_id();
-    let here = fs.metadata(path).ok().and_then(|metadata| metadata.file_id);
-    one_namespace && here.is_some() && here == there.file_id
+/// Whether a file of the source and one of the target's filesystem are one inode, if that can be known.
+fn is_same_inode(target: &dyn Fs, file: &SourceFile, there: &lsm_fs::FsMetadata) -> Option<bool> {
+    let Content::Immutable { fs, path, .. } = &file.content else { return None };
+    if target.backend_id()? != fs.backend_id()? {
+        return Some(false);
+    }
+    Some(fs.metadata(path).ok()?.file_id? == there.file_id?)
 }

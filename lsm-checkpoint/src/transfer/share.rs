@@ -1,11 +1,16 @@
 //! Links and clones, a directory at a time.
 
-use std::{ffi::OsStr, io, ops::ControlFlow};
+use std::{
+    ffi::OsStr,
+    io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use lsm_fs::{Fs, NamePair, errno};
 
 use super::{Done, Group, Transfer};
-use crate::{Error, Method, Result, SourceFile, source::Content};
+use crate::{Method, Result, SourceFile, source::Content};
 
 /// What a method did for a group.
 pub(super) struct Outcome {
@@ -21,7 +26,8 @@ impl<'a> Transfer<'a> {
     /// Links or clones the files of a group.
     pub(super) fn share(&mut self, group: &Group<'_>, method: Method, items: &[usize]) -> Result<Outcome> {
         let pairs: Vec<NamePair<'_>> = items.iter().filter_map(|&at| self.names(at)).collect();
-        let to_dir = self.means.dir.join(self.plan.dirs.get(group.dir).ok_or(Error::Cancelled)?);
+        let to_dir =
+            self.means.dir.join(self.plan.dirs.get(group.dir).map_or(Path::new(""), PathBuf::as_path));
         let mut outcome = Outcome { left: Vec::new(), by_volume: false, refusal: None };
         let mut served = vec![false; items.len()];
         let (fs, mode) = (self.means.fs, self.means.mode);

@@ -134,8 +134,14 @@ impl Work<'_> {
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort_by_key(|(index, _)| *index);
         let mut checked = Checked::default();
-        for file in self.files {
+        let was_read = |at: usize| {
+            let defect =
+                found.binary_search_by_key(&at, |(index, _)| *index).ok().and_then(|at| found.get(at));
+            defect.is_none_or(|(_, what)| matches!(what, Defect::Checksum { .. }))
+        };
+        for (at, file) in self.files.iter().enumerate() {
             match file.checksum {
+                _ if !was_read(at) => {}
                 Some(_) => checked.checked_files += 1,
                 None => checked.unchecked_files += 1,
             }

@@ -8,10 +8,10 @@ mod trace;
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{Catalog, Checkpoint, Method, Policy, run_checkpoint};
-use lsm_fs::{DirectorySync, Fs, FsExt, StdFs};
+use lsm_fs::{DirectorySync, Fs, StdFs};
 use lsm_fs_mem::{DurabilityAudit, MemFs, MemFsOptions, VolumeOptions};
 
-use crate::db::{Db, SEQNO, VERSION, all_files};
+use crate::db::{Db, SEQNO, VERSION};
 
 pub(crate) const DIR: &str = "/db";
 pub(crate) const TARGET: &str = "/checkpoint";
@@ -91,58 +91,6 @@ fn another_backend_gets_copies() {
     let info = run_checkpoint(&db, &elsewhere, Path::new(TARGET)).unwrap();
     assert!(db.check_target(&elsewhere, Path::new(TARGET)).unwrap());
     assert_eq!(info.by_method(Method::Copy).files, 4);
-}
-
-#[test]
-fn a_source_of_its_own_format_writes_what_it_likes() {
-    use lsm_checkpoint::{
-        BoxError, Capture, CheckpointSource, DeletionPause, ManifestTarget, Snapshot, SourceFile, SourceRoot,
-    };
-    struct Foreign;
-    impl CheckpointSource for Foreign {
-        fn roots(&self) -> Vec<SourceRoot> {
-            Vec::new()
-        }
-        fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
-            None
-        }
-        fn visible_seqno(&self) -> u64 {
-            1
-        }
-        fn flush(&self) -> Result<(), BoxError> {
-            Ok(())
-        }
-        fn capture(&self) -> Result<Capture<'_>, BoxError> {
-            Ok(Capture::one(Foreign))
-        }
-    }
-    impl Snapshot for Foreign {
-        fn version_id(&self) -> u64 {
-            1
-        }
-        fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-            Ok(Vec::new())
-        }
-        fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-            target.write("MANIFEST-000001", b"rows")?;
-            target.fs().create_dir(&target.dir().join("log"))?;
-            target.write("log/000002", b"more")?;
-            target.write("CURRENT", b"MANIFEST-000001\n")?;
-            Ok(())
-        }
-    }
-    let fs = MemFs::new();
-    let info = run_checkpoint(&Foreign, &fs, Path::new(TARGET)).unwrap();
-    assert_eq!((info.sst_files, info.other_files, info.pause), (0, 3, None));
-    let fs = fs.crash(lsm_fs_mem::Survives::Forced);
-    let names: Vec<_> = all_files(&fs, Path::new(TARGET), Path::new("")).unwrap().into_iter().collect();
-    assert_eq!(
-        names,
-        ["CHECKPOINT", "CURRENT", "MANIFEST-000001", "log/000002"].map(std::path::PathBuf::from)
-    );
-    assert_eq!(fs.read_to_vec(Path::new("/checkpoint/CURRENT"), 99).unwrap(), b"MANIFEST-000001\n");
-    let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
-    assert_eq!(catalog.files.len(), 3);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod crash;
 mod create;
 mod db;
 mod fault;
+mod foreign;
+mod host;
 mod ladder;
 mod list;
 mod mutation;

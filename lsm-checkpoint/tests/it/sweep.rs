@@ -153,6 +153,32 @@ fn any_failure_leaves_what_was_made_in_place_to_the_next_sweep() {
     }
 }
 
+/// An empty directory of the target's name may be what a dead creator has begun. It goes, and nothing else does.
+#[test]
+fn what_is_put_into_an_empty_target_stays() {
+    let file = "/checkpoint/mine";
+    let fs = with_debris(Op::RenameNoreplace, 1);
+    fs.create_dir(Path::new(TARGET)).unwrap();
+    let beside_intruder = Tweak::new(fs.clone()).with_intruder(file);
+    assert_eq!(swept(&beside_intruder).cleared, [Path::new(TARGET)]);
+    assert_eq!(fs.read_to_vec(Path::new(file), 99).unwrap(), b"mine");
+    assert!(debris(&fs).is_empty());
+}
+
+/// A creator died between its last file and the end of its marker, and an engine has opened the target since: that it
+/// has removed a pointer does not make it debris.
+#[test]
+fn a_target_that_an_engine_lives_in_is_not_debris() {
+    let (fs, db) = mem_db(&[""]);
+    killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
+    fs.rename(Path::new("/checkpoint/current"), Path::new("/checkpoint/newer")).unwrap();
+    let before = fs.read_dir(Path::new(TARGET)).unwrap();
+    assert_eq!(swept(&fs).cleared, [Path::new(TARGET)]);
+    let after = fs.read_dir(Path::new(TARGET)).unwrap();
+    assert_eq!(after.len() + 1, before.len(), "all but the marker: {after:?}");
+    assert!(debris(&fs).is_empty());
+}
+
 /// Four creators and two sweepers in one directory: every checkpoint that was made is whole, nothing is left.
 #[test]
 fn sweepers_beside_creators() {

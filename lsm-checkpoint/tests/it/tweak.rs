@@ -1,4 +1,4 @@
-//! A filesystem with one thing left out: the n-th sync, or the renaming of directories.
+//! A filesystem with one thing left out: the n-th sync, or the renaming of directories; or with somebody else on it.
 
 mod file;
 
@@ -13,7 +13,7 @@ use std::{
 
 use file::TweakedFile;
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
     FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
     SyncReport, batch, copy,
 };
@@ -24,11 +24,12 @@ pub(crate) struct Tweak<F> {
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
     renames_directories: bool,
+    intruder: Option<&'static Path>,
 }
 
 impl<F: Fs> Tweak<F> {
     pub(crate) fn new(inner: F) -> Self {
-        Self { inner, syncs: Arc::default(), skipped: None, renames_directories: true }
+        Self { inner, syncs: Arc::default(), skipped: None, renames_directories: true, intruder: None }
     }
 
     /// The n-th sync, counted from 0, says that it is done and does nothing.
@@ -39,6 +40,12 @@ impl<F: Fs> Tweak<F> {
 
     pub(crate) fn without_directory_renames(mut self) -> Self {
         self.renames_directories = false;
+        self
+    }
+
+    /// Somebody makes this file just before its directory would be removed.
+    pub(crate) fn with_intruder(mut self, file: &'static str) -> Self {
+        self.intruder = Some(Path::new(file));
         self
     }
 
@@ -91,6 +98,9 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
         self.inner.remove_file(path)
     }
     fn remove_dir(&self, path: &Path) -> Result<()> {
+        if let Some(file) = self.intruder.filter(|file| file.parent() == Some(path)) {
+            self.inner.write_new(file, b"mine", SyncMode::Normal)?;
+        }
         self.inner.remove_dir(path)
     }
     fn remove_dir_all(&self, path: &Path) -> Result<()> {

@@ -54,12 +54,53 @@ fn every_truncation_is_refused_or_shorter() {
 
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
-    for name in ["", ".", "..", "a/b", "/etc", "a\0b"] {
-        let mut catalog = sample();
-        catalog.files[0].name = name.to_owned();
-        let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
-        assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Name)), "{name}");
+    let edits: [fn(&mut Catalog, String); 4] = [
+        |catalog, name| catalog.files[0].name = name,
+        |catalog, name| catalog.files[2].kind = FileKind::Other(name.into()),
+        |catalog, name| catalog.trees[0].folder = name,
+        |catalog, name| catalog.trees[0].folders[1] = name,
+    ];
+    for (at, edit) in edits.into_iter().enumerate() {
+        for name in ["", ".", "..", "a/b", "/etc", "a\0b", "a\nb", "../../db"] {
+            let mut catalog = sample();
+            edit(&mut catalog, name.to_owned());
+            let decoded = decode(&encode_head(&catalog), &encode_files(&catalog));
+            match name {
+                "" if at == 2 => assert!(decoded.is_ok(), "a tree may lie in the checkpoint itself"),
+                _ => assert_eq!(decoded, Err(Refusal::Defect(CatalogDefect::Name)), "{at}, {name}"),
+            }
+        }
     }
+}
+
+#[test]
+fn the_catalogs_own_name_is_no_files() {
+    let mut catalog = sample();
+    catalog.trees[1].folder = String::new();
+    catalog.files[3].name = CATALOG_FILE.to_owned();
+    let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+    assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Duplicate)));
+}
+
+#[test]
+fn a_kind_is_what_its_folder_says() {
+    let mut catalog = sample();
+    catalog.files[2].kind = FileKind::Other("tables".into());
+    let decoded = decode(&encode_head(&catalog), &encode_files(&catalog)).unwrap();
+    assert_eq!(decoded.files[2].kind, FileKind::Table);
+}
+
+/// The bytes of format 1. They are never edited: what is on disk somewhere has them.
+#[test]
+fn the_format_is_what_it_was() {
+    assert_eq!((HEAD_SECTION, FILES_SECTION), ("checkpoint", "files."));
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(hex(&encode_head(&sample())), include_str!("golden_head.hex").trim());
+    let parts = encode_files(&sample());
+    assert_eq!(
+        parts.iter().map(|part| hex(part)).collect::<Vec<_>>(),
+        [include_str!("golden_files.hex").trim()]
+    );
 }
 
 #[test]

@@ -92,6 +92,24 @@ fn copies_keep_to_their_limit() {
     assert_eq!(clock.now(), Duration::from_millis(600), "only the log is copied");
 }
 
+/// At a byte a second the log alone takes ten minutes.
+#[test]
+fn a_limit_does_not_keep_a_cancel_waiting() {
+    let (fs, db) = two_volumes(VolumeOptions::new());
+    let clock = Patient::default();
+    let cancel = |_: &Progress| match clock.now() < Duration::from_secs(2) {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
+    };
+    let limited = Checkpoint::new().bytes_per_second(1).clock(&clock).progress(&cancel);
+    let cancelled = limited.create(&db, &fs, Path::new(TARGET));
+    assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
+    assert!(clock.now() < Duration::from_secs(3), "{:?}", clock.now());
+    let unlimited = Checkpoint::new().bytes_per_second(0).clock(&clock);
+    unlimited.create(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(clock.now() < Duration::from_secs(3), "0 is no limit");
+}
+
 #[test]
 fn deletions_go_on_as_soon_as_their_file_is_here() {
     let (fs, mut db) = mem_db(&[""]);

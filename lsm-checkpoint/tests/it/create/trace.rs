@@ -70,7 +70,7 @@ sync_directory . normal = durable
 create_dir T
 rename S -> T ! Unsupported
 open T/.checkpoint-unpublished write create_new -> #4
-write_at #4 T/.checkpoint-unpublished 0+41
+write_at #4 T/.checkpoint-unpublished 0+49
 sync_all #4 T/.checkpoint-unpublished normal
 sync_directory T normal = durable
 create_dir T/tables

@@ -100,7 +100,7 @@ fn a_rename_over_an_empty_directory_that_fails() {
 fn a_move_that_fails() {
     let before = [
         &[("v7", true), ("current", true), ("CHECKPOINT", true)][..],
-        &[("S/blobs", false), ("S/tables", false), ("S", false)],
+        &[("S/blobs", false), ("S/tables", false), ("S", true)],
         &[("the parent, with S", true), ("the marker", true), ("the marker's name", true)],
         &[("T/blobs", true), ("T/tables", true), ("T", true)],
     ];

@@ -1,0 +1,124 @@
+//! The file that says that a target is not whole: who left it so, and which names make it readable.
+
+use std::path::{Component, Path, PathBuf};
+
+use lsm_fs::{Fs, FsExt, SyncMode};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::Result;
+
+/// Name of the file in a target that is being made or removed piece by piece.
+pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
+
+/// What goes on in a marked target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// Its files come from the staged directory, the pointers last.
+    Publish,
+    /// Its files are removed, the pointers first.
+    Remove,
+}
+
+impl Doing {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// What a marker says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Marker {
+    pub(crate) doing: Doing,
+    /// Relative to the target.
+    pub(crate) pointers: Vec<PathBuf>,
+}
+
+impl Marker {
+    /// A checksum, and behind it, a line each, what goes on and the pointers.
+    fn encode(&self) -> String {
+        let mut lines = format!("{}\n", self.doing.word());
+        for pointer in &self.pointers {
+            // A name holds no line break: no snapshot and no catalog may list one that does.
+            lines.push_str(&format!("{}\n", pointer.display()));
+        }
+        format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()))
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (sum, lines) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
+        if sum != format!("{:032x}", xxh3_128(lines.as_bytes())) {
+            return None;
+        }
+        let mut lines = lines.lines();
+        let word = lines.next()?;
+        let doing = [Doing::Publish, Doing::Remove].into_iter().find(|doing| doing.word() == word)?;
+        // Whatever it says, nothing outside the target is meant.
+        Some(Self { doing, pointers: lines.map(PathBuf::from).filter(|path| is_below(path)).collect() })
+    }
+
+    /// Marks a target, durably.
+    pub(crate) fn write(&self, fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
+        fs.write_new(&target.join(MARKER_FILE), self.encode().as_bytes(), mode)?;
+        fs.sync_directory(target, mode).map(drop)
+    }
+
+    /// Reads the marker of a target that has one. `None`: a crash has kept it from being written, and nothing was done
+    /// yet.
+    pub(super) fn read(fs: &dyn Fs, target: &Path) -> Result<Option<Self>> {
+        Ok(Self::decode(&fs.read_to_vec(&target.join(MARKER_FILE), MARKER_MAX)?))
+    }
+}
+
+/// More than that many bytes of names no marker has.
+const MARKER_MAX: u64 = 16 << 20;
+
+/// Takes the marker away, durably.
+pub(crate) fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
+    fs.remove_file(&target.join(MARKER_FILE))?;
+    fs.sync_directory(target, mode).map(drop)
+}
+
+fn is_below(path: &Path) -> bool {
+    path.components().all(|component| matches!(component, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marker(doing: Doing, pointers: &[&str]) -> Marker {
+        Marker { doing, pointers: pointers.iter().map(PathBuf::from).collect() }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for doing in [Doing::Publish, Doing::Remove] {
+            for pointers in [&[][..], &["current"], &["users/current", "orders/current"]] {
+                let marker = marker(doing, pointers);
+                assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_changed_says_nothing() {
+        let bytes = marker(Doing::Publish, &["current"]).encode().into_bytes();
+        for len in 0..bytes.len() {
+            assert_eq!(Marker::decode(&bytes[..len]), None, "{len}");
+        }
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            assert_eq!(Marker::decode(&bytes), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn nothing_outside_the_target_is_meant() {
+        let marker = marker(Doing::Remove, &["../db/CURRENT", "/db/CURRENT", "a/../../db", "current"]);
+        assert_eq!(Marker::decode(marker.encode().as_bytes()).unwrap().pointers, [Path::new("current")]);
+    }
+}

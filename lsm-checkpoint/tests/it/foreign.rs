@@ -1,0 +1,285 @@
+//! Engines of another format: what their snapshots list and write comes back as it was, or is refused.
+
+use std::{io, path::Path, sync::Arc};
+
+use lsm_checkpoint::{
+    BoxError, Capture, Catalog, Checkpoint, CheckpointDir, CheckpointSource, DeletionPause, Error, FileKind,
+    ManifestTarget, Method, Policy, Snapshot, SnapshotProblem, SourceFile, SourceRoot, VerifyOptions,
+    restore, run_checkpoint, verify,
+};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, SyncMode, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs};
+
+use crate::{create::TARGET, db::all_files};
+
+const TABLE: &str = "/db/1.sst";
+const RESTORED: &str = "/restored";
+
+type Manifest = Box<dyn Fn(&ManifestTarget<'_>) -> Result<(), BoxError>>;
+
+/// An engine with these files and this manifest.
+struct Foreign {
+    files: Vec<SourceFile>,
+    flush: fn() -> Result<(), BoxError>,
+    manifest: Manifest,
+}
+
+impl Foreign {
+    fn new(
+        files: Vec<SourceFile>,
+        manifest: impl Fn(&ManifestTarget<'_>) -> Result<(), BoxError> + 'static,
+    ) -> Self {
+        Self { files, flush: || Ok(()), manifest: Box::new(manifest) }
+    }
+}
+
+impl CheckpointSource for Foreign {
+    fn roots(&self) -> Vec<SourceRoot> {
+        Vec::new()
+    }
+
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        None
+    }
+
+    fn visible_seqno(&self) -> u64 {
+        1
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        (self.flush)()
+    }
+
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        Ok(Capture::one(Version(self)))
+    }
+}
+
+struct Version<'a>(&'a Foreign);
+
+impl Snapshot for Version<'_> {
+    fn version_id(&self) -> u64 {
+        1
+    }
+
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        Ok(self.0.files.clone())
+    }
+
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        (self.0.manifest)(target)
+    }
+}
+
+fn with_table() -> MemFs {
+    let fs = MemFs::new();
+    fs.create_dir(Path::new("/db")).unwrap();
+    fs.write_new(Path::new(TABLE), b"rows", SyncMode::Normal).unwrap();
+    fs
+}
+
+fn table(fs: &MemFs, kind: FileKind) -> SourceFile {
+    SourceFile::immutable(kind, Arc::new(fs.clone()), TABLE, 4)
+}
+
+fn names(fs: &dyn Fs, dir: &str) -> Vec<String> {
+    let files = all_files(fs, Path::new(dir), Path::new("")).unwrap();
+    files.into_iter().map(|path| path.to_str().unwrap().to_owned()).collect()
+}
+
+fn opened(fs: &MemFs) -> CheckpointDir {
+    CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap()
+}
+
+#[test]
+fn it_writes_what_it_likes() {
+    let engine = Foreign::new(Vec::new(), |target| {
+        target.write("MANIFEST-000001", b"rows")?;
+        target.fs().create_dir(&target.dir().join("log"))?;
+        target.write("log/000002", b"more")?;
+        target.write("CURRENT", b"MANIFEST-000001\n")?;
+        Ok(())
+    });
+    let fs = MemFs::new();
+    let info = run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    assert_eq!((info.sst_files, info.other_files, info.pause), (0, 3, None));
+    let fs = fs.crash(lsm_fs_mem::Survives::Forced);
+    assert_eq!(names(&fs, TARGET), ["CHECKPOINT", "CURRENT", "MANIFEST-000001", "log/000002"]);
+    assert_eq!(fs.read_to_vec(Path::new("/checkpoint/CURRENT"), 99).unwrap(), b"MANIFEST-000001\n");
+    assert_eq!(Catalog::read(&fs, Path::new(TARGET)).unwrap().files.len(), 3);
+}
+
+/// However a kind is spelled, and whoever writes a file of it: the checkpoint can be restored, with its folders.
+#[test]
+fn what_any_source_makes_can_be_restored() {
+    let fs = with_table();
+    let files = vec![
+        table(&fs, FileKind::Other("tables".into())),
+        table(&fs, FileKind::other("blobs")),
+        table(&fs, FileKind::other("filters")).named("1.f"),
+        SourceFile::bytes(FileKind::Table, "frozen", *b"memtable"),
+    ];
+    let engine = Foreign::new(files, |target| {
+        target.write("tables/also-frozen", b"memtable")?;
+        target.fs().create_dir(&target.dir().join("archive"))?;
+        Ok(target.write("CURRENT", b"1")?)
+    });
+    let info = run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    assert_eq!((info.sst_files, info.blob_files, info.other_files), (3, 1, 2));
+    let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
+    assert!(report.is_sound(), "{report}");
+    let restored = restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
+    assert_eq!((restored.sst_files, restored.blob_files, restored.other_files), (3, 1, 2));
+    let expected =
+        ["CURRENT", "blobs/1.sst", "filters/1.f", "tables/1.sst", "tables/also-frozen", "tables/frozen"];
+    assert_eq!(names(&fs, RESTORED), expected);
+    assert!(fs.metadata(Path::new("/restored/archive")).unwrap().is_dir(), "an empty folder, too");
+}
+
+#[test]
+fn what_no_catalog_can_name_is_not_published() {
+    let deep = |target: &ManifestTarget<'_>| {
+        target.fs().create_dir(&target.dir().join("meta"))?;
+        target.fs().create_dir(&target.dir().join("meta/v1"))?;
+        Ok(target.write("meta/v1/OPTIONS", b"fast")?)
+    };
+    let empty = |target: &ManifestTarget<'_>| {
+        target.fs().create_dir(&target.dir().join("meta"))?;
+        Ok(target.fs().create_dir(&target.dir().join("meta/v1"))?)
+    };
+    let manifests: [Manifest; 4] = [
+        Box::new(deep),
+        Box::new(empty),
+        Box::new(|target| Ok(target.write("OPTIONS\\1", b"fast")?)),
+        Box::new(|target| Ok(target.write("two\nlines", b"fast")?)),
+    ];
+    for manifest in manifests {
+        let fs = MemFs::new();
+        let refused = run_checkpoint(&Foreign::new(Vec::new(), manifest), &fs, Path::new(TARGET));
+        let is_name = matches!(refused, Err(Error::InvalidSnapshot { problem: SnapshotProblem::Name, .. }));
+        assert!(is_name, "{refused:?}");
+        assert!(fs.read_dir(Path::new("/")).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn the_catalog_has_what_was_written_last() {
+    let files = ["OPTIONS", "DRAFT"].map(|name| SourceFile::bytes(FileKind::Metadata, name, *b"first"));
+    let engine = Foreign::new(files.to_vec(), |target| {
+        let _ = target.fs().rewrite_atomic(&target.dir().join("OPTIONS"), b"second", SyncMode::Normal)?;
+        target.fs().remove_file(&target.dir().join("DRAFT"))?;
+        Ok(())
+    });
+    let fs = MemFs::new();
+    run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    assert_eq!(names(&fs, TARGET), ["CHECKPOINT", "OPTIONS"]);
+    assert_eq!(Catalog::read(&fs, Path::new(TARGET)).unwrap().files[0].len, 6);
+    assert!(verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap().is_sound());
+}
+
+/// A linked table is an inode of the source.
+#[test]
+fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
+    type Change = fn(&dyn Fs, &Path) -> lsm_fs::Result<()>;
+    let changes: [Change; 9] = [
+        |fs, path| fs.open(path, &FsOpenOptions::new().write(true)).map(drop),
+        |fs, path| fs.open(path, &FsOpenOptions::new().append(true)).map(drop),
+        |fs, path| fs.open(path, &FsOpenOptions::new().write(true).create(true).truncate(true)).map(drop),
+        |fs, path| fs.remove_file(path),
+        |fs, path| fs.truncate_file(path, 0),
+        |fs, path| fs.punch_hole(path, 0, 4),
+        |fs, path| fs.rename(path, &path.with_file_name("other")),
+        |fs, path| {
+            let new = path.with_file_name("new");
+            fs.write_new(&new, b"x", SyncMode::Normal)?;
+            fs.rename(&new, path)
+        },
+        |fs, path| fs.try_disable_cow(path).map(drop),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let fs = with_table();
+        let engine = Foreign::new(vec![table(&fs, FileKind::Table)], move |target| {
+            let path = target.dir().join("tables/1.sst");
+            let refused = change(target.fs(), &path).unwrap_err();
+            let kinds = [io::ErrorKind::InvalidInput, io::ErrorKind::AlreadyExists];
+            assert!(kinds.contains(&refused.kind()), "{at}: {refused}");
+            let _ = target.fs().remove_file(&path.with_file_name("new"));
+            Ok(())
+        });
+        let info = run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+        assert_eq!(info.by_method(Method::HardLink).files, 1);
+        for path in [TABLE, "/checkpoint/tables/1.sst"] {
+            assert_eq!(fs.read_to_vec(Path::new(path), 99).unwrap(), b"rows", "{at}");
+        }
+    }
+}
+
+/// A sync that was put off fails while another file is opened: an engine that can do without that one must not hide it.
+#[test]
+fn a_failed_sync_is_not_hidden_by_an_engine_that_goes_on() {
+    let fs = FaultFs::new(MemFs::new());
+    fs.inject(Fault::on(Op::SyncAll).nth(1).before(errno::EIO));
+    let engine = Foreign::new(Vec::new(), |target| {
+        for n in 0..300 {
+            let _ = target.write(&format!("{n}"), b"x");
+        }
+        Ok(())
+    });
+    let failed = run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap_err();
+    assert!(matches!(&failed, Error::Fs(e) if e.op() == Op::SyncAll), "{failed:?}");
+    assert!(fs.read_dir(Path::new("/")).unwrap().is_empty());
+}
+
+/// What an engine says of its own manifest, it says when it flushes; what it says of the checkpoint's is a call that
+/// failed.
+#[test]
+fn a_manifest_that_may_be_live_is_the_engines_own() {
+    fn not_durable() -> BoxError {
+        let io = io::Error::from_raw_os_error(errno::EIO);
+        let source = lsm_fs::Error::new(Op::SyncDirectory, Path::new("/db"), io);
+        lsm_manifest::Error::PublishedNotDurable { file: "/db/current".into(), source }.into()
+    }
+    let mut engine = Foreign::new(Vec::new(), |_| Err(not_durable()));
+    let failed = run_checkpoint(&engine, &MemFs::new(), Path::new(TARGET)).unwrap_err();
+    assert!(matches!(failed, Error::Fs(_)), "{failed:?}");
+    engine.flush = || Err(not_durable());
+    let failed = run_checkpoint(&engine, &MemFs::new(), Path::new(TARGET)).unwrap_err();
+    let is_own = matches!(failed, Error::Manifest(lsm_manifest::Error::PublishedNotDurable { .. }));
+    assert!(is_own, "{failed:?}");
+}
+
+/// A base may hold the very inodes that the source has: as its own base, or because the source was restored from it.
+#[test]
+fn independent_means_of_the_source_whatever_the_base_is() {
+    let fs = with_table();
+    let sum = xxhash_rust::xxh3::xxh3_128(b"rows");
+    for checksum in [Some(sum), None] {
+        let fs = fs.fork();
+        let files = vec![table(&fs, FileKind::Table).checksum(checksum)];
+        let engine = Foreign::new(files, |target| Ok(target.write("CURRENT", b"1")?));
+        let independent = Checkpoint::new().policy(Policy::Independent);
+        independent.create(&engine, &fs, Path::new(TARGET)).unwrap();
+        let inode = |path: &str| fs.metadata(Path::new(path)).unwrap().file_id.unwrap();
+
+        let own = independent.base(Path::new(TARGET));
+        own.restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
+        assert_ne!(inode("/restored/tables/1.sst"), inode("/checkpoint/tables/1.sst"));
+
+        // A live directory that shares the base's inodes.
+        let linking = Checkpoint::new().policy(Policy::PreferLink);
+        linking.restore(&opened(&fs), &fs, Path::new("/live")).unwrap();
+        assert_eq!(inode("/live/tables/1.sst"), inode("/checkpoint/tables/1.sst"));
+        let live = SourceFile::immutable(FileKind::Table, Arc::new(fs.clone()), "/live/tables/1.sst", 4);
+        let engine = Foreign::new(vec![live.checksum(checksum)], |target| Ok(target.write("CURRENT", b"2")?));
+        own.create(&engine, &fs, Path::new("/nightly")).unwrap();
+        assert_ne!(inode("/nightly/tables/1.sst"), inode("/live/tables/1.sst"));
+
+        // An inode of the base that the source does not have is as good as a copy.
+        let engine = Foreign::new(vec![table(&fs, FileKind::Table).checksum(checksum)], |target| {
+            Ok(target.write("CURRENT", b"3")?)
+        });
+        let info = own.create(&engine, &fs, Path::new("/tuesday")).unwrap();
+        assert_eq!(info.by_method(Method::BaseLink).files, u64::from(checksum.is_some()));
+        assert_ne!(inode("/tuesday/tables/1.sst"), inode(TABLE));
+    }
+}

@@ -1,0 +1,101 @@
+//! What only a real filesystem has: symbolic links and pipes.
+
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt, symlink},
+    path::Path,
+    process::Command,
+    sync::Arc,
+};
+
+use lsm_checkpoint::{
+    Change, CheckpointDir, Error, StagedProblem, list, remove, restore, run_checkpoint, sweep,
+};
+use lsm_fs::{StdFs, SyncMode};
+
+use crate::db::Db;
+
+const NORMAL: SyncMode = SyncMode::Normal;
+
+fn prepared(dir: &Path) -> Db {
+    Db::prepare(&StdFs, &dir.join("db"), &[""]);
+    Db::open(Arc::new(StdFs), &dir.join("db"), &[""])
+}
+
+/// Replaces a file by a symbolic link to it elsewhere.
+fn move_away(file: &Path, to: &Path) {
+    fs::rename(file, to).unwrap();
+    symlink(to, file).unwrap();
+}
+
+fn pipe(at: &Path) {
+    assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
+    assert!(fs::symlink_metadata(at).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_symbolic_link_is_not_taken_for_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, target) = (dir.path(), dir.path().join("daily"));
+    let db = prepared(dir);
+    move_away(&dir.join("db/tables/1"), &dir.join("elsewhere"));
+    let refused = run_checkpoint(&db, &StdFs, &target);
+    let is_type = matches!(&refused, Err(Error::StagedMismatch { problem: StagedProblem::Type, path })
+        if path.ends_with("tables/1"));
+    assert!(is_type, "{refused:?}");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 2, "nothing is left");
+}
+
+#[test]
+fn a_checkpoint_is_not_removed_through_a_symbolic_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, monday, latest) = (dir.path(), dir.path().join("monday"), dir.path().join("latest"));
+    let db = prepared(dir);
+    run_checkpoint(&db, &StdFs, &monday).unwrap();
+    symlink("monday", &latest).unwrap();
+    assert!(matches!(remove(&StdFs, &latest, NORMAL), Err(Error::NotACheckpoint { .. })));
+    assert!(matches!(run_checkpoint(&db, &StdFs, &latest), Err(Error::TargetExists { .. })));
+    assert!(db.check_target(&StdFs, &monday).unwrap());
+    // Neither is a staged directory that is one.
+    let staged = dir.join(".latest.checkpoint-staged");
+    symlink("monday", &staged).unwrap();
+    fs::remove_file(&latest).unwrap();
+    assert!(matches!(run_checkpoint(&db, &StdFs, &latest), Err(Error::Fs(_))));
+    assert!(sweep(&StdFs, dir, NORMAL).unwrap().cleared.is_empty());
+    assert!(db.check_target(&StdFs, &monday).unwrap());
+    fs::remove_file(&staged).unwrap();
+    run_checkpoint(&db, &StdFs, &latest).unwrap();
+}
+
+/// A checkpoint may come from anywhere: nothing in it leads elsewhere, and nothing in it is waited for.
+#[test]
+fn what_is_no_file_is_not_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, target) = (dir.path(), dir.path().join("daily"));
+    let db = prepared(dir);
+    for (at, file) in ["tables/1", "logs/log", "current"].into_iter().enumerate() {
+        for is_pipe in [false, true] {
+            run_checkpoint(&db, &StdFs, &target).unwrap();
+            let (path, elsewhere) = (target.join(file), dir.join(format!("elsewhere-{at}")));
+            if is_pipe {
+                fs::remove_file(&path).unwrap();
+                pipe(&path);
+            } else {
+                move_away(&path, &elsewhere);
+            }
+            let checkpoint = CheckpointDir::open(Arc::new(StdFs), &target).unwrap();
+            let refused = restore(&checkpoint, &StdFs, &dir.join("restored"));
+            let is_type = matches!(refused, Err(Error::SourceChanged { what: Change::Type, .. }));
+            assert!(is_type, "{file}: {refused:?}");
+            remove(&StdFs, &target, NORMAL).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_catalog_that_is_a_pipe_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("strange")).unwrap();
+    pipe(&dir.path().join("strange/CHECKPOINT"));
+    assert!(list(&StdFs, dir.path()).unwrap().is_empty());
+}
