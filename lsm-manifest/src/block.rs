@@ -156,19 +156,25 @@ pub(crate) struct Form {
     pub(crate) plain_len: u32,
 }
 
+impl Form {
+    /// The header of a block with this payload. `None`: the payload is longer than a header can say.
+    pub(crate) fn header_of(self, payload: &[u8]) -> Option<BlockHeader> {
+        let Self { block_type, parity, encrypted, plain_len } = self;
+        let data_len = u32::try_from(payload.len()).ok()?;
+        // A block without payload has no parity, and does not claim any.
+        let parity = parity && data_len > 0;
+        Some(BlockHeader { block_type, parity, encrypted, checksum: xxh3_128(payload), data_len, plain_len })
+    }
+}
+
 /// Makes a block of what lies at `start`: room for a header, and a payload that goes to the end. Parity is appended.
 ///
 /// `None`: the payload is longer than a header can say, or there is no room for a header.
 pub(crate) fn complete(form: Form, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
-    let Form { block_type, parity, encrypted, plain_len } = form;
     let (head, payload) = bytes.get_mut(start..)?.split_first_chunk_mut()?;
-    let data_len = u32::try_from(payload.len()).ok()?;
-    // A block without payload has no parity, and does not claim any.
-    let parity = parity && data_len > 0;
-    let header =
-        BlockHeader { block_type, parity, encrypted, checksum: xxh3_128(payload), data_len, plain_len };
+    let header = form.header_of(payload)?;
     *head = header.encode();
-    if parity {
+    if header.parity {
         ecc::append_parity(bytes, start + BLOCK_HEADER_LEN)?;
     }
     Some(header)

@@ -100,12 +100,33 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// As [`start_section`](Self::start_section) and [`SectionWriter::finish`].
     pub fn add_section(&mut self, name: &str, payload: &[u8]) -> Result<()> {
+        if payload.len() >= GATHER && !self.options.parity && self.options.encryption.is_none() {
+            return self.write_long(name, payload);
+        }
         if payload.len() < SECTION_BLOCK_MAX as usize {
             self.pending.reserve(payload.len());
         }
         let mut section = self.start_section(name)?;
         section.push(payload);
         section.finish()
+    }
+
+    /// Writes a section whose payload is its block's as it is, without a copy of it.
+    fn write_long(&mut self, name: &str, payload: &[u8]) -> Result<()> {
+        self.check_name(name)?;
+        let too_long = || Error::SectionTooLong { file: self.path.clone(), name: name.to_owned() };
+        let plain_len = u32::try_from(payload.len()).map_err(|_| too_long())?;
+        let size = u32::try_from(payload.len().saturating_add(BLOCK_HEADER_LEN)).ok();
+        let size = size.filter(|&size| size <= SECTION_BLOCK_MAX).ok_or_else(too_long)?;
+        let form = Form { block_type: BlockType::Manifest, parity: false, encrypted: false, plain_len };
+        let header = form.header_of(payload).ok_or_else(too_long)?;
+        let entry = TocEntry { name: name.to_owned(), offset: self.end(), size, checksum: header.checksum };
+        self.pending.append(&header.encode());
+        let written = self.flush().and_then(|()| Ok(self.file()?.write_at(payload, self.written)?));
+        self.or_fail(written)?;
+        self.written += payload.len() as u64;
+        self.sections.push(entry);
+        Ok(())
     }
 
     /// Writes the footer, syncs the file, and then the directory that holds its name.

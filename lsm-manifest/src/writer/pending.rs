@@ -58,6 +58,12 @@ impl Pending {
         block::complete(form, &mut self.bytes, self.settled)
     }
 
+    /// Adds bytes that need nothing more, in the place of the block.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.truncate(self.settled);
+        self.settle(bytes);
+    }
+
     /// Takes the block, and what follows it, to what has been gathered.
     pub(super) fn settle(&mut self, behind: &[u8]) {
         self.bytes.extend_from_slice(behind);

@@ -47,7 +47,8 @@ fn a_long_section_is_written_as_it_comes_and_the_mirror_last() {
         fs.take(),
         "\
 open v1 write create_new -> #1
-write_at #1 v1 0+304165
+write_at #1 v1 0+4165
+write_at #1 v1 4165+300000
 write_at #1 v1 304165+170
 write_at #1 v1 0+131
 sync_all #1 v1 normal
