@@ -50,6 +50,19 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
             return Ok(false);
         }
     }
+    let Some(markdown) = measure(job)? else { return Ok(false) };
+    if let Some((path, text)) = document {
+        let text = document::splice(&text, job, &markdown)?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    match recorded {
+        None => Ok(true),
+        Some(recorded) => check(&recorded, Ratios::of_run(&markdown), !job.is_empty()),
+    }
+}
+
+/// Runs jobs on mounts of their own, and returns their tables. `None`: one of them failed.
+fn measure(job: &[String]) -> anyhow::Result<Option<String>> {
     let mut args = vec!["bench".to_owned(), "--".to_owned()];
     args.extend_from_slice(job);
     let mut markdown = String::new();
@@ -57,15 +70,7 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
         markdown.push_str(line);
         markdown.push('\n');
     })?;
-    if !outcome.success {
-        return Ok(false);
-    }
-    let markdown = document::without_empty_sections(&markdown);
-    if let Some((path, text)) = document {
-        let text = document::splice(&text, job, &markdown)?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(recorded.is_none_or(|recorded| check(&recorded, &Ratios::of_run(&markdown), !job.is_empty())))
+    Ok(outcome.success.then(|| document::without_empty_sections(&markdown)))
 }
 
 /// What a document holds that is to take tables, if it can.
@@ -88,15 +93,26 @@ fn recorded(path: &Path) -> anyhow::Result<Ratios> {
     Ok(ratios)
 }
 
-/// Names the rows that are worse than recorded, and those that are missing.
-fn check(recorded: &Ratios, run: &Ratios, partial: bool) -> bool {
-    let findings = record::compare(recorded, run, partial);
-    for finding in &findings {
+/// Names the rows that are worse than recorded, and those that are missing. What another program does to the disk for a
+/// minute makes a row worse, too: rows that are get a second run, and count if they are in both.
+fn check(recorded: &Ratios, mut run: Ratios, partial: bool) -> anyhow::Result<bool> {
+    let mut findings = record::compare(recorded, &run, partial);
+    if !findings.is_empty() {
+        report("in the first run", &findings);
+        let Some(again) = measure(&record::jobs(&findings))? else { return Ok(false) };
+        run.best_of(Ratios::of_run(&again));
+        findings = record::compare(recorded, &run, partial);
+    }
+    report("in the end", &findings);
+    Ok(findings.is_empty())
+}
+
+fn report(when: &str, findings: &[record::Finding]) {
+    for finding in findings {
         eprintln!("worse: {finding}");
     }
     let (rows, percent) = (findings.len(), record::TOLERANCE * 100.0);
-    eprintln!("bench: {rows} rows are missing or more than {percent} % above their recorded ratio");
-    findings.is_empty()
+    eprintln!("bench: {when} {rows} rows are missing or more than {percent} % above their recorded ratio");
 }
 
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
