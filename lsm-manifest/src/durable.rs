@@ -55,11 +55,15 @@ impl DurableArchive<'_> {
     ///
     /// # Errors
     ///
-    /// [`Live`](Error::Live) if CURRENT names it; [`Fs`](Error::Fs), also if CURRENT cannot be read.
+    /// [`Live`](Error::Live) if CURRENT names it; [`Corrupt`](Error::Corrupt) if CURRENT is damaged, and
+    /// [`Fs`](Error::Fs) if it cannot be read: the archive stays. [`Fs`](Error::Fs) if it cannot be removed.
     pub fn discard(self) -> Result<()> {
         let current = parent_of(&self.path).join(CURRENT_VERSION_FILE);
         let named = match self.fs.read_to_vec(&current, CURRENT_LEN as u64) {
-            Ok(bytes) => Current::decode(&bytes).ok().map(|current| current.version_id),
+            Ok(bytes) => {
+                let named = Current::decode(&bytes).map_err(|damage| Error::damaged(&current, damage))?;
+                Some(named.version_id)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };

@@ -38,7 +38,7 @@ pub use options::{ReadOptions, WriteOptions};
 pub use reader::{ManifestArchiveReader, Section};
 pub use recover::{
     BLOBS_FOLDER, Recovered, TABLES_FOLDER, open_current, open_highest, recover, remove_stale,
-    version_file_name, versions,
+    republish_current, version_file_name, versions,
 };
 pub use repair::{Part, Repair, repair};
 pub use writer::{ManifestArchiveWriter, SectionWriter};

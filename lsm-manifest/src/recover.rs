@@ -6,7 +6,7 @@ use std::{
 };
 
 use byteorder::{ByteOrder, LittleEndian};
-use lsm_fs::{Fs, FsDirEntry};
+use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsExt, SyncMode};
 
 use crate::{CURRENT_VERSION_FILE, Current, Error, ManifestArchiveReader, ReadOptions, Result, read_current};
 
@@ -29,13 +29,14 @@ pub struct Recovered {
     /// Sections that are damaged on disk and were restored by their parity.
     pub healed: Vec<String>,
     /// Other versions whose archives lie there: what a crash between publishing and cleaning up leaves. Newer ones were
-    /// never published. [`remove_stale`] removes them.
+    /// never published. [`remove_stale`] removes them, after [`republish_current`].
     pub stale: Vec<u64>,
 }
 
 /// Opens the archive that CURRENT names. `None`: the directory is new.
 ///
-/// No section is verified; use [`recover`] for all of them.
+/// No section is verified; use [`recover`] for all of them. A writer may publish and remove versions meanwhile: what is
+/// opened was live when CURRENT was read.
 ///
 /// # Errors
 ///
@@ -46,19 +47,27 @@ pub fn open_current(
     dir: &Path,
     options: &ReadOptions,
 ) -> Result<Option<(Current, ManifestArchiveReader)>> {
-    let current = match read_current(fs, dir) {
-        Ok(current) => current,
-        Err(error) if is_not_found(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let path = dir.join(version_file_name(current.version_id));
-    let archive = match ManifestArchiveReader::open(fs, &path, options) {
-        Ok(archive) => archive,
-        Err(error) if is_not_found(&error) => return Err(Error::MissingArchive { file: path }),
-        Err(error) => return Err(error),
-    };
-    current.verify(archive.footer(), &path)?;
-    Ok(Some((current, archive)))
+    let mut last = None;
+    loop {
+        let current = match read_current(fs, dir) {
+            Ok(current) => current,
+            Err(error) if is_not_found(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let path = dir.join(version_file_name(current.version_id));
+        match ManifestArchiveReader::open(fs, &path, options) {
+            Ok(archive) => {
+                current.verify(archive.footer(), &path)?;
+                return Ok(Some((current, archive)));
+            }
+            // Replaced and removed since, or lost: versions only grow, so this ends.
+            Err(error) if is_not_found(&error) && last < Some(current.version_id) => {
+                last = Some(current.version_id);
+            }
+            Err(error) if is_not_found(&error) => return Err(Error::MissingArchive { file: path }),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// As [`open_current`], verifies every section, and finds what a crash left behind. `None`: the directory is new.
@@ -78,6 +87,10 @@ pub fn recover(fs: &dyn Fs, dir: &Path, options: &ReadOptions) -> Result<Option<
 
 /// Opens the archive with the highest `v{N}`, for engines without CURRENT. `None`: the directory is new.
 ///
+/// Such an engine must not give an archive its name before it is durable: it writes it under another one, such as
+/// `v{N}.tmp`, finishes it there, renames it and syncs the directory. An archive that a crash has cut is an error here,
+/// and never a reason to open a lower one.
+///
 /// # Errors
 ///
 /// [`WrongVersion`](Error::WrongVersion) if the archive says that it is another version, and
@@ -89,7 +102,11 @@ pub fn open_highest(
     dir: &Path,
     options: &ReadOptions,
 ) -> Result<Option<(u64, ManifestArchiveReader)>> {
-    let Some(version_id) = versions(fs, dir)?.pop() else {
+    let found = match versions(fs, dir) {
+        Err(error) if is_not_found(&error) => return Ok(None),
+        found => found?.pop(),
+    };
+    let Some(version_id) = found else {
         return missing_current(fs, dir)?.map_or(Ok(None), Err);
     };
     let file = dir.join(version_file_name(version_id));
@@ -113,16 +130,44 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
     Ok(versions)
 }
 
-/// Removes the archives and edit logs of all versions but one, and temporary files that a crash left of CURRENT's
-/// rewrite. Returns what it removed.
+/// Makes the CURRENT that is there durable, by publishing it once more.
 ///
-/// Only for the one writer of a directory, and only with the version that CURRENT names. Nothing is synced: what comes
-/// back after a crash is as stale as before.
+/// A process that died, or failed, between the rename of CURRENT and the sync behind it has left a version that everybody
+/// sees and a power cut may take back. Whoever opens a directory calls this before it removes what that version has
+/// replaced; a sync alone would not do, since one that follows on a failed one proves nothing.
+///
+/// # Crash semantics
+///
+/// Before it returns, a crash leaves the CURRENT that is seen now, or the one that was durable before it; after
+/// `Durable`, the former. [`NotSupported`](DirectorySync::NotSupported): the platform cannot say.
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs). What was removed before stays removed; call it again.
+/// Those of [`read_current`]; [`Fs`](Error::Fs): nothing is known to be durable, so remove nothing.
+pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<DirectorySync> {
+    let bytes = read_current(fs, dir)?.encode();
+    Ok(fs.rewrite_atomic(&dir.join(CURRENT_VERSION_FILE), &bytes, mode)?)
+}
+
+/// Removes the archives and edit logs of all versions but one, and temporary files that a crash left of a rewrite of
+/// CURRENT or a repair. Returns what it removed.
+///
+/// Only for the one writer of a directory, and only when CURRENT is known to be durable: after
+/// [`publish_current`](crate::publish_current) or [`republish_current`] has returned `Durable`. Otherwise a power cut may
+/// bring back a CURRENT whose archive is gone. Nothing is synced: what comes back after a crash is as stale as before.
+///
+/// # Errors
+///
+/// [`Live`](Error::Live) if CURRENT names another version than `live`, and those of [`read_current`] if there is one that
+/// cannot be read: nothing is removed. [`Fs`](Error::Fs): what was removed before stays removed; call it again.
 pub fn remove_stale(fs: &dyn Fs, dir: &Path, live: u64) -> Result<Vec<PathBuf>> {
+    // Engines without CURRENT have none.
+    if fs.exists(&dir.join(CURRENT_VERSION_FILE))? {
+        let named = read_current(fs, dir)?.version_id;
+        if named != live {
+            return Err(Error::Live { file: dir.join(version_file_name(named)) });
+        }
+    }
     let mut removed = Vec::new();
     for entry in fs.read_dir(dir)? {
         if entry.file_type.is_file() && is_stale(&entry, live) {
@@ -168,6 +213,15 @@ fn is_stale(entry: &FsDirEntry, live: u64) -> bool {
     let version = numbered(&entry.name, "v").or_else(|| numbered(&entry.name, "edits-"));
     version.is_some_and(|version| version != live)
         || numbered(&entry.name, &format!(".{CURRENT_VERSION_FILE}.tmp-")).is_some()
+        || is_repair(&entry.name)
+}
+
+/// `.v{N}.tmp-{n}`: what an archive is rewritten as.
+fn is_repair(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.strip_prefix('.')?.split_once(".tmp-"));
+    parts.is_some_and(|(archive, attempt)| {
+        parse_version(archive.as_ref()).is_some() && numbered(attempt.as_ref(), "").is_some()
+    })
 }
 
 fn version_of(entry: &FsDirEntry) -> Option<u64> {

@@ -93,6 +93,15 @@ fn an_empty_payload_claims_no_parity() {
     assert_eq!(complete(form, &mut vec![0; 40], 41), None);
 }
 
+/// No writer makes it, and its checksum can be any.
+#[test]
+fn parity_of_nothing_heals_nothing() {
+    let header = BlockHeader { parity: true, data_len: 0, plain_len: 0, ..example_header() };
+    let found = decode(&header.encode(), BlockType::Manifest).unwrap_err();
+    let expected = if cfg!(feature = "parity") { Defect::BeyondParity } else { Defect::ParityUnused };
+    assert_eq!(found, Damage::new(34, expected));
+}
+
 #[test]
 fn a_block_is_the_same_behind_others() {
     let mut bytes = [&[7; 9][..], &[0; 34], &[5]].concat();

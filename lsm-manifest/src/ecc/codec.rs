@@ -56,6 +56,9 @@ fn encode_window(
 /// No damaged shard shows by itself: each pair is taken for lost, until the checksum agrees.
 pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Result<(), Defect> {
     let shard = usize::try_from(shard_len(data_len as u64)).map_err(|_| Defect::BeyondParity)?;
+    if shard == 0 {
+        return Err(Defect::BeyondParity); // There is no payload, and so no parity.
+    }
     for a in 0..PARITY_DATA_SHARDS {
         for b in a + 1..SHARDS {
             let (payload, parity) = body.split_at_checked(data_len).ok_or(Defect::BeyondParity)?;

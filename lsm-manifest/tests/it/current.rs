@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use lsm_fs::{DirectorySync, Fs, FsExt};
+use lsm_fs::{DirectorySync, Fs, FsExt, Op, errno};
+use lsm_fs_mem::{Fault, FaultFs};
 use lsm_manifest::{
     ChecksumType, Current, Error, ReadOptions, WriteOptions, open_current, open_highest, publish_current,
     read_current, recover, remove_stale, versions,
@@ -84,6 +85,7 @@ fn a_directory_with_nothing_in_it_is_new() {
         assert!(open_current(&fs, Path::new(dir), &OPTIONS).unwrap().is_none());
         assert!(recover(&fs, Path::new(dir), &OPTIONS).unwrap().is_none());
     }
+    assert!(open_highest(&fs, Path::new("/nowhere"), &OPTIONS).unwrap().is_none());
     assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap().is_none());
     // What other programs leave about is no data of an engine.
     for name in ["LOCK", "lost+found", "v", "vault", "edits", "restoring", ".current.tmp-0"] {
@@ -167,14 +169,46 @@ fn without_current_the_highest_version_wins_if_it_says_so_itself() {
     assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err().is_corruption());
 }
 
+/// A damaged CURRENT does not say that an archive is not live.
+#[test]
+fn beside_a_damaged_pointer_nothing_is_removed() {
+    let fs = mem_fs();
+    let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&archive).unwrap();
+    fs.truncate_file(&current_path(), 24).unwrap();
+    assert!(archive.discard().unwrap_err().is_corruption());
+    assert!(remove_stale(&fs, Path::new(DIR), 2).unwrap_err().is_corruption());
+    assert!(fs.exists(&version_path(1)).unwrap());
+}
+
+/// Between the look at CURRENT and that at its archive a writer may publish the next version and remove that one: CURRENT
+/// is asked once more.
+#[test]
+fn an_archive_that_is_gone_is_looked_for_again() {
+    let fs = mem_fs();
+    let _ = publish_current(&write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap()).unwrap();
+    let racing = FaultFs::new(fs.clone());
+    racing.inject(Fault::on(Op::Open).at(version_path(1)).nth(1).before(errno::ENOENT));
+    let (current, _) = open_current(&racing, Path::new(DIR), &OPTIONS).unwrap().unwrap();
+    assert_eq!(current.version_id, 1);
+    fs.remove_file(&version_path(1)).unwrap();
+    let lost = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
+    assert!(matches!(lost, Error::MissingArchive { .. }), "{lost:?}");
+}
+
 #[test]
 fn stale_versions_go_and_nothing_else() {
     let fs = mem_fs();
-    let keep = ["v5", "edits-5", "current", "v6.tmp", "v06", "LOCK", ".current.tmp-x"];
-    let go = ["v4", "v6", "edits-0", ".current.tmp-0", ".current.tmp-11"];
+    let keep = ["edits-5", "v6.tmp", "v06", "LOCK", ".current.tmp-x", ".v5.tmp", ".v05.tmp-0", ".v5.tmp-01"];
+    let go = ["v4", "v6", "edits-0", ".current.tmp-0", ".current.tmp-11", ".v5.tmp-0", ".v7.tmp-12"];
+    let _ = publish_current(&write(&fs, &version_path(5), WriteOptions::new(), &[]).unwrap()).unwrap();
     for name in keep.iter().chain(&go) {
         put_file(&fs, &Path::new(DIR).join(name), b"");
     }
+    let before = fs.read_dir(Path::new(DIR)).unwrap().len();
+    let refused = remove_stale(&fs, Path::new(DIR), 4).unwrap_err();
+    assert!(matches!(&refused, Error::Live { file } if *file == version_path(5)), "{refused:?}");
+    assert_eq!(fs.read_dir(Path::new(DIR)).unwrap().len(), before);
     fs.create_dir(&Path::new(DIR).join("v7")).unwrap();
     assert_eq!(versions(&fs, Path::new(DIR)).unwrap(), [4, 5, 6]);
     let mut removed = remove_stale(&fs, Path::new(DIR), 5).unwrap();
@@ -183,5 +217,5 @@ fn stale_versions_go_and_nothing_else() {
     expected.sort();
     assert_eq!(removed, expected);
     let names = fs.read_dir(Path::new(DIR)).unwrap();
-    assert_eq!(names.len(), keep.len() + 1);
+    assert_eq!(names.len(), keep.len() + 3, "v5, current, the directory v7");
 }

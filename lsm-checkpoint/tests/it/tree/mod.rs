@@ -21,7 +21,9 @@ use std::{
 
 use lsm_checkpoint::{DeletionPause, Enqueue};
 use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_manifest::{BLOBS_FOLDER, ReadOptions, TABLES_FOLDER, recover, remove_stale, version_file_name};
+use lsm_manifest::{
+    BLOBS_FOLDER, ReadOptions, TABLES_FOLDER, recover, remove_stale, republish_current, version_file_name,
+};
 
 pub(crate) use codec::Entry;
 pub(crate) use oracle::{Oracle, Workload};
@@ -114,6 +116,10 @@ impl Tree {
             }
             None => Self::create(&**fs, dir)?,
         };
+        // What the last process published may not be durable yet, and what it replaced may have to come back.
+        if recovered.is_some() {
+            let _ = republish_current(&**fs, dir, SyncMode::Normal)?;
+        }
         let next_id = remove_orphans(&**fs, dir, &version)?;
         let _ = remove_stale(&**fs, dir, version.id)?;
         let seqno = version.seqno;
