@@ -136,6 +136,8 @@ fn clone_durably<F: Fs + ?Sized>(fs: &F, from: &Path, to: &Path, mode: SyncMode)
 pub(crate) fn remove_after<F: Fs + ?Sized>(fs: &F, made: &Path, error: Error) -> Error {
     match fs.remove_file(made) {
         Ok(()) => error,
+        // A rename that was told as failed may have taken it away.
+        Err(failure) if failure.kind() == io::ErrorKind::NotFound => error,
         Err(failure) => error.with_cleanup_failure(failure),
     }
 }
@@ -149,7 +151,8 @@ pub fn sync_each(files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) 
 
 /// The same syncs from several threads, so that a journal can commit many in one go and a device sees many flushes at
 /// once. `report` is called on the calling thread. Falls back to the plain loop where threads cannot be had, and where
-/// the first of few syncs shows that a flush costs as little as a thread. A panic of `report` ends the batch.
+/// the first of few syncs shows that a flush costs as little as a thread. After a panic of `report` the other files are
+/// synced all the same.
 pub fn sync_overlapped(files: &[&dyn FsFile], mode: SyncMode, threads: usize, report: SyncReport<'_>) {
     let [first, rest @ ..] = files else { return };
     if files.len() > FEW || threads < 2 {

@@ -9,6 +9,7 @@ mod codes {
     use rustix::io::Errno;
 
     pub(super) const EACCES: i32 = Errno::ACCESS.raw_os_error();
+    pub(super) const EAGAIN: i32 = Errno::AGAIN.raw_os_error();
     pub(super) const EBADF: i32 = Errno::BADF.raw_os_error();
     pub(super) const EDQUOT: i32 = Errno::DQUOT.raw_os_error();
     pub(super) const EEXIST: i32 = Errno::EXIST.raw_os_error();
@@ -37,6 +38,7 @@ mod codes {
 #[cfg(not(unix))]
 mod codes {
     pub(super) const EACCES: i32 = 5; // ERROR_ACCESS_DENIED
+    pub(super) const EAGAIN: i32 = -11;
     pub(super) const EBADF: i32 = 6; // ERROR_INVALID_HANDLE
     pub(super) const EDQUOT: i32 = 1295; // ERROR_DISK_QUOTA_EXCEEDED
     pub(super) const EEXIST: i32 = 183; // ERROR_ALREADY_EXISTS
@@ -70,6 +72,7 @@ macro_rules! publish {
 
 publish! {
     EACCES: "Permission denied by the mode bits.",
+    EAGAIN: "Not now.",
     EBADF: "The handle was not opened for this.",
     EDQUOT: "The quota is used up.",
     EEXIST: "The name is taken.",

@@ -252,11 +252,13 @@ impl Error {
     /// Whether a refused link or clone leaves another method worth trying (clone, then copy).
     ///
     /// True for what says "not between these two" or "not on this mount": `EXDEV`, `EMLINK`, `EPERM`, `EACCES`,
-    /// `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY`, and [`io::ErrorKind::Unsupported`]. False for all that
-    /// the next method would meet as well: a taken name, a missing file, a full or failing device.
+    /// `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY`, and [`io::ErrorKind::Unsupported`]; and `EAGAIN` of a
+    /// clone, with which ZFS refuses blocks that it has not written yet. False for all that the next method would meet
+    /// as well: a taken name, a missing file, a full or failing device.
     #[must_use]
     pub fn allows_fallback(&self) -> bool {
         match self.raw_os_error() {
+            Some(crate::errno::EAGAIN) => self.op() == Op::ReflinkFile,
             Some(code) => crate::errno::ALLOWS_FALLBACK.contains(&code),
             None => self.kind() == io::ErrorKind::Unsupported,
         }

@@ -114,7 +114,8 @@ pub trait FsExt: Fs {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if something on the way is no directory; those of [`Fs::create_dir`]: what was created stays.
+    /// `AlreadyExists` if `path` is no directory, `NotADirectory` if something on the way is none; those of
+    /// [`Fs::create_dir`]: what was created stays.
     fn create_dir_all(&self, path: &Path) -> Result<()> {
         let mut missing = Vec::new();
         let mut at = path;
@@ -150,8 +151,9 @@ pub trait FsExt: Fs {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`] and [`Fs::sync_directory`].
-    /// What was created stays, and the same call can be made again.
+    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`]: what was created stays, and
+    /// the same call can be made again. Those of [`Fs::sync_directory`]: what was created stays, and nothing makes its
+    /// names durable; only other names, on a device that works, do.
     fn create_dir_all_durable(&self, base: &Path, below: &Path, mode: SyncMode) -> Result<DirectorySync> {
         if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(Error::new(Op::CreateDir, below, io::Error::from(io::ErrorKind::InvalidInput)));

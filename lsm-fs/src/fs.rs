@@ -31,7 +31,7 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use lsm_fs::{Fs, FsFile, FsOpenOptions, StdFs, SyncMode};
+/// use lsm_fs::{DirectorySync, Fs, FsFile, FsOpenOptions, StdFs, SyncMode};
 /// use std::{io::Write, path::Path};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +42,10 @@ use crate::{
 ///     let mut file = fs.open(&dir.join("table"), &options)?;
 ///     file.write_all(b"rows")?;
 ///     file.sync_all(SyncMode::Normal)?; // the bytes are durable
-///     let _ = fs.sync_directory(dir, SyncMode::Normal)?; // now the name is, too
-///     Ok(())
+///     match fs.sync_directory(dir, SyncMode::Normal)? {
+///         DirectorySync::Durable => Ok(()), // now the name is, too
+///         DirectorySync::NotSupported => Err("a crash may take the name".into()),
+///     }
 /// }
 /// store(&StdFs, dir)?;
 /// # Ok(())
@@ -225,7 +227,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `NotFound`. What could not be found out is `false`, not an error.
+    /// `NotFound`. What could not be found out is `false`, not an error; that what was made to find it out cannot be
+    /// removed again is one.
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities>;
 
     /// Bytes that an unprivileged process can still write on the path's volume.
@@ -304,8 +307,9 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// As [`reflink_file`](Self::reflink_file) and a sync of the clone for each pair. `Ok` is reported for a clone
     /// whose own sync returned; one that failed is removed. Names and `report` are as in
-    /// [`hard_link_batch`](Self::hard_link_batch), except that the order of reports is free. The names are not durable
-    /// until `to_dir` is synced.
+    /// [`hard_link_batch`](Self::hard_link_batch), except that the order of reports is free, and that `report` is still
+    /// called after a `Break`, for the clones that were made before it took effect. The names are not durable until
+    /// `to_dir` is synced.
     fn reflink_batch(
         &self,
         from_dir: &Path,

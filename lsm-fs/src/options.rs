@@ -91,7 +91,8 @@ impl FsOpenOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SyncMode {
     /// What `fsync(2)` gives: on Linux, the device's cache is flushed too; on macOS, the data has left the kernel but
-    /// may sit in the device's cache.
+    /// may sit in the device's cache, so that a power cut may take it though a crash of the system does not. (There
+    /// `std`'s `sync_all` is what [`Full`](Self::Full) is.)
     #[default]
     Normal,
     /// To the medium: `F_FULLFSYNC` on macOS, the same as `Normal` elsewhere.
@@ -102,7 +103,8 @@ pub enum SyncMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a directory that cannot be synced has not been made durable"]
 pub enum DirectorySync {
-    /// Every name bound, removed or moved in the directory before the call survives a crash.
+    /// Every name bound, removed or moved in the directory before the call survives a crash, as far as the
+    /// [`SyncMode`] reaches.
     Durable,
     /// The platform or the mount has no such operation: nothing was done, and nothing is promised.
     NotSupported,

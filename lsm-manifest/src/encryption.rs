@@ -12,7 +12,8 @@ mod frame;
 #[cfg(feature = "aes-gcm")]
 pub use aes::{Aes256GcmProvider, Envelope};
 
-/// What a sealed payload is bound to, so that it is good in no other place.
+/// What a sealed payload is bound to: a payload of a manifest is good in no table, and a footer is no section. Which
+/// archive of the same key it belongs to, and which section it is, the footer and CURRENT's digest say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BlockIdentity {

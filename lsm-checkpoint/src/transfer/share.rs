@@ -127,9 +127,10 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Whether a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags.
+/// Whether a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags,
+/// its blocks that are not written yet.
 fn is_of_volumes(refusal: &lsm_fs::Error) -> bool {
-    let of_file = [errno::EMLINK, errno::EACCES, errno::EINVAL, errno::EPERM];
+    let of_file = [errno::EMLINK, errno::EACCES, errno::EAGAIN, errno::EINVAL, errno::EPERM];
     match refusal.raw_os_error() {
         Some(code) => !of_file.contains(&code),
         None => refusal.kind() == io::ErrorKind::Unsupported,

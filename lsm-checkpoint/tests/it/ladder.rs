@@ -97,6 +97,12 @@ fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
         assert_eq!(methods(Policy::PreferLink, &faulty, &db), [0, 0, 0, 4], "{code}");
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     }
+    // Of one file that cannot be cloned now: the next one is tried.
+    let (fs, db) = mem_db(&[""]);
+    let faulty = FaultFs::new(fs.clone());
+    faulty.inject(Fault::on(Op::ReflinkFile).nth(1).before(errno::EAGAIN));
+    assert_eq!(methods(Policy::Independent, &faulty, &db), [0, 0, 2, 2]);
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     for code in [errno::EEXIST, errno::ENOSPC, errno::EDQUOT, errno::EIO, errno::ENOENT] {
         let (fs, db) = mem_db(&[""]);
         let faulty = FaultFs::new(fs.clone());

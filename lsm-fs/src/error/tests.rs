@@ -39,7 +39,9 @@ fn only_refusals_allow_a_fallback() {
     for code in [EXDEV, EMLINK, EPERM, EACCES, EOPNOTSUPP, ENOSYS, EINVAL, ENOTTY] {
         assert!(of(code), "errno {code}");
     }
-    for code in [EEXIST, ENOENT, ENOSPC, EDQUOT, EIO, EROFS] {
+    let clone = Error::new(Op::ReflinkFile, "a", io::Error::from_raw_os_error(EAGAIN));
+    assert!(clone.allows_fallback());
+    for code in [EEXIST, ENOENT, ENOSPC, EDQUOT, EIO, EROFS, EAGAIN] {
         assert!(!of(code), "errno {code}");
     }
     assert!(Error::new(Op::ReflinkFile, "a", io::Error::from(io::ErrorKind::Unsupported)).allows_fallback());

@@ -86,6 +86,41 @@ fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
     }
 }
 
+/// Cuts the source when its first piece has arrived.
+#[derive(Debug)]
+struct Cutting<'a>(&'a Path);
+
+impl CopyObserver for Cutting<'_> {
+    fn data(&self, _: usize, offset: u64, _: &[u8]) -> ControlFlow<()> {
+        if offset == 0 {
+            StdFs.truncate_file(self.0, 4096).unwrap();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn hole(&self, _: usize, _: Range<u64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// The buffer still holds what came before: that must not become the file's end.
+#[test]
+fn a_source_that_shrinks_during_its_copy_fails() {
+    let files = files(1);
+    let (from, to) = &files.paths[0];
+    let file = StdFs.open(from, &FsOpenOptions::new().write(true)).unwrap();
+    file.write_at(&[7; 3 * 4096], 0).unwrap();
+    let observer = Cutting(from);
+    let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
+    let mut told = Vec::new();
+    copy_each(&StdFs, &jobs(&files), &options, &mut |_, result| {
+        told.push(result.unwrap_err().kind());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(told, [std::io::ErrorKind::UnexpectedEof]);
+    assert!(!StdFs.exists(to).unwrap());
+}
+
 #[test]
 fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
     for overlapped in [false, true] {

@@ -214,9 +214,11 @@ fn clone_at<N: Name>(
     to_dir: BorrowedFd<'_>,
     to: N,
 ) -> std::result::Result<File, CloneFailure> {
-    let source = openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let source = rustix::io::retry_on_intr(|| {
+        openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+    })?;
     let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let target = openat(to_dir, to, make, Mode::from_raw_mode(0o666))?;
+    let target = rustix::io::retry_on_intr(|| openat(to_dir, to, make, Mode::from_raw_mode(0o666)))?;
     match share_extents(&source, &target) {
         Ok(()) => Ok(target.into()),
         Err(errno) => {

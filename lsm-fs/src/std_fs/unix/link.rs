@@ -2,7 +2,10 @@
 
 use std::{io, os::fd::OwnedFd, path::Path};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, linkat, open},
+    io::retry_on_intr,
+};
 
 use crate::{Error, LinkReport, NamePair, Op, batch, std_fs::StdFs};
 
@@ -70,6 +73,7 @@ pub(in crate::std_fs) fn hard_link_batch(
     }
 }
 
+/// A signal may interrupt an open where a server is asked, as with FUSE and SMB.
 pub(super) fn open_dir(path: &Path) -> rustix::io::Result<OwnedFd> {
-    open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    retry_on_intr(|| open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()))
 }

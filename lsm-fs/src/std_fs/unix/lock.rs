@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, flock, fstat, open},
+    fs::{FlockOperation, flock, fstat},
     io::Errno,
 };
 
@@ -22,7 +22,7 @@ pub(in crate::std_fs) struct DirLock {
 
 impl DirLock {
     pub(in crate::std_fs) fn try_lock(path: &Path) -> io::Result<Option<Self>> {
-        let dir = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let dir = super::link::open_dir(path)?;
         match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Ok(None),

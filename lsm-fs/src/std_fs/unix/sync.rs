@@ -2,10 +2,7 @@
 
 use std::{fs::File, io, os::fd::AsFd, path::Path};
 
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::{Errno, retry_on_intr},
-};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::{DirectorySync, SyncMode};
 
@@ -25,7 +22,7 @@ pub(in crate::std_fs) fn sync_data(file: &File, mode: SyncMode) -> io::Result<()
 }
 
 pub(in crate::std_fs) fn sync_directory(path: &Path, mode: SyncMode) -> io::Result<DirectorySync> {
-    let dir = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let dir = super::link::open_dir(path)?;
     match fsync(&dir, mode) {
         Ok(()) => Ok(DirectorySync::Durable),
         Err(Errno::INVAL) => Ok(DirectorySync::NotSupported),
