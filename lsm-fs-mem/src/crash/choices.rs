@@ -48,6 +48,16 @@ impl Budget {
         }
     }
 
+    /// How many pairs of a later thing without an earlier one are tried at a point that is not exhausted, about: of so
+    /// many things that there are more pairs, each is tried without those that came last before it.
+    const fn pairs(self) -> usize {
+        match self {
+            Self::Quick => 2_000,
+            Self::Ci => 20_000,
+            Self::Full => 200_000,
+        }
+    }
+
     /// States that a recovery is crashed in.
     pub(crate) const fn recoveries(self) -> usize {
         match self {
@@ -98,7 +108,8 @@ impl Choices {
         let kind = if exhaustive {
             Kind::All(Some(bounds.iter().map(|axis| axis.lowest).collect()))
         } else {
-            Kind::Some(Systematic::new(&bounds).with_samples(budget.samples(), seed).into_iter())
+            let pairs = budget.pairs().div_ceil(bounds.len().max(1)).max(8);
+            Kind::Some(Systematic::new(&bounds, pairs).with_samples(budget.samples(), seed).into_iter())
         };
         Self { axes: bounds, kind }
     }
@@ -138,9 +149,9 @@ struct Systematic<'a> {
 }
 
 impl<'a> Systematic<'a> {
-    fn new(axes: &'a [Bounds]) -> Self {
+    /// `pairs`: how many earlier things each is tried without.
+    fn new(axes: &'a [Bounds], pairs: usize) -> Self {
         let mut systematic = Self { axes, choices: BTreeSet::new() };
-        let count = axes.len();
         systematic.add(|_, _| None);
         systematic.add(|_, axis| Some(axis.full));
         for (i, bounds) in axes.iter().enumerate() {
@@ -152,7 +163,7 @@ impl<'a> Systematic<'a> {
                 systematic.add(|at, _| (at == i).then_some(value));
                 systematic.add(|at, axis| if at == i { Some(value) } else { (at < i).then_some(axis.full) });
             }
-            for lost in 0..i.min(count) {
+            for lost in i.saturating_sub(pairs)..i {
                 // i without an earlier one, as soon as it could be.
                 systematic.add(|at, axis| (at <= i && at != lost).then_some(axis.full));
             }

@@ -1,7 +1,8 @@
-//! What a crash may leave of a file that was being written, as at most seven classes.
+//! What a crash may leave of a file that was being written, as at most twelve classes.
 //!
-//! A reader with checksums tells intact from damaged, and damage at the end from damage within. More classes would show
-//! it nothing new.
+//! A reader with checksums tells intact from damaged, and damage at the end from damage within; one that writes in place
+//! must tell a later write without an earlier one, and new bytes under an old length. More classes would show it little
+//! that is new.
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
@@ -13,7 +14,10 @@ use crate::{
 };
 
 /// The most classes that one file gets.
-const MAX_CLASSES: usize = 7;
+const MAX_CLASSES: usize = 12;
+
+/// The most moments between two writes, where writes persist in order.
+const MAX_MOMENTS: usize = 7;
 
 /// A file as it may be after a crash.
 #[derive(Clone, Debug)]
@@ -103,6 +107,8 @@ impl Pending<'_> {
             let sectors = first(count - 1);
             classes.push(Class { words: "garbage in the last sector", sectors, sizes: self.sizes, torn });
         }
+        classes.extend(self.out_of_order());
+        classes.push(Class { words: "the first of its changes", ..self.moment(1) });
         classes.push(self.earlier_half());
         if count > 2 {
             let mut sectors = self.sectors.clone();
@@ -114,6 +120,27 @@ impl Pending<'_> {
         classes
     }
 
+    /// What later writes leave without earlier ones, and writes without the lengths that came before them. Of one write
+    /// there is nothing of the kind.
+    fn out_of_order(&self) -> Vec<Class> {
+        let [Some(first), Some(last)] = [self.sectors.first(), self.sectors.last()] else {
+            return Vec::new();
+        };
+        let of = |words, keeps: &dyn Fn(&Sector) -> bool, sizes| {
+            let sectors = self.sectors.iter().filter(|sector| keeps(sector)).copied().collect();
+            Class { words, sectors, sizes, torn: None }
+        };
+        vec![
+            of("all but the first of its writes", &|sector| sector.change != first.change, self.sizes),
+            of(
+                "the last of its writes without the others",
+                &|sector| sector.change == last.change,
+                self.sizes,
+            ),
+            of("its data under the length of before", &|_| true, 0),
+        ]
+    }
+
     /// What was pending when half of the writes had been made.
     fn earlier_half(&self) -> Class {
         self.moment(self.changes.len() / 2)
@@ -121,7 +148,7 @@ impl Pending<'_> {
 
     /// None of the writes, all of them, and as many moments between as there is room for.
     fn moments(&self) -> Vec<Class> {
-        let (count, room) = (self.changes.len(), MAX_CLASSES - 1);
+        let (count, room) = (self.changes.len(), MAX_MOMENTS - 1);
         let between = (1..room).map(|part| self.moment(count * part / room));
         let mut classes = vec![self.moment(0), self.moment(count)];
         for (class, words) in classes.iter_mut().zip(["nothing of it", "all of it"]) {

@@ -112,6 +112,21 @@ impl Recording {
         self.boot(&explorer.axes(true).replay(&explorer.disk, &crash.choice))
     }
 
+    /// Whether a crash is one that this recording can have.
+    pub(crate) fn fits(&self, crash: &Crash) -> Result<(), String> {
+        if crash.point > self.events.len() {
+            return Err(format!("it comes after event {} of {}", crash.point, self.events.len()));
+        }
+        let axes = self.at(crash).axes(true);
+        if crash.choice.len() != axes.axes.len() {
+            return Err(format!("it has {} choices, and there are {}", crash.choice.len(), axes.axes.len()));
+        }
+        match axes.axes.iter().zip(&crash.choice).find(|(axis, value)| **value >= axis.values()) {
+            Some((axis, value)) => Err(format!("it has a choice of {value} among {}", axis.values())),
+            None => Ok(()),
+        }
+    }
+
     /// The moment of a crash.
     pub(crate) fn at(&self, crash: &Crash) -> Explorer<'_> {
         let mut explorer = Explorer::new(self, crash.model, crash.foreign);

@@ -1,6 +1,7 @@
 //! What happened, in order: enough to say what a crash at any moment would leave, under any profile.
 
 use crate::{
+    VolumeOptions,
     crash::Disk,
     mem_fs::State,
     micro::{Ino, Micro},
@@ -20,13 +21,15 @@ pub(crate) enum Event {
 /// Events under way, and the disk they started from.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
+    /// How the volumes behaved then.
+    pub(crate) options: Vec<VolumeOptions>,
     pub(crate) start: Disk,
     pub(crate) events: Vec<Event>,
 }
 
 impl Recorder {
-    pub(crate) fn new(start: Disk) -> Self {
-        Self { start, events: Vec::new() }
+    pub(crate) fn new(options: Vec<VolumeOptions>, start: Disk) -> Self {
+        Self { options, start, events: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, event: Event) {
@@ -38,7 +41,8 @@ impl Recorder {
 /// [`MemFs::take_recording`](crate::MemFs::take_recording).
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The machine at the end; what starts from an image of the recording is configured like it.
+    /// The machine at the end, with the options of the start: what starts from an image of the recording is configured
+    /// as the recording began.
     pub(crate) machine: State,
     pub(crate) start: Disk,
     pub(crate) events: Vec<Event>,

@@ -57,19 +57,25 @@ impl MemFs {
         }
     }
 
-    /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped.
+    /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped. The volumes of
+    /// every image that comes of it behave as they do now, whatever is [reconfigured](Self::reconfigure) meanwhile.
     pub fn record(&self) {
         let mut state = self.lock();
         state.disk.absorb();
-        state.recorder = Some(Recorder::new(state.disk.clone()));
+        let options = state.volumes.iter().map(|volume| volume.options.clone()).collect();
+        state.recorder = Some(Recorder::new(options, state.disk.clone()));
     }
 
     /// Ends the recording and returns it; `None` if there is none.
     #[must_use]
     pub fn take_recording(&self) -> Option<Recording> {
         let mut state = self.lock();
-        let Recorder { start, events } = state.recorder.take()?;
-        Some(Recording { machine: state.forked(), start, events })
+        let Recorder { options, start, events } = state.recorder.take()?;
+        let mut machine = state.forked();
+        for (volume, options) in machine.volumes.iter_mut().zip(options) {
+            volume.options = options;
+        }
+        Some(Recording { machine, start, events })
     }
 
     /// Changes how the path's volume behaves, from the next call on: makes it full, read-only, shut down or well again.

@@ -219,6 +219,8 @@ impl State {
         }
         self.check_clean(source)?;
         self.force(SyncCall::CloneSource { ino: source });
+        // A clone shares what is on disk: not what the cache still shows after a failed sync has lost it.
+        let file = self.disk.reread(source);
         let ino = self.create(target.dir, name, Kind::File)?;
         if let Some(in_place) = self.tree.get(source).map(|slot| slot.in_place)
             && let Some(slot) = self.tree.get_mut(ino)

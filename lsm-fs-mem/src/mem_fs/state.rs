@@ -95,6 +95,10 @@ impl State {
         for (index, volume) in volumes.iter_mut().enumerate() {
             let own = tree.iter().filter(|(_, slot)| slot.volume as usize == index);
             volume.used_bytes = own.map(|(_, slot)| slot.allocated_bytes()).sum();
+            // It is mounted anew.
+            if volume.options.state == VolumeState::ShutDown {
+                volume.options.state = VolumeState::Working;
+            }
         }
         Self {
             disk: Disk::new(tree.clone(), self.model),

@@ -1,7 +1,7 @@
 //! The second crash: recovery is a workload like any other, and starts from what the first crash left.
 
 use super::{
-    report::Failure,
+    report::{Failure, SweepError},
     run::{Promised, Run, Seen, failed},
 };
 use crate::{
@@ -62,15 +62,24 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    pub(super) fn replay_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<(), Failure> {
-        let [first, second, ..] = id.0.as_slice() else { return Ok(()) };
+    pub(super) fn replay_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
+        let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
+        let [first, second] = id.0.as_slice() else {
+            return Err(SweepError::NoSuchState("there is no third crash".to_owned()));
+        };
+        if self.sweep.recover.is_none() {
+            let what = "it is a second crash, and the sweep has no recovery";
+            return Err(SweepError::NoSuchState(what.to_owned()));
+        }
         let first_id = StateId(vec![first.clone()]);
-        let recovery = self.record_recovery(&first_id, recording)?;
+        let recovery = self.record_recovery(&first_id, recording).map_err(failed)?;
+        recovery.fits(second).map_err(SweepError::NoSuchState)?;
         let explorer = recovery.at(second);
         let tree = explorer.axes(true).replay(&explorer.disk, &second.choice);
         let promised = notes(recording, first, &recovery, second.point);
-        (self.check)(&recovery.boot(&tree), &promised.notes)
-            .map_err(|message| second_failed(&first_id, recording, (&recovery, second.clone()), message))
+        (self.check)(&recovery.boot(&tree), &promised.notes).map_err(|message| {
+            failed(second_failed(&first_id, recording, (&recovery, second.clone()), message))
+        })
     }
 
     fn record_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<Recording, Failure> {
@@ -129,10 +138,32 @@ fn sample(ids: &[StateId], limit: usize, seed: u64) -> Vec<StateId> {
         return ids.to_vec();
     }
     let mut seeded = Seeded::new(seed);
-    let stride = ids.len() / limit.max(1);
-    let chosen = ids.chunks(stride.max(1)).take(limit).filter_map(|chunk| {
-        let at = usize::try_from(seeded.below(chunk.len() as u64)).unwrap_or_default();
-        chunk.get(at).cloned()
+    let chosen = (0..limit).filter_map(|part| {
+        let [from, to] = [part, part + 1].map(|part| part * ids.len() / limit);
+        let at = from + usize::try_from(seeded.below((to - from) as u64)).unwrap_or_default();
+        ids.get(at).cloned()
     });
     chosen.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{CrashModel, Profile};
+
+    #[test]
+    fn samples_reach_from_the_first_states_to_the_last() {
+        let model = CrashModel::new(Profile::Adversarial);
+        let id = |point| StateId(vec![Crash { model, point, foreign: None, choice: Vec::new() }]);
+        for (count, limit) in [(199, 100), (100, 100), (7, 100), (1000, 16), (101, 100)] {
+            let ids: Vec<_> = (0..count).map(id).collect();
+            for seed in 0..20 {
+                let points: Vec<_> = sample(&ids, limit, seed).iter().map(|id| id.0[0].point).collect();
+                assert_eq!(points.len(), limit.min(count));
+                assert!(points.is_sorted_by(|a, b| a < b), "{points:?}");
+                let part = count.div_ceil(limit);
+                assert!(points[0] < part && points[points.len() - 1] >= count - part, "{points:?}");
+            }
+        }
+    }
 }

@@ -89,10 +89,13 @@ impl SweepReport {
         self.profiles.iter().map(|profile| profile.tried).sum()
     }
 
-    /// Whether every legal state was tried.
+    /// Whether every legal state was tried, second crashes included, as far as the classes tell states apart that each
+    /// file has (see the guide).
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
-        self.profiles.iter().all(|profile| profile.sampled_points == 0)
+        let all_recoveries =
+            |profile: &ProfileReport| profile.recoveries.is_none_or(|(_, from, of)| from == of);
+        self.profiles.iter().all(|profile| profile.sampled_points == 0 && all_recoveries(profile))
             && self.schedules.is_none_or(|(tried, of)| tried as u128 == of)
     }
 }
@@ -135,6 +138,9 @@ pub enum SweepError {
     NothingDiffered(Box<SweepReport>),
     /// No check saw a note: the workload promised nothing, so the check may have demanded nothing.
     NoNotes(Box<SweepReport>),
+    /// The state that was to be repeated is none of this workload's: the code has changed since, or the sweep is built
+    /// in another way than the one that named it.
+    NoSuchState(String),
 }
 
 impl SweepError {
@@ -152,7 +158,7 @@ impl SweepError {
     pub fn report(&self) -> Option<&SweepReport> {
         match self {
             Self::Check(_, report) | Self::NothingDiffered(report) | Self::NoNotes(report) => Some(report),
-            Self::Workload(_) => None,
+            Self::Workload(_) | Self::NoSuchState(_) => None,
         }
     }
 }
@@ -161,6 +167,7 @@ impl fmt::Display for SweepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workload(message) => write!(f, "the workload failed without a crash: {message}"),
+            Self::NoSuchState(what) => write!(f, "the state cannot be repeated: {what}"),
             Self::Check(failure, report) => {
                 let Failure { state, schedule, message, explanation } = &**failure;
                 writeln!(f, "a crash state fails its check: {message}")?;

@@ -190,12 +190,14 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
 
     pub(super) fn replay(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
         let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
-        let Some(crash) = id.0.first() else { return Ok(()) };
+        let none = || SweepError::NoSuchState("the id names no crash".to_owned());
+        let crash = id.0.first().ok_or_else(none)?;
+        recording.fits(crash).map_err(SweepError::NoSuchState)?;
+        if id.0.len() > 1 {
+            return self.replay_recovery(id, recording);
+        }
         let explorer = recording.at(crash);
         let tree = explorer.axes(true).replay(&explorer.disk, &crash.choice);
-        if id.0.len() > 1 {
-            return self.replay_recovery(id, recording).map_err(failed);
-        }
         let notes = Notes(recording.notes_until(crash.point));
         (self.check)(&recording.boot(&tree), &notes)
             .map_err(|message| failed(self::failed(recording, crash.clone(), &tree, message)))

@@ -16,6 +16,7 @@ mod determinism;
 mod differential;
 mod fault;
 mod forgiven;
+mod in_place;
 mod mem_fs;
 #[path = "../common/ops.rs"]
 mod ops;

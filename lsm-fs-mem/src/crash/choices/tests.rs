@@ -7,7 +7,7 @@ fn bounds(values: &[u32]) -> Vec<Bounds> {
 #[test]
 fn the_systematic_states_hold_what_known_bugs_need() {
     let axes = bounds(&[2; 15]);
-    let states = Systematic::new(&axes).choices;
+    let states = Systematic::new(&axes, 15).choices;
     let state = |kept: &dyn Fn(usize) -> bool| (0..15).map(|at| u32::from(kept(at))).collect::<Choice>();
     assert!(states.contains(&state(&|_| false)) && states.contains(&state(&|_| true)));
     for i in 0..15 {
@@ -18,15 +18,27 @@ fn the_systematic_states_hold_what_known_bugs_need() {
             assert!(states.contains(&state(&|at| at <= i && at != lost)), "{i} without {lost}");
         }
     }
-    let with_samples = Systematic::new(&axes).with_samples(100, 1);
+    let with_samples = Systematic::new(&axes, 15).with_samples(100, 1);
     assert!(with_samples.len() > states.len() + 90);
     assert!(with_samples.is_superset(&states));
+}
+
+/// A thousand names have half a million pairs of a thousand choices.
+#[test]
+fn of_many_things_each_is_tried_without_the_last_before_it() {
+    let axes = bounds(&[2; 300]);
+    let states = Systematic::new(&axes, 8).choices;
+    assert!(states.len() < 300 * (8 + 6), "{}", states.len());
+    for (i, lost) in [(9, 8), (9, 1), (299, 298), (299, 291)] {
+        let state: Choice = (0..300).map(|at| u32::from(at <= i && at != lost)).collect();
+        assert!(states.contains(&state), "{i} without {lost}");
+    }
 }
 
 #[test]
 fn every_class_of_a_file_is_met_beside_all_and_beside_nothing() {
     let axes = bounds(&[2, 7, 2]);
-    let states = Systematic::new(&axes).choices;
+    let states = Systematic::new(&axes, 15).choices;
     for class in 0..7 {
         for rest in 0..2 {
             assert!(states.contains(&vec![rest, class, rest]), "{class} beside {rest}");

@@ -1,0 +1,137 @@
+//! Files that are written in place: a later write without an earlier one, and new bytes under an old length.
+
+use std::{collections::BTreeSet, path::Path};
+
+use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, Result, SyncMode, errno};
+use lsm_fs_mem::{
+    CrashSweep, DirtyPages, MemFs, Notes, Profile, StateId, Survives, SweepError, VolumeState, replay,
+};
+
+const FILE: &str = "/f";
+const NORMAL: SyncMode = SyncMode::Normal;
+const SECTOR: usize = 512;
+
+/// A file of zeros, durable.
+fn prepared(sectors: usize) -> MemFs {
+    let fs = MemFs::new();
+    fs.write_new(Path::new(FILE), &vec![0; sectors * SECTOR], NORMAL).unwrap();
+    fs.settle();
+    fs
+}
+
+/// What a crash may leave of the file, a letter for the first byte of each sector.
+fn states(start: &MemFs, profile: Profile, work: fn(&dyn FsFile) -> Result<()>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let report = CrashSweep::new().start_from(start).models([profile]).run(
+        |fs: &MemFs| {
+            let file = fs.open(Path::new(FILE), &FsOpenOptions::new().write(true))?;
+            fs.note("begun");
+            work(&*file)
+        },
+        |image: &MemFs, _: &Notes| -> Result<()> {
+            let bytes = image.read_to_vec(Path::new(FILE), 1 << 20)?;
+            let letter = |sector: &[u8]| if sector[0] == 0 { '-' } else { char::from(sector[0]) };
+            seen.insert(bytes.chunks(SECTOR).map(letter).collect());
+            Ok(())
+        },
+    );
+    assert!(report.unwrap().is_exhaustive());
+    seen
+}
+
+fn put(file: &dyn FsFile, letter: u8, sector: usize) -> Result<()> {
+    file.write_at(&[letter; SECTOR], (sector * SECTOR) as u64)
+}
+
+fn all(states: &[&str]) -> BTreeSet<String> {
+    states.iter().map(|state| (*state).to_owned()).collect()
+}
+
+#[test]
+fn a_header_without_the_record_before_it() {
+    let work = |file: &dyn FsFile| put(file, b'R', 1).and_then(|()| put(file, b'H', 0));
+    for profile in [Profile::Adversarial, Profile::Ext4, Profile::Xfs] {
+        assert_eq!(states(&prepared(2), profile, work), all(&["--", "-R", "H-", "HR"]), "{profile:?}");
+    }
+}
+
+#[test]
+fn each_of_three_writes_may_be_the_one_that_is_lost() {
+    let work = |file: &dyn FsFile| {
+        put(file, b'A', 1)?;
+        put(file, b'H', 0)?;
+        put(file, b'B', 2)
+    };
+    let found = states(&prepared(3), Profile::Adversarial, work);
+    for state in ["---", "-A-", "H--", "--B", "HA-", "-AB", "H-B", "HAB"] {
+        assert!(found.contains(state), "{state} is not in {found:?}");
+    }
+}
+
+#[test]
+fn a_header_that_counts_what_the_length_does_not_show() {
+    let work = |file: &dyn FsFile| put(file, b'R', 1).and_then(|()| put(file, b'H', 0));
+    let found = states(&prepared(1), Profile::Adversarial, work);
+    for state in ["-", "H", "--", "-R", "HR"] {
+        assert!(found.contains(state), "{state} is not in {found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_emptied_and_not_yet_filled() {
+    let work = |file: &dyn FsFile| {
+        file.set_len(0)?;
+        put(file, b'A', 0)?;
+        put(file, b'B', 1)
+    };
+    for profile in Profile::ALL {
+        let found = states(&prepared(2), profile, work);
+        assert!(found.contains("") && found.contains("--") && found.contains("AB"), "{profile:?}: {found:?}");
+    }
+}
+
+/// The kernel clones what is on disk. The cache goes on to show what a failed sync has lost.
+#[test]
+fn a_clone_of_a_file_that_lost_its_pages_does_not_have_them() {
+    let fs = prepared(1);
+    let file = fs.open(Path::new(FILE), &FsOpenOptions::new().write(true)).unwrap();
+    put(&*file, b'A', 0).unwrap();
+    fs.fail_next_sync(Path::new(FILE), errno::EIO, DirtyPages::Dropped);
+    assert!(file.sync_all(NORMAL).is_err());
+    fs.reflink_file(Path::new(FILE), Path::new("/clone")).unwrap();
+    let first = |path: &str| fs.read_to_vec(Path::new(path), 1 << 10).unwrap()[0];
+    assert_eq!((first(FILE), first("/clone")), (b'A', 0));
+}
+
+/// What comes of a crash is a machine as the recording began, and one that is mounted anew.
+#[test]
+fn an_image_behaves_as_the_recording_began() {
+    let fs = MemFs::new();
+    fs.record();
+    fs.write_new(Path::new(FILE), b"rows", NORMAL).unwrap();
+    fs.reconfigure(Path::new("/"), |volume| volume.state(VolumeState::ReadOnly).capacity_bytes(0)).unwrap();
+    let recording = fs.take_recording().unwrap();
+    let image = recording.image(&"adversarial@0=-".parse::<StateId>().unwrap());
+    image.write_new(Path::new("/other"), b"rows", NORMAL).unwrap();
+    fs.reconfigure(Path::new("/"), |volume| volume.state(VolumeState::ShutDown).capacity_bytes(1 << 20))
+        .unwrap();
+    fs.crash(Survives::Everything).write_new(Path::new("/other"), b"rows", NORMAL).unwrap();
+}
+
+/// An id that is not of this workload must not look as if its state had passed.
+#[test]
+fn a_state_that_is_none_of_the_workloads_is_not_repeated() {
+    let workload = |fs: &MemFs| fs.write_new(Path::new(FILE), b"rows", NORMAL);
+    let fine = |_: &MemFs, _: &Notes| -> Result<()> { Ok(()) };
+    for id in [
+        "adversarial@900=-",
+        "adversarial@1=-",
+        "adversarial@1=00000000",
+        "adversarial@1=9",
+        "adversarial@1=0/adversarial@0=-",
+    ] {
+        let id: StateId = id.parse().unwrap();
+        let outcome = replay(&id, workload, fine);
+        assert!(matches!(outcome, Err(SweepError::NoSuchState(_))), "{id}: {outcome:?}");
+    }
+}
