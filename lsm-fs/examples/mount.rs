@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("  {} MiB available", StdFs.available_space(&dir)? >> 20);
 
     // Built under a name that nobody looks at, synced from the leaves up, then given its name in one step.
-    let (staged, published) = (dir.join(format!(".staged-{}", std::process::id())), dir.join("published"));
+    let process = std::process::id();
+    let [staged, published] = [".staged", "published"].map(|name| dir.join(format!("{name}-{process}")));
     StdFs.create_dir(&staged)?;
     StdFs.write_new(&staged.join("table"), b"rows", SyncMode::Normal)?;
     let inside = StdFs.sync_directory(&staged, SyncMode::Normal)?;

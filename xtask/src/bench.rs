@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use record::Ratios;
+use record::{Limits, Ratios};
 
 use crate::cmd;
 use crate::install;
@@ -51,14 +51,19 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
         }
     }
     let Some(markdown) = measure(job)? else { return Ok(false) };
+    if let Some(recorded) = recorded {
+        let exceeded = Limits::of_run(&markdown).exceeded();
+        exceeded.iter().for_each(|row| eprintln!("worse: {row}"));
+        // What is worse does not become the record.
+        if !check(&recorded, Ratios::of_run(&markdown), job)? || !exceeded.is_empty() {
+            return Ok(false);
+        }
+    }
     if let Some((path, text)) = document {
         let text = document::splice(&text, job, &markdown)?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    match recorded {
-        None => Ok(true),
-        Some(recorded) => check(&recorded, Ratios::of_run(&markdown), !job.is_empty()),
-    }
+    Ok(true)
 }
 
 /// Runs jobs on mounts of their own, and returns their tables. `None`: one of them failed.
@@ -95,7 +100,11 @@ fn recorded(path: &Path) -> anyhow::Result<Ratios> {
 
 /// Names the rows that are worse than recorded, and those that are missing. What another program does to the disk for a
 /// minute makes a row worse, too: rows that are get a second run, and count if they are in both.
-fn check(recorded: &Ratios, mut run: Ratios, partial: bool) -> anyhow::Result<bool> {
+fn check(recorded: &Ratios, mut run: Ratios, job: &[String]) -> anyhow::Result<bool> {
+    if let Some(unknown) = job.iter().find(|job| !run.has_row_of(job)) {
+        bail!("no row of this run is of the job `{unknown}`");
+    }
+    let partial = !job.is_empty();
     let mut findings = record::compare(recorded, &run, partial);
     if !findings.is_empty() {
         report("in the first run", &findings);
@@ -201,6 +210,13 @@ mod tests {
         let commands = commands(&Workspace::load().unwrap()).unwrap();
         let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.contains(&"lsm-checkpoint") && names.contains(&"lsm-checkpoint-engines"), "{names:?}");
+    }
+
+    #[test]
+    fn the_record_can_be_held_against_a_run() {
+        let path = Workspace::load().unwrap().root.join(RECORD);
+        assert!(!recorded(&path).unwrap().is_empty());
+        assert_eq!(Limits::of_run(&fs::read_to_string(path).unwrap()).exceeded(), [""; 0]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl CheckpointSource for Source<'_> {
         };
         // A tree may put the syncs of its flushes off: those of all that is pinned are made up for.
         self.tree.persist_flushes()?;
-        self.refuse_healed()?;
+        self.refuse_rewritten()?;
         // One `Fs` for all of them: files are linked together where they share it.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let file = |kind: FileKind, file: &PinnedFile, checksums: &HashMap<u64, u128>| {
@@ -82,13 +82,16 @@ impl CheckpointSource for Source<'_> {
 }
 
 impl Source<'_> {
-    /// A table that was healed in place has other bytes than its checksum says, until a scrub has seen to it.
-    fn refuse_healed(&self) -> Result<(), BoxError> {
+    /// A table that was healed in place, or cut by a compaction in tight space, has other bytes than its checksum says,
+    /// until a scrub or a compaction has seen to it.
+    fn refuse_rewritten(&self) -> Result<(), BoxError> {
         for (folder, _) in self.tree.tree_config().all_tables_folders() {
-            let healed =
-                |name: &OsString| Path::new(name).extension().is_some_and(|end| end == "heal-attest");
-            if let Some(entry) = StdFs.read_dir(&folder)?.iter().find(|entry| healed(&entry.name)) {
-                return Err(format!("{}: scrub the tree first", folder.join(&entry.name).display()).into());
+            let tells = |name: &OsString| {
+                Path::new(name).extension().is_some_and(|end| end == "heal-attest" || end == "restrict-bound")
+            };
+            if let Some(entry) = StdFs.read_dir(&folder)?.iter().find(|entry| tells(&entry.name)) {
+                let path = folder.join(&entry.name);
+                return Err(format!("{}: scrub or compact the tree first", path.display()).into());
             }
         }
         Ok(())

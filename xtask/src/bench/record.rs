@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use anyhow::bail;
+
 use super::document;
 
 /// By how much a ratio may exceed the recorded one: what medians of the same code differ by on a busy machine.
@@ -11,6 +13,10 @@ pub(super) const TOLERANCE: f64 = 0.25;
 /// The ratios of Markdown tables, by crate, job and volume.
 #[derive(Debug, Default)]
 pub(super) struct Ratios(BTreeMap<Key, f64>);
+
+/// What a count or a size, which has no ratio, makes of its target: more than 1 is too much.
+#[derive(Debug, Default)]
+pub(super) struct Limits(BTreeMap<Key, f64>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -36,20 +42,77 @@ struct Columns {
     job: usize,
     volume: usize,
     ratio: usize,
+    ours: Option<usize>,
+    target: Option<usize>,
 }
 
 impl Columns {
     fn of(head: &[&str]) -> Option<Self> {
         let at = |name: &str| head.iter().position(|cell| *cell == name);
-        Some(Self { job: at("job")?, volume: at("volume")?, ratio: at("ratio")? })
+        let ours = head.iter().position(|cell| cell.starts_with("ours"));
+        Some(Self { job: at("job")?, volume: at("volume")?, ratio: at("ratio")?, ours, target: at("target") })
+    }
+
+    fn key(&self, section: &str, cells: &[&str]) -> Option<Key> {
+        let cell = |at: usize| cells.get(at).map(|cell| (*cell).to_owned());
+        Some(Key { section: section.to_owned(), job: cell(self.job)?, volume: cell(self.volume)? })
+    }
+
+    /// Of a row without a ratio: ours by the target, which is a number, or the column behind ours.
+    fn limit(&self, section: &str, cells: &[&str]) -> Option<(Key, f64)> {
+        if self.row(section, cells).is_some() {
+            return None;
+        }
+        let (ours, target) = (cells.get(self.ours?)?, cells.get(self.target?)?);
+        let target = if target.ends_with("floor") { cells.get(self.ours? + 1)? } else { target };
+        Some((self.key(section, cells)?, number(ours)? / number(target)?))
     }
 
     fn row(&self, section: &str, cells: &[&str]) -> Option<(Key, f64)> {
         let cell = |at: usize| cells.get(at).copied();
         // A figure that is compared with nothing has a dash.
         let ratio = cell(self.ratio)?.parse::<f64>().ok().filter(|ratio| ratio.is_finite())?;
-        let (job, volume) = (cell(self.job)?.to_owned(), cell(self.volume)?.to_owned());
-        Some((Key { section: section.to_owned(), job, volume }, ratio))
+        Some((self.key(section, cells)?, ratio))
+    }
+}
+
+/// The first number of a text.
+fn number(text: &str) -> Option<f64> {
+    let mut words = text.split([' ', ',']).filter_map(|word| word.parse::<f64>().ok());
+    words.next().filter(|number| number.is_finite())
+}
+
+/// Calls this for each row of Markdown tables, with the heading above it.
+fn for_each_row(markdown: &str, mut row: impl FnMut(&Columns, &str, &[&str])) {
+    let (mut section, mut columns) = (String::new(), None);
+    for line in markdown.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            heading.trim().clone_into(&mut section);
+        }
+        let Some(cells) = document::cells(line) else {
+            columns = None;
+            continue;
+        };
+        match &columns {
+            None => columns = Some(Columns::of(&cells)),
+            Some(Some(columns)) => row(columns, &section, &cells),
+            Some(None) => {}
+        }
+    }
+}
+
+impl Limits {
+    /// Those of a run.
+    pub(super) fn of_run(markdown: &str) -> Self {
+        let mut limits = Self::default();
+        for_each_row(markdown, |columns, section, cells| limits.0.extend(columns.limit(section, cells)));
+        limits
+    }
+
+    /// The rows that are over their target.
+    pub(super) fn exceeded(&self) -> Vec<String> {
+        let over = self.0.iter().filter(|(_, ratio)| **ratio > 1.0);
+        over.map(|(key, ratio)| format!("{}: {ratio:.3} of its target", key.shown())).collect()
     }
 }
 
@@ -57,21 +120,7 @@ impl Ratios {
     /// Those of a run.
     pub(super) fn of_run(markdown: &str) -> Self {
         let mut ratios = Self::default();
-        let (mut section, mut columns) = (String::new(), None);
-        for line in markdown.lines() {
-            if let Some(heading) = line.strip_prefix("## ") {
-                heading.trim().clone_into(&mut section);
-            }
-            let Some(cells) = document::cells(line) else {
-                columns = None;
-                continue;
-            };
-            match &columns {
-                None => columns = Some(Columns::of(&cells)),
-                Some(Some(columns)) => ratios.0.extend(columns.row(&section, &cells)),
-                Some(None) => {}
-            }
-        }
+        for_each_row(markdown, |columns, section, cells| ratios.0.extend(columns.row(section, cells)));
         ratios
     }
 
@@ -79,13 +128,22 @@ impl Ratios {
     pub(super) fn of_record(markdown: &str) -> anyhow::Result<Self> {
         let mut ratios = Self::default();
         for block in document::blocks(markdown)? {
-            ratios.0.extend(Self::of_run(block).0);
+            for (key, ratio) in Self::of_run(block).0 {
+                if ratios.0.insert(key.clone(), ratio).is_some() {
+                    bail!("two blocks record the same row: {}", key.shown());
+                }
+            }
         }
         Ok(ratios)
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether a row has a ratio whose job contains this.
+    pub(super) fn has_row_of(&self, job: &str) -> bool {
+        self.0.keys().any(|key| key.job.contains(job))
     }
 
     /// Takes in a second run: of each row the better one counts.
@@ -158,6 +216,8 @@ mod tests {
 | linked 10 tables: ours / floor | ext4 | 1.10 ms (1.00–2.00) | 1.00 ms (1.00–1.00) | 1.100 | ≤ 1.1 |
 | linked 10 tables: ours / floor | xfs | 2.00 ms (1.00–2.00) | 1.00 ms (1.00–1.00) | 2.000 | ≤ 1.1 |
 | linked: peak memory | xfs | 2.0 MiB | – | – | ≤ 64 MiB |
+| linked: flushes | xfs | 6 | 8 | – | ≤ floor |
+| linked: calls | xfs | 1.000 linkat, 2.006 in all | – | – | 1 linkat |
 
 | what | ratio |
 |---|---|
@@ -221,6 +281,33 @@ mod tests {
         assert_eq!(shown(&run("| xfs |", "| zfs |")), [lost]);
         assert_eq!(shown(&run("2.000 |", "– |")), [lost]);
         assert_eq!(shown(&run("2.000 |", "NaN |")), [lost]);
+    }
+
+    #[test]
+    fn counts_and_sizes_are_held_against_their_targets() {
+        let exceeded = |from: &str, to: &str| {
+            let block = document::blocks(RECORD).unwrap()[0].replacen(from, to, 1);
+            Limits::of_run(&block).exceeded()
+        };
+        assert_eq!(exceeded("", ""), [""; 0]);
+        let memory = "lsm-a, linked: peak memory, xfs: 1.250 of its target";
+        assert_eq!(exceeded("| 2.0 MiB", "| 80.0 MiB"), [memory]);
+        let flushes = "lsm-a, linked: flushes, xfs: 1.125 of its target";
+        assert_eq!(exceeded("| 6 | 8 |", "| 9 | 8 |"), [flushes]);
+        assert_eq!(exceeded("| 1.000 linkat, 2.006", "| 1.500 linkat, 2.006").len(), 1);
+    }
+
+    #[test]
+    fn a_row_is_recorded_once() {
+        let twice = format!("{RECORD}\n{}", RECORD.replace("<!-- tables -->", "<!-- tables: linked -->"));
+        let refused = Ratios::of_record(&twice).unwrap_err().to_string();
+        assert!(refused.contains("linked 10 tables"), "{refused}");
+    }
+
+    #[test]
+    fn a_job_without_a_row_is_told() {
+        assert!(record().has_row_of("linked") && record().has_row_of("linked 10"));
+        assert!(!record().has_row_of("linkd"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         let shown = manifest.strip_prefix(&ci.workspace.root)?.to_string_lossy().into_owned();
         // One target directory for all of them: they share the crates they depend on.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
+        ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
         if is_fuzz(&manifest) {
             ci.cargo(&[&["check"], &tail[..]].concat())?;
             ci.report.skip(format!("{shown}: checked, not run; fuzzing needs nightly and cargo-fuzz"));

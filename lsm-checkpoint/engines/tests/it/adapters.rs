@@ -61,15 +61,17 @@ fn more_runs_than_the_format_can_count_are_refused() {
 }
 
 #[test]
-fn a_table_that_was_healed_in_place_is_refused() {
+fn a_table_that_was_rewritten_in_place_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let engine = Kind { which: Which::CoordinodeV7, blobs: false }.open(&path("db")).unwrap();
     runs(&*engine, 1);
-    let attest = path("db/tables/0.heal-attest");
-    StdFs.write_new(&attest, b"pending", SyncMode::Normal).unwrap();
-    let said = run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap_err().to_string();
-    assert!(said.contains("0.heal-attest"), "{said}");
-    StdFs.remove_file(&attest).unwrap();
+    for name in ["0.heal-attest", "0.restrict-bound"] {
+        let beside = path("db/tables").join(name);
+        StdFs.write_new(&beside, b"pending", SyncMode::Normal).unwrap();
+        let said = run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap_err().to_string();
+        assert!(said.contains(name), "{said}");
+        StdFs.remove_file(&beside).unwrap();
+    }
     run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap();
 }
