@@ -134,8 +134,9 @@ pub enum Error {
     },
     /// The checkpoint has lost its name, but a crash may bring it back, whole: the sync of its parent failed.
     ///
-    /// Do not make another one of the name on that device. Its files are still there. Once the device works again, which
-    /// takes a new mount on most filesystems, see which of the two names is there: a sweep removes the staged one.
+    /// Do not make another one of the name on that device. Its files are still there. Once the device works again,
+    /// which takes a new mount on most filesystems, see which of the two names is there: a sweep removes the staged
+    /// one.
     #[error("{}: removed, but not known to be durably so", target.display())]
     RemovedNotDurable {
         /// The checkpoint.
@@ -254,8 +255,8 @@ pub enum StagedProblem {
     /// There, and not planned.
     #[error("is there, and was not made by this checkpoint")]
     Unexpected,
-    /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one in
-    /// turn, and leads out of the checkpoint.
+    /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one
+    /// in turn, and leads out of the checkpoint.
     #[error("is neither the regular file nor the directory that it should be")]
     Type,
 }

@@ -197,8 +197,8 @@ impl Snapshot for CapturedTree<'_> {
         self.tree.version_id
     }
 
-    /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever length
-    /// it finds.
+    /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever
+    /// length it finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
         self.catalogued().try_for_each(|file| self.check(file))?;
         let source_file = |file: &CatalogFile| {

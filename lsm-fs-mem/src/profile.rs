@@ -8,10 +8,10 @@ pub(crate) use forces::SyncCall;
 
 /// Whose rules decide what a crash may leave.
 ///
-/// Every state that a named filesystem allows is allowed by `Adversarial`, too: it forces least and orders nothing. Of a
-/// file with many pending writes each profile tries a few classes, and the named ones, which allow less, come closer to
-/// all of theirs; so a sweep tries all profiles. They also explain a failure ("only on btrfs") and show how much code
-/// leans on its filesystem.
+/// Every state that a named filesystem allows is allowed by `Adversarial`, too: it forces least and orders nothing. Of
+/// a file with many pending writes each profile tries a few classes, and the named ones, which allow less, come closer
+/// to all of theirs; so a sweep tries all profiles. They also explain a failure ("only on btrfs") and show how much
+/// code leans on its filesystem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {

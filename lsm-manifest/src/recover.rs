@@ -132,9 +132,9 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
 
 /// Makes the CURRENT that is there durable, by publishing it once more.
 ///
-/// A process that died, or failed, between the rename of CURRENT and the sync behind it has left a version that everybody
-/// sees and a power cut may take back. Whoever opens a directory calls this before it removes what that version has
-/// replaced; a sync alone would not do, since one that follows on a failed one proves nothing.
+/// A process that died, or failed, between the rename of CURRENT and the sync behind it has left a version that
+/// everybody sees and a power cut may take back. Whoever opens a directory calls this before it removes what that
+/// version has replaced; a sync alone would not do, since one that follows on a failed one proves nothing.
 ///
 /// # Crash semantics
 ///
@@ -153,13 +153,14 @@ pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<Dire
 /// CURRENT or a repair. Returns what it removed.
 ///
 /// Only for the one writer of a directory, and only when CURRENT is known to be durable: after
-/// [`publish_current`](crate::publish_current) or [`republish_current`] has returned `Durable`. Otherwise a power cut may
-/// bring back a CURRENT whose archive is gone. Nothing is synced: what comes back after a crash is as stale as before.
+/// [`publish_current`](crate::publish_current) or [`republish_current`] has returned `Durable`. Otherwise a power cut
+/// may bring back a CURRENT whose archive is gone. Nothing is synced: what comes back after a crash is as stale as
+/// before.
 ///
 /// # Errors
 ///
-/// [`Live`](Error::Live) if CURRENT names another version than `live`, and those of [`read_current`] if there is one that
-/// cannot be read: nothing is removed. [`Fs`](Error::Fs): what was removed before stays removed; call it again.
+/// [`Live`](Error::Live) if CURRENT names another version than `live`, and those of [`read_current`] if there is one
+/// that cannot be read: nothing is removed. [`Fs`](Error::Fs): what was removed before stays removed; call it again.
 pub fn remove_stale(fs: &dyn Fs, dir: &Path, live: u64) -> Result<Vec<PathBuf>> {
     // Engines without CURRENT have none.
     if fs.exists(&dir.join(CURRENT_VERSION_FILE))? {

@@ -61,9 +61,10 @@ impl fmt::Display for Part {
 ///
 /// [`NoFooter`](Error::NoFooter) and the like if neither footer can be read;
 /// [`CopiesDisagree`](Error::CopiesDisagree); [`KeyRequired`](Error::KeyRequired), [`Rejected`](Error::Rejected) and
-/// [`UnsupportedVersion`](Error::UnsupportedVersion) for either footer: not damage, so not repaired; [`Fs`](Error::Fs).
-/// The file is as it was, unless the operation is [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory): then it is repaired,
-/// and a crash may bring the damaged one back. Owner and mode are those of a new file of this process.
+/// [`UnsupportedVersion`](Error::UnsupportedVersion) for either footer: not damage, so not repaired;
+/// [`Fs`](Error::Fs). The file is as it was, unless the operation is [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory):
+/// then it is repaired, and a crash may bring the damaged one back. Owner and mode are those of a new file of this
+/// process.
 pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair> {
     let archive = ArchiveFile::open(fs, path, options)?;
     let copies = Copies::read(&archive);

@@ -133,9 +133,9 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// # Crash semantics
     ///
-    /// Before it returns, a crash may leave no file, or one with any part of the bytes: such a file is refused when it is
-    /// opened, or when a section that it lacks is read. No pointer can name it, because only the returned value can be
-    /// published.
+    /// Before it returns, a crash may leave no file, or one with any part of the bytes: such a file is refused when it
+    /// is opened, or when a section that it lacks is read. No pointer can name it, because only the returned value can
+    /// be published.
     ///
     /// # Errors
     ///

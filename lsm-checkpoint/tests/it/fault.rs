@@ -10,8 +10,10 @@ use std::{
 };
 
 use lsm_checkpoint::{Checkpoint, CheckpointInfo, DeletionPause, Error, Policy, run_checkpoint};
-use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_fs_mem::{FaultFs, InjectedFault, MemFs, MemFsOptions, VolumeOptions, fault_sweep};
+use lsm_fs::{Fs, FsExt, SyncMode, errno};
+use lsm_fs_mem::{
+    DirtyPages, FaultFs, InjectedFault, MemFs, MemFsOptions, Survives, VolumeOptions, fault_sweep,
+};
 
 use crate::{
     create::{DIR, prepared},
@@ -177,4 +179,29 @@ fn a_panic_of_the_engine_leaves_nothing() {
     assert!(panicked.is_err());
     assert!(!pause.is_paused());
     assert_eq!(fs.read_dir(Path::new("/backup")).unwrap().len(), 1, "only the neighbour");
+}
+
+/// The kernel drops the pages of a failed sync, and the cache goes on to show them: a checkpoint that meets one is not
+/// made, whatever a second sync would say.
+#[test]
+fn a_failed_sync_is_final_whatever_the_cache_shows() {
+    let staged = Path::new("/backup/.daily.checkpoint-staged");
+    let written = ["v7", ".current.tmp-0", "OPTIONS", "CHECKPOINT", "tables/1", "blobs/1", "logs/log"];
+    for name in written.into_iter().chain(["tables", "blobs", ""]) {
+        for policy in [Policy::Independent, Policy::PreferReflink] {
+            let fs = fresh(&[""], true);
+            fs.settle();
+            fs.fail_next_sync(&staged.join(name), errno::EIO, DirtyPages::Dropped);
+            let options = Checkpoint::new().policy(policy);
+            let Err(Failed(failed, _)) = take(&options, &fs, Arc::new(fs.clone()), &[""]) else {
+                panic!("{name}, {policy:?}: a failed sync went unnoticed")
+            };
+            assert!(matches!(&failed, Error::Fs(e) if e.raw_os_error() == Some(errno::EIO)), "{failed:?}");
+            assert!(!fs.exists(Path::new(TARGET)).unwrap(), "{name}, {policy:?}");
+            assert!(take(&options, &fs, Arc::new(fs.clone()), &[""]).is_ok());
+            let fs = fs.crash(Survives::Forced);
+            let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]);
+            assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+        }
+    }
 }

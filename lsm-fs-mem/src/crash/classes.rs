@@ -1,8 +1,8 @@
 //! What a crash may leave of a file that was being written, as at most twelve classes.
 //!
-//! A reader with checksums tells intact from damaged, and damage at the end from damage within; one that writes in place
-//! must tell a later write without an earlier one, and new bytes under an old length. More classes would show it little
-//! that is new.
+//! A reader with checksums tells intact from damaged, and damage at the end from damage within; one that writes in
+//! place must tell a later write without an earlier one, and new bytes under an old length. More classes would show it
+//! little that is new.
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 

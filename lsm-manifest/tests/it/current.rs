@@ -181,8 +181,8 @@ fn beside_a_damaged_pointer_nothing_is_removed() {
     assert!(fs.exists(&version_path(1)).unwrap());
 }
 
-/// Between the look at CURRENT and that at its archive a writer may publish the next version and remove that one: CURRENT
-/// is asked once more.
+/// Between the look at CURRENT and that at its archive a writer may publish the next version and remove that one:
+/// CURRENT is asked once more.
 #[test]
 fn an_archive_that_is_gone_is_looked_for_again() {
     let fs = mem_fs();

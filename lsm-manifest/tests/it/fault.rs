@@ -1,9 +1,9 @@
 //! Each call of a publish fails in every way: the old version stays, and the next attempt succeeds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lsm_fs::{Fs, Op};
-use lsm_fs_mem::{FaultEffect, FaultFs, InjectedFault, MemFs, fault_sweep};
+use lsm_fs::{Fs, Op, errno};
+use lsm_fs_mem::{DirtyPages, FaultEffect, FaultFs, InjectedFault, MemFs, Survives, fault_sweep};
 use lsm_manifest::{
     Error, ReadOptions, Result, WriteOptions, open_current, publish_current, recover, repair,
 };
@@ -150,4 +150,20 @@ fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs
         },
     );
     println!("{}", report.unwrap());
+}
+
+/// The kernel drops the pages of a failed sync: the cache goes on to show them, and a second sync says Ok. Whoever
+/// tries again has to write again.
+#[test]
+fn a_failed_sync_is_final_whatever_the_cache_shows() {
+    for synced in [version_path(1), Path::new(DIR).join(".current.tmp-0"), PathBuf::from(DIR)] {
+        let fs = prepared();
+        fs.fail_next_sync(&synced, errno::EIO, DirtyPages::Dropped);
+        let failed = publish(&fs, WriteOptions::new()).unwrap_err();
+        assert!(matches!(&failed, Error::Fs(e) if e.raw_os_error() == Some(errno::EIO)), "{failed:?}");
+        let after = |fs: &MemFs| live(&fs.crash(Survives::Everything));
+        assert_eq!(after(&fs.fork()), (0, owned(&SECTIONS[..2]), vec![]), "{}", synced.display());
+        publish(&fs, WriteOptions::new()).unwrap();
+        assert_eq!(after(&fs), (1, owned(&SECTIONS), vec![0]), "{}", synced.display());
+    }
 }

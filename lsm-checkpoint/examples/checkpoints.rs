@@ -1,0 +1,144 @@
+//! What an operator does with checkpoints, of whatever engine: list, verify, restore, remove, sweep.
+//!
+//! ```sh
+//! cargo run -p lsm-checkpoint --example checkpoints -- list /backups
+//! cargo run -p lsm-checkpoint --example checkpoints -- verify /backups/monday
+//! cargo run -p lsm-checkpoint --example checkpoints -- restore /backups/monday /data/db
+//! cargo run -p lsm-checkpoint --example checkpoints -- remove /backups/monday
+//! cargo run -p lsm-checkpoint --example checkpoints -- sweep /backups
+//! ```
+//!
+//! It fails, with a line that says why, if what was asked for is not so. Without arguments it makes a checkpoint of a
+//! small tree in the temporary directory, and does all of that to it.
+#![allow(clippy::print_stdout, reason = "this program is for reading")]
+
+use std::{
+    env,
+    error::Error,
+    path::{Path, PathBuf},
+    process,
+    sync::Arc,
+};
+
+use lsm_checkpoint::{
+    BoxError, Capture, CheckpointDir, CheckpointSource, CheckpointState, DeletionPause, FileKind,
+    PinnedSnapshot, SourceFile, SourceRoot, VerifyOptions, list, remove, restore, run_checkpoint, sweep,
+    verify,
+};
+use lsm_fs::{DirectorySync, Fs, FsExt, StdFs, SyncMode};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> Outcome {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["list", dir] => show_list(Path::new(dir)),
+        ["verify", checkpoint] => check(Path::new(checkpoint)),
+        ["restore", checkpoint, target] => bring_back(Path::new(checkpoint), Path::new(target)),
+        ["remove", checkpoint] => Ok(remove(&StdFs, Path::new(checkpoint), SyncMode::Normal)?),
+        ["sweep", dir] => clear(Path::new(dir)),
+        [] => tour(),
+        _ => {
+            Err("list DIR | verify CHECKPOINT | restore CHECKPOINT TARGET | remove CHECKPOINT | sweep DIR"
+                .into())
+        }
+    }
+}
+
+/// A line for each checkpoint, those that are being made or were left included.
+fn show_list(dir: &Path) -> Outcome {
+    for checkpoint in list(&StdFs, dir)? {
+        let state = match &checkpoint.state {
+            CheckpointState::Unreadable(error) => format!("unreadable: {error}"),
+            state => format!("{state:?}").to_lowercase(),
+        };
+        print!("{}: {state}", checkpoint.name.display());
+        match &checkpoint.contents {
+            Some(held) => println!(
+                ", {} files up to {}, {} bytes of its own, {} shared",
+                held.files, held.seqno, held.exclusive_bytes, held.shared_bytes
+            ),
+            None => println!(),
+        }
+    }
+    Ok(())
+}
+
+/// Reads every byte.
+fn check(checkpoint: &Path) -> Outcome {
+    let report = verify(&StdFs, checkpoint, &VerifyOptions::full())?;
+    println!("{}: {report}", checkpoint.display());
+    if report.is_sound() { Ok(()) } else { Err("not sound: do not restore it".into()) }
+}
+
+/// Verified first: a clone takes the bytes as they are.
+fn bring_back(checkpoint: &Path, target: &Path) -> Outcome {
+    check(checkpoint)?;
+    let source = CheckpointDir::open(Arc::new(StdFs), checkpoint)?;
+    let info = restore(&source, &StdFs, target)?;
+    println!("{}: {} bytes, everything up to {}", target.display(), info.total_bytes, info.seqno);
+    match info.durability {
+        DirectorySync::Durable => Ok(()),
+        DirectorySync::NotSupported => {
+            Err("a crash may take it: this filesystem syncs no directories".into())
+        }
+    }
+}
+
+fn clear(dir: &Path) -> Outcome {
+    let report = sweep(&StdFs, dir, SyncMode::Normal)?;
+    for target in &report.cleared {
+        println!("{}: cleared", target.display());
+    }
+    for target in &report.in_progress {
+        println!("{}: somebody is at work", target.display());
+    }
+    match report.failed.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+/// A tree of one table.
+struct Engine(PathBuf);
+
+impl CheckpointSource for Engine {
+    fn roots(&self) -> Vec<SourceRoot> {
+        vec![SourceRoot::new(Arc::new(StdFs), &self.0)]
+    }
+
+    /// Nothing here deletes a file.
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        None
+    }
+
+    fn visible_seqno(&self) -> u64 {
+        7
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        let table = SourceFile::immutable(FileKind::Table, Arc::new(StdFs), self.0.join("1.sst"), None);
+        Ok(Capture::one(PinnedSnapshot::new(1, ()).files([table]).metadata("CURRENT", *b"1.sst")))
+    }
+}
+
+fn tour() -> Outcome {
+    let base = env::temp_dir().join(format!("lsm-checkpoints-{}", process::id()));
+    let (db, backups, restored) = (base.join("db"), base.join("backups"), base.join("restored"));
+    let monday = backups.join("monday");
+    StdFs.create_dir_all(&db)?;
+    StdFs.create_dir(&backups)?;
+    StdFs.write_new(&db.join("1.sst"), b"rows", SyncMode::Normal)?;
+    run_checkpoint(&Engine(db), &StdFs, &monday)?;
+    show_list(&backups)?;
+    bring_back(&monday, &restored)?;
+    assert_eq!(StdFs.read_to_vec(&restored.join("tables/1.sst"), 64)?, b"rows");
+    remove(&StdFs, &monday, SyncMode::Normal)?;
+    clear(&backups)?;
+    assert!(StdFs.read_dir(&backups)?.is_empty());
+    Ok(StdFs.remove_dir_all(&base)?)
+}
