@@ -26,7 +26,9 @@ use state::State;
 /// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
 /// written, of each name whether its directory was synced since the name was last bound, moved or removed.
 ///
-/// It says at the call itself what a crash simulator finds in one of its states, on any backend, `StdFs` included.
+/// It says at the call itself what a crash simulator finds in one of its states, on any backend, `StdFs` included. A
+/// pointer that is written in place is judged when it is synced, though a crash may show its new bytes before: that is
+/// left to the simulator.
 ///
 /// # Contract
 ///
