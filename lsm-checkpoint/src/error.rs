@@ -144,6 +144,19 @@ pub enum Error {
         /// The sync that failed.
         source: lsm_fs::Error,
     },
+    /// A dead process has left the target marked, piece by piece where directories cannot be renamed, and a file that
+    /// makes it readable is gone: either a crash took it, or an engine has lived in the target since. Nothing was
+    /// touched.
+    ///
+    /// Look at the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target;
+    /// otherwise remove both directories.
+    #[error("{}: unfinished, or in use since; {} says no more", target.display(), staged.display())]
+    Undecided {
+        /// The target.
+        target: PathBuf,
+        /// The directory in which it was made.
+        staged: PathBuf,
+    },
     /// The progress callback said so.
     ///
     /// Nothing is left of the attempt.
@@ -179,8 +192,9 @@ pub enum Error {
     },
     /// The operation failed, and so did the clean-up after it.
     ///
-    /// Do what [`error`](Self::LeftBehind::error) says; `left` can be removed by hand or by a sweep. A staged directory
-    /// does not stand in the way of the next attempt; the target itself does, until a sweep has decided.
+    /// Do what [`error`](Self::LeftBehind::error) says. If `left` is a staged directory, or one is beside it, the next
+    /// call for the target or a sweep removes it. A target that is left without one beside it is whole: verify it, and
+    /// keep or remove it.
     #[error("{error} (and the clean-up left {} behind: {cleanup})", left.display())]
     LeftBehind {
         /// What failed first. Never another `LeftBehind`.

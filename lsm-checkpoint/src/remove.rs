@@ -61,11 +61,11 @@ const ATTEMPTS: u32 = 4;
 /// ```
 pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
     let target = Target::new(target)?;
+    // Before the lock, since a live directory's is its engine's; and behind it, since what has the name then is what
+    // will be renamed.
+    refuse_others(fs, &target)?;
     let lock = lock(fs, &target)?;
-    // Behind the lock: what has the name now is what will be renamed.
-    if !fs.exists(&target.path.join(CATALOG_FILE))? {
-        return Err(Error::NotACheckpoint { dir: target.path });
-    }
+    refuse_others(fs, &target)?;
     for _ in 0..ATTEMPTS {
         match fs.rename_noreplace(&target.path, &target.staged) {
             Ok(()) => return remove_renamed(fs, &target, mode),
@@ -78,6 +78,13 @@ pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<()> {
         }
     }
     Err(in_progress(&target))
+}
+
+fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
+    if fs.exists(&target.path.join(CATALOG_FILE))? {
+        return Ok(());
+    }
+    Err(Error::NotACheckpoint { dir: target.path.clone() })
 }
 
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`

@@ -15,7 +15,8 @@ pub enum VolumeState {
     Working,
     /// Every change is refused with `EROFS`, and so is a sync that would have something to write. Reads go on.
     ReadOnly,
-    /// Every call is refused with `EIO`, as XFS does after an error in its journal.
+    /// Every call is refused with `EIO`, as XFS does after an error in its journal, until a crash has started the
+    /// machine anew.
     ShutDown,
 }
 

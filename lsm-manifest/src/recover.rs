@@ -133,8 +133,10 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
 /// Makes the CURRENT that is there durable, by publishing it once more.
 ///
 /// A process that died, or failed, between the rename of CURRENT and the sync behind it has left a version that
-/// everybody sees and a power cut may take back. Whoever opens a directory calls this before it removes what that
-/// version has replaced; a sync alone would not do, since one that follows on a failed one proves nothing.
+/// everybody sees and a power cut may take back. The one writer of a directory calls this when it has opened it and
+/// finds something to remove that this version has replaced; a sync alone would not do, since one that follows on a
+/// failed one proves nothing. A reader must not call it: it could put back a version that the writer has replaced
+/// meanwhile.
 ///
 /// # Crash semantics
 ///
@@ -143,7 +145,8 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
 ///
 /// # Errors
 ///
-/// Those of [`read_current`]; [`Fs`](Error::Fs): nothing is known to be durable, so remove nothing.
+/// Those of [`read_current`]; [`Fs`](Error::Fs), a full disk among them: nothing is known to be durable, so keep what
+/// is stale and go on.
 pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<DirectorySync> {
     let bytes = read_current(fs, dir)?.encode();
     Ok(fs.rewrite_atomic(&dir.join(CURRENT_VERSION_FILE), &bytes, mode)?)

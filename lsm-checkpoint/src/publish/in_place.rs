@@ -166,6 +166,8 @@ enum State {
     Partial(Marker),
     /// Whole but for a marker. An engine may live in it by now: hands off.
     Marked,
+    /// A pointer is nowhere: a crash has split a rename, or an engine that lives in it has removed one.
+    Undecided,
     /// Something else, or nothing.
     Other,
 }
@@ -189,16 +191,20 @@ fn state_of(fs: &dyn Fs, target: &Target) -> Result<State> {
         // A creator makes nothing before the marker is durable, and a remover takes nothing away.
         return Ok(if names.len() == 1 { State::Empty } else { State::Marked });
     };
-    let mut is_whole = !marker.pointers.is_empty(); // Without pointers nothing says that it is.
+    let (mut missing, mut staged) = (false, false);
     for pointer in &marker.pointers {
-        let is_missing = !fs.exists(&dir.join(pointer))?;
-        // An engine that lives in it may have removed one: then the creator's own directory does not have it either.
-        is_whole &= match marker.doing {
-            Doing::Publish => !(is_missing && fs.exists(&target.staged.join(pointer))?),
-            Doing::Remove => !is_missing,
-        };
+        if !fs.exists(&dir.join(pointer))? {
+            missing = true;
+            staged |= fs.exists(&target.staged.join(pointer))?;
+        }
     }
-    Ok(if is_whole { State::Marked } else { State::Partial(marker) })
+    Ok(match marker.doing {
+        // Without pointers nothing says that it is whole.
+        _ if marker.pointers.is_empty() => State::Partial(marker),
+        _ if !missing => State::Marked,
+        Doing::Publish if !staged => State::Undecided,
+        _ => State::Partial(marker),
+    })
 }
 
 /// Clears a target whose creator is dead: removes a partial one, takes the marker from a whole one. Anything else
@@ -208,6 +214,9 @@ pub(crate) fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Res
         State::Empty => Ok(remove_empty(fs, &target.path)?),
         State::Partial(marker) => Ok(remove_partial(fs, target, &marker, mode)?),
         State::Marked => Ok(unmark(fs, &target.path, mode)?),
+        State::Undecided => {
+            Err(Error::Undecided { target: target.path.clone(), staged: target.staged.clone() })
+        }
         State::Other => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
 //! What only a real filesystem has: symbolic links and pipes.
+#![cfg(unix)]
 
 use std::{
     fs,

@@ -130,15 +130,20 @@ impl Pending<'_> {
             let sectors = self.sectors.iter().filter(|sector| keeps(sector)).copied().collect();
             Class { words, sectors, sizes, torn: None }
         };
-        vec![
+        let mut classes = vec![
             of("all but the first of its writes", &|sector| sector.change != first.change, self.sizes),
             of(
                 "the last of its writes without the others",
                 &|sector| sector.change == last.change,
                 self.sizes,
             ),
-            of("its data under the length of before", &|_| true, 0),
-        ]
+        ];
+        // What is written where a file was cut lies in new blocks, which the old inode cannot show.
+        let is_cut = |micro: &&Micro| matches!(micro.what, What::Size { from, to, .. } if to < from);
+        if !self.changes.iter().any(|micro| is_cut(&micro)) {
+            classes.push(of("its data under the length of before", &|_| true, 0));
+        }
+        classes
     }
 
     /// What was pending when half of the writes had been made.

@@ -117,6 +117,14 @@ impl Recording {
         if crash.point > self.events.len() {
             return Err(format!("it comes after event {} of {}", crash.point, self.events.len()));
         }
+        if let Some(Foreign { after, target }) = crash.foreign {
+            let is_known = target.is_none_or(|ino| self.kind_of(ino).is_some());
+            if after > crash.point || !is_known {
+                return Err(
+                    "its foreign sync is of no inode of this workload, or comes after the crash".to_owned()
+                );
+            }
+        }
         let axes = self.at(crash).axes(true);
         if crash.choice.len() != axes.axes.len() {
             return Err(format!("it has {} choices, and there are {}", crash.choice.len(), axes.axes.len()));
@@ -166,22 +174,22 @@ impl Recording {
 
     pub(crate) fn foreign_call(&self, foreign: Foreign) -> SyncCall {
         let Some(ino) = foreign.target else { return SyncCall::Everything };
-        let (kind, volume) = self.kind_of(ino);
+        let (kind, volume) = self.kind_of(ino).unwrap_or((Kind::File, 0));
         match kind {
             Kind::File => SyncCall::File { ino, volume },
             Kind::Dir => SyncCall::Dir { ino, volume },
         }
     }
 
-    fn kind_of(&self, wanted: Ino) -> (Kind, u32) {
+    fn kind_of(&self, wanted: Ino) -> Option<(Kind, u32)> {
         if let Some(slot) = self.start.image.get(wanted) {
-            return (slot.kind(), slot.volume);
+            return Some((slot.kind(), slot.volume));
         }
         let micros = self.start.journal.iter().chain(self.events.iter().filter_map(micro_of));
         let mut made = micros.filter_map(|micro| match micro.what {
             crate::micro::What::Link { ino, kind, .. } if ino == wanted => Some((kind, micro.volume)),
             _ => None,
         });
-        made.next().unwrap_or((Kind::File, 0))
+        made.next()
     }
 }

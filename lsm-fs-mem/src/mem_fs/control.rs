@@ -58,7 +58,8 @@ impl MemFs {
     }
 
     /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped. The volumes of
-    /// every image that comes of it behave as they do now, whatever is [reconfigured](Self::reconfigure) meanwhile.
+    /// every image that comes of it behave as they do now, whatever is [reconfigured](Self::reconfigure) meanwhile; one
+    /// that is shut down works again in them.
     pub fn record(&self) {
         let mut state = self.lock();
         state.disk.absorb();

@@ -16,14 +16,15 @@ impl Run<'_, '_, '_> {
         self.sweep.recover.as_ref()?;
         let of = seen.ids.len();
         let first = sample(&seen.ids, self.sweep.budget.recoveries(), self.sweep.seed);
-        let mut states = 0;
+        let (mut states, mut sampled) = (0, 0);
         let mut failure = None;
         for id in &first {
-            failure = self.crash_recovery_from(id, recording, &mut states);
+            failure = self.crash_recovery_from(id, recording, (&mut states, &mut sampled));
             if failure.is_some() {
                 break;
             }
         }
+        seen.report.sampled_points += sampled;
         let (before_states, before_from, before_of) = seen.report.recoveries.unwrap_or_default();
         seen.report.recoveries = Some((before_states + states, before_from + first.len(), before_of + of));
         failure
@@ -33,7 +34,7 @@ impl Run<'_, '_, '_> {
         &mut self,
         id: &StateId,
         recording: &Recording,
-        states: &mut usize,
+        (states, sampled): (&mut usize, &mut usize),
     ) -> Option<Failure> {
         let first = id.0.first()?;
         let recovery = match self.record_recovery(id, recording) {
@@ -46,7 +47,9 @@ impl Run<'_, '_, '_> {
             if explorer.is_crash_point() {
                 let axes = explorer.axes(false);
                 let promised = notes(recording, first, &recovery, explorer.point);
-                for choice in Choices::new(&axes, self.sweep.budget, self.sweep.seed) {
+                let choices = Choices::new(&axes, self.sweep.budget, self.sweep.seed);
+                *sampled += usize::from(!choices.are_all());
+                for choice in choices {
                     *states += 1;
                     let tree = axes.replay(&explorer.disk, &choice);
                     let key = (fingerprint(&tree, &roots), promised.hash);

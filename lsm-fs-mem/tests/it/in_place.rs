@@ -129,6 +129,8 @@ fn a_state_that_is_none_of_the_workloads_is_not_repeated() {
         "adversarial@1=00000000",
         "adversarial@1=9",
         "adversarial@1=0/adversarial@0=-",
+        "btrfs@1~1.99=0",
+        "btrfs@1~2.all=0",
     ] {
         let id: StateId = id.parse().unwrap();
         let outcome = replay(&id, workload, fine);

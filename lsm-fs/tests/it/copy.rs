@@ -93,7 +93,8 @@ struct Cutting<'a>(&'a Path);
 impl CopyObserver for Cutting<'_> {
     fn data(&self, _: usize, offset: u64, _: &[u8]) -> ControlFlow<()> {
         if offset == 0 {
-            StdFs.truncate_file(self.0, 4096).unwrap();
+            let source = StdFs.open(self.0, &FsOpenOptions::new().write(true)).unwrap();
+            source.set_len(4096).unwrap();
         }
         ControlFlow::Continue(())
     }

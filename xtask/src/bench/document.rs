@@ -26,6 +26,19 @@ pub(super) fn splice(document: &str, job: &[String], tables: &str) -> anyhow::Re
     }
 }
 
+/// The jobs of a block that has rows of these jobs, too, and is not theirs.
+pub(super) fn overlapping(document: &str, job: &[String]) -> Option<String> {
+    let of_others = document.lines().filter_map(|line| line.strip_prefix("<!-- tables")?.strip_suffix("-->"));
+    let mut of_others = of_others.map(|jobs| jobs.trim_start_matches(':').trim().to_owned());
+    let holds = |jobs: &str| {
+        let mut words = jobs.split_whitespace();
+        job.is_empty()
+            || words.clone().next().is_none()
+            || words.any(|word| job.iter().any(|job| job == word))
+    };
+    of_others.find(|jobs| *jobs != job.join(" ") && holds(jobs))
+}
+
 /// What is between the comments of each block.
 pub(super) fn blocks(document: &str) -> anyhow::Result<Vec<&str>> {
     let mut blocks = Vec::new();
@@ -81,6 +94,24 @@ mod tests {
         let expected = with("<!-- tables -->\n\nnew\n\n<!-- /tables -->");
         assert_eq!(spliced, expected);
         assert_eq!(splice(&spliced, &[], "new").unwrap(), spliced);
+    }
+
+    #[test]
+    fn rows_have_one_block() {
+        let document =
+            "<!-- tables: linked small -->\n<!-- /tables -->\n<!-- tables: growth -->\n<!-- /tables -->\n";
+        for (job, other) in [
+            (&["linked", "small"][..], None),
+            (&["growth"], None),
+            (&["copied"], None),
+            (&["linked"], Some("linked small")),
+            (&["growth", "small"], Some("linked small")),
+            (&[], Some("linked small")),
+        ] {
+            assert_eq!(overlapping(document, &jobs(job)).as_deref(), other, "{job:?}");
+        }
+        assert_eq!(overlapping("<!-- tables -->\n<!-- /tables -->", &[]), None);
+        assert_eq!(overlapping("<!-- tables -->\n<!-- /tables -->", &jobs(&["growth"])).as_deref(), Some(""));
     }
 
     #[test]

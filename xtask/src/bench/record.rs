@@ -14,9 +14,16 @@ pub(super) const TOLERANCE: f64 = 0.25;
 #[derive(Debug, Default)]
 pub(super) struct Ratios(BTreeMap<Key, f64>);
 
-/// What a count or a size, which has no ratio, makes of its target: more than 1 is too much.
+/// What counts and sizes, which have no ratio, make of their targets: more than 1 is too much.
 #[derive(Debug, Default)]
 pub(super) struct Limits(BTreeMap<Key, f64>);
+
+/// Of each row the better one counts.
+fn best_of(rows: &mut BTreeMap<Key, f64>, second: BTreeMap<Key, f64>) {
+    for (key, figure) in second {
+        rows.entry(key).and_modify(|best| *best = best.min(figure)).or_insert(figure);
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -109,10 +116,16 @@ impl Limits {
         limits
     }
 
+    /// Takes in a second run.
+    pub(super) fn best_of(&mut self, second: Self) {
+        best_of(&mut self.0, second.0);
+    }
+
     /// The rows that are over their target.
-    pub(super) fn exceeded(&self) -> Vec<String> {
+    pub(super) fn exceeded(&self) -> Vec<Finding> {
         let over = self.0.iter().filter(|(_, ratio)| **ratio > 1.0);
-        over.map(|(key, ratio)| format!("{}: {ratio:.3} of its target", key.shown())).collect()
+        over.map(|(key, ratio)| Finding { key: key.clone(), what: format!("{ratio:.3} of its target") })
+            .collect()
     }
 }
 
@@ -146,30 +159,22 @@ impl Ratios {
         self.0.keys().any(|key| key.job.contains(job))
     }
 
-    /// Takes in a second run: of each row the better one counts.
+    /// Takes in a second run.
     pub(super) fn best_of(&mut self, second: Self) {
-        for (key, ratio) in second.0 {
-            self.0.entry(key).and_modify(|best| *best = best.min(ratio)).or_insert(ratio);
-        }
+        best_of(&mut self.0, second.0);
     }
 }
 
 /// What is wrong with a row.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     key: Key,
-    /// What the run has, if it has the row.
-    ratio: Option<f64>,
-    recorded: f64,
+    what: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (row, recorded) = (self.key.shown(), self.recorded);
-        match self.ratio {
-            Some(ratio) => write!(f, "{row}: {ratio:.3}, recorded {recorded:.3}"),
-            None => write!(f, "{row}: recorded, and not in this run"),
-        }
+        write!(f, "{}: {}", self.key.shown(), self.what)
     }
 }
 
@@ -184,14 +189,13 @@ pub(super) fn jobs(findings: &[Finding]) -> Vec<String> {
 pub(super) fn compare(recorded: &Ratios, run: &Ratios, partial: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, &before) in &recorded.0 {
-        let ratio = run.0.get(key).copied();
-        let is_fine = match ratio {
-            Some(ratio) => ratio <= before * (1.0 + TOLERANCE),
-            None => partial && !run.0.keys().any(|of_run| of_run.group() == key.group()),
+        let what = match run.0.get(key) {
+            Some(&ratio) if ratio <= before * (1.0 + TOLERANCE) => continue,
+            Some(ratio) => format!("{ratio:.3}, recorded {before:.3}"),
+            None if partial && !run.0.keys().any(|of_run| of_run.group() == key.group()) => continue,
+            None => "recorded, and not in this run".to_owned(),
         };
-        if !is_fine {
-            findings.push(Finding { key: key.clone(), ratio, recorded: before });
-        }
+        findings.push(Finding { key: key.clone(), what });
     }
     findings
 }
@@ -287,7 +291,7 @@ mod tests {
     fn counts_and_sizes_are_held_against_their_targets() {
         let exceeded = |from: &str, to: &str| {
             let block = document::blocks(RECORD).unwrap()[0].replacen(from, to, 1);
-            Limits::of_run(&block).exceeded()
+            Limits::of_run(&block).exceeded().iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(exceeded("", ""), [""; 0]);
         let memory = "lsm-a, linked: peak memory, xfs: 1.250 of its target";

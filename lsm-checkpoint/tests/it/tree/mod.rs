@@ -116,12 +116,13 @@ impl Tree {
             }
             None => Self::create(&**fs, dir)?,
         };
-        // What the last process published may not be durable yet, and what it replaced may have to come back.
-        if recovered.is_some() {
+        let (next_id, orphans) = orphans(&**fs, dir, &version)?;
+        if let Some(recovered) = recovered.filter(|found| !found.stale.is_empty() || !orphans.is_empty()) {
+            // What the last process published may not be durable yet, and what it replaced may have to come back.
             let _ = republish_current(&**fs, dir, SyncMode::Normal)?;
+            orphans.iter().try_for_each(|orphan| fs.remove_file(orphan))?;
+            let _ = remove_stale(&**fs, dir, recovered.current.version_id)?;
         }
-        let next_id = remove_orphans(&**fs, dir, &version)?;
-        let _ = remove_stale(&**fs, dir, version.id)?;
         let seqno = version.seqno;
         let version = Arc::new(version);
         Ok(Arc::new(Self {
@@ -353,8 +354,9 @@ fn merge(runs: &[Arc<Run>]) -> Memtable {
     all
 }
 
-/// Removes tables and blobs that the version does not name, and returns an id that no file has had.
-fn remove_orphans(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<u64> {
+/// An id that no file has had, and the tables and blobs that the version does not name.
+fn orphans(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<(u64, Vec<PathBuf>)> {
+    let mut orphans = Vec::new();
     let named: Vec<_> = version.runs.iter().flat_map(|run| run.paths()).collect();
     let mut next_id = version.runs.iter().map(|run| run.meta.table.id + 1).max().unwrap_or(0);
     for folder in [TABLES_FOLDER, BLOBS_FOLDER] {
@@ -364,9 +366,9 @@ fn remove_orphans(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<u64> {
             let id = entry.name.to_str().and_then(|name| name.parse::<u64>().ok());
             next_id = next_id.max(id.map_or(0, |id| id + 1));
             if !named.contains(&path) {
-                fs.remove_file(&path)?;
+                orphans.push(path);
             }
         }
     }
-    Ok(next_id)
+    Ok((next_id, orphans))
 }
