@@ -139,8 +139,8 @@ impl Pending<'_> {
             ),
         ];
         // What is written where a file was cut lies in new blocks, which the old inode cannot show.
-        let is_cut = |micro: &&Micro| matches!(micro.what, What::Size { from, to, .. } if to < from);
-        if !self.changes.iter().any(|micro| is_cut(&micro)) {
+        let is_cut = |micro: &Micro| matches!(micro.what, What::Size { from, to, .. } if to < from);
+        if !self.changes.iter().any(|micro| is_cut(micro)) {
             classes.push(of("its data under the length of before", &|_| true, 0));
         }
         classes
