@@ -69,10 +69,12 @@ impl Plan {
 }
 
 /// Mounted filesystems; unmounted when dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Mounts {
     /// In the order of mounting.
     points: Vec<PathBuf>,
+    /// That of the device whose requests are short.
+    limited: Option<PathBuf>,
     env: Vec<(&'static str, PathBuf)>,
     description: Vec<String>,
 }
@@ -81,7 +83,7 @@ impl Mounts {
     /// Mounts what `plan` asks for, below `dir`; on an error what was mounted is unmounted again.
     pub(crate) fn set_up(dir: &Path, plan: &Plan) -> anyhow::Result<Self> {
         fs::create_dir_all(dir)?;
-        let mut mounts = Self { points: Vec::new(), env: Vec::new(), description: Vec::new() };
+        let mut mounts = Self::default();
         for volume in &plan.0 {
             let point =
                 mounts.add(dir, volume).with_context(|| format!("cannot set up `{}`", volume.name))?;
@@ -140,8 +142,10 @@ impl Mounts {
         make_filesystem(volume.kind, &image)?;
         self.mount(&["-o", volume.options, path_text(&image)?], &point)?;
         fs::remove_file(&image)?;
+        // What another run has set outlives its mount, and that run may have been killed.
+        limit_requests(&point, if volume.kind == Kind::BadDevice { PAGE_KIB } else { REQUEST_KIB })?;
         if volume.kind == Kind::BadDevice {
-            one_page_a_request(&point)?;
+            self.limited = Some(point.clone());
         }
         if volume.kind == Kind::ReadOnly {
             fs::create_dir(point.join("dir"))?;
@@ -160,6 +164,11 @@ impl Mounts {
 
 impl Drop for Mounts {
     fn drop(&mut self) {
+        if let Some(point) = &self.limited
+            && let Err(error) = limit_requests(point, REQUEST_KIB)
+        {
+            eprintln!("warning: {error:#}");
+        }
         for point in self.points.iter().rev() {
             let plain = cmd::capture(cmd::tool("umount").arg(point));
             // A straggler keeps the mount busy; it dies with the namespace, and a lazy unmount waits for that.
@@ -174,10 +183,19 @@ impl Drop for Mounts {
 
 /// The loop driver takes a request that its store serves only in part for done (`lo_complete_rq`,
 /// drivers/block/loop.c). A request of one page is served whole or not at all, so the device tells the truth.
-fn one_page_a_request(point: &Path) -> anyhow::Result<()> {
+const PAGE_KIB: u32 = 4;
+
+/// What the kernel gives a loop device of its own accord.
+const REQUEST_KIB: u32 = 1280;
+
+/// Limits the requests to the loop device under a mount. The limit stays with the device's number, whoever has it next.
+fn limit_requests(point: &Path, kib: u32) -> anyhow::Result<()> {
     let device = cmd::capture(cmd::tool("findmnt").args(["-n", "-o", "SOURCE"]).arg(point))?;
     let name = device.trim().trim_start_matches("/dev/");
-    fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4")
+    let queue = Path::new("/sys/block").join(name).join("queue");
+    let most = fs::read_to_string(queue.join("max_hw_sectors_kb")).ok();
+    let most = most.and_then(|most| most.trim().parse().ok()).unwrap_or(kib);
+    fs::write(queue.join("max_sectors_kb"), kib.min(most).to_string())
         .with_context(|| format!("cannot limit the requests of {name}"))
 }
 
