@@ -171,9 +171,8 @@ impl CapturedTree<'_> {
     fn path_of(&self, file: &CatalogFile) -> PathBuf {
         self.checkpoint.dir.join(self.checkpoint.catalog.path_of(file))
     }
-}
 
-impl CapturedTree<'_> {
+    /// Whether a file is what the catalog says, as far as a look tells.
     fn check(&self, file: &CatalogFile) -> Result<()> {
         let path = self.path_of(file);
         let what = match self.checkpoint.fs.symlink_metadata(&path) {

@@ -82,7 +82,7 @@ impl Transfer<'_> {
         let Some((item, file)) = self.item(at) else { return false };
         let path = self.plan.path_of(item);
         let Some(held) = base.files.get(&path) else { return false };
-        // An inode that the base shared with its source is not independent of that.
+        // What was linked into the base may still be a file of the source, under whatever name.
         if self.means.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)
         {
@@ -92,7 +92,7 @@ impl Transfer<'_> {
         let there = self.means.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
         let is_same_inode = is_same_inode(self.means.fs, file, &there);
-        // Neither is one that it may share: how a file came to the base does not say what the source has linked since.
+        // And how a file came to the base does not say whether the source was restored from it since.
         if self.means.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }

@@ -18,14 +18,14 @@ const RESTORED: &str = "/restored";
 type Manifest = Box<dyn Fn(&ManifestTarget<'_>) -> Result<(), BoxError>>;
 
 /// An engine with these files and this manifest.
-struct Foreign {
+pub(crate) struct Foreign {
     files: Vec<SourceFile>,
     flush: fn() -> Result<(), BoxError>,
     manifest: Manifest,
 }
 
 impl Foreign {
-    fn new(
+    pub(crate) fn new(
         files: Vec<SourceFile>,
         manifest: impl Fn(&ManifestTarget<'_>) -> Result<(), BoxError> + 'static,
     ) -> Self {

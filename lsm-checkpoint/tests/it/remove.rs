@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{Error, remove, run_checkpoint, sweep};
-use lsm_fs::{Fs, FsExt, Op, SyncMode};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, Notes, SweepReport, fault_sweep};
 
 use crate::{
@@ -262,6 +262,44 @@ fn any_failure_leaves_it_whole_or_gone() {
         },
     );
     println!("{}", report.unwrap());
+}
+
+/// Somebody removes the checkpoint and restores a live directory of its name between the look and the lock.
+#[test]
+fn what_takes_the_checkpoints_name_meanwhile_is_not_removed() {
+    let fs = MemFs::new();
+    let db = with_checkpoint(&fs, &[""]);
+    let beside_others = Tweak::new(fs.clone()).before(Op::LockDirectory, TARGET, |fs| {
+        let _ = fs.remove_file(Path::new("/checkpoint/CHECKPOINT"));
+    });
+    let refused = remove(&beside_others, Path::new(TARGET), NORMAL);
+    assert!(matches!(refused, Err(Error::NotACheckpoint { .. })), "{refused:?}");
+    assert!(fs.exists(Path::new("/checkpoint/tables/1")).unwrap() && debris(&fs).is_empty());
+    db.check_source(&fs).unwrap();
+}
+
+/// Up to the marker nothing is gone: what fails until then is taken back.
+#[test]
+fn a_removal_in_place_that_could_not_begin_leaves_no_trace() {
+    let marker = Path::new(TARGET).join(MARKER);
+    for fault in [
+        Fault::on(Op::SyncDirectory).at("/"),
+        Fault::on(Op::Open).at(&marker),
+        Fault::on(Op::Write).at(&marker),
+        Fault::on(Op::SyncAll).at(&marker),
+        Fault::on(Op::SyncDirectory).at(TARGET),
+    ] {
+        let fs = MemFs::new();
+        let db = with_checkpoint(&fs, &[""]);
+        let before = fs.read_dir(Path::new(TARGET)).unwrap();
+        let faulty = FaultFs::new(fs.clone());
+        faulty.inject(fault.clone().nth(1).before(errno::EIO));
+        let refused =
+            remove(&Tweak::new(faulty).without_directory_renames(), Path::new(TARGET), NORMAL).unwrap_err();
+        assert!(matches!(refused, Error::Fs(_)), "{fault:?}: {refused:?}");
+        assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap(), before, "{fault:?}");
+        assert!(debris(&fs).is_empty() && db.check_target(&fs, Path::new(TARGET)).unwrap(), "{fault:?}");
+    }
 }
 
 #[test]

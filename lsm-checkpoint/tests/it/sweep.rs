@@ -159,8 +159,10 @@ fn what_is_put_into_an_empty_target_stays() {
     let file = "/checkpoint/mine";
     let fs = with_debris(Op::RenameNoreplace, 1);
     fs.create_dir(Path::new(TARGET)).unwrap();
-    let beside_intruder = Tweak::new(fs.clone()).with_intruder(file);
-    assert_eq!(swept(&beside_intruder).cleared, [Path::new(TARGET)]);
+    let beside_others = Tweak::new(fs.clone()).before(Op::RemoveDir, TARGET, |fs| {
+        fs.write_new(Path::new("/checkpoint/mine"), b"mine", NORMAL).unwrap();
+    });
+    assert_eq!(swept(&beside_others).cleared, [Path::new(TARGET)]);
     assert_eq!(fs.read_to_vec(Path::new(file), 99).unwrap(), b"mine");
     assert!(debris(&fs).is_empty());
 }

@@ -13,7 +13,7 @@ use std::{
 
 use file::TweakedFile;
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
     FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
     SyncReport, batch, copy,
 };
@@ -24,12 +24,15 @@ pub(crate) struct Tweak<F> {
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
     renames_directories: bool,
-    intruder: Option<&'static Path>,
+    meddler: Option<Meddler<F>>,
 }
+
+/// What somebody else does just before a call of this kind for a path.
+type Meddler<F> = (Op, &'static str, fn(&F));
 
 impl<F: Fs> Tweak<F> {
     pub(crate) fn new(inner: F) -> Self {
-        Self { inner, syncs: Arc::default(), skipped: None, renames_directories: true, intruder: None }
+        Self { inner, syncs: Arc::default(), skipped: None, renames_directories: true, meddler: None }
     }
 
     /// The n-th sync, counted from 0, says that it is done and does nothing.
@@ -43,10 +46,18 @@ impl<F: Fs> Tweak<F> {
         self
     }
 
-    /// Somebody makes this file just before its directory would be removed.
-    pub(crate) fn with_intruder(mut self, file: &'static str) -> Self {
-        self.intruder = Some(Path::new(file));
+    /// Somebody does this just before each call of this kind for a path; of `RemoveDir` and `LockDirectory`.
+    pub(crate) fn before(mut self, op: Op, path: &'static str, act: fn(&F)) -> Self {
+        self.meddler = Some((op, path, act));
         self
+    }
+
+    fn meddle(&self, op: Op, path: &Path) {
+        if let Some((of, at, act)) = self.meddler
+            && (of, Path::new(at)) == (op, path)
+        {
+            act(&self.inner);
+        }
     }
 
     /// How many syncs were asked for.
@@ -98,9 +109,7 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
         self.inner.remove_file(path)
     }
     fn remove_dir(&self, path: &Path) -> Result<()> {
-        if let Some(file) = self.intruder.filter(|file| file.parent() == Some(path)) {
-            self.inner.write_new(file, b"mine", SyncMode::Normal)?;
-        }
+        self.meddle(Op::RemoveDir, path);
         self.inner.remove_dir(path)
     }
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
@@ -124,6 +133,7 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
         if self.is_skipped() { Ok(DirectorySync::Durable) } else { self.inner.sync_directory(path, mode) }
     }
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        self.meddle(Op::LockDirectory, path);
         self.inner.try_lock_directory(path)
     }
     fn backend_id(&self) -> Option<u64> {

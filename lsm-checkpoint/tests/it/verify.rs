@@ -8,8 +8,8 @@ use std::{
 };
 
 use lsm_checkpoint::{Catalog, Defect, Error, VerifyOptions, VerifyReport, verify};
-use lsm_fs::{Fs, FsExt, Op, SyncMode};
-use lsm_fs_mem::{FaultEffect, FaultFs, MemFs, VolumeOptions, VolumeState, fault_sweep};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
+use lsm_fs_mem::{Fault, FaultEffect, FaultFs, MemFs, VolumeOptions, VolumeState, fault_sweep};
 
 use crate::{
     create::{DIR, TARGET},
@@ -54,6 +54,19 @@ fn a_sound_checkpoint_is_sound() {
         assert!(report.is_sound() && report.healed.is_empty(), "{report}");
         assert_eq!((report.checked_files, report.unchecked_files), (8 * trees.len() as u64, 0));
     }
+}
+
+/// What could not be read was held against nothing.
+#[test]
+fn only_files_that_were_read_count_as_checked() {
+    let fs = prepared(&[""]);
+    let failing = FaultFs::new(fs.clone());
+    failing.inject(Fault::on(Op::Read).at("/checkpoint/tables/1").before(errno::EIO));
+    let report = full(&failing);
+    assert_eq!((paths(&report), report.checked_files), (["tables/1"].map(PathBuf::from).into(), 7));
+    replace(&fs, Path::new("tables/1"), &[0; 700]);
+    let report = full(&fs);
+    assert_eq!((paths(&report), report.checked_files), (["tables/1"].map(PathBuf::from).into(), 8));
 }
 
 /// Not one call that writes, syncs or locks; and none is needed: a volume that takes no writes is enough.

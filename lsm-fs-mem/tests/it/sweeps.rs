@@ -140,6 +140,7 @@ fn a_second_crash_during_recovery_is_taken_and_replayed() {
     let (states, from, of) = report.profiles[0].recoveries.unwrap();
     assert!(states > 5 && from > 2 && of >= from, "{report}");
     assert!(report.to_string().contains("second crash: "), "{report}");
+    assert!(report.is_exhaustive(), "{report}");
 
     let error = run(false).run(swap, check).unwrap_err();
     let failure = error.failure().unwrap();
@@ -147,6 +148,28 @@ fn a_second_crash_during_recovery_is_taken_and_replayed() {
     assert!(failure.explanation.contains("the second, during recovery:"), "{error}");
     let again = run(false).replay(&failure.state, swap, check).unwrap_err();
     assert_eq!(again.failure(), error.failure());
+}
+
+/// A sample of the first crashes is no exhaustive sweep, nor is one of what a recovery leaves.
+#[test]
+fn samples_of_second_crashes_are_told() {
+    let touch = |fs: &MemFs, names: u32| -> Result<()> {
+        for n in 0..names {
+            create(fs, &format!("/{n}"))?;
+            fs.note("made");
+        }
+        Ok(())
+    };
+    let sweep = |first: u32, second: u32| {
+        let sweep = CrashSweep::new().models([Profile::Adversarial]).budget(Budget::Quick);
+        sweep.recovery(move |fs| touch(fs, second)).run(|fs: &MemFs| touch(fs, first), fine).unwrap()
+    };
+    assert!(sweep(2, 8).is_exhaustive());
+    let many_states = sweep(2, 9);
+    assert!(!many_states.is_exhaustive() && many_states.profiles[0].sampled_points > 0, "{many_states}");
+    let many_firsts = sweep(8, 1);
+    let (_, from, of) = many_firsts.profiles[0].recoveries.unwrap();
+    assert!(!many_firsts.is_exhaustive() && from < of, "{many_firsts}");
 }
 
 #[test]

@@ -41,6 +41,11 @@ fn every_change_is_synced_through_the_handle_that_made_it() {
         let _ = fs.try_disable_cow(path).unwrap();
     });
     assert_eq!(flagged, 1);
+    let punched = syncs(|fs, path| {
+        drop(fs.open(path, &NEW).unwrap());
+        fs.punch_hole(path, 0, 4096).unwrap();
+    });
+    assert_eq!(punched, 1);
 }
 
 #[test]

@@ -1,60 +1,27 @@
 //! Metadata that an engine writes: every file of it is synced, also of more than may wait for their sync; and none lies
 //! anywhere else.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use lsm_checkpoint::{
-    BoxError, Capture, CheckpointSource, DeletionPause, ManifestTarget, Snapshot, SourceFile, SourceRoot,
-    run_checkpoint,
-};
+use lsm_checkpoint::run_checkpoint;
 use lsm_fs::{Fs, FsExt};
 use lsm_fs_mem::{MemFs, Survives};
 
-use crate::{create::TARGET, tweak::Tweak};
+use crate::{create::TARGET, foreign::Foreign, tweak::Tweak};
 
 const FILES: usize = 150;
 
 /// Writes files of these names.
-#[derive(Clone)]
-struct Engine(Vec<String>);
-
-impl CheckpointSource for Engine {
-    fn roots(&self) -> Vec<SourceRoot> {
-        Vec::new()
-    }
-    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
-        None
-    }
-    fn visible_seqno(&self) -> u64 {
-        1
-    }
-    fn flush(&self) -> Result<(), BoxError> {
-        Ok(())
-    }
-    fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        Ok(Capture::one(self.clone()))
-    }
-}
-
-impl Snapshot for Engine {
-    fn version_id(&self) -> u64 {
-        1
-    }
-    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        Ok(Vec::new())
-    }
-    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        for name in &self.0 {
-            target.write(name, b"rows")?;
-        }
-        Ok(())
-    }
+fn engine(names: Vec<String>) -> Foreign {
+    Foreign::new(Vec::new(), move |target| {
+        Ok(names.iter().try_for_each(|name| target.write(name, b"rows"))?)
+    })
 }
 
 /// How many of the files a crash spares that spares only what was synced, and how many syncs there were.
 fn survivors(skipped: Option<usize>) -> (usize, usize) {
     let tweaked = Tweak::new(MemFs::new()).without_sync(skipped);
-    let engine = Engine((0..FILES).map(|n| n.to_string()).collect());
+    let engine = engine((0..FILES).map(|n| n.to_string()).collect());
     run_checkpoint(&engine, &tweaked, Path::new(TARGET)).unwrap();
     let image = tweaked.inner().crash(Survives::Forced);
     let is_whole = |n: &usize| {
@@ -76,7 +43,7 @@ fn each_of_many_files_is_synced() {
 fn nothing_is_written_outside_the_checkpoint() {
     for name in ["../stranger", "a/../../stranger", "/stranger", "..", ""] {
         let fs = MemFs::new();
-        let refused = run_checkpoint(&Engine(vec![name.to_owned()]), &fs, Path::new(TARGET));
+        let refused = run_checkpoint(&engine(vec![name.to_owned()]), &fs, Path::new(TARGET));
         assert!(refused.is_err(), "{name}");
         assert!(fs.read_dir(Path::new("/")).unwrap().is_empty(), "{name}");
     }
