@@ -230,10 +230,9 @@ fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
         found.sort();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
-        let is_other = |entry: &&FsDirEntry| match entry.file_type {
-            FsFileType::File => dirs.contains(&entry.name.as_os_str()),
-            FsFileType::Directory => !dirs.contains(&entry.name.as_os_str()),
-            _ => true,
+        let is_other = |entry: &&FsDirEntry| {
+            let is_dir = dirs.contains(&entry.name.as_os_str());
+            entry.file_type != if is_dir { FsFileType::Directory } else { FsFileType::File }
         };
         if let Some(other) = entries.iter().find(is_other) {
             let (path, problem) = (path.join(&other.name), StagedProblem::Type);

@@ -118,6 +118,7 @@ fn what_any_source_makes_can_be_restored() {
         table(&fs, FileKind::other("blobs")),
         table(&fs, FileKind::other("filters")).named("1.f"),
         SourceFile::bytes(FileKind::Table, "frozen", *b"memtable"),
+        SourceFile::prefix(FileKind::Metadata, Arc::new(fs.clone()), TABLE, 4).named("LOG"),
     ];
     let engine = Foreign::new(files, |target| {
         target.write("tables/also-frozen", b"memtable")?;
@@ -125,13 +126,23 @@ fn what_any_source_makes_can_be_restored() {
         Ok(target.write("CURRENT", b"1")?)
     });
     let info = run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
-    assert_eq!((info.sst_files, info.blob_files, info.other_files), (3, 1, 2));
+    assert_eq!((info.sst_files, info.blob_files, info.other_files), (3, 1, 3));
+    let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
+    assert!(catalog.files.is_sorted_by_key(|file| file.kind == FileKind::Metadata), "metadata comes last");
+    assert_eq!(catalog.files.last().unwrap().name, "CURRENT");
     let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
     assert!(report.is_sound(), "{report}");
     let restored = restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
-    assert_eq!((restored.sst_files, restored.blob_files, restored.other_files), (3, 1, 2));
-    let expected =
-        ["CURRENT", "blobs/1.sst", "filters/1.f", "tables/1.sst", "tables/also-frozen", "tables/frozen"];
+    assert_eq!((restored.sst_files, restored.blob_files, restored.other_files), (3, 1, 3));
+    let expected = [
+        "CURRENT",
+        "LOG",
+        "blobs/1.sst",
+        "filters/1.f",
+        "tables/1.sst",
+        "tables/also-frozen",
+        "tables/frozen",
+    ];
     assert_eq!(names(&fs, RESTORED), expected);
     assert!(fs.metadata(Path::new("/restored/archive")).unwrap().is_dir(), "an empty folder, too");
 }
@@ -282,4 +293,18 @@ fn independent_means_of_the_source_whatever_the_base_is() {
         assert_eq!(info.by_method(Method::BaseLink).files, u64::from(checksum.is_some()));
         assert_ne!(inode("/tuesday/tables/1.sst"), inode(TABLE));
     }
+}
+
+/// The source has moved the inode that the base was linked to, and has other bytes' equal under its name.
+#[test]
+fn a_base_that_was_linked_stays_the_sources_under_any_name() {
+    let fs = with_table();
+    let files = vec![table(&fs, FileKind::Table).checksum(xxhash_rust::xxh3::xxh3_128(b"rows"))];
+    let engine = Foreign::new(files, |target| Ok(target.write("CURRENT", b"1")?));
+    run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    fs.rename(Path::new(TABLE), Path::new("/db/2.sst")).unwrap();
+    fs.write_new(Path::new(TABLE), b"rows", SyncMode::Normal).unwrap();
+    let independent = Checkpoint::new().policy(Policy::Independent).base(Path::new(TARGET));
+    let info = independent.create(&engine, &fs, Path::new("/nightly")).unwrap();
+    assert_eq!(info.by_method(Method::BaseLink).files, 0);
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    Change, CheckpointDir, Error, StagedProblem, list, remove, restore, run_checkpoint, sweep,
+    Change, Checkpoint, CheckpointDir, Error, Method, Policy, StagedProblem, list, remove, restore,
+    run_checkpoint, sweep,
 };
 use lsm_fs::{StdFs, SyncMode};
 
@@ -99,4 +100,29 @@ fn a_catalog_that_is_a_pipe_is_none() {
     fs::create_dir(dir.path().join("strange")).unwrap();
     pipe(&dir.path().join("strange/CHECKPOINT"));
     assert!(list(&StdFs, dir.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_base_does_not_lend_a_symbolic_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, monday, tuesday) = (dir.path(), dir.path().join("monday"), dir.path().join("tuesday"));
+    let db = prepared(dir);
+    let independent = Checkpoint::new().policy(Policy::Independent);
+    independent.create(&db, &StdFs, &monday).unwrap();
+    move_away(&monday.join("tables/1"), &dir.join("elsewhere"));
+    let info = independent.base(&monday).create(&db, &StdFs, &tuesday).unwrap();
+    assert_eq!(info.by_method(Method::BaseLink).files, 2, "the other table and the blob");
+    assert!(db.check_target(&StdFs, &tuesday).unwrap());
+}
+
+#[test]
+fn a_target_that_is_a_symbolic_link_is_not_the_deads() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, latest) = (dir.path(), dir.path().join("latest"));
+    fs::create_dir(dir.join("elsewhere")).unwrap();
+    symlink("elsewhere", &latest).unwrap();
+    fs::create_dir(dir.join(".latest.checkpoint-staged")).unwrap();
+    let report = sweep(&StdFs, dir, NORMAL).unwrap();
+    assert!(report.failed.is_empty() && report.cleared == [latest.as_path()], "{report:?}");
+    assert!(latest.is_dir() && !dir.join(".latest.checkpoint-staged").exists());
 }

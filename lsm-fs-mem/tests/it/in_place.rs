@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, Result, SyncMode, errno};
+use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, Op, Result, SyncMode, errno};
 use lsm_fs_mem::{
-    CrashSweep, DirtyPages, MemFs, Notes, Profile, StateId, Survives, SweepError, VolumeState, replay,
+    CrashSweep, DirtyPages, Fault, FaultFs, MemFs, Notes, Profile, StateId, Survives, SweepError,
+    VolumeState, replay,
 };
 
 const FILE: &str = "/f";
@@ -88,6 +89,25 @@ fn a_file_that_was_emptied_and_not_yet_filled() {
         let found = states(&prepared(2), profile, work);
         assert!(found.contains("") && found.contains("--") && found.contains("AB"), "{profile:?}: {found:?}");
     }
+}
+
+/// What is written after a cut lies in new blocks: without the cut nothing shows it.
+#[test]
+fn new_bytes_do_not_show_in_a_file_that_was_not_cut() {
+    let work = |file: &dyn FsFile| file.set_len(0).and_then(|()| put(file, b'A', 0));
+    for profile in [Profile::Ext4, Profile::Xfs] {
+        let found = states(&prepared(3), profile, work);
+        assert!(found.contains("---") && found.contains("A") && !found.contains("A--"), "{found:?}");
+    }
+}
+
+/// A rename that takes place and fails takes the temporary file along: nothing is left to clean up.
+#[test]
+fn a_file_that_is_gone_is_no_failed_cleanup() {
+    let fs = FaultFs::new(MemFs::new());
+    fs.inject(Fault::on(Op::Rename).after(errno::EIO));
+    let failed = fs.rewrite_atomic(Path::new(FILE), b"new", NORMAL).unwrap_err();
+    assert!(failed.op() == Op::Rename && failed.cleanup_failure().is_none(), "{failed}");
 }
 
 /// The kernel clones what is on disk. The cache goes on to show what a failed sync has lost.

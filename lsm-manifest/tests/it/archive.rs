@@ -77,6 +77,8 @@ fn names_are_refused_before_anything_is_written() {
             other => panic!("{name}: {other:?}"),
         }
     }
+    let long = writer.add_section("tables", &vec![2; 300_000]);
+    assert!(matches!(long, Err(Error::InvalidName { problem: NameProblem::Duplicate, .. })), "{long:?}");
     writer.add_section(&"x".repeat(64), b"3").unwrap();
     writer.finish().map(drop).unwrap();
     let sections = read_all(&open(&fs, &version_path(1)).unwrap()).unwrap();
