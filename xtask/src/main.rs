@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod cmd;
 mod install;
+mod mutants;
 mod realfs;
 mod report;
 mod tidy;
@@ -37,6 +38,15 @@ mod flags {
             }
             /// Check what the compiler cannot: layers, words, documents.
             cmd tidy {}
+            /// Break the code as `xtask/mutants` says, one place at a time, in a copy; a test must fail each time.
+            cmd mutants {
+                /// Print the mutants and stop.
+                optional --list
+                /// Begin with this one, by its number.
+                optional --from number: usize
+                /// Only those whose name or file holds one of these words.
+                repeated word: String
+            }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
@@ -69,6 +79,12 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Mutants(mutants) => {
+            let flags::Mutants { list, from, word } = &mutants;
+            let from = from.unwrap_or_default();
+            let task = mutants::Task { list: *list, from, filter: word };
+            mutants::run(&Workspace::load()?.root, &task)
+        }
         flags::XtaskCmd::Bench(bench) => {
             let usage = bench::Use { out: bench.out.as_deref(), check: bench.check };
             bench::run(&Workspace::load()?, &bench.job, usage)
