@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
     let (start, mut verdicts) = (Instant::now(), Vec::new());
     for (at, mutant) in &mutants {
         let begun = Instant::now();
-        let verdict = judge(&copy, root, mutant, limits.get(&mutant.run).copied().unwrap_or_default())?;
+        let verdict = judge(&copy, mutant, limits.get(&mutant.run).copied().unwrap_or_default())?;
         let seconds = begun.elapsed().as_secs_f32();
         println!("{at:>3}/{total} {:<8} {seconds:>5.1} s  {}: {}", word(verdict), mutant.id, mutant.about);
         verdicts.push(verdict);
@@ -95,8 +95,8 @@ fn limits(copy: &Copy, mutants: &[(usize, Mutant)]) -> anyhow::Result<BTreeMap<S
 }
 
 /// Makes the mutant in the copy, builds it and, within `limit`, runs its tests.
-fn judge(copy: &Copy, root: &Path, mutant: &Mutant, limit: Duration) -> anyhow::Result<Verdict> {
-    let original = std::fs::read_to_string(root.join(&mutant.file))?;
+fn judge(copy: &Copy, mutant: &Mutant, limit: Duration) -> anyhow::Result<Verdict> {
+    let original = std::fs::read_to_string(copy.root.join(&mutant.file))?;
     copy.write(&mutant.file, mutant.apply(&original)?.as_bytes())?;
     let judged = (|| {
         if !quiet(copy, &no_run(&mutant.run), None)? {
