@@ -14,6 +14,7 @@ mod create;
 mod db;
 mod fault;
 mod foreign;
+mod held;
 mod host;
 mod ladder;
 mod list;
