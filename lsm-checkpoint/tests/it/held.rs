@@ -3,3 +3,4 @@
 mod listed;
 mod removed;
 mod swept;
+mod unlocked;
