@@ -4,3 +4,4 @@ mod listed;
 mod removed;
 mod swept;
 mod unlocked;
+mod verified;
