@@ -2,6 +2,8 @@
 
 mod carried;
 mod listed;
+mod marked;
+mod published;
 mod removed;
 mod restored;
 mod swept;
