@@ -20,6 +20,7 @@ mod fixed_nonce;
 mod fixtures;
 mod flips;
 mod golden;
+mod held;
 mod hostile;
 #[cfg(not(feature = "parity"))]
 mod no_parity;
