@@ -24,6 +24,7 @@ const BANNED: &[(&str, &str)] = &[
     ("unsafe {", "ask rustix or std for a safe call"),
     ("unsafe fn", "ask rustix or std for a safe call"),
     ("unsafe impl", "let the compiler derive it"),
+    ("failure_persistence", "leave the default, which keeps the seeds of failures in files"),
     ("thread::sleep", "wait for the event: join, a channel, a condition variable"),
 ];
 
