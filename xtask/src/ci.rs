@@ -2,7 +2,7 @@
 //!
 //! A step that fails does not stop the next one, so that one run shows everything that is wrong.
 
-mod nested;
+pub(crate) mod nested;
 mod package;
 mod steps;
 
