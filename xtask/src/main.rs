@@ -36,7 +36,12 @@ mod flags {
                 repeated filter: String
             }
             /// Check what the compiler cannot: layers, words, documents.
-            cmd tidy {}
+            cmd tidy {
+                /// Print the figures of the English beside their ceilings, and stop.
+                optional --prose
+                /// Lower the ceilings of the English to the figures of the working tree, and stop.
+                optional --lower
+            }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
@@ -68,6 +73,8 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Ci(ci) if ci.list => Ok(ci::list()),
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
+        flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
+        flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
         flags::XtaskCmd::Bench(bench) => {
             let usage = bench::Use { out: bench.out.as_deref(), check: bench.check };
