@@ -26,7 +26,7 @@ const CHECKOUT: &str = "target/against";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Against<'a> {
     pub(crate) revision: &'a str,
-    /// How many times each side runs each bench.
+    /// Runs of each side.
     pub(crate) rounds: usize,
     /// The ratio above which a row fails the run.
     pub(crate) limit: Option<f64>,
