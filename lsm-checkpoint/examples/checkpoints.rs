@@ -35,7 +35,7 @@ fn main() -> Outcome {
         ["list", dir] => show_list(Path::new(dir)),
         ["verify", checkpoint] => check(Path::new(checkpoint)),
         ["restore", checkpoint, target] => bring_back(Path::new(checkpoint), Path::new(target)),
-        ["remove", checkpoint] => Ok(remove(&StdFs, Path::new(checkpoint), SyncMode::Normal)?),
+        ["remove", checkpoint] => Ok(remove(&StdFs, Path::new(checkpoint), SyncMode::Normal).map(drop)?),
         ["sweep", dir] => clear(Path::new(dir)),
         [] => tour(),
         _ => {

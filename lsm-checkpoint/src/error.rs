@@ -150,7 +150,11 @@ pub enum Error {
     ///
     /// Look at the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target;
     /// otherwise remove both directories.
-    #[error("{}: unfinished, or in use since; {} says no more", target.display(), staged.display())]
+    #[error(
+        "{}: cannot tell whether this is an unfinished checkpoint or one in use; inspect it and {}",
+        target.display(),
+        staged.display()
+    )]
     Undecided {
         /// The target.
         target: PathBuf,
@@ -169,6 +173,21 @@ pub enum Error {
     NotACheckpoint {
         /// The directory.
         dir: PathBuf,
+    },
+    /// The checkpoint holds something that its catalog does not name. Nothing was removed.
+    ///
+    /// Look at `path`, and move it away if it is worth keeping. [`Removal::force`](crate::Removal::force) removes the
+    /// checkpoint and leaves such entries where they are.
+    #[error(
+        "{}: not removed, because its catalog does not name {}; move that away, or remove by force",
+        target.display(),
+        path.display()
+    )]
+    Stranger {
+        /// The checkpoint.
+        target: PathBuf,
+        /// The entry, relative to the checkpoint.
+        path: PathBuf,
     },
     /// The catalog is sound as an archive, and what it says is impossible.
     ///

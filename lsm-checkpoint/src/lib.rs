@@ -33,7 +33,7 @@ pub use info::{CheckpointInfo, Method, Totals};
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
 pub use progress::{Clock, Progress, SystemClock};
-pub use remove::remove;
+pub use remove::{Removal, RemoveReport, remove};
 pub use restore::{CheckpointDir, restore};
 pub use run::{Checkpoint, Policy, run_checkpoint};
 pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
