@@ -25,6 +25,7 @@
 mod batches;
 mod bytes;
 mod copies;
+mod empty;
 mod errors;
 mod links;
 mod locks;
@@ -111,6 +112,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
         names::CHECKS,
         renames::CHECKS,
         bytes::CHECKS,
+        empty::CHECKS,
         links::CHECKS,
         batches::CHECKS,
         copies::CHECKS,

@@ -73,6 +73,9 @@ impl State {
     pub(crate) fn read(&self, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.volume(ino)?;
         let file = self.file(ino)?;
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > MAX_LEN) {
+            return Err(os(errno::EINVAL));
+        }
         let len = small(file.len.saturating_sub(offset)).min(buf.len());
         if let Some(buf) = buf.get_mut(..len) {
             file.pages.read(offset, buf);
@@ -98,7 +101,7 @@ impl State {
         let free = self.writable(ino)?.free_bytes();
         let file = self.file(ino)?;
         let (old_len, offset) = (file.len, offset.unwrap_or(file.len));
-        if bytes.is_empty() {
+        if bytes.is_empty() && offset <= MAX_LEN {
             return Ok(0);
         }
         if offset >= MAX_LEN {

@@ -164,20 +164,26 @@ impl Positioned {
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.at(file, offset, |mut file| {
             let mut filled = 0;
-            while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-                match file.read(rest) {
-                    Ok(0) => break,
+            loop {
+                // An empty read is one call, too: the platform checks the handle as for any other.
+                match file.read(buf.get_mut(filled..).unwrap_or_default()) {
+                    Ok(0) => return Ok(filled),
                     Ok(n) => filled += n,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => return Err(e),
                 }
+                if filled >= buf.len() {
+                    return Ok(filled);
+                }
             }
-            Ok(filled)
         })
     }
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.at(file, offset, |mut file| file.write_all(buf))
+        self.at(file, offset, |mut file| {
+            // `write_all` makes no call for no bytes, so nothing would check the handle.
+            if buf.is_empty() { file.write(buf).map(drop) } else { file.write_all(buf) }
+        })
     }
 
     #[expect(clippy::unused_self, reason = "the Unix twin seeks")]

@@ -54,31 +54,38 @@ pub(super) struct Positioned(std::sync::Mutex<()>);
 
 #[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
 impl Positioned {
-    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation.
+    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation. An empty read is
+    /// one call, too: the kernel checks the handle and the offset as for any other.
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
-        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        loop {
+            let rest = buf.get_mut(filled..).unwrap_or_default();
             match rustix::io::pread(file, rest, offset.saturating_add(filled as u64)) {
-                Ok(0) => break,
+                Ok(0) => return Ok(filled),
                 Ok(n) => filled += n,
-                Err(Errno::INTR) => {}
+                Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
             }
+            if filled >= buf.len() {
+                return Ok(filled);
+            }
         }
-        Ok(filled)
     }
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut written = 0;
-        while let Some(rest) = buf.get(written..).filter(|rest| !rest.is_empty()) {
+        loop {
+            let rest = buf.get(written..).unwrap_or_default();
             match rustix::io::pwrite(file, rest, offset.saturating_add(written as u64)) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) if !rest.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => written += n,
-                Err(Errno::INTR) => {}
+                Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
             }
+            if written >= buf.len() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
