@@ -126,7 +126,7 @@ impl<'fs> Staging<'fs> {
         self.sync_published()
     }
 
-    /// Whether the staged directory has the target's name, although the rename reported an error.
+    /// Tells if the staged directory has the target's name, although the rename reported an error.
     fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
             Some(lock) => lock.is_at(&self.target.path),

@@ -118,8 +118,8 @@ impl Removal {
     /// checkpoint is marked, loses its pointers, durably, and then the rest.
     ///
     /// The checkpoint needs a readable catalog and may hold only entries that the catalog names, and these: regular
-    /// files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. They go with it. [`force`](Self::force)
-    /// lifts both conditions.
+    /// files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. They go with it.
+    /// [`force`](Self::force) lifts both conditions.
     ///
     /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` meets
     /// other entries that stay, the files are removed one by one: pointers first, durably, and the catalog last.
@@ -207,7 +207,7 @@ fn remove_whole(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>, mode
     Err(in_progress(target))
 }
 
-/// Whether the checkpoint has the staged name, although the rename reported an error.
+/// Tells if the checkpoint has the staged name, although the rename reported an error.
 fn was_renamed(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>) -> lsm_fs::Result<bool> {
     match lock {
         Some(lock) => lock.is_at(&target.staged),
@@ -245,8 +245,8 @@ fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
     }
 }
 
-/// Undoes a rename that failed and may have taken place all the same. The undoing is durable: a caller that is told that
-/// the checkpoint is as it was must not lose it to a later crash and sweep.
+/// Undoes a rename that failed and may have taken place all the same. The undoing is durable: a caller that is told
+/// that the checkpoint is as it was must not lose it to a later crash and sweep.
 fn undo_rename(
     fs: &dyn Fs,
     target: &Target,

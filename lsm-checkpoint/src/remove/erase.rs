@@ -10,11 +10,11 @@ use crate::CATALOG_FILE;
 /// Removes these names from a checkpoint, and its directory if nothing else is in it.
 ///
 /// The pointers go first, durably, so that the checkpoint cannot be read; the catalog goes last, so that a removal that
-/// a crash has cut is still known as one and can be repeated. Repeating it does what is left to do.
+/// a crash has cut is still known as one. Repeating the call finishes it.
 ///
 /// # Errors
 ///
-/// Those of [`Fs`]. The checkpoint may have lost some of its files; if so, it has lost its pointers durably.
+/// The errors of [`Fs`]. If the checkpoint has lost other files by then, it has lost its pointers durably.
 pub(super) fn erase(fs: &dyn Fs, dir: &Path, names: &Names, mode: SyncMode) -> lsm_fs::Result<()> {
     for pointer in &names.pointers {
         unless_gone(fs.remove_file(&dir.join(pointer)))?;
@@ -41,7 +41,7 @@ pub(super) fn erase(fs: &dyn Fs, dir: &Path, names: &Names, mode: SyncMode) -> l
     fs.sync_directory(synced, mode).map(drop)
 }
 
-/// Whether the directory is gone afterwards.
+/// Returns `true` if the directory is gone afterwards.
 fn remove_if_empty(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
     match fs.remove_dir(dir) {
         Ok(()) => Ok(true),

@@ -15,7 +15,8 @@ use crate::{CATALOG_FILE, Catalog, publish::MARKER_FILE};
 /// The folder in which engines of this family keep compression dictionaries.
 const DICTIONARIES_FOLDER: &str = "dicts";
 
-/// Files that programs leave in any directory, and that hold nothing of a user: engines' lock files and desktops' caches.
+/// Files that programs leave in any directory: the lock files of engines and the caches of desktops. They hold no data
+/// of a user.
 const LEFTOVERS: [&str; 4] = ["LOCK", "lock", ".DS_Store", "Thumbs.db"];
 
 /// Names that belong to a checkpoint, relative to it.
@@ -24,11 +25,11 @@ pub(super) struct Names {
     pub(super) files: BTreeSet<PathBuf>,
     /// Without the checkpoint's own directory.
     pub(super) folders: BTreeSet<PathBuf>,
-    /// Those of the files that make a tree readable.
+    /// The files among them that make a tree readable.
     pub(super) pointers: BTreeSet<PathBuf>,
 }
 
-/// The entries of a checkpoint, by whether they may go.
+/// The entries of a checkpoint, sorted into those that may go and those that stay.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     /// Names of the checkpoint that are there, and with them leftovers and empty folders.
@@ -70,7 +71,7 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// Those of [`Fs::read_dir`].
+    /// The errors of [`Fs::read_dir`].
     pub(super) fn add_documented(&mut self, fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<()> {
         self.files.insert(PathBuf::from(CATALOG_FILE));
         self.files.insert(PathBuf::from(MARKER_FILE));
@@ -117,7 +118,7 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// Those of [`Fs::read_dir`].
+    /// The errors of [`Fs::read_dir`].
     pub(super) fn of(fs: &dyn Fs, dir: &Path, names: &Names) -> lsm_fs::Result<Self> {
         let mut survey = Self::default();
         let mut folders = vec![PathBuf::new()];
@@ -170,7 +171,7 @@ fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEn
     }
 }
 
-/// Whether a file's name is one that engines of this family give their metadata.
+/// Tells if a regular file has a name that engines of this family give their metadata.
 fn is_metadata(entry: &FsDirEntry) -> bool {
     let is_numbered = |name: &str| {
         let number = name.strip_prefix("edits-").or_else(|| name.strip_prefix('v'));
@@ -180,14 +181,14 @@ fn is_metadata(entry: &FsDirEntry) -> bool {
         && entry.name.to_str().is_some_and(|name| name == CURRENT_VERSION_FILE || is_numbered(name))
 }
 
-/// Whether a folder's name is one that engines of this family give a folder of data files.
+/// Tells if a folder has a name that engines of this family give a folder of data files.
 fn is_data(folder: &Path) -> bool {
     let names = [TABLES_FOLDER, BLOBS_FOLDER, DICTIONARIES_FOLDER];
     folder.file_name().is_some_and(|folder| names.iter().any(|name| folder == *name))
 }
 
-/// Whether a filesystem keeps an entry of this name for itself: e2fsck's folder, and files that an NFS client renames
-/// when they are removed while open.
+/// Tells if a filesystem keeps an entry of this name for itself: the folder of e2fsck, and files that an NFS client
+/// renames when they are removed while open.
 fn is_of_filesystem(name: &OsStr) -> bool {
     name == "lost+found" || name.as_encoded_bytes().starts_with(b".nfs")
 }

@@ -162,7 +162,7 @@ fn text(tree: &Tree) -> anyhow::Result<&str> {
     Ok(&file.text)
 }
 
-/// Reads a folder and its ceilings; `None` for a comment or an empty line.
+/// Reads a folder and its ceilings. Returns `None` for a comment or an empty line.
 fn parse_line(line: &str) -> anyhow::Result<Option<Line>> {
     let mut words = line.split_whitespace();
     let Some(folder) = words.next().filter(|word| !word.starts_with('#')) else { return Ok(None) };
