@@ -88,6 +88,7 @@ fn stream(
     }
     let status = child.wait()?;
     let time = start.elapsed();
+    eprintln!("    # {:.1} s: {shown}", time.as_secs_f64());
     if !status.success() {
         eprintln!("    ! {status}: {shown}");
     }
@@ -110,7 +111,7 @@ fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (key, value) in command.get_envs() {
         let key = key.to_string_lossy();
-        if let Some(value) = value.filter(|_| key.starts_with("RUST")) {
+        if let Some(value) = value.filter(|_| key.starts_with("RUST") || key.starts_with("CARGO_PROFILE")) {
             words.push(format!("{key}={}", quoted(value)));
         }
     }
