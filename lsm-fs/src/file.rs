@@ -26,11 +26,10 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 /// *Which handle.* The kernel reports a failed write-back once to each handle that was open then, and never to one
 /// opened after it was seen. Sync the handle that wrote.
 ///
-/// *Length zero.* A read or write of no bytes fails where one of a byte would: on a handle that was not opened for it, at
-/// an offset that no file can have, at an offset of an append handle, after a failed sync. Otherwise it returns zero and
-/// changes neither the bytes, nor the length, nor the position. Setting the length that the file has follows the same
-/// rule. POSIX lets an empty call skip the checks; the kernels make them, and so a mistake in the choice of the handle
-/// shows whatever the data is.
+/// *Length zero.* A read or write of no bytes fails where one of a byte would: on a handle that was not opened for it,
+/// at an offset that no file can have, at an offset of an append handle, after a failed sync. Otherwise it returns zero
+/// and changes neither the bytes, nor the length, nor the position. Setting the present length follows the same rule.
+/// POSIX lets an empty call skip the checks. The kernels make them, and so the wrong handle shows whatever the data is.
 ///
 /// # Crash semantics
 ///
