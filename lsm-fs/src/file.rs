@@ -28,9 +28,8 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 ///
 /// *Length zero.* A read or write of no bytes fails where one of a byte would: on a handle that was not opened for it,
 /// at an offset that no file can have, at an offset of an append handle, after a failed sync. Otherwise it returns zero
-/// and changes neither the bytes, nor the length, nor the position. Setting the length that the file has follows the
-/// same rule. POSIX lets an empty call skip the checks. The kernels make them, and so a mistake in the choice of the
-/// handle shows whatever the data is.
+/// and changes neither the bytes, nor the length, nor the position. Setting the present length follows the same rule.
+/// POSIX lets an empty call skip the checks. The kernels make them, and so the wrong handle shows whatever the data is.
 ///
 /// # Crash semantics
 ///

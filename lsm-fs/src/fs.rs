@@ -262,8 +262,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it), also for the
-    /// length that the file has; `NotFound`; `IsADirectory`.
+    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it), for the present
+    /// length, too; `NotFound`; `IsADirectory`.
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
 
     /// Asks that overwrites of this (still empty) file stay in place. `false`: the mount has no such switch.

@@ -21,8 +21,11 @@ list! { "empty":
 
 const BYTES: &[u8] = b"abcdef";
 
-/// A file with [`BYTES`] behind a handle of each mode, and what the handle was opened with.
-fn handles(t: &Subject) -> Result<Vec<(FsOpenOptions, Box<dyn FsFile>)>, Failure> {
+/// A handle, and the options that opened it.
+type Opened = (FsOpenOptions, Box<dyn FsFile>);
+
+/// A file with [`BYTES`] behind a handle of each mode.
+fn handles(t: &Subject) -> Result<Vec<Opened>, Failure> {
     t.put("f", BYTES)?;
     let append = FsOpenOptions::new().append(true);
     let modes = [read(), write(), read_write(), append, append.read(true), read_write().direct_io(true)];
