@@ -8,6 +8,7 @@ mod cmd;
 mod install;
 mod realfs;
 mod report;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -37,6 +38,13 @@ mod flags {
             }
             /// Check what the compiler cannot: layers, words, documents.
             cmd tidy {}
+            /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
+            cmd soak {
+                /// How long; a run that has begun ends after it.
+                required --minutes minutes: u64
+                /// Only targets whose name holds this word; may be given several times.
+                repeated --only name: String
+            }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
@@ -69,6 +77,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
         flags::XtaskCmd::Bench(bench) => {
             let usage = bench::Use { out: bench.out.as_deref(), check: bench.check };
             bench::run(&Workspace::load()?, &bench.job, usage)

@@ -30,5 +30,6 @@ mod properties;
 mod repair;
 #[cfg(feature = "aes-gcm")]
 mod sealed;
+mod seeded;
 mod support;
 mod trace;
