@@ -8,6 +8,7 @@ mod cmd;
 mod install;
 mod realfs;
 mod report;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -41,6 +42,13 @@ mod flags {
                 optional --prose
                 /// Lower the ceilings of the English to the figures of the working tree, and stop.
                 optional --lower
+            }
+            /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
+            cmd soak {
+                /// How long; a run that has begun ends after it.
+                required --minutes minutes: u64
+                /// Only targets whose name holds this word; may be given several times.
+                repeated --only name: String
             }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
@@ -82,6 +90,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
         flags::XtaskCmd::Bench(bench) => {
             if bench.against.is_none() && (bench.rounds.is_some() || bench.limit.is_some()) {
                 anyhow::bail!("--rounds and --limit belong to --against REV");

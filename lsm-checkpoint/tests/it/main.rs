@@ -21,6 +21,7 @@ mod mutation;
 mod pinned;
 mod remove;
 mod restore;
+mod seeded;
 mod stress;
 mod sweep;
 mod tree;

@@ -12,6 +12,7 @@ use crate::{
     crash::{in_place::MARKER, tried},
     create::{DIR, TARGET, mem_db, prepared},
     db::Db,
+    seeded::seeded_sweep,
     tweak::Tweak,
 };
 
@@ -138,14 +139,14 @@ fn one_that_is_owned_is_not_touched() {
 #[test]
 fn a_crash_leaves_it_whole_or_gone() {
     for (scenario, trees) in [("remove", &[""][..]), ("remove, two trees", &["users", "orders"])] {
-        assert!(crash(scenario, trees, CrashSweep::new()).states() > 100);
+        assert!(crash(scenario, trees, seeded_sweep()).states() > 100);
     }
 }
 
 #[test]
 fn a_crash_beside_another_process_that_syncs() {
     let foreign = [ForeignSync::Each, ForeignSync::Everything];
-    let sweep = CrashSweep::new().budget(Budget::Quick).foreign_syncs(foreign);
+    let sweep = seeded_sweep().budget(Budget::Quick).foreign_syncs(foreign);
     crash("remove, beside syncs of others", &[""], sweep);
 }
 
@@ -155,7 +156,7 @@ fn a_crash_in_the_sweep_of_a_removal_that_was_killed() {
     for op in [Op::SyncDirectory, Op::RemoveDirAll] {
         let fs = MemFs::new();
         with_checkpoint(&fs, &[""]);
-        let report = CrashSweep::new().start_from(&fs).run(
+        let report = seeded_sweep().start_from(&fs).run(
             |fs| {
                 let killed = FaultFs::new(fs.clone());
                 killed.inject(Fault::on(op).nth(1).gone());
@@ -177,13 +178,13 @@ fn sweep_once(fs: &MemFs) -> Result<(), Error> {
 
 #[test]
 fn a_second_crash_in_the_sweep() {
-    let sweep = CrashSweep::new().budget(Budget::Quick).recovery(sweep_once);
+    let sweep = seeded_sweep().budget(Budget::Quick).recovery(sweep_once);
     crash("remove, second crash in a sweep", &[""], sweep);
 }
 
 #[test]
 fn a_second_crash_in_the_next_call() {
-    let sweep = CrashSweep::new().budget(Budget::Quick).recovery(|fs| match remove_and_note(fs) {
+    let sweep = seeded_sweep().budget(Budget::Quick).recovery(|fs| match remove_and_note(fs) {
         // The name is gone, and the debris is for the sweep.
         Err(Error::NotACheckpoint { .. }) => Ok(()),
         removed => removed,
@@ -197,9 +198,9 @@ fn a_second_crash_in_the_next_call() {
 fn a_crash_where_directories_cannot_be_renamed() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
-    let once = CrashSweep::new().start_from(&fs).run(remove_in_place, check_in_place);
+    let once = seeded_sweep().start_from(&fs).run(remove_in_place, check_in_place);
     tried("remove in place", once);
-    let twice = CrashSweep::new().start_from(&fs).budget(Budget::Quick).recovery(sweep_once);
+    let twice = seeded_sweep().start_from(&fs).budget(Budget::Quick).recovery(sweep_once);
     tried("remove in place, second crash in a sweep", twice.run(remove_in_place, check_in_place));
 }
 

@@ -11,13 +11,14 @@ use std::{
 
 use lsm_checkpoint::{Checkpoint, Error, SweepReport, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
-use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, fault_sweep};
+use lsm_fs_mem::{Budget, Fault, FaultFs, ForeignSync, MemFs, fault_sweep};
 
 use crate::{
     crash::tried,
     create::{DIR, TARGET, mem_db, prepared},
     db::Db,
     remove::{check, debris},
+    seeded::seeded_sweep,
     tweak::Tweak,
 };
 
@@ -77,7 +78,7 @@ fn a_crash_in_a_sweep_and_a_second_one_in_the_next() {
     for (op, nth) in [(Op::HardLink, 2), (Op::SyncDirectory, 2), (Op::RenameNoreplace, 1)] {
         let start = with_debris(op, nth);
         for foreign in [&[][..], &[ForeignSync::Each, ForeignSync::Everything]] {
-            let report = CrashSweep::new()
+            let report = seeded_sweep()
                 .start_from(&start)
                 .budget(Budget::Quick)
                 .foreign_syncs(foreign.iter().cloned())

@@ -15,7 +15,7 @@ use std::{
 /// The name of a target, which is its directory below `corpus` as well, and the code under test.
 pub type Target = (&'static str, fn(&[u8]));
 
-const USAGE: &str = "usage: [TARGET] [--seed N] [--inputs N | --seconds N] | --list";
+const USAGE: &str = "usage: [TARGET] [--seed N] [--inputs N | --seconds N]";
 
 /// When a target has had enough.
 #[derive(Clone, Copy)]
@@ -33,10 +33,6 @@ struct Order {
 /// Runs the targets that the arguments of this process name. `package` holds `corpus`.
 pub fn run(package: &Path, targets: &[Target]) -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
-    if args == ["--list"] {
-        targets.iter().for_each(|(name, _)| println!("{name}"));
-        return ExitCode::SUCCESS;
-    }
     let Some(order) = parse(&args) else {
         eprintln!("{USAGE}");
         return ExitCode::FAILURE;

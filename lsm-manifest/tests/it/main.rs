@@ -31,6 +31,7 @@ mod providers;
 mod repair;
 #[cfg(feature = "aes-gcm")]
 mod sealed;
+mod seeded;
 mod support;
 mod toy_key;
 mod trace;

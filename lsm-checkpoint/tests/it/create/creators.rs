@@ -8,10 +8,10 @@ use std::{
 
 use lsm_checkpoint::{Error, run_checkpoint};
 use lsm_fs::{DirectorySync, Fs, FsExt, Op, StdFs, errno};
-use lsm_fs_mem::{CrashSweep, Fault, FaultFs, MemFs, Step};
+use lsm_fs_mem::{Fault, FaultFs, MemFs, Step};
 
 use super::{DIR, TARGET, mem_db};
-use crate::{db::Db, tweak::Tweak};
+use crate::{db::Db, seeded::seeded_sweep, tweak::Tweak};
 
 /// Runs so many creators at once, and returns how many succeeded.
 fn race(creators: usize, fs: &Arc<dyn Fs>, dir: &Path, target: &Path) -> usize {
@@ -102,7 +102,7 @@ fn two_creators_and_a_crash() {
             }
         })]
     };
-    let report = CrashSweep::new().start_from(&start).run_interleaved(
+    let report = seeded_sweep().start_from(&start).run_interleaved(
         || [step("first"), step("second")],
         |image, notes| {
             let db = Db::open(Arc::new(image.clone()), Path::new(DIR), &[""]);
