@@ -3,7 +3,7 @@
 
 use std::{ffi::OsStr, io, path::Path, sync::Arc};
 
-use lsm_fs::{DirectorySync, FileId, FsDirEntry, FsFileType, FsMetadata, errno};
+use lsm_fs::{DirectorySync, FileId, FsDirEntry, FsMetadata, errno};
 
 use super::{
     resolve::{Last, Place},
@@ -13,13 +13,6 @@ use crate::{
     micro::{Ino, Kind, Name, Payload, What},
     profile::SyncCall,
 };
-
-const fn file_type(kind: Kind) -> FsFileType {
-    match kind {
-        Kind::File => FsFileType::File,
-        Kind::Dir => FsFileType::Directory,
-    }
-}
 
 impl State {
     /// Binds a name to a new inode.
@@ -44,14 +37,14 @@ impl State {
     pub(crate) fn read_dir(&self, path: &Path) -> io::Result<Vec<FsDirEntry>> {
         let dir = self.resolve_dir(path)?;
         let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.iter());
-        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, file_type(self.kind(ino)))).collect())
+        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, self.file_type(ino))).collect())
     }
 
     pub(crate) fn metadata(&self, ino: Ino) -> io::Result<FsMetadata> {
         self.volume(ino)?;
         let slot = self.tree.get(ino).ok_or_else(|| os(errno::ENOENT))?;
         let len = self.tree.file(ino).map_or(0, |file| file.len);
-        let mut metadata = FsMetadata::new(file_type(slot.kind()), len);
+        let mut metadata = FsMetadata::new(self.file_type(ino), len);
         metadata.link_count = Some(u64::from(slot.links));
         metadata.file_id = Some(FileId { volume: u64::from(slot.volume) + 1, inode: ino });
         metadata.allocated_bytes = Some(slot.allocated_bytes());
@@ -90,11 +83,11 @@ impl State {
 
     /// Removes what a directory holds, the deepest first, and then itself.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
-        let ino = self.resolve_dir(path)?;
-        let entries = self.tree.dir(ino).map(Arc::clone).unwrap_or_default();
+        let ino = self.resolve_unfollowed(path)?;
+        let entries = self.tree.dir(ino).map(Arc::clone).ok_or_else(|| os(errno::ENOTDIR))?;
         for (name, _) in entries.iter() {
             let child = path.join(&**name);
-            match self.resolve(&child).map(|ino| self.kind(ino))? {
+            match self.resolve_unfollowed(&child).map(|ino| self.kind(ino))? {
                 Kind::Dir => self.remove_dir_all(&child)?,
                 Kind::File => self.remove_file(&child)?,
             }
@@ -168,7 +161,10 @@ impl State {
     }
 
     pub(crate) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let ino = self.resolve(from)?;
+        let ino = self.resolve_unfollowed(from)?;
+        if self.place(from)?.beneath.is_some() {
+            self.check_regular(ino)?;
+        }
         let target = self.place(to)?;
         let Last::Name(name) = target.last else { return Err(os(errno::EEXIST)) };
         if self.bound(&target)?.is_some() {
@@ -198,6 +194,7 @@ impl State {
 
     pub(crate) fn reflink(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let source = self.resolve(from)?;
+        self.check_regular(source)?;
         let target = self.place(to)?;
         let Last::Name(name) = target.last else { return Err(os(errno::EISDIR)) };
         if self.bound(&target)?.is_some() {
