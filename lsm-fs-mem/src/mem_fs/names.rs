@@ -81,18 +81,46 @@ impl State {
         Ok(())
     }
 
-    /// Removes what a directory holds, the deepest first, and then itself.
+    /// Removes what a directory holds, the deepest first, and then itself. A path to it may be longer than a path can be.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
-        let ino = self.resolve_unfollowed(path)?;
-        let entries = self.tree.dir(ino).map(Arc::clone).ok_or_else(|| os(errno::ENOTDIR))?;
-        for (name, _) in entries.iter() {
-            let child = path.join(&**name);
-            match self.resolve_unfollowed(&child).map(|ino| self.kind(ino))? {
-                Kind::Dir => self.remove_dir_all(&child)?,
-                Kind::File => self.remove_file(&child)?,
+        let top = self.resolve_unfollowed(path)?;
+        let mut ways = vec![(top, self.entries(top)?)];
+        while let Some((dir, entries)) = ways.last_mut() {
+            let (dir, next) = (*dir, entries.pop());
+            let Some((name, ino)) = next else {
+                ways.pop();
+                if let Some((parent, above)) = ways.last_mut() {
+                    let (parent, (name, ino)) = (*parent, above.pop().ok_or_else(|| os(errno::EIO))?);
+                    self.writable(parent)?;
+                    self.check_removable_dir(ino)?;
+                    self.unlink(parent, &name, ino);
+                }
+                continue;
+            };
+            if self.mounts.contains_key(&ino) {
+                return Err(os(errno::EXDEV));
+            }
+            match self.kind(ino) {
+                Kind::File => {
+                    self.writable(dir)?;
+                    self.unlink(dir, &name, ino);
+                }
+                Kind::Dir => {
+                    // It goes when it is empty.
+                    entries.push((name, ino));
+                    ways.push((ino, self.entries(ino)?));
+                }
             }
         }
         self.remove_dir(path)
+    }
+
+    /// What a directory holds, the first name last.
+    fn entries(&self, dir: Ino) -> io::Result<Vec<(Name, Ino)>> {
+        let dir = self.tree.dir(dir).ok_or_else(|| os(errno::ENOTDIR))?;
+        let mut entries: Vec<_> = dir.iter().map(|(name, ino)| (Arc::clone(name), ino)).collect();
+        entries.reverse();
+        Ok(entries)
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {

@@ -2,6 +2,9 @@
 
 mod calls;
 pub(super) mod guard;
+#[cfg(all(test, feature = "conformance"))]
+#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests stop at the first surprise")]
+mod tests;
 
 use std::{
     ffi::OsStr,

@@ -118,6 +118,8 @@ impl Guard {
         match self.way {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Way::Kernel => {
+                // The call refuses a mode that it has no use for.
+                let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
                 let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
                 retry_on_intr(|| rustix::fs::openat2(dir, path, flags, mode, BENEATH))
             }
@@ -147,7 +149,12 @@ impl Guard {
         if Mount::of(opened.as_fd())? != self.mount {
             return Err(Errno::XDEV);
         }
-        if truncates && FileType::from_raw_mode(fstat(&opened)?.st_mode).is_file() {
+        // On Linux a handle that only names its file can name a link.
+        let kind = FileType::from_raw_mode(fstat(&opened)?.st_mode);
+        if kind.is_symlink() && !flags.contains(OFlags::NOFOLLOW) {
+            return Err(Errno::LOOP);
+        }
+        if truncates && kind.is_file() {
             retry_on_intr(|| rustix::fs::ftruncate(&opened, 0))?;
         }
         Ok(opened)
