@@ -214,7 +214,7 @@ impl Drop for MemDirLock {
 
 impl FsDirLock for MemDirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve(path));
+        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve_name(path));
         match found {
             Ok(ino) => Ok(ino == self.ino),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -23,6 +23,7 @@
 #![doc = include_str!("conformance/broken_example.md")]
 
 mod batches;
+mod beneath;
 mod bytes;
 mod copies;
 mod empty;
@@ -30,6 +31,7 @@ mod errors;
 mod links;
 mod locks;
 mod names;
+mod odd;
 mod renames;
 mod subject;
 mod sync;
@@ -39,7 +41,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-pub use subject::{OtherProcess, Subject};
+pub use subject::{OddNodes, OtherProcess, Subject};
 
 use crate::Error;
 
@@ -119,6 +121,8 @@ pub fn checks() -> impl Iterator<Item = Check> {
         locks::CHECKS,
         sync::CHECKS,
         errors::CHECKS,
+        odd::CHECKS,
+        beneath::CHECKS,
     ];
     modules.into_iter().flatten().copied()
 }

@@ -4,6 +4,7 @@ mod file;
 
 use std::{
     ffi::OsStr,
+    fmt,
     path::Path,
     sync::{
         Arc,
@@ -24,11 +25,22 @@ pub(crate) struct Tweak<F> {
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
     renames_directories: bool,
-    meddler: Option<Meddler<F>>,
+    meddler: Option<Meddler>,
 }
 
-/// What somebody else does just before a call of this kind for a path.
-type Meddler<F> = (Op, &'static str, fn(&F));
+/// Acts as somebody else, just before a call of this kind for a path.
+#[derive(Clone)]
+struct Meddler {
+    op: Op,
+    path: &'static str,
+    act: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Meddler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Meddler({} {})", self.op, self.path)
+    }
+}
 
 impl<F: Fs> Tweak<F> {
     pub(crate) fn new(inner: F) -> Self {
@@ -47,16 +59,20 @@ impl<F: Fs> Tweak<F> {
     }
 
     /// Somebody does this just before each call of this kind for a path; of `RemoveDir` and `LockDirectory`.
-    pub(crate) fn before(mut self, op: Op, path: &'static str, act: fn(&F)) -> Self {
-        self.meddler = Some((op, path, act));
+    pub(crate) fn before(mut self, op: Op, path: &'static str, act: fn(&F)) -> Self
+    where
+        F: Clone + 'static,
+    {
+        let inner = self.inner.clone();
+        self.meddler = Some(Meddler { op, path, act: Arc::new(move || act(&inner)) });
         self
     }
 
     fn meddle(&self, op: Op, path: &Path) {
-        if let Some((of, at, act)) = self.meddler
-            && (of, Path::new(at)) == (op, path)
+        if let Some(meddler) = &self.meddler
+            && (meddler.op, Path::new(meddler.path)) == (op, path)
         {
-            act(&self.inner);
+            (meddler.act)();
         }
     }
 
@@ -70,7 +86,7 @@ impl<F: Fs> Tweak<F> {
     }
 
     fn is_skipped(&self) -> bool {
-        Some(self.syncs.fetch_add(1, Ordering::Relaxed)) == self.skipped
+        counts_to(&self.syncs, self.skipped)
     }
 
     fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
@@ -86,12 +102,24 @@ impl<F: Fs> Tweak<F> {
     }
 }
 
+/// Counts a sync; whether it is the one to skip.
+fn counts_to(syncs: &AtomicUsize, skipped: Option<usize>) -> bool {
+    Some(syncs.fetch_add(1, Ordering::Relaxed)) == skipped
+}
+
 #[deny(clippy::missing_trait_methods)]
-impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
+impl<F: Fs> Fs for Tweak<F> {
+    /// The view counts its syncs among those of this one.
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        let (inner, syncs, meddler) =
+            (self.inner.beneath(root)?, Arc::clone(&self.syncs), self.meddler.clone());
+        let (skipped, renames_directories) = (self.skipped, self.renames_directories);
+        Ok(Box::new(Tweak { inner, syncs, skipped, renames_directories, meddler }))
+    }
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let file = self.inner.open(path, options)?;
-        let tweak = self.clone();
-        Ok(Box::new(TweakedFile::new(file, Box::new(move || tweak.is_skipped()))))
+        let (syncs, skipped) = (Arc::clone(&self.syncs), self.skipped);
+        Ok(Box::new(TweakedFile::new(file, Box::new(move || counts_to(&syncs, skipped)))))
     }
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inner.create_dir(path)

@@ -22,6 +22,9 @@ impl State {
     /// Opens a file, and takes hold of its inode.
     pub(crate) fn open(&mut self, path: &Path, options: &FsOpenOptions) -> io::Result<Ino> {
         options.validate()?;
+        if self.is_view_root(path)? {
+            return Err(os(if options.create_new { errno::EEXIST } else { errno::EISDIR }));
+        }
         let place = self.place(path)?;
         let writes = options.write || options.append;
         let creates = options.create || options.create_new;
@@ -34,6 +37,7 @@ impl State {
         }
         let ino = match (found, place.last) {
             (Some(ino), _) => {
+                let ino = self.arrive(&place, ino)?;
                 self.check_open(ino, writes || creates, place.wants_dir)?;
                 ino
             }
@@ -51,7 +55,7 @@ impl State {
         match self.kind(ino) {
             Kind::Dir => return Err(os(errno::EISDIR)),
             Kind::File if wants_dir => return Err(os(errno::ENOTDIR)),
-            Kind::File => {}
+            Kind::File => self.check_regular(ino)?,
         }
         if changes { self.writable(ino).map(drop) } else { Ok(()) }
     }

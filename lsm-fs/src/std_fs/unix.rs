@@ -1,10 +1,13 @@
 //! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
 
 mod ahead;
+mod at;
+mod beneath;
 mod capabilities;
 mod clone;
 mod link;
 mod lock;
+mod remove;
 mod stat;
 mod sync;
 
@@ -16,17 +19,24 @@ use std::{
     path::Path,
 };
 
+pub(super) use beneath::View;
 pub(super) use capabilities::capabilities;
 pub(super) use clone::{reflink, reflink_batch};
 pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
+pub(super) use remove::remove_dir_all;
 pub(super) use stat::metadata_batch;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;
 
 use super::names;
-use crate::{FileHint, FileId, FsMetadata};
+use crate::{FileHint, FileId, FsMetadata, FsOpenOptions};
+
+/// Opens a regular file, without waiting for another process.
+pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
+    at::At::path(path).open_file(options)
+}
 
 pub(super) fn metadata(m: &Metadata) -> FsMetadata {
     FsMetadata {
@@ -176,8 +186,15 @@ pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
-    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
-    let file = File::open(path)?;
+    disable_cow_at(&at::At::path(path))
+}
+
+/// A directory has the switch, too.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = at.open(flags, Mode::empty())?;
     let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
     match set {
         // Filesystems without the flag drop it in silence.
@@ -190,6 +207,13 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{Mode, OFlags};
+    at.open(OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    Ok(false)
 }
 
 /// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.

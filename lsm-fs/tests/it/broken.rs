@@ -133,6 +133,10 @@ impl Broken {
 }
 
 impl Fs for Broken {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        self.told(StdFs.beneath(root))
+    }
+
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let mut options = *options;
         match self.defect {
