@@ -9,16 +9,21 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod catalog;
 mod crash;
 mod create;
 mod db;
+mod entries;
 mod fault;
 mod foreign;
 mod host;
 mod ladder;
+mod layout;
 mod list;
 mod mutation;
 mod pinned;
+mod pointer;
+mod reports;
 mod remove;
 mod restore;
 mod stress;
