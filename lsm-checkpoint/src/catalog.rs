@@ -181,9 +181,6 @@ impl Catalog {
     /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored.
     pub(crate) fn check(&self) -> Result<(), (PathBuf, CatalogDefect)> {
         let refuse = |(path, problem): (PathBuf, NameProblem)| (path, problem.into());
-        if self.format > 1 && !layout::is_identity(&self.identity) {
-            return Err((PathBuf::new(), CatalogDefect::Identity));
-        }
         let mut layout = Layout::new(self.trees.iter().map(|tree| tree.folder.as_str()), self.files.len());
         let mut trees: Vec<(DirId, HashMap<&str, DirId>)> = Vec::with_capacity(self.trees.len());
         for tree in &self.trees {

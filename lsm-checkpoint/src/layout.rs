@@ -223,9 +223,7 @@ fn fold(name: &str) -> String {
 /// Whether a source's name for itself can be told from others: text of 1 to 255 bytes on one line, with nothing
 /// invisible at its ends.
 pub(crate) fn is_identity(identity: &str) -> bool {
-    (1..=255).contains(&identity.len())
-        && identity.trim() == identity
-        && !identity.contains(char::is_control)
+    (1..=255).contains(&identity.len()) && identity.trim() == identity && !identity.contains(char::is_control)
 }
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ impl TreePointer<'_> {
             return Ok(None);
         }
         let bytes = fs.read_to_vec(&dir.join(CURRENT_VERSION_FILE), current.len)?;
+        if bytes.iter().all(|&byte| byte == 0) {
+            // Damage, or another format: the checksum tells.
+            return Ok(None);
+        }
         Ok(match Current::decode(&bytes) {
             Ok(Current { version_id: found, .. }) if found != self.tree.version_id => {
                 Some(PointerProblem::Version { found })

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
     BoxError, Capture, Catalog, CatalogFile, CatalogTree, Change, Checkpoint, CheckpointInfo,
-    CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Policy, Result, Snapshot,
-    SourceFile, SourceRoot,
+    CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Policy, Result, Snapshot, SourceFile,
+    SourceRoot,
 };
 
 /// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a

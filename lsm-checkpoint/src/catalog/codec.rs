@@ -7,7 +7,7 @@ mod v1;
 mod v2;
 
 use super::{CATALOG_FORMAT, Catalog};
-use crate::{CatalogDefect, FileKind, Method};
+use crate::{CatalogDefect, FileKind, Method, layout};
 use cursor::Cursor;
 
 pub(super) use v2::encode;
@@ -74,6 +74,9 @@ impl Decoder {
             Self::V1(decoder) => decoder.finish(),
             Self::V2(decoder) => decoder.finish()?,
         };
+        if catalog.format > 1 && !layout::is_identity(&catalog.identity) {
+            return Err(CatalogDefect::Identity.into());
+        }
         catalog.check().map_err(|(_, defect)| defect)?;
         Ok(catalog)
     }

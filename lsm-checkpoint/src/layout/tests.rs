@@ -21,10 +21,19 @@ fn problem(trees: &[(&str, &[&str])], files: &[(usize, &str)]) -> NameProblem {
 
 #[test]
 fn a_root_tree_may_lie_beside_others_and_folders_may_be_deep() {
-    let dirs = lay(&[("", &["wal"]), ("keyspaces/0", &["tables"]), ("keyspaces/1", &["a/b/c/d"])], &[(0, "v")]);
+    let dirs =
+        lay(&[("", &["wal"]), ("keyspaces/0", &["tables"]), ("keyspaces/1", &["a/b/c/d"])], &[(0, "v")]);
     let expected = [
-        "", "keyspaces", "keyspaces/0", "keyspaces/1", "wal", "keyspaces/0/tables", "keyspaces/1/a",
-        "keyspaces/1/a/b", "keyspaces/1/a/b/c", "keyspaces/1/a/b/c/d",
+        "",
+        "keyspaces",
+        "keyspaces/0",
+        "keyspaces/1",
+        "wal",
+        "keyspaces/0/tables",
+        "keyspaces/1/a",
+        "keyspaces/1/a/b",
+        "keyspaces/1/a/b/c",
+        "keyspaces/1/a/b/c/d",
     ];
     assert_eq!(dirs.unwrap(), expected.map(PathBuf::from));
     assert!(lay(&[("a", &["x"]), ("a/b", &["x"])], &[]).is_ok(), "a tree below another");
@@ -43,7 +52,20 @@ fn a_directory_has_one_use() {
 
 #[test]
 fn paths_that_lead_elsewhere_are_refused() {
-    for name in ["", ".", "..", "/etc", "a\\b", "a\nb", "a\0", "a/", "./a", "a//b", "a/../b", &"n".repeat(NAME_MAX + 1)] {
+    for name in [
+        "",
+        ".",
+        "..",
+        "/etc",
+        "a\\b",
+        "a\nb",
+        "a\0",
+        "a/",
+        "./a",
+        "a//b",
+        "a/../b",
+        &"n".repeat(NAME_MAX + 1),
+    ] {
         assert_eq!(problem(&[("", &[name])], &[]), NameProblem::Name, "folder {name}");
         assert_eq!(problem(&[("", &[])], &[(0, name)]), NameProblem::Name, "file {name}");
         if !name.is_empty() {
@@ -58,8 +80,15 @@ fn paths_that_lead_elsewhere_are_refused() {
 #[test]
 fn names_of_the_protocol_are_reserved_at_the_root_alone_and_in_any_case() {
     for name in [
-        "CHECKPOINT", "checkpoint", "Checkpoint.", "CHEC\u{212a}POINT", ".checkpoint-unpublished",
-        ".CheckPoint-Unpubli\u{17f}hed", ".monday.checkpoint-staged", "x.CHECKPOINT-STAGED", ".checkpoint-staged",
+        "CHECKPOINT",
+        "checkpoint",
+        "Checkpoint.",
+        "CHEC\u{212a}POINT",
+        ".checkpoint-unpublished",
+        ".CheckPoint-Unpubli\u{17f}hed",
+        ".monday.checkpoint-staged",
+        "x.CHECKPOINT-STAGED",
+        ".checkpoint-staged",
     ] {
         assert_eq!(problem(&[("", &[])], &[(0, name)]), NameProblem::Reserved, "file {name}");
         assert_eq!(problem(&[("", &[name])], &[]), NameProblem::Reserved, "folder {name}");

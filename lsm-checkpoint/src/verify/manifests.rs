@@ -1,6 +1,6 @@
 //! Manifests that are archives of `lsm-manifest`.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use lsm_fs::Fs;
 use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, recover, version_file_name};
@@ -25,7 +25,8 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut
                 problems.push(Problem { path, what: Defect::Missing });
                 continue;
             }
-            // What cannot be read is reported as a file.
+            // A missing file is reported as one.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(Defect::Unreadable(error)),
             Ok(None) | Err(_) => None,
         };
         let what = match of_pointer {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    CATALOG_FORMAT, Catalog, CatalogDefect, Change, Checkpoint, CheckpointDir, Error, FileKind, Method, Policy,
-    SourceFile, VerifyOptions, list, restore, run_checkpoint, verify,
+    CATALOG_FORMAT, Catalog, CatalogDefect, Change, Checkpoint, CheckpointDir, Error, FileKind, Method,
+    Policy, SourceFile, VerifyOptions, list, restore, run_checkpoint, verify,
 };
 use lsm_fs::{Fs, FsExt, Op, StdFs, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, VolumeOptions};
@@ -28,7 +28,8 @@ fn format_1() -> MemFs {
     for path in all_files(&StdFs, &golden, Path::new("")).unwrap() {
         let to = Path::new(TARGET).join(&path);
         fs.create_dir_all(to.parent().unwrap()).unwrap();
-        fs.write_new(&to, &StdFs.read_to_vec(&golden.join(&path), 1 << 20).unwrap(), SyncMode::Normal).unwrap();
+        fs.write_new(&to, &StdFs.read_to_vec(&golden.join(&path), 1 << 20).unwrap(), SyncMode::Normal)
+            .unwrap();
     }
     fs
 }
@@ -51,7 +52,11 @@ fn a_checkpoint_of_format_1_is_verified_restored_and_copied() {
     let new = Catalog::read(&fs, copy).unwrap();
     assert_eq!((new.format, new.seqno, &new.trees), (CATALOG_FORMAT, old.seqno, &old.trees));
     let known = |catalog: &Catalog| -> Vec<_> {
-        catalog.files.iter().map(|file| (catalog.path_of(file), file.len, file.checksum, file.linkable)).collect()
+        catalog
+            .files
+            .iter()
+            .map(|file| (catalog.path_of(file), file.len, file.checksum, file.linkable))
+            .collect()
     };
     assert_eq!(known(&new), known(&old));
     assert_eq!(list(&fs, Path::new("/")).unwrap().len(), 2);
@@ -105,7 +110,8 @@ fn a_source_without_a_name_is_refused_before_anything_is_made() {
 #[test]
 fn a_nameless_checkpoint_of_format_1_is_no_dead_end() {
     let fs = MemFs::new();
-    let head = [&1_u32.to_le_bytes()[..], &[0; 4], &[0; 8], &[0; 8], &[0; 4], &[7, 0, 0, 0, 0, 0, 0, 0], &[0; 4]];
+    let head =
+        [&1_u32.to_le_bytes()[..], &[0; 4], &[0; 8], &[0; 8], &[0; 4], &[7, 0, 0, 0, 0, 0, 0, 0], &[0; 4]];
     fs.create_dir(Path::new(TARGET)).unwrap();
     write_catalog(&fs, Path::new(TARGET), &[("checkpoint", &head.concat()), ("files.0", &[])]);
     assert_eq!(restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap().seqno, None);
@@ -138,7 +144,8 @@ fn a_catalog_of_a_later_version_names_what_it_requires() {
     write_catalog(&fs, Path::new(TARGET), &[("checkpoint", &head)]);
     let refused = Catalog::read(&fs, Path::new(TARGET)).unwrap_err();
     assert!(matches!(refused, Error::UnsupportedFeatures { features: 0x1000, .. }), "{refused:?}");
-    let said = "/checkpoint/CHECKPOINT: the catalog requires features that this version does not know: bit 12";
+    let said =
+        "/checkpoint/CHECKPOINT: the catalog requires features that this version does not know: bit 12";
     assert_eq!(refused.to_string(), said);
 }
 
@@ -199,6 +206,7 @@ fn metadata_that_is_gone_is_a_source_that_changed() {
     faulty.inject(Fault::on(Op::Open).at("/checkpoint/CURRENT").before(errno::ENOENT));
     let checkpoint = CheckpointDir::open(Arc::new(faulty), TARGET).unwrap();
     let refused = restore(&checkpoint, &fs, Path::new(RESTORED)).unwrap_err();
-    let is_gone = matches!(&refused, Error::SourceChanged { what: Change::Gone, path } if path.ends_with("CURRENT"));
+    let is_gone =
+        matches!(&refused, Error::SourceChanged { what: Change::Gone, path } if path.ends_with("CURRENT"));
     assert!(is_gone, "{refused:?}");
 }

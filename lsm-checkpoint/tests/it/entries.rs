@@ -3,9 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{
-    CATALOG_FILE, Catalog, CheckpointDir, Error, FileKind, VerifyOptions, restore, verify,
-};
+use lsm_checkpoint::{CATALOG_FILE, Catalog, CheckpointDir, Error, FileKind, VerifyOptions, restore, verify};
 use lsm_fs::{Fs, FsExt, SyncMode};
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};

@@ -163,7 +163,9 @@ fn what_no_catalog_can_name_is_not_published() {
                 dir.push(name);
                 target.fs().create_dir(&dir)?;
             }
-            Ok(if file { target.write("meta/a/b/c/d/OPTIONS", b"fast")? })
+            Ok(if file {
+                target.write("meta/a/b/c/d/OPTIONS", b"fast")?
+            })
         }
     };
     let manifests: [(Manifest, SnapshotProblem); 6] = [

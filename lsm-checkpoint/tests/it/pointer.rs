@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{
-    BoxError, Catalog, CheckpointDir, Defect, Error, ManifestTarget, PointerProblem, Stranger, VerifyOptions, restore,
-    run_checkpoint, verify,
+    BoxError, Catalog, CheckpointDir, Defect, Error, ManifestTarget, PointerProblem, Stranger, VerifyOptions,
+    restore, run_checkpoint, verify,
 };
 use lsm_fs::{Fs, FsExt, SyncMode};
 use lsm_fs_mem::MemFs;
@@ -56,7 +56,8 @@ const WRONG: [(Manifest, PointerProblem); 4] = [
 fn a_checkpoint_of_another_version_is_not_published() {
     for (manifest, expected) in WRONG {
         let fs = MemFs::new();
-        let refused = run_checkpoint(&Foreign::new(Vec::new(), manifest), &fs, Path::new(TARGET)).unwrap_err();
+        let refused =
+            run_checkpoint(&Foreign::new(Vec::new(), manifest), &fs, Path::new(TARGET)).unwrap_err();
         assert!(
             matches!(&refused, Error::WrongVersion { problem, expected: CAPTURED, .. } if *problem == expected),
             "{refused:?}"
@@ -78,7 +79,8 @@ fn forge_version(fs: &MemFs, version: u64) {
 #[test]
 fn a_catalog_of_another_version_is_not_sound_and_not_restored() {
     let fs = MemFs::new();
-    run_checkpoint(&Foreign::new(Vec::new(), |target| write_version(target, 1)), &fs, Path::new(TARGET)).unwrap();
+    run_checkpoint(&Foreign::new(Vec::new(), |target| write_version(target, 1)), &fs, Path::new(TARGET))
+        .unwrap();
     forge_version(&fs, 7);
     assert_eq!(Catalog::read(&fs, Path::new(TARGET)).unwrap().trees[0].version_id, 7);
     let report = verify(&fs, Path::new(TARGET), &VerifyOptions::quick()).unwrap();
@@ -93,7 +95,9 @@ fn a_catalog_of_another_version_is_not_sound_and_not_restored() {
 /// Metadata of another format says nothing, whatever its files are called.
 #[test]
 fn foreign_metadata_is_left_alone() {
-    for (name, bytes) in [("current", &b"7"[..]), ("current", &[b'7'; 25]), ("v1", b"no archive"), ("CURRENT", b"")] {
+    for (name, bytes) in
+        [("current", &b"7"[..]), ("current", &[b'7'; 25]), ("v1", b"no archive"), ("CURRENT", b"")]
+    {
         let fs = MemFs::new();
         let engine = Foreign::new(Vec::new(), move |target| Ok(target.write(name, bytes)?));
         run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
@@ -124,7 +128,8 @@ fn known_strangers_are_notes_and_others_are_defects() {
     fs.write_new(&path("lost+found/#12"), b"x", SyncMode::Normal).unwrap();
     let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
     assert!(report.is_sound(), "{report}");
-    let mut notes: Vec<_> = report.notes.iter().map(|note| (note.path.to_str().unwrap(), note.what)).collect();
+    let mut notes: Vec<_> =
+        report.notes.iter().map(|note| (note.path.to_str().unwrap(), note.what)).collect();
     notes.sort_by_key(|(path, _)| *path);
     let mut expected = known.to_vec();
     expected.extend([("lost+found", Stranger::LostAndFound), ("wal", Stranger::EmptyFolder)]);
@@ -144,5 +149,7 @@ fn known_strangers_are_notes_and_others_are_defects() {
     // Restoring leaves them out.
     let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
     restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
-    assert!(!fs.exists(Path::new("/restored/v8")).unwrap() && !fs.exists(Path::new("/restored/wal")).unwrap());
+    assert!(
+        !fs.exists(Path::new("/restored/v8")).unwrap() && !fs.exists(Path::new("/restored/wal")).unwrap()
+    );
 }

@@ -4,8 +4,8 @@ use std::{ffi::OsStr, path::Path};
 
 use lsm_checkpoint::{Checkpoint, Error, Policy, run_checkpoint};
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
-    FsOpenOptions, LinkReport, MetadataReport, NamePair, Result, SyncMode, SyncReport,
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
+    FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Result, SyncMode, SyncReport,
 };
 use lsm_fs_mem::MemFs;
 
@@ -122,7 +122,10 @@ fn a_copy_without_a_report_is_an_error() {
     let copying = Checkpoint::new().policy(Policy::Independent);
     let refused = copying.create(&db, &target, Path::new(TARGET)).unwrap_err();
     assert!(matches!(&refused, Error::Unreported { path } if path.starts_with(DIR)), "{refused:?}");
-    assert!(debris(&fs).is_empty() && !fs.read_dir(Path::new("/")).unwrap().iter().any(|e| e.name == "checkpoint"));
+    assert!(
+        debris(&fs).is_empty()
+            && !fs.read_dir(Path::new("/")).unwrap().iter().any(|e| e.name == "checkpoint")
+    );
     run_checkpoint(&db, &Silent { copies: false, ..target }, Path::new(TARGET)).unwrap();
 }
 

@@ -131,7 +131,8 @@ fn every_truncation_of_a_section_is_refused() {
                 cut[at].1.truncate(len);
                 let decoded = decode(&cut);
                 // Format 1 does not say how many records it has.
-                let is_shorter = decoded.as_ref().is_ok_and(|catalog| catalog.format == 1 && *catalog != sample());
+                let is_shorter =
+                    decoded.as_ref().is_ok_and(|catalog| catalog.format == 1 && *catalog != sample());
                 assert!(decoded.is_err() || is_shorter, "{}, {len}", sections[at].0);
             }
         }

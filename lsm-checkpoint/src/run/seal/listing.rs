@@ -10,8 +10,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{Head, Job, relative};
 use crate::{
-    CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, Error, FileKind, Method, Result, SnapshotProblem, layout,
-    plan::Item, transfer::Done,
+    CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, Error, FileKind, Method, Result, SnapshotProblem,
+    layout, plan::Item, transfer::Done,
 };
 
 /// What is known of one tree.

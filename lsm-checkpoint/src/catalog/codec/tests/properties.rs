@@ -63,7 +63,8 @@ fn catalog() -> impl Strategy<Value = Catalog> {
 
 /// Runs with a fixed seed, so that every run tries the same.
 fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(23), ..Config::default() };
+    let config =
+        Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(23), ..Config::default() };
     TestRunner::new(config).run(strategy, test).unwrap();
 }
 
