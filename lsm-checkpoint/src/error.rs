@@ -84,8 +84,8 @@ pub enum Error {
     /// CURRENT, as the engine has written it, does not name the captured version and its archive: an engine would open
     /// other tables than those that are there, or none. Nothing was published.
     ///
-    /// The engine's adapter is wrong: it must write the manifest of the captured version, not that of the live one. In a
-    /// restore, the checkpoint is: use another one.
+    /// The engine's adapter is wrong: it must write the manifest of the captured version, not of the live one. In a
+    /// restore, the checkpoint is wrong: use another one.
     #[error("{}: version {expected} is captured, {problem}", path.display())]
     WrongVersion {
         /// CURRENT, relative to the target.

@@ -124,8 +124,8 @@ impl Checkpoint<'_> {
     /// As [`restore`], with these options and this policy.
     ///
     /// A policy that links gives the engine inodes that the checkpoint has too: only for one that never writes to a
-    /// finished file. A file that the catalog does not call [linkable](CatalogFile::linkable), because the engine may go
-    /// on to write to it, is copied whatever the policy.
+    /// finished file. A file that the catalog does not call [linkable](CatalogFile::linkable) is copied, whatever the
+    /// policy: the engine may go on to write to it.
     ///
     /// # Errors
     ///

@@ -34,7 +34,8 @@ pub trait CheckpointSource {
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>>;
 
     /// The number of the last write that readers see, with all before it; `None` if nothing was written yet. The
-    /// checkpoint holds these writes, and perhaps later ones. A replay starts behind this number, or at the first write.
+    /// checkpoint holds these writes, and perhaps later ones. A replay starts behind this number, or at the first
+    /// write.
     ///
     /// A counter that holds the *next* number is one too high, and 0 means `None`: `counter.checked_sub(1)`.
     fn visible_seqno(&self) -> Option<u64>;

@@ -137,12 +137,12 @@ impl fmt::Display for VerifyReport {
 /// *Quick*: the files and folders are those of the catalog, no more and no less, each file with its length; metadata
 /// files have their checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's
 /// version, its digest is that of the archive, and every section is as it was written. Of metadata in any other format
-/// nothing more is said. *Full*: every file is read to its end, several at a time, and held against the catalog's checksum where it
-/// has one.
+/// nothing more is said. *Full*: every file is read to its end, several at a time, and held against the catalog's
+/// checksum where it has one.
 ///
-/// *Strangers*: a file or a folder that the catalog does not have is a problem, even an empty file. A planted `v8` beside
-/// `v7` changes the version that some engines open. A restore leaves strangers out, so it can still be told to go on.
-/// The ones that are known to be harmless, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note) instead.
+/// *Strangers*: a file or a folder that the catalog does not have is a problem, even an empty file. A planted `v8`
+/// beside `v7` changes the version that some engines open. A restore leaves strangers out, so it can still be told to
+/// go on. The ones that are known to be harmless, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note).
 ///
 /// # Errors
 ///
