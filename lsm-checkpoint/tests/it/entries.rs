@@ -64,8 +64,8 @@ fn examine(fs: &MemFs, catalog: &Catalog) {
     let restored = restore(&checkpoint, fs, Path::new("/restored"));
     assert!(!matches!(restored, Err(Error::InvalidSnapshot { .. })), "{restored:?}");
     assert!(!has_files || !report.is_sound() || restored.is_ok(), "{report}: {restored:?}");
-    if restored.is_ok() {
-        assert_eq!(restored.unwrap().total_bytes, catalog.total_bytes());
+    if let Ok(info) = restored {
+        assert_eq!(info.total_bytes, catalog.total_bytes());
     }
 }
 

@@ -163,9 +163,10 @@ fn what_no_catalog_can_name_is_not_published() {
                 dir.push(name);
                 target.fs().create_dir(&dir)?;
             }
-            Ok(if file {
-                target.write("meta/a/b/c/d/OPTIONS", b"fast")?
-            })
+            if file {
+                target.write("meta/a/b/c/d/OPTIONS", b"fast")?;
+            }
+            Ok(())
         }
     };
     let manifests: [(Manifest, SnapshotProblem); 6] = [
