@@ -19,7 +19,7 @@ pub(crate) use marker::{Doing, MARKER_FILE, Marker, unmark};
 use crate::{Error, Result};
 
 /// What stands behind the target's name in that of its staged directory.
-const STAGED_SUFFIX: &str = ".checkpoint-staged";
+pub(crate) const STAGED_SUFFIX: &str = ".checkpoint-staged";
 
 /// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
 /// remove it, and nobody else.

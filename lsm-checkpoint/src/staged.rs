@@ -86,9 +86,9 @@ impl<'fs> StagedFs<'fs> {
         failure.map_or_else(|| self.sync(&waiting), Err)
     }
 
-    /// What was made below a directory, in the order in which it got its names.
-    pub(crate) fn made_in(&self, dir: &Path) -> Vec<PathBuf> {
-        self.account().made.iter().filter(|path| path.starts_with(dir)).cloned().collect()
+    /// Files that were made through it, in the order in which they got their names.
+    pub(crate) fn made(&self) -> Vec<PathBuf> {
+        self.account().made.clone()
     }
 
     /// Directories that were made through it.
@@ -103,19 +103,34 @@ impl<'fs> StagedFs<'fs> {
     fn sync(&self, waiting: &[(PathBuf, Handle)]) -> Result<()> {
         let guards: Vec<_> =
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let files: Vec<&dyn FsFile> =
-            guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
+        let (files, paths): (Vec<&dyn FsFile>, Vec<&Path>) = guards
+            .iter()
+            .zip(waiting)
+            .filter(|(handle, _)| handle.wants_sync)
+            .map(|(handle, (path, _))| (&*handle.file, path.as_path()))
+            .unzip();
         // So that one commit serves all of them. The first sync starts the write-back of its own file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
-        let mut first = Ok(());
-        self.fs().sync_batch(&files, self.mode, &mut |_, synced| {
+        let (mut first, mut unreported) = (Ok(()), vec![true; files.len()]);
+        self.fs().sync_batch(&files, self.mode, &mut |index, synced| {
+            if let Some(unreported) = unreported.get_mut(index) {
+                *unreported = false;
+            }
             if first.is_ok() {
                 first = synced;
             }
         });
-        first
+        first?;
+        match paths.iter().zip(unreported).find(|(_, unreported)| *unreported) {
+            None => Ok(()),
+            // Nobody knows whether it is durable.
+            Some((path, _)) => {
+                let error = io::Error::other("the batch of syncs ended without a report on this file");
+                Err(Error::new(Op::SyncAll, path, error))
+            }
+        }
     }
 
     /// Syncs the files that nobody writes to any more, if too many wait. A failure is kept for the end: it is not that

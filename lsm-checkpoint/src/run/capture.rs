@@ -21,7 +21,7 @@ pub(super) struct Captured<'a> {
     pub(super) plan: Plan,
     /// By tree.
     pub(super) files: Vec<Vec<SourceFile>>,
-    pub(super) seqno: u64,
+    pub(super) seqno: Option<u64>,
 }
 
 impl Captured<'_> {

@@ -9,17 +9,22 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod catalog;
 mod crash;
 mod create;
 mod db;
+mod entries;
 mod fault;
 mod foreign;
 mod host;
 mod ladder;
+mod layout;
 mod list;
 mod mutation;
 mod pinned;
+mod pointer;
 mod remove;
+mod reports;
 mod restore;
 mod seeded;
 mod stress;

@@ -94,7 +94,7 @@ fn a_restored_directory_has_everything_and_shares_nothing() {
         let db = with_checkpoint(&fs, trees);
         let info = restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
         assert!(check(&fs, Path::new(RESTORED)).unwrap());
-        assert_eq!((info.seqno, info.trees.len()), (42, trees.len()));
+        assert_eq!((info.seqno, info.trees.len()), (Some(42), trees.len()));
         assert_eq!(info.by_method(Method::HardLink).files, 0);
         for file in all_files(&fs, Path::new(RESTORED), Path::new("")).unwrap() {
             let path = Path::new(RESTORED).join(file);

@@ -11,6 +11,7 @@ const PURE: &[&str] = &[
     "lsm-manifest/src/block.rs",
     "lsm-manifest/src/footer.rs",
     "lsm-manifest/src/digest.rs",
+    "lsm-checkpoint/src/layout.rs",
     "lsm-checkpoint/src/plan.rs",
     "lsm-fs-mem/src/micro.rs",
     "lsm-fs-mem/src/profile.rs",
