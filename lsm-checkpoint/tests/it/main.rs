@@ -9,6 +9,8 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod base;
+mod between;
 mod crash;
 mod create;
 mod db;
@@ -18,7 +20,9 @@ mod host;
 mod ladder;
 mod list;
 mod mutation;
+mod pause;
 mod pinned;
+mod refused;
 mod remove;
 mod restore;
 mod stress;
