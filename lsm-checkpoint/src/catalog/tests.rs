@@ -22,7 +22,7 @@ fn a_catalog_of_several_sections_keeps_its_order() {
         created: Duration::ZERO,
         trees: vec![CatalogTree { folder: String::new(), version_id: 1, folders: vec!["tables".to_owned()] }],
         // Not the order of their names: the last metadata file of a tree is what makes it readable.
-        files: (0..35_000).map(|n| file(n * 7_919 % 35_000)).collect(),
+        files: (0..32_000).map(|n| file(n * 7_919 % 32_000)).collect(),
     };
     let fs = lsm_fs_mem::MemFs::new();
     catalog.write(&fs, Path::new("/")).unwrap();
