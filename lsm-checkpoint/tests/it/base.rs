@@ -2,9 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{
-    Checkpoint, Error, FileKind, Method, Policy, SourceFile, run_checkpoint,
-};
+use lsm_checkpoint::{Checkpoint, Error, FileKind, Method, Policy, SourceFile, run_checkpoint};
 use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, StdFs, SyncMode};
 use lsm_fs_mem::{FaultFs, VolumeOptions};
 use xxhash_rust::xxh3::xxh3_128;
@@ -31,11 +29,8 @@ fn a_file_of_another_length_than_the_bases_is_not_linked() {
         mem.write_new(table, b"rows", SyncMode::Normal).unwrap();
         run_checkpoint(&engine(&fs, table, None), &mem, Path::new(BASE)).unwrap();
         mem.open(table, &FsOpenOptions::new().write(true)).unwrap().write_at(b"more", 4).unwrap();
-        let refused = Checkpoint::new().base(Path::new(BASE)).create(
-            &engine(&fs, table, len),
-            &mem,
-            Path::new(NEXT),
-        );
+        let refused =
+            Checkpoint::new().base(Path::new(BASE)).create(&engine(&fs, table, len), &mem, Path::new(NEXT));
         assert!(matches!(refused, Err(Error::SourceCorrupt { .. })), "{len:?}: {refused:?}");
         assert!(!mem.exists(Path::new(NEXT)).unwrap());
     }
@@ -60,7 +55,11 @@ fn a_directory_in_the_base_is_no_file() {
     let counted = FaultFs::new(mem.clone());
     let info = Checkpoint::new().base(Path::new(BASE)).create(&engine, &counted, Path::new(NEXT)).unwrap();
     assert_eq!(info.by_method(Method::Copy).files, 1);
-    assert_eq!(counted.count(Op::HardLink), 1, "from the source, and refused; the directory is not asked for");
+    assert_eq!(
+        counted.count(Op::HardLink),
+        1,
+        "from the source, and refused; the directory is not asked for"
+    );
     assert_eq!(mem.read_to_vec(Path::new("/backup/next/tables/1.sst"), 1 << 20).unwrap(), bytes);
 }
 

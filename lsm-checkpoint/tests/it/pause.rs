@@ -104,5 +104,7 @@ fn a_flush_holds_nothing_and_a_capture_everything() {
     });
     run_checkpoint(&Flushing(db, during_flush), &fs, Path::new(TARGET)).unwrap();
     assert!(!fs.exists(old).unwrap() && !fs.exists(Path::new("/db/tables/1")).unwrap());
-    assert!(Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]).check_target(&fs, Path::new(TARGET)).unwrap());
+    assert!(
+        Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]).check_target(&fs, Path::new(TARGET)).unwrap()
+    );
 }

@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{Catalog, Checkpoint, Error, FileKind, Method, Policy, SourceFile, remove, run_checkpoint};
+use lsm_checkpoint::{
+    Catalog, Checkpoint, Error, FileKind, Method, Policy, SourceFile, remove, run_checkpoint,
+};
 use lsm_fs::{FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, VolumeOptions};
 
@@ -15,8 +17,8 @@ use crate::{
 const NOT_PERMITTED: [i32; 2] = [errno::EPERM, errno::EACCES];
 
 /// A rename that is not permitted is no sign of a filesystem that cannot do it: nothing is tried in its place.
-fn assert_failed(result: Result<(), Error>, op: Op, code: i32) {
-    let Err(Error::Fs(error)) = &result else { panic!("{op}, {code}: {result:?}") };
+fn assert_failed(result: &Result<(), Error>, op: Op, code: i32) {
+    let Err(Error::Fs(error)) = result else { panic!("{op}, {code}: {result:?}") };
     assert_eq!((error.op(), error.raw_os_error()), (op, Some(code)));
 }
 
@@ -26,7 +28,7 @@ fn a_publication_that_is_not_permitted_fails() {
         let (fs, db) = mem_db(&[""]);
         let faulty = FaultFs::new(fs.clone());
         faulty.inject(Fault::on(Op::RenameNoreplace).every(1).before(code));
-        assert_failed(run_checkpoint(&db, &faulty, Path::new(TARGET)).map(drop), Op::RenameNoreplace, code);
+        assert_failed(&run_checkpoint(&db, &faulty, Path::new(TARGET)).map(drop), Op::RenameNoreplace, code);
         assert!(!fs.exists(Path::new(TARGET)).unwrap() && debris(&fs).is_empty(), "{code}");
     }
 }
@@ -39,7 +41,7 @@ fn a_publication_in_place_that_is_not_permitted_fails() {
         let faulty = FaultFs::new(fs.clone());
         faulty.inject(Fault::on(Op::RenameNoreplace).every(1).before(errno::EINVAL));
         faulty.inject(Fault::on(Op::Rename).at(TARGET).every(1).before(code));
-        assert_failed(run_checkpoint(&db, &faulty, Path::new(TARGET)).map(drop), Op::Rename, code);
+        assert_failed(&run_checkpoint(&db, &faulty, Path::new(TARGET)).map(drop), Op::Rename, code);
         assert!(!fs.exists(Path::new(TARGET)).unwrap() && debris(&fs).is_empty(), "{code}");
     }
 }
@@ -51,7 +53,7 @@ fn a_removal_that_is_not_permitted_fails() {
         let db = with_checkpoint(&fs, &[""]);
         let faulty = FaultFs::new(fs.clone());
         faulty.inject(Fault::on(Op::RenameNoreplace).every(1).before(code));
-        assert_failed(remove(&faulty, Path::new(TARGET), SyncMode::Normal), Op::RenameNoreplace, code);
+        assert_failed(&remove(&faulty, Path::new(TARGET), SyncMode::Normal), Op::RenameNoreplace, code);
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap() && debris(&fs).is_empty(), "{code}");
     }
 }

@@ -13,12 +13,12 @@ use std::{
 };
 
 use file::TweakedFile;
-use meddler::{Meddler, When};
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
     FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
     SyncReport, batch, copy,
 };
+use meddler::{Meddler, When};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tweak<F> {

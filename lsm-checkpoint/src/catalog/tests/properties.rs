@@ -101,7 +101,10 @@ fn sections(fs: &MemFs) -> Vec<(String, Vec<u8>)> {
     let path = Path::new("/").join(CATALOG_FILE);
     let archive = ManifestArchiveReader::open(fs, &path, &ReadOptions::new()).unwrap();
     let names: Vec<_> = archive.footer().sections().iter().map(|section| section.name.clone()).collect();
-    names.into_iter().map(|name| (name.clone(), archive.read_section(&name).unwrap().payload.to_vec())).collect()
+    names
+        .into_iter()
+        .map(|name| (name.clone(), archive.read_section(&name).unwrap().payload.to_vec()))
+        .collect()
 }
 
 /// Reads an archive of these sections as a catalog. Their checksums are right, whatever they hold.

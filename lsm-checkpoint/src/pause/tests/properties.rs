@@ -96,7 +96,10 @@ impl Model {
                 hold.is_narrowed = true;
             }),
             Step::Release(at, file) => guard(&mut self.guards, *at, &|hold| {
-                hold.listed.iter_mut().filter(|(listed, _)| listed == file).for_each(|(_, held)| *held = false);
+                hold.listed
+                    .iter_mut()
+                    .filter(|(listed, _)| listed == file)
+                    .for_each(|(_, held)| *held = false);
             }),
             Step::ReleaseNth(at, nth) => guard(&mut self.guards, *at, &|hold| {
                 // A position means nothing before there is a list.
@@ -121,12 +124,17 @@ fn act(step: &Step, pause: &Arc<DeletionPause>, guards: &mut Vec<PauseGuard>) {
         Step::Acquire => guards.push(pause.acquire()),
         Step::Delete(_) => {}
         Step::Narrow(at, files) => {
-            guards.get(at % count).into_iter().for_each(|guard| guard.narrow(files.iter().map(|&f| FILES[f])));
+            guards
+                .get(at % count)
+                .into_iter()
+                .for_each(|guard| guard.narrow(files.iter().map(|&f| FILES[f])));
         }
         Step::Release(at, file) => {
             guards.get(at % count).into_iter().for_each(|guard| guard.release(Path::new(FILES[*file])));
         }
-        Step::ReleaseNth(at, nth) => guards.get(at % count).into_iter().for_each(|guard| guard.release_nth(*nth)),
+        Step::ReleaseNth(at, nth) => {
+            guards.get(at % count).into_iter().for_each(|guard| guard.release_nth(*nth));
+        }
         Step::Drop(at) if !guards.is_empty() => drop(guards.remove(at % count)),
         Step::Resume(at) if !guards.is_empty() => {
             let report = guards.remove(at % count).resume();

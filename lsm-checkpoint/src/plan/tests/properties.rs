@@ -8,8 +8,30 @@ use super::*;
 
 /// Names that meet, that lead elsewhere, and that are the checkpoint's own.
 const NAMES: &[&str] = &[
-    "1", "2", "1.sst", "tables", "blobs", "logs", "users", "CHECKPOINT", "current", "é", ".hidden", "a b", "", ".",
-    "..", "/", "a/b", "/etc", "../db", "1/", "./1", "a\\b", "a\nb", "a\0b",
+    "1",
+    "2",
+    "1.sst",
+    "tables",
+    "blobs",
+    "logs",
+    "users",
+    "CHECKPOINT",
+    "current",
+    "é",
+    ".hidden",
+    "a b",
+    "",
+    ".",
+    "..",
+    "/",
+    "a/b",
+    "/etc",
+    "../db",
+    "1/",
+    "./1",
+    "a\\b",
+    "a\nb",
+    "a\0b",
 ];
 
 /// How many of the names are good ones.
@@ -73,7 +95,8 @@ fn expected(wanted: &[Wanted]) -> Option<BTreeSet<String>> {
             }
         }
         for (kind, name) in files {
-            let below = if *kind == FileKind::Metadata { String::new() } else { format!("{}/", kind.folder()) };
+            let below =
+                if *kind == FileKind::Metadata { String::new() } else { format!("{}/", kind.folder()) };
             if !is_name(name) || !taken.insert(format!("{root}{below}{name}")) {
                 return None;
             }

@@ -23,7 +23,7 @@ fn methods(fs: &MemFs, target: &Path) -> BTreeMap<std::path::PathBuf, Method> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn methods_obey_the_policy(
