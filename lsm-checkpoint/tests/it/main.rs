@@ -9,6 +9,8 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod base;
+mod between;
 mod catalog;
 mod crash;
 mod create;
@@ -21,8 +23,11 @@ mod ladder;
 mod layout;
 mod list;
 mod mutation;
+mod pause;
 mod pinned;
 mod pointer;
+mod properties;
+mod refused;
 mod remove;
 mod reports;
 mod restore;
