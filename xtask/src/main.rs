@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod cmd;
 mod install;
+mod mutants;
 mod realfs;
 mod report;
 mod soak;
@@ -50,6 +51,15 @@ mod flags {
                 /// Only targets whose name holds this word; may be given several times.
                 repeated --only name: String
             }
+            /// Break the code as `xtask/mutants` says, one place at a time, in a copy; a test must fail each time.
+            cmd mutants {
+                /// Print the mutants and stop.
+                optional --list
+                /// Begin with this one, by its number.
+                optional --from number: usize
+                /// Only those whose name or file holds one of these words.
+                repeated word: String
+            }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
                 /// Put the tables into this document, in the place of those of the same command.
@@ -91,6 +101,12 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
         flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
+        flags::XtaskCmd::Mutants(mutants) => {
+            let flags::Mutants { list, from, word } = &mutants;
+            let from = from.unwrap_or_default();
+            let task = mutants::Task { list: *list, from, filter: word };
+            mutants::run(&Workspace::load()?.root, &task)
+        }
         flags::XtaskCmd::Bench(bench) => {
             if bench.against.is_none() && (bench.rounds.is_some() || bench.limit.is_some()) {
                 anyhow::bail!("--rounds and --limit belong to --against REV");

@@ -8,6 +8,7 @@ mod prose;
 mod tree;
 mod words;
 
+use crate::mutants;
 use crate::workspace::Workspace;
 use tree::Tree;
 
@@ -70,8 +71,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
 /// Runs every check on the working tree.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Findings> {
     let tree = Tree::load(workspace)?;
+    let stale = mutants::stale(&workspace.root)?;
     Ok(Findings {
-        errors: CHECKS.iter().flat_map(|check| check(&tree)).collect(),
         notes: [code::full_files(&tree), prose::slack(&tree)].concat(),
+        errors: CHECKS.iter().flat_map(|check| check(&tree)).chain(stale).collect(),
     })
 }

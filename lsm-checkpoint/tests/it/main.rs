@@ -18,6 +18,7 @@ mod db;
 mod entries;
 mod fault;
 mod foreign;
+mod held;
 mod host;
 mod ladder;
 mod layout;

@@ -1,0 +1,24 @@
+//! A checkpoint is complete if each of its files is a file.
+
+use std::path::Path;
+
+use lsm_checkpoint::{CheckpointState, FileKind, SourceFile, list, run_checkpoint};
+use lsm_fs::Fs;
+use lsm_fs_mem::MemFs;
+
+use crate::{create::TARGET, foreign::Foreign};
+
+/// A directory has the length of an empty file.
+#[test]
+fn a_directory_in_the_place_of_an_empty_file_is_incomplete() {
+    let fs = MemFs::new();
+    let engine = Foreign::new(vec![SourceFile::bytes(FileKind::Table, "empty", *b"")], |target| {
+        Ok(target.write("CURRENT", b"1")?)
+    });
+    run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    let state = || list(&fs, Path::new("/")).unwrap().remove(0).state;
+    assert!(matches!(state(), CheckpointState::Complete));
+    fs.remove_file(Path::new("/checkpoint/tables/empty")).unwrap();
+    fs.create_dir(Path::new("/checkpoint/tables/empty")).unwrap();
+    assert!(matches!(state(), CheckpointState::Incomplete));
+}

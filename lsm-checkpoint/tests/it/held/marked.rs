@@ -1,0 +1,65 @@
+//! A target that was made file by file and left: a sweep keeps what is whole, and takes the rest.
+
+use std::path::Path;
+
+use lsm_checkpoint::{Error, run_checkpoint, sweep};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs};
+
+use crate::{
+    crash::in_place::MARKER,
+    create::{TARGET, mem_db},
+    remove::debris,
+    sweep::killed_in_place,
+    tweak::Tweak,
+};
+
+const STAGED: &str = "/.checkpoint.checkpoint-staged";
+
+fn swept(fs: &MemFs) -> bool {
+    let report = sweep(fs, Path::new("/"), SyncMode::Normal).unwrap();
+    assert!(report.failed.is_empty() && report.in_progress.is_empty() && debris(fs).is_empty(), "{report:?}");
+    fs.exists(Path::new(TARGET)).unwrap()
+}
+
+#[test]
+fn one_that_lacks_only_the_end_of_its_marker_is_kept() {
+    let (fs, db) = mem_db(&[""]);
+    killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
+    assert!(swept(&fs) && !fs.exists(&Path::new(TARGET).join(MARKER)).unwrap());
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+}
+
+/// Its creator died before the marker. The next one goes on without a sweep.
+#[test]
+fn an_empty_one_is_taken_away() {
+    let (fs, db) = mem_db(&[""]);
+    killed_in_place(&db, &fs, Op::Open, "/checkpoint/.checkpoint-unpublished");
+    assert!(fs.exists(Path::new(TARGET)).unwrap() && !swept(&fs.fork()));
+    run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+}
+
+#[test]
+fn one_without_a_marker_is_nobodys_debris() {
+    let (fs, db) = mem_db(&[""]);
+    run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+    fs.create_dir(Path::new(STAGED)).unwrap();
+    assert!(swept(&fs) && db.check_target(&fs, Path::new(TARGET)).unwrap());
+}
+
+/// The last sync fails, and so does the first removal of the undoing: the target is marked, with a part of its files.
+/// Its pointer is where a sweep looks for it.
+#[test]
+fn one_that_could_not_be_undone_is_undone_by_a_sweep() {
+    let (fs, db) = mem_db(&[""]);
+    let faulty = FaultFs::new(fs.clone());
+    faulty.inject(Fault::on(Op::SyncDirectory).at(TARGET).nth(3).before(errno::EIO));
+    faulty.inject(Fault::on(Op::RemoveDirAll).nth(1).before(errno::EIO));
+    let tweaked = Tweak::new(faulty).without_directory_renames();
+    let failed = run_checkpoint(&db, &tweaked, Path::new(TARGET)).unwrap_err();
+    assert!(matches!(failed, Error::LeftBehind { .. }), "{failed}");
+    assert!(fs.exists(&Path::new(STAGED).join("current")).unwrap());
+    assert!(!swept(&fs));
+    run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+}

@@ -1,0 +1,73 @@
+//! The name of a target: when it is looked at, whose it is, and what a failure leaves of it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use lsm_checkpoint::{Error, run_checkpoint};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, VolumeOptions};
+
+use crate::{
+    create::{TARGET, mem_db},
+    foreign::Foreign,
+    remove::debris,
+};
+
+/// Nothing is flushed or made for a target that is there.
+#[test]
+fn a_target_that_exists_is_seen_before_anything_is_made() {
+    let (fs, db) = mem_db(&[""]);
+    fs.create_dir(Path::new(TARGET)).unwrap();
+    let watched = FaultFs::new(fs);
+    let refused = run_checkpoint(&db, &watched, Path::new(TARGET));
+    assert!(matches!(refused, Err(Error::TargetExists { .. })), "{refused:?}");
+    assert_eq!(watched.count(Op::CreateDir), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_to_nothing_is_seen_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("daily");
+    std::os::unix::fs::symlink("nowhere", &target).unwrap();
+    let watched = FaultFs::new(lsm_fs::StdFs);
+    let engine = Foreign::new(Vec::new(), |target| Ok(target.write("CURRENT", b"1")?));
+    let refused = run_checkpoint(&engine, &watched, &target);
+    assert!(matches!(refused, Err(Error::TargetExists { .. })), "{refused:?}");
+    assert_eq!(watched.count(Op::CreateDir), 0);
+}
+
+/// Somebody makes the directory while the manifest is written, and the volume has no rename that spares it.
+#[test]
+fn a_target_that_somebody_makes_meanwhile_is_not_taken_over() {
+    let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
+    let somebody = fs.clone();
+    let engine = Foreign::new(Vec::new(), move |target| {
+        somebody.create_dir(Path::new(TARGET))?;
+        Ok(target.write("CURRENT", b"1")?)
+    });
+    let refused = run_checkpoint(&engine, &fs, Path::new(TARGET));
+    assert!(matches!(refused, Err(Error::TargetExists { .. })), "{refused:?}");
+    assert!(fs.read_dir(Path::new(TARGET)).unwrap().is_empty() && debris(&fs).is_empty());
+}
+
+#[test]
+fn a_rename_that_took_place_and_failed_is_taken_back() {
+    let (fs, db) = mem_db(&[""]);
+    let faulty = FaultFs::new(fs.clone());
+    faulty.inject(Fault::on(Op::RenameNoreplace).nth(1).after(errno::EIO));
+    let failed = run_checkpoint(&db, &faulty, Path::new(TARGET));
+    assert!(matches!(failed, Err(Error::Fs(_))), "{failed:?}");
+    assert!(!fs.exists(Path::new(TARGET)).unwrap() && debris(&fs).is_empty());
+}
+
+#[test]
+fn an_engine_that_panics_leaves_nothing() {
+    let fs = MemFs::new();
+    fs.write_new(Path::new("/file"), b"", SyncMode::Normal).unwrap();
+    let engine = Foreign::new(Vec::new(), |_| std::panic::resume_unwind(Box::new("the engine went wrong")));
+    let panicked = catch_unwind(AssertUnwindSafe(|| run_checkpoint(&engine, &fs, Path::new(TARGET))));
+    assert!(panicked.is_err() && fs.read_dir(Path::new("/")).unwrap().len() == 1);
+}

@@ -1,0 +1,26 @@
+//! A removal in place makes sure that its claim is its own.
+
+use std::path::Path;
+
+use lsm_checkpoint::{Error, remove};
+use lsm_fs::{Fs, FsExt, Op, SyncMode};
+use lsm_fs_mem::MemFs;
+
+use crate::{create::TARGET, remove::with_checkpoint, tweak::Tweak};
+
+const NORMAL: SyncMode = SyncMode::Normal;
+const STAGED: &str = "/.checkpoint.checkpoint-staged";
+
+/// A sweeper takes the new claim for debris, and holds it.
+#[test]
+fn a_claim_that_a_sweeper_holds_is_no_claim() {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &[""]);
+    let raced = Tweak::new(fs.clone()).without_directory_renames();
+    let raced = raced.before(Op::LockDirectory, STAGED, |fs: &MemFs| {
+        Box::leak(Box::new(fs.try_lock_directory(Path::new(STAGED)).unwrap()));
+    });
+    let removed = remove(&raced, Path::new(TARGET), NORMAL);
+    assert!(matches!(removed, Err(Error::InProgress { .. })), "{removed:?}");
+    assert!(fs.exists(Path::new("/checkpoint/CHECKPOINT")).unwrap());
+}

@@ -1,0 +1,40 @@
+//! The report of a sweep says no more and no less than was done.
+
+use std::path::Path;
+
+use lsm_checkpoint::sweep;
+use lsm_fs::{Fs, FsExt, Op, SyncMode};
+use lsm_fs_mem::MemFs;
+
+use crate::tweak::Tweak;
+
+const NORMAL: SyncMode = SyncMode::Normal;
+const STAGED: &str = "/.checkpoint.checkpoint-staged";
+
+/// A file with the name of a staged directory is nobody's debris, and its sweep is no failure.
+#[test]
+fn a_file_with_the_name_of_debris_is_no_failure() {
+    let fs = MemFs::new();
+    fs.write_new(Path::new(STAGED), b"not a directory", NORMAL).unwrap();
+    let report = sweep(&fs, Path::new("/"), NORMAL).unwrap();
+    assert!(
+        report.cleared.is_empty() && report.in_progress.is_empty() && report.failed.is_empty(),
+        "{report:?}"
+    );
+    assert!(fs.exists(Path::new(STAGED)).unwrap());
+}
+
+/// Another sweeper clears the debris between the look at the directory and the lock.
+#[test]
+fn debris_that_another_has_cleared_is_not_in_the_report() {
+    let fs = MemFs::new();
+    fs.create_dir(Path::new(STAGED)).unwrap();
+    let raced = Tweak::new(fs.clone()).before(Op::LockDirectory, STAGED, |fs: &MemFs| {
+        fs.remove_dir(Path::new(STAGED)).unwrap();
+    });
+    let report = sweep(&raced, Path::new("/"), NORMAL).unwrap();
+    assert!(
+        report.cleared.is_empty() && report.in_progress.is_empty() && report.failed.is_empty(),
+        "{report:?}"
+    );
+}
