@@ -35,7 +35,7 @@ fn main() -> Outcome {
         ["list", dir] => show_list(Path::new(dir)),
         ["verify", checkpoint] => check(Path::new(checkpoint)),
         ["restore", checkpoint, target] => bring_back(Path::new(checkpoint), Path::new(target)),
-        ["remove", checkpoint] => Ok(remove(&StdFs, Path::new(checkpoint), SyncMode::Normal)?),
+        ["remove", checkpoint] => Ok(remove(&StdFs, Path::new(checkpoint), SyncMode::Normal).map(drop)?),
         ["sweep", dir] => clear(Path::new(dir)),
         [] => tour(),
         _ => {
@@ -56,12 +56,20 @@ fn show_list(dir: &Path) -> Outcome {
         match &checkpoint.contents {
             Some(held) => println!(
                 ", {} files up to {}, {} bytes of its own, {} shared",
-                held.files, held.seqno, held.exclusive_bytes, held.shared_bytes
+                held.files,
+                number(held.seqno),
+                held.exclusive_bytes,
+                held.shared_bytes
             ),
             None => println!(),
         }
     }
     Ok(())
+}
+
+/// A sequence number, if the source knew one.
+fn number(seqno: Option<u64>) -> String {
+    seqno.map_or_else(|| "an unknown number".to_owned(), |seqno| seqno.to_string())
 }
 
 /// Reads every byte.
@@ -76,7 +84,8 @@ fn bring_back(checkpoint: &Path, target: &Path) -> Outcome {
     check(checkpoint)?;
     let source = CheckpointDir::open(Arc::new(StdFs), checkpoint)?;
     let info = restore(&source, &StdFs, target)?;
-    println!("{}: {} bytes, everything up to {}", target.display(), info.total_bytes, info.seqno);
+    let seqno = number(info.seqno);
+    println!("{}: {} bytes, everything up to {seqno}", target.display(), info.total_bytes);
     match info.durability {
         DirectorySync::Durable => Ok(()),
         DirectorySync::NotSupported => {
@@ -112,8 +121,12 @@ impl CheckpointSource for Engine {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        7
+    fn identity(&self) -> String {
+        "an example".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(7)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

@@ -3,6 +3,7 @@
 mod codec;
 
 use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -12,25 +13,32 @@ use std::{
 use lsm_fs::Fs;
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
 
-use crate::{Error, FileKind, Method, Result};
+use crate::{
+    CatalogDefect, Error, FileKind, Method, Result,
+    layout::{self, DirId, Layout, NameProblem},
+};
 
 /// Name of the file that says what a checkpoint holds.
 pub const CATALOG_FILE: &str = "CHECKPOINT";
 
-/// The format that is written, and the only one that is read.
-pub const CATALOG_FORMAT: u32 = 1;
+/// The format that is written. Format 1 is read as well.
+pub const CATALOG_FORMAT: u32 = 2;
 
 /// What a checkpoint holds, by name.
 ///
-/// It is stored as an archive of the same format as a manifest, in the section `checkpoint` and as many sections
-/// `files.{n}` as it takes; every block has its checksum.
+/// It is stored as an archive of the same format as a manifest, whose blocks have checksums each. `FORMAT.md` in the
+/// crate's directory describes every byte.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Catalog {
-    /// What the source calls itself; may be empty.
+    /// The format that it was read from, or is written in.
+    pub format: u32,
+    /// The source's name for itself. It is empty only in a catalog of format 1 whose source had none: such checkpoints
+    /// may be of different sources, so nothing should be deleted by it.
     pub identity: String,
-    /// Every write up to this number is in the checkpoint.
-    pub seqno: u64,
+    /// Every write up to this number is in the checkpoint. `None` if the source knew of no write, or not which; and in
+    /// a catalog of format 1 that says 0, which stands there for no write and for one of that number.
+    pub seqno: Option<u64>,
     /// When it was made: time since the Unix epoch, by the clock of the maker.
     pub created: Duration,
     /// Its trees. One with the folder `""` lies in the checkpoint's directory itself.
@@ -38,17 +46,20 @@ pub struct Catalog {
     /// Its files, tree by tree. The metadata files of a tree come last and in the order in which they got their names:
     /// the last one is what makes the tree readable.
     pub files: Vec<CatalogFile>,
+    /// The attributes of its directories, as far as they are known; the directories are those of the trees, the folders
+    /// in them, and the ones that lead there.
+    pub attributes: Vec<CatalogFolder>,
 }
 
 /// A tree of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogTree {
-    /// Its folder in the checkpoint, one path component; empty for the only tree of an engine.
+    /// Its folder in the checkpoint: up to four path components with `/` between them, or none.
     pub folder: String,
     /// The version that was captured.
     pub version_id: u64,
-    /// The folders in it, whether or not they hold a file; each is one path component.
+    /// The folders in it, whether or not they hold a file; each has one to four path components.
     pub folders: Vec<String>,
 }
 
@@ -66,8 +77,58 @@ pub struct CatalogFile {
     pub len: u64,
     /// Its XXH3-128, where that was known or came out of copying.
     pub checksum: Option<u128>,
+    /// Its SHA-256, where somebody has computed it.
+    pub sha256: Option<[u8; 32]>,
     /// How it came here.
     pub method: Method,
+    /// Whether a restore may link it: nobody writes to it any more. Otherwise it must be copied.
+    pub linkable: bool,
+    /// The bytes of storage that it takes in the source, where that is known: less than its length where there are
+    /// holes.
+    pub allocated_bytes: Option<u64>,
+    /// Its mode and owners in the source, as far as they are known.
+    pub attributes: Attributes,
+}
+
+/// A directory of a checkpoint whose attributes are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatalogFolder {
+    /// Its path in the checkpoint, with `/` between the components; empty for the checkpoint's own directory.
+    pub path: String,
+    /// Its mode and owners in the source.
+    pub attributes: Attributes,
+}
+
+/// The mode, the owner and the group of a file or a directory, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// Its permission bits, with setuid, setgid and sticky: at most `0o7777`.
+    pub mode: Option<u32>,
+    /// The number of its owner.
+    pub owner: Option<u32>,
+    /// The number of its group.
+    pub group: Option<u32>,
+}
+
+impl CatalogFile {
+    /// A file of which nothing more is known; it must be copied.
+    pub(crate) fn new(tree: u32, kind: FileKind, name: String, len: u64, method: Method) -> Self {
+        let (checksum, sha256, allocated_bytes) = (None, None, None);
+        let attributes = Attributes::default();
+        Self { tree, kind, name, len, checksum, sha256, method, linkable: false, allocated_bytes, attributes }
+    }
+
+    /// Whether it was written from memory, and is written anew by a restore.
+    pub(crate) fn is_written_metadata(&self) -> bool {
+        self.kind == FileKind::Metadata && self.method == Method::Written
+    }
+
+    /// The position of its tree, if the platform can count that far.
+    pub(crate) fn tree_index(&self) -> usize {
+        usize::try_from(self.tree).unwrap_or(usize::MAX)
+    }
 }
 
 impl fmt::Debug for Catalog {
@@ -87,8 +148,8 @@ impl Catalog {
     /// # Errors
     ///
     /// [`NotACheckpoint`](Error::NotACheckpoint) if there is none; [`BadCatalog`](Error::BadCatalog),
-    /// [`UnsupportedFormat`](Error::UnsupportedFormat); [`Manifest`](Error::Manifest) if it is damaged;
-    /// [`Fs`](Error::Fs).
+    /// [`UnsupportedFormat`](Error::UnsupportedFormat), [`UnsupportedFeatures`](Error::UnsupportedFeatures);
+    /// [`Manifest`](Error::Manifest) if it is damaged; [`Fs`](Error::Fs).
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
@@ -104,40 +165,81 @@ impl Catalog {
             Err(lsm_manifest::Error::Fs(e)) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(error) => return Err(error.into()),
         };
+        let refuse = |refusal| match refusal {
+            codec::Refusal::Format(found) => Error::UnsupportedFormat { file: file.clone(), found },
+            codec::Refusal::Features(features) => Error::UnsupportedFeatures { file: file.clone(), features },
+            codec::Refusal::Defect(what) => Error::BadCatalog { file: file.clone(), what },
+        };
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;
-        let mut parts = Vec::new();
-        for entry in archive.footer().sections() {
-            if entry.name.starts_with(codec::FILES_SECTION) {
-                parts.push(archive.read_section(&entry.name)?.payload);
+        let mut decoder = codec::Decoder::new(&head).map_err(refuse)?;
+        for name in decoder.sections(archive.footer().sections().iter().map(|entry| entry.name.as_str())) {
+            decoder.section(name, &archive.read_section(name)?.payload).map_err(refuse)?;
+        }
+        decoder.finish().map_err(refuse)
+    }
+
+    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored.
+    pub(crate) fn check(&self) -> Result<(), (PathBuf, CatalogDefect)> {
+        let refuse = |(path, problem): (PathBuf, NameProblem)| (path, problem.into());
+        let mut layout = Layout::new(self.trees.iter().map(|tree| tree.folder.as_str()), self.files.len());
+        let mut trees: Vec<(DirId, HashMap<&str, DirId>)> = Vec::with_capacity(self.trees.len());
+        for tree in &self.trees {
+            let root = layout.add_tree(&tree.folder).map_err(refuse)?;
+            let mut folders = HashMap::with_capacity(tree.folders.len());
+            for folder in &tree.folders {
+                folders.insert(folder.as_str(), layout.add_folder(root, folder).map_err(refuse)?);
+            }
+            trees.push((root, folders));
+        }
+        for file in &self.files {
+            let path = || Path::new(file.kind.folder()).join(&file.name);
+            let Some((root, folders)) = trees.get_mut(file.tree_index()) else {
+                return Err((path(), CatalogDefect::Tree));
+            };
+            let dir = match (&file.kind, folders.entry(file.kind.folder())) {
+                (FileKind::Metadata, _) => *root,
+                (_, Entry::Occupied(known)) => *known.get(),
+                (_, Entry::Vacant(new)) => {
+                    *new.insert(layout.add_folder(*root, file.kind.folder()).map_err(refuse)?)
+                }
+            };
+            layout.add_file(dir, file.name.as_str()).map_err(refuse)?;
+            if file.is_written_metadata() && file.len > layout::WRITTEN_MAX {
+                return Err((path(), CatalogDefect::TooLong));
             }
         }
-        codec::decode(&head, &parts).map_err(|refusal| match refusal {
-            codec::Refusal::Format(found) => Error::UnsupportedFormat { file, found },
-            codec::Refusal::Defect(what) => Error::BadCatalog { file, what },
-        })
+        let dirs: HashSet<PathBuf> = layout.into_dirs().into_iter().collect();
+        let mut known = HashSet::with_capacity(self.attributes.len());
+        for folder in &self.attributes {
+            // The path is compared as it is written, so that each directory has one spelling.
+            let path = layout::path_of(&folder.path);
+            if !dirs.contains(&path) || !layout::is_spelled(&folder.path) || !known.insert(&folder.path) {
+                return Err((path, CatalogDefect::Folder));
+            }
+        }
+        Ok(())
     }
 
     /// The path of one of its files, relative to the checkpoint.
     #[must_use]
     pub fn path_of(&self, file: &CatalogFile) -> PathBuf {
-        let tree = usize::try_from(file.tree).ok().and_then(|at| self.trees.get(at));
+        let tree = self.trees.get(file.tree_index());
         let (tree, folder) = (tree.map_or("", |tree| tree.folder.as_str()), file.kind.folder());
         let mut path = PathBuf::with_capacity(tree.len() + folder.len() + file.name.len() + 2);
-        path.push(tree);
-        path.push(folder);
+        path.extend(tree.split('/').chain(folder.split('/')).filter(|name| !name.is_empty()));
         path.push(&file.name);
         path
     }
 
     /// The files that make its trees readable: the last metadata file of each.
     pub(crate) fn pointers(&self) -> Vec<PathBuf> {
-        let of_tree = |tree: usize| {
-            let metadata = |file: &&CatalogFile| {
-                file.kind == FileKind::Metadata && usize::try_from(file.tree).is_ok_and(|at| at == tree)
-            };
-            self.files.iter().rev().find(metadata)
-        };
-        (0..self.trees.len()).filter_map(of_tree).map(|file| self.path_of(file)).collect()
+        let mut last: Vec<Option<&CatalogFile>> = vec![None; self.trees.len()];
+        for file in self.files.iter().filter(|file| file.kind == FileKind::Metadata) {
+            if let Some(last) = last.get_mut(file.tree_index()) {
+                *last = Some(file);
+            }
+        }
+        last.into_iter().flatten().map(|file| self.path_of(file)).collect()
     }
 
     /// The lengths of all files together.
@@ -149,11 +251,13 @@ impl Catalog {
     /// Writes it into a directory that has none.
     pub(crate) fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<()> {
         let mut writer = ManifestArchiveWriter::create(fs, &dir.join(CATALOG_FILE), WriteOptions::new())?;
-        writer.add_section(codec::HEAD_SECTION, &codec::encode_head(self))?;
-        for (n, part) in codec::encode_files(self).iter().enumerate() {
-            writer.add_section(&format!("{}{n}", codec::FILES_SECTION), part)?;
+        for (name, payload) in codec::encode(self) {
+            writer.add_section(&name, &payload)?;
         }
         let _ = writer.finish()?;
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! [`Error`]: a variant per decision that a caller can take.
 
+mod problem;
+
 use std::path::{Path, PathBuf};
+
+pub use problem::{CatalogDefect, Change, PointerProblem, SnapshotProblem, StagedProblem};
 
 /// The result of every operation on checkpoints.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,6 +60,17 @@ pub enum Error {
         /// The target as given.
         target: PathBuf,
     },
+    /// The source has no name for itself, or one that cannot be told from others: it is 1 to 255 bytes of text without
+    /// control characters and without white space at its ends.
+    ///
+    /// The engine's adapter is wrong: let [`identity`](crate::CheckpointSource::identity) return an id that the engine
+    /// keeps. A checkpoint of format 1 may have none:
+    /// [`CheckpointDir::with_identity`](crate::CheckpointDir::with_identity) gives its copy one.
+    #[error("the source calls itself {identity:?}: an identity is 1 to 255 bytes of text on one line")]
+    InvalidIdentity {
+        /// The source's name for itself.
+        identity: String,
+    },
     /// The snapshot lists something that cannot be stored.
     ///
     /// The engine's adapter is wrong: mend it.
@@ -65,6 +80,28 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         problem: SnapshotProblem,
+    },
+    /// CURRENT, as the engine has written it, does not name the captured version and its archive: an engine would open
+    /// other tables than those that are there, or none. Nothing was published.
+    ///
+    /// The engine's adapter is wrong: it must write the manifest of the captured version, not of the live one. In a
+    /// restore, the checkpoint is wrong: use another one.
+    #[error("{}: version {expected} is captured, {problem}", path.display())]
+    WrongVersion {
+        /// CURRENT, relative to the target.
+        path: PathBuf,
+        /// The captured version.
+        expected: u64,
+        /// What is there instead.
+        problem: PointerProblem,
+    },
+    /// The target's filesystem was told to copy files and did not say what became of this one.
+    ///
+    /// The backend is wrong: it must report every job of a batch. Use another one.
+    #[error("{}: the filesystem's batch of copies ended without a report on this file", path.display())]
+    Unreported {
+        /// The source's file.
+        path: PathBuf,
     },
     /// A captured file is gone, or is not what the snapshot says: something deletes or changes files behind the back of
     /// the snapshot. A file that is only linked or cloned is not looked at.
@@ -150,7 +187,11 @@ pub enum Error {
     ///
     /// Look at the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target;
     /// otherwise remove both directories.
-    #[error("{}: unfinished, or in use since; {} says no more", target.display(), staged.display())]
+    #[error(
+        "{}: cannot tell whether this is an unfinished checkpoint or one in use; inspect it and {}",
+        target.display(),
+        staged.display()
+    )]
     Undecided {
         /// The target.
         target: PathBuf,
@@ -169,6 +210,21 @@ pub enum Error {
     NotACheckpoint {
         /// The directory.
         dir: PathBuf,
+    },
+    /// The checkpoint holds something that its catalog does not name. Nothing was removed.
+    ///
+    /// Look at `path`, and move it away if it is worth keeping. [`Removal::force`](crate::Removal::force) removes the
+    /// checkpoint and leaves such entries where they are.
+    #[error(
+        "{}: not removed, because its catalog does not name {}; move that away, or remove by force",
+        target.display(),
+        path.display()
+    )]
+    Stranger {
+        /// The checkpoint.
+        target: PathBuf,
+        /// The entry, relative to the checkpoint.
+        path: PathBuf,
     },
     /// The catalog is sound as an archive, and what it says is impossible.
     ///
@@ -189,6 +245,16 @@ pub enum Error {
         file: PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// The catalog needs abilities that this version of the crate does not have: it would misread the checkpoint.
+    ///
+    /// Use a newer version.
+    #[error("{}: the catalog requires features that this version does not know: {}", file.display(), bits(*features))]
+    UnsupportedFeatures {
+        /// The catalog.
+        file: PathBuf,
+        /// The unknown ones of its required features, a bit each.
+        features: u64,
     },
     /// The operation failed, and so did the clean-up after it.
     ///
@@ -217,83 +283,10 @@ pub enum Error {
     Source(BoxError),
 }
 
-/// What is wrong with an entry of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SnapshotProblem {
-    /// The name is empty, not UTF-8, or no single path component; or what a manifest was written to lies deeper than in
-    /// a folder of its tree. Control characters are not allowed either.
-    #[error("not a file name")]
-    Name,
-    /// Two entries have the name, or an entry has that of a folder or of the catalog.
-    #[error("the name is taken")]
-    Taken,
-    /// There are several trees, and one has no folder of its own.
-    #[error("a tree among several needs a folder")]
-    Folder,
-}
-
-/// What is seen of a source file that is not what the snapshot says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Change {
-    /// Nothing has its name.
-    #[error("it is gone")]
-    Gone,
-    /// It is shorter than the snapshot says, or of another length where it may not change at all.
-    #[error("{expected} bytes are captured, {found} are there")]
-    Length {
-        /// The snapshot's length.
-        expected: u64,
-        /// The file's.
-        found: u64,
-    },
-    /// It is something else, such as a symbolic link.
-    #[error("it is no regular file")]
-    Type,
-    /// It is shorter than the snapshot says; how much is not known.
-    #[error("it is shorter than {expected} bytes")]
-    Short {
-        /// The snapshot's length.
-        expected: u64,
-    },
-}
-
-/// How a staged directory differs from its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StagedProblem {
-    /// Planned, and not there.
-    #[error("was made, and is not there")]
-    Missing,
-    /// There, and not planned.
-    #[error("is there, and was not made by this checkpoint")]
-    Unexpected,
-    /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one
-    /// in turn, and leads out of the checkpoint.
-    #[error("is neither the regular file nor the directory that it should be")]
-    Type,
-}
-
-/// What is impossible in a catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CatalogDefect {
-    /// A section ends in the middle of a record, or goes on behind the last.
-    #[error("a record is cut short or too long")]
-    Length,
-    /// A code that no version of this format writes.
-    #[error("unknown code {0}")]
-    Code(u8),
-    /// A name that leads out of the checkpoint, or is not text.
-    #[error("a name is no path component")]
-    Name,
-    /// A name that two files have.
-    #[error("a name is there twice")]
-    Duplicate,
-    /// A file of a tree that is not listed.
-    #[error("a file is of no tree")]
-    Tree,
+/// The numbers of the bits that are set.
+fn bits(features: u64) -> String {
+    let set = (0..u64::BITS).filter(|bit| features & (1 << bit) != 0);
+    set.map(|bit| format!("bit {bit}")).collect::<Vec<_>>().join(", ")
 }
 
 impl Error {

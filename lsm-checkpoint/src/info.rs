@@ -76,8 +76,9 @@ pub struct CheckpointInfo {
     pub total_bytes: u64,
     /// The version that was captured; of several trees, that of the first.
     pub version_id: u64,
-    /// Every write up to this number is in the checkpoint.
-    pub seqno: u64,
+    /// Every write up to this number is in the checkpoint, and a replay starts behind it. `None`: the source knew of no
+    /// write, so a replay starts at its first one.
+    pub seqno: Option<u64>,
     /// The folder and the captured version of each tree.
     pub trees: Vec<(String, u64)>,
     /// What the pause of deletions has kept waiting, where the engine has one.

@@ -12,9 +12,11 @@ pub mod adapt {}
 mod catalog;
 mod error;
 mod info;
+mod layout;
 mod list;
 mod pause;
 mod plan;
+mod pointer;
 mod progress;
 mod publish;
 mod remove;
@@ -27,16 +29,20 @@ mod sync;
 mod transfer;
 mod verify;
 
-pub use catalog::{CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree};
-pub use error::{BoxError, CatalogDefect, Change, Error, Result, SnapshotProblem, StagedProblem};
+pub use catalog::{
+    Attributes, CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree,
+};
+pub use error::{
+    BoxError, CatalogDefect, Change, Error, PointerProblem, Result, SnapshotProblem, StagedProblem,
+};
 pub use info::{CheckpointInfo, Method, Totals};
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
 pub use progress::{Clock, Progress, SystemClock};
-pub use remove::remove;
+pub use remove::{Removal, RemoveReport, remove};
 pub use restore::{CheckpointDir, restore};
 pub use run::{Checkpoint, Policy, run_checkpoint};
 pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
 pub use staged::ManifestTarget;
 pub use sweep::{SweepReport, sweep};
-pub use verify::{Defect, Problem, VerifyOptions, VerifyReport, verify};
+pub use verify::{Defect, Note, Problem, Stranger, VerifyOptions, VerifyReport, verify};

@@ -36,10 +36,10 @@ pub enum CheckpointState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedContents {
-    /// What the source called itself.
+    /// The source's name for itself; empty only in a checkpoint of format 1.
     pub identity: String,
-    /// Every write up to this number is in it.
-    pub seqno: u64,
+    /// Every write up to this number is in it, if that is known.
+    pub seqno: Option<u64>,
     /// The version that was captured; of several trees, that of the first.
     pub version_id: u64,
     /// When it was made, by the clock of its maker.
@@ -71,7 +71,7 @@ pub struct ListedContents {
 /// for checkpoint in lsm_checkpoint::list(&lsm_fs::StdFs, dir.path())? {
 ///     let Some(contents) = &checkpoint.contents else { continue };
 ///     let (name, exclusive) = (checkpoint.name.to_string_lossy(), contents.exclusive_bytes);
-///     println!("{name}: up to {}, {exclusive} bytes of its own", contents.seqno);
+///     println!("{name}: up to {:?}, {exclusive} bytes of its own", contents.seqno);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -14,7 +14,7 @@ use std::{
 use lsm_fs::Fs;
 
 pub use guard::{PauseGuard, PauseReport, PauseStats};
-use state::{Deferred, State};
+use state::{Deferred, Enqueued, State};
 
 use crate::sync::{Mutex, MutexGuard};
 
@@ -154,10 +154,12 @@ impl DeletionPause {
 
     /// Asks whether a file may be unlinked. The engine calls it before every unlink.
     pub fn try_enqueue(&self, fs: &Arc<dyn Fs>, path: &Path) -> Enqueue {
-        let holders = self.lock().enqueue(Deferred { fs: Arc::clone(fs), path: path.to_path_buf() });
-        if holders.is_empty() {
-            return Enqueue::DeleteNow;
-        }
+        let deletion = Deferred::new(fs, path);
+        let holders = match self.lock().enqueue(deletion) {
+            Enqueued::Free => return Enqueue::DeleteNow,
+            Enqueued::Again => return Enqueue::Deferred,
+            Enqueued::New(holders) => holders,
+        };
         // Looked up outside the lock: a slow filesystem delays this caller and nobody else. By now the file may have
         // been released and deleted, and its size stays unknown.
         if let Ok(metadata) = fs.metadata(path) {
@@ -185,7 +187,7 @@ impl DeletionPause {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing under the lock panics or calls out, so a poisoned state is whole.
+        // Nothing under the lock panics or calls a backend, so a poisoned state is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,7 +196,7 @@ impl DeletionPause {
         let free = give_up(&mut self.lock());
         let mut rest = Rest { pause: self, free };
         let mut failed = Vec::new();
-        while let Some(Deferred { fs, path }) = rest.free.pop() {
+        while let Some(Deferred { fs, path, .. }) = rest.free.pop() {
             if let Err(error) = unlink(&*fs, &path) {
                 failed.push(FailedDeletion { fs, path, error });
             }

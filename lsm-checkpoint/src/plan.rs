@@ -1,14 +1,16 @@
 //! What a checkpoint is made of, in which order and by which methods. Pure.
 
 use std::{
-    borrow::Cow,
     cmp::Ordering,
-    collections::{BTreeSet, HashSet},
+    collections::BTreeSet,
     ffi::OsStr,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use crate::{CATALOG_FILE, FileKind, Method, Policy, SnapshotProblem, StagedProblem};
+use crate::{
+    FileKind, Method, Policy, SnapshotProblem, StagedProblem,
+    layout::{self, DirId, Layout},
+};
 
 /// A tree of a capture, as far as names go.
 #[derive(Debug)]
@@ -44,58 +46,38 @@ pub(crate) struct Plan {
 /// What a snapshot cannot ask for.
 pub(crate) type Problem = (PathBuf, SnapshotProblem);
 
-/// Names that are taken, each with the position of its directory.
-type Taken<'a> = HashSet<(usize, Cow<'a, str>)>;
-
-/// The position of the target itself.
-const ROOT: usize = 0;
+/// A path that the layout refuses, as a problem of the snapshot.
+fn refuse((path, problem): layout::Refused) -> Problem {
+    (path, problem.into())
+}
 
 impl Plan {
     pub(crate) fn new(trees: &[Tree<'_>]) -> Result<Self, Problem> {
         let files = trees.iter().map(|tree| tree.files.len()).sum();
         let items = Vec::with_capacity(files);
-        let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items };
-        let mut taken = Taken::with_capacity(files + trees.len() + 1);
-        taken.insert((ROOT, CATALOG_FILE.into()));
+        let mut plan = Self { dirs: Vec::new(), folders: Vec::new(), items };
+        let mut layout = Layout::new(trees.iter().map(|tree| tree.folder), files);
         for (at, tree) in trees.iter().enumerate() {
-            let root = plan.tree_root(tree, trees.len() > 1, &mut taken)?;
-            plan.add_tree(at, tree, root, &mut taken)?;
+            let root = layout.add_tree(tree.folder).map_err(refuse)?;
+            plan.add_tree(at, tree, root, &mut layout)?;
         }
+        plan.dirs = layout.into_dirs();
         Ok(plan)
-    }
-
-    fn tree_root(&mut self, tree: &Tree<'_>, several: bool, taken: &mut Taken<'_>) -> Result<usize, Problem> {
-        if !tree.folder.is_empty() {
-            return self.add_dir(ROOT, tree.folder, taken);
-        }
-        if several { Err((PathBuf::new(), SnapshotProblem::Folder)) } else { Ok(ROOT) }
-    }
-
-    fn add_dir(&mut self, parent: usize, name: &str, taken: &mut Taken<'_>) -> Result<usize, Problem> {
-        let path = self.dirs.get(parent).map(|dir| dir.join(name)).unwrap_or_default();
-        if !is_component(name) {
-            return Err((path, SnapshotProblem::Name));
-        }
-        if !taken.insert((parent, name.to_owned().into())) {
-            return Err((path, SnapshotProblem::Taken));
-        }
-        self.dirs.push(path);
-        Ok(self.dirs.len() - 1)
     }
 
     fn add_tree<'a>(
         &mut self,
         at: usize,
         tree: &Tree<'a>,
-        root: usize,
-        taken: &mut Taken<'a>,
+        root: DirId,
+        layout: &mut Layout<'a>,
     ) -> Result<(), Problem> {
         let mut spelled: BTreeSet<&FileKind> = tree.folders.iter().collect();
         spelled.extend(tree.files.iter().map(|(kind, _)| *kind));
         let kinds: BTreeSet<FileKind> = spelled.into_iter().map(FileKind::canonical).collect();
         let mut dirs = vec![(FileKind::Metadata, root)];
         for kind in kinds.into_iter().filter(|kind| *kind != FileKind::Metadata) {
-            let dir = self.add_dir(root, kind.folder(), taken)?;
+            let dir = layout.add_folder(root, kind.folder()).map_err(refuse)?;
             dirs.push((kind, dir));
         }
         self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
@@ -103,15 +85,10 @@ impl Plan {
         for (index, (kind, name)) in tree.files.iter().enumerate() {
             let known = dirs.iter().find(|(known, _)| known.folder() == kind.folder());
             let (kind, dir) = known.map_or((&FileKind::Metadata, root), |(kind, dir)| (kind, *dir));
-            let problem =
-                |problem| (self.dirs.get(dir).map(|dir| dir.join(name)).unwrap_or_default(), problem);
-            let name = match name.to_str() {
-                Some(name) if is_component(name) => name,
-                _ => return Err(problem(SnapshotProblem::Name)),
+            let Some(name) = name.to_str() else {
+                return Err((Path::new(kind.folder()).join(name), SnapshotProblem::Name));
             };
-            if !taken.insert((dir, name.into())) {
-                return Err(problem(SnapshotProblem::Taken));
-            }
+            layout.add_file(dir, name).map_err(refuse)?;
             let (kind, name) = (kind.clone(), name.to_owned());
             self.items.push(Item { tree: at, index, kind, name, dir });
         }
@@ -160,15 +137,6 @@ pub(crate) fn compare<'n>(made: &[&'n OsStr], found: &[&'n OsStr]) -> Result<(),
         return Err((name, StagedProblem::Missing));
     }
     beyond(found, made).map_or(Ok(()), |name| Err((name, StagedProblem::Unexpected)))
-}
-
-/// Whether a name is one path component, to other platforms too, and fits on a line.
-pub(crate) fn is_component(name: &str) -> bool {
-    let mut components = Path::new(name).components();
-    let is_one = matches!(components.next(), Some(Component::Normal(whole)) if whole == name);
-    is_one
-        && components.next().is_none()
-        && !name.contains(|c: char| matches!(c, '/' | '\\') || c.is_control())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) use marker::{Doing, MARKER_FILE, Marker, unmark};
 use crate::{Error, Result};
 
 /// What stands behind the target's name in that of its staged directory.
-const STAGED_SUFFIX: &str = ".checkpoint-staged";
+pub(crate) const STAGED_SUFFIX: &str = ".checkpoint-staged";
 
 /// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
 /// remove it, and nobody else.
@@ -60,10 +60,13 @@ pub(crate) fn staged_name(name: &OsStr) -> OsString {
     staged
 }
 
-/// The target's name, if this is the name of a staged directory.
+/// The target's name, if this is the name of a staged directory. A name such as `...checkpoint-staged` is none: the
+/// path of its target would be the directory itself.
 pub(crate) fn target_name(staged: &OsStr) -> Option<&str> {
     let name = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
-    (!name.is_empty()).then_some(name)
+    let is_name =
+        matches!(Path::new(name).components().next(), Some(Component::Normal(whole)) if whole == name);
+    is_name.then_some(name)
 }
 
 /// What a staged directory holds, relative to it.
@@ -108,14 +111,28 @@ impl<'fs> Staging<'fs> {
     pub(crate) fn publish(mut self, contents: &Contents) -> Result<DirectorySync> {
         match self.fs.rename_noreplace(&self.target.staged, &self.target.path) {
             Ok(()) => self.armed = false,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                let target = self.target.path.clone();
-                return Err(self.abandon(Error::TargetExists { target }));
-            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match self.was_renamed() {
+                // A network filesystem can report the effect of its own first attempt as an obstacle to the second.
+                Ok(true) => self.armed = false,
+                Ok(false) => {
+                    let target = self.target.path.clone();
+                    return Err(self.abandon(Error::TargetExists { target }));
+                }
+                Err(_) => return Err(self.abandon_renamed(e.into())),
+            },
             Err(e) if is_refusal(&e) => return self.publish_in_place(contents),
             Err(e) => return Err(self.abandon_renamed(e.into())),
         }
         self.sync_published()
+    }
+
+    /// Tells if the staged directory has the target's name, although the rename reported an error.
+    fn was_renamed(&self) -> lsm_fs::Result<bool> {
+        match &self.lock {
+            Some(lock) => lock.is_at(&self.target.path),
+            // Nobody else may move the staged directory.
+            None => self.fs.exists(&self.target.staged).map(|staged| !staged),
+        }
     }
 
     fn sync_published(&self) -> Result<DirectorySync> {
@@ -133,11 +150,7 @@ impl<'fs> Staging<'fs> {
 
     /// The same after a rename whose failure may hide that it took place.
     fn abandon_renamed(mut self, error: Error) -> Error {
-        let renamed = match &self.lock {
-            Some(lock) => lock.is_at(&self.target.path),
-            // Nobody else may move the staged directory.
-            None => self.fs.exists(&self.target.staged).map(|staged| !staged),
-        };
+        let renamed = self.was_renamed();
         match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
             Ok(()) => self.abandon(error),
             Err(failure) => {
@@ -215,9 +228,16 @@ mod tests {
     #[test]
     fn a_staged_name_tells_its_target() {
         assert_eq!(target_name(&staged_name(OsStr::new("daily"))), Some("daily"));
-        for other in
-            ["daily", ".daily", ".checkpoint-staged", "..checkpoint-staged.", "x.daily.checkpoint-staged"]
-        {
+        for other in [
+            "daily",
+            ".daily",
+            ".checkpoint-staged",
+            "..checkpoint-staged.",
+            "x.daily.checkpoint-staged",
+            "..checkpoint-staged",
+            "...checkpoint-staged",
+            "....checkpoint-staged",
+        ] {
             assert_eq!(target_name(OsStr::new(other)), None, "{other}");
         }
     }

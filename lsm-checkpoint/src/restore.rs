@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use lsm_fs::{Fs, FsExt};
-use xxhash_rust::xxh3::xxh3_128;
+use lsm_fs::{Fs, FsOpenOptions};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
     BoxError, Capture, Catalog, CatalogFile, CatalogTree, Change, Checkpoint, CheckpointInfo,
-    CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Method, Policy, Result, Snapshot,
-    SourceFile, SourceRoot,
+    CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Policy, Result, Snapshot, SourceFile,
+    SourceRoot,
 };
 
 /// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a
@@ -22,6 +22,7 @@ pub struct CheckpointDir {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     catalog: Catalog,
+    identity: String,
 }
 
 impl CheckpointDir {
@@ -33,7 +34,16 @@ impl CheckpointDir {
     pub fn open(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let catalog = Catalog::read(&*fs, &dir)?;
-        Ok(Self { fs, dir, catalog })
+        let identity = catalog.identity.clone();
+        Ok(Self { fs, dir, catalog, identity })
+    }
+
+    /// Names the source of this checkpoint otherwise than its catalog does, in checkpoints that are made of it. Only a
+    /// catalog of format 1 can lack a name, and without one no checkpoint is made.
+    #[must_use]
+    pub fn with_identity(mut self, identity: impl Into<String>) -> Self {
+        self.identity = identity.into();
+        self
     }
 
     /// What the checkpoint holds.
@@ -78,7 +88,8 @@ impl CheckpointDir {
 /// # impl CheckpointSource for Engine {
 /// #     fn roots(&self) -> Vec<SourceRoot> { Vec::new() }
 /// #     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> { None }
-/// #     fn visible_seqno(&self) -> u64 { 7 }
+/// #     fn identity(&self) -> String { "an engine".to_owned() }
+/// #     fn visible_seqno(&self) -> Option<u64> { Some(7) }
 /// #     fn flush(&self) -> Result<(), BoxError> { Ok(()) }
 /// #     fn capture(&self) -> Result<Capture<'_>, BoxError> { Ok(Capture::one(Version)) }
 /// # }
@@ -100,7 +111,7 @@ impl CheckpointDir {
 ///
 /// let monday = CheckpointDir::open(Arc::new(StdFs), dir.join("monday"))?;
 /// let info = restore(&monday, &StdFs, &dir.join("live"))?;
-/// assert_eq!((info.sst_files, info.seqno), (1, 7));
+/// assert_eq!((info.sst_files, info.seqno), (1, Some(7)));
 /// assert_eq!(StdFs.read_to_vec(&dir.join("live/tables/1"), 100)?, b"rows");
 /// # Ok(())
 /// # }
@@ -113,8 +124,8 @@ impl Checkpoint<'_> {
     /// As [`restore`], with these options and this policy.
     ///
     /// A policy that links gives the engine inodes that the checkpoint has too: only for one that never writes to a
-    /// finished file. Files that were not linked into the checkpoint may be ones that are written to, and are never
-    /// linked out of it, except tables and blobs.
+    /// finished file. A file that the catalog does not call [linkable](CatalogFile::linkable) is copied, whatever the
+    /// policy: the engine may go on to write to it.
     ///
     /// # Errors
     ///
@@ -134,7 +145,7 @@ impl CheckpointSource for CheckpointDir {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
+    fn visible_seqno(&self) -> Option<u64> {
         self.catalog.seqno
     }
 
@@ -143,14 +154,19 @@ impl CheckpointSource for CheckpointDir {
     }
 
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        let trees = self.catalog.trees.iter().enumerate();
-        Ok(trees.fold(Capture::new(), |capture, (at, tree)| {
-            capture.tree(tree.folder.clone(), CapturedTree { checkpoint: self, at, tree })
+        let mut trees: Vec<_> = self.catalog.trees.iter().map(|tree| (tree, Vec::new())).collect();
+        for file in &self.catalog.files {
+            if let Some((_, files)) = trees.get_mut(file.tree_index()) {
+                files.push(file);
+            }
+        }
+        Ok(trees.into_iter().fold(Capture::new(), |capture, (tree, files)| {
+            capture.tree(tree.folder.clone(), CapturedTree { checkpoint: self, tree, files })
         }))
     }
 
     fn identity(&self) -> String {
-        self.catalog.identity.clone()
+        self.identity.clone()
     }
 }
 
@@ -158,16 +174,11 @@ impl CheckpointSource for CheckpointDir {
 #[derive(Debug)]
 struct CapturedTree<'a> {
     checkpoint: &'a CheckpointDir,
-    at: usize,
     tree: &'a CatalogTree,
+    files: Vec<&'a CatalogFile>,
 }
 
 impl CapturedTree<'_> {
-    fn catalogued(&self) -> impl Iterator<Item = &CatalogFile> {
-        let files = self.checkpoint.catalog.files.iter();
-        files.filter(|file| usize::try_from(file.tree).is_ok_and(|tree| tree == self.at))
-    }
-
     fn path_of(&self, file: &CatalogFile) -> PathBuf {
         self.checkpoint.dir.join(self.checkpoint.catalog.path_of(file))
     }
@@ -186,9 +197,62 @@ impl CapturedTree<'_> {
     }
 }
 
-/// Metadata that was written from memory, and is written from memory again.
-fn is_written_metadata(file: &CatalogFile) -> bool {
-    file.kind == FileKind::Metadata && file.method == Method::Written
+/// How much of a metadata file is in memory at a time.
+const PIECE: usize = 64 << 10;
+
+/// A metadata file of this length is held against the space that is left before it is copied.
+const LONG: u64 = 1 << 20;
+
+impl CapturedTree<'_> {
+    /// Copies a metadata file piece by piece: nothing is allocated for a length that a catalog claims.
+    fn copy_metadata(&self, file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
+        let path = self.path_of(file);
+        let source = match self.checkpoint.fs.open(&path, &FsOpenOptions::new().read(true)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::SourceChanged { path, what: Change::Gone });
+            }
+            opened => opened?,
+        };
+        let changed = |found| {
+            let what = Change::Length { expected: file.len, found };
+            Error::SourceChanged { path: path.clone(), what }
+        };
+        let len = source.metadata()?.len;
+        if len != file.len {
+            return Err(changed(len));
+        }
+        check_space(file, target)?;
+        let made = target.dir().join(&file.name);
+        let made = target.fs().open(&made, &FsOpenOptions::new().write(true).create_new(true))?;
+        let (mut hasher, mut done, mut piece) = (Xxh3Default::new(), 0, Vec::new());
+        while done < len {
+            piece.resize(usize::try_from(len - done).unwrap_or(PIECE).min(PIECE), 0);
+            let read = source.read_at(&mut piece, done)?;
+            if read < piece.len() {
+                return Err(changed(done + read as u64));
+            }
+            hasher.update(&piece);
+            made.write_at(&piece, done)?;
+            done += read as u64;
+        }
+        let found = hasher.digest128();
+        match file.checksum.filter(|&expected| expected != found) {
+            Some(expected) => Err(Error::SourceCorrupt { path, expected, found }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A file with holes may be longer than the volume that it is to be copied to.
+fn check_space(file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
+    if file.len < LONG {
+        return Ok(());
+    }
+    match target.fs().available_space(target.dir()) {
+        Ok(available) if available < file.len => Err(Error::NoSpace { needed: file.len, available }),
+        Err(e) if e.kind() != io::ErrorKind::Unsupported => Err(e.into()),
+        _ => Ok(()),
+    }
 }
 
 impl Snapshot for CapturedTree<'_> {
@@ -199,22 +263,16 @@ impl Snapshot for CapturedTree<'_> {
     /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever
     /// length it finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        self.catalogued().try_for_each(|file| self.check(file))?;
-        let source_file = |file: &CatalogFile| {
+        self.files.iter().try_for_each(|file| self.check(file))?;
+        let source_file = |file: &&CatalogFile| {
             let (kind, fs, path) = (file.kind.clone(), Arc::clone(&self.checkpoint.fs), self.path_of(file));
-            // What was copied may be a log that the engine goes on to write to: nothing says that it may be shared.
-            let is_shareable = match file.kind {
-                FileKind::Table | FileKind::Blob => true,
-                FileKind::Metadata => false,
-                FileKind::Other(_) => !matches!(file.method, Method::Copy | Method::Written),
-            };
-            let source = match is_shareable {
+            let source = match file.linkable {
                 true => SourceFile::immutable(kind, fs, path, file.len),
                 false => SourceFile::prefix(kind, fs, path, file.len),
             };
             source.checksum(file.checksum)
         };
-        Ok(self.catalogued().filter(|file| !is_written_metadata(file)).map(source_file).collect())
+        Ok(self.files.iter().filter(|file| !file.is_written_metadata()).map(source_file).collect())
     }
 
     fn folders(&self) -> Vec<FileKind> {
@@ -223,18 +281,8 @@ impl Snapshot for CapturedTree<'_> {
 
     /// The catalog has the files in the order in which they got their names.
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
-        for file in self.catalogued().filter(|file| is_written_metadata(file)) {
-            let path = self.path_of(file);
-            let bytes = self.checkpoint.fs.read_to_vec(&path, file.len.saturating_add(1))?;
-            let found = xxh3_128(&bytes);
-            if bytes.len() as u64 != file.len {
-                let what = Change::Length { expected: file.len, found: bytes.len() as u64 };
-                return Err(Error::SourceChanged { path, what }.into());
-            }
-            if let Some(expected) = file.checksum.filter(|&expected| expected != found) {
-                return Err(Error::SourceCorrupt { path, expected, found }.into());
-            }
-            target.write(&file.name, &bytes)?;
+        for file in self.files.iter().filter(|file| file.is_written_metadata()) {
+            self.copy_metadata(file, target)?;
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ use std::{
 use lsm_fs::{Fs, SyncMode};
 
 use capture::{Captured, capture, refuse_nested};
-use seal::{Sealed, seal};
+use seal::{Label, Sealed, seal};
 
 use crate::{
-    CheckpointInfo, CheckpointSource, Clock, Method, Progress, Result, SystemClock, Totals,
+    CheckpointInfo, CheckpointSource, Clock, Error, Method, Progress, Result, SystemClock, Totals, layout,
     progress::{Callback, Control},
     publish::{self, Staging, Target},
     staged::StagedFs,
@@ -59,7 +59,7 @@ pub enum Policy {
 ///         .bytes_per_second(50 << 20)
 ///         .progress(&report)
 ///         .create(source, &StdFs, to)?;
-///     println!("{} bytes, everything up to {}", info.total_bytes, info.seqno);
+///     println!("{} bytes, everything up to {:?}", info.total_bytes, info.seqno);
 ///     Ok(())
 /// }
 /// ```
@@ -173,8 +173,8 @@ impl<'a> Checkpoint<'a> {
     /// # Contract
     ///
     /// The checkpoint holds every write that was visible before the call, and nothing that the captured version does
-    /// not. Writers, flushes and compactions go on; deletions are held from before the flush until the file concerned
-    /// is in the checkpoint, if the engine has a pause for them.
+    /// not. Writers, flushes and compactions go on. If the engine has a pause for deletions, they are held from just
+    /// before the capture until the file concerned is in the checkpoint, and not during the flush.
     ///
     /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first; an
     /// empty directory of the target's name beside it counts as begun by the dead.
@@ -202,10 +202,13 @@ impl<'a> Checkpoint<'a> {
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
         let target = Target::new(target)?;
         refuse_nested(source, fs, &target)?;
+        let identity = if self.catalogued { identity_of(source)? } else { String::new() };
         let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
         let staging = publish::claim(fs, target, self.mode)?;
+        let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
+        let label = Label { identity, created };
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.
-        match self.stage(source, &staging, base.as_ref(), clock) {
+        match self.stage(source, label, &staging, base.as_ref(), clock) {
             Ok((sealed, mut info)) => {
                 info.durability = sealed.durability(staging.publish(&sealed.contents)?);
                 Ok(info)
@@ -218,6 +221,7 @@ impl<'a> Checkpoint<'a> {
     fn stage(
         &self,
         source: &dyn CheckpointSource,
+        label: Label,
         staging: &Staging<'_>,
         base: Option<&Base>,
         clock: &dyn Clock,
@@ -229,7 +233,7 @@ impl<'a> Checkpoint<'a> {
         }
         let control = Control::new(self.progress, clock, self.bytes_per_second);
         if control.start(captured.plan.items.len() as u64, captured.known_bytes()).is_break() {
-            return Err(crate::Error::Cancelled);
+            return Err(Error::Cancelled);
         }
         let means = Means {
             staged: &staged,
@@ -254,15 +258,17 @@ impl<'a> Checkpoint<'a> {
             capture: &capture,
             mode: self.mode,
         };
-        let head = seal::Head {
-            identity: source.identity(),
-            seqno,
-            created: if self.catalogued { clock.unix_time() } else { Duration::ZERO },
-        };
+        let head = seal::Head { label, seqno };
         let sealed = seal(&job, head, self.catalogued)?;
         let info = sealed.info(pause);
         Ok((sealed, info))
     }
+}
+
+/// Asks a source for its name before anything is made.
+fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
+    let identity = source.identity();
+    if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
 }
 
 /// Adds up what a catalog lists.

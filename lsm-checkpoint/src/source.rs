@@ -21,9 +21,9 @@ pub use pinned::PinnedSnapshot;
 ///
 /// # Contract
 ///
-/// The calls come once each, in this order: [`roots`](Self::roots), [`deletion_pause`](Self::deletion_pause),
-/// [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush), [`capture`](Self::capture), and when all files have
-/// arrived and deletions go on, [`identity`](Self::identity). Writers, flushes and compactions go on meanwhile.
+/// The calls come once each, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
+/// [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush),
+/// [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
 ///
 /// A file is captured only after its own sync and that of its directory returned `Ok`, the first time each.
 pub trait CheckpointSource {
@@ -33,9 +33,12 @@ pub trait CheckpointSource {
     /// The pause that every unlink of the engine asks. `None` if a snapshot keeps its files alive by itself.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>>;
 
-    /// Every write up to this number is visible to a reader. What it returns is a lower bound of what the checkpoint
-    /// holds.
-    fn visible_seqno(&self) -> u64;
+    /// The number of the last write that readers see, with all before it; `None` if nothing was written yet. The
+    /// checkpoint holds these writes, and perhaps later ones. A replay starts behind this number, or at the first
+    /// write.
+    ///
+    /// A counter that holds the *next* number is one too high, and 0 means `None`: `counter.checked_sub(1)`.
+    fn visible_seqno(&self) -> Option<u64>;
 
     /// Brings every write that is visible now into a version: memtables become tables. It must not make garbage of
     /// anything that an older reader needs.
@@ -52,10 +55,12 @@ pub trait CheckpointSource {
     /// As [`flush`](Self::flush).
     fn capture(&self) -> Result<Capture<'_>, BoxError>;
 
-    /// What to call this engine in the catalog, such as an id that it keeps.
-    fn identity(&self) -> String {
-        String::new()
-    }
+    /// The name of this database in catalogs, such as an id that it keeps: the same at every call and after every open,
+    /// and no other database's. Checkpoints are grouped by it when old ones are deleted, so two databases of one name
+    /// lose checkpoints to each other.
+    ///
+    /// It is 1 to 255 bytes of text without control characters, and without white space at its ends.
+    fn identity(&self) -> String;
 }
 
 /// The captured version of one tree. Dropping it releases what it pins.
@@ -123,7 +128,8 @@ impl<'a> Capture<'a> {
         Self::new().tree("", snapshot)
     }
 
-    /// Adds a tree of several; its files lie in this folder of the target.
+    /// Adds a tree of several; its files lie in this folder of the target, which has up to four components with `/`
+    /// between them. One of the trees may lie in the target itself, in `""`.
     #[must_use]
     pub fn tree(mut self, folder: impl Into<String>, snapshot: impl Snapshot + 'a) -> Self {
         self.trees.push((folder.into(), Box::new(snapshot)));
@@ -145,7 +151,7 @@ pub enum FileKind {
     Table,
     /// A blob file, in `blobs`.
     Blob,
-    /// Another kind of data file, in the folder of this name.
+    /// Another kind of data file, in the folder of this name: up to four path components with `/` between them.
     Other(Cow<'static, str>),
     /// A manifest, a pointer, options: beside the folders.
     Metadata,

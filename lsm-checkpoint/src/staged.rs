@@ -32,9 +32,11 @@ type Handle = Arc<Mutex<Written>>;
 #[derive(Debug)]
 pub(crate) struct StagedFs<'fs> {
     inner: &'fs dyn Fs,
+    /// What calls go through instead, in a view of it.
+    view: Option<Box<dyn Fs + 'fs>>,
     root: PathBuf,
     mode: SyncMode,
-    account: Mutex<Account>,
+    account: Arc<Mutex<Account>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,12 +65,16 @@ const EVERYTHING: u64 = 1 << 62;
 
 impl<'fs> StagedFs<'fs> {
     pub(crate) fn new(inner: &'fs dyn Fs, root: &Path, mode: SyncMode) -> Self {
-        Self { inner, root: root.to_path_buf(), mode, account: Mutex::default() }
+        Self { inner, view: None, root: root.to_path_buf(), mode, account: Arc::default() }
     }
 
     /// The target's filesystem itself, where nothing is put off.
     pub(crate) fn inner(&self) -> &'fs dyn Fs {
         self.inner
+    }
+
+    fn fs(&self) -> &dyn Fs {
+        self.view.as_deref().unwrap_or(self.inner)
     }
 
     /// Syncs all that was made, as one group. Fails if any of it could not be synced, earlier ones included.
@@ -80,9 +86,9 @@ impl<'fs> StagedFs<'fs> {
         failure.map_or_else(|| self.sync(&waiting), Err)
     }
 
-    /// What was made below a directory, in the order in which it got its names.
-    pub(crate) fn made_in(&self, dir: &Path) -> Vec<PathBuf> {
-        self.account().made.iter().filter(|path| path.starts_with(dir)).cloned().collect()
+    /// Files that were made through it, in the order in which they got their names.
+    pub(crate) fn made(&self) -> Vec<PathBuf> {
+        self.account().made.clone()
     }
 
     /// Directories that were made through it.
@@ -97,19 +103,34 @@ impl<'fs> StagedFs<'fs> {
     fn sync(&self, waiting: &[(PathBuf, Handle)]) -> Result<()> {
         let guards: Vec<_> =
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let files: Vec<&dyn FsFile> =
-            guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
+        let (files, paths): (Vec<&dyn FsFile>, Vec<&Path>) = guards
+            .iter()
+            .zip(waiting)
+            .filter(|(handle, _)| handle.wants_sync)
+            .map(|(handle, (path, _))| (&*handle.file, path.as_path()))
+            .unzip();
         // So that one commit serves all of them. The first sync starts the write-back of its own file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
-        let mut first = Ok(());
-        self.inner.sync_batch(&files, self.mode, &mut |_, synced| {
+        let (mut first, mut unreported) = (Ok(()), vec![true; files.len()]);
+        self.fs().sync_batch(&files, self.mode, &mut |index, synced| {
+            if let Some(unreported) = unreported.get_mut(index) {
+                *unreported = false;
+            }
             if first.is_ok() {
                 first = synced;
             }
         });
-        first
+        first?;
+        match paths.iter().zip(unreported).find(|(_, unreported)| *unreported) {
+            None => Ok(()),
+            // Nobody knows whether it is durable.
+            Some((path, _)) => {
+                let error = io::Error::other("the batch of syncs ended without a report on this file");
+                Err(Error::new(Op::SyncAll, path, error))
+            }
+        }
     }
 
     /// Syncs the files that nobody writes to any more, if too many wait. A failure is kept for the end: it is not that
@@ -142,7 +163,7 @@ impl<'fs> StagedFs<'fs> {
         if self.account().made.iter().any(|made| made == path) {
             return Ok(());
         }
-        self.inner.symlink_metadata(path)?;
+        self.fs().symlink_metadata(path)?;
         Err(refusal(op, path, "the file was not made by this checkpoint's metadata"))
     }
 
@@ -156,7 +177,7 @@ impl<'fs> StagedFs<'fs> {
         }
         // A file that is there and was not made here may be an inode of the source.
         let options = if known { *options } else { options.create_new(true) };
-        let file = self.inner.open(path, &options)?;
+        let file = self.fs().open(path, &options)?;
         let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync: known }));
         let mut account = self.account();
         if !known {
@@ -197,36 +218,43 @@ fn unsupported(op: Op, from: &Path, to: &Path) -> Error {
 /// Reads go to the target's filesystem as they are.
 #[deny(clippy::missing_trait_methods)]
 impl Fs for StagedFs<'_> {
+    /// The view keeps the same account.
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        let view = self.fs().beneath(root)?;
+        let (root, mode, account) = (self.root.clone(), self.mode, Arc::clone(&self.account));
+        Ok(Box::new(StagedFs { inner: self.inner, view: Some(view), root, mode, account }))
+    }
+
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         if options.write || options.append {
             self.open_to_write(path, options)
         } else {
-            self.inner.open(path, options)
+            self.fs().open(path, options)
         }
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::CreateDir, path)?;
-        self.inner.create_dir(path)?;
+        self.fs().create_dir(path)?;
         self.account().dirs.push(path.to_path_buf());
         Ok(())
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.inner.read_dir(path)
+        self.fs().read_dir(path)
     }
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.metadata(path)
+        self.fs().metadata(path)
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.symlink_metadata(path)
+        self.fs().symlink_metadata(path)
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
         self.own(Op::RemoveFile, path)?;
-        self.inner.remove_file(path)?;
+        self.fs().remove_file(path)?;
         let mut account = self.account();
         account.forget(path);
         account.waiting.retain(|(waiting, _)| waiting != path);
@@ -242,7 +270,7 @@ impl Fs for StagedFs<'_> {
                 "the directory was not made by this checkpoint's metadata",
             ));
         }
-        self.inner.remove_dir(path)?;
+        self.fs().remove_dir(path)?;
         self.account().dirs.retain(|dir| dir != path);
         Ok(())
     }
@@ -254,14 +282,14 @@ impl Fs for StagedFs<'_> {
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.check_rename(Op::Rename, from, to)?;
-        self.inner.rename(from, to)?;
+        self.fs().rename(from, to)?;
         self.renamed(from, to);
         Ok(())
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
         self.check_rename(Op::RenameNoreplace, from, to)?;
-        self.inner.rename_noreplace(from, to)?;
+        self.fs().rename_noreplace(from, to)?;
         self.renamed(from, to);
         Ok(())
     }
@@ -277,34 +305,34 @@ impl Fs for StagedFs<'_> {
 
     /// Put off: every directory of a checkpoint is synced before it is published.
     fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
-        self.inner.metadata(path).map(|_| DirectorySync::Durable)
+        self.fs().metadata(path).map(|_| DirectorySync::Durable)
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.inner.try_lock_directory(path)
+        self.fs().try_lock_directory(path)
     }
 
     fn backend_id(&self) -> Option<u64> {
-        self.inner.backend_id()
+        self.fs().backend_id()
     }
 
     fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.inner.volume_id(path)
+        self.fs().volume_id(path)
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.inner.capabilities(path)
+        self.fs().capabilities(path)
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        self.inner.available_space(path)
+        self.fs().available_space(path)
     }
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         self.own(Op::PunchHole, path)?;
         // The handle waits for its sync.
         self.open(path, &FsOpenOptions::new().write(true))?;
-        self.inner.punch_hole(path, offset, len)
+        self.fs().punch_hole(path, offset, len)
     }
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
@@ -318,11 +346,11 @@ impl Fs for StagedFs<'_> {
         for (_, file) in self.account().waiting.iter().filter(|(waiting, _)| waiting == path) {
             file.lock().unwrap_or_else(PoisonError::into_inner).wants_sync = true;
         }
-        self.inner.try_disable_cow(path)
+        self.fs().try_disable_cow(path)
     }
 
     fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        self.inner.metadata_batch(dir, names, report);
+        self.fs().metadata_batch(dir, names, report);
     }
 
     fn hard_link_batch(

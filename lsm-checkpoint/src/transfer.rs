@@ -29,6 +29,8 @@ pub(crate) struct Done {
     pub(crate) method: Method,
     pub(crate) len: u64,
     pub(crate) checksum: Option<u128>,
+    /// Whether the source never writes to it again.
+    pub(crate) linkable: bool,
 }
 
 /// What a transfer works with.
@@ -57,8 +59,9 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
         stop: None,
     };
     transfer.all()?;
-    // Every item went through one of the methods.
-    Ok(transfer.done.into_iter().flatten().collect())
+    let done: Option<Vec<Done>> = transfer.done.iter().copied().collect();
+    // A file that no report speaks of may not be there, and the catalog would be one short.
+    done.ok_or_else(|| Error::Unreported { path: transfer.first_unreported() })
 }
 
 /// Files that lie in one directory and go to one directory.
@@ -106,6 +109,13 @@ impl<'a> Transfer<'a> {
     fn item(&self, at: usize) -> Option<(&'a Item, &'a SourceFile)> {
         let item = self.plan.items.get(at)?;
         Some((item, self.trees.get(item.tree)?.get(item.index)?))
+    }
+
+    /// The source's path of a file that is not finished.
+    fn first_unreported(&self) -> PathBuf {
+        let at = self.done.iter().position(Option::is_none);
+        let file = at.and_then(|at| self.item(at)).map(|(_, file)| file);
+        file.and_then(SourceFile::path).map(Path::to_path_buf).unwrap_or_default()
     }
 
     /// Shareable files by their pair of directories, in the plan's order. The others are put down for copying.
@@ -196,7 +206,8 @@ impl<'a> Transfer<'a> {
                 let checksum = xxhash_rust::xxh3::xxh3_128(bytes);
                 self.check_sum(Path::new(&item.name), file.checksum, checksum)?;
                 let len = bytes.len() as u64;
-                self.finish(at, Done { method: Method::Written, len, checksum: Some(checksum) }, len)?;
+                let (method, checksum) = (Method::Written, Some(checksum));
+                self.finish(at, Done { method, len, checksum, linkable: false }, len)?;
             }
         }
         Ok(())

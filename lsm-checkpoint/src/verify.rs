@@ -1,23 +1,24 @@
 //! [`verify`]: whether a checkpoint is what its catalog says.
 
 mod bytes;
+mod manifests;
+mod names;
 mod problem;
+mod stranger;
 
 use std::{
-    collections::HashSet,
-    fmt, io,
+    fmt,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsFileType};
-use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, inspect, recover, version_file_name};
+use lsm_fs::Fs;
+use lsm_manifest::{ReadOptions, inspect};
 
-use crate::{
-    CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, progress::Callback, publish::MARKER_FILE,
-};
+use crate::{CATALOG_FILE, Catalog, FileKind, Progress, Result, progress::Callback};
 
 pub use problem::{Defect, Problem};
+pub use stranger::{Note, Stranger};
 
 /// How to verify.
 #[derive(Clone)]
@@ -94,8 +95,10 @@ impl<'a> VerifyOptions<'a> {
 pub struct VerifyReport {
     /// What the catalog says.
     pub catalog: Catalog,
-    /// What is wrong, in the order of the catalog.
+    /// The defects, in the order of the catalog.
     pub problems: Vec<Problem>,
+    /// Things that the catalog does not have and that are known to be harmless: a checkpoint with them is sound.
+    pub notes: Vec<Note>,
     /// Manifest sections that are damaged on disk and were restored by their parity: `folder/section`.
     /// [`repair`](lsm_manifest::repair()) of the manifest makes that last.
     pub healed: Vec<String>,
@@ -113,13 +116,14 @@ impl VerifyReport {
     }
 }
 
-/// One line, or one for each problem.
+/// One line, and one more for each problem and each note.
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (files, checked) = (self.catalog.files.len(), self.checked_files);
         write!(f, "{files} files, {checked} held against their checksum, ")?;
         write!(f, "{} problems", self.problems.len())?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))?;
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note} (harmless)"))
     }
 }
 
@@ -130,11 +134,15 @@ impl fmt::Display for VerifyReport {
 /// It changes nothing, needs no lock and no write access, and may run beside anything. All problems are found, not only
 /// the first. A checkpoint that is removed meanwhile is reported as what is seen of it.
 ///
-/// *Quick*: the files are those of the catalog, no more and no less, each with its length; metadata files have their
-/// checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's version, its
-/// digest is that of the archive, and every section is as it was written. Of metadata in any other format nothing more
-/// is said. *Full*: every file is read to its end, several at a time, and held against the catalog's checksum where it
-/// has one.
+/// *Quick*: the files and folders are those of the catalog, no more and no less, each file with its length; metadata
+/// files have their checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's
+/// version, its digest is that of the archive, and every section is as it was written. Of metadata in any other format
+/// nothing more is said. *Full*: every file is read to its end, several at a time, and held against the catalog's
+/// checksum where it has one.
+///
+/// *Strangers*: a file or a folder that the catalog does not have is a problem, even an empty file. A planted `v8`
+/// beside `v7` changes the version that some engines open. A restore leaves strangers out, so it can still be told to
+/// go on. The ones that are known to be harmless, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note).
 ///
 /// # Errors
 ///
@@ -160,20 +168,21 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     let mut report = VerifyReport {
         catalog,
         problems: Vec::new(),
+        notes: Vec::new(),
         healed: Vec::new(),
         checked_files: 0,
         unchecked_files: 0,
     };
     catalog_copies(fs, dir, &mut report);
-    let present = lengths(fs, dir, &mut report);
-    compare_names(fs, dir, &mut report);
+    let present = names::lengths(fs, dir, &mut report);
+    names::compare(fs, dir, &mut report);
     let to_read: Vec<_> =
         present.into_iter().filter(|file| options.full || file.kind == FileKind::Metadata).collect();
     let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
     report.checked_files = read.checked_files;
     report.unchecked_files = read.unchecked_files;
     report.problems.extend(read.problems);
-    manifests(fs, dir, &options.manifest, &mut report);
+    manifests::check(fs, dir, &options.manifest, &mut report);
     Ok(report)
 }
 
@@ -185,102 +194,4 @@ fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
         Err(error) => Defect::Manifest(error),
     };
     report.problems.push(Problem { path: PathBuf::from(CATALOG_FILE), what });
-}
-
-/// Compares lengths, and returns the files that have theirs.
-fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFile> {
-    let mut present = Vec::new();
-    for file in &report.catalog.files {
-        let path = report.catalog.path_of(file);
-        let problem = match fs.symlink_metadata(&dir.join(&path)) {
-            Ok(metadata) if !metadata.is_file() => Defect::NotAFile,
-            Ok(metadata) if metadata.len != file.len => {
-                Defect::Length { expected: file.len, found: metadata.len }
-            }
-            Ok(_) => {
-                present.push(file.clone());
-                continue;
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
-            Err(e) => Defect::Unreadable(e),
-        };
-        report.problems.push(Problem { path, what: problem });
-    }
-    present
-}
-
-/// Finds names that the catalog does not have, and folders that it has and the directory has not.
-fn compare_names(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
-    let mut known: HashSet<PathBuf> =
-        report.catalog.files.iter().map(|f| report.catalog.path_of(f)).collect();
-    known.insert(PathBuf::from(CATALOG_FILE));
-    // Left where a target was published in place and its creator died before the last step.
-    known.insert(PathBuf::from(MARKER_FILE));
-    for tree in &report.catalog.trees {
-        for folder in &tree.folders {
-            let path = PathBuf::from(&tree.folder).join(folder);
-            if !fs.metadata(&dir.join(&path)).is_ok_and(|metadata| metadata.is_dir()) {
-                report.problems.push(Problem { path, what: Defect::Missing });
-            }
-        }
-    }
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        match fs.read_dir(&dir.join(&folder)) {
-            Ok(entries) => {
-                for entry in entries {
-                    let path = folder.join(&entry.name);
-                    if entry.file_type == FsFileType::Directory {
-                        folders.push(path);
-                    } else if !known.contains(&path) {
-                        report.problems.push(Problem { path, what: Defect::Unexpected });
-                    }
-                }
-            }
-            Err(error) => report.problems.push(Problem { path: folder, what: Defect::Unreadable(error) }),
-        }
-    }
-}
-
-/// Verifies the trees whose manifest is an archive of this project's format.
-fn manifests(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut VerifyReport) {
-    for (index, tree) in report.catalog.trees.iter().enumerate() {
-        let archive = version_file_name(tree.version_id);
-        let listed = [CURRENT_VERSION_FILE, &archive].map(|name| {
-            report.catalog.files.iter().find(|file| {
-                usize::try_from(file.tree) == Ok(index)
-                    && file.kind == FileKind::Metadata
-                    && file.name == name
-            })
-        });
-        let [Some(current), Some(archive)] = listed else { continue };
-        let has_checksums = current.checksum.is_some() && archive.checksum.is_some();
-        let path = PathBuf::from(&tree.folder).join(CURRENT_VERSION_FILE);
-        let problem = match recover(fs, &dir.join(&tree.folder), options) {
-            Ok(Some(recovered)) if recovered.current.version_id == tree.version_id => {
-                let of_tree = |section: String| format!("{}/{section}", tree.folder);
-                report.healed.extend(recovered.healed.into_iter().map(of_tree));
-                continue;
-            }
-            Ok(Some(recovered)) => {
-                Defect::Version { expected: tree.version_id, found: recovered.current.version_id }
-            }
-            Ok(None) => Defect::Missing,
-            // An engine may give metadata of its own these names. What is wrong with it the checksum has said already.
-            Err(error) if has_checksums && is_other_format(&error) => continue,
-            Err(error) => Defect::Manifest(error),
-        };
-        report.problems.push(Problem { path, what: problem });
-    }
-}
-
-/// Whether nothing of CURRENT or nothing of the archive can be read: it is of another format, or damaged all over.
-fn is_other_format(error: &lsm_manifest::Error) -> bool {
-    match error {
-        lsm_manifest::Error::NoFooter { .. }
-        | lsm_manifest::Error::CurrentEmpty { .. }
-        | lsm_manifest::Error::CurrentZeros { .. } => true,
-        lsm_manifest::Error::Corrupt { file, .. } => file.ends_with(CURRENT_VERSION_FILE),
-        _ => false,
-    }
 }

@@ -24,7 +24,7 @@ pub use fault_fs::{
     Fault, FaultCheckError, FaultEffect, FaultFs, FaultId, FaultReport, FaultSweepError, InjectedFault,
     ParseFaultEffectError, ParseFaultIdError, ShortTransfer, fault_replay, fault_sweep,
 };
-pub use mem_fs::{DirtyPages, MemFs};
+pub use mem_fs::{DirtyPages, MemFs, SpecialFile};
 pub use profile::{CrashModel, Profile, UnknownProfile};
 pub use sweep::{
     CrashSweep, Failure, ForeignSync, Notes, ParseScheduleError, ProfileReport, Schedule, Schedules, Step,

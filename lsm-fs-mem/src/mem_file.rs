@@ -160,7 +160,9 @@ impl Write for MemFile {
             let written = state.write(ino, buf, offset)?;
             Ok((written, state.file(ino)?.len))
         })?;
-        self.position = if self.options.append { end } else { self.position + written as u64 };
+        // Linux moves to the end only for bytes that it appends (`generic_write_checks` in fs/read_write.c).
+        let appended = self.options.append && !buf.is_empty();
+        self.position = if appended { end } else { self.position + written as u64 };
         Ok(written)
     }
 
@@ -212,7 +214,7 @@ impl Drop for MemDirLock {
 
 impl FsDirLock for MemDirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve(path));
+        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve_name(path));
         match found {
             Ok(ino) => Ok(ino == self.ino),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

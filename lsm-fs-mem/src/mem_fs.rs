@@ -5,6 +5,7 @@ mod control;
 mod handles;
 mod names;
 mod resolve;
+mod special;
 mod state;
 
 use std::{
@@ -20,20 +21,23 @@ use lsm_fs::{
 
 use crate::{
     mem_file::{MemDirLock, MemFile},
+    micro::Ino,
     volume::MemFsOptions,
 };
 
 pub use control::DirtyPages;
 pub(crate) use handles::{OpenFile, SyncFailure};
-use resolve::check_no_nul;
+use resolve::{ViewRoot, check_no_nul};
+pub use special::SpecialFile;
 pub(crate) use state::State;
 
 /// A filesystem in memory that knows what a crash may leave of it.
 ///
 /// A value is a handle: clones are the same filesystem. It implements [`Fs`] with the semantics of Linux: hard links
 /// are one inode, removed files live while they are open, directories can be renamed, locks are `flock`'s, and every
-/// refusal has the errno that Linux would give. There are no symbolic links, no permissions and no times. Relative
-/// paths start at `/`.
+/// refusal has the errno that Linux would give. There are no permissions and no times. Symbolic links, pipes, sockets
+/// and devices are there if a test makes them ([`make_symlink`](Self::make_symlink),
+/// [`make_special`](Self::make_special)). Relative paths start at `/`.
 ///
 /// # Crash semantics
 ///
@@ -61,6 +65,21 @@ pub(crate) use state::State;
 #[derive(Clone)]
 pub struct MemFs {
     state: Arc<Mutex<State>>,
+    /// Of a view: its roots, and what keeps their inodes.
+    roots: Option<Arc<[ViewRoot]>>,
+    held: Vec<Arc<HeldRoot>>,
+}
+
+/// Keeps a root's inode as long as a view has it.
+struct HeldRoot {
+    state: Arc<Mutex<State>>,
+    ino: Ino,
+}
+
+impl Drop for HeldRoot {
+    fn drop(&mut self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).release(self.ino);
+    }
 }
 
 impl Default for MemFs {
@@ -101,12 +120,14 @@ impl MemFs {
     }
 
     pub(crate) fn from_state(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), roots: None, held: Vec::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in a caller's test leaves no operation half done: each runs to its end under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.roots.clone_from(&self.roots);
+        state
     }
 
     /// Runs on the state, if the machine has not crashed, and names what failed.
@@ -135,6 +156,19 @@ impl MemFs {
 }
 
 impl Fs for MemFs {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        let ino = self.call(Op::Beneath, root, |state| {
+            let ino = state.resolve_dir(root)?;
+            state.hold(ino);
+            Ok(ino)
+        })?;
+        let mut view = self.clone();
+        let roots = self.roots.iter().flat_map(|roots| roots.iter().cloned());
+        view.roots = Some(roots.chain([ViewRoot { path: root.to_path_buf(), ino }]).collect());
+        view.held.push(Arc::new(HeldRoot { state: Arc::clone(&self.state), ino }));
+        Ok(Box::new(view))
+    }
+
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         self.call(Op::Open, path, |state| {
             let ino = state.open(path, options)?;
@@ -155,9 +189,8 @@ impl Fs for MemFs {
         self.call(Op::Metadata, path, |state| state.metadata(state.resolve(path)?))
     }
 
-    /// There are no symbolic links, so this is [`metadata`](Self::metadata).
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.metadata(path)
+        self.call(Op::Metadata, path, |state| state.metadata(state.resolve_unfollowed(path)?))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {

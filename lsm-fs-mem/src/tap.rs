@@ -5,16 +5,18 @@
 
 pub(crate) mod errno_name;
 mod file;
+mod view;
 mod wrap;
 
 use std::{fmt, io::SeekFrom, ops::Range, path::Path};
 
 use lsm_fs::{
-    DirectorySync, Error, FileHint, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, FsOpenOptions,
-    Op, Result, SyncMode,
+    DirectorySync, Error, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
+    FsOpenOptions, Op, Result, SyncMode,
 };
 
 pub(crate) use file::{TappedFile, TappedLock};
+pub(crate) use view::beneath;
 pub(crate) use wrap::tap_fs;
 
 /// One call, before it happens.
@@ -199,6 +201,7 @@ pub(crate) trait Outcome {
 impl Outcome for () {}
 impl Outcome for FsCapabilities {}
 impl Outcome for Box<dyn FsFile> {}
+impl Outcome for Box<dyn Fs + '_> {}
 
 /// A number that is a fact of the machine: a volume, its free space.
 impl Outcome for u64 {}

@@ -23,12 +23,15 @@
 #![doc = include_str!("conformance/broken_example.md")]
 
 mod batches;
+mod beneath;
 mod bytes;
 mod copies;
+mod empty;
 mod errors;
 mod links;
 mod locks;
 mod names;
+mod odd;
 mod renames;
 mod subject;
 mod sync;
@@ -38,7 +41,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-pub use subject::{OtherProcess, Subject};
+pub use subject::{OddNodes, OtherProcess, Subject};
 
 use crate::Error;
 
@@ -111,12 +114,15 @@ pub fn checks() -> impl Iterator<Item = Check> {
         names::CHECKS,
         renames::CHECKS,
         bytes::CHECKS,
+        empty::CHECKS,
         links::CHECKS,
         batches::CHECKS,
         copies::CHECKS,
         locks::CHECKS,
         sync::CHECKS,
         errors::CHECKS,
+        odd::CHECKS,
+        beneath::CHECKS,
     ];
     modules.into_iter().flatten().copied()
 }

@@ -12,6 +12,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Op {
+    /// `Fs::beneath`
+    Beneath,
     /// `Fs::open`
     Open,
     /// `Fs::create_dir`
@@ -77,6 +79,7 @@ impl Op {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Beneath => "beneath",
             Self::Open => "open",
             Self::CreateDir => "create_dir",
             Self::ReadDir => "read_dir",

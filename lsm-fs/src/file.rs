@@ -26,6 +26,11 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 /// *Which handle.* The kernel reports a failed write-back once to each handle that was open then, and never to one
 /// opened after it was seen. Sync the handle that wrote.
 ///
+/// *Length zero.* A read or write of no bytes fails where one of a byte would: on a handle that was not opened for it,
+/// at an offset that no file can have, at an offset of an append handle, after a failed sync. Otherwise it returns zero
+/// and changes neither the bytes, nor the length, nor the position. Setting the present length follows the same rule.
+/// POSIX lets an empty call skip the checks. The kernels make them, and so the wrong handle shows whatever the data is.
+///
 /// # Crash semantics
 ///
 /// Before a sync, each sector written and each change of the length may or may not survive, independently: old bytes,
@@ -48,8 +53,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     fn sync_data(&self, mode: SyncMode) -> Result<()>;
 
     /// Asks that the dirty bytes of a range start on their way to the device, and does not wait for them to arrive;
-    /// pages of the range that are clean may leave the cache. A hint, never durability: it consumes no error that a
-    /// sync would report.
+    /// pages of the range that are clean may leave the cache. A `len` of 0 is an empty range. A hint, never durability:
+    /// it consumes no error that a sync would report.
     ///
     /// # Errors
     ///
@@ -61,7 +66,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `EBADF` if the handle cannot read; `EIO`. `buf` may be partly overwritten.
+    /// `EBADF` if the handle cannot read. `InvalidInput` or `FileTooLarge` if the offset is beyond every length that a
+    /// file can have. `EIO`: `buf` may be partly overwritten.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize>;
 
     /// Writes all of `buf` at an offset; a gap between the old end and the offset reads as zeros.
@@ -127,7 +133,8 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
         None
     }
 
-    /// Fills each request as [`read_at`](Self::read_at) does. A backend may serve them in any order or together.
+    /// Fills each request as [`read_at`](Self::read_at) does, an empty one included. A backend may serve them in any
+    /// order or together. Without requests it returns `Ok` on every handle.
     ///
     /// # Errors
     ///

@@ -12,6 +12,9 @@ macro_rules! forward_fs {
     ($($pointer:ty)+) => { $(
         #[deny(clippy::missing_trait_methods)]
         impl<F: Fs + ?Sized> Fs for $pointer {
+            fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+                (**self).beneath(root)
+            }
             fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
                 (**self).open(path, options)
             }

@@ -52,11 +52,43 @@ use crate::{
 /// # }
 /// ```
 pub trait Fs: Send + Sync + fmt::Debug {
-    /// Opens a file, and creates it if the options say so.
+    /// Returns a view of the same namespace that resolves every path below `root` from one handle on that directory.
+    ///
+    /// Use it for a directory that somebody else may have filled, or may change during the call: an unpacked archive, a
+    /// backup directory. Views compose: `fs.beneath(a)?.beneath(b)?` resolves paths below `a` and below `b` from
+    /// handles, and links between the two.
     ///
     /// # Contract
     ///
-    /// The handle follows the inode: a rename of the file or the removal of its name leaves it usable.
+    /// *Paths below the root.* A path belongs to the view if its components start with the components of `root`, as
+    /// they are spelled. The rest of the path is looked up beneath the handle, without `..`, through no symbolic link
+    /// and into no other mount. The last component is included: a call that would follow a symbolic link there refuses
+    /// it. [`symlink_metadata`](Self::symlink_metadata), [`read_dir`](Self::read_dir), removals and renames see the link
+    /// itself. [`hard_link`](Self::hard_link) links only regular files. Any other path works as it did before.
+    ///
+    /// *The root itself.* It is resolved once, like any path of the receiver, and may be a symbolic link to a
+    /// directory. To refuse a link there, open a view of the parent first and ask that view. The handle follows the
+    /// directory through a rename. Calls that bind, remove or check the root's own name (`rename`, `remove_dir`,
+    /// `remove_dir_all`, [`FsDirLock::is_at`]) look that name up as the receiver does. If roots are nested, the longest
+    /// one that fits decides.
+    ///
+    /// *Otherwise* the view is the receiver: same [`backend_id`](Self::backend_id), same volumes, same locks. Files and
+    /// locks that it opened outlive it.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` and `NotADirectory` of the root. The calls of the view add: `ELOOP` for a symbolic link
+    /// (`NotADirectory` where a directory is removed); `CrossesDevices` for another mount; `InvalidInput` for `..`.
+    ///
+    #[doc = include_str!("fs/beneath_example.md")]
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>>;
+
+    /// Opens a regular file, and creates it if the options say so.
+    ///
+    /// # Contract
+    ///
+    /// The handle follows the inode: a rename of the file or the removal of its name leaves it usable. The call never
+    /// waits for another process: a pipe, a socket or a device is refused, for reading and for writing.
     ///
     /// # Crash semantics
     ///
@@ -65,7 +97,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// `NotFound`; `AlreadyExists` (`create_new`, also for a dangling symlink); `IsADirectory`; `InvalidInput`
-    /// ([`FsOpenOptions::validate`]); `PermissionDenied`; `ReadOnlyFilesystem`; `StorageFull`.
+    /// ([`FsOpenOptions::validate`], and anything that is neither a regular file nor a directory); `PermissionDenied`;
+    /// `ReadOnlyFilesystem`; `StorageFull`.
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>>;
 
     /// Creates one directory. Exactly one of several concurrent callers succeeds: this is the atomic claim of a name.
@@ -262,8 +295,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it); `NotFound`;
-    /// `IsADirectory`.
+    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it), for the present
+    /// length, too; `NotFound`; `IsADirectory`.
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
 
     /// Asks that overwrites of this (still empty) file stay in place. `false`: the mount has no such switch.

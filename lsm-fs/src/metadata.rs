@@ -12,7 +12,7 @@ pub enum FsFileType {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// A device, a socket, a pipe.
+    /// A device, a socket or a pipe: anything that [`Fs::open`](crate::Fs::open) refuses.
     Other,
 }
 
@@ -27,6 +27,12 @@ impl FsFileType {
     #[must_use]
     pub const fn is_dir(self) -> bool {
         matches!(self, Self::Directory)
+    }
+
+    /// Whether it is a symbolic link.
+    #[must_use]
+    pub const fn is_symlink(self) -> bool {
+        matches!(self, Self::Symlink)
     }
 }
 

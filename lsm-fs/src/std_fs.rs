@@ -17,6 +17,7 @@ mod names;
 ))]
 mod portable;
 mod probe;
+mod spelling;
 #[cfg(not(any(
     not(unix),
     lsm_fs_portable,
@@ -121,6 +122,10 @@ fn between<T>(op: Op, from: &Path, to: &Path, result: io::Result<T>) -> Result<T
 }
 
 impl Fs for StdFs {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        on(Op::Beneath, root, platform::View::plain().with_root(root)).map(|view| Box::new(view) as _)
+    }
+
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         on(Op::Open, path, StdFile::open(path, options)).map(|file| Box::new(file) as _)
     }
@@ -150,7 +155,7 @@ impl Fs for StdFs {
     }
 
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        on(Op::RemoveDirAll, path, names::remove_dir_all(path))
+        on(Op::RemoveDirAll, path, platform::remove_dir_all(path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -197,11 +202,11 @@ impl Fs for StdFs {
     }
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        on(Op::PunchHole, path, names::punch_hole(path, offset, len))
+        on(Op::PunchHole, path, names::punch_hole(|options| platform::open_file(path, options), offset, len))
     }
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        on(Op::TruncateFile, path, names::truncate_file(path, len))
+        on(Op::TruncateFile, path, names::truncate_file(|options| platform::open_file(path, options), len))
     }
 
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
@@ -253,6 +258,11 @@ pub(crate) fn copy_range(
     len: usize,
 ) -> io::Result<Option<usize>> {
     platform::copy_range(from, to, offset, len)
+}
+
+/// The refusal of an open whose path leads to a pipe, a socket or a device.
+fn not_a_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a pipe, a socket or a device, not a regular file")
 }
 
 /// The refusal to change an inode that something else may share.

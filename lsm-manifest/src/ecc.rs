@@ -4,6 +4,8 @@ use crate::format::{PARITY_DATA_SHARDS, PARITY_SHARDS};
 
 #[cfg(feature = "parity")]
 mod codec;
+#[cfg(feature = "parity")]
+mod engine;
 
 #[cfg(feature = "parity")]
 pub(crate) use codec::{append_parity, heal};

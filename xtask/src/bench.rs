@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the benches that print tables, on real filesystems, as Markdown that says where it was taken.
 
+mod against;
 mod document;
 mod record;
 
@@ -7,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub(crate) use against::Against;
 use anyhow::{Context, bail};
 use record::{Limits, Ratios};
 
@@ -31,15 +33,27 @@ pub(crate) struct Use<'a> {
     pub(crate) out: Option<&'a Path>,
     /// Hold its ratios against the recorded ones.
     pub(crate) check: bool,
+    /// Compare with another revision instead.
+    pub(crate) against: Option<Against<'a>>,
 }
 
 /// Runs the benches. `false` if one failed, or if a ratio is worse than it was.
 pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyhow::Result<bool> {
     if let Some(dir) = realfs::inside() {
         show_dirty_pages();
+        if let Some(against) = usage.against {
+            let mounts = Mounts::set_up(&dir, &Plan::benches())?;
+            return against::run_inside(workspace, &mounts, &against::jobs(job), against);
+        }
         return run_inside(workspace, &Mounts::set_up(&dir, &Plan::benches())?, job);
     }
     realfs::possible(workspace, TABLES)?;
+    if let Some(against) = usage.against {
+        if usage.check || usage.out.is_some() {
+            bail!("--against records nothing: leave --out and --check away; --limit fails a run");
+        }
+        return run_against(workspace, job, against);
+    }
     // Before anything is measured: a document that cannot be used costs nothing then.
     let recorded = if usage.check { Some(recorded(&workspace.root.join(RECORD))?) } else { None };
     let document = usage.out.map(|path| existing(path, job)).transpose()?;
@@ -65,6 +79,17 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(true)
+}
+
+/// Builds the other revision, and runs it and the working tree in turn on mounts of their own.
+fn run_against(workspace: &Workspace, job: &[String], against: Against<'_>) -> anyhow::Result<bool> {
+    against::check_out(&workspace.root, against.revision)?;
+    install::ensure(&[install::FILESYSTEM_TOOLS, TRACING_TOOLS].concat())?;
+    if !against::build(workspace)? {
+        return Ok(false);
+    }
+    let args = [&["bench".to_owned()], &against.flags()[..], &["--".to_owned()], job].concat();
+    Ok(realfs::within_namespaces(&args, &mut |_| ())?.success)
 }
 
 /// Runs jobs on mounts of their own, and returns their tables. `None`: one of them failed.
@@ -146,7 +171,8 @@ fn report(when: &str, findings: &[record::Finding]) {
 }
 
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
-    println!("{}", header(workspace, mounts.description(), job)?);
+    let args = if job.is_empty() { String::new() } else { format!("-- {}", job.join(" ")) };
+    println!("{}", header(workspace, mounts.description(), &args)?);
     let mut success = true;
     for (package, mut command) in commands(workspace)? {
         println!("\n## {package}\n");
@@ -171,27 +197,28 @@ fn show_dirty_pages() {
 
 /// What runs the tables of each package, by its name: `table` of the crates, and of a nested package what it names.
 fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
-    let bench = |args: &[&str]| {
-        let mut command = cmd::cargo(&workspace.root);
-        command.arg("bench").args(args);
-        command
-    };
-    let crates = workspace.with_target(TABLES.0, TABLES.1).map(|package| {
-        let name = package.name.clone();
-        let command = bench(&["-p", &name, "--all-features", "--bench", TABLES.1]);
-        (name, command)
-    });
+    let crates = workspace
+        .with_target(TABLES.0, TABLES.1)
+        .map(|package| (package.name.clone(), table_of(&workspace.root, &package.name)));
     let nested = workspace.nested()?.into_iter().filter_map(|package| {
         // As the step `nested` builds it, so that it is built once.
-        let mut command = bench(&["--target-dir", "target/nested", "--bench", package.bench.as_deref()?]);
+        let mut command = cmd::cargo(&workspace.root);
+        command.args(["bench", "--target-dir", "target/nested", "--bench", package.bench.as_deref()?]);
         command.arg("--manifest-path").arg(&package.manifest);
         Some((package.name, command))
     });
     Ok(crates.chain(nested).collect())
 }
 
+/// The command that runs the table of a crate.
+fn table_of(root: &Path, package: &str) -> Command {
+    let mut command = cmd::cargo(root);
+    command.args(["bench", "-p", package, "--all-features", "--bench", TABLES.1]);
+    command
+}
+
 /// A figure without its machine says nothing.
-fn header(workspace: &Workspace, mounts: &[String], job: &[String]) -> anyhow::Result<String> {
+fn header(workspace: &Workspace, mounts: &[String], args: &str) -> anyhow::Result<String> {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown".to_owned());
@@ -201,9 +228,9 @@ fn header(workspace: &Workspace, mounts: &[String], job: &[String]) -> anyhow::R
     let mut git = cmd::tool("git");
     git.current_dir(&workspace.root).args(["describe", "--always", "--dirty", "--exclude", "*"]);
     let revision = cmd::capture(&mut git).unwrap_or_else(|_| "unknown".to_owned());
-    let command = if job.is_empty() { String::new() } else { format!(" -- {}", job.join(" ")) };
+    let args = if args.is_empty() { String::new() } else { format!(" {args}") };
     Ok(format!(
-        "- Command: `cargo xtask bench{command}`, revision {}, {}\n\
+        "- Command: `cargo xtask bench{args}`, revision {}, {}\n\
          - Machine: {cpu}, {cores} cores, {memory} memory\n\
          - System: {}, {}\n\
          - Mounts:\n  - {}",
@@ -243,7 +270,7 @@ mod tests {
     #[test]
     fn the_header_names_command_machine_and_mounts() {
         let workspace = Workspace::load().unwrap();
-        let header = header(&workspace, &["ext4: 1 MiB, -o loop".to_owned()], &["links".to_owned()]).unwrap();
+        let header = header(&workspace, &["ext4: 1 MiB, -o loop".to_owned()], "-- links").unwrap();
         for part in ["cargo xtask bench -- links", "cores", "rustc", "ext4: 1 MiB, -o loop"] {
             assert!(header.contains(part), "{part} is missing from:\n{header}");
         }

@@ -2,7 +2,7 @@
 //!
 //! A step that fails does not stop the next one, so that one run shows everything that is wrong.
 
-mod nested;
+pub(crate) mod nested;
 mod package;
 mod steps;
 
@@ -12,7 +12,7 @@ use crate::cmd;
 use crate::report::Report;
 use crate::workspace::Workspace;
 
-/// What a step works with.
+/// The state that the steps share.
 struct Ci {
     workspace: Workspace,
     report: Report,
@@ -27,8 +27,8 @@ const STEPS: &[Step] = &[
     ("install", "tools of the system and of rustup", steps::install),
     ("tidy", "layers, words, documents", steps::tidy),
     ("fmt", "rustfmt", steps::fmt),
-    ("clippy", "lints, with all features and with none", steps::clippy),
-    ("features", "each crate alone, each feature alone", steps::features),
+    ("clippy", "lints of every target, with all features", steps::clippy),
+    ("features", "lints of each core crate alone, with each set of features", steps::features),
     ("test", "unit, integration and doc tests", steps::test),
     ("portable", "lsm-fs on std alone", steps::portable),
     ("loom", "model-checked concurrency", steps::loom),

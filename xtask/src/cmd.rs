@@ -88,6 +88,7 @@ fn stream(
     }
     let status = child.wait()?;
     let time = start.elapsed();
+    eprintln!("    # {:.1} s: {shown}", time.as_secs_f64());
     if !status.success() {
         eprintln!("    ! {status}: {shown}");
     }
@@ -105,12 +106,14 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed bytes that are not UTF-8"))
 }
 
-/// The command as a person would type it, after the flags that change what it builds.
-fn show(command: &Command) -> String {
+/// The command as a person would type it, after the variables that change what it builds and which inputs it draws.
+pub(crate) fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (key, value) in command.get_envs() {
         let key = key.to_string_lossy();
-        if let Some(value) = value.filter(|_| key.starts_with("RUST")) {
+        let matters =
+            ["RUST", "CARGO_PROFILE", "PROPTEST_", "LSM_SWEEP_"].iter().any(|start| key.starts_with(start));
+        if let Some(value) = value.filter(|_| matters) {
             words.push(format!("{key}={}", quoted(value)));
         }
     }
@@ -130,7 +133,7 @@ fn quoted(word: &OsStr) -> String {
 }
 
 /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-fn parse_test_result(line: &str) -> Option<Tests> {
+pub(crate) fn parse_test_result(line: &str) -> Option<Tests> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let mut tests = Tests::default();
     for part in counts.split("; ") {

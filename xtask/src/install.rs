@@ -1,4 +1,4 @@
-//! Which tools of the system the chores need, which Debian package holds each, and how to get them.
+//! The tools of the system that the chores need, the Debian package of each, and the way to get them.
 
 use std::path::Path;
 
@@ -17,6 +17,7 @@ pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("mount", "mount"),
     ("umount", "mount"),
     ("losetup", "mount"),
+    ("findmnt", "util-linux"),
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
 ];
@@ -66,12 +67,18 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
     cmd::capture(&mut apt).map(drop)
 }
 
-/// Checks that a cargo subcommand which rustup ships as a component is there.
+/// Installs the component of rustup that holds a cargo subcommand, if it is missing.
 pub(crate) fn ensure_component(root: &Path, subcommand: &str, component: &str) -> anyhow::Result<()> {
-    match cmd::capture(cmd::cargo(root).args([subcommand, "--version"])) {
-        Ok(_) => Ok(()),
-        Err(_) => bail!("missing: {component}; get it with: rustup component add {component}"),
+    let is_there = || cmd::capture(cmd::cargo(root).args([subcommand, "--version"])).is_ok();
+    if is_there() {
+        return Ok(());
     }
+    let added = cmd::capture(cmd::tool("rustup").current_dir(root).args(["component", "add", component]));
+    if !is_there() {
+        let cause = added.err().map(|error| format!(" ({error:#})")).unwrap_or_default();
+        bail!("missing: {component}{cause}; get it with: rustup component add {component}");
+    }
+    Ok(())
 }
 
 /// Whether this process may mount and install.

@@ -9,6 +9,7 @@ mod install;
 mod mutants;
 mod realfs;
 mod report;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -37,7 +38,19 @@ mod flags {
                 repeated filter: String
             }
             /// Check what the compiler cannot: layers, words, documents.
-            cmd tidy {}
+            cmd tidy {
+                /// Print the figures of the English beside their ceilings, and stop.
+                optional --prose
+                /// Lower the ceilings of the English to the figures of the working tree, and stop.
+                optional --lower
+            }
+            /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
+            cmd soak {
+                /// How long; a run that has begun ends after it.
+                required --minutes minutes: u64
+                /// Only targets whose name holds this word; may be given several times.
+                repeated --only name: String
+            }
             /// Break the code as `xtask/mutants` says, one place at a time, in a copy; a test must fail each time.
             cmd mutants {
                 /// Print the mutants and stop.
@@ -53,6 +66,12 @@ mod flags {
                 optional --out file: PathBuf
                 /// Fail if a ratio is worse than the recorded one by more than a quarter.
                 optional --check
+                /// Compare with this revision instead: run both in turn, print ratios (below 1: this tree is faster).
+                optional --against rev: String
+                /// With --against: how many times each side runs; 3 if not given.
+                optional --rounds count: usize
+                /// With --against: fail if the ratio of a row is above this, e.g. 1.1.
+                optional --limit ratio: f64
                 /// Passed on to the benches, after `--`.
                 repeated job: String
             }
@@ -78,7 +97,10 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Ci(ci) if ci.list => Ok(ci::list()),
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
+        flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
+        flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
         flags::XtaskCmd::Mutants(mutants) => {
             let flags::Mutants { list, from, word } = &mutants;
             let from = from.unwrap_or_default();
@@ -86,7 +108,14 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
             mutants::run(&Workspace::load()?.root, &task)
         }
         flags::XtaskCmd::Bench(bench) => {
-            let usage = bench::Use { out: bench.out.as_deref(), check: bench.check };
+            if bench.against.is_none() && (bench.rounds.is_some() || bench.limit.is_some()) {
+                anyhow::bail!("--rounds and --limit belong to --against REV");
+            }
+            let against = bench.against.as_deref().map(|revision| {
+                let rounds = bench.rounds.unwrap_or(3).max(1);
+                bench::Against { revision, rounds, limit: bench.limit }
+            });
+            let usage = bench::Use { out: bench.out.as_deref(), check: bench.check, against };
             bench::run(&Workspace::load()?, &bench.job, usage)
         }
     }

@@ -1,9 +1,12 @@
-//! Collects what the steps of CI did: counts, times, failures and, above all, what was left out.
+//! Collects the results of the steps of CI: counts, times, failures and, above all, everything that was left out.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::cmd::{Outcome, Tests};
+
+/// The summary names the commands that took at least this long.
+const LONG: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -18,6 +21,8 @@ struct Step {
     passed: u64,
     failed: u64,
     failures: Vec<String>,
+    /// The commands and the time of each.
+    commands: Vec<(String, Duration)>,
     /// How many things were left out, and why.
     skips: Vec<(u64, String)>,
 }
@@ -33,6 +38,7 @@ impl Report {
             passed: 0,
             failed: 0,
             failures: Vec::new(),
+            commands: Vec::new(),
             skips: Vec::new(),
         });
     }
@@ -49,6 +55,7 @@ impl Report {
     /// Counts a command: by the tests it reports, or else as one.
     pub(crate) fn record(&mut self, outcome: &Outcome) {
         let Some(step) = self.steps.last_mut() else { return };
+        step.commands.push((outcome.command.clone(), outcome.time));
         let tests = outcome.tests.unwrap_or(Tests { passed: u64::from(outcome.success), ..Tests::default() });
         step.passed += tests.passed;
         // A command can fail beside its tests, e.g. when it does not compile: that is a failure of its own.
@@ -96,7 +103,18 @@ impl Report {
         for step in &self.steps {
             let (seconds, mark) = (step.time.as_secs_f64(), step.mark());
             let _ = writeln!(out, "{mark:>7} {:<9} {:>5} passed {seconds:>8.1} s", step.name, step.passed);
+            for (command, time) in step.commands.iter().filter(|(_, time)| *time >= LONG) {
+                let _ = writeln!(out, "{:>8} {:>23.1} s  {command}", "", time.as_secs_f64());
+            }
         }
+        let total: Duration = self.steps.iter().map(|step| step.time).sum();
+        let _ = writeln!(
+            out,
+            "{:>7} {:>24.1} s = {:.1} min",
+            "total",
+            total.as_secs_f64(),
+            total.as_secs_f64() / 60.0
+        );
         for step in &self.steps {
             for failure in &step.failures {
                 let _ = writeln!(out, "failed  {}: {failure}", step.name);
@@ -162,6 +180,24 @@ mod tests {
         report.record(&outcome(false, Some(Tests { passed: 1, failed: 2, ignored: 0 })));
         assert!(!report.success());
         assert_eq!(closing_line(&report), "4 passed, 4 failed");
+    }
+
+    #[test]
+    fn the_summary_has_the_time_of_steps_and_of_long_commands() {
+        let mut report = Report::default();
+        for (name, seconds) in [("short", 9), ("long", 61)] {
+            report.begin("test");
+            let time = Duration::from_secs(seconds);
+            report.record(&Outcome { command: name.into(), time, ..outcome(true, None) });
+            report.end();
+            report.steps.last_mut().unwrap().time = time;
+        }
+        let summary = report.summary();
+        let lines: Vec<_> =
+            summary.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let expected =
+            ["ok test 1 passed 9.0 s", "ok test 1 passed 61.0 s", "61.0 s long", "total 70.0 s = 1.2 min"];
+        assert_eq!(lines.get(..4).unwrap(), expected, "{summary}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! `cargo xtask tidy`: what the compiler cannot check. Each message says what is wrong, where, and what to do.
+//! `cargo xtask tidy`: checks that the compiler cannot do. A message names the place, the fault and the cure.
 
 mod code;
 mod documents;
 mod layers;
 mod lexer;
+mod prose;
 mod tree;
 mod words;
 
@@ -11,7 +12,7 @@ use crate::mutants;
 use crate::workspace::Workspace;
 use tree::Tree;
 
-/// What tidy found; notes are advice and do not fail.
+/// The findings of all checks. Notes are advice and do not fail.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) errors: Vec<String>,
@@ -39,9 +40,22 @@ const CHECKS: &[fn(&Tree) -> Vec<String>] = &[
     documents::crate_files,
     documents::crate_manifests,
     documents::format_hash,
+    prose::ceilings,
 ];
 
-/// Prints what is wrong; `false` if something is.
+/// Prints the figures of the English beside their ceilings.
+pub(crate) fn show_prose(workspace: &Workspace) -> anyhow::Result<bool> {
+    println!("{}", prose::table(&Tree::load(workspace)?)?);
+    Ok(true)
+}
+
+/// Lowers the ceilings of the English to the figures of the working tree.
+pub(crate) fn lower_ceilings(workspace: &Workspace) -> anyhow::Result<bool> {
+    prose::lower(&Tree::load(workspace)?, &workspace.root)?;
+    show_prose(workspace)
+}
+
+/// Prints the errors and notes of all checks; `false` if there is an error.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     let findings = check(workspace)?;
     for note in &findings.notes {
@@ -59,7 +73,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Findings> {
     let tree = Tree::load(workspace)?;
     let stale = mutants::stale(&workspace.root)?;
     Ok(Findings {
+        notes: [code::full_files(&tree), prose::slack(&tree)].concat(),
         errors: CHECKS.iter().flat_map(|check| check(&tree)).chain(stale).collect(),
-        notes: code::full_files(&tree),
     })
 }

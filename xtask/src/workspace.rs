@@ -46,10 +46,15 @@ impl Workspace {
             Some(root) => root.to_owned(),
             None => bail!("xtask lies at the root of the filesystem"),
         };
-        let text = cmd::capture(cmd::cargo(&root).args(["metadata", "--format-version", "1", "--no-deps"]))?;
+        Self::load_from(&root)
+    }
+
+    /// Asks cargo about the workspace at `root`.
+    pub(crate) fn load_from(root: &Path) -> anyhow::Result<Self> {
+        let text = cmd::capture(cmd::cargo(root).args(["metadata", "--format-version", "1", "--no-deps"]))?;
         let json: Value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
         let packages = items(&json, "packages").map(package).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Self { root, packages })
+        Ok(Self { root: root.to_owned(), packages })
     }
 
     /// The crates that go to crates.io.

@@ -115,8 +115,12 @@ impl CheckpointSource for Tables {
         Some(&self.pause)
     }
 
-    fn visible_seqno(&self) -> u64 {
-        7
+    fn identity(&self) -> String {
+        "a bench".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(7)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

@@ -206,7 +206,9 @@ macro_rules! engine {
                 }
 
                 fn source(&self) -> Box<dyn CheckpointSource + '_> {
-                    Box::new(crate::$adapter::Source { tree: &self.tree, visible: &self.visible })
+                    let (tree, visible) = (&self.tree, &self.visible);
+                    let identity = concat!("a tree of ", stringify!($adapter));
+                    Box::new(crate::$adapter::Source { tree, visible, identity })
                 }
 
                 fn own_checkpoint(&self, target: &Path) -> Option<Result<(), BoxError>> {

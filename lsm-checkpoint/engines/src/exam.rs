@@ -43,7 +43,7 @@ impl Taken {
     /// an operation that changes nothing leaves no trace.
     #[must_use]
     pub fn promised(&self) -> u64 {
-        self.acknowledged.max(self.info.seqno)
+        self.acknowledged.max(self.info.seqno.unwrap_or_default())
     }
 }
 
@@ -181,7 +181,7 @@ impl CheckpointSource for Observed<'_> {
         self.inner.deletion_pause()
     }
 
-    fn visible_seqno(&self) -> u64 {
+    fn visible_seqno(&self) -> Option<u64> {
         self.inner.visible_seqno()
     }
 

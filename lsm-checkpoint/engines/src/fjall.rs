@@ -19,6 +19,8 @@ pub struct Source<'a> {
     pub tree: &'a AnyTree,
     /// What it was opened with: one more than the last write that readers see.
     pub visible: &'a SequenceNumberCounter,
+    /// The tree's name in catalogs: an id that its owner keeps, for the engine has none.
+    pub identity: &'a str,
 }
 
 impl CheckpointSource for Source<'_> {
@@ -31,8 +33,13 @@ impl CheckpointSource for Source<'_> {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        self.visible.get().saturating_sub(1)
+    fn identity(&self) -> String {
+        self.identity.to_owned()
+    }
+
+    // The counter holds the next number, and 0 where nothing was written.
+    fn visible_seqno(&self) -> Option<u64> {
+        self.visible.get().checked_sub(1)
     }
 
     // With 0 for its watermark the flush drops nothing that an older reader needs.

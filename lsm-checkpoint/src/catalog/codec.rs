@@ -1,29 +1,31 @@
-//! The sections of a catalog, bytes to bytes. Integers are little-endian, texts have their length in front.
+//! The sections of a catalog, bytes to bytes, as `FORMAT.md` has them.
+//!
+//! Sections go in one after the other, so that what is in memory beside the catalog is one section.
 
-use std::{collections::HashSet, time::Duration};
+mod cursor;
+mod v1;
+mod v2;
 
-use super::{CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree};
-use crate::{CatalogDefect, FileKind, Method};
+use super::{CATALOG_FORMAT, Catalog};
+use crate::{CatalogDefect, FileKind, Method, layout};
+use cursor::Cursor;
 
-/// Format, identity, sequence number, time, trees.
+pub(super) use v2::encode;
+
+/// The section that says what the others are.
 pub(super) const HEAD_SECTION: &str = "checkpoint";
-/// The files; a number follows.
-pub(super) const FILES_SECTION: &str = "files.";
-
-/// A section of files is closed when it is this long: well below what a section can hold.
-const PART_BYTES: usize = 8 << 20;
 
 const KIND_TABLE: u8 = 0;
 const KIND_BLOB: u8 = 1;
 const KIND_OTHER: u8 = 2;
 const KIND_METADATA: u8 = 3;
 
-const HAS_CHECKSUM: u8 = 0b1000_0000;
-
 /// Why bytes are no catalog.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Format(u32),
+    /// Required features that this version does not know.
+    Features(u64),
     Defect(CatalogDefect),
 }
 
@@ -33,131 +35,71 @@ impl From<CatalogDefect> for Refusal {
     }
 }
 
-pub(super) fn encode_head(catalog: &Catalog) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend_from_slice(&CATALOG_FORMAT.to_le_bytes());
-    put_text(&mut out, &catalog.identity);
-    out.extend_from_slice(&catalog.seqno.to_le_bytes());
-    let millis = u64::try_from(catalog.created.as_millis()).unwrap_or(u64::MAX);
-    out.extend_from_slice(&millis.to_le_bytes());
-    for tree in &catalog.trees {
-        put_text(&mut out, &tree.folder);
-        out.extend_from_slice(&tree.version_id.to_le_bytes());
-        let folders = u32::try_from(tree.folders.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&folders.to_le_bytes());
-        for folder in &tree.folders {
-            put_text(&mut out, folder);
-        }
-    }
-    out
+/// A catalog that is being read: the head was, the other sections follow.
+#[derive(Debug)]
+pub(super) enum Decoder {
+    V1(v1::Decoder),
+    V2(v2::Decoder),
 }
 
-/// The sections of files, in order; each ends with a whole record.
-pub(super) fn encode_files(catalog: &Catalog) -> Vec<Vec<u8>> {
-    let mut parts = vec![Vec::new()];
-    for file in &catalog.files {
-        if parts.last().is_none_or(|part| part.len() >= PART_BYTES) {
-            parts.push(Vec::new());
-        }
-        if let Some(part) = parts.last_mut() {
-            put_file(part, file);
+impl Decoder {
+    pub(super) fn new(head: &[u8]) -> Result<Self, Refusal> {
+        let mut from = Cursor::new(head);
+        match from.u32()? {
+            1 => Ok(Self::V1(v1::Decoder::new(from)?)),
+            CATALOG_FORMAT => Ok(Self::V2(v2::Decoder::new(from)?)),
+            format => Err(Refusal::Format(format)),
         }
     }
-    parts
-}
 
-pub(super) fn decode(head: &[u8], parts: &[Vec<u8>]) -> Result<Catalog, Refusal> {
-    let mut from = Cursor(head);
-    let format = from.u32()?;
-    if format != CATALOG_FORMAT {
-        return Err(Refusal::Format(format));
-    }
-    let identity = from.text()?;
-    let seqno = from.u64()?;
-    let created = Duration::from_millis(from.u64()?);
-    let mut trees = Vec::new();
-    while !from.0.is_empty() {
-        let folder = from.text()?;
-        if !folder.is_empty() {
-            check_component(&folder)?;
-        }
-        let version_id = from.u64()?;
-        let folders = (0..from.u32()?).map(|_| from.component()).collect::<Result<_, _>>()?;
-        trees.push(CatalogTree { folder, version_id, folders });
-    }
-    let mut files = Vec::new();
-    for part in parts {
-        let mut from = Cursor(part);
-        while !from.0.is_empty() {
-            files.push(take_file(&mut from, trees.len())?);
+    /// The sections to read next, in this order, of those that an archive has.
+    pub(super) fn sections<'s>(&self, names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
+        match self {
+            Self::V1(_) => names.filter(|name| name.starts_with(v1::FILES_SECTION)).collect(),
+            Self::V2(_) => v2::in_order(names),
         }
     }
-    let catalog = Catalog { identity, seqno, created, trees, files };
-    check_unique(&catalog)?;
-    Ok(catalog)
-}
 
-fn check_unique(catalog: &Catalog) -> Result<(), CatalogDefect> {
-    let mut seen = HashSet::with_capacity(catalog.files.len());
-    for file in &catalog.files {
-        let catalogs_own =
-            file.kind == FileKind::Metadata && file.name == CATALOG_FILE && is_at_root(catalog, file.tree);
-        if catalogs_own || !seen.insert((file.tree, file.kind.folder(), file.name.as_str())) {
-            return Err(CatalogDefect::Duplicate);
+    /// Takes the payload of a section in.
+    pub(super) fn section(&mut self, name: &str, payload: &[u8]) -> Result<(), Refusal> {
+        match self {
+            Self::V1(decoder) => Ok(decoder.files(payload)?),
+            Self::V2(decoder) => Ok(decoder.section(name, payload)?),
         }
     }
-    let mut folders = HashSet::new();
-    if catalog.trees.iter().all(|tree| folders.insert(tree.folder.as_str())) {
-        Ok(())
-    } else {
-        Err(CatalogDefect::Duplicate)
+
+    /// The catalog, of which a plan can be made.
+    pub(super) fn finish(self) -> Result<Catalog, Refusal> {
+        let catalog = match self {
+            Self::V1(decoder) => decoder.finish(),
+            Self::V2(decoder) => decoder.finish()?,
+        };
+        if catalog.format > 1 && !layout::is_identity(&catalog.identity) {
+            return Err(CatalogDefect::Identity.into());
+        }
+        catalog.check().map_err(|(_, defect)| defect)?;
+        Ok(catalog)
     }
 }
 
-fn is_at_root(catalog: &Catalog, tree: u32) -> bool {
-    let tree = usize::try_from(tree).ok().and_then(|at| catalog.trees.get(at));
-    tree.is_some_and(|tree| tree.folder.is_empty())
-}
-
-fn put_file(out: &mut Vec<u8>, file: &CatalogFile) {
-    out.extend_from_slice(&file.tree.to_le_bytes());
-    let kind = match &file.kind {
+const fn kind_code(kind: &FileKind) -> u8 {
+    match kind {
         FileKind::Table => KIND_TABLE,
         FileKind::Blob => KIND_BLOB,
         FileKind::Other(_) => KIND_OTHER,
         FileKind::Metadata => KIND_METADATA,
-    };
-    let checksum_flag = if file.checksum.is_some() { HAS_CHECKSUM } else { 0 };
-    out.push(kind);
-    out.push(method_code(file.method) | checksum_flag);
-    if let FileKind::Other(folder) = &file.kind {
-        put_text(out, folder);
-    }
-    put_text(out, &file.name);
-    out.extend_from_slice(&file.len.to_le_bytes());
-    if let Some(checksum) = file.checksum {
-        out.extend_from_slice(&checksum.to_le_bytes());
     }
 }
 
-fn take_file(from: &mut Cursor<'_>, trees: usize) -> Result<CatalogFile, CatalogDefect> {
-    let tree = from.u32()?;
-    if usize::try_from(tree).map_or(true, |tree| tree >= trees) {
-        return Err(CatalogDefect::Tree);
+/// Reads the folder of a kind that has one of its own.
+fn take_kind(code: u8, from: &mut Cursor<'_>) -> Result<FileKind, CatalogDefect> {
+    match code {
+        KIND_TABLE => Ok(FileKind::Table),
+        KIND_BLOB => Ok(FileKind::Blob),
+        KIND_OTHER => Ok(FileKind::other(from.text()?)),
+        KIND_METADATA => Ok(FileKind::Metadata),
+        code => Err(CatalogDefect::Code(code)),
     }
-    let [kind, how] = from.take()?;
-    let method = method_of(how & !HAS_CHECKSUM)?;
-    let kind = match kind {
-        KIND_TABLE => FileKind::Table,
-        KIND_BLOB => FileKind::Blob,
-        KIND_OTHER => FileKind::other(from.component()?),
-        KIND_METADATA => FileKind::Metadata,
-        code => return Err(CatalogDefect::Code(code)),
-    };
-    let name = from.component()?;
-    let len = from.u64()?;
-    let checksum = (how & HAS_CHECKSUM != 0).then(|| from.take().map(u128::from_le_bytes)).transpose()?;
-    Ok(CatalogFile { tree, kind, name, len, checksum, method })
 }
 
 const fn method_code(method: Method) -> u8 {
@@ -172,49 +114,6 @@ const fn method_code(method: Method) -> u8 {
 
 fn method_of(code: u8) -> Result<Method, CatalogDefect> {
     Method::ALL.into_iter().find(|&method| method_code(method) == code).ok_or(CatalogDefect::Code(code))
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&len.to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// The bytes that are left. Nothing is allocated for a length that they do not have.
-struct Cursor<'a>(&'a [u8]);
-
-impl Cursor<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], CatalogDefect> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(CatalogDefect::Length)?;
-        self.0 = rest;
-        Ok(*bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, CatalogDefect> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, CatalogDefect> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self) -> Result<String, CatalogDefect> {
-        let len = usize::try_from(self.u32()?).map_err(|_| CatalogDefect::Length)?;
-        let (text, rest) = self.0.split_at_checked(len).ok_or(CatalogDefect::Length)?;
-        self.0 = rest;
-        let text = std::str::from_utf8(text).map_err(|_| CatalogDefect::Name)?;
-        Ok(text.to_owned())
-    }
-
-    fn component(&mut self) -> Result<String, CatalogDefect> {
-        let text = self.text()?;
-        check_component(&text)?;
-        Ok(text)
-    }
-}
-
-fn check_component(text: &str) -> Result<(), CatalogDefect> {
-    if crate::plan::is_component(text) { Ok(()) } else { Err(CatalogDefect::Name) }
 }
 
 #[cfg(test)]

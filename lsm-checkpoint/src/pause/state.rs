@@ -16,6 +16,8 @@ use super::{FailedDeletion, listed::Listed};
 pub(super) struct Deferred {
     pub(super) fs: Arc<dyn Fs>,
     pub(super) path: PathBuf,
+    /// Of the backend, asked before the lock is taken: nothing under it calls out.
+    backend: Option<u64>,
 }
 
 impl fmt::Debug for Deferred {
@@ -25,11 +27,26 @@ impl fmt::Debug for Deferred {
 }
 
 impl Deferred {
+    pub(super) fn new(fs: &Arc<dyn Fs>, path: &Path) -> Self {
+        Self { fs: Arc::clone(fs), path: path.to_path_buf(), backend: fs.backend_id() }
+    }
+
     /// Whether both are one file of one backend. Where a backend has no id, only the same `Arc` is the same backend.
     fn is_same(&self, other: &Self) -> bool {
-        let same_id = self.fs.backend_id().is_some() && self.fs.backend_id() == other.fs.backend_id();
+        let same_id = self.backend.is_some() && self.backend == other.backend;
         self.path == other.path && (same_id || Arc::ptr_eq(&self.fs, &other.fs))
     }
+}
+
+/// The outcome of queueing a deletion.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Enqueued {
+    /// Nothing holds the file.
+    Free,
+    /// It waits already.
+    Again,
+    /// It waits now, for these guards.
+    New(Vec<GuardId>),
 }
 
 /// Identifies a guard; never given twice.
@@ -87,8 +104,8 @@ impl State {
         self.last_id
     }
 
-    /// Queues a deletion if any guard holds the file, and returns which do. Asked for twice, it waits once.
-    pub(super) fn enqueue(&mut self, deletion: Deferred) -> Vec<GuardId> {
+    /// Queues a deletion if any guard holds the file, and tells which do. Asked for twice, it waits once.
+    pub(super) fn enqueue(&mut self, deletion: Deferred) -> Enqueued {
         let mut holders = Vec::new();
         for (&id, hold) in &self.holds {
             if hold.holds(&deletion.path) {
@@ -96,18 +113,19 @@ impl State {
             }
         }
         if holders.is_empty() {
-            return holders;
+            return Enqueued::Free;
         }
         let waiting = self.queue.entry(deletion.path.clone()).or_default();
-        if !waiting.iter().any(|other| other.is_same(&deletion)) {
-            waiting.push(deletion);
-            for id in &holders {
-                if let Some(hold) = self.holds.get_mut(id) {
-                    hold.deferred_files += 1;
-                }
+        if waiting.iter().any(|other| other.is_same(&deletion)) {
+            return Enqueued::Again;
+        }
+        waiting.push(deletion);
+        for id in &holders {
+            if let Some(hold) = self.holds.get_mut(id) {
+                hold.deferred_files += 1;
             }
         }
-        holders
+        Enqueued::New(holders)
     }
 
     pub(super) fn count_bytes(&mut self, holders: &[GuardId], bytes: u64) {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something fails")]
 
+mod properties;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -203,4 +205,17 @@ fn the_hold_is_measured_by_the_clock() {
     assert_eq!(guard.stats().hold_time, Duration::from_secs(7));
     now.store(15, Ordering::Relaxed);
     assert_eq!(guard.resume().stats.hold_time, Duration::from_secs(10));
+}
+
+/// A deletion that is asked for again is one deletion, and its bytes are one file's.
+#[test]
+fn bytes_are_counted_once_however_often_a_deletion_is_asked_for() {
+    let (_, fs, pause) = prepared();
+    let guard = pause.acquire();
+    for _ in 0..3 {
+        delete(&pause, &fs, A);
+    }
+    let stats = guard.stats();
+    assert_eq!((stats.deferred_files, stats.deferred_bytes), (1, 5));
+    assert!(guard.resume().failed.is_empty());
 }

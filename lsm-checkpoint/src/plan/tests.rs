@@ -1,3 +1,5 @@
+mod properties;
+
 use super::*;
 
 fn tree<'a>(folder: &'a str, files: &'a [(FileKind, &'a str)]) -> Tree<'a> {
@@ -25,15 +27,30 @@ fn items_come_by_kind_and_name_and_metadata_as_listed() {
 fn trees_have_a_folder_each() {
     let plan = Plan::new(&[tree("a", &[(FileKind::Table, "1")]), tree("b", &[])]).unwrap();
     assert_eq!(plan.dirs, ["", "a", "a/tables", "b", "b/tables"].map(PathBuf::from));
-    assert_eq!(problem(&[tree("a", &[]), tree("", &[])]), SnapshotProblem::Folder);
     assert_eq!(problem(&[tree("a", &[]), tree("a", &[])]), SnapshotProblem::Taken);
-    assert_eq!(problem(&[tree("a/b", &[])]), SnapshotProblem::Name);
+    assert_eq!(problem(&[tree("a/b/c/d/e", &[])]), SnapshotProblem::Depth);
+}
+
+#[test]
+fn a_root_tree_lies_beside_others_and_folders_have_several_components() {
+    let wal = FileKind::other("wal/new");
+    let (files, others) = ([(wal, "1"), (FileKind::Metadata, "v1")], [(FileKind::Table, "1")]);
+    let trees = [tree("", &files), tree("trees/a", &others)];
+    let plan = Plan::new(&trees).unwrap();
+    let dirs = ["", "tables", "wal", "wal/new", "trees", "trees/a", "trees/a/tables"];
+    assert_eq!(plan.dirs, dirs.map(PathBuf::from));
+    let paths: Vec<_> = plan.items.iter().map(|item| plan.path_of(item)).collect();
+    assert_eq!(paths, ["wal/new/1", "v1", "trees/a/tables/1"].map(PathBuf::from));
+    assert_eq!(plan.folders, [vec!["tables", "wal/new"], vec!["tables"]]);
 }
 
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
     for name in ["", ".", "..", "a/b", "/etc", "a\\b", "a\nb", "a\0", "a/", "./a"] {
         assert_eq!(problem(&[tree("", &[(FileKind::Table, name)])]), SnapshotProblem::Name, "{name}");
+        if name == "a/b" {
+            continue; // a folder may have several components
+        }
         assert_eq!(
             problem(&[tree("", &[(FileKind::other(name.to_owned()), "1")])]),
             SnapshotProblem::Name,
@@ -47,13 +64,15 @@ fn taken_names_are_refused() {
     use FileKind::{Metadata, Table};
     for files in [
         &[(Table, "1"), (Table, "1")][..],
-        &[(Metadata, CATALOG_FILE)],
         &[(Metadata, "tables")],
         &[(FileKind::other("tables"), "1"), (Table, "1")],
     ] {
         assert_eq!(problem(&[tree("", files)]), SnapshotProblem::Taken, "{files:?}");
     }
-    assert!(Plan::new(&[tree("a", &[(Metadata, CATALOG_FILE)])]).is_ok(), "not beside the catalog");
+    for name in [crate::CATALOG_FILE, "checkpoint", ".checkpoint-unpublished", ".x.checkpoint-staged"] {
+        assert_eq!(problem(&[tree("", &[(Metadata, name)])]), SnapshotProblem::Reserved, "{name}");
+        assert!(Plan::new(&[tree("a", &[(Metadata, name)])]).is_ok(), "not in the target's own directory");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Staging<'_> {
         if let Err(e) = self.fs.sync_directory(self.target.parent(), self.mode) {
             return Err(self.abandon(e.into()));
         }
-        match self.fs.create_dir(&self.target.path) {
+        match create_dir_or_own(self.fs, &self.target.path) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 let target = self.target.path.clone();
@@ -53,7 +53,7 @@ impl Staging<'_> {
         let (fs, target) = (self.fs, &self.target.path);
         marker_of(contents).write(fs, target, self.mode)?;
         for dir in contents.dirs.iter().skip(1) {
-            fs.create_dir(&target.join(dir))?;
+            create_dir_or_own(fs, &target.join(dir))?;
         }
         for file in contents.files.iter().filter(|file| !contents.pointers.contains(file)) {
             fs.rename(&self.target.staged.join(file), &target.join(file))?;
@@ -103,6 +103,19 @@ impl Staging<'_> {
                 error.left_behind(&self.target.path, failure)
             }
         }
+    }
+}
+
+/// Makes a directory. An empty one that is there already counts as made by this call: the claim found no target, its
+/// owner lock keeps other creators out, and a network filesystem can report the effect of its own first attempt as
+/// `AlreadyExists`.
+fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
+    match fs.create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let is_empty_dir = fs.symlink_metadata(path)?.is_dir() && fs.read_dir(path)?.is_empty();
+            if is_empty_dir { Ok(()) } else { Err(e) }
+        }
+        made => made,
     }
 }
 

@@ -1,20 +1,25 @@
 //! Steps 5 to 7: manifests, catalog, syncs from the bottom up, and a look at what is there.
 
+mod listing;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsFileType, FsOpenOptions, SyncMode};
-use xxhash_rust::xxh3::Xxh3Default;
+use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsFileType, SyncMode};
+use lsm_manifest::CURRENT_VERSION_FILE;
+
+use listing::Listing;
 
 use super::{relative, totals_of};
 use crate::{
-    CATALOG_FILE, Capture, Catalog, CatalogFile, CatalogTree, CheckpointInfo, Error, FileKind,
-    ManifestTarget, Method, PauseStats, Result, SnapshotProblem, StagedProblem,
+    CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind, ManifestTarget,
+    PauseStats, Result, SnapshotProblem, StagedProblem, layout,
     plan::{self, Plan},
+    pointer,
     publish::Contents,
     staged::StagedFs,
     transfer::Done,
@@ -31,11 +36,16 @@ pub(super) struct Job<'a> {
     pub(super) mode: SyncMode,
 }
 
+/// What a checkpoint is called, and when it was made.
+pub(super) struct Label {
+    pub(super) identity: String,
+    pub(super) created: Duration,
+}
+
 /// What the catalog says of the whole.
 pub(super) struct Head {
-    pub(super) identity: String,
-    pub(super) seqno: u64,
-    pub(super) created: Duration,
+    pub(super) label: Label,
+    pub(super) seqno: Option<u64>,
 }
 
 /// A staged directory that is ready for publication.
@@ -96,98 +106,54 @@ fn target_fs<'a>(job: &Job<'a>) -> &'a dyn Fs {
 
 /// Has each tree write its manifest, and lists everything.
 fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
-    let Head { identity, seqno, created } = head;
-    let mut catalog = Catalog { identity, seqno, created, trees: Vec::new(), files: Vec::new() };
-    for (at, (folder, snapshot)) in job.capture.trees.iter().enumerate() {
-        let tree = u32::try_from(at).unwrap_or(u32::MAX);
-        let dir = job.dir.join(folder);
-        snapshot
-            .write_manifest(&ManifestTarget::new(job.staged, dir.clone()))
-            .map_err(Error::from_write_manifest)?;
-        let mut files = Vec::new();
-        for (item, done) in job.plan.items.iter().zip(job.done).filter(|(item, _)| item.tree == at) {
-            let Done { method, len, checksum } = *done;
-            // What was written by now may have been written over, or have lost its name again.
-            if method != Method::Written {
-                let (kind, name) = (item.kind.clone(), item.name.clone());
-                files.push(CatalogFile { tree, kind, name, len, checksum, method });
-            }
-        }
-        for path in job.staged.made_in(&dir) {
-            files.push(written(job, tree, &dir, &path)?);
-        }
-        // The sort is stable: the metadata stays in the order in which it got its names.
-        files.sort_by_key(|file| file.kind == FileKind::Metadata);
-        catalog.files.append(&mut files);
-        let folders = folders_of(job, at, &dir)?;
-        let version_id = snapshot.version_id();
-        catalog.trees.push(CatalogTree { folder: folder.clone(), version_id, folders });
+    for (folder, snapshot) in &job.capture.trees {
+        let dir = job.dir.join(layout::path_of(folder));
+        snapshot.write_manifest(&ManifestTarget::new(job.staged, dir)).map_err(Error::from_write_manifest)?;
     }
+    let mut trees = Listing::new(job);
+    for (item, done) in job.plan.items.iter().zip(job.done) {
+        trees.add_planned(item, done);
+    }
+    for path in job.staged.made() {
+        trees.add_written(&path)?;
+    }
+    for path in job.staged.dirs() {
+        trees.add_folder(&path)?;
+    }
+    let catalog = trees.into_catalog(head);
+    // The engine may have written what no plan has seen.
+    catalog.check().map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
+    check_pointers(job, &catalog)?;
     Ok(catalog)
 }
 
-/// The folders of a tree: those of the plan, and those that its metadata was written to.
-fn folders_of(job: &Job<'_>, tree: usize, dir: &Path) -> Result<Vec<String>> {
-    let mut folders = job.plan.folders.get(tree).cloned().unwrap_or_default();
-    for path in job.staged.dirs() {
-        let Ok(below) = path.strip_prefix(dir) else { continue };
-        match below.to_str() {
-            // The tree's own directory.
-            Some("") => {}
-            Some(folder) if plan::is_component(folder) => {
-                if !folders.iter().any(|known| known == folder) {
-                    folders.push(folder.to_owned());
-                }
-            }
-            _ => return Err(no_place(job, &path)),
+/// A defect that a catalog would have, as a problem of the snapshot.
+fn problem_of(defect: CatalogDefect) -> SnapshotProblem {
+    match defect {
+        CatalogDefect::Duplicate => SnapshotProblem::Taken,
+        CatalogDefect::Depth => SnapshotProblem::Depth,
+        CatalogDefect::Reserved => SnapshotProblem::Reserved,
+        CatalogDefect::TooLong => SnapshotProblem::TooLong,
+        _ => SnapshotProblem::Name,
+    }
+}
+
+/// CURRENT has to name the version that was captured: an engine that copies its live manifest is found out here.
+fn check_pointers(job: &Job<'_>, catalog: &Catalog) -> Result<()> {
+    for pointer in pointer::of_trees(catalog) {
+        if let Some(problem) = pointer.problem(target_fs(job), job.dir)? {
+            let path = pointer.folder().join(CURRENT_VERSION_FILE);
+            return Err(Error::WrongVersion { path, expected: pointer.tree.version_id, problem });
         }
     }
-    Ok(folders)
-}
-
-/// What an engine has written where a catalog cannot name it.
-fn no_place(job: &Job<'_>, path: &Path) -> Error {
-    Error::InvalidSnapshot { path: relative(path, job.dir), problem: SnapshotProblem::Name }
-}
-
-/// A file that was written through the target. Its checksum is taken from what a reader sees.
-fn written(job: &Job<'_>, tree: u32, dir: &Path, path: &Path) -> Result<CatalogFile> {
-    let below = relative(path, dir);
-    let kind = match below.parent().and_then(Path::to_str) {
-        None | Some("") => FileKind::Metadata,
-        Some(folder) if plan::is_component(folder) => FileKind::other(folder.to_owned()),
-        Some(_) => return Err(no_place(job, path)),
-    };
-    let name = below.file_name().and_then(|name| name.to_str()).filter(|name| plan::is_component(name));
-    let name = name.ok_or_else(|| no_place(job, path))?.to_owned();
-    let (len, checksum) = read_through(job, path)?;
-    Ok(CatalogFile { tree, kind, name, len, checksum: Some(checksum), method: Method::Written })
-}
-
-/// How much of a file is in memory at a time.
-const PIECE: usize = 64 << 10;
-
-/// The length and the checksum of a file.
-fn read_through(job: &Job<'_>, path: &Path) -> Result<(u64, u128)> {
-    let file = job.staged.open(path, &FsOpenOptions::new().read(true))?;
-    let (mut hasher, mut len, mut piece) = (Xxh3Default::new(), 0, vec![0; PIECE]);
-    loop {
-        let read = file.read_at(&mut piece, len)?;
-        hasher.update(piece.get(..read).unwrap_or_default());
-        len += read as u64;
-        if read < piece.len() {
-            return Ok((len, hasher.digest128()));
-        }
-    }
+    Ok(())
 }
 
 fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
     let mut dirs = job.plan.dirs.clone();
-    for dir in job.staged.dirs().iter().map(|dir| relative(dir, job.dir)) {
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
+    let planned: HashSet<&Path> = job.plan.dirs.iter().map(PathBuf::as_path).collect();
+    let made = job.staged.dirs();
+    dirs.extend(made.iter().map(|dir| relative(dir, job.dir)).filter(|dir| !planned.contains(dir.as_path())));
     let mut files: Vec<PathBuf> = catalog.files.iter().map(|file| catalog.path_of(file)).collect();
     if catalogued {
         files.push(PathBuf::from(CATALOG_FILE));

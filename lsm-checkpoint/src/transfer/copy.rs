@@ -81,7 +81,8 @@ impl<'a> Transfer<'a> {
             return Err(Error::SourceChanged { path, what: Change::Length { expected, found: copied.len } });
         }
         self.check_sum(&path, file.checksum, digest)?;
-        self.finish(at, Done { method: Method::Copy, len: copied.len, checksum: Some(digest) }, 0)
+        let linkable = matches!(file.content, Content::Immutable { .. });
+        self.finish(at, Done { method: Method::Copy, len: copied.len, checksum: Some(digest), linkable }, 0)
     }
 
     fn explain(&self, at: usize, error: lsm_fs::Error) -> Error {

@@ -74,7 +74,7 @@ impl<'a> Transfer<'a> {
     pub(super) fn shared(&mut self, at: usize, fs: &dyn Fs, method: Method) -> ControlFlow<()> {
         let counted = self.len_of(at, fs).and_then(|len| {
             let checksum = self.item(at).and_then(|(_, file)| file.checksum);
-            self.finish(at, Done { method, len, checksum }, len)
+            self.finish(at, Done { method, len, checksum, linkable: true }, len)
         });
         match counted {
             Ok(()) => ControlFlow::Continue(()),

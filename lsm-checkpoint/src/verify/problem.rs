@@ -25,7 +25,7 @@ pub enum Defect {
     /// The catalog has it, the directory has not.
     #[error("missing")]
     Missing,
-    /// The directory has it, the catalog has not. Restoring leaves it out.
+    /// The directory has this file, or this folder with entries, and the catalog has not. Restoring leaves it out.
     #[error("not in the catalog")]
     Unexpected,
     /// It is a directory, a symbolic link or something else.

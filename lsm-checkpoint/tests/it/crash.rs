@@ -15,6 +15,7 @@ pub(crate) use table::tried;
 use crate::{
     create::{DIR, TARGET, prepared},
     db::Db,
+    seeded::seeded_sweep,
 };
 
 pub(crate) const OK: &str = "ok";
@@ -45,7 +46,7 @@ impl Case {
 
     /// A sweep from there. Several trees make many states, of which a sample does unless more are asked for.
     pub(crate) fn crashes(&self) -> CrashSweep<'static> {
-        let sweep = CrashSweep::new().start_from(&self.start);
+        let sweep = seeded_sweep().start_from(&self.start);
         let few = self.trees.len() > 1 && std::env::var_os("CRASH_STATES").is_none();
         if few { sweep.budget(Budget::Quick) } else { sweep }
     }
@@ -116,7 +117,7 @@ fn with_a_base() {
 #[test]
 fn beside_another_process_that_syncs() {
     let case = Case::new(&[""]);
-    let sweep = CrashSweep::new().start_from(&case.start).budget(Budget::Quick);
+    let sweep = seeded_sweep().start_from(&case.start).budget(Budget::Quick);
     let report = sweep.foreign_syncs([ForeignSync::Each, ForeignSync::Everything]).run(
         |fs| {
             run_checkpoint(&case.db(fs), fs, Path::new(TARGET))?;

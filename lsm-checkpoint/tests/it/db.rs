@@ -120,7 +120,7 @@ impl Db {
             return Ok(false);
         }
         let catalog = Catalog::read(fs, target).map_err(|e| e.to_string())?;
-        if (catalog.seqno, catalog.trees.len()) != (SEQNO, self.trees.len()) {
+        if (catalog.seqno, catalog.trees.len()) != (Some(SEQNO), self.trees.len()) {
             return Err(format!("the catalog says {catalog:?}"));
         }
         let mut expected = self.expected();
@@ -183,8 +183,8 @@ impl CheckpointSource for Db {
         Some(&self.pause)
     }
 
-    fn visible_seqno(&self) -> u64 {
-        SEQNO
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(SEQNO)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

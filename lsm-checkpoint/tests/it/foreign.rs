@@ -20,7 +20,9 @@ type Manifest = Box<dyn Fn(&ManifestTarget<'_>) -> Result<(), BoxError>>;
 /// An engine with these files and this manifest.
 pub(crate) struct Foreign {
     files: Vec<SourceFile>,
-    flush: fn() -> Result<(), BoxError>,
+    pub(crate) identity: String,
+    pub(crate) seqno: Option<u64>,
+    pub(crate) flush: fn() -> Result<(), BoxError>,
     manifest: Manifest,
 }
 
@@ -29,7 +31,8 @@ impl Foreign {
         files: Vec<SourceFile>,
         manifest: impl Fn(&ManifestTarget<'_>) -> Result<(), BoxError> + 'static,
     ) -> Self {
-        Self { files, flush: || Ok(()), manifest: Box::new(manifest) }
+        let (identity, seqno) = ("a test".to_owned(), Some(1));
+        Self { files, identity, seqno, flush: || Ok(()), manifest: Box::new(manifest) }
     }
 }
 
@@ -42,8 +45,12 @@ impl CheckpointSource for Foreign {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        1
+    fn identity(&self) -> String {
+        self.identity.clone()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        self.seqno
     }
 
     fn flush(&self) -> Result<(), BoxError> {
@@ -149,26 +156,34 @@ fn what_any_source_makes_can_be_restored() {
 
 #[test]
 fn what_no_catalog_can_name_is_not_published() {
-    let deep = |target: &ManifestTarget<'_>| {
-        target.fs().create_dir(&target.dir().join("meta"))?;
-        target.fs().create_dir(&target.dir().join("meta/v1"))?;
-        Ok(target.write("meta/v1/OPTIONS", b"fast")?)
+    let deep = |file: bool| {
+        move |target: &ManifestTarget<'_>| {
+            let mut dir = target.dir().to_path_buf();
+            for name in ["meta", "a", "b", "c", "d"] {
+                dir.push(name);
+                target.fs().create_dir(&dir)?;
+            }
+            if file {
+                target.write("meta/a/b/c/d/OPTIONS", b"fast")?;
+            }
+            Ok(())
+        }
     };
-    let empty = |target: &ManifestTarget<'_>| {
-        target.fs().create_dir(&target.dir().join("meta"))?;
-        Ok(target.fs().create_dir(&target.dir().join("meta/v1"))?)
-    };
-    let manifests: [Manifest; 4] = [
-        Box::new(deep),
-        Box::new(empty),
-        Box::new(|target| Ok(target.write("OPTIONS\\1", b"fast")?)),
-        Box::new(|target| Ok(target.write("two\nlines", b"fast")?)),
+    let manifests: [(Manifest, SnapshotProblem); 6] = [
+        (Box::new(deep(true)), SnapshotProblem::Depth),
+        (Box::new(deep(false)), SnapshotProblem::Depth),
+        (Box::new(|target| Ok(target.write("OPTIONS\\1", b"fast")?)), SnapshotProblem::Name),
+        (Box::new(|target| Ok(target.write("two\nlines", b"fast")?)), SnapshotProblem::Name),
+        (Box::new(|target| Ok(target.write(".checkpoint-unpublished", b"")?)), SnapshotProblem::Reserved),
+        (Box::new(|target| Ok(target.write("Checkpoint", b"")?)), SnapshotProblem::Reserved),
     ];
-    for manifest in manifests {
+    for (manifest, expected) in manifests {
         let fs = MemFs::new();
         let refused = run_checkpoint(&Foreign::new(Vec::new(), manifest), &fs, Path::new(TARGET));
-        let is_name = matches!(refused, Err(Error::InvalidSnapshot { problem: SnapshotProblem::Name, .. }));
-        assert!(is_name, "{refused:?}");
+        assert!(
+            matches!(refused, Err(Error::InvalidSnapshot { problem, .. }) if problem == expected),
+            "{refused:?}"
+        );
         assert!(fs.read_dir(Path::new("/")).unwrap().is_empty());
     }
 }

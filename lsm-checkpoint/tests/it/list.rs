@@ -43,7 +43,7 @@ fn checkpoints_are_listed_by_name_with_what_they_hold() {
     assert_eq!(names, ["monday", "tuesday"]);
     assert!(listed.iter().all(|checkpoint| matches!(checkpoint.state, CheckpointState::Complete)));
     let [monday, tuesday] = [0, 1].map(|at| listed[at].contents.clone().unwrap());
-    assert_eq!((tuesday.seqno, tuesday.version_id, tuesday.files), (42, 7, 8));
+    assert_eq!((tuesday.seqno, tuesday.version_id, tuesday.files), (Some(42), 7, 8));
     assert_eq!(tuesday.created, std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(43_200));
     assert_eq!((monday.shared_bytes, tuesday.shared_bytes), (0, 1640));
     assert_eq!(monday.exclusive_bytes, tuesday.exclusive_bytes + 1640);

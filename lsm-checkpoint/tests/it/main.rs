@@ -9,19 +9,30 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod base;
+mod between;
+mod catalog;
 mod crash;
 mod create;
 mod db;
+mod entries;
 mod fault;
 mod foreign;
 mod held;
 mod host;
 mod ladder;
+mod layout;
 mod list;
 mod mutation;
+mod pause;
 mod pinned;
+mod pointer;
+mod properties;
+mod refused;
 mod remove;
+mod reports;
 mod restore;
+mod seeded;
 mod stress;
 mod sweep;
 mod tree;

@@ -1,6 +1,7 @@
 //! Each sync in turn is left out: for each, some crash state is bad. A sync that nothing misses is a sync too many;
 //! `sites` sees to it that none is added beside these tests.
 
+mod forced;
 mod in_place;
 mod metadata;
 mod removed;

@@ -33,8 +33,12 @@ impl<F: Fn(PinnedSnapshot<()>) -> Result<Capture<'static>, BoxError>> Checkpoint
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        1
+    fn identity(&self) -> String {
+        "a test".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(1)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

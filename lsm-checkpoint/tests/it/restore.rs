@@ -18,6 +18,7 @@ use crate::{
     create::{DIR, TARGET},
     db::{Db, all_files},
     remove::{debris, with_checkpoint},
+    seeded::seeded_sweep,
     tweak::Tweak,
 };
 
@@ -93,7 +94,7 @@ fn a_restored_directory_has_everything_and_shares_nothing() {
         let db = with_checkpoint(&fs, trees);
         let info = restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
         assert!(check(&fs, Path::new(RESTORED)).unwrap());
-        assert_eq!((info.seqno, info.trees.len()), (42, trees.len()));
+        assert_eq!((info.seqno, info.trees.len()), (Some(42), trees.len()));
         assert_eq!(info.by_method(Method::HardLink).files, 0);
         for file in all_files(&fs, Path::new(RESTORED), Path::new("")).unwrap() {
             let path = Path::new(RESTORED).join(file);
@@ -187,7 +188,7 @@ fn it_can_be_cancelled() {
 #[test]
 fn a_crash_leaves_it_absent_or_complete() {
     for (scenario, trees) in [("restore", &[""][..]), ("restore, two trees", &["users", "orders"])] {
-        assert!(crash(scenario, trees, CrashSweep::new()).states() > 1000);
+        assert!(crash(scenario, trees, seeded_sweep()).states() > 1000);
     }
 }
 
@@ -196,7 +197,7 @@ fn a_crash_on_another_volume() {
     let fs = MemFsOptions::new().volume("/backup", VolumeOptions::new()).build().unwrap();
     with_checkpoint(&fs, &[""]);
     let target = Path::new("/backup/restored");
-    let swept = CrashSweep::new()
+    let swept = seeded_sweep()
         .start_from(&fs)
         .run(|fs| restore_and_note(fs, target), |image, notes| check_state(image, notes, &[""], target));
     tried("restore, on another volume", swept);
@@ -205,7 +206,7 @@ fn a_crash_on_another_volume() {
 #[test]
 fn a_crash_beside_another_process_that_syncs() {
     let foreign = [ForeignSync::Each, ForeignSync::Everything];
-    let sweeping = CrashSweep::new().budget(Budget::Quick).foreign_syncs(foreign);
+    let sweeping = seeded_sweep().budget(Budget::Quick).foreign_syncs(foreign);
     crash("restore, beside syncs of others", &[""], sweeping);
 }
 
@@ -215,14 +216,14 @@ fn a_second_crash_in_the_next_call() {
         Err(Error::TargetExists { .. }) => Ok(()),
         restored => restored,
     };
-    let sweeping = CrashSweep::new().budget(Budget::Quick).recovery(next);
+    let sweeping = seeded_sweep().budget(Budget::Quick).recovery(next);
     crash("restore, second crash in the next call", &[""], sweeping);
 }
 
 #[test]
 fn a_second_crash_in_the_sweep() {
     let once = |fs: &MemFs| sweep(fs, Path::new("/"), NORMAL).map(drop);
-    let sweeping = CrashSweep::new().budget(Budget::Quick).recovery(once);
+    let sweeping = seeded_sweep().budget(Budget::Quick).recovery(once);
     crash("restore, second crash in a sweep", &[""], sweeping);
 }
 
@@ -232,7 +233,7 @@ fn a_crash_where_directories_cannot_be_renamed() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     let target = Path::new(RESTORED);
-    let report = CrashSweep::new().start_from(&fs).budget(Budget::Quick).run(
+    let report = seeded_sweep().start_from(&fs).budget(Budget::Quick).run(
         |fs| {
             restore(&opened(fs), &Tweak::new(fs.clone()).without_directory_renames(), target)?;
             fs.note(OK);

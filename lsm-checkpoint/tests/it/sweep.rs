@@ -11,13 +11,14 @@ use std::{
 
 use lsm_checkpoint::{Checkpoint, Error, SweepReport, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
-use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, fault_sweep};
+use lsm_fs_mem::{Budget, Fault, FaultFs, ForeignSync, MemFs, fault_sweep};
 
 use crate::{
     crash::tried,
     create::{DIR, TARGET, mem_db, prepared},
     db::Db,
     remove::{check, debris},
+    seeded::seeded_sweep,
     tweak::Tweak,
 };
 
@@ -77,7 +78,7 @@ fn a_crash_in_a_sweep_and_a_second_one_in_the_next() {
     for (op, nth) in [(Op::HardLink, 2), (Op::SyncDirectory, 2), (Op::RenameNoreplace, 1)] {
         let start = with_debris(op, nth);
         for foreign in [&[][..], &[ForeignSync::Each, ForeignSync::Everything]] {
-            let report = CrashSweep::new()
+            let report = seeded_sweep()
                 .start_from(&start)
                 .budget(Budget::Quick)
                 .foreign_syncs(foreign.iter().cloned())
@@ -240,4 +241,23 @@ fn create_many(fs: &MemFs, db: &Db, creator: usize) -> Vec<String> {
         }
     }
     made
+}
+
+/// The target of such a name would be the directory itself, and the marker in it would make it a removal to finish.
+#[test]
+fn the_directory_itself_is_no_target() {
+    let (fs, db) = mem_db(&[""]);
+    run_checkpoint(&db, &fs, Path::new("/daily")).unwrap();
+    fs.create_dir(Path::new("/backups")).unwrap();
+    fs.rename(Path::new("/daily"), Path::new("/backups/daily")).unwrap();
+    for name in ["...checkpoint-staged", "....checkpoint-staged", "..checkpoint-staged"] {
+        fs.create_dir(&Path::new("/backups").join(name)).unwrap();
+    }
+    // The checksum of `remove` and no pointers: a removal that had begun.
+    let lines = "remove\n";
+    let marker = format!("{:032x}\n{lines}", xxhash_rust::xxh3::xxh3_128(lines.as_bytes()));
+    fs.write_new(Path::new("/backups/.checkpoint-unpublished"), marker.as_bytes(), NORMAL).unwrap();
+    let report = sweep(&fs, Path::new("/backups"), NORMAL).unwrap();
+    assert!(report.cleared.is_empty() && report.failed.is_empty(), "{report:?}");
+    assert!(db.check_target(&fs, Path::new("/backups/daily")).unwrap());
 }

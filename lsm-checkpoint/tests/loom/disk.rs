@@ -64,6 +64,10 @@ impl Fs for Disk {
         self.metadata(path)
     }
 
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        never(Op::Beneath, root)
+    }
+
     fn open(&self, path: &Path, _: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         never(Op::Open, path)
     }

@@ -52,8 +52,11 @@ impl CheckpointSource for Flat {
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }
-    fn visible_seqno(&self) -> u64 {
-        1
+    fn identity(&self) -> String {
+        "a test".to_owned()
+    }
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(1)
     }
     fn flush(&self) -> Result<(), BoxError> {
         Ok(())

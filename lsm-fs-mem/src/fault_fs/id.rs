@@ -36,7 +36,8 @@ pub struct FaultId {
 }
 
 /// Every kind of call that passes a wrapper.
-const KINDS: [Op; 28] = [
+const KINDS: [Op; 29] = [
+    Op::Beneath,
     Op::Open,
     Op::CreateDir,
     Op::ReadDir,

@@ -22,6 +22,9 @@ impl State {
     /// Opens a file, and takes hold of its inode.
     pub(crate) fn open(&mut self, path: &Path, options: &FsOpenOptions) -> io::Result<Ino> {
         options.validate()?;
+        if self.is_view_root(path)? {
+            return Err(os(if options.create_new { errno::EEXIST } else { errno::EISDIR }));
+        }
         let place = self.place(path)?;
         let writes = options.write || options.append;
         let creates = options.create || options.create_new;
@@ -34,6 +37,7 @@ impl State {
         }
         let ino = match (found, place.last) {
             (Some(ino), _) => {
+                let ino = self.arrive(&place, ino)?;
                 self.check_open(ino, writes || creates, place.wants_dir)?;
                 ino
             }
@@ -51,7 +55,7 @@ impl State {
         match self.kind(ino) {
             Kind::Dir => return Err(os(errno::EISDIR)),
             Kind::File if wants_dir => return Err(os(errno::ENOTDIR)),
-            Kind::File => {}
+            Kind::File => self.check_regular(ino)?,
         }
         if changes { self.writable(ino).map(drop) } else { Ok(()) }
     }
@@ -73,6 +77,9 @@ impl State {
     pub(crate) fn read(&self, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.volume(ino)?;
         let file = self.file(ino)?;
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > MAX_LEN) {
+            return Err(os(errno::EINVAL));
+        }
         let len = small(file.len.saturating_sub(offset)).min(buf.len());
         if let Some(buf) = buf.get_mut(..len) {
             file.pages.read(offset, buf);
@@ -98,7 +105,7 @@ impl State {
         let free = self.writable(ino)?.free_bytes();
         let file = self.file(ino)?;
         let (old_len, offset) = (file.len, offset.unwrap_or(file.len));
-        if bytes.is_empty() {
+        if bytes.is_empty() && offset <= MAX_LEN {
             return Ok(0);
         }
         if offset >= MAX_LEN {

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsStr, io, path::Path, sync::Arc};
 
-use lsm_fs::{DirectorySync, FileId, FsDirEntry, FsFileType, FsMetadata, errno};
+use lsm_fs::{DirectorySync, FileId, FsDirEntry, FsMetadata, errno};
 
 use super::{
     resolve::{Last, Place},
@@ -13,13 +13,6 @@ use crate::{
     micro::{Ino, Kind, Name, Payload, What},
     profile::SyncCall,
 };
-
-const fn file_type(kind: Kind) -> FsFileType {
-    match kind {
-        Kind::File => FsFileType::File,
-        Kind::Dir => FsFileType::Directory,
-    }
-}
 
 impl State {
     /// Binds a name to a new inode.
@@ -44,14 +37,14 @@ impl State {
     pub(crate) fn read_dir(&self, path: &Path) -> io::Result<Vec<FsDirEntry>> {
         let dir = self.resolve_dir(path)?;
         let entries = self.tree.dir(dir).into_iter().flat_map(|dir| dir.iter());
-        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, file_type(self.kind(ino)))).collect())
+        Ok(entries.map(|(name, ino)| FsDirEntry::new(&**name, self.file_type(ino))).collect())
     }
 
     pub(crate) fn metadata(&self, ino: Ino) -> io::Result<FsMetadata> {
         self.volume(ino)?;
         let slot = self.tree.get(ino).ok_or_else(|| os(errno::ENOENT))?;
         let len = self.tree.file(ino).map_or(0, |file| file.len);
-        let mut metadata = FsMetadata::new(file_type(slot.kind()), len);
+        let mut metadata = FsMetadata::new(self.file_type(ino), len);
         metadata.link_count = Some(u64::from(slot.links));
         metadata.file_id = Some(FileId { volume: u64::from(slot.volume) + 1, inode: ino });
         metadata.allocated_bytes = Some(slot.allocated_bytes());
@@ -88,18 +81,46 @@ impl State {
         Ok(())
     }
 
-    /// Removes what a directory holds, the deepest first, and then itself.
+    /// Removes what a directory holds, the deepest first, and then itself. A path to it may be longer than a path can be.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
-        let ino = self.resolve_dir(path)?;
-        let entries = self.tree.dir(ino).map(Arc::clone).unwrap_or_default();
-        for (name, _) in entries.iter() {
-            let child = path.join(&**name);
-            match self.resolve(&child).map(|ino| self.kind(ino))? {
-                Kind::Dir => self.remove_dir_all(&child)?,
-                Kind::File => self.remove_file(&child)?,
+        let top = self.resolve_unfollowed(path)?;
+        let mut ways = vec![(top, self.entries(top)?)];
+        while let Some((dir, entries)) = ways.last_mut() {
+            let (dir, next) = (*dir, entries.pop());
+            let Some((name, ino)) = next else {
+                ways.pop();
+                if let Some((parent, above)) = ways.last_mut() {
+                    let (parent, (name, ino)) = (*parent, above.pop().ok_or_else(|| os(errno::EIO))?);
+                    self.writable(parent)?;
+                    self.check_removable_dir(ino)?;
+                    self.unlink(parent, &name, ino);
+                }
+                continue;
+            };
+            if self.mounts.contains_key(&ino) {
+                return Err(os(errno::EXDEV));
+            }
+            match self.kind(ino) {
+                Kind::File => {
+                    self.writable(dir)?;
+                    self.unlink(dir, &name, ino);
+                }
+                Kind::Dir => {
+                    // It goes when it is empty.
+                    entries.push((name, ino));
+                    ways.push((ino, self.entries(ino)?));
+                }
             }
         }
         self.remove_dir(path)
+    }
+
+    /// What a directory holds, the first name last.
+    fn entries(&self, dir: Ino) -> io::Result<Vec<(Name, Ino)>> {
+        let dir = self.tree.dir(dir).ok_or_else(|| os(errno::ENOTDIR))?;
+        let mut entries: Vec<_> = dir.iter().map(|(name, ino)| (Arc::clone(name), ino)).collect();
+        entries.reverse();
+        Ok(entries)
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
@@ -168,7 +189,10 @@ impl State {
     }
 
     pub(crate) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let ino = self.resolve(from)?;
+        let ino = self.resolve_unfollowed(from)?;
+        if self.place(from)?.beneath.is_some() {
+            self.check_regular(ino)?;
+        }
         let target = self.place(to)?;
         let Last::Name(name) = target.last else { return Err(os(errno::EEXIST)) };
         if self.bound(&target)?.is_some() {
@@ -198,6 +222,7 @@ impl State {
 
     pub(crate) fn reflink(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let source = self.resolve(from)?;
+        self.check_regular(source)?;
         let target = self.place(to)?;
         let Last::Name(name) = target.last else { return Err(os(errno::EISDIR)) };
         if self.bound(&target)?.is_some() {

@@ -9,7 +9,7 @@ use std::{
 
 use lsm_fs::errno;
 
-use super::SyncFailure;
+use super::{SyncFailure, resolve::ViewRoot, special::Special};
 use crate::{
     crash::{
         Disk,
@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub(crate) volumes: Vec<Volume>,
     /// From the directory that is covered to the root of what covers it.
     pub(crate) mounts: BTreeMap<Ino, Ino>,
+    /// Inodes that are neither files nor directories.
+    pub(crate) special: Arc<BTreeMap<Ino, Special>>,
+    /// The roots of the view that the present call came through.
+    pub(crate) roots: Option<Arc<[ViewRoot]>>,
     /// Who holds the owner lock of an inode, by handle.
     pub(crate) locks: BTreeMap<Ino, u64>,
     /// Paths whose syncs fail.
@@ -60,6 +64,8 @@ impl State {
             tree,
             volumes: vec![Volume::new(Path::new("/"), options.root.clone())],
             mounts: BTreeMap::new(),
+            special: Arc::default(),
+            roots: None,
             locks: BTreeMap::new(),
             failing: BTreeMap::new(),
             model: options.model,
@@ -106,6 +112,8 @@ impl State {
             tree,
             volumes,
             mounts: self.mounts.clone(),
+            special: Arc::clone(&self.special),
+            roots: None,
             locks: BTreeMap::new(),
             failing: BTreeMap::new(),
             model: self.model,

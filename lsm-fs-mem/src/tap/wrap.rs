@@ -6,7 +6,7 @@
 /// `backend_id` is that of the inner filesystem: the wrapper is the same namespace. The batches are the plain loops
 /// over the wrapper, never those of the inner filesystem, which would pass the tap by.
 macro_rules! tap_fs {
-    (impl<$fs:ident: Fs $(+ $bound:lifetime)?> Fs for $wrapper:ty) => {
+    (impl<$fs:ident: Fs $(+ $bound:lifetime)? $(, $tap:ident: $is:ident)?> Fs for $wrapper:ty) => {
         const _: () = {
             use std::{ffi::OsStr, path::Path};
 
@@ -19,7 +19,11 @@ macro_rules! tap_fs {
             use crate::tap::{Call, Detail, Tap, TappedFile, TappedLock};
 
             #[deny(clippy::missing_trait_methods)]
-            impl<$fs: Fs $(+ $bound)?> Fs for $wrapper {
+            impl<$fs: Fs $(+ $bound)? $(, $tap: $is)?> Fs for $wrapper {
+                fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+                    crate::tap::beneath(self.tap(), root, || self.inner().beneath(root))
+                }
+
                 fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
                     let call = Call::new(Op::Open, path, Detail::Options(options));
                     let opened = self.tap().open(&call, || self.inner().open(path, options))?;

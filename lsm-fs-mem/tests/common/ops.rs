@@ -129,6 +129,9 @@ fn call_handle(mut file: &mut dyn FsFile, op: &HandleOp) -> String {
         HandleOp::WriteAt(at, len, byte) => {
             said(file.write_at(&vec![*byte; usize::from(*len)], u64::from(*at)))
         }
+        // `write_all` and `read_to_end` make no call for no bytes.
+        HandleOp::Write(0, _) => counted(&file.write(b"")),
+        HandleOp::Read(0) => counted(&file.read(&mut [])),
         HandleOp::Write(len, byte) => match file.write_all(&vec![*byte; usize::from(*len)]) {
             Ok(()) => "ok".into(),
             Err(e) => format!("{:?}", e.kind()),
@@ -185,6 +188,10 @@ fn walk(fs: &dyn Fs, root: &Path, below: &Path, inodes: &mut Vec<lsm_fs::FileId>
         let links = m.link_count.unwrap();
         let _ = writeln!(text, "{} #{index} x{links} {} bytes {sum:x}", path.display(), bytes.len());
     }
+}
+
+fn counted(result: &std::io::Result<usize>) -> String {
+    result.as_ref().map_or_else(|e| format!("{:?}", e.kind()), usize::to_string)
 }
 
 fn said(result: Result<(), Error>) -> String {

@@ -1,13 +1,16 @@
 //! `MemFs` keeps every line of the contract, with no exemption.
 
-use std::{any::Any, path::Path};
+use std::{
+    any::Any,
+    path::{Path, PathBuf},
+};
 
 use lsm_fs::{
     Fs, FsOpenOptions,
-    conformance::{OtherProcess, Subject, run},
+    conformance::{OddNodes, OtherProcess, Subject, run},
     errno::EIO,
 };
-use lsm_fs_mem::{DirtyPages, MemFs, MemFsOptions, VolumeOptions};
+use lsm_fs_mem::{DirtyPages, MemFs, MemFsOptions, SpecialFile, VolumeOptions};
 
 /// Nothing outside the process reaches a filesystem in memory; a second user of it stands for another process.
 struct OtherUser(MemFs);
@@ -24,11 +27,32 @@ impl OtherProcess for OtherUser {
     }
 }
 
+/// Odd nodes are methods of a filesystem in memory.
+pub(crate) struct Odd(pub(crate) MemFs);
+
+impl OddNodes for Odd {
+    fn symlink(&self, target: &Path, link: &Path) {
+        self.0.make_symlink(target, link).unwrap();
+    }
+
+    fn special(&self, dir: &Path) -> Vec<PathBuf> {
+        let kinds =
+            [("pipe", SpecialFile::Pipe), ("socket", SpecialFile::Socket), ("device", SpecialFile::Device)];
+        let make = |(name, kind): (&str, _)| {
+            self.0.make_special(&dir.join(name), kind).unwrap();
+            dir.join(name)
+        };
+        kinds.map(make).to_vec()
+    }
+}
+
 pub(crate) fn subject(options: VolumeOptions) -> Subject {
     let fs = MemFsOptions::new().root(options.clone()).volume("/other", options).build().unwrap();
+    let odd = Odd(fs.clone());
     fs.create_dir(Path::new("/root")).unwrap();
     let (faulty, other) = (fs.clone(), OtherUser(fs.clone()));
-    Subject::new(fs, "/root").other_volume("/other").other_process(other).sync_fault(move |path, fail| {
+    let subject = Subject::new(fs, "/root").other_volume("/other").mount_point("/other").odd_nodes(odd);
+    subject.other_process(other).sync_fault(move |path, fail| {
         if fail {
             faulty.fail_syncs(path, EIO, DirtyPages::Kept);
         } else {

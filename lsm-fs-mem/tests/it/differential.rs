@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lsm_fs::{Fs, FsOpenOptions, StdFs};
 use lsm_fs_mem::MemFs;
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestCaseResult};
 
 use crate::ops::{HANDLES, HandleOp, Machine, Op, tree};
 
@@ -59,11 +59,12 @@ fn useful() -> impl Strategy<Value = FsOpenOptions> {
 
 fn handle_op() -> impl Strategy<Value = HandleOp> {
     let at = || 0..9000_u16;
+    let len = || prop_oneof![1 => Just(0), 9 => 0..9000_u16];
     prop_oneof![
-        3 => (at(), at()).prop_map(|(at, len)| HandleOp::ReadAt(at, len)),
-        4 => (at(), at(), any::<u8>()).prop_map(|(at, len, b)| HandleOp::WriteAt(at, len, b)),
-        4 => (at(), any::<u8>()).prop_map(|(len, b)| HandleOp::Write(len, b)),
-        2 => at().prop_map(HandleOp::Read),
+        3 => (at(), len()).prop_map(|(at, len)| HandleOp::ReadAt(at, len)),
+        4 => (at(), len(), any::<u8>()).prop_map(|(at, len, b)| HandleOp::WriteAt(at, len, b)),
+        4 => (len(), any::<u8>()).prop_map(|(len, b)| HandleOp::Write(len, b)),
+        2 => len().prop_map(HandleOp::Read),
         2 => any::<i16>().prop_map(HandleOp::Seek),
         2 => at().prop_map(HandleOp::SetLen),
         2 => Just(HandleOp::Describe),
@@ -95,31 +96,77 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Makes the calls on the host and in memory, and compares every result and the trees that they leave.
+fn agree(ops: &[Op]) -> TestCaseResult {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = MemFs::new();
+    memory.create_dir(Path::new("/root")).unwrap();
+    // Keeps the root from being removed.
+    memory.create_dir(Path::new("/root/keep")).unwrap();
+    StdFs.create_dir(&dir.path().join("keep")).unwrap();
+    let can_punch = StdFs.capabilities(dir.path()).unwrap().punch_hole;
+    let mut host = Machine::new(&StdFs, dir.path());
+    let mut mem = Machine::new(&memory, Path::new("/root"));
+    for (index, op) in ops.iter().enumerate() {
+        if matches!(op, Op::Punch(..)) && !can_punch {
+            continue;
+        }
+        prop_assert_eq!(host.call(op), mem.call(op), "call {}: {:?}", index, op);
+    }
+    prop_assert_eq!(tree(&StdFs, dir.path()), tree(&memory, Path::new("/root")));
+    // Every crash state is made from the log: replaying all of it gives the tree that callers see.
+    drop(mem);
+    let before = tree(&memory, Path::new("/root"));
+    let after = memory.crash(lsm_fs_mem::Survives::Everything);
+    prop_assert_eq!(before, tree(&after, Path::new("/root")));
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn random_calls_agree_with_the_host(ops in vec(op(), 1..60)) {
-        let dir = tempfile::tempdir().unwrap();
-        let memory = MemFs::new();
-        memory.create_dir(Path::new("/root")).unwrap();
-        // Keeps the root from being removed.
-        memory.create_dir(Path::new("/root/keep")).unwrap();
-        StdFs.create_dir(&dir.path().join("keep")).unwrap();
-        let can_punch = StdFs.capabilities(dir.path()).unwrap().punch_hole;
-        let mut host = Machine::new(&StdFs, dir.path());
-        let mut mem = Machine::new(&memory, Path::new("/root"));
-        for (index, op) in ops.iter().enumerate() {
-            if matches!(op, Op::Punch(..)) && !can_punch {
-                continue;
-            }
-            prop_assert_eq!(host.call(op), mem.call(op), "call {}: {:?}", index, op);
+        agree(&ops)?;
+    }
+}
+
+/// The first input that random calls found in a fresh clone.
+#[test]
+fn an_empty_read_through_an_append_handle_agrees_with_the_host() {
+    let append = FsOpenOptions::new().append(true).create(true);
+    agree(&[Op::Open(0, "a".into(), append), Op::On(0, HandleOp::ReadAt(0, 0))]).unwrap();
+}
+
+#[test]
+fn calls_of_length_zero_agree_with_the_host_on_handles_of_every_mode() {
+    let new = FsOpenOptions::new;
+    let append = new().append(true);
+    for mode in [new().read(true), new().write(true), new().read(true).write(true), append, append.read(true)]
+    {
+        let path = || "a".to_owned();
+        let mut ops = vec![
+            Op::Open(0, path(), new().write(true).create(true)),
+            Op::On(0, HandleOp::WriteAt(0, 6, b'a')),
+            Op::Open(0, path(), mode),
+        ];
+        for by in [2, 4, 50] {
+            let calls = [
+                HandleOp::Seek(by),
+                HandleOp::ReadAt(0, 0),
+                HandleOp::ReadAt(100, 0),
+                HandleOp::Read(0),
+                HandleOp::WriteAt(0, 0, 0),
+                HandleOp::WriteAt(100, 0, 0),
+                HandleOp::Write(0, 0),
+                HandleOp::Seek(0),
+                HandleOp::SetLen(6),
+                HandleOp::Describe,
+            ];
+            ops.extend(calls.map(|call| Op::On(0, call)));
         }
-        prop_assert_eq!(tree(&StdFs, dir.path()), tree(&memory, Path::new("/root")));
-        // What every state is made of: replaying the log gives what callers see.
-        drop(mem);
-        let before = tree(&memory, Path::new("/root"));
-        let after = memory.crash(lsm_fs_mem::Survives::Everything);
-        prop_assert_eq!(before, tree(&after, Path::new("/root")));
+        ops.extend([Op::Truncate(path(), 6), Op::Punch(path(), 0, 0), Op::HardLink(path(), "b".into())]);
+        ops.extend([Op::Truncate(path(), 6), Op::Punch(path(), 0, 0)]);
+        agree(&ops).unwrap();
     }
 }

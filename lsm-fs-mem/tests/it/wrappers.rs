@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::conformance::Odd;
 use lsm_fs::{
     Fs, FsOpenOptions, Op, StdFs,
     conformance::{OtherProcess, Report, Subject, run},
@@ -60,16 +61,15 @@ fn in_memory<W: Fs + 'static>(wrap: impl Fn(MemFs) -> W) -> Report {
         let volume = VolumeOptions::new();
         let fs = MemFsOptions::new().root(volume.clone()).volume("/other", volume).build().unwrap();
         fs.create_dir(Path::new("/root")).unwrap();
-        let (failing, other) = (fs.clone(), OtherUser(fs.clone()));
-        Subject::new(wrap(fs), "/root").other_volume("/other").other_process(other).sync_fault(
-            move |path, fails| {
-                if fails {
-                    failing.fail_syncs(path, errno::EIO, DirtyPages::Kept);
-                } else {
-                    failing.heal_syncs(path);
-                }
-            },
-        )
+        let (failing, other, odd) = (fs.clone(), OtherUser(fs.clone()), Odd(fs.clone()));
+        let subject = Subject::new(wrap(fs), "/root").other_volume("/other").mount_point("/other");
+        subject.odd_nodes(odd).other_process(other).sync_fault(move |path, fails| {
+            if fails {
+                failing.fail_syncs(path, errno::EIO, DirtyPages::Kept);
+            } else {
+                failing.heal_syncs(path);
+            }
+        })
     })
 }
 

@@ -20,6 +20,15 @@ pub trait OtherProcess: Send + Sync {
     fn lock_directory(&self, path: &Path) -> Box<dyn Any>;
 }
 
+/// Makes what an engine never makes, for the checks of what it may meet.
+pub trait OddNodes: Send + Sync {
+    /// Makes a symbolic link.
+    fn symlink(&self, target: &Path, link: &Path);
+
+    /// Makes a pipe, a socket and a device in a directory, as far as the process may, and returns their paths.
+    fn special(&self, dir: &Path) -> Vec<PathBuf>;
+}
+
 /// Makes every sync of a path fail (`true`), or work again (`false`).
 type SyncFault = Box<dyn Fn(&Path, bool) + Send + Sync>;
 
@@ -30,6 +39,8 @@ pub struct Subject {
     pub(super) other_volume: Option<PathBuf>,
     pub(super) other_process: Option<Box<dyn OtherProcess>>,
     pub(super) sync_fault: Option<SyncFault>,
+    pub(super) odd_nodes: Option<Box<dyn OddNodes>>,
+    pub(super) mount_point: Option<PathBuf>,
     _keep: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -48,6 +59,8 @@ impl Subject {
             other_volume: None,
             other_process: None,
             sync_fault: None,
+            odd_nodes: None,
+            mount_point: None,
             _keep: None,
         }
     }
@@ -73,11 +86,36 @@ impl Subject {
         self
     }
 
+    /// A way to make symbolic links, pipes, sockets and devices.
+    #[must_use]
+    pub fn odd_nodes(mut self, nodes: impl OddNodes + 'static) -> Self {
+        self.odd_nodes = Some(Box::new(nodes));
+        self
+    }
+
+    /// A directory of the same backend that is a mount: its parent lies on another one.
+    #[must_use]
+    pub fn mount_point(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.mount_point = Some(dir.into());
+        self
+    }
+
     /// Keeps a value alive as long as the subject: the guard that removes its directory.
     #[must_use]
     pub fn keep(mut self, guard: impl Any + Send + Sync) -> Self {
         self._keep = Some(Box::new(guard));
         self
+    }
+
+    pub(super) fn odd(&self) -> Result<&dyn OddNodes, Failure> {
+        let missing = || Failure::NotApplicable("no way to make symbolic links and pipes was given".into());
+        self.odd_nodes.as_deref().ok_or_else(missing)
+    }
+
+    /// Makes a symbolic link at a name, to a target as it is spelled.
+    pub(super) fn symlink(&self, target: impl AsRef<Path>, name: &str) -> Verdict {
+        self.odd()?.symlink(target.as_ref(), &self.at(name));
+        Ok(())
     }
 
     pub(super) fn at(&self, name: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! A file of the host, and its poison.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
@@ -39,23 +39,15 @@ struct Poison {
 impl StdFile {
     pub(super) fn open(path: &Path, options: &FsOpenOptions) -> io::Result<Self> {
         options.validate()?;
-        let file = OpenOptions::new()
-            .read(options.read)
-            .write(options.write)
-            .append(options.append)
-            .create(options.create)
-            .create_new(options.create_new)
-            // A new file is empty anyway, and std refuses the pair.
-            .truncate(options.truncate && !options.create_new)
-            .open(path)?;
-        // Only a handle that cannot write opens a directory.
-        if !options.write && !options.append && file.metadata()?.is_dir() {
-            return Err(io::Error::from_raw_os_error(errno::EISDIR));
-        }
+        Ok(Self::opened(platform::open_file(path, options)?, path, options))
+    }
+
+    /// A file that was opened with these options.
+    pub(super) fn opened(file: File, path: &Path, options: &FsOpenOptions) -> Self {
         let direct = options.direct_io && platform::bypass_cache(&file, options.append);
         let mut opened = Self::new(file, path.to_path_buf(), options.append);
         opened.direct = direct.into();
-        Ok(opened)
+        opened
     }
 
     pub(super) fn new(file: File, path: PathBuf, append: bool) -> Self {

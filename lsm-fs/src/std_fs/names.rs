@@ -3,7 +3,7 @@
 use std::{fs, io, path::Path};
 
 use super::{platform, shared_inode};
-use crate::{FsDirEntry, FsFileType};
+use crate::{FsDirEntry, FsFileType, FsOpenOptions};
 
 pub(super) fn file_type(file_type: fs::FileType) -> FsFileType {
     if file_type.is_file() {
@@ -23,33 +23,38 @@ pub(super) fn read_dir(path: &Path) -> io::Result<Vec<FsDirEntry>> {
         let entry = entry?;
         entries.push(FsDirEntry::new(entry.file_name(), file_type(entry.file_type()?)));
     }
-    entries.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
+    sort(&mut entries);
     Ok(entries)
 }
 
-/// std removes a symlink that it is given; the contract is about directories only.
-pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
-    if !fs::symlink_metadata(path)?.is_dir() {
-        return Err(io::Error::from_raw_os_error(crate::errno::ENOTDIR));
-    }
-    fs::remove_dir_all(path)
+/// By the names' bytes.
+pub(super) fn sort(entries: &mut [FsDirEntry]) {
+    entries.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
 }
 
-pub(super) fn punch_hole(path: &Path, offset: u64, len: u64) -> io::Result<()> {
+/// `open` opens the file with the options that it is given.
+pub(super) fn punch_hole(
+    open: impl FnOnce(&FsOpenOptions) -> io::Result<fs::File>,
+    offset: u64,
+    len: u64,
+) -> io::Result<()> {
     if len == 0 || offset.checked_add(len).is_none_or(|end| i64::try_from(end).is_err()) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    platform::punch_hole(&open_unshared(path)?, offset, len)
+    platform::punch_hole(&unshared(open(&IN_PLACE)?)?, offset, len)
 }
 
-pub(super) fn truncate_file(path: &Path, len: u64) -> io::Result<()> {
-    open_unshared(path)?.set_len(len)
+pub(super) fn truncate_file(
+    open: impl FnOnce(&FsOpenOptions) -> io::Result<fs::File>,
+    len: u64,
+) -> io::Result<()> {
+    unshared(open(&IN_PLACE)?)?.set_len(len)
 }
 
-/// Opens a file for a change in place. Where the number of names is not known, the inode may be shared, so the change
-/// is refused.
-fn open_unshared(path: &Path) -> io::Result<fs::File> {
-    let file = fs::OpenOptions::new().write(true).open(path)?;
+const IN_PLACE: FsOpenOptions = FsOpenOptions::new().write(true);
+
+/// Refuses a change in place of an inode that something else may share, as where the number of names is not known.
+fn unshared(file: fs::File) -> io::Result<fs::File> {
     match platform::metadata(&file.metadata()?).link_count {
         Some(0 | 1) => Ok(file),
         Some(_) => Err(shared_inode()),

@@ -3,23 +3,57 @@
 //!
 //! It also compiles on Unix, under `--cfg lsm_fs_portable`, so that the conformance suite can drive it there.
 
+mod beneath;
+
 use std::{
     ffi::OsStr,
-    fs::{File, Metadata},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use super::{StdFs, names, probe};
+pub(super) use beneath::View;
+
+use super::{StdFs, names, not_a_file, probe};
 use crate::{
-    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, LinkReport, MetadataReport,
-    NamePair, Op, Result, SyncMode, batch,
+    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, FsOpenOptions, LinkReport,
+    MetadataReport, NamePair, Op, Result, SyncMode, batch, errno,
 };
 
 fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Opens a regular file. std cannot ask for an open that does not wait, so the file is looked at first: a pipe that takes
+/// its name in between makes the call wait.
+pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
+    if !options.create_new && std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return Err(not_a_file());
+    }
+    let file = OpenOptions::new()
+        .read(options.read)
+        .write(options.write)
+        .append(options.append)
+        .create(options.create)
+        .create_new(options.create_new)
+        // A new file is empty anyway, and std refuses the pair.
+        .truncate(options.truncate && !options.create_new)
+        .open(path)?;
+    // Only a handle that cannot write opens a directory.
+    if !options.write && !options.append && file.metadata()?.is_dir() {
+        return Err(io::Error::from_raw_os_error(errno::EISDIR));
+    }
+    Ok(file)
+}
+
+/// std removes a symlink that it is given; the contract is about directories only.
+pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
+    if !std::fs::symlink_metadata(path)?.is_dir() {
+        return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
+    }
+    std::fs::remove_dir_all(path)
 }
 
 pub(super) fn metadata(m: &Metadata) -> FsMetadata {
@@ -164,20 +198,26 @@ impl Positioned {
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.at(file, offset, |mut file| {
             let mut filled = 0;
-            while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-                match file.read(rest) {
-                    Ok(0) => break,
+            loop {
+                // An empty read is one call, too: the platform checks the handle as for any other.
+                match file.read(buf.get_mut(filled..).unwrap_or_default()) {
+                    Ok(0) => return Ok(filled),
                     Ok(n) => filled += n,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => return Err(e),
                 }
+                if filled >= buf.len() {
+                    return Ok(filled);
+                }
             }
-            Ok(filled)
         })
     }
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.at(file, offset, |mut file| file.write_all(buf))
+        self.at(file, offset, |mut file| {
+            // `write_all` makes no call for no bytes, so nothing would check the handle.
+            if buf.is_empty() { file.write(buf).map(drop) } else { file.write_all(buf) }
+        })
     }
 
     #[expect(clippy::unused_self, reason = "the Unix twin seeks")]

@@ -1,10 +1,13 @@
 //! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
 
 mod ahead;
+mod at;
+mod beneath;
 mod capabilities;
 mod clone;
 mod link;
 mod lock;
+mod remove;
 mod stat;
 mod sync;
 
@@ -16,17 +19,24 @@ use std::{
     path::Path,
 };
 
+pub(super) use beneath::View;
 pub(super) use capabilities::capabilities;
 pub(super) use clone::{reflink, reflink_batch};
 pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
+pub(super) use remove::remove_dir_all;
 pub(super) use stat::metadata_batch;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;
 
 use super::names;
-use crate::{FileHint, FileId, FsMetadata};
+use crate::{FileHint, FileId, FsMetadata, FsOpenOptions};
+
+/// Opens a regular file, without waiting for another process.
+pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
+    at::At::path(path).open_file(options)
+}
 
 pub(super) fn metadata(m: &Metadata) -> FsMetadata {
     FsMetadata {
@@ -54,31 +64,38 @@ pub(super) struct Positioned(std::sync::Mutex<()>);
 
 #[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
 impl Positioned {
-    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation.
+    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation. An empty read is
+    /// one call, too: the kernel checks the handle and the offset as for any other.
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
-        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        loop {
+            let rest = buf.get_mut(filled..).unwrap_or_default();
             match rustix::io::pread(file, rest, offset.saturating_add(filled as u64)) {
-                Ok(0) => break,
+                Ok(0) => return Ok(filled),
                 Ok(n) => filled += n,
-                Err(Errno::INTR) => {}
+                Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
             }
+            if filled >= buf.len() {
+                return Ok(filled);
+            }
         }
-        Ok(filled)
     }
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut written = 0;
-        while let Some(rest) = buf.get(written..).filter(|rest| !rest.is_empty()) {
+        loop {
+            let rest = buf.get(written..).unwrap_or_default();
             match rustix::io::pwrite(file, rest, offset.saturating_add(written as u64)) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) if !rest.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => written += n,
-                Err(Errno::INTR) => {}
+                Err(Errno::INTR) => continue,
                 Err(e) => return Err(e.into()),
             }
+            if written >= buf.len() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
@@ -169,8 +186,15 @@ pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
-    use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
-    let file = File::open(path)?;
+    disable_cow_at(&at::At::path(path))
+}
+
+/// A directory has the switch, too.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = at.open(flags, Mode::empty())?;
     let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
     match set {
         // Filesystems without the flag drop it in silence.
@@ -183,6 +207,13 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{Mode, OFlags};
+    at.open(OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    Ok(false)
 }
 
 /// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.

@@ -57,7 +57,8 @@ defects! {
     CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy CloneBreakIsIgnored CloneKeepsUnsynced
     CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty ReadAtStopsAtPages GapsAreGarbage
     RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites RenameDirEmpties
-    RenameBlinks RenameCopiesFile
+    RenameBlinks RenameCopiesFile EmptyReadUnchecked EmptyWriteUnchecked EmptyAppendMoves EmptyOffsetUnchecked
+    PoisonSparesEmpty SameLenRefused SameLenUnchecked PunchTakesNothing EmptyWritebackFails
 }
 
 /// Paths whose syncs fail.
@@ -132,6 +133,10 @@ impl Broken {
 }
 
 impl Fs for Broken {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        self.told(StdFs.beneath(root))
+    }
+
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let mut options = *options;
         match self.defect {
@@ -320,6 +325,7 @@ impl Fs for Broken {
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         match self.defect {
             Defect::PunchDoesNothing if path.exists() && len == 2 << 20 => Ok(()),
+            Defect::PunchTakesNothing if len == 0 => Ok(()),
             Defect::PunchShared if len == 4096 => {
                 StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(&[0; 4096], offset)
             }

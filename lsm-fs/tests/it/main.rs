@@ -20,5 +20,6 @@ mod child;
 mod conformance;
 mod copy;
 mod dependencies;
+mod properties;
 mod suite;
 mod syncs;

@@ -1,10 +1,13 @@
 //! The codec, run over the shards window by window: words at the same place of all shards belong together, so the
 //! memory it takes does not grow with the payload.
 
-use reed_solomon_simd::{Error, ReedSolomonDecoder, ReedSolomonEncoder};
+use reed_solomon_simd::{
+    Error, ReedSolomonEncoder,
+    rate::{HighRateDecoder, RateDecoder},
+};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::shard_len;
+use super::{engine::FewShards, shard_len};
 use crate::{
     defect::Defect,
     format::{PARITY_DATA_SHARDS, PARITY_SHARDS},
@@ -90,7 +93,8 @@ fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Res
     for at in (0..shard).step_by(WINDOW) {
         let len = WINDOW.min(shard - at);
         scratch.resize(len, 0);
-        let mut decoder = ReedSolomonDecoder::new(PARITY_DATA_SHARDS, PARITY_SHARDS, len)?;
+        let (data, parity_shards) = (PARITY_DATA_SHARDS, PARITY_SHARDS);
+        let mut decoder = HighRateDecoder::new(data, parity_shards, len, FewShards::new(), None)?;
         for index in (0..SHARDS).filter(|index| !lost.contains(index)) {
             if let Some(nth) = index.checked_sub(PARITY_DATA_SHARDS) {
                 fill(&mut scratch, parity, nth * shard + at, (nth + 1) * shard);

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use lsm_fs::{DirectorySync, Fs, Op, SyncMode, errno};
 use lsm_fs_mem::{
-    Budget, CrashModel, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, Notes, Profile, SweepError,
-    SweepReport,
+    Budget, CrashModel, Fault, FaultFs, ForeignSync, MemFs, Notes, Profile, SweepError, SweepReport,
 };
 use lsm_manifest::{
     Error, ReadOptions, Result, WriteOptions, publish_current, recover, remove_stale, republish_current,
@@ -13,6 +12,7 @@ use lsm_manifest::{
 
 use crate::{
     probe_fs::ProbeFs,
+    seeded::seeded_sweep,
     support::{DIR, SECTIONS, current_path, mem_fs, open, owned, read_all, version_path, write},
 };
 
@@ -69,7 +69,7 @@ fn models() -> Vec<CrashModel> {
 
 fn sweep(lost_sync: u64, models: Vec<CrashModel>) -> std::result::Result<SweepReport, SweepError> {
     let foreign = [DIR, "/db/v1", "/db/current", "/"].map(ForeignSync::path);
-    CrashSweep::new().start_from(&prepared()).models(models).foreign_syncs(foreign).run(
+    seeded_sweep().start_from(&prepared()).models(models).foreign_syncs(foreign).run(
         |fs: &MemFs| {
             let probe = ProbeFs::new(fs).losing_sync(lost_sync);
             replace_version(&probe, &|note| fs.note(note), WriteOptions::new())
@@ -88,7 +88,7 @@ fn every_crash_leaves_the_old_version_or_the_new_one() {
 /// The sync behind CURRENT's rename fails, and the machine goes on: everybody sees the new version, and a power cut may
 /// take it back.
 fn in_doubt(republish: bool) -> std::result::Result<SweepReport, SweepError> {
-    CrashSweep::new().start_from(&prepared()).models(models()).run(
+    seeded_sweep().start_from(&prepared()).models(models()).run(
         |fs: &MemFs| {
             let failing = FaultFs::new(fs.clone());
             failing.inject(Fault::on(Op::SyncDirectory).nth(2).before(errno::EIO));
@@ -121,7 +121,7 @@ fn a_version_replaces_nothing_before_it_is_durable() {
 
 #[test]
 fn a_crash_during_the_recovery_changes_nothing_of_that() {
-    let report = CrashSweep::new()
+    let report = seeded_sweep()
         .start_from(&prepared())
         .models([Profile::Adversarial])
         .recovery(|fs: &MemFs| {
@@ -166,7 +166,7 @@ fn each_lost_sync_is_seen() {
 fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
     let start = mem_fs();
     start.settle();
-    let report = CrashSweep::new().start_from(&start).models(models()).run(
+    let report = seeded_sweep().start_from(&start).models(models()).run(
         |fs: &MemFs| {
             let archive = write(fs, &version_path(0), WriteOptions::new().mirror(false), &OLD)?;
             let _ = publish_current(&archive)?;
@@ -190,7 +190,7 @@ fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
 fn a_long_archive_survives_like_a_short_one() {
     let long: Vec<u8> = (0..70_000_u32).flat_map(u32::to_le_bytes).collect();
     let sections: [(&str, &[u8]); 2] = [("format_version", &[5]), ("tables", &long)];
-    let report = CrashSweep::new().start_from(&prepared()).models(models()).budget(Budget::Quick).run(
+    let report = seeded_sweep().start_from(&prepared()).models(models()).budget(Budget::Quick).run(
         |fs: &MemFs| {
             let archive = write(fs, &version_path(1), WriteOptions::new(), &sections)?;
             let _ = publish_current(&archive)?;

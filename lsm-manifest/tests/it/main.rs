@@ -28,8 +28,11 @@ mod no_parity;
 mod parity;
 mod probe_fs;
 mod properties;
+mod providers;
 mod repair;
 #[cfg(feature = "aes-gcm")]
 mod sealed;
+mod seeded;
 mod support;
+mod toy_key;
 mod trace;

@@ -9,7 +9,8 @@ fn parity_is_skipped_until_it_is_needed() {
     let fs = mem_fs();
     let mut bytes = read_file(&fixture("v5-ecc-5.ckpt").join("v5"));
     put_file(&fs, &version_path(1), &bytes);
-    assert!(inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap().is_healthy());
+    let report = inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap();
+    assert!(report.is_healthy() && report.to_string().contains(", with parity: good"), "{report}");
     bytes[4096 + 34] ^= 1;
     put_file(&fs, &version_path(1), &bytes);
     let reader = open(&fs, &version_path(1)).unwrap();

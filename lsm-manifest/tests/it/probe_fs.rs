@@ -93,6 +93,10 @@ impl Counters {
 }
 
 impl<F: Fs> Fs for ProbeFs<F> {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        let (inner, counters) = (self.inner.beneath(root)?, Arc::clone(&self.counters));
+        Ok(Box::new(ProbeFs { inner, counters }))
+    }
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let inner = self.inner.open(path, options)?;
         let counters = Arc::clone(&self.counters);

@@ -39,8 +39,6 @@ fn archive(sections: &[(String, Vec<u8>)], options: WriteOptions) -> (MemFs, Vec
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn an_archive_comes_back(sections in sections(), options in options()) {
         let (fs, _) = archive(&sections, options);

@@ -6,8 +6,7 @@ use lsm_fs::{FsExt, StdFs};
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     Aes256GcmProvider, BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Envelope, Error,
-    FooterPayload, FooterSource, ManifestArchiveReader, ManifestArchiveWriter, Part, ReadOptions, TocEntry,
-    WriteOptions,
+    FooterSource, ManifestArchiveReader, ManifestArchiveWriter, Part, ReadOptions, WriteOptions,
     block::{BlockHeader, BlockType},
     inspect, publish_current, recover, repair,
 };
@@ -15,10 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     fixed_nonce::{FixedNonce, KEY},
-    support::{
-        DIR, LIMIT, SECTIONS, archive_bytes, fixture, mem_fs, open, owned, put_file, read_all, version_path,
-        write,
-    },
+    support::{DIR, LIMIT, SECTIONS, fixture, mem_fs, open, owned, put_file, read_all, version_path, write},
 };
 
 const ENVELOPES: [Envelope; 2] = [Envelope::Framed, Envelope::Bare];
@@ -141,15 +137,6 @@ fn a_block_that_was_changed_with_its_checksum_is_not_the_listed_one() {
     assert!(matches!(error, Error::Corrupt { what: Defect::NotTheListedBlock, .. }), "{error}");
 }
 
-/// The footer is sealed too, so nobody without the key can list a plain block, or a block of their own.
-#[test]
-fn plain_blocks_are_refused_where_a_key_is_given() {
-    let fs = mem_fs();
-    put_file(&fs, &version_path(1), &archive_bytes(WriteOptions::new(), &SECTIONS));
-    let error = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, Envelope::Framed)));
-    assert!(matches!(error, Err(Error::NotEncrypted { .. })));
-}
-
 #[test]
 fn an_empty_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
     let fs = mem_fs();
@@ -208,98 +195,4 @@ fn the_footer_is_let_grow_while_its_envelope_has_room() {
         let reader = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, envelope)));
         assert_eq!(reader.unwrap().footer().sections().len(), count);
     }
-}
-
-/// A block that is not sealed, listed by a footer that is.
-#[test]
-fn a_plain_section_of_a_sealed_archive_is_refused_by_readers_and_by_verify() {
-    let payload = b"tables";
-    let plain = block(BlockType::Manifest, payload, payload.len(), false);
-    let entry = TocEntry {
-        name: "tables".into(),
-        offset: 4096,
-        size: u32::try_from(plain.len()).unwrap(),
-        checksum: xxh3_128(payload),
-    };
-    let footer = FooterPayload::new(false, vec![entry]).unwrap().encode();
-    let identity = BlockIdentity::manifest(BlockType::ManifestFooter);
-    let sealed = FixedNonce::new(Envelope::Framed).seal(&identity, &footer).unwrap();
-    let footer = block(BlockType::ManifestFooter, &sealed, footer.len(), true);
-    let hint = u32::try_from(footer.len()).unwrap().to_le_bytes();
-    let fs = mem_fs();
-    put_file(&fs, &version_path(1), &[&[0; 4096][..], &plain, &footer, &hint].concat());
-    let options = read_with(key(KEY, Envelope::Framed));
-    let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
-    assert!(matches!(reader.read_section("tables"), Err(Error::NotEncrypted { .. })));
-    assert!(matches!(reader.verify(), Err(Error::NotEncrypted { .. })));
-}
-
-fn block(block_type: BlockType, payload: &[u8], plain_len: usize, encrypted: bool) -> Vec<u8> {
-    let header = BlockHeader {
-        block_type,
-        parity: false,
-        encrypted,
-        checksum: xxh3_128(payload),
-        data_len: u32::try_from(payload.len()).unwrap(),
-        plain_len: u32::try_from(plain_len).unwrap(),
-    };
-    [&header.encode()[..], payload].concat()
-}
-
-/// Opens to something else than was sealed.
-#[derive(Debug)]
-struct Forgetful;
-
-impl EncryptionProvider for Forgetful {
-    fn max_overhead(&self) -> usize {
-        1
-    }
-    fn seal(&self, _: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError> {
-        Ok([plaintext, &[0]].concat())
-    }
-    fn open(&self, identity: &BlockIdentity, mut envelope: Vec<u8>) -> Result<Vec<u8>, CryptError> {
-        envelope.pop();
-        if identity.block_type == BlockType::Manifest {
-            envelope.pop();
-        }
-        Ok(envelope)
-    }
-}
-
-#[test]
-fn an_unsealed_payload_of_another_length_is_refused() {
-    let fs = mem_fs();
-    let options = WriteOptions::new().encryption(Arc::new(Forgetful));
-    write(&fs, &version_path(1), options, &SECTIONS[..1]).map(drop).unwrap();
-    let options = read_with(Arc::new(Forgetful));
-    let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
-    let error = reader.read_section("format_version").unwrap_err();
-    assert!(matches!(error, Error::Corrupt { what: Defect::PlainLength, .. }), "{error}");
-}
-
-#[derive(Debug)]
-struct Broken;
-
-impl EncryptionProvider for Broken {
-    fn max_overhead(&self) -> usize {
-        0
-    }
-    fn seal(&self, _: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError> {
-        Ok([plaintext, &[0; 5000]].concat())
-    }
-    fn open(&self, _: &BlockIdentity, _: Vec<u8>) -> Result<Vec<u8>, CryptError> {
-        Err(CryptError::Other("the key store does not answer".into()))
-    }
-}
-
-#[test]
-fn a_provider_that_misbehaves_makes_no_file_and_no_panic() {
-    let fs = mem_fs();
-    let options = WriteOptions::new().encryption(Arc::new(Broken));
-    let error = write(&fs, &version_path(2), options, &SECTIONS).unwrap_err();
-    assert!(matches!(error, Error::TooManySections { .. }), "{error}");
-    assert!(!fs.exists(&version_path(2)).unwrap());
-    let (fs, _) = sealed(Envelope::Framed);
-    let error = ManifestArchiveReader::open(&fs, &version_path(1), &read_with(Arc::new(Broken))).unwrap_err();
-    assert!(matches!(&error, Error::Encryption { source: CryptError::Other(_), .. }), "{error}");
 }

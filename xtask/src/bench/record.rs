@@ -26,7 +26,7 @@ fn best_of(rows: &mut BTreeMap<Key, f64>, second: BTreeMap<Key, f64>) {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+pub(super) struct Key {
     /// The heading above the table.
     section: String,
     job: String,
@@ -34,7 +34,7 @@ struct Key {
 }
 
 impl Key {
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         format!("{}, {}, {}", self.section, self.job, self.volume)
     }
 
@@ -44,12 +44,12 @@ impl Key {
     }
 }
 
-/// Where a table has what.
-struct Columns {
+/// The positions of the columns of a table.
+pub(super) struct Columns {
     job: usize,
     volume: usize,
     ratio: usize,
-    ours: Option<usize>,
+    pub(super) ours: Option<usize>,
     target: Option<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Columns {
         Some(Self { job: at("job")?, volume: at("volume")?, ratio: at("ratio")?, ours, target: at("target") })
     }
 
-    fn key(&self, section: &str, cells: &[&str]) -> Option<Key> {
+    pub(super) fn key(&self, section: &str, cells: &[&str]) -> Option<Key> {
         let cell = |at: usize| cells.get(at).map(|cell| (*cell).to_owned());
         Some(Key { section: section.to_owned(), job: cell(self.job)?, volume: cell(self.volume)? })
     }
@@ -90,7 +90,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// Calls this for each row of Markdown tables, with the heading above it.
-fn for_each_row(markdown: &str, mut row: impl FnMut(&Columns, &str, &[&str])) {
+pub(super) fn for_each_row(markdown: &str, mut row: impl FnMut(&Columns, &str, &[&str])) {
     let (mut section, mut columns) = (String::new(), None);
     for line in markdown.lines() {
         if let Some(heading) = line.strip_prefix("## ") {

@@ -1,8 +1,16 @@
 //! The steps of CI, one function each.
 
+use anyhow::Context;
+
 use super::{Ci, nested};
-use crate::workspace::Package;
+use crate::workspace::{Package, Workspace};
 use crate::{install, realfs, tidy};
+
+/// The crates whose tests run with every set of features.
+const CORE: [&str; 4] = ["lsm-fs", "lsm-fs-mem", "lsm-manifest", "lsm-checkpoint"];
+
+/// The crash sweeps run for minutes: optimizing our own crates costs less time than it saves.
+const OPTIMIZED: &[(&str, &str)] = &[("CARGO_PROFILE_TEST_OPT_LEVEL", "1")];
 
 pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -41,56 +49,44 @@ pub(super) fn fmt(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn clippy(ci: &mut Ci) -> anyhow::Result<()> {
-    ci.cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
-    for name in names(ci, |package| !package.features.is_empty()) {
-        ci.cargo(&["clippy", "-p", &name, "--lib", "--no-default-features", "--", "-D", "warnings"])?;
-    }
-    // `--all-targets` passes by a target that plain `cargo test` leaves out.
-    let realfs: Vec<_> =
-        ci.workspace.with_target("test", "realfs").map(|package| package.name.clone()).collect();
-    for name in realfs {
-        ci.cargo(&["clippy", "-p", &name, "--all-features", "--test", "realfs", "--", "-D", "warnings"])?;
-    }
-    Ok(())
+    let all = ["clippy", "--workspace", "--all-features"];
+    let deny = ["--", "-D", "warnings"];
+    ci.cargo(&[&all[..], &["--all-targets"], &deny].concat())?;
+    // `--all-targets` leaves out the targets that plain `cargo test` leaves out.
+    ci.cargo(&[&all[..], &["--test", "realfs"], &deny].concat())
 }
 
+/// A crate by itself: in the build of its tests, a dev-dependency may turn on a feature that the crate forgot.
 pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
-    let builds: Vec<_> = ci.workspace.publishable().map(|p| (p.name.clone(), combinations(p))).collect();
-    for (name, combinations) in builds {
-        for features in combinations {
-            let features = features.join(",");
-            let mut args = vec!["build", "-p", &name, "--lib", "--no-default-features"];
-            if !features.is_empty() {
-                args.extend(["--features", &features]);
-            }
-            ci.cargo(&args)?;
-        }
+    for (name, features) in feature_sets(&ci.workspace) {
+        let set = selection(&name, &features);
+        ci.cargo(&[&["clippy"], &strs(&set)[..], &["--lib", "--", "-D", "warnings"]].concat())?;
     }
     Ok(())
 }
 
 pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
-    ci.cargo(&["test", "-p", "xtask"])?;
-    let runs: Vec<_> = ci.workspace.publishable().map(|p| (p.name.clone(), combinations(p))).collect();
-    for (name, combinations) in runs {
-        for features in combinations {
-            let features = features.join(",");
-            let mut args = vec!["test", "-p", &name, "--no-default-features"];
-            if !features.is_empty() {
-                args.extend(["--features", &features]);
-            }
-            ci.cargo(&args)?;
-        }
+    let others: Vec<_> =
+        ci.workspace.packages.iter().map(|p| p.name.clone()).filter(|name| is_later(name)).collect();
+    for name in others {
+        ci.cargo_env(&["test", "-p", &name, "--all-features"], OPTIMIZED)?;
+    }
+    for (name, features) in feature_sets(&ci.workspace) {
+        let set = selection(&name, &features);
+        ci.cargo_env(&[&["test"], &strs(&set)[..]].concat(), OPTIMIZED)?;
     }
     Ok(())
 }
 
-/// A target directory of its own: other `RUSTFLAGS` would rebuild everything in the shared one.
+/// Only `lsm-fs` itself gets the flag. In `RUSTFLAGS`, it would rebuild all dependencies.
 pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
-    let flags = [("RUSTFLAGS", "--cfg lsm_fs_portable")];
-    let target = ["-p", "lsm-fs", "--all-features", "--target-dir", "target/portable"];
-    ci.cargo_env(&[&["clippy"], &target[..], &["--", "-D", "warnings"]].concat(), &flags)?;
-    ci.cargo_env(&[&["test"], &target[..]].concat(), &flags)
+    const FLAG: [&str; 2] = ["--cfg", "lsm_fs_portable"];
+    let package = ["-p", "lsm-fs", "--all-features"];
+    ci.cargo(&[&["clippy"], &package[..], &["--", "-D", "warnings"], &FLAG].concat())?;
+    let wrapper = ci.workspace.root.join("xtask/portable-rustc");
+    let wrapper = wrapper.to_str().context("the path of the workspace is not UTF-8")?;
+    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper)]].concat();
+    ci.cargo_env(&[&["test"], &package[..]].concat(), &env)
 }
 
 pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
@@ -136,7 +132,7 @@ pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names the benches, so that cargo does not build every library's tests in release too.
+/// Builds the benches in the test profile, whose dependencies are built already.
 pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
     let mut args = Vec::new();
     for package in ci.workspace.publishable() {
@@ -150,9 +146,7 @@ pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
         ci.report.skip("no crate has a bench".to_owned());
         return Ok(());
     }
-    let mut all = vec!["bench", "--no-run", "--all-features"];
-    all.extend(args.iter().map(String::as_str));
-    ci.cargo(&all)
+    ci.cargo_env(&[&["test", "--no-run", "--all-features"], &strs(&args)[..]].concat(), OPTIMIZED)
 }
 
 pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
@@ -179,6 +173,31 @@ pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
 
 pub(super) fn names(ci: &Ci, keep: fn(&Package) -> bool) -> Vec<String> {
     ci.workspace.publishable().filter(|package| keep(package)).map(|package| package.name.clone()).collect()
+}
+
+/// The feature sets of each core crate.
+fn feature_sets(workspace: &Workspace) -> Vec<(String, Vec<String>)> {
+    let core = workspace.packages.iter().filter(|package| !is_later(&package.name));
+    core.flat_map(|package| combinations(package).into_iter().map(|set| (package.name.clone(), set)))
+        .collect()
+}
+
+/// Tells whether a crate came after the core: its tests run once, with all features.
+fn is_later(name: &str) -> bool {
+    !CORE.contains(&name)
+}
+
+/// The arguments that select a crate with a set of its features.
+fn selection(name: &str, features: &[String]) -> Vec<String> {
+    let mut args = vec!["-p".to_owned(), name.to_owned(), "--no-default-features".to_owned()];
+    if !features.is_empty() {
+        args.extend(["--features".to_owned(), features.join(",")]);
+    }
+    args
+}
+
+fn strs(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
 }
 
 /// None, the default, each alone, all; every set once.

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::lexer::{self, Line};
+use super::prose::CEILINGS;
 use crate::cmd;
 use crate::workspace::{self, Dependency, Workspace};
 
@@ -148,7 +149,7 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
 }
 
 fn is_text(path: &str) -> bool {
-    [".rs", ".md", ".toml"].iter().any(|ending| path.ends_with(ending))
+    path == CEILINGS || [".rs", ".md", ".toml"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// Names of all packages that `package` stands on here, in a build without special flags; itself left out. What only

@@ -116,7 +116,8 @@ macro_rules! tree {
                 }
 
                 fn ours(&self, policy: Policy, target: &Path) {
-                    let source = Source { tree: &self.tree, visible: &self.visible };
+                    let (tree, visible) = (&self.tree, &self.visible);
+                    let source = Source { tree, visible, identity: "a bench" };
                     Checkpoint::new().policy(policy).create(&source, &StdFs, target).unwrap();
                 }
 

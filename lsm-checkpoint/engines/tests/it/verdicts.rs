@@ -107,7 +107,7 @@ fn an_operation_that_changes_nothing_is_not_missed() {
         write(&*engine, &oracle, last);
         let target = dir.path().join("checkpoint");
         let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
-        assert_eq!(taken.info.seqno, last);
+        assert_eq!(taken.info.seqno, Some(last));
         // It had returned, but was acknowledged after the call began.
         taken.acknowledged = last - 1;
         let verdict = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken).unwrap();
@@ -125,7 +125,7 @@ fn less_than_is_promised_is_said() {
         let target = dir.path().join("checkpoint");
         let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
         // Far enough that some key has another value then.
-        (taken.info.seqno, taken.issued) = (950, 960);
+        (taken.info.seqno, taken.issued) = (Some(950), 960);
         let examined = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken);
         let said = examined.unwrap_err().to_string();
         assert!(said.contains("no outcome of 950 to 960 operations"), "{kind:?}: {said}");

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use lsm_checkpoint::{Error, run_checkpoint};
 use lsm_fs::{Fs, FsExt};
-use lsm_fs_mem::{Budget, CrashSweep, MemFs, MemFsOptions, Notes, VolumeOptions};
+use lsm_fs_mem::{Budget, MemFs, MemFsOptions, Notes, VolumeOptions};
 
 use super::{Case, OK, tried};
-use crate::{create::TARGET, tweak::Tweak};
+use crate::{create::TARGET, seeded::seeded_sweep, tweak::Tweak};
 
 pub(crate) const MARKER: &str = ".checkpoint-unpublished";
 
@@ -67,7 +67,7 @@ fn files_that_move_one_by_one() {
 fn a_crash_in_the_retry() {
     let mut case = Case::new(&["users", "orders"]);
     case.extras = false;
-    let sweep = CrashSweep::new().start_from(&case.start).budget(Budget::Quick).recovery(|fs| {
+    let sweep = seeded_sweep().start_from(&case.start).budget(Budget::Quick).recovery(|fs| {
         let tweaked = Tweak::new(fs.clone()).without_directory_renames();
         match run_checkpoint(&case.db(fs), &tweaked, Path::new(TARGET)) {
             Ok(_) | Err(Error::TargetExists { .. }) => Ok(()),

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use lsm_checkpoint::{Error, run_checkpoint, sweep};
 use lsm_fs::SyncMode;
-use lsm_fs_mem::{Budget, CrashSweep, MemFs};
+use lsm_fs_mem::{Budget, MemFs};
 
 use super::{Case, OK, tried};
-use crate::create::TARGET;
+use crate::{create::TARGET, seeded::seeded_sweep};
 
 fn recovered_by(scenario: &str, recover: impl Fn(&Case, &MemFs) -> Result<(), Error>) {
     let mut case = Case::new(&[""]);
     case.extras = false;
-    let sweep = CrashSweep::new().start_from(&case.start).budget(Budget::Quick);
+    let sweep = seeded_sweep().start_from(&case.start).budget(Budget::Quick);
     let report = sweep.recovery(|fs| recover(&case, fs)).run(
         |fs| {
             run_checkpoint(&case.db(fs), fs, Path::new(TARGET))?;

@@ -8,7 +8,7 @@ use std::{
 use lsm_fs_mem::{Profile, SweepError, SweepReport};
 
 /// Every sweep by its name, and how many runs it takes.
-const SCENARIOS: [(&str, usize); 31] = [
+const SCENARIOS: [(&str, usize); 33] = [
     ("create, PreferLink", 1),
     ("create, PreferReflink", 1),
     ("create, Independent", 1),
@@ -38,6 +38,8 @@ const SCENARIOS: [(&str, usize); 31] = [
     ("remove, second crash in a sweep", 1),
     ("remove in place", 1),
     ("remove in place, second crash in a sweep", 1),
+    ("remove by force", 1),
+    ("remove by force, second crash in the next call", 1),
     ("sweep of a removal that was killed", 2),
     ("sweep, second crash in the next one", 6),
 ];

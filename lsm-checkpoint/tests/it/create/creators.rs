@@ -7,11 +7,11 @@ use std::{
 };
 
 use lsm_checkpoint::{Error, run_checkpoint};
-use lsm_fs::{Fs, FsExt, StdFs};
-use lsm_fs_mem::{CrashSweep, MemFs, Step};
+use lsm_fs::{DirectorySync, Fs, FsExt, Op, StdFs, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs, Step};
 
 use super::{DIR, TARGET, mem_db};
-use crate::db::Db;
+use crate::{db::Db, seeded::seeded_sweep, tweak::Tweak};
 
 /// Runs so many creators at once, and returns how many succeeded.
 fn race(creators: usize, fs: &Arc<dyn Fs>, dir: &Path, target: &Path) -> usize {
@@ -102,7 +102,7 @@ fn two_creators_and_a_crash() {
             }
         })]
     };
-    let report = CrashSweep::new().start_from(&start).run_interleaved(
+    let report = seeded_sweep().start_from(&start).run_interleaved(
         || [step("first"), step("second")],
         |image, notes| {
             let db = Db::open(Arc::new(image.clone()), Path::new(DIR), &[""]);
@@ -115,4 +115,26 @@ fn two_creators_and_a_crash() {
         },
     );
     crate::crash::tried("create, two creators in every order", report);
+}
+
+/// A network filesystem that repeats a request reports the effect of the first attempt as an obstacle.
+#[test]
+fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
+    for (op, path, renames) in [
+        (Op::RenameNoreplace, None, true),
+        (Op::CreateDir, Some(TARGET), false),
+        (Op::CreateDir, Some("/checkpoint/tables"), false),
+        (Op::CreateDir, Some("/.checkpoint.checkpoint-staged"), true),
+    ] {
+        let (fs, db) = mem_db(&[""]);
+        let late = FaultFs::new(fs.clone());
+        let fault = path.into_iter().fold(Fault::on(op), |fault, path| fault.at(path));
+        late.inject(fault.nth(1).after(errno::EEXIST));
+        let tweaked = Tweak::new(late);
+        let tweaked = if renames { tweaked } else { tweaked.without_directory_renames() };
+        let info = run_checkpoint(&db, &tweaked, Path::new(TARGET));
+        assert_eq!(info.unwrap().durability, DirectorySync::Durable, "{op:?} {path:?}");
+        assert!(db.check_target(&fs, Path::new(TARGET)).unwrap(), "{op:?} {path:?}");
+        assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2, "{op:?} {path:?}");
+    }
 }

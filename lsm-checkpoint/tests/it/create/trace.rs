@@ -28,7 +28,7 @@ open S/.current.tmp-0 write create_new -> #2
 write_at #2 S/.current.tmp-0 0+25
 rename S/.current.tmp-0 -> S/current
 open S/CHECKPOINT write create_new -> #3
-write_at #3 S/CHECKPOINT 0+4530
+write_at #3 S/CHECKPOINT 0+4689
 sync_all #1 S/v7 normal
 sync_all #2 S/.current.tmp-0 normal
 sync_all #3 S/CHECKPOINT normal

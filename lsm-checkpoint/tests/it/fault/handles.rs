@@ -33,7 +33,7 @@ fn work(fs: &FaultFs<StdFs>, dir: &Path) -> Result<(), Error> {
     let _ = list(fs, dir)?;
     restore(&CheckpointDir::open(source, &target)?, fs, &restored)?;
     let _ = sweep(fs, dir, NORMAL)?;
-    remove(fs, &target, NORMAL)
+    remove(fs, &target, NORMAL).map(drop)
 }
 
 #[test]

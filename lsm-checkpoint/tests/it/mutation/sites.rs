@@ -19,7 +19,7 @@ const SYNCS: [&str; 8] = [
 ];
 
 /// By source file, what each of these calls syncs, as the tests name it.
-const SITES: [(&str, &[&str]); 9] = [
+const SITES: [(&str, &[&str]); 10] = [
     ("publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
     ("publish/claim.rs", &["the parent, without T", "the parent, without S"]),
     (
@@ -37,6 +37,10 @@ const SITES: [(&str, &[&str]); 9] = [
     (
         "remove.rs",
         &["the parent, with T again", "the parent, without T", "the parent, without S", "the parent, with S"],
+    ),
+    (
+        "remove/erase.rs",
+        &["the pointers' directories", "folders that stay", "T, before the catalog goes", "T or the parent"],
     ),
     ("run/seal.rs", &["S and its directories"]),
     // The second is a call of the filesystem that puts syncs off.

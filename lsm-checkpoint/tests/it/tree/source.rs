@@ -18,8 +18,13 @@ impl CheckpointSource for Tree {
         (self.options.deletion == Deletion::Eager).then_some(&self.pause)
     }
 
-    fn visible_seqno(&self) -> u64 {
-        Self::visible_seqno(self)
+    fn identity(&self) -> String {
+        "a test".to_owned()
+    }
+
+    /// The first record has number 1.
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(Self::visible_seqno(self)).filter(|&seqno| seqno > 0)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

@@ -45,6 +45,9 @@ impl Lacking {
 }
 
 impl Fs for Lacking {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        Err(Error::new(Op::Beneath, root, io::ErrorKind::Unsupported))
+    }
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         let file = self.inner.open(path, options)?;
         Ok(if self.has_ids { file } else { Box::new(Nameless(file)) })

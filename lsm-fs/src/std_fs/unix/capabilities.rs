@@ -4,26 +4,47 @@ use std::path::Path;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use {
+    super::at::At,
     crate::{Error, Op},
     magic::{BCACHEFS, BTRFS, EXT, F2FS, TMPFS, XFS, ZFS},
-    rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, ioctl_ficlone, open},
-    std::os::fd::OwnedFd,
+    rustix::fs::{FallocateFlags, Mode, OFlags, StatFs, fallocate, ioctl_ficlone},
 };
 
-use crate::{FsCapabilities, Result, std_fs::StdFs};
+use std::os::fd::OwnedFd;
+
+use crate::{Fs, FsCapabilities, Result, std_fs::StdFs};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapabilities> {
-    let magic = magic::of(&rustix::fs::statfs(path).map_err(|e| Error::new(Op::Capabilities, path, e))?);
+    let stat = rustix::fs::statfs(path).map_err(|e| Error::new(Op::Capabilities, path, e))?;
+    capabilities_at(fs, path, &At::path(path), &stat)
+}
+
+/// Of the mount of an open directory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn capabilities_in(fs: &dyn Fs, path: &Path, dir: &OwnedFd) -> Result<FsCapabilities> {
+    let stat = rustix::fs::fstatfs(dir).map_err(|e| Error::new(Op::Capabilities, path, e))?;
+    capabilities_at(fs, path, &At::name(dir, ".".as_ref(), None), &stat)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn capabilities_in(fs: &dyn Fs, path: &Path, _: &OwnedFd) -> Result<FsCapabilities> {
+    crate::std_fs::probe::probe(fs, path)
+}
+
+/// Of the mount of a directory of `fs` that `dir` leads to as well.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Result<FsCapabilities> {
+    let magic = magic::of(stat);
     let mut found = match by_type(magic) {
         Some(known) => known,
         None => crate::std_fs::probe::probe(fs, path)?,
     };
     match magic {
         // XFS has reflinks if it was made with them, and only a clone tells.
-        XFS => found.reflink = can_clone(path),
+        XFS => found.reflink = can_clone(dir),
         // ext2, ext3 and ext4 share a number, and the old driver of ext2 punches no holes.
-        EXT => found.punch_hole = can_punch(path),
+        EXT => found.punch_hole = can_punch(dir),
         ZFS => {
             found.per_block_integrity_on_read = true;
             found.background_scrub = true;
@@ -88,19 +109,19 @@ fn by_type(magic: u32) -> Option<FsCapabilities> {
 
 /// A file that never has a name, so that a crash leaves nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn unnamed(dir: &Path) -> rustix::io::Result<OwnedFd> {
-    let file = open(dir, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
+fn unnamed(dir: &At<'_>) -> rustix::io::Result<OwnedFd> {
+    let file = dir.open(OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
     rustix::io::write(&file, &[1; 4096])?;
     Ok(file)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn can_clone(dir: &Path) -> bool {
+fn can_clone(dir: &At<'_>) -> bool {
     unnamed(dir).and_then(|source| ioctl_ficlone(unnamed(dir)?, source)).is_ok()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn can_punch(dir: &Path) -> bool {
+fn can_punch(dir: &At<'_>) -> bool {
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     unnamed(dir).and_then(|file| fallocate(file, punch, 0, 4096)).is_ok()
 }

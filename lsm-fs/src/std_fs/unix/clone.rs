@@ -4,26 +4,41 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::OwnedFd,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat},
-    path::Arg,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, unlinkat};
 
-use super::link::open_dir;
+use super::{at::At, beneath::guard::Guard, link::open_dir};
 use crate::{
-    Error, FsFile, LinkReport, NamePair, Op, Result, SyncMode, batch,
+    Error, Fs, FsFile, LinkReport, NamePair, Op, Result, SyncMode, batch,
     handoff::{Handoff, Role},
     std_fs::{StdFs, file::StdFile},
 };
 
 pub(in crate::std_fs) fn reflink(from: &Path, to: &Path) -> Result<File> {
-    clone_at(CWD, from, CWD, to).map_err(|failure| failure.describe(from, to))
+    reflink_at((&At::path(from), from), (&At::path(to), to))
+}
+
+/// Clones one name to another, each with its path.
+pub(super) fn reflink_at(from: (&At<'_>, &Path), to: (&At<'_>, &Path)) -> Result<File> {
+    clone_at(from.0, to.0).map_err(|failure| failure.describe(from.1, to.1))
+}
+
+/// An open directory, its path, and how names in it are opened if it lies in a view.
+pub(super) struct CloneDir<'a> {
+    pub(super) path: &'a Path,
+    pub(super) dir: OwnedFd,
+    pub(super) guard: Option<Guard>,
+}
+
+impl CloneDir<'_> {
+    fn at<'a>(&'a self, name: &'a OsStr) -> At<'a> {
+        At::name(&self.dir, name, self.guard)
+    }
 }
 
 /// How many clones may wait for their sync beside those that are being synced; each keeps its descriptor.
@@ -51,11 +66,23 @@ pub(in crate::std_fs) fn reflink_batch(
     let (Ok(from_fd), Ok(to_fd)) = (open_dir(from_dir), open_dir(to_dir)) else {
         return batch::clone_each(fs, from_dir, to_dir, names, mode, report);
     };
+    let from = CloneDir { path: from_dir, dir: from_fd, guard: None };
+    let to = CloneDir { path: to_dir, dir: to_fd, guard: None };
+    reflink_each(fs, (from, to), names, mode, report);
+}
+
+/// Clones names of one open directory into another.
+pub(super) fn reflink_each(
+    fs: &dyn Fs,
+    (from, to): (CloneDir<'_>, CloneDir<'_>),
+    names: &[NamePair<'_>],
+    mode: SyncMode,
+    report: LinkReport<'_>,
+) {
+    let (from_dir, to_dir) = (from.path, to.path);
     let clones = Clones {
-        from_dir,
-        to_dir,
-        from_fd,
-        to_fd,
+        from,
+        to,
         names,
         mode,
         handoff: Handoff::in_bunches(CLONES_WAITING, CLONES_TOGETHER),
@@ -102,10 +129,8 @@ impl Drop for StopOnDrop<'_> {
 type Made = (usize, StdFile);
 
 struct Clones<'a> {
-    from_dir: &'a Path,
-    to_dir: &'a Path,
-    from_fd: OwnedFd,
-    to_fd: OwnedFd,
+    from: CloneDir<'a>,
+    to: CloneDir<'a>,
     names: &'a [NamePair<'a>],
     mode: SyncMode,
     handoff: Handoff<Made, (usize, Result<()>)>,
@@ -156,10 +181,10 @@ impl Clones<'_> {
     fn finish(&self, (index, file): Made) {
         let synced = file.sync_all(self.mode).map_err(|e| {
             let Some(pair) = self.names.get(index) else { return e };
-            match unlinkat(&self.to_fd, pair.to, AtFlags::empty()) {
+            match unlinkat(&self.to.dir, pair.to, AtFlags::empty()) {
                 Ok(()) => e,
                 Err(failure) => {
-                    e.with_cleanup_failure(Error::new(Op::RemoveFile, self.to_dir.join(pair.to), failure))
+                    e.with_cleanup_failure(Error::new(Op::RemoveFile, self.to.path.join(pair.to), failure))
                 }
             }
         });
@@ -170,12 +195,12 @@ impl Clones<'_> {
 
     fn clone(&self, pair: &NamePair<'_>) -> Result<StdFile> {
         let cloned = match pair.validate() {
-            Ok(()) => clone_at(self.from_fd.as_fd(), pair.from, self.to_fd.as_fd(), pair.to),
+            Ok(()) => clone_at(&self.from.at(pair.from), &self.to.at(pair.to)),
             Err(error) => Err(CloneFailure { error, cleanup: None }),
         };
         cloned
-            .map(|file| StdFile::new(file, self.to_dir.join(pair.to), false))
-            .map_err(|failure| failure.describe(&self.from_dir.join(pair.from), &self.to_dir.join(pair.to)))
+            .map(|file| StdFile::new(file, self.to.path.join(pair.to), false))
+            .map_err(|failure| failure.describe(&self.from.path.join(pair.from), &self.to.path.join(pair.to)))
     }
 }
 
@@ -201,28 +226,19 @@ impl From<rustix::io::Errno> for CloneFailure {
     }
 }
 
-/// A name relative to an open directory, or a path relative to the working directory.
-trait Name: Arg + Copy {}
-impl Name for &OsStr {}
-impl Name for &Path {}
+/// A source that is a pipe must not make the call wait.
+const SOURCE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// The clone's inode exists before its extents are shared, so a refusal has an empty file to remove.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn clone_at<N: Name>(
-    from_dir: BorrowedFd<'_>,
-    from: N,
-    to_dir: BorrowedFd<'_>,
-    to: N,
-) -> std::result::Result<File, CloneFailure> {
-    let source = rustix::io::retry_on_intr(|| {
-        openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-    })?;
+fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
+    let source = from.open(SOURCE, Mode::empty())?;
     let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let target = rustix::io::retry_on_intr(|| openat(to_dir, to, make, Mode::from_raw_mode(0o666)))?;
+    let target = to.open(make, Mode::from_raw_mode(0o666))?;
     match share_extents(&source, &target) {
         Ok(()) => Ok(target.into()),
         Err(errno) => {
-            let cleanup = unlinkat(to_dir, to, AtFlags::empty()).err().map(io::Error::from);
+            let cleanup = unlinkat(to.dir, to.name, AtFlags::empty()).err().map(io::Error::from);
             Err(CloneFailure { error: errno.into(), cleanup })
         }
     }
@@ -245,32 +261,22 @@ fn share_extents(source: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
 }
 
 #[cfg(target_vendor = "apple")]
-fn clone_at<N: Name>(
-    from_dir: BorrowedFd<'_>,
-    from: N,
-    to_dir: BorrowedFd<'_>,
-    to: N,
-) -> std::result::Result<File, CloneFailure> {
-    let source = openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
+    let source = from.open(SOURCE, Mode::empty())?;
     // The call would clone a whole tree.
     if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode).is_dir() {
         return Err(rustix::io::Errno::ISDIR.into());
     }
-    rustix::fs::fclonefileat(&source, to_dir, to, rustix::fs::CloneFlags::NOOWNERCOPY)?;
+    rustix::fs::fclonefileat(&source, to.dir, to.name, rustix::fs::CloneFlags::NOOWNERCOPY)?;
     // The clone has the source's mode, which may not allow writing; a sync does not need it.
-    openat(to_dir, to, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(File::from).map_err(|errno| {
-        let cleanup = unlinkat(to_dir, to, AtFlags::empty()).err().map(io::Error::from);
+    to.open(OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(File::from).map_err(|errno| {
+        let cleanup = unlinkat(to.dir, to.name, AtFlags::empty()).err().map(io::Error::from);
         CloneFailure { error: errno.into(), cleanup }
     })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn clone_at<N: Name>(
-    from_dir: BorrowedFd<'_>,
-    from: N,
-    _: BorrowedFd<'_>,
-    _: N,
-) -> std::result::Result<File, CloneFailure> {
-    openat(from_dir, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+fn clone_at(from: &At<'_>, _: &At<'_>) -> std::result::Result<File, CloneFailure> {
+    from.open(SOURCE, Mode::empty())?;
     Err(CloneFailure { error: io::ErrorKind::Unsupported.into(), cleanup: None })
 }

@@ -1,24 +1,34 @@
 //! Links and renames that do not replace.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{io, ops::ControlFlow, os::fd::OwnedFd, path::Path};
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, linkat, open},
-    io::retry_on_intr,
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, open, statat, unlinkat},
+    io::{Errno, retry_on_intr},
 };
 
-use crate::{Error, LinkReport, NamePair, Op, batch, std_fs::StdFs};
+use super::{at::At, beneath::guard::Guard};
+use crate::{
+    Error, LinkReport, NamePair, Op, batch,
+    std_fs::{StdFs, not_a_file},
+};
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(in crate::std_fs) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::{
-        fs::{RenameFlags, renameat_with},
-        io::Errno,
-    };
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+    rename_noreplace_at(&At::path(from), &At::path(to), || is_below(from, to))
+}
+
+/// `EINVAL` is the filesystem without the flag, but also a directory that is moved into itself: `is_below` tells.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+pub(super) fn rename_noreplace_at(
+    from: &At<'_>,
+    to: &At<'_>,
+    is_below: impl FnOnce() -> bool,
+) -> io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    match renameat_with(from.dir, from.name, to.dir, to.name, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        // EINVAL is the filesystem without the flag, but also a directory that is moved into itself.
-        Err(Errno::INVAL) if !is_below(from, to) => Err(io::ErrorKind::Unsupported.into()),
+        Err(Errno::INVAL) if !is_below() => Err(io::ErrorKind::Unsupported.into()),
         Err(Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::Unsupported.into()),
         Err(e) => Err(e.into()),
     }
@@ -26,6 +36,11 @@ pub(in crate::std_fs) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub(in crate::std_fs) fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub(super) fn rename_noreplace_at(_: &At<'_>, _: &At<'_>, _: impl FnOnce() -> bool) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -60,17 +75,48 @@ pub(in crate::std_fs) fn hard_link_batch(
         // The plain loop finds the same fault, and names it for each file.
         return batch::link_each(fs, from_dir, to_dir, names, report);
     };
-    super::ahead::look_up(&from_fd, &to_fd, names);
+    link_each((&from_fd, None), &to_fd, names, &mut |index, pair, linked| {
+        let linked = linked
+            .map_err(|e| Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e));
+        report(index, linked)
+    });
+}
+
+/// Links names of one open directory into another. The first lies in a view if it has a guard.
+pub(super) fn link_each(
+    (from, guard): (&OwnedFd, Option<Guard>),
+    to: &OwnedFd,
+    names: &[NamePair<'_>],
+    report: &mut dyn FnMut(usize, &NamePair<'_>, io::Result<()>) -> ControlFlow<()>,
+) {
+    super::ahead::look_up(from, to, names);
     for (index, pair) in names.iter().enumerate() {
         let linked = pair
             .validate()
-            .and_then(|()| Ok(linkat(&from_fd, pair.from, &to_fd, pair.to, AtFlags::empty())?));
-        let linked = linked
-            .map_err(|e| Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e));
-        if report(index, linked).is_break() {
+            .and_then(|()| link_at(&At::name(from, pair.from, guard), &At::name(to, pair.to, None)));
+        if report(index, pair, linked).is_break() {
             return;
         }
     }
+}
+
+/// Links a name. Of a view only a regular file: the new name is looked at, because the old one may be bound to something
+/// else by now.
+pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
+    linkat(from.dir, from.name, to.dir, to.name, AtFlags::empty())?;
+    if from.guard.is_none() {
+        return Ok(());
+    }
+    let refusal = match statat(to.dir, to.name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => return Ok(()),
+            FileType::Symlink => Errno::LOOP.into(),
+            _ => not_a_file(),
+        },
+        Err(e) => e.into(),
+    };
+    unlinkat(to.dir, to.name, AtFlags::empty())?;
+    Err(refusal)
 }
 
 /// A signal may interrupt an open where a server is asked, as with FUSE and SMB.

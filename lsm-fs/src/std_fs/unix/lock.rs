@@ -22,21 +22,22 @@ pub(in crate::std_fs) struct DirLock {
 
 impl DirLock {
     pub(in crate::std_fs) fn try_lock(path: &Path) -> io::Result<Option<Self>> {
-        let dir = super::link::open_dir(path)?;
+        Self::try_lock_open(super::link::open_dir(path)?)
+    }
+
+    pub(super) fn try_lock_open(dir: OwnedFd) -> io::Result<Option<Self>> {
         match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Ok(None),
             Err(e) => return Err(e.into()),
         }
-        let stat = fstat(&dir)?;
-        #[allow(
-            clippy::unnecessary_cast,
-            clippy::cast_sign_loss,
-            clippy::cast_lossless,
-            reason = "the field's type differs between platforms, and std casts it the same way"
-        )]
-        let id = FileId { volume: stat.st_dev as u64, inode: stat.st_ino as u64 };
+        let id = super::stat::file_id(&fstat(&dir)?);
         Ok(Some(Self { locked: dir, id }))
+    }
+
+    /// Which directory is locked.
+    pub(super) fn id(&self) -> FileId {
+        self.id
     }
 }
 

@@ -1,6 +1,11 @@
 //! Syncs, and the start of write-back.
 
-use std::{fs::File, io, os::fd::AsFd, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
 
 use rustix::io::{Errno, retry_on_intr};
 
@@ -22,8 +27,11 @@ pub(in crate::std_fs) fn sync_data(file: &File, mode: SyncMode) -> io::Result<()
 }
 
 pub(in crate::std_fs) fn sync_directory(path: &Path, mode: SyncMode) -> io::Result<DirectorySync> {
-    let dir = super::link::open_dir(path)?;
-    match fsync(&dir, mode) {
+    sync_open_directory(&super::link::open_dir(path)?, mode)
+}
+
+pub(super) fn sync_open_directory(dir: &OwnedFd, mode: SyncMode) -> io::Result<DirectorySync> {
+    match fsync(dir, mode) {
         Ok(()) => Ok(DirectorySync::Durable),
         Err(Errno::INVAL) => Ok(DirectorySync::NotSupported),
         Err(e) => Err(e.into()),

@@ -58,6 +58,17 @@ impl BrokenFile {
         Error::new(op, &self.path, io::Error::from_raw_os_error(errno::EIO))
     }
 
+    /// Whether a defect lets this call of no bytes succeed without a look at the handle.
+    fn spares_empty(&self, op: Op, offset: u64) -> bool {
+        match self.defect {
+            Defect::EmptyReadUnchecked => op == Op::Read,
+            Defect::EmptyWriteUnchecked => op == Op::Write && self.poison.get().is_none(),
+            Defect::EmptyOffsetUnchecked => offset > i64::MAX.unsigned_abs(),
+            Defect::PoisonSparesEmpty => op == Op::Write && self.poison.get().is_some(),
+            _ => false,
+        }
+    }
+
     fn check_poison(&self, op: Op) -> Result<()> {
         if self.poison.get().is_some() && !self.is(Defect::ForgetsPoison) {
             return Err(self.fault(op).poisoned());
@@ -89,13 +100,19 @@ impl FsFile for BrokenFile {
     }
 
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
+        if self.is(Defect::EmptyWritebackFails) && len == 0 {
+            return Err(self.fault(Op::StartWriteback));
+        }
         self.with(|inner| inner.start_writeback(offset, len))
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        if buf.is_empty() && self.spares_empty(Op::Read, offset) {
+            return Ok(0);
+        }
         self.with(|inner| {
             if self.is(Defect::PositionalMoves) {
-                inner.seek(SeekFrom::Start(offset)).unwrap();
+                let _ = inner.seek(SeekFrom::Start(offset));
             }
             let buf = match self.defect {
                 Defect::ReadAtIsShort if buf.len() > 1000 => &mut buf[..1000],
@@ -107,6 +124,9 @@ impl FsFile for BrokenFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
+        if buf.is_empty() && self.spares_empty(Op::Write, offset) {
+            return Ok(());
+        }
         self.check_poison(Op::Write)?;
         let offset = if self.is(Defect::WriteWraps) { offset % (1 << 40) } else { offset };
         if self.is(Defect::GapsAreGarbage) && FsFile::metadata(self)?.len == 0 && offset == 10_000 {
@@ -134,6 +154,12 @@ impl FsFile for BrokenFile {
 
     fn set_len(&self, len: u64) -> Result<()> {
         self.check_poison(Op::SetLen)?;
+        if self.is(Defect::SameLenRefused) && self.metadata()?.len == len {
+            return Err(self.fault(Op::SetLen));
+        }
+        if self.is(Defect::SameLenUnchecked) && self.metadata()?.len == len {
+            return Ok(());
+        }
         if self.is(Defect::SetLenOnlyCuts) && self.metadata()?.len < len {
             return Ok(());
         }
@@ -183,6 +209,9 @@ impl FsFile for BrokenFile {
 
 impl Read for BrokenFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() && self.spares_empty(Op::Read, 0) {
+            return Ok(0);
+        }
         if self.is(Defect::ReadSkips) {
             self.with(|inner| inner.seek(SeekFrom::Current(1)))?;
         }
@@ -193,7 +222,13 @@ impl Read for BrokenFile {
 
 impl Write for BrokenFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() && self.spares_empty(Op::Write, 0) {
+            return Ok(0);
+        }
         self.check_poison(Op::Write)?;
+        if self.is(Defect::EmptyAppendMoves) && buf.is_empty() && self.options.append {
+            self.with(|inner| inner.seek(SeekFrom::End(0)))?;
+        }
         self.with(|inner| inner.write(buf))
     }
 

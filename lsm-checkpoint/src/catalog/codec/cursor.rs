@@ -1,0 +1,51 @@
+//! [`Cursor`]: bytes that are read from the front.
+
+use crate::CatalogDefect;
+
+/// The bytes that are left. Integers are little-endian, texts and records have their length in front. Nothing is
+/// allocated for a length that the bytes do not have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], CatalogDefect> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(CatalogDefect::Length)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, CatalogDefect> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, CatalogDefect> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    /// The bytes of a record, for a cursor of their own.
+    pub(super) fn record(&mut self) -> Result<Self, CatalogDefect> {
+        let len = usize::try_from(self.u32()?).map_err(|_| CatalogDefect::Length)?;
+        let (record, rest) = self.0.split_at_checked(len).ok_or(CatalogDefect::Length)?;
+        self.0 = rest;
+        Ok(Self(record))
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, CatalogDefect> {
+        let text = std::str::from_utf8(self.record()?.0).map_err(|_| CatalogDefect::Name)?;
+        Ok(text.to_owned())
+    }
+}
+
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
+}

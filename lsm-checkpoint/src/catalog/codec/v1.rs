@@ -1,0 +1,76 @@
+//! Format 1, which is read and not written.
+
+use std::time::Duration;
+
+use super::{Cursor, Refusal, method_of, take_kind};
+use crate::{Catalog, CatalogDefect, CatalogFile, CatalogTree, FileKind, Method};
+
+/// A section of files: a number follows.
+pub(super) const FILES_SECTION: &str = "files.";
+
+const HAS_CHECKSUM: u8 = 0b1000_0000;
+
+#[derive(Debug)]
+pub(crate) struct Decoder(Catalog);
+
+impl Decoder {
+    /// The head behind its format number.
+    pub(super) fn new(mut from: Cursor<'_>) -> Result<Self, Refusal> {
+        let identity = from.text()?;
+        // Its writers put 0 for a tree without a write and for a write of number 0. To take the number for unknown
+        // repeats a write at worst; to take it for a write would lose one.
+        let seqno = Some(from.u64()?).filter(|&seqno| seqno != 0);
+        let created = Duration::from_millis(from.u64()?);
+        let mut trees = Vec::new();
+        while !from.is_empty() {
+            let folder = from.text()?;
+            let version_id = from.u64()?;
+            let folders = (0..from.u32()?).map(|_| from.text()).collect::<Result<_, _>>()?;
+            trees.push(CatalogTree { folder, version_id, folders });
+        }
+        Ok(Self(Catalog {
+            format: 1,
+            identity,
+            seqno,
+            created,
+            trees,
+            files: Vec::new(),
+            attributes: Vec::new(),
+        }))
+    }
+
+    pub(super) fn files(&mut self, part: &[u8]) -> Result<(), CatalogDefect> {
+        let mut from = Cursor::new(part);
+        while !from.is_empty() {
+            let file = take_file(&mut from)?;
+            self.0.files.push(file);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Catalog {
+        self.0
+    }
+}
+
+fn take_file(from: &mut Cursor<'_>) -> Result<CatalogFile, CatalogDefect> {
+    let tree = from.u32()?;
+    let [kind, how] = from.take()?;
+    let method = method_of(how & !HAS_CHECKSUM)?;
+    let kind = take_kind(kind, from)?;
+    let name = from.text()?;
+    let len = from.u64()?;
+    let checksum = (how & HAS_CHECKSUM != 0).then(|| from.take().map(u128::from_le_bytes)).transpose()?;
+    let linkable = is_linkable(&kind, method);
+    Ok(CatalogFile { checksum, linkable, ..CatalogFile::new(tree, kind, name, len, method) })
+}
+
+/// The format does not say which files may be shared: a file of another kind that was copied may be a log that its
+/// engine goes on to write to.
+const fn is_linkable(kind: &FileKind, method: Method) -> bool {
+    match kind {
+        FileKind::Table | FileKind::Blob => true,
+        FileKind::Metadata => false,
+        FileKind::Other(_) => !matches!(method, Method::Copy | Method::Written),
+    }
+}

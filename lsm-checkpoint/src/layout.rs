@@ -1,0 +1,230 @@
+//! The names of a checkpoint: which may stand where. Pure.
+//!
+//! A plan and the decoder of a catalog ask the same questions here, so whatever decodes can also be planned.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet, hash_map::Entry},
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    CATALOG_FILE,
+    publish::{MARKER_FILE, STAGED_SUFFIX},
+};
+
+/// How many folders a tree may lie below the checkpoint, and a file below its tree.
+pub(crate) const DEPTH_MAX: usize = 4;
+
+/// More bytes than a name has on any filesystem.
+pub(crate) const NAME_MAX: usize = 1024;
+
+/// More bytes than an engine writes into one metadata file. A longer one is not metadata, and copying it without end
+/// must not be what a damaged catalog asks for.
+pub(crate) const WRITTEN_MAX: u64 = 4 << 30;
+
+/// Why a name cannot stand where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameProblem {
+    /// It is no path component, or a folder's path is made of something else.
+    Name,
+    /// A folder's path has more than [`DEPTH_MAX`] components.
+    Depth,
+    /// Something else has it.
+    Taken,
+    /// The protocol uses it at the root of a target.
+    Reserved,
+}
+
+/// A refused path, relative to the target.
+pub(crate) type Refused = (PathBuf, NameProblem);
+
+/// The position of a directory in [`Layout::dirs`].
+pub(crate) type DirId = usize;
+
+const ROOT: DirId = 0;
+
+/// The use of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It only leads to others.
+    Way,
+    /// The directory of a tree.
+    Tree,
+    /// A folder with files of a tree.
+    Folder,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    Dir(DirId),
+    File,
+}
+
+/// The directories and names of a checkpoint, as they are added.
+#[derive(Debug)]
+pub(crate) struct Layout<'a> {
+    /// The folders of all trees.
+    trees: HashSet<PathBuf>,
+    dirs: Vec<PathBuf>,
+    roles: Vec<Role>,
+    names: HashMap<(DirId, Cow<'a, str>), Node>,
+}
+
+impl<'a> Layout<'a> {
+    /// An empty checkpoint that will have trees in these folders, and about this many files.
+    pub(crate) fn new(trees: impl Iterator<Item = &'a str>, files: usize) -> Self {
+        Self {
+            trees: trees.map(path_of).collect(),
+            dirs: vec![PathBuf::new()],
+            roles: vec![Role::Way],
+            names: HashMap::with_capacity(files),
+        }
+    }
+
+    /// Adds the directory of a tree: the checkpoint's own, or a folder of up to [`DEPTH_MAX`] components.
+    pub(crate) fn add_tree(&mut self, folder: &'a str) -> Result<DirId, Refused> {
+        let dir = self.walk(ROOT, folder)?;
+        self.take(dir, Role::Tree)
+    }
+
+    /// Adds a folder of the tree in this directory.
+    pub(crate) fn add_folder(&mut self, tree: DirId, folder: &str) -> Result<DirId, Refused> {
+        let base = self.path(tree);
+        if folder.is_empty() {
+            return Err((base, NameProblem::Name));
+        }
+        let dir = self.walk(tree, folder)?;
+        // A tree owns everything below its directory, except the trees that lie there.
+        let below = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
+        for end in below {
+            let way = base.join(path_of(folder.get(..end).unwrap_or_default()));
+            if self.trees.contains(&way) {
+                return Err((way, NameProblem::Taken));
+            }
+        }
+        self.take(dir, Role::Folder)
+    }
+
+    /// Adds a file to a directory.
+    pub(crate) fn add_file(&mut self, dir: DirId, name: impl Into<Cow<'a, str>>) -> Result<(), Refused> {
+        let name = name.into();
+        if let Err(problem) = check_name(dir, &name) {
+            return Err((self.path(dir).join(&*name), problem));
+        }
+        match self.names.entry((dir, name)) {
+            Entry::Vacant(free) => {
+                free.insert(Node::File);
+                Ok(())
+            }
+            Entry::Occupied(taken) => {
+                let (_, name) = taken.key();
+                let path = self.dirs.get(dir).map_or_else(PathBuf::new, |dir| dir.join(&**name));
+                Err((path, NameProblem::Taken))
+            }
+        }
+    }
+
+    /// The directories, relative to the target, each behind its parent. The first is the target itself.
+    pub(crate) fn into_dirs(self) -> Vec<PathBuf> {
+        self.dirs
+    }
+
+    /// Goes down a path, and adds the directories that are missing.
+    fn walk(&mut self, from: DirId, folder: &str) -> Result<DirId, Refused> {
+        let mut at = from;
+        if folder.is_empty() {
+            return Ok(at);
+        }
+        if folder.split('/').count() > DEPTH_MAX {
+            return Err((self.path(from).join(folder), NameProblem::Depth));
+        }
+        for name in folder.split('/') {
+            let path = self.path(at).join(name);
+            if let Err(problem) = check_name(at, name) {
+                return Err((path, problem));
+            }
+            at = match self.names.entry((at, name.to_owned().into())) {
+                Entry::Occupied(known) => match *known.get() {
+                    Node::Dir(dir) => dir,
+                    Node::File => return Err((path, NameProblem::Taken)),
+                },
+                Entry::Vacant(free) => {
+                    let dir = self.dirs.len();
+                    free.insert(Node::Dir(dir));
+                    self.dirs.push(path);
+                    self.roles.push(Role::Way);
+                    dir
+                }
+            };
+        }
+        Ok(at)
+    }
+
+    /// Gives a directory its one use.
+    fn take(&mut self, dir: DirId, role: Role) -> Result<DirId, Refused> {
+        match self.roles.get_mut(dir) {
+            Some(free) if *free == Role::Way => {
+                *free = role;
+                Ok(dir)
+            }
+            _ => Err((self.path(dir), NameProblem::Taken)),
+        }
+    }
+
+    fn path(&self, dir: DirId) -> PathBuf {
+        self.dirs.get(dir).cloned().unwrap_or_default()
+    }
+}
+
+/// The path of a folder, whose components a `/` divides on every platform.
+pub(crate) fn path_of(folder: &str) -> PathBuf {
+    folder.split('/').filter(|name| !name.is_empty()).collect()
+}
+
+/// Whether a path of a folder has one `/` between its components and none elsewhere.
+pub(crate) fn is_spelled(folder: &str) -> bool {
+    folder.is_empty() || folder.split('/').all(is_component)
+}
+
+fn check_name(dir: DirId, name: &str) -> Result<(), NameProblem> {
+    if !is_component(name) {
+        return Err(NameProblem::Name);
+    }
+    if dir == ROOT && is_reserved(name) {
+        return Err(NameProblem::Reserved);
+    }
+    Ok(())
+}
+
+/// Whether a name is one path component, to other platforms too, and fits on a line.
+pub(crate) fn is_component(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    let is_one = matches!(components.next(), Some(Component::Normal(whole)) if whole == name);
+    is_one
+        && components.next().is_none()
+        && name.len() <= NAME_MAX
+        && !name.contains(|c: char| matches!(c, '/' | '\\') || c.is_control())
+}
+
+/// Whether the protocol uses a name at the root of a target, or a filesystem may take it for such a name: one that
+/// ignores case, or spaces and dots at the end.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let name = fold(name);
+    let name = name.trim_end_matches(['.', ' ']);
+    name == fold(CATALOG_FILE) || name == fold(MARKER_FILE) || name.ends_with(&fold(STAGED_SUFFIX))
+}
+
+/// Names that differ in case fold to one; the way through lower case also catches signs such as the Kelvin sign.
+fn fold(name: &str) -> String {
+    name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).collect()
+}
+
+/// Whether a source's name for itself can be told from others: text of 1 to 255 bytes on one line, with nothing
+/// invisible at its ends.
+pub(crate) fn is_identity(identity: &str) -> bool {
+    (1..=255).contains(&identity.len()) && identity.trim() == identity && !identity.contains(char::is_control)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The names that a removal may take away, and the entries of a checkpoint that are not among them.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, FsDirEntry, FsFileType};
+use lsm_manifest::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER};
+
+use crate::{CATALOG_FILE, Catalog, publish::MARKER_FILE};
+
+/// The folder in which engines of this family keep compression dictionaries.
+const DICTIONARIES_FOLDER: &str = "dicts";
+
+/// Files that programs leave in any directory: the lock files of engines and the caches of desktops. They hold no data
+/// of a user.
+const LEFTOVERS: [&str; 4] = ["LOCK", "lock", ".DS_Store", "Thumbs.db"];
+
+/// Names that belong to a checkpoint, relative to it.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) files: BTreeSet<PathBuf>,
+    /// Without the checkpoint's own directory.
+    pub(super) folders: BTreeSet<PathBuf>,
+    /// The files among them that make a tree readable.
+    pub(super) pointers: BTreeSet<PathBuf>,
+}
+
+/// The entries of a checkpoint, sorted into those that may go and those that stay.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Names of the checkpoint that are there, and with them leftovers and empty folders.
+    pub(super) removable: Names,
+    /// `lost+found` and `.nfs*`: they belong to the filesystem, and stay.
+    pub(super) kept: Vec<PathBuf>,
+    /// Anything else.
+    pub(super) strangers: Vec<PathBuf>,
+}
+
+impl Names {
+    /// The names that a catalog lists, and its own.
+    pub(super) fn of_catalog(catalog: &Catalog) -> Self {
+        let mut names = Self { pointers: catalog.pointers().into_iter().collect(), ..Self::default() };
+        for tree in &catalog.trees {
+            names.add_folder(Path::new(&tree.folder));
+            for folder in &tree.folders {
+                names.add_folder(&Path::new(&tree.folder).join(folder));
+            }
+        }
+        for file in &catalog.files {
+            let path = catalog.path_of(file);
+            names.add_folder(path.parent().unwrap_or(Path::new("")));
+            names.files.insert(path);
+        }
+        names.files.insert(PathBuf::from(CATALOG_FILE));
+        names.files.insert(PathBuf::from(MARKER_FILE));
+        names
+    }
+
+    /// Adds a folder and those that lead to it.
+    fn add_folder(&mut self, folder: &Path) {
+        let folders = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+        self.folders.extend(folders.map(Path::to_path_buf));
+    }
+
+    /// Adds the names that engines of this family give their files, as far as regular files have them: in the
+    /// checkpoint's directory, in the folders that are known, and in folders that hold a `current` or a `v{N}`.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Fs::read_dir`].
+    pub(super) fn add_documented(&mut self, fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<()> {
+        self.files.insert(PathBuf::from(CATALOG_FILE));
+        self.files.insert(PathBuf::from(MARKER_FILE));
+        let mut trees: BTreeSet<PathBuf> =
+            self.folders.iter().filter(|folder| !is_data(folder)).cloned().collect();
+        for entry in fs.read_dir(dir)?.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
+            let folder = PathBuf::from(&entry.name);
+            if !is_data(&folder) && fs.read_dir(&dir.join(&folder))?.iter().any(is_metadata) {
+                trees.insert(folder);
+            }
+        }
+        trees.insert(PathBuf::new());
+        for tree in trees {
+            self.add_tree(fs, dir, &tree)?;
+        }
+        Ok(())
+    }
+
+    fn add_tree(&mut self, fs: &dyn Fs, dir: &Path, tree: &Path) -> lsm_fs::Result<()> {
+        let Some(entries) = read_if_folder(fs, &dir.join(tree))? else { return Ok(()) };
+        self.add_folder(tree);
+        for entry in &entries {
+            let path = tree.join(&entry.name);
+            if is_metadata(entry) {
+                if entry.name == CURRENT_VERSION_FILE {
+                    self.pointers.insert(path.clone());
+                }
+                self.files.insert(path);
+            } else if entry.file_type == FsFileType::Directory && is_data(&path) {
+                for file in fs.read_dir(&dir.join(&path))? {
+                    if file.file_type == FsFileType::File {
+                        self.files.insert(path.join(&file.name));
+                    }
+                }
+                self.add_folder(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Survey {
+    /// Looks at every entry below the checkpoint's directory, and into its own folders only.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Fs::read_dir`].
+    pub(super) fn of(fs: &dyn Fs, dir: &Path, names: &Names) -> lsm_fs::Result<Self> {
+        let mut survey = Self::default();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs.read_dir(&dir.join(&folder))? {
+                let path = folder.join(&entry.name);
+                let is_folder = entry.file_type == FsFileType::Directory;
+                if is_of_filesystem(&entry.name) {
+                    survey.kept.push(path);
+                } else if is_folder && names.folders.contains(&path) {
+                    survey.removable.folders.insert(path.clone());
+                    folders.push(path);
+                } else if !is_folder && names.files.contains(&path) {
+                    if names.pointers.contains(&path) {
+                        survey.removable.pointers.insert(path.clone());
+                    }
+                    survey.removable.files.insert(path);
+                } else {
+                    survey.add(fs, dir, path, &entry)?;
+                }
+            }
+        }
+        survey.strangers.sort_unstable();
+        Ok(survey)
+    }
+
+    /// Adds an entry that is none of the checkpoint's names.
+    fn add(&mut self, fs: &dyn Fs, dir: &Path, path: PathBuf, entry: &FsDirEntry) -> lsm_fs::Result<()> {
+        let is_leftover = LEFTOVERS.iter().any(|name| entry.name == *name);
+        match entry.file_type {
+            FsFileType::Directory if fs.read_dir(&dir.join(&path))?.is_empty() => {
+                self.removable.folders.insert(path);
+            }
+            FsFileType::File if is_leftover => {
+                self.removable.files.insert(path);
+            }
+            _ => self.strangers.push(path),
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a folder; `None` if something else has the name, or nothing.
+fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEntry>>> {
+    match fs.symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs.read_dir(path).map(Some),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Tells if a regular file has a name that engines of this family give their metadata.
+fn is_metadata(entry: &FsDirEntry) -> bool {
+    let is_numbered = |name: &str| {
+        let number = name.strip_prefix("edits-").or_else(|| name.strip_prefix('v'));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    entry.file_type == FsFileType::File
+        && entry.name.to_str().is_some_and(|name| name == CURRENT_VERSION_FILE || is_numbered(name))
+}
+
+/// Tells if a folder has a name that engines of this family give a folder of data files.
+fn is_data(folder: &Path) -> bool {
+    let names = [TABLES_FOLDER, BLOBS_FOLDER, DICTIONARIES_FOLDER];
+    folder.file_name().is_some_and(|folder| names.iter().any(|name| folder == *name))
+}
+
+/// Tells if a filesystem keeps an entry of this name for itself: the folder of e2fsck, and files that an NFS client
+/// renames when they are removed while open.
+fn is_of_filesystem(name: &OsStr) -> bool {
+    name == "lost+found" || name.as_encoded_bytes().starts_with(b".nfs")
+}

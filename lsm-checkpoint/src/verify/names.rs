@@ -1,0 +1,127 @@
+//! The names in a checkpoint against those of its catalog.
+
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, FsDirEntry, FsFileType};
+
+use super::{Defect, Note, Problem, Stranger, VerifyReport, stranger::known_stranger};
+use crate::{CATALOG_FILE, Catalog, CatalogFile, layout};
+
+/// Compares lengths, and returns the files that have theirs.
+pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFile> {
+    let mut present = Vec::new();
+    for file in &report.catalog.files {
+        let path = report.catalog.path_of(file);
+        let problem = match fs.symlink_metadata(&dir.join(&path)) {
+            Ok(metadata) if !metadata.is_file() => Defect::NotAFile,
+            Ok(metadata) if metadata.len != file.len => {
+                Defect::Length { expected: file.len, found: metadata.len }
+            }
+            Ok(_) => {
+                present.push(file.clone());
+                continue;
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
+            Err(e) => Defect::Unreadable(e),
+        };
+        report.problems.push(Problem { path, what: problem });
+    }
+    present
+}
+
+/// The files and directories of a catalog, relative to the checkpoint.
+struct Known {
+    files: HashSet<PathBuf>,
+    dirs: HashSet<PathBuf>,
+}
+
+impl Known {
+    fn new(catalog: &Catalog) -> Self {
+        let mut files: HashSet<PathBuf> = catalog.files.iter().map(|file| catalog.path_of(file)).collect();
+        files.insert(PathBuf::from(CATALOG_FILE));
+        let folders = folders_of(catalog);
+        let trees = catalog.trees.iter().map(|tree| layout::path_of(&tree.folder));
+        let parents = files.iter().filter_map(|file| file.parent()).map(Path::to_path_buf);
+        let mut dirs = HashSet::new();
+        for dir in folders.chain(trees).chain(parents).collect::<Vec<_>>() {
+            let mut way = Some(dir.as_path());
+            // A directory that is known has had its own way added.
+            while let Some(new) = way.filter(|dir| !dirs.contains(*dir)) {
+                dirs.insert(new.to_path_buf());
+                way = new.parent();
+            }
+        }
+        dirs.insert(PathBuf::new());
+        Self { files, dirs }
+    }
+}
+
+/// The folders that a catalog lists.
+fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
+    catalog.trees.iter().flat_map(|tree| {
+        let dir = layout::path_of(&tree.folder);
+        tree.folders.iter().map(move |folder| dir.join(layout::path_of(folder)))
+    })
+}
+
+/// Finds names that the catalog does not have, and folders that it has and the directory has not.
+pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
+    for path in folders_of(&report.catalog).collect::<Vec<_>>() {
+        if !fs.symlink_metadata(&dir.join(&path)).is_ok_and(|metadata| metadata.is_dir()) {
+            report.problems.push(Problem { path, what: Defect::Missing });
+        }
+    }
+    let mut search = Search { fs, dir, known: Known::new(&report.catalog), report };
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        match fs.read_dir(&dir.join(&folder)) {
+            Ok(entries) => folders.extend(entries.iter().filter_map(|entry| search.look(&folder, entry))),
+            Err(error) => search.problem(folder, Defect::Unreadable(error)),
+        }
+    }
+}
+
+/// A walk through the directories of a catalog.
+struct Search<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    known: Known,
+    report: &'a mut VerifyReport,
+}
+
+impl Search<'_> {
+    /// Looks at an entry. Returns the directory that it is, if the catalog knows it: a strange one is not gone into.
+    fn look(&mut self, folder: &Path, entry: &FsDirEntry) -> Option<PathBuf> {
+        let path = folder.join(&entry.name);
+        if self.known.files.contains(&path) {
+            // Its type and its length are compared already.
+            return None;
+        }
+        let is_dir = entry.file_type == FsFileType::Directory;
+        if is_dir && self.known.dirs.contains(&path) {
+            return Some(path);
+        }
+        if let Some(what) = known_stranger(&path, entry.file_type) {
+            self.report.notes.push(Note { path, what });
+        } else if is_dir {
+            match self.fs.read_dir(&self.dir.join(&path)) {
+                Ok(entries) if entries.is_empty() => {
+                    self.report.notes.push(Note { path, what: Stranger::EmptyFolder });
+                }
+                Ok(_) => self.problem(path, Defect::Unexpected),
+                Err(error) => self.problem(path, Defect::Unreadable(error)),
+            }
+        } else {
+            self.problem(path, Defect::Unexpected);
+        }
+        None
+    }
+
+    fn problem(&mut self, path: PathBuf, what: Defect) {
+        self.report.problems.push(Problem { path, what });
+    }
+}

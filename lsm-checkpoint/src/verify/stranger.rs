@@ -1,0 +1,94 @@
+//! [`Note`], [`Stranger`]: what a checkpoint may hold beside its own files.
+
+use std::{
+    ffi::OsStr,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::FsFileType;
+
+/// Something in a checkpoint that its catalog does not have, and that is known to be harmless. A restore leaves it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// Where, relative to the checkpoint.
+    pub path: PathBuf,
+    /// What it is.
+    pub what: Stranger,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.what)
+    }
+}
+
+/// A known stranger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stranger {
+    /// `LOCK` or `lock`: an engine has opened the directory.
+    #[error("an engine's lock file")]
+    Lock,
+    /// `.DS_Store` or `Thumbs.db`: a desktop has shown the directory.
+    #[error("a desktop's file")]
+    Desktop,
+    /// `.nfs*`: a file that was removed on NFS while it was open.
+    #[error("a file that is removed and still open on NFS")]
+    Nfs,
+    /// `lost+found` in the checkpoint's own directory, which is a mount point.
+    #[error("the directory of a file system check")]
+    LostAndFound,
+    /// A folder without entries.
+    #[error("an empty folder")]
+    EmptyFolder,
+    /// A publication file by file has ended before its last step: the checkpoint is whole, and a
+    /// [`sweep`](crate::sweep()) takes the mark away.
+    #[error("the mark of a publication whose last step is missing")]
+    Mark,
+}
+
+/// The known stranger that an entry is by its name and type, if it is one. Whether a folder is empty is for the caller
+/// to find out.
+pub(crate) fn known_stranger(path: &Path, file_type: FsFileType) -> Option<Stranger> {
+    let name = path.file_name().unwrap_or(OsStr::new("")).to_str()?;
+    let is_at_root = path.parent().is_none_or(|parent| parent.as_os_str().is_empty());
+    match (file_type, name) {
+        (FsFileType::File, "LOCK" | "lock") => Some(Stranger::Lock),
+        (FsFileType::File, ".DS_Store" | "Thumbs.db") => Some(Stranger::Desktop),
+        (FsFileType::File, name) if name.starts_with(".nfs") => Some(Stranger::Nfs),
+        (FsFileType::File, crate::publish::MARKER_FILE) if is_at_root => Some(Stranger::Mark),
+        (FsFileType::Directory, "lost+found") if is_at_root => Some(Stranger::LostAndFound),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_is_known_by_its_name_and_its_type() {
+        use FsFileType::{Directory, File, Symlink};
+        for (path, file_type, what) in [
+            ("LOCK", File, Some(Stranger::Lock)),
+            ("users/lock", File, Some(Stranger::Lock)),
+            ("LOCK", Symlink, None),
+            ("LOCK", Directory, None),
+            ("LOCKS", File, None),
+            ("tables/.DS_Store", File, Some(Stranger::Desktop)),
+            ("Thumbs.db", File, Some(Stranger::Desktop)),
+            (".nfs000000000012", File, Some(Stranger::Nfs)),
+            (".nfs", Directory, None),
+            ("lost+found", Directory, Some(Stranger::LostAndFound)),
+            ("lost+found", File, None),
+            ("users/lost+found", Directory, None),
+            (".checkpoint-unpublished", File, Some(Stranger::Mark)),
+            ("users/.checkpoint-unpublished", File, None),
+            ("v8", File, None),
+        ] {
+            assert_eq!(known_stranger(Path::new(path), file_type), what, "{path}, {file_type:?}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Crash sweeps whose samples a seed from outside can choose.
+
+use lsm_fs_mem::CrashSweep;
+
+/// A sweep with the seed in `LSM_SWEEP_SEED`. Without it, every run tries the same states.
+pub(crate) fn seeded_sweep<'a>() -> CrashSweep<'a> {
+    match std::env::var("LSM_SWEEP_SEED") {
+        Ok(seed) => CrashSweep::new().seed(seed.parse().expect("LSM_SWEEP_SEED must be a number")),
+        Err(_) => CrashSweep::new(),
+    }
+}

@@ -1,0 +1,531 @@
+//! Views: a path below a root leads nowhere else, whatever lies there and whoever changes it.
+
+use std::{
+    io::ErrorKind,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Failure, Subject, Verdict, ensure, list, same,
+    subject::{read, refused, write},
+};
+use crate::{Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode, errno};
+
+list! { "beneath":
+    a_root_is_a_directory_or_a_link_to_one
+    a_view_does_what_its_receiver_does
+    a_view_works_on_many_files_at_once
+    a_link_at_the_end_is_not_followed
+    a_link_on_the_way_is_not_followed
+    a_link_is_seen_and_removed_itself
+    a_link_is_neither_linked_nor_cloned
+    a_batch_follows_no_link
+    a_special_file_is_not_linked
+    parents_are_refused
+    another_mount_is_not_entered
+    paths_elsewhere_are_as_before
+    roots_are_whole_components
+    a_folder_that_became_a_link_leads_nowhere
+    a_root_follows_its_directory
+    the_roots_own_name_is_the_receivers
+    a_lock_is_looked_for_by_name
+    views_compose
+    a_root_in_a_view_is_no_link
+    a_removed_tree_keeps_what_its_links_lead_to
+    a_deep_tree_is_removed
+}
+
+/// `outside`, with a file and a directory, and the root `in`.
+fn two_trees(t: &Subject) -> Verdict {
+    t.mkdir("outside")?;
+    t.mkdir("outside/d")?;
+    t.put("outside/f", b"outside")?;
+    t.put("outside/d/g", b"outside")?;
+    t.mkdir("in")
+}
+
+fn outside_is_untouched(t: &Subject) -> Verdict {
+    t.has_names("outside", &["d", "f"])?;
+    t.has_names("outside/d", &["g"])?;
+    for file in ["outside/f", "outside/d/g"] {
+        t.holds(file, b"outside")?;
+        let links = t.fs.metadata(&t.at(file))?.link_count;
+        ensure!(matches!(links, None | Some(1)), "{file} has got another name");
+    }
+    Ok(())
+}
+
+fn view(t: &Subject) -> Result<Box<dyn Fs + '_>, Failure> {
+    Ok(t.fs.beneath(&t.at("in"))?)
+}
+
+/// The call met a link and did not follow it. Calls for directories may say that it is none.
+fn stopped<T>(result: Result<T, Error>, call: &str) -> Verdict {
+    let Err(error) = result else { return Err(Failure::Violated(format!("{call} followed a link"))) };
+    let is_told = error.raw_os_error() == Some(errno::ELOOP) || error.kind() == ErrorKind::NotADirectory;
+    ensure!(is_told, "{call}: {error}: wanted ELOOP or NotADirectory");
+    Ok(())
+}
+
+fn a_root_is_a_directory_or_a_link_to_one(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    for (name, kind) in [("none", ErrorKind::NotFound), ("outside/f", ErrorKind::NotADirectory)] {
+        let path = t.at(name);
+        refused(t.fs.beneath(&path), Op::Beneath, &path, &[kind])?;
+    }
+    refused(t.fs.beneath(Path::new("")), Op::Beneath, Path::new(""), &[ErrorKind::NotFound])?;
+    t.symlink("outside", "link")?;
+    let view = t.fs.beneath(&t.at("link"))?;
+    same!(view.read_to_vec(&t.at("link/f"), 100)?, b"outside", "a file below a root that is a link");
+    same!(view.backend_id(), t.fs.backend_id(), "backend_id of a view");
+    Ok(())
+}
+
+fn a_view_does_what_its_receiver_does(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let view = view(t)?;
+    let (dir, a, b) = (t.at("in/dir"), t.at("in/dir/a"), t.at("in/b"));
+    view.create_dir(&dir)?;
+    view.write_new(&a, b"bytes", SyncMode::Normal)?;
+    t.holds("in/dir/a", b"bytes")?;
+    same!(view.metadata(&a)?, t.fs.metadata(&a)?, "metadata through the view");
+    same!(view.symlink_metadata(&a)?.file_id, t.fs.metadata(&a)?.file_id, "file_id through the view");
+    view.rename(&a, &b)?;
+    refused(view.open(&a, &read()), Op::Open, &a, &[ErrorKind::NotFound])?;
+    let made = view.open(&b, &write().create_new(true));
+    refused(made, Op::Open, &b, &[ErrorKind::AlreadyExists])?;
+    refused(view.create_dir(&dir), Op::CreateDir, &dir, &[ErrorKind::AlreadyExists])?;
+    refused(view.open(&dir, &read()), Op::Open, &dir, &[ErrorKind::IsADirectory])?;
+    refused(view.open(&t.at("in"), &read()), Op::Open, &t.at("in"), &[ErrorKind::IsADirectory])?;
+    same!(view.read_dir(&t.at("in"))?, t.fs.read_dir(&t.at("in"))?, "the root's names");
+    let _ = view.sync_directory(&dir, SyncMode::Normal)?;
+    let _ = view.sync_directory(&t.at("in"), SyncMode::Normal)?;
+    same!(view.capabilities(&dir)?, t.fs.capabilities(&dir)?, "capabilities");
+    if let Ok(id) = t.fs.volume_id(&b) {
+        same!(view.volume_id(&b)?, id, "volume_id");
+        view.truncate_file(&b, 2)?;
+        t.holds("in/b", b"by")?;
+        ensure!(view.available_space(&b)? > 0, "no space");
+    }
+    let _ = view.rewrite_atomic(&b, b"again", SyncMode::Normal)?;
+    t.holds("in/b", b"again")?;
+    view.remove_file(&b)?;
+    view.remove_dir(&dir)?;
+    t.has_names("in", &[])
+}
+
+fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.put("in/a", b"a")?;
+    t.put("in/b", b"bb")?;
+    t.mkdir("in/to")?;
+    let view = view(t)?;
+    let (from, to) = (t.at("in"), t.at("in/to"));
+    let mut lens = Vec::new();
+    let names = ["a".as_ref(), "none".as_ref(), "b".as_ref()];
+    view.metadata_batch(&from, &names, &mut |index, found| {
+        lens.push((index, found.ok().map(|metadata| metadata.len)));
+        ControlFlow::Continue(())
+    });
+    same!(lens, [(0, Some(1)), (1, None), (2, Some(2))], "lengths of a batch");
+    let mut each = |name: &'static str, linked: Result<(), Error>| -> Verdict {
+        match linked {
+            Ok(()) => t.holds(&format!("in/to/{name}"), if name.ends_with('a') { b"a" } else { b"bb" }),
+            Err(e) if e.allows_fallback() => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    };
+    let mut verdict = Ok(());
+    let pairs = [NamePair::new("a", "link-a"), NamePair::new("b", "link-b")];
+    view.hard_link_batch(&from, &to, &pairs, &mut |index, linked| {
+        verdict = verdict.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
+        ControlFlow::Continue(())
+    });
+    let pairs = [NamePair::new("a", "clone-a"), NamePair::new("b", "clone-b")];
+    view.reflink_batch(&from, &to, &pairs, SyncMode::Normal, &mut |index, cloned| {
+        verdict = verdict.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
+        ControlFlow::Continue(())
+    });
+    verdict
+}
+
+/// Every call that takes one path.
+fn each_call<'a>(view: &'a dyn Fs, path: &'a Path) -> Vec<(&'static str, Result<(), Error>)> {
+    vec![
+        ("open", view.open(path, &read()).map(drop)),
+        ("open to write", view.open(path, &write()).map(drop)),
+        ("open to create", view.open(path, &write().create(true)).map(drop)),
+        ("open to truncate", view.open(path, &write().truncate(true)).map(drop)),
+        ("read_dir", view.read_dir(path).map(drop)),
+        ("metadata", view.metadata(path).map(drop)),
+        ("sync_directory", view.sync_directory(path, SyncMode::Normal).map(drop)),
+        ("try_lock_directory", view.try_lock_directory(path).map(drop)),
+        ("volume_id", view.volume_id(path).map(drop)),
+        ("capabilities", view.capabilities(path).map(drop)),
+        ("available_space", view.available_space(path).map(drop)),
+        ("punch_hole", view.punch_hole(path, 0, 1)),
+        ("truncate_file", view.truncate_file(path, 0)),
+        ("try_disable_cow", view.try_disable_cow(path).map(drop)),
+        ("beneath", view.beneath(path).map(drop)),
+    ]
+}
+
+/// Every call that takes a name, and would bind it or take it away.
+fn each_naming_call(view: &dyn Fs, t: &Subject, path: &Path) -> Vec<(&'static str, Result<(), Error>)> {
+    let (file, to) = (t.at("file"), t.at("to"));
+    vec![
+        ("symlink_metadata", view.symlink_metadata(path).map(drop)),
+        ("create_dir", view.create_dir(path)),
+        ("open to create_new", view.open(path, &write().create_new(true)).map(drop)),
+        ("remove_file", view.remove_file(path)),
+        ("remove_dir", view.remove_dir(path)),
+        ("remove_dir_all", view.remove_dir_all(path)),
+        ("rename from", view.rename(path, &to)),
+        ("rename to", view.rename(&file, path)),
+        ("hard_link from", view.hard_link(path, &to)),
+        ("hard_link to", view.hard_link(&file, path)),
+        ("reflink_file from", view.reflink_file(path, &to)),
+        ("reflink_file to", view.reflink_file(&file, path)),
+    ]
+}
+
+fn a_link_at_the_end_is_not_followed(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let view = view(t)?;
+    for (name, target) in
+        [("in/file", "../outside/f"), ("in/dir", "../outside/d"), ("in/new", "../outside/new")]
+    {
+        t.symlink(target, name)?;
+        for (call, result) in each_call(&*view, &t.at(name)) {
+            // What the platform cannot do at all leads nowhere either.
+            match result {
+                Err(e) if e.kind() == ErrorKind::Unsupported => {}
+                result => stopped(result, &format!("{call} of {name}"))?,
+            }
+        }
+        stopped(view.remove_dir_all(&t.at(name)), "remove_dir_all")?;
+        stopped(view.remove_dir(&t.at(name)), "remove_dir")?;
+    }
+    outside_is_untouched(t)
+}
+
+fn a_link_on_the_way_is_not_followed(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.put("file", b"file")?;
+    t.mkdir("in/deep")?;
+    let view = view(t)?;
+    for (link, target) in [("in/dir", "../outside"), ("in/deep/dir", "../../outside")] {
+        t.symlink(target, link)?;
+        for name in ["f", "d", "d/g", "new"] {
+            let path = t.at(link).join(name);
+            let calls = each_call(&*view, &path).into_iter().chain(each_naming_call(&*view, t, &path));
+            for (call, result) in calls {
+                match result {
+                    Err(e) if e.kind() == ErrorKind::Unsupported => {}
+                    result => stopped(result, &format!("{call} of {link}/{name}"))?,
+                }
+            }
+        }
+    }
+    t.absent("to")?;
+    t.holds("file", b"file")?;
+    outside_is_untouched(t)
+}
+
+fn a_link_is_seen_and_removed_itself(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let view = view(t)?;
+    for target in ["../outside/f", "../outside/d", "nowhere"] {
+        t.symlink(target, "in/link")?;
+        let link = t.at("in/link");
+        same!(view.symlink_metadata(&link)?.file_type, FsFileType::Symlink, "type of a link to {target}");
+        let listed: Vec<_> = view.read_dir(&t.at("in"))?.into_iter().map(|entry| entry.file_type).collect();
+        same!(listed, [FsFileType::Symlink], "listing of a link to {target}");
+        let made = view.open(&link, &write().create_new(true));
+        refused(made, Op::Open, &link, &[ErrorKind::AlreadyExists])?;
+        view.rename(&link, &t.at("in/renamed"))?;
+        view.remove_file(&t.at("in/renamed"))?;
+        t.has_names("in", &[])?;
+    }
+    outside_is_untouched(t)
+}
+
+fn a_link_is_neither_linked_nor_cloned(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let view = view(t)?;
+    t.symlink("../outside/f", "in/link")?;
+    for to in ["in/to", "to"] {
+        for (call, result) in [
+            ("hard_link", view.hard_link(&t.at("in/link"), &t.at(to))),
+            ("reflink_file", view.reflink_file(&t.at("in/link"), &t.at(to))),
+        ] {
+            match result {
+                Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {}
+                result => stopped(result, call)?,
+            }
+            let gone = matches!(t.fs.symlink_metadata(&t.at(to)), Err(e) if e.kind() == ErrorKind::NotFound);
+            ensure!(gone, "{call} of a link left {to}");
+        }
+    }
+    outside_is_untouched(t)
+}
+
+fn a_batch_follows_no_link(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.symlink("../outside/f", "in/f")?;
+    t.symlink("../outside", "in/dir")?;
+    t.mkdir("to")?;
+    let view = view(t)?;
+    let (inside, through, to) = (t.at("in"), t.at("in/dir"), t.at("to"));
+    let mut verdict = Ok(());
+    let mut hear = |call: &str, result: Result<(), Error>| {
+        let stopped = match result {
+            Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => Ok(()),
+            result => stopped(result, call),
+        };
+        if verdict.is_ok() {
+            verdict = stopped;
+        }
+        ControlFlow::Continue(())
+    };
+    let name = [NamePair::same("f")];
+    for from in [&inside, &through] {
+        view.metadata_batch(from, &["f".as_ref()], &mut |_, found| hear("metadata_batch", found.map(drop)));
+        view.hard_link_batch(from, &to, &name, &mut |_, linked| hear("hard_link_batch", linked));
+        view.reflink_batch(from, &to, &name, SyncMode::Normal, &mut |_, made| hear("reflink_batch", made));
+    }
+    let outside = t.at("outside");
+    view.hard_link_batch(&outside, &through, &[NamePair::new("f", "l")], &mut |_, linked| {
+        hear("hard_link_batch to", linked)
+    });
+    view.reflink_batch(&outside, &through, &[NamePair::new("f", "c")], SyncMode::Normal, &mut |_, made| {
+        hear("reflink_batch to", made)
+    });
+    verdict?;
+    t.has_names("to", &[])?;
+    outside_is_untouched(t)
+}
+
+fn a_special_file_is_not_linked(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let made = t.odd()?.special(&t.at("in"));
+    let view = view(t)?;
+    for path in &made {
+        ensure!(view.hard_link(path, &t.at("in/to")).is_err(), "{} was linked", path.display());
+        t.absent("in/to")?;
+        let opened = view.open(path, &read());
+        refused(opened, Op::Open, path, &[ErrorKind::InvalidInput])?;
+        same!(view.metadata(path)?.file_type, FsFileType::Other, "type of {}", path.display());
+    }
+    Ok(())
+}
+
+fn parents_are_refused(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.put("file", b"file")?;
+    t.mkdir("in/d")?;
+    let view = view(t)?;
+    for name in ["in/../outside/f", "in/d/../d", "in/.."] {
+        let path = t.at(name);
+        let calls = each_call(&*view, &path).into_iter().chain(each_naming_call(&*view, t, &path));
+        for (call, result) in calls {
+            let Err(error) = result else { return Err(Failure::Violated(format!("{call} of {name}"))) };
+            same!(error.kind(), ErrorKind::InvalidInput, "{call} of {name}: {error}");
+        }
+    }
+    t.has_names("", &["file", "in", "outside"])?;
+    outside_is_untouched(t)
+}
+
+fn another_mount_is_not_entered(t: &Subject) -> Verdict {
+    let Some(mount) = &t.mount_point else {
+        return Err(Failure::NotApplicable("no mount point was given".into()));
+    };
+    let Some(parent) = mount.parent() else {
+        return Err(Failure::NotApplicable("the mount point has no parent".into()));
+    };
+    let before = t.fs.read_dir(mount)?;
+    let view = t.fs.beneath(parent)?;
+    let new = mount.join("lsm-fs-conformance-new");
+    for (call, result) in [
+        ("read_dir", view.read_dir(mount).map(drop)),
+        ("metadata", view.metadata(mount).map(drop)),
+        ("symlink_metadata", view.symlink_metadata(mount).map(drop)),
+        ("sync_directory", view.sync_directory(mount, SyncMode::Normal).map(drop)),
+        ("try_lock_directory", view.try_lock_directory(mount).map(drop)),
+        ("create_dir", view.create_dir(&new)),
+        ("open", view.open(&new, &write().create(true)).map(drop)),
+        ("beneath", view.beneath(mount).map(drop)),
+    ] {
+        let Err(error) = result else {
+            return Err(Failure::Violated(format!("{call} entered {}", mount.display())));
+        };
+        same!(error.kind(), ErrorKind::CrossesDevices, "{call}: {error}");
+    }
+    same!(t.fs.read_dir(mount)?, before, "names on the other mount");
+    Ok(())
+}
+
+fn paths_elsewhere_are_as_before(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.symlink("outside", "link")?;
+    let view = view(t)?;
+    same!(view.read_to_vec(&t.at("link/f"), 100)?, b"outside", "a file through a link elsewhere");
+    same!(view.metadata(&t.at("link"))?.file_type, FsFileType::Directory, "a link elsewhere");
+    same!(view.read_to_vec(&t.at("outside/d/../f"), 100)?, b"outside", "a path with a parent elsewhere");
+    view.write_new(&t.at("outside/new"), b"new", SyncMode::Normal)?;
+    if t.fs.capabilities(&t.root)?.hard_link {
+        view.hard_link(&t.at("link/new"), &t.at("in/linked"))?;
+        t.holds("in/linked", b"new")?;
+    }
+    view.rename(&t.at("link/new"), &t.at("in/moved"))?;
+    t.holds("in/moved", b"new")?;
+    view.rename(&t.at("in/moved"), &t.at("moved"))?;
+    t.holds("moved", b"new")?;
+    outside_is_untouched(t)
+}
+
+fn roots_are_whole_components(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.symlink("outside", "in-beside")?;
+    let view = view(t)?;
+    same!(view.read_to_vec(&t.at("in-beside/f"), 100)?, b"outside", "a name that begins like the root's");
+    t.symlink("../outside/f", "in/link")?;
+    let spelled: PathBuf = [t.root.as_path(), Path::new("."), Path::new("in//./link")].iter().collect();
+    stopped(view.open(&spelled, &read()), "open of the root spelled otherwise")
+}
+
+fn a_folder_that_became_a_link_leads_nowhere(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.mkdir("in/d")?;
+    t.put("in/d/g", b"inside")?;
+    let view = view(t)?;
+    let path = t.at("in/d/g");
+    same!(view.read_to_vec(&path, 100)?, b"inside", "a file before the swap");
+    let open = view.open(&path, &write())?;
+    t.fs.rename(&t.at("in/d"), &t.at("kept"))?;
+    t.symlink("../outside/d", "in/d")?;
+    stopped(view.open(&path, &write().truncate(true)), "open after the swap")?;
+    stopped(view.remove_file(&path), "remove_file after the swap")?;
+    stopped(view.rename(&path, &t.at("in/g")), "rename after the swap")?;
+    stopped(view.sync_directory(&t.at("in/d"), SyncMode::Normal), "sync_directory after the swap")?;
+    stopped(view.remove_dir_all(&t.at("in/d")), "remove_dir_all after the swap")?;
+    open.write_at(b"INSIDE", 0)?;
+    t.holds("kept/g", b"INSIDE")?;
+    outside_is_untouched(t)
+}
+
+fn a_root_follows_its_directory(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.put("in/f", b"inside")?;
+    let view = view(t)?;
+    t.fs.rename(&t.at("in"), &t.at("moved"))?;
+    t.symlink("outside", "in")?;
+    same!(view.read_to_vec(&t.at("in/f"), 100)?, b"inside", "a file below a root that was renamed");
+    view.write_new(&t.at("in/new"), b"new", SyncMode::Normal)?;
+    t.holds("moved/new", b"new")?;
+    view.remove_file(&t.at("in/f"))?;
+    t.has_names("moved", &["new"])?;
+    refused(view.open(&t.at("in"), &read()), Op::Open, &t.at("in"), &[ErrorKind::IsADirectory])?;
+    outside_is_untouched(t)
+}
+
+fn the_roots_own_name_is_the_receivers(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.put("in/f", b"inside")?;
+    let view = view(t)?;
+    view.rename(&t.at("in"), &t.at("moved"))?;
+    t.holds("moved/f", b"inside")?;
+    let root = t.at("in");
+    refused(view.remove_dir_all(&root), Op::RemoveDirAll, &root, &[ErrorKind::NotFound])?;
+    view.rename(&t.at("moved"), &root)?;
+    view.remove_dir_all(&root)?;
+    t.has_names("", &["outside"])
+}
+
+fn a_lock_is_looked_for_by_name(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.mkdir("in/d")?;
+    let view = view(t)?;
+    for (name, other) in [("in/d", "in/e"), ("in", "moved")] {
+        let lock = match view.try_lock_directory(&t.at(name)) {
+            Err(e) if e.kind() == ErrorKind::Unsupported => {
+                return Err(Failure::NotApplicable("the platform cannot lock directories".into()));
+            }
+            lock => lock?,
+        };
+        let Some(lock) = lock else { return Err(Failure::Violated("a free lock was refused".into())) };
+        ensure!(lock.is_at(&t.at(name))?, "{name}: the lock does not know its own directory");
+        t.fs.rename(&t.at(name), &t.at(other))?;
+        ensure!(!lock.is_at(&t.at(name))?, "{name}: nothing is there, and the lock says it is");
+        t.symlink(t.at(other), name)?;
+        let through = lock.is_at(&t.at(name));
+        ensure!(name == "in" || !matches!(through, Ok(true)), "{name}: the lock was found through a link");
+        t.fs.remove_file(&t.at(name))?;
+        t.fs.rename(&t.at(other), &t.at(name))?;
+    }
+    Ok(())
+}
+
+fn views_compose(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.mkdir("second")?;
+    t.mkdir("in/nested")?;
+    t.put("in/f", b"inside")?;
+    let first = view(t)?;
+    let both = first.beneath(&t.at("second"))?;
+    if t.fs.capabilities(&t.root)?.hard_link {
+        both.hard_link(&t.at("in/f"), &t.at("second/f"))?;
+        t.holds("second/f", b"inside")?;
+    }
+    t.symlink("../outside", "in/link")?;
+    t.symlink("../outside", "second/link")?;
+    for path in [t.at("in/link/f"), t.at("second/link/f")] {
+        stopped(both.open(&path, &read()), "open through two views")?;
+    }
+    stopped(both.hard_link(&t.at("in/f"), &t.at("second/link/new")), "hard_link from one root into another")?;
+    // The longest root decides, and its handle goes where it goes.
+    let nested = both.beneath(&t.at("in/nested"))?;
+    t.fs.rename(&t.at("in/nested"), &t.at("elsewhere"))?;
+    nested.write_new(&t.at("in/nested/f"), b"nested", SyncMode::Normal)?;
+    t.holds("elsewhere/f", b"nested")?;
+    let path = t.at("in/nested/f");
+    refused(both.open(&path, &read()), Op::Open, &path, &[ErrorKind::NotFound])?;
+    outside_is_untouched(t)
+}
+
+fn a_root_in_a_view_is_no_link(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let view = view(t)?;
+    t.symlink("../outside", "in/link")?;
+    stopped(view.beneath(&t.at("in/link")), "beneath")?;
+    stopped(view.beneath(&t.at("in/link/d")), "beneath")
+}
+
+fn a_removed_tree_keeps_what_its_links_lead_to(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    t.mkdir("in/d")?;
+    t.mkdir("in/d/e")?;
+    t.put("in/d/e/f", b"x")?;
+    t.symlink("../../outside", "in/d/link")?;
+    t.symlink("../../../outside/f", "in/d/e/link")?;
+    view(t)?.remove_dir_all(&t.at("in/d"))?;
+    t.has_names("in", &[])?;
+    outside_is_untouched(t)
+}
+
+/// Deeper than a path can say at once, and than a process may have files open.
+fn a_deep_tree_is_removed(t: &Subject) -> Verdict {
+    two_trees(t)?;
+    let top = t.at("in/top");
+    t.fs.create_dir(&top)?;
+    // Each round moves what is there one step down.
+    for _ in 0..1500 {
+        t.fs.create_dir(&t.at("in/new"))?;
+        t.fs.rename(&top, &t.at("in/new/top"))?;
+        t.fs.rename(&t.at("in/new"), &top)?;
+    }
+    view(t)?.remove_dir_all(&top)?;
+    t.has_names("in", &[])
+}

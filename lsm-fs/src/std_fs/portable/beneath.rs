@@ -1,0 +1,230 @@
+//! [`View`] as far as std alone can do it: each component is looked at before the call, so somebody who changes the
+//! directory at that moment can still lead the call out of it. Mounts are not told apart.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
+    FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs, SyncMode, SyncReport,
+    batch, copy, errno,
+    std_fs::{between, not_a_file, on, spelling::below},
+};
+
+/// The host's filesystem with any number of roots.
+#[derive(Clone, Debug)]
+pub(in crate::std_fs) struct View {
+    roots: Vec<PathBuf>,
+}
+
+/// How a call treats the last component of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// It would follow a link there.
+    Followed,
+    /// It is about the name itself.
+    Name,
+}
+
+impl View {
+    pub(in crate::std_fs) fn plain() -> Self {
+        Self { roots: Vec::new() }
+    }
+
+    pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
+        self.check(path, Last::Followed)?;
+        if !std::fs::metadata(path)?.is_dir() {
+            return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
+        }
+        let mut view = self.clone();
+        view.roots.push(path.to_path_buf());
+        Ok(view)
+    }
+
+    /// Refuses a path with a link below the longest root that it starts with.
+    fn check(&self, path: &Path, last: Last) -> io::Result<()> {
+        let mut found: Option<(&Path, &Path, bool)> = None;
+        for root in &self.roots {
+            let Some(below) = below(root, path) else { continue };
+            let below = below?;
+            if found.is_none_or(|(_, rest, _)| below.rest.as_os_str().len() <= rest.as_os_str().len()) {
+                found = Some((root, below.rest, below.wants_dir));
+            }
+        }
+        let Some((root, rest, wants_dir)) = found else { return Ok(()) };
+        let mut at = root.to_path_buf();
+        let mut names = rest.iter().peekable();
+        while let Some(name) = names.next() {
+            at.push(name);
+            if names.peek().is_none() && last == Last::Name && !wants_dir {
+                return Ok(());
+            }
+            match std::fs::symlink_metadata(&at) {
+                Ok(found) if found.is_symlink() => return Err(io::Error::from_raw_os_error(errno::ELOOP)),
+                Ok(_) => {}
+                // The call itself says so.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    fn checked(&self, op: Op, path: &Path, last: Last) -> Result<StdFs> {
+        on(op, path, self.check(path, last))?;
+        Ok(StdFs)
+    }
+
+    fn checked_pair(&self, op: Op, from: &Path, to: &Path) -> Result<StdFs> {
+        let checked = self.check(from, Last::Name).and_then(|()| self.check(to, Last::Name));
+        between(op, from, to, checked)?;
+        Ok(StdFs)
+    }
+
+    /// Of a source below a root, only a regular file is linked or cloned.
+    fn check_source(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
+        if !self.roots.iter().any(|root| below(root, from).is_some()) {
+            return Ok(());
+        }
+        let checked = std::fs::symlink_metadata(from).and_then(|found| {
+            if found.is_symlink() {
+                return Err(io::Error::from_raw_os_error(errno::ELOOP));
+            }
+            if found.is_file() || found.is_dir() { Ok(()) } else { Err(not_a_file()) }
+        });
+        between(op, from, to, checked)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Fs for View {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        on(Op::Beneath, root, self.with_root(root)).map(|view| Box::new(view) as _)
+    }
+
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        on(Op::Open, path, options.validate())?;
+        let last = if options.create_new { Last::Name } else { Last::Followed };
+        self.checked(Op::Open, path, last)?.open(path, options)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        self.checked(Op::CreateDir, path, Last::Name)?.create_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        self.checked(Op::ReadDir, path, Last::Followed)?.read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.checked(Op::Metadata, path, Last::Followed)?.metadata(path)
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.checked(Op::Metadata, path, Last::Name)?.symlink_metadata(path)
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.checked(Op::RemoveFile, path, Last::Name)?.remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.checked(Op::RemoveDir, path, Last::Name)?.remove_dir(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        self.checked(Op::RemoveDirAll, path, Last::Name)?.remove_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.checked_pair(Op::Rename, from, to)?.rename(from, to)
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        self.checked_pair(Op::RenameNoreplace, from, to)?.rename_noreplace(from, to)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        let fs = self.checked_pair(Op::HardLink, from, to)?;
+        self.check_source(Op::HardLink, from, to)?;
+        fs.hard_link(from, to)
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let fs = self.checked_pair(Op::ReflinkFile, from, to)?;
+        self.check_source(Op::ReflinkFile, from, to)?;
+        fs.reflink_file(from, to)
+    }
+
+    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
+        self.checked(Op::SyncDirectory, path, Last::Followed)?.sync_directory(path, mode)
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        self.checked(Op::LockDirectory, path, Last::Followed)?.try_lock_directory(path)
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        StdFs.backend_id()
+    }
+
+    fn volume_id(&self, path: &Path) -> Result<u64> {
+        self.checked(Op::VolumeId, path, Last::Followed)?.volume_id(path)
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
+        self.checked(Op::Capabilities, path, Last::Followed)?.capabilities(path)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        self.checked(Op::AvailableSpace, path, Last::Followed)?.available_space(path)
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.checked(Op::PunchHole, path, Last::Followed)?.punch_hole(path, offset, len)
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        self.checked(Op::TruncateFile, path, Last::Followed)?.truncate_file(path, len)
+    }
+
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        self.checked(Op::DisableCow, path, Last::Followed)?.try_disable_cow(path)
+    }
+
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        batch::metadata_each(self, dir, names, report);
+    }
+
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        batch::link_each(self, from_dir, to_dir, names, report);
+    }
+
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        batch::clone_each(self, from_dir, to_dir, names, mode, report);
+    }
+
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        StdFs.sync_batch(files, mode, report);
+    }
+
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    }
+}

@@ -1,0 +1,213 @@
+//! [`View`]: the host's filesystem, with roots whose paths are resolved from a handle.
+
+mod calls;
+pub(super) mod guard;
+#[cfg(all(test, feature = "conformance"))]
+#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests stop at the first surprise")]
+mod tests;
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, statat};
+
+use super::{at::At, lock::DirLock};
+use crate::{
+    Error, FsDirLock, FsMetadata, Op, Result, errno,
+    std_fs::spelling::{Below, below},
+};
+use guard::{DIRECTORY, Guard, LISTING, Way};
+
+/// The host's filesystem with any number of roots. Without one it is [`StdFs`](crate::StdFs).
+#[derive(Clone, Debug)]
+pub(in crate::std_fs) struct View {
+    roots: Vec<Arc<Root>>,
+    way: Way,
+}
+
+#[derive(Debug)]
+struct Root {
+    path: PathBuf,
+    dir: OwnedFd,
+    guard: Guard,
+}
+
+/// A path and the root that it lies below.
+#[derive(Clone, Copy, Debug)]
+struct Spot<'v, 'p> {
+    root: &'v Root,
+    below: Below<'p>,
+}
+
+/// A name and the directory that holds it, wherever the path lies.
+#[derive(Debug)]
+struct Name<'v, 'p> {
+    dir: Parent<'v>,
+    name: &'p OsStr,
+    guard: Option<Guard>,
+    wants_dir: bool,
+}
+
+#[derive(Debug)]
+enum Parent<'v> {
+    Working,
+    Root(BorrowedFd<'v>),
+    Open(OwnedFd),
+}
+
+impl Name<'_, '_> {
+    fn at(&self) -> At<'_> {
+        let dir = match &self.dir {
+            Parent::Working => CWD,
+            Parent::Root(dir) => *dir,
+            Parent::Open(dir) => dir.as_fd(),
+        };
+        At { dir, name: self.name, guard: self.guard }
+    }
+
+    /// Refuses a name that can only mean a directory, and is none. The kernel would follow a link there.
+    fn checked(self) -> io::Result<Self> {
+        if self.wants_dir {
+            let at = self.at();
+            let found = statat(at.dir, at.name, AtFlags::SYMLINK_NOFOLLOW);
+            if found.is_ok_and(|stat| !FileType::from_raw_mode(stat.st_mode).is_dir()) {
+                return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Refuses to make a file by a name that can only mean a directory.
+    fn for_new_file(self) -> io::Result<Self> {
+        if self.wants_dir {
+            let at = self.at();
+            statat(at.dir, at.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        Ok(self)
+    }
+}
+
+impl View {
+    /// No path is special yet.
+    pub(in crate::std_fs) fn plain() -> Self {
+        Self { roots: Vec::new(), way: Way::of_host() }
+    }
+
+    /// The same with one more root, which is itself resolved as this view does it.
+    pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
+        let dir = match self.spot(path)? {
+            Some(spot) => spot.open(DIRECTORY)?,
+            None => At::path(path).open(DIRECTORY, Mode::empty())?,
+        };
+        let guard = Guard::of(self.way, dir.as_fd())?;
+        let mut view = self.clone();
+        view.roots.push(Arc::new(Root { path: path.to_path_buf(), dir, guard }));
+        Ok(view)
+    }
+
+    /// The longest root that the path starts with, if there is one. Of equal ones the last.
+    fn find<'p>(&self, path: &'p Path, of_names: bool) -> io::Result<Option<Spot<'_, 'p>>> {
+        let mut found: Option<Spot<'_, 'p>> = None;
+        for root in &self.roots {
+            let Some(below) = below(&root.path, path) else { continue };
+            let below = below?;
+            let is_root = below.rest.as_os_str().is_empty();
+            let is_longer =
+                found.is_none_or(|found| below.rest.as_os_str().len() <= found.below.rest.as_os_str().len());
+            if is_longer && !(of_names && is_root) {
+                found = Some(Spot { root, below });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where a path leads; the root itself is its handle.
+    fn spot<'p>(&self, path: &'p Path) -> io::Result<Option<Spot<'_, 'p>>> {
+        self.find(path, false)
+    }
+
+    /// The name that a path ends in; of a root, its name where the receiver of `beneath` finds it.
+    fn name<'p>(&self, path: &'p Path) -> io::Result<Name<'_, 'p>> {
+        let outside = Name { dir: Parent::Working, name: path.as_os_str(), guard: None, wants_dir: false };
+        let Some(Spot { root, below }) = self.find(path, true)? else { return Ok(outside) };
+        let Some(name) = below.rest.file_name() else { return Ok(outside) };
+        let parent = below.rest.parent().unwrap_or(Path::new(""));
+        let dir = if parent.as_os_str().is_empty() {
+            Parent::Root(root.dir.as_fd())
+        } else {
+            Parent::Open(root.guard.open(root.dir.as_fd(), parent, DIRECTORY, Mode::empty())?)
+        };
+        Name { dir, name, guard: Some(root.guard), wants_dir: below.wants_dir }.checked()
+    }
+
+    /// A handle on the directory that the path leads to, and the guard of its names.
+    fn open_dir(&self, path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Option<Guard>)> {
+        match self.spot(path)? {
+            Some(spot) => Ok((spot.open(flags)?, Some(spot.root.guard))),
+            None => Ok((At::path(path).open(flags, Mode::empty())?, None)),
+        }
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<ViewLock>> {
+        let (dir, _) = self.open_dir(path, LISTING)?;
+        let locked = DirLock::try_lock_open(dir)?;
+        Ok(locked.map(|lock| ViewLock { lock, view: self.clone() }))
+    }
+}
+
+impl Spot<'_, '_> {
+    /// Opens what the path leads to.
+    fn open(&self, flags: OFlags) -> io::Result<OwnedFd> {
+        let Self { root, below } = self;
+        // A name that can only mean a directory is opened as one.
+        let flags = if below.wants_dir { flags | OFlags::DIRECTORY } else { flags };
+        Ok(root.guard.open(root.dir.as_fd(), below.rest, flags, Mode::empty())?)
+    }
+
+    fn at(&self) -> At<'_> {
+        At { dir: self.root.dir.as_fd(), name: self.below.rest.as_os_str(), guard: Some(self.root.guard) }
+    }
+
+    /// Describes what the path leads to; a symbolic link at its end is described itself.
+    fn stat(&self) -> io::Result<FsMetadata> {
+        let found = self.root.guard.stat(self.root.dir.as_fd(), self.below.rest)?;
+        if self.below.wants_dir && !found.is_dir() {
+            return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
+        }
+        Ok(found)
+    }
+}
+
+/// A locked directory that is looked for as the view resolves paths.
+#[derive(Debug)]
+struct ViewLock {
+    lock: DirLock,
+    view: View,
+}
+
+impl FsDirLock for ViewLock {
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        let found = (|| {
+            let name = self.view.name(path)?;
+            let Some(guard) = name.guard else { return Ok(None) };
+            let found = guard.stat(name.at().dir, Path::new(name.name))?;
+            if found.file_type.is_symlink() { Err(link()) } else { Ok(Some(found.file_id)) }
+        })();
+        match found {
+            Ok(None) => self.lock.is_at(path),
+            Ok(Some(id)) => Ok(id == Some(self.lock.id())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::new(Op::LockDirectory, path, e)),
+        }
+    }
+}
+
+/// The refusal to follow a symbolic link.
+fn link() -> io::Error {
+    io::Error::from_raw_os_error(errno::ELOOP)
+}

@@ -1,0 +1,281 @@
+//! The calls of a view. A path outside its roots goes to [`StdFs`].
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+    path::Path,
+};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, mkdirat, renameat, statat, unlinkat};
+
+use super::{DIRECTORY, LISTING, View, guard::Guard, link};
+use crate::{
+    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
+    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
+    SyncMode, SyncReport, batch, copy,
+    std_fs::{
+        between,
+        file::StdFile,
+        names, on,
+        unix::{
+            clone::{self, CloneDir},
+            disable_cow_at,
+            link::{link_at, link_each, rename_noreplace_at},
+            remove::remove_tree,
+            stat,
+            sync::sync_open_directory,
+        },
+    },
+};
+
+impl View {
+    fn read_listing(&self, path: &Path) -> io::Result<Vec<FsDirEntry>> {
+        let (dir, _) = self.open_dir(path, LISTING)?;
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let file_type = match entry.file_type() {
+                _ if matches!(name.to_bytes(), b"." | b"..") => continue,
+                FileType::RegularFile => FsFileType::File,
+                FileType::Directory => FsFileType::Directory,
+                FileType::Symlink => FsFileType::Symlink,
+                FileType::Unknown => stat::file_type(&statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?),
+                _ => FsFileType::Other,
+            };
+            entries.push(FsDirEntry::new(OsStr::from_bytes(name.to_bytes()), file_type));
+        }
+        names::sort(&mut entries);
+        Ok(entries)
+    }
+
+    fn describe(&self, path: &Path, follows: bool) -> io::Result<FsMetadata> {
+        let found = match self.spot(path)? {
+            Some(spot) => spot.stat()?,
+            None if follows => super::super::metadata(&std::fs::metadata(path)?),
+            None => super::super::metadata(&std::fs::symlink_metadata(path)?),
+        };
+        if follows && found.file_type.is_symlink() { Err(link()) } else { Ok(found) }
+    }
+
+    fn open_file(&self, path: &Path, options: &FsOpenOptions) -> io::Result<std::fs::File> {
+        options.validate()?;
+        let Some(spot) = self.spot(path)? else { return super::super::open_file(path, options) };
+        if spot.below.wants_dir {
+            let found = spot.stat();
+            if !(options.create || options.create_new) {
+                found?;
+            }
+            return Err(io::Error::from_raw_os_error(crate::errno::EISDIR));
+        }
+        if options.create_new && spot.below.rest.as_os_str().is_empty() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        spot.at().open_file(options)
+    }
+
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        remove_tree(&self.name(path)?.at(), self.way)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Fs for View {
+    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
+        on(Op::Beneath, root, self.with_root(root)).map(|view| Box::new(view) as _)
+    }
+
+    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        let file = on(Op::Open, path, self.open_file(path, options))?;
+        Ok(Box::new(StdFile::opened(file, path, options)))
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        let made = self.name(path).and_then(|name| {
+            let at = name.at();
+            Ok(mkdirat(at.dir, at.name, Mode::from_raw_mode(0o777))?)
+        });
+        on(Op::CreateDir, path, made)
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        on(Op::ReadDir, path, self.read_listing(path))
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        on(Op::Metadata, path, self.describe(path, true))
+    }
+
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        on(Op::Metadata, path, self.describe(path, false))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        let removed = self.name(path).and_then(|name| {
+            let at = name.at();
+            Ok(unlinkat(at.dir, at.name, AtFlags::empty())?)
+        });
+        on(Op::RemoveFile, path, removed)
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        let removed = self.name(path).and_then(|name| {
+            let at = name.at();
+            Ok(unlinkat(at.dir, at.name, AtFlags::REMOVEDIR)?)
+        });
+        on(Op::RemoveDir, path, removed)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        on(Op::RemoveDirAll, path, self.remove_tree(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let renamed = self.name(from).and_then(|source| {
+            let target = self.name(to)?;
+            let (source, target) = (source.at(), target.at());
+            Ok(renameat(source.dir, source.name, target.dir, target.name)?)
+        });
+        between(Op::Rename, from, to, renamed)
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        let renamed = self.name(from).and_then(|source| {
+            let target = self.name(to)?;
+            rename_noreplace_at(&source.at(), &target.at(), || {
+                let has_nul = |path: &Path| path.as_os_str().as_encoded_bytes().contains(&0);
+                to.starts_with(from) || has_nul(from) || has_nul(to)
+            })
+        });
+        between(Op::RenameNoreplace, from, to, renamed)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        let linked = self.name(from).and_then(|source| {
+            let target = self.name(to)?.for_new_file()?;
+            link_at(&source.at(), &target.at())
+        });
+        between(Op::HardLink, from, to, linked)
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let names = self.name(from).and_then(|source| Ok((source, self.name(to)?.for_new_file()?)));
+        let (source, target) = between(Op::ReflinkFile, from, to, names)?;
+        clone::reflink_at((&source.at(), from), (&target.at(), to)).map(drop)
+    }
+
+    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
+        let opened = self.open_dir(path, LISTING);
+        on(Op::SyncDirectory, path, opened.and_then(|(dir, _)| sync_open_directory(&dir, mode)))
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        let locked = on(Op::LockDirectory, path, self.lock(path))?;
+        Ok(locked.map(|lock| Box::new(lock) as _))
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        StdFs.backend_id()
+    }
+
+    fn volume_id(&self, path: &Path) -> Result<u64> {
+        let id = self.describe(path, true).map(|found| found.file_id.map_or(0, |id| id.volume));
+        on(Op::VolumeId, path, id)
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
+        if on(Op::Capabilities, path, self.spot(path))?.is_none() {
+            return StdFs.capabilities(path);
+        }
+        let (dir, _) = on(Op::Capabilities, path, self.open_dir(path, DIRECTORY))?;
+        super::super::capabilities::capabilities_in(self, path, &dir)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        let Some(spot) = on(Op::AvailableSpace, path, self.spot(path))? else {
+            return StdFs.available_space(path);
+        };
+        // A handle that only names its file is enough on Linux.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let stat = spot.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
+        on(Op::AvailableSpace, path, stat.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)))
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        let punched = names::punch_hole(|options| self.open_file(path, options), offset, len);
+        on(Op::PunchHole, path, punched)
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        on(Op::TruncateFile, path, names::truncate_file(|options| self.open_file(path, options), len))
+    }
+
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        let disabled = self.spot(path).and_then(|spot| match spot {
+            Some(spot) => disable_cow_at(&spot.at()),
+            None => super::super::disable_cow(path),
+        });
+        on(Op::DisableCow, path, disabled)
+    }
+
+    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+        match self.open_dir(dir, DIRECTORY) {
+            Ok((handle, Some(guard))) => stat::describe_each(dir, names, report, |name| {
+                let found = guard.stat(handle.as_fd(), Path::new(name))?;
+                if found.file_type.is_symlink() { Err(link()) } else { Ok(found) }
+            }),
+            Ok((_, None)) => StdFs.metadata_batch(dir, names, report),
+            // The plain loop finds the same fault, and names it for each file.
+            Err(_) => batch::metadata_each(self, dir, names, report),
+        }
+    }
+
+    fn hard_link_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        report: LinkReport<'_>,
+    ) {
+        let dirs = (self.open_dir(from_dir, DIRECTORY), self.open_dir(to_dir, DIRECTORY));
+        let (Ok((from, guard)), Ok((to, _))) = dirs else {
+            return batch::link_each(self, from_dir, to_dir, names, report);
+        };
+        link_each((&from, guard), &to, names, &mut |index, pair, linked| {
+            let linked = linked.map_err(|e| {
+                Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e)
+            });
+            report(index, linked)
+        });
+    }
+
+    fn reflink_batch(
+        &self,
+        from_dir: &Path,
+        to_dir: &Path,
+        names: &[NamePair<'_>],
+        mode: SyncMode,
+        report: LinkReport<'_>,
+    ) {
+        let open = |path| -> io::Result<CloneDir<'_>> {
+            let (dir, guard): (_, Option<Guard>) = self.open_dir(path, DIRECTORY)?;
+            Ok(CloneDir { path, dir, guard })
+        };
+        let (Ok(from), Ok(to)) = (open(from_dir), open(to_dir)) else {
+            return batch::clone_each(self, from_dir, to_dir, names, mode, report);
+        };
+        clone::reflink_each(self, (from, to), names, mode, report);
+    }
+
+    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+        StdFs.sync_batch(files, mode, report);
+    }
+
+    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
+        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    }
+}

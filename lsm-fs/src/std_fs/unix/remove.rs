@@ -1,0 +1,117 @@
+//! Removal of a tree: through no symbolic link, into no other mount, with few handles however deep the tree is.
+
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, fstat, openat, statat, unlinkat},
+    io::{Errno, retry_on_intr},
+};
+
+use super::{
+    at::At,
+    beneath::guard::{DIRECTORY, Guard, LISTING, Way},
+    stat::file_id,
+};
+use crate::{FileId, errno};
+
+pub(in crate::std_fs) fn remove_dir_all(path: &Path) -> io::Result<()> {
+    // With a separator at its end the kernel would follow a link.
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
+    let path = OsStr::from_bytes(bytes.get(..end).unwrap_or(bytes));
+    remove_tree(&At::path(Path::new(path)), Way::of_host())
+}
+
+/// Removes a directory and all below it.
+pub(super) fn remove_tree(top: &At<'_>, way: Way) -> io::Result<()> {
+    let found = statat(top.dir, top.name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if !FileType::from_raw_mode(found.st_mode).is_dir() {
+        return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
+    }
+    let dir = top.open(DIRECTORY | rustix::fs::OFlags::NOFOLLOW, Mode::empty())?;
+    let guard = match top.guard {
+        Some(guard) => guard,
+        None => Guard::of(way, dir.as_fd())?,
+    };
+    empty(dir, guard)?;
+    Ok(unlinkat(top.dir, top.name, AtFlags::REMOVEDIR)?)
+}
+
+/// A directory whose sub-directory is being emptied.
+struct Above {
+    id: FileId,
+    /// The sub-directory.
+    name: CString,
+    /// Sub-directories that are still there.
+    dirs: Vec<CString>,
+}
+
+/// Empties a directory. Only one is open at a time: the way back up is `..`, and the directory there must be the one
+/// that the way down came from.
+pub(super) fn empty(top: OwnedFd, guard: Guard) -> io::Result<()> {
+    let mut here = top;
+    let mut dirs = remove_files(&here)?;
+    let mut above: Vec<Above> = Vec::new();
+    loop {
+        if let Some(name) = dirs.pop() {
+            let child = Path::new(OsStr::from_bytes(name.as_bytes()));
+            let below = match guard.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
+                Ok(below) => below,
+                Err(Errno::NOENT) => continue,
+                Err(e) => return Err(e.into()),
+            };
+            above.push(Above { id: file_id(&fstat(&here)?), name, dirs });
+            here = below;
+            dirs = remove_files(&here)?;
+        } else {
+            let Some(parent) = above.pop() else { return Ok(()) };
+            here = retry_on_intr(|| openat(&here, c"..", DIRECTORY, Mode::empty()))?;
+            if file_id(&fstat(&here)?) != parent.id {
+                return Err(io::Error::other("a directory below it was moved meanwhile; try again"));
+            }
+            unlinkat(&here, &parent.name, AtFlags::REMOVEDIR).or_else(unless_gone)?;
+            dirs = parent.dirs;
+        }
+    }
+}
+
+/// Removes all names that are no directories; returns those that are.
+fn remove_files(dir: &OwnedFd) -> io::Result<Vec<CString>> {
+    let mut dirs = Vec::new();
+    // A handle that only names the directory does not list it.
+    let listing = retry_on_intr(|| openat(dir, c".", LISTING, Mode::empty()))?;
+    for entry in Dir::new(listing)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let is_dir = match entry.file_type() {
+            FileType::Unknown => match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => FileType::from_raw_mode(stat.st_mode).is_dir(),
+                Err(Errno::NOENT) => continue,
+                Err(e) => return Err(e.into()),
+            },
+            known => known.is_dir(),
+        };
+        if is_dir {
+            dirs.push(name.to_owned());
+        } else {
+            unlinkat(dir, name, AtFlags::empty()).or_else(unless_gone)?;
+        }
+    }
+    Ok(dirs)
+}
+
+/// Somebody else may remove the tree as well.
+fn unless_gone(error: Errno) -> rustix::io::Result<()> {
+    if error == Errno::NOENT { Ok(()) } else { Err(error) }
+}

@@ -1,0 +1,16 @@
+//! The fuzz targets on a stable compiler: a loop that mutates the kept corpus.
+
+#[path = "../../tests/it/entries.rs"]
+mod entries;
+
+use std::{path::Path, process::ExitCode};
+
+fn main() -> ExitCode {
+    let targets: &[lsm_manifest_fuzz::Target] = &[
+        ("archive", entries::archive),
+        ("block", entries::block),
+        ("current", entries::current),
+        ("footer", entries::footer),
+    ];
+    lsm_manifest_fuzz::run(Path::new(env!("CARGO_MANIFEST_DIR")), targets)
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask bench --against REV`: the benches of the working tree and of another revision, run in turn.
+//!
+//! Both sides run on the same mounts, A B and then B A, and a ratio is of two runs side by side. So a machine that gets
+//! slower over time slows both. A floor is the same work in both builds: the ratio of the floors shows the noise.
+
+mod ratios;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use ratios::{Comparison, Figures};
+
+use super::{TABLES, header, table_of};
+use crate::cmd;
+use crate::realfs::Mounts;
+use crate::workspace::Workspace;
+
+/// Links, clones, copies and `MemFs`, in the words that the benches select their jobs by.
+const JOBS: &[&str] = &["link", "clone", "copy", "copied", "memory"];
+
+/// The checkout of the other revision, with a target directory of its own that later runs find warm.
+const CHECKOUT: &str = "target/against";
+
+/// The revision to compare with, and the kind of comparison.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Against<'a> {
+    pub(crate) revision: &'a str,
+    /// Runs of each side.
+    pub(crate) rounds: usize,
+    /// The ratio above which a row fails the run.
+    pub(crate) limit: Option<f64>,
+}
+
+impl Against<'_> {
+    /// The flags that say the same.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let mut flags = vec![("--against", self.revision.to_owned()), ("--rounds", self.rounds.to_string())];
+        flags.extend(self.limit.map(|limit| ("--limit", limit.to_string())));
+        flags.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+}
+
+/// The jobs to run: those that were asked for, or the hot paths.
+pub(super) fn jobs(asked: &[String]) -> Vec<String> {
+    if asked.is_empty() { JOBS.iter().map(|&job| job.to_owned()).collect() } else { asked.to_vec() }
+}
+
+/// Checks the other revision out below the target directory.
+pub(super) fn check_out(root: &Path, revision: &str) -> anyhow::Result<()> {
+    let git = |args: &[&str]| cmd::capture(cmd::tool("git").current_dir(root).args(args));
+    let commit = git(&["rev-parse", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])
+        .with_context(|| format!("`{revision}` is no revision of this repository; git log shows them"))?;
+    let dir = root.join(CHECKOUT);
+    // Without its `.git` file the directory would be taken for a part of the repository around it.
+    if dir.join(".git").is_file() {
+        git(&["-C", CHECKOUT, "checkout", "--quiet", "--force", "--detach", commit.trim()])
+    } else {
+        git(&["worktree", "add", "--quiet", "--force", "--detach", CHECKOUT, commit.trim()])
+    }
+    .with_context(|| format!("cannot check out {revision}; remove {} and try again", dir.display()))?;
+    Ok(())
+}
+
+/// Builds the benches of both sides, and names those that only one side has. `false`: one does not compile.
+pub(super) fn build(workspace: &Workspace) -> anyhow::Result<bool> {
+    let sides = sides(workspace)?;
+    for side in &sides {
+        for package in &side.packages {
+            if !cmd::run(side.bench(package).arg("--no-run"))?.success {
+                return Ok(false);
+            }
+        }
+    }
+    let [ours, other] = &sides;
+    for (side, without, name) in [(ours, other, "the other revision"), (other, ours, "this tree")] {
+        for package in side.packages.iter().filter(|package| !without.has(package)) {
+            eprintln!("bench: {name} has no bench of {package}; it is left out");
+        }
+    }
+    Ok(true)
+}
+
+/// Runs both sides in turn on the mounts, and prints how they compare. `false`: a bench failed, or a row is over the
+/// limit.
+pub(super) fn run_inside(
+    workspace: &Workspace,
+    mounts: &Mounts,
+    jobs: &[String],
+    against: Against<'_>,
+) -> anyhow::Result<bool> {
+    let sides = sides(workspace)?;
+    let command = format!("--against {} -- {}", against.revision, jobs.join(" "));
+    println!("{}\n", header(workspace, mounts.description(), &command)?);
+    let mut rounds = Vec::new();
+    for round in 0..against.rounds {
+        let mut figures = [Figures::new(), Figures::new()];
+        for package in sides[0].packages.iter().filter(|package| sides[1].has(package)) {
+            let mut turns: Vec<_> = sides.iter().zip(&mut figures).collect();
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for (side, figures) in turns {
+                let Some(found) = side.run(package, jobs, mounts)? else { return Ok(false) };
+                figures.extend(found);
+            }
+        }
+        rounds.push(figures);
+    }
+    let comparison = Comparison::of(&rounds);
+    if comparison.is_empty() {
+        bail!(
+            "no row of both revisions is of the jobs {}; cargo xtask bench prints all rows",
+            jobs.join(" ")
+        );
+    }
+    println!("\n{}", comparison.table(against.revision));
+    let over = against.limit.map(|limit| comparison.over(limit)).unwrap_or_default();
+    over.iter().for_each(|row| eprintln!("over the limit: {row}"));
+    Ok(over.is_empty())
+}
+
+/// One of the two source trees.
+struct Side {
+    root: PathBuf,
+    /// The crates that have a bench.
+    packages: Vec<String>,
+    target: Option<PathBuf>,
+}
+
+/// The working tree and the other revision.
+fn sides(workspace: &Workspace) -> anyhow::Result<[Side; 2]> {
+    let checkout = workspace.root.join(CHECKOUT);
+    let target = checkout.join("target");
+    Ok([Side::of(workspace, None), Side::of(&Workspace::load_from(&checkout)?, Some(target))])
+}
+
+impl Side {
+    fn of(workspace: &Workspace, target: Option<PathBuf>) -> Self {
+        let packages = workspace.with_target(TABLES.0, TABLES.1).map(|package| package.name.clone());
+        Self { root: workspace.root.clone(), packages: packages.collect(), target }
+    }
+
+    fn has(&self, package: &str) -> bool {
+        self.packages.iter().any(|name| name == package)
+    }
+
+    fn bench(&self, package: &str) -> Command {
+        let mut command = table_of(&self.root, package);
+        // A variable of the user's would make both sides share one directory.
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command
+    }
+
+    /// Runs the table of a crate. `None`: it failed.
+    fn run(&self, package: &str, jobs: &[String], mounts: &Mounts) -> anyhow::Result<Option<Figures>> {
+        let mut markdown = format!("## {package}\n");
+        let mut command = self.bench(package);
+        command.arg("--").args(jobs).envs(mounts.env());
+        let outcome = cmd::run_with(&mut command, &mut |line| {
+            markdown.push_str(line);
+            markdown.push('\n');
+        })?;
+        Ok(outcome.success.then(|| ratios::figures_of(&markdown)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_job_the_hot_paths_run() {
+        assert_eq!(jobs(&["small".to_owned()]), ["small"]);
+        assert!(jobs(&[]).iter().any(|job| job == "memory"));
+    }
+
+    #[test]
+    fn the_inner_process_gets_the_same_flags() {
+        let against = Against { revision: "HEAD~1", rounds: 5, limit: Some(1.1) };
+        assert_eq!(against.flags(), ["--against", "HEAD~1", "--rounds", "5", "--limit", "1.1"]);
+    }
+}
