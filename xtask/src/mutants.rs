@@ -1,6 +1,6 @@
 //! `cargo xtask mutants`: takes away one check, bound or order of the code at a time, and sees that a test fails.
 //!
-//! The list is `xtask/mutants/`; a copy of the tree is changed, never the tree itself.
+//! The list is `xtask/mutants/`. A copy of the tree is changed, and never the tree itself.
 
 mod copy;
 mod list;
@@ -18,7 +18,7 @@ use list::Mutant;
 
 pub(crate) use list::stale;
 
-/// What is to be done with the list.
+/// The use of the list.
 #[derive(Debug)]
 pub(crate) struct Task<'a> {
     /// Print the mutants only.
@@ -29,7 +29,7 @@ pub(crate) struct Task<'a> {
     pub(crate) filter: &'a [String],
 }
 
-/// What became of a mutant.
+/// The fate of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Red,
@@ -40,7 +40,7 @@ enum Verdict {
     Unbuilt,
 }
 
-/// Runs the mutants; `false` if one survives without a reason, has a reason and is red, or does not compile.
+/// Runs the mutants. `false`: one survives without a reason, has a reason and is red, or does not compile.
 pub(crate) fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
     let mutants: Vec<_> =
         list::load(root)?.into_iter().enumerate().map(|(at, mutant)| (at + 1, mutant)).collect();
@@ -117,7 +117,7 @@ fn no_run(run: &str) -> String {
     run.replacen("test ", "test --no-run ", 1)
 }
 
-/// Runs cargo, with what it prints in the log; `false` if it fails or `limit` is over.
+/// Runs cargo, with its output in the log. `false`: it fails, or `limit` is over.
 fn quiet(copy: &Copy, args: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
     let mut cargo = copy.cargo();
     cargo.args(args.split_whitespace());
