@@ -58,8 +58,12 @@ impl CheckpointSource for Engine {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        1
+    fn identity(&self) -> String {
+        "a bench".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(1)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

@@ -16,6 +16,7 @@ use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Wr
 use crate::{
     CatalogDefect, Error, FileKind, Method, Result,
     layout::{self, DirId, Layout, NameProblem},
+    view::beneath_checkpoint,
 };
 
 /// Name of the file that says what a checkpoint holds.
@@ -153,9 +154,10 @@ impl Catalog {
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
-        match fs.metadata(&file) {
+        let fs = &*beneath_checkpoint(fs, dir)?;
+        match fs.symlink_metadata(&file) {
             Ok(metadata) if metadata.is_file() => {}
-            // To open a pipe would wait for a writer.
+            // A symbolic link can lead out of the checkpoint.
             Ok(_) => return Err(none()),
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(e) => return Err(e.into()),

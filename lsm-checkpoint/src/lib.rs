@@ -28,6 +28,7 @@ mod sweep;
 mod sync;
 mod transfer;
 mod verify;
+mod view;
 
 pub use catalog::{
     Attributes, CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree,

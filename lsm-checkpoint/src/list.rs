@@ -77,6 +77,7 @@ pub struct ListedContents {
 /// ```
 pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
     let mut listed = Vec::new();
+    let fs = &*fs.beneath(dir)?;
     for entry in fs.read_dir(dir)? {
         if entry.file_type != FsFileType::Directory {
             continue;

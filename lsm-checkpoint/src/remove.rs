@@ -147,6 +147,7 @@ impl Removal {
     /// - [`Fs`](Error::Fs): the checkpoint is as it was.
     pub fn run(&self, fs: &dyn Fs, target: &Path) -> Result<RemoveReport> {
         let target = Target::new(target)?;
+        let fs = &*view_of_parent(fs, &target)?;
         // Before the lock, because the lock of a live directory is its engine's; and again after it, because the name
         // may have been bound to another directory in between.
         refuse_others(fs, &target)?;
@@ -213,6 +214,16 @@ fn was_renamed(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>) -> ls
         Some(lock) => lock.is_at(&target.staged),
         None => fs.exists(&target.path).map(|there| !there),
     }
+}
+
+/// Opens a view of the directory that holds the checkpoint, so that nothing below is reached through a link or a mount.
+fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 'fs>> {
+    fs.beneath(target.parent()).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Error::NotACheckpoint { dir: target.path.clone() }
+        }
+        _ => error.into(),
+    })
 }
 
 fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::{
     BoxError, Capture, Catalog, CatalogFile, CatalogTree, Change, Checkpoint, CheckpointInfo,
     CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Policy, Result, Snapshot, SourceFile,
-    SourceRoot,
+    SourceRoot, view::beneath_checkpoint,
 };
 
 /// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a
@@ -137,7 +137,7 @@ impl Checkpoint<'_> {
 
 impl CheckpointSource for CheckpointDir {
     fn roots(&self) -> Vec<SourceRoot> {
-        vec![SourceRoot::new(Arc::clone(&self.fs), &self.dir)]
+        vec![SourceRoot::of_checkpoint(Arc::clone(&self.fs), &self.dir)]
     }
 
     /// Nobody deletes single files of a checkpoint.
@@ -183,10 +183,10 @@ impl CapturedTree<'_> {
         self.checkpoint.dir.join(self.checkpoint.catalog.path_of(file))
     }
 
-    /// Whether a file is what the catalog says, as far as a look tells.
-    fn check(&self, file: &CatalogFile) -> Result<()> {
+    /// Compares the type and the length of a file with the catalog.
+    fn check(&self, fs: &dyn Fs, file: &CatalogFile) -> Result<()> {
         let path = self.path_of(file);
-        let what = match self.checkpoint.fs.symlink_metadata(&path) {
+        let what = match fs.symlink_metadata(&path) {
             Ok(there) if !there.is_file() => Change::Type,
             Ok(there) if there.len == file.len => return Ok(()),
             Ok(there) => Change::Length { expected: file.len, found: there.len },
@@ -205,9 +205,9 @@ const LONG: u64 = 1 << 20;
 
 impl CapturedTree<'_> {
     /// Copies a metadata file piece by piece: nothing is allocated for a length that a catalog claims.
-    fn copy_metadata(&self, file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
+    fn copy_metadata(&self, fs: &dyn Fs, file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
         let path = self.path_of(file);
-        let source = match self.checkpoint.fs.open(&path, &FsOpenOptions::new().read(true)) {
+        let source = match fs.open(&path, &FsOpenOptions::new().read(true)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::SourceChanged { path, what: Change::Gone });
             }
@@ -263,14 +263,16 @@ impl Snapshot for CapturedTree<'_> {
     /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever
     /// length it finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
-        self.files.iter().try_for_each(|file| self.check(file))?;
+        let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
+        self.files.iter().try_for_each(|file| self.check(&*fs, file))?;
+        let root: Arc<Path> = Arc::from(self.checkpoint.dir.as_path());
         let source_file = |file: &&CatalogFile| {
             let (kind, fs, path) = (file.kind.clone(), Arc::clone(&self.checkpoint.fs), self.path_of(file));
             let source = match file.linkable {
                 true => SourceFile::immutable(kind, fs, path, file.len),
                 false => SourceFile::prefix(kind, fs, path, file.len),
             };
-            source.checksum(file.checksum)
+            source.checksum(file.checksum).beneath(&root)
         };
         Ok(self.files.iter().filter(|file| !file.is_written_metadata()).map(source_file).collect())
     }
@@ -281,8 +283,9 @@ impl Snapshot for CapturedTree<'_> {
 
     /// The catalog has the files in the order in which they got their names.
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
         for file in self.files.iter().filter(|file| file.is_written_metadata()) {
-            self.copy_metadata(file, target)?;
+            self.copy_metadata(&*fs, file, target)?;
         }
         Ok(())
     }

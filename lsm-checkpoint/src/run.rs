@@ -21,6 +21,7 @@ use crate::{
     publish::{self, Staging, Target},
     staged::StagedFs,
     transfer::{self, Base, Means},
+    view,
 };
 
 /// How files that may be shared come into a checkpoint.
@@ -198,11 +199,30 @@ impl<'a> Checkpoint<'a> {
         fs: &dyn Fs,
         target: &Path,
     ) -> Result<CheckpointInfo> {
+        let target = Target::new(target)?;
+        let roots = source.roots();
+        refuse_nested(&roots, fs, &target)?;
+        let identity = if self.catalogued { identity_of(source)? } else { String::new() };
+        let untrusted = roots.iter().filter(|root| root.is_untrusted && shares_namespace(&*root.fs, fs));
+        // The directories that a caller names may be symbolic links, so their views are opened before the view of the
+        // target's parent.
+        let mut dirs: Vec<&Path> = untrusted.map(|root| root.path.as_path()).chain(self.base).collect();
+        dirs.push(target.parent());
+        view::beneath_all(fs, &dirs, &mut |fs| {
+            self.create_beneath(source, identity.clone(), fs, target.clone())
+        })
+    }
+
+    /// Takes the checkpoint on a view that resolves paths below the target's parent and the base from handles.
+    fn create_beneath(
+        &self,
+        source: &dyn CheckpointSource,
+        identity: String,
+        fs: &dyn Fs,
+        target: Target,
+    ) -> Result<CheckpointInfo> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
-        let target = Target::new(target)?;
-        refuse_nested(source, fs, &target)?;
-        let identity = if self.catalogued { identity_of(source)? } else { String::new() };
         let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
         let staging = publish::claim(fs, target, self.mode)?;
         let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
@@ -269,6 +289,11 @@ impl<'a> Checkpoint<'a> {
 fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     let identity = source.identity();
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
+}
+
+/// Tells if both resolve paths in one namespace.
+fn shares_namespace(one: &dyn Fs, other: &dyn Fs) -> bool {
+    one.backend_id().is_some() && one.backend_id() == other.backend_id()
 }
 
 /// Adds up what a catalog lists.

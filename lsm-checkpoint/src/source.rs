@@ -101,12 +101,19 @@ pub trait Snapshot {
 pub struct SourceRoot {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) path: PathBuf,
+    /// Somebody else may have put links into it: a checkpoint, as opposed to a live directory.
+    pub(crate) is_untrusted: bool,
 }
 
 impl SourceRoot {
     /// The directory at this path of this filesystem.
     pub fn new(fs: Arc<dyn Fs>, path: impl Into<PathBuf>) -> Self {
-        Self { fs, path: path.into() }
+        Self { fs, path: path.into(), is_untrusted: false }
+    }
+
+    /// The directory of a checkpoint. Nothing below it is reached through a symbolic link or another mount.
+    pub(crate) fn of_checkpoint(fs: Arc<dyn Fs>, path: &Path) -> Self {
+        Self { fs, path: path.to_path_buf(), is_untrusted: true }
     }
 }
 
@@ -194,6 +201,8 @@ pub struct SourceFile {
     pub(crate) name: OsString,
     pub(crate) content: Content,
     pub(crate) checksum: Option<u128>,
+    /// The directory beneath which its path is resolved. `None` for a file of a live source, which is trusted.
+    pub(crate) root: Option<Arc<Path>>,
 }
 
 /// Where a file's bytes come from.
@@ -246,7 +255,13 @@ impl SourceFile {
     }
 
     fn new(kind: FileKind, name: OsString, content: Content) -> Self {
-        Self { kind, name, content, checksum: None }
+        Self { kind, name, content, checksum: None, root: None }
+    }
+
+    /// Has its path resolved beneath the directory of the checkpoint that it belongs to.
+    pub(crate) fn beneath(mut self, root: &Arc<Path>) -> Self {
+        self.root = Some(Arc::clone(root));
+        self
     }
 
     /// Its path in the source.

@@ -62,6 +62,7 @@ pub struct SweepReport {
 /// ```
 pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
     let mut report = SweepReport::default();
+    let fs = &*fs.beneath(dir)?;
     for entry in fs.read_dir(dir)? {
         let Some(name) = target_name(&entry.name) else { continue };
         if entry.file_type != FsFileType::Directory {

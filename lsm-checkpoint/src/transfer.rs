@@ -3,17 +3,18 @@
 mod base;
 mod copy;
 mod share;
+mod views;
 
 use std::{
     collections::BTreeSet,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use lsm_fs::{Fs, FsExt, SyncMode};
 
 pub(crate) use base::Base;
+use views::SourceViews;
 
 use crate::{
     Change, Error, Method, PauseGuard, Policy, Result, SourceFile,
@@ -48,10 +49,12 @@ pub(crate) struct Means<'a> {
 
 /// Makes every item of a plan. Copies and clones are durable on return, names are not.
 pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> Result<Vec<Done>> {
+    let views = SourceViews::open(trees)?;
     let mut transfer = Transfer {
         means,
         plan,
         trees,
+        views: &views,
         done: vec![None; plan.items.len()],
         lens: vec![None; plan.items.len()],
         refused: BTreeSet::new(),
@@ -66,16 +69,13 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
 
 /// Files that lie in one directory and go to one directory.
 struct Group<'a> {
-    fs: &'a Arc<dyn Fs>,
+    /// The source's filesystem, or a view of it that keeps to the checkpoint that the files belong to.
+    fs: &'a dyn Fs,
+    file: &'a SourceFile,
     from_dir: PathBuf,
     dir: usize,
     /// Positions in the plan.
     items: Vec<usize>,
-}
-
-/// Whether both are one backend: engines that make a handle for each file must not get a group for each.
-fn is_same(one: &Arc<dyn Fs>, other: &Arc<dyn Fs>) -> bool {
-    Arc::ptr_eq(one, other) || one.backend_id().is_some_and(|id| other.backend_id() == Some(id))
 }
 
 /// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
@@ -85,6 +85,7 @@ struct Transfer<'a> {
     means: &'a Means<'a>,
     plan: &'a Plan,
     trees: &'a [Vec<SourceFile>],
+    views: &'a SourceViews<'a>,
     /// By position in the plan.
     done: Vec<Option<Done>>,
     /// By position in the plan, the lengths that the snapshot does not know and a group was asked for.
@@ -129,14 +130,15 @@ impl<'a> Transfer<'a> {
                     let of_pair = |group: &&mut Group<'_>| {
                         // As they are spelled: to compare paths by their components is slow.
                         group.dir == item.dir
-                            && is_same(group.fs, fs)
+                            && views::is_same(group.file, file)
                             && group.from_dir.as_os_str() == from_dir.as_os_str()
                     };
                     // The last groups are the likely ones: the plan is sorted by directory.
                     match groups.iter_mut().rev().find(of_pair) {
                         Some(group) => group.items.push(at),
                         None => groups.push(Group {
-                            fs,
+                            fs: self.views.of(fs, file),
+                            file,
                             from_dir: from_dir.to_path_buf(),
                             dir: item.dir,
                             items: vec![at],
@@ -239,7 +241,7 @@ impl<'a> Transfer<'a> {
         if error.kind() == io::ErrorKind::NotFound
             && let Some((_, file)) = self.item(at)
             && let Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } = &file.content
-            && matches!(fs.exists(path), Ok(false))
+            && matches!(self.views.of(fs, file).exists(path), Ok(false))
         {
             return Error::SourceChanged { path: path.clone(), what: Change::Gone };
         }

@@ -15,7 +15,9 @@ use std::{
 use lsm_fs::Fs;
 use lsm_manifest::{ReadOptions, inspect};
 
-use crate::{CATALOG_FILE, Catalog, FileKind, Progress, Result, progress::Callback};
+use crate::{
+    CATALOG_FILE, Catalog, FileKind, Progress, Result, progress::Callback, view::beneath_checkpoint,
+};
 
 pub use problem::{Defect, Problem};
 pub use stranger::{Note, Stranger};
@@ -164,6 +166,7 @@ impl fmt::Display for VerifyReport {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport> {
+    let fs = &*beneath_checkpoint(fs, dir)?;
     let catalog = Catalog::read(fs, dir)?;
     let mut report = VerifyReport {
         catalog,

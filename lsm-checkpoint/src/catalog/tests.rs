@@ -1,24 +1,18 @@
 //! Catalogs on a filesystem.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something fails")]
 
-mod properties;
-
 use super::*;
 
 /// Names are as long as most filesystems allow: more than 8 MiB of them are more than one section holds.
 #[test]
 fn a_catalog_of_several_sections_keeps_its_order() {
-    let file = |n: usize| CatalogFile {
-        tree: 0,
-        kind: FileKind::Table,
-        name: format!("{n:0>250}"),
-        len: n as u64,
-        checksum: None,
-        method: Method::HardLink,
-    };
+    let file =
+        |n: usize| CatalogFile::new(0, FileKind::Table, format!("{n:0>250}"), n as u64, Method::HardLink);
     let catalog = Catalog {
-        identity: String::new(),
-        seqno: 1,
+        format: CATALOG_FORMAT,
+        identity: "a test".to_owned(),
+        seqno: Some(1),
+        attributes: Vec::new(),
         created: Duration::ZERO,
         trees: vec![CatalogTree { folder: String::new(), version_id: 1, folders: vec!["tables".to_owned()] }],
         // Not the order of their names: the last metadata file of a tree is what makes it readable.

@@ -2,13 +2,13 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use lsm_fs::{FileId, Fs};
 
 use crate::{
-    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, Snapshot, SourceFile,
+    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, Snapshot, SourceFile, SourceRoot,
     plan::{Plan, Tree},
     publish::Target,
     source::Content,
@@ -65,18 +65,18 @@ fn tree<'a>(
 }
 
 /// Refuses a target in a directory of the source: by its spelling, and by the inodes on the way to the root.
-pub(super) fn refuse_nested(source: &dyn CheckpointSource, fs: &dyn Fs, target: &Target) -> Result<()> {
+pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) -> Result<()> {
     let namespace = fs.backend_id();
-    let mut by_inode: Vec<(FileId, PathBuf)> = Vec::new();
-    for root in source.roots() {
+    let mut by_inode: Vec<(FileId, &Path)> = Vec::new();
+    for root in roots {
         if namespace.is_none() || namespace != root.fs.backend_id() {
             continue;
         }
         if target.path.starts_with(&root.path) {
-            return Err(Error::NestedTarget { target: target.path.clone(), root: root.path });
+            return Err(Error::NestedTarget { target: target.path.clone(), root: root.path.clone() });
         }
         match root.fs.metadata(&root.path) {
-            Ok(metadata) => by_inode.extend(metadata.file_id.map(|id| (id, root.path))),
+            Ok(metadata) => by_inode.extend(metadata.file_id.map(|id| (id, root.path.as_path()))),
             // One that does not exist yet holds nothing.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),
@@ -87,7 +87,7 @@ pub(super) fn refuse_nested(source: &dyn CheckpointSource, fs: &dyn Fs, target: 
     }
     for id in ancestors(fs, target.parent())? {
         if let Some((_, root)) = by_inode.iter().find(|(root, _)| *root == id) {
-            return Err(Error::NestedTarget { target: target.path.clone(), root: root.clone() });
+            return Err(Error::NestedTarget { target: target.path.clone(), root: root.to_path_buf() });
         }
     }
     Ok(())

@@ -91,7 +91,7 @@ impl Transfer<'_> {
         let on_disk = base.dir.join(path);
         let there = self.means.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
-        let is_same_inode = is_same_inode(self.means.fs, file, &there);
+        let is_same_inode = is_same_inode(self.means.fs, fs, file, &there);
         // And how a file came to the base does not say whether the source was restored from it since.
         if self.means.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
@@ -107,9 +107,14 @@ impl Transfer<'_> {
 }
 
 /// Whether a file of the source and one of the target's filesystem are one inode, if that can be known.
-fn is_same_inode(target: &dyn Fs, file: &SourceFile, there: &lsm_fs::FsMetadata) -> Option<bool> {
-    let Content::Immutable { fs, path, .. } = &file.content else { return None };
-    let is_one_id = fs.metadata(path).ok()?.file_id? == there.file_id?;
+fn is_same_inode(
+    target: &dyn Fs,
+    fs: &dyn Fs,
+    file: &SourceFile,
+    there: &lsm_fs::FsMetadata,
+) -> Option<bool> {
+    let Content::Immutable { path, .. } = &file.content else { return None };
+    let is_one_id = fs.symlink_metadata(path).ok()?.file_id? == there.file_id?;
     let is_one_namespace = target.backend_id().is_some() && target.backend_id() == fs.backend_id();
     // Two backends may stand on one host, or count their inodes from the same number.
     if is_one_id && !is_one_namespace { None } else { Some(is_one_id) }

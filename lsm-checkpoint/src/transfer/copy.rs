@@ -41,7 +41,7 @@ impl<'a> Transfer<'a> {
         for &at in items {
             let Some((_, file)) = self.item(at) else { continue };
             if let Content::Immutable { fs, .. } | Content::Prefix { fs, .. } = &file.content {
-                needed = needed.saturating_add(self.len_of(at, fs)?);
+                needed = needed.saturating_add(self.len_of(at, self.views.of(fs, file))?);
             }
         }
         match self.means.fs.available_space(self.means.dir) {
@@ -63,9 +63,11 @@ impl<'a> Transfer<'a> {
         let (_, file) = self.item(at)?;
         match &file.content {
             // Copied whole, so that a length other than the snapshot's shows.
-            Content::Immutable { fs, path, .. } => Some(CopyJob { source: fs, from: path, to, len: None }),
+            Content::Immutable { fs, path, .. } => {
+                Some(CopyJob { source: self.views.of(fs, file), from: path, to, len: None })
+            }
             Content::Prefix { fs, path, len } => {
-                Some(CopyJob { source: fs, from: path, to, len: Some(*len) })
+                Some(CopyJob { source: self.views.of(fs, file), from: path, to, len: Some(*len) })
             }
             Content::Bytes(_) => None,
         }

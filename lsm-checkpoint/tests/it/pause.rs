@@ -74,7 +74,11 @@ impl CheckpointSource for Flushing {
         self.0.deletion_pause()
     }
 
-    fn visible_seqno(&self) -> u64 {
+    fn identity(&self) -> String {
+        self.0.identity()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
         self.0.visible_seqno()
     }
 

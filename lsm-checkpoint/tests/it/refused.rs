@@ -53,7 +53,11 @@ fn a_removal_that_is_not_permitted_fails() {
         let db = with_checkpoint(&fs, &[""]);
         let faulty = FaultFs::new(fs.clone());
         faulty.inject(Fault::on(Op::RenameNoreplace).every(1).before(code));
-        assert_failed(&remove(&faulty, Path::new(TARGET), SyncMode::Normal), Op::RenameNoreplace, code);
+        assert_failed(
+            &remove(&faulty, Path::new(TARGET), SyncMode::Normal).map(drop),
+            Op::RenameNoreplace,
+            code,
+        );
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap() && debris(&fs).is_empty(), "{code}");
     }
 }

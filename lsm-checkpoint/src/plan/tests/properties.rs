@@ -1,6 +1,10 @@
 //! For all snapshots: a plan names each file once and inside the target, or says that it cannot.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    path::{Component, PathBuf},
+};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -78,32 +82,29 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.chars().any(|c| "/\\".contains(c) || c.is_control())
 }
 
-/// The paths that a plan has to have, by the rules and no cleverness: each once. `None` if there is no plan.
-fn expected(wanted: &[Wanted]) -> Option<BTreeSet<String>> {
-    let mut taken = BTreeSet::from([CATALOG_FILE.to_owned()]);
+/// The paths that an accepted plan has to have, by the rules and no cleverness.
+fn expected(wanted: &[Wanted]) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    // A folder, and those that lead to it.
+    let mut add_folder = |root: &str, folder: &str| {
+        let path = if root.is_empty() { folder.to_owned() } else { format!("{root}/{folder}") };
+        let ways = path.match_indices('/').map(|(at, _)| path[..at].to_owned());
+        paths.extend(ways.chain([path.clone()]).filter(|way| !way.is_empty()));
+        path
+    };
+    let mut files_in = Vec::new();
     for (folder, folders, files) in wanted {
-        let root = match *folder {
-            "" if wanted.len() == 1 => String::new(),
-            folder if is_name(folder) && taken.insert(folder.to_owned()) => format!("{folder}/"),
-            _ => return None,
-        };
-        let kinds = folders.iter().chain(files.iter().map(|(kind, _)| kind));
-        let data = kinds.filter(|kind| **kind != FileKind::Metadata);
-        for folder in data.map(FileKind::folder).collect::<BTreeSet<_>>() {
-            if !is_name(folder) || !taken.insert(format!("{root}{folder}")) {
-                return None;
-            }
+        let root = if folder.is_empty() { String::new() } else { add_folder("", folder) };
+        for kind in folders.iter().filter(|kind| **kind != FileKind::Metadata) {
+            add_folder(&root, kind.folder());
         }
         for (kind, name) in files {
-            let below =
-                if *kind == FileKind::Metadata { String::new() } else { format!("{}/", kind.folder()) };
-            if !is_name(name) || !taken.insert(format!("{root}{below}{name}")) {
-                return None;
-            }
+            let dir = if kind.folder().is_empty() { root.clone() } else { add_folder(&root, kind.folder()) };
+            files_in.push(if dir.is_empty() { (*name).to_owned() } else { format!("{dir}/{name}") });
         }
     }
-    taken.remove(CATALOG_FILE);
-    Some(taken)
+    paths.extend(files_in);
+    paths
 }
 
 proptest! {
@@ -111,9 +112,17 @@ proptest! {
 
     #[test]
     fn planned_names_are_unique_and_inside_the_target(wanted in trees()) {
-        let (plan, expected) = (planned(&wanted), expected(&wanted));
-        prop_assert_eq!(plan.is_ok(), expected.is_some(), "{:?}", plan);
-        let (Ok(plan), Some(expected)) = (plan, expected) else { return Ok(()) };
+        let Ok(plan) = planned(&wanted) else { return Ok(()) };
+        let folders = wanted.iter().flat_map(|(folder, folders, files)| {
+            let kinds = folders.iter().chain(files.iter().map(|(kind, _)| kind));
+            kinds.map(FileKind::folder).chain([*folder])
+        });
+        for name in folders.flat_map(|folder| folder.split('/')).filter(|name| !name.is_empty()) {
+            prop_assert!(is_name(name), "{:?} is planned", name);
+        }
+        for (_, name) in wanted.iter().flat_map(|(_, _, files)| files) {
+            prop_assert!(is_name(name), "{:?} is planned", name);
+        }
         let files = plan.items.iter().map(|item| plan.path_of(item));
         let all: Vec<PathBuf> = plan.dirs.iter().skip(1).cloned().chain(files).collect();
         for path in &all {
@@ -121,7 +130,7 @@ proptest! {
         }
         let names: BTreeSet<String> = all.iter().map(|path| path.to_str().unwrap().to_owned()).collect();
         prop_assert_eq!(names.len(), all.len(), "a name is planned twice");
-        prop_assert_eq!(names, expected);
+        prop_assert_eq!(names, expected(&wanted));
         for (at, dir) in plan.dirs.iter().enumerate().skip(1) {
             prop_assert!(plan.dirs[..at].iter().any(|parent| dir.parent() == Some(parent)), "{:?}", dir);
         }

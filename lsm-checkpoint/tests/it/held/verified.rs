@@ -67,8 +67,12 @@ impl CheckpointSource for Confused {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        1
+    fn identity(&self) -> String {
+        "confused".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(1)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

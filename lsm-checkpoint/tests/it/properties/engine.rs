@@ -153,8 +153,12 @@ impl CheckpointSource for Engine {
         None
     }
 
-    fn visible_seqno(&self) -> u64 {
-        42
+    fn identity(&self) -> String {
+        "engine".to_owned()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(42)
     }
 
     fn flush(&self) -> Result<(), BoxError> {

@@ -1,0 +1,37 @@
+//! Views that keep the paths of a checkpoint inside it.
+
+use std::{io, path::Path};
+
+use lsm_fs::Fs;
+
+use crate::{Error, Result};
+
+/// Opens a view of a directory that a caller has named. The name itself may be a symbolic link.
+///
+/// # Errors
+///
+/// [`NotACheckpoint`](Error::NotACheckpoint) if there is no such directory; [`Fs`](Error::Fs).
+pub(crate) fn beneath_checkpoint<'fs>(fs: &'fs dyn Fs, dir: &Path) -> Result<Box<dyn Fs + 'fs>> {
+    fs.beneath(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Error::NotACheckpoint { dir: dir.to_path_buf() }
+        }
+        _ => error.into(),
+    })
+}
+
+/// Calls `act` with a view that resolves paths below each of these directories from a handle.
+///
+/// # Errors
+///
+/// The errors of [`Fs::beneath`] and of `act`.
+pub(crate) fn beneath_all<T>(
+    fs: &dyn Fs,
+    dirs: &[&Path],
+    act: &mut dyn FnMut(&dyn Fs) -> Result<T>,
+) -> Result<T> {
+    match dirs.split_first() {
+        None => act(fs),
+        Some((dir, others)) => beneath_all(&*fs.beneath(dir)?, others, act),
+    }
+}
