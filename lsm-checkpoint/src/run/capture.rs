@@ -1,9 +1,6 @@
 //! Step 3: the sequence number, the flush, the pause, the capture.
 
-use std::{
-    io,
-    path::Path,
-};
+use std::{io, path::Path};
 
 use lsm_fs::{FileId, Fs};
 
