@@ -31,7 +31,8 @@ fn killed_on(variable: &str) {
     let (db, target) = (dir.path().join("db"), dir.path().join("checkpoint"));
     let oracle = prepared(&fs, &db);
     let kills = number("LSM_REALFS_KILLS", 200);
-    let mut random = Workload::new(kills ^ u64::from(std::process::id()), 1);
+    let seed = number("LSM_REALFS_SEED", 1);
+    let mut random = Workload::new(seed, 1);
     let (mut killed, mut swept, mut complete) = (0, 0, 0);
     let mut attempts = 0;
     while killed < kills {
@@ -63,7 +64,9 @@ fn killed_on(variable: &str) {
         check(&fs, &target, &oracle, Options::default(), RECORDS).unwrap();
         remove(&*fs, &target, SyncMode::Normal).unwrap();
     }
-    println!("{variable}: {killed} killed of {attempts}, {swept} swept, {complete} had published");
+    println!(
+        "{variable}: seed {seed}, {killed} killed of {attempts}, {swept} swept, {complete} had published"
+    );
 }
 
 #[test]

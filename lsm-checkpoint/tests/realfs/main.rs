@@ -1,7 +1,7 @@
 //! Tests that want a real filesystem of a given type. `cargo xtask realfs` makes the mounts and runs them.
 //!
-//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 200), `LSM_REALFS_CHECKPOINTS` how
-//! many checkpoints a stress takes (default 30).
+//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 200), `LSM_REALFS_SEED` chooses the
+//! moments (default 1), `LSM_REALFS_CHECKPOINTS` is how many checkpoints a stress takes (default 30).
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

@@ -2,6 +2,8 @@
 //!
 //! The inputs follow from the corpus, the seed and their number, so the same command gives the same inputs everywhere.
 
+#![allow(clippy::disallowed_methods, reason = "the corpus lies on the host")]
+
 mod mutate;
 
 use std::{

@@ -202,7 +202,7 @@ impl Fuzz {
                 &self.dir,
             ]);
             // The code under test is safe Rust: an address sanitizer finds nothing in it, and slows it down.
-            command.args(["--sanitizer", "none", &self.target]);
+            command.args(["--sanitizer", "none", "--target-dir", "target/fuzz", &self.target]);
             return command;
         }
         let mut command = cmd::cargo(root);
