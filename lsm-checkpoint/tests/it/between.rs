@@ -142,6 +142,27 @@ fn a_removal_that_is_taken_back_replaces_nothing() {
     assert!(db.check_target(&fs, Path::new(STAGED)).unwrap(), "what was to be removed is whole");
 }
 
+/// The same of a publication. Its staged directory has lost its name by then, and another creator claims that.
+#[test]
+fn a_publication_that_is_taken_back_replaces_nothing() {
+    let (fs, db) = mem_db(&[""]);
+    let new: Arc<Mutex<Option<Box<dyn FsDirLock>>>> = Arc::default();
+    let lock = Arc::clone(&new);
+    let beside = Tweak::new(fs.clone()).after(Op::RenameNoreplace, STAGED, move |fs| {
+        fs.create_dir(Path::new(STAGED)).unwrap();
+        *lock.lock().unwrap() = fs.try_lock_directory(Path::new(STAGED)).unwrap();
+    });
+    let faulty = FaultFs::new(beside);
+    faulty.inject(Fault::on(Op::RenameNoreplace).nth(1).after(errno::EIO));
+    let error = run_checkpoint(&db, &faulty, Path::new(TARGET)).unwrap_err();
+    let Error::LeftBehind { left, .. } = &error else { panic!("{error}") };
+    assert_eq!(left, Path::new(TARGET));
+    let new = new.lock().unwrap().take().unwrap();
+    assert!(new.is_at(Path::new(STAGED)).unwrap(), "the other creator's directory was replaced");
+    assert!(fs.read_dir(Path::new(STAGED)).unwrap().is_empty());
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap(), "what was published is whole");
+}
+
 /// Without a checksum the length is all there is to tell.
 #[test]
 fn a_file_that_ends_early_is_found_without_a_checksum() {

@@ -20,7 +20,10 @@ proptest! {
     /// Names and bytes, from the source to a checkpoint, to a checkpoint of that on another volume, to a live
     /// directory.
     #[test]
-    fn restore_after_checkpoint_is_the_identity(shape in shape(), policies in [select(&POLICIES[..]), select(&POLICIES[..])]) {
+    fn restore_after_checkpoint_is_the_identity(
+        shape in shape(),
+        policies in [select(&POLICIES[..]), select(&POLICIES[..])],
+    ) {
         let fs = MemFsOptions::new().volume("/backup", VolumeOptions::new()).build().unwrap();
         let engine = Engine::prepare(&fs, "/db", &shape);
         let source = bytes_below(&fs, Path::new("/db"));
