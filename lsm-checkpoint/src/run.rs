@@ -173,8 +173,8 @@ impl<'a> Checkpoint<'a> {
     /// # Contract
     ///
     /// The checkpoint holds every write that was visible before the call, and nothing that the captured version does
-    /// not. Writers, flushes and compactions go on; deletions are held from before the flush until the file concerned
-    /// is in the checkpoint, if the engine has a pause for them.
+    /// not. Writers, flushes and compactions go on. If the engine has a pause for deletions, they are held from just
+    /// before the capture until the file concerned is in the checkpoint, and not during the flush.
     ///
     /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first; an
     /// empty directory of the target's name beside it counts as begun by the dead.

@@ -1,4 +1,4 @@
-//! Step 3: the pause, the sequence number, the flush, the capture.
+//! Step 3: the sequence number, the flush, the pause, the capture.
 
 use std::{
     io,
@@ -36,10 +36,13 @@ impl Captured<'_> {
 }
 
 pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
-    let guard = source.deletion_pause().map(DeletionPause::acquire);
+    let pause = source.deletion_pause();
     // Before the flush, so that all up to it is in what the flush writes.
     let seqno = source.visible_seqno();
     source.flush().map_err(Error::from_source)?;
+    // Before the capture: a file asks for its deletion after it has left the version, so the capture names no file
+    // that asked earlier. A pause that began before the flush would only keep garbage for as long as the flush takes.
+    let guard = pause.map(DeletionPause::acquire);
     let capture = source.capture().map_err(Error::from_source)?;
     let mut files = Vec::with_capacity(capture.trees.len());
     for (_, snapshot) in &capture.trees {

@@ -18,6 +18,7 @@ mod host;
 mod ladder;
 mod list;
 mod mutation;
+mod pause;
 mod pinned;
 mod remove;
 mod restore;

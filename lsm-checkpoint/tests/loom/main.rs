@@ -50,7 +50,8 @@ impl Engine {
             .collect()
     }
 
-    /// A checkpoint: whatever it captured is there when it is linked.
+    /// A checkpoint: whatever it captured is there when it is linked. The pause begins just before the capture, and
+    /// no earlier moment is needed: deletions that asked before it are among the orders that are explored.
     fn checkpoint(&self) {
         let guard = self.pause.acquire();
         let files = self.captured();
