@@ -150,7 +150,12 @@ impl<'fs> Staging<'fs> {
 
     /// While a crash can bring the target's name back, what it names has to stay whole.
     fn rename_back(&self) -> lsm_fs::Result<()> {
-        self.fs.rename(&self.target.path, &self.target.staged)?;
+        let Target { path, staged } = &self.target;
+        match self.fs.rename_noreplace(path, staged) {
+            Err(e) if is_refusal(&e) => self.fs.rename(path, staged)?,
+            // Another creator may have claimed the staged name since the rename took place.
+            renamed => renamed?,
+        }
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 

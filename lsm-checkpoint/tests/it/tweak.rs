@@ -1,6 +1,7 @@
 //! A filesystem with one thing left out: the n-th sync, or the renaming of directories; or with somebody else on it.
 
 mod file;
+mod meddler;
 
 use std::{
     ffi::OsStr,
@@ -17,6 +18,7 @@ use lsm_fs::{
     FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
     SyncReport, batch, copy,
 };
+use meddler::{Meddler, When};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tweak<F> {
@@ -24,11 +26,8 @@ pub(crate) struct Tweak<F> {
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
     renames_directories: bool,
-    meddler: Option<Meddler<F>>,
+    meddler: Option<Arc<Meddler<F>>>,
 }
-
-/// What somebody else does just before a call of this kind for a path.
-type Meddler<F> = (Op, &'static str, fn(&F));
 
 impl<F: Fs> Tweak<F> {
     pub(crate) fn new(inner: F) -> Self {
@@ -46,18 +45,36 @@ impl<F: Fs> Tweak<F> {
         self
     }
 
-    /// Somebody does this just before each call of this kind for a path; of `RemoveDir` and `LockDirectory`.
-    pub(crate) fn before(mut self, op: Op, path: &'static str, act: fn(&F)) -> Self {
-        self.meddler = Some((op, path, act));
+    /// Somebody does this just before each call of this kind for a path. Calls of these kinds are seen: `Open`,
+    /// `RemoveDir`, `RenameNoreplace` (by its first path) and `LockDirectory`.
+    pub(crate) fn before(
+        mut self,
+        op: Op,
+        path: &'static str,
+        act: impl Fn(&F) + Send + Sync + 'static,
+    ) -> Self {
+        self.meddler = Some(Arc::new(Meddler::new(When::Before, op, path, act)));
         self
     }
 
-    fn meddle(&self, op: Op, path: &Path) {
-        if let Some((of, at, act)) = self.meddler
-            && (of, Path::new(at)) == (op, path)
-        {
-            act(&self.inner);
-        }
+    /// Somebody does this just after each call of this kind for a path, before the caller can do anything else.
+    pub(crate) fn after(
+        mut self,
+        op: Op,
+        path: &'static str,
+        act: impl Fn(&F) + Send + Sync + 'static,
+    ) -> Self {
+        self.meddler = Some(Arc::new(Meddler::new(When::After, op, path, act)));
+        self
+    }
+
+    /// Makes a call that somebody may come before or behind.
+    fn beside<T>(&self, op: Op, path: &Path, call: impl FnOnce() -> T) -> T {
+        let Some(meddler) = &self.meddler else { return call() };
+        meddler.meddle(When::Before, op, path, &self.inner);
+        let result = call();
+        meddler.meddle(When::After, op, path, &self.inner);
+        result
     }
 
     /// How many syncs were asked for.
@@ -89,7 +106,7 @@ impl<F: Fs> Tweak<F> {
 #[deny(clippy::missing_trait_methods)]
 impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
-        let file = self.inner.open(path, options)?;
+        let file = self.beside(Op::Open, path, || self.inner.open(path, options))?;
         let tweak = self.clone();
         Ok(Box::new(TweakedFile::new(file, Box::new(move || tweak.is_skipped()))))
     }
@@ -109,8 +126,7 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
         self.inner.remove_file(path)
     }
     fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.meddle(Op::RemoveDir, path);
-        self.inner.remove_dir(path)
+        self.beside(Op::RemoveDir, path, || self.inner.remove_dir(path))
     }
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
         self.inner.remove_dir_all(path)
@@ -121,7 +137,7 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
     }
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
         self.check_rename(Op::RenameNoreplace, from, to)?;
-        self.inner.rename_noreplace(from, to)
+        self.beside(Op::RenameNoreplace, from, || self.inner.rename_noreplace(from, to))
     }
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
         self.inner.hard_link(from, to)
@@ -133,8 +149,7 @@ impl<F: Fs + Clone + 'static> Fs for Tweak<F> {
         if self.is_skipped() { Ok(DirectorySync::Durable) } else { self.inner.sync_directory(path, mode) }
     }
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.meddle(Op::LockDirectory, path);
-        self.inner.try_lock_directory(path)
+        self.beside(Op::LockDirectory, path, || self.inner.try_lock_directory(path))
     }
     fn backend_id(&self) -> Option<u64> {
         self.inner.backend_id()
