@@ -9,6 +9,7 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod base;
 mod between;
 mod crash;
 mod create;
@@ -21,6 +22,7 @@ mod list;
 mod mutation;
 mod pause;
 mod pinned;
+mod refused;
 mod remove;
 mod restore;
 mod stress;

@@ -56,3 +56,19 @@ fn a_file_that_is_emptied_again_is_synced() {
     });
     assert_eq!(emptied, 2);
 }
+
+#[test]
+fn a_file_that_is_written_over_or_removed_has_nothing_to_sync() {
+    let over = syncs(|fs, path| {
+        let draft = Path::new("S/draft");
+        fs.write_new(path, b"old", SyncMode::Normal).unwrap();
+        fs.write_new(draft, b"new", SyncMode::Normal).unwrap();
+        fs.rename(draft, path).unwrap();
+    });
+    assert_eq!(over, 1, "the draft alone, under its new name");
+    let removed = syncs(|fs, path| {
+        fs.write_new(path, b"old", SyncMode::Normal).unwrap();
+        fs.remove_file(path).unwrap();
+    });
+    assert_eq!(removed, 0);
+}

@@ -48,7 +48,8 @@ const SITES: [(&str, &[&str]); 9] = [
 fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        // Tests of private parts lie beside the code, in `tests.rs` and below `tests`.
+        if path.is_dir() && !path.ends_with("tests") {
             source_files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
