@@ -1,6 +1,8 @@
 //! Catalogs on a filesystem.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something fails")]
 
+mod properties;
+
 use super::*;
 
 /// Names are as long as most filesystems allow: more than 8 MiB of them are more than one section holds.

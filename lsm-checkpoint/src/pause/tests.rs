@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something fails")]
 
+mod properties;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,

@@ -1,3 +1,5 @@
+mod properties;
+
 use super::*;
 
 fn tree<'a>(folder: &'a str, files: &'a [(FileKind, &'a str)]) -> Tree<'a> {

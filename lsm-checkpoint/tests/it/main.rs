@@ -22,6 +22,7 @@ mod list;
 mod mutation;
 mod pause;
 mod pinned;
+mod properties;
 mod refused;
 mod remove;
 mod restore;
