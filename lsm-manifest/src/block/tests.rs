@@ -75,6 +75,17 @@ fn a_block_fills_its_slot_exactly() {
 }
 
 #[test]
+fn a_body_of_another_length_than_the_header_says_is_refused() {
+    let whole = [5, 0, 0, 0, 0];
+    for (parity, len) in [(false, 0), (false, 2), (true, 1), (true, 4)] {
+        let header = BlockHeader { parity, ..example_header() };
+        let mut body = whole[..len].to_vec();
+        assert_eq!(header.restore(&mut body), Err(Damage::new(34, Defect::BlockLength)), "{parity} {len}");
+        assert_eq!(body, whole[..len]);
+    }
+}
+
+#[test]
 fn lengths_at_their_limit_do_not_overflow() {
     let header = BlockHeader { data_len: u32::MAX, plain_len: u32::MAX, parity: true, ..example_header() };
     let decoded = BlockHeader::decode(&header.encode(), BlockType::Manifest).unwrap();

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lsm_fs::{DirectorySync, Fs, FsExt};
-use lsm_fs_mem::MemFs;
+use lsm_fs::{DirectorySync, Fs, FsExt, Op};
+use lsm_fs_mem::{Fault, FaultFs, MemFs};
 use lsm_manifest::{
     BlockState, Defect, Error, FooterPayload, Part, ReadOptions, WriteOptions,
     block::{BlockHeader, BlockType},
@@ -162,6 +162,22 @@ fn a_damaged_section_is_named_and_left_as_it_is() {
     let bad: Vec<_> = report.sections.iter().filter(|s| !matches!(s.state, BlockState::Good)).collect();
     assert!(bad.len() == 1 && bad[0].entry.name == "format_version", "{report}");
     assert!(matches!((&report.tail, &report.mirror), (BlockState::Good, BlockState::Good)), "{report}");
+}
+
+/// A second read of the section would succeed, which must not make it a damaged one.
+#[test]
+fn a_section_that_cannot_be_read_ends_the_repair() {
+    // Too long to be read at one go: the third read is the section's, after those of the two footers.
+    let payload = vec![7; 200_000];
+    let good = archive_bytes(WriteOptions::new(), &[("tables", &payload)]);
+    let cut = &good[..good.len() - 1];
+    let fs = FaultFs::new(with_file(cut));
+    fs.inject(Fault::on(Op::Read).nth(3));
+    let error = repair(&fs, &version_path(1), &OPTIONS).unwrap_err();
+    assert!(matches!(&error, Error::Fs(e) if e.op() == Op::Read), "{error}");
+    assert!(bytes_of(fs.inner()) == cut);
+    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Tail]);
+    assert!(bytes_of(fs.inner()) == good);
 }
 
 #[test]

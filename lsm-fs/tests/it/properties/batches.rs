@@ -59,7 +59,7 @@ impl Tree {
                 match bound {
                     Bound::Nothing => {}
                     Bound::File(len) => {
-                        fs::write(&path, vec![len.to_le_bytes()[0]; usize::from(*len)]).unwrap()
+                        fs::write(&path, vec![len.to_le_bytes()[0]; usize::from(*len)]).unwrap();
                     }
                     Bound::Directory => fs::create_dir(&path).unwrap(),
                     #[cfg(unix)]
