@@ -12,6 +12,8 @@ pub(crate) type Tool = (&'static str, &'static str);
 /// What the real-filesystem tests and the benches run.
 pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("mkfs.ext4", "e2fsprogs"),
+    ("filefrag", "e2fsprogs"),
+    ("chattr", "e2fsprogs"),
     ("mkfs.xfs", "xfsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mount", "mount"),

@@ -113,5 +113,7 @@ fn nested_command(workspace: &Workspace, manifest: &Path) -> Command {
 fn test_command(workspace: &Workspace, package: &str) -> Command {
     let mut command = cmd::cargo(&workspace.root);
     command.args(["test", "-p", package, "--all-features", "--test", TESTS.1]);
+    // The tests run tools of the system themselves.
+    command.env("PATH", cmd::search_path());
     command
 }

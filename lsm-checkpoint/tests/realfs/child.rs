@@ -17,6 +17,8 @@ use crate::tree::{Options, Tree};
 const DB: &str = "LSM_CHECKPOINT_CHILD_DB";
 const TARGET: &str = "LSM_CHECKPOINT_CHILD_TARGET";
 const COPIES: &str = "LSM_CHECKPOINT_CHILD_COPIES";
+/// If set, the child waits at each step for a line of its parent.
+const STEPWISE: &str = "LSM_CHECKPOINT_CHILD_STEPWISE";
 
 /// Printed when the call is about to begin, and with each file and piece.
 const STEP: &str = "step";
@@ -29,36 +31,55 @@ pub(crate) struct Creator {
 
 impl Creator {
     pub(crate) fn spawn(db: &Path, target: &Path, copies: bool) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child::create_if_asked", "--nocapture"])
-            .env(DB, db)
-            .env(TARGET, target)
-            .env(COPIES, if copies { "1" } else { "0" })
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start(&mut Self::command(db, target, copies))
+    }
+
+    /// A creator that goes no further than its parent lets it, so that no load decides where it is killed.
+    pub(crate) fn stepwise(db: &Path, target: &Path, copies: bool) -> Self {
+        Self::start(Self::command(db, target, copies).env(STEPWISE, "1").stdin(Stdio::piped()))
+    }
+
+    fn command(db: &Path, target: &Path, copies: bool) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "child::create_if_asked", "--nocapture"]);
+        command.env(DB, db).env(TARGET, target).env(COPIES, if copies { "1" } else { "0" });
+        command
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
-    /// Waits until the creator has made so many steps, and that long from there, and kills it. `false`: it came to its
+    /// Kills a stepwise creator at this step, or lets it go on for some time and kills it then. `false`: it came to its
     /// end before.
-    pub(crate) fn kill_after(mut self, steps: u64, time: Duration) -> bool {
+    pub(crate) fn kill_at(mut self, step: u64, go_on: Option<Duration>) -> bool {
         let mut seen = 0;
-        while seen < steps {
-            match self.lines.next() {
-                Some(line) => seen += u64::from(line.unwrap().contains(STEP)),
-                None => break,
+        while seen < step {
+            let Some(line) = self.lines.next() else { break };
+            if line.unwrap().contains(STEP) {
+                seen += 1;
+                if seen < step {
+                    self.let_go();
+                }
             }
         }
-        // What comes behind the last file makes no steps.
-        let last = Instant::now();
-        while last.elapsed() < time {
-            std::hint::spin_loop();
+        if let Some(time) = go_on {
+            self.let_go();
+            let last = Instant::now();
+            while last.elapsed() < time {
+                std::hint::spin_loop();
+            }
         }
         self.child.kill().unwrap();
-        // By a signal, it has no code.
+        // A process that died by a signal has no code.
         self.child.wait().unwrap().code().is_none()
+    }
+
+    fn let_go(&mut self) {
+        // A creator that has come to its end reads no more.
+        let _ = self.child.stdin.as_mut().unwrap().write_all(b"\n");
     }
 
     /// What the call returned: `ok`, or the name of its error.
@@ -87,8 +108,14 @@ fn create_if_asked() {
         writeln!(out, "{line}").unwrap();
         out.flush().unwrap();
     };
-    let progress = |_: &lsm_checkpoint::Progress| {
+    let step = || {
         say(STEP);
+        if std::env::var_os(STEPWISE).is_some() {
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+    };
+    let progress = |_: &lsm_checkpoint::Progress| {
+        step();
         ControlFlow::Continue(())
     };
     let policy = if std::env::var(COPIES).is_ok_and(|copies| copies == "1") {
@@ -96,7 +123,7 @@ fn create_if_asked() {
     } else {
         Policy::PreferLink
     };
-    say(STEP);
+    step();
     let made =
         Checkpoint::new().policy(policy).progress(&progress).create(&*tree, &StdFs, Path::new(&target));
     let outcome = match &made {
@@ -105,6 +132,6 @@ fn create_if_asked() {
         Err(Error::InProgress { .. }) => "in progress".to_owned(),
         Err(error) => format!("failed: {error}"),
     };
-    say(STEP);
+    step();
     say(&format!("outcome: {outcome}"));
 }

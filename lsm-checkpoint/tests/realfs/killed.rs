@@ -1,4 +1,4 @@
-//! Creators that are killed at random moments, and creators that race.
+//! Creators that are killed at each step and in between, and creators that race.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -38,9 +38,10 @@ fn killed_on(variable: &str) {
     while killed < kills {
         attempts += 1;
         assert!(attempts < 10 * kills, "hardly any creator is killed: {killed} of {attempts}");
-        let steps = random.next() % (2 * RUNS + 4);
-        let time = Duration::from_micros(random.next() % 5000);
-        if !Creator::spawn(&db, &target, attempts % 2 == 0).kill_after(steps, time) {
+        let step = random.next() % (2 * RUNS + 4);
+        // Half of them die at the step itself, the others some time after it, if they have not come to their end.
+        let go_on = (attempts % 4 < 2).then(|| Duration::from_micros(random.next() % 5000));
+        if !Creator::stepwise(&db, &target, attempts % 2 == 0).kill_at(step, go_on) {
             assert!(Catalog::read(&*fs, &target).is_ok());
             remove(&*fs, &target, SyncMode::Normal).unwrap();
             continue;

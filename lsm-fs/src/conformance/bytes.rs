@@ -342,7 +342,7 @@ fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {
 fn threads_write_and_read(t: &Subject, options: FsOpenOptions) -> Verdict {
     const PIECE: usize = 5_000;
     let file = t.open("f", options)?;
-    let together = Barrier::new(4);
+    let (file, together) = (&*file, &Barrier::new(4));
     let work = |thread: u8| {
         together.wait();
         let offset = u64::from(thread) * PIECE as u64;

@@ -1,6 +1,6 @@
 //! [`Turns`]: how many large writes around the page cache are under way at once.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// From this length on a write takes a turn.
 const LARGE: usize = 256 << 10;
@@ -12,8 +12,15 @@ const AT_ONCE: usize = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    taken: Mutex<usize>,
+    state: Mutex<State>,
     freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Turns that are under way, at most [`AT_ONCE`].
+    taken: usize,
+    waiting: usize,
 }
 
 /// Dropping it gives the turn to the next.
@@ -25,16 +32,23 @@ impl Turns {
         if len < LARGE {
             return None;
         }
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(taken, |taken| *taken >= AT_ONCE);
-        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        let mut state = self.state();
+        state.waiting += 1;
+        let waited = self.freed.wait_while(state, |state| state.taken >= AT_ONCE);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state.taken += 1;
         Some(Turn(self))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.state().taken -= 1;
         self.0.freed.notify_one();
     }
 }
@@ -47,7 +61,6 @@ mod tests {
             mpsc,
         },
         thread,
-        time::Duration,
     };
 
     use super::*;
@@ -71,7 +84,7 @@ mod tests {
             }
         });
         assert!(most.into_inner() <= AT_ONCE);
-        assert_eq!(turns.taken.into_inner().unwrap(), 0);
+        assert_eq!(turns.state().taken, 0);
     }
 
     #[test]
@@ -83,7 +96,10 @@ mod tests {
                 let _third = turns.take(LARGE);
                 begins.send(()).unwrap();
             });
-            begun.recv_timeout(Duration::from_millis(50)).expect_err("three at once");
+            while turns.state().waiting == 0 {
+                assert!(begun.try_recv().is_err(), "three at once");
+                thread::yield_now();
+            }
             drop(first);
             begun.recv().unwrap();
         });

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_home_has_the_downloads_of_the_other_and_nothing_of_local_registries() {
-        let dir = std::env::temp_dir().join(format!("xtask-package-{}", std::process::id()));
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (dir, elsewhere) = (dir.path(), elsewhere.path().join("home"));
         let (real, home) = (dir.join(".cargo"), dir.join("home"));
         for made in ["registry/index/index.crates.io-1", "registry/cache/-2", "registry/src/-2/lsm-fs-0.1.0"]
         {
@@ -88,14 +89,11 @@ mod tests {
         furnish(&home, Some(&real)).unwrap();
         assert!(home.join(".package-cache").is_symlink());
         assert!(!home.join("config.toml").exists(), "found by its place above");
-        let elsewhere = std::env::temp_dir().join(format!("xtask-package-{}-2", std::process::id()));
         furnish(&elsewhere, Some(&real)).unwrap();
         assert_eq!(fs::read(elsewhere.join("config.toml")).unwrap(), b"[net]");
-        fs::remove_dir_all(&elsewhere).unwrap();
         assert!(home.join("registry/index/index.crates.io-1").is_dir());
         assert_eq!(fs::read_dir(home.join("registry/cache")).unwrap().count(), 0);
         assert!(!home.join("registry/src").exists());
         furnish(&dir.join("alone"), None).unwrap();
-        fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -113,23 +113,18 @@ fn attached(dir: &Path) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn scratch(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("xtask-test-{name}-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        dir
-    }
-
     #[test]
     fn sweeps_the_dead_and_spares_the_living() {
-        let base = scratch("sweep");
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path();
         let dead = base.join(format!("{PREFIX}1-0"));
         fs::create_dir_all(dead.join("mnt")).unwrap();
         let foreign = base.join("somebody-elses");
         fs::create_dir(&foreign).unwrap();
 
-        let living = Workdir::create(&base).unwrap();
+        let living = Workdir::create(base).unwrap();
         assert!(!dead.exists(), "the directory of a dead run stays");
-        let second = Workdir::create(&base).unwrap();
+        let second = Workdir::create(base).unwrap();
         assert!(living.path().exists(), "a living run lost its directory");
         assert_ne!(living.path(), second.path());
         assert!(foreign.exists());
@@ -138,18 +133,18 @@ mod tests {
         drop(living);
         assert!(!path.exists(), "the directory outlives its owner");
         drop(second);
-        fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]
     fn a_directory_replaced_before_its_lock_is_not_ours() {
-        let base = scratch("replaced");
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path();
         let path = base.join("d");
         fs::create_dir(&path).unwrap();
         let held = lock(&path).unwrap();
         assert!(held.is_some());
         assert!(lock(&path).unwrap().is_none(), "locked twice");
-        fs::remove_dir_all(&base).unwrap();
+        fs::remove_dir(&path).unwrap();
         assert!(lock(&path).unwrap().is_none(), "locked a name that leads nowhere");
     }
 }

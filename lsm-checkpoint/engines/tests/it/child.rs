@@ -41,6 +41,7 @@ impl Writer {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::write_if_asked", "--nocapture"])
             .env(ORDER, format!("{which},{},{}", kind.blobs, dir.display()))
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -48,8 +49,9 @@ impl Writer {
         Self { child, lines }
     }
 
-    /// Reads on until so many steps of checkpoints are made, kills, and reads what was still said.
-    pub(crate) fn kill_after(mut self, steps: u64) -> Said {
+    /// Lets the process make so many steps of checkpoints, and kills it at the last one, or behind it if it may
+    /// `go_on`. Reads the rest of its words.
+    pub(crate) fn kill_at(mut self, steps: u64, go_on: bool) -> Said {
         let (mut said, mut seen) = (Said::default(), 0);
         let mut heard = |line: &str| {
             let mut words = line.split_whitespace().skip_while(|word| *word != "say").skip(1);
@@ -66,7 +68,12 @@ impl Writer {
         };
         while seen < steps {
             let line = self.lines.next().expect("the child goes on until it is killed").unwrap();
-            seen += u64::from(heard(&line));
+            if heard(&line) {
+                seen += 1;
+                if seen < steps || go_on {
+                    self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+                }
+            }
         }
         self.child.kill().unwrap();
         for line in self.lines {
@@ -85,6 +92,12 @@ fn say(what: &str) {
     out.flush().unwrap();
 }
 
+/// A step waits for the parent, so that no load decides where this process is killed.
+fn step() {
+    say("step");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
 /// The child's side: it goes on until it is killed. Without an order there is nothing to do, and nothing to check.
 #[test]
 fn write_if_asked() {
@@ -96,8 +109,8 @@ fn write_if_asked() {
     let engine = Kind { which, blobs }.open(&dir.join("db")).unwrap();
     let oracle = Oracle::default();
     let load = Load::new(&*engine, PLAN, &oracle);
-    let step = |_: &lsm_checkpoint::Progress| {
-        say("step");
+    let progress = |_: &lsm_checkpoint::Progress| {
+        step();
         ControlFlow::Continue(())
     };
     under_load(&load, || {
@@ -107,10 +120,10 @@ fn write_if_asked() {
             say(&format!("flushed {flushed}"));
             let name = format!("checkpoint-{n}");
             say(&format!("begin {name} {}", oracle.acknowledged()));
-            say("step");
-            take(&*engine, &oracle, &Checkpoint::new().policy(policy).progress(&step), &dir.join(&name))?;
+            step();
+            take(&*engine, &oracle, &Checkpoint::new().policy(policy).progress(&progress), &dir.join(&name))?;
             say(&format!("done {name}"));
-            say("step");
+            step();
         }
         Ok(())
     })

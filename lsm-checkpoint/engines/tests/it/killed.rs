@@ -17,7 +17,7 @@ use crate::{
 /// Nobody is left to say how far the operations had come.
 const UNKNOWN: u64 = 2_000_000;
 
-/// So many steps at most before a process is killed: two or three checkpoints.
+/// The last step at which a process is killed, in its second or third checkpoint.
 const STEPS_MAX: u64 = 40;
 
 fn names(dir: &Path) -> Vec<String> {
@@ -25,10 +25,10 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 /// Returns how many checkpoints were published, and how many were not and were swept.
-fn kill_once(kind: Kind, root: &Path, steps: u64) -> (usize, usize) {
+fn kill_once(kind: Kind, root: &Path, steps: u64, go_on: bool) -> (usize, usize) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = |name: &str| dir.path().join(name);
-    let said = Writer::spawn(kind, dir.path()).kill_after(steps);
+    let said = Writer::spawn(kind, dir.path()).kill_at(steps, go_on);
     let report = sweep(&StdFs, dir.path(), SyncMode::Normal).unwrap();
     assert!(report.failed.is_empty() && report.in_progress.is_empty(), "{steps}: {report:?}");
 
@@ -63,7 +63,7 @@ fn the_source_and_every_published_checkpoint_hold_what_was_flushed() {
             for kill in 0..kills {
                 // Spread over the range, and another place for every kind.
                 let steps = 1 + (killed * 7 + kill * 13) % STEPS_MAX;
-                let (complete, debris) = kill_once(kind, &root, steps);
+                let (complete, debris) = kill_once(kind, &root, steps, kill % 2 == 1);
                 published += complete;
                 swept += debris;
                 killed += 1;
