@@ -5,7 +5,10 @@
 
 mod batch;
 mod file;
+mod lock;
 mod rename;
+mod special;
+mod view;
 
 use std::{
     collections::BTreeSet,
@@ -16,6 +19,7 @@ use std::{
 };
 
 use file::BrokenFile;
+use lock::AlwaysThere;
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
     FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
@@ -58,6 +62,12 @@ defects! {
     CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty ReadAtStopsAtPages GapsAreGarbage
     RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites RenameDirEmpties
     RenameBlinks RenameCopiesFile
+    SpecialFilesAreFiles OpensSpecialFiles TruncatesSpecialFiles ClonesSpecialFiles KeepsSpecialFiles
+    BeneathTakesFiles ViewSaysLenIsZero ViewBatchIsSilent ViewFollowsLinkAtEnd ViewFollowsLinkOnTheWay
+    ViewHidesLinks ViewLinksLinks ViewBatchFollowsLinks ViewLinksSpecialFiles ViewTakesParents
+    ViewEntersMounts ViewRefusesElsewhere ViewComparesText ViewTrustsWhatItSaw ViewRootIsAPath
+    ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
+    ViewRemovesByPath
 }
 
 /// Paths whose syncs fail.
@@ -133,7 +143,10 @@ impl Broken {
 
 impl Fs for Broken {
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        self.told(StdFs.beneath(root))
+        if self.is(Defect::BeneathTakesFiles) && root.is_file() {
+            return Ok(Box::new(StdFs));
+        }
+        Ok(Box::new(view::View::new(self.told(StdFs.beneath(root))?, self, root)))
     }
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
@@ -148,8 +161,9 @@ impl Fs for Broken {
             Defect::OptionsUnchecked if options.validate().is_err() => {
                 options = FsOpenOptions::new().write(true).create(true);
             }
-            Defect::OpensDirectories if path.is_dir() => {
-                return StdFs.open(Path::new("/dev/null"), &FsOpenOptions::new().read(true));
+            Defect::OpensDirectories if path.is_dir() => return special::some_file(),
+            Defect::OpensSpecialFiles if special::is(path) && !options.create_new => {
+                return special::some_file();
             }
             _ => {}
         }
@@ -191,8 +205,12 @@ impl Fs for Broken {
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
         let mut metadata = self.told(StdFs.metadata(&self.see(path)))?;
-        if self.is(Defect::LenIsZero) {
-            metadata.len = 0;
+        match self.defect {
+            Defect::LenIsZero => metadata.len = 0,
+            Defect::SpecialFilesAreFiles if metadata.file_type == FsFileType::Other => {
+                metadata.file_type = FsFileType::File;
+            }
+            _ => {}
         }
         Ok(metadata)
     }
@@ -204,6 +222,7 @@ impl Fs for Broken {
     fn remove_file(&self, path: &Path) -> Result<()> {
         match self.defect {
             Defect::RemoveFileDoesNothing => return Ok(()),
+            Defect::KeepsSpecialFiles if special::is(path) => return Ok(()),
             Defect::UnlinkedFilesAreCut => {
                 let _ = StdFs.open(path, &FsOpenOptions::new().write(true).truncate(true));
             }
@@ -272,6 +291,7 @@ impl Fs for Broken {
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         match self.defect {
             Defect::CloneLinks => return StdFs.hard_link(from, to),
+            Defect::ClonesSpecialFiles if special::is(from) => return Ok(()),
             Defect::CloneReplaces => drop(StdFs.remove_file(to)),
             Defect::CrossesVolumes => {}
             _ if self.crosses(from, to) => return os_error(Op::ReflinkFile, from, to, errno::EXDEV),
@@ -333,6 +353,7 @@ impl Fs for Broken {
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
         match self.defect {
+            Defect::TruncatesSpecialFiles if special::is(path) => Ok(()),
             Defect::TruncateShared => StdFs.open(path, &FsOpenOptions::new().write(true))?.set_len(len),
             Defect::TruncateOnlyCuts if StdFs.metadata(path).is_ok_and(|m| m.len < len) => Ok(()),
             _ => self.told(StdFs.truncate_file(path, len)),
@@ -378,15 +399,5 @@ impl Fs for Broken {
 
     fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
         batch::copies(self, jobs, options, report);
-    }
-}
-
-/// A lock that has never heard of another directory.
-#[derive(Debug)]
-struct AlwaysThere(#[expect(dead_code, reason = "held, not read")] Option<Box<dyn FsDirLock>>);
-
-impl FsDirLock for AlwaysThere {
-    fn is_at(&self, _: &Path) -> Result<bool> {
-        Ok(true)
     }
 }
