@@ -17,8 +17,9 @@
 //! ```
 //!
 //! A [`Subject`] can bring more than a directory: a second volume, another process that takes locks, a switch that
-//! makes syncs fail, symbolic links and pipes, a mount point. Without them some checks are not applicable, and [`Report::assert_conforms`] lets that pass; a
-//! backend that can bring them all uses [`Report::assert_conforms_without_exemption`].
+//! makes syncs fail, symbolic links and pipes, a mount point. Without them some checks are not applicable, and
+//! [`Report::assert_conforms`] lets that pass. A backend that can bring them all uses
+//! [`Report::assert_conforms_without_exemption`].
 //!
 #![doc = include_str!("conformance/broken_example.md")]
 
