@@ -17,8 +17,9 @@
 //! ```
 //!
 //! A [`Subject`] can bring more than a directory: a second volume, another process that takes locks, a switch that
-//! makes syncs fail. Without them some checks are not applicable, and [`Report::assert_conforms`] lets that pass; a
-//! backend that can bring them all uses [`Report::assert_conforms_without_exemption`].
+//! makes syncs fail, symbolic links and pipes, a mount point. Without them some checks are not applicable, and
+//! [`Report::assert_conforms`] lets that pass. A backend that can bring them all uses
+//! [`Report::assert_conforms_without_exemption`].
 //!
 #![doc = include_str!("conformance/broken_example.md")]
 
@@ -31,6 +32,8 @@ mod errors;
 mod links;
 mod locks;
 mod names;
+#[cfg(unix)]
+mod nodes;
 mod odd;
 mod renames;
 mod subject;
@@ -41,6 +44,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+#[cfg(unix)]
+pub use nodes::HostNodes;
 pub use subject::{OddNodes, OtherProcess, Subject};
 
 use crate::Error;
@@ -100,7 +105,7 @@ macro_rules! same {
 /// The checks of one module, under its name.
 macro_rules! list {
     ($module:literal: $($check:ident)+) => {
-        pub(super) const CHECKS: &[$crate::conformance::Check] = &[
+        pub(in crate::conformance) const CHECKS: &[$crate::conformance::Check] = &[
             $($crate::conformance::Check { name: concat!($module, "::", stringify!($check)), run: $check },)+
         ];
     };
@@ -123,6 +128,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
         errors::CHECKS,
         odd::CHECKS,
         beneath::CHECKS,
+        beneath::links::CHECKS,
     ];
     modules.into_iter().flatten().copied()
 }

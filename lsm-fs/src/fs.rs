@@ -63,8 +63,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// *Paths below the root.* A path belongs to the view if its components start with the components of `root`, as
     /// they are spelled. The rest of the path is looked up beneath the handle, without `..`, through no symbolic link
     /// and into no other mount. The last component is included: a call that would follow a symbolic link there refuses
-    /// it. [`symlink_metadata`](Self::symlink_metadata), [`read_dir`](Self::read_dir), removals and renames see the link
-    /// itself. [`hard_link`](Self::hard_link) links only regular files. Any other path works as it did before.
+    /// it. [`symlink_metadata`](Self::symlink_metadata), removals and renames act on the link itself. A listing shows
+    /// it. [`hard_link`](Self::hard_link) links only regular files. Any other path works as it did before.
     ///
     /// *The root itself.* It is resolved once, like any path of the receiver, and may be a symbolic link to a
     /// directory. To refuse a link there, open a view of the parent first and ask that view. The handle follows the

@@ -69,6 +69,9 @@ use crate::{
 /// |---|---|---|---|---|
 /// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | follows the manual | follows the manual | the portable code passes conformance on Linux |
 /// | `rename_noreplace` | `renameat2` | `renameatx_np` | `Unsupported` | `Unsupported` |
+/// | `beneath` | `openat2`, or a handle for each component | a handle for each component | a handle for each component | a look at each component before the call |
+/// | `beneath` stops at | every mount | mounts of other devices | mounts of other devices | no mount |
+/// | an open that meets a pipe | never waits | never waits | never waits | looks before it opens |
 /// | `reflink_file` | `FICLONE` | `fclonefileat` | `Unsupported` | `Unsupported` |
 /// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported` |
 /// | `try_lock_directory` | `flock` | `flock` | `flock` | `Unsupported` |
@@ -84,6 +87,23 @@ use crate::{
 ///
 /// "The portable code" is what std alone can do. On Windows itself it has not run; the rows above where it differs from
 /// the contract are known from its manual, so the suite is not expected to pass there.
+///
+/// # Views
+///
+/// On Linux a view ([`beneath`](Fs::beneath)) resolves each path by one call of `openat2(2)`. Where the kernel is older
+/// than 5.6 or a seccomp filter refuses the call, and on other Unix systems, it opens one component after the other.
+/// Both are safe against somebody who changes the directory during the call. Two mounts of one device are told apart
+/// by `openat2`, and by the mount's number from Linux 5.8 on.
+///
+/// The portable code looks at each component first. **Somebody who replaces a directory by a link between that look
+/// and the call leads the call out of the root.** It does not tell mounts apart. Its `remove_dir_all` keeps a handle
+/// for each level of the tree.
+///
+/// # Opening
+///
+/// An open that finds a device makes the driver see an open and a close before it is refused.
+///
+/// # Write-back
 ///
 /// On Linux `start_writeback` is `POSIX_FADV_DONTNEED`, which starts asynchronous write-back of the dirty pages of the
 /// range without waiting for it and drops those that are clean already. `sync_file_range(2)` would leave the clean

@@ -81,7 +81,7 @@ impl State {
         Ok(())
     }
 
-    /// Removes what a directory holds, the deepest first, and then itself. A path to it may be longer than a path can be.
+    /// Removes a directory and all below it, the deepest first. Inodes lead the way, because a path can be too long.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let top = self.resolve_unfollowed(path)?;
         let mut ways = vec![(top, self.entries(top)?)];

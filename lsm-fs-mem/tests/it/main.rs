@@ -22,4 +22,5 @@ mod mem_fs;
 mod ops;
 mod sweeps;
 mod trace;
+mod views;
 mod wrappers;

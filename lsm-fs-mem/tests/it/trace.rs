@@ -88,6 +88,9 @@ fn every_method_of_a_filesystem() {
         fs.volume_id(root).unwrap();
         fs.available_space(root).unwrap();
         fs.capabilities(root).unwrap();
+        let view = fs.beneath(d).unwrap();
+        view.metadata(&d.join("f")).unwrap_err();
+        view.beneath(b).unwrap_err();
         let lock = fs.try_lock_directory(d).unwrap().unwrap();
         assert!(lock.is_at(d).unwrap() && !lock.is_at(root).unwrap());
         assert!(fs.try_lock_directory(d).unwrap().is_none());
@@ -109,6 +112,9 @@ rename a -> b
 volume_id .
 available_space .
 capabilities .
+beneath d
+metadata d/f ! ENOENT
+beneath b ! ENOTDIR
 try_lock_directory d = true
 is_at d = true
 is_at . = false

@@ -10,7 +10,7 @@ use std::{
 use crate::conformance::Odd;
 use lsm_fs::{
     Fs, FsOpenOptions, Op, StdFs,
-    conformance::{OtherProcess, Report, Subject, run},
+    conformance::{HostNodes, OtherProcess, Report, Subject, run},
     errno,
 };
 use lsm_fs_mem::{DirtyPages, DurabilityAudit, Fault, FaultFs, MemFs, MemFsOptions, TraceFs, VolumeOptions};
@@ -28,6 +28,7 @@ fn on_host<W: Fs + 'static>(wrap: impl Fn(FaultFs<StdFs>) -> W) -> Report {
             );
         }
         Subject::new(wrap(faulty), dir.path())
+            .odd_nodes(HostNodes)
             .sync_fault(move |path, fails| {
                 let mut failing = failing.lock().unwrap();
                 if fails {

@@ -2,7 +2,7 @@
 
 use std::{
     io::ErrorKind,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -39,10 +39,10 @@ fn in_time<T: Send + 'static>(
     result.recv_timeout(Duration::from_secs(20)).map_err(waits)
 }
 
-fn does_not_open(t: &Subject, path: PathBuf, options: FsOpenOptions, kind: ErrorKind) -> Verdict {
-    let (fs, at) = (Arc::clone(&t.fs), path.clone());
+fn does_not_open(t: &Subject, path: &Path, options: FsOpenOptions, kind: ErrorKind) -> Verdict {
+    let (fs, at) = (Arc::clone(&t.fs), path.to_path_buf());
     let opened = in_time(move || fs.open(&at, &options).map(drop))?;
-    refused(opened, Op::Open, &path, &[kind])
+    refused(opened, Op::Open, path, &[kind])
 }
 
 const WAYS: [FsOpenOptions; 6] = [
@@ -68,9 +68,9 @@ fn a_special_file_is_of_another_type(t: &Subject) -> Verdict {
 fn a_special_file_does_not_open(t: &Subject) -> Verdict {
     for path in special(t)? {
         for options in WAYS {
-            does_not_open(t, path.clone(), options, ErrorKind::InvalidInput)?;
+            does_not_open(t, &path, options, ErrorKind::InvalidInput)?;
         }
-        does_not_open(t, path, write().create_new(true), ErrorKind::AlreadyExists)?;
+        does_not_open(t, &path, write().create_new(true), ErrorKind::AlreadyExists)?;
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn a_link_to_a_special_file_does_not_open(t: &Subject) -> Verdict {
         let link = format!("link-{number}");
         t.symlink(&path, &link)?;
         for options in [read(), write()] {
-            does_not_open(t, t.at(&link), options, ErrorKind::InvalidInput)?;
+            does_not_open(t, &t.at(&link), options, ErrorKind::InvalidInput)?;
         }
     }
     Ok(())

@@ -26,8 +26,8 @@ fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Opens a regular file. std cannot ask for an open that does not wait, so the file is looked at first: a pipe that takes
-/// its name in between makes the call wait.
+/// Opens a regular file. std cannot ask for an open that does not wait, so the file is looked at first. A pipe that
+/// takes its name in between makes the call wait.
 pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
     if !options.create_new && std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         return Err(not_a_file());

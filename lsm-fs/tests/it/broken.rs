@@ -5,7 +5,11 @@
 
 mod batch;
 mod file;
+mod lock;
 mod rename;
+mod seen;
+mod special;
+mod view;
 
 use std::{
     collections::BTreeSet,
@@ -16,6 +20,7 @@ use std::{
 };
 
 use file::BrokenFile;
+use lock::AlwaysThere;
 use lsm_fs::{
     CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
     FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
@@ -59,6 +64,12 @@ defects! {
     RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites RenameDirEmpties
     RenameBlinks RenameCopiesFile EmptyReadUnchecked EmptyWriteUnchecked EmptyAppendMoves EmptyOffsetUnchecked
     PoisonSparesEmpty SameLenRefused SameLenUnchecked PunchTakesNothing EmptyWritebackFails
+    SpecialFilesAreFiles OpensSpecialFiles TruncatesSpecialFiles ClonesSpecialFiles KeepsSpecialFiles
+    BeneathTakesFiles ViewSaysLenIsZero ViewBatchIsSilent ViewFollowsLinkAtEnd ViewFollowsLinkOnTheWay
+    ViewHidesLinks ViewLinksLinks ViewBatchFollowsLinks ViewLinksSpecialFiles ViewTakesParents
+    ViewEntersMounts ViewRefusesElsewhere ViewComparesText ViewTrustsWhatItSaw ViewRootIsAPath
+    ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
+    ViewRemovesByPath
 }
 
 /// Paths whose syncs fail.
@@ -92,33 +103,6 @@ impl Broken {
         self.defect == defect
     }
 
-    /// The path as a backend with a defect in its lookup sees it.
-    fn see(&self, path: &Path) -> PathBuf {
-        let bytes = path.as_os_str().as_encoded_bytes();
-        match self.defect {
-            Defect::EmptyPathIsHere if bytes.is_empty() => PathBuf::from("."),
-            Defect::NulCutsPath => PathBuf::from(path.to_string_lossy().split('\0').next().unwrap()),
-            Defect::NamesAreText => PathBuf::from(path.to_string_lossy().into_owned()),
-            Defect::DotsAreNames
-                if bytes.windows(3).any(|w| w == b"/./" || w == b"/.." || w.starts_with(b"//")) =>
-            {
-                PathBuf::from(path.to_string_lossy().replace("/.", "/·").replace("//", "/·"))
-            }
-            _ => path.to_path_buf(),
-        }
-    }
-
-    /// The error as a backend with a defect in its errors reports it.
-    fn told<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|e| match self.defect {
-            Defect::ErrorsWithoutPath => Error::new(e.op(), "", io::Error::from(e.kind())),
-            Defect::NotDirIsNotFound if e.kind() == io::ErrorKind::NotADirectory => {
-                Error::new(e.op(), e.path(), io::Error::from_raw_os_error(errno::ENOENT))
-            }
-            _ => e,
-        })
-    }
-
     fn copy(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
         let copied =
             self.read_to_vec(from, 1 << 24).and_then(|bytes| StdFs.write_new(to, &bytes, SyncMode::Normal));
@@ -134,7 +118,10 @@ impl Broken {
 
 impl Fs for Broken {
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        self.told(StdFs.beneath(root))
+        if self.is(Defect::BeneathTakesFiles) && root.is_file() {
+            return Ok(Box::new(StdFs));
+        }
+        Ok(Box::new(view::View::new(self.told(StdFs.beneath(root))?, self, root)))
     }
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
@@ -149,8 +136,9 @@ impl Fs for Broken {
             Defect::OptionsUnchecked if options.validate().is_err() => {
                 options = FsOpenOptions::new().write(true).create(true);
             }
-            Defect::OpensDirectories if path.is_dir() => {
-                return StdFs.open(Path::new("/dev/null"), &FsOpenOptions::new().read(true));
+            Defect::OpensDirectories if path.is_dir() => return special::some_file(),
+            Defect::OpensSpecialFiles if special::is(path) && !options.create_new => {
+                return special::some_file();
             }
             _ => {}
         }
@@ -192,8 +180,12 @@ impl Fs for Broken {
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
         let mut metadata = self.told(StdFs.metadata(&self.see(path)))?;
-        if self.is(Defect::LenIsZero) {
-            metadata.len = 0;
+        match self.defect {
+            Defect::LenIsZero => metadata.len = 0,
+            Defect::SpecialFilesAreFiles if metadata.file_type == FsFileType::Other => {
+                metadata.file_type = FsFileType::File;
+            }
+            _ => {}
         }
         Ok(metadata)
     }
@@ -205,6 +197,7 @@ impl Fs for Broken {
     fn remove_file(&self, path: &Path) -> Result<()> {
         match self.defect {
             Defect::RemoveFileDoesNothing => return Ok(()),
+            Defect::KeepsSpecialFiles if special::is(path) => return Ok(()),
             Defect::UnlinkedFilesAreCut => {
                 let _ = StdFs.open(path, &FsOpenOptions::new().write(true).truncate(true));
             }
@@ -273,6 +266,7 @@ impl Fs for Broken {
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         match self.defect {
             Defect::CloneLinks => return StdFs.hard_link(from, to),
+            Defect::ClonesSpecialFiles if special::is(from) => return Ok(()),
             Defect::CloneReplaces => drop(StdFs.remove_file(to)),
             Defect::CrossesVolumes => {}
             _ if self.crosses(from, to) => return os_error(Op::ReflinkFile, from, to, errno::EXDEV),
@@ -335,6 +329,7 @@ impl Fs for Broken {
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
         match self.defect {
+            Defect::TruncatesSpecialFiles if special::is(path) => Ok(()),
             Defect::TruncateShared => StdFs.open(path, &FsOpenOptions::new().write(true))?.set_len(len),
             Defect::TruncateOnlyCuts if StdFs.metadata(path).is_ok_and(|m| m.len < len) => Ok(()),
             _ => self.told(StdFs.truncate_file(path, len)),
@@ -380,15 +375,5 @@ impl Fs for Broken {
 
     fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
         batch::copies(self, jobs, options, report);
-    }
-}
-
-/// A lock that has never heard of another directory.
-#[derive(Debug)]
-struct AlwaysThere(#[expect(dead_code, reason = "held, not read")] Option<Box<dyn FsDirLock>>);
-
-impl FsDirLock for AlwaysThere {
-    fn is_at(&self, _: &Path) -> Result<bool> {
-        Ok(true)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lsm_fs::{
     Fs, StdFs,
-    conformance::{Subject, run},
+    conformance::{HostNodes, Subject, run},
 };
 
 use crate::child::ChildProcess;
@@ -12,7 +12,8 @@ use crate::child::ChildProcess;
 fn conforms<F: Fs + 'static>(make: impl Fn() -> F) {
     let report = run(|_| {
         let dir = tempfile::tempdir().unwrap();
-        Subject::new(make(), dir.path()).other_process(ChildProcess).keep(dir)
+        let subject = Subject::new(make(), dir.path());
+        subject.other_process(ChildProcess).odd_nodes(HostNodes).keep(dir)
     });
     println!("{report}");
     report.assert_conforms();

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use lsm_fs::conformance::{Check, Failure, Subject, checks};
+use lsm_fs::conformance::{Check, Failure, HostNodes, Subject, checks};
 
 use crate::{
     broken::{Broken, Defect, OTHER_VOLUME},
@@ -27,9 +27,14 @@ fn subject(defect: Defect) -> Subject {
     std::fs::create_dir(&other).unwrap();
     let fs = Broken::new(defect);
     let faults = fs.faults();
-    Subject::new(fs, root)
+    let subject = match mount_point() {
+        Some(mount) => Subject::new(fs, root).mount_point(mount),
+        None => Subject::new(fs, root),
+    };
+    subject
         .other_volume(other)
         .other_process(ChildProcess)
+        .odd_nodes(HostNodes)
         .sync_fault(move |path, fail| {
             let mut faults = faults.lock().unwrap();
             if fail {
@@ -39,6 +44,13 @@ fn subject(defect: Defect) -> Subject {
             };
         })
         .keep(dir)
+}
+
+/// A mount that every Linux has. std alone does not tell mounts apart.
+fn mount_point() -> Option<&'static str> {
+    let is_mount =
+        std::fs::read_to_string("/proc/self/mounts").is_ok_and(|mounts| mounts.contains(" /dev/shm "));
+    (is_mount && !cfg!(lsm_fs_portable)).then_some("/dev/shm")
 }
 
 #[test]

@@ -72,3 +72,14 @@ fn a_file_that_is_written_over_or_removed_has_nothing_to_sync() {
     });
     assert_eq!(removed, 0);
 }
+
+#[test]
+fn a_view_keeps_the_same_account_and_the_same_limits() {
+    let made_in_a_view = syncs(|fs, path| {
+        let view = fs.beneath(Path::new("S")).unwrap();
+        view.write_new(path, b"x", SyncMode::Normal).unwrap();
+        view.write_new(Path::new("elsewhere"), b"x", SyncMode::Normal).unwrap_err();
+        fs.rename(path, Path::new("S/g")).unwrap();
+    });
+    assert_eq!(made_in_a_view, 1);
+}

@@ -4,10 +4,8 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -66,20 +64,26 @@ impl<'a> At<'a> {
     }
 
     fn open_without_waiting(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let started = Instant::now();
-        loop {
-            match self.open(flags, mode) {
-                // A pipe that nobody reads, a socket, a device without a driver or on a mount without devices.
-                Err(Errno::NXIO | Errno::NODEV | Errno::ACCESS) if self.is_special() => {
-                    return Err(not_a_file());
-                }
-                // Another process has a lease on the file, which the kernel takes back (fcntl(2), F_SETLEASE).
-                Err(Errno::AGAIN) if started.elapsed() < LEASE_BREAK_TIME => {
-                    thread::sleep(Duration::from_millis(5));
-                }
-                opened => return Ok(opened?),
-            }
+        match self.open(flags, mode) {
+            // A pipe that nobody reads, a socket, a device without a driver or on a mount without devices.
+            Err(Errno::NXIO | Errno::NODEV | Errno::ACCESS) if self.is_special() => Err(not_a_file()),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Err(Errno::AGAIN) => self.open_leased(flags),
+            opened => Ok(opened?),
         }
+    }
+
+    /// Waits for the kernel to take back the lease that another process has on the file (fcntl(2), `F_SETLEASE`). Only
+    /// a regular file has one. The handle makes sure that it is this file which is waited for.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn open_leased(&self, flags: OFlags) -> io::Result<OwnedFd> {
+        let named = self.open(OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        if !FileType::from_raw_mode(fstat(&named)?.st_mode).is_file() {
+            return Err(not_a_file());
+        }
+        let again = format!("/proc/self/fd/{}", named.as_raw_fd());
+        let flags = flags - (OFlags::NONBLOCK | OFlags::CREATE);
+        Ok(retry_on_intr(|| openat(CWD, again.as_str(), flags, Mode::empty()))?)
     }
 }
 
@@ -94,9 +98,6 @@ impl At<'_> {
     }
 }
 
-/// The kernel gives the holder of a lease 45 seconds (/proc/sys/fs/lease-break-time).
-const LEASE_BREAK_TIME: Duration = Duration::from_secs(60);
-
 fn flags(options: &FsOpenOptions) -> OFlags {
     let mut flags = OFlags::CLOEXEC;
     flags |= match (options.read, options.write || options.append) {
@@ -110,4 +111,39 @@ fn flags(options: &FsOpenOptions) -> OFlags {
     // A new file is empty anyway.
     flags.set(OFlags::TRUNC, options.truncate && !options.create_new);
     flags
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// No lease can be had through rustix, so the second open is tried by itself.
+    #[test]
+    fn a_leased_file_is_opened_again_and_nothing_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe) = (dir.path().join("file"), dir.path().join("pipe"));
+        std::fs::write(&file, "bytes").unwrap();
+        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
+        let opened = At::path(&file).open_leased(flags).unwrap();
+        assert!(!rustix::fs::fcntl_getfl(&opened).unwrap().contains(OFlags::NONBLOCK));
+        assert_eq!(std::fs::read(&file).unwrap(), b"");
+        let refused = At::path(&pipe).open_leased(OFlags::RDONLY).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn an_open_file_waits_again_and_keeps_what_it_was_opened_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "bytes").unwrap();
+        let opened = |options: FsOpenOptions| {
+            let file = At::path(&path).open_file(&options).unwrap();
+            rustix::fs::fcntl_getfl(&file).unwrap()
+        };
+        let append = opened(FsOpenOptions::new().append(true));
+        assert!(append.contains(OFlags::APPEND) && !append.contains(OFlags::NONBLOCK), "{append:?}");
+        let both = opened(FsOpenOptions::new().read(true).write(true));
+        assert!(both.contains(OFlags::RDWR) && !both.contains(OFlags::NONBLOCK), "{both:?}");
+    }
 }

@@ -75,7 +75,7 @@ pub(in crate::std_fs) fn hard_link_batch(
         // The plain loop finds the same fault, and names it for each file.
         return batch::link_each(fs, from_dir, to_dir, names, report);
     };
-    link_each((&from_fd, None), &to_fd, names, &mut |index, pair, linked| {
+    link_each((&from_fd, None), &to_fd, names, |index, pair, linked| {
         let linked = linked
             .map_err(|e| Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e));
         report(index, linked)
@@ -87,7 +87,7 @@ pub(super) fn link_each(
     (from, guard): (&OwnedFd, Option<Guard>),
     to: &OwnedFd,
     names: &[NamePair<'_>],
-    report: &mut dyn FnMut(usize, &NamePair<'_>, io::Result<()>) -> ControlFlow<()>,
+    mut report: impl FnMut(usize, &NamePair<'_>, io::Result<()>) -> ControlFlow<()>,
 ) {
     super::ahead::look_up(from, to, names);
     for (index, pair) in names.iter().enumerate() {
@@ -100,8 +100,8 @@ pub(super) fn link_each(
     }
 }
 
-/// Links a name. Of a view only a regular file: the new name is looked at, because the old one may be bound to something
-/// else by now.
+/// Links a name; in a view only the name of a regular file. The check looks at the new name, because the old one may be
+/// bound to something else by now.
 pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
     linkat(from.dir, from.name, to.dir, to.name, AtFlags::empty())?;
     if from.guard.is_none() {

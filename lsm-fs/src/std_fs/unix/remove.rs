@@ -73,14 +73,20 @@ pub(super) fn empty(top: OwnedFd, guard: Guard) -> io::Result<()> {
             dirs = remove_files(&here)?;
         } else {
             let Some(parent) = above.pop() else { return Ok(()) };
-            here = retry_on_intr(|| openat(&here, c"..", DIRECTORY, Mode::empty()))?;
-            if file_id(&fstat(&here)?) != parent.id {
-                return Err(io::Error::other("a directory below it was moved meanwhile; try again"));
-            }
+            here = up(&here, parent.id)?;
             unlinkat(&here, &parent.name, AtFlags::REMOVEDIR).or_else(unless_gone)?;
             dirs = parent.dirs;
         }
     }
+}
+
+/// The parent of a directory, if it is the one that the way down came from.
+fn up(here: &OwnedFd, id: FileId) -> io::Result<OwnedFd> {
+    let parent = retry_on_intr(|| openat(here, c"..", DIRECTORY, Mode::empty()))?;
+    if file_id(&fstat(&parent)?) != id {
+        return Err(io::Error::other("a directory below it was moved meanwhile; try again"));
+    }
+    Ok(parent)
 }
 
 /// Removes all names that are no directories; returns those that are.
@@ -114,4 +120,50 @@ fn remove_files(dir: &OwnedFd) -> io::Result<Vec<CString>> {
 /// Somebody else may remove the tree as well.
 fn unless_gone(error: Errno) -> rustix::io::Result<()> {
     if error == Errno::NOENT { Ok(()) } else { Err(error) }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn open_dir(path: &Path) -> OwnedFd {
+        At::path(path).open(DIRECTORY, Mode::empty()).unwrap()
+    }
+
+    #[test]
+    fn a_tree_on_another_mount_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        std::fs::write(dir.path().join("d/f"), "kept").unwrap();
+        let elsewhere = Guard::of(Way::Walk, open_dir(Path::new("/proc")).as_fd()).unwrap();
+        let refused = empty(open_dir(dir.path()), elsewhere).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::CrossesDevices);
+        assert_eq!(std::fs::read(dir.path().join("d/f")).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn the_way_up_leads_to_the_directory_that_the_way_down_came_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
+        std::fs::create_dir(&one).unwrap();
+        std::fs::create_dir(&two).unwrap();
+        std::fs::create_dir(one.join("d")).unwrap();
+        let (below, id) = (open_dir(&one.join("d")), file_id(&fstat(open_dir(&one)).unwrap()));
+        assert_eq!(file_id(&fstat(up(&below, id).unwrap()).unwrap()), id);
+        std::fs::rename(one.join("d"), two.join("d")).unwrap();
+        up(&below, id).unwrap_err();
+    }
+
+    #[test]
+    fn a_path_that_ends_in_a_separator_follows_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        std::fs::write(dir.path().join("d/f"), "kept").unwrap();
+        std::os::unix::fs::symlink("d", dir.path().join("link")).unwrap();
+        let refused = remove_dir_all(&dir.path().join("link/")).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(errno::ENOTDIR));
+        assert!(dir.path().join("d/f").exists());
+        remove_dir_all(&dir.path().join("d//")).unwrap();
+        assert!(!dir.path().join("d").exists());
+    }
 }

@@ -245,7 +245,7 @@ impl Fs for View {
         let (Ok((from, guard)), Ok((to, _))) = dirs else {
             return batch::link_each(self, from_dir, to_dir, names, report);
         };
-        link_each((&from, guard), &to, names, &mut |index, pair, linked| {
+        link_each((&from, guard), &to, names, |index, pair, linked| {
             let linked = linked.map_err(|e| {
                 Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e)
             });
