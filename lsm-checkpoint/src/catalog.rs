@@ -178,8 +178,8 @@ impl Catalog {
         decoder.finish().map_err(refuse)
     }
 
-    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Of the files only those
-    /// are looked at that are `new`: of others a plan has been made.
+    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Files that are not
+    /// `new` are left out: a plan has been made of them.
     pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool) -> Result<(), (PathBuf, CatalogDefect)> {
         let refuse = |(path, problem): (PathBuf, NameProblem)| (path, problem.into());
         let folders = self.trees.iter().map(|tree| tree.folder.as_str());
