@@ -180,10 +180,12 @@ impl Catalog {
         decoder.finish().map_err(refuse)
     }
 
-    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored.
-    pub(crate) fn check(&self) -> Result<(), (PathBuf, CatalogDefect)> {
+    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Files that are not
+    /// `new` are left out: a plan has been made of them.
+    pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool) -> Result<(), (PathBuf, CatalogDefect)> {
         let refuse = |(path, problem): (PathBuf, NameProblem)| (path, problem.into());
-        let mut layout = Layout::new(self.trees.iter().map(|tree| tree.folder.as_str()), self.files.len());
+        let folders = self.trees.iter().map(|tree| tree.folder.as_str());
+        let mut layout = Layout::new(folders, self.files.iter().filter(|file| new(file)).count());
         let mut trees: Vec<(DirId, HashMap<&str, DirId>)> = Vec::with_capacity(self.trees.len());
         for tree in &self.trees {
             let root = layout.add_tree(&tree.folder).map_err(refuse)?;
@@ -193,7 +195,7 @@ impl Catalog {
             }
             trees.push((root, folders));
         }
-        for file in &self.files {
+        for file in self.files.iter().filter(|file| new(file)) {
             let path = || Path::new(file.kind.folder()).join(&file.name);
             let Some((root, folders)) = trees.get_mut(file.tree_index()) else {
                 return Err((path(), CatalogDefect::Tree));

@@ -4,7 +4,7 @@ mod bytes;
 mod manifests;
 mod names;
 mod problem;
-mod stranger;
+pub(crate) mod stranger;
 
 use std::{
     fmt,

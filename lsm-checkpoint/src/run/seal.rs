@@ -16,7 +16,7 @@ use listing::Listing;
 
 use super::{relative, totals_of};
 use crate::{
-    CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind, ManifestTarget,
+    CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind, ManifestTarget, Method,
     PauseStats, Result, SnapshotProblem, StagedProblem, layout,
     plan::{self, Plan},
     pointer,
@@ -121,8 +121,10 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
         trees.add_folder(&path)?;
     }
     let catalog = trees.into_catalog(head);
-    // The engine may have written what no plan has seen.
-    catalog.check().map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
+    // The engine may have written what no plan has seen. A name that is taken could not be made.
+    catalog
+        .check(|file| file.method == Method::Written)
+        .map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
     check_pointers(job, &catalog)?;
     Ok(catalog)
 }

@@ -3,27 +3,28 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use lsm_checkpoint::{
-    CATALOG_FORMAT, Catalog, CatalogDefect, Change, Checkpoint, CheckpointDir, Error, FileKind, Method,
-    Policy, SourceFile, VerifyOptions, list, restore, run_checkpoint, verify,
+    CATALOG_FORMAT, Catalog, CatalogDefect, Change, Checkpoint, CheckpointDir, Clock, Error, FileKind,
+    Method, Policy, SourceFile, VerifyOptions, list, restore, run_checkpoint, verify,
 };
 use lsm_fs::{Fs, FsExt, Op, StdFs, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, VolumeOptions};
 
 use crate::{
-    create::TARGET,
-    db::all_files,
+    create::{DIR, TARGET},
+    db::{Db, all_files},
     entries::{read_catalog, write_catalog},
     foreign::Foreign,
 };
 
 const RESTORED: &str = "/restored";
 
-/// A checkpoint that format 1 was written into, on the host: two trees, every kind of file.
-fn format_1() -> MemFs {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+/// A checkpoint as it was written in this format: two trees, every kind of file. Its files are never edited.
+fn golden(format: &str) -> MemFs {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format);
     let fs = MemFs::new();
     for path in all_files(&StdFs, &golden, Path::new("")).unwrap() {
         let to = Path::new(TARGET).join(&path);
@@ -40,7 +41,7 @@ fn opened(fs: &MemFs) -> CheckpointDir {
 
 #[test]
 fn a_checkpoint_of_format_1_is_verified_restored_and_copied() {
-    let fs = format_1();
+    let fs = golden("format-1");
     let old = Catalog::read(&fs, Path::new(TARGET)).unwrap();
     assert_eq!((old.format, old.identity.as_str(), old.seqno), (1, "a test", Some(42)));
     let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
@@ -60,6 +61,40 @@ fn a_checkpoint_of_format_1_is_verified_restored_and_copied() {
     };
     assert_eq!(known(&new), known(&old));
     assert_eq!(list(&fs, Path::new("/")).unwrap().len(), 2);
+}
+
+/// The clock of the golden checkpoints.
+#[derive(Debug)]
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wait(&self, _: Duration) {}
+
+    fn unix_time(&self) -> Duration {
+        Duration::from_millis(1_700_000_000_123)
+    }
+}
+
+#[test]
+fn a_checkpoint_of_format_2_has_the_bytes_that_it_had() {
+    let fs = golden("format-2");
+    let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
+    assert!(report.is_sound() && report.notes.is_empty() && report.checked_files == 16, "{report}");
+    restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
+    Db::prepare(&fs, Path::new(DIR), &["users", "orders"]);
+    let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &["users", "orders"]);
+    let again = Path::new("/again");
+    Checkpoint::new().clock(&Fixed).create(&db, &fs, again).unwrap();
+    let names = all_files(&fs, Path::new(TARGET), Path::new("")).unwrap();
+    assert_eq!(all_files(&fs, again, Path::new("")).unwrap(), names);
+    for name in names {
+        let bytes = |dir: &Path| fs.read_to_vec(&dir.join(&name), 1 << 20).unwrap();
+        assert!(bytes(again) == bytes(Path::new(TARGET)), "{}", name.display());
+    }
 }
 
 /// The engine says it, the catalog keeps it, and a restore goes by it: not by the kind of the file.

@@ -89,9 +89,9 @@ fn step_by_step(fs: &MemFs, options: Options, to: &str, policy: Policy) {
         };
         let options_ = Checkpoint::new().policy(policy).progress(&progress);
         let info = options_.create(&busy, &*shared, &target).unwrap();
-        assert!(info.seqno >= Some(visible) && *steps.lock().unwrap() > 1);
+        assert!(info.seqno.unwrap_or_default() >= visible && *steps.lock().unwrap() > 1);
         deferred += info.pause.map_or(0, |pause| pause.deferred_files);
-        check(&shared, &target, &oracle, options, info.seqno.unwrap()).unwrap();
+        check(&shared, &target, &oracle, options, info.seqno.unwrap_or_default()).unwrap();
         tree.check().unwrap();
         oracle.check(&tree, visible).unwrap();
     }
