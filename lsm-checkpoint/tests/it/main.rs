@@ -20,6 +20,7 @@ mod fault;
 mod foreign;
 mod held;
 mod host;
+mod hostile;
 mod ladder;
 mod layout;
 mod list;
