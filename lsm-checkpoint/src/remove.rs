@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
+use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode, errno};
 
 use erase::erase;
 use survey::{Names, Survey};
@@ -229,11 +229,16 @@ fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 
 fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
     match fs.symlink_metadata(&target.path.join(CATALOG_FILE)) {
         Ok(metadata) if metadata.is_file() => Ok(()),
-        Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Err(e.into())
-        }
+        Err(e) if !is_absence(&e) => Err(e.into()),
         _ => Err(Error::NotACheckpoint { dir: target.path.clone() }),
     }
+}
+
+/// Tells if nothing has the name, or if something other than a directory leads to it. The view refuses a symbolic link
+/// in the target's place.
+fn is_absence(error: &lsm_fs::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(errno::ELOOP)
 }
 
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`

@@ -26,7 +26,8 @@ struct Node {
 impl Seen {
     /// Adds a folder, and everything below it that no symbolic link leads to.
     pub(crate) fn add(&mut self, fs: &impl Place, root: &Path, path: &Path) {
-        let at = root.join(path);
+        // A separator at the end would follow a link.
+        let at = if path.as_os_str().is_empty() { root.to_path_buf() } else { root.join(path) };
         let Ok(there) = fs.symlink_metadata(&at) else { return };
         let is_file = there.file_type == FsFileType::File;
         let node = Node {
