@@ -113,7 +113,8 @@ fn flags(options: &FsOpenOptions) -> OFlags {
     flags
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
