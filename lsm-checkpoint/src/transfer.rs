@@ -30,7 +30,7 @@ pub(crate) struct Done {
     pub(crate) method: Method,
     pub(crate) len: u64,
     pub(crate) checksum: Option<u128>,
-    /// Whether the source never writes to it again.
+    /// `true` if the source never writes to it again.
     pub(crate) linkable: bool,
 }
 

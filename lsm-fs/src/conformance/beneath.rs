@@ -1,4 +1,4 @@
-//! Views: a path below a root leads nowhere else, whatever lies there and whoever changes it.
+//! Views: a path below a root leads nowhere else, whatever lies there and whatever other processes change.
 
 pub(super) mod links;
 

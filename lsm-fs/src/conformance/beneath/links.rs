@@ -1,4 +1,4 @@
-//! What lies below a root leads nowhere, whoever changes it.
+//! Paths below a root lead nowhere else, whatever other processes change.
 
 use std::{io::ErrorKind, ops::ControlFlow};
 
