@@ -82,7 +82,7 @@ pub struct CatalogFile {
     pub sha256: Option<[u8; 32]>,
     /// How it came here.
     pub method: Method,
-    /// Whether a restore may link it: nobody writes to it any more. Otherwise it must be copied.
+    /// `true` if a restore may link it, because nobody writes to it any more. Otherwise it must be copied.
     pub linkable: bool,
     /// The bytes of storage that it takes in the source, where that is known: less than its length where there are
     /// holes.
@@ -121,7 +121,7 @@ impl CatalogFile {
         Self { tree, kind, name, len, checksum, sha256, method, linkable: false, allocated_bytes, attributes }
     }
 
-    /// Whether it was written from memory, and is written anew by a restore.
+    /// Tells if it was written from memory, and is written anew by a restore.
     pub(crate) fn is_written_metadata(&self) -> bool {
         self.kind == FileKind::Metadata && self.method == Method::Written
     }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode, errno};
+use lsm_fs::{Fs, FsDirLock, FsExt, FsMetadata, SyncMode};
 
 use erase::erase;
 use survey::{Names, Survey};
@@ -226,19 +226,17 @@ fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 
     })
 }
 
+/// Refuses all but a directory with a regular file that has the name of a catalog.
 fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
-    match fs.symlink_metadata(&target.path.join(CATALOG_FILE)) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Err(e) if !is_absence(&e) => Err(e.into()),
-        _ => Err(Error::NotACheckpoint { dir: target.path.clone() }),
+    let is = |path: &Path, is_right: fn(&FsMetadata) -> bool| match fs.symlink_metadata(path) {
+        Ok(metadata) => Ok(is_right(&metadata)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(Error::from(e)),
+    };
+    if is(&target.path, FsMetadata::is_dir)? && is(&target.path.join(CATALOG_FILE), FsMetadata::is_file)? {
+        return Ok(());
     }
-}
-
-/// Tells if nothing has the name, or if something other than a directory leads to it. The view refuses a symbolic link
-/// in the target's place.
-fn is_absence(error: &lsm_fs::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || error.raw_os_error() == Some(errno::ELOOP)
+    Err(Error::NotACheckpoint { dir: target.path.clone() })
 }
 
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`

@@ -32,7 +32,7 @@ type Handle = Arc<Mutex<Written>>;
 #[derive(Debug)]
 pub(crate) struct StagedFs<'fs> {
     inner: &'fs dyn Fs,
-    /// What calls go through instead, in a view of it.
+    /// The filesystem that calls go through instead, in a view of it.
     view: Option<Box<dyn Fs + 'fs>>,
     root: PathBuf,
     mode: SyncMode,

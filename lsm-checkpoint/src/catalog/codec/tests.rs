@@ -17,7 +17,7 @@ fn decode(sections: &Sections) -> Result<Catalog, Refusal> {
     decoder.finish()
 }
 
-/// What is in both formats.
+/// A catalog that both formats can hold.
 fn sample_of(format: u32) -> Catalog {
     let file = |tree, kind, name: &str, checksum, method| {
         let file = CatalogFile::new(tree, kind, name.to_owned(), 4096, method);
