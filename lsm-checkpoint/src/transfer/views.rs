@@ -1,6 +1,6 @@
 //! The filesystems that source files are read from.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use lsm_fs::Fs;
 
@@ -50,7 +50,5 @@ pub(super) fn is_same(one: &SourceFile, other: &SourceFile) -> bool {
         }
         _ => false,
     };
-    is_one_fs
-        && one.root.as_deref().map(|root| root.as_os_str())
-            == other.root.as_deref().map(|root| root.as_os_str())
+    is_one_fs && one.root.as_deref().map(Path::as_os_str) == other.root.as_deref().map(Path::as_os_str)
 }
