@@ -1,6 +1,7 @@
 //! Hostile directories from a seed: every kind of node at every spot, each with every call.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -64,7 +65,7 @@ pub(crate) fn cases(seed: u64) -> Vec<Case> {
         let count = 2 + random.below(2);
         let mut nodes: Vec<_> = (0..count).map(|_| random.node()).collect();
         // What is put below a link would be put outside.
-        nodes.sort_by_key(|(_, spot)| std::cmp::Reverse(spot.path().components().count()));
+        nodes.sort_by_key(|(_, spot)| (Reverse(spot.path().components().count()), *spot));
         nodes.dedup_by_key(|(_, spot)| *spot);
         // Nothing can be put over a mount.
         nodes.retain(|(kind, _)| *kind != Kind::Mount);

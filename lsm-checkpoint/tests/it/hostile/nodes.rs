@@ -233,6 +233,7 @@ impl<P: Place> Nodes<'_, P> {
                     _ => OsString::from("...checkpoint-staged"),
                 };
                 let odd = beside(odd);
+                self.world.clear(&odd);
                 match self.variant % 3 {
                     0 => self.world.put(&odd, b"odd"),
                     1 => self.folder(&odd),

@@ -9,7 +9,7 @@ use std::{
 use lsm_checkpoint::{
     Checkpoint, CheckpointDir, CheckpointState, Error, Policy, Removal, VerifyOptions, list, sweep, verify,
 };
-use lsm_fs::{FileId, SyncMode};
+use lsm_fs::{FileId, FsExt, SyncMode};
 
 use super::{
     hooked::{Hooked, Observer},
@@ -113,7 +113,10 @@ impl Before {
         let there = hard_linked.iter().map(|path| world.fs.symlink_metadata(path).unwrap());
         let lent: BTreeSet<FileId> = there.filter_map(|there| there.file_id).collect();
         let ids = world.outside_ids().difference(&lent).copied().collect();
-        let bytes = if lent.is_empty() { world.outside_bytes() } else { BTreeSet::new() };
+        let mut bytes = world.outside_bytes();
+        for path in hard_linked {
+            bytes.remove(&world.fs.read_to_vec(path, 1 << 20).unwrap());
+        }
         Self { outside: world.see_outside(), ids, bytes, lent, leads_outside }
     }
 
