@@ -1,7 +1,7 @@
 //! A bound for calls that must not wait for ever.
 
 use std::{
-    panic::resume_unwind,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::mpsc::{RecvTimeoutError, channel},
     thread,
     time::Duration,
@@ -12,6 +12,10 @@ const BOUND: Duration = Duration::from_secs(60);
 
 /// Runs a test that says before each step which it is; a step that does not end within the bound fails it.
 pub(crate) fn watched<T: Send + 'static>(test: impl FnOnce(&dyn Fn(String)) -> T + Send + 'static) -> T {
+    within(BOUND, test)
+}
+
+fn within<T: Send + 'static>(bound: Duration, test: impl FnOnce(&dyn Fn(String)) -> T + Send + 'static) -> T {
     let (sender, steps) = channel();
     let running = thread::spawn(move || {
         test(&|step| {
@@ -20,7 +24,7 @@ pub(crate) fn watched<T: Send + 'static>(test: impl FnOnce(&dyn Fn(String)) -> T
     });
     let mut last = "the beginning".to_owned();
     loop {
-        match steps.recv_timeout(BOUND) {
+        match steps.recv_timeout(bound) {
             Ok(step) => last = step,
             Err(RecvTimeoutError::Timeout) => panic!("{last} does not end"),
             Err(RecvTimeoutError::Disconnected) => break,
@@ -30,4 +34,18 @@ pub(crate) fn watched<T: Send + 'static>(test: impl FnOnce(&dyn Fn(String)) -> T
         println!("at: {last}");
         resume_unwind(panic)
     })
+}
+
+#[test]
+fn a_step_that_does_not_end_is_noticed() {
+    let (end, ended) = channel::<()>();
+    let waits = move |step: &dyn Fn(String)| {
+        step("a call".to_owned());
+        ended.recv()
+    };
+    let bound = Duration::from_millis(1);
+    let noticed = catch_unwind(AssertUnwindSafe(|| within(bound, waits))).unwrap_err();
+    drop(end);
+    let message = noticed.downcast_ref::<String>().unwrap();
+    assert!(message.ends_with("does not end"), "{message}");
 }
