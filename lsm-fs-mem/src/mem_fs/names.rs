@@ -21,6 +21,27 @@ const fn file_type(kind: Kind) -> FsFileType {
     }
 }
 
+/// A directory on the way down a tree that is being removed.
+struct Level {
+    dir: Ino,
+    /// The names that are still to be removed, the last one first.
+    left: Vec<(Name, Ino)>,
+    /// The name through which the walk went on.
+    entered: Option<Name>,
+}
+
+impl Level {
+    fn new(state: &State, dir: Ino) -> Self {
+        let mut left: Vec<_> = state.tree.dir(dir).into_iter().flat_map(|dir| dir.iter()).collect();
+        left.reverse();
+        Self {
+            dir,
+            left: left.into_iter().map(|(name, ino)| (Name::clone(name), ino)).collect(),
+            entered: None,
+        }
+    }
+}
+
 impl State {
     /// Binds a name to a new inode.
     pub(crate) fn create(&mut self, dir: Ino, name: &OsStr, kind: Kind) -> io::Result<Ino> {
@@ -88,15 +109,28 @@ impl State {
         Ok(())
     }
 
-    /// Removes what a directory holds, the deepest first, and then itself.
+    /// Removes what a directory holds, the deepest first, and then itself. The way down is a list, because a tree may
+    /// be deeper than the stack.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
-        let ino = self.resolve_dir(path)?;
-        let entries = self.tree.dir(ino).map(Arc::clone).unwrap_or_default();
-        for (name, _) in entries.iter() {
-            let child = path.join(&**name);
-            match self.resolve(&child).map(|ino| self.kind(ino))? {
-                Kind::Dir => self.remove_dir_all(&child)?,
-                Kind::File => self.remove_file(&child)?,
+        let mut way = vec![Level::new(self, self.resolve_dir(path)?)];
+        while let Some(level) = way.last_mut() {
+            if let Some((name, bound)) = level.left.pop() {
+                let child = self.mounts.get(&bound).copied().unwrap_or(bound);
+                self.volume(child)?;
+                self.writable(level.dir)?;
+                match self.kind(child) {
+                    Kind::Dir => {
+                        level.entered = Some(name);
+                        way.push(Level::new(self, child));
+                    }
+                    Kind::File => self.unlink(level.dir, &name, child),
+                }
+            } else if let Some(done) = way.pop()
+                && let Some(above) = way.last_mut()
+                && let Some(name) = above.entered.take()
+            {
+                self.check_removable_dir(done.dir)?;
+                self.unlink(above.dir, &name, done.dir);
             }
         }
         self.remove_dir(path)

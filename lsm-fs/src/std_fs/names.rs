@@ -27,12 +27,12 @@ pub(super) fn read_dir(path: &Path) -> io::Result<Vec<FsDirEntry>> {
     Ok(entries)
 }
 
-/// std removes a symlink that it is given; the contract is about directories only.
+/// A link that is given is refused: the contract is about directories only.
 pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return Err(io::Error::from_raw_os_error(crate::errno::ENOTDIR));
     }
-    fs::remove_dir_all(path)
+    platform::remove_dir_all(path)
 }
 
 pub(super) fn punch_hole(path: &Path, offset: u64, len: u64) -> io::Result<()> {

@@ -45,6 +45,11 @@ pub(super) fn rename_noreplace(from: &Path, _: &Path) -> io::Result<()> {
     unsupported()
 }
 
+/// How deep a tree std can remove depends on the platform: on Unix it keeps a directory open for each level.
+pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
+    std::fs::remove_dir_all(path)
+}
+
 pub(super) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::hard_link(from, to)
 }

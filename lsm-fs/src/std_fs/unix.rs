@@ -5,6 +5,7 @@ mod capabilities;
 mod clone;
 mod link;
 mod lock;
+mod remove;
 mod stat;
 mod sync;
 
@@ -20,6 +21,7 @@ pub(super) use capabilities::capabilities;
 pub(super) use clone::{reflink, reflink_batch};
 pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
 pub(super) use lock::DirLock;
+pub(super) use remove::remove_dir_all;
 pub(super) use stat::metadata_batch;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
