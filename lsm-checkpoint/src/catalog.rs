@@ -132,12 +132,19 @@ impl Catalog {
     /// The files that make its trees readable: the last metadata file of each.
     pub(crate) fn pointers(&self) -> Vec<PathBuf> {
         let of_tree = |tree: usize| {
-            let metadata = |file: &&CatalogFile| {
-                file.kind == FileKind::Metadata && usize::try_from(file.tree).is_ok_and(|at| at == tree)
-            };
-            self.files.iter().rev().find(metadata)
+            let files = self.files_of(tree);
+            crate::tally::steps(files.len());
+            files.iter().rev().find(|file| file.kind == FileKind::Metadata)
         };
         (0..self.trees.len()).filter_map(of_tree).map(|file| self.path_of(file)).collect()
+    }
+
+    /// The files of a tree. The list is ordered by tree, so they lie together.
+    pub(crate) fn files_of(&self, tree: usize) -> &[CatalogFile] {
+        let tree_of = |file: &CatalogFile| usize::try_from(file.tree).unwrap_or(usize::MAX);
+        let start = self.files.partition_point(|file| tree_of(file) < tree);
+        let end = self.files.partition_point(|file| tree_of(file) <= tree);
+        self.files.get(start..end).unwrap_or_default()
     }
 
     /// The lengths of all files together.

@@ -24,6 +24,7 @@ mod source;
 mod staged;
 mod sweep;
 mod sync;
+mod tally;
 mod transfer;
 mod verify;
 

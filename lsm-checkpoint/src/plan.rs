@@ -5,6 +5,7 @@ use std::{
     cmp::Ordering,
     collections::{BTreeSet, HashSet},
     ffi::OsStr,
+    ops::Range,
     path::{Component, Path, PathBuf},
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) folders: Vec<Vec<String>>,
     /// By tree, kind and name; metadata as the snapshot lists it.
     pub(crate) items: Vec<Item>,
+    /// How many items the trees up to each have together.
+    ends: Vec<usize>,
 }
 
 /// What a snapshot cannot ask for.
@@ -54,12 +57,13 @@ impl Plan {
     pub(crate) fn new(trees: &[Tree<'_>]) -> Result<Self, Problem> {
         let files = trees.iter().map(|tree| tree.files.len()).sum();
         let items = Vec::with_capacity(files);
-        let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items };
+        let mut plan = Self { dirs: vec![PathBuf::new()], folders: Vec::new(), items, ends: Vec::new() };
         let mut taken = Taken::with_capacity(files + trees.len() + 1);
         taken.insert((ROOT, CATALOG_FILE.into()));
         for (at, tree) in trees.iter().enumerate() {
             let root = plan.tree_root(tree, trees.len() > 1, &mut taken)?;
             plan.add_tree(at, tree, root, &mut taken)?;
+            plan.ends.push(plan.items.len());
         }
         Ok(plan)
     }
@@ -124,6 +128,12 @@ impl Plan {
             items.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| by_name(a, b)));
         }
         Ok(())
+    }
+
+    /// The positions of a tree's items.
+    pub(crate) fn items_of(&self, tree: usize) -> Range<usize> {
+        let end = |tree: Option<usize>| tree.and_then(|at| self.ends.get(at)).copied().unwrap_or_default();
+        end(tree.checked_sub(1))..end(Some(tree))
     }
 
     /// The path of an item, relative to the target.

@@ -164,8 +164,9 @@ struct CapturedTree<'a> {
 
 impl CapturedTree<'_> {
     fn catalogued(&self) -> impl Iterator<Item = &CatalogFile> {
-        let files = self.checkpoint.catalog.files.iter();
-        files.filter(|file| usize::try_from(file.tree).is_ok_and(|tree| tree == self.at))
+        let files = self.checkpoint.catalog.files_of(self.at);
+        crate::tally::steps(files.len());
+        files.iter()
     }
 
     fn path_of(&self, file: &CatalogFile) -> PathBuf {

@@ -1,6 +1,7 @@
 //! [`StagedFs`]: the filesystem that metadata is written through; it keeps account of it, and puts its syncs off.
 
 mod file;
+mod made;
 mod target;
 
 use std::{
@@ -17,6 +18,7 @@ use lsm_fs::{
 };
 
 use file::{StagedFile, Written};
+use made::Made;
 pub use target::ManifestTarget;
 
 /// How many files may wait for their sync, each with an open descriptor.
@@ -39,23 +41,11 @@ pub(crate) struct StagedFs<'fs> {
 
 #[derive(Debug, Default)]
 struct Account {
-    /// Files, in the order in which they got their names.
-    made: Vec<PathBuf>,
-    dirs: Vec<PathBuf>,
+    files: Made,
+    dirs: Made,
     waiting: Vec<(PathBuf, Handle)>,
     /// The first failure of a sync that came before the end.
     failure: Option<Error>,
-}
-
-impl Account {
-    fn bind(&mut self, path: &Path) {
-        self.forget(path);
-        self.made.push(path.to_path_buf());
-    }
-
-    fn forget(&mut self, path: &Path) {
-        self.made.retain(|made| made != path);
-    }
 }
 
 /// More than any file has.
@@ -82,12 +72,12 @@ impl<'fs> StagedFs<'fs> {
 
     /// What was made below a directory, in the order in which it got its names.
     pub(crate) fn made_in(&self, dir: &Path) -> Vec<PathBuf> {
-        self.account().made.iter().filter(|path| path.starts_with(dir)).cloned().collect()
+        self.account().files.below(dir)
     }
 
-    /// Directories that were made through it.
-    pub(crate) fn dirs(&self) -> Vec<PathBuf> {
-        self.account().dirs.clone()
+    /// Directories that were made through it, below a directory or that one, in the order in which they were made.
+    pub(crate) fn dirs_in(&self, dir: &Path) -> Vec<PathBuf> {
+        self.account().dirs.below(dir)
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -139,7 +129,7 @@ impl<'fs> StagedFs<'fs> {
 
     /// Refuses a path that was not made here.
     fn own(&self, op: Op, path: &Path) -> Result<()> {
-        if self.account().made.iter().any(|made| made == path) {
+        if self.account().files.has(path) {
             return Ok(());
         }
         self.inner.symlink_metadata(path)?;
@@ -149,7 +139,7 @@ impl<'fs> StagedFs<'fs> {
     fn open_to_write(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         self.inside(Op::Open, path)?;
         self.relieve();
-        let known = self.account().made.iter().any(|made| made == path);
+        let known = self.account().files.has(path);
         let makes = options.create || options.create_new;
         if !known && !makes {
             self.own(Op::Open, path)?;
@@ -160,7 +150,7 @@ impl<'fs> StagedFs<'fs> {
         let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync: known }));
         let mut account = self.account();
         if !known {
-            account.bind(path);
+            account.files.bind(path);
         }
         account.waiting.push((path.to_path_buf(), Arc::clone(&file)));
         Ok(Box::new(StagedFile::new(file)))
@@ -172,8 +162,8 @@ impl<'fs> StagedFs<'fs> {
         for (path, _) in account.waiting.iter_mut().filter(|(path, _)| path == from) {
             *path = to.to_path_buf();
         }
-        account.forget(from);
-        account.bind(to);
+        account.files.forget(from);
+        account.files.bind(to);
     }
 
     fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
@@ -208,7 +198,7 @@ impl Fs for StagedFs<'_> {
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::CreateDir, path)?;
         self.inner.create_dir(path)?;
-        self.account().dirs.push(path.to_path_buf());
+        self.account().dirs.bind(path);
         Ok(())
     }
 
@@ -228,14 +218,14 @@ impl Fs for StagedFs<'_> {
         self.own(Op::RemoveFile, path)?;
         self.inner.remove_file(path)?;
         let mut account = self.account();
-        account.forget(path);
+        account.files.forget(path);
         account.waiting.retain(|(waiting, _)| waiting != path);
         Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::RemoveDir, path)?;
-        if !self.dirs().iter().any(|dir| dir == path) {
+        if !self.account().dirs.has(path) {
             return Err(refusal(
                 Op::RemoveDir,
                 path,
@@ -243,7 +233,7 @@ impl Fs for StagedFs<'_> {
             ));
         }
         self.inner.remove_dir(path)?;
-        self.account().dirs.retain(|dir| dir != path);
+        self.account().dirs.forget(path);
         Ok(())
     }
 

@@ -5,8 +5,8 @@ mod copy;
 mod share;
 
 use std::{
-    collections::BTreeSet,
-    io,
+    collections::{BTreeSet, HashMap},
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -53,6 +53,7 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
         done: vec![None; plan.items.len()],
         lens: vec![None; plan.items.len()],
         refused: BTreeSet::new(),
+        starts: starts_of(trees),
         copies: Vec::new(),
         stop: None,
     };
@@ -70,9 +71,24 @@ struct Group<'a> {
     items: Vec<usize>,
 }
 
-/// Whether both are one backend: engines that make a handle for each file must not get a group for each.
-fn is_same(one: &Arc<dyn Fs>, other: &Arc<dyn Fs>) -> bool {
-    Arc::ptr_eq(one, other) || one.backend_id().is_some_and(|id| other.backend_id() == Some(id))
+/// Stands for a backend: engines that make a handle for each file must not get a group for each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Backend {
+    Known(u64),
+    /// By the address of the handle.
+    Handle(usize),
+}
+
+impl Backend {
+    fn of(fs: &Arc<dyn Fs>) -> Self {
+        fs.backend_id().map_or_else(|| Self::Handle(Arc::as_ptr(fs).cast::<()>().addr()), Self::Known)
+    }
+}
+
+/// By tree, how many files those before it have.
+fn starts_of(trees: &[Vec<SourceFile>]) -> Vec<usize> {
+    let next = |before: &mut usize, tree: &Vec<SourceFile>| Some(mem::replace(before, *before + tree.len()));
+    trees.iter().scan(0, next).collect()
 }
 
 /// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
@@ -87,6 +103,8 @@ struct Transfer<'a> {
     /// By position in the plan, the lengths that the snapshot does not know and a group was asked for.
     lens: Vec<Option<u64>>,
     refused: BTreeSet<Refusal>,
+    /// By tree, how many files those before it have.
+    starts: Vec<usize>,
     /// Positions of what is left to be copied.
     copies: Vec<usize>,
     /// Why a batch was ended.
@@ -111,19 +129,26 @@ impl<'a> Transfer<'a> {
     /// Shareable files by their pair of directories, in the plan's order. The others are put down for copying.
     fn groups(&mut self) -> Vec<Group<'a>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
+        let mut known = HashMap::new();
         for at in 0..self.plan.items.len() {
             let Some((item, file)) = self.item(at) else { continue };
             match &file.content {
                 Content::Immutable { fs, path, .. } => {
                     let from_dir = lsm_fs::parent_of(path);
-                    let of_pair = |group: &&mut Group<'_>| {
-                        // As they are spelled: to compare paths by their components is slow.
-                        group.dir == item.dir
-                            && is_same(group.fs, fs)
-                            && group.from_dir.as_os_str() == from_dir.as_os_str()
-                    };
-                    // The last groups are the likely ones: the plan is sorted by directory.
-                    match groups.iter_mut().rev().find(of_pair) {
+                    // The plan is sorted by directory, so the last group is the likely one. Paths are compared as they
+                    // are spelled: by their components it is slow.
+                    if let Some(last) = groups.last_mut()
+                        && last.dir == item.dir
+                        && Arc::ptr_eq(last.fs, fs)
+                        && last.from_dir.as_os_str() == from_dir.as_os_str()
+                    {
+                        last.items.push(at);
+                        continue;
+                    }
+                    let place = *known
+                        .entry((item.dir, Backend::of(fs), from_dir.as_os_str()))
+                        .or_insert(groups.len());
+                    match groups.get_mut(place) {
                         Some(group) => group.items.push(at),
                         None => groups.push(Group {
                             fs,
@@ -208,8 +233,8 @@ impl<'a> Transfer<'a> {
             *slot = Some(done);
         }
         if let (Some(guard), Some(item)) = (self.means.guard, self.plan.items.get(at)) {
-            let before: usize = self.trees.iter().take(item.tree).map(Vec::len).sum();
-            guard.release_nth(before + item.index);
+            let start = self.starts.get(item.tree).copied().unwrap_or_default();
+            guard.release_nth(start + item.index);
         }
         if self.means.control.file_done(uncounted).is_break() { Err(Error::Cancelled) } else { Ok(()) }
     }

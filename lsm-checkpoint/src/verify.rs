@@ -246,12 +246,10 @@ fn compare_names(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
 fn manifests(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut VerifyReport) {
     for (index, tree) in report.catalog.trees.iter().enumerate() {
         let archive = version_file_name(tree.version_id);
+        let files = report.catalog.files_of(index);
         let listed = [CURRENT_VERSION_FILE, &archive].map(|name| {
-            report.catalog.files.iter().find(|file| {
-                usize::try_from(file.tree) == Ok(index)
-                    && file.kind == FileKind::Metadata
-                    && file.name == name
-            })
+            crate::tally::steps(files.len());
+            files.iter().find(|file| file.kind == FileKind::Metadata && file.name == name)
         });
         let [Some(current), Some(archive)] = listed else { continue };
         let has_checksums = current.checksum.is_some() && archive.checksum.is_some();

@@ -1,7 +1,7 @@
 //! Steps 5 to 7: manifests, catalog, syncs from the bottom up, and a look at what is there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
@@ -105,7 +105,10 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
             .write_manifest(&ManifestTarget::new(job.staged, dir.clone()))
             .map_err(Error::from_write_manifest)?;
         let mut files = Vec::new();
-        for (item, done) in job.plan.items.iter().zip(job.done).filter(|(item, _)| item.tree == at) {
+        let range = job.plan.items_of(at);
+        let items = job.plan.items.get(range.clone()).unwrap_or_default();
+        crate::tally::steps(items.len());
+        for (item, done) in items.iter().zip(job.done.get(range).unwrap_or_default()) {
             let Done { method, len, checksum } = *done;
             // What was written by now may have been written over, or have lost its name again.
             if method != Method::Written {
@@ -129,7 +132,7 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
 /// The folders of a tree: those of the plan, and those that its metadata was written to.
 fn folders_of(job: &Job<'_>, tree: usize, dir: &Path) -> Result<Vec<String>> {
     let mut folders = job.plan.folders.get(tree).cloned().unwrap_or_default();
-    for path in job.staged.dirs() {
+    for path in job.staged.dirs_in(dir) {
         let Ok(below) = path.strip_prefix(dir) else { continue };
         match below.to_str() {
             // The tree's own directory.
@@ -183,11 +186,9 @@ fn read_through(job: &Job<'_>, path: &Path) -> Result<(u64, u128)> {
 
 fn contents_of(job: &Job<'_>, catalog: &Catalog, catalogued: bool) -> Contents {
     let mut dirs = job.plan.dirs.clone();
-    for dir in job.staged.dirs().iter().map(|dir| relative(dir, job.dir)) {
-        if !dirs.contains(&dir) {
-            dirs.push(dir);
-        }
-    }
+    let planned: HashSet<&PathBuf> = job.plan.dirs.iter().collect();
+    let made = job.staged.dirs_in(job.dir).into_iter().map(|dir| relative(&dir, job.dir));
+    dirs.extend(made.filter(|dir| !planned.contains(dir)));
     let mut files: Vec<PathBuf> = catalog.files.iter().map(|file| catalog.path_of(file)).collect();
     if catalogued {
         files.push(PathBuf::from(CATALOG_FILE));
@@ -221,17 +222,18 @@ fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
             parent.dirs.push(name);
         }
     }
-    for (dir, Made { names: mut made, dirs }) in made {
+    for (dir, Made { names: mut made, mut dirs }) in made {
         let path = job.dir.join(dir);
         let entries = target_fs(job).read_dir(&path)?;
         let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
         // Both are nearly or wholly in order.
         made.sort();
         found.sort();
+        dirs.sort();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
         let is_other = |entry: &&FsDirEntry| {
-            let is_dir = dirs.contains(&entry.name.as_os_str());
+            let is_dir = dirs.binary_search(&entry.name.as_os_str()).is_ok();
             entry.file_type != if is_dir { FsFileType::Directory } else { FsFileType::File }
         };
         if let Some(other) = entries.iter().find(is_other) {
