@@ -21,6 +21,7 @@ mod fixtures;
 mod flips;
 mod golden;
 mod hostile;
+mod memory;
 #[cfg(not(feature = "parity"))]
 mod no_parity;
 #[cfg(feature = "parity")]
