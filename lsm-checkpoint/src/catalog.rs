@@ -1,5 +1,6 @@
 //! [`Catalog`]: the file that says what a checkpoint holds.
 
+mod budget;
 mod codec;
 
 use std::{
@@ -11,6 +12,8 @@ use std::{
 
 use lsm_fs::Fs;
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
+
+use budget::Budget;
 
 use crate::{Error, FileKind, Method, Result};
 
@@ -27,7 +30,7 @@ pub const CATALOG_FORMAT: u32 = 1;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Catalog {
-    /// What the source calls itself; may be empty.
+    /// What the source calls itself, in at most 1,024 bytes; may be empty.
     pub identity: String,
     /// Every write up to this number is in the checkpoint.
     pub seqno: u64,
@@ -84,6 +87,9 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// Reads the catalog of a checkpoint, every byte of it verified.
     ///
+    /// A catalog may list some 60,000 names that its directory lacks. One that lists more, or that is longer than 16 MiB
+    /// and than its directory explains, is refused before it takes more memory.
+    ///
     /// # Errors
     ///
     /// [`NotACheckpoint`](Error::NotACheckpoint) if there is none; [`BadCatalog`](Error::BadCatalog),
@@ -92,8 +98,18 @@ impl Catalog {
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
+        let mut budget = Budget::new(fs, dir);
+        let refuse = |refusal: codec::Refusal| {
+            let file = file.clone();
+            match refusal {
+                codec::Refusal::Format(found) => Error::UnsupportedFormat { file, found },
+                codec::Refusal::Defect(what) => Error::BadCatalog { file, what },
+            }
+        };
         match fs.metadata(&file) {
-            Ok(metadata) if metadata.is_file() => {}
+            Ok(there) if there.is_file() => {
+                budget.check_len(there.len).map_err(|what| refuse(what.into()))?
+            }
             // To open a pipe would wait for a writer.
             Ok(_) => return Err(none()),
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(none()),
@@ -104,17 +120,18 @@ impl Catalog {
             Err(lsm_manifest::Error::Fs(e)) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(error) => return Err(error.into()),
         };
+        let mut take = |text_len: usize| budget.take(text_len);
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;
-        let mut parts = Vec::new();
-        for entry in archive.footer().sections() {
-            if entry.name.starts_with(codec::FILES_SECTION) {
-                parts.push(archive.read_section(&entry.name)?.payload);
-            }
+        let mut catalog = codec::decode_head(&head, &mut take).map_err(refuse)?;
+        drop(head);
+        // One section is in memory at a time.
+        let parts = archive.footer().sections().iter();
+        for part in parts.filter(|entry| entry.name.starts_with(codec::FILES_SECTION)) {
+            let part = archive.read_section(&part.name)?.payload;
+            codec::decode_files(&mut catalog, &part, &mut take).map_err(|what| refuse(what.into()))?;
         }
-        codec::decode(&head, &parts).map_err(|refusal| match refusal {
-            codec::Refusal::Format(found) => Error::UnsupportedFormat { file, found },
-            codec::Refusal::Defect(what) => Error::BadCatalog { file, what },
-        })
+        codec::check(&catalog).map_err(|what| refuse(what.into()))?;
+        Ok(catalog)
     }
 
     /// The path of one of its files, relative to the checkpoint.
@@ -155,7 +172,11 @@ impl Catalog {
 
     /// Writes it into a directory that has none.
     pub(crate) fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<()> {
-        let mut writer = ManifestArchiveWriter::create(fs, &dir.join(CATALOG_FILE), WriteOptions::new())?;
+        let file = dir.join(CATALOG_FILE);
+        if let Err(what) = codec::check_identity(&self.identity) {
+            return Err(Error::BadCatalog { file, what });
+        }
+        let mut writer = ManifestArchiveWriter::create(fs, &file, WriteOptions::new())?;
         writer.add_section(codec::HEAD_SECTION, &codec::encode_head(self))?;
         for (n, part) in codec::encode_files(self).iter().enumerate() {
             writer.add_section(&format!("{}{n}", codec::FILES_SECTION), part)?;

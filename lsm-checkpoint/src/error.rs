@@ -294,6 +294,15 @@ pub enum CatalogDefect {
     /// A file of a tree that is not listed.
     #[error("a file is of no tree")]
     Tree,
+    /// The files of a tree do not stand together.
+    #[error("the files are not listed tree by tree")]
+    Order,
+    /// An identity of more than 1,024 bytes.
+    #[error("the identity is longer than 1,024 bytes")]
+    Identity,
+    /// Far more names than the directory holds: it is forged, or most of the checkpoint is lost.
+    #[error("it lists far more than the directory holds")]
+    Excess,
 }
 
 impl Error {

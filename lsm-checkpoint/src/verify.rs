@@ -13,9 +13,7 @@ use std::{
 use lsm_fs::{Fs, FsFileType};
 use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, inspect, recover, version_file_name};
 
-use crate::{
-    CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, progress::Callback, publish::MARKER_FILE,
-};
+use crate::{CATALOG_FILE, Catalog, FileKind, Progress, Result, progress::Callback, publish::MARKER_FILE};
 
 pub use problem::{Defect, Problem};
 
@@ -167,8 +165,8 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     catalog_copies(fs, dir, &mut report);
     let present = lengths(fs, dir, &mut report);
     compare_names(fs, dir, &mut report);
-    let to_read: Vec<_> =
-        present.into_iter().filter(|file| options.full || file.kind == FileKind::Metadata).collect();
+    let files = present.into_iter().filter_map(|at| report.catalog.files.get(at));
+    let to_read: Vec<_> = files.filter(|file| options.full || file.kind == FileKind::Metadata).collect();
     let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
     report.checked_files = read.checked_files;
     report.unchecked_files = read.unchecked_files;
@@ -187,10 +185,10 @@ fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     report.problems.push(Problem { path: PathBuf::from(CATALOG_FILE), what });
 }
 
-/// Compares lengths, and returns the files that have theirs.
-fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFile> {
+/// Compares lengths, and returns the positions of the files that have theirs.
+fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<usize> {
     let mut present = Vec::new();
-    for file in &report.catalog.files {
+    for (at, file) in report.catalog.files.iter().enumerate() {
         let path = report.catalog.path_of(file);
         let problem = match fs.symlink_metadata(&dir.join(&path)) {
             Ok(metadata) if !metadata.is_file() => Defect::NotAFile,
@@ -198,7 +196,7 @@ fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFil
                 Defect::Length { expected: file.len, found: metadata.len }
             }
             Ok(_) => {
-                present.push(file.clone());
+                present.push(at);
                 continue;
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,

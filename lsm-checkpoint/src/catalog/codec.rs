@@ -13,6 +13,9 @@ pub(super) const FILES_SECTION: &str = "files.";
 /// A section of files is closed when it is this long: well below what a section can hold.
 const PART_BYTES: usize = 8 << 20;
 
+/// Lists of checkpoints hold the identity of each.
+const IDENTITY_MAX: usize = 1024;
+
 const KIND_TABLE: u8 = 0;
 const KIND_BLOB: u8 = 1;
 const KIND_OTHER: u8 = 2;
@@ -66,13 +69,18 @@ pub(super) fn encode_files(catalog: &Catalog) -> Vec<Vec<u8>> {
     parts
 }
 
-pub(super) fn decode(head: &[u8], parts: &[Vec<u8>]) -> Result<Catalog, Refusal> {
+/// Takes the memory of a name, whose text is so long, from what a catalog may take.
+pub(super) type Take<'t> = &'t mut dyn FnMut(usize) -> Result<(), CatalogDefect>;
+
+/// A catalog without its files.
+pub(super) fn decode_head(head: &[u8], take: Take<'_>) -> Result<Catalog, Refusal> {
     let mut from = Cursor(head);
     let format = from.u32()?;
     if format != CATALOG_FORMAT {
         return Err(Refusal::Format(format));
     }
     let identity = from.text()?;
+    check_identity(&identity)?;
     let seqno = from.u64()?;
     let created = Duration::from_millis(from.u64()?);
     let mut trees = Vec::new();
@@ -81,20 +89,40 @@ pub(super) fn decode(head: &[u8], parts: &[Vec<u8>]) -> Result<Catalog, Refusal>
         if !folder.is_empty() {
             check_component(&folder)?;
         }
+        take(folder.len())?;
         let version_id = from.u64()?;
-        let folders = (0..from.u32()?).map(|_| from.component()).collect::<Result<_, _>>()?;
+        let mut folders = Vec::new();
+        for _ in 0..from.u32()? {
+            let folder = from.component()?;
+            take(folder.len())?;
+            folders.push(folder);
+        }
         trees.push(CatalogTree { folder, version_id, folders });
     }
-    let mut files = Vec::new();
-    for part in parts {
-        let mut from = Cursor(part);
-        while !from.0.is_empty() {
-            files.push(take_file(&mut from, trees.len())?);
-        }
+    Ok(Catalog { identity, seqno, created, trees, files: Vec::new() })
+}
+
+/// Adds a section of files.
+pub(super) fn decode_files(catalog: &mut Catalog, part: &[u8], take: Take<'_>) -> Result<(), CatalogDefect> {
+    let mut from = Cursor(part);
+    while !from.0.is_empty() {
+        let file = take_file(&mut from, catalog.trees.len())?;
+        take(file.name.len().saturating_add(file.kind.folder().len()))?;
+        catalog.files.push(file);
     }
-    let catalog = Catalog { identity, seqno, created, trees, files };
-    check_unique(&catalog)?;
-    Ok(catalog)
+    Ok(())
+}
+
+pub(super) fn check_identity(identity: &str) -> Result<(), CatalogDefect> {
+    if identity.len() > IDENTITY_MAX { Err(CatalogDefect::Identity) } else { Ok(()) }
+}
+
+/// Whether a catalog is a possible one, as a whole.
+pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogDefect> {
+    if !catalog.files.is_sorted_by_key(|file| file.tree) {
+        return Err(CatalogDefect::Order);
+    }
+    check_unique(catalog)
 }
 
 fn check_unique(catalog: &Catalog) -> Result<(), CatalogDefect> {

@@ -9,6 +9,8 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+#[cfg(target_os = "linux")]
+mod bounds;
 mod crash;
 mod create;
 mod db;

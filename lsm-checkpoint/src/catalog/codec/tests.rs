@@ -1,5 +1,32 @@
 use super::*;
 
+fn decode(head: &[u8], parts: &[Vec<u8>]) -> Result<Catalog, Refusal> {
+    let mut take = |_| Ok(());
+    let mut catalog = decode_head(head, &mut take)?;
+    parts.iter().try_for_each(|part| decode_files(&mut catalog, part, &mut take))?;
+    check(&catalog)?;
+    Ok(catalog)
+}
+
+#[test]
+fn files_that_are_not_listed_tree_by_tree_are_refused() {
+    let mut catalog = sample();
+    catalog.files.sort_by_key(|file| std::cmp::Reverse(file.tree));
+    assert_ne!(catalog.files, sample().files);
+    let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+    assert_eq!(refused, Err(CatalogDefect::Order.into()));
+}
+
+#[test]
+fn an_identity_has_an_end() {
+    let mut catalog = sample();
+    catalog.identity = "i".repeat(1024);
+    assert_eq!(decode(&encode_head(&catalog), &encode_files(&catalog)), Ok(catalog.clone()));
+    catalog.identity.push('i');
+    let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
+    assert_eq!(refused, Err(CatalogDefect::Identity.into()));
+}
+
 fn sample() -> Catalog {
     let file = |tree, kind, name: &str, checksum, method| CatalogFile {
         tree,
