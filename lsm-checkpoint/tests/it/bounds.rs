@@ -108,17 +108,19 @@ fn forge(dir: &Path, sections: &[(&str, &[u8])]) {
     fs::create_dir(dir).unwrap();
     let file = File::create_new(dir.join("CHECKPOINT")).unwrap();
     let (mut end, mut toc) = (HEAD_LEN as u64, Vec::new());
-    // Equal payloads stand one after the other, and have one checksum.
-    let mut last: Option<(&[u8], BlockHeader)> = None;
+    // Equal payloads stand one after the other: they are hashed, and their pages looked at, once.
+    let mut last: Option<(&[u8], BlockHeader, bool)> = None;
     for (name, payload) in sections {
-        let header = match last {
-            Some((known, header)) if std::ptr::eq(known, *payload) => header,
-            _ => block(BlockType::Manifest, payload),
-        };
-        last = Some((payload, header));
+        let (_, header, is_hole) =
+            *last.take_if(|(known, ..)| std::ptr::eq(*known, *payload)).get_or_insert_with(|| {
+                (payload, block(BlockType::Manifest, payload), payload.iter().all(|byte| *byte == 0))
+            });
+        last = Some((payload, header, is_hole));
         let header_bytes = header.encode();
         file.write_all_at(&header_bytes, end).unwrap();
-        write_sparsely(&file, payload, end + header_bytes.len() as u64);
+        if !is_hole {
+            write_sparsely(&file, payload, end + header_bytes.len() as u64);
+        }
         let size = u32::try_from(header.block_len()).unwrap();
         toc.push(TocEntry { name: (*name).to_owned(), offset: end, size, checksum: header.checksum });
         end += u64::from(size);

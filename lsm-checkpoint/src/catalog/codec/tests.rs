@@ -150,7 +150,7 @@ fn strange_codes_are_refused() {
 #[test]
 fn a_name_that_is_there_twice_is_refused() {
     let mut catalog = sample();
-    catalog.files.push(catalog.files[0].clone());
+    catalog.files.insert(0, catalog.files[0].clone());
     let refused = decode(&encode_head(&catalog), &encode_files(&catalog));
     assert_eq!(refused, Err(Refusal::Defect(CatalogDefect::Duplicate)));
     let mut catalog = sample();
