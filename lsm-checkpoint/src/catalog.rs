@@ -87,8 +87,8 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// Reads the catalog of a checkpoint, every byte of it verified.
     ///
-    /// A catalog may list some 60,000 names that its directory lacks. One that lists more, or that is longer than 16 MiB
-    /// and than its directory explains, is refused before it takes more memory.
+    /// A catalog may list some 60,000 names that its directory lacks. One that lists more is refused before it takes
+    /// more memory. So is one that is longer than 16 MiB and longer than its directory explains.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl Catalog {
         };
         match fs.metadata(&file) {
             Ok(there) if there.is_file() => {
-                budget.check_len(there.len).map_err(|what| refuse(what.into()))?
+                budget.check_len(there.len).map_err(|what| refuse(what.into()))?;
             }
             // To open a pipe would wait for a writer.
             Ok(_) => return Err(none()),
