@@ -87,5 +87,6 @@ fn few_directories_are_open_at_a_time() {
         most = most.max(open.filter(inside).count());
     })
     .unwrap();
-    assert!(most <= OPEN_MAX + 1, "{most} are open");
+    // As many as the changelog promises, and more than one, or nothing was counted.
+    assert!((2..=10).contains(&most), "{most} are open");
 }
