@@ -39,22 +39,24 @@ pub(crate) fn rows(volume: &str, root: &Path) {
 fn times(root: &Path, trees: usize) -> [Duration; 4] {
     let home = tempfile::tempdir_in(root).unwrap();
     let forest = Forest::make(&home.path().join("db"), trees);
-    let [made, live] = ["made", "live"].map(|name| home.path().join(name));
-    let mut rounds = [[Duration::ZERO; 3]; 4];
-    for round in 0..3 {
-        settle(root);
-        rounds[0][round] = timed(|| drop(run_checkpoint(&forest, &StdFs, &made).unwrap()));
-        rounds[1][round] =
-            timed(|| assert!(verify(&StdFs, &made, &VerifyOptions::quick()).unwrap().is_sound()));
-        let checkpoint = CheckpointDir::open(Arc::new(StdFs), &made).unwrap();
-        rounds[2][round] = timed(|| drop(restore(&checkpoint, &StdFs, &live).unwrap()));
-        rounds[3][round] = timed(|| remove(&StdFs, &made, SyncMode::Normal).unwrap());
-        fs::remove_dir_all(&live).unwrap();
-    }
-    rounds.map(|mut rounds| {
-        rounds.sort_unstable();
-        rounds[1]
+    let rounds = [(); 3].map(|()| round(root, home.path(), &forest));
+    [0, 1, 2, 3].map(|verb| {
+        let mut times = rounds.map(|round| round[verb]);
+        times.sort_unstable();
+        times[1]
     })
+}
+
+fn round(root: &Path, home: &Path, forest: &Forest) -> [Duration; 4] {
+    let [made, live] = ["made", "live"].map(|name| home.join(name));
+    settle(root);
+    let create = timed(|| drop(run_checkpoint(forest, &StdFs, &made).unwrap()));
+    let quick = timed(|| assert!(verify(&StdFs, &made, &VerifyOptions::quick()).unwrap().is_sound()));
+    let checkpoint = CheckpointDir::open(Arc::new(StdFs), &made).unwrap();
+    let restored = timed(|| drop(restore(&checkpoint, &StdFs, &live).unwrap()));
+    let removed = timed(|| remove(&StdFs, &made, SyncMode::Normal).unwrap());
+    fs::remove_dir_all(&live).unwrap();
+    [create, quick, restored, removed]
 }
 
 /// An engine of many trees with a few tables each.

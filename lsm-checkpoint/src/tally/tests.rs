@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where something fails, and says what it counted"
+)]
 
 use std::{
     collections::BTreeMap,
