@@ -126,6 +126,23 @@ mod tests {
     }
 
     #[test]
+    fn a_marker_that_nobody_would_read_is_not_written() {
+        let (fs, target) = (lsm_fs_mem::MemFs::new(), Path::new("/t"));
+        fs.create_dir(target).unwrap();
+        let name = "p".repeat(1023);
+        for (pointers, fits) in [(1023, true), (1024, false)] {
+            let marker = marker(Doing::Publish, &vec![name.as_str(); pointers]);
+            let written = marker.write(&fs, target, SyncMode::Normal);
+            assert_eq!(written.map_err(|e| e.kind()).err(), (!fits).then_some(io::ErrorKind::FileTooLarge));
+            assert_eq!(fs.read_dir(target).unwrap().len(), usize::from(fits));
+            if fits {
+                assert_eq!(Marker::read(&fs, target).unwrap(), Some(marker));
+                fs.remove_file(&target.join(MARKER_FILE)).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn nothing_outside_the_target_is_meant() {
         let marker = marker(Doing::Remove, &["../db/CURRENT", "/db/CURRENT", "a/../../db", "current"]);
         assert_eq!(Marker::decode(marker.encode().as_bytes()).unwrap().pointers, [Path::new("current")]);
