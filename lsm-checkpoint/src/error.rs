@@ -92,7 +92,7 @@ pub enum Error {
         path: PathBuf,
         /// The captured version.
         expected: u64,
-        /// What is there instead.
+        /// The problem with the pointer that is there.
         problem: PointerProblem,
     },
     /// The target's filesystem was told to copy files and did not say what became of this one.
