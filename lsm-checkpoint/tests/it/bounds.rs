@@ -169,6 +169,55 @@ fn records<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
     out
 }
 
+/// A record of format 2: its length, and what `put` adds.
+fn record(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut fields = Vec::new();
+    put(&mut fields);
+    let mut out = u32::try_from(fields.len()).unwrap().to_le_bytes().to_vec();
+    out.append(&mut fields);
+    out
+}
+
+/// A head of format 2 that announces so many trees, files and directories.
+fn head_2(counts: [u64; 3]) -> Vec<u8> {
+    let mut out = 2_u32.to_le_bytes().to_vec();
+    out.extend_from_slice(&[0; 8]);
+    out.extend(record(|out| {
+        out.extend_from_slice(&[0; 12]);
+        counts.iter().for_each(|count| out.extend_from_slice(&count.to_le_bytes()));
+        put_text(out, b"db");
+    }));
+    out
+}
+
+/// Records of format 2: a tree with these folders.
+fn tree_2<N: AsRef<[u8]>>(folder: &[u8], folders: &[N]) -> Vec<u8> {
+    record(|out| {
+        out.extend_from_slice(&[0; 12]);
+        put_text(out, folder);
+        out.extend_from_slice(&u32::try_from(folders.len()).unwrap().to_le_bytes());
+        folders.iter().for_each(|folder| put_text(out, folder.as_ref()));
+    })
+}
+
+/// Records of format 2: tables that have these names and no content.
+fn records_2<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
+    names
+        .flat_map(|name| {
+            record(|out| {
+                out.extend_from_slice(&[0; 10]);
+                put_text(out, name.as_ref());
+                out.extend_from_slice(&[0; 8]);
+            })
+        })
+        .collect()
+}
+
+/// Names of directories four levels deep, no two of them with a parent in common.
+fn deep_names(count: usize) -> Vec<Vec<u8>> {
+    names().take(count).map(|name| [name.as_slice(), b"/b/c/d"].concat()).collect()
+}
+
 #[test]
 fn sections_that_are_holes() {
     let home = tempfile::tempdir().unwrap();
@@ -188,7 +237,47 @@ fn more_files_than_there_are() {
     let (head, records) = (head(b"db", &[(b"", 0)]), records(names()));
     assert!(records.len() > PAYLOAD_MAX / 2);
     forge(&home.path().join("t"), &[("checkpoint", &head), ("files.0", &records)]);
-    assert!(look(home.path()).contains("0 complete"));
+    const FILES: usize = 400_000;
+    let (head, records) = (head_2([1, FILES as u64, 0]), records_2(names().take(FILES)));
+    assert!(records.len() > PAYLOAD_MAX / 2);
+    let tree = tree_2::<&[u8]>(b"", &[]);
+    forge(&home.path().join("u"), &[("checkpoint", &head), ("trees.0", &tree), ("files.0", &records)]);
+    let said = look(home.path());
+    assert!(said.contains("0 complete") && said.matches("lists far more").count() == 2, "{said}");
+}
+
+/// So many are believed. What is made of them stays within the bound as well.
+#[test]
+fn nearly_too_many() {
+    const FILES: usize = 59_000;
+    const DIRS: usize = 15_000;
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let tree = tree_2::<&[u8]>(b"", &[]);
+    let head = head_2([1, FILES as u64, 0]);
+    let records = records_2(names().take(FILES));
+    forge(&at("files"), &[("checkpoint", &head), ("trees.0", &tree), ("files.0", &records)]);
+    let trees: Vec<u8> = deep_names(DIRS).iter().flat_map(|name| tree_2::<&[u8]>(name, &[])).collect();
+    forge(&at("trees"), &[("checkpoint", &head_2([DIRS as u64, 0, 0])), ("trees.0", &trees)]);
+    let folders = tree_2(b"", &deep_names(DIRS));
+    forge(&at("folders"), &[("checkpoint", &head_2([1, 0, 0])), ("trees.0", &folders)]);
+    let said = look(home.path());
+    assert!(!said.contains("lists far more"), "{said}");
+    assert!(said.contains(&format!("{FILES} problems")), "{said}");
+}
+
+/// The path in a short record names four directories.
+#[test]
+fn more_directories_than_there_are() {
+    const DIRS: usize = 50_000;
+    let home = tempfile::tempdir().unwrap();
+    let trees: Vec<u8> = deep_names(DIRS).iter().flat_map(|name| tree_2::<&[u8]>(name, &[])).collect();
+    let head = head_2([DIRS as u64, 0, 0]);
+    forge(&home.path().join("trees"), &[("checkpoint", &head), ("trees.0", &trees)]);
+    let folders = tree_2(b"", &deep_names(DIRS));
+    forge(&home.path().join("folders"), &[("checkpoint", &head_2([1, 0, 0])), ("trees.0", &folders)]);
+    let said = look(home.path());
+    assert_eq!(said.matches("lists far more").count(), 2, "{said}");
 }
 
 #[test]
