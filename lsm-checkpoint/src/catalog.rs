@@ -37,7 +37,7 @@ pub struct Catalog {
     /// The format that it was read from, or is written in.
     pub format: u32,
     /// The source's name for itself. It is empty only in a catalog of format 1 whose source had none: such checkpoints
-    /// may be of different sources, so nothing should be deleted by it. There it has at most 1,024 bytes, otherwise 255.
+    /// may be of different sources, so nothing should be deleted by it. Format 1 allows 1,024 bytes, format 2 has 255.
     pub identity: String,
     /// Every write up to this number is in the checkpoint. `None` if the source knew of no write, or not which; and in
     /// a catalog of format 1 that says 0, which stands there for no write and for one of that number.
@@ -168,7 +168,7 @@ impl Catalog {
         let mut budget = Budget::new(fs, dir);
         match fs.symlink_metadata(&file) {
             Ok(there) if there.is_file() => {
-                budget.check_len(there.len).map_err(|what| refuse(what.into()))?
+                budget.check_len(there.len).map_err(|what| refuse(what.into()))?;
             }
             // A symbolic link can lead out of the checkpoint.
             Ok(_) => return Err(none()),

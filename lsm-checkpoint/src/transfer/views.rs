@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     ffi::OsStr,
+    path::Path,
     sync::Arc,
 };
 
@@ -30,7 +31,7 @@ impl<'a> Place<'a> {
     pub(super) fn of(fs: &Arc<dyn Fs>, file: &'a SourceFile) -> Self {
         let by_handle = || Backend::Handle(Arc::as_ptr(fs).cast::<()>().addr());
         let backend = fs.backend_id().map_or_else(by_handle, Backend::Known);
-        Self { backend, root: file.root.as_deref().map(|root| root.as_os_str()) }
+        Self { backend, root: file.root.as_deref().map(Path::as_os_str) }
     }
 }
 
