@@ -9,7 +9,7 @@ use crate::{
     publish::{Debris, Target, clear_debris, find_debris, target_name},
 };
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 #[must_use = "it lists what could not be removed"]

@@ -15,7 +15,7 @@ pub(crate) use forces::SyncCall;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// What POSIX promises and nothing else.
+    /// The promises of POSIX and nothing else.
     #[default]
     Adversarial,
     /// ext4 with `data=ordered`: an fsync of a directory, or of a file that changed, commits all earlier changes of
@@ -144,7 +144,7 @@ pub(crate) enum Names {
     Around,
 }
 
-/// What is ordered without a sync.
+/// The changes that are ordered without a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Nothing.

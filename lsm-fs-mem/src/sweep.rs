@@ -28,7 +28,7 @@ use crate::{
 pub struct Notes(pub(crate) Vec<String>);
 
 impl Notes {
-    /// Whether this note was made.
+    /// Tells if this note was made.
     #[must_use]
     pub fn contains(&self, note: &str) -> bool {
         self.0.iter().any(|n| n == note)
@@ -45,13 +45,13 @@ impl Notes {
         self.0.iter().map(String::as_str)
     }
 
-    /// How many there are.
+    /// The number of notes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing had been promised.
+    /// Tells if nothing had been promised.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

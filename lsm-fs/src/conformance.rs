@@ -160,7 +160,7 @@ impl Check {
     }
 }
 
-/// What one check said.
+/// The result of one check.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The check.
@@ -169,7 +169,7 @@ pub struct Outcome {
     pub verdict: Result<(), Failure>,
 }
 
-/// What all checks said. `Display` lists those that did not pass, and counts the rest.
+/// The results of all checks. `Display` lists those that did not pass, and counts the rest.
 #[derive(Clone, Debug)]
 pub struct Report {
     outcomes: Vec<Outcome>,

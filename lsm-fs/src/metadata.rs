@@ -1,4 +1,4 @@
-//! What a backend says of a file, a directory entry and a mount.
+//! Facts that a backend reports of a file, a directory entry and a mount.
 
 use std::{ffi::OsString, time::SystemTime};
 
@@ -29,7 +29,7 @@ impl FsFileType {
         matches!(self, Self::Directory)
     }
 
-    /// Whether it is a symbolic link.
+    /// Tells if it is a symbolic link.
     #[must_use]
     pub const fn is_symlink(self) -> bool {
         matches!(self, Self::Symlink)

@@ -46,7 +46,7 @@ mod flags {
             }
             /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
             cmd soak {
-                /// How long; a run that has begun ends after it.
+                /// The time to run. A run that has begun ends after it.
                 required --minutes minutes: u64
                 /// Only targets whose name holds this word; may be given several times.
                 repeated --only name: String

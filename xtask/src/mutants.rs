@@ -81,7 +81,13 @@ fn limits(copy: &Copy, mutants: &[(usize, Mutant)]) -> anyhow::Result<BTreeMap<S
         }
         let begun = Instant::now();
         if !quiet(copy, run, None)? {
-            bail!("`cargo {run}` fails without a mutant; see {}", log_of(copy).display());
+            let log = std::fs::read_to_string(log_of(copy))?;
+            let failed: Vec<_> = log.lines().filter(|line| line.ends_with(" ... FAILED")).collect();
+            bail!(
+                "`cargo {run}` fails without a mutant: {}; see {}",
+                failed.join(", "),
+                log_of(copy).display()
+            );
         }
         let log = std::fs::read_to_string(log_of(copy))?;
         if !log.lines().any(|line| line.starts_with("test result: ok. ") && !line.contains(" 0 passed")) {

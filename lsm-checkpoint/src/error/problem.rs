@@ -2,7 +2,7 @@
 
 use crate::layout::NameProblem;
 
-/// What is wrong with an entry of a snapshot.
+/// A reason to refuse an entry of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotProblem {

@@ -20,7 +20,7 @@ pub struct PauseGuard {
     ended: bool,
 }
 
-/// What a guard has kept waiting.
+/// The deletions that a guard has kept waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PauseStats {
@@ -32,12 +32,12 @@ pub struct PauseStats {
     pub deferred_bytes: u64,
 }
 
-/// How a guard ended.
+/// The end of a guard.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 #[must_use = "it lists the deletions that failed"]
 pub struct PauseReport {
-    /// What it has kept waiting.
+    /// The deletions that it has kept waiting.
     pub stats: PauseStats,
     /// The deletions that it carried out and that failed. [`FailedDeletion::retry`] tries one again.
     pub failed: Vec<FailedDeletion>,
@@ -73,7 +73,7 @@ impl PauseGuard {
         self.keep(self.pause.freeing(|state| state.release_nth(self.id, nth)));
     }
 
-    /// What it has kept waiting so far.
+    /// The deletions that it has kept waiting so far.
     #[must_use]
     pub fn stats(&self) -> PauseStats {
         let (deferred_files, deferred_bytes) = self.pause.lock().kept_waiting(self.id);

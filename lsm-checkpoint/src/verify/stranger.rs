@@ -14,7 +14,7 @@ use lsm_fs::FsFileType;
 pub struct Note {
     /// Where, relative to the checkpoint.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub what: Stranger,
 }
 

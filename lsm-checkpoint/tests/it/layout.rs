@@ -122,7 +122,8 @@ fn trees_that_lie_in_each_others_folders_are_refused() {
     }
 }
 
-/// In every way of publishing, whoever lists or writes it: a file of the marker's name would go with the marker.
+/// In every way of publishing, and for every file that is listed or written: a file of the marker's name would go with
+/// the marker.
 #[test]
 fn names_of_the_protocol_are_refused_before_anything_is_made() {
     let reserved = [

@@ -115,7 +115,7 @@ impl State {
         self.remove_dir(path)
     }
 
-    /// What a directory holds, the first name last.
+    /// The entries of a directory, the first name last.
     fn entries(&self, dir: Ino) -> io::Result<Vec<(Name, Ino)>> {
         let dir = self.tree.dir(dir).ok_or_else(|| os(errno::ENOTDIR))?;
         let mut entries: Vec<_> = dir.iter().map(|(name, ino)| (Arc::clone(name), ino)).collect();

@@ -17,7 +17,7 @@ use crate::micro::{Ino, Kind};
 const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4095;
 
-/// How many symbolic links one lookup follows, as on Linux.
+/// The number of symbolic links that one lookup follows, as on Linux.
 const MAX_LINKS: u32 = 40;
 
 /// What a path ends in.
@@ -121,7 +121,7 @@ impl State {
         Ok(place)
     }
 
-    /// Whether the path is a root itself, which its handle leads to.
+    /// `true` if the path is a root itself, which its handle leads to.
     pub(crate) fn is_view_root(&self, path: &Path) -> io::Result<bool> {
         Ok(matches!(self.view_root(path, 0)?, Some((_, 0))))
     }

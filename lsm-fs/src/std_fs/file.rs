@@ -28,7 +28,7 @@ pub(super) struct StdFile {
     direct: AtomicBool,
 }
 
-/// What the first failed sync said.
+/// The error of the first failed sync.
 #[derive(Clone, Copy, Debug)]
 struct Poison {
     op: Op,

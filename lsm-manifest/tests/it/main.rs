@@ -31,6 +31,7 @@ mod probe_fs;
 mod properties;
 mod providers;
 mod repair;
+mod rollback;
 #[cfg(feature = "aes-gcm")]
 mod sealed;
 mod seeded;

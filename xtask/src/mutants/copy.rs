@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
-use crate::{cmd, workspace};
+use crate::cmd;
 
 /// The copy. Its build output stays from one run to the next.
 pub(super) struct Copy {
@@ -19,15 +20,13 @@ impl Copy {
     pub(super) fn of(root: &Path) -> anyhow::Result<Self> {
         let copy = Self { root: root.join("target/mutants/tree") };
         fs::create_dir_all(&copy.root)?;
-        let wanted = files(root)?;
+        let wanted = tracked(root)?;
         for file in &wanted {
             let bytes =
                 fs::read(root.join(file)).with_context(|| format!("cannot read {}", file.display()))?;
             copy.write(file, &bytes)?;
         }
-        for file in files(&copy.root)?.difference(&wanted) {
-            fs::remove_file(copy.root.join(file))?;
-        }
+        prune(&copy.root, &copy.root, &wanted)?;
         Ok(copy)
     }
 
@@ -41,7 +40,7 @@ impl Copy {
     }
 
     /// `cargo` in the copy. Nobody looks at it with a debugger, and without debug information it links faster.
-    pub(super) fn cargo(&self) -> std::process::Command {
+    pub(super) fn cargo(&self) -> Command {
         let mut command = cmd::cargo(&self.root);
         command
             .env("CARGO_TARGET_DIR", self.root.with_file_name("build"))
@@ -50,12 +49,27 @@ impl Copy {
     }
 }
 
-fn files(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
-    let mut files = BTreeSet::new();
-    workspace::walk(root, &mut |path| {
-        files.extend(path.strip_prefix(root).ok().map(Path::to_owned));
-    })?;
-    Ok(files)
+/// The files of a working tree, as git knows them.
+fn tracked(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = cmd::capture(&mut git)?;
+    let files = listed.split('\0').filter(|file| !file.is_empty()).map(PathBuf::from);
+    // One that is removed and not committed yet is listed too.
+    Ok(files.filter(|file| root.join(file).is_file()).collect())
+}
+
+/// Removes the files below `dir` that are not `wanted`.
+fn prune(root: &Path, dir: &Path, wanted: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            prune(root, &path, wanted)?;
+        } else if !wanted.contains(path.strip_prefix(root)?) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -65,15 +79,18 @@ mod tests {
     #[test]
     fn a_copy_follows_the_tree_and_leaves_alone_what_is_alike() {
         let root = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
-        fs::create_dir_all(root.join("src")).unwrap();
-        fs::write(root.join("src/a"), "1").unwrap();
+        fs::create_dir_all(root.join("corpus")).unwrap();
+        fs::write(root.join(".gitignore"), "target\n").unwrap();
+        fs::write(root.join("corpus/a"), "1").unwrap();
         fs::write(root.join("b"), "2").unwrap();
+        cmd::capture(Command::new("git").arg("init").arg(&root)).unwrap();
         let copy = Copy::of(&root).unwrap();
+        assert!(copy.root.join("corpus/a").exists());
         let written = fs::metadata(copy.root.join("b")).unwrap().modified().unwrap();
-        fs::remove_file(root.join("src/a")).unwrap();
-        fs::write(root.join("src/c"), "3").unwrap();
+        fs::remove_file(root.join("corpus/a")).unwrap();
+        fs::write(root.join("corpus/c"), "3").unwrap();
         let copy = Copy::of(&root).unwrap();
-        assert_eq!(files(&copy.root).unwrap(), files(&root).unwrap());
+        assert!(copy.root.join("corpus/c").exists() && !copy.root.join("corpus/a").exists());
         assert_eq!(fs::metadata(copy.root.join("b")).unwrap().modified().unwrap(), written);
         fs::remove_dir_all(&root).unwrap();
     }

@@ -40,7 +40,7 @@ struct Fuzz {
     /// The fuzz package, relative to the root.
     dir: String,
     target: String,
-    /// Whether cargo-fuzz runs it, or the loop over the corpus.
+    /// `true` if cargo-fuzz runs it, `false` if the loop over the corpus does.
     guided: bool,
 }
 

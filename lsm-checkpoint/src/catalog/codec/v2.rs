@@ -193,7 +193,7 @@ fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     catalog: Catalog,
-    /// How many records the head announces, by list.
+    /// The number of records that the head announces, by list.
     announced: [u64; 3],
     /// The section that comes next, by list.
     next: [u32; 3],

@@ -62,7 +62,7 @@ struct Model {
 }
 
 impl Model {
-    /// Whether the deletion waits.
+    /// `true` if the deletion waits.
     fn delete(&mut self, file: usize) -> bool {
         let mut holders: Vec<_> = self.guards.iter_mut().filter(|guard| guard.holds(file)).collect();
         if holders.is_empty() {

@@ -20,7 +20,7 @@ pub(in crate::std_fs) struct View {
     roots: Vec<PathBuf>,
 }
 
-/// How a call treats the last component of a path.
+/// The treatment of the last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     /// It would follow a link there.

@@ -88,7 +88,7 @@ impl<'a> At<'a> {
 }
 
 impl At<'_> {
-    /// Whether something other than a file or a directory has the name.
+    /// Tells if something other than a file or a directory has the name.
     fn is_special(&self) -> bool {
         let found = match &self.guard {
             None => statat(self.dir, self.name, AtFlags::empty()).map(|stat| stat::file_type(&stat)).ok(),
@@ -113,7 +113,8 @@ fn flags(options: &FsOpenOptions) -> OFlags {
     flags
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

@@ -47,7 +47,7 @@ const CLONES_WAITING: usize = 256;
 /// How many wait before the first is synced: a commit costs the same for one clone and for all that are there.
 const CLONES_TOGETHER: usize = 128;
 
-/// How many clones are synced at once.
+/// The number of clones that are synced at once.
 const CLONES_SYNCED: usize = 16;
 
 /// At most `CLONES_WAITING + CLONES_SYNCED + 1` clones are open at a time, fewer where the process may not have so

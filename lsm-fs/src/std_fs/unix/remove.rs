@@ -152,5 +152,6 @@ fn unless_gone(error: Errno) -> rustix::io::Result<()> {
     if error == Errno::NOENT { Ok(()) } else { Err(error) }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

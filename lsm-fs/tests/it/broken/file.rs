@@ -58,7 +58,7 @@ impl BrokenFile {
         Error::new(op, &self.path, io::Error::from_raw_os_error(errno::EIO))
     }
 
-    /// Whether a defect lets this call of no bytes succeed without a look at the handle.
+    /// Tells if a defect lets this call of no bytes succeed without a look at the handle.
     fn spares_empty(&self, op: Op, offset: u64) -> bool {
         match self.defect {
             Defect::EmptyReadUnchecked => op == Op::Read,

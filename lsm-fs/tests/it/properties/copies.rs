@@ -19,7 +19,7 @@ use super::cases;
 struct Sparse {
     len: usize,
     data: Vec<(usize, usize, u8)>,
-    /// How much of it is copied.
+    /// The part of it that is copied.
     wanted: Wanted,
 }
 

@@ -7,7 +7,7 @@ use proptest::{
     option,
     prelude::*,
     sample::select,
-    test_runner::{Config, RngSeed, TestRunner},
+    test_runner::{Config, TestRunner},
 };
 
 use super::*;
@@ -63,10 +63,9 @@ fn catalog() -> impl Strategy<Value = Catalog> {
     )
 }
 
-/// Runs with a fixed seed, so that every run tries the same.
+/// Runs with the seed and the persistence of every other property test.
 fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config =
-        Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(23), ..Config::default() };
+    let config = Config { cases, source_file: Some(file!()), ..Config::default() };
     TestRunner::new(config).run(strategy, test).unwrap();
 }
 

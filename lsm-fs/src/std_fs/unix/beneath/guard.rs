@@ -27,7 +27,7 @@ pub(in crate::std_fs::unix) const DIRECTORY: OFlags =
 pub(in crate::std_fs::unix) const LISTING: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// How a path beneath a directory is resolved.
+/// The way in which a path beneath a directory is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::std_fs) enum Way {
     /// By one call of `openat2(2)`.
