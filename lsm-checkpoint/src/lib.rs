@@ -5,10 +5,13 @@
 //! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot
 //! of parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is
 //! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds,
-//! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter.
+//! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter,
+//! [`threat_model`](mod@threat_model) says what a hostile backup directory can do.
 
 #[doc = include_str!("../ADAPT.md")]
 pub mod adapt {}
+#[doc = include_str!("../THREAT_MODEL.md")]
+pub mod threat_model {}
 mod catalog;
 mod error;
 mod info;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
+use lsm_fs::{Fs, FsDirLock, FsExt, FsMetadata, SyncMode};
 
 use erase::erase;
 use survey::{Names, Survey};
@@ -226,14 +226,17 @@ fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 
     })
 }
 
+/// Refuses all but a directory with a regular file that has the name of a catalog.
 fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
-    match fs.symlink_metadata(&target.path.join(CATALOG_FILE)) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Err(e.into())
-        }
-        _ => Err(Error::NotACheckpoint { dir: target.path.clone() }),
+    let is = |path: &Path, is_right: fn(&FsMetadata) -> bool| match fs.symlink_metadata(path) {
+        Ok(metadata) => Ok(is_right(&metadata)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(Error::from(e)),
+    };
+    if is(&target.path, FsMetadata::is_dir)? && is(&target.path.join(CATALOG_FILE), FsMetadata::is_file)? {
+        return Ok(());
     }
+    Err(Error::NotACheckpoint { dir: target.path.clone() })
 }
 
 /// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs::{Fs, SyncMode, errno};
 
 pub(crate) use base::Base;
 use views::SourceViews;
@@ -236,14 +236,22 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Tells a source file that is gone from any other failure.
+    /// Tells a source file that is gone, or is no regular file, from any other failure.
     fn blame(&self, at: usize, error: lsm_fs::Error) -> Error {
-        if error.kind() == io::ErrorKind::NotFound
+        let may_be_other =
+            error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(errno::ELOOP);
+        if (error.kind() == io::ErrorKind::NotFound || may_be_other)
             && let Some((_, file)) = self.item(at)
             && let Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } = &file.content
-            && matches!(self.views.of(fs, file).exists(path), Ok(false))
         {
-            return Error::SourceChanged { path: path.clone(), what: Change::Gone };
+            let what = match self.views.of(fs, file).symlink_metadata(path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Some(Change::Gone),
+                Ok(there) if may_be_other && !there.is_file() => Some(Change::Type),
+                _ => None,
+            };
+            if let Some(what) = what {
+                return Error::SourceChanged { path: path.clone(), what };
+            }
         }
         error.into()
     }

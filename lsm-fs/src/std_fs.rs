@@ -96,7 +96,8 @@ use crate::{
 /// by `openat2`, and by the mount's number from Linux 5.8 on.
 ///
 /// The portable code looks at each component first. **Somebody who replaces a directory by a link between that look
-/// and the call leads the call out of the root.** It does not tell mounts apart. Its `remove_dir_all` keeps a handle
+/// and the call leads the call out of the root.** It has no handle, so a root
+/// does not follow its directory through a rename. It does not tell mounts apart. Its `remove_dir_all` keeps a handle
 /// for each level of the tree.
 ///
 /// # Opening

@@ -12,8 +12,20 @@ mod frame;
 #[cfg(feature = "aes-gcm")]
 pub use aes::{Aes256GcmProvider, Envelope};
 
-/// What a sealed payload is bound to: a payload of a manifest is good in no table, and a footer is no section. Which
-/// archive of the same key it belongs to, and which section it is, the footer and CURRENT's digest say.
+/// The identity that a sealed payload is bound to. A payload of a manifest is refused in a table, and a footer is
+/// refused as a section.
+///
+/// # Limits
+///
+/// *Rollback.* The identity has neither the version nor the archive, and the digest in CURRENT has no key: anyone who
+/// can write to the directory can compute it from block headers, which are not sealed, and the names of the sections.
+/// So the bytes of an old `v{N}`, copied to a newer name with a CURRENT to match, open with the key. Sealing hides what
+/// an archive holds and detects a changed byte. It does not prove that the archive is the latest one.
+///
+/// An engine that has to notice a rollback puts the version into a section of its own, which is sealed, and compares it
+/// with [`Current::version_id`](crate::Current::version_id) after opening. That refuses an old archive under a new
+/// number. To notice a whole directory that was put back, keep the highest version outside the directory, in a place
+/// that needs other rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BlockIdentity {

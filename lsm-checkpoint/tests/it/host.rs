@@ -10,8 +10,7 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    Change, Checkpoint, CheckpointDir, Error, Method, Policy, StagedProblem, list, remove, restore,
-    run_checkpoint, sweep,
+    Change, Checkpoint, CheckpointDir, Error, Method, Policy, list, remove, restore, run_checkpoint, sweep,
 };
 use lsm_fs::{StdFs, SyncMode};
 
@@ -42,7 +41,7 @@ fn a_symbolic_link_is_not_taken_for_a_table() {
     let db = prepared(dir);
     move_away(&dir.join("db/tables/1"), &dir.join("elsewhere"));
     let refused = run_checkpoint(&db, &StdFs, &target);
-    let is_type = matches!(&refused, Err(Error::StagedMismatch { problem: StagedProblem::Type, path })
+    let is_type = matches!(&refused, Err(Error::SourceChanged { what: Change::Type, path })
         if path.ends_with("tables/1"));
     assert!(is_type, "{refused:?}");
     assert_eq!(fs::read_dir(dir).unwrap().count(), 2, "nothing is left");

@@ -77,7 +77,7 @@ fn it_changes_nothing_and_needs_no_lock() {
     fs.reconfigure(Path::new("/"), |options: VolumeOptions| options.state(VolumeState::ReadOnly)).unwrap();
     let watched = FaultFs::new(fs.clone());
     assert!(full(&watched).is_sound());
-    let reads = [Op::Open, Op::Read, Op::Metadata, Op::ReadDir, Op::Hint];
+    let reads = [Op::Beneath, Op::Open, Op::Read, Op::Metadata, Op::ReadDir, Op::Hint];
     let others: Vec<_> = watched.counts().into_keys().filter(|op| !reads.contains(op)).collect();
     assert!(others.is_empty(), "{others:?}");
     drop(owner);

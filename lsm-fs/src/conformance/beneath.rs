@@ -296,7 +296,6 @@ fn a_lock_is_looked_for_by_name(t: &Subject) -> Verdict {
 fn views_compose(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.mkdir("second")?;
-    t.mkdir("in/nested")?;
     t.put("in/f", b"inside")?;
     let first = view(t)?;
     let both = first.beneath(&t.at("second"))?;
@@ -310,12 +309,5 @@ fn views_compose(t: &Subject) -> Verdict {
         stopped(both.open(&path, &read()), "open through two views")?;
     }
     stopped(both.hard_link(&t.at("in/f"), &t.at("second/link/new")), "hard_link from one root into another")?;
-    // The longest root decides, and its handle goes where it goes.
-    let nested = both.beneath(&t.at("in/nested"))?;
-    t.fs.rename(&t.at("in/nested"), &t.at("elsewhere"))?;
-    nested.write_new(&t.at("in/nested/f"), b"nested", SyncMode::Normal)?;
-    t.holds("elsewhere/f", b"nested")?;
-    let path = t.at("in/nested/f");
-    refused(both.open(&path, &read()), Op::Open, &path, &[ErrorKind::NotFound])?;
     outside_is_untouched(t)
 }

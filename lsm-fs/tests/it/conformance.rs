@@ -4,10 +4,19 @@ use std::sync::Arc;
 
 use lsm_fs::{
     Fs, StdFs,
-    conformance::{HostNodes, Subject, run},
+    conformance::{HostNodes, Report, Subject, run},
 };
 
 use crate::child::ChildProcess;
+
+/// std alone has no handle on a directory, so a root does not follow it; the documentation of `StdFs` says so.
+pub(crate) fn keeps_the_contract(report: &Report) {
+    if !cfg!(lsm_fs_portable) {
+        return report.assert_conforms();
+    }
+    let broken: Vec<_> = report.failures().map(|outcome| outcome.check.name).collect();
+    assert_eq!(broken, ["beneath::a_root_follows_its_directory"], "{report}");
+}
 
 fn conforms<F: Fs + 'static>(make: impl Fn() -> F) {
     let report = run(|_| {
@@ -16,7 +25,7 @@ fn conforms<F: Fs + 'static>(make: impl Fn() -> F) {
         subject.other_process(ChildProcess).odd_nodes(HostNodes).keep(dir)
     });
     println!("{report}");
-    report.assert_conforms();
+    keeps_the_contract(&report);
 }
 
 #[test]

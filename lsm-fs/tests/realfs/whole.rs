@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use lsm_fs::{
     Fs, FsCapabilities, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode,
-    conformance::{Subject, run},
+    conformance::{HostNodes, Subject, run},
 };
 
 use crate::{
     child::ChildProcess,
-    mounts::{BTRFS, EXT4, EXT4_B, TMPFS, XFS, scratch},
+    mounts::{BTRFS, EXT4, EXT4_B, READ_ONLY, TMPFS, XFS, root, scratch},
 };
 
 /// Every check but those that need a sync to fail; those run against a device that does.
@@ -19,6 +19,9 @@ fn conforms(variable: &str, without: &[&str]) {
         Subject::new(StdFs, dir.path())
             .other_volume(other.path())
             .other_process(ChildProcess)
+            .odd_nodes(HostNodes)
+            // No other test writes there, and the check compares its names.
+            .mount_point(root(READ_ONLY))
             .keep((dir, other))
     });
     println!("{report}");

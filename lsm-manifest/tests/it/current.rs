@@ -159,13 +159,15 @@ fn without_current_the_highest_version_wins_if_it_says_so_itself() {
     put_file(&fs, &Path::new(DIR).join("v11.tmp"), b"");
     let (found, _) = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap().unwrap();
     assert_eq!(found, 10);
-    for (version, id) in [(11, &[10, 0, 0, 0, 0, 0, 0, 0][..]), (12, &[12]), (13, &[])] {
+    for (version, id) in
+        [(11, &[10, 0, 0, 0, 0, 0, 0, 0][..]), (12, &[12]), (13, &[]), (14, &[14, 0, 0, 0, 0, 0, 0, 0, 0])]
+    {
         write(&fs, &version_path(version), WriteOptions::new(), &[("version_id", id)]).map(drop).unwrap();
         let error = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
         assert!(matches!(error, Error::WrongVersion { .. }), "{error}");
     }
     // A damaged one is not passed over.
-    put_file(&fs, &version_path(14), b"");
+    put_file(&fs, &version_path(15), b"");
     assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err().is_corruption());
 }
 

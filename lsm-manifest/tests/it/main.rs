@@ -30,6 +30,7 @@ mod probe_fs;
 mod properties;
 mod providers;
 mod repair;
+mod rollback;
 #[cfg(feature = "aes-gcm")]
 mod sealed;
 mod seeded;

@@ -132,21 +132,24 @@ pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the benches in the test profile, whose dependencies are built already.
+/// Builds the benches in the test profile, each crate by itself: the step `test` has built all that they stand on.
 pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
-    let mut args = Vec::new();
-    for package in ci.workspace.publishable() {
-        let names: Vec<_> = package.targets("bench").collect();
-        if !names.is_empty() {
-            args.extend(["-p".to_owned(), package.name.clone()]);
-        }
-        args.extend(names.into_iter().flat_map(|name| ["--bench".to_owned(), name.to_owned()]));
-    }
-    if args.is_empty() {
+    let builds: Vec<Vec<String>> = ci.workspace.publishable().filter_map(bench_build).collect();
+    if builds.is_empty() {
         ci.report.skip("no crate has a bench".to_owned());
-        return Ok(());
     }
-    ci.cargo_env(&[&["test", "--no-run", "--all-features"], &strs(&args)[..]].concat(), OPTIMIZED)
+    for args in builds {
+        ci.cargo_env(&strs(&args), OPTIMIZED)?;
+    }
+    Ok(())
+}
+
+/// Names the benches, so that cargo does not build the library's tests once more. `None`: there is no bench.
+fn bench_build(package: &Package) -> Option<Vec<String>> {
+    let mut args = ["test", "--no-run", "--all-features", "-p", &package.name].map(str::to_owned).to_vec();
+    let before = args.len();
+    args.extend(package.targets("bench").flat_map(|name| ["--bench".to_owned(), name.to_owned()]));
+    (args.len() > before).then_some(args)
 }
 
 pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {

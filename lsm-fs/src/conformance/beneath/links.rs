@@ -178,8 +178,16 @@ fn a_folder_that_became_a_link_leads_nowhere(t: &Subject) -> Verdict {
 
 fn a_root_follows_its_directory(t: &Subject) -> Verdict {
     two_trees(t)?;
+    t.mkdir("in/nested")?;
     t.put("in/f", b"inside")?;
     let view = view(t)?;
+    // Of two roots the longer one decides.
+    let nested = view.beneath(&t.at("in/nested"))?;
+    t.fs.rename(&t.at("in/nested"), &t.at("elsewhere"))?;
+    nested.write_new(&t.at("in/nested/f"), b"nested", SyncMode::Normal)?;
+    t.holds("elsewhere/f", b"nested")?;
+    let path = t.at("in/nested/f");
+    refused(view.open(&path, &read()), Op::Open, &path, &[ErrorKind::NotFound])?;
     t.fs.rename(&t.at("in"), &t.at("moved"))?;
     t.symlink("outside", "in")?;
     same!(view.read_to_vec(&t.at("in/f"), 100)?, b"inside", "a file below a root that was renamed");
