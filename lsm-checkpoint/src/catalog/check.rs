@@ -1,4 +1,4 @@
-//! Whether what a catalog lists can be restored, as a whole.
+//! Tells if the files that a catalog lists can be restored, as a whole.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,7 @@ use crate::{
     layout::{self, DirId, Layout, NameProblem, Refused},
 };
 
-/// What is impossible, and where.
+/// The defect, and its place.
 type Misfit = (PathBuf, CatalogDefect);
 
 impl Catalog {
