@@ -6,6 +6,7 @@ mod control;
 mod generator;
 mod hooked;
 mod items;
+mod mounts;
 mod nodes;
 mod operator;
 mod pipes;

@@ -49,7 +49,7 @@ fn a_link_is_no_target<P: Place>(world: &World<P>) {
     fs.create_dir(&world.backups().join(".latest.checkpoint-staged")).unwrap();
     fs.link(Path::new("t"), &world.backups().join(".later.checkpoint-staged"));
     let report = sweep(fs, &world.backups(), NORMAL).unwrap();
-    assert_eq!(report.cleared, [latest.clone()]);
+    assert_eq!(report.cleared, std::slice::from_ref(&latest));
     assert!(report.failed.is_empty(), "{report:?}");
     assert_eq!(crate::db::all_files(fs, &world.target(), Path::new("")).unwrap(), before);
     assert!(fs.exists(&latest).unwrap());

@@ -62,9 +62,10 @@ impl World<MemFs> {
 }
 
 impl<P: Place> World<P> {
-    fn new(fs: P, root: PathBuf) -> Self {
+    /// Fills a folder that is empty, or has only folders.
+    pub(crate) fn new(fs: P, root: PathBuf) -> Self {
         let world = Self { fs, root, summed: template(true), plain: template(false) };
-        world.build(true);
+        world.fill(true);
         world
     }
 
@@ -106,6 +107,10 @@ impl<P: Place> World<P> {
         for entry in self.fs.read_dir(&self.root).unwrap() {
             self.clear(&self.root.join(entry.name));
         }
+        self.fill(checksums);
+    }
+
+    fn fill(&self, checksums: bool) {
         Db::prepare(&self.fs, &self.root.join("db"), &TREES);
         self.put_all(&self.outside(), &distorted(&self.plain));
         for (name, bytes) in [("secret", &b"not yours"[..]), ("CURRENT", b"7"), ("users/CURRENT", b"8")] {

@@ -1,0 +1,77 @@
+//! Volumes in memory that stand where a folder of a checkpoint does. The host's mounts are among the generated nodes;
+//! volumes in memory are there from the beginning, so each call gets a filesystem of its own.
+
+use std::path::{Path, PathBuf};
+
+use lsm_fs::FsExt;
+use lsm_fs_mem::{MemFsOptions, VolumeOptions};
+
+use super::{
+    hooked::Hooked,
+    nodes::Spot,
+    seen::Seen,
+    verbs::{Before, Verb},
+    watched::watched,
+    world::{STAGED, World},
+};
+
+const SPOTS: [Spot; 6] =
+    [Spot::Backup, Spot::Target, Spot::Staged, Spot::Tables, Spot::Tree, Spot::TreeTables];
+
+/// Makes a call on a directory with a volume in it, whose files are as good as the checkpoint's own.
+fn on_a_volume(spot: Spot, verb: Verb, plainly: bool) -> Result<(), String> {
+    let at = Path::new("/w/backups").join(spot.path());
+    let fs = MemFsOptions::new().volume(&at, VolumeOptions::default()).build().unwrap();
+    let world = World::new(fs, PathBuf::from("/w"));
+    if spot == Spot::Backup || spot == Spot::Staged {
+        world.put_all(&at, world.files());
+    } else {
+        world.fs.create_dir_all(&world.backups().join(STAGED)).unwrap();
+    }
+    let see = || {
+        let mut seen = Seen::default();
+        seen.add(&world.fs, &at, Path::new(""));
+        seen
+    };
+    let (before, volume) = (Before::of(&world, &[], spot == Spot::Target), see());
+    let observer = before.observer(|_| ());
+    let view = Hooked::new(world.fs.clone(), observer.clone()).resolving_plainly(plainly);
+    let result = before.call(&world, &view, &observer, verb)?;
+    let is_read_only = spot == Spot::Target && !verb.changes_backups();
+    volume.compare(&see(), (!is_read_only).then_some(&Default::default()))?;
+    let is_restore = matches!(verb, Verb::RestoreCopies | Verb::RestoreLinks);
+    let is_inside = matches!(spot, Spot::Tables | Spot::Tree | Spot::TreeTables);
+    if is_restore && is_inside && result.is_ok() {
+        return Err("it is restored from another volume".to_owned());
+    }
+    Ok(())
+}
+
+fn harm(plainly: bool, step: &dyn Fn(String)) -> Vec<String> {
+    let mut harm = Vec::new();
+    for spot in SPOTS {
+        for verb in Verb::ALL {
+            let what = format!("{verb:?}, a volume at {spot:?}");
+            step(what.clone());
+            harm.extend(on_a_volume(spot, verb, plainly).err().map(|found| format!("{what}: {found}")));
+        }
+    }
+    harm
+}
+
+#[test]
+fn no_call_enters_another_volume() {
+    watched(|step| {
+        let harm = harm(false, step);
+        assert!(harm.is_empty(), "{harm:#?}");
+    });
+}
+
+#[test]
+fn plain_resolution_enters_other_volumes() {
+    watched(|step| {
+        let harm = harm(true, step);
+        println!("{harm:#?}");
+        assert!(harm.len() >= 5, "{harm:#?}");
+    });
+}
