@@ -1,4 +1,4 @@
-//! Whether what a catalog lists can be restored, as a whole.
+//! The check that a catalog, as a whole, can be restored.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,7 @@ use crate::{
     layout::{self, DirId, Layout, NameProblem, Refused},
 };
 
-/// What is impossible, and where.
+/// An impossible path, and its defect.
 type Misfit = (PathBuf, CatalogDefect);
 
 impl Catalog {

@@ -3,7 +3,7 @@ use lsm_fs_mem::MemFs;
 
 use super::*;
 
-/// How many names of a length a directory may have in its catalog.
+/// The number of names of a length that a catalog in this directory may have.
 fn names_of(fs: &MemFs, text_len: usize) -> u64 {
     let mut budget = Budget::new(fs, Path::new("/t"));
     (0..).take_while(|_| budget.take(text_len).is_ok()).count() as u64
