@@ -128,7 +128,7 @@ fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
     ] {
         let (fs, db) = mem_db(&[""]);
         let late = FaultFs::new(fs.clone());
-        let fault = path.into_iter().fold(Fault::on(op), |fault, path| fault.at(path));
+        let fault = path.into_iter().fold(Fault::on(op), Fault::at);
         late.inject(fault.nth(1).after(errno::EEXIST));
         let tweaked = Tweak::new(late);
         let tweaked = if renames { tweaked } else { tweaked.without_directory_renames() };
