@@ -18,7 +18,7 @@ pub(crate) fn steps(taken: usize) {
     let _ = taken;
 }
 
-/// Counts the steps that a piece of work takes on this thread.
+/// The number of steps that a piece of work takes on this thread.
 #[cfg(test)]
 pub(crate) fn steps_of(work: impl FnOnce()) -> u64 {
     let before = STEPS.get();

@@ -154,7 +154,7 @@ fn is_no_mirror(mirror: &Result<FooterCopy>) -> bool {
 pub(crate) struct SectionBlock {
     pub(crate) header: BlockHeader,
     pub(crate) as_written: Vec<u8>,
-    /// It lies on disk so.
+    /// `true` if it lies on disk so.
     pub(crate) is_good: bool,
 }
 

@@ -156,7 +156,7 @@ fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) ->
     to.flush()
 }
 
-/// So much is gathered before it is written, and a small archive takes one write.
+/// The number of bytes that are gathered before they are written, so that a small archive takes one write.
 const GATHER: usize = 256 * 1024;
 
 /// A file that is written from its start to its end.

@@ -1,4 +1,4 @@
-//! The memory that a catalog may take.
+//! The amount of a catalog that is believed.
 //!
 //! A catalog may come from anybody, and a few sparse kilobytes of it can stand for gigabytes. So beyond an amount that
 //! any reader can afford, it may list as much as its directory really holds, and no more: the memory and the time that
@@ -12,18 +12,18 @@ use crate::{CatalogDefect, layout};
 
 /// A catalog file of this length is read in any case.
 const FREE_BYTES: u64 = 16 << 20;
-/// Each entry of the directory adds so much to that: several times as much as a record takes.
+/// Each entry of the directory adds this: several times as much as a record takes.
 const BYTES_PER_ENTRY: u64 = 2 << 10;
 
 /// So much memory may be taken by what the directory does not hold.
 const FREE_MEMORY: u64 = 24 << 20;
-/// The memory of a name besides its text: in the catalog, among the names that are compared, and as a problem.
+/// The memory of a name, besides its text: in the catalog, among the names that are compared, and as a problem.
 const MEMORY_PER_NAME: u64 = 400;
 
 /// Deeper folders hold nothing that a catalog can list: a tree, and in it a folder, are as deep as a folder's path.
 const DEPTH_MAX: usize = 2 * layout::DEPTH_MAX;
 
-/// The memory that is left to a catalog.
+/// The rest of the memory that a catalog may take.
 pub(super) struct Budget<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
@@ -32,7 +32,7 @@ pub(super) struct Budget<'a> {
     held: Option<Held>,
 }
 
-/// The entries that a directory really has, and the names that they explain.
+/// The entries that a directory really holds.
 #[derive(Clone, Copy, Default)]
 struct Held {
     entries: u64,

@@ -1,4 +1,4 @@
-//! The check that a catalog, as a whole, can be restored.
+//! Tells if the files that a catalog lists can be restored, as a whole.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,7 @@ use crate::{
     layout::{self, DirId, Layout, NameProblem, Refused},
 };
 
-/// An impossible path, and its defect.
+/// The defect, and its place.
 type Misfit = (PathBuf, CatalogDefect);
 
 impl Catalog {

@@ -89,6 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_given_up_twice_leaves_its_double() {
+        let mut files = listed(&["a", "a"]);
+        assert!(files.holds(Path::new("a")));
+        files.give_up(0);
+        files.give_up(0);
+        assert!(files.holds(Path::new("a")));
+    }
+
+    #[test]
     fn paths_are_compared_by_their_components() {
         let mut files = listed(&["db/./1.sst"]);
         assert!(files.holds(Path::new("db//1.sst")));

@@ -22,6 +22,7 @@ mod fault;
 mod foreign;
 mod held;
 mod host;
+mod hostile;
 mod ladder;
 mod layout;
 mod list;

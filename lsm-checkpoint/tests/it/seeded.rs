@@ -1,11 +1,20 @@
-//! Crash sweeps whose samples a seed from outside can choose.
+//! Crash sweeps and generators whose samples a seed from outside can choose.
 
 use lsm_fs_mem::CrashSweep;
 
+/// The seed in `LSM_SWEEP_SEED`.
+fn given() -> Option<u64> {
+    let seed = std::env::var("LSM_SWEEP_SEED").ok()?;
+    Some(seed.parse().expect("LSM_SWEEP_SEED must be a number"))
+}
+
 /// A sweep with the seed in `LSM_SWEEP_SEED`. Without it, every run tries the same states.
 pub(crate) fn seeded_sweep<'a>() -> CrashSweep<'a> {
-    match std::env::var("LSM_SWEEP_SEED") {
-        Ok(seed) => CrashSweep::new().seed(seed.parse().expect("LSM_SWEEP_SEED must be a number")),
-        Err(_) => CrashSweep::new(),
-    }
+    given().map_or_else(CrashSweep::new, |seed| CrashSweep::new().seed(seed))
+}
+
+/// The seed in `LSM_SWEEP_SEED`. Without it, every run gets the same one.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only hostile directories are generated"))]
+pub(crate) fn seed() -> u64 {
+    given().unwrap_or(1)
 }

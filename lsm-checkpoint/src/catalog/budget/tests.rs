@@ -3,7 +3,7 @@ use lsm_fs_mem::MemFs;
 
 use super::*;
 
-/// The number of names of a length that a catalog in this directory may have.
+/// The number of names of a length that a directory may have in its catalog.
 fn names_of(fs: &MemFs, text_len: usize) -> u64 {
     let mut budget = Budget::new(fs, Path::new("/t"));
     (0..).take_while(|_| budget.take(text_len).is_ok()).count() as u64
