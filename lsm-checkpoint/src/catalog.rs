@@ -1,9 +1,10 @@
 //! [`Catalog`]: the file that says what a checkpoint holds.
 
+mod budget;
+mod check;
 mod codec;
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -13,17 +14,18 @@ use std::{
 use lsm_fs::Fs;
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
 
-use crate::{
-    CatalogDefect, Error, FileKind, Method, Result,
-    layout::{self, DirId, Layout, NameProblem},
-    view::beneath_checkpoint,
-};
+use budget::Budget;
+
+use crate::{CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
 
 /// Name of the file that says what a checkpoint holds.
 pub const CATALOG_FILE: &str = "CHECKPOINT";
 
 /// The format that is written. Format 1 is read as well.
 pub const CATALOG_FORMAT: u32 = 2;
+
+/// Takes the memory of a name, whose text is so long, from what a catalog may take.
+pub(crate) type Take<'t> = &'t mut dyn FnMut(usize) -> Result<(), CatalogDefect>;
 
 /// What a checkpoint holds, by name.
 ///
@@ -35,7 +37,7 @@ pub struct Catalog {
     /// The format that it was read from, or is written in.
     pub format: u32,
     /// The source's name for itself. It is empty only in a catalog of format 1 whose source had none: such checkpoints
-    /// may be of different sources, so nothing should be deleted by it.
+    /// may be of different sources, so nothing should be deleted by it. Format 1 allows 1,024 bytes, format 2 has 255.
     pub identity: String,
     /// Every write up to this number is in the checkpoint. `None` if the source knew of no write, or not which; and in
     /// a catalog of format 1 that says 0, which stands there for no write and for one of that number.
@@ -146,6 +148,9 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// Reads the catalog of a checkpoint, every byte of it verified.
     ///
+    /// A catalog may list some 60,000 names that its directory lacks. One that lists more is refused before it takes
+    /// more memory. So is one that is longer than 16 MiB and longer than its directory explains.
+    ///
     /// # Errors
     ///
     /// [`NotACheckpoint`](Error::NotACheckpoint) if there is none; [`BadCatalog`](Error::BadCatalog),
@@ -155,8 +160,16 @@ impl Catalog {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
         let fs = &*beneath_checkpoint(fs, dir)?;
+        let refuse = |refusal| match refusal {
+            codec::Refusal::Format(found) => Error::UnsupportedFormat { file: file.clone(), found },
+            codec::Refusal::Features(features) => Error::UnsupportedFeatures { file: file.clone(), features },
+            codec::Refusal::Defect(what) => Error::BadCatalog { file: file.clone(), what },
+        };
+        let mut budget = Budget::new(fs, dir);
         match fs.symlink_metadata(&file) {
-            Ok(metadata) if metadata.is_file() => {}
+            Ok(there) if there.is_file() => {
+                budget.check_len(there.len).map_err(|what| refuse(what.into()))?;
+            }
             // A symbolic link can lead out of the checkpoint.
             Ok(_) => return Err(none()),
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(none()),
@@ -167,61 +180,15 @@ impl Catalog {
             Err(lsm_manifest::Error::Fs(e)) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(error) => return Err(error.into()),
         };
-        let refuse = |refusal| match refusal {
-            codec::Refusal::Format(found) => Error::UnsupportedFormat { file: file.clone(), found },
-            codec::Refusal::Features(features) => Error::UnsupportedFeatures { file: file.clone(), features },
-            codec::Refusal::Defect(what) => Error::BadCatalog { file: file.clone(), what },
-        };
+        let mut take = |text_len: usize| budget.take(text_len);
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;
-        let mut decoder = codec::Decoder::new(&head).map_err(refuse)?;
+        let mut decoder = codec::Decoder::new(&head, &mut take).map_err(refuse)?;
+        drop(head);
+        // One section is in memory at a time.
         for name in decoder.sections(archive.footer().sections().iter().map(|entry| entry.name.as_str())) {
-            decoder.section(name, &archive.read_section(name)?.payload).map_err(refuse)?;
+            decoder.section(name, &archive.read_section(name)?.payload, &mut take).map_err(refuse)?;
         }
-        decoder.finish().map_err(refuse)
-    }
-
-    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Files that are not
-    /// `new` are left out: a plan has been made of them.
-    pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool) -> Result<(), (PathBuf, CatalogDefect)> {
-        let refuse = |(path, problem): (PathBuf, NameProblem)| (path, problem.into());
-        let folders = self.trees.iter().map(|tree| tree.folder.as_str());
-        let mut layout = Layout::new(folders, self.files.iter().filter(|file| new(file)).count());
-        let mut trees: Vec<(DirId, HashMap<&str, DirId>)> = Vec::with_capacity(self.trees.len());
-        for tree in &self.trees {
-            let root = layout.add_tree(&tree.folder).map_err(refuse)?;
-            let mut folders = HashMap::with_capacity(tree.folders.len());
-            for folder in &tree.folders {
-                folders.insert(folder.as_str(), layout.add_folder(root, folder).map_err(refuse)?);
-            }
-            trees.push((root, folders));
-        }
-        for file in self.files.iter().filter(|file| new(file)) {
-            let path = || Path::new(file.kind.folder()).join(&file.name);
-            let Some((root, folders)) = trees.get_mut(file.tree_index()) else {
-                return Err((path(), CatalogDefect::Tree));
-            };
-            let dir = match (&file.kind, folders.entry(file.kind.folder())) {
-                (FileKind::Metadata, _) => *root,
-                (_, Entry::Occupied(known)) => *known.get(),
-                (_, Entry::Vacant(new)) => {
-                    *new.insert(layout.add_folder(*root, file.kind.folder()).map_err(refuse)?)
-                }
-            };
-            layout.add_file(dir, file.name.as_str()).map_err(refuse)?;
-            if file.is_written_metadata() && file.len > layout::WRITTEN_MAX {
-                return Err((path(), CatalogDefect::TooLong));
-            }
-        }
-        let dirs: HashSet<PathBuf> = layout.into_dirs().into_iter().collect();
-        let mut known = HashSet::with_capacity(self.attributes.len());
-        for folder in &self.attributes {
-            // The path is compared as it is written, so that each directory has one spelling.
-            let path = layout::path_of(&folder.path);
-            if !dirs.contains(&path) || !layout::is_spelled(&folder.path) || !known.insert(&folder.path) {
-                return Err((path, CatalogDefect::Folder));
-            }
-        }
-        Ok(())
+        decoder.finish(&mut take).map_err(refuse)
     }
 
     /// The path of one of its files, relative to the checkpoint.
@@ -238,6 +205,7 @@ impl Catalog {
     /// The files that make its trees readable: the last metadata file of each.
     pub(crate) fn pointers(&self) -> Vec<PathBuf> {
         let mut last: Vec<Option<&CatalogFile>> = vec![None; self.trees.len()];
+        crate::tally::steps(self.files.len());
         for file in self.files.iter().filter(|file| file.kind == FileKind::Metadata) {
             if let Some(last) = last.get_mut(file.tree_index()) {
                 *last = Some(file);

@@ -126,6 +126,11 @@ impl<'a> Layout<'a> {
     }
 
     /// The directories, relative to the target, each behind its parent. The first is the target itself.
+    pub(crate) fn dirs(&self) -> &[PathBuf] {
+        &self.dirs
+    }
+
+    /// [`dirs`](Self::dirs), once nothing is added any more.
     pub(crate) fn into_dirs(self) -> Vec<PathBuf> {
         self.dirs
     }

@@ -29,6 +29,7 @@ mod source;
 mod staged;
 mod sweep;
 mod sync;
+mod tally;
 mod transfer;
 mod verify;
 mod view;

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -80,10 +80,12 @@ impl Plan {
             let dir = layout.add_folder(root, kind.folder()).map_err(refuse)?;
             dirs.push((kind, dir));
         }
+        let by_folder: HashMap<&str, usize> =
+            dirs.iter().enumerate().map(|(at, (kind, _))| (kind.folder(), at)).collect();
         self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
         let first = self.items.len();
         for (index, (kind, name)) in tree.files.iter().enumerate() {
-            let known = dirs.iter().find(|(known, _)| known.folder() == kind.folder());
+            let known = by_folder.get(kind.folder()).and_then(|at| dirs.get(*at));
             let (kind, dir) = known.map_or((&FileKind::Metadata, root), |(kind, dir)| (kind, *dir));
             let Some(name) = name.to_str() else {
                 return Err((Path::new(kind.folder()).join(name), SnapshotProblem::Name));

@@ -155,6 +155,7 @@ impl CheckpointSource for CheckpointDir {
 
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let mut trees: Vec<_> = self.catalog.trees.iter().map(|tree| (tree, Vec::new())).collect();
+        crate::tally::steps(self.catalog.files.len());
         for file in &self.catalog.files {
             if let Some((_, files)) = trees.get_mut(file.tree_index()) {
                 files.push(file);

@@ -1,6 +1,7 @@
 //! [`StagedFs`]: the filesystem that metadata is written through; it keeps account of it, and puts its syncs off.
 
 mod file;
+mod made;
 mod target;
 
 use std::{
@@ -17,6 +18,7 @@ use lsm_fs::{
 };
 
 use file::{StagedFile, Written};
+use made::Made;
 pub use target::ManifestTarget;
 
 /// How many files may wait for their sync, each with an open descriptor.
@@ -41,23 +43,11 @@ pub(crate) struct StagedFs<'fs> {
 
 #[derive(Debug, Default)]
 struct Account {
-    /// Files, in the order in which they got their names.
-    made: Vec<PathBuf>,
-    dirs: Vec<PathBuf>,
+    files: Made,
+    dirs: Made,
     waiting: Vec<(PathBuf, Handle)>,
     /// The first failure of a sync that came before the end.
     failure: Option<Error>,
-}
-
-impl Account {
-    fn bind(&mut self, path: &Path) {
-        self.forget(path);
-        self.made.push(path.to_path_buf());
-    }
-
-    fn forget(&mut self, path: &Path) {
-        self.made.retain(|made| made != path);
-    }
 }
 
 /// More than any file has.
@@ -88,12 +78,12 @@ impl<'fs> StagedFs<'fs> {
 
     /// Files that were made through it, in the order in which they got their names.
     pub(crate) fn made(&self) -> Vec<PathBuf> {
-        self.account().made.clone()
+        self.account().files.in_order()
     }
 
-    /// Directories that were made through it.
+    /// Directories that were made through it, in the order in which they were made.
     pub(crate) fn dirs(&self) -> Vec<PathBuf> {
-        self.account().dirs.clone()
+        self.account().dirs.in_order()
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -160,7 +150,7 @@ impl<'fs> StagedFs<'fs> {
 
     /// Refuses a path that was not made here.
     fn own(&self, op: Op, path: &Path) -> Result<()> {
-        if self.account().made.iter().any(|made| made == path) {
+        if self.account().files.has(path) {
             return Ok(());
         }
         self.fs().symlink_metadata(path)?;
@@ -170,7 +160,7 @@ impl<'fs> StagedFs<'fs> {
     fn open_to_write(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         self.inside(Op::Open, path)?;
         self.relieve();
-        let known = self.account().made.iter().any(|made| made == path);
+        let known = self.account().files.has(path);
         let makes = options.create || options.create_new;
         if !known && !makes {
             self.own(Op::Open, path)?;
@@ -181,7 +171,7 @@ impl<'fs> StagedFs<'fs> {
         let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync: known }));
         let mut account = self.account();
         if !known {
-            account.bind(path);
+            account.files.bind(path);
         }
         account.waiting.push((path.to_path_buf(), Arc::clone(&file)));
         Ok(Box::new(StagedFile::new(file)))
@@ -193,8 +183,8 @@ impl<'fs> StagedFs<'fs> {
         for (path, _) in account.waiting.iter_mut().filter(|(path, _)| path == from) {
             *path = to.to_path_buf();
         }
-        account.forget(from);
-        account.bind(to);
+        account.files.forget(from);
+        account.files.bind(to);
     }
 
     fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
@@ -236,7 +226,7 @@ impl Fs for StagedFs<'_> {
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::CreateDir, path)?;
         self.fs().create_dir(path)?;
-        self.account().dirs.push(path.to_path_buf());
+        self.account().dirs.bind(path);
         Ok(())
     }
 
@@ -256,14 +246,14 @@ impl Fs for StagedFs<'_> {
         self.own(Op::RemoveFile, path)?;
         self.fs().remove_file(path)?;
         let mut account = self.account();
-        account.forget(path);
+        account.files.forget(path);
         account.waiting.retain(|(waiting, _)| waiting != path);
         Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::RemoveDir, path)?;
-        if !self.dirs().iter().any(|dir| dir == path) {
+        if !self.account().dirs.has(path) {
             return Err(refusal(
                 Op::RemoveDir,
                 path,
@@ -271,7 +261,7 @@ impl Fs for StagedFs<'_> {
             ));
         }
         self.fs().remove_dir(path)?;
-        self.account().dirs.retain(|dir| dir != path);
+        self.account().dirs.forget(path);
         Ok(())
     }
 

@@ -6,15 +6,15 @@ mod share;
 mod views;
 
 use std::{
-    collections::BTreeSet,
-    io,
+    collections::{BTreeSet, HashMap},
+    io, mem,
     path::{Path, PathBuf},
 };
 
 use lsm_fs::{Fs, SyncMode, errno};
 
 pub(crate) use base::Base;
-use views::SourceViews;
+use views::{Place, SourceViews};
 
 use crate::{
     Change, Error, Method, PauseGuard, Policy, Result, SourceFile,
@@ -58,6 +58,7 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
         done: vec![None; plan.items.len()],
         lens: vec![None; plan.items.len()],
         refused: BTreeSet::new(),
+        starts: starts_of(trees),
         copies: Vec::new(),
         stop: None,
     };
@@ -71,11 +72,16 @@ pub(crate) fn run(means: &Means<'_>, plan: &Plan, trees: &[Vec<SourceFile>]) -> 
 struct Group<'a> {
     /// The source's filesystem, or a view of it that keeps to the checkpoint that the files belong to.
     fs: &'a dyn Fs,
-    file: &'a SourceFile,
     from_dir: PathBuf,
     dir: usize,
     /// Positions in the plan.
     items: Vec<usize>,
+}
+
+/// By tree, how many files those before it have.
+fn starts_of(trees: &[Vec<SourceFile>]) -> Vec<usize> {
+    let next = |before: &mut usize, tree: &Vec<SourceFile>| Some(mem::replace(before, *before + tree.len()));
+    trees.iter().scan(0, next).collect()
 }
 
 /// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
@@ -91,6 +97,8 @@ struct Transfer<'a> {
     /// By position in the plan, the lengths that the snapshot does not know and a group was asked for.
     lens: Vec<Option<u64>>,
     refused: BTreeSet<Refusal>,
+    /// By tree, how many files those before it have.
+    starts: Vec<usize>,
     /// Positions of what is left to be copied.
     copies: Vec<usize>,
     /// Why a batch was ended.
@@ -122,23 +130,24 @@ impl<'a> Transfer<'a> {
     /// Shareable files by their pair of directories, in the plan's order. The others are put down for copying.
     fn groups(&mut self) -> Vec<Group<'a>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
+        let (mut known, mut last) = (HashMap::new(), None);
         for at in 0..self.plan.items.len() {
             let Some((item, file)) = self.item(at) else { continue };
             match &file.content {
                 Content::Immutable { fs, path, .. } => {
                     let from_dir = lsm_fs::parent_of(path);
-                    let of_pair = |group: &&mut Group<'_>| {
-                        // As they are spelled: to compare paths by their components is slow.
-                        group.dir == item.dir
-                            && views::is_same(group.file, file)
-                            && group.from_dir.as_os_str() == from_dir.as_os_str()
+                    // As they are spelled: to compare paths by their components is slow.
+                    let pair = (item.dir, Place::of(fs, file), from_dir.as_os_str());
+                    let place = match last {
+                        // The plan is sorted by directory, so the last group is the likely one.
+                        Some((known, at)) if known == pair => at,
+                        _ => *known.entry(pair).or_insert(groups.len()),
                     };
-                    // The last groups are the likely ones: the plan is sorted by directory.
-                    match groups.iter_mut().rev().find(of_pair) {
+                    last = Some((pair, place));
+                    match groups.get_mut(place) {
                         Some(group) => group.items.push(at),
                         None => groups.push(Group {
                             fs: self.views.of(fs, file),
-                            file,
                             from_dir: from_dir.to_path_buf(),
                             dir: item.dir,
                             items: vec![at],
@@ -221,8 +230,8 @@ impl<'a> Transfer<'a> {
             *slot = Some(done);
         }
         if let (Some(guard), Some(item)) = (self.means.guard, self.plan.items.get(at)) {
-            let before: usize = self.trees.iter().take(item.tree).map(Vec::len).sum();
-            guard.release_nth(before + item.index);
+            let start = self.starts.get(item.tree).copied().unwrap_or_default();
+            guard.release_nth(start + item.index);
         }
         if self.means.control.file_done(uncounted).is_break() { Err(Error::Cancelled) } else { Ok(()) }
     }

@@ -179,8 +179,8 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     catalog_copies(fs, dir, &mut report);
     let present = names::lengths(fs, dir, &mut report);
     names::compare(fs, dir, &mut report);
-    let to_read: Vec<_> =
-        present.into_iter().filter(|file| options.full || file.kind == FileKind::Metadata).collect();
+    let files = present.into_iter().filter_map(|at| report.catalog.files.get(at));
+    let to_read: Vec<_> = files.filter(|file| options.full || file.kind == FileKind::Metadata).collect();
     let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
     report.checked_files = read.checked_files;
     report.unchecked_files = read.unchecked_files;

@@ -100,11 +100,26 @@ pub trait FsExt: Fs {
     /// error whose operation is [`Op::SyncDirectory`] comes after the rename: readers see the new bytes, a crash may
     /// bring back the old ones.
     fn rewrite_atomic(&self, path: &Path, bytes: &[u8], mode: SyncMode) -> Result<DirectorySync> {
+        self.rewrite_atomic_with(path, mode, &mut |file| file.write_at(bytes, 0))
+    }
+
+    /// As [`rewrite_atomic`](Self::rewrite_atomic), with contents that `write` writes into an empty file, so that they
+    /// need not be in memory together.
+    ///
+    /// # Errors
+    ///
+    /// As [`rewrite_atomic`](Self::rewrite_atomic), and those of `write`: the path is as before.
+    fn rewrite_atomic_with(
+        &self,
+        path: &Path,
+        mode: SyncMode,
+        write: &mut dyn FnMut(&dyn FsFile) -> Result<()>,
+    ) -> Result<DirectorySync> {
         let Some(name) = path.file_name() else {
             return Err(Error::new(Op::Open, path, io::Error::from(io::ErrorKind::InvalidInput)));
         };
         let (temp, file) = create_temp(self, parent_of(path), name)?;
-        let written = write_and_sync(&*file, bytes, mode);
+        let written = write(&*file).and_then(|()| file.sync_all(mode));
         drop(file);
         written.and_then(|()| self.rename(&temp, path)).map_err(|e| remove_after(self, &temp, e))?;
         self.sync_directory(parent_of(path), mode)

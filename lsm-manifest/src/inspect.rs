@@ -6,11 +6,13 @@ use std::{
 };
 
 use lsm_fs::Fs;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     Damage, Defect, Error, FooterPayload, ReadOptions, Result, TocEntry,
     archive_file::{ArchiveFile, FooterCopy},
     block::{self, BlockHeader, BlockType},
+    format::BLOCK_HEADER_LEN,
     reader::check_header,
 };
 
@@ -148,11 +150,12 @@ fn is_no_mirror(mirror: &Result<FooterCopy>) -> bool {
     matches!(mirror, Err(Error::Corrupt { what: Defect::NoMirror, .. }))
 }
 
-/// A section's block on disk: as it lies there, and as it was written.
+/// A section's block as it was written.
 pub(crate) struct SectionBlock {
     pub(crate) header: BlockHeader,
-    pub(crate) on_disk: Vec<u8>,
     pub(crate) as_written: Vec<u8>,
+    /// `true` if it lies on disk so.
+    pub(crate) is_good: bool,
 }
 
 /// Reads a section's block and verifies it, without a key.
@@ -161,15 +164,21 @@ pub(crate) fn read_block(archive: &ArchiveFile, entry: &TocEntry) -> Result<Sect
     let on_disk = archive.read(entry.offset, u64::from(entry.size))?;
     let head = on_disk.first_chunk().ok_or_else(|| archive.damaged(entry.offset, Defect::BlockLength))?;
     let header = check_header(entry, head).map_err(damaged)?;
+    // A block can be as long as 16 MiB: without parity there is no need for a second copy of it.
+    let payload = on_disk.get(BLOCK_HEADER_LEN..).unwrap_or_default();
+    if !header.parity && xxh3_128(payload) == header.checksum {
+        return Ok(SectionBlock { header, as_written: on_disk, is_good: true });
+    }
     let decoded = block::decode(&on_disk, BlockType::Manifest)
         .map_err(|damage| damaged(damage.shifted(entry.offset)))?;
     let as_written = decoded.as_written(&on_disk);
-    Ok(SectionBlock { header, on_disk, as_written })
+    let is_good = on_disk == as_written;
+    Ok(SectionBlock { header, as_written, is_good })
 }
 
 fn inspect_section(archive: &ArchiveFile, entry: &TocEntry) -> SectionReport {
     let (header, state) = match read_block(archive, entry) {
-        Ok(block) if block.on_disk == block.as_written => (Some(block.header), BlockState::Good),
+        Ok(block) if block.is_good => (Some(block.header), BlockState::Good),
         Ok(block) => (Some(block.header), BlockState::Restorable),
         Err(error) => (None, BlockState::Bad(error)),
     };

@@ -1,9 +1,9 @@
 //! [`repair`]: an archive written anew from what is known of it.
 
-use std::{fmt, path::Path};
+use std::{fmt, io, mem, path::Path};
 
 use byteorder::{ByteOrder, LittleEndian};
-use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode};
+use lsm_fs::{DirectorySync, Fs, FsExt, FsFile, Op, SyncMode};
 
 use crate::{
     Error, ReadOptions, Result,
@@ -53,7 +53,7 @@ impl fmt::Display for Part {
 /// The repaired file replaces the damaged one as one step, so a crash leaves one of the two, and other links to the
 /// damaged inode keep it. Nothing is guessed: every byte is one that a checksum vouches for, except in sections that
 /// cannot be restored; these are copied as they are, and named in the result. A healthy file is not touched, nor is one
-/// that only lacks something this reader cannot judge. Each part is logged. The whole file is in memory meanwhile.
+/// that only lacks something this reader cannot judge. Each part is logged. One section is in memory at a time.
 ///
 /// The digest in CURRENT covers none of what is repaired, so it holds on.
 ///
@@ -93,12 +93,11 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
         }
         (Err(tail), Err(mirror)) => return Err(archive.neither(tail, mirror)),
     };
-    let (bytes, damaged) = assemble(&archive, &good, &mut parts)?;
+    let damaged = look_at_sections(&archive, &good, &mut parts)?;
     for part in &parts {
         log::warn!("{}: writing {part} anew", path.display());
     }
-    let directory_sync =
-        if parts.is_empty() { None } else { Some(fs.rewrite_atomic(path, &bytes, SyncMode::Full)?) };
+    let directory_sync = if parts.is_empty() { None } else { Some(rewrite(fs, &archive, &good)?) };
     Ok(Repair { parts, damaged, directory_sync })
 }
 
@@ -107,36 +106,84 @@ fn only_if_damaged(error: Error, part: Part) -> Result<Part> {
     if error.is_corruption() { Ok(part) } else { Err(error) }
 }
 
-/// The file as it was first written, as far as that is known, and the names of the sections of which it is not.
-fn assemble(
-    archive: &ArchiveFile,
-    good: &FooterCopy,
-    parts: &mut Vec<Part>,
-) -> Result<(Vec<u8>, Vec<String>)> {
+/// Adds the sections that parity restores to the parts, and returns the names of those that nothing restores.
+fn look_at_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Part>) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
-    let mut bytes = Vec::new();
-    if good.footer.has_mirror() {
-        bytes.extend_from_slice(&good.block);
-    }
-    bytes.resize(HEAD_LEN, 0);
     for entry in good.footer.sections() {
         match read_block(archive, entry) {
-            Ok(block) => {
-                if block.on_disk != block.as_written {
-                    parts.push(Part::Section(entry.name.clone()));
-                }
-                bytes.extend_from_slice(&block.as_written);
+            Ok(block) if block.is_good => {}
+            Ok(_) => parts.push(Part::Section(entry.name.clone())),
+            Err(error) if error.is_corruption() => damaged.push(entry.name.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(damaged)
+}
+
+/// Replaces the file by one as it was first written, as far as that is known.
+fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<DirectorySync> {
+    let mut unreadable = None;
+    let rewritten = fs.rewrite_atomic_with(&archive.path, SyncMode::Full, &mut |file| {
+        let mut gathered = Gathered { file, bytes: Vec::new(), written: 0 };
+        write_all(archive, good, &mut gathered).map_err(|error| match error {
+            Error::Fs(error) => error,
+            error => {
+                unreadable = Some(error);
+                lsm_fs::Error::new(Op::Read, &archive.path, io::ErrorKind::InvalidData)
             }
+        })
+    });
+    unreadable.map_or_else(|| Ok(rewritten?), Err)
+}
+
+fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) -> Result<()> {
+    let mut head = if good.footer.has_mirror() { good.block.clone() } else { Vec::new() };
+    head.resize(HEAD_LEN, 0);
+    to.push(&head)?;
+    for entry in good.footer.sections() {
+        match read_block(archive, entry) {
+            Ok(block) => to.push(&block.as_written)?,
             Err(error) if error.is_corruption() => {
-                damaged.push(entry.name.clone());
-                bytes.extend_from_slice(&archive.read(entry.offset, u64::from(entry.size))?);
+                to.push(&archive.read(entry.offset, u64::from(entry.size))?)?;
             }
             Err(error) => return Err(error),
         }
     }
-    bytes.extend_from_slice(&good.block);
+    to.push(&good.block)?;
     let mut hint = [0; SIZE_HINT_LEN];
     LittleEndian::write_u32(&mut hint, u32::try_from(good.block.len()).unwrap_or(u32::MAX));
-    bytes.extend_from_slice(&hint);
-    Ok((bytes, damaged))
+    to.push(&hint)?;
+    to.flush()
+}
+
+/// The number of bytes that are gathered before they are written, so that a small archive takes one write.
+const GATHER: usize = 256 * 1024;
+
+/// A file that is written from its start to its end.
+struct Gathered<'a> {
+    file: &'a dyn FsFile,
+    bytes: Vec<u8>,
+    written: u64,
+}
+
+impl Gathered<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.bytes.len() + bytes.len() <= GATHER {
+            self.bytes.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.flush()?;
+        self.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let bytes = mem::take(&mut self.bytes);
+        if bytes.is_empty() { Ok(()) } else { self.write(&bytes) }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_at(bytes, self.written)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
 }

@@ -20,6 +20,7 @@ pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("umount", "mount"),
     ("losetup", "mount"),
     ("findmnt", "util-linux"),
+    ("fstrim", "util-linux"),
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
 ];

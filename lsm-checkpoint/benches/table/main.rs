@@ -25,6 +25,7 @@ mod row;
 mod small;
 mod source;
 mod threads;
+mod trees;
 mod verify;
 
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ fn main() {
         }
         if wanted("growth") {
             growth::rows(volume, &root);
+        }
+        if wanted("trees") {
+            trees::rows(volume, &root);
         }
         if wanted("verify") {
             verify::rows(volume, &root);

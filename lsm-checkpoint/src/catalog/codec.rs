@@ -6,14 +6,17 @@ mod cursor;
 mod v1;
 mod v2;
 
-use super::{CATALOG_FORMAT, Catalog};
-use crate::{CatalogDefect, FileKind, Method, layout};
+use super::{CATALOG_FORMAT, Catalog, Take};
+use crate::{CatalogDefect, CatalogFile, CatalogTree, FileKind, Method, layout};
 use cursor::Cursor;
 
 pub(super) use v2::encode;
 
 /// The section that says what the others are.
 pub(super) const HEAD_SECTION: &str = "checkpoint";
+
+/// The most bytes of an identity in format 1: lists of checkpoints hold the identity of each.
+const IDENTITY_MAX_1: usize = 1024;
 
 const KIND_TABLE: u8 = 0;
 const KIND_BLOB: u8 = 1;
@@ -43,10 +46,10 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(head: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn new(head: &[u8], take: Take<'_>) -> Result<Self, Refusal> {
         let mut from = Cursor::new(head);
         match from.u32()? {
-            1 => Ok(Self::V1(v1::Decoder::new(from)?)),
+            1 => Ok(Self::V1(v1::Decoder::new(from, take)?)),
             CATALOG_FORMAT => Ok(Self::V2(v2::Decoder::new(from)?)),
             format => Err(Refusal::Format(format)),
         }
@@ -61,25 +64,48 @@ impl Decoder {
     }
 
     /// Takes the payload of a section in.
-    pub(super) fn section(&mut self, name: &str, payload: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn section(&mut self, name: &str, payload: &[u8], take: Take<'_>) -> Result<(), Refusal> {
         match self {
-            Self::V1(decoder) => Ok(decoder.files(payload)?),
-            Self::V2(decoder) => Ok(decoder.section(name, payload)?),
+            Self::V1(decoder) => Ok(decoder.files(payload, take)?),
+            Self::V2(decoder) => Ok(decoder.section(name, payload, take)?),
         }
     }
 
     /// The catalog, of which a plan can be made.
-    pub(super) fn finish(self) -> Result<Catalog, Refusal> {
+    pub(super) fn finish(self, take: Take<'_>) -> Result<Catalog, Refusal> {
         let catalog = match self {
             Self::V1(decoder) => decoder.finish(),
             Self::V2(decoder) => decoder.finish()?,
         };
-        if catalog.format > 1 && !layout::is_identity(&catalog.identity) {
+        let has_identity = match catalog.format {
+            1 => catalog.identity.len() <= IDENTITY_MAX_1,
+            _ => layout::is_identity(&catalog.identity),
+        };
+        if !has_identity {
             return Err(CatalogDefect::Identity.into());
         }
-        catalog.check(|_| true).map_err(|(_, defect)| defect)?;
+        catalog.check(|_| true, take).map_err(|(_, defect)| defect)?;
         Ok(catalog)
     }
+}
+
+/// Adds the folders of a tree, one text after the other. Each is taken before the next is read.
+fn take_folders(from: &mut Cursor<'_>, tree: &mut CatalogTree, take: Take<'_>) -> Result<(), CatalogDefect> {
+    take(tree.folder.len())?;
+    for _ in 0..from.u32()? {
+        let folder = from.text()?;
+        take(tree.folder.len().saturating_add(folder.len()))?;
+        tree.folders.push(folder);
+    }
+    Ok(())
+}
+
+/// Adds a file, by the length of its whole path.
+fn push_file(catalog: &mut Catalog, file: CatalogFile, take: Take<'_>) -> Result<(), CatalogDefect> {
+    let tree = catalog.trees.get(file.tree_index()).map_or(0, |tree| tree.folder.len());
+    take(tree.saturating_add(file.kind.folder().len()).saturating_add(file.name.len()))?;
+    catalog.files.push(file);
+    Ok(())
 }
 
 const fn kind_code(kind: &FileKind) -> u8 {

@@ -125,6 +125,12 @@ pub enum CatalogDefect {
     /// A file of a tree that is not listed.
     #[error("a file is of no tree")]
     Tree,
+    /// The files of a tree do not stand together.
+    #[error("the files are not listed tree by tree")]
+    Order,
+    /// Far more names than the directory holds: it is forged, or most of the checkpoint is lost.
+    #[error("it lists far more than the directory holds")]
+    Excess,
 }
 
 impl From<NameProblem> for SnapshotProblem {

@@ -6,6 +6,7 @@
 //! says whose the marker is.
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
 };
@@ -55,7 +56,8 @@ impl Staging<'_> {
         for dir in contents.dirs.iter().skip(1) {
             create_dir_or_own(fs, &target.join(dir))?;
         }
-        for file in contents.files.iter().filter(|file| !contents.pointers.contains(file)) {
+        let pointers: HashSet<&PathBuf> = contents.pointers.iter().collect();
+        for file in contents.files.iter().filter(|file| !pointers.contains(file)) {
             fs.rename(&self.target.staged.join(file), &target.join(file))?;
         }
         for dir in contents.dirs.iter().rev() {

@@ -1,8 +1,11 @@
 //! The file that says that a target is not whole: who left it so, and which names make it readable.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+};
 
-use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs::{Fs, FsExt, Op, SyncMode};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::Result;
@@ -61,7 +64,13 @@ impl Marker {
 
     /// Marks a target, durably.
     pub(crate) fn write(&self, fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
-        fs.write_new(&target.join(MARKER_FILE), self.encode().as_bytes(), mode)?;
+        let (path, lines) = (target.join(MARKER_FILE), self.encode());
+        if lines.len() as u64 > MARKER_MAX {
+            let why = "too many trees to publish or remove file by file: their names take more than 1 MiB";
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, why);
+            return Err(lsm_fs::Error::new(Op::Write, &path, error));
+        }
+        fs.write_new(&path, lines.as_bytes(), mode)?;
         fs.sync_directory(target, mode).map(drop)
     }
 
@@ -72,8 +81,8 @@ impl Marker {
     }
 }
 
-/// More than that many bytes of names no marker has.
-const MARKER_MAX: u64 = 16 << 20;
+/// No marker is longer: a reader holds all pointers in memory, several tens of bytes for each.
+const MARKER_MAX: u64 = 1 << 20;
 
 /// Takes the marker away, durably.
 pub(crate) fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
@@ -113,6 +122,23 @@ mod tests {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1;
             assert_eq!(Marker::decode(&bytes), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_marker_that_nobody_would_read_is_not_written() {
+        let (fs, target) = (lsm_fs_mem::MemFs::new(), Path::new("/t"));
+        fs.create_dir(target).unwrap();
+        let name = "p".repeat(1023);
+        for (pointers, fits) in [(1023, true), (1024, false)] {
+            let marker = marker(Doing::Publish, &vec![name.as_str(); pointers]);
+            let written = marker.write(&fs, target, SyncMode::Normal);
+            assert_eq!(written.map_err(|e| e.kind()).err(), (!fits).then_some(io::ErrorKind::FileTooLarge));
+            assert_eq!(fs.read_dir(target).unwrap().len(), usize::from(fits));
+            if fits {
+                assert_eq!(Marker::read(&fs, target).unwrap(), Some(marker));
+                fs.remove_file(&target.join(MARKER_FILE)).unwrap();
+            }
         }
     }
 

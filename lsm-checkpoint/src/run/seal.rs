@@ -111,6 +111,7 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
         snapshot.write_manifest(&ManifestTarget::new(job.staged, dir)).map_err(Error::from_write_manifest)?;
     }
     let mut trees = Listing::new(job);
+    crate::tally::steps(job.plan.items.len());
     for (item, done) in job.plan.items.iter().zip(job.done) {
         trees.add_planned(item, done);
     }
@@ -123,7 +124,7 @@ fn write_metadata(job: &Job<'_>, head: Head) -> Result<Catalog> {
     let catalog = trees.into_catalog(head);
     // The engine may have written what no plan has seen. A name that is taken could not be made.
     catalog
-        .check(|file| file.method == Method::Written)
+        .check(|file| file.method == Method::Written, &mut |_| Ok(()))
         .map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
     check_pointers(job, &catalog)?;
     Ok(catalog)
@@ -189,17 +190,18 @@ fn check_names(job: &Job<'_>, contents: &Contents) -> Result<()> {
             parent.dirs.push(name);
         }
     }
-    for (dir, Made { names: mut made, dirs }) in made {
+    for (dir, Made { names: mut made, mut dirs }) in made {
         let path = job.dir.join(dir);
         let entries = target_fs(job).read_dir(&path)?;
         let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
         // Both are nearly or wholly in order.
         made.sort();
         found.sort();
+        dirs.sort();
         plan::compare(&made, &found)
             .map_err(|(name, problem)| Error::StagedMismatch { path: path.join(name), problem })?;
         let is_other = |entry: &&FsDirEntry| {
-            let is_dir = dirs.contains(&entry.name.as_os_str());
+            let is_dir = dirs.binary_search(&entry.name.as_os_str()).is_ok();
             entry.file_type != if is_dir { FsFileType::Directory } else { FsFileType::File }
         };
         if let Some(other) = entries.iter().find(is_other) {

@@ -1,14 +1,43 @@
 //! The filesystems that source files are read from.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    ffi::OsStr,
+    path::Path,
+    sync::Arc,
+};
 
 use lsm_fs::Fs;
 
 use crate::{Result, SourceFile, source::Content};
 
+/// The place that files come from: their backend, and the checkpoint that they are beneath. An engine may make a handle
+/// of its filesystem for each file, and these must not become a place each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place<'a> {
+    backend: Backend,
+    root: Option<&'a OsStr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Backend {
+    Known(u64),
+    /// By the address of the handle.
+    Handle(usize),
+}
+
+impl<'a> Place<'a> {
+    /// The place of a file that is on `fs`.
+    pub(super) fn of(fs: &Arc<dyn Fs>, file: &'a SourceFile) -> Self {
+        let by_handle = || Backend::Handle(Arc::as_ptr(fs).cast::<()>().addr());
+        let backend = fs.backend_id().map_or_else(by_handle, Backend::Known);
+        Self { backend, root: file.root.as_deref().map(Path::as_os_str) }
+    }
+}
+
 /// One view for each checkpoint that files come from. Files of a live source are read from its filesystem itself.
 #[derive(Debug)]
-pub(super) struct SourceViews<'a>(Vec<(&'a SourceFile, Box<dyn Fs + 'a>)>);
+pub(super) struct SourceViews<'a>(HashMap<Place<'a>, Box<dyn Fs + 'a>>);
 
 impl<'a> SourceViews<'a> {
     /// Opens the views that these files need.
@@ -17,20 +46,22 @@ impl<'a> SourceViews<'a> {
     ///
     /// The errors of [`Fs::beneath`].
     pub(super) fn open(trees: &'a [Vec<SourceFile>]) -> Result<Self> {
-        let mut views: Vec<(&SourceFile, Box<dyn Fs>)> = Vec::new();
+        let mut views: HashMap<_, Box<dyn Fs>> = HashMap::new();
         for file in trees.iter().flatten() {
             let (Some(fs), Some(root)) = (fs_of(file), &file.root) else { continue };
-            if !views.iter().any(|(known, _)| is_same(known, file)) {
-                views.push((file, fs.beneath(root)?));
+            if let Entry::Vacant(new) = views.entry(Place::of(fs, file)) {
+                let _ = new.insert(fs.beneath(root)?);
             }
         }
         Ok(Self(views))
     }
 
     /// The filesystem to read a file through, which is on `fs`.
-    pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, file: &SourceFile) -> &'a dyn Fs {
-        let view = self.0.iter().find(|(known, _)| file.root.is_some() && is_same(known, file));
-        view.map_or(&**fs, |(_, view)| &**view)
+    pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, file: &'a SourceFile) -> &'a dyn Fs {
+        if file.root.is_none() {
+            return &**fs;
+        }
+        self.0.get(&Place::of(fs, file)).map_or(&**fs, |view| &**view)
     }
 }
 
@@ -39,16 +70,4 @@ fn fs_of(file: &SourceFile) -> Option<&Arc<dyn Fs>> {
         Content::Immutable { fs, .. } | Content::Prefix { fs, .. } => Some(fs),
         Content::Bytes(_) => None,
     }
-}
-
-/// Tells if two files are on one backend and beneath one root. An engine may make a handle of its filesystem for each
-/// file, and these must not become a group each.
-pub(super) fn is_same(one: &SourceFile, other: &SourceFile) -> bool {
-    let is_one_fs = match (fs_of(one), fs_of(other)) {
-        (Some(one), Some(other)) => {
-            Arc::ptr_eq(one, other) || one.backend_id().is_some_and(|id| other.backend_id() == Some(id))
-        }
-        _ => false,
-    };
-    is_one_fs && one.root.as_deref().map(Path::as_os_str) == other.root.as_deref().map(Path::as_os_str)
 }

@@ -31,7 +31,7 @@ struct Work<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
     catalog: &'a Catalog,
-    files: &'a [CatalogFile],
+    files: &'a [&'a CatalogFile],
     options: &'a VerifyOptions<'a>,
     next: AtomicUsize,
     stop: AtomicBool,
@@ -44,7 +44,7 @@ pub(super) fn check(
     fs: &dyn Fs,
     dir: &Path,
     catalog: &Catalog,
-    files: &[CatalogFile],
+    files: &[&CatalogFile],
     options: &VerifyOptions<'_>,
 ) -> Result<Checked> {
     let work = Work {

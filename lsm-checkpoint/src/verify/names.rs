@@ -9,12 +9,12 @@ use std::{
 use lsm_fs::{Fs, FsDirEntry, FsFileType};
 
 use super::{Defect, Note, Problem, Stranger, VerifyReport, stranger::known_stranger};
-use crate::{CATALOG_FILE, Catalog, CatalogFile, layout};
+use crate::{CATALOG_FILE, Catalog, layout};
 
-/// Compares lengths, and returns the files that have theirs.
-pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<CatalogFile> {
+/// Compares lengths, and returns the positions of the files that have theirs.
+pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<usize> {
     let mut present = Vec::new();
-    for file in &report.catalog.files {
+    for (at, file) in report.catalog.files.iter().enumerate() {
         let path = report.catalog.path_of(file);
         let problem = match fs.symlink_metadata(&dir.join(&path)) {
             Ok(metadata) if !metadata.is_file() => Defect::NotAFile,
@@ -22,7 +22,7 @@ pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec
                 Defect::Length { expected: file.len, found: metadata.len }
             }
             Ok(_) => {
-                present.push(file.clone());
+                present.push(at);
                 continue;
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
@@ -43,19 +43,18 @@ impl Known {
     fn new(catalog: &Catalog) -> Self {
         let mut files: HashSet<PathBuf> = catalog.files.iter().map(|file| catalog.path_of(file)).collect();
         files.insert(PathBuf::from(CATALOG_FILE));
-        let folders = folders_of(catalog);
-        let trees = catalog.trees.iter().map(|tree| layout::path_of(&tree.folder));
-        let parents = files.iter().filter_map(|file| file.parent()).map(Path::to_path_buf);
-        let mut dirs = HashSet::new();
-        for dir in folders.chain(trees).chain(parents).collect::<Vec<_>>() {
-            let mut way = Some(dir.as_path());
+        let mut dirs = HashSet::from([PathBuf::new()]);
+        let mut add = |dir: &Path| {
+            let mut way = Some(dir);
             // A directory that is known has had its own way added.
             while let Some(new) = way.filter(|dir| !dirs.contains(*dir)) {
                 dirs.insert(new.to_path_buf());
                 way = new.parent();
             }
-        }
-        dirs.insert(PathBuf::new());
+        };
+        folders_of(catalog).for_each(|folder| add(&folder));
+        catalog.trees.iter().for_each(|tree| add(&layout::path_of(&tree.folder)));
+        files.iter().filter_map(|file| file.parent()).for_each(add);
         Self { files, dirs }
     }
 }
@@ -70,11 +69,9 @@ fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
 
 /// Finds names that the catalog does not have, and folders that it has and the directory has not.
 pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
-    for path in folders_of(&report.catalog).collect::<Vec<_>>() {
-        if !fs.symlink_metadata(&dir.join(&path)).is_ok_and(|metadata| metadata.is_dir()) {
-            report.problems.push(Problem { path, what: Defect::Missing });
-        }
-    }
+    let is_dir = |path: &Path| fs.symlink_metadata(&dir.join(path)).is_ok_and(|there| there.is_dir());
+    let missing = folders_of(&report.catalog).filter(|path| !is_dir(path));
+    report.problems.extend(missing.map(|path| Problem { path, what: Defect::Missing }));
     let mut search = Search { fs, dir, known: Known::new(&report.catalog), report };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {

@@ -3,6 +3,7 @@
 mod carried;
 mod listed;
 mod marked;
+mod paused;
 mod published;
 mod removed;
 mod restored;

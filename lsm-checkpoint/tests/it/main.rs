@@ -11,6 +11,8 @@
 
 mod base;
 mod between;
+#[cfg(target_os = "linux")]
+mod bounds;
 mod catalog;
 mod crash;
 mod create;

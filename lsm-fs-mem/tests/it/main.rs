@@ -12,6 +12,7 @@ mod audit;
 mod backends;
 mod blind_spots;
 mod conformance;
+mod deep;
 mod determinism;
 mod differential;
 mod fault;

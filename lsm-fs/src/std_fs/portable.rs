@@ -48,7 +48,8 @@ pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File
     Ok(file)
 }
 
-/// std removes a symlink that it is given; the contract is about directories only.
+/// std removes a symlink that it is given; the contract is about directories only. How deep a tree std can remove
+/// depends on the platform: on Unix it keeps a directory open for each level.
 pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
     if !std::fs::symlink_metadata(path)?.is_dir() {
         return Err(io::Error::from_raw_os_error(errno::ENOTDIR));

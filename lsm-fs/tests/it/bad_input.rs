@@ -120,6 +120,26 @@ fn a_symlinked_name_is_replaced_itself_by_an_atomic_rewrite() {
 }
 
 #[test]
+fn a_rewrite_whose_writer_fails_leaves_the_file_as_it_was() {
+    let dir = odd_directory();
+    let before = snapshot(dir.path());
+    let file = dir.path().join("file");
+    let error = StdFs.rewrite_atomic_with(&file, SyncMode::Normal, &mut |file| {
+        file.write_at(b"half", 0)?;
+        StdFs.remove_file(&dir.path().join("nothing"))
+    });
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(snapshot(dir.path()), before);
+    let written = StdFs.rewrite_atomic_with(&file, SyncMode::Normal, &mut |file| {
+        file.write_at(b"pieces", 3)?;
+        file.write_at(b"in ", 0)
+    });
+    // Not every platform can sync the directory.
+    let _ = written.unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), b"in pieces");
+}
+
+#[test]
 fn a_bare_name_is_synced_in_the_working_directory() {
     assert_eq!(lsm_fs::parent_of(Path::new("current")), Path::new("."));
     assert_eq!(lsm_fs::parent_of(Path::new("/current")), Path::new("/"));

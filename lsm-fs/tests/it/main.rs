@@ -19,6 +19,8 @@ mod broken;
 mod child;
 mod conformance;
 mod copy;
+#[cfg(unix)]
+mod deep;
 mod dependencies;
 mod properties;
 mod suite;

@@ -1,8 +1,11 @@
 //! Lines of the code that no other test holds: each test here fails without the line that it is about.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use lsm_manifest::{Error, ReadOptions, WriteOptions, open_highest};
+use lsm_manifest::{
+    BlockIdentity, CryptError, EncryptionProvider, Error, ManifestArchiveReader, ReadOptions, WriteOptions,
+    open_highest,
+};
 
 use crate::support::{DIR, mem_fs, version_path, write};
 
@@ -15,4 +18,33 @@ fn an_archive_that_says_it_is_a_later_version_is_refused() {
     write(&fs, &version_path(11), WriteOptions::new(), &later).map(drop).unwrap();
     let refused = open_highest(&fs, Path::new(DIR), &ReadOptions::new()).unwrap_err();
     assert!(matches!(refused, Error::WrongVersion { found: 12, .. }), "{refused}");
+}
+
+/// A provider that leaves its padding on the content that it opens.
+#[derive(Debug)]
+struct Padding;
+
+impl EncryptionProvider for Padding {
+    fn max_overhead(&self) -> usize {
+        1
+    }
+
+    fn seal(&self, _: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError> {
+        Ok([plaintext, b"."].concat())
+    }
+
+    fn open(&self, _: &BlockIdentity, envelope: Vec<u8>) -> Result<Vec<u8>, CryptError> {
+        Ok(envelope)
+    }
+}
+
+#[test]
+fn an_opened_block_that_is_longer_than_its_header_says_is_refused() {
+    let fs = mem_fs();
+    let options = WriteOptions::new().encryption(Arc::new(Padding));
+    write(&fs, &version_path(1), options, &[("tables", b"rows")]).map(drop).unwrap();
+    let options = ReadOptions::new().encryption(Arc::new(Padding));
+    let refused = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap_err();
+    assert!(refused.to_string().contains("not as long as its header says"), "{refused}");
+    assert!(refused.is_corruption(), "{refused}");
 }

@@ -10,11 +10,12 @@ type Sections = Vec<(String, Vec<u8>)>;
 
 fn decode(sections: &Sections) -> Result<Catalog, Refusal> {
     let payload = |name: &str| &sections.iter().find(|(known, _)| known == name).unwrap().1[..];
-    let mut decoder = Decoder::new(payload(HEAD_SECTION))?;
+    let mut take = |_| Ok(());
+    let mut decoder = Decoder::new(payload(HEAD_SECTION), &mut take)?;
     for name in decoder.sections(sections.iter().map(|(name, _)| name.as_str())) {
-        decoder.section(name, payload(name))?;
+        decoder.section(name, payload(name), &mut take)?;
     }
-    decoder.finish()
+    decoder.finish(&mut take)
 }
 
 /// A catalog that both formats can hold.
@@ -109,6 +110,53 @@ fn a_source_of_format_1_may_have_no_name() {
     assert_eq!(decode(&sections).unwrap().identity, "");
     let nameless = Catalog { identity: String::new(), ..sample() };
     assert_eq!(decode(&encode(&nameless)), Err(CatalogDefect::Identity.into()));
+}
+
+#[test]
+fn an_identity_has_an_end() {
+    for (len, fits) in [(1024, true), (1025, false)] {
+        let mut sections = golden_1();
+        let head = &mut sections[0].1;
+        let known = head[4] as usize;
+        head.splice(8..8 + known, std::iter::repeat_n(b'i', len));
+        head[4..8].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
+        let decoded = decode(&sections).map(|catalog| catalog.identity.len());
+        assert_eq!(decoded, if fits { Ok(len) } else { Err(CatalogDefect::Identity.into()) }, "format 1");
+    }
+    for (len, fits) in [(255, true), (256, false)] {
+        let decoded = decode(&encode(&Catalog { identity: "i".repeat(len), ..sample() }));
+        assert_eq!(decoded.err(), (!fits).then_some(CatalogDefect::Identity.into()), "format 2, {len}");
+    }
+}
+
+/// The names that a catalog's records and the paths in them take, each with the length of its text.
+fn taken(sections: &Sections) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let mut take = |len| {
+        taken.push(len);
+        Ok(())
+    };
+    let payload = |name: &str| &sections.iter().find(|(known, _)| known == name).unwrap().1[..];
+    let mut decoder = Decoder::new(payload(HEAD_SECTION), &mut take).unwrap();
+    for name in decoder.sections(sections.iter().map(|(name, _)| name.as_str())) {
+        decoder.section(name, payload(name), &mut take).unwrap();
+    }
+    decoder.finish(&mut take).unwrap();
+    taken
+}
+
+/// A record of a few bytes can name a directory four levels deep, or stand in a tree with a long name.
+#[test]
+fn each_name_is_taken_by_the_length_of_its_path() {
+    let records = ["users", "userstables", "usersblobs", "orders"].map(str::len);
+    let files =
+        ["userstables1", "usersblobs1", "ordersfilters1.f", "ordersv9", "orderscurrent"].map(str::len);
+    let ways = ["orders/filters".len()];
+    assert_eq!(taken(&golden_1()), [&records[..], &files, &ways].concat(), "format 1");
+    let trees = [15, 21, 20, 0, 7, 11];
+    let (files, attributes) = ([22, 21, 10, 2, 7], ["", "keyspaces", "wal/old/a/b"].map(str::len));
+    let ways = ["keyspaces", "wal/old/a", "wal/old", "wal"].map(str::len);
+    assert_eq!(taken(&encode(&sample())), [&trees[..], &files, &attributes, &ways].concat(), "format 2");
 }
 
 /// The bytes of format 2, a section on each line. They are never edited.
@@ -236,7 +284,7 @@ type Edit = fn(&mut Catalog);
 
 #[test]
 fn catalogs_that_cannot_be_restored_are_refused() {
-    let cases: [(CatalogDefect, Edit); 12] = [
+    let cases: [(CatalogDefect, Edit); 13] = [
         (CatalogDefect::Duplicate, |catalog| catalog.files.push(catalog.files[0].clone())),
         (CatalogDefect::Duplicate, |catalog| catalog.trees[1].folder = "keyspaces/users".to_owned()),
         (CatalogDefect::Duplicate, |catalog| catalog.files[3].name = "keyspaces".to_owned()),
@@ -245,6 +293,7 @@ fn catalogs_that_cannot_be_restored_are_refused() {
         (CatalogDefect::Reserved, |catalog| catalog.files[3].name = ".CHECKPOINT-unpublished".to_owned()),
         (CatalogDefect::Depth, |catalog| catalog.trees[0].folders[0] = "a/b/c/d/e".to_owned()),
         (CatalogDefect::Tree, |catalog| catalog.files[0].tree = 2),
+        (CatalogDefect::Order, |catalog| catalog.files.rotate_left(1)),
         (CatalogDefect::Mode(0o10_000), |catalog| catalog.files[0].attributes.mode = Some(0o10_000)),
         (CatalogDefect::Folder, |catalog| catalog.attributes[1].path = "nowhere".to_owned()),
         (CatalogDefect::Folder, |catalog| catalog.attributes[1].path = String::new()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cursor, Refusal, method_of, take_kind};
+use super::{Cursor, Refusal, Take, method_of, push_file, take_folders, take_kind};
 use crate::{Catalog, CatalogDefect, CatalogFile, CatalogTree, FileKind, Method};
 
 /// A section of files: a number follows.
@@ -15,7 +15,7 @@ pub(crate) struct Decoder(Catalog);
 
 impl Decoder {
     /// The head behind its format number.
-    pub(super) fn new(mut from: Cursor<'_>) -> Result<Self, Refusal> {
+    pub(super) fn new(mut from: Cursor<'_>, take: Take<'_>) -> Result<Self, Refusal> {
         let identity = from.text()?;
         // Its writers put 0 for a tree without a write and for a write of number 0. To take the number for unknown
         // repeats a write at worst; to take it for a write would lose one.
@@ -25,8 +25,9 @@ impl Decoder {
         while !from.is_empty() {
             let folder = from.text()?;
             let version_id = from.u64()?;
-            let folders = (0..from.u32()?).map(|_| from.text()).collect::<Result<_, _>>()?;
-            trees.push(CatalogTree { folder, version_id, folders });
+            let mut tree = CatalogTree { folder, version_id, folders: Vec::new() };
+            take_folders(&mut from, &mut tree, take)?;
+            trees.push(tree);
         }
         Ok(Self(Catalog {
             format: 1,
@@ -39,11 +40,10 @@ impl Decoder {
         }))
     }
 
-    pub(super) fn files(&mut self, part: &[u8]) -> Result<(), CatalogDefect> {
+    pub(super) fn files(&mut self, part: &[u8], take: Take<'_>) -> Result<(), CatalogDefect> {
         let mut from = Cursor::new(part);
         while !from.is_empty() {
-            let file = take_file(&mut from)?;
-            self.0.files.push(file);
+            push_file(&mut self.0, take_file(&mut from)?, take)?;
         }
         Ok(())
     }

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::{Cursor, HEAD_SECTION, Refusal, cursor::put_text, kind_code, method_code, method_of, take_kind};
+use super::{
+    Cursor, HEAD_SECTION, Refusal, Take, cursor::put_text, kind_code, method_code, method_of, push_file,
+    take_folders, take_kind,
+};
 use crate::{Attributes, CATALOG_FORMAT, Catalog, CatalogDefect, CatalogFile, CatalogFolder, CatalogTree};
 
 /// The required features that this version writes and reads: none.
@@ -217,7 +220,12 @@ impl Decoder {
         Ok(Self { catalog, announced, next: [0; 3] })
     }
 
-    pub(super) fn section(&mut self, name: &str, payload: &[u8]) -> Result<(), CatalogDefect> {
+    pub(super) fn section(
+        &mut self,
+        name: &str,
+        payload: &[u8],
+        take: Take<'_>,
+    ) -> Result<(), CatalogDefect> {
         // Sections of other names are later versions'.
         let Some((list, nth)) = List::of(name) else { return Ok(()) };
         match self.next.get_mut(list as usize) {
@@ -228,9 +236,13 @@ impl Decoder {
         while !from.is_empty() {
             let mut record = from.record()?;
             match list {
-                List::Trees => self.catalog.trees.push(take_tree(&mut record)?),
-                List::Files => self.catalog.files.push(take_file(&mut record)?),
-                List::Folders => self.catalog.attributes.push(take_folder(&mut record)?),
+                List::Trees => self.catalog.trees.push(take_tree(&mut record, take)?),
+                List::Files => push_file(&mut self.catalog, take_file(&mut record)?, take)?,
+                List::Folders => {
+                    let folder = take_folder(&mut record)?;
+                    take(folder.path.len())?;
+                    self.catalog.attributes.push(folder);
+                }
             }
         }
         Ok(())
@@ -243,12 +255,13 @@ impl Decoder {
     }
 }
 
-fn take_tree(from: &mut Cursor<'_>) -> Result<CatalogTree, CatalogDefect> {
+fn take_tree(from: &mut Cursor<'_>, take: Take<'_>) -> Result<CatalogTree, CatalogDefect> {
     let _flags = from.u32()?;
     let version_id = from.u64()?;
     let folder = from.text()?;
-    let folders = (0..from.u32()?).map(|_| from.text()).collect::<Result<_, _>>()?;
-    Ok(CatalogTree { folder, version_id, folders })
+    let mut tree = CatalogTree { folder, version_id, folders: Vec::new() };
+    take_folders(from, &mut tree, take)?;
+    Ok(tree)
 }
 
 fn take_file(from: &mut Cursor<'_>) -> Result<CatalogFile, CatalogDefect> {

@@ -72,9 +72,8 @@ impl<'a> Listing<'a> {
             return Ok(());
         }
         let (tree, folder) = self.place_of(path)?;
-        if let Some(listed) = self.trees.get_mut(tree)
-            && !listed.folders.contains(&folder)
-        {
+        // Each directory is made once, so the tree has no such folder yet.
+        if let Some(listed) = self.trees.get_mut(tree) {
             listed.folders.push(folder);
         }
         Ok(())

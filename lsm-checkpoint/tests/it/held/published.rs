@@ -39,6 +39,21 @@ fn a_symbolic_link_to_nothing_is_seen_before_anything_is_made() {
     assert_eq!(watched.count(Op::CreateDir), 0);
 }
 
+/// The lock would be taken on the directory that the link leads to, and would say nothing about the target.
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_beside_an_empty_target_makes_it_nobodys_debris() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("daily");
+    for made in [&target, &dir.path().join("elsewhere")] {
+        std::fs::create_dir(made).unwrap();
+    }
+    std::os::unix::fs::symlink("elsewhere", dir.path().join(".daily.checkpoint-staged")).unwrap();
+    let engine = Foreign::new(Vec::new(), |target| Ok(target.write("CURRENT", b"1")?));
+    let refused = run_checkpoint(&engine, &lsm_fs::StdFs, &target);
+    assert!(matches!(refused, Err(Error::Fs(_))) && target.is_dir(), "{refused:?}");
+}
+
 /// Somebody makes the directory while the manifest is written, and the volume has no rename that spares it.
 #[test]
 fn a_target_that_somebody_fills_meanwhile_is_not_taken_over() {

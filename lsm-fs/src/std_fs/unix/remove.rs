@@ -1,7 +1,9 @@
 //! Removal of a tree: through no symbolic link, into no other mount, with few handles however deep the tree is.
+//!
+//! Every name is looked up in an open directory, so no path gets too long.
 
 use std::{
-    ffi::{CString, OsStr},
+    ffi::{CStr, CString, OsStr},
     io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -54,29 +56,54 @@ struct Above {
     dirs: Vec<CString>,
 }
 
-/// Empties a directory. Only one is open at a time: the way back up is `..`, and the directory there must be the one
-/// that the way down came from.
+/// A moment at which a test changes the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Before a name is entered.
+    Down,
+    /// Before the walk comes back from it.
+    Up,
+}
+
+/// Empties a directory.
 pub(super) fn empty(top: OwnedFd, guard: Guard) -> io::Result<()> {
+    empty_with(top, guard, &mut |_, _| {})
+}
+
+/// Only one directory is open at a time: the way back up is `..`, and the directory there must be the one that the way
+/// down came from.
+fn empty_with(top: OwnedFd, guard: Guard, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let mut here = top;
     let mut dirs = remove_files(&here)?;
     let mut above: Vec<Above> = Vec::new();
     loop {
         if let Some(name) = dirs.pop() {
-            let child = Path::new(OsStr::from_bytes(name.as_bytes()));
-            let below = match guard.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
-                Ok(below) => below,
-                Err(Errno::NOENT) => continue,
-                Err(e) => return Err(e.into()),
-            };
+            on(Step::Down, &name);
+            let Some(below) = enter(&here, &name, guard)? else { continue };
             above.push(Above { id: file_id(&fstat(&here)?), name, dirs });
             here = below;
             dirs = remove_files(&here)?;
         } else {
             let Some(parent) = above.pop() else { return Ok(()) };
+            on(Step::Up, &parent.name);
             here = up(&here, parent.id)?;
             unlinkat(&here, &parent.name, AtFlags::REMOVEDIR).or_else(unless_gone)?;
             dirs = parent.dirs;
         }
+    }
+}
+
+/// Opens a directory in another. `None`: it is gone, or it has become something else, which is removed.
+fn enter(here: &OwnedFd, name: &CStr, guard: Guard) -> io::Result<Option<OwnedFd>> {
+    let child = Path::new(OsStr::from_bytes(name.to_bytes()));
+    match guard.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
+        Ok(below) => Ok(Some(below)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            unlinkat(here, name, AtFlags::empty()).or_else(unless_gone)?;
+            Ok(None)
+        }
+        Err(e) => Err(e.into()),
     }
 }
 
@@ -110,8 +137,11 @@ fn remove_files(dir: &OwnedFd) -> io::Result<Vec<CString>> {
         };
         if is_dir {
             dirs.push(name.to_owned());
-        } else {
-            unlinkat(dir, name, AtFlags::empty()).or_else(unless_gone)?;
+            continue;
+        }
+        match unlinkat(dir, name, AtFlags::empty()).or_else(unless_gone) {
+            Err(Errno::ISDIR) => dirs.push(name.to_owned()),
+            removed => removed?,
         }
     }
     Ok(dirs)
@@ -124,47 +154,4 @@ fn unless_gone(error: Errno) -> rustix::io::Result<()> {
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
-mod tests {
-    use super::*;
-
-    fn open_dir(path: &Path) -> OwnedFd {
-        At::path(path).open(DIRECTORY, Mode::empty()).unwrap()
-    }
-
-    #[test]
-    fn a_tree_on_another_mount_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("d")).unwrap();
-        std::fs::write(dir.path().join("d/f"), "kept").unwrap();
-        let elsewhere = Guard::of(Way::Walk, open_dir(Path::new("/proc")).as_fd()).unwrap();
-        let refused = empty(open_dir(dir.path()), elsewhere).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::CrossesDevices);
-        assert_eq!(std::fs::read(dir.path().join("d/f")).unwrap(), b"kept");
-    }
-
-    #[test]
-    fn the_way_up_leads_to_the_directory_that_the_way_down_came_from() {
-        let dir = tempfile::tempdir().unwrap();
-        let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
-        std::fs::create_dir(&one).unwrap();
-        std::fs::create_dir(&two).unwrap();
-        std::fs::create_dir(one.join("d")).unwrap();
-        let (below, id) = (open_dir(&one.join("d")), file_id(&fstat(open_dir(&one)).unwrap()));
-        assert_eq!(file_id(&fstat(up(&below, id).unwrap()).unwrap()), id);
-        std::fs::rename(one.join("d"), two.join("d")).unwrap();
-        up(&below, id).unwrap_err();
-    }
-
-    #[test]
-    fn a_path_that_ends_in_a_separator_follows_no_link() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("d")).unwrap();
-        std::fs::write(dir.path().join("d/f"), "kept").unwrap();
-        std::os::unix::fs::symlink("d", dir.path().join("link")).unwrap();
-        let refused = remove_dir_all(&dir.path().join("link/")).unwrap_err();
-        assert_eq!(refused.raw_os_error(), Some(errno::ENOTDIR));
-        assert!(dir.path().join("d/f").exists());
-        remove_dir_all(&dir.path().join("d//")).unwrap();
-        assert!(!dir.path().join("d").exists());
-    }
-}
+mod tests;

@@ -1,0 +1,108 @@
+//! Tells if the files that a catalog lists can be restored, as a whole.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use super::{Catalog, CatalogFile, CatalogTree, Take};
+use crate::{
+    CatalogDefect, FileKind,
+    layout::{self, DirId, Layout, NameProblem, Refused},
+};
+
+/// The defect, and its place.
+type Misfit = (PathBuf, CatalogDefect);
+
+impl Catalog {
+    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Files that are not
+    /// `new` are left out: a plan has been made of them.
+    pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool, take: Take<'_>) -> Result<(), Misfit> {
+        let folders = self.trees.iter().map(|tree| tree.folder.as_str());
+        let layout = Layout::new(folders, self.files.iter().filter(|file| new(file)).count());
+        let mut places = Places { layout, trees: Vec::with_capacity(self.trees.len()), take };
+        self.trees.iter().try_for_each(|tree| places.add_tree(tree))?;
+        self.files.iter().filter(|file| new(file)).try_for_each(|file| places.add_file(file))?;
+        self.check_attributes(places.layout)?;
+        if !self.files.is_sorted_by_key(|file| file.tree) {
+            return Err((PathBuf::new(), CatalogDefect::Order));
+        }
+        Ok(())
+    }
+
+    fn check_attributes(&self, layout: Layout<'_>) -> Result<(), Misfit> {
+        let dirs: HashSet<PathBuf> = layout.into_dirs().into_iter().collect();
+        let mut known = HashSet::with_capacity(self.attributes.len());
+        for folder in &self.attributes {
+            // The path is compared as it is written, so that each directory has one spelling.
+            let path = layout::path_of(&folder.path);
+            if !dirs.contains(&path) || !layout::is_spelled(&folder.path) || !known.insert(&folder.path) {
+                return Err((path, CatalogDefect::Folder));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The places of a catalog's trees and files, as they are added.
+struct Places<'a, 't> {
+    layout: Layout<'a>,
+    /// The directory and the folders of each tree.
+    trees: Vec<(DirId, HashMap<&'a str, DirId>)>,
+    take: Take<'t>,
+}
+
+impl<'a> Places<'a, '_> {
+    fn add_tree(&mut self, tree: &'a CatalogTree) -> Result<(), Misfit> {
+        let root = self.add_dirs(1, |layout| layout.add_tree(&tree.folder))?;
+        let mut folders = HashMap::with_capacity(tree.folders.len());
+        for folder in &tree.folders {
+            folders.insert(folder.as_str(), self.add_dirs(1, |layout| layout.add_folder(root, folder))?);
+        }
+        self.trees.push((root, folders));
+        Ok(())
+    }
+
+    fn add_file(&mut self, file: &'a CatalogFile) -> Result<(), Misfit> {
+        let (folder, path) = (file.kind.folder(), || Path::new(file.kind.folder()).join(&file.name));
+        let Some((root, folders)) = self.trees.get(file.tree_index()) else {
+            return Err((path(), CatalogDefect::Tree));
+        };
+        let (root, known) = (*root, folders.get(folder).copied());
+        let dir = match known {
+            _ if file.kind == FileKind::Metadata => root,
+            Some(known) => known,
+            None => {
+                let dir = self.add_dirs(0, |layout| layout.add_folder(root, folder))?;
+                if let Some((_, folders)) = self.trees.get_mut(file.tree_index()) {
+                    folders.insert(folder, dir);
+                }
+                dir
+            }
+        };
+        self.layout.add_file(dir, file.name.as_str()).map_err(refuse)?;
+        if file.is_written_metadata() && file.len > layout::WRITTEN_MAX {
+            return Err((path(), CatalogDefect::TooLong));
+        }
+        Ok(())
+    }
+
+    /// Adds a directory and the way to it. `recorded` of them have a record, whose memory is taken already. The others
+    /// count as well, because the path in a record of a few bytes can name several.
+    fn add_dirs(
+        &mut self,
+        recorded: usize,
+        add: impl FnOnce(&mut Layout<'a>) -> Result<DirId, Refused>,
+    ) -> Result<DirId, Misfit> {
+        let before = self.layout.dirs().len();
+        let dir = add(&mut self.layout).map_err(refuse)?;
+        for way in self.layout.dirs().iter().skip(before).rev().skip(recorded) {
+            (self.take)(way.as_os_str().len()).map_err(|defect| (way.clone(), defect))?;
+        }
+        Ok(dir)
+    }
+}
+
+fn refuse((path, problem): (PathBuf, NameProblem)) -> Misfit {
+    (path, problem.into())
+}

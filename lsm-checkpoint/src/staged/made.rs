@@ -1,0 +1,54 @@
+//! [`Made`]: names in the order in which they were made.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+/// Paths with their place in the order of their making.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    by_path: HashMap<PathBuf, u64>,
+    last: u64,
+}
+
+impl Made {
+    /// Adds a path behind all others, or moves it there.
+    pub(super) fn bind(&mut self, path: &Path) {
+        self.last += 1;
+        let _ = self.by_path.insert(path.to_path_buf(), self.last);
+    }
+
+    pub(super) fn forget(&mut self, path: &Path) {
+        let _ = self.by_path.remove(path);
+    }
+
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
+    }
+
+    /// All of them, in the order of their making.
+    pub(super) fn in_order(&self) -> Vec<PathBuf> {
+        crate::tally::steps(self.by_path.len());
+        let mut all: Vec<_> = self.by_path.iter().collect();
+        all.sort_unstable_by_key(|(_, made)| **made);
+        all.into_iter().map(|(path, _)| path.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_in_the_order_of_their_making() {
+        let mut made = Made::default();
+        for path in ["/s/a/2", "/s/a-b/1", "/s/a/1", "/s/a", "/s/b/1", "/s/a/2/x"] {
+            made.bind(Path::new(path));
+        }
+        made.bind(Path::new("/s/a/2"));
+        made.forget(Path::new("/s/b/1"));
+        assert_eq!(made.in_order(), ["/s/a-b/1", "/s/a/1", "/s/a", "/s/a/2/x", "/s/a/2"].map(PathBuf::from));
+        assert!(made.has(Path::new("/s/./a/1")) && !made.has(Path::new("/s/b/1")));
+    }
+}

@@ -1,0 +1,147 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where something fails")]
+
+use std::{fs, iter, os::unix::fs::symlink, path::PathBuf};
+
+use super::*;
+
+/// Folders beside each level: one is there before it and one comes after it, so that in most orders of reading one of
+/// them is still to be removed when the walk comes back.
+const BESIDE: [&str; 2] = ["before", "after"];
+
+/// `tree/0/1/2/...` of so many levels, and a directory outside with the same names.
+fn prepared(levels: usize) -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let fill = |dir: &Path, next: &str| {
+        fs::create_dir_all(dir.join(BESIDE[0])).unwrap();
+        fs::create_dir_all(dir.join(next)).unwrap();
+        fs::create_dir_all(dir.join(BESIDE[1])).unwrap();
+        fs::write(dir.join("file"), "kept").unwrap();
+    };
+    fill(&home.path().join("kept"), "next");
+    let mut dir = home.path().join("tree");
+    for level in 0..=levels {
+        fill(&dir, &level.to_string());
+        dir.push(level.to_string());
+    }
+    let tree = home.path().join("tree");
+    (home, tree)
+}
+
+fn open_dir(path: &Path) -> OwnedFd {
+    At::path(path).open(DIRECTORY, Mode::empty()).unwrap()
+}
+
+/// Empties a tree in one of the two ways of looking names up.
+fn emptied(tree: &Path, way: Way, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
+    let top = open_dir(tree);
+    let guard = Guard::of(way, top.as_fd())?;
+    empty_with(top, guard, on)
+}
+
+/// Both ways at each of the first levels.
+fn cases() -> impl Iterator<Item = (Way, usize)> {
+    let ways = [Way::of_host(), Way::Walk];
+    ways.into_iter().flat_map(|way| (0..20).map(move |level| (way, level)))
+}
+
+fn is_kept(home: &tempfile::TempDir) -> bool {
+    let kept = home.path().join("kept");
+    let folders = BESIDE.iter().all(|folder| kept.join(folder).is_dir());
+    folders && fs::read(kept.join("file")).unwrap() == b"kept"
+}
+
+#[test]
+fn a_folder_that_is_swapped_for_a_link_is_not_followed() {
+    for (way, level) in cases() {
+        let (home, tree) = prepared(20);
+        let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
+        let mut swapped = false;
+        let removed = emptied(&tree, way, &mut |step, name| {
+            if step == Step::Down && name.to_str() == Ok(&level.to_string()) {
+                fs::rename(&at, home.path().join("moved")).unwrap();
+                symlink(home.path().join("kept"), &at).unwrap();
+                swapped = true;
+            }
+        });
+        removed.unwrap();
+        assert!(swapped && is_kept(&home), "{way:?}, level {level}");
+        assert!(fs::read_dir(&tree).unwrap().next().is_none(), "{way:?}, level {level}: the link was left");
+        assert!(
+            home.path().join("moved/file").exists(),
+            "{way:?}, level {level}: the tree was left through a name"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_is_moved_away_does_not_lead_out_of_the_tree() {
+    for (way, level) in cases() {
+        let (home, tree) = prepared(20);
+        let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
+        let moved = home.path().join("kept/moved");
+        // Emptied by now, it leads into another directory when the walk comes back from it.
+        let removed = emptied(&tree, way, &mut |step, name| {
+            if step == Step::Up && name.to_str() == Ok(&level.to_string()) {
+                fs::rename(&at, &moved).unwrap();
+            }
+        });
+        assert!(is_kept(&home) && moved.exists(), "{way:?}, level {level}: {removed:?}");
+        if let Err(error) = removed {
+            assert!(error.to_string().contains("was moved"), "{way:?}, level {level}: {error}");
+        }
+    }
+}
+
+#[test]
+fn few_directories_are_open_at_a_time() {
+    let (home, tree) = prepared(40);
+    let inside = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path())
+            .is_ok_and(|target| target.starts_with(home.path().canonicalize().unwrap()))
+    };
+    let mut most = 0;
+    emptied(&tree, Way::of_host(), &mut |_, _| {
+        let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        most = most.max(open.filter(inside).count());
+    })
+    .unwrap();
+    // None would mean that nothing was counted.
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn a_tree_on_another_mount_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("d")).unwrap();
+    fs::write(dir.path().join("d/f"), "kept").unwrap();
+    let elsewhere = Guard::of(Way::Walk, open_dir(Path::new("/proc")).as_fd()).unwrap();
+    let refused = empty(open_dir(dir.path()), elsewhere).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::CrossesDevices);
+    assert_eq!(fs::read(dir.path().join("d/f")).unwrap(), b"kept");
+}
+
+#[test]
+fn the_way_up_leads_to_the_directory_that_the_way_down_came_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
+    fs::create_dir(&one).unwrap();
+    fs::create_dir(&two).unwrap();
+    fs::create_dir(one.join("d")).unwrap();
+    let (below, id) = (open_dir(&one.join("d")), file_id(&fstat(open_dir(&one)).unwrap()));
+    assert_eq!(file_id(&fstat(up(&below, id).unwrap()).unwrap()), id);
+    fs::rename(one.join("d"), two.join("d")).unwrap();
+    up(&below, id).unwrap_err();
+}
+
+#[test]
+fn a_path_that_ends_in_a_separator_follows_no_link() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("d")).unwrap();
+    fs::write(dir.path().join("d/f"), "kept").unwrap();
+    symlink("d", dir.path().join("link")).unwrap();
+    let refused = remove_dir_all(&dir.path().join("link/")).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(errno::ENOTDIR));
+    assert!(dir.path().join("d/f").exists());
+    remove_dir_all(&dir.path().join("d//")).unwrap();
+    assert!(!dir.path().join("d").exists());
+}
