@@ -53,17 +53,20 @@ impl Known {
             }
         };
         folders_of(catalog).for_each(|folder| add(&folder));
-        catalog.trees.iter().for_each(|tree| add(&layout::path_of(&tree.folder)));
         files.iter().filter_map(|file| file.parent()).for_each(add);
         Self { files, dirs }
     }
 }
 
-/// The folders that a catalog lists.
+/// The directories of trees that a catalog lists, and the folders in them.
 fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
     catalog.trees.iter().flat_map(|tree| {
         let dir = layout::path_of(&tree.folder);
-        tree.folders.iter().map(move |folder| dir.join(layout::path_of(folder)))
+        let folders = tree.folders.iter().map({
+            let dir = dir.clone();
+            move |folder| dir.join(layout::path_of(folder))
+        });
+        [dir].into_iter().chain(folders)
     })
 }
 

@@ -200,3 +200,13 @@ fn any_failure_is_a_problem_or_an_error() {
     );
     println!("{}", report.unwrap());
 }
+
+/// A tree without files is its directory alone, and a restore makes that.
+#[test]
+fn the_directory_of_a_tree_is_missed() {
+    let fs = prepared(&["users", "orders"]);
+    fs.remove_dir_all(Path::new("/checkpoint/users")).unwrap();
+    let report = full(&fs);
+    assert!(paths(&report).contains(&PathBuf::from("users")), "{report}");
+    assert!(!paths(&report).contains(&PathBuf::from("orders")), "{report}");
+}
