@@ -137,7 +137,8 @@ impl Removal {
     ///   regular file `CHECKPOINT`.
     /// - [`Stranger`](Error::Stranger): the checkpoint holds an entry that its catalog does not name.
     /// - [`BadCatalog`](Error::BadCatalog), [`UnsupportedFormat`](Error::UnsupportedFormat),
-    ///   [`Manifest`](Error::Manifest): the catalog cannot be read.
+    ///   [`UnsupportedFeatures`](Error::UnsupportedFeatures), [`Manifest`](Error::Manifest): the catalog cannot be
+    ///   read.
     /// - [`InProgress`](Error::InProgress): another process publishes or removes it, or makes another one of the same
     ///   name.
     /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
@@ -167,11 +168,7 @@ impl Removal {
     fn survey(&self, fs: &dyn Fs, target: &Target) -> Result<Survey> {
         let mut names = match Catalog::read(fs, &target.path) {
             Ok(catalog) => Names::of_catalog(&catalog),
-            Err(Error::BadCatalog { .. } | Error::UnsupportedFormat { .. } | Error::Manifest(_))
-                if self.force =>
-            {
-                Names::default()
-            }
+            Err(error) if self.force && is_unreadable(&error) => Names::default(),
             Err(error) => return Err(error),
         };
         if self.force {
@@ -185,6 +182,17 @@ impl Removal {
             _ => Ok(survey),
         }
     }
+}
+
+/// Tells if a catalog is there and says nothing: it is damaged, or of a later version.
+const fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::BadCatalog { .. }
+            | Error::UnsupportedFormat { .. }
+            | Error::UnsupportedFeatures { .. }
+            | Error::Manifest(_)
+    )
 }
 
 /// Removes a checkpoint in which nothing stays.

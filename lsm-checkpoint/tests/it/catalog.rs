@@ -8,7 +8,7 @@ use std::{
 
 use lsm_checkpoint::{
     CATALOG_FORMAT, Catalog, CatalogDefect, Change, Checkpoint, CheckpointDir, Clock, Error, FileKind,
-    Method, Policy, SourceFile, VerifyOptions, list, restore, run_checkpoint, verify,
+    Method, Policy, Removal, SourceFile, VerifyOptions, list, remove, restore, run_checkpoint, verify,
 };
 use lsm_fs::{Fs, FsExt, Op, StdFs, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, VolumeOptions};
@@ -182,6 +182,10 @@ fn a_catalog_of_a_later_version_names_what_it_requires() {
     let said =
         "/checkpoint/CHECKPOINT: the catalog requires features that this version does not know: bit 12";
     assert_eq!(refused.to_string(), said);
+    let refused = remove(&fs, Path::new(TARGET), SyncMode::Normal).unwrap_err();
+    assert!(matches!(refused, Error::UnsupportedFeatures { .. }), "{refused:?}");
+    let removed = Removal::new().force(true).run(&fs, Path::new(TARGET)).unwrap();
+    assert!(removed.left.is_empty() && !fs.exists(Path::new(TARGET)).unwrap());
 }
 
 /// A checkpoint whose CURRENT has another length, in the catalog and on disk, where it is a hole.
