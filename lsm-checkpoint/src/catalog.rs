@@ -37,7 +37,7 @@ pub struct Catalog {
     /// The format that it was read from, or is written in.
     pub format: u32,
     /// The source's name for itself. It is empty only in a catalog of format 1 whose source had none: such checkpoints
-    /// may be of different sources, so nothing should be deleted by it. Format 1 allows 1,024 bytes, format 2 has 255.
+    /// may be of different sources, so nothing should be deleted by it. It has at most 255 bytes.
     pub identity: String,
     /// Every write up to this number is in the checkpoint. `None` if the source knew of no write, or not which; and in
     /// a catalog of format 1 that says 0, which stands there for no write and for one of that number.

@@ -90,7 +90,7 @@ impl<'a> VerifyOptions<'a> {
     }
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "it lists the problems"]
@@ -101,6 +101,8 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// Things that the catalog does not have and that are known to be harmless: a checkpoint with them is sound.
     pub notes: Vec<Note>,
+    /// Entries that the catalog does not have, beyond the first 65,536 problems and as many notes, which are not listed.
+    pub unlisted: u64,
     /// Manifest sections that are damaged on disk and were restored by their parity: `folder/section`.
     /// [`repair`](lsm_manifest::repair()) of the manifest makes that last.
     pub healed: Vec<String>,
@@ -111,7 +113,7 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong.
+    /// Returns `true` if there is no problem.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
@@ -125,7 +127,11 @@ impl fmt::Display for VerifyReport {
         write!(f, "{files} files, {checked} held against their checksum, ")?;
         write!(f, "{} problems", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))?;
-        self.notes.iter().try_for_each(|note| write!(f, "\n{note} (harmless)"))
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note} (harmless)"))?;
+        if self.unlisted > 0 {
+            write!(f, "\n{} more entries that the catalog does not have", self.unlisted)?;
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +140,7 @@ impl fmt::Display for VerifyReport {
 /// # Contract
 ///
 /// It changes nothing, needs no lock and no write access, and may run beside anything. All problems are found, not only
-/// the first. A checkpoint that is removed meanwhile is reported as what is seen of it.
+/// the first. A report lists at most 65,536 entries that the catalog does not have, and counts the others. A checkpoint that is removed meanwhile is reported as what is seen of it.
 ///
 /// *Quick*: the files and folders are those of the catalog, no more and no less, each file with its length; metadata
 /// files have their checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's
@@ -172,6 +178,7 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
         catalog,
         problems: Vec::new(),
         notes: Vec::new(),
+        unlisted: 0,
         healed: Vec::new(),
         checked_files: 0,
         unchecked_files: 0,

@@ -16,7 +16,7 @@ pub(super) use v2::encode;
 pub(super) const HEAD_SECTION: &str = "checkpoint";
 
 /// The most bytes of an identity in format 1: lists of checkpoints hold the identity of each.
-const IDENTITY_MAX_1: usize = 1024;
+const IDENTITY_MAX_1: usize = 255;
 
 const KIND_TABLE: u8 = 0;
 const KIND_BLOB: u8 = 1;

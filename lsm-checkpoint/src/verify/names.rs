@@ -75,7 +75,7 @@ pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     let is_dir = |path: &Path| fs.symlink_metadata(&dir.join(path)).is_ok_and(|there| there.is_dir());
     let missing = folders_of(&report.catalog).filter(|path| !is_dir(path));
     report.problems.extend(missing.map(|path| Problem { path, what: Defect::Missing }));
-    let mut search = Search { fs, dir, known: Known::new(&report.catalog), report };
+    let mut search = Search { fs, dir, known: Known::new(&report.catalog), report, listed: 0 };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         match fs.read_dir(&dir.join(&folder)) {
@@ -85,12 +85,17 @@ pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     }
 }
 
+/// The number of strange entries that a report lists, so that its memory has a bound whatever a directory holds.
+const STRANGERS_MAX: usize = 1 << 16;
+
 /// A walk through the directories of a catalog.
 struct Search<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
     known: Known,
     report: &'a mut VerifyReport,
+    /// The problems that this walk has added to the report.
+    listed: usize,
 }
 
 impl Search<'_> {
@@ -106,11 +111,11 @@ impl Search<'_> {
             return Some(path);
         }
         if let Some(what) = known_stranger(&path, entry.file_type) {
-            self.report.notes.push(Note { path, what });
+            self.note(path, what);
         } else if is_dir {
             match self.fs.read_dir(&self.dir.join(&path)) {
                 Ok(entries) if entries.is_empty() => {
-                    self.report.notes.push(Note { path, what: Stranger::EmptyFolder });
+                    self.note(path, Stranger::EmptyFolder);
                 }
                 Ok(_) => self.problem(path, Defect::Unexpected),
                 Err(error) => self.problem(path, Defect::Unreadable(error)),
@@ -122,6 +127,19 @@ impl Search<'_> {
     }
 
     fn problem(&mut self, path: PathBuf, what: Defect) {
-        self.report.problems.push(Problem { path, what });
+        if self.listed < STRANGERS_MAX {
+            self.listed += 1;
+            self.report.problems.push(Problem { path, what });
+        } else {
+            self.report.unlisted += 1;
+        }
+    }
+
+    fn note(&mut self, path: PathBuf, what: Stranger) {
+        if self.report.notes.len() < STRANGERS_MAX {
+            self.report.notes.push(Note { path, what });
+        } else {
+            self.report.unlisted += 1;
+        }
     }
 }

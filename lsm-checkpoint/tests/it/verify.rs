@@ -210,3 +210,16 @@ fn the_directory_of_a_tree_is_missed() {
     assert!(paths(&report).contains(&PathBuf::from("users")), "{report}");
     assert!(!paths(&report).contains(&PathBuf::from("orders")), "{report}");
 }
+
+/// A directory of any size costs memory in proportion to what is listed, and what is not listed is counted.
+#[test]
+fn strangers_without_end_are_counted() {
+    let fs = prepared(&[""]);
+    for n in 0..(1 << 16) + 3 {
+        fs.write_new(Path::new(&format!("/checkpoint/tables/{n:06}")), b"", SyncMode::Normal).unwrap();
+    }
+    let report = full(&fs);
+    assert_eq!((report.problems.len(), report.unlisted), (1 << 16, 3));
+    assert!(!report.is_sound());
+    assert!(report.to_string().ends_with("\n3 more entries that the catalog does not have"));
+}
