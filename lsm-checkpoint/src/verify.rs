@@ -101,7 +101,8 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// Things that the catalog does not have and that are known to be harmless: a checkpoint with them is sound.
     pub notes: Vec<Note>,
-    /// Entries that the catalog does not have, beyond the first 65,536 problems and as many notes, which are not listed.
+    /// Entries that the catalog does not have and that are not listed: those beyond the first 65,536 problems and as
+    /// many notes.
     pub unlisted: u64,
     /// Manifest sections that are damaged on disk and were restored by their parity: `folder/section`.
     /// [`repair`](lsm_manifest::repair()) of the manifest makes that last.
@@ -140,7 +141,8 @@ impl fmt::Display for VerifyReport {
 /// # Contract
 ///
 /// It changes nothing, needs no lock and no write access, and may run beside anything. All problems are found, not only
-/// the first. A report lists at most 65,536 entries that the catalog does not have, and counts the others. A checkpoint that is removed meanwhile is reported as what is seen of it.
+/// the first. A report lists at most 65,536 entries that the catalog does not have, and counts the others. A checkpoint
+/// that is removed meanwhile is reported as what is seen of it.
 ///
 /// *Quick*: the files and folders are those of the catalog, no more and no less, each file with its length; metadata
 /// files have their checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's
