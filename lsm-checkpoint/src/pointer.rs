@@ -14,11 +14,13 @@ pub(crate) struct TreePointer<'a> {
     pub(crate) tree: &'a CatalogTree,
     pub(crate) current: Option<&'a CatalogFile>,
     pub(crate) archive: Option<&'a CatalogFile>,
+    /// `edits-{N}`, which engines write that open the highest `v{N}` and have no CURRENT.
+    pub(crate) edits: Option<&'a CatalogFile>,
 }
 
 /// The trees of a catalog, in its order.
 pub(crate) fn of_trees(catalog: &Catalog) -> Vec<TreePointer<'_>> {
-    let none = |tree| TreePointer { tree, current: None, archive: None };
+    let none = |tree| TreePointer { tree, current: None, archive: None, edits: None };
     let mut trees: Vec<_> = catalog.trees.iter().map(none).collect();
     for file in catalog.files.iter().filter(|file| file.kind == FileKind::Metadata) {
         let Some(of) = trees.get_mut(file.tree_index()) else { continue };
@@ -26,6 +28,8 @@ pub(crate) fn of_trees(catalog: &Catalog) -> Vec<TreePointer<'_>> {
             of.current = Some(file);
         } else if file.name == version_file_name(of.tree.version_id) {
             of.archive = Some(file);
+        } else if file.name == format!("edits-{}", of.tree.version_id) {
+            of.edits = Some(file);
         }
     }
     trees
@@ -59,8 +63,12 @@ impl TreePointer<'_> {
         })
     }
 
-    /// An engine of another format may have a file of the archive's name, and needs no CURRENT.
+    /// An engine of another format may have a file of the archive's name, and needs no CURRENT. Neither does one that
+    /// opens the highest `v{N}`.
     fn without_current(&self, fs: &dyn Fs, dir: &Path) -> Option<PointerProblem> {
+        if self.edits.is_some() {
+            return None;
+        }
         let archive = dir.join(&self.archive?.name);
         let is_archive = ManifestArchiveReader::open(fs, &archive, &ReadOptions::new()).is_ok();
         is_archive.then_some(PointerProblem::NoCurrent)

@@ -61,7 +61,8 @@ pub enum PointerProblem {
         /// CURRENT's version.
         found: u64,
     },
-    /// The version's archive is there, and no CURRENT is.
+    /// The archive of the version is there, and no CURRENT is. An engine that writes `edits-{N}` beside `v{N}` needs
+    /// none, because it opens the highest `v{N}`.
     #[error("its archive is there and CURRENT is missing")]
     NoCurrent,
     /// It names the version, whose archive is missing.

@@ -106,6 +106,22 @@ fn foreign_metadata_is_left_alone() {
     }
 }
 
+/// An engine that opens the highest `v{N}` writes `edits-{N}` beside it and has no CURRENT.
+#[test]
+fn an_engine_that_opens_the_highest_version_needs_no_pointer() {
+    let fs = MemFs::new();
+    let engine = Foreign::new(Vec::new(), |target| {
+        target.write("edits-1", b"")?;
+        write_version(target, CAPTURED)?;
+        Ok(target.fs().remove_file(&target.dir().join("current"))?)
+    });
+    run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
+    let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
+    assert!(report.is_sound(), "{report}");
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
+    restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+}
+
 #[test]
 fn known_strangers_are_notes_and_others_are_defects() {
     let fs = MemFs::new();
