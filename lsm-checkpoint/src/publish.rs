@@ -13,7 +13,7 @@ use std::{
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
 
 pub(crate) use claim::{Debris, claim, clear_debris, find_debris, remove_staged};
-pub(crate) use in_place::remove_partial;
+pub(crate) use in_place::{remove_partial, unless_gone};
 pub(crate) use marker::{Doing, MARKER_FILE, Marker, unmark};
 
 use crate::{Error, Result};

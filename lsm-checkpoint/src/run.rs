@@ -203,7 +203,8 @@ impl<'a> Checkpoint<'a> {
         let roots = source.roots();
         refuse_nested(&roots, fs, &target)?;
         let identity = if self.catalogued { identity_of(source)? } else { String::new() };
-        let untrusted = roots.iter().filter(|root| root.is_untrusted && shares_namespace(&*root.fs, fs));
+        let untrusted =
+            roots.iter().filter(|root| root.is_untrusted && view::shares_namespace(&*root.fs, fs));
         // The directories that a caller names may be symbolic links, so their views are opened before the view of the
         // target's parent.
         let mut dirs: Vec<&Path> = untrusted.map(|root| root.path.as_path()).chain(self.base).collect();
@@ -289,11 +290,6 @@ impl<'a> Checkpoint<'a> {
 fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     let identity = source.identity();
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
-}
-
-/// Tells if both resolve paths in one namespace.
-fn shares_namespace(one: &dyn Fs, other: &dyn Fs) -> bool {
-    one.backend_id().is_some() && one.backend_id() == other.backend_id()
 }
 
 /// Adds up what a catalog lists.

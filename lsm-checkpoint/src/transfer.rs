@@ -22,6 +22,7 @@ use crate::{
     progress::Control,
     source::Content,
     staged::StagedFs,
+    view,
 };
 
 /// How a file came into the checkpoint.
@@ -170,7 +171,7 @@ impl<'a> Transfer<'a> {
             Err(e) => return Err(e.into()),
         };
         self.measure(group)?;
-        let shared = self.shares_namespace(group);
+        let shared = view::shares_namespace(self.means.fs, group.fs);
         let mut left = group.items.clone();
         let mut last_refusal = None;
         for &method in plan::rungs(self.means.policy) {
@@ -200,12 +201,6 @@ impl<'a> Transfer<'a> {
                 Err(Error::LinkRefused { path, source: last_refusal })
             }
         }
-    }
-
-    /// Whether the source's paths mean the same to the target's filesystem.
-    fn shares_namespace(&self, group: &Group<'_>) -> bool {
-        let target = self.means.fs.backend_id();
-        target.is_some() && target == group.fs.backend_id()
     }
 
     fn write_bytes(&mut self) -> Result<()> {

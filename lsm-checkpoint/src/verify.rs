@@ -4,7 +4,7 @@ mod bytes;
 mod manifests;
 mod names;
 mod problem;
-pub(crate) mod stranger;
+mod stranger;
 
 use std::{
     fmt,
@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use problem::{Defect, Problem};
+pub(crate) use stranger::known_stranger;
 pub use stranger::{Note, Stranger};
 
 /// How to verify.

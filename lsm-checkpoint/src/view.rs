@@ -35,3 +35,8 @@ pub(crate) fn beneath_all<T>(
         Some((dir, others)) => beneath_all(&*fs.beneath(dir)?, others, act),
     }
 }
+
+/// Tells if both resolve paths in one namespace.
+pub(crate) fn shares_namespace(one: &dyn Fs, other: &dyn Fs) -> bool {
+    one.backend_id().is_some() && one.backend_id() == other.backend_id()
+}

@@ -158,7 +158,8 @@ pub(crate) fn remove_partial(
     fs.remove_dir(dir)
 }
 
-fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
+/// Counts a name that is not there as removed.
+pub(crate) fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use lsm_fs::{Fs, SyncMode};
 
 use super::survey::Names;
-use crate::CATALOG_FILE;
+use crate::{CATALOG_FILE, publish::unless_gone};
 
 /// Removes these names from a checkpoint, and its directory if nothing else is in it.
 ///
@@ -48,12 +48,5 @@ fn remove_if_empty(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
         Err(e) => Err(e),
-    }
-}
-
-fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
-    match result {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
     }
 }

@@ -7,17 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirEntry, FsFileType};
+use lsm_fs::{Fs, FsDirEntry, FsFileType, errno};
 use lsm_manifest::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER};
 
-use crate::{CATALOG_FILE, Catalog, publish::MARKER_FILE};
+use crate::{
+    CATALOG_FILE, Catalog,
+    publish::MARKER_FILE,
+    verify::{Stranger, known_stranger},
+};
 
 /// The folder in which engines of this family keep compression dictionaries.
 const DICTIONARIES_FOLDER: &str = "dicts";
-
-/// Files that programs leave in any directory: the lock files of engines and the caches of desktops. They hold no data
-/// of a user.
-const LEFTOVERS: [&str; 4] = ["LOCK", "lock", ".DS_Store", "Thumbs.db"];
 
 /// Names that belong to a checkpoint, relative to it.
 #[derive(Debug, Default)]
@@ -147,12 +147,13 @@ impl Survey {
 
     /// Adds an entry that is none of the checkpoint's names.
     fn add(&mut self, fs: &dyn Fs, dir: &Path, path: PathBuf, entry: &FsDirEntry) -> lsm_fs::Result<()> {
-        let is_leftover = LEFTOVERS.iter().any(|name| entry.name == *name);
+        let known = known_stranger(&path, entry.file_type);
         match entry.file_type {
             FsFileType::Directory if fs.read_dir(&dir.join(&path))?.is_empty() => {
                 self.removable.folders.insert(path);
             }
-            FsFileType::File if is_leftover => {
+            // They hold no data of a user.
+            _ if matches!(known, Some(Stranger::Lock | Stranger::Desktop)) => {
                 self.removable.files.insert(path);
             }
             _ => self.strangers.push(path),
@@ -166,7 +167,9 @@ fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEn
     match fs.symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs.read_dir(path).map(Some),
         Ok(_) => Ok(None),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        // A symbolic link on the way leads to no folder of the checkpoint.
+        Err(e) if e.raw_os_error() == Some(errno::ELOOP) => Ok(None),
         Err(e) => Err(e),
     }
 }

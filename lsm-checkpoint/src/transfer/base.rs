@@ -10,7 +10,7 @@ use std::{
 use lsm_fs::{Fs, NamePair};
 
 use super::{Group, Transfer};
-use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, SourceFile, source::Content};
+use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, SourceFile, source::Content, view};
 
 /// An earlier checkpoint, to link from what it already holds.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ fn is_same_inode(
 ) -> Option<bool> {
     let Content::Immutable { path, .. } = &file.content else { return None };
     let is_one_id = fs.symlink_metadata(path).ok()?.file_id? == there.file_id?;
-    let is_one_namespace = target.backend_id().is_some() && target.backend_id() == fs.backend_id();
+    let is_one_namespace = view::shares_namespace(target, fs);
     // Two backends may stand on one host, or count their inodes from the same number.
     if is_one_id && !is_one_namespace { None } else { Some(is_one_id) }
 }

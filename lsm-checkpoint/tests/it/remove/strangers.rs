@@ -267,3 +267,21 @@ fn force_follows_no_link() {
     assert_eq!(report.left, ["blobs", "tables", "users"].map(PathBuf::from));
     assert_eq!(tree(&StdFs, &outside), before);
 }
+
+/// A tree may lie below another folder, and somebody may have put a link in the place of that one.
+#[test]
+fn force_follows_no_link_on_the_way_to_a_tree() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, outside, target) = (dir.path().join("db"), dir.path().join("outside"), dir.path().join("t"));
+    StdFs.create_dir(&db).unwrap();
+    StdFs.create_dir(&db.join("a")).unwrap();
+    Db::prepare(&StdFs, &db, &["a/b"]);
+    let source = Db::open(std::sync::Arc::new(StdFs), &db, &["a/b"]);
+    lsm_checkpoint::run_checkpoint(&source, &StdFs, &target).unwrap();
+    StdFs.rename(&target.join("a"), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, target.join("a")).unwrap();
+    let before = tree(&StdFs, &outside);
+    let report = Removal::new().force(true).run(&StdFs, &target).unwrap();
+    assert_eq!(report.left, [PathBuf::from("a")]);
+    assert_eq!(tree(&StdFs, &outside), before);
+}
