@@ -95,6 +95,16 @@ fn stream(
     Ok(Outcome { command: shown, success: status.success(), tests, time })
 }
 
+/// The command under `timeout`, which ends the processes that cargo starts along with cargo.
+pub(crate) fn within(command: &Command, limit: Duration) -> Command {
+    let mut timeout = Command::new("timeout");
+    timeout.args(["--signal=KILL", &limit.as_secs().to_string()]);
+    timeout.arg(command.get_program()).args(command.get_args());
+    timeout.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    timeout.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    timeout
+}
+
 /// Runs `command` unseen and returns its stdout; an error carries its stderr.
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     let shown = show(command);
@@ -188,5 +198,15 @@ mod tests {
         let mut command = Command::new("/usr/bin/cargo");
         command.env("RUSTFLAGS", "--cfg loom").env("PATH", "/sbin").arg("test");
         assert_eq!(show(&command), "RUSTFLAGS='--cfg loom' cargo test");
+    }
+
+    #[test]
+    fn a_command_with_a_limit_keeps_its_variables_and_is_killed_when_it_waits() {
+        let mut command = Command::new("sh");
+        command.env("ANSWER", "7").args(["-c", "exit $ANSWER"]);
+        assert_eq!(within(&command, Duration::from_secs(600)).status().unwrap().code(), Some(7));
+        let mut waits = Command::new("tail");
+        waits.args(["-f", "/dev/null"]);
+        assert!(!within(&waits, Duration::from_secs(1)).status().unwrap().success());
     }
 }

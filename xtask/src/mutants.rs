@@ -8,13 +8,14 @@ mod list;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use copy::Copy;
 use list::Mutant;
+
+use crate::cmd;
 
 pub(crate) use list::stale;
 
@@ -129,21 +130,11 @@ fn quiet(copy: &Copy, args: &str, limit: Option<Duration>) -> anyhow::Result<boo
     cargo.args(args.split_whitespace());
     let mut command = match limit {
         None => cargo,
-        Some(limit) => within(&cargo, limit),
+        Some(limit) => cmd::within(&cargo, limit),
     };
     let log = File::create(log_of(copy))?;
     command.stdin(std::process::Stdio::null()).stderr(log.try_clone()?).stdout(log);
     Ok(command.status().with_context(|| format!("cannot run `cargo {args}`"))?.success())
-}
-
-/// The command under `timeout`, which ends the tests along with cargo.
-fn within(command: &Command, limit: Duration) -> Command {
-    let mut timeout = Command::new("timeout");
-    timeout.args(["--signal=KILL", &limit.as_secs().to_string()]);
-    timeout.arg(command.get_program()).args(command.get_args());
-    timeout.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    timeout.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
-    timeout
 }
 
 fn log_of(copy: &Copy) -> std::path::PathBuf {

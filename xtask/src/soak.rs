@@ -15,6 +15,8 @@ use targets::Target;
 
 /// About as long as one run of a target takes, unless its smallest run is longer.
 const TURN: Duration = Duration::from_secs(10);
+/// The time after which a target counts as one that hangs. A sweep takes minutes where other work keeps the cores busy.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Runs the targets whose names hold a word of `only`, or all of them; `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyhow::Result<bool> {
@@ -54,15 +56,18 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyho
 
 /// One run of a target. A failure shows all that the run printed, and how to repeat it.
 fn turn(root: &Path, target: &mut Target, seed: u64) -> anyhow::Result<bool> {
-    let mut command = target.command(root, seed)?;
+    let command = target.command(root, seed)?;
     let start = Instant::now();
-    let output = command.output().with_context(|| format!("cannot start `{}`", cmd::show(&command)))?;
+    let output = cmd::within(&command, LIMIT)
+        .output()
+        .with_context(|| format!("cannot start `{}`", cmd::show(&command)))?;
     let time = start.elapsed();
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     let inputs = target.inputs(&text);
     if !output.status.success() || inputs == 0 {
-        println!("{text}\n{}: seed {seed}, FAILED ({}) after {inputs} inputs", target.name, output.status);
+        let end = if time >= LIMIT { "it hangs".to_owned() } else { output.status.to_string() };
+        println!("{text}\n{}: seed {seed}, FAILED ({end}) after {inputs} inputs", target.name);
         println!("replay: {}", cmd::show(&command));
         return Ok(false);
     }
