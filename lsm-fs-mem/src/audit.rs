@@ -1,9 +1,9 @@
 //! [`DurabilityAudit`]: what a crash could take away, and what must not become durable yet.
 
+mod account;
 mod identity;
-mod judge;
+mod inspect;
 mod pointer;
-mod state;
 mod undurable;
 
 use std::{
@@ -17,11 +17,11 @@ use lsm_fs::{Fs, FsFile, Op, Result};
 pub use pointer::DurabilityViolation;
 pub use undurable::{Undurable, UndurablePart};
 
-use crate::tap::{Call, Detail, Outcome, Tap, tap_fs};
+use crate::tap::{Call, Outcome, Tap, tap_fs};
+use account::Account;
 use identity::Key;
-use judge::Judge;
-use pointer::Rule;
-use state::State;
+use inspect::Inspection;
+use pointer::PointerRule;
 
 /// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
 /// written, of each name whether its directory was synced since the name was last bound, moved or removed.
@@ -83,14 +83,20 @@ pub struct DurabilityAudit<F> {
 impl<F: Fs> DurabilityAudit<F> {
     /// Audits a filesystem. `root` and what is above it count as durable.
     pub fn new(inner: F, root: impl Into<PathBuf>) -> Self {
-        let tap = AuditTap { fs: inner, root: root.into(), rules: Mutex::default(), state: Mutex::default() };
+        let tap = AuditTap {
+            fs: inner,
+            root: root.into(),
+            demands: Mutex::default(),
+            account: Mutex::default(),
+            violations: Mutex::default(),
+        };
         Self { tap: Arc::new(tap) }
     }
 
     /// Lets calls through that break a rule, of this audit and its clones; [`violations`](Self::violations) has them.
     #[must_use]
     pub fn only_recording(self) -> Self {
-        self.tap.rules().only_recording = true;
+        self.tap.demands().only_recording = true;
         self
     }
 
@@ -105,18 +111,18 @@ impl<F: Fs> DurabilityAudit<F> {
         path: impl Into<PathBuf>,
         names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
     ) {
-        self.tap.rules().list.push(Rule::pointer(path.into(), names));
+        self.tap.demands().rules.push(PointerRule::pointer(path.into(), names));
     }
 
     /// Says of a directory that all below it must be durable when it gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
-        self.tap.rules().list.push(Rule::directory(path.into()));
+        self.tap.demands().rules.push(PointerRule::directory(path.into()));
     }
 
     /// The calls that broke a rule, refused or not, in order.
     #[must_use]
     pub fn violations(&self) -> Vec<DurabilityViolation> {
-        self.tap.state().violations.clone()
+        self.tap.violations().clone()
     }
 
     /// What a crash could take of a file, or of a directory and all below it, and of the names that lead there from the
@@ -126,11 +132,11 @@ impl<F: Fs> DurabilityAudit<F> {
     ///
     /// Those of looking the tree up.
     pub fn undurable(&self, path: &Path) -> Result<Vec<Undurable>> {
-        let mut state = self.tap.state();
-        let mut judge = Judge::new(&self.tap.fs, &self.tap.root, &mut state);
-        judge.names_from_root(path);
-        judge.tree(path)?;
-        Ok(judge.finish())
+        let mut account = self.tap.account();
+        let mut inspection = Inspection::new(&self.tap.fs, &self.tap.root, &mut account);
+        inspection.names_from_root(path);
+        inspection.tree(path)?;
+        Ok(inspection.finish())
     }
 
     /// Asserts that a crash can take nothing of a file, or of a directory and all below it.
@@ -179,23 +185,29 @@ tap_fs!(impl<F: Fs + 'static> Fs for DurabilityAudit<F>);
 struct AuditTap<F> {
     fs: F,
     root: PathBuf,
-    rules: Mutex<Rules>,
-    state: Mutex<State>,
+    demands: Mutex<Demands>,
+    account: Mutex<Account>,
+    violations: Mutex<Vec<DurabilityViolation>>,
 }
 
+/// The rules that calls must keep.
 #[derive(Debug, Default)]
-struct Rules {
-    list: Vec<Rule>,
+struct Demands {
+    rules: Vec<PointerRule>,
     only_recording: bool,
 }
 
 impl<F> AuditTap<F> {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    fn violations(&self) -> MutexGuard<'_, Vec<DurabilityViolation>> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn demands(&self) -> MutexGuard<'_, Demands> {
+        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,7 +220,7 @@ impl<F: Fs + 'static> Tap for AuditTap<F> {
         run: impl FnOnce() -> Result<Box<dyn FsFile>>,
     ) -> Result<(Box<dyn FsFile>, Option<Key>)> {
         let file = self.around(None, call, run)?;
-        let key = file.metadata().ok().map(|metadata| self.state().keys.of(call.path, &metadata));
+        let key = file.metadata().ok().map(|metadata| self.account().keys.of(call.path, &metadata));
         Ok((file, key))
     }
 
@@ -223,27 +235,22 @@ impl<F: Fs + 'static> Tap for AuditTap<F> {
         }
         let on = on.copied().flatten();
         // Held over the call: the account and the filesystem change together.
-        let mut state = self.state();
-        self.enforce(&mut state, on, call)?;
-        let before = state.before(&self.fs, on, call);
+        let mut account = self.account();
+        self.enforce(&mut account, on, call)?;
+        let before = account.before(&self.fs, on, call);
         let result = run();
-        state.after(&self.fs, call, before, &result);
+        account.after(&self.fs, call, before, &result);
         result
     }
 }
 
 impl<F: Fs> AuditTap<F> {
     /// Looks for a rule that the call would break, before it does.
-    fn enforce(&self, state: &mut State, on: Option<Key>, call: &Call<'_>) -> Result<()> {
-        let rules = self.rules();
-        let broken = Judge::new(&self.fs, &self.root, state).broken(&rules.list, on, call);
+    fn enforce(&self, account: &mut Account, on: Option<Key>, call: &Call<'_>) -> Result<()> {
+        let demands = self.demands();
+        let broken = Inspection::new(&self.fs, &self.root, account).broken(&demands.rules, on, call);
         let Some(violation) = broken else { return Ok(()) };
-        state.violations.push(violation.clone());
-        if rules.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }
+        self.violations().push(violation.clone());
+        if demands.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }
     }
-}
-
-/// Whether an opening may change the file at the path.
-fn truncates(call: &Call<'_>) -> bool {
-    matches!(call.detail, Detail::Options(options) if options.truncate)
 }

@@ -4,22 +4,18 @@ mod axes;
 mod choices;
 mod classes;
 mod disk;
-mod explore;
 mod id;
 mod image;
-pub(crate) mod recording;
-mod words;
 
-pub(crate) use axes::{Axes, Choice};
+pub(crate) use axes::{Axes, Axis, Choice, Group};
 pub use choices::Budget;
 pub(crate) use choices::Choices;
 pub(crate) use disk::Disk;
-pub(crate) use explore::Explorer;
 pub(crate) use id::{Crash, Foreign};
 pub use id::{ParseStateIdError, StateId};
 pub(crate) use image::{assemble, fingerprint};
 
-use crate::{hash::Seeded, node::Tree};
+use crate::{hash::Seeded, tree::Tree};
 
 /// What of the changes that no sync has forced survives [`MemFs::crash`](crate::MemFs::crash).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,13 +37,9 @@ impl Survives {
             Self::Everything => axes.everything(),
             Self::Seeded(seed) => {
                 let mut seeded = Seeded::new(seed);
-                let values = axes.axes.iter().map(|axis| seeded.below(u64::from(axis.values())));
-                values.map(|value| u32::try_from(value).unwrap_or_default()).collect()
+                axes.axes.iter().map(|axis| seeded.below_u32(axis.values())).collect()
             }
         };
         axes.replay(disk, &choice)
     }
 }
-
-#[cfg(test)]
-mod tests;

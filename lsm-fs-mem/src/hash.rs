@@ -73,6 +73,12 @@ impl Seeded {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
+
+    /// The same for a number of 32 bits.
+    pub(crate) fn below_u32(&mut self, bound: u32) -> u32 {
+        let [a, b, c, d, ..] = self.below(u64::from(bound)).to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
 }
 
 #[cfg(test)]

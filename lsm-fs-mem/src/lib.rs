@@ -7,25 +7,28 @@ mod audit;
 mod crash;
 mod fault_fs;
 mod hash;
-mod mem_file;
+mod machine;
 mod mem_fs;
 mod micro;
-mod node;
 mod pages;
 mod profile;
+mod recording;
 mod sweep;
 mod tap;
 mod trace_fs;
+mod tree;
 mod volume;
 
 pub use audit::{DurabilityAudit, DurabilityViolation, Undurable, UndurablePart};
-pub use crash::{Budget, ParseStateIdError, StateId, Survives, recording::Recording};
+pub use crash::{Budget, ParseStateIdError, StateId, Survives};
 pub use fault_fs::{
     Fault, FaultCheckError, FaultEffect, FaultFs, FaultId, FaultReport, FaultSweepError, InjectedFault,
     ParseFaultEffectError, ParseFaultIdError, ShortTransfer, fault_replay, fault_sweep,
 };
-pub use mem_fs::{DirtyPages, MemFs, SpecialFile};
+pub use machine::DirtyPages;
+pub use mem_fs::{MemFs, SpecialFile};
 pub use profile::{CrashModel, Profile, UnknownProfile};
+pub use recording::Recording;
 pub use sweep::{
     CrashSweep, Failure, ForeignSync, Notes, ParseScheduleError, ProfileReport, Schedule, Schedules, Step,
     SweepError, SweepReport, crash_sweep, interleavings, replay,

@@ -1,12 +1,8 @@
 //! [`MemFs`]: the filesystem itself.
 
-mod content;
 mod control;
-mod handles;
-mod names;
-mod resolve;
+mod file;
 mod special;
-mod state;
 
 use std::{
     fmt, io,
@@ -20,16 +16,13 @@ use lsm_fs::{
 };
 
 use crate::{
-    mem_file::{MemDirLock, MemFile},
+    machine::{Machine, View, ViewRoot, check_no_nul},
     micro::Ino,
     volume::MemFsOptions,
 };
 
-pub use control::DirtyPages;
-pub(crate) use handles::{OpenFile, SyncFailure};
-use resolve::{ViewRoot, check_no_nul};
+use file::{MemDirLock, MemFile};
 pub use special::SpecialFile;
-pub(crate) use state::State;
 
 /// A filesystem in memory that knows what a crash may leave of it.
 ///
@@ -64,21 +57,22 @@ pub(crate) use state::State;
 /// ```
 #[derive(Clone)]
 pub struct MemFs {
-    state: Arc<Mutex<State>>,
-    /// Of a view: its roots, and what keeps their inodes.
+    machine: Arc<Mutex<Machine>>,
+    /// Of a view: its roots, and holds on their inodes.
     roots: Option<Arc<[ViewRoot]>>,
     held: Vec<Arc<HeldRoot>>,
 }
 
 /// Keeps a root's inode as long as a view has it.
 struct HeldRoot {
-    state: Arc<Mutex<State>>,
+    machine: Arc<Mutex<Machine>>,
     ino: Ino,
 }
 
 impl Drop for HeldRoot {
     fn drop(&mut self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).release(self.ino);
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.storage_mut().release(self.ino);
     }
 }
 
@@ -101,11 +95,11 @@ impl MemFsOptions {
     ///
     /// Those of [`Fs::create_dir`] if a volume's path cannot be made; `AlreadyExists` if two volumes have one path.
     pub fn build(&self) -> Result<MemFs> {
-        let fs = MemFs::from_state(State::new(self));
+        let fs = MemFs::from_machine(Machine::new(self));
         for (path, options) in &self.mounts {
             fs.create_dir_all(path)?;
             fs.settle();
-            let result = fs.lock().mount_at(path, options.clone());
+            let result = fs.lock().mount(path, options.clone());
             result.map_err(|e| Error::new(Op::CreateDir, path, e))?;
         }
         Ok(fs)
@@ -116,29 +110,31 @@ impl MemFs {
     /// An empty filesystem with one volume and the defaults of [`MemFsOptions`].
     #[must_use]
     pub fn new() -> Self {
-        Self::from_state(State::new(&MemFsOptions::default()))
+        Self::from_machine(Machine::new(&MemFsOptions::default()))
     }
 
-    pub(crate) fn from_state(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)), roots: None, held: Vec::new() }
+    pub(crate) fn from_machine(machine: Machine) -> Self {
+        Self { machine: Arc::new(Mutex::new(machine)), roots: None, held: Vec::new() }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Machine> {
         // A panic in a caller's test leaves no operation half done: each runs to its end under the lock.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.roots.clone_from(&self.roots);
-        state
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs on the state, if the machine has not crashed, and names what failed.
+    fn view(&self) -> View<'_> {
+        self.roots.as_deref()
+    }
+
+    /// Runs on the machine, if it has not crashed; an error names the operation and the path.
     pub(crate) fn call<T>(
         &self,
         op: Op,
         path: &Path,
-        run: impl FnOnce(&mut State) -> io::Result<T>,
+        run: impl FnOnce(&mut Machine) -> io::Result<T>,
     ) -> Result<T> {
-        let mut state = self.lock();
-        state.alive().and_then(|()| run(&mut state)).map_err(|e| Error::new(op, path, e))
+        let mut machine = self.lock();
+        machine.check_running().and_then(|()| run(&mut machine)).map_err(|e| Error::new(op, path, e))
     }
 
     fn between(
@@ -146,128 +142,135 @@ impl MemFs {
         op: Op,
         from: &Path,
         to: &Path,
-        run: impl FnOnce(&mut State) -> io::Result<()>,
+        run: impl FnOnce(&mut Machine) -> io::Result<()>,
     ) -> Result<()> {
-        let mut state = self.lock();
+        let mut machine = self.lock();
         let well_formed = check_no_nul(from).and_then(|()| check_no_nul(to));
-        let result = well_formed.and_then(|()| state.alive()).and_then(|()| run(&mut state));
+        let result = well_formed.and_then(|()| machine.check_running()).and_then(|()| run(&mut machine));
         result.map_err(|e| Error::with_paths(op, from, to, e))
     }
 }
 
 impl Fs for MemFs {
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        let ino = self.call(Op::Beneath, root, |state| {
-            let ino = state.resolve_dir(root)?;
-            state.hold(ino);
+        let ino = self.call(Op::Beneath, root, |machine| {
+            let ino = machine.lookup(self.view()).resolve_dir(root)?;
+            machine.storage_mut().hold(ino);
             Ok(ino)
         })?;
         let mut view = self.clone();
         let roots = self.roots.iter().flat_map(|roots| roots.iter().cloned());
         view.roots = Some(roots.chain([ViewRoot { path: root.to_path_buf(), ino }]).collect());
-        view.held.push(Arc::new(HeldRoot { state: Arc::clone(&self.state), ino }));
+        view.held.push(Arc::new(HeldRoot { machine: Arc::clone(&self.machine), ino }));
         Ok(Box::new(view))
     }
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
-        self.call(Op::Open, path, |state| {
-            let ino = state.open(path, options)?;
-            let file = MemFile::new(self.clone(), state.take_file(ino), path, *options);
-            Ok(Box::new(file) as _)
+        self.call(Op::Open, path, |machine| {
+            let file = machine.files(self.view()).open(path, options)?;
+            Ok(Box::new(MemFile::new(self.clone(), file, path, *options)) as _)
         })
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
-        self.call(Op::CreateDir, path, |state| state.create_dir(path))
+        self.call(Op::CreateDir, path, |machine| machine.names(self.view()).create_dir(path))
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.call(Op::ReadDir, path, |state| state.read_dir(path))
+        self.call(Op::ReadDir, path, |machine| machine.names(self.view()).read_dir(path))
     }
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.call(Op::Metadata, path, |state| state.metadata(state.resolve(path)?))
-    }
-
-    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.call(Op::Metadata, path, |state| state.metadata(state.resolve_unfollowed(path)?))
-    }
-
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        self.call(Op::RemoveFile, path, |state| state.remove_file(path))
-    }
-
-    fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.call(Op::RemoveDir, path, |state| state.remove_dir(path))
-    }
-
-    fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        self.call(Op::RemoveDirAll, path, |state| state.remove_dir_all(path))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.between(Op::Rename, from, to, |state| state.rename(from, to, true))
-    }
-
-    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
-        self.between(Op::RenameNoreplace, from, to, |state| state.rename(from, to, false))
-    }
-
-    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
-        self.between(Op::HardLink, from, to, |state| state.hard_link(from, to))
-    }
-
-    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
-        self.between(Op::ReflinkFile, from, to, |state| state.reflink(from, to))
-    }
-
-    fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
-        self.call(Op::SyncDirectory, path, |state| state.sync_directory(path))
-    }
-
-    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.call(Op::LockDirectory, path, |state| {
-            let ino = state.resolve_dir(path)?;
-            let handle = state.take_handle();
-            if !state.try_lock(ino, handle) {
-                return Ok(None);
-            }
-            state.hold(ino);
-            Ok(Some(Box::new(MemDirLock::new(self.clone(), ino, handle)) as _))
+        self.call(Op::Metadata, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve(path)?;
+            machine.storage().namespace().metadata(ino)
         })
     }
 
-    /// The address of the shared state, which nothing else alive has, with the highest bit set.
+    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
+        self.call(Op::Metadata, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve_unfollowed(path)?;
+            machine.storage().namespace().metadata(ino)
+        })
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.call(Op::RemoveFile, path, |machine| machine.names(self.view()).remove_file(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.call(Op::RemoveDir, path, |machine| machine.names(self.view()).remove_dir(path))
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        self.call(Op::RemoveDirAll, path, |machine| machine.names(self.view()).remove_dir_all(path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.between(Op::Rename, from, to, |machine| machine.names(self.view()).rename(from, to, true))
+    }
+
+    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
+        self.between(Op::RenameNoreplace, from, to, |machine| {
+            machine.names(self.view()).rename(from, to, false)
+        })
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
+        self.between(Op::HardLink, from, to, |machine| machine.names(self.view()).hard_link(from, to))
+    }
+
+    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
+        self.between(Op::ReflinkFile, from, to, |machine| machine.names(self.view()).reflink(from, to))
+    }
+
+    fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
+        self.call(Op::SyncDirectory, path, |machine| machine.names(self.view()).sync_directory(path))
+    }
+
+    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
+        self.call(Op::LockDirectory, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve_dir(path)?;
+            let handle = machine.try_lock_new(ino);
+            Ok(handle.map(|handle| Box::new(MemDirLock::new(self.clone(), ino, handle)) as _))
+        })
+    }
+
+    /// The address of the shared machine, which nothing else alive has, with the highest bit set.
     fn backend_id(&self) -> Option<u64> {
-        Some(1 << 63 | Arc::as_ptr(&self.state).addr() as u64)
+        Some(1 << 63 | Arc::as_ptr(&self.machine).addr() as u64)
     }
 
     fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.call(Op::VolumeId, path, |state| Ok(u64::from(state.volume_of(state.resolve(path)?)) + 1))
+        self.call(Op::VolumeId, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve(path)?;
+            Ok(u64::from(machine.storage().namespace().volume_of(ino)) + 1)
+        })
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.call(Op::Capabilities, path, |state| {
-            Ok(state.volume(state.resolve_dir(path)?)?.options.capabilities)
+        self.call(Op::Capabilities, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve_dir(path)?;
+            Ok(machine.storage().namespace().volume(ino)?.options().capabilities)
         })
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        self.call(Op::AvailableSpace, path, |state| Ok(state.volume(state.resolve(path)?)?.free_bytes()))
-    }
-
-    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        self.call(Op::PunchHole, path, |state| state.punch_hole(path, offset, len))
-    }
-
-    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        self.call(Op::TruncateFile, path, |state| {
-            let ino = state.unshared(path)?;
-            state.set_len(ino, len)
+        self.call(Op::AvailableSpace, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve(path)?;
+            Ok(machine.storage().namespace().volume(ino)?.free_bytes())
         })
     }
 
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.call(Op::PunchHole, path, |machine| machine.files(self.view()).punch_hole(path, offset, len))
+    }
+
+    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
+        self.call(Op::TruncateFile, path, |machine| machine.files(self.view()).truncate(path, len))
+    }
+
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.call(Op::DisableCow, path, |state| state.try_disable_cow(path))
+        self.call(Op::DisableCow, path, |machine| machine.files(self.view()).try_disable_cow(path))
     }
 }

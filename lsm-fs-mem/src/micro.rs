@@ -35,7 +35,7 @@ pub(crate) enum Payload {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum Change {
     /// One write; a crash may keep any subset of the sectors it touches.
     Data { ino: Ino, range: Range<u64>, payload: Payload },
     /// A new length. `written`: it came with the write just before it.
@@ -52,40 +52,42 @@ pub(crate) struct Micro {
     /// The `seq` of the first micro-operation of the group; a group persists whole or not at all.
     pub(crate) group: Seq,
     pub(crate) volume: u32,
-    pub(crate) what: What,
+    pub(crate) change: Change,
 }
 
 impl Micro {
     /// The file whose content changes.
     pub(crate) const fn file(&self) -> Option<Ino> {
-        match self.what {
-            What::Data { ino, .. } | What::Size { ino, .. } => Some(ino),
-            What::Link { .. } | What::Unlink { .. } => None,
+        match self.change {
+            Change::Data { ino, .. } | Change::Size { ino, .. } => Some(ino),
+            Change::Link { .. } | Change::Unlink { .. } => None,
         }
     }
 
     /// The file whose storage may grow or shrink.
     pub(crate) const fn may_allocate(&self) -> Option<Ino> {
-        match self.what {
-            What::Size { from, to, .. } if to > from => None,
+        match self.change {
+            Change::Size { from, to, .. } if to > from => None,
             _ => self.file(),
         }
     }
 
     /// Directory, name and inode of a change of a name.
     pub(crate) const fn binding(&self) -> Option<(Ino, &Name, Ino)> {
-        match &self.what {
-            What::Link { dir, name, ino, .. } | What::Unlink { dir, name, ino } => Some((*dir, name, *ino)),
-            What::Data { .. } | What::Size { .. } => None,
+        match &self.change {
+            Change::Link { dir, name, ino, .. } | Change::Unlink { dir, name, ino } => {
+                Some((*dir, name, *ino))
+            }
+            Change::Data { .. } | Change::Size { .. } => None,
         }
     }
 
     pub(crate) const fn is_link(&self) -> bool {
-        matches!(self.what, What::Link { .. })
+        matches!(self.change, Change::Link { .. })
     }
 
     const fn creates(&self) -> bool {
-        matches!(self.what, What::Link { creates: true, .. })
+        matches!(self.change, Change::Link { creates: true, .. })
     }
 }
 
@@ -156,9 +158,11 @@ impl Journal {
         self.micros.values()
     }
 
-    /// Files with changes of content, in order of their numbers.
-    pub(crate) fn dirty_files(&self) -> BTreeSet<Ino> {
-        self.of_file.iter().map(|(ino, _)| *ino).collect()
+    /// Files with changes of content, in order of their numbers, each with the first of its changes.
+    pub(crate) fn dirty_files(&self) -> impl Iterator<Item = (Ino, &Micro)> {
+        let mut last = None;
+        let first = self.of_file.iter().filter(move |(ino, _)| last.replace(*ino) != Some(*ino));
+        first.filter_map(|(ino, seq)| Some((*ino, self.micros.get(seq)?)))
     }
 
     /// Data and lengths of a file, in order.

@@ -146,16 +146,19 @@ impl Pages {
             self.present -= u64::from(clear_page(&mut self.first, 0, &range));
         }
         let leaf_bytes = LEAF_PAGES * PAGE_BYTES;
-        let touched = self.leaves.range(range.start / leaf_bytes..=(range.end - 1) / leaf_bytes);
-        for key in touched.map(|(key, _)| *key).collect::<Vec<_>>() {
-            let Some(leaf) = self.leaves.get_mut(&key) else { continue };
+        let mut emptied = Vec::new();
+        let touched = range.start / leaf_bytes..=(range.end - 1) / leaf_bytes;
+        for (key, leaf) in self.leaves.range_mut(touched) {
             let leaf = Arc::make_mut(leaf);
             for (index, slot) in (key * LEAF_PAGES..).zip(&mut leaf.0) {
                 self.present -= u64::from(clear_page(slot, index * PAGE_BYTES, &range));
             }
             if leaf.0.iter().all(Option::is_none) {
-                self.leaves.remove(&key);
+                emptied.push(*key);
             }
+        }
+        for key in emptied {
+            self.leaves.remove(&key);
         }
     }
 
@@ -247,8 +250,9 @@ impl Pages {
 
 /// The stored bytes of a part of a page; fewer than asked for where the rest are zeros.
 fn part<'a>(page: &'a Page, within: &Range<usize>) -> &'a [u8] {
-    let end = within.end.min(page.len());
-    page.get(within.start.min(end)..end).unwrap_or_default()
+    let (stored, _) = page.split_at(within.end.min(page.len()));
+    let (_, part) = stored.split_at(within.start.min(stored.len()));
+    part
 }
 
 /// Clears what `range` covers of the page that begins at `start`; says whether the page went away.

@@ -102,12 +102,11 @@ impl FromStr for CrashModel {
     type Err = UnknownProfile;
 
     fn from_str(text: &str) -> Result<Self, UnknownProfile> {
-        let mut parts = text.split('+');
-        let name = parts.next().unwrap_or_default();
+        let (name, flags) = text.split_once('+').map_or((text, None), |(name, flags)| (name, Some(flags)));
         let profile = Profile::ALL.into_iter().find(|p| p.name() == name).ok_or(UnknownProfile)?;
         let mut model = Self::new(profile);
-        for part in parts {
-            match part {
+        for flag in flags.into_iter().flat_map(|flags| flags.split('+')) {
+            match flag {
                 "hostile" => model.hostile_rename = true,
                 "torn" => model.torn_sector = true,
                 _ => return Err(UnknownProfile),
@@ -131,7 +130,7 @@ impl std::error::Error for UnknownProfile {}
 
 /// Which changes of names an fsync takes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Names {
+pub(crate) enum ForcedNames {
     /// Of a file: none. Of a directory: its own.
     Own,
     /// All of the volume; with a file, only if anything about it waits. ext4 commits for a directory whatever its
@@ -146,27 +145,27 @@ pub(crate) enum Names {
 
 /// The changes that are ordered without a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum NameOrder {
     /// Nothing.
     Free,
     /// Changes of names: a prefix of them persists, and what later syncs forced.
-    Names,
+    AsMade,
 }
 
 /// The two tables of the model, as one row per filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rules {
+pub(crate) struct CrashRules {
     pub(crate) fsync_content: bool,
-    pub(crate) fsync_names: Names,
+    pub(crate) fsync_names: ForcedNames,
     pub(crate) fdatasync_data: bool,
     pub(crate) fdatasync_growth: bool,
     pub(crate) fdatasync_is_fsync: bool,
-    pub(crate) directory_names: Names,
+    pub(crate) directory_names: ForcedNames,
     /// A sync that has anything to do takes along what has become of the names of inodes that were logged before.
     pub(crate) logged_names: bool,
     pub(crate) clone_source_data: bool,
     pub(crate) syncfs: bool,
-    pub(crate) order: Order,
+    pub(crate) order: NameOrder,
     /// A length that a write set persists only with the last sector of that write.
     pub(crate) size_needs_last_sector: bool,
     /// The writes of a file persist whole and in order, each with its length: old blocks stay until the new ones are
@@ -177,18 +176,18 @@ pub(crate) struct Rules {
 }
 
 impl CrashModel {
-    pub(crate) const fn rules(self) -> Rules {
-        let posix = Rules {
+    pub(crate) const fn rules(self) -> CrashRules {
+        let posix = CrashRules {
             fsync_content: true,
-            fsync_names: Names::Own,
+            fsync_names: ForcedNames::Own,
             fdatasync_data: true,
             fdatasync_growth: true,
             fdatasync_is_fsync: false,
-            directory_names: Names::Own,
+            directory_names: ForcedNames::Own,
             logged_names: false,
             clone_source_data: true,
             syncfs: true,
-            order: Order::Free,
+            order: NameOrder::Free,
             size_needs_last_sector: false,
             whole_writes: false,
             whole_renames: !self.hostile_rename,
@@ -196,25 +195,25 @@ impl CrashModel {
         };
         match self.profile {
             Profile::Adversarial => posix,
-            Profile::Ext4 => Rules {
-                fsync_names: Names::Volume,
-                directory_names: Names::Volume,
-                order: Order::Names,
+            Profile::Ext4 => CrashRules {
+                fsync_names: ForcedNames::Volume,
+                directory_names: ForcedNames::Volume,
+                order: NameOrder::AsMade,
                 ..posix
             },
-            Profile::Xfs => Rules {
-                fsync_names: Names::UpToLast,
-                directory_names: Names::UpToLast,
-                order: Order::Names,
+            Profile::Xfs => CrashRules {
+                fsync_names: ForcedNames::UpToLast,
+                directory_names: ForcedNames::UpToLast,
+                order: NameOrder::AsMade,
                 size_needs_last_sector: true,
                 ..posix
             },
-            Profile::Btrfs => Rules {
-                fsync_names: Names::Around,
+            Profile::Btrfs => CrashRules {
+                fsync_names: ForcedNames::Around,
                 fdatasync_is_fsync: true,
-                directory_names: Names::Around,
+                directory_names: ForcedNames::Around,
                 logged_names: true,
-                order: Order::Names,
+                order: NameOrder::AsMade,
                 whole_writes: true,
                 ..posix
             },

@@ -1,62 +1,28 @@
 //! [`crash_sweep`]: a workload, crashed at every moment in every legal way, and a check of what each crash leaves.
 
 mod foreign;
+mod notes;
 mod recovery;
 mod report;
 mod run;
 mod schedule;
+mod settings;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 pub use foreign::ForeignSync;
+pub use notes::Notes;
 pub use report::{Failure, ProfileReport, SweepError, SweepReport};
 use run::Run;
 pub use schedule::{ParseScheduleError, Schedule, Schedules, Step, interleavings};
+use settings::{Settings, guarded};
 
 use crate::{
-    crash::recording::Recording,
     crash::{Budget, StateId},
     mem_fs::MemFs,
-    profile::{CrashModel, Profile},
+    profile::CrashModel,
+    recording::Recording,
 };
-
-/// What the workload had promised when the crash came: the notes of [`MemFs::note`] before it, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notes(pub(crate) Vec<String>);
-
-impl Notes {
-    /// Tells if this note was made.
-    #[must_use]
-    pub fn contains(&self, note: &str) -> bool {
-        self.0.iter().any(|n| n == note)
-    }
-
-    /// The last note.
-    #[must_use]
-    pub fn last(&self) -> Option<&str> {
-        self.0.last().map(String::as_str)
-    }
-
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    /// The number of notes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Tells if nothing had been promised.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
 
 /// A sweep with the defaults: an empty filesystem, all four profiles, the budget of `CRASH_STATES`.
 ///
@@ -116,8 +82,6 @@ pub fn replay<E: fmt::Display, C: fmt::Display>(
     CrashSweep::new().replay(id, workload, check)
 }
 
-type Recover<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
-
 /// A sweep, with everything about it that can be chosen.
 ///
 /// # Examples
@@ -149,36 +113,20 @@ type Recover<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
 /// assert!(report.states() > 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Default)]
 pub struct CrashSweep<'a> {
     start: Option<MemFs>,
-    models: Vec<CrashModel>,
-    budget: Budget,
-    seed: u64,
-    foreign: Vec<ForeignSync>,
-    recover: Option<Recover<'a>>,
+    settings: Settings<'a>,
 }
 
 impl fmt::Debug for CrashSweep<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CrashSweep")
-            .field("models", &self.models)
-            .field("budget", &self.budget)
-            .field("seed", &self.seed)
-            .field("foreign", &self.foreign)
+            .field("models", &self.settings.models)
+            .field("budget", &self.settings.budget)
+            .field("seed", &self.settings.seed)
+            .field("foreign", &self.settings.foreign)
             .finish_non_exhaustive()
-    }
-}
-
-impl Default for CrashSweep<'_> {
-    fn default() -> Self {
-        Self {
-            start: None,
-            models: Profile::ALL.map(CrashModel::new).to_vec(),
-            budget: Budget::from_env(),
-            seed: 0,
-            foreign: Vec::new(),
-            recover: None,
-        }
     }
 }
 
@@ -199,21 +147,21 @@ impl<'a> CrashSweep<'a> {
     /// Which rules to try.
     #[must_use]
     pub fn models<M: Into<CrashModel>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
-        self.models = models.into_iter().map(Into::into).collect();
+        self.settings.models = models.into_iter().map(Into::into).collect();
         self
     }
 
     /// How many states to try; otherwise `CRASH_STATES` decides.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
+        self.settings.budget = budget;
         self
     }
 
     /// Chooses the samples where there are too many states for all.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.settings.seed = seed;
         self
     }
 
@@ -223,7 +171,7 @@ impl<'a> CrashSweep<'a> {
     /// `Adversarial` anything may reach the disk at any time as it is.
     #[must_use]
     pub fn foreign_syncs(mut self, syncs: impl IntoIterator<Item = ForeignSync>) -> Self {
-        self.foreign = syncs.into_iter().collect();
+        self.settings.foreign = syncs.into_iter().collect();
         self
     }
 
@@ -234,7 +182,7 @@ impl<'a> CrashSweep<'a> {
         mut self,
         mut recover: impl FnMut(&MemFs) -> Result<(), E> + 'a,
     ) -> Self {
-        self.recover = Some(Box::new(move |fs| recover(fs).map_err(|e| e.to_string())));
+        self.settings.recover = Some(Box::new(move |fs| recover(fs).map_err(|e| e.to_string())));
         self
     }
 
@@ -250,7 +198,7 @@ impl<'a> CrashSweep<'a> {
     ) -> Result<SweepReport, SweepError> {
         let recording = self.record(workload)?;
         let mut check = |fs: &MemFs, notes: &Notes| guarded(|| check(fs, notes));
-        let mut run = Run::new(&mut self, &mut check);
+        let mut run = Run::new(&mut self.settings, &mut check);
         run.sweep(&recording, None);
         run.finish()
     }
@@ -268,7 +216,7 @@ impl<'a> CrashSweep<'a> {
     ) -> Result<(), SweepError> {
         let recording = self.record(workload)?;
         let mut check = |fs: &MemFs, notes: &Notes| guarded(|| check(fs, notes));
-        Run::new(&mut self, &mut check).replay(id, &recording)
+        Run::new(&mut self.settings, &mut check).replay(id, &recording)
     }
 
     /// Runs two machines in every order of their steps (or in samples of these, where there are too many), and sweeps
@@ -283,11 +231,12 @@ impl<'a> CrashSweep<'a> {
         mut check: impl FnMut(&MemFs, &Notes) -> Result<(), C>,
     ) -> Result<SweepReport, SweepError> {
         let [first, second] = machines();
-        let schedules = interleavings(first.len(), second.len(), self.budget.schedules(), self.seed);
+        let schedules =
+            interleavings(first.len(), second.len(), self.settings.budget.schedules(), self.settings.seed);
         let (tried, of) = (schedules.tried(), schedules.of());
         let start = self.start.take().unwrap_or_default();
         let mut check = |fs: &MemFs, notes: &Notes| guarded(|| check(fs, notes));
-        let mut run = Run::new(&mut self, &mut check);
+        let mut run = Run::new(&mut self.settings, &mut check);
         run.report.schedules = Some((tried, of));
         for schedule in schedules {
             let fs = start.fork();
@@ -319,18 +268,3 @@ fn recorded(fs: &MemFs) -> Result<Recording, SweepError> {
     }
     fs.take_recording().ok_or_else(|| SweepError::Workload("the workload ended its own recording".into()))
 }
-
-/// The verdict of a caller's closure, with a panic as an error.
-fn guarded<C: fmt::Display>(check: impl FnOnce() -> Result<(), C>) -> Result<(), String> {
-    match catch_unwind(AssertUnwindSafe(|| check().map_err(|e| e.to_string()))) {
-        Ok(verdict) => verdict,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(format!("panic: {}", text.unwrap_or("with no message")))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

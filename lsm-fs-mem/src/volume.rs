@@ -1,6 +1,6 @@
 //! Volumes: what each can do, how much it holds, and whether it still works.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lsm_fs::FsCapabilities;
 
@@ -190,24 +190,5 @@ impl MemFsOptions {
     pub const fn strict_poison(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
-    }
-}
-
-/// A volume in use.
-#[derive(Clone, Debug)]
-pub(crate) struct Volume {
-    pub(crate) options: VolumeOptions,
-    /// Where it is mounted.
-    pub(crate) path: PathBuf,
-    pub(crate) used_bytes: u64,
-}
-
-impl Volume {
-    pub(crate) fn new(path: &Path, options: VolumeOptions) -> Self {
-        Self { options, path: path.to_path_buf(), used_bytes: 0 }
-    }
-
-    pub(crate) const fn free_bytes(&self) -> u64 {
-        self.options.capacity_bytes.saturating_sub(self.used_bytes)
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: checks that the compiler cannot do. A message names the place, the fault and the cure.
 
+mod circles;
 mod code;
 mod documents;
 mod layers;
@@ -24,6 +25,7 @@ const CHECKS: &[fn(&Tree) -> Vec<String>] = &[
     layers::default_dependencies,
     layers::owned_dependencies,
     layers::no_dev_cycle,
+    circles::module_circles,
     words::unfinished,
     words::references,
     words::dangling_documents,

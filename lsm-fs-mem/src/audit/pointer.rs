@@ -9,26 +9,26 @@ use std::{
 use lsm_fs::{FsExt, Op, parent_of};
 
 use super::{
-    Undurable, UndurablePart,
     identity::{Key, joined},
-    judge::Judge,
-    undurable::list,
+    inspect::Inspection,
+    undurable::{Undurable, UndurablePart, list},
 };
 use crate::tap::Call;
 
 /// A pointer larger than this is none.
 const MAX_POINTER_BYTES: u64 = 16 << 20;
 
-type Names = Arc<dyn Fn(&[u8]) -> Vec<PathBuf> + Send + Sync>;
+/// Reads the paths that a pointer names out of its bytes.
+type ReadNames = Arc<dyn Fn(&[u8]) -> Vec<PathBuf> + Send + Sync>;
 
 #[derive(Clone)]
-pub(super) struct Rule {
+pub(super) struct PointerRule {
     path: PathBuf,
     /// Reads the pointer; `None` for a directory, which names what it holds.
-    names: Option<Names>,
+    names: Option<ReadNames>,
 }
 
-impl Rule {
+impl PointerRule {
     pub(super) fn pointer(
         path: PathBuf,
         names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
@@ -41,9 +41,9 @@ impl Rule {
     }
 }
 
-impl fmt::Debug for Rule {
+impl fmt::Debug for PointerRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule").field("path", &self.path).field("reads", &self.names.is_some()).finish()
+        f.debug_struct("PointerRule").field("path", &self.path).field("reads", &self.names.is_some()).finish()
     }
 }
 
@@ -92,16 +92,16 @@ fn common_directory(a: &Path, b: &Path) -> PathBuf {
     shared.map(|(part, _)| part).collect()
 }
 
-impl Judge<'_> {
+impl Inspection<'_> {
     /// The first rule that the call would break.
     pub(super) fn broken(
         &mut self,
-        rules: &[Rule],
+        rules: &[PointerRule],
         on: Option<Key>,
         call: &Call<'_>,
     ) -> Option<DurabilityViolation> {
         rules.iter().find_map(|rule| {
-            self.judge(rule, on, call);
+            self.check(rule, on, call);
             let undurable = self.finish();
             (!undurable.is_empty()).then(|| DurabilityViolation {
                 op: call.op,
@@ -113,7 +113,7 @@ impl Judge<'_> {
         })
     }
 
-    fn judge(&mut self, rule: &Rule, on: Option<Key>, call: &Call<'_>) {
+    fn check(&mut self, rule: &PointerRule, on: Option<Key>, call: &Call<'_>) {
         match (call.op, call.other) {
             (Op::Rename | Op::RenameNoreplace | Op::HardLink | Op::ReflinkFile, Some(to)) => {
                 let Ok(below) = rule.path.strip_prefix(to) else { return };
@@ -127,7 +127,7 @@ impl Judge<'_> {
                 }
             }
             (Op::SyncAll | Op::SyncData, _) => {
-                let is_pointer = on.is_some() && self.state.keys.of_target(self.fs, &rule.path) == on;
+                let is_pointer = on.is_some() && self.account.keys.of_target(self.fs, &rule.path) == on;
                 if let Some(names) = rule.names.as_ref().filter(|_| is_pointer) {
                     self.named(rule, names, &Arrival { source: rule.path.clone(), moved: None });
                 }
@@ -141,10 +141,11 @@ impl Judge<'_> {
 
     /// Whether a sync of the directory makes a new name durable that leads to the path.
     fn binds_on_path(&mut self, path: &Path, directory: &Path) -> bool {
-        let synced = self.state.keys.of_target(self.fs, directory);
+        let synced = self.account.keys.of_target(self.fs, directory);
         let mut at = path;
         while synced.is_some() && !at.as_os_str().is_empty() {
-            if self.state.keys.of_target(self.fs, parent_of(at)) == synced && self.name_state(at).is_some() {
+            if self.account.keys.of_target(self.fs, parent_of(at)) == synced && self.name_state(at).is_some()
+            {
                 return true;
             }
             let parent = parent_of(at);
@@ -157,12 +158,12 @@ impl Judge<'_> {
     }
 
     /// The pointer gets its name, or its name becomes durable: its own bytes, and all it names.
-    fn arrival(&mut self, rule: &Rule, arrival: &Arrival<'_>) {
+    fn arrival(&mut self, rule: &PointerRule, arrival: &Arrival<'_>) {
         // A rename of something that does not exist fails by itself, and one above the pointer may move none.
         let Ok(metadata) = self.fs.symlink_metadata(&arrival.source) else { return };
         match &rule.names {
             Some(names) if metadata.is_file() => {
-                let key = self.state.keys.of(&arrival.source, &metadata);
+                let key = self.account.keys.of(&arrival.source, &metadata);
                 self.content(&arrival.source, key);
                 self.named(rule, names, arrival);
             }
@@ -171,7 +172,7 @@ impl Judge<'_> {
         }
     }
 
-    fn named(&mut self, rule: &Rule, names: &Names, arrival: &Arrival<'_>) {
+    fn named(&mut self, rule: &PointerRule, names: &ReadNames, arrival: &Arrival<'_>) {
         let Ok(bytes) = self.fs.read_to_vec(&arrival.source, MAX_POINTER_BYTES) else {
             return self.note(&arrival.source, UndurablePart::Unreadable);
         };

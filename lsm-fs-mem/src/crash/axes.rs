@@ -2,26 +2,40 @@
 //! does.
 
 use crate::{
-    crash::{
-        Disk,
-        classes::{Variant, variants},
-    },
+    crash::{Disk, classes::Variants},
     micro::{Ino, Micro, Seq},
-    node::Tree,
-    profile::Order,
+    profile::NameOrder,
+    tree::Tree,
 };
 
 /// How much of each axis persists.
 pub(crate) type Choice = Vec<u32>;
 
+/// Changes of names that persist together: one, or the two of a rename.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group {
+    first: Seq,
+    second: Option<Seq>,
+}
+
+impl Group {
+    pub(crate) fn seqs(&self) -> impl Iterator<Item = Seq> {
+        std::iter::once(self.first).chain(self.second)
+    }
+
+    fn contains(&self, seq: Seq) -> bool {
+        self.first == seq || self.second == Some(seq)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Axis {
     /// A group is lost (0) or kept (1).
-    Group(Vec<Seq>),
+    Group(Group),
     /// So many of these groups persist, the earliest first.
-    Prefix(Vec<Vec<Seq>>),
-    /// The file is as this variant; 0 is nothing of what is pending, `all` is all of it.
-    File { ino: Ino, volume: u32, variants: Vec<Variant>, all: u32 },
+    Prefix(Vec<Group>),
+    /// The file is as this variant; 0 is nothing of what is pending.
+    File { ino: Ino, volume: u32, variants: Variants },
 }
 
 impl Axis {
@@ -30,7 +44,7 @@ impl Axis {
         let values = match self {
             Self::Group(_) => 2,
             Self::Prefix(groups) => groups.len() + 1,
-            Self::File { variants, .. } => variants.len(),
+            Self::File { variants, .. } => variants.count(),
         };
         u32::try_from(values).unwrap_or(u32::MAX)
     }
@@ -40,15 +54,15 @@ impl Axis {
         match self {
             Self::Prefix(_) => self.values() - 1,
             Self::Group(_) => 1,
-            Self::File { all, .. } => *all,
+            Self::File { variants, .. } => variants.all(),
         }
     }
 
     /// The lowest value that is not the same as some state before this micro-operation, if the axis holds it.
     fn lowest_with(&self, newest: &Micro) -> Option<u32> {
         match self {
-            Self::Group(seqs) => seqs.contains(&newest.seq).then_some(1),
-            Self::Prefix(groups) => groups.last()?.contains(&newest.seq).then(|| self.full()),
+            Self::Group(group) => group.contains(newest.seq).then_some(1),
+            Self::Prefix(groups) => groups.last()?.contains(newest.seq).then(|| self.full()),
             Self::File { ino, .. } => (newest.file() == Some(*ino)).then_some(1),
         }
     }
@@ -69,17 +83,15 @@ impl Axes {
         let mut axes: Vec<(Seq, Axis)> = Vec::new();
         let names = disk.journal.iter().filter(|micro| micro.binding().is_some());
         match rules.order {
-            Order::Free => {
+            NameOrder::Free => {
                 for group in groups(names, rules.whole_renames) {
-                    axes.push((first_of(&group), Axis::Group(group)));
+                    axes.push((group.first, Axis::Group(group)));
                 }
             }
-            Order::Names => prefixes(names, rules.whole_renames, &mut axes),
+            NameOrder::AsMade => prefixes(names, rules.whole_renames, &mut axes),
         }
-        for ino in disk.journal.dirty_files() {
-            let Some(first) = disk.journal.file(ino).next() else { continue };
-            let (variants, all) = variants(disk, ino);
-            let axis = Axis::File { ino, volume: first.volume, variants, all };
+        for (ino, first) in disk.journal.dirty_files() {
+            let axis = Axis::File { ino, volume: first.volume, variants: Variants::of(disk, ino) };
             axes.push((first.seq, axis));
         }
         axes.retain(|(_, axis)| axis.values() > 1);
@@ -111,17 +123,15 @@ impl Axes {
         for (axis, value) in self.axes.iter().zip(choice) {
             let value = *value as usize;
             match axis {
-                Axis::Group(group) if value > 0 => apply(&mut tree, disk, group),
+                Axis::Group(group) if value > 0 => apply(&mut tree, disk, *group),
                 Axis::Group(_) => {}
                 Axis::Prefix(groups) => {
                     for group in groups.iter().take(value) {
-                        apply(&mut tree, disk, group);
+                        apply(&mut tree, disk, *group);
                     }
                 }
-                Axis::File { ino, volume, variants, .. } => {
-                    if let Some(variant) = variants.get(value.min(variants.len() - 1)) {
-                        tree.set_file(*ino, *volume, &variant.file);
-                    }
+                Axis::File { ino, volume, variants } => {
+                    tree.set_file(*ino, *volume, &variants.get(value).file);
                 }
             }
         }
@@ -129,24 +139,22 @@ impl Axes {
     }
 }
 
-fn apply(tree: &mut Tree, disk: &Disk, group: &[Seq]) {
-    for micro in group.iter().filter_map(|seq| disk.journal.get(*seq)) {
+fn apply(tree: &mut Tree, disk: &Disk, group: Group) {
+    for micro in group.seqs().filter_map(|seq| disk.journal.get(seq)) {
         tree.apply(micro);
     }
 }
 
-fn first_of(group: &[Seq]) -> Seq {
-    group.first().copied().unwrap_or_default()
-}
-
 /// Neighbours that persist together; each by itself if renames may be split.
-fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Vec<Seq>> {
-    let mut groups: Vec<Vec<Seq>> = Vec::new();
+fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     let mut last = None;
     for micro in micros {
         match groups.last_mut() {
-            Some(group) if whole && last == Some(micro.group) => group.push(micro.seq),
-            _ => groups.push(vec![micro.seq]),
+            Some(Group { second: second @ None, .. }) if whole && last == Some(micro.group) => {
+                *second = Some(micro.seq);
+            }
+            _ => groups.push(Group { first: micro.seq, second: None }),
         }
         last = Some(micro.group);
     }
@@ -155,15 +163,14 @@ fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Vec<S
 
 /// One prefix for each volume.
 fn prefixes<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool, axes: &mut Vec<(Seq, Axis)>) {
-    let mut volumes: Vec<(u32, Vec<&Micro>)> = Vec::new();
+    let mut volumes: Vec<(&Micro, Vec<&Micro>)> = Vec::new();
     for micro in micros {
-        match volumes.iter_mut().find(|(volume, _)| *volume == micro.volume) {
+        match volumes.iter_mut().find(|(first, _)| first.volume == micro.volume) {
             Some((_, of_volume)) => of_volume.push(micro),
-            None => volumes.push((micro.volume, vec![micro])),
+            None => volumes.push((micro, vec![micro])),
         }
     }
-    for (_, of_volume) in volumes {
-        let groups = groups(of_volume.into_iter(), whole);
-        axes.push((groups.first().map_or(0, |group| first_of(group)), Axis::Prefix(groups)));
+    for (first, of_volume) in volumes {
+        axes.push((first.seq, Axis::Prefix(groups(of_volume.into_iter(), whole))));
     }
 }

@@ -180,10 +180,7 @@ impl<'a> Systematic<'a> {
     fn with_samples(mut self, samples: usize, seed: u64) -> BTreeSet<Choice> {
         let mut seeded = Seeded::new(seed);
         for _ in 0..samples {
-            let mut sample = |axis: &Bounds| {
-                let value = seeded.below(u64::from(axis.values - axis.lowest));
-                axis.lowest + u32::try_from(value).unwrap_or_default()
-            };
+            let mut sample = |axis: &Bounds| axis.lowest + seeded.below_u32(axis.values - axis.lowest);
             self.choices.insert(self.axes.iter().map(&mut sample).collect());
         }
         self.choices

@@ -8,9 +8,9 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use crate::{
     crash::Disk,
-    micro::{Ino, Micro, Payload, What},
-    node::FileNode,
+    micro::{Change, Ino, Micro, Payload},
     pages::{Pages, SECTOR_BYTES},
+    tree::FileNode,
 };
 
 /// The most classes that one file gets.
@@ -23,7 +23,54 @@ const MAX_MOMENTS: usize = 7;
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     pub(crate) file: Arc<FileNode>,
-    pub(crate) words: &'static str,
+    pub(crate) description: &'static str,
+}
+
+/// The distinct classes of a dirty file. The first keeps nothing of what is pending.
+#[derive(Clone, Debug)]
+pub(crate) struct Variants {
+    nothing: Variant,
+    others: Vec<Variant>,
+    /// Nothing and all look alike where the changes undo each other.
+    all_is_nothing: bool,
+}
+
+impl Variants {
+    pub(crate) fn of(disk: &Disk, ino: Ino) -> Self {
+        let pending = Pending::of(disk, ino);
+        let (first, others) = pending.classes();
+        let variant = |class: Class| {
+            let description = class.description;
+            Variant { file: Arc::new(pending.replay(&pending.legal(class))), description }
+        };
+        let nothing = variant(first);
+        let mut seen = BTreeSet::from([nothing.file.fingerprint()]);
+        let mut variants = Self { nothing, others: Vec::new(), all_is_nothing: true };
+        for (index, class) in others.into_iter().enumerate() {
+            let variant = variant(class);
+            if seen.insert(variant.file.fingerprint()) && variants.count() < MAX_CLASSES {
+                // "All of it" comes first.
+                variants.all_is_nothing &= index > 0;
+                variants.others.push(variant);
+            }
+        }
+        variants
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// The variant that keeps all of what is pending.
+    pub(crate) fn all(&self) -> u32 {
+        u32::from(!self.all_is_nothing)
+    }
+
+    /// One of them; a number beyond the last counts as the last.
+    pub(crate) fn get(&self, value: usize) -> &Variant {
+        let Some(other) = value.checked_sub(1) else { return &self.nothing };
+        self.others.get(other).or(self.others.last()).unwrap_or(&self.nothing)
+    }
 }
 
 /// One sector of one pending write.
@@ -37,7 +84,7 @@ struct Sector {
 
 /// Which sectors and which lengths persist.
 struct Class {
-    words: &'static str,
+    description: &'static str,
     sectors: Vec<Sector>,
     sizes: usize,
     torn: Option<Sector>,
@@ -51,33 +98,12 @@ struct Pending<'d> {
     sizes: usize,
 }
 
-/// The distinct classes of a dirty file, and which of them keeps all of what is pending. The first keeps nothing of it;
-/// they are one where the changes undo each other.
-pub(crate) fn variants(disk: &Disk, ino: Ino) -> (Vec<Variant>, u32) {
-    let changes: Vec<&Micro> = disk.journal.file(ino).collect();
-    let sectors = changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
-    let sizes = changes.iter().filter(|micro| is_size(micro)).count();
-    let pending = Pending { disk, ino, changes, sectors, sizes };
-    let (mut variants, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut all = 0;
-    for (index, class) in pending.classes().into_iter().enumerate() {
-        let words = class.words;
-        let file = pending.replay(&pending.legal(class));
-        if seen.insert(file.fingerprint()) && variants.len() < MAX_CLASSES {
-            // "All" comes second, unless it looks like "nothing".
-            all = if index == 1 { 1 } else { all };
-            variants.push(Variant { file: Arc::new(file), words });
-        }
-    }
-    (variants, all)
-}
-
 const fn is_size(micro: &Micro) -> bool {
-    matches!(micro.what, What::Size { .. })
+    matches!(micro.change, Change::Size { .. })
 }
 
 fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
-    let What::Data { range, .. } = &micro.what else { return Vec::new() };
+    let Change::Data { range, .. } = &micro.change else { return Vec::new() };
     let first = range.start / SECTOR_BYTES;
     let sectors = first..range.end.div_ceil(SECTOR_BYTES);
     let cut = |sector: u64| Sector {
@@ -88,16 +114,25 @@ fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
     sectors.map(cut).collect()
 }
 
-impl Pending<'_> {
-    fn classes(&self) -> Vec<Class> {
+impl<'d> Pending<'d> {
+    fn of(disk: &'d Disk, ino: Ino) -> Self {
+        let changes: Vec<&Micro> = disk.journal.file(ino).collect();
+        let sectors =
+            changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
+        let sizes = changes.iter().filter(|micro| is_size(micro)).count();
+        Self { disk, ino, changes, sectors, sizes }
+    }
+
+    /// The class that keeps nothing, and the others, of which the first keeps all.
+    fn classes(&self) -> (Class, Vec<Class>) {
         if self.disk.rules().whole_writes {
             return self.moments();
         }
         let count = self.sectors.len();
         let first = |n: usize| self.sectors.iter().take(n).copied().collect::<Vec<_>>();
-        let class = |words, sectors, sizes| Class { words, sectors, sizes, torn: None };
+        let class = |description, sectors, sizes| Class { description, sectors, sizes, torn: None };
+        let nothing = class("nothing of it", Vec::new(), 0);
         let mut classes = vec![
-            class("nothing of it", Vec::new(), 0),
             class("all of it", first(count), self.sizes),
             class("its length without its data", Vec::new(), self.sizes),
             class("all but the last sector", first(count.saturating_sub(1)), self.sizes),
@@ -105,10 +140,15 @@ impl Pending<'_> {
         if let Some(last) = self.sectors.last().filter(|_| self.disk.rules().torn_sector) {
             let torn = Some(*last);
             let sectors = first(count - 1);
-            classes.push(Class { words: "garbage in the last sector", sectors, sizes: self.sizes, torn });
+            classes.push(Class {
+                description: "garbage in the last sector",
+                sectors,
+                sizes: self.sizes,
+                torn,
+            });
         }
         classes.extend(self.out_of_order());
-        classes.push(Class { words: "the first of its changes", ..self.moment(1) });
+        classes.push(Class { description: "the first of its changes", ..self.moment(1) });
         classes.push(self.earlier_half());
         if count > 2 {
             let mut sectors = self.sectors.clone();
@@ -117,7 +157,7 @@ impl Pending<'_> {
         }
         classes.push(class("the first half of its sectors", first(count / 2), self.sizes));
         classes.push(class("the first sector", first(1), self.sizes));
-        classes
+        (nothing, classes)
     }
 
     /// What later writes leave without earlier ones, and writes without the lengths that came before them. Of one write
@@ -126,9 +166,9 @@ impl Pending<'_> {
         let [Some(first), Some(last)] = [self.sectors.first(), self.sectors.last()] else {
             return Vec::new();
         };
-        let of = |words, keeps: &dyn Fn(&Sector) -> bool, sizes| {
+        let of = |description, keeps: &dyn Fn(&Sector) -> bool, sizes| {
             let sectors = self.sectors.iter().filter(|sector| keeps(sector)).copied().collect();
-            Class { words, sectors, sizes, torn: None }
+            Class { description, sectors, sizes, torn: None }
         };
         let mut classes = vec![
             of("all but the first of its writes", &|sector| sector.change != first.change, self.sizes),
@@ -139,7 +179,7 @@ impl Pending<'_> {
             ),
         ];
         // What is written where a file was cut lies in new blocks, which the old inode cannot show.
-        let is_cut = |micro: &Micro| matches!(micro.what, What::Size { from, to, .. } if to < from);
+        let is_cut = |micro: &Micro| matches!(micro.change, Change::Size { from, to, .. } if to < from);
         if !self.changes.iter().any(|micro| is_cut(micro)) {
             classes.push(of("its data under the length of before", &|_| true, 0));
         }
@@ -152,25 +192,22 @@ impl Pending<'_> {
     }
 
     /// None of the writes, all of them, and as many moments between as there is room for.
-    fn moments(&self) -> Vec<Class> {
+    fn moments(&self) -> (Class, Vec<Class>) {
         let (count, room) = (self.changes.len(), MAX_MOMENTS - 1);
+        let nothing = Class { description: "nothing of it", ..self.moment(0) };
+        let all = Class { description: "all of it", ..self.moment(count) };
         let between = (1..room).map(|part| self.moment(count * part / room));
-        let mut classes = vec![self.moment(0), self.moment(count)];
-        for (class, words) in classes.iter_mut().zip(["nothing of it", "all of it"]) {
-            class.words = words;
-        }
-        classes.extend(between);
-        classes
+        (nothing, std::iter::once(all).chain(between).collect())
     }
 
     /// What was pending when so many changes had been made. A write and the length that came with it are one.
     fn moment(&self, changes: usize) -> Class {
-        let comes_along = |micro: &&Micro| matches!(micro.what, What::Size { written: true, .. });
+        let comes_along = |micro: &&Micro| matches!(micro.change, Change::Size { written: true, .. });
         let after_write = changes > 0 && self.changes.get(changes).is_some_and(comes_along);
         let changes = changes + usize::from(after_write);
         let sectors = self.sectors.iter().filter(|sector| sector.change < changes).copied().collect();
         let sizes = self.changes.iter().take(changes).filter(|micro| is_size(micro)).count();
-        Class { words: "the earlier ones of its writes", sectors, sizes, torn: None }
+        Class { description: "the earlier ones of its writes", sectors, sizes, torn: None }
     }
 
     /// Takes away the lengths that the rules do not allow without data that is lost.
@@ -180,7 +217,7 @@ impl Pending<'_> {
         }
         let mut sizes = 0;
         for (index, micro) in self.changes.iter().enumerate().filter(|(_, micro)| is_size(micro)) {
-            let wrote = matches!(micro.what, What::Size { written: true, .. });
+            let wrote = matches!(micro.change, Change::Size { written: true, .. });
             let last = self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1));
             let kept = last.is_none_or(|last| {
                 class
@@ -199,13 +236,13 @@ impl Pending<'_> {
     }
 
     fn replay(&self, class: &Class) -> FileNode {
-        let mut file = self.disk.image.file(self.ino).map(|file| FileNode::clone(file)).unwrap_or_default();
+        let mut file = self.disk.image.content(self.ino);
         let mut sizes = 0;
         let mut sectors = class.sectors.iter().peekable();
         for (index, micro) in self.changes.iter().enumerate() {
             if is_size(micro) {
                 if sizes < class.sizes {
-                    file.apply(&micro.what);
+                    file.apply(&micro.change);
                 }
                 sizes += 1;
                 continue;
@@ -218,7 +255,7 @@ impl Pending<'_> {
                 }
             }
             for run in runs {
-                file.apply(&part(&micro.what, run));
+                file.apply(&part(&micro.change, run));
             }
             if let Some(torn) = class.torn.filter(|torn| torn.change == index) {
                 file.apply(&garbage(self.ino, torn));
@@ -230,19 +267,19 @@ impl Pending<'_> {
 }
 
 /// The part of a write that falls into `run`.
-fn part(what: &What, run: Range<u64>) -> What {
-    match what {
-        What::Data { ino, range, payload: Payload::Bytes(bytes) } => {
+fn part(change: &Change, run: Range<u64>) -> Change {
+    match change {
+        Change::Data { ino, range, payload: Payload::Bytes(bytes) } => {
             let pages = Pages::from_bytes(range.start, bytes);
-            What::Data { ino: *ino, range: run, payload: Payload::Pages(pages) }
+            Change::Data { ino: *ino, range: run, payload: Payload::Pages(pages) }
         }
-        What::Data { ino, payload, .. } => What::Data { ino: *ino, range: run, payload: payload.clone() },
+        Change::Data { ino, payload, .. } => Change::Data { ino: *ino, range: run, payload: payload.clone() },
         other => other.clone(),
     }
 }
 
 /// Neither the old bytes nor the new ones.
-fn garbage(ino: Ino, sector: Sector) -> What {
+fn garbage(ino: Ino, sector: Sector) -> Change {
     let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
-    What::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
+    Change::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    micro::{Ino, Journal, Micro, Seq, What},
-    node::{FileNode, Slot, Tree},
-    profile::{CrashModel, Rules, SyncCall},
+    micro::{Change, Ino, Journal, Micro, Seq},
+    profile::{CrashModel, CrashRules, SyncCall},
+    tree::{FileNode, Tree},
 };
 
 /// How many micro-operations lie together before they are put in order: growing one long vector would copy them all.
@@ -24,7 +24,7 @@ pub(crate) struct Disk {
     /// What has happened since [`absorb`](Self::absorb) was last called. Most of what a test does is never asked for,
     /// and so never put in the journal's order.
     recent: Vec<Vec<Micro>>,
-    rules: Rules,
+    rules: CrashRules,
 }
 
 impl Disk {
@@ -33,12 +33,12 @@ impl Disk {
     }
 
     /// The same disk under other rules; they apply to what comes after.
-    pub(crate) fn with_rules(mut self, rules: Rules) -> Self {
+    pub(crate) fn with_rules(mut self, rules: CrashRules) -> Self {
         self.rules = rules;
         self
     }
 
-    pub(crate) const fn rules(&self) -> &Rules {
+    pub(crate) const fn rules(&self) -> &CrashRules {
         &self.rules
     }
 
@@ -65,7 +65,7 @@ impl Disk {
 
     pub(crate) fn sync(&mut self, call: SyncCall) {
         self.absorb();
-        let home = |ino| self.image.get(ino).map(|slot| slot.parent);
+        let home = |ino| self.image.get(ino).map(|inode| inode.parent);
         for seq in self.rules.forces(&self.journal, &home, call) {
             self.fold(seq);
         }
@@ -84,7 +84,7 @@ impl Disk {
     /// A failed sync dropped the file's dirty pages: they reach no disk any more. Lengths stay.
     pub(crate) fn drop_data(&mut self, ino: Ino) {
         self.absorb();
-        let data = self.journal.file(ino).filter(|micro| matches!(micro.what, What::Data { .. }));
+        let data = self.journal.file(ino).filter(|micro| matches!(micro.change, Change::Data { .. }));
         for seq in data.map(|micro| micro.seq).collect::<Vec<_>>() {
             self.journal.remove(seq);
         }
@@ -93,9 +93,9 @@ impl Disk {
     /// What a read from the device gives: durable content with what is still on its way.
     pub(crate) fn reread(&mut self, ino: Ino) -> FileNode {
         self.absorb();
-        let mut file = self.image.file(ino).map(|file| FileNode::clone(file)).unwrap_or_default();
+        let mut file = self.image.content(ino);
         for micro in self.journal.file(ino) {
-            file.apply(&micro.what);
+            file.apply(&micro.change);
         }
         file.cut();
         file
@@ -122,7 +122,8 @@ impl Disk {
 
     /// Whether a state exists in which a name leads to the inode.
     fn may_be_found(&self, ino: Ino) -> bool {
-        self.image.get(ino).is_some_and(|slot| slot.links > 0) || self.journal.child(ino).any(Micro::is_link)
+        self.image.get(ino).is_some_and(|inode| inode.links > 0)
+            || self.journal.child(ino).any(Micro::is_link)
     }
 
     /// Removes an inode that no state leads to, and all that was waiting for it.
@@ -143,19 +144,12 @@ impl Disk {
                 }
             }
             for child in children.into_iter().flatten() {
-                if let Some(slot) = self.image.get_mut(child) {
-                    slot.links = slot.links.saturating_sub(1);
+                if let Some(inode) = self.image.get_mut(child) {
+                    inode.links = inode.links.saturating_sub(1);
                 }
                 lost.push(child);
             }
         }
-    }
-}
-
-impl Slot {
-    /// As a crash leaves it: no handle holds it.
-    pub(crate) fn unheld(&self) -> Self {
-        Self { opens: 0, failed_syncs: 0, ..self.clone() }
     }
 }
 

@@ -21,7 +21,11 @@ use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 /// # Ok::<(), lsm_fs_mem::ParseStateIdError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StateId(pub(crate) Vec<Crash>);
+pub struct StateId {
+    pub(crate) first: Crash,
+    /// The crashes of the recovery from it; a sweep takes one at most.
+    pub(crate) later: Vec<Crash>,
+}
 
 /// One crash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,24 +47,27 @@ pub(crate) struct Foreign {
 }
 
 impl StateId {
+    pub(crate) const fn of(crash: Crash) -> Self {
+        Self { first: crash, later: Vec::new() }
+    }
+
     /// The rules under which the first crash leaves this.
     #[must_use]
     pub fn model(&self) -> CrashModel {
-        self.0.first().map(|crash| crash.model).unwrap_or_default()
+        self.first.model
     }
 
     pub(crate) fn then(&self, crash: Crash) -> Self {
-        Self(self.0.iter().cloned().chain([crash]).collect())
+        let mut then = self.clone();
+        then.later.push(crash);
+        then
     }
 }
 
 impl fmt::Display for StateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, crash) in self.0.iter().enumerate() {
-            let between = if index == 0 { "" } else { "/" };
-            write!(f, "{between}{crash}")?;
-        }
-        Ok(())
+        write!(f, "{}", self.first)?;
+        self.later.iter().try_for_each(|crash| write!(f, "/{crash}"))
     }
 }
 
@@ -102,7 +109,9 @@ impl FromStr for StateId {
     type Err = ParseStateIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseStateIdError> {
-        text.trim().split('/').map(parse_crash).collect::<Option<_>>().map(Self).ok_or(ParseStateIdError)
+        let mut crashes = text.trim().split('/').map(|text| parse_crash(text).ok_or(ParseStateIdError));
+        let first = crashes.next().ok_or(ParseStateIdError)??;
+        Ok(Self { first, later: crashes.collect::<Result<_, _>>()? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     hash::Fingerprint,
     micro::{Ino, Kind},
-    node::{DirNode, FileNode, Node, Slot, Tree},
+    tree::{DirNode, FileNode, Inode, Node, Tree},
 };
 
 /// Tells whether two images look the same: names, contents, and which names share an inode.
@@ -30,7 +30,7 @@ impl Walk<'_> {
         let Some(dir) = self.tree.dir(ino) else { return };
         self.above.push(ino);
         for (name, child) in dir.iter() {
-            match self.tree.get(child).map(|slot| &slot.node) {
+            match self.tree.get(child).map(|inode| &inode.node) {
                 Some(Node::File(file)) => {
                     self.hash.bytes(name.as_encoded_bytes());
                     let next = self.files.len() as u64;
@@ -59,10 +59,11 @@ pub(crate) fn assemble(tree: &Tree, roots: &[Ino]) -> Tree {
     let mut assembly =
         Assembly { from: tree, to: Tree::default(), above: Vec::new(), next: tree.last_ino() + 1 };
     for root in roots {
-        let Some(slot) = tree.get(*root) else { continue };
+        debug_assert!(tree.get(*root).is_some(), "a volume whose root {root} is not in the tree");
+        let Some(inode) = tree.get(*root) else { continue };
         let entries = assembly.dir(*root, *root);
-        let root_slot = Slot { node: Node::Dir(entries), links: 1, ..slot.unheld() };
-        assembly.to.insert(*root, root_slot);
+        let root_inode = Inode { node: Node::Dir(entries), links: 1, ..inode.unheld() };
+        assembly.to.insert(*root, root_inode);
     }
     assembly.to
 }
@@ -93,14 +94,14 @@ impl Assembly<'_> {
     }
 
     fn entry(&mut self, child: Ino, parent: Ino) -> Option<Ino> {
-        let slot = self.from.get(child)?;
+        let inode = self.from.get(child)?;
         if let Some(known) = self.to.get_mut(child)
             && known.kind() == Kind::File
         {
             known.links += 1;
             return Some(child);
         }
-        let (ino, node) = match &slot.node {
+        let (ino, node) = match &inode.node {
             Node::File(file) => (child, Node::File(cut(file))),
             Node::Dir(_) if self.above.contains(&child) => return None,
             Node::Dir(_) => {
@@ -108,7 +109,7 @@ impl Assembly<'_> {
                 (ino, Node::Dir(self.dir(child, ino)))
             }
         };
-        self.to.insert(ino, Slot { node, links: 1, parent, ..slot.unheld() });
+        self.to.insert(ino, Inode { node, links: 1, parent, ..inode.unheld() });
         Some(ino)
     }
 

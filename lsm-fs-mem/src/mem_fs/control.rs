@@ -4,37 +4,25 @@ use std::path::Path;
 
 use lsm_fs::{Op, Result};
 
-use super::{MemFs, SyncFailure};
+use super::MemFs;
 use crate::{
-    crash::{
-        Survives, assemble,
-        recording::{Event, Recorder, Recording},
-    },
+    crash::{Survives, assemble},
+    machine::{DirtyPages, Machine, SyncFault},
     profile::SyncCall,
     volume::VolumeOptions,
 };
-
-/// What an injected failure of a sync does to the dirty pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DirtyPages {
-    /// They may still reach the disk, at any time or never.
-    Kept,
-    /// They are marked clean, as Linux does: reads show them until they are evicted, no crash and no later sync brings
-    /// them back.
-    Dropped,
-}
 
 impl MemFs {
     /// An independent filesystem that begins as this one is, what is not durable included. Bytes are shared until one
     /// side changes them. Handles and locks stay behind.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self::from_state(self.lock().forked())
+        Self::from_machine(self.lock().forked())
     }
 
     /// Makes everything durable, as `sync(2)` does: the end of a test's set-up.
     pub fn settle(&self) {
-        self.lock().force(SyncCall::Everything);
+        self.lock().storage_mut().force(SyncCall::Everything);
     }
 
     /// Makes everything on the path's volume durable, as `syncfs(2)` does.
@@ -43,40 +31,17 @@ impl MemFs {
     ///
     /// `NotFound`.
     pub fn sync_volume(&self, path: &Path) -> Result<()> {
-        self.call(Op::SyncAll, path, |state| {
-            let volume = state.volume_at(path)?;
-            state.force(SyncCall::Volume(volume));
+        self.call(Op::SyncAll, path, |machine| {
+            let volume = machine.volume_at(self.view(), path)?;
+            machine.storage_mut().force(SyncCall::Volume(volume));
             Ok(())
         })
     }
 
     /// Makes a promise: a check of a later crash state will see it, one of an earlier state will not.
     pub fn note(&self, note: impl Into<String>) {
-        if let Some(recorder) = &mut self.lock().recorder {
-            recorder.push(Event::Note(note.into()));
-        }
-    }
-
-    /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped. The volumes of
-    /// every image that comes of it behave as they do now, whatever is [reconfigured](Self::reconfigure) meanwhile; one
-    /// that is shut down works again in them.
-    pub fn record(&self) {
-        let mut state = self.lock();
-        state.disk.absorb();
-        let options = state.volumes.iter().map(|volume| volume.options.clone()).collect();
-        state.recorder = Some(Recorder::new(options, state.disk.clone()));
-    }
-
-    /// Ends the recording and returns it; `None` if there is none.
-    #[must_use]
-    pub fn take_recording(&self) -> Option<Recording> {
-        let mut state = self.lock();
-        let Recorder { options, start, events } = state.recorder.take()?;
-        let mut machine = state.forked();
-        for (volume, options) in machine.volumes.iter_mut().zip(options) {
-            volume.options = options;
-        }
-        Some(Recording { machine, start, events })
+        let note = note.into();
+        self.lock().storage_mut().note(note);
     }
 
     /// Changes how the path's volume behaves, from the next call on: makes it full, read-only, shut down or well again.
@@ -89,7 +54,7 @@ impl MemFs {
         path: &Path,
         change: impl FnOnce(VolumeOptions) -> VolumeOptions,
     ) -> Result<()> {
-        self.call(Op::VolumeId, path, |state| state.reconfigure(path, change))
+        self.call(Op::VolumeId, path, |machine| machine.reconfigure(self.view(), path, change))
     }
 
     /// Makes the next sync of a path fail with `errno`: of a file through a handle opened by that path, or of a
@@ -99,17 +64,17 @@ impl MemFs {
     /// successfully whatever became of the pages. After a failed directory sync each change of a name since the last
     /// one may be durable or not.
     pub fn fail_next_sync(&self, path: &Path, errno: i32, pages: DirtyPages) {
-        self.lock().failing.insert(path.to_path_buf(), SyncFailure { errno, pages, once: true });
+        self.lock().set_sync_fault(path, SyncFault { errno, pages, once: true });
     }
 
     /// The same for every sync of the path, until [`heal_syncs`](Self::heal_syncs).
     pub fn fail_syncs(&self, path: &Path, errno: i32, pages: DirtyPages) {
-        self.lock().failing.insert(path.to_path_buf(), SyncFailure { errno, pages, once: false });
+        self.lock().set_sync_fault(path, SyncFault { errno, pages, once: false });
     }
 
     /// Ends the failures of a path's syncs.
     pub fn heal_syncs(&self, path: &Path) {
-        self.lock().failing.remove(path);
+        self.lock().clear_sync_fault(path);
     }
 
     /// Drops the file from the cache: reads show what the device holds or is yet to get. After a failed sync that
@@ -119,10 +84,10 @@ impl MemFs {
     ///
     /// `NotFound`; `IsADirectory`.
     pub fn evict(&self, path: &Path) -> Result<()> {
-        self.call(Op::Read, path, |state| {
-            let ino = state.resolve(path)?;
-            state.file(ino).map(drop)?;
-            state.evict(ino);
+        self.call(Op::Read, path, |machine| {
+            let ino = machine.lookup(self.view()).resolve(path)?;
+            machine.storage().namespace().file(ino).map(drop)?;
+            machine.storage_mut().evict(ino);
             Ok(())
         })
     }
@@ -133,17 +98,16 @@ impl MemFs {
     /// with `EIO`.
     #[must_use]
     pub fn crash(&self, survives: Survives) -> Self {
-        let mut state = self.lock();
-        state.disk.absorb();
-        let tree = survives.choose(&state.disk);
-        let restarted = state.restarted(assemble(&tree, &state.roots()));
-        state.kill();
-        Self::from_state(restarted)
+        let mut machine = self.lock();
+        let tree = survives.choose(machine.storage_mut().disk());
+        machine.halt();
+        let hardware = machine.hardware();
+        Self::from_machine(Machine::boot(&hardware, assemble(&tree, &hardware.roots())))
     }
 
     /// How many micro-operations wait for a sync.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.lock().disk.absorb().len()
+        self.lock().storage_mut().disk().journal.len()
     }
 }

@@ -1,8 +1,8 @@
 use super::*;
 
 fn link(seq: Seq, dir: Ino, name: &str, ino: Ino, creates: bool) -> Micro {
-    let what = What::Link { dir, name: Name::from(OsStr::new(name)), ino, kind: Kind::File, creates };
-    Micro { seq, group: seq, volume: 0, what }
+    let change = Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind: Kind::File, creates };
+    Micro { seq, group: seq, volume: 0, change }
 }
 
 #[test]
@@ -10,8 +10,8 @@ fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
     let mut journal = Journal::default();
     journal.insert(link(1, 10, "a", 20, true));
     journal.insert(link(2, 10, "b", 20, false));
-    let what = What::Data { ino: 20, range: 0..1, payload: Payload::Zeros };
-    journal.insert(Micro { seq: 3, group: 3, volume: 0, what });
+    let change = Change::Data { ino: 20, range: 0..1, payload: Payload::Zeros };
+    journal.insert(Micro { seq: 3, group: 3, volume: 0, change });
     let seqs = |journal: &Journal| {
         let of = |micros: &mut dyn Iterator<Item = &Micro>| micros.map(|m| m.seq).collect::<Vec<_>>();
         (of(&mut journal.dir(10)), of(&mut journal.child(20)), of(&mut journal.file(20)))
@@ -23,7 +23,7 @@ fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
     journal.remove(1);
     journal.remove(3);
     assert_eq!(seqs(&journal), (vec![2], vec![2], vec![]));
-    assert!(journal.dirty_files().is_empty() && journal.len() == 1);
+    assert!(journal.dirty_files().next().is_none() && journal.len() == 1);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Names, Rules};
-use crate::micro::{Ino, Journal, Kind, Micro, Name, Seq, What};
+use super::{CrashRules, ForcedNames};
+use crate::micro::{Change, Ino, Journal, Kind, Micro, Name, Seq};
 
 /// A call that forces something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum SyncCall {
     Everything,
 }
 
-impl Rules {
+impl CrashRules {
     /// What of the journal the call forces. `home` knows, of what is on disk, which directory holds an inode's name.
     pub(crate) fn forces(
         &self,
@@ -69,7 +69,7 @@ impl Rules {
 
 /// A sync under way.
 struct Forcing<'a> {
-    rules: &'a Rules,
+    rules: &'a CrashRules,
     journal: &'a Journal,
     home: &'a dyn Fn(Ino) -> Option<Ino>,
     forced: BTreeSet<Seq>,
@@ -85,7 +85,7 @@ impl<'a> Forcing<'a> {
     fn data(&mut self, ino: Ino, growth: bool) {
         let (mut sizes, mut cuts, mut needed) = (Vec::new(), 0, 0);
         for micro in self.journal.file(ino) {
-            if let What::Size { from, to, .. } = micro.what {
+            if let Change::Size { from, to, .. } = micro.change {
                 sizes.push(micro.seq);
                 if to < from {
                     cuts = sizes.len();
@@ -102,19 +102,19 @@ impl<'a> Forcing<'a> {
 
     fn names_of_file(&mut self, ino: Ino, volume: u32) {
         match self.rules.fsync_names {
-            Names::Own => {}
-            Names::Volume => self.names_if_dirty(ino, volume),
-            Names::UpToLast => self.names_up_to_last(ino, volume),
-            Names::Around => self.upwards(ino, &mut BTreeSet::new()),
+            ForcedNames::Own => {}
+            ForcedNames::Volume => self.names_if_dirty(ino, volume),
+            ForcedNames::UpToLast => self.names_up_to_last(ino, volume),
+            ForcedNames::Around => self.upwards(ino, &mut BTreeSet::new()),
         }
     }
 
     fn names_of_dir(&mut self, ino: Ino, volume: u32) {
         match self.rules.directory_names {
-            Names::Own => self.add(self.journal.dir(ino)),
-            Names::Volume => self.all_names(volume, Seq::MAX),
-            Names::UpToLast => self.names_up_to_last(ino, volume),
-            Names::Around => {
+            ForcedNames::Own => self.add(self.journal.dir(ino)),
+            ForcedNames::Volume => self.all_names(volume, Seq::MAX),
+            ForcedNames::UpToLast => self.names_up_to_last(ino, volume),
+            ForcedNames::Around => {
                 self.upwards(ino, &mut BTreeSet::new());
                 self.add(self.journal.dir(ino));
                 self.new_below(ino, &mut BTreeSet::new());
@@ -183,8 +183,8 @@ impl<'a> Forcing<'a> {
     /// Links and renames of logged inodes, and of what leaves a logged directory; removals of names that only the log
     /// has.
     fn names_of_logged(&mut self, volume: u32) {
-        for micro in self.journal.iter().filter(|micro| micro.volume == volume) {
-            let Some((dir, _, ino)) = micro.binding() else { continue };
+        let of_volume = self.journal.iter().filter(|micro| micro.volume == volume);
+        for (micro, (dir, _, ino)) in of_volume.filter_map(|micro| Some((micro, micro.binding()?))) {
             let renamed = micro.seq == micro.group && self.is_rename(micro);
             let known = if micro.is_link() {
                 self.journal.is_logged(ino)
@@ -244,8 +244,8 @@ fn new_inodes(journal: &Journal, dir: Ino) -> impl Iterator<Item = (Seq, Ino, Ki
             bound.insert(name, micro);
         }
     }
-    bound.into_values().filter_map(|micro| match micro.what {
-        What::Link { ino, kind, .. } if journal.is_newborn(ino) => Some((micro.seq, ino, kind)),
+    bound.into_values().filter_map(|micro| match micro.change {
+        Change::Link { ino, kind, .. } if journal.is_newborn(ino) => Some((micro.seq, ino, kind)),
         _ => None,
     })
 }

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, sync::Arc};
 
 use super::*;
-use crate::micro::{Ino, Journal, Kind, Micro, Payload, Seq, What};
+use crate::micro::{Change, Ino, Journal, Kind, Micro, Payload, Seq};
 
 /// The scene's inodes. `d` and `e` are old directories, `old`, `x` and `z` old files.
 const D: Ino = 2;
@@ -17,32 +17,32 @@ const SUB: Ino = 9;
 const G: Ino = 10;
 const FAR: Ino = 11;
 
-fn link(dir: Ino, name: &str, ino: Ino, kind: Kind, creates: bool) -> What {
-    What::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, creates }
+fn link(dir: Ino, name: &str, ino: Ino, kind: Kind, creates: bool) -> Change {
+    Change::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, creates }
 }
 
-fn unlink(dir: Ino, name: &str, ino: Ino) -> What {
-    What::Unlink { dir, name: Arc::from(OsStr::new(name)), ino }
+fn unlink(dir: Ino, name: &str, ino: Ino) -> Change {
+    Change::Unlink { dir, name: Arc::from(OsStr::new(name)), ino }
 }
 
-fn data(ino: Ino) -> What {
-    What::Data { ino, range: 0..3, payload: Payload::Bytes(Arc::from(&b"abc"[..])) }
+fn data(ino: Ino) -> Change {
+    Change::Data { ino, range: 0..3, payload: Payload::Bytes(Arc::from(&b"abc"[..])) }
 }
 
 /// What happened, each with a letter to tell it by.
-fn scene() -> Vec<(char, What)> {
+fn scene() -> Vec<(char, Change)> {
     vec![
         ('n', link(D, "new", NEW, Kind::Dir, true)),
         ('f', link(NEW, "f", F, Kind::File, true)),
         ('d', data(F)),
-        ('s', What::Size { ino: F, from: 0, to: 3, written: true }),
+        ('s', Change::Size { ino: F, from: 0, to: 3, written: true }),
         ('l', link(NEW, "l", OLD, Kind::File, false)),
         ('u', unlink(E, "x", X)),
         ('y', link(D, "y", X, Kind::File, false)),
         ('b', link(NEW, "sub", SUB, Kind::Dir, true)),
         ('g', link(SUB, "g", G, Kind::File, true)),
         ('o', data(OLD)),
-        ('t', What::Size { ino: OLD, from: 9, to: 3, written: false }),
+        ('t', Change::Size { ino: OLD, from: 9, to: 3, written: false }),
         ('z', unlink(E, "z", Z)),
         ('v', link(FAR, "v", 12, Kind::File, true)),
     ]
@@ -51,10 +51,10 @@ fn scene() -> Vec<(char, What)> {
 /// The letters of what a call forces.
 fn forced(profile: Profile, call: SyncCall) -> String {
     let mut journal = Journal::default();
-    for (seq, (letter, what)) in (1..).zip(scene()) {
+    for (seq, (letter, change)) in (1..).zip(scene()) {
         // The rename is one group, and `v` lies on another volume.
         let group = if letter == 'y' { seq - 1 } else { seq };
-        journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), what });
+        journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), change });
     }
     let home = |ino| (ino == OLD).then_some(D);
     let forced = CrashModel::new(profile).rules().forces(&journal, &home, call);
@@ -94,10 +94,10 @@ fn what_each_sync_forces() {
 fn what_is_ordered_without_a_sync() {
     let order = |profile| CrashModel::new(profile).rules();
     let rows = [
-        (Profile::Adversarial, Order::Free, false, false),
-        (Profile::Ext4, Order::Names, false, false),
-        (Profile::Xfs, Order::Names, true, false),
-        (Profile::Btrfs, Order::Names, false, true),
+        (Profile::Adversarial, NameOrder::Free, false, false),
+        (Profile::Ext4, NameOrder::AsMade, false, false),
+        (Profile::Xfs, NameOrder::AsMade, true, false),
+        (Profile::Btrfs, NameOrder::AsMade, false, true),
     ];
     for (profile, expected, needs_sector, whole) in rows {
         assert_eq!(order(profile).order, expected, "{profile}");
@@ -113,13 +113,13 @@ fn what_is_ordered_without_a_sync() {
 fn a_cut_goes_to_the_disk_before_the_data_behind_it() {
     let mut journal = Journal::default();
     let changes = [
-        What::Size { ino: F, from: 9, to: 0, written: false },
+        Change::Size { ino: F, from: 9, to: 0, written: false },
         data(F),
-        What::Size { ino: F, from: 0, to: 3, written: true },
-        What::Size { ino: F, from: 3, to: 1, written: false },
+        Change::Size { ino: F, from: 0, to: 3, written: true },
+        Change::Size { ino: F, from: 3, to: 1, written: false },
     ];
-    for (seq, what) in (1..).zip(changes) {
-        journal.insert(Micro { seq, group: seq, volume: 0, what });
+    for (seq, change) in (1..).zip(changes) {
+        journal.insert(Micro { seq, group: seq, volume: 0, change });
     }
     let forced = |call| {
         let forced = CrashModel::new(Profile::Adversarial).rules().forces(&journal, &|_| None, call);

@@ -5,11 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::{
-    crash::{Foreign, recording::Recording},
-    micro::Ino,
-    node::Tree,
-};
+use crate::{crash::Foreign, micro::Ino, recording::Recording, tree::Tree};
 
 /// What another process syncs, after each event of the workload in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +41,8 @@ pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Fo
                     targets.insert(None);
                 }
                 ForeignSync::Each => {
-                    targets.extend(live.iter().filter(|(_, slot)| slot.links > 0).map(|(ino, _)| Some(ino)));
+                    targets
+                        .extend(live.iter().filter(|(_, inode)| inode.links > 0).map(|(ino, _)| Some(ino)));
                 }
                 ForeignSync::Path(path) => targets.extend(lookup(recording, &live, path).map(Some)),
             }
@@ -56,12 +53,13 @@ pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Fo
 }
 
 fn lookup(recording: &Recording, live: &Tree, path: &Path) -> Option<Ino> {
-    let mut at = recording.machine.roots().first().copied()?;
+    let mut at = recording.hardware.roots().first().copied()?;
     for component in path.components() {
         match component {
             Component::Normal(name) => {
                 let found = live.lookup(at, name)?;
-                at = recording.machine.mounts().find(|(covered, _)| *covered == found).map_or(found, |m| m.1);
+                at =
+                    recording.hardware.mounts().find(|(covered, _)| *covered == found).map_or(found, |m| m.1);
             }
             Component::ParentDir => at = live.get(at)?.parent,
             Component::RootDir | Component::CurDir | Component::Prefix(_) => {}

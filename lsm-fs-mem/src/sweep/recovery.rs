@@ -3,19 +3,22 @@
 use super::{
     report::{Failure, SweepError},
     run::{Promised, Run, Seen, failed},
+    settings::guarded,
 };
 use crate::{
-    crash::{Choices, Crash, Explorer, StateId, fingerprint, recording::Recording},
+    crash::{Choices, Crash, StateId, fingerprint},
     hash::Seeded,
     mem_fs::MemFs,
+    pages::small,
+    recording::{Explorer, Recording},
 };
 
 impl Run<'_, '_, '_> {
     /// Recovers from states that the first crash left, and crashes each recovery at every moment.
     pub(super) fn crash_recoveries(&mut self, recording: &Recording, seen: &mut Seen) -> Option<Failure> {
-        self.sweep.recover.as_ref()?;
+        self.settings.recover.as_ref()?;
         let of = seen.ids.len();
-        let first = sample(&seen.ids, self.sweep.budget.recoveries(), self.sweep.seed);
+        let first = sample(&seen.ids, self.settings.budget.recoveries(), self.settings.seed);
         let (mut states, mut sampled) = (0, 0);
         let mut failure = None;
         for id in &first {
@@ -25,8 +28,10 @@ impl Run<'_, '_, '_> {
             }
         }
         seen.report.sampled_points += sampled;
-        let (before_states, before_from, before_of) = seen.report.recoveries.unwrap_or_default();
-        seen.report.recoveries = Some((before_states + states, before_from + first.len(), before_of + of));
+        let (all_states, all_from, all_of) = seen.report.recoveries.get_or_insert((0, 0, 0));
+        *all_states += states;
+        *all_from += first.len();
+        *all_of += of;
         failure
     }
 
@@ -36,18 +41,18 @@ impl Run<'_, '_, '_> {
         recording: &Recording,
         (states, sampled): (&mut usize, &mut usize),
     ) -> Option<Failure> {
-        let first = id.0.first()?;
+        let first = &id.first;
         let recovery = match self.record_recovery(id, recording) {
             Ok(recovery) => recovery,
-            Err(failure) => return Some(failure),
+            Err(failure) => return Some(*failure),
         };
-        let roots = recovery.machine.roots();
+        let roots = recovery.hardware.roots();
         let mut explorer = Explorer::new(&recovery, first.model, None);
         loop {
             if explorer.is_crash_point() {
                 let axes = explorer.axes(false);
                 let promised = notes(recording, first, &recovery, explorer.point);
-                let choices = Choices::new(&axes, self.sweep.budget, self.sweep.seed);
+                let choices = Choices::new(&axes, self.settings.budget, self.settings.seed);
                 *sampled += usize::from(!choices.are_all());
                 for choice in choices {
                     *states += 1;
@@ -67,39 +72,33 @@ impl Run<'_, '_, '_> {
 
     pub(super) fn replay_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
         let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
-        let [first, second] = id.0.as_slice() else {
+        let (first, [second]) = (&id.first, id.later.as_slice()) else {
             return Err(SweepError::NoSuchState("there is no third crash".to_owned()));
         };
-        if self.sweep.recover.is_none() {
+        if self.settings.recover.is_none() {
             let what = "it is a second crash, and the sweep has no recovery";
             return Err(SweepError::NoSuchState(what.to_owned()));
         }
-        let first_id = StateId(vec![first.clone()]);
-        let recovery = self.record_recovery(&first_id, recording).map_err(failed)?;
+        let first_id = StateId::of(first.clone());
+        let recovery = self.record_recovery(&first_id, recording).map_err(|failure| failed(*failure))?;
         recovery.fits(second).map_err(SweepError::NoSuchState)?;
-        let explorer = recovery.at(second);
-        let tree = explorer.axes(true).replay(&explorer.disk, &second.choice);
+        let tree = recovery.tree_after(second);
         let promised = notes(recording, first, &recovery, second.point);
         (self.check)(&recovery.boot(&tree), &promised.notes).map_err(|message| {
             failed(second_failed(&first_id, recording, (&recovery, second.clone()), message))
         })
     }
 
-    fn record_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<Recording, Failure> {
+    fn record_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<Recording, Box<Failure>> {
         let fs: MemFs = recording.image(id);
         fs.record();
-        let recovered = match &mut self.sweep.recover {
-            Some(recover) => super::guarded(|| recover(&fs)),
+        let recovered = match &mut self.settings.recover {
+            Some(recover) => guarded(|| recover(&fs)),
             None => Ok(()),
         };
         let refused = |message: String| {
-            let crash = id.0.first().cloned();
-            let tree = crash.as_ref().map(|crash| {
-                let explorer = recording.at(crash);
-                explorer.axes(true).replay(&explorer.disk, &crash.choice)
-            });
-            let crash = crash.unwrap_or_else(|| Explorer::new(recording, id.model(), None).id(Vec::new()));
-            failed(recording, crash, &tree.unwrap_or_default(), format!("the recovery failed: {message}"))
+            let tree = recording.tree_after(&id.first);
+            Box::new(failed(recording, id.first.clone(), &tree, format!("the recovery failed: {message}")))
         };
         recovered.map_err(refused)?;
         fs.take_recording().ok_or_else(|| refused("it ended its own recording".to_owned()))
@@ -119,18 +118,11 @@ fn second_failed(
     (recovery, second): (&Recording, Crash),
     message: String,
 ) -> Failure {
-    let explorer = recovery.at(&second);
-    let tree = explorer.axes(true).replay(&explorer.disk, &second.choice);
+    let tree = recovery.tree_after(&second);
     let mut failure = failed(recovery, second.clone(), &tree, message);
-    let before = first.0.first().map(|crash| {
-        let explorer = recording.at(crash);
-        recording.describe(crash, &explorer.axes(true).replay(&explorer.disk, &crash.choice))
-    });
-    failure.explanation = format!(
-        "the first crash:\n{}the second, during recovery:\n{}",
-        before.unwrap_or_default(),
-        failure.explanation
-    );
+    let before = recording.describe(&first.first, &recording.tree_after(&first.first));
+    failure.explanation =
+        format!("the first crash:\n{before}the second, during recovery:\n{}", failure.explanation);
     failure.state = first.then(second);
     failure
 }
@@ -143,7 +135,7 @@ fn sample(ids: &[StateId], limit: usize, seed: u64) -> Vec<StateId> {
     let mut seeded = Seeded::new(seed);
     let chosen = (0..limit).filter_map(|part| {
         let [from, to] = [part, part + 1].map(|part| part * ids.len() / limit);
-        let at = from + usize::try_from(seeded.below((to - from) as u64)).unwrap_or_default();
+        let at = from + small(seeded.below((to - from) as u64));
         ids.get(at).cloned()
     });
     chosen.collect()
@@ -157,11 +149,11 @@ mod tests {
     #[test]
     fn samples_reach_from_the_first_states_to_the_last() {
         let model = CrashModel::new(Profile::Adversarial);
-        let id = |point| StateId(vec![Crash { model, point, foreign: None, choice: Vec::new() }]);
+        let id = |point| StateId::of(Crash { model, point, foreign: None, choice: Vec::new() });
         for (count, limit) in [(199, 100), (100, 100), (7, 100), (1000, 16), (101, 100)] {
             let ids: Vec<_> = (0..count).map(id).collect();
             for seed in 0..20 {
-                let points: Vec<_> = sample(&ids, limit, seed).iter().map(|id| id.0[0].point).collect();
+                let points: Vec<_> = sample(&ids, limit, seed).iter().map(|id| id.first.point).collect();
                 assert_eq!(points.len(), limit.min(count));
                 assert!(points.is_sorted_by(|a, b| a < b), "{points:?}");
                 let part = count.div_ceil(limit);

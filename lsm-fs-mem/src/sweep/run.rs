@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CrashSweep, Notes,
     foreign::insertions,
+    notes::Notes,
     report::{Failure, ProfileReport, SweepError, SweepReport},
     schedule::Schedule,
+    settings::Settings,
 };
 use crate::{
-    crash::{Choices, Crash, Explorer, Foreign, StateId, assemble, fingerprint, recording::Recording},
+    crash::{Choices, Crash, Foreign, StateId, assemble, fingerprint},
     hash::Fingerprint,
     mem_fs::MemFs,
     micro::Ino,
-    node::Tree,
     profile::{CrashModel, Profile},
+    recording::{Explorer, Recording},
+    tree::Tree,
 };
 
 /// Two states that agree in this get one check: the image, and what had been promised.
@@ -23,7 +25,7 @@ type Key = (u128, u128);
 pub(super) type Check<'c> = &'c mut dyn FnMut(&MemFs, &Notes) -> Result<(), String>;
 
 pub(super) struct Run<'s, 'a, 'c> {
-    pub(super) sweep: &'s mut CrashSweep<'a>,
+    pub(super) settings: &'s mut Settings<'a>,
     pub(super) check: Check<'c>,
     pub(super) report: SweepReport,
     /// Every pair that was checked, and whether it passed.
@@ -57,10 +59,10 @@ impl Promised {
 }
 
 impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
-    pub(super) fn new(sweep: &'s mut CrashSweep<'a>, check: Check<'c>) -> Self {
-        let profiles = sweep.models.iter().map(|model| ProfileReport::new(*model)).collect();
-        let report = SweepReport { profiles, seed: sweep.seed, ..SweepReport::default() };
-        Self { sweep, check, report, verdicts: BTreeMap::new(), failure: None, saw_note: false }
+    pub(super) fn new(settings: &'s mut Settings<'a>, check: Check<'c>) -> Self {
+        let profiles = settings.models.iter().map(|model| ProfileReport::new(*model)).collect();
+        let report = SweepReport { profiles, seed: settings.seed, ..SweepReport::default() };
+        Self { settings, check, report, verdicts: BTreeMap::new(), failure: None, saw_note: false }
     }
 
     pub(super) const fn has_failed(&self) -> bool {
@@ -83,7 +85,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
 
     /// Takes every crash of a recording, under every profile until its first failure.
     pub(super) fn sweep(&mut self, recording: &Recording, schedule: Option<&Schedule>) {
-        let foreign = insertions(recording, &self.sweep.foreign);
+        let foreign = insertions(recording, &self.settings.foreign);
         for index in 0..self.report.profiles.len() {
             let Some(report) = self.report.profiles.get(index).cloned() else { return };
             let mut seen = Seen { report, states: BTreeSet::new(), ids: Vec::new() };
@@ -141,11 +143,11 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         seen: &mut Seen,
     ) -> Option<Failure> {
         let axes = explorer.axes(false);
-        let choices = Choices::new(&axes, self.sweep.budget, self.sweep.seed ^ explorer.point as u64);
+        let choices = Choices::new(&axes, self.settings.budget, self.settings.seed ^ explorer.point as u64);
         seen.report.points += 1;
         seen.report.legal = seen.report.legal.saturating_add(axes.legal());
         seen.report.sampled_points += usize::from(!choices.are_all());
-        let roots = recording.machine.roots();
+        let roots = recording.hardware.roots();
         let live = fingerprint(&axes.replay(&explorer.disk, &axes.everything()), &roots);
         seen.report.differing_points += usize::from(fingerprint(&explorer.disk.image, &roots) != live);
         let promised = Promised::new(recording.notes_until(explorer.point));
@@ -158,8 +160,8 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
             }
             seen.report.distinct += 1;
             let crash = explorer.id(choice);
-            if self.sweep.recover.is_some() {
-                seen.ids.push(StateId(vec![crash.clone()]));
+            if self.settings.recover.is_some() {
+                seen.ids.push(StateId::of(crash.clone()));
             }
             if let Err(message) = self.check_once((image, promised.hash), recording, &tree, &promised) {
                 return Some(failed(recording, crash, &tree, message));
@@ -190,14 +192,12 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
 
     pub(super) fn replay(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
         let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
-        let none = || SweepError::NoSuchState("the id names no crash".to_owned());
-        let crash = id.0.first().ok_or_else(none)?;
+        let crash = &id.first;
         recording.fits(crash).map_err(SweepError::NoSuchState)?;
-        if id.0.len() > 1 {
+        if !id.later.is_empty() {
             return self.replay_recovery(id, recording);
         }
-        let explorer = recording.at(crash);
-        let tree = explorer.axes(true).replay(&explorer.disk, &crash.choice);
+        let tree = recording.tree_after(crash);
         let notes = Notes(recording.notes_until(crash.point));
         (self.check)(&recording.boot(&tree), &notes)
             .map_err(|message| failed(self::failed(recording, crash.clone(), &tree, message)))
@@ -206,7 +206,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
 
 /// A failed check in words.
 pub(super) fn failed(recording: &Recording, crash: Crash, tree: &Tree, message: String) -> Failure {
-    let roots: Vec<Ino> = recording.machine.roots();
+    let roots: Vec<Ino> = recording.hardware.roots();
     let explanation = recording.describe(&crash, &assemble(tree, &roots));
-    Failure { state: StateId(vec![crash]), schedule: None, message, explanation }
+    Failure { state: StateId::of(crash), schedule: None, message, explanation }
 }

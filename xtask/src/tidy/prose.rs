@@ -7,11 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::tree::Tree;
+use super::tree::{CEILINGS, Tree};
 use count::Counts;
-
-/// The file that holds the ceilings.
-pub(super) const CEILINGS: &str = "xtask/prose.txt";
 
 /// The name of each figure and its cure, in the order of the columns of [`CEILINGS`].
 const FIGURES: [(&str, &str); 5] = [

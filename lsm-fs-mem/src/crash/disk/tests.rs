@@ -6,13 +6,13 @@ use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode};
 
 use super::*;
 use crate::{
-    crash::{
-        Budget, Choices, Explorer, fingerprint,
-        recording::{Event, Recording},
-    },
+    Recording,
+    crash::{Budget, Choices, fingerprint},
     hash::Seeded,
+    machine::Event,
     mem_fs::MemFs,
     profile::Profile,
+    recording::Explorer,
 };
 
 const NAMES: [&str; 8] = ["/a", "/b", "/d/a", "/d/b", "/e/a", "/e/b", "/d/s", "/d/s/a"];
@@ -81,7 +81,7 @@ fn seeds(count: u64) -> impl Iterator<Item = u64> {
 fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
     for seed in seeds(300) {
         let recording = workload(seed, 60, false);
-        let roots = recording.machine.roots();
+        let roots = recording.hardware.roots();
         let profile = Profile::ALL[usize::try_from(seed % 4).unwrap()];
         let mut disk = Disk::new(recording.start.image.clone(), profile.into());
         let mut whole = Whole { log: Vec::new(), forced: BTreeSet::new() };
@@ -93,7 +93,7 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
                     disk.absorb();
                 }
                 Event::Sync(call) => {
-                    let home = |ino| disk.image.get(ino).map(|slot| slot.parent);
+                    let home = |ino| disk.image.get(ino).map(|inode| inode.parent);
                     whole.forced.extend(disk.rules.forces(&disk.journal, &home, *call));
                     disk.sync(*call);
                 }
@@ -102,10 +102,10 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
             // Any groups, and of each file the changes up to some moment: lengths are a prefix.
             let mut seeded = Seeded::new(seed ^ at as u64);
             let (salt, until) = (seeded.next(), seeded.below(whole.log.len() as u64 + 3));
-            let kept = |micro: &Micro| match micro.what {
-                What::Link { .. } | What::Unlink { .. } => Seeded::new(micro.group ^ salt).below(2) == 0,
-                What::Size { .. } => micro.seq < until,
-                What::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
+            let kept = |micro: &Micro| match micro.change {
+                Change::Link { .. } | Change::Unlink { .. } => Seeded::new(micro.group ^ salt).below(2) == 0,
+                Change::Size { .. } => micro.seq < until,
+                Change::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
             };
             let mut folded = disk.image.clone();
             for micro in disk.journal.iter().filter(|micro| kept(micro)) {
@@ -123,7 +123,7 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
 
 /// Every image of every crash point; `None` if they are too many.
 fn states(recording: &Recording, profile: Profile) -> Option<BTreeSet<u128>> {
-    let roots = recording.machine.roots();
+    let roots = recording.hardware.roots();
     let mut explorer = Explorer::new(recording, profile.into(), None);
     let mut found = BTreeSet::new();
     loop {
@@ -172,5 +172,5 @@ fn what_no_state_shows_takes_no_room() {
         let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal).unwrap();
     }
     // The removals inside the directories were never synced, and went with them.
-    assert_eq!((fs.pending(), fs.lock().disk.image.iter().count()), (0, 1));
+    assert_eq!((fs.pending(), fs.lock().storage_mut().disk().image.iter().count()), (0, 1));
 }

@@ -15,7 +15,7 @@ fn an_id_is_what_it_prints() {
     }
     let crash =
         Crash { model: Profile::Ext4.into(), point: 2, foreign: None, choice: vec![40, 1, 1234, 35, 36] };
-    let id = StateId(vec![crash]);
+    let id = StateId::of(crash);
     assert_eq!(id.to_string(), "ext4@2=.40.1.1234.z.36.");
     assert_eq!(id.to_string().parse(), Ok(id));
 }

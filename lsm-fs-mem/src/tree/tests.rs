@@ -3,24 +3,24 @@ use std::ffi::OsStr;
 use super::*;
 use crate::{
     crash::{assemble, fingerprint},
-    micro::Name,
+    micro::{Name, Payload},
 };
 
-fn micro(what: What) -> Micro {
-    Micro { seq: 1, group: 1, volume: 0, what }
+fn micro(change: Change) -> Micro {
+    Micro { seq: 1, group: 1, volume: 0, change }
 }
 
 fn link(dir: Ino, name: &str, ino: Ino, kind: Kind) -> Micro {
-    micro(What::Link { dir, name: Name::from(OsStr::new(name)), ino, kind, creates: true })
+    micro(Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind, creates: true })
 }
 
 fn data(ino: Ino, bytes: &[u8]) -> Micro {
     let payload = Payload::Bytes(Arc::from(bytes));
-    micro(What::Data { ino, range: 0..bytes.len() as u64, payload })
+    micro(Change::Data { ino, range: 0..bytes.len() as u64, payload })
 }
 
 fn size(ino: Ino, from: u64, to: u64) -> Micro {
-    micro(What::Size { ino, from, to, written: true })
+    micro(Change::Size { ino, from, to, written: true })
 }
 
 fn tree(micros: &[Micro]) -> Tree {
@@ -84,11 +84,11 @@ fn unreachable_inodes_vanish_and_circles_are_cut() {
     ]);
     let shown = assemble(&circle, &[1]);
     assert_eq!(fingerprint(&circle, &[1]), fingerprint(&shown, &[1]));
-    for (ino, slot) in shown.iter().filter(|(ino, _)| *ino != 1) {
+    for (ino, inode) in shown.iter().filter(|(ino, _)| *ino != 1) {
         assert!(
-            shown.dir(slot.parent).unwrap().iter().any(|(_, child)| child == ino),
+            shown.dir(inode.parent).unwrap().iter().any(|(_, child)| child == ino),
             "a parent knows its child"
         );
-        assert_eq!(slot.links, 1);
+        assert_eq!(inode.links, 1);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Slot;
+use super::inode::Inode;
 use crate::{micro::Ino, pages::small};
 
 const CHUNK: u64 = 32;
 
-type Chunk = Vec<Option<Slot>>;
+type Chunk = Vec<Option<Inode>>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slab {
@@ -15,19 +15,23 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    pub(super) fn get(&self, ino: Ino) -> Option<&Slot> {
+    pub(super) fn get(&self, ino: Ino) -> Option<&Inode> {
         self.chunks.get(small(ino / CHUNK))?.as_ref()?.get(small(ino % CHUNK))?.as_ref()
     }
-    pub(super) fn get_mut(&mut self, ino: Ino) -> Option<&mut Slot> {
+    pub(super) fn get_mut(&mut self, ino: Ino) -> Option<&mut Inode> {
         let chunk = self.chunks.get_mut(small(ino / CHUNK))?.as_mut()?;
         Arc::make_mut(chunk).get_mut(small(ino % CHUNK))?.as_mut()
     }
-    pub(super) fn get_or_insert_with(&mut self, ino: Ino, make: impl FnOnce() -> Slot) -> Option<&mut Slot> {
+    pub(super) fn get_or_insert_with(
+        &mut self,
+        ino: Ino,
+        make: impl FnOnce() -> Inode,
+    ) -> Option<&mut Inode> {
         Some(self.place(ino)?.get_or_insert_with(make))
     }
 
     /// Where the inode belongs; there always is such a place.
-    pub(super) fn place(&mut self, ino: Ino) -> Option<&mut Option<Slot>> {
+    pub(super) fn place(&mut self, ino: Ino) -> Option<&mut Option<Inode>> {
         let (chunk, at) = (small(ino / CHUNK), small(ino % CHUNK));
         if self.chunks.len() <= chunk {
             self.chunks.resize(chunk + 1, None);
@@ -41,7 +45,7 @@ impl Slab {
         chunk.get_mut(at)
     }
 
-    pub(super) fn remove(&mut self, ino: Ino) -> Option<Slot> {
+    pub(super) fn remove(&mut self, ino: Ino) -> Option<Inode> {
         let place = self.chunks.get_mut(small(ino / CHUNK))?;
         let chunk = Arc::make_mut(place.as_mut()?);
         let removed = chunk.get_mut(small(ino % CHUNK))?.take();
@@ -52,11 +56,12 @@ impl Slab {
     }
 
     /// In order of their numbers.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Ino, &Slot)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Ino, &Inode)> {
         let chunks = self.chunks.iter().enumerate().filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)));
         chunks.flat_map(|(at, chunk)| {
-            let slots = chunk.iter().enumerate();
-            slots.filter_map(move |(within, slot)| Some((at as u64 * CHUNK + within as u64, slot.as_ref()?)))
+            let inodes = chunk.iter().enumerate();
+            inodes
+                .filter_map(move |(within, inode)| Some((at as u64 * CHUNK + within as u64, inode.as_ref()?)))
         })
     }
 }

@@ -10,8 +10,9 @@ use std::{
 
 use lsm_fs::{Error, FileHint, FsDirLock, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, errno};
 
+use super::MemFs;
 use crate::{
-    mem_fs::{MemFs, OpenFile, State},
+    machine::{HandleId, Machine, OpenFile},
     micro::Ino,
 };
 
@@ -31,8 +32,8 @@ impl MemFile {
         Self { fs, file, path: path.to_path_buf(), options, position: 0, poison: OnceLock::new() }
     }
 
-    fn call<T>(&self, op: Op, run: impl FnOnce(&mut State, Ino) -> io::Result<T>) -> Result<T> {
-        self.fs.call(op, &self.path, |state| run(state, self.file.ino))
+    fn call<T>(&self, op: Op, run: impl FnOnce(&mut Machine, Ino) -> io::Result<T>) -> Result<T> {
+        self.fs.call(op, &self.path, |machine| run(machine, self.file.ino))
     }
 
     fn refuse<T>(&self, op: Op, code: i32) -> Result<T> {
@@ -57,9 +58,10 @@ impl MemFile {
 
     fn sync(&self, op: Op, data_only: bool) -> Result<()> {
         self.check_poison(op)?;
-        self.call(op, |state, _| state.sync_file(self.file, &self.path, data_only)).inspect_err(|e| {
-            let _ = self.poison.set((op, e.raw_os_error()));
-        })
+        self.call(op, |machine, _| machine.files(None).sync_file(self.file, &self.path, data_only))
+            .inspect_err(|e| {
+                let _ = self.poison.set((op, e.raw_os_error()));
+            })
     }
 }
 
@@ -93,7 +95,7 @@ impl FsFile for MemFile {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         self.check_readable(Op::Read)?;
-        self.call(Op::Read, |state, ino| state.read(ino, buf, offset))
+        self.call(Op::Read, |machine, ino| machine.files(None).read(ino, buf, offset))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
@@ -101,8 +103,8 @@ impl FsFile for MemFile {
         if self.options.append {
             return Err(Error::new(Op::Write, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
         }
-        self.call(Op::Write, |state, ino| {
-            if state.write(ino, buf, Some(offset))? == buf.len() {
+        self.call(Op::Write, |machine, ino| {
+            if machine.files(None).write(ino, buf, Some(offset))? == buf.len() {
                 return Ok(());
             }
             Err(io::Error::from_raw_os_error(errno::ENOSPC))
@@ -114,15 +116,15 @@ impl FsFile for MemFile {
         if !self.options.write && !self.options.append {
             return self.refuse(Op::SetLen, errno::EINVAL);
         }
-        self.call(Op::SetLen, |state, ino| state.set_len(ino, len))
+        self.call(Op::SetLen, |machine, ino| machine.files(None).set_len(ino, len))
     }
 
     fn metadata(&self) -> Result<FsMetadata> {
-        self.call(Op::Metadata, |state, ino| state.metadata(ino))
+        self.call(Op::Metadata, |machine, ino| machine.storage().namespace().metadata(ino))
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
-        self.call(Op::Seek, |state, ino| state.next_data(ino, offset))
+        self.call(Op::Seek, |machine, ino| machine.files(None).next_data(ino, offset))
     }
 
     fn hint(&self, _: FileHint) -> Result<()> {
@@ -131,7 +133,7 @@ impl FsFile for MemFile {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         let handle = self.file.handle;
-        self.call(Op::LockFile, |state, ino| Ok(state.try_lock(ino, handle)))
+        self.call(Op::LockFile, |machine, ino| Ok(machine.try_lock(ino, handle)))
     }
 }
 
@@ -145,7 +147,7 @@ impl Read for MemFile {
     fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
         self.check_readable(Op::Read)?;
         let position = self.position;
-        let read = self.call(Op::Read, |state, ino| state.read_to_end(ino, buf, position))?;
+        let read = self.call(Op::Read, |machine, ino| machine.files(None).read_to_end(ino, buf, position))?;
         self.position += read as u64;
         Ok(read)
     }
@@ -156,9 +158,9 @@ impl Write for MemFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.check_writable(Op::Write)?;
         let offset = (!self.options.append).then_some(self.position);
-        let (written, end) = self.call(Op::Write, |state, ino| {
-            let written = state.write(ino, buf, offset)?;
-            Ok((written, state.file(ino)?.len))
+        let (written, end) = self.call(Op::Write, |machine, ino| {
+            let written = machine.files(None).write(ino, buf, offset)?;
+            Ok((written, machine.storage().namespace().file(ino)?.len))
         })?;
         // Linux moves to the end only for bytes that it appends (`generic_write_checks` in fs/read_write.c).
         let appended = self.options.append && !buf.is_empty();
@@ -191,11 +193,11 @@ impl Seek for MemFile {
 pub(crate) struct MemDirLock {
     fs: MemFs,
     ino: Ino,
-    handle: u64,
+    handle: HandleId,
 }
 
 impl MemDirLock {
-    pub(crate) fn new(fs: MemFs, ino: Ino, handle: u64) -> Self {
+    pub(crate) fn new(fs: MemFs, ino: Ino, handle: HandleId) -> Self {
         Self { fs, ino, handle }
     }
 }
@@ -214,7 +216,9 @@ impl Drop for MemDirLock {
 
 impl FsDirLock for MemDirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve_name(path));
+        let found = self
+            .fs
+            .call(Op::LockDirectory, path, |machine| machine.lookup(self.fs.view()).resolve_name(path));
         match found {
             Ok(ino) => Ok(ino == self.ino),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

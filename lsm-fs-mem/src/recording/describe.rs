@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{
-    axes::Axis,
-    id::{Crash, Foreign},
-    recording::{Event, Recording},
-};
+use super::Recording;
 use crate::{
-    micro::{Ino, Kind, Micro, Name, What},
-    node::Tree,
+    crash::{Axis, Crash, Foreign, Group},
+    machine::Event,
+    micro::{Change, Ino, Kind, Micro, Name},
     profile::SyncCall,
+    tree::{Node, Tree},
 };
 
 /// Where each inode was last given a name.
@@ -19,8 +17,8 @@ struct Paths(BTreeMap<Ino, (Ino, Name)>);
 impl Paths {
     fn of(recording: &Recording, point: usize) -> Self {
         let mut names = BTreeMap::new();
-        for (dir, slot) in recording.start.image.iter() {
-            if let crate::node::Node::Dir(entries) = &slot.node {
+        for (dir, inode) in recording.start.image.iter() {
+            if let Node::Dir(entries) = &inode.node {
                 names.extend(entries.iter().map(|(name, ino)| (ino, (dir, Name::clone(name)))));
             }
         }
@@ -33,7 +31,7 @@ impl Paths {
                 names.insert(ino, (dir, Name::clone(name)));
             }
         }
-        for (covered, root) in recording.machine.mounts() {
+        for (covered, root) in recording.hardware.mounts() {
             if let Some(place) = names.get(&covered).cloned() {
                 names.insert(root, place);
             }
@@ -59,19 +57,19 @@ impl Paths {
     }
 
     fn micro(&self, micro: &Micro) -> String {
-        match &micro.what {
-            What::Data { ino, range, .. } => {
+        match &micro.change {
+            Change::Data { ino, range, .. } => {
                 format!("bytes {}..{} of {}", range.start, range.end, self.path(*ino))
             }
-            What::Size { ino, from, to, .. } => format!("length of {}: {from} to {to}", self.path(*ino)),
-            What::Link { dir, name, kind, creates: true, .. } => {
+            Change::Size { ino, from, to, .. } => format!("length of {}: {from} to {to}", self.path(*ino)),
+            Change::Link { dir, name, kind, creates: true, .. } => {
                 let what = if *kind == Kind::Dir { "directory" } else { "file" };
                 format!("new {what} {}", self.entry(*dir, name))
             }
-            What::Link { dir, name, ino, .. } => {
+            Change::Link { dir, name, ino, .. } => {
                 format!("name {} for inode {ino}", self.entry(*dir, name))
             }
-            What::Unlink { dir, name, .. } => format!("removal of {}", self.entry(*dir, name)),
+            Change::Unlink { dir, name, .. } => format!("removal of {}", self.entry(*dir, name)),
         }
     }
 
@@ -105,28 +103,28 @@ impl Recording {
         self.describe_moment(crash, &paths, &mut text);
         let (mut survived, mut lost) = (Vec::new(), Vec::new());
         let axes = explorer.axes(true);
-        for (at, axis) in axes.axes.iter().enumerate() {
-            let value = crash.choice.get(at).copied().unwrap_or_default() as usize;
-            let group = |seqs: &Vec<_>| {
-                let micros = seqs.iter().filter_map(|seq| explorer.disk.journal.get(*seq));
+        for (axis, value) in axes.axes.iter().zip(&crash.choice) {
+            let value = *value as usize;
+            let group = |group: &Group| {
+                let micros = group.seqs().filter_map(|seq| explorer.disk.journal.get(seq));
                 micros.map(|micro| paths.micro(micro)).collect::<Vec<_>>().join(", with ")
             };
             match axis {
-                Axis::Group(seqs) => if value > 0 { &mut survived } else { &mut lost }.push(group(seqs)),
+                Axis::Group(one) => if value > 0 { &mut survived } else { &mut lost }.push(group(one)),
                 Axis::Prefix(groups) => {
                     survived.extend(groups.iter().take(value).map(group));
                     lost.extend(groups.iter().skip(value).map(group));
                 }
                 Axis::File { ino, variants, .. } => {
-                    let Some(variant) = variants.get(value.min(variants.len() - 1)) else { continue };
-                    let words = format!("content of {}: {}", paths.path(*ino), variant.words);
-                    if value == 0 { lost.push(words) } else { survived.push(words) }
+                    let description = variants.get(value).description;
+                    let line = format!("content of {}: {description}", paths.path(*ino));
+                    if value == 0 { lost.push(line) } else { survived.push(line) }
                 }
             }
         }
         list(&mut text, "of what no sync had forced, lost", &lost);
         list(&mut text, "of what no sync had forced, survived", &survived);
-        list(&mut text, "what the crash leaves", &tree_lines(found, &self.machine.roots()));
+        list(&mut text, "what the crash leaves", &tree_lines(found, &self.hardware.roots()));
         text
     }
 

@@ -6,9 +6,9 @@ use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
 
 use super::*;
 use crate::{
-    MemFs,
-    crash::recording::Recording,
-    profile::{CrashModel, Names, Order, Profile, Rules},
+    Budget,
+    crash::Choices,
+    profile::{CrashModel, CrashRules, ForcedNames, NameOrder, Profile},
 };
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -221,7 +221,7 @@ fn record(scene: &Scene) -> Recording {
 }
 
 /// Whether some legal state is bad.
-fn verdict(scene: &Scene, recording: &Recording, rules: Rules) -> bool {
+fn verdict(scene: &Scene, recording: &Recording, rules: CrashRules) -> bool {
     let mut explorer = Explorer::with_rules(recording, CrashModel::default(), rules, None);
     loop {
         if explorer.is_crash_point() {
@@ -241,22 +241,23 @@ fn verdict(scene: &Scene, recording: &Recording, rules: Rules) -> bool {
 }
 
 /// Every rule that differs from these in one row.
-fn mutations(rules: Rules) -> Vec<(String, Rules)> {
+fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
     let mut mutations = Vec::new();
     macro_rules! flip {
         ($($field:ident)+) => { $(
             mutations.push((format!("{} = {}", stringify!($field), !rules.$field),
-                Rules { $field: !rules.$field, ..rules }));
+                CrashRules { $field: !rules.$field, ..rules }));
         )+ };
     }
     flip!(fsync_content fdatasync_data fdatasync_growth fdatasync_is_fsync clone_source_data syncfs);
     flip!(logged_names whole_writes size_needs_last_sector whole_renames torn_sector);
-    for names in [Names::Own, Names::Volume, Names::UpToLast, Names::Around] {
-        mutations.push((format!("fsync_names = {names:?}"), Rules { fsync_names: names, ..rules }));
-        mutations.push((format!("directory_names = {names:?}"), Rules { directory_names: names, ..rules }));
+    for names in [ForcedNames::Own, ForcedNames::Volume, ForcedNames::UpToLast, ForcedNames::Around] {
+        mutations.push((format!("fsync_names = {names:?}"), CrashRules { fsync_names: names, ..rules }));
+        mutations
+            .push((format!("directory_names = {names:?}"), CrashRules { directory_names: names, ..rules }));
     }
-    for order in [Order::Free, Order::Names] {
-        mutations.push((format!("order = {order:?}"), Rules { order, ..rules }));
+    for order in [NameOrder::Free, NameOrder::AsMade] {
+        mutations.push((format!("order = {order:?}"), CrashRules { order, ..rules }));
     }
     mutations.retain(|(_, mutation)| *mutation != rules);
     mutations
@@ -273,7 +274,7 @@ const MOOT_ON_BTRFS: [&str; 4] = [
 #[test]
 fn a_change_of_any_row_turns_a_verdict() {
     let recordings: Vec<_> = SCENES.iter().map(record).collect();
-    let verdicts = |rules: Rules| -> Vec<bool> {
+    let verdicts = |rules: CrashRules| -> Vec<bool> {
         SCENES.iter().zip(&recordings).map(|(scene, recording)| verdict(scene, recording, rules)).collect()
     };
     let mut unnoticed = Vec::new();

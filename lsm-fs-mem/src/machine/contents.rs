@@ -5,12 +5,15 @@ use std::{io, ops::Range, path::Path, sync::Arc};
 use lsm_fs::{FsOpenOptions, errno};
 
 use super::{
-    OpenFile,
-    resolve::Last,
-    state::{State, os},
+    errors::os,
+    handles::{Handles, OpenFile},
+    lookup::{LastComponent, Lookup, View},
+    namespace::Namespace,
+    storage::Storage,
+    sync_faults::SyncFaults,
 };
 use crate::{
-    micro::{Ino, Kind, Payload, What},
+    micro::{Change, Ino, Kind, Payload},
     pages::{PAGE_BYTES, Pages, small},
     profile::SyncCall,
 };
@@ -18,65 +21,81 @@ use crate::{
 /// The longest file, as on Linux.
 const MAX_LEN: u64 = i64::MAX as u64;
 
-impl State {
+/// The calls that open files and change what they hold.
+#[derive(Debug)]
+pub(crate) struct FileCalls<'m> {
+    storage: &'m mut Storage,
+    handles: &'m mut Handles,
+    sync_faults: &'m mut SyncFaults,
+    view: View<'m>,
+}
+
+impl<'m> FileCalls<'m> {
+    pub(super) const fn new(
+        storage: &'m mut Storage,
+        handles: &'m mut Handles,
+        sync_faults: &'m mut SyncFaults,
+        view: View<'m>,
+    ) -> Self {
+        Self { storage, handles, sync_faults, view }
+    }
+
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup::new(self.storage.namespace(), self.view)
+    }
+
+    fn names(&self) -> &Namespace {
+        self.storage.namespace()
+    }
+
     /// Opens a file, and takes hold of its inode.
-    pub(crate) fn open(&mut self, path: &Path, options: &FsOpenOptions) -> io::Result<Ino> {
+    pub(crate) fn open(&mut self, path: &Path, options: &FsOpenOptions) -> io::Result<OpenFile> {
         options.validate()?;
-        if self.is_view_root(path)? {
+        let lookup = self.lookup();
+        if lookup.is_view_root(path)? {
             return Err(os(if options.create_new { errno::EEXIST } else { errno::EISDIR }));
         }
-        let place = self.place(path)?;
+        let location = lookup.locate(path)?;
         let writes = options.write || options.append;
         let creates = options.create || options.create_new;
-        if creates && place.wants_dir && matches!(place.last, Last::Name(_)) {
+        if creates && location.wants_dir && matches!(location.last, LastComponent::Name(_)) {
             return Err(os(errno::EISDIR));
         }
-        let found = self.bound(&place)?;
+        let found = lookup.bound(&location)?;
         if found.is_some() && options.create_new {
             return Err(os(errno::EEXIST));
         }
-        let ino = match (found, place.last) {
+        let ino = match (found, location.last) {
             (Some(ino), _) => {
-                let ino = self.arrive(&place, ino)?;
-                self.check_open(ino, writes || creates, place.wants_dir)?;
+                let ino = lookup.arrive(&location, ino)?;
+                self.check_open(ino, writes || creates, location.wants_dir)?;
                 ino
             }
-            (None, Last::Name(name)) if creates => self.create(place.dir, name, Kind::File)?,
+            (None, LastComponent::Name(name)) if creates => {
+                self.storage.create(location.dir, name, Kind::File)?
+            }
             _ => return Err(os(errno::ENOENT)),
         };
         if options.truncate {
             self.set_len(ino, 0)?;
         }
-        self.hold(ino);
-        Ok(ino)
+        self.storage.hold(ino);
+        let failed_syncs_before = self.storage.failed_syncs(ino);
+        Ok(OpenFile { ino, handle: self.handles.take(), failed_syncs_before })
     }
 
     fn check_open(&self, ino: Ino, changes: bool, wants_dir: bool) -> io::Result<()> {
-        match self.kind(ino) {
+        match self.names().kind(ino) {
             Kind::Dir => return Err(os(errno::EISDIR)),
             Kind::File if wants_dir => return Err(os(errno::ENOTDIR)),
-            Kind::File => self.check_regular(ino)?,
+            Kind::File => self.names().check_regular(ino)?,
         }
-        if changes { self.writable(ino).map(drop) } else { Ok(()) }
-    }
-
-    pub(crate) fn hold(&mut self, ino: Ino) {
-        if let Some(slot) = self.tree.get_mut(ino) {
-            slot.opens += 1;
-        }
-    }
-
-    pub(crate) fn release(&mut self, ino: Ino) {
-        let Some(slot) = self.tree.get_mut(ino) else { return };
-        slot.opens = slot.opens.saturating_sub(1);
-        if slot.links == 0 {
-            self.reap(ino);
-        }
+        if changes { self.names().writable(ino).map(drop) } else { Ok(()) }
     }
 
     pub(crate) fn read(&self, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.volume(ino)?;
-        let file = self.file(ino)?;
+        self.names().volume(ino)?;
+        let file = self.names().file(ino)?;
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > MAX_LEN) {
             return Err(os(errno::EINVAL));
         }
@@ -89,8 +108,8 @@ impl State {
 
     /// Appends to `buf` what the file holds from `offset` on.
     pub(crate) fn read_to_end(&self, ino: Ino, buf: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
-        self.volume(ino)?;
-        let file = self.file(ino)?;
+        self.names().volume(ino)?;
+        let file = self.names().file(ino)?;
         let (start, len) = (buf.len(), small(file.len.saturating_sub(offset)));
         buf.try_reserve(len)?;
         buf.resize(start + len, 0);
@@ -102,8 +121,8 @@ impl State {
 
     /// Writes what fits, and says how much that was; an error if it is nothing.
     pub(crate) fn write(&mut self, ino: Ino, bytes: &[u8], offset: Option<u64>) -> io::Result<usize> {
-        let free = self.writable(ino)?.free_bytes();
-        let file = self.file(ino)?;
+        let free = self.names().writable(ino)?.free_bytes();
+        let file = self.names().file(ino)?;
         let (old_len, offset) = (file.len, offset.unwrap_or(file.len));
         if bytes.is_empty() && offset <= MAX_LEN {
             return Ok(0);
@@ -113,7 +132,8 @@ impl State {
         }
         let wanted = bytes.len().min(small(MAX_LEN - offset));
         let fits = fitting(&file.pages, offset..offset + wanted as u64, free / PAGE_BYTES);
-        let bytes = bytes.get(..fits).unwrap_or_default();
+        debug_assert!(fits <= bytes.len(), "more fits than is there");
+        let bytes = bytes.get(..fits).unwrap_or(bytes);
         if bytes.is_empty() {
             return Err(os(errno::ENOSPC));
         }
@@ -123,88 +143,95 @@ impl State {
         } else {
             Payload::Bytes(Arc::from(bytes))
         };
-        let (volume, end) = (self.volume_of(ino), range.end);
-        self.log(volume, What::Data { ino, range, payload });
+        let (volume, end) = (self.names().volume_of(ino), range.end);
+        self.storage.change(volume, Change::Data { ino, range, payload });
         if end > old_len {
-            self.log(volume, What::Size { ino, from: old_len, to: end, written: true });
+            self.storage.change(volume, Change::Size { ino, from: old_len, to: end, written: true });
         }
         Ok(bytes.len())
     }
 
     pub(crate) fn set_len(&mut self, ino: Ino, len: u64) -> io::Result<()> {
-        self.writable(ino)?;
+        self.names().writable(ino)?;
         if len > MAX_LEN {
             return Err(os(errno::EINVAL));
         }
-        let old = self.file(ino)?.len;
+        let old = self.names().file(ino)?.len;
         if len != old {
-            self.log(self.volume_of(ino), What::Size { ino, from: old, to: len, written: false });
+            self.storage.change(
+                self.names().volume_of(ino),
+                Change::Size { ino, from: old, to: len, written: false },
+            );
         }
         Ok(())
     }
 
     /// A change in place of a file that nothing else shares.
-    pub(crate) fn unshared(&self, path: &Path) -> io::Result<Ino> {
-        let ino = self.resolve(path)?;
+    fn unshared(&self, path: &Path) -> io::Result<Ino> {
+        let ino = self.lookup().resolve(path)?;
         self.check_open(ino, true, false)?;
-        match self.tree.get(ino) {
-            Some(slot) if slot.links > 1 => Err(os(errno::EMLINK)),
+        match self.names().tree().get(ino) {
+            Some(inode) if inode.links > 1 => Err(os(errno::EMLINK)),
             _ => Ok(ino),
         }
+    }
+
+    /// Sets the length of a file that nothing else shares.
+    pub(crate) fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        let ino = self.unshared(path)?;
+        self.set_len(ino, len)
     }
 
     pub(crate) fn punch_hole(&mut self, path: &Path, offset: u64, len: u64) -> io::Result<()> {
         let end = offset.checked_add(len).filter(|end| len > 0 && *end <= MAX_LEN);
         let end = end.ok_or(io::ErrorKind::InvalidInput)?;
         let ino = self.unshared(path)?;
-        if !self.volume(ino)?.options.capabilities.punch_hole {
+        if !self.names().volume(ino)?.options().capabilities.punch_hole {
             return Err(os(errno::EOPNOTSUPP));
         }
-        let end = end.min(self.file(ino)?.len);
+        let end = end.min(self.names().file(ino)?.len);
         if offset < end {
-            let what = What::Data { ino, range: offset..end, payload: Payload::Zeros };
-            self.log(self.volume_of(ino), what);
+            let change = Change::Data { ino, range: offset..end, payload: Payload::Zeros };
+            self.storage.change(self.names().volume_of(ino), change);
         }
         Ok(())
     }
 
     pub(crate) fn next_data(&self, ino: Ino, offset: u64) -> io::Result<Option<Range<u64>>> {
-        self.volume(ino)?;
-        let file = self.file(ino)?;
+        self.names().volume(ino)?;
+        let file = self.names().file(ino)?;
         Ok(file.pages.next_data(offset, file.len))
     }
 
     pub(crate) fn try_disable_cow(&mut self, path: &Path) -> io::Result<bool> {
-        let ino = self.resolve(path)?;
-        let works = self.volume(ino)?.options.capabilities.copy_on_write;
+        let ino = self.lookup().resolve(path)?;
+        let works = self.names().volume(ino)?.options().capabilities.copy_on_write;
         if works {
-            self.writable(ino)?;
-            if let Some(slot) = self.tree.get_mut(ino) {
-                slot.in_place = true;
-            }
+            self.names().writable(ino)?;
+            self.storage.set_in_place(ino, true);
         }
         Ok(works)
     }
 
     /// Syncs a file through a handle that was opened by `path`.
     pub(crate) fn sync_file(&mut self, file: OpenFile, path: &Path, data_only: bool) -> io::Result<()> {
-        let OpenFile { ino, seen, .. } = file;
-        self.volume(ino)?;
-        if let Some(failure) = self.take_failure(path) {
-            self.fail_sync(ino, failure.pages);
-            return Err(os(failure.errno));
+        let OpenFile { ino, failed_syncs_before, .. } = file;
+        self.names().volume(ino)?;
+        if let Some(fault) = self.sync_faults.take(path) {
+            self.storage.fail_sync(ino, fault.pages);
+            return Err(os(fault.errno));
         }
-        if self.tree.get(ino).is_some_and(|slot| slot.failed_syncs > seen) {
-            // Each handle that was open then hears of the failure once.
+        if self.storage.failed_syncs(ino) > failed_syncs_before {
+            // Each handle that was open then reports the failure once.
             return Err(os(errno::EIO));
         }
-        if self.disk.absorb().file(ino).next().is_some() {
-            self.writable(ino)?;
+        if self.storage.has_pending_content(ino) {
+            self.names().writable(ino)?;
         }
-        let volume = self.volume_of(ino);
+        let volume = self.names().volume_of(ino);
         let call =
             if data_only { SyncCall::FileData { ino, volume } } else { SyncCall::File { ino, volume } };
-        self.force(call);
+        self.storage.force(call);
         Ok(())
     }
 }

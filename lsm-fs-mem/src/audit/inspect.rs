@@ -5,22 +5,22 @@ use std::{collections::BTreeSet, path::Path};
 use lsm_fs::{Fs, Result, parent_of};
 
 use super::{
-    Undurable, UndurablePart,
+    account::{Account, NameState},
     identity::Key,
-    state::{NameState, State},
+    undurable::{Undurable, UndurablePart},
 };
 
 /// One look at the account, and what it has found.
-pub(super) struct Judge<'a> {
+pub(super) struct Inspection<'a> {
     pub(super) fs: &'a dyn Fs,
     root: &'a Path,
-    pub(super) state: &'a mut State,
+    pub(super) account: &'a mut Account,
     found: BTreeSet<Undurable>,
 }
 
-impl<'a> Judge<'a> {
-    pub(super) fn new(fs: &'a dyn Fs, root: &'a Path, state: &'a mut State) -> Self {
-        Self { fs, root, state, found: BTreeSet::new() }
+impl<'a> Inspection<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, root: &'a Path, account: &'a mut Account) -> Self {
+        Self { fs, root, account, found: BTreeSet::new() }
     }
 
     /// All that was found, sorted by path, and a clean slate.
@@ -63,14 +63,14 @@ impl<'a> Judge<'a> {
 
     /// Whether the name has changed since it was last durable.
     pub(super) fn name_state(&mut self, path: &Path) -> Option<NameState> {
-        let directory = self.state.keys.of_target(self.fs, parent_of(path))?;
-        self.state.inode(directory)?.names.get(path.file_name()?).copied()
+        let directory = self.account.keys.of_target(self.fs, parent_of(path))?;
+        self.account.inode(directory)?.names.get(path.file_name()?).copied()
     }
 
     /// A file's bytes, or all below a directory; not the path's own name.
     pub(super) fn tree(&mut self, path: &Path) -> Result<()> {
         let metadata = self.fs.symlink_metadata(path)?;
-        let key = self.state.keys.of(path, &metadata);
+        let key = self.account.keys.of(path, &metadata);
         if metadata.is_dir() {
             self.removals(path, key);
             for entry in self.fs.read_dir(path)? {
@@ -85,7 +85,7 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn content(&mut self, path: &Path, key: Key) {
-        let (is_lost, is_dirty) = self.state.inode(key).map_or((false, false), |i| (i.is_lost, i.is_dirty));
+        let (is_lost, is_dirty) = self.account.inode(key).map_or((false, false), |i| (i.is_lost, i.is_dirty));
         if is_lost {
             self.note(path, UndurablePart::LostContent);
         } else if is_dirty {
@@ -95,8 +95,8 @@ impl<'a> Judge<'a> {
 
     /// Names that have changed and are bound to nothing.
     fn removals(&mut self, dir: &Path, key: Key) {
-        let changed = self.state.inode(key).map(|inode| inode.names.clone()).unwrap_or_default();
-        for (name, state) in changed {
+        let Some(inode) = self.account.inode(key) else { return };
+        for (name, state) in inode.names.clone() {
             let path = dir.join(name);
             if self.fs.symlink_metadata(&path).is_err() {
                 let is_lost = state == NameState::Lost;

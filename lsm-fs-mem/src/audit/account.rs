@@ -9,23 +9,19 @@ use std::{
 
 use lsm_fs::{Error, Fs, Op, Result, errno, parent_of};
 
-use super::{
-    DurabilityViolation,
-    identity::{Key, Keys},
-    truncates,
-};
-use crate::tap::{Call, Outcome};
+use super::identity::{Key, Keys};
+use crate::tap::{Call, Detail, Outcome};
 
+/// What of each inode and each name has changed since it was last durable.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct Account {
     pub(super) keys: Keys,
-    pub(super) violations: Vec<DurabilityViolation>,
-    inodes: BTreeMap<Key, Inode>,
+    inodes: BTreeMap<Key, InodeAccount>,
 }
 
 /// What of an inode is not durable; one without an entry is.
 #[derive(Debug, Default)]
-pub(super) struct Inode {
+pub(super) struct InodeAccount {
     /// Bytes or length changed since the last sync.
     pub(super) is_dirty: bool,
     /// A sync failed while it was dirty: no later sync brings the bytes back.
@@ -58,8 +54,8 @@ pub(super) struct Binding {
     bound: Option<Key>,
 }
 
-impl State {
-    pub(super) fn inode(&self, key: Key) -> Option<&Inode> {
+impl Account {
+    pub(super) fn inode(&self, key: Key) -> Option<&InodeAccount> {
         self.inodes.get(&key)
     }
 
@@ -98,7 +94,7 @@ impl State {
     fn bind_tree(&mut self, fs: &dyn Fs, path: &Path, bindings: &mut Vec<Binding>) {
         self.bind(fs, path, bindings);
         if fs.symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-            for entry in fs.read_dir(path).unwrap_or_default() {
+            for entry in fs.read_dir(path).into_iter().flatten() {
                 self.bind_tree(fs, &path.join(entry.name), bindings);
             }
         }
@@ -149,7 +145,7 @@ impl State {
         if let Some(key) = now.filter(|_| matches!(call.op, Op::Open | Op::CreateDir | Op::ReflinkFile)) {
             // The number may have belonged to another inode, whose account ends here.
             let is_dirty = call.op == Op::ReflinkFile;
-            self.inodes.insert(key, Inode { is_dirty, ..Inode::default() });
+            self.inodes.insert(key, InodeAccount { is_dirty, ..InodeAccount::default() });
         }
         if let (Some(directory), Some(name)) = (binding.directory, binding.path.file_name()) {
             self.inodes.entry(directory).or_default().names.insert(name.to_owned(), NameState::Changed);
@@ -192,4 +188,9 @@ fn may_have_begun<R>(call: &Call<'_>, result: &Result<R>) -> bool {
             )
     };
     call.transfer_len() != Some(0) && !result.as_ref().is_err_and(refused)
+}
+
+/// Whether an opening may change the file at the path.
+fn truncates(call: &Call<'_>) -> bool {
+    matches!(call.detail, Detail::Options(options) if options.truncate)
 }

@@ -1,17 +1,13 @@
 //! Walks through a recording, event by event, with the disk as it is under one set of rules.
 
-use super::{
-    Disk,
-    axes::{Axes, Choice},
-    id::{Crash, Foreign, StateId},
-    image::assemble,
-    recording::{Event, Recording},
-};
+use super::Recording;
 use crate::{
+    crash::{Axes, Choice, Crash, Disk, Foreign, StateId, assemble},
+    machine::{Event, Machine},
     mem_fs::MemFs,
-    micro::{Ino, Kind, Micro},
-    node::Tree,
-    profile::{CrashModel, Rules, SyncCall},
+    micro::{Change, Ino, Kind, Micro},
+    profile::{CrashModel, CrashRules, SyncCall},
+    tree::Tree,
 };
 
 /// A position in a recording.
@@ -32,7 +28,7 @@ impl<'r> Explorer<'r> {
     pub(crate) fn with_rules(
         recording: &'r Recording,
         model: CrashModel,
-        rules: Rules,
+        rules: CrashRules,
         foreign: Option<Foreign>,
     ) -> Self {
         let disk = recording.start.clone().with_rules(rules);
@@ -100,16 +96,14 @@ impl Recording {
     /// The notes made before the crash that the id describes.
     #[must_use]
     pub fn notes_before(&self, id: &StateId) -> Vec<String> {
-        self.notes_until(id.0.first().map_or(0, |crash| crash.point))
+        self.notes_until(id.first.point)
     }
 
     /// Rebuilds the image that the id describes, of its first crash. The choice of an id that comes from another
     /// workload fits nothing, so what it gives is arbitrary, though the same each time.
     #[must_use]
     pub fn image(&self, id: &StateId) -> MemFs {
-        let Some(crash) = id.0.first() else { return self.boot(&self.start.image) };
-        let explorer = self.at(crash);
-        self.boot(&explorer.axes(true).replay(&explorer.disk, &crash.choice))
+        self.boot(&self.tree_after(&id.first))
     }
 
     /// Whether a crash is one that this recording can have.
@@ -135,6 +129,12 @@ impl Recording {
         }
     }
 
+    /// What a crash leaves on the disk.
+    pub(crate) fn tree_after(&self, crash: &Crash) -> Tree {
+        let explorer = self.at(crash);
+        explorer.axes(true).replay(&explorer.disk, &crash.choice)
+    }
+
     /// The moment of a crash.
     pub(crate) fn at(&self, crash: &Crash) -> Explorer<'_> {
         let mut explorer = Explorer::new(self, crash.model, crash.foreign);
@@ -151,7 +151,7 @@ impl Recording {
 
     /// The machine, started from what a crash has left.
     pub(crate) fn boot(&self, tree: &Tree) -> MemFs {
-        MemFs::from_state(self.machine.restarted(assemble(tree, &self.machine.roots())))
+        MemFs::from_machine(Machine::boot(&self.hardware, assemble(tree, &self.hardware.roots())))
     }
 
     pub(crate) fn notes_until(&self, point: usize) -> Vec<String> {
@@ -182,12 +182,12 @@ impl Recording {
     }
 
     fn kind_of(&self, wanted: Ino) -> Option<(Kind, u32)> {
-        if let Some(slot) = self.start.image.get(wanted) {
-            return Some((slot.kind(), slot.volume));
+        if let Some(inode) = self.start.image.get(wanted) {
+            return Some((inode.kind(), inode.volume));
         }
         let micros = self.start.journal.iter().chain(self.events.iter().filter_map(micro_of));
-        let mut made = micros.filter_map(|micro| match micro.what {
-            crate::micro::What::Link { ino, kind, .. } if ino == wanted => Some((kind, micro.volume)),
+        let mut made = micros.filter_map(|micro| match micro.change {
+            Change::Link { ino, kind, .. } if ino == wanted => Some((kind, micro.volume)),
             _ => None,
         });
         made.next()

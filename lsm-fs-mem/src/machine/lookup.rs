@@ -9,8 +9,9 @@ use std::{
 use lsm_fs::errno;
 
 use super::{
-    special::Special,
-    state::{ROOT, State, os},
+    errors::os,
+    mounts::ROOT,
+    namespace::{Namespace, Special},
 };
 use crate::micro::{Ino, Kind};
 
@@ -20,9 +21,9 @@ const MAX_PATH: usize = 4095;
 /// The number of symbolic links that one lookup follows, as on Linux.
 const MAX_LINKS: u32 = 40;
 
-/// What a path ends in.
+/// The last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Last<'p> {
+pub(super) enum LastComponent<'p> {
     /// A name, whatever it is bound to.
     Name(&'p OsStr),
     /// `/`, or `.` at the end: a directory by itself.
@@ -31,15 +32,15 @@ pub(crate) enum Last<'p> {
     Parent,
 }
 
-/// A name in a directory that exists.
+/// A directory that exists, and the last component of a path in it, which may be bound or not.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'p> {
-    pub(crate) dir: Ino,
-    pub(crate) last: Last<'p>,
+pub(super) struct Location<'p> {
+    pub(super) dir: Ino,
+    pub(super) last: LastComponent<'p>,
     /// The path ends in `/`, so it can only mean a directory.
-    pub(crate) wants_dir: bool,
+    pub(super) wants_dir: bool,
     /// The root of the view that the path lies below: no link is followed, and no other volume is entered.
-    pub(crate) beneath: Option<Ino>,
+    pub(super) beneath: Option<Ino>,
 }
 
 /// A root of a view.
@@ -49,11 +50,24 @@ pub(crate) struct ViewRoot {
     pub(crate) ino: Ino,
 }
 
-impl State {
+/// The roots of the view that a call comes through, if it comes through one.
+pub(crate) type View<'m> = Option<&'m [ViewRoot]>;
+
+/// Finds what paths lead to, as one view of the namespace shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookup<'m> {
+    names: &'m Namespace,
+    view: View<'m>,
+}
+
+impl<'m> Lookup<'m> {
+    pub(super) const fn new(names: &'m Namespace, view: View<'m>) -> Self {
+        Self { names, view }
+    }
+
     /// The inode a path leads to.
     pub(crate) fn resolve(&self, path: &Path) -> io::Result<Ino> {
         if let Some((root, 0)) = self.view_root(path, 0)? {
-            self.alive()?;
             return Ok(root);
         }
         self.resolve_name(path)
@@ -61,10 +75,10 @@ impl State {
 
     /// The same, but a root of a view is looked up by its name.
     pub(crate) fn resolve_name(&self, path: &Path) -> io::Result<Ino> {
-        let place = self.place(path)?;
-        let ino = self.bound(&place)?.ok_or_else(|| os(errno::ENOENT))?;
-        let ino = self.arrive(&place, ino)?;
-        if place.wants_dir && self.kind(ino) == Kind::File {
+        let location = self.locate(path)?;
+        let ino = self.bound(&location)?.ok_or_else(|| os(errno::ENOENT))?;
+        let ino = self.arrive(&location, ino)?;
+        if location.wants_dir && self.names.kind(ino) == Kind::File {
             return Err(os(errno::ENOTDIR));
         }
         Ok(ino)
@@ -73,25 +87,24 @@ impl State {
     /// The inode that the name itself is bound to: a symbolic link at the end is not followed.
     pub(crate) fn resolve_unfollowed(&self, path: &Path) -> io::Result<Ino> {
         if let Some((root, 0)) = self.view_root(path, 0)? {
-            self.alive()?;
             return Ok(root);
         }
-        let place = self.place(path)?;
-        let ino = self.bound(&place)?.ok_or_else(|| os(errno::ENOENT))?;
-        if place.wants_dir {
+        let location = self.locate(path)?;
+        let ino = self.bound(&location)?.ok_or_else(|| os(errno::ENOENT))?;
+        if location.wants_dir {
             return self.resolve_name(path);
         }
-        self.check_volume(&place, ino)?;
+        self.check_volume(&location, ino)?;
         Ok(ino)
     }
 
     pub(crate) fn resolve_dir(&self, path: &Path) -> io::Result<Ino> {
         let ino = self.resolve(path)?;
-        if self.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
+        if self.names.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
     }
 
     /// The directory that holds a path's last name.
-    pub(crate) fn place<'p>(&self, path: &'p Path) -> io::Result<Place<'p>> {
+    pub(super) fn locate<'p>(&self, path: &'p Path) -> io::Result<Location<'p>> {
         let bytes = path.as_os_str().as_encoded_bytes();
         match bytes {
             [] => return Err(os(errno::ENOENT)),
@@ -99,41 +112,45 @@ impl State {
             _ => {}
         }
         check_no_nul(path)?;
-        self.alive()?;
-        self.volume(ROOT)?;
+        self.names.volume(ROOT)?;
         let ends = |tail: &[u8]| bytes.len() > tail.len() && bytes.ends_with(tail);
         let beneath = self.view_root(path, 1)?;
         let dir = beneath.map_or(ROOT, |(root, _)| root);
         let skipped = beneath.map_or(0, |(_, below)| steps(path).count() - below);
-        if beneath.is_some() && self.tree.get(dir).is_none_or(|slot| slot.links == 0) {
+        if beneath.is_some() && self.names.tree().get(dir).is_none_or(|inode| inode.links == 0) {
             return Err(os(errno::ENOENT));
         }
         let beneath = beneath.map(|(root, _)| root);
-        let mut place = Place { dir, last: Last::Here, wants_dir: ends(b"/"), beneath };
+        let mut location = Location { dir, last: LastComponent::Here, wants_dir: ends(b"/"), beneath };
         for last in steps(path).skip(skipped) {
-            place.dir = self.enter(&place, 0)?;
-            place.last = last;
+            location.dir = self.enter(&location, 0)?;
+            location.last = last;
         }
         if ends(b"/.") {
             // `Path::components` drops a trailing `.`, but callers that need a final name must refuse it.
-            place = Place { dir: self.enter(&place, 0)?, last: Last::Here, wants_dir: true, beneath };
+            location = Location {
+                dir: self.enter(&location, 0)?,
+                last: LastComponent::Here,
+                wants_dir: true,
+                beneath,
+            };
         }
-        Ok(place)
+        Ok(location)
     }
 
     /// `true` if the path is a root itself, which its handle leads to.
-    pub(crate) fn is_view_root(&self, path: &Path) -> io::Result<bool> {
+    pub(super) fn is_view_root(&self, path: &Path) -> io::Result<bool> {
         Ok(matches!(self.view_root(path, 0)?, Some((_, 0))))
     }
 
     /// The longest root of this call's view that the path lies at least `depth` components below, with their number.
     fn view_root(&self, path: &Path, depth: usize) -> io::Result<Option<(Ino, usize)>> {
-        let Some(roots) = &self.roots else { return Ok(None) };
+        let Some(roots) = self.view else { return Ok(None) };
         if path.as_os_str().is_empty() {
             return Ok(None);
         }
         let mut found: Option<(Ino, usize)> = None;
-        for root in roots.iter() {
+        for root in roots {
             let mut rest = steps(path);
             if steps(&root.path).any(|step| rest.next() != Some(step)) {
                 continue;
@@ -141,7 +158,7 @@ impl State {
             let (mut below, mut leads_up) = (0, false);
             for step in rest {
                 below += 1;
-                leads_up |= step == Last::Parent;
+                leads_up |= step == LastComponent::Parent;
             }
             if leads_up {
                 let why = "a path below the root of a view must not contain `..`";
@@ -155,100 +172,79 @@ impl State {
     }
 
     /// Goes on from what a name is bound to: through a symbolic link, unless the path lies in a view.
-    pub(crate) fn arrive(&self, place: &Place<'_>, ino: Ino) -> io::Result<Ino> {
-        self.check_volume(place, ino)?;
-        match self.special.get(&ino) {
-            Some(Special::Symlink(_)) if place.beneath.is_some() => Err(os(errno::ELOOP)),
-            Some(Special::Symlink(_)) => self.follow(place.dir, ino, 0),
+    pub(super) fn arrive(&self, location: &Location<'_>, ino: Ino) -> io::Result<Ino> {
+        self.check_volume(location, ino)?;
+        match self.names.special(ino) {
+            Some(Special::Symlink(_)) if location.beneath.is_some() => Err(os(errno::ELOOP)),
+            Some(Special::Symlink(_)) => self.follow(location.dir, ino, 0),
             _ => Ok(ino),
         }
     }
 
-    fn check_volume(&self, place: &Place<'_>, ino: Ino) -> io::Result<()> {
-        match place.beneath {
-            Some(root) if self.volume_of(root) != self.volume_of(ino) => Err(os(errno::EXDEV)),
+    fn check_volume(&self, location: &Location<'_>, ino: Ino) -> io::Result<()> {
+        match location.beneath {
+            Some(root) if self.names.volume_of(root) != self.names.volume_of(ino) => Err(os(errno::EXDEV)),
             _ => Ok(()),
         }
     }
 
     /// The end of a chain of symbolic links.
     fn follow(&self, dir: Ino, ino: Ino, depth: u32) -> io::Result<Ino> {
-        let Some(Special::Symlink(target)) = self.special.get(&ino) else { return Ok(ino) };
+        let Some(Special::Symlink(target)) = self.names.special(ino) else { return Ok(ino) };
         if depth >= MAX_LINKS {
             return Err(os(errno::ELOOP));
         }
         let dir = if target.has_root() { ROOT } else { dir };
-        let mut place = Place { dir, last: Last::Here, wants_dir: false, beneath: None };
+        let mut location = Location { dir, last: LastComponent::Here, wants_dir: false, beneath: None };
         for last in steps(target) {
-            place.dir = self.enter(&place, depth + 1)?;
-            place.last = last;
+            location.dir = self.enter(&location, depth + 1)?;
+            location.last = last;
         }
-        let found = self.bound(&place)?.ok_or_else(|| os(errno::ENOENT))?;
-        self.follow(place.dir, found, depth + 1)
+        let found = self.bound(&location)?.ok_or_else(|| os(errno::ENOENT))?;
+        self.follow(location.dir, found, depth + 1)
     }
 
-    /// What the place's name is bound to.
-    pub(crate) fn bound(&self, place: &Place<'_>) -> io::Result<Option<Ino>> {
-        let found = match place.last {
-            Last::Name(name) if name.len() > MAX_NAME => return Err(os(errno::ENAMETOOLONG)),
-            Last::Name(name) => self.tree.lookup(place.dir, name),
-            Last::Here => Some(place.dir),
-            Last::Parent => self.tree.get(place.dir).map(|slot| slot.parent),
+    /// The inode that the location's name is bound to.
+    pub(super) fn bound(&self, location: &Location<'_>) -> io::Result<Option<Ino>> {
+        let found = match location.last {
+            LastComponent::Name(name) if name.len() > MAX_NAME => return Err(os(errno::ENAMETOOLONG)),
+            LastComponent::Name(name) => self.names.tree().lookup(location.dir, name),
+            LastComponent::Here => Some(location.dir),
+            LastComponent::Parent => self.names.tree().get(location.dir).map(|inode| inode.parent),
         };
-        let Some(found) = found.map(|ino| self.mounts.get(&ino).copied().unwrap_or(ino)) else {
-            return Ok(None);
-        };
-        self.volume(found)?;
+        let Some(found) = found.map(|ino| self.names.mounts().top(ino)) else { return Ok(None) };
+        self.names.volume(found)?;
         Ok(Some(found))
     }
 
-    fn enter(&self, place: &Place<'_>, depth: u32) -> io::Result<Ino> {
-        let ino = self.bound(place)?.ok_or_else(|| os(errno::ENOENT))?;
-        let ino = match place.beneath {
-            Some(_) => self.arrive(place, ino)?,
-            None => self.follow(place.dir, ino, depth)?,
+    fn enter(&self, location: &Location<'_>, depth: u32) -> io::Result<Ino> {
+        let ino = self.bound(location)?.ok_or_else(|| os(errno::ENOENT))?;
+        let ino = match location.beneath {
+            Some(_) => self.arrive(location, ino)?,
+            None => self.follow(location.dir, ino, depth)?,
         };
-        if self.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
-    }
-
-    /// Whether a volume covers the directory, or is rooted in it: it can be neither moved nor removed.
-    pub(crate) fn is_mount_point(&self, ino: Ino) -> bool {
-        ino == ROOT || self.mounts.iter().any(|(covered, root)| *covered == ino || *root == ino)
-    }
-
-    /// Whether `ino` is `dir` or lies below it.
-    pub(crate) fn is_within(&self, ino: Ino, dir: Ino) -> bool {
-        let mut at = ino;
-        loop {
-            if at == dir {
-                return true;
-            }
-            match self.tree.get(at) {
-                Some(slot) if slot.parent != at => at = slot.parent,
-                _ => return false,
-            }
-        }
+        if self.names.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
     }
 }
 
 /// The components that lead somewhere.
 #[cfg(unix)]
-fn steps(path: &Path) -> impl Iterator<Item = Last<'_>> {
+fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     use std::os::unix::ffi::OsStrExt;
     let parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
     parts.filter(|part| !matches!(*part, b"" | b".")).map(|part| match part {
-        b".." => Last::Parent,
-        name => Last::Name(OsStr::from_bytes(name)),
+        b".." => LastComponent::Parent,
+        name => LastComponent::Name(OsStr::from_bytes(name)),
     })
 }
 
 /// The same, where paths are not bytes.
 #[cfg(not(unix))]
-fn steps(path: &Path) -> impl Iterator<Item = Last<'_>> {
+fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     use std::path::Component;
     path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(Last::Name(name)),
-        Component::ParentDir => Some(Last::Parent),
+        Component::Normal(name) => Some(LastComponent::Name(name)),
+        Component::ParentDir => Some(LastComponent::Parent),
         Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
     })
 }

@@ -1,0 +1,174 @@
+//! The machine under a [`MemFs`](crate::MemFs): storage, handles, locks and fault switches, each a part of its own.
+
+mod contents;
+mod errors;
+mod handles;
+mod hardware;
+mod locks;
+mod log;
+mod lookup;
+mod mounts;
+mod names;
+mod namespace;
+mod storage;
+mod strict;
+mod sync_faults;
+mod volumes;
+
+use std::{io, path::Path};
+
+use lsm_fs::errno;
+
+use contents::FileCalls;
+use errors::os;
+use handles::Handles;
+pub(crate) use handles::{HandleId, OpenFile};
+pub(crate) use hardware::Hardware;
+use locks::Locks;
+pub(crate) use log::{Event, EventLog};
+pub(crate) use lookup::{Lookup, View, ViewRoot, check_no_nul};
+use names::NameCalls;
+pub(crate) use namespace::Special;
+pub(crate) use storage::Storage;
+pub use sync_faults::DirtyPages;
+pub(crate) use sync_faults::SyncFault;
+use sync_faults::SyncFaults;
+
+use crate::{
+    micro::Ino,
+    tree::Tree,
+    volume::{MemFsOptions, VolumeOptions},
+};
+
+/// A machine that runs, until it crashes.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    storage: Storage,
+    handles: Handles,
+    locks: Locks,
+    sync_faults: SyncFaults,
+    has_crashed: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(options: &MemFsOptions) -> Self {
+        Self::started(Storage::new(options))
+    }
+
+    /// Starts a machine that finds this tree on its disk, and nothing else.
+    pub(crate) fn boot(hardware: &Hardware, tree: Tree) -> Self {
+        Self::started(hardware.start(tree))
+    }
+
+    fn started(storage: Storage) -> Self {
+        Self {
+            storage,
+            handles: Handles::new(),
+            locks: Locks::default(),
+            sync_faults: SyncFaults::default(),
+            has_crashed: false,
+        }
+    }
+
+    /// The same machine with nobody in it: no handles, no locks, no recording.
+    pub(crate) fn forked(&self) -> Self {
+        Self { storage: self.storage.forked(), locks: Locks::default(), ..self.clone() }
+    }
+
+    pub(crate) fn hardware(&self) -> Hardware {
+        Hardware::of(&self.storage)
+    }
+
+    pub(crate) fn check_running(&self) -> io::Result<()> {
+        if self.has_crashed { Err(os(errno::EIO)) } else { Ok(()) }
+    }
+
+    pub(crate) fn halt(&mut self) {
+        self.has_crashed = true;
+        self.locks.clear();
+    }
+
+    pub(crate) const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub(crate) const fn storage_mut(&mut self) -> &mut Storage {
+        &mut self.storage
+    }
+
+    pub(crate) const fn lookup<'m>(&'m self, view: View<'m>) -> Lookup<'m> {
+        Lookup::new(self.storage.namespace(), view)
+    }
+
+    pub(crate) const fn names<'m>(&'m mut self, view: View<'m>) -> NameCalls<'m> {
+        NameCalls::new(&mut self.storage, &mut self.sync_faults, view)
+    }
+
+    pub(crate) const fn files<'m>(&'m mut self, view: View<'m>) -> FileCalls<'m> {
+        FileCalls::new(&mut self.storage, &mut self.handles, &mut self.sync_faults, view)
+    }
+
+    /// Takes the owner lock of an inode for a handle; the handle that has it may take it again.
+    pub(crate) fn try_lock(&mut self, ino: Ino, handle: HandleId) -> bool {
+        self.locks.try_lock(ino, handle)
+    }
+
+    /// Takes the owner lock of a directory for a new handle, which holds the inode then.
+    pub(crate) fn try_lock_new(&mut self, ino: Ino) -> Option<HandleId> {
+        let handle = self.handles.take();
+        if !self.locks.try_lock(ino, handle) {
+            return None;
+        }
+        self.storage.hold(ino);
+        Some(handle)
+    }
+
+    /// Ends a handle: its lock, and its hold on the inode.
+    pub(crate) fn close(&mut self, ino: Ino, handle: HandleId) {
+        self.locks.release(ino, handle);
+        self.storage.release(ino);
+    }
+
+    pub(crate) fn set_sync_fault(&mut self, path: &Path, fault: SyncFault) {
+        self.sync_faults.set(path, fault);
+    }
+
+    pub(crate) fn clear_sync_fault(&mut self, path: &Path) {
+        self.sync_faults.clear(path);
+    }
+
+    /// The calls that were refused because a poisoned inode was to get a name.
+    pub(crate) fn violations(&self) -> &[String] {
+        self.storage.violations()
+    }
+
+    /// The path's volume, whatever state it is in.
+    pub(crate) fn volume_at(&self, view: View<'_>, path: &Path) -> io::Result<u32> {
+        let names = self.storage.namespace();
+        // A volume that is shut down answers no lookup, and must be found to be started again.
+        match names.volumes().mounted_at(path) {
+            Some(volume) => Ok(volume),
+            None => Ok(names.volume_of(self.lookup(view).resolve(path)?)),
+        }
+    }
+
+    pub(crate) fn reconfigure(
+        &mut self,
+        view: View<'_>,
+        path: &Path,
+        change: impl FnOnce(VolumeOptions) -> VolumeOptions,
+    ) -> io::Result<()> {
+        let volume = self.volume_at(view, path)?;
+        self.storage.reconfigure(volume, change);
+        Ok(())
+    }
+
+    /// Covers a directory with a new volume.
+    pub(crate) fn mount(&mut self, path: &Path, options: VolumeOptions) -> io::Result<()> {
+        let covered = self.lookup(None).resolve_dir(path)?;
+        if self.storage.namespace().mounts().is_mount_point(covered) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.storage.mount(covered, path, options)
+    }
+}

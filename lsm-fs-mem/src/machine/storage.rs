@@ -1,0 +1,205 @@
+//! The namespace and the log of its changes, which change together: whatever callers see is on its way to the disk.
+
+use std::{ffi::OsStr, io, path::Path, sync::Arc};
+
+use super::{
+    log::{EventLog, Log},
+    namespace::{Namespace, Special},
+    strict::PoisonedNames,
+    sync_faults::DirtyPages,
+};
+use crate::{
+    crash::Disk,
+    micro::{Change, Ino, Kind, Name, Seq},
+    profile::{CrashModel, SyncCall},
+    tree::FileNode,
+    volume::{MemFsOptions, VolumeOptions},
+};
+
+/// What every handle and every path of a machine leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    namespace: Namespace,
+    log: Log,
+    poisoned: PoisonedNames,
+}
+
+impl Storage {
+    pub(super) fn new(options: &MemFsOptions) -> Self {
+        let namespace = Namespace::new(options.root.clone());
+        let disk = Disk::new(namespace.tree().clone(), options.model);
+        Self::started(namespace, disk, (options.model, options.strict, 1))
+    }
+
+    /// With a model, a mode and the first number that no change has.
+    pub(super) const fn started(
+        namespace: Namespace,
+        disk: Disk,
+        (model, strict, next_seq): (CrashModel, bool, Seq),
+    ) -> Self {
+        let log = Log::new(disk, model, next_seq);
+        Self { namespace, log, poisoned: PoisonedNames::new(strict) }
+    }
+
+    pub(super) const fn model(&self) -> CrashModel {
+        self.log.model()
+    }
+
+    pub(super) const fn is_strict(&self) -> bool {
+        self.poisoned.is_refusing()
+    }
+
+    pub(super) const fn next_seq(&self) -> Seq {
+        self.log.next_seq()
+    }
+
+    /// The same with nobody in it: no inode that only a handle kept alive, no recording.
+    pub(super) fn forked(&self) -> Self {
+        let mut fork = self.clone();
+        let _ = fork.log.take_recording();
+        fork.namespace.release_all();
+        fork
+    }
+
+    pub(crate) const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The disk, with all that has happened in its journal.
+    pub(crate) fn disk(&mut self) -> &Disk {
+        self.log.disk()
+    }
+
+    pub(super) fn violations(&self) -> &[String] {
+        self.poisoned.violations()
+    }
+
+    pub(super) fn mount(&mut self, covered: Ino, path: &Path, options: VolumeOptions) -> io::Result<()> {
+        let parent = self.namespace.parent_of(covered);
+        let (root, volume) = self.namespace.mount(covered, path, options)?;
+        self.log.add_mount_root(root, volume, parent);
+        Ok(())
+    }
+
+    pub(super) fn reconfigure(&mut self, volume: u32, change: impl FnOnce(VolumeOptions) -> VolumeOptions) {
+        self.namespace.volumes_mut().reconfigure(volume, change);
+    }
+
+    /// Makes a change: callers see it, and a crash may.
+    pub(super) fn change(&mut self, volume: u32, change: Change) {
+        self.change_in_group(volume, self.log.next_seq(), change);
+    }
+
+    fn change_in_group(&mut self, volume: u32, group: Seq, change: Change) {
+        let micro = self.log.number(volume, group, change);
+        let unnamed = self.namespace.apply(&micro);
+        self.log.append(micro);
+        if let Some(ino) = unnamed {
+            self.namespace.reap(ino);
+        }
+    }
+
+    /// Binds a name to a new inode.
+    pub(super) fn create(&mut self, dir: Ino, name: &OsStr, kind: Kind) -> io::Result<Ino> {
+        self.namespace.check_room_for_name(dir)?;
+        let ino = self.namespace.take_ino();
+        let link = Change::Link { dir, name: Name::from(name), ino, kind, creates: true };
+        self.change(self.namespace.volume_of(dir), link);
+        Ok(ino)
+    }
+
+    /// Binds one more name to a file.
+    pub(super) fn link(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
+        let link = Change::Link { dir, name: Name::from(name), ino, kind: Kind::File, creates: false };
+        self.change(self.namespace.volume_of(ino), link);
+    }
+
+    pub(super) fn unlink(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
+        self.change(self.namespace.volume_of(ino), Change::Unlink { dir, name: Name::from(name), ino });
+    }
+
+    /// Moves an inode from one name to another, as one group.
+    pub(super) fn rename(&mut self, ino: Ino, from: (Ino, &OsStr), to: (Ino, &OsStr)) {
+        let (volume, group) = (self.namespace.volume_of(ino), self.log.next_seq());
+        let kind = self.namespace.kind(ino);
+        let gone = Change::Unlink { dir: from.0, name: Name::from(from.1), ino };
+        let made = Change::Link { dir: to.0, name: Name::from(to.1), ino, kind, creates: false };
+        // Between the two changes it may have no name.
+        self.namespace.hold(ino);
+        self.change_in_group(volume, group, gone);
+        self.change_in_group(volume, group, made);
+        self.namespace.release(ino);
+    }
+
+    /// In strict mode an inode whose sync failed gets no further name.
+    pub(super) fn check_clean(&mut self, ino: Ino) -> io::Result<()> {
+        let failed_syncs = self.failed_syncs(ino);
+        self.poisoned.check(ino, failed_syncs)
+    }
+
+    pub(super) fn failed_syncs(&self, ino: Ino) -> u32 {
+        self.namespace.tree().get(ino).map_or(0, |inode| inode.failed_syncs)
+    }
+
+    pub(super) fn set_in_place(&mut self, ino: Ino, in_place: bool) {
+        self.namespace.change(ino, |inode| inode.in_place = in_place);
+    }
+
+    pub(super) fn set_special(&mut self, ino: Ino, special: Special) {
+        self.namespace.set_special(ino, special);
+    }
+
+    /// A handle takes hold of the inode, which then outlives its names.
+    pub(crate) fn hold(&mut self, ino: Ino) {
+        self.namespace.hold(ino);
+    }
+
+    pub(crate) fn release(&mut self, ino: Ino) {
+        self.namespace.release(ino);
+    }
+
+    pub(crate) fn force(&mut self, call: SyncCall) {
+        self.log.force(call);
+    }
+
+    /// Tells if a change of the directory's names waits for a sync.
+    pub(super) fn has_pending_names(&mut self, dir: Ino) -> bool {
+        self.log.journal().dir(dir).next().is_some()
+    }
+
+    /// Tells if a change of the file's bytes or length waits for a sync.
+    pub(super) fn has_pending_content(&mut self, file: Ino) -> bool {
+        self.log.journal().file(file).next().is_some()
+    }
+
+    /// A sync of the inode has failed.
+    pub(super) fn fail_sync(&mut self, ino: Ino, pages: DirtyPages) {
+        self.namespace.change(ino, |inode| inode.failed_syncs += 1);
+        if pages == DirtyPages::Dropped {
+            self.log.drop_data(ino);
+        }
+    }
+
+    /// What a read of the device gives of a file.
+    pub(super) fn reread(&mut self, ino: Ino) -> FileNode {
+        self.log.reread(ino)
+    }
+
+    /// Puts what a read of the device gives in place of what is cached.
+    pub(crate) fn evict(&mut self, ino: Ino) {
+        let reread = Arc::new(self.reread(ino));
+        self.namespace.replace_content(ino, &reread);
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        self.log.note(note);
+    }
+
+    pub(crate) fn start_recording(&mut self) {
+        self.log.start_recording(self.namespace.volumes().options());
+    }
+
+    pub(crate) const fn take_recording(&mut self) -> Option<EventLog> {
+        self.log.take_recording()
+    }
+}

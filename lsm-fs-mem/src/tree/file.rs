@@ -1,0 +1,65 @@
+//! What a file holds: bytes and a length, each of which may be there before the other.
+
+use std::sync::OnceLock;
+
+use crate::{
+    hash::Fingerprint,
+    micro::{Change, Payload},
+    pages::Pages,
+};
+
+/// Bytes and a length.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FileNode {
+    pub(crate) len: u64,
+    pub(crate) pages: Pages,
+    fingerprint: OnceLock<u128>,
+}
+
+impl FileNode {
+    /// Applies a change of content. Data beyond the length waits for a length that covers it.
+    pub(crate) fn apply(&mut self, change: &Change) {
+        self.fingerprint = OnceLock::new();
+        match change {
+            Change::Data { range, payload: Payload::Bytes(bytes), .. } => {
+                self.pages.write(range.start, bytes);
+            }
+            Change::Data { range, payload: Payload::Pages(pages), .. } => {
+                self.pages.splice(pages, range.clone());
+            }
+            Change::Data { range, payload: Payload::Zeros, .. } => self.pages.clear(range.clone()),
+            Change::Size { from, to, .. } => {
+                if to < from {
+                    self.pages.clear(*to..u64::MAX);
+                }
+                self.len = *to;
+            }
+            Change::Link { .. } | Change::Unlink { .. } => {}
+        }
+    }
+
+    /// Drops what no length ever covered.
+    pub(crate) fn cut(&mut self) {
+        self.fingerprint = OnceLock::new();
+        self.pages.clear(self.len..u64::MAX);
+    }
+
+    pub(crate) fn needs_cut(&self) -> bool {
+        self.pages.reach_beyond(self.len)
+    }
+
+    /// Of what can be read.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        *self.fingerprint.get_or_init(|| {
+            if self.needs_cut() {
+                let mut file = self.clone();
+                file.cut();
+                return file.fingerprint();
+            }
+            let mut hash = Fingerprint::new();
+            hash.word(self.len);
+            self.pages.fingerprint(&mut hash);
+            hash.finish()
+        })
+    }
+}

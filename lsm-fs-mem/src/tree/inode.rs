@@ -1,0 +1,59 @@
+//! An inode: a file or a directory, with what is known of it beside its content.
+
+use std::sync::Arc;
+
+use super::{dir::DirNode, file::FileNode};
+use crate::micro::{Ino, Kind};
+
+/// What an inode holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    File(Arc<FileNode>),
+    Dir(Arc<DirNode>),
+}
+
+/// An inode, and what is known of it beside its content.
+#[derive(Clone, Debug)]
+pub(crate) struct Inode {
+    pub(crate) node: Node,
+    pub(crate) volume: u32,
+    /// How many names it has.
+    pub(crate) links: u32,
+    /// How many handles hold it.
+    pub(crate) opens: u32,
+    /// Of a directory: the one that holds its name.
+    pub(crate) parent: Ino,
+    /// How many of its syncs have failed.
+    pub(crate) failed_syncs: u32,
+    /// Asked to be overwritten in place.
+    pub(crate) in_place: bool,
+}
+
+impl Inode {
+    pub(crate) fn new(kind: Kind, volume: u32, parent: Ino) -> Self {
+        let node = match kind {
+            Kind::File => Node::File(Arc::default()),
+            Kind::Dir => Node::Dir(Arc::default()),
+        };
+        Self { node, volume, links: 0, opens: 0, parent, failed_syncs: 0, in_place: false }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.node {
+            Node::File(_) => Kind::File,
+            Node::Dir(_) => Kind::Dir,
+        }
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> u64 {
+        match &self.node {
+            Node::File(file) => file.pages.allocated_bytes(),
+            Node::Dir(_) => 0,
+        }
+    }
+
+    /// As a crash leaves it: no handle holds it.
+    pub(crate) fn unheld(&self) -> Self {
+        Self { opens: 0, failed_syncs: 0, ..self.clone() }
+    }
+}

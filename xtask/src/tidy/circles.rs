@@ -1,0 +1,141 @@
+//! Circles of imports between the modules of a crate.
+//!
+//! An import counts for the module that defines the item, whichever facade re-exports it. A module may name the modules
+//! above it, because it is a part of them: the import of an ancestor makes no circle.
+
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::tree::Tree;
+use imports::ModulePath;
+
+/// Circles that wait for their owner: a crate, the modules that one may lie in, and the reason. An entry goes with its
+/// circle.
+const TOLERATED: &[(&str, &[&str], &str)] = &[
+    (
+        "lsm-fs",
+        &["batch", "copy", "ext", "fs", "std_fs"],
+        "the trait has batch methods whose default bodies are the loops over it, and a copy asks the host",
+    ),
+    ("lsm-fs-mem", &["tap"], "the macro that makes a wrapper and the view that uses it"),
+    (
+        "lsm-manifest",
+        &["block", "defect", "ecc"],
+        "a defect names the type of the block that it was found in",
+    ),
+    (
+        "lsm-manifest",
+        &["current", "durable", "recover"],
+        "publication and recovery share the name of CURRENT",
+    ),
+    (
+        "lsm-checkpoint",
+        &["catalog", "error", "layout", "publish", "source", "view"],
+        "the layout reserves names that the catalog and the publication declare",
+    ),
+    ("lsm-checkpoint", &["plan", "run", "transfer"], "the policy is declared in `run` and read by the plan"),
+];
+
+/// Modules by path, and the modules that each imports from, with the items.
+type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'t str>>>;
+
+/// Modules that stand in a circle cannot be read, tested or changed one by one.
+pub(super) fn module_circles(tree: &Tree) -> Vec<String> {
+    let mut errors = Vec::new();
+    let mut tolerated = BTreeSet::new();
+    for member in &tree.crates {
+        let modules = imports::modules(tree, &member.name);
+        let imports = imports::resolved(&modules);
+        for circle in circles(&imports) {
+            let entry = TOLERATED.iter().position(|(name, within, _)| {
+                *name == member.name && circle.iter().all(|module| lies_in(module, within))
+            });
+            match entry {
+                Some(entry) => drop(tolerated.insert(entry)),
+                None => errors.push(format!(
+                    "{}: modules import each other in a circle: {}; move the shared item into a module below both",
+                    member.name,
+                    shown(&circle, &imports)
+                )),
+            }
+        }
+    }
+    let present = |name: &str| tree.crates.iter().any(|member| member.name == name);
+    for (entry, (name, within, _)) in TOLERATED.iter().enumerate() {
+        if present(name) && !tolerated.contains(&entry) {
+            errors.push(format!(
+                "{name}: the circle among {} is gone; remove its entry from TOLERATED in xtask/src/tidy/circles.rs",
+                within.join(", ")
+            ));
+        }
+    }
+    errors
+}
+
+fn lies_in(module: &ModulePath, within: &[&str]) -> bool {
+    module.first().is_some_and(|top| within.contains(&top.as_str()))
+}
+
+/// The sets of modules that reach each other.
+fn circles<'t>(imports: &Imports<'t>) -> Vec<Vec<&'t ModulePath>> {
+    let reach: BTreeMap<_, _> = imports.keys().map(|module| (*module, reachable(module, imports))).collect();
+    let mutual = |a: &ModulePath, b: &ModulePath| {
+        let sees = |a, b| reach.get(a).is_some_and(|seen: &BTreeSet<&ModulePath>| seen.contains(b));
+        sees(a, b) && sees(b, a)
+    };
+    let mut done: BTreeSet<&ModulePath> = BTreeSet::new();
+    let mut circles = Vec::new();
+    for module in imports.keys() {
+        if !done.contains(module) && mutual(module, module) {
+            let circle: Vec<_> = imports.keys().copied().filter(|other| mutual(module, other)).collect();
+            done.extend(&circle);
+            circles.push(circle);
+        }
+    }
+    circles
+}
+
+/// The modules that one reaches by one import or more.
+fn reachable<'t>(from: &ModulePath, imports: &Imports<'t>) -> BTreeSet<&'t ModulePath> {
+    let mut seen = BTreeSet::new();
+    let mut under_way = vec![from];
+    while let Some(module) = under_way.pop() {
+        for next in imports.get(module).into_iter().flat_map(BTreeMap::keys) {
+            if seen.insert(*next) {
+                under_way.push(next);
+            }
+        }
+    }
+    seen
+}
+
+/// The shortest way through a circle, from its first module back to it, with the imported items.
+fn shown(circle: &[&ModulePath], imports: &Imports<'_>) -> String {
+    let Some(start) = circle.first() else { return String::new() };
+    let mut ways = VecDeque::from([vec![*start]]);
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        let from = way.last().and_then(|last| imports.get(last)).into_iter().flat_map(BTreeMap::keys);
+        for next in from.filter(|next| circle.contains(next)) {
+            let way = [way.as_slice(), &[next]].concat();
+            if next == start {
+                return way.windows(2).map(|pair| step(pair, imports)).collect::<Vec<_>>().join(", ");
+            }
+            if seen.insert(next) {
+                ways.push_back(way);
+            }
+        }
+    }
+    String::new()
+}
+
+fn step(pair: &[&ModulePath], imports: &Imports<'_>) -> String {
+    let [from, to] = pair else { return String::new() };
+    let items = imports.get(*from).and_then(|others| others.get(*to)).into_iter().flatten();
+    let items: Vec<_> = items.copied().collect();
+    format!("{} uses {}::{{{}}}", from.join("::"), to.join("::"), items.join(", "))
+}
+
+#[cfg(test)]
+mod tests;
