@@ -39,7 +39,7 @@ pub(crate) struct PlannedTree {
     pub(crate) number: u32,
     pub(crate) folder: String,
     pub(crate) version_id: u64,
-    /// By kind. Metadata comes last; its folder is the tree's own directory.
+    /// By kind. Metadata comes last. Its folder is the tree's own directory.
     pub(crate) folders: Vec<PlannedFolder>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct PlannedFolder {
     pub(crate) kind: FileKind,
     /// Relative to the target.
     pub(crate) dir: PathBuf,
-    /// By name; metadata as the snapshot lists it.
+    /// By name. Metadata is in the order of the snapshot.
     pub(crate) files: Vec<PlannedFile>,
 }
 
@@ -96,7 +96,7 @@ impl Plan {
         self.trees.iter().flat_map(|tree| &tree.folders)
     }
 
-    /// All files, by tree, kind and name; metadata as the snapshot lists it.
+    /// All files, by tree, kind and name. Metadata is in the order of the snapshot.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PlannedFile> {
         self.folders().flat_map(|folder| &folder.files)
     }

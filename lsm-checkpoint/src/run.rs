@@ -13,8 +13,8 @@ use seal::{CatalogHeader, Label, Sealed, Unsealed};
 use crate::{
     CheckpointInfo, CheckpointSource, Clock, Error, Method, Progress, Result, SystemClock, Totals, layout,
     progress::{Callback, Control},
-    publish::{self, Staging, Target},
     staged::StagedFs,
+    target::{self, Staging, Target},
     transfer::{self, Base, SourceViews, TransferParams},
     view,
 };
@@ -220,7 +220,7 @@ impl<'a> Checkpoint<'a> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
         let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
-        let staging = publish::claim(fs, target, self.mode)?;
+        let staging = target::claim(fs, target, self.mode)?;
         let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
         let label = Label { identity, created };
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.

@@ -87,7 +87,7 @@ struct Transfer<'t, 'a> {
 }
 
 impl<'a> Transfer<'_, 'a> {
-    /// Takes a group down the ladder; the files that are left at its end are to be copied.
+    /// Takes a group down the ladder. The files that are left at its end are to be copied.
     fn climb(&mut self, mut group: Group<'a>) -> Result<()> {
         let volume = match group.fs.volume_id(group.from_dir) {
             Ok(volume) => Some(volume),

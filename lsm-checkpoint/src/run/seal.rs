@@ -20,8 +20,8 @@ use crate::{
     PauseStats, Result, SnapshotProblem, StagedProblem, layout,
     plan::{self, Plan},
     pointer,
-    publish::Contents,
     staged::StagedFs,
+    target::Contents,
     transfer::FinishedFile,
 };
 

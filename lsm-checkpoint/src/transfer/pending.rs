@@ -55,7 +55,7 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    /// The length that is known; otherwise the length of the file, which does not change.
+    /// The length that is known, or else the length of the file, which does not change.
     pub(super) fn len(&self) -> Result<u64> {
         match self.len {
             Some(len) => Ok(len),

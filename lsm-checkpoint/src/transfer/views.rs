@@ -89,7 +89,7 @@ impl<'a> SourceViews<'a> {
         Ok(Self(views))
     }
 
-    /// The filesystem to read the files of an origin through; `fs` is the handle of one of them.
+    /// The filesystem to read the files of an origin through. `fs` is the handle of one of them.
     pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, origin: Origin<'a>) -> &'a dyn Fs {
         match origin.root {
             None => &**fs,
