@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     CATALOG_FILE,
-    publish::{MARKER_FILE, STAGED_SUFFIX},
+    target::{MARKER_FILE, STAGED_SUFFIX},
 };
 
 /// How many folders a tree may lie below the checkpoint, and a file below its tree.

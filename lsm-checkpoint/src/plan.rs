@@ -1,49 +1,74 @@
-//! What a checkpoint is made of, in which order and by which methods. Pure.
+//! The record of each file that a checkpoint will hold, their order, and the methods to try. Pure.
 
 use std::{
-    cmp::Ordering,
-    collections::{BTreeSet, HashMap},
+    collections::BTreeMap,
     ffi::OsStr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
-    FileKind, Method, Policy, SnapshotProblem, StagedProblem,
-    layout::{self, DirId, Layout},
+    FileKind, Method, Policy, SnapshotProblem, SourceFile, StagedProblem,
+    layout::{self, Layout},
+    source::Content,
 };
 
-/// A tree of a capture, as far as names go.
+/// The captured version of a tree, as its snapshot describes it.
 #[derive(Debug)]
-pub(crate) struct Tree<'a> {
+pub(crate) struct CapturedVersion<'a> {
     pub(crate) folder: &'a str,
-    pub(crate) folders: Vec<FileKind>,
-    pub(crate) files: Vec<(&'a FileKind, &'a OsStr)>,
-}
-
-/// A file to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    /// Its tree, and its position among the tree's files.
-    pub(crate) tree: usize,
-    pub(crate) index: usize,
-    pub(crate) kind: FileKind,
-    pub(crate) name: String,
-    /// Its directory: a position in [`Plan::dirs`].
-    pub(crate) dir: usize,
+    pub(crate) version_id: u64,
+    /// The kinds whose folders are made even if no file is of them.
+    pub(crate) kinds: Vec<FileKind>,
+    pub(crate) files: Vec<SourceFile>,
 }
 
 /// Everything that a snapshot asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     /// Relative to the target, each behind its parent. The first is the target itself.
     pub(crate) dirs: Vec<PathBuf>,
-    /// The folders of each tree.
-    pub(crate) folders: Vec<Vec<String>>,
-    /// By tree, kind and name; metadata as the snapshot lists it.
-    pub(crate) items: Vec<Item>,
+    /// In the order of the capture.
+    pub(crate) trees: Vec<PlannedTree>,
 }
 
-/// What a snapshot cannot ask for.
+/// A tree of the checkpoint.
+#[derive(Debug)]
+pub(crate) struct PlannedTree {
+    /// Its number in the catalog.
+    pub(crate) number: u32,
+    pub(crate) folder: String,
+    pub(crate) version_id: u64,
+    /// By kind. Metadata comes last. Its folder is the tree's own directory.
+    pub(crate) folders: Vec<PlannedFolder>,
+}
+
+/// The files of one kind and one tree, which lie in one directory.
+#[derive(Debug)]
+pub(crate) struct PlannedFolder {
+    /// The number of the tree in the catalog.
+    pub(crate) tree: u32,
+    pub(crate) kind: FileKind,
+    /// Relative to the target.
+    pub(crate) dir: PathBuf,
+    /// By name. Metadata is in the order of the snapshot.
+    pub(crate) files: Vec<PlannedFile>,
+}
+
+/// A file to make.
+#[derive(Debug)]
+pub(crate) struct PlannedFile {
+    pub(crate) name: String,
+    pub(crate) content: Content,
+    /// The checksum that the snapshot knows.
+    pub(crate) checksum: Option<u128>,
+    /// The directory beneath which the source's path is resolved, as in [`SourceFile`].
+    pub(crate) root: Option<Arc<Path>>,
+    /// Its number among all files of the plan, in their order. The deletion pause lists the files by it.
+    pub(crate) pin: usize,
+}
+
+/// A request of a snapshot that no checkpoint can meet.
 pub(crate) type Problem = (PathBuf, SnapshotProblem);
 
 /// A path that the layout refuses, as a problem of the snapshot.
@@ -52,68 +77,100 @@ fn refuse((path, problem): layout::Refused) -> Problem {
 }
 
 impl Plan {
-    pub(crate) fn new(trees: &[Tree<'_>]) -> Result<Self, Problem> {
-        let files = trees.iter().map(|tree| tree.files.len()).sum();
-        let items = Vec::with_capacity(files);
-        let mut plan = Self { dirs: Vec::new(), folders: Vec::new(), items };
-        let mut layout = Layout::new(trees.iter().map(|tree| tree.folder), files);
-        for (at, tree) in trees.iter().enumerate() {
-            let root = layout.add_tree(tree.folder).map_err(refuse)?;
-            plan.add_tree(at, tree, root, &mut layout)?;
+    pub(crate) fn new(versions: Vec<CapturedVersion<'_>>) -> Result<Self, Problem> {
+        let mut trees = Vec::with_capacity(versions.len());
+        for (number, version) in (0..).zip(versions) {
+            trees.push(PlannedTree::new(number, version)?);
         }
-        plan.dirs = layout.into_dirs();
+        let dirs = directories(&trees).map_err(refuse)?;
+        let mut plan = Self { dirs, trees };
+        let folders = plan.trees.iter_mut().flat_map(|tree| &mut tree.folders);
+        for (pin, file) in folders.flat_map(|folder| &mut folder.files).enumerate() {
+            file.pin = pin;
+        }
         Ok(plan)
     }
 
-    fn add_tree<'a>(
-        &mut self,
-        at: usize,
-        tree: &Tree<'a>,
-        root: DirId,
-        layout: &mut Layout<'a>,
-    ) -> Result<(), Problem> {
-        let mut spelled: BTreeSet<&FileKind> = tree.folders.iter().collect();
-        spelled.extend(tree.files.iter().map(|(kind, _)| *kind));
-        let kinds: BTreeSet<FileKind> = spelled.into_iter().map(FileKind::canonical).collect();
-        let mut dirs = vec![(FileKind::Metadata, root)];
-        for kind in kinds.into_iter().filter(|kind| *kind != FileKind::Metadata) {
-            let dir = layout.add_folder(root, kind.folder()).map_err(refuse)?;
-            dirs.push((kind, dir));
-        }
-        let by_folder: HashMap<&str, usize> =
-            dirs.iter().enumerate().map(|(at, (kind, _))| (kind.folder(), at)).collect();
-        self.folders.push(dirs.iter().skip(1).map(|(kind, _)| kind.folder().to_owned()).collect());
-        let first = self.items.len();
-        for (index, (kind, name)) in tree.files.iter().enumerate() {
-            let known = by_folder.get(kind.folder()).and_then(|at| dirs.get(*at));
-            let (kind, dir) = known.map_or((&FileKind::Metadata, root), |(kind, dir)| (kind, *dir));
-            let Some(name) = name.to_str() else {
-                return Err((Path::new(kind.folder()).join(name), SnapshotProblem::Name));
-            };
-            layout.add_file(dir, name).map_err(refuse)?;
-            let (kind, name) = (kind.clone(), name.to_owned());
-            self.items.push(Item { tree: at, index, kind, name, dir });
-        }
-        if let Some(items) = self.items.get_mut(first..) {
-            // The order of metadata means something, and a stable sort keeps it.
-            let by_name = |a: &Item, b: &Item| match a.kind {
-                FileKind::Metadata => Ordering::Equal,
-                _ => a.name.cmp(&b.name),
-            };
-            items.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| by_name(a, b)));
-        }
-        Ok(())
+    /// The folders of all trees, in their order.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &PlannedFolder> {
+        self.trees.iter().flat_map(|tree| &tree.folders)
     }
 
-    /// The path of an item, relative to the target.
-    pub(crate) fn path_of(&self, item: &Item) -> PathBuf {
-        self.dir_of(item).join(&item.name)
+    /// All files, by tree, kind and name. Metadata is in the order of the snapshot.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.folders().flat_map(|folder| &folder.files)
     }
 
-    /// The directory of an item, relative to the target.
-    pub(crate) fn dir_of(&self, item: &Item) -> &Path {
-        self.dirs.get(item.dir).map_or(Path::new(""), PathBuf::as_path)
+    pub(crate) fn file_count(&self) -> usize {
+        self.folders().map(|folder| folder.files.len()).sum()
     }
+}
+
+impl PlannedTree {
+    fn new(number: u32, version: CapturedVersion<'_>) -> Result<Self, Problem> {
+        let CapturedVersion { folder, version_id, kinds, files } = version;
+        let mut by_kind: BTreeMap<FileKind, Vec<PlannedFile>> = BTreeMap::new();
+        for kind in kinds {
+            by_kind.entry(kind.canonical()).or_default();
+        }
+        for SourceFile { kind, name, content, checksum, root } in files {
+            let kind = kind.canonical();
+            let name = name
+                .into_string()
+                .map_err(|name| (Path::new(kind.folder()).join(name), SnapshotProblem::Name))?;
+            let file = PlannedFile { name, content, checksum, root, pin: 0 };
+            by_kind.entry(kind).or_default().push(file);
+        }
+        let folders =
+            by_kind.into_iter().map(|(kind, files)| PlannedFolder::new(number, folder, kind, files));
+        Ok(Self { number, folder: folder.to_owned(), version_id, folders: folders.collect() })
+    }
+
+    /// The names of its folders, without its own directory.
+    pub(crate) fn data_folders(&self) -> impl Iterator<Item = &str> {
+        let kinds = self.folders.iter().map(|folder| &folder.kind);
+        kinds.filter(|kind| **kind != FileKind::Metadata).map(FileKind::folder)
+    }
+}
+
+impl PlannedFolder {
+    fn new(tree: u32, tree_folder: &str, kind: FileKind, mut files: Vec<PlannedFile>) -> Self {
+        // The order of metadata means something. No two names of a folder are equal.
+        if kind != FileKind::Metadata {
+            files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        }
+        let mut dir = layout::path_of(tree_folder);
+        dir.extend(&layout::path_of(kind.folder()));
+        Self { tree, kind, dir, files }
+    }
+
+    /// The path of one of its files, relative to the target.
+    pub(crate) fn path_of(&self, file: &PlannedFile) -> PathBuf {
+        self.dir.join(&file.name)
+    }
+}
+
+/// The directories of a plan. Refuses names that cannot stand where they do.
+fn directories(trees: &[PlannedTree]) -> Result<Vec<PathBuf>, layout::Refused> {
+    let files = trees.iter().flat_map(|tree| &tree.folders).map(|folder| folder.files.len()).sum();
+    let mut layout = Layout::new(trees.iter().map(|tree| tree.folder.as_str()), files);
+    for tree in trees {
+        let root = layout.add_tree(&tree.folder)?;
+        let mut folders = Vec::with_capacity(tree.folders.len());
+        for folder in &tree.folders {
+            let dir = match folder.kind {
+                FileKind::Metadata => root,
+                _ => layout.add_folder(root, folder.kind.folder())?,
+            };
+            folders.push((dir, folder));
+        }
+        for (dir, folder) in folders {
+            for file in &folder.files {
+                layout.add_file(dir, file.name.as_str())?;
+            }
+        }
+    }
+    Ok(layout.into_dirs())
 }
 
 /// The methods to try for a file that may be shared, in order.

@@ -8,22 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsDirLock, FsExt, FsMetadata, SyncMode};
+use lsm_fs::{Fs, FsMetadata, SyncMode};
 
 use erase::erase;
 use survey::{Names, Survey};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    publish::{
-        Debris, Doing, MARKER_FILE, Marker, Target, find_debris, is_refusal, remove_partial, remove_staged,
-        unmark,
-    },
-    sweep::{self, Outcome},
+    target::{Target, Withdrawal, left_at},
 };
-
-/// Each attempt but the last found debris of the target's, and cleared it.
-const ATTEMPTS: u32 = 4;
 
 /// Removes a checkpoint, with the defaults of [`Removal`] and this sync mode.
 ///
@@ -152,12 +145,12 @@ impl Removal {
         // Before the lock, because the lock of a live directory is its engine's; and again after it, because the name
         // may have been bound to another directory in between.
         refuse_others(fs, &target)?;
-        let lock = lock(fs, &target)?;
+        let withdrawal = Withdrawal::begin(fs, &target, self.mode)?;
         refuse_others(fs, &target)?;
         let survey = self.survey(fs, &target)?;
         let left: Vec<_> = survey.kept.into_iter().chain(survey.strangers).collect();
         if left.is_empty() {
-            remove_whole(fs, &target, lock.as_deref(), self.mode)?;
+            withdrawal.finish()?;
         } else if let Err(error) = erase(fs, &target.path, &survey.removable, self.mode) {
             return Err(left_at(&target.path, error));
         }
@@ -195,35 +188,6 @@ const fn is_unreadable(error: &Error) -> bool {
     )
 }
 
-/// Removes a checkpoint in which nothing stays.
-fn remove_whole(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>, mode: SyncMode) -> Result<()> {
-    for _ in 0..ATTEMPTS {
-        match fs.rename_noreplace(&target.path, &target.staged) {
-            Ok(()) => return remove_renamed(fs, target, mode),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match was_renamed(fs, target, lock) {
-                // A network filesystem can report the effect of its own first attempt as an obstacle to the second.
-                Ok(true) => return remove_renamed(fs, target, mode),
-                Ok(false) => match sweep::clear(fs, target, mode)? {
-                    Outcome::InProgress => break,
-                    Outcome::Cleared | Outcome::Gone => {}
-                },
-                Err(_) => return Err(undo_rename(fs, target, lock, e, mode)),
-            },
-            Err(e) if is_refusal(&e) => return remove_in_place(fs, target, lock.is_some(), mode),
-            Err(e) => return Err(undo_rename(fs, target, lock, e, mode)),
-        }
-    }
-    Err(in_progress(target))
-}
-
-/// Tells if the checkpoint has the staged name, although the rename reported an error.
-fn was_renamed(fs: &dyn Fs, target: &Target, lock: Option<&dyn FsDirLock>) -> lsm_fs::Result<bool> {
-    match lock {
-        Some(lock) => lock.is_at(&target.staged),
-        None => fs.exists(&target.path).map(|there| !there),
-    }
-}
-
 /// Opens a view of the directory that holds the checkpoint, so that nothing below is reached through a link or a mount.
 fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 'fs>> {
     fs.beneath(target.parent()).map_err(|error| match error.kind() {
@@ -245,146 +209,4 @@ fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
         return Ok(());
     }
     Err(Error::NotACheckpoint { dir: target.path.clone() })
-}
-
-/// Takes the owner lock, which follows the rename: no sweeper takes the removal for debris while it goes on. `None`
-/// where the platform has no such locks.
-fn lock(fs: &dyn Fs, target: &Target) -> Result<Option<Box<dyn FsDirLock>>> {
-    let not_a_checkpoint = || Error::NotACheckpoint { dir: target.path.clone() };
-    match fs.symlink_metadata(&target.path) {
-        Ok(metadata) if metadata.is_dir() => {}
-        // Of a symbolic link the rename would take the link, and the lock what it leads to.
-        Ok(_) => return Err(not_a_checkpoint()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(not_a_checkpoint()),
-        Err(e) => return Err(e.into()),
-    }
-    match fs.try_lock_directory(&target.path) {
-        Ok(Some(lock)) if lock.is_at(&target.path)? => Ok(Some(lock)),
-        Ok(_) => Err(in_progress(target)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(not_a_checkpoint()),
-        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Undoes a rename that failed and may have taken place all the same. The undoing is durable: a caller that is told
-/// that the checkpoint is as it was must not lose it to a later crash and sweep.
-fn undo_rename(
-    fs: &dyn Fs,
-    target: &Target,
-    lock: Option<&dyn FsDirLock>,
-    error: lsm_fs::Error,
-    mode: SyncMode,
-) -> Error {
-    let renamed = was_renamed(fs, target, lock);
-    let rename_back = || {
-        fs.rename_noreplace(&target.staged, &target.path)?;
-        fs.sync_directory(target.parent(), mode).map(drop)
-    };
-    match renamed.and_then(|renamed| if renamed { rename_back() } else { Ok(()) }) {
-        Ok(()) => error.into(),
-        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
-    }
-}
-
-fn remove_renamed(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
-    // Until the new name is durable the files must stay: a crash may bring the old name back, and with it they are a
-    // checkpoint.
-    if let Err(source) = fs.sync_directory(target.parent(), mode) {
-        return Err(Error::RemovedNotDurable { target: target.path.clone(), source });
-    }
-    let erased = fs.remove_dir_all(&target.staged).and_then(|()| fs.sync_directory(target.parent(), mode));
-    match erased {
-        Ok(_) => Ok(()),
-        Err(error) => Err(left_at(&target.staged, error)),
-    }
-}
-
-/// Reports that some of the checkpoint's files are still there.
-fn left_at(left: &Path, error: lsm_fs::Error) -> Error {
-    let cause =
-        error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
-    let cleanup = lsm_fs::Error::new(error.op(), error.path(), cause);
-    Error::from(error).left_behind(left, cleanup)
-}
-
-/// Removes without renaming the directory. A staged sibling says whose the half-removed target is: where anything
-/// fails it stays, and whoever clears it finishes the removal, or takes it back if the checkpoint is still whole.
-fn remove_in_place(fs: &dyn Fs, target: &Target, has_locks: bool, mode: SyncMode) -> Result<()> {
-    let owner = claim(fs, target, has_locks, mode)?;
-    // The claim has finished a removal that a dead process had begun.
-    if !fs.exists(&target.path.join(CATALOG_FILE))? {
-        return Ok(remove_staged(fs, target, mode)?);
-    }
-    // As long as all of these are there, it is whole.
-    let marker = Marker { doing: Doing::Remove, pointers: what_publishes(fs, &target.path) };
-    if let Err(error) = marker.write(fs, &target.path, mode) {
-        return Err(undo_mark(fs, target, error, mode));
-    }
-    let erased = remove_partial(fs, target, &marker, mode).and_then(|()| remove_staged(fs, target, mode));
-    drop(owner);
-    erased.map_err(|error| left_at(&target.staged, error))
-}
-
-/// Nothing of the checkpoint is gone yet: takes back the marker, if it is there, and the claim.
-fn undo_mark(fs: &dyn Fs, target: &Target, error: lsm_fs::Error, mode: SyncMode) -> Error {
-    let unmarked = match fs.exists(&target.path.join(MARKER_FILE)) {
-        Ok(true) => unmark(fs, &target.path, mode),
-        Ok(false) => Ok(()),
-        Err(failure) => Err(failure),
-    };
-    match unmarked.and_then(|()| fs.remove_dir(&target.staged)) {
-        Ok(()) => error.into(),
-        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
-    }
-}
-
-/// Makes the staged sibling, durably, and takes its owner lock.
-fn claim(
-    fs: &dyn Fs,
-    target: &Target,
-    has_locks: bool,
-    mode: SyncMode,
-) -> Result<Option<Box<dyn FsDirLock>>> {
-    for _ in 0..ATTEMPTS {
-        match fs.create_dir(&target.staged) {
-            Ok(()) => {
-                let owner = match find_debris(fs, &target.staged)? {
-                    Debris::Dead(lock) => Some(lock),
-                    Debris::Owned if !has_locks => None,
-                    // A sweeper was faster.
-                    Debris::Owned | Debris::Gone => continue,
-                };
-                return match fs.sync_directory(target.parent(), mode) {
-                    Ok(_) => Ok(owner),
-                    Err(error) => Err(match fs.remove_dir(&target.staged) {
-                        Ok(()) => error.into(),
-                        Err(failure) => Error::from(error).left_behind(&target.staged, failure),
-                    }),
-                };
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                if matches!(sweep::clear(fs, target, mode)?, Outcome::InProgress) {
-                    break;
-                }
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Err(in_progress(target))
-}
-
-fn in_progress(target: &Target) -> Error {
-    Error::InProgress { target: target.path.clone(), staged: target.staged.clone() }
-}
-
-/// What makes a directory look like a checkpoint: every tree's pointer, and the catalog.
-fn what_publishes(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
-    let mut files = match Catalog::read(fs, dir) {
-        Ok(catalog) => catalog.pointers(),
-        // Without a catalog nothing says what the pointers are, and nothing says that it is a checkpoint.
-        Err(_) => Vec::new(),
-    };
-    files.push(PathBuf::from(CATALOG_FILE));
-    files
 }

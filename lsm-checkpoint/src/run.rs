@@ -3,24 +3,19 @@
 mod capture;
 mod seal;
 
-use std::{
-    fmt,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, ops::ControlFlow, path::Path, time::Duration};
 
 use lsm_fs::{Fs, SyncMode};
 
 use capture::{Captured, capture, refuse_nested};
-use seal::{Label, Sealed, seal};
+use seal::{CatalogHeader, Label, Sealed, Unsealed};
 
 use crate::{
     CheckpointInfo, CheckpointSource, Clock, Error, Method, Progress, Result, SystemClock, Totals, layout,
     progress::{Callback, Control},
-    publish::{self, Staging, Target},
     staged::StagedFs,
-    transfer::{self, Base, Means},
+    target::{self, Staging, Target},
+    transfer::{self, Base, SourceViews, TransferParams},
     view,
 };
 
@@ -225,7 +220,7 @@ impl<'a> Checkpoint<'a> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
         let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
-        let staging = publish::claim(fs, target, self.mode)?;
+        let staging = target::claim(fs, target, self.mode)?;
         let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
         let label = Label { identity, created };
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.
@@ -253,10 +248,11 @@ impl<'a> Checkpoint<'a> {
             staged.create_dir(&staging.dir().join(dir))?;
         }
         let control = Control::new(self.progress, clock, self.bytes_per_second);
-        if control.start(captured.plan.items.len() as u64, captured.known_bytes()).is_break() {
+        if control.start(captured.plan.file_count() as u64, captured.known_bytes()).is_break() {
             return Err(Error::Cancelled);
         }
-        let means = Means {
+        let Captured { guard, capture, plan, seqno } = captured;
+        let params = TransferParams {
             staged: &staged,
             fs: staging.fs(),
             dir: staging.dir(),
@@ -264,23 +260,22 @@ impl<'a> Checkpoint<'a> {
             mode: self.mode,
             base,
             control: &control,
-            guard: captured.guard.as_ref(),
+            guard: guard.as_ref(),
         };
-        let done = transfer::run(&means, &captured.plan, &captured.files)?;
-        let Captured { guard, capture, plan, seqno, .. } = captured;
+        let views = SourceViews::open(&plan)?;
+        let finished = transfer::run(&params, &plan, &views)?;
         let pause = guard.as_ref().map(crate::PauseGuard::stats);
         // Every file is here: deletions go on. Those that fail are kept for the pause's owner.
         drop(guard);
-        let job = seal::Job {
+        let unsealed = Unsealed {
             staged: &staged,
             dir: staging.dir(),
             plan: &plan,
-            done: &done,
+            finished,
             capture: &capture,
             mode: self.mode,
         };
-        let head = seal::Head { label, seqno };
-        let sealed = seal(&job, head, self.catalogued)?;
+        let sealed = unsealed.seal(CatalogHeader { label, seqno }, self.catalogued)?;
         let info = sealed.info(pause);
         Ok((sealed, info))
     }
@@ -305,7 +300,8 @@ fn totals_of(catalog: &crate::Catalog) -> [Totals; Method::ALL.len()] {
     totals
 }
 
-/// A path relative to a staged directory.
-fn relative(path: &Path, dir: &Path) -> PathBuf {
-    path.strip_prefix(dir).map(Path::to_path_buf).unwrap_or_default()
+/// The path of something in a staged directory, relative to it. Anywhere else nothing can be made.
+fn relative<'p>(path: &'p Path, dir: &Path) -> &'p Path {
+    debug_assert!(path.starts_with(dir), "{} lies outside of {}", path.display(), dir.display());
+    path.strip_prefix(dir).unwrap_or(path)
 }

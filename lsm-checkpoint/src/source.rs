@@ -175,10 +175,10 @@ impl FileKind {
     }
 
     /// The kind that goes by the folder, however it was spelled.
-    pub(crate) fn canonical(&self) -> Self {
+    pub(crate) fn canonical(self) -> Self {
         match self {
-            Self::Other(folder) => Self::other(folder.clone()),
-            kind => kind.clone(),
+            Self::Other(folder) => Self::other(folder),
+            kind => kind,
         }
     }
 
@@ -263,12 +263,23 @@ impl SourceFile {
         self.root = Some(Arc::clone(root));
         self
     }
+}
 
-    /// Its path in the source.
+impl Content {
+    /// The path in the source.
     pub(crate) fn path(&self) -> Option<&Path> {
-        match &self.content {
-            Content::Immutable { path, .. } | Content::Prefix { path, .. } => Some(path),
-            Content::Bytes(_) => None,
+        match self {
+            Self::Immutable { path, .. } | Self::Prefix { path, .. } => Some(path),
+            Self::Bytes(_) => None,
+        }
+    }
+
+    /// The length, as far as the snapshot knows it.
+    pub(crate) fn known_len(&self) -> Option<u64> {
+        match self {
+            Self::Immutable { len, .. } => *len,
+            Self::Prefix { len, .. } => Some(*len),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
         }
     }
 }

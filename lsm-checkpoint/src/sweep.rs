@@ -6,7 +6,7 @@ use lsm_fs::{Fs, FsFileType, SyncMode};
 
 use crate::{
     Error, Result,
-    publish::{Debris, Target, clear_debris, find_debris, target_name},
+    target::{NameState, Target, clear_debris, target_name},
 };
 
 /// The result of a sweep.
@@ -63,34 +63,17 @@ pub struct SweepReport {
 pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
     let mut report = SweepReport::default();
     let fs = &*fs.beneath(dir)?;
-    for entry in fs.read_dir(dir)? {
+    let entries = fs.read_dir(dir)?;
+    for entry in entries.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
         let Some(name) = target_name(&entry.name) else { continue };
-        if entry.file_type != FsFileType::Directory {
-            continue;
-        }
         let path = dir.join(name);
-        match Target::new(&path).and_then(|target| clear(fs, &target, mode)) {
-            Ok(Outcome::Cleared) => report.cleared.push(path),
-            Ok(Outcome::InProgress) => report.in_progress.push(path),
-            Ok(Outcome::Gone) => {}
+        match Target::new(&path).and_then(|target| clear_debris(fs, &target, mode)) {
+            Ok(NameState::Locked(_)) => report.cleared.push(path),
+            Ok(state) if state.may_be_owned() => report.in_progress.push(path),
+            // Somebody else was faster.
+            Ok(_) => {}
             Err(error) => report.failed.push((path, error)),
         }
     }
     Ok(report)
-}
-
-pub(crate) enum Outcome {
-    Cleared,
-    InProgress,
-    /// Somebody else was faster.
-    Gone,
-}
-
-/// Clears the debris of one target, if it is debris.
-pub(crate) fn clear(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<Outcome> {
-    match find_debris(fs, &target.staged)? {
-        Debris::Owned => Ok(Outcome::InProgress),
-        Debris::Gone => Ok(Outcome::Gone),
-        Debris::Dead(lock) => clear_debris(fs, target, lock, mode).map(|()| Outcome::Cleared),
-    }
 }

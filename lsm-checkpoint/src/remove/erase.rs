@@ -5,7 +5,10 @@ use std::{io, path::Path};
 use lsm_fs::{Fs, SyncMode};
 
 use super::survey::Names;
-use crate::{CATALOG_FILE, publish::unless_gone};
+use crate::{
+    CATALOG_FILE,
+    target::{parents_of, unless_gone},
+};
 
 /// Removes these names from a checkpoint, and its directory if nothing else is in it.
 ///
@@ -19,10 +22,7 @@ pub(super) fn erase(fs: &dyn Fs, dir: &Path, names: &Names, mode: SyncMode) -> l
     for pointer in &names.pointers {
         unless_gone(fs.remove_file(&dir.join(pointer)))?;
     }
-    let mut synced: Vec<_> = names.pointers.iter().filter_map(|pointer| pointer.parent()).collect();
-    synced.sort_unstable();
-    synced.dedup();
-    for folder in synced {
+    for folder in parents_of(&names.pointers) {
         unless_gone(fs.sync_directory(&dir.join(folder), mode).map(drop))?;
     }
     for file in names.files.iter().filter(|file| *file != Path::new(CATALOG_FILE)) {

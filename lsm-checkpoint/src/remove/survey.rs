@@ -12,7 +12,7 @@ use lsm_manifest::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER};
 
 use crate::{
     CATALOG_FILE, Catalog,
-    publish::MARKER_FILE,
+    target::MARKER_FILE,
     verify::{Stranger, known_stranger},
 };
 

@@ -5,30 +5,22 @@ use std::{io, path::Path};
 use lsm_fs::{FileId, Fs};
 
 use crate::{
-    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, Snapshot, SourceFile, SourceRoot,
-    plan::{Plan, Tree},
-    publish::Target,
-    source::Content,
+    Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, SourceRoot,
+    plan::{CapturedVersion, Plan},
+    target::Target,
 };
 
-/// What is to be made, and what keeps it from going away meanwhile.
+/// The plan of a checkpoint, and what keeps the planned files from going away meanwhile.
 pub(super) struct Captured<'a> {
     pub(super) guard: Option<PauseGuard>,
     pub(super) capture: Capture<'a>,
     pub(super) plan: Plan,
-    /// By tree.
-    pub(super) files: Vec<Vec<SourceFile>>,
     pub(super) seqno: Option<u64>,
 }
 
 impl Captured<'_> {
     pub(super) fn known_bytes(&self) -> u64 {
-        let len = |file: &SourceFile| match &file.content {
-            Content::Immutable { len, .. } => len.unwrap_or_default(),
-            Content::Prefix { len, .. } => *len,
-            Content::Bytes(bytes) => bytes.len() as u64,
-        };
-        self.files.iter().flatten().map(len).fold(0, u64::saturating_add)
+        self.plan.files().filter_map(|file| file.content.known_len()).fold(0, u64::saturating_add)
     }
 }
 
@@ -41,24 +33,18 @@ pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     // that asked earlier. A pause that began before the flush would only keep garbage for as long as the flush takes.
     let guard = pause.map(DeletionPause::acquire);
     let capture = source.capture().map_err(Error::from_source)?;
-    let mut files = Vec::with_capacity(capture.trees.len());
-    for (_, snapshot) in &capture.trees {
-        files.push(snapshot.files().map_err(Error::from_source)?);
+    let mut versions = Vec::with_capacity(capture.trees.len());
+    for (folder, snapshot) in &capture.trees {
+        let files = snapshot.files().map_err(Error::from_source)?;
+        let (version_id, kinds) = (snapshot.version_id(), snapshot.folders());
+        versions.push(CapturedVersion { folder, version_id, kinds, files });
     }
-    let trees: Vec<Tree<'_>> = capture.trees.iter().zip(&files).map(tree).collect();
-    let plan = Plan::new(&trees).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
+    let plan = Plan::new(versions).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
     if let Some(guard) = &guard {
         // One for each file, so that its position is the same here and there; nobody deletes an empty path.
-        guard.narrow(files.iter().flatten().map(|file| file.path().unwrap_or(Path::new(""))));
+        guard.narrow(plan.files().map(|file| file.content.path().unwrap_or(Path::new(""))));
     }
-    Ok(Captured { guard, capture, plan, files, seqno })
-}
-
-fn tree<'a>(
-    ((folder, snapshot), files): (&'a (String, Box<dyn Snapshot + '_>), &'a Vec<SourceFile>),
-) -> Tree<'a> {
-    let names = files.iter().map(|file| (&file.kind, file.name.as_os_str())).collect();
-    Tree { folder, folders: snapshot.folders(), files: names }
+    Ok(Captured { guard, capture, plan, seqno })
 }
 
 /// Refuses a target in a directory of the source: by its spelling, and by the inodes on the way to the root.

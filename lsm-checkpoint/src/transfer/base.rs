@@ -2,15 +2,16 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsStr,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use lsm_fs::{Fs, NamePair};
 
-use super::{Group, Transfer};
-use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, SourceFile, source::Content, view};
+use super::{
+    Transfer,
+    pending::{self, Batch, PendingFile, Reported},
+};
+use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, plan::PlannedFolder, view};
 
 /// An earlier checkpoint, to link from what it already holds.
 #[derive(Debug)]
@@ -40,65 +41,55 @@ impl Base {
     }
 }
 
-impl Transfer<'_> {
-    /// Links the files that the base holds, and returns the positions of the others.
-    pub(super) fn link_base(&mut self, group: &Group<'_>, items: Vec<usize>) -> Result<Vec<usize>> {
-        let Some(base) = self.means.base else { return Ok(items) };
-        let (held, mut left): (Vec<usize>, Vec<usize>) =
-            items.into_iter().partition(|&at| self.is_held(base, at, group.fs));
-        let Some(folder) = self.plan.dirs.get(group.dir).filter(|_| !held.is_empty()) else {
-            left.extend(held);
-            left.sort_unstable();
-            return Ok(left);
-        };
-        let (from_dir, to_dir) = (base.dir.join(folder), self.means.dir.join(folder));
-        let plan = self.plan;
-        let pairs: Vec<NamePair<'_>> = held
-            .iter()
-            .filter_map(|&at| plan.items.get(at))
-            .map(|item| NamePair::same(OsStr::new(&item.name)))
-            .collect();
-        self.means.fs.hard_link_batch(&from_dir, &to_dir, &pairs, &mut |index, result| {
-            let Some(&at) = held.get(index) else { return ControlFlow::Continue(()) };
-            match result {
-                Ok(()) => self.shared(at, group.fs, Method::BaseLink),
+impl<'a> Transfer<'_, 'a> {
+    /// Links the files that the base holds, and returns the others.
+    pub(super) fn link_base(
+        &mut self,
+        folder: &PlannedFolder,
+        files: Vec<PendingFile<'a>>,
+    ) -> Result<Vec<PendingFile<'a>>> {
+        let Some(base) = self.params.base else { return Ok(files) };
+        let (held, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| self.is_held(base, file));
+        if held.is_empty() {
+            return Ok(others);
+        }
+        let (from_dir, to_dir) = (base.dir.join(&folder.dir), self.params.dir.join(&folder.dir));
+        let names: Vec<NamePair<'_>> = held.iter().map(|file| NamePair::same(&file.planned.name)).collect();
+        let mut batch = Batch::new(held);
+        self.params.fs.hard_link_batch(&from_dir, &to_dir, &names, &mut |index, result| {
+            batch.report(index, |file| match result {
+                Ok(()) => self.shared(file, Method::BaseLink),
                 // What the base has lost by now comes from the source.
                 Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
-                    left.push(at);
-                    ControlFlow::Continue(())
+                    Ok(Reported::Refused(file))
                 }
-                Err(e) => self.stop_with(e.into()),
-            }
+                Err(e) => Err(e.into()),
+            })
         });
-        if let Some(error) = self.stop.take() {
-            return Err(error);
-        }
-        left.sort_unstable();
-        Ok(left)
+        Ok(pending::merge(others, batch.end()?.all_reported()?))
     }
 
-    /// Whether the base holds the very file: same name, length and checksum, or the same inode. A name is not enough.
-    fn is_held(&self, base: &Base, at: usize, fs: &dyn Fs) -> bool {
-        let Some((item, file)) = self.item(at) else { return false };
-        let path = self.plan.path_of(item);
+    /// Tells if the base holds the very file: same name, length and checksum, or the same inode. A name is not enough.
+    fn is_held(&self, base: &Base, file: &PendingFile<'_>) -> bool {
+        let path = file.target();
         let Some(held) = base.files.get(&path) else { return false };
         // What was linked into the base may still be a file of the source, under whatever name.
-        if self.means.policy == Policy::Independent
+        if self.params.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)
         {
             return false;
         }
         let on_disk = base.dir.join(path);
-        let there = self.means.fs.symlink_metadata(&on_disk);
+        let there = self.params.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
-        let is_same_inode = is_same_inode(self.means.fs, fs, file, &there);
+        let is_same_inode = is_same_inode(self.params.fs, file, &there);
         // And how a file came to the base does not say whether the source was restored from it since.
-        if self.means.policy == Policy::Independent && is_same_inode != Some(false) {
+        if self.params.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }
-        match (file.checksum, held.checksum) {
+        match (file.planned.checksum, held.checksum) {
             (Some(wanted), Some(held_sum)) => {
-                let len = self.len_of(at, fs).ok();
+                let len = file.len().ok();
                 wanted == held_sum && len == Some(held.len) && there.len == held.len
             }
             _ => is_same_inode == Some(true),
@@ -106,16 +97,10 @@ impl Transfer<'_> {
     }
 }
 
-/// Whether a file of the source and one of the target's filesystem are one inode, if that can be known.
-fn is_same_inode(
-    target: &dyn Fs,
-    fs: &dyn Fs,
-    file: &SourceFile,
-    there: &lsm_fs::FsMetadata,
-) -> Option<bool> {
-    let Content::Immutable { path, .. } = &file.content else { return None };
-    let is_one_id = fs.symlink_metadata(path).ok()?.file_id? == there.file_id?;
-    let is_one_namespace = view::shares_namespace(target, fs);
+/// Tells if a file of the source and a file of the target's filesystem are one inode, if that can be known.
+fn is_same_inode(target: &dyn Fs, file: &PendingFile<'_>, there: &lsm_fs::FsMetadata) -> Option<bool> {
+    let is_one_id = file.fs.symlink_metadata(file.path).ok()?.file_id? == there.file_id?;
+    let is_one_namespace = view::shares_namespace(target, file.fs);
     // Two backends may stand on one host, or count their inodes from the same number.
     if is_one_id && !is_one_namespace { None } else { Some(is_one_id) }
 }

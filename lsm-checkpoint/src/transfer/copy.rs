@@ -6,45 +6,57 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions};
-use xxhash_rust::xxh3::Xxh3Default;
+use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
-use super::{Done, Transfer};
+use super::{
+    FinishedFile, Transfer, check_sum,
+    pending::{self, Batch, PendingFile, Reported},
+};
 use crate::{Change, Error, Method, Result, progress::Control, source::Content};
 
-impl<'a> Transfer<'a> {
-    /// Copies what no other method served.
+/// A copy to make, with the path that it gets.
+struct CopyOrder<'a> {
+    source: &'a dyn Fs,
+    from: &'a Path,
+    to: PathBuf,
+    len: Option<u64>,
+}
+
+impl CopyOrder<'_> {
+    fn job(&self) -> CopyJob<'_> {
+        CopyJob { source: self.source, from: self.from, to: &self.to, len: self.len }
+    }
+}
+
+impl<'a> Transfer<'_, 'a> {
+    /// Copies the files that no other method served.
     pub(super) fn copy_rest(&mut self) -> Result<()> {
-        let mut items = std::mem::take(&mut self.copies);
-        if items.is_empty() {
+        let mut files = std::mem::take(&mut self.to_copy);
+        if files.is_empty() {
             return Ok(());
         }
-        items.sort_unstable();
-        self.check_space(&items)?;
-        let targets: Vec<PathBuf> = items.iter().filter_map(|&at| self.target_of(at)).collect();
-        let jobs: Vec<CopyJob<'_>> =
-            items.iter().zip(&targets).filter_map(|(&at, to)| self.job(at, to)).collect();
-        let watch = Watch::new(self.means.control, jobs.len());
-        let options = CopyOptions::new().mode(self.means.mode).observer(&watch);
-        self.means.fs.copy_batch(&jobs, &options, &mut |index, copied| {
-            let Some(&at) = items.get(index) else { return ControlFlow::Continue(()) };
-            match self.copied(at, copied, watch.digest(index)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => self.stop_with(error),
-            }
+        pending::sort(&mut files);
+        self.check_space(&files)?;
+        let orders: Vec<CopyOrder<'_>> = files.iter().map(|file| self.order(file)).collect();
+        let jobs: Vec<CopyJob<'_>> = orders.iter().map(CopyOrder::job).collect();
+        let watch = Watch::new(self.params.control, jobs.len());
+        let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
+        let mut batch = Batch::new(files);
+        self.params.fs.copy_batch(&jobs, &options, &mut |index, copied| {
+            batch.report(index, |file| {
+                self.copied(file, copied, watch.digest(index)).map(|()| Reported::Finished)
+            })
         });
-        self.stop.take().map_or(Ok(()), Err)
+        batch.end()?.all_reported().map(drop)
     }
 
-    fn check_space(&self, items: &[usize]) -> Result<()> {
+    fn check_space(&self, files: &[PendingFile<'_>]) -> Result<()> {
         let mut needed = 0_u64;
-        for &at in items {
-            let Some((_, file)) = self.item(at) else { continue };
-            if let Content::Immutable { fs, .. } | Content::Prefix { fs, .. } = &file.content {
-                needed = needed.saturating_add(self.len_of(at, self.views.of(fs, file))?);
-            }
+        for file in files {
+            needed = needed.saturating_add(file.len()?);
         }
-        match self.means.fs.available_space(self.means.dir) {
+        match self.params.fs.available_space(self.params.dir) {
             Ok(available) if available < needed => Err(Error::NoSpace { needed, available }),
             Ok(_) => Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::Unsupported => Ok(()),
@@ -52,53 +64,35 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn target_of(&self, at: usize) -> Option<PathBuf> {
-        self.item(at).map(|(item, _)| self.means.dir.join(self.plan.path_of(item)))
+    fn order(&self, file: &PendingFile<'a>) -> CopyOrder<'a> {
+        let to = self.params.dir.join(file.target());
+        CopyOrder { source: file.fs, from: file.path, to, len: file.prefix_len() }
     }
 
-    fn job<'j>(&self, at: usize, to: &'j Path) -> Option<CopyJob<'j>>
-    where
-        'a: 'j,
-    {
-        let (_, file) = self.item(at)?;
-        match &file.content {
-            // Copied whole, so that a length other than the snapshot's shows.
-            Content::Immutable { fs, path, .. } => {
-                Some(CopyJob { source: self.views.of(fs, file), from: path, to, len: None })
-            }
-            Content::Prefix { fs, path, len } => {
-                Some(CopyJob { source: self.views.of(fs, file), from: path, to, len: Some(*len) })
-            }
-            Content::Bytes(_) => None,
-        }
-    }
-
-    fn copied(&mut self, at: usize, copied: lsm_fs::Result<Copied>, digest: u128) -> Result<()> {
-        let copied = copied.map_err(|e| self.explain(at, e))?;
-        let Some((_, file)) = self.item(at) else { return Ok(()) };
-        let path = file.path().map(PathBuf::from).unwrap_or_default();
-        if let Content::Immutable { len: Some(expected), .. } = file.content
+    fn copied(&mut self, file: PendingFile<'a>, copied: lsm_fs::Result<Copied>, digest: u128) -> Result<()> {
+        let copied = copied.map_err(|e| self.explain(&file, e))?;
+        if let Content::Immutable { len: Some(expected), .. } = file.planned.content
             && copied.len != expected
         {
-            return Err(Error::SourceChanged { path, what: Change::Length { expected, found: copied.len } });
+            let what = Change::Length { expected, found: copied.len };
+            return Err(Error::SourceChanged { path: file.path.to_path_buf(), what });
         }
-        self.check_sum(&path, file.checksum, digest)?;
-        let linkable = matches!(file.content, Content::Immutable { .. });
-        self.finish(at, Done { method: Method::Copy, len: copied.len, checksum: Some(digest), linkable }, 0)
+        check_sum(file.path, file.planned.checksum, digest)?;
+        let linkable = matches!(file.planned.content, Content::Immutable { .. });
+        let finished = file.finished(Method::Copy, copied.len);
+        self.finish(FinishedFile { checksum: Some(digest), linkable, ..finished }, 0)
     }
 
-    fn explain(&self, at: usize, error: lsm_fs::Error) -> Error {
-        if error.is_cancelled() || self.means.control.is_cancelled() {
+    fn explain(&self, file: &PendingFile<'_>, error: lsm_fs::Error) -> Error {
+        if error.is_cancelled() || self.params.control.is_cancelled() {
             return Error::Cancelled;
         }
         if error.kind() == std::io::ErrorKind::UnexpectedEof
-            && let Some((_, file)) = self.item(at)
-            && let Content::Prefix { path, len: expected, .. }
-            | Content::Immutable { path, len: Some(expected), .. } = &file.content
+            && let Some(expected) = file.planned.content.known_len()
         {
-            return Error::SourceChanged { path: path.clone(), what: Change::Short { expected: *expected } };
+            return Error::SourceChanged { path: file.path.to_path_buf(), what: Change::Short { expected } };
         }
-        self.blame(at, error)
+        file.blame(error)
     }
 }
 
@@ -124,7 +118,8 @@ impl<'a> Watch<'a> {
     fn digest(&self, job: usize) -> u128 {
         let hasher = self.hashers.get(job);
         let state = hasher.and_then(|hasher| hasher.lock().unwrap_or_else(PoisonError::into_inner).take());
-        state.unwrap_or_default().digest128()
+        // An empty file has no piece.
+        state.map_or_else(|| xxh3_128(&[]), |state| state.digest128())
     }
 }
 

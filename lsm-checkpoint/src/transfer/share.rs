@@ -1,133 +1,91 @@
 //! Links and clones, a directory at a time.
 
-use std::{
-    ffi::OsStr,
-    io,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
+use std::{ffi::OsStr, io, ops::ControlFlow};
+
+use lsm_fs::{NamePair, errno};
+
+use super::{
+    Transfer,
+    group::Group,
+    pending::{Batch, PendingFile, Reported},
 };
+use crate::{Error, Method, Result};
 
-use lsm_fs::{Fs, NamePair, errno};
-
-use super::{Done, Group, Transfer};
-use crate::{Method, Result, SourceFile, source::Content};
-
-/// What a method did for a group.
-pub(super) struct Outcome {
-    /// Positions that it did not serve.
-    pub(super) left: Vec<usize>,
-    /// Whether it is no use between these volumes at all.
+/// The result of a method for a group.
+pub(super) struct Shared<'a> {
+    /// The files that it did not serve.
+    pub(super) left: Vec<PendingFile<'a>>,
+    /// `true` if it is no use between these volumes at all.
     pub(super) by_volume: bool,
     /// One refusal.
     pub(super) refusal: Option<lsm_fs::Error>,
 }
 
-impl<'a> Transfer<'a> {
-    /// Links or clones the files of a group.
-    pub(super) fn share(&mut self, group: &Group<'_>, method: Method, items: &[usize]) -> Result<Outcome> {
-        let pairs: Vec<NamePair<'_>> = items.iter().filter_map(|&at| self.names(at)).collect();
-        let to_dir =
-            self.means.dir.join(self.plan.dirs.get(group.dir).map_or(Path::new(""), PathBuf::as_path));
-        let mut outcome = Outcome { left: Vec::new(), by_volume: false, refusal: None };
-        let mut served = vec![false; items.len()];
-        let (fs, mode) = (self.means.fs, self.means.mode);
+impl<'a> Transfer<'_, 'a> {
+    /// Links or clones files of a group.
+    pub(super) fn share(
+        &mut self,
+        group: &Group<'_>,
+        method: Method,
+        files: Vec<PendingFile<'a>>,
+    ) -> Result<Shared<'a>> {
+        let names: Vec<NamePair<'_>> = files.iter().map(PendingFile::names).collect();
+        let to_dir = self.params.dir.join(&group.folder.dir);
+        let (fs, mode) = (self.params.fs, self.params.mode);
+        let (mut batch, mut by_volume, mut last_refusal) = (Batch::new(files), false, None);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
-            let Some(&at) = items.get(index) else { return ControlFlow::Continue(()) };
-            match result {
-                Ok(()) => {
-                    if let Some(served) = served.get_mut(index) {
-                        *served = true;
-                    }
-                    self.shared(at, group.fs, method)
-                }
+            batch.report(index, |file| match result {
+                Ok(()) => self.shared(file, method),
                 Err(refusal) if refusal.allows_fallback() => {
-                    let by_volume = is_of_volumes(&refusal);
-                    outcome.by_volume |= by_volume;
-                    outcome.refusal = Some(refusal);
+                    let is_of_volumes = is_of_volumes(&refusal);
+                    by_volume |= is_of_volumes;
+                    last_refusal = Some(refusal);
                     // A file with too many names says nothing about the next one.
-                    if by_volume { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    Ok(if is_of_volumes { Reported::AllRefused(file) } else { Reported::Refused(file) })
                 }
-                Err(error) => {
-                    let error = self.blame(at, error);
-                    self.stop_with(error)
-                }
-            }
+                Err(error) => Err(file.blame(error)),
+            })
         };
         match method {
-            Method::HardLink => fs.hard_link_batch(&group.from_dir, &to_dir, &pairs, &mut report),
-            _ => fs.reflink_batch(&group.from_dir, &to_dir, &pairs, mode, &mut report),
+            Method::HardLink => fs.hard_link_batch(group.from_dir, &to_dir, &names, &mut report),
+            _ => fs.reflink_batch(group.from_dir, &to_dir, &names, mode, &mut report),
         }
-        if let Some(error) = self.stop.take() {
-            return Err(error);
-        }
-        outcome.left = items.iter().zip(&served).filter(|(_, served)| !**served).map(|(&at, _)| at).collect();
-        Ok(outcome)
-    }
-
-    /// The name in the source and the one in the target.
-    fn names(&self, at: usize) -> Option<NamePair<'a>> {
-        let (item, file) = self.item(at)?;
-        Some(NamePair { from: file.path()?.file_name()?, to: OsStr::new(&item.name) })
+        Ok(Shared { left: batch.end()?.all(), by_volume, refusal: last_refusal })
     }
 
     /// A file has its name in the target.
-    pub(super) fn shared(&mut self, at: usize, fs: &dyn Fs, method: Method) -> ControlFlow<()> {
-        let counted = self.len_of(at, fs).and_then(|len| {
-            let checksum = self.item(at).and_then(|(_, file)| file.checksum);
-            self.finish(at, Done { method, len, checksum, linkable: true }, len)
-        });
-        match counted {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => self.stop_with(error),
-        }
-    }
-
-    /// Looks up the lengths that the snapshot does not know, a directory at a time.
-    pub(super) fn measure(&mut self, group: &Group<'_>) -> Result<()> {
-        let unknown = |&at: &usize| match self.item(at) {
-            Some((_, SourceFile { content: Content::Immutable { len: None, .. }, .. })) => {
-                Some((at, self.names(at)?.from))
-            }
-            _ => None,
-        };
-        let (unknown, names): (Vec<usize>, Vec<&OsStr>) = group.items.iter().filter_map(unknown).unzip();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        group.fs.metadata_batch(&group.from_dir, &names, &mut |index, found| {
-            let Some(&at) = unknown.get(index) else { return ControlFlow::Continue(()) };
-            match found {
-                Ok(metadata) => {
-                    if let Some(len) = self.lens.get_mut(at) {
-                        *len = Some(metadata.len);
-                    }
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    let error = self.blame(at, error);
-                    self.stop_with(error)
-                }
-            }
-        });
-        self.stop.take().map_or(Ok(()), Err)
-    }
-
-    /// The length that the snapshot knows; otherwise that of the file, which does not change.
-    pub(super) fn len_of(&self, at: usize, fs: &dyn Fs) -> Result<u64> {
-        if let Some(len) = self.lens.get(at).copied().flatten() {
-            return Ok(len);
-        }
-        match self.item(at).map(|(_, file)| &file.content) {
-            Some(Content::Immutable { len: Some(len), .. } | Content::Prefix { len, .. }) => Ok(*len),
-            Some(Content::Immutable { path, .. }) => {
-                fs.metadata(path).map(|metadata| metadata.len).map_err(|e| self.blame(at, e))
-            }
-            _ => Ok(0),
-        }
+    pub(super) fn shared(&mut self, file: PendingFile<'a>, method: Method) -> Result<Reported<'a>> {
+        let len = file.len()?;
+        self.finish(file.finished(method, len), len).map(|()| Reported::Finished)
     }
 }
 
-/// Whether a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags,
+/// Looks up the lengths that the snapshot does not know, a directory at a time.
+pub(super) fn measure(group: &mut Group<'_>) -> Result<()> {
+    let mut unknown: Vec<&mut PendingFile<'_>> =
+        group.files.iter_mut().filter(|file| file.len.is_none()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&OsStr> = unknown.iter().map(|file| file.source_name()).collect();
+    let mut failure: Option<Error> = None;
+    group.fs.metadata_batch(group.from_dir, &names, &mut |index, found| {
+        let Some(file) = unknown.get_mut(index) else { return ControlFlow::Continue(()) };
+        match found {
+            Ok(metadata) => {
+                file.len = Some(metadata.len);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure.get_or_insert(file.blame(error));
+                ControlFlow::Break(())
+            }
+        }
+    });
+    failure.map_or(Ok(()), Err)
+}
+
+/// Tells if a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags,
 /// its blocks that are not written yet.
 fn is_of_volumes(refusal: &lsm_fs::Error) -> bool {
     let of_file = [errno::EMLINK, errno::EACCES, errno::EAGAIN, errno::EINVAL, errno::EPERM];

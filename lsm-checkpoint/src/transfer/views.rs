@@ -9,12 +9,16 @@ use std::{
 
 use lsm_fs::Fs;
 
-use crate::{Result, SourceFile, source::Content};
+use crate::{
+    Result,
+    plan::{Plan, PlannedFile},
+    source::Content,
+};
 
-/// The place that files come from: their backend, and the checkpoint that they are beneath. An engine may make a handle
-/// of its filesystem for each file, and these must not become a place each.
+/// The backend that files come from, and the checkpoint that they are beneath. An engine may make a handle of its
+/// filesystem for each file, and these must not become an origin each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place<'a> {
+pub(super) struct Origin<'a> {
     backend: Backend,
     root: Option<&'a OsStr>,
 }
@@ -26,48 +30,108 @@ enum Backend {
     Handle(usize),
 }
 
-impl<'a> Place<'a> {
-    /// The place of a file that is on `fs`.
-    pub(super) fn of(fs: &Arc<dyn Fs>, file: &'a SourceFile) -> Self {
-        let by_handle = || Backend::Handle(Arc::as_ptr(fs).cast::<()>().addr());
-        let backend = fs.backend_id().map_or_else(by_handle, Backend::Known);
-        Self { backend, root: file.root.as_deref().map(Path::as_os_str) }
+/// The handle through which a file is read, and its root: the same two pointers are the same origin.
+type Handles<'a> = (&'a Arc<dyn Fs>, Option<&'a Arc<Path>>);
+
+/// Finds the origin of one file after the other. Neighbours mostly share their handle, and are not asked for again.
+#[derive(Debug, Default)]
+pub(super) struct Origins<'a> {
+    last: Option<(Handles<'a>, Origin<'a>)>,
+}
+
+impl<'a> Origins<'a> {
+    /// The origin of a file that is on `fs`.
+    pub(super) fn of(&mut self, fs: &'a Arc<dyn Fs>, file: &'a PlannedFile) -> Origin<'a> {
+        let handles = (fs, file.root.as_ref());
+        match self.last {
+            Some((last, origin)) if is_same(last, handles) => origin,
+            _ => {
+                let by_handle = || Backend::Handle(Arc::as_ptr(fs).cast::<()>().addr());
+                let backend = fs.backend_id().map_or_else(by_handle, Backend::Known);
+                let origin = Origin { backend, root: file.root.as_deref().map(Path::as_os_str) };
+                self.last = Some((handles, origin));
+                origin
+            }
+        }
     }
+}
+
+fn is_same((fs, root): Handles<'_>, (other_fs, other_root): Handles<'_>) -> bool {
+    let is_same_root = match (root, other_root) {
+        (Some(root), Some(other)) => Arc::ptr_eq(root, other),
+        (None, None) => true,
+        _ => false,
+    };
+    is_same_root && Arc::ptr_eq(fs, other_fs)
 }
 
 /// One view for each checkpoint that files come from. Files of a live source are read from its filesystem itself.
 #[derive(Debug)]
-pub(super) struct SourceViews<'a>(HashMap<Place<'a>, Box<dyn Fs + 'a>>);
+pub(crate) struct SourceViews<'a>(HashMap<Origin<'a>, Box<dyn Fs + 'a>>);
 
 impl<'a> SourceViews<'a> {
-    /// Opens the views that these files need.
+    /// Opens the views that the files of a plan need.
     ///
     /// # Errors
     ///
     /// The errors of [`Fs::beneath`].
-    pub(super) fn open(trees: &'a [Vec<SourceFile>]) -> Result<Self> {
+    pub(crate) fn open(plan: &'a Plan) -> Result<Self> {
         let mut views: HashMap<_, Box<dyn Fs>> = HashMap::new();
-        for file in trees.iter().flatten() {
-            let (Some(fs), Some(root)) = (fs_of(file), &file.root) else { continue };
-            if let Entry::Vacant(new) = views.entry(Place::of(fs, file)) {
+        let mut origins = Origins::default();
+        for file in plan.files() {
+            if let Some(root) = &file.root
+                && let Content::Immutable { fs, .. } | Content::Prefix { fs, .. } = &file.content
+                && let Entry::Vacant(new) = views.entry(origins.of(fs, file))
+            {
                 let _ = new.insert(fs.beneath(root)?);
             }
         }
         Ok(Self(views))
     }
 
-    /// The filesystem to read a file through, which is on `fs`.
-    pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, file: &'a SourceFile) -> &'a dyn Fs {
-        if file.root.is_none() {
-            return &**fs;
+    /// The filesystem to read the files of an origin through. `fs` is the handle of one of them.
+    pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, origin: Origin<'a>) -> &'a dyn Fs {
+        match origin.root {
+            None => &**fs,
+            Some(_) => self.0.get(&origin).map_or(&**fs, |view| &**view),
         }
-        self.0.get(&Place::of(fs, file)).map_or(&**fs, |view| &**view)
     }
 }
 
-fn fs_of(file: &SourceFile) -> Option<&Arc<dyn Fs>> {
-    match &file.content {
-        Content::Immutable { fs, .. } | Content::Prefix { fs, .. } => Some(fs),
-        Content::Bytes(_) => None,
+#[cfg(test)]
+mod tests {
+    use lsm_fs_mem::MemFs;
+
+    use super::*;
+    use crate::{FileKind, SourceFile, plan::CapturedVersion};
+
+    #[test]
+    fn two_handles_of_one_backend_are_one_origin_and_two_roots_are_two() {
+        let (fs, other) = (MemFs::new(), MemFs::new());
+        let handle = |fs: &MemFs| -> Arc<dyn Fs> { Arc::new(fs.clone()) };
+        let roots = ["/a", "/b"].map(|root| Arc::from(Path::new(root)));
+        let file = |name: &str, fs: &MemFs| SourceFile::immutable(FileKind::Table, handle(fs), name, 4);
+        let files = vec![
+            file("1", &fs),
+            file("2", &fs),
+            file("3", &other),
+            file("4", &fs).beneath(&roots[0]),
+            file("5", &fs).beneath(&roots[0]),
+            file("6", &fs).beneath(&roots[1]),
+        ];
+        let version = CapturedVersion { folder: "", version_id: 1, kinds: Vec::new(), files };
+        let plan = Plan::new(vec![version]).unwrap();
+        let mut origins = Origins::default();
+        let mut found = Vec::new();
+        for file in plan.files() {
+            let Content::Immutable { fs, .. } = &file.content else { panic!("{file:?} is a table") };
+            // Asked for twice, so that the second answer is the remembered one.
+            let _ = origins.of(fs, file);
+            found.push(origins.of(fs, file));
+        }
+        assert!(found[0] == found[1] && found[3] == found[4]);
+        for (one, another) in [(0, 2), (0, 3), (3, 5)] {
+            assert_ne!(found[one], found[another]);
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{
-    Catalog, Checkpoint, Error, FileKind, Method, Policy, SourceFile, remove, run_checkpoint,
+    Catalog, Change, Checkpoint, Error, FileKind, Method, Policy, SourceFile, remove, run_checkpoint,
 };
-use lsm_fs::{FsExt, Op, SyncMode, errno};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, VolumeOptions};
 
 use crate::{
@@ -79,5 +79,24 @@ fn what_one_pair_of_volumes_refuses_is_tried_for_another() {
             catalog.files.iter().map(|file| (file.name.as_str(), file.method)).take(3).collect();
         assert_eq!(methods, [("1.sst", Method::Copy), ("2.sst", shared), ("3.sst", Method::Copy)]);
         assert_eq!(info.by_method(shared).files, 1, "{policy:?}");
+    }
+}
+
+/// A batch names files by their last component, and this path has none: the file beside it must not stand for it.
+#[test]
+fn a_source_path_without_a_name_is_refused_for_itself() {
+    for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::Independent] {
+        let fs = MemFs::new();
+        fs.create_dir(Path::new("/db")).unwrap();
+        fs.write_new(Path::new("/db/2"), b"rows", SyncMode::Normal).unwrap();
+        let file = |path: &str| SourceFile::immutable(FileKind::Table, Arc::new(fs.clone()), path, 4);
+        let engine = Foreign::new(vec![file("/db/..").named("1"), file("/db/2")], |target| {
+            Ok(target.write("CURRENT", b"1")?)
+        });
+        let refused = Checkpoint::new().policy(policy).create(&engine, &fs, Path::new(TARGET)).unwrap_err();
+        let Error::SourceChanged { path, what: Change::Type } = refused else {
+            panic!("{policy:?}: {refused}")
+        };
+        assert_eq!(path, Path::new("/db/.."));
     }
 }

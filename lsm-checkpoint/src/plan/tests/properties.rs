@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
     path::{Component, PathBuf},
 };
 
@@ -66,16 +65,24 @@ fn trees() -> impl Strategy<Value = Vec<Wanted>> {
     ]
 }
 
+/// Each file has its position in the list as its bytes.
 fn planned(wanted: &[Wanted]) -> Result<Plan, Problem> {
-    let trees: Vec<Tree<'_>> = wanted
-        .iter()
-        .map(|(folder, folders, files)| Tree {
-            folder,
-            folders: folders.clone(),
-            files: files.iter().map(|(kind, name)| (kind, OsStr::new(*name))).collect(),
-        })
-        .collect();
-    Plan::new(&trees)
+    let version = |(folder, kinds, files): &Wanted| CapturedVersion {
+        folder,
+        version_id: 7,
+        kinds: kinds.clone(),
+        files: files
+            .iter()
+            .enumerate()
+            .map(|(at, (kind, name))| SourceFile::bytes(kind.clone(), *name, at.to_le_bytes()))
+            .collect(),
+    };
+    Plan::new(wanted.iter().map(version).collect())
+}
+
+fn position(file: &PlannedFile) -> usize {
+    let Content::Bytes(bytes) = &file.content else { panic!("{file:?} has bytes") };
+    usize::from_le_bytes((**bytes).try_into().unwrap())
 }
 
 fn is_name(name: &str) -> bool {
@@ -123,7 +130,7 @@ proptest! {
         for (_, name) in wanted.iter().flat_map(|(_, _, files)| files) {
             prop_assert!(is_name(name), "{:?} is planned", name);
         }
-        let files = plan.items.iter().map(|item| plan.path_of(item));
+        let files = plan.folders().flat_map(|folder| folder.files.iter().map(|file| folder.path_of(file)));
         let all: Vec<PathBuf> = plan.dirs.iter().skip(1).cloned().chain(files).collect();
         for path in &all {
             prop_assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{:?}", path);
@@ -140,17 +147,22 @@ proptest! {
     fn every_file_is_planned_once_where_it_belongs(wanted in trees()) {
         let Ok(plan) = planned(&wanted) else { return Ok(()) };
         let mut planned = BTreeSet::new();
-        for item in &plan.items {
-            let (_, _, files) = &wanted[item.tree];
-            let (kind, name) = &files[item.index];
-            prop_assert_eq!((item.kind.folder(), item.name.as_str()), (kind.folder(), *name));
-            prop_assert!(planned.insert((item.tree, item.index)), "{:?} is planned twice", item);
+        for folder in plan.folders() {
+            let tree = usize::try_from(folder.tree).unwrap();
+            let (_, _, files) = &wanted[tree];
+            for file in &folder.files {
+                let (kind, name) = &files[position(file)];
+                prop_assert_eq!((folder.kind.folder(), file.name.as_str()), (kind.folder(), *name));
+                prop_assert!(planned.insert((tree, position(file))), "{:?} is planned twice", file);
+            }
         }
         prop_assert_eq!(planned.len(), wanted.iter().map(|(_, _, files)| files.len()).sum::<usize>());
-        for (tree, (_, _, files)) in wanted.iter().enumerate() {
+        prop_assert!(plan.files().map(|file| file.pin).eq(0..planned.len()), "files are numbered in their order");
+        for (tree, (_, _, files)) in plan.trees.iter().zip(&wanted) {
             let listed = files.iter().filter(|(kind, _)| *kind == FileKind::Metadata).map(|(_, name)| *name);
-            let metadata = plan.items.iter().filter(|item| item.tree == tree && item.kind == FileKind::Metadata);
-            prop_assert!(listed.eq(metadata.map(|item| item.name.as_str())), "metadata keeps its order");
+            let metadata = tree.folders.iter().filter(|folder| folder.kind == FileKind::Metadata);
+            let metadata = metadata.flat_map(|folder| &folder.files).map(|file| file.name.as_str());
+            prop_assert!(listed.eq(metadata), "metadata keeps its order");
         }
     }
 }

@@ -8,111 +8,106 @@ use std::{
 use lsm_fs::{Fs, FsOpenOptions};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::{Head, Job, relative};
+use super::{CatalogHeader, Unsealed, relative};
 use crate::{
     CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, Error, FileKind, Method, Result, SnapshotProblem,
-    layout, plan::Item, transfer::Done,
+    layout, plan::PlannedTree, transfer::FinishedFile,
 };
 
-/// What is known of one tree.
-#[derive(Default)]
-struct Listed {
-    folders: Vec<String>,
-    files: Vec<CatalogFile>,
+/// A tree of the catalog, and its number there.
+struct ListedTree {
+    number: u32,
+    tree: CatalogTree,
 }
 
-/// The trees of a checkpoint. What is written belongs to the deepest tree around it.
+/// The trees of a checkpoint. A file or folder that is written belongs to the deepest tree around it.
 pub(super) struct Listing<'a> {
-    job: &'a Job<'a>,
+    unsealed: &'a Unsealed<'a>,
     /// The directories of the plan, whose use is known.
     planned: HashSet<&'a Path>,
-    by_dir: HashMap<PathBuf, usize>,
-    trees: Vec<Listed>,
+    /// By directory, relative to the checkpoint.
+    trees: HashMap<PathBuf, ListedTree>,
+    files: Vec<CatalogFile>,
 }
 
 impl<'a> Listing<'a> {
     /// The trees of a plan, with its folders.
-    pub(super) fn new(job: &'a Job<'a>) -> Self {
-        let folders = job.capture.trees.iter().map(|(folder, _)| layout::path_of(folder));
-        let by_dir = folders.enumerate().map(|(at, dir)| (dir, at)).collect();
-        let listed = |folders: &Vec<String>| Listed { folders: folders.clone(), files: Vec::new() };
-        let planned = job.plan.dirs.iter().map(PathBuf::as_path).collect();
-        Self { job, planned, by_dir, trees: job.plan.folders.iter().map(listed).collect() }
+    pub(super) fn new(unsealed: &'a Unsealed<'a>) -> Self {
+        let planned = unsealed.plan.dirs.iter().map(PathBuf::as_path).collect();
+        let trees =
+            unsealed.plan.trees.iter().map(|tree| (layout::path_of(&tree.folder), ListedTree::new(tree)));
+        let files = Vec::with_capacity(unsealed.finished.len());
+        Self { unsealed, planned, trees: trees.collect(), files }
     }
 
-    pub(super) fn add_planned(&mut self, item: &Item, done: &Done) {
-        let Done { method, len, checksum, linkable } = *done;
+    pub(super) fn add_finished(&mut self, file: &FinishedFile<'_>) {
+        let FinishedFile { planned, folder, method, len, checksum, linkable } = *file;
         // What was written by now may have been written over, or have lost its name again: it is listed as written.
         if method == Method::Written {
             return;
         }
-        let (tree, kind, name) = (number_of(item.tree), item.kind.clone(), item.name.clone());
-        if let Some(listed) = self.trees.get_mut(item.tree) {
-            let file = CatalogFile::new(tree, kind, name, len, method);
-            listed.files.push(CatalogFile { checksum, linkable, ..file });
-        }
+        let file = CatalogFile::new(folder.tree, folder.kind.clone(), planned.name.clone(), len, method);
+        self.files.push(CatalogFile { checksum, linkable, ..file });
     }
 
     /// Adds a file that was written through the target. Its checksum is taken from what a reader sees.
     pub(super) fn add_written(&mut self, path: &Path) -> Result<()> {
         let (tree, folder) = self.place_of(path.parent().unwrap_or(path))?;
+        let number = tree.number;
         let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| self.no_place(path))?;
         let kind = if folder.is_empty() { FileKind::Metadata } else { FileKind::other(folder) };
         let (len, checksum) = self.read_through(path)?;
-        if let Some(listed) = self.trees.get_mut(tree) {
-            let file = CatalogFile::new(number_of(tree), kind, name.to_owned(), len, Method::Written);
-            listed.files.push(CatalogFile { checksum: Some(checksum), ..file });
-        }
+        let file = CatalogFile::new(number, kind, name.to_owned(), len, Method::Written);
+        self.files.push(CatalogFile { checksum: Some(checksum), ..file });
         Ok(())
     }
 
     /// Adds a folder that was made through the target, if the plan does not have it.
     pub(super) fn add_folder(&mut self, path: &Path) -> Result<()> {
-        if self.planned.contains(relative(path, self.job.dir).as_path()) {
+        if self.planned.contains(relative(path, self.unsealed.dir)) {
             return Ok(());
         }
-        let (tree, folder) = self.place_of(path)?;
         // Each directory is made once, so the tree has no such folder yet.
-        if let Some(listed) = self.trees.get_mut(tree) {
-            listed.folders.push(folder);
-        }
+        let (listed, folder) = self.place_of(path)?;
+        listed.tree.folders.push(folder);
         Ok(())
     }
 
     /// The catalog of all that was added. Its sort is stable: metadata stays in the order in which it got its names.
-    pub(super) fn into_catalog(self, head: Head) -> Catalog {
-        let Head { label, seqno } = head;
-        let (mut trees, mut files) = (Vec::with_capacity(self.trees.len()), Vec::new());
-        for (mut listed, (folder, snapshot)) in self.trees.into_iter().zip(&self.job.capture.trees) {
-            let (folder, version_id) = (folder.clone(), snapshot.version_id());
-            trees.push(CatalogTree { folder, version_id, folders: listed.folders });
-            listed.files.sort_by_key(|file| file.kind == FileKind::Metadata);
-            files.append(&mut listed.files);
-        }
+    pub(super) fn into_catalog(self, header: CatalogHeader) -> Catalog {
+        let CatalogHeader { label, seqno } = header;
+        let mut trees: Vec<ListedTree> = self.trees.into_values().collect();
+        trees.sort_unstable_by_key(|listed| listed.number);
+        let trees = trees.into_iter().map(|listed| listed.tree).collect();
+        let mut files = self.files;
+        files.sort_by_key(|file| (file.tree, file.kind == FileKind::Metadata));
         let (format, identity, created) = (CATALOG_FORMAT, label.identity, label.created);
         Catalog { format, identity, seqno, created, trees, files, attributes: Vec::new() }
     }
 
     /// The tree that a directory lies in, and its path there with `/` between the components.
-    fn place_of(&self, dir: &Path) -> Result<(usize, String)> {
-        let below = relative(dir, self.job.dir);
-        for around in below.ancestors() {
-            let Some(&tree) = self.by_dir.get(around) else { continue };
-            let folder = below.strip_prefix(around).unwrap_or(&below);
-            let names: Option<Vec<&str>> = folder.iter().map(|name| name.to_str()).collect();
-            return Ok((tree, names.ok_or_else(|| self.no_place(dir))?.join("/")));
-        }
-        Err(self.no_place(dir))
+    fn place_of(&mut self, dir: &Path) -> Result<(&mut ListedTree, String)> {
+        let no_place = self.no_place(dir);
+        let below = relative(dir, self.unsealed.dir);
+        let around = below.ancestors().find(|around| self.trees.contains_key(*around));
+        let Some((around, tree)) = around.and_then(|around| Some((around, self.trees.get_mut(around)?)))
+        else {
+            return Err(no_place);
+        };
+        let folder = below.strip_prefix(around).unwrap_or(below);
+        let names: Option<Vec<&str>> = folder.iter().map(|name| name.to_str()).collect();
+        names.map(|names| (tree, names.join("/"))).ok_or(no_place)
     }
 
     /// The error for something that an engine has written where a catalog cannot name it.
     fn no_place(&self, path: &Path) -> Error {
-        Error::InvalidSnapshot { path: relative(path, self.job.dir), problem: SnapshotProblem::Name }
+        let path = relative(path, self.unsealed.dir).to_path_buf();
+        Error::InvalidSnapshot { path, problem: SnapshotProblem::Name }
     }
 
     /// The length and the checksum of a file.
     fn read_through(&self, path: &Path) -> Result<(u64, u128)> {
-        let file = self.job.staged.open(path, &FsOpenOptions::new().read(true))?;
+        let file = self.unsealed.staged.open(path, &FsOpenOptions::new().read(true))?;
         let (mut hasher, mut len, mut piece) = (Xxh3Default::new(), 0, vec![0; PIECE]);
         loop {
             let read = file.read_at(&mut piece, len)?;
@@ -125,9 +120,16 @@ impl<'a> Listing<'a> {
     }
 }
 
+impl ListedTree {
+    fn new(planned: &PlannedTree) -> Self {
+        let tree = CatalogTree {
+            folder: planned.folder.clone(),
+            version_id: planned.version_id,
+            folders: planned.data_folders().map(str::to_owned).collect(),
+        };
+        Self { number: planned.number, tree }
+    }
+}
+
 /// How much of a file is in memory at a time.
 const PIECE: usize = 64 << 10;
-
-fn number_of(tree: usize) -> u32 {
-    u32::try_from(tree).unwrap_or(u32::MAX)
-}

@@ -20,24 +20,6 @@ const SYNCS: [&str; 8] = [
 
 /// By source file, what each of these calls syncs, as the tests name it.
 const SITES: [(&str, &[&str]); 10] = [
-    ("publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
-    ("publish/claim.rs", &["the parent, without T", "the parent, without S"]),
-    (
-        "publish/in_place.rs",
-        &[
-            "the parent, with S",
-            "T and its directories",
-            "T, with the pointers",
-            "the parent, without T",
-            "T, without the pointers",
-            "T, without all but the marker",
-        ],
-    ),
-    ("publish/marker.rs", &["the marker", "the marker's name", "T, without the marker"]),
-    (
-        "remove.rs",
-        &["the parent, with T again", "the parent, without T", "the parent, without S", "the parent, with S"],
-    ),
     (
         "remove/erase.rs",
         &["the pointers' directories", "folders that stay", "T, before the catalog goes", "T or the parent"],
@@ -45,6 +27,25 @@ const SITES: [(&str, &[&str]); 10] = [
     ("run/seal.rs", &["S and its directories"]),
     // The second is a call of the filesystem that puts syncs off.
     ("staged.rs", &["metadata", "none"]),
+    (
+        "target/debris.rs",
+        &[
+            "the parent, without T",
+            "the parent, without S",
+            "T, without the pointers",
+            "T, without all but the marker",
+        ],
+    ),
+    (
+        "target/in_place.rs",
+        &["the parent, with S", "T and its directories", "T, with the pointers", "the parent, without T"],
+    ),
+    ("target/marker.rs", &["the marker", "the marker's name", "T, without the marker"]),
+    ("target/publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
+    (
+        "target/withdraw.rs",
+        &["the parent, with T again", "the parent, without T", "the parent, without S", "the parent, with S"],
+    ),
     ("transfer/copy.rs", &["copies"]),
     ("transfer/share.rs", &["clones"]),
 ];

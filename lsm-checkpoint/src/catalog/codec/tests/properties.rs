@@ -11,7 +11,10 @@ use proptest::{
 };
 
 use super::*;
-use crate::plan::{Plan, Tree};
+use crate::{
+    SourceFile,
+    plan::{CapturedVersion, Plan},
+};
 
 const CASES: u32 = 3000;
 
@@ -70,23 +73,17 @@ fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Resul
 }
 
 /// Plans what a restore of this catalog plans.
-fn plan(catalog: &Catalog) -> Result<Plan, crate::plan::Problem> {
-    let names: Vec<Vec<_>> = (0..catalog.trees.len())
-        .map(|at| {
-            let of_tree = catalog.files.iter().filter(|file| file.tree_index() == at);
-            of_tree.map(|file| (&file.kind, std::ffi::OsStr::new(&file.name))).collect()
-        })
-        .collect();
-    let tree = |(tree, files): (&'_ CatalogTree, _)| {
-        let folders = tree.folders.iter().map(|folder| FileKind::other(folder.clone())).collect();
-        (tree.folder.clone(), folders, files)
+fn plan<'c>(catalog: &'c Catalog) -> Result<Plan, crate::plan::Problem> {
+    let version = |(at, tree): (usize, &'c CatalogTree)| {
+        let of_tree = catalog.files.iter().filter(|file| file.tree_index() == at);
+        CapturedVersion {
+            folder: &tree.folder,
+            version_id: tree.version_id,
+            kinds: tree.folders.iter().map(|folder| FileKind::other(folder.clone())).collect(),
+            files: of_tree.map(|file| SourceFile::bytes(file.kind.clone(), &file.name, *b"")).collect(),
+        }
     };
-    let trees: Vec<(String, Vec<FileKind>, Vec<_>)> = catalog.trees.iter().zip(names).map(tree).collect();
-    let trees: Vec<_> = trees
-        .iter()
-        .map(|(folder, folders, files)| Tree { folder, folders: folders.clone(), files: files.clone() })
-        .collect();
-    Plan::new(&trees)
+    Plan::new(catalog.trees.iter().enumerate().map(version).collect())
 }
 
 #[test]
@@ -119,8 +116,8 @@ fn whatever_can_be_planned_decodes() {
         }
         planned.set(planned.get() + 1);
         // The plan lists a folder once, and those of its files too.
-        for (tree, folders) in catalog.trees.iter_mut().zip(plan.folders) {
-            tree.folders = folders;
+        for (tree, planned) in catalog.trees.iter_mut().zip(&plan.trees) {
+            tree.folders = planned.data_folders().map(str::to_owned).collect();
         }
         let decoded = decode(&encode(&catalog));
         prop_assert!(decoded.is_ok(), "{:?} {:?}", decoded, catalog.trees);

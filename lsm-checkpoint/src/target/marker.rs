@@ -1,4 +1,5 @@
-//! The file that says that a target is not whole: who left it so, and which names make it readable.
+//! [`Marker`]: the file in a target that is not whole. It names the operation that has begun, and the files that make
+//! the target readable.
 
 use std::{
     io,
@@ -13,16 +14,16 @@ use crate::Result;
 /// Name of the file in a target that is being made or removed piece by piece.
 pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
 
-/// What goes on in a marked target.
+/// The operation that goes on in a marked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
+pub(super) enum MarkedOperation {
     /// Its files come from the staged directory, the pointers last.
     Publish,
     /// Its files are removed, the pointers first.
     Remove,
 }
 
-impl Doing {
+impl MarkedOperation {
     const fn word(self) -> &'static str {
         match self {
             Self::Publish => "publish",
@@ -31,18 +32,18 @@ impl Doing {
     }
 }
 
-/// What a marker says.
+/// The content of a marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Marker {
-    pub(crate) doing: Doing,
+pub(super) struct Marker {
+    pub(super) operation: MarkedOperation,
     /// Relative to the target.
-    pub(crate) pointers: Vec<PathBuf>,
+    pub(super) pointers: Vec<PathBuf>,
 }
 
 impl Marker {
     /// A checksum, and behind it, a line each, what goes on and the pointers.
     fn encode(&self) -> String {
-        let mut lines = format!("{}\n", self.doing.word());
+        let mut lines = format!("{}\n", self.operation.word());
         for pointer in &self.pointers {
             // A name holds no line break: no snapshot and no catalog may list one that does.
             lines.push_str(&format!("{}\n", pointer.display()));
@@ -57,13 +58,15 @@ impl Marker {
         }
         let mut lines = lines.lines();
         let word = lines.next()?;
-        let doing = [Doing::Publish, Doing::Remove].into_iter().find(|doing| doing.word() == word)?;
+        let operation = [MarkedOperation::Publish, MarkedOperation::Remove]
+            .into_iter()
+            .find(|operation| operation.word() == word)?;
         // Whatever it says, nothing outside the target is meant.
-        Some(Self { doing, pointers: lines.map(PathBuf::from).filter(|path| is_below(path)).collect() })
+        Some(Self { operation, pointers: lines.map(PathBuf::from).filter(|path| is_below(path)).collect() })
     }
 
     /// Marks a target, durably.
-    pub(crate) fn write(&self, fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
+    pub(super) fn write(&self, fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
         let (path, lines) = (target.join(MARKER_FILE), self.encode());
         if lines.len() as u64 > MARKER_MAX {
             let why = "too many trees to publish or remove file by file: their names take more than 1 MiB";
@@ -85,7 +88,7 @@ impl Marker {
 const MARKER_MAX: u64 = 1 << 20;
 
 /// Takes the marker away, durably.
-pub(crate) fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
+pub(super) fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
     fs.remove_file(&target.join(MARKER_FILE))?;
     fs.sync_directory(target, mode).map(drop)
 }
@@ -98,15 +101,15 @@ fn is_below(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn marker(doing: Doing, pointers: &[&str]) -> Marker {
-        Marker { doing, pointers: pointers.iter().map(PathBuf::from).collect() }
+    fn marker(operation: MarkedOperation, pointers: &[&str]) -> Marker {
+        Marker { operation, pointers: pointers.iter().map(PathBuf::from).collect() }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        for doing in [Doing::Publish, Doing::Remove] {
+        for operation in [MarkedOperation::Publish, MarkedOperation::Remove] {
             for pointers in [&[][..], &["current"], &["users/current", "orders/current"]] {
-                let marker = marker(doing, pointers);
+                let marker = marker(operation, pointers);
                 assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker));
             }
         }
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_changed_says_nothing() {
-        let bytes = marker(Doing::Publish, &["current"]).encode().into_bytes();
+        let bytes = marker(MarkedOperation::Publish, &["current"]).encode().into_bytes();
         for len in 0..bytes.len() {
             assert_eq!(Marker::decode(&bytes[..len]), None, "{len}");
         }
@@ -131,7 +134,7 @@ mod tests {
         fs.create_dir(target).unwrap();
         let name = "p".repeat(1023);
         for (pointers, fits) in [(1023, true), (1024, false)] {
-            let marker = marker(Doing::Publish, &vec![name.as_str(); pointers]);
+            let marker = marker(MarkedOperation::Publish, &vec![name.as_str(); pointers]);
             let written = marker.write(&fs, target, SyncMode::Normal);
             assert_eq!(written.map_err(|e| e.kind()).err(), (!fits).then_some(io::ErrorKind::FileTooLarge));
             assert_eq!(fs.read_dir(target).unwrap().len(), usize::from(fits));
@@ -144,7 +147,8 @@ mod tests {
 
     #[test]
     fn nothing_outside_the_target_is_meant() {
-        let marker = marker(Doing::Remove, &["../db/CURRENT", "/db/CURRENT", "a/../../db", "current"]);
+        let marker =
+            marker(MarkedOperation::Remove, &["../db/CURRENT", "/db/CURRENT", "a/../../db", "current"]);
         assert_eq!(Marker::decode(marker.encode().as_bytes()).unwrap().pointers, [Path::new("current")]);
     }
 }

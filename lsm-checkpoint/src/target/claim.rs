@@ -1,0 +1,54 @@
+//! The claim of a target: one creator at a time, and debris of a dead one does not count.
+
+use std::{io, path::Path};
+
+use lsm_fs::{Fs, SyncMode};
+
+use super::{NameState, Staging, Target, clear_debris};
+use crate::{Error, Result};
+
+/// Each attempt but the last lost a race against another creator or a sweeper.
+const ATTEMPTS: u32 = 8;
+
+/// Claims a target: makes its staged directory and takes the owner lock of that.
+///
+/// # Errors
+///
+/// [`TargetExists`](Error::TargetExists), [`InProgress`](Error::InProgress), [`Fs`](Error::Fs). A directory that was
+/// made and could not be locked is left: whether it is still ours is not known, and it does not stand in anyone's way.
+pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
+    for _ in 0..ATTEMPTS {
+        if is_taken(fs, &target.path)? {
+            match clear_debris(fs, &target, mode)? {
+                // A dead creator was at work in the target itself, or has just finished.
+                NameState::Locked(_) => continue,
+                _ => return Err(Error::TargetExists { target: target.path }),
+            }
+        }
+        match fs.create_dir(&target.staged) {
+            Ok(()) => match NameState::of_directory(fs, &target.staged)? {
+                NameState::Locked(lock) => return Ok(Staging::new(fs, target, mode, Some(lock))),
+                NameState::Unlockable => return Ok(Staging::new(fs, target, mode, None)),
+                // Someone took the new directory for debris.
+                NameState::Owned => break,
+                NameState::Free | NameState::Rebound | NameState::NotADirectory => {}
+            },
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                if clear_debris(fs, &target, mode)?.may_be_owned() {
+                    break;
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Err(target.in_progress())
+}
+
+/// Tells if anything has the name, a dangling symlink included.
+fn is_taken(fs: &dyn Fs, path: &Path) -> Result<bool> {
+    match fs.symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,129 @@
+//! Publishing where the filesystem cannot rename a directory to a name that nothing has.
+//!
+//! The target is claimed by `create_dir`, which is as atomic. If the staged directory can be renamed over the empty
+//! one, that is all. Otherwise the files move one by one, behind a marker that says that the target is not whole, and
+//! those that make a tree readable come last, when all else is durable. The staged directory stays until the end: it
+//! says whose the marker is.
+
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{DirectorySync, Fs};
+
+use super::{
+    Contents, Staging,
+    debris::remove_partial,
+    is_refusal,
+    marker::{MarkedOperation, Marker, unmark},
+    parents_of, unless_gone,
+};
+use crate::{Error, Result};
+
+impl Staging<'_> {
+    pub(super) fn publish_in_place(mut self, contents: &Contents) -> Result<DirectorySync> {
+        // The staged directory has to outlive every crash that leaves the target's name.
+        if let Err(e) = self.fs.sync_directory(self.target.parent(), self.mode) {
+            return Err(self.abandon(e.into()));
+        }
+        match create_dir_or_own(self.fs, &self.target.path) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let target = self.target.path.clone();
+                return Err(self.abandon(Error::TargetExists { target }));
+            }
+            Err(e) => return Err(self.unclaim(e)),
+        }
+        match self.fs.rename(&self.target.staged, &self.target.path) {
+            Ok(()) => {
+                self.disarm();
+                return self.sync_published();
+            }
+            Err(e) if is_refusal(&e) => {}
+            Err(e) => return Err(self.unclaim(e)),
+        }
+        match self.move_all(contents) {
+            Ok(()) => self.finish_in_place(),
+            Err(error) => {
+                let removed = remove_partial(self.fs, &self.target, &marker_of(contents), self.mode);
+                Err(self.abandon_with(error.into(), removed))
+            }
+        }
+    }
+
+    fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
+        let (fs, target) = (self.fs, &self.target.path);
+        marker_of(contents).write(fs, target, self.mode)?;
+        for dir in contents.dirs.iter().skip(1) {
+            create_dir_or_own(fs, &target.join(dir))?;
+        }
+        let pointers: HashSet<&PathBuf> = contents.pointers.iter().collect();
+        for file in contents.files.iter().filter(|file| !pointers.contains(file)) {
+            fs.rename(&self.target.staged.join(file), &target.join(file))?;
+        }
+        for dir in contents.dirs.iter().rev() {
+            let _ = fs.sync_directory(&target.join(dir), self.mode)?;
+        }
+        for pointer in &contents.pointers {
+            fs.rename(&self.target.staged.join(pointer), &target.join(pointer))?;
+        }
+        for dir in parents_of(&contents.pointers) {
+            let _ = fs.sync_directory(&target.join(dir), self.mode)?;
+        }
+        Ok(())
+    }
+
+    /// The target is whole, and durable but for its own name. The marker goes while the staged directory still says
+    /// whose it is. The sync after both makes the target's name durable and the staged name go.
+    fn finish_in_place(mut self) -> Result<DirectorySync> {
+        self.disarm();
+        if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
+            return Err(Error::PublishedNotDurable { target: self.target.path.clone(), source });
+        }
+        // The target is what counts, and beside it the sweep finds what is left.
+        if let Err(failure) = self.fs.remove_dir_all(&self.target.staged) {
+            log::warn!("{} was left behind: {failure}", self.target.staged.display());
+        }
+        self.sync_published()
+    }
+
+    /// Removes the empty target that was claimed, or may have been, and the staged directory.
+    fn unclaim(self, error: lsm_fs::Error) -> Error {
+        match self.fs.remove_dir(&self.target.path) {
+            // The rename took place after all.
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => self.abandon_renamed(error.into()),
+            removed => self.abandon_with(error.into(), unless_gone(removed)),
+        }
+    }
+
+    /// While the target is there, or a crash can bring it back, the staged directory has to say whose it is.
+    fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
+        let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
+        match gone {
+            Ok(_) => self.abandon(error),
+            Err(failure) => {
+                self.disarm();
+                error.left_behind(&self.target.path, failure)
+            }
+        }
+    }
+}
+
+/// Makes a directory. An empty one that is there already counts as made by this call: the claim found no target, its
+/// owner lock keeps other creators out, and a network filesystem can report the effect of its own first attempt as
+/// `AlreadyExists`.
+fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
+    match fs.create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let is_empty_dir = fs.symlink_metadata(path)?.is_dir() && fs.read_dir(path)?.is_empty();
+            if is_empty_dir { Ok(()) } else { Err(e) }
+        }
+        made => made,
+    }
+}
+
+fn marker_of(contents: &Contents) -> Marker {
+    Marker { operation: MarkedOperation::Publish, pointers: contents.pointers.clone() }
+}

@@ -1,0 +1,280 @@
+//! [`PendingFile`]: a file that is not in the checkpoint yet, on its way down the ladder.
+
+use std::{
+    ffi::OsStr,
+    io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, NamePair, errno};
+
+use super::FinishedFile;
+use crate::{
+    Change, Error, Method, Result,
+    plan::{PlannedFile, PlannedFolder},
+    source::Content,
+};
+
+/// A planned file that lies somewhere in the source, and that no method has served yet. There is one of it for each
+/// file: a method takes it, and finishes or refuses it.
+#[derive(Debug)]
+pub(super) struct PendingFile<'a> {
+    pub(super) planned: &'a PlannedFile,
+    pub(super) folder: &'a PlannedFolder,
+    /// The source's filesystem, or a view of it that keeps to the checkpoint that the file belongs to.
+    pub(super) fs: &'a dyn Fs,
+    /// The path in the source.
+    pub(super) path: &'a Path,
+    /// The length, once it is known.
+    pub(super) len: Option<u64>,
+}
+
+impl<'a> PendingFile<'a> {
+    /// The name in the source. A path without a name stands for itself: a batch refuses it as no single component.
+    pub(super) fn source_name(&self) -> &'a OsStr {
+        self.path.file_name().unwrap_or(self.path.as_os_str())
+    }
+
+    /// The name in the source and the one in the target.
+    pub(super) fn names(&self) -> NamePair<'a> {
+        NamePair { from: self.source_name(), to: OsStr::new(&self.planned.name) }
+    }
+
+    /// The path in the checkpoint, relative to it.
+    pub(super) fn target(&self) -> PathBuf {
+        self.folder.path_of(self.planned)
+    }
+
+    /// How much of it is to be copied, if that is not all of it. A file that may be linked is copied whole, so that a
+    /// length other than the snapshot's shows.
+    pub(super) fn prefix_len(&self) -> Option<u64> {
+        match self.planned.content {
+            Content::Prefix { len, .. } => Some(len),
+            Content::Immutable { .. } | Content::Bytes(_) => None,
+        }
+    }
+
+    /// The length that is known, or else the length of the file, which does not change.
+    pub(super) fn len(&self) -> Result<u64> {
+        match self.len {
+            Some(len) => Ok(len),
+            None => self.fs.metadata(self.path).map(|there| there.len).map_err(|e| self.blame(e)),
+        }
+    }
+
+    pub(super) fn finished(self, method: Method, len: u64) -> FinishedFile<'a> {
+        let Self { planned, folder, .. } = self;
+        FinishedFile { planned, folder, method, len, checksum: planned.checksum, linkable: true }
+    }
+
+    /// Tells a source file that is gone, or is no regular file, from any other failure.
+    pub(super) fn blame(&self, error: lsm_fs::Error) -> Error {
+        let may_be_other =
+            error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(errno::ELOOP);
+        if error.kind() == io::ErrorKind::NotFound || may_be_other {
+            let what = match self.fs.symlink_metadata(self.path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Some(Change::Gone),
+                Ok(there) if may_be_other && !there.is_file() => Some(Change::Type),
+                _ => None,
+            };
+            if let Some(what) = what {
+                return Error::SourceChanged { path: self.path.to_path_buf(), what };
+            }
+        }
+        error.into()
+    }
+}
+
+/// The files of one batch. The seam reports on each by its index, and a report takes its file out, so that no file can
+/// be finished for another, or twice.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    waiting: Vec<Option<PendingFile<'a>>>,
+    refused: Vec<PendingFile<'a>>,
+    failure: Option<Error>,
+}
+
+/// The result of a report on a file.
+#[derive(Debug)]
+pub(super) enum Reported<'a> {
+    Finished,
+    /// The next method is to try it.
+    Refused(PendingFile<'a>),
+    /// So it is with all that still wait: the batch ends.
+    AllRefused(PendingFile<'a>),
+}
+
+/// The files that a batch did not finish, in the plan's order.
+#[derive(Debug, Default)]
+pub(super) struct Unfinished<'a> {
+    pub(super) refused: Vec<PendingFile<'a>>,
+    /// Files that no report speaks of.
+    pub(super) unreported: Vec<PendingFile<'a>>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(files: Vec<PendingFile<'a>>) -> Self {
+        Self { waiting: files.into_iter().map(Some).collect(), refused: Vec::new(), failure: None }
+    }
+
+    /// Hands over the file that a report speaks of. The first failure ends the batch.
+    pub(super) fn report(
+        &mut self,
+        index: usize,
+        take: impl FnOnce(PendingFile<'a>) -> Result<Reported<'a>>,
+    ) -> ControlFlow<()> {
+        let Some(file) = self.waiting.get_mut(index).and_then(Option::take) else {
+            return ControlFlow::Continue(());
+        };
+        match take(file) {
+            Ok(Reported::Finished) => ControlFlow::Continue(()),
+            Ok(Reported::Refused(file)) => {
+                self.refused.push(file);
+                ControlFlow::Continue(())
+            }
+            Ok(Reported::AllRefused(file)) => {
+                self.refused.push(file);
+                ControlFlow::Break(())
+            }
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Ends the batch.
+    ///
+    /// # Errors
+    ///
+    /// The failure of a report.
+    pub(super) fn end(self) -> Result<Unfinished<'a>> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => {
+                let mut refused = self.refused;
+                sort(&mut refused);
+                Ok(Unfinished { refused, unreported: self.waiting.into_iter().flatten().collect() })
+            }
+        }
+    }
+}
+
+impl<'a> Unfinished<'a> {
+    /// The refused files, if there was a report on every file.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreported`](Error::Unreported): a file without a report may not be there, and the catalog would be one
+    /// short.
+    pub(super) fn all_reported(self) -> Result<Vec<PendingFile<'a>>> {
+        match self.unreported.first() {
+            Some(file) => Err(Error::Unreported { path: file.path.to_path_buf() }),
+            None => Ok(self.refused),
+        }
+    }
+
+    /// Refused files, and those that a batch has not come to.
+    pub(super) fn all(self) -> Vec<PendingFile<'a>> {
+        merge(self.refused, self.unreported)
+    }
+}
+
+/// Both, in the plan's order.
+pub(super) fn merge<'a>(
+    mut files: Vec<PendingFile<'a>>,
+    mut others: Vec<PendingFile<'a>>,
+) -> Vec<PendingFile<'a>> {
+    files.append(&mut others);
+    sort(&mut files);
+    files
+}
+
+/// Sorts by the plan's order.
+pub(super) fn sort(files: &mut [PendingFile<'_>]) {
+    files.sort_unstable_by_key(|file| file.planned.pin);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lsm_fs_mem::MemFs;
+
+    use super::*;
+    use crate::{
+        FileKind, SourceFile,
+        plan::{CapturedVersion, Plan},
+    };
+
+    const DIR: &str = "/db";
+
+    fn plan(fs: &MemFs, names: &[&str]) -> Plan {
+        let table = |name: &&str| {
+            let fs: Arc<dyn Fs> = Arc::new(fs.clone());
+            SourceFile::immutable(FileKind::Table, fs, Path::new(DIR).join(name), 4)
+        };
+        let (kinds, files) = (Vec::new(), names.iter().map(table).collect());
+        Plan::new(vec![CapturedVersion { folder: "", version_id: 1, kinds, files }]).unwrap()
+    }
+
+    fn pending<'a>(fs: &'a MemFs, plan: &'a Plan) -> Vec<PendingFile<'a>> {
+        let of_folder = |folder: &'a PlannedFolder| {
+            folder.files.iter().map(move |planned| {
+                let path = planned.content.path().unwrap();
+                PendingFile { planned, folder, fs, path, len: Some(4) }
+            })
+        };
+        plan.folders().flat_map(of_folder).collect()
+    }
+
+    fn names<'a>(files: &[PendingFile<'a>]) -> Vec<&'a str> {
+        files.iter().map(|file| file.planned.name.as_str()).collect()
+    }
+
+    #[test]
+    fn each_report_takes_its_own_file_and_takes_it_once() {
+        let fs = MemFs::new();
+        let plan = plan(&fs, &["1", "2", "3", "4"]);
+        let mut batch = Batch::new(pending(&fs, &plan));
+        let mut taken = Vec::new();
+        for index in [2, 0, 2, 9] {
+            let flow = batch.report(index, |file| {
+                taken.push(file.planned.name.clone());
+                Ok(Reported::Finished)
+            });
+            assert!(flow.is_continue());
+        }
+        assert_eq!(taken, ["3", "1"]);
+        let unfinished = batch.end().unwrap();
+        assert_eq!(names(&unfinished.unreported), ["2", "4"]);
+        let refused = unfinished.all_reported().unwrap_err();
+        assert!(matches!(&refused, Error::Unreported { path } if path == Path::new("/db/2")), "{refused:?}");
+    }
+
+    #[test]
+    fn refused_files_come_back_in_the_order_of_the_plan() {
+        let fs = MemFs::new();
+        let plan = plan(&fs, &["1", "2", "3", "4"]);
+        let mut batch = Batch::new(pending(&fs, &plan));
+        assert!(batch.report(3, |file| Ok(Reported::Refused(file))).is_continue());
+        assert!(batch.report(1, |_| Ok(Reported::Finished)).is_continue());
+        assert!(batch.report(0, |file| Ok(Reported::AllRefused(file))).is_break());
+        assert_eq!(names(&batch.end().unwrap().all()), ["1", "3", "4"]);
+    }
+
+    #[test]
+    fn the_first_failure_ends_a_batch() {
+        let fs = MemFs::new();
+        let plan = plan(&fs, &["1", "2"]);
+        let mut batch = Batch::new(pending(&fs, &plan));
+        let gone = |file: PendingFile<'_>| {
+            Err(Error::SourceChanged { path: file.path.to_path_buf(), what: Change::Gone })
+        };
+        assert!(batch.report(1, gone).is_break());
+        assert!(batch.report(0, gone).is_break());
+        let failure = batch.end().unwrap_err();
+        assert!(failure.to_string().contains("/db/2"), "{failure}");
+    }
+}
