@@ -3,16 +3,14 @@
 use std::{io, path::Path};
 
 use byteorder::{ByteOrder, LittleEndian};
-use lsm_fs::{DirectorySync, Fs, FsExt, FsOpenOptions, Op, parent_of};
+use lsm_fs::{Fs, FsOpenOptions, Op};
 
 use crate::{
-    ChecksumType, Damage, Defect, DurableArchive, Error, FooterPayload, Result, current_digest,
+    CURRENT_VERSION_FILE, ChecksumType, Damage, Defect, Error, FooterPayload, Result, current_digest,
     format::{CURRENT_CHECKSUM_TYPE_AT, CURRENT_DIGEST_AT, CURRENT_LEN, CURRENT_VERSION_AT},
-    recover::missing_current,
+    names::OwnNames,
+    survey::{Vacancy, survey},
 };
-
-/// Name of the file that says which version is live.
-pub const CURRENT_VERSION_FILE: &str = "current";
 
 /// What CURRENT says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,16 +78,50 @@ impl Current {
 ///
 /// # Errors
 ///
-/// [`MissingCurrent`](Error::MissingCurrent) if it is not there but other files of an engine are; `NotFound` in
-/// [`Fs`](Error::Fs) if nothing is there; [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros);
-/// [`Corrupt`](Error::Corrupt).
+/// If CURRENT is not there: `NotFound` in [`Fs`](Error::Fs) where nothing is stored,
+/// [`MissingCurrent`](Error::MissingCurrent) or [`ForeignDirectory`](Error::ForeignDirectory) otherwise.
+/// [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros) and [`Corrupt`](Error::Corrupt) if it
+/// is damaged.
 pub fn read_current(fs: &dyn Fs, dir: &Path) -> Result<Current> {
+    match find_current(fs, dir, &OwnNames::new())? {
+        Pointer::Names(current) => Ok(current),
+        Pointer::Vacant(_) => Err(not_found(&dir.join(CURRENT_VERSION_FILE))),
+    }
+}
+
+/// The answer of [`find_current`].
+pub(crate) enum Pointer {
+    Names(Current),
+    /// Nothing is stored in the directory.
+    Vacant(Vacancy),
+}
+
+/// A writer that publishes the first version between two looks is noticed at the next one.
+const LOOKS: usize = 3;
+
+/// Reads CURRENT, and looks at the rest of the directory if there is none.
+pub(crate) fn find_current(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Pointer> {
+    for _ in 0..LOOKS {
+        if let Some(current) = read_if_there(fs, dir)? {
+            return Ok(Pointer::Names(current));
+        }
+        if let Some(vacancy) = survey(fs, dir, own)? {
+            return Ok(Pointer::Vacant(vacancy));
+        }
+    }
+    Err(not_found(&dir.join(CURRENT_VERSION_FILE)))
+}
+
+fn not_found(file: &Path) -> Error {
+    Error::Fs(lsm_fs::Error::new(Op::Open, file, io::Error::from(io::ErrorKind::NotFound)))
+}
+
+/// Reads CURRENT. `None`: there is none, for whatever reason.
+pub(crate) fn read_if_there(fs: &dyn Fs, dir: &Path) -> Result<Option<Current>> {
     let file = dir.join(CURRENT_VERSION_FILE);
     let handle = match fs.open(&file, &FsOpenOptions::new().read(true)) {
         Ok(handle) => handle,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(missing_current(fs, dir)?.unwrap_or(Error::Fs(error)));
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let len = handle.metadata()?.len;
@@ -103,51 +135,10 @@ pub fn read_current(fs: &dyn Fs, dir: &Path) -> Result<Current> {
     if bytes.iter().all(|&byte| byte == 0) {
         return Err(Error::CurrentZeros { file });
     }
-    Current::decode(bytes).map_err(|damage| match damage.what {
+    Current::decode(bytes).map(Some).map_err(|damage| match damage.what {
         Defect::CurrentLength { .. } => Error::damaged(&file, Damage::new(0, Defect::CurrentLength { len })),
         _ => Error::damaged(&file, damage),
     })
-}
-
-/// Makes a durable archive the live version of its directory, as one step.
-///
-/// The archive must be called `v{N}`; N is the version. Says whether the new CURRENT and the archive's name survive a
-/// crash: [`NotSupported`](DirectorySync::NotSupported) if the platform could not say so of either.
-///
-/// # Crash semantics
-///
-/// Before it returns, a crash leaves the old CURRENT or the new one, whole; after it returned `Durable`, the new one.
-///
-/// # Errors
-///
-/// [`NotAVersion`](Error::NotAVersion); [`Fs`](Error::Fs): the old version is live, and the archive is still there, for
-/// another attempt or for [`DurableArchive::discard`]. [`PublishedNotDurable`](Error::PublishedNotDurable).
-pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
-    let version_id =
-        archive.version_id().ok_or_else(|| Error::NotAVersion { file: archive.path().to_path_buf() })?;
-    let file = parent_of(archive.path()).join(CURRENT_VERSION_FILE);
-    let bytes = Current::new(version_id, archive.footer()).encode();
-    match archive.fs.rewrite_atomic(&file, &bytes, archive.sync_mode) {
-        Ok(DirectorySync::Durable) => Ok(archive.directory_sync()),
-        Ok(DirectorySync::NotSupported) => Ok(DirectorySync::NotSupported),
-        Err(source) if may_be_published(archive.fs, &file, &bytes, &source) => {
-            Err(Error::PublishedNotDurable { file, source })
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Only what comes before the rename leaves the old CURRENT for sure. A rename can be done and fail all the same, where
-/// an answer is lost between client and server; then CURRENT tells, and if it cannot be read, nothing is sure.
-fn may_be_published(fs: &dyn Fs, file: &Path, bytes: &[u8; CURRENT_LEN], error: &lsm_fs::Error) -> bool {
-    match error.op() {
-        Op::SyncDirectory => true,
-        Op::Rename => match fs.read_to_vec(file, CURRENT_LEN as u64) {
-            Ok(found) => found == bytes,
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
-        },
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,10 @@
 //! [`DurableArchive`]: that an archive was synced, as a value.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use lsm_fs::{DirectorySync, Fs, FsExt, SyncMode, parent_of};
+use lsm_fs::{DirectorySync, Fs, SyncMode, parent_of};
 
-use crate::{
-    CURRENT_VERSION_FILE, Current, Error, FooterPayload, Result, format::CURRENT_LEN, recover::parse_version,
-};
+use crate::{Error, FooterPayload, Result, current::read_if_there, names::parse_version};
 
 /// The proof that an archive is durable: its bytes were synced, and then the directory that holds its name.
 ///
@@ -55,18 +50,11 @@ impl DurableArchive<'_> {
     ///
     /// # Errors
     ///
-    /// [`Live`](Error::Live) if CURRENT names it; [`Corrupt`](Error::Corrupt) if CURRENT is damaged, and
-    /// [`Fs`](Error::Fs) if it cannot be read: the archive stays. [`Fs`](Error::Fs) if it cannot be removed.
+    /// [`Live`](Error::Live) if CURRENT names it; [`Corrupt`](Error::Corrupt), [`CurrentEmpty`](Error::CurrentEmpty) or
+    /// [`CurrentZeros`](Error::CurrentZeros) if CURRENT is damaged, and [`Fs`](Error::Fs) if it cannot be read: the
+    /// archive stays. [`Fs`](Error::Fs) if it cannot be removed.
     pub fn discard(self) -> Result<()> {
-        let current = parent_of(&self.path).join(CURRENT_VERSION_FILE);
-        let named = match self.fs.read_to_vec(&current, CURRENT_LEN as u64) {
-            Ok(bytes) => {
-                let named = Current::decode(&bytes).map_err(|damage| Error::damaged(&current, damage))?;
-                Some(named.version_id)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
-        };
+        let named = read_if_there(self.fs, parent_of(&self.path))?.map(|current| current.version_id);
         if named.is_some() && named == self.version_id() {
             return Err(Error::Live { file: self.path });
         }

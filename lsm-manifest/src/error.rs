@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     defect::{Damage, Defect},
     encryption::CryptError,
+    found_names::FoundNames,
 };
 
 /// The result of every operation on archives and CURRENT.
@@ -61,16 +62,56 @@ pub enum Error {
         /// The digest of the archive.
         found: u128,
     },
-    /// There is no CURRENT, but there are files of an engine: this is no new directory.
+    /// There is no CURRENT, but there are files of an engine: CURRENT was lost.
     ///
-    /// Never start an empty engine here. If the directory was written by an engine without CURRENT, use
-    /// [`open_highest`](crate::open_highest); otherwise restore CURRENT from a copy, or look at each `v{N}`.
-    #[error("{}: missing, though {beside} is there", file.display())]
+    /// Never start an empty engine here. Restore CURRENT from a copy, or look at each `v{N}` with
+    /// [`inspect`](crate::inspect). If the directory was written by an engine without CURRENT, use
+    /// [`open_highest`](crate::open_highest).
+    #[error("{}: missing, though there is {beside}; restore it, or move these away to start anew", file.display())]
     MissingCurrent {
-        /// Where CURRENT should be.
+        /// The place of CURRENT.
         file: PathBuf,
-        /// One name that no new directory has.
-        beside: String,
+        /// All names that no new directory has.
+        beside: FoundNames,
+    },
+    /// There is no CURRENT, and there are files or full folders that no engine of this directory has declared: it
+    /// belongs to somebody else.
+    ///
+    /// Choose another directory. If the files are the engine's own, declare their names with
+    /// [`DirectoryOptions`](crate::DirectoryOptions).
+    #[error("{}: not a new directory, it holds {names}; choose another one, or move these away", dir.display())]
+    ForeignDirectory {
+        /// The directory.
+        dir: PathBuf,
+        /// All names that no new directory has.
+        names: FoundNames,
+    },
+    /// Another process, or another [`ManifestDirectory`](crate::ManifestDirectory) of this one, has the directory open.
+    ///
+    /// Close it there. If the caller itself holds the owner lock, say so with
+    /// [`locked_by_caller`](crate::DirectoryOptions::locked_by_caller).
+    #[error("{}: in use by another process, which holds its owner lock", dir.display())]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// CURRENT names a version that is newer, or another archive of the same version. Nothing was published.
+    ///
+    /// Write the archive again, as the version that [`next_version_id`](crate::next_version_id) gives.
+    #[error("{}: not published, CURRENT names version {live}", file.display())]
+    NotNewer {
+        /// The archive that was to be published.
+        file: PathBuf,
+        /// The version that CURRENT names.
+        live: u64,
+    },
+    /// The largest number is taken, so there is none for another version.
+    ///
+    /// Nothing counts that far. If CURRENT does not name the file, move it away.
+    #[error("{}: no version can follow; if CURRENT does not name it, move it away", file.display())]
+    NoNextVersion {
+        /// The archive, the edit log or the directory that has the largest number.
+        file: PathBuf,
     },
     /// CURRENT is there and has no bytes: its contents were never synced before it got its name.
     ///
@@ -152,8 +193,10 @@ pub enum Error {
         /// The archive.
         file: PathBuf,
     },
-    /// The archive is not called `v{N}`, so no CURRENT can name it.
-    #[error("{}: not the name of a version", file.display())]
+    /// The archive is not called `v{N}`, or lies in another directory, so no CURRENT can name it.
+    ///
+    /// Write it with [`ManifestDirectory::next_version`](crate::ManifestDirectory::next_version).
+    #[error("{}: not the name of a version of this directory", file.display())]
     NotAVersion {
         /// The archive.
         file: PathBuf,

@@ -2,43 +2,52 @@
 //!
 //! # Modules in reading order
 //!
-//! [`format`](mod@format) is the layout; [`block`] and [`FooterPayload`] are bytes to bytes. [`ManifestArchiveWriter`]
-//! ends in a [`DurableArchive`], which [`publish_current`] takes; [`ManifestArchiveReader`] and [`open_current`] read.
-//! [`inspect`] and [`repair`] are for damaged files.
+//! [`ManifestDirectory`] is an engine's directory, from nothing to version n. It is made of [`ManifestArchiveWriter`],
+//! which ends in a [`DurableArchive`], and of [`publish_current`], which takes one. [`ManifestArchiveReader`],
+//! [`open_current`] and [`recover`] read. [`inspect`] and [`repair`] are for damaged files. [`format`](mod@format) is
+//! the layout; [`block`] and [`FooterPayload`] are bytes to bytes.
 
 mod archive_file;
 pub mod block;
 mod current;
 mod defect;
 mod digest;
+mod directory;
 mod durable;
 mod ecc;
 mod encryption;
 mod error;
 mod footer;
 pub mod format;
+mod found_names;
 mod inspect;
+mod names;
 mod options;
+mod publish;
 mod reader;
 mod recover;
 mod repair;
+mod stale;
+mod survey;
 mod writer;
 
-pub use current::{CURRENT_VERSION_FILE, Current, publish_current, read_current};
+pub use current::{Current, read_current};
 pub use defect::{Damage, Defect};
 pub use digest::{ChecksumType, canonical_input, current_digest};
+pub use directory::{DirectoryOptions, ManifestDirectory};
 pub use durable::DurableArchive;
 #[cfg(feature = "aes-gcm")]
 pub use encryption::{Aes256GcmProvider, Envelope};
 pub use encryption::{BlockIdentity, CryptError, EncryptionProvider};
 pub use error::{Error, NameProblem, Result};
 pub use footer::{FooterPayload, FooterSource, TocEntry};
+pub use found_names::FoundNames;
 pub use inspect::{BlockState, Report, SectionReport, inspect};
+pub use names::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER, UNFINISHED_FILE, version_file_name};
 pub use options::{ReadOptions, WriteOptions};
+pub use publish::publish_current;
 pub use reader::{ManifestArchiveReader, Section};
-pub use recover::{
-    BLOBS_FOLDER, Recovered, TABLES_FOLDER, open_current, open_highest, recover, remove_stale,
-    republish_current, version_file_name, versions,
-};
+pub use recover::{Recovered, open_current, open_highest, recover};
 pub use repair::{Part, Repair, repair};
+pub use stale::{next_version_id, remove_stale, republish_current, versions};
 pub use writer::{ManifestArchiveWriter, SectionWriter};

@@ -74,3 +74,13 @@ fn the_document_was_reviewed_with_the_source_it_describes() {
     let line = format!("<!-- format.rs fnv1a64: {hash:016x} -->");
     assert!(DOCUMENT.lines().any(|found| found == line), "review FORMAT.md, then write into it: {line}");
 }
+
+#[test]
+fn the_readme_shows_the_program_that_the_tests_crash() {
+    let readme = include_str!("../../README.md");
+    let program = include_str!("../../examples/life_cycle.rs");
+    assert!(
+        readme.contains(&format!("```rust\n{program}```\n")),
+        "copy examples/life_cycle.rs into README.md"
+    );
+}

@@ -22,6 +22,7 @@ mod flips;
 mod golden;
 mod held;
 mod hostile;
+mod life;
 mod memory;
 #[cfg(not(feature = "parity"))]
 mod no_parity;

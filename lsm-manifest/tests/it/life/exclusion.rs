@@ -1,0 +1,92 @@
+//! Two processes that open one directory.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lsm_fs::{Fs, Op, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs};
+use lsm_manifest::{Error, ManifestDirectory, Result, WriteOptions};
+
+use super::{life_cycle, open, options, places, run, shared};
+
+/// The first process, with a whole run of the second one before its k-th look at a path.
+fn race(fs: &MemFs, dir: &'static str, k: u64) -> (Result<Vec<u8>>, Option<Result<Vec<u8>>>) {
+    let second = Arc::new(Mutex::new(None));
+    let interrupted = FaultFs::new(fs.clone());
+    let (outcome, other, looks) = (Arc::clone(&second), fs.clone(), AtomicU64::new(0));
+    let interrupt = move |_: &Path| {
+        if looks.fetch_add(1, Ordering::Relaxed) + 1 == k {
+            *outcome.lock().unwrap() = Some(run(&other, dir, 2));
+        }
+        false
+    };
+    interrupted.inject(Fault::on_any().where_path(interrupt).every(1));
+    let first = life_cycle::run(&shared(interrupted), Path::new(dir), 1);
+    let second = second.lock().unwrap().take();
+    (first, second)
+}
+
+#[test]
+fn of_two_processes_that_start_at_once_one_wins_and_the_other_is_told() {
+    for place in places() {
+        let (mut told, mut both) = (0, 0);
+        for k in 1.. {
+            let fs = place.fs.fork();
+            let (first, second) = race(&fs, place.dir, k);
+            let Some(second) = second else {
+                assert!(k > 20, "{}: {k}", place.name);
+                break;
+            };
+            let first = first.unwrap_or_else(|error| panic!("{}, {k}: {error}", place.name));
+            match second {
+                Err(Error::InUse { .. }) => told += 1,
+                Ok(second) => {
+                    assert_eq!((&first[..], &second[..]), (&[2, 1][..], &[2][..]), "{}, {k}", place.name);
+                    both += 1;
+                }
+                Err(error) => panic!("{}, {k}: {error}", place.name),
+            }
+            assert!(run(&fs, place.dir, 9).unwrap().starts_with(&first), "{}, {k}", place.name);
+        }
+        println!("{}: told {told} times, one after the other {both} times", place.name);
+        assert!(told > 20 && both > 0, "{}: {told}, {both}", place.name);
+    }
+}
+
+#[test]
+fn a_directory_is_in_use_until_it_is_dropped() {
+    let fs = MemFs::new();
+    let (directory, _) = open(&fs, "/db").unwrap();
+    let refused = open(&fs, "/db").map(drop).unwrap_err();
+    assert_eq!(refused.to_string(), "/db: in use by another process, which holds its owner lock");
+    drop(directory);
+    open(&fs, "/db").map(drop).unwrap();
+}
+
+#[test]
+fn a_caller_that_holds_the_lock_says_so() {
+    let fs = MemFs::new();
+    fs.create_dir(Path::new("/db")).unwrap();
+    let _lock = fs.try_lock_directory(Path::new("/db")).unwrap().unwrap();
+    assert!(matches!(open(&fs, "/db").map(drop), Err(Error::InUse { .. })));
+    let options = options().locked_by_caller();
+    let (directory, _) = ManifestDirectory::open(&shared(fs.clone()), Path::new("/db"), &options).unwrap();
+    let archive = directory.next_version(WriteOptions::new()).unwrap().finish().unwrap();
+    let _ = directory.publish(&archive).unwrap();
+}
+
+/// Where directories cannot be locked, the caller keeps others out.
+#[test]
+fn a_platform_without_locks_opens_and_a_lock_that_fails_does_not() {
+    for (code, opens) in [(errno::EOPNOTSUPP, true), (errno::EIO, false)] {
+        let fs = FaultFs::new(MemFs::new());
+        fs.inject(Fault::on(Op::LockDirectory).from_nth(1).before(code));
+        let opened = ManifestDirectory::open(&shared(fs), Path::new("/db"), &options()).map(drop);
+        assert_eq!(opened.is_ok(), opens, "{opened:?}");
+    }
+}
