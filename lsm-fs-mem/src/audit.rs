@@ -8,16 +8,20 @@ mod undurable;
 
 use std::{
     fmt, io,
+    num::NonZeroUsize,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lsm_fs::{Fs, FsFile, Op, Result};
+use lsm_fs::{
+    Fs, FsFile, Op, Result,
+    intercept::{Arguments, Call, InterceptFs, Interceptor, Outcome},
+};
 
 pub use pointer::DurabilityViolation;
 pub use undurable::{Undurable, UndurablePart};
 
-use crate::tap::{Call, Detail, Outcome, Tap, tap_fs};
 use identity::Key;
 use judge::Judge;
 use pointer::Rule;
@@ -77,20 +81,26 @@ use state::State;
 /// # }
 /// ```
 pub struct DurabilityAudit<F> {
-    tap: Arc<AuditTap<F>>,
+    fs: InterceptFs<Arc<F>, Auditor<F>>,
 }
 
 impl<F: Fs> DurabilityAudit<F> {
     /// Audits a filesystem. `root` and what is above it count as durable.
     pub fn new(inner: F, root: impl Into<PathBuf>) -> Self {
-        let tap = AuditTap { fs: inner, root: root.into(), rules: Mutex::default(), state: Mutex::default() };
-        Self { tap: Arc::new(tap) }
+        let fs = Arc::new(inner);
+        let auditor = Auditor {
+            fs: Arc::clone(&fs),
+            root: root.into(),
+            rules: Mutex::default(),
+            state: Mutex::default(),
+        };
+        Self { fs: InterceptFs::new(fs, auditor) }
     }
 
     /// Lets calls through that break a rule, of this audit and its clones; [`violations`](Self::violations) has them.
     #[must_use]
     pub fn only_recording(self) -> Self {
-        self.tap.rules().only_recording = true;
+        self.auditor().rules().only_recording = true;
         self
     }
 
@@ -105,18 +115,18 @@ impl<F: Fs> DurabilityAudit<F> {
         path: impl Into<PathBuf>,
         names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
     ) {
-        self.tap.rules().list.push(Rule::pointer(path.into(), names));
+        self.auditor().rules().list.push(Rule::pointer(path.into(), names));
     }
 
     /// Says of a directory that all below it must be durable when it gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
-        self.tap.rules().list.push(Rule::directory(path.into()));
+        self.auditor().rules().list.push(Rule::directory(path.into()));
     }
 
     /// The calls that broke a rule, refused or not, in order.
     #[must_use]
     pub fn violations(&self) -> Vec<DurabilityViolation> {
-        self.tap.state().violations.clone()
+        self.auditor().state().violations.clone()
     }
 
     /// What a crash could take of a file, or of a directory and all below it, and of the names that lead there from the
@@ -126,8 +136,8 @@ impl<F: Fs> DurabilityAudit<F> {
     ///
     /// Those of looking the tree up.
     pub fn undurable(&self, path: &Path) -> Result<Vec<Undurable>> {
-        let mut state = self.tap.state();
-        let mut judge = Judge::new(&self.tap.fs, &self.tap.root, &mut state);
+        let mut state = self.auditor().state();
+        let mut judge = Judge::new(&*self.auditor().fs, &self.auditor().root, &mut state);
         judge.names_from_root(path);
         judge.tree(path)?;
         Ok(judge.finish())
@@ -150,34 +160,44 @@ impl<F: Fs> DurabilityAudit<F> {
     /// The filesystem itself. Changes made through it are not seen.
     #[must_use]
     pub fn inner(&self) -> &F {
-        &self.tap.fs
+        self.fs.inner()
     }
+}
 
-    fn tap(&self) -> &Arc<AuditTap<F>> {
-        &self.tap
+impl<F> DurabilityAudit<F> {
+    fn auditor(&self) -> &Auditor<F> {
+        self.fs.interceptor()
+    }
+}
+
+/// The filesystem that it is.
+impl<F> Deref for DurabilityAudit<F> {
+    type Target = InterceptFs<Arc<F>, Auditor<F>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fs
     }
 }
 
 impl<F> Clone for DurabilityAudit<F> {
     fn clone(&self) -> Self {
-        Self { tap: Arc::clone(&self.tap) }
+        Self { fs: self.fs.clone() }
     }
 }
 
 impl<F: fmt::Debug> fmt::Debug for DurabilityAudit<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DurabilityAudit")
-            .field("inner", &self.tap.fs)
-            .field("root", &self.tap.root)
+            .field("inner", &self.auditor().fs)
+            .field("root", &self.auditor().root)
             .finish_non_exhaustive()
     }
 }
 
-tap_fs!(impl<F: Fs + 'static> Fs for DurabilityAudit<F>);
-
+/// Keeps the account.
 #[derive(Debug)]
-struct AuditTap<F> {
-    fs: F,
+pub struct Auditor<F> {
+    fs: Arc<F>,
     root: PathBuf,
     rules: Mutex<Rules>,
     state: Mutex<State>,
@@ -189,7 +209,7 @@ struct Rules {
     only_recording: bool,
 }
 
-impl<F> AuditTap<F> {
+impl<F> Auditor<F> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,8 +219,8 @@ impl<F> AuditTap<F> {
     }
 }
 
-impl<F: Fs + 'static> Tap for AuditTap<F> {
-    type Handle = Option<Key>;
+impl<F: Fs + 'static> Interceptor for Auditor<F> {
+    type File = Option<Key>;
 
     fn open(
         &self,
@@ -218,25 +238,32 @@ impl<F: Fs + 'static> Tap for AuditTap<F> {
         call: &Call<'_>,
         run: impl FnOnce() -> Result<R>,
     ) -> Result<R> {
-        if !call.changes() || matches!(call.op, Op::LockFile | Op::LockDirectory | Op::DisableCow) {
+        if !call.changes()
+            || matches!(call.op, Op::TryLockExclusive | Op::TryLockDirectory | Op::TryDisableCow)
+        {
             return run();
         }
         let on = on.copied().flatten();
         // Held over the call: the account and the filesystem change together.
         let mut state = self.state();
         self.enforce(&mut state, on, call)?;
-        let before = state.before(&self.fs, on, call);
+        let before = state.before(&*self.fs, on, call);
         let result = run();
-        state.after(&self.fs, call, before, &result);
+        state.after(&*self.fs, call, before, &result);
         result
+    }
+
+    /// One: the account changes in the order of the calls.
+    fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
+        NonZeroUsize::MIN
     }
 }
 
-impl<F: Fs> AuditTap<F> {
+impl<F: Fs> Auditor<F> {
     /// Looks for a rule that the call would break, before it does.
     fn enforce(&self, state: &mut State, on: Option<Key>, call: &Call<'_>) -> Result<()> {
         let rules = self.rules();
-        let broken = Judge::new(&self.fs, &self.root, state).broken(&rules.list, on, call);
+        let broken = Judge::new(&*self.fs, &self.root, state).broken(&rules.list, on, call);
         let Some(violation) = broken else { return Ok(()) };
         state.violations.push(violation.clone());
         if rules.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }
@@ -245,5 +272,5 @@ impl<F: Fs> AuditTap<F> {
 
 /// Whether an opening may change the file at the path.
 fn truncates(call: &Call<'_>) -> bool {
-    matches!(call.detail, Detail::Options(options) if options.truncate)
+    matches!(call.arguments, Arguments::Open(options) if options.truncate)
 }

@@ -92,16 +92,16 @@ impl FsFile for MemFile {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.check_readable(Op::Read)?;
-        self.call(Op::Read, |state, ino| state.read(ino, buf, offset))
+        self.check_readable(Op::ReadAt)?;
+        self.call(Op::ReadAt, |state, ino| state.read(ino, buf, offset))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        self.check_writable(Op::Write)?;
+        self.check_writable(Op::WriteAt)?;
         if self.options.append {
-            return Err(Error::new(Op::Write, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
+            return Err(Error::new(Op::WriteAt, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
         }
-        self.call(Op::Write, |state, ino| {
+        self.call(Op::WriteAt, |state, ino| {
             if state.write(ino, buf, Some(offset))? == buf.len() {
                 return Ok(());
             }
@@ -122,7 +122,7 @@ impl FsFile for MemFile {
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
-        self.call(Op::Seek, |state, ino| state.next_data(ino, offset))
+        self.call(Op::NextData, |state, ino| state.next_data(ino, offset))
     }
 
     fn hint(&self, _: FileHint) -> Result<()> {
@@ -131,7 +131,7 @@ impl FsFile for MemFile {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         let handle = self.file.handle;
-        self.call(Op::LockFile, |state, ino| Ok(state.try_lock(ino, handle)))
+        self.call(Op::TryLockExclusive, |state, ino| Ok(state.try_lock(ino, handle)))
     }
 }
 
@@ -214,7 +214,7 @@ impl Drop for MemDirLock {
 
 impl FsDirLock for MemDirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let found = self.fs.call(Op::LockDirectory, path, |state| state.resolve_name(path));
+        let found = self.fs.call(Op::IsAt, path, |state| state.resolve_name(path));
         match found {
             Ok(ino) => Ok(ino == self.ino),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

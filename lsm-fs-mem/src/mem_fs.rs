@@ -10,13 +10,14 @@ mod state;
 
 use std::{
     fmt, io,
+    num::NonZeroUsize,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lsm_fs::{
-    DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile, FsMetadata,
-    FsOpenOptions, Op, Result, SyncMode,
+    DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
+    FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode,
 };
 
 use crate::{
@@ -190,7 +191,7 @@ impl Fs for MemFs {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.call(Op::Metadata, path, |state| state.metadata(state.resolve_unfollowed(path)?))
+        self.call(Op::SymlinkMetadata, path, |state| state.metadata(state.resolve_unfollowed(path)?))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
@@ -226,7 +227,7 @@ impl Fs for MemFs {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.call(Op::LockDirectory, path, |state| {
+        self.call(Op::TryLockDirectory, path, |state| {
             let ino = state.resolve_dir(path)?;
             let handle = state.take_handle();
             if !state.try_lock(ino, handle) {
@@ -267,7 +268,24 @@ impl Fs for MemFs {
         })
     }
 
+    /// One: the same calls lead to the same image, and there is no device to wait for.
+    fn concurrency(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        Some(self)
+    }
+}
+
+impl FsAbilities for MemFs {
+    fn attributes(&self) -> Option<&dyn FsAttributes> {
+        Some(self)
+    }
+}
+
+impl FsAttributes for MemFs {
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.call(Op::DisableCow, path, |state| state.try_disable_cow(path))
+        self.call(Op::TryDisableCow, path, |state| state.try_disable_cow(path))
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn find_debris(fs: &dyn Fs, staged: &Path) -> Result<Debris> {
         // The lock would be that of the directory that a symbolic link leads to.
         Ok(_) => {
             let error = io::Error::from(io::ErrorKind::NotADirectory);
-            return Err(lsm_fs::Error::new(Op::LockDirectory, staged, error).into());
+            return Err(lsm_fs::Error::new(Op::TryLockDirectory, staged, error).into());
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Debris::Gone),
         Err(e) => return Err(e.into()),

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, NamePair};
+use lsm_fs::{DirPair, Fs, NamePair, batch::hard_link_batch};
 
 use super::{Group, Transfer};
 use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, SourceFile, source::Content, view};
@@ -58,7 +58,8 @@ impl Transfer<'_> {
             .filter_map(|&at| plan.items.get(at))
             .map(|item| NamePair::same(OsStr::new(&item.name)))
             .collect();
-        self.means.fs.hard_link_batch(&from_dir, &to_dir, &pairs, &mut |index, result| {
+        let dirs = DirPair { from: &from_dir, to: &to_dir };
+        hard_link_batch(self.means.fs, dirs, &pairs, &mut |index, result| {
             let Some(&at) = held.get(index) else { return ControlFlow::Continue(()) };
             match result {
                 Ok(()) => self.shared(at, group.fs, Method::BaseLink),

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions};
+use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, copy::copy_batch};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{Done, Transfer};
@@ -26,7 +26,7 @@ impl<'a> Transfer<'a> {
             items.iter().zip(&targets).filter_map(|(&at, to)| self.job(at, to)).collect();
         let watch = Watch::new(self.means.control, jobs.len());
         let options = CopyOptions::new().mode(self.means.mode).observer(&watch);
-        self.means.fs.copy_batch(&jobs, &options, &mut |index, copied| {
+        copy_batch(self.means.fs, &jobs, &options, &mut |index, copied| {
             let Some(&at) = items.get(index) else { return ControlFlow::Continue(()) };
             match self.copied(at, copied, watch.digest(index)) {
                 Ok(()) => ControlFlow::Continue(()),

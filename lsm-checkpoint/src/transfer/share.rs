@@ -7,7 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, NamePair, errno};
+use lsm_fs::{
+    DirPair, Fs, NamePair,
+    batch::{hard_link_batch, metadata_batch, reflink_batch},
+    errno,
+};
 
 use super::{Done, Group, Transfer};
 use crate::{Method, Result, SourceFile, source::Content};
@@ -53,9 +57,10 @@ impl<'a> Transfer<'a> {
                 }
             }
         };
+        let dirs = DirPair { from: &group.from_dir, to: &to_dir };
         match method {
-            Method::HardLink => fs.hard_link_batch(&group.from_dir, &to_dir, &pairs, &mut report),
-            _ => fs.reflink_batch(&group.from_dir, &to_dir, &pairs, mode, &mut report),
+            Method::HardLink => hard_link_batch(fs, dirs, &pairs, &mut report),
+            _ => reflink_batch(fs, dirs, &pairs, mode, &mut report),
         }
         if let Some(error) = self.stop.take() {
             return Err(error);
@@ -94,7 +99,7 @@ impl<'a> Transfer<'a> {
         if unknown.is_empty() {
             return Ok(());
         }
-        group.fs.metadata_batch(&group.from_dir, &names, &mut |index, found| {
+        metadata_batch(group.fs, &group.from_dir, &names, &mut |index, found| {
             let Some(&at) = unknown.get(index) else { return ControlFlow::Continue(()) };
             match found {
                 Ok(metadata) => {

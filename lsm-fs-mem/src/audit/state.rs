@@ -14,7 +14,7 @@ use super::{
     identity::{Key, Keys},
     truncates,
 };
-use crate::tap::{Call, Outcome};
+use lsm_fs::intercept::{Call, Outcome};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -67,7 +67,7 @@ impl State {
         match call.op {
             Op::SyncAll | Op::SyncData => Before::FileSync(on),
             Op::SyncDirectory => Before::DirectorySync(self.keys.of_target(fs, call.path)),
-            Op::Write | Op::SetLen => Before::Bytes(on),
+            Op::Write | Op::WriteAt | Op::SetLen => Before::Bytes(on),
             Op::PunchHole | Op::TruncateFile => Before::Bytes(self.keys.of_target(fs, call.path)),
             _ => Before::Names(self.bindings(fs, call)),
         }
@@ -76,7 +76,7 @@ impl State {
     /// The names that the call may bind, move or remove.
     fn bindings(&mut self, fs: &dyn Fs, call: &Call<'_>) -> Vec<Binding> {
         let mut bindings = Vec::new();
-        match (call.op, call.other) {
+        match (call.op, call.other_path) {
             (Op::HardLink | Op::ReflinkFile, Some(to)) => self.bind(fs, to, &mut bindings),
             (_, Some(to)) => {
                 self.bind(fs, call.path, &mut bindings);
