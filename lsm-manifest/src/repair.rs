@@ -129,7 +129,7 @@ fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<Dire
             Error::Fs(error) => error,
             error => {
                 unreadable = Some(error);
-                lsm_fs::Error::new(Op::Read, &archive.path, io::ErrorKind::InvalidData)
+                lsm_fs::Error::new(Op::ReadAt, &archive.path, io::ErrorKind::InvalidData)
             }
         })
     });

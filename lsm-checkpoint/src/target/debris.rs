@@ -28,7 +28,7 @@ pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Resu
         }
         NameState::NotADirectory => {
             let error = io::Error::from(io::ErrorKind::NotADirectory);
-            return Err(lsm_fs::Error::new(Op::LockDirectory, &target.staged, error).into());
+            return Err(lsm_fs::Error::new(Op::TryLockDirectory, &target.staged, error).into());
         }
         NameState::Free | NameState::Rebound | NameState::Owned | NameState::Unlockable => {}
     }

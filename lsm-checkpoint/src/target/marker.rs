@@ -71,7 +71,7 @@ impl Marker {
         if lines.len() as u64 > MARKER_MAX {
             let why = "too many trees to publish or remove file by file: their names take more than 1 MiB";
             let error = io::Error::new(io::ErrorKind::FileTooLarge, why);
-            return Err(lsm_fs::Error::new(Op::Write, &path, error));
+            return Err(lsm_fs::Error::new(Op::WriteAt, &path, error));
         }
         fs.write_new(&path, lines.as_bytes(), mode)?;
         fs.sync_directory(target, mode).map(drop)

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs};
+use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, copy::copy_batch};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
@@ -43,7 +43,7 @@ impl<'a> Transfer<'_, 'a> {
         let watch = Watch::new(self.params.control, jobs.len());
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
         let mut batch = Batch::new(files);
-        self.params.fs.copy_batch(&jobs, &options, &mut |index, copied| {
+        copy_batch(self.params.fs, &jobs, &options, &mut |index, copied| {
             batch.report(index, |file| {
                 self.copied(file, copied, watch.digest(index)).map(|()| Reported::Finished)
             })

@@ -33,7 +33,6 @@ mod pointer;
 mod properties;
 mod refused;
 mod remove;
-mod reports;
 mod restore;
 mod seeded;
 mod stress;

@@ -13,7 +13,7 @@ use super::{
     inspect::Inspection,
     undurable::{Undurable, UndurablePart, list},
 };
-use crate::tap::Call;
+use lsm_fs::intercept::Call;
 
 /// A pointer larger than this is none.
 const MAX_POINTER_BYTES: u64 = 16 << 20;
@@ -106,7 +106,7 @@ impl Inspection<'_> {
             (!undurable.is_empty()).then(|| DurabilityViolation {
                 op: call.op,
                 path: call.path.to_path_buf(),
-                other_path: call.other.map(Path::to_path_buf),
+                other_path: call.other_path.map(Path::to_path_buf),
                 pointer: rule.path.clone(),
                 undurable,
             })
@@ -114,7 +114,7 @@ impl Inspection<'_> {
     }
 
     fn check(&mut self, rule: &PointerRule, on: Option<Key>, call: &Call<'_>) {
-        match (call.op, call.other) {
+        match (call.op, call.other_path) {
             (Op::Rename | Op::RenameNoreplace | Op::HardLink | Op::ReflinkFile, Some(to)) => {
                 let Ok(below) = rule.path.strip_prefix(to) else { return };
                 let source = joined(call.path, below);

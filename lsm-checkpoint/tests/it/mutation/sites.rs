@@ -11,9 +11,9 @@ const SYNCS: [&str; 8] = [
     ".sync_directory(",
     ".sync_all(",
     ".sync_data(",
-    ".sync_batch(",
-    ".reflink_batch(",
-    ".copy_batch(",
+    "sync_batch(",
+    "reflink_batch(",
+    "copy_batch(",
     ".write_new(",
     ".rewrite_atomic(",
 ];

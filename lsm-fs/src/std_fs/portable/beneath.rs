@@ -2,15 +2,14 @@
 //! directory at that moment can still lead the call out of it. Mounts are not told apart.
 
 use std::{
-    ffi::OsStr,
     io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
-    FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs, SyncMode, SyncReport,
-    batch, copy, errno,
+    DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, FsOpenOptions,
+    Op, Result, StdFs, SyncMode, errno,
     std_fs::{between, not_a_file, on, spelling::below},
 };
 
@@ -124,7 +123,7 @@ impl Fs for View {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.checked(Op::Metadata, path, Last::Name)?.symlink_metadata(path)
+        self.checked(Op::SymlinkMetadata, path, Last::Name)?.symlink_metadata(path)
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
@@ -164,7 +163,7 @@ impl Fs for View {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.checked(Op::LockDirectory, path, Last::Followed)?.try_lock_directory(path)
+        self.checked(Op::TryLockDirectory, path, Last::Followed)?.try_lock_directory(path)
     }
 
     fn backend_id(&self) -> Option<u64> {
@@ -191,40 +190,11 @@ impl Fs for View {
         self.checked(Op::TruncateFile, path, Last::Followed)?.truncate_file(path, len)
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.checked(Op::DisableCow, path, Last::Followed)?.try_disable_cow(path)
+    fn concurrency(&self) -> NonZeroUsize {
+        StdFs.concurrency()
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata_each(self, dir, names, report);
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        StdFs.sync_batch(files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        None
     }
 }

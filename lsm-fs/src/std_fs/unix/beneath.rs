@@ -202,7 +202,7 @@ impl FsDirLock for ViewLock {
             Ok(None) => self.lock.is_at(path),
             Ok(Some(id)) => Ok(id == Some(self.lock.id())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::new(Op::LockDirectory, path, e)),
+            Err(e) => Err(Error::new(Op::IsAt, path, e)),
         }
     }
 }

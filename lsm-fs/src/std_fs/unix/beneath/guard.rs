@@ -16,15 +16,15 @@ use crate::FsMetadata;
 
 /// A handle on a directory that later lookups start at. On Linux it needs no permission to list the directory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(in crate::std_fs::unix) const DIRECTORY: OFlags =
+pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in crate::std_fs::unix) const DIRECTORY: OFlags =
+pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A directory that can be listed, synced and locked.
-pub(in crate::std_fs::unix) const LISTING: OFlags =
+pub(in crate::std_fs::platform) const LISTING: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// The way in which a path beneath a directory is resolved.
@@ -96,19 +96,19 @@ fn mount_id(_: BorrowedFd<'_>) -> Option<u64> {
 
 /// Resolves paths beneath directories of one mount: through no symbolic link and into no other mount.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::std_fs::unix) struct Guard {
+pub(in crate::std_fs::platform) struct Guard {
     way: Way,
     mount: Mount,
 }
 
 impl Guard {
     /// For the mount that the directory lies on.
-    pub(in crate::std_fs::unix) fn of(way: Way, dir: BorrowedFd<'_>) -> Result<Self> {
+    pub(in crate::std_fs::platform) fn of(way: Way, dir: BorrowedFd<'_>) -> Result<Self> {
         Ok(Self { way, mount: Mount::of(dir)? })
     }
 
     /// Opens a path beneath a directory; the empty path is the directory. The path has no `..`.
-    pub(in crate::std_fs::unix) fn open(
+    pub(in crate::std_fs::platform) fn open(
         &self,
         dir: BorrowedFd<'_>,
         path: &Path,
@@ -162,14 +162,22 @@ impl Guard {
 
     /// Describes a path beneath a directory, a symbolic link at its end included.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(in crate::std_fs::unix) fn stat(&self, dir: BorrowedFd<'_>, path: &Path) -> io::Result<FsMetadata> {
+    pub(in crate::std_fs::platform) fn stat(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &Path,
+    ) -> io::Result<FsMetadata> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(super::super::stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
     }
 
     /// Nothing but a lookup by name describes what cannot be opened.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(in crate::std_fs::unix) fn stat(&self, dir: BorrowedFd<'_>, path: &Path) -> io::Result<FsMetadata> {
+    pub(in crate::std_fs::platform) fn stat(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &Path,
+    ) -> io::Result<FsMetadata> {
         let Some(name) = path.file_name() else { return Ok(super::super::stat::metadata(&fstat(dir)?)) };
         let parent = self.open(dir, path.parent().unwrap_or(Path::new("")), DIRECTORY, Mode::empty())?;
         let found = super::super::stat::metadata(&statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?);

@@ -1,4 +1,4 @@
-//! Names that are looked up before they are made, where that makes them cheaper.
+//! The look-up of names before they are linked, on filesystems where that makes the links cheaper.
 
 use std::os::fd::OwnedFd;
 

@@ -6,7 +6,6 @@
 mod beneath;
 
 use std::{
-    ffi::OsStr,
     fs::{File, Metadata, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
@@ -18,8 +17,8 @@ pub(super) use beneath::View;
 
 use super::{StdFs, names, not_a_file, probe};
 use crate::{
-    DirectorySync, Error, FileHint, FsCapabilities, FsDirLock, FsMetadata, FsOpenOptions, LinkReport,
-    MetadataReport, NamePair, Op, Result, SyncMode, batch, errno,
+    DirectorySync, Error, FileHint, FsAbilities, FsCapabilities, FsDirLock, FsMetadata, FsOpenOptions, Op,
+    Result, SyncMode, errno,
 };
 
 fn unsupported<T>() -> io::Result<T> {
@@ -80,22 +79,13 @@ pub(super) fn rename_noreplace(from: &Path, _: &Path) -> io::Result<()> {
     unsupported()
 }
 
+/// std has no calls by directory handle, and no switch for copy-on-write.
+pub(super) fn abilities(_: &StdFs) -> Option<&dyn FsAbilities> {
+    None
+}
+
 pub(super) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::hard_link(from, to)
-}
-
-pub(super) fn metadata_batch(fs: &StdFs, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-    batch::metadata_each(fs, dir, names, report);
-}
-
-pub(super) fn hard_link_batch(
-    fs: &StdFs,
-    from_dir: &Path,
-    to_dir: &Path,
-    names: &[NamePair<'_>],
-    report: LinkReport<'_>,
-) {
-    batch::link_each(fs, from_dir, to_dir, names, report);
 }
 
 pub(super) fn reflink(from: &Path, to: &Path) -> Result<()> {
@@ -103,23 +93,8 @@ pub(super) fn reflink(from: &Path, to: &Path) -> Result<()> {
     refused.map_err(|e| Error::with_paths(Op::ReflinkFile, from, to, e))
 }
 
-pub(super) fn reflink_batch(
-    fs: &StdFs,
-    from_dir: &Path,
-    to_dir: &Path,
-    names: &[NamePair<'_>],
-    mode: SyncMode,
-    report: LinkReport<'_>,
-) {
-    batch::clone_each(fs, from_dir, to_dir, names, mode, report);
-}
-
 pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
     unsupported()
-}
-
-pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
-    std::fs::metadata(path).map(|_| false)
 }
 
 pub(super) fn bypass_cache(_: &File, _: bool) -> bool {

@@ -1,8 +1,8 @@
-//! [`Turns`]: how many large writes around the page cache are under way at once.
+//! [`WritePermits`]: a bound on the large writes around the page cache that are under way at once.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// From this length on a write takes a turn.
+/// From this length on a write needs a permit.
 const LARGE: usize = 256 << 10;
 
 /// Two keep a device busy. What is more than that waits in the device's queue, and with it everybody else's syncs:
@@ -11,45 +11,45 @@ const LARGE: usize = 256 << 10;
 const AT_ONCE: usize = 2;
 
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    state: Mutex<State>,
-    freed: Condvar,
+pub(super) struct WritePermits {
+    count: Mutex<Count>,
+    released: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// Turns that are under way, at most [`AT_ONCE`].
-    taken: usize,
+struct Count {
+    /// Permits that are held, at most [`AT_ONCE`].
+    held: usize,
     waiting: usize,
 }
 
-/// Dropping it gives the turn to the next.
-pub(super) struct Turn<'a>(&'a Turns);
+/// The right to make one large write. Dropping it lets the next write begin.
+pub(super) struct WritePermit<'a>(&'a WritePermits);
 
-impl Turns {
+impl WritePermits {
     /// Waits until a write of this length may begin; a small one need not.
-    pub(super) fn take(&self, len: usize) -> Option<Turn<'_>> {
+    pub(super) fn acquire(&self, len: usize) -> Option<WritePermit<'_>> {
         if len < LARGE {
             return None;
         }
-        let mut state = self.state();
-        state.waiting += 1;
-        let waited = self.freed.wait_while(state, |state| state.taken >= AT_ONCE);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        state.taken += 1;
-        Some(Turn(self))
+        let mut count = self.count();
+        count.waiting += 1;
+        let waited = self.released.wait_while(count, |count| count.held >= AT_ONCE);
+        let mut count = waited.unwrap_or_else(PoisonError::into_inner);
+        count.waiting -= 1;
+        count.held += 1;
+        Some(WritePermit(self))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for WritePermit<'_> {
     fn drop(&mut self) {
-        self.0.state().taken -= 1;
-        self.0.freed.notify_one();
+        self.0.count().held -= 1;
+        self.0.released.notify_one();
     }
 }
 
@@ -66,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_writes_take_turns_and_a_panic_gives_its_own_back() {
-        let (turns, now, most) = (Turns::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+    fn large_writes_take_turns_and_a_panic_releases_its_permit() {
+        let (permits, now, most) = (WritePermits::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for at in 0..8 {
-                let (turns, now, most) = (&turns, &now, &most);
+                let (permits, now, most) = (&permits, &now, &most);
                 scope.spawn(move || {
                     let write = || {
-                        let _turn = turns.take(LARGE);
+                        let _permit = permits.acquire(LARGE);
                         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         thread::yield_now();
                         now.fetch_sub(1, Ordering::SeqCst);
@@ -84,19 +84,19 @@ mod tests {
             }
         });
         assert!(most.into_inner() <= AT_ONCE);
-        assert_eq!(turns.state().taken, 0);
+        assert_eq!(permits.count().held, 0);
     }
 
     #[test]
     fn a_third_large_write_waits_for_the_end_of_another() {
-        let (turns, (begins, begun)) = (Turns::default(), mpsc::channel());
-        let [first, second] = [turns.take(LARGE), turns.take(LARGE)];
+        let (permits, (begins, begun)) = (WritePermits::default(), mpsc::channel());
+        let [first, second] = [permits.acquire(LARGE), permits.acquire(LARGE)];
         thread::scope(|scope| {
             scope.spawn(|| {
-                let _third = turns.take(LARGE);
+                let _third = permits.acquire(LARGE);
                 begins.send(()).unwrap();
             });
-            while turns.state().waiting == 0 {
+            while permits.count().waiting == 0 {
                 assert!(begun.try_recv().is_err(), "three at once");
                 thread::yield_now();
             }
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_small_write_waits_for_nobody() {
-        let turns = Turns::default();
-        let _held = [turns.take(LARGE), turns.take(LARGE)];
-        assert!(turns.take(LARGE - 1).is_none());
+        let permits = WritePermits::default();
+        let _held = [permits.acquire(LARGE), permits.acquire(LARGE)];
+        assert!(permits.acquire(LARGE - 1).is_none());
     }
 }

@@ -1,11 +1,12 @@
 //! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
 
-mod ahead;
+mod abilities;
 mod at;
 mod beneath;
 mod capabilities;
 mod clone;
 mod link;
+mod link_lookup;
 mod lock;
 mod remove;
 mod stat;
@@ -19,13 +20,13 @@ use std::{
     path::Path,
 };
 
+pub(super) use abilities::abilities;
 pub(super) use beneath::View;
 pub(super) use capabilities::capabilities;
-pub(super) use clone::{reflink, reflink_batch};
-pub(super) use link::{hard_link, hard_link_batch, rename_noreplace};
+pub(super) use clone::reflink;
+pub(super) use link::{hard_link, rename_noreplace};
 pub(super) use lock::DirLock;
 pub(super) use remove::remove_dir_all;
-pub(super) use stat::metadata_batch;
 pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;

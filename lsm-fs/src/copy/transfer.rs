@@ -1,14 +1,15 @@
 //! One file, piece by piece.
 
 use std::{
+    io,
     ops::{ControlFlow, Range},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Copied, CopyJob, CopyOptions, buffer::Buffer, came_short, turns::Turns};
+use super::{Copied, CopyJob, CopyOptions, buffer::Buffer, came_short, permits::WritePermits};
 use crate::{
     Error, FileHint, Fs, FsFile, FsOpenOptions, Op, Result, batch::remove_after, options::DIRECT_IO_UNIT,
-    std_fs::copy_range,
+    pipeline::Stages, std_fs::copy_range,
 };
 
 /// How much one system call is asked to move: enough to hide its cost, little enough to notice a cancel.
@@ -21,36 +22,34 @@ const WRITEBACK_BYTES: u64 = 8 << 20;
 /// From this length on a file is worth a direct copy although its last bytes, which fill no unit, go through the cache.
 const DIRECT_FROM: u64 = 1 << 20;
 
-/// What the copies of one batch have in common.
-pub(super) struct Batch<'a, F: ?Sized> {
-    pub(super) target: &'a F,
-    pub(super) options: &'a CopyOptions<'a>,
-    /// Somebody has asked for the end of the batch.
-    pub(super) stop: AtomicBool,
-    turns: Turns,
+/// The copies of one batch: files are written, then synced.
+pub(super) struct Transfers<'a, F: ?Sized> {
+    target: &'a F,
+    options: &'a CopyOptions<'a>,
+    stop: AtomicBool,
+    permits: WritePermits,
 }
 
-impl<'a, F: Fs + ?Sized> Batch<'a, F> {
+impl<'a, F: Fs + ?Sized> Transfers<'a, F> {
     pub(super) fn new(target: &'a F, options: &'a CopyOptions<'a>) -> Self {
-        Self { target, options, stop: AtomicBool::new(false), turns: Turns::default() }
+        Self { target, options, stop: AtomicBool::new(false), permits: WritePermits::default() }
     }
+}
 
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
+/// A target that is written and not yet synced, through the handle that wrote it.
+pub(super) struct Written {
+    file: Box<dyn FsFile>,
+    copied: Copied,
+}
 
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
+impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
+    type Job = CopyJob<'a>;
+    type Made = Written;
+    type Done = Copied;
+    type Scratch = Buffer;
 
-    /// Makes a target and fills it. The handle in what comes back has written everything and synced nothing; on an
-    /// error, and on a panic of the backend or the observer, no target is left.
-    pub(super) fn write<'j>(
-        &self,
-        index: usize,
-        job: &'j CopyJob<'j>,
-        buffer: &mut Buffer,
-    ) -> Result<Written<'j>> {
+    /// Makes a target and fills it.
+    fn make(&self, index: usize, job: &CopyJob<'a>, buffer: &mut Buffer) -> Result<Written> {
         let source = job.source.open(job.from, &FsOpenOptions::new().read(true))?;
         let metadata = source.metadata()?;
         let len = job.len.unwrap_or(metadata.len);
@@ -67,7 +66,7 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
             job,
             options: self.options,
             stop: &self.stop,
-            turns: direct.then_some(&self.turns),
+            permits: direct.then_some(&self.permits),
             buffer,
             source: &*source,
             target: &*file,
@@ -75,7 +74,7 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
         let filled = pieces.copy(len, has_holes);
         unfinished.armed = false;
         match filled {
-            Ok(written_bytes) => Ok(Written { index, job, file, copied: Copied { len, written_bytes } }),
+            Ok(written_bytes) => Ok(Written { file, copied: Copied { len, written_bytes } }),
             Err(e) => {
                 drop(file);
                 Err(remove_after(self.target, job.to, e))
@@ -83,30 +82,25 @@ impl<'a, F: Fs + ?Sized> Batch<'a, F> {
         }
     }
 
-    /// Syncs a written target through the handle that wrote it; a target that fails is removed.
-    pub(super) fn sync(&self, written: Written<'_>) -> Result<Copied> {
-        let Written { job, file, copied, .. } = written;
-        let mut unfinished = Unfinished { fs: self.target, job, armed: true };
-        let synced = file.sync_all(self.options.mode);
-        drop(file);
-        unfinished.armed = false;
-        synced.map(|()| copied).map_err(|e| remove_after(self.target, job.to, e))
+    fn finish(&self, _: &CopyJob<'a>, Written { file, copied }: Written) -> Result<Copied> {
+        file.sync_all(self.options.mode).map(|()| copied)
     }
 
-    /// Gives up a written target.
-    pub(super) fn abandon(&self, written: Written<'_>) {
-        let job = written.job;
-        drop(written);
-        drop(Unfinished { fs: self.target, job, armed: true });
+    fn discard(&self, job: &CopyJob<'a>) -> Result<()> {
+        self.target.remove_file(job.to)
     }
-}
 
-/// A target that is written and not yet synced.
-pub(super) struct Written<'a> {
-    pub(super) index: usize,
-    job: &'a CopyJob<'a>,
-    file: Box<dyn FsFile>,
-    copied: Copied,
+    fn skip(&self, job: &CopyJob<'a>) -> Option<Result<Copied>> {
+        Some(Err(Error::cancelled(Op::CopyBatch, job.to)))
+    }
+
+    fn error(&self, job: &CopyJob<'a>, cause: io::Error) -> Error {
+        Error::new(Op::CopyBatch, job.to, cause)
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
 }
 
 /// Removes the target if the backend or the observer panics.
@@ -132,7 +126,7 @@ struct Pieces<'a> {
     options: &'a CopyOptions<'a>,
     stop: &'a AtomicBool,
     /// For writes around the page cache: others are over when they are in memory.
-    turns: Option<&'a Turns>,
+    permits: Option<&'a WritePermits>,
     buffer: &'a mut Buffer,
     source: &'a dyn FsFile,
     target: &'a dyn FsFile,
@@ -158,8 +152,8 @@ impl Pieces<'_> {
                 break;
             }
             if data.is_empty() {
-                let what = std::io::Error::other("the source's next_data answered with an empty range");
-                return Err(Error::with_paths(Op::Copy, self.job.from, self.job.to, what));
+                let what = io::Error::other("the source's next_data answered with an empty range");
+                return Err(Error::with_paths(Op::CopyBatch, self.job.from, self.job.to, what));
             }
             written += data.end - data.start;
             self.copy_data(data.clone())?;
@@ -188,7 +182,7 @@ impl Pieces<'_> {
             self.check_stop()?;
             let piece = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(IN_KERNEL_PIECE);
             let moved = copy_range(from, to, offset, piece)
-                .map_err(|e| Error::with_paths(Op::Copy, self.job.from, self.job.to, e))?;
+                .map_err(|e| Error::with_paths(Op::CopyBatch, self.job.from, self.job.to, e))?;
             match moved {
                 None => return Ok(offset..range.end),
                 Some(0) => return Err(came_short(self.job, range.end, offset)),
@@ -215,9 +209,9 @@ impl Pieces<'_> {
             let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
             for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
                 if !bytes.is_empty() {
-                    let _turn = self.turns.and_then(|turns| turns.take(bytes.len()));
+                    let _permit = self.permits.and_then(|permits| permits.acquire(bytes.len()));
                     if self.stop.load(Ordering::Relaxed) {
-                        return Err(Error::cancelled(Op::Copy, self.job.to));
+                        return Err(Error::cancelled(Op::CopyBatch, self.job.to));
                     }
                     self.target.write_at(bytes, at)?;
                 }
@@ -233,10 +227,9 @@ impl Pieces<'_> {
         Ok(())
     }
 
-    /// Whole units. The field is public, so that any number may stand in it.
+    /// Returns the size of a piece, in whole units.
     fn piece_bytes(&self) -> usize {
-        let bytes = self.options.buffer_bytes.clamp(DIRECT_IO_UNIT, 64 << 20);
-        bytes - bytes % DIRECT_IO_UNIT
+        self.options.buffer_bytes - self.options.buffer_bytes % DIRECT_IO_UNIT
     }
 
     fn check_stop(&self) -> Result<()> {
@@ -249,7 +242,7 @@ impl Pieces<'_> {
     }
 
     fn cancelled(&self) -> Error {
-        Error::cancelled(Op::Copy, self.job.to)
+        Error::cancelled(Op::CopyBatch, self.job.to)
     }
 }
 
