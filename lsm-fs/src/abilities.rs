@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use crate::{FsFile, NamePair, Result};
+use crate::{FsFile, LinkReport, NamePair, Result};
 
 /// The optional abilities of a backend. [`Fs::abilities`](crate::Fs::abilities) returns them.
 ///
@@ -62,16 +62,11 @@ pub trait FsBulk {
 ///
 /// Errors name the operation and the full paths, as they do in [`Fs`](crate::Fs).
 pub trait OpenDirPair: Send + Sync {
-    /// Announces the links that follow, so that the backend can prepare for them. It decides nothing: each link still
-    /// reports its own result.
-    fn prepare_links(&self, names: &[NamePair<'_>]);
-
-    /// As [`Fs::hard_link`](crate::Fs::hard_link).
+    /// Makes links one after the other, each as [`Fs::hard_link`](crate::Fs::hard_link), and reports each result by its
+    /// index. `Break` ends them.
     ///
-    /// # Errors
-    ///
-    /// As [`Fs::hard_link`](crate::Fs::hard_link).
-    fn hard_link(&self, names: &NamePair<'_>) -> Result<()>;
+    /// It takes all names at once because a link costs so little that a call of its own for each would show.
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>);
 
     /// As [`Fs::reflink_file`](crate::Fs::reflink_file), and returns a handle of the clone that can sync it: the handle
     /// that made it, where there is one.

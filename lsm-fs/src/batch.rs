@@ -13,16 +13,13 @@ mod sync;
 use std::{ffi::OsStr, io, ops::ControlFlow, path::Path};
 
 pub use clone::reflink_batch;
-pub use names::NamePair;
+pub use names::{LinkReport, NamePair};
 pub use sync::sync_batch;
 
 use names::validate_name;
 use pair::open_pair;
 
 use crate::{DirPair, Error, Fs, FsMetadata, Op, Result};
-
-/// Receives the result of each link or clone of a batch, by its index; `Break` ends the batch.
-pub type LinkReport<'a> = &'a mut dyn FnMut(usize, Result<()>) -> ControlFlow<()>;
 
 /// Receives the metadata of each file of a batch, by its index; `Break` ends the batch.
 pub type MetadataReport<'a> = &'a mut dyn FnMut(usize, Result<FsMetadata>) -> ControlFlow<()>;
@@ -62,15 +59,36 @@ pub fn hard_link_batch<F: Fs + ?Sized>(
     report: LinkReport<'_>,
 ) {
     let open = open_pair(fs, dirs);
-    open.prepare_links(names);
-    for (index, pair) in names.iter().enumerate() {
-        let linked = match pair.validate() {
-            Ok(()) => open.hard_link(pair),
-            Err(e) => {
-                Err(Error::with_paths(Op::HardLink, dirs.from.join(pair.from), dirs.to.join(pair.to), e))
-            }
+    let is_valid = |pair: &NamePair<'_>| pair.validate().is_ok();
+    if names.iter().all(is_valid) {
+        return open.hard_link_each(names, report);
+    }
+    let mut start = 0;
+    for run in names.chunk_by(|a, b| is_valid(a) == is_valid(b)) {
+        let mut flow = ControlFlow::Continue(());
+        let mut report = |index: usize, linked| {
+            flow = report(start + index, linked);
+            flow
         };
-        if report(index, linked).is_break() {
+        if run.first().is_some_and(is_valid) {
+            open.hard_link_each(run, &mut report);
+        } else {
+            refuse_each(dirs, run, &mut report);
+        }
+        if flow.is_break() {
+            return;
+        }
+        start += run.len();
+    }
+}
+
+/// Reports names that are no single component.
+fn refuse_each(dirs: DirPair<'_>, names: &[NamePair<'_>], report: LinkReport<'_>) {
+    for (index, pair) in names.iter().enumerate() {
+        let refused = pair.validate().map_err(|e| {
+            Error::with_paths(Op::HardLink, dirs.from.join(pair.from), dirs.to.join(pair.to), e)
+        });
+        if report(index, refused).is_break() {
             return;
         }
     }

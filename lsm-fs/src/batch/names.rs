@@ -1,6 +1,11 @@
-//! Names in the directories of a batch.
+//! Names in the directories of a batch, and the report of each.
 
-use std::{ffi::OsStr, io};
+use std::{ffi::OsStr, io, ops::ControlFlow};
+
+use crate::Result;
+
+/// Receives the result of each link or clone of a batch, by its index; `Break` ends the batch.
+pub type LinkReport<'a> = &'a mut dyn FnMut(usize, Result<()>) -> ControlFlow<()>;
 
 /// A file's name in the source directory and the one it gets in the target directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

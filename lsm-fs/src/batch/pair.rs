@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::PathBuf};
 
-use super::{NamePair, remove_after};
+use super::{LinkReport, NamePair, remove_after};
 use crate::{DirPair, Fs, FsAbilities, FsFile, FsOpenOptions, OpenDirPair, Result};
 
 /// Opens both directories. If that fails, each call by path meets the same fault and names it for its file.
@@ -24,11 +24,13 @@ impl<F: ?Sized> ByPath<'_, F> {
 }
 
 impl<F: Fs + ?Sized> OpenDirPair for ByPath<'_, F> {
-    fn prepare_links(&self, _: &[NamePair<'_>]) {}
-
-    fn hard_link(&self, names: &NamePair<'_>) -> Result<()> {
-        let (from, to) = self.paths(names);
-        self.fs.hard_link(&from, &to)
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>) {
+        for (index, pair) in names.iter().enumerate() {
+            let (from, to) = self.paths(pair);
+            if report(index, self.fs.hard_link(&from, &to)).is_break() {
+                return;
+            }
+        }
     }
 
     fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, linkat, unlinkat};
 
 use super::{
     View,
@@ -19,7 +19,8 @@ use super::{
     link_lookup,
 };
 use crate::{
-    DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, NamePair, Op, OpenDirPair, Result, StdFs,
+    DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, LinkReport, NamePair, Op, OpenDirPair, Result,
+    StdFs,
     std_fs::{file::StdFile, on},
 };
 
@@ -109,16 +110,23 @@ impl<'a> HandlePair<'a> {
 }
 
 impl OpenDirPair for HandlePair<'_> {
-    fn prepare_links(&self, names: &[NamePair<'_>]) {
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>) {
         link_lookup::look_up(&self.from.handle, &self.to.handle, names);
-    }
-
-    fn hard_link(&self, names: &NamePair<'_>) -> Result<()> {
-        // The new name is made, not opened.
-        let to = At::name(&self.to.handle, names.to, None);
-        link_at(&self.from.at(names.from), &to).map_err(|e| {
-            Error::with_paths(Op::HardLink, self.from.join(names.from), self.to.join(names.to), e)
-        })
+        let (from, to) = (&self.from.handle, &self.to.handle);
+        for (index, pair) in names.iter().enumerate() {
+            let linked = match self.from.guard {
+                // Nothing but the system call: every call and branch more beside it shows on a filesystem in memory.
+                None => linkat(from, pair.from, to, pair.to, AtFlags::empty()).map_err(io::Error::from),
+                // The new name is made, not opened.
+                Some(_) => link_at(&self.from.at(pair.from), &At::name(to, pair.to, None)),
+            };
+            let linked = linked.map_err(|e| {
+                Error::with_paths(Op::HardLink, self.from.join(pair.from), self.to.join(pair.to), e)
+            });
+            if report(index, linked).is_break() {
+                return;
+            }
+        }
     }
 
     fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {

@@ -3,8 +3,8 @@
 use std::{ffi::OsStr, path::Path};
 
 use lsm_fs::{
-    DirPair, Fs, FsAbilities, FsAttributes, FsBulk, FsFile, FsOpenOptions, NamePair, OpenDirPair, Result,
-    StdFs,
+    DirPair, Fs, FsAbilities, FsAttributes, FsBulk, FsFile, FsOpenOptions, LinkReport, NamePair, OpenDirPair,
+    Result, StdFs,
 };
 
 use super::{Broken, Defect};
@@ -37,10 +37,8 @@ struct BrokenPair<'a> {
     dirs: DirPair<'a>,
 }
 
-impl OpenDirPair for BrokenPair<'_> {
-    fn prepare_links(&self, _: &[NamePair<'_>]) {}
-
-    fn hard_link(&self, names: &NamePair<'_>) -> Result<()> {
+impl BrokenPair<'_> {
+    fn link(&self, names: &NamePair<'_>) -> Result<()> {
         let (from, to) = (self.dirs.from.join(names.from), self.dirs.to.join(names.to));
         match self.fs.defect {
             Defect::BulkLinkDoesNothing => return Ok(()),
@@ -48,6 +46,16 @@ impl OpenDirPair for BrokenPair<'_> {
             _ => {}
         }
         self.fs.hard_link(&from, &to)
+    }
+}
+
+impl OpenDirPair for BrokenPair<'_> {
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>) {
+        for (index, pair) in names.iter().enumerate() {
+            if report(index, self.link(pair)).is_break() {
+                return;
+            }
+        }
     }
 
     fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
