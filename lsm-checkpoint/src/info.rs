@@ -4,7 +4,7 @@ use std::fmt;
 
 use lsm_fs::DirectorySync;
 
-use crate::PauseStats;
+use crate::{CatalogFile, PauseStats};
 
 /// How a file came into a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,37 @@ impl Totals {
     }
 }
 
+/// The totals of each method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TotalsByMethod {
+    hard_link: Totals,
+    base_link: Totals,
+    reflink: Totals,
+    copy: Totals,
+    written: Totals,
+}
+
+impl TotalsByMethod {
+    /// Adds up the files of a catalog.
+    pub(crate) fn of_files(files: &[CatalogFile]) -> Self {
+        let mut totals = Self::default();
+        for file in files {
+            totals.of(file.method).add(file.len);
+        }
+        totals
+    }
+
+    fn of(&mut self, method: Method) -> &mut Totals {
+        match method {
+            Method::HardLink => &mut self.hard_link,
+            Method::BaseLink => &mut self.base_link,
+            Method::Reflink => &mut self.reflink,
+            Method::Copy => &mut self.copy,
+            Method::Written => &mut self.written,
+        }
+    }
+}
+
 /// A finished checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,14 +117,14 @@ pub struct CheckpointInfo {
     /// Whether the checkpoint survives a crash. [`NotSupported`](DirectorySync::NotSupported): the platform has no way
     /// to make names durable, and nothing is promised.
     pub durability: DirectorySync,
-    pub(crate) by_method: [Totals; Method::ALL.len()],
+    pub(crate) by_method: TotalsByMethod,
 }
 
 impl CheckpointInfo {
     /// The files that came by this method.
     #[must_use]
     pub fn by_method(&self, method: Method) -> Totals {
-        let at = Method::ALL.iter().position(|&m| m == method);
-        at.and_then(|at| self.by_method.get(at)).copied().unwrap_or_default()
+        let mut by_method = self.by_method;
+        *by_method.of(method)
     }
 }

@@ -11,7 +11,7 @@ use capture::{Captured, capture, refuse_nested};
 use seal::{CatalogHeader, Label, Sealed, Unsealed};
 
 use crate::{
-    CheckpointInfo, CheckpointSource, Clock, Error, Method, Progress, Result, SystemClock, Totals, layout,
+    CheckpointInfo, CheckpointSource, Clock, Error, Progress, Result, SystemClock, layout,
     progress::{Callback, Control},
     staged::StagedFs,
     target::{self, Staging, Target},
@@ -285,19 +285,6 @@ impl<'a> Checkpoint<'a> {
 fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     let identity = source.identity();
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
-}
-
-/// Adds up what a catalog lists.
-fn totals_of(catalog: &crate::Catalog) -> [Totals; Method::ALL.len()] {
-    let mut totals = [Totals::default(); Method::ALL.len()];
-    for file in &catalog.files {
-        for (method, total) in Method::ALL.iter().zip(&mut totals) {
-            if *method == file.method {
-                total.add(file.len);
-            }
-        }
-    }
-    totals
 }
 
 /// The path of something in a staged directory, relative to it. Anywhere else nothing can be made.

@@ -135,7 +135,8 @@ impl CopyObserver for Watch<'_> {
         self.update(job, |hasher| {
             while left > 0 {
                 let piece = usize::try_from(left).unwrap_or(HASH_PIECE).min(HASH_PIECE);
-                hasher.update(ZEROS.get(..piece).unwrap_or_default());
+                let (zeros, _) = ZEROS.split_at(piece);
+                hasher.update(zeros);
                 left -= piece as u64;
             }
         });
