@@ -4,7 +4,10 @@ mod account;
 mod identity;
 mod inspect;
 mod pointer;
+mod removal;
+mod rule;
 mod undurable;
+mod violation;
 
 use std::{
     fmt, io,
@@ -19,13 +22,13 @@ use lsm_fs::{
     intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
-pub use pointer::DurabilityViolation;
 pub use undurable::{Undurable, UndurablePart};
+pub use violation::DurabilityViolation;
 
 use account::Account;
 use identity::Key;
 use inspect::Inspection;
-use pointer::PointerRule;
+use rule::{Demands, ManifestRule, PointerRule};
 
 /// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
 /// written, of each name whether its directory was synced since the name was last bound, moved or removed.
@@ -50,6 +53,10 @@ use pointer::PointerRule;
 /// new name on its path) is refused while anything it names could still be lost: from that call on, a crash may leave
 /// the one without the other. Refused means that nothing is done, and the error is a [`DurabilityViolation`];
 /// [`only_recording`](Self::only_recording) lets the call through.
+///
+/// *Removals.* A call that removes or moves away a file that a pointer names is refused as well, unless the pointer
+/// goes along. As long as the pointer's new name is not durable, this holds for the files that the replaced one named,
+/// too: a crash may bring it back.
 ///
 /// Inodes are told apart by [`FileId`](lsm_fs::FileId), and by path where the backend does not tell. Paths are compared
 /// as they are spelled, so root, rules and calls must spell them alike, without symbolic links in between. Calls that
@@ -116,12 +123,38 @@ impl<F: Fs> DurabilityAudit<F> {
         path: impl Into<PathBuf>,
         names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
     ) {
-        self.auditor().demands().rules.push(PointerRule::pointer(path.into(), names));
+        self.auditor().demands().pointers.push(PointerRule::new(path.into(), Some(Arc::new(names))));
+    }
+
+    /// Says how files such as `v{N}` are read, which a pointer names: in the pattern, `{N}` stands for the number.
+    ///
+    /// A pointer that names one of them names the paths in it as well, relative ones from the file's directory. By
+    /// itself such a file is no pointer: it may survive a crash before the files that it names.
+    pub fn manifests(
+        &self,
+        directory: impl Into<PathBuf>,
+        pattern: &str,
+        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
+    ) {
+        let rule = ManifestRule::new(directory.into(), pattern, Arc::new(names), false);
+        self.auditor().demands().manifests.push(rule);
+    }
+
+    /// The same for an engine without a fixed pointer, which opens the file with the highest number: that file is a
+    /// pointer by itself. A rename of a directory above it is not seen as an arrival.
+    pub fn numbered_pointer(
+        &self,
+        directory: impl Into<PathBuf>,
+        pattern: &str,
+        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
+    ) {
+        let rule = ManifestRule::new(directory.into(), pattern, Arc::new(names), true);
+        self.auditor().demands().manifests.push(rule);
     }
 
     /// Says of a directory that all below it must be durable when it gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
-        self.auditor().demands().rules.push(PointerRule::directory(path.into()));
+        self.auditor().demands().pointers.push(PointerRule::new(path.into(), None));
     }
 
     /// The calls that broke a rule, refused or not, in order.
@@ -205,13 +238,6 @@ pub struct Auditor<F> {
     violations: Mutex<Vec<DurabilityViolation>>,
 }
 
-/// The rules that calls must keep.
-#[derive(Debug, Default)]
-struct Demands {
-    rules: Vec<PointerRule>,
-    only_recording: bool,
-}
-
 impl<F> Auditor<F> {
     fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
@@ -269,8 +295,8 @@ impl<F: Fs + 'static> Interceptor for Auditor<F> {
 impl<F: Fs> Auditor<F> {
     /// Looks for a rule that the call would break, before it does.
     fn enforce(&self, account: &mut Account, on: Option<Key>, call: &Call<'_>) -> Result<()> {
-        let demands = self.demands();
-        let broken = Inspection::new(&*self.fs, &self.root, account).broken(&demands.rules, on, call);
+        let mut demands = self.demands();
+        let broken = Inspection::new(&*self.fs, &self.root, account).broken(&mut demands, on, call);
         let Some(violation) = broken else { return Ok(()) };
         self.violations().push(violation.clone());
         if demands.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }

@@ -35,6 +35,7 @@ pub(crate) use sync_faults::SyncFault;
 use sync_faults::SyncFaults;
 
 use crate::{
+    crash::Disk,
     micro::Ino,
     tree::Tree,
     volume::{MemFsOptions, VolumeOptions},
@@ -58,6 +59,11 @@ impl Machine {
     /// Starts a machine that finds this tree on its disk, and nothing else.
     pub(crate) fn boot(hardware: &Hardware, tree: Tree) -> Self {
         Self::started(hardware.start(tree))
+    }
+
+    /// Goes on without the processes that ran: what they wrote is in the page cache, their handles and locks are gone.
+    pub(crate) fn go_on(hardware: &Hardware, cached: Tree, disk: Disk) -> Self {
+        Self::started(hardware.go_on(cached, disk))
     }
 
     fn started(storage: Storage) -> Self {

@@ -23,6 +23,7 @@ mod foreign;
 mod held;
 mod host;
 mod hostile;
+mod killed;
 mod ladder;
 mod layout;
 mod list;
