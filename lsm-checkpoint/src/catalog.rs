@@ -16,10 +16,7 @@ use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Wr
 
 use budget::Budget;
 
-use crate::{CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
-
-/// Name of the file that says what a checkpoint holds.
-pub const CATALOG_FILE: &str = "CHECKPOINT";
+use crate::{CATALOG_FILE, CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
 
 /// The format that is written. Format 1 is read as well.
 pub const CATALOG_FORMAT: u32 = 2;

@@ -1,49 +1,8 @@
 //! [`CheckpointInfo`]: what a finished checkpoint holds and what it cost.
 
-use std::fmt;
-
 use lsm_fs::DirectorySync;
 
-use crate::{CatalogFile, PauseStats};
-
-/// How a file came into a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// A second name of the source's inode.
-    HardLink,
-    /// A second name of the inode in the base checkpoint.
-    BaseLink,
-    /// An inode of its own that shares extents with the source's.
-    Reflink,
-    /// A copy.
-    Copy,
-    /// Written from memory: manifests, pointers, bytes that the engine supplied.
-    Written,
-}
-
-impl Method {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::HardLink, Self::BaseLink, Self::Reflink, Self::Copy, Self::Written];
-
-    /// The name in messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HardLink => "hard link",
-            Self::BaseLink => "link to the base",
-            Self::Reflink => "reflink",
-            Self::Copy => "copy",
-            Self::Written => "written",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::{CatalogFile, Method, PauseStats};
 
 /// Files and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,10 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::{
-    CATALOG_FILE,
-    target::{MARKER_FILE, STAGED_SUFFIX},
-};
+use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 
 /// How many folders a tree may lie below the checkpoint, and a file below its tree.
 pub(crate) const DEPTH_MAX: usize = 4;

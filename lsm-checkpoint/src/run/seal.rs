@@ -23,7 +23,7 @@ use crate::{
     plan::{self, Plan},
     pointer,
     staged::StagedFs,
-    target::Contents,
+    target_life::Contents,
     transfer::FinishedFile,
 };
 

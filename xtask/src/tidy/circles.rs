@@ -12,30 +12,11 @@ use imports::ModulePath;
 
 /// Circles that wait for their owner: a crate, the modules that one may lie in, and the reason. An entry goes with its
 /// circle.
-const TOLERATED: &[(&str, &[&str], &str)] = &[
-    (
-        "lsm-fs",
-        &["batch", "copy", "ext", "fs", "std_fs"],
-        "the trait has batch methods whose default bodies are the loops over it, and a copy asks the host",
-    ),
-    ("lsm-fs-mem", &["tap"], "the macro that makes a wrapper and the view that uses it"),
-    (
-        "lsm-manifest",
-        &["block", "defect", "ecc"],
-        "a defect names the type of the block that it was found in",
-    ),
-    (
-        "lsm-manifest",
-        &["current", "durable", "recover"],
-        "publication and recovery share the name of CURRENT",
-    ),
-    (
-        "lsm-checkpoint",
-        &["catalog", "error", "layout", "publish", "source", "view"],
-        "the layout reserves names that the catalog and the publication declare",
-    ),
-    ("lsm-checkpoint", &["plan", "run", "transfer"], "the policy is declared in `run` and read by the plan"),
-];
+const TOLERATED: &[(&str, &[&str], &str)] = &[(
+    "lsm-manifest",
+    &["block", "defect", "ecc"],
+    "a defect names the type of the block that it was found in",
+)];
 
 /// Modules by path, and the modules that each imports from, with the items.
 type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'t str>>>;

@@ -24,14 +24,10 @@ use lsm_fs::parent_of;
 pub(crate) use claim::claim;
 pub(crate) use debris::clear_debris;
 pub(crate) use inspect::NameState;
-pub(crate) use marker::MARKER_FILE;
 pub(crate) use publish::{Contents, Staging};
 pub(crate) use withdraw::{Withdrawal, left_at};
 
-use crate::{Error, Result};
-
-/// The end of a staged directory's name, behind the name of its target.
-pub(crate) const STAGED_SUFFIX: &str = ".checkpoint-staged";
+use crate::{Error, Result, reserved::STAGED_SUFFIX};
 
 /// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
 /// remove it, and nobody else.

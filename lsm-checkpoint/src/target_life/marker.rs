@@ -9,10 +9,7 @@ use std::{
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::Result;
-
-/// Name of the file in a target that is being made or removed piece by piece.
-pub(crate) const MARKER_FILE: &str = ".checkpoint-unpublished";
+use crate::{Result, reserved::MARKER_FILE};
 
 /// The operation that goes on in a marked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use std::{
 use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
 
 use super::{
-    MARKER_FILE, NameState, Target, clear_debris,
+    NameState, Target, clear_debris,
     debris::{remove_partial, remove_staged},
     is_refusal,
     marker::{MarkedOperation, Marker, unmark},
 };
-use crate::{CATALOG_FILE, Catalog, Error, Result};
+use crate::{CATALOG_FILE, Catalog, Error, Result, reserved::MARKER_FILE};
 
 /// Each attempt but the last found debris of the target's, and cleared it.
 const ATTEMPTS: u32 = 4;

@@ -6,10 +6,10 @@ use lsm_fs::{Fs, FsDirEntry, FsExt, Op, SyncMode};
 
 use super::{
     NameState, Target,
-    marker::{MARKER_FILE, MarkedOperation, Marker, unmark},
+    marker::{MarkedOperation, Marker, unmark},
     parents_of, unless_gone,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, reserved::MARKER_FILE};
 
 /// Looks at the staged name of a target, and clears what a dead process has left: the part of the target that it made
 /// or removed in place, if it did, and the staged directory. Idempotent, and a crash in it leaves debris.
