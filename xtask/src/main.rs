@@ -37,7 +37,7 @@ mod flags {
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
             }
-            /// Check what the compiler cannot: layers, words, documents.
+            /// Check rules that no compiler knows: layers, words, documents.
             cmd tidy {
                 /// Print the figures of the English beside their ceilings, and stop.
                 optional --prose
@@ -62,7 +62,7 @@ mod flags {
             }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
-                /// Put the tables into this document, in the place of those of the same command.
+                /// Put the tables into this document, in the place of the tables of the same command.
                 optional --out file: PathBuf
                 /// Fail if a ratio is worse than the recorded one by more than a quarter.
                 optional --check
