@@ -189,7 +189,7 @@ impl Fs for MemFs {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.call(Op::Metadata, path, |machine| {
+        self.call(Op::SymlinkMetadata, path, |machine| {
             let ino = machine.lookup(self.view()).resolve_unfollowed(path)?;
             machine.storage().namespace().metadata(ino)
         })

@@ -144,8 +144,9 @@ impl<'a, S: Stages> Pipeline<'a, S> {
                     self.make_all();
                 });
             }
-            let _end_if_receiver_panics = StopOnPanic(self.stages.stop());
             self.queue.receive(|(index, done)| {
+                // Before `receive` lets the threads go on without a receiver.
+                let _end_if_it_panics = StopOnPanic(self.stages.stop());
                 if report(index, done).is_break() {
                     self.stop();
                 }
