@@ -78,7 +78,13 @@ impl Machine {
 
     /// The same machine with nobody in it: no handles, no locks, no recording.
     pub(crate) fn forked(&self) -> Self {
-        Self { storage: self.storage.forked(), locks: Locks::default(), ..self.clone() }
+        Self {
+            storage: self.storage.forked(),
+            handles: self.handles.clone(),
+            locks: Locks::default(),
+            sync_faults: self.sync_faults.clone(),
+            has_crashed: self.has_crashed,
+        }
     }
 
     pub(crate) fn hardware(&self) -> Hardware {

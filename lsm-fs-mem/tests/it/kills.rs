@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, io::Write, path::Path};
 
-use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, Result, SyncMode};
+use lsm_fs::{DirectorySync, Fs, FsExt, FsFile, FsOpenOptions, Result, SyncMode};
 use lsm_fs_mem::{Budget, CrashSweep, MemFs, Notes, Profile, StateId, SweepError, SweepReport};
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -329,4 +329,41 @@ fn an_id_with_a_kill_is_refused_where_it_fits_nothing() {
     assert!(refusal(killed(), "ext4@1!1=1/ext4@0=-").contains("no recovery is crashed after a kill"));
     assert!(refusal(killed(), "ext4@2!1=1").contains("before its process is killed"));
     killed().replay(&"ext4@1!2=2".parse().unwrap(), first, fine).unwrap();
+}
+
+/// The conveniences of `lsm-fs`: a call that is made again after a kill promises as much as one that was not killed.
+#[test]
+fn calls_that_are_made_again_are_durable() {
+    let make = |fs: &MemFs| -> Result<()> {
+        let made = fs.create_dir_all_durable(Path::new("/"), Path::new("a/b/c"), NORMAL)?;
+        assert_eq!(made, DirectorySync::Durable);
+        fs.note("made");
+        Ok(())
+    };
+    let check = |image: &MemFs, notes: &Notes| {
+        if notes.is_empty() || has(image, "/a/b/c") { Ok(()) } else { Err("made and lost") }
+    };
+    CrashSweep::new().after_kill(make).run(make, check).unwrap();
+    // What is there already is not made again, and need not be durable.
+    let trusting = |fs: &MemFs| {
+        if !has(fs, "/a/b/c") {
+            return make(fs);
+        }
+        fs.note("made");
+        Ok(())
+    };
+    let error = CrashSweep::new().after_kill(trusting).run(make, check).unwrap_err();
+    assert_eq!(error.failure().unwrap().message, "made and lost");
+
+    let rewrite = |fs: &MemFs| -> Result<()> {
+        assert_eq!(fs.rewrite_atomic(Path::new("/current"), b"v1", NORMAL)?, DirectorySync::Durable);
+        fs.note("v1");
+        Ok(())
+    };
+    let check = |image: &MemFs, notes: &Notes| match image.read_to_vec(Path::new("/current"), 8) {
+        Ok(bytes) if bytes == b"v1" => Ok(()),
+        Err(_) if notes.is_empty() => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    CrashSweep::new().after_kill(rewrite).run(rewrite, check).unwrap();
 }
