@@ -28,6 +28,7 @@ pub trait Outcome: Sized {
 
     /// Makes the value that claims success, for a call that is left out. Calls without a result and directory syncs
     /// have one.
+    #[must_use]
     fn claimed() -> Option<Self> {
         None
     }
