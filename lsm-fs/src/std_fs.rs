@@ -7,6 +7,7 @@
 mod file;
 mod names;
 // std alone, where rustix lacks the calls or is not wanted.
+mod lexical;
 #[cfg_attr(
     any(
         not(unix),
@@ -33,7 +34,6 @@ mod names;
 )]
 mod platform;
 mod probe;
-mod spelling;
 
 use std::{io, num::NonZeroUsize, path::Path};
 

@@ -176,7 +176,8 @@ fn a_break_ends_a_batch_of_clones_and_what_is_there_was_reported() {
         let dirs = Dirs::with(600);
         let mut received = BTreeMap::new();
         reflink_batch(fs, dirs.pair(), &dirs.pairs(), SyncMode::Normal, &mut |index, cloned| {
-            assert!(received.insert(index, cloned.unwrap()).is_none(), "reported twice");
+            cloned.unwrap();
+            assert!(received.insert(index, ()).is_none(), "reported twice");
             until(3, received.len())
         });
         assert!((3..600).contains(&received.len()), "{} reports", received.len());

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, linkat, unlinkat};
 use super::{
     View,
     at::At,
-    beneath::guard::Guard,
+    beneath::resolver::Resolver,
     clone::reflink_at,
     disable_cow,
     link::{link_at, open_dir},
@@ -77,12 +77,12 @@ impl FsAttributes for View {
 struct Dir<'a> {
     path: &'a Path,
     handle: OwnedFd,
-    guard: Option<Guard>,
+    resolver: Option<Resolver>,
 }
 
 impl<'a> Dir<'a> {
     fn at<'n>(&'n self, name: &'n OsStr) -> At<'n> {
-        At::name(&self.handle, name, self.guard)
+        At::name(&self.handle, name, self.resolver)
     }
 
     fn join(&self, name: &OsStr) -> PathBuf {
@@ -99,11 +99,11 @@ struct HandlePair<'a> {
 impl<'a> HandlePair<'a> {
     fn open(
         dirs: DirPair<'a>,
-        open: impl Fn(&Path) -> io::Result<(OwnedFd, Option<Guard>)>,
+        open: impl Fn(&Path) -> io::Result<(OwnedFd, Option<Resolver>)>,
     ) -> Result<Box<dyn OpenDirPair + 'a>> {
         let open = |path: &'a Path| {
-            let (handle, guard) = on(Op::Open, path, open(path))?;
-            Ok::<_, Error>(Dir { path, handle, guard })
+            let (handle, resolver) = on(Op::Open, path, open(path))?;
+            Ok::<_, Error>(Dir { path, handle, resolver })
         };
         Ok(Box::new(Self { from: open(dirs.from)?, to: open(dirs.to)? }))
     }

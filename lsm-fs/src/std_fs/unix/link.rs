@@ -64,7 +64,7 @@ pub(in crate::std_fs) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
 /// bound to something else by now.
 pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
     linkat(from.dir, from.name, to.dir, to.name, AtFlags::empty())?;
-    if from.guard.is_none() {
+    if from.resolver.is_none() {
         return Ok(());
     }
     let refusal = match statat(to.dir, to.name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, mkdirat, renameat, statat, unlinkat};
 
-use super::{DIRECTORY, LISTING, View, guard::Guard, link};
+use super::{DIRECTORY, LISTING, View, link, resolver::Resolver};
 use crate::{
     DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsFileType, FsMetadata,
     FsOpenOptions, Op, Result, StdFs, SyncMode,
@@ -51,8 +51,8 @@ impl View {
     }
 
     fn describe(&self, path: &Path, follows: bool) -> io::Result<FsMetadata> {
-        let found = match self.spot(path)? {
-            Some(spot) => spot.stat()?,
+        let found = match self.in_root(path)? {
+            Some(in_root) => in_root.stat()?,
             None if follows => super::super::metadata(&std::fs::metadata(path)?),
             None => super::super::metadata(&std::fs::symlink_metadata(path)?),
         };
@@ -61,27 +61,27 @@ impl View {
 
     fn open_file(&self, path: &Path, options: &FsOpenOptions) -> io::Result<std::fs::File> {
         options.validate()?;
-        let Some(spot) = self.spot(path)? else { return super::super::open_file(path, options) };
-        if spot.below.wants_dir {
-            let found = spot.stat();
+        let Some(in_root) = self.in_root(path)? else { return super::super::open_file(path, options) };
+        if in_root.below.wants_dir {
+            let found = in_root.stat();
             if !(options.create || options.create_new) {
                 found?;
             }
             return Err(io::Error::from_raw_os_error(crate::errno::EISDIR));
         }
-        if options.create_new && spot.below.rest.as_os_str().is_empty() {
+        if options.create_new && in_root.below.rest.as_os_str().is_empty() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        spot.at().open_file(options)
+        in_root.at().open_file(options)
     }
 
     fn remove_tree(&self, path: &Path) -> io::Result<()> {
-        remove_tree(&self.name(path)?.at(), self.way)
+        remove_tree(&self.name(path)?.at(), self.resolution)
     }
 
     pub(in crate::std_fs::platform) fn disable_cow(&self, path: &Path) -> io::Result<bool> {
-        match self.spot(path)? {
-            Some(spot) => disable_cow_at(&spot.at()),
+        match self.in_root(path)? {
+            Some(in_root) => disable_cow_at(&in_root.at()),
             None => disable_cow(path),
         }
     }
@@ -90,7 +90,7 @@ impl View {
     pub(in crate::std_fs::platform) fn open_dir_to_search(
         &self,
         path: &Path,
-    ) -> io::Result<(OwnedFd, Option<Guard>)> {
+    ) -> io::Result<(OwnedFd, Option<Resolver>)> {
         self.open_dir(path, DIRECTORY)
     }
 }
@@ -200,7 +200,7 @@ impl Fs for View {
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        if on(Op::Capabilities, path, self.spot(path))?.is_none() {
+        if on(Op::Capabilities, path, self.in_root(path))?.is_none() {
             return StdFs.capabilities(path);
         }
         let (dir, _) = on(Op::Capabilities, path, self.open_dir(path, DIRECTORY))?;
@@ -208,7 +208,7 @@ impl Fs for View {
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        let Some(spot) = on(Op::AvailableSpace, path, self.spot(path))? else {
+        let Some(in_root) = on(Op::AvailableSpace, path, self.in_root(path))? else {
             return StdFs.available_space(path);
         };
         // A handle that only names its file is enough on Linux.
@@ -216,7 +216,7 @@ impl Fs for View {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let stat = spot.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
+        let stat = in_root.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
         on(Op::AvailableSpace, path, stat.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 

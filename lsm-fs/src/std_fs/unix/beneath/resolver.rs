@@ -29,17 +29,17 @@ pub(in crate::std_fs::platform) const LISTING: OFlags =
 
 /// The way in which a path beneath a directory is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::std_fs) enum Way {
+pub(in crate::std_fs) enum Resolution {
     /// By one call of `openat2(2)`.
-    Kernel,
+    Openat2,
     /// By a handle for each component.
-    Walk,
+    PerComponent,
 }
 
-impl Way {
+impl Resolution {
     /// The kernel's, where there is one and no seccomp filter refuses it. Filters answer `ENOSYS` or `EPERM`.
     pub(in crate::std_fs) fn of_host() -> Self {
-        static FOUND: std::sync::OnceLock<Way> = std::sync::OnceLock::new();
+        static FOUND: std::sync::OnceLock<Resolution> = std::sync::OnceLock::new();
         *FOUND.get_or_init(Self::probe)
     }
 
@@ -48,12 +48,12 @@ impl Way {
         use rustix::fs::{CWD, openat2};
         let refused = openat2(CWD, c".", DIRECTORY, Mode::empty(), BENEATH)
             .is_err_and(|e| matches!(e, Errno::NOSYS | Errno::PERM | Errno::INVAL));
-        if refused { Self::Walk } else { Self::Kernel }
+        if refused { Self::PerComponent } else { Self::Openat2 }
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn probe() -> Self {
-        Self::Walk
+        Self::PerComponent
     }
 }
 
@@ -96,15 +96,15 @@ fn mount_id(_: BorrowedFd<'_>) -> Option<u64> {
 
 /// Resolves paths beneath directories of one mount: through no symbolic link and into no other mount.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::std_fs::platform) struct Guard {
-    way: Way,
+pub(in crate::std_fs::platform) struct Resolver {
+    by: Resolution,
     mount: Mount,
 }
 
-impl Guard {
+impl Resolver {
     /// For the mount that the directory lies on.
-    pub(in crate::std_fs::platform) fn of(way: Way, dir: BorrowedFd<'_>) -> Result<Self> {
-        Ok(Self { way, mount: Mount::of(dir)? })
+    pub(in crate::std_fs::platform) fn of(by: Resolution, dir: BorrowedFd<'_>) -> Result<Self> {
+        Ok(Self { by, mount: Mount::of(dir)? })
     }
 
     /// Opens a path beneath a directory; the empty path is the directory. The path has no `..`.
@@ -115,9 +115,9 @@ impl Guard {
         flags: OFlags,
         mode: Mode,
     ) -> Result<OwnedFd> {
-        match self.way {
+        match self.by {
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Way::Kernel => {
+            Resolution::Openat2 => {
                 // The call refuses a mode that it has no use for.
                 let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
                 let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };

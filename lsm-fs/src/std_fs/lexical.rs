@@ -7,7 +7,7 @@ use std::{
 
 /// A path below a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Below<'p> {
+pub(super) struct RelativePath<'p> {
     /// From the root; empty for the root itself. Without `..`.
     pub(super) rest: &'p Path,
     /// The path ends in a separator or in `.`, so it can only mean a directory.
@@ -19,7 +19,7 @@ pub(super) struct Below<'p> {
 /// # Errors
 ///
 /// `InvalidInput` for `..` in the rest.
-pub(super) fn below<'p>(root: &Path, path: &'p Path) -> Option<io::Result<Below<'p>>> {
+pub(super) fn strip_root<'p>(root: &Path, path: &'p Path) -> Option<io::Result<RelativePath<'p>>> {
     // `components` drops every `.` but one at the start.
     let (root, bare) = (bare(root), bare(path));
     if path.as_os_str().is_empty() || (root.as_os_str().is_empty() && path.has_root()) {
@@ -37,7 +37,7 @@ pub(super) fn below<'p>(root: &Path, path: &'p Path) -> Option<io::Result<Below<
     let (last, head) = path.as_os_str().as_encoded_bytes().split_last()?;
     let ends_in_separator = |last: &u8| std::path::is_separator(char::from(*last));
     let wants_dir = ends_in_separator(last) || (*last == b'.' && head.last().is_some_and(ends_in_separator));
-    Some(Ok(Below { rest, wants_dir }))
+    Some(Ok(RelativePath { rest, wants_dir }))
 }
 
 fn bare(path: &Path) -> &Path {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn rest<'p>(root: &str, path: &'p str) -> Option<Result<&'p str, io::ErrorKind>> {
-        let found = below(Path::new(root), Path::new(path))?;
+        let found = strip_root(Path::new(root), Path::new(path))?;
         Some(found.map(|below| below.rest.to_str().unwrap()).map_err(|e| e.kind()))
     }
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_end_that_only_a_directory_has() {
         for (path, expected) in [("/a/b", false), ("/a/b/", true), ("/a/b/.", true), ("/a/b.", false)] {
-            let found = below(Path::new("/a"), Path::new(path)).unwrap().unwrap();
+            let found = strip_root(Path::new("/a"), Path::new(path)).unwrap().unwrap();
             assert_eq!(found.wants_dir, expected, "{path}");
         }
     }
