@@ -139,7 +139,7 @@ impl<'a> CrashSweep<'a> {
         Self::default()
     }
 
-    /// What the workload starts from: a fork of this, as it is now. Crashes are taken only in what the workload does.
+    /// Starts the workload from a fork of this filesystem, as it is now. Crashes are taken only in the workload.
     #[must_use]
     pub fn start_from(mut self, prepared: &MemFs) -> Self {
         self.start = Some(prepared.fork());
@@ -261,7 +261,7 @@ impl<'a> CrashSweep<'a> {
     /// let error = sweep().after_kill(write).run(both, check).unwrap_err();
     /// assert_eq!(error.failure().unwrap().message, "log 0 has no rows");
     ///
-    /// // The mend: what was found is made durable before anything is built on it.
+    /// // The mend: the name that was found is made durable before anything is built on it.
     /// let careful = |fs: &MemFs| {
     ///     let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal)?;
     ///     write(fs)

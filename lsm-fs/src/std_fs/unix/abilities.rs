@@ -114,7 +114,7 @@ impl OpenDirPair for HandlePair<'_> {
         link_lookup::look_up(&self.from.handle, &self.to.handle, names);
         let (from, to) = (&self.from.handle, &self.to.handle);
         for (index, pair) in names.iter().enumerate() {
-            let linked = match self.from.guard {
+            let linked = match self.from.resolver {
                 // Nothing but the system call: every call and branch more beside it shows on a filesystem in memory.
                 None => linkat(from, pair.from, to, pair.to, AtFlags::empty()).map_err(io::Error::from),
                 // The new name is made, not opened.
