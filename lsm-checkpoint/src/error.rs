@@ -24,7 +24,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     /// Something has the target's name. It is untouched.
     ///
-    /// Choose another name, or remove what is there if it is yours.
+    /// Choose another name, or remove the target if it is yours. If it is a checkpoint that an earlier call made, the
+    /// process may have died before its name was durable: sync the parent directory before you rely on it.
     #[error("{}: the target exists", target.display())]
     TargetExists {
         /// The target.
@@ -205,7 +206,8 @@ pub enum Error {
     Cancelled,
     /// The directory has no catalog: it is no checkpoint, or not a complete one.
     ///
-    /// Choose another directory.
+    /// Choose another directory. If an earlier call removed the checkpoint, the process may have died before the removal
+    /// was durable: sync the parent directory before you rely on it.
     #[error("{}: no checkpoint", dir.display())]
     NotACheckpoint {
         /// The directory.
