@@ -17,6 +17,7 @@ mod catalog;
 mod crash;
 mod create;
 mod db;
+mod engine;
 mod entries;
 mod fault;
 mod foreign;

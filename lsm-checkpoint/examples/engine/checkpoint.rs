@@ -1,0 +1,66 @@
+//! The adapter: everything that a checkpoint asks of the engine.
+//!
+//! This file uses `lsm-checkpoint`, which links the files of one version while the engine goes on. Without it, a backup
+//! is a copy of a directory in motion, and a crash in the middle leaves one that looks complete.
+
+use std::sync::Arc;
+
+use lsm_checkpoint::{
+    BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
+};
+use lsm_manifest::WriteOptions;
+
+use super::{
+    engine::Engine,
+    table::{blob_path, table_path},
+    version::Version,
+};
+
+impl CheckpointSource for Engine {
+    fn roots(&self) -> Vec<SourceRoot> {
+        vec![SourceRoot::new(Arc::clone(&self.fs), &self.dir)]
+    }
+
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        Some(&self.pause)
+    }
+
+    fn identity(&self) -> String {
+        self.state().view.version.identity.clone()
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        Some(self.state().view.seqno).filter(|&seqno| seqno > 0)
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        Self::flush(self)
+    }
+
+    /// Captures the version. The pause keeps its files, so there is nothing to pin.
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        // After the flush, the log holds only writes that came later.
+        let mut version = self.state().view.version.clone();
+        version.log = None;
+        let snapshot = PinnedSnapshot::new(version.id, ())
+            .files(self.source_files(&version))
+            .folders([FileKind::Blob])
+            .archive(WriteOptions::new(), version.sections());
+        Ok(Capture::one(snapshot))
+    }
+}
+
+impl Engine {
+    fn source_files(&self, version: &Version) -> Vec<SourceFile> {
+        let mut files = Vec::new();
+        for meta in version.tables.iter().map(|table| table.meta) {
+            let table = (FileKind::Table, table_path(&self.dir, meta.id), meta.table);
+            let blob = meta.blob.map(|blob| (FileKind::Blob, blob_path(&self.dir, meta.id), blob));
+            for (kind, path, contents) in [Some(table), blob].into_iter().flatten() {
+                let file = SourceFile::immutable(kind, Arc::clone(&self.fs), path, contents.len);
+                files.push(file.checksum(contents.checksum));
+            }
+        }
+        files
+    }
+}

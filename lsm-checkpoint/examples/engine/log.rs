@@ -1,0 +1,71 @@
+//! The log: a write is stored when its record is in here.
+//!
+//! This file uses `lsm-fs`, whose contract says which sync makes what durable. Without the two syncs a power cut takes
+//! acknowledged writes: one keeps the bytes of a record, the other the name of the log.
+
+use std::path::{Path, PathBuf};
+
+use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, SyncMode, parent_of};
+
+use super::{
+    Result,
+    frame::{put_bytes, put_frame, take, take_bytes, take_frame},
+};
+
+/// The folder of the logs.
+pub(crate) const LOG_FOLDER: &str = "wal";
+/// No log grows so long between two flushes.
+const MAX_LEN: u64 = 1 << 30;
+
+/// A key and its new value. `None`: the key is deleted.
+pub(crate) type Write = (Vec<u8>, Option<Vec<u8>>);
+
+/// The log of this process. The next process never appends to it.
+pub(crate) struct Log {
+    pub(crate) id: u64,
+    file: Box<dyn FsFile>,
+    len: u64,
+}
+
+impl Log {
+    /// Makes an empty log. When this returns, its name survives a crash, so that a version may name it.
+    pub(crate) fn create(fs: &dyn Fs, dir: &Path, id: u64) -> Result<Self> {
+        let path = log_path(dir, id);
+        let file = fs.open(&path, &FsOpenOptions::new().write(true).create_new(true))?;
+        let _ = fs.sync_directory(parent_of(&path), SyncMode::Normal)?;
+        Ok(Self { id, file, len: 0 })
+    }
+
+    /// Stores a write. When this returns, it survives a crash.
+    ///
+    /// After an error it may survive or not, and nothing more must be appended: a sync that succeeds after a failed one
+    /// says nothing about the bytes of the failed one.
+    pub(crate) fn append(&mut self, (key, value): &Write) -> Result<()> {
+        let mut body = vec![u8::from(value.is_some())];
+        put_bytes(&mut body, key);
+        body.extend(value.iter().flatten());
+        let mut frame = Vec::new();
+        put_frame(&mut frame, &body);
+        self.file.write_at(&frame, self.len)?;
+        self.file.sync_data(SyncMode::Normal)?;
+        self.len += frame.len() as u64;
+        Ok(())
+    }
+}
+
+/// Reads the writes of a log, up to the first record that is not whole: nobody was told that it is stored.
+pub(crate) fn replay(fs: &dyn Fs, dir: &Path, id: u64) -> Result<Vec<Write>> {
+    let bytes = fs.read_to_vec(&log_path(dir, id), MAX_LEN)?;
+    let mut rest = &*bytes;
+    Ok(std::iter::from_fn(|| take_frame(&mut rest).and_then(decode)).collect())
+}
+
+fn decode(mut body: &[u8]) -> Option<Write> {
+    let [has_value] = take(&mut body)?;
+    let key = take_bytes(&mut body)?.to_vec();
+    Some((key, (has_value == 1).then(|| body.to_vec())))
+}
+
+pub(crate) fn log_path(dir: &Path, id: u64) -> PathBuf {
+    dir.join(LOG_FOLDER).join(id.to_string())
+}

@@ -1,0 +1,220 @@
+//! The reference engine of `examples/engine`: crashed at every moment, killed at every call, and with an error at every
+//! call.
+//!
+//! These tests use `lsm-fs-mem`. Without it, the first power cut that the engine meets is one that destroys the data of
+//! a user.
+
+mod crash;
+mod fault;
+mod kill;
+mod ordinary;
+mod pause;
+
+#[path = "../../examples/engine/main.rs"]
+#[allow(dead_code, reason = "the example has a `main` of its own")]
+mod example;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use example::{Engine, Result, View};
+use lsm_checkpoint::{VerifyOptions, run_checkpoint, verify};
+use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs_mem::{CrashModel, MemFs, Profile};
+
+const DIR: &str = "/db";
+const TARGET: &str = "/daily";
+
+/// Rows of a tree.
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn shared<F: Fs + 'static>(fs: &F) -> Arc<dyn Fs>
+where
+    F: Clone,
+{
+    Arc::new(fs.clone())
+}
+
+fn open(fs: &MemFs) -> Result<Engine> {
+    Engine::open(&shared(fs), Path::new(DIR), "a test")
+}
+
+/// The n-th write of every test: keys are written over and deleted, and some values are long.
+fn write(n: u64) -> (Vec<u8>, Option<Vec<u8>>) {
+    let value = format!("value {n} ").repeat(if n.is_multiple_of(3) { 80 } else { 1 });
+    (format!("key {}", n % 5).into_bytes(), (!n.is_multiple_of(4)).then(|| value.into_bytes()))
+}
+
+/// The rows after that many writes.
+fn expected(writes: u64) -> Rows {
+    let mut rows = BTreeMap::new();
+    rows.extend((1..=writes).map(write));
+    rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Makes the next write. Returns its number.
+fn put_next(engine: &Engine) -> Result<u64> {
+    let n = engine.state().view.seqno + 1;
+    match write(n) {
+        (key, Some(value)) => engine.put(&key, &value)?,
+        (key, None) => engine.delete(&key)?,
+    }
+    Ok(n)
+}
+
+/// A step of a workload.
+#[derive(Clone, Copy)]
+enum Step {
+    Put,
+    Flush,
+    Compact,
+    Reopen,
+    Checkpoint,
+}
+
+use Step::{Checkpoint, Compact, Flush, Put, Reopen};
+
+/// Everything that the engine does, the ways from one thing to another included.
+const ALL: &[Step] = &[
+    Put, Put, Put, Flush, Put, Put, Compact, Put, Flush, Compact, Put, Checkpoint, Put, Reopen, Put, Put,
+    Reopen, Compact, Put,
+];
+
+/// Runs the steps from opening on. `told` hears the number of each write that is acknowledged.
+fn run(fs: &Arc<dyn Fs>, steps: &[Step], told: &dyn Fn(u64)) -> Result<()> {
+    let mut engine = Engine::open(fs, Path::new(DIR), "a test")?;
+    for step in steps {
+        match step {
+            Put => told(put_next(&engine)?),
+            Flush => engine.flush()?,
+            Compact => engine.compact()?,
+            Reopen => {
+                drop(engine);
+                engine = Engine::open(fs, Path::new(DIR), "")?;
+            }
+            Checkpoint => drop(run_checkpoint(&engine, &**fs, Path::new(TARGET))?),
+        }
+    }
+    Ok(())
+}
+
+/// Checks the directory that a crash, a kill or an error has left, by opening it and going on. `told` is the number of
+/// the last write that was acknowledged; one more may be there.
+fn check(fs: &MemFs, told: u64) -> Result<(), String> {
+    let seqno = check_rows(fs, told).map_err(|e| e.to_string())?;
+    check_going_on(fs, seqno).map_err(|e| e.to_string())?;
+    check_target(fs).map_err(|e| format!("the checkpoint: {e}"))
+}
+
+/// Opens the tree twice, with a write in between. Returns the number of that write.
+fn check_rows(fs: &MemFs, told: u64) -> Result<u64> {
+    let read_only = View::open(fs, Path::new(DIR))?.map_or_else(Rows::new, |view| view.scan());
+    let engine = open(fs)?;
+    let seqno = engine.state().view.seqno;
+    if seqno < told || seqno > told + 1 {
+        return Err(format!("writes up to {seqno} are there, up to {told} were acknowledged").into());
+    }
+    compare("the opened tree", &engine, seqno)?;
+    if read_only != expected(seqno) {
+        return Err(format!("a reader sees other rows: {:?}", read_only.keys()).into());
+    }
+    // Without a flush in between, which would hide a record that cannot be replayed.
+    put_next(&engine)?;
+    drop(engine);
+    compare("opened again", &open(fs)?, seqno + 1)?;
+    Ok(seqno + 1)
+}
+
+/// The tree compacts, and has nothing left over.
+fn check_going_on(fs: &MemFs, seqno: u64) -> Result<()> {
+    let engine = open(fs)?;
+    engine.compact()?;
+    compare("compacted", &engine, seqno)?;
+    no_other_files(fs, &engine)
+}
+
+fn compare(what: &str, engine: &Engine, seqno: u64) -> Result<()> {
+    let view = &engine.state().view;
+    let (rows, expected) = (view.scan(), expected(seqno));
+    for n in 0..5 {
+        let key = format!("key {n}").into_bytes();
+        if view.get(&key) != expected.get(&key) {
+            return Err(format!("{what}: key {n} is not as written").into());
+        }
+    }
+    if view.seqno == seqno && rows == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "{what}: {:?} up to {}, expected {:?} up to {seqno}",
+        rows.keys(),
+        view.seqno,
+        expected.keys()
+    )
+    .into())
+}
+
+/// The engine has removed everything that the live version does not name.
+fn no_other_files(fs: &MemFs, engine: &Engine) -> Result<()> {
+    let mut found = BTreeSet::new();
+    for folder in ["blobs", "tables", "wal"] {
+        let folder = Path::new(DIR).join(folder);
+        found.extend(fs.read_dir(&folder)?.into_iter().map(|entry| folder.join(entry.name)));
+    }
+    let version = &engine.state().view.version;
+    let named: BTreeSet<PathBuf> = version.files(Path::new(DIR)).into_iter().collect();
+    let archives = lsm_manifest::versions(fs, Path::new(DIR))?;
+    if found == named && archives == [version.id] {
+        return Ok(());
+    }
+    Err(format!("version {} names {named:?}, there are {found:?} and archives {archives:?}", version.id)
+        .into())
+}
+
+/// A checkpoint is absent or complete, and opens.
+fn check_target(fs: &MemFs) -> Result<()> {
+    let target = Path::new(TARGET);
+    if !fs.exists(target)? {
+        return Ok(());
+    }
+    let report = verify(fs, target, &VerifyOptions::full())?;
+    if !report.is_sound() {
+        return Err(report.to_string().into());
+    }
+    let view = View::open(fs, target)?.ok_or("it holds no tree")?;
+    if view.scan() == expected(view.seqno) {
+        Ok(())
+    } else {
+        Err("its rows are not those of its version".into())
+    }
+}
+
+/// The filesystems of today, and one that promises the least.
+fn models() -> Vec<CrashModel> {
+    Profile::ALL.map(CrashModel::new).into_iter().chain([hostile()]).collect()
+}
+
+/// A disk that orders nothing, on which a crash can split a rename.
+fn hostile() -> CrashModel {
+    CrashModel::new(Profile::Adversarial).hostile_rename(true)
+}
+
+/// Directories in which an operator may want a new tree.
+fn places() -> Vec<(&'static str, MemFs)> {
+    let place = |name, dirs: &[&str], files: &[&str]| {
+        let fs = MemFs::new();
+        dirs.iter().for_each(|dir| fs.create_dir(Path::new(dir)).unwrap());
+        files.iter().for_each(|file| fs.write_new(Path::new(file), b"1", SyncMode::Normal).unwrap());
+        fs.settle();
+        (name, fs)
+    };
+    vec![
+        place("a new directory", &[], &[]),
+        place("an empty directory", &["/db"], &[]),
+        place("lost+found and LOCK", &["/db", "/db/lost+found"], &["/db/lost+found/#12", "/db/LOCK"]),
+        place("folders made before", &["/db", "/db/wal", "/db/tables"], &[]),
+    ]
+}
