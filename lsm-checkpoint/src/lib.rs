@@ -15,6 +15,7 @@ pub mod threat_model {}
 mod catalog;
 mod error;
 mod info;
+mod is_checkpoint;
 mod layout;
 mod list;
 mod pause;
@@ -41,6 +42,7 @@ pub use error::{
     BoxError, CatalogDefect, Change, Error, PointerProblem, Result, SnapshotProblem, StagedProblem,
 };
 pub use info::{CheckpointInfo, Method, Totals};
+pub use is_checkpoint::is_checkpoint;
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
 pub use progress::{Clock, Progress, SystemClock};

@@ -23,6 +23,7 @@ mod foreign;
 mod held;
 mod host;
 mod hostile;
+mod is_checkpoint;
 mod ladder;
 mod layout;
 mod list;
