@@ -14,6 +14,8 @@ mod between;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod catalog;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod crash;
 mod create;
 mod db;
