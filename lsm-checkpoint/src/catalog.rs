@@ -16,10 +16,7 @@ use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Wr
 
 use budget::Budget;
 
-use crate::{CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
-
-/// Name of the file that says what a checkpoint holds.
-pub const CATALOG_FILE: &str = "CHECKPOINT";
+use crate::{CATALOG_FILE, CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
 
 /// The format that is written. Format 1 is read as well.
 pub const CATALOG_FORMAT: u32 = 2;
@@ -129,7 +126,7 @@ impl CatalogFile {
     }
 
     /// The position of its tree, if the platform can count that far.
-    pub(crate) fn tree_index(&self) -> usize {
+    fn tree_index(&self) -> usize {
         usize::try_from(self.tree).unwrap_or(usize::MAX)
     }
 }
@@ -202,16 +199,26 @@ impl Catalog {
         path
     }
 
-    /// The files that make its trees readable: the last metadata file of each.
-    pub(crate) fn pointers(&self) -> Vec<PathBuf> {
-        let mut last: Vec<Option<&CatalogFile>> = vec![None; self.trees.len()];
+    /// Its trees, each with those of its files that are wanted, in the catalog's order.
+    pub(crate) fn files_by_tree(
+        &self,
+        is_wanted: impl Fn(&CatalogFile) -> bool,
+    ) -> Vec<(&CatalogTree, Vec<&CatalogFile>)> {
+        let mut trees: Vec<_> = self.trees.iter().map(|tree| (tree, Vec::new())).collect();
         crate::tally::steps(self.files.len());
-        for file in self.files.iter().filter(|file| file.kind == FileKind::Metadata) {
-            if let Some(last) = last.get_mut(file.tree_index()) {
-                *last = Some(file);
+        for file in self.files.iter().filter(|file| is_wanted(file)) {
+            match trees.get_mut(file.tree_index()) {
+                Some((_, files)) => files.push(file),
+                None => debug_assert!(false, "the decoder refuses {file:?}, which has no tree"),
             }
         }
-        last.into_iter().flatten().map(|file| self.path_of(file)).collect()
+        trees
+    }
+
+    /// The files that make its trees readable: the last metadata file of each.
+    pub(crate) fn pointers(&self) -> Vec<PathBuf> {
+        let trees = self.files_by_tree(|file| file.kind == FileKind::Metadata);
+        trees.iter().filter_map(|(_, metadata)| metadata.last()).map(|file| self.path_of(file)).collect()
     }
 
     /// The lengths of all files together.

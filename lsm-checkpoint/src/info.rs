@@ -1,49 +1,8 @@
 //! [`CheckpointInfo`]: what a finished checkpoint holds and what it cost.
 
-use std::fmt;
-
 use lsm_fs::DirectorySync;
 
-use crate::PauseStats;
-
-/// How a file came into a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// A second name of the source's inode.
-    HardLink,
-    /// A second name of the inode in the base checkpoint.
-    BaseLink,
-    /// An inode of its own that shares extents with the source's.
-    Reflink,
-    /// A copy.
-    Copy,
-    /// Written from memory: manifests, pointers, bytes that the engine supplied.
-    Written,
-}
-
-impl Method {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::HardLink, Self::BaseLink, Self::Reflink, Self::Copy, Self::Written];
-
-    /// The name in messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HardLink => "hard link",
-            Self::BaseLink => "link to the base",
-            Self::Reflink => "reflink",
-            Self::Copy => "copy",
-            Self::Written => "written",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::{CatalogFile, Method, PauseStats};
 
 /// Files and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +18,37 @@ impl Totals {
     pub(crate) fn add(&mut self, bytes: u64) {
         self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// The totals of each method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TotalsByMethod {
+    hard_link: Totals,
+    base_link: Totals,
+    reflink: Totals,
+    copy: Totals,
+    written: Totals,
+}
+
+impl TotalsByMethod {
+    /// Adds up the files of a catalog.
+    pub(crate) fn of_files(files: &[CatalogFile]) -> Self {
+        let mut totals = Self::default();
+        for file in files {
+            totals.of(file.method).add(file.len);
+        }
+        totals
+    }
+
+    fn of(&mut self, method: Method) -> &mut Totals {
+        match method {
+            Method::HardLink => &mut self.hard_link,
+            Method::BaseLink => &mut self.base_link,
+            Method::Reflink => &mut self.reflink,
+            Method::Copy => &mut self.copy,
+            Method::Written => &mut self.written,
+        }
     }
 }
 
@@ -86,14 +76,14 @@ pub struct CheckpointInfo {
     /// Whether the checkpoint survives a crash. [`NotSupported`](DirectorySync::NotSupported): the platform has no way
     /// to make names durable, and nothing is promised.
     pub durability: DirectorySync,
-    pub(crate) by_method: [Totals; Method::ALL.len()],
+    pub(crate) by_method: TotalsByMethod,
 }
 
 impl CheckpointInfo {
     /// The files that came by this method.
     #[must_use]
     pub fn by_method(&self, method: Method) -> Totals {
-        let at = Method::ALL.iter().position(|&m| m == method);
-        at.and_then(|at| self.by_method.get(at)).copied().unwrap_or_default()
+        let mut by_method = self.by_method;
+        *by_method.of(method)
     }
 }

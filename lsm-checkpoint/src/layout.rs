@@ -8,10 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::{
-    CATALOG_FILE,
-    target::{MARKER_FILE, STAGED_SUFFIX},
-};
+use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 
 /// How many folders a tree may lie below the checkpoint, and a file below its tree.
 pub(crate) const DEPTH_MAX: usize = 4;
@@ -39,10 +36,11 @@ pub(crate) enum NameProblem {
 /// A refused path, relative to the target.
 pub(crate) type Refused = (PathBuf, NameProblem);
 
-/// The position of a directory in [`Layout::dirs`].
-pub(crate) type DirId = usize;
+/// A directory of the [`Layout`] that has given it out: its position there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DirId(usize);
 
-const ROOT: DirId = 0;
+const ROOT: DirId = DirId(0);
 
 /// The use of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +59,20 @@ enum Node {
     File,
 }
 
+/// A directory of a checkpoint.
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    role: Role,
+}
+
 /// The directories and names of a checkpoint, as they are added.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
     /// The folders of all trees.
     trees: HashSet<PathBuf>,
-    dirs: Vec<PathBuf>,
-    roles: Vec<Role>,
+    /// Each behind its parent. The first is the checkpoint itself.
+    dirs: Vec<Directory>,
     names: HashMap<(DirId, Cow<'a, str>), Node>,
 }
 
@@ -76,8 +81,7 @@ impl<'a> Layout<'a> {
     pub(crate) fn new(trees: impl Iterator<Item = &'a str>, files: usize) -> Self {
         Self {
             trees: trees.map(path_of).collect(),
-            dirs: vec![PathBuf::new()],
-            roles: vec![Role::Way],
+            dirs: vec![Directory { path: PathBuf::new(), role: Role::Way }],
             names: HashMap::with_capacity(files),
         }
     }
@@ -96,9 +100,9 @@ impl<'a> Layout<'a> {
         }
         let dir = self.walk(tree, folder)?;
         // A tree owns everything below its directory, except the trees that lie there.
-        let below = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
-        for end in below {
-            let way = base.join(path_of(folder.get(..end).unwrap_or_default()));
+        let mut way = base;
+        for name in folder.split('/') {
+            way.push(name);
             if self.trees.contains(&way) {
                 return Err((way, NameProblem::Taken));
             }
@@ -119,20 +123,19 @@ impl<'a> Layout<'a> {
             }
             Entry::Occupied(taken) => {
                 let (_, name) = taken.key();
-                let path = self.dirs.get(dir).map_or_else(PathBuf::new, |dir| dir.join(&**name));
-                Err((path, NameProblem::Taken))
+                Err((path_in(&self.dirs, dir).join(&**name), NameProblem::Taken))
             }
         }
     }
 
     /// The directories, relative to the target, each behind its parent. The first is the target itself.
-    pub(crate) fn dirs(&self) -> &[PathBuf] {
-        &self.dirs
+    pub(crate) fn dirs(&self) -> impl DoubleEndedIterator<Item = &Path> + ExactSizeIterator {
+        self.dirs.iter().map(|dir| dir.path.as_path())
     }
 
     /// [`dirs`](Self::dirs), once nothing is added any more.
     pub(crate) fn into_dirs(self) -> Vec<PathBuf> {
-        self.dirs
+        self.dirs.into_iter().map(|dir| dir.path).collect()
     }
 
     /// Goes down a path, and adds the directories that are missing.
@@ -155,10 +158,9 @@ impl<'a> Layout<'a> {
                     Node::File => return Err((path, NameProblem::Taken)),
                 },
                 Entry::Vacant(free) => {
-                    let dir = self.dirs.len();
+                    let dir = DirId(self.dirs.len());
                     free.insert(Node::Dir(dir));
-                    self.dirs.push(path);
-                    self.roles.push(Role::Way);
+                    self.dirs.push(Directory { path, role: Role::Way });
                     dir
                 }
             };
@@ -168,9 +170,9 @@ impl<'a> Layout<'a> {
 
     /// Gives a directory its one use.
     fn take(&mut self, dir: DirId, role: Role) -> Result<DirId, Refused> {
-        match self.roles.get_mut(dir) {
-            Some(free) if *free == Role::Way => {
-                *free = role;
+        match self.dirs.get_mut(dir.0) {
+            Some(free) if free.role == Role::Way => {
+                free.role = role;
                 Ok(dir)
             }
             _ => Err((self.path(dir), NameProblem::Taken)),
@@ -178,8 +180,14 @@ impl<'a> Layout<'a> {
     }
 
     fn path(&self, dir: DirId) -> PathBuf {
-        self.dirs.get(dir).cloned().unwrap_or_default()
+        path_in(&self.dirs, dir).to_path_buf()
     }
+}
+
+/// The path of a directory. There is one for each [`DirId`], because a layout gives them out and removes none.
+fn path_in(dirs: &[Directory], DirId(at): DirId) -> &Path {
+    debug_assert!(at < dirs.len(), "another layout has given out {at}");
+    dirs.get(at).map_or(Path::new(""), |dir| &dir.path)
 }
 
 /// The path of a folder, whose components a `/` divides on every platform.

@@ -21,11 +21,13 @@ mod info;
 mod is_checkpoint;
 mod layout;
 mod list;
+mod method;
 mod pause;
 mod plan;
 mod pointer;
 mod progress;
 mod remove;
+mod reserved;
 mod restore;
 mod run;
 mod source;
@@ -33,25 +35,25 @@ mod staged;
 mod sweep;
 mod sync;
 mod tally;
-mod target;
+mod target_life;
 mod transfer;
 mod verify;
 mod view;
 
-pub use catalog::{
-    Attributes, CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree,
-};
+pub use catalog::{Attributes, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree};
 pub use error::{
     BoxError, CatalogDefect, Change, Error, PointerProblem, Result, SnapshotProblem, StagedProblem,
 };
-pub use info::{CheckpointInfo, Method, Totals};
+pub use info::{CheckpointInfo, Totals};
 pub use is_checkpoint::is_checkpoint;
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
+pub use method::{Method, Policy};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
 pub use progress::{Clock, Progress, SystemClock};
 pub use remove::{Removal, RemoveReport, remove};
+pub use reserved::CATALOG_FILE;
 pub use restore::{CheckpointDir, restore};
-pub use run::{Checkpoint, Policy, run_checkpoint};
+pub use run::{Checkpoint, run_checkpoint};
 pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
 pub use staged::ManifestTarget;
 pub use sweep::{SweepReport, sweep};

@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, path::Path, time::SystemTime};
 
 use lsm_fs::{Fs, FsFileType};
 
-use crate::{Catalog, Error, Result, target};
+use crate::{Catalog, Error, Result, target_life};
 
 /// A checkpoint in a directory, or what is to become one.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
             continue;
         }
         let path = dir.join(&entry.name);
-        let (state, contents) = if target::target_name(&entry.name).is_some() {
+        let (state, contents) = if target_life::target_name(&entry.name).is_some() {
             (CheckpointState::Staged, None)
         } else {
             match Catalog::read(fs, &path) {

@@ -14,7 +14,7 @@ use std::{
 use lsm_fs::Fs;
 
 pub use guard::{PauseGuard, PauseReport, PauseStats};
-use state::{Deferred, Enqueued, State};
+use state::{Deferred, Enqueued, PauseState};
 
 use crate::sync::{Mutex, MutexGuard};
 
@@ -81,7 +81,7 @@ pub enum Enqueue {
 /// # }
 /// ```
 pub struct DeletionPause {
-    state: Mutex<State>,
+    state: Mutex<PauseState>,
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
@@ -142,7 +142,7 @@ impl DeletionPause {
     /// The same, with hold times taken from this clock: the time since any fixed moment, never going back.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self { state: Mutex::new(State::default()), clock: Box::new(clock) }
+        Self { state: Mutex::new(PauseState::default()), clock: Box::new(clock) }
     }
 
     /// Holds every file from now on, until the guard is narrowed or ends. Never waits for another guard.
@@ -186,17 +186,17 @@ impl DeletionPause {
         self.lock().take_failed()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PauseState> {
         // Nothing under the lock panics or calls a backend, so a poisoned state is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives something up and unlinks what nobody holds any more. Returns what failed.
-    fn freeing(&self, give_up: impl FnOnce(&mut State) -> Vec<Deferred>) -> Vec<FailedDeletion> {
+    fn freeing(&self, give_up: impl FnOnce(&mut PauseState) -> Vec<Deferred>) -> Vec<FailedDeletion> {
         let free = give_up(&mut self.lock());
-        let mut rest = Rest { pause: self, free };
+        let mut leaving = FreedDeletions { pause: self, free };
         let mut failed = Vec::new();
-        while let Some(Deferred { fs, path, .. }) = rest.free.pop() {
+        while let Some(Deferred { fs, path, .. }) = leaving.free.pop() {
             if let Err(error) = unlink(&*fs, &path) {
                 failed.push(FailedDeletion { fs, path, error });
             }
@@ -206,12 +206,12 @@ impl DeletionPause {
 }
 
 /// Files on their way out. A filesystem that panics on one of them leaves the rest for the next release.
-struct Rest<'a> {
+struct FreedDeletions<'a> {
     pause: &'a DeletionPause,
     free: Vec<Deferred>,
 }
 
-impl Drop for Rest<'_> {
+impl Drop for FreedDeletions<'_> {
     fn drop(&mut self) {
         if !self.free.is_empty() {
             self.pause.lock().put_back(std::mem::take(&mut self.free));

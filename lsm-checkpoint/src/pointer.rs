@@ -20,22 +20,21 @@ pub(crate) struct TreePointer<'a> {
 
 /// The trees of a catalog, in its order.
 pub(crate) fn of_trees(catalog: &Catalog) -> Vec<TreePointer<'_>> {
-    let none = |tree| TreePointer { tree, current: None, archive: None, edits: None };
-    let mut trees: Vec<_> = catalog.trees.iter().map(none).collect();
-    for file in catalog.files.iter().filter(|file| file.kind == FileKind::Metadata) {
-        let Some(of) = trees.get_mut(file.tree_index()) else { continue };
-        if file.name == CURRENT_VERSION_FILE {
-            of.current = Some(file);
-        } else if file.name == version_file_name(of.tree.version_id) {
-            of.archive = Some(file);
-        } else if file.name == format!("edits-{}", of.tree.version_id) {
-            of.edits = Some(file);
-        }
-    }
-    trees
+    let trees = catalog.files_by_tree(|file| file.kind == FileKind::Metadata);
+    trees.into_iter().map(|(tree, metadata)| TreePointer::new(tree, &metadata)).collect()
 }
 
-impl TreePointer<'_> {
+impl<'a> TreePointer<'a> {
+    fn new(tree: &'a CatalogTree, metadata: &[&'a CatalogFile]) -> Self {
+        let named = |name: String| metadata.iter().rfind(|file| file.name == name).copied();
+        Self {
+            tree,
+            current: named(CURRENT_VERSION_FILE.to_owned()),
+            archive: named(version_file_name(tree.version_id)),
+            edits: named(format!("edits-{}", tree.version_id)),
+        }
+    }
+
     /// The folder of the tree in the checkpoint.
     pub(crate) fn folder(&self) -> PathBuf {
         layout::path_of(&self.tree.folder)

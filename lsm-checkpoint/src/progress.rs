@@ -65,7 +65,8 @@ impl Clock for SystemClock {
     }
 
     fn unix_time(&self) -> Duration {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+        // A clock that stands before 1970 is as good as none.
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
     }
 }
 
@@ -76,10 +77,11 @@ const WAIT_SLICE: Duration = Duration::from_millis(200);
 pub(crate) struct Control<'a> {
     callback: Option<Callback<'a>>,
     clock: &'a dyn Clock,
-    state: Mutex<State>,
+    state: Mutex<ControlState>,
 }
 
-struct State {
+/// The progress so far, and the limit on what comes.
+struct ControlState {
     progress: Progress,
     cancelled: bool,
     bucket: Option<TokenBucket>,
@@ -93,7 +95,7 @@ impl<'a> Control<'a> {
     ) -> Self {
         let bucket =
             bytes_per_second.filter(|&rate| rate > 0).map(|rate| TokenBucket::new(rate, clock.now()));
-        let state = Mutex::new(State { progress: Progress::default(), cancelled: false, bucket });
+        let state = Mutex::new(ControlState { progress: Progress::default(), cancelled: false, bucket });
         Self { callback, clock, state }
     }
 
@@ -151,7 +153,7 @@ impl<'a> Control<'a> {
         if state.cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
         // A callback that panics ends the checkpoint; the counts are whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

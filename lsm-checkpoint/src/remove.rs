@@ -15,7 +15,7 @@ use survey::{Names, Survey};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    target::{Target, Withdrawal, left_at},
+    target_life::{Target, Withdrawal, left_at},
 };
 
 /// Removes a checkpoint, with the defaults of [`Removal`] and this sync mode.

@@ -154,14 +154,7 @@ impl CheckpointSource for CheckpointDir {
     }
 
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        let mut trees: Vec<_> = self.catalog.trees.iter().map(|tree| (tree, Vec::new())).collect();
-        crate::tally::steps(self.catalog.files.len());
-        for file in &self.catalog.files {
-            if let Some((_, files)) = trees.get_mut(file.tree_index()) {
-                files.push(file);
-            }
-        }
-        Ok(trees.into_iter().fold(Capture::new(), |capture, (tree, files)| {
+        Ok(self.catalog.files_by_tree(|_| true).into_iter().fold(Capture::new(), |capture, (tree, files)| {
             capture.tree(tree.folder.clone(), CapturedTree { checkpoint: self, tree, files })
         }))
     }

@@ -11,29 +11,13 @@ use capture::{Captured, capture, refuse_nested};
 use seal::{CatalogHeader, Label, Sealed, Unsealed};
 
 use crate::{
-    CheckpointInfo, CheckpointSource, Clock, Error, Method, Progress, Result, SystemClock, Totals, layout,
+    CheckpointInfo, CheckpointSource, Clock, Error, Policy, Progress, Result, SystemClock, layout,
     progress::{Callback, Control},
     staged::StagedFs,
-    target::{self, Staging, Target},
+    target_life::{self, Staging, Target},
     transfer::{self, Base, SourceViews, TransferParams},
     view,
 };
-
-/// How files that may be shared come into a checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Policy {
-    /// Hard links and nothing else: it takes no space, or it fails.
-    LinkOnly,
-    /// A hard link; where that is refused a reflink, and where that is refused too a copy.
-    #[default]
-    PreferLink,
-    /// A reflink; where that is refused a hard link, and where that is refused too a copy.
-    PreferReflink,
-    /// A reflink or a copy: no inode is shared with the source. A reflink still shares its blocks, and what happens to
-    /// a block on the medium happens to both.
-    Independent,
-}
 
 /// Takes checkpoints; says how.
 ///
@@ -220,7 +204,7 @@ impl<'a> Checkpoint<'a> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
         let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
-        let staging = target::claim(fs, target, self.mode)?;
+        let staging = target_life::claim(fs, target, self.mode)?;
         let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
         let label = Label { identity, created };
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.
@@ -285,19 +269,6 @@ impl<'a> Checkpoint<'a> {
 fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     let identity = source.identity();
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
-}
-
-/// Adds up what a catalog lists.
-fn totals_of(catalog: &crate::Catalog) -> [Totals; Method::ALL.len()] {
-    let mut totals = [Totals::default(); Method::ALL.len()];
-    for file in &catalog.files {
-        for (method, total) in Method::ALL.iter().zip(&mut totals) {
-            if *method == file.method {
-                total.add(file.len);
-            }
-        }
-    }
-    totals
 }
 
 /// The path of something in a staged directory, relative to it. Anywhere else nothing can be made.

@@ -296,5 +296,6 @@ impl fmt::Debug for Content {
 }
 
 fn file_name(path: &Path) -> OsString {
-    path.file_name().map(OsStr::to_os_string).unwrap_or_default()
+    // The plan refuses an empty name.
+    path.file_name().map_or_else(OsString::new, OsStr::to_os_string)
 }

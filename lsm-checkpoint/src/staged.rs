@@ -5,16 +5,15 @@ mod made;
 mod target;
 
 use std::{
-    ffi::OsStr,
     io,
+    num::NonZeroUsize,
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
-    SyncReport, batch, copy,
+    DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsBulk, FsCapabilities, FsDirEntry, FsDirLock,
+    FsExt, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, batch::sync_batch,
 };
 
 use file::{StagedFile, Written};
@@ -93,34 +92,19 @@ impl<'fs> StagedFs<'fs> {
     fn sync(&self, waiting: &[(PathBuf, Handle)]) -> Result<()> {
         let guards: Vec<_> =
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let (files, paths): (Vec<&dyn FsFile>, Vec<&Path>) = guards
-            .iter()
-            .zip(waiting)
-            .filter(|(handle, _)| handle.wants_sync)
-            .map(|(handle, (path, _))| (&*handle.file, path.as_path()))
-            .unzip();
+        let files: Vec<&dyn FsFile> =
+            guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
         // So that one commit serves all of them. The first sync starts the write-back of its own file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
-        let (mut first, mut unreported) = (Ok(()), vec![true; files.len()]);
-        self.fs().sync_batch(&files, self.mode, &mut |index, synced| {
-            if let Some(unreported) = unreported.get_mut(index) {
-                *unreported = false;
-            }
+        let mut first = Ok(());
+        sync_batch(self.fs(), &files, self.mode, &mut |_, synced| {
             if first.is_ok() {
                 first = synced;
             }
         });
-        first?;
-        match paths.iter().zip(unreported).find(|(_, unreported)| *unreported) {
-            None => Ok(()),
-            // Nobody knows whether it is durable.
-            Some((path, _)) => {
-                let error = io::Error::other("the batch of syncs ended without a report on this file");
-                Err(Error::new(Op::SyncAll, path, error))
-            }
-        }
+        first
     }
 
     /// Syncs the files that nobody writes to any more, if too many wait. A failure is kept for the end: it is not that
@@ -331,45 +315,36 @@ impl Fs for StagedFs<'_> {
         self.open(path, &FsOpenOptions::new().write(true))?.set_len(len)
     }
 
+    /// One: an engine writes its manifest in the order of its calls.
+    fn concurrency(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        Some(self)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl FsAbilities for StagedFs<'_> {
+    /// A link here could be to a file that still changes.
+    fn bulk(&self) -> Option<&dyn FsBulk> {
+        None
+    }
+
+    fn attributes(&self) -> Option<&dyn FsAttributes> {
+        self.fs().abilities()?.attributes().is_some().then_some(self)
+    }
+}
+
+impl FsAttributes for StagedFs<'_> {
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.own(Op::DisableCow, path)?;
+        self.own(Op::TryDisableCow, path)?;
         for (_, file) in self.account().waiting.iter().filter(|(waiting, _)| waiting == path) {
             file.lock().unwrap_or_else(PoisonError::into_inner).wants_sync = true;
         }
-        self.fs().try_disable_cow(path)
-    }
-
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        self.fs().metadata_batch(dir, names, report);
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_each(files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_each(self, jobs, options, report);
+        let attributes = self.fs().abilities().and_then(FsAbilities::attributes);
+        attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path))
     }
 }
 

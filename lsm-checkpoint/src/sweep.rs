@@ -6,7 +6,7 @@ use lsm_fs::{Fs, FsFileType, SyncMode};
 
 use crate::{
     Error, Result,
-    target::{NameState, Target, clear_debris, target_name},
+    target_life::{NameState, Target, clear_debris, target_name},
 };
 
 /// The result of a sweep.

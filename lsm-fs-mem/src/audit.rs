@@ -4,24 +4,31 @@ mod account;
 mod identity;
 mod inspect;
 mod pointer;
+mod removal;
+mod rule;
 mod undurable;
+mod violation;
 
 use std::{
     fmt, io,
+    num::NonZeroUsize,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lsm_fs::{Fs, FsFile, Op, Result};
+use lsm_fs::{
+    Fs, FsFile, Op, Result,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
+};
 
-pub use pointer::DurabilityViolation;
 pub use undurable::{Undurable, UndurablePart};
+pub use violation::DurabilityViolation;
 
-use crate::tap::{Call, Outcome, Tap, tap_fs};
 use account::Account;
 use identity::Key;
 use inspect::Inspection;
-use pointer::PointerRule;
+use rule::{Demands, ManifestRule, PointerRule};
 
 /// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
 /// written, of each name whether its directory was synced since the name was last bound, moved or removed.
@@ -46,6 +53,10 @@ use pointer::PointerRule;
 /// new name on its path) is refused while anything it names could still be lost: from that call on, a crash may leave
 /// the one without the other. Refused means that nothing is done, and the error is a [`DurabilityViolation`];
 /// [`only_recording`](Self::only_recording) lets the call through.
+///
+/// *Removals.* A call that removes or moves away a file that a pointer names is refused as well, unless the pointer
+/// goes along. As long as the pointer's new name is not durable, this holds for the files that the replaced one named,
+/// too: a crash may bring it back.
 ///
 /// Inodes are told apart by [`FileId`](lsm_fs::FileId), and by path where the backend does not tell. Paths are compared
 /// as they are spelled, so root, rules and calls must spell them alike, without symbolic links in between. Calls that
@@ -77,26 +88,27 @@ use pointer::PointerRule;
 /// # }
 /// ```
 pub struct DurabilityAudit<F> {
-    tap: Arc<AuditTap<F>>,
+    fs: InterceptFs<Arc<F>, Auditor<F>>,
 }
 
 impl<F: Fs> DurabilityAudit<F> {
     /// Audits a filesystem. `root` and what is above it count as durable.
     pub fn new(inner: F, root: impl Into<PathBuf>) -> Self {
-        let tap = AuditTap {
-            fs: inner,
+        let fs = Arc::new(inner);
+        let auditor = Auditor {
+            fs: Arc::clone(&fs),
             root: root.into(),
             demands: Mutex::default(),
             account: Mutex::default(),
             violations: Mutex::default(),
         };
-        Self { tap: Arc::new(tap) }
+        Self { fs: InterceptFs::new(fs, auditor) }
     }
 
     /// Lets calls through that break a rule, of this audit and its clones; [`violations`](Self::violations) has them.
     #[must_use]
     pub fn only_recording(self) -> Self {
-        self.tap.demands().only_recording = true;
+        self.auditor().demands().only_recording = true;
         self
     }
 
@@ -111,18 +123,44 @@ impl<F: Fs> DurabilityAudit<F> {
         path: impl Into<PathBuf>,
         names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
     ) {
-        self.tap.demands().rules.push(PointerRule::pointer(path.into(), names));
+        self.auditor().demands().pointers.push(PointerRule::new(path.into(), Some(Arc::new(names))));
+    }
+
+    /// Says how files such as `v{N}` are read, which a pointer names: in the pattern, `{N}` stands for the number.
+    ///
+    /// A pointer that names one of them names the paths in it as well, relative ones from the file's directory. By
+    /// itself such a file is no pointer: it may survive a crash before the files that it names.
+    pub fn manifests(
+        &self,
+        directory: impl Into<PathBuf>,
+        pattern: &str,
+        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
+    ) {
+        let rule = ManifestRule::new(directory.into(), pattern, Arc::new(names), false);
+        self.auditor().demands().manifests.push(rule);
+    }
+
+    /// The same for an engine without a fixed pointer, which opens the file with the highest number: that file is a
+    /// pointer by itself. A rename of a directory above it is not seen as an arrival.
+    pub fn numbered_pointer(
+        &self,
+        directory: impl Into<PathBuf>,
+        pattern: &str,
+        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
+    ) {
+        let rule = ManifestRule::new(directory.into(), pattern, Arc::new(names), true);
+        self.auditor().demands().manifests.push(rule);
     }
 
     /// Says of a directory that all below it must be durable when it gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
-        self.tap.demands().rules.push(PointerRule::directory(path.into()));
+        self.auditor().demands().pointers.push(PointerRule::new(path.into(), None));
     }
 
     /// The calls that broke a rule, refused or not, in order.
     #[must_use]
     pub fn violations(&self) -> Vec<DurabilityViolation> {
-        self.tap.violations().clone()
+        self.auditor().violations().clone()
     }
 
     /// What a crash could take of a file, or of a directory and all below it, and of the names that lead there from the
@@ -132,8 +170,8 @@ impl<F: Fs> DurabilityAudit<F> {
     ///
     /// Those of looking the tree up.
     pub fn undurable(&self, path: &Path) -> Result<Vec<Undurable>> {
-        let mut account = self.tap.account();
-        let mut inspection = Inspection::new(&self.tap.fs, &self.tap.root, &mut account);
+        let mut account = self.auditor().account();
+        let mut inspection = Inspection::new(&*self.auditor().fs, &self.auditor().root, &mut account);
         inspection.names_from_root(path);
         inspection.tree(path)?;
         Ok(inspection.finish())
@@ -156,48 +194,51 @@ impl<F: Fs> DurabilityAudit<F> {
     /// The filesystem itself. Changes made through it are not seen.
     #[must_use]
     pub fn inner(&self) -> &F {
-        &self.tap.fs
+        self.fs.inner()
     }
+}
 
-    fn tap(&self) -> &Arc<AuditTap<F>> {
-        &self.tap
+impl<F> DurabilityAudit<F> {
+    fn auditor(&self) -> &Auditor<F> {
+        self.fs.interceptor()
+    }
+}
+
+/// The filesystem that it is.
+impl<F> Deref for DurabilityAudit<F> {
+    type Target = InterceptFs<Arc<F>, Auditor<F>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fs
     }
 }
 
 impl<F> Clone for DurabilityAudit<F> {
     fn clone(&self) -> Self {
-        Self { tap: Arc::clone(&self.tap) }
+        Self { fs: self.fs.clone() }
     }
 }
 
 impl<F: fmt::Debug> fmt::Debug for DurabilityAudit<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DurabilityAudit")
-            .field("inner", &self.tap.fs)
-            .field("root", &self.tap.root)
+            .field("inner", &self.auditor().fs)
+            .field("root", &self.auditor().root)
             .finish_non_exhaustive()
     }
 }
 
-tap_fs!(impl<F: Fs + 'static> Fs for DurabilityAudit<F>);
-
+/// Keeps the account.
 #[derive(Debug)]
-struct AuditTap<F> {
-    fs: F,
+pub struct Auditor<F> {
+    fs: Arc<F>,
     root: PathBuf,
     demands: Mutex<Demands>,
     account: Mutex<Account>,
     violations: Mutex<Vec<DurabilityViolation>>,
 }
 
-/// The rules that calls must keep.
-#[derive(Debug, Default)]
-struct Demands {
-    rules: Vec<PointerRule>,
-    only_recording: bool,
-}
-
-impl<F> AuditTap<F> {
+impl<F> Auditor<F> {
     fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -211,8 +252,8 @@ impl<F> AuditTap<F> {
     }
 }
 
-impl<F: Fs + 'static> Tap for AuditTap<F> {
-    type Handle = Option<Key>;
+impl<F: Fs + 'static> Interceptor for Auditor<F> {
+    type File = Option<Key>;
 
     fn open(
         &self,
@@ -230,25 +271,32 @@ impl<F: Fs + 'static> Tap for AuditTap<F> {
         call: &Call<'_>,
         run: impl FnOnce() -> Result<R>,
     ) -> Result<R> {
-        if !call.changes() || matches!(call.op, Op::LockFile | Op::LockDirectory | Op::DisableCow) {
+        if !call.changes()
+            || matches!(call.op, Op::TryLockExclusive | Op::TryLockDirectory | Op::TryDisableCow)
+        {
             return run();
         }
         let on = on.copied().flatten();
         // Held over the call: the account and the filesystem change together.
         let mut account = self.account();
         self.enforce(&mut account, on, call)?;
-        let before = account.before(&self.fs, on, call);
+        let before = account.before(&*self.fs, on, call);
         let result = run();
-        account.after(&self.fs, call, before, &result);
+        account.after(&*self.fs, call, before, &result);
         result
+    }
+
+    /// One: the account changes in the order of the calls.
+    fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
+        NonZeroUsize::MIN
     }
 }
 
-impl<F: Fs> AuditTap<F> {
+impl<F: Fs> Auditor<F> {
     /// Looks for a rule that the call would break, before it does.
     fn enforce(&self, account: &mut Account, on: Option<Key>, call: &Call<'_>) -> Result<()> {
-        let demands = self.demands();
-        let broken = Inspection::new(&self.fs, &self.root, account).broken(&demands.rules, on, call);
+        let mut demands = self.demands();
+        let broken = Inspection::new(&*self.fs, &self.root, account).broken(&mut demands, on, call);
         let Some(violation) = broken else { return Ok(()) };
         self.violations().push(violation.clone());
         if demands.only_recording { Ok(()) } else { Err(call.error(io::Error::other(violation))) }

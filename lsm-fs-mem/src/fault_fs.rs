@@ -10,10 +10,15 @@ mod sweep;
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    num::NonZeroUsize,
+    ops::Deref,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use lsm_fs::{Error, FsFile, Op, Result, errno};
+use lsm_fs::{
+    Error, Op, Result, errno,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
+};
 
 pub use effect::{FaultEffect, ParseFaultEffectError, ShortTransfer};
 pub use fault::Fault;
@@ -21,10 +26,10 @@ pub use id::{FaultId, InjectedFault, ParseFaultIdError};
 pub use report::FaultReport;
 pub use sweep::{FaultCheckError, FaultSweepError, fault_replay, fault_sweep};
 
-use crate::tap::{Call, Outcome, Tap, tap_fs};
+use fault::is_at_cursor;
 use plan::Plan;
 
-/// Any filesystem, with calls that fail when a [`Fault`] says so; the calls of its files and directory locks included.
+/// Any filesystem, with calls that fail when a [`Fault`] says so. The calls of its files, locks and views are included.
 ///
 /// # Contract
 ///
@@ -34,8 +39,8 @@ use plan::Plan;
 /// *Poison.* A sync that fails, by a fault or by itself, poisons the wrapper's handle: later syncs and writes through
 /// it fail with that first error and reach neither the plan nor the inner file. `EINTR` alone does not poison.
 ///
-/// *Batches* are the plain loops over the wrapper: each link, clone, copy and sync is a call of its own.
-/// `FsFile::read_many` is one read a request.
+/// *Batches* make their calls on the wrapper, one after the other. Each link, clone, copy and sync is a call of its
+/// own. `FsFile::read_many` is one read a request.
 ///
 /// Clones share the plan, the counts and the log.
 ///
@@ -51,91 +56,90 @@ use plan::Plan;
 /// # let dir = tempfile::tempdir()?;
 /// # let dir = dir.path();
 /// let fs = FaultFs::new(StdFs);
-/// fs.inject(Fault::on(Op::Write).nth(2).before(errno::ENOSPC));
+/// fs.inject(Fault::on(Op::WriteAt).nth(2).before(errno::ENOSPC));
 ///
 /// fs.write_new(&dir.join("a"), b"first", SyncMode::Normal)?;
 /// let error = fs.write_new(&dir.join("b"), b"second", SyncMode::Normal).unwrap_err();
-/// assert_eq!((error.op(), error.raw_os_error()), (Op::Write, Some(errno::ENOSPC)));
+/// assert_eq!((error.op(), error.raw_os_error()), (Op::WriteAt, Some(errno::ENOSPC)));
 /// assert!(!fs.exists(&dir.join("b"))?);
-/// assert_eq!(fs.injected()[0].id().to_string(), "write#2:before-ENOSPC");
+/// assert_eq!(fs.injected()[0].id().to_string(), "write_at#2:before-ENOSPC");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct FaultFs<F> {
-    inner: F,
-    tap: Arc<FaultTap>,
+    fs: InterceptFs<F, Injector>,
 }
 
 impl<F> FaultFs<F> {
     /// Nothing fails yet.
     pub fn new(inner: F) -> Self {
-        Self { inner, tap: Arc::new(FaultTap::default()) }
+        Self { fs: InterceptFs::new(inner, Injector::default()) }
     }
 
     /// Adds a fault. It counts the calls that match it from here on. If several would strike one call, the first that
     /// was added does.
     pub fn inject(&self, fault: Fault) {
-        self.tap.plan().inject(fault);
+        self.plan().inject(fault);
     }
 
     /// Takes all faults away, and ends what a [`FaultEffect::Gone`] or [`FaultEffect::Full`] began. Counts, log and
     /// poisoned handles stay.
     pub fn heal(&self) {
-        self.tap.plan().heal();
+        self.plan().heal();
     }
 
     /// How many calls of each kind have come so far, the failed ones included.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<Op, u64> {
-        self.tap.plan().counts().clone()
+        self.plan().counts().clone()
     }
 
     /// How many calls of one kind have come so far.
     #[must_use]
     pub fn count(&self, op: Op) -> u64 {
-        self.tap.plan().counts().get(&op).copied().unwrap_or(0)
+        self.plan().counts().get(&op).copied().unwrap_or(0)
     }
 
     /// Every call that a fault struck, in order.
     #[must_use]
     pub fn injected(&self) -> Vec<InjectedFault> {
-        self.tap.plan().injected().to_vec()
+        self.plan().injected().to_vec()
     }
 
     /// The filesystem itself, on which nothing fails.
     pub fn inner(&self) -> &F {
-        &self.inner
+        self.fs.inner()
     }
 
-    fn tap(&self) -> &Arc<FaultTap> {
-        &self.tap
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.fs.interceptor().plan()
     }
 }
 
-tap_fs!(impl<F: Fs> Fs for FaultFs<F>);
+/// The filesystem that it is.
+impl<F> Deref for FaultFs<F> {
+    type Target = InterceptFs<F, Injector>;
 
+    fn deref(&self) -> &Self::Target {
+        &self.fs
+    }
+}
+
+/// Lets the calls fail that its plan says.
 #[derive(Debug, Default)]
-struct FaultTap {
+pub struct Injector {
     plan: Mutex<Plan>,
 }
 
-impl FaultTap {
+impl Injector {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Tap for FaultTap {
-    type Handle = Poison;
-
-    fn open(
-        &self,
-        call: &Call<'_>,
-        run: impl FnOnce() -> Result<Box<dyn FsFile>>,
-    ) -> Result<(Box<dyn FsFile>, Poison)> {
-        Ok((self.around(None, call, run)?, Poison::default()))
-    }
+impl Interceptor for Injector {
+    type File = Poison;
 
     fn around<R: Outcome>(
         &self,
@@ -155,9 +159,14 @@ impl Tap for FaultTap {
     ) -> Result<R> {
         self.run(Some(on), call, len, run)
     }
+
+    /// One: the n-th call has to be the same call in every run.
+    fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
 }
 
-impl FaultTap {
+impl Injector {
     fn run<R>(
         &self,
         on: Option<&Poison>,
@@ -177,13 +186,13 @@ impl FaultTap {
             Some(FaultEffect::After(code)) => run(len).and_then(|_| failed(code)),
             Some(FaultEffect::Short(short)) => {
                 let part = run(short.cut(len).unwrap_or(len));
-                if call.is_at_cursor() { part } else { part.and_then(|_| failed(errno::ENOSPC)) }
+                if is_at_cursor(call) { part } else { part.and_then(|_| failed(errno::ENOSPC)) }
             }
             Some(FaultEffect::Interrupted) => failed(errno::EINTR),
             Some(FaultEffect::Gone) => failed(errno::EIO),
             Some(FaultEffect::Full) => failed(errno::ENOSPC),
         };
-        if let (Err(error), Some(poison)) = (&result, on.filter(|_| call.is_file_sync())) {
+        if let (Err(error), Some(poison)) = (&result, on.filter(|_| is_file_sync(call))) {
             // An interrupted sync has consumed no error of the device's and may be made again.
             if error.kind() != io::ErrorKind::Interrupted {
                 poison.set(error);
@@ -193,9 +202,13 @@ impl FaultTap {
     }
 }
 
+fn is_file_sync(call: &Call<'_>) -> bool {
+    matches!(call.op, Op::SyncAll | Op::SyncData)
+}
+
 /// What the first failed sync of a handle said.
 #[derive(Debug, Default)]
-struct Poison(OnceLock<(Op, Option<i32>, io::ErrorKind)>);
+pub struct Poison(OnceLock<(Op, Option<i32>, io::ErrorKind)>);
 
 impl Poison {
     /// Of two syncs that fail at once, the first to get here is the first error.
@@ -204,7 +217,7 @@ impl Poison {
     }
 
     fn check(&self, call: &Call<'_>) -> Result<()> {
-        let refused = call.is_file_sync() || matches!(call.op, Op::Write | Op::SetLen);
+        let refused = is_file_sync(call) || matches!(call.op, Op::Write | Op::WriteAt | Op::SetLen);
         let Some((op, code, kind)) = self.0.get().filter(|_| refused) else { return Ok(()) };
         let first = code.map_or_else(|| io::Error::from(*kind), io::Error::from_raw_os_error);
         let first = io::Error::from(Error::new(*op, call.path, first));

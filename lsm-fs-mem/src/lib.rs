@@ -5,6 +5,7 @@ pub mod guide {}
 
 mod audit;
 mod crash;
+mod errno_name;
 mod fault_fs;
 mod hash;
 mod machine;
@@ -14,7 +15,6 @@ mod pages;
 mod profile;
 mod recording;
 mod sweep;
-mod tap;
 mod trace_fs;
 mod tree;
 mod volume;

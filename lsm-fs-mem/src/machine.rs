@@ -35,6 +35,7 @@ pub(crate) use sync_faults::SyncFault;
 use sync_faults::SyncFaults;
 
 use crate::{
+    crash::Disk,
     micro::Ino,
     tree::Tree,
     volume::{MemFsOptions, VolumeOptions},
@@ -60,6 +61,11 @@ impl Machine {
         Self::started(hardware.start(tree))
     }
 
+    /// Goes on without the processes that ran: what they wrote is in the page cache, their handles and locks are gone.
+    pub(crate) fn go_on(hardware: &Hardware, cached: Tree, disk: Disk) -> Self {
+        Self::started(hardware.go_on(cached, disk))
+    }
+
     fn started(storage: Storage) -> Self {
         Self {
             storage,
@@ -72,7 +78,13 @@ impl Machine {
 
     /// The same machine with nobody in it: no handles, no locks, no recording.
     pub(crate) fn forked(&self) -> Self {
-        Self { storage: self.storage.forked(), locks: Locks::default(), ..self.clone() }
+        Self {
+            storage: self.storage.forked(),
+            handles: self.handles.clone(),
+            locks: Locks::default(),
+            sync_faults: self.sync_faults.clone(),
+            has_crashed: self.has_crashed,
+        }
     }
 
     pub(crate) fn hardware(&self) -> Hardware {

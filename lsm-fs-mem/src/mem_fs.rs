@@ -6,13 +6,14 @@ mod special;
 
 use std::{
     fmt, io,
+    num::NonZeroUsize,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lsm_fs::{
-    DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile, FsMetadata,
-    FsOpenOptions, Op, Result, SyncMode,
+    DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
+    FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode,
 };
 
 use crate::{
@@ -188,7 +189,7 @@ impl Fs for MemFs {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.call(Op::Metadata, path, |machine| {
+        self.call(Op::SymlinkMetadata, path, |machine| {
             let ino = machine.lookup(self.view()).resolve_unfollowed(path)?;
             machine.storage().namespace().metadata(ino)
         })
@@ -229,7 +230,7 @@ impl Fs for MemFs {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.call(Op::LockDirectory, path, |machine| {
+        self.call(Op::TryLockDirectory, path, |machine| {
             let ino = machine.lookup(self.view()).resolve_dir(path)?;
             let handle = machine.try_lock_new(ino);
             Ok(handle.map(|handle| Box::new(MemDirLock::new(self.clone(), ino, handle)) as _))
@@ -270,7 +271,24 @@ impl Fs for MemFs {
         self.call(Op::TruncateFile, path, |machine| machine.files(self.view()).truncate(path, len))
     }
 
+    /// One: the same calls lead to the same image, and there is no device to wait for.
+    fn concurrency(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        Some(self)
+    }
+}
+
+impl FsAbilities for MemFs {
+    fn attributes(&self) -> Option<&dyn FsAttributes> {
+        Some(self)
+    }
+}
+
+impl FsAttributes for MemFs {
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.call(Op::DisableCow, path, |machine| machine.files(self.view()).try_disable_cow(path))
+        self.call(Op::TryDisableCow, path, |machine| machine.files(self.view()).try_disable_cow(path))
     }
 }

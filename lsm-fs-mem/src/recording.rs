@@ -2,6 +2,7 @@
 
 mod describe;
 mod explore;
+mod kill;
 
 pub(crate) use explore::Explorer;
 
@@ -20,6 +21,8 @@ pub struct Recording {
     pub(crate) hardware: Hardware,
     pub(crate) start: Disk,
     pub(crate) events: Vec<Event>,
+    /// The number of events of a first process, if it was killed then.
+    pub(crate) killed_after: Option<usize>,
 }
 
 impl MemFs {
@@ -35,7 +38,12 @@ impl MemFs {
     pub fn take_recording(&self) -> Option<Recording> {
         let mut machine = self.lock();
         let EventLog { options, start, events } = machine.storage_mut().take_recording()?;
-        Some(Recording { hardware: machine.hardware().with_options(options), start, events })
+        Some(Recording {
+            hardware: machine.hardware().with_options(options),
+            start,
+            events,
+            killed_after: None,
+        })
     }
 }
 

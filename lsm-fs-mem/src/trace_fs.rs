@@ -4,13 +4,17 @@ mod line;
 
 use std::{
     fmt, mem,
+    num::NonZeroUsize,
+    ops::Deref,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use lsm_fs::{FsFile, Op, Result};
+use lsm_fs::{
+    FsFile, Op, Result,
+    intercept::{Arguments, Call, InterceptFs, Interceptor, Outcome},
+};
 
-use crate::tap::{Call, Detail, Outcome, Tap, tap_fs};
 use line::Line;
 
 /// Any filesystem, with a record of its calls as text, one line a call, in the order in which they returned. Made to be
@@ -43,7 +47,7 @@ use line::Line;
 /// The text is an interface: a change to it is a breaking change of this crate, except that a method new to the traits
 /// brings a new kind of line.
 ///
-/// *Batches* are the plain loops over the wrapper: their lines are those of the single calls.
+/// *Batches* make their calls on the wrapper, one after the other: their lines are those of the single calls.
 ///
 /// Clones share the record.
 ///
@@ -73,22 +77,22 @@ use line::Line;
 /// ```
 #[derive(Clone, Debug)]
 pub struct TraceFs<F> {
-    inner: F,
-    tap: Arc<TraceTap>,
+    fs: InterceptFs<F, Tracer>,
 }
 
 impl<F> TraceFs<F> {
     /// Records every call, with paths as they are given.
     pub fn new(inner: F) -> Self {
-        Self { inner, tap: Arc::new(TraceTap::default()) }
+        Self { fs: InterceptFs::new(inner, Tracer::default()) }
     }
 
     /// Prints paths below `root` relative to it, and the root itself as `.`; other paths stay as they are. The record
     /// so far is gone.
     #[must_use]
     pub fn relative_to(self, root: impl Into<PathBuf>) -> Self {
-        let tap = TraceTap { root: root.into(), only_changes: self.tap.only_changes, ..TraceTap::default() };
-        Self { inner: self.inner, tap: Arc::new(tap) }
+        let only_changes = self.tracer().only_changes;
+        let tracer = Tracer { root: root.into(), only_changes, ..Tracer::default() };
+        Self { fs: InterceptFs::new(self.fs.into_inner(), tracer) }
     }
 
     /// Records only what changes names, bytes or lengths, takes a lock, or syncs, and every opening for writing; failed
@@ -96,48 +100,57 @@ impl<F> TraceFs<F> {
     /// is gone.
     #[must_use]
     pub fn only_changes(self) -> Self {
-        let tap = TraceTap { root: self.tap.root.clone(), only_changes: true, ..TraceTap::default() };
-        Self { inner: self.inner, tap: Arc::new(tap) }
+        let root = self.tracer().root.clone();
+        let tracer = Tracer { root, only_changes: true, ..Tracer::default() };
+        Self { fs: InterceptFs::new(self.fs.into_inner(), tracer) }
     }
 
     /// Adds a line that is no call: a promise given, a step begun. Its line breaks become spaces.
     pub fn note(&self, text: &str) {
         let text = text.replace(['\n', '\r'], " ");
-        self.tap.record().lines.push_str(&format!("-- {text}\n"));
+        self.tracer().record().lines.push_str(&format!("-- {text}\n"));
     }
 
     /// The record so far, each line with its end.
     #[must_use]
     pub fn text(&self) -> String {
-        self.tap.record().lines.clone()
+        self.tracer().record().lines.clone()
     }
 
     /// The record so far, and begins a new one. The handles' numbers go on.
     pub fn take(&self) -> String {
-        mem::take(&mut self.tap.record().lines)
+        mem::take(&mut self.tracer().record().lines)
     }
 
     /// The filesystem itself, on which nothing is recorded.
     pub fn inner(&self) -> &F {
-        &self.inner
+        self.fs.inner()
     }
 
-    fn tap(&self) -> &Arc<TraceTap> {
-        &self.tap
+    fn tracer(&self) -> &Tracer {
+        self.fs.interceptor()
+    }
+}
+
+/// The filesystem that it is.
+impl<F> Deref for TraceFs<F> {
+    type Target = InterceptFs<F, Tracer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fs
     }
 }
 
 /// The record so far.
 impl<F> fmt::Display for TraceFs<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.tap.record().lines)
+        f.write_str(&self.tracer().record().lines)
     }
 }
 
-tap_fs!(impl<F: Fs> Fs for TraceFs<F>);
-
+/// Writes the record.
 #[derive(Debug, Default)]
-struct TraceTap {
+pub struct Tracer {
     root: PathBuf,
     only_changes: bool,
     record: Mutex<Record>,
@@ -160,22 +173,22 @@ impl Record {
 
 /// A handle's number, from its first line on.
 #[derive(Debug, Default)]
-struct Number(OnceLock<u64>);
+pub struct Number(OnceLock<u64>);
 
-impl TraceTap {
+impl Tracer {
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shows(&self, call: &Call<'_>) -> bool {
         let opens_for_writing =
-            matches!(call.detail, Detail::Options(options) if options.write || options.append);
+            matches!(call.arguments, Arguments::Open(options) if options.write || options.append);
         !self.only_changes || call.changes() || (call.op == Op::Open && opens_for_writing)
     }
 }
 
-impl Tap for TraceTap {
-    type Handle = Number;
+impl Interceptor for Tracer {
+    type File = Number;
 
     fn open(
         &self,
@@ -214,5 +227,10 @@ impl Tap for TraceTap {
             record.lines.push_str(&line.finish());
         }
         result
+    }
+
+    /// One: the record is in the order of the calls, the same in every run.
+    fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
+        NonZeroUsize::MIN
     }
 }

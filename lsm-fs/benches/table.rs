@@ -10,16 +10,22 @@
     reason = "a benchmark stops at the first surprise and prints a table"
 )]
 
+#[path = "table/copies.rs"]
+mod copies;
+
 use std::{
     fs::File,
-    io::Read,
     ops::ControlFlow,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use lsm_fs::{CopyJob, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode};
+use copies::copies;
+use lsm_fs::{
+    DirPair, Fs, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode,
+    batch::{hard_link_batch, reflink_batch, sync_batch},
+};
 use rustix::fs::{AtFlags, Mode, OFlags, ioctl_ficlone, linkat, open, openat};
 
 const ROUNDS: usize = 9;
@@ -128,7 +134,7 @@ fn links(volume: &str, root: &Path) {
         root,
         |to| {
             timed(|| {
-                StdFs.hard_link_batch(from.path(), to, &pairs, &mut |_, result| {
+                hard_link_batch(&StdFs, DirPair { from: from.path(), to }, &pairs, &mut |_, result| {
                     result.unwrap();
                     ControlFlow::Continue(())
                 });
@@ -275,10 +281,16 @@ fn clones(volume: &str, root: &Path, count: usize, bytes: usize) {
         root,
         |to| {
             timed(|| {
-                StdFs.reflink_batch(from.path(), to, &pairs, SyncMode::Normal, &mut |_, result| {
-                    result.unwrap();
-                    ControlFlow::Continue(())
-                });
+                reflink_batch(
+                    &StdFs,
+                    DirPair { from: from.path(), to },
+                    &pairs,
+                    SyncMode::Normal,
+                    &mut |_, result| {
+                        result.unwrap();
+                        ControlFlow::Continue(())
+                    },
+                );
             })
         },
         |to| {
@@ -312,55 +324,11 @@ fn syncs(volume: &str, root: &Path) {
         |to| {
             let files = write(to);
             let files: Vec<&dyn FsFile> = files.iter().map(|f| &**f).collect();
-            timed(|| StdFs.sync_batch(&files, SyncMode::Normal, &mut |_, result| result.unwrap()))
+            timed(|| sync_batch(&StdFs, &files, SyncMode::Normal, &mut |_, result| result.unwrap()))
         },
         |to| {
             let files = write(to);
             timed(|| files.iter().for_each(|file| rustix::fs::fsync(file.host_file().unwrap()).unwrap()))
         },
     );
-}
-
-fn copies(volumes: &str, from_root: &Path, to_root: &Path, count: usize, bytes: usize) {
-    let (from, names) = fill(from_root, count, bytes);
-    row(
-        // An eighth of the time for small files, two thirds for large ones.
-        (
-            &format!("copy {count} × {} KiB: batch / copy + fsync each", bytes >> 10),
-            if bytes < 1 << 20 { 0.125 } else { 0.667 },
-        ),
-        volumes,
-        to_root,
-        |to| {
-            let paths: Vec<_> = names.iter().map(|name| (from.path().join(name), to.join(name))).collect();
-            let jobs: Vec<_> =
-                paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
-            timed(|| {
-                StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
-                    result.unwrap();
-                    ControlFlow::Continue(())
-                });
-            })
-        },
-        |to| {
-            timed(|| {
-                let mut buf = vec![0; 64 << 10];
-                for name in &names {
-                    let mut source = File::open(from.path().join(name)).unwrap();
-                    let target = File::create_new(to.join(name)).unwrap();
-                    let mut offset = 0;
-                    loop {
-                        let read = source.read(&mut buf).unwrap();
-                        if read == 0 {
-                            break;
-                        }
-                        target.write_all_at(&buf[..read], offset).unwrap();
-                        offset += read as u64;
-                    }
-                    target.sync_all().unwrap();
-                }
-            })
-        },
-    );
-    assert!(StdFs.exists(from.path()).unwrap());
 }

@@ -1,25 +1,26 @@
-//! Copying files between backends: in large pieces, around holes, each durable before it is reported.
+//! Copies between backends: in large pieces, around holes, each durable before it is reported.
 
 mod buffer;
-mod overlapped;
-mod pieces;
-mod turns;
+mod permits;
+mod transfer;
 
 use std::{
     fmt, io,
+    num::NonZeroUsize,
     ops::{ControlFlow, Range},
     path::Path,
 };
 
-use buffer::Buffer;
-pub use overlapped::{Workers, copy_overlapped};
-use pieces::Batch;
+use transfer::Transfers;
 
 #[cfg(doc)]
 use crate::FsOpenOptions;
-use crate::{Error, Fs, Op, Result, SyncMode};
+use crate::{
+    Error, Fs, Op, Result, SyncMode,
+    pipeline::{Crew, run},
+};
 
-/// Hears how each copy of a batch went, by its index; `Break` ends the batch.
+/// Receives the result of each copy of a batch, by its index; `Break` ends the batch.
 pub type CopyReport<'a> = &'a mut dyn FnMut(usize, Result<Copied>) -> ControlFlow<()>;
 
 /// One file to copy.
@@ -52,8 +53,8 @@ pub struct Copied {
 pub struct CopyOptions<'a> {
     /// How far each file's sync reaches.
     pub mode: SyncMode,
-    /// The size of one read and write, and of what each thread holds in memory; multiples of 4 KiB. Default: 1 MiB.
-    pub buffer_bytes: usize,
+    /// The size of one read and write, and of the memory of each thread. From 4 KiB to 64 MiB.
+    buffer_bytes: usize,
     /// Whether targets are written around the page cache where the backend can ([`FsOpenOptions::direct_io`]): files of
     /// whole 4 KiB units and those from 1 MiB on. What is written then takes no room in the cache, and no dirty pages
     /// pile up; sources are read through it. Default: yes.
@@ -104,7 +105,8 @@ impl<'a> CopyOptions<'a> {
         self
     }
 
-    /// Sets [`buffer_bytes`](Self#structfield.buffer_bytes), between 4 KiB and 64 MiB.
+    /// Sets the size of one read and write, and of the memory of each thread: from 4 KiB to 64 MiB, in multiples of
+    /// 4 KiB. Default: 1 MiB.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.clamp(4 << 10, 64 << 20);
@@ -144,29 +146,76 @@ pub trait CopyObserver: Sync {
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()>;
 }
 
-/// One file after the other: copy, sync, report.
-pub fn copy_each<F: Fs + ?Sized>(
+/// Copies many files from any backends into one, each to a new file, and makes the bytes of each durable.
+///
+/// # Contract
+///
+/// `Ok` is reported for a file whose own sync, on the handle that wrote it, returned; a target that failed is removed,
+/// and a failed removal is attached to the error. One file's failure does not end the batch; `Break` from `report` or
+/// from the observer does, and each file that was not finished is reported as cancelled. `report` receives the result
+/// of every job exactly once, on the calling thread, in the order in which files become durable and within a few
+/// milliseconds of it. A caller that is slow holds the batch back, so that it can end it. The names are not durable
+/// until their directories are synced.
+///
+/// A panic of a backend or of the observer ends the batch, and goes on when every job is reported; its target is
+/// removed.
+///
+/// # Performance
+///
+/// The syncs of many files overlap, as far as [`Fs::concurrency`] of the target says: of 80 calls at once, 16 write and
+/// 64 sync, fewer for less than 400 files. Files pass from writers to syncers through a bounded queue, so at most 160
+/// targets are open at a time. Where the process may not open so many, writers take turns and wait for syncers. With a
+/// concurrency of 1 all calls come in order, from the caller's thread.
+pub fn copy_batch<F: Fs + ?Sized>(
     target: &F,
     jobs: &[CopyJob<'_>],
     options: &CopyOptions<'_>,
     report: CopyReport<'_>,
 ) {
-    let batch = Batch::new(target, options);
-    let mut buffer = Buffer::default();
-    for (index, job) in jobs.iter().enumerate() {
-        let copied = if batch.is_stopped() {
-            Err(Error::cancelled(Op::Copy, job.to))
-        } else {
-            batch.write(index, job, &mut buffer).and_then(|written| batch.sync(written))
-        };
-        let cancelled = matches!(&copied, Err(e) if e.is_cancelled());
-        if report(index, copied).is_break() || cancelled {
-            batch.stop();
-        }
-    }
+    let crew = crew(target.concurrency(), jobs.len()).if_useful(target.concurrency(), jobs.len());
+    run(&Transfers::new(target, options), jobs, crew, report);
+}
+
+/// No device gains from more calls at once, and each writer holds a buffer.
+const CALLS_MAX: usize = 80;
+
+/// Writers and syncers mostly wait for the device, so many overlap on few cores. A journal commits all syncs that wait
+/// for it in one go: with fewer syncers there are more commits.
+///
+/// To start a thread takes as long as a small copy. So a batch of few files gets fewer: a writer for 25 files, and 4 at
+/// least; a syncer for 6, and 8 at least.
+fn crew(concurrency: NonZeroUsize, files: usize) -> Crew {
+    let calls = concurrency.get().min(CALLS_MAX);
+    let writers = (calls / 5).max(1);
+    let syncers = (calls - writers).max(1);
+    let makers = (files / 25).max(4).min(writers).min(files);
+    let finishers = (files / 6).max(8).min(syncers).min(files);
+    Crew { makers, finishers, queued: finishers, together: 1 }
 }
 
 fn came_short(job: &CopyJob<'_>, wanted: u64, found: u64) -> Error {
     let what = format!("the source has {found} bytes, {wanted} were to be copied");
-    Error::with_paths(Op::Copy, job.from, job.to, io::Error::new(io::ErrorKind::UnexpectedEof, what))
+    Error::with_paths(Op::CopyBatch, job.from, job.to, io::Error::new(io::ErrorKind::UnexpectedEof, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_get_few_threads() {
+        for (concurrency, files, makers, finishers) in [
+            (80, 2, 2, 2),
+            (80, 20, 4, 8),
+            (80, 200, 8, 33),
+            (80, 400, 16, 64),
+            (80, 100_000, 16, 64),
+            (2, 100, 1, 1),
+            (10, 100, 2, 8),
+            (1_000, 100_000, 16, 64),
+        ] {
+            let crew = crew(NonZeroUsize::new(concurrency).unwrap(), files);
+            assert_eq!((crew.makers, crew.finishers), (makers, finishers), "{files} files, {concurrency}");
+        }
+    }
 }

@@ -1,123 +1,16 @@
 //! [`Error`]: which operation failed, on which paths, and why.
 
+mod op;
+
 use std::{
     error, fmt, io,
     path::{Path, PathBuf},
 };
 
+pub use op::Op;
+
 /// The result of every filesystem operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The operation that failed, named as the trait method that performs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Op {
-    /// `Fs::beneath`
-    Beneath,
-    /// `Fs::open`
-    Open,
-    /// `Fs::create_dir`
-    CreateDir,
-    /// `Fs::read_dir`
-    ReadDir,
-    /// `Fs::metadata`, `Fs::symlink_metadata` and `FsFile::metadata`
-    Metadata,
-    /// `Fs::remove_file`
-    RemoveFile,
-    /// `Fs::remove_dir`
-    RemoveDir,
-    /// `Fs::remove_dir_all`
-    RemoveDirAll,
-    /// `Fs::rename`
-    Rename,
-    /// `Fs::rename_noreplace`
-    RenameNoreplace,
-    /// `Fs::hard_link`
-    HardLink,
-    /// `Fs::reflink_file`
-    ReflinkFile,
-    /// `Fs::sync_directory`
-    SyncDirectory,
-    /// `Fs::try_lock_directory` and `FsDirLock::is_at`
-    LockDirectory,
-    /// `Fs::volume_id`
-    VolumeId,
-    /// `Fs::capabilities`
-    Capabilities,
-    /// `Fs::available_space`
-    AvailableSpace,
-    /// `Fs::punch_hole`
-    PunchHole,
-    /// `Fs::truncate_file`
-    TruncateFile,
-    /// `Fs::try_disable_cow`
-    DisableCow,
-    /// `Fs::copy_batch`: the copy itself was stopped or came short
-    Copy,
-    /// Reading through a handle
-    Read,
-    /// Writing through a handle
-    Write,
-    /// Moving a handle's position, or asking for its data ranges
-    Seek,
-    /// `FsFile::set_len`
-    SetLen,
-    /// `FsFile::sync_all`
-    SyncAll,
-    /// `FsFile::sync_data`
-    SyncData,
-    /// `FsFile::start_writeback`
-    StartWriteback,
-    /// `FsFile::hint`
-    Hint,
-    /// `FsFile::try_lock_exclusive`
-    LockFile,
-}
-
-impl Op {
-    /// The name in messages and traces, such as `hard_link`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Beneath => "beneath",
-            Self::Open => "open",
-            Self::CreateDir => "create_dir",
-            Self::ReadDir => "read_dir",
-            Self::Metadata => "metadata",
-            Self::RemoveFile => "remove_file",
-            Self::RemoveDir => "remove_dir",
-            Self::RemoveDirAll => "remove_dir_all",
-            Self::Rename => "rename",
-            Self::RenameNoreplace => "rename_noreplace",
-            Self::HardLink => "hard_link",
-            Self::ReflinkFile => "reflink_file",
-            Self::SyncDirectory => "sync_directory",
-            Self::LockDirectory => "lock_directory",
-            Self::VolumeId => "volume_id",
-            Self::Capabilities => "capabilities",
-            Self::AvailableSpace => "available_space",
-            Self::PunchHole => "punch_hole",
-            Self::TruncateFile => "truncate_file",
-            Self::DisableCow => "disable_cow",
-            Self::Copy => "copy",
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Seek => "seek",
-            Self::SetLen => "set_len",
-            Self::SyncAll => "sync_all",
-            Self::SyncData => "sync_data",
-            Self::StartWriteback => "start_writeback",
-            Self::Hint => "hint",
-            Self::LockFile => "lock_file",
-        }
-    }
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A failed filesystem operation: what was tried, on which path or paths, and the [`io::Error`] that ended it.
 ///
@@ -175,7 +68,7 @@ impl Error {
 
     /// The error of a copy that its observer stopped; [`is_cancelled`](Self::is_cancelled) recognises it.
     pub fn cancelled(op: Op, path: impl Into<PathBuf>) -> Self {
-        Self::new(op, path, io::Error::other(Cancelled))
+        Self::new(op, path, cancelled())
     }
 
     /// Says of this error that it repeats the first failure of a handle whose sync failed.
@@ -319,6 +212,11 @@ impl From<Error> for io::Error {
 #[must_use]
 pub fn raw_os_error(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| error.get_ref()?.downcast_ref::<Error>()?.raw_os_error())
+}
+
+/// The cause of an error that [`Error::is_cancelled`] recognises.
+pub(crate) fn cancelled() -> io::Error {
+    io::Error::other(Cancelled)
 }
 
 #[derive(Debug)]

@@ -54,7 +54,7 @@ pub trait FsExt: Fs {
         let fits = usize::try_from(len).ok().filter(|_| len <= limit);
         let Some(len) = fits else {
             let what = format!("{len} bytes, at most {limit} were expected");
-            return Err(Error::new(Op::Read, path, io::Error::new(io::ErrorKind::FileTooLarge, what)));
+            return Err(Error::new(Op::ReadAt, path, io::Error::new(io::ErrorKind::FileTooLarge, what)));
         };
         let mut bytes = vec![0; len];
         let read = file.read_at(&mut bytes, 0)?;
@@ -108,7 +108,7 @@ pub trait FsExt: Fs {
     ///
     /// # Errors
     ///
-    /// As [`rewrite_atomic`](Self::rewrite_atomic), and those of `write`: the path is as before.
+    /// As [`rewrite_atomic`](Self::rewrite_atomic), and the errors of `write`. The path is as before.
     fn rewrite_atomic_with(
         &self,
         path: &Path,
@@ -193,14 +193,14 @@ pub trait FsFileExt: FsFile {
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` if the file ends before; those of [`FsFile::read_at`].
+    /// `UnexpectedEof` if the file ends before; the errors of [`FsFile::read_at`].
     fn read_exact_at(&self, buf: &mut [u8], offset: u64, path: &Path) -> Result<()> {
         let read = self.read_at(buf, offset)?;
         if read == buf.len() {
             return Ok(());
         }
         let what = format!("{} bytes at offset {offset} wanted, the file ends after {read}", buf.len());
-        Err(Error::new(Op::Read, path, io::Error::new(io::ErrorKind::UnexpectedEof, what)))
+        Err(Error::new(Op::ReadAt, path, io::Error::new(io::ErrorKind::UnexpectedEof, what)))
     }
 }
 

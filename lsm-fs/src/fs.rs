@@ -1,16 +1,17 @@
 //! [`Fs`]: names in directories.
 
-use std::{ffi::OsStr, fmt, path::Path};
+use std::{fmt, num::NonZeroUsize, path::Path};
 
 use crate::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, FsCapabilities, FsDirEntry, FsFile, FsMetadata,
-    FsOpenOptions, LinkReport, MetadataReport, NamePair, Result, SyncMode, SyncReport, batch, copy,
+    DirectorySync, FsAbilities, FsCapabilities, FsDirEntry, FsFile, FsMetadata, FsOpenOptions, Result,
+    SyncMode,
 };
 
-/// A filesystem: what an engine needs of one, with what each call leaves behind when it fails and when the machine
-/// does.
+/// A filesystem as a storage engine needs it. Each method documents the state that it leaves after an error and after
+/// a crash.
 ///
 /// The trait is object-safe; engines hold an `Arc<dyn Fs>`. Conveniences built on it are in [`FsExt`](crate::FsExt).
+/// [`batch`](crate::batch) and [`copy`](crate::copy) work on many files, over any backend.
 ///
 /// # Contract
 ///
@@ -25,8 +26,9 @@ use crate::{
 /// [`sync_directory`](Self::sync_directory) on the directory that holds it. A sync of one gives nothing to the other.
 /// **Before** its sync a change may or may not survive a crash, in any order and in any combination with others.
 ///
-/// *No single operation that links, renames, locks or syncs has a default body:* a backend that cannot do one says so.
-/// The batches default to loops over them.
+/// *The core is required.* A backend writes all methods but one, and returns `Unsupported` where it cannot do what a
+/// method is for. [`abilities`](Self::abilities) is the exception. All that is optional lies behind it, so a new
+/// ability breaks no backend.
 ///
 /// # Examples
 ///
@@ -299,80 +301,13 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// length, too; `NotFound`; `IsADirectory`.
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
 
-    /// Asks that overwrites of this (still empty) file stay in place. `false`: the mount has no such switch.
-    ///
-    /// On btrfs this also switches off its checksums for the file, and clones of it need the same flag.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound`; `PermissionDenied`.
-    fn try_disable_cow(&self, path: &Path) -> Result<bool>;
+    /// Returns how many calls on this backend are useful at once. Batches run as many threads, and with 1 they make all
+    /// calls in order, from the caller's thread.
+    fn concurrency(&self) -> NonZeroUsize;
 
-    /// What is known of many files of one directory.
-    ///
-    /// # Contract
-    ///
-    /// As [`metadata`](Self::metadata) of each name in turn, so that a backend can keep the directory open. Each name
-    /// is one component. `report` hears of every look-up; `Break` ends the batch.
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata_each(self, dir, names, report);
-    }
-
-    /// Hard-links many files of one directory into another.
-    ///
-    /// # Contract
-    ///
-    /// As [`hard_link`](Self::hard_link) for each pair in turn, so that a backend can keep the two directories open.
-    /// Each name is one component. `report` hears of every attempt; `Break` ends the batch, the rest is not attempted.
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-
-    /// Clones many files of one directory into another, and makes the bytes of each clone durable.
-    ///
-    /// # Contract
-    ///
-    /// As [`reflink_file`](Self::reflink_file) and a sync of the clone for each pair. `Ok` is reported for a clone
-    /// whose own sync returned; one that failed is removed. Names and `report` are as in
-    /// [`hard_link_batch`](Self::hard_link_batch), except that the order of reports is free, and that `report` is still
-    /// called after a `Break`, for the clones that were made before it took effect. The names are not durable until
-    /// `to_dir` is synced.
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-
-    /// Syncs many open files, bytes and lengths.
-    ///
-    /// # Contract
-    ///
-    /// As [`FsFile::sync_all`] for each, in any order. Every file gets its own verdict; all are attempted.
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_each(files, mode, report);
-    }
-
-    /// Copies many files from any backend into this one, each to a new file, and makes the bytes of each durable.
-    ///
-    /// # Contract
-    ///
-    /// `Ok` is reported for a file whose own sync, on the handle that wrote it, returned; a target that failed is
-    /// removed, and a failed removal is attached to the error. One file's failure does not end the batch; `Break` from
-    /// `report` or from the observer does, and what was not finished is reported as cancelled. Every job is reported
-    /// once, in any order. The names are not durable until their directories are synced.
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_each(self, jobs, options, report);
+    /// Returns the optional abilities of this backend.
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        None
     }
 }
 

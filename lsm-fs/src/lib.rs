@@ -2,14 +2,16 @@
 //!
 //! # Modules in reading order
 //!
-//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file; [`FsExt`] and [`FsFileExt`] are what can be said
-//! in terms of these. [`StdFs`] is the host's filesystem. [`batch`] and [`copy`] do many files in one call. [`Error`]
-//! and [`errno`] say what failed.
+//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file. [`FsAbilities`] are the optional abilities of a
+//! backend. [`FsExt`] and [`FsFileExt`] are conveniences over these. [`StdFs`] is the host's filesystem. [`batch`] and
+//! [`copy`] work on many files in one call. [`intercept`] makes wrappers that count, trace or fail the calls of any
+//! backend. [`Error`] and [`errno`] name a failure.
 #![cfg_attr(
     feature = "conformance",
     doc = "[`conformance`] drives any backend through every line of the contract."
 )]
 
+mod abilities;
 pub mod batch;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -18,13 +20,15 @@ pub mod errno;
 mod error;
 mod ext;
 mod file;
-mod forward;
 mod fs;
-mod handoff;
+pub mod intercept;
 mod metadata;
 mod options;
+mod pipeline;
+mod pointers;
 mod std_fs;
 
+pub use abilities::{DirPair, FsAbilities, FsAttributes, FsBulk, OpenDirPair};
 pub use batch::{LinkReport, MetadataReport, NamePair, SyncReport};
 pub use copy::{Copied, CopyJob, CopyObserver, CopyOptions, CopyReport};
 pub use error::{Error, Op, Result, raw_os_error};

@@ -6,57 +6,42 @@
 
 mod file;
 mod names;
-#[cfg(any(
-    not(unix),
-    lsm_fs_portable,
-    target_os = "dragonfly",
-    target_os = "haiku",
-    target_os = "redox",
-    target_os = "solaris",
-    target_os = "illumos"
-))]
-mod portable;
+// std alone, where rustix lacks the calls or is not wanted.
+mod lexical;
+#[cfg_attr(
+    any(
+        not(unix),
+        lsm_fs_portable,
+        target_os = "dragonfly",
+        target_os = "haiku",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos"
+    ),
+    path = "std_fs/portable/mod.rs"
+)]
+#[cfg_attr(
+    not(any(
+        not(unix),
+        lsm_fs_portable,
+        target_os = "dragonfly",
+        target_os = "haiku",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos"
+    )),
+    path = "std_fs/unix/mod.rs"
+)]
+mod platform;
 mod probe;
-mod spelling;
-#[cfg(not(any(
-    not(unix),
-    lsm_fs_portable,
-    target_os = "dragonfly",
-    target_os = "haiku",
-    target_os = "redox",
-    target_os = "solaris",
-    target_os = "illumos"
-)))]
-mod unix;
 
-use std::{ffi::OsStr, io, path::Path};
+use std::{io, num::NonZeroUsize, path::Path};
 
 use file::StdFile;
-#[cfg(any(
-    not(unix),
-    lsm_fs_portable,
-    target_os = "dragonfly",
-    target_os = "haiku",
-    target_os = "redox",
-    target_os = "solaris",
-    target_os = "illumos"
-))]
-use portable as platform;
-#[cfg(not(any(
-    not(unix),
-    lsm_fs_portable,
-    target_os = "dragonfly",
-    target_os = "haiku",
-    target_os = "redox",
-    target_os = "solaris",
-    target_os = "illumos"
-)))]
-use unix as platform;
 
 use crate::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
-    SyncReport, batch, copy, errno,
+    DirectorySync, Error, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
+    FsOpenOptions, Op, Result, SyncMode, errno,
 };
 
 /// The host's filesystem, as the process sees it: relative paths start at the working directory.
@@ -164,7 +149,7 @@ impl Fs for StdFs {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        on(Op::Metadata, path, std::fs::symlink_metadata(path)).map(|m| platform::metadata(&m))
+        on(Op::SymlinkMetadata, path, std::fs::symlink_metadata(path)).map(|m| platform::metadata(&m))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
@@ -200,7 +185,7 @@ impl Fs for StdFs {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        let locked = on(Op::LockDirectory, path, platform::DirLock::try_lock(path))?;
+        let locked = on(Op::TryLockDirectory, path, platform::DirLock::try_lock(path))?;
         Ok(locked.map(|lock| Box::new(lock) as _))
     }
 
@@ -230,46 +215,17 @@ impl Fs for StdFs {
         on(Op::TruncateFile, path, names::truncate_file(|options| platform::open_file(path, options), len))
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        on(Op::DisableCow, path, platform::disable_cow(path))
+    fn concurrency(&self) -> NonZeroUsize {
+        CONCURRENCY
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        platform::metadata_batch(self, dir, names, report);
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        platform::hard_link_batch(self, from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        platform::reflink_batch(self, from_dir, to_dir, names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_overlapped(files, mode, SYNC_THREADS, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        platform::abilities(self)
     }
 }
 
-/// How many syncs of one batch wait for the device at once: past eight, journals gain nothing.
-const SYNC_THREADS: usize = 8;
+/// Calls mostly wait for the device, so many overlap on few cores.
+const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(80).unwrap();
 
 /// Lets the host's kernel move bytes between two open files; `None` where it cannot.
 pub(crate) fn copy_range(

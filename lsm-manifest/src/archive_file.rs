@@ -22,12 +22,20 @@ const SHORTEST: u64 = (HEAD_LEN + BLOCK_HEADER_LEN + FOOTER_FIXED_LEN + SIZE_HIN
 
 #[derive(Debug)]
 pub(crate) struct ArchiveFile {
-    file: Box<dyn FsFile>,
+    source: Source,
+    /// Named in errors.
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
-    /// All of a small archive; empty if it is larger, or if some of it cannot be read.
-    whole: Vec<u8>,
     encryption: Option<Arc<dyn EncryptionProvider>>,
+}
+
+/// The bytes of an archive.
+#[derive(Debug)]
+enum Source {
+    /// All of it.
+    Memory(Vec<u8>),
+    /// A file that is too large to be kept, or of which some cannot be read.
+    File(Box<dyn FsFile>),
 }
 
 /// One of the two copies of the footer.
@@ -46,21 +54,22 @@ impl ArchiveFile {
     pub(crate) fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().read(true))?;
         let len = file.metadata()?.len;
-        let mut archive = Self {
-            file,
-            path: path.to_path_buf(),
-            len,
-            whole: Vec::new(),
-            encryption: options.encryption.clone(),
-        };
+        let encryption = options.encryption.clone();
+        let mut archive = Self { source: Source::File(file), path: path.to_path_buf(), len, encryption };
         if len <= SMALL {
             // One bad sector does not take the rest with it: each part is then read, and fails, by itself.
             match archive.read(0, len) {
-                Ok(whole) => archive.whole = whole,
+                Ok(whole) => archive.source = Source::Memory(whole),
                 Err(failure) => log::warn!("{failure}; read in parts"),
             }
         }
         Ok(archive)
+    }
+
+    pub(crate) fn of_bytes(path: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Self {
+        let len = bytes.len() as u64;
+        let encryption = options.encryption.clone();
+        Self { source: Source::Memory(bytes), path: path.to_path_buf(), len, encryption }
     }
 
     pub(crate) fn has_key(&self) -> bool {
@@ -172,24 +181,33 @@ impl ArchiveFile {
 
     /// Fills a buffer.
     pub(crate) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        match self.at_hand(offset, bytes.len()) {
-            Some(whole) => bytes.copy_from_slice(whole),
-            None => self.file.read_exact_at(bytes, offset, &self.path)?,
+        match &self.source {
+            Source::File(file) => Ok(file.read_exact_at(bytes, offset, &self.path)?),
+            Source::Memory(_) => {
+                let found = self.at_hand(offset, bytes.len());
+                bytes.copy_from_slice(found.ok_or_else(|| self.damaged(offset, Defect::SectionBeyondFile))?);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    /// Fills many buffers with one request to the filesystem; beyond the file's end they are left as they are.
+    /// Fills many buffers with one request to the filesystem; beyond the file's end they are left as they are. Of an
+    /// archive in memory nothing is left to be read.
     pub(crate) fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
-        if !requests.is_empty() {
-            self.file.read_many(requests)?;
+        match &self.source {
+            Source::File(file) if !requests.is_empty() => file.read_many(requests)?,
+            Source::File(_) => {}
+            Source::Memory(_) => debug_assert!(requests.is_empty(), "{} reads of memory", requests.len()),
         }
         Ok(())
     }
 
-    /// A range of an archive that is in memory as a whole.
+    /// A range of an archive that is in memory.
     pub(crate) fn at_hand(&self, offset: u64, len: usize) -> Option<&[u8]> {
-        self.whole.get(usize::try_from(offset).ok()?..)?.get(..len)
+        match &self.source {
+            Source::Memory(whole) => whole.get(usize::try_from(offset).ok()?..)?.get(..len),
+            Source::File(_) => None,
+        }
     }
 
     pub(crate) fn damaged(&self, offset: u64, what: Defect) -> Error {
@@ -198,7 +216,7 @@ impl ArchiveFile {
 
     /// What to report when neither footer can be read: rather what calls for a key or a newer version than what looks
     /// like damage because of it.
-    pub(crate) fn neither(&self, tail: Error, mirror: Error) -> Error {
+    pub(crate) fn no_footer(&self, tail: Error, mirror: Error) -> Error {
         match (tail, mirror) {
             (
                 Error::Corrupt { offset: tail_at, what: tail, .. },

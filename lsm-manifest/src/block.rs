@@ -3,41 +3,21 @@
 use byteorder::{ByteOrder, LittleEndian};
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use crate::block_type::BlockType;
 use crate::{
     defect::{Damage, Defect},
     ecc,
     format::{
         BLOCK_CHECKSUM_AT, BLOCK_DATA_LEN_AT, BLOCK_FLAG_ENCRYPTED, BLOCK_FLAG_PARITY, BLOCK_FLAGS_AT,
         BLOCK_FLAGS_KNOWN, BLOCK_HEADER_CHECKSUM_AT, BLOCK_HEADER_LEN, BLOCK_MAGIC, BLOCK_MAGIC_AT,
-        BLOCK_PLAIN_LEN_AT, BLOCK_TYPE_AT, BLOCK_TYPE_FOOTER, BLOCK_TYPE_MANIFEST,
+        BLOCK_PLAIN_LEN_AT, BLOCK_TYPE_AT,
     },
 };
-
-/// What a block of the archive holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BlockType {
-    /// A section.
-    Manifest,
-    /// The table of contents.
-    ManifestFooter,
-}
-
-impl BlockType {
-    /// Its number on disk.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Manifest => BLOCK_TYPE_MANIFEST,
-            Self::ManifestFooter => BLOCK_TYPE_FOOTER,
-        }
-    }
-}
 
 /// The header of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockHeader {
-    /// What the block holds.
+    /// The contents of the block.
     pub block_type: BlockType,
     /// Whether parity follows the payload.
     pub parity: bool,
@@ -108,8 +88,7 @@ impl BlockHeader {
     }
 
     /// Length of the parity behind the payload.
-    #[must_use]
-    pub fn parity_len(&self) -> u64 {
+    pub(crate) fn parity_len(&self) -> u64 {
         if self.parity { ecc::parity_len(u64::from(self.data_len)) } else { 0 }
     }
 
@@ -139,16 +118,17 @@ impl BlockHeader {
             if !self.parity {
                 return Err(at(Defect::PayloadChecksum));
             }
-            ecc::heal(body, data_len, self.checksum).map_err(at)?;
+            let beyond = if ecc::HAS_CODEC { Defect::BeyondParity } else { Defect::ParityUnused };
+            ecc::heal(body, data_len, self.checksum).ok_or(at(beyond))?;
         }
         body.truncate(data_len);
         Ok(damaged)
     }
 }
 
-/// What a block is, besides the payload that it holds.
+/// The properties of a block, besides its payload.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Form {
+pub(crate) struct BlockForm {
     pub(crate) block_type: BlockType,
     pub(crate) parity: bool,
     pub(crate) encrypted: bool,
@@ -156,7 +136,7 @@ pub(crate) struct Form {
     pub(crate) plain_len: u32,
 }
 
-impl Form {
+impl BlockForm {
     /// The header of a block with this payload. `None`: the payload is longer than a header can say.
     pub(crate) fn header_of(self, payload: &[u8]) -> Option<BlockHeader> {
         let Self { block_type, parity, encrypted, plain_len } = self;
@@ -170,7 +150,7 @@ impl Form {
 /// Makes a block of what lies at `start`: room for a header, and a payload that goes to the end. Parity is appended.
 ///
 /// `None`: the payload is longer than a header can say, or there is no room for a header.
-pub(crate) fn complete(form: Form, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
+pub(crate) fn complete(form: BlockForm, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
     let (head, payload) = bytes.get_mut(start..)?.split_first_chunk_mut()?;
     let header = form.header_of(payload)?;
     *head = header.encode();
@@ -181,7 +161,7 @@ pub(crate) fn complete(form: Form, bytes: &mut Vec<u8>, start: usize) -> Option<
 }
 
 /// The bytes of a block.
-fn encode(form: Form, payload: &[u8]) -> Option<Vec<u8>> {
+fn encode(form: BlockForm, payload: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN + payload.len());
     bytes.resize(BLOCK_HEADER_LEN, 0);
     bytes.extend_from_slice(payload);
@@ -202,7 +182,7 @@ impl DecodedBlock {
     /// sound. A build without parity can only take it as it is.
     pub(crate) fn as_written(&self, slot: &[u8]) -> Vec<u8> {
         let BlockHeader { block_type, plain_len, parity, encrypted, .. } = self.header;
-        let form = Form { block_type, parity, encrypted, plain_len };
+        let form = BlockForm { block_type, parity, encrypted, plain_len };
         encode(form, &self.payload).unwrap_or_else(|| slot.to_vec())
     }
 }

@@ -128,7 +128,8 @@ pub(crate) fn read_if_there(fs: &dyn Fs, dir: &Path) -> Result<Option<Current>> 
     // One byte more than it may have: enough to tell what a longer one is.
     let mut bytes = [0; CURRENT_LEN + 1];
     let read = handle.read_at(&mut bytes, 0)?;
-    let bytes = bytes.get(..read).unwrap_or_default();
+    debug_assert!(read <= bytes.len(), "no read gives more than there is room for");
+    let bytes = bytes.get(..read).unwrap_or(&bytes);
     if bytes.is_empty() {
         return Err(Error::CurrentEmpty { file });
     }

@@ -1,6 +1,6 @@
 //! [`Defect`]: what is wrong with bytes, without saying whose they are.
 
-use crate::block::BlockType;
+use crate::block_type::BlockType;
 
 /// What is wrong with bytes that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,14 +118,12 @@ pub struct Damage {
 
 impl Damage {
     /// A defect at an offset.
-    #[must_use]
-    pub const fn new(offset: u64, what: Defect) -> Self {
+    pub(crate) const fn new(offset: u64, what: Defect) -> Self {
         Self { offset, what }
     }
 
     /// The same, seen from further out.
-    #[must_use]
-    pub const fn shifted(self, by: u64) -> Self {
+    pub(crate) const fn shifted(self, by: u64) -> Self {
         Self { offset: self.offset.saturating_add(by), what: self.what }
     }
 }

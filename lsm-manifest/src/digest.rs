@@ -27,8 +27,7 @@ impl ChecksumType {
     }
 
     /// The type that has the number.
-    #[must_use]
-    pub const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             CHECKSUM_TYPE_XXH3 => Some(Self::Xxh3),
             _ => None,
@@ -57,7 +56,7 @@ pub fn canonical_input(version_id: u64, footer: &FooterPayload) -> Vec<u8> {
     out.extend_from_slice(&[footer.layout_version(), footer.flags()]);
     // Four bytes here where the footer has two.
     let mut count = [0; 4];
-    LittleEndian::write_u32(&mut count, u32::try_from(sections.len()).unwrap_or(u32::MAX));
+    LittleEndian::write_u32(&mut count, u32::from(footer.count()));
     out.extend_from_slice(&count);
     for entry in sections {
         encode_entry(&mut out, entry);

@@ -6,8 +6,9 @@ use crate::{
     defect::{Damage, Defect},
     format::{
         BLOCK_HEADER_LEN, ENTRY_CHECKSUM_AT, ENTRY_NAME_LEN_LEN, ENTRY_OFFSET_AT, ENTRY_SIZE_AT,
-        ENTRY_TAIL_LEN, FOOTER_COUNT_AT, FOOTER_FIXED_LEN, FOOTER_FLAG_MIRROR, FOOTER_FLAGS_AT,
-        FOOTER_VERSION_AT, HEAD_LEN, LAYOUT_VERSION, SECTION_BLOCK_MAX, SECTION_NAME_MAX,
+        ENTRY_TAIL_LEN, FOOTER_BLOCK_MAX, FOOTER_COUNT_AT, FOOTER_FIXED_LEN, FOOTER_FLAG_MIRROR,
+        FOOTER_FLAGS_AT, FOOTER_VERSION_AT, HEAD_LEN, LAYOUT_VERSION, SECTION_BLOCK_MAX, SECTION_NAME_MAX,
+        SIZE_HINT_LEN,
     },
 };
 
@@ -83,14 +84,12 @@ impl FooterPayload {
     }
 
     /// The layout's version, 1.
-    #[must_use]
-    pub const fn layout_version(&self) -> u8 {
+    pub(crate) const fn layout_version(&self) -> u8 {
         LAYOUT_VERSION
     }
 
     /// The flags' byte on disk.
-    #[must_use]
-    pub const fn flags(&self) -> u8 {
+    pub(crate) const fn flags(&self) -> u8 {
         if self.mirror { FOOTER_FLAG_MIRROR } else { 0 }
     }
 
@@ -112,6 +111,11 @@ impl FooterPayload {
         self.sections.iter().find(|entry| entry.name == name)
     }
 
+    /// The number of sections.
+    pub(crate) fn count(&self) -> u16 {
+        in_two_bytes(self.sections.len())
+    }
+
     /// Where the last section ends and the footer block starts.
     #[must_use]
     pub fn sections_end(&self) -> u64 {
@@ -119,8 +123,7 @@ impl FooterPayload {
     }
 
     /// The sections, sorted by the bytes of their names.
-    #[must_use]
-    pub fn sorted_by_name(&self) -> Vec<&TocEntry> {
+    pub(crate) fn sorted_by_name(&self) -> Vec<&TocEntry> {
         let mut sorted: Vec<_> = self.sections.iter().collect();
         sorted.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
         sorted
@@ -133,9 +136,7 @@ impl FooterPayload {
         let mut fixed = [0; FOOTER_FIXED_LEN];
         fixed[FOOTER_VERSION_AT] = self.layout_version();
         fixed[FOOTER_FLAGS_AT] = self.flags();
-        // `new` lets no more sections in than the field can count.
-        let count = u16::try_from(self.sections.len()).unwrap_or(u16::MAX);
-        LittleEndian::write_u16(&mut fixed[FOOTER_COUNT_AT..], count);
+        LittleEndian::write_u16(&mut fixed[FOOTER_COUNT_AT..], self.count());
         out.extend_from_slice(&fixed);
         for entry in &self.sections {
             encode_entry(&mut out, entry);
@@ -175,6 +176,21 @@ impl FooterPayload {
     }
 }
 
+/// A number of sections, or the length of a name: [`FooterPayload::new`] lets in none that is larger.
+fn in_two_bytes(number: usize) -> u16 {
+    let small = u16::try_from(number);
+    debug_assert!(small.is_ok(), "{number} is in a table of contents");
+    small.unwrap_or(u16::MAX)
+}
+
+/// The last bytes of an archive that ends with this footer block.
+pub(crate) fn size_hint(block: &[u8]) -> [u8; SIZE_HINT_LEN] {
+    debug_assert!(block.len() <= FOOTER_BLOCK_MAX as usize, "{} bytes are no footer block", block.len());
+    let mut hint = [0; SIZE_HINT_LEN];
+    LittleEndian::write_u32(&mut hint, u32::try_from(block.len()).unwrap_or(u32::MAX));
+    hint
+}
+
 /// Whether a section can have the name.
 pub(crate) fn is_section_name(name: &str) -> bool {
     (1..=SECTION_NAME_MAX).contains(&name.len())
@@ -188,7 +204,7 @@ pub(crate) fn encoded_len<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 /// One entry, as the footer and the digest's input have it.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &TocEntry) {
     let mut name_len = [0; ENTRY_NAME_LEN_LEN];
-    LittleEndian::write_u16(&mut name_len, u16::try_from(entry.name.len()).unwrap_or(u16::MAX));
+    LittleEndian::write_u16(&mut name_len, in_two_bytes(entry.name.len()));
     out.extend_from_slice(&name_len);
     out.extend_from_slice(entry.name.as_bytes());
     let mut tail = [0; ENTRY_TAIL_LEN];

@@ -12,7 +12,6 @@ use crate::{
     Damage, Defect, Error, FooterPayload, ReadOptions, Result, TocEntry,
     archive_file::{ArchiveFile, FooterCopy},
     block::{self, BlockHeader, BlockType},
-    format::BLOCK_HEADER_LEN,
     reader::check_header,
 };
 
@@ -162,10 +161,10 @@ pub(crate) struct SectionBlock {
 pub(crate) fn read_block(archive: &ArchiveFile, entry: &TocEntry) -> Result<SectionBlock> {
     let damaged = |damage: Damage| Error::damaged(&archive.path, damage);
     let on_disk = archive.read(entry.offset, u64::from(entry.size))?;
-    let head = on_disk.first_chunk().ok_or_else(|| archive.damaged(entry.offset, Defect::BlockLength))?;
+    let (head, payload) =
+        on_disk.split_first_chunk().ok_or_else(|| archive.damaged(entry.offset, Defect::BlockLength))?;
     let header = check_header(entry, head).map_err(damaged)?;
     // A block can be as long as 16 MiB: without parity there is no need for a second copy of it.
-    let payload = on_disk.get(BLOCK_HEADER_LEN..).unwrap_or_default();
     if !header.parity && xxh3_128(payload) == header.checksum {
         return Ok(SectionBlock { header, as_written: on_disk, is_good: true });
     }

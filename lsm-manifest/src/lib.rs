@@ -9,12 +9,14 @@
 
 mod archive_file;
 pub mod block;
+mod block_type;
 mod current;
 mod defect;
 mod digest;
 mod directory;
 mod durable;
 mod ecc;
+mod encoder;
 mod encryption;
 mod error;
 mod footer;
@@ -36,6 +38,7 @@ pub use defect::{Damage, Defect};
 pub use digest::{ChecksumType, canonical_input, current_digest};
 pub use directory::{DirectoryOptions, ManifestDirectory};
 pub use durable::DurableArchive;
+pub use encoder::encode_archive;
 #[cfg(feature = "aes-gcm")]
 pub use encryption::{Aes256GcmProvider, Envelope};
 pub use encryption::{BlockIdentity, CryptError, EncryptionProvider};

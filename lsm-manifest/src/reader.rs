@@ -69,7 +69,22 @@ impl ManifestArchiveReader {
     /// sections do; [`UnsupportedVersion`](Error::UnsupportedVersion); [`KeyRequired`](Error::KeyRequired),
     /// [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected); [`Fs`](Error::Fs).
     pub fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
-        let archive = ArchiveFile::open(fs, path, options)?;
+        Self::with_archive(ArchiveFile::open(fs, path, options)?)
+    }
+
+    /// Opens an archive whose bytes are in memory, such as one of [`encode_archive`](crate::encode_archive) or one that
+    /// came over a network.
+    ///
+    /// `file` stands in errors and in [`path`](Self::path) only. The bytes are kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), without [`Fs`](Error::Fs).
+    pub fn from_bytes(file: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Self> {
+        Self::with_archive(ArchiveFile::of_bytes(file, bytes, options))
+    }
+
+    fn with_archive(archive: ArchiveFile) -> Result<Self> {
         let failure = match archive.read_tail() {
             Ok(copy) => return Ok(Self::with_footer(archive, copy, FooterSource::Tail, None)),
             Err(failure @ Error::UnsupportedVersion { .. }) => return Err(failure),
@@ -80,7 +95,7 @@ impl ManifestArchiveReader {
                 log::warn!("{failure}; opened from the mirror");
                 Ok(Self::with_footer(archive, copy, FooterSource::Mirror, Some(Box::new(failure))))
             }
-            Err(mirror) => Err(archive.neither(failure, mirror)),
+            Err(mirror) => Err(archive.no_footer(failure, mirror)),
         }
     }
 
@@ -144,9 +159,9 @@ impl ManifestArchiveReader {
     /// blocks; [`Fs`](Error::Fs).
     pub fn read_section(&self, name: &str) -> Result<Section> {
         let entry = self.entry(name)?;
-        let mut slot = Slot::of(&self.archive, entry)?;
-        self.archive.read_many(&mut slot.requests(entry).collect::<Vec<_>>())?;
-        self.decode(entry, slot)
+        let mut block = BlockBuffer::of(&self.archive, entry)?;
+        self.archive.read_many(&mut block.requests(entry).collect::<Vec<_>>())?;
+        self.decode(entry, block)
     }
 
     /// Reads and verifies many sections with one request to the filesystem.
@@ -156,15 +171,15 @@ impl ManifestArchiveReader {
     /// As [`read_section`](Self::read_section), for the first section that fails.
     pub fn read_sections(&self, names: &[&str]) -> Result<Vec<Section>> {
         let entries = names.iter().map(|name| self.entry(name)).collect::<Result<Vec<_>>>()?;
-        let mut slots =
-            entries.iter().map(|entry| Slot::of(&self.archive, entry)).collect::<Result<Vec<_>>>()?;
-        let mut requests = Vec::with_capacity(2 * slots.len());
-        for (slot, entry) in slots.iter_mut().zip(&entries) {
-            requests.extend(slot.requests(entry));
+        let mut blocks =
+            entries.iter().map(|entry| BlockBuffer::of(&self.archive, entry)).collect::<Result<Vec<_>>>()?;
+        let mut requests = Vec::with_capacity(2 * blocks.len());
+        for (block, entry) in blocks.iter_mut().zip(&entries) {
+            requests.extend(block.requests(entry));
         }
         self.archive.read_many(&mut requests)?;
         drop(requests);
-        slots.into_iter().zip(entries).map(|(slot, entry)| self.decode(entry, slot)).collect()
+        blocks.into_iter().zip(entries).map(|(block, entry)| self.decode(entry, block)).collect()
     }
 
     fn entry(&self, name: &str) -> Result<&TocEntry> {
@@ -177,8 +192,8 @@ impl ManifestArchiveReader {
         check_header(entry, bytes).map_err(|damage| Error::damaged(&self.archive.path, damage))
     }
 
-    fn decode(&self, entry: &TocEntry, slot: Slot) -> Result<Section> {
-        let Slot { header, mut body, .. } = slot;
+    fn decode(&self, entry: &TocEntry, block: BlockBuffer) -> Result<Section> {
+        let BlockBuffer { header, mut body, .. } = block;
         let header = self.header(entry, &header)?;
         let healed = header
             .restore(&mut body)
@@ -205,13 +220,13 @@ pub(crate) fn check_header(entry: &TocEntry, bytes: &[u8; BLOCK_HEADER_LEN]) -> 
 }
 
 /// A block, or room for it; header and body lie apart, so that the body can become the payload where it is.
-struct Slot {
+struct BlockBuffer {
     header: [u8; BLOCK_HEADER_LEN],
     body: Vec<u8>,
     filled: bool,
 }
 
-impl Slot {
+impl BlockBuffer {
     fn of(archive: &ArchiveFile, entry: &TocEntry) -> Result<Self> {
         let whole = archive.at_hand(entry.offset, entry.size as usize);
         if let Some((header, body)) = whole.and_then(<[u8]>::split_first_chunk) {

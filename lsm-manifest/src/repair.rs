@@ -2,13 +2,13 @@
 
 use std::{fmt, io, mem, path::Path};
 
-use byteorder::{ByteOrder, LittleEndian};
 use lsm_fs::{DirectorySync, Fs, FsExt, FsFile, Op, SyncMode};
 
 use crate::{
     Error, ReadOptions, Result,
     archive_file::{ArchiveFile, FooterCopy},
-    format::{HEAD_LEN, SIZE_HINT_LEN},
+    footer::size_hint,
+    format::HEAD_LEN,
     inspect::{Copies, read_block},
 };
 
@@ -91,7 +91,7 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
             parts.extend(mirror.restorable.then_some(Part::Mirror));
             mirror
         }
-        (Err(tail), Err(mirror)) => return Err(archive.neither(tail, mirror)),
+        (Err(tail), Err(mirror)) => return Err(archive.no_footer(tail, mirror)),
     };
     let damaged = look_at_sections(&archive, &good, &mut parts)?;
     for part in &parts {
@@ -129,7 +129,7 @@ fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<Dire
             Error::Fs(error) => error,
             error => {
                 unreadable = Some(error);
-                lsm_fs::Error::new(Op::Read, &archive.path, io::ErrorKind::InvalidData)
+                lsm_fs::Error::new(Op::ReadAt, &archive.path, io::ErrorKind::InvalidData)
             }
         })
     });
@@ -150,9 +150,7 @@ fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) ->
         }
     }
     to.push(&good.block)?;
-    let mut hint = [0; SIZE_HINT_LEN];
-    LittleEndian::write_u32(&mut hint, u32::try_from(good.block.len()).unwrap_or(u32::MAX));
-    to.push(&hint)?;
+    to.push(&size_hint(&good.block))?;
     to.flush()
 }
 

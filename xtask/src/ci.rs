@@ -48,7 +48,7 @@ pub(crate) fn list() -> bool {
     true
 }
 
-/// Runs all steps, or those in `only`; prints the summary, whose last line is `N passed, N failed`.
+/// Runs all steps, or those in `only`. Prints the summary, whose last line is `N passed, N failed`.
 pub(crate) fn run(only: &[String]) -> anyhow::Result<bool> {
     if let Some(unknown) = only.iter().find(|only| !STEPS.iter().any(|(name, ..)| name == only)) {
         bail!("there is no step `{unknown}`; `cargo xtask ci --list` shows them");

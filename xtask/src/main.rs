@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod api;
 mod bench;
 mod ci;
 mod cmd;
@@ -37,12 +38,17 @@ mod flags {
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
             }
-            /// Check what the compiler cannot: layers, words, documents.
+            /// Check rules that no compiler knows: layers, words, documents.
             cmd tidy {
                 /// Print the figures of the English beside their ceilings, and stop.
                 optional --prose
                 /// Lower the ceilings of the English to the figures of the working tree, and stop.
                 optional --lower
+            }
+            /// Compare the public API of each crate with its `PUBLIC_API.txt`; needs a nightly toolchain.
+            cmd api {
+                /// Write the files instead.
+                optional --write
             }
             /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
             cmd soak {
@@ -62,7 +68,7 @@ mod flags {
             }
             /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
             cmd bench {
-                /// Put the tables into this document, in the place of those of the same command.
+                /// Put the tables into this document, in the place of the tables of the same command.
                 optional --out file: PathBuf
                 /// Fail if a ratio is worse than the recorded one by more than a quarter.
                 optional --check
@@ -100,6 +106,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
+        flags::XtaskCmd::Api(api) => api::run(&Workspace::load()?, api.write),
         flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
         flags::XtaskCmd::Mutants(mutants) => {
             let flags::Mutants { list, from, word } = &mutants;

@@ -14,19 +14,21 @@ use std::{
     thread::Scope,
 };
 
-use lsm_fs::copy::Workers;
 use rustix::fs::{Advice, Mode, OFlags, fadvise, ioctl_ficlone, open, openat};
 
 use crate::floor::{DIRECTORY, NEW};
 
+/// The threads of a batch of copies of 400 files and more.
+const WRITERS: usize = 16;
+const SYNCERS: usize = 64;
+
 /// Some threads read, write and start write-back, more sync what they are handed.
 pub(crate) fn copy_all(from: &Path, names: &[String], len: usize, to: &OwnedFd) {
-    let workers = Workers::default();
     let next = AtomicUsize::new(0);
-    let (give, take) = mpsc::sync_channel(workers.syncers);
+    let (give, take) = mpsc::sync_channel(SYNCERS);
     std::thread::scope(|scope| {
-        sync_all(scope, workers.syncers, take);
-        for give in (0..workers.writers).map(|_| give.clone()) {
+        sync_all(scope, SYNCERS, take);
+        for give in (0..WRITERS).map(|_| give.clone()) {
             let next = &next;
             scope.spawn(move || {
                 let mut bytes = vec![0; len];

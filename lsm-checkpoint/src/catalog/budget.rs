@@ -80,7 +80,7 @@ fn count(fs: &dyn Fs, dir: &Path) -> Held {
     let mut held = Held::default();
     let mut left = vec![(PathBuf::new(), 0)];
     while let Some((below, depth)) = left.pop() {
-        for entry in fs.read_dir(&dir.join(&below)).unwrap_or_default() {
+        for entry in fs.read_dir(&dir.join(&below)).into_iter().flatten() {
             held.entries += 1;
             let path = below.join(&entry.name);
             let memory = memory_of(path.as_os_str().len());

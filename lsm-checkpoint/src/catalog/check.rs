@@ -1,7 +1,7 @@
 //! Tells if the files that a catalog lists can be restored, as a whole.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -54,10 +54,12 @@ struct Places<'a, 't> {
 
 impl<'a> Places<'a, '_> {
     fn add_tree(&mut self, tree: &'a CatalogTree) -> Result<(), Misfit> {
-        let root = self.add_dirs(1, |layout| layout.add_tree(&tree.folder))?;
+        let Self { layout, take, .. } = self;
+        let root = add_dirs(layout, take, 1, |layout| layout.add_tree(&tree.folder))?;
         let mut folders = HashMap::with_capacity(tree.folders.len());
         for folder in &tree.folders {
-            folders.insert(folder.as_str(), self.add_dirs(1, |layout| layout.add_folder(root, folder))?);
+            let dir = add_dirs(layout, take, 1, |layout| layout.add_folder(root, folder))?;
+            folders.insert(folder.as_str(), dir);
         }
         self.trees.push((root, folders));
         Ok(())
@@ -65,19 +67,15 @@ impl<'a> Places<'a, '_> {
 
     fn add_file(&mut self, file: &'a CatalogFile) -> Result<(), Misfit> {
         let (folder, path) = (file.kind.folder(), || Path::new(file.kind.folder()).join(&file.name));
-        let Some((root, folders)) = self.trees.get(file.tree_index()) else {
+        let Self { layout, trees, take } = self;
+        let Some((root, folders)) = trees.get_mut(file.tree_index()) else {
             return Err((path(), CatalogDefect::Tree));
         };
-        let (root, known) = (*root, folders.get(folder).copied());
-        let dir = match known {
-            _ if file.kind == FileKind::Metadata => root,
-            Some(known) => known,
-            None => {
-                let dir = self.add_dirs(0, |layout| layout.add_folder(root, folder))?;
-                if let Some((_, folders)) = self.trees.get_mut(file.tree_index()) {
-                    folders.insert(folder, dir);
-                }
-                dir
+        let dir = match folders.entry(folder) {
+            _ if file.kind == FileKind::Metadata => *root,
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                *new.insert(add_dirs(layout, take, 0, |layout| layout.add_folder(*root, folder))?)
             }
         };
         self.layout.add_file(dir, file.name.as_str()).map_err(refuse)?;
@@ -86,21 +84,22 @@ impl<'a> Places<'a, '_> {
         }
         Ok(())
     }
+}
 
-    /// Adds a directory and the way to it. `recorded` of them have a record, whose memory is taken already. The others
-    /// count as well, because the path in a record of a few bytes can name several.
-    fn add_dirs(
-        &mut self,
-        recorded: usize,
-        add: impl FnOnce(&mut Layout<'a>) -> Result<DirId, Refused>,
-    ) -> Result<DirId, Misfit> {
-        let before = self.layout.dirs().len();
-        let dir = add(&mut self.layout).map_err(refuse)?;
-        for way in self.layout.dirs().iter().skip(before).rev().skip(recorded) {
-            (self.take)(way.as_os_str().len()).map_err(|defect| (way.clone(), defect))?;
-        }
-        Ok(dir)
+/// Adds a directory and the way to it. `recorded` of them have a record, whose memory is taken already. The others
+/// count as well, because the path in a record of a few bytes can name several.
+fn add_dirs<'a>(
+    layout: &mut Layout<'a>,
+    take: &mut dyn FnMut(usize) -> Result<(), CatalogDefect>,
+    recorded: usize,
+    add: impl FnOnce(&mut Layout<'a>) -> Result<DirId, Refused>,
+) -> Result<DirId, Misfit> {
+    let before = layout.dirs().len();
+    let dir = add(layout).map_err(refuse)?;
+    for way in layout.dirs().skip(before).rev().skip(recorded) {
+        take(way.as_os_str().len()).map_err(|defect| (way.to_path_buf(), defect))?;
     }
+    Ok(dir)
 }
 
 fn refuse((path, problem): (PathBuf, NameProblem)) -> Misfit {

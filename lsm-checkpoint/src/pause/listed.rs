@@ -12,15 +12,23 @@ use std::{
 /// index by path is made when a deletion or a release first asks for one.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    pub(super) files: Vec<PathBuf>,
-    held: Vec<bool>,
+    entries: Vec<Entry>,
     /// How many entries hold a path. Once it is made, it alone says what is held.
     by_path: OnceCell<HashMap<PathBuf, usize>>,
 }
 
+/// A file of the list.
+#[derive(Debug)]
+struct Entry {
+    path: PathBuf,
+    is_held: bool,
+}
+
 impl Listed {
-    pub(super) fn new(files: Vec<PathBuf>, held: Vec<bool>) -> Self {
-        Self { files, held, by_path: OnceCell::new() }
+    /// Lists these files. Of those that are not held, none is held later.
+    pub(super) fn new(files: impl IntoIterator<Item = PathBuf>, is_held: impl Fn(&Path) -> bool) -> Self {
+        let entry = |path: PathBuf| Entry { is_held: is_held(&path), path };
+        Self { entries: files.into_iter().map(entry).collect(), by_path: OnceCell::new() }
     }
 
     pub(super) fn holds(&self, path: &Path) -> bool {
@@ -28,21 +36,23 @@ impl Listed {
     }
 
     fn count(&self) -> HashMap<PathBuf, usize> {
-        crate::tally::steps(self.files.len());
-        let mut by_path = HashMap::with_capacity(self.files.len());
-        for (path, _) in self.files.iter().zip(&self.held).filter(|(_, held)| **held) {
-            *by_path.entry(path.clone()).or_insert(0) += 1;
+        crate::tally::steps(self.entries.len());
+        let mut by_path = HashMap::with_capacity(self.entries.len());
+        for entry in self.entries.iter().filter(|entry| entry.is_held) {
+            *by_path.entry(entry.path.clone()).or_insert(0) += 1;
         }
         by_path
     }
 
-    pub(super) fn give_up(&mut self, nth: usize) {
-        let (Some(path), Some(held)) = (self.files.get(nth), self.held.get_mut(nth)) else { return };
-        if std::mem::take(held)
+    /// Gives up one entry, and returns its path.
+    pub(super) fn give_up(&mut self, nth: usize) -> Option<&Path> {
+        let Entry { path, is_held } = self.entries.get_mut(nth)?;
+        if std::mem::take(is_held)
             && let Some(count) = self.by_path.get_mut().and_then(|by_path| by_path.get_mut(path))
         {
             *count -= 1;
         }
+        Some(path)
     }
 
     /// Gives up all entries of a path. It looks at no other, because every deletion waits for the lock around this.
@@ -59,7 +69,7 @@ mod tests {
     use super::*;
 
     fn listed(files: &[&str]) -> Listed {
-        Listed::new(files.iter().map(PathBuf::from).collect(), vec![true; files.len()])
+        Listed::new(files.iter().map(PathBuf::from), |_| true)
     }
 
     #[test]
@@ -67,10 +77,10 @@ mod tests {
         for asked_before in [false, true] {
             let mut files = listed(&["a", "b", "c"]);
             assert!(!asked_before || files.holds(Path::new("b")));
-            files.give_up(1);
-            files.give_up(1);
+            assert_eq!(files.give_up(1), Some(Path::new("b")));
+            assert_eq!(files.give_up(1), Some(Path::new("b")));
             files.give_up_path(Path::new("c"));
-            files.give_up(7);
+            assert_eq!(files.give_up(7), None);
             let held = ["a", "b", "c", "d"].map(|path| files.holds(Path::new(path)));
             assert_eq!(held, [true, false, false, false], "asked before: {asked_before}");
         }
@@ -81,9 +91,9 @@ mod tests {
         for asked_before in [false, true] {
             let mut files = listed(&["a", "b", "a"]);
             assert!(!asked_before || files.holds(Path::new("a")));
-            files.give_up(0);
+            let _ = files.give_up(0);
             assert!(files.holds(Path::new("a")), "asked before: {asked_before}");
-            files.give_up(2);
+            let _ = files.give_up(2);
             assert!(!files.holds(Path::new("a")), "asked before: {asked_before}");
         }
     }
@@ -92,8 +102,8 @@ mod tests {
     fn an_entry_that_is_given_up_twice_leaves_its_double() {
         let mut files = listed(&["a", "a"]);
         assert!(files.holds(Path::new("a")));
-        files.give_up(0);
-        files.give_up(0);
+        let _ = files.give_up(0);
+        let _ = files.give_up(0);
         assert!(files.holds(Path::new("a")));
     }
 

@@ -82,14 +82,14 @@ impl Hold {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct PauseState {
     last_id: GuardId,
     holds: BTreeMap<GuardId, Hold>,
     queue: BTreeMap<PathBuf, Vec<Deferred>>,
     failed: Vec<FailedDeletion>,
 }
 
-impl State {
+impl PauseState {
     pub(super) fn guards(&self) -> usize {
         self.holds.len()
     }
@@ -145,8 +145,7 @@ impl State {
     pub(super) fn narrow(&mut self, id: GuardId, files: Vec<PathBuf>) -> Vec<Deferred> {
         if let Some(hold) = self.holds.get_mut(&id) {
             let unchanged = matches!(&hold.files, Held::AllBut(released) if released.is_empty());
-            let held = files.iter().map(|path| unchanged || hold.holds(path)).collect();
-            hold.files = Held::Only(Listed::new(files, held));
+            hold.files = Held::Only(Listed::new(files, |path| unchanged || hold.holds(path)));
         }
         self.take_free()
     }
@@ -155,12 +154,10 @@ impl State {
     /// both are given up.
     pub(super) fn release_nth(&mut self, id: GuardId, nth: usize) -> Vec<Deferred> {
         let Some(Hold { files: Held::Only(listed), .. }) = self.holds.get_mut(&id) else { return Vec::new() };
-        listed.give_up(nth);
-        if self.queue.is_empty() {
-            return Vec::new();
+        match listed.give_up(nth).filter(|_| !self.queue.is_empty()).map(Path::to_path_buf) {
+            Some(path) => self.free(&path),
+            None => Vec::new(),
         }
-        let path = listed.files.get(nth).cloned().unwrap_or_default();
-        self.free(&path)
     }
 
     pub(super) fn release(&mut self, id: GuardId, path: &Path) -> Vec<Deferred> {

@@ -188,7 +188,7 @@ fn a_backend_that_panics_leaves_the_rest_for_the_next_release() {
     delete(&pause, &fs, A);
     delete(&pause, &fs, B);
     let rest = pause.lock().end(1);
-    drop(super::Rest { pause: &pause, free: rest });
+    drop(super::FreedDeletions { pause: &pause, free: rest });
     assert_eq!((pause.deferred(), left(&mem).len()), (2, 3));
     drop(guard);
     assert_eq!((pause.deferred(), left(&mem).len()), (0, 1));

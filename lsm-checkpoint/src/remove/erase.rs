@@ -7,7 +7,7 @@ use lsm_fs::{Fs, SyncMode};
 use super::survey::Names;
 use crate::{
     CATALOG_FILE,
-    target::{parents_of, unless_gone},
+    target_life::{parents_of, unless_gone},
 };
 
 /// Removes these names from a checkpoint, and its directory if nothing else is in it.

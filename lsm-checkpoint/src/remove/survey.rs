@@ -12,7 +12,7 @@ use lsm_manifest::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER};
 
 use crate::{
     CATALOG_FILE, Catalog,
-    target::MARKER_FILE,
+    reserved::MARKER_FILE,
     verify::{Stranger, known_stranger},
 };
 

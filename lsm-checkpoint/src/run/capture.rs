@@ -7,7 +7,7 @@ use lsm_fs::{FileId, Fs};
 use crate::{
     Capture, CheckpointSource, DeletionPause, Error, PauseGuard, Result, SourceRoot,
     plan::{CapturedVersion, Plan},
-    target::Target,
+    target_life::Target,
 };
 
 /// The plan of a checkpoint, and what keeps the planned files from going away meanwhile.

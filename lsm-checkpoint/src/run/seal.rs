@@ -14,14 +14,16 @@ use lsm_manifest::CURRENT_VERSION_FILE;
 
 use listing::Listing;
 
-use super::{relative, totals_of};
+use super::relative;
 use crate::{
     CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind, ManifestTarget, Method,
-    PauseStats, Result, SnapshotProblem, StagedProblem, layout,
+    PauseStats, Result, SnapshotProblem, StagedProblem,
+    info::TotalsByMethod,
+    layout,
     plan::{self, Plan},
     pointer,
     staged::StagedFs,
-    target::Contents,
+    target_life::Contents,
     transfer::FinishedFile,
 };
 
@@ -75,7 +77,7 @@ impl Sealed {
             trees: self.catalog.trees.iter().map(|tree| (tree.folder.clone(), tree.version_id)).collect(),
             pause,
             durability: self.directories,
-            by_method: totals_of(&self.catalog),
+            by_method: TotalsByMethod::of_files(&self.catalog.files),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, NamePair};
+use lsm_fs::{DirPair, Fs, NamePair, batch::hard_link_batch};
 
 use super::{
     Transfer,
@@ -56,7 +56,8 @@ impl<'a> Transfer<'_, 'a> {
         let (from_dir, to_dir) = (base.dir.join(&folder.dir), self.params.dir.join(&folder.dir));
         let names: Vec<NamePair<'_>> = held.iter().map(|file| NamePair::same(&file.planned.name)).collect();
         let mut batch = Batch::new(held);
-        self.params.fs.hard_link_batch(&from_dir, &to_dir, &names, &mut |index, result| {
+        let dirs = DirPair { from: &from_dir, to: &to_dir };
+        hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
             batch.report(index, |file| match result {
                 Ok(()) => self.shared(file, Method::BaseLink),
                 // What the base has lost by now comes from the source.

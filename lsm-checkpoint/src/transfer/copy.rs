@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs};
+use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, copy::copy_batch};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
@@ -43,7 +43,7 @@ impl<'a> Transfer<'_, 'a> {
         let watch = Watch::new(self.params.control, jobs.len());
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
         let mut batch = Batch::new(files);
-        self.params.fs.copy_batch(&jobs, &options, &mut |index, copied| {
+        copy_batch(self.params.fs, &jobs, &options, &mut |index, copied| {
             batch.report(index, |file| {
                 self.copied(file, copied, watch.digest(index)).map(|()| Reported::Finished)
             })
@@ -135,7 +135,8 @@ impl CopyObserver for Watch<'_> {
         self.update(job, |hasher| {
             while left > 0 {
                 let piece = usize::try_from(left).unwrap_or(HASH_PIECE).min(HASH_PIECE);
-                hasher.update(ZEROS.get(..piece).unwrap_or_default());
+                let (zeros, _) = ZEROS.split_at(piece);
+                hasher.update(zeros);
                 left -= piece as u64;
             }
         });

@@ -2,7 +2,11 @@
 
 use std::{ffi::OsStr, io, ops::ControlFlow};
 
-use lsm_fs::{NamePair, errno};
+use lsm_fs::{
+    DirPair, NamePair,
+    batch::{hard_link_batch, metadata_batch, reflink_batch},
+    errno,
+};
 
 use super::{
     Transfer,
@@ -46,9 +50,10 @@ impl<'a> Transfer<'_, 'a> {
                 Err(error) => Err(file.blame(error)),
             })
         };
+        let dirs = DirPair { from: group.from_dir, to: &to_dir };
         match method {
-            Method::HardLink => fs.hard_link_batch(group.from_dir, &to_dir, &names, &mut report),
-            _ => fs.reflink_batch(group.from_dir, &to_dir, &names, mode, &mut report),
+            Method::HardLink => hard_link_batch(fs, dirs, &names, &mut report),
+            _ => reflink_batch(fs, dirs, &names, mode, &mut report),
         }
         Ok(Shared { left: batch.end()?.all(), by_volume, refusal: last_refusal })
     }
@@ -69,7 +74,7 @@ pub(super) fn measure(group: &mut Group<'_>) -> Result<()> {
     }
     let names: Vec<&OsStr> = unknown.iter().map(|file| file.source_name()).collect();
     let mut failure: Option<Error> = None;
-    group.fs.metadata_batch(group.from_dir, &names, &mut |index, found| {
+    metadata_batch(group.fs, group.from_dir, &names, &mut |index, found| {
         let Some(file) = unknown.get_mut(index) else { return ControlFlow::Continue(()) };
         match found {
             Ok(metadata) => {

@@ -93,7 +93,11 @@ impl<'a> SourceViews<'a> {
     pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, origin: Origin<'a>) -> &'a dyn Fs {
         match origin.root {
             None => &**fs,
-            Some(_) => self.0.get(&origin).map_or(&**fs, |view| &**view),
+            Some(_) => {
+                let view = self.0.get(&origin);
+                debug_assert!(view.is_some(), "a view was opened for every file of the plan");
+                view.map_or(&**fs, |view| &**view)
+            }
         }
     }
 }

@@ -36,7 +36,15 @@ struct Work<'a> {
     next: AtomicUsize,
     stop: AtomicBool,
     progress: Mutex<Progress>,
-    found: Mutex<Vec<(usize, Defect)>>,
+    found: Mutex<Vec<Found<'a>>>,
+}
+
+/// A file with a defect.
+struct Found<'a> {
+    /// Its position among the files, by which problems are sorted.
+    at: usize,
+    file: &'a CatalogFile,
+    defect: Defect,
 }
 
 /// Holds files against their checksums. Problems come in the order of the files.
@@ -77,10 +85,10 @@ impl Work<'_> {
     fn run(&self) {
         let mut buffer = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = self.files.get(index) else { return };
-            if let Err(what) = self.check_file(file, &mut buffer) {
-                self.found.lock().unwrap_or_else(PoisonError::into_inner).push((index, what));
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.files.get(at) else { return };
+            if let Err(defect) = self.check_file(file, &mut buffer) {
+                self.found.lock().unwrap_or_else(PoisonError::into_inner).push(Found { at, file, defect });
             }
             self.tell(|progress| progress.files_done += 1);
         }
@@ -102,7 +110,8 @@ impl Work<'_> {
             let wanted = usize::try_from(file.len - offset).unwrap_or(CHUNK).min(CHUNK);
             let (bytes, _) = buffer.split_at_mut(wanted);
             let read = handle.read_at(bytes, offset).map_err(unreadable)?;
-            hasher.update(bytes.get(..read).unwrap_or_default());
+            let (bytes, _) = bytes.split_at(read.min(wanted));
+            hasher.update(bytes);
             offset += read as u64;
             self.tell(|progress| progress.bytes_done += read as u64);
             if read < wanted {
@@ -132,12 +141,11 @@ impl Work<'_> {
             return Err(Error::Cancelled);
         }
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        found.sort_by_key(|(index, _)| *index);
+        found.sort_by_key(|found| found.at);
         let mut checked = Checked::default();
         let was_read = |at: usize| {
-            let defect =
-                found.binary_search_by_key(&at, |(index, _)| *index).ok().and_then(|at| found.get(at));
-            defect.is_none_or(|(_, what)| matches!(what, Defect::Checksum { .. }))
+            let defect = found.binary_search_by_key(&at, |found| found.at).ok().and_then(|at| found.get(at));
+            defect.is_none_or(|found| matches!(found.defect, Defect::Checksum { .. }))
         };
         for (at, file) in self.files.iter().enumerate() {
             match file.checksum {
@@ -146,10 +154,9 @@ impl Work<'_> {
                 None => checked.unchecked_files += 1,
             }
         }
-        for (index, what) in found {
-            let Some(file) = self.files.get(index) else { continue };
+        for Found { file, defect, .. } in found {
             // A file that vanished between the look at its length and its reading.
-            let what = match what {
+            let what = match defect {
                 Defect::Unreadable(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
                 what => what,
             };

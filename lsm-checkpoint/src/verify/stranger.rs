@@ -58,7 +58,7 @@ pub(crate) fn known_stranger(path: &Path, file_type: FsFileType) -> Option<Stran
         (FsFileType::File, "LOCK" | "lock") => Some(Stranger::Lock),
         (FsFileType::File, ".DS_Store" | "Thumbs.db") => Some(Stranger::Desktop),
         (FsFileType::File, name) if name.starts_with(".nfs") => Some(Stranger::Nfs),
-        (FsFileType::File, crate::target::MARKER_FILE) if is_at_root => Some(Stranger::Mark),
+        (FsFileType::File, crate::reserved::MARKER_FILE) if is_at_root => Some(Stranger::Mark),
         (FsFileType::Directory, "lost+found") if is_at_root => Some(Stranger::LostAndFound),
         _ => None,
     }

@@ -56,7 +56,7 @@ impl Rival {
 fn with_rival(fs: &MemFs) -> (Tweak<MemFs>, Rival) {
     let rival = Rival::default();
     let other = rival.clone();
-    let beside = Tweak::new(fs.clone()).after(Op::LockDirectory, STAGED, move |fs| other.take_over(fs));
+    let beside = Tweak::new(fs.clone()).after(Op::TryLockDirectory, STAGED, move |fs| other.take_over(fs));
     (beside, rival)
 }
 
@@ -107,7 +107,7 @@ fn a_remover_that_locked_a_checkpoint_without_its_name_leaves_the_name_alone() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let gone = Path::new("/elsewhere");
-    let beside = Tweak::new(fs.clone()).after(Op::LockDirectory, TARGET, move |fs| {
+    let beside = Tweak::new(fs.clone()).after(Op::TryLockDirectory, TARGET, move |fs| {
         fs.rename(Path::new(TARGET), gone).unwrap();
         let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]);
         run_checkpoint(&db, fs, Path::new(TARGET)).unwrap();

@@ -231,10 +231,10 @@ fn long_metadata_is_copied_in_pieces() {
     let fs = with_metadata_of(3 << 20);
     let watched = FaultFs::new(fs.clone());
     let checkpoint = CheckpointDir::open(Arc::new(watched.clone()), TARGET).unwrap();
-    let before = watched.counts()[&Op::Read];
+    let before = watched.counts()[&Op::ReadAt];
     let info = restore(&checkpoint, &fs, Path::new(RESTORED)).unwrap();
     assert_eq!(info.total_bytes, 3 << 20);
-    assert_eq!(watched.counts()[&Op::Read] - before, (3 << 20) / (64 << 10));
+    assert_eq!(watched.counts()[&Op::ReadAt] - before, (3 << 20) / (64 << 10));
 }
 
 /// As any file of a checkpoint that is removed beside its restore.

@@ -220,7 +220,7 @@ fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
             fs.write_new(&new, b"x", SyncMode::Normal)?;
             fs.rename(&new, path)
         },
-        |fs, path| fs.try_disable_cow(path).map(drop),
+        |fs, path| fs.abilities().unwrap().attributes().unwrap().try_disable_cow(path).map(drop),
     ];
     for (at, change) in changes.into_iter().enumerate() {
         let fs = with_table();

@@ -96,7 +96,7 @@ fn any_failure_is_a_state_or_an_error() {
             let Ok(listed) = listed else { return Ok(()) };
             let [monday] = &listed[..] else { return Err(format!("{fault}: {listed:?}").into()) };
             // A hint may be refused, and what cannot be read at one go is read in parts.
-            let serves = matches!(fault.id().op, Op::Hint | Op::Read);
+            let serves = matches!(fault.id().op, Op::Hint | Op::ReadAt);
             let is_harmless = serves && fault.id().effect != FaultEffect::Gone;
             let is_complete = matches!(monday.state, CheckpointState::Complete);
             assert!(is_harmless || !is_complete, "{fault}: {listed:?}");

@@ -207,7 +207,7 @@ fn a_crash_where_directories_cannot_be_renamed() {
 /// Where directories cannot be renamed, the next call finishes what a dead one had begun.
 #[test]
 fn a_removal_that_was_killed_is_finished_by_the_next() {
-    for (op, nth) in [(Op::CreateDir, 1), (Op::Write, 1), (Op::RemoveFile, 1), (Op::RemoveFile, 2)] {
+    for (op, nth) in [(Op::CreateDir, 1), (Op::WriteAt, 1), (Op::RemoveFile, 1), (Op::RemoveFile, 2)] {
         let fs = MemFs::new();
         with_checkpoint(&fs, &[""]);
         let killed = FaultFs::new(fs.clone());
@@ -262,7 +262,7 @@ fn any_failure_leaves_it_whole_or_gone() {
 fn what_takes_the_checkpoints_name_meanwhile_is_not_removed() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
-    let beside_others = Tweak::new(fs.clone()).before(Op::LockDirectory, TARGET, |fs| {
+    let beside_others = Tweak::new(fs.clone()).before(Op::TryLockDirectory, TARGET, |fs| {
         let _ = fs.remove_file(Path::new("/checkpoint/CHECKPOINT"));
     });
     let refused = remove(&beside_others, Path::new(TARGET), NORMAL);
@@ -278,7 +278,7 @@ fn a_removal_in_place_that_could_not_begin_leaves_no_trace() {
     for fault in [
         Fault::on(Op::SyncDirectory).at("/"),
         Fault::on(Op::Open).at(&marker),
-        Fault::on(Op::Write).at(&marker),
+        Fault::on(Op::WriteAt).at(&marker),
         Fault::on(Op::SyncAll).at(&marker),
         Fault::on(Op::SyncDirectory).at(TARGET),
     ] {

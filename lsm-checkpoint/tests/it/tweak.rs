@@ -1,223 +1,123 @@
 //! A filesystem with one thing left out: the n-th sync, or the renaming of directories; or with somebody else on it.
 
-mod file;
 mod meddler;
 
 use std::{
-    ffi::OsStr,
-    path::Path,
+    io,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use file::TweakedFile;
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
-    SyncReport, batch, copy,
+    Fs, Op, Result,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 use meddler::{Meddler, When};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tweak<F> {
-    inner: F,
+    fs: InterceptFs<F, Tweaks<F>>,
+}
+
+/// The filesystem that it is.
+impl<F> Deref for Tweak<F> {
+    type Target = InterceptFs<F, Tweaks<F>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fs
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Tweaks<F> {
+    /// For looks that nobody sees.
+    fs: F,
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
     renames_directories: bool,
     meddler: Option<Arc<Meddler>>,
 }
 
-impl<F: Fs> Tweak<F> {
+impl<F: Fs + Clone + 'static> Tweak<F> {
     pub(crate) fn new(inner: F) -> Self {
-        Self { inner, syncs: Arc::default(), skipped: None, renames_directories: true, meddler: None }
+        let fs = inner.clone();
+        let tweaks =
+            Tweaks { fs, syncs: Arc::default(), skipped: None, renames_directories: true, meddler: None };
+        Self { fs: InterceptFs::new(inner, tweaks) }
+    }
+
+    fn with(self, change: impl FnOnce(&mut Tweaks<F>)) -> Self {
+        let mut tweaks = self.fs.interceptor().clone();
+        change(&mut tweaks);
+        Self { fs: InterceptFs::new(self.fs.into_inner(), tweaks) }
     }
 
     /// The n-th sync, counted from 0, says that it is done and does nothing.
-    pub(crate) fn without_sync(mut self, nth: Option<usize>) -> Self {
-        self.skipped = nth;
-        self
+    pub(crate) fn without_sync(self, nth: Option<usize>) -> Self {
+        self.with(|tweaks| tweaks.skipped = nth)
     }
 
-    pub(crate) fn without_directory_renames(mut self) -> Self {
-        self.renames_directories = false;
-        self
+    pub(crate) fn without_directory_renames(self) -> Self {
+        self.with(|tweaks| tweaks.renames_directories = false)
     }
 
-    /// Somebody does this just before each call of this kind for a path. Calls of these kinds are seen: `Open`,
-    /// `RemoveDir`, `RenameNoreplace` (by its first path) and `LockDirectory`.
-    pub(crate) fn before(
-        mut self,
-        op: Op,
-        path: &'static str,
-        act: impl Fn(&F) + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Clone + 'static,
-    {
-        let inner = self.inner.clone();
-        self.meddler = Some(Arc::new(Meddler::new(When::Before, op, path, move || act(&inner))));
-        self
+    /// Somebody does this just before each call of this kind for a path, of a call with two paths the first.
+    pub(crate) fn before(self, op: Op, path: &'static str, act: impl Fn(&F) + Send + Sync + 'static) -> Self {
+        self.beside(When::Before, op, path, act)
     }
 
     /// Somebody does this just after each call of this kind for a path, before the caller can do anything else.
-    pub(crate) fn after(
-        mut self,
+    pub(crate) fn after(self, op: Op, path: &'static str, act: impl Fn(&F) + Send + Sync + 'static) -> Self {
+        self.beside(When::After, op, path, act)
+    }
+
+    fn beside(
+        self,
+        when: When,
         op: Op,
         path: &'static str,
         act: impl Fn(&F) + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Clone + 'static,
-    {
-        let inner = self.inner.clone();
-        self.meddler = Some(Arc::new(Meddler::new(When::After, op, path, move || act(&inner))));
-        self
-    }
-
-    /// Makes a call that somebody may come before or behind.
-    fn beside<T>(&self, op: Op, path: &Path, call: impl FnOnce() -> T) -> T {
-        let Some(meddler) = &self.meddler else { return call() };
-        meddler.meddle(When::Before, op, path);
-        let result = call();
-        meddler.meddle(When::After, op, path);
-        result
+    ) -> Self {
+        let inner = self.fs.inner().clone();
+        let meddler = Meddler::new(when, op, path, move || act(&inner));
+        self.with(|tweaks| tweaks.meddler = Some(Arc::new(meddler)))
     }
 
     /// How many syncs were asked for.
     pub(crate) fn syncs(&self) -> usize {
-        self.syncs.load(Ordering::Relaxed)
+        self.fs.interceptor().syncs.load(Ordering::Relaxed)
     }
 
     pub(crate) fn inner(&self) -> &F {
-        &self.inner
+        self.fs.inner()
     }
+}
 
-    fn is_skipped(&self) -> bool {
-        counts_to(&self.syncs, self.skipped)
-    }
+impl<F: Fs + 'static> Interceptor for Tweaks<F> {
+    type File = ();
 
-    fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
-        if !self.renames_directories && self.inner.metadata(from).is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(Error::with_paths(
-                op,
-                from,
-                to,
-                std::io::Error::from(std::io::ErrorKind::Unsupported),
-            ));
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        let syncs = matches!(call.op, Op::SyncAll | Op::SyncData | Op::SyncDirectory);
+        if syncs && Some(self.syncs.fetch_add(1, Ordering::Relaxed)) == self.skipped {
+            return Ok(R::claimed().unwrap());
         }
-        Ok(())
-    }
-}
-
-/// Counts a sync; whether it is the one to skip.
-fn counts_to(syncs: &AtomicUsize, skipped: Option<usize>) -> bool {
-    Some(syncs.fetch_add(1, Ordering::Relaxed)) == skipped
-}
-
-#[deny(clippy::missing_trait_methods)]
-impl<F: Fs> Fs for Tweak<F> {
-    /// The view counts its syncs among those of this one.
-    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        let (inner, syncs, meddler) =
-            (self.inner.beneath(root)?, Arc::clone(&self.syncs), self.meddler.clone());
-        let (skipped, renames_directories) = (self.skipped, self.renames_directories);
-        Ok(Box::new(Tweak { inner, syncs, skipped, renames_directories, meddler }))
-    }
-    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
-        let file = self.beside(Op::Open, path, || self.inner.open(path, options))?;
-        let (syncs, skipped) = (Arc::clone(&self.syncs), self.skipped);
-        Ok(Box::new(TweakedFile::new(file, Box::new(move || counts_to(&syncs, skipped)))))
-    }
-    fn create_dir(&self, path: &Path) -> Result<()> {
-        self.inner.create_dir(path)
-    }
-    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.inner.read_dir(path)
-    }
-    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.metadata(path)
-    }
-    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.symlink_metadata(path)
-    }
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        self.inner.remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.beside(Op::RemoveDir, path, || self.inner.remove_dir(path))
-    }
-    fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        self.inner.remove_dir_all(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.check_rename(Op::Rename, from, to)?;
-        self.inner.rename(from, to)
-    }
-    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
-        self.check_rename(Op::RenameNoreplace, from, to)?;
-        self.beside(Op::RenameNoreplace, from, || self.inner.rename_noreplace(from, to))
-    }
-    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.hard_link(from, to)
-    }
-    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.reflink_file(from, to)
-    }
-    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
-        if self.is_skipped() { Ok(DirectorySync::Durable) } else { self.inner.sync_directory(path, mode) }
-    }
-    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.beside(Op::LockDirectory, path, || self.inner.try_lock_directory(path))
-    }
-    fn backend_id(&self) -> Option<u64> {
-        self.inner.backend_id()
-    }
-    fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.inner.volume_id(path)
-    }
-    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.inner.capabilities(path)
-    }
-    fn available_space(&self, path: &Path) -> Result<u64> {
-        self.inner.available_space(path)
-    }
-    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        self.inner.punch_hole(path, offset, len)
-    }
-    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        self.inner.truncate_file(path, len)
-    }
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.inner.try_disable_cow(path)
-    }
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata_each(self, dir, names, report);
-    }
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_each(files, mode, report);
-    }
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_each(self, jobs, options, report);
+        let renames = matches!(call.op, Op::Rename | Op::RenameNoreplace);
+        let is_directory = || self.fs.metadata(call.path).is_ok_and(|metadata| metadata.is_dir());
+        if renames && !self.renames_directories && is_directory() {
+            return Err(call.error(io::ErrorKind::Unsupported.into()));
+        }
+        let meddle = |when| self.meddler.iter().for_each(|meddler| meddler.meddle(when, call.op, call.path));
+        meddle(When::Before);
+        let result = run();
+        meddle(When::After);
+        result
     }
 }

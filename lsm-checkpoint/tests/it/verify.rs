@@ -61,7 +61,7 @@ fn a_sound_checkpoint_is_sound() {
 fn only_files_that_were_read_count_as_checked() {
     let fs = prepared(&[""]);
     let failing = FaultFs::new(fs.clone());
-    failing.inject(Fault::on(Op::Read).at("/checkpoint/tables/1").before(errno::EIO));
+    failing.inject(Fault::on(Op::ReadAt).at("/checkpoint/tables/1").before(errno::EIO));
     let report = full(&failing);
     assert_eq!((paths(&report), report.checked_files), (["tables/1"].map(PathBuf::from).into(), 7));
     replace(&fs, Path::new("tables/1"), &[0; 700]);
@@ -77,7 +77,7 @@ fn it_changes_nothing_and_needs_no_lock() {
     fs.reconfigure(Path::new("/"), |options: VolumeOptions| options.state(VolumeState::ReadOnly)).unwrap();
     let watched = FaultFs::new(fs.clone());
     assert!(full(&watched).is_sound());
-    let reads = [Op::Beneath, Op::Open, Op::Read, Op::Metadata, Op::ReadDir, Op::Hint];
+    let reads = [Op::Beneath, Op::Open, Op::ReadAt, Op::Metadata, Op::SymlinkMetadata, Op::ReadDir, Op::Hint];
     let others: Vec<_> = watched.counts().into_keys().filter(|op| !reads.contains(op)).collect();
     assert!(others.is_empty(), "{others:?}");
     drop(owner);
@@ -191,7 +191,7 @@ fn any_failure_is_a_problem_or_an_error() {
         |fault, result, fs| {
             // A hint may be refused, and what cannot be read at one go is read in parts.
             let has_copy = ["CHECKPOINT", "v7"].iter().any(|name| fault.path().ends_with(name));
-            let serves = fault.id().op == Op::Hint || fault.id().op == Op::Read && has_copy;
+            let serves = fault.id().op == Op::Hint || fault.id().op == Op::ReadAt && has_copy;
             let is_harmless = serves && fault.id().effect != FaultEffect::Gone;
             assert!(is_harmless || result.is_err() || !result?.is_sound(), "{fault}");
             assert_eq!(all_files(fs, Path::new(TARGET), Path::new(""))?, names);

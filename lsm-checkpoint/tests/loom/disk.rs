@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -109,7 +110,7 @@ impl Fs for Disk {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        never(Op::LockDirectory, path)
+        never(Op::TryLockDirectory, path)
     }
 
     fn backend_id(&self) -> Option<u64> {
@@ -136,7 +137,7 @@ impl Fs for Disk {
         never(Op::TruncateFile, path)
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        never(Op::DisableCow, path)
+    fn concurrency(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
     }
 }

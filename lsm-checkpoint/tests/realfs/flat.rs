@@ -10,7 +10,7 @@ use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, ManifestTarget, Snapshot, SourceFile,
     SourceRoot,
 };
-use lsm_fs::{Fs, FsExt, NamePair, StdFs, SyncMode};
+use lsm_fs::{DirPair, Fs, FsExt, NamePair, StdFs, SyncMode, batch::hard_link_batch};
 
 pub(crate) struct Flat {
     dir: PathBuf,
@@ -34,7 +34,7 @@ impl Flat {
         Self::prepare(dir, 1, 1);
         let names: Vec<_> = (1..names).map(|n| n.to_string()).collect();
         let pairs: Vec<_> = names.iter().map(|name| NamePair::new("0", name)).collect();
-        StdFs.hard_link_batch(dir, dir, &pairs, &mut |_, linked| {
+        hard_link_batch(&StdFs, DirPair { from: dir, to: dir }, &pairs, &mut |_, linked| {
             linked.unwrap();
             ControlFlow::Continue(())
         });

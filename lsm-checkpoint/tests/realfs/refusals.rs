@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command, sync::Arc};
 
 use lsm_checkpoint::{Change, Checkpoint, CheckpointInfo, Error, Method, Policy};
-use lsm_fs::{Fs, FsExt, NamePair, Op, StdFs, errno};
+use lsm_fs::{DirPair, Fs, FsExt, NamePair, Op, StdFs, batch::hard_link_batch, errno};
 
 use crate::{
     db::Db,
@@ -63,10 +63,15 @@ fn an_inode_with_65_000_names_is_copied_and_the_others_are_linked() {
     StdFs.create_dir(&full).unwrap();
     let numbers: Vec<_> = (0..64_999).map(|n| n.to_string()).collect();
     let pairs: Vec<_> = numbers.iter().map(|name| NamePair::new("1", name)).collect();
-    StdFs.hard_link_batch(&dir.path().join("db/tables"), &full, &pairs, &mut |_, linked| {
-        linked.unwrap();
-        std::ops::ControlFlow::Continue(())
-    });
+    hard_link_batch(
+        &StdFs,
+        DirPair { from: &dir.path().join("db/tables"), to: &full },
+        &pairs,
+        &mut |_, linked| {
+            linked.unwrap();
+            std::ops::ControlFlow::Continue(())
+        },
+    );
     link_refused(&db, &dir.path().join("linked"), errno::EMLINK);
     assert_eq!(methods(Policy::PreferLink, &db, &dir.path().join("checkpoint")), [2, 0, 2]);
     assert_eq!(names(dir.path()), ["checkpoint", "db", "names"]);

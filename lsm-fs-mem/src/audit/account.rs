@@ -10,7 +10,7 @@ use std::{
 use lsm_fs::{Error, Fs, Op, Result, errno, parent_of};
 
 use super::identity::{Key, Keys};
-use crate::tap::{Call, Detail, Outcome};
+use lsm_fs::intercept::{Arguments, Call, Outcome};
 
 /// What of each inode and each name has changed since it was last durable.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Account {
         match call.op {
             Op::SyncAll | Op::SyncData => Before::FileSync(on),
             Op::SyncDirectory => Before::DirectorySync(self.keys.of_target(fs, call.path)),
-            Op::Write | Op::SetLen => Before::Bytes(on),
+            Op::Write | Op::WriteAt | Op::SetLen => Before::Bytes(on),
             Op::PunchHole | Op::TruncateFile => Before::Bytes(self.keys.of_target(fs, call.path)),
             _ => Before::Names(self.bindings(fs, call)),
         }
@@ -72,7 +72,7 @@ impl Account {
     /// The names that the call may bind, move or remove.
     fn bindings(&mut self, fs: &dyn Fs, call: &Call<'_>) -> Vec<Binding> {
         let mut bindings = Vec::new();
-        match (call.op, call.other) {
+        match (call.op, call.other_path) {
             (Op::HardLink | Op::ReflinkFile, Some(to)) => self.bind(fs, to, &mut bindings),
             (_, Some(to)) => {
                 self.bind(fs, call.path, &mut bindings);
@@ -192,5 +192,5 @@ fn may_have_begun<R>(call: &Call<'_>, result: &Result<R>) -> bool {
 
 /// Whether an opening may change the file at the path.
 fn truncates(call: &Call<'_>) -> bool {
-    matches!(call.detail, Detail::Options(options) if options.truncate)
+    matches!(call.arguments, Arguments::Open(options) if options.truncate)
 }

@@ -7,11 +7,11 @@ use std::{
 
 use lsm_fs::{FileId, Fs, FsMetadata, Op};
 
-use crate::tap::Call;
+use lsm_fs::intercept::Call;
 
 /// An inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub enum Key {
     Id(FileId),
     /// A number of our own, where the backend tells none.
     Serial(u64),
@@ -57,7 +57,7 @@ impl Keys {
         if self.serials.is_empty() {
             return;
         }
-        match (call.op, call.other) {
+        match (call.op, call.other_path) {
             (Op::Rename | Op::RenameNoreplace, Some(to)) => {
                 let moved = self.take_below(call.path);
                 let to = normal(to);

@@ -32,12 +32,12 @@ impl<'a> Inspection<'a> {
         self.found.insert(Undurable { path: path.to_path_buf(), part });
     }
 
-    /// The path's own name and those of the directories above it, up to the root.
+    /// The path's own name and the names of the directories above it, up to the root.
     pub(super) fn names_from_root(&mut self, path: &Path) {
         self.names_from(self.root, path);
     }
 
-    /// The path's own name and those of the directories above it, below `top`.
+    /// The path's own name and the names of the directories above it, below `top`.
     pub(super) fn names_from(&mut self, top: &Path, path: &Path) {
         let mut at = path;
         while at != top {

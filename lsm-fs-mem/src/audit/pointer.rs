@@ -1,9 +1,8 @@
-//! What must not survive a crash before something else does.
+//! Arrivals: the call by which a pointer gets its name, or by which it would become durable.
 
 use std::{
-    error, fmt,
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use lsm_fs::{FsExt, Op, parent_of};
@@ -11,71 +10,20 @@ use lsm_fs::{FsExt, Op, parent_of};
 use super::{
     identity::{Key, joined},
     inspect::Inspection,
-    undurable::{Undurable, UndurablePart, list},
+    rule::{Demands, ManifestRule, PointerRule, ReadNames},
+    undurable::UndurablePart,
+    violation::DurabilityViolation,
 };
-use crate::tap::Call;
+use lsm_fs::intercept::Call;
 
 /// A pointer larger than this is none.
-const MAX_POINTER_BYTES: u64 = 16 << 20;
-
-/// Reads the paths that a pointer names out of its bytes.
-type ReadNames = Arc<dyn Fn(&[u8]) -> Vec<PathBuf> + Send + Sync>;
-
-#[derive(Clone)]
-pub(super) struct PointerRule {
-    path: PathBuf,
-    /// Reads the pointer; `None` for a directory, which names what it holds.
-    names: Option<ReadNames>,
-}
-
-impl PointerRule {
-    pub(super) fn pointer(
-        path: PathBuf,
-        names: impl Fn(&[u8]) -> Vec<PathBuf> + Send + Sync + 'static,
-    ) -> Self {
-        Self { path, names: Some(Arc::new(names)) }
-    }
-
-    pub(super) fn directory(path: PathBuf) -> Self {
-        Self { path, names: None }
-    }
-}
-
-impl fmt::Debug for PointerRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PointerRule").field("path", &self.path).field("reads", &self.names.is_some()).finish()
-    }
-}
-
-/// A call after which a pointer may survive a crash that takes what it names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DurabilityViolation {
-    /// The call.
-    pub op: Op,
-    /// Its path; of two, the first.
-    pub path: PathBuf,
-    /// The second path of a call that takes two.
-    pub other_path: Option<PathBuf>,
-    /// The path that a rule was made for.
-    pub pointer: PathBuf,
-    /// What a crash could take, where it stands before the call.
-    pub undurable: Vec<Undurable>,
-}
-
-impl fmt::Display for DurabilityViolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { op, pointer, undurable, .. } = self;
-        write!(f, "{op} could make {} durable before what it names: {}", pointer.display(), list(undurable))
-    }
-}
-
-impl error::Error for DurabilityViolation {}
+pub(super) const MAX_POINTER_BYTES: u64 = 16 << 20;
 
 /// A pointer on its way: where it stands before the call, and which directory the call moves, if one.
 struct Arrival<'a> {
     source: PathBuf,
     moved: Option<(&'a Path, &'a Path)>,
+    manifests: &'a [ManifestRule],
 }
 
 impl Arrival<'_> {
@@ -96,31 +44,45 @@ impl Inspection<'_> {
     /// The first rule that the call would break.
     pub(super) fn broken(
         &mut self,
-        rules: &[PointerRule],
+        demands: &mut Demands,
         on: Option<Key>,
         call: &Call<'_>,
     ) -> Option<DurabilityViolation> {
-        rules.iter().find_map(|rule| {
-            self.check(rule, on, call);
+        let numbered = self.numbered_pointers(&demands.manifests, call);
+        for rule in demands.pointers.iter().chain(&numbered) {
+            self.check((rule, &demands.manifests), on, call);
             let undurable = self.finish();
-            (!undurable.is_empty()).then(|| DurabilityViolation {
-                op: call.op,
-                path: call.path.to_path_buf(),
-                other_path: call.other.map(Path::to_path_buf),
-                pointer: rule.path.clone(),
-                undurable,
-            })
-        })
+            if !undurable.is_empty() {
+                return Some(DurabilityViolation::new(call, &rule.path, undurable));
+            }
+        }
+        self.removed(demands, call)
     }
 
-    fn check(&mut self, rule: &PointerRule, on: Option<Key>, call: &Call<'_>) {
-        match (call.op, call.other) {
+    /// The files whose number makes them pointers: the newest, and the one that the call makes.
+    fn numbered_pointers(&self, manifests: &[ManifestRule], call: &Call<'_>) -> Vec<PointerRule> {
+        let mut found = Vec::new();
+        for rule in manifests.iter().filter(|rule| rule.is_pointer) {
+            let made = call.other_path.filter(|path| rule.number(path).is_some()).map(Path::to_path_buf);
+            let paths: BTreeSet<_> = rule.newest(self.fs).into_iter().chain(made).collect();
+            found.extend(paths.into_iter().map(|path| rule.as_pointer(path)));
+        }
+        found
+    }
+
+    fn check(
+        &mut self,
+        (rule, manifests): (&PointerRule, &[ManifestRule]),
+        on: Option<Key>,
+        call: &Call<'_>,
+    ) {
+        match (call.op, call.other_path) {
             (Op::Rename | Op::RenameNoreplace | Op::HardLink | Op::ReflinkFile, Some(to)) => {
                 let Ok(below) = rule.path.strip_prefix(to) else { return };
                 let source = joined(call.path, below);
                 let moves_above = !below.as_os_str().is_empty();
                 let moved = moves_above.then_some((call.path, to));
-                self.arrival(rule, &Arrival { source, moved });
+                self.arrival(rule, &Arrival { source, moved, manifests });
                 // A clone is a new inode; its bytes are not durable however the source's are.
                 if call.op == Op::ReflinkFile && !moves_above {
                     self.note(to, UndurablePart::Content);
@@ -129,11 +91,11 @@ impl Inspection<'_> {
             (Op::SyncAll | Op::SyncData, _) => {
                 let is_pointer = on.is_some() && self.account.keys.of_target(self.fs, &rule.path) == on;
                 if let Some(names) = rule.names.as_ref().filter(|_| is_pointer) {
-                    self.named(rule, names, &Arrival { source: rule.path.clone(), moved: None });
+                    self.named(rule, names, &Arrival { source: rule.path.clone(), moved: None, manifests });
                 }
             }
             (Op::SyncDirectory, _) if self.binds_on_path(&rule.path, call.path) => {
-                self.arrival(rule, &Arrival { source: rule.path.clone(), moved: None });
+                self.arrival(rule, &Arrival { source: rule.path.clone(), moved: None, manifests });
             }
             _ => {}
         }
@@ -172,17 +134,30 @@ impl Inspection<'_> {
         }
     }
 
+    /// Demands all that the pointer names, and all that the manifests among it name in turn.
     fn named(&mut self, rule: &PointerRule, names: &ReadNames, arrival: &Arrival<'_>) {
-        let Ok(bytes) = self.fs.read_to_vec(&arrival.source, MAX_POINTER_BYTES) else {
-            return self.note(&arrival.source, UndurablePart::Unreadable);
-        };
-        for name in names(&bytes) {
-            let path = parent_of(&rule.path).join(name);
-            // A name above both is no matter: without it the pointer is not there either.
-            let shared = common_directory(&rule.path, &path);
-            let (top, path) = (arrival.before(&shared), arrival.before(&path));
-            self.names_from(&top, &path);
-            self.tree_or_missing(&path);
+        let mut under_way = vec![(rule.path.clone(), arrival.source.clone(), names)];
+        let mut read = BTreeSet::new();
+        while let Some((path, source, names)) = under_way.pop() {
+            let Ok(bytes) = self.fs.read_to_vec(&source, MAX_POINTER_BYTES) else {
+                self.note(&source, UndurablePart::Unreadable);
+                continue;
+            };
+            for name in names(&bytes) {
+                let named = parent_of(&path).join(name);
+                // A name above both is no matter: without it the pointer is not there either.
+                let shared = common_directory(&rule.path, &named);
+                let (top, before) = (arrival.before(&shared), arrival.before(&named));
+                self.names_from(&top, &before);
+                self.tree_or_missing(&before);
+                let manifest = arrival.manifests.iter().find(|manifest| manifest.number(&named).is_some());
+                if let Some(manifest) = manifest
+                    && self.fs.exists(&before).unwrap_or(false)
+                    && read.insert(named.clone())
+                {
+                    under_way.push((named, before, &manifest.names));
+                }
+            }
         }
     }
 

@@ -32,6 +32,11 @@ pub enum UndurablePart {
     Missing,
     /// A pointer that could not be read, so what it names is not known.
     Unreadable,
+    /// The call removes it or moves it away, and a pointer names it. Publish a pointer that does not, first.
+    Removed,
+    /// The call removes it or moves it away, and the pointer that does not name it any more is not durable: a crash may
+    /// bring the one back that does. Sync the pointer's directory first.
+    RemovedEarly,
 }
 
 impl fmt::Display for UndurablePart {
@@ -45,6 +50,8 @@ impl fmt::Display for UndurablePart {
             Self::LostRemoval => "its removal was lost by a failed sync of the directory",
             Self::Missing => "it does not exist",
             Self::Unreadable => "it cannot be read",
+            Self::Removed => "it is named",
+            Self::RemovedEarly => "it is named until the new pointer is durable",
         })
     }
 }

@@ -67,6 +67,15 @@ impl Budget {
         }
     }
 
+    /// Moments at which a process is killed.
+    pub(crate) const fn kills(self) -> usize {
+        match self {
+            Self::Quick => 16,
+            Self::Ci => 200,
+            Self::Full => 4000,
+        }
+    }
+
     /// Interleavings of two machines; 2 × 6 steps have 924.
     pub(crate) const fn schedules(self) -> usize {
         match self {

@@ -9,7 +9,8 @@ use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 ///
 /// It reads `profile@events=choice`: the rules, how many events had happened, and how much of each pending thing
 /// persisted. `~event.inode` (or `~event.all`) behind the events says that another process synced that inode after that
-/// event. A second crash, during recovery, follows behind a `/`.
+/// event. A number and a `!` before the events say that the process was killed after so many events and that the rest
+/// are of the next one. A second crash, during recovery, follows behind a `/`.
 ///
 /// # Examples
 ///
@@ -31,6 +32,8 @@ pub struct StateId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Crash {
     pub(crate) model: CrashModel,
+    /// The number of events of a first process, if it was killed. The events behind them are of the next process.
+    pub(crate) killed_after: Option<usize>,
     /// How many events had happened.
     pub(crate) point: usize,
     pub(crate) foreign: Option<Foreign>,
@@ -73,7 +76,11 @@ impl fmt::Display for StateId {
 
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.model, self.point)?;
+        write!(f, "{}@", self.model)?;
+        if let Some(killed_after) = self.killed_after {
+            write!(f, "{killed_after}!")?;
+        }
+        write!(f, "{}", self.point)?;
         match self.foreign {
             Some(Foreign { after, target: Some(ino) }) => write!(f, "~{after}.{ino}")?,
             Some(Foreign { after, target: None }) => write!(f, "~{after}.all")?,
@@ -118,12 +125,17 @@ impl FromStr for StateId {
 fn parse_crash(text: &str) -> Option<Crash> {
     let (model, rest) = text.split_once('@')?;
     let (point, choice) = rest.split_once('=')?;
+    let (killed_after, point) = match point.split_once('!') {
+        Some((killed_after, point)) => (Some(killed_after.parse().ok()?), point),
+        None => (None, point),
+    };
     let (point, foreign) = match point.split_once('~') {
         Some((point, foreign)) => (point, Some(parse_foreign(foreign)?)),
         None => (point, None),
     };
     Some(Crash {
         model: model.parse().ok()?,
+        killed_after,
         point: point.parse().ok()?,
         foreign,
         choice: if choice == "-" { Choice::new() } else { parse_choice(choice)? },

@@ -2,7 +2,7 @@
 
 use std::{error, fmt, str::FromStr};
 
-use crate::tap::errno_name::{errno_by_name, errno_name};
+use crate::errno_name::{errno_by_name, errno_name};
 
 /// How the call that a fault strikes fails.
 ///

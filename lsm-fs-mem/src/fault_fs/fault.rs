@@ -9,7 +9,7 @@ use std::{
 use lsm_fs::{Op, errno};
 
 use super::{FaultEffect, FaultId, ShortTransfer};
-use crate::tap::Call;
+use lsm_fs::intercept::{Arguments, Call};
 
 /// Which calls fail, when, and how. By default the first that matches, once, with `EIO` before its effect.
 ///
@@ -25,7 +25,7 @@ use crate::tap::Call;
 /// // From the second sync of this directory on, all of them, each after it was done.
 /// fs.inject(Fault::on(Op::SyncDirectory).at("/db").from_nth(2).after(errno::EIO));
 /// // Every tenth write anywhere is short.
-/// fs.inject(Fault::on(Op::Write).every(10).short(ShortTransfer::Sector));
+/// fs.inject(Fault::on(Op::WriteAt).every(10).short(ShortTransfer::Sector));
 /// // Whatever touches a manifest, always.
 /// let manifest = |path: &std::path::Path| path.extension().is_some_and(|e| e == "manifest");
 /// fs.inject(Fault::on_any().where_path(manifest).every(1));
@@ -58,8 +58,8 @@ enum When {
 }
 
 impl Fault {
-    /// Strikes calls of one kind. The kind is the operation that an error of the call names: `Op::Write` is
-    /// `Write::write` and `FsFile::write_at`, `Op::Metadata` all three lookups.
+    /// Strikes calls of one kind. The kind is the method that an error of the call names: `Op::Write` is
+    /// `Write::write`, `Op::WriteAt` is `FsFile::write_at`, `Op::Metadata` is `Fs::metadata` and `FsFile::metadata`.
     #[must_use]
     pub fn on(op: Op) -> Self {
         Self { op: Some(op), ..Self::on_any() }
@@ -182,19 +182,46 @@ impl From<FaultId> for Fault {
 pub(super) fn can_strike(effect: FaultEffect, call: &Call<'_>) -> bool {
     match effect {
         FaultEffect::Short(short) => {
-            let len = call.transfer_len().filter(|_| call.is_at_cursor() || call.op == Op::Write);
+            let is_cut = matches!(call.op, Op::Read | Op::Write | Op::WriteAt);
+            let len = call.transfer_len().filter(|_| is_cut);
             let len = len.and_then(|len| usize::try_from(len).ok());
             len.is_some_and(|len| short.cut(len).is_some())
         }
-        FaultEffect::Interrupted => call.is_at_cursor(),
-        FaultEffect::Full => call.needs_space(),
+        FaultEffect::Interrupted => is_at_cursor(call),
+        FaultEffect::Full => needs_space(call),
         FaultEffect::Before(_) | FaultEffect::After(_) | FaultEffect::Gone => true,
+    }
+}
+
+/// Tells if it is `Read::read` or `Write::write`, which may do a part and may be interrupted.
+pub(super) fn is_at_cursor(call: &Call<'_>) -> bool {
+    matches!(call.op, Op::Read | Op::Write)
+}
+
+/// Tells if a full volume can refuse the call. A sync is included, because space is often allotted no earlier.
+pub(super) fn needs_space(call: &Call<'_>) -> bool {
+    match call.op {
+        Op::Open => {
+            matches!(call.arguments, Arguments::Open(options) if options.create || options.create_new)
+        }
+        Op::CreateDir
+        | Op::Rename
+        | Op::RenameNoreplace
+        | Op::HardLink
+        | Op::ReflinkFile
+        | Op::TruncateFile
+        | Op::Write
+        | Op::WriteAt
+        | Op::SetLen
+        | Op::SyncAll
+        | Op::SyncData => true,
+        _ => false,
     }
 }
 
 impl Paths {
     fn match_either(&self, call: &Call<'_>) -> bool {
-        self.holds(call.path) || call.other.is_some_and(|other| self.holds(other))
+        self.holds(call.path) || call.other_path.is_some_and(|other| self.holds(other))
     }
 
     fn holds(&self, path: &Path) -> bool {

@@ -9,7 +9,7 @@ use std::{
 use lsm_fs::Op;
 
 use super::FaultEffect;
-use crate::tap::Call;
+use lsm_fs::intercept::Call;
 
 /// The name of one fault in one run: which call, by its kind and its place among the calls of that kind, and how it
 /// failed. With the same workload it is the same fault on every machine.
@@ -36,12 +36,13 @@ pub struct FaultId {
 }
 
 /// Every kind of call that passes a wrapper.
-const KINDS: [Op; 29] = [
+const KINDS: [Op; 34] = [
     Op::Beneath,
     Op::Open,
     Op::CreateDir,
     Op::ReadDir,
     Op::Metadata,
+    Op::SymlinkMetadata,
     Op::RemoveFile,
     Op::RemoveDir,
     Op::RemoveDirAll,
@@ -50,22 +51,26 @@ const KINDS: [Op; 29] = [
     Op::HardLink,
     Op::ReflinkFile,
     Op::SyncDirectory,
-    Op::LockDirectory,
+    Op::TryLockDirectory,
+    Op::IsAt,
     Op::VolumeId,
     Op::Capabilities,
     Op::AvailableSpace,
     Op::PunchHole,
     Op::TruncateFile,
-    Op::DisableCow,
+    Op::TryDisableCow,
     Op::Read,
+    Op::ReadAt,
     Op::Write,
+    Op::WriteAt,
     Op::Seek,
+    Op::NextData,
     Op::SetLen,
     Op::SyncAll,
     Op::SyncData,
     Op::StartWriteback,
     Op::Hint,
-    Op::LockFile,
+    Op::TryLockExclusive,
 ];
 
 impl fmt::Display for FaultId {
@@ -110,7 +115,7 @@ pub struct InjectedFault {
 
 impl InjectedFault {
     pub(super) fn new(id: FaultId, call: &Call<'_>) -> Self {
-        Self { id, path: call.path.to_path_buf(), other_path: call.other.map(Path::to_path_buf) }
+        Self { id, path: call.path.to_path_buf(), other_path: call.other_path.map(Path::to_path_buf) }
     }
 
     /// Its name.

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use lsm_fs::{Op, errno};
 
-use super::{Fault, FaultEffect, FaultId, InjectedFault, ShortTransfer, fault::can_strike};
-use crate::tap::Call;
+use super::{
+    Fault, FaultEffect, FaultId, InjectedFault, ShortTransfer,
+    fault::{can_strike, needs_space},
+};
+use lsm_fs::intercept::Call;
 
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -84,7 +87,7 @@ fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
     if call.changes() {
         effects.push(FaultEffect::After(errno::EIO));
     }
-    if call.needs_space() {
+    if needs_space(call) {
         effects.push(FaultEffect::Before(errno::ENOSPC));
     }
     effects.extend(refusals(call.op).iter().copied().map(FaultEffect::Before));

@@ -73,13 +73,13 @@ pub fn fault_sweep<F: Fs, T, E: fmt::Display>(
     mut check: impl FnMut(&InjectedFault, Result<T, E>, &F) -> Result<(), FaultCheckError>,
 ) -> Result<FaultReport, FaultSweepError> {
     let probe = FaultFs::new(make_fs());
-    probe.tap().plan().collect_candidates();
+    probe.plan().collect_candidates();
     match guarded(|| workload(&probe)) {
         Ok(Ok(_)) => {}
         Ok(Err(e)) => return Err(FaultSweepError::Probe(e.to_string())),
         Err(panic) => return Err(FaultSweepError::Probe(panic)),
     }
-    let candidates = probe.tap().plan().take_candidates();
+    let candidates = probe.plan().take_candidates();
     if candidates.is_empty() {
         return Err(FaultSweepError::NothingInjected);
     }

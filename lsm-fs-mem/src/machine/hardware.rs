@@ -35,6 +35,10 @@ impl Hardware {
         self
     }
 
+    pub(crate) const fn model(&self) -> CrashModel {
+        self.model
+    }
+
     /// The roots of all volumes.
     pub(crate) fn roots(&self) -> Vec<Ino> {
         self.namespace.mounts().roots()
@@ -43,6 +47,13 @@ impl Hardware {
     /// Covered directories, each with the root that covers it.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = (Ino, Ino)> {
         self.namespace.mounts().iter()
+    }
+
+    /// The storage as the next process finds it on a machine that went on: the tree is in the page cache, and the disk
+    /// has what it has of it.
+    pub(super) fn go_on(&self, cached: Tree, disk: Disk) -> Storage {
+        let namespace = self.namespace.restarted(cached);
+        Storage::started(namespace, disk, (self.model, self.strict, self.next_seq))
     }
 
     /// The storage as the next start finds it: the whole tree is on the disk.

@@ -94,16 +94,16 @@ impl FsFile for MemFile {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.check_readable(Op::Read)?;
-        self.call(Op::Read, |machine, ino| machine.files(None).read(ino, buf, offset))
+        self.check_readable(Op::ReadAt)?;
+        self.call(Op::ReadAt, |machine, ino| machine.files(None).read(ino, buf, offset))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        self.check_writable(Op::Write)?;
+        self.check_writable(Op::WriteAt)?;
         if self.options.append {
-            return Err(Error::new(Op::Write, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
+            return Err(Error::new(Op::WriteAt, &self.path, io::Error::from(io::ErrorKind::InvalidInput)));
         }
-        self.call(Op::Write, |machine, ino| {
+        self.call(Op::WriteAt, |machine, ino| {
             if machine.files(None).write(ino, buf, Some(offset))? == buf.len() {
                 return Ok(());
             }
@@ -124,7 +124,7 @@ impl FsFile for MemFile {
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
-        self.call(Op::Seek, |machine, ino| machine.files(None).next_data(ino, offset))
+        self.call(Op::NextData, |machine, ino| machine.files(None).next_data(ino, offset))
     }
 
     fn hint(&self, _: FileHint) -> Result<()> {
@@ -133,7 +133,7 @@ impl FsFile for MemFile {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         let handle = self.file.handle;
-        self.call(Op::LockFile, |machine, ino| Ok(machine.try_lock(ino, handle)))
+        self.call(Op::TryLockExclusive, |machine, ino| Ok(machine.try_lock(ino, handle)))
     }
 }
 
@@ -216,9 +216,7 @@ impl Drop for MemDirLock {
 
 impl FsDirLock for MemDirLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
-        let found = self
-            .fs
-            .call(Op::LockDirectory, path, |machine| machine.lookup(self.fs.view()).resolve_name(path));
+        let found = self.fs.call(Op::IsAt, path, |machine| machine.lookup(self.fs.view()).resolve_name(path));
         match found {
             Ok(ino) => Ok(ino == self.ino),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

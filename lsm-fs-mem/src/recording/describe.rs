@@ -132,6 +132,14 @@ impl Recording {
         let last = crash.point.checked_sub(1).and_then(|last| self.events.get(last));
         let last = last.map_or_else(|| "the start".to_owned(), |event| paths.event(event));
         let _ = writeln!(text, "crash after event {} of {}: {last}", crash.point, self.events.len());
+        if let Some(killed_after) = crash.killed_after {
+            let last = killed_after.checked_sub(1).and_then(|last| self.events.get(last));
+            let last = last.map_or_else(|| "the start".to_owned(), |event| paths.event(event));
+            let _ = writeln!(
+                text,
+                "the process was killed after event {killed_after}: {last}; the next one went on from there"
+            );
+        }
         if let Some(next) = self.events.get(crash.point) {
             let _ = writeln!(text, "next would have been: {}", Paths::of(self, crash.point + 1).event(next));
         }

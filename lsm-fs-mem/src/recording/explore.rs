@@ -58,6 +58,17 @@ impl<'r> Explorer<'r> {
         }
     }
 
+    /// Goes on to the moment after so many events.
+    pub(crate) fn go_to(&mut self, point: usize) {
+        while self.point < point && self.step() {}
+    }
+
+    /// The same moment in a recording that begins with the same events.
+    pub(crate) fn in_history<'h>(&self, history: &'h Recording) -> Explorer<'h> {
+        let Self { model, point, foreign, .. } = *self;
+        Explorer { recording: history, model, disk: self.disk.clone(), point, foreign }
+    }
+
     /// Whether a crash here is one of its own: not between the two halves of a rename that has none.
     pub(crate) fn is_crash_point(&self) -> bool {
         !self.disk.rules().whole_renames || !self.recording.splits_a_group(self.point)
@@ -71,7 +82,8 @@ impl<'r> Explorer<'r> {
     }
 
     pub(crate) fn id(&self, choice: Choice) -> Crash {
-        Crash { model: self.model, point: self.point, foreign: self.foreign, choice }
+        let killed_after = self.recording.killed_after;
+        Crash { model: self.model, killed_after, point: self.point, foreign: self.foreign, choice }
     }
 
     fn last_event(&self) -> Option<&'r Event> {
@@ -138,7 +150,7 @@ impl Recording {
     /// The moment of a crash.
     pub(crate) fn at(&self, crash: &Crash) -> Explorer<'_> {
         let mut explorer = Explorer::new(self, crash.model, crash.foreign);
-        while explorer.point < crash.point && explorer.step() {}
+        explorer.go_to(crash.point);
         explorer
     }
 

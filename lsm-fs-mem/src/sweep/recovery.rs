@@ -2,14 +2,13 @@
 
 use super::{
     report::{Failure, SweepError},
-    run::{Promised, Run, Seen, failed},
+    run::{Promised, Run, Seen, Tally, failed},
+    sample::sample,
     settings::guarded,
 };
 use crate::{
-    crash::{Choices, Crash, StateId, fingerprint},
-    hash::Seeded,
+    crash::{Crash, StateId},
     mem_fs::MemFs,
-    pages::small,
     recording::{Explorer, Recording},
 };
 
@@ -19,17 +18,17 @@ impl Run<'_, '_, '_> {
         self.settings.recover.as_ref()?;
         let of = seen.ids.len();
         let first = sample(&seen.ids, self.settings.budget.recoveries(), self.settings.seed);
-        let (mut states, mut sampled) = (0, 0);
+        let mut tally = Tally::default();
         let mut failure = None;
         for id in &first {
-            failure = self.crash_recovery_from(id, recording, (&mut states, &mut sampled));
+            failure = self.crash_recovery_from(id, recording, &mut tally);
             if failure.is_some() {
                 break;
             }
         }
-        seen.report.sampled_points += sampled;
+        seen.report.sampled_points += tally.sampled_points;
         let (all_states, all_from, all_of) = seen.report.recoveries.get_or_insert((0, 0, 0));
-        *all_states += states;
+        *all_states += tally.states;
         *all_from += first.len();
         *all_of += of;
         failure
@@ -39,30 +38,18 @@ impl Run<'_, '_, '_> {
         &mut self,
         id: &StateId,
         recording: &Recording,
-        (states, sampled): (&mut usize, &mut usize),
+        tally: &mut Tally,
     ) -> Option<Failure> {
         let first = &id.first;
         let recovery = match self.record_recovery(id, recording) {
             Ok(recovery) => recovery,
             Err(failure) => return Some(*failure),
         };
-        let roots = recovery.hardware.roots();
         let mut explorer = Explorer::new(&recovery, first.model, None);
         loop {
-            if explorer.is_crash_point() {
-                let axes = explorer.axes(false);
-                let promised = notes(recording, first, &recovery, explorer.point);
-                let choices = Choices::new(&axes, self.settings.budget, self.settings.seed);
-                *sampled += usize::from(!choices.are_all());
-                for choice in choices {
-                    *states += 1;
-                    let tree = axes.replay(&explorer.disk, &choice);
-                    let key = (fingerprint(&tree, &roots), promised.hash);
-                    if let Err(message) = self.check_once(key, &recovery, &tree, &promised) {
-                        let second = explorer.id(choice);
-                        return Some(second_failed(id, recording, (&recovery, second), message));
-                    }
-                }
+            let promised = || notes(recording, first, &recovery, explorer.point);
+            if let Err((second, message)) = self.crash_life((&recovery, &explorer), promised, tally) {
+                return Some(second_failed(id, recording, (&recovery, second), message));
             }
             if !explorer.step() {
                 return None;
@@ -125,40 +112,4 @@ fn second_failed(
         format!("the first crash:\n{before}the second, during recovery:\n{}", failure.explanation);
     failure.state = first.then(second);
     failure
-}
-
-/// At most `limit` of the states, spread over all of them by the seed.
-fn sample(ids: &[StateId], limit: usize, seed: u64) -> Vec<StateId> {
-    if ids.len() <= limit {
-        return ids.to_vec();
-    }
-    let mut seeded = Seeded::new(seed);
-    let chosen = (0..limit).filter_map(|part| {
-        let [from, to] = [part, part + 1].map(|part| part * ids.len() / limit);
-        let at = from + small(seeded.below((to - from) as u64));
-        ids.get(at).cloned()
-    });
-    chosen.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::{CrashModel, Profile};
-
-    #[test]
-    fn samples_reach_from_the_first_states_to_the_last() {
-        let model = CrashModel::new(Profile::Adversarial);
-        let id = |point| StateId::of(Crash { model, point, foreign: None, choice: Vec::new() });
-        for (count, limit) in [(199, 100), (100, 100), (7, 100), (1000, 16), (101, 100)] {
-            let ids: Vec<_> = (0..count).map(id).collect();
-            for seed in 0..20 {
-                let points: Vec<_> = sample(&ids, limit, seed).iter().map(|id| id.first.point).collect();
-                assert_eq!(points.len(), limit.min(count));
-                assert!(points.is_sorted_by(|a, b| a < b), "{points:?}");
-                let part = count.div_ceil(limit);
-                assert!(points[0] < part && points[points.len() - 1] >= count - part, "{points:?}");
-            }
-        }
-    }
 }

@@ -27,6 +27,8 @@ pub struct ProfileReport {
     pub foreign: usize,
     /// Crashes of the recovery: states tried, and how many first crashes they started from, of how many.
     pub recoveries: Option<(usize, usize, usize)>,
+    /// Crashes after a kill: states tried, and how many kills they followed, of how many.
+    pub kills: Option<(usize, usize, usize)>,
     /// The first state whose check failed.
     pub failed: Option<StateId>,
 }
@@ -43,6 +45,7 @@ impl ProfileReport {
             differing_points: 0,
             foreign: 0,
             recoveries: None,
+            kills: None,
             failed: None,
         }
     }
@@ -60,6 +63,9 @@ impl fmt::Display for ProfileReport {
         }
         if let Some((states, from, of)) = self.recoveries {
             write!(f, "; second crash: {states} states from {from} of {of} first crashes")?;
+        }
+        if let Some((states, from, of)) = self.kills {
+            write!(f, "; after a kill: {states} states from {from} of {of} kills")?;
         }
         match &self.failed {
             Some(id) => write!(f, "; FAILED in {id}"),
@@ -89,13 +95,13 @@ impl SweepReport {
         self.profiles.iter().map(|profile| profile.tried).sum()
     }
 
-    /// Whether every legal state was tried, second crashes included, as far as the classes tell states apart that each
-    /// file has (see the guide).
+    /// Tells if every legal state was tried, second crashes and kills included, as far as the classes of each file tell
+    /// states apart (see the guide).
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
-        let all_recoveries =
-            |profile: &ProfileReport| profile.recoveries.is_none_or(|(_, from, of)| from == of);
-        self.profiles.iter().all(|profile| profile.sampled_points == 0 && all_recoveries(profile))
+        let is_all = |lives: &Option<(usize, usize, usize)>| lives.is_none_or(|(_, from, of)| from == of);
+        let all_lives = |profile: &ProfileReport| is_all(&profile.recoveries) && is_all(&profile.kills);
+        self.profiles.iter().all(|profile| profile.sampled_points == 0 && all_lives(profile))
             && self.schedules.is_none_or(|(tried, of)| tried as u128 == of)
     }
 }

@@ -42,6 +42,13 @@ pub(super) struct Seen {
     pub(super) ids: Vec<StateId>,
 }
 
+/// What the crashes of a later life have tried.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) states: usize,
+    pub(super) sampled_points: usize,
+}
+
 /// The notes before a moment.
 pub(super) struct Promised {
     pub(super) notes: Notes,
@@ -102,15 +109,23 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
             if failed.is_none() {
                 failed = self.crash_recoveries(recording, &mut seen);
             }
-            if let Some(mut failure) = failed {
-                failure.schedule = schedule.cloned();
-                seen.report.failed = Some(failure.state.clone());
-                self.failure.get_or_insert(failure);
-            }
             if let Some(report) = self.report.profiles.get_mut(index) {
                 *report = seen.report;
             }
+            if let Some(failure) = failed {
+                self.fail(index, failure, schedule);
+            }
         }
+        self.crash_after_kills(recording, schedule);
+    }
+
+    /// Keeps the first failure of a profile, and the first of all.
+    pub(super) fn fail(&mut self, index: usize, mut failure: Failure, schedule: Option<&Schedule>) {
+        failure.schedule = schedule.cloned();
+        if let Some(report) = self.report.profiles.get_mut(index) {
+            report.failed = Some(failure.state.clone());
+        }
+        self.failure.get_or_insert(failure);
     }
 
     fn crash_everywhere(
@@ -170,6 +185,30 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         None
     }
 
+    /// Takes every crash of one moment of a later life; an error names the crash.
+    pub(super) fn crash_life(
+        &mut self,
+        (life, explorer): (&Recording, &Explorer<'_>),
+        promised: impl FnOnce() -> Promised,
+        tally: &mut Tally,
+    ) -> Result<(), (Crash, String)> {
+        if !explorer.is_crash_point() {
+            return Ok(());
+        }
+        let axes = explorer.axes(false);
+        let (promised, roots) = (promised(), life.hardware.roots());
+        let choices = Choices::new(&axes, self.settings.budget, self.settings.seed);
+        tally.sampled_points += usize::from(!choices.are_all());
+        for choice in choices {
+            tally.states += 1;
+            let tree = axes.replay(&explorer.disk, &choice);
+            let key = (fingerprint(&tree, &roots), promised.hash);
+            let checked = self.check_once(key, life, &tree, &promised);
+            checked.map_err(|message| (explorer.id(choice), message))?;
+        }
+        Ok(())
+    }
+
     /// Checks a state that was not checked yet; of one that was, only whether it failed is told again.
     pub(super) fn check_once(
         &mut self,
@@ -193,6 +232,9 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
     pub(super) fn replay(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
         let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
         let crash = &id.first;
+        if let Some(killed_after) = crash.killed_after {
+            return self.replay_kill(id, killed_after, recording);
+        }
         recording.fits(crash).map_err(SweepError::NoSuchState)?;
         if !id.later.is_empty() {
             return self.replay_recovery(id, recording);

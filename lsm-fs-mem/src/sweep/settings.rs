@@ -22,6 +22,7 @@ pub(super) struct Settings<'a> {
     pub(super) seed: u64,
     pub(super) foreign: Vec<ForeignSync>,
     pub(super) recover: Option<Life<'a>>,
+    pub(super) after_kill: Option<Life<'a>>,
 }
 
 impl Default for Settings<'_> {
@@ -32,6 +33,7 @@ impl Default for Settings<'_> {
             seed: 0,
             foreign: Vec::new(),
             recover: None,
+            after_kill: None,
         }
     }
 }

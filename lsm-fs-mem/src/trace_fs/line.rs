@@ -6,40 +6,45 @@ use std::{
     path::{Component, Path},
 };
 
-use lsm_fs::{Error, FileHint, FsOpenOptions, SyncMode};
+use lsm_fs::{
+    Error, FileHint, FsOpenOptions, SyncMode,
+    intercept::{Arguments, Call},
+};
 
-use crate::tap::{Call, Detail, errno_name::errno_name};
+use crate::errno_name::errno_name;
 
 /// A line that is being put together.
 pub(super) struct Line(String);
 
 impl Line {
     pub(super) fn new(call: &Call<'_>, handle: Option<u64>, root: &Path) -> Self {
-        let mut line = Self(call.method().to_owned());
+        let mut line = Self(call.op.name().to_owned());
         if let Some(handle) = handle {
             line.push(format_args!(" #{handle}"));
         }
         line.push(format_args!(" {}", shown_path(call.path, root)));
-        if let Some(other) = call.other {
+        if let Some(other) = call.other_path {
             line.push(format_args!(" -> {}", shown_path(other, root)));
         }
-        line.argument(call.detail);
+        line.arguments(call.arguments);
         line
     }
 
-    fn argument(&mut self, detail: Detail<'_>) {
-        match detail {
-            Detail::None | Detail::OfName | Detail::IsAt => {}
-            Detail::Options(options) => self.options(options),
-            Detail::Sync(SyncMode::Normal) => self.0.push_str(" normal"),
-            Detail::Sync(SyncMode::Full) => self.0.push_str(" full"),
-            Detail::At { offset, len } => self.push(format_args!(" {offset}+{len}")),
-            Detail::Cursor { len } | Detail::Len(len) => self.push(format_args!(" {len}")),
-            Detail::From(offset) => self.push(format_args!(" {offset}")),
-            Detail::Seek(SeekFrom::Start(offset)) => self.push(format_args!(" start {offset}")),
-            Detail::Seek(SeekFrom::End(offset)) => self.push(format_args!(" end {offset}")),
-            Detail::Seek(SeekFrom::Current(offset)) => self.push(format_args!(" current {offset}")),
-            Detail::Hint(hint) => self.push(format_args!(" {}", hint_name(hint))),
+    fn arguments(&mut self, arguments: Arguments<'_>) {
+        match arguments {
+            Arguments::None => {}
+            Arguments::Open(options) => self.options(options),
+            Arguments::Sync(SyncMode::Normal) => self.0.push_str(" normal"),
+            Arguments::Sync(SyncMode::Full) => self.0.push_str(" full"),
+            Arguments::Range { offset, len } => self.push(format_args!(" {offset}+{len}")),
+            Arguments::Transfer(len) | Arguments::Len(len) => self.push(format_args!(" {len}")),
+            Arguments::Offset(offset) => self.push(format_args!(" {offset}")),
+            Arguments::Seek(SeekFrom::Start(offset)) => self.push(format_args!(" start {offset}")),
+            Arguments::Seek(SeekFrom::End(offset)) => self.push(format_args!(" end {offset}")),
+            Arguments::Seek(SeekFrom::Current(offset)) => self.push(format_args!(" current {offset}")),
+            Arguments::Hint(hint) => self.push(format_args!(" {}", hint_name(hint))),
+            // A kind that is new to `lsm-fs`.
+            other => self.push(format_args!(" {other:?}")),
         }
     }
 

@@ -43,6 +43,7 @@ impl DirNode {
     }
 
     /// Binds a name; returns what it was bound to.
+    #[inline]
     pub(crate) fn insert(&mut self, name: Name, ino: Ino) -> Option<Ino> {
         let mut bucket = match self.buckets.entry(head_of(&name)) {
             Entry::Vacant(place) => {

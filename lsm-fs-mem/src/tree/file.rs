@@ -44,6 +44,7 @@ impl FileNode {
         self.pages.clear(self.len..u64::MAX);
     }
 
+    #[inline]
     pub(crate) fn needs_cut(&self) -> bool {
         self.pages.reach_beyond(self.len)
     }

@@ -30,6 +30,7 @@ pub(crate) struct Inode {
 }
 
 impl Inode {
+    #[inline]
     pub(crate) fn new(kind: Kind, volume: u32, parent: Ino) -> Self {
         let node = match kind {
             Kind::File => Node::File(Arc::default()),
@@ -38,6 +39,7 @@ impl Inode {
         Self { node, volume, links: 0, opens: 0, parent, failed_syncs: 0, in_place: false }
     }
 
+    #[inline]
     pub(crate) const fn kind(&self) -> Kind {
         match self.node {
             Node::File(_) => Kind::File,
@@ -53,6 +55,7 @@ impl Inode {
     }
 
     /// As a crash leaves it: no handle holds it.
+    #[inline]
     pub(crate) fn unheld(&self) -> Self {
         Self { opens: 0, failed_syncs: 0, ..self.clone() }
     }

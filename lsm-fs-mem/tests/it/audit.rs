@@ -3,6 +3,7 @@
 mod account;
 mod failures;
 mod pointers;
+mod removals;
 mod without_ids;
 
 use std::path::Path;

@@ -18,6 +18,7 @@ mod differential;
 mod fault;
 mod forgiven;
 mod in_place;
+mod kills;
 mod mem_fs;
 #[path = "../common/ops.rs"]
 mod ops;

@@ -85,6 +85,9 @@ fn a_full_volume_writes_what_fits() {
     ] {
         assert_eq!(code(result), Some(errno::ENOSPC));
     }
+    file.set_len(2 * 4096).unwrap();
+    let clone = fs.reflink_file(p("/f"), p("/c"));
+    assert_eq!(code(clone), Some(errno::ENOSPC), "a page is left, which is room for a name");
     file.set_len(100).unwrap();
     assert_eq!(fs.available_space(p("/")).unwrap(), 2 * 4096);
     fs.hard_link(p("/f"), p("/g")).unwrap();

@@ -7,7 +7,10 @@ use std::{
 };
 
 use lsm_fs::{
-    CopyJob, CopyOptions, FileHint, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, ReadRequest, SyncMode,
+    CopyJob, CopyOptions, DirPair, FileHint, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, ReadRequest,
+    SyncMode,
+    batch::{hard_link_batch, reflink_batch, sync_batch},
+    copy::copy_batch,
 };
 use lsm_fs_mem::{Fault, FaultFs, TraceFs};
 
@@ -80,7 +83,8 @@ fn every_method_of_a_filesystem() {
         fs.symlink_metadata(d).unwrap();
         fs.truncate_file(a, 8192).unwrap();
         let _ = fs.punch_hole(a, 0, 4096);
-        let _ = fs.try_disable_cow(b);
+        let attributes = fs.abilities().unwrap().attributes().unwrap();
+        let _ = attributes.try_disable_cow(b);
         fs.hard_link(a, b).unwrap();
         fs.remove_file(b).unwrap();
         fs.rename(a, b).unwrap();
@@ -184,17 +188,17 @@ fn batches_are_their_single_calls() {
         fs.write_new(&from.join("a"), b"bytes", SyncMode::Normal).unwrap();
         fs.take();
         let names = [NamePair::new("a", "b"), NamePair::new("missing", "c")];
-        fs.hard_link_batch(&from, &to, &names, &mut |_, _| ControlFlow::Continue(()));
+        hard_link_batch(fs, DirPair { from: &from, to: &to }, &names, &mut |_, _| ControlFlow::Continue(()));
         assert_eq!(fs.take(), "hard_link from/a -> to/b\nhard_link from/missing -> to/c ! ENOENT\n");
 
         let one = fs.open(&from.join("a"), &FsOpenOptions::new().write(true)).unwrap();
         fs.take();
-        fs.sync_batch(&[&*one, &*one], SyncMode::Normal, &mut |_, synced| synced.unwrap());
+        sync_batch(fs, &[&*one, &*one], SyncMode::Normal, &mut |_, synced| synced.unwrap());
         assert_eq!(fs.take(), "sync_all #2 from/a normal\nsync_all #2 from/a normal\n");
 
         let (source, copy) = (from.join("a"), to.join("copy"));
         let job = CopyJob { source: fs.inner(), from: &source, to: &copy, len: None };
-        fs.copy_batch(&[job], &CopyOptions::new(), &mut |_, copied| {
+        copy_batch(fs, &[job], &CopyOptions::new(), &mut |_, copied| {
             copied.unwrap();
             ControlFlow::Continue(())
         });
@@ -206,9 +210,13 @@ sync_all #3 to/copy normal
 ";
         assert_eq!(fs.take(), expected);
 
-        fs.reflink_batch(&from, &to, &[NamePair::new("a", "r")], SyncMode::Normal, &mut |_, _| {
-            ControlFlow::Continue(())
-        });
+        reflink_batch(
+            fs,
+            DirPair { from: &from, to: &to },
+            &[NamePair::new("a", "r")],
+            SyncMode::Normal,
+            &mut |_, _| ControlFlow::Continue(()),
+        );
         let text = fs.take();
         let cloned = "\
 reflink_file from/a -> to/r

@@ -10,9 +10,13 @@ use std::{
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{read, refused, write},
+    subject::{attributes, read, refused, write},
 };
-use crate::{Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode, errno};
+use crate::{
+    DirPair, Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode,
+    batch::{hard_link_batch, metadata_batch, reflink_batch},
+    errno,
+};
 
 list! { "beneath":
     a_root_is_a_directory_or_a_link_to_one
@@ -113,9 +117,10 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
     t.mkdir("in/to")?;
     let view = view(t)?;
     let (from, to) = (t.at("in"), t.at("in/to"));
+    let dirs = DirPair { from: &from, to: &to };
     let mut lens = Vec::new();
     let names = ["a".as_ref(), "none".as_ref(), "b".as_ref()];
-    view.metadata_batch(&from, &names, &mut |index, found| {
+    metadata_batch(&*view, &from, &names, &mut |index, found| {
         lens.push((index, found.ok().map(|metadata| metadata.len)));
         ControlFlow::Continue(())
     });
@@ -129,12 +134,12 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
     };
     let mut verdict = Ok(());
     let pairs = [NamePair::new("a", "link-a"), NamePair::new("b", "link-b")];
-    view.hard_link_batch(&from, &to, &pairs, &mut |index, linked| {
+    hard_link_batch(&*view, dirs, &pairs, &mut |index, linked| {
         verdict = verdict.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
         ControlFlow::Continue(())
     });
     let pairs = [NamePair::new("a", "clone-a"), NamePair::new("b", "clone-b")];
-    view.reflink_batch(&from, &to, &pairs, SyncMode::Normal, &mut |index, cloned| {
+    reflink_batch(&*view, dirs, &pairs, SyncMode::Normal, &mut |index, cloned| {
         verdict = verdict.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
         ControlFlow::Continue(())
     });
@@ -143,7 +148,7 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
 
 /// Every call that takes one path.
 fn each_call<'a>(view: &'a dyn Fs, path: &'a Path) -> Vec<(&'static str, Result<(), Error>)> {
-    vec![
+    let mut calls = vec![
         ("open", view.open(path, &read()).map(drop)),
         ("open to write", view.open(path, &write()).map(drop)),
         ("open to create", view.open(path, &write().create(true)).map(drop)),
@@ -157,9 +162,11 @@ fn each_call<'a>(view: &'a dyn Fs, path: &'a Path) -> Vec<(&'static str, Result<
         ("available_space", view.available_space(path).map(drop)),
         ("punch_hole", view.punch_hole(path, 0, 1)),
         ("truncate_file", view.truncate_file(path, 0)),
-        ("try_disable_cow", view.try_disable_cow(path).map(drop)),
         ("beneath", view.beneath(path).map(drop)),
-    ]
+    ];
+    let attributes = attributes(view);
+    calls.extend(attributes.map(|a| ("try_disable_cow", a.try_disable_cow(path).map(drop))));
+    calls
 }
 
 /// Every call that takes a name, and would bind it or take it away.

@@ -122,7 +122,7 @@ fn append_goes_to_the_end_of_what_is_there(t: &Subject) -> Verdict {
 fn append_refuses_positional_writes(t: &Subject) -> Verdict {
     t.put("f", b"abc")?;
     let file = t.open("f", read().append(true))?;
-    refused(file.write_at(b"X", 0), Op::Write, &t.at("f"), &[ErrorKind::InvalidInput])?;
+    refused(file.write_at(b"X", 0), Op::WriteAt, &t.at("f"), &[ErrorKind::InvalidInput])?;
     let mut buf = [0; 3];
     same!(file.read_at(&mut buf, 0)?, 3, "bytes read through an append handle");
     t.holds("f", b"abc")
@@ -231,8 +231,8 @@ fn no_file_ends_beyond_what_a_length_can_say(t: &Subject) -> Verdict {
     t.put("f", b"abc")?;
     let file = t.open("f", read_write())?;
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
-    refused(file.write_at(b"xy", u64::MAX - 1), Op::Write, &t.at("f"), &kinds)?;
-    refused(file.write_at(b"xy", i64::MAX.unsigned_abs()), Op::Write, &t.at("f"), &kinds)?;
+    refused(file.write_at(b"xy", u64::MAX - 1), Op::WriteAt, &t.at("f"), &kinds)?;
+    refused(file.write_at(b"xy", i64::MAX.unsigned_abs()), Op::WriteAt, &t.at("f"), &kinds)?;
     refused(file.set_len(u64::MAX), Op::SetLen, &t.at("f"), &kinds)?;
     t.holds("f", b"abc")
 }

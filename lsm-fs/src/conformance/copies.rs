@@ -14,17 +14,15 @@ use super::{
     ensure, list, same,
     subject::{read_write, refused, write},
 };
-use crate::{Copied, CopyJob, CopyObserver, CopyOptions, Op, Result, SyncMode};
+use crate::{Copied, CopyJob, CopyObserver, CopyOptions, Op, Result, SyncMode, copy::copy_batch};
 
 list! { "copies":
-    copies_are_whole_and_each_told
+    copies_are_whole_and_each_reported
     a_copy_stops_at_the_length_asked_for
     a_copy_that_fails_leaves_no_target_and_spares_the_others
     a_copy_never_touches_a_taken_name
     a_copy_keeps_holes
     an_observer_sees_every_byte_in_order
-    an_observer_can_cancel
-    a_break_ends_a_batch_of_copies
 }
 
 /// Paths of a copy, owned, so that jobs can borrow them.
@@ -42,14 +40,14 @@ fn copy(
 ) -> BTreeMap<usize, Result<Copied>> {
     let jobs: Vec<_> = paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len }).collect();
     let mut told = BTreeMap::new();
-    t.fs.copy_batch(&jobs, options, &mut |index, result| {
+    copy_batch(&*t.fs, &jobs, options, &mut |index, result| {
         told.insert(index, result);
         ControlFlow::Continue(())
     });
     told
 }
 
-fn copies_are_whole_and_each_told(t: &Subject) -> Verdict {
+fn copies_are_whole_and_each_reported(t: &Subject) -> Verdict {
     let names = fill(t, 40)?;
     let big: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
     t.put("from/0011", &big)?;
@@ -128,25 +126,18 @@ fn a_copy_keeps_holes(t: &Subject) -> Verdict {
     Ok(())
 }
 
-/// Puts each file together again from what it is shown; cancels after some bytes.
+/// Puts each file together again from the pieces that it is shown.
+#[derive(Default)]
 struct Seen {
     files: Mutex<BTreeMap<usize, Vec<u8>>>,
-    cancel_after: usize,
 }
 
 impl Seen {
-    fn new(cancel_after: usize) -> Self {
-        Self { files: Mutex::default(), cancel_after }
-    }
-
     fn add(&self, job: usize, offset: u64, bytes: impl Iterator<Item = u8>) -> ControlFlow<()> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let file = files.entry(job).or_default();
         if file.len() as u64 == offset {
             file.extend(bytes);
-        }
-        if files.values().map(Vec::len).sum::<usize>() > self.cancel_after {
-            return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     }
@@ -166,47 +157,12 @@ fn an_observer_sees_every_byte_in_order(t: &Subject) -> Verdict {
     let names = fill(t, 5)?;
     t.put("from/0002", &[7; 100_000])?;
     t.open("from/0003", write())?.set_len(50_000)?;
-    let seen = Seen::new(usize::MAX);
+    let seen = Seen::default();
     copy(t, &paths(t, &names), None, &CopyOptions::new().buffer_bytes(8192).observer(&seen));
     let files = seen.files.lock().unwrap_or_else(PoisonError::into_inner);
     for (index, name) in names.iter().enumerate() {
         let wanted = t.get(&format!("from/{name}"))?;
         ensure!(files.get(&index) == Some(&wanted), "the observer saw other bytes of {name} than there are");
     }
-    Ok(())
-}
-
-fn an_observer_can_cancel(t: &Subject) -> Verdict {
-    let names = fill(t, 30)?;
-    let seen = Seen::new(20);
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new().observer(&seen));
-    same!(told.len(), 30, "copies told after a cancel");
-    let mut kept = Vec::new();
-    for (index, result) in told {
-        match result {
-            Ok(_) => kept.push(format!("{index:04}")),
-            Err(e) => ensure!(e.is_cancelled(), "{e}: not cancelled"),
-        }
-    }
-    ensure!(kept.len() < 30, "nothing was cancelled");
-    same!(t.names("to")?, kept, "targets that are there, and those reported durable");
-    Ok(())
-}
-
-fn a_break_ends_a_batch_of_copies(t: &Subject) -> Verdict {
-    let names = fill(t, 500)?;
-    let paths = paths(t, &names);
-    let jobs: Vec<_> =
-        paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len: None }).collect();
-    let mut told = BTreeMap::new();
-    t.fs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, result| {
-        told.insert(index, result.map_err(|e| e.is_cancelled()));
-        if told.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    same!(told.len(), 500, "copies told after a break");
-    ensure!(told.values().all(|r| !matches!(r, Err(false))), "a copy failed otherwise: {told:?}");
-    ensure!(told.values().any(|r| *r == Err(true)), "nothing was cancelled");
-    let kept: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| format!("{i:04}")).collect();
-    same!(t.names("to")?, kept, "targets that are there, and those reported durable");
     Ok(())
 }

@@ -118,9 +118,9 @@ fn an_offset_that_no_file_has_is_refused_for_no_bytes(t: &Subject) -> Verdict {
     let (file, path) = (t.open("f", read_write())?, t.at("f"));
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
     for offset in [u64::MAX, i64::MAX.unsigned_abs() + 1] {
-        refused(file.read_at(&mut [0], offset), Op::Read, &path, &kinds)?;
-        refused(file.read_at(&mut [], offset), Op::Read, &path, &kinds)?;
-        refused(file.write_at(b"", offset), Op::Write, &path, &kinds)?;
+        refused(file.read_at(&mut [0], offset), Op::ReadAt, &path, &kinds)?;
+        refused(file.read_at(&mut [], offset), Op::ReadAt, &path, &kinds)?;
+        refused(file.write_at(b"", offset), Op::WriteAt, &path, &kinds)?;
     }
     t.holds("f", BYTES)
 }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{read, refused, refused_pair, write},
+    subject::{attributes, read, refused, refused_pair, write},
 };
 use crate::{Op, SyncMode, raw_os_error};
 
@@ -22,7 +22,7 @@ fn every_call_names_itself_and_its_path(t: &Subject) -> Verdict {
     refused(fs.create_dir(to), Op::CreateDir, to, &kinds)?;
     refused(fs.read_dir(none), Op::ReadDir, none, &kinds)?;
     refused(fs.metadata(none), Op::Metadata, none, &kinds)?;
-    refused(fs.symlink_metadata(none), Op::Metadata, none, &kinds)?;
+    refused(fs.symlink_metadata(none), Op::SymlinkMetadata, none, &kinds)?;
     refused(fs.remove_file(none), Op::RemoveFile, none, &kinds)?;
     refused(fs.remove_dir(none), Op::RemoveDir, none, &kinds)?;
     refused(fs.remove_dir_all(none), Op::RemoveDirAll, none, &kinds)?;
@@ -32,13 +32,15 @@ fn every_call_names_itself_and_its_path(t: &Subject) -> Verdict {
     refused_pair(fs.hard_link(none, to), Op::HardLink, (none, to), &unsupported)?;
     refused_pair(fs.reflink_file(none, to), Op::ReflinkFile, (none, to), &unsupported)?;
     refused(fs.sync_directory(none, SyncMode::Normal), Op::SyncDirectory, none, &kinds)?;
-    refused(fs.try_lock_directory(none), Op::LockDirectory, none, &kinds)?;
+    refused(fs.try_lock_directory(none), Op::TryLockDirectory, none, &kinds)?;
     refused(fs.volume_id(none), Op::VolumeId, none, &kinds)?;
     refused(fs.capabilities(none), Op::Capabilities, none, &kinds)?;
     refused(fs.available_space(none), Op::AvailableSpace, none, &kinds)?;
     refused(fs.punch_hole(none, 0, 1), Op::PunchHole, none, &kinds)?;
     refused(fs.truncate_file(none, 0), Op::TruncateFile, none, &kinds)?;
-    refused(fs.try_disable_cow(none), Op::DisableCow, none, &kinds)?;
+    if let Some(attributes) = attributes(fs) {
+        refused(attributes.try_disable_cow(none), Op::TryDisableCow, none, &kinds)?;
+    }
     t.has_names("", &[])
 }
 

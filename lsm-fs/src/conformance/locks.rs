@@ -97,8 +97,8 @@ fn a_directory_lock_knows_its_directory(t: &Subject) -> Verdict {
 fn a_directory_lock_wants_a_directory(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     let (file, none) = (t.at("f"), t.at("none"));
-    refused(t.fs.try_lock_directory(&file), Op::LockDirectory, &file, &[ErrorKind::NotADirectory])?;
-    refused(t.fs.try_lock_directory(&none), Op::LockDirectory, &none, &[ErrorKind::NotFound])?;
+    refused(t.fs.try_lock_directory(&file), Op::TryLockDirectory, &file, &[ErrorKind::NotADirectory])?;
+    refused(t.fs.try_lock_directory(&none), Op::TryLockDirectory, &none, &[ErrorKind::NotFound])?;
     ensure!(!t.fs.exists(&none)?, "asking for a lock made a directory");
     Ok(())
 }

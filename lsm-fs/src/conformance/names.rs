@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{read, read_write, refused, write},
+    subject::{attributes, read, read_write, refused, write},
 };
 use crate::{DirectorySync, FsExt, FsFileType, FsOpenOptions, Op, SyncMode};
 
@@ -127,7 +127,7 @@ fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> Verdict {
     refused(fs.create_dir(path), Op::CreateDir, path, kinds)?;
     refused(fs.read_dir(path), Op::ReadDir, path, kinds)?;
     refused(fs.metadata(path), Op::Metadata, path, kinds)?;
-    refused(fs.symlink_metadata(path), Op::Metadata, path, kinds)?;
+    refused(fs.symlink_metadata(path), Op::SymlinkMetadata, path, kinds)?;
     refused(fs.remove_file(path), Op::RemoveFile, path, kinds)?;
     refused(fs.remove_dir(path), Op::RemoveDir, path, kinds)?;
     refused(fs.remove_dir_all(path), Op::RemoveDirAll, path, kinds)?;
@@ -137,13 +137,15 @@ fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> Verdict {
     refused(fs.hard_link(path, to), Op::HardLink, path, or_unsupported)?;
     refused(fs.reflink_file(path, to), Op::ReflinkFile, path, or_unsupported)?;
     refused(fs.sync_directory(path, SyncMode::Normal), Op::SyncDirectory, path, kinds)?;
-    refused(fs.try_lock_directory(path), Op::LockDirectory, path, kinds)?;
+    refused(fs.try_lock_directory(path), Op::TryLockDirectory, path, kinds)?;
     refused(fs.volume_id(path), Op::VolumeId, path, kinds)?;
     refused(fs.capabilities(path), Op::Capabilities, path, kinds)?;
     refused(fs.available_space(path), Op::AvailableSpace, path, kinds)?;
     refused(fs.punch_hole(path, 0, 1), Op::PunchHole, path, kinds)?;
     refused(fs.truncate_file(path, 0), Op::TruncateFile, path, kinds)?;
-    refused(fs.try_disable_cow(path), Op::DisableCow, path, kinds)?;
+    if let Some(attributes) = attributes(fs) {
+        refused(attributes.try_disable_cow(path), Op::TryDisableCow, path, kinds)?;
+    }
     ensure!(!fs.exists(to)?, "a refused call made its target");
     Ok(())
 }
@@ -213,7 +215,7 @@ fn metadata_describes_what_is_there(t: &Subject) -> Verdict {
     same!(t.open("f", read())?.metadata()?.file_id, file.file_id, "id by handle and by path");
     let none = t.at("none");
     refused(t.fs.metadata(&none), Op::Metadata, &none, &[ErrorKind::NotFound])?;
-    refused(t.fs.symlink_metadata(&none), Op::Metadata, &none, &[ErrorKind::NotFound])
+    refused(t.fs.symlink_metadata(&none), Op::SymlinkMetadata, &none, &[ErrorKind::NotFound])
 }
 
 fn remove_file_takes_the_name_and_no_directory(t: &Subject) -> Verdict {

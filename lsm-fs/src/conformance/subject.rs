@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Failure, Verdict, ensure, same};
-use crate::{Error, Fs, FsExt, FsFile, FsOpenOptions, Op};
+use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, Op};
 
 /// Another process, for the checks of locks. What it takes it holds until the returned value is dropped; dropping must
 /// kill it rather than ask it to let go.
@@ -32,6 +32,8 @@ pub trait OddNodes: Send + Sync {
 /// Makes every sync of a path fail (`true`), or work again (`false`).
 type SyncFault = Box<dyn Fn(&Path, bool) + Send + Sync>;
 
+type CallCounter = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// A backend with an empty directory to work in.
 pub struct Subject {
     pub(super) fs: Arc<dyn Fs>,
@@ -41,6 +43,7 @@ pub struct Subject {
     pub(super) sync_fault: Option<SyncFault>,
     pub(super) odd_nodes: Option<Box<dyn OddNodes>>,
     pub(super) mount_point: Option<PathBuf>,
+    pub(super) call_counter: Option<CallCounter>,
     _keep: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -61,6 +64,7 @@ impl Subject {
             sync_fault: None,
             odd_nodes: None,
             mount_point: None,
+            call_counter: None,
             _keep: None,
         }
     }
@@ -97,6 +101,14 @@ impl Subject {
     #[must_use]
     pub fn mount_point(mut self, dir: impl Into<PathBuf>) -> Self {
         self.mount_point = Some(dir.into());
+        self
+    }
+
+    /// Says that the backend is a wrapper that watches single calls, and how many calls it has seen. Without it the
+    /// backend counts as none.
+    #[must_use]
+    pub fn call_counter(mut self, calls: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.call_counter = Some(Box::new(calls));
         self
     }
 
@@ -160,6 +172,11 @@ impl Subject {
         ensure!(!self.fs.exists(&self.at(name))?, "{name} is there");
         Ok(())
     }
+}
+
+/// The attributes of a backend that has them.
+pub(super) fn attributes(fs: &dyn Fs) -> Option<&dyn FsAttributes> {
+    fs.abilities().and_then(FsAbilities::attributes)
 }
 
 /// The call failed, with one of the kinds, and its error names the operation and the path.

@@ -28,7 +28,7 @@ fn an_errno_survives_the_way_through_io_error() {
         assert_eq!(raw_os_error(&io_error), Some(code));
         assert_eq!(io_error.kind(), kind);
         // Wrapped once more, as `Read` and `Write` do with their errors.
-        assert_eq!(Error::new(Op::Copy, "c", io_error).raw_os_error(), Some(code));
+        assert_eq!(Error::new(Op::CopyBatch, "c", io_error).raw_os_error(), Some(code));
     }
 }
 
@@ -50,8 +50,8 @@ fn only_refusals_allow_a_fallback() {
 
 #[test]
 fn cancellation_is_recognised_and_is_not_interrupted() {
-    let error = Error::cancelled(Op::Copy, "f");
+    let error = Error::cancelled(Op::CopyBatch, "f");
     assert!(error.is_cancelled());
     assert_ne!(error.kind(), io::ErrorKind::Interrupted, "std loops retry `Interrupted`");
-    assert!(!Error::new(Op::Copy, "f", io::Error::other("x")).is_cancelled());
+    assert!(!Error::new(Op::CopyBatch, "f", io::Error::other("x")).is_cancelled());
 }

@@ -134,16 +134,16 @@ impl FsFile for StdFile {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.on(Op::Read, self.transfer(|| self.positioned.read_at(&self.file, buf, offset)))
+        self.on(Op::ReadAt, self.transfer(|| self.positioned.read_at(&self.file, buf, offset)))
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        self.check_poison(Op::Write)?;
+        self.check_poison(Op::WriteAt)?;
         if self.append {
             // Linux would ignore the offset and append.
-            return self.on(Op::Write, Err(io::ErrorKind::InvalidInput.into()));
+            return self.on(Op::WriteAt, Err(io::ErrorKind::InvalidInput.into()));
         }
-        self.on(Op::Write, self.transfer(|| self.positioned.write_at(&self.file, buf, offset)))
+        self.on(Op::WriteAt, self.transfer(|| self.positioned.write_at(&self.file, buf, offset)))
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
@@ -160,7 +160,7 @@ impl FsFile for StdFile {
         if offset >= len {
             return Ok(None);
         }
-        self.on(Op::Seek, self.positioned.next_data(&self.file, offset, len))
+        self.on(Op::NextData, self.positioned.next_data(&self.file, offset, len))
     }
 
     fn hint(&self, hint: FileHint) -> Result<()> {
@@ -178,7 +178,7 @@ impl FsFile for StdFile {
                 Ok(true)
             }
             Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(e)) => self.on(Op::LockFile, Err(e)),
+            Err(TryLockError::Error(e)) => self.on(Op::TryLockExclusive, Err(e)),
         }
     }
 }

@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Error, Fs, FsExt, FsFileType, FsOpenOptions, Op, StdFs, SyncMode, errno};
+use lsm_fs::{
+    Error, Fs, FsExt, FsFileType, FsOpenOptions, Op, StdFs, SyncMode, batch::metadata_batch, errno,
+};
 
 /// Every path below a directory, with what it is and holds, symlinks unfollowed.
 fn snapshot(dir: &Path) -> BTreeMap<PathBuf, OsString> {
@@ -163,7 +165,7 @@ fn metadata_of_a_batch_follows_symlinks_as_that_of_one_does() {
     let names = ["file", "to-file", "dir", "to-dir", "dangling", "loop-a", "missing"];
     let names: Vec<_> = names.iter().map(std::ffi::OsStr::new).collect();
     let mut found = Vec::new();
-    StdFs.metadata_batch(dir.path(), &names, &mut |_, metadata| {
+    metadata_batch(&StdFs, dir.path(), &names, &mut |_, metadata| {
         found.push(metadata.map_err(|e| (e.raw_os_error(), e.to_string())));
         std::ops::ControlFlow::Continue(())
     });

@@ -3,7 +3,7 @@
 //! Without a defect it is [`StdFs`], with three additions that let all checks run on one host directory: clones (by
 //! copying), a second volume (every path below [`OTHER_VOLUME`]), and syncs that can be made to fail.
 
-mod batch;
+mod bulk;
 mod file;
 mod lock;
 mod rename;
@@ -13,18 +13,17 @@ mod view;
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
     io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use file::BrokenFile;
 use lock::AlwaysThere;
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
-    SyncMode, SyncReport, errno,
+    DirectorySync, Error, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile, FsFileType,
+    FsMetadata, FsOpenOptions, Op, Result, StdFs, SyncMode, errno,
 };
 use rename::{dawdle, noreplace};
 
@@ -53,33 +52,35 @@ defects! {
     ReadSkips SeekClamps AppendIsWrite AppendTakesPositional HandleLenIsCached ReadOnlyWrites SetLenOnlyCuts
     TruncateOnlyCuts TruncateShared PunchDoesNothing PunchShared NextDataMisses ReadManyIgnoresOffsets
     HintDestroys DirectIoAtZero DirectIoMustAlign LinkCopies LinkReplaces CloneLinks CloneReplaces
-    BackendIdChanges OneVolumeId
-    ClaimsTooMuch DisableCowCorrupts NoSpace MetadataBatchUnchecked MetadataBatchGoesOn
-    BatchIsReversed BatchStopsAtError BatchIgnoresBreak
-    BatchUnchecked CloneBatchIsSilent SyncBatchSaysOk CopyDropsTail CopyIgnoresLen CopyKeepsFailed
-    CopyReplaces CopyFillsHoles ObserverNotTold LocksAlwaysGranted DirLocksAlwaysGranted DirLockAlwaysThere
+    BackendIdChanges OneVolumeId ClaimsTooMuch DisableCowCorrupts NoSpace LocksAlwaysGranted
+    DirLocksAlwaysGranted DirLockAlwaysThere
     ReadOnlySyncFails DirSyncDoesNothing DirSyncIsNoop ForgetsPoison ErrorsWithoutPath BareIoErrors
-    CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy CloneBreakIsIgnored CloneKeepsUnsynced
-    CopyBreakIsIgnored WriteWraps SyncPanics NextDataIsEmpty ReadAtStopsAtPages GapsAreGarbage
+    CreateDirLooksFirst NoreplaceLooksFirst PositionalIsRacy WriteWraps SyncPanics NextDataIsEmpty
+    ReadAtStopsAtPages GapsAreGarbage
     RenameErrorNamesParent CreateDirSaysNotFound ReadDirSaysFile RenameOverwrites RenameDirEmpties
     RenameBlinks RenameCopiesFile EmptyReadUnchecked EmptyWriteUnchecked EmptyAppendMoves EmptyOffsetUnchecked
     PoisonSparesEmpty SameLenRefused SameLenUnchecked PunchTakesNothing EmptyWritebackFails
     SpecialFilesAreFiles OpensSpecialFiles TruncatesSpecialFiles ClonesSpecialFiles KeepsSpecialFiles
-    BeneathTakesFiles ViewSaysLenIsZero ViewBatchIsSilent ViewFollowsLinkAtEnd ViewFollowsLinkOnTheWay
+    BeneathTakesFiles ViewSaysLenIsZero ViewFollowsLinkAtEnd ViewFollowsLinkOnTheWay
     ViewHidesLinks ViewLinksLinks ViewBatchFollowsLinks ViewLinksSpecialFiles ViewTakesParents
     ViewEntersMounts ViewRefusesElsewhere ViewComparesText ViewTrustsWhatItSaw ViewRootIsAPath
     ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
-    ViewRemovesByPath
+    ViewRemovesByPath BulkLinkDoesNothing BulkLinkReplaces BulkCloneLinks BulkKeepsTarget BulkForwarded
+    WritebackZeroes
 }
 
 /// Paths whose syncs fail.
 pub(crate) type Faults = Arc<Mutex<BTreeSet<PathBuf>>>;
 
+/// How many calls the backend and its files have seen.
+pub(crate) type Calls = Arc<AtomicU64>;
+
 #[derive(Debug)]
 pub(crate) struct Broken {
     defect: Defect,
     faults: Faults,
-    calls: Mutex<u64>,
+    ids: Mutex<u64>,
+    calls: Calls,
 }
 
 fn os_error<T>(op: Op, from: &Path, to: &Path, code: i32) -> Result<T> {
@@ -92,7 +93,11 @@ fn volume(path: &Path) -> bool {
 
 impl Broken {
     pub(crate) fn new(defect: Defect) -> Self {
-        Self { defect, faults: Faults::default(), calls: Mutex::new(0) }
+        Self { defect, faults: Faults::default(), ids: Mutex::new(0), calls: Calls::default() }
+    }
+
+    pub(crate) fn calls(&self) -> Calls {
+        Arc::clone(&self.calls)
     }
 
     pub(crate) fn faults(&self) -> Faults {
@@ -144,7 +149,7 @@ impl Fs for Broken {
         }
         let seen = self.see(path);
         let inner = self.told(StdFs.open(&seen, &BrokenFile::options(self.defect, options)))?;
-        Ok(Box::new(BrokenFile::new(inner, path, self.defect, options, self.faults())?))
+        Ok(Box::new(BrokenFile::new(inner, path, self, options)?))
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
@@ -265,7 +270,7 @@ impl Fs for Broken {
 
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         match self.defect {
-            Defect::CloneLinks => return StdFs.hard_link(from, to),
+            Defect::CloneLinks => return self.told(StdFs.hard_link(from, to)),
             Defect::ClonesSpecialFiles if special::is(from) => return Ok(()),
             Defect::CloneReplaces => drop(StdFs.remove_file(to)),
             Defect::CrossesVolumes => {}
@@ -295,9 +300,9 @@ impl Fs for Broken {
     }
 
     fn backend_id(&self) -> Option<u64> {
-        let mut calls = self.calls.lock().unwrap();
-        *calls += u64::from(self.is(Defect::BackendIdChanges));
-        Some(*calls)
+        let mut id = self.ids.lock().unwrap();
+        *id += u64::from(self.is(Defect::BackendIdChanges));
+        Some(*id)
     }
 
     fn volume_id(&self, path: &Path) -> Result<u64> {
@@ -336,44 +341,11 @@ impl Fs for Broken {
         }
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        let disabled = self.told(StdFs.try_disable_cow(path))?;
-        if self.is(Defect::DisableCowCorrupts) {
-            StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
-        }
-        Ok(disabled)
+    fn concurrency(&self) -> NonZeroUsize {
+        StdFs.concurrency()
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata(self, dir, names, report);
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::links(self, from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clones(self, (from_dir, to_dir), names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::syncs(self, files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        batch::copies(self, jobs, options, report);
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        Some(self)
     }
 }

@@ -1,13 +1,17 @@
 //! `StdFs` and what forwards to it, through the suite, on the filesystem that holds the temporary directory.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use lsm_fs::{
     Fs, StdFs,
     conformance::{HostNodes, Report, Subject, run},
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
-use crate::child::ChildProcess;
+use crate::{child::ChildProcess, required::Required};
 
 /// std alone has no handle on a directory, so a root does not follow it; the documentation of `StdFs` says so.
 pub(crate) fn keeps_the_contract(report: &Report) {
@@ -31,6 +35,43 @@ fn conforms<F: Fs + 'static>(make: impl Fn() -> F) {
 #[test]
 fn std_fs() {
     conforms(|| StdFs);
+}
+
+/// What is optional is not needed.
+#[test]
+fn a_backend_with_the_required_methods_alone() {
+    conforms(|| Required::new(StdFs, 1));
+    conforms(|| Required::new(StdFs, 80));
+}
+
+/// An interceptor sees every call, also those of batches.
+#[test]
+fn an_intercepted_backend() {
+    let report = run(|_| {
+        let dir = tempfile::tempdir().unwrap();
+        let fs = InterceptFs::new(StdFs, Counter::default());
+        let calls = Arc::clone(&fs.interceptor().0);
+        let subject = Subject::new(fs, dir.path()).call_counter(move || calls.load(Ordering::Relaxed));
+        subject.other_process(ChildProcess).odd_nodes(HostNodes).keep(dir)
+    });
+    keeps_the_contract(&report);
+}
+
+#[derive(Debug, Default)]
+struct Counter(Arc<AtomicU64>);
+
+impl Interceptor for Counter {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        _: &Call<'_>,
+        run: impl FnOnce() -> lsm_fs::Result<R>,
+    ) -> lsm_fs::Result<R> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        run()
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Overlapped copies against the plain loop, with failures, cancels and panics on the way.
+//! Overlapped copies, with failures, cancels and panics on the way.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,13 @@ use std::{
 };
 
 use lsm_fs::{
-    CopyJob, CopyObserver, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode,
-    copy::{Workers, copy_each, copy_overlapped},
+    CopyJob, CopyObserver, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode, copy::copy_batch,
 };
 
-use crate::broken::{Broken, Defect};
+use crate::{
+    broken::{Broken, Defect},
+    required::Required,
+};
 
 struct Files {
     _dir: tempfile::TempDir,
@@ -44,19 +46,19 @@ fn read(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn overlapped_copies_equal_plain_ones_for_any_number_of_workers() {
-    for (writers, syncers, count) in
-        [(1, 1, 60), (1, 2, 60), (2, 16, 60), (7, 3, 60), (0, 0, 60), (100, 100, 60), (16, 64, 900)]
+fn overlapped_copies_equal_plain_ones_for_any_concurrency() {
+    for (concurrency, count) in
+        [(1, 60), (2, 60), (3, 60), (10, 60), (18, 60), (200, 60), (80, 1), (80, 2), (80, 900)]
     {
-        let workers = Workers { writers, syncers };
+        let fs = Required::new(StdFs, concurrency);
         let files = files(count);
         let mut told = BTreeMap::new();
         let options = CopyOptions::new().buffer_bytes(4096);
-        copy_overlapped(&StdFs, &jobs(&files), &options, workers, &mut |index, result| {
+        copy_batch(&fs, &jobs(&files), &options, &mut |index, result| {
             assert!(told.insert(index, result.unwrap()).is_none(), "told twice");
             ControlFlow::Continue(())
         });
-        assert_eq!(told.len(), count, "{workers:?}");
+        assert_eq!(told.len(), count, "{concurrency}");
         for (index, (from, to)) in files.paths.iter().enumerate() {
             assert_eq!(read(from), read(to));
             assert_eq!(told[&index].len, read(from).len() as u64);
@@ -71,7 +73,7 @@ fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
     let failing: Vec<usize> = (0..40).filter(|i| i % 7 == 3).collect();
     fs.faults().lock().unwrap().extend(failing.iter().map(|i| files.paths[*i].1.clone()));
     let mut failed = Vec::new();
-    copy_overlapped(&fs, &jobs(&files), &CopyOptions::new(), Workers::default(), &mut |index, result| {
+    copy_batch(&fs, &jobs(&files), &CopyOptions::new(), &mut |index, result| {
         if let Err(e) = result {
             assert_eq!(e.path(), files.paths[index].1, "{e}");
             failed.push(index);
@@ -114,7 +116,7 @@ fn a_source_that_shrinks_during_its_copy_fails() {
     let observer = Cutting(from);
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
     let mut told = Vec::new();
-    copy_each(&StdFs, &jobs(&files), &options, &mut |_, result| {
+    copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
         told.push(result.unwrap_err().kind());
         ControlFlow::Continue(())
     });
@@ -124,20 +126,16 @@ fn a_source_that_shrinks_during_its_copy_fails() {
 
 #[test]
 fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
-    for overlapped in [false, true] {
+    // With few calls at once most files have not begun when the first results are received.
+    for concurrency in [1, 6] {
         let files = files(400);
         let mut told = BTreeMap::new();
         let mut report = |index, result: lsm_fs::Result<_>| {
             assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "told twice");
             if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        if overlapped {
-            // Few, so that most files have not begun when the first verdicts are heard.
-            let workers = Workers { writers: 2, syncers: 4 };
-            copy_overlapped(&StdFs, &jobs(&files), &CopyOptions::new(), workers, &mut report);
-        } else {
-            copy_each(&StdFs, &jobs(&files), &CopyOptions::new(), &mut report);
-        }
+        let fs = Required::new(StdFs, concurrency);
+        copy_batch(&fs, &jobs(&files), &CopyOptions::new(), &mut report);
         assert_eq!(told.len(), 400);
         assert!(told.values().all(|r| matches!(r, Ok(_) | Err(true))));
         let durable: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| i.to_string()).collect();
@@ -155,9 +153,7 @@ fn a_panic_in_the_report_ends_the_copy_and_passes_on() {
     let files = files(400);
     let jobs = jobs(&files);
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        copy_overlapped(&StdFs, &jobs, &CopyOptions::new(), Workers::default(), &mut |_, _| {
-            panic!("of the caller")
-        });
+        copy_batch(&StdFs, &jobs, &CopyOptions::new(), &mut |_, _| panic!("of the caller"));
     }));
     assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the caller"));
 }
@@ -182,7 +178,7 @@ fn progress_adds_up_to_the_lengths() {
     let total: u64 = files.paths.iter().map(|(from, _)| read(from).len() as u64).sum();
     let counter = Counter(AtomicU64::new(0));
     let options = CopyOptions::new().observer(&counter);
-    StdFs.copy_batch(&jobs(&files), &options, &mut |_, result| {
+    copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
         result.unwrap();
         ControlFlow::Continue(())
     });
@@ -192,7 +188,7 @@ fn progress_adds_up_to_the_lengths() {
 #[test]
 fn the_kernel_moves_the_same_bytes() {
     let files = files(30);
-    StdFs.copy_batch(&jobs(&files), &CopyOptions::new().share_extents(true), &mut |_, result| {
+    copy_batch(&StdFs, &jobs(&files), &CopyOptions::new().share_extents(true), &mut |_, result| {
         result.unwrap();
         ControlFlow::Continue(())
     });
@@ -221,7 +217,7 @@ fn a_panic_in_the_observer_ends_the_copy_leaves_no_part_of_a_file_and_passes_on(
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
     let mut durable = 0;
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        copy_overlapped(&StdFs, &jobs(&files), &options, Workers::default(), &mut |_, result| {
+        copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
             durable += usize::from(result.is_ok());
             ControlFlow::Continue(())
         });
@@ -236,13 +232,17 @@ fn a_panic_in_the_observer_ends_the_copy_leaves_no_part_of_a_file_and_passes_on(
 fn panics_in_every_sync_do_not_hang_the_copy() {
     let files = files(60);
     let fs = Broken::new(Defect::SyncPanics);
+    let mut reports = 0;
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        let workers = Workers { writers: 2, syncers: 3 };
-        copy_overlapped(&fs, &jobs(&files), &CopyOptions::new(), workers, &mut |_, _| {
+        let fs = Required::new(&fs, 15);
+        copy_batch(&fs, &jobs(&files), &CopyOptions::new(), &mut |_, result| {
+            reports += 1;
+            assert!(result.is_err());
             ControlFlow::Continue(())
         });
     }));
-    assert!(panic.is_err());
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"the sync panics"));
+    assert_eq!(reports, 60, "every job is reported");
     let left = StdFs.read_dir(&files.to).unwrap();
     assert!(left.is_empty(), "no target was synced: {left:?}");
 }
@@ -277,7 +277,7 @@ fn files_around_the_cache_are_whole_whatever_their_length() {
     }
     let jobs: Vec<_> =
         paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
-    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
+    copy_batch(&StdFs, &jobs, &CopyOptions::new(), &mut |_, result| {
         result.unwrap();
         ControlFlow::Continue(())
     });
@@ -302,8 +302,7 @@ fn a_break_stops_a_file_that_is_under_way() {
         paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
     let mut told = BTreeMap::new();
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
-    let workers = Workers { writers: 2, syncers: 2 };
-    copy_overlapped(&StdFs, &jobs, &options, workers, &mut |index, result| {
+    copy_batch(&StdFs, &jobs, &options, &mut |index, result| {
         told.insert(index, result.map_err(|e| e.is_cancelled()));
         if index == 0 {
             reported.wait();
@@ -318,9 +317,8 @@ fn a_break_stops_a_file_that_is_under_way() {
 #[test]
 fn odd_options_and_odd_sources_end_in_an_answer() {
     let files = files(3);
-    let mut options = CopyOptions::new();
-    options.buffer_bytes = 0;
-    copy_each(&StdFs, &jobs(&files), &options, &mut |_, result| {
+    let options = CopyOptions::new().buffer_bytes(0);
+    copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
         result.unwrap();
         ControlFlow::Continue(())
     });
@@ -333,7 +331,7 @@ fn odd_options_and_odd_sources_end_in_an_answer() {
     }
     let fs = Broken::new(Defect::NextDataIsEmpty);
     let job = CopyJob { source: &fs, from: &from, to: &to, len: None };
-    copy_each(&StdFs, &[job], &CopyOptions::new(), &mut |_, result| {
+    copy_batch(&StdFs, &[job], &CopyOptions::new(), &mut |_, result| {
         assert!(result.unwrap_err().to_string().contains("next_data"));
         ControlFlow::Continue(())
     });

@@ -14,6 +14,7 @@
 )]
 
 mod bad_input;
+mod batches;
 mod broken;
 #[path = "../common/child.rs"]
 mod child;
@@ -23,5 +24,6 @@ mod copy;
 mod deep;
 mod dependencies;
 mod properties;
+mod required;
 mod suite;
 mod syncs;

@@ -27,12 +27,13 @@ fn subject(defect: Defect) -> Subject {
     std::fs::create_dir(&root).unwrap();
     std::fs::create_dir(&other).unwrap();
     let fs = Broken::new(defect);
-    let faults = fs.faults();
+    let (faults, calls) = (fs.faults(), fs.calls());
     let subject = match mount_point() {
         Some(mount) => Subject::new(fs, root).mount_point(mount),
         None => Subject::new(fs, root),
     };
     subject
+        .call_counter(move || calls.load(Ordering::Relaxed))
         .other_volume(other)
         .other_process(ChildProcess)
         .odd_nodes(HostNodes)

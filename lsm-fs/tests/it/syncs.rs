@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode, batch::sync_overlapped};
+use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode, batch::sync_batch};
 
 use crate::broken::{Broken, Defect};
 
 #[test]
-fn every_file_hears_of_its_own_sync_whichever_fails() {
+fn every_file_gets_the_result_of_its_own_sync_whichever_fails() {
     let dir = tempfile::tempdir().unwrap();
     for count in 0..10 {
         let failing = (0..count).map(Some).chain([None]);
@@ -20,7 +20,7 @@ fn every_file_hears_of_its_own_sync_whichever_fails() {
             fs.faults().lock().unwrap().extend(failing.map(path));
             let files: Vec<&dyn FsFile> = files.iter().map(|file| &**file).collect();
             let mut told = Vec::new();
-            sync_overlapped(&files, SyncMode::Normal, 8, &mut |at, synced| told.push((at, synced.is_ok())));
+            sync_batch(&fs, &files, SyncMode::Normal, &mut |at, synced| told.push((at, synced.is_ok())));
             told.sort_unstable();
             let expected: Vec<_> = (0..count).map(|at| (at, Some(at) != failing)).collect();
             assert_eq!(told, expected, "{failing:?} of {count} fails");

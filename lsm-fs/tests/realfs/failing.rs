@@ -2,7 +2,9 @@
 
 use std::{ops::ControlFlow, path::PathBuf, process::Command};
 
-use lsm_fs::{CopyJob, CopyOptions, Error, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode, errno};
+use lsm_fs::{
+    CopyJob, CopyOptions, Error, Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode, copy::copy_batch, errno,
+};
 
 use crate::mounts::{BAD_DEVICE, TMPFS, root, scratch};
 
@@ -71,7 +73,7 @@ fn copies_that_the_device_refused_are_never_reported_durable() {
         targets.iter().map(|to| CopyJob { source: &StdFs, from: &from, to, len: None }).collect();
     let mut durable = Vec::new();
     let mut failed = 0;
-    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, result| {
+    copy_batch(&StdFs, &jobs, &CopyOptions::new(), &mut |index, result| {
         match result {
             Ok(_) => durable.push(index),
             Err(e) => {

@@ -3,7 +3,10 @@
 use std::{io::ErrorKind, ops::ControlFlow, path::Path};
 
 use lsm_fs::{
-    CopyJob, CopyOptions, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, StdFs, SyncMode, errno,
+    CopyJob, CopyOptions, DirPair, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, StdFs, SyncMode,
+    batch::{hard_link_batch, reflink_batch},
+    copy::copy_batch,
+    errno,
 };
 
 use crate::mounts::{BTRFS, EXT4, EXT4_B, FULL, READ_ONLY, TMPFS, XFS, root, scratch};
@@ -24,8 +27,14 @@ fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
         errnos.push(error.raw_os_error());
         ControlFlow::Continue(())
     };
-    StdFs.hard_link_batch(from.path(), to.path(), &pairs, &mut report);
-    StdFs.reflink_batch(from.path(), to.path(), &pairs, SyncMode::Normal, &mut report);
+    hard_link_batch(&StdFs, DirPair { from: from.path(), to: to.path() }, &pairs, &mut report);
+    reflink_batch(
+        &StdFs,
+        DirPair { from: from.path(), to: to.path() },
+        &pairs,
+        SyncMode::Normal,
+        &mut report,
+    );
     assert_eq!(errnos[..2], [Some(errno::EXDEV); 2]);
     assert_eq!(errnos.len(), 4);
     assert!(StdFs.read_dir(to.path()).unwrap().is_empty(), "a refused clone was left behind");
@@ -54,7 +63,7 @@ fn a_large_batch_says_of_each_link_what_a_small_one_says() {
             StdFs.write_new(&to.join("there"), b"y", SyncMode::Normal).unwrap();
             let mut kinds = Vec::new();
             for some in pairs.chunks(at_once) {
-                StdFs.hard_link_batch(&from, &to, some, &mut |_, result| {
+                hard_link_batch(&StdFs, DirPair { from: &from, to: &to }, some, &mut |_, result| {
                     kinds.push(result.err().map(|e| e.kind()));
                     ControlFlow::Continue(())
                 });
@@ -79,14 +88,16 @@ fn an_inode_takes_no_more_names_than_its_filesystem_has() {
     let names: Vec<_> = (0..66_000).map(|i| i.to_string()).collect();
     let pairs: Vec<_> = names.iter().map(|name| NamePair::new("f", name)).collect();
     let (mut made, mut refusal) = (0, None);
-    StdFs.hard_link_batch(dir.path(), dir.path(), &pairs, &mut |_, result| match result {
-        Ok(()) => {
-            made += 1;
-            ControlFlow::Continue(())
-        }
-        Err(e) => {
-            refusal = Some(e);
-            ControlFlow::Break(())
+    hard_link_batch(&StdFs, DirPair { from: dir.path(), to: dir.path() }, &pairs, &mut |_, result| {
+        match result {
+            Ok(()) => {
+                made += 1;
+                ControlFlow::Continue(())
+            }
+            Err(e) => {
+                refusal = Some(e);
+                ControlFlow::Break(())
+            }
         }
     });
     assert_eq!(made, 64_999, "ext4 allows 65,000 names");
@@ -119,7 +130,7 @@ fn a_full_mount_keeps_what_it_has_and_names_what_failed() {
     let current = dir.path().join("current");
     let _ = StdFs.rewrite_atomic(&current, b"old", SyncMode::Normal).unwrap();
     let error = fill(dir.path());
-    assert_eq!((error.op(), error.kind()), (Op::Write, ErrorKind::StorageFull), "{error}");
+    assert_eq!((error.op(), error.kind()), (Op::WriteAt, ErrorKind::StorageFull), "{error}");
     assert_eq!(error.path(), dir.path().join("filler"));
     let error = StdFs.rewrite_atomic(&current, &[7; 100_000], SyncMode::Normal).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
@@ -129,7 +140,7 @@ fn a_full_mount_keeps_what_it_has_and_names_what_failed() {
     let (from, to) = (source.path().join("from"), dir.path().join("to"));
     StdFs.write_new(&from, &[3; 1 << 20], SyncMode::Normal).unwrap();
     let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
-    StdFs.copy_batch(&[job, job], &CopyOptions::new(), &mut |_, result| {
+    copy_batch(&StdFs, &[job, job], &CopyOptions::new(), &mut |_, result| {
         let error = result.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::AlreadyExists), "{error}");
         ControlFlow::Continue(())
@@ -181,7 +192,7 @@ fn a_sparse_file_of_4_gib_copies_at_once_and_stays_sparse() {
         for share in [true, false] {
             let _ = StdFs.remove_file(&to);
             let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
-            StdFs.copy_batch(&[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
+            copy_batch(&StdFs, &[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
                 let copied = result.unwrap();
                 assert_eq!(copied.len, len);
                 assert!(copied.written_bytes < 1 << 20, "{variable}: {} bytes written", copied.written_bytes);
@@ -205,7 +216,7 @@ fn a_copy_that_may_share_extents_takes_no_space() {
         for share in [true, false] {
             let _ = StdFs.remove_file(&to);
             let job = CopyJob { source: &StdFs, from: &from, to: &to, len: None };
-            StdFs.copy_batch(&[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
+            copy_batch(&StdFs, &[job], &CopyOptions::new().share_extents(share), &mut |_, result| {
                 assert_eq!(result.unwrap().len, 64 << 20);
                 ControlFlow::Continue(())
             });
@@ -252,15 +263,21 @@ fn with_few_descriptors(test: &str, variable: &str) {
         names.iter().map(|name| (dir.path().join(name), to.join(format!("copy-{name}")))).collect();
     let jobs: Vec<_> =
         paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
-    StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |_, result| {
+    copy_batch(&StdFs, &jobs, &CopyOptions::new(), &mut |_, result| {
         result.unwrap();
         ControlFlow::Continue(())
     });
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
-    StdFs.reflink_batch(dir.path(), &to, &pairs, SyncMode::Normal, &mut |_, result| {
-        result.unwrap();
-        ControlFlow::Continue(())
-    });
+    reflink_batch(
+        &StdFs,
+        DirPair { from: dir.path(), to: &to },
+        &pairs,
+        SyncMode::Normal,
+        &mut |_, result| {
+            result.unwrap();
+            ControlFlow::Continue(())
+        },
+    );
     assert_eq!(StdFs.read_dir(&to).unwrap().len(), 400);
 }
 
@@ -280,7 +297,13 @@ fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
     }
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
     let panic = std::panic::catch_unwind(|| {
-        StdFs.reflink_batch(dir.path(), &to, &pairs, SyncMode::Normal, &mut |_, _| panic!("of the caller"));
+        reflink_batch(
+            &StdFs,
+            DirPair { from: dir.path(), to: &to },
+            &pairs,
+            SyncMode::Normal,
+            &mut |_, _| panic!("of the caller"),
+        );
     });
     assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of the caller"));
     assert!(StdFs.read_dir(&to).unwrap().len() < 1000, "the batch went on");

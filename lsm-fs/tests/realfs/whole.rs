@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use lsm_fs::{
-    Fs, FsCapabilities, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode,
+    DirPair, Fs, FsAbilities, FsCapabilities, FsExt, FsFile, FsOpenOptions, NamePair, StdFs, SyncMode,
+    batch::reflink_batch,
     conformance::{HostNodes, Subject, run},
 };
 
@@ -89,20 +90,26 @@ fn a_file_without_copy_on_write_can_be_cloned() {
     let dir = scratch(BTRFS);
     let (file, clone) = (dir.path().join("f"), dir.path().join("clone"));
     let handle = StdFs.open(&file, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
-    assert!(StdFs.try_disable_cow(&file).unwrap());
+    assert!(disable_cow(&file));
     handle.write_at(&[7; 100_000], 0).unwrap();
     StdFs.reflink_file(&file, &clone).unwrap();
     assert_eq!(StdFs.read_to_vec(&clone, 1 << 20).unwrap(), [7; 100_000]);
     // The batch takes the same way.
     let mut told = 0;
     let pair = [NamePair::new("f", "second")];
-    StdFs.reflink_batch(dir.path(), dir.path(), &pair, SyncMode::Normal, &mut |_, result| {
-        result.unwrap();
-        told += 1;
-        ControlFlow::Continue(())
-    });
+    reflink_batch(
+        &StdFs,
+        DirPair { from: dir.path(), to: dir.path() },
+        &pair,
+        SyncMode::Normal,
+        &mut |_, result| {
+            result.unwrap();
+            told += 1;
+            ControlFlow::Continue(())
+        },
+    );
     assert_eq!(told, 1);
-    assert!(!StdFs.try_disable_cow(&scratch_file(EXT4)).unwrap());
+    assert!(!disable_cow(&scratch_file(EXT4)));
 }
 
 fn scratch_file(variable: &str) -> std::path::PathBuf {
@@ -110,4 +117,8 @@ fn scratch_file(variable: &str) -> std::path::PathBuf {
     let path = dir.join("f");
     StdFs.write_new(&path, b"", SyncMode::Normal).unwrap();
     path
+}
+
+fn disable_cow(path: &std::path::Path) -> bool {
+    StdFs.abilities().and_then(FsAbilities::attributes).unwrap().try_disable_cow(path).unwrap()
 }

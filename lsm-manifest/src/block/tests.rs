@@ -1,7 +1,7 @@
 use super::*;
 
-fn form(block_type: BlockType, plain_len: u32, parity: bool) -> Form {
-    Form { block_type, parity, encrypted: false, plain_len }
+fn form(block_type: BlockType, plain_len: u32, parity: bool) -> BlockForm {
+    BlockForm { block_type, parity, encrypted: false, plain_len }
 }
 
 fn example() -> Vec<u8> {

@@ -2,16 +2,13 @@
 //! memory it takes does not grow with the payload.
 
 use reed_solomon_simd::{
-    Error, ReedSolomonEncoder,
+    ReedSolomonEncoder,
     rate::{HighRateDecoder, RateDecoder},
 };
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{engine::FewShards, shard_len};
-use crate::{
-    defect::Defect,
-    format::{PARITY_DATA_SHARDS, PARITY_SHARDS},
-};
+use crate::format::{PARITY_DATA_SHARDS, PARITY_SHARDS};
 
 const SHARDS: usize = PARITY_DATA_SHARDS + PARITY_SHARDS;
 /// A multiple of the 64 bytes in which the code groups its words.
@@ -30,7 +27,7 @@ pub(crate) fn append_parity(bytes: &mut Vec<u8>, payload_at: usize) -> Option<()
     let mut scratch = vec![0; WINDOW];
     for at in (0..shard).step_by(WINDOW) {
         let len = WINDOW.min(shard - at);
-        let encoded = encode_window(payload, shard, at, scratch.get_mut(..len)?).ok()?;
+        let encoded = encode_window(payload, shard, at, scratch.get_mut(..len)?)?;
         for (target, words) in [&mut *first, &mut *second].into_iter().zip(&encoded) {
             target.get_mut(at..at + len)?.copy_from_slice(words);
         }
@@ -43,38 +40,36 @@ fn encode_window(
     shard: usize,
     at: usize,
     scratch: &mut [u8],
-) -> Result<[Vec<u8>; PARITY_SHARDS], Error> {
-    let mut encoder = ReedSolomonEncoder::new(PARITY_DATA_SHARDS, PARITY_SHARDS, scratch.len())?;
+) -> Option<[Vec<u8>; PARITY_SHARDS]> {
+    let mut encoder = ReedSolomonEncoder::new(PARITY_DATA_SHARDS, PARITY_SHARDS, scratch.len()).ok()?;
     for index in 0..PARITY_DATA_SHARDS {
         fill(scratch, payload, index * shard + at, (index + 1) * shard);
-        encoder.add_original_shard(&*scratch)?;
+        encoder.add_original_shard(&*scratch).ok()?;
     }
-    let result = encoder.encode()?;
-    let parity = |index| result.recovery(index).unwrap_or_default().to_vec();
-    Ok([parity(0), parity(1)])
+    let result = encoder.encode().ok()?;
+    Some([result.recovery(0)?.to_vec(), result.recovery(1)?.to_vec()])
 }
 
-/// Restores the payload at the start of `body` from the parity behind it, if one or two shards are damaged.
+/// Restores the payload at the start of `body` from the parity behind it, if one or two shards are damaged. `None`:
+/// more are.
 ///
 /// No damaged shard shows by itself: each pair is taken for lost, until the checksum agrees.
-pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Result<(), Defect> {
-    let shard = usize::try_from(shard_len(data_len as u64)).map_err(|_| Defect::BeyondParity)?;
+pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Option<()> {
+    let shard = usize::try_from(shard_len(data_len as u64)).ok()?;
     if shard == 0 {
-        return Err(Defect::BeyondParity); // There is no payload, and so no parity.
+        return None; // There is no payload, and so no parity.
     }
     for a in 0..PARITY_DATA_SHARDS {
         for b in a + 1..SHARDS {
-            let (payload, parity) = body.split_at_checked(data_len).ok_or(Defect::BeyondParity)?;
-            let Ok(restored) = restore(payload, parity, shard, [a, b]) else {
-                return Err(Defect::BeyondParity);
-            };
+            let (payload, parity) = body.split_at_checked(data_len)?;
+            let restored = restore(payload, parity, shard, [a, b])?;
             if digest_with(payload, shard, &restored) == checksum {
-                put(body, data_len, shard, &restored);
-                return Ok(());
+                put(body.get_mut(..data_len)?, shard, &restored);
+                return Some(());
             }
         }
     }
-    Err(Defect::BeyondParity)
+    None
 }
 
 /// A data shard that was computed from the others.
@@ -83,7 +78,7 @@ struct Restored {
     bytes: Vec<u8>,
 }
 
-fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Result<Vec<Restored>, Error> {
+fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Option<Vec<Restored>> {
     let mut restored: Vec<_> = lost
         .into_iter()
         .filter(|&index| index < PARITY_DATA_SHARDS)
@@ -94,28 +89,29 @@ fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Res
         let len = WINDOW.min(shard - at);
         scratch.resize(len, 0);
         let (data, parity_shards) = (PARITY_DATA_SHARDS, PARITY_SHARDS);
-        let mut decoder = HighRateDecoder::new(data, parity_shards, len, FewShards::new(), None)?;
+        let mut decoder = HighRateDecoder::new(data, parity_shards, len, FewShards::new(), None).ok()?;
         for index in (0..SHARDS).filter(|index| !lost.contains(index)) {
             if let Some(nth) = index.checked_sub(PARITY_DATA_SHARDS) {
                 fill(&mut scratch, parity, nth * shard + at, (nth + 1) * shard);
-                decoder.add_recovery_shard(nth, &scratch)?;
+                decoder.add_recovery_shard(nth, &scratch).ok()?;
             } else {
                 fill(&mut scratch, payload, index * shard + at, (index + 1) * shard);
-                decoder.add_original_shard(index, &scratch)?;
+                decoder.add_original_shard(index, &scratch).ok()?;
             }
         }
-        let result = decoder.decode()?;
+        let result = decoder.decode().ok()?;
         for shard in &mut restored {
-            shard.bytes.extend_from_slice(result.restored_original(shard.index).unwrap_or_default());
+            shard.bytes.extend_from_slice(result.restored_original(shard.index)?);
         }
     }
-    Ok(restored)
+    Some(restored)
 }
 
 /// Copies `source[from..]` up to `until`, and zeros where the source has ended.
 fn fill(window: &mut [u8], source: &[u8], from: usize, until: usize) {
     let end = until.min(source.len()).min(from.saturating_add(window.len()));
-    let bytes = source.get(from..end).unwrap_or_default();
+    // The last shards lie behind the end of a payload that does not fill them.
+    let bytes = source.get(from..end).unwrap_or(&[]);
     let (head, tail) = window.split_at_mut(bytes.len());
     head.copy_from_slice(bytes);
     tail.fill(0);
@@ -131,8 +127,7 @@ fn digest_with(payload: &[u8], shard: usize, restored: &[Restored]) -> u128 {
     hasher.digest128()
 }
 
-fn put(body: &mut [u8], data_len: usize, shard: usize, restored: &[Restored]) {
-    let payload = body.get_mut(..data_len).unwrap_or_default();
+fn put(payload: &mut [u8], shard: usize, restored: &[Restored]) {
     for (index, on_disk) in payload.chunks_mut(shard).enumerate() {
         let other = restored.iter().find(|r| r.index == index).and_then(|r| r.bytes.get(..on_disk.len()));
         if let Some(bytes) = other {

@@ -46,7 +46,9 @@ impl Engine for FewShards {
             // The table holds 0 for the distance 0, which leaves the point itself out.
             let logs = erased.iter().filter_map(|other| log.get(at ^ other)).map(|log| u32::from(*log));
             let sum = logs.fold(0, |sum, log| (sum + log) % u32::from(GF_MODULUS));
-            *point = GfElement::try_from(sum).unwrap_or_default();
+            let log = GfElement::try_from(sum);
+            debug_assert!(log.is_ok(), "a remainder is below the modulus");
+            *point = log.unwrap_or(0);
         }
     }
 }

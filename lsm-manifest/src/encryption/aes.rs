@@ -69,7 +69,7 @@ impl Aes256GcmProvider {
                 let mut out = Vec::with_capacity(plaintext.len() + self.max_overhead());
                 out.extend_from_slice(nonce);
                 out.extend_from_slice(plaintext);
-                let body = out.get_mut(NONCE_LEN..).unwrap_or_default();
+                let (_, body) = out.split_first_chunk_mut::<NONCE_LEN>().ok_or(CryptError::Malformed)?;
                 let tag = self.cipher.encrypt_inout_detached(nonce, b"", body.into()).map_err(too_long)?;
                 out.extend_from_slice(&tag);
                 Ok(out)
@@ -80,13 +80,13 @@ impl Aes256GcmProvider {
                 out.extend_from_slice(&[0; FRAME_OVERHEAD]);
                 out.extend_from_slice(plaintext);
                 let aad = additional_data(identity, self.epoch);
-                let body = out.get_mut(FRAME_OVERHEAD..).unwrap_or_default();
+                let (head, body) =
+                    out.split_first_chunk_mut::<FRAME_OVERHEAD>().ok_or(CryptError::Malformed)?;
                 let tag = self.cipher.encrypt_inout_detached(nonce, &aad, body.into()).map_err(too_long)?;
                 let frames = Frames { epoch: self.epoch, nonce: (*nonce).into(), tag: tag.into() };
-                let head = frames
+                *head = frames
                     .encode(identity, plaintext.len())
                     .ok_or_else(|| CryptError::Other("the payload is longer than a frame".into()))?;
-                out.get_mut(..FRAME_OVERHEAD).unwrap_or_default().copy_from_slice(&head);
                 Ok(out)
             }
         }

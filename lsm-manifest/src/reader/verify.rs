@@ -47,7 +47,7 @@ impl ManifestArchiveReader {
         let mut at = entry.offset + BLOCK_HEADER_LEN as u64;
         while left > 0 {
             let piece = window.piece(at, entry.end())?;
-            let payload = piece.get(..left.min(piece.len())).unwrap_or_default();
+            let (payload, _) = piece.split_at(left.min(piece.len()));
             if payload.is_empty() {
                 return Ok(false);
             }
@@ -80,8 +80,9 @@ impl Window<'_> {
             // What cannot be read behind this section is for a later one to say.
             self.fill(at, self.end).or_else(|_| self.fill(at, end))?;
         }
-        let from = usize::try_from(at - self.at).unwrap_or(usize::MAX);
-        let rest = self.bytes.get(from..).unwrap_or_default();
+        let rest = usize::try_from(at - self.at).ok().and_then(|from| self.bytes.get(from..));
+        debug_assert!(rest.is_some(), "the window was moved to {at}");
+        let rest = rest.unwrap_or(&[]);
         Ok(rest.get(..len).unwrap_or(rest))
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::ManifestArchiveWriter;
-use crate::{Error, Result, TocEntry, block::BlockType, format::SECTION_BLOCK_MAX};
+use crate::Result;
 
 /// A section that is being written.
 #[must_use = "a section that is not finished is not written"]
@@ -11,43 +11,32 @@ pub struct SectionWriter<'w, 'fs> {
     /// Its payload gathers behind what is finished.
     writer: &'w mut ManifestArchiveWriter<'fs>,
     name: String,
-    overflowed: bool,
+    /// The block has had room for everything so far.
+    fits: bool,
 }
 
 impl<'w, 'fs> SectionWriter<'w, 'fs> {
     pub(super) fn new(writer: &'w mut ManifestArchiveWriter<'fs>, name: String) -> Self {
-        writer.pending.begin();
-        Self { writer, name, overflowed: false }
+        Self { writer, name, fits: true }
     }
 
     /// Ends the section.
     ///
     /// # Errors
     ///
-    /// [`SectionTooLong`](Error::SectionTooLong), and [`Encryption`](Error::Encryption): nothing is written, the writer
-    /// stays good. [`Fs`](Error::Fs): the writer has failed and its file is removed.
+    /// [`SectionTooLong`](crate::Error::SectionTooLong), and [`Encryption`](crate::Error::Encryption): nothing is
+    /// written, the writer stays good. [`Fs`](crate::Error::Fs): the writer has failed and its file is removed.
     pub fn finish(self) -> Result<()> {
-        let Self { writer, name, overflowed } = self;
-        let header = if overflowed { None } else { writer.make_block(BlockType::Manifest)? };
-        let size = u32::try_from(writer.pending.block().len());
-        let size = size.ok().filter(|&size| size <= SECTION_BLOCK_MAX);
-        let (Some(header), Some(size)) = (header, size) else {
-            return Err(Error::SectionTooLong { file: writer.path.clone(), name });
-        };
-        let entry = TocEntry { name, offset: writer.end(), size, checksum: header.checksum };
-        let taken = writer.take_block();
-        writer.or_fail(taken)?;
-        writer.sections.push(entry);
-        Ok(())
+        let Self { writer, name, fits } = self;
+        writer.encoder.finish_section(&name, fits)?;
+        let written = writer.write_gathered();
+        writer.or_fail(written)
     }
 
     /// `false`: there is no room for all of it, and nothing was taken.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        self.overflowed |= self.writer.pending.block().len() + bytes.len() > SECTION_BLOCK_MAX as usize;
-        if !self.overflowed {
-            self.writer.pending.push(bytes);
-        }
-        !self.overflowed
+        self.fits = self.fits && self.writer.encoder.push(bytes);
+        self.fits
     }
 }
 

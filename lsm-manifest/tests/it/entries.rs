@@ -86,6 +86,7 @@ fn examine(bytes: &[u8]) {
         Ok(names.into_iter().zip(sections.into_iter().map(|found| found.ok().map(|s| s.payload))).collect())
     };
     let before = read();
+    assert_eq!(in_memory(bytes).is_ok(), before.is_ok(), "bytes are read like the file");
     let healthy = inspect(&fs, path, &OPTIONS).unwrap().is_healthy();
     let repaired = repair(&fs, path, &OPTIONS);
     let after = fs.read_to_vec(path, LIMIT).unwrap();
@@ -98,6 +99,13 @@ fn examine(bytes: &[u8]) {
         }
         Err(_) => assert!(after == bytes && !healthy),
     }
+}
+
+/// The payloads of an archive whose bytes are in memory.
+fn in_memory(bytes: &[u8]) -> Result<Vec<Result<Vec<u8>>>> {
+    let reader = ManifestArchiveReader::from_bytes(Path::new("bytes"), bytes.to_vec(), &OPTIONS)?;
+    let entries = reader.footer().sections().iter();
+    Ok(entries.map(|entry| Ok(reader.read_section(&entry.name)?.payload)).collect())
 }
 
 /// The data is: whether there is a mirror, how long the footer is, the footer, the sections.

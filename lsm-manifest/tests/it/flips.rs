@@ -339,7 +339,7 @@ fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     put_file(&fs, &version_path(1), &bytes);
     let faulty = FaultFs::new(fs);
     // The file at one go, and then, after the footer, all of its sections.
-    for read in ["read#1:before-EIO", "read#3:before-EIO"] {
+    for read in ["read_at#1:before-EIO", "read_at#3:before-EIO"] {
         faulty.inject(lsm_fs_mem::Fault::from(read.parse::<lsm_fs_mem::FaultId>().unwrap()));
     }
     let reader = open(&faulty, &version_path(1)).unwrap();

@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod bytes;
 mod corpus;
 mod crash;
 mod current;

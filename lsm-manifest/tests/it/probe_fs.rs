@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
+    num::NonZeroUsize,
     ops::Range,
     path::Path,
     sync::{
@@ -167,8 +168,8 @@ impl<F: Fs> Fs for ProbeFs<F> {
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
         self.inner.truncate_file(path, len)
     }
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.inner.try_disable_cow(path)
+    fn concurrency(&self) -> NonZeroUsize {
+        self.inner.concurrency()
     }
 }
 
@@ -191,7 +192,7 @@ impl FsFile for ProbeFile {
         self.counters.reading(buf.len());
         let is_first = self.in_pieces.swap(false, Ordering::Relaxed);
         if is_first && offset == 0 && buf.len() as u64 == self.inner.metadata()?.len {
-            return Err(lsm_fs::Error::new(lsm_fs::Op::Read, "a bad sector", io::Error::other("EIO")));
+            return Err(lsm_fs::Error::new(lsm_fs::Op::ReadAt, "a bad sector", io::Error::other("EIO")));
         }
         self.inner.read_at(buf, offset)
     }

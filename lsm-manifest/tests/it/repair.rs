@@ -172,9 +172,9 @@ fn a_section_that_cannot_be_read_ends_the_repair() {
     let good = archive_bytes(WriteOptions::new(), &[("tables", &payload)]);
     let cut = &good[..good.len() - 1];
     let fs = FaultFs::new(with_file(cut));
-    fs.inject(Fault::on(Op::Read).nth(3));
+    fs.inject(Fault::on(Op::ReadAt).nth(3));
     let error = repair(&fs, &version_path(1), &OPTIONS).unwrap_err();
-    assert!(matches!(&error, Error::Fs(e) if e.op() == Op::Read), "{error}");
+    assert!(matches!(&error, Error::Fs(e) if e.op() == Op::ReadAt), "{error}");
     assert!(bytes_of(fs.inner()) == cut);
     assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Tail]);
     assert!(bytes_of(fs.inner()) == good);

@@ -35,7 +35,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     ci.cargo_env(&args, &[("CARGO_HOME", home)])
 }
 
-/// Where cargo keeps what it has downloaded.
+/// The directory in which cargo keeps its downloads.
 fn cargo_home() -> Option<PathBuf> {
     let given = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = given.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))?;

@@ -20,7 +20,7 @@ pub(super) struct Workdir {
 }
 
 impl Workdir {
-    /// Makes a new directory in `base` and removes what dead runs left there.
+    /// Makes a new directory in `base` and removes the leftovers of dead runs.
     pub(super) fn create(base: &Path) -> anyhow::Result<Self> {
         sweep(base)?;
         for attempt in 0..100 {
@@ -50,7 +50,7 @@ impl Drop for Workdir {
     }
 }
 
-/// Where working directories live: a real disk, since the images are as large as what is written to them.
+/// The place of working directories: a real disk, since the images are as large as the data in them.
 pub(super) fn base() -> PathBuf {
     std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from)
 }
@@ -72,7 +72,7 @@ fn lock(path: &Path) -> anyhow::Result<Option<File>> {
     Ok(same.then_some(dir))
 }
 
-/// Removes the working directories of dead runs; those of other users are theirs to sweep.
+/// Removes the working directories of dead runs. Other users sweep their own.
 fn sweep(base: &Path) -> anyhow::Result<()> {
     let me = fs::metadata("/proc/self").context("cannot tell who I am")?.uid();
     for entry in fs::read_dir(base).with_context(|| format!("cannot list {}", base.display()))? {

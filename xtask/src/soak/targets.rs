@@ -75,7 +75,7 @@ pub(super) fn find(workspace: &Workspace) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// The binary with the tests of a source file, and the path of its module; `None` if soaking runs no such binary.
+/// The binary with the tests of a source file, and the path of its module. `None` if soaking runs no such binary.
 fn place(source: &Path) -> Option<(&'static [&'static str], String)> {
     let source = source.to_str()?.strip_suffix(".rs")?;
     let module = |file: &str| file.strip_suffix("/mod").unwrap_or(file).replace('/', "::");

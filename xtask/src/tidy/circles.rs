@@ -10,71 +10,24 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::tree::Tree;
 use imports::ModulePath;
 
-/// Circles that wait for their owner: a crate, the modules that one may lie in, and the reason. An entry goes with its
-/// circle.
-const TOLERATED: &[(&str, &[&str], &str)] = &[
-    (
-        "lsm-fs",
-        &["batch", "copy", "ext", "fs", "std_fs"],
-        "the trait has batch methods whose default bodies are the loops over it, and a copy asks the host",
-    ),
-    ("lsm-fs-mem", &["tap"], "the macro that makes a wrapper and the view that uses it"),
-    (
-        "lsm-manifest",
-        &["block", "defect", "ecc"],
-        "a defect names the type of the block that it was found in",
-    ),
-    (
-        "lsm-manifest",
-        &["current", "durable", "recover"],
-        "publication and recovery share the name of CURRENT",
-    ),
-    (
-        "lsm-checkpoint",
-        &["catalog", "error", "layout", "publish", "source", "view"],
-        "the layout reserves names that the catalog and the publication declare",
-    ),
-    ("lsm-checkpoint", &["plan", "run", "transfer"], "the policy is declared in `run` and read by the plan"),
-];
-
 /// Modules by path, and the modules that each imports from, with the items.
 type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'t str>>>;
 
 /// Modules that stand in a circle cannot be read, tested or changed one by one.
 pub(super) fn module_circles(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
-    let mut tolerated = BTreeSet::new();
     for member in &tree.crates {
         let modules = imports::modules(tree, &member.name);
         let imports = imports::resolved(&modules);
-        for circle in circles(&imports) {
-            let entry = TOLERATED.iter().position(|(name, within, _)| {
-                *name == member.name && circle.iter().all(|module| lies_in(module, within))
-            });
-            match entry {
-                Some(entry) => drop(tolerated.insert(entry)),
-                None => errors.push(format!(
-                    "{}: modules import each other in a circle: {}; move the shared item into a module below both",
-                    member.name,
-                    shown(&circle, &imports)
-                )),
-            }
-        }
-    }
-    let present = |name: &str| tree.crates.iter().any(|member| member.name == name);
-    for (entry, (name, within, _)) in TOLERATED.iter().enumerate() {
-        if present(name) && !tolerated.contains(&entry) {
-            errors.push(format!(
-                "{name}: the circle among {} is gone; remove its entry from TOLERATED in xtask/src/tidy/circles.rs",
-                within.join(", ")
-            ));
-        }
+        errors.extend(circles(&imports).iter().map(|circle| {
+            format!(
+                "{}: modules import each other in a circle: {}; move the shared item into a module below both",
+                member.name,
+                shown(circle, &imports)
+            )
+        }));
     }
     errors
-}
-
-fn lies_in(module: &ModulePath, within: &[&str]) -> bool {
-    module.first().is_some_and(|top| within.contains(&top.as_str()))
 }
 
 /// The sets of modules that reach each other.

@@ -111,7 +111,8 @@ impl<'a> Listing<'a> {
         let (mut hasher, mut len, mut piece) = (Xxh3Default::new(), 0, vec![0; PIECE]);
         loop {
             let read = file.read_at(&mut piece, len)?;
-            hasher.update(piece.get(..read).unwrap_or_default());
+            let (bytes, _) = piece.split_at(read.min(piece.len()));
+            hasher.update(bytes);
             len += read as u64;
             if read < piece.len() {
                 return Ok((len, hasher.digest128()));

@@ -38,7 +38,8 @@ fn every_change_is_synced_through_the_handle_that_made_it() {
     assert_eq!(later(FsOpenOptions::new().append(true)), 1);
     let flagged = syncs(|fs, path| {
         drop(fs.open(path, &NEW).unwrap());
-        let _ = fs.try_disable_cow(path).unwrap();
+        let attributes = fs.abilities().unwrap().attributes().unwrap();
+        let _ = attributes.try_disable_cow(path).unwrap();
     });
     assert_eq!(flagged, 1);
     let punched = syncs(|fs, path| {

@@ -17,7 +17,7 @@ fn a_claim_that_a_sweeper_holds_is_no_claim() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     let raced = Tweak::new(fs.clone()).without_directory_renames();
-    let raced = raced.before(Op::LockDirectory, STAGED, |fs: &MemFs| {
+    let raced = raced.before(Op::TryLockDirectory, STAGED, |fs: &MemFs| {
         Box::leak(Box::new(fs.try_lock_directory(Path::new(STAGED)).unwrap()));
     });
     let removed = remove(&raced, Path::new(TARGET), NORMAL);

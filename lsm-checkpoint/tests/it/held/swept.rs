@@ -29,7 +29,7 @@ fn a_file_with_the_name_of_debris_is_no_failure() {
 fn debris_that_another_has_cleared_is_not_in_the_report() {
     let fs = MemFs::new();
     fs.create_dir(Path::new(STAGED)).unwrap();
-    let raced = Tweak::new(fs.clone()).before(Op::LockDirectory, STAGED, |fs: &MemFs| {
+    let raced = Tweak::new(fs.clone()).before(Op::TryLockDirectory, STAGED, |fs: &MemFs| {
         fs.remove_dir(Path::new(STAGED)).unwrap();
     });
     let report = sweep(&raced, Path::new("/"), NORMAL).unwrap();

@@ -16,7 +16,7 @@ const NORMAL: SyncMode = SyncMode::Normal;
 
 fn without_locks(fs: &MemFs) -> FaultFs<MemFs> {
     let unlocked = FaultFs::new(fs.clone());
-    unlocked.inject(Fault::on(Op::LockDirectory).from_nth(1).before(errno::EOPNOTSUPP));
+    unlocked.inject(Fault::on(Op::TryLockDirectory).from_nth(1).before(errno::EOPNOTSUPP));
     unlocked
 }
 

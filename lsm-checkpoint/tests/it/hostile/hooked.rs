@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
-    fmt,
+    fmt, io,
+    ops::Deref,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -12,9 +12,8 @@ use std::{
 };
 
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, FileId, Fs, FsCapabilities, FsDirEntry,
-    FsDirLock, FsFile, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, SyncMode,
-    SyncReport, batch, copy,
+    FileId, Fs, FsFile, FsMetadata, Op, Result,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
 /// Sees every call.
@@ -38,6 +37,10 @@ impl Observer {
         self.reached.lock().unwrap().clone()
     }
 
+    fn call(&self) {
+        (self.act)(self.calls.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+
     fn look(&self, path: &Path, there: &FsMetadata) {
         if there.file_id.is_some_and(|id| self.forbidden.contains(&id)) {
             self.reached.lock().unwrap().get_or_insert_with(|| path.display().to_string());
@@ -45,158 +48,100 @@ impl Observer {
     }
 }
 
-#[derive(Clone)]
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Hooked<F> {
-    inner: F,
+    fs: InterceptFs<F, Hooks<F>>,
+}
+
+/// The filesystem that it is.
+impl<F> Deref for Hooked<F> {
+    type Target = InterceptFs<F, Hooks<F>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fs
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Hooks<F> {
+    /// For looks that nobody sees, and in place of a view.
+    fs: F,
     observer: Arc<Observer>,
     /// A control: a view of it is no view.
     resolves_plainly: bool,
     renames_directories: bool,
 }
 
-impl<F: Fs> Hooked<F> {
+impl<F: Fs + Clone + 'static> Hooked<F> {
     pub(crate) fn new(inner: F, observer: Arc<Observer>) -> Self {
-        Self { inner, observer, resolves_plainly: false, renames_directories: true }
+        let fs = inner.clone();
+        let hooks = Hooks { fs, observer, resolves_plainly: false, renames_directories: true };
+        Self { fs: InterceptFs::new(inner, hooks) }
     }
 
-    pub(crate) fn resolving_plainly(mut self, plainly: bool) -> Self {
-        self.resolves_plainly = plainly;
-        self
+    fn with(self, change: impl FnOnce(&mut Hooks<F>)) -> Self {
+        let mut hooks = self.fs.interceptor().clone();
+        change(&mut hooks);
+        Self { fs: InterceptFs::new(self.fs.into_inner(), hooks) }
     }
 
-    pub(crate) fn renaming_directories(mut self, renames: bool) -> Self {
-        self.renames_directories = renames;
-        self
+    pub(crate) fn resolving_plainly(self, plainly: bool) -> Self {
+        self.with(|hooks| hooks.resolves_plainly = plainly)
     }
 
-    fn inner(&self) -> &F {
-        (self.observer.act)(self.observer.calls.fetch_add(1, Ordering::Relaxed) + 1);
-        &self.inner
+    pub(crate) fn renaming_directories(self, renames: bool) -> Self {
+        self.with(|hooks| hooks.renames_directories = renames)
     }
+}
 
-    fn seen(&self, path: &Path, found: Result<FsMetadata>) -> Result<FsMetadata> {
-        found.inspect(|there| self.observer.look(path, there))
-    }
+impl<F: Fs + Clone + 'static> Interceptor for Hooks<F> {
+    type File = ();
 
-    fn check_rename(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
-        let is_folder = || self.inner.symlink_metadata(from).is_ok_and(|there| there.is_dir());
-        if !self.renames_directories && is_folder() {
-            let refusal = std::io::Error::from(std::io::ErrorKind::Unsupported);
-            return Err(Error::with_paths(op, from, to, refusal));
+    fn around<R: Outcome>(
+        &self,
+        file: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        // A handle leads nowhere else.
+        if file.is_some() {
+            return run();
         }
-        Ok(())
+        let renames = matches!(call.op, Op::Rename | Op::RenameNoreplace);
+        let is_folder = || self.fs.symlink_metadata(call.path).is_ok_and(|there| there.is_dir());
+        if renames && !self.renames_directories && is_folder() {
+            return Err(call.error(io::ErrorKind::Unsupported.into()));
+        }
+        self.observer.call();
+        let mut result = run()?;
+        if let Some(there) = result.metadata() {
+            self.observer.look(call.path, there);
+        }
+        Ok(result)
     }
-}
 
-impl<F: Fs> fmt::Debug for Hooked<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+    fn open(
+        &self,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<Box<dyn FsFile>>,
+    ) -> Result<(Box<dyn FsFile>, ())> {
+        let file = self.around(None, call, run)?;
+        self.observer.look(call.path, &file.metadata()?);
+        Ok((file, ()))
     }
-}
 
-#[deny(clippy::missing_trait_methods)]
-impl<F: Fs> Fs for Hooked<F> {
-    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        let checked = self.inner().beneath(root)?;
-        let plain: Box<dyn Fs + '_> = Box::new(&self.inner);
-        let mut view =
-            Hooked::new(if self.resolves_plainly { plain } else { checked }, Arc::clone(&self.observer));
-        (view.resolves_plainly, view.renames_directories) = (self.resolves_plainly, self.renames_directories);
-        Ok(Box::new(view))
-    }
-    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
-        let file = self.inner().open(path, options)?;
-        self.observer.look(path, &file.metadata()?);
-        Ok(file)
-    }
-    fn create_dir(&self, path: &Path) -> Result<()> {
-        self.inner().create_dir(path)
-    }
-    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.inner().read_dir(path)
-    }
-    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.seen(path, self.inner().metadata(path))
-    }
-    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.seen(path, self.inner().symlink_metadata(path))
-    }
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        self.inner().remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.inner().remove_dir(path)
-    }
-    fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        self.inner().remove_dir_all(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.check_rename(Op::Rename, from, to)?;
-        self.inner().rename(from, to)
-    }
-    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
-        self.check_rename(Op::RenameNoreplace, from, to)?;
-        self.inner().rename_noreplace(from, to)
-    }
-    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner().hard_link(from, to)
-    }
-    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner().reflink_file(from, to)
-    }
-    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
-        self.inner().sync_directory(path, mode)
-    }
-    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.inner().try_lock_directory(path)
-    }
-    fn backend_id(&self) -> Option<u64> {
-        self.inner.backend_id()
-    }
-    fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.inner().volume_id(path)
-    }
-    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.inner().capabilities(path)
-    }
-    fn available_space(&self, path: &Path) -> Result<u64> {
-        self.inner().available_space(path)
-    }
-    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        self.inner().punch_hole(path, offset, len)
-    }
-    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        self.inner().truncate_file(path, len)
-    }
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.inner().try_disable_cow(path)
-    }
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata_each(self, dir, names, report);
-    }
-    fn hard_link_batch(
+    fn beneath<'v>(
         &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_each(files, mode, report);
-    }
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_each(self, jobs, options, report);
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<Box<dyn Fs + 'v>>,
+    ) -> Result<Box<dyn Fs + 'v>> {
+        let checked = self.around(None, call, run)?;
+        Ok(if self.resolves_plainly { Box::new(self.fs.clone()) } else { checked })
     }
 }

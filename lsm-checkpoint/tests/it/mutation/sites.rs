@@ -11,9 +11,9 @@ const SYNCS: [&str; 8] = [
     ".sync_directory(",
     ".sync_all(",
     ".sync_data(",
-    ".sync_batch(",
-    ".reflink_batch(",
-    ".copy_batch(",
+    "sync_batch(",
+    "reflink_batch(",
+    "copy_batch(",
     ".write_new(",
     ".rewrite_atomic(",
 ];
@@ -28,7 +28,7 @@ const SITES: [(&str, &[&str]); 10] = [
     // The second is a call of the filesystem that puts syncs off.
     ("staged.rs", &["metadata", "none"]),
     (
-        "target/debris.rs",
+        "target_life/debris.rs",
         &[
             "the parent, without T",
             "the parent, without S",
@@ -37,13 +37,13 @@ const SITES: [(&str, &[&str]); 10] = [
         ],
     ),
     (
-        "target/in_place.rs",
+        "target_life/in_place.rs",
         &["the parent, with S", "T and its directories", "T, with the pointers", "the parent, without T"],
     ),
-    ("target/marker.rs", &["the marker", "the marker's name", "T, without the marker"]),
-    ("target/publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
+    ("target_life/marker.rs", &["the marker", "the marker's name", "T, without the marker"]),
+    ("target_life/publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),
     (
-        "target/withdraw.rs",
+        "target_life/withdraw.rs",
         &["the parent, with T again", "the parent, without T", "the parent, without S", "the parent, with S"],
     ),
     ("transfer/copy.rs", &["copies"]),

@@ -65,7 +65,7 @@ fn a_version_that_is_held_is_a_pin_only_where_the_last_drop_unlinks() {
 #[test]
 fn a_failed_flush_or_compaction_loses_nothing_and_leaves_nothing() {
     each_deletion(|options| {
-        for (op, nth) in [(Op::SyncAll, 1), (Op::SyncDirectory, 1), (Op::Write, 1), (Op::Rename, 1)] {
+        for (op, nth) in [(Op::SyncAll, 1), (Op::SyncDirectory, 1), (Op::WriteAt, 1), (Op::Rename, 1)] {
             let faulty = FaultFs::new(MemFs::new());
             let fs: Arc<dyn Fs> = Arc::new(faulty.clone());
             let tree = Tree::open(&fs, Path::new(DIR), options).unwrap();

@@ -38,28 +38,28 @@ fn arguments_follow_the_paths() {
     let options = FsOpenOptions::new().read(true).append(true).create(true).direct_io(true);
     let all = FsOpenOptions::new().write(true).create_new(true).truncate(true);
     let cases = [
-        (Call::new(Op::Open, a, Detail::Options(&options)), "open a read append create direct_io\n"),
-        (Call::new(Op::Open, a, Detail::Options(&all)), "open a write create_new truncate\n"),
+        (Call::new(Op::Open, a, Arguments::Open(&options)), "open a read append create direct_io\n"),
+        (Call::new(Op::Open, a, Arguments::Open(&all)), "open a write create_new truncate\n"),
         (Call::between(Op::HardLink, a, b), "hard_link a -> b\n"),
-        (Call::new(Op::SyncDirectory, a, Detail::Sync(SyncMode::Full)), "sync_directory a full\n"),
-        (Call::new(Op::SyncAll, a, Detail::Sync(SyncMode::Normal)), "sync_all a normal\n"),
-        (Call::new(Op::Write, a, Detail::At { offset: 7, len: 9 }), "write_at a 7+9\n"),
-        (Call::new(Op::Write, a, Detail::Cursor { len: 9 }), "write a 9\n"),
-        (Call::new(Op::Read, a, Detail::At { offset: 7, len: 9 }), "read_at a 7+9\n"),
-        (Call::new(Op::Read, a, Detail::Cursor { len: 9 }), "read a 9\n"),
-        (Call::new(Op::PunchHole, a, Detail::At { offset: 7, len: 9 }), "punch_hole a 7+9\n"),
-        (Call::new(Op::StartWriteback, a, Detail::At { offset: 7, len: 9 }), "start_writeback a 7+9\n"),
-        (Call::new(Op::TruncateFile, a, Detail::Len(3)), "truncate_file a 3\n"),
-        (Call::new(Op::Seek, a, Detail::From(3)), "next_data a 3\n"),
-        (Call::new(Op::Seek, a, Detail::Seek(SeekFrom::Start(3))), "seek a start 3\n"),
-        (Call::new(Op::Seek, a, Detail::Seek(SeekFrom::End(-3))), "seek a end -3\n"),
-        (Call::new(Op::Seek, a, Detail::Seek(SeekFrom::Current(0))), "seek a current 0\n"),
-        (Call::new(Op::Hint, a, Detail::Hint(FileHint::WillNeed)), "hint a will_need\n"),
-        (Call::new(Op::Metadata, a, Detail::OfName), "symlink_metadata a\n"),
-        (Call::new(Op::LockDirectory, a, Detail::IsAt), "is_at a\n"),
-        (Call::new(Op::LockDirectory, a, Detail::None), "try_lock_directory a\n"),
-        (Call::new(Op::LockFile, a, Detail::None), "try_lock_exclusive a\n"),
-        (Call::new(Op::DisableCow, a, Detail::None), "try_disable_cow a\n"),
+        (Call::new(Op::SyncDirectory, a, Arguments::Sync(SyncMode::Full)), "sync_directory a full\n"),
+        (Call::new(Op::SyncAll, a, Arguments::Sync(SyncMode::Normal)), "sync_all a normal\n"),
+        (Call::new(Op::WriteAt, a, Arguments::Range { offset: 7, len: 9 }), "write_at a 7+9\n"),
+        (Call::new(Op::Write, a, Arguments::Transfer(9)), "write a 9\n"),
+        (Call::new(Op::ReadAt, a, Arguments::Range { offset: 7, len: 9 }), "read_at a 7+9\n"),
+        (Call::new(Op::Read, a, Arguments::Transfer(9)), "read a 9\n"),
+        (Call::new(Op::PunchHole, a, Arguments::Range { offset: 7, len: 9 }), "punch_hole a 7+9\n"),
+        (Call::new(Op::StartWriteback, a, Arguments::Range { offset: 7, len: 9 }), "start_writeback a 7+9\n"),
+        (Call::new(Op::TruncateFile, a, Arguments::Len(3)), "truncate_file a 3\n"),
+        (Call::new(Op::NextData, a, Arguments::Offset(3)), "next_data a 3\n"),
+        (Call::new(Op::Seek, a, Arguments::Seek(SeekFrom::Start(3))), "seek a start 3\n"),
+        (Call::new(Op::Seek, a, Arguments::Seek(SeekFrom::End(-3))), "seek a end -3\n"),
+        (Call::new(Op::Seek, a, Arguments::Seek(SeekFrom::Current(0))), "seek a current 0\n"),
+        (Call::new(Op::Hint, a, Arguments::Hint(FileHint::WillNeed)), "hint a will_need\n"),
+        (Call::new(Op::SymlinkMetadata, a, Arguments::None), "symlink_metadata a\n"),
+        (Call::new(Op::IsAt, a, Arguments::None), "is_at a\n"),
+        (Call::new(Op::TryLockDirectory, a, Arguments::None), "try_lock_directory a\n"),
+        (Call::new(Op::TryLockExclusive, a, Arguments::None), "try_lock_exclusive a\n"),
+        (Call::new(Op::TryDisableCow, a, Arguments::None), "try_disable_cow a\n"),
     ];
     for (call, expected) in cases {
         assert_eq!(line(&call), expected);
@@ -68,7 +68,7 @@ fn arguments_follow_the_paths() {
 
 #[test]
 fn an_outcome_ends_the_line() {
-    let call = Call::new(Op::CreateDir, Path::new("a"), Detail::None);
+    let call = Call::new(Op::CreateDir, Path::new("a"), Arguments::None);
     let failed = |source| {
         let mut line = Line::new(&call, Some(4), Path::new(""));
         line.error(&call.error(source));

@@ -2,7 +2,9 @@
 
 use std::{io::Write, ops::ControlFlow, path::Path};
 
-use lsm_fs::{CopyJob, CopyOptions, DirectorySync, Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
+use lsm_fs::{
+    CopyJob, CopyOptions, DirectorySync, Fs, FsExt, FsFile, FsOpenOptions, SyncMode, copy::copy_batch,
+};
 use lsm_fs_mem::DurabilityAudit;
 
 use super::{create, each_audited, put, sync_dir, undurable};
@@ -260,7 +262,7 @@ fn copies_are_seen_call_by_call() {
         put(fs, &a);
         sync_dir(fs, root);
         let job = CopyJob { source: fs, from: &a, to: &b, len: None };
-        fs.copy_batch(&[job], &CopyOptions::new(), &mut |_, copied| {
+        copy_batch(fs, &[job], &CopyOptions::new(), &mut |_, copied| {
             copied.unwrap();
             ControlFlow::Continue(())
         });

@@ -94,7 +94,7 @@ fn a_call_that_failed_after_its_effect_has_had_it() {
         put(&fs, &root.join("tree/f"));
         sync_dir(&fs, root);
         sync_dir(&fs, &root.join("tree"));
-        for op in [Op::HardLink, Op::RemoveDirAll, Op::Write] {
+        for op in [Op::HardLink, Op::RemoveDirAll, Op::WriteAt] {
             faulty.inject(Fault::on(op).after(errno::EIO));
         }
         fs.hard_link(&root.join("f"), &root.join("g")).unwrap_err();

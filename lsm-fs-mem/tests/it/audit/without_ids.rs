@@ -1,14 +1,12 @@
 //! The account on backends that lack something.
 
-use std::{
-    io::{self, Read, Seek, SeekFrom, Write},
-    ops::Range,
-    path::Path,
-};
+use std::{io, ops::ControlFlow, path::Path};
 
 use lsm_fs::{
-    DirectorySync, Error, FileHint, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
-    FsOpenOptions, Op, Result, SyncMode, SyncReport, errno,
+    DirPair, DirectorySync, Fs, FsFile, FsOpenOptions, NamePair, Op, Result, SyncMode,
+    batch::{hard_link_batch, sync_batch},
+    errno,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 use lsm_fs_mem::DurabilityAudit;
 
@@ -16,179 +14,62 @@ use super::{create, put, sync_dir, undurable};
 use crate::backends::{Backend, each};
 
 /// A backend that does not tell inodes apart, or cannot sync directories.
+type Lacking = InterceptFs<Backend, Lacks>;
+
 #[derive(Debug)]
-struct Lacking {
+struct Lacks {
     inner: Backend,
-    has_ids: bool,
-    syncs_directories: bool,
-    /// Fails after the first file that it has removed.
-    removes_trees: bool,
+    ids: bool,
+    directory_syncs: bool,
+    /// The removal of a tree fails after the first file.
+    tree_removals: bool,
 }
 
-/// A file of such a backend.
-#[derive(Debug)]
-struct Nameless(Box<dyn FsFile>);
-
-fn without_id(mut metadata: FsMetadata) -> FsMetadata {
-    metadata.file_id = None;
-    metadata
-}
-
-impl Lacking {
-    fn nothing(inner: Backend) -> Self {
-        Self { inner, has_ids: true, syncs_directories: true, removes_trees: true }
-    }
-
-    fn told(&self, metadata: FsMetadata) -> FsMetadata {
-        if self.has_ids { metadata } else { without_id(metadata) }
+impl Lacks {
+    fn nothing(inner: &Backend) -> Self {
+        Self { inner: inner.clone(), ids: false, directory_syncs: false, tree_removals: false }
     }
 }
 
-impl Fs for Lacking {
-    fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
-        Err(Error::new(Op::Beneath, root, io::ErrorKind::Unsupported))
-    }
-    fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
-        let file = self.inner.open(path, options)?;
-        Ok(if self.has_ids { file } else { Box::new(Nameless(file)) })
-    }
-    fn create_dir(&self, path: &Path) -> Result<()> {
-        self.inner.create_dir(path)
-    }
-    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.inner.read_dir(path)
-    }
-    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.metadata(path).map(|m| self.told(m))
-    }
-    fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.inner.symlink_metadata(path).map(|m| self.told(m))
-    }
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        self.inner.remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.inner.remove_dir(path)
-    }
-    fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        if self.removes_trees {
-            return self.inner.remove_dir_all(path);
+impl Interceptor for Lacks {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        if self.tree_removals && call.op == Op::RemoveDirAll {
+            let first = self.inner.read_dir(call.path)?.into_iter().next().unwrap();
+            self.inner.remove_file(&call.path.join(first.name))?;
+            return Err(call.error(io::Error::from_raw_os_error(errno::EIO)));
         }
-        let first = self.inner.read_dir(path)?.into_iter().next().unwrap();
-        self.inner.remove_file(&path.join(first.name))?;
-        Err(Error::new(Op::RemoveDirAll, path, io::Error::from_raw_os_error(errno::EIO)))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename_noreplace(from, to)
-    }
-    fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.hard_link(from, to)
-    }
-    fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.reflink_file(from, to)
-    }
-    fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
-        let synced = self.inner.sync_directory(path, mode)?;
-        Ok(if self.syncs_directories { synced } else { DirectorySync::NotSupported })
-    }
-    fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.inner.try_lock_directory(path)
-    }
-    fn backend_id(&self) -> Option<u64> {
-        self.inner.backend_id()
-    }
-    fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.inner.volume_id(path)
-    }
-    fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.inner.capabilities(path)
-    }
-    fn available_space(&self, path: &Path) -> Result<u64> {
-        self.inner.available_space(path)
-    }
-    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        self.inner.punch_hole(path, offset, len)
-    }
-    fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        self.inner.truncate_file(path, len)
-    }
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.inner.try_disable_cow(path)
-    }
-    fn sync_batch(&self, _: &[&dyn FsFile], _: SyncMode, _: SyncReport<'_>) {
-        panic!("a wrapper makes the single calls itself");
-    }
-}
-
-impl FsFile for Nameless {
-    fn sync_all(&self, mode: SyncMode) -> Result<()> {
-        self.0.sync_all(mode)
-    }
-    fn sync_data(&self, mode: SyncMode) -> Result<()> {
-        self.0.sync_data(mode)
-    }
-    fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
-        self.0.start_writeback(offset, len)
-    }
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.0.read_at(buf, offset)
-    }
-    fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        self.0.write_at(buf, offset)
-    }
-    fn set_len(&self, len: u64) -> Result<()> {
-        self.0.set_len(len)
-    }
-    fn metadata(&self) -> Result<FsMetadata> {
-        self.0.metadata().map(without_id)
-    }
-    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
-        self.0.next_data(offset)
-    }
-    fn hint(&self, hint: FileHint) -> Result<()> {
-        self.0.hint(hint)
-    }
-    fn try_lock_exclusive(&self) -> Result<bool> {
-        self.0.try_lock_exclusive()
-    }
-}
-
-impl Read for Nameless {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
-    }
-}
-
-impl Write for Nameless {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write(buf)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Seek for Nameless {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
+        let mut result = run()?;
+        if let Some(metadata) = result.metadata().filter(|_| self.ids) {
+            metadata.file_id = None;
+        }
+        if let Some(synced) = result.directory_sync().filter(|_| self.directory_syncs) {
+            *synced = DirectorySync::NotSupported;
+        }
+        Ok(result)
     }
 }
 
 fn without_ids(test: impl Fn(&DurabilityAudit<Lacking>, &Path)) {
     each(|fresh, root| {
-        let lacking = Lacking { has_ids: false, ..Lacking::nothing(fresh()) };
-        test(&DurabilityAudit::new(lacking, root), root);
+        let inner = fresh();
+        let lacks = Lacks { ids: true, ..Lacks::nothing(&inner) };
+        test(&DurabilityAudit::new(InterceptFs::new(inner, lacks), root), root);
     });
 }
 
 #[test]
 fn a_directory_sync_that_does_nothing_makes_nothing_durable() {
     each(|fresh, root| {
-        let lacking = Lacking { syncs_directories: false, ..Lacking::nothing(fresh()) };
-        let fs = DurabilityAudit::new(lacking, root);
+        let inner = fresh();
+        let lacks = Lacks { directory_syncs: true, ..Lacks::nothing(&inner) };
+        let fs = DurabilityAudit::new(InterceptFs::new(inner, lacks), root);
         put(&fs, &root.join("f"));
         sync_dir(&fs, root);
         assert_eq!(undurable(&fs, root, root), ["f: Name"]);
@@ -198,8 +79,9 @@ fn a_directory_sync_that_does_nothing_makes_nothing_durable() {
 #[test]
 fn a_tree_that_was_removed_in_part() {
     each(|fresh, root| {
-        let lacking = Lacking { removes_trees: false, ..Lacking::nothing(fresh()) };
-        let fs = DurabilityAudit::new(lacking, root);
+        let inner = fresh();
+        let lacks = Lacks { tree_removals: true, ..Lacks::nothing(&inner) };
+        let fs = DurabilityAudit::new(InterceptFs::new(inner, lacks), root);
         fs.create_dir(&root.join("tree")).unwrap();
         put(&fs, &root.join("tree/a"));
         put(&fs, &root.join("tree/b"));
@@ -211,13 +93,18 @@ fn a_tree_that_was_removed_in_part() {
 }
 
 #[test]
-fn a_batch_of_syncs_is_not_left_to_the_backend() {
+fn a_batch_is_not_left_to_the_backend() {
     each(|fresh, root| {
-        let fs = DurabilityAudit::new(Lacking::nothing(fresh()), root);
+        let fs = DurabilityAudit::new(fresh(), root);
         let file = create(&fs, &root.join("f"));
         file.write_at(b"x", 0).unwrap();
-        fs.sync_batch(&[&*file], SyncMode::Normal, &mut |_, synced| synced.unwrap());
-        assert_eq!(undurable(&fs, root, root), ["f: Name"]);
+        sync_batch(&fs, &[&*file], SyncMode::Normal, &mut |_, synced| synced.unwrap());
+        let dirs = DirPair { from: root, to: root };
+        hard_link_batch(&fs, dirs, &[NamePair::new("f", "g")], &mut |_, linked| {
+            linked.unwrap();
+            ControlFlow::Continue(())
+        });
+        assert_eq!(undurable(&fs, root, root), ["f: Name", "g: Name"]);
     });
 }
 

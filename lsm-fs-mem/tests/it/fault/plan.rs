@@ -143,10 +143,10 @@ fn a_short_write_at_writes_a_prefix_and_fails_for_space() {
     each_faulty(|fs, root| {
         let file = fs.open(&root.join("f"), &NEW).unwrap();
         // Too small to be cut, so not counted.
-        fs.inject(Fault::on(Op::Write).short(ShortTransfer::Sector));
+        fs.inject(Fault::on(Op::WriteAt).short(ShortTransfer::Sector));
         file.write_at(&[1; 512], 0).unwrap();
         let error = file.write_at(&[2; 1024], 0).unwrap_err();
-        assert_eq!((error.op(), error.raw_os_error()), (Op::Write, Some(errno::ENOSPC)));
+        assert_eq!((error.op(), error.raw_os_error()), (Op::WriteAt, Some(errno::ENOSPC)));
         let mut back = [9; 1024];
         assert_eq!(file.read_at(&mut back, 0).unwrap(), 512);
         assert_eq!(back[..512], [2; 512]);
@@ -159,7 +159,7 @@ fn read_is_short_and_read_at_never_is() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
         file.write_at(b"12345", 0).unwrap();
-        fs.inject(Fault::on(Op::Read).short(ShortTransfer::Byte));
+        fs.inject(Fault::on_any().short(ShortTransfer::Byte));
         let mut back = [0; 5];
         assert_eq!(file.read_at(&mut back, 0).unwrap(), 5);
         assert_eq!(file.read(&mut back).unwrap(), 1);
@@ -173,7 +173,7 @@ fn read_is_short_and_read_at_never_is() {
 fn an_interruption_does_nothing_and_is_retried_by_std() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
-        fs.inject(Fault::on(Op::Write).interrupted());
+        fs.inject(Fault::on_any().interrupted());
         file.write_at(b"never interrupted", 0).unwrap();
         file.set_len(0).unwrap();
         let error = file.write(b"abc").unwrap_err();
@@ -193,7 +193,7 @@ fn a_full_volume_still_reads_removes_and_syncs_directories() {
         let (a, b) = (root.join("a"), root.join("b"));
         fs.write_new(&a, b"x", SyncMode::Normal).unwrap();
         let file = fs.open(&a, &FsOpenOptions::new().write(true)).unwrap();
-        fs.inject(Fault::on(Op::Write).full());
+        fs.inject(Fault::on(Op::WriteAt).full());
         let full = Some(errno::ENOSPC);
         assert_eq!(file.write_at(b"y", 0).unwrap_err().raw_os_error(), full);
         assert_eq!(fs.open(&b, &NEW).unwrap_err().raw_os_error(), full);

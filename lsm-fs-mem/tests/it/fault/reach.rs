@@ -3,7 +3,10 @@
 use std::ops::ControlFlow;
 
 use lsm_fs::{
-    CopyJob, CopyOptions, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, ReadRequest, SyncMode, errno,
+    CopyJob, CopyOptions, DirPair, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, ReadRequest, SyncMode,
+    batch::{hard_link_batch, reflink_batch, sync_batch},
+    copy::copy_batch,
+    errno,
 };
 use lsm_fs_mem::Fault;
 
@@ -20,7 +23,7 @@ fn single_calls_of_a_batch_fail() {
         let names = ["a", "b", "c"].map(NamePair::same);
         let mut failed = Vec::new();
         fs.inject(Fault::on(Op::HardLink).at(to.join("b")));
-        fs.hard_link_batch(&from, &to, &names, &mut |index, linked| {
+        hard_link_batch(fs, DirPair { from: &from, to: &to }, &names, &mut |index, linked| {
             failed.extend(linked.err().map(|_| index));
             ControlFlow::Continue(())
         });
@@ -32,7 +35,7 @@ fn single_calls_of_a_batch_fail() {
         let mut failed = Vec::new();
         let syncs = fs.count(Op::SyncAll);
         fs.inject(Fault::on(Op::SyncAll).at(from.join("c")));
-        fs.sync_batch(&files, SyncMode::Normal, &mut |index, synced| {
+        sync_batch(fs, &files, SyncMode::Normal, &mut |index, synced| {
             failed.extend(synced.err().map(|_| index));
         });
         assert_eq!((failed, fs.count(Op::SyncAll) - syncs), (vec![2], 3));
@@ -41,7 +44,7 @@ fn single_calls_of_a_batch_fail() {
         let job = CopyJob { source: fs, from: &source, to: &copy, len: None };
         fs.inject(Fault::on(Op::SyncAll).at(&copy).before(errno::EDQUOT));
         let mut error = None;
-        fs.copy_batch(&[job], &CopyOptions::new(), &mut |_, copied| {
+        copy_batch(fs, &[job], &CopyOptions::new(), &mut |_, copied| {
             error = copied.err();
             ControlFlow::Continue(())
         });
@@ -50,10 +53,16 @@ fn single_calls_of_a_batch_fail() {
 
         fs.inject(Fault::on(Op::ReflinkFile).at(to.join("d")).before(errno::EINVAL));
         let mut error = None;
-        fs.reflink_batch(&from, &to, &[NamePair::new("a", "d")], SyncMode::Normal, &mut |_, cloned| {
-            error = cloned.err();
-            ControlFlow::Continue(())
-        });
+        reflink_batch(
+            fs,
+            DirPair { from: &from, to: &to },
+            &[NamePair::new("a", "d")],
+            SyncMode::Normal,
+            &mut |_, cloned| {
+                error = cloned.err();
+                ControlFlow::Continue(())
+            },
+        );
         assert_eq!(error.unwrap().raw_os_error(), Some(errno::EINVAL));
     });
 }
@@ -64,7 +73,7 @@ fn many_reads_are_single_reads() {
         let file = fs.open(&root.join("f"), &NEW).unwrap();
         file.write_at(b"abcdef", 0).unwrap();
         let (mut one, mut two) = ([0; 2], [0; 2]);
-        fs.inject(Fault::on(Op::Read).nth(2));
+        fs.inject(Fault::on(Op::ReadAt).nth(2));
         let mut requests = [ReadRequest::new(4, &mut one), ReadRequest::new(0, &mut two)];
         assert!(file.read_many(&mut requests).is_err());
         file.read_many(&mut requests).unwrap();
@@ -76,14 +85,14 @@ fn many_reads_are_single_reads() {
 fn locks_fail_too() {
     each_faulty(|fs, root| {
         let lock = fs.try_lock_directory(root).unwrap().unwrap();
-        fs.inject(Fault::on(Op::LockDirectory));
+        fs.inject(Fault::on(Op::IsAt));
         assert!(lock.is_at(root).is_err());
         assert!(lock.is_at(root).unwrap());
-        fs.inject(Fault::on(Op::LockDirectory));
+        fs.inject(Fault::on(Op::TryLockDirectory));
         assert!(fs.try_lock_directory(root).is_err());
         // A lock that was taken and reported as failed is not held on to.
         drop(lock);
-        fs.inject(Fault::on(Op::LockDirectory).after(errno::EIO));
+        fs.inject(Fault::on(Op::TryLockDirectory).after(errno::EIO));
         assert!(fs.try_lock_directory(root).is_err());
         assert!(fs.try_lock_directory(root).unwrap().is_some());
     });

@@ -60,7 +60,7 @@ call              calls   before    after no-space  refused    short    EINTR   
 open                  1        1        1        1        0        0        0        1        1
 rename                1        1        1        1        0        0        0        1        1
 sync_directory        1        1        1        0        0        0        0        0        1
-write                 1        1        1        1        0        2        0        1        1
+write_at              1        1        1        1        0        2        0        1        1
 sync_all              1        1        1        1        0        0        0        1        1
 25 faults tried";
         assert_eq!(report.to_string(), expected);
@@ -230,7 +230,7 @@ fn an_id_counts_all_calls_of_its_kind() {
             file.write_at(b"x", 0)?; // too short to be cut
             file.write_at(b"yz", 1)
         };
-        let id = "write#2:short-byte".parse().unwrap();
+        let id = "write_at#2:short-byte".parse().unwrap();
         let fault = fault_replay(id, fresh, two_writes, |_, result, fs| {
             assert!(result.is_err());
             assert_eq!(fs.read_to_vec(&path, 10)?, b"xy");
@@ -238,6 +238,6 @@ fn an_id_counts_all_calls_of_its_kind() {
         });
         assert_eq!(fault.unwrap().id(), id);
         let report = fault_sweep(fresh, two_writes, |_, _, _| Ok(())).unwrap();
-        assert_eq!(report.calls(Op::Write), 2);
+        assert_eq!(report.calls(Op::WriteAt), 2);
     });
 }

@@ -4,7 +4,8 @@ use std::{io::ErrorKind, ops::ControlFlow};
 
 use super::{each_call, each_naming_call, outside_is_untouched, stopped, two_trees, view};
 use crate::{
-    Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode,
+    DirPair, Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode,
+    batch::{hard_link_batch, metadata_batch, reflink_batch},
     conformance::{
         Subject, Verdict, ensure, list, same,
         subject::{read, refused, write},
@@ -114,7 +115,7 @@ fn a_batch_follows_no_link(t: &Subject) -> Verdict {
     let view = view(t)?;
     let (inside, through, to) = (t.at("in"), t.at("in/dir"), t.at("to"));
     let mut verdict = Ok(());
-    let mut hear = |call: &str, result: Result<(), Error>| {
+    let mut receive = |call: &str, result: Result<(), Error>| {
         let stopped = match result {
             Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => Ok(()),
             result => stopped(result, call),
@@ -126,16 +127,20 @@ fn a_batch_follows_no_link(t: &Subject) -> Verdict {
     };
     let name = [NamePair::same("f")];
     for from in [&inside, &through] {
-        view.metadata_batch(from, &["f".as_ref()], &mut |_, found| hear("metadata_batch", found.map(drop)));
-        view.hard_link_batch(from, &to, &name, &mut |_, linked| hear("hard_link_batch", linked));
-        view.reflink_batch(from, &to, &name, SyncMode::Normal, &mut |_, made| hear("reflink_batch", made));
+        metadata_batch(&*view, from, &["f".as_ref()], &mut |_, found| {
+            receive("metadata_batch", found.map(drop))
+        });
+        let dirs = DirPair { from, to: &to };
+        hard_link_batch(&*view, dirs, &name, &mut |_, linked| receive("hard_link_batch", linked));
+        reflink_batch(&*view, dirs, &name, SyncMode::Normal, &mut |_, made| receive("reflink_batch", made));
     }
     let outside = t.at("outside");
-    view.hard_link_batch(&outside, &through, &[NamePair::new("f", "l")], &mut |_, linked| {
-        hear("hard_link_batch to", linked)
+    let dirs = DirPair { from: &outside, to: &through };
+    hard_link_batch(&*view, dirs, &[NamePair::new("f", "l")], &mut |_, linked| {
+        receive("hard_link_batch to", linked)
     });
-    view.reflink_batch(&outside, &through, &[NamePair::new("f", "c")], SyncMode::Normal, &mut |_, made| {
-        hear("reflink_batch to", made)
+    reflink_batch(&*view, dirs, &[NamePair::new("f", "c")], SyncMode::Normal, &mut |_, made| {
+        receive("reflink_batch to", made)
     });
     verdict?;
     t.has_names("to", &[])?;

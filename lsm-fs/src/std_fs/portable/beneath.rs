@@ -2,16 +2,15 @@
 //! directory at that moment can still lead the call out of it. Mounts are not told apart.
 
 use std::{
-    ffi::OsStr,
     io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
-    FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs, SyncMode, SyncReport,
-    batch, copy, errno,
-    std_fs::{between, not_a_file, on, spelling::below},
+    DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, FsOpenOptions,
+    Op, Result, StdFs, SyncMode, errno,
+    std_fs::{between, lexical::strip_root, not_a_file, on},
 };
 
 /// The host's filesystem with any number of roots.
@@ -22,7 +21,7 @@ pub(in crate::std_fs) struct View {
 
 /// The treatment of the last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Last {
+enum LastComponent {
     /// It would follow a link there.
     Followed,
     /// It is about the name itself.
@@ -35,7 +34,7 @@ impl View {
     }
 
     pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
-        self.check(path, Last::Followed)?;
+        self.check(path, LastComponent::Followed)?;
         if !std::fs::metadata(path)?.is_dir() {
             return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
         }
@@ -45,10 +44,10 @@ impl View {
     }
 
     /// Refuses a path with a link below the longest root that it starts with.
-    fn check(&self, path: &Path, last: Last) -> io::Result<()> {
+    fn check(&self, path: &Path, last: LastComponent) -> io::Result<()> {
         let mut found: Option<(&Path, &Path, bool)> = None;
         for root in &self.roots {
-            let Some(below) = below(root, path) else { continue };
+            let Some(below) = strip_root(root, path) else { continue };
             let below = below?;
             if found.is_none_or(|(_, rest, _)| below.rest.as_os_str().len() <= rest.as_os_str().len()) {
                 found = Some((root, below.rest, below.wants_dir));
@@ -59,7 +58,7 @@ impl View {
         let mut names = rest.iter().peekable();
         while let Some(name) = names.next() {
             at.push(name);
-            if names.peek().is_none() && last == Last::Name && !wants_dir {
+            if names.peek().is_none() && last == LastComponent::Name && !wants_dir {
                 return Ok(());
             }
             match std::fs::symlink_metadata(&at) {
@@ -73,20 +72,21 @@ impl View {
         Ok(())
     }
 
-    fn checked(&self, op: Op, path: &Path, last: Last) -> Result<StdFs> {
+    fn checked(&self, op: Op, path: &Path, last: LastComponent) -> Result<StdFs> {
         on(op, path, self.check(path, last))?;
         Ok(StdFs)
     }
 
     fn checked_pair(&self, op: Op, from: &Path, to: &Path) -> Result<StdFs> {
-        let checked = self.check(from, Last::Name).and_then(|()| self.check(to, Last::Name));
+        let checked =
+            self.check(from, LastComponent::Name).and_then(|()| self.check(to, LastComponent::Name));
         between(op, from, to, checked)?;
         Ok(StdFs)
     }
 
     /// Of a source below a root, only a regular file is linked or cloned.
     fn check_source(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
-        if !self.roots.iter().any(|root| below(root, from).is_some()) {
+        if !self.roots.iter().any(|root| strip_root(root, from).is_some()) {
             return Ok(());
         }
         let checked = std::fs::symlink_metadata(from).and_then(|found| {
@@ -107,36 +107,36 @@ impl Fs for View {
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         on(Op::Open, path, options.validate())?;
-        let last = if options.create_new { Last::Name } else { Last::Followed };
+        let last = if options.create_new { LastComponent::Name } else { LastComponent::Followed };
         self.checked(Op::Open, path, last)?.open(path, options)
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
-        self.checked(Op::CreateDir, path, Last::Name)?.create_dir(path)
+        self.checked(Op::CreateDir, path, LastComponent::Name)?.create_dir(path)
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        self.checked(Op::ReadDir, path, Last::Followed)?.read_dir(path)
+        self.checked(Op::ReadDir, path, LastComponent::Followed)?.read_dir(path)
     }
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.checked(Op::Metadata, path, Last::Followed)?.metadata(path)
+        self.checked(Op::Metadata, path, LastComponent::Followed)?.metadata(path)
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.checked(Op::Metadata, path, Last::Name)?.symlink_metadata(path)
+        self.checked(Op::SymlinkMetadata, path, LastComponent::Name)?.symlink_metadata(path)
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        self.checked(Op::RemoveFile, path, Last::Name)?.remove_file(path)
+        self.checked(Op::RemoveFile, path, LastComponent::Name)?.remove_file(path)
     }
 
     fn remove_dir(&self, path: &Path) -> Result<()> {
-        self.checked(Op::RemoveDir, path, Last::Name)?.remove_dir(path)
+        self.checked(Op::RemoveDir, path, LastComponent::Name)?.remove_dir(path)
     }
 
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
-        self.checked(Op::RemoveDirAll, path, Last::Name)?.remove_dir_all(path)
+        self.checked(Op::RemoveDirAll, path, LastComponent::Name)?.remove_dir_all(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -160,11 +160,11 @@ impl Fs for View {
     }
 
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
-        self.checked(Op::SyncDirectory, path, Last::Followed)?.sync_directory(path, mode)
+        self.checked(Op::SyncDirectory, path, LastComponent::Followed)?.sync_directory(path, mode)
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        self.checked(Op::LockDirectory, path, Last::Followed)?.try_lock_directory(path)
+        self.checked(Op::TryLockDirectory, path, LastComponent::Followed)?.try_lock_directory(path)
     }
 
     fn backend_id(&self) -> Option<u64> {
@@ -172,59 +172,30 @@ impl Fs for View {
     }
 
     fn volume_id(&self, path: &Path) -> Result<u64> {
-        self.checked(Op::VolumeId, path, Last::Followed)?.volume_id(path)
+        self.checked(Op::VolumeId, path, LastComponent::Followed)?.volume_id(path)
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        self.checked(Op::Capabilities, path, Last::Followed)?.capabilities(path)
+        self.checked(Op::Capabilities, path, LastComponent::Followed)?.capabilities(path)
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        self.checked(Op::AvailableSpace, path, Last::Followed)?.available_space(path)
+        self.checked(Op::AvailableSpace, path, LastComponent::Followed)?.available_space(path)
     }
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
-        self.checked(Op::PunchHole, path, Last::Followed)?.punch_hole(path, offset, len)
+        self.checked(Op::PunchHole, path, LastComponent::Followed)?.punch_hole(path, offset, len)
     }
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
-        self.checked(Op::TruncateFile, path, Last::Followed)?.truncate_file(path, len)
+        self.checked(Op::TruncateFile, path, LastComponent::Followed)?.truncate_file(path, len)
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.checked(Op::DisableCow, path, Last::Followed)?.try_disable_cow(path)
+    fn concurrency(&self) -> NonZeroUsize {
+        StdFs.concurrency()
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        batch::metadata_each(self, dir, names, report);
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        batch::link_each(self, from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        StdFs.sync_batch(files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        None
     }
 }

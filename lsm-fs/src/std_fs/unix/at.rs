@@ -13,7 +13,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::{beneath::guard::Guard, stat};
+use super::{beneath::resolver::Resolver, stat};
 use crate::{FsFileType, FsOpenOptions, errno, std_fs::not_a_file};
 
 /// A name relative to an open directory, or a path relative to the working directory.
@@ -22,25 +22,25 @@ pub(super) struct At<'a> {
     pub(super) dir: BorrowedFd<'a>,
     pub(super) name: &'a OsStr,
     /// Of a name in a view: how it is opened.
-    pub(super) guard: Option<Guard>,
+    pub(super) resolver: Option<Resolver>,
 }
 
 impl<'a> At<'a> {
     /// A path as the process sees it.
     pub(super) fn path(path: &'a Path) -> Self {
-        Self { dir: CWD, name: path.as_os_str(), guard: None }
+        Self { dir: CWD, name: path.as_os_str(), resolver: None }
     }
 
     /// A name of a directory.
-    pub(super) fn name(dir: &'a OwnedFd, name: &'a OsStr, guard: Option<Guard>) -> Self {
-        Self { dir: dir.as_fd(), name, guard }
+    pub(super) fn name(dir: &'a OwnedFd, name: &'a OsStr, resolver: Option<Resolver>) -> Self {
+        Self { dir: dir.as_fd(), name, resolver }
     }
 
     /// A signal may interrupt an open where a server is asked, as with FUSE and SMB.
     pub(super) fn open(&self, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-        match &self.guard {
+        match &self.resolver {
             None => retry_on_intr(|| openat(self.dir, self.name, flags, mode)),
-            Some(guard) => guard.open(self.dir, Path::new(self.name), flags, mode),
+            Some(resolver) => resolver.open(self.dir, Path::new(self.name), flags, mode),
         }
     }
 
@@ -90,9 +90,9 @@ impl<'a> At<'a> {
 impl At<'_> {
     /// Tells if something other than a file or a directory has the name.
     fn is_special(&self) -> bool {
-        let found = match &self.guard {
+        let found = match &self.resolver {
             None => statat(self.dir, self.name, AtFlags::empty()).map(|stat| stat::file_type(&stat)).ok(),
-            Some(guard) => guard.stat(self.dir, Path::new(self.name)).map(|m| m.file_type).ok(),
+            Some(resolver) => resolver.stat(self.dir, Path::new(self.name)).map(|m| m.file_type).ok(),
         };
         found == Some(FsFileType::Other)
     }

@@ -1,7 +1,7 @@
 //! [`View`]: the host's filesystem, with roots whose paths are resolved from a handle.
 
 mod calls;
-pub(super) mod guard;
+pub(super) mod resolver;
 #[cfg(all(test, feature = "conformance"))]
 #[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests stop at the first surprise")]
 mod tests;
@@ -19,29 +19,29 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, statat};
 use super::{at::At, lock::DirLock};
 use crate::{
     Error, FsDirLock, FsMetadata, Op, Result, errno,
-    std_fs::spelling::{Below, below},
+    std_fs::lexical::{RelativePath, strip_root},
 };
-use guard::{DIRECTORY, Guard, LISTING, Way};
+use resolver::{DIRECTORY, LISTING, Resolution, Resolver};
 
 /// The host's filesystem with any number of roots. Without one it is [`StdFs`](crate::StdFs).
 #[derive(Clone, Debug)]
 pub(in crate::std_fs) struct View {
     roots: Vec<Arc<Root>>,
-    way: Way,
+    resolution: Resolution,
 }
 
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
     dir: OwnedFd,
-    guard: Guard,
+    resolver: Resolver,
 }
 
 /// A path and the root that it lies below.
 #[derive(Clone, Copy, Debug)]
-struct Spot<'v, 'p> {
+struct PathInRoot<'v, 'p> {
     root: &'v Root,
-    below: Below<'p>,
+    below: RelativePath<'p>,
 }
 
 /// A name and the directory that holds it, wherever the path lies.
@@ -49,7 +49,7 @@ struct Spot<'v, 'p> {
 struct Name<'v, 'p> {
     dir: Parent<'v>,
     name: &'p OsStr,
-    guard: Option<Guard>,
+    resolver: Option<Resolver>,
     wants_dir: bool,
 }
 
@@ -67,7 +67,7 @@ impl Name<'_, '_> {
             Parent::Root(dir) => *dir,
             Parent::Open(dir) => dir.as_fd(),
         };
-        At { dir, name: self.name, guard: self.guard }
+        At { dir, name: self.name, resolver: self.resolver }
     }
 
     /// Refuses a name that can only mean a directory, and is none. The kernel would follow a link there.
@@ -95,60 +95,60 @@ impl Name<'_, '_> {
 impl View {
     /// No path is special yet.
     pub(in crate::std_fs) fn plain() -> Self {
-        Self { roots: Vec::new(), way: Way::of_host() }
+        Self { roots: Vec::new(), resolution: Resolution::of_host() }
     }
 
     /// The same with one more root, which is itself resolved as this view does it.
     pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
-        let dir = match self.spot(path)? {
-            Some(spot) => spot.open(DIRECTORY)?,
+        let dir = match self.in_root(path)? {
+            Some(in_root) => in_root.open(DIRECTORY)?,
             None => At::path(path).open(DIRECTORY, Mode::empty())?,
         };
-        let guard = Guard::of(self.way, dir.as_fd())?;
+        let resolver = Resolver::of(self.resolution, dir.as_fd())?;
         let mut view = self.clone();
-        view.roots.push(Arc::new(Root { path: path.to_path_buf(), dir, guard }));
+        view.roots.push(Arc::new(Root { path: path.to_path_buf(), dir, resolver }));
         Ok(view)
     }
 
     /// The longest root that the path starts with, if there is one. Of equal ones the last.
-    fn find<'p>(&self, path: &'p Path, of_names: bool) -> io::Result<Option<Spot<'_, 'p>>> {
-        let mut found: Option<Spot<'_, 'p>> = None;
+    fn find<'p>(&self, path: &'p Path, of_names: bool) -> io::Result<Option<PathInRoot<'_, 'p>>> {
+        let mut found: Option<PathInRoot<'_, 'p>> = None;
         for root in &self.roots {
-            let Some(below) = below(&root.path, path) else { continue };
+            let Some(below) = strip_root(&root.path, path) else { continue };
             let below = below?;
             let is_root = below.rest.as_os_str().is_empty();
             let is_longer =
                 found.is_none_or(|found| below.rest.as_os_str().len() <= found.below.rest.as_os_str().len());
             if is_longer && !(of_names && is_root) {
-                found = Some(Spot { root, below });
+                found = Some(PathInRoot { root, below });
             }
         }
         Ok(found)
     }
 
     /// Where a path leads; the root itself is its handle.
-    fn spot<'p>(&self, path: &'p Path) -> io::Result<Option<Spot<'_, 'p>>> {
+    fn in_root<'p>(&self, path: &'p Path) -> io::Result<Option<PathInRoot<'_, 'p>>> {
         self.find(path, false)
     }
 
     /// The name that a path ends in; of a root, its name where the receiver of `beneath` finds it.
     fn name<'p>(&self, path: &'p Path) -> io::Result<Name<'_, 'p>> {
-        let outside = Name { dir: Parent::Working, name: path.as_os_str(), guard: None, wants_dir: false };
-        let Some(Spot { root, below }) = self.find(path, true)? else { return Ok(outside) };
+        let outside = Name { dir: Parent::Working, name: path.as_os_str(), resolver: None, wants_dir: false };
+        let Some(PathInRoot { root, below }) = self.find(path, true)? else { return Ok(outside) };
         let Some(name) = below.rest.file_name() else { return Ok(outside) };
         let parent = below.rest.parent().unwrap_or(Path::new(""));
         let dir = if parent.as_os_str().is_empty() {
             Parent::Root(root.dir.as_fd())
         } else {
-            Parent::Open(root.guard.open(root.dir.as_fd(), parent, DIRECTORY, Mode::empty())?)
+            Parent::Open(root.resolver.open(root.dir.as_fd(), parent, DIRECTORY, Mode::empty())?)
         };
-        Name { dir, name, guard: Some(root.guard), wants_dir: below.wants_dir }.checked()
+        Name { dir, name, resolver: Some(root.resolver), wants_dir: below.wants_dir }.checked()
     }
 
-    /// A handle on the directory that the path leads to, and the guard of its names.
-    fn open_dir(&self, path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Option<Guard>)> {
-        match self.spot(path)? {
-            Some(spot) => Ok((spot.open(flags)?, Some(spot.root.guard))),
+    /// A handle on the directory that the path leads to, and the resolver of its names.
+    fn open_dir(&self, path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Option<Resolver>)> {
+        match self.in_root(path)? {
+            Some(in_root) => Ok((in_root.open(flags)?, Some(in_root.root.resolver))),
             None => Ok((At::path(path).open(flags, Mode::empty())?, None)),
         }
     }
@@ -160,22 +160,26 @@ impl View {
     }
 }
 
-impl Spot<'_, '_> {
+impl PathInRoot<'_, '_> {
     /// Opens what the path leads to.
     fn open(&self, flags: OFlags) -> io::Result<OwnedFd> {
         let Self { root, below } = self;
         // A name that can only mean a directory is opened as one.
         let flags = if below.wants_dir { flags | OFlags::DIRECTORY } else { flags };
-        Ok(root.guard.open(root.dir.as_fd(), below.rest, flags, Mode::empty())?)
+        Ok(root.resolver.open(root.dir.as_fd(), below.rest, flags, Mode::empty())?)
     }
 
     fn at(&self) -> At<'_> {
-        At { dir: self.root.dir.as_fd(), name: self.below.rest.as_os_str(), guard: Some(self.root.guard) }
+        At {
+            dir: self.root.dir.as_fd(),
+            name: self.below.rest.as_os_str(),
+            resolver: Some(self.root.resolver),
+        }
     }
 
     /// Describes what the path leads to; a symbolic link at its end is described itself.
     fn stat(&self) -> io::Result<FsMetadata> {
-        let found = self.root.guard.stat(self.root.dir.as_fd(), self.below.rest)?;
+        let found = self.root.resolver.stat(self.root.dir.as_fd(), self.below.rest)?;
         if self.below.wants_dir && !found.is_dir() {
             return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
         }
@@ -194,15 +198,15 @@ impl FsDirLock for ViewLock {
     fn is_at(&self, path: &Path) -> Result<bool> {
         let found = (|| {
             let name = self.view.name(path)?;
-            let Some(guard) = name.guard else { return Ok(None) };
-            let found = guard.stat(name.at().dir, Path::new(name.name))?;
+            let Some(resolver) = name.resolver else { return Ok(None) };
+            let found = resolver.stat(name.at().dir, Path::new(name.name))?;
             if found.file_type.is_symlink() { Err(link()) } else { Ok(Some(found.file_id)) }
         })();
         match found {
             Ok(None) => self.lock.is_at(path),
             Ok(Some(id)) => Ok(id == Some(self.lock.id())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::new(Op::LockDirectory, path, e)),
+            Err(e) => Err(Error::new(Op::IsAt, path, e)),
         }
     }
 }

@@ -59,8 +59,8 @@ fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Res
 /// Magic numbers of linux/magic.h and of the filesystems' own headers.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) mod magic {
-    pub(in crate::std_fs::unix) const EXT: u32 = 0xEF53;
-    pub(in crate::std_fs::unix) const XFS: u32 = 0x5846_5342;
+    pub(in crate::std_fs::platform) const EXT: u32 = 0xEF53;
+    pub(in crate::std_fs::platform) const XFS: u32 = 0x5846_5342;
     pub(super) const BTRFS: u32 = 0x9123_683E;
     pub(super) const TMPFS: u32 = 0x0102_1994;
     pub(super) const F2FS: u32 = 0xF2F5_2010;
@@ -73,7 +73,7 @@ pub(super) mod magic {
         clippy::cast_sign_loss,
         reason = "the field's type differs between architectures; every magic number has 32 bits"
     )]
-    pub(in crate::std_fs::unix) const fn of(stat: &rustix::fs::StatFs) -> u32 {
+    pub(in crate::std_fs::platform) const fn of(stat: &rustix::fs::StatFs) -> u32 {
         stat.f_type as u32
     }
 }

@@ -1,17 +1,14 @@
 //! Links and renames that do not replace.
 
-use std::{io, ops::ControlFlow, os::fd::OwnedFd, path::Path};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, open, statat, unlinkat},
     io::{Errno, retry_on_intr},
 };
 
-use super::{at::At, beneath::guard::Guard};
-use crate::{
-    Error, LinkReport, NamePair, Op, batch,
-    std_fs::{StdFs, not_a_file},
-};
+use super::at::At;
+use crate::std_fs::not_a_file;
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(in crate::std_fs) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
@@ -63,48 +60,11 @@ pub(in crate::std_fs) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     Ok(linkat(CWD, from, CWD, to, AtFlags::empty())?)
 }
 
-/// Holds both directories, so that each link looks up two names and no paths.
-pub(in crate::std_fs) fn hard_link_batch(
-    fs: &StdFs,
-    from_dir: &Path,
-    to_dir: &Path,
-    names: &[NamePair<'_>],
-    report: LinkReport<'_>,
-) {
-    let (Ok(from_fd), Ok(to_fd)) = (open_dir(from_dir), open_dir(to_dir)) else {
-        // The plain loop finds the same fault, and names it for each file.
-        return batch::link_each(fs, from_dir, to_dir, names, report);
-    };
-    link_each((&from_fd, None), &to_fd, names, |index, pair, linked| {
-        let linked = linked
-            .map_err(|e| Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e));
-        report(index, linked)
-    });
-}
-
-/// Links names of one open directory into another. The first lies in a view if it has a guard.
-pub(super) fn link_each(
-    (from, guard): (&OwnedFd, Option<Guard>),
-    to: &OwnedFd,
-    names: &[NamePair<'_>],
-    mut report: impl FnMut(usize, &NamePair<'_>, io::Result<()>) -> ControlFlow<()>,
-) {
-    super::ahead::look_up(from, to, names);
-    for (index, pair) in names.iter().enumerate() {
-        let linked = pair
-            .validate()
-            .and_then(|()| link_at(&At::name(from, pair.from, guard), &At::name(to, pair.to, None)));
-        if report(index, pair, linked).is_break() {
-            return;
-        }
-    }
-}
-
 /// Links a name; in a view only the name of a regular file. The check looks at the new name, because the old one may be
 /// bound to something else by now.
 pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
     linkat(from.dir, from.name, to.dir, to.name, AtFlags::empty())?;
-    if from.guard.is_none() {
+    if from.resolver.is_none() {
         return Ok(());
     }
     let refusal = match statat(to.dir, to.name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -55,7 +55,7 @@ impl FsDirLock for DirLock {
         match std::fs::metadata(path) {
             Ok(found) => Ok(FileId { volume: found.dev(), inode: found.ino() } == self.id),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::new(Op::LockDirectory, path, e)),
+            Err(e) => Err(Error::new(Op::IsAt, path, e)),
         }
     }
 }

@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     at::At,
-    beneath::guard::{DIRECTORY, Guard, LISTING, Way},
+    beneath::resolver::{DIRECTORY, LISTING, Resolution, Resolver},
     stat::file_id,
 };
 use crate::{FileId, errno};
@@ -29,26 +29,26 @@ pub(in crate::std_fs) fn remove_dir_all(path: &Path) -> io::Result<()> {
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
     let path = OsStr::from_bytes(bytes.get(..end).unwrap_or(bytes));
-    remove_tree(&At::path(Path::new(path)), Way::of_host())
+    remove_tree(&At::path(Path::new(path)), Resolution::of_host())
 }
 
 /// Removes a directory and all below it.
-pub(super) fn remove_tree(top: &At<'_>, way: Way) -> io::Result<()> {
+pub(super) fn remove_tree(top: &At<'_>, resolution: Resolution) -> io::Result<()> {
     let found = statat(top.dir, top.name, AtFlags::SYMLINK_NOFOLLOW)?;
     if !FileType::from_raw_mode(found.st_mode).is_dir() {
         return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
     }
     let dir = top.open(DIRECTORY | rustix::fs::OFlags::NOFOLLOW, Mode::empty())?;
-    let guard = match top.guard {
-        Some(guard) => guard,
-        None => Guard::of(way, dir.as_fd())?,
+    let resolver = match top.resolver {
+        Some(resolver) => resolver,
+        None => Resolver::of(resolution, dir.as_fd())?,
     };
-    empty(dir, guard)?;
+    empty(dir, resolver)?;
     Ok(unlinkat(top.dir, top.name, AtFlags::REMOVEDIR)?)
 }
 
 /// A directory whose sub-directory is being emptied.
-struct Above {
+struct Ancestor {
     id: FileId,
     /// The sub-directory.
     name: CString,
@@ -66,21 +66,21 @@ enum Step {
 }
 
 /// Empties a directory.
-pub(super) fn empty(top: OwnedFd, guard: Guard) -> io::Result<()> {
-    empty_with(top, guard, &mut |_, _| {})
+pub(super) fn empty(top: OwnedFd, resolver: Resolver) -> io::Result<()> {
+    empty_with(top, resolver, &mut |_, _| {})
 }
 
 /// Only one directory is open at a time: the way back up is `..`, and the directory there must be the one that the way
 /// down came from.
-fn empty_with(top: OwnedFd, guard: Guard, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
+fn empty_with(top: OwnedFd, resolver: Resolver, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let mut here = top;
     let mut dirs = remove_files(&here)?;
-    let mut above: Vec<Above> = Vec::new();
+    let mut above: Vec<Ancestor> = Vec::new();
     loop {
         if let Some(name) = dirs.pop() {
             on(Step::Down, &name);
-            let Some(below) = enter(&here, &name, guard)? else { continue };
-            above.push(Above { id: file_id(&fstat(&here)?), name, dirs });
+            let Some(below) = enter(&here, &name, resolver)? else { continue };
+            above.push(Ancestor { id: file_id(&fstat(&here)?), name, dirs });
             here = below;
             dirs = remove_files(&here)?;
         } else {
@@ -94,9 +94,9 @@ fn empty_with(top: OwnedFd, guard: Guard, on: &mut dyn FnMut(Step, &CStr)) -> io
 }
 
 /// Opens a directory in another. `None`: it is gone, or it has become something else, which is removed.
-fn enter(here: &OwnedFd, name: &CStr, guard: Guard) -> io::Result<Option<OwnedFd>> {
+fn enter(here: &OwnedFd, name: &CStr, resolver: Resolver) -> io::Result<Option<OwnedFd>> {
     let child = Path::new(OsStr::from_bytes(name.to_bytes()));
-    match guard.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
+    match resolver.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
         Ok(below) => Ok(Some(below)),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::NOTDIR | Errno::LOOP) => {

@@ -1,58 +1,10 @@
-//! Metadata of many files of one directory.
+//! Metadata from the kernel's `stat`.
 
-use std::{
-    ffi::OsStr,
-    io,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Stat};
 
-use crate::{Error, FileId, FsFileType, FsMetadata, MetadataReport, Op, batch, std_fs::StdFs};
-
-/// Holds the directory, so that each look-up is of one name and of no path.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(in crate::std_fs) fn metadata_batch(
-    fs: &StdFs,
-    dir: &Path,
-    names: &[&OsStr],
-    report: MetadataReport<'_>,
-) {
-    use rustix::fs::{AtFlags, statat};
-
-    let Ok(dir_fd) = super::link::open_dir(dir) else {
-        // The plain loop finds the same fault, and names it for each file; or the directory can only be searched.
-        return batch::metadata_each(fs, dir, names, report);
-    };
-    describe_each(dir, names, report, |name| Ok(metadata(&statat(&dir_fd, name, AtFlags::empty())?)));
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in crate::std_fs) fn metadata_batch(
-    fs: &StdFs,
-    dir: &Path,
-    names: &[&OsStr],
-    report: MetadataReport<'_>,
-) {
-    batch::metadata_each(fs, dir, names, report);
-}
-
-/// Reports what `describe` finds under each name.
-pub(super) fn describe_each(
-    dir: &Path,
-    names: &[&OsStr],
-    report: MetadataReport<'_>,
-    describe: impl Fn(&OsStr) -> io::Result<FsMetadata>,
-) {
-    for (index, name) in names.iter().enumerate() {
-        let found = batch::validate_name(name).and_then(|()| describe(name));
-        let found = found.map_err(|e| Error::new(Op::Metadata, dir.join(name), e));
-        if report(index, found).is_break() {
-            return;
-        }
-    }
-}
+use crate::{FileId, FsFileType, FsMetadata};
 
 pub(super) fn file_type(stat: &Stat) -> FsFileType {
     match FileType::from_raw_mode(stat.st_mode) {

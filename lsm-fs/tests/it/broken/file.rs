@@ -4,12 +4,12 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
+    sync::{Mutex, OnceLock, atomic::Ordering},
 };
 
 use lsm_fs::{Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, ReadRequest, Result, SyncMode, errno};
 
-use super::{Defect, Faults};
+use super::{Broken, Calls, Defect, Faults};
 
 #[derive(Debug)]
 pub(super) struct BrokenFile {
@@ -19,6 +19,7 @@ pub(super) struct BrokenFile {
     options: FsOpenOptions,
     len_at_open: u64,
     faults: Faults,
+    calls: Calls,
     poison: OnceLock<Op>,
 }
 
@@ -34,16 +35,16 @@ impl BrokenFile {
     pub(super) fn new(
         mut inner: Box<dyn FsFile>,
         path: &Path,
-        defect: Defect,
+        broken: &Broken,
         options: FsOpenOptions,
-        faults: Faults,
     ) -> Result<Self> {
+        let (defect, faults, calls) = (broken.defect, broken.faults(), broken.calls());
         if defect == Defect::AppendIsWrite && options.append {
             inner.seek(SeekFrom::End(0)).unwrap();
         }
         let len_at_open = inner.metadata()?.len;
         let (inner, path) = (Mutex::new(inner), path.to_path_buf());
-        Ok(Self { inner, path, defect, options, len_at_open, faults, poison: OnceLock::new() })
+        Ok(Self { inner, path, defect, options, len_at_open, faults, calls, poison: OnceLock::new() })
     }
 
     fn is(&self, defect: Defect) -> bool {
@@ -51,6 +52,7 @@ impl BrokenFile {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Box<dyn FsFile>) -> T) -> T {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         act(&mut self.inner.lock().unwrap())
     }
 
@@ -61,10 +63,12 @@ impl BrokenFile {
     /// Tells if a defect lets this call of no bytes succeed without a look at the handle.
     fn spares_empty(&self, op: Op, offset: u64) -> bool {
         match self.defect {
-            Defect::EmptyReadUnchecked => op == Op::Read,
-            Defect::EmptyWriteUnchecked => op == Op::Write && self.poison.get().is_none(),
+            Defect::EmptyReadUnchecked => matches!(op, Op::Read | Op::ReadAt),
+            Defect::EmptyWriteUnchecked => {
+                matches!(op, Op::Write | Op::WriteAt) && self.poison.get().is_none()
+            }
             Defect::EmptyOffsetUnchecked => offset > i64::MAX.unsigned_abs(),
-            Defect::PoisonSparesEmpty => op == Op::Write && self.poison.get().is_some(),
+            Defect::PoisonSparesEmpty => matches!(op, Op::Write | Op::WriteAt) && self.poison.get().is_some(),
             _ => false,
         }
     }
@@ -103,11 +107,14 @@ impl FsFile for BrokenFile {
         if self.is(Defect::EmptyWritebackFails) && len == 0 {
             return Err(self.fault(Op::StartWriteback));
         }
+        if self.is(Defect::WritebackZeroes) && len > 0 {
+            self.with(|inner| inner.write_at(&[0], offset))?;
+        }
         self.with(|inner| inner.start_writeback(offset, len))
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        if buf.is_empty() && self.spares_empty(Op::Read, offset) {
+        if buf.is_empty() && self.spares_empty(Op::ReadAt, offset) {
             return Ok(0);
         }
         self.with(|inner| {
@@ -124,10 +131,10 @@ impl FsFile for BrokenFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
-        if buf.is_empty() && self.spares_empty(Op::Write, offset) {
+        if buf.is_empty() && self.spares_empty(Op::WriteAt, offset) {
             return Ok(());
         }
-        self.check_poison(Op::Write)?;
+        self.check_poison(Op::WriteAt)?;
         let offset = if self.is(Defect::WriteWraps) { offset % (1 << 40) } else { offset };
         if self.is(Defect::GapsAreGarbage) && FsFile::metadata(self)?.len == 0 && offset == 10_000 {
             self.with(|inner| inner.write_at(&[0xaa; 10_000], 0))?;
@@ -141,7 +148,7 @@ impl FsFile for BrokenFile {
             });
         }
         if self.is(Defect::DirectIoMustAlign) && self.options.direct_io && !buf.len().is_multiple_of(4096) {
-            return Err(self.fault(Op::Write));
+            return Err(self.fault(Op::WriteAt));
         }
         let buf = if self.is(Defect::WriteAtIsShort) { &buf[..buf.len() / 2] } else { buf };
         let offset = if self.is(Defect::DirectIoAtZero) && self.options.direct_io { 0 } else { offset };

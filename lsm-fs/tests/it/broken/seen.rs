@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
 };
 
 use lsm_fs::{Error, Result, errno};
@@ -26,8 +27,9 @@ impl Broken {
         }
     }
 
-    /// The error as a backend with a defect in its errors reports it.
+    /// Counts a call, and returns its error as a backend with a defect in its errors reports it.
     pub(super) fn told<T>(&self, result: Result<T>) -> Result<T> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         result.map_err(|e| match self.defect {
             Defect::ErrorsWithoutPath => Error::new(e.op(), "", io::Error::from(e.kind())),
             Defect::NotDirIsNotFound if e.kind() == io::ErrorKind::NotADirectory => {

@@ -2,16 +2,15 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
     fs, io,
+    num::NonZeroUsize,
     path::{Component, Path, PathBuf},
     sync::Mutex,
 };
 
 use lsm_fs::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
-    SyncMode, SyncReport, batch, copy, errno,
+    DirectorySync, Fs, FsAbilities, FsAttributes, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile,
+    FsFileType, FsMetadata, FsOpenOptions, Op, Result, StdFs, SyncMode, errno,
 };
 
 use super::{AlwaysThere, Broken, Defect, os_error};
@@ -219,44 +218,21 @@ impl Fs for View<'_> {
         self.way(path).truncate_file(path, len)
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.way(path).try_disable_cow(path)
+    fn concurrency(&self) -> NonZeroUsize {
+        self.inner.concurrency()
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
         match self.broken.defect {
-            Defect::ViewBatchFollowsLinks => StdFs.metadata_batch(dir, names, report),
-            Defect::ViewBatchIsSilent => {}
-            _ => self.way(dir).metadata_batch(dir, names, report),
+            Defect::ViewBatchFollowsLinks => StdFs.abilities(),
+            _ => Some(self),
         }
     }
+}
 
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        self.way(from_dir).hard_link_batch(from_dir, to_dir, names, report);
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        batch::clone_each(self, from_dir, to_dir, names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        batch::sync_each(files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_each(self, jobs, options, report);
+/// Clones are made by path, as copies.
+impl FsAbilities for View<'_> {
+    fn attributes(&self) -> Option<&dyn FsAttributes> {
+        self.inner.abilities()?.attributes()
     }
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use lsm_fs::{
-    CopyJob, CopyOptions, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, Result, StdFs, SyncMode,
+    CopyJob, CopyOptions, DirPair, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, Result, StdFs,
+    SyncMode,
+    batch::{hard_link_batch, metadata_batch, reflink_batch, sync_batch},
+    copy::copy_batch,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -153,7 +156,7 @@ proptest! {
         let (batch, single) = (Tree::new(&from, &to), Tree::new(&from, &to));
         let pairs: Vec<_> = names.iter().map(|(from, to)| NamePair::new(*from, *to)).collect();
         let mut reports = Reports::new();
-        StdFs.hard_link_batch(&batch.from(), &batch.to(), &pairs, &mut |index, linked| {
+        hard_link_batch(&StdFs, DirPair { from: &batch.from(), to: &batch.to() }, &pairs, &mut |index, linked| {
             keep(&mut reports, limit, index, batch.said(linked))
         });
         let singles = singly(names.len(), limit, |index| {
@@ -175,7 +178,7 @@ proptest! {
         let tree = Tree::new(&bound, &[Bound::Nothing; 6]);
         let as_os: Vec<_> = names.iter().map(OsStr::new).collect();
         let mut reports = Reports::new();
-        StdFs.metadata_batch(&tree.from(), &as_os, &mut |index, found| {
+        metadata_batch(&StdFs, &tree.from(), &as_os, &mut |index, found| {
             keep(&mut reports, limit, index, tree.said(found))
         });
         let singles = singly(names.len(), limit, |index| {
@@ -200,7 +203,8 @@ proptest! {
         let (batch, single) = (Tree::new(&from, &to), Tree::new(&from, &to));
         let pairs: Vec<_> = names.iter().map(|(from, to)| NamePair::new(*from, *to)).collect();
         let mut reports = Reports::new();
-        StdFs.reflink_batch(&batch.from(), &batch.to(), &pairs, SyncMode::Normal, &mut |index, cloned| {
+        let dirs = DirPair { from: &batch.from(), to: &batch.to() };
+        reflink_batch(&StdFs, dirs, &pairs, SyncMode::Normal, &mut |index, cloned| {
             keep(&mut reports, usize::MAX, index, batch.said(cloned))
         });
         reports.sort();
@@ -222,7 +226,7 @@ proptest! {
             let jobs = paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None });
             let jobs: Vec<_> = jobs.collect();
             let mut reports = Reports::new();
-            StdFs.copy_batch(&jobs, &CopyOptions::new(), &mut |index, copied| {
+            copy_batch(&StdFs, &jobs, &CopyOptions::new(), &mut |index, copied| {
                 keep(&mut reports, usize::MAX, index, tree.said(copied))
             });
             reports.sort();
@@ -247,7 +251,7 @@ proptest! {
         let files: Vec<_> = (0..can_sync.len()).map(open).collect();
         let borrowed: Vec<&dyn FsFile> = files.iter().map(|file| &**file).collect();
         let mut reports = Reports::new();
-        StdFs.sync_batch(&borrowed, SyncMode::Normal, &mut |index, synced| {
+        sync_batch(&StdFs, &borrowed, SyncMode::Normal, &mut |index, synced| {
             reports.push((index, tree.said(synced)));
         });
         reports.sort();

@@ -7,12 +7,12 @@ use std::{
 };
 
 use lsm_fs::{
-    Copied, CopyJob, CopyObserver, CopyOptions, Error, Fs, FsExt, FsOpenOptions, StdFs,
-    copy::{Workers, copy_each, copy_overlapped},
+    Copied, CopyJob, CopyObserver, CopyOptions, Error, Fs, FsExt, FsOpenOptions, StdFs, copy::copy_batch,
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::cases;
+use crate::required::Required;
 
 /// A file: its length, and what is written into it. The rest is holes, where the filesystem has them.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl CopyObserver for Assembled {
 
 #[derive(Clone, Copy, Debug)]
 struct How {
-    overlapped: Option<Workers>,
+    concurrency: usize,
     buffer_bytes: usize,
     direct_io: bool,
     share_extents: bool,
@@ -107,11 +107,11 @@ struct How {
 }
 
 fn how() -> impl Strategy<Value = How> {
-    let workers = prop::option::of((1..4_usize, 1..4_usize));
+    let concurrency = prop_oneof![Just(1), 2..20_usize];
     let buffer = prop_oneof![Just(4 << 10), Just(64 << 10), Just(1 << 20)];
-    (workers, buffer, any::<[bool; 3]>()).prop_map(
-        |(workers, buffer_bytes, [direct_io, share_extents, observed])| How {
-            overlapped: workers.map(|(writers, syncers)| Workers { writers, syncers }),
+    (concurrency, buffer, any::<[bool; 3]>()).prop_map(
+        |(concurrency, buffer_bytes, [direct_io, share_extents, observed])| How {
+            concurrency,
             buffer_bytes,
             direct_io,
             share_extents,
@@ -132,10 +132,7 @@ fn copy(how: How, jobs: &[CopyJob<'_>], seen: &Assembled) -> Vec<Result<Copied, 
         assert!(reports[index].replace(copied).is_none(), "file {index} is reported twice");
         ControlFlow::Continue(())
     };
-    match how.overlapped {
-        Some(workers) => copy_overlapped(&StdFs, jobs, &options, workers, &mut report),
-        None => copy_each(&StdFs, jobs, &options, &mut report),
-    }
+    copy_batch(&Required::new(StdFs, how.concurrency), jobs, &options, &mut report);
     reports.into_iter().map(|report| report.expect("every file is reported")).collect()
 }
 

@@ -85,7 +85,7 @@ fn a_caller_that_holds_the_lock_says_so() {
 fn a_platform_without_locks_opens_and_a_lock_that_fails_does_not() {
     for (code, opens) in [(errno::EOPNOTSUPP, true), (errno::EIO, false)] {
         let fs = FaultFs::new(MemFs::new());
-        fs.inject(Fault::on(Op::LockDirectory).from_nth(1).before(code));
+        fs.inject(Fault::on(Op::TryLockDirectory).from_nth(1).before(code));
         let opened = ManifestDirectory::open(&shared(fs), Path::new("/db"), &options()).map(drop);
         assert_eq!(opened.is_ok(), opens, "{opened:?}");
     }

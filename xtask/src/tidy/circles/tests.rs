@@ -49,17 +49,3 @@ fn a_part_may_name_its_whole_and_tests_may_name_all() {
     ];
     assert_eq!(errors(&files), [""; 0]);
 }
-
-#[test]
-fn an_entry_goes_with_its_circle() {
-    let crates = vec![Crate { name: "lsm-manifest".into(), ..Crate::default() }];
-    let source = |path: &str, text: &str| Source::new(format!("lsm-manifest/src/{path}"), text.to_owned());
-    let files = vec![
-        source("lib.rs", "mod block; mod defect;"),
-        source("block.rs", "use crate::defect::D; pub struct B;"),
-        source("defect.rs", "use crate::block::B; pub struct D;"),
-    ];
-    let errors = module_circles(&Tree { files, crates, ..Tree::default() });
-    let [error] = &errors[..] else { panic!("{errors:?}") };
-    assert!(error.contains("among current, durable, recover is gone"), "{error}");
-}

@@ -3,25 +3,25 @@
 use std::{
     ffi::OsStr,
     io,
-    os::{fd::AsFd, unix::ffi::OsStrExt},
+    num::NonZeroUsize,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::Path,
 };
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, mkdirat, renameat, statat, unlinkat};
 
-use super::{DIRECTORY, LISTING, View, guard::Guard, link};
+use super::{DIRECTORY, LISTING, View, link, resolver::Resolver};
 use crate::{
-    CopyJob, CopyOptions, CopyReport, DirectorySync, Error, Fs, FsCapabilities, FsDirEntry, FsDirLock,
-    FsFile, FsFileType, FsMetadata, FsOpenOptions, LinkReport, MetadataReport, NamePair, Op, Result, StdFs,
-    SyncMode, SyncReport, batch, copy,
+    DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsFileType, FsMetadata,
+    FsOpenOptions, Op, Result, StdFs, SyncMode,
     std_fs::{
         between,
         file::StdFile,
         names, on,
-        unix::{
-            clone::{self, CloneDir},
-            disable_cow_at,
-            link::{link_at, link_each, rename_noreplace_at},
+        platform::{
+            clone::reflink_at,
+            disable_cow, disable_cow_at,
+            link::{link_at, rename_noreplace_at},
             remove::remove_tree,
             stat,
             sync::sync_open_directory,
@@ -51,8 +51,8 @@ impl View {
     }
 
     fn describe(&self, path: &Path, follows: bool) -> io::Result<FsMetadata> {
-        let found = match self.spot(path)? {
-            Some(spot) => spot.stat()?,
+        let found = match self.in_root(path)? {
+            Some(in_root) => in_root.stat()?,
             None if follows => super::super::metadata(&std::fs::metadata(path)?),
             None => super::super::metadata(&std::fs::symlink_metadata(path)?),
         };
@@ -61,22 +61,37 @@ impl View {
 
     fn open_file(&self, path: &Path, options: &FsOpenOptions) -> io::Result<std::fs::File> {
         options.validate()?;
-        let Some(spot) = self.spot(path)? else { return super::super::open_file(path, options) };
-        if spot.below.wants_dir {
-            let found = spot.stat();
+        let Some(in_root) = self.in_root(path)? else { return super::super::open_file(path, options) };
+        if in_root.below.wants_dir {
+            let found = in_root.stat();
             if !(options.create || options.create_new) {
                 found?;
             }
             return Err(io::Error::from_raw_os_error(crate::errno::EISDIR));
         }
-        if options.create_new && spot.below.rest.as_os_str().is_empty() {
+        if options.create_new && in_root.below.rest.as_os_str().is_empty() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        spot.at().open_file(options)
+        in_root.at().open_file(options)
     }
 
     fn remove_tree(&self, path: &Path) -> io::Result<()> {
-        remove_tree(&self.name(path)?.at(), self.way)
+        remove_tree(&self.name(path)?.at(), self.resolution)
+    }
+
+    pub(in crate::std_fs::platform) fn disable_cow(&self, path: &Path) -> io::Result<bool> {
+        match self.in_root(path)? {
+            Some(in_root) => disable_cow_at(&in_root.at()),
+            None => disable_cow(path),
+        }
+    }
+
+    /// Opens a directory whose names are to be looked up.
+    pub(in crate::std_fs::platform) fn open_dir_to_search(
+        &self,
+        path: &Path,
+    ) -> io::Result<(OwnedFd, Option<Resolver>)> {
+        self.open_dir(path, DIRECTORY)
     }
 }
 
@@ -108,7 +123,7 @@ impl Fs for View {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        on(Op::Metadata, path, self.describe(path, false))
+        on(Op::SymlinkMetadata, path, self.describe(path, false))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
@@ -162,7 +177,7 @@ impl Fs for View {
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         let names = self.name(from).and_then(|source| Ok((source, self.name(to)?.for_new_file()?)));
         let (source, target) = between(Op::ReflinkFile, from, to, names)?;
-        clone::reflink_at((&source.at(), from), (&target.at(), to)).map(drop)
+        reflink_at((&source.at(), || from.into()), (&target.at(), || to.into())).map(drop)
     }
 
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
@@ -171,7 +186,7 @@ impl Fs for View {
     }
 
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-        let locked = on(Op::LockDirectory, path, self.lock(path))?;
+        let locked = on(Op::TryLockDirectory, path, self.lock(path))?;
         Ok(locked.map(|lock| Box::new(lock) as _))
     }
 
@@ -185,7 +200,7 @@ impl Fs for View {
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        if on(Op::Capabilities, path, self.spot(path))?.is_none() {
+        if on(Op::Capabilities, path, self.in_root(path))?.is_none() {
             return StdFs.capabilities(path);
         }
         let (dir, _) = on(Op::Capabilities, path, self.open_dir(path, DIRECTORY))?;
@@ -193,7 +208,7 @@ impl Fs for View {
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        let Some(spot) = on(Op::AvailableSpace, path, self.spot(path))? else {
+        let Some(in_root) = on(Op::AvailableSpace, path, self.in_root(path))? else {
             return StdFs.available_space(path);
         };
         // A handle that only names its file is enough on Linux.
@@ -201,7 +216,7 @@ impl Fs for View {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let stat = spot.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
+        let stat = in_root.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
         on(Op::AvailableSpace, path, stat.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 
@@ -214,68 +229,11 @@ impl Fs for View {
         on(Op::TruncateFile, path, names::truncate_file(|options| self.open_file(path, options), len))
     }
 
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        let disabled = self.spot(path).and_then(|spot| match spot {
-            Some(spot) => disable_cow_at(&spot.at()),
-            None => super::super::disable_cow(path),
-        });
-        on(Op::DisableCow, path, disabled)
+    fn concurrency(&self) -> NonZeroUsize {
+        StdFs.concurrency()
     }
 
-    fn metadata_batch(&self, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
-        match self.open_dir(dir, DIRECTORY) {
-            Ok((handle, Some(guard))) => stat::describe_each(dir, names, report, |name| {
-                let found = guard.stat(handle.as_fd(), Path::new(name))?;
-                if found.file_type.is_symlink() { Err(link()) } else { Ok(found) }
-            }),
-            Ok((_, None)) => StdFs.metadata_batch(dir, names, report),
-            // The plain loop finds the same fault, and names it for each file.
-            Err(_) => batch::metadata_each(self, dir, names, report),
-        }
-    }
-
-    fn hard_link_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        report: LinkReport<'_>,
-    ) {
-        let dirs = (self.open_dir(from_dir, DIRECTORY), self.open_dir(to_dir, DIRECTORY));
-        let (Ok((from, guard)), Ok((to, _))) = dirs else {
-            return batch::link_each(self, from_dir, to_dir, names, report);
-        };
-        link_each((&from, guard), &to, names, |index, pair, linked| {
-            let linked = linked.map_err(|e| {
-                Error::with_paths(Op::HardLink, from_dir.join(pair.from), to_dir.join(pair.to), e)
-            });
-            report(index, linked)
-        });
-    }
-
-    fn reflink_batch(
-        &self,
-        from_dir: &Path,
-        to_dir: &Path,
-        names: &[NamePair<'_>],
-        mode: SyncMode,
-        report: LinkReport<'_>,
-    ) {
-        let open = |path| -> io::Result<CloneDir<'_>> {
-            let (dir, guard): (_, Option<Guard>) = self.open_dir(path, DIRECTORY)?;
-            Ok(CloneDir { path, dir, guard })
-        };
-        let (Ok(from), Ok(to)) = (open(from_dir), open(to_dir)) else {
-            return batch::clone_each(self, from_dir, to_dir, names, mode, report);
-        };
-        clone::reflink_each(self, (from, to), names, mode, report);
-    }
-
-    fn sync_batch(&self, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
-        StdFs.sync_batch(files, mode, report);
-    }
-
-    fn copy_batch(&self, jobs: &[CopyJob<'_>], options: &CopyOptions<'_>, report: CopyReport<'_>) {
-        copy::copy_overlapped(self, jobs, options, copy::Workers::for_files(jobs.len()), report);
+    fn abilities(&self) -> Option<&dyn FsAbilities> {
+        Some(self)
     }
 }

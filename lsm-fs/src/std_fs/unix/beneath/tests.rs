@@ -1,12 +1,12 @@
 //! The suite on views of the host, resolved by the kernel and by a walk.
 
-use super::{View, guard::Way};
+use super::{View, resolver::Resolution};
 use crate::conformance::{HostNodes, Subject, run};
 
-fn conforms(way: Way) {
+fn conforms(resolution: Resolution) {
     let report = run(|_| {
         let dir = tempfile::tempdir().unwrap();
-        Subject::new(View { roots: Vec::new(), way }, dir.path())
+        Subject::new(View { roots: Vec::new(), resolution }, dir.path())
             .odd_nodes(HostNodes)
             .mount_point("/dev/shm")
             .keep(dir)
@@ -17,10 +17,10 @@ fn conforms(way: Way) {
 
 #[test]
 fn views_resolve_by_the_kernel() {
-    conforms(Way::Kernel);
+    conforms(Resolution::Openat2);
 }
 
 #[test]
 fn views_resolve_by_a_walk() {
-    conforms(Way::Walk);
+    conforms(Resolution::PerComponent);
 }

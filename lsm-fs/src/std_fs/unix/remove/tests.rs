@@ -31,17 +31,17 @@ fn open_dir(path: &Path) -> OwnedFd {
     At::path(path).open(DIRECTORY, Mode::empty()).unwrap()
 }
 
-/// Empties a tree in one of the two ways of looking names up.
-fn emptied(tree: &Path, way: Way, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
+/// Empties a tree in one of the two resolutions of looking names up.
+fn emptied(tree: &Path, resolution: Resolution, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let top = open_dir(tree);
-    let guard = Guard::of(way, top.as_fd())?;
-    empty_with(top, guard, on)
+    let resolver = Resolver::of(resolution, top.as_fd())?;
+    empty_with(top, resolver, on)
 }
 
-/// Both ways at each of the first levels.
-fn cases() -> impl Iterator<Item = (Way, usize)> {
-    let ways = [Way::of_host(), Way::Walk];
-    ways.into_iter().flat_map(|way| (0..20).map(move |level| (way, level)))
+/// Both resolutions at each of the first levels.
+fn cases() -> impl Iterator<Item = (Resolution, usize)> {
+    let resolutions = [Resolution::of_host(), Resolution::PerComponent];
+    resolutions.into_iter().flat_map(|resolution| (0..20).map(move |level| (resolution, level)))
 }
 
 fn is_kept(home: &tempfile::TempDir) -> bool {
@@ -52,11 +52,11 @@ fn is_kept(home: &tempfile::TempDir) -> bool {
 
 #[test]
 fn a_folder_that_is_swapped_for_a_link_is_not_followed() {
-    for (way, level) in cases() {
+    for (resolution, level) in cases() {
         let (home, tree) = prepared(20);
         let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
         let mut swapped = false;
-        let removed = emptied(&tree, way, &mut |step, name| {
+        let removed = emptied(&tree, resolution, &mut |step, name| {
             if step == Step::Down && name.to_str() == Ok(&level.to_string()) {
                 fs::rename(&at, home.path().join("moved")).unwrap();
                 symlink(home.path().join("kept"), &at).unwrap();
@@ -64,30 +64,33 @@ fn a_folder_that_is_swapped_for_a_link_is_not_followed() {
             }
         });
         removed.unwrap();
-        assert!(swapped && is_kept(&home), "{way:?}, level {level}");
-        assert!(fs::read_dir(&tree).unwrap().next().is_none(), "{way:?}, level {level}: the link was left");
+        assert!(swapped && is_kept(&home), "{resolution:?}, level {level}");
+        assert!(
+            fs::read_dir(&tree).unwrap().next().is_none(),
+            "{resolution:?}, level {level}: the link was left"
+        );
         assert!(
             home.path().join("moved/file").exists(),
-            "{way:?}, level {level}: the tree was left through a name"
+            "{resolution:?}, level {level}: the tree was left through a name"
         );
     }
 }
 
 #[test]
 fn a_folder_that_is_moved_away_does_not_lead_out_of_the_tree() {
-    for (way, level) in cases() {
+    for (resolution, level) in cases() {
         let (home, tree) = prepared(20);
         let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
         let moved = home.path().join("kept/moved");
         // Emptied by now, it leads into another directory when the walk comes back from it.
-        let removed = emptied(&tree, way, &mut |step, name| {
+        let removed = emptied(&tree, resolution, &mut |step, name| {
             if step == Step::Up && name.to_str() == Ok(&level.to_string()) {
                 fs::rename(&at, &moved).unwrap();
             }
         });
-        assert!(is_kept(&home) && moved.exists(), "{way:?}, level {level}: {removed:?}");
+        assert!(is_kept(&home) && moved.exists(), "{resolution:?}, level {level}: {removed:?}");
         if let Err(error) = removed {
-            assert!(error.to_string().contains("was moved"), "{way:?}, level {level}: {error}");
+            assert!(error.to_string().contains("was moved"), "{resolution:?}, level {level}: {error}");
         }
     }
 }
@@ -100,7 +103,7 @@ fn few_directories_are_open_at_a_time() {
             .is_ok_and(|target| target.starts_with(home.path().canonicalize().unwrap()))
     };
     let mut most = 0;
-    emptied(&tree, Way::of_host(), &mut |_, _| {
+    emptied(&tree, Resolution::of_host(), &mut |_, _| {
         let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
         most = most.max(open.filter(inside).count());
     })
@@ -114,7 +117,7 @@ fn a_tree_on_another_mount_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("d")).unwrap();
     fs::write(dir.path().join("d/f"), "kept").unwrap();
-    let elsewhere = Guard::of(Way::Walk, open_dir(Path::new("/proc")).as_fd()).unwrap();
+    let elsewhere = Resolver::of(Resolution::PerComponent, open_dir(Path::new("/proc")).as_fd()).unwrap();
     let refused = empty(open_dir(dir.path()), elsewhere).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::CrossesDevices);
     assert_eq!(fs::read(dir.path().join("d/f")).unwrap(), b"kept");

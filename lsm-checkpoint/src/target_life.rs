@@ -1,0 +1,154 @@
+//! The life of a target: its names, and how they are claimed, published, withdrawn and cleared.
+//!
+//! A checkpoint gets the target's name when it is whole, and loses it before it loses anything else. All else happens
+//! under a second name beside it, the staged one. [`NameState`] says what has a name. [`claim()`] makes the staged
+//! directory, [`Staging`] publishes it, and [`Withdrawal`] takes a published one back. [`clear_debris`] ends the work
+//! of dead processes.
+
+mod claim;
+mod debris;
+mod in_place;
+mod inspect;
+mod marker;
+mod publish;
+mod withdraw;
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Component, Path, PathBuf},
+};
+
+use lsm_fs::parent_of;
+
+pub(crate) use claim::claim;
+pub(crate) use debris::clear_debris;
+pub(crate) use inspect::NameState;
+pub(crate) use publish::{Contents, Staging};
+pub(crate) use withdraw::{Withdrawal, left_at};
+
+use crate::{Error, Result, reserved::STAGED_SUFFIX};
+
+/// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
+/// remove it, and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) staged: PathBuf,
+}
+
+impl Target {
+    /// Normalises the path: `.` and repeated separators go. A name that is no text cannot be found again among staged
+    /// ones, and what is named like a staged directory would be taken for one.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let invalid = || Error::InvalidTarget { target: path.to_path_buf() };
+        let mut normal = PathBuf::new();
+        for component in path.components().filter(|component| *component != Component::CurDir) {
+            normal.push(component);
+        }
+        // A last component `..` has no name either.
+        let name = normal.file_name().ok_or_else(invalid)?;
+        if name.to_str().is_none() || target_name(name).is_some() {
+            return Err(invalid());
+        }
+        let staged = normal.with_file_name(staged_name(name));
+        Ok(Self { path: normal, staged })
+    }
+
+    pub(crate) fn parent(&self) -> &Path {
+        parent_of(&self.path)
+    }
+
+    /// The error for a staged name that another process has.
+    fn in_progress(&self) -> Error {
+        Error::InProgress { target: self.path.clone(), staged: self.staged.clone() }
+    }
+}
+
+/// `.{name}.checkpoint-staged`
+pub(crate) fn staged_name(name: &OsStr) -> OsString {
+    let mut staged = OsString::from(".");
+    staged.push(name);
+    staged.push(STAGED_SUFFIX);
+    staged
+}
+
+/// The target's name, if this is the name of a staged directory. A name such as `...checkpoint-staged` is none: the
+/// path of its target would be the directory itself.
+pub(crate) fn target_name(staged: &OsStr) -> Option<&str> {
+    let name = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
+    let is_name =
+        matches!(Path::new(name).components().next(), Some(Component::Normal(whole)) if whole == name);
+    is_name.then_some(name)
+}
+
+/// Tells if the filesystem cannot do this rename at all, as opposed to having failed.
+fn is_refusal(error: &lsm_fs::Error) -> bool {
+    error.kind() == io::ErrorKind::CrossesDevices || error.allows_fallback() && !is_permission(error)
+}
+
+fn is_permission(error: &lsm_fs::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// Counts a name that is not there as removed.
+pub(crate) fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// The directories of these files, each once.
+pub(crate) fn parents_of<'p>(files: impl IntoIterator<Item = &'p PathBuf>) -> Vec<&'p Path> {
+    let mut dirs: Vec<&Path> = files.into_iter().filter_map(|file| file.parent()).collect();
+    dirs.sort_unstable();
+    dirs.dedup();
+    dirs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised() {
+        for (path, normal, staged) in [
+            ("backup", "backup", ".backup.checkpoint-staged"),
+            ("./a/./b/", "a/b", "a/.b.checkpoint-staged"),
+            ("/a//b", "/a/b", "/a/.b.checkpoint-staged"),
+            ("../b", "../b", "../.b.checkpoint-staged"),
+        ] {
+            let target = Target::new(Path::new(path)).unwrap();
+            assert_eq!(
+                (target.path.as_path(), target.staged.as_path()),
+                (Path::new(normal), Path::new(staged))
+            );
+        }
+        assert_eq!(Target::new(Path::new("b")).unwrap().parent(), Path::new("."));
+    }
+
+    #[test]
+    fn paths_without_a_name_are_refused() {
+        for path in ["", ".", "/", "..", "a/..", "./.", "a/.daily.checkpoint-staged"] {
+            assert!(matches!(Target::new(Path::new(path)), Err(Error::InvalidTarget { .. })), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_staged_name_tells_its_target() {
+        assert_eq!(target_name(&staged_name(OsStr::new("daily"))), Some("daily"));
+        for other in [
+            "daily",
+            ".daily",
+            ".checkpoint-staged",
+            "..checkpoint-staged.",
+            "x.daily.checkpoint-staged",
+            "..checkpoint-staged",
+            "...checkpoint-staged",
+            "....checkpoint-staged",
+        ] {
+            assert_eq!(target_name(OsStr::new(other)), None, "{other}");
+        }
+    }
+}

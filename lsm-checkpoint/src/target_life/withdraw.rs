@@ -1,0 +1,202 @@
+//! [`Withdrawal`]: a published checkpoint loses its name in one step, and then its files.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
+
+use super::{
+    NameState, Target, clear_debris,
+    debris::{remove_partial, remove_staged},
+    is_refusal,
+    marker::{MarkedOperation, Marker, unmark},
+};
+use crate::{CATALOG_FILE, Catalog, Error, Result, reserved::MARKER_FILE};
+
+/// Each attempt but the last found debris of the target's, and cleared it.
+const ATTEMPTS: u32 = 4;
+
+/// A published checkpoint whose owner lock is held. The lock follows the rename: no sweeper takes the withdrawal for
+/// debris while it goes on.
+#[derive(Debug)]
+pub(crate) struct Withdrawal<'a> {
+    fs: &'a dyn Fs,
+    target: &'a Target,
+    /// `None` where the platform has no such locks.
+    lock: Option<Box<dyn FsDirLock>>,
+    mode: SyncMode,
+}
+
+impl<'a> Withdrawal<'a> {
+    /// Takes the owner lock of a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACheckpoint`](Error::NotACheckpoint), [`InProgress`](Error::InProgress), [`Fs`](Error::Fs).
+    pub(crate) fn begin(fs: &'a dyn Fs, target: &'a Target, mode: SyncMode) -> Result<Self> {
+        let lock = match NameState::of(fs, &target.path)? {
+            NameState::Locked(lock) => Some(lock),
+            NameState::Unlockable => None,
+            NameState::Owned | NameState::Rebound => return Err(target.in_progress()),
+            // Of a symbolic link the rename would take the link, and the lock what it leads to.
+            NameState::Free | NameState::NotADirectory => {
+                return Err(Error::NotACheckpoint { dir: target.path.clone() });
+            }
+        };
+        Ok(Self { fs, target, lock, mode })
+    }
+
+    /// Removes the checkpoint, in which nothing stays.
+    ///
+    /// # Errors
+    ///
+    /// [`InProgress`](Error::InProgress), [`RemovedNotDurable`](Error::RemovedNotDurable),
+    /// [`LeftBehind`](Error::LeftBehind), [`Fs`](Error::Fs), as
+    /// [`Removal::run`](crate::Removal::run) documents them.
+    pub(crate) fn finish(self) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            match self.fs.rename_noreplace(&self.target.path, &self.target.staged) {
+                Ok(()) => return self.remove_renamed(),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match self.was_renamed() {
+                    // A network filesystem can report the effect of its own first attempt as an obstacle to the
+                    // second.
+                    Ok(true) => return self.remove_renamed(),
+                    Ok(false) => {
+                        if clear_debris(self.fs, self.target, self.mode)?.may_be_owned() {
+                            break;
+                        }
+                    }
+                    Err(_) => return Err(self.undo_rename(e)),
+                },
+                Err(e) if is_refusal(&e) => return self.remove_in_place(),
+                Err(e) => return Err(self.undo_rename(e)),
+            }
+        }
+        Err(self.target.in_progress())
+    }
+
+    /// Tells if the checkpoint has the staged name, although the rename reported an error.
+    fn was_renamed(&self) -> lsm_fs::Result<bool> {
+        match &self.lock {
+            Some(lock) => lock.is_at(&self.target.staged),
+            None => self.fs.exists(&self.target.path).map(|there| !there),
+        }
+    }
+
+    /// Undoes a rename that failed and may have taken place all the same.
+    fn undo_rename(&self, error: lsm_fs::Error) -> Error {
+        let renamed = self.was_renamed();
+        match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
+            Ok(()) => error.into(),
+            Err(failure) => Error::from(error).left_behind(&self.target.staged, failure),
+        }
+    }
+
+    /// Gives the checkpoint its name again, durably: a caller that is told that the checkpoint is as it was must not
+    /// lose it to a later crash and sweep.
+    fn rename_back(&self) -> lsm_fs::Result<()> {
+        self.fs.rename_noreplace(&self.target.staged, &self.target.path)?;
+        self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
+    }
+
+    fn remove_renamed(&self) -> Result<()> {
+        let Self { fs, target, mode, .. } = *self;
+        // Until the new name is durable the files must stay: a crash may bring the old name back, and with it they are
+        // a checkpoint.
+        if let Err(source) = fs.sync_directory(target.parent(), mode) {
+            return Err(Error::RemovedNotDurable { target: target.path.clone(), source });
+        }
+        let erased =
+            fs.remove_dir_all(&target.staged).and_then(|()| fs.sync_directory(target.parent(), mode));
+        match erased {
+            Ok(_) => Ok(()),
+            Err(error) => Err(left_at(&target.staged, error)),
+        }
+    }
+
+    /// Removes without renaming the directory. A staged sibling says whose the half-removed target is. If anything
+    /// fails, the sibling stays: its clearing finishes the removal, or undoes it if the checkpoint is still whole.
+    fn remove_in_place(&self) -> Result<()> {
+        let Self { fs, target, mode, .. } = *self;
+        let owner = self.claim_sibling()?;
+        // The claim has finished a removal that a dead process had begun.
+        if !fs.exists(&target.path.join(CATALOG_FILE))? {
+            return Ok(remove_staged(fs, target, mode)?);
+        }
+        // As long as all of these are there, it is whole.
+        let pointers = identifying_files(fs, &target.path);
+        let marker = Marker { operation: MarkedOperation::Remove, pointers };
+        if let Err(error) = marker.write(fs, &target.path, mode) {
+            return Err(self.undo_mark(error));
+        }
+        let erased = remove_partial(fs, target, &marker, mode).and_then(|()| remove_staged(fs, target, mode));
+        drop(owner);
+        erased.map_err(|error| left_at(&target.staged, error))
+    }
+
+    /// Nothing of the checkpoint is gone yet: takes back the marker, if it is there, and the claim.
+    fn undo_mark(&self, error: lsm_fs::Error) -> Error {
+        let Self { fs, target, mode, .. } = *self;
+        let unmarked = match fs.exists(&target.path.join(MARKER_FILE)) {
+            Ok(true) => unmark(fs, &target.path, mode),
+            Ok(false) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        match unmarked.and_then(|()| fs.remove_dir(&target.staged)) {
+            Ok(()) => error.into(),
+            Err(failure) => Error::from(error).left_behind(&target.staged, failure),
+        }
+    }
+
+    /// Makes the staged sibling, durably, and takes its owner lock.
+    fn claim_sibling(&self) -> Result<Option<Box<dyn FsDirLock>>> {
+        let Self { fs, target, mode, .. } = *self;
+        for _ in 0..ATTEMPTS {
+            match fs.create_dir(&target.staged) {
+                Ok(()) => {
+                    let owner = match NameState::of(fs, &target.staged)? {
+                        NameState::Locked(lock) => Some(lock),
+                        NameState::Unlockable if self.lock.is_none() => None,
+                        // A sweeper was faster.
+                        _ => continue,
+                    };
+                    return match fs.sync_directory(target.parent(), mode) {
+                        Ok(_) => Ok(owner),
+                        Err(error) => Err(match fs.remove_dir(&target.staged) {
+                            Ok(()) => error.into(),
+                            Err(failure) => Error::from(error).left_behind(&target.staged, failure),
+                        }),
+                    };
+                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    if clear_debris(fs, target, mode)?.may_be_owned() {
+                        break;
+                    }
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(target.in_progress())
+    }
+}
+
+/// The files that make a directory look like a checkpoint: every tree's pointer, and the catalog.
+fn identifying_files(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
+    let mut files = match Catalog::read(fs, dir) {
+        Ok(catalog) => catalog.pointers(),
+        // Without a catalog nothing says what the pointers are, and nothing says that it is a checkpoint.
+        Err(_) => Vec::new(),
+    };
+    files.push(PathBuf::from(CATALOG_FILE));
+    files
+}
+
+/// Reports that some of the checkpoint's files are still there.
+pub(crate) fn left_at(left: &Path, error: lsm_fs::Error) -> Error {
+    let cause =
+        error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
+    let cleanup = lsm_fs::Error::new(error.op(), error.path(), cause);
+    Error::from(error).left_behind(left, cleanup)
+}

@@ -1,0 +1,45 @@
+//! Kills: a process ends between two events, and the next one finds what the page cache shows.
+
+use super::{Explorer, Recording};
+use crate::{
+    crash::assemble,
+    machine::{Event, Machine},
+    mem_fs::MemFs,
+    micro::Change,
+};
+
+impl Recording {
+    /// The moments at which a kill can end the process, as numbers of events.
+    pub(crate) fn kill_points(&self) -> Vec<usize> {
+        (0..=self.events.len()).filter(|point| !self.is_within_call(*point)).collect()
+    }
+
+    /// Tells if no process sees this moment: between the halves of a rename, and between the bytes of a write and the
+    /// length that they make.
+    fn is_within_call(&self, point: usize) -> bool {
+        let is_written_length = |event: &Event| match event {
+            Event::Micro(micro) => matches!(micro.change, Change::Size { written: true, .. }),
+            _ => false,
+        };
+        self.splits_a_group(point) || self.events.get(point).is_some_and(is_written_length)
+    }
+
+    /// The filesystem that the next process finds if this one is killed after so many events.
+    pub(crate) fn killed_at(&self, point: usize) -> MemFs {
+        let cached = assemble(&self.live_at(point), &self.hardware.roots());
+        let mut explorer = Explorer::new(self, self.hardware.model(), None);
+        explorer.go_to(point);
+        MemFs::from_machine(Machine::go_on(&self.hardware, cached, explorer.disk))
+    }
+
+    /// This recording as far as the kill, and the next process's behind it.
+    pub(crate) fn followed_by(&self, point: usize, next: Self) -> Self {
+        let before = self.events.iter().take(point).cloned();
+        Self {
+            hardware: next.hardware,
+            start: self.start.clone(),
+            events: before.chain(next.events).collect(),
+            killed_after: Some(point),
+        }
+    }
+}

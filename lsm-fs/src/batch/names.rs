@@ -1,0 +1,67 @@
+//! Names in the directories of a batch, and the report of each.
+
+use std::{ffi::OsStr, io, ops::ControlFlow};
+
+use crate::Result;
+
+/// Receives the result of each link or clone of a batch, by its index; `Break` ends the batch.
+pub type LinkReport<'a> = &'a mut dyn FnMut(usize, Result<()>) -> ControlFlow<()>;
+
+/// A file's name in the source directory and the one it gets in the target directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamePair<'a> {
+    /// The name that exists.
+    pub from: &'a OsStr,
+    /// The name to make.
+    pub to: &'a OsStr,
+}
+
+impl<'a> NamePair<'a> {
+    /// Two names, each one path component.
+    pub fn new<S: AsRef<OsStr> + ?Sized>(from: &'a S, to: &'a S) -> Self {
+        Self { from: from.as_ref(), to: to.as_ref() }
+    }
+
+    /// The same name on both sides.
+    pub fn same<S: AsRef<OsStr> + ?Sized>(name: &'a S) -> Self {
+        Self::new(name, name)
+    }
+
+    /// Refuses names that are no single component: they would lead out of the directories of the batch.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`.
+    pub fn validate(&self) -> io::Result<()> {
+        validate_name(self.from).and_then(|()| validate_name(self.to))
+    }
+}
+
+/// Refuses a name that is no single component.
+pub(crate) fn validate_name(name: &OsStr) -> io::Result<()> {
+    let bytes = name.as_encoded_bytes();
+    let leads_on = bytes.iter().any(|&b| std::path::is_separator(char::from(b)));
+    if leads_on || matches!(bytes, b"" | b"." | b"..") {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a name of a batch must be one path component",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for bad in ["", ".", "..", "/", "a/b", "/etc", "a/"] {
+            assert!(NamePair::new(bad, "x").validate().is_err(), "{bad:?}");
+            assert!(NamePair::new("x", bad).validate().is_err(), "{bad:?}");
+        }
+        for good in ["a", "...", "a.b", ".hidden", "ä"] {
+            assert!(NamePair::same(good).validate().is_ok(), "{good:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The two directories of a batch: by handle where the backend can, else by path.
+
+use std::{ffi::OsStr, path::PathBuf};
+
+use super::{LinkReport, NamePair, remove_after};
+use crate::{DirPair, Fs, FsAbilities, FsFile, FsOpenOptions, OpenDirPair, Result};
+
+/// Opens both directories. If that fails, each call by path meets the same fault and names it for its file.
+pub(super) fn open_pair<'a, F: Fs + ?Sized>(fs: &'a F, dirs: DirPair<'a>) -> Box<dyn OpenDirPair + 'a> {
+    let opened = fs.abilities().and_then(FsAbilities::bulk).and_then(|bulk| bulk.open_pair(dirs).ok());
+    opened.unwrap_or_else(|| Box::new(ByPath { fs, dirs }))
+}
+
+/// The single calls of a backend, each with two paths.
+struct ByPath<'a, F: ?Sized> {
+    fs: &'a F,
+    dirs: DirPair<'a>,
+}
+
+impl<F: ?Sized> ByPath<'_, F> {
+    fn paths(&self, names: &NamePair<'_>) -> (PathBuf, PathBuf) {
+        (self.dirs.from.join(names.from), self.dirs.to.join(names.to))
+    }
+}
+
+impl<F: Fs + ?Sized> OpenDirPair for ByPath<'_, F> {
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>) {
+        for (index, pair) in names.iter().enumerate() {
+            let (from, to) = self.paths(pair);
+            if report(index, self.fs.hard_link(&from, &to)).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
+        let (from, to) = self.paths(names);
+        self.fs.reflink_file(&from, &to)?;
+        self.fs.open(&to, &FsOpenOptions::new().write(true)).map_err(|e| remove_after(self.fs, &to, e))
+    }
+
+    fn remove_target(&self, name: &OsStr) -> Result<()> {
+        self.fs.remove_file(&self.dirs.to.join(name))
+    }
+}

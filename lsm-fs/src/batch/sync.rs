@@ -1,0 +1,95 @@
+//! Syncs of many open files, which overlap.
+
+use std::{
+    io,
+    marker::PhantomData,
+    ops::ControlFlow,
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
+
+use super::SyncReport;
+use crate::{
+    Error, Fs, FsFile, Op, Result, SyncMode,
+    pipeline::{Crew, Stages, run},
+};
+
+/// The number of syncs of one batch that wait for the device at once: past eight, journals gain nothing.
+const SYNCERS: usize = 8;
+
+/// To start and end a thread takes about 0.1 ms, and so does a flush of a fast device: the first sync, which commits
+/// what the others then find committed, takes a few times as long.
+const FEW: usize = 4;
+const QUICK: Duration = Duration::from_millis(1);
+
+/// Syncs many open files of a backend, bytes and lengths.
+///
+/// # Contract
+///
+/// As [`FsFile::sync_all`] for each, in any order. All are attempted, and `report` receives the result of each exactly
+/// once, on the calling thread. After a panic of `report` the other files are synced all the same.
+///
+/// # Performance
+///
+/// Up to 8 syncs overlap, so that a journal can commit many in one go and a device sees many flushes at once. Of up to
+/// four files the first is synced alone. The others overlap only if that took a millisecond.
+pub fn sync_batch<F: Fs + ?Sized>(fs: &F, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
+    let [first, rest @ ..] = files else { return };
+    let threads = fs.concurrency().get().min(SYNCERS);
+    if files.len() > FEW || threads < 2 {
+        return sync_in_threads(files, mode, threads, report);
+    }
+    let started = Instant::now();
+    let synced = first.sync_all(mode);
+    let threads = if started.elapsed() < QUICK { 1 } else { threads };
+    report(0, synced);
+    sync_in_threads(rest, mode, threads, &mut |index, synced| report(index + 1, synced));
+}
+
+fn sync_in_threads(files: &[&dyn FsFile], mode: SyncMode, threads: usize, report: SyncReport<'_>) {
+    let syncs = Syncs { mode, stop: AtomicBool::new(false), jobs: PhantomData };
+    let makers = threads.min(files.len());
+    let crew = if makers < 2 { Crew::CALLER } else { Crew { makers, ..Crew::CALLER } };
+    run(&syncs, files, crew, &mut |index, synced| {
+        report(index, synced);
+        ControlFlow::Continue(())
+    });
+}
+
+struct Syncs<'f> {
+    mode: SyncMode,
+    stop: AtomicBool,
+    jobs: PhantomData<&'f dyn FsFile>,
+}
+
+/// A sync is one step. The end of a batch keeps none from being made.
+impl<'f> Stages for Syncs<'f> {
+    type Job = &'f dyn FsFile;
+    type Made = ();
+    type Done = ();
+    type Scratch = ();
+
+    fn make(&self, _: usize, file: &&'f dyn FsFile, (): &mut ()) -> Result<()> {
+        file.sync_all(self.mode)
+    }
+
+    fn finish(&self, _: &&'f dyn FsFile, (): ()) -> Result<()> {
+        Ok(())
+    }
+
+    fn discard(&self, _: &&'f dyn FsFile) -> Result<()> {
+        Ok(())
+    }
+
+    fn skip(&self, file: &&'f dyn FsFile) -> Option<Result<()>> {
+        Some(file.sync_all(self.mode))
+    }
+
+    fn error(&self, _: &&'f dyn FsFile, cause: io::Error) -> Error {
+        Error::new(Op::SyncAll, "", cause)
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+}

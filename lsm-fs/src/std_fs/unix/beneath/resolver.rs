@@ -1,0 +1,189 @@
+//! Lookups that stay beneath a directory.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat},
+    io::{Errno, Result, retry_on_intr},
+};
+
+use crate::FsMetadata;
+
+/// A handle on a directory that later lookups start at. On Linux it needs no permission to list the directory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A directory that can be listed, synced and locked.
+pub(in crate::std_fs::platform) const LISTING: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The way in which a path beneath a directory is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::std_fs) enum Resolution {
+    /// By one call of `openat2(2)`.
+    Openat2,
+    /// By a handle for each component.
+    PerComponent,
+}
+
+impl Resolution {
+    /// The kernel's, where there is one and no seccomp filter refuses it. Filters answer `ENOSYS` or `EPERM`.
+    pub(in crate::std_fs) fn of_host() -> Self {
+        static FOUND: std::sync::OnceLock<Resolution> = std::sync::OnceLock::new();
+        *FOUND.get_or_init(Self::probe)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn probe() -> Self {
+        use rustix::fs::{CWD, openat2};
+        let refused = openat2(CWD, c".", DIRECTORY, Mode::empty(), BENEATH)
+            .is_err_and(|e| matches!(e, Errno::NOSYS | Errno::PERM | Errno::INVAL));
+        if refused { Self::PerComponent } else { Self::Openat2 }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn probe() -> Self {
+        Self::PerComponent
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const BENEATH: rustix::fs::ResolveFlags = rustix::fs::ResolveFlags::BENEATH
+    .union(rustix::fs::ResolveFlags::NO_SYMLINKS)
+    .union(rustix::fs::ResolveFlags::NO_XDEV);
+
+/// The mount that a lookup must not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mount {
+    device: u64,
+    /// Tells bind mounts of one device apart, where the kernel says it (Linux 5.8).
+    id: Option<u64>,
+}
+
+impl Mount {
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless,
+        reason = "the field's type differs between platforms, and std casts it the same way"
+    )]
+    fn of(file: BorrowedFd<'_>) -> Result<Self> {
+        Ok(Self { device: fstat(file)?.st_dev as u64, id: mount_id(file) })
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn mount_id(file: BorrowedFd<'_>) -> Option<u64> {
+    use rustix::fs::{StatxFlags, statx};
+    let found = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+    (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn mount_id(_: BorrowedFd<'_>) -> Option<u64> {
+    None
+}
+
+/// Resolves paths beneath directories of one mount: through no symbolic link and into no other mount.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::std_fs::platform) struct Resolver {
+    by: Resolution,
+    mount: Mount,
+}
+
+impl Resolver {
+    /// For the mount that the directory lies on.
+    pub(in crate::std_fs::platform) fn of(by: Resolution, dir: BorrowedFd<'_>) -> Result<Self> {
+        Ok(Self { by, mount: Mount::of(dir)? })
+    }
+
+    /// Opens a path beneath a directory; the empty path is the directory. The path has no `..`.
+    pub(in crate::std_fs::platform) fn open(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &Path,
+        flags: OFlags,
+        mode: Mode,
+    ) -> Result<OwnedFd> {
+        match self.by {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Resolution::Openat2 => {
+                // The call refuses a mode that it has no use for.
+                let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
+                let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+                retry_on_intr(|| rustix::fs::openat2(dir, path, flags, mode, BENEATH))
+            }
+            _ => self.walk(dir, path, flags, mode),
+        }
+    }
+
+    /// One directory after the other.
+    fn walk(&self, dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let Some(last) = path.file_name() else { return openat(dir, c".", flags, mode) };
+        let mut at: Option<OwnedFd> = None;
+        for name in path.parent().into_iter().flat_map(Path::iter).filter(|name| *name != ".") {
+            at = Some(self.step(at.as_ref().map_or(dir, AsFd::as_fd), name, DIRECTORY, Mode::empty())?);
+        }
+        self.step(at.as_ref().map_or(dir, AsFd::as_fd), last, flags, mode)
+    }
+
+    /// Opens a name, and looks at the mount before anything is changed.
+    fn step(&self, dir: BorrowedFd<'_>, name: &OsStr, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        let (truncates, flags) = (flags.contains(OFlags::TRUNC), flags - OFlags::TRUNC);
+        let opened = retry_on_intr(|| openat(dir, name, flags | OFlags::NOFOLLOW, mode)).map_err(|e| {
+            // Systems disagree: ELOOP, EMLINK, EFTYPE, and ENOTDIR where a directory is wanted.
+            let is_link = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink());
+            if is_link && e != Errno::EXIST { Errno::LOOP } else { e }
+        })?;
+        if Mount::of(opened.as_fd())? != self.mount {
+            return Err(Errno::XDEV);
+        }
+        // On Linux a handle that only names its file can name a link.
+        let kind = FileType::from_raw_mode(fstat(&opened)?.st_mode);
+        if kind.is_symlink() && !flags.contains(OFlags::NOFOLLOW) {
+            return Err(Errno::LOOP);
+        }
+        if truncates && kind.is_file() {
+            retry_on_intr(|| rustix::fs::ftruncate(&opened, 0))?;
+        }
+        Ok(opened)
+    }
+
+    /// Describes a path beneath a directory, a symbolic link at its end included.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(in crate::std_fs::platform) fn stat(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &Path,
+    ) -> io::Result<FsMetadata> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(super::super::stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
+    }
+
+    /// Nothing but a lookup by name describes what cannot be opened.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(in crate::std_fs::platform) fn stat(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &Path,
+    ) -> io::Result<FsMetadata> {
+        let Some(name) = path.file_name() else { return Ok(super::super::stat::metadata(&fstat(dir)?)) };
+        let parent = self.open(dir, path.parent().unwrap_or(Path::new("")), DIRECTORY, Mode::empty())?;
+        let found = super::super::stat::metadata(&statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        match found.file_id {
+            Some(id) if id.volume != self.mount.device => Err(Errno::XDEV.into()),
+            _ => Ok(found),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The look-up of names before they are linked, on filesystems where that makes the links cheaper.
+
+use std::os::fd::OwnedFd;
+
+use crate::NamePair;
+
+/// Looks up the names that are about to be made in a directory that is nearly empty.
+///
+/// To make a name, ext4 and XFS first search the directory for it, and ext4 reads a whole block of some 300 names to
+/// do so. The kernel remembers a name that it did not find, and a look-up in an empty directory costs next to nothing:
+/// with it, 10,000 links take 12.3 instead of 15.2 µs each on ext4, and 9.5 instead of 10.2 on XFS. On btrfs they take
+/// longer.
+///
+/// The lookup results are discarded. Each `linkat` still reports its own result.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn look_up(from: &OwnedFd, dir: &OwnedFd, names: &[NamePair<'_>]) {
+    if names.len() < WORTHWHILE_ON_EXT || names.len() < worthwhile(from, dir) {
+        return;
+    }
+    let names = names.get(..MAX).unwrap_or(names);
+    if names.len() < WORTH_A_THREAD {
+        return look_up_each(dir, names);
+    }
+    let (some, others) = names.split_at(names.len() / 2);
+    std::thread::scope(|scope| {
+        // Without a second thread their links are the slower ones.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, || look_up_each(dir, others));
+        look_up_each(dir, some);
+    });
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn look_up_each(dir: &OwnedFd, names: &[NamePair<'_>]) {
+    use rustix::fs::{AtFlags, statat};
+
+    for pair in names.iter().filter(|pair| pair.validate().is_ok()) {
+        let _ = statat(dir, pair.to, AtFlags::SYMLINK_NOFOLLOW);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn look_up(_: &OwnedFd, _: &OwnedFd, _: &[NamePair<'_>]) {}
+
+/// With fewer names the directory stays so small that to search it is cheap.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WORTHWHILE_ON_EXT: usize = 100;
+
+/// XFS keeps hashes of its names, and finds them in fewer steps.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WORTHWHILE_ON_XFS: usize = 1_000;
+
+/// Look-ups in one directory do not wait for each other, as links do. A thread costs as much as 60 of them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WORTH_A_THREAD: usize = 1_000;
+
+/// Nothing is reported meanwhile: a tenth of a second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX: usize = 100_000;
+
+/// How many names are worth it, if both lie on one filesystem of a type that gains, and the directory takes 4 KiB at
+/// most.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn worthwhile(from: &OwnedFd, dir: &OwnedFd) -> usize {
+    use super::capabilities::magic::{self, EXT, XFS};
+
+    let of_type = match rustix::fs::fstatfs(dir).map(|stat| magic::of(&stat)) {
+        Ok(EXT) => WORTHWHILE_ON_EXT,
+        Ok(XFS) => WORTHWHILE_ON_XFS,
+        _ => usize::MAX,
+    };
+    let (Ok(from), Ok(to)) = (rustix::fs::fstat(from), rustix::fs::fstat(dir)) else { return usize::MAX };
+    if from.st_dev == to.st_dev && to.st_size <= 4096 { of_type } else { usize::MAX }
+}

@@ -1,0 +1,237 @@
+//! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
+
+mod abilities;
+mod at;
+mod beneath;
+mod capabilities;
+mod clone;
+mod link;
+mod link_lookup;
+mod lock;
+mod remove;
+mod stat;
+mod sync;
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    ops::Range,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+pub(super) use abilities::abilities;
+pub(super) use beneath::View;
+pub(super) use capabilities::capabilities;
+pub(super) use clone::reflink;
+pub(super) use link::{hard_link, rename_noreplace};
+pub(super) use lock::DirLock;
+pub(super) use remove::remove_dir_all;
+pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
+
+use rustix::io::Errno;
+
+use super::names;
+use crate::{FileHint, FileId, FsMetadata, FsOpenOptions};
+
+/// Opens a regular file, without waiting for another process.
+pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
+    at::At::path(path).open_file(options)
+}
+
+pub(super) fn metadata(m: &Metadata) -> FsMetadata {
+    FsMetadata {
+        link_count: Some(m.nlink()),
+        file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
+        // POSIX leaves the unit of st_blocks open; Linux, Apple and the BSDs all count 512 bytes.
+        allocated_bytes: Some(m.blocks().saturating_mul(512)),
+        modified: m.modified().ok(),
+        ..FsMetadata::new(names::file_type(m.file_type()), m.len())
+    }
+}
+
+pub(super) fn volume_id(path: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(path)?.dev())
+}
+
+pub(super) fn available_space(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Positional reads and writes are the kernel's own; only the search for data moves the position, one caller at a time.
+#[derive(Debug, Default)]
+pub(super) struct Positioned(std::sync::Mutex<()>);
+
+#[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
+impl Positioned {
+    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation. An empty read is
+    /// one call, too: the kernel checks the handle and the offset as for any other.
+    pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        loop {
+            let rest = buf.get_mut(filled..).unwrap_or_default();
+            match rustix::io::pread(file, rest, offset.saturating_add(filled as u64)) {
+                Ok(0) => return Ok(filled),
+                Ok(n) => filled += n,
+                Err(Errno::INTR) => continue,
+                Err(e) => return Err(e.into()),
+            }
+            if filled >= buf.len() {
+                return Ok(filled);
+            }
+        }
+    }
+
+    pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
+        let mut written = 0;
+        loop {
+            let rest = buf.get(written..).unwrap_or_default();
+            match rustix::io::pwrite(file, rest, offset.saturating_add(written as u64)) {
+                Ok(0) if !rest.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => written += n,
+                Err(Errno::INTR) => continue,
+                Err(e) => return Err(e.into()),
+            }
+            if written >= buf.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
+    pub(super) fn next_data(&self, file: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        use rustix::fs::{SeekFrom, seek};
+        let _only = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // The kernel answers by moving the position that reads and writes use.
+        let position = rustix::fs::tell(file)?;
+        let found = match seek(file, SeekFrom::Data(offset)) {
+            Ok(start) => seek(file, SeekFrom::Hole(start)).map(|end| Some(start..end)),
+            Err(Errno::NXIO) => Ok(None),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Some(offset..len)),
+            Err(e) => Err(e),
+        };
+        seek(file, SeekFrom::Start(position))?;
+        Ok(found?)
+    }
+
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd"
+    )))]
+    pub(super) fn next_data(&self, _: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+        Ok(Some(offset..len))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    Ok(rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Switches to direct transfers after the open: with the flag in `open`, a mount that cannot may create the file first
+/// and refuse it afterwards. Says whether it could.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
+    use rustix::fs::OFlags;
+    // Of the flags that can be set here, a file of std has no other.
+    let flags = if append { OFlags::APPEND } else { OFlags::empty() };
+    // It is a hint, and a refusal leaves an ordinary handle.
+    rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn bypass_cache(_: &File, _: bool) -> bool {
+    false
+}
+
+/// Ends direct transfers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn use_cache(file: &File) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    Ok(rustix::fs::fcntl_setfl(file, flags - rustix::fs::OFlags::DIRECT)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn use_cache(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub(super) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
+    use rustix::fs::Advice;
+    let advice = match hint {
+        FileHint::Sequential => Advice::Sequential,
+        FileHint::Random => Advice::Random,
+        FileHint::WillNeed => Advice::WillNeed,
+        FileHint::DontNeed => Advice::DontNeed,
+    };
+    match rustix::fs::fadvise(file, 0, None, advice) {
+        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+    disable_cow_at(&at::At::path(path))
+}
+
+/// A directory has the switch, too.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = at.open(flags, Mode::empty())?;
+    let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
+    match set {
+        // Filesystems without the flag drop it in silence.
+        Ok(()) => Ok(ioctl_getflags(&file)?.contains(IFlags::NOCOW)),
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+    std::fs::metadata(path).map(|_| false)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
+    use rustix::fs::{Mode, OFlags};
+    at.open(OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    Ok(false)
+}
+
+/// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io::Result<Option<usize>> {
+    let (mut read_at, mut write_at) = (offset, offset);
+    let copied = rustix::io::retry_on_intr(|| {
+        rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), len)
+    });
+    match copied {
+        Ok(moved) => Ok(Some(moved)),
+        Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+    Ok(None)
+}

@@ -1,0 +1,89 @@
+//! The abilities of a broken backend. Without a defect in them its batches make single calls.
+
+use std::{ffi::OsStr, path::Path};
+
+use lsm_fs::{
+    DirPair, Fs, FsAbilities, FsAttributes, FsBulk, FsFile, FsOpenOptions, LinkReport, NamePair, OpenDirPair,
+    Result, StdFs,
+};
+
+use super::{Broken, Defect};
+
+impl FsAbilities for Broken {
+    fn bulk(&self) -> Option<&dyn FsBulk> {
+        match self.defect {
+            Defect::BulkForwarded => StdFs.abilities()?.bulk(),
+            Defect::BulkLinkDoesNothing
+            | Defect::BulkLinkReplaces
+            | Defect::BulkCloneLinks
+            | Defect::BulkKeepsTarget => Some(self),
+            _ => None,
+        }
+    }
+
+    fn attributes(&self) -> Option<&dyn FsAttributes> {
+        StdFs.abilities()?.attributes().is_some().then_some(self)
+    }
+}
+
+impl FsBulk for Broken {
+    fn open_pair<'a>(&'a self, dirs: DirPair<'a>) -> Result<Box<dyn OpenDirPair + 'a>> {
+        Ok(Box::new(BrokenPair { fs: self, dirs }))
+    }
+}
+
+struct BrokenPair<'a> {
+    fs: &'a Broken,
+    dirs: DirPair<'a>,
+}
+
+impl BrokenPair<'_> {
+    fn link(&self, names: &NamePair<'_>) -> Result<()> {
+        let (from, to) = (self.dirs.from.join(names.from), self.dirs.to.join(names.to));
+        match self.fs.defect {
+            Defect::BulkLinkDoesNothing => return Ok(()),
+            Defect::BulkLinkReplaces => drop(StdFs.remove_file(&to)),
+            _ => {}
+        }
+        self.fs.hard_link(&from, &to)
+    }
+}
+
+impl OpenDirPair for BrokenPair<'_> {
+    fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>) {
+        for (index, pair) in names.iter().enumerate() {
+            if report(index, self.link(pair)).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
+        let (from, to) = (self.dirs.from.join(names.from), self.dirs.to.join(names.to));
+        if self.fs.is(Defect::BulkCloneLinks) {
+            self.fs.hard_link(&from, &to)?;
+        } else {
+            self.fs.reflink_file(&from, &to)?;
+        }
+        self.fs.open(&to, &FsOpenOptions::new().write(true))
+    }
+
+    fn remove_target(&self, name: &OsStr) -> Result<()> {
+        if self.fs.is(Defect::BulkKeepsTarget) {
+            return Ok(());
+        }
+        self.fs.remove_file(&self.dirs.to.join(name))
+    }
+}
+
+impl FsAttributes for Broken {
+    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
+        let attributes = StdFs.abilities().and_then(FsAbilities::attributes);
+        let disabled =
+            self.told(attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path)))?;
+        if self.is(Defect::DisableCowCorrupts) {
+            StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
+        }
+        Ok(disabled)
+    }
+}
