@@ -7,14 +7,18 @@
 //! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds,
 //! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter,
 //! [`threat_model`](mod@threat_model) says what a hostile backup directory can do.
+#![cfg_attr(feature = "conformance", doc = "[`conformance`] finds the mistakes of an adapter.")]
 
 #[doc = include_str!("../ADAPT.md")]
 pub mod adapt {}
 #[doc = include_str!("../THREAT_MODEL.md")]
 pub mod threat_model {}
 mod catalog;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod info;
+mod is_checkpoint;
 mod layout;
 mod list;
 mod method;
@@ -41,6 +45,7 @@ pub use error::{
     BoxError, CatalogDefect, Change, Error, PointerProblem, Result, SnapshotProblem, StagedProblem,
 };
 pub use info::{CheckpointInfo, Totals};
+pub use is_checkpoint::is_checkpoint;
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use method::{Method, Policy};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};

@@ -1,5 +1,6 @@
 //! What a live tree must supply: [`CheckpointSource`], [`Capture`], [`Snapshot`], [`SourceFile`].
 
+mod by_ref;
 mod pinned;
 
 use std::{

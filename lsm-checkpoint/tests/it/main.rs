@@ -14,6 +14,8 @@ mod between;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod catalog;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod crash;
 mod create;
 mod db;
@@ -24,6 +26,7 @@ mod foreign;
 mod held;
 mod host;
 mod hostile;
+mod is_checkpoint;
 mod killed;
 mod ladder;
 mod layout;

@@ -1,0 +1,135 @@
+//! The engine at work between any two steps of a checkpoint.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Failure, Subject, Verdict,
+    case::{Case, engine},
+    ensure, list,
+    live::{Live, contents},
+    snapshot,
+    steps::{Act, When},
+};
+use crate::{Checkpoint, Policy};
+
+list! { "between":
+    compaction_at_any_step_spoils_nothing
+    compaction_beside_copies_spoils_nothing
+    writes_at_any_step_spoil_nothing
+    a_checkpoint_lets_go_of_its_files
+    a_flush_spares_older_readers
+}
+
+/// Steps that a quick run tries of each checkpoint.
+const QUICK: u64 = 24;
+
+/// A tree with tables, and with writes that only the checkpoint's own flush brings into one.
+fn busy(subject: &Subject) -> Result<Case<'_>, Failure> {
+    let case = Case::filled(subject)?;
+    case.live.put().map_err(engine("write"))?;
+    case.live.put_long().map_err(engine("write"))?;
+    Ok(case)
+}
+
+/// Has the engine act at each step in turn, and at all of them.
+fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
+    let options = Checkpoint::new().policy(policy);
+    let run = |when| -> Result<u64, Failure> {
+        let case = busy(subject)?;
+        let target = match policy {
+            Policy::Independent => case.ground.far_target("between"),
+            _ => case.ground.target("between"),
+        };
+        let stepped = case.step(&options, &target, when, act);
+        let (steps, step) = (stepped.steps, stepped.acted.clone());
+        let taken = case.taken(stepped, target)?;
+        let checked = case.examine(&taken).and_then(|_| {
+            case.live.check("after a checkpoint")?;
+            case.deletions_go_on()
+        });
+        let step = step.unwrap_or_default();
+        checked.map_err(|failure| failure.because(&format!("with the engine at work {step}")))?;
+        Ok(steps)
+    };
+    let steps = run(When::Never)?;
+    let sample = subject.sample(steps, QUICK);
+    for &step in &sample {
+        run(When::At(step))?;
+    }
+    run(When::Always)?;
+    let tried = sample.len();
+    Ok((tried as u64 != steps).then(|| format!("{tried} of {steps} steps, and all of them at once")))
+}
+
+fn compaction_at_any_step_spoils_nothing(subject: &Subject) -> Verdict {
+    at_steps(subject, Policy::PreferLink, Live::churn)
+}
+
+fn compaction_beside_copies_spoils_nothing(subject: &Subject) -> Verdict {
+    at_steps(subject, Policy::Independent, Live::churn)
+}
+
+fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
+    at_steps(subject, Policy::PreferLink, |live| {
+        live.put()?;
+        live.put_long()
+    })
+}
+
+/// The engine's files, relative to its directory.
+fn files(case: &Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
+    let data = case.ground.data();
+    let files = snapshot::walk(&**case.ground.fs(), &data)?;
+    Ok(files.iter().filter_map(|file| file.strip_prefix(&data).ok()).map(Path::to_path_buf).collect())
+}
+
+/// The same engine, without a checkpoint and with one: the same files must go.
+fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
+    let alone = busy(subject)?;
+    let before = files(&alone)?;
+    alone.live.churn().map_err(engine("compact"))?;
+    let after = files(&alone)?;
+    let deleted: Vec<_> = before.difference(&after).collect();
+    if deleted.is_empty() {
+        return Err(Failure::NotApplicable("Tree::compact deletes no file".into()));
+    }
+    let case = busy(subject)?;
+    case.take(&Checkpoint::new(), case.ground.target("held"))?;
+    case.live.churn().map_err(engine("compact"))?;
+    let left = files(&case)?;
+    let kept = deleted.into_iter().find(|file| left.contains(*file));
+    ensure!(
+        kept.is_none(),
+        "{} is still there after a checkpoint and a compaction, which deletes it otherwise; a snapshot must release \
+         what it pins when it is dropped, and no adapter may keep a guard of the pause",
+        kept.map(|file| file.display().to_string()).unwrap_or_default()
+    );
+    Ok(None)
+}
+
+fn a_flush_spares_older_readers(subject: &Subject) -> Verdict {
+    let case = Case::filled(subject)?;
+    let tree = case.live.tree();
+    let Some(reader) = tree.reader() else {
+        return Err(Failure::NotApplicable(
+            "Tree::reader returns none: the engine has no readers of a moment".into(),
+        ));
+    };
+    let before = contents(tree, "before a checkpoint")?;
+    for _ in 0..8 {
+        case.live.put().map_err(engine("write"))?;
+    }
+    case.live.delete().map_err(engine("delete"))?;
+    case.take(&Checkpoint::new(), case.ground.target("read"))?;
+    tree.compact().map_err(engine("compact"))?;
+    let after = reader().map_err(engine("read the tree as it was"))?;
+    ensure!(
+        before == after,
+        "a reader that is older than the checkpoint has lost records to its flush; CheckpointSource::flush must not \
+         move the mark behind which garbage collection drops old values"
+    );
+    Ok(None)
+}

@@ -1,0 +1,135 @@
+//! The target's filesystem fails, or the process dies there, at each call in turn.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_fs::{Fs, FsExt, errno};
+use lsm_fs_mem::{Fault, FaultFs};
+
+use super::{
+    Failure, Subject, Verdict,
+    case::{Case, Taken, engine, own},
+    ensure, list,
+    live::chain,
+};
+use crate::{Checkpoint, Error, run_checkpoint};
+
+list! { "faults":
+    a_failure_at_any_call_leaves_nothing_half_done
+    a_checkpoint_cut_off_at_any_call_can_be_taken_again
+}
+
+/// Calls that a quick run has fail in each way.
+const QUICK: u64 = 16;
+
+/// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the calls, and the fault in words.
+fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), Error>, u64, String) {
+    let faulty = FaultFs::new(Arc::clone(case.ground.fs()));
+    if let Some(fault) = fault {
+        faulty.inject(fault);
+    }
+    let source = case.live.tree().source();
+    let result = run_checkpoint(&*source, &faulty, target).map(drop);
+    let struck = faulty.injected().first().map(ToString::to_string).unwrap_or_default();
+    (result, faulty.counts().values().sum(), struck)
+}
+
+/// A tree with something to flush.
+fn unflushed(subject: &Subject) -> Result<Case<'_>, Failure> {
+    let case = Case::filled(subject)?;
+    case.live.put().map_err(engine("write"))?;
+    Ok(case)
+}
+
+/// Strikes a sample of the calls, each on a new tree.
+fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) -> Verdict {
+    let probe = unflushed(subject)?;
+    let (result, calls, _) = create(&probe, &probe.ground.target("struck"), None);
+    result.map_err(own("take a checkpoint"))?;
+    let sample = subject.sample(calls, QUICK);
+    for &call in &sample {
+        for fault in strike(Fault::on_any().nth(call)) {
+            let case = unflushed(subject)?;
+            let target = case.ground.target("struck");
+            let (result, _, struck) = create(&case, &target, Some(fault));
+            check(case, &target, result).map_err(|failure| {
+                failure.because(&format!("the target's filesystem failed with {struck}"))
+            })?;
+        }
+    }
+    let tried = sample.len();
+    Ok((tried as u64 != calls).then(|| format!("{tried} of {calls} calls")))
+}
+
+/// Judges a tree and its target after a struck call.
+type Judge = fn(Case<'_>, &Path, Result<(), Error>) -> Result<(), Failure>;
+
+/// After `Ok` there is a target, after most errors there is none.
+fn check_target(case: &Case<'_>, target: &Path, result: &Result<(), Error>) -> Result<(), Failure> {
+    match result {
+        Ok(()) => examine(case, target).map_err(|failure| {
+            failure
+                .because("create returned Ok, because write_manifest did not return the error of its target")
+        }),
+        Err(Error::LeftBehind { .. } | Error::PublishedNotDurable { .. }) => Ok(()),
+        Err(error) => {
+            ensure!(
+                !case.ground.fs().exists(target)?,
+                "create returned {}, and the target is there; write_manifest must return the error that it met",
+                chain(error)
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Examines a checkpoint that has all writes.
+fn examine(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
+    let copy = case.ground.copy("struck-copy");
+    let len = case.live.history().len();
+    let taken = Taken { path: target.to_path_buf(), seqno: None, holds: len..=len };
+    case.restore(&taken, &copy)?;
+    case.compare(&taken, &copy)?;
+    Ok(case.ground.fs().remove_dir_all(&copy)?)
+}
+
+/// Takes the checkpoint again, on a filesystem that is well.
+fn again(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
+    let source = case.live.tree().source();
+    match Checkpoint::new().create(&*source, &**case.ground.fs(), target) {
+        Ok(_) => examine(case, target),
+        // It was published, and the call that struck came after that.
+        Err(Error::TargetExists { .. }) => case.verify(target),
+        Err(error) => Err(Failure::Violated(format!(
+            "the next checkpoint failed with {}; an attempt that failed must leave the engine as it was",
+            chain(&error)
+        ))),
+    }
+}
+
+fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> Verdict {
+    let strike = |fault: Fault| vec![fault.clone().before(errno::EIO), fault.after(errno::EIO)];
+    at_calls(subject, strike, |case, target, result| {
+        check_target(&case, target, &result)?;
+        case.deletions_go_on()?;
+        case.live.check("after a checkpoint that failed")?;
+        again(&case, target)?;
+        case.live.churn().map_err(engine("compact after a checkpoint that failed"))?;
+        case.deletions_go_on()
+    })
+}
+
+/// All calls fail from one on, as if the process had died there; then the tree is closed and opened again.
+fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> Verdict {
+    at_calls(
+        subject,
+        |fault| vec![fault.gone()],
+        |case, target, _| {
+            let subject = case.subject;
+            case.live.tree().flush().map_err(engine("flush after a checkpoint that was cut off"))?;
+            let (ground, history) = case.close();
+            let case = Case::open(subject, ground, history)?;
+            case.live.check("after a checkpoint that was cut off")?;
+            again(&case, target)
+        },
+    )
+}

@@ -1,0 +1,113 @@
+//! [`Ground`]: a filesystem with the directories of one run.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::{Fs, FsExt, StdFs};
+use lsm_fs_mem::{MemFs, MemFsOptions, VolumeOptions};
+
+use super::{
+    Failure,
+    subject::{Opener, Subject, Tree},
+};
+use crate::BoxError;
+
+/// A place to run an engine in. On the host its directories are removed at the end.
+pub(super) struct Ground<'s> {
+    subject: &'s Subject,
+    fs: Arc<dyn Fs>,
+    mem: Option<MemFs>,
+    home: PathBuf,
+}
+
+/// The mount of a second volume in memory.
+const OTHER_VOLUME: &str = "/elsewhere";
+
+impl<'s> Ground<'s> {
+    /// Empty directories for an engine and for its checkpoints.
+    pub(super) fn new(subject: &'s Subject) -> Result<Self, Failure> {
+        let ground = match &subject.opener {
+            Opener::Fs(_) => {
+                let volumes = MemFsOptions::new().volume(OTHER_VOLUME, VolumeOptions::new());
+                Self::on(subject, &volumes.build()?)
+            }
+            Opener::Host { scratch, .. } => {
+                let home = scratch.join(format!("conformance-{}", subject.next_ground()));
+                Self { subject, fs: Arc::new(StdFs), mem: None, home }
+            }
+        };
+        for dir in ["data", "backups"] {
+            ground.fs.create_dir_all(&ground.home.join(dir))?;
+        }
+        if let Some(mem) = &ground.mem {
+            mem.settle();
+        }
+        Ok(ground)
+    }
+
+    /// A filesystem in memory that has the directories already.
+    pub(super) fn on(subject: &'s Subject, mem: &MemFs) -> Self {
+        Self { subject, fs: Arc::new(mem.clone()), mem: Some(mem.clone()), home: PathBuf::from("/") }
+    }
+
+    pub(super) fn fs(&self) -> &Arc<dyn Fs> {
+        &self.fs
+    }
+
+    /// The filesystem in memory, for the checks that crash it.
+    pub(super) fn mem(&self) -> Result<&MemFs, Failure> {
+        let missing = || {
+            let why = "the engine has input and output of its own, so its side cannot be crashed or killed";
+            Failure::NotApplicable(why.into())
+        };
+        self.mem.as_ref().ok_or_else(missing)
+    }
+
+    /// The directory that holds all that the engine was told to make.
+    pub(super) fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    pub(super) fn db(&self) -> PathBuf {
+        self.home.join("data/db")
+    }
+
+    /// A name for a checkpoint on the engine's volume.
+    pub(super) fn target(&self, name: &str) -> PathBuf {
+        self.home.join("backups").join(name)
+    }
+
+    /// A name for a checkpoint to which nothing can be linked, where there is such a place.
+    pub(super) fn far_target(&self, name: &str) -> PathBuf {
+        if self.mem.is_some() { Path::new(OTHER_VOLUME).join(name) } else { self.target(name) }
+    }
+
+    /// A name for a copy to live in.
+    pub(super) fn copy(&self, name: &str) -> PathBuf {
+        self.home.join(name)
+    }
+
+    /// Opens a tree.
+    pub(super) fn open(&self, dir: &Path) -> Result<Box<dyn Tree>, BoxError> {
+        self.open_on(&self.fs, dir)
+    }
+
+    /// Opens a tree through a wrapper of the filesystem, where the engine goes through one.
+    pub(super) fn open_on(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<Box<dyn Tree>, BoxError> {
+        match &self.subject.opener {
+            Opener::Fs(open) => open(fs, dir),
+            Opener::Host { open, .. } => open(dir),
+        }
+    }
+}
+
+impl Drop for Ground<'_> {
+    fn drop(&mut self) {
+        if self.mem.is_none() {
+            // What cannot be removed lies in the caller's scratch directory, which the caller removes.
+            let _ = self.fs.remove_dir_all(&self.home);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! [`History`]: every write that a tree was given, and so all that a copy of it may hold.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use super::subject::Contents;
+
+/// A write, with the number that the engine gave to it.
+#[derive(Clone, Debug)]
+struct Write {
+    key: Vec<u8>,
+    /// `None` deletes.
+    value: Option<Vec<u8>>,
+    number: Option<u64>,
+}
+
+/// The writes of one tree, in their order. No value is written twice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    writes: Vec<Write>,
+}
+
+impl History {
+    pub(super) fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    pub(super) fn add(&mut self, key: &[u8], value: Option<&[u8]>, number: Option<u64>) {
+        self.writes.push(Write { key: key.to_vec(), value: value.map(<[u8]>::to_vec), number });
+    }
+
+    /// The first `len` writes.
+    pub(super) fn prefix(&self, len: usize) -> Self {
+        Self { writes: self.writes.iter().take(len).cloned().collect() }
+    }
+
+    /// The number of the last write.
+    pub(super) fn last_number(&self) -> Option<u64> {
+        self.writes.last().and_then(|write| write.number)
+    }
+
+    /// The contents after all writes.
+    pub(super) fn contents(&self) -> Contents {
+        let mut contents = Contents::new();
+        for Write { key, value, .. } in &self.writes {
+            match value {
+                Some(value) => drop(contents.insert(key.clone(), value.clone())),
+                None => drop(contents.remove(key)),
+            }
+        }
+        contents
+    }
+
+    /// The number of writes whose outcome these contents are, within bounds; or what is wrong with them.
+    pub(super) fn find(&self, found: &Contents, bounds: RangeInclusive<usize>) -> Result<usize, String> {
+        let (least, most) = (*bounds.start(), *bounds.end());
+        let is = |len: &usize| self.prefix(*len).contents() == *found;
+        // An empty tree looks the same at several moments.
+        if let Some(len) = bounds.rev().find(is) {
+            return Ok(len);
+        }
+        if let Some(len) = (0..=self.len()).find(is) {
+            return match len < least {
+                true => Err(format!(
+                    "it holds the first {len} writes, and {least} were visible before the call: {} is missing",
+                    self.shown(len)
+                )),
+                false => Err(format!(
+                    "it holds {len} writes, and only {most} had been made at the capture: {} is too new",
+                    self.shown(most)
+                )),
+            };
+        }
+        let wanted = self.prefix(least).contents();
+        Err(format!("it holds no state that the tree ever had: {}", self.difference(&wanted, found)))
+    }
+
+    /// The first record that differs.
+    fn difference(&self, wanted: &Contents, found: &Contents) -> String {
+        let keys: BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
+        let differs = keys.into_iter().find(|key| wanted.get(*key) != found.get(*key));
+        let Some(key) = differs else { return "later writes without earlier ones".to_owned() };
+        let name = String::from_utf8_lossy(key);
+        match (wanted.get(key), found.get(key)) {
+            (Some(_), None) => format!("{name} is missing"),
+            (None, Some(_)) => format!("{name} is there, and was deleted or not written yet"),
+            (_, Some(value)) => {
+                match self.writes.iter().rposition(|write| write.value.as_ref() == Some(value)) {
+                    Some(at) => format!("{name} has the value of write {}", at + 1),
+                    None => format!("{name} has a value that was never written"),
+                }
+            }
+            (None, None) => String::new(),
+        }
+    }
+
+    /// A write in a message; they count from one there.
+    fn shown(&self, at: usize) -> String {
+        let key = self.writes.get(at).map(|write| String::from_utf8_lossy(&write.key));
+        format!("write {} ({})", at + 1, key.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_found_by_its_prefix_and_a_mixture_is_not() {
+        let mut history = History::default();
+        history.add(b"a", Some(b"1"), Some(1));
+        history.add(b"b", Some(b"2"), Some(2));
+        history.add(b"a", None, Some(3));
+        let state = |len| history.prefix(len).contents();
+        assert_eq!(history.find(&state(2), 1..=3), Ok(2));
+        assert!(history.find(&state(1), 2..=3).unwrap_err().contains("write 2 (b) is missing"));
+        assert!(history.find(&state(3), 1..=2).unwrap_err().contains("write 3 (a) is too new"));
+        let mixture = Contents::from([(b"b".to_vec(), b"1".to_vec())]);
+        assert!(history.find(&mixture, 0..=3).unwrap_err().contains("b is there"));
+        let later = Contents::from([(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"1".to_vec())]);
+        assert!(history.find(&later, 2..=3).unwrap_err().contains("b has the value of write 1"));
+        assert_eq!(history.last_number(), Some(3));
+    }
+}

@@ -1,0 +1,170 @@
+//! The snapshot's own words: each file that it lists, held against the file.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::Fs;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{
+    Failure, Subject, Verdict,
+    case::{Case, engine, read},
+    ensure, list,
+};
+use crate::{DeletionPause, SourceFile, source::Content};
+
+list! { "snapshot":
+    every_file_is_there_with_its_length
+    every_checksum_is_that_of_its_file
+    every_file_lies_in_a_root
+    the_engine_writes_only_below_its_roots
+    a_name_is_never_used_for_other_bytes
+}
+
+/// The files of a capture, as a checkpoint asks for them.
+fn files(case: &Case<'_>) -> Result<Vec<SourceFile>, Failure> {
+    let source = case.live.tree().source();
+    source.flush().map_err(engine("flush for a checkpoint"))?;
+    let _guard = source.deletion_pause().map(DeletionPause::acquire);
+    let capture = source.capture().map_err(engine("capture a version"))?;
+    let mut files = Vec::new();
+    for (_, snapshot) in &capture.trees {
+        files.extend(snapshot.files().map_err(engine("list the files of a snapshot"))?);
+    }
+    Ok(files)
+}
+
+/// The path of a file, and the filesystem that it lies on, if it is not at hand.
+fn place(file: &SourceFile) -> Option<(&dyn Fs, &Path)> {
+    match &file.content {
+        Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => Some((&**fs, path)),
+        Content::Bytes(_) => None,
+    }
+}
+
+/// The path of a file that may be linked.
+fn linkable(file: &SourceFile) -> Option<&Path> {
+    if matches!(file.content, Content::Immutable { .. }) { file.content.path() } else { None }
+}
+
+fn every_file_is_there_with_its_length(subject: &Subject) -> Verdict {
+    let case = Case::filled(subject)?;
+    for file in &files(&case)? {
+        let Some((fs, path)) = place(file) else { continue };
+        let at = path.display();
+        let found = fs.symlink_metadata(path).map_err(|error| {
+            Failure::Violated(format!(
+                "a snapshot lists {at}: {error}; it must list the files of its own version"
+            ))
+        })?;
+        ensure!(
+            found.is_file(),
+            "a snapshot lists {at}, which is no regular file; list the file that it leads to"
+        );
+        let (len, is_prefix) = (found.len, matches!(file.content, Content::Prefix { .. }));
+        let Some(given) = file.content.known_len() else { continue };
+        ensure!(
+            if is_prefix { given <= len } else { given == len },
+            "{at} has {len} bytes, and the snapshot gives it {given}; a link is published with the length that is \
+             given, so it must be that of the finished file"
+        );
+    }
+    Ok(None)
+}
+
+fn every_checksum_is_that_of_its_file(subject: &Subject) -> Verdict {
+    let case = Case::filled(subject)?;
+    for file in &files(&case)? {
+        let (Some(given), Some((fs, path))) = (file.checksum, place(file)) else { continue };
+        let mut bytes = read(fs, path)?;
+        if let Content::Prefix { len, .. } = file.content {
+            bytes.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        }
+        let found = xxh3_128(&bytes);
+        ensure!(
+            found == given,
+            "{} has the XXH3-128 {found:#034x}, and the snapshot gives it {given:#034x}; compute it over all bytes of \
+             the finished file, or give none",
+            path.display()
+        );
+    }
+    Ok(None)
+}
+
+/// Tells if a path lies below a root, by its spelling or by the inodes above it.
+fn is_in_roots(case: &Case<'_>, path: &Path) -> bool {
+    let fs = case.ground.fs();
+    let id = |path: &Path| fs.metadata(path).ok().and_then(|metadata| metadata.file_id);
+    let roots = case.live.tree().source().roots();
+    path.ancestors().skip(1).any(|above| {
+        roots
+            .iter()
+            .any(|root| root.path == above || id(above).is_some_and(|above| id(&root.path) == Some(above)))
+    })
+}
+
+fn every_file_lies_in_a_root(subject: &Subject) -> Verdict {
+    let case = Case::filled(subject)?;
+    for file in &files(&case)? {
+        let Some((_, path)) = place(file) else { continue };
+        ensure!(
+            is_in_roots(&case, path),
+            "the snapshot lists {}, which lies in no directory of roots; name every directory of the engine",
+            path.display()
+        );
+    }
+    Ok(None)
+}
+
+/// Every file below a directory.
+pub(super) fn walk(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let (mut files, mut dirs) = (Vec::new(), vec![dir.to_path_buf()]);
+    while let Some(dir) = dirs.pop() {
+        for entry in fs.read_dir(&dir)? {
+            let path = dir.join(&entry.name);
+            if entry.file_type.is_dir() { dirs.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn the_engine_writes_only_below_its_roots(subject: &Subject) -> Verdict {
+    let case = Case::filled(subject)?;
+    case.live.churn().map_err(engine("compact"))?;
+    for path in walk(&**case.ground.fs(), &case.ground.data())? {
+        ensure!(
+            is_in_roots(&case, &path),
+            "the engine has written {}, which lies in no directory of roots: a checkpoint could be made where the \
+             engine takes it for its own; name every directory that the engine writes to",
+            path.display()
+        );
+    }
+    Ok(None)
+}
+
+fn a_name_is_never_used_for_other_bytes(subject: &Subject) -> Verdict {
+    let mut case = Case::filled(subject)?;
+    let mut known: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    for round in 0..4 {
+        for file in &files(&case)? {
+            let Some(path) = linkable(file) else { continue };
+            let bytes = read(&**case.ground.fs(), path)?;
+            let first = known.entry(path.to_path_buf()).or_insert_with(|| bytes.clone());
+            ensure!(
+                *first == bytes,
+                "{} has other bytes than the file of this name had before; give every new file a name that none has \
+                 had, or a checkpoint with a base may take the old one for it",
+                path.display()
+            );
+        }
+        case.live.churn().map_err(engine("compact"))?;
+        if round == 1 {
+            let (ground, history) = case.close();
+            case = Case::open(subject, ground, history)?;
+        }
+    }
+    Ok(None)
+}

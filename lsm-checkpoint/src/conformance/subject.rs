@@ -1,0 +1,193 @@
+//! The engine under test: [`Tree`], and [`Subject`], which opens one.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use lsm_fs::Fs;
+
+use crate::{BoxError, CheckpointSource};
+
+/// The live records of a tree, by key.
+pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Reads the tree as it was when the reader was made.
+pub type Reader<'a> = Box<dyn Fn() -> Result<Contents, BoxError> + 'a>;
+
+/// An open tree of the engine under test. Dropping it closes it.
+///
+/// The suite's keys and values are text on one line, without `=`.
+///
+/// # Contract
+///
+/// Each call has finished when it returns: the suite makes one at a time and wants every run to be the same, so nothing
+/// is left to threads in the background.
+///
+/// The suite calls [`put`](Self::put), [`flush`](Self::flush) and [`compact`](Self::compact) *from inside* calls of the
+/// checkpoint, on its thread: while a file is linked, or while the manifest is written. An engine that holds a lock
+/// over [`Snapshot::write_manifest`](crate::Snapshot::write_manifest) and takes it again to compact never returns. The
+/// adapter is wrong then: a checkpoint of large tables would stop all compactions until it ends.
+pub trait Tree: Send + Sync {
+    /// Writes a value. Returns the number that the engine gives to the write; `None` if it counts nothing.
+    ///
+    /// # Errors
+    ///
+    /// The engine's own, as in all that follows. The suite reports it.
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<Option<u64>, BoxError>;
+
+    /// Deletes a key, with a number as [`put`](Self::put).
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    fn delete(&self, key: &[u8]) -> Result<Option<u64>, BoxError>;
+
+    /// Makes tables of what is in memory, as the engine does when a memtable is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    fn flush(&self) -> Result<(), BoxError>;
+
+    /// Merges all tables into one, and deletes the old ones, with their blobs and the old manifest.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    fn compact(&self) -> Result<(), BoxError>;
+
+    /// Lists every live record.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    fn contents(&self) -> Result<Contents, BoxError>;
+
+    /// The adapter.
+    fn source(&self) -> Box<dyn CheckpointSource + '_>;
+
+    /// A reader that goes on to see the tree as it is now. `None` if the engine has none.
+    fn reader(&self) -> Option<Reader<'_>> {
+        None
+    }
+}
+
+/// How much is tried where there is more than a moment's work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Depth {
+    /// Samples of the steps, faults, kills and crash states. The report says how many of how many.
+    #[default]
+    Quick,
+    /// Every step, fault and kill, and the crash states of `CRASH_STATES`.
+    Full,
+}
+
+type OnFs = Box<dyn Fn(&Arc<dyn Fs>, &Path) -> Result<Box<dyn Tree>, BoxError>>;
+type OnHost = Box<dyn Fn(&Path) -> Result<Box<dyn Tree>, BoxError>>;
+
+/// The way to a tree.
+pub(super) enum Opener {
+    Fs(OnFs),
+    Host { scratch: PathBuf, open: OnHost },
+}
+
+/// The engine under test, and the way to open a tree of it.
+pub struct Subject {
+    pub(super) opener: Opener,
+    pub(super) depth: Depth,
+    pub(super) long_value: usize,
+    grounds: AtomicUsize,
+}
+
+impl Subject {
+    /// An engine that does all its input and output through an [`Fs`]: every check runs, on filesystems in memory.
+    ///
+    /// `open` opens the tree of a directory, or starts one there if nothing has the name yet. The parent exists. It is
+    /// called again after kills and crashes, and for copies of the tree in other directories.
+    pub fn on_fs(open: impl Fn(&Arc<dyn Fs>, &Path) -> Result<Box<dyn Tree>, BoxError> + 'static) -> Self {
+        Self::new(Opener::Fs(Box::new(open)))
+    }
+
+    /// An engine with input and output of its own. It works in directories that the suite makes below `scratch`, which
+    /// exists, and removes again. The source's side cannot be crashed or killed then; the report lists the checks that
+    /// did not run.
+    pub fn on_host(
+        scratch: impl Into<PathBuf>,
+        open: impl Fn(&Path) -> Result<Box<dyn Tree>, BoxError> + 'static,
+    ) -> Self {
+        Self::new(Opener::Host { scratch: scratch.into(), open: Box::new(open) })
+    }
+
+    fn new(opener: Opener) -> Self {
+        Self { opener, depth: Depth::Quick, long_value: 4096, grounds: AtomicUsize::new(0) }
+    }
+
+    /// How much is tried. Default: [`Depth::Quick`].
+    #[must_use]
+    pub const fn depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// The length of the values that the engine keeps apart, in blob files or logs. Default: 4096.
+    #[must_use]
+    pub const fn long_value(mut self, len: usize) -> Self {
+        self.long_value = len;
+        self
+    }
+
+    /// A number that no other run of this subject has, for the name of a directory.
+    pub(super) fn next_ground(&self) -> usize {
+        self.grounds.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The positions to try of `1..=of`: all, or `quick` of them, the first and the last among them. On the host, where
+    /// each run waits for real syncs, a quarter of these.
+    pub(super) fn sample(&self, of: u64, quick: u64) -> Vec<u64> {
+        let quick = if matches!(self.opener, Opener::Host { .. }) { quick.div_ceil(4) } else { quick };
+        if self.depth == Depth::Full || of <= quick {
+            return (1..=of).collect();
+        }
+        let last = quick.saturating_sub(1).max(1);
+        (0..=last).map(|at| 1 + at * (of - 1) / last).collect()
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scratch = match &self.opener {
+            Opener::Fs(_) => None,
+            Opener::Host { scratch, .. } => Some(scratch),
+        };
+        f.debug_struct("Subject")
+            .field("scratch", &scratch)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_both_ends_and_nothing_twice() {
+        let subject = Subject::on_fs(|_, _| Err("not opened".into()));
+        assert_eq!(subject.sample(3, 4), [1, 2, 3]);
+        assert_eq!(subject.sample(0, 4), [0; 0]);
+        for of in 5..200 {
+            let sample = subject.sample(of, 4);
+            assert_eq!((sample.len(), sample[0], sample[3]), (4, 1, of));
+            assert!(sample.is_sorted_by(|a, b| a < b), "{sample:?}");
+        }
+        assert_eq!(subject.depth(Depth::Full).sample(200, 4).len(), 200);
+        assert_eq!(Subject::on_host("", |_| Err("not opened".into())).sample(200, 16).len(), 4);
+    }
+}

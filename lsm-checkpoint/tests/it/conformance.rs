@@ -1,0 +1,82 @@
+//! The suite for adapters: right engines pass, and each mistake is found by a check of its own.
+
+mod adapter;
+mod files;
+mod layout;
+mod mini;
+mod mistake;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use lsm_checkpoint::conformance::{Depth, Failure, Subject, checks, run};
+use lsm_fs::StdFs;
+
+use layout::Layout;
+use mistake::{FOUND, Mistake};
+
+fn subject(layout: Layout, mistake: Mistake) -> Subject {
+    Subject::on_fs(move |fs, dir| adapter::open(fs, dir, layout, mistake))
+}
+
+#[test]
+fn a_right_engine_passes() {
+    let report = run(&subject(Layout::Current, Mistake::None));
+    println!("{report}");
+    report.assert_conforms_without_exemption();
+    assert!(
+        report.to_string().contains("sampled         between::compaction_at_any_step_spoils_nothing: 24 of ")
+    );
+}
+
+#[test]
+fn a_right_engine_passes_at_every_step_and_call() {
+    for name in [
+        "between::compaction_at_any_step_spoils_nothing",
+        "faults::a_failure_at_any_call_leaves_nothing_half_done",
+    ] {
+        let check = checks().find(|check| check.name == name).expect(name);
+        check.run(&subject(Layout::Current, Mistake::None).depth(Depth::Full)).unwrap();
+    }
+}
+
+#[test]
+fn a_right_engine_that_opens_the_highest_version_passes() {
+    run(&subject(Layout::Highest, Mistake::None)).assert_conforms_without_exemption();
+}
+
+#[test]
+fn a_right_engine_with_all_files_in_one_directory_passes() {
+    run(&subject(Layout::Flat, Mistake::None)).assert_conforms_without_exemption();
+}
+
+#[test]
+fn each_mistake_is_found_by_its_check() {
+    for &(mistake, name) in FOUND {
+        let check = checks().find(|check| check.name == name).expect(name);
+        match check.run(&subject(Layout::Current, mistake)) {
+            Err(Failure::Violated(text)) => println!("{mistake:?}\n  {name}: {text}\n"),
+            other => panic!("{mistake:?} is not found by {name}: {other:?}"),
+        }
+    }
+}
+
+/// A check that no mistake turns red may be one that cannot fail.
+#[test]
+fn each_check_is_seen_to_fail() {
+    let failing: BTreeSet<_> = FOUND.iter().map(|&(_, name)| name).collect();
+    assert_eq!(failing, checks().map(|check| check.name).collect());
+}
+
+#[test]
+fn an_engine_on_the_host_passes_and_the_report_says_what_did_not_run() {
+    // In memory where the host has such a place: the run waits for some thousand syncs.
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let report = run(&Subject::on_host(dir.path(), |dir| {
+        let fs: Arc<dyn lsm_fs::Fs> = Arc::new(StdFs);
+        adapter::open(&fs, dir, Layout::Current, Mistake::None)
+    }));
+    println!("{report}");
+    report.assert_conforms();
+    let idle: Vec<_> = report.not_applicable().map(|outcome| outcome.check.name).collect();
+    assert!(idle.iter().all(|name| name.starts_with("crashes::")) && idle.len() == 2, "{idle:?}");
+}
