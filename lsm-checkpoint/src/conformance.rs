@@ -67,7 +67,7 @@ pub enum Failure {
     NotApplicable(String),
 }
 
-/// What a check tried, where that is not all there is.
+/// The part that a check tried, where it did not try all.
 type Tried = Option<String>;
 type Verdict = Result<Tried, Failure>;
 

@@ -206,8 +206,8 @@ pub enum Error {
     Cancelled,
     /// The directory has no catalog: it is no checkpoint, or not a complete one.
     ///
-    /// Choose another directory. If an earlier call removed the checkpoint, the process may have died before the removal
-    /// was durable: sync the parent directory before you rely on it.
+    /// Choose another directory. If an earlier call removed the checkpoint, the process may have died before the
+    /// removal was durable: sync the parent directory before you rely on it.
     #[error("{}: no checkpoint", dir.display())]
     NotACheckpoint {
         /// The directory.

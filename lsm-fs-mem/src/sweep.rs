@@ -323,7 +323,7 @@ impl<'a> CrashSweep<'a> {
         let schedules =
             interleavings(first.len(), second.len(), self.settings.budget.schedules(), self.settings.seed);
         let (tried, of) = (schedules.tried(), schedules.of());
-        let start = self.start.take().unwrap_or_else(MemFs::new);
+        let start = self.start.take().unwrap_or_default();
         let mut check = |fs: &MemFs, notes: &Notes| guarded(|| check(fs, notes));
         let mut run = Run::new(&mut self.settings, &mut check);
         run.report.schedules = Some((tried, of));
@@ -343,7 +343,7 @@ impl<'a> CrashSweep<'a> {
         &mut self,
         mut workload: impl FnMut(&MemFs) -> Result<(), E>,
     ) -> Result<Recording, SweepError> {
-        let fs = self.start.take().unwrap_or_else(MemFs::new);
+        let fs = self.start.take().unwrap_or_default();
         fs.record();
         workload(&fs).map_err(|e| SweepError::Workload(e.to_string()))?;
         recorded(&fs)

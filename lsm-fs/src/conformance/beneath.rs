@@ -237,7 +237,8 @@ fn another_mount_is_not_entered(t: &Subject) -> Verdict {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         found => {
             let removed = t.fs.remove_dir(&new).or_else(|_| t.fs.remove_file(&new));
-            let made = format!("{} was made on the other mount: {found:?}, removed: {removed:?}", new.display());
+            let made =
+                format!("{} was made on the other mount: {found:?}, removed: {removed:?}", new.display());
             Err(Failure::Violated(made))
         }
     }
