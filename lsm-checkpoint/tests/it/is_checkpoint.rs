@@ -40,6 +40,6 @@ fn a_damaged_checkpoint_is_one() {
 fn an_answer_that_cannot_be_had_is_an_error() {
     let (fs, _) = mem_db(&[""]);
     let faulty = FaultFs::new(fs);
-    faulty.inject(Fault::on(Op::Metadata));
+    faulty.inject(Fault::on(Op::SymlinkMetadata));
     assert!(matches!(is_checkpoint(&faulty, Path::new(DIR)), Err(Error::Fs(_))));
 }
