@@ -31,10 +31,7 @@ const TARGET: &str = "/daily";
 /// Rows of a tree.
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn shared<F: Fs + 'static>(fs: &F) -> Arc<dyn Fs>
-where
-    F: Clone,
-{
+fn shared<F: Fs + Clone + 'static>(fs: &F) -> Arc<dyn Fs> {
     Arc::new(fs.clone())
 }
 
