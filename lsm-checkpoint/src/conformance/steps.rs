@@ -47,7 +47,7 @@ struct State {
     /// The step at which it acted first.
     acted: Option<String>,
     failed: Option<BoxError>,
-    /// How many writes there were when the version had been captured.
+    /// The number of writes when the version had been captured.
     captured: Option<usize>,
 }
 
@@ -59,9 +59,9 @@ pub(super) struct Stepped {
     pub(super) acted: Option<String>,
     /// The failure of the engine in an act.
     pub(super) failed: Option<BoxError>,
-    /// How many writes there were before the call.
+    /// The number of writes before the call.
     pub(super) before: usize,
-    /// How many writes there were when the version had been captured.
+    /// The number of writes when the version had been captured.
     pub(super) captured: Option<usize>,
 }
 

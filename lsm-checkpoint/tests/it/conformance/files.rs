@@ -28,7 +28,7 @@ pub(super) struct Version {
     pub(super) log: u64,
     pub(super) next_id: u64,
     pub(super) identity: u64,
-    /// How many times the tree was opened.
+    /// The number of times that the tree was opened.
     pub(super) opened: u64,
     /// The directory that it was written in; a right engine does not look at it.
     pub(super) dir: Option<String>,
