@@ -67,7 +67,7 @@ pub enum Failure {
     NotApplicable(String),
 }
 
-/// The part that a check tried, where it did not try all.
+/// The cases that a check tried, where that is not all there is.
 type Tried = Option<String>;
 type Verdict = Result<Tried, Failure>;
 

@@ -62,7 +62,7 @@ impl<'s> Scene<'s> {
         self.history.len() - 1
     }
 
-    /// The process's work: it opens the tree, writes, and takes a checkpoint.
+    /// Runs the process: it opens the tree, writes, and takes a checkpoint.
     fn process(&self, fs: &Arc<dyn Fs>) -> Result<(), BoxError> {
         let ground = Ground::on(self.subject, &self.start);
         let live = self.live(fs, self.history.prefix(self.settled()))?;

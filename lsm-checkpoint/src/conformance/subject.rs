@@ -78,7 +78,7 @@ pub trait Tree: Send + Sync {
     }
 }
 
-/// The amount of work where there is more than a moment's.
+/// The number of cases to try where there is more than a moment's work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Depth {
@@ -129,7 +129,7 @@ impl Subject {
         Self { opener, depth: Depth::Quick, long_value: 4096, grounds: AtomicUsize::new(0) }
     }
 
-    /// Sets the amount of work. Default: [`Depth::Quick`].
+    /// Sets the depth. Default: [`Depth::Quick`].
     #[must_use]
     pub const fn depth(mut self, depth: Depth) -> Self {
         self.depth = depth;
