@@ -36,7 +36,7 @@ fn sync_dir(fs: &MemFs, path: &str) {
 }
 
 fn read(fs: &MemFs, path: &str) -> Vec<u8> {
-    fs.read_to_vec(Path::new(path), 1 << 16).unwrap_or_default()
+    if has(fs, path) { fs.read_to_vec(Path::new(path), 1 << 16).unwrap() } else { Vec::new() }
 }
 
 fn has(fs: &MemFs, path: &str) -> bool {

@@ -329,7 +329,8 @@ fn direct_io_takes_any_transfer(t: &Subject) -> Verdict {
     let mut cursor = t.open("f", read_write().direct_io(true))?;
     ensure!(cursor.read(&mut back)? > 0, "nothing at the position of a direct handle");
     file.write_all(b"x")?;
-    t.holds("f", &[b"x", bytes.get(1..).unwrap_or_default()].concat())
+    let (_, rest) = bytes.split_at(1);
+    t.holds("f", &[b"x", rest].concat())
 }
 
 fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {
