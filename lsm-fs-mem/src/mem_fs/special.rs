@@ -25,7 +25,7 @@ impl MemFs {
     /// Linux does.
     ///
     /// A crash treats its name like the name of an empty file. The three kinds look alike: their
-    /// [`FsFileType`] is `Other`.
+    /// [`FsFileType`](lsm_fs::FsFileType) is `Other`.
     ///
     /// # Errors
     ///
