@@ -32,8 +32,7 @@ fn conforms(variable: &str, without: &[&str]) {
     assert_eq!(idle, expected);
 }
 
-const NO_CLONES: &[&str] =
-    &["batches::clones_are_made_and_each_told", "batches::a_break_ends_a_batch_of_clones"];
+const NO_CLONES: &[&str] = &["batches::clones_are_made_and_each_reported"];
 
 /// A healthy mount fails no sync; a failing one has tests of its own.
 const NO_FAULT: &[&str] = &[
