@@ -13,9 +13,9 @@ use crate::{CATALOG_FILE, Result};
 ///
 /// # Contract
 ///
-/// Only the name of the catalog is looked at, not its contents. A directory with a damaged catalog, or with anything
-/// else of that name, is refused too: someone should look at it first. A directory that does not exist is no
-/// checkpoint.
+/// The call looks at the name of the catalog, not at its contents. The answer is `true` for a damaged catalog, and for
+/// anything else of that name: an engine that opened the directory could destroy what can still be saved. A directory
+/// that does not exist is no checkpoint.
 ///
 /// # Errors
 ///

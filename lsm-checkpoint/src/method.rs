@@ -47,10 +47,10 @@ impl fmt::Display for Method {
 pub enum Policy {
     /// Hard links and nothing else: it takes no space, or it fails.
     LinkOnly,
-    /// A hard link; where that is refused a reflink, and where that is refused too a copy.
+    /// A hard link. If it is refused, a reflink. If that is refused as well, a copy.
     #[default]
     PreferLink,
-    /// A reflink; where that is refused a hard link, and where that is refused too a copy.
+    /// A reflink. If it is refused, a hard link. If that is refused as well, a copy.
     PreferReflink,
     /// A reflink or a copy: no inode is shared with the source. A reflink still shares its blocks, and what happens to
     /// a block on the medium happens to both.

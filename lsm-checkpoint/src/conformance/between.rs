@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, engine},
+    case::{Case, engine, not_repeated},
     ensure, list,
     live::{Live, contents},
     snapshot,
@@ -44,14 +44,19 @@ fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
             _ => case.ground.target("between"),
         };
         let stepped = case.step(&options, &target, when, act);
-        let (steps, step) = (stepped.steps, stepped.acted.clone());
+        let (steps, acted) = (stepped.steps, stepped.acted.clone());
+        if let (When::At(step), None) = (when, &acted) {
+            return Err(not_repeated("step", step));
+        }
         let taken = case.taken(stepped, target)?;
         let checked = case.examine(&taken).and_then(|_| {
             case.live.check("after a checkpoint")?;
             case.deletions_go_on()
         });
-        let step = step.unwrap_or_default();
-        checked.map_err(|failure| failure.because(&format!("with the engine at work {step}")))?;
+        checked.map_err(|failure| match acted {
+            Some(step) => failure.because(&format!("with the engine at work {step}")),
+            None => failure,
+        })?;
         Ok(steps)
     };
     let steps = run(When::Never)?;
@@ -100,14 +105,14 @@ fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
     case.take(&Checkpoint::new(), case.ground.target("held"))?;
     case.live.churn().map_err(engine("compact"))?;
     let left = files(&case)?;
-    let kept = deleted.into_iter().find(|file| left.contains(*file));
-    ensure!(
-        kept.is_none(),
-        "{} is still there after a checkpoint and a compaction, which deletes it otherwise; a snapshot must release \
-         what it pins when it is dropped, and no adapter may keep a guard of the pause",
-        kept.map(|file| file.display().to_string()).unwrap_or_default()
-    );
-    Ok(None)
+    match deleted.into_iter().find(|file| left.contains(*file)) {
+        None => Ok(None),
+        Some(kept) => Err(Failure::Violated(format!(
+            "{} is still there after a checkpoint and a compaction, which deletes it otherwise; a snapshot must \
+             release what it pins when it is dropped, and no adapter may keep a guard of the pause",
+            kept.display()
+        ))),
+    }
 }
 
 fn a_flush_spares_older_readers(subject: &Subject) -> Verdict {

@@ -75,7 +75,7 @@ impl<'s> Case<'s> {
     /// The checkpoint, if there is one; otherwise why not, and what to do.
     pub(super) fn taken(&self, stepped: Stepped, path: PathBuf) -> Result<Taken, Failure> {
         let Stepped { result, acted, failed, captured, before, .. } = stepped;
-        let beside = acted.map(|step| format!(", with the engine at work {step}")).unwrap_or_default();
+        let beside = acted.map_or_else(String::new, |step| format!(", with the engine at work {step}"));
         if let Some(error) = failed {
             let error = chain(&*error);
             return Err(Failure::Violated(format!("the engine failed beside a checkpoint{beside}: {error}")));
@@ -184,6 +184,14 @@ pub(super) fn engine(call: &'static str) -> impl Fn(BoxError) -> Failure {
 /// The failure of a call of this crate that follows from what the adapter gave.
 pub(super) fn own(call: &'static str) -> impl Fn(Error) -> Failure {
     move |error| Failure::Violated(format!("cannot {call}: {}; {}", chain(&error), advice(&error)))
+}
+
+/// The failure of an engine that did not come to a step or a call that it came to in an equal run: nothing was tried.
+pub(super) fn not_repeated(what: &str, number: u64) -> Failure {
+    Failure::Violated(format!(
+        "{what} {number} of an equal run did not come; for equal calls the engine must do equal work, without \
+         threads, clocks and chance"
+    ))
 }
 
 /// The adapter's part in an error, and what to do.

@@ -7,7 +7,7 @@ use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, MemFs, Notes, Survives, Swe
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, Taken, engine, own},
+    case::{Case, Taken, engine, not_repeated, own},
     ensure,
     ground::Ground,
     history::History,
@@ -172,7 +172,8 @@ fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) 
         killed.inject(Fault::on_any().nth(call).gone());
         // It fails with whatever the engine makes of a dead device; nobody is there to read it.
         let _ = scene.process(&(Arc::new(killed.clone()) as Arc<dyn Fs>));
-        let struck = killed.injected().first().map(ToString::to_string).unwrap_or_default();
+        let injected = killed.injected();
+        let Some(struck) = injected.first() else { return Err(not_repeated("call", call)) };
         start_again(&scene, killed.inner())
             .map_err(|failure| failure.because(&format!("a process was killed at {struck}")))?;
     }

@@ -7,7 +7,7 @@ use lsm_fs_mem::{Fault, FaultFs};
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, Taken, engine, own},
+    case::{Case, Taken, engine, not_repeated, own},
     ensure, list,
     live::chain,
 };
@@ -21,15 +21,16 @@ list! { "faults":
 /// Calls that a quick run has fail in each way.
 const QUICK: u64 = 16;
 
-/// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the calls, and the fault in words.
-fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), Error>, u64, String) {
+/// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the calls, and the fault in words if
+/// it struck.
+fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), Error>, u64, Option<String>) {
     let faulty = FaultFs::new(Arc::clone(case.ground.fs()));
     if let Some(fault) = fault {
         faulty.inject(fault);
     }
     let source = case.live.tree().source();
     let result = run_checkpoint(&*source, &faulty, target).map(drop);
-    let struck = faulty.injected().first().map(ToString::to_string).unwrap_or_default();
+    let struck = faulty.injected().first().map(ToString::to_string);
     (result, faulty.counts().values().sum(), struck)
 }
 
@@ -51,6 +52,7 @@ fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) ->
             let case = unflushed(subject)?;
             let target = case.ground.target("struck");
             let (result, _, struck) = create(&case, &target, Some(fault));
+            let Some(struck) = struck else { return Err(not_repeated("call", call)) };
             check(case, &target, result).map_err(|failure| {
                 failure.because(&format!("the target's filesystem failed with {struck}"))
             })?;

@@ -95,8 +95,10 @@ impl History {
 
     /// A write in a message; they count from one there.
     fn shown(&self, at: usize) -> String {
-        let key = self.writes.get(at).map(|write| String::from_utf8_lossy(&write.key));
-        format!("write {} ({})", at + 1, key.unwrap_or_default())
+        match self.writes.get(at) {
+            Some(write) => format!("write {} ({})", at + 1, String::from_utf8_lossy(&write.key)),
+            None => format!("write {}, which was never made", at + 1),
+        }
     }
 }
 

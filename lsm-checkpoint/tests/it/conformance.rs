@@ -6,7 +6,13 @@ mod layout;
 mod mini;
 mod mistake;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use lsm_checkpoint::conformance::{Depth, Failure, Subject, checks, run};
 use lsm_fs::StdFs;
@@ -57,6 +63,22 @@ fn each_mistake_is_found_by_its_check() {
             Err(Failure::Violated(text)) => println!("{mistake:?}\n  {name}: {text}\n"),
             other => panic!("{mistake:?} is not found by {name}: {other:?}"),
         }
+    }
+}
+
+/// A fault at a call that never comes tries nothing. The later trees are of a layout that makes fewer calls.
+#[test]
+fn an_engine_that_does_less_work_the_next_time_is_found() {
+    let is_first = AtomicBool::new(true);
+    let subject = Subject::on_fs(move |fs, dir| {
+        let layout = if is_first.swap(false, Ordering::Relaxed) { Layout::Current } else { Layout::Flat };
+        adapter::open(fs, dir, layout, Mistake::None)
+    });
+    let name = "faults::a_failure_at_any_call_leaves_nothing_half_done";
+    let check = checks().find(|check| check.name == name).expect(name);
+    match check.run(&subject.depth(Depth::Full)) {
+        Err(Failure::Violated(text)) => assert!(text.contains("of an equal run did not come"), "{text}"),
+        other => panic!("{other:?}"),
     }
 }
 
