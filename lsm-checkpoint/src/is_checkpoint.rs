@@ -14,7 +14,7 @@ use crate::{CATALOG_FILE, Result};
 /// # Contract
 ///
 /// The call looks at the name of the catalog, not at its contents. The answer is `true` for a damaged catalog, and for
-/// anything else of that name: an engine that opened the directory could destroy what can still be saved. A directory
+/// anything else of that name: an engine that opened the directory could destroy data that can still be saved. A directory
 /// that does not exist is no checkpoint.
 ///
 /// # Errors

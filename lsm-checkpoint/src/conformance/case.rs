@@ -187,9 +187,9 @@ pub(super) fn own(call: &'static str) -> impl Fn(Error) -> Failure {
 }
 
 /// The failure of an engine that did not come to a step or a call that it came to in an equal run: nothing was tried.
-pub(super) fn not_repeated(what: &str, number: u64) -> Failure {
+pub(super) fn not_repeated(unit: &str, number: u64) -> Failure {
     Failure::Violated(format!(
-        "{what} {number} of an equal run did not come; for equal calls the engine must do equal work, without \
+        "{unit} {number} of an equal run did not come; for equal calls the engine must do equal work, without \
          threads, clocks and chance"
     ))
 }
