@@ -14,8 +14,8 @@ use crate::{CATALOG_FILE, Result};
 /// # Contract
 ///
 /// The call looks at the name of the catalog, not at its contents. The answer is `true` for a damaged catalog, and for
-/// anything else of that name: an engine that opened the directory could destroy data that can still be saved. A directory
-/// that does not exist is no checkpoint.
+/// anything else of that name: an engine that opened the directory could destroy data that can still be saved. A
+/// directory that does not exist is no checkpoint.
 ///
 /// # Errors
 ///

@@ -68,7 +68,8 @@ impl fmt::Display for FaultReport {
         writeln!(f)?;
         for (op, calls) in &self.calls {
             write!(f, "{:<17}{calls:>6}", op.name())?;
-            for tried in self.tried.get(op).copied().unwrap_or_default() {
+            // An operation that was called and never struck has zeros.
+            for tried in self.tried.get(op).copied().unwrap_or([0; COLUMNS.len()]) {
                 write!(f, "{tried:>9}")?;
             }
             writeln!(f)?;
