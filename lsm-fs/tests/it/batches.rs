@@ -14,6 +14,7 @@ use lsm_fs::{
     Result, StdFs, SyncMode,
     batch::{hard_link_batch, metadata_batch, reflink_batch, sync_batch},
     copy::copy_batch,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
 use crate::{
@@ -270,4 +271,42 @@ fn a_break_ends_a_batch_of_copies() {
         let received = copies(fs, &Dirs::with(500), &CopyOptions::new(), 3);
         assert!(received.values().any(|durable| !durable), "nothing was cancelled");
     });
+}
+
+/// Clones by copying, on any host, and then cannot open what it has made.
+#[derive(Debug)]
+struct OpensNoClone;
+
+impl Interceptor for OpensNoClone {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        match (call.op, call.other_path) {
+            (Op::ReflinkFile, Some(to)) => {
+                std::fs::copy(call.path, to).unwrap();
+                Ok(R::claimed().unwrap())
+            }
+            (Op::Open, _) => Err(call.error(ErrorKind::PermissionDenied.into())),
+            _ => run(),
+        }
+    }
+}
+
+#[test]
+fn a_clone_that_cannot_be_opened_is_removed() {
+    let dirs = Dirs::with(3);
+    let fs = InterceptFs::new(StdFs, OpensNoClone);
+    let mut errors = Vec::new();
+    reflink_batch(&fs, dirs.pair(), &dirs.pairs(), SyncMode::Normal, &mut |index, cloned| {
+        errors.push((index, cloned.unwrap_err().op()));
+        ControlFlow::Continue(())
+    });
+    errors.sort_unstable_by_key(|(index, _)| *index);
+    assert_eq!(errors, [(0, Op::Open), (1, Op::Open), (2, Op::Open)]);
+    assert_eq!(dirs.made(), [""; 0]);
 }
