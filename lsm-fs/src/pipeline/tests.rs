@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::atomic::{AtomicU64, AtomicUsize},
 };
 
@@ -11,6 +12,7 @@ use super::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Course {
     Succeeds,
+    IsCancelled,
     MakeFails,
     MakePanics,
     FinishFails,
@@ -73,8 +75,11 @@ impl Stages for Scripted {
         }
         self.most.fetch_max(left, Ordering::SeqCst);
         self.begun.lock().unwrap().push(*course);
-        if matches!(course, Course::MakeFails | Course::MakePanics) {
+        if matches!(course, Course::IsCancelled | Course::MakeFails | Course::MakePanics) {
             self.left.fetch_sub(1, Ordering::SeqCst);
+            if *course == Course::IsCancelled {
+                return Err(Error::cancelled(Op::CopyBatch, Path::new("job")));
+            }
             assert!(*course == Course::MakeFails, "make panics");
             return Err(failed("make fails"));
         }
@@ -193,6 +198,22 @@ fn failures_alone_end_no_batch_and_keep_their_causes() {
             "sync_all job: finish fails (and the clean-up failed: sync_all job: discard fails)"
         );
         assert_eq!((text(3), ran.panic), ("ok".into(), None));
+    }
+}
+
+#[test]
+fn an_observer_that_cancels_a_job_ends_the_batch() {
+    for crew in CREWS {
+        let mut jobs = [Course::Succeeds; 400];
+        jobs[2] = Course::IsCancelled;
+        let stages = Scripted { reports_skipped: true, ..Scripted::default() };
+        let ran = ran(stages, &jobs, crew, |_| ControlFlow::Continue(()));
+        assert_eq!(ran.reports.len(), 400, "{crew:?}");
+        assert!(ran.stages.stop.into_inner(), "{crew:?}: nothing was stopped");
+        // With threads, the others may have begun before that.
+        if crew == Crew::CALLER {
+            assert_eq!(ran.stages.begun.into_inner().unwrap().len(), 3);
+        }
     }
 }
 
