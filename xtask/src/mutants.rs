@@ -1,21 +1,21 @@
 //! `cargo xtask mutants`: takes away one check, bound or order of the code at a time, and sees that a test fails.
 //!
-//! The list is `xtask/mutants/`. A copy of the tree is changed, and never the tree itself.
+//! The list is `xtask/mutants/`. Copies of the tree are changed, one for each core, and never the tree itself.
 
 mod copy;
 mod list;
+mod trial;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use anyhow::{Context, bail};
 
 use copy::Copy;
 use list::Mutant;
-
-use crate::cmd;
+use trial::Verdict;
 
 pub(crate) use list::stale;
 
@@ -28,17 +28,6 @@ pub(crate) struct Task<'a> {
     pub(crate) from: usize,
     /// Only mutants whose name or file holds one of these words.
     pub(crate) filter: &'a [String],
-}
-
-/// The fate of a mutant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Red,
-    /// The tests did not end in time.
-    Hung,
-    Survived,
-    /// An error of the list: it is no other program.
-    Unbuilt,
 }
 
 /// Runs the mutants. `false`: one survives without a reason, has a reason and is red, or does not compile.
@@ -57,97 +46,57 @@ pub(crate) fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
         }
         return Ok(true);
     }
-    let copy = Copy::of(root)?;
-    let limits = limits(&copy, &mutants)?;
-    let (start, mut verdicts) = (Instant::now(), Vec::new());
-    for (at, mutant) in &mutants {
-        let begun = Instant::now();
-        let verdict = judge(&copy, mutant, limits.get(&mutant.run).copied().unwrap_or_default())?;
-        let seconds = begun.elapsed().as_secs_f32();
-        println!("{at:>3}/{total} {:<8} {seconds:>5.1} s  {}: {}", word(verdict), mutant.id, mutant.about);
-        verdicts.push(verdict);
-    }
+    let start = Instant::now();
+    let verdicts = judge_all(root, &mutants, total)?;
     Ok(summary(&mutants, &verdicts, start.elapsed()))
 }
 
-/// Runs each command on the code as it is, and returns the time that it may take.
-fn limits(copy: &Copy, mutants: &[(usize, Mutant)]) -> anyhow::Result<BTreeMap<String, Duration>> {
-    let mut limits = BTreeMap::new();
-    for (_, Mutant { id, run, .. }) in mutants {
-        if limits.contains_key(run) {
-            continue;
-        }
-        if !quiet(copy, &no_run(run), None)? {
-            bail!("`cargo {run}` does not build without a mutant; see {}", log_of(copy).display());
-        }
-        let begun = Instant::now();
-        if !quiet(copy, run, None)? {
-            let log = std::fs::read_to_string(log_of(copy))?;
-            let failed: Vec<_> = log.lines().filter(|line| line.ends_with(" ... FAILED")).collect();
-            bail!(
-                "`cargo {run}` fails without a mutant: {}; see {}",
-                failed.join(", "),
-                log_of(copy).display()
-            );
-        }
-        let log = std::fs::read_to_string(log_of(copy))?;
-        if !log.lines().any(|line| line.starts_with("test result: ok. ") && !line.contains(" 0 passed")) {
-            bail!("`cargo {run}` of {id} runs no test");
-        }
-        let time = begun.elapsed();
-        println!("green {:>5.1} s  cargo {run}", time.as_secs_f32());
-        limits.insert(run.clone(), time * 4 + Duration::from_secs(30));
-    }
-    Ok(limits)
-}
+/// The mutants that no worker has taken yet.
+type Queue<'a> = Mutex<std::iter::Enumerate<std::slice::Iter<'a, (usize, Mutant)>>>;
 
-/// Makes the mutant in the copy, builds it and, within `limit`, runs its tests.
-fn judge(copy: &Copy, mutant: &Mutant, limit: Duration) -> anyhow::Result<Verdict> {
-    let original = std::fs::read_to_string(copy.root.join(&mutant.file))?;
-    copy.write(&mutant.file, mutant.apply(&original)?.as_bytes())?;
-    let judged = (|| {
-        if !quiet(copy, &no_run(&mutant.run), None)? {
-            return Ok(Verdict::Unbuilt);
+/// Judges the mutants in as many copies of the tree as there are cores, and returns the verdicts in their order.
+fn judge_all(root: &Path, mutants: &[(usize, Mutant)], total: usize) -> anyhow::Result<Vec<Verdict>> {
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(mutants.len());
+    let copies = (0..workers).map(|worker| Copy::of(root, worker)).collect::<anyhow::Result<Vec<_>>>()?;
+    let queue = Mutex::new(mutants.iter().enumerate());
+    let work = |copy: &Copy| {
+        let judged = judge_some(copy, &queue, total);
+        if judged.is_err() {
+            // The other workers finish the mutants that they have.
+            lock(&queue).by_ref().for_each(drop);
         }
-        let begun = Instant::now();
-        Ok(match quiet(copy, &mutant.run, Some(limit))? {
-            true => Verdict::Survived,
-            false if begun.elapsed() >= limit => Verdict::Hung,
-            false => Verdict::Red,
-        })
-    })();
-    copy.write(&mutant.file, original.as_bytes())?;
-    judged
-}
-
-fn no_run(run: &str) -> String {
-    run.replacen("test ", "test --no-run ", 1)
-}
-
-/// Runs cargo, with its output in the log. `false`: it fails, or `limit` is over.
-fn quiet(copy: &Copy, args: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
-    let mut cargo = copy.cargo();
-    cargo.args(args.split_whitespace());
-    let mut command = match limit {
-        None => cargo,
-        Some(limit) => cmd::within(&cargo, limit),
+        judged
     };
-    let log = File::create(log_of(copy))?;
-    command.stdin(std::process::Stdio::null()).stderr(log.try_clone()?).stdout(log);
-    Ok(command.status().with_context(|| format!("cannot run `cargo {args}`"))?.success())
+    let judged = std::thread::scope(|scope| {
+        let workers: Vec<_> = copies.iter().map(|copy| scope.spawn(|| work(copy))).collect();
+        let ended =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Vec<_>>()
+    });
+    let judged = judged.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(judged.into_iter().flatten().collect::<BTreeMap<_, _>>().into_values().collect())
 }
 
-fn log_of(copy: &Copy) -> std::path::PathBuf {
-    copy.root.with_file_name("log")
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Red => "red",
-        Verdict::Hung => "hung",
-        Verdict::Survived => "survived",
-        Verdict::Unbuilt => "unbuilt",
+/// Judges one mutant of the queue after the other, and returns the verdict of each with its place in the list.
+fn judge_some(copy: &Copy, queue: &Queue<'_>, total: usize) -> anyhow::Result<Vec<(usize, Verdict)>> {
+    let (mut limits, mut judged) = (BTreeMap::new(), Vec::new());
+    loop {
+        let Some((place, (at, mutant))) = lock(queue).next() else { return Ok(judged) };
+        let limit = match limits.get(&mutant.run) {
+            Some(limit) => *limit,
+            None => trial::limit(copy, &mutant.run)?,
+        };
+        limits.insert(&mutant.run, limit);
+        let begun = Instant::now();
+        let verdict = trial::judge(copy, mutant, limit)?;
+        let (word, seconds) = (verdict.word(), begun.elapsed().as_secs_f32());
+        println!("{at:>3}/{total} {word:<8} {seconds:>5.1} s  {}: {}", mutant.id, mutant.about);
+        judged.push((place, verdict));
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn summary(mutants: &[(usize, Mutant)], verdicts: &[Verdict], time: Duration) -> bool {

@@ -15,10 +15,10 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Makes the copy like the working tree at `root`. A file that is alike stays as it is, so that cargo builds
-    /// nothing anew for it.
-    pub(super) fn of(root: &Path) -> anyhow::Result<Self> {
-        let copy = Self { root: root.join("target/mutants/tree") };
+    /// Makes the copy of a worker like the working tree at `root`. A file that is alike stays as it is, so that cargo
+    /// builds nothing anew for it.
+    pub(super) fn of(root: &Path, worker: usize) -> anyhow::Result<Self> {
+        let copy = Self { root: root.join(format!("target/mutants/{worker}/tree")) };
         fs::create_dir_all(&copy.root)?;
         let wanted = tracked(root)?;
         for file in &wanted {
@@ -84,12 +84,12 @@ mod tests {
         fs::write(root.join("corpus/a"), "1").unwrap();
         fs::write(root.join("b"), "2").unwrap();
         cmd::capture(Command::new("git").arg("init").arg(&root)).unwrap();
-        let copy = Copy::of(&root).unwrap();
+        let copy = Copy::of(&root, 0).unwrap();
         assert!(copy.root.join("corpus/a").exists());
         let written = fs::metadata(copy.root.join("b")).unwrap().modified().unwrap();
         fs::remove_file(root.join("corpus/a")).unwrap();
         fs::write(root.join("corpus/c"), "3").unwrap();
-        let copy = Copy::of(&root).unwrap();
+        let copy = Copy::of(&root, 0).unwrap();
         assert!(copy.root.join("corpus/c").exists() && !copy.root.join("corpus/a").exists());
         assert_eq!(fs::metadata(copy.root.join("b")).unwrap().modified().unwrap(), written);
         fs::remove_dir_all(&root).unwrap();

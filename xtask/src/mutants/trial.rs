@@ -1,0 +1,157 @@
+//! One mutant in a copy of the tree: build it, run its tests, stop at the first test that fails.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::copy::Copy;
+use super::list::Mutant;
+use crate::cmd;
+
+/// The fate of a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Red,
+    /// The tests did not end in time.
+    Hung,
+    Survived,
+    /// An error of the list: the mutant does not compile.
+    Unbuilt,
+}
+
+impl Verdict {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Hung => "hung",
+            Self::Survived => "survived",
+            Self::Unbuilt => "unbuilt",
+        }
+    }
+}
+
+/// Runs a command on the code as it is, and returns the time that it may take on a mutant.
+pub(super) fn limit(copy: &Copy, run: &str) -> anyhow::Result<Duration> {
+    if !build(copy, run)? {
+        bail!("`cargo {run}` does not build without a mutant; see {}", log_of(copy).display());
+    }
+    let begun = Instant::now();
+    if !test(copy, run, None)? {
+        bail!("`cargo {run}` fails without a mutant; see {}", log_of(copy).display());
+    }
+    let log = std::fs::read_to_string(log_of(copy))?;
+    if !log.lines().any(|line| line.starts_with("test result: ok. ") && !line.contains(" 0 passed")) {
+        bail!("`cargo {run}` runs no test");
+    }
+    let time = begun.elapsed();
+    println!("green {:>5.1} s  cargo {run}", time.as_secs_f32());
+    Ok(time * 4 + Duration::from_secs(30))
+}
+
+/// Makes the mutant in the copy, builds it and, within `limit`, runs its tests.
+pub(super) fn judge(copy: &Copy, mutant: &Mutant, limit: Duration) -> anyhow::Result<Verdict> {
+    let original = std::fs::read_to_string(copy.root.join(&mutant.file))?;
+    copy.write(&mutant.file, mutant.apply(&original)?.as_bytes())?;
+    let judged = (|| {
+        if !build(copy, &mutant.run)? {
+            return Ok(Verdict::Unbuilt);
+        }
+        let begun = Instant::now();
+        Ok(match test(copy, &mutant.run, Some(limit))? {
+            true => Verdict::Survived,
+            false if begun.elapsed() >= limit => Verdict::Hung,
+            false => Verdict::Red,
+        })
+    })();
+    copy.write(&mutant.file, original.as_bytes())?;
+    judged
+}
+
+/// `false`: it does not compile.
+fn build(copy: &Copy, run: &str) -> anyhow::Result<bool> {
+    let log = File::create(log_of(copy))?;
+    let mut cargo = copy.cargo();
+    cargo.args(run.replacen("test ", "test --no-run ", 1).split_whitespace());
+    cargo.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
+    let status = cargo.status().with_context(|| format!("cannot run `cargo {run}`"))?;
+    Ok(status.success())
+}
+
+/// `false`: a test fails, or `limit` is over. The other tests are killed then, because one is enough.
+fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
+    let mut cargo = copy.cargo();
+    cargo.args(run.split_whitespace());
+    // Without a mutant the tests may take their time.
+    let mut command = cmd::within(&cargo, limit.unwrap_or(Duration::from_secs(3600)));
+    let log = File::create(log_of(copy))?;
+    command.stdin(Stdio::null()).stderr(log.try_clone()?);
+    until_first_failure(&mut command, log).with_context(|| format!("cannot run `cargo {run}`"))
+}
+
+/// Runs a command that [`cmd::within`] has made, and copies its stdout to `log`. `false`: libtest reports a test that
+/// fails, and the command with all its children is killed; or the command fails.
+fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<bool> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut failed = false;
+    if let Some(pipe) = child.stdout.take() {
+        for line in BufReader::new(pipe).split(b'\n') {
+            let line = line?;
+            log.write_all(&line)?;
+            log.write_all(b"\n")?;
+            if !failed && line.starts_with(b"test ") && line.ends_with(b" ... FAILED") {
+                failed = true;
+                kill_group(&child)?;
+            }
+        }
+    }
+    Ok(child.wait()?.success() && !failed)
+}
+
+/// Kills `timeout`, which leads a process group of its own, and everything that it has started.
+fn kill_group(leader: &Child) -> anyhow::Result<()> {
+    let mut kill = Command::new("kill");
+    // A leader that has ended by itself is as good.
+    kill.args(["-KILL", "--", &format!("-{}", leader.id())]).stderr(Stdio::null()).status()?;
+    Ok(())
+}
+
+fn log_of(copy: &Copy) -> PathBuf {
+    copy.root.with_file_name("log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(script: &str, seconds: u64) -> bool {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        let log = tempfile().unwrap();
+        until_first_failure(&mut cmd::within(&shell, Duration::from_secs(seconds)), log).unwrap()
+    }
+
+    fn tempfile() -> std::io::Result<File> {
+        let path = std::env::temp_dir().join(format!("xtask-trial-{}", std::process::id()));
+        let file = File::create(&path)?;
+        std::fs::remove_file(path)?;
+        Ok(file)
+    }
+
+    #[test]
+    fn tests_that_pass_are_no_failure() {
+        assert!(run("echo test a ... ok; echo 'test result: ok. 1 passed'", 600));
+        assert!(!run("exit 101", 600));
+    }
+
+    /// The script never ends, and neither does its child, which keeps the pipe open.
+    #[test]
+    fn the_first_failure_ends_the_other_tests() {
+        let begun = Instant::now();
+        assert!(!run("tail -f /dev/null & echo test a::b ... FAILED; wait", 600));
+        assert!(begun.elapsed() < Duration::from_secs(300));
+    }
+}
