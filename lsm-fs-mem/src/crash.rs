@@ -1,4 +1,4 @@
-//! What a crash may leave: the legal images at each moment, each with an id that rebuilds it.
+//! Crash states: the legal images at each moment, each with an id that rebuilds it.
 
 mod axes;
 mod choices;
@@ -17,15 +17,15 @@ pub(crate) use image::{assemble, fingerprint};
 
 use crate::{hash::Seeded, tree::Tree};
 
-/// What of the changes that no sync has forced survives [`MemFs::crash`](crate::MemFs::crash).
+/// The pending changes that survive [`MemFs::crash`](crate::MemFs::crash). Changes that a sync forced always survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Survives {
-    /// Nothing: only what was forced.
+    /// None: only forced changes survive.
     Forced,
-    /// All of it.
+    /// All of them.
     Everything,
-    /// A legal part of it, chosen by this seed.
+    /// A legal part of them, chosen by this seed.
     Seeded(u64),
 }
 

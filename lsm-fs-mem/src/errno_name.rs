@@ -1,11 +1,11 @@
-//! Errnos by the names that POSIX gives them, which are the same on every machine.
+//! Errno names as POSIX defines them, which are the same on every machine.
 
 use lsm_fs::errno::{
     EACCES, EBADF, EDQUOT, EEXIST, EINTR, EINVAL, EIO, EISDIR, ELOOP, EMLINK, ENAMETOOLONG, ENOENT, ENOSPC,
     ENOSYS, ENOTDIR, ENOTEMPTY, ENOTSUP, ENOTTY, EOPNOTSUPP, EPERM, EROFS, EXDEV,
 };
 
-/// Where two names share a number, the first is printed and both are read.
+/// If two names share a number, the first one is printed and both are parsed.
 const NAMES: [(&str, i32); 22] = [
     ("EACCES", EACCES),
     ("EBADF", EBADF),
@@ -31,13 +31,14 @@ const NAMES: [(&str, i32); 22] = [
     ("EXDEV", EXDEV),
 ];
 
-/// `EIO` and the like, or the bare number of one that has no constant in [`lsm_fs::errno`].
+/// Returns the name of an errno, such as `EIO`. A number without a constant in [`lsm_fs::errno`] is printed as digits
+/// after an `E`.
 pub(crate) fn errno_name(code: i32) -> String {
     let name = NAMES.iter().find(|(_, number)| *number == code);
     name.map_or_else(|| format!("E{code}"), |(name, _)| (*name).to_owned())
 }
 
-/// The number that [`errno_name`] printed.
+/// Parses a name that [`errno_name`] printed.
 pub(crate) fn errno_by_name(name: &str) -> Option<i32> {
     let known = NAMES.iter().find(|(known, _)| *known == name);
     known.map(|(_, number)| *number).or_else(|| name.strip_prefix('E')?.parse().ok())

@@ -1,4 +1,4 @@
-//! A 128-bit fingerprint of an image: the same on every machine, not made to resist an attacker.
+//! A 128-bit fingerprint of an image. It is the same on every machine and does not resist deliberate collisions.
 
 /// Two lanes of multiply and rotate.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ const fn scramble(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// splitmix64: chooses samples, and nothing else.
+/// A splitmix64 generator, used only to choose samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seeded(u64);
 
@@ -69,12 +69,12 @@ impl Seeded {
         scramble(self.0)
     }
 
-    /// A number below `bound`, which is at least 1.
+    /// Returns a number below `bound`, which must be at least 1.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
-    /// The same for a number of 32 bits.
+    /// Returns a 32-bit number below `bound`.
     pub(crate) fn below_u32(&mut self, bound: u32) -> u32 {
         let [a, b, c, d, ..] = self.below(u64::from(bound)).to_le_bytes();
         u32::from_le_bytes([a, b, c, d])

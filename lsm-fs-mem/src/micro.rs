@@ -1,5 +1,5 @@
-//! Micro-operations: the smallest changes that may reach the disk one without the other, and the journal of those that
-//! are not known to have.
+//! Micro-operations, the smallest changes that can reach the disk independently, and the journal of those that may not
+//! have reached it yet.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,10 +10,10 @@ use std::{
 
 use crate::pages::Pages;
 
-/// An inode's number; never used twice.
+/// An inode number. Numbers are never reused.
 pub(crate) type Ino = u64;
 
-/// A micro-operation's place in time.
+/// The position of a micro-operation in time.
 pub(crate) type Seq = u64;
 
 /// One component of a path.
@@ -25,38 +25,38 @@ pub(crate) enum Kind {
     Dir,
 }
 
-/// The bytes of one write, shared with the file where they fill pages.
+/// The bytes of one write. Where they fill whole pages, the write shares them with the file.
 #[derive(Clone, Debug)]
 pub(crate) enum Payload {
     Bytes(Arc<[u8]>),
-    /// At the offsets of the file itself.
+    /// Pages at the same offsets as in the file.
     Pages(Pages),
     Zeros,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// One write; a crash may keep any subset of the sectors it touches.
+    /// A write. A crash may keep any subset of the sectors that it touches.
     Data { ino: Ino, range: Range<u64>, payload: Payload },
-    /// A new length. `written`: it came with the write just before it.
+    /// A new length. `written` is set if it belongs to the write just before it.
     Size { ino: Ino, from: u64, to: u64, written: bool },
-    /// A name, and with it the inode: an entry never points nowhere. `creates`: the inode is new.
+    /// A new name, which brings its inode along: a directory entry never dangles. `creates` is set if the inode is new.
     Link { dir: Ino, name: Name, ino: Ino, kind: Kind, creates: bool },
-    /// The end of a name.
+    /// The removal of a name.
     Unlink { dir: Ino, name: Name, ino: Ino },
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Micro {
     pub(crate) seq: Seq,
-    /// The `seq` of the first micro-operation of the group; a group persists whole or not at all.
+    /// The `seq` of the first micro-operation of the group. A group persists as a whole or not at all.
     pub(crate) group: Seq,
     pub(crate) volume: u32,
     pub(crate) change: Change,
 }
 
 impl Micro {
-    /// The file whose content changes.
+    /// Returns the file whose content changes.
     pub(crate) const fn file(&self) -> Option<Ino> {
         match self.change {
             Change::Data { ino, .. } | Change::Size { ino, .. } => Some(ino),
@@ -64,7 +64,7 @@ impl Micro {
         }
     }
 
-    /// The file whose storage may grow or shrink.
+    /// Returns the file whose storage may grow or shrink.
     pub(crate) const fn may_allocate(&self) -> Option<Ino> {
         match self.change {
             Change::Size { from, to, .. } if to > from => None,
@@ -72,7 +72,7 @@ impl Micro {
         }
     }
 
-    /// Directory, name and inode of a change of a name.
+    /// Returns the directory, the name, and the inode of a name change.
     pub(crate) const fn binding(&self) -> Option<(Ino, &Name, Ino)> {
         match &self.change {
             Change::Link { dir, name, ino, .. } | Change::Unlink { dir, name, ino } => {
@@ -91,29 +91,29 @@ impl Micro {
     }
 }
 
-/// The micro-operations that may or may not have reached the disk, in order, with what a sync looks them up by.
+/// The micro-operations that may not have reached the disk yet, in order, with the indexes that a sync needs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     micros: BTreeMap<Seq, Micro>,
-    /// `(file, seq)` of its data and lengths.
+    /// `(file, seq)` of data and length changes.
     of_file: BTreeSet<(Ino, Seq)>,
-    /// `(directory, seq)` of changes of its names.
+    /// `(directory, seq)` of changes to the names in a directory.
     in_dir: BTreeSet<(Ino, Seq)>,
-    /// `(inode, seq)` of changes of names bound to it.
+    /// `(inode, seq)` of changes to the names of an inode.
     of_child: BTreeSet<(Ino, Seq)>,
-    /// Inodes that something has happened to since the last commit of their volume.
+    /// Inodes that have changed since the last commit of their volume.
     since_commit: BTreeMap<Ino, SinceCommit>,
 }
 
-/// What a filesystem with a log of its own for syncs knows of an inode beside what waits.
+/// The state of an inode in a filesystem that logs its syncs, apart from its pending changes.
 #[derive(Clone, Copy, Debug, Default)]
 struct SinceCommit {
     volume: u32,
-    /// It was made since the commit.
+    /// The inode was created since the commit.
     newborn: bool,
-    /// Some sync has taken something of it to the disk.
+    /// A sync has written some of its changes to disk.
     logged: bool,
-    /// It has changed since it was itself synced.
+    /// It has changed since its own last sync.
     touched: bool,
 }
 
@@ -158,66 +158,66 @@ impl Journal {
         self.micros.values()
     }
 
-    /// Files with changes of content, in order of their numbers, each with the first of its changes.
+    /// Iterates over the files with content changes, in inode order, each with its first change.
     pub(crate) fn dirty_files(&self) -> impl Iterator<Item = (Ino, &Micro)> {
         let mut last = None;
         let first = self.of_file.iter().filter(move |(ino, _)| last.replace(*ino) != Some(*ino));
         first.filter_map(|(ino, seq)| Some((*ino, self.micros.get(seq)?)))
     }
 
-    /// Data and lengths of a file, in order.
+    /// Iterates over the data and length changes of a file, in order.
     pub(crate) fn file(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.of_file, ino)
     }
 
-    /// Changes of a directory's names, in order.
+    /// Iterates over the changes to the names in a directory, in order.
     pub(crate) fn dir(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.in_dir, ino)
     }
 
-    /// Changes of the names bound to an inode, in order.
+    /// Iterates over the changes to the names of an inode, in order.
     pub(crate) fn child(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.of_child, ino)
     }
 
-    /// Whether the inode was made since the last commit.
+    /// Returns whether the inode was created since the last commit.
     pub(crate) fn is_newborn(&self, ino: Ino) -> bool {
         self.since_commit.get(&ino).is_some_and(|since| since.newborn)
     }
 
-    /// Whether a sync since the last commit has taken something of the inode to the disk.
+    /// Returns whether a sync since the last commit has written some of the inode's changes to disk.
     pub(crate) fn is_logged(&self, ino: Ino) -> bool {
         self.since_commit.get(&ino).is_some_and(|since| since.logged)
     }
 
-    /// Whether the inode has changed since it was synced itself.
+    /// Returns whether the inode has changed since its own last sync.
     pub(crate) fn is_touched(&self, ino: Ino) -> bool {
         self.since_commit.get(&ino).is_some_and(|since| since.touched)
     }
 
-    /// Inodes that were made since the last commit.
+    /// Iterates over the inodes that were created since the last commit.
     pub(crate) fn newborn(&self) -> impl Iterator<Item = Ino> {
         self.since_commit.iter().filter(|(_, since)| since.newborn).map(|(ino, _)| *ino)
     }
 
-    /// A sync has taken something of the inode to the disk.
+    /// Records that a sync has written some of the inode's changes to disk.
     pub(crate) fn log(&mut self, ino: Ino, volume: u32) {
         self.since(ino, volume).logged = true;
     }
 
-    /// The inode was synced itself.
+    /// Records a sync of the inode itself.
     pub(crate) fn synced(&mut self, ino: Ino, volume: u32) {
         let since = self.since(ino, volume);
         since.logged |= since.touched;
         since.touched = false;
     }
 
-    /// All volumes, or one, were written out whole.
+    /// Records that one volume, or all of them if `volume` is `None`, has been written out completely.
     pub(crate) fn commit(&mut self, volume: Option<u32>) {
         self.since_commit.retain(|_, since| volume.is_some_and(|volume| volume != since.volume));
     }
 
-    /// The inode is gone for good.
+    /// Forgets an inode that no longer exists.
     pub(crate) fn forget(&mut self, ino: Ino) {
         self.since_commit.remove(&ino);
     }
@@ -226,16 +226,16 @@ impl Journal {
         self.since_commit.entry(ino).or_insert(SinceCommit { volume, ..SinceCommit::default() })
     }
 
-    /// Changes of one name before `end`, in order.
+    /// Iterates over the changes to one name before `end`, in order.
     pub(crate) fn of_name(&self, dir: Ino, name: &Name, end: Seq) -> impl DoubleEndedIterator<Item = &Micro> {
         let seqs = self.in_dir.range((dir, 0)..(dir, end));
         seqs.filter_map(|(_, seq)| self.micros.get(seq))
             .filter(move |micro| micro.binding().is_some_and(|(_, n, _)| n == name))
     }
 
-    /// The members of the group that still wait.
+    /// Iterates over the pending members of a group.
     pub(crate) fn group(&self, group: Seq) -> impl Iterator<Item = &Micro> {
-        // A rename is two neighbours; nothing is grouped wider.
+        // A group is one micro-operation, or the two neighbours of a rename.
         self.micros.range(group..=group + 1).map(|(_, micro)| micro).filter(move |m| m.group == group)
     }
 

@@ -7,28 +7,28 @@ use crate::hash::Fingerprint;
 /// The unit of allocation and of sharing.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
-/// The unit that a device writes whole or not at all.
+/// The unit that a device writes atomically.
 pub(crate) const SECTOR_BYTES: u64 = 512;
 
 const LEAF_PAGES: u64 = 64;
 
-/// At most a page of bytes; what is missing at the end reads as zeros.
+/// Up to a page of bytes. Missing bytes at the end read as zeros.
 type Page = Arc<Vec<u8>>;
 
-/// Up to 64 neighbouring pages. The table has two levels so that a change of a shared table copies one leaf and the
-/// pointers to the others.
+/// Up to 64 neighbouring pages. With two levels, changing a shared table copies only one leaf and the pointers to the
+/// others.
 #[derive(Clone, Debug, Default)]
 struct Leaf(Vec<Option<Page>>);
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pages {
-    /// Page 0 by itself: most files have no other. Its place in the first leaf stays empty.
+    /// Page 0, stored by itself because most files have no other. Its slot in the first leaf stays empty.
     first: Option<Page>,
     leaves: BTreeMap<u64, Arc<Leaf>>,
     present: u64,
 }
 
-/// A position or count within a page or leaf, which any `usize` holds.
+/// Converts a position or count within a page or leaf, which always fits into a `usize`.
 pub(crate) fn small(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
@@ -37,7 +37,7 @@ pub(crate) fn small(value: u64) -> usize {
 struct Piece {
     page: u64,
     within: Range<usize>,
-    /// Where the part begins, counted from the start of the range.
+    /// The offset of the part from the start of the range.
     at: usize,
 }
 
@@ -63,7 +63,7 @@ fn pieces(range: Range<u64>) -> impl Iterator<Item = Piece> {
 }
 
 impl Pages {
-    /// Pages that hold `bytes` at `offset` and nothing else.
+    /// Creates pages that hold `bytes` at `offset` and nothing else.
     pub(crate) fn from_bytes(offset: u64, bytes: &[u8]) -> Self {
         if offset == 0 && bytes.len() as u64 <= PAGE_BYTES {
             return Self { first: Some(Arc::new(bytes.to_vec())), present: 1, ..Self::default() };
@@ -110,7 +110,7 @@ impl Pages {
         }
     }
 
-    /// Makes the range equal to that of `from`, holes included. Whole pages are shared, not copied.
+    /// Makes the range equal to the same range of `from`, holes included. Whole pages are shared, not copied.
     pub(crate) fn splice(&mut self, from: &Self, range: Range<u64>) {
         if let Some(page) = from.only_page().filter(|page| page.len() as u64 <= range.end)
             && range.start == 0
@@ -137,7 +137,7 @@ impl Pages {
         }
     }
 
-    /// Makes the range read as zeros, and frees the pages that it covers whole.
+    /// Zeroes the range and frees the pages that it covers completely.
     pub(crate) fn clear(&mut self, range: Range<u64>) {
         if range.start >= range.end {
             return;
@@ -162,12 +162,13 @@ impl Pages {
         }
     }
 
-    /// Whether a write at `offset` begins a page that is not there, so that it and the log of it can share the page.
+    /// Returns whether a write at `offset` starts a page that does not exist yet. The file and the log can then share
+    /// that page.
     pub(crate) fn begins_page(&self, offset: u64) -> bool {
         offset.is_multiple_of(PAGE_BYTES) && self.page(offset / PAGE_BYTES).is_none()
     }
 
-    /// How many pages a write to the range would allocate.
+    /// Returns the number of pages that a write to the range would allocate.
     pub(crate) fn missing(&self, range: Range<u64>) -> u64 {
         if range.start >= range.end {
             return 0;
@@ -177,7 +178,7 @@ impl Pages {
         end - first - have
     }
 
-    /// The first run of pages at or after `offset`, cut to that range and to `len`.
+    /// Returns the first run of pages at or after `offset`, clipped to `offset..len`.
     pub(crate) fn next_data(&self, offset: u64, len: u64) -> Option<Range<u64>> {
         let mut run: Option<Range<u64>> = None;
         for (index, _) in self.pages_from(offset / PAGE_BYTES) {
@@ -193,12 +194,12 @@ impl Pages {
         (cut.start < cut.end).then_some(cut)
     }
 
-    /// Whether a byte at or beyond `len` is stored.
+    /// Returns whether a byte at or beyond `len` is stored.
     pub(crate) fn reach_beyond(&self, len: u64) -> bool {
         self.pages_from(len / PAGE_BYTES).any(|(index, page)| index * PAGE_BYTES + page.len() as u64 > len)
     }
 
-    /// Of what can be read: a page of zeros counts as a hole.
+    /// Hashes the readable content. A page of zeros counts as a hole.
     pub(crate) fn fingerprint(&self, hash: &mut Fingerprint) {
         for (index, page) in self.pages_from(0) {
             let end = page.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -209,7 +210,7 @@ impl Pages {
         }
     }
 
-    /// Page 0, if there is no other.
+    /// Returns page 0 if there is no other page.
     fn only_page(&self) -> Option<&Page> {
         self.first.as_ref().filter(|_| self.present == 1)
     }
@@ -248,14 +249,14 @@ impl Pages {
     }
 }
 
-/// The stored bytes of a part of a page; fewer than asked for where the rest are zeros.
+/// Returns the stored bytes of a part of a page. If there are fewer than requested, the rest are zeros.
 fn part<'a>(page: &'a Page, within: &Range<usize>) -> &'a [u8] {
     let (stored, _) = page.split_at(within.end.min(page.len()));
     let (_, part) = stored.split_at(within.start.min(stored.len()));
     part
 }
 
-/// Clears what `range` covers of the page that begins at `start`; says whether the page went away.
+/// Clears the part of a page that `range` covers. Returns whether the whole page was freed.
 fn clear_page(slot: &mut Option<Page>, start: u64, range: &Range<u64>) -> bool {
     let Some(page) = slot else { return false };
     if range.start <= start && start + PAGE_BYTES <= range.end {

@@ -1,4 +1,5 @@
-//! What a sync forces to the disk and what is ordered without one, per filesystem.
+//! Crash rules per filesystem: the changes that each sync forces to disk, and the order of the changes that no sync
+//! forced.
 
 mod forces;
 
@@ -6,33 +7,33 @@ use std::{fmt, str::FromStr};
 
 pub(crate) use forces::SyncCall;
 
-/// Whose rules decide what a crash may leave.
+/// A filesystem whose rules decide which states a crash may leave.
 ///
-/// Every state that a named filesystem allows is allowed by `Adversarial`, too: it forces least and orders nothing. Of
-/// a file with many pending writes each profile tries a few classes, and the named ones, which allow less, come closer
-/// to all of theirs; so a sweep tries all profiles. They also explain a failure ("only on btrfs") and show how much
-/// code leans on its filesystem.
+/// A crash state that a named filesystem allows is also legal under `Adversarial`, which forces the least and orders
+/// nothing. When a file has many pending writes, each profile samples a few representative outcomes. Stricter
+/// filesystems have fewer legal outcomes and so cover a larger share of them, which is why a sweep runs every profile.
+/// The named profiles also explain a failure ("only on btrfs") and show how much code relies on its filesystem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// The promises of POSIX and nothing else.
+    /// The guarantees of POSIX and nothing more.
     #[default]
     Adversarial,
-    /// ext4 with `data=ordered`: an fsync of a directory, or of a file that changed, commits all earlier changes of
-    /// names on the volume.
+    /// ext4 with `data=ordered`. An fsync of a directory, or of a file that changed, commits all earlier name changes
+    /// on the volume.
     Ext4,
-    /// XFS: the journal is one order of changes; an fsync forces it up to the last change of that inode.
+    /// XFS. The journal is a single sequence of changes, and an fsync forces it up to the last change of that inode.
     Xfs,
-    /// btrfs: a commit is a prefix of all changes of names, data follows when it is written; an fsync logs an inode,
-    /// its names, and new inodes around it, but not new links to old inodes elsewhere.
+    /// btrfs. A commit persists a prefix of all name changes, and data follows when it is written. An fsync logs an
+    /// inode, its names, and new inodes around it, but not new links to old inodes elsewhere.
     Btrfs,
 }
 
 impl Profile {
-    /// All of them, the strictest for the code under test first.
+    /// All profiles. `Adversarial`, which demands the most of the code under test, comes first.
     pub const ALL: [Self; 4] = [Self::Adversarial, Self::Ext4, Self::Xfs, Self::Btrfs];
 
-    /// The name in state ids.
+    /// Returns the name that state ids use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,20 +51,20 @@ impl fmt::Display for Profile {
     }
 }
 
-/// A profile, and two ways in which disks are worse than it says.
+/// A profile, with two optional ways in which a disk may behave worse than the profile says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct CrashModel {
-    /// The filesystem.
+    /// The filesystem whose rules apply.
     pub profile: Profile,
-    /// A rename may be split: after a crash both names are there, or neither.
+    /// Allows a rename to be split: a crash may leave both names, or neither.
     pub hostile_rename: bool,
-    /// The last sector of what a file was being written may hold garbage.
+    /// Allows garbage in the last sector of a file's pending writes.
     pub torn_sector: bool,
 }
 
 impl CrashModel {
-    /// The profile, with renames and sectors atomic.
+    /// Creates a model of the profile in which renames and sectors are atomic.
     #[must_use]
     pub const fn new(profile: Profile) -> Self {
         Self { profile, hostile_rename: false, torn_sector: false }
@@ -116,7 +117,7 @@ impl FromStr for CrashModel {
     }
 }
 
-/// The text names no profile.
+/// An error: the text does not name a crash model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownProfile;
 
@@ -128,27 +129,28 @@ impl fmt::Display for UnknownProfile {
 
 impl std::error::Error for UnknownProfile {}
 
-/// Which changes of names an fsync takes with it.
+/// The name changes that an fsync forces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedNames {
-    /// Of a file: none. Of a directory: its own.
+    /// For a file, none. For a directory, the names in it.
     Own,
-    /// All of the volume; with a file, only if anything about it waits. ext4 commits for a directory whatever its
-    /// state.
+    /// All name changes on the volume. A file's fsync forces them only if the file or its names have pending changes.
+    /// For a directory, ext4 commits in any case (`ext4_fsync_journal` in `fs/ext4/fsync.c`).
     Volume,
-    /// All of the volume, up to the last that is about the inode.
+    /// All name changes on the volume up to the last one that concerns the inode (`xfs_file_fsync` and `xfs_dir_fsync`
+    /// in `fs/xfs/xfs_file.c`).
     UpToLast,
-    /// Of a file: its names, its new ancestors, and new files beside it there. Of a directory: the same, the names in
-    /// it, and new inodes below it.
+    /// For a file: its names, its new ancestors, and new files beside it there. For a directory: the same, the names in
+    /// it, and new inodes below it. See `forces.rs` for the sources.
     Around,
 }
 
-/// The changes that are ordered without a sync.
+/// The order of name changes that no sync has forced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameOrder {
-    /// Nothing.
+    /// No order.
     Free,
-    /// Changes of names: a prefix of them persists, and what later syncs forced.
+    /// The order of the calls: a prefix of the changes persists, along with the changes that later syncs forced.
     AsMade,
 }
 
@@ -161,15 +163,16 @@ pub(crate) struct CrashRules {
     pub(crate) fdatasync_growth: bool,
     pub(crate) fdatasync_is_fsync: bool,
     pub(crate) directory_names: ForcedNames,
-    /// A sync that has anything to do takes along what has become of the names of inodes that were logged before.
+    /// A sync of an inode that has changed also forces the later name changes of inodes that are already in the log.
     pub(crate) logged_names: bool,
     pub(crate) clone_source_data: bool,
     pub(crate) syncfs: bool,
     pub(crate) order: NameOrder,
-    /// A length that a write set persists only with the last sector of that write.
+    /// A length that a write set persists only together with the last sector of that write. XFS updates the length on
+    /// disk after the data has been written (`xfs_setfilesize` in `fs/xfs/xfs_aops.c`).
     pub(crate) size_needs_last_sector: bool,
-    /// The writes of a file persist whole and in order, each with its length: old blocks stay until the new ones are
-    /// written, and checksums find a torn one.
+    /// The writes of a file persist whole and in order, each with its length. btrfs keeps the old blocks until the new
+    /// ones are written, and checksums detect a torn block.
     pub(crate) whole_writes: bool,
     pub(crate) whole_renames: bool,
     pub(crate) torn_sector: bool,

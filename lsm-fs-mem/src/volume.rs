@@ -1,4 +1,4 @@
-//! Volumes: what each can do, how much it holds, and whether it still works.
+//! Volumes: capabilities, capacity, and state.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,20 @@ use lsm_fs::FsCapabilities;
 
 use crate::profile::CrashModel;
 
-/// Whether a volume works.
+/// The state of a volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VolumeState {
-    /// Reads and writes.
+    /// Reads and writes succeed.
     #[default]
     Working,
-    /// Every change is refused with `EROFS`, and so is a sync that would have something to write. Reads go on.
+    /// Reads succeed. Changes fail with `EROFS`, and so does a sync that has something to write.
     ReadOnly,
-    /// Every call is refused with `EIO`, as XFS does after an error in its journal, until a crash has started the
-    /// machine anew.
+    /// Every call fails with `EIO`, as on XFS after a journal error, until the machine is restarted by a crash.
     ShutDown,
 }
 
-/// How a volume behaves. Every setting can be changed while it is in use: see
+/// The behaviour of a volume. Every setting can be changed while the volume is in use: see
 /// [`MemFs::reconfigure`](crate::MemFs::reconfigure).
 ///
 /// # Examples
@@ -35,15 +34,18 @@ pub enum VolumeState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VolumeOptions {
-    /// How many bytes files can take, in pages of 4 KiB. A clone counts in full. Default: 2^60.
+    /// The number of bytes that files can occupy, in pages of 4 KiB. A clone counts in full. Default: 2^60.
     pub capacity_bytes: u64,
-    /// How many names a file can have. Default: 65,000, as on ext4.
+    /// The number of names that a file can have. Default: 65,000, as on ext4 (`EXT4_LINK_MAX` in `fs/ext4/ext4.h`).
     pub link_limit: u32,
-    /// What the volume can do; what it cannot, it refuses as Linux does: `EPERM` for a link, `EOPNOTSUPP` for a clone
-    /// or a hole, `Unsupported` for a rename that does not replace, and a directory sync says `NotSupported`. Default:
-    /// all of these.
+    /// The capabilities of the volume. Default: hard links, clones, renames that do not replace, holes, and directory
+    /// syncs.
+    ///
+    /// A missing capability is refused as on Linux: `EPERM` for a link, `EOPNOTSUPP` for a clone or a hole, and
+    /// `Unsupported` for a rename that does not replace. A directory sync returns
+    /// [`NotSupported`](lsm_fs::DirectorySync::NotSupported).
     pub capabilities: FsCapabilities,
-    /// Whether it works. Default: it does.
+    /// The state of the volume. Default: working.
     pub state: VolumeState,
 }
 
@@ -60,13 +62,13 @@ impl Default for VolumeOptions {
 }
 
 impl VolumeOptions {
-    /// The defaults.
+    /// Creates the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets [`capacity_bytes`](Self#structfield.capacity_bytes). Less than is stored leaves a full volume.
+    /// Sets [`capacity_bytes`](Self#structfield.capacity_bytes). If files already occupy more, the volume is full.
     #[must_use]
     pub const fn capacity_bytes(mut self, bytes: u64) -> Self {
         self.capacity_bytes = bytes;
@@ -80,42 +82,42 @@ impl VolumeOptions {
         self
     }
 
-    /// Sets [`capabilities`](Self#structfield.capabilities) as a whole.
+    /// Replaces [`capabilities`](Self#structfield.capabilities).
     #[must_use]
     pub const fn capabilities(mut self, capabilities: FsCapabilities) -> Self {
         self.capabilities = capabilities;
         self
     }
 
-    /// Whether hard links work; otherwise `EPERM`.
+    /// Sets whether hard links work. Otherwise they fail with `EPERM`.
     #[must_use]
     pub const fn hard_link(mut self, works: bool) -> Self {
         self.capabilities.hard_link = works;
         self
     }
 
-    /// Whether clones work; otherwise `EOPNOTSUPP`.
+    /// Sets whether clones work. Otherwise they fail with `EOPNOTSUPP`.
     #[must_use]
     pub const fn reflink(mut self, works: bool) -> Self {
         self.capabilities.reflink = works;
         self
     }
 
-    /// Whether a rename that does not replace works; otherwise `Unsupported`.
+    /// Sets whether a rename that does not replace works. Otherwise it fails with `Unsupported`.
     #[must_use]
     pub const fn rename_noreplace(mut self, works: bool) -> Self {
         self.capabilities.rename_noreplace = works;
         self
     }
 
-    /// Whether holes can be punched; otherwise `EOPNOTSUPP`.
+    /// Sets whether holes can be punched. Otherwise the call fails with `EOPNOTSUPP`.
     #[must_use]
     pub const fn punch_hole(mut self, works: bool) -> Self {
         self.capabilities.punch_hole = works;
         self
     }
 
-    /// Whether directories can be synced; otherwise the answer is `NotSupported` and nothing is forced.
+    /// Sets whether directories can be synced. Otherwise a directory sync returns `NotSupported` and forces nothing.
     #[must_use]
     pub const fn directory_sync(mut self, works: bool) -> Self {
         self.capabilities.directory_sync = works;
@@ -130,9 +132,7 @@ impl VolumeOptions {
     }
 }
 
-/// How to make a [`MemFs`](crate::MemFs): its volumes, and what a crash may leave.
-///
-/// # Examples
+/// Options for building a [`MemFs`](crate::MemFs): its volumes and its crash model.
 ///
 /// ```
 /// use lsm_fs::Fs;
@@ -157,35 +157,35 @@ pub struct MemFsOptions {
 }
 
 impl MemFsOptions {
-    /// One volume with the defaults, and the profile `Adversarial`.
+    /// Creates options with one default volume and the `Adversarial` profile.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How the volume at `/` behaves.
+    /// Sets the options of the volume at `/`.
     #[must_use]
     pub fn root(mut self, options: VolumeOptions) -> Self {
         self.root = options;
         self
     }
 
-    /// One more volume, mounted at `path`; the directory is made, and is durable.
+    /// Adds a volume that is mounted at `path`. The directory is created and made durable.
     #[must_use]
     pub fn volume(mut self, path: impl Into<PathBuf>, options: VolumeOptions) -> Self {
         self.mounts.push((path.into(), options));
         self
     }
 
-    /// Which rules syncs and [`MemFs::crash`](crate::MemFs::crash) follow. A sweep sets its own.
+    /// Sets the rules that syncs and [`MemFs::crash`](crate::MemFs::crash) follow. A sweep uses its own.
     #[must_use]
     pub fn crash_model(mut self, model: impl Into<CrashModel>) -> Self {
         self.model = model.into();
         self
     }
 
-    /// Whether a file whose sync failed can get another name: a link, a rename or a clone of it is then refused with
-    /// `EIO`, and a sweep fails. Default: it can, as on Linux.
+    /// Sets whether a file that failed a sync is refused further names. If so, a link, a rename, or a clone of it fails
+    /// with `EIO`, and a sweep of the workload fails. Default: off, as on Linux.
     #[must_use]
     pub const fn strict_poison(mut self, strict: bool) -> Self {
         self.strict = strict;

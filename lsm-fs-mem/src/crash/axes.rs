@@ -1,5 +1,5 @@
-//! The choices that a crash has: one axis for each thing that can persist by itself, with a value for how much of it
-//! does.
+//! The independent choices of a crash. Each axis is one thing that can persist by itself, and its values say how much
+//! of that thing persists.
 
 use crate::{
     crash::{Disk, classes::Variants},
@@ -8,10 +8,10 @@ use crate::{
     tree::Tree,
 };
 
-/// How much of each axis persists.
+/// The value of each axis.
 pub(crate) type Choice = Vec<u32>;
 
-/// Changes of names that persist together: one, or the two of a rename.
+/// Name changes that persist together: a single change, or the two of a rename.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     first: Seq,
@@ -30,16 +30,16 @@ impl Group {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Axis {
-    /// A group is lost (0) or kept (1).
+    /// A group that is lost (0) or kept (1).
     Group(Group),
-    /// So many of these groups persist, the earliest first.
+    /// The number of these groups that persist, earliest first.
     Prefix(Vec<Group>),
-    /// The file is as this variant; 0 is nothing of what is pending.
+    /// The variant of a file. Variant 0 keeps none of the pending changes.
     File { ino: Ino, volume: u32, variants: Variants },
 }
 
 impl Axis {
-    /// How many values there are; at least two.
+    /// Returns the number of values, which is at least two.
     pub(crate) fn values(&self) -> u32 {
         let values = match self {
             Self::Group(_) => 2,
@@ -49,7 +49,7 @@ impl Axis {
         u32::try_from(values).unwrap_or(u32::MAX)
     }
 
-    /// The value that keeps all of it.
+    /// Returns the value that keeps everything.
     pub(crate) fn full(&self) -> u32 {
         match self {
             Self::Prefix(_) => self.values() - 1,
@@ -58,7 +58,7 @@ impl Axis {
         }
     }
 
-    /// The lowest value that is not the same as some state before this micro-operation, if the axis holds it.
+    /// If the axis contains this micro-operation, returns the lowest value whose states did not exist before it.
     fn lowest_with(&self, newest: &Micro) -> Option<u32> {
         match self {
             Self::Group(group) => group.contains(newest.seq).then_some(1),
@@ -72,12 +72,15 @@ impl Axis {
 #[derive(Clone, Debug)]
 pub(crate) struct Axes {
     pub(crate) axes: Vec<Axis>,
-    /// The lowest value worth a look, by axis.
+    /// The lowest value to try, by axis.
     pub(crate) lowest: Vec<u32>,
 }
 
 impl Axes {
-    /// `newest` is the change just made, if nothing else has happened since: states without it have been seen.
+    /// Builds the axes of a disk.
+    ///
+    /// `newest` is the change just made, if nothing else has happened since. States without it belong to earlier crash
+    /// points and are left out.
     pub(crate) fn of(disk: &Disk, newest: Option<&Micro>) -> Self {
         let rules = disk.rules();
         let mut axes: Vec<(Seq, Axis)> = Vec::new();
@@ -101,13 +104,13 @@ impl Axes {
         Self { axes, lowest }
     }
 
-    /// How many legal states there are, as far as classes tell them apart.
+    /// Returns the number of legal states. Contents of a file that fall into one class count once.
     pub(crate) fn legal(&self) -> u128 {
         let values = self.axes.iter().zip(&self.lowest).map(|(axis, low)| u128::from(axis.values() - low));
         values.fold(1, u128::saturating_mul)
     }
 
-    /// The binary choices it takes to tell the states apart.
+    /// Returns the number of binary choices that are needed to tell the states apart.
     pub(crate) fn atoms(&self) -> u32 {
         let values = self.axes.iter().zip(&self.lowest).map(|(axis, low)| axis.values() - low);
         values.map(|values| u32::BITS - (values - 1).leading_zeros()).sum()
@@ -117,7 +120,7 @@ impl Axes {
         self.axes.iter().map(Axis::full).collect()
     }
 
-    /// What the disk holds if the crash chooses this. A value beyond the last counts as the last.
+    /// Returns the tree on disk after a crash with this choice. A value beyond the last one counts as the last.
     pub(crate) fn replay(&self, disk: &Disk, choice: &[u32]) -> Tree {
         let mut tree = disk.image.clone();
         for (axis, value) in self.axes.iter().zip(choice) {
@@ -145,7 +148,7 @@ fn apply(tree: &mut Tree, disk: &Disk, group: Group) {
     }
 }
 
-/// Neighbours that persist together; each by itself if renames may be split.
+/// Groups neighbours that persist together. If renames may be split, each change is a group of its own.
 fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut last = None;
@@ -161,7 +164,7 @@ fn groups<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool) -> Vec<Group
     groups
 }
 
-/// One prefix for each volume.
+/// Adds one prefix axis per volume.
 fn prefixes<'d>(micros: impl Iterator<Item = &'d Micro>, whole: bool, axes: &mut Vec<(Seq, Axis)>) {
     let mut volumes: Vec<(&Micro, Vec<&Micro>)> = Vec::new();
     for micro in micros {

@@ -1,4 +1,4 @@
-//! Which of the legal states are tried: all while they are few; where they are many, the ones that known bugs need, and
+//! Selects the legal states to try: all of them if they are few, otherwise the states that known bugs need, and
 //! samples.
 
 use std::collections::BTreeSet;
@@ -6,22 +6,24 @@ use std::collections::BTreeSet;
 use super::axes::{Axes, Choice};
 use crate::hash::Seeded;
 
-/// How many states a sweep may try. The environment variable `CRASH_STATES` (`quick`, `ci` or `full`) decides where a
-/// test does not.
+/// The number of states that a sweep may try.
+///
+/// If a test does not set a budget, the environment variable `CRASH_STATES` (`quick`, `ci`, or `full`) decides. An
+/// *atom* is one binary choice, such as whether a name persists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Budget {
-    /// All states of up to 8 atoms; 16 samples where there are more.
+    /// All states at crash points with up to 8 atoms, and 16 random samples beside the systematic states at others.
     Quick,
-    /// All states of up to 12 atoms; 128 samples where there are more.
+    /// All states at crash points with up to 12 atoms, and 128 random samples beside the systematic states at others.
     #[default]
     Ci,
-    /// All states of up to 14 atoms; 2,048 samples where there are more.
+    /// All states at crash points with up to 14 atoms, and 2,048 random samples beside the systematic states at others.
     Full,
 }
 
 impl Budget {
-    /// What `CRASH_STATES` asks for; `Ci` if it is not set, or set to something else.
+    /// Returns the budget that `CRASH_STATES` names, or `Ci` if the variable is unset or has another value.
     #[must_use]
     pub fn from_env() -> Self {
         match std::env::var("CRASH_STATES").as_deref() {
@@ -39,7 +41,7 @@ impl Budget {
         }
     }
 
-    /// Random states at a point that is not exhausted.
+    /// Returns the number of random states at a crash point that is not tried exhaustively.
     const fn samples(self) -> usize {
         match self {
             Self::Quick => 16,
@@ -48,8 +50,8 @@ impl Budget {
         }
     }
 
-    /// How many pairs of a later thing without an earlier one are tried at a point that is not exhausted, about: of so
-    /// many things that there are more pairs, each is tried without those that came last before it.
+    /// Returns the approximate number of pairs (a later thing kept, an earlier one lost) to try at a crash point that
+    /// is not tried exhaustively. If there are more pairs, each thing is tried without its nearest predecessors.
     const fn pairs(self) -> usize {
         match self {
             Self::Quick => 2_000,
@@ -58,7 +60,7 @@ impl Budget {
         }
     }
 
-    /// States that a recovery is crashed in.
+    /// Returns the number of states from which recovery is run and crashed.
     pub(crate) const fn recoveries(self) -> usize {
         match self {
             Self::Quick => 16,
@@ -67,7 +69,7 @@ impl Budget {
         }
     }
 
-    /// Moments at which a process is killed.
+    /// Returns the number of moments at which a process is killed.
     pub(crate) const fn kills(self) -> usize {
         match self {
             Self::Quick => 16,
@@ -76,7 +78,7 @@ impl Budget {
         }
     }
 
-    /// Interleavings of two machines; 2 × 6 steps have 924.
+    /// Returns the number of interleavings of two machines. Two machines of 6 steps each have 924.
     pub(crate) const fn schedules(self) -> usize {
         match self {
             Self::Quick => 100,
@@ -100,7 +102,7 @@ struct Bounds {
 }
 
 enum Kind {
-    /// All of them, as an odometer; `None` at the end.
+    /// All choices, enumerated as by an odometer. `None` marks the end.
     All(Option<Choice>),
     Some(std::collections::btree_set::IntoIter<Choice>),
 }
@@ -151,14 +153,14 @@ impl Iterator for Choices {
     }
 }
 
-/// Nearly every known bug is "this persisted without that", so pairs come first, in every surrounding that is cheap.
+/// A set of choices built around pairs: nearly every known bug is "this persisted without that".
 struct Systematic<'a> {
     axes: &'a [Bounds],
     choices: BTreeSet<Choice>,
 }
 
 impl<'a> Systematic<'a> {
-    /// `pairs`: how many earlier things each is tried without.
+    /// Builds the systematic states. Each thing is tried without each of its nearest `pairs` predecessors.
     fn new(axes: &'a [Bounds], pairs: usize) -> Self {
         let mut systematic = Self { axes, choices: BTreeSet::new() };
         systematic.add(|_, _| None);
@@ -167,20 +169,20 @@ impl<'a> Systematic<'a> {
             // The prefix that ends before i.
             systematic.add(|at, axis| (at < i).then_some(axis.full));
             for value in bounds.lowest..bounds.values {
-                // This one partly or not at all, beside all others; alone; and as the last.
+                // This value beside all others, alone, and as the last one.
                 systematic.add(|at, axis| Some(if at == i { value } else { axis.full }));
                 systematic.add(|at, _| (at == i).then_some(value));
                 systematic.add(|at, axis| if at == i { Some(value) } else { (at < i).then_some(axis.full) });
             }
             for lost in i.saturating_sub(pairs)..i {
-                // i without an earlier one, as soon as it could be.
+                // i without an earlier one, at the earliest moment at which that is possible.
                 systematic.add(|at, axis| (at <= i && at != lost).then_some(axis.full));
             }
         }
         systematic
     }
 
-    /// Adds the state in which `value` says how much of each axis persists; `None` is as little as there is.
+    /// Adds the state in which `value` returns how much of each axis persists. `None` stands for the minimum.
     fn add(&mut self, value: impl Fn(usize, &Bounds) -> Option<u32>) {
         let of = |(at, axis): (usize, &Bounds)| value(at, axis).unwrap_or(axis.lowest).max(axis.lowest);
         self.choices.insert(self.axes.iter().enumerate().map(of).collect());

@@ -1,8 +1,8 @@
-//! What a crash may leave of a file that was being written, as at most twelve classes.
+//! The contents that a crash may leave of a file that was being written, sampled as at most twelve classes.
 //!
-//! A reader with checksums tells intact from damaged, and damage at the end from damage within; one that writes in
-//! place must tell a later write without an earlier one, and new bytes under an old length. More classes would show it
-//! little that is new.
+//! The classes are chosen by the differences that a reader can detect. A reader with checksums tells intact from
+//! damaged data, and damage at the end from damage inside. A reader of a file that is written in place must also cope
+//! with a later write without an earlier one, and with new bytes under an old length.
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
@@ -13,25 +13,25 @@ use crate::{
     tree::FileNode,
 };
 
-/// The most classes that one file gets.
+/// The maximum number of classes per file.
 const MAX_CLASSES: usize = 12;
 
-/// The most moments between two writes, where writes persist in order.
+/// The maximum number of classes where writes persist in order.
 const MAX_MOMENTS: usize = 7;
 
-/// A file as it may be after a crash.
+/// A possible content of a file after a crash.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     pub(crate) file: Arc<FileNode>,
     pub(crate) description: &'static str,
 }
 
-/// The distinct classes of a dirty file. The first keeps nothing of what is pending.
+/// The distinct classes of a dirty file. The first one keeps none of the pending changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Variants {
     nothing: Variant,
     others: Vec<Variant>,
-    /// Nothing and all look alike where the changes undo each other.
+    /// Whether keeping everything looks like keeping nothing, because the changes cancel each other.
     all_is_nothing: bool,
 }
 
@@ -49,7 +49,7 @@ impl Variants {
         for (index, class) in others.into_iter().enumerate() {
             let variant = variant(class);
             if seen.insert(variant.file.fingerprint()) && variants.count() < MAX_CLASSES {
-                // "All of it" comes first.
+                // The class that keeps everything comes first.
                 variants.all_is_nothing &= index > 0;
                 variants.others.push(variant);
             }
@@ -61,12 +61,12 @@ impl Variants {
         1 + self.others.len()
     }
 
-    /// The variant that keeps all of what is pending.
+    /// Returns the variant that keeps all pending changes.
     pub(crate) fn all(&self) -> u32 {
         u32::from(!self.all_is_nothing)
     }
 
-    /// One of them; a number beyond the last counts as the last.
+    /// Returns a variant. A number beyond the last one counts as the last.
     pub(crate) fn get(&self, value: usize) -> &Variant {
         let Some(other) = value.checked_sub(1) else { return &self.nothing };
         self.others.get(other).or(self.others.last()).unwrap_or(&self.nothing)
@@ -76,13 +76,13 @@ impl Variants {
 /// One sector of one pending write.
 #[derive(Clone, Copy, Debug)]
 struct Sector {
-    /// Which pending change.
+    /// The index of the pending change.
     change: usize,
     start: u64,
     end: u64,
 }
 
-/// Which sectors and which lengths persist.
+/// The sectors and lengths that persist.
 struct Class {
     description: &'static str,
     sectors: Vec<Sector>,
@@ -123,7 +123,7 @@ impl<'d> Pending<'d> {
         Self { disk, ino, changes, sectors, sizes }
     }
 
-    /// The class that keeps nothing, and the others, of which the first keeps all.
+    /// Returns the class that keeps nothing, and the others. The first of the others keeps everything.
     fn classes(&self) -> (Class, Vec<Class>) {
         if self.disk.rules().whole_writes {
             return self.moments();
@@ -160,8 +160,8 @@ impl<'d> Pending<'d> {
         (nothing, classes)
     }
 
-    /// What later writes leave without earlier ones, and writes without the lengths that came before them. Of one write
-    /// there is nothing of the kind.
+    /// Returns the classes that keep later writes without earlier ones, or writes without their lengths. Classes that
+    /// are not distinct are dropped later.
     fn out_of_order(&self) -> Vec<Class> {
         let [Some(first), Some(last)] = [self.sectors.first(), self.sectors.last()] else {
             return Vec::new();
@@ -178,7 +178,7 @@ impl<'d> Pending<'d> {
                 self.sizes,
             ),
         ];
-        // What is written where a file was cut lies in new blocks, which the old inode cannot show.
+        // Data written after a cut lies in new blocks, which the old inode does not reference.
         let is_cut = |micro: &Micro| matches!(micro.change, Change::Size { from, to, .. } if to < from);
         if !self.changes.iter().any(|micro| is_cut(micro)) {
             classes.push(of("its data under the length of before", &|_| true, 0));
@@ -186,12 +186,12 @@ impl<'d> Pending<'d> {
         classes
     }
 
-    /// What was pending when half of the writes had been made.
+    /// Returns the class that keeps the first half of the changes.
     fn earlier_half(&self) -> Class {
         self.moment(self.changes.len() / 2)
     }
 
-    /// None of the writes, all of them, and as many moments between as there is room for.
+    /// Returns the classes with none of the writes, all of them, and evenly spaced moments between.
     fn moments(&self) -> (Class, Vec<Class>) {
         let (count, room) = (self.changes.len(), MAX_MOMENTS - 1);
         let nothing = Class { description: "nothing of it", ..self.moment(0) };
@@ -200,7 +200,7 @@ impl<'d> Pending<'d> {
         (nothing, std::iter::once(all).chain(between).collect())
     }
 
-    /// What was pending when so many changes had been made. A write and the length that came with it are one.
+    /// Returns the class that keeps the first `changes` changes. A write and its length count as one.
     fn moment(&self, changes: usize) -> Class {
         let comes_along = |micro: &&Micro| matches!(micro.change, Change::Size { written: true, .. });
         let after_write = changes > 0 && self.changes.get(changes).is_some_and(comes_along);
@@ -210,7 +210,7 @@ impl<'d> Pending<'d> {
         Class { description: "the earlier ones of its writes", sectors, sizes, torn: None }
     }
 
-    /// Takes away the lengths that the rules do not allow without data that is lost.
+    /// Removes the lengths that the rules do not allow without their data.
     fn legal(&self, mut class: Class) -> Class {
         if !self.disk.rules().size_needs_last_sector {
             return class;
@@ -266,7 +266,7 @@ impl<'d> Pending<'d> {
     }
 }
 
-/// The part of a write that falls into `run`.
+/// Returns the part of a write that falls into `run`.
 fn part(change: &Change, run: Range<u64>) -> Change {
     match change {
         Change::Data { ino, range, payload: Payload::Bytes(bytes) } => {
@@ -278,7 +278,7 @@ fn part(change: &Change, run: Range<u64>) -> Change {
     }
 }
 
-/// Neither the old bytes nor the new ones.
+/// Returns a write of bytes that are neither the old content nor the new one.
 fn garbage(ino: Ino, sector: Sector) -> Change {
     let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
     Change::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }

@@ -1,4 +1,4 @@
-//! What is on the disk for certain, and what may be.
+//! The durable state of a disk and the changes that may reach it.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,22 @@ use crate::{
     tree::{FileNode, Tree},
 };
 
-/// How many micro-operations lie together before they are put in order: growing one long vector would copy them all.
+/// The number of micro-operations per piece of the unordered log. Pieces avoid the copies that one growing vector would
+/// cause.
 const PIECE: usize = 1024;
 
-/// What a synced log has between two syncs fits in here.
+/// The size of the first piece. It holds the changes that a synced log makes between two syncs.
 const FIRST_PIECE: usize = 8;
 
-/// The durable image and the journal of what may reach it. What a sync forces is folded into the image at once, so the
-/// journal holds no more than what no sync has covered.
+/// The durable image and the journal of the changes that may reach it. Forced changes are folded into the image at
+/// once, so the journal holds only changes that no sync has covered.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
-    /// Also holds inodes that no durable name leads to yet.
+    /// The durable tree. It also holds inodes that no durable name leads to yet.
     pub(crate) image: Tree,
     pub(crate) journal: Journal,
-    /// What has happened since [`absorb`](Self::absorb) was last called. Most of what a test does is never asked for,
-    /// and so never put in the journal's order.
+    /// The changes since the last call of [`absorb`](Self::absorb). They are put into the journal lazily, because most
+    /// tests never query most of them.
     recent: Vec<Vec<Micro>>,
     rules: CrashRules,
 }
@@ -32,7 +33,7 @@ impl Disk {
         Self { image, journal: Journal::default(), recent: Vec::new(), rules: model.rules() }
     }
 
-    /// The same disk under other rules; they apply to what comes after.
+    /// Returns the same disk under other rules, which apply to later events.
     pub(crate) fn with_rules(mut self, rules: CrashRules) -> Self {
         self.rules = rules;
         self
@@ -53,7 +54,7 @@ impl Disk {
         }
     }
 
-    /// Puts into the journal what has happened since. Whoever reads the journal calls this first.
+    /// Moves the recent changes into the journal. It must be called before the journal is read.
     pub(crate) fn absorb(&mut self) -> &Journal {
         for micro in std::mem::take(&mut self.recent).into_iter().flatten() {
             if micro.file().is_none_or(|ino| self.may_be_found(ino)) {
@@ -81,7 +82,7 @@ impl Disk {
         }
     }
 
-    /// A failed sync dropped the file's dirty pages: they reach no disk any more. Lengths stay.
+    /// Drops the file's dirty pages after a failed sync. They never reach the disk, but the lengths stay.
     pub(crate) fn drop_data(&mut self, ino: Ino) {
         self.absorb();
         let data = self.journal.file(ino).filter(|micro| matches!(micro.change, Change::Data { .. }));
@@ -90,7 +91,7 @@ impl Disk {
         }
     }
 
-    /// What a read from the device gives: durable content with what is still on its way.
+    /// Returns the content that a read from the device yields: the durable content plus the pending changes.
     pub(crate) fn reread(&mut self, ino: Ino) -> FileNode {
         self.absorb();
         let mut file = self.image.content(ino);
@@ -106,11 +107,11 @@ impl Disk {
         for ino in micro.file().into_iter().chain(micro.binding().map(|(_, _, ino)| ino)) {
             self.journal.log(ino, micro.volume);
         }
-        // Whoever loses a name here is judged only when all is in place.
+        // Inodes that lose a name here are examined only after the whole change has been applied.
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
         if let Some((dir, name, ino)) = micro.binding() {
             touched.push(ino);
-            // The later change of a name is certain, so the earlier ones make no difference to any state.
+            // The later change of the name is now certain, so the earlier ones affect no state.
             let dead: Vec<Seq> = self.journal.of_name(dir, name, seq).map(|micro| micro.seq).collect();
             let dead = dead.into_iter().filter_map(|seq| self.journal.remove(seq));
             touched.extend(dead.filter_map(|micro| Some(micro.binding()?.2)));
@@ -120,13 +121,13 @@ impl Disk {
         }
     }
 
-    /// Whether a state exists in which a name leads to the inode.
+    /// Returns whether some state has a name that leads to the inode.
     fn may_be_found(&self, ino: Ino) -> bool {
         self.image.get(ino).is_some_and(|inode| inode.links > 0)
             || self.journal.child(ino).any(Micro::is_link)
     }
 
-    /// Removes an inode that no state leads to, and all that was waiting for it.
+    /// Removes an inode that no state leads to, along with its pending changes.
     fn forget_lost(&mut self, ino: Ino) {
         let mut lost = vec![ino];
         while let Some(ino) = lost.pop() {

@@ -4,14 +4,18 @@ use std::{error, fmt, str::FromStr};
 
 use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 
-/// The name of one crash state of one workload: enough to rebuild it, in any process, as long as the workload is the
-/// same.
+/// The name of one crash state of one workload. It is enough to rebuild the state in any process, as long as the
+/// workload is unchanged.
 ///
-/// It reads `profile@events=choice`: the rules, how many events had happened, and how much of each pending thing
-/// persisted. `~event.inode` (or `~event.all`) behind the events says that another process synced that inode after that
-/// event. A number and a `!` before the events say that the process was killed after so many events and that the rest
-/// are of the next one. A second crash, during recovery, follows behind a `/`.
+/// The text form is `profile@events=choice`:
 ///
+/// - `profile` is the crash model, such as `ext4` or `adversarial+torn`.
+/// - `events` is the number of events before the crash. `5!14` means that the process was killed after event 5 and that
+///   the next process continued up to event 14.
+/// - `~event.inode` or `~event.all` after the number means that another process synced that inode, or everything, after
+///   that event.
+/// - `choice` says how much of each pending change persisted.
+/// - A second crash, during recovery, follows after a `/`.
 /// # Examples
 ///
 /// ```
@@ -24,7 +28,7 @@ use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId {
     pub(crate) first: Crash,
-    /// The crashes of the recovery from it; a sweep takes one at most.
+    /// The crashes during recovery. A sweep takes at most one.
     pub(crate) later: Vec<Crash>,
 }
 
@@ -32,9 +36,9 @@ pub struct StateId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Crash {
     pub(crate) model: CrashModel,
-    /// The number of events of a first process, if it was killed. The events behind them are of the next process.
+    /// The number of events of the first process, if it was killed. Later events belong to the next process.
     pub(crate) killed_after: Option<usize>,
-    /// How many events had happened.
+    /// The number of events before the crash.
     pub(crate) point: usize,
     pub(crate) foreign: Option<Foreign>,
     pub(crate) choice: Choice,
@@ -43,9 +47,9 @@ pub(crate) struct Crash {
 /// A sync by another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Foreign {
-    /// How many events had happened before it.
+    /// The number of events before the sync.
     pub(crate) after: usize,
-    /// Which inode; `None` is everything.
+    /// The synced inode, or `None` for everything.
     pub(crate) target: Option<Ino>,
 }
 
@@ -54,7 +58,7 @@ impl StateId {
         Self { first: crash, later: Vec::new() }
     }
 
-    /// The rules under which the first crash leaves this.
+    /// Returns the model of the first crash.
     #[must_use]
     pub fn model(&self) -> CrashModel {
         self.first.model
@@ -100,7 +104,7 @@ impl fmt::Display for Crash {
     }
 }
 
-/// The text is no state id.
+/// An error: the text is not a state id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseStateIdError;
 
@@ -150,7 +154,7 @@ fn parse_foreign(text: &str) -> Option<Foreign> {
 
 fn parse_choice(text: &str) -> Option<Choice> {
     let mut choice = Choice::new();
-    // Values of more than one digit stand between points.
+    // Values of more than one digit are enclosed in dots.
     for (index, part) in text.split('.').enumerate() {
         if index % 2 == 1 {
             choice.push(part.parse().ok()?);

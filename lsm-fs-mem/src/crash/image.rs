@@ -1,4 +1,5 @@
-//! From what replay leaves to what a mount shows: unreachable inodes vanish, bytes beyond the length are cut.
+//! Turns a replayed tree into the tree that a mount shows: unreachable inodes vanish, and bytes beyond the length are
+//! cut.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,7 +9,7 @@ use crate::{
     tree::{DirNode, FileNode, Inode, Node, Tree},
 };
 
-/// Tells whether two images look the same: names, contents, and which names share an inode.
+/// Returns a fingerprint that is equal for two images with the same names, contents, and shared inodes.
 pub(crate) fn fingerprint(tree: &Tree, roots: &[Ino]) -> u128 {
     let mut walk = Walk { tree, above: Vec::new(), files: BTreeMap::new(), hash: Fingerprint::new() };
     for root in roots {
@@ -20,7 +21,8 @@ pub(crate) fn fingerprint(tree: &Tree, roots: &[Ino]) -> u128 {
 struct Walk<'t> {
     tree: &'t Tree,
     above: Vec<Ino>,
-    /// The order in which files are met stands for their numbers, which nobody promised to keep.
+    /// The index of each file in the order of the walk. It replaces the inode number, which may differ between equal
+    /// images.
     files: BTreeMap<Ino, u64>,
     hash: Fingerprint,
 }
@@ -53,8 +55,10 @@ impl Walk<'_> {
     }
 }
 
-/// The tree that a mount shows. A directory that a split rename left with two names becomes two directories, as a
-/// repair of the filesystem would make it.
+/// Returns the tree that a mount shows.
+///
+/// A split rename can leave a directory with two names. It becomes two directories, as a repair of the filesystem would
+/// leave it.
 pub(crate) fn assemble(tree: &Tree, roots: &[Ino]) -> Tree {
     let mut assembly =
         Assembly { from: tree, to: Tree::default(), above: Vec::new(), next: tree.last_ino() + 1 };
@@ -76,7 +80,7 @@ struct Assembly<'t> {
 }
 
 impl Assembly<'_> {
-    /// The entries of the directory `from`, whose children are to find it as `parent`.
+    /// Returns the entries of the directory `from`, whose children get `parent` as their parent.
     fn dir(&mut self, from: Ino, parent: Ino) -> Arc<DirNode> {
         let Some(dir) = self.from.dir(from) else { return Arc::default() };
         self.above.push(from);

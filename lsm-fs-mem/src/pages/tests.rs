@@ -7,7 +7,7 @@ fn all(pages: &Pages, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Every operation against a plain vector.
+/// Compares every operation with a plain vector.
 #[test]
 fn random_operations_agree_with_a_vector() {
     const LEN: usize = 64 * 4096 * 2 + 9000;

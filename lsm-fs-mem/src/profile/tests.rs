@@ -1,11 +1,11 @@
-//! Every row of the two tables, pinned.
+//! Pins every row of the two tables.
 
 use std::{ffi::OsStr, sync::Arc};
 
 use super::*;
 use crate::micro::{Change, Ino, Journal, Kind, Micro, Payload, Seq};
 
-/// The scene's inodes. `d` and `e` are old directories, `old`, `x` and `z` old files.
+/// Inodes of the scene. `d` and `e` are old directories, and `old`, `x` and `z` are old files.
 const D: Ino = 2;
 const E: Ino = 3;
 const OLD: Ino = 4;
@@ -29,7 +29,7 @@ fn data(ino: Ino) -> Change {
     Change::Data { ino, range: 0..3, payload: Payload::Bytes(Arc::from(&b"abc"[..])) }
 }
 
-/// What happened, each with a letter to tell it by.
+/// The changes of the scene, each with a letter that identifies it.
 fn scene() -> Vec<(char, Change)> {
     vec![
         ('n', link(D, "new", NEW, Kind::Dir, true)),
@@ -48,11 +48,11 @@ fn scene() -> Vec<(char, Change)> {
     ]
 }
 
-/// The letters of what a call forces.
+/// Returns the letters of the changes that a call forces.
 fn forced(profile: Profile, call: SyncCall) -> String {
     let mut journal = Journal::default();
     for (seq, (letter, change)) in (1..).zip(scene()) {
-        // The rename is one group, and `v` lies on another volume.
+        // The rename is one group, and `v` is on another volume.
         let group = if letter == 'y' { seq - 1 } else { seq };
         journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), change });
     }
@@ -66,7 +66,7 @@ fn what_each_sync_forces() {
     let file = |ino| SyncCall::File { ino, volume: 0 };
     let file_data = |ino| SyncCall::FileData { ino, volume: 0 };
     let dir = |ino| SyncCall::Dir { ino, volume: 0 };
-    // Call, and what it forces under adversarial, ext4, XFS and btrfs.
+    // The call, and the changes that it forces under adversarial, ext4, XFS and btrfs.
     let rows: [(&str, SyncCall, [&str; 4]); 14] = [
         ("fsync of a new file", file(F), ["ds", "nfdsluybgz", "nfds", "nfds"]),
         ("fsync of an old file", file(OLD), ["ot", "nfluybgotz", "nflot", "nflot"]),

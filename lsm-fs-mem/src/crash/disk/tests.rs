@@ -1,4 +1,4 @@
-//! Folding against a log that is kept whole, and the profiles against each other, on random workloads.
+//! Compares folding with a log that is kept whole, and the profiles with each other, on random workloads.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn pick<'n>(seeded: &mut Seeded, from: &[&'n str]) -> &'n Path {
     Path::new(from[usize::try_from(seeded.below(from.len() as u64)).unwrap()])
 }
 
-/// Random calls, of which many fail; `simple` ones leave each file at most one write of one sector.
+/// Makes random calls, many of which fail. If `simple` is set, each file gets at most one write of one sector.
 fn workload(seed: u64, calls: u64, simple: bool) -> Recording {
     let mut seeded = Seeded::new(seed);
     let fs = MemFs::new();
@@ -54,14 +54,14 @@ fn workload(seed: u64, calls: u64, simple: bool) -> Recording {
     fs.take_recording().unwrap()
 }
 
-/// All that ever happened, and which of it is certain.
+/// The complete log, and the part of it that is durable.
 struct Whole {
     log: Vec<Micro>,
     forced: BTreeSet<Seq>,
 }
 
 impl Whole {
-    /// The image with what is certain and some of the rest.
+    /// Returns the image of the durable changes and some of the others.
     fn image(&self, start: &Tree, kept: impl Fn(&Micro) -> bool) -> Tree {
         let mut tree = start.clone();
         for micro in self.log.iter().filter(|micro| self.forced.contains(&micro.seq) || kept(micro)) {
@@ -71,7 +71,7 @@ impl Whole {
     }
 }
 
-/// As many seeds in a row, from the one in `LSM_SWEEP_SEED` or from 0.
+/// Returns `count` consecutive seeds that start at `LSM_SWEEP_SEED`, or at 0.
 fn seeds(count: u64) -> impl Iterator<Item = u64> {
     let first = std::env::var("LSM_SWEEP_SEED").map_or(0, |seed| seed.parse().unwrap());
     (0..count).map(move |nth| nth.wrapping_add(first))
@@ -99,7 +99,7 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
                 }
                 Event::Dropped(_) | Event::Note(_) => {}
             }
-            // Any groups, and of each file the changes up to some moment: lengths are a prefix.
+            // Any groups, and the changes of each file up to some moment, since lengths persist as a prefix.
             let mut seeded = Seeded::new(seed ^ at as u64);
             let (salt, until) = (seeded.next(), seeded.below(whole.log.len() as u64 + 3));
             let kept = |micro: &Micro| match micro.change {
@@ -121,7 +121,7 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
     }
 }
 
-/// Every image of every crash point; `None` if they are too many.
+/// Returns every image of every crash point, or `None` if there are too many.
 fn states(recording: &Recording, profile: Profile) -> Option<BTreeSet<u128>> {
     let roots = recording.hardware.roots();
     let mut explorer = Explorer::new(recording, profile.into(), None);
@@ -171,6 +171,6 @@ fn what_no_state_shows_takes_no_room() {
         fs.remove_dir(Path::new(&dir)).unwrap();
         let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal).unwrap();
     }
-    // The removals inside the directories were never synced, and went with them.
+    // The removals inside the directories were never synced. They went with the directories.
     assert_eq!((fs.pending(), fs.lock().storage_mut().disk().image.iter().count()), (0, 1));
 }

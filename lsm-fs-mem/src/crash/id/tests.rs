@@ -43,7 +43,7 @@ fn other_text_is_refused() {
         "ext4@1=",
     ] {
         let parsed = text.parse::<StateId>();
-        // An empty choice is the one of a moment at which nothing waits.
+        // An empty choice belongs to a moment without pending changes.
         assert!(parsed.is_err() || text == "ext4@1=", "{text}: {parsed:?}");
     }
 }
