@@ -1,4 +1,4 @@
-//! The machine under a [`MemFs`](crate::MemFs): storage, handles, locks and fault switches, each a part of its own.
+//! The machine under a [`MemFs`](crate::MemFs). Storage, handles, locks, and fault switches are separate parts.
 
 mod contents;
 mod errors;
@@ -41,7 +41,7 @@ use crate::{
     volume::{MemFsOptions, VolumeOptions},
 };
 
-/// A machine that runs, until it crashes.
+/// A running machine. It stops when it crashes.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     storage: Storage,
@@ -56,12 +56,13 @@ impl Machine {
         Self::started(Storage::new(options))
     }
 
-    /// Starts a machine that finds this tree on its disk, and nothing else.
+    /// Starts a machine whose disk holds exactly this tree.
     pub(crate) fn boot(hardware: &Hardware, tree: Tree) -> Self {
         Self::started(hardware.start(tree))
     }
 
-    /// Goes on without the processes that ran: what they wrote is in the page cache, their handles and locks are gone.
+    /// Continues after all processes were killed. Their writes are still in the page cache, and their handles and locks
+    /// are gone.
     pub(crate) fn go_on(hardware: &Hardware, cached: Tree, disk: Disk) -> Self {
         Self::started(hardware.go_on(cached, disk))
     }
@@ -76,7 +77,7 @@ impl Machine {
         }
     }
 
-    /// The same machine with nobody in it: no handles, no locks, no recording.
+    /// Returns a copy of the machine without handles, locks, or a recording.
     pub(crate) fn forked(&self) -> Self {
         Self {
             storage: self.storage.forked(),
@@ -120,12 +121,12 @@ impl Machine {
         FileCalls::new(&mut self.storage, &mut self.handles, &mut self.sync_faults, view)
     }
 
-    /// Takes the owner lock of an inode for a handle; the handle that has it may take it again.
+    /// Tries to take the owner lock of an inode for a handle. Taking a lock that the handle already holds succeeds.
     pub(crate) fn try_lock(&mut self, ino: Ino, handle: HandleId) -> bool {
         self.locks.try_lock(ino, handle)
     }
 
-    /// Takes the owner lock of a directory for a new handle, which holds the inode then.
+    /// Tries to take the owner lock of a directory for a new handle, which then holds the inode.
     pub(crate) fn try_lock_new(&mut self, ino: Ino) -> Option<HandleId> {
         let handle = self.handles.take();
         if !self.locks.try_lock(ino, handle) {
@@ -135,7 +136,7 @@ impl Machine {
         Some(handle)
     }
 
-    /// Ends a handle: its lock, and its hold on the inode.
+    /// Closes a handle: releases its lock and its hold on the inode.
     pub(crate) fn close(&mut self, ino: Ino, handle: HandleId) {
         self.locks.release(ino, handle);
         self.storage.release(ino);
@@ -149,15 +150,15 @@ impl Machine {
         self.sync_faults.clear(path);
     }
 
-    /// The calls that were refused because a poisoned inode was to get a name.
+    /// Returns the calls that were refused because they would have named a poisoned inode.
     pub(crate) fn violations(&self) -> &[String] {
         self.storage.violations()
     }
 
-    /// The path's volume, whatever state it is in.
+    /// Returns the path's volume, whatever its state.
     pub(crate) fn volume_at(&self, view: View<'_>, path: &Path) -> io::Result<u32> {
         let names = self.storage.namespace();
-        // A volume that is shut down answers no lookup, and must be found to be started again.
+        // Lookups on a volume that is shut down fail, but the volume must be found to be started again.
         match names.volumes().mounted_at(path) {
             Some(volume) => Ok(volume),
             None => Ok(names.volume_of(self.lookup(view).resolve(path)?)),

@@ -1,4 +1,4 @@
-//! [`MemFs`]: the filesystem itself.
+//! [`MemFs`]: the in-memory filesystem.
 
 mod control;
 mod file;
@@ -25,19 +25,23 @@ use crate::{
 use file::{MemDirLock, MemFile};
 pub use special::SpecialFile;
 
-/// A filesystem in memory that knows what a crash may leave of it.
+/// An in-memory filesystem that models the effects of a crash.
 ///
-/// A value is a handle: clones are the same filesystem. It implements [`Fs`] with the semantics of Linux: hard links
-/// are one inode, removed files live while they are open, directories can be renamed, locks are `flock`'s, and every
-/// refusal has the errno that Linux would give. There are no permissions and no times. Symbolic links, pipes, sockets
-/// and devices are there if a test makes them ([`make_symlink`](Self::make_symlink),
-/// [`make_special`](Self::make_special)). Relative paths start at `/`.
+/// A value is a handle, and its clones refer to the same filesystem. [`Fs`] is implemented with the semantics of Linux:
+///
+/// - Hard links share one inode, and a removed file lives on while it is open.
+/// - Directories can be renamed, and locks behave like `flock(2)`.
+/// - A refused call returns the errno that Linux would return, or at least its [`io::ErrorKind`].
+/// - There are no permissions and no timestamps.
+/// - Symbolic links, pipes, sockets, and devices exist if a test creates them ([`make_symlink`](Self::make_symlink),
+///   [`make_special`](Self::make_special)).
+/// - Relative paths start at `/`.
 ///
 /// # Crash semantics
 ///
-/// Every change is a few micro-operations that wait until a sync forces them. [`crash`](Self::crash) keeps what was
-/// forced and any legal part of the rest; [`crash_sweep`](crate::crash_sweep) tries every part at every moment.
-///
+/// Every change consists of a few micro-operations that wait until a sync forces them. [`crash`](Self::crash) keeps the
+/// forced ones and any legal part of the rest. [`crash_sweep`](crate::crash_sweep) tries the legal parts at every
+/// moment.
 /// # Examples
 ///
 /// ```
@@ -49,22 +53,16 @@ pub use special::SpecialFile;
 /// let fs = MemFs::new();
 /// fs.write_new(Path::new("/table"), b"rows", SyncMode::Normal)?;
 ///
-/// // The bytes were synced, the name was not.
-/// let rebooted = fs.crash(Survives::Forced);
-/// assert!(!rebooted.exists(Path::new("/table"))?);
-/// assert!(fs.metadata(Path::new("/")).is_err(), "the machine that crashed is gone");
-/// # Ok(())
-/// # }
-/// ```
+/// // The bytes were synced, but the name was not.
 #[derive(Clone)]
 pub struct MemFs {
     machine: Arc<Mutex<Machine>>,
-    /// Of a view: its roots, and holds on their inodes.
+    /// The roots of a view, and holds on their inodes.
     roots: Option<Arc<[ViewRoot]>>,
     held: Vec<Arc<HeldRoot>>,
 }
 
-/// Keeps a root's inode as long as a view has it.
+/// A hold that keeps the inode of a view's root alive.
 struct HeldRoot {
     machine: Arc<Mutex<Machine>>,
     ino: Ino,
@@ -90,11 +88,12 @@ impl fmt::Debug for MemFs {
 }
 
 impl MemFsOptions {
-    /// Makes the filesystem.
+    /// Builds the filesystem.
     ///
     /// # Errors
     ///
-    /// Those of [`Fs::create_dir`] if a volume's path cannot be made; `AlreadyExists` if two volumes have one path.
+    /// - The errors of [`Fs::create_dir`], if the path of a volume cannot be created.
+    /// - `AlreadyExists`: two volumes have the same path.
     pub fn build(&self) -> Result<MemFs> {
         let fs = MemFs::from_machine(Machine::new(self));
         for (path, options) in &self.mounts {
@@ -108,7 +107,7 @@ impl MemFsOptions {
 }
 
 impl MemFs {
-    /// An empty filesystem with one volume and the defaults of [`MemFsOptions`].
+    /// Creates an empty filesystem with one volume and the default [`MemFsOptions`].
     #[must_use]
     pub fn new() -> Self {
         Self::from_machine(Machine::new(&MemFsOptions::default()))
@@ -119,7 +118,7 @@ impl MemFs {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Machine> {
-        // A panic in a caller's test leaves no operation half done: each runs to its end under the lock.
+        // The state is consistent after a panic in a test, because each operation runs to its end under the lock.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -127,7 +126,7 @@ impl MemFs {
         self.roots.as_deref()
     }
 
-    /// Runs on the machine, if it has not crashed; an error names the operation and the path.
+    /// Runs a call on the machine, unless it has crashed. An error names the operation and the path.
     pub(crate) fn call<T>(
         &self,
         op: Op,
@@ -237,7 +236,7 @@ impl Fs for MemFs {
         })
     }
 
-    /// The address of the shared machine, which nothing else alive has, with the highest bit set.
+    /// Returns the address of the shared machine with the highest bit set. No other live object has this address.
     fn backend_id(&self) -> Option<u64> {
         Some(1 << 63 | Arc::as_ptr(&self.machine).addr() as u64)
     }
@@ -271,7 +270,7 @@ impl Fs for MemFs {
         self.call(Op::TruncateFile, path, |machine| machine.files(self.view()).truncate(path, len))
     }
 
-    /// One: the same calls lead to the same image, and there is no device to wait for.
+    /// Returns one, so that the same calls produce the same image. There is no device whose latency could be hidden.
     fn concurrency(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }

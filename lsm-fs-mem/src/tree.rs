@@ -1,4 +1,4 @@
-//! Inodes and the tree they form. A change is a micro-operation, whether a caller makes it or a crash replays it.
+//! Inodes and the tree they form. Calls and crash replay change the tree in the same way, by micro-operations.
 
 mod dir;
 mod file;
@@ -25,7 +25,7 @@ impl Tree {
         self.add_mount_root(ino, volume, ino);
     }
 
-    /// The root of a volume that is mounted in a directory whose parent this is.
+    /// Adds the root of a volume that is mounted on a directory with this parent.
     pub(crate) fn add_mount_root(&mut self, ino: Ino, volume: u32, parent: Ino) {
         let mut root = Inode::new(Kind::Dir, volume, parent);
         root.links = 1;
@@ -63,7 +63,7 @@ impl Tree {
         }
     }
 
-    /// What a file holds: nothing as long as nothing of it is here.
+    /// Returns the content of a file, or an empty file if the tree does not have it.
     pub(crate) fn content(&self, ino: Ino) -> FileNode {
         self.file(ino).map(|file| FileNode::clone(file)).unwrap_or_default()
     }
@@ -78,7 +78,7 @@ impl Tree {
         self.dir(dir)?.get(name)
     }
 
-    /// Applies a change; returns the inode that lost a name by it.
+    /// Applies a change. Returns the inode that lost a name by it.
     pub(crate) fn apply(&mut self, micro: &Micro) -> Option<Ino> {
         match &micro.change {
             change @ (Change::Data { ino, .. } | Change::Size { ino, .. }) => {
@@ -100,7 +100,7 @@ impl Tree {
         }
     }
 
-    /// Replaces a file's content, and makes the inode if there is none.
+    /// Replaces the content of a file. Creates the inode if necessary.
     pub(crate) fn set_file(&mut self, ino: Ino, volume: u32, file: &Arc<FileNode>) {
         if let Some(inode) = self.inode(ino, volume, Kind::File) {
             inode.node = Node::File(Arc::clone(file));
@@ -113,14 +113,14 @@ impl Tree {
         ino
     }
 
-    /// Changes a file, which comes to be here if replay meets its bytes before its name.
+    /// Changes a file. Creates it if replay reaches its bytes before its name.
     fn change_file(&mut self, ino: Ino, volume: u32, change: impl FnOnce(&mut FileNode)) {
         if let Some(Inode { node: Node::File(file), .. }) = self.inode(ino, volume, Kind::File) {
             change(Arc::make_mut(file));
         }
     }
 
-    /// The same for a directory.
+    /// Changes a directory. Creates it if replay reaches its entries before its name.
     fn change_dir(
         &mut self,
         ino: Ino,
@@ -133,7 +133,7 @@ impl Tree {
         }
     }
 
-    /// The inode, which is made if there is none.
+    /// Returns the inode. Creates it if necessary.
     fn inode(&mut self, ino: Ino, volume: u32, kind: Kind) -> Option<&mut Inode> {
         self.inodes.get_or_insert_with(ino, || Inode::new(kind, volume, 0))
     }

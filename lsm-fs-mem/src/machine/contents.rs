@@ -1,4 +1,4 @@
-//! Content of files: bytes, lengths, holes, and the syncs that make them durable.
+//! The content of files: bytes, lengths, holes, and the syncs that make them durable.
 
 use std::{io, ops::Range, path::Path, sync::Arc};
 
@@ -18,10 +18,10 @@ use crate::{
     profile::SyncCall,
 };
 
-/// The longest file, as on Linux.
+/// The maximum length of a file, as on Linux.
 const MAX_LEN: u64 = i64::MAX as u64;
 
-/// The calls that open files and change what they hold.
+/// The calls that open files and change their content.
 #[derive(Debug)]
 pub(crate) struct FileCalls<'m> {
     storage: &'m mut Storage,
@@ -48,7 +48,7 @@ impl<'m> FileCalls<'m> {
         self.storage.namespace()
     }
 
-    /// Opens a file, and takes hold of its inode.
+    /// Opens a file and takes hold of its inode.
     pub(crate) fn open(&mut self, path: &Path, options: &FsOpenOptions) -> io::Result<OpenFile> {
         options.validate()?;
         let lookup = self.lookup();
@@ -106,7 +106,7 @@ impl<'m> FileCalls<'m> {
         Ok(len)
     }
 
-    /// Appends to `buf` what the file holds from `offset` on.
+    /// Appends the content from `offset` onwards to `buf`.
     pub(crate) fn read_to_end(&self, ino: Ino, buf: &mut Vec<u8>, offset: u64) -> io::Result<usize> {
         self.names().volume(ino)?;
         let file = self.names().file(ino)?;
@@ -119,7 +119,7 @@ impl<'m> FileCalls<'m> {
         Ok(len)
     }
 
-    /// Writes what fits, and says how much that was; an error if it is nothing.
+    /// Writes as much as fits and returns the number of bytes. Fails if nothing fits.
     pub(crate) fn write(&mut self, ino: Ino, bytes: &[u8], offset: Option<u64>) -> io::Result<usize> {
         let free = self.names().writable(ino)?.free_bytes();
         let file = self.names().file(ino)?;
@@ -166,7 +166,7 @@ impl<'m> FileCalls<'m> {
         Ok(())
     }
 
-    /// A change in place of a file that nothing else shares.
+    /// Returns the inode of a file that is to be changed in place. Fails if the file has more than one name.
     fn unshared(&self, path: &Path) -> io::Result<Ino> {
         let ino = self.lookup().resolve(path)?;
         self.check_open(ino, true, false)?;
@@ -176,7 +176,7 @@ impl<'m> FileCalls<'m> {
         }
     }
 
-    /// Sets the length of a file that nothing else shares.
+    /// Sets the length of a file that has only one name.
     pub(crate) fn truncate(&mut self, path: &Path, len: u64) -> io::Result<()> {
         let ino = self.unshared(path)?;
         self.set_len(ino, len)
@@ -222,7 +222,7 @@ impl<'m> FileCalls<'m> {
             return Err(os(fault.errno));
         }
         if self.storage.failed_syncs(ino) > failed_syncs_before {
-            // Each handle that was open then reports the failure once.
+            // Each handle that was open at the time reports the failure once (`errseq_t`, Linux 4.13).
             return Err(os(errno::EIO));
         }
         if self.storage.has_pending_content(ino) {
@@ -236,7 +236,7 @@ impl<'m> FileCalls<'m> {
     }
 }
 
-/// How many bytes of a write find room in `free` new pages.
+/// Returns the number of bytes of a write that fit into `free` new pages.
 fn fitting(pages: &Pages, range: Range<u64>, free: u64) -> usize {
     let full = small(range.end - range.start);
     if range.end.div_ceil(PAGE_BYTES) - range.start / PAGE_BYTES <= free

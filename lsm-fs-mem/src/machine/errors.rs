@@ -1,4 +1,4 @@
-//! Errors as the kernel gives them: an errno and nothing else.
+//! Errors as the kernel returns them: an errno and nothing else.
 
 use std::io;
 

@@ -1,20 +1,20 @@
-//! Numbers for open files and locks, which tell one handle of an inode from another.
+//! Numbers that tell the handles of one inode apart.
 
 use crate::micro::Ino;
 
-/// A handle's number; never used twice on one machine.
+/// A handle number. A machine never reuses one.
 pub(crate) type HandleId = u64;
 
-/// An open file, as its handle knows it.
+/// An open file, from the point of view of its handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenFile {
     pub(crate) ino: Ino,
     pub(crate) handle: HandleId,
-    /// The number of syncs that had failed before it was opened. The handle does not report those.
+    /// The number of syncs that had failed before the file was opened. The handle does not report those.
     pub(crate) failed_syncs_before: u32,
 }
 
-/// Gives out the numbers.
+/// The source of handle numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Handles {
     next: HandleId,

@@ -1,4 +1,4 @@
-//! A machine that is switched off: all that its next start needs beside the tree that it finds on the disk.
+//! A machine that is switched off: everything that its next start needs apart from the tree on disk.
 
 use super::{namespace::Namespace, storage::Storage};
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
     volume::VolumeOptions,
 };
 
-/// Volumes and where they are mounted, the crash model, and numbers that are used once.
+/// The volumes and their mount points, the crash model, and the next unused numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Hardware {
-    /// Holds no tree.
+    /// The namespace without its tree.
     namespace: Namespace,
     model: CrashModel,
     strict: bool,
@@ -29,7 +29,7 @@ impl Hardware {
         }
     }
 
-    /// The same with volumes that behave as these say.
+    /// Returns the same hardware with other volume options.
     pub(crate) fn with_options(mut self, options: Vec<VolumeOptions>) -> Self {
         self.namespace.volumes_mut().set_options(options);
         self
@@ -39,24 +39,24 @@ impl Hardware {
         self.model
     }
 
-    /// The roots of all volumes.
+    /// Returns the roots of all volumes.
     pub(crate) fn roots(&self) -> Vec<Ino> {
         self.namespace.mounts().roots()
     }
 
-    /// Covered directories, each with the root that covers it.
+    /// Iterates over the covered directories, each with the root that covers it.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = (Ino, Ino)> {
         self.namespace.mounts().iter()
     }
 
-    /// The storage as the next process finds it on a machine that went on: the tree is in the page cache, and the disk
-    /// has what it has of it.
+    /// Returns the storage that the next process finds if the machine keeps running. The tree is in the page cache, and
+    /// only part of it may be on disk.
     pub(super) fn go_on(&self, cached: Tree, disk: Disk) -> Storage {
         let namespace = self.namespace.restarted(cached);
         Storage::started(namespace, disk, (self.model, self.strict, self.next_seq))
     }
 
-    /// The storage as the next start finds it: the whole tree is on the disk.
+    /// Returns the storage after a restart, when the whole tree is on disk.
     pub(super) fn start(&self, tree: Tree) -> Storage {
         let disk = Disk::new(tree.clone(), self.model);
         let namespace = self.namespace.restarted(tree);

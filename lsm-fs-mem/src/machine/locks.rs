@@ -1,4 +1,4 @@
-//! Owner locks: `flock`'s, one for an inode, held by a handle.
+//! Owner locks with the semantics of `flock(2)`: one per inode, held by a handle.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::micro::Ino;
 pub(super) struct Locks(BTreeMap<Ino, HandleId>);
 
 impl Locks {
-    /// Takes the lock for a handle; the handle that has it may take it again.
+    /// Tries to take the lock for a handle. Taking a lock that the handle already holds succeeds.
     pub(super) fn try_lock(&mut self, ino: Ino, handle: HandleId) -> bool {
         *self.0.entry(ino).or_insert(handle) == handle
     }
 
-    /// Ends the lock if this handle holds it.
+    /// Releases the lock if this handle holds it.
     pub(super) fn release(&mut self, ino: Ino, handle: HandleId) {
         if self.0.get(&ino) == Some(&handle) {
             self.0.remove(&ino);

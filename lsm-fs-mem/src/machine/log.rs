@@ -1,4 +1,4 @@
-//! The log of what happens: each change on its way to the disk, and, while a recording runs, every event in order.
+//! The log of events: each change on its way to the disk and, while a recording runs, every event in order.
 
 use crate::{
     crash::Disk,
@@ -8,7 +8,7 @@ use crate::{
     volume::VolumeOptions,
 };
 
-/// What a recording keeps.
+/// One entry of a recording.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Micro(Micro),
@@ -19,16 +19,16 @@ pub(crate) enum Event {
     Note(String),
 }
 
-/// Events under way, and the disk they started from.
+/// The events of a recording in progress, and the disk that it started from.
 #[derive(Clone, Debug)]
 pub(crate) struct EventLog {
-    /// How the volumes behaved at the start.
+    /// The options of the volumes at the start.
     pub(crate) options: Vec<VolumeOptions>,
     pub(crate) start: Disk,
     pub(crate) events: Vec<Event>,
 }
 
-/// What a crash would find, and how it came to be.
+/// The disk that a crash would find, and the events that led to it.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     disk: Disk,
@@ -50,7 +50,7 @@ impl Log {
         self.next_seq
     }
 
-    /// Gives a change its place in time. It is in the log once it is [appended](Self::append).
+    /// Numbers a change. It becomes part of the log when it is [appended](Self::append).
     pub(super) const fn number(&mut self, volume: u32, group: Seq, change: Change) -> Micro {
         let micro = Micro { seq: self.next_seq, group, volume, change };
         self.next_seq += 1;
@@ -69,7 +69,7 @@ impl Log {
         self.disk.sync(call);
     }
 
-    /// A failed sync has dropped the file's dirty pages.
+    /// Records that a failed sync dropped the file's dirty pages.
     pub(super) fn drop_data(&mut self, ino: Ino) {
         self.record(Event::Dropped(ino));
         self.disk.drop_data(ino);
@@ -94,13 +94,13 @@ impl Log {
         self.recording.take()
     }
 
-    /// The disk, with all that has happened in its journal.
+    /// Returns the disk, with all events in its journal.
     pub(super) fn disk(&mut self) -> &Disk {
         self.disk.absorb();
         &self.disk
     }
 
-    /// The changes that no sync has forced.
+    /// Returns the changes that no sync has forced.
     pub(super) fn journal(&mut self) -> &Journal {
         self.disk.absorb()
     }
@@ -109,7 +109,7 @@ impl Log {
         self.disk.reread(ino)
     }
 
-    /// The root of a new volume is on the disk without a sync.
+    /// Puts the root of a new volume on disk without a sync.
     pub(super) fn add_mount_root(&mut self, root: Ino, volume: u32, parent: Ino) {
         self.disk.image.add_mount_root(root, volume, parent);
     }

@@ -1,4 +1,4 @@
-//! From paths to inodes, as POSIX has it.
+//! Path lookup as POSIX defines it.
 
 use std::{
     ffi::OsStr,
@@ -18,28 +18,28 @@ use crate::micro::{Ino, Kind};
 const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4095;
 
-/// The number of symbolic links that one lookup follows, as on Linux.
+/// The number of symbolic links that one lookup follows (`MAXSYMLINKS` in `include/linux/namei.h`).
 const MAX_LINKS: u32 = 40;
 
 /// The last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LastComponent<'p> {
-    /// A name, whatever it is bound to.
+    /// A name, bound or not.
     Name(&'p OsStr),
-    /// `/`, or `.` at the end: a directory by itself.
+    /// `/`, or a trailing `.`: the directory itself.
     Here,
     /// `..`.
     Parent,
 }
 
-/// A directory that exists, and the last component of a path in it, which may be bound or not.
+/// An existing directory, and the last component of a path in it, which need not be bound.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Location<'p> {
     pub(super) dir: Ino,
     pub(super) last: LastComponent<'p>,
-    /// The path ends in `/`, so it can only mean a directory.
+    /// Whether the path ends in `/` and so can only mean a directory.
     pub(super) wants_dir: bool,
-    /// The root of the view that the path lies below: no link is followed, and no other volume is entered.
+    /// The root of the view that the path lies below. In a view, lookups follow no links and enter no other volume.
     pub(super) beneath: Option<Ino>,
 }
 
@@ -50,10 +50,10 @@ pub(crate) struct ViewRoot {
     pub(crate) ino: Ino,
 }
 
-/// The roots of the view that a call comes through, if it comes through one.
+/// The roots of the view that a call is made through, if it is made through one.
 pub(crate) type View<'m> = Option<&'m [ViewRoot]>;
 
-/// Finds what paths lead to, as one view of the namespace shows it.
+/// Path lookup in one view of the namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookup<'m> {
     names: &'m Namespace,
@@ -65,7 +65,7 @@ impl<'m> Lookup<'m> {
         Self { names, view }
     }
 
-    /// The inode a path leads to.
+    /// Returns the inode that a path leads to.
     pub(crate) fn resolve(&self, path: &Path) -> io::Result<Ino> {
         if let Some((root, 0)) = self.view_root(path, 0)? {
             return Ok(root);
@@ -73,7 +73,7 @@ impl<'m> Lookup<'m> {
         self.resolve_name(path)
     }
 
-    /// The same, but a root of a view is looked up by its name.
+    /// Like [`resolve`](Self::resolve), but looks up a root of the view by its name.
     pub(crate) fn resolve_name(&self, path: &Path) -> io::Result<Ino> {
         let location = self.locate(path)?;
         let ino = self.bound(&location)?.ok_or_else(|| os(errno::ENOENT))?;
@@ -84,7 +84,7 @@ impl<'m> Lookup<'m> {
         Ok(ino)
     }
 
-    /// The inode that the name itself is bound to: a symbolic link at the end is not followed.
+    /// Returns the inode that the name itself is bound to, without following a symbolic link at the end.
     pub(crate) fn resolve_unfollowed(&self, path: &Path) -> io::Result<Ino> {
         if let Some((root, 0)) = self.view_root(path, 0)? {
             return Ok(root);
@@ -103,7 +103,7 @@ impl<'m> Lookup<'m> {
         if self.names.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
     }
 
-    /// The directory that holds a path's last name.
+    /// Returns the directory that holds the last name of a path.
     pub(super) fn locate<'p>(&self, path: &'p Path) -> io::Result<Location<'p>> {
         let bytes = path.as_os_str().as_encoded_bytes();
         match bytes {
@@ -138,12 +138,13 @@ impl<'m> Lookup<'m> {
         Ok(location)
     }
 
-    /// `true` if the path is a root itself, which its handle leads to.
+    /// Returns whether the path is a root of the view. Such a path leads to the inode that the view holds.
     pub(super) fn is_view_root(&self, path: &Path) -> io::Result<bool> {
         Ok(matches!(self.view_root(path, 0)?, Some((_, 0))))
     }
 
-    /// The longest root of this call's view that the path lies at least `depth` components below, with their number.
+    /// Returns the longest root of this call's view that the path lies at least `depth` components below, with the
+    /// number of components.
     fn view_root(&self, path: &Path, depth: usize) -> io::Result<Option<(Ino, usize)>> {
         let Some(roots) = self.view else { return Ok(None) };
         if path.as_os_str().is_empty() {
@@ -171,7 +172,7 @@ impl<'m> Lookup<'m> {
         Ok(found)
     }
 
-    /// Goes on from what a name is bound to: through a symbolic link, unless the path lies in a view.
+    /// Continues from a bound name, through a symbolic link if there is one. In a view a link is refused.
     pub(super) fn arrive(&self, location: &Location<'_>, ino: Ino) -> io::Result<Ino> {
         self.check_volume(location, ino)?;
         match self.names.special(ino) {
@@ -188,7 +189,7 @@ impl<'m> Lookup<'m> {
         }
     }
 
-    /// The end of a chain of symbolic links.
+    /// Returns the end of a chain of symbolic links.
     fn follow(&self, dir: Ino, ino: Ino, depth: u32) -> io::Result<Ino> {
         let Some(Special::Symlink(target)) = self.names.special(ino) else { return Ok(ino) };
         if depth >= MAX_LINKS {
@@ -204,7 +205,7 @@ impl<'m> Lookup<'m> {
         self.follow(location.dir, found, depth + 1)
     }
 
-    /// The inode that the location's name is bound to.
+    /// Returns the inode that the location's name is bound to.
     pub(super) fn bound(&self, location: &Location<'_>) -> io::Result<Option<Ino>> {
         let found = match location.last {
             LastComponent::Name(name) if name.len() > MAX_NAME => return Err(os(errno::ENAMETOOLONG)),
@@ -227,7 +228,7 @@ impl<'m> Lookup<'m> {
     }
 }
 
-/// The components that lead somewhere.
+/// Splits a path into its components, without empty ones and `.`.
 #[cfg(unix)]
 fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     use std::os::unix::ffi::OsStrExt;
@@ -238,7 +239,7 @@ fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     })
 }
 
-/// The same, where paths are not bytes.
+/// Splits a path into its components on platforms whose paths are not bytes.
 #[cfg(not(unix))]
 fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     use std::path::Component;
@@ -249,7 +250,7 @@ fn steps(path: &Path) -> impl Iterator<Item = LastComponent<'_>> {
     })
 }
 
-/// A path with a NUL reaches no kernel.
+/// Refuses a path with a NUL, which no system call can pass to the kernel.
 pub(crate) fn check_no_nul(path: &Path) -> io::Result<()> {
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path with a NUL"));

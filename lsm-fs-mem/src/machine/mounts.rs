@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::micro::Ino;
 
-/// The directory that every path starts at.
+/// The directory at which every path starts.
 pub(super) const ROOT: Ino = 1;
 
-/// From each covered directory to the root that covers it.
+/// Maps each covered directory to the root that covers it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mounts(BTreeMap<Ino, Ino>);
 
@@ -16,7 +16,7 @@ impl Mounts {
         self.0.insert(covered, root);
     }
 
-    /// The root that covers the directory, or the inode itself.
+    /// Returns the root that covers the directory, or the inode itself.
     pub(super) fn top(&self, ino: Ino) -> Ino {
         self.0.get(&ino).copied().unwrap_or(ino)
     }
@@ -25,17 +25,18 @@ impl Mounts {
         self.0.contains_key(&ino)
     }
 
-    /// Tells if a volume covers the directory or is rooted in it: it can be neither moved nor removed.
+    /// Returns whether the directory is covered or is the root of a volume. Such a directory can be neither moved nor
+    /// removed.
     pub(super) fn is_mount_point(&self, ino: Ino) -> bool {
         ino == ROOT || self.0.iter().any(|(covered, root)| *covered == ino || *root == ino)
     }
 
-    /// The roots of all volumes.
+    /// Returns the roots of all volumes.
     pub(super) fn roots(&self) -> Vec<Ino> {
         std::iter::once(ROOT).chain(self.0.values().copied()).collect()
     }
 
-    /// Covered directories, each with the root that covers it.
+    /// Iterates over the covered directories, each with the root that covers it.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ino, Ino)> {
         self.0.iter().map(|(covered, root)| (*covered, *root))
     }

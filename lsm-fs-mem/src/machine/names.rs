@@ -1,5 +1,5 @@
-//! Names: what directories hold, and how that changes. The order of checks is Linux's, so that a call with two faults
-//! reports the same one.
+//! The calls on names. They check their arguments in the same order as Linux, so that a call with two faults reports
+//! the same one.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     profile::SyncCall,
 };
 
-/// The calls that list, make, move and remove names, as one view of the machine makes them.
+/// The calls that list, create, move, and remove names, made through one view of the machine.
 #[derive(Debug)]
 pub(crate) struct NameCalls<'m> {
     storage: &'m mut Storage,
@@ -25,12 +25,12 @@ pub(crate) struct NameCalls<'m> {
     view: View<'m>,
 }
 
-/// A directory on the way down a tree that is removed.
+/// A directory on the path of a recursive removal.
 struct Level {
     dir: Ino,
-    /// The directory above it and its name there, unless it is the top.
+    /// The parent directory and the name in it, or `None` for the top.
     in_parent: Option<(Ino, Name)>,
-    /// The entries that are still there, the first name last.
+    /// The remaining entries, with the first name last.
     left: Vec<(Name, Ino)>,
 }
 
@@ -98,7 +98,8 @@ impl<'m> NameCalls<'m> {
         Ok(())
     }
 
-    /// Removes a directory and all below it, the deepest first. Inodes lead the way, because a path can be too long.
+    /// Removes a directory and everything below it, deepest first. It walks by inode, because a path could become too
+    /// long.
     pub(crate) fn remove_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let top = self.lookup().resolve_unfollowed(path)?;
         let mut levels = vec![Level { dir: top, in_parent: None, left: self.entries(top)? }];
@@ -129,7 +130,7 @@ impl<'m> NameCalls<'m> {
         self.remove_dir(path)
     }
 
-    /// The entries of a directory, the first name last.
+    /// Returns the entries of a directory, with the first name last.
     fn entries(&self, dir: Ino) -> io::Result<Vec<(Name, Ino)>> {
         let dir = self.names().tree().dir(dir).ok_or_else(|| os(errno::ENOTDIR))?;
         let mut entries: Vec<_> = dir.iter().map(|(name, ino)| (Arc::clone(name), ino)).collect();
@@ -253,7 +254,7 @@ impl<'m> NameCalls<'m> {
         }
         self.storage.check_clean(source)?;
         self.storage.force(SyncCall::CloneSource { ino: source });
-        // A clone shares what is on disk: not what the cache still shows after a failed sync has lost it.
+        // A clone shares the data on disk. The cache may still show data that a failed sync has lost.
         let file = self.storage.reread(source);
         let ino = self.storage.create(target.dir, name, Kind::File)?;
         if self.names().tree().get(source).is_some_and(|inode| inode.in_place) {
@@ -283,7 +284,7 @@ impl<'m> NameCalls<'m> {
         Ok(DirectorySync::Durable)
     }
 
-    /// The inode a name is bound to, on a volume that takes changes.
+    /// Returns the inode that a name is bound to, if the volume accepts changes.
     fn existing_for_change(&self, location: &Location<'_>) -> io::Result<Ino> {
         self.names().writable(location.dir)?;
         self.lookup().bound(location)?.ok_or_else(|| os(errno::ENOENT))
@@ -297,7 +298,7 @@ impl<'m> NameCalls<'m> {
         if dir.is_empty() { Ok(()) } else { Err(os(errno::ENOTEMPTY)) }
     }
 
-    /// Makes an inode that is neither a file nor a directory.
+    /// Creates an inode that is neither a file nor a directory.
     pub(crate) fn make_special(&mut self, path: &Path, special: Special) -> io::Result<()> {
         let location = self.lookup().locate(path)?;
         let LastComponent::Name(name) = location.last else { return Err(os(errno::EEXIST)) };

@@ -1,4 +1,5 @@
-//! The namespace: the tree that callers see, over all volumes, with what an inode can be beside a file or a directory.
+//! The namespace: the tree that callers see across all volumes, and the kinds of inodes that are neither files nor
+//! directories.
 
 use std::{
     collections::BTreeMap,
@@ -20,27 +21,27 @@ use crate::{
     volume::VolumeOptions,
 };
 
-/// An inode that is neither a file nor a directory. To a crash it is an empty file.
+/// An inode that is neither a file nor a directory. A crash treats it as an empty file.
 #[derive(Clone, Debug)]
 pub(crate) enum Special {
-    /// A pipe, a socket or a device.
+    /// A pipe, a socket, or a device.
     Other,
     Symlink(PathBuf),
 }
 
-/// What names lead to, on every volume.
+/// The names on all volumes and the inodes that they lead to.
 #[derive(Clone, Debug)]
 pub(crate) struct Namespace {
     tree: Tree,
     volumes: Volumes,
     mounts: Mounts,
-    /// Inodes are never used twice, so the table only grows.
+    /// The special inodes. The table only grows, because inode numbers are never reused.
     special: Arc<BTreeMap<Ino, Special>>,
     next_ino: Ino,
 }
 
 impl Namespace {
-    /// One empty volume.
+    /// Creates a namespace with one empty volume.
     pub(super) fn new(options: VolumeOptions) -> Self {
         let mut tree = Tree::default();
         tree.add_root(ROOT, 0);
@@ -53,7 +54,7 @@ impl Namespace {
         }
     }
 
-    /// The volumes and mounts alone.
+    /// Returns the volumes and mounts with an empty tree.
     pub(super) fn without_tree(&self) -> Self {
         Self {
             tree: Tree::default(),
@@ -64,7 +65,7 @@ impl Namespace {
         }
     }
 
-    /// The same volumes with another tree, as a machine finds them that has just started.
+    /// Returns the same volumes with another tree, as after a restart of the machine.
     pub(super) fn restarted(&self, tree: Tree) -> Self {
         Self {
             volumes: self.volumes.restarted(&tree),
@@ -75,7 +76,7 @@ impl Namespace {
         }
     }
 
-    /// Covers a directory with a new volume; returns the root of that and its number.
+    /// Covers a directory with a new volume. Returns the root and the number of the volume.
     pub(super) fn mount(
         &mut self,
         covered: Ino,
@@ -105,7 +106,7 @@ impl Namespace {
         &mut self.volumes
     }
 
-    /// The directory that holds a directory's name.
+    /// Returns the directory that holds a directory's name.
     pub(super) fn parent_of(&self, dir: Ino) -> Ino {
         self.tree.get(dir).map_or(ROOT, |inode| inode.parent)
     }
@@ -127,17 +128,17 @@ impl Namespace {
         self.tree.get(ino).map_or(0, |inode| inode.volume)
     }
 
-    /// The inode's volume, unless it is shut down.
+    /// Returns the inode's volume, unless it is shut down.
     pub(crate) fn volume(&self, ino: Ino) -> io::Result<&Volume> {
         self.volumes.working(self.volume_of(ino))
     }
 
-    /// The inode's volume, if it takes changes.
+    /// Returns the inode's volume, if it accepts changes.
     pub(super) fn writable(&self, ino: Ino) -> io::Result<&Volume> {
         self.volumes.writable(self.volume_of(ino))
     }
 
-    /// Refuses one more name in a directory of a full volume: the directory may have to grow.
+    /// Refuses a new name on a full volume, where the directory could not grow.
     pub(super) fn check_room_for_name(&self, dir: Ino) -> io::Result<()> {
         if self.writable(dir)?.free_bytes() == 0 { Err(os(errno::ENOSPC)) } else { Ok(()) }
     }
@@ -159,7 +160,7 @@ impl Namespace {
         }
     }
 
-    /// Refuses an inode that cannot be opened, linked in a view or cloned.
+    /// Refuses an inode that cannot be opened, linked in a view, or cloned.
     pub(super) fn check_regular(&self, ino: Ino) -> io::Result<()> {
         match self.file_type(ino) {
             FsFileType::Symlink => Err(os(errno::ELOOP)),
@@ -182,7 +183,7 @@ impl Namespace {
         Ok(metadata)
     }
 
-    /// Tells if `ino` is `dir` or lies below it.
+    /// Returns whether `ino` is `dir` or lies below it.
     pub(super) fn is_within(&self, ino: Ino, dir: Ino) -> bool {
         let mut at = ino;
         loop {
@@ -196,7 +197,7 @@ impl Namespace {
         }
     }
 
-    /// Makes a change; returns the inode that lost a name by it.
+    /// Applies a change. Returns the inode that lost a name by it.
     pub(super) fn apply(&mut self, micro: &Micro) -> Option<Ino> {
         let before = micro.may_allocate().map(|ino| (ino, self.allocated(ino)));
         let unnamed = self.tree.apply(micro);
@@ -206,14 +207,14 @@ impl Namespace {
         unnamed
     }
 
-    /// Puts another content in the place of a file's.
+    /// Replaces the content of a file.
     pub(super) fn replace_content(&mut self, ino: Ino, content: &Arc<FileNode>) {
         let (volume, before) = (self.volume_of(ino), self.allocated(ino));
         self.tree.set_file(ino, volume, content);
         self.volumes.charge(volume, before, self.allocated(ino));
     }
 
-    /// A handle takes hold of the inode, which then outlives its names.
+    /// Adds a handle to the inode, which then outlives its names.
     pub(super) fn hold(&mut self, ino: Ino) {
         self.change(ino, |inode| inode.opens += 1);
     }
@@ -226,7 +227,7 @@ impl Namespace {
         self.reap(ino);
     }
 
-    /// Ends every hold.
+    /// Removes all handles.
     pub(super) fn release_all(&mut self) {
         let held: Vec<Ino> =
             self.tree.iter().filter(|(_, inode)| inode.opens > 0).map(|(ino, _)| ino).collect();
@@ -245,7 +246,7 @@ impl Namespace {
         self.volumes.charge(volume, allocated, 0);
     }
 
-    /// Changes what is known of an inode beside its content.
+    /// Changes attributes of an inode other than its content.
     pub(super) fn change(&mut self, ino: Ino, change: impl FnOnce(&mut Inode)) {
         let inode = self.tree.get_mut(ino);
         debug_assert!(inode.is_some(), "inode {ino} is in use and does not exist");

@@ -1,4 +1,5 @@
-//! The namespace and the log of its changes, which change together: whatever callers see is on its way to the disk.
+//! The namespace and the log of its changes, which change together: a change that callers see is on its way to the
+//! disk.
 
 use std::{ffi::OsStr, io, path::Path, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
     volume::{MemFsOptions, VolumeOptions},
 };
 
-/// What every handle and every path of a machine leads to.
+/// The storage that all handles and paths of a machine lead to.
 #[derive(Clone, Debug)]
 pub(crate) struct Storage {
     namespace: Namespace,
@@ -31,7 +32,7 @@ impl Storage {
         Self::started(namespace, disk, (options.model, options.strict, 1))
     }
 
-    /// With a model, a mode and the first number that no change has.
+    /// Starts the storage with a crash model, a strictness mode, and the first unused change number.
     pub(super) const fn started(
         namespace: Namespace,
         disk: Disk,
@@ -53,7 +54,7 @@ impl Storage {
         self.log.next_seq()
     }
 
-    /// The same with nobody in it: no inode that only a handle kept alive, no recording.
+    /// Returns a copy without open handles, without inodes that only a handle kept alive, and without a recording.
     pub(super) fn forked(&self) -> Self {
         let mut fork = self.clone();
         let _ = fork.log.take_recording();
@@ -65,7 +66,7 @@ impl Storage {
         &self.namespace
     }
 
-    /// The disk, with all that has happened in its journal.
+    /// Returns the disk, with all events in its journal.
     pub(crate) fn disk(&mut self) -> &Disk {
         self.log.disk()
     }
@@ -85,7 +86,7 @@ impl Storage {
         self.namespace.volumes_mut().reconfigure(volume, change);
     }
 
-    /// Makes a change: callers see it, and a crash may.
+    /// Makes a change. Callers see it at once, and a crash may keep it.
     pub(super) fn change(&mut self, volume: u32, change: Change) {
         self.change_in_group(volume, self.log.next_seq(), change);
     }
@@ -108,7 +109,7 @@ impl Storage {
         Ok(ino)
     }
 
-    /// Binds one more name to a file.
+    /// Binds another name to a file.
     pub(super) fn link(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
         let link = Change::Link { dir, name: Name::from(name), ino, kind: Kind::File, creates: false };
         self.change(self.namespace.volume_of(ino), link);
@@ -118,20 +119,20 @@ impl Storage {
         self.change(self.namespace.volume_of(ino), Change::Unlink { dir, name: Name::from(name), ino });
     }
 
-    /// Moves an inode from one name to another, as one group.
+    /// Moves an inode from one name to another, as one group of changes.
     pub(super) fn rename(&mut self, ino: Ino, from: (Ino, &OsStr), to: (Ino, &OsStr)) {
         let (volume, group) = (self.namespace.volume_of(ino), self.log.next_seq());
         let kind = self.namespace.kind(ino);
         let gone = Change::Unlink { dir: from.0, name: Name::from(from.1), ino };
         let made = Change::Link { dir: to.0, name: Name::from(to.1), ino, kind, creates: false };
-        // Between the two changes it may have no name.
+        // Keeps the inode alive between the two changes, when it may have no name.
         self.namespace.hold(ino);
         self.change_in_group(volume, group, gone);
         self.change_in_group(volume, group, made);
         self.namespace.release(ino);
     }
 
-    /// In strict mode an inode whose sync failed gets no further name.
+    /// In strict mode, refuses a further name for an inode that failed a sync.
     pub(super) fn check_clean(&mut self, ino: Ino) -> io::Result<()> {
         let failed_syncs = self.failed_syncs(ino);
         self.poisoned.check(ino, failed_syncs)
@@ -149,7 +150,7 @@ impl Storage {
         self.namespace.set_special(ino, special);
     }
 
-    /// A handle takes hold of the inode, which then outlives its names.
+    /// Adds a handle to the inode, which then outlives its names.
     pub(crate) fn hold(&mut self, ino: Ino) {
         self.namespace.hold(ino);
     }
@@ -162,17 +163,17 @@ impl Storage {
         self.log.force(call);
     }
 
-    /// Tells if a change of the directory's names waits for a sync.
+    /// Returns whether changes to the names in the directory wait for a sync.
     pub(super) fn has_pending_names(&mut self, dir: Ino) -> bool {
         self.log.journal().dir(dir).next().is_some()
     }
 
-    /// Tells if a change of the file's bytes or length waits for a sync.
+    /// Returns whether changes to the file's bytes or length wait for a sync.
     pub(super) fn has_pending_content(&mut self, file: Ino) -> bool {
         self.log.journal().file(file).next().is_some()
     }
 
-    /// A sync of the inode has failed.
+    /// Records a failed sync of the inode.
     pub(super) fn fail_sync(&mut self, ino: Ino, pages: DirtyPages) {
         self.namespace.change(ino, |inode| inode.failed_syncs += 1);
         if pages == DirtyPages::Dropped {
@@ -180,12 +181,12 @@ impl Storage {
         }
     }
 
-    /// What a read of the device gives of a file.
+    /// Returns the content that a read from the device yields.
     pub(super) fn reread(&mut self, ino: Ino) -> FileNode {
         self.log.reread(ino)
     }
 
-    /// Puts what a read of the device gives in place of what is cached.
+    /// Replaces the cached content with the content that a read from the device yields.
     pub(crate) fn evict(&mut self, ino: Ino) {
         let reread = Arc::new(self.reread(ino));
         self.namespace.replace_content(ino, &reread);

@@ -1,4 +1,4 @@
-//! Strict mode: an inode whose sync failed gets no further name.
+//! Strict mode: an inode that failed a sync gets no further name.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use lsm_fs::errno;
 use super::errors::os;
 use crate::micro::Ino;
 
-/// Refuses names for poisoned inodes where a test asked for it, and keeps what it refused.
+/// Refuses names for poisoned inodes if a test asked for it, and records the refusals.
 #[derive(Clone, Debug)]
 pub(super) struct PoisonedNames {
     is_refusing: bool,
@@ -27,7 +27,7 @@ impl PoisonedNames {
         &self.violations
     }
 
-    /// Lets an inode get a name, unless so many of its syncs have failed and the mode is strict.
+    /// Refuses a name for an inode with failed syncs if the mode is strict.
     pub(super) fn check(&mut self, ino: Ino, failed_syncs: u32) -> io::Result<()> {
         if !self.is_refusing || failed_syncs == 0 {
             return Ok(());

@@ -1,21 +1,22 @@
-//! Fault switches: paths whose syncs are to fail.
+//! Fault switches: the paths whose syncs are to fail.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-/// What an injected failure of a sync does to the dirty pages.
+/// The effect of an injected sync failure on the dirty pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DirtyPages {
-    /// They may still reach the disk, at any time or never.
+    /// The pages stay dirty. They may still reach the disk, at any time or never.
     Kept,
-    /// They are marked clean, as Linux does: reads show them until they are evicted, no crash and no later sync brings
-    /// them back.
+    /// The pages are marked clean, as on ext4, XFS and btrfs. Reads show them until they are evicted, and neither a
+    /// crash nor a later sync brings them back (Rebello et al., *Can Applications Recover from fsync Failures?*, USENIX
+    /// ATC 2020).
     Dropped,
 }
 
-/// How syncs of a path fail.
+/// The way in which syncs of a path fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SyncFault {
     pub(crate) errno: i32,
@@ -23,7 +24,7 @@ pub(crate) struct SyncFault {
     pub(crate) once: bool,
 }
 
-/// The faults that wait for a sync, by path. Nothing needs to have the name yet.
+/// The pending faults, by path. The path need not exist yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SyncFaults(BTreeMap<PathBuf, SyncFault>);
 
@@ -36,7 +37,7 @@ impl SyncFaults {
         self.0.remove(path);
     }
 
-    /// The fault that a sync of the path is to meet.
+    /// Returns the fault for a sync of the path, and removes it if it strikes only once.
     pub(super) fn take(&mut self, path: &Path) -> Option<SyncFault> {
         let fault = *self.0.get(path)?;
         if fault.once {

@@ -1,4 +1,4 @@
-//! Volumes in use: how much each holds, and whether it still answers.
+//! Volumes in use: their occupied space and their state.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Volume {
     options: VolumeOptions,
-    /// The directory that it is mounted on.
+    /// The directory on which it is mounted.
     path: PathBuf,
     used_bytes: u64,
 }
@@ -36,24 +36,24 @@ impl Volume {
     }
 }
 
-/// All volumes, found by the number that an inode carries.
+/// All volumes, indexed by the volume number of an inode.
 #[derive(Clone, Debug)]
 pub(super) struct Volumes(Vec<Volume>);
 
 impl Volumes {
-    /// One volume, mounted at `/`.
+    /// Creates one volume, mounted at `/`.
     pub(super) fn new(root: VolumeOptions) -> Self {
         Self(vec![Volume::new(Path::new("/"), root)])
     }
 
-    /// Adds a volume; returns its number.
+    /// Adds a volume and returns its number.
     pub(super) fn add(&mut self, path: &Path, options: VolumeOptions) -> io::Result<u32> {
         let number = u32::try_from(self.0.len()).map_err(io::Error::other)?;
         self.0.push(Volume::new(path, options));
         Ok(number)
     }
 
-    /// The volume, unless it is shut down.
+    /// Returns the volume, unless it is shut down.
     pub(super) fn working(&self, number: u32) -> io::Result<&Volume> {
         let volume = self.0.get(number as usize).ok_or_else(|| os(errno::EIO))?;
         match volume.options.state {
@@ -62,7 +62,7 @@ impl Volumes {
         }
     }
 
-    /// The volume, if it takes changes.
+    /// Returns the volume, if it accepts changes.
     pub(super) fn writable(&self, number: u32) -> io::Result<&Volume> {
         let volume = self.working(number)?;
         match volume.options.state {
@@ -71,7 +71,7 @@ impl Volumes {
         }
     }
 
-    /// The volume that is mounted at exactly this path.
+    /// Returns the volume that is mounted at exactly this path.
     pub(super) fn mounted_at(&self, path: &Path) -> Option<u32> {
         u32::try_from(self.0.iter().position(|volume| volume.path == path)?).ok()
     }
@@ -82,7 +82,7 @@ impl Volumes {
         }
     }
 
-    /// A file that took `before` bytes now takes `after`.
+    /// Updates the occupied space after a file's allocation changed from `before` to `after` bytes.
     pub(super) fn charge(&mut self, number: u32, before: u64, after: u64) {
         debug_assert!((number as usize) < self.0.len(), "an inode of volume {number}, which does not exist");
         if let Some(volume) = self.0.get_mut(number as usize) {
@@ -94,14 +94,14 @@ impl Volumes {
         self.0.iter().map(|volume| volume.options.clone()).collect()
     }
 
-    /// Sets the options of the first volumes, which are all that there were when `options` was asked.
+    /// Sets the options of the volumes that existed when `options` was called. They are the first ones.
     pub(super) fn set_options(&mut self, options: Vec<VolumeOptions>) {
         for (volume, options) in self.0.iter_mut().zip(options) {
             volume.options = options;
         }
     }
 
-    /// The volumes of a machine that has just started with this tree. One that was shut down is mounted anew.
+    /// Returns the volumes after a restart with this tree. A volume that was shut down works again.
     pub(super) fn restarted(&self, tree: &Tree) -> Self {
         let mut volumes = self.0.clone();
         for (index, volume) in volumes.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! What a test does to the machine under the filesystem: settle it, break its syncs, record it, crash it.
+//! Control of the machine under the filesystem: settle it, make its syncs fail, and crash it.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::{
 };
 
 impl MemFs {
-    /// An independent filesystem that begins as this one is, what is not durable included. Bytes are shared until one
-    /// side changes them. Handles and locks stay behind.
+    /// Returns an independent copy of this filesystem, including changes that are not durable yet. The copies share
+    /// bytes until one of them changes them. Handles and locks are not copied.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self::from_machine(self.lock().forked())
     }
 
-    /// Makes everything durable, as `sync(2)` does: the end of a test's set-up.
+    /// Makes everything durable, as `sync(2)` does. Call it at the end of a test's set-up.
     pub fn settle(&self) {
         self.lock().storage_mut().force(SyncCall::Everything);
     }
@@ -29,7 +29,7 @@ impl MemFs {
     ///
     /// # Errors
     ///
-    /// `NotFound`.
+    /// - `NotFound`: the path does not exist.
     pub fn sync_volume(&self, path: &Path) -> Result<()> {
         self.call(Op::SyncAll, path, |machine| {
             let volume = machine.volume_at(self.view(), path)?;
@@ -38,17 +38,19 @@ impl MemFs {
         })
     }
 
-    /// Makes a promise: a check of a later crash state will see it, one of an earlier state will not.
+    /// Records a promise of the workload. The check of a later crash state sees the note, and the check of an earlier
+    /// one does not.
     pub fn note(&self, note: impl Into<String>) {
         let note = note.into();
         self.lock().storage_mut().note(note);
     }
 
-    /// Changes how the path's volume behaves, from the next call on: makes it full, read-only, shut down or well again.
+    /// Changes the options of the path's volume from the next call on, for example to make it full, read-only, or shut
+    /// down, and to repair it.
     ///
     /// # Errors
     ///
-    /// `NotFound`.
+    /// - `NotFound`: the path does not exist.
     pub fn reconfigure(
         &self,
         path: &Path,
@@ -57,32 +59,34 @@ impl MemFs {
         self.call(Op::VolumeId, path, |machine| machine.reconfigure(self.view(), path, change))
     }
 
-    /// Makes the next sync of a path fail with `errno`: of a file through a handle opened by that path, or of a
-    /// directory. Nothing needs to have the name yet.
+    /// Makes the next sync of a path fail with `errno`. This applies to a directory sync and to a sync of a file
+    /// through a handle that was opened by that path. The path need not exist yet.
     ///
-    /// Every handle of the file that was open then reports the failure once and is poisoned; one opened later syncs
-    /// successfully whatever became of the pages. After a failed directory sync each change of a name since the last
-    /// one may be durable or not.
+    /// After a failed file sync, every handle that was open at the time reports the failure once and is poisoned. A
+    /// handle that is opened later syncs successfully, whatever happened to the pages. After a failed directory sync,
+    /// each name change since the last successful one may be durable or not.
     pub fn fail_next_sync(&self, path: &Path, errno: i32, pages: DirtyPages) {
         self.lock().set_sync_fault(path, SyncFault { errno, pages, once: true });
     }
 
-    /// The same for every sync of the path, until [`heal_syncs`](Self::heal_syncs).
+    /// Makes every sync of the path fail, as [`fail_next_sync`](Self::fail_next_sync) does for one, until
+    /// [`heal_syncs`](Self::heal_syncs).
     pub fn fail_syncs(&self, path: &Path, errno: i32, pages: DirtyPages) {
         self.lock().set_sync_fault(path, SyncFault { errno, pages, once: false });
     }
 
-    /// Ends the failures of a path's syncs.
+    /// Stops the injected failures of a path's syncs.
     pub fn heal_syncs(&self, path: &Path) {
         self.lock().clear_sync_fault(path);
     }
 
-    /// Drops the file from the cache: reads show what the device holds or is yet to get. After a failed sync that
-    /// dropped its pages these are the old bytes, or zeros where the file grew.
+    /// Drops the file from the cache, so that reads show the content of the device, including writes that are still
+    /// pending. After a failed sync that dropped pages, this is the old content, or zeros where the file grew.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `IsADirectory`.
+    /// - `NotFound`: the path does not exist.
+    /// - `IsADirectory`: the path is a directory.
     pub fn evict(&self, path: &Path) -> Result<()> {
         self.call(Op::Read, path, |machine| {
             let ino = machine.lookup(self.view()).resolve(path)?;
@@ -92,10 +96,9 @@ impl MemFs {
         })
     }
 
-    /// Crashes the machine and starts it again: returns what the next start finds.
+    /// Crashes the machine and restarts it. Returns the filesystem that the next start finds.
     ///
-    /// This filesystem, all its clones, every handle and every lock are dead from now on, and each call on them fails
-    /// with `EIO`.
+    /// This filesystem, its clones, and all handles and locks are dead afterwards. Calls on them fail with `EIO`.
     #[must_use]
     pub fn crash(&self, survives: Survives) -> Self {
         let mut machine = self.lock();
@@ -105,7 +108,7 @@ impl MemFs {
         Self::from_machine(Machine::boot(&hardware, assemble(&tree, &hardware.roots())))
     }
 
-    /// How many micro-operations wait for a sync.
+    /// Returns the number of micro-operations that wait for a sync.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.lock().storage_mut().disk().journal.len()

@@ -1,4 +1,4 @@
-//! [`MemFs`]'s files and directory locks.
+//! Files and directory locks of [`MemFs`].
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ pub(crate) struct MemFile {
     path: PathBuf,
     options: FsOpenOptions,
     position: u64,
-    /// The operation and errno of the first sync that failed here.
+    /// The operation and errno of the first failed sync through this handle.
     poison: OnceLock<(Op, Option<i32>)>,
 }
 
@@ -154,7 +154,7 @@ impl Read for MemFile {
 }
 
 impl Write for MemFile {
-    /// Writes less than `buf` where the volume has no room for all of it.
+    /// Writes less than `buf` if the volume has no room for all of it.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.check_writable(Op::Write)?;
         let offset = (!self.options.append).then_some(self.position);
@@ -162,7 +162,8 @@ impl Write for MemFile {
             let written = machine.files(None).write(ino, buf, offset)?;
             Ok((written, machine.storage().namespace().file(ino)?.len))
         })?;
-        // Linux moves to the end only for bytes that it appends (`generic_write_checks` in fs/read_write.c).
+        // For an append, Linux moves the position only if bytes are appended (`generic_write_checks` in
+        // fs/read_write.c).
         let appended = self.options.append && !buf.is_empty();
         self.position = if appended { end } else { self.position + written as u64 };
         Ok(written)

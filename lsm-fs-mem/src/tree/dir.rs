@@ -1,5 +1,5 @@
-//! What a directory holds: names in order of their bytes, found by their first eight, so that most lookups compare
-//! numbers and look at one name.
+//! Directory entries, sorted by the bytes of their names and indexed by the first eight. Most lookups compare numbers
+//! and then look at a single name.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -10,18 +10,19 @@ use crate::micro::{Ino, Name};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DirNode {
-    /// By the first eight bytes, as a number of the same order.
+    /// The entries by the first eight bytes of the name, as a number with the same order.
     buckets: BTreeMap<u64, Bucket>,
 }
 
-/// The names that begin alike.
+/// Names with the same first eight bytes.
 #[derive(Clone, Debug)]
 enum Bucket {
     One([(Name, Ino); 1]),
     Many(BTreeMap<Name, Ino>),
 }
 
-/// No name holds a NUL, so one that ends early is in its place before those that go on.
+/// Returns the first eight bytes of a name as a number. Shorter names are padded with NUL, which no name contains, so
+/// they sort before the names that they are a prefix of.
 fn head_of(name: &OsStr) -> u64 {
     let bytes = name.as_encoded_bytes();
     if let Some((head, _)) = bytes.split_first_chunk::<8>() {
@@ -42,7 +43,7 @@ impl DirNode {
         }
     }
 
-    /// Binds a name; returns what it was bound to.
+    /// Binds a name. Returns the inode that it was bound to.
     #[inline]
     pub(crate) fn insert(&mut self, name: Name, ino: Ino) -> Option<Ino> {
         let mut bucket = match self.buckets.entry(head_of(&name)) {
@@ -77,7 +78,7 @@ impl DirNode {
         self.buckets.is_empty()
     }
 
-    /// In order of the names' bytes.
+    /// Iterates over the entries in the byte order of their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, Ino)> {
         self.buckets.values().flat_map(|bucket| {
             let (one, many) = match bucket {
@@ -100,7 +101,7 @@ mod tests {
         Arc::from(OsStr::new(text))
     }
 
-    /// Many begin alike, some are the beginning of others.
+    /// Names with common beginnings, some of which are prefixes of others.
     const NAMES: [&str; 12] = [
         "",
         "00000000001",
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn a_directory_is_a_sorted_map() {
         let (mut dir, mut plain) = (DirNode::default(), BTreeMap::new());
-        // Each round binds what is not bound and frees what is, from another start.
+        // Each round binds an unbound name or frees a bound one, starting from another name.
         for round in 0..200_usize {
             let text = NAMES[round * 7 % NAMES.len()];
             let ino = round as u64;

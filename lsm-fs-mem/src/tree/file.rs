@@ -1,4 +1,4 @@
-//! What a file holds: bytes and a length, each of which may be there before the other.
+//! File content: bytes and a length, which may arrive in either order.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ pub(crate) struct FileNode {
 }
 
 impl FileNode {
-    /// Applies a change of content. Data beyond the length waits for a length that covers it.
+    /// Applies a content change. Data beyond the length stays hidden until a length covers it.
     pub(crate) fn apply(&mut self, change: &Change) {
         self.fingerprint = OnceLock::new();
         match change {
@@ -38,7 +38,7 @@ impl FileNode {
         }
     }
 
-    /// Drops what no length ever covered.
+    /// Drops the data beyond the length.
     pub(crate) fn cut(&mut self) {
         self.fingerprint = OnceLock::new();
         self.pages.clear(self.len..u64::MAX);
@@ -49,7 +49,7 @@ impl FileNode {
         self.pages.reach_beyond(self.len)
     }
 
-    /// Of what can be read.
+    /// Returns a fingerprint of the readable content.
     pub(crate) fn fingerprint(&self) -> u128 {
         *self.fingerprint.get_or_init(|| {
             if self.needs_cut() {

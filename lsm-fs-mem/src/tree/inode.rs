@@ -1,31 +1,31 @@
-//! An inode: a file or a directory, with what is known of it beside its content.
+//! An inode: a file or a directory, with its attributes.
 
 use std::sync::Arc;
 
 use super::{dir::DirNode, file::FileNode};
 use crate::micro::{Ino, Kind};
 
-/// What an inode holds.
+/// The content of an inode.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     File(Arc<FileNode>),
     Dir(Arc<DirNode>),
 }
 
-/// An inode, and what is known of it beside its content.
+/// An inode with its attributes.
 #[derive(Clone, Debug)]
 pub(crate) struct Inode {
     pub(crate) node: Node,
     pub(crate) volume: u32,
-    /// How many names it has.
+    /// The number of names.
     pub(crate) links: u32,
-    /// How many handles hold it.
+    /// The number of handles that hold it.
     pub(crate) opens: u32,
-    /// Of a directory: the one that holds its name.
+    /// For a directory, the directory that holds its name.
     pub(crate) parent: Ino,
-    /// How many of its syncs have failed.
+    /// The number of syncs that have failed.
     pub(crate) failed_syncs: u32,
-    /// Asked to be overwritten in place.
+    /// Whether copy-on-write was disabled for it.
     pub(crate) in_place: bool,
 }
 
@@ -54,7 +54,7 @@ impl Inode {
         }
     }
 
-    /// As a crash leaves it: no handle holds it.
+    /// Returns the inode as a crash leaves it, without handles and failed syncs.
     #[inline]
     pub(crate) fn unheld(&self) -> Self {
         Self { opens: 0, failed_syncs: 0, ..self.clone() }

@@ -1,4 +1,4 @@
-//! Inodes by number: a vector of shared chunks. A copy of it costs a pointer for every 32 numbers ever given out.
+//! Inodes by number, in a vector of shared chunks. A copy costs one pointer per 32 inode numbers ever used.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Slab {
         Some(self.place(ino)?.get_or_insert_with(make))
     }
 
-    /// Where the inode belongs; there always is such a place.
+    /// Returns the slot of the inode, and makes room for it if necessary.
     pub(super) fn place(&mut self, ino: Ino) -> Option<&mut Option<Inode>> {
         let (chunk, at) = (small(ino / CHUNK), small(ino % CHUNK));
         if self.chunks.len() <= chunk {
@@ -55,7 +55,7 @@ impl Slab {
         removed
     }
 
-    /// In order of their numbers.
+    /// Iterates over the inodes in the order of their numbers.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Ino, &Inode)> {
         let chunks = self.chunks.iter().enumerate().filter_map(|(at, chunk)| Some((at, chunk.as_ref()?)));
         chunks.flat_map(|(at, chunk)| {

@@ -75,7 +75,7 @@ fn one_inode_with_two_names_does_not_look_like_two() {
 fn unreachable_inodes_vanish_and_circles_are_cut() {
     let lost = tree(&[link(2, "f", 3, Kind::File)]);
     assert_eq!(assemble(&lost, &[1]).iter().count(), 1);
-    // Two directories, each in the other, and both in the root: what a split rename can leave.
+    // Two directories, each in the other, and both in the root, as split renames can leave them.
     let circle = tree(&[
         link(1, "a", 2, Kind::Dir),
         link(1, "b", 3, Kind::Dir),
