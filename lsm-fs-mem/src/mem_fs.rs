@@ -42,6 +42,7 @@ pub use special::SpecialFile;
 /// Every change consists of a few micro-operations that wait until a sync forces them. [`crash`](Self::crash) keeps the
 /// forced ones and any legal part of the rest. [`crash_sweep`](crate::crash_sweep) tries the legal parts at every
 /// moment.
+///
 /// # Examples
 ///
 /// ```
@@ -54,6 +55,12 @@ pub use special::SpecialFile;
 /// fs.write_new(Path::new("/table"), b"rows", SyncMode::Normal)?;
 ///
 /// // The bytes were synced, but the name was not.
+/// let rebooted = fs.crash(Survives::Forced);
+/// assert!(!rebooted.exists(Path::new("/table"))?);
+/// assert!(fs.metadata(Path::new("/")).is_err(), "the machine that crashed is gone");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct MemFs {
     machine: Arc<Mutex<Machine>>,

@@ -16,6 +16,7 @@ use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 ///   that event.
 /// - `choice` says how much of each pending change persisted.
 /// - A second crash, during recovery, follows after a `/`.
+///
 /// # Examples
 ///
 /// ```
