@@ -1,4 +1,4 @@
-//! [`DurabilityAudit`]: what a crash could take away, and what must not become durable yet.
+//! [`DurabilityAudit`]: finds calls that would make a pointer durable before the files that it names.
 
 mod account;
 mod identity;
@@ -30,39 +30,49 @@ use identity::Key;
 use inspect::Inspection;
 use rule::{Demands, ManifestRule, PointerRule};
 
-/// Any filesystem, with an account of what is durable: of each inode whether its bytes were synced since they were last
-/// written, of each name whether its directory was synced since the name was last bound, moved or removed.
+/// A wrapper around any filesystem that keeps an account of what is durable.
 ///
-/// It says at the call itself what a crash simulator finds in one of its states, on any backend, `StdFs` included. A
-/// pointer that is written in place is judged when it is synced, though a crash may show its new bytes before: that is
-/// left to the simulator.
+/// For each inode it knows whether the bytes were synced since they were last written. For each name it knows whether
+/// the directory was synced since the name was last bound, moved, or removed.
+///
+/// The audit reports at the call itself what a crash simulator finds in one of its states, and it works on any backend,
+/// including `StdFs`. A pointer that is written in place is checked when it is synced. A crash may show its new bytes
+/// earlier, and finding that is left to the simulator.
 ///
 /// # Contract
 ///
-/// It believes no filesystem's ordering: a name is durable by a sync of *its* directory, bytes by a sync of the file
-/// through any of its names, and nothing else. Hard links are one inode. A clone is a new one whose bytes are not
-/// durable. A new, empty file has no bytes to lose. What was there before the audit, and names at or above the root,
-/// are durable. Changes that pass it by are not seen.
+/// *Durability.* The audit relies on no filesystem's ordering:
 ///
-/// *A failed sync* loses what was pending, for good: bytes until they stand in another inode, a name until it is bound
-/// again. A directory sync that is [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing durable.
+/// - A name becomes durable by a sync of *its* directory, and by nothing else.
+/// - Bytes become durable by a sync of the file through any of its names, and by nothing else.
+/// - Hard links are one inode. A clone is a new inode whose bytes are not durable.
+/// - A new, empty file has no bytes to lose.
+/// - Everything that existed before the audit is durable, and so are the names at or above the root.
+/// - Changes that bypass the audit are not seen.
 ///
-/// *Pointers.* A rule names a file that makes others reachable ([`pointer`](Self::pointer)) or a directory that appears
-/// whole ([`published_directory`](Self::published_directory)). The call by which it gets its name (rename, link, clone,
-/// or the rename of a directory above it) or would become durable (a sync of its bytes, or of a directory that holds a
-/// new name on its path) is refused while anything it names could still be lost: from that call on, a crash may leave
-/// the one without the other. Refused means that nothing is done, and the error is a [`DurabilityViolation`];
-/// [`only_recording`](Self::only_recording) lets the call through.
+/// *A failed sync* loses the pending changes permanently: bytes until they are written to another inode, a name until
+/// it is bound again. A directory sync that is [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing
+/// durable.
 ///
-/// *Removals.* A call that removes or moves away a file that a pointer names is refused as well, unless the pointer
-/// goes along. As long as the pointer's new name is not durable, this holds for the files that the replaced one named,
-/// too: a crash may bring it back.
+/// *Pointers.* A rule names a file that makes other files reachable ([`pointer`](Self::pointer)), or a directory that
+/// must appear complete ([`published_directory`](Self::published_directory)). Two kinds of calls are refused while
+/// anything that the pointer names could still be lost, because a crash after them could leave the pointer alone:
 ///
-/// Inodes are told apart by [`FileId`](lsm_fs::FileId), and by path where the backend does not tell. Paths are compared
-/// as they are spelled, so root, rules and calls must spell them alike, without symbolic links in between. Calls that
-/// change or sync something run one at a time.
+/// - The call that gives the pointer its name: a rename, a link, a clone, or a rename of a directory above it.
+/// - The call that would make it durable: a sync of its bytes, or of a directory that holds a new name on its path.
 ///
-/// Clones share the account.
+/// A refused call has no effect, and its error is a [`DurabilityViolation`]. [`only_recording`](Self::only_recording)
+/// lets the call through instead.
+///
+/// *Removals.* A call that removes or moves a file that a pointer names is refused as well, unless the pointer moves
+/// along. Until the new name of a replaced pointer is durable, this also holds for the files that the old pointer
+/// named, because a crash may bring it back.
+///
+/// *Identity.* Inodes are identified by [`FileId`](lsm_fs::FileId), or by path if the backend provides none. Paths are
+/// compared as they are spelled. The root, the rules, and the calls must therefore spell them alike, without symbolic
+/// links in between.
+///
+/// Calls that change or sync something run one at a time. Clones share the account.
 ///
 /// # Examples
 ///
@@ -92,7 +102,7 @@ pub struct DurabilityAudit<F> {
 }
 
 impl<F: Fs> DurabilityAudit<F> {
-    /// Audits a filesystem. `root` and what is above it count as durable.
+    /// Wraps a filesystem. `root` and the names above it count as durable.
     pub fn new(inner: F, root: impl Into<PathBuf>) -> Self {
         let fs = Arc::new(inner);
         let auditor = Auditor {
@@ -105,19 +115,26 @@ impl<F: Fs> DurabilityAudit<F> {
         Self { fs: InterceptFs::new(fs, auditor) }
     }
 
-    /// Lets calls through that break a rule, of this audit and its clones; [`violations`](Self::violations) has them.
+    /// Lets calls through that break a rule of this audit or of its clones. [`violations`](Self::violations) lists
+    /// them.
     #[must_use]
     pub fn only_recording(self) -> Self {
         self.auditor().demands().only_recording = true;
         self
     }
 
-    /// Says of a file that nothing it names may be lost once the file can survive a crash.
+    /// Declares a file to be a pointer: once it can survive a crash, nothing that it names may be lost.
     ///
-    /// `names` gets the file's bytes and returns paths, relative ones from the file's directory. Of a named file, the
-    /// bytes and the name must be durable; of a named directory, all below it too; of both, the names of the
-    /// directories above them that are not above the pointer as well. What is named and does not exist is a violation.
-    /// `names` must not use the audited filesystem. Files over 16 MiB are not read.
+    /// `names` receives the bytes of the file and returns paths. Relative paths start at the directory of the file.
+    ///
+    /// - If it names a file, the bytes and the name of that file must be durable.
+    /// - If it names a directory, the name and everything below must be durable.
+    /// - In both cases, the names of the directories above must be durable too, up to the first directory that is also
+    ///   above the pointer.
+    /// - A path that does not exist is a violation.
+    ///
+    /// A pointer over 16 MiB is not read and counts as unreadable, which is a violation. `names` must not use the
+    /// audited filesystem.
     pub fn pointer(
         &self,
         path: impl Into<PathBuf>,
@@ -126,10 +143,11 @@ impl<F: Fs> DurabilityAudit<F> {
         self.auditor().demands().pointers.push(PointerRule::new(path.into(), Some(Arc::new(names))));
     }
 
-    /// Says how files such as `v{N}` are read, which a pointer names: in the pattern, `{N}` stands for the number.
+    /// Declares how to read numbered files such as `v{N}` that a pointer names. In the pattern, `{N}` stands for the
+    /// number.
     ///
-    /// A pointer that names one of them names the paths in it as well, relative ones from the file's directory. By
-    /// itself such a file is no pointer: it may survive a crash before the files that it names.
+    /// A pointer that names such a file also names the paths in it. Relative paths start at the directory of the file.
+    /// The file is not a pointer by itself: it may survive a crash before the files that it names.
     pub fn manifests(
         &self,
         directory: impl Into<PathBuf>,
@@ -140,8 +158,10 @@ impl<F: Fs> DurabilityAudit<F> {
         self.auditor().demands().manifests.push(rule);
     }
 
-    /// The same for an engine without a fixed pointer, which opens the file with the highest number: that file is a
-    /// pointer by itself. A rename of a directory above it is not seen as an arrival.
+    /// Declares numbered files of which the newest is a pointer, for an engine without a fixed pointer that opens the
+    /// file with the highest number.
+    ///
+    /// A rename of a directory above the files does not count as the arrival of a pointer.
     pub fn numbered_pointer(
         &self,
         directory: impl Into<PathBuf>,
@@ -152,23 +172,23 @@ impl<F: Fs> DurabilityAudit<F> {
         self.auditor().demands().manifests.push(rule);
     }
 
-    /// Says of a directory that all below it must be durable when it gets this name.
+    /// Declares that everything below a directory must be durable when the directory gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
         self.auditor().demands().pointers.push(PointerRule::new(path.into(), None));
     }
 
-    /// The calls that broke a rule, refused or not, in order.
+    /// Returns the calls that broke a rule, whether refused or not, in order.
     #[must_use]
     pub fn violations(&self) -> Vec<DurabilityViolation> {
         self.auditor().violations().clone()
     }
 
-    /// What a crash could take of a file, or of a directory and all below it, and of the names that lead there from the
-    /// root; sorted by path.
+    /// Returns everything that a crash could take from a file, or from a directory and everything below it, and from
+    /// the names that lead there from the root. The result is sorted by path.
     ///
     /// # Errors
     ///
-    /// Those of looking the tree up.
+    /// The errors of walking the tree.
     pub fn undurable(&self, path: &Path) -> Result<Vec<Undurable>> {
         let mut account = self.auditor().account();
         let mut inspection = Inspection::new(&*self.auditor().fs, &self.auditor().root, &mut account);
@@ -177,11 +197,11 @@ impl<F: Fs> DurabilityAudit<F> {
         Ok(inspection.finish())
     }
 
-    /// Asserts that a crash can take nothing of a file, or of a directory and all below it.
+    /// Asserts that a crash can take nothing from a file, or from a directory and everything below it.
     ///
     /// # Panics
     ///
-    /// If something is not durable, with a list of all that is not; if the tree cannot be looked up.
+    /// If something is not durable, with a list of everything that is not. If the tree cannot be walked.
     #[track_caller]
     pub fn assert_durable(&self, path: &Path) {
         let (is_durable, message) = match self.undurable(path) {
@@ -191,7 +211,7 @@ impl<F: Fs> DurabilityAudit<F> {
         assert!(is_durable, "{} is not durable: {message}", path.display());
     }
 
-    /// The filesystem itself. Changes made through it are not seen.
+    /// Returns the wrapped filesystem. The audit does not see changes that are made through it.
     #[must_use]
     pub fn inner(&self) -> &F {
         self.fs.inner()
@@ -204,7 +224,7 @@ impl<F> DurabilityAudit<F> {
     }
 }
 
-/// The filesystem that it is.
+/// Dereferences to the wrapped [`Fs`].
 impl<F> Deref for DurabilityAudit<F> {
     type Target = InterceptFs<Arc<F>, Auditor<F>>;
 
@@ -228,7 +248,7 @@ impl<F: fmt::Debug> fmt::Debug for DurabilityAudit<F> {
     }
 }
 
-/// Keeps the account.
+/// The interceptor that keeps the account.
 #[derive(Debug)]
 pub struct Auditor<F> {
     fs: Arc<F>,
@@ -277,7 +297,7 @@ impl<F: Fs + 'static> Interceptor for Auditor<F> {
             return run();
         }
         let on = on.copied().flatten();
-        // Held over the call: the account and the filesystem change together.
+        // The lock is held during the call, so that the account and the filesystem change together.
         let mut account = self.account();
         self.enforce(&mut account, on, call)?;
         let before = account.before(&*self.fs, on, call);
@@ -286,14 +306,14 @@ impl<F: Fs + 'static> Interceptor for Auditor<F> {
         result
     }
 
-    /// One: the account changes in the order of the calls.
+    /// Returns one, because the account must change in the order of the calls.
     fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 }
 
 impl<F: Fs> Auditor<F> {
-    /// Looks for a rule that the call would break, before it does.
+    /// Checks a call against the rules before it runs.
     fn enforce(&self, account: &mut Account, on: Option<Key>, call: &Call<'_>) -> Result<()> {
         let mut demands = self.demands();
         let broken = Inspection::new(&*self.fs, &self.root, account).broken(&mut demands, on, call);

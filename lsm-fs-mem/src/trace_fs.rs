@@ -1,4 +1,4 @@
-//! [`TraceFs`]: the calls as text.
+//! [`TraceFs`]: calls as text.
 
 mod line;
 
@@ -17,16 +17,18 @@ use lsm_fs::{
 
 use line::Line;
 
-/// Any filesystem, with a record of its calls as text, one line a call, in the order in which they returned. Made to be
-/// compared with a snapshot: a sync that goes missing is a line that goes missing.
+/// A wrapper around any filesystem that records its calls as text.
+///
+/// Each call is one line, in the order in which the calls returned. The record is meant to be compared with a snapshot:
+/// a missing sync is a missing line.
 ///
 /// # Format
 ///
 /// ```text
 /// call    = method [" #" handle] " " path [" -> " path] {" " argument} [outcome]
-/// outcome = " -> #" handle        an opened file; handles count from 1
-///         | " = " value           what the call returned, where it returns something
-///         | " ! " errno           EIO and the like; the kind of an error without errno; "poisoned" behind either
+/// outcome = " -> #" handle        an opened file (handles count from 1)
+///         | " = " value           the returned value, if there is one
+///         | " ! " errno           such as EIO, or the kind of an error without an errno
 ///           [" poisoned"]         if the handle had failed a sync before
 /// note    = "-- " text
 /// ```
@@ -40,14 +42,16 @@ use line::Line;
 /// sync_directory tables normal = durable
 /// ```
 ///
-/// A handle has the path it was opened by. Ranges are `offset+length`. Paths have `/` between their parts, and quotes
-/// and escapes where they hold white space or anything that is not printable. What differs from machine to machine is
-/// left out: volume numbers, free space, capabilities, the lengths of directories.
+/// A handle is shown with the path by which it was opened. Ranges are `offset+length`. Paths have `/` between their
+/// components. They are quoted and escaped if they contain white space or characters that are not printable.
 ///
-/// The text is an interface: a change to it is a breaking change of this crate, except that a method new to the traits
-/// brings a new kind of line.
+/// Values that differ from machine to machine are left out: volume numbers, free space, capabilities, and the lengths
+/// of directories.
 ///
-/// *Batches* make their calls on the wrapper, one after the other: their lines are those of the single calls.
+/// The text is an interface: a change to it is a breaking change of this crate. Only methods that are new to the traits
+/// may add new kinds of lines.
+///
+/// *Batches* run on the wrapper as single calls, one after the other, and are recorded as such.
 ///
 /// Clones share the record.
 ///
@@ -81,13 +85,13 @@ pub struct TraceFs<F> {
 }
 
 impl<F> TraceFs<F> {
-    /// Records every call, with paths as they are given.
+    /// Wraps a filesystem and records every call, with paths as they are given.
     pub fn new(inner: F) -> Self {
         Self { fs: InterceptFs::new(inner, Tracer::default()) }
     }
 
-    /// Prints paths below `root` relative to it, and the root itself as `.`; other paths stay as they are. The record
-    /// so far is gone.
+    /// Prints paths below `root` relative to it, and the root itself as `.`. Other paths stay as they are. The current
+    /// record is discarded.
     #[must_use]
     pub fn relative_to(self, root: impl Into<PathBuf>) -> Self {
         let only_changes = self.tracer().only_changes;
@@ -95,9 +99,10 @@ impl<F> TraceFs<F> {
         Self { fs: InterceptFs::new(self.fs.into_inner(), tracer) }
     }
 
-    /// Records only what changes names, bytes or lengths, takes a lock, or syncs, and every opening for writing; failed
-    /// attempts included. A file that was opened to be read gets its number where it first appears. The record so far
-    /// is gone.
+    /// Records only calls that change names, bytes, or lengths, take a lock, sync, or open for writing, whether they
+    /// succeed or fail.
+    ///
+    /// A file that was opened for reading gets its number when it first appears. The current record is discarded.
     #[must_use]
     pub fn only_changes(self) -> Self {
         let root = self.tracer().root.clone();
@@ -105,24 +110,24 @@ impl<F> TraceFs<F> {
         Self { fs: InterceptFs::new(self.fs.into_inner(), tracer) }
     }
 
-    /// Adds a line that is no call: a promise given, a step begun. Its line breaks become spaces.
+    /// Adds a line that is not a call, such as a promise or the start of a step. Line breaks become spaces.
     pub fn note(&self, text: &str) {
         let text = text.replace(['\n', '\r'], " ");
         self.tracer().record().lines.push_str(&format!("-- {text}\n"));
     }
 
-    /// The record so far, each line with its end.
+    /// Returns the record, with a line break after each line.
     #[must_use]
     pub fn text(&self) -> String {
         self.tracer().record().lines.clone()
     }
 
-    /// The record so far, and begins a new one. The handles' numbers go on.
+    /// Returns the record and starts a new one. Handle numbers continue.
     pub fn take(&self) -> String {
         mem::take(&mut self.tracer().record().lines)
     }
 
-    /// The filesystem itself, on which nothing is recorded.
+    /// Returns the wrapped filesystem. Calls made through it are not recorded.
     pub fn inner(&self) -> &F {
         self.fs.inner()
     }
@@ -132,7 +137,7 @@ impl<F> TraceFs<F> {
     }
 }
 
-/// The filesystem that it is.
+/// Dereferences to the wrapped [`Fs`](lsm_fs::Fs).
 impl<F> Deref for TraceFs<F> {
     type Target = InterceptFs<F, Tracer>;
 
@@ -141,14 +146,14 @@ impl<F> Deref for TraceFs<F> {
     }
 }
 
-/// The record so far.
+/// Prints the current record.
 impl<F> fmt::Display for TraceFs<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.tracer().record().lines)
     }
 }
 
-/// Writes the record.
+/// The interceptor that writes the record.
 #[derive(Debug, Default)]
 pub struct Tracer {
     root: PathBuf,
@@ -171,7 +176,7 @@ impl Record {
     }
 }
 
-/// A handle's number, from its first line on.
+/// The number of a handle, assigned when the handle first appears in the record.
 #[derive(Debug, Default)]
 pub struct Number(OnceLock<u64>);
 
@@ -229,7 +234,7 @@ impl Interceptor for Tracer {
         result
     }
 
-    /// One: the record is in the order of the calls, the same in every run.
+    /// Returns one, because the record must have the same order in every run.
     fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
         NonZeroUsize::MIN
     }

@@ -134,6 +134,8 @@ impl VolumeOptions {
 
 /// Options for building a [`MemFs`](crate::MemFs): its volumes and its crash model.
 ///
+/// # Examples
+///
 /// ```
 /// use lsm_fs::Fs;
 /// use lsm_fs_mem::{MemFsOptions, Profile, VolumeOptions};

@@ -1,4 +1,4 @@
-//! The account: what has changed since it was last synced.
+//! The account: the changes since each inode and name was last durable.
 
 use std::{
     collections::BTreeMap,
@@ -12,32 +12,32 @@ use lsm_fs::{Error, Fs, Op, Result, errno, parent_of};
 use super::identity::{Key, Keys};
 use lsm_fs::intercept::{Arguments, Call, Outcome};
 
-/// What of each inode and each name has changed since it was last durable.
+/// The pending changes of inodes and names.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) keys: Keys,
     inodes: BTreeMap<Key, InodeAccount>,
 }
 
-/// What of an inode is not durable; one without an entry is.
+/// The pending changes of an inode. An inode without an entry is durable.
 #[derive(Debug, Default)]
 pub(super) struct InodeAccount {
-    /// Bytes or length changed since the last sync.
+    /// Whether bytes or length have changed since the last sync.
     pub(super) is_dirty: bool,
-    /// A sync failed while it was dirty: no later sync brings the bytes back.
+    /// Whether a sync failed while the inode was dirty. No later sync restores the bytes.
     pub(super) is_lost: bool,
-    /// A directory's names that changed since its last sync.
+    /// The names in a directory that have changed since its last sync.
     pub(super) names: BTreeMap<OsString, NameState>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameState {
     Changed,
-    /// A sync failed since it changed.
+    /// A sync failed after the name changed.
     Lost,
 }
 
-/// What has to be known before a call to see what it did.
+/// The state before a call that is needed to determine its effect.
 #[derive(Debug)]
 pub(super) enum Before {
     Names(Vec<Binding>),
@@ -46,7 +46,7 @@ pub(super) enum Before {
     DirectorySync(Option<Key>),
 }
 
-/// A name in a directory, and what it was bound to.
+/// A name in a directory, and the inode that it was bound to.
 #[derive(Debug)]
 pub(super) struct Binding {
     path: PathBuf,
@@ -69,7 +69,7 @@ impl Account {
         }
     }
 
-    /// The names that the call may bind, move or remove.
+    /// Returns the names that the call may bind, move, or remove.
     fn bindings(&mut self, fs: &dyn Fs, call: &Call<'_>) -> Vec<Binding> {
         let mut bindings = Vec::new();
         match (call.op, call.other_path) {
@@ -78,7 +78,7 @@ impl Account {
                 self.bind(fs, call.path, &mut bindings);
                 self.bind(fs, to, &mut bindings);
             }
-            // On an error any part of the tree may be gone.
+            // If the call fails, any part of the tree may be gone.
             (Op::RemoveDirAll, None) => self.bind_tree(fs, call.path, &mut bindings),
             (_, None) => self.bind(fs, call.path, &mut bindings),
         }
@@ -120,7 +120,7 @@ impl Account {
             Before::Bytes(Some(key)) if may_have_begun(call, result) => {
                 self.inodes.entry(key).or_default().is_dirty = true;
             }
-            // It has consumed no error and may be made again.
+            // An interrupted sync has consumed no error, so it may be retried.
             Before::FileSync(_) | Before::DirectorySync(_) if is_interrupted => {}
             Before::FileSync(Some(key)) => self.file_synced(key, result.is_ok()),
             Before::DirectorySync(Some(key)) => match result {
@@ -132,8 +132,8 @@ impl Account {
         }
     }
 
-    /// Looks what became of a name. Not the result decides but the filesystem: a call may fail after its effect, and
-    /// one that succeeds may have done nothing.
+    /// Determines what happened to a name. It asks the filesystem instead of trusting the result, since a failed call
+    /// may have taken effect and a successful one may have done nothing.
     fn rebound(&mut self, fs: &dyn Fs, call: &Call<'_>, binding: &Binding) {
         let now = self.keys.of_name(fs, &binding.path);
         if now == binding.bound {
@@ -143,7 +143,7 @@ impl Account {
             return;
         }
         if let Some(key) = now.filter(|_| matches!(call.op, Op::Open | Op::CreateDir | Op::ReflinkFile)) {
-            // The number may have belonged to another inode, whose account ends here.
+            // The number may have belonged to a removed inode, whose account ends here.
             let is_dirty = call.op == Op::ReflinkFile;
             self.inodes.insert(key, InodeAccount { is_dirty, ..InodeAccount::default() });
         }
@@ -170,7 +170,7 @@ impl Account {
     }
 }
 
-/// Whether a change of bytes may have happened, in part or whole.
+/// Returns whether a change of bytes may have happened, partly or completely.
 fn may_have_begun<R>(call: &Call<'_>, result: &Result<R>) -> bool {
     let refused = |e: &Error| {
         e.is_poisoned()
@@ -190,7 +190,7 @@ fn may_have_begun<R>(call: &Call<'_>, result: &Result<R>) -> bool {
     call.transfer_len() != Some(0) && !result.as_ref().is_err_and(refused)
 }
 
-/// Whether an opening may change the file at the path.
+/// Returns whether opening may truncate the file at the path.
 fn truncates(call: &Call<'_>) -> bool {
     matches!(call.arguments, Arguments::Open(options) if options.truncate)
 }

@@ -1,4 +1,4 @@
-//! Which inode is meant.
+//! Identities of inodes.
 
 use std::{
     collections::BTreeMap,
@@ -9,17 +9,17 @@ use lsm_fs::{FileId, Fs, FsMetadata, Op};
 
 use lsm_fs::intercept::Call;
 
-/// An inode.
+/// The identity of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     Id(FileId),
-    /// A number of our own, where the backend tells none.
+    /// A number assigned by the audit, if the backend provides no id.
     Serial(u64),
 }
 
-/// Finds the inode of a path.
+/// Finds the identity of the inode at a path.
 ///
-/// Where the backend does not say, the paths are followed through links, renames and removals instead.
+/// If the backend provides no ids, paths are tracked through links, renames, and removals instead.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     serials: BTreeMap<PathBuf, u64>,
@@ -34,12 +34,12 @@ impl Keys {
         }
     }
 
-    /// What the name is bound to.
+    /// Returns the identity of the inode that the name is bound to.
     pub(super) fn of_name(&mut self, fs: &dyn Fs, path: &Path) -> Option<Key> {
         fs.symlink_metadata(path).ok().map(|metadata| self.of(path, &metadata))
     }
 
-    /// What the path leads to.
+    /// Returns the identity of the inode that the path leads to.
     pub(super) fn of_target(&mut self, fs: &dyn Fs, path: &Path) -> Option<Key> {
         fs.metadata(path).ok().map(|metadata| self.of(path, &metadata))
     }
@@ -52,7 +52,7 @@ impl Keys {
         })
     }
 
-    /// A call has succeeded.
+    /// Tracks the paths through a call that has succeeded.
     pub(super) fn follow(&mut self, call: &Call<'_>) {
         if self.serials.is_empty() {
             return;
@@ -72,7 +72,7 @@ impl Keys {
         }
     }
 
-    /// Forgets a path and those below it; returns them relative to it.
+    /// Forgets a path and all paths below it. Returns them relative to it.
     fn take_below(&mut self, path: &Path) -> Vec<(PathBuf, u64)> {
         let path = normal(path);
         let mut taken = Vec::new();
@@ -87,12 +87,12 @@ impl Keys {
     }
 }
 
-/// Without `.` and repeated separators.
+/// Removes `.` and repeated separators from a path.
 fn normal(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-/// `join` would end in a separator if there is nothing to add.
+/// Joins two paths. Unlike `Path::join`, it adds no separator if the second path is empty.
 pub(super) fn joined(base: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { base.to_path_buf() } else { base.join(below) }
 }

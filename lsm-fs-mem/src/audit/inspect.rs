@@ -1,4 +1,4 @@
-//! Walks names and trees, and finds what is not durable.
+//! Walks names and trees to find what is not durable.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -10,7 +10,7 @@ use super::{
     undurable::{Undurable, UndurablePart},
 };
 
-/// One look at the account, and what it has found.
+/// One inspection of the account, with its findings.
 pub(super) struct Inspection<'a> {
     pub(super) fs: &'a dyn Fs,
     root: &'a Path,
@@ -23,7 +23,7 @@ impl<'a> Inspection<'a> {
         Self { fs, root, account, found: BTreeSet::new() }
     }
 
-    /// All that was found, sorted by path, and a clean slate.
+    /// Takes the findings, sorted by path.
     pub(super) fn finish(&mut self) -> Vec<Undurable> {
         std::mem::take(&mut self.found).into_iter().collect()
     }
@@ -32,12 +32,12 @@ impl<'a> Inspection<'a> {
         self.found.insert(Undurable { path: path.to_path_buf(), part });
     }
 
-    /// The path's own name and the names of the directories above it, up to the root.
+    /// Inspects the path's own name and the names of the directories above it, up to the root.
     pub(super) fn names_from_root(&mut self, path: &Path) {
         self.names_from(self.root, path);
     }
 
-    /// The path's own name and the names of the directories above it, below `top`.
+    /// Inspects the path's own name and the names of the directories above it, below `top`.
     pub(super) fn names_from(&mut self, top: &Path, path: &Path) {
         let mut at = path;
         while at != top {
@@ -61,13 +61,13 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    /// Whether the name has changed since it was last durable.
+    /// Returns the state of a name that has changed since it was last durable.
     pub(super) fn name_state(&mut self, path: &Path) -> Option<NameState> {
         let directory = self.account.keys.of_target(self.fs, parent_of(path))?;
         self.account.inode(directory)?.names.get(path.file_name()?).copied()
     }
 
-    /// A file's bytes, or all below a directory; not the path's own name.
+    /// Inspects a file's bytes, or everything below a directory. The path's own name is left out.
     pub(super) fn tree(&mut self, path: &Path) -> Result<()> {
         let metadata = self.fs.symlink_metadata(path)?;
         let key = self.account.keys.of(path, &metadata);
@@ -93,7 +93,7 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    /// Names that have changed and are bound to nothing.
+    /// Inspects the changed names that are not bound.
     fn removals(&mut self, dir: &Path, key: Key) {
         let Some(inode) = self.account.inode(key) else { return };
         for (name, state) in inode.names.clone() {

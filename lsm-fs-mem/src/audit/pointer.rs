@@ -1,4 +1,4 @@
-//! Arrivals: the call by which a pointer gets its name, or by which it would become durable.
+//! Arrivals: the calls by which a pointer gets its name or would become durable.
 
 use std::{
     collections::BTreeSet,
@@ -16,10 +16,10 @@ use super::{
 };
 use lsm_fs::intercept::Call;
 
-/// A pointer larger than this is none.
+/// The maximum size of a pointer or manifest. A larger file is not read.
 pub(super) const MAX_POINTER_BYTES: u64 = 16 << 20;
 
-/// A pointer on its way: where it stands before the call, and which directory the call moves, if one.
+/// The arrival of a pointer: its path before the call, and the directory that the call moves, if any.
 struct Arrival<'a> {
     source: PathBuf,
     moved: Option<(&'a Path, &'a Path)>,
@@ -27,21 +27,22 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// Where a path stands before the call: what moves together with the pointer is where it comes from.
+    /// Returns the location of a path before the call. A path that moves together with the pointer is still at its
+    /// source.
     fn before(&self, path: &Path) -> PathBuf {
         let moved = self.moved.and_then(|(from, to)| Some(joined(from, path.strip_prefix(to).ok()?)));
         moved.unwrap_or_else(|| path.to_path_buf())
     }
 }
 
-/// The lowest directory that both paths lie in.
+/// Returns the lowest directory that contains both paths.
 fn common_directory(a: &Path, b: &Path) -> PathBuf {
     let shared = parent_of(a).components().zip(parent_of(b).components()).take_while(|(a, b)| a == b);
     shared.map(|(part, _)| part).collect()
 }
 
 impl Inspection<'_> {
-    /// The first rule that the call would break.
+    /// Returns the first rule that the call would break.
     pub(super) fn broken(
         &mut self,
         demands: &mut Demands,
@@ -59,7 +60,7 @@ impl Inspection<'_> {
         self.removed(demands, call)
     }
 
-    /// The files whose number makes them pointers: the newest, and the one that the call makes.
+    /// Returns the files that are pointers because of their number: the newest one, and the one that the call creates.
     fn numbered_pointers(&self, manifests: &[ManifestRule], call: &Call<'_>) -> Vec<PointerRule> {
         let mut found = Vec::new();
         for rule in manifests.iter().filter(|rule| rule.is_pointer) {
@@ -83,7 +84,7 @@ impl Inspection<'_> {
                 let moves_above = !below.as_os_str().is_empty();
                 let moved = moves_above.then_some((call.path, to));
                 self.arrival(rule, &Arrival { source, moved, manifests });
-                // A clone is a new inode; its bytes are not durable however the source's are.
+                // A clone is a new inode. Its bytes are not durable even if the source's are.
                 if call.op == Op::ReflinkFile && !moves_above {
                     self.note(to, UndurablePart::Content);
                 }
@@ -101,7 +102,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Whether a sync of the directory makes a new name durable that leads to the path.
+    /// Returns whether a sync of the directory would make a new name on the path durable.
     fn binds_on_path(&mut self, path: &Path, directory: &Path) -> bool {
         let synced = self.account.keys.of_target(self.fs, directory);
         let mut at = path;
@@ -119,9 +120,9 @@ impl Inspection<'_> {
         false
     }
 
-    /// The pointer gets its name, or its name becomes durable: its own bytes, and all it names.
+    /// Inspects a pointer that gets its name or becomes durable: its own bytes, and everything that it names.
     fn arrival(&mut self, rule: &PointerRule, arrival: &Arrival<'_>) {
-        // A rename of something that does not exist fails by itself, and one above the pointer may move none.
+        // Renaming a missing file fails by itself, and a rename above the pointer may not move a pointer.
         let Ok(metadata) = self.fs.symlink_metadata(&arrival.source) else { return };
         match &rule.names {
             Some(names) if metadata.is_file() => {
@@ -134,7 +135,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Demands all that the pointer names, and all that the manifests among it name in turn.
+    /// Inspects everything that the pointer names, including the files named by its manifests.
     fn named(&mut self, rule: &PointerRule, names: &ReadNames, arrival: &Arrival<'_>) {
         let mut under_way = vec![(rule.path.clone(), arrival.source.clone(), names)];
         let mut read = BTreeSet::new();
@@ -145,7 +146,7 @@ impl Inspection<'_> {
             };
             for name in names(&bytes) {
                 let named = parent_of(&path).join(name);
-                // A name above both is no matter: without it the pointer is not there either.
+                // Names above both files do not matter, because the pointer is lost along with them.
                 let shared = common_directory(&rule.path, &named);
                 let (top, before) = (arrival.before(&shared), arrival.before(&named));
                 self.names_from(&top, &before);

@@ -1,4 +1,4 @@
-//! Removals: the call that takes away a file while a pointer names it.
+//! Removals: the calls that remove a file while a pointer names it.
 
 use std::{
     collections::BTreeSet,
@@ -17,9 +17,9 @@ use super::{
 use lsm_fs::intercept::Call;
 
 impl Inspection<'_> {
-    /// The first pointer that names a file that the call would remove or move away.
+    /// Returns the first pointer that names a file that the call would remove or move.
     ///
-    /// It need not be the pointer as it is: until its name is durable, a crash may bring the one back that it replaced.
+    /// This includes a pointer that has been replaced, as long as a crash may bring it back.
     pub(super) fn removed(&mut self, demands: &mut Demands, call: &Call<'_>) -> Option<DurabilityViolation> {
         let (fs, Demands { pointers, manifests, .. }) = (self.fs, demands);
         let manifests: &[ManifestRule] = manifests;
@@ -49,7 +49,7 @@ impl Inspection<'_> {
         None
     }
 
-    /// The violation of a call that removes a file that the pointer names, or that the one before it names.
+    /// Returns the violation of a call that removes a file named by the pointer or by the one it replaced.
     fn lost(
         &mut self,
         call: &Call<'_>,
@@ -60,7 +60,7 @@ impl Inspection<'_> {
             call.op,
             Op::RemoveFile | Op::RemoveDir | Op::RemoveDirAll | Op::Rename | Op::RenameNoreplace
         );
-        // A pointer that goes along names nothing afterwards.
+        // A pointer that the same call removes or moves names nothing afterwards.
         if !removes || pointer.starts_with(call.path) {
             return None;
         }
@@ -74,7 +74,7 @@ impl Inspection<'_> {
         (!undurable.is_empty()).then(|| DurabilityViolation::new(call, pointer, undurable))
     }
 
-    /// Tells if a crash can take neither the name of a pointer nor its bytes.
+    /// Returns whether a crash can take neither the name of a pointer nor its bytes.
     fn is_durable(&mut self, pointer: &Path) -> bool {
         if self.name_state(pointer).is_some() {
             return false;
@@ -85,7 +85,7 @@ impl Inspection<'_> {
     }
 }
 
-/// All paths that a pointer names, and those that the manifests among them name in turn.
+/// Returns all paths that a pointer names, and all paths that its manifests name.
 fn named_by(
     fs: &dyn Fs,
     (pointer, names): (&Path, &ReadNames),
@@ -94,7 +94,7 @@ fn named_by(
     let mut found = BTreeSet::new();
     let mut under_way = vec![(pointer.to_path_buf(), names)];
     while let Some((path, names)) = under_way.pop() {
-        // A pointer that is not there yet names nothing.
+        // A pointer that does not exist yet names nothing.
         let Ok(bytes) = fs.read_to_vec(&path, MAX_POINTER_BYTES) else { continue };
         for name in names(&bytes) {
             let named = parent_of(&path).join(name);

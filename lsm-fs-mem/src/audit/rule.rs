@@ -9,7 +9,7 @@ use std::{
 
 use lsm_fs::{Fs, parent_of};
 
-/// Reads the paths that a file names out of its bytes.
+/// Reads the paths that a file names from its bytes.
 pub(super) type ReadNames = Arc<dyn Fn(&[u8]) -> Vec<PathBuf> + Send + Sync>;
 
 /// The rules that calls must keep.
@@ -20,14 +20,14 @@ pub(super) struct Demands {
     pub(super) only_recording: bool,
 }
 
-/// A file or directory that must not survive a crash before something else does.
+/// A file or directory that must not survive a crash without the files that it names.
 #[derive(Clone)]
 pub(super) struct PointerRule {
     pub(super) path: PathBuf,
-    /// Reads the pointer; `None` for a directory, which names what it holds.
+    /// Reads the pointer. `None` for a directory, which names its entries.
     pub(super) names: Option<ReadNames>,
-    /// The paths that the pointer named when its present name was bound, until that is durable: a crash may bring the
-    /// pointer back that names them.
+    /// The paths that the replaced pointers named. They are kept until the current pointer is durable, because a crash
+    /// may bring a replaced one back.
     pub(super) replaced: BTreeSet<PathBuf>,
 }
 
@@ -43,25 +43,25 @@ impl fmt::Debug for PointerRule {
     }
 }
 
-/// Files with a number in their name.
+/// Files with a number in their names.
 #[derive(Clone)]
 pub(super) struct ManifestRule {
     directory: PathBuf,
     before: String,
     after: String,
     pub(super) names: ReadNames,
-    /// The file with the highest number is a pointer by itself.
+    /// Whether the file with the highest number is a pointer by itself.
     pub(super) is_pointer: bool,
 }
 
 impl ManifestRule {
-    /// The pattern is a file name in which `{N}` stands for the number.
+    /// Creates a rule. The pattern is a file name in which `{N}` stands for the number.
     pub(super) fn new(directory: PathBuf, pattern: &str, names: ReadNames, is_pointer: bool) -> Self {
         let (before, after) = pattern.split_once("{N}").unwrap_or((pattern, ""));
         Self { directory, before: before.to_owned(), after: after.to_owned(), names, is_pointer }
     }
 
-    /// The number in the name of one of these files.
+    /// Returns the number in the name of such a file.
     pub(super) fn number(&self, path: &Path) -> Option<u64> {
         if parent_of(path) != self.directory {
             return None;
@@ -71,14 +71,14 @@ impl ManifestRule {
         number.parse().ok().filter(|_| is_number)
     }
 
-    /// The file with the highest number.
+    /// Returns the file with the highest number.
     pub(super) fn newest(&self, fs: &dyn Fs) -> Option<PathBuf> {
         let paths = fs.read_dir(&self.directory).into_iter().flatten();
         let paths = paths.map(|entry| self.directory.join(entry.name));
         paths.filter(|path| self.number(path).is_some()).max_by_key(|path| self.number(path))
     }
 
-    /// The rule of one of these files, as if its name were fixed.
+    /// Returns a pointer rule for one of these files.
     pub(super) fn as_pointer(&self, path: PathBuf) -> PointerRule {
         PointerRule::new(path, Some(Arc::clone(&self.names)))
     }

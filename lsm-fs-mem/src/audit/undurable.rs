@@ -1,41 +1,41 @@
-//! What a crash could take.
+//! Parts of files and directories that a crash could take.
 
 use std::{fmt, path::PathBuf};
 
-/// One thing that a crash could take.
+/// A part of a path that a crash could take.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Undurable {
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// What of it.
+    /// The part of it.
     pub part: UndurablePart,
 }
 
-/// What of a path is not durable.
+/// The part of a path that is not durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum UndurablePart {
-    /// Its bytes or its length changed since the last sync of the file. Sync the file.
+    /// Bytes or length have changed since the last sync of the file. Sync the file.
     Content,
     /// A sync of the file failed. Write the bytes to another file.
     LostContent,
-    /// It was created, linked or moved here since the last sync of its directory. Sync the directory.
+    /// The name was created, linked, or moved here since the last sync of its directory. Sync the directory.
     Name,
-    /// A sync of its directory failed. Bind the name anew, then sync.
+    /// A sync of the directory failed. Bind the name again, then sync.
     LostName,
-    /// It was removed or moved away since the last sync of its directory, and may come back. Sync the directory.
+    /// The name was removed or moved away since the last sync of its directory, and may come back. Sync the directory.
     Removal,
-    /// It was removed or moved away, and the sync of its directory failed.
+    /// The name was removed or moved away, and the sync of its directory failed.
     LostRemoval,
-    /// A pointer names it, and it does not exist.
+    /// A pointer names the path, and it does not exist.
     Missing,
-    /// A pointer that could not be read, so what it names is not known.
+    /// The path is a pointer that could not be read, so the files that it names are unknown.
     Unreadable,
-    /// The call removes it or moves it away, and a pointer names it. Publish a pointer that does not, first.
+    /// The call removes the file or moves it away, and a pointer names it. First publish a pointer that does not.
     Removed,
-    /// The call removes it or moves it away, and the pointer that does not name it any more is not durable: a crash may
-    /// bring the one back that does. Sync the pointer's directory first.
+    /// The call removes the file or moves it away, and the pointer that dropped it is not durable. A crash may bring
+    /// back the old pointer, which names the file. Sync the pointer's directory first.
     RemovedEarly,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Undurable {
     }
 }
 
-/// All of them on one line.
+/// Formats all of them on one line.
 pub(super) fn list(found: &[Undurable]) -> String {
     found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

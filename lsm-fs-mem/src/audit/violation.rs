@@ -10,19 +10,19 @@ use lsm_fs::Op;
 use super::undurable::{Undurable, UndurablePart, list};
 use lsm_fs::intercept::Call;
 
-/// A call after which a pointer may survive a crash beside which a file that it names does not.
+/// A call that breaks a rule: after it, a crash could leave a pointer without a file that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DurabilityViolation {
-    /// The call.
+    /// The operation.
     pub op: Op,
-    /// Its path; of two, the first.
+    /// The path of the call, or the first of two.
     pub path: PathBuf,
     /// The second path of a call that takes two.
     pub other_path: Option<PathBuf>,
-    /// The path that a rule was made for.
+    /// The path of the rule.
     pub pointer: PathBuf,
-    /// What a crash could take, or the call removes, where it stands before the call.
+    /// The parts that a crash could take or that the call removes, at their paths before the call.
     pub undurable: Vec<Undurable>,
 }
 

@@ -1,4 +1,4 @@
-//! One call as one line of text.
+//! Formats one call as one line of text.
 
 use std::{
     fmt::Write as _,
@@ -13,7 +13,7 @@ use lsm_fs::{
 
 use crate::errno_name::errno_name;
 
-/// A line that is being put together.
+/// A line in progress.
 pub(super) struct Line(String);
 
 impl Line {
@@ -43,7 +43,7 @@ impl Line {
             Arguments::Seek(SeekFrom::End(offset)) => self.push(format_args!(" end {offset}")),
             Arguments::Seek(SeekFrom::Current(offset)) => self.push(format_args!(" current {offset}")),
             Arguments::Hint(hint) => self.push(format_args!(" {}", hint_name(hint))),
-            // A kind that is new to `lsm-fs`.
+            // An argument kind that this version does not know.
             other => self.push(format_args!(" {other:?}")),
         }
     }
@@ -104,7 +104,7 @@ fn hint_name(hint: FileHint) -> &'static str {
     }
 }
 
-/// Relative to the root where it lies below it, with `/` between the parts, on one line whatever it holds.
+/// Formats a path on one line, with `/` between its components. A path below the root is shown relative to it.
 fn shown_path(path: &Path, root: &Path) -> String {
     let path = match path.strip_prefix(root) {
         Ok(below) if !root.as_os_str().is_empty() => below,
@@ -127,7 +127,7 @@ fn shown_path(path: &Path, root: &Path) -> String {
     if is_plain { text } else { format!("\"{text}\"") }
 }
 
-/// Bytes that are not UTF-8, control characters, quotes and backslashes as escapes; all else as it is.
+/// Escapes bytes that are not UTF-8, control characters, quotes, and backslashes.
 fn escaped(name: &[u8]) -> String {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
