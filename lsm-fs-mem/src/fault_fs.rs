@@ -1,4 +1,4 @@
-//! [`FaultFs`]: chosen calls fail, in chosen ways.
+//! [`FaultFs`]: makes chosen calls fail in chosen ways.
 
 mod effect;
 mod fault;
@@ -29,20 +29,21 @@ pub use sweep::{FaultCheckError, FaultSweepError, fault_replay, fault_sweep};
 use fault::is_at_cursor;
 use plan::Plan;
 
-/// Any filesystem, with calls that fail when a [`Fault`] says so. The calls of its files, locks and views are included.
+/// A wrapper around any filesystem that makes calls fail as its [`Fault`]s demand. This includes the calls of its
+/// files, locks, and views.
 ///
 /// # Contract
 ///
-/// Without faults it changes nothing. A call that fails reports the operation, the paths and the errno as the backend
-/// would. Same calls, same faults: nothing depends on time or chance.
+/// Without faults, the wrapper changes nothing. A failed call reports the operation, the paths, and the errno as the
+/// backend would. The same calls meet the same faults: nothing depends on time or chance.
 ///
-/// *Poison.* A sync that fails, by a fault or by itself, poisons the wrapper's handle: later syncs and writes through
-/// it fail with that first error and reach neither the plan nor the inner file. `EINTR` alone does not poison.
+/// *Poison.* A failed sync, whether injected or real, poisons the wrapper's handle. Later syncs and writes through it
+/// fail with that first error. They are not counted and do not reach the inner file. `EINTR` does not poison.
 ///
-/// *Batches* make their calls on the wrapper, one after the other. Each link, clone, copy and sync is a call of its
-/// own. `FsFile::read_many` is one read a request.
+/// *Batches* run on the wrapper as single calls, one after the other. Each link, clone, copy, and sync is a call of its
+/// own. `FsFile::read_many` is one read per request.
 ///
-/// Clones share the plan, the counts and the log.
+/// Clones share the plan, the counts, and the log.
 ///
 /// # Examples
 ///
@@ -72,42 +73,42 @@ pub struct FaultFs<F> {
 }
 
 impl<F> FaultFs<F> {
-    /// Nothing fails yet.
+    /// Wraps a filesystem, without any faults yet.
     pub fn new(inner: F) -> Self {
         Self { fs: InterceptFs::new(inner, Injector::default()) }
     }
 
-    /// Adds a fault. It counts the calls that match it from here on. If several would strike one call, the first that
-    /// was added does.
+    /// Adds a fault, which counts the matching calls from here on. If several faults would strike the same call, the
+    /// one that was added first does.
     pub fn inject(&self, fault: Fault) {
         self.plan().inject(fault);
     }
 
-    /// Takes all faults away, and ends what a [`FaultEffect::Gone`] or [`FaultEffect::Full`] began. Counts, log and
+    /// Removes all faults and ends the effects of [`FaultEffect::Gone`] and [`FaultEffect::Full`]. Counts, log, and
     /// poisoned handles stay.
     pub fn heal(&self) {
         self.plan().heal();
     }
 
-    /// How many calls of each kind have come so far, the failed ones included.
+    /// Returns the number of calls of each kind so far, including the failed ones.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<Op, u64> {
         self.plan().counts().clone()
     }
 
-    /// How many calls of one kind have come so far.
+    /// Returns the number of calls of one kind so far.
     #[must_use]
     pub fn count(&self, op: Op) -> u64 {
         self.plan().counts().get(&op).copied().unwrap_or(0)
     }
 
-    /// Every call that a fault struck, in order.
+    /// Returns every call that a fault struck, in order.
     #[must_use]
     pub fn injected(&self) -> Vec<InjectedFault> {
         self.plan().injected().to_vec()
     }
 
-    /// The filesystem itself, on which nothing fails.
+    /// Returns the wrapped filesystem. Calls made through it meet no faults.
     pub fn inner(&self) -> &F {
         self.fs.inner()
     }
@@ -117,7 +118,7 @@ impl<F> FaultFs<F> {
     }
 }
 
-/// The filesystem that it is.
+/// Dereferences to the wrapped [`Fs`](lsm_fs::Fs).
 impl<F> Deref for FaultFs<F> {
     type Target = InterceptFs<F, Injector>;
 
@@ -126,7 +127,7 @@ impl<F> Deref for FaultFs<F> {
     }
 }
 
-/// Lets the calls fail that its plan says.
+/// The interceptor that makes calls fail.
 #[derive(Debug, Default)]
 pub struct Injector {
     plan: Mutex<Plan>,
@@ -160,7 +161,7 @@ impl Interceptor for Injector {
         self.run(Some(on), call, len, run)
     }
 
-    /// One: the n-th call has to be the same call in every run.
+    /// Returns one, because the n-th call must be the same call in every run.
     fn concurrency(&self, _: NonZeroUsize) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
@@ -177,7 +178,8 @@ impl Injector {
         if let Some(poison) = on {
             poison.check(call)?;
         }
-        // The lock is not held while the inner filesystem works: a plan never makes calls wait for each other.
+        // The lock is released before the inner filesystem is called, so that a plan never makes calls wait for each
+        // other.
         let effect = self.plan().strike(call);
         let failed = |code| Err(call.error(io::Error::from_raw_os_error(code)));
         let result = match effect {
@@ -193,7 +195,7 @@ impl Injector {
             Some(FaultEffect::Full) => failed(errno::ENOSPC),
         };
         if let (Err(error), Some(poison)) = (&result, on.filter(|_| is_file_sync(call))) {
-            // An interrupted sync has consumed no error of the device's and may be made again.
+            // An interrupted sync has consumed no device error and may be retried.
             if error.kind() != io::ErrorKind::Interrupted {
                 poison.set(error);
             }
@@ -206,12 +208,12 @@ fn is_file_sync(call: &Call<'_>) -> bool {
     matches!(call.op, Op::SyncAll | Op::SyncData)
 }
 
-/// What the first failed sync of a handle said.
+/// The first sync failure of a handle.
 #[derive(Debug, Default)]
 pub struct Poison(OnceLock<(Op, Option<i32>, io::ErrorKind)>);
 
 impl Poison {
-    /// Of two syncs that fail at once, the first to get here is the first error.
+    /// Records a failed sync. If two syncs fail concurrently, the first to arrive here is kept.
     fn set(&self, error: &Error) {
         let _ = self.0.set((error.op(), error.raw_os_error(), error.kind()));
     }

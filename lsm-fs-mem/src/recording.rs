@@ -1,4 +1,4 @@
-//! [`Recording`]: what happened, in order, which is enough to tell what a crash at any moment would leave.
+//! [`Recording`]: the events of a workload, from which every crash state can be derived.
 
 mod describe;
 mod explore;
@@ -12,28 +12,28 @@ use crate::{
     mem_fs::MemFs,
 };
 
-/// What a workload did to a [`MemFs`](crate::MemFs), from [`MemFs::record`](crate::MemFs::record) to
+/// The events of a workload on a [`MemFs`](crate::MemFs), from [`MemFs::record`](crate::MemFs::record) to
 /// [`MemFs::take_recording`](crate::MemFs::take_recording).
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The machine, with the options of the start: what starts from an image of the recording is configured as the
-    /// recording began.
+    /// The machine, with the volume options from the start of the recording. Every image is configured in this way.
     pub(crate) hardware: Hardware,
     pub(crate) start: Disk,
     pub(crate) events: Vec<Event>,
-    /// The number of events of a first process, if it was killed then.
+    /// The number of events of the first process, if it was killed.
     pub(crate) killed_after: Option<usize>,
 }
 
 impl MemFs {
-    /// Starts to record for [`take_recording`](Self::take_recording). A recording under way is dropped. The volumes of
-    /// every image that comes of it behave as they do now, whatever is [reconfigured](Self::reconfigure) meanwhile; one
-    /// that is shut down works again in them.
+    /// Starts a recording for [`take_recording`](Self::take_recording) and discards one that is in progress.
+    ///
+    /// The volumes of every image made from the recording behave as they do now, even if they are
+    /// [reconfigured](Self::reconfigure) later. A volume that is shut down now works again in the images.
     pub fn record(&self) {
         self.lock().storage_mut().start_recording();
     }
 
-    /// Ends the recording and returns it; `None` if there is none.
+    /// Ends the recording and returns it. Returns `None` if there is none.
     #[must_use]
     pub fn take_recording(&self) -> Option<Recording> {
         let mut machine = self.lock();

@@ -1,50 +1,52 @@
-//! How a call fails.
+//! The ways in which a call can fail.
 
 use std::{error, fmt, str::FromStr};
 
 use crate::errno_name::{errno_by_name, errno_name};
 
-/// How the call that a fault strikes fails.
+/// The way in which a fault makes a call fail.
 ///
 /// `Display` and `FromStr` agree: `before-EIO`, `after-EIO`, `short-byte`, `interrupted`, `gone`, `full`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FaultEffect {
-    /// Nothing is done, and the error with this errno is returned.
+    /// The call has no effect and returns the error with this errno.
     Before(i32),
-    /// All is done, and yet the error with this errno is returned: what a lost answer looks like.
+    /// The call takes effect but returns the error with this errno, as if the reply were lost.
     After(i32),
-    /// A prefix is done. `Read::read` and `Write::write` return how much that was, as POSIX lets them; `write_at` then
-    /// fails with `ENOSPC`. Strikes only those three, and only transfers that are longer than the prefix.
+    /// Only a prefix is transferred. `Read::read` and `Write::write` return its length, as POSIX allows, and `write_at`
+    /// fails with `ENOSPC`. This strikes only these three methods, and only transfers that are longer than the prefix.
     Short(ShortTransfer),
-    /// `EINTR`, and nothing is done. Strikes only `Read::read` and `Write::write`: all other calls retry by themselves.
+    /// The call has no effect and fails with `EINTR`. This strikes only `Read::read` and `Write::write`, since all
+    /// other calls retry by themselves.
     Interrupted,
-    /// The device is gone: this call fails with `EIO`, and so does every later one of whatever kind.
+    /// The device is gone. This call and all later calls of any kind fail with `EIO`.
     Gone,
-    /// The volume is full: this call fails with `ENOSPC`, and so does every later one that needs space. Removals, reads
-    /// and directory syncs go on. Strikes only calls that need space.
+    /// The volume is full. This call and all later calls that need space fail with `ENOSPC`. Removals, reads, and
+    /// directory syncs still work. This strikes only calls that need space.
     Full,
 }
 
-/// How much of a transfer is done.
+/// The length of the transferred prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ShortTransfer {
     /// One byte.
     Byte,
-    /// One sector, of 512 bytes.
+    /// One sector of 512 bytes.
     Sector,
-    /// All but the last byte.
+    /// Everything except the last byte.
     AllButByte,
 }
 
 const SECTOR: usize = 512;
 
 impl ShortTransfer {
-    /// All of them.
+    /// All lengths.
     pub(super) const ALL: [Self; 3] = [Self::Byte, Self::Sector, Self::AllButByte];
 
-    /// How many of `len` bytes are done; `None` if that would be all, or what a shorter prefix already is.
+    /// Returns the number of bytes to transfer out of `len`. Returns `None` if that is all of them, or the same as a
+    /// shorter prefix.
     pub(super) fn cut(self, len: usize) -> Option<usize> {
         match self {
             Self::Byte => (len > 1).then_some(1),
@@ -99,7 +101,7 @@ impl FromStr for FaultEffect {
     }
 }
 
-/// A text that names no [`FaultEffect`].
+/// An error: the text does not name a [`FaultEffect`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseFaultEffectError(String);
 

@@ -1,4 +1,4 @@
-//! Which calls fail.
+//! Rules for the calls that fail.
 
 use std::{
     fmt,
@@ -11,7 +11,8 @@ use lsm_fs::{Op, errno};
 use super::{FaultEffect, FaultId, ShortTransfer};
 use lsm_fs::intercept::{Arguments, Call};
 
-/// Which calls fail, when, and how. By default the first that matches, once, with `EIO` before its effect.
+/// A rule that says which calls fail, when, and in which way. By default, the first matching call fails once, with
+/// `EIO` and without effect.
 ///
 /// # Examples
 ///
@@ -22,11 +23,11 @@ use lsm_fs::intercept::{Arguments, Call};
 /// # let fs = lsm_fs_mem::FaultFs::new(lsm_fs::StdFs);
 /// // The third link into or out of /db/tables.
 /// fs.inject(Fault::on(Op::HardLink).below("/db/tables").nth(3).before(errno::EMLINK));
-/// // From the second sync of this directory on, all of them, each after it was done.
+/// // Every sync of this directory from the second one on, after it took effect.
 /// fs.inject(Fault::on(Op::SyncDirectory).at("/db").from_nth(2).after(errno::EIO));
 /// // Every tenth write anywhere is short.
 /// fs.inject(Fault::on(Op::WriteAt).every(10).short(ShortTransfer::Sector));
-/// // Whatever touches a manifest, always.
+/// // Every call on a manifest.
 /// let manifest = |path: &std::path::Path| path.extension().is_some_and(|e| e == "manifest");
 /// fs.inject(Fault::on_any().where_path(manifest).every(1));
 /// ```
@@ -53,13 +54,14 @@ enum When {
     Once(u64),
     From(u64),
     Every(u64),
-    /// The call that has this place among all of its kind.
+    /// The call with this position among all calls of its kind.
     Ordinal(u64),
 }
 
 impl Fault {
     /// Strikes calls of one kind. The kind is the method that an error of the call names: `Op::Write` is
-    /// `Write::write`, `Op::WriteAt` is `FsFile::write_at`, `Op::Metadata` is `Fs::metadata` and `FsFile::metadata`.
+    /// `Write::write`, `Op::WriteAt` is `FsFile::write_at`, and `Op::Metadata` is both `Fs::metadata` and
+    /// `FsFile::metadata`.
     #[must_use]
     pub fn on(op: Op) -> Self {
         Self { op: Some(op), ..Self::on_any() }
@@ -71,79 +73,79 @@ impl Fault {
         Self { op: None, paths: Paths::Any, when: When::Once(1), effect: FaultEffect::Before(errno::EIO) }
     }
 
-    /// Only calls one of whose paths is this one. A file's calls have the path it was opened by.
+    /// Restricts the fault to calls with this path. A call of a file has the path by which the file was opened.
     #[must_use]
     pub fn at(self, path: impl Into<PathBuf>) -> Self {
         Self { paths: Paths::At(path.into()), ..self }
     }
 
-    /// Only calls one of whose paths is this directory or lies in it.
+    /// Restricts the fault to calls with a path that is this directory or lies in it.
     #[must_use]
     pub fn below(self, dir: impl Into<PathBuf>) -> Self {
         Self { paths: Paths::Below(dir.into()), ..self }
     }
 
-    /// Only calls one of whose paths satisfies `holds`.
+    /// Restricts the fault to calls with a path that satisfies `holds`.
     #[must_use]
     pub fn where_path(self, holds: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
         Self { paths: Paths::Where(Arc::new(holds)), ..self }
     }
 
-    /// The `k`-th call that matches, counted from 1, and no other.
+    /// Strikes only the `k`-th matching call, counted from 1.
     #[must_use]
     pub fn nth(self, k: u64) -> Self {
         Self { when: When::Once(k), ..self }
     }
 
-    /// The `k`-th call that matches, counted from 1, and all that match after it.
+    /// Strikes the `k`-th matching call, counted from 1, and all later ones.
     #[must_use]
     pub fn from_nth(self, k: u64) -> Self {
         Self { when: When::From(k), ..self }
     }
 
-    /// Each `n`-th call that matches; 1 is all of them, 0 none.
+    /// Strikes every `n`-th matching call. 1 strikes all of them, and 0 none.
     #[must_use]
     pub fn every(self, n: u64) -> Self {
         Self { when: When::Every(n), ..self }
     }
 
-    /// [`FaultEffect::Before`].
+    /// Sets the effect to [`FaultEffect::Before`].
     #[must_use]
     pub fn before(self, errno: i32) -> Self {
         self.effect(FaultEffect::Before(errno))
     }
 
-    /// [`FaultEffect::After`].
+    /// Sets the effect to [`FaultEffect::After`].
     #[must_use]
     pub fn after(self, errno: i32) -> Self {
         self.effect(FaultEffect::After(errno))
     }
 
-    /// [`FaultEffect::Short`].
+    /// Sets the effect to [`FaultEffect::Short`].
     #[must_use]
     pub fn short(self, short: ShortTransfer) -> Self {
         self.effect(FaultEffect::Short(short))
     }
 
-    /// [`FaultEffect::Interrupted`].
+    /// Sets the effect to [`FaultEffect::Interrupted`].
     #[must_use]
     pub fn interrupted(self) -> Self {
         self.effect(FaultEffect::Interrupted)
     }
 
-    /// [`FaultEffect::Gone`].
+    /// Sets the effect to [`FaultEffect::Gone`].
     #[must_use]
     pub fn gone(self) -> Self {
         self.effect(FaultEffect::Gone)
     }
 
-    /// [`FaultEffect::Full`].
+    /// Sets the effect to [`FaultEffect::Full`].
     #[must_use]
     pub fn full(self) -> Self {
         self.effect(FaultEffect::Full)
     }
 
-    /// Any effect, as a value.
+    /// Sets the effect.
     #[must_use]
     pub fn effect(self, effect: FaultEffect) -> Self {
         Self { effect, ..self }
@@ -153,14 +155,14 @@ impl Fault {
         self.effect
     }
 
-    /// Whether the call is one of those that the fault counts.
+    /// Returns whether the fault counts this call.
     pub(super) fn matches(&self, call: &Call<'_>) -> bool {
         self.op.is_none_or(|op| op == call.op)
             && self.paths.match_either(call)
             && can_strike(self.effect, call)
     }
 
-    /// Whether the `k`-th of them fails, which is the `ordinal`-th of its kind.
+    /// Returns whether the fault strikes its `k`-th matching call, which is the `ordinal`-th of its kind.
     pub(super) fn fires_at(&self, k: u64, ordinal: u64) -> bool {
         match self.when {
             When::Ordinal(nth) => ordinal == nth,
@@ -171,14 +173,14 @@ impl Fault {
     }
 }
 
-/// The fault that strikes the same call again, in a [`FaultFs`](crate::FaultFs) that has seen none yet.
+/// Creates a fault that strikes the same call again, in a [`FaultFs`](crate::FaultFs) without earlier calls.
 impl From<FaultId> for Fault {
     fn from(id: FaultId) -> Self {
         Self { when: When::Ordinal(id.nth), ..Self::on(id.op).effect(id.effect) }
     }
 }
 
-/// Whether an effect means anything to a call; a call it means nothing to does not count.
+/// Returns whether an effect applies to a call. Calls to which it does not apply are not counted.
 pub(super) fn can_strike(effect: FaultEffect, call: &Call<'_>) -> bool {
     match effect {
         FaultEffect::Short(short) => {
@@ -193,12 +195,12 @@ pub(super) fn can_strike(effect: FaultEffect, call: &Call<'_>) -> bool {
     }
 }
 
-/// Tells if it is `Read::read` or `Write::write`, which may do a part and may be interrupted.
+/// Returns whether the call is `Read::read` or `Write::write`, which may be short or interrupted.
 pub(super) fn is_at_cursor(call: &Call<'_>) -> bool {
     matches!(call.op, Op::Read | Op::Write)
 }
 
-/// Tells if a full volume can refuse the call. A sync is included, because space is often allotted no earlier.
+/// Returns whether a full volume can refuse the call. A sync is included, because space is often allocated only then.
 pub(super) fn needs_space(call: &Call<'_>) -> bool {
     match call.op {
         Op::Open => {

@@ -1,4 +1,4 @@
-//! A fault that struck, and its name.
+//! A fault that struck, and its id.
 
 use std::{
     error, fmt,
@@ -11,8 +11,8 @@ use lsm_fs::Op;
 use super::FaultEffect;
 use lsm_fs::intercept::Call;
 
-/// The name of one fault in one run: which call, by its kind and its place among the calls of that kind, and how it
-/// failed. With the same workload it is the same fault on every machine.
+/// The name of one fault in one run: the kind of the call, its position among the calls of that kind, and the effect.
+/// The same workload makes it the same fault on every machine.
 ///
 /// # Examples
 ///
@@ -29,13 +29,13 @@ use lsm_fs::intercept::Call;
 pub struct FaultId {
     /// The kind of the call.
     pub op: Op,
-    /// Which of the calls of that kind, counted from 1.
+    /// The position among the calls of that kind, counted from 1.
     pub nth: u64,
-    /// How it fails.
+    /// The effect of the fault.
     pub effect: FaultEffect,
 }
 
-/// Every kind of call that passes a wrapper.
+/// Every kind of call that a wrapper sees.
 const KINDS: [Op; 34] = [
     Op::Beneath,
     Op::Open,
@@ -93,7 +93,7 @@ impl FromStr for FaultId {
     }
 }
 
-/// A text that names no fault.
+/// An error: the text does not name a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseFaultIdError(String);
 
@@ -118,44 +118,45 @@ impl InjectedFault {
         Self { id, path: call.path.to_path_buf(), other_path: call.other_path.map(Path::to_path_buf) }
     }
 
-    /// Its name.
+    /// Returns the id of the fault.
     #[must_use]
     pub fn id(&self) -> FaultId {
         self.id
     }
 
-    /// The kind of the call.
+    /// Returns the kind of the call.
     #[must_use]
     pub fn op(&self) -> Op {
         self.id.op
     }
 
-    /// Which of the calls of that kind, counted from 1 over the life of the [`FaultFs`](crate::FaultFs).
+    /// Returns the position among the calls of that kind, counted from 1 over the life of the
+    /// [`FaultFs`](crate::FaultFs).
     #[must_use]
     pub fn nth(&self) -> u64 {
         self.id.nth
     }
 
-    /// How it failed.
+    /// Returns the effect of the fault.
     #[must_use]
     pub fn effect(&self) -> FaultEffect {
         self.id.effect
     }
 
-    /// The path of the call; of a file's call, the one it was opened by.
+    /// Returns the path of the call. A call of a file has the path by which the file was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The second path of a call that takes two.
+    /// Returns the second path of a call that takes two.
     #[must_use]
     pub fn other_path(&self) -> Option<&Path> {
         self.other_path.as_deref()
     }
 }
 
-/// The id and the paths.
+/// Prints the id and the paths.
 impl fmt::Display for InjectedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.id, self.path.display())?;

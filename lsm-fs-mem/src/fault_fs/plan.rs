@@ -1,4 +1,4 @@
-//! What was asked for, what has come, what was struck.
+//! The faults to inject, the calls so far, and the faults that struck.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use lsm_fs::intercept::Call;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     faults: Vec<Active>,
-    /// What a `Gone` or `Full` has brought upon all calls since.
+    /// The lasting effect of an earlier `Gone` or `Full`.
     lasting: Option<FaultEffect>,
     counts: BTreeMap<Op, u64>,
     injected: Vec<InjectedFault>,
-    /// The faults that a sweep could try; kept only by a run that asks for them.
+    /// The faults that a sweep could try, collected only if requested.
     candidates: Option<Vec<FaultId>>,
 }
 
-/// A fault and how many calls have matched it.
+/// A fault with the number of calls that have matched it.
 #[derive(Debug)]
 struct Active {
     fault: Fault,
@@ -54,7 +54,7 @@ impl Plan {
         self.candidates.take().unwrap_or_default()
     }
 
-    /// Counts the call, and says how it fails if it does.
+    /// Counts the call. Returns the effect of the fault that strikes it, if any.
     pub(super) fn strike(&mut self, call: &Call<'_>) -> Option<FaultEffect> {
         let count = self.counts.entry(call.op).or_default();
         *count += 1;
@@ -63,7 +63,7 @@ impl Plan {
             let ids = effects_on(call).into_iter().map(|effect| FaultId { op: call.op, nth, effect });
             candidates.extend(ids);
         }
-        // Every fault counts every call that matches it, also one that another fault strikes.
+        // Every fault counts every matching call, including those that another fault strikes.
         let mut struck = None;
         for active in self.faults.iter_mut().filter(|active| active.fault.matches(call)) {
             active.seen += 1;
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// Every way for this call to fail that a caller may have to meet.
+/// Returns every failure of this call that a caller may have to handle.
 fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
     let mut effects = vec![FaultEffect::Before(errno::EIO)];
     if call.changes() {
@@ -97,7 +97,7 @@ fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
     effects
 }
 
-/// The errnos by which a mount says that another method has to be tried.
+/// Returns the errnos that tell the caller to try another method.
 pub(super) fn refusals(op: Op) -> &'static [i32] {
     match op {
         Op::HardLink => &[errno::EXDEV, errno::EMLINK, errno::EPERM],

@@ -1,4 +1,4 @@
-//! What a sweep has tried.
+//! The report of a fault sweep.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,7 +6,7 @@ use lsm_fs::{Op, errno};
 
 use super::{FaultEffect, FaultId};
 
-/// How many faults a sweep tried, by the kind of the call and the way it failed. `Display` is a table.
+/// The number of faults that a sweep tried, by kind of call and effect. `Display` prints a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FaultReport {
     calls: BTreeMap<Op, u64>,
@@ -40,19 +40,19 @@ impl FaultReport {
         }
     }
 
-    /// How many faults were tried.
+    /// Returns the number of faults tried.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.tried.values().flatten().sum()
     }
 
-    /// How many of them struck a call of this kind.
+    /// Returns the number of faults that struck calls of this kind.
     #[must_use]
     pub fn faults_on(&self, op: Op) -> u64 {
         self.tried.get(&op).map_or(0, |row| row.iter().sum())
     }
 
-    /// How many calls of this kind the run without faults made.
+    /// Returns the number of calls of this kind in the run without faults.
     #[must_use]
     pub fn calls(&self, op: Op) -> u64 {
         self.calls.get(&op).copied().unwrap_or(0)
@@ -68,7 +68,7 @@ impl fmt::Display for FaultReport {
         writeln!(f)?;
         for (op, calls) in &self.calls {
             write!(f, "{:<17}{calls:>6}", op.name())?;
-            // An operation that was called and never struck has zeros.
+            // An operation that was called but never struck has zeros.
             for tried in self.tried.get(op).copied().unwrap_or([0; COLUMNS.len()]) {
                 write!(f, "{tried:>9}")?;
             }

@@ -1,4 +1,4 @@
-//! Every fault of a workload, one run each.
+//! Runs a workload once for each possible fault.
 
 use std::{
     any::Any,
@@ -10,39 +10,37 @@ use lsm_fs::Fs;
 
 use super::{FaultFs, FaultId, FaultReport, InjectedFault};
 
-/// Why a check is not content: a text, or any error.
+/// The error of a check: a text or any error.
 pub type FaultCheckError = Box<dyn error::Error + Send + Sync>;
 
-/// Runs a workload once for every way in which one of its calls can fail, and has each outcome checked.
+/// Runs a workload once for every way in which one of its calls can fail, and checks each outcome.
 ///
 /// # Contract
 ///
-/// A first run, without faults, lists the calls; its result must be `Ok`. Then every call of it fails in every way that
-/// applies to its kind, in a run of its own on what `make_fs` returns then:
+/// A first run, without faults, lists the calls. Its result must be `Ok`. Then each of these calls fails in every way
+/// that applies to its kind. Every failure gets a run of its own, on a new filesystem from `make_fs`:
 ///
-/// | way | calls |
+/// | effect | calls |
 /// |---|---|
 /// | `before-EIO`, `gone` | all |
-/// | `after-EIO` | those that change or sync something |
-/// | `before-ENOSPC`, `full` | those that need space, file syncs among them |
+/// | `after-EIO` | calls that change or sync something |
+/// | `before-ENOSPC`, `full` | calls that need space, including file syncs |
 /// | `before-EXDEV`, `-EMLINK`, … | links, clones and renames that do not replace |
-/// | `short-byte`, `short-sector`, `short-all-but-byte` | writes that are long enough, `Read::read` |
+/// | `short-byte`, `short-sector`, `short-all-but-byte` | `Read::read`, and writes, if they are long enough |
 /// | `interrupted` | `Read::read`, `Write::write` |
 ///
-/// [`FaultEffect`](crate::FaultEffect) says what each means. `check` gets the fault, what the workload returned, and
-/// the filesystem itself, on which nothing fails any more. A panic in the workload or in the check is a failure of the
+/// [`FaultEffect`](crate::FaultEffect) describes the effects. `check` receives the fault, the result of the workload,
+/// and the wrapped filesystem, where no more faults strike. A panic in the workload or in the check counts as a failed
 /// check, so assertions can be used.
 ///
-/// `make_fs` returns equal filesystems every time, with what the workload needs already there. The workload makes the
-/// same calls every time until the fault strikes: no clocks, and threads only where the order of their calls is fixed.
+/// `make_fs` must return an equal filesystem each time, with everything that the workload needs. The workload must make
+/// the same calls each time until the fault strikes. It must not depend on clocks, and it may use threads only if the
+/// order of their calls is fixed.
 ///
 /// # Errors
 ///
-/// The first failure ends the sweep; its text begins with the id of the fault, and [`fault_replay`] runs that one
-/// alone. A workload that makes no calls fails: nothing was tested.
-///
-/// # Examples
-///
+/// The first failure ends the sweep. Its text begins with the id of the fault, and [`fault_replay`] runs that fault
+/// alone. A workload that makes no calls is an error, because nothing was tested.
 /// ```
 /// use lsm_fs::{FsExt, StdFs, SyncMode};
 /// use lsm_fs_mem::fault_sweep;
@@ -92,11 +90,11 @@ pub fn fault_sweep<F: Fs, T, E: fmt::Display>(
     Ok(report)
 }
 
-/// Runs a workload with one fault of [`fault_sweep`], and has the outcome checked.
+/// Runs a workload with one fault of [`fault_sweep`], and checks the outcome.
 ///
 /// # Errors
 ///
-/// As [`fault_sweep`]; [`FaultSweepError::NotReached`] if the workload does not make that call.
+/// The errors of [`fault_sweep`], and [`FaultSweepError::NotReached`] if the workload does not make that call.
 ///
 /// # Examples
 ///
@@ -140,7 +138,8 @@ pub fn fault_replay<F: Fs, T, E: fmt::Display>(
     }
 }
 
-/// A panic becomes its message. What it has left half-done is not looked at again: the run ends there.
+/// Turns a panic into its message. State that the panic left inconsistent is not used again, because the run ends
+/// there.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("panicked: {}", message(&*panic)))
 }
@@ -150,22 +149,22 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
-/// Why a sweep failed.
+/// The reason for which a fault sweep failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultSweepError {
-    /// The run without faults failed, with this message. Mend the workload or what `make_fs` prepares.
+    /// The run without faults failed with this message. Fix the workload, or the filesystem that `make_fs` prepares.
     Probe(String),
-    /// The workload makes no calls, so nothing was tested. Does it use the filesystem that it is given?
+    /// The workload made no calls, so nothing was tested. Does it use the filesystem that it receives?
     NothingInjected,
-    /// A run did not come to the call that the probe saw: the workload is not the same every time, or the id is that of
-    /// another one.
+    /// A run did not reach the call that the fault names. Either the workload differs between runs, or the id belongs
+    /// to another workload.
     NotReached(FaultId),
-    /// A check was not content, or something panicked. The fault's id replays the run.
+    /// A check failed, or something panicked. The id of the fault replays the run.
     Check {
-        /// What was struck, and how.
+        /// The fault and the call that it struck.
         fault: InjectedFault,
-        /// What the check said.
+        /// The error of the check.
         cause: String,
     },
 }

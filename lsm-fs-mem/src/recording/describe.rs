@@ -1,4 +1,4 @@
-//! A crash state in words: what happened last, what survived, what was lost.
+//! Describes a crash state: the last event, the surviving changes, and the lost ones.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -11,7 +11,7 @@ use crate::{
     tree::{Node, Tree},
 };
 
-/// Where each inode was last given a name.
+/// The last name of each inode.
 struct Paths(BTreeMap<Ino, (Ino, Name)>);
 
 impl Paths {
@@ -42,7 +42,7 @@ impl Paths {
     fn path(&self, ino: Ino) -> String {
         let mut path = String::new();
         let mut at = ino;
-        // A directory that was moved below itself in time has no path; the bound ends the search.
+        // A directory that was moved below itself over time has no path, so the number of steps is bounded.
         for _ in 0..self.0.len() {
             let Some((dir, name)) = self.0.get(&at) else { break };
             path.insert_str(0, &format!("/{}", name.display()));
@@ -95,7 +95,7 @@ impl Paths {
 }
 
 impl Recording {
-    /// The crash in words, with the tree that it leaves.
+    /// Describes a crash and the tree that it leaves.
     pub(crate) fn describe(&self, crash: &Crash, found: &Tree) -> String {
         let explorer = self.at(crash);
         let paths = Paths::of(self, crash.point);
@@ -161,7 +161,7 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-/// Every path with its length.
+/// Lists every path with its length.
 fn tree_lines(tree: &Tree, roots: &[Ino]) -> Vec<String> {
     fn below(tree: &Tree, dir: Ino, path: &str, lines: &mut Vec<String>) {
         for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.iter()) {

@@ -1,4 +1,4 @@
-//! Walks through a recording, event by event, with the disk as it is under one set of rules.
+//! Walks through a recording, event by event, and keeps the state of the disk under one set of rules.
 
 use super::Recording;
 use crate::{
@@ -15,7 +15,7 @@ pub(crate) struct Explorer<'r> {
     recording: &'r Recording,
     pub(crate) model: CrashModel,
     pub(crate) disk: Disk,
-    /// How many events have happened.
+    /// The number of events so far.
     pub(crate) point: usize,
     pub(crate) foreign: Option<Foreign>,
 }
@@ -37,7 +37,7 @@ impl<'r> Explorer<'r> {
         explorer
     }
 
-    /// Goes on by one event; `false` at the end.
+    /// Advances by one event. Returns `false` at the end.
     pub(crate) fn step(&mut self) -> bool {
         let Some(event) = self.recording.events.get(self.point) else { return false };
         match event {
@@ -58,23 +58,23 @@ impl<'r> Explorer<'r> {
         }
     }
 
-    /// Goes on to the moment after so many events.
+    /// Advances to the moment after this number of events.
     pub(crate) fn go_to(&mut self, point: usize) {
         while self.point < point && self.step() {}
     }
 
-    /// The same moment in a recording that begins with the same events.
+    /// Returns the same moment in a recording that begins with the same events.
     pub(crate) fn in_history<'h>(&self, history: &'h Recording) -> Explorer<'h> {
         let Self { model, point, foreign, .. } = *self;
         Explorer { recording: history, model, disk: self.disk.clone(), point, foreign }
     }
 
-    /// Whether a crash here is one of its own: not between the two halves of a rename that has none.
+    /// Returns whether a crash is possible here. It is not between the two halves of an atomic rename.
     pub(crate) fn is_crash_point(&self) -> bool {
         !self.disk.rules().whole_renames || !self.recording.splits_a_group(self.point)
     }
 
-    /// The choices a crash has here. `all` includes those that an earlier crash had as well.
+    /// Returns the choices of a crash here. If `all` is set, they include those of earlier crash points.
     pub(crate) fn axes(&self, all: bool) -> Axes {
         let synced_here = self.foreign.is_some_and(|foreign| foreign.after == self.point);
         let newest = self.last_event().and_then(micro_of).filter(|_| !all && !synced_here);
@@ -99,26 +99,26 @@ const fn micro_of(event: &Event) -> Option<&Micro> {
 }
 
 impl Recording {
-    /// How many events it holds: micro-operations, syncs and notes.
+    /// Returns the number of events: micro-operations, syncs, and notes.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events.len()
     }
 
-    /// The notes made before the crash that the id describes.
+    /// Returns the notes made before the crash that the id describes.
     #[must_use]
     pub fn notes_before(&self, id: &StateId) -> Vec<String> {
         self.notes_until(id.first.point)
     }
 
-    /// Rebuilds the image that the id describes, of its first crash. The choice of an id that comes from another
-    /// workload fits nothing, so what it gives is arbitrary, though the same each time.
+    /// Rebuilds the image that the id's first crash leaves. If the id belongs to another workload, the image is
+    /// arbitrary, but the same each time.
     #[must_use]
     pub fn image(&self, id: &StateId) -> MemFs {
         self.boot(&self.tree_after(&id.first))
     }
 
-    /// Whether a crash is one that this recording can have.
+    /// Checks that this recording can have the crash.
     pub(crate) fn fits(&self, crash: &Crash) -> Result<(), String> {
         if crash.point > self.events.len() {
             return Err(format!("it comes after event {} of {}", crash.point, self.events.len()));
@@ -141,27 +141,27 @@ impl Recording {
         }
     }
 
-    /// What a crash leaves on the disk.
+    /// Returns the tree that a crash leaves on disk.
     pub(crate) fn tree_after(&self, crash: &Crash) -> Tree {
         let explorer = self.at(crash);
         explorer.axes(true).replay(&explorer.disk, &crash.choice)
     }
 
-    /// The moment of a crash.
+    /// Returns the moment of a crash.
     pub(crate) fn at(&self, crash: &Crash) -> Explorer<'_> {
         let mut explorer = Explorer::new(self, crash.model, crash.foreign);
         explorer.go_to(crash.point);
         explorer
     }
 
-    /// Whether a group begins before this moment and ends after it.
+    /// Returns whether a group begins before this moment and ends after it.
     pub(crate) fn splits_a_group(&self, point: usize) -> bool {
         let group = |at: usize| Some(micro_of(self.events.get(at)?)?.group);
         let before = point.checked_sub(1).and_then(group);
         before.is_some() && before == group(point)
     }
 
-    /// The machine, started from what a crash has left.
+    /// Starts the machine from the tree that a crash left.
     pub(crate) fn boot(&self, tree: &Tree) -> MemFs {
         MemFs::from_machine(Machine::boot(&self.hardware, assemble(tree, &self.hardware.roots())))
     }
@@ -174,7 +174,7 @@ impl Recording {
         notes.collect()
     }
 
-    /// What callers saw after so many events.
+    /// Returns the tree that callers saw after this number of events.
     pub(crate) fn live_at(&self, point: usize) -> Tree {
         let mut tree = self.start.image.clone();
         let done = self.events.iter().take(point).filter_map(micro_of);

@@ -1,4 +1,4 @@
-//! Kills: a process ends between two events, and the next one finds what the page cache shows.
+//! Kills: a process ends between two events, and the next one continues from the page cache.
 
 use super::{Explorer, Recording};
 use crate::{
@@ -9,13 +9,13 @@ use crate::{
 };
 
 impl Recording {
-    /// The moments at which a kill can end the process, as numbers of events.
+    /// Returns the moments at which a kill can end the process, as numbers of events.
     pub(crate) fn kill_points(&self) -> Vec<usize> {
         (0..=self.events.len()).filter(|point| !self.is_within_call(*point)).collect()
     }
 
-    /// Tells if no process sees this moment: between the halves of a rename, and between the bytes of a write and the
-    /// length that they make.
+    /// Returns whether the moment lies inside a call that a process sees as one: between the halves of a rename, or
+    /// between the bytes of a write and the resulting length.
     fn is_within_call(&self, point: usize) -> bool {
         let is_written_length = |event: &Event| match event {
             Event::Micro(micro) => matches!(micro.change, Change::Size { written: true, .. }),
@@ -24,7 +24,7 @@ impl Recording {
         self.splits_a_group(point) || self.events.get(point).is_some_and(is_written_length)
     }
 
-    /// The filesystem that the next process finds if this one is killed after so many events.
+    /// Returns the filesystem that the next process finds if this one is killed after `point` events.
     pub(crate) fn killed_at(&self, point: usize) -> MemFs {
         let cached = assemble(&self.live_at(point), &self.hardware.roots());
         let mut explorer = Explorer::new(self, self.hardware.model(), None);
@@ -32,7 +32,7 @@ impl Recording {
         MemFs::from_machine(Machine::go_on(&self.hardware, cached, explorer.disk))
     }
 
-    /// This recording as far as the kill, and the next process's behind it.
+    /// Returns this recording up to the kill, followed by the recording of the next process.
     pub(crate) fn followed_by(&self, point: usize, next: Self) -> Self {
         let before = self.events.iter().take(point).cloned();
         Self {

@@ -1,4 +1,4 @@
-//! Mutation of the model: a change of any row turns some scene's verdict.
+//! Mutates the model: a change of any row changes the result of some scene.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use crate::{
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// What happens, and what would be bad to find in a state that was promised otherwise.
+/// A sequence of calls, and a predicate for the states that would be bad.
 struct Scene {
     name: &'static str,
     act: fn(&MemFs),
-    /// Gets whether the act was over.
+    /// Receives the image, and whether the sequence was finished before the crash.
     bad: fn(&MemFs, bool) -> bool,
 }
 
@@ -220,7 +220,7 @@ fn record(scene: &Scene) -> Recording {
     fs.take_recording().unwrap()
 }
 
-/// Whether some legal state is bad.
+/// Returns whether some legal state is bad.
 fn verdict(scene: &Scene, recording: &Recording, rules: CrashRules) -> bool {
     let mut explorer = Explorer::with_rules(recording, CrashModel::default(), rules, None);
     loop {
@@ -240,7 +240,7 @@ fn verdict(scene: &Scene, recording: &Recording, rules: CrashRules) -> bool {
     }
 }
 
-/// Every rule that differs from these in one row.
+/// Returns all rules that differ from these in one row.
 fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
     let mut mutations = Vec::new();
     macro_rules! flip {
@@ -263,7 +263,7 @@ fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
     mutations
 }
 
-/// Rows that say nothing there: fdatasync is fsync, and content comes in whole writes.
+/// Rows without effect on btrfs, where an fdatasync is an fsync and content persists in whole writes.
 const MOOT_ON_BTRFS: [&str; 4] = [
     "fdatasync_data = false",
     "fdatasync_growth = false",
@@ -295,7 +295,7 @@ fn a_change_of_any_row_turns_a_verdict() {
 
 #[test]
 fn the_verdicts_of_the_right_model_are_known() {
-    // Scene by scene: under which profiles a bad state exists.
+    // The profiles under which a bad state exists, scene by scene.
     let expected = [
         "", "A", "AB", "AXB", "", "AB", "AXB", "AX", "AXB", "", "", "AEX", "AEX", "AEX", "", "", "A", "AEXB",
         "AE", "AEX", "", "",
