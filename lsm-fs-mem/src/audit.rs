@@ -30,7 +30,7 @@ use identity::Key;
 use inspect::Inspection;
 use rule::{Demands, ManifestRule, PointerRule};
 
-/// A wrapper around any filesystem that keeps an account of what is durable.
+/// A wrapper around any filesystem that tracks which changes are durable.
 ///
 /// For each inode it knows whether the bytes were synced since they were last written. For each name it knows whether
 /// the directory was synced since the name was last bound, moved, or removed.

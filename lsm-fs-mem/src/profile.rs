@@ -123,7 +123,9 @@ pub struct UnknownProfile;
 
 impl fmt::Display for UnknownProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a profile: adversarial, ext4, xfs or btrfs, with +hostile and +torn behind it")
+        f.write_str(
+            "not a crash model: expected adversarial, ext4, xfs or btrfs, then optionally +hostile and +torn",
+        )
     }
 }
 

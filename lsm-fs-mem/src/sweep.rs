@@ -1,4 +1,4 @@
-//! [`crash_sweep`]: a workload, crashed at every moment in every legal way, and a check of what each crash leaves.
+//! [`crash_sweep`]: crashes a workload at every moment in every legal way, and checks the resulting images.
 
 mod foreign;
 mod kills;
@@ -26,19 +26,28 @@ use crate::{
     recording::Recording,
 };
 
-/// A sweep with the defaults: an empty filesystem, all four profiles, the budget of `CRASH_STATES`.
+/// Crashes a workload at every moment and checks the images that each crash may leave.
+///
+/// This is a sweep with the defaults: an empty filesystem, all four profiles, and the budget from `CRASH_STATES`.
 ///
 /// # Contract
 ///
-/// `workload` runs once, on a new [`MemFs`]. Then every crash point is taken, after each micro-operation, sync and
-/// note, and every legal image is handed to `check` with the notes made before the crash: once for each different
-/// pair of these. `check` never sees the live filesystem; it may change the image it gets. A panic in it counts as an
-/// error.
+/// `workload` runs once, on a new [`MemFs`]. The crash points are the start and the moments after each micro-operation,
+/// sync, and note. At each of them, `check` receives the legal images together with the notes made before the crash,
+/// once for each distinct pair of image and notes. If the [budget](Budget) does not cover all legal states of a crash
+/// point, a sample is checked and the report says so.
+///
+/// `check` never sees the live filesystem, and it may change the image that it receives. A panic in `check` counts as
+/// an error.
 ///
 /// # Errors
 ///
-/// [`SweepError`]: a check failed, and the error names the state, what was lost in it, and which profiles allow such a
-/// state; or the sweep has shown nothing, because no state differed from the live one, or no check saw a note.
+/// [`SweepError`] in one of these cases:
+///
+/// - The workload failed.
+/// - A check failed. The error names the state, the changes that were lost in it, and the profiles that allow such a
+///   state.
+/// - The sweep proved nothing, because no state differed from the live filesystem or no check saw a note.
 ///
 /// # Examples
 ///
@@ -75,7 +84,7 @@ pub fn crash_sweep<E: fmt::Display, C: fmt::Display>(
 ///
 /// # Errors
 ///
-/// [`SweepError`]: the workload or the check failed, as in [`crash_sweep`].
+/// [`SweepError`]: the workload or the check failed, as in [`crash_sweep`], or the workload has no such state.
 pub fn replay<E: fmt::Display, C: fmt::Display>(
     id: &StateId,
     workload: impl FnMut(&MemFs) -> Result<(), E>,
@@ -84,7 +93,7 @@ pub fn replay<E: fmt::Display, C: fmt::Display>(
     CrashSweep::new().replay(id, workload, check)
 }
 
-/// A sweep, with everything about it that can be chosen.
+/// A crash sweep with all its settings.
 ///
 /// # Examples
 ///
@@ -133,52 +142,52 @@ impl fmt::Debug for CrashSweep<'_> {
 }
 
 impl<'a> CrashSweep<'a> {
-    /// The defaults of [`crash_sweep`].
+    /// Creates a sweep with the defaults of [`crash_sweep`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Starts the workload from a fork of this filesystem, as it is now. Crashes are taken only in the workload.
+    /// Starts the workload from a fork of this filesystem in its current state. Crash points lie only in the workload.
     #[must_use]
     pub fn start_from(mut self, prepared: &MemFs) -> Self {
         self.start = Some(prepared.fork());
         self
     }
 
-    /// Which rules to try.
+    /// Sets the crash models to try.
     #[must_use]
     pub fn models<M: Into<CrashModel>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
         self.settings.models = models.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How many states to try; otherwise `CRASH_STATES` decides.
+    /// Sets the number of states to try. By default, `CRASH_STATES` decides.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.settings.budget = budget;
         self
     }
 
-    /// Chooses the samples where there are too many states for all.
+    /// Sets the seed of the samples, which are taken if there are too many states to try them all.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self
     }
 
-    /// Tries, beside the workload alone, the workload with one such sync by another process after each of its events.
+    /// Tries the workload alone, and then again with each of these syncs by another process at each moment.
     ///
-    /// It makes a difference under the profiles of real filesystems, where a sync forces more than was asked for; under
-    /// `Adversarial` anything may reach the disk at any time as it is.
+    /// Foreign syncs matter only under the profiles of real filesystems, where a sync forces more than was asked for.
+    /// Under `Adversarial`, where any change may reach the disk at any time, they are skipped.
     #[must_use]
     pub fn foreign_syncs(mut self, syncs: impl IntoIterator<Item = ForeignSync>) -> Self {
         self.settings.foreign = syncs.into_iter().collect();
         self
     }
 
-    /// Runs this on states that a crash left, crashes it in turn at every moment, and checks what the second crash
-    /// leaves, and what the recovery leaves if nothing stops it.
+    /// Sets the recovery. It runs on states that a crash left and is crashed in turn at every moment. The check sees
+    /// the images of these second crashes, including the image in which everything survives.
     #[must_use]
     pub fn recovery<E: fmt::Display>(
         mut self,
@@ -188,35 +197,37 @@ impl<'a> CrashSweep<'a> {
         self
     }
 
-    /// Kills the process at every moment of the workload, runs this as the next process, and crashes the machine at
-    /// every moment of that.
+    /// Kills the process at every moment of the workload, runs `next` as the next process, and crashes the machine at
+    /// every moment of `next`.
     ///
-    /// A kill loses nothing: the next process finds every name and every byte that the page cache shows, whether a sync
-    /// has forced it or not. It builds on them, and the power fails. Code that takes a rename or a record it finds for
-    /// durable acknowledges what is lost then. No crash and no [`recovery`](Self::recovery) shows that, because all
-    /// that a crash leaves is durable.
+    /// A kill loses nothing: the next process finds every name and every byte in the page cache, whether or not a sync
+    /// has forced it. If it builds on them and the power then fails, it has acknowledged data that is lost. Neither a
+    /// crash nor a [`recovery`](Self::recovery) can reveal this bug, because everything that a crash leaves is durable.
     ///
     /// # Contract
     ///
-    /// The workload runs once. `next` runs once for each kill, on a filesystem of its own: names and bytes as they were
-    /// at the kill, no handle, no lock, no file that only a handle kept, volumes that behave as at the start. A kill
-    /// comes before the first call, between two calls, after the last one, and between the steps of a call that has
-    /// steps: the removal of a tree, a clone. It never splits a rename or a write.
+    /// The workload runs once. `next` runs once for each kill, on a filesystem of its own:
     ///
-    /// Then every crash point of `next` is taken, as [`crash_sweep`] takes the crash points of a workload. The check
-    /// gets the notes that the first process made before it was killed, and the notes of the next process before the
-    /// crash. A crash before the first event of `next` is a crash of the workload. An error of `next`, or a panic, is a
-    /// failure.
+    /// - Names and bytes are as they were at the kill.
+    /// - There are no handles, no locks, and no files that only a handle kept alive.
+    /// - Volumes behave as they did at the start.
     ///
-    /// A sweep kills at up to 16 moments under [`Budget::Quick`], 200 under `Ci` and 4,000 under `Full`. Of more it
-    /// takes a sample by seed, and [`ProfileReport::kills`] says how many of how many. Neither foreign syncs nor
-    /// recoveries are combined with kills. In the id of such a state stands the number of events before the kill:
+    /// A kill comes before the first call, between two calls, after the last one, or between the steps of a call that
+    /// has steps, such as the removal of a tree or a clone. It never splits a rename or a write.
+    ///
+    /// Every crash point of `next` is then tried, as [`crash_sweep`] tries the crash points of a workload. The check
+    /// receives the notes of the first process before the kill and the notes of the next process before the crash. A
+    /// crash before the first event of `next` is a crash of the workload. An error or a panic in `next` is a failure.
+    ///
+    /// A sweep kills at up to 16 moments under [`Budget::Quick`], 200 under `Ci`, and 4,000 under `Full`. If there are
+    /// more, it takes a sample by seed, and [`ProfileReport::kills`] reports both numbers. Kills are combined neither
+    /// with foreign syncs nor with recoveries. The id of such a state contains the number of events before the kill:
     /// `adversarial@5!14=0`.
     ///
     /// # Examples
     ///
-    /// An engine publishes a version and writes its log beside it. When it opens, it takes the pointer that it finds
-    /// for published:
+    /// An engine publishes a version and writes its log beside it. When it opens, it assumes that the pointer it finds
+    /// is durable:
     ///
     /// ```
     /// use lsm_fs::{Fs, FsExt, FsOpenOptions, Result, SyncMode};
@@ -261,7 +272,7 @@ impl<'a> CrashSweep<'a> {
     /// let error = sweep().after_kill(write).run(both, check).unwrap_err();
     /// assert_eq!(error.failure().unwrap().message, "log 0 has no rows");
     ///
-    /// // The mend: the name that was found is made durable before anything is built on it.
+    /// // The fix: make the name durable before building on it.
     /// let careful = |fs: &MemFs| {
     ///     let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal)?;
     ///     write(fs)
@@ -275,11 +286,11 @@ impl<'a> CrashSweep<'a> {
         self
     }
 
-    /// Runs the sweep: see [`crash_sweep`].
+    /// Runs the sweep, as described at [`crash_sweep`].
     ///
     /// # Errors
     ///
-    /// As [`crash_sweep`].
+    /// The errors of [`crash_sweep`].
     pub fn run<E: fmt::Display, C: fmt::Display>(
         mut self,
         workload: impl FnMut(&MemFs) -> Result<(), E>,
@@ -292,11 +303,11 @@ impl<'a> CrashSweep<'a> {
         run.finish()
     }
 
-    /// Repeats one state of this sweep: see [`replay`].
+    /// Repeats one state of this sweep, as described at [`replay`].
     ///
     /// # Errors
     ///
-    /// As [`replay`].
+    /// The errors of [`replay`].
     pub fn replay<E: fmt::Display, C: fmt::Display>(
         mut self,
         id: &StateId,
@@ -308,12 +319,12 @@ impl<'a> CrashSweep<'a> {
         Run::new(&mut self.settings, &mut check).replay(id, &recording)
     }
 
-    /// Runs two machines in every order of their steps (or in samples of these, where there are too many), and sweeps
-    /// each run. `machines` makes them anew for each.
+    /// Runs two machines in every order of their steps, and sweeps each run. If there are too many orders, a sample is
+    /// run. `machines` creates the machines anew for each run.
     ///
     /// # Errors
     ///
-    /// As [`crash_sweep`]; the error names the schedule.
+    /// The errors of [`crash_sweep`]. The error names the schedule.
     pub fn run_interleaved<'m, C: fmt::Display>(
         mut self,
         mut machines: impl FnMut() -> [Vec<Step<'m>>; 2],

@@ -22,9 +22,9 @@ pub(super) struct Account {
 /// The pending changes of an inode. An inode without an entry is durable.
 #[derive(Debug, Default)]
 pub(super) struct InodeAccount {
-    /// Whether bytes or length have changed since the last sync.
+    /// Set if bytes or length have changed since the last sync.
     pub(super) is_dirty: bool,
-    /// Whether a sync failed while the inode was dirty. No later sync restores the bytes.
+    /// Set if a sync failed while the inode was dirty. No later sync restores the bytes.
     pub(super) is_lost: bool,
     /// The names in a directory that have changed since its last sync.
     pub(super) names: BTreeMap<OsString, NameState>,

@@ -1,4 +1,4 @@
-//! Walks names and trees to find what is not durable.
+//! Walks names and trees to find changes that are not durable.
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -50,7 +50,7 @@ pub(super) struct ManifestRule {
     before: String,
     after: String,
     pub(super) names: ReadNames,
-    /// Whether the file with the highest number is a pointer by itself.
+    /// Set if the file with the highest number is a pointer by itself.
     pub(super) is_pointer: bool,
 }
 

@@ -50,8 +50,8 @@ impl fmt::Display for UndurablePart {
             Self::LostRemoval => "its removal was lost by a failed sync of the directory",
             Self::Missing => "it does not exist",
             Self::Unreadable => "it cannot be read",
-            Self::Removed => "it is named",
-            Self::RemovedEarly => "it is named until the new pointer is durable",
+            Self::Removed => "a pointer names it",
+            Self::RemovedEarly => "a crash could bring back a pointer that names it",
         })
     }
 }

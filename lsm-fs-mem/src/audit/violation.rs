@@ -35,7 +35,12 @@ impl fmt::Display for DurabilityViolation {
         {
             return write!(f, "{op} removes files that {} names: {}", pointer.display(), list(undurable));
         }
-        write!(f, "{op} could make {} durable before what it names: {}", pointer.display(), list(undurable))
+        write!(
+            f,
+            "{op} could make {} durable before the files it names: {}",
+            pointer.display(),
+            list(undurable)
+        )
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Variant {
 pub(crate) struct Variants {
     nothing: Variant,
     others: Vec<Variant>,
-    /// Whether keeping everything looks like keeping nothing, because the changes cancel each other.
+    /// Set if keeping everything looks like keeping nothing, because the changes cancel each other.
     all_is_nothing: bool,
 }
 

@@ -111,7 +111,7 @@ pub struct ParseStateIdError;
 
 impl fmt::Display for ParseStateIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a state id: profile@events=choice")
+        f.write_str("not a state id: expected profile@events=choice")
     }
 }
 

@@ -107,7 +107,7 @@ pub struct ParseFaultEffectError(String);
 
 impl fmt::Display for ParseFaultEffectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no effect of a fault, such as before-EIO, after-EIO, short-byte or full", self.0)
+        write!(f, "\"{}\" is not a fault effect such as before-EIO, after-EIO, short-byte or full", self.0)
     }
 }
 

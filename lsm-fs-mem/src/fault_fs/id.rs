@@ -99,7 +99,7 @@ pub struct ParseFaultIdError(String);
 
 impl fmt::Display for ParseFaultIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no fault, such as hard_link#3:after-EIO", self.0)
+        write!(f, "\"{}\" is not a fault id such as hard_link#3:after-EIO", self.0)
     }
 }
 

@@ -41,6 +41,9 @@ pub type FaultCheckError = Box<dyn error::Error + Send + Sync>;
 ///
 /// The first failure ends the sweep. Its text begins with the id of the fault, and [`fault_replay`] runs that fault
 /// alone. A workload that makes no calls is an error, because nothing was tested.
+///
+/// # Examples
+///
 /// ```
 /// use lsm_fs::{FsExt, StdFs, SyncMode};
 /// use lsm_fs_mem::fault_sweep;

@@ -37,7 +37,7 @@ pub(super) enum LastComponent<'p> {
 pub(super) struct Location<'p> {
     pub(super) dir: Ino,
     pub(super) last: LastComponent<'p>,
-    /// Whether the path ends in `/` and so can only mean a directory.
+    /// Set if the path ends in `/` and so can only mean a directory.
     pub(super) wants_dir: bool,
     /// The root of the view that the path lies below. In a view, lookups follow no links and enter no other volume.
     pub(super) beneath: Option<Ino>,

@@ -122,9 +122,9 @@ impl Recording {
                 }
             }
         }
-        list(&mut text, "of what no sync had forced, lost", &lost);
-        list(&mut text, "of what no sync had forced, survived", &survived);
-        list(&mut text, "what the crash leaves", &tree_lines(found, &self.hardware.roots()));
+        list(&mut text, "pending changes that were lost", &lost);
+        list(&mut text, "pending changes that survived", &survived);
+        list(&mut text, "files after the crash", &tree_lines(found, &self.hardware.roots()));
         text
     }
 
@@ -155,7 +155,7 @@ impl Recording {
 }
 
 fn list(text: &mut String, title: &str, lines: &[String]) {
-    let _ = writeln!(text, "{title}:{}", if lines.is_empty() { " nothing" } else { "" });
+    let _ = writeln!(text, "{title}:{}", if lines.is_empty() { " none" } else { "" });
     for line in lines {
         let _ = writeln!(text, "  {line}");
     }

@@ -74,7 +74,7 @@ impl<'r> Explorer<'r> {
         !self.disk.rules().whole_renames || !self.recording.splits_a_group(self.point)
     }
 
-    /// Returns the choices of a crash here. If `all` is set, they include those of earlier crash points.
+    /// Returns the choices of a crash here. If `all` is set, they include the choices of earlier crash points.
     pub(crate) fn axes(&self, all: bool) -> Axes {
         let synced_here = self.foreign.is_some_and(|foreign| foreign.after == self.point);
         let newest = self.last_event().and_then(micro_of).filter(|_| !all && !synced_here);
@@ -127,7 +127,7 @@ impl Recording {
             let is_known = target.is_none_or(|ino| self.kind_of(ino).is_some());
             if after > crash.point || !is_known {
                 return Err(
-                    "its foreign sync is of no inode of this workload, or comes after the crash".to_owned()
+                    "its foreign sync names no inode of this workload, or comes after the crash".to_owned()
                 );
             }
         }
@@ -136,7 +136,7 @@ impl Recording {
             return Err(format!("it has {} choices, and there are {}", crash.choice.len(), axes.axes.len()));
         }
         match axes.axes.iter().zip(&crash.choice).find(|(axis, value)| **value >= axis.values()) {
-            Some((axis, value)) => Err(format!("it has a choice of {value} among {}", axis.values())),
+            Some((axis, value)) => Err(format!("it has choice {value} out of {}", axis.values())),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Syncs by another process, which are nobody's fault and force what the workload had left for later.
+//! Syncs by another process. They are legitimate, but they force changes that the workload had left for later.
 
 use std::{
     collections::BTreeSet,
@@ -7,26 +7,26 @@ use std::{
 
 use crate::{crash::Foreign, micro::Ino, recording::Recording, tree::Tree};
 
-/// What another process syncs, after each event of the workload in turn.
+/// A sync by another process, inserted at each moment of the workload in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForeignSync {
-    /// The file or directory at this path, where there is one by then.
+    /// A sync of the file or directory at this path, if it exists at that moment.
     Path(PathBuf),
-    /// Each file and directory there is, one at a time.
+    /// A sync of each existing file and directory, one at a time.
     Each,
-    /// The whole machine.
+    /// A sync of the whole machine.
     Everything,
 }
 
 impl ForeignSync {
-    /// The file or directory at this path.
+    /// Creates a sync of the file or directory at this path.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self::Path(path.into())
     }
 }
 
-/// Every single sync that these ask for.
+/// Returns every single sync that the settings ask for.
 pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Foreign> {
     let mut found = Vec::new();
     if syncs.is_empty() {

@@ -1,4 +1,4 @@
-//! Kills: a process dies, the next one goes on from what the page cache shows, and then the power fails.
+//! Kills: a process dies, the next one continues from the page cache, and then the power fails.
 
 use super::{
     notes::Notes,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Run<'_, '_, '_> {
-    /// Kills the process of a recording at each moment, runs the next one, and crashes that at every moment.
+    /// Kills the process of a recording at each moment, runs the next one, and crashes it at every moment.
     pub(super) fn crash_after_kills(&mut self, recording: &Recording, schedule: Option<&Schedule>) {
         if self.settings.after_kill.is_none() {
             return;
@@ -44,7 +44,8 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    /// Takes every crash of the next process, from its first event on: those before it are of the first process alone.
+    /// Tries every crash of the next process, starting after its first event. Earlier crashes involve the first process
+    /// alone.
     fn crash_next_process(
         &mut self,
         index: usize,
@@ -69,7 +70,7 @@ impl Run<'_, '_, '_> {
         Some(failed(history, crash, &tree, message))
     }
 
-    /// Runs the next process after a kill; returns what both did.
+    /// Runs the next process after a kill. Returns the events of both processes.
     fn record_next_process(&mut self, recording: &Recording, point: usize) -> Result<Recording, String> {
         let fs = recording.killed_at(point);
         fs.record();
@@ -119,7 +120,7 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// The next process failed on what a killed one had left in the page cache.
+/// Returns the failure of a next process that could not cope with the page cache of a killed one.
 fn next_failed(recording: &Recording, killed: &Explorer<'_>, message: &str) -> Failure {
     let everything = killed.axes(true).everything();
     let crash = Crash { killed_after: Some(killed.point), ..killed.id(everything) };

@@ -1,35 +1,35 @@
 //! [`Notes`]: the promises of a workload.
 
-/// The promises that the workload had made when the crash came: the notes of
-/// [`MemFs::note`](crate::MemFs::note) before it, in order.
+/// The promises that the workload had made before the crash: the notes of [`MemFs::note`](crate::MemFs::note), in
+/// order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes(pub(crate) Vec<String>);
 
 impl Notes {
-    /// Tells if this note was made.
+    /// Returns whether this note was made.
     #[must_use]
     pub fn contains(&self, note: &str) -> bool {
         self.0.iter().any(|n| n == note)
     }
 
-    /// The last note.
+    /// Returns the last note.
     #[must_use]
     pub fn last(&self) -> Option<&str> {
         self.0.last().map(String::as_str)
     }
 
-    /// All of them, in order.
+    /// Iterates over the notes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// The number of notes.
+    /// Returns the number of notes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Tells if nothing had been promised.
+    /// Returns whether there are no notes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! The second crash: recovery is a workload like any other, and starts from what the first crash left.
+//! The second crash. Recovery is a workload like any other and starts from the image of the first crash.
 
 use super::{
     report::{Failure, SweepError},
@@ -60,7 +60,7 @@ impl Run<'_, '_, '_> {
     pub(super) fn replay_recovery(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {
         let failed = |failure| SweepError::Check(Box::new(failure), Box::default());
         let (first, [second]) = (&id.first, id.later.as_slice()) else {
-            return Err(SweepError::NoSuchState("there is no third crash".to_owned()));
+            return Err(SweepError::NoSuchState("a recovery is crashed only once".to_owned()));
         };
         if self.settings.recover.is_none() {
             let what = "it is a second crash, and the sweep has no recovery";
@@ -92,7 +92,7 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// What was promised before the first crash, and by the recovery before the second.
+/// Returns the promises made before the first crash, and those made by the recovery before the second one.
 fn notes(recording: &Recording, first: &Crash, recovery: &Recording, point: usize) -> Promised {
     let mut notes = recording.notes_until(first.point);
     notes.extend(recovery.notes_until(point));

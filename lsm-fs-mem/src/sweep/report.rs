@@ -1,33 +1,35 @@
-//! What a sweep has tried, and what it has found.
+//! The report of a sweep, and its errors.
 
 use std::{error, fmt};
 
 use super::schedule::Schedule;
 use crate::{crash::StateId, profile::CrashModel};
 
-/// What was tried under one set of rules.
+/// The results under one crash model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileReport {
-    /// The rules.
+    /// The crash model.
     pub model: CrashModel,
-    /// Moments at which a crash was taken.
+    /// Crash points.
     pub points: usize,
-    /// Of these, the ones at which not every legal state was tried.
+    /// Crash points at which not every legal state was tried.
     pub sampled_points: usize,
     /// States tried.
     pub tried: u128,
-    /// Legal states, of which these are part; classes of damage to a file count, not sectors.
+    /// Legal states, of which the tried ones are a part. File contents count by class of damage, not by sector.
     pub legal: u128,
-    /// Of the states tried, those that no earlier one looked like.
+    /// Distinct pairs of image and notes among the states tried.
     pub distinct: usize,
-    /// Moments at which a crash could leave something else than the live filesystem showed.
+    /// Crash points at which losing all pending changes gives another tree than keeping them.
     pub differing_points: usize,
     /// Syncs by another process that were tried.
     pub foreign: usize,
-    /// Crashes of the recovery: states tried, and how many first crashes they started from, of how many.
+    /// Crashes during recovery: the number of states tried, the number of first crashes they started from, and the
+    /// number of possible ones.
     pub recoveries: Option<(usize, usize, usize)>,
-    /// Crashes after a kill: states tried, and how many kills they followed, of how many.
+    /// Crashes after a kill: the number of states tried, the number of kills they followed, and the number of possible
+    /// kills.
     pub kills: Option<(usize, usize, usize)>,
     /// The first state whose check failed.
     pub failed: Option<StateId>,
@@ -74,29 +76,29 @@ impl fmt::Display for ProfileReport {
     }
 }
 
-/// What a sweep has tried. `Display` is one line for each profile.
+/// The report of a sweep. `Display` prints one line per profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
-    /// By profile, in the order in which they were tried.
+    /// The results by profile, in the order in which they were tried.
     pub profiles: Vec<ProfileReport>,
     /// The seed of the samples.
     pub seed: u64,
-    /// Interleavings tried, and how many there are.
+    /// The number of interleavings tried, and the number of possible ones.
     pub schedules: Option<(usize, u128)>,
-    /// Calls of the check: one for each different pair of image and notes.
+    /// The number of calls of the check, one per distinct pair of image and notes.
     pub checks: usize,
 }
 
 impl SweepReport {
-    /// States tried, under all profiles.
+    /// Returns the number of states tried, under all profiles.
     #[must_use]
     pub fn states(&self) -> u128 {
         self.profiles.iter().map(|profile| profile.tried).sum()
     }
 
-    /// Tells if every legal state was tried, second crashes and kills included, as far as the classes of each file tell
-    /// states apart (see the guide).
+    /// Returns whether every legal state was tried, including second crashes and kills. States that differ only within
+    /// a class of file contents count as one (see the [guide](crate::guide)).
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
         let is_all = |lives: &Option<(usize, usize, usize)>| lives.is_none_or(|(_, from, of)| from == of);
@@ -118,39 +120,38 @@ impl fmt::Display for SweepReport {
     }
 }
 
-/// A check that failed.
+/// A failed check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
     /// The state, for [`replay`](crate::replay).
     pub state: StateId,
-    /// The order in which two machines ran, for the same.
+    /// The order in which two machines ran, if there were two.
     pub schedule: Option<Schedule>,
-    /// What the check said.
+    /// The error of the check.
     pub message: String,
-    /// The state in words: the moment, what was lost, what survived, what is left.
+    /// A description of the state: the moment, the lost and the surviving changes, and the resulting tree.
     pub explanation: String,
 }
 
-/// Why a sweep did not succeed.
+/// The reason for which a sweep did not succeed.
 #[non_exhaustive]
 pub enum SweepError {
-    /// The workload itself failed, without any crash.
+    /// The workload itself failed, without a crash.
     Workload(String),
-    /// The check refused a state. The report says which profiles allow such a state.
+    /// A check refused a state. The report says which profiles allow such a state.
     Check(Box<Failure>, Box<SweepReport>),
-    /// Every state looked like the live filesystem: the workload left nothing to a crash, and the check has shown
-    /// nothing.
+    /// Every state looked like the live filesystem. The workload left nothing to a crash, so the check proved nothing.
     NothingDiffered(Box<SweepReport>),
-    /// No check saw a note: the workload promised nothing, so the check may have demanded nothing.
+    /// No check saw a note. The workload promised nothing, so the check may have demanded nothing.
     NoNotes(Box<SweepReport>),
-    /// The state that was to be repeated is none of this workload's: the code has changed since, or the sweep is built
-    /// in another way than the one that named it.
+    /// The workload does not have the state to repeat. Either the code has changed, or the sweep has other settings
+    /// than the one that reported the id.
     NoSuchState(String),
 }
 
 impl SweepError {
-    /// The failed check, if that is what it is.
+    /// Returns the failed check, if there is one.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {
@@ -159,7 +160,7 @@ impl SweepError {
         }
     }
 
-    /// What was tried, unless the workload failed before that.
+    /// Returns the report, unless the workload failed or the state does not exist.
     #[must_use]
     pub fn report(&self) -> Option<&SweepReport> {
         match self {
@@ -196,7 +197,7 @@ impl fmt::Display for SweepError {
     }
 }
 
-/// The same as `Display`: `unwrap` shows the state and what was lost in it.
+/// Prints the same text as `Display`, so that `unwrap` shows the state and the changes that were lost.
 impl fmt::Debug for SweepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

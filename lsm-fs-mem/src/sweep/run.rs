@@ -1,4 +1,4 @@
-//! A sweep under way.
+//! A sweep in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::{
     tree::Tree,
 };
 
-/// Two states that agree in this get one check: the image, and what had been promised.
+/// Fingerprints of an image and of the notes. States with the same key are checked once.
 type Key = (u128, u128);
 
 pub(super) type Check<'c> = &'c mut dyn FnMut(&MemFs, &Notes) -> Result<(), String>;
@@ -28,13 +28,13 @@ pub(super) struct Run<'s, 'a, 'c> {
     pub(super) settings: &'s mut Settings<'a>,
     pub(super) check: Check<'c>,
     pub(super) report: SweepReport,
-    /// Every pair that was checked, and whether it passed.
+    /// Every checked pair, and whether it passed.
     verdicts: BTreeMap<Key, bool>,
     failure: Option<Failure>,
     saw_note: bool,
 }
 
-/// What one profile has seen so far.
+/// The results and states of one profile so far.
 pub(super) struct Seen {
     pub(super) report: ProfileReport,
     states: BTreeSet<Key>,
@@ -42,7 +42,7 @@ pub(super) struct Seen {
     pub(super) ids: Vec<StateId>,
 }
 
-/// What the crashes of a later life have tried.
+/// The crashes of a recovery or of a next process so far.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) states: usize,
@@ -90,7 +90,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         Ok(*report)
     }
 
-    /// Takes every crash of a recording, under every profile until its first failure.
+    /// Tries every crash of a recording, under each profile until its first failure.
     pub(super) fn sweep(&mut self, recording: &Recording, schedule: Option<&Schedule>) {
         let foreign = insertions(recording, &self.settings.foreign);
         for index in 0..self.report.profiles.len() {
@@ -136,7 +136,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
     ) -> Option<Failure> {
         let mut explorer = Explorer::new(recording, model, foreign);
         loop {
-            // Before the foreign sync all is as without it.
+            // Before the foreign sync, the states are the same as without it.
             let same_as_without = foreign.is_some_and(|foreign| explorer.point < foreign.after);
             if !same_as_without
                 && explorer.is_crash_point()
@@ -150,7 +150,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         }
     }
 
-    /// Takes every crash of one moment.
+    /// Tries every crash of one moment.
     fn crash_here(
         &mut self,
         recording: &Recording,
@@ -185,7 +185,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         None
     }
 
-    /// Takes every crash of one moment of a later life; an error names the crash.
+    /// Tries every crash of one moment of a recovery or of a next process. An error names the crash.
     pub(super) fn crash_life(
         &mut self,
         (life, explorer): (&Recording, &Explorer<'_>),
@@ -209,7 +209,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         Ok(())
     }
 
-    /// Checks a state that was not checked yet; of one that was, only whether it failed is told again.
+    /// Checks a state unless it has been checked before. If it has, only the earlier result is returned.
     pub(super) fn check_once(
         &mut self,
         key: Key,
@@ -246,7 +246,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
     }
 }
 
-/// A failed check in words.
+/// Describes a failed check.
 pub(super) fn failed(recording: &Recording, crash: Crash, tree: &Tree, message: String) -> Failure {
     let roots: Vec<Ino> = recording.hardware.roots();
     let explanation = recording.describe(&crash, &assemble(tree, &roots));

@@ -1,8 +1,8 @@
-//! Samples of a list, where a budget does not allow for all of it.
+//! Samples of a list that is too long for a budget.
 
 use crate::{hash::Seeded, pages::small};
 
-/// At most `limit` of the items, spread over all of them by the seed.
+/// Returns at most `limit` of the items, spread evenly and chosen by the seed.
 pub(super) fn sample<T: Clone>(items: &[T], limit: usize, seed: u64) -> Vec<T> {
     if items.len() <= limit {
         return items.to_vec();

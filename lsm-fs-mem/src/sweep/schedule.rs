@@ -1,10 +1,10 @@
-//! Two machines, step by step, in every order.
+//! Two machines that run step by step, in every order.
 
 use std::{collections::BTreeSet, error, fmt, str::FromStr};
 
 use crate::{hash::Seeded, mem_fs::MemFs};
 
-/// One step of a machine: what it does between two moments at which another may act.
+/// One step of a machine. The other machine may act only between two steps.
 pub type Step<'a> = Box<dyn FnMut(&MemFs) + 'a>;
 
 /// An order of the steps of two machines, such as `abba`.
@@ -12,7 +12,7 @@ pub type Step<'a> = Box<dyn FnMut(&MemFs) + 'a>;
 pub struct Schedule(Vec<bool>);
 
 impl Schedule {
-    /// Runs the machines' steps in this order. Steps that the schedule does not know of run at its end.
+    /// Runs the machines' steps in this order. Remaining steps run at the end.
     pub fn run(&self, fs: &MemFs, [first, second]: [Vec<Step<'_>>; 2]) {
         let (mut first, mut second) = (first.into_iter(), second.into_iter());
         for is_second in &self.0 {
@@ -36,13 +36,13 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// The text is no schedule.
+/// An error: the text is not a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseScheduleError;
 
 impl fmt::Display for ParseScheduleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a schedule: letters a and b")
+        f.write_str("not a schedule: expected only the letters a and b")
     }
 }
 
@@ -61,7 +61,7 @@ impl FromStr for Schedule {
     }
 }
 
-/// Schedules of two machines: all, or samples if there are more than were asked for.
+/// Schedules of two machines: all of them, or a sample.
 #[derive(Clone, Debug)]
 pub struct Schedules {
     schedules: std::vec::IntoIter<Schedule>,
@@ -69,13 +69,13 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// How many are left to come.
+    /// Returns the number of schedules that this iterator has yet to return.
     #[must_use]
     pub fn tried(&self) -> usize {
         self.schedules.len()
     }
 
-    /// How many there are in all.
+    /// Returns the number of possible schedules.
     #[must_use]
     pub const fn of(&self) -> u128 {
         self.of
@@ -90,8 +90,10 @@ impl Iterator for Schedules {
     }
 }
 
-/// The orders in which machines of `first` and `second` steps can run: all if there are at most `limit`, otherwise that
-/// many, chosen by `seed`, the two in which one machine runs after the other among them.
+/// Returns the orders in which machines of `first` and `second` steps can run.
+///
+/// If there are more than `limit`, the result is a sample of about that size, chosen by `seed`. It includes the two
+/// orders in which one machine runs entirely before the other.
 #[must_use]
 pub fn interleavings(first: usize, second: usize, limit: usize, seed: u64) -> Schedules {
     let of = binomial(first + second, second);
@@ -129,7 +131,8 @@ fn sample(first: usize, second: usize, limit: usize, seed: u64) -> Vec<Schedule>
     schedules.insert(one_after_the_other(false, first, second));
     schedules.insert(one_after_the_other(true, second, first));
     let mut seeded = Seeded::new(seed);
-    // There are more than `limit`, so the search ends; the bound is for bad luck near the limit.
+    // There are more than `limit` schedules, so the search normally ends. The bound covers unlucky seeds near the
+    // limit.
     for _ in 0..limit.saturating_mul(8) {
         if schedules.len() >= limit {
             break;

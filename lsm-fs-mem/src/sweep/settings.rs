@@ -1,4 +1,4 @@
-//! What can be chosen about a sweep, and the caller's code that it runs.
+//! The settings of a sweep, and the caller's code that it runs.
 
 use std::{
     fmt,
@@ -12,10 +12,10 @@ use crate::{
     profile::{CrashModel, Profile},
 };
 
-/// What the caller runs on a filesystem that some earlier life of its machine has left.
+/// Code of the caller that runs on the state left by an earlier process or crash.
 pub(super) type Life<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
 
-/// The choices of a sweep.
+/// The settings of a sweep.
 pub(super) struct Settings<'a> {
     pub(super) models: Vec<CrashModel>,
     pub(super) budget: Budget,
@@ -38,7 +38,7 @@ impl Default for Settings<'_> {
     }
 }
 
-/// The result of a caller's closure, with a panic as an error.
+/// Returns the result of a caller's closure. A panic becomes an error.
 pub(super) fn guarded<C: fmt::Display>(check: impl FnOnce() -> Result<(), C>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| check().map_err(|e| e.to_string()))) {
         Ok(verdict) => verdict,

@@ -25,7 +25,7 @@ pub(crate) struct Inode {
     pub(crate) parent: Ino,
     /// The number of syncs that have failed.
     pub(crate) failed_syncs: u32,
-    /// Whether copy-on-write was disabled for it.
+    /// Set if copy-on-write was disabled for it.
     pub(crate) in_place: bool,
 }
 

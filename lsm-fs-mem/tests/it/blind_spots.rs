@@ -275,9 +275,9 @@ fn a_failure_reads_as_an_account_of_what_happened() {
         "a crash state fails its check: lost\nstate adversarial@5=0\n",
         "crash after event 5 of 5: note \"stored\"\n",
         "notes before the crash: stored\n",
-        "of what no sync had forced, lost:\n  new file /db/new\n",
-        "of what no sync had forced, survived: nothing\n",
-        "what the crash leaves:\n  /db/\n  /db/old  inode 3, 4 bytes\n",
+        "pending changes that were lost:\n  new file /db/new\n",
+        "pending changes that survived: none\n",
+        "files after the crash:\n  /db/\n  /db/old  inode 3, 4 bytes\n",
         "FAILED in adversarial@5=0\n",
         // Under the other profiles the sync of the file takes its name with it.
         "ext4: 10 of 10 legal states at 6 crash points, 5 distinct\n",

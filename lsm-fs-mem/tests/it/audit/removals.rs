@@ -62,7 +62,7 @@ fn files_that_the_pointer_names_stay() {
         let (found, message) = refused(fs, root, fs.remove_file(&root.join("v7")));
         assert_eq!(found, removed("v7"));
         assert!(
-            message.contains("remove_file removes files that") && message.contains("it is named"),
+            message.contains("remove_file removes files that") && message.contains("a pointer names it"),
             "{message}"
         );
         assert!(fs.exists(&root.join("v7")).unwrap(), "a refused call does nothing");
