@@ -1,4 +1,4 @@
-//! Hot paths of the simulator: transfers in memory, forks, and the enumerator of crash states.
+//! Hot paths of the simulator: transfers in memory, forks, and the enumeration of crash states.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -24,7 +24,7 @@ fn transfers(c: &mut Criterion) {
     let options = FsOpenOptions::new().read(true).write(true).create(true);
     let file = fs.open(Path::new("/f"), &options).unwrap();
     file.write_at(&vec![7; FILE_BYTES], 0).unwrap();
-    // A fixed stride that visits the file out of order.
+    // A fixed stride visits the file out of order.
     let mut at = (0_u64..).map(|i| i.wrapping_mul(7_919) % (FILE_BYTES / PIECE) as u64 * PIECE as u64);
     let mut buf = vec![0; PIECE];
     let mut group = c.benchmark_group("4 KiB in memory");
@@ -35,7 +35,7 @@ fn transfers(c: &mut Criterion) {
     group.bench_function("write_at and settle", |b| {
         b.iter(|| {
             file.write_at(black_box(&buf), at.next().unwrap()).unwrap();
-            // Otherwise the log of what a crash may take grows with each turn.
+            // Keeps the journal of pending changes from growing with each iteration.
             fs.settle();
         });
     });

@@ -1,4 +1,4 @@
-//! Prints a Markdown table: each row beside its floor or its peer, both measured in turns in the same run.
+//! Prints a Markdown table. Each row is measured beside its floor or a peer, in turns and in the same run.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -27,7 +27,7 @@ use vfs::{MemoryFS, VfsPath};
 const TURNS: usize = 7;
 
 fn main() {
-    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    // `cargo test --all-targets` also builds and runs this, without wanting figures.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -44,12 +44,12 @@ fn main() {
     parts.iter().filter(|(job, _)| wanted(job)).for_each(|(_, run)| run());
 }
 
-/// The ratio says how many times the time of what is beside it we take.
+/// Prints a row. The ratio is our time divided by the time beside it.
 fn row(job: &str, (ours, beside): (impl Display, impl Display), ratio: f64, target: &str) {
     println!("| {job} | memory | {ours} | {beside} | {ratio:.3} | {target} |");
 }
 
-/// Runs both in turns; the medians.
+/// Runs both in turns and returns the medians.
 fn in_turns(mut ours: impl FnMut(), mut beside: impl FnMut()) -> (Duration, Duration) {
     let time = |run: &mut dyn FnMut()| {
         let start = Instant::now();
@@ -176,7 +176,7 @@ fn small_files() {
     };
     let (ours, peer) = in_turns(ours, peer);
     let each = |time: Duration| {
-        // Created and written, read, removed.
+        // Each file is created and written, read, and removed.
         let seconds = time.as_secs_f64() / FILES as f64;
         format!("{:.2} µs a file, {:.1} M op/s", seconds * 1e6, 3.0 / seconds / 1e6)
     };
@@ -188,7 +188,7 @@ fn small_files() {
     );
 }
 
-/// A filesystem with one durable file of so many MiB.
+/// Creates a filesystem with one durable file of `mib` MiB.
 fn holding(mib: usize) -> MemFs {
     let fs = MemFs::new();
     let mut file = fs.open(Path::new("/f"), &FsOpenOptions::new().write(true).create(true)).unwrap();
@@ -216,7 +216,7 @@ fn forks() {
         drop(forks);
         grown
     };
-    // The first of the two pays for memory that the second finds free.
+    // The first fork pays for memory that the second one finds free.
     drop(fork(&small));
     let (of_large, of_small) = (grown(&large), grown(&small));
     let (time_large, time_small) = in_turns(|| drop(fork(&large)), || drop(fork(&small)));

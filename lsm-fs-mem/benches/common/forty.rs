@@ -5,7 +5,7 @@ use std::path::Path;
 use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode};
 use lsm_fs_mem::MemFs;
 
-/// 40 micro-operations, with a few syncs between: what a flush or a small checkpoint does.
+/// Makes 40 micro-operations with a few syncs between them, like a flush or a small checkpoint.
 pub(crate) fn forty(fs: &MemFs) -> lsm_fs::Result<()> {
     fs.create_dir(Path::new("/d"))?;
     for index in 0..8 {

@@ -1,4 +1,4 @@
-//! Random calls, made on any backend, with everything they answer as text.
+//! Random calls for any backend. The results of the calls are returned as text.
 
 use std::{
     fmt::Write as _,
@@ -8,7 +8,7 @@ use std::{
 
 use lsm_fs::{Error, Fs, FsExt, FsFile, FsFileType, FsOpenOptions, SyncMode};
 
-/// One call; paths lie below the root of the run.
+/// One call. Paths are relative to the root of the run.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     CreateDir(String),
@@ -43,7 +43,7 @@ pub(crate) enum HandleOp {
     Lock,
 }
 
-/// Handles that a run keeps open.
+/// The number of handles that a run keeps open.
 pub(crate) const HANDLES: usize = 3;
 
 /// A run of calls on one backend.
@@ -59,11 +59,11 @@ impl<'f> Machine<'f> {
     }
 
     fn at(&self, path: &str) -> PathBuf {
-        // A plain join would drop what the path ends in.
+        // Keeps the path exactly as it is spelled.
         PathBuf::from(format!("{}/{path}", self.root.display()))
     }
 
-    /// Makes the call; the text is the same on every backend that keeps the contract.
+    /// Makes the call. Every backend that keeps the contract returns the same text.
     pub(crate) fn call(&mut self, op: &Op) -> String {
         let fs = self.fs;
         match op {
@@ -86,7 +86,8 @@ impl<'f> Machine<'f> {
                 Err(e) => failed(&e),
             },
             Op::Open(slot, p, options) => {
-                // Closed first: otherwise whether a lock is free would hang on the order of the two.
+                // Closes the old handle before opening the new one, so that the result of taking its lock does not
+                // depend on the order.
                 self.handles[*slot] = None;
                 match fs.open(&self.at(p), options) {
                     Ok(file) => {
@@ -109,7 +110,7 @@ impl<'f> Machine<'f> {
 
     fn metadata(&self, path: &Path) -> String {
         match self.fs.metadata(path) {
-            // The length and the links of a directory are the filesystem's own business.
+            // The length and the link count of a directory differ between filesystems.
             Ok(m) if m.file_type == FsFileType::Directory => "directory".into(),
             Ok(m) => format!("{:?} {} {:?}", m.file_type, m.len, m.link_count),
             Err(e) => failed(&e),
@@ -129,7 +130,7 @@ fn call_handle(mut file: &mut dyn FsFile, op: &HandleOp) -> String {
         HandleOp::WriteAt(at, len, byte) => {
             said(file.write_at(&vec![*byte; usize::from(*len)], u64::from(*at)))
         }
-        // `write_all` and `read_to_end` make no call for no bytes.
+        // `write_all` and `read_to_end` make no call if there are no bytes.
         HandleOp::Write(0, _) => counted(&file.write(b"")),
         HandleOp::Read(0) => counted(&file.read(&mut [])),
         HandleOp::Write(len, byte) => match file.write_all(&vec![*byte; usize::from(*len)]) {
@@ -161,7 +162,7 @@ fn call_handle(mut file: &mut dyn FsFile, op: &HandleOp) -> String {
     }
 }
 
-/// Every path below `root` with what it holds, and which names are one inode.
+/// Lists every path below `root` with its content, and shows which names share an inode.
 pub(crate) fn tree(fs: &dyn Fs, root: &Path) -> String {
     let mut text = String::new();
     let mut inodes = Vec::new();

@@ -1,4 +1,4 @@
-//! `DurabilityAudit`: what it knows of files, names and pointers.
+//! `DurabilityAudit`: its account of files, names, and pointers.
 
 mod account;
 mod failures;
@@ -18,7 +18,7 @@ fn each_audited(test: impl Fn(&DurabilityAudit<Backend>, &Path)) {
     each(|fresh, root| test(&DurabilityAudit::new(fresh(), root), root));
 }
 
-/// What is not durable below a path, each as `relative path: part`.
+/// Returns everything below a path that is not durable, each as `relative path: part`.
 fn undurable<F: Fs>(fs: &DurabilityAudit<F>, root: &Path, path: &Path) -> Vec<String> {
     let found = fs.undurable(path).unwrap();
     let shown = |path: &Path| path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
@@ -29,7 +29,7 @@ fn create(fs: &dyn Fs, path: &Path) -> Box<dyn FsFile> {
     fs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap()
 }
 
-/// A file whose bytes are synced and whose name is not.
+/// Creates a file whose bytes are synced and whose name is not.
 fn put(fs: &dyn Fs, path: &Path) {
     fs.write_new(path, b"bytes", SyncMode::Normal).unwrap();
 }

@@ -1,14 +1,14 @@
-//! The backends that the wrappers are tested on.
+//! The backends on which the wrappers are tested.
 
 use std::{path::Path, sync::Arc};
 
 use lsm_fs::{Fs, StdFs};
 use lsm_fs_mem::MemFs;
 
-/// A backend, and whatever it holds, in one hand.
+/// A backend, together with everything that it needs to stay alive.
 pub(crate) type Backend = Arc<dyn Fs>;
 
-/// Runs a test on every backend. Each call of `fresh` gives one whose root is an empty directory.
+/// Runs a test on every backend. Each call of `fresh` returns a backend whose root is an empty directory.
 pub(crate) fn each(test: impl Fn(&dyn Fn() -> Backend, &Path)) {
     on_host(&test);
     in_memory(&test);

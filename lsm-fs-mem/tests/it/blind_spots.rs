@@ -1,5 +1,5 @@
-//! Bugs that simulators with one flag per file cannot see. Each is found while a sync is missing, and gone when it is
-//! there.
+//! Bugs that simulators with one flag per file cannot see. Each is found while a sync is missing, and disappears when
+//! the sync is added.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn has(fs: &dyn Fs, path: &str) -> bool {
     fs.exists(Path::new(path)).unwrap()
 }
 
-/// `/db/old` holds durable rows.
+/// Creates a filesystem in which `/db/old` holds durable rows.
 fn prepared() -> MemFs {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/db")).unwrap();
@@ -151,7 +151,7 @@ fn a_file_of_zeros_at_full_length() {
     };
     finds(run(Profile::Adversarial, false), "zeros");
     finds(run(Profile::Ext4, false), "zeros");
-    // XFS sets the length when the data is there, and btrfs never writes it before.
+    // XFS sets the length after the data is written, and in the btrfs profile each write persists with its length.
     run(Profile::Xfs, false).unwrap();
     run(Profile::Btrfs, false).unwrap();
     run(Profile::Adversarial, true).unwrap();
@@ -170,10 +170,10 @@ fn a_failed_sync_followed_by_one_that_succeeds() {
                 assert!(first.sync_all(NORMAL).unwrap_err().is_poisoned());
                 assert_eq!(read(fs, "/db/new").as_deref(), Some(&b"first"[..]), "the cache shows it");
                 if retry {
-                    // What the contract forbids: another handle, another sync, and it says all is well.
+                    // The contract forbids this: a sync through another handle, which reports success.
                     fs.open(Path::new("/db/new"), &FsOpenOptions::new().write(true))?.sync_all(NORMAL)?;
                 } else {
-                    // What it asks for: give the file up, write its contents anew.
+                    // The contract asks for this: discard the file and write its contents to a new one.
                     fs.remove_file(Path::new("/db/new"))?;
                     write(fs, "/db/new", b"first")?.sync_all(NORMAL)?;
                 }
@@ -279,7 +279,7 @@ fn a_failure_reads_as_an_account_of_what_happened() {
         "pending changes that survived: none\n",
         "files after the crash:\n  /db/\n  /db/old  inode 3, 4 bytes\n",
         "FAILED in adversarial@5=0\n",
-        // Under the other profiles the sync of the file takes its name with it.
+        // Under the other profiles, the sync of the file also forces its name.
         "ext4: 10 of 10 legal states at 6 crash points, 5 distinct\n",
     ] {
         assert!(text.contains(line), "{line:?} is missing from:\n{text}");

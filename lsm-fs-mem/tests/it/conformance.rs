@@ -1,4 +1,4 @@
-//! `MemFs` keeps every line of the contract, with no exemption.
+//! `MemFs` keeps the whole contract, without exemptions.
 
 use std::{
     any::Any,
@@ -12,7 +12,7 @@ use lsm_fs::{
 };
 use lsm_fs_mem::{DirtyPages, MemFs, MemFsOptions, SpecialFile, VolumeOptions};
 
-/// Nothing outside the process reaches a filesystem in memory; a second user of it stands for another process.
+/// A second user of a filesystem in memory. It stands for another process, which cannot reach such a filesystem.
 struct OtherUser(MemFs);
 
 impl OtherProcess for OtherUser {
@@ -27,7 +27,7 @@ impl OtherProcess for OtherUser {
     }
 }
 
-/// Odd nodes are methods of a filesystem in memory.
+/// Creates special nodes through the methods of `MemFs`.
 pub(crate) struct Odd(pub(crate) MemFs);
 
 impl OddNodes for Odd {

@@ -1,4 +1,4 @@
-//! Trees that are deeper than a stack.
+//! Trees that are deeper than the stack.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn a_deep_tree_is_removed_on_a_small_stack() {
     let [outer, tree, kept] = ["/outer", "/tree", "/kept"].map(Path::new);
     fs.write_new(kept, b"kept", SyncMode::Normal).unwrap();
     fs.create_dir(tree).unwrap();
-    // From the inside out, so that no path is long.
+    // Builds the tree from the inside out, so that no path is long.
     for _ in 0..DEPTH {
         fs.create_dir(outer).unwrap();
         fs.rename(tree, &outer.join("tree")).unwrap();

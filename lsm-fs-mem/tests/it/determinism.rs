@@ -13,7 +13,7 @@ use lsm_fs_mem::{Budget, CrashModel, CrashSweep, ForeignSync, MemFs, Profile, Su
 
 use crate::ops::tree;
 
-/// More is pending than a quick sweep takes every state of, so the seed decides.
+/// A workload with more pending changes than a quick sweep can try exhaustively, so that the seed matters.
 fn workload(fs: &MemFs) -> Result<()> {
     fs.create_dir(Path::new("/d"))?;
     for index in 0..6_u8 {
@@ -29,7 +29,7 @@ fn workload(fs: &MemFs) -> Result<()> {
     fs.remove_file(Path::new("/d/4.renamed"))
 }
 
-/// Every image in the order of the sweep, and the report, as one number.
+/// Returns a fingerprint of every image in the order of the sweep, and of the report.
 fn fingerprint(seed: u64) -> String {
     let mut text = String::new();
     let report = CrashSweep::new()
@@ -75,7 +75,7 @@ fn another_process_finds_the_same_images() {
 
 #[test]
 fn the_images_are_pinned() {
-    // Changes with the model and with the workload above; on one revision it is the same on every machine.
+    // The value changes with the model and with the workload above. For one revision, it is the same on every machine.
     assert_eq!(fingerprint(7), PINNED);
 }
 

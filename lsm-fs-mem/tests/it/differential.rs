@@ -1,4 +1,4 @@
-//! Random calls agree on the host's filesystem and in memory, the kinds of their errors included.
+//! Random calls give the same results on the host's filesystem and in memory, including the kinds of their errors.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestCas
 
 use crate::ops::{HANDLES, HandleOp, Machine, Op, tree};
 
-/// Few names, so that calls meet.
+/// A path with few distinct names, so that calls collide.
 fn plain() -> impl Strategy<Value = String> {
     vec(select(vec!["a", "b", "c"]), 1..4).prop_map(|parts| parts.join("/"))
 }
 
-/// The same with what POSIX takes out of a path, or does not.
+/// A path that may end in components that POSIX removes or rejects.
 fn path() -> impl Strategy<Value = String> {
     let end = prop_oneof![
         20 => Just(""),
@@ -45,7 +45,7 @@ fn options() -> impl Strategy<Value = FsOpenOptions> {
     })
 }
 
-/// Most handles are useful.
+/// Options that give a usable handle in most cases.
 fn useful() -> impl Strategy<Value = FsOpenOptions> {
     let new = FsOpenOptions::new().read(true).write(true);
     prop_oneof![
@@ -96,7 +96,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Makes the calls on the host and in memory, and compares every result and the trees that they leave.
+/// Makes the calls on the host and in memory, and compares every result and the final trees.
 fn agree(ops: &[Op]) -> TestCaseResult {
     let dir = tempfile::tempdir().unwrap();
     let memory = MemFs::new();
@@ -114,7 +114,7 @@ fn agree(ops: &[Op]) -> TestCaseResult {
         prop_assert_eq!(host.call(op), mem.call(op), "call {}: {:?}", index, op);
     }
     prop_assert_eq!(tree(&StdFs, dir.path()), tree(&memory, Path::new("/root")));
-    // Every crash state is made from the log: replaying all of it gives the tree that callers see.
+    // Crash states are built from the log, so replaying all of it must give the tree that callers see.
     drop(mem);
     let before = tree(&memory, Path::new("/root"));
     let after = memory.crash(lsm_fs_mem::Survives::Everything);
@@ -131,7 +131,7 @@ proptest! {
     }
 }
 
-/// The first input that random calls found in a fresh clone.
+/// The first failing input that the random test found.
 #[test]
 fn an_empty_read_through_an_append_handle_agrees_with_the_host() {
     let append = FsOpenOptions::new().append(true).create(true);

@@ -1,7 +1,8 @@
-//! What real filesystems forgive: a checkpoint in small, each of its syncs left out in turn, under each profile.
+//! Omissions that real filesystems forgive: a small checkpoint, with each of its syncs left out in turn, under each
+//! profile.
 //!
-//! The verdicts are those measured on Linux 6.18, where every crash state of ext4, XFS and btrfs was replayed from the
-//! recorded writes of the device.
+//! The expected results were measured on Linux 6.18, where every crash state of ext4, XFS and btrfs was replayed from
+//! the recorded writes of the device.
 
 use std::path::Path;
 
@@ -24,9 +25,9 @@ enum Way {
     NoPointerSync,
     NoCopySync,
     NoSourceSync,
-    /// Built beside the target, renamed, and only then synced.
+    /// The checkpoint is built beside the target, renamed, and only then synced.
     StagedThenSynced,
-    /// Linked, and nothing synced at all.
+    /// The files are linked, and nothing is synced.
     CopyLinks,
 }
 
@@ -40,7 +41,7 @@ fn sync(fs: &MemFs, dir: &str, wanted: bool) -> Result<()> {
     if wanted { fs.sync_directory(Path::new(dir), SyncMode::Normal).map(drop) } else { Ok(()) }
 }
 
-/// Three old tables and a log, durable.
+/// Creates three old tables and a log, all durable.
 fn prepared() -> MemFs {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/db")).unwrap();
@@ -61,7 +62,7 @@ fn checkpoint(fs: &MemFs, way: Way) -> Result<()> {
     sync(fs, "/db", true)?;
 
     fs.create_dir(Path::new(target))?;
-    // Makes debris visible instead of vanishing.
+    // Makes the remains of an interrupted checkpoint visible.
     sync(fs, "/", !matches!(way, Way::OnlyParentAtEnd | Way::CopyLinks) && !staged)?;
     for table in TABLES {
         fs.hard_link(Path::new(&format!("/db/{table}")), Path::new(&at(table)))?;
@@ -85,7 +86,7 @@ fn checkpoint(fs: &MemFs, way: Way) -> Result<()> {
     Ok(())
 }
 
-/// Complete, or recognisably not; and complete once that was promised.
+/// Demands that the checkpoint is complete or recognisably incomplete, and complete after the promise.
 fn check(image: &MemFs, notes: &Notes) -> std::result::Result<(), String> {
     let read = |path: &str| image.read_to_vec(Path::new(path), 1 << 16).ok();
     if read("/T/CURRENT").as_deref() != Some(b"MANIFEST") {
@@ -117,7 +118,7 @@ fn is_bad(way: Way, profile: Profile, foreign: &[ForeignSync]) -> bool {
 #[test]
 fn each_profile_forgives_what_its_filesystem_forgave() {
     use Way::*;
-    // Bad states under ext4, XFS, btrfs. Under the adversarial rules every omission has one.
+    // Whether a bad state exists under ext4, XFS and btrfs. Under the adversarial rules, every omission has one.
     let rows = [
         (Full, [false, false, false]),
         (NoSyncBeforePointer, [false, false, false]),

@@ -12,7 +12,7 @@ const FILE: &str = "/f";
 const NORMAL: SyncMode = SyncMode::Normal;
 const SECTOR: usize = 512;
 
-/// A file of zeros, durable.
+/// Creates a durable file of zeros.
 fn prepared(sectors: usize) -> MemFs {
     let fs = MemFs::new();
     fs.write_new(Path::new(FILE), &vec![0; sectors * SECTOR], NORMAL).unwrap();
@@ -20,7 +20,7 @@ fn prepared(sectors: usize) -> MemFs {
     fs
 }
 
-/// What a crash may leave of the file, a letter for the first byte of each sector.
+/// Returns the possible contents of the file after a crash, with a letter for the first byte of each sector.
 fn states(start: &MemFs, profile: Profile, work: fn(&dyn FsFile) -> Result<()>) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     let report = CrashSweep::new().start_from(start).models([profile]).run(
@@ -91,7 +91,7 @@ fn a_file_that_was_emptied_and_not_yet_filled() {
     }
 }
 
-/// What is written after a cut lies in new blocks: without the cut nothing shows it.
+/// Data written after a cut lies in new blocks. Without the cut, the file does not show it.
 #[test]
 fn new_bytes_do_not_show_in_a_file_that_was_not_cut() {
     let work = |file: &dyn FsFile| file.set_len(0).and_then(|()| put(file, b'A', 0));
@@ -101,7 +101,7 @@ fn new_bytes_do_not_show_in_a_file_that_was_not_cut() {
     }
 }
 
-/// A rename that takes place and fails takes the temporary file along: nothing is left to clean up.
+/// A rename that takes effect but fails also moves the temporary file, so there is nothing to clean up.
 #[test]
 fn a_file_that_is_gone_is_no_failed_cleanup() {
     let fs = FaultFs::new(MemFs::new());
@@ -110,7 +110,7 @@ fn a_file_that_is_gone_is_no_failed_cleanup() {
     assert!(failed.op() == Op::Rename && failed.cleanup_failure().is_none(), "{failed}");
 }
 
-/// The kernel clones what is on disk. The cache goes on to show what a failed sync has lost.
+/// The kernel clones the data on disk, while the cache still shows data that a failed sync has lost.
 #[test]
 fn a_clone_of_a_file_that_lost_its_pages_does_not_have_them() {
     let fs = prepared(1);
@@ -123,7 +123,7 @@ fn a_clone_of_a_file_that_lost_its_pages_does_not_have_them() {
     assert_eq!((first(FILE), first("/clone")), (b'A', 0));
 }
 
-/// What comes of a crash is a machine as the recording began, and one that is mounted anew.
+/// An image is configured as the recording began, and its volumes are freshly mounted.
 #[test]
 fn an_image_behaves_as_the_recording_began() {
     let fs = MemFs::new();
@@ -138,7 +138,7 @@ fn an_image_behaves_as_the_recording_began() {
     fs.crash(Survives::Everything).write_new(Path::new("/other"), b"rows", NORMAL).unwrap();
 }
 
-/// An id that is not of this workload must not look as if its state had passed.
+/// An id of another workload must not be reported as a state that passed.
 #[test]
 fn a_state_that_is_none_of_the_workloads_is_not_repeated() {
     let workload = |fs: &MemFs| fs.write_new(Path::new(FILE), b"rows", NORMAL);

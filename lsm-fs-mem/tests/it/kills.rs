@@ -1,4 +1,4 @@
-//! Kills: bugs of a second process that builds on what the first one never synced.
+//! Kills: bugs of a second process that builds on changes that the first one never synced.
 
 use std::{collections::BTreeSet, io::Write, path::Path};
 
@@ -7,7 +7,7 @@ use lsm_fs_mem::{Budget, CrashSweep, MemFs, Notes, Profile, StateId, SweepError,
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// What the engine makes durable when it opens, before it builds upon it.
+/// The changes that the engine makes durable when it opens, before it builds on them.
 #[derive(Clone, Copy, Debug)]
 struct Care {
     /// The rename of CURRENT.
@@ -20,7 +20,7 @@ const CAREFUL: Care = Care { pointer: true, log: true };
 const TRUSTS_POINTER: Care = Care { pointer: false, log: true };
 const TRUSTS_LOG: Care = Care { pointer: true, log: false };
 
-/// A set of keys: an archive of each version, and the log that belongs to it. CURRENT names the version.
+/// A set of keys: an archive for each version, and the log that belongs to it. CURRENT names the version.
 struct Engine<'f> {
     fs: &'f MemFs,
     version: u32,
@@ -36,7 +36,7 @@ fn sync_db(fs: &MemFs) -> Result<()> {
     fs.sync_directory(Path::new("/db"), NORMAL).map(drop)
 }
 
-/// The complete lines, and their length.
+/// Returns the complete lines, and their total length.
 fn lines(bytes: &[u8]) -> (BTreeSet<String>, usize) {
     let (mut keys, mut len) = (BTreeSet::new(), 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -83,7 +83,7 @@ impl<'f> Engine<'f> {
         Ok(Self { fs, version, keys, log })
     }
 
-    /// Promises a key. One that is there already was a retry of its client.
+    /// Promises a key. If the key exists already, this is a retry of the client.
     fn put(&mut self, key: &str) -> Result<()> {
         if self.keys.insert(key.to_owned()) {
             self.log
@@ -127,7 +127,7 @@ fn first_life(fs: &MemFs, care: Care) -> Result<()> {
     engine.put("c")
 }
 
-/// The client of `b` and `c` has had no answer, and asks again.
+/// The client of `b` and `c` received no answer and repeats its calls.
 fn second_life(fs: &MemFs, care: Care) -> Result<()> {
     let mut engine = Engine::open(fs, care)?;
     engine.put("b")?;
@@ -159,7 +159,7 @@ fn with_kills(care: Care) -> std::result::Result<SweepReport, SweepError> {
     sweep().after_kill(move |fs| second_life(fs, care)).run(|fs: &MemFs| first_life(fs, care), check)
 }
 
-/// The reason for kills: neither a crash nor a recovery from one shows what a process saw in the page cache alone.
+/// The reason for kills: neither a crash nor a recovery shows state that existed only in the page cache.
 #[test]
 fn sweeps_of_crashes_pass_over_both_bugs() {
     for care in [CAREFUL, TRUSTS_POINTER, TRUSTS_LOG] {
@@ -224,13 +224,13 @@ fn samples_of_kills_are_told() {
         .run(many, fine)
         .unwrap();
     let (_, from, of) = report.profiles[0].kills.unwrap();
-    // Before the first event, and after each: two names and thirty notes.
+    // Before the first event, and after each of the two names and thirty notes.
     assert_eq!((from, of), (16, 33));
     assert!(!report.is_exhaustive());
     assert!(report.to_string().contains(" states from 16 of 33 kills"), "{report}");
 }
 
-/// It finds every name, no handle, no lock, and no file that only a handle kept.
+/// The next process finds every name, but no handles, no locks, and no files that only a handle kept alive.
 #[test]
 fn the_next_process_finds_what_the_page_cache_shows() {
     let first = |fs: &MemFs| -> Result<()> {
@@ -254,7 +254,8 @@ fn the_next_process_finds_what_the_page_cache_shows() {
         touch(fs, "/made").map(drop)
     };
     CrashSweep::new().models([Profile::Adversarial]).after_kill(second).run(first, fine).unwrap();
-    // Nothing; the directory; a name, then its bytes; no name; a name; its bytes; the note. All of it waits for a sync.
+    // In order: nothing, the directory, a name, its bytes, no name, a name, its bytes, the note. Everything waits for a
+    // sync.
     let expected = [
         (false, None, 0, false),
         (true, None, 0, true),
@@ -331,7 +332,8 @@ fn an_id_with_a_kill_is_refused_where_it_fits_nothing() {
     killed().replay(&"ext4@1!2=2".parse().unwrap(), first, fine).unwrap();
 }
 
-/// The conveniences of `lsm-fs`: a call that is made again after a kill promises as much as one that was not killed.
+/// The conveniences of `lsm-fs`: a call that is repeated after a kill promises as much as a call that was not
+/// interrupted.
 #[test]
 fn calls_that_are_made_again_are_durable() {
     let make = |fs: &MemFs| -> Result<()> {
@@ -344,7 +346,7 @@ fn calls_that_are_made_again_are_durable() {
         if notes.is_empty() || has(image, "/a/b/c") { Ok(()) } else { Err("made and lost") }
     };
     CrashSweep::new().after_kill(make).run(make, check).unwrap();
-    // What is there already is not made again, and need not be durable.
+    // A process that does not repeat the call for an existing directory cannot rely on its durability.
     let trusting = |fs: &MemFs| {
         if !has(fs, "/a/b/c") {
             return make(fs);

@@ -1,4 +1,4 @@
-//! Tests of `lsm-fs-mem` from outside.
+//! Tests of the public API of `lsm-fs-mem`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

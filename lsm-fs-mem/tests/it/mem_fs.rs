@@ -1,4 +1,4 @@
-//! What `MemFs` has beyond the contract: volumes, limits, states, crashes of the live filesystem, forks.
+//! Features of `MemFs` beyond the contract: volumes, limits, states, crashes of the live filesystem, forks.
 
 use std::{
     io::{ErrorKind, Write},
@@ -54,7 +54,7 @@ fn volumes_do_not_mix() {
         ErrorKind::AlreadyExists
     );
 
-    // A sync of one volume is none of the other.
+    // A sync of one volume does not sync the other.
     fs.sync_volume(p("/mnt/b")).unwrap();
     let rebooted = fs.crash(Survives::Forced);
     assert!(rebooted.exists(p("/mnt/b/g")).unwrap() && !rebooted.exists(p("/f")).unwrap());
@@ -204,7 +204,7 @@ fn eviction_shows_what_the_device_has() {
     fs.evict(p("/f")).unwrap();
     assert_eq!(fs.read_to_vec(p("/f"), 64).unwrap(), b"old bytes\0\0\0\0\0\0\0\0\0");
 
-    // A clean file and one that waits for its sync lose nothing.
+    // A clean file loses nothing, and neither does a file that waits for its sync.
     let waiting = write(&fs, "/g", b"waiting").unwrap();
     fs.evict(p("/g")).unwrap();
     assert_eq!(fs.read_to_vec(p("/g"), 64).unwrap(), b"waiting");
@@ -235,7 +235,7 @@ fn a_failed_sync_is_told_once_to_each_handle_that_was_open() {
 fn a_log_that_is_synced_does_not_grow() {
     for profile in Profile::ALL {
         let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
-        // Its name waits for a directory sync for ever, and nothing piles up behind it.
+        // The name of the log is never synced, and the journal still does not grow.
         let mut log = fs.open(p("/log"), &FsOpenOptions::new().append(true).create(true)).unwrap();
         for round in 0..300 {
             log.write_all(&[7; 4096]).unwrap();

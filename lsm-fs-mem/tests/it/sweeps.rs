@@ -1,4 +1,4 @@
-//! The harness: what it refuses to call a success, second crashes, interleavings, budgets and ids.
+//! The harness: the sweeps that it refuses to call a success, second crashes, interleavings, budgets, and ids.
 
 use std::{
     cell::{Cell, RefCell},
@@ -95,16 +95,16 @@ fn every_id_rebuilds_its_image() {
     // The length without the data.
     assert_eq!(dump("adversarial@9=000012"), "c #0 x1 7 bytes 0\n");
     assert_eq!(dump("ext4@9=1000"), "a #0 x1 0 bytes 0\n");
-    // A prefix of two names, and of the second file all that was written.
+    // A prefix of two names, and everything that was written to the second file.
     assert_eq!(dump("btrfs@9=2010"), format!("a #0 x1 0 bytes 0\nb #1 x1 7 bytes {}\n", sum(b"content")));
 }
 
-/// As `ops::tree` sums up content.
+/// Sums up content as `ops::tree` does.
 fn sum(bytes: &[u8]) -> String {
     format!("{:x}", bytes.iter().fold(0_u64, |sum, b| sum.wrapping_mul(31).wrapping_add(u64::from(*b))))
 }
 
-/// Moves `/new` into place; a crash may leave both, so recovery finishes the move.
+/// Moves `/new` into place. A crash may leave both names, so recovery completes the move.
 fn swap(fs: &MemFs) -> Result<()> {
     create(fs, "/new")?.sync_all(NORMAL)?;
     let _ = fs.sync_directory(Path::new("/"), NORMAL)?;
@@ -150,7 +150,7 @@ fn a_second_crash_during_recovery_is_taken_and_replayed() {
     assert_eq!(again.failure(), error.failure());
 }
 
-/// A sample of the first crashes is no exhaustive sweep, nor is one of what a recovery leaves.
+/// A sweep that samples the first crashes is not exhaustive, and neither is one that samples the states of a recovery.
 #[test]
 fn samples_of_second_crashes_are_told() {
     let touch = |fs: &MemFs, names: u32| -> Result<()> {
@@ -268,7 +268,7 @@ fn a_budget_never_samples_in_silence() {
     assert!(!quick.is_exhaustive() && !ci.is_exhaustive());
     assert!(quick.states() < ci.states());
     assert!(quick.to_string().contains(" points were sampled"), "{quick}");
-    // 2^20 at the note, and half of each number of names at the point where the last was made.
+    // 2^20 states at the note, and half of the states at each point that follows a new name.
     assert_eq!(quick.profiles[0].legal, 1 + ((1 << 20) - 1) + (1 << 20));
 }
 
@@ -331,6 +331,6 @@ fn survivors_are_legal() {
     for seed in 0..40 {
         seen.insert(crate::ops::tree(&fs.fork().crash(Survives::Seeded(seed)), Path::new("/")));
     }
-    // Each file: no name, empty, zeros, or whole.
+    // Each file has no name, is empty, holds zeros, or is complete.
     assert!((8..=16).contains(&seen.len()), "{seen:#?}");
 }

@@ -1,4 +1,4 @@
-//! `TraceFs`: what it prints is what was called.
+//! `TraceFs` prints the calls that were made.
 
 use std::{
     io::{Read, Seek, SeekFrom, Write},
@@ -100,7 +100,7 @@ fn every_method_of_a_filesystem() {
         assert!(fs.try_lock_directory(d).unwrap().is_none());
         fs.remove_dir(d).unwrap();
         fs.remove_dir_all(d).unwrap_err();
-        // What the mount can do of these two is its own affair.
+        // The results of these two calls depend on the mount.
         let stable = |line: &&str| !line.starts_with("punch_hole") && !line.starts_with("reflink_file");
         let expected = "\
 create_dir d
@@ -131,7 +131,7 @@ remove_dir_all d ! ENOENT";
             text.contains("\npunch_hole a 0+4096") && text.contains("\nreflink_file . -> b ! "),
             "{text}"
         );
-        // Where there is no such step, it says so.
+        // On a mount without this operation, the line ends in an error.
         let renamed = fs.rename_noreplace(b, a);
         assert_eq!(fs.take().starts_with("rename_noreplace b -> a\n"), renamed.is_ok());
     });
@@ -237,7 +237,7 @@ fn only_changes_leaves_out_what_only_looks() {
         fs.metadata(&f).unwrap();
         let lock = fs.try_lock_directory(root).unwrap();
         assert!(lock.unwrap().is_at(root).unwrap());
-        // Numbered where it first matters, whatever was opened to be read before.
+        // The handle gets its number when it first matters, not when it is opened for reading.
         let file = fs.open(&f, &FsOpenOptions::new().read(true)).unwrap();
         file.read_at(&mut [0; 3], 0).unwrap();
         file.sync_all(SyncMode::Normal).unwrap();

@@ -1,4 +1,4 @@
-//! Views of the wrappers and of `MemFs`: their calls are calls of what they are views of.
+//! Views of the wrappers and of `MemFs`: a call on a view is a call on the viewed filesystem.
 
 use std::path::Path;
 
@@ -92,7 +92,7 @@ fn a_root_that_was_removed_is_empty_and_takes_no_names() {
     });
 }
 
-/// A view lives as long as its machine; the inode of its root goes with the last of them.
+/// A view is valid as long as its machine runs. The inode of its root is released with the last view.
 #[test]
 fn a_view_of_memory_ends_with_a_crash() {
     let fs = MemFs::new();

@@ -1,4 +1,4 @@
-//! Every wrapper that is asked for nothing is the backend it stands on.
+//! A wrapper without any settings behaves like the backend that it wraps.
 
 use std::{
     any::Any,
@@ -35,7 +35,7 @@ fn counted(subject: Subject, calls: Option<Calls>) -> Subject {
     }
 }
 
-/// The suite on the host's filesystem behind a wrapper, with syncs that fail on request.
+/// Runs the suite on the host's filesystem behind a wrapper, with syncs that fail on request.
 fn on_host<W: Fs + 'static>(
     wrap: impl Fn(FaultFs<StdFs>) -> W,
     calls: impl Fn(&W) -> Option<Calls>,
@@ -66,7 +66,7 @@ fn on_host<W: Fs + 'static>(
     })
 }
 
-/// Another user of a filesystem in memory, for what another process would do on the host.
+/// A second user of a filesystem in memory. It does the work of another process on the host.
 struct OtherUser(MemFs);
 
 impl OtherProcess for OtherUser {
@@ -81,7 +81,7 @@ impl OtherProcess for OtherUser {
     }
 }
 
-/// The suite on a filesystem in memory behind a wrapper.
+/// Runs the suite on a filesystem in memory behind a wrapper.
 fn in_memory<W: Fs + 'static>(wrap: impl Fn(MemFs) -> W, calls: impl Fn(&W) -> Option<Calls>) -> Report {
     run(|_| {
         let volume = VolumeOptions::new();
@@ -110,7 +110,7 @@ fn every_wrapper_conforms_in_memory_without_exemption() {
         .assert_conforms_without_exemption();
 }
 
-/// All that one host directory offers was checked: clones, a second volume and a second process it may lack.
+/// Asserts that all checks passed. A host directory may lack clones, a second volume, and a second process.
 fn conforms(report: &Report) {
     report.assert_conforms();
     assert!(report.not_applicable().count() < 10, "{report}");

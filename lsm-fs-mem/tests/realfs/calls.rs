@@ -42,7 +42,7 @@ impl Seeded {
     }
 }
 
-/// Anything: names, handles, content, syncs.
+/// Returns any call on names, handles, or content, or a sync.
 pub(crate) fn any(seeded: &mut Seeded) -> Op {
     let new = FsOpenOptions::new().read(true).write(true);
     let slot = usize::try_from(seeded.below(HANDLES as u64)).unwrap();
@@ -74,7 +74,7 @@ pub(crate) fn any(seeded: &mut Seeded) -> Op {
     }
 }
 
-/// Names and syncs, and content of one sector that is written once: few enough states to have them all.
+/// Returns calls on names, syncs, and writes of one sector each. They leave few enough states to enumerate all of them.
 pub(crate) fn simple(seeded: &mut Seeded) -> Vec<Op> {
     let paths = ["a", "b", "d/a", "d/b", "e", "e/a"].map(str::to_owned);
     let create = FsOpenOptions::new().write(true).create_new(true);

@@ -1,4 +1,4 @@
-//! What a filesystem holds after it went down without notice is one of the states that its profile allows.
+//! After an unclean shutdown, a real filesystem holds one of the states that its profile allows.
 
 use std::{cell::RefCell, collections::BTreeSet, path::Path};
 
@@ -25,7 +25,7 @@ fn run(machine: &mut Machine<'_>, calls: &[Op]) {
     }
 }
 
-/// Every tree that a crash after the last call may leave.
+/// Returns every tree that a crash after the last call may leave.
 fn allowed(profile: Profile, prepared: &MemFs, calls: &[Op]) -> BTreeSet<String> {
     let found = RefCell::new(BTreeSet::new());
     let result = CrashSweep::new().models([profile]).budget(Budget::Full).start_from(prepared).run(
@@ -41,12 +41,12 @@ fn allowed(profile: Profile, prepared: &MemFs, calls: &[Op]) -> BTreeSet<String>
             Ok::<(), String>(())
         },
     );
-    // A sequence that leaves nothing to a crash is as good as any other.
+    // A sequence that leaves nothing to a crash is fine here.
     drop(result);
     found.into_inner()
 }
 
-/// Runs the sequences on a mount; `crash` takes it down and brings it up again.
+/// Runs the sequences on a mount. `crash` takes the mount down and brings it up again.
 fn calibrate(mount: &Mount, profile: Profile, crash: impl Fn()) {
     let (mut unsettled, mut lossy) = (0, 0);
     for seed in 0..SEQUENCES {

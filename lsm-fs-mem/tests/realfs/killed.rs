@@ -1,4 +1,4 @@
-//! What a process did is there when it is killed; what was synced is there when the cache is cold, and after a remount.
+//! A killed process loses nothing, and synced changes survive a cold cache and a remount.
 
 use std::{
     fmt::Write as _,
@@ -26,7 +26,7 @@ fn calls(seed: u64, can_punch: bool) -> Vec<Op> {
     calls.filter(|op| can_punch || !matches!(op, Op::Punch(..))).collect()
 }
 
-/// Makes the calls of one seed; the answers as text.
+/// Makes the calls of one seed and returns the results as text.
 fn run(machine: &mut Machine<'_>, seed: u64, can_punch: bool) -> String {
     let mut answers = String::new();
     for op in calls(seed, can_punch) {
@@ -35,7 +35,7 @@ fn run(machine: &mut Machine<'_>, seed: u64, can_punch: bool) -> String {
     answers
 }
 
-/// The process that is to be killed: it makes all calls, keeps its handles open and waits.
+/// The process to be killed. It makes all calls, keeps its handles open, and waits.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
@@ -78,7 +78,7 @@ fn calibrate(variable: &str) {
             let fs = MemFs::new();
             let answers = run(&mut Machine::new(&fs, Path::new("")), seed, can_punch);
             let real = std::fs::read_to_string(dir.join(format!("{seed}.answers"))).unwrap();
-            // POSIX has two errors for a rename onto a directory that holds names, and XFS takes the other one.
+            // POSIX allows two errors for a rename onto a directory that is not empty, and XFS uses the other one.
             let real = real.replace("rename AlreadyExists", "rename DirectoryNotEmpty");
             assert_eq!(real, answers, "{variable}, seed {seed}: answers");
             fs

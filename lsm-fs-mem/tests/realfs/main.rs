@@ -1,5 +1,5 @@
-//! Calibration on real filesystems: random calls, then a killed process, a cold cache, a remount, a machine that went
-//! down. `cargo xtask realfs` makes the mounts and runs this.
+//! Calibration on real filesystems: random calls, then a killed process, a cold cache, a remount, and an unclean
+//! shutdown. `cargo xtask realfs` creates the mounts and runs these tests.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The mounts, and what can be done to them.
+//! The mounts, and the operations on them.
 
 use std::{
     fs::File,
@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A test takes filesystems down under everyone's feet, so tests take turns.
+/// Serialises the tests, because they take mounted filesystems down.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A mounted filesystem.
@@ -19,7 +19,7 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// The mount that the variable names.
+    /// Returns the mount that the environment variable names.
     pub(crate) fn of(variable: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let point = std::env::var_os(variable)
@@ -31,7 +31,7 @@ impl Mount {
         Self { device: own[0].to_owned(), kind: own[2].to_owned(), point, _turn: Some(turn) }
     }
 
-    /// A new directory on it.
+    /// Creates a directory on the mount.
     pub(crate) fn dir(&self, name: &str) -> PathBuf {
         let dir = self.point.join(name);
         std::fs::create_dir(&dir).unwrap();
@@ -42,7 +42,7 @@ impl Mount {
         self.kind == "tmpfs"
     }
 
-    /// Writes everything out, and forgets what was cached.
+    /// Writes everything out and drops the cache.
     pub(crate) fn cool_down(&self) {
         self.sync();
         std::fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
@@ -52,14 +52,14 @@ impl Mount {
         run("sync", &["-f", self.point.to_str().unwrap()]);
     }
 
-    /// Takes it down as a power cut would: what is not on the disk is lost, the journal not written out.
+    /// Shuts the filesystem down as a power cut would: pending changes are lost, and the journal is not written out.
     pub(crate) fn shut_down(&self) {
         run("xfs_io", &["-x", "-c", "shutdown", self.point.to_str().unwrap()]);
     }
 
     /// Unmounts and mounts again, which replays the journal.
     pub(crate) fn remount(&self) {
-        // The device detaches itself when nobody has it open, and the image behind it has no name.
+        // Keeps the device open. It detaches itself when nobody holds it, and the image behind it has no name.
         let held = File::open(&self.device).unwrap();
         let point = self.point.to_str().unwrap();
         run("umount", &[point]);
@@ -68,8 +68,8 @@ impl Mount {
     }
 }
 
-/// A btrfs whose device is a file on an XFS, where a copy of the file is one moment of it. btrfs itself cannot be taken
-/// down, but its device can be what it was.
+/// A btrfs whose device is a file on an XFS. A copy of that file is the state of the device at one moment, which stands
+/// in for a shutdown that btrfs does not offer.
 pub(crate) struct Copied {
     store: Mount,
     image: PathBuf,
@@ -88,7 +88,7 @@ impl Copied {
         Self { store, image, btrfs }
     }
 
-    /// Mounts what the device holds at this moment, as after a power cut.
+    /// Mounts the current state of the device, as after a power cut.
     pub(crate) fn crash(&self) {
         let moment = self.store.point.join("device/moment");
         let (image, copy) = (self.image.to_str().unwrap(), moment.to_str().unwrap());

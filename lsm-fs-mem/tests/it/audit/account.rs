@@ -1,4 +1,4 @@
-//! What is durable, call by call.
+//! The durability of files and names, call by call.
 
 use std::{io::Write, ops::ControlFlow, path::Path};
 
@@ -22,7 +22,7 @@ fn what_was_there_before_is_durable() {
             .unwrap();
         let fs = DurabilityAudit::new(inner, root);
         fs.assert_durable(root);
-        // Until it changes.
+        // The file is durable until it changes.
         fs.truncate_file(&root.join("d/f"), 0).unwrap();
         assert_eq!(undurable(&fs, root, root), ["d/f: Content"]);
     });
@@ -52,7 +52,7 @@ fn every_change_of_bytes_needs_a_sync() {
         ("set_len", |_, file, _| file.set_len(9000).is_ok()),
         ("truncate_file", |fs, _, path| fs.truncate_file(path, 3).is_ok()),
         ("truncate", |fs, _, path| fs.open(path, &FsOpenOptions::new().write(true).truncate(true)).is_ok()),
-        // Not every mount can.
+        // Not every mount supports holes.
         ("punch_hole", |fs, _, path| fs.punch_hole(path, 0, 4096).is_ok()),
     ];
     each_audited(|fs, root| {
@@ -109,7 +109,7 @@ fn a_directory_is_durable_in_its_parent_only() {
         fs.create_dir(&b).unwrap();
         put(fs, &b.join("f"));
         assert_eq!(undurable(fs, root, root), ["a: Name", "a/b: Name", "a/b/f: Name"]);
-        // Its own names do not give it one, and those of its children are their own affair.
+        // Syncing a directory makes neither its own name nor the names below its children durable.
         sync_dir(fs, &b);
         assert_eq!(undurable(fs, root, &b.join("f")), ["a: Name", "a/b: Name"]);
         sync_dir(fs, root);
@@ -143,14 +143,14 @@ fn hard_links_share_bytes_and_not_names() {
         sync_dir(fs, root);
         fs.hard_link(&f, &sub.join("g")).unwrap();
         assert_eq!(undurable(fs, root, root), ["f: Content", "sub/g: Content", "sub/g: Name"]);
-        // The directory of the old name, and the parent of the new one's, do not do.
+        // Syncing the directory of the old name, or the parent of the new name's directory, is not enough.
         sync_dir(fs, root);
         let g = fs.open(&sub.join("g"), &FsOpenOptions::new().write(true)).unwrap();
         g.sync_all(SyncMode::Normal).unwrap();
         assert_eq!(undurable(fs, root, root), ["sub/g: Name"]);
         sync_dir(fs, &sub);
         fs.assert_durable(root);
-        // Written through one name, dirty under both.
+        // A write through one name makes the content dirty under both.
         file.write_at(b"y", 0).unwrap();
         assert_eq!(undurable(fs, root, root), ["f: Content", "sub/g: Content"]);
     });
@@ -242,7 +242,7 @@ fn removals_may_come_back_until_the_directory_is_synced() {
 #[test]
 fn a_new_inode_under_an_old_number_starts_afresh() {
     each_audited(|fs, root| {
-        // Filesystems give the number of a removed inode to the next new one.
+        // Filesystems reuse the number of a removed inode.
         for name in ["a", "b", "c"] {
             let file = create(fs, &root.join(name));
             file.write_at(b"x", 0).unwrap();

@@ -1,4 +1,4 @@
-//! What failed calls leave behind, and how it is told.
+//! The effects of failed calls, and the messages that report them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -103,7 +103,7 @@ fn a_call_that_failed_after_its_effect_has_had_it() {
         file.write_at(b"x", 0).unwrap_err();
         let expected = ["f: Content", "g: Content", "g: Name", "tree: Removal"];
         assert_eq!(undurable(&fs, root, root), expected);
-        // Refused before its effect, it has had none.
+        // A call that is refused before its effect changes nothing.
         faulty.inject(Fault::on(Op::CreateDir));
         fs.create_dir(&root.join("d")).unwrap_err();
         assert_eq!(undurable(&fs, root, root), expected);

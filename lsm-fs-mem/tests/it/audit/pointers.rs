@@ -1,4 +1,4 @@
-//! Pointers that come too early, and pointers that do not.
+//! Pointers that arrive too early, and pointers that do not.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use lsm_fs_mem::{DurabilityAudit, DurabilityViolation, Fault, FaultFs, Undurable
 use super::{create, each_audited, put, sync_dir};
 use crate::backends::{Backend, each};
 
-/// One name a line.
+/// Reads one name per line.
 fn lines(bytes: &[u8]) -> Vec<PathBuf> {
     String::from_utf8_lossy(bytes).lines().map(PathBuf::from).collect()
 }
 
-/// What the refusal found, each as `name: part`.
+/// Returns the findings of a refusal, each as `name: part`.
 #[track_caller]
 fn refusal(result: Result<impl Sized, Error>, root: &Path) -> Vec<String> {
     let Err(error) = result else { panic!("the call was let through") };
@@ -53,7 +53,7 @@ fn a_pointer_before_the_sync_of_the_file_it_names() {
         file.write_at(b"manifest", 0).unwrap();
         sync_dir(fs, root);
         assert_eq!(refusal(fs.rewrite_atomic(current, b"v1", SyncMode::Normal), root), ["v1: Content"]);
-        // Nothing was done, and the temporary file is gone.
+        // The call had no effect, and the temporary file is gone.
         assert!(!fs.exists(current).unwrap());
         assert_eq!(fs.read_dir(root).unwrap().len(), 1);
         assert_eq!(fs.violations().len(), 1);
@@ -125,7 +125,7 @@ fn a_pointer_whose_own_bytes_are_not_synced() {
         assert_eq!(refusal(fs.hard_link(&temp, current), root), ["temp: Content"]);
         let file = fs.open(&temp, &FsOpenOptions::new().write(true)).unwrap();
         file.sync_all(SyncMode::Normal).unwrap();
-        // A clone is another inode, and not synced whatever its source is.
+        // A clone is another inode, which is not synced even if its source is.
         assert_eq!(refusal(fs.reflink_file(&temp, current), root), ["current: Content"]);
         fs.hard_link(&temp, current).unwrap();
     });
@@ -139,7 +139,7 @@ fn a_pointer_written_in_place_is_judged_when_it_is_synced() {
         file.write_at(b"v1", 0).unwrap();
         assert_eq!(refusal(file.sync_all(SyncMode::Normal), root), ["v1: Name"]);
         assert_eq!(refusal(file.sync_data(SyncMode::Normal), root), ["v1: Name"]);
-        // The sync of the directory would make both names durable, and a crash amid it either.
+        // The sync would make both names durable, and a crash during it could keep only one.
         let both = refusal(fs.sync_directory(root, SyncMode::Normal), root);
         assert_eq!(both, ["current: Content", "v1: Name"]);
     });
@@ -155,7 +155,7 @@ fn a_pointer_rewritten_in_place_is_judged_through_any_of_its_names() {
         let file = fs.open(&root.join("alias"), &FsOpenOptions::new().write(true)).unwrap();
         file.write_at(b"v2", 0).unwrap();
         assert_eq!(refusal(file.sync_all(SyncMode::Normal), root), ["v2: Missing"]);
-        // What is not the pointer may be synced.
+        // Files that are not pointers may be synced.
         let v2 = create(fs, &root.join("v2"));
         v2.write_at(b"x", 0).unwrap();
         v2.sync_all(SyncMode::Normal).unwrap();
@@ -180,7 +180,7 @@ fn a_directory_published_before_its_own_sync() {
         assert_eq!(refusal(fs.rename_noreplace(&stage, &target), root), ["stage/tables: Name"]);
         sync_dir(fs, &stage);
         fs.rename(&stage, &target).unwrap();
-        // Its name is the last thing to become durable.
+        // The name of the target is the last thing to become durable.
         sync_dir(fs, root);
         fs.assert_durable(&target);
         assert_eq!(fs.violations().len(), 2);
@@ -229,7 +229,7 @@ fn a_pointer_that_arrives_with_the_directory_above_it() {
         fs.write_new(&stage.join("current"), b"v1", SyncMode::Normal).unwrap();
         assert_eq!(refusal(fs.rename(&stage, &target), root), ["stage/v1: Name"]);
         sync_dir(fs, &stage);
-        // The directory's own name comes with it, durable or not.
+        // The name of the directory moves along, whether durable or not.
         fs.rename(&stage, &target).unwrap();
         sync_dir(fs, root);
         fs.assert_durable(root);
@@ -245,7 +245,7 @@ fn a_pointer_in_a_directory_whose_name_is_synced_last() {
         put(fs, &target.join("v1"));
         let file = create(fs, &target.join("current"));
         file.write_at(b"v1", 0).unwrap();
-        // Not the target's own name, which this sync is about.
+        // The target's own name is not demanded, because this sync makes it durable.
         let found = refusal(fs.sync_directory(root, SyncMode::Normal), root);
         assert_eq!(found, ["target/current: Content", "target/v1: Name"]);
     });
@@ -259,7 +259,7 @@ fn only_recording_lets_the_call_through() {
         fs.pointer(&current, lines);
         put(&fs, &root.join("v1"));
         let _ = fs.rewrite_atomic(&current, b"v1", SyncMode::Normal).unwrap();
-        // The rename; by the sync of the directory both are in it.
+        // The rename is a violation. At the sync of the directory, both names become durable together.
         let violations = fs.violations();
         assert_eq!(violations[0].op, Op::Rename);
         assert_eq!(violations[0].other_path.as_deref(), Some(current.as_path()));

@@ -1,4 +1,4 @@
-//! Removals of files that a pointer names, and manifests whose names have a number.
+//! Removals of files that a pointer names, and manifests with a number in their names.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use lsm_fs_mem::{DurabilityAudit, UndurablePart};
 
 use super::{create, each_audited, put, sync_dir};
 
-/// One path a line.
+/// Reads one path per line.
 fn lines(bytes: &[u8]) -> Vec<PathBuf> {
     String::from_utf8_lossy(bytes).lines().map(PathBuf::from).collect()
 }
 
-/// A manifest, with its bytes and its name durable.
+/// Writes a manifest and makes its bytes and its name durable.
 fn write_manifest(fs: &dyn Fs, root: &Path, name: &str, tables: &str) {
     fs.write_new(&root.join(name), tables.as_bytes(), SyncMode::Normal).unwrap();
     sync_dir(fs, root);
@@ -23,7 +23,7 @@ fn table(fs: &dyn Fs, root: &Path, name: &str) {
     sync_dir(fs, &root.join("tables"));
 }
 
-/// Two tables, and `v7` that names the first.
+/// Creates two tables, and `v7`, which names the first.
 fn tree<F: Fs + 'static>(fs: &DurabilityAudit<F>, root: &Path) {
     fs.create_dir(&root.join("tables")).unwrap();
     table(fs, root, "1");
@@ -31,7 +31,7 @@ fn tree<F: Fs + 'static>(fs: &DurabilityAudit<F>, root: &Path) {
     write_manifest(fs, root, "v7", "tables/1\n");
 }
 
-/// The same with a pointer to `v7`.
+/// Creates the tree of [`tree`] and a pointer to `v7`.
 fn tree_with_pointer<F: Fs + 'static>(fs: &DurabilityAudit<F>, root: &Path) {
     tree(fs, root);
     fs.pointer(root.join("current"), lines);
@@ -39,7 +39,7 @@ fn tree_with_pointer<F: Fs + 'static>(fs: &DurabilityAudit<F>, root: &Path) {
     let _ = fs.rewrite_atomic(&root.join("current"), b"v7\n", SyncMode::Normal).unwrap();
 }
 
-/// The parts of a refused call, each with its path below the root, and the message.
+/// Returns the parts of a refused call, each with its path below the root, and the message.
 fn refused<T, F: Fs + 'static>(
     fs: &DurabilityAudit<F>,
     root: &Path,
@@ -142,7 +142,7 @@ fn the_highest_number_is_the_pointer_where_there_is_no_other() {
         write_manifest(fs, root, "v9", "tables/1\n");
         put(fs, &root.join("tables/2"));
 
-        // In place, and by a rename.
+        // The pointer appears in place, and by a rename.
         let file = create(fs, &root.join("v10"));
         file.write_at(b"tables/2\n", 0).unwrap();
         let unnamed = [("tables/2".to_owned(), UndurablePart::Name)];
@@ -160,7 +160,7 @@ fn the_highest_number_is_the_pointer_where_there_is_no_other() {
     });
 }
 
-/// Other names, and files elsewhere, are no manifests.
+/// Other names, and files in other directories, are not manifests.
 #[test]
 fn a_pattern_fits_whole_names_with_a_number() {
     each_audited(|fs, root| {

@@ -1,4 +1,4 @@
-//! The account on backends that lack something.
+//! The account on backends without inode ids or directory syncs.
 
 use std::{io, ops::ControlFlow, path::Path};
 
@@ -13,7 +13,7 @@ use lsm_fs_mem::DurabilityAudit;
 use super::{create, put, sync_dir, undurable};
 use crate::backends::{Backend, each};
 
-/// A backend that does not tell inodes apart, or cannot sync directories.
+/// A backend that does not provide inode ids or cannot sync directories.
 type Lacking = InterceptFs<Backend, Lacks>;
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Lacks {
     inner: Backend,
     ids: bool,
     directory_syncs: bool,
-    /// The removal of a tree fails after the first file.
+    /// Removals of trees fail after the first file.
     tree_removals: bool,
 }
 
@@ -141,7 +141,7 @@ fn renames_are_followed_by_path() {
         sync_dir(fs, &t);
         sync_dir(fs, root);
         fs.assert_durable(root);
-        // The old name is free for another one.
+        // The old name can be used again.
         fs.create_dir(&s).unwrap();
         sync_dir(fs, root);
         fs.assert_durable(root);

@@ -1,4 +1,4 @@
-//! Which calls fail, when, and how.
+//! Rules that choose the failing calls, the moment, and the effect.
 
 use std::{
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
@@ -68,7 +68,7 @@ fn after_means_done_and_yet_an_error() {
         assert_eq!(error.raw_os_error(), Some(errno::EIO));
         assert!(!fs.exists(&a).unwrap() && fs.exists(&b).unwrap());
 
-        // What fails by itself reports its own error.
+        // A call that fails by itself reports its own error.
         fs.inject(Fault::on(Op::RemoveFile).after(errno::EIO));
         assert_eq!(fs.remove_file(&a).unwrap_err().kind(), ErrorKind::NotFound);
     });
@@ -142,7 +142,7 @@ fn write_is_short_and_write_all_hides_it() {
 fn a_short_write_at_writes_a_prefix_and_fails_for_space() {
     each_faulty(|fs, root| {
         let file = fs.open(&root.join("f"), &NEW).unwrap();
-        // Too small to be cut, so not counted.
+        // The write is too small to be cut, so it is not counted.
         fs.inject(Fault::on(Op::WriteAt).short(ShortTransfer::Sector));
         file.write_at(&[1; 512], 0).unwrap();
         let error = file.write_at(&[2; 1024], 0).unwrap_err();
@@ -245,7 +245,7 @@ fn a_failed_sync_poisons_the_handle_and_only_that() {
         }
         let error = file.write(b"d").unwrap_err();
         assert_eq!(raw_os_error(&error), Some(errno::EIO));
-        // None of them reached the plan, and none the file.
+        // None of the calls reached the plan or the file.
         assert_eq!(fs.counts(), calls);
         let mut back = [0; 9];
         assert_eq!(file.read_at(&mut back, 0).unwrap(), 3);

@@ -1,4 +1,4 @@
-//! Batches, many reads and locks: no call passes a fault by.
+//! Batches, multiple reads, and locks: no call bypasses the faults.
 
 use std::ops::ControlFlow;
 
@@ -90,7 +90,7 @@ fn locks_fail_too() {
         assert!(lock.is_at(root).unwrap());
         fs.inject(Fault::on(Op::TryLockDirectory));
         assert!(fs.try_lock_directory(root).is_err());
-        // A lock that was taken and reported as failed is not held on to.
+        // A lock that was taken but reported as failed is released.
         drop(lock);
         fs.inject(Fault::on(Op::TryLockDirectory).after(errno::EIO));
         assert!(fs.try_lock_directory(root).is_err());

@@ -1,4 +1,4 @@
-//! Sweeps that find what they must, and sweeps that must fail.
+//! Sweeps that find a bug, and sweeps that must fail.
 
 use std::{
     io::Write,
@@ -17,20 +17,20 @@ fn with_old(fresh: &dyn Fn() -> Backend, current: &Path) -> Backend {
     fs
 }
 
-/// After whatever fault, the old contents or the new, the new ones if it said so, and no temporary file unless its
-/// removal is what could not be done.
+/// Demands the old contents or the new, and the new ones after a success. A temporary file may be left only if its
+/// removal failed.
 fn old_or_new<T>(fault: &InjectedFault, result: &Result<T>, fs: &dyn Fs, current: &Path) {
     let now = fs.read_to_vec(current, 100).unwrap();
     match result {
         Ok(_) => assert_eq!(now, b"new", "{fault}"),
         Err(e) if e.op() == Op::SyncDirectory => assert_eq!(now, b"new", "{fault}"),
-        // Done, and reported as failed.
+        // The rename took effect but was reported as failed.
         Err(_) if fault.id().to_string() == "rename#1:after-EIO" => assert_eq!(now, b"new"),
         Err(_) => assert_eq!(now, b"old", "{fault}"),
     }
     let names: Vec<_> = fs.read_dir(current.parent().unwrap()).unwrap();
     let leftovers = names.iter().filter(|entry| entry.name != "current").count();
-    // An opening that failed after its effect made a file that the caller cannot know of.
+    // An `open` that failed after its effect created a file that the caller cannot know about.
     let unknown = fault.op() == Op::Open && matches!(fault.effect(), FaultEffect::After(_));
     let could_not_remove = matches!(result, Err(e) if e.cleanup_failure().is_some());
     assert!(
@@ -49,7 +49,7 @@ fn rewrite_atomic_leaves_the_old_contents_or_the_new() {
             new,
             |fault, result, fs| {
                 old_or_new(fault, &result, fs, &current);
-                // And a second attempt succeeds.
+                // A second attempt succeeds.
                 let _ = fs.rewrite_atomic(&current, b"again", SyncMode::Normal)?;
                 Ok(())
             },
@@ -67,7 +67,7 @@ sync_all              1        1        1        1        0        0        0   
     });
 }
 
-/// A rewrite that removes the old file first, as careless code does.
+/// A careless rewrite that removes the old file first.
 fn careless(fs: &dyn Fs, current: &Path) -> Result<()> {
     let temp = current.with_extension("tmp");
     fs.write_new(&temp, b"new", SyncMode::Normal)?;
