@@ -217,7 +217,7 @@ impl Journal {
         self.since_commit.retain(|_, since| volume.is_some_and(|volume| volume != since.volume));
     }
 
-    /// Forgets an inode that no longer exists.
+    /// Forgets an inode that has been freed.
     pub(crate) fn forget(&mut self, ino: Ino) {
         self.since_commit.remove(&ino);
     }
