@@ -51,7 +51,9 @@ impl fmt::Display for UndurablePart {
             Self::Missing => "it does not exist",
             Self::Unreadable => "it cannot be read",
             Self::Removed => "a pointer names it",
-            Self::RemovedEarly => "a crash could bring back a pointer that names it",
+            Self::RemovedEarly => {
+                "until the new pointer is durable, a crash could bring back the old one, which names it"
+            }
         })
     }
 }
