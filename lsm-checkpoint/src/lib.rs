@@ -7,6 +7,8 @@
 //! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds,
 //! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter,
 //! [`threat_model`](mod@threat_model) says what a hostile backup directory can do.
+//! [`PROTOCOL.md`](https://docs.rs/crate/lsm-checkpoint/latest/source/PROTOCOL.md) describes the protocol, and names the
+//! crash state that each sync prevents.
 #![cfg_attr(feature = "conformance", doc = "[`conformance`] finds the mistakes of an adapter.")]
 
 #[doc = include_str!("../ADAPT.md")]

@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+//!
+//! The rules of a crash and their sources are in
+//! [`MODEL.md`](https://docs.rs/crate/lsm-fs-mem/latest/source/MODEL.md).
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}

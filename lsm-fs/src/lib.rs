@@ -6,6 +6,9 @@
 //! backend. [`FsExt`] and [`FsFileExt`] are conveniences over these. [`StdFs`] is the host's filesystem. [`batch`] and
 //! [`copy`] work on many files in one call. [`intercept`] makes wrappers that count, trace or fail the calls of any
 //! backend. [`Error`] and [`errno`] name a failure.
+//!
+//! The decisions behind the crate and their reasons are in
+//! [`DESIGN.md`](https://docs.rs/crate/lsm-fs/latest/source/DESIGN.md).
 #![cfg_attr(
     feature = "conformance",
     doc = "[`conformance`] drives any backend through every line of the contract."
