@@ -1,6 +1,7 @@
-//! `cargo xtask api`: the public API of each crate as a text file, so that a change of it shows in review.
+//! `cargo xtask api`: the public API of each crate as a text file, so that a review shows every change.
 //!
-//! The list comes from the JSON of rustdoc, which only a nightly compiler writes. Without one the chore is left out.
+//! The list comes from the JSON of rustdoc, which only a nightly compiler writes. Without a nightly compiler the chore
+//! is skipped.
 
 mod list;
 mod types;
@@ -49,7 +50,8 @@ fn rustup(dir: &Path) -> Command {
     command
 }
 
-/// The JSON of rustdoc, built apart, so that two compilers do not replace each other's work.
+/// Builds the JSON of rustdoc in a target directory of its own, so that two compilers do not overwrite each other's
+/// work.
 fn rustdoc(workspace: &Workspace, package: &Package) -> anyhow::Result<Value> {
     let target = workspace.root.join("target/api");
     let mut command = rustup(&workspace.root);
@@ -76,7 +78,7 @@ fn rustdoc(workspace: &Workspace, package: &Package) -> anyhow::Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
-/// Lines that are in one list only: `-` of the file, `+` of the code.
+/// Returns the lines that only one list has: `-` for the file, `+` for the code.
 fn difference(kept: &str, found: &str) -> Vec<String> {
     let missing = kept.lines().filter(|line| !found.lines().any(|other| other == *line));
     let new = found.lines().filter(|line| !kept.lines().any(|other| other == *line));

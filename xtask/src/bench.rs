@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benches that print tables, on real filesystems, as Markdown that says where it was taken.
+//! `cargo xtask bench`: runs the benches that print tables, on real filesystems. The Markdown names the machine.
 
 mod against;
 mod document;
@@ -20,24 +20,24 @@ use crate::workspace::Workspace;
 /// Kind and name of the benches that print tables.
 const TABLES: (&str, &str) = ("bench", "table");
 
-/// What counts system calls.
+/// The tools that count system calls.
 const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
 
 /// The document that holds the recorded ratios.
 const RECORD: &str = "BENCHMARKS.md";
 
-/// What to do with what the benches print.
+/// The use of the tables that the benches print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use<'a> {
-    /// Put it into this document, in the place of the last run of the same jobs.
+    /// Put them into this document, in place of the tables of the last run of the same jobs.
     pub(crate) out: Option<&'a Path>,
-    /// Hold its ratios against the recorded ones.
+    /// Compare their ratios with the recorded ones.
     pub(crate) check: bool,
     /// Compare with another revision instead.
     pub(crate) against: Option<Against<'a>>,
 }
 
-/// Runs the benches. `false` if one failed, or if a ratio is worse than it was.
+/// Runs the benches. Returns `false` if one failed, or if a ratio is worse than recorded.
 pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyhow::Result<bool> {
     if let Some(dir) = realfs::inside() {
         show_dirty_pages();
@@ -50,11 +50,11 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     realfs::possible(workspace, TABLES)?;
     if let Some(against) = usage.against {
         if usage.check || usage.out.is_some() {
-            bail!("--against records nothing: leave --out and --check away; --limit fails a run");
+            bail!("--against records nothing; leave out --out and --check, or use --limit to fail a run");
         }
         return run_against(workspace, job, against);
     }
-    // Before anything is measured: a document that cannot be used costs nothing then.
+    // Before the benches run, so that an unusable document does not waste a run.
     let recorded = if usage.check { Some(recorded(&workspace.root.join(RECORD))?) } else { None };
     let document = usage.out.map(|path| existing(path, job)).transpose()?;
     install::ensure(install::FILESYSTEM_TOOLS)?;
@@ -69,7 +69,9 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
         match check(&recorded, &markdown, job)? {
             Verdict::Fine => {}
             Verdict::FineInTheEnd if document.is_none() => {}
-            Verdict::FineInTheEnd => bail!("what was worse at first does not become the record"),
+            Verdict::FineInTheEnd => {
+                bail!("not recorded: some rows were worse in the first run; run again on a quiet machine")
+            }
             Verdict::Worse => return Ok(false),
         }
     }
@@ -81,7 +83,7 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     Ok(true)
 }
 
-/// Builds the other revision, and runs it and the working tree in turn on mounts of their own.
+/// Builds the other revision, and runs it and the working tree in turn on mounts made for the run.
 fn run_against(workspace: &Workspace, job: &[String], against: Against<'_>) -> anyhow::Result<bool> {
     against::check_out(&workspace.root, against.revision)?;
     install::ensure(&[install::FILESYSTEM_TOOLS, TRACING_TOOLS].concat())?;
@@ -92,7 +94,7 @@ fn run_against(workspace: &Workspace, job: &[String], against: Against<'_>) -> a
     Ok(realfs::within_namespaces(&args, &mut |_| ())?.success)
 }
 
-/// Runs jobs on mounts of their own, and returns their tables. `None`: one of them failed.
+/// Runs jobs on mounts made for them, and returns their tables, or `None` if one failed.
 fn measure(job: &[String]) -> anyhow::Result<Option<String>> {
     let mut args = vec!["bench".to_owned(), "--".to_owned()];
     args.extend_from_slice(job);
@@ -104,7 +106,7 @@ fn measure(job: &[String]) -> anyhow::Result<Option<String>> {
     Ok(outcome.success.then(|| document::without_empty_sections(&markdown)))
 }
 
-/// What a document holds that is to take tables, if it can.
+/// Reads the document that will take the tables, and checks that it can.
 fn existing(path: &Path, job: &[String]) -> anyhow::Result<(PathBuf, String)> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -112,7 +114,10 @@ fn existing(path: &Path, job: &[String]) -> anyhow::Result<(PathBuf, String)> {
     };
     document::splice(&text, job, "").with_context(|| path.display().to_string())?;
     if let Some(other) = document::overlapping(&text, job) {
-        bail!("{}: the tables of `{other}` have some of the same rows: record those", path.display());
+        bail!(
+            "{}: the tables of `{other}` hold some of these rows; record those jobs instead",
+            path.display()
+        );
     }
     Ok((path.to_owned(), text))
 }
@@ -127,20 +132,21 @@ fn recorded(path: &Path) -> anyhow::Result<Ratios> {
     Ok(ratios)
 }
 
-/// How a run compares with the record.
+/// The comparison of a run with the record.
 enum Verdict {
     Fine,
-    /// After a second run.
+    /// Fine after a second run.
     FineInTheEnd,
     Worse,
 }
 
-/// Names the rows that are worse than recorded or over their target, and those that are missing. What another program
-/// does to the disk for a minute makes a row worse, too: rows that are get a second run, and count if they are in both.
+/// Names the rows that are worse than recorded or over their target, and the rows that are missing. Another program
+/// that uses the disk for a minute makes rows worse too, so their jobs run a second time. Only rows that are worse in
+/// both runs count.
 fn check(recorded: &Ratios, markdown: &str, job: &[String]) -> anyhow::Result<Verdict> {
     let (mut ratios, mut limits) = (Ratios::of_run(markdown), Limits::of_run(markdown));
     if let Some(unknown) = job.iter().find(|job| !ratios.has_row_of(job)) {
-        bail!("no row of this run is of the job `{unknown}`");
+        bail!("no row of this run belongs to the job `{unknown}`; check its spelling");
     }
     let findings = |ratios: &Ratios, limits: &Limits| {
         let mut findings = record::compare(recorded, ratios, !job.is_empty());
@@ -186,8 +192,8 @@ fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow:
     Ok(success)
 }
 
-/// The kernel says in debugfs how much of each device is dirty. The mount ends with the namespace; without it the
-/// benches count the pages of the whole machine, and say so.
+/// Mounts debugfs, where the kernel shows the dirty pages of each device. The mount ends with the namespace. Without it
+/// the benches count the pages of the whole machine, and say so.
 fn show_dirty_pages() {
     let debug = "/sys/kernel/debug";
     if let Err(error) = cmd::capture(cmd::tool("mount").args(["-t", "debugfs", "lsm-xtask", debug])) {
@@ -195,13 +201,14 @@ fn show_dirty_pages() {
     }
 }
 
-/// What runs the tables of each package, by its name: `table` of the crates, and of a nested package what it names.
+/// Returns the commands that print the tables, by package: the bench `table` of a crate, or the bench that a nested
+/// package names.
 fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
     let crates = workspace
         .with_target(TABLES.0, TABLES.1)
         .map(|package| (package.name.clone(), table_of(&workspace.root, &package.name)));
     let nested = workspace.nested()?.into_iter().filter_map(|package| {
-        // As the step `nested` builds it, so that it is built once.
+        // The same flags as in the step `nested`, so that cargo builds it once.
         let mut command = cmd::cargo(&workspace.root);
         command.args(["bench", "--target-dir", "target/nested", "--bench", package.bench.as_deref()?]);
         command.arg("--manifest-path").arg(&package.manifest);
@@ -217,7 +224,7 @@ fn table_of(root: &Path, package: &str) -> Command {
     command
 }
 
-/// A figure without its machine says nothing.
+/// Describes the machine, without which a figure means nothing.
 fn header(workspace: &Workspace, mounts: &[String], args: &str) -> anyhow::Result<String> {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

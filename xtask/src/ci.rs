@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: the one command for tests, the same on a developer's machine and in CI.
 //!
-//! A step that fails does not stop the next one, so that one run shows everything that is wrong.
+//! A failed step does not stop the next one, so one run shows all failures.
 
 pub(crate) mod nested;
 mod package;
@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 struct Ci {
     workspace: Workspace,
     report: Report,
-    /// Where a person reads the result later and cannot add what was left out: a skip of a required part fails.
+    /// `true` in CI: nobody can add a part that was left out, so skipping a required part fails.
     strict: bool,
 }
 
@@ -93,7 +93,7 @@ impl Ci {
         Ok(())
     }
 
-    /// Notes that a required part cannot run here; where nobody can make up for it, that is a failure.
+    /// Notes that a required part cannot run here. In CI this is a failure.
     fn cannot(&mut self, reason: String) {
         if self.strict {
             self.report.fail(format!("required in CI: {reason}"));

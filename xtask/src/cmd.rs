@@ -1,6 +1,6 @@
-//! Runs commands: echoes each one, streams what it prints, times it and counts the tests it reports.
+//! Runs commands: echoes each one, streams its output, measures its time and counts the tests it reports.
 //!
-//! The echo goes to stderr, so that the stdout of a chore holds what its children printed and nothing else.
+//! The echo goes to stderr, so that the stdout of a chore holds only the output of its children.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) command: String,
     pub(crate) success: bool,
-    /// The sum of the `test result:` lines; `None` if there was none.
+    /// The sum of the `test result:` lines, or `None` if there was no such line.
     pub(crate) tests: Option<Tests>,
     pub(crate) time: Duration,
 }
@@ -48,12 +48,12 @@ pub(crate) fn search_path() -> String {
     format!("{path}:/usr/local/sbin:/usr/sbin:/sbin")
 }
 
-/// Runs `command` and shows what it prints while it runs.
+/// Runs `command` and shows its output while it runs.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Outcome> {
     run_with(command, &mut |_| ())
 }
 
-/// As [`run`]; hands each line of stdout to `on_line` too.
+/// As [`run`], and passes each line of stdout to `on_line` too.
 pub(crate) fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
     stream(command, &mut std::io::stdout(), on_line)
 }
@@ -105,7 +105,7 @@ pub(crate) fn within(command: &Command, limit: Duration) -> Command {
     timeout
 }
 
-/// Runs `command` unseen and returns its stdout; an error carries its stderr.
+/// Runs `command` without showing it and returns its stdout. An error carries its stderr.
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     let shown = show(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
@@ -116,7 +116,7 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed bytes that are not UTF-8"))
 }
 
-/// The command as a person would type it, after the variables that change what it builds and which inputs it draws.
+/// The command as a person would type it, after the variables that affect its build and its inputs.
 pub(crate) fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (key, value) in command.get_envs() {

@@ -9,7 +9,7 @@ use crate::cmd;
 /// A program and the Debian package that brings it.
 pub(crate) type Tool = (&'static str, &'static str);
 
-/// What the real-filesystem tests and the benches run.
+/// The programs that the real-filesystem tests and the benches run.
 pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("filefrag", "e2fsprogs"),
@@ -25,7 +25,7 @@ pub(crate) const FILESYSTEM_TOOLS: &[Tool] = &[
     ("setpriv", "util-linux"),
 ];
 
-/// What the fuzzers need to be checked: the engine below them is C++.
+/// The programs that checking the fuzzers needs. Their engine is written in C++.
 pub(crate) const FUZZ_TOOLS: &[Tool] = &[("c++", "g++")];
 
 /// Packages of the tools that are not on the search path, each once.
@@ -39,7 +39,7 @@ pub(crate) fn missing(tools: &[Tool]) -> Vec<&'static str> {
     packages
 }
 
-/// Installs what `tools` lack where that is possible; the error says in one line how to get the rest.
+/// Installs the missing `tools` where this is possible. Otherwise the error says in one line how to get them.
 pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
     let packages = missing(tools);
     if packages.is_empty() {
@@ -52,7 +52,7 @@ pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
             if apt { format!("sudo apt-get install {list}") } else { "your package manager".to_owned() };
         bail!("missing: {list} (Debian names); get them with: {way}");
     }
-    // A fresh image has no package lists, a stale one lists versions that are gone: one refresh cures both.
+    // A fresh image has no package lists, and a stale one lists versions that are gone. One refresh cures both.
     if install(&packages).is_err() {
         cmd::capture(cmd::tool("apt-get").args(["update", "-q"]))?;
         install(&packages)?;
@@ -84,7 +84,7 @@ pub(crate) fn ensure_component(root: &Path, subcommand: &str, component: &str) -
     Ok(())
 }
 
-/// Whether this process may mount and install.
+/// Returns `true` if this process may mount and install.
 pub(crate) fn is_root() -> bool {
     cmd::capture(cmd::tool("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }

@@ -24,57 +24,57 @@ mod flags {
     use std::path::PathBuf;
 
     xflags::xflags! {
-        /// The chores of this workspace.
+        /// Runs the chores of this workspace.
         cmd xtask {
-            /// Everything that must hold before a commit lands.
+            /// Run everything that must pass before a commit lands.
             cmd ci {
-                /// Run this step only; may be given several times.
+                /// Run this step only. May be given several times.
                 repeated --only step: String
                 /// List the steps and stop.
                 optional --list
             }
-            /// Run the `realfs` tests on ext4, XFS, btrfs and tmpfs; needs root.
+            /// Run the `realfs` tests on ext4, XFS, btrfs and tmpfs. Needs root.
             cmd realfs {
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
             }
-            /// Check rules that no compiler knows: layers, words, documents.
+            /// Check rules that the compiler cannot: layers, words, documents.
             cmd tidy {
                 /// Print the figures of the English beside their ceilings, and stop.
                 optional --prose
                 /// Lower the ceilings of the English to the figures of the working tree, and stop.
                 optional --lower
             }
-            /// Compare the public API of each crate with its `PUBLIC_API.txt`; needs a nightly toolchain.
+            /// Compare the public API of each crate with its `PUBLIC_API.txt`. Needs a nightly toolchain.
             cmd api {
                 /// Write the files instead.
                 optional --write
             }
-            /// Run property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
+            /// Run property tests, crash sweeps and fuzz targets in turn, with fresh seeds, until the time is over.
             cmd soak {
-                /// The time to run. A run that has begun ends after it.
+                /// The time to run. The last run may end later.
                 required --minutes minutes: u64
-                /// Only targets whose name holds this word; may be given several times.
+                /// Only targets whose name holds this word. May be given several times.
                 repeated --only name: String
             }
-            /// Break the code as `xtask/mutants` says, one place at a time, in a copy; a test must fail each time.
+            /// Break a copy of the code as `xtask/mutants` says, one place at a time. A test must fail each time.
             cmd mutants {
                 /// Print the mutants and stop.
                 optional --list
-                /// Begin with this one, by its number.
+                /// Begin with the mutant of this number.
                 optional --from number: usize
-                /// Only those whose name or file holds one of these words.
+                /// Only mutants whose name or file holds one of these words.
                 repeated word: String
             }
-            /// Run the benches that print tables on real filesystems and print their Markdown; needs root.
+            /// Run the benches on real filesystems and print their tables as Markdown. Needs root.
             cmd bench {
-                /// Put the tables into this document, in the place of the tables of the same command.
+                /// Put the tables into this document, in place of the tables of the same command.
                 optional --out file: PathBuf
-                /// Fail if a ratio is worse than the recorded one by more than a quarter.
+                /// Fail if a ratio is more than a quarter above the recorded one.
                 optional --check
                 /// Compare with this revision instead: run both in turn, print ratios (below 1: this tree is faster).
                 optional --against rev: String
-                /// With --against: how many times each side runs; 3 if not given.
+                /// With --against: the number of runs of each side. Default: 3.
                 optional --rounds count: usize
                 /// With --against: fail if the ratio of a row is above this, e.g. 1.1.
                 optional --limit ratio: f64
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one chore; `false` means that it ran and found something wrong.
+/// Runs one chore. Returns `false` if it ran and found a fault.
 fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
     match flags.subcommand {
         flags::XtaskCmd::Ci(ci) if ci.list => Ok(ci::list()),

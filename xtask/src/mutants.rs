@@ -1,6 +1,7 @@
-//! `cargo xtask mutants`: takes away one check, bound or order of the code at a time, and sees that a test fails.
+//! `cargo xtask mutants`: removes one check, bound or order from the code at a time, and expects a test to fail.
 //!
-//! The list is `xtask/mutants/`. Copies of the tree are changed, one for each core, and never the tree itself.
+//! The mutants are listed in `xtask/mutants/`. They are made in copies of the tree, one per core, never in the tree
+//! itself.
 
 mod copy;
 mod list;
@@ -24,13 +25,14 @@ pub(crate) use list::stale;
 pub(crate) struct Task<'a> {
     /// Print the mutants only.
     pub(crate) list: bool,
-    /// Leave out all before this one, counted from 1.
+    /// Skip all mutants before this number, counted from 1.
     pub(crate) from: usize,
     /// Only mutants whose name or file holds one of these words.
     pub(crate) filter: &'a [String],
 }
 
-/// Runs the mutants. `false`: one survives without a reason, has a reason and is red, or does not compile.
+/// Runs the mutants. Returns `false` if one survives without a reason, has a reason and is noticed, or does not
+/// compile.
 pub(crate) fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
     let mutants: Vec<_> =
         list::load(root)?.into_iter().enumerate().map(|(at, mutant)| (at + 1, mutant)).collect();
@@ -51,7 +53,7 @@ pub(crate) fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
     Ok(summary(&mutants, &verdicts, start.elapsed()))
 }
 
-/// The mutants that no worker has taken yet.
+/// The mutants that are left for the workers.
 type Queue<'a> = Mutex<std::iter::Enumerate<std::slice::Iter<'a, (usize, Mutant)>>>;
 
 /// Judges the mutants in as many copies of the tree as there are cores, and returns the verdicts in their order.

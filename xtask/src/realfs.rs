@@ -1,9 +1,9 @@
 //! `cargo xtask realfs`: the `realfs` test targets, and the tests of nested packages that ask for it, on real
 //! filesystems.
 //!
-//! Two processes share the work. The outer one builds and owns the working directory. The inner one, this same program,
-//! runs in mount and process namespaces of its own: it mounts, runs the tests and unmounts. However either
-//! of them ends, the kernel ends the namespaces, and with them every mount, loop device and straggler.
+//! Two processes share the work. The outer one builds and owns the working directory. The inner one, which is the same
+//! program, runs in its own mount and process namespaces: it mounts, runs the tests and unmounts. If either of them
+//! dies, the kernel ends the namespaces, and with them every mount, loop device and left-over process.
 
 mod isolate;
 mod mounts;
@@ -24,7 +24,7 @@ use crate::workspace::Workspace;
 /// Kind and name of the targets that need the mounts.
 pub(crate) const TESTS: (&str, &str) = ("test", "realfs");
 
-/// Says why real filesystems are out of reach here, and what to do about it.
+/// Fails if real filesystems cannot be mounted here, with the reason and the cure.
 pub(crate) fn possible(workspace: &Workspace, (kind, name): (&str, &str)) -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("mounting ext4, XFS and btrfs needs Linux");
@@ -38,7 +38,7 @@ pub(crate) fn possible(workspace: &Workspace, (kind, name): (&str, &str)) -> any
     Ok(())
 }
 
-/// Runs the tests; `false` if one failed.
+/// Runs the tests. Returns `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bool> {
     if let Some(dir) = inside() {
         return run_inside(workspace, &dir, filter);
@@ -48,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bo
     Ok(test(workspace, filter)?.success)
 }
 
-/// Builds the tests, then runs them in namespaces of their own.
+/// Builds the tests, then runs them in new namespaces.
 pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
     for package in workspace.with_target(TESTS.0, TESTS.1) {
         let outcome = cmd::run(test_command(workspace, &package.name).arg("--no-run"))?;
@@ -67,7 +67,7 @@ pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<O
     within_namespaces(&args, &mut |_| ())
 }
 
-/// Runs this program again with `args`, isolated; removes the working directory whatever comes of it.
+/// Runs this program again with `args` in new namespaces, and removes the working directory in any case.
 pub(crate) fn within_namespaces(args: &[String], on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
     let dir = workdir::Workdir::create(&workdir::base())?;
     let outcome = cmd::run_with(&mut isolate::command(dir.path(), args)?, on_line);
@@ -79,7 +79,8 @@ pub(crate) fn within_namespaces(args: &[String], on_line: &mut dyn FnMut(&str)) 
     outcome
 }
 
-/// Each crate gets fresh filesystems: what one leaves behind, above all on the full one, is nothing to the next.
+/// Each crate gets fresh filesystems, so that the files of one crate, above all on the full volume, do not affect the
+/// next.
 fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::Result<bool> {
     let mut success = true;
     for package in workspace.with_target(TESTS.0, TESTS.1) {
@@ -98,7 +99,7 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
     Ok(success)
 }
 
-/// As the step `nested` builds it, so that it is built once.
+/// The same flags as in the step `nested`, so that cargo builds it once.
 fn nested_command(workspace: &Workspace, manifest: &Path) -> Command {
     let mut command = cmd::cargo(&workspace.root);
     command.args(["test", "--manifest-path"]).arg(manifest).args([

@@ -1,4 +1,4 @@
-//! Collects the results of the steps of CI: counts, times, failures and, above all, everything that was left out.
+//! Collects the results of the steps of CI: counts, times, failures and, above all, every skipped part.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -23,12 +23,12 @@ struct Step {
     failures: Vec<String>,
     /// The commands and the time of each.
     commands: Vec<(String, Duration)>,
-    /// How many things were left out, and why.
+    /// The number of skipped parts, and the reason of each.
     skips: Vec<(u64, String)>,
 }
 
 impl Report {
-    /// Opens a step; what is recorded from here on belongs to it.
+    /// Opens a step, to which all later records belong.
     pub(crate) fn begin(&mut self, name: &'static str) {
         eprintln!("\n==> {name}");
         self.steps.push(Step {
@@ -52,13 +52,13 @@ impl Report {
         }
     }
 
-    /// Counts a command: by the tests it reports, or else as one.
+    /// Counts a command: the tests that it reports, or one if it reports none.
     pub(crate) fn record(&mut self, outcome: &Outcome) {
         let Some(step) = self.steps.last_mut() else { return };
         step.commands.push((outcome.command.clone(), outcome.time));
         let tests = outcome.tests.unwrap_or(Tests { passed: u64::from(outcome.success), ..Tests::default() });
         step.passed += tests.passed;
-        // A command can fail beside its tests, e.g. when it does not compile: that is a failure of its own.
+        // A command can fail without a failed test, for example if it does not compile. Then it counts as one failure.
         step.failed += if outcome.success { tests.failed } else { tests.failed.max(1) };
         if !outcome.success {
             step.failures.push(format!("{} (after {:.1} s)", outcome.command, outcome.time.as_secs_f64()));
@@ -84,7 +84,7 @@ impl Report {
         }
     }
 
-    /// Notes that something was left out.
+    /// Notes that a part was skipped.
     pub(crate) fn skip(&mut self, reason: String) {
         eprintln!("    - skipped: {reason}");
         if let Some(step) = self.steps.last_mut() {
@@ -92,7 +92,7 @@ impl Report {
         }
     }
 
-    /// Whether nothing failed.
+    /// Returns `true` if nothing failed.
     pub(crate) fn success(&self) -> bool {
         self.steps.iter().all(|step| step.failed == 0)
     }

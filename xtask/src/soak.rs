@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: property tests, crash sweeps and fuzz targets with fresh seeds, in turn, until the time is over.
+//! `cargo xtask soak`: runs property tests, crash sweeps and fuzz targets in turn, with fresh seeds, until the time is
+//! over.
 //!
 //! Fault sweeps take no seed: every run of the tests tries all of their faults.
 
@@ -15,10 +16,10 @@ use targets::Target;
 
 /// About as long as one run of a target takes, unless its smallest run is longer.
 const TURN: Duration = Duration::from_secs(10);
-/// The time after which a target counts as one that hangs. A sweep takes minutes where other work keeps the cores busy.
+/// The time after which a target counts as hanging. A sweep takes minutes if other work keeps the cores busy.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Runs the targets whose names hold a word of `only`, or all of them; `false` if one failed.
+/// Runs the targets whose names hold a word of `only`, or all of them. Returns `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyhow::Result<bool> {
     let root = &workspace.root;
     let mut targets = targets::find(workspace)?;
@@ -54,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyho
     Ok(failed == 0)
 }
 
-/// One run of a target. A failure shows all that the run printed, and how to repeat it.
+/// Runs a target once. A failure shows the whole output of the run and the command that repeats it.
 fn turn(root: &Path, target: &mut Target, seed: u64) -> anyhow::Result<bool> {
     let command = target.command(root, seed)?;
     let start = Instant::now();
@@ -77,7 +78,7 @@ fn turn(root: &Path, target: &mut Target, seed: u64) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// The time in milliseconds, which no earlier run began with.
+/// The time in milliseconds, so that no two runs begin with the same seed.
 fn first_seed() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: checks that the compiler cannot do. A message names the place, the fault and the cure.
+//! `cargo xtask tidy`: checks that the compiler cannot make. A message names the place, the fault and the cure.
 
 mod circles;
 mod code;
@@ -57,7 +57,7 @@ pub(crate) fn lower_ceilings(workspace: &Workspace) -> anyhow::Result<bool> {
     show_prose(workspace)
 }
 
-/// Prints the errors and notes of all checks; `false` if there is an error.
+/// Prints the errors and notes of all checks. Returns `false` if there is an error.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     let findings = check(workspace)?;
     for note in &findings.notes {

@@ -20,7 +20,7 @@ pub(crate) struct Package {
     pub(crate) publish: bool,
     /// All features but `default`.
     pub(crate) features: Vec<String>,
-    /// What `default` turns on.
+    /// The features that `default` turns on.
     pub(crate) default: Vec<String>,
     pub(crate) targets: Vec<Target>,
     pub(crate) dependencies: Vec<Dependency>,
@@ -40,7 +40,7 @@ pub(crate) struct Dependency {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace that this tool belongs to.
+    /// Reads the workspace that this tool belongs to.
     pub(crate) fn load() -> anyhow::Result<Self> {
         let root = match Path::new(env!("CARGO_MANIFEST_DIR")).parent() {
             Some(root) => root.to_owned(),
@@ -49,7 +49,7 @@ impl Workspace {
         Self::load_from(&root)
     }
 
-    /// Asks cargo about the workspace at `root`.
+    /// Reads the workspace at `root` from `cargo metadata`.
     pub(crate) fn load_from(root: &Path) -> anyhow::Result<Self> {
         let text = cmd::capture(cmd::cargo(root).args(["metadata", "--format-version", "1", "--no-deps"]))?;
         let json: Value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
@@ -57,7 +57,7 @@ impl Workspace {
         Ok(Self { root: root.to_owned(), packages })
     }
 
-    /// The crates that go to crates.io.
+    /// The crates that are published on crates.io.
     pub(crate) fn publishable(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| package.publish)
     }
@@ -71,7 +71,7 @@ impl Workspace {
         self.publishable().filter(move |package| package.targets(kind).any(|target| target == name))
     }
 
-    /// Manifests below the crates that the workspace leaves out.
+    /// Manifests below the crates that are not members of the workspace.
     pub(crate) fn nested_manifests(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for package in &self.packages {
@@ -88,7 +88,7 @@ impl Workspace {
         Ok(found)
     }
 
-    /// The packages that the workspace leaves out, with what they say under `package.metadata.lsm`.
+    /// The packages that are not members of the workspace, with their settings under `package.metadata.lsm`.
     pub(crate) fn nested(&self) -> anyhow::Result<Vec<Nested>> {
         let mut found = Vec::new();
         for manifest in self.nested_manifests()? {
@@ -104,7 +104,7 @@ impl Workspace {
     }
 }
 
-/// A package below a crate, and what it wants of the mounts.
+/// A package below a crate, and its use of the mounts.
 #[derive(Debug)]
 pub(crate) struct Nested {
     pub(crate) name: String,
@@ -132,7 +132,7 @@ impl Package {
     }
 }
 
-/// Visits every file below `dir`; build output and hidden directories are left out.
+/// Visits every file below `dir`, except build output and hidden directories.
 pub(crate) fn walk(dir: &Path, visit: &mut dyn FnMut(&Path)) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;

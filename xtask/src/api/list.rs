@@ -31,7 +31,7 @@ fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value>
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The kind of an item and what is said of it.
+/// The kind of an item and its description.
 fn kind(item: &Value) -> Option<(&str, &Value)> {
     item.get("inner")?.as_object()?.iter().next().map(|(kind, inner)| (kind.as_str(), inner))
 }
@@ -135,7 +135,7 @@ impl<'a> List<'a> {
                 None => self.items(block, "/items", at),
                 Some(of) if is_written => {
                     let name = text(of, "path").rsplit("::").next().unwrap_or_default();
-                    // What a derive needs besides its trait.
+                    // Traits that a derive implements besides its own.
                     if name != "StructuralPartialEq" {
                         let given = params(of);
                         self.add(format!("impl{} {name}{given} for {at}", generics(block)));

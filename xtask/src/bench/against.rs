@@ -1,7 +1,8 @@
 //! `cargo xtask bench --against REV`: the benches of the working tree and of another revision, run in turn.
 //!
-//! Both sides run on the same mounts, A B and then B A, and a ratio is of two runs side by side. So a machine that gets
-//! slower over time slows both. A floor is the same work in both builds: the ratio of the floors shows the noise.
+//! Both sides run on the same mounts, A B and then B A, and a ratio compares two neighbouring runs. A machine that gets
+//! slower over time therefore slows both. A floor does the same work in both builds, so the ratio of the floors shows
+//! the noise.
 
 mod ratios;
 
@@ -33,7 +34,7 @@ pub(crate) struct Against<'a> {
 }
 
 impl Against<'_> {
-    /// The flags that say the same.
+    /// The flags that give the same options to the inner process.
     pub(super) fn flags(&self) -> Vec<String> {
         let mut flags = vec![("--against", self.revision.to_owned()), ("--rounds", self.rounds.to_string())];
         flags.extend(self.limit.map(|limit| ("--limit", limit.to_string())));
@@ -41,7 +42,7 @@ impl Against<'_> {
     }
 }
 
-/// The jobs to run: those that were asked for, or the hot paths.
+/// Returns the requested jobs, or the hot paths if none was requested.
 pub(super) fn jobs(asked: &[String]) -> Vec<String> {
     if asked.is_empty() { JOBS.iter().map(|&job| job.to_owned()).collect() } else { asked.to_vec() }
 }
@@ -52,7 +53,7 @@ pub(super) fn check_out(root: &Path, revision: &str) -> anyhow::Result<()> {
     let commit = git(&["rev-parse", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])
         .with_context(|| format!("`{revision}` is no revision of this repository; git log shows them"))?;
     let dir = root.join(CHECKOUT);
-    // Without its `.git` file the directory would be taken for a part of the repository around it.
+    // Without its `.git` file, git would take the directory for a part of the repository around it.
     if dir.join(".git").is_file() {
         git(&["-C", CHECKOUT, "checkout", "--quiet", "--force", "--detach", commit.trim()])
     } else {
@@ -62,7 +63,8 @@ pub(super) fn check_out(root: &Path, revision: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the benches of both sides, and names those that only one side has. `false`: one does not compile.
+/// Builds the benches of both sides, and names the benches that only one side has. Returns `false` if one does not
+/// compile.
 pub(super) fn build(workspace: &Workspace) -> anyhow::Result<bool> {
     let sides = sides(workspace)?;
     for side in &sides {
@@ -81,8 +83,8 @@ pub(super) fn build(workspace: &Workspace) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Runs both sides in turn on the mounts, and prints how they compare. `false`: a bench failed, or a row is over the
-/// limit.
+/// Runs both sides in turn on the mounts, and prints their ratios. Returns `false` if a bench failed or a row exceeds
+/// the limit.
 pub(super) fn run_inside(
     workspace: &Workspace,
     mounts: &Mounts,
@@ -147,14 +149,14 @@ impl Side {
 
     fn bench(&self, package: &str) -> Command {
         let mut command = table_of(&self.root, package);
-        // A variable of the user's would make both sides share one directory.
+        // The user's `CARGO_TARGET_DIR` would make both sides share one directory.
         if let Some(target) = &self.target {
             command.env("CARGO_TARGET_DIR", target);
         }
         command
     }
 
-    /// Runs the table of a crate. `None`: it failed.
+    /// Runs the table of a crate. Returns `None` if it failed.
     fn run(&self, package: &str, jobs: &[String], mounts: &Mounts) -> anyhow::Result<Option<Figures>> {
         let mut markdown = format!("## {package}\n");
         let mut command = self.bench(package);

@@ -1,17 +1,17 @@
-//! The document that the tables go into: blocks between two comments are the run's, the rest is somebody's text.
+//! The document that holds the tables. A run writes the blocks between two comments. Everything else is written by
+//! hand.
 
 use anyhow::{Context, bail};
 
 const CLOSE: &str = "<!-- /tables -->";
 
-/// The comment before the tables of a run of all jobs or of some. Each command has a block of its own, which says how
-/// it was measured.
+/// The comment before the tables of a run. Each command has its own block, which says how it was measured.
 fn opening(job: &[String]) -> String {
     if job.is_empty() { "<!-- tables -->".to_owned() } else { format!("<!-- tables: {} -->", job.join(" ")) }
 }
 
-/// Puts the tables of a run in the place of those of the last run of the same jobs; without such, behind the last
-/// block, or at the end.
+/// Replaces the tables of the last run of the same jobs. If there are none, the new tables go behind the last block, or
+/// to the end.
 pub(super) fn splice(document: &str, job: &[String], tables: &str) -> anyhow::Result<String> {
     let open = opening(job);
     let block = format!("{open}\n\n{}\n\n{CLOSE}", tables.trim());
@@ -26,7 +26,7 @@ pub(super) fn splice(document: &str, job: &[String], tables: &str) -> anyhow::Re
     }
 }
 
-/// The jobs of a block that has rows of these jobs, too, and is not theirs.
+/// Returns the jobs of another block that holds rows of these jobs too.
 pub(super) fn overlapping(document: &str, job: &[String]) -> Option<String> {
     let of_others = document.lines().filter_map(|line| line.strip_prefix("<!-- tables")?.strip_suffix("-->"));
     let mut of_others = of_others.map(|jobs| jobs.trim_start_matches(':').trim().to_owned());
@@ -39,7 +39,7 @@ pub(super) fn overlapping(document: &str, job: &[String]) -> Option<String> {
     of_others.find(|jobs| *jobs != job.join(" ") && holds(jobs))
 }
 
-/// What is between the comments of each block.
+/// Returns the text between the comments of each block.
 pub(super) fn blocks(document: &str) -> anyhow::Result<Vec<&str>> {
     let mut blocks = Vec::new();
     let mut rest = document;
@@ -52,7 +52,7 @@ pub(super) fn blocks(document: &str) -> anyhow::Result<Vec<&str>> {
     Ok(blocks)
 }
 
-/// Leaves out the sections whose table has no row: those of crates that have no such job.
+/// Leaves out the sections without rows. They belong to crates that have no such job.
 pub(super) fn without_empty_sections(markdown: &str) -> String {
     let mut sections: Vec<Vec<&str>> = vec![Vec::new()];
     for line in markdown.lines() {

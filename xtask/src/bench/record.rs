@@ -1,4 +1,4 @@
-//! Ratios that were recorded, held against those of a run. Times differ from machine to machine, ratios hardly do.
+//! Compares recorded ratios with the ratios of a run. Times differ from machine to machine, ratios hardly do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,18 +7,19 @@ use anyhow::bail;
 
 use super::document;
 
-/// By how much a ratio may exceed the recorded one: what medians of the same code differ by on a busy machine.
+/// The factor by which a ratio may exceed the recorded one. Medians of the same code differ by as much on a busy
+/// machine.
 pub(super) const TOLERANCE: f64 = 0.25;
 
 /// The ratios of Markdown tables, by crate, job and volume.
 #[derive(Debug, Default)]
 pub(super) struct Ratios(BTreeMap<Key, f64>);
 
-/// What counts and sizes, which have no ratio, make of their targets: more than 1 is too much.
+/// Counts and sizes, which have no ratio, divided by their targets. More than 1 is too much.
 #[derive(Debug, Default)]
 pub(super) struct Limits(BTreeMap<Key, f64>);
 
-/// Of each row the better one counts.
+/// The better value of each row.
 fn best_of(rows: &mut BTreeMap<Key, f64>, second: BTreeMap<Key, f64>) {
     for (key, figure) in second {
         rows.entry(key).and_modify(|best| *best = best.min(figure)).or_insert(figure);
@@ -65,7 +66,7 @@ impl Columns {
         Some(Key { section: section.to_owned(), job: cell(self.job)?, volume: cell(self.volume)? })
     }
 
-    /// Of a row without a ratio: ours by the target, which is a number, or the column behind ours.
+    /// For a row without a ratio: ours divided by the target, which is a number or the column behind ours.
     fn limit(&self, section: &str, cells: &[&str]) -> Option<(Key, f64)> {
         if self.row(section, cells).is_some() {
             return None;
@@ -77,7 +78,7 @@ impl Columns {
 
     fn row(&self, section: &str, cells: &[&str]) -> Option<(Key, f64)> {
         let cell = |at: usize| cells.get(at).copied();
-        // A figure that is compared with nothing has a dash.
+        // A dash stands where there is nothing to compare with.
         let ratio = cell(self.ratio)?.parse::<f64>().ok().filter(|ratio| ratio.is_finite())?;
         Some((self.key(section, cells)?, ratio))
     }
@@ -89,7 +90,7 @@ fn number(text: &str) -> Option<f64> {
     words.next().filter(|number| number.is_finite())
 }
 
-/// Calls this for each row of Markdown tables, with the heading above it.
+/// Calls the function for each row of Markdown tables, with the heading above the row.
 pub(super) fn for_each_row(markdown: &str, mut row: impl FnMut(&Columns, &str, &[&str])) {
     let (mut section, mut columns) = (String::new(), None);
     for line in markdown.lines() {
@@ -109,14 +110,14 @@ pub(super) fn for_each_row(markdown: &str, mut row: impl FnMut(&Columns, &str, &
 }
 
 impl Limits {
-    /// Those of a run.
+    /// Reads the limits of a run.
     pub(super) fn of_run(markdown: &str) -> Self {
         let mut limits = Self::default();
         for_each_row(markdown, |columns, section, cells| limits.0.extend(columns.limit(section, cells)));
         limits
     }
 
-    /// Takes in a second run.
+    /// Adds a second run.
     pub(super) fn best_of(&mut self, second: Self) {
         best_of(&mut self.0, second.0);
     }
@@ -130,14 +131,14 @@ impl Limits {
 }
 
 impl Ratios {
-    /// Those of a run.
+    /// Reads the limits of a run.
     pub(super) fn of_run(markdown: &str) -> Self {
         let mut ratios = Self::default();
         for_each_row(markdown, |columns, section, cells| ratios.0.extend(columns.row(section, cells)));
         ratios
     }
 
-    /// Those of a record: what was written by hand around its tables is not read.
+    /// Reads the ratios of a record. The text around its tables is ignored.
     pub(super) fn of_record(markdown: &str) -> anyhow::Result<Self> {
         let mut ratios = Self::default();
         for block in document::blocks(markdown)? {
@@ -154,18 +155,18 @@ impl Ratios {
         self.0.is_empty()
     }
 
-    /// Whether a row has a ratio whose job contains this.
+    /// Returns `true` if a row with a ratio has this text in its job.
     pub(super) fn has_row_of(&self, job: &str) -> bool {
         self.0.keys().any(|key| key.job.contains(job))
     }
 
-    /// Takes in a second run.
+    /// Adds a second run.
     pub(super) fn best_of(&mut self, second: Self) {
         best_of(&mut self.0, second.0);
     }
 }
 
-/// What is wrong with a row.
+/// A problem with a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     key: Key,
@@ -184,8 +185,8 @@ pub(super) fn jobs(findings: &[Finding]) -> Vec<String> {
     jobs.into_iter().map(str::to_owned).collect()
 }
 
-/// What is wrong with a run: rows that are worse than recorded, and rows that it lacks. A `partial` run lacks only rows
-/// of the groups of which it has others.
+/// Finds the rows of a run that are worse than recorded, and the rows that it lacks. A `partial` run is expected to
+/// have only the groups of which it has a row.
 pub(super) fn compare(recorded: &Ratios, run: &Ratios, partial: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, &before) in &recorded.0 {
@@ -242,7 +243,7 @@ mod tests {
         Ratios::of_record(RECORD).unwrap()
     }
 
-    /// What is wrong with a whole run, as it is shown.
+    /// The problems of a whole run, as they are shown.
     fn shown(run: &Ratios) -> Vec<String> {
         compare(&record(), run, false).iter().map(ToString::to_string).collect()
     }

@@ -1,10 +1,10 @@
-//! Packages below the crates that the workspace leaves out: adapters for real engines, interop, fuzzers.
+//! Packages below the crates that are not members of the workspace: adapters for real engines, interop, fuzzers.
 
 use std::path::Path;
 
 use super::Ci;
 
-/// Mutated inputs of each fuzz target: a number and not a time, so that every run is the same.
+/// The number of mutated inputs per fuzz target. A number, not a time, so that every run is the same.
 const SHORT_FUZZ: &str = "2000";
 
 pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
@@ -18,7 +18,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
         ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
         if is_fuzz(&manifest) {
-            // The targets of cargo-fuzz need a nightly compiler to run; the loop over the corpus does not.
+            // Running the targets of cargo-fuzz needs a nightly compiler. The loop over the corpus does not.
             ci.cargo(&[&["check"], &tail[..]].concat())?;
             let stable = [&tail[..], &["--no-default-features"]].concat();
             ci.cargo(&[&["test"], &stable[..]].concat())?;
@@ -30,7 +30,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells a fuzzer by the name that cargo-fuzz gives its directory.
+/// Recognises a fuzzer by the directory name that cargo-fuzz uses.
 pub(crate) fn is_fuzz(manifest: &Path) -> bool {
     manifest.parent().is_some_and(|dir| dir.ends_with("fuzz"))
 }

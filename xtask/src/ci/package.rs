@@ -1,8 +1,8 @@
-//! Builds the crates from the archives that crates.io would get.
+//! Builds the crates from the archives that would be uploaded to crates.io.
 //!
-//! Cargo unpacks an archive of ours below its home, keyed by the path of the target directory, the crate's name and its
-//! version, and takes what it finds there for granted: with an unchanged version, a run would build the files of an
-//! earlier one. So each run has a home and a target directory that are new.
+//! Cargo unpacks such an archive below its home, under the path of the target directory, the crate's name and its
+//! version. It never unpacks the same version twice, so a second run would build the files of the first one. Each run
+//! therefore gets a new home and a new target directory.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,17 +39,17 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
 fn cargo_home() -> Option<PathBuf> {
     let given = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = given.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))?;
-    // Links to it are made elsewhere.
+    // It must be absolute, because links to it are made elsewhere.
     std::path::absolute(home).ok()
 }
 
-/// Makes a home that shares the settings and the downloads of another one, and nothing that was unpacked.
+/// Makes a home that shares the settings and the downloads of another one, but no unpacked archives.
 fn furnish(home: &Path, from: Option<&Path>) -> anyhow::Result<()> {
     for part in ["registry/index", "registry/cache"] {
         fs::create_dir_all(home.join(part))?;
     }
     let Some(from) = from else { return Ok(()) };
-    // Cargo finds the settings of a `.cargo` above the workspace anyway, and would take them twice.
+    // Cargo reads the settings of a `.cargo` above the workspace anyway, and would apply them twice.
     let is_found = from.ends_with(".cargo") && from.parent().is_some_and(|above| home.starts_with(above));
     let settings = ["config.toml", "config"].into_iter().filter(|_| !is_found);
     // Downloads are shared, and so are the locks.
@@ -62,7 +62,7 @@ fn furnish(home: &Path, from: Option<&Path>) -> anyhow::Result<()> {
         let Ok(registries) = fs::read_dir(from.join(part)) else { continue };
         for registry in registries {
             let registry = registry?;
-            // A name is host and hash; a registry in a local directory, as packaging makes one, has no host.
+            // A name is made of host and hash. The local registry that packaging creates has no host.
             if !registry.file_name().as_encoded_bytes().starts_with(b"-") {
                 symlink(registry.path(), home.join(part).join(registry.file_name()))?;
             }

@@ -86,7 +86,7 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
     let wrapper = ci.workspace.root.join("xtask/portable-rustc");
     let wrapper = wrapper.to_str().context("the path of the workspace is not UTF-8")?;
     let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper)]].concat();
-    // The example of the suite asserts that `StdFs` keeps all of the contract. std alone breaks one check, which the
+    // The example of the suite asserts that `StdFs` keeps the whole contract. On std alone one check fails, which the
     // tests name.
     ci.cargo_env(&[&["test"], &package[..], &["--", "--skip", "conformance.rs"]].concat(), &env)
 }
@@ -134,7 +134,7 @@ pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the benches in the test profile, each crate by itself: the step `test` has built all that they stand on.
+/// Builds the benches in the test profile, each crate by itself. The step `test` has already built their dependencies.
 pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
     let builds: Vec<Vec<String>> = ci.workspace.publishable().filter_map(bench_build).collect();
     if builds.is_empty() {
@@ -146,7 +146,7 @@ pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names the benches, so that cargo does not build the library's tests once more. `None`: there is no bench.
+/// Names the benches, so that cargo does not build the library's tests once more. Returns `None` if there is no bench.
 fn bench_build(package: &Package) -> Option<Vec<String>> {
     let mut args = ["test", "--no-run", "--all-features", "-p", &package.name].map(str::to_owned).to_vec();
     let before = args.len();
@@ -205,10 +205,10 @@ fn strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-/// None, the default, each alone, all; every set once.
+/// Returns these sets, each once: no feature, the default, each feature alone, all features.
 fn combinations(package: &Package) -> Vec<Vec<String>> {
     let each = package.features.iter().map(|feature| vec![feature.clone()]);
-    // The default can hold what `--features` does not take, e.g. `dep:x`; then it goes by its own name.
+    // The default can hold entries that `--features` refuses, such as `dep:x`, so it is selected by its own name.
     let plain = package.default.iter().all(|name| package.features.contains(name));
     let default = if plain { package.default.clone() } else { vec!["default".to_owned()] };
     let mut sets = vec![Vec::new(), default];

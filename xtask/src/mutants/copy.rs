@@ -15,8 +15,8 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Makes the copy of a worker like the working tree at `root`. A file that is alike stays as it is, so that cargo
-    /// builds nothing anew for it.
+    /// Makes the copy of a worker equal to the working tree at `root`. Equal files are not written, so cargo does not
+    /// rebuild them.
     pub(super) fn of(root: &Path, worker: usize) -> anyhow::Result<Self> {
         let copy = Self { root: root.join(format!("target/mutants/{worker}/tree")) };
         fs::create_dir_all(&copy.root)?;
@@ -39,7 +39,7 @@ impl Copy {
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// `cargo` in the copy. Nobody looks at it with a debugger, and without debug information it links faster.
+    /// `cargo` in the copy. Nobody debugs the copy, and it links faster without debug information.
     pub(super) fn cargo(&self) -> Command {
         let mut command = cmd::cargo(&self.root);
         command
@@ -49,13 +49,13 @@ impl Copy {
     }
 }
 
-/// The files of a working tree, as git knows them.
+/// The files of a working tree that git tracks or would add.
 fn tracked(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = cmd::capture(&mut git)?;
     let files = listed.split('\0').filter(|file| !file.is_empty()).map(PathBuf::from);
-    // One that is removed and not committed yet is listed too.
+    // git also lists a file whose removal is not committed yet.
     Ok(files.filter(|file| root.join(file).is_file()).collect())
 }
 

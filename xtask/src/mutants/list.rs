@@ -1,4 +1,4 @@
-//! The list of mutants: `xtask/mutants/AREA.txt`, of lines that each begin with a word or a sign.
+//! The list of mutants: `xtask/mutants/AREA.txt`. Each line begins with a word or a sign.
 //!
 //! ```text
 //! # A comment.
@@ -32,7 +32,7 @@ pub(super) struct Mutant {
     hunks: Vec<Hunk>,
 }
 
-/// Lines that follow each other, and the lines in their place. Indentation does not count.
+/// Consecutive lines, and the lines that replace them. Indentation does not count.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Hunk {
     before: Vec<String>,

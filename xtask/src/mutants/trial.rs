@@ -1,4 +1,4 @@
-//! One mutant in a copy of the tree: build it, run its tests, stop at the first test that fails.
+//! Builds one mutant in a copy of the tree and runs its tests, until the first of them fails.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -19,7 +19,7 @@ pub(super) enum Verdict {
     /// The tests did not end in time.
     Hung,
     Survived,
-    /// An error of the list: the mutant does not compile.
+    /// The mutant does not compile, so its entry is wrong.
     Unbuilt,
 }
 
@@ -34,7 +34,7 @@ impl Verdict {
     }
 }
 
-/// Runs a command on the code as it is, and returns the time that it may take on a mutant.
+/// Runs a test command on the unchanged code, and returns its time limit on a mutant.
 pub(super) fn limit(copy: &Copy, run: &str) -> anyhow::Result<Duration> {
     if !build(copy, run)? {
         bail!("`cargo {run}` does not build without a mutant; see {}", log_of(copy).display());
@@ -71,7 +71,7 @@ pub(super) fn judge(copy: &Copy, mutant: &Mutant, limit: Duration) -> anyhow::Re
     judged
 }
 
-/// `false`: it does not compile.
+/// Builds the tests of a mutant. Returns `false` if they do not compile.
 fn build(copy: &Copy, run: &str) -> anyhow::Result<bool> {
     let log = File::create(log_of(copy))?;
     let mut cargo = copy.cargo();
@@ -81,19 +81,20 @@ fn build(copy: &Copy, run: &str) -> anyhow::Result<bool> {
     Ok(status.success())
 }
 
-/// `false`: a test fails, or `limit` is over. The other tests are killed then, because one is enough.
+/// Runs the tests. Returns `false` if one fails or the run exceeds `limit`. One failure is enough, so the other tests are
+/// then killed.
 fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
     let mut cargo = copy.cargo();
     cargo.args(run.split_whitespace());
-    // Without a mutant the tests may take their time.
+    // The unchanged code has a generous limit.
     let mut command = cmd::within(&cargo, limit.unwrap_or(Duration::from_secs(3600)));
     let log = File::create(log_of(copy))?;
     command.stdin(Stdio::null()).stderr(log.try_clone()?);
     until_first_failure(&mut command, log).with_context(|| format!("cannot run `cargo {run}`"))
 }
 
-/// Runs a command that [`cmd::within`] has made, and copies its stdout to `log`. `false`: libtest reports a test that
-/// fails, and the command with all its children is killed; or the command fails.
+/// Runs a command that [`cmd::within`] has made, and copies its stdout to `log`. Returns `false` if the command fails, or
+/// if libtest reports a failed test. In the second case the command and all its children are killed.
 fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut failed = false;
@@ -111,10 +112,10 @@ fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<b
     Ok(child.wait()?.success() && !failed)
 }
 
-/// Kills `timeout`, which leads a process group of its own, and everything that it has started.
+/// Kills `timeout`, which leads its own process group, and every process of that group.
 fn kill_group(leader: &Child) -> anyhow::Result<()> {
     let mut kill = Command::new("kill");
-    // A leader that has ended by itself is as good.
+    // A leader that has already ended is fine too.
     kill.args(["-KILL", "--", &format!("-{}", leader.id())]).stderr(Stdio::null()).status()?;
     Ok(())
 }

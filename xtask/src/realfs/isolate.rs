@@ -1,8 +1,11 @@
-//! Runs this program again in mount and process namespaces of its own.
+//! Runs this program again in new mount and process namespaces.
 //!
-//! The chain of deaths makes cleanup a matter of the kernel: when the outer process dies, `setpriv` has `unshare`
-//! killed; when `unshare` dies, `--kill-child` kills the first process of the new namespace; with that one the kernel
-//! kills all the others and drops the mounts, and a loop device of `mount -o loop` detaches itself with its mount.
+//! The kernel cleans up, by a chain of deaths:
+//!
+//! 1. The outer process dies: the signal that `setpriv` has set up kills `unshare`.
+//! 2. `unshare` dies: `--kill-child` kills the first process of the new namespace.
+//! 3. That process dies: the kernel kills the others and drops the mounts.
+//! 4. A mount of `mount -o loop` ends: its loop device detaches itself.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,7 +21,7 @@ const OUTER_NAMESPACE: &str = "LSM_XTASK_OUTER_NAMESPACE";
 
 /// The working directory, if this process is the inner one.
 ///
-/// The environment alone is no proof: mounts made outside a private namespace would outlive a killed run.
+/// The environment alone is no proof. Mounts made outside a private namespace would outlive a killed run.
 pub(crate) fn inside() -> Option<PathBuf> {
     let outer = std::env::var_os(OUTER_NAMESPACE)?;
     let dir = std::env::var_os(WORKDIR)?;

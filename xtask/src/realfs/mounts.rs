@@ -13,7 +13,7 @@ use crate::cmd;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// What to mount.
+/// The volumes to mount.
 #[derive(Debug)]
 pub(crate) struct Plan(Vec<Volume>);
 
@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl Plan {
-    /// What the tests need: small volumes, and three that misbehave.
+    /// Returns the volumes of the tests: small ones, and three that misbehave.
     pub(crate) fn tests() -> Self {
         Self(vec![
             volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, GIB, "loop"),
@@ -55,8 +55,8 @@ impl Plan {
         ])
     }
 
-    /// What the benches need: room, and on one of them for 10 GiB and a copy of them. btrfs takes a loop device for a
-    /// rotating disk unless it is told.
+    /// Returns the volumes of the benches: large ones, with room on one of them for 10 GiB and a copy. Without the
+    /// option `ssd`, btrfs takes a loop device for a rotating disk.
     pub(crate) fn benches() -> Self {
         Self(vec![
             volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, 24 * GIB, "loop"),
@@ -68,19 +68,19 @@ impl Plan {
     }
 }
 
-/// Mounted filesystems; unmounted when dropped.
+/// Mounted filesystems, which are unmounted when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Mounts {
     /// In the order of mounting.
     points: Vec<PathBuf>,
-    /// That of the device whose requests are short.
+    /// The mount point of the device whose requests are limited.
     limited: Option<PathBuf>,
     env: Vec<(&'static str, PathBuf)>,
     description: Vec<String>,
 }
 
 impl Mounts {
-    /// Mounts what `plan` asks for, below `dir`; on an error what was mounted is unmounted again.
+    /// Mounts the volumes of `plan` below `dir`. After an error it unmounts them again.
     pub(crate) fn set_up(dir: &Path, plan: &Plan) -> anyhow::Result<Self> {
         fs::create_dir_all(dir)?;
         let mut mounts = Self::default();
@@ -100,14 +100,14 @@ impl Mounts {
         self.env.iter().map(|(name, path)| (*name, path.as_path()))
     }
 
-    /// How each filesystem is mounted, for the reader of a benchmark.
+    /// The size and the options of each mount, for the reader of a benchmark.
     pub(crate) fn description(&self) -> &[String] {
         &self.description
     }
 
-    /// Makes sure that the bad device is bad: data beyond its end fails at fsync, and small files still work.
+    /// Checks that the bad device is bad: data beyond its end fails at fsync, and small files still work.
     ///
-    /// Without this, a kernel that behaves otherwise would turn the tests of failed syncs into tests of nothing.
+    /// On a kernel that behaves differently the tests of failed syncs would otherwise pass without testing anything.
     pub(crate) fn check_bad_device(&self) -> anyhow::Result<()> {
         let Some((_, point)) = self.env().find(|(name, _)| *name == "LSM_REALFS_BADDEV") else {
             return Ok(());
@@ -115,14 +115,16 @@ impl Mounts {
         let path = point.join("probe");
         let large = write_and_sync(&path, 100 * MIB);
         fs::remove_file(&path)?;
-        // Deleted blocks are free once the journal commits; the failed pages make the sync an error. The mount discards
-        // them in the background (ext4_discard_work, fs/ext4/mballoc.c), and fstrim does it before it returns.
+        // Deleted blocks are free once the journal commits. The failed pages make this sync return an error. The mount
+        // discards the blocks in the background (ext4_discard_work, fs/ext4/mballoc.c), fstrim before it returns.
         let _ = cmd::capture(cmd::tool("sync").arg("-f").arg(point));
         cmd::capture(cmd::tool("fstrim").arg(point))?;
         if large.is_ok() {
-            bail!("the bad device took 100 MiB and fsync saw nothing");
+            bail!(
+                "the bad device took 100 MiB and fsync reported no error; failed syncs cannot be tested here"
+            );
         }
-        write_and_sync(&path, MIB).context("the bad device does not recover")?;
+        write_and_sync(&path, MIB).context("the bad device still fails after the large file was removed")?;
         Ok(fs::remove_file(&path)?)
     }
 
@@ -144,7 +146,7 @@ impl Mounts {
         make_filesystem(volume.kind, &image)?;
         self.mount(&["-o", volume.options, path_text(&image)?], &point)?;
         fs::remove_file(&image)?;
-        // What another run has set outlives its mount, and that run may have been killed.
+        // A limit that another run has set outlives its mount, and that run may have been killed.
         limit_requests(&point, if volume.kind == Kind::BadDevice { PAGE_KIB } else { REQUEST_KIB })?;
         if volume.kind == Kind::BadDevice {
             self.limited = Some(point.clone());
@@ -173,7 +175,7 @@ impl Drop for Mounts {
         }
         for point in self.points.iter().rev() {
             let plain = cmd::capture(cmd::tool("umount").arg(point));
-            // A straggler keeps the mount busy; it dies with the namespace, and a lazy unmount waits for that.
+            // A left-over process keeps the mount busy. It dies with the namespace, and a lazy unmount waits for that.
             if let Err(busy) = plain
                 && let Err(error) = cmd::capture(cmd::tool("umount").arg("-l").arg(point))
             {
@@ -183,14 +185,15 @@ impl Drop for Mounts {
     }
 }
 
-/// The loop driver takes a request that its store serves only in part for done (`lo_complete_rq`,
-/// drivers/block/loop.c). A request of one page is served whole or not at all, so the device tells the truth.
+/// The loop driver reports a partly served request as complete (`lo_complete_rq`, drivers/block/loop.c). A request of
+/// one page is served whole or not at all, so write errors reach the filesystem.
 const PAGE_KIB: u32 = 4;
 
-/// What the kernel gives a loop device of its own accord.
+/// The kernel's default for a loop device.
 const REQUEST_KIB: u32 = 1280;
 
-/// Limits the requests to the loop device under a mount. The limit stays with the device's number, whoever has it next.
+/// Limits the requests to the loop device under a mount. The limit stays with the device's number, for its next user
+/// too.
 fn limit_requests(point: &Path, kib: u32) -> anyhow::Result<()> {
     let device = cmd::capture(cmd::tool("findmnt").args(["-n", "-o", "SOURCE"]).arg(point))?;
     let name = device.trim().trim_start_matches("/dev/");
@@ -218,8 +221,8 @@ fn make_filesystem(kind: Kind, image: &Path) -> anyhow::Result<()> {
     };
     cmd::capture(cmd::tool(program).args(args).arg(image))?;
     if kind == Kind::BadDevice {
-        // The journal and the tables lie packed at the front. Once written out they hold their share of the small
-        // store, so that it is data that fails: a journal that fails turns the whole mount read-only.
+        // The journal and the tables lie packed at the front. Writing them out reserves their share of the small store,
+        // so that only data fails. A journal that fails turns the whole mount read-only.
         let (from, to) = (format!("if={}", path_text(image)?), format!("of={}", path_text(image)?));
         cmd::capture(cmd::tool("dd").args([&from, &to]).args([
             "bs=1M",

@@ -1,4 +1,4 @@
-//! The directory that holds images and mount points: locked by its owner, swept by the next run if the owner is dead.
+//! The directory of images and mount points. Its owner locks it, and the next run removes it if the owner is dead.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -10,9 +10,9 @@ use crate::cmd;
 
 const PREFIX: &str = "lsm-xtask-";
 
-/// A working directory; removed when dropped.
+/// A working directory, which is removed when this is dropped.
 ///
-/// The lock on the directory says that its owner lives. It is not inherited, so it ends with this process alone.
+/// The lock on the directory shows that its owner lives. Children do not inherit it, so it ends with this process.
 #[derive(Debug)]
 pub(super) struct Workdir {
     path: PathBuf,
@@ -50,14 +50,13 @@ impl Drop for Workdir {
     }
 }
 
-/// The place of working directories: a real disk, since the images are as large as the data in them.
+/// The place of working directories: a real disk, because the images are as large as the data in them.
 pub(super) fn base() -> PathBuf {
     std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from)
 }
 
-/// Locks a directory; `None` if a living process holds it, or if `path` leads elsewhere by then.
-///
-/// A sweeper can take a directory between its creation and its lock.
+/// Locks a directory. Returns `None` if a living process holds it, or if `path` leads elsewhere by now: another run may
+/// remove a directory between its creation and its lock.
 fn lock(path: &Path) -> anyhow::Result<Option<File>> {
     let Ok(dir) = File::open(path) else { return Ok(None) };
     match dir.try_lock() {
@@ -72,9 +71,9 @@ fn lock(path: &Path) -> anyhow::Result<Option<File>> {
     Ok(same.then_some(dir))
 }
 
-/// Removes the working directories of dead runs. Other users sweep their own.
+/// Removes the working directories of dead runs, except those that belong to other users.
 fn sweep(base: &Path) -> anyhow::Result<()> {
-    let me = fs::metadata("/proc/self").context("cannot tell who I am")?.uid();
+    let me = fs::metadata("/proc/self").context("cannot find the user of this process in /proc/self")?.uid();
     for entry in fs::read_dir(base).with_context(|| format!("cannot list {}", base.display()))? {
         let entry = entry?;
         let path = entry.path();
@@ -88,12 +87,12 @@ fn sweep(base: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Detaches loop devices whose image lies below `dir`; returns those that stay.
+/// Detaches loop devices whose image lies below `dir`, and returns the devices that stay attached.
 ///
-/// There are none unless a mount was busy and had to be detached lazily.
+/// Such devices exist only if a mount was busy and had to be detached lazily.
 pub(super) fn detach_leftovers(dir: &Path) -> Vec<String> {
     for device in attached(dir) {
-        // The error, if any, shows in what stays attached.
+        // After an error the device is still in the list below.
         let _ = cmd::capture(cmd::tool("losetup").args(["-d", &device]));
     }
     attached(dir)

@@ -1,4 +1,4 @@
-//! The targets, found in the sources and among the corpora: nobody has to list a new one.
+//! Finds the targets in the sources and among the corpora, so that nobody has to list a new one.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,12 +11,12 @@ use crate::ci::nested::is_fuzz;
 use crate::cmd;
 use crate::workspace::{Workspace, walk};
 
-/// One of them stands in every file of tests that takes the seed of its crash sweeps from outside.
+/// Every test file that takes the seed of its crash sweeps from outside contains one of these.
 const SEEDED: [&str; 2] = ["seeded_sweep()", "LSM_SWEEP_SEED"];
-/// The first run of a property test is short: it tells how many inputs fit into a turn.
+/// The first run of a property test is short, and shows how many inputs fit into a turn.
 const FIRST_CASES: u64 = 500;
 
-/// Something that makes inputs or samples from a seed.
+/// A test that makes inputs or samples from a seed.
 pub(super) struct Target {
     pub(super) name: String,
     kind: Kind,
@@ -75,7 +75,8 @@ pub(super) fn find(workspace: &Workspace) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// The binary with the tests of a source file, and the path of its module. `None` if soaking runs no such binary.
+/// The binary with the tests of a source file, and the path of its module. Returns `None` if `soak` does not run that
+/// binary.
 fn place(source: &Path) -> Option<(&'static [&'static str], String)> {
     let source = source.to_str()?.strip_suffix(".rs")?;
     let module = |file: &str| file.strip_suffix("/mod").unwrap_or(file).replace('/', "::");
@@ -122,7 +123,7 @@ fn fuzz_targets(root: &Path, manifest: &Path) -> anyhow::Result<Vec<Target>> {
 }
 
 impl Target {
-    /// Compiles it, so that the first turn is one of the target and not of the compiler.
+    /// Compiles the target, so that its first turn does not measure the compiler.
     pub(super) fn build(&self, root: &Path) -> Command {
         match &self.kind {
             Kind::Property { test, .. } | Kind::Sweep(test) => {
@@ -152,7 +153,7 @@ impl Target {
         Ok(command)
     }
 
-    /// The inputs that a run tried, by its output; of a sweep, its tests.
+    /// The number of inputs that a run tried, read from its output. For a sweep, the number of its tests.
     pub(super) fn inputs(&self, output: &str) -> u64 {
         let passed = output.lines().filter_map(cmd::parse_test_result).map(|tests| tests.passed).sum::<u64>();
         match &self.kind {
@@ -169,7 +170,7 @@ impl Target {
         if matches!(self.kind, Kind::Sweep(_)) { "tests" } else { "inputs" }
     }
 
-    /// Lets the next run take a turn; the last one took this long.
+    /// Adjusts the next run to the length of a turn. `time` is the length of the last run.
     pub(super) fn adjust(&mut self, time: Duration) {
         if let Kind::Property { cases, .. } = &mut self.kind {
             let (turn, time) = (TURN.as_millis(), time.as_millis().max(1));
@@ -201,7 +202,7 @@ impl Fuzz {
                 "--fuzz-dir",
                 &self.dir,
             ]);
-            // The code under test is safe Rust: an address sanitizer finds nothing in it, and slows it down.
+            // The code under test is safe Rust. An address sanitizer would find nothing in it and slow it down.
             command.args(["--sanitizer", "none", "--target-dir", "target/fuzz", &self.target]);
             return command;
         }
@@ -221,14 +222,14 @@ impl Fuzz {
         let mut command = self.cargo(root, "run");
         let seconds = TURN.as_secs();
         if self.guided {
-            // New inputs go into a directory of their own, those that fail into the corpus.
+            // New inputs go into a separate directory, and failing inputs into the corpus.
             let (new, corpus) = (
                 format!("target/soak-corpus/{}", self.target),
                 format!("{}/corpus/{}", self.dir, self.target),
             );
             std::fs::create_dir_all(root.join(&new))?;
             command.args([&*new, &*corpus, "--", &format!("-artifact_prefix={corpus}/failed-")]);
-            // libFuzzer takes 32 bits, and 0 for a random seed.
+            // A seed of libFuzzer has 32 bits, and 0 stands for a random one.
             command.args([
                 format!("-seed={}", seed % u64::from(u32::MAX) + 1),
                 format!("-max_total_time={seconds}"),
@@ -247,7 +248,7 @@ impl Fuzz {
     }
 }
 
-/// The last number that stands before this word.
+/// The last number before this word.
 fn number_before(text: &str, word: &str) -> Option<u64> {
     let mut words = text.split_whitespace().rev();
     words.find(|found| *found == word)?;

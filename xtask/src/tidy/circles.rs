@@ -1,7 +1,7 @@
 //! Circles of imports between the modules of a crate.
 //!
-//! An import counts for the module that defines the item, whichever facade re-exports it. A module may name the modules
-//! above it, because it is a part of them: the import of an ancestor makes no circle.
+//! An import counts for the module that defines the item, even if a facade re-exports it. A module is a part of the
+//! modules above it, so the import of an ancestor makes no circle.
 
 mod imports;
 
@@ -13,7 +13,7 @@ use imports::ModulePath;
 /// Modules by path, and the modules that each imports from, with the items.
 type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'t str>>>;
 
-/// Modules that stand in a circle cannot be read, tested or changed one by one.
+/// Modules in a circle cannot be read, tested or changed one by one.
 pub(super) fn module_circles(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for member in &tree.crates {
@@ -49,7 +49,7 @@ fn circles<'t>(imports: &Imports<'t>) -> Vec<Vec<&'t ModulePath>> {
     circles
 }
 
-/// The modules that one reaches by one import or more.
+/// The modules that a module reaches by one import or more.
 fn reachable<'t>(from: &ModulePath, imports: &Imports<'t>) -> BTreeSet<&'t ModulePath> {
     let mut seen = BTreeSet::new();
     let mut under_way = vec![from];

@@ -1,11 +1,11 @@
-//! What code must not say, and what some of it must say.
+//! Texts that code must not contain, and texts that some code must contain.
 
 use super::tree::{Source, Tree, has_word};
 
 const MAX_LINES: usize = 400;
 const FULL_LINES: usize = 350;
 
-/// Files that turn bytes into bytes and plans into plans. One that does no I/O is tested without a filesystem.
+/// Files that only compute. A file without I/O can be tested without a filesystem.
 const PURE: &[&str] = &[
     "lsm-manifest/src/format.rs",
     "lsm-manifest/src/block.rs",
@@ -17,7 +17,7 @@ const PURE: &[&str] = &[
     "lsm-fs-mem/src/profile.rs",
 ];
 
-/// What a line of code must not hold, and what to do instead.
+/// A text that a line of code must not contain, and the alternative.
 const BANNED: &[(&str, &str)] = &[
     ("todo!", "finish it, or return an error"),
     ("unimplemented!", "finish it, or return an error"),
@@ -29,7 +29,7 @@ const BANNED: &[(&str, &str)] = &[
     ("thread::sleep", "wait for the event: join, a channel, a condition variable"),
 ];
 
-/// A file that does one thing fits.
+/// Finds files that are too long. A file that does one thing fits.
 pub(super) fn long_files(tree: &Tree) -> Vec<String> {
     let long =
         tree.rust().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > MAX_LINES);
@@ -39,7 +39,7 @@ pub(super) fn long_files(tree: &Tree) -> Vec<String> {
     .collect()
 }
 
-/// A file that is about to do two things.
+/// Notes files that are about to do two things.
 pub(super) fn full_files(tree: &Tree) -> Vec<String> {
     let lines = tree.rust().map(|file| (file, file.text.lines().count()));
     let full = lines.filter(|(_, lines)| (FULL_LINES + 1..=MAX_LINES).contains(lines));
@@ -58,7 +58,7 @@ pub(super) fn banned_calls(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// A name that fits every type says nothing about this one.
+/// Finds names that fit every type and describe none.
 pub(super) fn vague_type_names(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.rust() {
@@ -78,7 +78,7 @@ pub(super) fn vague_type_names(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// The reason is for the reader who wants to remove the exemption.
+/// Finds exemptions without a reason, which a reader needs who wants to remove them.
 pub(super) fn reasonless_allows(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.rust() {
@@ -113,7 +113,8 @@ pub(super) fn pure_files(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// A wrapper that inherits a default method bypasses what it wraps, silently: a lost sync, a lost batch.
+/// Finds wrappers that could inherit a default method. Such a method bypasses the wrapped value: a lost sync, a lost
+/// batch.
 pub(super) fn wrappers(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.rust().filter(|file| file.path.contains("/src/") && !file.is_test()) {
@@ -138,7 +139,7 @@ pub(super) fn wrappers(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// A third-party type in a public conversion makes its next major version ours.
+/// Finds third-party types in public conversions. Their next major version would force one on us.
 pub(super) fn public_conversions(tree: &Tree) -> Vec<String> {
     let foreign = ["rustix", "Errno", "xxhash_rust", "aes", "aes_gcm", "aead", "reed_solomon"];
     let mut errors = Vec::new();
@@ -162,7 +163,7 @@ pub(super) fn public_conversions(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Whether `file` declares the type `name` and keeps it to its crate.
+/// Returns `true` if `file` declares the type `name` and keeps it to its crate.
 fn is_private(file: &Source, name: &str) -> bool {
     let declares = |code: &str, what: &str| code.contains(what) && has_word(code, name);
     let declaration = |code: &str| declares(code, "struct ") || declares(code, "enum ");
@@ -182,7 +183,7 @@ fn impl_header(lines: &[(usize, &str)]) -> String {
     header
 }
 
-/// Whether `header` implements `Fs` or `FsFile` for a type that stands on another one.
+/// Returns `true` if `header` implements `Fs` or `FsFile` for a type that wraps another one.
 fn is_wrapper(file: &Source, header: &str) -> bool {
     let generic = header.trim_start().starts_with("impl<");
     let decorator = file.path.starts_with("lsm-fs-mem/src/")

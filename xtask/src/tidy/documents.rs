@@ -1,4 +1,4 @@
-//! What a visitor of the repository and a reader of crates.io find.
+//! The documents that a visitor of the repository and a reader of crates.io find.
 
 use super::tree::{Crate, Tree};
 
@@ -8,6 +8,8 @@ const TOP_LEVEL: &[&str] = &[
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
     "README.md",
     "lsm-checkpoint",
     "lsm-fs",
@@ -22,7 +24,7 @@ const MAX_README: usize = 100;
 const FORMAT_SOURCE: &str = "lsm-manifest/src/format.rs";
 const FORMAT_DOCUMENT: &str = "lsm-manifest/FORMAT.md";
 
-/// The top level is a table of contents: few names, all known.
+/// Checks the names at the top level, which is a table of contents: few names, all known.
 pub(super) fn top_level(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for name in tree.top_level.iter().filter(|name| !name.starts_with('.')) {
@@ -38,7 +40,7 @@ pub(super) fn top_level(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Each crate is published by itself, so it carries its own documents and licences.
+/// Checks that each crate carries its own documents and licences, because it is published by itself.
 pub(super) fn crate_files(tree: &Tree) -> Vec<String> {
     tree.publishable()
         .flat_map(|member| [readme(tree, member), library(tree, member), others(tree, member)].concat())
@@ -76,7 +78,7 @@ fn others(tree: &Tree, member: &Crate) -> Vec<String> {
     names.iter().filter(missing).map(|name| format!("{}/{name}: missing; add it", member.name)).collect()
 }
 
-/// What crates.io and docs.rs show, and the lints that make the promises of the workspace hold.
+/// Checks the fields that crates.io and docs.rs show, and the lints that enforce the promises of the workspace.
 pub(super) fn crate_manifests(tree: &Tree) -> Vec<String> {
     let keys = ["description", "keywords", "categories", "license", "readme"];
     let mut errors = Vec::new();
@@ -103,7 +105,7 @@ pub(super) fn crate_manifests(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Ties the format's document to its source: whoever changes one reads the other.
+/// Ties the document of the format to its source, so that a change of one needs a review of the other.
 pub(super) fn format_hash(tree: &Tree) -> Vec<String> {
     let (Some(document), Some(source)) = (tree.file(FORMAT_DOCUMENT), tree.file(FORMAT_SOURCE)) else {
         return Vec::new();
@@ -170,6 +172,17 @@ mod tests {
         assert_eq!(top_level(&Tree { top_level: names(&good), ..Tree::default() }), [""; 0]);
         let bad = ["README.md", "ARCHITECTURE.md", "Cargo.lock", "notes.txt"];
         assert_eq!(top_level(&Tree { top_level: names(&bad), ..Tree::default() }).len(), 2);
+    }
+
+    #[test]
+    fn the_root_readme_shows_a_program_that_runs() {
+        let readme = include_str!("../../../README.md");
+        // The step `examples` of CI runs it.
+        let program = include_str!("../../../lsm-fs-mem/examples/missing_sync.rs");
+        assert!(
+            readme.contains(&format!("```rust\n{program}```\n")),
+            "copy lsm-fs-mem/examples/missing_sync.rs into README.md"
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Which crate may stand on which, and on what from outside.
+//! The dependencies that each crate may have, inside the workspace and outside.
 
 use super::tree::{Crate, Tree};
 
-/// A publishable crate and the members of the workspace that it may stand on. `lsm-checkpoint` stands on the simulator
-/// only with its feature `conformance`, whose suite crashes engines.
+/// A publishable crate and the members of the workspace that it may depend on. `lsm-checkpoint` depends on the
+/// simulator only with its feature `conformance`, whose suite crashes engines.
 const LAYERS: &[(&str, &[&str])] = &[
     ("lsm-fs", &[]),
     ("lsm-fs-mem", &["lsm-fs"]),
@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lsm-checkpoint", &["lsm-fs", "lsm-fs-mem", "lsm-manifest"]),
 ];
 
-/// What a tree with default features may hold. Whoever widens this list widens what every engine has to trust.
+/// The crates that a tree with default features may contain. Every engine has to trust each name on this list.
 const COMMON: &[&str] = &[
     "bitflags",
     "errno",
@@ -30,11 +30,11 @@ const COMMON: &[&str] = &[
 /// As [`COMMON`], for the crates that write a format.
 const FORMAT: &[&str] = &["byteorder", "xxhash-rust"];
 
-/// A third-party crate and the crates that may name it.
+/// A third-party crate and the crates that may depend on it.
 const OWNED: &[(&str, &[&str])] =
     &[("rustix", &["lsm-fs"]), ("xxhash-rust", &["lsm-manifest", "lsm-checkpoint"])];
 
-/// Arrows between members point downwards only.
+/// Checks that dependencies between members point downwards only.
 pub(super) fn workspace_layers(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for member in tree.publishable() {
@@ -58,7 +58,7 @@ pub(super) fn workspace_layers(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Default features bring in nothing that is not on the list.
+/// Checks that default features bring in only crates on the list.
 pub(super) fn default_dependencies(tree: &Tree) -> Vec<String> {
     let lowest = tree.crates.iter().find(|member| member.name == "lsm-fs");
     let mut errors = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn default_dependencies(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// The operating system is touched in one crate, checksums are computed in two.
+/// Checks that one crate touches the operating system, and that two compute checksums.
 pub(super) fn owned_dependencies(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for (dependency, owners) in OWNED {
@@ -98,7 +98,8 @@ pub(super) fn owned_dependencies(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// The unit tests of `lsm-fs` would see two `Fs` traits: its own and the one `lsm-fs-mem` was built against.
+/// Checks that `lsm-fs` does not depend on `lsm-fs-mem`. Its unit tests would see two `Fs` traits: their own, and the
+/// one that `lsm-fs-mem` was built against.
 pub(super) fn no_dev_cycle(tree: &Tree) -> Vec<String> {
     let cyclic = |member: &&Crate| {
         member.name == "lsm-fs" && member.direct.iter().any(|direct| direct.name == "lsm-fs-mem")

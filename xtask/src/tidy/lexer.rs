@@ -1,4 +1,4 @@
-//! Splits Rust source into code and comments, line by line, so that a check sees the one it means.
+//! Splits Rust source into code and comments, line by line, so that a check reads only one of them.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -6,7 +6,7 @@ use std::str::Chars;
 /// One line of source.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The code; strings keep their quotes and lose their content.
+    /// The code. Strings keep their quotes and lose their content.
     pub(super) code: String,
     /// The text of comments, doc comments included.
     pub(super) comment: String,
@@ -45,7 +45,7 @@ impl Lexer<'_> {
         self.lines.push(std::mem::take(&mut self.line));
     }
 
-    /// Whether the code so far ends inside a word; the `b` and `c` of `br""` and `cr""` do not count.
+    /// Returns `true` if the code so far ends inside a word. The `b` and `c` of `br""` and `cr""` do not count.
     fn in_word(&self) -> bool {
         let mut last = self.line.code.chars().rev();
         let mut before = last.next();
@@ -113,7 +113,7 @@ impl Lexer<'_> {
         }
         self.chars = ahead;
         self.line.code.push('"');
-        // How many hashes in a row follow the last quote; `None` if no quote came last.
+        // The number of hashes directly behind the last quote, or `None` if something else came after it.
         let mut closing = None;
         while closing != Some(hashes) {
             closing = match (self.chars.next(), closing) {

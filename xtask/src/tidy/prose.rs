@@ -1,4 +1,4 @@
-//! The English of comments and pages, in five figures per folder, each with a ceiling that only goes down.
+//! Measures the English of comments and pages: five figures per folder, each with a ceiling that only goes down.
 
 mod count;
 
@@ -71,7 +71,7 @@ pub(super) fn table(tree: &Tree) -> anyhow::Result<String> {
     Ok(table)
 }
 
-/// Lowers every ceiling to its figure, and leaves the ceilings that a figure exceeds.
+/// Lowers every ceiling to its figure. A ceiling that its figure exceeds stays.
 pub(super) fn lower(tree: &Tree, root: &Path) -> anyhow::Result<()> {
     let text = text(tree)?;
     let lowered = lowered(text, &measured(tree))?;

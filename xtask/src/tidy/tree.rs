@@ -12,11 +12,11 @@ use crate::workspace::{self, Dependency, Workspace};
 /// The file that holds the ceilings of the English.
 pub(super) const CEILINGS: &str = "xtask/prose.txt";
 
-/// Everything that the checks read.
+/// The input of all checks.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub(super) files: Vec<Source>,
-    /// Paths of all files, those that are not read included.
+    /// Paths of all files, including files that are not read.
     pub(super) paths: Vec<String>,
     /// Names at the top level.
     pub(super) top_level: Vec<String>,
@@ -38,7 +38,7 @@ pub(super) struct Source {
 pub(super) struct Crate {
     pub(super) name: String,
     pub(super) publish: bool,
-    /// Names of everything it stands on, with default features and with all.
+    /// Names of all its dependencies, direct and indirect, with default features and with all features.
     pub(super) default_tree: Vec<String>,
     pub(super) full_tree: Vec<String>,
     pub(super) direct: Vec<Dependency>,
@@ -115,7 +115,7 @@ impl Source {
         self.path.ends_with(".md")
     }
 
-    /// Whether the file belongs to tests as a whole.
+    /// Returns `true` if the whole file belongs to tests.
     pub(super) fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
@@ -140,7 +140,7 @@ impl Source {
     }
 }
 
-/// Whether `text` holds `word` with no letter, digit or underscore around it.
+/// Returns `true` if `text` contains `word` with no letter, digit or underscore around it.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(at, _)| {
@@ -154,8 +154,8 @@ fn is_text(path: &str) -> bool {
     path == CEILINGS || [".rs", ".md", ".toml"].iter().any(|ending| path.ends_with(ending))
 }
 
-/// Names of all packages that `package` stands on here, in a build without special flags; itself left out. What only
-/// `--cfg loom` brings in is in nobody's tree.
+/// Names of all packages that `package` depends on here, directly or not, in a build without special flags. Packages
+/// that only `--cfg loom` brings in are left out.
 fn dependency_tree(root: &Path, package: &str, features: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut cargo = cmd::cargo(root);
     cargo.args(["tree", "-p", package, "-e", "normal", "--prefix", "none", "--format", "{p}"]);

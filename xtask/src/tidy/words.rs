@@ -1,8 +1,8 @@
-//! Words that have no place in the text of the project, and lines that nobody can read side by side.
+//! Words that do not belong in the text of the project, and lines that are too long to read side by side.
 
 use super::tree::{Tree, has_word};
 
-/// Marks of work that is not done. Split, so that this file does not trip over itself.
+/// Marks of unfinished work. They are split, so that the check does not find this file.
 const UNFINISHED: &[&str] =
     &[concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK"), concat!("TO", "DO")];
 
@@ -11,7 +11,7 @@ const HISTORY: &[&str] = &[
     concat!("no ", "longer"),
     concat!("for ", "now"),
     concat!("replaces an ", "earlier"),
-    // Not the bare pair, which also says what a thing is for ("a lock used to guard").
+    // Not the bare pair, which can also name a purpose ("a lock used to guard").
     concat!("used to ", "be"),
     concat!("it used ", "to"),
     concat!("this used ", "to"),
@@ -21,7 +21,7 @@ const HISTORY: &[&str] = &[
 
 const MAX_COLUMNS: usize = 120;
 
-/// Finished text only.
+/// Finds marks of unfinished work.
 pub(super) fn unfinished(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in &tree.files {
@@ -37,7 +37,7 @@ pub(super) fn unfinished(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// The project stands alone: nothing in it points outside the repository.
+/// Finds paths that point outside the repository, because the project must stand alone.
 pub(super) fn references(tree: &Tree) -> Vec<String> {
     let outside = [concat!("../sha", "red"), concat!("work/sha", "red")];
     let mut errors = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn references(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// A document that is named is there: a reader follows the name.
+/// Finds names of documents that do not exist. A reader follows such a name.
 pub(super) fn dangling_documents(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in &tree.files {
@@ -74,7 +74,7 @@ pub(super) fn dangling_documents(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// A comment describes what is. What was belongs to git, and to the changelog.
+/// Finds comments that tell history. It belongs in git and in the changelog.
 pub(super) fn history(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.files.iter().filter(|file| !file.path.ends_with("CHANGELOG.md")) {
@@ -91,7 +91,7 @@ pub(super) fn history(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Tables and links cannot be wrapped, all else can.
+/// Finds long lines, except tables and links, which cannot be wrapped.
 pub(super) fn long_lines(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.files.iter().filter(|file| file.is_rust() || file.is_markdown()) {

@@ -1,4 +1,4 @@
-//! The ratios of two revisions, of the tables that their benches printed.
+//! The ratios of two revisions, computed from the tables of their benches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,9 +20,9 @@ pub(super) struct Comparison {
 #[derive(Debug)]
 struct Row {
     key: Key,
-    /// The working tree's figure by the other's, of each round, sorted.
+    /// The working tree's figure divided by the other's, for each round, sorted.
     ours: Vec<f64>,
-    /// The same of the floors; empty where a row has none.
+    /// The same for the floors. Empty if the row has no floor.
     floors: Vec<f64>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn figures_of(markdown: &str) -> Figures {
     figures
 }
 
-/// The first number of a cell: a time in seconds, or a count. More is worse, so a rate becomes the time of one.
+/// The first number of a cell: a time in seconds, or a count. More is worse, so a rate becomes the time of one item.
 fn value(cell: &str) -> Option<f64> {
     let end = cell.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(cell.len());
     let (number, unit) = cell.split_at_checked(end)?;
@@ -56,7 +56,7 @@ fn value(cell: &str) -> Option<f64> {
 }
 
 impl Comparison {
-    /// Compares the figures of the working tree with those of the other revision, round by round.
+    /// Compares the figures of the working tree with the figures of the other revision, round by round.
     pub(super) fn of(rounds: &[[Figures; 2]]) -> Self {
         let mut rows: BTreeMap<&Key, [Vec<f64>; 2]> = BTreeMap::new();
         let mut only = BTreeSet::new();

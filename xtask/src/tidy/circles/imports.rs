@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Imports;
 use crate::tidy::tree::{Source, Tree};
 
-/// The names from below the crate's root to a module. The root's own path is empty.
+/// The names on the way from the crate's root to a module. The root's own path is empty.
 pub(super) type ModulePath = Vec<String>;
 
 /// A module as its file shows it.
@@ -87,7 +87,7 @@ fn definition<'t>(
     let further = absolute(modules, module_path, written).filter(|_| depth < 8);
     match further {
         Some(further) => definition(modules, &further, depth + 1),
-        // A name of another crate that the module hands on.
+        // A name of another crate that the module re-exports.
         None => Some((module_path, alias)),
     }
 }
@@ -113,7 +113,7 @@ impl Module {
                         module.aliases.insert(alias, path);
                     }
                 }
-                // The token before tells a lifetime from a declaration.
+                // The token before it distinguishes a lifetime from a declaration.
                 keyword if declares(keyword) && before != "'" => {
                     let name = rest.iter().find(|token| !matches!(token.as_str(), "fn" | "mut" | "!"));
                     module.items.extend(name.filter(|name| is_word(name)).cloned());
@@ -146,7 +146,7 @@ impl Module {
     }
 }
 
-/// A path that begins with this word: the words that `::` joins to it.
+/// The words that `::` joins to this first word of a path.
 fn path_at(first: &str, rest: &mut &[String]) -> Vec<String> {
     let mut path = vec![first.to_owned()];
     while let [joint, word, behind @ ..] = *rest

@@ -61,14 +61,14 @@ impl Counts {
     }
 }
 
-/// Tells whether the text behind the mark of a doc comment begins like a question.
+/// Returns `true` if the text of a doc comment begins like a question.
 fn is_head(doc: &str) -> bool {
     let Some(summary) = doc.strip_prefix(' ') else { return false };
     let first = words(summary).next().filter(|(before, ..)| before.is_empty());
     first.is_some_and(|(_, word, _)| matches!(word, "What" | "Whether" | "How"))
 }
 
-/// Tells whether a question mark follows in the sentence and the line.
+/// Returns `true` if a question mark follows in the same sentence and line.
 fn asks(rest: &str) -> bool {
     rest.split(['.', '\n']).next().is_some_and(|rest| rest.contains('?'))
 }
