@@ -81,8 +81,8 @@ fn build(copy: &Copy, run: &str) -> anyhow::Result<bool> {
     Ok(status.success())
 }
 
-/// Runs the tests. Returns `false` if one fails or the run exceeds `limit`. One failure is enough, so the other tests are
-/// then killed.
+/// Runs the tests. Returns `false` if one fails or the run exceeds `limit`. One failure is enough, so the other tests
+/// are then killed.
 fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
     let mut cargo = copy.cargo();
     cargo.args(run.split_whitespace());
@@ -93,8 +93,8 @@ fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool>
     until_first_failure(&mut command, log).with_context(|| format!("cannot run `cargo {run}`"))
 }
 
-/// Runs a command that [`cmd::within`] has made, and copies its stdout to `log`. Returns `false` if the command fails, or
-/// if libtest reports a failed test. In the second case the command and all its children are killed.
+/// Runs a command that [`cmd::within`] has made, and copies its stdout to `log`. Returns `false` if the command fails,
+/// or if libtest reports a failed test. In the second case the command and all its children are killed.
 fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut failed = false;
