@@ -1,4 +1,4 @@
-//! Hot paths of the manifest, in memory: its encodings, and an archive written, opened and read.
+//! Hot paths in memory: encoding and decoding, and writing, opening and reading an archive.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -18,9 +18,9 @@ use lsm_manifest::{
 };
 
 const TABLES: usize = 1_000;
-/// The bytes that an engine keeps of each table.
+/// The number of bytes that an engine stores for each table.
 const RECORD: usize = 64;
-/// As many sections as an engine has, and as fit into a footer with such names.
+/// The number of sections of an engine's manifest, and the most that fit into a footer with such names.
 const SECTIONS: [usize; 2] = [6, 100];
 
 fn footer_of(sections: usize) -> FooterPayload {

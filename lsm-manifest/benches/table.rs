@@ -1,6 +1,6 @@
-//! Archives beside their floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//! Archives beside their floors, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! Both sides of a row run in turn, A B A B; the ratio is of the medians.
+//! Both sides of a row run alternately (A B A B). The ratio compares the medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -25,13 +25,13 @@ use lsm_manifest::{
 use xxhash_rust::xxh3::xxh3_128;
 
 const ROUNDS: usize = 31;
-/// What an engine keeps of a table, and of how many.
+/// The number of bytes that an engine stores for each table, and two numbers of tables.
 const RECORD: usize = 64;
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
-/// How much more than its floor a job may take.
+/// The highest acceptable ratio of a job to its floor.
 const TARGET: f64 = 1.2;
-/// First argument of the process whose memory is measured.
+/// The first argument of the process whose memory is measured.
 const MEASURE: &str = "measure-memory-of";
 
 fn main() {
@@ -61,7 +61,7 @@ fn main() {
     }
 }
 
-/// The mount of a type; without mounts, the temporary directory stands for ext4.
+/// Returns the mount of a type. Without mounts, the temporary directory replaces ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
         Some(root) => Some(root.into()),
@@ -81,7 +81,7 @@ fn write_archive(path: &Path, payload: &[u8]) {
     drop(writer.finish().unwrap());
 }
 
-/// As many sections as an engine has.
+/// The number of sections of an engine's manifest.
 fn sections(tables: &[u8]) -> [(&'static str, &[u8]); 6] {
     [
         ("format_version", &[5]),
@@ -153,13 +153,13 @@ fn write_synced(path: &Path, bytes: &[u8]) {
     file.sync_all().unwrap();
 }
 
-/// Runs both sides in turn and prints their medians.
+/// Runs both sides alternately and prints their medians.
 fn row(job: &str, volume: &str, mut ours: impl FnMut(), mut floor: impl FnMut()) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         for side in [round % 2, 1 - round % 2] {
             let time = if side == 0 { timed(&mut ours) } else { timed(&mut floor) };
-            // The first round warms up.
+            // The first round is a warm-up.
             if round > 0 {
                 if side == 0 { a.push(time) } else { b.push(time) }
             }
@@ -177,7 +177,7 @@ fn timed(run: &mut dyn FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// The median, and a text with the extremes.
+/// Returns the median, and a text with the extremes.
 fn summary(mut times: Vec<Duration>) -> (Duration, String) {
     times.sort_unstable();
     let at = |index: usize| times.get(index).copied().unwrap_or_default();
@@ -187,7 +187,7 @@ fn summary(mut times: Vec<Duration>) -> (Duration, String) {
     (median, text)
 }
 
-/// Peak memory of a section read, beside the length of the section; each side in a process of its own.
+/// The peak memory of reading a section, beside the length of the section. Each side runs in its own process.
 fn memory(volume: &str, root: &Path) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = dir.path().join("v1");
@@ -205,7 +205,7 @@ fn memory(volume: &str, root: &Path) {
     }
 }
 
-/// Prints by how much the process's peak memory grew, in KiB.
+/// Prints the growth of the process's peak memory, in KiB.
 fn measure(side: &str, path: &Path) {
     let before = peak_kib();
     let reader = ManifestArchiveReader::open(&StdFs, path, &ReadOptions::new()).unwrap();

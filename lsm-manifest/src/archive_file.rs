@@ -1,4 +1,4 @@
-//! An open archive file: its two footers and the blocks in it, each read within the file's own length.
+//! An open archive file: reads of its two footers and its blocks, each bounded by the length of the file.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,16 +14,16 @@ use crate::{
     format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, FOOTER_FIXED_LEN, HEAD_LEN, SIZE_HINT_LEN},
 };
 
-/// An archive of this length at most is read at one go when it is opened; it is what a read-ahead brings in anyway.
+/// Longest archive that is read whole when it is opened. The kernel's read-ahead fetches about this much anyway.
 const SMALL: u64 = 128 * 1024;
 
-/// No archive is shorter: head, an empty footer, size hint.
+/// Length of the shortest possible archive: head, footer without entries, size hint.
 const SHORTEST: u64 = (HEAD_LEN + BLOCK_HEADER_LEN + FOOTER_FIXED_LEN + SIZE_HINT_LEN) as u64;
 
 #[derive(Debug)]
 pub(crate) struct ArchiveFile {
     source: Source,
-    /// Named in errors.
+    /// Path for error messages.
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
     encryption: Option<Arc<dyn EncryptionProvider>>,
@@ -32,9 +32,9 @@ pub(crate) struct ArchiveFile {
 /// The bytes of an archive.
 #[derive(Debug)]
 enum Source {
-    /// All of it.
+    /// The whole archive.
     Memory(Vec<u8>),
-    /// A file that is too large to be kept, or of which some cannot be read.
+    /// A file that is too long to keep in memory, or that could not be read in one call.
     File(Box<dyn FsFile>),
 }
 
@@ -42,11 +42,11 @@ enum Source {
 #[derive(Debug)]
 pub(crate) struct FooterCopy {
     pub(crate) footer: FooterPayload,
-    /// The block as it was first written.
+    /// The block as the writer produced it.
     pub(crate) block: Vec<u8>,
-    /// Whether what lies on disk is another, in its payload or its parity.
+    /// The block on disk differs from `block`, in its payload or in its parity.
     pub(crate) restorable: bool,
-    /// Whether the payload itself had to be restored.
+    /// Parity had to restore the payload.
     pub(crate) healed: bool,
 }
 
@@ -57,10 +57,10 @@ impl ArchiveFile {
         let encryption = options.encryption.clone();
         let mut archive = Self { source: Source::File(file), path: path.to_path_buf(), len, encryption };
         if len <= SMALL {
-            // One bad sector does not take the rest with it: each part is then read, and fails, by itself.
+            // If one sector is bad, reading in parts limits the failure to the part that holds it.
             match archive.read(0, len) {
                 Ok(whole) => archive.source = Source::Memory(whole),
-                Err(failure) => log::warn!("{failure}; read in parts"),
+                Err(failure) => log::warn!("{failure}; reading the archive in parts"),
             }
         }
         Ok(archive)
@@ -76,13 +76,13 @@ impl ArchiveFile {
         self.encryption.is_some()
     }
 
-    /// The footer behind the sections.
+    /// Reads the footer behind the sections.
     pub(crate) fn read_tail(&self) -> Result<FooterCopy> {
         if self.len < SHORTEST {
             return Err(self.damaged(self.len, Defect::FileTooShort));
         }
         let hint_at = self.len - SIZE_HINT_LEN as u64;
-        // Everything the footer can lie in, and the hint, at one go.
+        // One read fetches the size hint and the longest footer that can precede it.
         let from = hint_at.saturating_sub(u64::from(FOOTER_BLOCK_MAX)).max(HEAD_LEN as u64);
         let bytes = self.read(from, self.len - from)?;
         let (room, hint) = bytes
@@ -103,7 +103,7 @@ impl ArchiveFile {
         Ok(copy)
     }
 
-    /// The copy in the head; [`Defect::NoMirror`] if the head holds zeros.
+    /// Reads the copy of the footer in the head. Fails with [`Defect::NoMirror`] if the head holds only zeros.
     pub(crate) fn read_mirror(&self) -> Result<FooterCopy> {
         if self.len < HEAD_LEN as u64 {
             return Err(self.damaged(self.len, Defect::FileTooShort));
@@ -140,7 +140,7 @@ impl ArchiveFile {
         let block = decoded.as_written(slot);
         let restorable = block != slot;
         if decoded.healed {
-            log::warn!("{}: the footer at offset {offset} was healed by its parity", self.path.display());
+            log::warn!("{}: the footer at offset {offset} was restored by its parity", self.path.display());
         }
         let DecodedBlock { header, payload, healed } = decoded;
         let plain = self.unseal(&header, payload, offset)?;
@@ -149,7 +149,7 @@ impl ArchiveFile {
         Ok(FooterCopy { footer, block, restorable, healed })
     }
 
-    /// Opens a payload whose checksum is good.
+    /// Decrypts a payload whose checksum has been verified.
     pub(crate) fn unseal(&self, header: &BlockHeader, payload: Vec<u8>, offset: u64) -> Result<Vec<u8>> {
         let file = || self.path.clone();
         let provider = match (&self.encryption, header.encrypted) {
@@ -169,7 +169,7 @@ impl ArchiveFile {
         Ok(plain)
     }
 
-    /// Reads a range that the caller has checked against the file's length.
+    /// Reads a range, after checking it against the length of the file.
     pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let fits = offset.checked_add(len).is_some_and(|end| end <= self.len);
         let len = usize::try_from(len).ok().filter(|_| fits);
@@ -179,7 +179,7 @@ impl ArchiveFile {
         Ok(bytes)
     }
 
-    /// Fills a buffer.
+    /// Fills the buffer from `offset` on.
     pub(crate) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
         match &self.source {
             Source::File(file) => Ok(file.read_exact_at(bytes, offset, &self.path)?),
@@ -191,8 +191,8 @@ impl ArchiveFile {
         }
     }
 
-    /// Fills many buffers with one request to the filesystem; beyond the file's end they are left as they are. Of an
-    /// archive in memory nothing is left to be read.
+    /// Fills several buffers with one request to the filesystem. Bytes beyond the end of the file stay as they are. For
+    /// an archive in memory, the list of requests must be empty.
     pub(crate) fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         match &self.source {
             Source::File(file) if !requests.is_empty() => file.read_many(requests)?,
@@ -202,7 +202,7 @@ impl ArchiveFile {
         Ok(())
     }
 
-    /// A range of an archive that is in memory.
+    /// Returns a range of an archive that is in memory.
     pub(crate) fn at_hand(&self, offset: u64, len: usize) -> Option<&[u8]> {
         match &self.source {
             Source::Memory(whole) => whole.get(usize::try_from(offset).ok()?..)?.get(..len),
@@ -214,8 +214,8 @@ impl ArchiveFile {
         Error::damaged(&self.path, Damage::new(offset, what))
     }
 
-    /// What to report when neither footer can be read: rather what calls for a key or a newer version than what looks
-    /// like damage because of it.
+    /// Chooses the error to report when both footers are unreadable. A missing key or an unsupported version takes
+    /// precedence over apparent damage, because it may be the cause of that damage.
     pub(crate) fn no_footer(&self, tail: Error, mirror: Error) -> Error {
         match (tail, mirror) {
             (

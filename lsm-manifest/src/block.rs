@@ -1,4 +1,4 @@
-//! A checksummed block, bytes to bytes: header, payload, parity.
+//! A checksummed block as bytes: header, payload, parity.
 
 use byteorder::{ByteOrder, LittleEndian};
 use xxhash_rust::xxh3::xxh3_128;
@@ -19,20 +19,20 @@ use crate::{
 pub struct BlockHeader {
     /// The contents of the block.
     pub block_type: BlockType,
-    /// Whether parity follows the payload.
+    /// Parity follows the payload.
     pub parity: bool,
-    /// Whether the payload is sealed.
+    /// The payload is sealed (encrypted).
     pub encrypted: bool,
-    /// XXH3-128 of the payload as it lies on disk.
+    /// XXH3-128 of the payload as stored, that is, after sealing.
     pub checksum: u128,
-    /// Length of the payload as it lies on disk, without parity.
+    /// Length of the payload as stored, without parity.
     pub data_len: u32,
-    /// Length of the payload before it was sealed.
+    /// Length of the payload before sealing.
     pub plain_len: u32,
 }
 
 impl BlockHeader {
-    /// The header's bytes.
+    /// Encodes the header.
     #[must_use]
     pub fn encode(&self) -> [u8; BLOCK_HEADER_LEN] {
         let mut out = [0; BLOCK_HEADER_LEN];
@@ -48,11 +48,11 @@ impl BlockHeader {
         out
     }
 
-    /// Reads a header that must be of one type.
+    /// Decodes a header that must have the type `expected`.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it. Offsets count from the start of the block.
+    /// Returns the first problem found. Its offset counts from the start of the block.
     pub fn decode(bytes: &[u8; BLOCK_HEADER_LEN], expected: BlockType) -> Result<Self, Damage> {
         if bytes[BLOCK_MAGIC_AT..BLOCK_TYPE_AT] != BLOCK_MAGIC {
             return Err(damage(BLOCK_MAGIC_AT, Defect::Magic));
@@ -87,25 +87,26 @@ impl BlockHeader {
         Ok(header)
     }
 
-    /// Length of the parity behind the payload.
+    /// Returns the length of the parity behind the payload.
     pub(crate) fn parity_len(&self) -> u64 {
         if self.parity { ecc::parity_len(u64::from(self.data_len)) } else { 0 }
     }
 
-    /// Length of the whole block.
+    /// Returns the length of the whole block: header, payload and parity.
     #[must_use]
     pub fn block_len(&self) -> u64 {
         BLOCK_HEADER_LEN as u64 + u64::from(self.data_len) + self.parity_len()
     }
 
-    /// Verifies what follows the header, heals it where parity allows, and cuts `body` down to the payload.
+    /// Verifies the bytes behind the header, repairs them from parity if necessary, and truncates `body` to the
+    /// payload.
     ///
-    /// Returns whether it had to be healed.
+    /// Returns `true` if the payload had to be repaired.
     ///
     /// # Errors
     ///
-    /// The payload does not match the checksum, or `body` is not as long as the header says. Offsets count from the
-    /// start of the block.
+    /// The payload does not match its checksum and parity cannot restore it, or the length of `body` differs from the
+    /// length in the header. The offset counts from the start of the block.
     pub fn restore(&self, body: &mut Vec<u8>) -> Result<bool, Damage> {
         let at = |what| Damage::new(BLOCK_HEADER_LEN as u64, what);
         let data_len = usize::try_from(self.data_len).map_err(|_| at(Defect::BlockLength))?;
@@ -126,30 +127,31 @@ impl BlockHeader {
     }
 }
 
-/// The properties of a block, besides its payload.
+/// Properties of a block other than its payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockForm {
     pub(crate) block_type: BlockType,
     pub(crate) parity: bool,
     pub(crate) encrypted: bool,
-    /// Length of the payload before it was sealed.
+    /// Length of the payload before sealing.
     pub(crate) plain_len: u32,
 }
 
 impl BlockForm {
-    /// The header of a block with this payload. `None`: the payload is longer than a header can say.
+    /// Builds the header for this payload. Returns `None` if the payload exceeds `u32::MAX` bytes.
     pub(crate) fn header_of(self, payload: &[u8]) -> Option<BlockHeader> {
         let Self { block_type, parity, encrypted, plain_len } = self;
         let data_len = u32::try_from(payload.len()).ok()?;
-        // A block without payload has no parity, and does not claim any.
+        // An empty payload has no parity, so the flag must be clear.
         let parity = parity && data_len > 0;
         Some(BlockHeader { block_type, parity, encrypted, checksum: xxh3_128(payload), data_len, plain_len })
     }
 }
 
-/// Makes a block of what lies at `start`: room for a header, and a payload that goes to the end. Parity is appended.
+/// Completes the block at `start`, which consists of room for a header and a payload up to the end of `bytes`. Writes
+/// the header and appends parity.
 ///
-/// `None`: the payload is longer than a header can say, or there is no room for a header.
+/// Returns `None` if the payload exceeds `u32::MAX` bytes or if there is no room for the header.
 pub(crate) fn complete(form: BlockForm, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
     let (head, payload) = bytes.get_mut(start..)?.split_first_chunk_mut()?;
     let header = form.header_of(payload)?;
@@ -160,7 +162,7 @@ pub(crate) fn complete(form: BlockForm, bytes: &mut Vec<u8>, start: usize) -> Op
     Some(header)
 }
 
-/// The bytes of a block.
+/// Encodes a block.
 fn encode(form: BlockForm, payload: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN + payload.len());
     bytes.resize(BLOCK_HEADER_LEN, 0);
@@ -178,8 +180,8 @@ pub(crate) struct DecodedBlock {
 }
 
 impl DecodedBlock {
-    /// The block as it was first written, where `slot` is what lies on disk: its parity may be damaged and its payload
-    /// sound. A build without parity can only take it as it is.
+    /// Encodes the block as the writer produced it. The block on disk (`slot`) can differ even if its payload is good,
+    /// because its parity may be damaged. A build without parity cannot recompute it and returns `slot`.
     pub(crate) fn as_written(&self, slot: &[u8]) -> Vec<u8> {
         let BlockHeader { block_type, plain_len, parity, encrypted, .. } = self.header;
         let form = BlockForm { block_type, parity, encrypted, plain_len };
@@ -187,7 +189,7 @@ impl DecodedBlock {
     }
 }
 
-/// Verifies a block that must fill `slot`.
+/// Decodes and verifies a block that must fill `slot` exactly.
 pub(crate) fn decode(slot: &[u8], expected: BlockType) -> Result<DecodedBlock, Damage> {
     let (head, body) = slot.split_first_chunk().ok_or(Damage::new(0, Defect::BlockLength))?;
     let header = BlockHeader::decode(head, expected)?;

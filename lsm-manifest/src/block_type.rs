@@ -2,7 +2,7 @@
 
 use crate::format::{BLOCK_TYPE_FOOTER, BLOCK_TYPE_MANIFEST};
 
-/// The contents of a block of the archive.
+/// The kind of data in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BlockType {
@@ -13,7 +13,7 @@ pub enum BlockType {
 }
 
 impl BlockType {
-    /// Returns its number on disk.
+    /// Returns the number that represents this type on disk.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

@@ -1,4 +1,4 @@
-//! CURRENT: which version is live, bound to its archive by a digest.
+//! CURRENT: the pointer to the live version, bound to the version's archive by a digest.
 
 use std::{io, path::Path};
 
@@ -12,26 +12,26 @@ use crate::{
     survey::{Vacancy, survey},
 };
 
-/// What CURRENT says.
+/// The contents of CURRENT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Current {
-    /// The live version: its archive is called `v{version_id}`.
+    /// The live version. Its archive is named `v{version_id}`.
     pub version_id: u64,
-    /// The digest of that archive; see [`current_digest`].
+    /// The digest of that archive, as computed by [`current_digest`].
     pub digest: u128,
-    /// How the digest was computed.
+    /// The algorithm of the digest.
     pub checksum_type: ChecksumType,
 }
 
 impl Current {
-    /// For a version with this table of contents.
+    /// Creates the pointer to a version with this table of contents.
     #[must_use]
     pub fn new(version_id: u64, footer: &FooterPayload) -> Self {
         Self { version_id, digest: current_digest(version_id, footer), checksum_type: ChecksumType::Xxh3 }
     }
 
-    /// The file's bytes.
+    /// Encodes the contents of the file.
     #[must_use]
     pub fn encode(&self) -> [u8; CURRENT_LEN] {
         let mut out = [0; CURRENT_LEN];
@@ -41,11 +41,12 @@ impl Current {
         out
     }
 
-    /// Reads the file's bytes.
+    /// Decodes the contents of the file.
     ///
     /// # Errors
     ///
-    /// The length or the checksum type is impossible. Everything else shows when the archive is opened.
+    /// The length or the checksum type is invalid. A wrong version or digest is detected only when the archive is
+    /// opened.
     pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let len = bytes.len() as u64;
         let bytes: &[u8; CURRENT_LEN] =
@@ -60,11 +61,11 @@ impl Current {
         })
     }
 
-    /// Whether it was published for the archive `file` with this table of contents.
+    /// Verifies that this pointer was published for the archive `file`, which has this table of contents.
     ///
     /// # Errors
     ///
-    /// [`DigestMismatch`](Error::DigestMismatch).
+    /// [`DigestMismatch`](Error::DigestMismatch) if it was published for another archive.
     pub fn verify(&self, footer: &FooterPayload, file: &Path) -> Result<()> {
         let found = current_digest(self.version_id, footer);
         if found == self.digest {
@@ -74,14 +75,16 @@ impl Current {
     }
 }
 
-/// Reads the CURRENT of a directory, without looking at the archive it names.
+/// Reads the CURRENT file of a directory, without opening the archive that it names.
 ///
 /// # Errors
 ///
-/// If CURRENT is not there: `NotFound` in [`Fs`](Error::Fs) where nothing is stored,
-/// [`MissingCurrent`](Error::MissingCurrent) or [`ForeignDirectory`](Error::ForeignDirectory) otherwise.
-/// [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros) and [`Corrupt`](Error::Corrupt) if it
-/// is damaged.
+/// - `NotFound` in [`Fs`](Error::Fs): there is no CURRENT and nothing is stored in the directory.
+/// - [`MissingCurrent`](Error::MissingCurrent), [`ForeignDirectory`](Error::ForeignDirectory): there is no CURRENT, but
+///   there are other files.
+/// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
+///   is damaged.
+/// - [`Fs`](Error::Fs) with any other kind: the filesystem failed.
 pub fn read_current(fs: &dyn Fs, dir: &Path) -> Result<Current> {
     match find_current(fs, dir, &OwnNames::new())? {
         Pointer::Names(current) => Ok(current),
@@ -89,17 +92,18 @@ pub fn read_current(fs: &dyn Fs, dir: &Path) -> Result<Current> {
     }
 }
 
-/// The answer of [`find_current`].
+/// The result of [`find_current`].
 pub(crate) enum Pointer {
     Names(Current),
     /// Nothing is stored in the directory.
     Vacant(Vacancy),
 }
 
-/// A writer that publishes the first version between two looks is noticed at the next one.
+/// Number of attempts. If a writer publishes the first version between the read of CURRENT and the listing, the next
+/// attempt finds it.
 const LOOKS: usize = 3;
 
-/// Reads CURRENT, and looks at the rest of the directory if there is none.
+/// Reads CURRENT. If there is none, classifies the directory by its other names.
 pub(crate) fn find_current(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Pointer> {
     for _ in 0..LOOKS {
         if let Some(current) = read_if_there(fs, dir)? {
@@ -116,7 +120,7 @@ fn not_found(file: &Path) -> Error {
     Error::Fs(lsm_fs::Error::new(Op::Open, file, io::Error::from(io::ErrorKind::NotFound)))
 }
 
-/// Reads CURRENT. `None`: there is none, for whatever reason.
+/// Reads CURRENT. Returns `None` if the file does not exist.
 pub(crate) fn read_if_there(fs: &dyn Fs, dir: &Path) -> Result<Option<Current>> {
     let file = dir.join(CURRENT_VERSION_FILE);
     let handle = match fs.open(&file, &FsOpenOptions::new().read(true)) {
@@ -125,7 +129,7 @@ pub(crate) fn read_if_there(fs: &dyn Fs, dir: &Path) -> Result<Option<Current>> 
         Err(error) => return Err(error.into()),
     };
     let len = handle.metadata()?.len;
-    // One byte more than it may have: enough to tell what a longer one is.
+    // One byte more than a valid file has, so that a longer file is recognized.
     let mut bytes = [0; CURRENT_LEN + 1];
     let read = handle.read_at(&mut bytes, 0)?;
     debug_assert!(read <= bytes.len(), "no read gives more than there is room for");

@@ -1,4 +1,4 @@
-//! What CURRENT holds of an archive: a digest over its table of contents.
+//! The digest that binds CURRENT to an archive. It is computed over the archive's table of contents.
 
 use byteorder::{ByteOrder, LittleEndian};
 use xxhash_rust::xxh3::xxh3_128;
@@ -8,7 +8,7 @@ use crate::{
     format::{CHECKSUM_TYPE_XXH3, DIGEST_FIXED_LEN},
 };
 
-/// How a digest was computed.
+/// The algorithm of a digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChecksumType {
@@ -18,7 +18,7 @@ pub enum ChecksumType {
 }
 
 impl ChecksumType {
-    /// Its number on disk.
+    /// Returns the number that represents this type on disk.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -26,7 +26,7 @@ impl ChecksumType {
         }
     }
 
-    /// The type that has the number.
+    /// Returns the type with this number.
     pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             CHECKSUM_TYPE_XXH3 => Some(Self::Xxh3),
@@ -35,16 +35,16 @@ impl ChecksumType {
     }
 }
 
-/// The digest that binds CURRENT to version `version_id` and to the archive with this footer.
+/// Computes the digest that binds CURRENT to version `version_id` and to the archive with this footer.
 ///
-/// It covers the version, the layout and every section's name, place, size and checksum, in the order of the names. It
-/// does not need the sections themselves, so a section that is healed in place leaves it as it was.
+/// The digest covers the version, the layout, and the name, offset, size and checksum of every section, ordered by
+/// name. It depends on no section payload, so repairing a section in place does not change it.
 #[must_use]
 pub fn current_digest(version_id: u64, footer: &FooterPayload) -> u128 {
     xxh3_128(&canonical_input(version_id, footer))
 }
 
-/// The bytes that [`current_digest`] hashes.
+/// Returns the bytes that [`current_digest`] hashes.
 #[must_use]
 pub fn canonical_input(version_id: u64, footer: &FooterPayload) -> Vec<u8> {
     let sections = footer.sorted_by_name();
@@ -54,7 +54,7 @@ pub fn canonical_input(version_id: u64, footer: &FooterPayload) -> Vec<u8> {
     LittleEndian::write_u64(&mut version, version_id);
     out.extend_from_slice(&version);
     out.extend_from_slice(&[footer.layout_version(), footer.flags()]);
-    // Four bytes here where the footer has two.
+    // The digest uses four bytes for the number of sections. The footer uses two.
     let mut count = [0; 4];
     LittleEndian::write_u32(&mut count, u32::from(footer.count()));
     out.extend_from_slice(&count);

@@ -1,4 +1,4 @@
-//! [`ManifestDirectory`]: the life cycle of an engine's directory, from nothing to version n.
+//! [`ManifestDirectory`]: the life cycle of an engine's directory, from its creation to its latest version.
 
 mod options;
 mod start;
@@ -18,71 +18,74 @@ use crate::{
     republish_current,
 };
 
-/// An engine's directory, opened by its one writer.
+/// An engine's directory, opened by its only writer.
 ///
-/// The life cycle is four calls: [`open`](Self::open), [`next_version`](Self::next_version),
-/// [`publish`](Self::publish),
-/// [`remove_stale`](Self::remove_stale). The first version is published like every other one. The crate's first page
-/// shows a program.
+/// The life cycle consists of four calls: [`open`](Self::open), [`next_version`](Self::next_version),
+/// [`publish`](Self::publish) and [`remove_stale`](Self::remove_stale). The first version is published in the same way
+/// as every later one. The front page of the crate shows a complete program.
 ///
-/// The value holds the owner lock of the directory until it is dropped. Threads may share it: publications follow one
-/// another.
+/// The value holds the owner lock of the directory until it is dropped. It can be shared between threads, and
+/// concurrent publications run one after the other.
 #[derive(Debug)]
 pub struct ManifestDirectory {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     options: DirectoryOptions,
-    /// `None` where the caller sees to it, or the platform has no such locks.
+    /// `None` if the caller locks the directory itself, or if the platform has no directory locks.
     _lock: Option<Box<dyn FsDirLock>>,
     state: Mutex<State>,
 }
 
-/// What is known of the names on disk.
+/// Knowledge about the names on disk.
 #[derive(Debug)]
 struct State {
-    /// The first start is not finished: [`UNFINISHED_FILE`] may be there.
+    /// The first start is not finished, so [`UNFINISHED_FILE`] may exist.
     is_unfinished: bool,
-    /// CURRENT, as everybody sees it, survives a crash.
+    /// The CURRENT file that is visible now survives a crash.
     is_durable: bool,
 }
 
 impl ManifestDirectory {
-    /// Opens a directory for its one writer. Returns its live version, or `None` if nothing is stored in it.
+    /// Opens a directory for its only writer. Returns the live version, or `None` if nothing is stored in the
+    /// directory.
     ///
     /// # Contract
     ///
-    /// *A version.* CURRENT, its archive and every section are verified, and CURRENT is published once more: the
-    /// process that published it may have died before it was durable. From here on the engine may build on it and
-    /// remove the files that it has replaced, if [`is_durable`](Self::is_durable) says so. On a full disk, CURRENT
-    /// stays as it is and the call succeeds; `is_durable` is then `false`.
+    /// *There is a version.* The call verifies CURRENT, its archive and every section. It then publishes CURRENT once
+    /// more, because the process that published it may have died before the change was durable. If
+    /// [`is_durable`](Self::is_durable) returns `true`, the engine may build on this version and remove the files that
+    /// it replaced. If the disk is full, the call succeeds and leaves CURRENT as it is, and `is_durable` returns
+    /// `false`.
     ///
-    /// *Nothing stored.* The directory is missing, or it holds only empty folders and names that say nothing; or an
-    /// earlier first start was cut. The call creates the directory if its parent is there, makes its name durable,
-    /// and marks it with [`UNFINISHED_FILE`]. It removes everything that an earlier first start has left: archives, the
-    /// engine's files, and the contents of its folders. Files that the engine has not declared stay. The engine now
-    /// makes its folders and files, and publishes a first version. Until [`publish`](Self::publish) has returned, it
-    /// must tell nobody that anything is stored, because the next start would remove it.
+    /// *Nothing is stored.* The directory is missing, it holds only empty folders and names that are ignored, or an
+    /// earlier first start was interrupted. The call creates the directory if its parent exists, makes its name
+    /// durable, and marks it with [`UNFINISHED_FILE`]. It then removes everything that an interrupted first start left:
+    /// archives, the engine's files, and the contents of the engine's folders. Files that the engine has not declared
+    /// stay. The engine now creates its folders and files, and publishes a first version. Until
+    /// [`publish`](Self::publish) has returned, the engine must not acknowledge any data, because the next start would
+    /// remove it.
     ///
-    /// *The caller's part.* The parent of the directory exists, its name is durable, and it can be opened for reading.
-    /// A directory that is a mount point owes its name to the operator. Make files in the directory only after this
-    /// call has returned; empty folders may be made before.
+    /// *Duties of the caller.* The parent of the directory must exist, its name must be durable, and it must be
+    /// readable. If the directory is a mount point, the operator is responsible for its name. Do not create files in
+    /// the directory before this call has returned. Empty folders may exist earlier.
     ///
-    /// *Exclusion.* The owner lock of the directory is held until the value is dropped. Where the platform has none,
-    /// the caller keeps other writers out. Readers need no lock.
+    /// *Exclusion.* The value holds the owner lock of the directory until it is dropped. If the platform has no such
+    /// locks, the caller must keep other writers out. Readers need no lock.
     ///
     /// # Crash semantics
     ///
-    /// Every state that a crash leaves is one of those above: the same call goes on from there.
+    /// A crash at any point leaves one of the states above. Calling `open` again continues from it.
     ///
     /// # Errors
     ///
-    /// - [`InUse`](Error::InUse): another writer has the directory.
-    /// - [`MissingCurrent`](Error::MissingCurrent): CURRENT was lost. Also if an earlier first start was cut and has
-    ///   left data, on a volume that cannot sync directories: there, nothing tells the two apart.
-    /// - [`ForeignDirectory`](Error::ForeignDirectory): the directory belongs to somebody else.
-    /// - Those of [`recover`](crate::recover): the version is damaged, or its archive is lost.
-    /// - [`Fs`](Error::Fs): the filesystem failed. A full disk is an error only while the first start is not finished;
-    ///   nothing is stored yet, so make room and open again.
+    /// - [`InUse`](Error::InUse): another writer has the directory open.
+    /// - [`MissingCurrent`](Error::MissingCurrent): CURRENT was lost. On a volume that cannot sync directories, the
+    ///   call also returns this error after an interrupted first start that left data, because it cannot tell the two
+    ///   cases apart.
+    /// - [`ForeignDirectory`](Error::ForeignDirectory): the directory belongs to another application.
+    /// - The errors of [`recover`](crate::recover): the version is damaged, or its archive is lost.
+    /// - [`Fs`](Error::Fs): the filesystem failed. A full disk is an error only while the first start is unfinished.
+    ///   Nothing is stored at that point, so make room and open the directory again.
     ///
     /// # Examples
     ///
@@ -124,35 +127,38 @@ impl ManifestDirectory {
         Ok((directory, live))
     }
 
-    /// Begins the archive of the next version, which is the first one if there is none.
+    /// Starts the archive of the next version, or of the first version if there is none.
     ///
-    /// Its number is higher than every number that was used in the directory: see
-    /// [`next_version_id`](crate::next_version_id). Two archives at a time get two numbers; publish them in their
-    /// order.
+    /// The version is higher than any that was used in the directory before, as described at
+    /// [`next_version_id`](crate::next_version_id). Two archives that are written at the same time get different
+    /// versions. Publish them in ascending order.
     ///
     /// # Errors
     ///
-    /// As [`next_version_id`](crate::next_version_id) and [`ManifestArchiveWriter::create`].
+    /// The errors of [`next_version_id`](crate::next_version_id) and [`ManifestArchiveWriter::create`].
     pub fn next_version(&self, options: WriteOptions) -> Result<ManifestArchiveWriter<'_>> {
         let _one_at_a_time = self.state();
         let version_id = next_version_id(&*self.fs, &self.dir)?;
         ManifestArchiveWriter::create(&*self.fs, &self.dir.join(version_file_name(version_id)), options)
     }
 
-    /// Makes a finished archive of this directory the live version, as one step. The first one ends the first start.
+    /// Atomically makes a finished archive of this directory the live version. The first publication ends the first
+    /// start.
     ///
-    /// After this call the engine may say that the version is stored. Returns
-    /// [`NotSupported`](DirectorySync::NotSupported) if the platform cannot say that it survives a crash.
+    /// After this call, the engine may acknowledge the version as stored. Returns
+    /// [`NotSupported`](DirectorySync::NotSupported) if the platform cannot guarantee that the version survives a
+    /// crash.
     ///
     /// # Crash semantics
     ///
-    /// Before it returns, a crash leaves the version before it or the new one, whole. Before there is a first version,
-    /// it leaves a directory in which nothing is stored.
+    /// Until the call returns, a crash leaves either the previous version or the new one, complete. If there was no
+    /// previous version, a crash leaves either the new version or a directory in which nothing is stored.
     ///
     /// # Errors
     ///
-    /// As [`publish_current`](crate::publish_current). After [`PublishedNotDurable`](Error::PublishedNotDurable), and
-    /// after an error of the first version, call it again with the same archive, or open the directory anew.
+    /// The errors of [`publish_current`](crate::publish_current). After
+    /// [`PublishedNotDurable`](Error::PublishedNotDurable), or after any error while publishing the first version, call
+    /// this again with the same archive, or reopen the directory.
     pub fn publish(&self, archive: &DurableArchive<'_>) -> Result<DirectorySync> {
         if parent_of(archive.path()) != self.dir {
             return Err(Error::NotAVersion { file: archive.path().to_path_buf() });
@@ -165,25 +171,28 @@ impl ManifestDirectory {
         Ok(published)
     }
 
-    /// Tells if CURRENT, as it is now, is known to survive a crash. Only then may the engine remove the tables, logs
-    /// and blobs that the live version has replaced.
+    /// Returns `true` if the CURRENT file that is visible now is known to survive a crash. Only then may the engine
+    /// remove the tables, logs and blobs that the live version replaced.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.state().is_durable
     }
 
-    /// Removes the archives and edit logs of versions that are not live, and temporary files. Returns their paths.
+    /// Removes temporary files and the archives and edit logs of all versions except the live one. Returns the removed
+    /// paths.
     ///
-    /// If CURRENT is not known to be durable, it is published once more before anything is removed. If that finds the
-    /// disk full, or if the platform cannot say, nothing is removed, and the call succeeds.
+    /// If CURRENT is not known to be durable, the call first publishes it once more. If the disk is full, or if the
+    /// platform cannot guarantee durability, the call removes nothing and succeeds. It also does so if no version has
+    /// been published.
     ///
     /// # Crash semantics
     ///
-    /// As [`remove_stale`](crate::remove_stale()).
+    /// The same as for [`remove_stale`](crate::remove_stale()).
     ///
     /// # Errors
     ///
-    /// As [`republish_current`] and [`remove_stale`](crate::remove_stale()); nothing is stored yet: nothing is removed.
+    /// The errors of [`republish_current`] and [`remove_stale`](crate::remove_stale()). While the first start is
+    /// unfinished, a full disk is an error.
     pub fn remove_stale(&self) -> Result<Vec<PathBuf>> {
         let (fs, dir) = (&*self.fs, &*self.dir);
         let mut state = self.state();
@@ -194,21 +203,22 @@ impl ManifestDirectory {
         if state.is_durable { remove_stale(fs, dir, live.version_id) } else { Ok(Vec::new()) }
     }
 
-    /// A panic under the lock leaves no flag that claims more than is so.
+    /// Ignoring poison is safe: a panic while the lock is held leaves no flag that claims more than is true.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Publishes the CURRENT that is there once more. On a full disk it stays as it is, unless the first start is not
-    /// finished: then a crash could take back the only version, and the next start would clear what was built on it.
+    /// Publishes the existing CURRENT once more. If the disk is full, CURRENT stays as it is. During an unfinished
+    /// first start that is an error, because a crash could lose the only version, and the next start would remove the
+    /// data built on it.
     fn confirm(&mut self, fs: &dyn Fs, dir: &Path, options: &DirectoryOptions) -> Result<()> {
         match republish_current(fs, dir, options.sync_mode) {
             Ok(synced) => self.is_durable = synced == DirectorySync::Durable,
             Err(Error::Fs(error)) if is_full(&error) && !self.is_unfinished => {
-                log::warn!("{error}; nothing that the live version has replaced is removed");
-                // Names that a killed process made are seen, and may not be on disk yet.
+                log::warn!("{error}; the files that the live version replaced are kept");
+                // The names that a killed process created are visible but may not be on disk yet.
                 let _ = fs.sync_directory(dir, options.sync_mode)?;
             }
             Err(error) => return Err(error),
@@ -216,7 +226,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes the mark of an unfinished first start away, durably. CURRENT is durable before that.
+    /// Durably removes the mark of an unfinished first start. The caller has made CURRENT durable before.
     fn finish_start(&mut self, fs: &dyn Fs, dir: &Path, options: &DirectoryOptions) -> Result<()> {
         if self.is_unfinished {
             match fs.remove_file(&dir.join(UNFINISHED_FILE)) {

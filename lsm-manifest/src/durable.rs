@@ -1,4 +1,4 @@
-//! [`DurableArchive`]: that an archive was synced, as a value.
+//! [`DurableArchive`]: a value that proves that an archive was synced.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use lsm_fs::{DirectorySync, Fs, SyncMode, parent_of};
 
 use crate::{Error, FooterPayload, Result, current::read_if_there, names::parse_version};
 
-/// The proof that an archive is durable: its bytes were synced, and then the directory that holds its name.
+/// Proof that an archive is durable: its contents were synced first, and then the directory that holds its name.
 ///
-/// Only [`ManifestArchiveWriter::finish`](crate::ManifestArchiveWriter::finish) makes one, and
-/// [`publish_current`](crate::publish_current) takes nothing else: no pointer becomes durable before what it points
-/// to.
+/// Only [`ManifestArchiveWriter::finish`](crate::ManifestArchiveWriter::finish) creates this value, and
+/// [`publish_current`](crate::publish_current) requires it. The pointer can therefore never become durable before the
+/// archive that it names.
 #[derive(Debug)]
 #[must_use = "an archive that is not published is no version"]
 pub struct DurableArchive<'fs> {
@@ -22,37 +22,40 @@ pub struct DurableArchive<'fs> {
 }
 
 impl DurableArchive<'_> {
-    /// The file's path.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The table of contents.
+    /// Returns the table of contents.
     #[must_use]
     pub fn footer(&self) -> &FooterPayload {
         &self.footer
     }
 
-    /// The N of an archive that is called `v{N}`.
+    /// Returns the version N if the archive is named `v{N}`.
     #[must_use]
     pub fn version_id(&self) -> Option<u64> {
         parse_version(self.path.file_name()?)
     }
 
-    /// What became of the directory's sync. [`NotSupported`](DirectorySync::NotSupported): the platform cannot say when
-    /// a name is durable, and a crash may lose the archive though it was finished.
+    /// Returns the result of the directory's sync. [`NotSupported`](DirectorySync::NotSupported) means that the
+    /// platform cannot guarantee that a name is durable, so a crash may lose the finished archive.
     pub fn directory_sync(&self) -> DirectorySync {
         self.directory_sync
     }
 
-    /// Removes the archive, so that another attempt can have its name.
+    /// Removes the archive, so that another attempt can use its name.
     ///
     /// # Errors
     ///
-    /// [`Live`](Error::Live) if CURRENT names it; [`Corrupt`](Error::Corrupt), [`CurrentEmpty`](Error::CurrentEmpty) or
-    /// [`CurrentZeros`](Error::CurrentZeros) if CURRENT is damaged, and [`Fs`](Error::Fs) if it cannot be read: the
-    /// archive stays. [`Fs`](Error::Fs) if it cannot be removed.
+    /// - [`Live`](Error::Live): CURRENT names this version.
+    /// - [`Corrupt`](Error::Corrupt), [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros):
+    ///   CURRENT is damaged.
+    /// - [`Fs`](Error::Fs): CURRENT cannot be read, or the archive cannot be removed.
+    ///
+    /// In each case the archive stays.
     pub fn discard(self) -> Result<()> {
         let named = read_if_there(self.fs, parent_of(&self.path))?.map(|current| current.version_id);
         if named.is_some() && named == self.version_id() {

@@ -1,4 +1,4 @@
-//! Parity behind a payload: Reed–Solomon, four data shards and two parity shards.
+//! Parity behind a payload: Reed–Solomon with four data shards and two parity shards.
 
 use crate::format::{PARITY_DATA_SHARDS, PARITY_SHARDS};
 
@@ -10,22 +10,22 @@ mod engine;
 #[cfg(feature = "parity")]
 pub(crate) use codec::{append_parity, heal};
 
-/// Length of one shard of a payload: a quarter of it, rounded up to whole 16-bit words.
+/// Returns the length of one shard: a quarter of the payload, rounded up to whole 16-bit words.
 const fn shard_len(data_len: u64) -> u64 {
     data_len.div_ceil(PARITY_DATA_SHARDS as u64).next_multiple_of(2)
 }
 
-/// Length of the parity of a payload.
+/// Returns the length of the parity of a payload.
 pub(crate) const fn parity_len(data_len: u64) -> u64 {
     PARITY_SHARDS as u64 * shard_len(data_len)
 }
 
-/// Tells if this build can compute parity and heal with it.
+/// This build can compute parity and restore payloads with it.
 pub(crate) const HAS_CODEC: bool = cfg!(feature = "parity");
 
 #[cfg(not(feature = "parity"))]
 mod absent {
-    /// Nothing asks for parity in a build without it.
+    /// A build without the feature has no option that requests parity.
     pub(crate) fn append_parity(_: &mut Vec<u8>, _: usize) -> Option<()> {
         None
     }

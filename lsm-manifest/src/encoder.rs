@@ -1,4 +1,4 @@
-//! The bytes of an archive, without a file: [`Encoder`] and [`encode_archive`].
+//! Archives as bytes, independent of any file: [`Encoder`] and [`encode_archive`].
 
 mod gathered;
 
@@ -14,15 +14,18 @@ use crate::{
     format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, HEAD_LEN, SECTION_BLOCK_MAX},
 };
 
-/// Encodes an archive of these sections, in their order: the bytes that a
+/// Encodes an archive with these sections, in this order. The bytes are the same as a
 /// [`ManifestArchiveWriter`](crate::ManifestArchiveWriter) writes to a file.
 ///
-/// `file` stands in errors only; nothing is opened. [`ManifestArchiveReader::from_bytes`] reads the bytes.
+/// `file` appears only in error messages and is never opened. Use [`ManifestArchiveReader::from_bytes`] to read the
+/// archive.
 ///
 /// # Errors
 ///
-/// [`InvalidName`](Error::InvalidName), [`TooManySections`](Error::TooManySections),
-/// [`SectionTooLong`](Error::SectionTooLong), [`Encryption`](Error::Encryption).
+/// - [`InvalidName`](Error::InvalidName): a section name is empty, too long, or already taken.
+/// - [`TooManySections`](Error::TooManySections): the footer has no room for all the sections.
+/// - [`SectionTooLong`](Error::SectionTooLong): the block of a section would exceed 16 MiB.
+/// - [`Encryption`](Error::Encryption): the provider failed to seal a block.
 ///
 /// # Examples
 ///
@@ -55,29 +58,29 @@ pub fn encode_archive<'a>(
     Ok(encoder.take())
 }
 
-/// Puts an archive together, section by section. The bytes that are complete can be taken at any time.
+/// Builds an archive section by section. Completed bytes can be taken at any time.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    /// Named in errors.
+    /// Path for error messages.
     file: PathBuf,
     options: WriteOptions,
     sections: Vec<TocEntry>,
-    /// The bytes from offset `taken` on.
+    /// The bytes of the archive from offset `taken` on.
     gathered: Gathered,
     taken: u64,
 }
 
-/// The end of an archive.
+/// The result of completing an archive.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) footer: FooterPayload,
-    /// The mirror, if the head was taken before the footer was known: it belongs at offset 0.
+    /// The mirror, to be written at offset 0. `None` if there is no mirror, or if it is already in the gathered bytes.
     pub(crate) late_mirror: Option<Vec<u8>>,
 }
 
 impl Encoder {
     pub(crate) fn new(file: &Path, options: WriteOptions) -> Self {
-        // The head stays zeros until the footer is known.
+        // The head is all zeros until the footer is known.
         let gathered = Gathered::new(vec![0; HEAD_LEN]);
         Self { file: file.to_path_buf(), options, sections: Vec::new(), gathered, taken: 0 }
     }
@@ -94,36 +97,36 @@ impl Encoder {
         &self.sections
     }
 
-    /// The offset of the bytes that [`take`](Self::take) gives.
+    /// Returns the offset of the bytes that [`take`](Self::take) returns next.
     pub(crate) fn offset(&self) -> u64 {
         self.taken
     }
 
-    /// The number of bytes that are complete and not taken.
+    /// Returns the number of completed bytes that were not taken yet.
     pub(crate) fn complete_len(&self) -> usize {
         self.gathered.complete_len()
     }
 
-    /// Takes the complete bytes, which belong at [`offset`](Self::offset).
+    /// Takes the completed bytes. Write them at [`offset`](Self::offset), as it was before this call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         let bytes = self.gathered.take();
         self.taken += bytes.len() as u64;
         bytes
     }
 
-    /// Checks the name of a section, and makes room for it. Another one that was not finished is given up.
+    /// Checks the name of a section and starts its block. Discards an unfinished section.
     pub(crate) fn begin_section(&mut self, name: &str) -> Result<()> {
         self.check_name(name)?;
         self.gathered.begin_block();
         Ok(())
     }
 
-    /// Prepares for so long a payload.
+    /// Reserves memory for a payload of this length.
     pub(crate) fn reserve(&mut self, payload: usize) {
         self.gathered.reserve(payload);
     }
 
-    /// Adds to the section's payload. `false`: there is no room for all of it, and nothing was added.
+    /// Appends to the payload of the section. Returns `false` and appends nothing if the payload would become too long.
     pub(crate) fn push(&mut self, payload: &[u8]) -> bool {
         let fits = self.gathered.block_len() + payload.len() <= SECTION_BLOCK_MAX as usize;
         if fits {
@@ -132,7 +135,7 @@ impl Encoder {
         fits
     }
 
-    /// Ends the section. `fits`: every push found room.
+    /// Completes the section. `fits` is `true` if every `push` succeeded.
     pub(crate) fn finish_section(&mut self, name: &str, fits: bool) -> Result<()> {
         let header = if fits { self.complete_block(BlockType::Manifest)? } else { None };
         let size = u32::try_from(self.gathered.block_len());
@@ -143,8 +146,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// Adds a section whose payload is its block's as it is: gathers its header only. The payload belongs behind the
-    /// complete bytes, and the caller writes it there.
+    /// Adds a section whose payload is stored without change. Only its header is gathered, and the caller writes the
+    /// payload behind the completed bytes.
     pub(crate) fn add_header_of(&mut self, name: &str, payload: &[u8]) -> Result<()> {
         self.check_name(name)?;
         let plain_len = u32::try_from(payload.len()).map_err(|_| self.too_long(name))?;
@@ -157,12 +160,12 @@ impl Encoder {
         Ok(())
     }
 
-    /// Says that the caller has written so many bytes behind those that it took.
+    /// Advances the offset by the bytes that the caller wrote behind the taken bytes.
     pub(crate) fn skip(&mut self, written: u64) {
         self.taken += written;
     }
 
-    /// Adds the footer and the size hint, and the mirror where the head is not taken yet.
+    /// Appends the footer and the size hint, and fills in the mirror if the head was not taken yet.
     pub(crate) fn finish(&mut self) -> Result<Finished> {
         let footer = FooterPayload::new(self.options.mirror, self.sections.clone())
             .map_err(|what| Error::Corrupt { file: self.file.clone(), offset: self.end(), what })?;
@@ -170,7 +173,8 @@ impl Encoder {
         self.gathered.push(&footer.encode());
         let header = self.complete_block(BlockType::ManifestFooter)?;
         let block = self.gathered.block().to_vec();
-        // Each section was let in with room to spare; only a provider that adds more than it said gets here.
+        // `check_name` reserved enough room for every section. Only a provider that exceeds its own `max_overhead` gets
+        // here.
         if header.is_none() || block.len() > FOOTER_BLOCK_MAX as usize {
             return Err(self.too_many("of the footer"));
         }
@@ -224,7 +228,7 @@ impl Encoder {
         Error::SectionTooLong { file: self.file.clone(), name: name.to_owned() }
     }
 
-    /// Makes a block of the payload that was gathered last. `None`: no header can say how long it is.
+    /// Turns the pending payload into a block. Returns `None` if the payload exceeds `u32::MAX` bytes.
     fn complete_block(&mut self, block_type: BlockType) -> Result<Option<BlockHeader>> {
         let payload = self.gathered.payload();
         let Ok(plain_len) = u32::try_from(payload.len()) else { return Ok(None) };
@@ -240,7 +244,7 @@ impl Encoder {
         Ok(self.gathered.complete_block(BlockForm { block_type, parity, encrypted, plain_len }))
     }
 
-    /// The offset at which the next block begins.
+    /// Returns the offset at which the next block begins.
     fn end(&self) -> u64 {
         self.taken + self.gathered.complete_len() as u64
     }

@@ -1,4 +1,4 @@
-//! Sealed payloads: [`EncryptionProvider`], and a ready one for AES-256-GCM.
+//! Sealed payloads: the [`EncryptionProvider`] trait, and an implementation for AES-256-GCM.
 
 use std::{error, fmt};
 
@@ -12,31 +12,32 @@ mod frame;
 #[cfg(feature = "aes-gcm")]
 pub use aes::{Aes256GcmProvider, Envelope};
 
-/// The identity that a sealed payload is bound to. A payload of a manifest is refused in a table, and a footer is
-/// refused as a section.
+/// The identity that a sealed payload is bound to. It prevents a manifest payload from being accepted in a table, and a
+/// footer from being accepted as a section.
 ///
 /// # Limits
 ///
-/// *Rollback.* The identity has neither the version nor the archive, and the digest in CURRENT has no key: anyone who
-/// can write to the directory can compute it from block headers, which are not sealed, and the names of the sections.
-/// So the bytes of an old `v{N}`, copied to a newer name with a CURRENT to match, open with the key. Sealing hides what
-/// an archive holds and detects a changed byte. It does not prove that the archive is the latest one.
+/// *Rollback.* The identity contains neither the version nor the archive, and the digest in CURRENT has no key. Anyone
+/// who can write to the directory can compute that digest from the names of the sections and from the block headers,
+/// which are not sealed. An attacker can therefore copy the bytes of an old `v{N}` to a newer name and write a matching
+/// CURRENT, and the key will open the result. Sealing keeps the contents secret and detects changed bytes. It does not
+/// prove that the archive is the latest one.
 ///
-/// An engine that has to notice a rollback puts the version into a section of its own, which is sealed, and compares it
-/// with [`Current::version_id`](crate::Current::version_id) after opening. That refuses an old archive under a new
-/// number. To notice a whole directory that was put back, keep the highest version outside the directory, in a place
-/// that needs other rights.
+/// To detect an old archive under a new version, store the version in a section, which is sealed like any other, and
+/// compare it with [`Current::version_id`](crate::Current::version_id) after opening. To detect that the whole
+/// directory was rolled back, keep the highest version outside the directory, in a place that requires other access
+/// rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BlockIdentity {
-    /// The block's type, as its header has it.
+    /// The type of the block, as stored in its header.
     pub block_type: BlockType,
-    /// The table the block belongs to; a manifest has all ones here, which no table has.
+    /// The table that the block belongs to. Manifests use all ones, which is no table's id.
     pub table_id: u64,
 }
 
 impl BlockIdentity {
-    /// Of a block in a manifest.
+    /// Returns the identity of a block in a manifest.
     #[must_use]
     pub const fn manifest(block_type: BlockType) -> Self {
         Self { block_type, table_id: MANIFEST_TABLE_ID }
@@ -47,48 +48,50 @@ impl BlockIdentity {
 ///
 /// # Contract
 ///
-/// `open(identity, seal(identity, p)) == p`. An envelope that was changed, or that was sealed under another key or,
-/// where the envelope has additional authenticated data, for another identity, is refused as
-/// [`CryptError::Rejected`]. A nonce is never used twice under one key: the provider makes it.
-///
-/// `Debug` shows no key.
+/// - `open(identity, seal(identity, p)) == p`.
+/// - An envelope that was modified, or sealed under another key, is refused with [`CryptError::Rejected`]. If the
+///   envelope has additional authenticated data, an envelope that was sealed for another identity is refused, too.
+/// - The provider chooses the nonces, and never uses a nonce twice with the same key.
+/// - `Debug` output contains no key.
 pub trait EncryptionProvider: Send + Sync + fmt::Debug {
-    /// By how many bytes an envelope is longer than its plaintext, at most.
+    /// Returns the maximum number of bytes by which an envelope is longer than its plaintext.
     fn max_overhead(&self) -> usize;
 
     /// Seals a payload.
     ///
     /// # Errors
     ///
-    /// [`CryptError::Empty`] if the envelope cannot hold an empty payload; [`CryptError::Other`] if no nonce could be
-    /// made or the key is out of reach.
+    /// - [`CryptError::Empty`]: the envelope cannot hold an empty payload.
+    /// - [`CryptError::Other`]: the provider cannot generate a nonce or reach its key.
     fn seal(&self, identity: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError>;
 
-    /// Opens an envelope; it gets the buffer, so that it can work in place.
+    /// Opens an envelope. It takes the buffer by value, so that it can decrypt in place.
     ///
     /// # Errors
     ///
-    /// [`CryptError::Rejected`], [`CryptError::Malformed`], [`CryptError::UnknownKey`], [`CryptError::UnknownSuite`];
-    /// [`CryptError::Other`] if the key is out of reach.
+    /// - [`CryptError::Rejected`]: the authentication tag does not match.
+    /// - [`CryptError::Malformed`]: the bytes are not an envelope of this kind.
+    /// - [`CryptError::UnknownKey`], [`CryptError::UnknownSuite`]: the provider does not have the key or the cipher.
+    /// - [`CryptError::Other`]: the provider cannot reach its key.
     fn open(&self, identity: &BlockIdentity, envelope: Vec<u8>) -> Result<Vec<u8>, CryptError>;
 }
 
-/// Why a payload could not be sealed or opened.
+/// The reason why a payload could not be sealed or opened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CryptError {
-    /// The authentication tag does not match: another key, another identity, or someone changed the envelope.
+    /// The authentication tag does not match: the key or the identity is wrong, or the envelope was modified.
     Rejected,
-    /// The bytes are no envelope of the provider's kind.
+    /// The bytes are not an envelope of the provider's kind.
     Malformed,
-    /// The envelope names a key that the provider does not have.
+    /// The envelope requires a key that the provider does not have.
     UnknownKey {
-        /// Its epoch.
+        /// The epoch of that key.
         epoch: u8,
     },
-    /// The envelope names a cipher that the provider does not know.
+    /// The envelope requires a cipher that the provider does not support.
     UnknownSuite {
-        /// The cipher's number.
+        /// The number of that cipher.
         suite: u8,
     },
     /// The envelope cannot hold an empty payload.
@@ -101,7 +104,7 @@ impl fmt::Display for CryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected => f.write_str("the authentication tag does not match"),
-            Self::Malformed => f.write_str("the payload is no envelope of the configured kind"),
+            Self::Malformed => f.write_str("the payload is not an envelope of the configured kind"),
             Self::UnknownKey { epoch } => {
                 write!(f, "the envelope is sealed under the unknown key epoch {epoch}")
             }

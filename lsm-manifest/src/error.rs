@@ -1,4 +1,4 @@
-//! [`Error`]: a variant per decision that a caller can take.
+//! [`Error`]: one variant for each decision that a caller can make.
 
 use std::path::PathBuf;
 
@@ -11,49 +11,49 @@ use crate::{
 /// The result of every operation on archives and CURRENT.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation failed. Each variant says what to do next.
+/// The reason why an operation failed. Each variant says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes on disk are not what was written, and nothing here can restore them.
+    /// The bytes on disk are damaged and cannot be restored from the file itself.
     ///
-    /// Restore the file from a copy. If the rest of the archive matters, [`inspect`](crate::inspect) tells what is
-    /// good.
+    /// Restore the file from a copy. If you need the undamaged parts of the archive, [`inspect`](crate::inspect) lists
+    /// them.
     #[error("{}: offset {offset}: {what}", file.display())]
     Corrupt {
         /// The file.
         file: PathBuf,
-        /// Where in it.
+        /// Offset of the damage.
         offset: u64,
-        /// What is wrong there.
+        /// The problem at that offset.
         what: Defect,
     },
-    /// Neither the footer nor its mirror can be read, so nothing is known of the sections.
+    /// Neither the footer nor its mirror can be read, so the sections are unknown.
     ///
     /// Restore the file from a copy.
-    #[error("{}: no footer can be read: at the tail, {tail}; in the head, {mirror}", file.display())]
+    #[error("{}: cannot read a footer: at the tail, {tail}; in the head, {mirror}", file.display())]
     NoFooter {
         /// The file.
         file: PathBuf,
-        /// What is wrong with the footer behind the sections.
+        /// The problem with the footer behind the sections.
         tail: Damage,
-        /// What is wrong with the one in the head.
+        /// The problem with the copy in the head.
         mirror: Damage,
     },
-    /// The archive is sound, and written in a layout that this version of the crate does not know.
+    /// The archive has a layout version that this version of the crate does not support.
     ///
-    /// Open it with a newer version. Do not repair it.
+    /// Open it with a newer version of the crate. Do not repair it.
     #[error("{}: unsupported layout version {found}", file.display())]
     UnsupportedVersion {
         /// The file.
         file: PathBuf,
-        /// Its layout version.
+        /// The layout version of the file.
         found: u8,
     },
-    /// The archive is sound, but not the one that CURRENT was published for.
+    /// The archive is sound, but CURRENT was published for another archive.
     ///
-    /// One of the two was replaced. Restore both from one copy.
-    #[error("{}: digest is {found:#034x}, CURRENT names {expected:#034x}", file.display())]
+    /// One of the two files was replaced. Restore both from the same copy.
+    #[error("{}: CURRENT is for another archive: digest {found:#034x}, expected {expected:#034x}", file.display())]
     DigestMismatch {
         /// The archive.
         file: PathBuf,
@@ -62,110 +62,111 @@ pub enum Error {
         /// The digest of the archive.
         found: u128,
     },
-    /// There is no CURRENT, but there are files of an engine: CURRENT was lost.
+    /// There is no CURRENT, but there are files of an engine, so CURRENT was lost.
     ///
-    /// Never start an empty engine here. Restore CURRENT from a copy, or look at each `v{N}` with
-    /// [`inspect`](crate::inspect). If the directory was written by an engine without CURRENT, use
+    /// Never start an empty engine here. Restore CURRENT from a copy, or examine each `v{N}` with
+    /// [`inspect`](crate::inspect). If the engine that wrote the directory does not use CURRENT, call
     /// [`open_highest`](crate::open_highest).
-    #[error("{}: missing, though there is {beside}; restore it, or move these away to start anew", file.display())]
+    #[error("{}: missing, but found {beside}; restore it, or move these away to start anew", file.display())]
     MissingCurrent {
-        /// The place of CURRENT.
+        /// The missing CURRENT.
         file: PathBuf,
-        /// All names that no new directory has.
+        /// All names that a new directory would not have.
         beside: FoundNames,
     },
-    /// There is no CURRENT, and there are files or full folders that no engine of this directory has declared: it
-    /// belongs to somebody else.
+    /// There is no CURRENT, and the directory holds undeclared files or non-empty folders, so it belongs to another
+    /// application.
     ///
-    /// Choose another directory. If the files are the engine's own, declare their names with
+    /// Choose another directory. If the files belong to the engine, declare their names in
     /// [`DirectoryOptions`](crate::DirectoryOptions).
-    #[error("{}: not a new directory, it holds {names}; choose another one, or move these away", dir.display())]
+    #[error("{}: not a new directory: it holds {names}; choose another one, or move these away", dir.display())]
     ForeignDirectory {
         /// The directory.
         dir: PathBuf,
-        /// All names that no new directory has.
+        /// All names that a new directory would not have.
         names: FoundNames,
     },
-    /// Another process, or another [`ManifestDirectory`](crate::ManifestDirectory) of this one, has the directory open.
+    /// The directory is open in another process, or through another [`ManifestDirectory`](crate::ManifestDirectory) of
+    /// this one.
     ///
-    /// Close it there. If the caller itself holds the owner lock, say so with
+    /// Close it there. If the caller itself holds the owner lock, set
     /// [`locked_by_caller`](crate::DirectoryOptions::locked_by_caller).
     #[error("{}: in use by another process, which holds its owner lock", dir.display())]
     InUse {
         /// The directory.
         dir: PathBuf,
     },
-    /// CURRENT names a version that is newer, or another archive of the same version. Nothing was published.
+    /// CURRENT names a newer version, or another archive of the same version. Nothing was published.
     ///
-    /// Write the archive again, as the version that [`next_version_id`](crate::next_version_id) gives.
-    #[error("{}: not published, CURRENT names version {live}", file.display())]
+    /// Write the archive again under the version that [`next_version_id`](crate::next_version_id) returns.
+    #[error("{}: not published, because CURRENT names version {live}", file.display())]
     NotNewer {
-        /// The archive that was to be published.
+        /// The archive that was not published.
         file: PathBuf,
         /// The version that CURRENT names.
         live: u64,
     },
-    /// The largest number is taken, so there is none for another version.
+    /// The highest possible version is taken, so no version can follow.
     ///
-    /// Nothing counts that far. If CURRENT does not name the file, move it away.
-    #[error("{}: no version can follow; if CURRENT does not name it, move it away", file.display())]
+    /// Normal use never reaches this number. If CURRENT does not name the file, move it away.
+    #[error("{}: no higher version is possible; if CURRENT does not name it, move it away", file.display())]
     NoNextVersion {
-        /// The archive, the edit log or the directory that has the largest number.
+        /// The path of `v{N}` for the highest version N. The number may also be taken by CURRENT or by `edits-{N}`.
         file: PathBuf,
     },
-    /// CURRENT is there and has no bytes: its contents were never synced before it got its name.
+    /// CURRENT is empty: its contents were not synced before it was renamed into place.
     ///
-    /// As [`MissingCurrent`](Self::MissingCurrent). The writer that left it is broken.
-    #[error("{}: the file is empty", file.display())]
+    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
+    #[error("{}: the file is empty; restore it from a copy", file.display())]
     CurrentEmpty {
         /// CURRENT.
         file: PathBuf,
     },
-    /// CURRENT is there and holds only zeros: its contents were never synced before it got its name.
+    /// CURRENT holds only zeros: its contents were not synced before it was renamed into place.
     ///
-    /// As [`MissingCurrent`](Self::MissingCurrent). The writer that left it is broken.
-    #[error("{}: the file holds only zeros", file.display())]
+    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
+    #[error("{}: the file holds only zeros; restore it from a copy", file.display())]
     CurrentZeros {
         /// CURRENT.
         file: PathBuf,
     },
-    /// CURRENT names a version whose archive is not there.
+    /// The archive of the version that CURRENT names does not exist.
     ///
-    /// Restore the archive from a copy; do not fall back to another version.
-    #[error("{}: missing, though CURRENT names it", file.display())]
+    /// Restore the archive from a copy. Do not fall back to another version.
+    #[error("{}: missing, although CURRENT names it", file.display())]
     MissingArchive {
-        /// Where the archive should be.
+        /// The missing archive.
         file: PathBuf,
     },
-    /// The archive says of itself that it is another version than its name says.
+    /// The version stored in the archive differs from the version in its name.
     ///
-    /// Someone renamed it. Restore it from a copy.
-    #[error("{}: the archive says that it is version {found}", file.display())]
+    /// The archive was renamed. Restore it from a copy.
+    #[error("{}: the archive contains version {found}", file.display())]
     WrongVersion {
         /// The archive.
         file: PathBuf,
-        /// What its `version_id` section says.
+        /// The version in the archive's `version_id` section.
         found: u64,
     },
-    /// The archive has no section of that name.
+    /// The archive has no section with this name.
     ///
-    /// Optional sections are looked up with [`ManifestArchiveReader::section`](crate::ManifestArchiveReader::section).
+    /// To look up an optional section, use [`ManifestArchiveReader::section`](crate::ManifestArchiveReader::section).
     #[error("{}: no section {name}", file.display())]
     SectionNotFound {
         /// The archive.
         file: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
     },
-    /// A section cannot be written under that name. Nothing was written for it; the writer stays good.
+    /// The name is not allowed for a section. Nothing was written, and the writer remains usable.
     #[error("section name \"{name}\" is {problem}")]
     InvalidName {
         /// The name.
         name: String,
-        /// Why it cannot be.
+        /// The reason why it is not allowed.
         problem: NameProblem,
     },
-    /// The footer has no room for another section. Nothing was written for it; the writer stays good.
+    /// The footer has no room for another section. Nothing was written, and the writer remains usable.
     ///
     /// Put the data into fewer sections.
     #[error("{}: the footer has no room for section {name}", file.display())]
@@ -175,7 +176,7 @@ pub enum Error {
         /// The section that does not fit.
         name: String,
     },
-    /// The section would not fit into the 16 MiB that its block may have. The writer stays good.
+    /// The block of the section would exceed 16 MiB. The writer remains usable.
     ///
     /// Split the section.
     #[error("{}: section {name} is too long", file.display())]
@@ -185,91 +186,92 @@ pub enum Error {
         /// The section.
         name: String,
     },
-    /// The writer failed before, and has removed its file.
+    /// The writer failed earlier and removed its file.
     ///
-    /// Start over with a new writer.
-    #[error("{}: the writer failed before", file.display())]
+    /// Create a new writer and start over.
+    #[error("{}: the writer failed earlier and removed the file", file.display())]
     WriterFailed {
         /// The archive.
         file: PathBuf,
     },
-    /// The archive is not called `v{N}`, or lies in another directory, so no CURRENT can name it.
+    /// The archive is not named `v{N}`, or it is in another directory, so CURRENT cannot name it.
     ///
     /// Write it with [`ManifestDirectory::next_version`](crate::ManifestDirectory::next_version).
-    #[error("{}: not the name of a version of this directory", file.display())]
+    #[error("{}: not a version of this directory", file.display())]
     NotAVersion {
         /// The archive.
         file: PathBuf,
     },
-    /// A block is sealed, and no key was given.
+    /// The block is sealed, but no key was given.
     ///
     /// Open the archive with its [`EncryptionProvider`](crate::EncryptionProvider).
-    #[error("{}: the block at offset {offset} is encrypted and no key was given", file.display())]
+    #[error("{}: the block at offset {offset} is encrypted, but no key was given", file.display())]
     KeyRequired {
         /// The archive.
         file: PathBuf,
         /// Where the block starts.
         offset: u64,
     },
-    /// A key was given, and a block is not sealed: whoever could write the file could have put it there.
+    /// A key was given, but the block is not sealed. Anyone with write access to the file could have put the block
+    /// there.
     ///
-    /// If the archive is known to be plain, open it without a key.
-    #[error("{}: the block at offset {offset} is not encrypted though a key was given", file.display())]
+    /// If the archive is known to be unencrypted, open it without a key.
+    #[error("{}: the block at offset {offset} is not encrypted, but a key was given", file.display())]
     NotEncrypted {
         /// The archive.
         file: PathBuf,
         /// Where the block starts.
         offset: u64,
     },
-    /// The block is as it was written, its checksum is good, but its tag does not match: the key is wrong, or someone
-    /// changed the block and its checksum. It is not corruption.
+    /// The checksum of the block matches, but its authentication tag does not. The key is wrong, or the block and its
+    /// checksum were modified deliberately. This is not corruption.
     ///
-    /// Try the right key; if it is the right key, trust nothing in this directory.
-    #[error("{}: the block at offset {offset} is rejected by its key: wrong key or tampered with", file.display())]
+    /// Try the right key. If the key is right, do not trust anything in this directory.
+    #[error("{}: the block at offset {offset} does not open: wrong key, or tampered with", file.display())]
     Rejected {
         /// The archive.
         file: PathBuf,
         /// Where the block starts.
         offset: u64,
     },
-    /// The encryption provider could not seal or open a block, for another reason than a tag.
+    /// The encryption provider failed to seal or open a block, for a reason other than a wrong tag.
     ///
-    /// The source says why. A block that is opened has a good checksum, so it is not corruption.
+    /// The source gives the reason. Before a block is opened, its checksum is verified, so this is not corruption.
     #[error("{}: the block at offset {offset} could not be sealed or opened", file.display())]
     Encryption {
         /// The archive.
         file: PathBuf,
         /// Where the block starts.
         offset: u64,
-        /// Why.
+        /// The error of the provider.
         source: CryptError,
     },
-    /// A block is damaged and has parity, which this build cannot use.
+    /// The block is damaged and has parity, but this build cannot use parity.
     ///
-    /// Build with the feature `parity` and try again.
-    #[error("{}: the block at offset {offset} is damaged and needs the feature parity", file.display())]
+    /// Enable the feature `parity` and try again.
+    #[error("{}: the block at offset {offset} is damaged; restoring it takes the feature parity", file.display())]
     ParityUnavailable {
         /// The archive.
         file: PathBuf,
         /// Where the block starts.
         offset: u64,
     },
-    /// The footer and its mirror are both sound and say different things, so neither can be repaired from the other.
+    /// The footer and its mirror are both valid but differ, so neither can be repaired from the other.
     ///
-    /// Restore the file from a copy. It opens from its tail.
+    /// Restore the file from a copy. Readers use the footer at the tail.
     #[error("{}: the footer and its mirror disagree", file.display())]
     CopiesDisagree {
         /// The archive.
         file: PathBuf,
     },
-    /// CURRENT names the new version, or may name it, and a crash may bring the old one back.
+    /// CURRENT names the new version, or may name it, but a crash may restore the old CURRENT.
     ///
-    /// Keep both versions. Publish again with the same proof, or write the next version.
+    /// Keep both versions. Publish the same [`DurableArchive`](crate::DurableArchive) again, or write the next version.
     #[error("{}: published, but not known to be durable", file.display())]
     PublishedNotDurable {
         /// CURRENT.
         file: PathBuf,
-        /// What failed: the sync of the directory, or a rename that may have been done all the same.
+        /// The failed operation: the sync of the directory, or a rename that may have taken effect.
         source: lsm_fs::Error,
     },
     /// CURRENT names this archive, so it was not removed.
@@ -282,28 +284,30 @@ pub enum Error {
     },
     /// The filesystem failed.
     ///
-    /// What was made for the failed operation is removed; a failed removal is attached to the error.
+    /// Files created by the failed operation are removed. If that removal fails, too, its error is attached to this
+    /// one.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }
 
-/// Why a name can be no section's.
+/// The reason why a name is not allowed for a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameProblem {
-    /// It has no bytes.
+    /// The name is empty.
     #[error("empty")]
     Empty,
-    /// It is longer than 64 bytes.
+    /// The name is longer than 64 bytes.
     #[error("longer than 64 bytes")]
     TooLong,
-    /// Another section has it.
+    /// The archive already has a section with this name.
     #[error("taken")]
     Duplicate,
 }
 
 impl Error {
-    /// Whether the bytes on disk are damaged, as opposed to out of reach or not for this reader.
+    /// Returns `true` if bytes on disk are damaged. Errors that only this reader has, such as a missing key, are not
+    /// damage.
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
         matches!(
@@ -316,7 +320,7 @@ impl Error {
         )
     }
 
-    /// Names the file that pure code did not know.
+    /// Adds the name of the file to damage that was found in bytes.
     pub(crate) fn damaged(file: impl Into<PathBuf>, damage: Damage) -> Self {
         let file = file.into();
         match damage.what {

@@ -1,4 +1,4 @@
-//! The table of contents, bytes to bytes.
+//! The table of contents as bytes.
 
 use byteorder::{ByteOrder, LittleEndian};
 
@@ -12,41 +12,41 @@ use crate::{
     },
 };
 
-/// One section in the table of contents.
+/// An entry of the table of contents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TocEntry {
-    /// Its name, unique in the archive, 1 to 64 bytes long.
+    /// The name of the section, unique in the archive and 1 to 64 bytes long.
     pub name: String,
-    /// Where its block starts in the file.
+    /// The offset of the section's block in the file.
     pub offset: u64,
-    /// How long its block is: header, payload and parity.
+    /// The length of the block: header, payload and parity.
     pub size: u32,
-    /// XXH3-128 of its payload as it lies on disk; the block's header says the same.
+    /// XXH3-128 of the payload as stored. The block's header has the same value.
     pub checksum: u128,
 }
 
 impl TocEntry {
-    /// Where its block ends in the file.
+    /// Returns the offset at which the block ends.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(u64::from(self.size))
     }
 }
 
-/// Which copy of the footer an archive was opened from.
+/// The copy of the footer that an archive was opened from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FooterSource {
-    /// The one behind the sections.
+    /// The footer behind the sections.
     Tail,
-    /// The copy in the head: the one behind the sections is damaged or gone.
+    /// The mirror in the head. The footer behind the sections is damaged or missing.
     Mirror,
 }
 
 /// The table of contents of an archive.
 ///
-/// A value is always a possible one: names are unique and within bounds, and the sections lie one behind the other from
-/// the end of the head.
+/// A value is always valid: names are unique and of an allowed length, and the sections are contiguous, starting at the
+/// end of the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FooterPayload {
     mirror: bool,
@@ -54,11 +54,11 @@ pub struct FooterPayload {
 }
 
 impl FooterPayload {
-    /// A table of contents of these sections, in the order in which they lie in the file.
+    /// Creates a table of contents of these sections, in the order in which they are stored in the file.
     ///
     /// # Errors
     ///
-    /// The first thing that no archive can have.
+    /// Returns the first problem that makes the table invalid.
     pub fn new(mirror: bool, sections: Vec<TocEntry>) -> Result<Self, Defect> {
         if u16::try_from(sections.len()).is_err() {
             return Err(Defect::FooterLength);
@@ -83,53 +83,53 @@ impl FooterPayload {
         Ok(footer)
     }
 
-    /// The layout's version, 1.
+    /// Returns the layout version, 1.
     pub(crate) const fn layout_version(&self) -> u8 {
         LAYOUT_VERSION
     }
 
-    /// The flags' byte on disk.
+    /// Returns the flags byte.
     pub(crate) const fn flags(&self) -> u8 {
         if self.mirror { FOOTER_FLAG_MIRROR } else { 0 }
     }
 
-    /// Whether the head of the file holds a copy.
+    /// Returns `true` if the head of the file holds a copy of the footer.
     #[must_use]
     pub const fn has_mirror(&self) -> bool {
         self.mirror
     }
 
-    /// The sections, in the order in which they lie in the file.
+    /// Returns the sections, in the order in which they are stored in the file.
     #[must_use]
     pub fn sections(&self) -> &[TocEntry] {
         &self.sections
     }
 
-    /// The section of that name.
+    /// Returns the section with this name.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&TocEntry> {
         self.sections.iter().find(|entry| entry.name == name)
     }
 
-    /// The number of sections.
+    /// Returns the number of sections.
     pub(crate) fn count(&self) -> u16 {
         in_two_bytes(self.sections.len())
     }
 
-    /// Where the last section ends and the footer block starts.
+    /// Returns the offset at which the last section ends and the footer block starts.
     #[must_use]
     pub fn sections_end(&self) -> u64 {
         self.sections.last().map_or(HEAD_LEN as u64, TocEntry::end)
     }
 
-    /// The sections, sorted by the bytes of their names.
+    /// Returns the sections, sorted by the bytes of their names.
     pub(crate) fn sorted_by_name(&self) -> Vec<&TocEntry> {
         let mut sorted: Vec<_> = self.sections.iter().collect();
         sorted.sort_unstable_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
         sorted
     }
 
-    /// The payload of the footer block.
+    /// Encodes the payload of the footer block.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(encoded_len(self.sections.iter().map(|entry| entry.name.as_str())));
@@ -144,11 +144,11 @@ impl FooterPayload {
         out
     }
 
-    /// Reads the payload of a footer block.
+    /// Decodes the payload of a footer block.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it. Offsets count from the start of the payload.
+    /// Returns the first problem found. Its offset counts from the start of the payload.
     pub fn decode(payload: &[u8]) -> Result<Self, Damage> {
         let (fixed, mut rest) =
             payload.split_first_chunk::<FOOTER_FIXED_LEN>().ok_or(Damage::new(0, Defect::FooterLength))?;
@@ -176,14 +176,14 @@ impl FooterPayload {
     }
 }
 
-/// A number of sections, or the length of a name: [`FooterPayload::new`] lets in none that is larger.
+/// Converts a number of sections or the length of a name. [`FooterPayload::new`] refuses larger ones.
 fn in_two_bytes(number: usize) -> u16 {
     let small = u16::try_from(number);
     debug_assert!(small.is_ok(), "{number} is in a table of contents");
     small.unwrap_or(u16::MAX)
 }
 
-/// The last bytes of an archive that ends with this footer block.
+/// Returns the last bytes of an archive that ends with this footer block.
 pub(crate) fn size_hint(block: &[u8]) -> [u8; SIZE_HINT_LEN] {
     debug_assert!(block.len() <= FOOTER_BLOCK_MAX as usize, "{} bytes are no footer block", block.len());
     let mut hint = [0; SIZE_HINT_LEN];
@@ -191,17 +191,17 @@ pub(crate) fn size_hint(block: &[u8]) -> [u8; SIZE_HINT_LEN] {
     hint
 }
 
-/// Whether a section can have the name.
+/// Checks that the length of a section name is allowed.
 pub(crate) fn is_section_name(name: &str) -> bool {
     (1..=SECTION_NAME_MAX).contains(&name.len())
 }
 
-/// Length of the footer payload of sections with these names.
+/// Returns the length of a footer payload that lists sections with these names.
 pub(crate) fn encoded_len<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.fold(FOOTER_FIXED_LEN, |len, name| len + ENTRY_NAME_LEN_LEN + name.len() + ENTRY_TAIL_LEN)
 }
 
-/// One entry, as the footer and the digest's input have it.
+/// Encodes one entry. The footer and the input of the digest use the same encoding.
 pub(crate) fn encode_entry(out: &mut Vec<u8>, entry: &TocEntry) {
     let mut name_len = [0; ENTRY_NAME_LEN_LEN];
     LittleEndian::write_u16(&mut name_len, in_two_bytes(entry.name.len()));

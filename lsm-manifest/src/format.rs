@@ -1,8 +1,8 @@
-//! The layout on disk: magic numbers, offsets, sizes and limits. `FORMAT.md` says the same in words.
+//! The layout on disk: magic numbers, offsets, sizes and limits. `FORMAT.md` describes the same layout in words.
 //!
-//! All integers are little-endian. An offset named `X_AT` counts from the start of the structure it belongs to.
+//! All integers are little-endian. An offset named `X_AT` counts from the start of its structure.
 
-/// Version of the archive layout that this crate writes, and the only one it reads.
+/// Version of the archive layout that this crate reads and writes. There is no other.
 pub const LAYOUT_VERSION: u8 = 1;
 
 // Block: header, payload, parity.
@@ -13,11 +13,11 @@ pub const BLOCK_MAGIC: [u8; 4] = *b"LSM\x04";
 pub const BLOCK_TYPE_MANIFEST: u8 = 5;
 /// Block type of the table of contents.
 pub const BLOCK_TYPE_FOOTER: u8 = 6;
-/// The payload is followed by parity.
+/// Flag: parity follows the payload.
 pub const BLOCK_FLAG_PARITY: u8 = 0b0010;
-/// The payload is sealed.
+/// Flag: the payload is sealed.
 pub const BLOCK_FLAG_ENCRYPTED: u8 = 0b1000;
-/// Flags that a block of this archive may carry; any other bit is refused.
+/// All flags that a block of an archive may have. Other bits are refused.
 pub const BLOCK_FLAGS_KNOWN: u8 = BLOCK_FLAG_PARITY | BLOCK_FLAG_ENCRYPTED;
 
 /// Length of a block header.
@@ -30,35 +30,35 @@ pub(crate) const BLOCK_DATA_LEN_AT: usize = 22;
 pub(crate) const BLOCK_PLAIN_LEN_AT: usize = 26;
 pub(crate) const BLOCK_HEADER_CHECKSUM_AT: usize = 30;
 
-/// Shards that a payload is cut into for parity.
+/// Number of data shards that a payload is split into for parity.
 pub const PARITY_DATA_SHARDS: usize = 4;
-/// Parity shards behind a payload: so many damaged shards can be restored.
+/// Number of parity shards behind a payload, which is also the number of damaged shards that can be restored.
 pub const PARITY_SHARDS: usize = 2;
 
 // Archive: head, sections, footer block, size hint.
 
-/// Length of the reservation at the start of the file, which holds the footer's mirror or zeros.
+/// Length of the head, the space at the start of the file that holds the mirror or zeros.
 pub const HEAD_LEN: usize = 4096;
-/// Longest footer block.
+/// Maximum length of a footer block.
 pub const FOOTER_BLOCK_MAX: u32 = 4096;
-/// Longest section block.
+/// Maximum length of a section block.
 pub const SECTION_BLOCK_MAX: u32 = 16 * 1024 * 1024;
-/// Length of the size hint, the last bytes of the file.
+/// Length of the size hint at the end of the file.
 pub const SIZE_HINT_LEN: usize = 4;
-/// Longest section name, in bytes.
+/// Maximum length of a section name, in bytes.
 pub const SECTION_NAME_MAX: usize = 64;
 
 // Footer payload: version, flags, count, entries.
 
-/// The head holds a copy of the footer block.
+/// Flag: the head holds a copy of the footer block.
 pub const FOOTER_FLAG_MIRROR: u8 = 0b0001;
 pub(crate) const FOOTER_VERSION_AT: usize = 0;
 pub(crate) const FOOTER_FLAGS_AT: usize = 1;
 pub(crate) const FOOTER_COUNT_AT: usize = 2;
 pub(crate) const FOOTER_FIXED_LEN: usize = 4;
-/// Of an entry, the length of the name's length.
+/// Length of the field that holds the length of an entry's name.
 pub(crate) const ENTRY_NAME_LEN_LEN: usize = 2;
-/// Of an entry, what follows the name.
+/// Length of the fields behind an entry's name.
 pub(crate) const ENTRY_TAIL_LEN: usize = 28;
 pub(crate) const ENTRY_OFFSET_AT: usize = 0;
 pub(crate) const ENTRY_SIZE_AT: usize = 8;
@@ -71,12 +71,12 @@ pub const CURRENT_LEN: usize = 25;
 pub(crate) const CURRENT_VERSION_AT: usize = 0;
 pub(crate) const CURRENT_DIGEST_AT: usize = 8;
 pub(crate) const CURRENT_CHECKSUM_TYPE_AT: usize = 24;
-/// Checksum type XXH3-128, the only one there is.
+/// Number of the checksum type XXH3-128. There is no other.
 pub const CHECKSUM_TYPE_XXH3: u8 = 0;
 
 // Digest input: version, layout version, footer flags, count, entries.
 
-/// Length of what precedes the entries in the input of CURRENT's digest.
+/// Length of the digest's input before the entries.
 pub(crate) const DIGEST_FIXED_LEN: usize = 14;
 
 // Sealed payloads.
@@ -85,19 +85,19 @@ pub(crate) const DIGEST_FIXED_LEN: usize = 14;
 pub const NONCE_LEN: usize = 12;
 /// Length of an AES-GCM tag.
 pub const TAG_LEN: usize = 16;
-/// The table id that sealed blocks of a manifest are bound to.
+/// Table id of all blocks in a manifest, part of the identity that sealed payloads are bound to.
 pub const MANIFEST_TABLE_ID: u64 = u64::MAX;
 
-/// First bytes of the frame that holds the metadata, and of the additional authenticated data.
+/// First bytes of the metadata frame, and of the additional authenticated data.
 pub const FRAME_METADATA_MAGIC: [u8; 4] = [0x50, 0x2A, 0x4D, 0x18];
-/// First bytes of the frame that holds the ciphertext.
+/// First bytes of the ciphertext frame.
 pub const FRAME_BODY_MAGIC: [u8; 4] = [0x51, 0x2A, 0x4D, 0x18];
 /// First byte of the metadata.
 pub const FRAME_HEADER_BYTE: u8 = 0x10;
-/// AES-256-GCM.
+/// Number of the cipher AES-256-GCM.
 pub const FRAME_SUITE_AES_256_GCM: u8 = 2;
 pub(crate) const FRAME_METADATA_LEN: usize = 39;
-/// Both frames, without the ciphertext.
+/// Length of both frames, without the ciphertext.
 pub(crate) const FRAME_OVERHEAD: usize = 55;
 pub(crate) const FRAME_METADATA_LEN_AT: usize = 4;
 pub(crate) const FRAME_HEADER_BYTE_AT: usize = 8;
@@ -133,7 +133,7 @@ const _: () = {
     assert!(BLOCK_HEADER_LEN == BLOCK_HEADER_CHECKSUM_AT + 4);
     assert!(BLOCK_FLAG_PARITY & BLOCK_FLAG_ENCRYPTED == 0);
 
-    // A head copy fills its reservation at most.
+    // The mirror must fit into the head.
     assert!(FOOTER_BLOCK_MAX as usize <= HEAD_LEN);
     assert!(FOOTER_FLAGS_AT == FOOTER_VERSION_AT + 1);
     assert!(FOOTER_COUNT_AT == FOOTER_FLAGS_AT + 1);

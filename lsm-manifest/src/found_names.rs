@@ -2,12 +2,12 @@
 
 use std::{ffi::OsStr, fmt};
 
-/// So many names an error keeps.
+/// Maximum number of names that an error keeps.
 const KEPT: usize = 1000;
-/// So many of them its message shows.
+/// Maximum number of names that a message shows.
 const SHOWN: usize = 20;
 
-/// Names found in a directory. `Display` shows the first 20 and the number of the others.
+/// Names found in a directory. `Display` shows the first 20 and the number of the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundNames {
     kept: Vec<String>,
@@ -15,12 +15,12 @@ pub struct FoundNames {
 }
 
 impl FoundNames {
-    /// The names, sorted as the directory lists them; at most the first thousand.
+    /// Iterates over the names in the order of the listing. Only the first thousand are kept.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.kept.iter().map(String::as_str)
     }
 
-    /// The number of names, with those that are not kept.
+    /// Returns the number of names found, including any that were not kept.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
@@ -34,7 +34,7 @@ impl FoundNames {
     }
 }
 
-/// Escapes line breaks and the like, because a message is one line.
+/// Escapes control characters, so that the message stays on one line.
 impl fmt::Display for FoundNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, name) in self.kept.iter().take(SHOWN).enumerate() {

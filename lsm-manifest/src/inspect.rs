@@ -1,4 +1,4 @@
-//! [`inspect`]: what is good in an archive and what is not.
+//! [`inspect`]: a report on the condition of an archive.
 
 use std::{
     fmt,
@@ -15,52 +15,52 @@ use crate::{
     reader::check_header,
 };
 
-/// What there is to say of an archive.
+/// The condition of an archive.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The file.
+    /// The path of the file.
     pub file: PathBuf,
-    /// Its length.
+    /// The length of the file.
     pub len: u64,
-    /// The footer behind the sections.
+    /// The condition of the footer behind the sections.
     pub tail: BlockState,
-    /// The copy in the head.
+    /// The condition of the copy in the head.
     pub mirror: BlockState,
-    /// Whether tail and mirror, if both can be read, say the same.
+    /// `false` if tail and mirror can both be read but differ.
     pub copies_agree: bool,
-    /// The sections, in the order in which they lie in the file; none if no footer can be read.
+    /// The sections, in the order in which they are stored in the file. Empty if no footer can be read.
     pub sections: Vec<SectionReport>,
 }
 
-/// What there is to say of a section.
+/// The condition of a section.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SectionReport {
-    /// Its name, place, size and checksum.
+    /// The name, offset, size and checksum of the section.
     pub entry: TocEntry,
-    /// The block's header, if it can be read.
+    /// The header of the block, if it can be read and the block can be verified or restored.
     pub header: Option<BlockHeader>,
-    /// Whether it is good.
+    /// The condition of the block.
     pub state: BlockState,
 }
 
-/// Whether a block is good.
+/// The condition of a block.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BlockState {
-    /// As it was written.
+    /// The block is as it was written.
     Good,
-    /// Damaged in payload or parity, and what was written is known: [`repair`](crate::repair()) writes it again.
+    /// The payload or the parity is damaged, but can be restored with [`repair`](crate::repair()).
     Restorable,
-    /// Not there, and not meant to be.
+    /// The archive was written without this block.
     Absent,
-    /// Damaged, or out of this reader's reach.
+    /// The block is damaged, or this reader cannot read it.
     Bad(Error),
 }
 
 impl Report {
-    /// Whether everything is as it was written.
+    /// Returns `true` if the whole archive is as it was written.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.copies_agree
@@ -70,11 +70,11 @@ impl Report {
     }
 }
 
-/// Looks at both footers and every section of an archive, and changes nothing.
+/// Examines both footers and every section of an archive. Changes nothing.
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs) if the file cannot be opened. Whatever is wrong inside is in the report.
+/// [`Fs`](Error::Fs) if the file cannot be opened. Problems with its contents are part of the report.
 ///
 /// # Examples
 ///
@@ -116,7 +116,7 @@ pub fn inspect(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Report
     })
 }
 
-/// Both footers, whatever they are worth.
+/// The results of reading both footers.
 pub(crate) struct Copies {
     pub(crate) tail: Result<FooterCopy>,
     pub(crate) mirror: Result<FooterCopy>,
@@ -149,22 +149,22 @@ fn is_no_mirror(mirror: &Result<FooterCopy>) -> bool {
     matches!(mirror, Err(Error::Corrupt { what: Defect::NoMirror, .. }))
 }
 
-/// A section's block as it was written.
+/// The block of a section as the writer produced it.
 pub(crate) struct SectionBlock {
     pub(crate) header: BlockHeader,
     pub(crate) as_written: Vec<u8>,
-    /// `true` if it lies on disk so.
+    /// The block on disk equals `as_written`.
     pub(crate) is_good: bool,
 }
 
-/// Reads a section's block and verifies it, without a key.
+/// Reads and verifies the block of a section. This needs no key.
 pub(crate) fn read_block(archive: &ArchiveFile, entry: &TocEntry) -> Result<SectionBlock> {
     let damaged = |damage: Damage| Error::damaged(&archive.path, damage);
     let on_disk = archive.read(entry.offset, u64::from(entry.size))?;
     let (head, payload) =
         on_disk.split_first_chunk().ok_or_else(|| archive.damaged(entry.offset, Defect::BlockLength))?;
     let header = check_header(entry, head).map_err(damaged)?;
-    // A block can be as long as 16 MiB: without parity there is no need for a second copy of it.
+    // A block may be 16 MiB long. Without parity, there is no need for a second copy of it.
     if !header.parity && xxh3_128(payload) == header.checksum {
         return Ok(SectionBlock { header, as_written: on_disk, is_good: true });
     }
@@ -203,7 +203,7 @@ impl fmt::Display for BlockState {
     }
 }
 
-/// Some lines of text, one for each block.
+/// Formats the report as one line for each block.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {} bytes", self.file.display(), self.len)?;

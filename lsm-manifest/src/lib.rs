@@ -2,10 +2,11 @@
 //!
 //! # Modules in reading order
 //!
-//! [`ManifestDirectory`] is an engine's directory, from nothing to version n. It is made of [`ManifestArchiveWriter`],
-//! which ends in a [`DurableArchive`], and of [`publish_current`], which takes one. [`ManifestArchiveReader`],
-//! [`open_current`] and [`recover`] read. [`inspect`] and [`repair`] are for damaged files. [`format`](mod@format) is
-//! the layout; [`block`] and [`FooterPayload`] are bytes to bytes.
+//! Start with [`ManifestDirectory`], which takes an engine's directory from an empty one to its latest version. It
+//! builds on [`ManifestArchiveWriter`], whose result is a [`DurableArchive`], and on [`publish_current`], which accepts
+//! only that type. [`ManifestArchiveReader`], [`open_current`] and [`recover`] read. [`inspect`] and [`repair`] handle
+//! damaged files. [`format`](mod@format) defines the layout, and [`block`] and [`FooterPayload`] convert between bytes
+//! and values.
 
 mod archive_file;
 pub mod block;

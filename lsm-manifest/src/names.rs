@@ -1,27 +1,27 @@
-//! The names in an engine's directory: [`OwnNames`], and the crate's own.
+//! The names in an engine's directory: [`OwnNames`], and the names that this crate defines.
 
 use std::ffi::OsStr;
 
 use lsm_fs::{FsDirEntry, FsFileType, is_leftover};
 
-/// Name of the file that says which version is live.
+/// Name of the file that names the live version.
 pub const CURRENT_VERSION_FILE: &str = "current";
-/// Name of the folder that holds an engine's tables.
+/// Name of the folder for an engine's tables.
 pub const TABLES_FOLDER: &str = "tables";
-/// Name of the folder that holds an engine's blob files.
+/// Name of the folder for an engine's blob files.
 pub const BLOBS_FOLDER: &str = "blobs";
-/// Name of the empty file that says that the first start of a directory is not finished: no version was ever
-/// published there, or its publisher was not told so.
+/// Name of the empty file that marks an unfinished first start: either no version was ever published in the directory,
+/// or the publisher died before the call returned.
 pub const UNFINISHED_FILE: &str = "first-start.unfinished";
 
-/// Names that belong to the operator or to the filesystem. They say nothing about a directory, and stay.
+/// Names that belong to the operator or to the filesystem. They are ignored and never removed.
 const BYSTANDERS: [&str; 7] =
     ["lost+found", "LOCK", ".lock", ".nfs*", ".fuse_hidden*", ".snapshot", ".DS_Store"];
 
-/// The names that an engine uses in its directory, beside CURRENT, `v{N}`, `edits-{N}`, `tables` and `blobs`, which are
-/// always its own.
+/// Names that an engine uses in its directory, besides CURRENT, `v{N}`, `edits-{N}`, `tables` and `blobs`, which always
+/// belong to the engine.
 ///
-/// Each is a name of one component, in which a first `*` stands for any text: `wal`, `*.log`.
+/// Each is a single path component. The first `*` matches any text, as in `*.log`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnNames {
     folders: Vec<String>,
@@ -64,19 +64,20 @@ impl OwnNames {
     }
 }
 
-/// The part that an entry of a directory plays.
+/// The role of an entry in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Says nothing about the directory, and stays.
+    /// Ignored and never removed.
     Bystander,
     Current,
     /// [`UNFINISHED_FILE`].
     Unfinished,
     /// `v{N}`.
     Archive,
-    /// A file of the engine.
+    /// A file that belongs to the engine.
     OwnFile,
-    /// A folder of the engine, or a link to one: its contents are the engine's.
+    /// A folder that belongs to the engine, or a symbolic link with the name of one. Its contents belong to the engine,
+    /// too.
     OwnFolder,
     /// Any other folder.
     Folder,
@@ -84,7 +85,7 @@ pub(crate) enum Role {
     Unknown,
 }
 
-/// Tells if a name belongs to the operator or the filesystem, in the directory and in its folders.
+/// Returns `true` for names that belong to the operator or the filesystem, in the directory and in its folders.
 pub(crate) fn is_bystander(name: &OsStr) -> bool {
     is_leftover(name) || BYSTANDERS.iter().any(|pattern| matches(pattern, name))
 }
@@ -105,18 +106,18 @@ fn matches(pattern: &str, name: &OsStr) -> bool {
     }
 }
 
-/// The name of a version's archive.
+/// Returns the name of a version's archive.
 #[must_use]
 pub fn version_file_name(version_id: u64) -> String {
     format!("v{version_id}")
 }
 
-/// The N of a name `v{N}`: decimal, without leading zeros or signs.
+/// Parses the version of a name `v{N}`, where N is decimal without leading zeros or sign.
 pub(crate) fn parse_version(name: &OsStr) -> Option<u64> {
     numbered(name, "v")
 }
 
-/// The N of a name `v{N}` or `edits-{N}`.
+/// Parses the version of a name `v{N}` or `edits-{N}`.
 pub(crate) fn version_or_edits_of(name: &OsStr) -> Option<u64> {
     parse_version(name).or_else(|| edits_of(name))
 }
@@ -125,7 +126,8 @@ fn edits_of(name: &OsStr) -> Option<u64> {
     numbered(name, "edits-")
 }
 
-/// Tells if a crash left the name behind: a draft of CURRENT, or `.v{N}.tmp-{n}`, a draft of a repaired archive.
+/// Returns `true` for temporary files that a crash left: a draft of CURRENT or of the mark, or `.v{N}.tmp-{n}`, a draft
+/// of a repaired archive.
 pub(crate) fn is_draft(name: &OsStr) -> bool {
     let parts = name.to_str().and_then(|name| name.strip_prefix('.')?.split_once(".tmp-"));
     parts.is_some_and(|(of, attempt)| {

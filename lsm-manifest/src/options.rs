@@ -1,4 +1,4 @@
-//! How an archive is written and read: [`WriteOptions`], [`ReadOptions`].
+//! Options for writing and reading archives: [`WriteOptions`] and [`ReadOptions`].
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use lsm_fs::SyncMode;
 
 use crate::EncryptionProvider;
 
-/// How an archive is written.
+/// Options for writing an archive.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WriteOptions {
@@ -23,20 +23,20 @@ impl Default for WriteOptions {
 }
 
 impl WriteOptions {
-    /// A mirror of the footer, no parity, no encryption, ordinary syncs.
+    /// Creates the default options: a mirror of the footer, no parity, no encryption, normal syncs.
     #[must_use]
     pub const fn new() -> Self {
         Self { mirror: true, parity: false, encryption: None, sync_mode: SyncMode::Normal }
     }
 
-    /// Whether the head of the file holds a copy of the footer.
+    /// Enables the mirror, a copy of the footer in the head of the file.
     #[must_use]
     pub const fn mirror(mut self, mirror: bool) -> Self {
         self.mirror = mirror;
         self
     }
 
-    /// Whether each block is followed by parity, half as long as the block.
+    /// Enables parity, which adds about half of the payload's length to each block.
     #[cfg(feature = "parity")]
     #[must_use]
     pub const fn parity(mut self, parity: bool) -> Self {
@@ -51,7 +51,7 @@ impl WriteOptions {
         self
     }
 
-    /// How far the syncs of the archive, its directory and CURRENT reach.
+    /// Sets the sync mode for the archive, its directory and CURRENT.
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.sync_mode = mode;
@@ -59,7 +59,7 @@ impl WriteOptions {
     }
 }
 
-/// How an archive is read.
+/// Options for reading an archive.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -67,13 +67,13 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
-    /// Without a key.
+    /// Creates options without a key.
     #[must_use]
     pub const fn new() -> Self {
         Self { encryption: None }
     }
 
-    /// Opens every block with this key; a block that is not sealed is then refused.
+    /// Opens every block with this key. Blocks that are not sealed are then refused.
     #[must_use]
     pub fn encryption(mut self, provider: Arc<dyn EncryptionProvider>) -> Self {
         self.encryption = Some(provider);

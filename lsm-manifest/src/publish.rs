@@ -8,36 +8,39 @@ use crate::{
     CURRENT_VERSION_FILE, Current, DurableArchive, Error, Result, current::read_if_there, format::CURRENT_LEN,
 };
 
-/// Makes a durable archive the live version of its directory, as one step.
+/// Atomically makes a durable archive the live version of its directory.
 ///
-/// [`ManifestDirectory::publish`](crate::ManifestDirectory::publish) does this and what belongs to it. This function is
-/// for a directory that somebody else looks after: a checkpoint that is being made, an engine with a protocol of its
-/// own.
+/// [`ManifestDirectory::publish`](crate::ManifestDirectory::publish) calls this and takes care of the rest. Call this
+/// function directly only if the directory is managed elsewhere, for example while creating a checkpoint, or in an
+/// engine with a protocol of its own.
 ///
-/// The archive must be called `v{N}`; N is the version. Returns [`Durable`](DirectorySync::Durable) if the new CURRENT
-/// and the archive's name survive a crash, and [`NotSupported`](DirectorySync::NotSupported) if the platform could not
-/// say so of either.
+/// The archive must be named `v{N}`, where N is the version. Returns [`Durable`](DirectorySync::Durable) if the new
+/// CURRENT and the name of the archive survive a crash, and [`NotSupported`](DirectorySync::NotSupported) if the
+/// platform cannot guarantee it for either of them.
 ///
 /// # Contract
 ///
-/// Versions only grow. The number that CURRENT has is accepted once more only with the same archive, to repeat a
-/// publication whose outcome is in doubt. Two callers at the same time may both succeed; the caller keeps others out.
+/// Versions only grow. Publishing the version that CURRENT already names succeeds only with the same archive, which
+/// makes it possible to repeat a publication with an uncertain outcome. Two concurrent calls may both succeed, so the
+/// caller must keep other writers out.
 ///
 /// # Crash semantics
 ///
-/// Before it returns, a crash leaves the old CURRENT or the new one, whole; after it returned `Durable`, the new one.
+/// Until the call returns, a crash leaves either the old CURRENT or the new one, complete. After it has returned
+/// `Durable`, a crash leaves the new one.
 ///
 /// # Errors
 ///
-/// The old version is live, and the archive is still there, for another attempt or for [`DurableArchive::discard`]:
+/// After the following errors, the old version is live and the archive still exists. Try again, or call
+/// [`DurableArchive::discard`]:
 ///
-/// - [`NotAVersion`](Error::NotAVersion);
-/// - [`NotNewer`](Error::NotNewer): write the archive again under the number of the next version;
+/// - [`NotAVersion`](Error::NotAVersion): the archive is not named `v{N}`.
+/// - [`NotNewer`](Error::NotNewer): write the archive again under the next version.
 /// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
-///   is damaged, so nothing tells which versions are older;
-/// - [`Fs`](Error::Fs).
+///   is damaged, so the live version is unknown.
+/// - [`Fs`](Error::Fs): the filesystem failed.
 ///
-/// [`PublishedNotDurable`](Error::PublishedNotDurable): either version may be live.
+/// After [`PublishedNotDurable`](Error::PublishedNotDurable), either version may be live.
 pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
     let version_id =
         archive.version_id().ok_or_else(|| Error::NotAVersion { file: archive.path().to_path_buf() })?;
@@ -60,8 +63,9 @@ pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
     }
 }
 
-/// Only what comes before the rename leaves the old CURRENT for sure. A rename can be done and fail all the same, where
-/// an answer is lost between client and server; then CURRENT tells, and if it cannot be read, nothing is sure.
+/// Decides if CURRENT may have been replaced in spite of the error. Any failure before the rename leaves the old
+/// CURRENT. A rename may report an error and still have taken effect, for example if the reply of a file server is
+/// lost. In that case the contents of CURRENT decide, and if they cannot be read, the outcome is uncertain.
 fn may_be_published(fs: &dyn Fs, file: &Path, bytes: &[u8; CURRENT_LEN], error: &lsm_fs::Error) -> bool {
     match error.op() {
         Op::SyncDirectory => true,

@@ -16,10 +16,9 @@ use crate::{
 
 /// An archive that is open for reading.
 ///
-/// Opening verifies the footer, and no section: it reads no more than that, but an archive of 128 KiB at most as a
-/// whole, which then stays in memory. A section is verified whenever it is asked for: its block's header, its payload
-/// and that it is the one that the table of contents names. Nothing on disk makes a read allocate more than the file is
-/// long.
+/// Opening reads and verifies only the footer. Archives of up to 128 KiB are read whole and kept in memory. A section
+/// is verified each time it is read: the header of its block, its payload, and its identity with the entry in the table
+/// of contents. No data on disk can make a read allocate more than the length of the file.
 ///
 /// # Examples
 ///
@@ -53,33 +52,38 @@ pub struct ManifestArchiveReader {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Section {
-    /// What was written, verified.
+    /// The verified payload.
     pub payload: Vec<u8>,
-    /// Whether the block on disk is damaged and its parity restored the payload. [`repair`](crate::repair()) makes that
-    /// last.
+    /// `true` if the block on disk is damaged and parity restored the payload. To repair the file, call
+    /// [`repair`](crate::repair()).
     pub healed: bool,
 }
 
 impl ManifestArchiveReader {
-    /// Opens an archive from the footer behind its sections, or from the mirror if that one cannot be read.
+    /// Opens an archive. The footer behind the sections is used if it can be read, and the mirror otherwise.
     ///
     /// # Errors
     ///
-    /// [`NoFooter`](Error::NoFooter) if neither can be read; [`Corrupt`](Error::Corrupt) if the file ends before its
-    /// sections do; [`UnsupportedVersion`](Error::UnsupportedVersion); [`KeyRequired`](Error::KeyRequired),
-    /// [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected); [`Fs`](Error::Fs).
+    /// - [`NoFooter`](Error::NoFooter): neither footer can be read.
+    /// - [`Corrupt`](Error::Corrupt): the file ends before its sections do.
+    /// - [`UnsupportedVersion`](Error::UnsupportedVersion): the layout is newer than this crate.
+    /// - [`ParityUnavailable`](Error::ParityUnavailable): a footer is damaged, and only a build with `parity` can
+    ///   restore it.
+    /// - [`KeyRequired`](Error::KeyRequired), [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected),
+    ///   [`Encryption`](Error::Encryption): the key is missing, wrong, or not needed.
+    /// - [`Fs`](Error::Fs): the filesystem failed.
     pub fn open(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Self> {
         Self::with_archive(ArchiveFile::open(fs, path, options)?)
     }
 
-    /// Opens an archive whose bytes are in memory, such as one of [`encode_archive`](crate::encode_archive) or one that
-    /// came over a network.
+    /// Opens an archive whose bytes are in memory, for example the result of [`encode_archive`](crate::encode_archive)
+    /// or a download.
     ///
-    /// `file` stands in errors and in [`path`](Self::path) only. The bytes are kept.
+    /// `file` is used only for errors and [`path`](Self::path). The reader keeps the bytes.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), without [`Fs`](Error::Fs).
+    /// The errors of [`open`](Self::open) except [`Fs`](Error::Fs).
     pub fn from_bytes(file: &Path, bytes: Vec<u8>, options: &ReadOptions) -> Result<Self> {
         Self::with_archive(ArchiveFile::of_bytes(file, bytes, options))
     }
@@ -108,43 +112,43 @@ impl ManifestArchiveReader {
         Self { archive, footer: copy.footer, source, footer_healed: copy.healed, tail_failure }
     }
 
-    /// The file's path.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.archive.path
     }
 
-    /// The table of contents.
+    /// Returns the table of contents.
     #[must_use]
     pub fn footer(&self) -> &FooterPayload {
         &self.footer
     }
 
-    /// Which copy of the footer was used.
+    /// Returns the copy of the footer that was used.
     #[must_use]
     pub fn source(&self) -> FooterSource {
         self.source
     }
 
-    /// Why the footer behind the sections could not be used, if it could not.
+    /// Returns the reason why the footer behind the sections could not be used, if the mirror was used instead.
     #[must_use]
     pub fn tail_failure(&self) -> Option<&Error> {
         self.tail_failure.as_deref()
     }
 
-    /// Whether that copy was damaged on disk and restored by its parity.
+    /// Returns `true` if that copy is damaged on disk and parity restored it.
     #[must_use]
     pub fn footer_healed(&self) -> bool {
         self.footer_healed
     }
 
-    /// The digest that a CURRENT for this archive holds.
+    /// Returns the digest that CURRENT contains if it names this archive as `version_id`.
     #[must_use]
     pub fn digest(&self, version_id: u64) -> u128 {
         current_digest(version_id, &self.footer)
     }
 
-    /// A section's place, if there is a section of that name.
+    /// Returns the entry of the section with this name, if there is one.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&TocEntry> {
         self.footer.section(name)
@@ -154,9 +158,11 @@ impl ManifestArchiveReader {
     ///
     /// # Errors
     ///
-    /// [`SectionNotFound`](Error::SectionNotFound); [`Corrupt`](Error::Corrupt);
-    /// [`ParityUnavailable`](Error::ParityUnavailable); [`Rejected`](Error::Rejected) and the other errors of sealed
-    /// blocks; [`Fs`](Error::Fs).
+    /// - [`SectionNotFound`](Error::SectionNotFound): the archive has no such section.
+    /// - [`Corrupt`](Error::Corrupt), [`ParityUnavailable`](Error::ParityUnavailable): the block is damaged.
+    /// - [`KeyRequired`](Error::KeyRequired), [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected),
+    ///   [`Encryption`](Error::Encryption): the key is missing, wrong, or not needed.
+    /// - [`Fs`](Error::Fs): the filesystem failed.
     pub fn read_section(&self, name: &str) -> Result<Section> {
         let entry = self.entry(name)?;
         let mut block = BlockBuffer::of(&self.archive, entry)?;
@@ -168,7 +174,7 @@ impl ManifestArchiveReader {
     ///
     /// # Errors
     ///
-    /// As [`read_section`](Self::read_section), for the first section that fails.
+    /// The errors of [`read_section`](Self::read_section), for the first section that fails.
     pub fn read_sections(&self, names: &[&str]) -> Result<Vec<Section>> {
         let entries = names.iter().map(|name| self.entry(name)).collect::<Result<Vec<_>>>()?;
         let mut blocks =
@@ -200,13 +206,13 @@ impl ManifestArchiveReader {
             .map_err(|damage| Error::damaged(&self.archive.path, damage.shifted(entry.offset)))?;
         if healed {
             let (file, name) = (self.archive.path.display(), &entry.name);
-            log::warn!("{file}: section {name} at offset {} was healed by its parity", entry.offset);
+            log::warn!("{file}: section {name} at offset {} was restored by its parity", entry.offset);
         }
         Ok(Section { payload: self.archive.unseal(&header, body, entry.offset)?, healed })
     }
 }
 
-/// Reads the header of the block that an entry names.
+/// Decodes the header of the block that an entry names, and compares it with the entry.
 pub(crate) fn check_header(entry: &TocEntry, bytes: &[u8; BLOCK_HEADER_LEN]) -> Result<BlockHeader, Damage> {
     let header =
         BlockHeader::decode(bytes, BlockType::Manifest).map_err(|damage| damage.shifted(entry.offset))?;
@@ -219,7 +225,7 @@ pub(crate) fn check_header(entry: &TocEntry, bytes: &[u8; BLOCK_HEADER_LEN]) -> 
     Ok(header)
 }
 
-/// A block, or room for it; header and body lie apart, so that the body can become the payload where it is.
+/// A block or the space for one. Header and body are separate, so that the body can become the payload without a copy.
 struct BlockBuffer {
     header: [u8; BLOCK_HEADER_LEN],
     body: Vec<u8>,
@@ -232,13 +238,14 @@ impl BlockBuffer {
         if let Some((header, body)) = whole.and_then(<[u8]>::split_first_chunk) {
             return Ok(Self { header: *header, body: body.to_vec(), filled: true });
         }
-        // Both hold since the archive was opened; that they do is what makes the allocation safe.
+        // Opening the archive has checked both conditions. They are checked again here, because they bound the
+        // allocation.
         let body = (entry.size as usize).checked_sub(BLOCK_HEADER_LEN).filter(|_| entry.end() <= archive.len);
         let body = body.ok_or_else(|| archive.damaged(entry.offset, Defect::SectionBeyondFile))?;
         Ok(Self { header: [0; BLOCK_HEADER_LEN], body: vec![0; body], filled: false })
     }
 
-    /// What is to be read. A read that comes short leaves zeros, which no checksum takes for a block.
+    /// Returns the reads that fill the buffer. A short read leaves zeros, which never pass for a block.
     fn requests(&mut self, entry: &TocEntry) -> impl Iterator<Item = ReadRequest<'_>> {
         let behind = entry.offset + BLOCK_HEADER_LEN as u64;
         let both =

@@ -1,4 +1,4 @@
-//! The version that a directory holds: by CURRENT, or by the highest name where there is none. Reads only.
+//! Recovery of the version that a directory holds, from CURRENT or from the highest `v{N}`. Nothing is written.
 
 use std::{io, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
     versions,
 };
 
-/// Section in which engines without CURRENT repeat the version.
+/// Name of the section in which engines without CURRENT repeat the version.
 const VERSION_ID_SECTION: &str = "version_id";
 
 /// The live version of a directory, verified.
@@ -22,30 +22,32 @@ const VERSION_ID_SECTION: &str = "version_id";
 pub struct Recovered {
     /// The contents of CURRENT.
     pub current: Current,
-    /// The archive it names.
+    /// The archive that CURRENT names.
     pub archive: ManifestArchiveReader,
-    /// Sections that are damaged on disk and were restored by their parity.
+    /// Sections that are damaged on disk and were restored by parity.
     pub healed: Vec<String>,
-    /// Other versions whose archives lie there: a crash between publishing and cleaning up leaves them. Newer ones were
-    /// never published. [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) removes them.
+    /// Other versions with an archive in the directory. A crash between publishing and cleaning up leaves them.
+    /// Versions newer than the live one were never published.
+    /// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) removes them.
     pub stale: Vec<u64>,
 }
 
-/// Opens the archive that CURRENT names. `None`: nothing is stored in the directory.
+/// Opens the archive that CURRENT names. Returns `None` if nothing is stored in the directory.
 ///
-/// `None` stands for a directory that is missing, for one with nothing in it but empty folders and names of the
-/// operator such as `lost+found` and `LOCK`, and for one whose first start is not finished. Only names that
-/// every engine has are known here; [`ManifestDirectory::open`](crate::ManifestDirectory::open) knows those of yours.
+/// Nothing is stored if the directory is missing, if it holds only empty folders and names such as `lost+found` and
+/// `LOCK`, or if its first start is unfinished. This function knows only the names that every engine uses.
+/// [`ManifestDirectory::open`](crate::ManifestDirectory::open) also knows the names that your engine declares.
 ///
-/// No section is verified; use [`recover`] for all of them. A writer may publish and remove versions meanwhile: the
-/// version that is opened was live when CURRENT was read.
+/// No section is verified. Use [`recover`] to verify all of them. A writer may publish and remove versions at the same
+/// time: the version that is returned was live when CURRENT was read.
 ///
 /// # Errors
 ///
-/// - [`MissingCurrent`](Error::MissingCurrent): CURRENT was lost, and data is there;
-/// - [`ForeignDirectory`](Error::ForeignDirectory): the directory holds something else;
-/// - [`MissingArchive`](Error::MissingArchive), [`DigestMismatch`](Error::DigestMismatch), and the errors of
-///   [`read_current`](crate::read_current) and [`ManifestArchiveReader::open`].
+/// - [`MissingCurrent`](Error::MissingCurrent): CURRENT was lost, but there is data.
+/// - [`ForeignDirectory`](Error::ForeignDirectory): the directory belongs to another application.
+/// - [`MissingArchive`](Error::MissingArchive): the archive that CURRENT names is missing.
+/// - [`DigestMismatch`](Error::DigestMismatch): CURRENT was published for another archive.
+/// - The other errors of [`read_current`](crate::read_current) and [`ManifestArchiveReader::open`].
 pub fn open_current(
     fs: &dyn Fs,
     dir: &Path,
@@ -57,7 +59,7 @@ pub fn open_current(
     })
 }
 
-/// A directory as it was found.
+/// The state in which a directory was found.
 pub(crate) enum Opened {
     Version(Current, ManifestArchiveReader),
     Vacant(Vacancy),
@@ -76,7 +78,8 @@ pub(crate) fn open_live(fs: &dyn Fs, dir: &Path, options: &ReadOptions, own: &Ow
                 current.verify(archive.footer(), &path)?;
                 return Ok(Opened::Version(current, archive));
             }
-            // Replaced and removed since, or lost: versions only grow, so this ends.
+            // A writer may have replaced and removed this version since, or it is lost. Versions only grow, so the loop
+            // ends.
             Err(error) if is_not_found(&error) && last < Some(current.version_id) => {
                 last = Some(current.version_id);
             }
@@ -86,15 +89,15 @@ pub(crate) fn open_live(fs: &dyn Fs, dir: &Path, options: &ReadOptions, own: &Ow
     }
 }
 
-/// As [`open_current`], verifies every section, and finds other versions that a crash left behind. `None`: nothing is
-/// stored in the directory.
+/// Opens the archive that CURRENT names, verifies every section, and lists the other versions that a crash left.
+/// Returns `None` if nothing is stored in the directory.
 ///
-/// Changes nothing on disk. The one writer of a directory uses
-/// [`ManifestDirectory::open`](crate::ManifestDirectory::open).
+/// Changes nothing on disk. The writer of a directory uses [`ManifestDirectory::open`](crate::ManifestDirectory::open)
+/// instead.
 ///
 /// # Errors
 ///
-/// As [`open_current`] and [`ManifestArchiveReader::verify`].
+/// The errors of [`open_current`] and [`ManifestArchiveReader::verify`].
 pub fn recover(fs: &dyn Fs, dir: &Path, options: &ReadOptions) -> Result<Option<Recovered>> {
     match open_current(fs, dir, options)? {
         Some((current, archive)) => verified(fs, dir, current, archive).map(Some),
@@ -114,18 +117,21 @@ pub(crate) fn verified(
     Ok(Recovered { current, archive, healed, stale })
 }
 
-/// Opens the archive with the highest `v{N}`, for engines without CURRENT. `None`: nothing is stored in the directory.
+/// Opens the archive with the highest `v{N}`, for engines without CURRENT. Returns `None` if nothing is stored in the
+/// directory.
 ///
-/// Such an engine must not give an archive its name before it is durable: it writes it under another one, such as
-/// `v{N}.tmp`, finishes it there, renames it and syncs the directory. An archive that a crash has cut is an error here,
-/// and never a reason to open a lower one.
+/// Such an engine must not give an archive its final name before the archive is durable. It writes the archive under
+/// another name, such as `v{N}.tmp`, finishes and syncs it there, renames it and syncs the directory. If the highest
+/// archive is incomplete, this function returns an error. It never falls back to a lower version.
 ///
 /// # Errors
 ///
-/// [`WrongVersion`](Error::WrongVersion) if the archive says that it is another version, and
-/// [`SectionNotFound`](Error::SectionNotFound) if it does not say: engines with CURRENT write such. Those of
-/// [`ManifestArchiveReader::open`], never a lower version; [`MissingCurrent`](Error::MissingCurrent) or
-/// [`ForeignDirectory`](Error::ForeignDirectory) if there are files and no version.
+/// - [`WrongVersion`](Error::WrongVersion): the archive contains another version than its name.
+/// - [`SectionNotFound`](Error::SectionNotFound): the archive contains no version. Engines with CURRENT write such
+///   archives.
+/// - [`MissingCurrent`](Error::MissingCurrent), [`ForeignDirectory`](Error::ForeignDirectory): there are files but no
+///   version.
+/// - The other errors of [`ManifestArchiveReader::open`] and [`ManifestArchiveReader::read_section`].
 pub fn open_highest(
     fs: &dyn Fs,
     dir: &Path,

@@ -1,4 +1,4 @@
-//! [`repair`]: an archive written anew from what is known of it.
+//! [`repair`]: rewrites a damaged archive from its undamaged parts.
 
 use std::{fmt, io, mem, path::Path};
 
@@ -12,29 +12,29 @@ use crate::{
     inspect::{Copies, read_block},
 };
 
-/// A part of an archive that was written anew.
+/// A part of an archive that was rewritten.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
-    /// The footer behind the sections, and all behind it.
+    /// The footer behind the sections, and everything behind it.
     Tail,
-    /// The head: the copy of the footer, or zeros where there is none.
+    /// The head: the mirror, or zeros if the archive has no mirror.
     Mirror,
-    /// The section of that name, from its parity.
+    /// The section with this name, restored from its parity.
     Section(String),
 }
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a repair may leave damage that it cannot undo"]
 pub struct Repair {
-    /// What was written anew; nothing if the file was not touched.
+    /// The rewritten parts. Empty if the file was not touched.
     pub parts: Vec<Part>,
-    /// Sections that are damaged still. Restore them from a copy.
+    /// Sections that are still damaged. Restore them from a copy.
     pub damaged: Vec<String>,
-    /// Whether the repaired file's name survives a crash; if not, a crash may bring the damaged file back. `None`: the
-    /// file was not touched.
+    /// The result of the directory's sync. If it is [`NotSupported`](DirectorySync::NotSupported), a crash may bring
+    /// back the damaged file. `None` if the file was not touched.
     pub directory_sync: Option<DirectorySync>,
 }
 
@@ -48,23 +48,31 @@ impl fmt::Display for Part {
     }
 }
 
-/// Writes a damaged tail or mirror anew from the other one, and damaged sections from their parity.
+/// Restores a damaged tail or mirror from the other copy, and damaged sections from their parity.
 ///
-/// The repaired file replaces the damaged one as one step, so a crash leaves one of the two, and other links to the
-/// damaged inode keep it. Nothing is guessed: every byte is one that a checksum vouches for, except in sections that
-/// cannot be restored; these are copied as they are, and named in the result. A healthy file is not touched, nor is one
-/// that only lacks something this reader cannot judge. Each part is logged. One section is in memory at a time.
+/// The repaired file replaces the damaged one atomically, so a crash leaves one of the two. Other hard links to the
+/// damaged file keep the damaged contents. The repair never guesses: a checksum vouches for every byte that is written.
+/// The only exception are sections that cannot be restored. They are copied as they are and listed in the result. A
+/// healthy file is not touched, and neither is a file with parts that this reader cannot judge. Every rewritten part is
+/// logged. The repair holds one section in memory at a time.
 ///
-/// The digest in CURRENT covers none of what is repaired, so it holds on.
+/// The digest in CURRENT does not depend on the repaired bytes, so it remains valid.
 ///
 /// # Errors
 ///
-/// [`NoFooter`](Error::NoFooter) and the like if neither footer can be read;
-/// [`CopiesDisagree`](Error::CopiesDisagree); [`KeyRequired`](Error::KeyRequired), [`Rejected`](Error::Rejected) and
-/// [`UnsupportedVersion`](Error::UnsupportedVersion) for either footer: not damage, so not repaired;
-/// [`Fs`](Error::Fs). The file is as it was, unless the operation is [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory):
-/// then it is repaired, and a crash may bring the damaged one back. Owner and mode are those of a new file of this
-/// process.
+/// If any of these errors is returned, the file is unchanged:
+///
+/// - [`NoFooter`](Error::NoFooter), and the other errors of
+///   [`ManifestArchiveReader::open`](crate::ManifestArchiveReader::open): neither footer can be read.
+/// - [`CopiesDisagree`](Error::CopiesDisagree): both footers are valid but differ.
+/// - [`KeyRequired`](Error::KeyRequired), [`Rejected`](Error::Rejected),
+///   [`UnsupportedVersion`](Error::UnsupportedVersion): one of the footers cannot be read for a reason other than
+///   damage.
+/// - [`Fs`](Error::Fs): the filesystem failed. Exception: if the operation is
+///   [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory), the file is repaired, but a crash may bring back the damaged
+///   one.
+///
+/// The repaired file has the owner and mode of a file that this process creates.
 pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair> {
     let archive = ArchiveFile::open(fs, path, options)?;
     let copies = Copies::read(&archive);
@@ -95,18 +103,18 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
     };
     let damaged = look_at_sections(&archive, &good, &mut parts)?;
     for part in &parts {
-        log::warn!("{}: writing {part} anew", path.display());
+        log::warn!("{}: rewriting {part}", path.display());
     }
     let directory_sync = if parts.is_empty() { None } else { Some(rewrite(fs, &archive, &good)?) };
     Ok(Repair { parts, damaged, directory_sync })
 }
 
-/// A footer that is out of reach may be sound.
+/// A footer that this reader cannot read may be sound, so it must not be overwritten.
 fn only_if_damaged(error: Error, part: Part) -> Result<Part> {
     if error.is_corruption() { Ok(part) } else { Err(error) }
 }
 
-/// Adds the sections that parity restores to the parts, and returns the names of those that nothing restores.
+/// Adds the sections that parity can restore to `parts`. Returns the names of the sections that cannot be restored.
 fn look_at_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Part>) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
     for entry in good.footer.sections() {
@@ -120,7 +128,7 @@ fn look_at_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Pa
     Ok(damaged)
 }
 
-/// Replaces the file by one as it was first written, as far as that is known.
+/// Replaces the file by a new one that is as close as possible to the original.
 fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<DirectorySync> {
     let mut unreadable = None;
     let rewritten = fs.rewrite_atomic_with(&archive.path, SyncMode::Full, &mut |file| {
@@ -154,10 +162,10 @@ fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) ->
     to.flush()
 }
 
-/// The number of bytes that are gathered before they are written, so that a small archive takes one write.
+/// Number of bytes that are gathered before they are written. A small archive takes one write.
 const GATHER: usize = 256 * 1024;
 
-/// A file that is written from its start to its end.
+/// A file that is written sequentially.
 struct Gathered<'a> {
     file: &'a dyn FsFile,
     bytes: Vec<u8>,

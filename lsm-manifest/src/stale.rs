@@ -1,4 +1,4 @@
-//! The versions that lie in a directory beside the live one: their numbers, and how they go.
+//! The versions in a directory: their numbers, and the removal of stale ones.
 
 use std::path::{Path, PathBuf};
 
@@ -14,28 +14,31 @@ use crate::{
 /// The number of the first version of a directory.
 const FIRST_VERSION: u64 = 1;
 
-/// Lists the versions whose archives lie in a directory, published or not, in ascending order.
+/// Lists the versions that have an archive in the directory, published or not, in ascending order.
 ///
-/// A directory that is called `v{N}` is no archive.
+/// A directory named `v{N}` does not count as an archive.
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs).
+/// [`Fs`](Error::Fs) if the directory cannot be listed.
 pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
     let mut versions: Vec<_> = fs.read_dir(dir)?.iter().filter_map(archive_version).collect();
     versions.sort_unstable();
     Ok(versions)
 }
 
-/// Finds the number for the next version: above every number that CURRENT, a `v{N}` or an `edits-{N}` has, of
-/// whatever type the entry is.
+/// Returns the next version: one more than the highest number in CURRENT or in a name `v{N}` or `edits-{N}`, even if
+/// that name is a directory.
 ///
-/// The archive of a version that a crash kept from being published may come back after it was removed, and stays for
-/// good on a volume that cannot sync directories. Its number is never used again.
+/// A version is never used twice. If a crash prevented an archive from being published, that archive may reappear after
+/// its removal. On a volume that cannot sync directories, it is never removed.
 ///
 /// # Errors
 ///
-/// [`NoNextVersion`](Error::NoNextVersion) if the largest number is taken. Damage of CURRENT; [`Fs`](Error::Fs).
+/// - [`NoNextVersion`](Error::NoNextVersion): the highest possible number is taken.
+/// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
+///   is damaged.
+/// - [`Fs`](Error::Fs): the filesystem failed.
 pub fn next_version_id(fs: &dyn Fs, dir: &Path) -> Result<u64> {
     let live = read_if_there(fs, dir)?.map(|current| current.version_id);
     let taken = fs.read_dir(dir)?.iter().filter_map(|entry| version_or_edits_of(&entry.name)).max();
@@ -47,52 +50,55 @@ pub fn next_version_id(fs: &dyn Fs, dir: &Path) -> Result<u64> {
     }
 }
 
-/// Makes the CURRENT that is there durable, by publishing it once more.
+/// Makes the existing CURRENT durable by publishing it once more.
 ///
-/// A process that died, or failed, between the rename of CURRENT and the sync behind it has left a version that
-/// everybody sees and a power cut may take back. [`ManifestDirectory::open`](crate::ManifestDirectory::open) calls
-/// this; an engine with a protocol of its own calls it when it has opened a directory and finds something to remove
-/// that this version has replaced. A sync alone would not do, since one that follows on a failed one proves nothing. A
-/// reader must not call it: it could put back a version that the writer has replaced meanwhile.
+/// If a process dies or fails between the rename of CURRENT and the sync behind it, the new version is visible but may
+/// be lost in a power cut. [`ManifestDirectory::open`](crate::ManifestDirectory::open) therefore calls this function.
+/// An engine with a protocol of its own calls it after opening a directory, before it removes anything that this
+/// version replaced. A sync alone is not enough, because a sync that follows a failed sync proves nothing. A reader
+/// must not call this function, because it could overwrite a version that the writer publishes at the same time.
 ///
 /// # Crash semantics
 ///
-/// Before it returns, a crash leaves the CURRENT that is seen now, or the one that was durable before it; after
-/// `Durable`, the former. [`NotSupported`](DirectorySync::NotSupported): the platform cannot say.
+/// Until the call returns, a crash leaves either the CURRENT that is visible now or the last durable one. After it has
+/// returned `Durable`, a crash leaves the CURRENT that is visible now. [`NotSupported`](DirectorySync::NotSupported)
+/// means that the platform cannot guarantee it.
 ///
 /// # Errors
 ///
-/// As [`read_current`]; [`Fs`](Error::Fs), a full disk among them: nothing is known to be durable, so keep everything
-/// that is stale and go on.
+/// - The errors of [`read_current`].
+/// - [`Fs`](Error::Fs): the filesystem failed, for example because the disk is full. CURRENT is not known to be
+///   durable, so keep everything that is stale and continue.
 pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<DirectorySync> {
     let bytes = read_current(fs, dir)?.encode();
     Ok(fs.rewrite_atomic(&dir.join(CURRENT_VERSION_FILE), &bytes, mode)?)
 }
 
-/// Removes the archives and edit logs of all versions but one, and temporary files that a crash left of a rewrite of
-/// CURRENT or a repair. Returns the paths that it removed.
+/// Removes the archives and edit logs of all versions except `live`, and the temporary files of an interrupted rewrite
+/// of CURRENT or repair. Returns the removed paths.
 ///
 /// # Contract
 ///
-/// Only the one writer of a directory calls this, and only when CURRENT is known to be durable: after
+/// Only the writer of a directory may call this, and only when CURRENT is known to be durable, that is, after
 /// [`publish_current`](crate::publish_current) or [`republish_current`] has returned `Durable`. Otherwise a power cut
-/// may bring back a CURRENT whose archive is gone.
-/// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) sees to both.
+/// may restore a CURRENT whose archive is gone.
+/// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) ensures both.
 ///
 /// # Crash semantics
 ///
-/// Nothing is synced. A file that a crash brings back is as stale as before.
+/// Nothing is synced. A file that reappears after a crash is still stale.
 ///
 /// # Errors
 ///
-/// Nothing is removed:
+/// If any of these errors is returned, nothing was removed:
 ///
-/// - [`MissingArchive`](Error::MissingArchive): the archive of `live` is not there;
-/// - [`Live`](Error::Live): CURRENT names another version, or there is no CURRENT and a higher version lies there, as
-///   an engine that opens the highest one would open it;
-/// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt).
+/// - [`MissingArchive`](Error::MissingArchive): the archive of `live` does not exist.
+/// - [`Live`](Error::Live): CURRENT names another version. If there is no CURRENT, a higher version exists, and an
+///   engine that opens the highest version would open that one.
+/// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
+///   is damaged.
 ///
-/// [`Fs`](Error::Fs): files that were removed before stay removed; call it again.
+/// After [`Fs`](Error::Fs), some files may have been removed. Call it again.
 pub fn remove_stale(fs: &dyn Fs, dir: &Path, live: u64) -> Result<Vec<PathBuf>> {
     let entries = fs.read_dir(dir)?;
     let highest = entries.iter().filter_map(archive_version).max();

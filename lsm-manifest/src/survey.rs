@@ -1,5 +1,5 @@
-//! A directory without CURRENT: tells a new one from a first start that was cut, from a CURRENT that was lost, and from
-//! a directory of somebody else.
+//! Classification of a directory without CURRENT. It is new, its first start was interrupted, its CURRENT was lost, or
+//! it belongs to another application.
 
 use std::{io, path::Path};
 
@@ -10,19 +10,19 @@ use crate::{
     names::{OwnNames, Role, is_bystander},
 };
 
-/// Folders in folders deeper than this count as contents.
+/// Maximum depth to which nested folders are searched. Deeper folders count as contents.
 const DEPTH_MAX: u32 = 16;
 
-/// The state of a directory in which no CURRENT was found.
+/// The state of a directory without CURRENT in which nothing is stored.
 #[derive(Debug)]
 pub(crate) enum Vacancy {
-    /// Nothing is there but empty folders and bystanders.
+    /// The directory holds only empty folders and ignored names.
     New,
-    /// The first start of the directory is not finished. Nobody was told that anything is stored.
+    /// The first start of the directory is unfinished, so nothing was acknowledged.
     Cut(Beside),
 }
 
-/// Names that are there though CURRENT is not.
+/// The names found in a directory without CURRENT.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     archives: usize,
@@ -31,8 +31,8 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Tells if the first start could not have left this without being told that it has stored something, as far as
-    /// names say: one archive is the one that it was about to publish.
+    /// Returns `true` if these files may have been acknowledged as stored. A first start leaves at most one archive,
+    /// the one that it was about to publish, and no other data.
     pub(crate) fn may_be_stored(&self) -> bool {
         self.own_data > 0 || self.archives > 1
     }
@@ -42,7 +42,7 @@ impl Beside {
     }
 }
 
-/// Looks at a directory in which CURRENT was not found. `None`: CURRENT came while the directory was listed.
+/// Classifies a directory without CURRENT. Returns `None` if CURRENT appears in the listing.
 pub(crate) fn survey(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Option<Vacancy>> {
     let entries = match fs.read_dir(dir) {
         Ok(entries) => entries,
@@ -59,7 +59,7 @@ pub(crate) fn survey(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Option<V
                 unfinished = true;
                 false
             }
-            // A link that leads nowhere is no CURRENT.
+            // A dangling symbolic link does not count as CURRENT.
             Role::Current if entry.file_type.is_file() => return Ok(None),
             Role::Archive => {
                 beside.archives += 1;
@@ -98,7 +98,7 @@ pub(crate) fn survey(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Option<V
     }
 }
 
-/// A link that leads nowhere counts as contents: the volume behind it may not be mounted.
+/// A dangling symbolic link counts as contents, because its target may be on a volume that is not mounted.
 fn own_folder_holds(fs: &dyn Fs, folder: &Path) -> Result<bool> {
     match holds_anything(fs, folder, DEPTH_MAX) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -108,7 +108,7 @@ fn own_folder_holds(fs: &dyn Fs, folder: &Path) -> Result<bool> {
     }
 }
 
-/// A folder that cannot be read is somebody's.
+/// A folder that cannot be read is assumed to be in use.
 fn foreign_folder_holds(fs: &dyn Fs, folder: &Path) -> Result<bool> {
     match holds_anything(fs, folder, DEPTH_MAX) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
@@ -116,7 +116,7 @@ fn foreign_folder_holds(fs: &dyn Fs, folder: &Path) -> Result<bool> {
     }
 }
 
-/// Tells if a folder holds anything but empty folders and bystanders.
+/// Returns `true` if a folder holds anything except empty folders and ignored names.
 fn holds_anything(fs: &dyn Fs, folder: &Path, depth: u32) -> lsm_fs::Result<bool> {
     for entry in fs.read_dir(folder)? {
         if is_bystander(&entry.name) {
@@ -130,11 +130,11 @@ fn holds_anything(fs: &dyn Fs, folder: &Path, depth: u32) -> lsm_fs::Result<bool
     Ok(false)
 }
 
-/// Removes everything that an unfinished first start has made: archives, the engine's files, the contents of its
-/// folders. [`UNFINISHED_FILE`](crate::UNFINISHED_FILE) stays, so a crash in between leaves an unfinished start.
+/// Removes everything that an unfinished first start created: archives, the engine's files, and the contents of its
+/// folders. [`UNFINISHED_FILE`](crate::UNFINISHED_FILE) stays, so a crash leaves an unfinished start again.
 ///
-/// Every folder is synced, those that are empty by now included: an earlier call may have died before its sync, and a
-/// file that a crash brings back later would look like a part of the next start. The directory itself is synced when
+/// Every folder is synced, even if it is already empty, because an earlier call may have died before its sync. A file
+/// that reappeared after a later crash would look like a part of the next start. The directory itself is synced when
 /// the first archive is finished.
 pub(crate) fn clear(fs: &dyn Fs, dir: &Path, own: &OwnNames, mode: SyncMode) -> Result<()> {
     for entry in fs.read_dir(dir)? {

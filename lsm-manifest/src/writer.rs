@@ -13,13 +13,13 @@ use crate::{
     format::SECTION_BLOCK_MAX,
 };
 
-/// The number of bytes that are gathered before they are written: most archives reach the filesystem in one call.
+/// Number of bytes that are gathered before they are written. Most archives take a single write.
 const GATHER: usize = 256 * 1024;
 
-/// Writes an archive, section by section, to a file that did not exist.
+/// Writes an archive, section by section, to a new file.
 ///
-/// Nothing is readable until [`finish`](Self::finish) returns. A writer that fails, or is dropped before, removes its
-/// file.
+/// The archive is not readable until [`finish`](Self::finish) has returned. A writer that fails, or that is dropped
+/// before, removes its file.
 ///
 /// # Examples
 ///
@@ -45,7 +45,7 @@ const GATHER: usize = 256 * 1024;
 /// ```
 pub struct ManifestArchiveWriter<'fs> {
     fs: &'fs dyn Fs,
-    /// Gone once the writer has failed or finished.
+    /// `None` after the writer has failed or finished.
     file: Option<Box<dyn FsFile>>,
     encoder: Encoder,
 }
@@ -55,35 +55,37 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// # Errors
     ///
-    /// [`Fs`](Error::Fs), `AlreadyExists` among them: the file that is there is untouched.
+    /// [`Fs`](Error::Fs). If its kind is `AlreadyExists`, the existing file is untouched.
     pub fn create(fs: &'fs dyn Fs, path: &Path, options: WriteOptions) -> Result<Self> {
         let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true))?;
         Ok(Self { fs, file: Some(file), encoder: Encoder::new(path, options) })
     }
 
-    /// The file's path.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.encoder.file()
     }
 
-    /// Starts a section. It is written when it is finished; dropped before, it never was.
+    /// Starts a section. The section is written when it is finished. If the returned value is dropped before, nothing
+    /// is written.
     ///
     /// # Errors
     ///
-    /// [`InvalidName`](Error::InvalidName), [`TooManySections`](Error::TooManySections): nothing is written, the writer
-    /// stays good. [`WriterFailed`](Error::WriterFailed).
+    /// - [`InvalidName`](Error::InvalidName), [`TooManySections`](Error::TooManySections): nothing was written, and the
+    ///   writer remains usable.
+    /// - [`WriterFailed`](Error::WriterFailed): an earlier call failed.
     pub fn start_section(&mut self, name: &str) -> Result<SectionWriter<'_, 'fs>> {
         self.file()?;
         self.encoder.begin_section(name)?;
         Ok(SectionWriter::new(self, name.to_owned()))
     }
 
-    /// Writes a section whose payload is at hand.
+    /// Writes a section with the given payload.
     ///
     /// # Errors
     ///
-    /// As [`start_section`](Self::start_section) and [`SectionWriter::finish`].
+    /// The errors of [`start_section`](Self::start_section) and [`SectionWriter::finish`].
     pub fn add_section(&mut self, name: &str, payload: &[u8]) -> Result<()> {
         let options = self.encoder.options();
         if payload.len() >= GATHER && !options.parity && options.encryption.is_none() {
@@ -97,7 +99,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         section.finish()
     }
 
-    /// Writes a section whose payload is its block's as it is, without a copy of it.
+    /// Writes a section whose payload is stored without change, directly from the caller's slice.
     fn write_long(&mut self, name: &str, payload: &[u8]) -> Result<()> {
         self.file()?;
         self.encoder.add_header_of(name, payload)?;
@@ -108,17 +110,23 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         Ok(())
     }
 
-    /// Writes the footer, syncs the file, and then the directory that holds its name.
+    /// Writes the footer, syncs the file, and then syncs the directory that holds its name.
     ///
     /// # Crash semantics
     ///
-    /// Before it returns, a crash may leave no file, or one with any part of the bytes: such a file is refused when it
-    /// is opened, or when a section that it lacks is read. No pointer can name it, because only the returned value can
-    /// be published.
+    /// Until the call returns, a crash may leave no file, or a file with any subset of the bytes. Opening such a file
+    /// fails, or reading a missing section from it does. No pointer can name the file, because only the returned value
+    /// can be published.
     ///
     /// # Errors
     ///
-    /// [`Fs`](Error::Fs) and [`Encryption`](Error::Encryption): the file is removed.
+    /// After any of these errors, the file has been removed:
+    ///
+    /// - [`Fs`](Error::Fs): the filesystem failed.
+    /// - [`Encryption`](Error::Encryption): the provider failed to seal the footer.
+    /// - [`TooManySections`](Error::TooManySections): the provider added more bytes to the footer than its
+    ///   `max_overhead`.
+    /// - [`WriterFailed`](Error::WriterFailed): an earlier call failed.
     pub fn finish(mut self) -> Result<DurableArchive<'fs>> {
         let completed = self.complete();
         let footer = self.or_fail(completed)?;
@@ -130,7 +138,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         Ok(DurableArchive { fs: self.fs, path, footer, directory_sync, sync_mode })
     }
 
-    /// Everything up to the sync of the file.
+    /// Performs all steps up to the sync of the file.
     fn complete(&mut self) -> Result<FooterPayload> {
         let Finished { footer, late_mirror } = self.encoder.finish()?;
         self.flush()?;
@@ -146,7 +154,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         self.file.as_deref().ok_or_else(|| Error::WriterFailed { file: self.path().to_path_buf() })
     }
 
-    /// Writes the complete bytes once there are enough of them.
+    /// Writes the completed bytes once enough of them are gathered.
     fn write_gathered(&mut self) -> Result<()> {
         if self.encoder.complete_len() > GATHER { self.flush() } else { Ok(()) }
     }
@@ -164,7 +172,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         result.map_err(|error| self.fail(error))
     }
 
-    /// Removes the file, and says so if that fails too.
+    /// Removes the file. If that fails, too, attaches the failure to the error or logs it.
     fn fail(&mut self, error: Error) -> Error {
         if self.file.take().is_none() {
             return error;
@@ -172,7 +180,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         match (self.fs.remove_file(self.path()), error) {
             (Err(failure), Error::Fs(error)) => Error::Fs(error.with_cleanup_failure(failure)),
             (Err(failure), error) => {
-                log::warn!("after a failure an archive was left behind: {failure}");
+                log::warn!("an archive was left behind after a failure: {failure}");
                 error
             }
             (Ok(()), error) => error,
@@ -180,7 +188,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     }
 }
 
-/// Shows no payload.
+/// Omits payloads.
 impl fmt::Debug for ManifestArchiveWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManifestArchiveWriter")
@@ -191,7 +199,7 @@ impl fmt::Debug for ManifestArchiveWriter<'_> {
     }
 }
 
-/// An archive that was not finished must not stand in the way of the next attempt.
+/// Removes an unfinished archive, which would block the next attempt.
 impl Drop for ManifestArchiveWriter<'_> {
     fn drop(&mut self) {
         if self.file.take().is_some()

@@ -1,6 +1,7 @@
-//! A fuzzer for a stable compiler: it mutates a kept corpus, without feedback from the code under it.
+//! A fuzzer for the stable compiler. It mutates a corpus, without feedback from the code under test.
 //!
-//! The inputs follow from the corpus, the seed and their number, so the same command gives the same inputs everywhere.
+//! The inputs depend only on the corpus, the seed and their index, so a command produces the same inputs on every
+//! machine.
 
 #![allow(clippy::disallowed_methods, reason = "the corpus lies on the host")]
 
@@ -14,12 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The name of a target, which is its directory below `corpus` as well, and the code under test.
+/// A fuzz target: its name, which is also its folder in `corpus`, and the code under test.
 pub type Target = (&'static str, fn(&[u8]));
 
 const USAGE: &str = "usage: [TARGET] [--seed N] [--inputs N | --seconds N]";
 
-/// When a target has had enough.
+/// The point at which a target stops.
 #[derive(Clone, Copy)]
 enum Until {
     Inputs(u64),
@@ -32,7 +33,7 @@ struct Order {
     until: Until,
 }
 
-/// Runs the targets that the arguments of this process name. `package` holds `corpus`.
+/// Runs the targets named in the arguments of this process. The folder `package` contains `corpus`.
 pub fn run(package: &Path, targets: &[Target]) -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
     let Some(order) = parse(&args) else {
@@ -71,7 +72,7 @@ fn fuzz(package: &Path, &(name, target): &Target, order: &Order) -> Result<(), S
     let dir = package.join("corpus").join(name);
     let corpus = read(&dir).map_err(|error| format!("cannot read {}: {error}", dir.display()))?;
     let fails = |input: &[u8]| catch_unwind(AssertUnwindSafe(|| target(input))).is_err();
-    // What has failed before is tried before anything new.
+    // Inputs that failed before run first.
     if let Some((path, _)) = corpus.iter().find(|(_, input)| fails(input)) {
         return Err(format!("{name}: {} fails", path.display()));
     }
@@ -92,14 +93,14 @@ fn fuzz(package: &Path, &(name, target): &Target, order: &Order) -> Result<(), S
     Ok(())
 }
 
-/// The files of a corpus in the order of their names.
+/// Returns the files of a corpus, sorted by name.
 fn read(dir: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     paths.into_iter().map(|path| fs::read(&path).map(|input| (path, input))).collect()
 }
 
-/// Writes a failing input into the corpus, where every run of the tests repeats it.
+/// Writes a failing input to the corpus, so that every later test run repeats it.
 fn keep(dir: &Path, input: &[u8], seed: u64, index: u64) -> String {
     let path = dir.join(format!("failed-{seed}-{index}"));
     match fs::write(&path, input) {

@@ -1,4 +1,4 @@
-//! The fuzz targets on a stable compiler: a loop that mutates the kept corpus.
+//! Runs the fuzz targets with a stable compiler, by mutating the corpus.
 
 #[path = "../../tests/it/entries.rs"]
 mod entries;

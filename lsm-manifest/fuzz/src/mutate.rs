@@ -1,8 +1,8 @@
-//! Inputs made of a corpus: a pure function of the corpus, a seed and a number.
+//! Mutation of inputs, as a pure function of the corpus, a seed and an index.
 
-/// Longer inputs are cut. A format with short lengths shows its defects in short files.
+/// Maximum length of an input. Short files are enough to show the defects of a format with short lengths.
 const MAX_LEN: usize = 1 << 14;
-/// Values around which comparisons, sums and conversions go wrong.
+/// Values at which comparisons, sums and conversions often fail.
 const INTERESTING: [u64; 16] = [
     0,
     1,
@@ -22,7 +22,7 @@ const INTERESTING: [u64; 16] = [
     u64::MAX,
 ];
 
-/// Splitmix64.
+/// The splitmix64 generator.
 struct Random(u64);
 
 impl Random {
@@ -34,12 +34,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`; 0 if there is none.
+    /// Returns a number below `end`, or 0 if `end` is 0.
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or_default()
     }
 
-    /// Start and end of a range, which may be empty, in `len` bytes; short ones are as likely as long ones.
+    /// Returns the start and end of a range within `len` bytes, which may be empty. Short ranges are as likely as long
+    /// ones.
     fn range(&mut self, len: usize) -> (usize, usize) {
         let longest = 1 << self.below(12);
         let start = self.below(len + 1);
@@ -47,7 +48,7 @@ impl Random {
     }
 }
 
-/// The input number `index` of a seed: an input of the corpus after up to eight edits.
+/// Returns input number `index` for a seed: an input of the corpus after one to eight edits.
 pub fn input(corpus: &[Vec<u8>], seed: u64, index: u64) -> Vec<u8> {
     let mut random = Random(seed ^ index.wrapping_mul(0xd6e8_feb8_6659_fd93));
     let pick = |random: &mut Random| corpus.get(random.below(corpus.len())).cloned().unwrap_or_default();
@@ -88,7 +89,7 @@ fn edit(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
             let own = bytes[start..end].to_vec();
             bytes.splice(at..at, own);
         }
-        // The other input from here on, or a piece of it in the place of one of ours.
+        // Replaces the rest of the input, or a piece of it, with a piece of another input.
         _ => {
             let ((from, until), (start, end)) = (random.range(other.len()), random.range(bytes.len()));
             let end = if random.below(2) == 0 { bytes.len() } else { end };
@@ -97,7 +98,7 @@ fn edit(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     }
 }
 
-/// Writes an interesting number, or one near to it, as one to eight bytes in the order of the formats.
+/// Overwrites one to eight bytes with an interesting number, or a neighbour of it, in little-endian order.
 fn number(bytes: &mut [u8], at: usize, random: &mut Random) {
     let len = bytes.len() as u64;
     let base = INTERESTING.get(random.below(INTERESTING.len() + 1)).copied().unwrap_or(len);

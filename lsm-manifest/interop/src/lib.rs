@@ -1,1 +1,1 @@
-//! Nothing but tests: see `tests/engine.rs`.
+//! This package contains only tests. See `tests/engine.rs`.

@@ -1,5 +1,5 @@
-//! Trees of a real engine, whose manifest and CURRENT are taken away and written again by `lsm-manifest`: the engine
-//! opens them and reads back every key.
+//! The manifest and CURRENT of a real engine's trees are removed and written again by `lsm-manifest`. The engine opens
+//! the trees and reads every key.
 
 use std::{
     fmt, fs,
@@ -44,7 +44,7 @@ impl Kind {
 
     fn config(self, dir: &Path) -> Config {
         let config = Config::new(dir, SequenceNumberCounter::default(), SequenceNumberCounter::default());
-        // Two switches: one for tables, one for manifests.
+        // There are two switches, one for tables and one for manifests.
         let mut runtime = RuntimeConfig::default();
         runtime.page_ecc = self.has_parity();
         let config = config.page_ecc(self.has_parity()).with_runtime_config(runtime);
@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// The engine's own cipher. It is built without zstd, so it seals in the bare envelope.
+/// The engine's own cipher. The engine is built without zstd, so it uses the bare envelope.
 struct EngineProvider(lsm_tree::Aes256GcmProvider);
 
 impl fmt::Debug for EngineProvider {
@@ -105,7 +105,7 @@ fn row(table: usize, row: usize) -> (String, String) {
     (format!("t{table:05}-k{row:03}"), format!("value {row} of table {table} ").repeat(3))
 }
 
-/// A checkpoint of a tree with some tables, made by the engine itself.
+/// A checkpoint of a tree with some tables, created by the engine itself.
 fn checkpoint(kind: Kind, root: &Path) -> PathBuf {
     let tree = kind.config(&root.join("tree")).open().unwrap();
     for table in 0..TABLES {
@@ -136,7 +136,7 @@ fn version_path(kind: Kind, dir: &Path) -> (u64, PathBuf) {
     (current.version_id, reader.path().to_path_buf())
 }
 
-/// Takes manifest and CURRENT away and writes them anew.
+/// Removes the manifest and CURRENT and writes them again.
 fn rewrite(kind: Kind, dir: &Path, options: WriteOptions) -> PathBuf {
     let (_, path) = version_path(kind, dir);
     let reader = ManifestArchiveReader::open(&StdFs, &path, &kind.read_options()).unwrap();
@@ -219,7 +219,7 @@ fn the_engine_opens_our_mirror_and_we_repair_its_tail() {
     }
 }
 
-/// The engine does look at what was written here: with one bit of the digest changed it refuses.
+/// The engine does verify the written files: it refuses a digest with one changed bit.
 #[test]
 fn the_engine_checks_the_digest() {
     let root = tempfile::tempdir().unwrap();

@@ -24,7 +24,7 @@ fn a_block_of_one_byte_is_the_known_one() {
     assert_eq!((decoded.payload, decoded.healed, decoded.header), (vec![5], false, example_header()));
 }
 
-/// The header with its own checksum set right again.
+/// Recomputes the header's own checksum.
 fn resealed(edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let mut bytes = example();
     edit(&mut bytes);
@@ -49,7 +49,7 @@ fn each_defect_of_a_header_has_its_name_and_place() {
         (resealed(|b| b[22..30].fill(0xff)), Damage::new(22, Defect::BlockLength)),
         (resealed(|b| b[22] = 2), Damage::new(26, Defect::PlainLength)),
         (resealed(|b| b[26] = 2), Damage::new(26, Defect::PlainLength)),
-        // A sealed payload is never shorter than what was sealed.
+        // A sealed payload is never shorter than its plaintext.
         (resealed(|b| (b[5], b[26]) = (8, 2)), Damage::new(26, Defect::PlainLength)),
     ];
     for (bytes, damage) in cases {
@@ -104,7 +104,7 @@ fn an_empty_payload_claims_no_parity() {
     assert_eq!(complete(form, &mut vec![0; 40], 41), None);
 }
 
-/// No writer makes it, and its checksum can be any.
+/// No writer produces this header, and its checksum is arbitrary.
 #[test]
 fn parity_of_nothing_heals_nothing() {
     let header = BlockHeader { parity: true, data_len: 0, plain_len: 0, ..example_header() };

@@ -6,16 +6,16 @@ use lsm_fs::SyncMode;
 
 use crate::{EncryptionProvider, ReadOptions, names::OwnNames};
 
-/// Describes an engine's directory: the names that the engine uses there, its key, and its syncs.
+/// Describes an engine's directory: the names that the engine uses there, its key, and its sync mode.
 ///
-/// CURRENT, `v{N}`, `edits-{N}`, `tables` and `blobs` are the engine's without being declared. `lost+found`, `LOCK`,
-/// `.lock`, `.nfs*`, `.fuse_hidden*`, `.snapshot`, `.DS_Store` and temporary files of `lsm-fs` count as nothing
-/// and stay.
+/// CURRENT, `v{N}`, `edits-{N}`, `tables` and `blobs` always belong to the engine and need no declaration.
+/// `lost+found`, `LOCK`, `.lock`, `.nfs*`, `.fuse_hidden*`, `.snapshot`, `.DS_Store` and the temporary files of
+/// `lsm-fs` are always ignored and never removed.
 ///
-/// Declare every other name that the engine uses. A file that is not declared makes a directory without CURRENT
-/// foreign, so that no engine starts over the data of another one.
+/// Declare every other name that the engine uses. An undeclared file in a directory without CURRENT marks the directory
+/// as foreign, which prevents an engine from starting on top of another application's data.
 ///
-/// A name has one component. A first `*` in it stands for any text.
+/// A name is a single path component. The first `*` in it matches any text, including none.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub struct DirectoryOptions {
 }
 
 impl DirectoryOptions {
-    /// No further names, no key, ordinary syncs, and a lock of its own.
+    /// Creates options without further names and without a key. Syncs are normal, and `open` takes the owner lock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -46,46 +46,47 @@ impl DirectoryOptions {
         }
     }
 
-    /// Declares a folder whose contents are the engine's. Empty, it says nothing; anything in it is data.
+    /// Declares a folder whose contents belong to the engine. An empty folder is ignored. Anything in it counts as
+    /// data.
     ///
-    /// It may be a symbolic link to a folder. When an unfinished first start is cleared, its contents are removed.
+    /// The folder may be a symbolic link to a directory. Clearing an unfinished first start removes the folder's
+    /// contents.
     #[must_use]
     pub fn folder(mut self, name: &str) -> Self {
         self.own.add_folder(name);
         self
     }
 
-    /// Declares a file that holds data, an empty one included. When an unfinished first start is cleared, it is
-    /// removed.
+    /// Declares a file that holds data, even if it is empty. Clearing an unfinished first start removes it.
     #[must_use]
     pub fn file(mut self, name: &str) -> Self {
         self.own.add_file(name);
         self
     }
 
-    /// Declares a name that says nothing about the directory, such as a text log. It is never removed.
+    /// Declares a name to be ignored, such as a text log. It is never removed.
     #[must_use]
     pub fn bystander(mut self, name: &str) -> Self {
         self.own.add_bystander(name);
         self
     }
 
-    /// Opens every block with this key; a block that is not sealed is then refused.
+    /// Opens every block with this key. Blocks that are not sealed are then refused.
     #[must_use]
     pub fn encryption(mut self, provider: Arc<dyn EncryptionProvider>) -> Self {
         self.read = self.read.encryption(provider);
         self
     }
 
-    /// Chooses how far the syncs of directories and of a CURRENT that is published once more reach.
+    /// Sets the sync mode for directories and for a CURRENT that is published once more.
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.sync_mode = mode;
         self
     }
 
-    /// Says that the caller keeps every other writer out of the directory, for example because it holds the owner
-    /// lock itself. Then no lock is taken.
+    /// Declares that the caller keeps every other writer out of the directory, for example by holding the owner lock.
+    /// `open` then takes no lock.
     #[must_use]
     pub const fn locked_by_caller(mut self) -> Self {
         self.locked_by_caller = true;

@@ -1,22 +1,25 @@
-//! The start of a [`ManifestDirectory`](super::ManifestDirectory).
+//! Startup of a [`ManifestDirectory`](super::ManifestDirectory).
 //!
-//! # A first start that was cut, told from a CURRENT that was lost
+//! # Telling an interrupted first start from a lost CURRENT
 //!
-//! Both leave archives and data without CURRENT. [`UNFINISHED_FILE`] tells them apart, by the order of four syncs:
+//! Both leave archives and data without CURRENT. The mark, [`UNFINISHED_FILE`], tells them apart because of the order
+//! of four syncs:
 //!
-//! 1. The mark is durable before the engine makes anything: `open` returns after the sync.
-//! 2. The first archive and its name are durable before CURRENT is renamed.
+//! 1. The mark is durable before the engine creates anything: `open` returns after this sync.
+//! 2. The first archive and its name are durable before CURRENT is renamed into place.
 //! 3. CURRENT is durable before the mark is removed.
-//! 4. The removal is durable before anybody is told that something is stored: `publish` returns after the sync.
+//! 4. The removal is durable before any data is acknowledged: `publish` returns after this sync.
 //!
-//! So a directory with the mark and without CURRENT was never acknowledged, in whatever order the renames and removals
-//! between two syncs reach the disk. A directory that was acknowledged has no mark, so its CURRENT can only be lost.
+//! Renames and removals between two syncs may reach the disk in any order. Even so, a directory with the mark and
+//! without CURRENT was never acknowledged. An acknowledged directory has no mark, so if its CURRENT is missing, it was
+//! lost.
 //!
-//! A process can be killed between a change and its sync, and the next one sees the change in the page cache. Therefore
-//! a start relies on nothing that it sees: it makes the mark anew, or publishes CURRENT once more, before it returns.
+//! A process can be killed between a change and its sync, and the next process sees the change in the page cache. A
+//! start therefore does not rely on the visible state: it writes the mark anew, or publishes CURRENT once more, before
+//! it returns.
 //!
-//! On a volume that cannot sync directories the order is a hope. There, a mark beside data proves nothing, and the
-//! directory is refused.
+//! On a volume that cannot sync directories, this order is not guaranteed. There, a mark beside data proves nothing,
+//! and the directory is refused.
 
 use std::{io, path::Path};
 
@@ -29,7 +32,7 @@ use crate::{
     survey::{Vacancy, clear},
 };
 
-/// Finds the state of the directory, and makes it one that the engine can go on from.
+/// Determines the state of the directory and brings it into a state from which the engine can continue.
 pub(super) fn start(
     fs: &dyn Fs,
     dir: &Path,
@@ -54,7 +57,7 @@ pub(super) fn start(
 fn begin(fs: &dyn Fs, dir: &Path, options: &DirectoryOptions, vacancy: Vacancy) -> Result<()> {
     let mode = options.sync_mode;
     sync_name(fs, dir, mode)?;
-    // A new inode under the name, because a sync that follows on a failed one says nothing of the old one.
+    // The rewrite creates a new inode. A sync that follows a failed sync of the old inode would prove nothing.
     let marked = fs.rewrite_atomic(&dir.join(UNFINISHED_FILE), &[], mode)?;
     match vacancy {
         Vacancy::New => Ok(()),
@@ -65,9 +68,9 @@ fn begin(fs: &dyn Fs, dir: &Path, options: &DirectoryOptions, vacancy: Vacancy) 
     }
 }
 
-/// Makes the directory's own name durable, unless it is a mount point, whose name is the operator's. An earlier start
-/// may have died between making the name and its sync. If the volume cannot sync directories, the first publication
-/// says so.
+/// Makes the name of the directory durable, because an earlier start may have died between creating it and the sync. A
+/// mount point is left out, since the operator is responsible for its name. If the volume cannot sync directories, the
+/// first publication reports it.
 fn sync_name(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
     let parent = parent_of(dir);
     if fs.volume_id(parent)? == fs.volume_id(dir)? {
@@ -81,13 +84,13 @@ pub(super) fn make_directory(fs: &dyn Fs, dir: &Path) -> Result<()> {
         return Ok(());
     }
     match fs.create_dir(dir) {
-        // Another process made it meanwhile; the lock decides between the two.
+        // Another process created it in the meantime. The lock decides which of the two may continue.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => Ok(made?),
     }
 }
 
-/// Takes the owner lock. `None`: the platform has none.
+/// Takes the owner lock. Returns `None` if the platform has no such locks.
 pub(super) fn lock(fs: &dyn Fs, dir: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
     match fs.try_lock_directory(dir) {
         Ok(None) => Err(Error::InUse { dir: dir.to_path_buf() }),

@@ -1,5 +1,5 @@
-//! The codec, run over the shards window by window: words at the same place of all shards belong together, so the
-//! memory it takes does not grow with the payload.
+//! The codec. It processes the shards window by window, so that its working memory does not grow with the payload. This
+//! works because each parity word depends only on the data words at the same offset.
 
 use reed_solomon_simd::{
     ReedSolomonEncoder,
@@ -11,12 +11,13 @@ use super::{engine::FewShards, shard_len};
 use crate::format::{PARITY_DATA_SHARDS, PARITY_SHARDS};
 
 const SHARDS: usize = PARITY_DATA_SHARDS + PARITY_SHARDS;
-/// A multiple of the 64 bytes in which the code groups its words.
+/// A multiple of the 64-byte groups in which the code stores its words.
 const WINDOW: usize = 16 * 1024;
 
 const _: () = assert!(WINDOW.is_multiple_of(64));
 
-/// Appends the parity of the payload that goes from `payload_at` to the end. `None`: there is no memory for it.
+/// Appends the parity of the payload, which extends from `payload_at` to the end of `bytes`. Returns `None` if the
+/// codec fails.
 pub(crate) fn append_parity(bytes: &mut Vec<u8>, payload_at: usize) -> Option<()> {
     let end = bytes.len();
     let shard = usize::try_from(shard_len(end.checked_sub(payload_at)? as u64)).ok()?;
@@ -50,10 +51,11 @@ fn encode_window(
     Some([result.recovery(0)?.to_vec(), result.recovery(1)?.to_vec()])
 }
 
-/// Restores the payload at the start of `body` from the parity behind it, if one or two shards are damaged. `None`:
-/// more are.
+/// Restores the payload at the start of `body` from the parity behind it. Returns `None` if more than two shards are
+/// damaged.
 ///
-/// No damaged shard shows by itself: each pair is taken for lost, until the checksum agrees.
+/// Shards have no checksums of their own. The function therefore treats each pair of shards as lost in turn, until the
+/// checksum of the payload matches.
 pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Option<()> {
     let shard = usize::try_from(shard_len(data_len as u64)).ok()?;
     if shard == 0 {
@@ -72,7 +74,7 @@ pub(crate) fn heal(body: &mut [u8], data_len: usize, checksum: u128) -> Option<(
     None
 }
 
-/// A data shard that was computed from the others.
+/// A data shard that was recomputed from the others.
 struct Restored {
     index: usize,
     bytes: Vec<u8>,
@@ -107,17 +109,18 @@ fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Opt
     Some(restored)
 }
 
-/// Copies `source[from..]` up to `until`, and zeros where the source has ended.
+/// Copies `source[from..until]` into the window. The rest of the window, and any bytes beyond the end of the source,
+/// become zeros.
 fn fill(window: &mut [u8], source: &[u8], from: usize, until: usize) {
     let end = until.min(source.len()).min(from.saturating_add(window.len()));
-    // The last shards lie behind the end of a payload that does not fill them.
+    // A short payload may end before its last shards begin.
     let bytes = source.get(from..end).unwrap_or(&[]);
     let (head, tail) = window.split_at_mut(bytes.len());
     head.copy_from_slice(bytes);
     tail.fill(0);
 }
 
-/// The checksum that the payload has with the restored shards in it.
+/// Computes the checksum of the payload with the restored shards in place.
 fn digest_with(payload: &[u8], shard: usize, restored: &[Restored]) -> u128 {
     let mut hasher = Xxh3Default::new();
     for (index, on_disk) in payload.chunks(shard).enumerate() {

@@ -1,13 +1,14 @@
-//! The arithmetic of the codec, with a shortcut for the few shards that a block has.
+//! The arithmetic of the codec, optimized for the few shards of a block.
 
 use reed_solomon_simd::engine::{
     DefaultEngine, Engine, GF_MODULUS, GF_ORDER, GfElement, ShardsRefMut, tables::get_exp_log,
 };
 
-/// The default engine, except that it evaluates the error locator only at the points that the decoder reads.
+/// An engine that evaluates the error locator only at the points that the decoder reads, and otherwise delegates to the
+/// default engine.
 ///
-/// The library transforms all 65,536 points, which takes longer than everything else about a block of a few kilobytes.
-/// A block beyond repair is decoded 14 times.
+/// The library evaluates all 65,536 points. For a block of a few kilobytes, this takes longer than the rest of the
+/// work, and an unrepairable block is decoded 14 times.
 pub(super) struct FewShards(DefaultEngine);
 
 impl FewShards {
@@ -36,14 +37,15 @@ impl Engine for FewShards {
         self.0.mul(x, log_m);
     }
 
-    /// Replaces each erasure mark with the logarithm of the product of the point's distances to the erased points.
+    /// Replaces each erasure mark with the logarithm of the product of the distances between this point and the erased
+    /// points.
     fn eval_poly(erasures: &mut [GfElement; GF_ORDER], truncated_size: usize) {
         let log = &get_exp_log().log;
         let (points, _) = erasures.split_at_mut(truncated_size.min(GF_ORDER));
         let erased: Vec<_> =
             (0..points.len()).filter(|&at| points.get(at).is_some_and(|mark| *mark != 0)).collect();
         for (at, point) in points.iter_mut().enumerate() {
-            // The table holds 0 for the distance 0, which leaves the point itself out.
+            // The table holds 0 for the distance 0, so the point itself adds nothing.
             let logs = erased.iter().filter_map(|other| log.get(at ^ other)).map(|log| u32::from(*log));
             let sum = logs.fold(0, |sum, log| (sum + log) % u32::from(GF_MODULUS));
             let log = GfElement::try_from(sum);
@@ -70,7 +72,7 @@ mod tests {
             let mut theirs = mine;
             utils::eval_poly(&mut theirs, size);
             FewShards::eval_poly(&mut mine, size);
-            // Both 0 and the modulus are the logarithm of 1.
+            // Both 0 and the modulus are logarithms of 1.
             let plain =
                 |logs: &[GfElement]| logs[..size].iter().map(|log| log % GF_MODULUS).collect::<Vec<_>>();
             assert_eq!(plain(&mine), plain(&theirs), "{pattern:06b}");

@@ -13,20 +13,20 @@ use super::{
 };
 use crate::format::{FRAME_OVERHEAD, NONCE_LEN, TAG_LEN};
 
-/// How a sealed payload is laid out. An archive is written and read with the same one.
+/// The layout of a sealed payload. An archive must be read with the layout that it was written with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Envelope {
-    /// Two skippable frames around metadata and ciphertext. The tag covers the block's type and that it belongs to a
-    /// manifest, so a block of another kind cannot take its place.
+    /// Two skippable frames, one for the metadata and one for the ciphertext. The tag authenticates the type of the
+    /// block and its place in a manifest, so a block of another kind cannot replace it.
     Framed,
-    /// Nonce, ciphertext, tag, and nothing else under the tag: for archives of engines that are built without zstd.
+    /// Nonce, ciphertext and tag. Nothing else is authenticated. Engines that are built without zstd use this layout.
     Bare,
 }
 
-/// AES-256-GCM with one key, under a random nonce per block.
+/// AES-256-GCM with one key and a random nonce for each block.
 ///
-/// Random nonces of 96 bits allow about 2³² blocks under one key.
+/// With random 96-bit nonces, one key can seal at most 2³² blocks (NIST SP 800-38D, section 8.3).
 ///
 /// # Examples
 ///
@@ -51,7 +51,7 @@ pub struct Aes256GcmProvider {
 }
 
 impl Aes256GcmProvider {
-    /// A provider with this key, for key epoch 0.
+    /// Creates a provider with this key, for key epoch 0.
     #[must_use]
     pub fn new(key: &[u8; 32], envelope: Envelope) -> Self {
         Self { cipher: Aes256Gcm::new(key.into()), envelope, epoch: 0 }
@@ -143,7 +143,7 @@ impl EncryptionProvider for Aes256GcmProvider {
     }
 }
 
-/// Shows no key.
+/// Omits the key.
 impl fmt::Debug for Aes256GcmProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aes256GcmProvider").field("envelope", &self.envelope).finish_non_exhaustive()

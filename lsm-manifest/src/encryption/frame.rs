@@ -1,4 +1,4 @@
-//! The envelope of two skippable frames and the data it authenticates, bytes to bytes.
+//! The framed envelope and its additional authenticated data, as bytes.
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
@@ -12,7 +12,7 @@ use crate::format::{
     FRAME_SUITE_AT, FRAME_TAG_AT, FRAME_WINDOW_LOG_AT, NONCE_LEN, TAG_LEN,
 };
 
-/// What the two frames hold besides the ciphertext.
+/// The metadata in front of the ciphertext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frames {
     pub(super) epoch: u8,
@@ -21,7 +21,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Everything in front of the ciphertext. `None`: the ciphertext is longer than a frame can say.
+    /// Encodes everything in front of the ciphertext. Returns `None` if the ciphertext exceeds `u32::MAX` bytes.
     pub(super) fn encode(&self, identity: &BlockIdentity, body_len: usize) -> Option<[u8; FRAME_OVERHEAD]> {
         let mut out = [0; FRAME_OVERHEAD];
         out[..FRAME_METADATA_LEN_AT].copy_from_slice(&FRAME_METADATA_MAGIC);
@@ -39,7 +39,7 @@ impl Frames {
         Some(out)
     }
 
-    /// Reads what stands in front of the ciphertext of an envelope that is `envelope.len()` long.
+    /// Decodes the bytes in front of the ciphertext.
     pub(super) fn decode(identity: &BlockIdentity, envelope: &[u8]) -> Result<Self, CryptError> {
         let (head, body) = envelope.split_first_chunk::<FRAME_OVERHEAD>().ok_or(CryptError::Malformed)?;
         let framed = head[..FRAME_METADATA_LEN_AT] == FRAME_METADATA_MAGIC
@@ -55,7 +55,8 @@ impl Frames {
         if suite != FRAME_SUITE_AES_256_GCM {
             return Err(CryptError::UnknownSuite { suite });
         }
-        // These fields are authenticated as this crate expects them, so what an envelope says of them must agree.
+        // The tag authenticates the values that this crate expects, not the stored copies, so the copies must be equal
+        // to them.
         let expected = head[FRAME_BLOCK_TYPE_AT] == identity.block_type.code()
             && head[FRAME_COMPRESSION_AT] == 0
             && LittleEndian::read_u32(&head[FRAME_DICT_AT..]) == 0
@@ -71,7 +72,8 @@ impl Frames {
     }
 }
 
-/// The additional authenticated data: it is not stored, so a block that is moved elsewhere does not open there.
+/// Returns the additional authenticated data. It is not stored, so a block that was moved elsewhere cannot be opened
+/// there.
 pub(super) fn additional_data(identity: &BlockIdentity, epoch: u8) -> [u8; AAD_LEN] {
     let mut out = [0; AAD_LEN];
     out[..AAD_HEADER_BYTE_AT].copy_from_slice(&FRAME_METADATA_MAGIC);

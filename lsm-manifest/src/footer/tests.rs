@@ -34,7 +34,7 @@ fn impossible_sections_are_refused() {
     for offset in [0, 4095, 4097, u64::MAX] {
         assert_eq!(new(vec![entry("a", offset, 34)]), Defect::SectionPlace);
     }
-    // Over each other, or with a gap between them.
+    // Sections that overlap, or that have a gap between them.
     assert_eq!(new(vec![entry("a", 4096, 34), entry("b", 4129, 34)]), Defect::SectionPlace);
     assert_eq!(new(vec![entry("a", 4096, 34), entry("b", 4131, 34)]), Defect::SectionPlace);
     assert_eq!(new(vec![entry("a", 4096, 34), entry("a", 4130, 34)]), Defect::DuplicateSection);
@@ -53,7 +53,8 @@ fn each_defect_of_the_bytes_has_its_name_and_place() {
     assert_eq!(decode(&edited(0, 2)), Damage::new(0, Defect::LayoutVersion { found: 2 }));
     assert_eq!(decode(&edited(0, 0)), Damage::new(0, Defect::LayoutVersion { found: 0 }));
     assert_eq!(decode(&edited(1, 2)), Damage::new(1, Defect::FooterFlags { found: 2 }));
-    // A count that is too high runs out of bytes before it takes memory; one that is too low leaves some.
+    // A count that is too high fails before memory is allocated for it. A count that is too low leaves bytes at the
+    // end.
     assert_eq!(decode(&edited(3, 0xff)), Damage::new(66, Defect::FooterLength));
     assert_eq!(decode(&edited(2, 1)), Damage::new(35, Defect::FooterLength));
     assert_eq!(decode(&edited(4, 0)), Damage::new(4, Defect::SectionName));

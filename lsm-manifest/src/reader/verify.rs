@@ -1,22 +1,22 @@
-//! Verification of all sections in little memory.
+//! Verification of all sections with bounded memory.
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::ManifestArchiveReader;
 use crate::{Result, TocEntry, archive_file::ArchiveFile, format::BLOCK_HEADER_LEN};
 
-/// How much of an archive is in memory while it is only verified.
+/// Number of bytes of an archive in memory during verification.
 const WINDOW: usize = 256 * 1024;
 
 impl ManifestArchiveReader {
-    /// Verifies every section in little memory, and returns the names of those that only their parity can restore.
+    /// Verifies every section with bounded memory. Returns the names of the sections that only parity could restore.
     ///
-    /// With a key, sealed sections are opened too. Of an archive of 128 KiB at most it is what was read on opening that
-    /// is verified: open it again to see what is on disk now.
+    /// If there is a key, sealed sections are also opened. An archive of up to 128 KiB was read when it was opened, and
+    /// these bytes are verified. To verify the bytes that are on disk now, open it again.
     ///
     /// # Errors
     ///
-    /// As [`read_section`](Self::read_section), for the first section that fails.
+    /// The errors of [`read_section`](Self::read_section), for the first section that fails.
     pub fn verify(&self) -> Result<Vec<&str>> {
         let mut healed = Vec::new();
         let mut window =
@@ -30,7 +30,7 @@ impl ManifestArchiveReader {
         Ok(healed)
     }
 
-    /// Whether a payload matches its checksum; `false` is for a closer look.
+    /// Compares a payload with its checksum. Returns `false` if the section must be read as a whole to decide.
     fn matches(&self, entry: &TocEntry, window: &mut Window<'_>) -> Result<bool> {
         let Some((head, rest)) = window.piece(entry.offset, entry.end())?.split_first_chunk() else {
             return Ok(false);
@@ -59,17 +59,17 @@ impl ManifestArchiveReader {
     }
 }
 
-/// A part of an archive that moves on over its sections, so that small ones are read together.
+/// A window that moves over the sections of an archive, so that one read fetches several small sections.
 struct Window<'a> {
     archive: &'a ArchiveFile,
-    /// Where the sections end.
+    /// Offset at which the sections end.
     end: u64,
     at: u64,
     bytes: Vec<u8>,
 }
 
 impl Window<'_> {
-    /// The bytes from `at` on, up to `end` or as far as they are at hand, but a block's header at least.
+    /// Returns the bytes from `at` on, as many as are available before `end`, and at least a block header.
     fn piece(&mut self, at: u64, end: u64) -> Result<&[u8]> {
         let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
         if let Some(bytes) = self.archive.at_hand(at, len) {
@@ -77,7 +77,7 @@ impl Window<'_> {
         }
         let wanted = end.saturating_sub(at).min(BLOCK_HEADER_LEN as u64);
         if at < self.at || at.saturating_add(wanted) > self.at + self.bytes.len() as u64 {
-            // What cannot be read behind this section is for a later one to say.
+            // The first read may fail because of a later section. That section reports it.
             self.fill(at, self.end).or_else(|_| self.fill(at, end))?;
         }
         let rest = usize::try_from(at - self.at).ok().and_then(|from| self.bytes.get(from..));

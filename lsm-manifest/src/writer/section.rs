@@ -8,10 +8,10 @@ use crate::Result;
 /// A section that is being written.
 #[must_use = "a section that is not finished is not written"]
 pub struct SectionWriter<'w, 'fs> {
-    /// Its payload gathers behind what is finished.
+    /// The payload is gathered behind the completed bytes of this writer.
     writer: &'w mut ManifestArchiveWriter<'fs>,
     name: String,
-    /// The block has had room for everything so far.
+    /// `false` once a `push` has failed because the payload was too long.
     fits: bool,
 }
 
@@ -24,8 +24,9 @@ impl<'w, 'fs> SectionWriter<'w, 'fs> {
     ///
     /// # Errors
     ///
-    /// [`SectionTooLong`](crate::Error::SectionTooLong), and [`Encryption`](crate::Error::Encryption): nothing is
-    /// written, the writer stays good. [`Fs`](crate::Error::Fs): the writer has failed and its file is removed.
+    /// - [`SectionTooLong`](crate::Error::SectionTooLong), [`Encryption`](crate::Error::Encryption): nothing was
+    ///   written, and the writer remains usable.
+    /// - [`Fs`](crate::Error::Fs): the writer has failed and its file is removed.
     pub fn finish(self) -> Result<()> {
         let Self { writer, name, fits } = self;
         writer.encoder.finish_section(&name, fits)?;
@@ -33,14 +34,15 @@ impl<'w, 'fs> SectionWriter<'w, 'fs> {
         writer.or_fail(written)
     }
 
-    /// `false`: there is no room for all of it, and nothing was taken.
+    /// Appends to the payload. Returns `false` and appends nothing if the payload would become too long.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         self.fits = self.fits && self.writer.encoder.push(bytes);
         self.fits
     }
 }
 
-/// Fails with `FileTooLarge` when the payload is longer than a section can be; the section cannot be finished then.
+/// Fails with `FileTooLarge` if the payload becomes longer than a section may be. [`SectionWriter::finish`] then fails,
+/// too.
 impl io::Write for SectionWriter<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.push(bytes) { Ok(bytes.len()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
@@ -51,7 +53,7 @@ impl io::Write for SectionWriter<'_, '_> {
     }
 }
 
-/// Shows no payload.
+/// Omits the payload.
 impl fmt::Debug for SectionWriter<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SectionWriter").field("name", &self.name).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Writing and reading archives.
+//! Tests of writing and reading archives.
 
 use std::{io::Write, path::Path};
 
@@ -68,7 +68,7 @@ fn names_are_refused_before_anything_is_written() {
     for (name, expected) in [
         ("", NameProblem::Empty),
         (&*"x".repeat(65), NameProblem::TooLong),
-        // Bytes count, not characters.
+        // The limit counts bytes, not characters.
         (&*"é".repeat(33), NameProblem::TooLong),
         ("tables", NameProblem::Duplicate),
     ] {
@@ -120,7 +120,7 @@ fn a_section_of_16_mib_is_the_longest() {
     let refused = section.write_all(&[0; 35]).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::FileTooLarge);
     assert!(matches!(section.finish(), Err(Error::SectionTooLong { .. })), "not written without its end");
-    // Nor with a part left out of its middle.
+    // Removing a piece from the middle is detected, too.
     let mut section = writer.start_section("too-long").unwrap();
     assert!(section.write_all(&vec![0; 17 << 20]).is_err());
     assert!(section.write_all(&[0]).is_err());
@@ -174,7 +174,7 @@ fn a_small_archive_is_one_read_and_many_sections_are_one_request() {
     assert_eq!(fs.take_read_calls(), 1);
 }
 
-/// What is longer than a read-ahead is not read for its footer.
+/// A file longer than the read-ahead is not read whole to get its footer.
 #[test]
 fn of_a_long_archive_only_the_footer_is_read_when_it_is_opened() {
     const HEAD: usize = 4096;
@@ -193,7 +193,8 @@ fn of_a_long_archive_only_the_footer_is_read_when_it_is_opened() {
     }
 }
 
-/// The buffers of the reader are all it allocates in proportion to a section: the payload becomes the result in place.
+/// The buffers of the reader are its only allocations in proportion to a section. The buffer becomes the result in
+/// place.
 #[test]
 fn a_section_read_takes_the_memory_of_the_section_and_verifying_takes_less() {
     let fs = ProbeFs::new(mem_fs());

@@ -1,4 +1,4 @@
-//! Archives as bytes: the same as the files, and read in the same way.
+//! Tests of archives as bytes: they equal the files, and are read in the same way.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn forms() -> Vec<WriteOptions> {
     ]
 }
 
-/// A section that a writer writes by itself, and one after it: there the mirror comes last.
+/// A section that the writer writes separately, and one after it. In such an archive the mirror is written last.
 #[test]
 fn the_bytes_are_those_of_the_file() {
     let long: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -48,11 +48,11 @@ fn they_are_read_without_a_file() {
         assert_eq!(reader.verify().unwrap(), [""; 0]);
         let cut = ManifestArchiveReader::from_bytes(name, bytes[..100].to_vec(), &ReadOptions::new());
         let error = cut.unwrap_err().to_string();
-        assert!(error.starts_with("from the network: no footer can be read"), "{error}");
+        assert!(error.starts_with("from the network: cannot read a footer"), "{error}");
     }
 }
 
-/// Longer than an archive that is read at one go: there the file is read in parts, and the bytes are not.
+/// An archive too long to be read whole. The file is read in parts, unlike the bytes.
 #[test]
 fn every_cut_reads_like_the_file() {
     let long = vec![3; 150_000];
@@ -89,7 +89,7 @@ fn sections_that_no_archive_has_are_refused() {
     assert!(matches!(encode(&many), Err(Error::TooManySections { .. })));
 }
 
-/// A file that was written and bytes that were encoded are interchangeable.
+/// Files that were written and bytes that were encoded are interchangeable.
 #[test]
 fn a_file_is_read_as_bytes() {
     let fs = mem_fs();

@@ -1,4 +1,4 @@
-//! What the fuzzers have found worth keeping, once more in every test run.
+//! Replays the corpus of the fuzzers in every test run.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! "Write an archive, publish CURRENT, remove the old version", crashed at every moment in every legal way.
+//! "Write an archive, publish CURRENT, remove the old version", crashed at every step in every legal way.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const OLD: [(&str, &[u8]); 2] = [("format_version", &[5]), ("tables", b"the tables of before")];
 
-/// A directory with version 0 in it, durable.
+/// A directory with a durable version 0.
 fn prepared() -> MemFs {
     let fs = mem_fs();
     let _ = publish_current(&write(&fs, &version_path(0), WriteOptions::new(), &OLD).unwrap()).unwrap();
@@ -36,7 +36,8 @@ fn replace_version(fs: &dyn Fs, note: &dyn Fn(&str), options: WriteOptions) -> R
     Ok(())
 }
 
-/// Recovery finds one of the two versions, whole; after publishing, the new one; and the next version can be written.
+/// Recovery finds one of the two versions, complete. After the publication it finds the new one. The next version can
+/// be written in each case.
 fn check(image: &MemFs, notes: &Notes) -> std::result::Result<(), String> {
     let found = recover(image, Path::new(DIR), &ReadOptions::new()).map_err(|e| e.to_string())?;
     let found = found.ok_or("the directory looks new")?;
@@ -54,7 +55,7 @@ fn check(image: &MemFs, notes: &Notes) -> std::result::Result<(), String> {
     retry(image, version).map_err(|e| format!("the next attempt fails: {e}"))
 }
 
-/// What an engine does after a crash: sweep, and write the version that was not published.
+/// The work of an engine after a crash: remove stale versions, and write the version that was not published.
 fn retry(fs: &MemFs, live: u64) -> Result<()> {
     let _ = republish_current(fs, Path::new(DIR), SyncMode::Normal)?;
     remove_stale(fs, Path::new(DIR), live)?;
@@ -85,8 +86,8 @@ fn every_crash_leaves_the_old_version_or_the_new_one() {
     assert!(report.is_exhaustive(), "{report}");
 }
 
-/// The sync behind CURRENT's rename fails, and the machine goes on: everybody sees the new version, and a power cut may
-/// take it back.
+/// The sync behind the rename of CURRENT fails and the machine continues. The new version is visible, but a power cut
+/// may lose it.
 fn in_doubt(republish: bool) -> std::result::Result<SweepReport, SweepError> {
     seeded_sweep().start_from(&prepared()).models(models()).run(
         |fs: &MemFs| {
@@ -146,7 +147,7 @@ fn a_crash_during_the_recovery_changes_nothing_of_that() {
     println!("{}", report.unwrap());
 }
 
-/// Four syncs: of the archive, of its name, of CURRENT, of CURRENT's name. None is there for nothing.
+/// A publication has four syncs: the archive, its name, CURRENT, and the name of CURRENT. Each of them is necessary.
 #[test]
 fn each_lost_sync_is_seen() {
     let probe = ProbeFs::new(prepared());
@@ -161,7 +162,7 @@ fn each_lost_sync_is_seen() {
     }
 }
 
-/// The first version of a directory: before it is published the directory is new, or says that CURRENT is missing.
+/// Until the first version is published, the directory is new, or recovery reports that CURRENT is missing.
 #[test]
 fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
     let start = mem_fs();
@@ -185,7 +186,7 @@ fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
     println!("{}", report.unwrap());
 }
 
-/// An archive that is written in several calls, the mirror last.
+/// An archive that is written in several calls, with the mirror last.
 #[test]
 fn a_long_archive_survives_like_a_short_one() {
     let long: Vec<u8> = (0..70_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -204,7 +205,7 @@ fn a_long_archive_survives_like_a_short_one() {
             if notes.contains("published") && found.current.version_id == 0 {
                 return Err("version 0 is back".to_owned());
             }
-            // What was not published may be damaged; whatever opens of it is whole.
+            // An unpublished archive may be damaged, but a section that can be read is complete.
             if let Ok(early) = open(image, &version_path(1)) {
                 for (name, payload) in &sections {
                     if early.read_section(name).is_ok_and(|section| section.payload != *payload) {
@@ -219,7 +220,7 @@ fn a_long_archive_survives_like_a_short_one() {
     println!("{}", report.unwrap());
 }
 
-/// The pointer is never bound to a name that a crash can take away: said by the simulator's own audit.
+/// The audit of the simulator confirms that CURRENT never names an archive whose name a crash can lose.
 #[test]
 fn nothing_is_published_before_it_is_durable() {
     use lsm_fs_mem::DurabilityAudit;

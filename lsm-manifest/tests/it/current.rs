@@ -1,4 +1,4 @@
-//! CURRENT and the directories it makes sense of.
+//! Tests of CURRENT, and of directories in which it is missing or damaged.
 
 use std::path::Path;
 
@@ -45,10 +45,10 @@ fn only_a_version_can_be_published() {
     assert_eq!(read_current(&fs, Path::new(DIR)).unwrap().version_id, u64::MAX);
 }
 
-/// The proof says what it is worth, and so does publishing: neither claims what the platform cannot give.
+/// Neither the proof nor the publication claims more durability than the platform provides.
 #[test]
 fn a_platform_without_directory_syncs_promises_nothing() {
-    // The four syncs of a publish are: archive, its name, CURRENT, its name.
+    // The four syncs of a publication: archive, its name, CURRENT, its name.
     for (from, name, pointer) in [
         (0, DirectorySync::Durable, DirectorySync::Durable),
         (1, DirectorySync::NotSupported, DirectorySync::NotSupported),
@@ -59,7 +59,7 @@ fn a_platform_without_directory_syncs_promises_nothing() {
         assert_eq!(archive.directory_sync(), name, "{from}");
         assert_eq!(publish_current(&archive).unwrap(), pointer, "{from}");
     }
-    // A name that is not durable is not made so by a later sync that the platform has.
+    // A later sync that is supported does not make an earlier name durable.
     let fs = ProbeFs::new(mem_fs()).without_directory_syncs_from(1);
     let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
     let fs = fs.clone().without_directory_syncs_from(0);
@@ -87,7 +87,7 @@ fn a_directory_with_nothing_in_it_is_new() {
     }
     assert!(open_highest(&fs, Path::new("/nowhere"), &OPTIONS).unwrap().is_none());
     assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap().is_none());
-    // Names of the operator, and empty folders, are no data of an engine.
+    // Names of the operator and empty folders do not count as data.
     for name in ["LOCK", "lost+found", ".current.tmp-0"] {
         put_file(&fs, &Path::new(DIR).join(name), b"");
     }
@@ -107,7 +107,7 @@ fn a_missing_current_beside_data_is_no_new_directory() {
         let error = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
         assert!(matches!(error, Error::MissingCurrent { .. }), "{name}");
         let shown = name.split('/').next().unwrap();
-        assert!(error.to_string().starts_with(&format!("/db/current: missing, though there is {shown};")));
+        assert!(error.to_string().starts_with(&format!("/db/current: missing, but found {shown};")));
         if name == "tables/1" {
             let error = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
             assert!(matches!(error, Error::MissingCurrent { .. }), "{error}");
@@ -121,10 +121,10 @@ fn a_current_that_names_nothing_or_something_else_is_refused() {
     let archive = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
     put_file(&fs, &current_path(), &Current::new(3, archive.footer()).encode());
     let error = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
-    assert_eq!(error.to_string(), "/db/v3: missing, though CURRENT names it");
+    assert_eq!(error.to_string(), "/db/v3: missing, although CURRENT names it");
     fs.remove_file(&current_path()).unwrap();
     let _ = publish_current(&archive).unwrap();
-    // Another archive under the same name, good in itself.
+    // Another valid archive under the same name.
     fs.remove_file(&version_path(2)).unwrap();
     write(&fs, &version_path(2), WriteOptions::new().mirror(false), &SECTIONS).map(drop).unwrap();
     match open_current(&fs, Path::new(DIR), &OPTIONS) {
@@ -168,12 +168,12 @@ fn without_current_the_highest_version_wins_if_it_says_so_itself() {
         let error = open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err();
         assert!(matches!(error, Error::WrongVersion { .. }), "{error}");
     }
-    // A damaged one is not passed over.
+    // A damaged archive is not skipped.
     put_file(&fs, &version_path(15), b"");
     assert!(open_highest(&fs, Path::new(DIR), &OPTIONS).unwrap_err().is_corruption());
 }
 
-/// A damaged CURRENT does not say that an archive is not live.
+/// If CURRENT is damaged, the archive may be live.
 #[test]
 fn beside_a_damaged_pointer_nothing_is_removed() {
     let fs = mem_fs();
@@ -185,8 +185,8 @@ fn beside_a_damaged_pointer_nothing_is_removed() {
     assert!(fs.exists(&version_path(1)).unwrap());
 }
 
-/// Between the look at CURRENT and that at its archive a writer may publish the next version and remove that one:
-/// CURRENT is asked once more.
+/// Between reading CURRENT and opening its archive, a writer may publish the next version and remove this one. CURRENT
+/// is then read again.
 #[test]
 fn an_archive_that_is_gone_is_looked_for_again() {
     let fs = mem_fs();

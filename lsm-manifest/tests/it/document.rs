@@ -1,4 +1,4 @@
-//! What FORMAT.md says is what the crate does.
+//! Checks FORMAT.md and README.md against the code.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::support::{
 const DOCUMENT: &str = include_str!("../../FORMAT.md");
 const EXAMPLE: [(&str, &[u8]); 2] = [("format_version", &[5]), ("comparator_name", b"default")];
 
-/// The bytes of the document's hex blocks, in order; what stands behind two spaces of a line is for the reader.
+/// Returns the bytes of the document's hex blocks, in order. Text behind two spaces is a comment.
 fn hex_blocks() -> Vec<Vec<u8>> {
     let block = |text: &str| {
         let text = text.split("```").next().unwrap();
@@ -40,13 +40,13 @@ fn the_worked_example_is_what_is_written() {
     let blocks = hex_blocks();
     assert!(blocks[0] == bytes[4096..], "the archive from 4096 on is\n{}", hex(&bytes[4096..]));
     assert!(blocks[1] == current, "CURRENT is\n{}", hex(&current));
-    assert!(DOCUMENT.contains(&format!("The archive has {} bytes", bytes.len())));
+    assert!(DOCUMENT.contains(&format!("The archive is {} bytes long", bytes.len())));
     let footer = archive.footer().sections_end();
     let footer_len = bytes.len() as u64 - 4 - footer;
-    assert!(DOCUMENT.contains(&format!("lies the footer block, {footer_len} bytes")));
+    assert!(DOCUMENT.contains(&format!("The footer block is {footer_len} bytes long")));
 }
 
-/// The file is put together from the document alone.
+/// Builds the file from the document alone.
 #[test]
 fn the_worked_example_is_read() {
     let [from_4096, current] = <[_; 2]>::try_from(hex_blocks()).unwrap();

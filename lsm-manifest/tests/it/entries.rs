@@ -1,5 +1,5 @@
-//! Where the fuzzers enter, and the tests that repeat their corpus: bytes of any kind go in, and an assertion fails if
-//! something wrong comes out.
+//! Entry points of the fuzzers and of the tests that replay their corpus. They accept any bytes, and an assertion fails
+//! if the result is wrong.
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ use xxhash_rust::xxh3::xxh3_128;
 const OPTIONS: ReadOptions = ReadOptions::new();
 const LIMIT: u64 = 1 << 24;
 
-/// A header, and what its checksums say of the rest.
+/// Decodes a header, and the block that follows it.
 pub(crate) fn block(data: &[u8]) {
     for block_type in [BlockType::Manifest, BlockType::ManifestFooter] {
         let Some((head, body)) = data.split_first_chunk() else { return };
-        // Once as it is, and once as if the checksums were good.
+        // First as it is, and then with correct checksums.
         let mut forged = *head;
         forged[4] = block_type.code();
         let seal = u128::to_le_bytes(xxh3_128(&forged[..30]));
@@ -27,7 +27,7 @@ pub(crate) fn block(data: &[u8]) {
         for bytes in [head, &forged] {
             let Ok(header) = BlockHeader::decode(bytes, block_type) else { continue };
             assert_eq!(header.encode(), *bytes);
-            // Whatever the checksum is.
+            // The checksum may have any value.
             let _ = header.restore(&mut body.to_vec());
             let header = BlockHeader { checksum: xxh3_128(body), ..header };
             let mut payload = body.to_vec();
@@ -40,7 +40,7 @@ pub(crate) fn block(data: &[u8]) {
     }
 }
 
-/// A footer's payload.
+/// Decodes the payload of a footer.
 pub(crate) fn footer(data: &[u8]) {
     if let Ok(footer) = FooterPayload::decode(data) {
         assert_eq!(footer.encode(), data);
@@ -49,7 +49,7 @@ pub(crate) fn footer(data: &[u8]) {
     }
 }
 
-/// A pointer: its bytes, and the file in a directory with data.
+/// Decodes a pointer, as bytes and as the file of a directory with data.
 pub(crate) fn current(data: &[u8]) {
     if let Ok(current) = Current::decode(data) {
         assert_eq!(current.encode(), data);
@@ -60,7 +60,7 @@ pub(crate) fn current(data: &[u8]) {
     assert!(open_current(&fs, Path::new("/"), &OPTIONS).is_err());
 }
 
-/// A whole file; and a file with good checksums whose footer and sections are the data.
+/// Reads the data as a whole file, and as the footer and sections of a file with correct checksums.
 pub(crate) fn archive(data: &[u8]) {
     examine(data);
     if let Some(forged) = forge(data) {
@@ -101,14 +101,14 @@ fn examine(bytes: &[u8]) {
     }
 }
 
-/// The payloads of an archive whose bytes are in memory.
+/// Returns the payloads of an archive in memory.
 fn in_memory(bytes: &[u8]) -> Result<Vec<Result<Vec<u8>>>> {
     let reader = ManifestArchiveReader::from_bytes(Path::new("bytes"), bytes.to_vec(), &OPTIONS)?;
     let entries = reader.footer().sections().iter();
     Ok(entries.map(|entry| Ok(reader.read_section(&entry.name)?.payload)).collect())
 }
 
-/// The data is: whether there is a mirror, how long the footer is, the footer, the sections.
+/// The data consists of flags, the length of the footer, the footer and the sections.
 fn forge(data: &[u8]) -> Option<Vec<u8>> {
     let ([flags, len, high], rest) = data.split_first_chunk()?;
     let (payload, sections) = rest.split_at_checked(usize::from(u16::from_le_bytes([*len, *high])))?;
@@ -128,7 +128,7 @@ fn forge(data: &[u8]) -> Option<Vec<u8>> {
     }
     file.extend_from_slice(sections);
     file.extend_from_slice(&footer);
-    // With the second flag, the tail is damaged.
+    // If the second flag is set, the tail is damaged.
     file.extend_from_slice(&(u32::try_from(footer.len()).ok()? ^ u32::from(flags & 2)).to_le_bytes());
     Some(file)
 }

@@ -1,4 +1,4 @@
-//! Each call of a publish fails in every way: the old version stays, and the next attempt succeeds.
+//! Each call of a publication fails in every way. The old version stays, and the next attempt succeeds.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ fn prepared() -> MemFs {
     fs
 }
 
-/// Publishes version 1, and gives its name back if that fails before the rename.
+/// Publishes version 1. If this fails before the rename, the name is available again.
 fn publish(fs: &dyn Fs, options: WriteOptions) -> Result<()> {
     let archive = write(fs, &version_path(1), options, &SECTIONS)?;
     match publish_current(&archive) {
         Ok(_) => Ok(()),
         Err(error @ Error::PublishedNotDurable { .. }) => Err(error),
         Err(error) => {
-            // A device that is gone keeps what it has; that is not this call's failure.
+            // Nothing can be removed from a device that is gone, so that is not a failure of this call.
             let _ = archive.discard();
             Err(error)
         }
@@ -51,7 +51,7 @@ fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
                 let after = matches!(fault.effect(), FaultEffect::After(_));
                 match result {
                     Ok(()) => assert_eq!(version, 1, "{fault}"),
-                    // Both versions are there, and either may be live: the error says so.
+                    // Both versions exist and either may be live, as the error says.
                     Err(Error::PublishedNotDurable { source, .. }) => {
                         assert!(matches!(source.op(), Op::SyncDirectory | Op::Rename), "{fault}");
                         let before = fault.op() == Op::Rename && fault.effect() == FaultEffect::Gone;
@@ -65,8 +65,7 @@ fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
                     }
                     Err(_) => {
                         assert_eq!((version, &sections), (0, &owned(&SECTIONS[..2])), "{fault}");
-                        // What stays behind stays because the device was gone, or the call that took the name
-                        // was reported as failed.
+                        // A file may stay only if the device was gone, or if the removal was reported as failed.
                         let gone = fault.effect() == FaultEffect::Gone || (after && fault.op() == Op::Open);
                         if gone {
                             lsm_manifest::remove_stale(fs, Path::new(DIR), 0)?;
@@ -86,7 +85,7 @@ fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
     }
 }
 
-/// A publish that failed can be tried again with the same proof.
+/// A failed publication can be repeated with the same proof.
 #[test]
 fn a_failed_publish_can_be_repeated() {
     let fs = FaultFs::new(prepared());
@@ -97,11 +96,11 @@ fn a_failed_publish_can_be_repeated() {
     assert_eq!(live(fs.inner()).0, 1);
 }
 
-/// Reading fails, or falls back on the mirror; it never reads less.
+/// A read fails or uses the mirror. It never returns less data.
 #[test]
 fn a_failed_read_never_reads_less() {
     failed_reads(prepared);
-    // Where an archive cannot be read at one go, each read is of a part.
+    // If an archive is too long to be read whole, each read covers a part.
     failed_reads(|| ProbeFs::new(prepared()).in_pieces());
 }
 
@@ -152,8 +151,8 @@ fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs
     println!("{}", report.unwrap());
 }
 
-/// The kernel drops the pages of a failed sync: the cache goes on to show them, and a second sync says Ok. Whoever
-/// tries again has to write again.
+/// After a failed sync, the kernel marks the pages clean: the cache still shows them, and a second sync returns
+/// success. A retry must write the data again.
 #[test]
 fn a_failed_sync_is_final_whatever_the_cache_shows() {
     for synced in [version_path(1), Path::new(DIR).join(".current.tmp-0"), PathBuf::from(DIR)] {

@@ -1,5 +1,5 @@
-//! The envelopes of sealed payloads, put together a second time from the format's description, under nonces that count
-//! up: the same sections give the same file.
+//! A second implementation of the envelopes, from the description of the format, with nonces that count up. The same
+//! sections always give the same file.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -64,7 +64,7 @@ impl EncryptionProvider for FixedNonce {
         })
     }
 
-    /// Writing only: what this seals is for the crate's own provider to open.
+    /// Not implemented. The provider of the crate opens these envelopes.
     fn open(&self, _: &BlockIdentity, _: Vec<u8>) -> Result<Vec<u8>, CryptError> {
         Err(CryptError::Malformed)
     }

@@ -1,4 +1,4 @@
-//! Files of a real engine: read, checked, and written again byte for byte.
+//! Files of a real engine are read, checked, and written again byte for byte.
 
 use lsm_fs::StdFs;
 use lsm_manifest::{
@@ -53,7 +53,7 @@ fn the_digest_is_the_known_one() {
     assert_eq!(current.digest, 0x10d8_9255_0459_a825_afc5_5585_2027_ad0b);
 }
 
-/// Writes a fixture's sections again under the same name, and publishes them.
+/// Writes the sections of a fixture under the same name, and publishes them.
 fn rewrite(name: &str, version: u64, options: WriteOptions) -> (Vec<u8>, Vec<u8>) {
     let reader = open(&StdFs, &fixture(name).join(format!("v{version}"))).unwrap();
     let dir = tempfile::tempdir().unwrap();

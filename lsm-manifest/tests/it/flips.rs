@@ -1,4 +1,5 @@
-//! Every flipped bit and every cut of a file: detected, or healed with the very sections that were written.
+//! Every bit flip and every truncation of a file is detected or repaired. The sections never differ from the written
+//! ones.
 
 use std::path::Path;
 
@@ -14,21 +15,21 @@ use crate::{
     },
 };
 
-/// An archive whose sections are known, in a filesystem that can be damaged.
+/// An archive with known sections, in a filesystem that can be damaged.
 struct Patient {
     label: String,
     fs: ProbeFs<MemFs>,
-    /// The same files, which cannot be read at one go.
+    /// The same files, but none of them can be read whole.
     in_pieces: ProbeFs<MemFs>,
     bytes: Vec<u8>,
     sections: Sections,
     mirror: bool,
     parity: bool,
-    /// Where the sections end.
+    /// The end of the sections.
     end: usize,
 }
 
-/// What became of an archive: opened from where and with which of its sections, or refused.
+/// The outcome of opening an archive: refused, or opened from one of its footers with some of its sections.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Whole(FooterSource),
@@ -55,8 +56,8 @@ impl Patient {
         }
     }
 
-    /// Opens the file as it is now, reads each section by itself, and checks that whatever is read is right, and the
-    /// same whether the file is read at one go or in pieces.
+    /// Opens the file and reads each section by itself. Checks that every section is right, and that the result does
+    /// not depend on whether the file is read whole or in parts.
     fn examine(&self, what: &dyn std::fmt::Display) -> Outcome {
         let outcome = self.examine_in(&self.fs, what);
         assert_eq!(self.examine_in(&self.in_pieces, what), outcome, "{}, {what}: in pieces", self.label);
@@ -121,7 +122,7 @@ fn patients() -> Vec<Patient> {
 
 #[test]
 fn every_flipped_bit_is_detected_or_harmless() {
-    // The other fixtures differ from these in what their sections say.
+    // The other fixtures differ from these only in the contents of their sections.
     let chosen = ["v5-plain-5.ckpt", "v6-plain-5.ckpt", "mirror off", "no sections"];
     for patient in patients().into_iter().filter(|patient| chosen.contains(&&*patient.label)) {
         flip_every_bit(&patient);
@@ -151,7 +152,7 @@ fn flip_every_bit(patient: &Patient) {
                     mirrored += 1;
                     assert!(in_tail && patient.mirror, "{}, {what}", patient.label);
                 }
-                // Nothing but the head, or a payload or its parity, can be damaged without a loss.
+                // If an archive is read completely through its tail, the damage is in the head, or parity repaired it.
                 Outcome::Whole(_) => {
                     healed += 1;
                     assert!(in_head || patient.parity, "{}, {what}", patient.label);
@@ -166,8 +167,7 @@ fn flip_every_bit(patient: &Patient) {
                 }
             }
         }
-        // One bit of each byte: nothing is so harmless that `inspect` does not see it. Without the feature,
-        // nobody can tell good parity from bad.
+        // Flips one bit of each byte. `inspect` must see all of them. Without the feature, it cannot verify parity.
         if cfg!(feature = "parity") || !patient.parity {
             assert!(!patient.inspect_is_healthy(), "{}, byte {at}", patient.label);
         }
@@ -201,7 +201,7 @@ fn a_cut_archive_opens_whole_from_its_mirror_or_not_at_all() {
     }
 }
 
-/// A crash leaves zeros at full length as readily as it cuts.
+/// A crash may leave zeros at full length as well as a truncated file.
 #[test]
 fn an_archive_that_ends_in_zeros_opens_whole_or_refuses_what_is_lost() {
     for patient in patients() {
@@ -231,7 +231,7 @@ fn a_byte_behind_the_end_is_survived_by_the_mirror() {
     }
 }
 
-/// A directory with a version 1 that is published and a version 3 that is not.
+/// A directory with a published version 1 and an unpublished version 3.
 fn published() -> (MemFs, Vec<u8>) {
     let fs = mem_fs();
     write(&fs, &version_path(3), WriteOptions::new(), &SECTIONS[..1]).map(drop).unwrap();
@@ -251,7 +251,7 @@ fn every_flipped_bit_of_current_is_detected() {
             put_file(&fs, &current_path(), &flipped);
             let found = open_current(&fs, Path::new(DIR), &ReadOptions::new()).unwrap_err();
             let expected = match at {
-                // Bit 1 makes 3 of 1, and that version is there.
+                // Flipping bit 1 turns version 1 into 3, which exists.
                 0 if bit == 1 => matches!(found, Error::DigestMismatch { .. }),
                 0..8 => matches!(found, Error::MissingArchive { .. }),
                 8..24 => matches!(found, Error::DigestMismatch { .. }),
@@ -292,8 +292,8 @@ fn every_other_length_of_current_is_refused() {
     }
 }
 
-/// Verification reads an archive through a window of 256 KiB: blocks that end with it, straddle its end, with their
-/// header or their payload, or are longer than it.
+/// Verification reads an archive through a window of 256 KiB. The blocks here end with the window, straddle its end
+/// with their header or their payload, or are longer than it.
 #[test]
 fn sections_of_any_length_are_verified_to_the_last_byte() {
     const WINDOW: usize = 256 << 10;
@@ -328,7 +328,7 @@ fn sections_of_any_length_are_verified_to_the_last_byte() {
     }
 }
 
-/// What lies behind a damaged section does not speak for it.
+/// A valid section behind a damaged one does not hide the damage.
 #[test]
 fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     let fs = mem_fs();
@@ -338,7 +338,7 @@ fn a_damaged_section_is_named_although_a_later_one_cannot_be_read() {
     bytes[usize::try_from(first.offset).unwrap() + 1] ^= 1;
     put_file(&fs, &version_path(1), &bytes);
     let faulty = FaultFs::new(fs);
-    // The file at one go, and then, after the footer, all of its sections.
+    // Two reads: the whole file, and, after the footer, all of its sections.
     for read in ["read_at#1:before-EIO", "read_at#3:before-EIO"] {
         faulty.inject(lsm_fs_mem::Fault::from(read.parse::<lsm_fs_mem::FaultId>().unwrap()));
     }

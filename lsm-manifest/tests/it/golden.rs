@@ -1,5 +1,5 @@
-//! Files that past versions of this crate wrote, one directory per layout version: each opens, and the same sections
-//! still give the same bytes.
+//! Files that earlier versions of this crate wrote, one folder for each layout version. Each file can be opened, and
+//! the same sections still give the same bytes.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use crate::support::{SECTIONS, Sections, archive_bytes, owned, put_file, read_al
 
 struct Golden {
     file: &'static str,
-    /// Of the footer, for version 1.
+    /// The digest of the footer for version 1.
     digest: u128,
     sections: Sections,
     write: WriteOptions,
     read: ReadOptions,
-    /// Whether this build can write it.
+    /// This build can write the file.
     writable: bool,
 }
 
@@ -23,7 +23,7 @@ fn golden(file: &'static str, digest: u128, sections: Sections, write: WriteOpti
     Golden { file, digest, sections, write, read: ReadOptions::new(), writable: true }
 }
 
-/// As many sections as a footer has room for, under names of all lengths, some beyond ASCII.
+/// The maximum number of sections of a footer, with names of all lengths, some of them not ASCII.
 fn many() -> Sections {
     let name = |i: usize| match i % 3 {
         0 => format!("{i}"),
@@ -110,7 +110,7 @@ fn every_golden_file_opens_and_is_what_it_was() {
     }
 }
 
-/// With `GOLDEN=write` in the environment, files that are missing are made; none is ever replaced.
+/// With `GOLDEN=write` in the environment, missing files are created. Existing files are never replaced.
 #[test]
 fn the_same_sections_give_the_same_bytes() {
     for golden in all().into_iter().filter(|golden| golden.writable) {

@@ -1,4 +1,4 @@
-//! Lines of the code that no other test holds: each test here fails without the line that it is about.
+//! Tests for single lines of the code that no other test covers. Each test fails without its line.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,8 +9,7 @@ use lsm_manifest::{
 
 use crate::support::{DIR, mem_fs, version_path, write};
 
-/// Without a pointer, an archive that says it is a later version than its name is no more to be trusted than one that
-/// says it is an earlier one.
+/// An archive without a pointer is refused if its contents name a later version than its name, not only an earlier one.
 #[test]
 fn an_archive_that_says_it_is_a_later_version_is_refused() {
     let fs = mem_fs();
@@ -20,7 +19,7 @@ fn an_archive_that_says_it_is_a_later_version_is_refused() {
     assert!(matches!(refused, Error::WrongVersion { found: 12, .. }), "{refused}");
 }
 
-/// A provider that leaves its padding on the content that it opens.
+/// A provider that does not remove its padding when it opens a payload.
 #[derive(Debug)]
 struct Padding;
 

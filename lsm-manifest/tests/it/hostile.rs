@@ -1,4 +1,5 @@
-//! Files that no writer makes, with good checksums throughout: refused, within the memory of the file.
+//! Files that no writer produces, with correct checksums throughout. They are refused without allocating more than
+//! their length.
 
 use lsm_fs::Fs;
 use lsm_fs_mem::MemFs;
@@ -22,7 +23,7 @@ fn block(block_type: BlockType, payload: &[u8]) -> Vec<u8> {
     [&header.encode()[..], payload].concat()
 }
 
-/// A file of this head, body and footer payload.
+/// Builds a file from a head, a body and a footer payload.
 fn file(head: &[u8], body: &[u8], footer: &[u8]) -> Vec<u8> {
     let mut bytes = head.to_vec();
     bytes.resize(4096, 0);
@@ -43,7 +44,7 @@ fn footer_of(entries: &[(&str, u64, u32, u128)]) -> Vec<u8> {
     [&[1, 1, count[0], count[1]][..], &entries.iter().flat_map(entry).collect::<Vec<_>>()].concat()
 }
 
-/// Opens the file, reads all there is in it, and sees that no buffer was longer than the file; in pieces, too.
+/// Opens the file, whole and in parts, and reads everything in it. Checks that no buffer was longer than the file.
 fn examine(bytes: &[u8]) -> Result<()> {
     let (found, in_pieces) =
         (examine_in(&ProbeFs::new(mem_fs()), bytes), examine_in(&ProbeFs::new(mem_fs()).in_pieces(), bytes));
@@ -162,7 +163,7 @@ fn another_section_with_a_good_checksum_is_not_the_listed_one() {
     let footer_type = block(BlockType::ManifestFooter, SECTION);
     let found = examine(&file(&[], &footer_type, &footer_of(&[("a", 4096, size, checksum)])));
     assert!(matches!(found, Err(Error::Corrupt { what: Defect::BlockType { .. }, .. })));
-    // Shorter than its slot, with the rest of the slot filled up.
+    // The block is shorter than its slot, and the rest of the slot is filled.
     let (body, size, checksum) = section();
     let padded = [&body[..], &[0; 3]].concat();
     let found = examine(&file(&[], &padded, &footer_of(&[("a", 4096, size + 3, checksum)])));
@@ -174,7 +175,7 @@ fn a_newer_layout_is_no_damage() {
     let mut footer = footer_of(&[]);
     footer[0] = 2;
     let mirror = block(BlockType::ManifestFooter, &footer_of(&[]));
-    // Not even where the mirror could be read: what the newer version means by it is not known.
+    // The archive is refused even if the mirror can be read, because the meaning of the newer version is unknown.
     for head in [&[][..], &mirror] {
         let bytes = file(head, &[], &footer);
         let error = examine(&bytes).unwrap_err();

@@ -1,4 +1,4 @@
-//! The life cycle of a directory: first start, later starts, cleaning; crashed, killed, raced and on a full disk.
+//! The life cycle of a directory: first start, later starts and removal, with crashes, kills, races and a full disk.
 
 mod cut;
 mod directories;
@@ -38,14 +38,14 @@ pub(crate) fn open(fs: &MemFs, dir: &str) -> Result<(ManifestDirectory, Option<R
     ManifestDirectory::open(&shared(fs.clone()), Path::new(dir), &options())
 }
 
-/// A place for a first start: what it is, the filesystem, the directory.
+/// A place for a first start: description, filesystem and directory.
 pub(crate) struct Place {
     pub(crate) name: &'static str,
     pub(crate) fs: MemFs,
     pub(crate) dir: &'static str,
 }
 
-/// Everywhere an operator may want an engine to start.
+/// All places in which an operator may start an engine.
 pub(crate) fn places() -> Vec<Place> {
     let place = |name, dir, fill: &dyn Fn(&MemFs)| {
         let fs = MemFs::new();

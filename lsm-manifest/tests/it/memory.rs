@@ -1,4 +1,4 @@
-//! The memory that a repair takes, in a process of its own whose memory is limited: this test binary, run again.
+//! The memory that a repair needs, measured by running this test binary again with a memory limit.
 #![cfg(target_os = "linux")]
 
 use std::{path::Path, process::Command};
@@ -7,12 +7,12 @@ use lsm_fs::{Fs, FsOpenOptions, StdFs};
 use lsm_manifest::{ManifestArchiveWriter, Part, ReadOptions, WriteOptions, inspect, repair};
 
 const ARCHIVE: &str = "LSM_MANIFEST_REPAIRED";
-/// What the test binary itself has mapped, its threads among it, and 64 MiB.
+/// The memory that the test binary itself maps, including its threads, plus 64 MiB.
 const LIMIT_KIB: u64 = (40 + 64) << 10;
 const SECTIONS: usize = 12;
 const SECTION_BYTES: usize = 15 << 20;
 
-/// The child's side. Without an order there is nothing to repair.
+/// Runs in the child process. Without the environment variable there is nothing to do.
 #[test]
 fn repair_if_asked() {
     let Some(path) = std::env::var_os(ARCHIVE) else { return };
@@ -42,7 +42,7 @@ fn a_repair_has_one_section_in_memory_at_a_time() {
         ])
         .arg(std::env::current_exe().unwrap())
         .env(ARCHIVE, &path)
-        // An arena for each thread would reserve as much as the limit.
+        // One arena per thread would reserve as much as the limit.
         .env("MALLOC_ARENA_MAX", "1")
         .status()
         .unwrap();

@@ -1,4 +1,4 @@
-//! A build without the feature `parity`, on an archive that has it.
+//! Reads an archive with parity in a build without the feature `parity`.
 
 use lsm_manifest::{BlockState, Error, ReadOptions, inspect, repair};
 

@@ -1,4 +1,4 @@
-//! Archives with parity: one damaged block heals on read, says so, and can be made to last.
+//! Archives with parity: a damaged block is restored and reported when it is read, and `repair` makes that permanent.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::support::{DIR, LIMIT, SECTIONS, mem_fs, open, owned, put_file, read_a
 
 const OPTIONS: ReadOptions = ReadOptions::new();
 
-/// A published archive with parity, and where its `tables` payload starts.
+/// A published archive with parity, and the offset of its `tables` payload.
 fn with_parity() -> (MemFs, Vec<u8>, usize) {
     let fs = mem_fs();
     let archive = write(&fs, &version_path(1), WriteOptions::new().parity(true), &SECTIONS).unwrap();
@@ -27,7 +27,7 @@ fn with_parity() -> (MemFs, Vec<u8>, usize) {
 fn a_damaged_section_heals_on_read_and_says_so() {
     let (fs, good, at) = with_parity();
     let mut bytes = good.clone();
-    // 73 bytes in four shards of 20: two shards are gone.
+    // The payload of 73 bytes has four shards of 20 bytes. Two of them are lost.
     bytes[at..at + 40].fill(0);
     put_file(&fs, &version_path(1), &bytes);
     let reader = open(&fs, &version_path(1)).unwrap();
@@ -84,7 +84,7 @@ fn the_footer_is_let_grow_while_its_parity_has_room() {
     while writer.add_section(&format!("{count:05}"), &[]).is_ok() {
         count += 1;
     }
-    // A payload and half of it again.
+    // With parity, the payload takes one and a half times its length.
     assert_eq!(count, ((4096 - 34) * 2 / 3 - 4) / 35);
     writer.finish().map(drop).unwrap();
     assert_eq!(open(&fs, &version_path(1)).unwrap().footer().sections().len(), count);

@@ -1,4 +1,4 @@
-//! What holds for all archives, pointers and bytes.
+//! Properties of all archives, pointers and bytes.
 
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
@@ -47,7 +47,8 @@ proptest! {
         prop_assert!(inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap().is_healthy());
     }
 
-    /// Any damage: what is read is what was written, and a repair that says it repaired gives the file as it was.
+    /// After any damage, every section that can be read is the written one. A repair that reports success restores the
+    /// file.
     #[test]
     fn damage_is_never_taken_for_data(
         sections in sections(),

@@ -1,4 +1,4 @@
-//! Sealed archives, whatever the provider: which key is asked for, which block is refused, and how that is reported.
+//! Sealed archives with any provider: the key that is required, the blocks that are refused, and the errors.
 
 use std::{path::Path, sync::Arc};
 
@@ -49,7 +49,7 @@ fn a_sealed_archive_opens_with_its_key_and_asks_for_one_without() {
     }
     let error = open(&fs, &version_path(1)).unwrap_err();
     assert!(matches!(error, Error::KeyRequired { .. }) && !error.is_corruption(), "{error}");
-    // The tail is damaged, the mirror asks for a key: that is what to report.
+    // The tail is damaged and the mirror requires a key, so the error is about the key.
     put_file(&fs, &version_path(1), &bytes[..bytes.len() - 1]);
     let error = open(&fs, &version_path(1)).unwrap_err();
     assert!(matches!(error, Error::KeyRequired { offset: 0, .. }), "{error}");
@@ -60,7 +60,7 @@ fn another_key_is_no_corruption_and_repairs_nothing() {
     let (fs, bytes) = sealed(ToyKey(1), &SECTIONS);
     let error = open_with(&fs, ToyKey(2)).unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }) && !error.is_corruption(), "{error}");
-    assert!(error.to_string().ends_with("is rejected by its key: wrong key or tampered with"), "{error}");
+    assert!(error.to_string().ends_with("does not open: wrong key, or tampered with"), "{error}");
     let error = repair(&fs, &version_path(1), &read_with(ToyKey(2))).unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }), "{error}");
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == bytes);
@@ -100,7 +100,7 @@ fn a_sealed_archive_is_repaired_with_its_key_only() {
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     let report = inspect(&fs, &version_path(1), &options).unwrap();
     assert!(report.is_healthy() && report.to_string().contains(", encrypted: good"), "{report}");
-    // Without the key it is out of reach, and the report says so.
+    // Without the key, the payload cannot be read, and the report shows that it is encrypted.
     let report = inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap();
     assert!(matches!(report.tail, BlockState::Bad(Error::KeyRequired { .. })), "{report}");
 }
@@ -119,7 +119,7 @@ fn the_footer_is_let_grow_while_its_envelope_has_room() {
     assert_eq!(open_with(&fs, ToyKey(1)).unwrap().footer().sections().len(), count);
 }
 
-/// Payloads of that length go to the file without a copy, if they are not sealed.
+/// Unsealed payloads of this length are written without a copy.
 #[test]
 fn a_long_section_is_sealed_too() {
     let payload = b"not for every eye; ".repeat(20_000);
@@ -143,7 +143,7 @@ fn block(block_type: BlockType, payload: &[u8], plain_len: usize, encrypted: boo
     [&header.encode()[..], payload].concat()
 }
 
-/// An archive of one section: this block, whose payload has the checksum, behind a sealed footer.
+/// An archive with one section, which is this block, and a sealed footer. The payload of the block has the checksum.
 fn with_section(block_bytes: &[u8], checksum: u128) -> MemFs {
     let size = u32::try_from(block_bytes.len()).unwrap();
     let entry = TocEntry { name: "tables".into(), offset: 4096, size, checksum };
@@ -165,7 +165,7 @@ fn a_plain_section_of_a_sealed_archive_is_refused_by_readers_and_by_verify() {
     assert!(matches!(reader.verify(), Err(Error::NotEncrypted { .. })));
 }
 
-/// The checksums are good: only the key can tell.
+/// The checksums are correct, so only the key detects the change.
 #[test]
 fn a_section_sealed_for_another_key_or_place_is_refused_by_readers_and_by_verify() {
     for (key, block_type) in [(ToyKey(2), BlockType::Manifest), (ToyKey(1), BlockType::ManifestFooter)] {
@@ -177,7 +177,7 @@ fn a_section_sealed_for_another_key_or_place_is_refused_by_readers_and_by_verify
     }
 }
 
-/// A sealed section behind a footer that is not: readers without a key must not take the envelope for the payload.
+/// A sealed section and an unsealed footer: a reader without a key must not return the envelope as the payload.
 #[test]
 fn a_sealed_section_asks_for_a_key_behind_a_plain_footer_too() {
     let payload = ToyKey(1).seal(&BlockIdentity::manifest(BlockType::Manifest), b"tables").unwrap();
@@ -194,7 +194,7 @@ fn a_sealed_section_asks_for_a_key_behind_a_plain_footer_too() {
     assert!(matches!(reader.verify(), Err(Error::KeyRequired { offset: 4096, .. })));
 }
 
-/// Seals nothing but payloads of a byte or more.
+/// Cannot seal an empty payload.
 #[derive(Debug)]
 struct NotEmpty;
 
@@ -228,7 +228,7 @@ fn a_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
     assert_eq!(read_all(&open_with(&fs, NotEmpty).unwrap()).unwrap(), owned(&sections));
 }
 
-/// Opens to something else than was sealed.
+/// Returns a payload that differs from the sealed one.
 #[derive(Debug)]
 struct Forgetful;
 

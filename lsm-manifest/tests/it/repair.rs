@@ -1,4 +1,4 @@
-//! Damaged files, written anew from what is known of them.
+//! Damaged files are rewritten from their undamaged parts.
 
 use std::path::Path;
 
@@ -90,15 +90,15 @@ fn bytes_in_a_head_without_mirror_are_cleared() {
 
 #[test]
 fn what_cannot_be_known_is_not_guessed() {
-    // Neither copy is good.
+    // Both copies are damaged.
     let good = archive_bytes(WriteOptions::new(), &SECTIONS);
     let mut bytes = good.clone();
     bytes[8] ^= 1;
     let len = bytes.len();
     bytes[len - 1] ^= 1;
-    // There is no mirror, and the tail is gone.
+    // There is no mirror, and the tail is damaged.
     let without = archive_bytes(WriteOptions::new().mirror(false), &SECTIONS);
-    // The file ends in a section.
+    // The file ends within a section.
     let cut = &good[..footer_start(&good) - 1];
     for damaged in [&bytes, &without[..without.len() - 1], cut] {
         let fs = with_file(damaged);
@@ -108,7 +108,7 @@ fn what_cannot_be_known_is_not_guessed() {
     }
 }
 
-/// A footer block with a good checksum, for a file that no writer would make.
+/// A footer block with a correct checksum, for a file that no writer would produce.
 fn footer_block(footer: &FooterPayload) -> Vec<u8> {
     let payload = footer.encode();
     let len = u32::try_from(payload.len()).unwrap();
@@ -164,10 +164,10 @@ fn a_damaged_section_is_named_and_left_as_it_is() {
     assert!(matches!((&report.tail, &report.mirror), (BlockState::Good, BlockState::Good)), "{report}");
 }
 
-/// A second read of the section would succeed, which must not make it a damaged one.
+/// A read error must not count as damage, since a second read might succeed.
 #[test]
 fn a_section_that_cannot_be_read_ends_the_repair() {
-    // Too long to be read at one go: the third read is the section's, after those of the two footers.
+    // The file is too long to be read whole. The third read fetches the section, after the two footers.
     let payload = vec![7; 200_000];
     let good = archive_bytes(WriteOptions::new(), &[("tables", &payload)]);
     let cut = &good[..good.len() - 1];

@@ -1,4 +1,4 @@
-//! A limit of sealed archives: an old one can be put back under a new number, without the key.
+//! A limit of sealed archives: an old archive can be put back under a new number, without the key.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     toy_key::ToyKey,
 };
 
-/// The section in which an engine repeats the version, so that it is sealed with the rest.
+/// The section in which an engine repeats the version, so that it is sealed.
 const VERSION: &str = "version";
 const TABLES: &str = "tables";
 
@@ -36,7 +36,7 @@ fn publish(fs: &dyn Fs, key: &Key, version: u64, tables: &[u8]) {
     let _ = publish_current(&archive).unwrap();
 }
 
-/// The footer of a sealed archive, from block headers and the names that the engine gives its sections. No key is used.
+/// Builds the footer of a sealed archive from the block headers and the names of the sections, without a key.
 fn footer_without_key(archive: &[u8], names: &[&str]) -> FooterPayload {
     let mut offset = HEAD_LEN;
     let entries = names.iter().map(|name| {

@@ -1,4 +1,4 @@
-//! Encrypted archives.
+//! Tests of encrypted archives.
 
 use std::{path::Path, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
 
 const ENVELOPES: [Envelope; 2] = [Envelope::Framed, Envelope::Bare];
 
-/// The framed envelope has no room for nothing.
+/// The framed envelope cannot hold an empty payload.
 fn sections(envelope: Envelope) -> Vec<(&'static str, &'static [u8])> {
     SECTIONS.into_iter().filter(|s| envelope == Envelope::Bare || !s.1.is_empty()).collect()
 }
@@ -63,11 +63,11 @@ fn a_wrong_key_is_no_corruption() {
         let options = read_with(key([0; 32], envelope));
         let error = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap_err();
         assert!(matches!(error, Error::Rejected { .. }) && !error.is_corruption(), "{error}");
-        assert!(error.to_string().ends_with("is rejected by its key: wrong key or tampered with"), "{error}");
+        assert!(error.to_string().ends_with("does not open: wrong key, or tampered with"), "{error}");
         let error = repair(&fs, &version_path(1), &options).unwrap_err();
         assert!(matches!(error, Error::Rejected { .. }), "{error}");
         assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == bytes);
-        // The other envelope cannot open it either, whatever the key.
+        // The other envelope cannot open it either, with any key.
         let other = if envelope == Envelope::Bare { Envelope::Framed } else { Envelope::Bare };
         let error =
             ManifestArchiveReader::open(&fs, &version_path(1), &read_with(key(KEY, other))).unwrap_err();
@@ -116,7 +116,7 @@ fn what_a_real_engine_has_sealed_is_read() {
     }
 }
 
-/// Puts other bytes where a section's payload is, with good checksums in the block's header.
+/// Replaces the payload of a section, with correct checksums in the header of the block.
 fn tamper(bytes: &mut [u8], at: usize, edit: impl FnOnce(&mut [u8])) {
     let header = BlockHeader::decode(bytes[at..].first_chunk().unwrap(), BlockType::Manifest).unwrap();
     let payload = at + 34..at + 34 + header.data_len as usize;
@@ -163,7 +163,7 @@ fn a_sealed_archive_is_repaired_with_its_key() {
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     let report = inspect(&fs, &version_path(1), &options).unwrap();
     assert!(report.is_healthy() && report.to_string().contains(", encrypted: good"), "{report}");
-    // Without the key it is out of reach, and the report says so.
+    // Without the key, the payload cannot be read, and the report shows that it is encrypted.
     let report = inspect(&fs, &version_path(1), &ReadOptions::new()).unwrap();
     assert!(matches!(report.tail, BlockState::Bad(Error::KeyRequired { .. })), "{report}");
 }

@@ -1,4 +1,4 @@
-//! Crash sweeps whose samples a seed from outside can choose.
+//! Crash sweeps whose samples depend on a seed from the environment.
 
 use lsm_fs_mem::CrashSweep;
 

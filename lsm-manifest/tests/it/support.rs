@@ -1,4 +1,4 @@
-//! Archives to test with.
+//! Helpers and archives for tests.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,17 @@ use lsm_manifest::{
     DurableArchive, ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, Result, WriteOptions,
 };
 
-/// Far more than any file here.
+/// A limit far above the length of any file in the tests.
 pub(crate) const LIMIT: u64 = 1 << 30;
 
-/// The directory of the tests that need no real one.
+/// The directory for tests that do not need a real one.
 pub(crate) const DIR: &str = "/db";
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The archives of a real engine: directory and version.
+/// The archives of a real engine: folder and version.
 pub(crate) const FIXTURES: [(&str, u64); 6] = [
     ("v5-plain-5", 0),
     ("v5-plain-5.ckpt", 5),
@@ -77,7 +77,7 @@ pub(crate) fn write<'fs>(
     writer.finish()
 }
 
-/// Sections of several shapes: a byte, none, more than one parity shard's worth.
+/// Sections of several lengths: one byte, none, and longer than one parity shard.
 pub(crate) const SECTIONS: [(&str, &[u8]); 4] = [
     ("format_version", &[5]),
     ("tables", b"seven levels of tables, and the ids and checksums of all that lie in them"),
@@ -85,7 +85,7 @@ pub(crate) const SECTIONS: [(&str, &[u8]); 4] = [
     ("comparator_name", b"default"),
 ];
 
-/// The file that these sections make.
+/// The file that consists of these sections.
 pub(crate) fn archive_bytes(options: WriteOptions, sections: &[(&str, &[u8])]) -> Vec<u8> {
     let fs = mem_fs();
     write(&fs, &version_path(1), options, sections).map(drop).unwrap();

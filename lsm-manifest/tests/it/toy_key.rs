@@ -1,4 +1,4 @@
-//! A provider for tests of everything around the cipher, so that they need no feature. It hides nothing.
+//! A provider for tests of everything except the cipher, which need no feature. It keeps nothing secret.
 
 use lsm_manifest::{BlockIdentity, CryptError, EncryptionProvider};
 use xxhash_rust::xxh3::xxh3_128;
@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Length of the tag in front of the payload.
 pub(crate) const OVERHEAD: usize = 16;
 
-/// Inverts the payload, and puts a hash of the key, the identity and the payload in front.
+/// Inverts the payload, and prepends a hash of the key, the identity and the payload.
 #[derive(Debug)]
 pub(crate) struct ToyKey(pub(crate) u8);
 

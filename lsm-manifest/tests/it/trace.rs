@@ -1,4 +1,4 @@
-//! The order of the calls, as text: a sync that goes missing is a line that goes missing.
+//! The order of the filesystem calls, as text. If a sync goes missing, a line goes missing.
 
 use std::path::Path;
 

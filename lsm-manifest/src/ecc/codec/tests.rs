@@ -3,8 +3,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::*;
 use crate::ecc::parity_len;
 
-/// The code as a table: what each bit of a data word adds to a parity word. The first parity shard applies the maps in
-/// this order to the four data shards, the second one in the order B, A, D, C.
+/// The code as a table: the contribution of each bit of a data word to a parity word. The first parity shard applies
+/// the maps to the four data shards in this order, and the second one in the order B, A, D, C.
 const MAPS: [[u16; 16]; 4] = [
     [
         0x0003, 0x0001, 0x000f, 0x0006, 0x003c, 0x0019, 0x00f3, 0x0067, 0x03cf, 0x019f, 0x0f3f, 0x067e,
@@ -24,7 +24,7 @@ const MAPS: [[u16; 16]; 4] = [
     ],
 ];
 
-/// Where the two bytes of each word of a shard lie.
+/// Returns the positions of the two bytes of each word of a shard.
 fn words(shard: usize) -> Vec<(usize, usize)> {
     let mut places = Vec::new();
     for chunk in (0..shard).step_by(64) {
@@ -54,7 +54,7 @@ fn parity_by_table(payload: &[u8]) -> Vec<u8> {
     parity
 }
 
-/// Bytes without a pattern that a shard could repeat.
+/// Bytes without a period that shards could share.
 fn payload(len: usize) -> Vec<u8> {
     (0_u64..).flat_map(|i| xxh3_128(&i.to_le_bytes()).to_le_bytes()).take(len).collect()
 }
@@ -82,7 +82,7 @@ fn any_two_damaged_shards_are_restored() {
         let payload = payload(len);
         let (good, checksum) = (with_parity(&payload), xxh3_128(&payload));
         let shard = usize::try_from(shard_len(len as u64)).unwrap();
-        // The zeros behind a short payload are not stored, so a shard on disk may end early or be empty.
+        // The zeros that pad a short payload are not stored, so a shard on disk may end early or be empty.
         let on_disk = |index: usize| match index {
             0..4 => (index * shard).min(len)..((index + 1) * shard).min(len),
             _ => len + (index - 4) * shard..len + (index - 3) * shard,
@@ -93,7 +93,7 @@ fn any_two_damaged_shards_are_restored() {
                 for index in [a, b] {
                     bytes[on_disk(index)].fill(0x5a);
                 }
-                // Nobody asks for a payload to be healed that is as it should be.
+                // `heal` is never called for an undamaged payload.
                 if bytes[..len] != payload {
                     heal(&mut bytes, len, checksum).unwrap();
                 }

@@ -1,4 +1,4 @@
-//! A first start that was cut is cleared, and everything that is not the engine's stays.
+//! An interrupted first start is cleared. Everything that does not belong to the engine stays.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{seeded::seeded_sweep, support::put_file};
 
 const DIR: &str = "/db";
 
-/// A first start that has made these files, and was killed before it published.
+/// A first start that created these files and was killed before it published.
 fn cut(fs: &MemFs, files: &[&str]) {
     let (directory, live) = open(fs, DIR).unwrap();
     assert!(live.is_none());
@@ -60,7 +60,7 @@ fn a_folder_of_the_engine_may_be_a_link_and_may_be_a_volume() {
     assert!(fs.exists(Path::new("/disk/lost+found")).unwrap() && has(&fs, "wal"));
 }
 
-/// A file of the first attempt that comes back after a crash would be taken for one of the second.
+/// If a file of the first attempt reappeared after a crash, the second attempt would take it for its own.
 #[test]
 fn a_file_that_was_cleared_does_not_come_back_beside_a_version() {
     let start = MemFs::new();
@@ -84,7 +84,7 @@ fn a_file_that_was_cleared_does_not_come_back_beside_a_version() {
     println!("{}", report.unwrap());
 }
 
-/// Where no directory can be synced, nobody can say in which order names reached the disk.
+/// If directories cannot be synced, the order in which names reached the disk is unknown.
 #[test]
 fn without_directory_syncs_a_mark_beside_data_proves_nothing() {
     let volume = || {

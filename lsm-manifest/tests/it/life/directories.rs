@@ -13,7 +13,7 @@ use crate::support::put_file;
 
 const DIR: &str = "/db";
 
-/// A directory with these files, and these folders, whose names end with a slash.
+/// A directory with these files and folders. The names of folders end with a slash.
 fn directory(names: &[&str]) -> MemFs {
     let fs = MemFs::new();
     fs.create_dir(Path::new(DIR)).unwrap();
@@ -75,9 +75,9 @@ fn data_without_current_is_a_lost_current_and_every_name_is_told() {
     }
     assert_eq!(
         refusal(&["LOCK", "tables/1", "v17"]).to_string(),
-        "/db/current: missing, though there is tables, v17; restore it, or move these away to start anew"
+        "/db/current: missing, but found tables, v17; restore it, or move these away to start anew"
     );
-    // A link whose volume is not mounted.
+    // A symbolic link to a volume that is not mounted.
     let fs = directory(&[]);
     fs.make_symlink("/disk/wal", Path::new("/db/wal")).unwrap();
     assert!(super::is_missing_current(&open(&fs, DIR).map(drop)));
@@ -104,9 +104,9 @@ fn somebody_elses_directory_is_refused_and_every_name_is_told() {
     }
     assert_eq!(
         refusal(&["CURRENT", "sst/1", "empty/"]).to_string(),
-        "/db: not a new directory, it holds CURRENT, sst; choose another one, or move these away"
+        "/db: not a new directory: it holds CURRENT, sst; choose another one, or move these away"
     );
-    // A pointer that is a link to nowhere.
+    // CURRENT is a dangling symbolic link.
     let fs = directory(&[]);
     fs.make_symlink("/nowhere", Path::new("/db/current")).unwrap();
     assert!(matches!(open(&fs, DIR).map(drop), Err(Error::ForeignDirectory { .. })));
@@ -154,7 +154,7 @@ fn a_message_stays_one_line_however_many_names_there_are() {
     assert!(text.starts_with("a\\nb, f0000, f0001") && text.ends_with("f0018 and 1481 more"), "{text}");
 }
 
-/// `lost+found` can be read by root alone. A folder of somebody else that cannot be read is not empty.
+/// Only root can read `lost+found`. Any other folder that cannot be read does not count as empty.
 #[test]
 fn a_folder_that_cannot_be_read_is_somebodys() {
     for (name, is_new) in [("lost+found/", true), ("private/", false)] {
@@ -167,7 +167,7 @@ fn a_folder_that_cannot_be_read_is_somebodys() {
     }
 }
 
-/// Between a reader's look at CURRENT and that at the names beside it, the first version is published.
+/// The first version is published after a reader has looked for CURRENT and before it lists the directory.
 #[test]
 fn a_current_that_comes_during_the_look_is_no_lost_one() {
     let fs = MemFs::new();
@@ -176,12 +176,12 @@ fn a_current_that_comes_during_the_look_is_no_lost_one() {
     racing.inject(Fault::on(Op::Open).at("/db/current").nth(1).before(errno::ENOENT));
     let (current, _) = open_current(&racing, Path::new(DIR), &ReadOptions::new()).unwrap().unwrap();
     assert_eq!(current.version_id, 1);
-    // It ends if CURRENT never comes.
+    // The loop ends even if CURRENT never appears.
     racing.inject(Fault::on(Op::Open).at("/db/current").from_nth(1).before(errno::ENOENT));
     assert!(matches!(open_current(&racing, Path::new(DIR), &ReadOptions::new()), Err(Error::Fs(_))));
 }
 
-/// Directories of engines that never knew of a mark.
+/// Directories of engines that do not use the mark.
 #[test]
 fn directories_of_the_engine_family_open_and_go_on() {
     use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current};

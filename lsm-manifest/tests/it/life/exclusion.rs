@@ -14,7 +14,7 @@ use lsm_manifest::{Error, ManifestDirectory, Result, WriteOptions};
 
 use super::{life_cycle, open, options, places, run, shared};
 
-/// The first process, with a whole run of the second one before its k-th look at a path.
+/// The first process. A complete run of the second process happens before the first looks at a path for the k-th time.
 fn race(fs: &MemFs, dir: &'static str, k: u64) -> (Result<Vec<u8>>, Option<Result<Vec<u8>>>) {
     let second = Arc::new(Mutex::new(None));
     let interrupted = FaultFs::new(fs.clone());
@@ -80,7 +80,7 @@ fn a_caller_that_holds_the_lock_says_so() {
     let _ = directory.publish(&archive).unwrap();
 }
 
-/// Where directories cannot be locked, the caller keeps others out.
+/// If directories cannot be locked, the caller must keep other writers out.
 #[test]
 fn a_platform_without_locks_opens_and_a_lock_that_fails_does_not() {
     for (code, opens) in [(errno::EOPNOTSUPP, true), (errno::EIO, false)] {

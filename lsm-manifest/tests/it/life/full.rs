@@ -43,7 +43,8 @@ fn a_version_opens_on_a_full_disk_and_keeps_what_is_stale() {
     store(&directory).unwrap();
 }
 
-/// Nothing is stored yet, so nothing is lost by waiting for room; and a crash could take CURRENT back.
+/// Nothing is stored yet, so waiting for room loses nothing. Continuing would be wrong, because a crash could lose
+/// CURRENT.
 #[test]
 fn a_first_start_waits_for_room() {
     let fs = MemFs::new();
@@ -60,7 +61,7 @@ fn a_first_start_waits_for_room() {
     assert!(!fs.exists(&Path::new(DIR).join(UNFINISHED_FILE)).unwrap());
 }
 
-/// On a full disk a start makes durable what it sees, as far as a sync alone can.
+/// On a full disk, a start makes the visible names durable as far as a sync alone can.
 #[test]
 fn names_of_a_killed_process_are_synced_on_a_full_disk_too() {
     let start = MemFs::new();
@@ -68,7 +69,8 @@ fn names_of_a_killed_process_are_synced_on_a_full_disk_too() {
     start.settle();
     let report = seeded_sweep().start_from(&start).models(sweep::models()).run(
         |fs: &MemFs| {
-            // Killed after the rename of CURRENT: the second sync of the directory is that behind it.
+            // The process was killed after the rename of CURRENT. The second sync of the directory is the one behind
+            // that rename.
             let dying = FaultFs::new(fs.clone());
             let (directory, _) = ManifestDirectory::open(&shared(dying.clone()), Path::new(DIR), &options())?;
             let archive = directory.next_version(WriteOptions::new())?.finish()?;

@@ -1,4 +1,4 @@
-//! A process is killed at a call, the next one starts on what the page cache shows, and then the power fails.
+//! A process is killed at a call, the next one starts with the contents of the page cache, and then the power fails.
 
 use lsm_fs::Fs;
 use lsm_fs_mem::{Budget, CrashModel, Fault, FaultFs, MemFs, Notes, Profile};
@@ -7,11 +7,11 @@ use lsm_manifest::Result;
 use super::{Place, life_cycle, log_engine::LogEngine, open, places, run, shared};
 use crate::seeded::seeded_sweep;
 
-/// The second process has begun, and told of nothing.
+/// The note that the second process has started, and has acknowledged nothing.
 const RESTARTED: &str = "restarted";
 
-/// Kills `first` at the k-th call, and starts again with `second`, which notes the rows that it has told of.
-/// Returns `false` if `first` has fewer calls.
+/// Kills `first` at the k-th call and starts again with `second`, which notes every row that it acknowledges. Returns
+/// `false` if `first` makes fewer calls.
 fn kill_at(
     place: &Place,
     k: u64,
@@ -33,7 +33,7 @@ fn kill_at(
             Ok::<_, lsm_manifest::Error>(())
         },
         |image: &MemFs, notes: &Notes| {
-            // What a power cut leaves of the first process alone is swept elsewhere.
+            // Other tests cover a power cut after the first process alone.
             let Some(told) = notes.last() else { return Ok(()) };
             let told = told.trim_start_matches(RESTARTED);
             let rows = second(image).map_err(|e| e.to_string())?;
@@ -73,7 +73,7 @@ fn a_first_start_that_is_killed_goes_on_in_the_next_process() {
     kill_everywhere(places(), |fs, dir| run_on(fs, dir, 1), |fs, dir| run(fs, dir, 2));
 }
 
-/// Two of the places are enough where the first start is over.
+/// After the first start, two of the places are enough.
 fn two_places() -> impl Iterator<Item = Place> {
     places().into_iter().filter(|place| ["lost+found and LOCK", "a mount point"].contains(&place.name))
 }
@@ -87,7 +87,7 @@ fn a_later_start_that_is_killed_goes_on_in_the_next_process() {
     kill_everywhere(places.collect(), |fs, dir| run_on(fs, dir, 2), |fs, dir| run(fs, dir, 3));
 }
 
-/// The second process acknowledges rows in a log that belongs to the version it has seen.
+/// The second process acknowledges rows in the log of the version that it found.
 #[test]
 fn a_log_that_a_killed_process_began_loses_no_row() {
     let put = |engine: &mut LogEngine, row| -> Result<Vec<u8>> {
@@ -106,7 +106,8 @@ fn a_log_that_a_killed_process_began_loses_no_row() {
     );
 }
 
-/// After the second process has acknowledged, a CURRENT that is lost is missed, whatever the power cut leaves.
+/// After the second process has acknowledged a row, a lost CURRENT is noticed in every state that a power cut may
+/// leave.
 #[test]
 fn a_current_that_is_lost_after_a_kill_is_missed() {
     let model = CrashModel::new(Profile::Adversarial).hostile_rename(true);
@@ -120,7 +121,7 @@ fn a_current_that_is_lost_after_a_kill_is_missed() {
                     dying.inject(Fault::on_any().nth(k).gone());
                     let _ = run_on(&dying, place.dir, 1);
                     killed = !dying.injected().is_empty();
-                    // An open that finds a version is an acknowledgement, too.
+                    // Opening a version also acknowledges it.
                     if open(fs, place.dir)?.1.is_some() {
                         fs.note("a version");
                     }

@@ -1,4 +1,4 @@
-//! An engine with a log of one byte a row, never 0, which starts a new log with each version.
+//! An engine with a log of one byte per row, which is never 0. Each version starts a new log.
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
@@ -18,7 +18,7 @@ pub(crate) struct LogEngine {
     log_id: u64,
     log: Box<dyn FsFile>,
     rows: Vec<u8>,
-    /// Rows that are in the version, and not in the log.
+    /// Rows that are in the version and not in the log.
     flushed: usize,
 }
 
@@ -45,11 +45,11 @@ impl LogEngine {
         let flushed = rows.len();
         let path = wal.join(log_id.to_string());
         let log = fs.open(&path, &FsOpenOptions::new().read(true).write(true))?;
-        // The process before may have been killed between a write and its sync.
+        // The previous process may have been killed between a write and its sync.
         log.sync_all(SyncMode::Normal)?;
         let bytes = fs.read_to_vec(&path, 1 << 20)?;
         let logged = bytes.strip_prefix(HEADER).expect("a log begins with its header");
-        // A crash can leave a length without the bytes.
+        // A crash may leave a length without the bytes.
         rows.extend(logged.iter().take_while(|row| **row != 0));
         let engine = Self { fs: Arc::clone(fs), wal, directory, log_id, log, rows, flushed };
         engine.clean()?;

@@ -1,4 +1,4 @@
-//! Numbers of versions: they only grow, on every volume, and only stale ones go.
+//! Version numbers only grow, on every volume, and only stale versions are removed.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use lsm_manifest::{
 use super::{open, options, run, shared};
 use crate::support::{DIR, SECTIONS, current_path, mem_fs, put_file, version_path, write};
 
-/// Archives of versions that were never published stay for good on such a volume.
+/// On such a volume, archives of unpublished versions are never removed.
 #[test]
 fn a_version_that_was_not_published_is_in_nobodys_way() {
     for directory_sync in [true, false] {
@@ -45,7 +45,7 @@ fn the_next_number_is_above_every_name() {
     assert_eq!(next(), 9);
     put_file(&fs, &Path::new(DIR).join("v010"), b"");
     assert_eq!(next(), 9);
-    // The archive of CURRENT is lost.
+    // The archive that CURRENT names is missing.
     let archive = write(&fs, &version_path(20), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&archive).unwrap();
     fs.remove_file(&version_path(20)).unwrap();
@@ -68,7 +68,7 @@ fn two_archives_at_a_time_get_two_numbers() {
     assert_eq!((one.version_id(), two.version_id()), (Some(1), Some(2)));
     let _ = directory.publish(&two).unwrap();
     let refused = directory.publish(&one).unwrap_err();
-    assert_eq!(refused.to_string(), "/db/v1: not published, CURRENT names version 2");
+    assert_eq!(refused.to_string(), "/db/v1: not published, because CURRENT names version 2");
     assert!(matches!(refused, Error::NotNewer { live: 2, .. }));
     assert_eq!(read_current(&fs, Path::new(DIR)).unwrap().version_id, 2);
     assert_eq!(directory.publish(&two).unwrap(), DirectorySync::Durable, "the same once more");
@@ -106,7 +106,7 @@ fn nothing_is_removed_unless_the_live_version_is_there() {
     for version in [1, 2] {
         put_file(&fs, &version_path(version), b"");
     }
-    // Without CURRENT, the highest one is what an engine without CURRENT opens.
+    // Without CURRENT, the highest version is the one that an engine without CURRENT opens.
     for live in [0, 1, 9] {
         assert!(matches!(remove(live), Err(Error::Live { file }) if file == version_path(2)), "{live}");
     }
@@ -114,7 +114,7 @@ fn nothing_is_removed_unless_the_live_version_is_there() {
     fs.remove_file(&version_path(1)).unwrap();
     put_file(&fs, &Path::new(DIR).join("edits-1"), b"");
     assert!(matches!(remove(9), Err(Error::MissingArchive { .. })));
-    // CURRENT names an archive that is lost.
+    // CURRENT names a missing archive.
     let archive = write(&fs, &version_path(5), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&archive).unwrap();
     fs.remove_file(&version_path(5)).unwrap();
@@ -124,7 +124,7 @@ fn nothing_is_removed_unless_the_live_version_is_there() {
     assert!(fs.exists(&Path::new(DIR).join("edits-1")).unwrap());
 }
 
-/// CURRENT is in doubt: what it has replaced stays until it is published once more.
+/// The durability of CURRENT is unknown, so the replaced files stay until it is published again.
 #[test]
 fn after_a_publication_in_doubt_nothing_is_removed_before_another_sync() {
     let fs = MemFs::new();

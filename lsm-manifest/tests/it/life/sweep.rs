@@ -1,4 +1,4 @@
-//! The program in the README, crashed at every moment of its first start and of the later ones.
+//! The program in the README, crashed at every step of its first start and of later starts.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn runs(fs: &MemFs, dir: &str) -> Result<()> {
     Ok(())
 }
 
-/// The next start succeeds, and finds every row whose run has returned; and so does the one after it.
+/// The next start succeeds and finds every row whose run has returned, and so does the start after it.
 fn check(image: &MemFs, dir: &str, notes: &Notes) -> std::result::Result<(), String> {
     let say = |error: Error| error.to_string();
     let mut rows = run(image, dir, 9).map_err(say)?;
@@ -56,8 +56,8 @@ fn a_crash_during_the_next_start_changes_nothing_of_that() {
     }
 }
 
-/// Whatever a crash leaves after a version was acknowledged: if CURRENT is lost then, the directory is not taken for a
-/// first start that was cut.
+/// If CURRENT is lost in any state after a version was acknowledged, the directory does not look like an interrupted
+/// first start.
 #[test]
 fn a_current_that_is_lost_later_is_missed() {
     for place in places() {
@@ -77,7 +77,7 @@ fn a_current_that_is_lost_later_is_missed() {
     }
 }
 
-/// An engine with a log: it makes files before its first version, and acknowledges rows between two versions.
+/// An engine with a log. It creates files before its first version, and acknowledges rows between two versions.
 #[test]
 fn an_engine_with_a_log_loses_no_row() {
     for place in places() {
