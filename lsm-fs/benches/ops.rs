@@ -1,4 +1,4 @@
-//! Single operations through `dyn Fs` and `dyn FsFile`, each beside what it stands on.
+//! Single operations through `dyn Fs` and `dyn FsFile`, each beside the operation that it is built on.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

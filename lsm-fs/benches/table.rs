@@ -1,6 +1,6 @@
-//! Batches beside their floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//! Batches beside their floors, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! Both sides of a row run in turn, A B A B, in fresh directories; the ratio is of the medians.
+//! Both sides of a row run alternately (A B A B), in new directories. The ratio compares the medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -64,7 +64,7 @@ fn main() {
     }
 }
 
-/// The mount of a type; without mounts, the temporary directory stands for ext4.
+/// Returns the mount of a type. Without mounts, the temporary directory replaces ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
         Some(root) => Some(root.into()),
@@ -72,7 +72,7 @@ fn root(volume: &str) -> Option<PathBuf> {
     }
 }
 
-/// Runs both sides in turn, each in a fresh directory, and prints their medians.
+/// Runs both sides alternately, each in a new directory, and prints their medians.
 fn row(
     (job, target): (&str, f64),
     volume: &str,
@@ -85,7 +85,7 @@ fn row(
         for side in [round % 2, 1 - round % 2] {
             let dir = tempfile::tempdir_in(root).unwrap();
             let time = if side == 0 { ours(dir.path()) } else { floor(dir.path()) };
-            // The first round warms up.
+            // The first round is a warm-up.
             if round > 0 {
                 if side == 0 { a.push(time) } else { b.push(time) }
             }
@@ -112,7 +112,7 @@ fn dir(path: &Path) -> std::os::fd::OwnedFd {
     open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
-/// Files of one size with distinct contents, synced, so that a row measures its own writes only.
+/// Creates files of one size with distinct contents. They are synced, so that a row measures only its own writes.
 fn fill(root: &Path, count: usize, bytes: usize) -> (tempfile::TempDir, Vec<String>) {
     let from = tempfile::tempdir_in(root).unwrap();
     let names: Vec<_> = (0..count).map(|i| format!("{i:06}.sst")).collect();
@@ -151,7 +151,7 @@ fn links(volume: &str, root: &Path) {
     );
 }
 
-/// Calls on single names, each pair so often that the clock does not matter. Nothing is synced.
+/// Calls on single names. Each pair runs so often that the resolution of the clock does not matter. Nothing is synced.
 fn names(volume: &str, root: &Path) {
     const CALLS: usize = 2_000;
     type Call<'a> = Box<dyn Fn(&Path) + 'a>;
@@ -239,7 +239,7 @@ fn positional(volume: &str, root: &Path) {
     for piece in [4 << 10, 64 << 10] {
         let calls = (256 << 20) / piece;
         let offset = |i: usize| (i.wrapping_mul(7_919) % (FILE / piece) * piece) as u64;
-        // One buffer for both sides: its place in memory shows in the figures.
+        // One buffer for both sides, because its place in memory affects the results.
         let buf = std::cell::RefCell::new(vec![0; piece]);
         row(
             (&format!("pread {calls} × {} KiB: dyn read_at / FileExt", piece >> 10), 1.02),

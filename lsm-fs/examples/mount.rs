@@ -1,5 +1,5 @@
-//! Shows what the mount under a directory can do, and publishes a directory on it that is absent or whole after any
-//! crash.
+//! Shows the capabilities of the mount at a directory. Publishes a directory there that is either absent or complete
+//! after any crash.
 //!
 //! `cargo run -p lsm-fs --example mount -- /some/directory`
 #![allow(clippy::print_stdout, reason = "this program is for reading")]
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("  {:#?}", StdFs.capabilities(&dir)?);
     println!("  {} MiB available", StdFs.available_space(&dir)? >> 20);
 
-    // Built under a name that nobody looks at, synced from the leaves up, then given its name in one step.
+    // The directory is built under a private name, synced from the leaves up, and renamed into place in one step.
     let process = std::process::id();
     let [staged, published] = [".staged", "published"].map(|name| dir.join(format!("{name}-{process}")));
     StdFs.create_dir(&staged)?;

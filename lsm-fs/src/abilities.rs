@@ -4,14 +4,15 @@ use std::{ffi::OsStr, path::Path};
 
 use crate::{FsFile, LinkReport, NamePair, Result};
 
-/// The optional abilities of a backend. [`Fs::abilities`](crate::Fs::abilities) returns them.
+/// Optional abilities of a backend, as returned by [`Fs::abilities`](crate::Fs::abilities).
 ///
-/// Each method defaults to `None`, so a new ability breaks no backend. A caller that finds `None` makes the single
-/// calls of [`Fs`](crate::Fs), or does without.
+/// Every method defaults to `None`, so a new ability breaks no backend. If an ability is `None`, the caller uses the
+/// single calls of [`Fs`](crate::Fs) or does without it.
 ///
-/// A wrapper that watches single calls must not return the abilities of the wrapped backend as they are: the calls
-/// would pass it by. [`InterceptFs`](crate::intercept::InterceptFs) hides the bulk ability and watches the others. The
-/// check `batches::a_wrapper_sees_every_call_of_a_batch` of the conformance suite proves it of any wrapper.
+/// A wrapper that observes single calls must not return the abilities of the wrapped backend unchanged, because their
+/// calls would bypass the wrapper. [`InterceptFs`](crate::intercept::InterceptFs) hides the bulk ability and observes
+/// the others. The conformance check `batches::a_wrapper_sees_every_call_of_a_batch` detects a wrapper that gets this
+/// wrong.
 ///
 /// # Examples
 ///
@@ -28,70 +29,73 @@ use crate::{FsFile, LinkReport, NamePair, Result};
 /// # }
 /// ```
 pub trait FsAbilities {
-    /// Links and clones by directory handle. The batches of [`batch`](crate::batch) use it.
+    /// Returns the ability to link and clone by directory handle, which the functions in [`batch`](crate::batch) use.
     fn bulk(&self) -> Option<&dyn FsBulk> {
         None
     }
 
-    /// Attributes of files beyond their metadata.
+    /// Returns the ability to change attributes of files other than their metadata.
     fn attributes(&self) -> Option<&dyn FsAttributes> {
         None
     }
 }
 
-/// The source and the target directory of a batch of links or clones.
+/// The source and target directories of a batch of links or clones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirPair<'a> {
     /// The directory that holds the existing names.
     pub from: &'a Path,
-    /// The directory that gets the new names.
+    /// The directory that receives the new names.
     pub to: &'a Path,
 }
 
-/// Links and clones by directory handle: each call looks up two names and no paths.
+/// Links and clones by directory handle, so that each call looks up two names instead of two paths.
 pub trait FsBulk {
     /// Opens both directories.
     ///
     /// # Errors
     ///
-    /// Any: the caller then makes the calls by path, and each of them reports its own error.
+    /// Any error. The caller then uses paths instead, and each of these calls reports its own error.
     fn open_pair<'a>(&'a self, dirs: DirPair<'a>) -> Result<Box<dyn OpenDirPair + 'a>>;
 }
 
-/// Two open directories. Every name is one path component; the caller has checked it.
+/// Two open directories. Every name must be a single path component, which the caller has checked.
 ///
-/// Errors name the operation and the full paths, as they do in [`Fs`](crate::Fs).
+/// Errors name the operation and the full paths, as in [`Fs`](crate::Fs).
 pub trait OpenDirPair: Send + Sync {
-    /// Makes links one after the other, each as [`Fs::hard_link`](crate::Fs::hard_link), and reports each result by its
-    /// index. `Break` ends them.
+    /// Creates links one after the other, each as [`Fs::hard_link`](crate::Fs::hard_link) does, and reports each result
+    /// by its index. `Break` ends the batch.
     ///
-    /// It takes all names at once because a link costs so little that a call of its own for each would show.
+    /// The method takes all names at once, because a link is so cheap that a dynamic call for each one would be
+    /// measurable.
     fn hard_link_each(&self, names: &[NamePair<'_>], report: LinkReport<'_>);
 
-    /// As [`Fs::reflink_file`](crate::Fs::reflink_file), and returns a handle of the clone that can sync it: the handle
-    /// that made it, where there is one.
+    /// Clones a file as [`Fs::reflink_file`](crate::Fs::reflink_file) does. Returns a handle that can sync the clone,
+    /// preferably the handle that created it.
     ///
     /// # Errors
     ///
-    /// As [`Fs::reflink_file`](crate::Fs::reflink_file). No clone is left.
+    /// The errors of [`Fs::reflink_file`](crate::Fs::reflink_file). No clone is left.
     fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>>;
 
-    /// Removes a name from the target directory, as [`Fs::remove_file`](crate::Fs::remove_file).
+    /// Removes a name from the target directory, as [`Fs::remove_file`](crate::Fs::remove_file) does.
     ///
     /// # Errors
     ///
-    /// As [`Fs::remove_file`](crate::Fs::remove_file).
+    /// The errors of [`Fs::remove_file`](crate::Fs::remove_file).
     fn remove_target(&self, name: &OsStr) -> Result<()>;
 }
 
-/// Attributes of files beyond their metadata.
+/// Attributes of files other than their metadata.
 pub trait FsAttributes {
-    /// Asks that overwrites of this (still empty) file stay in place. `false`: the mount has no such switch.
+    /// Requests in-place overwrites for a file, which must still be empty. Returns `false` if the filesystem has no
+    /// such attribute.
     ///
-    /// On btrfs this also switches off its checksums for the file, and clones of it need the same flag.
+    /// On btrfs, the attribute also disables checksums for the file, and a clone of the file must have the attribute,
+    /// too.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `PermissionDenied`.
+    /// `NotFound`, `PermissionDenied`.
     fn try_disable_cow(&self, path: &Path) -> Result<bool>;
 }

@@ -1,8 +1,8 @@
-//! Many links, clones, syncs or look-ups in one call, over any [`Fs`].
+//! Links, clones, syncs or look-ups of many files in one call, over any [`Fs`].
 //!
-//! Each function means a loop over the single calls, and makes them on the backend that it is given: a wrapper sees
-//! every one. Links and clones use the [bulk ability](crate::FsAbilities::bulk) of a backend that has it. Clones and
-//! syncs overlap as far as [`Fs::concurrency`] says. With a concurrency of 1 all calls come in order, from the
+//! Each function is equivalent to a loop over the single calls of the backend that is passed in. A wrapper therefore
+//! observes every call. Links and clones use the [bulk ability](crate::FsAbilities::bulk) if the backend has it. Clones
+//! and syncs overlap up to the limit of [`Fs::concurrency`]. If that limit is 1, all calls are made in order, from the
 //! caller's thread.
 
 mod clone;
@@ -21,7 +21,7 @@ use pair::open_pair;
 
 use crate::{DirPair, Error, Fs, FsMetadata, Op, Result};
 
-/// Receives the metadata of each file of a batch, by its index; `Break` ends the batch.
+/// Receives the metadata of each file of a batch, by its index. `Break` ends the batch.
 pub type MetadataReport<'a> = &'a mut dyn FnMut(usize, Result<FsMetadata>) -> ControlFlow<()>;
 
 /// Receives the result of each sync of a batch, by its index.
@@ -31,8 +31,8 @@ pub type SyncReport<'a> = &'a mut dyn FnMut(usize, Result<()>);
 ///
 /// # Contract
 ///
-/// As [`Fs::metadata`] of each name in turn. Each name is one component. `report` receives every result; `Break` ends
-/// the batch.
+/// Calls [`Fs::metadata`] for each name in order. Each name must be a single path component. `report` receives every
+/// result. `Break` ends the batch.
 pub fn metadata_batch<F: Fs + ?Sized>(fs: &F, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
     for (index, name) in names.iter().enumerate() {
         let path = dir.join(name);
@@ -46,12 +46,12 @@ pub fn metadata_batch<F: Fs + ?Sized>(fs: &F, dir: &Path, names: &[&OsStr], repo
     }
 }
 
-/// Hard-links many files of one directory into another.
+/// Hard-links files of one directory into another.
 ///
 /// # Contract
 ///
-/// As [`Fs::hard_link`] for each pair in turn. Each name is one component. `report` receives the result of every
-/// attempt; `Break` ends the batch, and the rest is not attempted.
+/// Calls [`Fs::hard_link`] for each pair in order. Each name must be a single path component. `report` receives the
+/// result of every attempt. `Break` ends the batch, and the remaining pairs are not attempted.
 pub fn hard_link_batch<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,
@@ -82,7 +82,7 @@ pub fn hard_link_batch<F: Fs + ?Sized>(
     }
 }
 
-/// Reports names that are no single component.
+/// Reports an error for each pair with a name that is not a single component.
 fn refuse_each(dirs: DirPair<'_>, names: &[NamePair<'_>], report: LinkReport<'_>) {
     for (index, pair) in names.iter().enumerate() {
         let refused = pair.validate().map_err(|e| {
@@ -94,11 +94,12 @@ fn refuse_each(dirs: DirPair<'_>, names: &[NamePair<'_>], report: LinkReport<'_>
     }
 }
 
-/// Removes what a failed operation had made, and returns its error, with a failure of the removal attached.
+/// Removes the file that a failed operation created. Returns the operation's error, with any failure of the removal
+/// attached.
 pub(crate) fn remove_after<F: Fs + ?Sized>(fs: &F, made: &Path, error: Error) -> Error {
     match fs.remove_file(made) {
         Ok(()) => error,
-        // A rename that was reported as failed may have taken it away.
+        // A rename that reported an error may still have moved the file away.
         Err(failure) if failure.kind() == io::ErrorKind::NotFound => error,
         Err(failure) => error.with_cleanup_failure(failure),
     }

@@ -1,8 +1,10 @@
-//! Drives any backend through every line of the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile).
+//! A test suite that checks every line of the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile) on any
+//! backend.
 //!
-//! A backend passes if it keeps its promises in the good cases, reports the right error in the bad ones, and has
-//! changed nothing when it fails. Each check gets an empty directory of its own. What the backend says it cannot do
-//! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`) is checked to fail cleanly instead.
+//! A backend passes if it keeps its guarantees in the good cases, returns the right error in the bad cases, and changes
+//! nothing when it fails. Every check gets an empty directory. For an operation that the backend declares as missing
+//! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`), the suite checks that the operation fails without side
+//! effects.
 //!
 //! # Examples
 //!
@@ -16,9 +18,9 @@
 //! report.assert_conforms();
 //! ```
 //!
-//! A [`Subject`] can bring more than a directory: a second volume, another process that takes locks, a switch that
-//! makes syncs fail, symbolic links and pipes, a mount point. Without them some checks are not applicable, and
-//! [`Report::assert_conforms`] lets that pass. A backend that can bring them all uses
+//! A [`Subject`] can provide more than a directory: a second volume, another process that takes locks, a switch that
+//! makes syncs fail, symbolic links and pipes, or a mount point. Without them, some checks are not applicable, and
+//! [`Report::assert_conforms`] tolerates this. A backend that provides all of them uses
 //! [`Report::assert_conforms_without_exemption`].
 //!
 #![doc = include_str!("conformance/broken_example.md")]
@@ -50,21 +52,21 @@ pub use subject::{OddNodes, OtherProcess, Subject};
 
 use crate::Error;
 
-/// One line of the contract, as a check.
+/// A check of one line of the contract.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// `module::sentence`.
+    /// The name, in the form `module::sentence`.
     pub name: &'static str,
     run: fn(&Subject) -> Verdict,
 }
 
-/// Why a check did not pass.
+/// The reason why a check did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The backend broke its contract, as the text says.
+    /// The backend broke its contract. The text gives the details.
     Violated(String),
-    /// The check needs something that this [`Subject`] does not offer, as the text says.
+    /// The check needs something that this [`Subject`] does not provide. The text names it.
     NotApplicable(String),
 }
 
@@ -82,7 +84,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// Violated, with a message, unless the condition holds.
+/// Fails the check with a message, unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
@@ -91,7 +93,7 @@ macro_rules! ensure {
     };
 }
 
-/// Violated unless both sides are equal; shows them.
+/// Fails the check and shows both values, unless they are equal.
 macro_rules! same {
     ($found:expr, $wanted:expr, $($message:tt)+) => {{
         let (found, wanted) = (&$found, &$wanted);
@@ -102,7 +104,7 @@ macro_rules! same {
     }};
 }
 
-/// The checks of one module, under its name.
+/// Lists the checks of a module.
 macro_rules! list {
     ($module:literal: $($check:ident)+) => {
         pub(in crate::conformance) const CHECKS: &[$crate::conformance::Check] = &[
@@ -113,7 +115,7 @@ macro_rules! list {
 
 use {ensure, list, same};
 
-/// All checks, in a fixed order.
+/// Returns all checks, in a fixed order.
 pub fn checks() -> impl Iterator<Item = Check> {
     let modules = [
         names::CHECKS,
@@ -133,20 +135,21 @@ pub fn checks() -> impl Iterator<Item = Check> {
     modules.into_iter().flatten().copied()
 }
 
-/// Runs every check on a subject that `make` supplies for it, and collects what they say.
+/// Runs every check and collects the results. `make` creates the subject for each check.
 ///
-/// A check that panics inside the backend counts as violated.
+/// If the backend panics during a check, the check counts as violated.
 pub fn run(mut make: impl FnMut(Check) -> Subject) -> Report {
     let outcomes = checks().map(|check| Outcome { check, verdict: check.run(&make(check)) }).collect();
     Report { outcomes }
 }
 
 impl Check {
-    /// Runs this check alone.
+    /// Runs only this check.
     ///
     /// # Errors
     ///
-    /// [`Failure`], if the backend breaks this line or the subject cannot show that it keeps it.
+    /// [`Failure`] if the backend breaks this line of the contract, or if the subject lacks something that the check
+    /// needs.
     pub fn run(&self, subject: &Subject) -> Result<(), Failure> {
         let run = self.run;
         catch_unwind(AssertUnwindSafe(|| run(subject))).unwrap_or_else(|panic| {
@@ -165,38 +168,38 @@ impl Check {
 pub struct Outcome {
     /// The check.
     pub check: Check,
-    /// Its verdict.
+    /// The result of the check.
     pub verdict: Result<(), Failure>,
 }
 
-/// The results of all checks. `Display` lists those that did not pass, and counts the rest.
+/// The results of all checks. `Display` lists the checks that did not pass, and counts all of them.
 #[derive(Clone, Debug)]
 pub struct Report {
     outcomes: Vec<Outcome>,
 }
 
 impl Report {
-    /// Every outcome, in the order of [`checks`].
+    /// Returns all outcomes, in the order of [`checks`].
     #[must_use]
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
     }
 
-    /// The broken lines of the contract.
+    /// Iterates over the violated checks.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::Violated(_))))
     }
 
-    /// The checks that this subject gave no chance to run.
+    /// Iterates over the checks that were not applicable to the subject.
     pub fn not_applicable(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::NotApplicable(_))))
     }
 
-    /// Panics with the report if any line is broken.
+    /// Asserts that no check is violated.
     ///
     /// # Panics
     ///
-    /// If a check was violated.
+    /// Panics with the report if a check is violated.
     #[track_caller]
     #[allow(clippy::panic, reason = "this is the assertion of a test")]
     pub fn assert_conforms(&self) {
@@ -205,11 +208,11 @@ impl Report {
         }
     }
 
-    /// Panics with the report if any line is broken, or could not be checked.
+    /// Asserts that every check passed.
     ///
     /// # Panics
     ///
-    /// If a check was violated or not applicable.
+    /// Panics with the report if a check is violated or not applicable.
     #[track_caller]
     #[allow(clippy::panic, reason = "this is the assertion of a test")]
     pub fn assert_conforms_without_exemption(&self) {

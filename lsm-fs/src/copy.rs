@@ -1,4 +1,4 @@
-//! Copies between backends: in large pieces, around holes, each durable before it is reported.
+//! Copies between backends. Copies are made in large pieces, skip holes, and are durable before they are reported.
 
 mod buffer;
 mod permits;
@@ -20,50 +20,50 @@ use crate::{
     pipeline::{Crew, run},
 };
 
-/// Receives the result of each copy of a batch, by its index; `Break` ends the batch.
+/// Receives the result of each copy of a batch, by its index. `Break` ends the batch.
 pub type CopyReport<'a> = &'a mut dyn FnMut(usize, Result<Copied>) -> ControlFlow<()>;
 
-/// One file to copy.
+/// A file to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct CopyJob<'a> {
-    /// Where the source lies; any backend.
+    /// The backend that holds the source. It may differ from the target's backend.
     pub source: &'a dyn Fs,
-    /// The source's path there.
+    /// The path of the source in its backend.
     pub from: &'a Path,
-    /// The new file's path in the backend that copies. Nothing may have the name yet.
+    /// The path of the new file in the target's backend. The name must not exist.
     pub to: &'a Path,
-    /// How many bytes to copy, from the start; `None` is the length at the time of the copy. A file that turns out to
-    /// be shorter fails with `UnexpectedEof`.
+    /// The number of bytes to copy, from the start. `None` means the length at the time of the copy. If the file is
+    /// shorter, the copy fails with `UnexpectedEof`.
     pub len: Option<u64>,
 }
 
-/// What a finished copy amounted to.
+/// The result of a finished copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
-    /// The new file's length.
+    /// The length of the new file.
     pub len: u64,
-    /// How many of its bytes were written; the rest are holes.
+    /// The number of bytes that were written. The others are holes.
     pub written_bytes: u64,
 }
 
-/// How to copy.
+/// Options for copying.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct CopyOptions<'a> {
-    /// How far each file's sync reaches.
+    /// The sync mode for each file.
     pub mode: SyncMode,
-    /// The size of one read and write, and of the memory of each thread. From 4 KiB to 64 MiB.
+    /// The size of one read and write, and of the buffer of each thread: 4 KiB to 64 MiB.
     buffer_bytes: usize,
-    /// Whether targets are written around the page cache where the backend can ([`FsOpenOptions::direct_io`]): files of
-    /// whole 4 KiB units and those from 1 MiB on. What is written then takes no room in the cache, and no dirty pages
-    /// pile up; sources are read through it. Default: yes.
+    /// Bypasses the page cache when writing targets, if the backend can ([`FsOpenOptions::direct_io`]). This applies to
+    /// files whose length is a multiple of 4 KiB, and to files of at least 1 MiB. Their data takes no room in the
+    /// cache, and no dirty pages accumulate. Sources are read through the cache. Default: `true`.
     pub direct_io: bool,
-    /// Whether the kernel may move the bytes by itself (`copy_file_range`). On XFS and btrfs the target then shares
-    /// extents with the source: not a second copy of the blocks. Has no effect beside an observer, which would see
-    /// nothing.
+    /// Lets the kernel copy the bytes (`copy_file_range`). On XFS and btrfs, the target then shares extents with the
+    /// source and is not a second copy of the blocks. Has no effect if there is an observer, because it would observe
+    /// nothing. Default: `false`.
     pub share_extents: bool,
-    /// Sees every piece on its way.
+    /// Observes every piece that is copied.
     pub observer: Option<&'a dyn CopyObserver>,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Debug for CopyOptions<'_> {
 }
 
 impl<'a> CopyOptions<'a> {
-    /// The defaults.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -105,8 +105,8 @@ impl<'a> CopyOptions<'a> {
         self
     }
 
-    /// Sets the size of one read and write, and of the memory of each thread: from 4 KiB to 64 MiB, in multiples of
-    /// 4 KiB. Default: 1 MiB.
+    /// Sets the size of one read and write, and of the buffer of each thread. It is limited to 4 KiB to 64 MiB and
+    /// rounded down to a multiple of 4 KiB. Default: 1 MiB.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.clamp(4 << 10, 64 << 20);
@@ -135,37 +135,41 @@ impl<'a> CopyOptions<'a> {
     }
 }
 
-/// Sees each piece of each copied file: for progress, for a checksum, for a rate limit (it may block), to cancel.
+/// Observes each piece of each copied file, for example to show progress, compute a checksum, limit the rate (by
+/// blocking) or cancel.
 ///
-/// The pieces of one file come in order and without gaps, from one thread; different files may come at once.
+/// The pieces of one file arrive in order and without gaps, on one thread. Different files may be observed
+/// concurrently.
 pub trait CopyObserver: Sync {
-    /// The bytes at `offset` of job `job` have been written to the target. `Break` cancels the batch.
+    /// Called after the bytes at `offset` of job `job` were written to the target. `Break` cancels the batch.
     fn data(&self, job: usize, offset: u64, bytes: &[u8]) -> ControlFlow<()>;
 
-    /// A range of job `job` is a hole and reads as zeros. `Break` cancels the batch.
+    /// Called for a range of job `job` that is a hole and reads as zeros. `Break` cancels the batch.
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()>;
 }
 
-/// Copies many files from any backends into one, each to a new file, and makes the bytes of each durable.
+/// Copies files from any backends into one, each to a new file, and makes the bytes of each file durable.
 ///
 /// # Contract
 ///
-/// `Ok` is reported for a file whose own sync, on the handle that wrote it, returned; a target that failed is removed,
-/// and a failed removal is attached to the error. One file's failure does not end the batch; `Break` from `report` or
-/// from the observer does, and each file that was not finished is reported as cancelled. `report` receives the result
-/// of every job exactly once, on the calling thread, in the order in which files become durable and within a few
-/// milliseconds of it. A caller that is slow holds the batch back, so that it can end it. The names are not durable
-/// until their directories are synced.
+/// - `Ok` is reported for a file after the sync on the handle that wrote it has returned. If a copy fails, its target
+///   is removed. A failed removal is attached to the error.
+/// - The failure of one file does not end the batch. `Break` from `report` or from the observer ends it, and every file
+///   that was not finished is reported as cancelled.
+/// - `report` receives the result of every job exactly once, on the calling thread, in the order in which the files
+///   become durable, and within a few milliseconds. A slow `report` slows the batch down, so that `Break` takes effect
+///   in time.
+/// - The names are not durable until their directories are synced.
 ///
-/// A panic of a backend or of the observer ends the batch, and goes on when every job is reported; its target is
-/// removed.
+/// If a backend or the observer panics, the batch ends, and the target of that call is removed. The panic resumes after
+/// every job is reported.
 ///
 /// # Performance
 ///
-/// The syncs of many files overlap, as far as [`Fs::concurrency`] of the target says: of 80 calls at once, 16 write and
-/// 64 sync, fewer for less than 400 files. Files pass from writers to syncers through a bounded queue, so at most 160
-/// targets are open at a time. Where the process may not open so many, writers take turns and wait for syncers. With a
-/// concurrency of 1 all calls come in order, from the caller's thread.
+/// The syncs of many files overlap, up to the limit of the target's [`Fs::concurrency`]. Of 80 concurrent calls, 16
+/// write and 64 sync. Batches of fewer than 400 files use fewer threads. A bounded queue connects writers and syncers,
+/// so at most 144 targets are open at a time. If the process has not enough descriptors, writers take turns and wait
+/// for syncers. If the concurrency is 1, all calls are made in order, from the caller's thread.
 pub fn copy_batch<F: Fs + ?Sized>(
     target: &F,
     jobs: &[CopyJob<'_>],
@@ -176,14 +180,14 @@ pub fn copy_batch<F: Fs + ?Sized>(
     run(&Transfers::new(target, options), jobs, crew, report);
 }
 
-/// No device gains from more calls at once, and each writer holds a buffer.
+/// Maximum number of concurrent calls. More do not help any device, and each writer holds a buffer.
 const CALLS_MAX: usize = 80;
 
-/// Writers and syncers mostly wait for the device, so many overlap on few cores. A journal commits all syncs that wait
-/// for it in one go: with fewer syncers there are more commits.
+/// Writers and syncers mostly wait for the device, so many of them can share few cores. A journal commits all waiting
+/// syncs at once, so fewer syncers would cause more commits.
 ///
-/// To start a thread takes as long as a small copy. So a batch of few files gets fewer: a writer for 25 files, and 4 at
-/// least; a syncer for 6, and 8 at least.
+/// Starting a thread takes as long as a small copy, so small batches use fewer threads: one writer for every 25 files
+/// (at least 4), and one syncer for every 6 files (at least 8).
 fn crew(concurrency: NonZeroUsize, files: usize) -> Crew {
     let calls = concurrency.get().min(CALLS_MAX);
     let writers = (calls / 5).max(1);
@@ -194,7 +198,7 @@ fn crew(concurrency: NonZeroUsize, files: usize) -> Crew {
 }
 
 fn came_short(job: &CopyJob<'_>, wanted: u64, found: u64) -> Error {
-    let what = format!("the source has {found} bytes, {wanted} were to be copied");
+    let what = format!("the source has only {found} of the {wanted} bytes to copy");
     Error::with_paths(Op::CopyBatch, job.from, job.to, io::Error::new(io::ErrorKind::UnexpectedEof, what))
 }
 

@@ -1,8 +1,8 @@
-//! The errnos that decisions are taken on, as the platform numbers them.
+//! The error numbers that decisions depend on, with the values of the platform.
 //!
-//! [`std::io::ErrorKind`] has no variant for some of these (`ENOTTY`, `EIO`), and backends that do not stand on the
-//! host need the numbers to report a refusal as the host would. On Windows the constants are the system error codes of
-//! the same meaning; those without one are negative and never match.
+//! [`std::io::ErrorKind`] has no variant for some of them (`ENOTTY`, `EIO`). Backends that do not run on the host use
+//! these numbers to report a refusal in the same way as the host. On Windows, the constants are the system error codes
+//! with the same meaning. Constants without such a code are negative and match nothing.
 
 #[cfg(unix)]
 mod codes {
@@ -72,32 +72,33 @@ macro_rules! publish {
 
 publish! {
     EACCES: "Permission denied by the mode bits.",
-    EAGAIN: "Not now.",
-    EBADF: "The handle was not opened for this.",
-    EDQUOT: "The quota is used up.",
-    EEXIST: "The name is taken.",
-    EINTR: "A signal came before anything was done.",
-    EINVAL: "The filesystem does not take this argument.",
+    EAGAIN: "The resource is temporarily unavailable.",
+    EBADF: "The handle was not opened for this operation.",
+    EDQUOT: "The quota is exceeded.",
+    EEXIST: "The name exists.",
+    EINTR: "A signal interrupted the call before it did anything.",
+    EINVAL: "The filesystem does not accept this argument.",
     EIO: "The device failed.",
-    EISDIR: "A directory stands where a file is wanted.",
-    ELOOP: "Symbolic links go round in circles.",
-    EMLINK: "The inode has as many names as it can have.",
-    EMFILE: "The process has as many files open as it may.",
-    ENAMETOOLONG: "A name is longer than the filesystem takes.",
-    ENFILE: "The system has as many files open as it can.",
-    ENOENT: "Nothing has this name.",
+    EISDIR: "The path leads to a directory, but a file is required.",
+    ELOOP: "Symbolic links form a loop, or a link is not followed.",
+    EMLINK: "The inode has the maximum number of names.",
+    EMFILE: "The process has the maximum number of open files.",
+    ENAMETOOLONG: "A name is longer than the filesystem allows.",
+    ENFILE: "The system has the maximum number of open files.",
+    ENOENT: "The name does not exist.",
     ENOSPC: "The volume is full.",
-    ENOSYS: "The kernel has no such call.",
-    ENOTDIR: "Something that is no directory stands in the path.",
-    ENOTEMPTY: "The directory holds names.",
-    ENOTSUP: "The filesystem cannot do this.",
-    ENOTTY: "The filesystem does not know this ioctl.",
-    EOPNOTSUPP: "The filesystem cannot do this.",
-    EPERM: "Not permitted on this inode or mount, whoever asks.",
+    ENOSYS: "The kernel does not have this call.",
+    ENOTDIR: "A component of the path is not a directory.",
+    ENOTEMPTY: "The directory is not empty.",
+    ENOTSUP: "The filesystem does not support this operation.",
+    ENOTTY: "The filesystem does not support this ioctl.",
+    EOPNOTSUPP: "The filesystem does not support this operation.",
+    EPERM: "The operation is not permitted on this inode or mount, even for the owner.",
     EROFS: "The mount is read-only.",
-    EXDEV: "The two paths lie on different mounts.",
+    EXDEV: "The two paths are on different mounts.",
 }
 
-/// What says "not between these two, not on this mount": see [`Error::allows_fallback`](crate::Error::allows_fallback).
+/// Errors that concern only this pair of files or this mount. See
+/// [`Error::allows_fallback`](crate::Error::allows_fallback).
 pub(crate) const ALLOWS_FALLBACK: [i32; 9] =
     [EXDEV, EMLINK, EPERM, EACCES, EOPNOTSUPP, ENOTSUP, ENOSYS, EINVAL, ENOTTY];

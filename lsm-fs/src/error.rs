@@ -1,4 +1,4 @@
-//! [`Error`]: which operation failed, on which paths, and why.
+//! [`Error`]: the failed operation, its paths, and the cause.
 
 mod op;
 
@@ -12,12 +12,11 @@ pub use op::Op;
 /// The result of every filesystem operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failed filesystem operation: what was tried, on which path or paths, and the [`io::Error`] that ended it.
+/// A failed filesystem operation, with its path or paths and the [`io::Error`] that caused the failure.
 ///
-/// `Display` is one line: the operation, the paths, the cause. The cause keeps its errno, so decisions about a
-/// fall-back can be taken on [`raw_os_error`](Self::raw_os_error) or through
-/// [`allows_fallback`](Self::allows_fallback). An `Error` converts into an [`io::Error`] of the same kind;
-/// [`raw_os_error`] finds the errno again behind it.
+/// `Display` writes one line with the operation, the paths and the cause. The cause keeps its errno, so that a caller
+/// can decide about a fallback with [`raw_os_error`](Self::raw_os_error) or [`allows_fallback`](Self::allows_fallback).
+/// An `Error` converts into an [`io::Error`] of the same kind, from which [`raw_os_error`] can still extract the errno.
 ///
 /// # Examples
 ///
@@ -42,7 +41,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of an operation on one path.
+    /// Creates an error of an operation on one path.
     pub fn new(op: Op, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
         Self(Box::new(Inner {
             op,
@@ -54,7 +53,7 @@ impl Error {
         }))
     }
 
-    /// An error of an operation from one path to another.
+    /// Creates an error of an operation on two paths.
     pub fn with_paths(
         op: Op,
         from: impl Into<PathBuf>,
@@ -66,91 +65,94 @@ impl Error {
         error
     }
 
-    /// The error of a copy that its observer stopped; [`is_cancelled`](Self::is_cancelled) recognises it.
+    /// Creates the error of a copy that its observer cancelled. [`is_cancelled`](Self::is_cancelled) recognizes it.
     pub fn cancelled(op: Op, path: impl Into<PathBuf>) -> Self {
         Self::new(op, path, cancelled())
     }
 
-    /// Says of this error that it repeats the first failure of a handle whose sync failed.
+    /// Marks this error as a repetition of the first failed sync of a handle.
     #[must_use]
     pub fn poisoned(mut self) -> Self {
         self.0.poisoned = true;
         self
     }
 
-    /// Attaches the failure of the clean-up that this error made necessary.
+    /// Attaches an error of the clean-up that followed this error.
     #[must_use]
     pub fn with_cleanup_failure(mut self, failure: Self) -> Self {
         self.0.cleanup = Some(failure);
         self
     }
 
-    /// What was tried.
+    /// Returns the operation that failed.
     #[must_use]
     pub fn op(&self) -> Op {
         self.0.op
     }
 
-    /// The path it was tried on; of an operation with two paths, the first.
+    /// Returns the path of the operation. If it takes two paths, returns the first one.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// The second path of an operation that takes two.
+    /// Returns the second path of an operation that takes two.
     #[must_use]
     pub fn other_path(&self) -> Option<&Path> {
         self.0.other_path.as_deref()
     }
 
-    /// The kind of the cause. Some errnos have no kind of their own: see [`raw_os_error`](Self::raw_os_error).
+    /// Returns the kind of the cause. Some error numbers have no kind of their own, see
+    /// [`raw_os_error`](Self::raw_os_error).
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.0.source.kind()
     }
 
-    /// The errno of the cause, where the operating system gave one.
+    /// Returns the errno of the cause, if the operating system supplied one.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         raw_os_error(&self.0.source)
     }
 
-    /// The cause itself.
+    /// Returns the cause.
     #[must_use]
     pub fn io_error(&self) -> &io::Error {
         &self.0.source
     }
 
-    /// Whether the handle had failed a sync before, and this call was refused for that.
+    /// Returns `true` if the call was refused because an earlier sync of the handle had failed.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.0.poisoned
     }
 
-    /// Whether an observer stopped the operation, rather than the filesystem.
+    /// Returns `true` if an observer stopped the operation.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.source.get_ref().and_then(|e| e.downcast_ref::<Cancelled>()).is_some()
     }
 
-    /// The failure of the clean-up after this error, if there was one: what it names was left behind.
+    /// Returns the error of the clean-up, if it failed. The path in that error was left behind.
     #[must_use]
     pub fn cleanup_failure(&self) -> Option<&Self> {
         self.0.cleanup.as_ref()
     }
 
-    /// Whether no file could be opened because too many are open already: closing some helps.
+    /// Returns `true` if a file could not be opened because too many are open. Closing some files helps.
     #[must_use]
     pub fn is_out_of_handles(&self) -> bool {
         matches!(self.raw_os_error(), Some(crate::errno::EMFILE | crate::errno::ENFILE))
     }
 
-    /// Whether a refused link or clone leaves another method worth trying (clone, then copy).
+    /// Returns `true` if another method is worth trying after a refused link or clone, for example a clone and then a
+    /// copy.
     ///
-    /// True for what says "not between these two" or "not on this mount": `EXDEV`, `EMLINK`, `EPERM`, `EACCES`,
-    /// `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY`, and [`io::ErrorKind::Unsupported`]; and `EAGAIN` of a
-    /// clone, with which ZFS refuses blocks that it has not written yet. False for all that the next method would meet
-    /// as well: a taken name, a missing file, a full or failing device.
+    /// The result is `true` for errors that concern only this pair of files or this mount: `EXDEV`, `EMLINK`, `EPERM`,
+    /// `EACCES`, `EOPNOTSUPP`, `ENOTSUP`, `ENOSYS`, `EINVAL`, `ENOTTY` and [`io::ErrorKind::Unsupported`]. It is also
+    /// `true` for `EAGAIN` from a clone, because ZFS refuses to clone blocks that it has not written yet. It is `false`
+    /// for errors that the next method would encounter, too: an existing name, a missing file, a full or failing
+    /// device.
     #[must_use]
     pub fn allows_fallback(&self) -> bool {
         match self.raw_os_error() {
@@ -184,7 +186,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The message already holds the cause, so `source` continues behind it.
+/// `Display` already contains the cause, so `source` returns the source of the cause.
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.0.source.source()
@@ -197,7 +199,7 @@ impl From<Error> for io::Error {
     }
 }
 
-/// The errno behind an [`io::Error`], also behind one that was made from an [`Error`].
+/// Returns the errno of an [`io::Error`], even if the value was converted from an [`Error`].
 ///
 /// # Examples
 ///
@@ -214,7 +216,7 @@ pub fn raw_os_error(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| error.get_ref()?.downcast_ref::<Error>()?.raw_os_error())
 }
 
-/// The cause of an error that [`Error::is_cancelled`] recognises.
+/// Creates the cause of an error that [`Error::is_cancelled`] recognizes.
 pub(crate) fn cancelled() -> io::Error {
     io::Error::other(Cancelled)
 }

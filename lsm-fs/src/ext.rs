@@ -1,4 +1,4 @@
-//! [`FsExt`] and [`FsFileExt`]: what can be said in terms of the traits.
+//! [`FsExt`] and [`FsFileExt`]: conveniences built on the traits.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{DirectorySync, Error, Fs, FsFile, FsOpenOptions, Op, Result, SyncMode, batch::remove_after};
 
-/// The directory that holds a path's name: `.` for a bare name, the path itself for a root.
+/// Returns the directory that holds the name of a path: `.` for a bare name, and the path itself for a root.
 #[must_use]
 pub fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -18,13 +18,13 @@ pub fn parent_of(path: &Path) -> &Path {
     }
 }
 
-/// Conveniences on every [`Fs`].
+/// Conveniences for every [`Fs`].
 pub trait FsExt: Fs {
-    /// Whether the path leads to something; symlinks are followed.
+    /// Checks if the path leads to an existing file or directory. Symbolic links are followed.
     ///
     /// # Errors
     ///
-    /// Those of [`Fs::metadata`], except `NotFound` and `NotADirectory`, which mean `false`.
+    /// The errors of [`Fs::metadata`], except `NotFound` and `NotADirectory`, which give `false`.
     fn exists(&self, path: &Path) -> Result<bool> {
         match self.metadata(path) {
             Ok(_) => Ok(true),
@@ -33,11 +33,11 @@ pub trait FsExt: Fs {
         }
     }
 
-    /// How many names the inode has, where the platform tells.
+    /// Returns the number of names of the inode, if the platform provides it.
     ///
     /// # Errors
     ///
-    /// Those of [`Fs::metadata`].
+    /// The errors of [`Fs::metadata`].
     fn hard_link_count(&self, path: &Path) -> Result<Option<u64>> {
         Ok(self.metadata(path)?.link_count)
     }
@@ -46,14 +46,14 @@ pub trait FsExt: Fs {
     ///
     /// # Errors
     ///
-    /// `FileTooLarge` if it is longer, before anything is allocated for it; those of [`Fs::open`] and
-    /// [`FsFile::read_at`].
+    /// - `FileTooLarge`: the file is longer than `limit`. Nothing was allocated.
+    /// - The errors of [`Fs::open`] and [`FsFile::read_at`].
     fn read_to_vec(&self, path: &Path, limit: u64) -> Result<Vec<u8>> {
         let file = self.open(path, &FsOpenOptions::new().read(true))?;
         let len = file.metadata()?.len;
         let fits = usize::try_from(len).ok().filter(|_| len <= limit);
         let Some(len) = fits else {
-            let what = format!("{len} bytes, at most {limit} were expected");
+            let what = format!("the file has {len} bytes, more than the limit of {limit}");
             return Err(Error::new(Op::ReadAt, path, io::Error::new(io::ErrorKind::FileTooLarge, what)));
         };
         let mut bytes = vec![0; len];
@@ -62,16 +62,16 @@ pub trait FsExt: Fs {
         Ok(bytes)
     }
 
-    /// Writes a new file and syncs its bytes. Its name is not durable until the parent is synced.
+    /// Creates a file with these bytes and syncs it. The name is not durable until the parent directory is synced.
     ///
     /// # Crash semantics
     ///
-    /// Before it returns, a crash may leave no file, or one with any part of the bytes.
+    /// Until the call returns, a crash may leave no file, or a file with any subset of the bytes.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, and the file there is untouched; those of [`Fs::open`], [`FsFile::write_at`] and
-    /// [`FsFile::sync_all`]: then the file is removed again.
+    /// - `AlreadyExists`: the name exists, and the existing file is untouched.
+    /// - The errors of [`Fs::open`], [`FsFile::write_at`] and [`FsFile::sync_all`]: the new file is removed.
     fn write_new(&self, path: &Path, bytes: &[u8], mode: SyncMode) -> Result<()> {
         let file = self.open(path, &FsOpenOptions::new().write(true).create_new(true))?;
         let written = write_and_sync(&*file, bytes, mode);
@@ -79,36 +79,40 @@ pub trait FsExt: Fs {
         written.map_err(|e| remove_after(self, path, e))
     }
 
-    /// Replaces a file's contents, or creates it, as one step: at every moment, and after every crash, the path leads
-    /// to all of the old bytes or all of the new ones.
+    /// Atomically replaces the contents of a file, or creates it. At any time and after any crash, the path leads to
+    /// either all of the old bytes or all of the new ones.
     ///
     /// # Contract
     ///
-    /// Writes `.{name}.tmp-{n}` in the same directory, with the first `n` that nothing has, syncs it, renames it over
-    /// `path` and syncs the directory. Two writers may race: one of them wins, whole. Other links to the old inode keep
-    /// the old bytes; mode and owner are those of a new file; a symlink at `path` is replaced itself. On return the
-    /// new contents are durable, unless the answer is [`NotSupported`](DirectorySync::NotSupported).
+    /// The call writes a temporary file `.{name}.tmp-{n}` in the same directory, with the first `n` that is free. It
+    /// syncs this file, renames it over `path` and syncs the directory. On return, the new contents are durable, unless
+    /// the result is [`NotSupported`](DirectorySync::NotSupported).
+    ///
+    /// - If two writers race, one of them wins completely.
+    /// - Other hard links to the old inode keep the old bytes.
+    /// - Mode and owner are those that a new file gets.
+    /// - If `path` is a symbolic link, the link itself is replaced.
     ///
     /// # Crash semantics
     ///
-    /// A crash may leave the temporary file behind. It never stands in the way of a later call, and [`is_leftover`]
-    /// knows it.
+    /// A crash may leave the temporary file. It does not disturb later calls, and [`is_leftover`] recognizes it.
     ///
     /// # Errors
     ///
-    /// Until the rename, the path is as before, and the temporary file is removed (a failed removal is attached). An
-    /// error whose operation is [`Op::SyncDirectory`] comes after the rename: readers see the new bytes, a crash may
-    /// bring back the old ones.
+    /// If an operation up to the rename fails, the path is unchanged and the temporary file is removed. A failed
+    /// removal is attached to the error. If the operation of the error is [`Op::SyncDirectory`], the rename has taken
+    /// effect: readers see the new bytes, but a crash may restore the old ones.
     fn rewrite_atomic(&self, path: &Path, bytes: &[u8], mode: SyncMode) -> Result<DirectorySync> {
         self.rewrite_atomic_with(path, mode, &mut |file| file.write_at(bytes, 0))
     }
 
-    /// As [`rewrite_atomic`](Self::rewrite_atomic), with contents that `write` writes into an empty file, so that they
-    /// need not be in memory together.
+    /// Replaces a file like [`rewrite_atomic`](Self::rewrite_atomic), but lets `write` fill the new, empty file. The
+    /// contents need not be in memory at once.
     ///
     /// # Errors
     ///
-    /// As [`rewrite_atomic`](Self::rewrite_atomic), and the errors of `write`. The path is as before.
+    /// The errors of [`rewrite_atomic`](Self::rewrite_atomic) and of `write`. After an error of `write`, the path is
+    /// unchanged.
     fn rewrite_atomic_with(
         &self,
         path: &Path,
@@ -125,12 +129,13 @@ pub trait FsExt: Fs {
         self.sync_directory(parent_of(path), mode)
     }
 
-    /// Creates a directory and those above it that are missing. Nothing is synced.
+    /// Creates a directory and its missing parents. Nothing is synced.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if `path` is no directory, `NotADirectory` if something on the way is none; those of
-    /// [`Fs::create_dir`]: what was created stays.
+    /// - `AlreadyExists`: `path` exists and is not a directory.
+    /// - `NotADirectory`: a parent exists and is not a directory.
+    /// - The errors of [`Fs::create_dir`]. Directories that were already created stay.
     fn create_dir_all(&self, path: &Path) -> Result<()> {
         let mut missing = Vec::new();
         let mut at = path;
@@ -145,7 +150,7 @@ pub trait FsExt: Fs {
         for dir in missing.iter().rev() {
             match self.create_dir(dir) {
                 Ok(()) => {}
-                // Someone else made it meanwhile.
+                // Another thread or process created it in the meantime.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_directory(self, dir) => {}
                 Err(e) => return Err(e),
             }
@@ -156,19 +161,21 @@ pub trait FsExt: Fs {
         Ok(())
     }
 
-    /// Creates `base`/`below` with all that is missing of it, and makes every name from `base` down durable.
+    /// Creates `base`/`below` with its missing parents, and makes every name below `base` durable.
     ///
     /// # Contract
     ///
-    /// `base` exists, and its own name is durable: the directory that an operator made, or a root. Each directory from
-    /// there to the lowest but one is synced, the lowest first, whether or not this call made what is in it: an earlier
-    /// call may have died between its `create_dir` and its sync. Syncing what is clean costs next to nothing.
+    /// `base` must exist, and its own name must be durable. It is, for example, a root or a directory that an operator
+    /// created. Every directory from the parent of the lowest one up to `base` is synced, in this order. This includes
+    /// directories that already existed, because an earlier call may have died between `create_dir` and the sync.
+    /// Syncing an unchanged directory costs next to nothing.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if `below` is not made of plain names; those of [`Fs::create_dir`]: what was created stays, and
-    /// the same call can be made again. Those of [`Fs::sync_directory`]: what was created stays, and nothing makes its
-    /// names durable; only other names, on a device that works, do.
+    /// - `InvalidInput`: `below` contains something other than plain names.
+    /// - The errors of [`Fs::create_dir`]. Directories that were already created stay, and the call can be repeated.
+    /// - The errors of [`Fs::sync_directory`]. Directories that were created stay, but their names cannot be made
+    ///   durable any more. Use other names, on a device that works.
     fn create_dir_all_durable(&self, base: &Path, below: &Path, mode: SyncMode) -> Result<DirectorySync> {
         if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(Error::new(Op::CreateDir, below, io::Error::from(io::ErrorKind::InvalidInput)));
@@ -187,19 +194,21 @@ pub trait FsExt: Fs {
 
 impl<F: Fs + ?Sized> FsExt for F {}
 
-/// Conveniences on every [`FsFile`].
+/// Conveniences for every [`FsFile`].
 pub trait FsFileExt: FsFile {
-    /// Fills `buf` from an offset.
+    /// Fills `buf` from an offset. `path` is used for errors.
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` if the file ends before; the errors of [`FsFile::read_at`].
+    /// - `UnexpectedEof`: the file ends before `buf` is full.
+    /// - The errors of [`FsFile::read_at`].
     fn read_exact_at(&self, buf: &mut [u8], offset: u64, path: &Path) -> Result<()> {
         let read = self.read_at(buf, offset)?;
         if read == buf.len() {
             return Ok(());
         }
-        let what = format!("{} bytes at offset {offset} wanted, the file ends after {read}", buf.len());
+        let what =
+            format!("{} bytes at offset {offset} requested, but the file ends after {read}", buf.len());
         Err(Error::new(Op::ReadAt, path, io::Error::new(io::ErrorKind::UnexpectedEof, what)))
     }
 }
@@ -215,10 +224,10 @@ fn is_directory<F: Fs + ?Sized>(fs: &F, path: &Path) -> bool {
     fs.metadata(path).is_ok_and(|m| m.is_dir())
 }
 
-/// Whether a name is one that this crate makes for a moment, so that a crash can leave it behind: a temporary file of
-/// [`FsExt::rewrite_atomic`], or a directory in which [`Fs::capabilities`] tried out a mount.
+/// Recognizes the temporary names of this crate, which a crash can leave behind: temporary files of
+/// [`FsExt::rewrite_atomic`], and directories in which [`Fs::capabilities`] probed a mount.
 ///
-/// Who knows that nobody else is at work in a directory may remove what has such a name.
+/// An entry with such a name may be removed by a caller that has exclusive use of the directory.
 ///
 /// # Examples
 ///
@@ -237,15 +246,15 @@ pub fn is_leftover(name: &OsStr) -> bool {
     !digits.is_empty() && (stem == PROBE_STEM.as_bytes() || stem.ends_with(TEMP_SUFFIX.as_bytes()))
 }
 
-/// The name of a probe's directory, between the dot and the number.
+/// The name of a probe's directory, without the leading dot and the number.
 pub(crate) const PROBE_STEM: &str = "lsm-fs-probe-";
 
 const TEMP_SUFFIX: &str = ".tmp-";
 
-/// Names that a crash left behind are stepped over, so their number bounds the search; this bounds it from above.
+/// Maximum number of attempts. Names that crashes left are skipped, so usually far fewer attempts are needed.
 const TEMP_ATTEMPTS: u32 = 1 << 16;
 
-/// Past this many bytes a name leaves no room for what makes it temporary, in the 255 that filesystems take.
+/// Length from which a name is replaced, because a temporary suffix might exceed the usual limit of 255 bytes.
 const LONG_NAME_BYTES: usize = 200;
 
 fn create_temp<F: Fs + ?Sized>(fs: &F, dir: &Path, name: &OsStr) -> Result<(PathBuf, Box<dyn FsFile>)> {

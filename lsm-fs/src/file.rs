@@ -1,4 +1,4 @@
-//! [`FsFile`]: bytes of one file, and the sync that makes them durable.
+//! [`FsFile`]: the bytes of one file, and the syncs that make them durable.
 
 use std::{
     fmt,
@@ -13,132 +13,138 @@ use crate::{FileHint, FsMetadata, Result, SyncMode};
 ///
 /// # Contract
 ///
-/// *Positions.* [`Read`], [`Write`] and [`Seek`] share one position; the `_at` methods neither use nor move it, and
-/// many threads may call them at once.
+/// *Positions.* [`Read`], [`Write`] and [`Seek`] share one position. The `_at` methods neither use nor move it, and
+/// several threads may call them concurrently.
 ///
 /// *Poison.* Once a sync through this handle has failed, every later sync and write through it fails with that first
-/// error ([`Error::is_poisoned`](crate::Error::is_poisoned)); reads go on. Linux marks the pages clean when it reports
-/// the failure, so a second `fsync` returns success with the data gone (Rebello et al., *Can Applications Recover from
-/// fsync Failures?*, USENIX ATC 2020). What to do: give the file up, and write its contents anew to another one.
+/// error ([`Error::is_poisoned`](crate::Error::is_poisoned)). Reads still work. The reason is that Linux marks the
+/// pages clean when it reports the failure, so a second `fsync` succeeds although the data is lost (Rebello et al.,
+/// *Can Applications Recover from fsync Failures?*, USENIX ATC 2020). Abandon such a file and write its contents again,
+/// to another one.
 ///
-/// Syncs of one handle run one after the other, so that none of two concurrent ones can miss the failure.
+/// Syncs of one handle run one after the other. With two concurrent syncs, one of them could miss the failure.
 ///
-/// *Which handle.* The kernel reports a failed write-back once to each handle that was open then, and never to one
-/// opened after it was seen. Sync the handle that wrote.
+/// *Which handle.* Sync the handle that wrote. The kernel reports a failed write-back once to each handle that was open
+/// at that time, and never to a handle that was opened after the error was reported (Linux,
+/// `Documentation/filesystems/vfs.rst`, "Handling errors during writeback").
 ///
-/// *Length zero.* A read or write of no bytes fails where one of a byte would: on a handle that was not opened for it,
-/// at an offset that no file can have, at an offset of an append handle, after a failed sync. Otherwise it returns zero
-/// and changes neither the bytes, nor the length, nor the position. Setting the present length follows the same rule.
-/// POSIX lets an empty call skip the checks. The kernels make them, and so the wrong handle shows whatever the data is.
+/// *Length zero.* A read or write of no bytes fails whenever a longer one would fail: if the handle was not opened for
+/// it, if the offset is impossible, if an offset is given for an append handle, or after a failed sync. Otherwise it
+/// returns zero and changes nothing. The same holds for setting the length that a file already has. POSIX allows an
+/// empty call to skip these checks. Kernels make them, so a wrong handle is detected with any data.
 ///
 /// # Crash semantics
 ///
-/// Before a sync, each sector written and each change of the length may or may not survive, independently: old bytes,
-/// new bytes, or zeros at full length.
+/// Until a sync, every written sector and every change of the length may or may not survive a crash, independently of
+/// the others. The file may contain old bytes, new bytes, or zeros at its full length.
 pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
-    /// Makes the file's bytes, length and metadata durable. Not its name: see
+    /// Makes the bytes, the length and the metadata of the file durable. The name is not covered, see
     /// [`Fs::sync_directory`](crate::Fs::sync_directory).
     ///
     /// # Errors
     ///
-    /// `EIO`, `StorageFull`, `EDQUOT`: any part of what was written since the last sync may be lost. The handle is
+    /// `EIO`, `StorageFull`, `EDQUOT`: any of the bytes written since the last sync may be lost. The handle is
     /// poisoned.
     fn sync_all(&self, mode: SyncMode) -> Result<()>;
 
-    /// Makes the file's bytes durable, and its length if it changed; timestamps may lag.
+    /// Makes the bytes of the file durable, and its length if it has changed. Timestamps may lag behind.
     ///
     /// # Errors
     ///
-    /// As [`sync_all`](Self::sync_all).
+    /// The errors of [`sync_all`](Self::sync_all).
     fn sync_data(&self, mode: SyncMode) -> Result<()>;
 
-    /// Asks that the dirty bytes of a range start on their way to the device, and does not wait for them to arrive;
-    /// pages of the range that are clean may leave the cache. A `len` of 0 is an empty range. A hint, never durability:
-    /// it consumes no error that a sync would report.
+    /// Requests that the dirty bytes of a range be written to the device, without waiting for it. Clean pages of the
+    /// range may be dropped from the cache. If `len` is 0, the range is empty. This is only a hint and never makes
+    /// anything durable. It does not consume an error that a sync would report.
     ///
     /// # Errors
     ///
-    /// None that says anything about the bytes; a backend without such a thing returns `Ok`.
+    /// No error says anything about the bytes. A backend without write-back returns `Ok`.
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()>;
 
-    /// Reads at an offset until `buf` is full or the file ends, and returns how many bytes that were. Less than
-    /// `buf.len()` means end of file; interruptions are retried.
+    /// Reads at an offset until `buf` is full or the file ends. Returns the number of bytes, which is less than
+    /// `buf.len()` only at the end of the file. Interrupted reads are retried.
     ///
     /// # Errors
     ///
-    /// `EBADF` if the handle cannot read. `InvalidInput` or `FileTooLarge` if the offset is beyond every length that a
-    /// file can have. `EIO`: `buf` may be partly overwritten.
+    /// - `EBADF`: the handle cannot read.
+    /// - `InvalidInput` or `FileTooLarge`: no file can be long enough for this offset.
+    /// - `EIO`: the device failed. `buf` may be partly overwritten.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize>;
 
-    /// Writes all of `buf` at an offset; a gap between the old end and the offset reads as zeros.
+    /// Writes all of `buf` at an offset. A gap between the old end and the offset reads as zeros.
     ///
     /// # Errors
     ///
-    /// `StorageFull`, `EDQUOT`, `EIO`: a prefix of `buf` may have been written. `EBADF` if the handle cannot write.
-    /// `InvalidInput` or `FileTooLarge` if the end would lie beyond what a file can have. `InvalidInput` on a handle
-    /// opened for append, whose writes all go to the end.
+    /// - `StorageFull`, `EDQUOT`, `EIO`: a prefix of `buf` may have been written.
+    /// - `EBADF`: the handle cannot write.
+    /// - `InvalidInput` or `FileTooLarge`: the file would be longer than a file can be.
+    /// - `InvalidInput`: the handle was opened for append, so all writes go to the end.
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()>;
 
-    /// Sets the length: cuts the file, or extends it with zeros. Unlike [`Fs::truncate_file`](crate::Fs::truncate_file)
-    /// it does not look whether the inode is shared.
+    /// Truncates or extends the file to this length. Added bytes are zeros. Unlike
+    /// [`Fs::truncate_file`](crate::Fs::truncate_file), this method also changes an inode with several names.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` or `EBADF` if the handle cannot write; `FileTooLarge`; `StorageFull`.
+    /// - `InvalidInput` or `EBADF`: the handle cannot write.
+    /// - `FileTooLarge`, `StorageFull`.
     fn set_len(&self, len: u64) -> Result<()>;
 
-    /// Describes the open inode, whatever its names are by now. A removed file has `link_count` 0.
+    /// Describes the open inode, even if its names have changed. A removed file has a `link_count` of 0.
     ///
     /// # Errors
     ///
     /// `EIO`.
     fn metadata(&self) -> Result<FsMetadata>;
 
-    /// The first range at or after `offset` that may hold data, never an empty one; all before it, from `offset`,
-    /// reads as zeros. `None`: no data from there to the end. A backend that cannot tell holes from data answers with
-    /// the rest of the file.
+    /// Returns the first range at or after `offset` that may hold data. The range is never empty. The bytes between
+    /// `offset` and the range read as zeros. Returns `None` if there is no data between `offset` and the end. A backend
+    /// that cannot distinguish holes from data returns the rest of the file.
     ///
-    /// The handle's position is as before.
+    /// The position of the handle does not change.
     ///
     /// # Errors
     ///
     /// `EIO`.
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>>;
 
-    /// Says how the file is about to be read.
+    /// Announces how the file will be read.
     ///
     /// # Errors
     ///
-    /// None that matters to the contents; a backend without such a thing returns `Ok`.
+    /// No error affects the contents. A backend that ignores hints returns `Ok`.
     fn hint(&self, hint: FileHint) -> Result<()>;
 
-    /// Takes the exclusive lock of this file. `false`: another handle holds it, in this process or any other.
+    /// Takes the exclusive lock of this file. Returns `false` if another handle holds it, in this process or any other.
     ///
     /// # Contract
     ///
-    /// Advisory, with the semantics of `flock(2)`: it belongs to the open handle and to the inode, follows a rename,
-    /// and ends when the handle is dropped or its process dies.
+    /// The lock is advisory and has the semantics of `flock(2)`. It belongs to the open handle and to the inode,
+    /// follows a rename, and ends when the handle is dropped or the process dies.
     ///
     /// # Errors
     ///
-    /// `Unsupported` where the mount has no locks.
+    /// `Unsupported` if the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
 
-    /// The host's open file behind this handle, for calls that only the operating system has: mapping, an in-kernel
-    /// copy. `None` where there is none, and from a wrapper that has to see every call.
+    /// Returns the host's open file behind this handle, for operations that only the operating system has, such as
+    /// mapping or an in-kernel copy. Returns `None` if there is no such file, or if a wrapper has to observe every
+    /// call.
     ///
-    /// What is written through it passes by the poison of this handle. Never sync through it: the kernel would report a
-    /// failure there, and not to this handle.
+    /// Writes through this file ignore the poison of the handle. Never sync through it: the kernel would report a
+    /// failure there and not to the handle.
     fn host_file(&self) -> Option<&File> {
         None
     }
 
-    /// Fills each request as [`read_at`](Self::read_at) does, an empty one included. A backend may serve them in any
-    /// order or together. Without requests it returns `Ok` on every handle.
+    /// Fills every request as [`read_at`](Self::read_at) does, including empty requests. A backend may serve them in
+    /// any order or concurrently. If there are no requests, returns `Ok` on every handle.
     ///
     /// # Errors
     ///
-    /// The first failure, of whichever request; no request's buffer or `filled` is to be trusted then.
+    /// The first failure of any request. The buffers and `filled` of all requests are then unspecified.
     fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         for request in requests {
             request.filled = self.read_at(request.buf, request.offset)?;
@@ -147,19 +153,19 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     }
 }
 
-/// One positional read of [`FsFile::read_many`].
+/// A positional read, as used by [`FsFile::read_many`].
 #[derive(Debug)]
 pub struct ReadRequest<'a> {
-    /// Where in the file.
+    /// The offset in the file.
     pub offset: u64,
-    /// What to fill.
+    /// The buffer to fill.
     pub buf: &'a mut [u8],
-    /// How many bytes were read: less than `buf.len()` only at the end of the file.
+    /// The number of bytes that were read. It is less than `buf.len()` only at the end of the file.
     pub filled: usize,
 }
 
 impl<'a> ReadRequest<'a> {
-    /// A request that nothing has been read for.
+    /// Creates a request for which nothing has been read yet.
     #[must_use]
     pub fn new(offset: u64, buf: &'a mut [u8]) -> Self {
         Self { offset, buf, filled: 0 }

@@ -1,4 +1,4 @@
-//! [`Fs`]: names in directories.
+//! [`Fs`]: the names in directories.
 
 use std::{fmt, num::NonZeroUsize, path::Path};
 
@@ -10,25 +10,27 @@ use crate::{
 /// A filesystem as a storage engine needs it. Each method documents the state that it leaves after an error and after
 /// a crash.
 ///
-/// The trait is object-safe; engines hold an `Arc<dyn Fs>`. Conveniences built on it are in [`FsExt`](crate::FsExt).
-/// [`batch`](crate::batch) and [`copy`](crate::copy) work on many files, over any backend.
+/// The trait is object-safe, and engines hold an `Arc<dyn Fs>`. [`FsExt`](crate::FsExt) adds conveniences.
+/// [`batch`](crate::batch) and [`copy`](crate::copy) process many files over any backend. The page
+/// [`backends`](crate::backends) explains how to implement the trait.
 ///
 /// # Contract
 ///
-/// *Paths.* A backend resolves a path as POSIX does: `.` and repeated separators change nothing, a missing component is
-/// `NotFound`, a file in the middle is `NotADirectory`, an empty path is `NotFound`, an interior NUL is `InvalidInput`.
-/// Whether names that differ in case are two, and whether a name that is no text is taken, is the filesystem's own.
+/// *Paths.* A backend resolves a path as POSIX does. `.` and repeated separators have no effect. A missing component
+/// and an empty path give `NotFound`, a file in the middle gives `NotADirectory`, and an interior NUL gives
+/// `InvalidInput`. Case sensitivity and support for non-UTF-8 names are filesystem-specific.
 ///
-/// *Failure.* A call that fails has changed nothing, unless its own `# Errors` says otherwise. Every error names the
-/// operation and the path.
+/// *Failure.* A call that fails has changed nothing, unless its `# Errors` section says otherwise. Every error names
+/// the operation and the path.
 ///
-/// *Durability.* Nothing is durable until a sync returns: a file's bytes and length by [`FsFile::sync_all`], a name by
-/// [`sync_directory`](Self::sync_directory) on the directory that holds it. A sync of one gives nothing to the other.
-/// **Before** its sync a change may or may not survive a crash, in any order and in any combination with others.
+/// *Durability.* Nothing is durable until a sync returns. The bytes and the length of a file need [`FsFile::sync_all`].
+/// A name needs [`sync_directory`](Self::sync_directory) on the directory that holds it. Neither sync covers the other.
+/// **Before** its sync, a change may or may not survive a crash, in any order and in any combination with other
+/// changes.
 ///
-/// *The core is required.* A backend writes all methods but one, and returns `Unsupported` where it cannot do what a
-/// method is for. [`abilities`](Self::abilities) is the exception. All that is optional lies behind it, so a new
-/// ability breaks no backend.
+/// *Required methods.* A backend implements all methods except one, and returns `Unsupported` for an operation that it
+/// does not have. The exception is [`abilities`](Self::abilities). It gives access to everything that is optional, so a
+/// new ability breaks no backend.
 ///
 /// # Examples
 ///
@@ -54,255 +56,295 @@ use crate::{
 /// # }
 /// ```
 pub trait Fs: Send + Sync + fmt::Debug {
-    /// Returns a view of the same namespace that resolves every path below `root` from one handle on that directory.
+    /// Returns a view of the same namespace that resolves every path below `root` from one open handle on that
+    /// directory.
     ///
-    /// Use it for a directory that somebody else may have filled, or may change during the call: an unpacked archive, a
-    /// backup directory. Views compose: `fs.beneath(a)?.beneath(b)?` resolves paths below `a` and below `b` from
-    /// handles, and links between the two.
+    /// Use a view for a directory whose contents are not trusted, or may be changed by others during the call, such as
+    /// an unpacked archive or a backup directory. Views can be nested: `fs.beneath(a)?.beneath(b)?` resolves paths
+    /// below `a` and below `b` from handles, and can link between the two.
     ///
     /// # Contract
     ///
-    /// *Paths below the root.* A path belongs to the view if its components start with the components of `root`, as
-    /// they are spelled. The rest of the path is looked up beneath the handle, without `..`, through no symbolic link
-    /// and into no other mount. The last component is included: a call that would follow a symbolic link there refuses
-    /// it. [`symlink_metadata`](Self::symlink_metadata), removals and renames act on the link itself. A listing shows
-    /// it. [`hard_link`](Self::hard_link) links only regular files. Any other path works as it did before.
+    /// *Paths below the root.* A path belongs to the view if its components start with the components of `root`,
+    /// compared as text. The rest of the path is looked up from the handle. It must not contain `..`, and the lookup
+    /// follows no symbolic link and enters no other mount. This includes the last component: a call that would follow a
+    /// symbolic link there is refused. [`symlink_metadata`](Self::symlink_metadata), removals and renames act on the
+    /// link itself, and a listing contains it. [`hard_link`](Self::hard_link) links only regular files. Any other path
+    /// works as in the receiver.
     ///
-    /// *The root itself.* It is resolved once, like any path of the receiver, and may be a symbolic link to a
-    /// directory. To refuse a link there, open a view of the parent first and ask that view. The handle follows the
-    /// directory through a rename. Calls that bind, remove or check the root's own name (`rename`, `remove_dir`,
-    /// `remove_dir_all`, [`FsDirLock::is_at`]) look that name up as the receiver does. If roots are nested, the longest
-    /// one that fits decides.
+    /// *The root itself.* The root is resolved once, like any path of the receiver, and may be a symbolic link to a
+    /// directory. To refuse a link there, open a view of the parent and call `beneath` on that view. The handle follows
+    /// the directory through a rename. Calls that bind, remove or check the root's own name (`rename`, `remove_dir`,
+    /// `remove_dir_all`, [`FsDirLock::is_at`]) look this name up as the receiver does. If roots are nested, the longest
+    /// match applies.
     ///
-    /// *Otherwise* the view is the receiver: same [`backend_id`](Self::backend_id), same volumes, same locks. Files and
-    /// locks that it opened outlive it.
+    /// *Everything else* is the same as in the receiver: [`backend_id`](Self::backend_id), volumes and locks. Files and
+    /// locks opened through the view outlive it.
     ///
     /// # Errors
     ///
-    /// `NotFound` and `NotADirectory` of the root. The calls of the view add: `ELOOP` for a symbolic link
-    /// (`NotADirectory` where a directory is removed); `CrossesDevices` for another mount; `InvalidInput` for `..`.
+    /// - `NotFound`, `NotADirectory`: the root is missing or not a directory.
+    ///
+    /// Calls on the view have additional errors:
+    ///
+    /// - `ELOOP`: the path contains a symbolic link. (`NotADirectory` when removing a directory.)
+    /// - `CrossesDevices`: the path leads into another mount.
+    /// - `InvalidInput`: the path contains `..`.
     ///
     #[doc = include_str!("fs/beneath_example.md")]
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>>;
 
-    /// Opens a regular file, and creates it if the options say so.
+    /// Opens a regular file, or creates it if the options say so.
     ///
     /// # Contract
     ///
-    /// The handle follows the inode: a rename of the file or the removal of its name leaves it usable. The call never
-    /// waits for another process: a pipe, a socket or a device is refused, for reading and for writing.
+    /// The handle follows the inode, so it remains usable if the file is renamed or its name is removed. A pipe, a
+    /// socket or a device is refused, and the call does not wait for the process at its other end.
     ///
     /// # Crash semantics
     ///
-    /// A new file's name is durable after [`sync_directory`](Self::sync_directory) of its parent.
+    /// The name of a new file is durable after [`sync_directory`](Self::sync_directory) of its parent.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `AlreadyExists` (`create_new`, also for a dangling symlink); `IsADirectory`; `InvalidInput`
-    /// ([`FsOpenOptions::validate`], and anything that is neither a regular file nor a directory); `PermissionDenied`;
-    /// `ReadOnlyFilesystem`; `StorageFull`.
+    /// - `NotFound`: the file or a parent is missing.
+    /// - `AlreadyExists`: `create_new` was set and the name exists, even as a dangling symbolic link.
+    /// - `IsADirectory`: the path leads to a directory.
+    /// - `InvalidInput`: the options are refused by [`FsOpenOptions::validate`], or the path leads to something that is
+    ///   neither a regular file nor a directory.
+    /// - `PermissionDenied`, `ReadOnlyFilesystem`, `StorageFull`.
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>>;
 
-    /// Creates one directory. Exactly one of several concurrent callers succeeds: this is the atomic claim of a name.
+    /// Creates one directory. If several callers do so concurrently, exactly one succeeds, so this is an atomic claim
+    /// of a name.
     ///
     /// # Crash semantics
     ///
-    /// As for a new file. A crash that loses the directory's name loses all that was synced inside it.
+    /// The same as for a new file. If a crash loses the name of the directory, everything inside it is lost, even if it
+    /// was synced.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if anything has the name, a symlink included; `NotFound` if the parent is missing.
+    /// - `AlreadyExists`: the name exists, even as a symbolic link.
+    /// - `NotFound`: the parent is missing.
     fn create_dir(&self, path: &Path) -> Result<()>;
 
-    /// Lists a directory, sorted by the names' bytes, without `.` and `..`.
+    /// Lists a directory, sorted by the bytes of the names, without `.` and `..`.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `NotADirectory`.
+    /// `NotFound`, `NotADirectory`.
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>>;
 
-    /// Describes what the path leads to; symlinks are followed.
+    /// Describes the file or directory that the path leads to. Symbolic links are followed.
     ///
     /// # Errors
     ///
-    /// `NotFound`, also for a dangling symlink; `ELOOP` for symlinks that go round.
+    /// - `NotFound`: nothing exists there, or a symbolic link is dangling.
+    /// - `ELOOP`: symbolic links form a loop.
     fn metadata(&self, path: &Path) -> Result<FsMetadata>;
 
-    /// Describes what the name itself is bound to; a symlink in the last component is not followed.
+    /// Describes the entry with this name. A symbolic link in the last component is not followed.
     ///
     /// # Errors
     ///
     /// `NotFound`.
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata>;
 
-    /// Removes a file's name. The inode lives while it has other names or open handles. A symlink is removed itself.
+    /// Removes the name of a file. The inode exists until its last name and its last open handle are gone. A symbolic
+    /// link is removed itself.
     ///
     /// # Crash semantics
     ///
-    /// Until the parent is synced the name may come back, or be gone while later changes are lost.
+    /// Until the parent is synced, a crash may bring the name back. It may also keep the removal and lose later
+    /// changes.
     ///
     /// # Errors
     ///
-    /// `NotFound`; for a directory `IsADirectory` (Linux) or `PermissionDenied` (POSIX).
+    /// - `NotFound`.
+    /// - `IsADirectory` (Linux) or `PermissionDenied` (POSIX): the name is a directory.
     fn remove_file(&self, path: &Path) -> Result<()>;
 
     /// Removes an empty directory.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `DirectoryNotEmpty`; `NotADirectory`.
+    /// `NotFound`, `DirectoryNotEmpty`, `NotADirectory`.
     fn remove_dir(&self, path: &Path) -> Result<()>;
 
-    /// Removes a directory and all below it. Symlinks are removed, never followed.
+    /// Removes a directory and everything in it. Symbolic links are removed and never followed.
     ///
     /// # Crash semantics
     ///
-    /// Any part of the tree may survive: take away first what makes it look whole.
+    /// Any subset of the tree may survive. Before calling this, remove the file that makes the directory look complete,
+    /// and sync the removal.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `NotADirectory`. On an error part of the tree may be gone.
+    /// `NotFound`, `NotADirectory`. After any error, a part of the tree may be gone.
     fn remove_dir_all(&self, path: &Path) -> Result<()>;
 
-    /// Renames a file or directory; a file, or an empty directory, at `to` is replaced.
+    /// Renames a file or directory. An existing file, or an empty directory, at `to` is replaced.
     ///
     /// # Contract
     ///
-    /// Atomic: a concurrent lookup of `to` finds the old inode or the new one, never neither. Open handles stay valid.
-    /// If both names are links to one inode, nothing happens and both stay.
+    /// The rename is atomic: a concurrent lookup of `to` finds either the old inode or the new one. Open handles stay
+    /// valid. If both names are links to the same inode, nothing happens and both names stay (`rename(2)`).
     ///
     /// # Crash semantics
     ///
-    /// Not durable until both parents are synced; a crash before may leave either binding. Contents are not covered:
-    /// sync the file first.
+    /// The rename is not durable until both parents are synced. Until then, a crash may leave either binding of each
+    /// name. The contents are not covered, so sync the file first.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `CrossesDevices`; `IsADirectory` (a file onto a directory); `NotADirectory` (a directory onto a
-    /// file); `DirectoryNotEmpty`, or `AlreadyExists` on XFS; `InvalidInput` (a directory into itself). Both names
-    /// stay as they were.
+    /// - `NotFound`, `CrossesDevices`.
+    /// - `IsADirectory`: a file was to replace a directory.
+    /// - `NotADirectory`: a directory was to replace a file.
+    /// - `DirectoryNotEmpty` (`AlreadyExists` on XFS): the directory at `to` is not empty.
+    /// - `InvalidInput`: a directory was to be moved into itself.
+    ///
+    /// After any error, both names are bound as before.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Renames a file or directory to a name that nothing has, as one atomic step.
+    /// Atomically renames a file or directory to a name that does not exist.
     ///
     /// # Crash semantics
     ///
-    /// As [`rename`](Self::rename).
+    /// The same as for [`rename`](Self::rename).
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `Unsupported` where the mount has no such step (it is never put together from two); otherwise
-    /// as [`rename`](Self::rename).
+    /// - `AlreadyExists`: the new name exists.
+    /// - `Unsupported`: the mount has no such operation. It is never emulated with two steps.
+    /// - The errors of [`rename`](Self::rename).
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Gives the inode at `from` a second name. Never copies, never follows a symlink.
+    /// Gives the inode at `from` a second name. Never copies the file and never follows a symbolic link.
     ///
     /// # Crash semantics
     ///
-    /// The new name is durable after a sync of *its* directory. No sync of the file, of the old directory or of a
-    /// directory further up gives that. The bytes belong to the inode: a sync through any name covers them all.
+    /// The new name is durable after a sync of *its* directory. Syncing the file, the old directory or a parent
+    /// directory is not enough. The bytes belong to the inode, so a sync through either name covers them.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `NotFound`; `EXDEV`, `EMLINK` and `EPERM` (a directory, or a mount without links) as they are:
-    /// see [`Error::allows_fallback`](crate::Error::allows_fallback).
+    /// - `AlreadyExists`, `NotFound`.
+    /// - `EXDEV`: the paths are on different mounts.
+    /// - `EMLINK`: the inode has the maximum number of names.
+    /// - `EPERM`: `from` is a directory, or the mount has no hard links.
+    ///
+    /// [`Error::allows_fallback`](crate::Error::allows_fallback) tells if a copy is worth trying instead.
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Makes `to` a new inode that shares the extents of `from` until one is written. Never a silent copy.
+    /// Creates the file `to` as a clone of `from`: a new inode that shares its extents until one of them is
+    /// overwritten. Never falls back to a copy.
     ///
     /// # Crash semantics
     ///
-    /// As a new file: the clone's bytes and length need a sync of the clone, its name one of its directory.
+    /// The same as for a new file: the bytes and length of the clone need a sync of the clone, and its name needs a
+    /// sync of the directory.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `NotFound`; `IsADirectory`; `Unsupported`, `EXDEV` or another code that
-    /// [`Error::allows_fallback`](crate::Error::allows_fallback) where the pair of paths cannot. `to` is not left.
+    /// - `AlreadyExists`, `NotFound`, `IsADirectory`.
+    /// - `Unsupported`, `EXDEV`, or another error for which [`Error::allows_fallback`](crate::Error::allows_fallback)
+    ///   is `true`: this pair of files cannot share extents.
+    ///
+    /// After any error, `to` does not exist, unless it existed before.
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Makes durable which names the directory holds: all links, removals and renames in it before the call.
+    /// Makes the set of names in the directory durable: all links, removals and renames in it before the call.
     ///
     /// # Contract
     ///
-    /// Covers that one directory: not the bytes of its files, not what lies in its sub-directories, not its own name in
-    /// its parent.
+    /// The call covers this one directory. It covers neither the bytes of the files, nor the contents of
+    /// sub-directories, nor the name of the directory in its parent.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `NotADirectory`; `EIO` and the like: then nothing is known of any change since the last sync, and a
-    /// second call that succeeds proves nothing. Do not retry.
+    /// - `NotFound`, `NotADirectory`.
+    /// - `EIO` and similar errors: the state of every change since the last sync is unknown. Do not retry, because
+    ///   success of a second call proves nothing.
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync>;
 
-    /// Takes the exclusive owner lock of a directory, or `None` if another holds it, in this process or any other.
+    /// Takes the exclusive owner lock of a directory. Returns `None` if another owner holds it, in this process or any
+    /// other.
     ///
     /// # Contract
     ///
-    /// Advisory. The lock belongs to the inode, so it follows a rename; it ends when the value is dropped or the
-    /// process dies, however it dies. It holds among the processes of one host: on Linux the directories of NFS and SMB
-    /// have no locks of their own, and the kernel keeps one that other hosts do not see.
+    /// The lock is advisory. It belongs to the inode, so it follows a rename. It ends when the value is dropped or when
+    /// the process dies for any reason. It is shared by the processes of one host. On Linux, directories on NFS and SMB
+    /// have no lock operation of their own, so the kernel locks them locally and other hosts do not see it
+    /// (`nfs_dir_operations` in `fs/nfs/dir.c` has no `flock`).
     ///
     /// # Errors
     ///
-    /// `NotFound`; `NotADirectory`; `Unsupported` where the platform cannot lock directories.
+    /// - `NotFound`, `NotADirectory`.
+    /// - `Unsupported`: the platform cannot lock directories.
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>>;
 
-    /// Which namespace the paths belong to. Paths of two backends may meet in one call (a link, a clone) only where
-    /// both say `Some` and the same number: a path in memory must never be looked up on the host.
+    /// Identifies the namespace of the paths. Paths of two backends may be combined in one call (a link, a clone) only
+    /// if both return `Some` with the same number. Otherwise a path in memory might be looked up on the host.
     fn backend_id(&self) -> Option<u64>;
 
-    /// Which volume the path lies on: links and renames stay within one, and its files share one pool of free space.
+    /// Identifies the volume of the path. Links and renames work only within a volume, and its files share one pool of
+    /// free space.
     ///
     /// # Errors
     ///
-    /// `NotFound`.
+    /// `NotFound`. `Unsupported` if the platform does not identify volumes.
     fn volume_id(&self, path: &Path) -> Result<u64>;
 
-    /// What the mount under an existing directory can do. May probe with short-lived temporary files; ask once a
-    /// volume.
+    /// Returns the capabilities of the mount at an existing directory. The call may probe with temporary files, so call
+    /// it once per volume.
     ///
     /// # Errors
     ///
-    /// `NotFound`. What could not be found out is `false`, not an error; that what was made to find it out cannot be
-    /// removed again is one.
+    /// `NotFound`. A capability that cannot be determined is reported as `false`. Failing to remove a probe file is an
+    /// error.
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities>;
 
-    /// Bytes that an unprivileged process can still write on the path's volume.
+    /// Returns the number of bytes that an unprivileged process can still write on the volume of the path.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Unsupported`.
+    /// `NotFound`, `Unsupported`.
     fn available_space(&self, path: &Path) -> Result<u64>;
 
-    /// Frees the storage of a range, which then reads as zeros. The length stays.
+    /// Frees the storage of a range. The range then reads as zeros, and the length of the file does not change.
     ///
     /// # Contract
     ///
-    /// The number of names is looked at, not locked: the caller keeps others from linking the file meanwhile.
+    /// The number of names is checked but not locked, so the caller must prevent concurrent links to the file.
     ///
     /// # Errors
     ///
-    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it); `Unsupported`;
-    /// `NotFound`; `InvalidInput` (`len` is 0, or the end overflows).
+    /// - `TooManyLinks`: the inode has another name, for example in a checkpoint. Nothing was changed.
+    /// - `Unsupported`, `NotFound`.
+    /// - `InvalidInput`: `len` is 0, or the end overflows.
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()>;
 
-    /// Sets a file's length: cuts it, or extends it with zeros.
+    /// Truncates or extends a file to this length. Added bytes are zeros.
     ///
     /// # Contract
     ///
-    /// The number of names is looked at, not locked: the caller keeps others from linking the file meanwhile.
+    /// The number of names is checked but not locked, so the caller must prevent concurrent links to the file.
     ///
     /// # Crash semantics
     ///
-    /// Durable after a sync of the file.
+    /// The change is durable after a sync of the file.
     ///
     /// # Errors
     ///
-    /// `TooManyLinks` and nothing changed if the inode has another name (a checkpoint may share it), for the present
-    /// length, too; `NotFound`; `IsADirectory`.
+    /// - `TooManyLinks`: the inode has another name, for example in a checkpoint. Nothing was changed. The call fails
+    ///   even if the file already has this length.
+    /// - `Unsupported`: the platform does not report the number of names.
+    /// - `NotFound`, `IsADirectory`.
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
 
-    /// Returns how many calls on this backend are useful at once. Batches run as many threads, and with 1 they make all
-    /// calls in order, from the caller's thread.
+    /// Returns the number of concurrent calls that are useful on this backend. Batches use as many threads. If it is 1,
+    /// they make all calls in order, from the caller's thread.
     fn concurrency(&self) -> NonZeroUsize;
 
     /// Returns the optional abilities of this backend.
@@ -311,14 +353,15 @@ pub trait Fs: Send + Sync + fmt::Debug {
     }
 }
 
-/// The owner lock of a directory; dropping it releases the lock.
+/// The owner lock of a directory. Dropping it releases the lock.
 pub trait FsDirLock: Send + Sync + fmt::Debug {
-    /// Whether `path` leads to the very directory that is locked.
+    /// Checks if `path` leads to the locked directory.
     ///
-    /// A name can be re-bound between `create_dir` and the lock; who has taken the lock asks this before it trusts it.
+    /// A name can be bound to another directory between `create_dir` and the lock. Call this after taking the lock,
+    /// before relying on the name.
     ///
     /// # Errors
     ///
-    /// Those of a metadata lookup, except `NotFound`, which is `Ok(false)`.
+    /// The errors of a metadata lookup, except `NotFound`, which gives `Ok(false)`.
     fn is_at(&self, path: &Path) -> Result<bool>;
 }

@@ -1,12 +1,12 @@
-//! Wrappers around any backend that see each of its calls: to count, to trace, to delay or to fail them.
+//! Wrappers that observe every call of any backend, for example to count, trace, delay or fail calls.
 //!
-//! An [`Interceptor`] is called around each call of a filesystem, of its files, locks and views. [`InterceptFs`]
-//! applies it to a backend. The bulk ability of the backend is hidden, so batches make single calls and the interceptor
-//! sees every one.
+//! [`InterceptFs`] wraps a backend and calls an [`Interceptor`] around each call of the filesystem and of its files,
+//! locks and views. It hides the bulk ability of the backend, so that batches make single calls which the interceptor
+//! observes.
 //!
 //! # Examples
 //!
-//! A wrapper that counts calls and refuses to remove anything:
+//! This wrapper counts calls and refuses to remove anything:
 //!
 //! ```
 //! use lsm_fs::intercept::{Call, InterceptFs, Interceptor, Outcome};
@@ -49,7 +49,7 @@
 //! # }
 //! ```
 //!
-//! A type of your own that dereferences to an `InterceptFs` is a filesystem, too, and can have methods:
+//! A type that dereferences to an `InterceptFs` is a filesystem, too, and can have methods of its own:
 //!
 //! ```
 //! # use lsm_fs::intercept::{Call, InterceptFs, Interceptor, Outcome};
@@ -89,20 +89,21 @@ pub use outcome::{Bytes, Outcome};
 
 use crate::{Fs, FsFile, Result};
 
-/// Stands around every call of an [`InterceptFs`].
+/// Code that runs around every call of an [`InterceptFs`].
 ///
-/// Not intercepted, because nothing happens in them: `backend_id`, `concurrency`, `abilities`, `host_file` (which is
-/// `None`) and `Write::flush`. `FsFile::read_many` is one `read_at` for each request.
+/// Some calls are not intercepted, because they have no effect: `backend_id`, `concurrency`, `abilities`, `host_file`
+/// (which returns `None`) and `Write::flush`. `FsFile::read_many` is intercepted as one `read_at` for each request.
 pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
-    /// State that is kept of each open file; `()` for none.
+    /// State for each open file. Use `()` if there is none.
     type File: fmt::Debug + Default + Send + Sync + 'static;
 
-    /// Stands around one call. `file` is the state of the file, if it is a call of a file. `run` makes the call on the
-    /// wrapped backend; without it nothing happens.
+    /// Runs around one call. `file` is the state of the file, if the call belongs to a file. `run` makes the call on
+    /// the wrapped backend. If `run` is not called, nothing happens.
     ///
     /// # Errors
     ///
-    /// Those of the call, and any that the interceptor makes up. [`Call::error`] makes one as a backend would.
+    /// The errors of the call, and any error that the interceptor creates. [`Call::error`] creates an error like one of
+    /// a backend.
     fn around<R: Outcome>(
         &self,
         file: Option<&Self::File>,
@@ -110,11 +111,11 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         run: impl FnOnce() -> Result<R>,
     ) -> Result<R>;
 
-    /// Stands around an open, and returns the state of the new file.
+    /// Runs around an open. Returns the file and its initial state.
     ///
     /// # Errors
     ///
-    /// As [`around`](Self::around).
+    /// The same as for [`around`](Self::around).
     fn open(
         &self,
         call: &Call<'_>,
@@ -123,11 +124,11 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         Ok((self.around(None, call, run)?, Self::File::default()))
     }
 
-    /// Stands around the making of a view. The calls of the view that it returns are intercepted, too.
+    /// Runs around the creation of a view. The calls of the returned view are intercepted, too.
     ///
     /// # Errors
     ///
-    /// As [`around`](Self::around).
+    /// The same as for [`around`](Self::around).
     fn beneath<'v>(
         &self,
         call: &Call<'_>,
@@ -136,11 +137,11 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         self.around(None, call, run)
     }
 
-    /// Stands around a call that moves `len` bytes, of which `run` can be asked to move a prefix.
+    /// Runs around a call that transfers `len` bytes. `run` takes the number of bytes to transfer, which may be less.
     ///
     /// # Errors
     ///
-    /// As [`around`](Self::around).
+    /// The same as for [`around`](Self::around).
     fn transfer<R: Outcome>(
         &self,
         file: &Self::File,
@@ -151,16 +152,16 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         self.around(Some(file), call, || run(len))
     }
 
-    /// Returns how many calls are useful at once, of the number that the backend declares. An interceptor that depends
-    /// on the order of calls returns 1.
+    /// Returns the number of concurrent calls that are useful, given the number that the backend declares. An
+    /// interceptor that depends on the order of calls returns 1.
     fn concurrency(&self, of_backend: NonZeroUsize) -> NonZeroUsize {
         of_backend
     }
 }
 
-/// A filesystem whose calls pass an [`Interceptor`].
+/// A filesystem whose calls pass through an [`Interceptor`].
 ///
-/// The interceptor is shared with all files, locks and views that the filesystem opens, and with clones.
+/// The interceptor is shared with all files, locks and views opened by this filesystem, and with its clones.
 #[derive(Debug)]
 pub struct InterceptFs<F, I> {
     inner: F,
@@ -183,7 +184,7 @@ impl<F, I> InterceptFs<F, I> {
         &self.interceptor
     }
 
-    /// Takes the wrapper apart.
+    /// Returns the wrapped backend and drops the wrapper.
     pub fn into_inner(self) -> F {
         self.inner
     }

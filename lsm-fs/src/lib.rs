@@ -2,19 +2,22 @@
 //!
 //! # Modules in reading order
 //!
-//! [`Fs`] is names in directories, [`FsFile`] the bytes of one file. [`FsAbilities`] are the optional abilities of a
-//! backend. [`FsExt`] and [`FsFileExt`] are conveniences over these. [`StdFs`] is the host's filesystem. [`batch`] and
-//! [`copy`] work on many files in one call. [`intercept`] makes wrappers that count, trace or fail the calls of any
-//! backend. [`Error`] and [`errno`] name a failure.
+//! Start with [`Fs`], which works on names in directories, and [`FsFile`], which works on the bytes of one file.
+//! [`FsAbilities`] contains the optional abilities of a backend. [`FsExt`] and [`FsFileExt`] are conveniences on top of
+//! these traits. [`StdFs`] is the host's filesystem. [`batch`] and [`copy`] process many files in one call.
+//! [`intercept`] builds wrappers that count, trace or fail the calls of any backend. [`Error`] and [`errno`] describe
+//! failures.
 //!
 //! The decisions behind the crate and their reasons are in
-//! [`DESIGN.md`](https://docs.rs/crate/lsm-fs/latest/source/DESIGN.md).
+//! [`DESIGN.md`](https://docs.rs/crate/lsm-fs/latest/source/DESIGN.md). [`backends`] explains how to write a backend.
 #![cfg_attr(
     feature = "conformance",
-    doc = "[`conformance`] drives any backend through every line of the contract."
+    doc = "[`conformance`] checks every line of the contract on any backend."
 )]
 
 mod abilities;
+#[doc = include_str!("../BACKENDS.md")]
+pub mod backends {}
 pub mod batch;
 #[cfg(feature = "conformance")]
 pub mod conformance;

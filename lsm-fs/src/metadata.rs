@@ -1,8 +1,8 @@
-//! Facts that a backend reports of a file, a directory entry and a mount.
+//! Properties of files, directory entries and mounts.
 
 use std::{ffi::OsString, time::SystemTime};
 
-/// What a name is bound to.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FsFileType {
@@ -12,101 +12,101 @@ pub enum FsFileType {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// A device, a socket or a pipe: anything that [`Fs::open`](crate::Fs::open) refuses.
+    /// A device, a socket or a pipe. [`Fs::open`](crate::Fs::open) refuses it.
     Other,
 }
 
 impl FsFileType {
-    /// Whether it is a regular file.
+    /// Returns `true` for a regular file.
     #[must_use]
     pub const fn is_file(self) -> bool {
         matches!(self, Self::File)
     }
 
-    /// Whether it is a directory.
+    /// Returns `true` for a directory.
     #[must_use]
     pub const fn is_dir(self) -> bool {
         matches!(self, Self::Directory)
     }
 
-    /// Tells if it is a symbolic link.
+    /// Returns `true` for a symbolic link.
     #[must_use]
     pub const fn is_symlink(self) -> bool {
         matches!(self, Self::Symlink)
     }
 }
 
-/// Which inode a name is bound to. Two names with equal ids share their bytes.
+/// The identity of an inode. Two names with equal ids share their bytes.
 ///
-/// An id is good while something keeps the inode alive, a name or an open handle; afterwards the filesystem may give
-/// it to another file.
+/// An id is valid while the inode has a name or an open handle. Afterwards the filesystem may reuse it for another
+/// file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId {
-    /// The volume, as [`Fs::volume_id`](crate::Fs::volume_id) gives it.
+    /// The volume, as returned by [`Fs::volume_id`](crate::Fs::volume_id).
     pub volume: u64,
-    /// The inode's number on that volume.
+    /// The number of the inode on that volume.
     pub inode: u64,
 }
 
-/// What is known of one file or directory.
+/// Properties of one file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FsMetadata {
-    /// File, directory, or something else.
+    /// The type: file, directory, or something else.
     pub file_type: FsFileType,
-    /// Length in bytes; of a directory, whatever the filesystem says.
+    /// Length in bytes. For a directory, the value is filesystem-specific.
     pub len: u64,
-    /// How many names the inode has, where the platform tells. 0: removed, and open still.
+    /// Number of names of the inode, if the platform provides it. It is 0 for a file that was removed while open.
     pub link_count: Option<u64>,
-    /// Which inode it is, where the platform tells.
+    /// Identity of the inode, if the platform provides it.
     pub file_id: Option<FileId>,
-    /// Bytes of storage it takes, where the platform tells: less than `len` where there are holes.
+    /// Allocated storage in bytes, if the platform provides it. It is less than `len` if the file has holes.
     pub allocated_bytes: Option<u64>,
-    /// When its bytes last changed, where the backend keeps time.
+    /// Time of the last change of the bytes, if the backend records it.
     pub modified: Option<SystemTime>,
 }
 
 impl FsMetadata {
-    /// Of something about which nothing more is known.
+    /// Creates metadata with only the type and the length.
     #[must_use]
     pub const fn new(file_type: FsFileType, len: u64) -> Self {
         Self { file_type, len, link_count: None, file_id: None, allocated_bytes: None, modified: None }
     }
 
-    /// Whether it is a regular file.
+    /// Returns `true` for a regular file.
     #[must_use]
     pub const fn is_file(&self) -> bool {
         self.file_type.is_file()
     }
 
-    /// Whether it is a directory.
+    /// Returns `true` for a directory.
     #[must_use]
     pub const fn is_dir(&self) -> bool {
         self.file_type.is_dir()
     }
 }
 
-/// One name in a directory.
+/// An entry in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct FsDirEntry {
-    /// The name: one path component.
+    /// The name, a single path component.
     pub name: OsString,
-    /// What it is bound to; a symbolic link is not followed.
+    /// The type of the entry. A symbolic link is not followed.
     pub file_type: FsFileType,
 }
 
 impl FsDirEntry {
-    /// An entry.
+    /// Creates an entry.
     pub fn new(name: impl Into<OsString>, file_type: FsFileType) -> Self {
         Self { name: name.into(), file_type }
     }
 }
 
-/// What a mount can do. The default claims nothing.
+/// Capabilities of a mount. The default claims none.
 ///
-/// A `true` is a promise that the operation exists, not that each call succeeds: a link can still meet `EMLINK`, a
-/// clone `EXDEV`. A `false` may only mean that the backend could not find out; trying is always allowed.
+/// `true` means that the operation exists, not that every call succeeds: a link may still fail with `EMLINK`, and a
+/// clone with `EXDEV`. `false` may only mean that the backend could not find out. Callers may try the operation anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct FsCapabilities {
@@ -120,12 +120,13 @@ pub struct FsCapabilities {
     pub punch_hole: bool,
     /// [`Fs::sync_directory`](crate::Fs::sync_directory) makes names durable.
     pub directory_sync: bool,
-    /// Every block is checked against a checksum when it is read (btrfs, ZFS, bcachefs; btrfs not for `nodatacow`).
+    /// Every block is verified against a checksum when it is read (btrfs, ZFS, bcachefs, but not `nodatacow` files on
+    /// btrfs).
     pub per_block_integrity_on_read: bool,
-    /// The filesystem can check all blocks in the background.
+    /// The filesystem can verify all blocks in the background.
     pub background_scrub: bool,
-    /// Overwrites go to new blocks unless a file opts out.
+    /// Overwrites go to new blocks, unless a file opts out.
     pub copy_on_write: bool,
-    /// The filesystem can snapshot a whole tree by itself.
+    /// The filesystem can snapshot a whole tree.
     pub native_snapshot: bool,
 }

@@ -1,8 +1,8 @@
-//! How a file is opened, synced and read: [`FsOpenOptions`], [`SyncMode`], [`FileHint`].
+//! Options for opening, syncing and reading files: [`FsOpenOptions`], [`SyncMode`], [`FileHint`].
 
 use std::io;
 
-/// How to open a file; the same switches as [`std::fs::OpenOptions`], as data, so that every backend can read them.
+/// Options for opening a file. They are the switches of [`std::fs::OpenOptions`], as data that every backend can read.
 ///
 /// # Examples
 ///
@@ -19,21 +19,21 @@ pub struct FsOpenOptions {
     pub read: bool,
     /// The handle can write, at its position or at a given offset.
     pub write: bool,
-    /// The file is made if nothing has the name. Needs `write` or `append`.
+    /// The file is created if the name does not exist. Requires `write` or `append`.
     pub create: bool,
-    /// The file is made, and `AlreadyExists` if anything has the name, a dangling symlink included. Needs `write` or
-    /// `append`; `create` and `truncate` have no effect beside it.
+    /// The file is created, and the open fails with `AlreadyExists` if the name exists, even as a dangling symbolic
+    /// link. Requires `write` or `append`. `create` and `truncate` then have no effect.
     pub create_new: bool,
-    /// The file is cut to length 0. Needs `write`.
+    /// The file is truncated to length 0. Requires `write`.
     pub truncate: bool,
-    /// Every write goes to the end of the file, wherever that is by then. Such a handle refuses positional writes.
+    /// Every write goes to the current end of the file. The handle refuses positional writes.
     pub append: bool,
-    /// A hint to bypass the page cache. Transfers whose offset, length and memory address are multiples of 4,096 go
-    /// around it where the backend can. Any other is served all the same, and may make the handle an ordinary one.
+    /// A hint to bypass the page cache. If the backend can, it transfers data directly when offset, length and memory
+    /// address are multiples of 4,096. Any other transfer works, too, and may disable direct transfers for the handle.
     pub direct_io: bool,
 }
 
-/// What the offset, the length and the address of a direct transfer are multiples of.
+/// The unit of direct transfers: their offset, length and address are multiples of it.
 pub(crate) const DIRECT_IO_UNIT: usize = 4 << 10;
 
 macro_rules! setters {
@@ -50,7 +50,7 @@ macro_rules! setters {
 }
 
 impl FsOpenOptions {
-    /// Nothing is switched on; at least `read`, `write` or `append` must be.
+    /// Creates options with all switches off. At least one of `read`, `write` and `append` must be set.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -66,20 +66,23 @@ impl FsOpenOptions {
 
     setters!(read write create create_new truncate append direct_io);
 
-    /// Refuses combinations that have no meaning, the same in every backend.
+    /// Refuses meaningless combinations. The rules are the same in every backend.
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: no access at all, `create`, `create_new` or `truncate` on a handle that cannot write, or
-    /// `truncate` with `append`.
+    /// `InvalidInput` in these cases:
+    ///
+    /// - Neither `read`, `write` nor `append` is set.
+    /// - `create`, `create_new` or `truncate` is set, but the handle cannot write.
+    /// - `truncate` and `append` are both set.
     pub fn validate(&self) -> io::Result<()> {
         let writes = self.write || self.append;
         let problem = if !self.read && !writes {
-            "neither read, write nor append was asked for"
+            "read, write or append must be set"
         } else if (self.create || self.create_new) && !writes {
             "creating a file needs write or append"
         } else if self.truncate && (!self.write || self.append) && !self.create_new {
-            "truncate needs write, and does not go with append"
+            "truncate needs write and excludes append"
         } else {
             return Ok(());
         };
@@ -87,40 +90,40 @@ impl FsOpenOptions {
     }
 }
 
-/// How far a sync must reach.
+/// The reach of a sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SyncMode {
-    /// What `fsync(2)` gives: on Linux, the device's cache is flushed too; on macOS, the data has left the kernel but
-    /// may sit in the device's cache, so that a power cut may take it though a crash of the system does not. (There
-    /// `std`'s `sync_all` is what [`Full`](Self::Full) is.)
+    /// The guarantee of `fsync(2)`. On Linux, the cache of the device is flushed, too. On macOS, the data has left the
+    /// kernel but may still be in the device's cache. It then survives a crash of the system, but not a power cut. (On
+    /// macOS, `sync_all` in `std` corresponds to [`Full`](Self::Full).)
     #[default]
     Normal,
-    /// To the medium: `F_FULLFSYNC` on macOS, the same as `Normal` elsewhere.
+    /// Written to the medium: `F_FULLFSYNC` on macOS, the same as `Normal` on other platforms.
     Full,
 }
 
-/// What became of a directory sync.
+/// The result of a directory sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a directory that cannot be synced has not been made durable"]
 pub enum DirectorySync {
-    /// Every name bound, removed or moved in the directory before the call survives a crash, as far as the
-    /// [`SyncMode`] reaches.
+    /// Every name that was bound, removed or moved in the directory before the call survives a crash, within the limits
+    /// of the [`SyncMode`].
     Durable,
-    /// The platform or the mount has no such operation: nothing was done, and nothing is promised.
+    /// The platform or the mount has no such operation. Nothing was done, and nothing is guaranteed.
     NotSupported,
 }
 
-/// How a file is about to be read.
+/// An announcement of how a file will be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileHint {
-    /// From start to end: read far ahead.
+    /// From start to end. The system may read far ahead.
     Sequential,
-    /// Here and there: do not read ahead.
+    /// At random offsets. The system should not read ahead.
     Random,
-    /// Soon and whole: start reading it in.
+    /// Soon, and completely. The system may start reading now.
     WillNeed,
-    /// Not again: its clean pages may go.
+    /// Not again. The system may drop the file's clean pages.
     DontNeed,
 }
 

@@ -1,13 +1,15 @@
-//! The pipeline that every batch runs through: jobs are made, finished and reported.
+//! The pipeline behind every batch. It makes, finishes and reports jobs.
 //!
-//! Makers do the first part of a job and put it into a bounded queue. Finishers take it out and do the rest. The caller
-//! receives each result on its own thread. Without a crew the caller's thread does all of it, one job after the other.
+//! Makers do the first stage of a job and put the job into a bounded queue. Finishers take it from the queue and do the
+//! second stage. The caller's thread receives the results. Without a crew, the caller's thread does everything, one job
+//! after the other.
 //!
-//! - Every job that is begun is reported exactly once, however it ends. A job that is not begun is reported if
-//!   [`Stages::skip`] has a result for it.
-//! - A panic of a stage ends the batch. Its job is reported as a failure, and the panic goes on once all results are
+//! - Every job that was started is reported exactly once. A job that was not started is reported if [`Stages::skip`]
+//!   returns a result for it.
+//! - A panic in a stage ends the batch. Its job is reported as a failure, and the panic resumes after all results are
 //!   reported and all threads have ended.
-//! - A panic of the receiver ends the batch, too. Jobs that are begun are finished, and nobody waits for the receiver.
+//! - A panic in the receiver ends the batch, too. Jobs that were started are finished, and no thread waits for the
+//!   receiver.
 
 mod queue;
 #[cfg(test)]
@@ -30,60 +32,61 @@ use queue::{Queue, Role};
 
 use crate::{Error, Op, Result, error::cancelled};
 
-/// The two parts of each job of a batch.
+/// The two stages of each job of a batch.
 pub(crate) trait Stages: Sync {
     /// One job.
     type Job: Sync;
-    /// The result of the first part.
+    /// The result of the first stage.
     type Made: Send;
     /// The result of the whole job.
     type Done: Send;
-    /// Memory that one thread reuses for all its jobs.
+    /// A buffer that a thread reuses for all its jobs.
     type Scratch: Default;
 
-    /// Does the first part of a job. On an error and on a panic nothing of it is left.
+    /// Does the first stage of a job. After an error or a panic, nothing of it remains.
     fn make(&self, index: usize, job: &Self::Job, scratch: &mut Self::Scratch) -> Result<Self::Made>;
 
-    /// Does the rest of it.
+    /// Does the second stage.
     fn finish(&self, job: &Self::Job, made: Self::Made) -> Result<Self::Done>;
 
-    /// Removes what [`make`](Self::make) left, after [`finish`](Self::finish) has failed or panicked.
+    /// Removes the result of [`make`](Self::make) after [`finish`](Self::finish) has failed or panicked.
     fn discard(&self, job: &Self::Job) -> Result<()>;
 
-    /// Returns the result of a job that the end of the batch kept from beginning; `None` goes unreported.
+    /// Returns the result of a job that was not started because the batch ended. If it is `None`, the job is not
+    /// reported.
     fn skip(&self, job: &Self::Job) -> Option<Result<Self::Done>>;
 
-    /// Returns an error with this cause, which names the job.
+    /// Creates an error with this cause that names the job.
     fn error(&self, job: &Self::Job, cause: io::Error) -> Error;
 
-    /// Returns the request to end the batch. A long stage may look at it, too.
+    /// Returns the flag that requests the end of the batch. A long stage may check it, too.
     fn stop(&self) -> &AtomicBool;
 }
 
-/// The threads of a batch and the queue between them.
+/// The threads of a batch and the size of the queue between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Crew {
-    /// Threads that make. Without one, the caller's thread does all the work.
+    /// Number of makers. If it is 0, the caller's thread does all the work.
     pub(crate) makers: usize,
-    /// Threads that finish. Without one, each maker finishes its own jobs.
+    /// Number of finishers. If it is 0, each maker finishes its own jobs.
     pub(crate) finishers: usize,
-    /// The number of jobs that may wait to be finished.
+    /// Maximum number of jobs that wait to be finished.
     pub(crate) queued: usize,
-    /// The number of jobs that wait before the first is finished, unless no more come.
+    /// Number of jobs to wait for before the first one is finished, unless no more jobs follow.
     pub(crate) together: usize,
 }
 
 impl Crew {
-    /// No threads: the calls come in order, from the caller's thread.
+    /// No threads. All calls are made in order, from the caller's thread.
     pub(crate) const CALLER: Self = Self { makers: 0, finishers: 0, queued: 0, together: 1 };
 
-    /// The crew if a backend and a batch gain from threads, otherwise [`CALLER`](Self::CALLER).
+    /// Returns the crew if the backend and the batch gain from threads, and [`CALLER`](Self::CALLER) otherwise.
     pub(crate) fn if_useful(self, concurrency: NonZeroUsize, jobs: usize) -> Self {
         if concurrency.get() < 2 || jobs < 2 { Self::CALLER } else { self }
     }
 }
 
-/// Receives the result of each job, by its index; `Break` ends the batch.
+/// Receives the result of each job, by its index. `Break` ends the batch.
 pub(crate) type Receiver<'r, D> = &'r mut dyn FnMut(usize, Result<D>) -> ControlFlow<()>;
 
 /// Runs all jobs.
@@ -99,7 +102,7 @@ pub(crate) fn run<S: Stages>(stages: &S, jobs: &[S::Job], crew: Crew, report: Re
     if crew.makers > 0 {
         pipeline.run_in_threads(crew, report);
     }
-    // All jobs, or those that are left because no thread could be had.
+    // All jobs, or the jobs that remain because no thread could be started.
     pipeline.run_in_order(report);
     let panic = pipeline.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(panic) = panic {
@@ -107,7 +110,7 @@ pub(crate) fn run<S: Stages>(stages: &S, jobs: &[S::Job], crew: Crew, report: Re
     }
 }
 
-/// A job that was made and is not finished.
+/// A job after its first stage.
 struct Begun<'a, S: Stages> {
     index: usize,
     job: &'a S::Job,
@@ -118,18 +121,18 @@ struct Pipeline<'a, S: Stages> {
     stages: &'a S,
     jobs: &'a [S::Job],
     next: AtomicUsize,
-    /// Held shared by each maker at work, and alone by one that needs the descriptors of the others.
+    /// Each working maker holds this shared. A maker that needs the descriptors of the others holds it exclusively.
     making: RwLock<()>,
     queue: Queue<Begun<'a, S>, (usize, Result<S::Done>)>,
-    /// The first panic of a stage.
+    /// The first panic in a stage.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl<'a, S: Stages> Pipeline<'a, S> {
     fn run_in_threads(&self, crew: Crew, report: Receiver<'_, S::Done>) {
         thread::scope(|scope| {
-            // Before the first thread starts, so that none takes a crew that is still growing for one that has ended. A
-            // thread that cannot be had gives its place back at once.
+            // All places are taken before the first thread starts. Otherwise a thread might take a crew that is still
+            // growing for one that has ended. If a thread cannot be started, its place is dropped immediately.
             let makers: Vec<_> = (0..crew.makers).map(|_| self.queue.join(Role::Maker)).collect();
             let finishers: Vec<_> = (0..crew.finishers).map(|_| self.queue.join(Role::Finisher)).collect();
             for place in finishers {
@@ -145,7 +148,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
                 });
             }
             self.queue.receive(|(index, done)| {
-                // Before `receive` lets the threads go on without a receiver.
+                // The guard is dropped before `receive` lets the threads continue without a receiver.
                 let _end_if_it_panics = StopOnPanic(self.stages.stop());
                 if report(index, done).is_break() {
                     self.stop();
@@ -174,7 +177,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
         self.jobs.get(index).map(|job| (index, job))
     }
 
-    /// A maker: takes jobs until there are none left.
+    /// Runs a maker until no jobs are left.
     fn make_all(&self) {
         let mut scratch = S::Scratch::default();
         while let Some((index, job)) = self.take_job() {
@@ -182,7 +185,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
                 self.skip(job)
             } else {
                 match self.make_when_handles_allow(index, job, &mut scratch) {
-                    // No finisher is left to take it.
+                    // No finisher is left to take the job.
                     Ok(Some(begun)) => Some(self.finish_queued(begun)),
                     Ok(None) => None,
                     Err(e) => Some(Err(e)),
@@ -194,10 +197,10 @@ impl<'a, S: Stages> Pipeline<'a, S> {
         }
     }
 
-    /// Makes a job and queues it; one that nobody takes comes back.
+    /// Makes a job and queues it. Returns the job if no finisher is left to take it.
     ///
-    /// Where the process has no more descriptors, one maker goes on alone with those that the finishers give back. The
-    /// others hold the lock until their own jobs are queued, so all that is open is counted.
+    /// If the process runs out of descriptors, one maker continues alone with the descriptors that finishers release.
+    /// The other makers hold the lock until their own jobs are queued, so the queue counts every open file.
     fn make_when_handles_allow(
         &self,
         index: usize,
@@ -226,7 +229,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
         }
     }
 
-    /// A finisher: takes what was made until no maker is left.
+    /// Runs a finisher until no maker is left and the queue is empty.
     fn finish_all(&self) {
         while let Some(begun) = self.queue.pop() {
             let index = begun.index;
@@ -237,7 +240,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
 
     fn finish_queued(&self, Begun { job, made, .. }: Begun<'a, S>) -> Result<S::Done> {
         let done = self.finish(job, made);
-        // A maker may wait for the descriptor.
+        // A maker may be waiting for the descriptor.
         self.queue.finished();
         done
     }
@@ -255,14 +258,12 @@ impl<'a, S: Stages> Pipeline<'a, S> {
         self.attempt(job, || self.stages.skip(job).transpose()).transpose()
     }
 
-    /// Runs one stage of a job. A panic in it, and a cancel by an observer, end the batch.
+    /// Runs one stage of a job. A panic in it ends the batch, and so does a cancel by an observer.
     fn attempt<T>(&self, job: &S::Job, stage: impl FnOnce() -> Result<T>) -> Result<T> {
         let result = catch_unwind(AssertUnwindSafe(stage)).unwrap_or_else(|panic| {
             self.stop();
             self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
-            Err(self
-                .stages
-                .error(job, io::Error::other("a call panicked, and the batch ends with its panic")))
+            Err(self.stages.error(job, io::Error::other("a call panicked, which ends the batch")))
         });
         result.inspect_err(|e| {
             if e.is_cancelled() {
@@ -280,7 +281,8 @@ impl<'a, S: Stages> Pipeline<'a, S> {
     }
 }
 
-/// Tells if no file could be opened for want of descriptors: then nothing of the job was made or observed.
+/// Returns `true` if a file could not be opened because of a lack of descriptors. Nothing of the job was made or
+/// observed.
 fn is_out_of_handles(error: &Error) -> bool {
     matches!(error.op(), Op::Open | Op::ReflinkFile) && error.is_out_of_handles()
 }

@@ -1,4 +1,4 @@
-//! References and smart pointers to a backend are backends.
+//! [`Fs`] and [`FsFile`] for references and smart pointers.
 
 use std::{fmt, fs::File, num::NonZeroUsize, ops::Deref, ops::Range, path::Path};
 
@@ -7,7 +7,7 @@ use crate::{
     FsOpenOptions, ReadRequest, Result, SyncMode,
 };
 
-/// Whatever dereferences to a filesystem is that filesystem: references, smart pointers, and wrappers that are made of
+/// Implements [`Fs`] for everything that dereferences to a filesystem: references, smart pointers, and wrappers around
 /// an [`InterceptFs`](crate::intercept::InterceptFs).
 #[deny(clippy::missing_trait_methods)]
 impl<P> Fs for P

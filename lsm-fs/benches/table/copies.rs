@@ -1,4 +1,4 @@
-//! Copies, beside a loop of copies, and through a wrapper that forwards every call.
+//! Copies, compared with a loop of copies, and through a wrapper that forwards every call.
 
 use std::{fs::File, io::Read, ops::ControlFlow, os::unix::fs::FileExt, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Clones of many files, each durable before it is reported.
+//! Clones of many files. Each clone is durable before it is reported.
 
 use std::{io, sync::atomic::AtomicBool};
 
@@ -8,33 +8,35 @@ use crate::{
     pipeline::{Crew, Stages, run},
 };
 
-/// The number of clones that may wait for their sync beside those that are being synced; each keeps its descriptor.
+/// Number of clones that may wait for their sync, in addition to the ones that are being synced. Each keeps a
+/// descriptor open.
 const QUEUED: usize = 256;
 
-/// The number of clones that wait before the first is synced: a commit costs the same for one clone and for all that
-/// are there.
+/// Number of clones to wait for before the first one is synced. One commit costs the same for one clone and for all
+/// that are waiting.
 const TOGETHER: usize = 128;
 
-/// The number of clones that are synced at once.
+/// Number of clones that are synced at the same time.
 const SYNCERS: usize = 16;
 
-/// Clones many files of one directory into another, and makes the bytes of each clone durable.
+/// Clones files of one directory into another, and makes the bytes of each clone durable.
 ///
 /// # Contract
 ///
-/// As [`Fs::reflink_file`] and a sync of the clone for each pair. `Ok` is reported for a clone whose own sync returned;
-/// one that failed is removed. Each name is one component. `report` receives the result of every attempt, on the
-/// calling thread, in any order, and exactly once. `Break` ends the batch: clones that were made before it took effect
-/// are finished and reported, the rest is not attempted and not reported. The names are not durable until the target
-/// directory is synced.
+/// Calls [`Fs::reflink_file`] and syncs the clone for each pair. `Ok` is reported for a clone after its own sync has
+/// returned. A clone whose sync fails is removed. Each name must be a single path component. `report` receives the
+/// result of every attempt exactly once, on the calling thread, in any order. `Break` ends the batch: clones that
+/// already exist are finished and reported, and the remaining pairs are neither attempted nor reported. The names are
+/// not durable until the target directory is synced.
 ///
-/// A panic of the backend ends the batch and goes on when all clones that were made are reported; the clone that
-/// panicked is removed.
+/// If the backend panics, the batch ends, and the clone of that call is removed. The panic resumes after all existing
+/// clones are reported.
 ///
 /// # Performance
 ///
-/// One thread clones, since the target directory takes one name at a time. Up to 16 sync, through the handles that
-/// made the clones. At most 273 clones are open at a time, fewer where the process may not have so many.
+/// One thread clones, because names can be added to a directory only one at a time. Up to 16 threads sync, through the
+/// handles that created the clones. At most 273 clones are open at the same time, or fewer if the process has not
+/// enough descriptors.
 pub fn reflink_batch<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,

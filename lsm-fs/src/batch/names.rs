@@ -1,43 +1,43 @@
-//! Names in the directories of a batch, and the report of each.
+//! The names of files in the directories of a batch.
 
 use std::{ffi::OsStr, io, ops::ControlFlow};
 
 use crate::Result;
 
-/// Receives the result of each link or clone of a batch, by its index; `Break` ends the batch.
+/// Receives the result of each link or clone of a batch, by its index. `Break` ends the batch.
 pub type LinkReport<'a> = &'a mut dyn FnMut(usize, Result<()>) -> ControlFlow<()>;
 
-/// A file's name in the source directory and the one it gets in the target directory.
+/// The name of a file in the source directory, and its new name in the target directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamePair<'a> {
-    /// The name that exists.
+    /// The existing name.
     pub from: &'a OsStr,
-    /// The name to make.
+    /// The new name.
     pub to: &'a OsStr,
 }
 
 impl<'a> NamePair<'a> {
-    /// Two names, each one path component.
+    /// Creates a pair of two names. Each must be a single path component.
     pub fn new<S: AsRef<OsStr> + ?Sized>(from: &'a S, to: &'a S) -> Self {
         Self { from: from.as_ref(), to: to.as_ref() }
     }
 
-    /// The same name on both sides.
+    /// Creates a pair with the same name on both sides.
     pub fn same<S: AsRef<OsStr> + ?Sized>(name: &'a S) -> Self {
         Self::new(name, name)
     }
 
-    /// Refuses names that are no single component: they would lead out of the directories of the batch.
+    /// Refuses names that are not a single component, because they could lead out of the directories of the batch.
     ///
     /// # Errors
     ///
-    /// `InvalidInput`.
+    /// `InvalidInput` if one of the names is refused.
     pub fn validate(&self) -> io::Result<()> {
         validate_name(self.from).and_then(|()| validate_name(self.to))
     }
 }
 
-/// Refuses a name that is no single component.
+/// Refuses a name that is not a single component.
 pub(crate) fn validate_name(name: &OsStr) -> io::Result<()> {
     let bytes = name.as_encoded_bytes();
     let leads_on = bytes.iter().any(|&b| std::path::is_separator(char::from(b)));

@@ -1,17 +1,18 @@
-//! The two directories of a batch: by handle where the backend can, else by path.
+//! The two directories of a batch, opened by handle if the backend supports it, and addressed by path otherwise.
 
 use std::{ffi::OsStr, path::PathBuf};
 
 use super::{LinkReport, NamePair, remove_after};
 use crate::{DirPair, Fs, FsAbilities, FsFile, FsOpenOptions, OpenDirPair, Result};
 
-/// Opens both directories. If that fails, each call by path meets the same fault and names it for its file.
+/// Opens both directories. If that fails, falls back to paths: each call then fails in the same way and names its own
+/// file.
 pub(super) fn open_pair<'a, F: Fs + ?Sized>(fs: &'a F, dirs: DirPair<'a>) -> Box<dyn OpenDirPair + 'a> {
     let opened = fs.abilities().and_then(FsAbilities::bulk).and_then(|bulk| bulk.open_pair(dirs).ok());
     opened.unwrap_or_else(|| Box::new(ByPath { fs, dirs }))
 }
 
-/// The single calls of a backend, each with two paths.
+/// An [`OpenDirPair`] that calls the backend with two paths.
 struct ByPath<'a, F: ?Sized> {
     fs: &'a F,
     dirs: DirPair<'a>,

@@ -1,4 +1,4 @@
-//! Syncs of many open files, which overlap.
+//! Overlapping syncs of many open files.
 
 use std::{
     io,
@@ -14,25 +14,27 @@ use crate::{
     pipeline::{Crew, Stages, run},
 };
 
-/// The number of syncs of one batch that wait for the device at once: past eight, journals gain nothing.
+/// Maximum number of overlapping syncs. With more than eight, journals gain nothing.
 const SYNCERS: usize = 8;
 
-/// To start and end a thread takes about 0.1 ms, and so does a flush of a fast device: the first sync, which commits
-/// what the others then find committed, takes a few times as long.
+/// Starting and ending a thread takes about 0.1 ms, and so does a flush of a fast device. The first sync takes a few
+/// times as long, because it commits the changes of the others as well.
 const FEW: usize = 4;
 const QUICK: Duration = Duration::from_millis(1);
 
-/// Syncs many open files of a backend, bytes and lengths.
+/// Syncs the bytes and lengths of many open files of a backend.
 ///
 /// # Contract
 ///
-/// As [`FsFile::sync_all`] for each, in any order. All are attempted, and `report` receives the result of each exactly
-/// once, on the calling thread. After a panic of `report` the other files are synced all the same.
+/// Calls [`FsFile::sync_all`] for each file, in any order. All syncs are attempted, and `report` receives each result
+/// exactly once, on the calling thread. If `report` panics, the remaining files are still synced only where other
+/// threads do the syncing, that is, for more than four files and a concurrency above 1.
 ///
 /// # Performance
 ///
-/// Up to 8 syncs overlap, so that a journal can commit many in one go and a device sees many flushes at once. Of up to
-/// four files the first is synced alone. The others overlap only if that took a millisecond.
+/// Up to 8 syncs overlap, so that a journal can commit several of them together and a device receives several flushes
+/// at once. With up to four files, the first one is synced alone. The others overlap only if that took a millisecond or
+/// more.
 pub fn sync_batch<F: Fs + ?Sized>(fs: &F, files: &[&dyn FsFile], mode: SyncMode, report: SyncReport<'_>) {
     let [first, rest @ ..] = files else { return };
     let threads = fs.concurrency().get().min(SYNCERS);
@@ -62,7 +64,7 @@ struct Syncs<'f> {
     jobs: PhantomData<&'f dyn FsFile>,
 }
 
-/// A sync is one step. The end of a batch keeps none from being made.
+/// A sync has a single stage. It is made even after the batch was ended.
 impl<'f> Stages for Syncs<'f> {
     type Job = &'f dyn FsFile;
     type Made = ();

@@ -1,4 +1,4 @@
-//! Many links and clones in one call: each is made, each is reported, and a wrapper sees every call.
+//! Batches of links and clones: every file is processed and reported, and a wrapper observes every call.
 
 use std::{collections::BTreeMap, ffi::OsStr, io::ErrorKind, ops::ControlFlow};
 
@@ -20,7 +20,7 @@ list! { "batches":
     a_wrapper_sees_every_call_of_a_batch
 }
 
-/// Directories `from` and `to`, and so many files in `from`, each with its name for contents.
+/// Creates directories `from` and `to`, and `count` files in `from` that contain their own names.
 pub(super) fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>, Failure> {
     t.mkdir("from")?;
     t.mkdir("to")?;
@@ -87,7 +87,7 @@ fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> Verdict {
     }
     t.holds("to/taken", b"old")?;
     t.has_names("to", &["0000", "renamed", "taken"])?;
-    // A directory that is missing is the same error for each.
+    // A missing directory gives the same error for every file.
     let told = link(t, "nowhere", &pairs).into_iter();
     let told: Vec<_> = told.map(|(_, result)| result.map_err(|e| e.kind())).collect();
     same!(told, vec![Err(ErrorKind::NotFound); 4], "results without a target directory");
@@ -132,7 +132,7 @@ fn clone(t: &Subject, names: &[String]) -> BTreeMap<usize, std::result::Result<(
 
 fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
     let Some(fault) = &t.sync_fault else {
-        return Err(Failure::NotApplicable("no way to make a sync fail was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
     needs_clones(t)?;
     let names = fill(t, 5)?;
@@ -144,7 +144,7 @@ fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
     t.has_names("to", &["0000", "0001", "0003", "0004"])
 }
 
-/// A backend that is no wrapper has nobody who watches its calls.
+/// Without a wrapper, nobody counts the calls.
 fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> Verdict {
     let Some(calls) = &t.call_counter else { return Ok(()) };
     const FILES: u64 = 5;
@@ -163,7 +163,7 @@ fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> Verdict {
         names.iter().try_for_each(|name| t.fs.remove_file(&t.at("to").join(name)))?;
     }
     if capabilities.reflink {
-        // The clone itself, a handle and its sync.
+        // The clone, an open, and a sync.
         saw("clones", 3 * FILES, &|| {
             clone(t, &names);
             Ok(())
@@ -186,7 +186,7 @@ fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> Verdict {
     let paths: Vec<_> = names.iter().map(|name| (t.at("from").join(name), t.at("to").join(name))).collect();
     let jobs: Vec<_> =
         paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len: None }).collect();
-    // Two opens, a look at the length, a read, a write and a sync.
+    // Two opens, one metadata call, one read, one write and one sync.
     saw("copies", 6 * FILES, &|| {
         copy_batch(&*t.fs, &jobs, &CopyOptions::new(), &mut |_, _| ControlFlow::Continue(()));
         Ok(())

@@ -1,4 +1,4 @@
-//! Views: a path below a root leads nowhere else, whatever lies there and whatever other processes change.
+//! Views: a path below a root never leaves it, in spite of hostile contents and concurrent changes.
 
 pub(super) mod links;
 
@@ -31,7 +31,7 @@ list! { "beneath":
     views_compose
 }
 
-/// `outside`, with a file and a directory, and the root `in`.
+/// Creates `outside`, with a file and a directory, and the root `in`.
 fn two_trees(t: &Subject) -> Verdict {
     t.mkdir("outside")?;
     t.mkdir("outside/d")?;
@@ -55,7 +55,7 @@ fn view(t: &Subject) -> Result<Box<dyn Fs + '_>, Failure> {
     Ok(t.fs.beneath(&t.at("in"))?)
 }
 
-/// The call met a link and did not follow it. Calls for directories may say that it is none.
+/// Checks that the call did not follow a link. Calls for directories may report that it is not a directory.
 fn stopped<T>(result: Result<T, Error>, call: &str) -> Verdict {
     let Err(error) = result else { return Err(Failure::Violated(format!("{call} followed a link"))) };
     let is_told = error.raw_os_error() == Some(errno::ELOOP) || error.kind() == ErrorKind::NotADirectory;
@@ -146,7 +146,7 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
     verdict
 }
 
-/// Every call that takes one path.
+/// Calls every method that takes one path.
 fn each_call<'a>(view: &'a dyn Fs, path: &'a Path) -> Vec<(&'static str, Result<(), Error>)> {
     let mut calls = vec![
         ("open", view.open(path, &read()).map(drop)),
@@ -169,7 +169,7 @@ fn each_call<'a>(view: &'a dyn Fs, path: &'a Path) -> Vec<(&'static str, Result<
     calls
 }
 
-/// Every call that takes a name, and would bind it or take it away.
+/// Calls every method that takes a name and would bind or remove it.
 fn each_naming_call(view: &dyn Fs, t: &Subject, path: &Path) -> Vec<(&'static str, Result<(), Error>)> {
     let (file, to) = (t.at("file"), t.at("to"));
     vec![
@@ -207,13 +207,13 @@ fn parents_are_refused(t: &Subject) -> Verdict {
 
 fn another_mount_is_not_entered(t: &Subject) -> Verdict {
     let Some(mount) = &t.mount_point else {
-        return Err(Failure::NotApplicable("no mount point was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no mount point".into()));
     };
     let Some(parent) = mount.parent() else {
         return Err(Failure::NotApplicable("the mount point has no parent".into()));
     };
     let view = t.fs.beneath(parent)?;
-    // The mount is everybody's: a name of this check's own, and no look at the names of others.
+    // The mount is shared with other tests, so this check uses a unique name and ignores other names.
     let name = t.root.display().to_string().replace(std::path::MAIN_SEPARATOR, "-");
     let new = mount.join(format!("lsm-fs-conformance{name}"));
     for (call, result) in [

@@ -1,4 +1,4 @@
-//! Bytes of one file: positions, lengths, holes, and what each kind of handle refuses.
+//! The bytes of one file: positions, lengths, holes, and the calls that each kind of handle refuses.
 
 use std::{
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
@@ -210,7 +210,7 @@ fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> Verdict {
     let before = t.fs.metadata(&file)?.allocated_bytes;
     refused(t.fs.punch_hole(&file, u64::MAX, 2), Op::PunchHole, &file, &[ErrorKind::InvalidInput])?;
     refused(t.fs.punch_hole(&none, 0, 1), Op::PunchHole, &none, &[ErrorKind::NotFound])?;
-    // The large middle frees blocks of any size; the others are parts of blocks, and reach past the end.
+    // The large range in the middle frees blocks of any size. The others cover parts of blocks, or extend past the end.
     for (offset, len) in [(1 << 20, 2 << 20), (100, 50), (LEN - 10, 100)] {
         match t.fs.punch_hole(&file, offset as u64, len) {
             Err(e) if e.kind() == ErrorKind::Unsupported && !t.fs.capabilities(&t.root)?.punch_hole => {
@@ -336,7 +336,7 @@ fn direct_io_takes_any_transfer(t: &Subject) -> Verdict {
 fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {
     threads_write_and_read(t, read_write().create_new(true))?;
     t.fs.remove_file(&t.at("f"))?;
-    // Pieces that a direct handle cannot transfer directly.
+    // Lengths that a direct handle cannot transfer directly.
     threads_write_and_read(t, read_write().create_new(true).direct_io(true))
 }
 

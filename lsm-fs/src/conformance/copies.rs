@@ -1,4 +1,4 @@
-//! Many copies in one call: whole, durable before they are told of, and each with its own verdict.
+//! Batches of copies: every copy is complete, is durable before it is reported, and has its own result.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ list! { "copies":
     an_observer_sees_every_byte_in_order
 }
 
-/// Paths of a copy, owned, so that jobs can borrow them.
+/// Owned paths of a copy, which jobs can borrow.
 type Paths = Vec<(PathBuf, PathBuf)>;
 
 fn paths(t: &Subject, names: &[String]) -> Paths {
@@ -126,7 +126,7 @@ fn a_copy_keeps_holes(t: &Subject) -> Verdict {
     Ok(())
 }
 
-/// Puts each file together again from the pieces that it is shown.
+/// Reassembles each file from the observed pieces.
 #[derive(Default)]
 struct Seen {
     files: Mutex<BTreeMap<usize, Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! Calls of length zero: they fail where a longer one would, and otherwise change nothing.
+//! Calls of length zero: they fail whenever a longer call would fail, and otherwise change nothing.
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
@@ -24,7 +24,7 @@ const BYTES: &[u8] = b"abcdef";
 /// A handle, and the options that opened it.
 type Opened = (FsOpenOptions, Box<dyn FsFile>);
 
-/// A file with [`BYTES`] behind a handle of each mode.
+/// Creates a file that contains [`BYTES`], and a handle of each mode.
 fn handles(t: &Subject) -> Result<Vec<Opened>, Failure> {
     t.put("f", BYTES)?;
     let append = FsOpenOptions::new().append(true);
@@ -32,7 +32,7 @@ fn handles(t: &Subject) -> Result<Vec<Opened>, Failure> {
     modes.into_iter().map(|mode| Ok((mode, t.open("f", mode)?))).collect()
 }
 
-/// The kind and errno of a failure; two calls that fail for one reason have the same.
+/// The kind and errno of a failure. They are equal for two calls that fail for the same reason.
 type Reason = (ErrorKind, Option<i32>);
 
 fn failed<T>(result: Result<T, Error>) -> Result<T, Reason> {
@@ -95,7 +95,7 @@ fn an_empty_write_leaves_bytes_length_and_position(t: &Subject) -> Verdict {
 
 fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> Verdict {
     let Some(fault) = &t.sync_fault else {
-        return Err(Failure::NotApplicable("no way to make a sync fail was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
     t.put("f", BYTES)?;
     let mut file = t.open("f", read_write())?;

@@ -1,4 +1,4 @@
-//! Errors: they name what was tried and on what, on the way through `std::io` as well.
+//! Errors: they name the operation and the paths, even after a conversion into `std::io::Error`.
 
 use std::io::{ErrorKind, Read};
 

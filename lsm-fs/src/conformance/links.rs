@@ -1,4 +1,4 @@
-//! Links and clones: one inode under two names, and two inodes that share bytes.
+//! Links and clones: a link is a second name of an inode, and a clone is a second inode that shares bytes.
 
 use std::io::ErrorKind;
 
@@ -23,14 +23,14 @@ list! { "links":
     space_is_counted
 }
 
-/// Skips a check of hard links on a mount that has none, after seeing that it refuses one cleanly.
+/// Skips a check of hard links if the mount has none, after checking that it refuses one without side effects.
 fn without_links(t: &Subject) -> Result<bool, Failure> {
     if t.fs.capabilities(&t.root)?.hard_link {
         return Ok(false);
     }
     let (from, to) = (t.at("f"), t.at("refused"));
     let Err(error) = t.fs.hard_link(&from, &to) else {
-        // The backend did not know; what it made has to be one.
+        // The mount has links although the backend does not claim them, so the check applies.
         t.fs.remove_file(&to)?;
         return Ok(false);
     };
@@ -64,7 +64,7 @@ fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
     t.holds("g", b"bytes")?;
     let links = t.fs.metadata(&t.at("g"))?.link_count;
     ensure!(matches!(links, None | Some(1)), "one name counts as {links:?}");
-    // Replacing a name takes it from its inode, not the bytes from the other name.
+    // Replacing a name unbinds it from its inode. The other name keeps the bytes.
     t.fs.hard_link(&t.at("g"), &t.at("h"))?;
     t.put("new", b"new")?;
     t.fs.rename(&t.at("new"), &t.at("g"))?;
@@ -95,7 +95,9 @@ fn a_hard_link_refuses_what_it_cannot_link(t: &Subject) -> Verdict {
 }
 
 fn other(t: &Subject) -> Result<&std::path::PathBuf, Failure> {
-    t.other_volume.as_ref().ok_or_else(|| Failure::NotApplicable("no second volume was given".into()))
+    t.other_volume
+        .as_ref()
+        .ok_or_else(|| Failure::NotApplicable("the subject provides no second volume".into()))
 }
 
 fn a_hard_link_does_not_cross_volumes(t: &Subject) -> Verdict {
@@ -117,7 +119,7 @@ fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> Verdict {
             ensure!(error.allows_fallback(), "{error}: does not allow a fallback");
             return t.has_names("", &["f"]);
         }
-        // The backend did not know; what it made has to be a clone.
+        // The mount has clones although the backend does not claim them, so the check applies.
         t.fs.remove_file(&to)?;
     }
     t.fs.reflink_file(&from, &to)?;

@@ -1,4 +1,4 @@
-//! Exclusive locks on files and directories: of one inode, of one holder, gone with the holder.
+//! Exclusive locks on files and directories: they belong to one inode and one holder, and end with the holder.
 
 use std::io::ErrorKind;
 
@@ -105,7 +105,7 @@ fn a_directory_lock_wants_a_directory(t: &Subject) -> Verdict {
 
 fn another_process_holds_a_file_lock(t: &Subject) -> Verdict {
     let Some(other) = &t.other_process else {
-        return Err(Failure::NotApplicable("no other process was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no other process".into()));
     };
     t.put("f", b"x")?;
     let file = t.open("f", read())?;
@@ -118,7 +118,7 @@ fn another_process_holds_a_file_lock(t: &Subject) -> Verdict {
 
 fn another_process_holds_a_directory_lock(t: &Subject) -> Verdict {
     let Some(other) = &t.other_process else {
-        return Err(Failure::NotApplicable("no other process was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no other process".into()));
     };
     t.mkdir("d")?;
     drop(lock(t, "d")?);

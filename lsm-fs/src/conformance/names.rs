@@ -1,4 +1,4 @@
-//! Files and directories under their names: made, found, listed, removed.
+//! The names of files and directories: creating, finding, listing and removing them.
 
 use std::{
     io::{ErrorKind, Read},
@@ -120,7 +120,7 @@ fn a_nul_in_a_path_is_invalid(t: &Subject) -> Verdict {
     t.has_names("", &["f"])
 }
 
-/// Every call that takes a path refuses this one.
+/// Checks that every method that takes a path refuses this one.
 fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> Verdict {
     let (fs, to, kinds) = (&t.fs, &t.at("to"), &[kind]);
     refused(fs.open(path, &write().create(true)), Op::Open, path, kinds)?;
@@ -241,7 +241,7 @@ fn an_unlinked_file_lives_while_it_is_open(t: &Subject) -> Verdict {
     same!(text, "before and after", "contents of the unlinked file");
     let links = file.metadata()?.link_count;
     ensure!(matches!(links, None | Some(0)), "an unlinked file has {links:?} names");
-    // A new file of the name is another file.
+    // A new file with the same name is another file.
     t.put("f", b"new")?;
     let mut buf = [0; 6];
     file.read_at(&mut buf, 0)?;
@@ -287,7 +287,7 @@ fn names_are_bytes(t: &Subject) -> Verdict {
         let path = t.root.join(name);
         match t.fs.open(&path, &write().create_new(true)) {
             Ok(file) => file.write_at(b"x", 0)?,
-            // Some filesystems take only text.
+            // Some filesystems accept only text.
             Err(_) if name.to_str().is_none() => {
                 t.has_names("", &[])?;
                 continue;

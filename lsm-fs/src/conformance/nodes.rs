@@ -1,10 +1,11 @@
-//! Odd nodes of the host.
+//! [`HostNodes`].
 
 use std::path::{Path, PathBuf};
 
 use super::OddNodes;
 
-/// Makes them on the host's filesystem: symbolic links, a pipe, a socket, and a device where the process may.
+/// Creates special entries on the host's filesystem: symbolic links, a pipe, a socket, and a device if the process has
+/// permission.
 #[derive(Clone, Copy, Debug)]
 pub struct HostNodes;
 
@@ -19,7 +20,7 @@ impl OddNodes for HostNodes {
     fn special(&self, dir: &Path) -> Vec<PathBuf> {
         let mut made = nodes(dir);
         let socket = dir.join("socket");
-        // A longer path than the address of a socket can be is left out.
+        // The socket is left out if its path is longer than a socket address can be.
         if std::os::unix::net::UnixListener::bind(&socket).is_ok() {
             made.push(socket);
         }
@@ -31,7 +32,7 @@ impl OddNodes for HostNodes {
 fn nodes(dir: &Path) -> Vec<PathBuf> {
     use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
     let mode = Mode::from_raw_mode(0o600);
-    // The device is `/dev/full`: what is written to it by mistake is refused. It takes CAP_MKNOD.
+    // The device is `/dev/full`, which refuses accidental writes. Creating it requires `CAP_MKNOD`.
     let kinds = [("pipe", FileType::Fifo, 0), ("device", FileType::CharacterDevice, makedev(1, 7))];
     let made = kinds.into_iter().filter_map(|(name, kind, device)| {
         let path = dir.join(name);
@@ -40,7 +41,7 @@ fn nodes(dir: &Path) -> Vec<PathBuf> {
     made.collect()
 }
 
-/// There is no `mknod` that rustix knows.
+/// rustix has no `mknod` on this platform.
 #[cfg(target_vendor = "apple")]
 fn nodes(_: &Path) -> Vec<PathBuf> {
     Vec::new()

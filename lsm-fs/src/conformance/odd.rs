@@ -1,4 +1,4 @@
-//! Names that are bound to neither a file nor a directory: nothing opens them, and nothing waits for them.
+//! Entries that are neither files nor directories: no call opens them, and no call waits for them.
 
 use std::{
     io::ErrorKind,
@@ -29,7 +29,7 @@ fn special(t: &Subject) -> Result<Vec<PathBuf>, Failure> {
     Ok(made)
 }
 
-/// The backend may wait for the other end of a pipe for ever; the check must not.
+/// Runs the call with a timeout, because a wrong backend may wait forever for the other end of a pipe.
 fn in_time<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<Result<T, Error>, Failure> {

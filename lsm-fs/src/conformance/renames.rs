@@ -1,4 +1,4 @@
-//! Renames: atomic, of files and directories, with and without replacing.
+//! Renames: they are atomic, for files and directories, with and without replacing.
 
 use std::{
     io::{ErrorKind, Read},
@@ -41,7 +41,7 @@ fn a_rename_moves_the_file(t: &Subject) -> Verdict {
     t.has_names("", &["d"])?;
     t.holds("d/b", b"x")?;
     same!(t.fs.metadata(&t.at("d/b"))?.file_id, id, "inode behind the new name");
-    // To itself: nothing happens.
+    // Renaming a file to itself has no effect.
     t.fs.rename(&t.at("d/b"), &t.at("d/b"))?;
     t.holds("d/b", b"x")
 }
@@ -195,7 +195,7 @@ fn noreplace_moves_to_a_free_name(t: &Subject) -> Verdict {
     t.has_names("e", &["g", "h"])
 }
 
-/// Whether the step exists: as the backend claims, or, where it claims nothing, as a trial shows.
+/// Checks if the operation exists. If the backend does not claim it, tries it.
 fn can_noreplace(t: &Subject) -> Result<bool, Failure> {
     if t.fs.capabilities(&t.root)?.rename_noreplace {
         return Ok(true);
@@ -267,7 +267,7 @@ fn race(t: &Subject, together: &Barrier, from: &Path, to: &Path) -> crate::Resul
 
 fn nothing_is_renamed_across_volumes(t: &Subject) -> Verdict {
     let Some(other) = &t.other_volume else {
-        return Err(Failure::NotApplicable("no second volume was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no second volume".into()));
     };
     t.put("f", b"x")?;
     t.mkdir("d")?;

@@ -1,4 +1,4 @@
-//! What is under test, and the small verbs that the checks are written in.
+//! The subject of the tests, and helpers for writing checks.
 
 use std::{
     any::Any,
@@ -10,31 +10,31 @@ use std::{
 use super::{Failure, Verdict, ensure, same};
 use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, Op};
 
-/// Another process, for the checks of locks. What it takes it holds until the returned value is dropped; dropping must
-/// kill it rather than ask it to let go.
+/// Another process, for the checks of locks. It holds a lock until the returned value is dropped. Dropping the value
+/// must kill the process, not ask it to release the lock.
 pub trait OtherProcess: Send + Sync {
-    /// Takes the lock of the file in a child process, and returns once it is held.
+    /// Takes the lock of the file in a child process. Returns after the lock is held.
     fn lock_file(&self, path: &Path) -> Box<dyn Any>;
 
-    /// Takes the owner lock of the directory in a child process, and returns once it is held.
+    /// Takes the owner lock of the directory in a child process. Returns after the lock is held.
     fn lock_directory(&self, path: &Path) -> Box<dyn Any>;
 }
 
-/// Makes what an engine never makes, for the checks of what it may meet.
+/// Creates directory entries that an engine never creates itself, but may encounter.
 pub trait OddNodes: Send + Sync {
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     fn symlink(&self, target: &Path, link: &Path);
 
-    /// Makes a pipe, a socket and a device in a directory, as far as the process may, and returns their paths.
+    /// Creates a pipe, a socket and a device in a directory, if the process has permission. Returns their paths.
     fn special(&self, dir: &Path) -> Vec<PathBuf>;
 }
 
-/// Makes every sync of a path fail (`true`), or work again (`false`).
+/// Makes every sync of a path fail (`true`) or work again (`false`).
 type SyncFault = Box<dyn Fn(&Path, bool) + Send + Sync>;
 
 type CallCounter = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// A backend with an empty directory to work in.
+/// A backend and an empty directory to test it in.
 pub struct Subject {
     pub(super) fs: Arc<dyn Fs>,
     pub(super) root: PathBuf,
@@ -54,7 +54,7 @@ impl fmt::Debug for Subject {
 }
 
 impl Subject {
-    /// A backend, and an empty directory in it that exists.
+    /// Creates a subject from a backend and an existing, empty directory in it.
     pub fn new(fs: impl Fs + 'static, root: impl Into<PathBuf>) -> Self {
         Self {
             fs: Arc::new(fs),
@@ -69,50 +69,50 @@ impl Subject {
         }
     }
 
-    /// An empty directory of the same backend on another volume, for what must not cross.
+    /// Provides an empty directory of the same backend on another volume, for operations that must not cross volumes.
     #[must_use]
     pub fn other_volume(mut self, dir: impl Into<PathBuf>) -> Self {
         self.other_volume = Some(dir.into());
         self
     }
 
-    /// A way to take locks in another process.
+    /// Provides a way to take locks in another process.
     #[must_use]
     pub fn other_process(mut self, process: impl OtherProcess + 'static) -> Self {
         self.other_process = Some(Box::new(process));
         self
     }
 
-    /// A switch that makes the syncs of a path fail, for the checks of poisoning.
+    /// Provides a switch that makes the syncs of a path fail, for the checks of poisoning.
     #[must_use]
     pub fn sync_fault(mut self, switch: impl Fn(&Path, bool) + Send + Sync + 'static) -> Self {
         self.sync_fault = Some(Box::new(switch));
         self
     }
 
-    /// A way to make symbolic links, pipes, sockets and devices.
+    /// Provides a way to create symbolic links, pipes, sockets and devices.
     #[must_use]
     pub fn odd_nodes(mut self, nodes: impl OddNodes + 'static) -> Self {
         self.odd_nodes = Some(Box::new(nodes));
         self
     }
 
-    /// A directory of the same backend that is a mount: its parent lies on another one.
+    /// Provides a directory of the same backend that is a mount point, so that its parent is on another mount.
     #[must_use]
     pub fn mount_point(mut self, dir: impl Into<PathBuf>) -> Self {
         self.mount_point = Some(dir.into());
         self
     }
 
-    /// Says that the backend is a wrapper that watches single calls, and how many calls it has seen. Without it the
-    /// backend counts as none.
+    /// Declares that the backend is a wrapper that observes single calls, and provides the number of calls it has
+    /// observed. Without this, the backend does not count as a wrapper.
     #[must_use]
     pub fn call_counter(mut self, calls: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.call_counter = Some(Box::new(calls));
         self
     }
 
-    /// Keeps a value alive as long as the subject: the guard that removes its directory.
+    /// Keeps a value alive as long as the subject, for example the guard that removes its directory.
     #[must_use]
     pub fn keep(mut self, guard: impl Any + Send + Sync) -> Self {
         self._keep = Some(Box::new(guard));
@@ -120,11 +120,13 @@ impl Subject {
     }
 
     pub(super) fn odd(&self) -> Result<&dyn OddNodes, Failure> {
-        let missing = || Failure::NotApplicable("no way to make symbolic links and pipes was given".into());
+        let missing = || {
+            Failure::NotApplicable("the subject provides no way to create symbolic links and pipes".into())
+        };
         self.odd_nodes.as_deref().ok_or_else(missing)
     }
 
-    /// Makes a symbolic link at a name, to a target as it is spelled.
+    /// Creates a symbolic link. The target is stored as it is spelled.
     pub(super) fn symlink(&self, target: impl AsRef<Path>, name: &str) -> Verdict {
         self.odd()?.symlink(target.as_ref(), &self.at(name));
         Ok(())
@@ -138,7 +140,7 @@ impl Subject {
         Ok(self.fs.open(&self.at(name), &options)?)
     }
 
-    /// Writes a file whole, replacing what was there.
+    /// Replaces the contents of a file, or creates it.
     pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Verdict {
         let file = self.open(name, FsOpenOptions::new().write(true).create(true).truncate(true))?;
         Ok(file.write_at(bytes, 0)?)
@@ -157,7 +159,7 @@ impl Subject {
         Ok(())
     }
 
-    /// The names in a directory below the root (`""` is the root).
+    /// Returns the names in a directory below the root. `""` is the root.
     pub(super) fn names(&self, dir: &str) -> Result<Vec<String>, Failure> {
         let entries = self.fs.read_dir(&self.at(dir))?;
         Ok(entries.into_iter().map(|e| e.name.to_string_lossy().into_owned()).collect())
@@ -174,12 +176,12 @@ impl Subject {
     }
 }
 
-/// The attributes of a backend that has them.
+/// Returns the attributes ability of a backend, if it has one.
 pub(super) fn attributes(fs: &dyn Fs) -> Option<&dyn FsAttributes> {
     fs.abilities().and_then(FsAbilities::attributes)
 }
 
-/// The call failed, with one of the kinds, and its error names the operation and the path.
+/// Checks that the call failed with one of these kinds, and that its error names the operation and the path.
 pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &[io::ErrorKind]) -> Verdict {
     let Err(error) = result else {
         return Err(Failure::Violated(format!("{op} {} succeeded, wanted {kinds:?}", path.display())));
@@ -190,7 +192,7 @@ pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &
     Ok(())
 }
 
-/// As [`refused`], and the error names the second path as well.
+/// Checks the same as [`refused`], and that the error names the second path.
 pub(super) fn refused_pair<T>(
     result: Result<T, Error>,
     op: Op,

@@ -1,6 +1,6 @@
-//! Syncs: they succeed where they should, refuse what is not there, and fail for good once they failed.
+//! Syncs: they succeed if they can, refuse missing files, and keep failing after a failure.
 //!
-//! Whether a sync makes anything durable only a crash can show; a simulated or recorded one is the place for that.
+//! Only a crash can show if a sync makes anything durable. Use a simulated or a recorded crash for that.
 
 use std::io::{ErrorKind, Write};
 
@@ -65,7 +65,7 @@ fn a_failed_data_sync_poisons_its_handle(t: &Subject) -> Verdict {
 
 fn poisons(t: &Subject, op: Op) -> Verdict {
     let Some(fault) = &t.sync_fault else {
-        return Err(Failure::NotApplicable("no way to make a sync fail was given".into()));
+        return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
     t.put("f", b"before")?;
     let mut file = t.open("f", read_write())?;
@@ -80,7 +80,7 @@ fn poisons(t: &Subject, op: Op) -> Verdict {
     };
     same!(first.op(), op, "operation of the first failure");
     ensure!(!first.is_poisoned(), "the first failure says it repeats one");
-    // The device is well again; the handle must not say so.
+    // The device works again, but the handle must still fail.
     let again = [
         file.sync_all(SyncMode::Normal),
         file.sync_data(SyncMode::Normal),
@@ -96,7 +96,7 @@ fn poisons(t: &Subject, op: Op) -> Verdict {
     }
     ensure!(file.write(b"x").is_err(), "a write succeeded on a handle whose sync had failed");
     same!(file.read_at(&mut [0; 6], 0)?, 6, "bytes read through a poisoned handle");
-    // Another handle, and another file, are not poisoned by it.
+    // Neither another handle nor another file is poisoned.
     t.put("g", b"x")?;
     Ok(t.open("g", read())?.sync_all(SyncMode::Normal)?)
 }

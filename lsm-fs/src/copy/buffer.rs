@@ -1,21 +1,21 @@
-//! Memory for transfers, at an address that suits direct ones.
+//! Memory for transfers, aligned for direct I/O.
 
 use crate::options::DIRECT_IO_UNIT;
 
-/// One buffer, which grows to what is asked of it.
+/// A buffer that grows on demand.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     memory: Vec<u8>,
 }
 
 impl Buffer {
-    /// The first `len` bytes, with what was left in them, aligned where the platform can tell.
+    /// Returns `len` bytes with arbitrary contents, aligned if the platform can align addresses.
     pub(super) fn bytes(&mut self, len: usize) -> &mut [u8] {
         if self.memory.len() < len + DIRECT_IO_UNIT {
             self.memory.resize(len + DIRECT_IO_UNIT, 0);
         }
         let start = self.memory.as_ptr().align_offset(DIRECT_IO_UNIT);
-        // An address that cannot be aligned serves buffered transfers as it is.
+        // If the address cannot be aligned, transfers go through the page cache.
         let start = if start < DIRECT_IO_UNIT { start } else { 0 };
         self.memory.get_mut(start..).and_then(|rest| rest.get_mut(..len)).unwrap_or_default()
     }

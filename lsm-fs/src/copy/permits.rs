@@ -1,13 +1,13 @@
-//! [`WritePermits`]: a bound on the large writes around the page cache that are under way at once.
+//! [`WritePermits`]: a limit on the number of concurrent large direct writes.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// From this length on a write needs a permit.
+/// Length from which a write needs a permit.
 const LARGE: usize = 256 << 10;
 
-/// Two keep a device busy. What is more than that waits in the device's queue, and with it everybody else's syncs:
-/// beside 16 writes of 1 MiB a small write and its sync take 18 to 23 ms, beside two of them 7 to 8, and the copies end
-/// no later.
+/// Maximum number of concurrent large writes. Two keep a device busy. More of them wait in the device's queue and delay
+/// the syncs of other processes. Beside 16 writes of 1 MiB, a small write and its sync take 18 to 23 ms. Beside two,
+/// they take 7 to 8 ms, and the copies are as fast.
 const AT_ONCE: usize = 2;
 
 #[derive(Debug, Default)]
@@ -18,16 +18,16 @@ pub(super) struct WritePermits {
 
 #[derive(Debug, Default)]
 struct Count {
-    /// Permits that are held, at most [`AT_ONCE`].
+    /// Number of permits in use, at most [`AT_ONCE`].
     held: usize,
     waiting: usize,
 }
 
-/// The right to make one large write. Dropping it lets the next write begin.
+/// Permission for one large write. Dropping it lets the next write start.
 pub(super) struct WritePermit<'a>(&'a WritePermits);
 
 impl WritePermits {
-    /// Waits until a write of this length may begin; a small one need not.
+    /// Waits until a write of this length may start. A small write needs no permit.
     pub(super) fn acquire(&self, len: usize) -> Option<WritePermit<'_>> {
         if len < LARGE {
             return None;

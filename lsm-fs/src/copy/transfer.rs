@@ -1,4 +1,4 @@
-//! One file, piece by piece.
+//! The copy of a single file.
 
 use std::{
     io,
@@ -12,17 +12,17 @@ use crate::{
     pipeline::Stages, std_fs::copy_range,
 };
 
-/// How much one system call is asked to move: enough to hide its cost, little enough to notice a cancel.
+/// Length of one in-kernel copy: long enough to hide the cost of the system call, short enough to react to a cancel.
 const IN_KERNEL_PIECE: usize = 8 << 20;
 
-/// How much is written before write-back of it is started: enough to make the call rare, little enough to keep few
-/// dirty pages.
+/// Number of bytes to write before their write-back is started: large enough to make the call rare, small enough to
+/// keep few dirty pages.
 const WRITEBACK_BYTES: u64 = 8 << 20;
 
-/// From this length on a file is worth a direct copy although its last bytes, which fill no unit, go through the cache.
+/// Length from which a file is copied directly even though its last bytes, which fill no unit, go through the cache.
 const DIRECT_FROM: u64 = 1 << 20;
 
-/// The copies of one batch: files are written, then synced.
+/// The copies of one batch. Files are written first and synced later.
 pub(super) struct Transfers<'a, F: ?Sized> {
     target: &'a F,
     options: &'a CopyOptions<'a>,
@@ -36,7 +36,7 @@ impl<'a, F: Fs + ?Sized> Transfers<'a, F> {
     }
 }
 
-/// A target that is written and not yet synced, through the handle that wrote it.
+/// A target that was written but not yet synced, with the handle that wrote it.
 pub(super) struct Written {
     file: Box<dyn FsFile>,
     copied: Copied,
@@ -48,7 +48,7 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
     type Done = Copied;
     type Scratch = Buffer;
 
-    /// Makes a target and fills it.
+    /// Creates a target and fills it.
     fn make(&self, index: usize, job: &CopyJob<'a>, buffer: &mut Buffer) -> Result<Written> {
         let source = job.source.open(job.from, &FsOpenOptions::new().read(true))?;
         let metadata = source.metadata()?;
@@ -113,19 +113,19 @@ struct Unfinished<'a, F: Fs + ?Sized> {
 impl<F: Fs + ?Sized> Drop for Unfinished<'_, F> {
     fn drop(&mut self) {
         if self.armed {
-            // A panic is under way, and what it says matters more than a file that could not be removed.
+            // The panic matters more than a failed removal.
             let _ = self.fs.remove_file(self.job.to);
         }
     }
 }
 
-/// A copy under way: two open files and the buffer between them.
+/// A copy in progress: two open files and the buffer between them.
 struct Pieces<'a> {
     index: usize,
     job: &'a CopyJob<'a>,
     options: &'a CopyOptions<'a>,
     stop: &'a AtomicBool,
-    /// For writes around the page cache: others are over when they are in memory.
+    /// `Some` for direct writes. Other writes only reach memory and need no permit.
     permits: Option<&'a WritePermits>,
     buffer: &'a mut Buffer,
     source: &'a dyn FsFile,
@@ -133,10 +133,10 @@ struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
-    /// Copies the first `len` bytes and returns how many of them were data.
+    /// Copies the first `len` bytes. Returns the number of bytes that were data.
     fn copy(&mut self, len: u64, has_holes: bool) -> Result<u64> {
         if len > self.piece_bytes() as u64 {
-            // A hint that fails says nothing about the bytes.
+            // A failed hint has no effect on the bytes.
             let _ = self.source.hint(FileHint::Sequential);
         }
         let (mut offset, mut written) = (0, 0);
@@ -152,7 +152,7 @@ impl Pieces<'_> {
                 break;
             }
             if data.is_empty() {
-                let what = io::Error::other("the source's next_data answered with an empty range");
+                let what = io::Error::other("next_data of the source returned an empty range");
                 return Err(Error::with_paths(Op::CopyBatch, self.job.from, self.job.to, what));
             }
             written += data.end - data.start;
@@ -160,7 +160,7 @@ impl Pieces<'_> {
             offset = data.end;
         }
         if has_holes {
-            // A hole at the end is written by nothing else.
+            // Only this call creates a hole at the end.
             self.target.set_len(len)?;
         }
         Ok(written)
@@ -205,7 +205,7 @@ impl Pieces<'_> {
             if read < piece {
                 return Err(came_short(self.job, range.end, offset + read as u64));
             }
-            // In two writes, so that all whole units of a last piece go the direct way.
+            // The last piece is written in two parts, so that its whole units can be written directly.
             let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
             for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
                 if !bytes.is_empty() {
@@ -227,7 +227,7 @@ impl Pieces<'_> {
         Ok(())
     }
 
-    /// Returns the size of a piece, in whole units.
+    /// Returns the size of a piece, a multiple of the unit.
     fn piece_bytes(&self) -> usize {
         self.options.buffer_bytes - self.options.buffer_bytes % DIRECT_IO_UNIT
     }
@@ -236,7 +236,7 @@ impl Pieces<'_> {
         if self.stop.load(Ordering::Relaxed) { Err(self.cancelled()) } else { Ok(()) }
     }
 
-    /// Follows what an observer said.
+    /// Cancels the copy if the observer returned `Break`.
     fn heed(&self, told: Option<ControlFlow<()>>) -> Result<()> {
         if told == Some(ControlFlow::Break(())) { Err(self.cancelled()) } else { Ok(()) }
     }
@@ -246,7 +246,7 @@ impl Pieces<'_> {
     }
 }
 
-/// How many bytes are left over from whole units.
+/// Returns the number of bytes behind the last whole unit.
 fn unit_tail(len: u64) -> usize {
     usize::try_from(len % DIRECT_IO_UNIT as u64).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The operation that failed, named as the method or function that performs it.
+/// The operation that failed, named after the method or function that performs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Op {
@@ -50,7 +50,7 @@ pub enum Op {
     TruncateFile,
     /// `FsAttributes::try_disable_cow`
     TryDisableCow,
-    /// `copy::copy_batch`: the copy itself was stopped or came short
+    /// `copy::copy_batch`: the copy was stopped, or the source was too short
     CopyBatch,
     /// `Read::read`
     Read,

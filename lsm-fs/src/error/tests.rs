@@ -27,7 +27,7 @@ fn an_errno_survives_the_way_through_io_error() {
         let io_error = io::Error::from(error);
         assert_eq!(raw_os_error(&io_error), Some(code));
         assert_eq!(io_error.kind(), kind);
-        // Wrapped once more, as `Read` and `Write` do with their errors.
+        // Wrapped once more, as `Read` and `Write` wrap their errors.
         assert_eq!(Error::new(Op::CopyBatch, "c", io_error).raw_os_error(), Some(code));
     }
 }

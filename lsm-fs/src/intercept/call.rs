@@ -1,66 +1,66 @@
-//! [`Call`]: one call as a value.
+//! [`Call`]: a call as a value.
 
 use std::{io, io::SeekFrom, path::Path};
 
 use crate::{Error, FileHint, FsOpenOptions, Op, SyncMode};
 
-/// One call, before it happens.
+/// A call, before it is made.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
-    /// The method that is called.
+    /// The method.
     pub op: Op,
-    /// The path of the call. A call of a file has the path that the file was opened by.
+    /// The path of the call. For a call of a file, it is the path with which the file was opened.
     pub path: &'a Path,
-    /// The second path of a call that takes two.
+    /// The second path, if the call takes two.
     pub other_path: Option<&'a Path>,
-    /// The arguments that are no paths.
+    /// The arguments other than paths.
     pub arguments: Arguments<'a>,
 }
 
-/// The arguments of a call that are no paths.
+/// The arguments of a call, other than paths.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Arguments<'a> {
     /// None.
     None,
-    /// Those of an open.
+    /// The options of an open.
     Open(&'a FsOpenOptions),
-    /// The reach of a sync.
+    /// The mode of a sync.
     Sync(SyncMode),
-    /// A range of a file: of `read_at`, `write_at`, `start_writeback` and `punch_hole`.
+    /// The range of `read_at`, `write_at`, `start_writeback` or `punch_hole`.
     Range {
-        /// Where it begins.
+        /// The start of the range.
         offset: u64,
-        /// How long it is.
+        /// The length of the range.
         len: u64,
     },
-    /// The length of a transfer at the handle's position: of `read` and `write`.
+    /// The length of a `read` or `write` at the handle's position.
     Transfer(u64),
-    /// The new length of a file: of `set_len` and `truncate_file`.
+    /// The new length of a file, in `set_len` or `truncate_file`.
     Len(u64),
     /// The new position of a handle.
     Seek(SeekFrom),
-    /// Where `next_data` begins to look.
+    /// The offset at which `next_data` starts.
     Offset(u64),
     /// A hint.
     Hint(FileHint),
 }
 
 impl<'a> Call<'a> {
-    /// A call on one path.
+    /// Creates a call on one path.
     #[must_use]
     pub const fn new(op: Op, path: &'a Path, arguments: Arguments<'a>) -> Self {
         Self { op, path, other_path: None, arguments }
     }
 
-    /// A call from one path to another.
+    /// Creates a call from one path to another.
     #[must_use]
     pub const fn between(op: Op, from: &'a Path, to: &'a Path) -> Self {
         Self { op, path: from, other_path: Some(to), arguments: Arguments::None }
     }
 
-    /// Tells if the call changes names, bytes, lengths or locks, or makes changes durable.
+    /// Returns `true` if the call changes names, bytes, lengths or locks, or makes changes durable.
     #[must_use]
     pub const fn changes(&self) -> bool {
         match (self.op, self.arguments) {
@@ -91,7 +91,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns how many bytes a read or a write is to move.
+    /// Returns the number of bytes that a read or a write should transfer.
     #[must_use]
     pub const fn transfer_len(&self) -> Option<u64> {
         match (self.op, self.arguments) {
@@ -102,7 +102,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Makes the error that a backend would report of this call, with this cause.
+    /// Creates the error that a backend would return for this call with this cause.
     #[must_use]
     pub fn error(&self, cause: io::Error) -> Error {
         match self.other_path {

@@ -1,4 +1,4 @@
-//! An open file and a directory lock whose calls pass an interceptor.
+//! Open files and directory locks whose calls pass through an interceptor.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use std::{
 use super::{Arguments, Bytes, Call, Interceptor, Outcome};
 use crate::{Error, FileHint, FsDirLock, FsFile, FsMetadata, Op, ReadRequest, Result, SyncMode};
 
-/// An open file behind an interceptor. It keeps the path that it was opened by.
+/// An open file behind an interceptor. It keeps the path with which it was opened.
 #[derive(Debug)]
 pub(super) struct InterceptFile<I: Interceptor> {
     inner: Box<dyn FsFile>,
@@ -83,12 +83,12 @@ impl<I: Interceptor> FsFile for InterceptFile<I> {
         self.around(Op::TryLockExclusive, Arguments::None, || self.inner.try_lock_exclusive())
     }
 
-    /// None: what is done through the host's file passes the interceptor by.
+    /// Returns `None`, because operations on the host's file would bypass the interceptor.
     fn host_file(&self) -> Option<&File> {
         None
     }
 
-    /// One [`read_at`](FsFile::read_at) after the other, so that each passes the interceptor.
+    /// Calls [`read_at`](FsFile::read_at) for each request in order, so that each passes through the interceptor.
     fn read_many(&self, requests: &mut [ReadRequest<'_>]) -> Result<()> {
         for request in requests {
             request.filled = self.read_at(request.buf, request.offset)?;
@@ -119,7 +119,7 @@ impl<I: Interceptor> Write for InterceptFile<I> {
         Ok(counted(written)?)
     }
 
-    /// Moves bytes out of a buffer in the process, if there is one: nothing that an interceptor could observe.
+    /// Not intercepted, because it only empties buffers within the process.
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
@@ -139,12 +139,12 @@ fn bytes(count: usize) -> Bytes {
     Bytes(count as u64)
 }
 
-/// Back from [`bytes`], which came from a `usize`.
+/// The inverse of [`bytes`], whose value came from a `usize`.
 fn counted(bytes: Result<Bytes>) -> Result<usize> {
     bytes.map(|Bytes(count)| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// The error that a backend packed into an `io::Error`, or a new one around what it returned bare.
+/// Returns the error of the backend inside an `io::Error`, or wraps a bare `io::Error`.
 fn unwrapped(call: &Call<'_>, error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|bare| call.error(bare))
 }

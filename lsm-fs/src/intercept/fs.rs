@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl<F: Fs, I: Interceptor> InterceptFs<F, I> {
-    /// Passes a call on one path.
+    /// Passes a call on one path through the interceptor.
     fn on<R: Outcome>(
         &self,
         op: Op,
@@ -23,7 +23,7 @@ impl<F: Fs, I: Interceptor> InterceptFs<F, I> {
         self.interceptor.around(None, &Call::new(op, path, arguments), || run(&self.inner))
     }
 
-    /// Passes a call from one path to another.
+    /// Passes a call from one path to another through the interceptor.
     fn between(&self, op: Op, from: &Path, to: &Path, run: impl FnOnce(&F) -> Result<()>) -> Result<()> {
         self.interceptor.around(None, &Call::between(op, from, to), || run(&self.inner))
     }
@@ -96,7 +96,7 @@ impl<F: Fs, I: Interceptor> Fs for InterceptFs<F, I> {
         Ok(lock.map(|lock| Box::new(InterceptLock::new(&self.interceptor, lock)) as _))
     }
 
-    /// The backend's: the wrapper is the same namespace.
+    /// Returns the value of the backend, because the namespace is the same.
     fn backend_id(&self) -> Option<u64> {
         self.inner.backend_id()
     }
@@ -133,7 +133,7 @@ impl<F: Fs, I: Interceptor> Fs for InterceptFs<F, I> {
 
 #[deny(clippy::missing_trait_methods)]
 impl<F: Fs, I: Interceptor> FsAbilities for InterceptFs<F, I> {
-    /// None: its calls would pass the interceptor by.
+    /// Returns `None`, because bulk calls would bypass the interceptor.
     fn bulk(&self) -> Option<&dyn FsBulk> {
         None
     }

@@ -1,22 +1,22 @@
-//! [`Outcome`]: the result of any call, as far as an interceptor can look at it.
+//! [`Outcome`]: the result of a call, as an interceptor sees it.
 
 use std::ops::Range;
 
 use crate::{DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata};
 
-/// The value that a call returns.
+/// A value that a call returns.
 pub trait Outcome: Sized {
-    /// Returns it as text; `None` for nothing, and for facts that differ from machine to machine.
+    /// Returns the value as text. `None` if there is nothing to show, or if the value depends on the machine.
     fn shown(&self) -> Option<String> {
         None
     }
 
-    /// Tells if it is anything but a directory sync that did nothing.
+    /// Returns `false` for a directory sync that was not supported.
     fn is_durable(&self) -> bool {
         true
     }
 
-    /// Returns metadata, if the call returns that.
+    /// Returns the metadata, if the call returns metadata.
     fn metadata(&mut self) -> Option<&mut FsMetadata> {
         None
     }
@@ -26,8 +26,8 @@ pub trait Outcome: Sized {
         None
     }
 
-    /// Makes the value that claims success, for a call that is left out. Calls without a result and directory syncs
-    /// have one.
+    /// Returns a value that pretends success, for a call that is not made. Calls without a result and directory syncs
+    /// have such a value.
     #[must_use]
     fn claimed() -> Option<Self> {
         None
@@ -44,10 +44,10 @@ impl Outcome for FsCapabilities {}
 impl Outcome for Box<dyn FsFile> {}
 impl Outcome for Box<dyn Fs + '_> {}
 
-/// A number that is a fact of the machine: a volume, its free space.
+/// A number that depends on the machine: a volume id, or free space.
 impl Outcome for u64 {}
 
-/// A number that is a fact of the file: a count of bytes, a position.
+/// A number that depends only on the file: a count of bytes, or a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 

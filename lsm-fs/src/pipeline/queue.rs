@@ -1,4 +1,4 @@
-//! The queue between the threads of a batch: made jobs to those that finish them, results to the caller.
+//! The queue between the threads of a batch. It passes jobs from makers to finishers, and results to the caller.
 
 #[cfg(test)]
 mod tests;
@@ -13,30 +13,30 @@ use std::{
 /// file.
 const REPORT_TOGETHER: usize = 16;
 
-/// The time that a result may wait for others before the caller receives it.
+/// Maximum time that a result waits for others before the caller receives it.
 const REPORT_AFTER: Duration = Duration::from_millis(2);
 
-/// The number of results that may wait for the caller. Then the threads wait for it, so that it can end a batch in
+/// Maximum number of results that wait for the caller. The threads then wait, so that the caller can end a batch in
 /// time.
 const RESULTS_MAX: usize = 64;
 
-/// The number of times that a finisher looks again before it sleeps: to wake a thread costs more than that.
+/// Number of times that a finisher yields before it sleeps. Waking a thread costs more than that.
 const YIELDS: usize = 8;
 
-/// A bounded queue of jobs `J` from makers to finishers, and the results `R` of all of them.
+/// A bounded queue of jobs `J` from makers to finishers, and the results `R` of all threads.
 #[derive(Debug)]
 pub(super) struct Queue<J, R> {
     contents: Mutex<Contents<J, R>>,
     capacity: usize,
-    /// The number of jobs that must wait for finishers to begin, unless no more come.
+    /// Number of jobs to wait for before finishers start, unless no more jobs follow.
     together: usize,
-    /// For finishers: there is a job, or there will be none.
+    /// Wakes finishers: a job is available, or there will be none.
     job_queued: Condvar,
-    /// For makers: there is room, or nobody is left to take the job.
+    /// Wakes makers: there is room, or no finisher is left.
     job_taken: Condvar,
-    /// For the caller: there are results enough, or there will be no more.
+    /// Wakes the caller: enough results are available, or there will be no more.
     result_queued: Condvar,
-    /// For the threads: there is room for a result, or nobody receives it.
+    /// Wakes threads: there is room for a result, or the receiver was dropped.
     results_taken: Condvar,
 }
 
@@ -44,14 +44,15 @@ pub(super) struct Queue<J, R> {
 struct Contents<J, R> {
     jobs: VecDeque<J>,
     results: Vec<R>,
-    /// The number of jobs that are queued or in hand.
+    /// Number of jobs in the queue or in the hands of a finisher.
     unfinished: usize,
     makers: usize,
     finishers: usize,
-    /// Finishers that wait for a job and makers that wait for room: to wake nobody is a system call too.
+    /// Numbers of finishers that wait for a job and of makers that wait for room. They save the system call that wakes
+    /// nobody.
     idle: usize,
     blocked: usize,
-    /// The caller receives nothing more.
+    /// The receiver was dropped.
     receiver_dropped: bool,
 }
 
@@ -62,7 +63,7 @@ pub(super) enum Role {
     Finisher,
 }
 
-/// The place of a thread in the crew. Dropping it counts the thread out.
+/// The place of a thread in the crew. Dropping it removes the thread from the crew.
 #[derive(Debug)]
 pub(super) struct Place<'a, J, R> {
     queue: &'a Queue<J, R>,
@@ -70,7 +71,7 @@ pub(super) struct Place<'a, J, R> {
 }
 
 impl<J, R> Queue<J, R> {
-    /// A queue whose finishers let so many jobs come together before they begin.
+    /// Creates a queue whose finishers wait for `together` jobs before they start.
     pub(super) fn new(capacity: usize, together: usize) -> Self {
         Self {
             contents: Mutex::new(Contents {
@@ -92,7 +93,7 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Counts a thread in, before it starts.
+    /// Adds a thread to the crew, before it starts.
     pub(super) fn join(&self, role: Role) -> Place<'_, J, R> {
         let mut contents = self.contents();
         match role {
@@ -102,7 +103,7 @@ impl<J, R> Queue<J, R> {
         Place { queue: self, role }
     }
 
-    /// Queues a job, and waits for room. If no finisher is left to take it, the job comes back.
+    /// Queues a job, after waiting for room. Returns the job if no finisher is left to take it.
     pub(super) fn push(&self, job: J) -> Result<(), J> {
         let mut contents = self.contents();
         while contents.finishers > 0 && contents.jobs.len() >= self.capacity {
@@ -122,7 +123,7 @@ impl<J, R> Queue<J, R> {
         Ok(())
     }
 
-    /// Takes the next job out, until the makers have gone and all is taken.
+    /// Takes the next job. Returns `None` after the makers have ended and the queue is empty.
     pub(super) fn pop(&self) -> Option<J> {
         let mut contents = self.contents();
         let mut yields = 0;
@@ -152,29 +153,29 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Returns how many jobs have been queued and not finished.
+    /// Returns the number of jobs that were queued and are not finished.
     pub(super) fn unfinished(&self) -> usize {
         self.contents().unfinished
     }
 
-    /// Counts a job as over, however it ended.
+    /// Counts a job as finished, with any result.
     pub(super) fn finished(&self) {
         self.contents().unfinished -= 1;
     }
 
-    /// Gives the finishers time to finish something, if fewer than `than` jobs are not left already.
+    /// Gives the finishers time to finish a job, unless fewer than `than` jobs are left already.
     pub(super) fn wait_for_fewer(&self, than: usize) {
         let mut contents = self.contents();
         if contents.unfinished >= than {
             contents.blocked += 1;
             self.job_queued.notify_all();
-            // Finishing does not signal: only a maker without descriptors waits for it.
+            // `finished` does not signal, because only a maker without descriptors waits for it.
             let waited = self.job_taken.wait_timeout(contents, REPORT_AFTER);
             waited.unwrap_or_else(PoisonError::into_inner).0.blocked -= 1;
         }
     }
 
-    /// Sends a result to the caller, and waits while too many are unreceived.
+    /// Sends a result to the caller, after waiting while too many results are unreceived.
     pub(super) fn report(&self, result: R) {
         let mut contents = self.contents();
         while contents.results.len() >= RESULTS_MAX && !contents.receiver_dropped {
@@ -187,7 +188,7 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Receives each result, in their order, until there will be no more. If `each` panics, no thread waits for it.
+    /// Receives the results in order, until there are no more. If `each` panics, no thread waits for the receiver.
     pub(super) fn receive(&self, mut each: impl FnMut(R)) {
         let _receiver = ReceiverGuard { queue: self };
         let mut received = Vec::new();
@@ -200,7 +201,7 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Takes the results that have come in since the last call; none when there will be no more.
+    /// Takes the results that arrived since the last call. `into` stays empty only if there are no more.
     fn take_results(&self, into: &mut Vec<R>) {
         into.clear();
         let mut contents = self.contents();
@@ -233,7 +234,7 @@ fn wait<'a, T>(for_: &Condvar, contents: MutexGuard<'a, T>) -> MutexGuard<'a, T>
     for_.wait(contents).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets results wait for the caller as long as it lives.
+/// Lets the threads wait for the receiver as long as this guard exists.
 #[derive(Debug)]
 struct ReceiverGuard<'a, J, R> {
     queue: &'a Queue<J, R>,

@@ -1,4 +1,4 @@
-//! Every job is reported exactly once, whatever its calls and the caller do.
+//! Every job is reported exactly once, in spite of failures and panics of the stages and of the caller.
 
 use std::{
     collections::BTreeMap,
@@ -45,14 +45,14 @@ const fn crew(makers: usize, finishers: usize, queued: usize, together: usize) -
     Crew { makers, finishers, queued, together }
 }
 
-/// Stages that follow a course, and count what is made and not finished or discarded.
+/// Stages that follow a course, and count the jobs that were made and neither finished nor discarded.
 #[derive(Default)]
 struct Scripted {
     stop: AtomicBool,
     reports_skipped: bool,
     begun: Mutex<Vec<Course>>,
     left: AtomicUsize,
-    /// The number of jobs that can be made and unfinished at once; 0 for any.
+    /// Maximum number of jobs that can be made and unfinished. 0 means no limit.
     handles: usize,
     most: AtomicUsize,
 }
@@ -115,7 +115,7 @@ impl Stages for Scripted {
     }
 }
 
-/// The reports of a batch, the panic that it passed on, and the stages after it.
+/// The reports of a batch, the panic that it resumed, and the stages afterwards.
 struct Ran {
     reports: BTreeMap<usize, Vec<Result<()>>>,
     panic: Option<String>,
@@ -139,7 +139,7 @@ fn ran(stages: Scripted, jobs: &[Course], crew: Crew, mut flow: impl FnMut(usize
     Ran { reports, panic: panic.err().map(text), stages }
 }
 
-/// Courses from a fixed sequence of numbers.
+/// Returns courses from a fixed sequence of numbers.
 fn courses(seed: u64, count: usize) -> Vec<Course> {
     let state = AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let next = || {
@@ -147,7 +147,7 @@ fn courses(seed: u64, count: usize) -> Vec<Course> {
         state.store(x, Ordering::Relaxed);
         usize::try_from(x >> 40).unwrap()
     };
-    // Mostly successes, so that batches get somewhere before a panic.
+    // Most jobs succeed, so that a batch makes progress before a panic.
     (0..count)
         .map(|_| if next() % 4 == 0 { COURSES[next() % COURSES.len()] } else { Course::Succeeds })
         .collect()
@@ -210,7 +210,7 @@ fn an_observer_that_cancels_a_job_ends_the_batch() {
         let ran = ran(stages, &jobs, crew, |_| ControlFlow::Continue(()));
         assert_eq!(ran.reports.len(), 400, "{crew:?}");
         assert!(ran.stages.stop.into_inner(), "{crew:?}: nothing was stopped");
-        // With threads, the others may have begun before that.
+        // With threads, other jobs may have started before that.
         if crew == Crew::CALLER {
             assert_eq!(ran.stages.begun.into_inner().unwrap().len(), 3);
         }
@@ -239,7 +239,7 @@ fn after_a_break_what_has_begun_is_reported_and_the_rest_as_the_stages_say() {
 #[test]
 fn a_panic_of_the_receiver_ends_the_batch_and_what_was_made_is_finished() {
     for crew in CREWS {
-        // More than may wait for the receiver: no thread may wait for one that is gone.
+        // More results than may wait for the receiver. No thread may wait after the receiver was dropped.
         let jobs = [Course::Succeeds; 400];
         let ran = ran(Scripted::default(), &jobs, crew, |received| {
             assert!(received < 3, "of the receiver");

@@ -1,4 +1,4 @@
-//! A file of the host, and its poison.
+//! A file of the host, with its poison.
 
 use std::{
     fs::{File, TryLockError},
@@ -24,7 +24,7 @@ pub(super) struct StdFile {
     poison: OnceLock<Poison>,
     syncing: Mutex<()>,
     locked: AtomicBool,
-    /// Transfers go around the page cache.
+    /// Transfers bypass the page cache.
     direct: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ impl StdFile {
         Ok(Self::opened(platform::open_file(path, options)?, path, options))
     }
 
-    /// A file that was opened with these options.
+    /// Wraps a file that was opened with these options.
     pub(super) fn opened(file: File, path: &Path, options: &FsOpenOptions) -> Self {
         let direct = options.direct_io && platform::bypass_cache(&file, options.append);
         let mut opened = Self::new(file, path.to_path_buf(), options.append);
@@ -71,9 +71,9 @@ impl StdFile {
         Error::new(op, &self.path, error).into()
     }
 
-    /// Does a transfer; where it cannot be made directly, the handle is an ordinary one from then on.
+    /// Makes a transfer. If it cannot be direct, disables direct transfers for the handle and repeats it.
     fn transfer<T>(&self, mut transfer: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        // Asked first: another thread may have made the handle an ordinary one by the time this one is refused.
+        // Read before the transfer, because another thread may switch the handle while this transfer is being refused.
         let direct = self.direct.load(Ordering::Relaxed);
         match transfer() {
             Err(e) if direct && e.raw_os_error() == Some(errno::EINVAL) => {
@@ -96,7 +96,7 @@ impl StdFile {
     }
 
     fn sync(&self, op: Op, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
-        // The kernel tells one of two concurrent syncs of the failure, and the other that all is well.
+        // The kernel reports a failure to only one of two concurrent syncs of a handle.
         let _only = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_poison(op)?;
         sync(&self.file).map_err(|e| {
@@ -106,12 +106,12 @@ impl StdFile {
     }
 }
 
-/// Closing the file is not enough to end its lock: a child that is being spawned by another thread has a copy of the
-/// descriptor until it execs.
+/// Unlocks explicitly. Closing the file is not enough, because a child that another thread is spawning has a copy of
+/// the descriptor until it calls `exec`.
 impl Drop for StdFile {
     fn drop(&mut self) {
         if *self.locked.get_mut() {
-            // A failure leaves what closing does.
+            // If this fails, closing the file still releases the lock, perhaps later.
             let _ = self.file.unlock();
         }
     }
@@ -140,7 +140,7 @@ impl FsFile for StdFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
         self.check_poison(Op::WriteAt)?;
         if self.append {
-            // Linux would ignore the offset and append.
+            // Linux would ignore the offset and append (`pwrite(2)`, BUGS).
             return self.on(Op::WriteAt, Err(io::ErrorKind::InvalidInput.into()));
         }
         self.on(Op::WriteAt, self.transfer(|| self.positioned.write_at(&self.file, buf, offset)))
@@ -195,7 +195,7 @@ impl Write for StdFile {
         self.transfer(|| (&self.file).write(buf)).map_err(|e| self.describe(Op::Write, e))
     }
 
-    /// Nothing is buffered in the process.
+    /// The process buffers nothing.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Which paths belong to a root, by their spelling.
+//! Matching of paths against roots, by their spelling.
 
 use std::{
     io,
@@ -8,19 +8,19 @@ use std::{
 /// A path below a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RelativePath<'p> {
-    /// From the root; empty for the root itself. Without `..`.
+    /// The path relative to the root. Empty for the root itself, and never with `..`.
     pub(super) rest: &'p Path,
-    /// The path ends in a separator or in `.`, so it can only mean a directory.
+    /// The path ends in a separator or in `.`, so it must lead to a directory.
     pub(super) wants_dir: bool,
 }
 
-/// `None` if the path does not start with the components of `root`.
+/// Returns the part of the path below `root`, or `None` if the path does not start with the components of `root`.
 ///
 /// # Errors
 ///
-/// `InvalidInput` for `..` in the rest.
+/// `InvalidInput` if the rest contains `..`.
 pub(super) fn strip_root<'p>(root: &Path, path: &'p Path) -> Option<io::Result<RelativePath<'p>>> {
-    // `components` drops every `.` but one at the start.
+    // `components` drops every `.` except a leading one.
     let (root, bare) = (bare(root), bare(path));
     if path.as_os_str().is_empty() || (root.as_os_str().is_empty() && path.has_root()) {
         return None;

@@ -1,4 +1,4 @@
-//! Calls on names and whole files that need no platform of their own.
+//! Operations on names and whole files that are the same on all platforms.
 
 use std::{fs, io, path::Path};
 
@@ -27,12 +27,12 @@ pub(super) fn read_dir(path: &Path) -> io::Result<Vec<FsDirEntry>> {
     Ok(entries)
 }
 
-/// By the names' bytes.
+/// Sorts by the bytes of the names.
 pub(super) fn sort(entries: &mut [FsDirEntry]) {
     entries.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
 }
 
-/// `open` opens the file with the options that it is given.
+/// `open` must open the file with the given options.
 pub(super) fn punch_hole(
     open: impl FnOnce(&FsOpenOptions) -> io::Result<fs::File>,
     offset: u64,
@@ -53,7 +53,7 @@ pub(super) fn truncate_file(
 
 const IN_PLACE: FsOpenOptions = FsOpenOptions::new().write(true);
 
-/// Refuses a change in place of an inode that something else may share, as where the number of names is not known.
+/// Refuses an in-place change if the inode has another name, or if the number of names is unknown.
 fn unshared(file: fs::File) -> io::Result<fs::File> {
     match platform::metadata(&file.metadata()?).link_count {
         Some(0 | 1) => Ok(file),

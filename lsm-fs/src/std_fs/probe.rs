@@ -1,4 +1,4 @@
-//! Finds out what a directory's mount can do by doing it, in a scratch directory of its own.
+//! Determines the capabilities of a mount by trying each operation in a scratch directory.
 
 use std::{
     io,
@@ -7,11 +7,12 @@ use std::{
 
 use crate::{DirectorySync, Fs, FsCapabilities, FsExt, Result, SyncMode, ext::PROBE_STEM};
 
-/// Scratch directories of dead processes are stepped over; past this many the directory is not worth probing.
+/// Maximum number of attempts. Scratch directories of dead processes are skipped. If there are more, the directory is
+/// not probed.
 const ATTEMPTS: u32 = 1 << 10;
 
-/// Tries each operation once. What cannot be tried counts as missing; a scratch directory that cannot be removed again
-/// is an error.
+/// Tries each operation once. An operation that cannot be tried counts as missing. Failing to remove the scratch
+/// directory is an error.
 pub(super) fn probe(fs: &dyn Fs, dir: &Path) -> Result<FsCapabilities> {
     let Some(scratch) = scratch(fs, dir) else { return Ok(FsCapabilities::default()) };
     let found = try_all(fs, &scratch);
@@ -37,7 +38,7 @@ fn try_all(fs: &dyn Fs, scratch: &Path) -> FsCapabilities {
         return FsCapabilities::default();
     }
     FsCapabilities {
-        // First: a second name would have it refused.
+        // Must come first, because it is refused for a file with a second name.
         punch_hole: fs.punch_hole(&file, 0, 4096).is_ok(),
         reflink: fs.reflink_file(&file, &cloned).is_ok(),
         hard_link: fs.hard_link(&file, &linked).is_ok(),

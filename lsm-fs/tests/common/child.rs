@@ -1,4 +1,4 @@
-//! Locks held by another process: this test binary, run again.
+//! Locks that another process holds, which is this test binary run again.
 
 use std::{
     any::Any,
@@ -12,7 +12,7 @@ use lsm_fs::{Fs, FsFile, FsOpenOptions, StdFs, conformance::OtherProcess};
 const ORDER: &str = "LSM_FS_CHILD_LOCKS";
 const HELD: &str = "the lock is held";
 
-/// Takes locks on [`StdFs`] in a child, and kills it to have them back.
+/// Takes locks on [`StdFs`] in a child process, and kills the child to release them.
 pub(crate) struct ChildProcess;
 
 impl OtherProcess for ChildProcess {
@@ -49,7 +49,7 @@ impl Drop for Held {
     }
 }
 
-/// The child's side. Without an order there is nothing to hold, and nothing to check.
+/// Runs in the child process. Without the environment variable there is nothing to do.
 #[test]
 fn hold_a_lock_if_asked() {
     let Ok(order) = std::env::var(ORDER) else { return };

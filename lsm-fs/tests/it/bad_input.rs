@@ -1,4 +1,4 @@
-//! What a host directory can hold that no engine made: symlinks, long names, locks by name.
+//! Entries on the host that no engine creates: symbolic links, long names, and locks by name.
 #![cfg(unix)]
 
 use std::{
@@ -13,7 +13,7 @@ use lsm_fs::{
     Error, Fs, FsExt, FsFileType, FsOpenOptions, Op, StdFs, SyncMode, batch::metadata_batch, errno,
 };
 
-/// Every path below a directory, with what it is and holds, symlinks unfollowed.
+/// Returns every path below a directory with its type and contents. Symbolic links are not followed.
 fn snapshot(dir: &Path) -> BTreeMap<PathBuf, OsString> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -34,7 +34,8 @@ fn snapshot(dir: &Path) -> BTreeMap<PathBuf, OsString> {
     found
 }
 
-/// A directory with a file, a full directory, and symlinks that dangle, loop, and lead to both.
+/// Creates a directory with a file, a directory that is not empty, and symbolic links that dangle, loop, and lead to
+/// both.
 fn odd_directory() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

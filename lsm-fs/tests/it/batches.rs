@@ -1,4 +1,4 @@
-//! Batches mean a loop over single calls, on a backend with all abilities and on one with none.
+//! Batches are equivalent to loops over single calls, with all abilities and with none.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::{
     required::Required,
 };
 
-/// Directories `from` and `to`, and files in `from` with their names for contents.
+/// Directories `from` and `to`, and files in `from` that contain their own names.
 struct Dirs {
     _dir: tempfile::TempDir,
     from: PathBuf,
@@ -55,14 +55,14 @@ impl Dirs {
     }
 }
 
-/// Backends that can do what the host can.
+/// Backends with the capabilities of the host.
 fn each(test: impl Fn(&dyn Fs)) {
     test(&StdFs);
     test(&Required::new(StdFs, 1));
     test(&Required::new(StdFs, 80));
 }
 
-/// Backends that clone, by copying, and whose syncs can fail.
+/// Backends that clone by copying, and whose syncs can be made to fail.
 fn each_cloning(test: impl Fn(&dyn Fs, &Broken)) {
     for concurrency in [1, 2, 80] {
         let broken = Broken::new(Defect::None);
@@ -70,7 +70,7 @@ fn each_cloning(test: impl Fn(&dyn Fs, &Broken)) {
     }
 }
 
-/// Goes on until so many reports have come.
+/// Continues until this many reports have arrived.
 fn until(reports: usize, received: usize) -> ControlFlow<()> {
     if received < reports { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
@@ -104,7 +104,7 @@ fn metadata_of_a_batch_is_that_of_each() {
             };
             assert_eq!(found.map_err(said), alone, "{name:?}");
         }
-        // A directory that is missing is the same error for each.
+        // A missing directory gives the same error for every file.
         let mut received = Vec::new();
         metadata_batch(fs, &dirs.from.join("nowhere"), &[OsStr::new("0000"); 2], &mut |_, found| {
             received.push(found.map_err(|e| e.kind()));
@@ -226,7 +226,7 @@ fn a_panic_of_the_receiver_keeps_no_file_from_its_sync() {
     }
 }
 
-/// Cancels a batch of copies after some bytes.
+/// Cancels a batch of copies after a number of bytes.
 struct Cancels(AtomicU64);
 
 impl CopyObserver for Cancels {
@@ -240,7 +240,8 @@ impl CopyObserver for Cancels {
     }
 }
 
-/// Copies all files, and returns for each whether it is durable; every other one has to be cancelled.
+/// Copies all files. Returns the index of each reported file, and `true` if it is durable. Files that are not durable
+/// must have been cancelled.
 fn copies(fs: &dyn Fs, dirs: &Dirs, options: &CopyOptions<'_>, reports: usize) -> BTreeMap<usize, bool> {
     let paths: Vec<_> = dirs.names.iter().map(|name| (dirs.from.join(name), dirs.to.join(name))).collect();
     let jobs: Vec<_> = paths.iter().map(|(from, to)| CopyJob { source: fs, from, to, len: None }).collect();
@@ -273,7 +274,7 @@ fn a_break_ends_a_batch_of_copies() {
     });
 }
 
-/// Clones by copying, on any host, and then cannot open what it has made.
+/// Clones by copying on any host, and then fails to open the clone.
 #[derive(Debug)]
 struct OpensNoClone;
 

@@ -1,6 +1,6 @@
-//! A backend with one defect at a time, so that every check of the suite can be seen to fail.
+//! A backend with one defect at a time, to show that every check of the suite can fail.
 //!
-//! Without a defect it is [`StdFs`], with three additions that let all checks run on one host directory: clones (by
+//! Without a defect it is [`StdFs`] with three additions, so that all checks run in one host directory: clones (by
 //! copying), a second volume (every path below [`OTHER_VOLUME`]), and syncs that can be made to fail.
 
 mod bulk;
@@ -27,12 +27,12 @@ use lsm_fs::{
 };
 use rename::{dawdle, noreplace};
 
-/// The directory that stands for another volume.
+/// The directory that represents another volume.
 pub(crate) const OTHER_VOLUME: &str = "other-volume";
 
 macro_rules! defects {
     ($($name:ident)+) => {
-        /// What is broken.
+        /// The defect of a backend.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Defect { None, $($name,)+ }
 
@@ -72,7 +72,7 @@ defects! {
 /// Paths whose syncs fail.
 pub(crate) type Faults = Arc<Mutex<BTreeSet<PathBuf>>>;
 
-/// How many calls the backend and its files have seen.
+/// Number of calls that the backend and its files have received.
 pub(crate) type Calls = Arc<AtomicU64>;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! `StdFs` and what forwards to it, through the suite, on the filesystem that holds the temporary directory.
+//! Runs the suite on `StdFs` and on wrappers around it, on the filesystem of the temporary directory.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use lsm_fs::{
 
 use crate::{child::ChildProcess, required::Required};
 
-/// std alone has no handle on a directory, so a root does not follow it; the documentation of `StdFs` says so.
+/// std has no handle on a directory, so a root does not follow its directory. The documentation of `StdFs` says so.
 pub(crate) fn keeps_the_contract(report: &Report) {
     if !cfg!(lsm_fs_portable) {
         return report.assert_conforms();
@@ -37,14 +37,14 @@ fn std_fs() {
     conforms(|| StdFs);
 }
 
-/// What is optional is not needed.
+/// A backend without optional abilities conforms.
 #[test]
 fn a_backend_with_the_required_methods_alone() {
     conforms(|| Required::new(StdFs, 1));
     conforms(|| Required::new(StdFs, 80));
 }
 
-/// An interceptor sees every call, also those of batches.
+/// An interceptor observes every call, including the calls of batches.
 #[test]
 fn an_intercepted_backend() {
     let report = run(|_| {

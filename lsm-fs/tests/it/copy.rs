@@ -23,7 +23,7 @@ struct Files {
     paths: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Files of all sizes around the buffer's, with contents of their own.
+/// Files with lengths around the length of the buffer, with different contents.
 fn files(count: usize) -> Files {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
@@ -88,7 +88,7 @@ fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
     }
 }
 
-/// Cuts the source when its first piece has arrived.
+/// Truncates the source after its first piece.
 #[derive(Debug)]
 struct Cutting<'a>(&'a Path);
 
@@ -106,7 +106,7 @@ impl CopyObserver for Cutting<'_> {
     }
 }
 
-/// The buffer still holds what came before: that must not become the file's end.
+/// The buffer still holds earlier bytes, which must not end up in the file.
 #[test]
 fn a_source_that_shrinks_during_its_copy_fails() {
     let files = files(1);
@@ -126,7 +126,7 @@ fn a_source_that_shrinks_during_its_copy_fails() {
 
 #[test]
 fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
-    // With few calls at once most files have not begun when the first results are received.
+    // With little concurrency, most files have not been started when the first results arrive.
     for concurrency in [1, 6] {
         let files = files(400);
         let mut told = BTreeMap::new();
@@ -149,7 +149,7 @@ fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
 
 #[test]
 fn a_panic_in_the_report_ends_the_copy_and_passes_on() {
-    // More than may wait unheard: the others must not wait for a caller that is gone.
+    // More results than may wait for the receiver. The threads must not wait after the receiver was dropped.
     let files = files(400);
     let jobs = jobs(&files);
     let panic = catch_unwind(AssertUnwindSafe(|| {
@@ -197,7 +197,7 @@ fn the_kernel_moves_the_same_bytes() {
     }
 }
 
-/// Does something at the n-th piece of any file.
+/// Acts at the n-th piece of any file.
 struct AtPiece<A>(AtomicU64, u64, A);
 
 impl<A: Fn() -> ControlFlow<()> + Sync> CopyObserver for AtPiece<A> {
@@ -292,7 +292,7 @@ fn a_break_stops_a_file_that_is_under_way() {
     let at = |name: &str| dir.path().join(name);
     StdFs.write_new(&at("small"), b"x", SyncMode::Normal).unwrap();
     StdFs.write_new(&at("large"), &vec![7; 64 << 20], SyncMode::Normal).unwrap();
-    // The large file's pieces wait for the small file's report, which breaks.
+    // The pieces of the large file wait for the report of the small file, which returns `Break`.
     let reported = std::sync::Barrier::new(2);
     let observer = OfLarge(AtomicU64::new(0), &reported);
     let (small, large) = ((at("small"), at("small-copy")), (at("large"), at("large-copy")));

@@ -1,4 +1,4 @@
-//! Trees deeper than a process can have files open, and than a path can be long.
+//! Trees that are deeper than the limits for open files and for the length of a path.
 #![cfg(not(lsm_fs_portable))]
 
 use std::{os::fd::OwnedFd, path::Path, process::Command};
@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
 const ORDER: &str = "LSM_FS_DEEP_TREE";
 const DEPTH: usize = 1_500;
 
-/// Nests folders, with a file and a link out of the tree in each. Together their names are longer than any path.
+/// Nests folders. Each holds a file and a link out of the tree. Their names together are longer than any path may be.
 fn nest(top: &Path, depth: usize) {
     StdFs.create_dir(top).unwrap();
     let open = |dir: &OwnedFd, name: &str| openat(dir, name, OFlags::DIRECTORY, Mode::empty()).unwrap();
@@ -19,13 +19,13 @@ fn nest(top: &Path, depth: usize) {
         mkdirat(&dir, &name, Mode::RWXU).unwrap();
         symlinkat("/", &dir, "link").unwrap();
         openat(&dir, "file", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
-        // A second folder, so that the way back up is walked and not only ended.
+        // A second folder, so that the walk continues after it has returned.
         mkdirat(&dir, "second", Mode::RWXU).unwrap();
         dir = open(&dir, &name);
     }
 }
 
-/// The child's side. Without an order there is nothing to remove.
+/// Runs in the child process. Without the environment variable there is nothing to do.
 #[test]
 fn remove_if_asked() {
     if let Some(top) = std::env::var_os(ORDER) {
@@ -47,7 +47,7 @@ fn a_deep_tree_is_removed_with_few_descriptors() {
         .unwrap();
     let left = !StdFs.exists(&top).is_ok_and(|there| !there);
     if left {
-        // The temporary directory could not remove it either.
+        // The temporary directory could not remove the tree either.
         let _ = Command::new("rm").arg("-rf").arg(&top).status();
     }
     assert!(status.success() && !left, "a tree of {DEPTH} levels was not removed");

@@ -1,4 +1,4 @@
-//! What a downstream engine gets into its tree.
+//! The dependencies that an engine gets.
 
 use std::{collections::BTreeSet, process::Command};
 

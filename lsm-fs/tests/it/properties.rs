@@ -1,4 +1,4 @@
-//! Random inputs on the host's filesystem, each against a model or against the single calls.
+//! Random inputs on the host's filesystem, compared with a model or with single calls.
 
 mod batches;
 mod copies;
@@ -6,7 +6,7 @@ mod positions;
 
 use proptest::prelude::ProptestConfig;
 
-/// So many random inputs of a test; the rest as the environment says.
+/// The number of random inputs of a test. Other settings come from the environment.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, ..ProptestConfig::default() }
 }

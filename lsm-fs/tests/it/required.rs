@@ -1,4 +1,4 @@
-//! A backend with the required methods alone, and with as much concurrency as a test wants.
+//! A backend with only the required methods, and with any concurrency.
 
 use std::{num::NonZeroUsize, path::Path};
 

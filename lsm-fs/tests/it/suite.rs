@@ -1,4 +1,4 @@
-//! The suite itself: an honest backend passes every check, and every check is failed by some broken one.
+//! Tests of the suite: a correct backend passes every check, and every check fails for some broken backend.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::{
     conformance::keeps_the_contract,
 };
 
-/// In memory where the host has such a directory: thousands of subjects sync.
+/// In memory if the host has such a directory, because thousands of subjects are synced.
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -48,7 +48,7 @@ fn subject(defect: Defect) -> Subject {
         .keep(dir)
 }
 
-/// A mount that every Linux has. std alone does not tell mounts apart.
+/// A mount that every Linux system has. std does not distinguish mounts.
 fn mount_point() -> Option<&'static str> {
     let is_mount =
         std::fs::read_to_string("/proc/self/mounts").is_ok_and(|mounts| mounts.contains(" /dev/shm "));
@@ -70,8 +70,8 @@ fn violates(check: Check, defect: Defect) -> bool {
     matches!(check.run(&subject(defect)), Err(Failure::Violated(_)))
 }
 
-/// How many checks a defect may trip and still count as one that shows a check at work. A backend that reads short or
-/// names no path in its errors trips nearly all, and shows nothing of any.
+/// The maximum number of checks that a defect may fail and still count as evidence for one of them. A backend with
+/// short reads, or without paths in its errors, fails nearly all checks and is no evidence for any.
 const NARROW: usize = 8;
 
 #[test]

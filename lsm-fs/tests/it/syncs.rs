@@ -1,4 +1,4 @@
-//! Overlapped syncs: each file's own verdict, for few files and for many.
+//! Overlapping syncs: each file gets its own result, in small and large batches.
 
 use std::path::PathBuf;
 

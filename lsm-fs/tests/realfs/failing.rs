@@ -1,4 +1,4 @@
-//! A device that takes no more: what the kernel says is passed on once per handle, and never forgotten.
+//! A device that refuses writes. The error of the kernel is passed on once per handle and never forgotten.
 
 use std::{ops::ControlFlow, path::PathBuf, process::Command};
 
@@ -8,16 +8,16 @@ use lsm_fs::{
 
 use crate::mounts::{BAD_DEVICE, TMPFS, root, scratch};
 
-/// More than the device under the mount can hold.
+/// More than the device under the mount can store.
 const TOO_MUCH: usize = 100 << 20;
 
-/// Forgets what is cached, so that reads show what the device has.
+/// Drops the cache, so that reads show the contents of the device.
 fn drop_caches() {
     std::fs::write("/proc/sys/vm/drop_caches", "1").unwrap();
 }
 
-/// Returns deleted blocks to the store of the device. The journal's commit, which still reports the lost pages, frees
-/// them. The mount discards them in the background, and `fstrim` does it before it returns.
+/// Returns deleted blocks to the store of the device. They are freed by the commit of the journal, which still reports
+/// the lost pages. The mount discards them in the background. `fstrim` does so before it returns.
 fn give_back_deleted_blocks() {
     let _ = rustix::fs::syncfs(std::fs::File::open(root(BAD_DEVICE)).unwrap());
     assert!(Command::new("fstrim").arg(root(BAD_DEVICE)).status().unwrap().success());
@@ -37,10 +37,10 @@ fn a_handle_whose_sync_failed_never_succeeds_again() {
     let file = StdFs.open(&path, &FsOpenOptions::new().read(true).write(true).create_new(true)).unwrap();
     for offset in (0..TOO_MUCH).step_by(1 << 20) {
         file.write_at(&[9; 1 << 20], offset as u64).unwrap();
-        // The error of write-back that was started early must wait for the sync.
+        // The error of write-back that was started early must be reported by the sync.
         file.start_writeback(offset as u64, 1 << 20).unwrap();
     }
-    // Four threads sync at once. The kernel tells one of them, and the others must hear of it.
+    // Four threads sync concurrently. The kernel reports the failure to one of them, but all of them must see it.
     let results: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| file.sync_all(SyncMode::Normal))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -58,7 +58,7 @@ fn a_handle_whose_sync_failed_never_succeeds_again() {
         assert_eq!(again.raw_os_error(), first.raw_os_error());
     }
     assert_eq!(file.read_at(&mut [0; 4], 0).unwrap(), 4);
-    // What the poison is for: the kernel itself has nothing more to say.
+    // This is why handles are poisoned: the kernel itself reports nothing more.
     assert!(file.host_file().unwrap().sync_all().is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Where a mount says no: other mounts, full ones, read-only ones, inodes with 65,000 names, files of 4 GiB.
+//! Limits of mounts: other mounts, full ones, read-only ones, inodes with 65,000 names, files of 4 GiB.
 
 use std::{io::ErrorKind, ops::ControlFlow, path::Path};
 
@@ -42,7 +42,7 @@ fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
 
 #[test]
 fn a_large_batch_says_of_each_link_what_a_small_one_says() {
-    // Names are looked up first, by two threads, on XFS too.
+    // Two threads look up the names first, also on XFS.
     const COUNT: usize = 1_200;
     for mount in [EXT4, XFS, BTRFS, TMPFS] {
         let dir = scratch(mount);
@@ -108,7 +108,7 @@ fn an_inode_takes_no_more_names_than_its_filesystem_has() {
     assert_eq!(StdFs.hard_link_count(&dir.path().join("f")).unwrap(), Some(65_000));
 }
 
-/// Fills the mount to its last byte, and returns the error that says so.
+/// Fills the mount to the last byte. Returns the error at the end.
 fn fill(dir: &Path) -> Error {
     let filler = StdFs.open(&dir.join("filler"), &NEW).unwrap();
     let write_until_refused = |piece: usize, start: u64| {
@@ -227,19 +227,20 @@ fn a_copy_that_may_share_extents_takes_no_space() {
     }
 }
 
-/// The shared extents of a file, and all. The free space of the mount would count the work of other tests, too.
+/// Returns the number of shared extents of a file and of all its extents. The free space of the mount would include the
+/// work of other tests.
 fn extents(path: &Path) -> (usize, usize) {
     let output = std::process::Command::new("filefrag").arg("-v").arg(path).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    // `0: 0..16383: 131..16514: 16384: last,shared,eof`, with blanks.
+    // A line is `0: 0..16383: 131..16514: 16384: last,shared,eof`, with blanks.
     let extents: Vec<_> = text.lines().filter(|line| line.contains("..")).collect();
     (extents.iter().filter(|line| line.contains("shared")).count(), extents.len())
 }
 
-/// Runs a test of this binary again, with few descriptors.
+/// Runs a test of this binary again with few descriptors.
 fn with_few_descriptors(test: &str, variable: &str) {
     if std::env::var_os("LSM_FS_FEW_DESCRIPTORS").is_none() {
-        // More than the writers of a batch can hold, and fewer.
+        // One limit is above the number of descriptors that the writers of a batch can hold, the other one below.
         for limit in ["24", "12"] {
             let status = std::process::Command::new("bash")
                 .args(["-c", "ulimit -n $2 && exec \"$0\" --exact \"$1\" --nocapture"])
@@ -309,7 +310,7 @@ fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
     assert!(StdFs.read_dir(&to).unwrap().len() < 1000, "the batch went on");
 }
 
-/// XFS refuses the transfers, and one thread makes the handle an ordinary one while others are being refused.
+/// XFS refuses the transfers. One thread disables direct I/O for the handle while others are being refused.
 #[test]
 fn threads_that_are_refused_on_one_direct_handle_are_all_served() {
     let dir = scratch(XFS);

@@ -1,4 +1,4 @@
-//! Tests that want a real filesystem of a given type. `cargo xtask realfs` makes the mounts and runs them.
+//! Tests that need a real filesystem of a given type. `cargo xtask realfs` creates the mounts and runs them.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

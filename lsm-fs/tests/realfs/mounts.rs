@@ -1,13 +1,13 @@
-//! Where `cargo xtask realfs` has mounted what.
+//! The mounts that `cargo xtask realfs` created.
 
 use std::path::PathBuf;
 
-/// A fresh directory on the mount that an environment variable names.
+/// Creates a directory on the mount that an environment variable names.
 pub(crate) fn scratch(variable: &str) -> tempfile::TempDir {
     tempfile::tempdir_in(root(variable)).unwrap()
 }
 
-/// The mount itself.
+/// Returns the mount itself.
 pub(crate) fn root(variable: &str) -> PathBuf {
     let Some(root) = std::env::var_os(variable) else {
         panic!("{variable} is not set: run these tests with `cargo xtask realfs`");

@@ -1,4 +1,4 @@
-//! The conformance suite, and what each type of mount claims to be able to do.
+//! The conformance suite on each type of mount, and the capabilities that each type claims.
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
@@ -13,7 +13,7 @@ use crate::{
     mounts::{BTRFS, EXT4, EXT4_B, READ_ONLY, TMPFS, XFS, root, scratch},
 };
 
-/// Every check but those that need a sync to fail; those run against a device that does.
+/// All checks except those that need a failing sync, which run on a failing device.
 fn conforms(variable: &str, without: &[&str]) {
     let report = run(|_| {
         let (dir, other) = (scratch(variable), scratch(EXT4_B));
@@ -34,7 +34,7 @@ fn conforms(variable: &str, without: &[&str]) {
 
 const NO_CLONES: &[&str] = &["batches::clones_are_made_and_each_reported"];
 
-/// A healthy mount fails no sync; a failing one has tests of its own.
+/// No sync fails on a healthy mount. Failing mounts have their own tests.
 const NO_FAULT: &[&str] = &[
     "batches::a_clone_whose_sync_fails_is_removed",
     "empty::an_empty_write_fails_on_a_poisoned_handle",
@@ -93,7 +93,7 @@ fn a_file_without_copy_on_write_can_be_cloned() {
     handle.write_at(&[7; 100_000], 0).unwrap();
     StdFs.reflink_file(&file, &clone).unwrap();
     assert_eq!(StdFs.read_to_vec(&clone, 1 << 20).unwrap(), [7; 100_000]);
-    // The batch takes the same way.
+    // A batch gives the same result.
     let mut told = 0;
     let pair = [NamePair::new("f", "second")];
     reflink_batch(

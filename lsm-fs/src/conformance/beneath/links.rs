@@ -1,4 +1,4 @@
-//! Paths below a root lead nowhere else, whatever other processes change.
+//! Views and symbolic links: a path below a root never leaves it, in spite of concurrent changes.
 
 use std::{io::ErrorKind, ops::ControlFlow};
 
@@ -34,7 +34,7 @@ fn a_link_at_the_end_is_not_followed(t: &Subject) -> Verdict {
     {
         t.symlink(target, name)?;
         for (call, result) in each_call(&*view, &t.at(name)) {
-            // What the platform cannot do at all leads nowhere either.
+            // An operation that the platform does not have cannot leave the root either.
             match result {
                 Err(e) if e.kind() == ErrorKind::Unsupported => {}
                 result => stopped(result, &format!("{call} of {name}"))?,
@@ -186,7 +186,7 @@ fn a_root_follows_its_directory(t: &Subject) -> Verdict {
     t.mkdir("in/nested")?;
     t.put("in/f", b"inside")?;
     let view = view(t)?;
-    // Of two roots the longer one decides.
+    // The longer of two roots applies.
     let nested = view.beneath(&t.at("in/nested"))?;
     t.fs.rename(&t.at("in/nested"), &t.at("elsewhere"))?;
     nested.write_new(&t.at("in/nested/f"), b"nested", SyncMode::Normal)?;
@@ -224,12 +224,12 @@ fn a_removed_tree_keeps_what_its_links_lead_to(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-/// Deeper than a path can say at once, and than a process may have files open.
+/// Deeper than the limits for the length of a path and for open files.
 fn a_deep_tree_is_removed(t: &Subject) -> Verdict {
     two_trees(t)?;
     let top = t.at("in/top");
     t.fs.create_dir(&top)?;
-    // Each round moves what is there one step down.
+    // Each round moves the existing directories one level down.
     for _ in 0..1500 {
         t.fs.create_dir(&t.at("in/new"))?;
         t.fs.rename(&top, &t.at("in/new/top"))?;

@@ -1,4 +1,4 @@
-//! The queue by itself.
+//! Tests of the queue alone.
 
 use super::*;
 use std::thread;
@@ -59,7 +59,7 @@ fn a_bunch_waits_until_it_is_whole_or_no_more_can_come() {
         while queue.contents().idle == 0 {
             thread::yield_now();
         }
-        // A maker that lacks descriptors waits for what is there.
+        // A maker that lacks descriptors waits for the jobs in the queue.
         queue.wait_for_fewer(1);
         assert_eq!(second.join().unwrap(), Some(1));
     });

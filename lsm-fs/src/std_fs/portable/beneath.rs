@@ -1,5 +1,5 @@
-//! [`View`] as far as std alone can do it: each component is looked at before the call, so somebody who changes the
-//! directory at that moment can still lead the call out of it. Mounts are not told apart.
+//! [`View`] with std alone. Each component is checked before the call, so a concurrent change of the directory can
+//! still lead the call out of it. Mounts are not distinguished.
 
 use std::{
     io,
@@ -19,12 +19,12 @@ pub(in crate::std_fs) struct View {
     roots: Vec<PathBuf>,
 }
 
-/// The treatment of the last component of a path.
+/// The way in which the last component of a path is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LastComponent {
-    /// It would follow a link there.
+    /// The call would follow a symbolic link there.
     Followed,
-    /// It is about the name itself.
+    /// The call works on the name itself.
     Name,
 }
 
@@ -43,7 +43,7 @@ impl View {
         Ok(view)
     }
 
-    /// Refuses a path with a link below the longest root that it starts with.
+    /// Refuses a path with a symbolic link below the longest root that the path starts with.
     fn check(&self, path: &Path, last: LastComponent) -> io::Result<()> {
         let mut found: Option<(&Path, &Path, bool)> = None;
         for root in &self.roots {
@@ -64,7 +64,7 @@ impl View {
             match std::fs::symlink_metadata(&at) {
                 Ok(found) if found.is_symlink() => return Err(io::Error::from_raw_os_error(errno::ELOOP)),
                 Ok(_) => {}
-                // The call itself says so.
+                // The call itself reports the missing file.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(e) => return Err(e),
             }
@@ -84,7 +84,7 @@ impl View {
         Ok(StdFs)
     }
 
-    /// Of a source below a root, only a regular file is linked or cloned.
+    /// Refuses to link or clone a source below a root unless it is a regular file.
     fn check_source(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
         if !self.roots.iter().any(|root| strip_root(root, from).is_some()) {
             return Ok(());

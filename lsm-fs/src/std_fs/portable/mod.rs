@@ -1,7 +1,7 @@
-//! What std alone can do, for every platform that is not Unix. Where std cannot tell or cannot do, the answer is
-//! `Unsupported` or the cautious one.
+//! A backend with std alone, for platforms that are not Unix. Anything that std cannot do or determine is
+//! `Unsupported`, or gets the cautious answer.
 //!
-//! It also compiles on Unix, under `--cfg lsm_fs_portable`, so that the conformance suite can drive it there.
+//! With `--cfg lsm_fs_portable` it also compiles on Unix, so that the conformance suite can run it there.
 
 mod beneath;
 
@@ -25,8 +25,8 @@ fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Opens a regular file. std cannot ask for an open that does not wait, so the file is looked at first. A pipe that
-/// takes its name in between makes the call wait.
+/// Opens a regular file. std has no open that does not wait, so the type of the file is checked first. If a pipe takes
+/// the name after that check, the call waits.
 pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
     if !options.create_new && std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         return Err(not_a_file());
@@ -37,18 +37,18 @@ pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File
         .append(options.append)
         .create(options.create)
         .create_new(options.create_new)
-        // A new file is empty anyway, and std refuses the pair.
+        // A new file is empty anyway, and std refuses the combination.
         .truncate(options.truncate && !options.create_new)
         .open(path)?;
-    // Only a handle that cannot write opens a directory.
+    // A directory can be opened only with a handle that cannot write.
     if !options.write && !options.append && file.metadata()?.is_dir() {
         return Err(io::Error::from_raw_os_error(errno::EISDIR));
     }
     Ok(file)
 }
 
-/// std removes a symlink that it is given; the contract is about directories only. How deep a tree std can remove
-/// depends on the platform: on Unix it keeps a directory open for each level.
+/// Removes a directory tree. std would remove a symbolic link, but the contract requires a directory. The maximum depth
+/// depends on the platform: on Unix, std keeps a directory open for each level.
 pub(super) fn remove_dir_all(path: &Path) -> io::Result<()> {
     if !std::fs::symlink_metadata(path)?.is_dir() {
         return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
@@ -117,7 +117,7 @@ pub(super) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Opt
     Ok(None)
 }
 
-/// std maps both to the strongest the platform has: `F_FULLFSYNC` on Apple, `FlushFileBuffers` on Windows.
+/// std uses the strongest sync of the platform for both modes: `F_FULLFSYNC` on Apple, `FlushFileBuffers` on Windows.
 pub(super) fn sync_all(file: &File, _: SyncMode) -> io::Result<()> {
     file.sync_all()
 }
@@ -126,7 +126,7 @@ pub(super) fn sync_data(file: &File, _: SyncMode) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Outside Unix a directory does not open as a file.
+/// Outside Unix, a directory cannot be opened as a file.
 pub(super) fn sync_directory(path: &Path, _: SyncMode) -> io::Result<DirectorySync> {
     if !std::fs::metadata(path)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -138,7 +138,7 @@ pub(super) fn sync_directory(path: &Path, _: SyncMode) -> io::Result<DirectorySy
     Ok(DirectorySync::Durable)
 }
 
-/// std has no way to say which directory a path leads to, so a lock could not be checked after it was taken.
+/// Locks are not supported: std cannot identify the directory that a path leads to, so a lock could not be verified.
 #[derive(Debug)]
 pub(super) enum DirLock {}
 
@@ -157,8 +157,8 @@ impl FsDirLock for DirLock {
     }
 }
 
-/// Positional calls made of seeks. The lock lets many threads share the one position; outside a call it is where
-/// `Read`, `Write` and `Seek` left it.
+/// Positional calls emulated with seeks. The lock lets several threads share the position. After each call, the
+/// position is where `Read`, `Write` and `Seek` left it.
 #[derive(Debug, Default)]
 pub(super) struct Positioned(Mutex<()>);
 
@@ -175,7 +175,7 @@ impl Positioned {
         self.at(file, offset, |mut file| {
             let mut filled = 0;
             loop {
-                // An empty read is one call, too: the platform checks the handle as for any other.
+                // An empty read makes one call, too, so that the platform checks the handle.
                 match file.read(buf.get_mut(filled..).unwrap_or_default()) {
                     Ok(0) => return Ok(filled),
                     Ok(n) => filled += n,
@@ -191,7 +191,7 @@ impl Positioned {
 
     pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
         self.at(file, offset, |mut file| {
-            // `write_all` makes no call for no bytes, so nothing would check the handle.
+            // `write_all` makes no call if there are no bytes, so the platform would not check the handle.
             if buf.is_empty() { file.write(buf).map(drop) } else { file.write_all(buf) }
         })
     }

@@ -1,4 +1,4 @@
-//! The optional abilities of the host: links and clones by directory handle, and the switch for copy-on-write.
+//! Optional abilities of the host: links and clones by directory handle, and the switch for copy-on-write.
 
 use std::{
     ffi::OsStr,
@@ -73,7 +73,7 @@ impl FsAttributes for View {
     }
 }
 
-/// An open directory, its path, and how names in it are opened if it lies in a view.
+/// An open directory and its path. In a view, it also has the resolver for its names.
 struct Dir<'a> {
     path: &'a Path,
     handle: OwnedFd,
@@ -90,7 +90,7 @@ impl<'a> Dir<'a> {
     }
 }
 
-/// Two directories by their handles, so that each call looks up two names and no paths.
+/// Two open directories, so that each call looks up two names instead of two paths.
 struct HandlePair<'a> {
     from: Dir<'a>,
     to: Dir<'a>,
@@ -115,9 +115,9 @@ impl OpenDirPair for HandlePair<'_> {
         let (from, to) = (&self.from.handle, &self.to.handle);
         for (index, pair) in names.iter().enumerate() {
             let linked = match self.from.resolver {
-                // Nothing but the system call: every call and branch more beside it shows on a filesystem in memory.
+                // Only the system call. On a filesystem in memory, any further call or branch is measurable.
                 None => linkat(from, pair.from, to, pair.to, AtFlags::empty()).map_err(io::Error::from),
-                // The new name is made, not opened.
+                // The new name is created and not opened, so it needs no resolver.
                 Some(_) => link_at(&self.from.at(pair.from), &At::name(to, pair.to, None)),
             };
             let linked = linked.map_err(|e| {

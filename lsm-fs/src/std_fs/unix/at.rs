@@ -1,4 +1,4 @@
-//! A name in an open directory, and files that are opened by it.
+//! A name in an open directory, and opening files by such a name.
 
 use std::{
     ffi::OsStr,
@@ -21,22 +21,22 @@ use crate::{FsFileType, FsOpenOptions, errno, std_fs::not_a_file};
 pub(super) struct At<'a> {
     pub(super) dir: BorrowedFd<'a>,
     pub(super) name: &'a OsStr,
-    /// Of a name in a view: how it is opened.
+    /// The resolver that opens the name, if it is in a view.
     pub(super) resolver: Option<Resolver>,
 }
 
 impl<'a> At<'a> {
-    /// A path as the process sees it.
+    /// A path, as the process resolves it.
     pub(super) fn path(path: &'a Path) -> Self {
         Self { dir: CWD, name: path.as_os_str(), resolver: None }
     }
 
-    /// A name of a directory.
+    /// A name in a directory.
     pub(super) fn name(dir: &'a OwnedFd, name: &'a OsStr, resolver: Option<Resolver>) -> Self {
         Self { dir: dir.as_fd(), name, resolver }
     }
 
-    /// A signal may interrupt an open where a server is asked, as with FUSE and SMB.
+    /// Opens the name. A signal may interrupt an open that waits for a server, as on FUSE and SMB.
     pub(super) fn open(&self, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         match &self.resolver {
             None => retry_on_intr(|| openat(self.dir, self.name, flags, mode)),
@@ -49,7 +49,7 @@ impl<'a> At<'a> {
         let flags = flags(options);
         let mode = Mode::from_raw_mode(0o666);
         if options.create_new {
-            // Nothing that is there already can be opened.
+            // The call creates the file, so it cannot open a pipe or a device.
             return Ok(self.open(flags, mode)?.into());
         }
         let file = self.open_without_waiting(flags | OFlags::NONBLOCK | OFlags::NOCTTY, mode)?;
@@ -58,14 +58,14 @@ impl<'a> At<'a> {
             FileType::Directory => return Err(io::Error::from_raw_os_error(errno::EISDIR)),
             _ => return Err(not_a_file()),
         }
-        // Of the flags that can be set here, the file has no other.
+        // Clears `O_NONBLOCK`. The file has no other flag that can be changed here (`F_SETFL(2const)`).
         rustix::fs::fcntl_setfl(&file, if options.append { OFlags::APPEND } else { OFlags::empty() })?;
         Ok(file.into())
     }
 
     fn open_without_waiting(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         match self.open(flags, mode) {
-            // A pipe that nobody reads, a socket, a device without a driver or on a mount without devices.
+            // The errors for a pipe without a reader, a socket, and a device without a driver or on a `nodev` mount.
             Err(Errno::NXIO | Errno::NODEV | Errno::ACCESS) if self.is_special() => Err(not_a_file()),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Err(Errno::AGAIN) => self.open_leased(flags),
@@ -73,8 +73,9 @@ impl<'a> At<'a> {
         }
     }
 
-    /// Waits for the kernel to take back the lease that another process has on the file (fcntl(2), `F_SETLEASE`). Only
-    /// a regular file has one. The handle makes sure that it is this file which is waited for.
+    /// Opens a file on which another process holds a lease, after waiting for the kernel to break the lease
+    /// (`fcntl(2)`, `F_SETLEASE`). Only regular files have leases. The handle ensures that the second open gets the
+    /// file that was checked.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn open_leased(&self, flags: OFlags) -> io::Result<OwnedFd> {
         let named = self.open(OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
@@ -88,7 +89,7 @@ impl<'a> At<'a> {
 }
 
 impl At<'_> {
-    /// Tells if something other than a file or a directory has the name.
+    /// Returns `true` if the name is neither a file nor a directory nor a link to one.
     fn is_special(&self) -> bool {
         let found = match &self.resolver {
             None => statat(self.dir, self.name, AtFlags::empty()).map(|stat| stat::file_type(&stat)).ok(),
@@ -118,7 +119,7 @@ fn flags(options: &FsOpenOptions) -> OFlags {
 mod tests {
     use super::*;
 
-    /// No lease can be had through rustix, so the second open is tried by itself.
+    /// rustix cannot take a lease, so the test calls the second open directly.
     #[test]
     fn a_leased_file_is_opened_again_and_nothing_else_is() {
         let dir = tempfile::tempdir().unwrap();

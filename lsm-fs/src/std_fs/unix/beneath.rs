@@ -1,4 +1,4 @@
-//! [`View`]: the host's filesystem, with roots whose paths are resolved from a handle.
+//! [`View`]: the host's filesystem with roots, whose paths are resolved from a handle.
 
 mod calls;
 pub(super) mod resolver;
@@ -23,7 +23,7 @@ use crate::{
 };
 use resolver::{DIRECTORY, LISTING, Resolution, Resolver};
 
-/// The host's filesystem with any number of roots. Without one it is [`StdFs`](crate::StdFs).
+/// The host's filesystem with any number of roots. Without roots, it works like [`StdFs`](crate::StdFs).
 #[derive(Clone, Debug)]
 pub(in crate::std_fs) struct View {
     roots: Vec<Arc<Root>>,
@@ -37,14 +37,14 @@ struct Root {
     resolver: Resolver,
 }
 
-/// A path and the root that it lies below.
+/// A path and the root that it belongs to.
 #[derive(Clone, Copy, Debug)]
 struct PathInRoot<'v, 'p> {
     root: &'v Root,
     below: RelativePath<'p>,
 }
 
-/// A name and the directory that holds it, wherever the path lies.
+/// A name and the directory that holds it, inside or outside of a root.
 #[derive(Debug)]
 struct Name<'v, 'p> {
     dir: Parent<'v>,
@@ -70,7 +70,7 @@ impl Name<'_, '_> {
         At { dir, name: self.name, resolver: self.resolver }
     }
 
-    /// Refuses a name that can only mean a directory, and is none. The kernel would follow a link there.
+    /// Refuses a name that must be a directory but is not. The kernel would follow a symbolic link there.
     fn checked(self) -> io::Result<Self> {
         if self.wants_dir {
             let at = self.at();
@@ -82,7 +82,7 @@ impl Name<'_, '_> {
         Ok(self)
     }
 
-    /// Refuses to make a file by a name that can only mean a directory.
+    /// Refuses to create a file under a name that must be a directory.
     fn for_new_file(self) -> io::Result<Self> {
         if self.wants_dir {
             let at = self.at();
@@ -93,12 +93,12 @@ impl Name<'_, '_> {
 }
 
 impl View {
-    /// No path is special yet.
+    /// A view without roots.
     pub(in crate::std_fs) fn plain() -> Self {
         Self { roots: Vec::new(), resolution: Resolution::of_host() }
     }
 
-    /// The same with one more root, which is itself resolved as this view does it.
+    /// Adds a root, which this view resolves itself.
     pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
         let dir = match self.in_root(path)? {
             Some(in_root) => in_root.open(DIRECTORY)?,
@@ -110,7 +110,7 @@ impl View {
         Ok(view)
     }
 
-    /// The longest root that the path starts with, if there is one. Of equal ones the last.
+    /// Finds the longest root that the path starts with. If two roots are equal, the last one applies.
     fn find<'p>(&self, path: &'p Path, of_names: bool) -> io::Result<Option<PathInRoot<'_, 'p>>> {
         let mut found: Option<PathInRoot<'_, 'p>> = None;
         for root in &self.roots {
@@ -126,12 +126,12 @@ impl View {
         Ok(found)
     }
 
-    /// Where a path leads; the root itself is its handle.
+    /// Finds the root of a path. The root itself is represented by its handle.
     fn in_root<'p>(&self, path: &'p Path) -> io::Result<Option<PathInRoot<'_, 'p>>> {
         self.find(path, false)
     }
 
-    /// The name that a path ends in; of a root, its name where the receiver of `beneath` finds it.
+    /// Finds the last name of a path. The name of a root is looked up as in the receiver of `beneath`.
     fn name<'p>(&self, path: &'p Path) -> io::Result<Name<'_, 'p>> {
         let outside = Name { dir: Parent::Working, name: path.as_os_str(), resolver: None, wants_dir: false };
         let Some(PathInRoot { root, below }) = self.find(path, true)? else { return Ok(outside) };
@@ -145,7 +145,7 @@ impl View {
         Name { dir, name, resolver: Some(root.resolver), wants_dir: below.wants_dir }.checked()
     }
 
-    /// A handle on the directory that the path leads to, and the resolver of its names.
+    /// Opens the directory that the path leads to. Returns the handle and the resolver for its names.
     fn open_dir(&self, path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Option<Resolver>)> {
         match self.in_root(path)? {
             Some(in_root) => Ok((in_root.open(flags)?, Some(in_root.root.resolver))),
@@ -161,10 +161,10 @@ impl View {
 }
 
 impl PathInRoot<'_, '_> {
-    /// Opens what the path leads to.
+    /// Opens the file or directory that the path leads to.
     fn open(&self, flags: OFlags) -> io::Result<OwnedFd> {
         let Self { root, below } = self;
-        // A name that can only mean a directory is opened as one.
+        // A path that must lead to a directory is opened as one.
         let flags = if below.wants_dir { flags | OFlags::DIRECTORY } else { flags };
         Ok(root.resolver.open(root.dir.as_fd(), below.rest, flags, Mode::empty())?)
     }
@@ -177,7 +177,7 @@ impl PathInRoot<'_, '_> {
         }
     }
 
-    /// Describes what the path leads to; a symbolic link at its end is described itself.
+    /// Describes the file or directory that the path leads to. A symbolic link at the end is described itself.
     fn stat(&self) -> io::Result<FsMetadata> {
         let found = self.root.resolver.stat(self.root.dir.as_fd(), self.below.rest)?;
         if self.below.wants_dir && !found.is_dir() {
@@ -187,7 +187,7 @@ impl PathInRoot<'_, '_> {
     }
 }
 
-/// A locked directory that is looked for as the view resolves paths.
+/// The lock of a directory. The view resolves the paths that are compared with it.
 #[derive(Debug)]
 struct ViewLock {
     lock: DirLock,
@@ -211,7 +211,7 @@ impl FsDirLock for ViewLock {
     }
 }
 
-/// The refusal to follow a symbolic link.
+/// The error for a symbolic link that is not followed.
 fn link() -> io::Error {
     io::Error::from_raw_os_error(errno::ELOOP)
 }

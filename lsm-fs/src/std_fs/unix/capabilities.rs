@@ -1,4 +1,4 @@
-//! What a mount can do: by its type where that tells, by trying where it does not.
+//! Capabilities of a mount. They follow from the type of the filesystem where possible, and from probing otherwise.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
     capabilities_at(fs, path, &At::path(path), &stat)
 }
 
-/// Of the mount of an open directory.
+/// Returns the capabilities of the mount of an open directory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn capabilities_in(fs: &dyn Fs, path: &Path, dir: &OwnedFd) -> Result<FsCapabilities> {
     let stat = rustix::fs::fstatfs(dir).map_err(|e| Error::new(Op::Capabilities, path, e))?;
@@ -32,7 +32,7 @@ pub(super) fn capabilities_in(fs: &dyn Fs, path: &Path, _: &OwnedFd) -> Result<F
     crate::std_fs::probe::probe(fs, path)
 }
 
-/// Of the mount of a directory of `fs` that `dir` leads to as well.
+/// Returns the capabilities of a mount. `path` in `fs` and `dir` lead to the same directory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Result<FsCapabilities> {
     let magic = magic::of(stat);
@@ -41,9 +41,9 @@ fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Res
         None => crate::std_fs::probe::probe(fs, path)?,
     };
     match magic {
-        // XFS has reflinks if it was made with them, and only a clone tells.
+        // XFS supports reflinks if it was formatted with them, which only a clone can show.
         XFS => found.reflink = can_clone(dir),
-        // ext2, ext3 and ext4 share a number, and the old driver of ext2 punches no holes.
+        // ext2, ext3 and ext4 have the same magic number, and the old ext2 driver cannot punch holes.
         EXT => found.punch_hole = can_punch(dir),
         ZFS => {
             found.per_block_integrity_on_read = true;
@@ -56,7 +56,7 @@ fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Res
     Ok(found)
 }
 
-/// Magic numbers of linux/magic.h and of the filesystems' own headers.
+/// Magic numbers from `linux/magic.h` and from the headers of the filesystems.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) mod magic {
     pub(in crate::std_fs::platform) const EXT: u32 = 0xEF53;
@@ -83,7 +83,7 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
     crate::std_fs::probe::probe(fs, path)
 }
 
-/// The types whose abilities follow from the type.
+/// Returns the capabilities of types that determine them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn by_type(magic: u32) -> Option<FsCapabilities> {
     let plain = FsCapabilities {
@@ -107,7 +107,7 @@ fn by_type(magic: u32) -> Option<FsCapabilities> {
     }
 }
 
-/// A file that never has a name, so that a crash leaves nothing.
+/// Creates a file without a name, which a crash cannot leave behind.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn unnamed(dir: &At<'_>) -> rustix::io::Result<OwnedFd> {
     let file = dir.open(OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;

@@ -1,4 +1,4 @@
-//! Clones of files.
+//! Clones of files (`ioctl_ficlone(2)`, `fclonefileat`).
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ pub(in crate::std_fs) fn reflink(from: &Path, to: &Path) -> Result<File> {
     reflink_at((&At::path(from), || from.into()), (&At::path(to), || to.into()))
 }
 
-/// Clones one name to another. The closures return their paths, for an error.
+/// Clones a file by its name. The closures return the paths for an error.
 pub(super) fn reflink_at(
     (from, from_path): (&At<'_>, impl FnOnce() -> PathBuf),
     (to, to_path): (&At<'_>, impl FnOnce() -> PathBuf),
@@ -24,7 +24,7 @@ pub(super) fn reflink_at(
     clone_at(from, to).map_err(|failure| failure.describe(&from_path(), &to_path()))
 }
 
-/// Why no clone was made, and why an unfinished one could not be removed.
+/// The failure to create a clone, and the failure to remove an unfinished one.
 struct CloneFailure {
     error: io::Error,
     cleanup: Option<io::Error>,
@@ -46,10 +46,10 @@ impl From<rustix::io::Errno> for CloneFailure {
     }
 }
 
-/// A source that is a pipe must not make the call wait.
+/// Flags for opening the source. The call must not wait if the source is a pipe.
 const SOURCE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-/// The clone's inode exists before its extents are shared, so a refusal has an empty file to remove.
+/// Creates the target before it shares extents, so a refused clone leaves an empty file to remove.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
@@ -64,7 +64,8 @@ fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailur
     }
 }
 
-/// btrfs shares extents only between files that agree on `NOCOW`, and an empty file can still take the flag.
+/// Shares all extents. btrfs refuses this if only one of the files has checksums (`btrfs_remap_file_range_prep` in
+/// `fs/btrfs/reflink.c`). A file with `NOCOW` has none, and an empty file can still take that flag.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn share_extents(source: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
     use rustix::{
@@ -83,12 +84,12 @@ fn share_extents(source: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
 #[cfg(target_vendor = "apple")]
 fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
-    // The call would clone a whole tree.
+    // The call would clone a directory with all its contents.
     if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode).is_dir() {
         return Err(rustix::io::Errno::ISDIR.into());
     }
     rustix::fs::fclonefileat(&source, to.dir, to.name, rustix::fs::CloneFlags::NOOWNERCOPY)?;
-    // The clone has the source's mode, which may not allow writing; a sync does not need it.
+    // The clone has the mode of the source, which may not allow writing. A sync does not need write access.
     to.open(OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(File::from).map_err(|errno| {
         let cleanup = unlinkat(to.dir, to.name, AtFlags::empty()).err().map(io::Error::from);
         CloneFailure { error: errno.into(), cleanup }

@@ -1,4 +1,4 @@
-//! Links and renames that do not replace.
+//! Links, and renames that do not replace.
 
 use std::{io, os::fd::OwnedFd, path::Path};
 
@@ -15,7 +15,8 @@ pub(in crate::std_fs) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<
     rename_noreplace_at(&At::path(from), &At::path(to), || is_below(from, to))
 }
 
-/// `EINVAL` is the filesystem without the flag, but also a directory that is moved into itself: `is_below` tells.
+/// Renames without replacing. `EINVAL` means that the filesystem lacks the flag, or that a directory was to be moved
+/// into itself (`rename(2)`). `is_below` distinguishes the two.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(super) fn rename_noreplace_at(
     from: &At<'_>,
@@ -41,7 +42,8 @@ pub(super) fn rename_noreplace_at(_: &At<'_>, _: &At<'_>, _: impl FnOnce() -> bo
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether `to` lies in the directory `from`, or either path is malformed: cases of `EINVAL` that are the caller's.
+/// Returns `true` if `to` is inside the directory `from`, or if a path is malformed. In these cases the caller caused
+/// `EINVAL`.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn is_below(from: &Path, to: &Path) -> bool {
     if [from, to].iter().any(|path| path.as_os_str().as_encoded_bytes().contains(&0)) {
@@ -55,13 +57,13 @@ fn is_below(from: &Path, to: &Path) -> bool {
     std::fs::canonicalize(parent).map_or(true, |parent| parent.starts_with(from))
 }
 
-/// Without `AT_SYMLINK_FOLLOW`, a symlink is linked itself.
+/// Links a name. Without `AT_SYMLINK_FOLLOW`, a symbolic link is linked itself.
 pub(in crate::std_fs) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     Ok(linkat(CWD, from, CWD, to, AtFlags::empty())?)
 }
 
-/// Links a name; in a view only the name of a regular file. The check looks at the new name, because the old one may be
-/// bound to something else by now.
+/// Links a name. In a view, links only regular files. The check uses the new name, because the old name may have been
+/// bound to something else in the meantime.
 pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
     linkat(from.dir, from.name, to.dir, to.name, AtFlags::empty())?;
     if from.resolver.is_none() {
@@ -79,7 +81,7 @@ pub(super) fn link_at(from: &At<'_>, to: &At<'_>) -> io::Result<()> {
     Err(refusal)
 }
 
-/// A signal may interrupt an open where a server is asked, as with FUSE and SMB.
+/// Opens a directory. A signal may interrupt an open that waits for a server, as on FUSE and SMB.
 pub(super) fn open_dir(path: &Path) -> rustix::io::Result<OwnedFd> {
     retry_on_intr(|| open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()))
 }

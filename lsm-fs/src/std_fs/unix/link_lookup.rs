@@ -1,15 +1,15 @@
-//! The look-up of names before they are linked, on filesystems where that makes the links cheaper.
+//! Lookup of new names before they are linked, on filesystems where this makes the links cheaper.
 
 use std::os::fd::OwnedFd;
 
 use crate::NamePair;
 
-/// Looks up the names that are about to be made in a directory that is nearly empty.
+/// Looks up new names in a directory that is nearly empty.
 ///
-/// To make a name, ext4 and XFS first search the directory for it, and ext4 reads a whole block of some 300 names to
-/// do so. The kernel remembers a name that it did not find, and a look-up in an empty directory costs next to nothing:
-/// with it, 10,000 links take 12.3 instead of 15.2 µs each on ext4, and 9.5 instead of 10.2 on XFS. On btrfs they take
-/// longer.
+/// To create a name, ext4 and XFS first search the directory for it, and ext4 reads a whole block with about 300 names
+/// to do so. The kernel caches a name that it did not find, and a lookup in an empty directory costs next to nothing.
+/// With the lookup, 10,000 links take 12.3 instead of 15.2 µs each on ext4, and 9.5 instead of 10.2 µs on XFS. On btrfs
+/// they take longer.
 ///
 /// The lookup results are discarded. Each `linkat` still reports its own result.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -23,7 +23,7 @@ pub(super) fn look_up(from: &OwnedFd, dir: &OwnedFd, names: &[NamePair<'_>]) {
     }
     let (some, others) = names.split_at(names.len() / 2);
     std::thread::scope(|scope| {
-        // Without a second thread their links are the slower ones.
+        // If there is no second thread, the links of the other names are slower.
         let _ = std::thread::Builder::new().spawn_scoped(scope, || look_up_each(dir, others));
         look_up_each(dir, some);
     });
@@ -41,24 +41,25 @@ fn look_up_each(dir: &OwnedFd, names: &[NamePair<'_>]) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn look_up(_: &OwnedFd, _: &OwnedFd, _: &[NamePair<'_>]) {}
 
-/// With fewer names the directory stays so small that to search it is cheap.
+/// Minimum number of names on ext4. With fewer names, the directory stays so small that searching it is cheap.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_EXT: usize = 100;
 
-/// XFS keeps hashes of its names, and finds them in fewer steps.
+/// Minimum number of names on XFS, which stores hashes of its names and finds them in fewer steps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_XFS: usize = 1_000;
 
-/// Look-ups in one directory do not wait for each other, as links do. A thread costs as much as 60 of them.
+/// Minimum number of names for a second thread. Unlike links, lookups in one directory run concurrently. A thread costs
+/// as much as 60 of them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTH_A_THREAD: usize = 1_000;
 
-/// Nothing is reported meanwhile: a tenth of a second.
+/// Maximum number of names. Looking them up takes a tenth of a second, during which nothing is reported.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX: usize = 100_000;
 
-/// How many names are worth it, if both lie on one filesystem of a type that gains, and the directory takes 4 KiB at
-/// most.
+/// Returns the minimum number of names. It is `usize::MAX` unless both directories are on the same filesystem, its type
+/// gains from the lookup, and the target directory is at most 4 KiB long.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn worthwhile(from: &OwnedFd, dir: &OwnedFd) -> usize {
     use super::capabilities::magic::{self, EXT, XFS};

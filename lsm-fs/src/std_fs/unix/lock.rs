@@ -1,4 +1,4 @@
-//! Owner locks on directories: `flock(2)` on the directory itself.
+//! Owner locks of directories, by `flock(2)` on the directory itself.
 
 use std::{
     io,
@@ -35,17 +35,17 @@ impl DirLock {
         Ok(Some(Self { locked: dir, id }))
     }
 
-    /// Which directory is locked.
+    /// Returns the identity of the locked directory.
     pub(super) fn id(&self) -> FileId {
         self.id
     }
 }
 
-/// Closing the descriptor is not enough: a child that is being spawned by another thread has a copy of it until it
-/// execs, and the lock would last as long.
+/// Unlocks explicitly. Closing the descriptor is not enough, because a child that another thread is spawning has a copy
+/// of it until it calls `exec`.
 impl Drop for DirLock {
     fn drop(&mut self) {
-        // A failure leaves what closing does.
+        // If this fails, closing the descriptor still releases the lock, perhaps later.
         let _ = flock(&self.locked, FlockOperation::Unlock);
     }
 }

@@ -1,4 +1,5 @@
-//! Unix, through rustix. Linux and Apple differ at single calls, here; elsewhere a missing call is `Unsupported`.
+//! The backend for Unix, based on rustix. Differences between Linux and Apple are at single calls in this module. A
+//! call that a platform lacks is `Unsupported`.
 
 mod abilities;
 mod at;
@@ -34,7 +35,7 @@ use rustix::io::Errno;
 use super::names;
 use crate::{FileHint, FileId, FsMetadata, FsOpenOptions};
 
-/// Opens a regular file, without waiting for another process.
+/// Opens a regular file, without waiting for the other end of a pipe.
 pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
     at::At::path(path).open_file(options)
 }
@@ -43,7 +44,7 @@ pub(super) fn metadata(m: &Metadata) -> FsMetadata {
     FsMetadata {
         link_count: Some(m.nlink()),
         file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
-        // POSIX leaves the unit of st_blocks open; Linux, Apple and the BSDs all count 512 bytes.
+        // POSIX leaves the unit of `st_blocks` open. Linux, Apple and the BSDs count units of 512 bytes.
         allocated_bytes: Some(m.blocks().saturating_mul(512)),
         modified: m.modified().ok(),
         ..FsMetadata::new(names::file_type(m.file_type()), m.len())
@@ -59,14 +60,14 @@ pub(super) fn available_space(path: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Positional reads and writes are the kernel's own; only the search for data moves the position, one caller at a time.
+/// Positional reads and writes, made by the kernel. Only the search for data moves the position, one caller at a time.
 #[derive(Debug, Default)]
 pub(super) struct Positioned(std::sync::Mutex<()>);
 
 #[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
 impl Positioned {
-    /// By the system call itself: libc's wrapper has a cost of its own, to be a point of cancellation. An empty read is
-    /// one call, too: the kernel checks the handle and the offset as for any other.
+    /// Makes the system call directly, because libc's wrapper is a cancellation point and costs more. An empty read
+    /// makes one call, too, so that the kernel checks the handle and the offset.
     pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         loop {
@@ -103,7 +104,7 @@ impl Positioned {
     pub(super) fn next_data(&self, file: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
         use rustix::fs::{SeekFrom, seek};
         let _only = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // The kernel answers by moving the position that reads and writes use.
+        // The kernel reports the result by moving the position that reads and writes use.
         let position = rustix::fs::tell(file)?;
         let found = match seek(file, SeekFrom::Data(offset)) {
             Ok(start) => seek(file, SeekFrom::Hole(start)).map(|end| Some(start..end)),
@@ -137,14 +138,14 @@ pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Switches to direct transfers after the open: with the flag in `open`, a mount that cannot may create the file first
-/// and refuse it afterwards. Says whether it could.
+/// Enables direct transfers after the open. With the flag in `open`, a mount without direct I/O may create the file and
+/// then refuse it. Returns `false` if the mount refuses.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
     use rustix::fs::OFlags;
-    // Of the flags that can be set here, a file of std has no other.
+    // std sets no other flag that can be changed here (`F_SETFL(2const)`).
     let flags = if append { OFlags::APPEND } else { OFlags::empty() };
-    // It is a hint, and a refusal leaves an ordinary handle.
+    // The flag is a hint, so a refusal leaves an ordinary handle.
     rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).is_ok()
 }
 
@@ -153,7 +154,7 @@ pub(super) fn bypass_cache(_: &File, _: bool) -> bool {
     false
 }
 
-/// Ends direct transfers.
+/// Disables direct transfers.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn use_cache(file: &File) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(file)?;
@@ -190,7 +191,7 @@ pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
     disable_cow_at(&at::At::path(path))
 }
 
-/// A directory has the switch, too.
+/// Sets the flag on a file or directory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
     use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
@@ -198,7 +199,7 @@ fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
     let file = at.open(flags, Mode::empty())?;
     let set = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::NOCOW));
     match set {
-        // Filesystems without the flag drop it in silence.
+        // Filesystems without the flag ignore it silently.
         Ok(()) => Ok(ioctl_getflags(&file)?.contains(IFlags::NOCOW)),
         Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Ok(false),
         Err(e) => Err(e.into()),
@@ -217,7 +218,8 @@ fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Lets the kernel move up to `len` bytes at the same offset of both files. `None`: not between these two.
+/// Lets the kernel copy up to `len` bytes to the same offset of another file. Returns `None` if it cannot copy between
+/// these files.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io::Result<Option<usize>> {
     let (mut read_at, mut write_at) = (offset, offset);

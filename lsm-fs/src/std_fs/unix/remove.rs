@@ -1,6 +1,6 @@
-//! Removal of a tree: through no symbolic link, into no other mount, with few handles however deep the tree is.
+//! Removal of a directory tree. It follows no symbolic link, enters no other mount, and needs few handles at any depth.
 //!
-//! Every name is looked up in an open directory, so no path gets too long.
+//! Every name is looked up in an open directory, so no path becomes too long.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -25,14 +25,14 @@ use super::{
 use crate::{FileId, errno};
 
 pub(in crate::std_fs) fn remove_dir_all(path: &Path) -> io::Result<()> {
-    // With a separator at its end the kernel would follow a link.
+    // If the path ended in a separator, the kernel would follow a symbolic link.
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
     let path = OsStr::from_bytes(bytes.get(..end).unwrap_or(bytes));
     remove_tree(&At::path(Path::new(path)), Resolution::of_host())
 }
 
-/// Removes a directory and all below it.
+/// Removes a directory and everything in it.
 pub(super) fn remove_tree(top: &At<'_>, resolution: Resolution) -> io::Result<()> {
     let found = statat(top.dir, top.name, AtFlags::SYMLINK_NOFOLLOW)?;
     if !FileType::from_raw_mode(found.st_mode).is_dir() {
@@ -50,18 +50,18 @@ pub(super) fn remove_tree(top: &At<'_>, resolution: Resolution) -> io::Result<()
 /// A directory whose sub-directory is being emptied.
 struct Ancestor {
     id: FileId,
-    /// The sub-directory.
+    /// The name of that sub-directory.
     name: CString,
-    /// Sub-directories that are still there.
+    /// The other sub-directories that remain.
     dirs: Vec<CString>,
 }
 
-/// A moment at which a test changes the tree.
+/// A point at which a test can change the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Before a name is entered.
+    /// Before entering a directory.
     Down,
-    /// Before the walk comes back from it.
+    /// Before returning to its parent.
     Up,
 }
 
@@ -70,8 +70,8 @@ pub(super) fn empty(top: OwnedFd, resolver: Resolver) -> io::Result<()> {
     empty_with(top, resolver, &mut |_, _| {})
 }
 
-/// Only one directory is open at a time: the way back up is `..`, and the directory there must be the one that the way
-/// down came from.
+/// Only one directory is open at a time. The way up is `..`, and the directory found there must be the one from which
+/// the walk came.
 fn empty_with(top: OwnedFd, resolver: Resolver, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let mut here = top;
     let mut dirs = remove_files(&here)?;
@@ -93,7 +93,7 @@ fn empty_with(top: OwnedFd, resolver: Resolver, on: &mut dyn FnMut(Step, &CStr))
     }
 }
 
-/// Opens a directory in another. `None`: it is gone, or it has become something else, which is removed.
+/// Opens a sub-directory. Returns `None` if it is gone, or if it was replaced by something else, which is removed.
 fn enter(here: &OwnedFd, name: &CStr, resolver: Resolver) -> io::Result<Option<OwnedFd>> {
     let child = Path::new(OsStr::from_bytes(name.to_bytes()));
     match resolver.open(here.as_fd(), child, DIRECTORY, Mode::empty()) {
@@ -107,19 +107,19 @@ fn enter(here: &OwnedFd, name: &CStr, resolver: Resolver) -> io::Result<Option<O
     }
 }
 
-/// The parent of a directory, if it is the one that the way down came from.
+/// Opens the parent of a directory, if it is still the one from which the walk came.
 fn up(here: &OwnedFd, id: FileId) -> io::Result<OwnedFd> {
     let parent = retry_on_intr(|| openat(here, c"..", DIRECTORY, Mode::empty()))?;
     if file_id(&fstat(&parent)?) != id {
-        return Err(io::Error::other("a directory below it was moved meanwhile; try again"));
+        return Err(io::Error::other("a directory below it was moved during the call; try again"));
     }
     Ok(parent)
 }
 
-/// Removes all names that are no directories; returns those that are.
+/// Removes all entries except directories. Returns the names of the directories.
 fn remove_files(dir: &OwnedFd) -> io::Result<Vec<CString>> {
     let mut dirs = Vec::new();
-    // A handle that only names the directory does not list it.
+    // The handle may have been opened with `O_PATH`, which does not allow listing.
     let listing = retry_on_intr(|| openat(dir, c".", LISTING, Mode::empty()))?;
     for entry in Dir::new(listing)? {
         let entry = entry?;
@@ -147,7 +147,7 @@ fn remove_files(dir: &OwnedFd) -> io::Result<Vec<CString>> {
     Ok(dirs)
 }
 
-/// Somebody else may remove the tree as well.
+/// Ignores a missing entry, because another process may be removing the same tree.
 fn unless_gone(error: Errno) -> rustix::io::Result<()> {
     if error == Errno::NOENT { Ok(()) } else { Err(error) }
 }

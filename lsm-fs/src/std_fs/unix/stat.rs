@@ -1,4 +1,4 @@
-//! Metadata from the kernel's `stat`.
+//! Metadata from `stat`.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +25,7 @@ pub(super) fn file_id(stat: &Stat) -> FileId {
     FileId { volume: stat.st_dev as u64, inode: stat.st_ino as u64 }
 }
 
-/// As the standard library reads it.
+/// Converts metadata in the same way as the standard library.
 #[allow(
     clippy::unnecessary_cast,
     clippy::cast_possible_truncation,

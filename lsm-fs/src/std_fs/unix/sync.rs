@@ -1,4 +1,4 @@
-//! Syncs, and the start of write-back.
+//! Syncs and write-back.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ pub(in crate::std_fs) fn sync_data(file: &File, _: SyncMode) -> io::Result<()> {
     Ok(retry_on_intr(|| rustix::fs::fdatasync(file))?)
 }
 
-/// Apple's `fdatasync` is not declared, and not documented to do what POSIX says.
+/// Apple does not declare `fdatasync`, and does not document that it behaves as POSIX requires.
 #[cfg(target_vendor = "apple")]
 pub(in crate::std_fs) fn sync_data(file: &File, mode: SyncMode) -> io::Result<()> {
     Ok(fsync(file, mode)?)
@@ -38,7 +38,7 @@ pub(super) fn sync_open_directory(dir: &OwnedFd, mode: SyncMode) -> io::Result<D
     }
 }
 
-/// An interrupted sync has consumed no error, so it is the one failure that may be tried again.
+/// Retries an interrupted sync. It has consumed no error, so it is the only failure that may be retried.
 #[cfg(not(target_vendor = "apple"))]
 fn fsync(file: impl AsFd, _: SyncMode) -> rustix::io::Result<()> {
     retry_on_intr(|| rustix::fs::fsync(file.as_fd()))
@@ -52,9 +52,9 @@ fn fsync(file: impl AsFd, mode: SyncMode) -> rustix::io::Result<()> {
     })
 }
 
-/// `POSIX_FADV_DONTNEED` starts asynchronous write-back of the range's dirty pages and does not wait for it
-/// (`generic_fadvise` in mm/fadvise.c). To drop clean pages it may flush the page lists of all processors, so one call
-/// should cover a large range. It reads no error, so the sync that follows still reports it.
+/// Starts asynchronous write-back of the dirty pages in the range. `POSIX_FADV_DONTNEED` does not wait for it
+/// (`generic_fadvise` in `mm/fadvise.c`). To drop clean pages, it may flush the page lists of all processors, so one
+/// call should cover a large range. It consumes no error, so a later sync still reports it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs) fn start_writeback(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let Some(len) = std::num::NonZeroU64::new(len) else { return Ok(()) };

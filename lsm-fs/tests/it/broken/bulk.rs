@@ -1,4 +1,4 @@
-//! The abilities of a broken backend. Without a defect in them its batches make single calls.
+//! The abilities of a broken backend. If they have no defect, its batches make single calls.
 
 use std::{ffi::OsStr, path::Path};
 

@@ -24,7 +24,7 @@ pub(super) struct BrokenFile {
 }
 
 impl BrokenFile {
-    /// What the inner file is opened with.
+    /// The options with which the inner file is opened.
     pub(super) fn options(defect: Defect, mut options: FsOpenOptions) -> FsOpenOptions {
         if defect == Defect::AppendIsWrite && options.append {
             (options.append, options.write) = (false, true);
@@ -60,7 +60,7 @@ impl BrokenFile {
         Error::new(op, &self.path, io::Error::from_raw_os_error(errno::EIO))
     }
 
-    /// Tells if a defect lets this call of no bytes succeed without a look at the handle.
+    /// Returns `true` if a defect lets this empty call succeed without a check of the handle.
     fn spares_empty(&self, op: Op, offset: u64) -> bool {
         match self.defect {
             Defect::EmptyReadUnchecked => matches!(op, Op::Read | Op::ReadAt),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lsm_fs::{FsDirLock, Result};
 
-/// A lock that has never heard of another directory.
+/// A lock that does not notice another directory.
 #[derive(Debug)]
 pub(super) struct AlwaysThere(
     #[expect(dead_code, reason = "held, not read")] pub(super) Option<Box<dyn FsDirLock>>,

@@ -59,7 +59,7 @@ pub(super) fn rename(defect: Defect, from: &Path, to: &Path) -> Result<()> {
     }
 }
 
-/// Time for another thread to get between a look and a step.
+/// Gives another thread time to act between the check and the step.
 pub(super) fn dawdle() {
     (0..100).for_each(|_| std::thread::yield_now());
 }

@@ -11,7 +11,7 @@ use lsm_fs::{Error, Result, errno};
 use super::{Broken, Defect};
 
 impl Broken {
-    /// The path as a backend with a defect in its lookup sees it.
+    /// Returns the path as a backend with a defective lookup sees it.
     pub(super) fn see(&self, path: &Path) -> PathBuf {
         let bytes = path.as_os_str().as_encoded_bytes();
         match self.defect {
@@ -27,7 +27,7 @@ impl Broken {
         }
     }
 
-    /// Counts a call, and returns its error as a backend with a defect in its errors reports it.
+    /// Counts a call, and returns its error as a backend with defective errors reports it.
     pub(super) fn told<T>(&self, result: Result<T>) -> Result<T> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         result.map_err(|e| match self.defect {

@@ -1,4 +1,4 @@
-//! What a broken backend does with pipes, sockets and devices.
+//! Pipes, sockets and devices in a broken backend.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ pub(super) fn is(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-/// A file that has nothing to do with the one that was asked for.
+/// A file that is unrelated to the requested one.
 pub(super) fn some_file() -> Result<Box<dyn FsFile>> {
     StdFs.open(&std::env::current_exe().unwrap(), &FsOpenOptions::new().read(true))
 }

@@ -21,7 +21,7 @@ pub(super) struct View<'b> {
     inner: Box<dyn Fs + 'b>,
     broken: &'b Broken,
     root: PathBuf,
-    /// Paths that have been opened.
+    /// Paths that were opened.
     seen: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -38,7 +38,7 @@ impl<'b> View<'b> {
         self.broken.is(defect)
     }
 
-    /// The filesystem that a call uses: the view, or with some defects the host as it is.
+    /// The filesystem that a call uses: the view or, for some defects, the host itself.
     fn way(&self, path: &Path) -> &dyn Fs {
         let leads_out = match self.broken.defect {
             Defect::ViewFollowsLinkAtEnd => is_link(path),
@@ -68,7 +68,7 @@ impl<'b> View<'b> {
     }
 }
 
-/// Follows links to directories, and takes paths that grow too long.
+/// Follows links to directories, and accepts paths that grow too long.
 fn remove_by_path(path: &Path, follows: bool) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let child = entry?.path();
@@ -169,7 +169,7 @@ impl Fs for View<'_> {
         }
     }
 
-    /// By copying.
+    /// Clones by copying.
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         let way = self.way(from);
         let copied =

@@ -1,4 +1,4 @@
-//! A batch equals its single calls: the same reports, and the same tree.
+//! A batch is equivalent to single calls: it gives the same reports and the same tree.
 
 use std::{
     ffi::OsStr,
@@ -18,7 +18,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::cases;
 
-/// What a name in a directory is bound to.
+/// The kind of entry that a name is bound to.
 #[derive(Clone, Copy, Debug)]
 enum Bound {
     Nothing,
@@ -41,7 +41,7 @@ fn bindings(nothing: u32) -> impl Strategy<Value = Bindings> {
     prop::array::uniform6(bound)
 }
 
-/// Names that are bound, not bound, and no single component.
+/// Names that are bound, not bound, or not a single component.
 fn name() -> impl Strategy<Value = &'static str> {
     prop_oneof![12 => select(&NAMES[..]), 1 => select(&["", ".", "..", "a/b", "/"][..])]
 }
@@ -83,12 +83,12 @@ impl Tree {
         self.dir.path().join("to")
     }
 
-    /// A path as it is in every such directory.
+    /// Removes the location of the directory from a path.
     fn below(&self, path: &Path) -> String {
         path.strip_prefix(self.dir.path()).unwrap_or(path).display().to_string()
     }
 
-    /// The report as it is for every such directory.
+    /// Removes the location of the directory from a report.
     fn said<T: std::fmt::Debug>(&self, result: Result<T>) -> String {
         match result {
             Ok(value) => format!("ok {value:?}"),
@@ -100,7 +100,7 @@ impl Tree {
         }
     }
 
-    /// Every name with the bytes and the number of names of its inode.
+    /// Returns every name with the bytes of its inode and the number of its names.
     fn shown(&self) -> String {
         let mut text = String::new();
         for dir in [self.from(), self.to()] {
@@ -115,7 +115,7 @@ impl Tree {
     }
 }
 
-/// Reports by index, in the order in which they came.
+/// Reports by index, in the order of their arrival.
 type Reports = Vec<(usize, String)>;
 
 /// Keeps a report, and ends the batch after the given number of them.
@@ -239,7 +239,7 @@ proptest! {
         prop_assert_eq!(batch.shown(), single.shown());
     }
 
-    /// A file of procfs opens as others do, and refuses a sync.
+    /// A file in procfs can be opened, but its sync fails.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_batch_of_syncs_equals_single_syncs(can_sync in vec(any::<bool>(), 0..12)) {

@@ -14,12 +14,12 @@ use proptest::{collection::vec, prelude::*};
 use super::cases;
 use crate::required::Required;
 
-/// A file: its length, and what is written into it. The rest is holes, where the filesystem has them.
+/// A file: its length and the ranges that are written. The rest are holes, if the filesystem has them.
 #[derive(Clone, Debug)]
 struct Sparse {
     len: usize,
     data: Vec<(usize, usize, u8)>,
-    /// The part of it that is copied.
+    /// The part of the file to copy.
     wanted: Wanted,
 }
 
@@ -50,7 +50,7 @@ fn sparse() -> impl Strategy<Value = Sparse> {
 }
 
 impl Sparse {
-    /// Makes the file, and returns its bytes.
+    /// Creates the file. Returns its bytes.
     fn make(&self, path: &Path) -> Vec<u8> {
         let file = StdFs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
         file.set_len(self.len as u64).unwrap();
@@ -73,7 +73,7 @@ impl Sparse {
     }
 }
 
-/// Puts each file together again from the pieces that it is shown.
+/// Reassembles each file from the observed pieces.
 #[derive(Default)]
 struct Assembled(Mutex<Vec<Vec<u8>>>);
 
@@ -120,7 +120,7 @@ fn how() -> impl Strategy<Value = How> {
     )
 }
 
-/// Copies every file, and returns the report of each by its index.
+/// Copies every file. Returns each report by its index.
 fn copy(how: How, jobs: &[CopyJob<'_>], seen: &Assembled) -> Vec<Result<Copied, Error>> {
     let options = CopyOptions::new()
         .buffer_bytes(how.buffer_bytes)

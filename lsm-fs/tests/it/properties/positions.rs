@@ -1,4 +1,4 @@
-//! Reads and writes at offsets, at the position and at the end, against the bytes in a vector.
+//! Reads and writes at offsets, at the position and at the end, compared with the bytes in a vector.
 
 use std::io::{Read, SeekFrom};
 
@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, test_runner::TestCaseResult};
 
 use super::cases;
 
-/// No file of a run is longer.
+/// Maximum length of a file.
 const MAX_LEN: u32 = 40_000;
 
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ fn make(call: &Call, file: &mut dyn FsFile, model: &mut Model) -> TestCaseResult
     Ok(())
 }
 
-/// From the offset to the next data, or to the end, the model has zeros only.
+/// Between the offset and the next data, or the end, the model contains only zeros.
 fn holes_are_zeros(file: &dyn FsFile, offset: u64, model: &Model) -> TestCaseResult {
     let data = file.next_data(offset).unwrap();
     let start = usize::try_from(offset).unwrap();
@@ -148,7 +148,7 @@ proptest! {
         for call in &calls {
             make(call, &mut *file, &mut model)?;
         }
-        // Another handle, and another piece size, see the same bytes.
+        // Another handle and another piece size read the same bytes.
         let mut whole = Vec::new();
         StdFs.open(&path, &new.read(true)).unwrap().read_to_end(&mut whole).unwrap();
         prop_assert!(whole == model.bytes);

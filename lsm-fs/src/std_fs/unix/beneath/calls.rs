@@ -1,4 +1,4 @@
-//! The calls of a view. A path outside its roots goes to [`StdFs`].
+//! The calls of a view. Paths outside its roots are handled as in [`StdFs`].
 
 use std::{
     ffi::OsStr,
@@ -86,7 +86,7 @@ impl View {
         }
     }
 
-    /// Opens a directory whose names are to be looked up.
+    /// Opens a directory in which names will be looked up.
     pub(in crate::std_fs::platform) fn open_dir_to_search(
         &self,
         path: &Path,
@@ -211,7 +211,7 @@ impl Fs for View {
         let Some(in_root) = on(Op::AvailableSpace, path, self.in_root(path))? else {
             return StdFs.available_space(path);
         };
-        // A handle that only names its file is enough on Linux.
+        // On Linux, a handle opened with `O_PATH` is enough.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -14,7 +14,7 @@ use rustix::{
 
 use crate::FsMetadata;
 
-/// A handle on a directory that later lookups start at. On Linux it needs no permission to list the directory.
+/// Flags for a directory in which names will be looked up. On Linux they need no permission to list it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -23,21 +23,22 @@ pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
 pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// A directory that can be listed, synced and locked.
+/// Flags for a directory that will be listed, synced or locked.
 pub(in crate::std_fs::platform) const LISTING: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The way in which a path beneath a directory is resolved.
+/// The method of resolving a path beneath a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::std_fs) enum Resolution {
-    /// By one call of `openat2(2)`.
+    /// One call of `openat2(2)`.
     Openat2,
-    /// By a handle for each component.
+    /// One handle for each component.
     PerComponent,
 }
 
 impl Resolution {
-    /// The kernel's, where there is one and no seccomp filter refuses it. Filters answer `ENOSYS` or `EPERM`.
+    /// Returns `Openat2` if the kernel has the call and no seccomp filter refuses it. Filters return `ENOSYS` or
+    /// `EPERM`.
     pub(in crate::std_fs) fn of_host() -> Self {
         static FOUND: std::sync::OnceLock<Resolution> = std::sync::OnceLock::new();
         *FOUND.get_or_init(Self::probe)
@@ -66,7 +67,7 @@ const BENEATH: rustix::fs::ResolveFlags = rustix::fs::ResolveFlags::BENEATH
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mount {
     device: u64,
-    /// Tells bind mounts of one device apart, where the kernel says it (Linux 5.8).
+    /// Distinguishes bind mounts of one device, if the kernel reports it (`statx(2)`, from Linux 5.8).
     id: Option<u64>,
 }
 
@@ -94,7 +95,7 @@ fn mount_id(_: BorrowedFd<'_>) -> Option<u64> {
     None
 }
 
-/// Resolves paths beneath directories of one mount: through no symbolic link and into no other mount.
+/// Resolves paths beneath directories of one mount. Follows no symbolic link and enters no other mount.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::std_fs::platform) struct Resolver {
     by: Resolution,
@@ -102,12 +103,12 @@ pub(in crate::std_fs::platform) struct Resolver {
 }
 
 impl Resolver {
-    /// For the mount that the directory lies on.
+    /// Creates a resolver for the mount of the directory.
     pub(in crate::std_fs::platform) fn of(by: Resolution, dir: BorrowedFd<'_>) -> Result<Self> {
         Ok(Self { by, mount: Mount::of(dir)? })
     }
 
-    /// Opens a path beneath a directory; the empty path is the directory. The path has no `..`.
+    /// Opens a path beneath a directory. An empty path opens the directory. The path must not contain `..`.
     pub(in crate::std_fs::platform) fn open(
         &self,
         dir: BorrowedFd<'_>,
@@ -118,7 +119,7 @@ impl Resolver {
         match self.by {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Resolution::Openat2 => {
-                // The call refuses a mode that it has no use for.
+                // The call refuses a mode unless it creates a file (`openat2(2)`, EINVAL).
                 let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
                 let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
                 retry_on_intr(|| rustix::fs::openat2(dir, path, flags, mode, BENEATH))
@@ -127,7 +128,7 @@ impl Resolver {
         }
     }
 
-    /// One directory after the other.
+    /// Opens one directory after the other.
     fn walk(&self, dir: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         let Some(last) = path.file_name() else { return openat(dir, c".", flags, mode) };
         let mut at: Option<OwnedFd> = None;
@@ -137,11 +138,11 @@ impl Resolver {
         self.step(at.as_ref().map_or(dir, AsFd::as_fd), last, flags, mode)
     }
 
-    /// Opens a name, and looks at the mount before anything is changed.
+    /// Opens a name and checks its mount before changing anything.
     fn step(&self, dir: BorrowedFd<'_>, name: &OsStr, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         let (truncates, flags) = (flags.contains(OFlags::TRUNC), flags - OFlags::TRUNC);
         let opened = retry_on_intr(|| openat(dir, name, flags | OFlags::NOFOLLOW, mode)).map_err(|e| {
-            // Systems disagree: ELOOP, EMLINK, EFTYPE, and ENOTDIR where a directory is wanted.
+            // Systems return different errors: `ELOOP`, `EMLINK`, `EFTYPE`, or `ENOTDIR` if a directory is required.
             let is_link = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink());
             if is_link && e != Errno::EXIST { Errno::LOOP } else { e }
@@ -149,7 +150,7 @@ impl Resolver {
         if Mount::of(opened.as_fd())? != self.mount {
             return Err(Errno::XDEV);
         }
-        // On Linux a handle that only names its file can name a link.
+        // On Linux, a handle opened with `O_PATH` can refer to a symbolic link.
         let kind = FileType::from_raw_mode(fstat(&opened)?.st_mode);
         if kind.is_symlink() && !flags.contains(OFlags::NOFOLLOW) {
             return Err(Errno::LOOP);
@@ -160,7 +161,7 @@ impl Resolver {
         Ok(opened)
     }
 
-    /// Describes a path beneath a directory, a symbolic link at its end included.
+    /// Describes the file or directory at a path. A symbolic link at the end is described itself.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(in crate::std_fs::platform) fn stat(
         &self,
@@ -171,7 +172,7 @@ impl Resolver {
         Ok(super::super::stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
     }
 
-    /// Nothing but a lookup by name describes what cannot be opened.
+    /// Describes the file or directory at a path. A file that cannot be opened can only be described by its name.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(in crate::std_fs::platform) fn stat(
         &self,

@@ -1,4 +1,4 @@
-//! The suite on views of the host, resolved by the kernel and by a walk.
+//! Runs the suite on views of the host, with both methods of resolving paths.
 
 use super::{View, resolver::Resolution};
 use crate::conformance::{HostNodes, Subject, run};

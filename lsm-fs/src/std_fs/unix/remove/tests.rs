@@ -4,11 +4,11 @@ use std::{fs, iter, os::unix::fs::symlink, path::PathBuf};
 
 use super::*;
 
-/// Folders beside each level: one is there before it and one comes after it, so that in most orders of reading one of
-/// them is still to be removed when the walk comes back.
+/// Folders beside each level, one created before it and one after it. In most orders of listing, one of them still has
+/// to be removed when the walk returns.
 const BESIDE: [&str; 2] = ["before", "after"];
 
-/// `tree/0/1/2/...` of so many levels, and a directory outside with the same names.
+/// Creates `tree/0/1/2/...` with this many levels, and a directory outside with the same names.
 fn prepared(levels: usize) -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let fill = |dir: &Path, next: &str| {
@@ -31,14 +31,14 @@ fn open_dir(path: &Path) -> OwnedFd {
     At::path(path).open(DIRECTORY, Mode::empty()).unwrap()
 }
 
-/// Empties a tree in one of the two resolutions of looking names up.
+/// Empties a tree with one of the two methods of resolving names.
 fn emptied(tree: &Path, resolution: Resolution, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let top = open_dir(tree);
     let resolver = Resolver::of(resolution, top.as_fd())?;
     empty_with(top, resolver, on)
 }
 
-/// Both resolutions at each of the first levels.
+/// Tests both methods at each of the first levels.
 fn cases() -> impl Iterator<Item = (Resolution, usize)> {
     let resolutions = [Resolution::of_host(), Resolution::PerComponent];
     resolutions.into_iter().flat_map(|resolution| (0..20).map(move |level| (resolution, level)))
@@ -82,7 +82,7 @@ fn a_folder_that_is_moved_away_does_not_lead_out_of_the_tree() {
         let (home, tree) = prepared(20);
         let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
         let moved = home.path().join("kept/moved");
-        // Emptied by now, it leads into another directory when the walk comes back from it.
+        // The directory is empty by now, and leads to another parent when the walk returns.
         let removed = emptied(&tree, resolution, &mut |step, name| {
             if step == Step::Up && name.to_str() == Ok(&level.to_string()) {
                 fs::rename(&at, &moved).unwrap();
@@ -108,7 +108,7 @@ fn few_directories_are_open_at_a_time() {
         most = most.max(open.filter(inside).count());
     })
     .unwrap();
-    // None would mean that nothing was counted.
+    // `None` would mean that nothing was counted.
     assert_eq!(most, 1);
 }
 
