@@ -44,61 +44,61 @@ use crate::{
     FsOpenOptions, Op, Result, SyncMode, errno,
 };
 
-/// The host's filesystem, as the process sees it: relative paths start at the working directory.
+/// The host's filesystem, as the process sees it. Relative paths start at the working directory.
 ///
-/// A unit: it holds nothing, so any number of values are the same backend.
+/// The type has no state, so all its values are the same backend.
 ///
 /// # Platforms
 ///
 /// | | Linux | macOS, iOS | the BSDs | Windows, other Unix, others |
 /// |---|---|---|---|---|
-/// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | follows the manual | follows the manual | the portable code passes conformance on Linux |
+/// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | follows the manual | follows the manual | the portable code passes conformance on Linux, except `a_root_follows_its_directory` |
 /// | `rename_noreplace` | `renameat2` | `renameatx_np` | `Unsupported` | `Unsupported` |
-/// | `beneath` | `openat2`, or a handle for each component | a handle for each component | a handle for each component | a look at each component before the call |
+/// | `beneath` | `openat2`, or a handle for each component | a handle for each component | a handle for each component | a check of each component before the call |
 /// | `beneath` stops at | every mount | mounts of other devices | mounts of other devices | no mount |
-/// | an open that meets a pipe | never waits | never waits | never waits | looks before it opens |
+/// | an open of a pipe | never waits | never waits | never waits | checks before it opens |
 /// | `reflink_file` | `FICLONE` | `fclonefileat` | `Unsupported` | `Unsupported` |
-/// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported` |
+/// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported`, but `fsync` on Unix |
 /// | `try_lock_directory` | `flock` | `flock` | `flock` | `Unsupported` |
-/// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | not known; `truncate_file` is `Unsupported` |
+/// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | unknown, so `truncate_file` is `Unsupported` |
 /// | `punch_hole` | `fallocate` | `Unsupported` | `Unsupported` | `Unsupported` |
 /// | a sync through a read-only handle | yes | yes | yes | fails on Windows, and poisons the handle |
 /// | `try_lock_exclusive` | advisory | advisory | advisory | keeps readers out on Windows |
 /// | opening a directory | `IsADirectory` | `IsADirectory` | `IsADirectory` | `PermissionDenied` on Windows |
-/// | `next_data` | `SEEK_DATA` | `SEEK_DATA` | all is data | all is data |
+/// | `next_data` | `SEEK_DATA` | `SEEK_DATA` | `SEEK_DATA` on FreeBSD, elsewhere all is data | all is data |
 /// | `start_writeback` | `posix_fadvise` | nothing | nothing | nothing |
 /// | `direct_io` | `O_DIRECT` | ignored | ignored | ignored |
 /// | `available_space` | `statvfs` | `statvfs` | `statvfs` | `Unsupported` |
 ///
-/// "The portable code" is what std alone can do. On Windows itself it has not run; the rows above where it differs from
-/// the contract are known from its manual, so the suite is not expected to pass there.
+/// "The portable code" uses only std. It has not been tested on Windows. The rows in which Windows differs from the
+/// contract follow its manual, so the suite is not expected to pass there.
 ///
 /// # Views
 ///
-/// On Linux a view ([`beneath`](Fs::beneath)) resolves each path by one call of `openat2(2)`. Where the kernel is older
-/// than 5.6 or a seccomp filter refuses the call, and on other Unix systems, it opens one component after the other.
-/// Both are safe against somebody who changes the directory during the call. Two mounts of one device are told apart
-/// by `openat2`, and by the mount's number from Linux 5.8 on.
+/// On Linux, a view ([`beneath`](Fs::beneath)) resolves each path with one call of `openat2(2)`. If the kernel is older
+/// than 5.6, if a seccomp filter refuses the call, and on other Unix systems, a view opens one component after the
+/// other. Both methods are safe against concurrent changes of the directory. `openat2` distinguishes two mounts of one
+/// device. The other method does so from Linux 5.8 on, by the number of the mount.
 ///
-/// The portable code looks at each component first. **Somebody who replaces a directory by a link between that look
-/// and the call leads the call out of the root.** It has no handle, so a root
-/// does not follow its directory through a rename. It does not tell mounts apart. Its `remove_dir_all` keeps a handle
-/// for each level of the tree.
+/// The portable code checks each component before the call. **If another process replaces a directory by a link between
+/// the check and the call, the call leaves the root.** There is no handle, so a root does not follow its directory
+/// through a rename. Mounts are not distinguished. `remove_dir_all` keeps one handle open for each level of the tree.
 ///
 /// # Opening
 ///
-/// An open that finds a device makes the driver see an open and a close before it is refused.
+/// If an open finds a device, the driver sees an open and a close before the call is refused. On Linux, an open waits
+/// if another process holds a lease on the file, until the kernel has broken the lease (`fcntl(2)`, `F_SETLEASE`).
 ///
 /// # Write-back
 ///
-/// On Linux `start_writeback` is `POSIX_FADV_DONTNEED`, which starts asynchronous write-back of the dirty pages of the
-/// range without waiting for it and drops those that are clean already. `sync_file_range(2)` would leave the clean
-/// ones; no safe binding of it exists.
+/// On Linux, `start_writeback` is `POSIX_FADV_DONTNEED`. It starts asynchronous write-back of the dirty pages in the
+/// range without waiting, and drops the clean ones. `sync_file_range(2)` would keep the clean pages, but it has no safe
+/// binding.
 ///
 /// # Errors
 ///
-/// Where a directory cannot be synced on a mount (`EINVAL` from FUSE or SMB), `sync_directory` says
-/// [`NotSupported`](DirectorySync::NotSupported) rather than success.
+/// If a mount cannot sync directories (`EINVAL` from FUSE or SMB), `sync_directory` returns
+/// [`NotSupported`](DirectorySync::NotSupported) instead of success.
 ///
 /// # Examples
 ///
@@ -116,7 +116,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StdFs;
 
-/// The namespace of the host's paths; any fixed number other than what an in-memory backend would draw.
+/// The namespace of the host's paths. Any fixed number works, if no in-memory backend uses it.
 const HOST_NAMESPACE: u64 = u64::from_le_bytes(*b"host\0fs\0");
 
 fn on<T>(op: Op, path: &Path, result: io::Result<T>) -> Result<T> {
@@ -198,7 +198,7 @@ impl Fs for StdFs {
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        // A directory that cannot be listed cannot be judged either, whatever the mount.
+        // A missing directory is an error, whatever the mount can do.
         on(Op::Capabilities, path, std::fs::metadata(path))?;
         platform::capabilities(self, path)
     }
@@ -224,10 +224,10 @@ impl Fs for StdFs {
     }
 }
 
-/// Calls mostly wait for the device, so many overlap on few cores.
+/// Calls mostly wait for the device, so many of them can share few cores.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(80).unwrap();
 
-/// Lets the host's kernel move bytes between two open files; `None` where it cannot.
+/// Lets the kernel copy bytes between two open files. Returns `None` if it cannot.
 pub(crate) fn copy_range(
     from: &std::fs::File,
     to: &std::fs::File,
@@ -237,12 +237,12 @@ pub(crate) fn copy_range(
     platform::copy_range(from, to, offset, len)
 }
 
-/// The refusal of an open whose path leads to a pipe, a socket or a device.
+/// The error for a path that leads to a pipe, a socket or a device.
 fn not_a_file() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "a pipe, a socket or a device, not a regular file")
 }
 
-/// The refusal to change an inode that something else may share.
+/// The error for a change of an inode with several names.
 fn shared_inode() -> io::Error {
     io::Error::from_raw_os_error(errno::EMLINK)
 }
