@@ -12,7 +12,7 @@ use crate::{Error, FooterPayload, Result, current::read_if_there, names::parse_v
 /// [`publish_current`](crate::publish_current) requires it. The pointer can therefore never become durable before the
 /// archive that it names.
 #[derive(Debug)]
-#[must_use = "an archive that is not published is no version"]
+#[must_use = "an archive becomes a version only when it is published"]
 pub struct DurableArchive<'fs> {
     pub(crate) fs: &'fs dyn Fs,
     pub(crate) path: PathBuf,

@@ -49,8 +49,9 @@ impl BlockIdentity {
 /// # Contract
 ///
 /// - `open(identity, seal(identity, p)) == p`.
-/// - An envelope that was modified, or sealed under another key, is refused with [`CryptError::Rejected`]. If the
-///   envelope has additional authenticated data, an envelope that was sealed for another identity is refused, too.
+/// - An envelope that was modified, or sealed under another key, is refused: with [`CryptError::Rejected`], or with
+///   another variant if the form of the envelope is wrong. If the envelope has additional authenticated data, an
+///   envelope that was sealed for another identity is refused, too.
 /// - The provider chooses the nonces, and never uses a nonce twice with the same key.
 /// - `Debug` output contains no key.
 pub trait EncryptionProvider: Send + Sync + fmt::Debug {

@@ -54,7 +54,7 @@ fn links_are_made_in_order_and_each_reported(t: &Subject) -> Verdict {
     let names = fill(t, 50)?;
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
     let told = link(t, "to", &pairs);
-    same!(told.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>(), "indices told");
+    same!(told.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>(), "reported indices");
     for ((_, result), name) in told.into_iter().zip(&names) {
         result?;
         t.holds(&format!("to/{name}"), name.as_bytes())?;
@@ -99,7 +99,7 @@ fn clones_are_made_and_each_reported(t: &Subject) -> Verdict {
     let names = fill(t, 300)?;
     t.put("to/0007", b"taken")?;
     let mut told = clone(t, &names);
-    same!(told.len(), 300, "clones told");
+    same!(told.len(), 300, "reported clones");
     same!(told.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to a taken name");
     ensure!(told.values().all(std::result::Result::is_ok), "some clone failed: {told:?}");
     t.holds("to/0007", b"taken")?;
@@ -140,7 +140,7 @@ fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
     let told = clone(t, &names);
     fault(&t.at("to/0002"), false);
     let durable: Vec<_> = told.into_values().map(|result| result.is_ok()).collect();
-    same!(durable, [true, true, false, true, true], "clones durable");
+    same!(durable, [true, true, false, true, true], "durable clones");
     t.has_names("to", &["0000", "0001", "0003", "0004"])
 }
 

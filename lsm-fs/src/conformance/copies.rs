@@ -53,10 +53,10 @@ fn copies_are_whole_and_each_reported(t: &Subject) -> Verdict {
     t.put("from/0011", &big)?;
     t.put("from/0012", b"")?;
     let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    same!(told.len(), 40, "copies told");
+    same!(told.len(), 40, "reported copies");
     for (result, name) in told.into_values().zip(&names) {
         let wanted = t.get(&format!("from/{name}"))?;
-        same!(result?.len, wanted.len() as u64, "length told of {name}");
+        same!(result?.len, wanted.len() as u64, "reported length of {name}");
         t.holds(&format!("to/{name}"), &wanted)?;
     }
     t.open("to/0000", write())?.write_at(b"X", 0)?;
@@ -116,7 +116,7 @@ fn a_copy_keeps_holes(t: &Subject) -> Verdict {
     let names = ["sparse".to_owned()];
     let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
     let copied = told.into_values().next().ok_or_else(|| Failure::Violated("nothing was told".into()))??;
-    same!(copied.len, 4 << 20, "length told");
+    same!(copied.len, 4 << 20, "reported length");
     ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the copy differs");
     let target = t.fs.metadata(&t.at("to/sparse"))?;
     if source.allocated_bytes.is_some_and(|bytes| bytes < 1 << 20) {

@@ -171,7 +171,7 @@ impl Subject {
     }
 
     pub(super) fn absent(&self, name: &str) -> Verdict {
-        ensure!(!self.fs.exists(&self.at(name))?, "{name} is there");
+        ensure!(!self.fs.exists(&self.at(name))?, "{name} exists");
         Ok(())
     }
 }
