@@ -58,7 +58,7 @@ impl<'a> At<'a> {
             FileType::Directory => return Err(io::Error::from_raw_os_error(errno::EISDIR)),
             _ => return Err(not_a_file()),
         }
-        // Clears `O_NONBLOCK`. The file has no other flag that can be changed here (`F_SETFL(2const)`).
+        // Clears `O_NONBLOCK`. The file has no other flag that can be changed here (`fcntl(2)`, `F_SETFL`).
         rustix::fs::fcntl_setfl(&file, if options.append { OFlags::APPEND } else { OFlags::empty() })?;
         Ok(file.into())
     }

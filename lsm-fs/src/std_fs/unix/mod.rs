@@ -143,7 +143,7 @@ pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
     use rustix::fs::OFlags;
-    // std sets no other flag that can be changed here (`F_SETFL(2const)`).
+    // std sets no other flag that can be changed here (`fcntl(2)`, `F_SETFL`).
     let flags = if append { OFlags::APPEND } else { OFlags::empty() };
     // The flag is a hint, so a refusal leaves an ordinary handle.
     rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).is_ok()
