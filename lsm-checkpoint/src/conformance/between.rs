@@ -8,7 +8,9 @@ use std::{
 use super::{
     Failure, Subject, Verdict,
     case::{Case, engine, not_repeated},
-    ensure, list,
+    ensure,
+    ground::Ground,
+    list,
     live::{Live, contents},
     snapshot,
     steps::{Act, When},
@@ -85,26 +87,36 @@ fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
 }
 
 /// The engine's files, relative to its directory.
-fn files(case: &Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
-    let data = case.ground.data();
-    let files = snapshot::walk(&**case.ground.fs(), &data)?;
+fn files(ground: &Ground<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
+    let data = ground.data();
+    let files = snapshot::walk(&**ground.fs(), &data)?;
     Ok(files.iter().filter_map(|file| file.strip_prefix(&data).ok()).map(Path::to_path_buf).collect())
+}
+
+/// The engine's files after a compaction.
+fn files_after_compaction(case: Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
+    case.live.churn().map_err(engine("compact"))?;
+    // A guard of the pause may end with the tree, so it is looked for while the tree is open.
+    case.deletions_go_on()?;
+    if !case.live.tree().unlinks_in_background() {
+        return files(&case.ground);
+    }
+    let (ground, _) = case.close();
+    files(&ground)
 }
 
 /// The same engine, without a checkpoint and with one: the same files must go.
 fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
     let alone = busy(subject)?;
-    let before = files(&alone)?;
-    alone.live.churn().map_err(engine("compact"))?;
-    let after = files(&alone)?;
+    let before = files(&alone.ground)?;
+    let after = files_after_compaction(alone)?;
     let deleted: Vec<_> = before.difference(&after).collect();
     if deleted.is_empty() {
         return Err(Failure::NotApplicable("Tree::compact deletes no file".into()));
     }
     let case = busy(subject)?;
     case.take(&Checkpoint::new(), case.ground.target("held"))?;
-    case.live.churn().map_err(engine("compact"))?;
-    let left = files(&case)?;
+    let left = files_after_compaction(case)?;
     match deleted.into_iter().find(|file| left.contains(*file)) {
         None => Ok(None),
         Some(kept) => Err(Failure::Violated(format!(

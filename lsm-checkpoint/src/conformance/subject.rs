@@ -27,7 +27,7 @@ pub type Reader<'a> = Box<dyn Fn() -> Result<Contents, BoxError> + 'a>;
 /// # Contract
 ///
 /// Each call has finished when it returns: the suite makes one at a time and wants every run to be the same, so nothing
-/// is left to threads in the background.
+/// is left to threads in the background. [`unlinks_in_background`](Self::unlinks_in_background) allows one exception.
 ///
 /// The suite calls [`put`](Self::put), [`flush`](Self::flush) and [`compact`](Self::compact) *from inside* calls of the
 /// checkpoint, on its thread: while a file is linked, or while the manifest is written. An engine that holds a lock
@@ -75,6 +75,12 @@ pub trait Tree: Send + Sync {
     /// A reader that goes on to see the tree as it is now. `None` if the engine has none.
     fn reader(&self) -> Option<Reader<'_>> {
         None
+    }
+
+    /// Returns `true` if the engine unlinks files in a thread of its own, and has no call that waits for it. Such
+    /// a thread ends when the tree is dropped. The suite drops the tree before it looks for files that must be gone.
+    fn unlinks_in_background(&self) -> bool {
+        false
     }
 }
 

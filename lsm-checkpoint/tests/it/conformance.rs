@@ -66,6 +66,30 @@ fn each_mistake_is_found_by_its_check() {
     }
 }
 
+#[test]
+fn an_engine_that_unlinks_in_the_background_is_looked_at_when_it_is_closed() {
+    let name = "between::a_checkpoint_lets_go_of_its_files";
+    let check = checks().find(|check| check.name == name).expect(name);
+    let in_background = |mistake| {
+        Subject::on_fs(move |fs, dir| {
+            let tree = adapter::open(fs, dir, Layout::Current, mistake)?;
+            Ok(Box::new(adapter::InBackground(tree)))
+        })
+    };
+    check.run(&in_background(Mistake::UnlinksLater)).unwrap();
+    for (mistake, found) in [
+        (Mistake::UnlinksLaterUntilACapture, "is still there after a checkpoint and a compaction"),
+        (Mistake::KeepsAGuard, "after the checkpoint the pause holds"),
+    ] {
+        match check.run(&in_background(mistake)) {
+            Err(Failure::Violated(text)) => assert!(text.contains(found), "{text}"),
+            other => panic!("{mistake:?}: {other:?}"),
+        }
+    }
+    // While the tree is open, nothing is to be seen of it.
+    check.run(&subject(Layout::Current, Mistake::UnlinksLaterUntilACapture)).unwrap();
+}
+
 /// A fault at a call that never comes tries nothing. The later trees are of a layout that makes fewer calls.
 #[test]
 fn an_engine_that_does_less_work_the_next_time_is_found() {

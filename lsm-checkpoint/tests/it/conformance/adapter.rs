@@ -56,6 +56,39 @@ impl Tree for Mini {
     }
 }
 
+/// An engine that says that it unlinks in the background.
+pub(super) struct InBackground(pub(super) Box<dyn Tree>);
+
+impl Tree for InBackground {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<Option<u64>, BoxError> {
+        self.0.put(key, value)
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<Option<u64>, BoxError> {
+        self.0.delete(key)
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        self.0.flush()
+    }
+
+    fn compact(&self) -> Result<(), BoxError> {
+        self.0.compact()
+    }
+
+    fn contents(&self) -> Result<Contents, BoxError> {
+        self.0.contents()
+    }
+
+    fn source(&self) -> Box<dyn CheckpointSource + '_> {
+        self.0.source()
+    }
+
+    fn unlinks_in_background(&self) -> bool {
+        true
+    }
+}
+
 /// A reader that is open.
 struct Moment<'a>(&'a Mini, u64);
 
@@ -116,6 +149,9 @@ impl CheckpointSource for Mini {
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         if self.mistake == Mistake::KeepsAGuard {
             self.kept.lock().unwrap().push(self.pause.acquire());
+        }
+        if self.mistake == Mistake::UnlinksLaterUntilACapture {
+            *self.later.lock().unwrap() = None;
         }
         let state = self.state();
         Ok(Capture::one(Held { mini: self, version: Arc::clone(&state.version), logged: state.logged }))

@@ -29,6 +29,8 @@ pub(super) struct Mini {
     pub(super) pause: Arc<DeletionPause>,
     /// Guards that a wrong adapter keeps.
     pub(super) kept: Mutex<Vec<PauseGuard>>,
+    /// Files that are unlinked when the tree is dropped. `None`: nothing is unlinked any more.
+    pub(super) later: Mutex<Option<Vec<PathBuf>>>,
     state: Mutex<State>,
 }
 
@@ -75,6 +77,7 @@ impl Mini {
             mistake,
             pause,
             kept: Mutex::default(),
+            later: Mutex::new(Some(Vec::new())),
             state: Mutex::new(State {
                 seqno,
                 memtable,
@@ -249,7 +252,21 @@ impl Mini {
         {
             return Ok(());
         }
+        if matches!(self.mistake, Mistake::UnlinksLater | Mistake::UnlinksLaterUntilACapture) {
+            if let Some(later) = &mut *self.later.lock().unwrap() {
+                later.push(path.to_path_buf());
+            }
+            return Ok(());
+        }
         Ok(self.fs.remove_file(path)?)
+    }
+}
+
+impl Drop for Mini {
+    fn drop(&mut self) {
+        for path in self.later.get_mut().unwrap_or_else(PoisonError::into_inner).iter().flatten() {
+            let _ = self.fs.remove_file(path);
+        }
     }
 }
 

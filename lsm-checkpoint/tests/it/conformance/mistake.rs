@@ -26,6 +26,10 @@ pub(super) enum Mistake {
     OpensACheckpoint,
     HidesErrorsOfTheTarget,
     KeepsAGuard,
+    /// Unlinks when the tree is dropped. This is a mistake unless the tree says so.
+    UnlinksLater,
+    /// Unlinks when the tree is dropped, and nothing after a capture.
+    UnlinksLaterUntilACapture,
 }
 
 /// Each mistake and a check that finds it; each check is here.
