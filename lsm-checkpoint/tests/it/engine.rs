@@ -1,9 +1,11 @@
-//! The reference engine of `examples/engine`: crashed at every moment, killed at every call, and with an error at every
-//! call.
+//! The reference engine of `examples/engine`: crashed at every moment, killed at every call, with an error at every
+//! call, and in the suite for adapters.
 //!
 //! These tests use `lsm-fs-mem`. Without it, the first power cut that the engine meets is one that destroys the data of
 //! a user.
 
+#[cfg(feature = "conformance")]
+mod conformance;
 mod crash;
 mod fault;
 mod kill;
