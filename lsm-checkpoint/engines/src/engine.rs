@@ -1,8 +1,10 @@
 //! [`Engine`]: what the three engines have in common, as far as the workload needs it.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lsm_checkpoint::{BoxError, CheckpointSource};
+
+use crate::{owner, readers::Readers};
 
 /// Which engine, of which kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +53,22 @@ impl Kind {
         Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self { which, blobs }))
     }
 
-    /// Opens a tree, or makes one.
+    /// Opens a tree, or makes one. A checkpoint is refused: [`restore`](lsm_checkpoint::restore()) makes a tree of it.
     ///
     /// # Errors
     ///
-    /// The engine's.
+    /// The refusal; the errors of the engine and of the tree's name.
     pub fn open(self, dir: &Path) -> Result<Arc<dyn Engine>, BoxError> {
+        owner::refuse_checkpoint(dir)?;
+        self.open_anything(dir)
+    }
+
+    /// Opens what the engine takes for a tree, even a checkpoint. That is none afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the engine and of the tree's name.
+    pub fn open_anything(self, dir: &Path) -> Result<Arc<dyn Engine>, BoxError> {
         Ok(match self.which {
             Which::CoordinodeV5 => Arc::new(v5::Tree::open(dir, self.blobs)?),
             Which::CoordinodeV7 => Arc::new(v7::Tree::open(dir, self.blobs)?),
@@ -64,6 +76,12 @@ impl Kind {
         })
     }
 }
+
+/// The records of a tree, by key.
+pub type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Reads a tree as it was when the reader was made.
+pub type Reader<'a> = Box<dyn Fn() -> Result<Records, BoxError> + 'a>;
 
 /// An open tree of a real engine.
 pub trait Engine: Send + Sync {
@@ -86,6 +104,22 @@ pub trait Engine: Send + Sync {
     ///
     /// See [`get`](Self::get).
     fn count(&self) -> Result<usize, BoxError>;
+
+    /// Reads every record.
+    ///
+    /// # Errors
+    ///
+    /// See [`get`](Self::get).
+    fn records(&self) -> Result<Records, BoxError>;
+
+    /// Makes a reader. While it lives, flushes and compactions keep the values that it sees.
+    ///
+    /// `None` for 5.7 and fjall's. They find the version of a reader by a counter that also numbers versions. Here the
+    /// operations have numbers of their own.
+    fn reader(&self) -> Option<Reader<'_>>;
+
+    /// Tells if a thread of the engine unlinks files, which ends when the tree is dropped.
+    fn unlinks_in_background(&self) -> bool;
 
     /// Writes memtables to tables.
     ///
@@ -125,19 +159,27 @@ pub trait Engine: Send + Sync {
     fn own_checkpoint(&self, target: &Path) -> Option<Result<(), BoxError>>;
 }
 
+/// Differences between the engines that a user has to know.
+struct Traits {
+    has_readers: bool,
+    unlinks_in_background: bool,
+}
+
 /// The engines descend from one another: their calls are spelt alike, and are of different types.
 macro_rules! engine {
-    ($module:ident, $engine:ident, $adapter:ident, $configure:expr, $own:expr) => {
+    ($module:ident, $engine:ident, $adapter:ident, $traits:expr, $configure:expr, $own:expr) => {
         mod $module {
             use std::{path::Path, sync::Arc};
 
             use lsm_checkpoint::{BoxError, CheckpointSource};
             use $engine::{
-                AbstractTree, AnyTree, Config, KvSeparationOptions, SequenceNumberCounter,
+                AbstractTree, AnyTree, Config, Guard, KvSeparationOptions, SequenceNumberCounter,
                 compaction::Leveled,
             };
 
-            use super::{Engine, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE};
+            use super::{
+                Engine, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE, Traits, owner,
+            };
 
             /// The highest number that a reader may have.
             const LATEST: u64 = u64::MAX >> 1;
@@ -145,6 +187,8 @@ macro_rules! engine {
             pub(super) struct Tree {
                 tree: AnyTree,
                 visible: SequenceNumberCounter,
+                readers: Readers,
+                identity: String,
             }
 
             impl Tree {
@@ -159,7 +203,21 @@ macro_rules! engine {
                     if let Some(seqno) = tree.get_highest_seqno() {
                         visible.fetch_max(seqno + 1);
                     }
-                    Ok(Self { tree, visible })
+                    let identity = owner::identity(dir)?;
+                    Ok(Self { tree, visible, readers: Readers::default(), identity })
+                }
+
+                /// The number below which values that were written over may go.
+                fn watermark(&self) -> u64 {
+                    self.readers.oldest().unwrap_or_else(|| self.visible.get())
+                }
+
+                fn records_at(&self, seqno: u64) -> Result<Records, BoxError> {
+                    let pair = |guard: $engine::IterGuardImpl| {
+                        let (key, value) = guard.into_inner()?;
+                        Ok((key.to_vec(), value.to_vec()))
+                    };
+                    self.tree.iter(seqno, None).map(pair).collect()
                 }
             }
 
@@ -182,18 +240,34 @@ macro_rules! engine {
                     Ok(self.tree.len(LATEST, None)?)
                 }
 
+                fn records(&self) -> Result<Records, BoxError> {
+                    self.records_at(LATEST)
+                }
+
+                fn reader(&self) -> Option<Reader<'_>> {
+                    if !$traits.has_readers {
+                        return None;
+                    }
+                    let moment = self.readers.open(self.visible.get());
+                    Some(Box::new(move || self.records_at(moment.seqno())))
+                }
+
+                fn unlinks_in_background(&self) -> bool {
+                    $traits.unlinks_in_background
+                }
+
                 fn flush(&self) -> Result<(), BoxError> {
-                    Ok(self.tree.flush_active_memtable(self.visible.get())?)
+                    Ok(self.tree.flush_active_memtable(self.watermark())?)
                 }
 
                 fn compact(&self) -> Result<(), BoxError> {
                     let strategy = Leveled::default().with_table_target_size(TABLE_TARGET_SIZE);
-                    let _ = self.tree.compact(Arc::new(strategy), self.visible.get())?;
+                    let _ = self.tree.compact(Arc::new(strategy), self.watermark())?;
                     Ok(())
                 }
 
                 fn compact_all(&self) -> Result<(), BoxError> {
-                    let _ = self.tree.major_compact(TABLE_TARGET_SIZE, self.visible.get())?;
+                    let _ = self.tree.major_compact(TABLE_TARGET_SIZE, self.watermark())?;
                     Ok(())
                 }
 
@@ -206,8 +280,7 @@ macro_rules! engine {
                 }
 
                 fn source(&self) -> Box<dyn CheckpointSource + '_> {
-                    let (tree, visible) = (&self.tree, &self.visible);
-                    let identity = concat!("a tree of ", stringify!($adapter));
+                    let Self { tree, visible, identity, .. } = self;
                     Box::new(crate::$adapter::Source { tree, visible, identity })
                 }
 
@@ -225,10 +298,23 @@ engine!(
     v5,
     coordinode_v5,
     coordinode_v5,
+    Traits { has_readers: false, unlinks_in_background: true },
     |config| config.filter_policy(coordinode_v5::config::FilterPolicy::disabled()),
     |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
 );
-engine!(v7, coordinode_v7, coordinode_v7, |config| config, |tree, target| {
-    Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
-});
-engine!(fjall, fjall, fjall, |config| config, |_, _| None);
+engine!(
+    v7,
+    coordinode_v7,
+    coordinode_v7,
+    Traits { has_readers: true, unlinks_in_background: true },
+    |config| config,
+    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
+);
+engine!(
+    fjall,
+    fjall,
+    fjall,
+    Traits { has_readers: false, unlinks_in_background: false },
+    |config| config,
+    |_, _| None
+);

@@ -1,7 +1,8 @@
 //! Checkpoints of real engines: an adapter for each, and what it takes to test and to show them.
 //!
-//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters. [`engine`] opens trees, [`load`] writes to
-//! them, [`oracle`] knows what they must hold, [`exam`] reopens checkpoints and compares.
+//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters. [`engine`] opens trees, [`owner`] names them,
+//! [`load`] writes to them, [`oracle`] knows the contents that they must have, [`exam`] reopens checkpoints and
+//! compares.
 
 pub mod coordinode_v5;
 pub mod coordinode_v7;
@@ -10,3 +11,5 @@ pub mod exam;
 pub mod fjall;
 pub mod load;
 pub mod oracle;
+pub mod owner;
+mod readers;

@@ -8,6 +8,7 @@
 
 mod adapters;
 mod child;
+mod conformance;
 mod killed;
 mod live;
 mod mounts;

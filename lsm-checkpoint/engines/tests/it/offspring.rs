@@ -84,7 +84,9 @@ fn on(kind: Kind, root: &Path) {
     StdFs.remove_dir_all(&path("db")).unwrap();
     Exam::new(kind, PLAN).examine(&path("first"), &path("restored"), &taken).unwrap();
     // Opened in place it is a tree, if no checkpoint afterwards.
-    let opened = kind.open(&path("first")).unwrap();
+    let refused = kind.open(&path("first")).map(drop).unwrap_err().to_string();
+    assert!(refused.ends_with("first: a checkpoint; restore it and open the copy"), "{refused}");
+    let opened = kind.open_anything(&path("first")).unwrap();
     Exam::new(kind, PLAN).compare(&*opened, taken.promised(), taken.issued).unwrap();
 }
 

@@ -1,0 +1,46 @@
+//! [`Readers`]: the moments that are still read at. The engines leave it to their user to know them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The numbers that open readers stand at.
+#[derive(Debug, Default)]
+pub(crate) struct Readers {
+    seqnos: Mutex<Vec<u64>>,
+}
+
+/// An open reader. Dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Moment<'a> {
+    readers: &'a Readers,
+    seqno: u64,
+}
+
+impl Readers {
+    pub(crate) fn open(&self, seqno: u64) -> Moment<'_> {
+        self.seqnos().push(seqno);
+        Moment { readers: self, seqno }
+    }
+
+    /// The number of the oldest reader, if one is open.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.seqnos().iter().min().copied()
+    }
+
+    fn seqnos(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.seqnos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Moment<'_> {
+    pub(crate) fn seqno(&self) -> u64 {
+        self.seqno
+    }
+}
+
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        let mut seqnos = self.readers.seqnos();
+        let at = seqnos.iter().position(|&seqno| seqno == self.seqno);
+        at.map(|at| seqnos.swap_remove(at));
+    }
+}
