@@ -305,11 +305,13 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// error.
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities>;
 
-    /// Returns the number of bytes that an unprivileged process can still write on the volume of the path.
+    /// Returns the number of bytes that an unprivileged process can still write on the volume of the path. 0 means that
+    /// the volume is full.
     ///
     /// # Errors
     ///
-    /// `NotFound`, `Unsupported`.
+    /// - `NotFound`.
+    /// - `Unsupported`: the volume does not count its space.
     fn available_space(&self, path: &Path) -> Result<u64>;
 
     /// Frees the storage of a range. The range then reads as zeros, and the length of the file does not change.

@@ -56,8 +56,16 @@ pub(super) fn volume_id(path: &Path) -> io::Result<u64> {
 }
 
 pub(super) fn available_space(path: &Path) -> io::Result<u64> {
-    let stat = rustix::fs::statvfs(path)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    free_bytes(&rustix::fs::statvfs(path)?)
+}
+
+/// A filesystem that does not count its blocks reports zeros for all of them. So do many network filesystems, and a
+/// tmpfs without a limit.
+fn free_bytes(stat: &rustix::fs::StatVfs) -> io::Result<u64> {
+    match stat.f_blocks {
+        0 => Err(io::ErrorKind::Unsupported.into()),
+        _ => Ok(stat.f_bavail.saturating_mul(stat.f_frsize)),
+    }
 }
 
 /// Positional reads and writes, made by the kernel. Only the search for data moves the position, one caller at a time.

@@ -217,7 +217,7 @@ impl Fs for View {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let stat = in_root.open(flags).and_then(|file| Ok(fstatvfs(&file)?));
-        on(Op::AvailableSpace, path, stat.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)))
+        on(Op::AvailableSpace, path, stat.and_then(|stat| super::super::free_bytes(&stat)))
     }
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
