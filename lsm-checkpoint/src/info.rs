@@ -1,5 +1,7 @@
 //! [`CheckpointInfo`]: what a finished checkpoint holds and what it cost.
 
+use std::fmt;
+
 use lsm_fs::DirectorySync;
 
 use crate::{CatalogFile, Method, PauseStats};
@@ -22,13 +24,21 @@ impl Totals {
 }
 
 /// The totals of each method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TotalsByMethod {
     hard_link: Totals,
     base_link: Totals,
     reflink: Totals,
     copy: Totals,
     written: Totals,
+}
+
+/// By the names that messages have for the methods.
+impl fmt::Debug for TotalsByMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut totals = *self;
+        f.debug_map().entries(Method::ALL.map(|method| (method.name(), *totals.of(method)))).finish()
+    }
 }
 
 impl TotalsByMethod {

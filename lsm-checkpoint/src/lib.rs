@@ -33,6 +33,7 @@ mod reserved;
 mod restore;
 mod run;
 mod source;
+mod space;
 mod staged;
 mod sweep;
 mod sync;
@@ -41,10 +42,11 @@ mod target_life;
 mod transfer;
 mod verify;
 mod view;
+mod zeros;
 
 pub use catalog::{Attributes, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree};
 pub use error::{
-    BoxError, CatalogDefect, Change, Error, PointerProblem, Result, SnapshotProblem, StagedProblem,
+    BoxError, CatalogDefect, Change, Error, Occupant, PointerProblem, Result, SnapshotProblem, StagedProblem,
 };
 pub use info::{CheckpointInfo, Totals};
 pub use is_checkpoint::is_checkpoint;

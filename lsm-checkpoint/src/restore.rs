@@ -1,13 +1,14 @@
 //! [`restore`]: a live directory from a checkpoint; and [`CheckpointDir`], a checkpoint as a source.
 
+mod metadata;
+
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use lsm_fs::{Fs, FsOpenOptions};
-use xxhash_rust::xxh3::Xxh3Default;
+use lsm_fs::Fs;
 
 use crate::{
     BoxError, Capture, Catalog, CatalogFile, CatalogTree, Change, Checkpoint, CheckpointInfo,
@@ -191,64 +192,6 @@ impl CapturedTree<'_> {
     }
 }
 
-/// How much of a metadata file is in memory at a time.
-const PIECE: usize = 64 << 10;
-
-/// A metadata file of this length is held against the space that is left before it is copied.
-const LONG: u64 = 1 << 20;
-
-impl CapturedTree<'_> {
-    /// Copies a metadata file piece by piece: nothing is allocated for a length that a catalog claims.
-    fn copy_metadata(&self, fs: &dyn Fs, file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
-        let path = self.path_of(file);
-        let source = match fs.open(&path, &FsOpenOptions::new().read(true)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::SourceChanged { path, what: Change::Gone });
-            }
-            opened => opened?,
-        };
-        let changed = |found| {
-            let what = Change::Length { expected: file.len, found };
-            Error::SourceChanged { path: path.clone(), what }
-        };
-        let len = source.metadata()?.len;
-        if len != file.len {
-            return Err(changed(len));
-        }
-        check_space(file, target)?;
-        let made = target.dir().join(&file.name);
-        let made = target.fs().open(&made, &FsOpenOptions::new().write(true).create_new(true))?;
-        let (mut hasher, mut done, mut piece) = (Xxh3Default::new(), 0, Vec::new());
-        while done < len {
-            piece.resize(usize::try_from(len - done).unwrap_or(PIECE).min(PIECE), 0);
-            let read = source.read_at(&mut piece, done)?;
-            if read < piece.len() {
-                return Err(changed(done + read as u64));
-            }
-            hasher.update(&piece);
-            made.write_at(&piece, done)?;
-            done += read as u64;
-        }
-        let found = hasher.digest128();
-        match file.checksum.filter(|&expected| expected != found) {
-            Some(expected) => Err(Error::SourceCorrupt { path, expected, found }),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A file with holes may be longer than the volume that it is to be copied to.
-fn check_space(file: &CatalogFile, target: &ManifestTarget<'_>) -> Result<()> {
-    if file.len < LONG {
-        return Ok(());
-    }
-    match target.fs().available_space(target.dir()) {
-        Ok(available) if available < file.len => Err(Error::NoSpace { needed: file.len, available }),
-        Err(e) if e.kind() != io::ErrorKind::Unsupported => Err(e.into()),
-        _ => Ok(()),
-    }
-}
-
 impl Snapshot for CapturedTree<'_> {
     fn version_id(&self) -> u64 {
         self.tree.version_id
@@ -279,7 +222,7 @@ impl Snapshot for CapturedTree<'_> {
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
         let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
         for file in self.files.iter().filter(|file| file.is_written_metadata()) {
-            self.copy_metadata(&*fs, file, target)?;
+            metadata::copy(&*fs, self.path_of(file), file, target)?;
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ use crate::{
     plan::{self, Plan, PlannedFile, PlannedFolder},
     progress::Control,
     source::Content,
+    space::SpaceCheck,
     staged::StagedFs,
     view,
 };
@@ -49,6 +50,7 @@ pub(crate) struct TransferParams<'a> {
     pub(crate) mode: SyncMode,
     pub(crate) base: Option<&'a Base>,
     pub(crate) control: &'a Control<'a>,
+    pub(crate) space: SpaceCheck,
     pub(crate) guard: Option<&'a PauseGuard>,
 }
 
@@ -98,7 +100,6 @@ impl<'a> Transfer<'_, 'a> {
         share::measure(&mut group)?;
         let shared = view::shares_namespace(self.params.fs, group.fs);
         let mut left = std::mem::take(&mut group.files);
-        let mut last_refusal = None;
         for &method in plan::rungs(self.params.policy) {
             if left.is_empty() {
                 return Ok(());
@@ -116,12 +117,13 @@ impl<'a> Transfer<'_, 'a> {
                     self.refused.insert(refusal);
                 }
                 left = outcome.left;
-                last_refusal = outcome.refusal.or(last_refusal);
             }
         }
-        match left.first() {
+        // A refusal of two volumes ends a batch, so not every file that is left has one of its own.
+        left.sort_by_key(|file| file.refusal.is_none());
+        match left.into_iter().next() {
             None => Ok(()),
-            Some(file) => Err(Error::LinkRefused { path: file.path.to_path_buf(), source: last_refusal }),
+            Some(file) => Err(Error::LinkRefused { path: file.path.to_path_buf(), source: file.refusal }),
         }
     }
 

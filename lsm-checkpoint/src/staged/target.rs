@@ -8,6 +8,7 @@ use std::{
 use lsm_fs::Fs;
 
 use super::StagedFs;
+use crate::space::SpaceCheck;
 
 /// Where an engine writes the metadata of one tree: what makes the files beside it a tree.
 ///
@@ -50,6 +51,7 @@ use super::StagedFs;
 pub struct ManifestTarget<'a> {
     fs: &'a StagedFs<'a>,
     dir: PathBuf,
+    space: SpaceCheck,
 }
 
 impl fmt::Debug for ManifestTarget<'_> {
@@ -59,8 +61,13 @@ impl fmt::Debug for ManifestTarget<'_> {
 }
 
 impl<'a> ManifestTarget<'a> {
-    pub(crate) fn new(fs: &'a StagedFs<'a>, dir: PathBuf) -> Self {
-        Self { fs, dir }
+    pub(crate) fn new(fs: &'a StagedFs<'a>, dir: PathBuf, space: SpaceCheck) -> Self {
+        Self { fs, dir, space }
+    }
+
+    /// The look at the free space that the caller wants.
+    pub(crate) fn space(&self) -> SpaceCheck {
+        self.space
     }
 
     /// The filesystem to write through.

@@ -99,7 +99,11 @@ impl<'a> Transfer<'_, 'a> {
 }
 
 /// Tells if a file of the source and a file of the target's filesystem are one inode, if that can be known.
-fn is_same_inode(target: &dyn Fs, file: &PendingFile<'_>, there: &lsm_fs::FsMetadata) -> Option<bool> {
+pub(super) fn is_same_inode(
+    target: &dyn Fs,
+    file: &PendingFile<'_>,
+    there: &lsm_fs::FsMetadata,
+) -> Option<bool> {
     let is_one_id = file.fs.symlink_metadata(file.path).ok()?.file_id? == there.file_id?;
     let is_one_namespace = view::shares_namespace(target, file.fs);
     // Two backends may stand on one host, or count their inodes from the same number.

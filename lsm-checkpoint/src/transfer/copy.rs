@@ -13,7 +13,7 @@ use super::{
     FinishedFile, Transfer, check_sum,
     pending::{self, Batch, PendingFile, Reported},
 };
-use crate::{Change, Error, Method, Result, progress::Control, source::Content};
+use crate::{Change, Error, Method, Result, progress::Control, source::Content, zeros::hash_zeros};
 
 /// A copy to make, with the path that it gets.
 struct CopyOrder<'a> {
@@ -51,17 +51,10 @@ impl<'a> Transfer<'_, 'a> {
         batch.end()?.all_reported().map(drop)
     }
 
+    /// Files that seem too long for the volume are looked at again, because holes take no space.
     fn check_space(&self, files: &[PendingFile<'_>]) -> Result<()> {
-        let mut needed = 0_u64;
-        for file in files {
-            needed = needed.saturating_add(file.len()?);
-        }
-        match self.params.fs.available_space(self.params.dir) {
-            Ok(available) if available < needed => Err(Error::NoSpace { needed, available }),
-            Ok(_) => Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::Unsupported => Ok(()),
-            Err(e) => Err(e.into()),
-        }
+        let Some(room) = self.params.space.room(self.params.fs, self.params.dir)? else { return Ok(()) };
+        room.check(sum(files, PendingFile::len)?).or_else(|_| room.check(sum(files, PendingFile::allocated)?))
     }
 
     fn order(&self, file: &PendingFile<'a>) -> CopyOrder<'a> {
@@ -94,6 +87,11 @@ impl<'a> Transfer<'_, 'a> {
         }
         file.blame(error)
     }
+}
+
+/// Adds up a number of bytes for each file.
+fn sum<'a>(files: &[PendingFile<'a>], bytes: fn(&PendingFile<'a>) -> Result<u64>) -> Result<u64> {
+    files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(bytes(file)?)))
 }
 
 /// Sees every piece: hashes it, counts it, slows it down.
@@ -131,18 +129,10 @@ impl CopyObserver for Watch<'_> {
     }
 
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()> {
-        let mut left = range.end.saturating_sub(range.start);
-        self.update(job, |hasher| {
-            while left > 0 {
-                let piece = usize::try_from(left).unwrap_or(HASH_PIECE).min(HASH_PIECE);
-                let (zeros, _) = ZEROS.split_at(piece);
-                hasher.update(zeros);
-                left -= piece as u64;
-            }
-        });
-        self.control.hole(range.end.saturating_sub(range.start))
+        let len = range.end.saturating_sub(range.start);
+        self.update(job, |hasher| hash_zeros(hasher, len));
+        self.control.hole(len)
     }
 }
 
 const HASH_PIECE: usize = 64 << 10;
-static ZEROS: [u8; HASH_PIECE] = [0; HASH_PIECE];

@@ -43,7 +43,7 @@ pub(super) fn group<'a>(
     let mut pending = |fs: &'a Arc<dyn Fs>, planned: &'a PlannedFile, path: &'a Path| {
         let origin = origins.of(fs, planned);
         let (fs, len) = (views.of(fs, origin), planned.content.known_len());
-        (origin, PendingFile { planned, folder, fs, path, len })
+        (origin, PendingFile { planned, folder, fs, path, len, refusal: None })
     };
     for planned in &folder.files {
         match &planned.content {

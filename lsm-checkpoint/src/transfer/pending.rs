@@ -28,6 +28,8 @@ pub(super) struct PendingFile<'a> {
     pub(super) path: &'a Path,
     /// The length, once it is known.
     pub(super) len: Option<u64>,
+    /// The last refusal of a method that shares files.
+    pub(super) refusal: Option<lsm_fs::Error>,
 }
 
 impl<'a> PendingFile<'a> {
@@ -61,6 +63,13 @@ impl<'a> PendingFile<'a> {
             Some(len) => Ok(len),
             None => self.fs.metadata(self.path).map(|there| there.len).map_err(|e| self.blame(e)),
         }
+    }
+
+    /// How many bytes of storage a copy of it takes: holes stay holes.
+    pub(super) fn allocated(&self) -> Result<u64> {
+        let there = self.fs.metadata(self.path).map_err(|e| self.blame(e))?;
+        let len = self.prefix_len().unwrap_or(there.len);
+        Ok(there.allocated_bytes.map_or(len, |allocated| allocated.min(len)))
     }
 
     pub(super) fn finished(self, method: Method, len: u64) -> FinishedFile<'a> {
@@ -223,7 +232,7 @@ mod tests {
         let of_folder = |folder: &'a PlannedFolder| {
             folder.files.iter().map(move |planned| {
                 let path = planned.content.path().unwrap();
-                PendingFile { planned, folder, fs, path, len: Some(4) }
+                PendingFile { planned, folder, fs, path, len: Some(4), refusal: None }
             })
         };
         plan.folders().flat_map(of_folder).collect()

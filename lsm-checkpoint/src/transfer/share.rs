@@ -10,6 +10,7 @@ use lsm_fs::{
 
 use super::{
     Transfer,
+    base::is_same_inode,
     group::Group,
     pending::{Batch, PendingFile, Reported},
 };
@@ -21,8 +22,6 @@ pub(super) struct Shared<'a> {
     pub(super) left: Vec<PendingFile<'a>>,
     /// `true` if it is no use between these volumes at all.
     pub(super) by_volume: bool,
-    /// One refusal.
-    pub(super) refusal: Option<lsm_fs::Error>,
 }
 
 impl<'a> Transfer<'_, 'a> {
@@ -36,14 +35,17 @@ impl<'a> Transfer<'_, 'a> {
         let names: Vec<NamePair<'_>> = files.iter().map(PendingFile::names).collect();
         let to_dir = self.params.dir.join(&group.folder.dir);
         let (fs, mode) = (self.params.fs, self.params.mode);
-        let (mut batch, mut by_volume, mut last_refusal) = (Batch::new(files), false, None);
+        let (mut batch, mut by_volume) = (Batch::new(files), false);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
-            batch.report(index, |file| match result {
+            batch.report(index, |mut file| match result {
                 Ok(()) => self.shared(file, method),
+                Err(e) if method == Method::HardLink && self.is_linked(&e, &file) => {
+                    self.shared(file, method)
+                }
                 Err(refusal) if refusal.allows_fallback() => {
                     let is_of_volumes = is_of_volumes(&refusal);
                     by_volume |= is_of_volumes;
-                    last_refusal = Some(refusal);
+                    file.refusal = Some(refusal);
                     // A file with too many names says nothing about the next one.
                     Ok(if is_of_volumes { Reported::AllRefused(file) } else { Reported::Refused(file) })
                 }
@@ -55,7 +57,15 @@ impl<'a> Transfer<'_, 'a> {
             Method::HardLink => hard_link_batch(fs, dirs, &names, &mut report),
             _ => reflink_batch(fs, dirs, &names, mode, &mut report),
         }
-        Ok(Shared { left: batch.end()?.all(), by_volume, refusal: last_refusal })
+        Ok(Shared { left: batch.end()?.all(), by_volume })
+    }
+
+    /// Tells if a link was made although the call reported that the name is taken. A network filesystem can report the
+    /// effect of its own first attempt as an obstacle to the second.
+    fn is_linked(&self, error: &lsm_fs::Error, file: &PendingFile<'_>) -> bool {
+        let there = || self.params.fs.symlink_metadata(&self.params.dir.join(file.target())).ok();
+        error.kind() == io::ErrorKind::AlreadyExists
+            && there().is_some_and(|there| is_same_inode(self.params.fs, file, &there) == Some(true))
     }
 
     /// A file has its name in the target.

@@ -108,7 +108,12 @@ fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
         let faulty = FaultFs::new(fs.clone());
         faulty.inject(Fault::on(Op::HardLink).nth(2).before(code));
         let error = run_checkpoint(&db, &faulty, Path::new(TARGET)).unwrap_err();
-        let Error::Fs(error) = error else { panic!("{error}") };
+        let error = match (code, error) {
+            // Source and directory are there, so the name is what is not taken.
+            (errno::ENOENT, Error::NameRefused { source, .. }) => source,
+            (_, Error::Fs(error)) => error,
+            (_, error) => panic!("{error}"),
+        };
         assert_eq!((error.op(), error.raw_os_error()), (Op::HardLink, Some(code)));
         assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 1, "nothing is left");
     }
@@ -193,4 +198,17 @@ fn a_source_that_is_not_what_the_snapshot_says() {
         assert_eq!(path, Path::new("/db/tables/2"));
         assert!(!fs.exists(&Path::new(volume).join("daily")).unwrap());
     }
+}
+
+/// Each of two files is refused for a reason of its own.
+#[test]
+fn a_refused_link_is_named_with_its_own_cause() {
+    let (fs, db) = mem_db(&[""]);
+    let faulty = FaultFs::new(fs.clone());
+    faulty.inject(Fault::on(Op::HardLink).nth(1).before(errno::EMLINK));
+    faulty.inject(Fault::on(Op::HardLink).nth(2).before(errno::EACCES));
+    let refused = Checkpoint::new().policy(Policy::LinkOnly).create(&db, &faulty, Path::new(TARGET));
+    let Err(Error::LinkRefused { path, source: Some(source) }) = refused else { panic!("{refused:?}") };
+    assert_eq!((path.as_path(), source.path()), (Path::new("/db/tables/1"), Path::new("/db/tables/1")));
+    assert_eq!(source.raw_os_error(), Some(errno::EMLINK));
 }

@@ -1,0 +1,108 @@
+//! The copy of a metadata file, piece by piece: nothing is allocated for a length that a catalog claims.
+
+use std::{io, ops::Range, path::PathBuf};
+
+use lsm_fs::{Fs, FsFile, FsOpenOptions};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zeros};
+
+/// How much of a file is in memory at a time.
+const PIECE: usize = 64 << 10;
+
+/// A file that takes so many bytes is held against the space that is left before it is copied.
+const LONG: u64 = 1 << 20;
+
+/// A metadata file of a checkpoint that is open.
+struct Source<'a> {
+    path: PathBuf,
+    file: Box<dyn FsFile>,
+    /// The file as the catalog lists it.
+    listed: &'a CatalogFile,
+    has_holes: bool,
+}
+
+/// Copies a file of a catalog to its place in the target, and holds it against its checksum.
+///
+/// # Errors
+///
+/// [`SourceChanged`](Error::SourceChanged), [`SourceCorrupt`](Error::SourceCorrupt), [`NoSpace`](Error::NoSpace),
+/// [`Fs`](Error::Fs).
+pub(super) fn copy(
+    fs: &dyn Fs,
+    path: PathBuf,
+    listed: &CatalogFile,
+    target: &ManifestTarget<'_>,
+) -> Result<()> {
+    let (source, allocated) = Source::open(fs, path, listed)?;
+    if allocated >= LONG
+        && let Some(room) = target.space().room(target.fs(), target.dir())?
+    {
+        room.check(allocated)?;
+    }
+    let made = target.dir().join(&listed.name);
+    let made = target.fs().open(&made, &FsOpenOptions::new().write(true).create_new(true))?;
+    let found = source.copy_to(&*made)?;
+    match listed.checksum.filter(|&expected| expected != found) {
+        Some(expected) => Err(Error::SourceCorrupt { path: source.path, expected, found }),
+        None => Ok(()),
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Opens a file of the length that the catalog lists. Returns how many bytes of storage it takes, too.
+    fn open(fs: &dyn Fs, path: PathBuf, listed: &'a CatalogFile) -> Result<(Self, u64)> {
+        let file = match fs.open(&path, &FsOpenOptions::new().read(true)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::SourceChanged { path, what: Change::Gone });
+            }
+            opened => opened?,
+        };
+        let there = file.metadata()?;
+        let allocated = there.allocated_bytes.map_or(there.len, |allocated| allocated.min(there.len));
+        let source = Self { path, file, listed, has_holes: allocated < there.len };
+        if there.len == listed.len { Ok((source, allocated)) } else { Err(source.changed(there.len)) }
+    }
+
+    /// Copies all of it, without its holes. Returns the checksum.
+    fn copy_to(&self, made: &dyn FsFile) -> Result<u128> {
+        let (mut hasher, mut done, mut piece) = (Xxh3Default::new(), 0, Vec::new());
+        while done < self.listed.len {
+            let data = self.next_data(done)?;
+            hash_zeros(&mut hasher, data.start - done);
+            done = data.start;
+            while done < data.end {
+                piece.resize(usize::try_from(data.end - done).unwrap_or(PIECE).min(PIECE), 0);
+                let read = self.file.read_at(&mut piece, done)?;
+                if read < piece.len() {
+                    return Err(self.changed(done + read as u64));
+                }
+                hasher.update(&piece);
+                made.write_at(&piece, done)?;
+                done += read as u64;
+            }
+        }
+        if self.has_holes {
+            // A hole at the end is written by nothing else.
+            made.set_len(self.listed.len)?;
+        }
+        Ok(hasher.digest128())
+    }
+
+    /// The next range of data at or behind an offset.
+    fn next_data(&self, offset: u64) -> lsm_fs::Result<Range<u64>> {
+        let len = self.listed.len;
+        if !self.has_holes {
+            return Ok(offset..len);
+        }
+        let Some(found) = self.file.next_data(offset)? else { return Ok(len..len) };
+        let data = found.start.clamp(offset, len)..found.end.min(len);
+        // A backend that finds nothing is not asked again.
+        Ok(if data.is_empty() && data.start < len { offset..len } else { data })
+    }
+
+    fn changed(&self, found: u64) -> Error {
+        let what = Change::Length { expected: self.listed.len, found };
+        Error::SourceChanged { path: self.path.clone(), what }
+    }
+}

@@ -1,0 +1,128 @@
+//! The check of the space that copies need: what would fit is not refused.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, FileKind, Policy, SourceFile};
+use lsm_fs::{Fs, FsOpenOptions, StdFs};
+use lsm_fs_mem::{MemFsOptions, VolumeOptions};
+
+use crate::foreign::Foreign;
+
+/// Makes a file of holes with a little data at its start.
+fn sparse(fs: &dyn Fs, path: &Path, len: u64) {
+    let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    file.write_at(&[7; 4096], 0).unwrap();
+    file.set_len(len).unwrap();
+}
+
+fn engine(fs: Arc<dyn Fs>, path: &Path, kind: FileKind, len: u64) -> Foreign {
+    let file = SourceFile::immutable(kind, fs, path, len);
+    Foreign::new(vec![file], |target| Ok(target.write("CURRENT", b"1")?))
+}
+
+/// A table of 4 GiB with 4 KiB of data is copied and restored as one.
+#[test]
+fn holes_take_no_space_and_stay_holes() {
+    const LEN: u64 = 4 << 30;
+    let dir = tempfile::tempdir().unwrap();
+    let (source, checkpoint, restored) =
+        (dir.path().join("1.sst"), dir.path().join("checkpoint"), dir.path().join("restored"));
+    sparse(&StdFs, &source, LEN);
+    let engine = engine(Arc::new(StdFs), &source, FileKind::Table, LEN);
+    let independent = Checkpoint::new().policy(Policy::Independent);
+    let start = Instant::now();
+    independent.create(&engine, &StdFs, &checkpoint).unwrap();
+    println!("copied in {:?}", start.elapsed());
+    let opened = CheckpointDir::open(Arc::new(StdFs), &checkpoint).unwrap();
+    independent.restore(&opened, &StdFs, &restored).unwrap();
+    for dir in [checkpoint, restored] {
+        let there = StdFs.metadata(&dir.join("tables/1.sst")).unwrap();
+        assert_eq!(there.len, LEN);
+        assert!(there.allocated_bytes.is_some_and(|bytes| bytes <= 64 << 10), "{there:?}");
+    }
+}
+
+/// On a volume that is shorter than the file, and larger than what the file takes.
+#[test]
+fn a_sparse_file_fits_where_its_data_fits() {
+    const LEN: u64 = 8 << 20;
+    for kind in [FileKind::Table, FileKind::Metadata] {
+        let volume = VolumeOptions::new().capacity_bytes(1 << 20).reflink(false);
+        let fs = MemFsOptions::new().volume("/backup", volume).build().unwrap();
+        sparse(&fs, Path::new("/1.sst"), LEN);
+        let engine = engine(Arc::new(fs.clone()), Path::new("/1.sst"), kind, LEN);
+        let checkpoint = Path::new("/backup/daily");
+        Checkpoint::new().create(&engine, &fs, checkpoint).unwrap();
+        let opened = CheckpointDir::open(Arc::new(fs.clone()), checkpoint).unwrap();
+        Checkpoint::new()
+            .policy(Policy::Independent)
+            .restore(&opened, &fs, Path::new("/backup/live"))
+            .unwrap();
+    }
+}
+
+/// What is written by the engine and is sparse is restored as such.
+#[test]
+fn metadata_keeps_its_holes_when_it_is_restored() {
+    const LEN: u64 = 8 << 20;
+    let volume = VolumeOptions::new().capacity_bytes(1 << 20).reflink(false);
+    let fs = MemFsOptions::new().volume("/backup", volume).build().unwrap();
+    let engine = Foreign::new(Vec::new(), |target| {
+        sparse(target.fs(), &target.dir().join("MANIFEST"), LEN);
+        Ok(target.write("CURRENT", b"1")?)
+    });
+    let checkpoint = Path::new("/backup/daily");
+    Checkpoint::new().create(&engine, &fs, checkpoint).unwrap();
+    let opened = CheckpointDir::open(Arc::new(fs.clone()), checkpoint).unwrap();
+    let restored = Path::new("/backup/live");
+    Checkpoint::new().policy(Policy::Independent).restore(&opened, &fs, restored).unwrap();
+    let there = fs.metadata(&restored.join("MANIFEST")).unwrap();
+    assert!(there.len == LEN && there.allocated_bytes.is_some_and(|bytes| bytes <= 64 << 10), "{there:?}");
+}
+
+/// `statvfs` of `/proc` reports zeros, as it does on many network file systems.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_mount_that_reports_zeros_says_nothing() {
+    use std::io::ErrorKind::Unsupported;
+    let unknown = StdFs.available_space(Path::new("/proc")).unwrap_err();
+    assert_eq!(unknown.kind(), Unsupported);
+    let view = StdFs.beneath(Path::new("/proc")).unwrap();
+    assert_eq!(view.available_space(Path::new("/proc")).unwrap_err().kind(), Unsupported);
+    assert!(StdFs.available_space(Path::new("/")).unwrap() > 0);
+}
+
+#[test]
+fn too_much_data_is_refused_before_it_is_copied() {
+    let volume = VolumeOptions::new().capacity_bytes(64 << 10);
+    let fs = MemFsOptions::new().volume("/backup", volume).build().unwrap();
+    let file = fs.open(Path::new("/1.sst"), &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    file.write_at(&[7; 128 << 10], 0).unwrap();
+    let engine = engine(Arc::new(fs.clone()), Path::new("/1.sst"), FileKind::Table, 128 << 10);
+    let refused = Checkpoint::new().create(&engine, &fs, Path::new("/backup/daily")).unwrap_err();
+    assert!(matches!(refused, Error::NoSpace { needed: 131_072, .. }), "{refused}");
+}
+
+/// Where the volume compresses, more fits than it says.
+#[test]
+fn the_check_can_be_switched_off() {
+    let fs =
+        MemFsOptions::new().volume("/backup", VolumeOptions::new().capacity_bytes(64 << 10)).build().unwrap();
+    let file = fs.open(Path::new("/1.sst"), &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    file.write_at(&[7; 128 << 10], 0).unwrap();
+    let unchecked = Checkpoint::new().check_space(false);
+    for kind in [FileKind::Table, FileKind::Metadata] {
+        let engine = engine(Arc::new(fs.clone()), Path::new("/1.sst"), kind, 128 << 10);
+        let full = unchecked.create(&engine, &fs, Path::new("/backup/daily")).unwrap_err();
+        assert!(matches!(&full, Error::Fs(e) if e.kind() == std::io::ErrorKind::StorageFull), "{full}");
+        assert!(fs.read_dir(Path::new("/backup")).unwrap().is_empty());
+    }
+    // The same of what an engine wrote and a restore copies by itself.
+    let engine = Foreign::new(Vec::new(), |target| Ok(target.write("MANIFEST", &[7; 2 << 20])?));
+    Checkpoint::new().create(&engine, &fs, Path::new("/daily")).unwrap();
+    let opened = CheckpointDir::open(Arc::new(fs.clone()), "/daily").unwrap();
+    for (options, is_checked) in [(Checkpoint::new(), true), (unchecked, false)] {
+        let full = options.restore(&opened, &fs, Path::new("/backup/live")).unwrap_err();
+        assert_eq!(matches!(full, Error::NoSpace { .. }), is_checked, "{full}");
+    }
+}
