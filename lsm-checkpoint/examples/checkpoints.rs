@@ -99,6 +99,12 @@ fn clear(dir: &Path) -> Outcome {
     for target in &report.cleared {
         println!("{}: cleared", target.display());
     }
+    for staged in &report.leftovers {
+        println!("{}: cleared; the checkpoint beside it stays", staged.display());
+    }
+    for target in &report.unfinished {
+        println!("{}: half removed; remove it again", target.display());
+    }
     for target in &report.in_progress {
         println!("{}: somebody is at work", target.display());
     }

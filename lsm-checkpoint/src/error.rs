@@ -4,7 +4,7 @@ mod problem;
 
 use std::path::{Path, PathBuf};
 
-pub use problem::{CatalogDefect, Change, PointerProblem, SnapshotProblem, StagedProblem};
+pub use problem::{CatalogDefect, Change, Occupant, PointerProblem, SnapshotProblem, StagedProblem};
 
 /// The result of every operation on checkpoints.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -26,10 +26,14 @@ pub enum Error {
     ///
     /// Choose another name, or remove the target if it is yours. If it is a checkpoint that an earlier call made, the
     /// process may have died before its name was durable: sync the parent directory before you rely on it.
-    #[error("{}: the target exists", target.display())]
+    ///
+    /// A mount point cannot be replaced: choose a name inside it.
+    #[error("{}: {occupant}", target.display())]
     TargetExists {
         /// The target.
         target: PathBuf,
+        /// What has its name.
+        occupant: Occupant,
     },
     /// Somebody alive makes, restores or sweeps this target right now.
     ///
@@ -159,6 +163,18 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         problem: StagedProblem,
+    },
+    /// The target's filesystem does not take the name of a file or a folder. Some filesystems refuse `:` and other
+    /// characters.
+    ///
+    /// Choose a target on another filesystem, or let the engine's adapter give the file another name in the checkpoint
+    /// ([`SourceFile::named`](crate::SourceFile::named)).
+    #[error("{}: the target's filesystem refuses this name", path.display())]
+    NameRefused {
+        /// The path in the staged directory.
+        path: PathBuf,
+        /// The refusal. It may say that the name was not found.
+        source: lsm_fs::Error,
     },
     /// The target is there and complete, but a crash may take it away: the sync of its parent failed.
     ///
@@ -343,3 +359,6 @@ impl From<lsm_manifest::Error> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

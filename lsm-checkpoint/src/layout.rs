@@ -229,7 +229,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 /// Names that differ in case fold to one; the way through lower case also catches signs such as the Kelvin sign.
-fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).collect()
 }
 

@@ -83,7 +83,7 @@ pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
             continue;
         }
         let path = dir.join(&entry.name);
-        let (state, contents) = if target_life::target_name(&entry.name).is_some() {
+        let (state, contents) = if target_life::is_staged_name(&entry.name) {
             (CheckpointState::Staged, None)
         } else {
             match Catalog::read(fs, &path) {

@@ -10,12 +10,12 @@ use std::{
 
 use lsm_fs::{Fs, FsMetadata, SyncMode};
 
-use erase::erase;
+use erase::Erasure;
 use survey::{Names, Survey};
 
 use crate::{
     CATALOG_FILE, Catalog, Error, Result,
-    target_life::{Target, Withdrawal, left_at},
+    target_life::{Target, Withdrawal, Withdrawn, left_at},
 };
 
 /// Removes a checkpoint, with the defaults of [`Removal`] and this sync mode.
@@ -145,13 +145,15 @@ impl Removal {
         // Before the lock, because the lock of a live directory is its engine's; and again after it, because the name
         // may have been bound to another directory in between.
         refuse_others(fs, &target)?;
+        target.check_parent(fs)?;
         let withdrawal = Withdrawal::begin(fs, &target, self.mode)?;
         refuse_others(fs, &target)?;
         let survey = self.survey(fs, &target)?;
         let left: Vec<_> = survey.kept.into_iter().chain(survey.strangers).collect();
+        let erasure = Erasure { fs, dir: &target.path, names: &survey.removable, mode: self.mode };
         if left.is_empty() {
-            withdrawal.finish()?;
-        } else if let Err(error) = erase(fs, &target.path, &survey.removable, self.mode) {
+            withdraw(&withdrawal, &erasure)?;
+        } else if let Err(error) = erasure.take_pointers().and_then(|()| erasure.take_rest()) {
             return Err(left_at(&target.path, error));
         }
         Ok(RemoveReport { left })
@@ -174,6 +176,21 @@ impl Removal {
             }
             _ => Ok(survey),
         }
+    }
+}
+
+/// Takes away a checkpoint in which nothing stays. On a full volume its pointers go first, because any other way to mark
+/// a removal takes a new name. Once they have made room, the removal is marked like any other. If there still is none,
+/// the files go one by one.
+fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<()> {
+    let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(()) };
+    let left = |error| left_at(erasure.dir, error);
+    erasure.take_pointers().map_err(left)?;
+    match withdrawal.finish() {
+        Ok(Withdrawn::Gone) => Ok(()),
+        Ok(Withdrawn::NoRoom(_)) => erasure.take_rest().map_err(left),
+        // Whatever it says, the pointers are gone.
+        Err(error) => Err(error.left_behind(erasure.dir, cause)),
     }
 }
 

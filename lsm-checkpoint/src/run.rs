@@ -1,6 +1,7 @@
 //! [`Checkpoint`]: options, and the protocol from claim to publication.
 
 mod capture;
+mod explain;
 mod seal;
 
 use std::{fmt, ops::ControlFlow, path::Path, time::Duration};
@@ -8,13 +9,15 @@ use std::{fmt, ops::ControlFlow, path::Path, time::Duration};
 use lsm_fs::{Fs, SyncMode};
 
 use capture::{Captured, capture, refuse_nested};
+use explain::explain;
 use seal::{CatalogHeader, Label, Sealed, Unsealed};
 
 use crate::{
     CheckpointInfo, CheckpointSource, Clock, Error, Policy, Progress, Result, SystemClock, layout,
     progress::{Callback, Control},
+    space::SpaceCheck,
     staged::StagedFs,
-    target_life::{self, Staging, Target},
+    target_life::{self, Staging, Target, create_dir_or_own},
     transfer::{self, Base, SourceViews, TransferParams},
     view,
 };
@@ -51,6 +54,7 @@ pub struct Checkpoint<'a> {
     progress: Option<Callback<'a>>,
     bytes_per_second: Option<u64>,
     clock: Option<&'a dyn Clock>,
+    space: SpaceCheck,
     catalogued: bool,
 }
 
@@ -67,6 +71,7 @@ impl fmt::Debug for Checkpoint<'_> {
             .field("mode", &self.mode)
             .field("base", &self.base)
             .field("bytes_per_second", &self.bytes_per_second)
+            .field("space", &self.space)
             .finish_non_exhaustive()
     }
 }
@@ -91,6 +96,7 @@ impl<'a> Checkpoint<'a> {
             progress: None,
             bytes_per_second: None,
             clock: None,
+            space: SpaceCheck::On,
             catalogued: true,
         }
     }
@@ -132,6 +138,18 @@ impl<'a> Checkpoint<'a> {
     #[must_use]
     pub const fn bytes_per_second(mut self, limit: u64) -> Self {
         self.bytes_per_second = Some(limit);
+        self
+    }
+
+    /// Sets whether the files to copy are held against the free space of the target's volume first. Default: yes.
+    ///
+    /// Holes are not counted, because copies keep them. A volume that does not count its space is not asked. The check
+    /// is too strict where the target compresses, or finds equal blocks: switch it off there. Without it, a copy that
+    /// runs out of space fails with [`Fs`](crate::Error::Fs) in place of [`NoSpace`](crate::Error::NoSpace), and what
+    /// was copied until then is removed.
+    #[must_use]
+    pub const fn check_space(mut self, check: bool) -> Self {
+        self.space = if check { SpaceCheck::On } else { SpaceCheck::Off };
         self
     }
 
@@ -228,8 +246,10 @@ impl<'a> Checkpoint<'a> {
     ) -> Result<(Sealed, CheckpointInfo)> {
         let staged = StagedFs::new(staging.fs(), staging.dir(), self.mode);
         let captured = capture(source)?;
+        let explained = |error| explain(staging.fs(), staging.dir(), error);
         for dir in captured.plan.dirs.iter().skip(1) {
-            staged.create_dir(&staging.dir().join(dir))?;
+            let made = create_dir_or_own(&staged, &staging.dir().join(dir));
+            made.map_err(|error| explained(error.into()))?;
         }
         let control = Control::new(self.progress, clock, self.bytes_per_second);
         if control.start(captured.plan.file_count() as u64, captured.known_bytes()).is_break() {
@@ -244,10 +264,11 @@ impl<'a> Checkpoint<'a> {
             mode: self.mode,
             base,
             control: &control,
+            space: self.space,
             guard: guard.as_ref(),
         };
         let views = SourceViews::open(&plan)?;
-        let finished = transfer::run(&params, &plan, &views)?;
+        let finished = transfer::run(&params, &plan, &views).map_err(explained)?;
         let pause = guard.as_ref().map(crate::PauseGuard::stats);
         // Every file is here: deletions go on. Those that fail are kept for the pause's owner.
         drop(guard);
@@ -258,6 +279,7 @@ impl<'a> Checkpoint<'a> {
             finished,
             capture: &capture,
             mode: self.mode,
+            space: self.space,
         };
         let sealed = unsealed.seal(CatalogHeader { label, seqno }, self.catalogued)?;
         let info = sealed.info(pause);

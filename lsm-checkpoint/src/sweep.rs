@@ -1,12 +1,15 @@
 //! [`sweep`]: what dead processes left of checkpoints that they made or removed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use lsm_fs::{Fs, FsFileType, SyncMode};
+use lsm_fs::{Fs, FsExt, FsFileType, SyncMode};
 
 use crate::{
-    Error, Result,
-    target_life::{NameState, Target, clear_debris, target_name},
+    Catalog, Error, Result,
+    target_life::{NameState, Siblings, Target, clear_debris},
 };
 
 /// The result of a sweep.
@@ -14,8 +17,15 @@ use crate::{
 #[non_exhaustive]
 #[must_use = "it lists what could not be removed"]
 pub struct SweepReport {
-    /// Targets whose debris is gone.
+    /// Targets that dead processes had begun to make or to remove. Nothing of them is left. Where the name of a staged
+    /// directory was shortened and its target is gone, the staged directory itself.
     pub cleared: Vec<PathBuf>,
+    /// Staged directories that were removed beside a target that stays: it is whole, or something else. Of a target
+    /// that is whole only the mark of a process that died at the very end is taken away.
+    pub leftovers: Vec<PathBuf>,
+    /// Targets among those that stay that have a catalog and lack files that make them readable: a removal on a full
+    /// disk was cut short before it could leave a mark. [`remove`](crate::remove()) finishes it.
+    pub unfinished: Vec<PathBuf>,
     /// Targets that somebody alive makes, restores or removes, or where the platform cannot tell: nothing was touched.
     pub in_progress: Vec<PathBuf>,
     /// Targets whose debris could not be removed, and why. The next sweep tries again.
@@ -27,7 +37,7 @@ pub struct SweepReport {
 /// # Contract
 ///
 /// Looks at the staged siblings of targets, `.{name}.checkpoint-staged`, and at nothing else: a published checkpoint is
-/// never touched. A sibling whose owner lock is held belongs to a process that lives. One whose lock is free is
+/// never touched. (The staged name of a target with a long name is shortened: `.{prefix}~{hash}.checkpoint-staged`.) A sibling whose owner lock is held belongs to a process that lives. One whose lock is free is
 /// removed, under that lock, and durably; so is a target that its dead owner had begun to make in place or to remove.
 ///
 /// Safe beside creators and other sweepers of the same directory, in this process and others. A creator that meets a
@@ -64,16 +74,37 @@ pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
     let mut report = SweepReport::default();
     let fs = &*fs.beneath(dir)?;
     let entries = fs.read_dir(dir)?;
+    let siblings = Siblings::new(dir, &entries);
     for entry in entries.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
-        let Some(name) = target_name(&entry.name) else { continue };
-        let path = dir.join(name);
-        match Target::new(&path).and_then(|target| clear_debris(fs, &target, mode)) {
-            Ok(NameState::Locked(_)) => report.cleared.push(path),
-            Ok(state) if state.may_be_owned() => report.in_progress.push(path),
+        let Some(target) = siblings.target_of(&entry.name) else { continue };
+        match clear_debris(fs, &target, mode) {
+            Ok(NameState::Locked(_)) => report.add_cleared(fs, target),
+            Ok(state) if state.may_be_owned() => report.in_progress.push(target.path),
             // Somebody else was faster.
             Ok(_) => {}
-            Err(error) => report.failed.push((path, error)),
+            Err(error) => report.failed.push((target.path, error)),
         }
     }
     Ok(report)
+}
+
+impl SweepReport {
+    /// Adds a staged directory that is gone, by what is at its target's name now.
+    fn add_cleared(&mut self, fs: &dyn Fs, target: Target) {
+        match fs.symlink_metadata(&target.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => self.cleared.push(target.path),
+            _ => {
+                if is_unfinished(fs, &target.path) {
+                    self.unfinished.push(target.path);
+                }
+                self.leftovers.push(target.staged);
+            }
+        }
+    }
+}
+
+/// Tells if a directory has the catalog of a checkpoint, and not all that makes its trees readable.
+fn is_unfinished(fs: &dyn Fs, dir: &Path) -> bool {
+    let is_missing = |pointer: PathBuf| fs.exists(&dir.join(pointer)).is_ok_and(|exists| !exists);
+    Catalog::read(fs, dir).is_ok_and(|catalog| catalog.pointers().into_iter().any(is_missing))
 }

@@ -11,23 +11,28 @@ mod in_place;
 mod inspect;
 mod marker;
 mod publish;
+mod staged_name;
 mod withdraw;
 
 use std::{
-    ffi::{OsStr, OsString},
     io,
     path::{Component, Path, PathBuf},
 };
 
-use lsm_fs::parent_of;
+use lsm_fs::{Fs, parent_of};
 
 pub(crate) use claim::claim;
 pub(crate) use debris::clear_debris;
+pub(crate) use in_place::create_dir_or_own;
+use in_place::is_empty_dir;
 pub(crate) use inspect::NameState;
 pub(crate) use publish::{Contents, Staging};
-pub(crate) use withdraw::{Withdrawal, left_at};
+pub(crate) use staged_name::{Siblings, is_staged_name};
+pub(crate) use withdraw::{Withdrawal, Withdrawn, left_at};
 
-use crate::{Error, Result, reserved::STAGED_SUFFIX};
+use staged_name::staged_name;
+
+use crate::{Error, Occupant, Result};
 
 /// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
 /// remove it, and nobody else.
@@ -48,10 +53,10 @@ impl Target {
         }
         // A last component `..` has no name either.
         let name = normal.file_name().ok_or_else(invalid)?;
-        if name.to_str().is_none() || target_name(name).is_some() {
+        if is_staged_name(name) {
             return Err(invalid());
         }
-        let staged = normal.with_file_name(staged_name(name));
+        let staged = normal.with_file_name(staged_name(name.to_str().ok_or_else(invalid)?));
         Ok(Self { path: normal, staged })
     }
 
@@ -59,27 +64,31 @@ impl Target {
         parent_of(&self.path)
     }
 
+    /// Opens the parent for reading, as the sync of it will. A directory that may not be opened shows before anything
+    /// is made or removed in it.
+    pub(crate) fn check_parent(&self, fs: &dyn Fs) -> lsm_fs::Result<()> {
+        fs.read_dir(self.parent()).map(drop)
+    }
+
+    /// The error for a target whose name something has.
+    fn exists(self, fs: &dyn Fs) -> Error {
+        let occupant = match is_empty_dir(fs, &self.path) {
+            Ok(true) => Occupant::EmptyDirectory,
+            Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Occupant::MountPoint,
+            Ok(false) | Err(_) => Occupant::Other,
+        };
+        Error::TargetExists { target: self.path, occupant }
+    }
+
+    /// `false` for a staged directory whose target has left no name.
+    fn is_known(&self) -> bool {
+        self.path != self.staged
+    }
+
     /// The error for a staged name that another process has.
     fn in_progress(&self) -> Error {
         Error::InProgress { target: self.path.clone(), staged: self.staged.clone() }
     }
-}
-
-/// `.{name}.checkpoint-staged`
-pub(crate) fn staged_name(name: &OsStr) -> OsString {
-    let mut staged = OsString::from(".");
-    staged.push(name);
-    staged.push(STAGED_SUFFIX);
-    staged
-}
-
-/// The target's name, if this is the name of a staged directory. A name such as `...checkpoint-staged` is none: the
-/// path of its target would be the directory itself.
-pub(crate) fn target_name(staged: &OsStr) -> Option<&str> {
-    let name = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
-    let is_name =
-        matches!(Path::new(name).components().next(), Some(Component::Normal(whole)) if whole == name);
-    is_name.then_some(name)
 }
 
 /// Tells if the filesystem cannot do this rename at all, as opposed to having failed.
@@ -132,23 +141,6 @@ mod tests {
     fn paths_without_a_name_are_refused() {
         for path in ["", ".", "/", "..", "a/..", "./.", "a/.daily.checkpoint-staged"] {
             assert!(matches!(Target::new(Path::new(path)), Err(Error::InvalidTarget { .. })), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_staged_name_tells_its_target() {
-        assert_eq!(target_name(&staged_name(OsStr::new("daily"))), Some("daily"));
-        for other in [
-            "daily",
-            ".daily",
-            ".checkpoint-staged",
-            "..checkpoint-staged.",
-            "x.daily.checkpoint-staged",
-            "..checkpoint-staged",
-            "...checkpoint-staged",
-            "....checkpoint-staged",
-        ] {
-            assert_eq!(target_name(OsStr::new(other)), None, "{other}");
         }
     }
 }

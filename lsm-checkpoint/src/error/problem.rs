@@ -25,6 +25,21 @@ pub enum SnapshotProblem {
     TooLong,
 }
 
+/// The thing that has a target's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Occupant {
+    /// A directory without entries.
+    #[error("the target exists, as an empty directory: remove it, or choose a name inside it")]
+    EmptyDirectory,
+    /// A directory that another volume is mounted on.
+    #[error("the target exists, as a mount point: choose a name inside it")]
+    MountPoint,
+    /// Anything else.
+    #[error("the target exists")]
+    Other,
+}
+
 /// What is seen of a source file that is not what the snapshot says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -80,6 +95,9 @@ pub enum StagedProblem {
     /// There, and not planned.
     #[error("is there, and was not made by this checkpoint")]
     Unexpected,
+    /// A name that was made before is the same to the target's filesystem, which folds case or spelling.
+    #[error("has the name of another to the target's filesystem")]
+    Folded,
     /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one
     /// in turn, and leads out of the checkpoint.
     #[error("is neither the regular file nor the directory that it should be")]

@@ -1,4 +1,4 @@
-//! Removal file by file, by name, where something in the checkpoint has to stay.
+//! Removal file by file, by name: where something in the checkpoint has to stay, and where nothing can be made.
 
 use std::{io, path::Path};
 
@@ -10,35 +10,58 @@ use crate::{
     target_life::{parents_of, unless_gone},
 };
 
-/// Removes these names from a checkpoint, and its directory if nothing else is in it.
+/// The removal of these names from a checkpoint, and of its directory if nothing else is in it.
 ///
-/// The pointers go first, durably, so that the checkpoint cannot be read; the catalog goes last, so that a removal that
-/// a crash has cut is still known as one. Repeating the call finishes it.
-///
-/// # Errors
-///
-/// The errors of [`Fs`]. If the checkpoint has lost other files by then, it has lost its pointers durably.
-pub(super) fn erase(fs: &dyn Fs, dir: &Path, names: &Names, mode: SyncMode) -> lsm_fs::Result<()> {
-    for pointer in &names.pointers {
-        unless_gone(fs.remove_file(&dir.join(pointer)))?;
-    }
-    for folder in parents_of(&names.pointers) {
-        unless_gone(fs.sync_directory(&dir.join(folder), mode).map(drop))?;
-    }
-    for file in names.files.iter().filter(|file| *file != Path::new(CATALOG_FILE)) {
-        unless_gone(fs.remove_file(&dir.join(file)))?;
-    }
-    // A folder comes behind its parent in this order, so backwards it goes first.
-    for folder in names.folders.iter().rev() {
-        let path = dir.join(folder);
-        if !remove_if_empty(fs, &path)? {
-            let _ = fs.sync_directory(&path, mode)?;
+/// The pointers go first, durably, so that the checkpoint cannot be read. The catalog goes last, so that a removal that
+/// a crash has cut is still known as one. Repeating it finishes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Erasure<'a> {
+    pub(super) fs: &'a dyn Fs,
+    /// The checkpoint's directory.
+    pub(super) dir: &'a Path,
+    pub(super) names: &'a Names,
+    pub(super) mode: SyncMode,
+}
+
+impl Erasure<'_> {
+    /// Removes the files that make trees readable, durably.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Fs`]. Some of the pointers may be gone, and nothing else.
+    pub(super) fn take_pointers(&self) -> lsm_fs::Result<()> {
+        let Self { fs, dir, names, mode } = *self;
+        for pointer in &names.pointers {
+            unless_gone(fs.remove_file(&dir.join(pointer)))?;
         }
+        for folder in parents_of(&names.pointers) {
+            unless_gone(fs.sync_directory(&dir.join(folder), mode).map(drop))?;
+        }
+        Ok(())
     }
-    let _ = fs.sync_directory(dir, mode)?;
-    unless_gone(fs.remove_file(&dir.join(CATALOG_FILE)))?;
-    let synced = if remove_if_empty(fs, dir)? { lsm_fs::parent_of(dir) } else { dir };
-    fs.sync_directory(synced, mode).map(drop)
+
+    /// Removes everything else. The pointers are gone durably.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Fs`].
+    pub(super) fn take_rest(&self) -> lsm_fs::Result<()> {
+        let Self { fs, dir, names, mode } = *self;
+        for file in names.files.iter().filter(|file| *file != Path::new(CATALOG_FILE)) {
+            unless_gone(fs.remove_file(&dir.join(file)))?;
+        }
+        // A folder comes behind its parent in this order, so backwards it goes first.
+        for folder in names.folders.iter().rev() {
+            let path = dir.join(folder);
+            if !remove_if_empty(fs, &path)? {
+                let _ = fs.sync_directory(&path, mode)?;
+            }
+        }
+        let _ = fs.sync_directory(dir, mode)?;
+        unless_gone(fs.remove_file(&dir.join(CATALOG_FILE)))?;
+        let synced = if remove_if_empty(fs, dir)? { lsm_fs::parent_of(dir) } else { dir };
+        fs.sync_directory(synced, mode).map(drop)
+    }
 }
 
 /// Returns `true` if the directory is gone afterwards.

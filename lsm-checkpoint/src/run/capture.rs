@@ -79,17 +79,26 @@ pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) 
 /// No path is deeper.
 const DEPTH_MAX: usize = 2048;
 
-/// The directories on the way to the root, found through `..`, so that a symbolic link is no way around.
+/// The directories on the way to the root, found as `..` finds them, so that a symbolic link is no way around.
 fn ancestors(fs: &dyn Fs, parent: &Path) -> Result<Vec<FileId>> {
     let mut ids = Vec::new();
     let mut at = parent.to_path_buf();
     while ids.len() < DEPTH_MAX {
-        let Some(id) = fs.metadata(&at)?.file_id else { break };
+        let there = fs.symlink_metadata(&at)?;
+        // `..` of a directory is what its path without the last name leads to. A longer path for each level would soon
+        // be longer than a system call takes.
+        let is_named = there.is_dir() && at.file_name().is_some();
+        let there = if there.is_dir() { there } else { fs.metadata(&at)? };
+        let Some(id) = there.file_id else { break };
         if ids.last() == Some(&id) {
             break;
         }
         ids.push(id);
-        at.push("..");
+        if is_named {
+            at = lsm_fs::parent_of(&at).to_path_buf();
+        } else {
+            at.push("..");
+        }
     }
     Ok(ids)
 }

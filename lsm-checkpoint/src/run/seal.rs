@@ -22,6 +22,7 @@ use crate::{
     layout,
     plan::{self, Plan},
     pointer,
+    space::SpaceCheck,
     staged::StagedFs,
     target_life::Contents,
     transfer::FinishedFile,
@@ -36,6 +37,7 @@ pub(super) struct Unsealed<'a> {
     pub(super) finished: Vec<FinishedFile<'a>>,
     pub(super) capture: &'a Capture<'a>,
     pub(super) mode: SyncMode,
+    pub(super) space: SpaceCheck,
 }
 
 /// The name of a checkpoint's source, and the time when the checkpoint was made.
@@ -110,7 +112,7 @@ impl Unsealed<'_> {
     /// Has each tree write its manifest, and lists everything.
     fn write_metadata(&self, header: CatalogHeader) -> Result<Catalog> {
         for (folder, snapshot) in &self.capture.trees {
-            let target = ManifestTarget::new(self.staged, self.dir.join(layout::path_of(folder)));
+            let target = ManifestTarget::new(self.staged, self.dir.join(layout::path_of(folder)), self.space);
             snapshot.write_manifest(&target).map_err(Error::from_write_manifest)?;
         }
         let mut listing = Listing::new(self);

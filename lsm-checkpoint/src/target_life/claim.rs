@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use lsm_fs::{Fs, SyncMode};
 
 use super::{NameState, Staging, Target, clear_debris};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Each attempt but the last lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
@@ -14,19 +14,20 @@ const ATTEMPTS: u32 = 8;
 ///
 /// # Errors
 ///
-/// [`TargetExists`](Error::TargetExists), [`InProgress`](Error::InProgress), [`Fs`](Error::Fs). A directory that was
-/// made and could not be locked is left: whether it is still ours is not known, and it does not stand in anyone's way.
+/// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A directory that was
+/// made and could not be locked is removed: left there, it would fail every later call in the same way.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
+    target.check_parent(fs)?;
     for _ in 0..ATTEMPTS {
         if is_taken(fs, &target.path)? {
             match clear_debris(fs, &target, mode)? {
                 // A dead creator was at work in the target itself, or has just finished.
                 NameState::Locked(_) => continue,
-                _ => return Err(Error::TargetExists { target: target.path }),
+                _ => return Err(target.exists(fs)),
             }
         }
         match fs.create_dir(&target.staged) {
-            Ok(()) => match NameState::of_directory(fs, &target.staged)? {
+            Ok(()) => match NameState::of_new_directory(fs, &target.staged)? {
                 NameState::Locked(lock) => return Ok(Staging::new(fs, target, mode, Some(lock))),
                 NameState::Unlockable => return Ok(Staging::new(fs, target, mode, None)),
                 // Someone took the new directory for debris.
@@ -48,6 +49,8 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
 fn is_taken(fs: &dyn Fs, path: &Path) -> Result<bool> {
     match fs.symlink_metadata(path) {
         Ok(_) => Ok(true),
+        // A view does not look at the directory of another volume, which is mounted there.
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e.into()),
     }

@@ -23,7 +23,9 @@ pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Resu
     let state = NameState::of(fs, &target.staged)?;
     match &state {
         NameState::Locked(_) => {
-            clear_partial(fs, target, mode)?;
+            if target.is_known() {
+                clear_partial(fs, target, mode)?;
+            }
             remove_staged(fs, target, mode)?;
         }
         NameState::NotADirectory => {
@@ -85,19 +87,28 @@ fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
 
 /// The entries of a target; `None` if it is no directory, or is not there.
 fn entries_of(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Option<Vec<FsDirEntry>>> {
-    match fs.symlink_metadata(&target.path) {
+    let entries = match fs.symlink_metadata(&target.path) {
         Ok(metadata) if metadata.is_dir() => fs.read_dir(&target.path).map(Some),
         Ok(_) => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
+    };
+    match entries {
+        // Another volume is mounted there.
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Ok(None),
+        entries => entries,
     }
 }
 
-/// Removes a target that holds a marker at most. A file that somebody puts into it meanwhile stays.
+/// Removes a target that holds a marker at most. If somebody has put a file into it meanwhile, or mounted a volume on it,
+/// it stays.
 fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))?;
     match fs.remove_dir(&target.path) {
-        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        // A mount point is busy, and is nobody's debris.
+        Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy) => {
+            Ok(())
+        }
         removed => unless_gone(removed),
     }
 }

@@ -31,8 +31,8 @@ impl Staging<'_> {
         match create_dir_or_own(self.fs, &self.target.path) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                let target = self.target.path.clone();
-                return Err(self.abandon(Error::TargetExists { target }));
+                let taken = self.target.clone().exists(self.fs);
+                return Err(self.abandon(taken));
             }
             Err(e) => return Err(self.unclaim(e)),
         }
@@ -42,6 +42,11 @@ impl Staging<'_> {
                 return self.sync_published();
             }
             Err(e) if is_refusal(&e) => {}
+            // Of an empty directory this, too, says that the filesystem cannot do it: some replace files only.
+            Err(e) if is_in_the_way(&e) => match is_empty_dir(self.fs, &self.target.path) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Err(self.unclaim(e)),
+            },
             Err(e) => return Err(self.unclaim(e)),
         }
         match self.move_all(contents) {
@@ -114,14 +119,26 @@ impl Staging<'_> {
 /// Makes a directory. An empty one that is there already counts as made by this call: the claim found no target, its
 /// owner lock keeps other creators out, and a network filesystem can report the effect of its own first attempt as
 /// `AlreadyExists`.
-fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
+pub(crate) fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
     match fs.create_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            let is_empty_dir = fs.symlink_metadata(path)?.is_dir() && fs.read_dir(path)?.is_empty();
-            if is_empty_dir { Ok(()) } else { Err(e) }
+            if is_empty_dir(fs, path)? {
+                Ok(())
+            } else {
+                Err(e)
+            }
         }
         made => made,
     }
+}
+
+pub(super) fn is_empty_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<bool> {
+    Ok(fs.symlink_metadata(path)?.is_dir() && fs.read_dir(path)?.is_empty())
+}
+
+/// Tells if a rename has failed because something has the new name.
+fn is_in_the_way(error: &lsm_fs::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
 fn marker_of(contents: &Contents) -> Marker {

@@ -4,6 +4,9 @@ use std::{io, path::Path};
 
 use lsm_fs::{Fs, FsDirLock};
 
+use super::unless_gone;
+use crate::{Error, Result};
+
 /// The state of a name. The owner lock of a directory tells if the process that made it lives.
 #[derive(Debug)]
 pub(crate) enum NameState {
@@ -37,8 +40,22 @@ impl NameState {
         }
     }
 
-    /// The same of a name that the caller has just given to a directory.
-    pub(super) fn of_directory(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
+    /// The same of a name that the caller has just given to a directory. If the look fails, the directory is removed.
+    ///
+    /// It is empty, and no more than empty is ever removed. If somebody has given the name to a directory of theirs
+    /// meanwhile, and has not put anything into it, their call fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of), in a [`LeftBehind`](Error::LeftBehind) if the directory is still there.
+    pub(super) fn of_new_directory(fs: &dyn Fs, path: &Path) -> Result<Self> {
+        Self::of_directory(fs, path).map_err(|error| match unless_gone(fs.remove_dir(path)) {
+            Ok(()) => error.into(),
+            Err(failure) => Error::from(error).left_behind(path, failure),
+        })
+    }
+
+    fn of_directory(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
         match fs.try_lock_directory(path) {
             Ok(Some(lock)) if lock.is_at(path)? => Ok(Self::Locked(lock)),
             Ok(Some(_)) => Ok(Self::Rebound),

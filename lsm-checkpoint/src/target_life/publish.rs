@@ -65,8 +65,8 @@ impl<'fs> Staging<'fs> {
                 // A network filesystem can report the effect of its own first attempt as an obstacle to the second.
                 Ok(true) => self.armed = false,
                 Ok(false) => {
-                    let target = self.target.path.clone();
-                    return Err(self.abandon(Error::TargetExists { target }));
+                    let taken = self.target.clone().exists(self.fs);
+                    return Err(self.abandon(taken));
                 }
                 Err(_) => return Err(self.abandon_renamed(e.into())),
             },

@@ -29,6 +29,15 @@ pub(crate) struct Withdrawal<'a> {
     mode: SyncMode,
 }
 
+/// The result of an attempt to take a checkpoint away.
+#[derive(Debug)]
+pub(crate) enum Withdrawn {
+    /// It is gone.
+    Gone,
+    /// It is as it was: there is no room for another name on its volume.
+    NoRoom(lsm_fs::Error),
+}
+
 impl<'a> Withdrawal<'a> {
     /// Takes the owner lock of a checkpoint.
     ///
@@ -55,7 +64,15 @@ impl<'a> Withdrawal<'a> {
     /// [`InProgress`](Error::InProgress), [`RemovedNotDurable`](Error::RemovedNotDurable),
     /// [`LeftBehind`](Error::LeftBehind), [`Fs`](Error::Fs), as
     /// [`Removal::run`](crate::Removal::run) documents them.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(&self) -> Result<Withdrawn> {
+        match self.withdraw() {
+            Ok(()) => Ok(Withdrawn::Gone),
+            Err(Error::Fs(e)) if is_full(&e) => Ok(Withdrawn::NoRoom(e)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn withdraw(&self) -> Result<()> {
         for _ in 0..ATTEMPTS {
             match self.fs.rename_noreplace(&self.target.path, &self.target.staged) {
                 Ok(()) => return self.remove_renamed(),
@@ -156,7 +173,7 @@ impl<'a> Withdrawal<'a> {
         for _ in 0..ATTEMPTS {
             match fs.create_dir(&target.staged) {
                 Ok(()) => {
-                    let owner = match NameState::of(fs, &target.staged)? {
+                    let owner = match NameState::of_new_directory(fs, &target.staged)? {
                         NameState::Locked(lock) => Some(lock),
                         NameState::Unlockable if self.lock.is_none() => None,
                         // A sweeper was faster.
@@ -180,6 +197,11 @@ impl<'a> Withdrawal<'a> {
         }
         Err(target.in_progress())
     }
+}
+
+/// Tells if there is no room for what a call was to make. A quota can refuse a rename, too.
+fn is_full(error: &lsm_fs::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The files that make a directory look like a checkpoint: every tree's pointer, and the catalog.

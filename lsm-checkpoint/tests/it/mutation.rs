@@ -2,6 +2,7 @@
 //! `sites` sees to it that none is added beside these tests.
 
 mod forced;
+mod full;
 mod in_place;
 mod metadata;
 mod removed;

@@ -1,5 +1,6 @@
 //! Removal: gone in one step, never half there, and away for good.
 
+pub(crate) mod full;
 pub(crate) mod strangers;
 
 use std::{path::Path, sync::Arc};

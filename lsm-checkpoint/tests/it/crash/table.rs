@@ -8,7 +8,7 @@ use std::{
 use lsm_fs_mem::{Profile, SweepError, SweepReport};
 
 /// Every sweep by its name, and how many runs it takes.
-const SCENARIOS: [(&str, usize); 33] = [
+const SCENARIOS: [(&str, usize); 35] = [
     ("create, PreferLink", 1),
     ("create, PreferReflink", 1),
     ("create, Independent", 1),
@@ -38,6 +38,8 @@ const SCENARIOS: [(&str, usize); 33] = [
     ("remove, second crash in a sweep", 1),
     ("remove in place", 1),
     ("remove in place, second crash in a sweep", 1),
+    ("remove on a full disk", 3),
+    ("remove on a full disk, second crash in the next call", 3),
     ("remove by force", 1),
     ("remove by force, second crash in the next call", 1),
     ("sweep of a removal that was killed", 2),
@@ -80,10 +82,10 @@ pub(crate) fn tried(scenario: &str, swept: Result<SweepReport, SweepError>) -> S
 
 fn heading() -> String {
     let profiles: String = Profile::ALL.map(|profile| format!(" {profile:>11}")).concat();
-    format!("{:46}{profiles} {:>12} {:>8}\n", "states tried", "second crash", "failures")
+    format!("{:52}{profiles} {:>12} {:>8}\n", "states tried", "second crash", "failures")
 }
 
 fn line(at: usize, row: &Row) -> String {
     let states: String = row.states.map(|states| format!(" {states:>11}")).concat();
-    format!("{:46}{states} {:>12} {:>8}\n", SCENARIOS[at].0, row.second, row.failures)
+    format!("{:52}{states} {:>12} {:>8}\n", SCENARIOS[at].0, row.second, row.failures)
 }

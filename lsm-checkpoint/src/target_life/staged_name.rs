@@ -1,0 +1,152 @@
+//! The name of a staged directory: made from the name of its target, and read back.
+
+use std::{collections::HashMap, ffi::OsStr, path::Component, path::Path};
+
+use lsm_fs::FsDirEntry;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::Target;
+use crate::reserved::STAGED_SUFFIX;
+
+/// No name is longer on most filesystems, in bytes.
+const NAME_MAX: usize = 255;
+
+/// How much of a long name its staged name begins with, in bytes. A character that does not fit is left out.
+const PREFIX_MAX: usize = 100;
+
+/// A character has four bytes at most, so a prefix is shorter than [`PREFIX_MAX`] by three at most.
+const PREFIX_MIN: usize = PREFIX_MAX - 3;
+
+/// The length of a checksum in hexadecimal digits.
+const HASH_LEN: usize = 32;
+
+/// `.{name}.checkpoint-staged`. Where that is longer than a name may be, `.{prefix}~{hash}.checkpoint-staged` with the
+/// beginning of the name and the hash of all of it. A name that looks like the second form takes it, too: so each
+/// staged name is of one form.
+pub(super) fn staged_name(name: &str) -> String {
+    let whole = format!(".{name}{STAGED_SUFFIX}");
+    if whole.len() <= NAME_MAX && !is_shortened(name) {
+        return whole;
+    }
+    let end = (0..=PREFIX_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    let (prefix, _) = name.split_at(end);
+    format!(".{prefix}~{:032x}{STAGED_SUFFIX}", xxh3_128(name.as_bytes()))
+}
+
+/// Tells if this is the name of a staged directory. A name such as `...checkpoint-staged` is none: the path of its
+/// target would be the directory itself.
+pub(crate) fn is_staged_name(name: &OsStr) -> bool {
+    stem(name).is_some()
+}
+
+/// The part of a staged name that stands for its target.
+fn stem(staged: &OsStr) -> Option<&str> {
+    let stem = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
+    let is_name =
+        matches!(Path::new(stem).components().next(), Some(Component::Normal(whole)) if whole == stem);
+    is_name.then_some(stem)
+}
+
+/// Tells if a stem is the beginning of a long name and its hash.
+fn is_shortened(stem: &str) -> bool {
+    let is_hash = |hash: &str| {
+        hash.len() == HASH_LEN && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    stem.rsplit_once('~')
+        .is_some_and(|(prefix, hash)| (PREFIX_MIN..=PREFIX_MAX).contains(&prefix.len()) && is_hash(hash))
+}
+
+/// The names of a directory, to find the targets of its staged directories in.
+#[derive(Debug)]
+pub(crate) struct Siblings<'a> {
+    dir: &'a Path,
+    /// Names that are shortened, by their staged names. A hash cannot be inverted.
+    shortened: HashMap<String, &'a str>,
+}
+
+impl<'a> Siblings<'a> {
+    pub(crate) fn new(dir: &'a Path, entries: &'a [FsDirEntry]) -> Self {
+        let names = entries.iter().filter_map(|entry| entry.name.to_str());
+        let staged =
+            names.filter(|name| !is_staged_name(name.as_ref())).map(|name| (staged_name(name), name));
+        let shortened = staged.filter(|(staged, _)| stem(staged.as_ref()).is_some_and(is_shortened));
+        Self { dir, shortened: shortened.collect() }
+    }
+
+    /// The target of a staged directory; `None` if the name is not a staged one. If the name is shortened and its
+    /// target is not there, the staged path stands for both.
+    pub(crate) fn target_of(&self, staged: &OsStr) -> Option<Target> {
+        let stem = stem(staged)?;
+        let name =
+            if is_shortened(stem) { self.shortened.get(staged.to_str()?).copied() } else { Some(stem) };
+        let path = self.dir.join(name.map_or(staged, OsStr::new));
+        Some(Target { path, staged: self.dir.join(staged) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lsm_fs::FsFileType;
+
+    use super::*;
+
+    /// Finds the target of a staged name in a directory with these names.
+    fn target(staged: &str, names: &[&str]) -> Option<String> {
+        let entries: Vec<_> =
+            names.iter().map(|name| FsDirEntry::new(*name, FsFileType::Directory)).collect();
+        let target = Siblings::new(Path::new("/d"), &entries).target_of(staged.as_ref())?;
+        assert_eq!(target.staged, Path::new("/d").join(staged));
+        Some(target.path.file_name()?.to_str()?.to_owned())
+    }
+
+    #[test]
+    fn a_staged_name_tells_its_target() {
+        let longest = "n".repeat(236);
+        for name in ["daily", "a.b", "~", longest.as_str()] {
+            let staged = staged_name(name);
+            assert_eq!(staged, format!(".{name}.checkpoint-staged"));
+            assert_eq!(target(&staged, &[]).as_deref(), Some(name));
+        }
+        for other in [
+            "daily",
+            ".daily",
+            ".checkpoint-staged",
+            "..checkpoint-staged.",
+            "x.daily.checkpoint-staged",
+            "..checkpoint-staged",
+            "...checkpoint-staged",
+            "....checkpoint-staged",
+        ] {
+            assert!(!is_staged_name(other.as_ref()) && target(other, &[]).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_found_among_its_neighbours() {
+        let long = ["n".repeat(237), "n".repeat(255), "ä".repeat(127), "漢".repeat(85), "🦀".repeat(63)];
+        let names: Vec<&str> = long.iter().map(String::as_str).chain(["daily"]).collect();
+        for name in &long {
+            let staged = staged_name(name);
+            assert!(staged.len() <= NAME_MAX && is_staged_name(staged.as_ref()), "{staged}");
+            assert_eq!(target(&staged, &names).as_ref(), Some(name));
+            // It is gone, so the staged name is all that is known.
+            assert_eq!(target(&staged, &["daily"]), Some(staged));
+        }
+        let staged: std::collections::HashSet<_> = long.iter().map(|name| staged_name(name)).collect();
+        assert_eq!(staged.len(), long.len());
+    }
+
+    /// Otherwise two targets would share one staged directory.
+    #[test]
+    fn a_name_that_looks_shortened_is_shortened_in_turn() {
+        let long = "n".repeat(250);
+        let staged = staged_name(&long);
+        let looks_shortened = stem(staged.as_ref()).unwrap().to_owned();
+        let of_looks = staged_name(&looks_shortened);
+        assert_ne!(of_looks, staged);
+        let names = [long.as_str(), looks_shortened.as_str()];
+        assert_eq!(target(&staged, &names).as_deref(), Some(long.as_str()));
+        assert_eq!(target(&of_looks, &names).as_deref(), Some(looks_shortened.as_str()));
+        assert_eq!(target(&staged, &names[1..]), Some(staged));
+    }
+}

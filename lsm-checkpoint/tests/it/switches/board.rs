@@ -1,0 +1,170 @@
+//! [`Board`]: what an odd file system answers to a call on names. It knows no backend, so that every backend of the
+//! tests answers alike.
+
+use std::{
+    ffi::{OsStr, OsString},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lsm_fs::errno;
+
+/// As Linux numbers it.
+pub(crate) const ENOLCK: i32 = 37;
+
+/// One oddity of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// None.
+    Off,
+    /// A directory cannot be renamed over an empty one, nor to a free name with the flag that says so.
+    RenameOverEmpty,
+    /// No rename takes the flag.
+    Noreplace,
+    /// `statfs` reports zeros.
+    ZeroStatfs,
+    /// No lock can be taken.
+    NoLocks,
+    /// There is no room for a name until another goes.
+    Full,
+    /// There is no room for a name, and no rename is allowed.
+    Quota,
+    /// The first call of each kind takes effect and says that the name is taken.
+    ExistsAfterEffect,
+    /// Names that differ in case are one.
+    FoldsCase,
+    /// No name may hold a colon.
+    NoColons,
+    /// A directory cannot be synced.
+    NoDirectorySync,
+    /// The directory of the targets may be entered and written, and not be opened.
+    UnlistableParent,
+}
+
+impl Switch {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Off,
+        Self::RenameOverEmpty,
+        Self::Noreplace,
+        Self::ZeroStatfs,
+        Self::NoLocks,
+        Self::Full,
+        Self::Quota,
+        Self::ExistsAfterEffect,
+        Self::FoldsCase,
+        Self::NoColons,
+        Self::NoDirectorySync,
+        Self::UnlistableParent,
+    ];
+}
+
+/// A call, as far as a switch looks at it.
+pub(crate) enum Request<'a> {
+    /// A file, a directory or a link gets this name.
+    Create {
+        name: &'a OsStr,
+        siblings: &'a dyn Fn() -> Vec<OsString>,
+        made: Made,
+    },
+    /// A file or a directory gets another name.
+    Rename {
+        is_dir: bool,
+        noreplace: bool,
+        replaces: bool,
+    },
+    /// A name goes.
+    Remove,
+    Lock,
+    SyncDirectory,
+    Statfs,
+    /// The directory that holds the targets is opened.
+    OpenParent,
+}
+
+/// What gets a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    File,
+    Directory,
+    Link,
+}
+
+/// The answer to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The call's own.
+    Plain,
+    /// This error, and nothing happens.
+    Refused(i32),
+    /// This error after the effect.
+    Hidden(i32),
+    /// Zeros in place of numbers.
+    Zeros,
+}
+
+/// A switch, and what it remembers.
+#[derive(Debug)]
+pub(crate) struct Board {
+    switch: Switch,
+    /// How many names there is room for.
+    room: AtomicU64,
+    /// The kinds of calls whose effect was hidden.
+    hidden: Mutex<Vec<&'static str>>,
+}
+
+impl Board {
+    pub(crate) fn new(switch: Switch) -> Self {
+        Self { switch, room: AtomicU64::new(0), hidden: Mutex::default() }
+    }
+
+    pub(crate) fn answer(&self, request: &Request<'_>) -> Answer {
+        use Answer::{Plain, Refused};
+        match (self.switch, request) {
+            (
+                Switch::RenameOverEmpty | Switch::Noreplace | Switch::Full,
+                Request::Rename { noreplace: true, .. },
+            ) => Refused(errno::EINVAL),
+            (Switch::RenameOverEmpty, Request::Rename { is_dir: true, replaces: true, .. }) => {
+                Refused(errno::EEXIST)
+            }
+            (Switch::ZeroStatfs, Request::Statfs) => Answer::Zeros,
+            (Switch::NoLocks, Request::Lock) => Refused(ENOLCK),
+            (Switch::Full, Request::Create { .. }) => {
+                let taken =
+                    self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+                if taken.is_ok() { Plain } else { Refused(errno::ENOSPC) }
+            }
+            (Switch::Full, Request::Remove) => {
+                self.room.fetch_add(1, Ordering::Relaxed);
+                Plain
+            }
+            (Switch::Quota, Request::Create { .. } | Request::Rename { .. }) => Refused(errno::EDQUOT),
+            (Switch::ExistsAfterEffect, Request::Create { made: Made::Directory, .. }) => {
+                self.once("create_dir")
+            }
+            (Switch::ExistsAfterEffect, Request::Create { made: Made::Link, .. }) => self.once("link"),
+            (Switch::ExistsAfterEffect, Request::Rename { noreplace: true, .. }) => self.once("rename"),
+            (Switch::FoldsCase, Request::Create { name, siblings, .. }) => {
+                let is_one = |other: &OsString| other != name && other.eq_ignore_ascii_case(name);
+                if siblings().iter().any(is_one) { Refused(errno::EEXIST) } else { Plain }
+            }
+            (Switch::NoColons, Request::Create { name, .. }) if name.as_encoded_bytes().contains(&b':') => {
+                Refused(errno::ENOENT)
+            }
+            (Switch::NoDirectorySync, Request::SyncDirectory) => Refused(errno::EINVAL),
+            (Switch::UnlistableParent, Request::OpenParent) => Refused(errno::EACCES),
+            _ => Plain,
+        }
+    }
+
+    fn once(&self, kind: &'static str) -> Answer {
+        let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        if hidden.contains(&kind) {
+            return Answer::Plain;
+        }
+        hidden.push(kind);
+        Answer::Hidden(errno::EEXIST)
+    }
+}

@@ -1,0 +1,99 @@
+//! [`switched`]: a backend behind a board.
+
+use std::{ffi::OsString, io, path::Path};
+
+use lsm_fs::{
+    DirectorySync, Fs, Op, Result,
+    intercept::{Arguments, Call, InterceptFs, Interceptor, Outcome},
+};
+
+use super::board::{Answer, Board, Made, Request, Switch};
+
+/// A backend that behaves oddly, seen through the seam.
+pub(crate) fn switched<F: Fs + Clone + 'static>(fs: F, switch: Switch) -> InterceptFs<F, Switched<F>> {
+    let looks = fs.clone();
+    InterceptFs::new(fs, Switched { fs: looks, board: Board::new(switch) })
+}
+
+#[derive(Debug)]
+pub(crate) struct Switched<F> {
+    /// For looks that nobody sees.
+    fs: F,
+    board: Board,
+}
+
+impl<F: Fs + 'static> Switched<F> {
+    fn is_dir(&self, path: &Path) -> bool {
+        self.fs.symlink_metadata(path).is_ok_and(|there| there.is_dir())
+    }
+
+    fn siblings(&self, path: &Path) -> Vec<OsString> {
+        let entries = self.fs.read_dir(lsm_fs::parent_of(path)).unwrap_or_default();
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// What the board has to say to a call.
+    fn answer(&self, call: &Call<'_>) -> Answer {
+        let path = call.other_path.unwrap_or(call.path);
+        let siblings = || self.siblings(path);
+        let name = path.file_name().unwrap_or_default();
+        let create = |made| Request::Create { name, siblings: &siblings, made };
+        let request = match (call.op, call.arguments) {
+            (Op::Open, Arguments::Open(options)) if options.create || options.create_new => {
+                create(Made::File)
+            }
+            (Op::HardLink, _) => create(Made::Link),
+            (Op::ReflinkFile, _) => create(Made::File),
+            (Op::CreateDir, _) => create(Made::Directory),
+            (Op::Rename | Op::RenameNoreplace, _) => Request::Rename {
+                is_dir: self.is_dir(call.path),
+                noreplace: call.op == Op::RenameNoreplace,
+                replaces: self.fs.symlink_metadata(path).is_ok(),
+            },
+            (Op::RemoveFile | Op::RemoveDir | Op::RemoveDirAll, _) => Request::Remove,
+            (Op::TryLockDirectory, _) => Request::Lock,
+            (Op::ReadDir | Op::SyncDirectory, _) if path == Path::new("/") => Request::OpenParent,
+            _ => return Answer::Plain,
+        };
+        // A name that is taken needs no room.
+        if matches!(request, Request::Create { .. }) && self.fs.symlink_metadata(path).is_ok() {
+            return Answer::Plain;
+        }
+        self.board.answer(&request)
+    }
+}
+
+impl<F: Fs + 'static> Interceptor for Switched<F> {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        file: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        if file.is_some() {
+            return run();
+        }
+        if call.op == Op::AvailableSpace && self.board.answer(&Request::Statfs) == Answer::Zeros {
+            // As the host's backend says it.
+            return Err(call.error(io::ErrorKind::Unsupported.into()));
+        }
+        let refused = |code| Err(call.error(io::Error::from_raw_os_error(code)));
+        match self.answer(call) {
+            Answer::Refused(code) => return refused(code),
+            Answer::Hidden(code) => {
+                let _ = run()?;
+                return refused(code);
+            }
+            Answer::Plain | Answer::Zeros => {}
+        }
+        let mut result = run()?;
+        // The host's backend says so of a refusal.
+        let unsynced = matches!(self.board.answer(&Request::SyncDirectory), Answer::Refused(_));
+        if let Some(sync) = result.directory_sync().filter(|_| unsynced) {
+            *sync = DirectorySync::NotSupported;
+        }
+        Ok(result)
+    }
+}
