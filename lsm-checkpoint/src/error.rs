@@ -32,7 +32,7 @@ pub enum Error {
     TargetExists {
         /// The target.
         target: PathBuf,
-        /// What has its name.
+        /// The thing that has its name.
         occupant: Occupant,
     },
     /// Somebody alive makes, restores or sweeps this target right now.

@@ -117,11 +117,15 @@ impl Removal {
     /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` meets
     /// other entries that stay, the files are removed one by one: pointers first, durably, and the catalog last.
     ///
+    /// On a full volume, where no name can be made, the pointers go first, durably. That may make room for the steps
+    /// above. Otherwise the files go one by one, the catalog last.
+    ///
     /// # Crash semantics
     ///
     /// At every moment a crash leaves the checkpoint whole, or gone up to debris that [`sweep`](crate::sweep()) and the
-    /// next creator of the same target clear. Where something stays, a crash can leave a checkpoint that has lost its
-    /// pointers; it is listed as incomplete, and repeating the call finishes the removal. After `Ok` it does not come
+    /// next creator of the same target clear. Where something stays, and on a full volume, a crash can leave a
+    /// checkpoint that has lost its pointers. It is listed as incomplete, and repeating the call finishes the removal.
+    /// At the very end of a removal on a full volume, a crash can leave an empty directory. After `Ok` it does not come
     /// back.
     ///
     /// # Errors
@@ -179,9 +183,10 @@ impl Removal {
     }
 }
 
-/// Takes away a checkpoint in which nothing stays. On a full volume its pointers go first, because any other way to mark
-/// a removal takes a new name. Once they have made room, the removal is marked like any other. If there still is none,
-/// the files go one by one.
+/// Takes away a checkpoint in which nothing stays.
+///
+/// On a full volume its pointers go first, because any other mark of a removal takes a new name. Once they have made
+/// room, the removal is marked like any other. If there still is none, the files go one by one.
 fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<()> {
     let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(()) };
     let left = |error| left_at(erasure.dir, error);

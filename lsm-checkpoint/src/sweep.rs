@@ -37,8 +37,9 @@ pub struct SweepReport {
 /// # Contract
 ///
 /// Looks at the staged siblings of targets, `.{name}.checkpoint-staged`, and at nothing else: a published checkpoint is
-/// never touched. (The staged name of a target with a long name is shortened: `.{prefix}~{hash}.checkpoint-staged`.) A sibling whose owner lock is held belongs to a process that lives. One whose lock is free is
-/// removed, under that lock, and durably; so is a target that its dead owner had begun to make in place or to remove.
+/// never touched. For a target with a long name the sibling is called `.{prefix}~{hash}.checkpoint-staged`. A sibling
+/// whose owner lock is held belongs to a process that lives. One whose lock is free is removed, under that lock, and
+/// durably. So is a target that its dead owner had begun to make in place or to remove.
 ///
 /// Safe beside creators and other sweepers of the same directory, in this process and others. A creator that meets a
 /// sweeper at its own target fails with [`InProgress`](Error::InProgress) and can try again.

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zeros};
 
-/// How much of a file is in memory at a time.
+/// The bytes of a file that are in memory at a time.
 const PIECE: usize = 64 << 10;
 
 /// A file that takes so many bytes is held against the space that is left before it is copied.

@@ -14,8 +14,8 @@ const ATTEMPTS: u32 = 8;
 ///
 /// # Errors
 ///
-/// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A directory that was
-/// made and could not be locked is removed: left there, it would fail every later call in the same way.
+/// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A
+/// directory that was made and could not be locked is removed: left there, it would fail every later call.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
     target.check_parent(fs)?;
     for _ in 0..ATTEMPTS {

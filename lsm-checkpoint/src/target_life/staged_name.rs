@@ -11,7 +11,7 @@ use crate::reserved::STAGED_SUFFIX;
 /// No name is longer on most filesystems, in bytes.
 const NAME_MAX: usize = 255;
 
-/// How much of a long name its staged name begins with, in bytes. A character that does not fit is left out.
+/// The length of the part of a long name that its staged name begins with. A character that does not fit is left out.
 const PREFIX_MAX: usize = 100;
 
 /// A character has four bytes at most, so a prefix is shorter than [`PREFIX_MAX`] by three at most.

@@ -65,7 +65,7 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    /// How many bytes of storage a copy of it takes: holes stay holes.
+    /// Returns the bytes of storage that a copy takes. Holes stay holes.
     pub(super) fn allocated(&self) -> Result<u64> {
         let there = self.fs.metadata(self.path).map_err(|e| self.blame(e))?;
         let len = self.prefix_len().unwrap_or(there.len);
