@@ -100,8 +100,8 @@ fn entries_of(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Option<Vec<FsDirEn
     }
 }
 
-/// Removes a target that holds a marker at most. It stays if somebody has put a file into it meanwhile, or has mounted a
-/// volume on it.
+/// Removes a target that holds a marker at most. It stays if somebody has put a file into it meanwhile, or has mounted
+/// a volume on it.
 fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))?;
     match fs.remove_dir(&target.path) {
