@@ -1,4 +1,4 @@
-//! `coordinode-lsm-tree` 7.4: a pin lists the files and holds them; what it says of the layout is the manifest.
+//! `coordinode-lsm-tree` 7.4: a pin lists the files and keeps them. The layout that it reports contains the manifest.
 
 use std::{collections::HashMap, ffi::OsString, path::Path, sync::Arc};
 
@@ -9,7 +9,8 @@ use lsm_checkpoint::{
 use lsm_fs::{Fs, StdFs};
 use lsm_manifest::version_file_name;
 
-/// In front of the manifest: a magic number, its version, the id of the tree's version, a sequence number.
+/// The start of a layout. The manifest follows a magic number, its version, the id of the tree's version, and a
+/// sequence number.
 const LAYOUT_HEAD: &[u8] = b"LSMP\x01";
 const LAYOUT_HEAD_LEN: usize = 21;
 
@@ -17,9 +18,9 @@ const LAYOUT_HEAD_LEN: usize = 21;
 pub struct Source<'a> {
     /// The tree.
     pub tree: &'a AnyTree,
-    /// What it was opened with: one more than the last write that readers see.
+    /// The counter that the tree was opened with. It holds one more than the last write that readers see.
     pub visible: &'a SequenceNumberCounter,
-    /// The tree's name in catalogs: an id that its owner keeps, for the engine has none.
+    /// The identity of the tree in catalogs. The engine has no id, so the owner of the tree keeps one.
     pub identity: &'a str,
 }
 
@@ -39,17 +40,17 @@ impl CheckpointSource for Source<'_> {
         self.identity.to_owned()
     }
 
-    // The counter holds the next number, and 0 where nothing was written.
+    // The counter holds the next number, and 0 before the first write.
     fn visible_seqno(&self) -> Option<u64> {
         self.visible.get().checked_sub(1)
     }
 
-    // With 0 for its watermark the flush drops nothing that an older reader needs.
+    // With a watermark of 0, the flush keeps every value that an older reader needs.
     fn flush(&self) -> Result<(), BoxError> {
         Ok(self.tree.flush_active_memtable(0)?)
     }
 
-    // A pin has no checksums, a version has: one of the same id is what the pin holds.
+    // A pin has no checksums, but a version has. A version with the id of the pin describes the same files.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let (version, pin, layout) = loop {
             let (version, pin) = (self.tree.current_version(), self.tree.pin());
@@ -59,10 +60,10 @@ impl CheckpointSource for Source<'_> {
                 break (version, pin, layout);
             }
         };
-        // A tree may put the syncs of its flushes off: those of all that is pinned are made up for.
+        // A tree may defer the syncs of its flushes. Sync every pinned file before it is linked.
         self.tree.persist_flushes()?;
         self.refuse_rewritten()?;
-        // One `Fs` for all of them: files are linked together where they share it.
+        // One shared `Fs`, because files with the same `Fs` are linked in one batch.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let file = |kind: FileKind, file: &PinnedFile, checksums: &HashMap<u64, u128>| {
             let checksum = checksums.get(&file.id()).copied();
@@ -81,7 +82,7 @@ impl CheckpointSource for Source<'_> {
         let snapshot = PinnedSnapshot::new(version.id(), pin)
             .files(files)
             .folders(matches!(self.tree, AnyTree::Blob(_)).then_some(FileKind::Blob))
-            // The highest `v{N}` is the tree: its name comes last.
+            // The highest `v{N}` makes the tree readable, so it comes last.
             .metadata(format!("edits-{}", version.id()), [])
             .metadata(version_file_name(version.id()), manifest);
         Ok(Capture::one(snapshot))
@@ -89,8 +90,8 @@ impl CheckpointSource for Source<'_> {
 }
 
 impl Source<'_> {
-    /// A table that was healed in place, or cut by a compaction in tight space, has other bytes than its checksum says,
-    /// until a scrub or a compaction has seen to it.
+    /// Refuses a tree with a table that was healed in place, or cut by a compaction in tight space. Its bytes do not
+    /// match its checksum until a scrub or a compaction has processed it.
     fn refuse_rewritten(&self) -> Result<(), BoxError> {
         for (folder, _) in self.tree.tree_config().all_tables_folders() {
             let tells = |name: &OsString| {

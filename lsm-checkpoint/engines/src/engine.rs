@@ -1,4 +1,4 @@
-//! [`Engine`]: what the three engines have in common, as far as the workload needs it.
+//! [`Engine`]: the operations of the three engines that the workload needs.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -6,16 +6,16 @@ use lsm_checkpoint::{BoxError, CheckpointSource};
 
 use crate::{owner, readers::Readers};
 
-/// Which engine, of which kind.
+/// An engine and a kind of tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The engine.
     pub which: Which,
-    /// Whether large values lie in blob files.
+    /// `true` if large values are stored in blob files.
     pub blobs: bool,
 }
 
-/// The engines that there are adapters for.
+/// The engines that have an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// `coordinode-lsm-tree` 5.7.
@@ -26,17 +26,17 @@ pub enum Which {
     Fjall,
 }
 
-/// Values of this length and more go to blob files.
+/// Values of at least this length go to blob files.
 const SEPARATION_THRESHOLD: u32 = 64;
 
-/// Small, so that a short run has tables on several levels, and compactions all the time.
+/// Small enough for a short run to produce tables on several levels, and to keep compacting.
 const TABLE_TARGET_SIZE: u64 = 256 << 10;
 
 impl Which {
-    /// All of them.
+    /// All engines.
     pub const ALL: [Self; 3] = [Self::CoordinodeV5, Self::CoordinodeV7, Self::Fjall];
 
-    /// Its name, as crates.io has it.
+    /// Returns the name and the version of its crate.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Which {
 }
 
 impl Kind {
-    /// Every engine with both kinds of tree.
+    /// Returns every engine with both kinds of tree.
     pub fn all() -> impl Iterator<Item = Self> {
         Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self { which, blobs }))
     }
@@ -85,20 +85,20 @@ pub type Reader<'a> = Box<dyn Fn() -> Result<Records, BoxError> + 'a>;
 
 /// An open tree of a real engine.
 pub trait Engine: Send + Sync {
-    /// Writes a value. `seqno` is larger than that of every write before.
+    /// Writes a value. `seqno` is larger than the number of every earlier write.
     fn insert(&self, key: &[u8], value: &[u8], seqno: u64);
 
     /// Removes a key.
     fn remove(&self, key: &[u8], seqno: u64);
 
-    /// What a key holds.
+    /// Returns the value of a key.
     ///
     /// # Errors
     ///
-    /// The engine's, as in all that follows.
+    /// The error of the engine, as for all methods below.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError>;
 
-    /// How many keys there are, counted one by one.
+    /// Counts the keys with a scan.
     ///
     /// # Errors
     ///
@@ -121,14 +121,14 @@ pub trait Engine: Send + Sync {
     /// Tells if a thread of the engine unlinks files, which ends when the tree is dropped.
     fn unlinks_in_background(&self) -> bool;
 
-    /// Writes memtables to tables.
+    /// Writes the memtables to tables.
     ///
     /// # Errors
     ///
     /// See [`get`](Self::get).
     fn flush(&self) -> Result<(), BoxError>;
 
-    /// Compacts where it is worth it.
+    /// Compacts the levels that need it.
     ///
     /// # Errors
     ///
@@ -142,16 +142,16 @@ pub trait Engine: Send + Sync {
     /// See [`get`](Self::get).
     fn compact_all(&self) -> Result<(), BoxError>;
 
-    /// How many tables there are.
+    /// Returns the number of tables.
     fn tables(&self) -> usize;
 
-    /// Runs in level 0, of which a tree can have too many.
+    /// Returns the number of runs in level 0. The manifest of some engines cannot hold more than 255.
     fn runs(&self) -> usize;
 
-    /// The tree, for checkpoints.
+    /// Returns the adapter of the tree.
     fn source(&self) -> Box<dyn CheckpointSource + '_>;
 
-    /// The engine's own checkpoint; `None` if it has none.
+    /// Takes a checkpoint with the engine's own code. Returns `None` if the engine has no checkpoints.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ struct Traits {
     unlinks_in_background: bool,
 }
 
-/// The engines descend from one another: their calls are spelt alike, and are of different types.
+/// The engines share an ancestor. Their methods have the same names and different types, hence a macro.
 macro_rules! engine {
     ($module:ident, $engine:ident, $adapter:ident, $traits:expr, $configure:expr, $own:expr) => {
         mod $module {
@@ -181,7 +181,7 @@ macro_rules! engine {
                 Engine, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE, Traits, owner,
             };
 
-            /// The highest number that a reader may have.
+            /// The highest sequence number that a reader may use.
             const LATEST: u64 = u64::MAX >> 1;
 
             pub(super) struct Tree {
@@ -293,7 +293,7 @@ macro_rules! engine {
     };
 }
 
-// Of some sets of keys its filters cannot be built, and then the flush fails; see UPSTREAM.md.
+// Version 5.7.0 cannot build its filters for some sets of keys, and the flush then fails (see UPSTREAM.md).
 engine!(
     v5,
     coordinode_v5,

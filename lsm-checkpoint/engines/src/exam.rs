@@ -20,27 +20,27 @@ use crate::{
     oracle::{Compared, Oracle, Plan, State, compare},
 };
 
-/// A checkpoint, and what it has to hold.
+/// A checkpoint, and the bounds on its contents.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// What the call returned.
+    /// The result of the call.
     pub info: CheckpointInfo,
     /// The last operation that had returned before the call.
     pub acknowledged: u64,
     /// The last operation that had begun when the version was captured.
     pub issued: u64,
-    /// From the call to the captured version.
+    /// The time from the call to the captured version.
     pub capture: Duration,
-    /// The whole call.
+    /// The time of the whole call.
     pub total: Duration,
 }
 
 impl Taken {
-    /// The last operation that it has to hold: the last that was acknowledged, or a later one that the checkpoint
-    /// states itself.
+    /// Returns the last operation that the checkpoint must hold. This is the last acknowledged operation, or a later
+    /// one that the checkpoint itself names.
     ///
-    /// A lower bound for [`compare`], which returns the smallest number of operations with the outcome that it finds:
-    /// an operation that changes nothing leaves no trace.
+    /// It is a lower bound for [`compare`]. An operation that changes nothing leaves no trace, so `compare` returns the
+    /// smallest matching number of operations.
     #[must_use]
     pub fn promised(&self) -> u64 {
         self.acknowledged.max(self.info.seqno.unwrap_or_default())
@@ -50,33 +50,34 @@ impl Taken {
 /// The outcome of an examination.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
-    /// What was compared.
+    /// The result of the comparison.
     pub compared: Compared,
-    /// Files whose every byte was held against a checksum.
+    /// The number of files whose bytes match a checksum.
     pub checked_files: u64,
-    /// Files that have no checksum to be held against.
+    /// The number of files without a checksum.
     pub unchecked_files: u64,
 }
 
-/// Examines checkpoints of one tree. What is known of it only ever grows, so each comparison goes on from the last.
+/// Examines checkpoints of one tree. Each comparison starts from the state that the last one established.
 pub struct Exam {
     kind: Kind,
     known: State,
 }
 
 impl Exam {
-    /// Of a tree with these operations.
+    /// Creates an exam for a tree with these operations.
     #[must_use]
     pub fn new(kind: Kind, plan: Plan) -> Self {
         Self { kind, known: State::new(plan) }
     }
 
-    /// Holds a checkpoint against its catalog and every byte against its checksum, restores it into `scratch`, opens
-    /// that with the engine, and compares every key: no less than was acknowledged, or than the checkpoint says it has.
+    /// Verifies every byte of a checkpoint, restores it into `scratch`, opens the copy with the engine, and compares
+    /// every key. The copy must hold at least the acknowledged operations, and at least those that the checkpoint
+    /// claims.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The defects of the checkpoint, or the first mismatch.
     pub fn examine(&mut self, target: &Path, scratch: &Path, taken: &Taken) -> Result<Verdict, BoxError> {
         let _ = verified(target, &VerifyOptions::quick())?;
         let full = verified(target, &VerifyOptions::full())?;
@@ -84,7 +85,8 @@ impl Exam {
         Ok(Verdict { compared, checked_files: full.checked_files, unchecked_files: full.unchecked_files })
     }
 
-    /// Restores a checkpoint into `scratch`, and compares every key. Opening a checkpoint may change it.
+    /// Restores a checkpoint into `scratch`, and compares every key of the copy. The checkpoint itself is not opened,
+    /// because opening may change it.
     ///
     /// # Errors
     ///
@@ -116,7 +118,7 @@ impl Exam {
         issued: u64,
     ) -> Result<Compared, BoxError> {
         let compared = compare(engine, &self.known, acknowledged, issued)?;
-        // Only as far as every later comparison will ask at least.
+        // No further: this is a lower bound of every later comparison.
         self.known.advance(acknowledged);
         Ok(compared)
     }
@@ -126,17 +128,17 @@ impl Exam {
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// The error of [`verify`], or the report of a checkpoint that is not sound.
 pub fn verified(target: &Path, options: &VerifyOptions<'_>) -> Result<VerifyReport, BoxError> {
     let report = verify(&StdFs, target, options)?;
     if report.is_sound() { Ok(report) } else { Err(report.to_string().into()) }
 }
 
-/// Takes a checkpoint, and notes what it has to hold.
+/// Takes a checkpoint, and records the bounds on its contents.
 ///
 /// # Errors
 ///
-/// Those of [`Checkpoint::create`].
+/// The errors of [`Checkpoint::create`].
 pub fn take(
     engine: &dyn Engine,
     oracle: &Oracle,
@@ -163,7 +165,7 @@ pub fn take(
     })
 }
 
-/// A source that notes what has begun when the capture returns.
+/// A source that records the last operation that has begun when the capture returns.
 struct Observed<'a> {
     inner: &'a dyn CheckpointSource,
     oracle: &'a Oracle,

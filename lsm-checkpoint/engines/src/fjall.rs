@@ -17,9 +17,9 @@ use xxhash_rust::xxh3::xxh3_128;
 pub struct Source<'a> {
     /// The tree.
     pub tree: &'a AnyTree,
-    /// What it was opened with: one more than the last write that readers see.
+    /// The counter that the tree was opened with. It holds one more than the last write that readers see.
     pub visible: &'a SequenceNumberCounter,
-    /// The tree's name in catalogs: an id that its owner keeps, for the engine has none.
+    /// The identity of the tree in catalogs. The engine has no id, so the owner of the tree keeps one.
     pub identity: &'a str,
 }
 
@@ -28,7 +28,7 @@ impl CheckpointSource for Source<'_> {
         vec![SourceRoot::new(Arc::new(StdFs), &self.tree.tree_config().path)]
     }
 
-    // The captured version holds its tables, and a table is unlinked when the last that holds it lets go.
+    // The captured version keeps its tables, and a table is unlinked with its last handle.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }
@@ -37,20 +37,20 @@ impl CheckpointSource for Source<'_> {
         self.identity.to_owned()
     }
 
-    // The counter holds the next number, and 0 where nothing was written.
+    // The counter holds the next number, and 0 before the first write.
     fn visible_seqno(&self) -> Option<u64> {
         self.visible.get().checked_sub(1)
     }
 
-    // With 0 for its watermark the flush drops nothing that an older reader needs.
+    // With a watermark of 0, the flush keeps every value that an older reader needs.
     fn flush(&self) -> Result<(), BoxError> {
         Ok(self.tree.flush_active_memtable(0)?)
     }
 
-    // The type of a version has no public name, so all that is wanted of it is taken here.
+    // The type of a version has no public name, so no function can take one: everything is read here.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let version = self.tree.current_version();
-        // One `Fs` for all of them: files are linked together where they share it.
+        // One shared `Fs`, because files with the same `Fs` are linked in one batch.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let immutable = |kind, path, sum| SourceFile::immutable(kind, fs.clone(), path, None).checksum(sum);
         let mut files = Vec::new();
@@ -62,7 +62,7 @@ impl CheckpointSource for Source<'_> {
         }
         let mut tables = vec![u8::try_from(version.level_count())?];
         for level in version.iter_levels() {
-            // The format has one byte for it.
+            // The format stores the count in one byte.
             tables.push(u8::try_from(level.run_count()).map_err(|_| "a level has more than 255 runs")?);
             for run in level.iter() {
                 tables.extend(u32::try_from(run.len())?.to_le_bytes());

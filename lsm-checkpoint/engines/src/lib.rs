@@ -1,4 +1,4 @@
-//! Checkpoints of real engines: an adapter for each, and what it takes to test and to show them.
+//! Checkpoints of real engines: an adapter for each engine, and the tools to test and demonstrate the adapters.
 //!
 //! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters. [`engine`] opens trees, [`owner`] names them,
 //! [`load`] writes to them, [`oracle`] knows the contents that they must have, [`exam`] reopens checkpoints and

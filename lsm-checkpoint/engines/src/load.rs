@@ -1,4 +1,4 @@
-//! [`under_load`]: writers at full speed, and the flushes and compactions that this makes necessary.
+//! [`under_load`]: runs writers at full speed, with the flushes and compactions that they require.
 
 use std::{
     sync::{
@@ -16,19 +16,20 @@ use crate::{
     oracle::{Oracle, Plan},
 };
 
-/// How many threads write. They take turns: operations are numbered in the order in which they are applied.
+/// The number of writing threads. They take turns, because operations are numbered in the order in which they are
+/// applied.
 const WRITERS: usize = 2;
 
-/// How far writers may be ahead of the last flush; an engine without a limit runs out of memory.
+/// The number of operations that writers may be ahead of the last flush. Without a limit the engine runs out of memory.
 const AHEAD_MAX: u64 = 100_000;
 
-/// A tree that is written to.
+/// A tree under load.
 pub struct Load<'a> {
     /// The tree.
     pub engine: &'a dyn Engine,
-    /// Its operations.
+    /// The operations that are applied to it.
     pub plan: Plan,
-    /// What is known of them.
+    /// The record of begun and acknowledged operations.
     pub oracle: &'a Oracle,
     turn: Mutex<()>,
     flushed: AtomicU64,
@@ -40,7 +41,7 @@ pub struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// Of a tree that holds the outcome of what the oracle knows to be acknowledged.
+    /// Creates the load of a tree that holds the outcome of the operations that the oracle lists as acknowledged.
     pub fn new(engine: &'a dyn Engine, plan: Plan, oracle: &'a Oracle) -> Self {
         Self {
             engine,
@@ -67,16 +68,16 @@ impl<'a> Load<'a> {
         self.stall_nanos.fetch_max(nanos, Ordering::Relaxed);
     }
 
-    /// Flushes, and says up to where all is in tables.
+    /// Flushes, and returns the last operation that is certainly in a table.
     ///
     /// # Errors
     ///
-    /// The engine's.
+    /// The error of the engine.
     pub fn flush(&self) -> Result<u64, BoxError> {
         let acknowledged = self.oracle.acknowledged();
         self.engine.flush()?;
         {
-            // Nobody is between looking and waiting.
+            // With the gate locked, no writer is between its check and its wait.
             let _gate = lock(&self.gate);
             self.flushed.fetch_max(acknowledged, Ordering::SeqCst);
         }
@@ -84,17 +85,17 @@ impl<'a> Load<'a> {
         Ok(acknowledged)
     }
 
-    /// The longest that a write took since this was asked last.
+    /// Returns the duration of the longest write since the last call.
     pub fn longest_write(&self) -> Duration {
         Duration::from_nanos(self.stall_nanos.swap(0, Ordering::Relaxed))
     }
 
-    /// How many rounds of flush and compaction there were.
+    /// Returns the number of rounds of flush and compaction.
     pub fn rounds(&self) -> u64 {
         self.rounds.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many operations have been acknowledged.
+    /// Waits until `n` operations have been acknowledged.
     pub fn wait_for(&self, n: u64) {
         let mut gate = lock(&self.gate);
         while self.oracle.acknowledged() < n && !self.stop.load(Ordering::SeqCst) {
@@ -137,7 +138,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Ends the threads however the work beside them ends.
+/// Stops the threads when the work ends, even by a panic.
 struct Ending<'a, 'e>(&'a Load<'e>);
 
 impl Drop for Ending<'_, '_> {
@@ -150,7 +151,7 @@ impl Drop for Ending<'_, '_> {
 ///
 /// # Errors
 ///
-/// Those of `work`, or else those of a flush or compaction.
+/// The error of a flush or compaction, or else the error of `work`.
 pub fn under_load<T>(load: &Load<'_>, work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
     thread::scope(|scope| {
         let ending = Ending(load);

@@ -1,9 +1,11 @@
-//! [`Oracle`]: what a tree has to hold, known without looking at it.
+//! [`Oracle`]: the expected contents of a tree, known without reading the tree.
 //!
 //! Operation `n` of a run is a function of `n`, and its sequence number is `n`. Operations are applied one after the
-//! other, so that what a checkpoint holds must be the outcome of the first `m` of them: with `m` no less than the last
-//! that was acknowledged before the checkpoint began, no less than the sequence number that the checkpoint states, and
-//! no more than the last that had begun when its version was captured.
+//! other, so a correct checkpoint holds the outcome of the first `m` operations. The bounds on `m` are:
+//!
+//! - at least the last operation that was acknowledged before the checkpoint began
+//! - at least the sequence number that the checkpoint states
+//! - at most the last operation that had begun when the version was captured
 
 use std::{
     fmt,
@@ -17,33 +19,33 @@ use crate::engine::Engine;
 /// The operations of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How many keys there are.
+    /// The number of keys.
     pub keys: u64,
     /// The length of the largest value.
     pub value_size: usize,
 }
 
-/// An operation writes or removes one key.
+/// An operation, which writes or removes one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The key's number.
+    /// The number of the key.
     pub key: u64,
-    /// Whether it is removed.
+    /// `true` if the operation removes the key.
     pub removes: bool,
 }
 
-/// Every so many operations one removes.
+/// On average, one of this many operations removes a key.
 const REMOVE_EVERY: u64 = 8;
 
 impl Plan {
-    /// Operation `n`; they count from one.
+    /// Returns operation `n`. The first operation is 1.
     #[must_use]
     pub fn operation(&self, n: u64) -> Operation {
         let hash = mix(n);
         Operation { key: hash % self.keys, removes: (hash >> 32).is_multiple_of(REMOVE_EVERY) }
     }
 
-    /// The bytes of a key.
+    /// Returns the bytes of a key.
     #[must_use]
     pub fn key(&self, key: u64) -> [u8; 12] {
         let mut bytes = *b"key-........";
@@ -51,7 +53,7 @@ impl Plan {
         bytes
     }
 
-    /// The bytes that operation `n` writes: no two operations write the same.
+    /// Returns the bytes that operation `n` writes. No two operations write the same bytes.
     #[must_use]
     pub fn value(&self, n: u64) -> Vec<u8> {
         let short = usize::try_from(mix(!n) % 4).unwrap_or(0) * self.value_size / 8;
@@ -78,7 +80,7 @@ impl Plan {
     }
 }
 
-/// What is known of a tree while it is written to.
+/// A record of the operations that have begun and that have returned.
 #[derive(Debug, Default)]
 pub struct Oracle {
     issued: AtomicU64,
@@ -86,30 +88,30 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Notes that an operation begins, and returns its number. One at a time.
+    /// Records that an operation begins, and returns its number. Callers take turns.
     pub fn begin(&self) -> u64 {
         self.issued.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Notes that an operation has returned.
+    /// Records that an operation has returned.
     pub fn acknowledge(&self, n: u64) {
         self.acknowledged.store(n, Ordering::SeqCst);
     }
 
-    /// The last operation that has begun.
+    /// Returns the last operation that has begun.
     #[must_use]
     pub fn issued(&self) -> u64 {
         self.issued.load(Ordering::SeqCst)
     }
 
-    /// The last operation that has returned.
+    /// Returns the last operation that has returned.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::SeqCst)
     }
 }
 
-/// The outcome of the first operations: by key, the operation that wrote it; 0 if it is not there.
+/// The outcome of the first operations: for each key, the operation that wrote it, or 0 if the key does not exist.
 #[derive(Clone, Debug)]
 pub struct State {
     plan: Plan,
@@ -118,20 +120,20 @@ pub struct State {
 }
 
 impl State {
-    /// Of no operation.
+    /// Creates the state before the first operation.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         Self { plan, done: 0, writer_of: vec![0; usize::try_from(plan.keys).unwrap_or(0)] }
     }
 
-    /// Goes on to the outcome of the first `n`.
+    /// Advances to the outcome of the first `n` operations.
     pub fn advance(&mut self, n: u64) {
         while self.done < n {
             self.step();
         }
     }
 
-    /// One operation more; returns its key.
+    /// Applies one more operation and returns its key.
     fn step(&mut self) -> usize {
         self.done += 1;
         let operation = self.plan.operation(self.done);
@@ -143,39 +145,39 @@ impl State {
     }
 }
 
-/// What was compared.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compared {
-    /// Keys that were asked for.
+    /// The number of keys that were read.
     pub keys: u64,
-    /// Those of them that were there.
+    /// The number of keys that exist.
     pub present: u64,
-    /// The tree holds the outcome of so many operations, and perhaps of some more that changed nothing.
+    /// The number of operations whose outcome the tree holds. Later operations that change nothing are not counted.
     pub operations: u64,
 }
 
-/// Why a tree is not what it should be.
+/// A difference between a tree and its expected contents.
 #[derive(Debug)]
 pub enum Mismatch {
-    /// A value that no operation has written to this key.
+    /// A key has a value that no operation wrote to it.
     Foreign {
-        /// The key's number.
+        /// The number of the key.
         key: u64,
     },
-    /// No number of operations has this outcome: something is lost, invented, or of another time than the rest.
+    /// No number of operations has this outcome. A write is lost, invented, or from another moment than the rest.
     Mixture {
-        /// At least so many should be there.
+        /// The least number of operations that the tree should hold.
         acknowledged: u64,
-        /// At most so many.
+        /// The greatest number of operations that the tree may hold.
         issued: u64,
-        /// The latest that has left a value.
+        /// The latest operation that left a value.
         latest: u64,
     },
-    /// A scan finds other keys than were asked for one by one.
+    /// A scan counts more or fewer keys than the lookups found.
     Count {
-        /// Found one by one.
+        /// The number of keys that the lookups found.
         found: u64,
-        /// Counted by the scan.
+        /// The number of keys that the scan counted.
         counted: u64,
     },
 }
@@ -194,12 +196,12 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Compares every key of a tree with what it should be: the outcome of the first `m` operations, with `m` in
-/// `acknowledged..=issued`. `known` is the outcome of no more than `acknowledged`, to begin with.
+/// Compares every key of a tree with the outcome of the first `m` operations, for an `m` in `acknowledged..=issued`.
+/// The search starts from `known`, which must not be further than `acknowledged`.
 ///
 /// # Errors
 ///
-/// [`Mismatch`], or what the engine says.
+/// [`Mismatch`], or the error of the engine.
 pub fn compare(
     engine: &dyn Engine,
     known: &State,
@@ -236,7 +238,7 @@ pub fn compare(
     Ok(Compared { keys: plan.keys, present, operations: state.done })
 }
 
-/// The operation that has written this value to this key.
+/// Returns the operation that wrote this value to this key.
 fn writer(plan: &Plan, key: u64, value: &[u8]) -> Option<u64> {
     let n = u64::from_le_bytes(value.first_chunk::<8>().copied()?);
     let operation = plan.operation(n);

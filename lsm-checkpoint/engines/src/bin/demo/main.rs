@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error and what caused it.
+/// Formats an error with its causes.
 fn chain(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source())
         .map(ToString::to_string)

@@ -1,4 +1,4 @@
-//! What can be asked of the demonstration.
+//! The command line of the demonstration.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use lsm_checkpoint_engines::engine::Which;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
-    /// How many keys a tree has.
+    /// Number of keys in a tree.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) keys: u64,
 
@@ -18,23 +18,23 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(8..=1 << 20))]
     pub(crate) value_size: u32,
 
-    /// Which engine.
+    /// Engine to demonstrate.
     #[arg(long, value_enum, default_value_t = Engines::All)]
     pub(crate) engine: Engines,
 
-    /// Trees with their larger values in blob files.
+    /// Store the larger values in blob files.
     #[arg(long)]
     pub(crate) blobs: bool,
 
-    /// How many checkpoints are taken of each tree.
+    /// Number of checkpoints of each tree.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) checkpoints: u32,
 
-    /// Where the trees lie: on the filesystem to try. Otherwise where temporary files do.
+    /// Directory for the trees, on the filesystem to try. The default is the directory for temporary files.
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
 
-    /// Where checkpoints are copied to, such as a directory of another filesystem. Otherwise beside the trees.
+    /// Directory for copied checkpoints, on another filesystem for instance. The default is the directory of the trees.
     #[arg(long)]
     pub(crate) checkpoint_dir: Option<PathBuf>,
 }

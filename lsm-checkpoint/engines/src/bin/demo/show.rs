@@ -23,7 +23,7 @@ use crate::{
     table::{LEGEND, RIGHT, Row, grouped, head},
 };
 
-/// So many operations are applied before the first checkpoint, and between two, for each key.
+/// The number of operations for each key, before the first checkpoint and between two checkpoints.
 const OPERATIONS_PER_KEY: u64 = 3;
 
 const INTRODUCTION: &str = "
@@ -31,7 +31,7 @@ Two threads apply numbered operations as fast as the tree takes them, a third on
 compacts. Each checkpoint is verified, restored, opened by its engine and compared, key by key,
 with what was acknowledged.";
 
-/// How a checkpoint is made, and what its lines are called.
+/// The way in which a checkpoint is made.
 #[derive(Clone, Copy)]
 enum Way {
     Link,
@@ -84,7 +84,7 @@ struct Places {
     can_clone: bool,
 }
 
-/// Shows every tree that is asked for; `false` if anything was not as it should be.
+/// Demonstrates every requested tree. Returns `false` if a checkpoint or a tree was wrong.
 pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
     let start = Instant::now();
     let dir = temporary(options.dir.as_deref())?;
@@ -182,7 +182,7 @@ fn said<T>(outcome: &Result<T, BoxError>) -> String {
     outcome.as_ref().map_or_else(|error| chain(&**error), |_| RIGHT.to_owned())
 }
 
-/// Takes a checkpoint, and examines it. The one before is removed: what a link keeps alive takes space.
+/// Takes a checkpoint and examines it. The previous checkpoint is removed, because its links keep replaced files alive.
 fn checkpoint(
     n: u32,
     load: &Load<'_>,
@@ -221,8 +221,8 @@ fn checkpoint(
     Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, verdict })
 }
 
-/// Restores a checkpoint that holds so many operations, and writes to it while its source lives on. Returns how many
-/// keys were compared.
+/// Restores a checkpoint that holds the given number of operations, and writes to the copy while its source is live.
+/// Returns the number of compared keys.
 fn branch(kind: Kind, plan: Plan, (target, holds): (&Path, u64), scratch: &Path) -> Result<u64, BoxError> {
     restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;
     let restored = kind.open(scratch)?;

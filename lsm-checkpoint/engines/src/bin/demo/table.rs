@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use lsm_checkpoint::{CheckpointInfo, Method};
 
-/// What is said of a tree that holds what it must.
+/// The text for a tree with the expected contents.
 pub(crate) const RIGHT: &str = "every key right";
 
-/// What a line says.
+/// The contents of a line.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) info: CheckpointInfo,
     pub(crate) capture: Duration,
     pub(crate) total: Duration,
     pub(crate) longest_write: Duration,
-    /// Keys that were compared, and the number of the last operation that the checkpoint holds; or what is wrong.
+    /// The number of compared keys and the last operation that the checkpoint holds, or else the defect.
     pub(crate) verdict: Result<(u64, u64), String>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn head() -> String {
         + &line(["checkpoint", "data files", "ms", "ms", "ms", "operation"], "verdict")
 }
 
-/// Fits into 100 columns, unless a checkpoint has files of two kinds.
+/// Formats a line. It fits into 100 columns unless a checkpoint has files of two kinds.
 fn line([name, files, captured, total, longest, holds]: [&str; 6], verdict: &str) -> String {
     let line = format!("{name:<13}  {files:<22}{captured:>9}{total:>9}{longest:>11}{holds:>13}  {verdict}");
     line.trim_end().to_owned()
@@ -42,7 +42,7 @@ impl Row {
     }
 }
 
-/// What the columns mean.
+/// The meaning of the columns.
 pub(crate) const LEGEND: &str = "\
 checkpoint   by policy: links; clones, or else links; nothing that is shared with the source
 captured     from the call to the captured version: mostly the flush of the memtable; writers go on
@@ -52,7 +52,7 @@ holds up to  the checkpoint is the outcome of so many operations, found by compa
              fewer than were acknowledged before the call, no more than had begun when its version
              was captured";
 
-/// How many came by which method, and what they hold. Beside them is what is written anew: the manifest, the catalog.
+/// Lists the number and size of the files by method. The manifest and the catalog are written anew and are not listed.
 fn files(info: &CheckpointInfo) -> String {
     let methods = [
         ("linked", info.by_method(Method::HardLink)),
@@ -75,7 +75,7 @@ fn millis(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// With a comma in front of every three digits.
+/// Formats a number with a comma before every three digits.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
