@@ -1,4 +1,4 @@
-//! [`Catalog`]: the file that says what a checkpoint holds.
+//! [`Catalog`]: the file that lists the contents of a checkpoint.
 
 mod budget;
 mod check;
@@ -18,36 +18,36 @@ use budget::Budget;
 
 use crate::{CATALOG_FILE, CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
 
-/// The format that is written. Format 1 is read as well.
+/// The catalog format that this version writes. It also reads format 1.
 pub const CATALOG_FORMAT: u32 = 2;
 
-/// Takes the memory of a name, whose text is so long, from what a catalog may take.
+/// Charges the memory of a name with a text of this length to the budget of a catalog.
 pub(crate) type Take<'t> = &'t mut dyn FnMut(usize) -> Result<(), CatalogDefect>;
 
-/// What a checkpoint holds, by name.
+/// The contents of a checkpoint, by name.
 ///
-/// It is stored as an archive of the same format as a manifest, whose blocks have checksums each. `FORMAT.md` in the
-/// crate's directory describes every byte.
+/// It is stored as an archive in the format of a manifest, in which every block has a checksum. `FORMAT.md` in the
+/// directory of the crate specifies every byte.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Catalog {
-    /// The format that it was read from, or is written in.
+    /// The format that the catalog was read from, or is written in.
     pub format: u32,
-    /// The source's name for itself. It is empty only in a catalog of format 1 whose source had none: such checkpoints
-    /// may be of different sources, so nothing should be deleted by it. It has at most 255 bytes.
+    /// The identity of the source, of at most 255 bytes. It is empty only in a catalog of format 1 whose source had
+    /// none. Such checkpoints may belong to different sources, so do not base deletions on an empty identity.
     pub identity: String,
-    /// Every write up to this number is in the checkpoint. `None` if the source knew of no write, or not which; and in
-    /// a catalog of format 1 that says 0, which stands there for no write and for one of that number.
+    /// The sequence number: the checkpoint holds every write up to it. `None` if the source had no write or did not
+    /// know its number. In format 1, the stored 0 is ambiguous and is read as `None`.
     pub seqno: Option<u64>,
-    /// When it was made: time since the Unix epoch, by the clock of the maker.
+    /// The creation time since the Unix epoch, by the clock of the maker.
     pub created: Duration,
-    /// Its trees. One with the folder `""` lies in the checkpoint's directory itself.
+    /// The trees. A tree with the folder `""` lies in the checkpoint's own directory.
     pub trees: Vec<CatalogTree>,
-    /// Its files, tree by tree. The metadata files of a tree come last and in the order in which they got their names:
-    /// the last one is what makes the tree readable.
+    /// The files, tree by tree. Within a tree, metadata comes last, in the order in which the files got their names.
+    /// The last file makes the tree readable.
     pub files: Vec<CatalogFile>,
-    /// The attributes of its directories, as far as they are known; the directories are those of the trees, the folders
-    /// in them, and the ones that lead there.
+    /// The known attributes of directories. A listed directory is the directory of a tree, a folder of a tree, or a
+    /// parent of one of these.
     pub attributes: Vec<CatalogFolder>,
 }
 
@@ -55,11 +55,11 @@ pub struct Catalog {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogTree {
-    /// Its folder in the checkpoint: up to four path components with `/` between them, or none.
+    /// The folder of the tree in the checkpoint: empty, or up to four path components separated by `/`.
     pub folder: String,
-    /// The version that was captured.
+    /// The captured version.
     pub version_id: u64,
-    /// The folders in it, whether or not they hold a file; each has one to four path components.
+    /// The folders in the tree, including empty ones. Each has one to four path components.
     pub folders: Vec<String>,
 }
 
@@ -67,26 +67,25 @@ pub struct CatalogTree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogFile {
-    /// The position of its tree in [`Catalog::trees`].
+    /// The position of the file's tree in [`Catalog::trees`].
     pub tree: u32,
-    /// What it is.
+    /// The kind of the file.
     pub kind: FileKind,
-    /// Its name, one path component.
+    /// The name, one path component.
     pub name: String,
-    /// Its length.
+    /// The length in bytes.
     pub len: u64,
-    /// Its XXH3-128, where that was known or came out of copying.
+    /// The XXH3-128 of the file, if the source knew it or copying computed it.
     pub checksum: Option<u128>,
-    /// Its SHA-256, where somebody has computed it.
+    /// The SHA-256 of the file, if it was computed.
     pub sha256: Option<[u8; 32]>,
-    /// How it came here.
+    /// The method by which the file came into the checkpoint.
     pub method: Method,
-    /// `true` if a restore may link it, because nobody writes to it any more. Otherwise it must be copied.
+    /// `true` if a restore may link the file, because it is never written to again. Otherwise a restore must copy it.
     pub linkable: bool,
-    /// The bytes of storage that it takes in the source, where that is known: less than its length where there are
-    /// holes.
+    /// The bytes of storage that the file takes in the source, if known. A file with holes takes less than its length.
     pub allocated_bytes: Option<u64>,
-    /// Its mode and owners in the source, as far as they are known.
+    /// The known mode and owners of the file in the source.
     pub attributes: Attributes,
 }
 
@@ -94,38 +93,38 @@ pub struct CatalogFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogFolder {
-    /// Its path in the checkpoint, with `/` between the components; empty for the checkpoint's own directory.
+    /// The path in the checkpoint, with `/` between the components. It is empty for the checkpoint's own directory.
     pub path: String,
-    /// Its mode and owners in the source.
+    /// The known mode and owners of the directory in the source.
     pub attributes: Attributes,
 }
 
-/// The mode, the owner and the group of a file or a directory, as far as they are known.
+/// The known mode, owner and group of a file or a directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes {
-    /// Its permission bits, with setuid, setgid and sticky: at most `0o7777`.
+    /// The permission bits, including setuid, setgid and sticky: at most `0o7777`.
     pub mode: Option<u32>,
-    /// The number of its owner.
+    /// The number of the owner.
     pub owner: Option<u32>,
-    /// The number of its group.
+    /// The number of the group.
     pub group: Option<u32>,
 }
 
 impl CatalogFile {
-    /// A file of which nothing more is known; it must be copied.
+    /// Creates an entry without optional fields. The file must be copied.
     pub(crate) fn new(tree: u32, kind: FileKind, name: String, len: u64, method: Method) -> Self {
         let (checksum, sha256, allocated_bytes) = (None, None, None);
         let attributes = Attributes::default();
         Self { tree, kind, name, len, checksum, sha256, method, linkable: false, allocated_bytes, attributes }
     }
 
-    /// Tells if it was written from memory, and is written anew by a restore.
+    /// Tells if the file is metadata that was written from memory, which a restore writes anew.
     pub(crate) fn is_written_metadata(&self) -> bool {
         self.kind == FileKind::Metadata && self.method == Method::Written
     }
 
-    /// The position of its tree, if the platform can count that far.
+    /// Returns the position of the tree, or an invalid position if `usize` is too small.
     fn tree_index(&self) -> usize {
         usize::try_from(self.tree).unwrap_or(usize::MAX)
     }
@@ -143,16 +142,19 @@ impl fmt::Debug for Catalog {
 }
 
 impl Catalog {
-    /// Reads the catalog of a checkpoint, every byte of it verified.
+    /// Reads the catalog of a checkpoint, and verifies every section that it reads.
     ///
-    /// A catalog may list some 60,000 names that its directory lacks. One that lists more is refused before it takes
-    /// more memory. So is one that is longer than 16 MiB and longer than its directory explains.
+    /// The memory that a catalog takes is bounded by the real contents of its directory. It may list about 60,000 names
+    /// that the directory lacks. A catalog that lists more is refused before it takes more memory. A catalog of more
+    /// than 16 MiB is refused if its directory does not hold enough entries to explain its length.
     ///
     /// # Errors
     ///
-    /// [`NotACheckpoint`](Error::NotACheckpoint) if there is none; [`BadCatalog`](Error::BadCatalog),
-    /// [`UnsupportedFormat`](Error::UnsupportedFormat), [`UnsupportedFeatures`](Error::UnsupportedFeatures);
-    /// [`Manifest`](Error::Manifest) if it is damaged; [`Fs`](Error::Fs).
+    /// - [`NotACheckpoint`](Error::NotACheckpoint): the directory has no catalog.
+    /// - [`BadCatalog`](Error::BadCatalog), [`UnsupportedFormat`](Error::UnsupportedFormat),
+    ///   [`UnsupportedFeatures`](Error::UnsupportedFeatures): the catalog has other contents than this version accepts.
+    /// - [`Manifest`](Error::Manifest): the archive is damaged.
+    /// - [`Fs`](Error::Fs): the catalog cannot be read.
     pub fn read(fs: &dyn Fs, dir: &Path) -> Result<Self> {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
@@ -181,14 +183,14 @@ impl Catalog {
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;
         let mut decoder = codec::Decoder::new(&head, &mut take).map_err(refuse)?;
         drop(head);
-        // One section is in memory at a time.
+        // Only one section is in memory at a time.
         for name in decoder.sections(archive.footer().sections().iter().map(|entry| entry.name.as_str())) {
             decoder.section(name, &archive.read_section(name)?.payload, &mut take).map_err(refuse)?;
         }
         decoder.finish(&mut take).map_err(refuse)
     }
 
-    /// The path of one of its files, relative to the checkpoint.
+    /// Returns the path of one of its files, relative to the checkpoint.
     #[must_use]
     pub fn path_of(&self, file: &CatalogFile) -> PathBuf {
         let tree = self.trees.get(file.tree_index());
@@ -199,7 +201,7 @@ impl Catalog {
         path
     }
 
-    /// Its trees, each with those of its files that are wanted, in the catalog's order.
+    /// Returns every tree with its wanted files, in the order of the catalog.
     pub(crate) fn files_by_tree(
         &self,
         is_wanted: impl Fn(&CatalogFile) -> bool,
@@ -215,19 +217,19 @@ impl Catalog {
         trees
     }
 
-    /// The files that make its trees readable: the last metadata file of each.
+    /// Returns the files that make the trees readable: the last metadata file of each tree.
     pub(crate) fn pointers(&self) -> Vec<PathBuf> {
         let trees = self.files_by_tree(|file| file.kind == FileKind::Metadata);
         trees.iter().filter_map(|(_, metadata)| metadata.last()).map(|file| self.path_of(file)).collect()
     }
 
-    /// The lengths of all files together.
+    /// Returns the total length of all files.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.len))
     }
 
-    /// Writes it into a directory that has none.
+    /// Writes the catalog into a directory that has none.
     pub(crate) fn write(&self, fs: &dyn Fs, dir: &Path) -> Result<()> {
         let mut writer = ManifestArchiveWriter::create(fs, &dir.join(CATALOG_FILE), WriteOptions::new())?;
         for (name, payload) in codec::encode(self) {

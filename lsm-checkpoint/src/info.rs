@@ -1,4 +1,4 @@
-//! [`CheckpointInfo`]: what a finished checkpoint holds and what it cost.
+//! [`CheckpointInfo`]: the contents and the costs of a finished checkpoint.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use lsm_fs::DirectorySync;
 
 use crate::{CatalogFile, Method, PauseStats};
 
-/// Files and bytes.
+/// A number of files and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// Their lengths together.
+    /// The total length of the files.
     pub bytes: u64,
 }
 
@@ -62,35 +62,36 @@ impl TotalsByMethod {
     }
 }
 
-/// A finished checkpoint.
+/// A description of a finished checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckpointInfo {
-    /// How many tables it holds.
+    /// The number of tables.
     pub sst_files: u64,
-    /// How many blob files.
+    /// The number of blob files.
     pub blob_files: u64,
-    /// How many files of other kinds, metadata included; the catalog is not counted.
+    /// The number of files of other kinds, including metadata and without the catalog.
     pub other_files: u64,
-    /// The lengths of all these files together.
+    /// The total length of all these files.
     pub total_bytes: u64,
-    /// The version that was captured; of several trees, that of the first.
+    /// The captured version. If there are several trees, this is the version of the first.
     pub version_id: u64,
-    /// Every write up to this number is in the checkpoint, and a replay starts behind it. `None`: the source knew of no
-    /// write, so a replay starts at its first one.
+    /// The sequence number: the checkpoint holds every write up to it, and a replay starts after it. `None` if the
+    /// source had no write or did not know its number, so a replay starts at the first write.
     pub seqno: Option<u64>,
     /// The folder and the captured version of each tree.
     pub trees: Vec<(String, u64)>,
-    /// What the pause of deletions has kept waiting, where the engine has one.
+    /// The statistics of the deletion pause, if the engine has one.
     pub pause: Option<PauseStats>,
-    /// Whether the checkpoint survives a crash. [`NotSupported`](DirectorySync::NotSupported): the platform has no way
-    /// to make names durable, and nothing is promised.
+    /// [`Durable`](DirectorySync::Durable) if the checkpoint survives a crash.
+    /// [`NotSupported`](DirectorySync::NotSupported) if the platform has no way to make names durable, so that a crash
+    /// may lose the checkpoint.
     pub durability: DirectorySync,
     pub(crate) by_method: TotalsByMethod,
 }
 
 impl CheckpointInfo {
-    /// The files that came by this method.
+    /// Returns the files that came by this method.
     #[must_use]
     pub fn by_method(&self, method: Method) -> Totals {
         let mut by_method = self.by_method;

@@ -1,4 +1,4 @@
-//! [`is_checkpoint`]: an engine's question before it opens a directory.
+//! [`is_checkpoint`]: the check that an engine makes before it opens a directory.
 
 use std::{io::ErrorKind, path::Path};
 
@@ -6,20 +6,20 @@ use lsm_fs::Fs;
 
 use crate::{CATALOG_FILE, Result};
 
-/// Returns `true` if the directory is a checkpoint, or was one before something happened to it.
+/// Returns `true` if the directory is a checkpoint, intact or damaged.
 ///
-/// An engine asks before it opens a directory for writing, and refuses if the answer is `true`: it would change files
-/// that are all the backup there is. [`restore`](crate::restore()) makes a directory to live in, without a catalog.
+/// An engine calls this before it opens a directory for writing, and refuses if the result is `true`. Opening would
+/// change files of the backup. [`restore`](crate::restore()) creates a directory to work in, without a catalog.
 ///
 /// # Contract
 ///
-/// The call looks at the name of the catalog, not at its contents. The answer is `true` for a damaged catalog, and for
-/// anything else of that name: an engine that opened the directory could destroy data that can still be saved. A
-/// directory that does not exist is no checkpoint.
+/// The call looks up the name of the catalog and does not read its contents. The result is also `true` if the catalog
+/// is damaged, or if something other than a file has its name: data that can still be saved must not be overwritten.
+/// For a directory that does not exist, the result is `false`.
 ///
 /// # Errors
 ///
-/// [`Fs`](crate::Error::Fs) if the name cannot be looked up. Do not open the directory then.
+/// [`Fs`](crate::Error::Fs) if the name cannot be looked up. The directory must not be opened in this case.
 ///
 /// # Examples
 ///

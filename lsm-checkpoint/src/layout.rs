@@ -1,6 +1,6 @@
-//! The names of a checkpoint: which may stand where. Pure.
+//! [`Layout`]: the rules for the names in a checkpoint. Does no I/O.
 //!
-//! A plan and the decoder of a catalog ask the same questions here, so whatever decodes can also be planned.
+//! A plan and the decoder of a catalog share these rules, so every catalog that decodes can also be planned.
 
 use std::{
     borrow::Cow,
@@ -10,33 +10,33 @@ use std::{
 
 use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 
-/// How many folders a tree may lie below the checkpoint, and a file below its tree.
+/// The maximal depth of a tree below the checkpoint, and of a file below its tree, in folders.
 pub(crate) const DEPTH_MAX: usize = 4;
 
-/// More bytes than a name has on any filesystem.
+/// The maximal length of a name in bytes. No filesystem allows longer names.
 pub(crate) const NAME_MAX: usize = 1024;
 
-/// More bytes than an engine writes into one metadata file. A longer one is not metadata, and copying it without end
-/// must not be what a damaged catalog asks for.
+/// The maximal length of a metadata file that is written from memory. No engine writes more. The limit keeps a damaged
+/// catalog from requesting an endless copy.
 pub(crate) const WRITTEN_MAX: u64 = 4 << 30;
 
-/// Why a name cannot stand where it does.
+/// The reason to refuse a name at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameProblem {
-    /// It is no path component, or a folder's path is made of something else.
+    /// The name is not a path component, or the path of a folder is not made of path components.
     Name,
-    /// A folder's path has more than [`DEPTH_MAX`] components.
+    /// The path of a folder has more than [`DEPTH_MAX`] components.
     Depth,
-    /// Something else has it.
+    /// The name is already in use.
     Taken,
-    /// The protocol uses it at the root of a target.
+    /// The protocol uses the name at the top level of a target.
     Reserved,
 }
 
 /// A refused path, relative to the target.
 pub(crate) type Refused = (PathBuf, NameProblem);
 
-/// A directory of the [`Layout`] that has given it out: its position there.
+/// A directory of the [`Layout`] that created this id: its position there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DirId(usize);
 
@@ -45,11 +45,11 @@ const ROOT: DirId = DirId(0);
 /// The use of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// It only leads to others.
+    /// A parent of other directories.
     Way,
     /// The directory of a tree.
     Tree,
-    /// A folder with files of a tree.
+    /// A folder with the files of a tree.
     Folder,
 }
 
@@ -66,18 +66,19 @@ struct Directory {
     role: Role,
 }
 
-/// The directories and names of a checkpoint, as they are added.
+/// The directories and names of a checkpoint under construction.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
     /// The folders of all trees.
     trees: HashSet<PathBuf>,
-    /// Each behind its parent. The first is the checkpoint itself.
+    /// The directories, each after its parent. The first is the checkpoint itself.
     dirs: Vec<Directory>,
     names: HashMap<(DirId, Cow<'a, str>), Node>,
 }
 
 impl<'a> Layout<'a> {
-    /// An empty checkpoint that will have trees in these folders, and about this many files.
+    /// Creates the layout of an empty checkpoint, with the folders of its future trees and the approximate number of
+    /// files.
     pub(crate) fn new(trees: impl Iterator<Item = &'a str>, files: usize) -> Self {
         Self {
             trees: trees.map(path_of).collect(),
@@ -99,7 +100,7 @@ impl<'a> Layout<'a> {
             return Err((base, NameProblem::Name));
         }
         let dir = self.walk(tree, folder)?;
-        // A tree owns everything below its directory, except the trees that lie there.
+        // A tree owns everything below its directory, except for the trees that lie there.
         let mut way = base;
         for name in folder.split('/') {
             way.push(name);
@@ -128,17 +129,17 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The directories, relative to the target, each behind its parent. The first is the target itself.
+    /// Returns the directories, relative to the target, each after its parent. The first is the target itself.
     pub(crate) fn dirs(&self) -> impl DoubleEndedIterator<Item = &Path> + ExactSizeIterator {
         self.dirs.iter().map(|dir| dir.path.as_path())
     }
 
-    /// [`dirs`](Self::dirs), once nothing is added any more.
+    /// Converts the layout into its [`dirs`](Self::dirs).
     pub(crate) fn into_dirs(self) -> Vec<PathBuf> {
         self.dirs.into_iter().map(|dir| dir.path).collect()
     }
 
-    /// Goes down a path, and adds the directories that are missing.
+    /// Walks down a path and adds the missing directories.
     fn walk(&mut self, from: DirId, folder: &str) -> Result<DirId, Refused> {
         let mut at = from;
         if folder.is_empty() {
@@ -168,7 +169,7 @@ impl<'a> Layout<'a> {
         Ok(at)
     }
 
-    /// Gives a directory its one use.
+    /// Assigns the only role of a directory.
     fn take(&mut self, dir: DirId, role: Role) -> Result<DirId, Refused> {
         match self.dirs.get_mut(dir.0) {
             Some(free) if free.role == Role::Way => {
@@ -184,18 +185,18 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The path of a directory. There is one for each [`DirId`], because a layout gives them out and removes none.
+/// Returns the path of a directory. It exists for each [`DirId`], because a layout never removes a directory.
 fn path_in(dirs: &[Directory], DirId(at): DirId) -> &Path {
     debug_assert!(at < dirs.len(), "another layout has given out {at}");
     dirs.get(at).map_or(Path::new(""), |dir| &dir.path)
 }
 
-/// The path of a folder, whose components a `/` divides on every platform.
+/// Returns the path of a folder, whose components are separated by `/` on every platform.
 pub(crate) fn path_of(folder: &str) -> PathBuf {
     folder.split('/').filter(|name| !name.is_empty()).collect()
 }
 
-/// Whether a path of a folder has one `/` between its components and none elsewhere.
+/// Returns `true` if the path of a folder has one `/` between its components and none elsewhere.
 pub(crate) fn is_spelled(folder: &str) -> bool {
     folder.is_empty() || folder.split('/').all(is_component)
 }
@@ -210,7 +211,8 @@ fn check_name(dir: DirId, name: &str) -> Result<(), NameProblem> {
     Ok(())
 }
 
-/// Whether a name is one path component, to other platforms too, and fits on a line.
+/// Returns `true` if a name is one path component, without characters that are special on other platforms and without
+/// control characters.
 pub(crate) fn is_component(name: &str) -> bool {
     let mut components = Path::new(name).components();
     let is_one = matches!(components.next(), Some(Component::Normal(whole)) if whole == name);
@@ -220,21 +222,20 @@ pub(crate) fn is_component(name: &str) -> bool {
         && !name.contains(|c: char| matches!(c, '/' | '\\') || c.is_control())
 }
 
-/// Whether the protocol uses a name at the root of a target, or a filesystem may take it for such a name: one that
-/// ignores case, or spaces and dots at the end.
+/// Returns `true` if the protocol uses a name at the top level of a target, or if a filesystem may confuse it with such
+/// a name. Some filesystems ignore case, or spaces and dots at the end.
 pub(crate) fn is_reserved(name: &str) -> bool {
     let name = fold(name);
     let name = name.trim_end_matches(['.', ' ']);
     name == fold(CATALOG_FILE) || name == fold(MARKER_FILE) || name.ends_with(&fold(STAGED_SUFFIX))
 }
 
-/// Names that differ in case fold to one; the way through lower case also catches signs such as the Kelvin sign.
+/// Folds the case of a name. The detour through lower case also covers characters such as the Kelvin sign.
 pub(crate) fn fold(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).collect()
 }
 
-/// Whether a source's name for itself can be told from others: text of 1 to 255 bytes on one line, with nothing
-/// invisible at its ends.
+/// Returns `true` for a valid identity: text of 1 to 255 bytes on one line, without white space at either end.
 pub(crate) fn is_identity(identity: &str) -> bool {
     (1..=255).contains(&identity.len()) && identity.trim() == identity && !identity.contains(char::is_control)
 }

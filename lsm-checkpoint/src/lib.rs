@@ -2,13 +2,15 @@
 //!
 //! # Modules in reading order
 //!
-//! [`CheckpointSource`], [`Snapshot`] and [`SourceFile`] are what an engine supplies, [`PinnedSnapshot`] is a snapshot
-//! of parts that are at hand, [`DeletionPause`] is what the engine asks before it unlinks a file, [`ManifestTarget`] is
-//! where it writes its manifest. [`Checkpoint`] takes the checkpoint, [`CheckpointInfo`] says what it holds,
-//! [`Catalog`] says so on disk. [`Error`] says what to do next. [`adapt`](mod@adapt) walks through an adapter,
-//! [`threat_model`](mod@threat_model) says what a hostile backup directory can do.
-//! [`PROTOCOL.md`](https://docs.rs/crate/lsm-checkpoint/latest/source/PROTOCOL.md) describes the protocol, and names the
-//! crash state that each sync prevents.
+//! - An engine supplies [`CheckpointSource`], [`Snapshot`] and [`SourceFile`]. [`PinnedSnapshot`] is a ready-made
+//!   snapshot of parts that are at hand.
+//! - It asks [`DeletionPause`] before it unlinks a file, and writes its manifest to a [`ManifestTarget`].
+//! - [`Checkpoint`] takes the checkpoint. [`CheckpointInfo`] describes it to the caller, and [`Catalog`] on disk.
+//! - [`Error`] documents the next step for each failure.
+//! - [`adapt`](mod@adapt) builds an adapter step by step. [`threat_model`](mod@threat_model) lists the attacks that a
+//!   hostile backup directory can and cannot make.
+//! - [`PROTOCOL.md`](https://docs.rs/crate/lsm-checkpoint/latest/source/PROTOCOL.md) describes the protocol, and names
+//!   the crash state that each sync prevents.
 #![cfg_attr(feature = "conformance", doc = "[`conformance`] finds the mistakes of an adapter.")]
 
 #[doc = include_str!("../ADAPT.md")]

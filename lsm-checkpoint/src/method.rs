@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// A second name of the source's inode.
+    /// A second name of the inode in the source.
     HardLink,
     /// A second name of the inode in the base checkpoint.
     BaseLink,
-    /// An inode of its own that shares extents with the source's.
+    /// A new inode that shares extents with the inode in the source.
     Reflink,
     /// A copy.
     Copy,
@@ -19,10 +19,10 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 5] = [Self::HardLink, Self::BaseLink, Self::Reflink, Self::Copy, Self::Written];
 
-    /// The name in messages.
+    /// Returns the name that messages use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,18 +41,21 @@ impl fmt::Display for Method {
     }
 }
 
-/// The choice among the methods for a file that may be shared.
+/// The methods to try for a file that may be shared, in order.
+///
+/// A link to the base is tried only if [`Checkpoint::base`](crate::Checkpoint::base) is set and the base holds the
+/// file. Files that the engine still writes to are always copied, and metadata is always written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
-    /// Hard links and nothing else: it takes no space, or it fails.
+    /// Only links: a hard link to the source, or else to the base. If both are refused, the checkpoint fails.
     LinkOnly,
-    /// A hard link. If it is refused, a reflink. If that is refused as well, a copy.
+    /// A hard link to the source, a link to the base, a reflink, a copy.
     #[default]
     PreferLink,
-    /// A reflink. If it is refused, a hard link. If that is refused as well, a copy.
+    /// A reflink, a hard link to the source, a link to the base, a copy.
     PreferReflink,
-    /// A reflink or a copy: no inode is shared with the source. A reflink still shares its blocks, and what happens to
-    /// a block on the medium happens to both.
+    /// A link to the base, a reflink, a copy. No inode is shared with the source. A reflink still shares its blocks, so
+    /// a defect of the medium affects both files.
     Independent,
 }

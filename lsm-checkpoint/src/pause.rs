@@ -1,4 +1,4 @@
-//! [`DeletionPause`]: files that a checkpoint needs stay until it has them.
+//! [`DeletionPause`]: holds back deletions while a checkpoint needs the files.
 
 mod guard;
 mod listed;
@@ -18,37 +18,39 @@ use state::{Deferred, Enqueued, PauseState};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// Whose turn it is to unlink a file: the answer of [`DeletionPause::try_enqueue`].
+/// The result of [`DeletionPause::try_enqueue`]: who unlinks the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a file whose deletion was not deferred is still there"]
 pub enum Enqueue {
-    /// Nothing holds the file: the caller unlinks it, now.
+    /// No guard holds the file. The caller unlinks it now.
     DeleteNow,
-    /// A guard holds the file: it is unlinked by whoever releases it last. The caller forgets it.
+    /// A guard holds the file. The call that takes the last hold from the file unlinks it. The caller must not touch
+    /// the file again.
     Deferred,
 }
 
-/// Lets a checkpoint hold back the deletions of an engine that unlinks its files eagerly.
+/// Holds back deletions during a checkpoint, for an engine that unlinks files eagerly.
 ///
-/// An engine whose captured version keeps its files alive by itself (an `Arc` whose last drop unlinks) needs none.
+/// An engine does not need a pause if its captured version keeps its files alive, as when the last drop of an `Arc`
+/// unlinks them.
 ///
 /// # Contract
 ///
-/// *The engine* asks [`try_enqueue`](Self::try_enqueue) before **every** unlink of a table or blob file, after the file
-/// has left the current version: a capture that begins later does not name it. It spells a path as its snapshots do,
-/// and gives no name a second time. When it opens, it removes what its version does not name: deferred deletions are
-/// in memory only, and a process that dies takes them along.
+/// *The engine* calls [`try_enqueue`](Self::try_enqueue) before **every** unlink of a table or blob file, and only
+/// after the file has left the current version. A later capture therefore never names the file. The engine spells each
+/// path as its snapshots do, and never reuses a name. When it opens, it removes every file that its version does not
+/// name: deferred deletions exist only in memory, so a process that dies loses them.
 ///
-/// *A guard* holds every file at first; then [`narrow`](PauseGuard::narrow) to the captured ones; then one less with
-/// each [`release`](PauseGuard::release). A file is held while any guard holds it. However a guard ends, by
-/// [`resume`](PauseGuard::resume), a `return` or a panic, it holds nothing afterwards.
+/// *A guard* holds every file at first. [`narrow`](PauseGuard::narrow) reduces the hold to the captured files, and each
+/// [`release`](PauseGuard::release) gives up one of them. A file is held as long as any guard holds it. A guard can end
+/// by [`resume`](PauseGuard::resume), a `return` or a panic, and then holds nothing.
 ///
-/// *A deferred deletion* is carried out once, by the call that took the last hold from the file, on its thread. In one
-/// step such a call gives up its hold and takes out of the queue what is then free, so a file that is queued under a
-/// new guard is never deleted by the end of an old one.
+/// *A deferred deletion* is carried out once, by the call that took the last hold from the file, on the thread of that
+/// call. Such a call gives up its hold and takes the free deletions out of the queue in a single step. A file that is
+/// queued under a new guard is therefore never deleted by the end of an old guard.
 ///
-/// *Failures* of deferred deletions are returned by `resume`, or kept for [`take_failed`](Self::take_failed) and logged
-/// where a guard is only dropped. A file that is gone already is no failure.
+/// *A failed deletion* is returned by `resume`. If a guard is dropped instead, the failure is logged and kept for
+/// [`take_failed`](Self::take_failed). A file that does not exist counts as deleted.
 ///
 /// # Examples
 ///
@@ -85,24 +87,24 @@ pub struct DeletionPause {
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
-/// A deferred deletion that did not succeed.
+/// A deferred deletion that failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FailedDeletion {
-    /// Where the file lies.
+    /// The filesystem of the file.
     pub fs: Arc<dyn Fs>,
-    /// The file, which is probably still there.
+    /// The path of the file, which probably still exists.
     pub path: PathBuf,
-    /// Why.
+    /// The error of the deletion.
     pub error: lsm_fs::Error,
 }
 
 impl FailedDeletion {
-    /// Tries once more. A file that is gone counts as deleted.
+    /// Tries the deletion again. A file that does not exist counts as deleted.
     ///
     /// # Errors
     ///
-    /// The same, with the new error.
+    /// Returns the failed deletion with the new error.
     pub fn retry(self) -> Result<(), Self> {
         let Self { fs, path, .. } = self;
         unlink(&*fs, &path).map_err(|error| Self { fs, path, error })
@@ -132,27 +134,28 @@ impl fmt::Debug for DeletionPause {
 }
 
 impl DeletionPause {
-    /// Nothing is held.
+    /// Creates a pause without guards.
     #[must_use]
     pub fn new() -> Self {
         let start = Instant::now();
         Self::with_clock(move || start.elapsed())
     }
 
-    /// The same, with hold times taken from this clock: the time since any fixed moment, never going back.
+    /// Creates a pause that takes its hold times from this clock. The clock returns the time since a fixed moment and
+    /// never goes back.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self { state: Mutex::new(PauseState::default()), clock: Box::new(clock) }
     }
 
-    /// Holds every file from now on, until the guard is narrowed or ends. Never waits for another guard.
+    /// Creates a guard that holds every file until it is narrowed or ends. The call never waits for another guard.
     pub fn acquire(self: &Arc<Self>) -> PauseGuard {
         let now = (self.clock)();
         let id = self.lock().acquire();
         PauseGuard::new(Arc::clone(self), id, now)
     }
 
-    /// Asks whether a file may be unlinked. The engine calls it before every unlink.
+    /// Queues the deletion of a file if a guard holds the file. The engine calls this before every unlink.
     pub fn try_enqueue(&self, fs: &Arc<dyn Fs>, path: &Path) -> Enqueue {
         let deletion = Deferred::new(fs, path);
         let holders = match self.lock().enqueue(deletion) {
@@ -160,38 +163,38 @@ impl DeletionPause {
             Enqueued::Again => return Enqueue::Deferred,
             Enqueued::New(holders) => holders,
         };
-        // Looked up outside the lock: a slow filesystem delays this caller and nobody else. By now the file may have
-        // been released and deleted, and its size stays unknown.
+        // The lookup runs outside the lock, so that a slow filesystem delays only this caller. The file may have been
+        // released and deleted by now. In that case its size stays unknown.
         if let Ok(metadata) = fs.metadata(path) {
             self.lock().count_bytes(&holders, metadata.len);
         }
         Enqueue::Deferred
     }
 
-    /// Whether any guard is alive.
+    /// Returns `true` while a guard exists.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.lock().guards() > 0
     }
 
-    /// How many deletions wait.
+    /// Returns the number of deferred deletions.
     #[must_use]
     pub fn deferred(&self) -> usize {
         self.lock().deferred()
     }
 
-    /// The failed deletions that no `resume` has returned, oldest first. Each is returned once.
+    /// Takes the failed deletions that no `resume` has returned, oldest first. Each is returned once.
     #[must_use]
     pub fn take_failed(&self) -> Vec<FailedDeletion> {
         self.lock().take_failed()
     }
 
     fn lock(&self) -> MutexGuard<'_, PauseState> {
-        // Nothing under the lock panics or calls a backend, so a poisoned state is whole.
+        // Code under the lock never panics and never calls a backend, so a poisoned state is intact.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives something up and unlinks what nobody holds any more. Returns what failed.
+    /// Gives up a hold and unlinks the files that became free. Returns the deletions that failed.
     fn freeing(&self, give_up: impl FnOnce(&mut PauseState) -> Vec<Deferred>) -> Vec<FailedDeletion> {
         let free = give_up(&mut self.lock());
         let mut leaving = FreedDeletions { pause: self, free };
@@ -205,7 +208,7 @@ impl DeletionPause {
     }
 }
 
-/// Files on their way out. A filesystem that panics on one of them leaves the rest for the next release.
+/// Deletions that are being carried out. If the filesystem panics on one of them, a later release carries out the rest.
 struct FreedDeletions<'a> {
     pause: &'a DeletionPause,
     free: Vec<Deferred>,

@@ -1,4 +1,4 @@
-//! The record of each file that a checkpoint will hold, their order, and the methods to try. Pure.
+//! [`Plan`]: the files and directories of a checkpoint in their order, and the methods to try. Does no I/O.
 
 use std::{
     collections::BTreeMap,
@@ -13,65 +13,65 @@ use crate::{
     source::Content,
 };
 
-/// The captured version of a tree, as its snapshot describes it.
+/// The captured version of a tree, as described by its snapshot.
 #[derive(Debug)]
 pub(crate) struct CapturedVersion<'a> {
     pub(crate) folder: &'a str,
     pub(crate) version_id: u64,
-    /// The kinds whose folders are made even if no file is of them.
+    /// The kinds whose folders are created even if they stay empty.
     pub(crate) kinds: Vec<FileKind>,
     pub(crate) files: Vec<SourceFile>,
 }
 
-/// Everything that a snapshot asks for.
+/// The directories and files to create.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Relative to the target, each behind its parent. The first is the target itself.
+    /// The directories, relative to the target, each after its parent. The first is the target itself.
     pub(crate) dirs: Vec<PathBuf>,
-    /// In the order of the capture.
+    /// The trees, in the order of the capture.
     pub(crate) trees: Vec<PlannedTree>,
 }
 
 /// A tree of the checkpoint.
 #[derive(Debug)]
 pub(crate) struct PlannedTree {
-    /// Its number in the catalog.
+    /// The number of the tree in the catalog.
     pub(crate) number: u32,
     pub(crate) folder: String,
     pub(crate) version_id: u64,
-    /// By kind. Metadata comes last. Its folder is the tree's own directory.
+    /// The folders, by kind. Metadata comes last, and its folder is the tree's own directory.
     pub(crate) folders: Vec<PlannedFolder>,
 }
 
-/// The files of one kind and one tree, which lie in one directory.
+/// The files of one kind and one tree, which share a directory.
 #[derive(Debug)]
 pub(crate) struct PlannedFolder {
     /// The number of the tree in the catalog.
     pub(crate) tree: u32,
     pub(crate) kind: FileKind,
-    /// Relative to the target.
+    /// The directory, relative to the target.
     pub(crate) dir: PathBuf,
-    /// By name. Metadata is in the order of the snapshot.
+    /// The files, by name. Metadata is in the order of the snapshot.
     pub(crate) files: Vec<PlannedFile>,
 }
 
-/// A file to make.
+/// A file to create.
 #[derive(Debug)]
 pub(crate) struct PlannedFile {
     pub(crate) name: String,
     pub(crate) content: Content,
     /// The checksum that the snapshot knows.
     pub(crate) checksum: Option<u128>,
-    /// The directory beneath which the source's path is resolved, as in [`SourceFile`].
+    /// The directory beneath which the path in the source is resolved, as in [`SourceFile`].
     pub(crate) root: Option<Arc<Path>>,
-    /// Its number among all files of the plan, in their order. The deletion pause lists the files by it.
+    /// The position among all files of the plan. The deletion pause lists the files in the same order.
     pub(crate) pin: usize,
 }
 
-/// A request of a snapshot that no checkpoint can meet.
+/// A defect of a snapshot, with its path.
 pub(crate) type Problem = (PathBuf, SnapshotProblem);
 
-/// A path that the layout refuses, as a problem of the snapshot.
+/// Converts a refusal of the layout into a problem of the snapshot.
 fn refuse((path, problem): layout::Refused) -> Problem {
     (path, problem.into())
 }
@@ -91,12 +91,12 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The folders of all trees, in their order.
+    /// Returns the folders of all trees, in order.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &PlannedFolder> {
         self.trees.iter().flat_map(|tree| &tree.folders)
     }
 
-    /// All files, by tree, kind and name. Metadata is in the order of the snapshot.
+    /// Returns all files, by tree, kind and name. Metadata is in the order of the snapshot.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PlannedFile> {
         self.folders().flat_map(|folder| &folder.files)
     }
@@ -126,7 +126,7 @@ impl PlannedTree {
         Ok(Self { number, folder: folder.to_owned(), version_id, folders: folders.collect() })
     }
 
-    /// The names of its folders, without its own directory.
+    /// Returns the names of the folders, without the tree's own directory.
     pub(crate) fn data_folders(&self) -> impl Iterator<Item = &str> {
         let kinds = self.folders.iter().map(|folder| &folder.kind);
         kinds.filter(|kind| **kind != FileKind::Metadata).map(FileKind::folder)
@@ -135,7 +135,7 @@ impl PlannedTree {
 
 impl PlannedFolder {
     fn new(tree: u32, tree_folder: &str, kind: FileKind, mut files: Vec<PlannedFile>) -> Self {
-        // The order of metadata means something. No two names of a folder are equal.
+        // The order of metadata is significant. The sort can be unstable, because the names in a folder are unique.
         if kind != FileKind::Metadata {
             files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         }
@@ -144,13 +144,13 @@ impl PlannedFolder {
         Self { tree, kind, dir, files }
     }
 
-    /// The path of one of its files, relative to the target.
+    /// Returns the path of one of its files, relative to the target.
     pub(crate) fn path_of(&self, file: &PlannedFile) -> PathBuf {
         self.dir.join(&file.name)
     }
 }
 
-/// The directories of a plan. Refuses names that cannot stand where they do.
+/// Returns the directories of a plan. Refuses invalid, reserved and colliding names.
 fn directories(trees: &[PlannedTree]) -> Result<Vec<PathBuf>, layout::Refused> {
     let files = trees.iter().flat_map(|tree| &tree.folders).map(|folder| folder.files.len()).sum();
     let mut layout = Layout::new(trees.iter().map(|tree| tree.folder.as_str()), files);
@@ -173,7 +173,7 @@ fn directories(trees: &[PlannedTree]) -> Result<Vec<PathBuf>, layout::Refused> {
     Ok(layout.into_dirs())
 }
 
-/// The methods to try for a file that may be shared, in order.
+/// Returns the methods to try for a file that may be shared, in order.
 pub(crate) const fn rungs(policy: Policy) -> &'static [Method] {
     use Method::{BaseLink, Copy, HardLink, Reflink};
     match policy {
@@ -184,7 +184,8 @@ pub(crate) const fn rungs(policy: Policy) -> &'static [Method] {
     }
 }
 
-/// Holds the names that are there against those that were made, both sorted. A name that is missing is told first.
+/// Compares the names that exist with the names that were created, both sorted. A missing name is reported before an
+/// unexpected one.
 pub(crate) fn compare<'n>(made: &[&'n OsStr], found: &[&'n OsStr]) -> Result<(), (&'n OsStr, StagedProblem)> {
     if made == found {
         return Ok(());

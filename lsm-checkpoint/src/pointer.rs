@@ -1,4 +1,5 @@
-//! CURRENT, where a tree has one of `lsm-manifest`: whether it names the version that the checkpoint is of.
+//! [`TreePointer`]: checks that the CURRENT of a tree names the captured version, if its format is the one of
+//! `lsm-manifest`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +10,16 @@ use lsm_manifest::{
 
 use crate::{Catalog, CatalogFile, CatalogTree, FileKind, PointerProblem, layout};
 
-/// A tree of a catalog, with the files of it that have the names of a pointer and of its archive.
+/// A tree of a catalog, with those of its files that have the names of a pointer and of its archive.
 pub(crate) struct TreePointer<'a> {
     pub(crate) tree: &'a CatalogTree,
     pub(crate) current: Option<&'a CatalogFile>,
     pub(crate) archive: Option<&'a CatalogFile>,
-    /// `edits-{N}`, which engines write that open the highest `v{N}` and have no CURRENT.
+    /// `edits-{N}`. Engines that write it open the highest `v{N}` and have no CURRENT.
     pub(crate) edits: Option<&'a CatalogFile>,
 }
 
-/// The trees of a catalog, in its order.
+/// Returns the trees of a catalog, in its order.
 pub(crate) fn of_trees(catalog: &Catalog) -> Vec<TreePointer<'_>> {
     let trees = catalog.files_by_tree(|file| file.kind == FileKind::Metadata);
     trees.into_iter().map(|(tree, metadata)| TreePointer::new(tree, &metadata)).collect()
@@ -35,13 +36,13 @@ impl<'a> TreePointer<'a> {
         }
     }
 
-    /// The folder of the tree in the checkpoint.
+    /// Returns the folder of the tree in the checkpoint.
     pub(crate) fn folder(&self) -> PathBuf {
         layout::path_of(&self.tree.folder)
     }
 
-    /// Finds what keeps an engine from opening the version, as far as the pointer tells. Of metadata in another format
-    /// nothing is said.
+    /// Finds a problem with the pointer that keeps an engine from opening the version. Metadata in another format is
+    /// not checked.
     pub(crate) fn problem(&self, fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<Option<PointerProblem>> {
         let dir = dir.join(self.folder());
         let Some(current) = self.current else { return Ok(self.without_current(fs, &dir)) };
@@ -50,7 +51,7 @@ impl<'a> TreePointer<'a> {
         }
         let bytes = fs.read_to_vec(&dir.join(CURRENT_VERSION_FILE), current.len)?;
         if bytes.iter().all(|&byte| byte == 0) {
-            // Damage, or another format: the checksum tells.
+            // Either damage or another format. The checksum in the catalog detects damage.
             return Ok(None);
         }
         Ok(match Current::decode(&bytes) {
@@ -62,8 +63,8 @@ impl<'a> TreePointer<'a> {
         })
     }
 
-    /// An engine of another format may have a file of the archive's name, and needs no CURRENT. Neither does one that
-    /// opens the highest `v{N}`.
+    /// Checks a tree without CURRENT. An engine with another format may use the name of the archive and needs no
+    /// CURRENT. Neither does an engine that opens the highest `v{N}`.
     fn without_current(&self, fs: &dyn Fs, dir: &Path) -> Option<PointerProblem> {
         if self.edits.is_some() {
             return None;

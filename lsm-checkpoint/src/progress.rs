@@ -1,4 +1,4 @@
-//! [`Progress`], the answer that cancels, and the limit on copied bytes.
+//! [`Progress`]: the report to the caller, cancellation, and the limit on copied bytes.
 
 mod rate;
 
@@ -11,38 +11,38 @@ use std::{
 
 use rate::TokenBucket;
 
-/// How far a checkpoint has come.
+/// The progress of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Files that are in the checkpoint.
+    /// The number of files that are in the checkpoint.
     pub files_done: u64,
-    /// Files that will be.
+    /// The number of files that the checkpoint will hold.
     pub files_total: u64,
-    /// Bytes that are in the checkpoint, by whatever method. Those of a copy count as they are copied.
+    /// The number of bytes that are in the checkpoint, by any method. The bytes of a copy count as they are copied.
     pub bytes_done: u64,
-    /// Bytes that will be, as far as lengths are known.
+    /// The number of bytes that the checkpoint will hold, as far as lengths are known.
     pub bytes_total: u64,
-    /// Those of `bytes_done` that were copied.
+    /// The part of `bytes_done` that was copied.
     pub copied_bytes: u64,
 }
 
-/// Hears of progress and says whether to go on; `Break` cancels. It may be called from several threads, one at a time.
+/// Receives the progress; `Break` cancels the operation. It may be called from several threads, one at a time.
 pub(crate) type Callback<'a> = &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync);
 
-/// Where the time comes from, and the waiting of a rate limit.
+/// A source of time, which also implements the waits of a rate limit.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Time since any fixed moment, never going back.
+    /// Returns the time since a fixed moment. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Returns after this long.
+    /// Blocks for this duration.
     fn wait(&self, time: Duration);
 
-    /// Time since the Unix epoch.
+    /// Returns the time since the Unix epoch.
     fn unix_time(&self) -> Duration;
 }
 
-/// The host's clocks.
+/// The clocks of the host.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock(Instant);
 
@@ -65,22 +65,22 @@ impl Clock for SystemClock {
     }
 
     fn unix_time(&self) -> Duration {
-        // A clock that stands before 1970 is as good as none.
+        // A clock before 1970 is unusable.
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
     }
 }
 
-/// How long a limit may keep a callback from being asked.
+/// The maximal time between two calls of the callback while a limit delays copying.
 const WAIT_SLICE: Duration = Duration::from_millis(200);
 
-/// Counts, reports, cancels and slows down.
+/// Counts progress, reports it, cancels, and limits the rate.
 pub(crate) struct Control<'a> {
     callback: Option<Callback<'a>>,
     clock: &'a dyn Clock,
     state: Mutex<ControlState>,
 }
 
-/// The progress so far, and the limit on what comes.
+/// The progress so far, and the rate limit.
 struct ControlState {
     progress: Progress,
     cancelled: bool,
@@ -106,7 +106,7 @@ impl<'a> Control<'a> {
         })
     }
 
-    /// A file is in the checkpoint; `bytes` of it have not been counted.
+    /// Records a finished file, `bytes` of which have not been counted yet.
     pub(crate) fn file_done(&self, bytes: u64) -> ControlFlow<()> {
         self.tell(|progress| {
             progress.files_done += 1;
@@ -114,7 +114,7 @@ impl<'a> Control<'a> {
         })
     }
 
-    /// Bytes were copied: waits until the limit allows more, and asks whether to go on meanwhile.
+    /// Records copied bytes. Waits until the limit allows more, and calls the callback meanwhile.
     pub(crate) fn copied(&self, bytes: u64) -> ControlFlow<()> {
         let mut delay = {
             let mut state = self.lock();
@@ -134,7 +134,7 @@ impl<'a> Control<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Bytes that read as zeros were left out of a copy.
+    /// Records bytes that a copy skipped because they are a hole.
     pub(crate) fn hole(&self, bytes: u64) -> ControlFlow<()> {
         self.tell(|progress| progress.bytes_done = progress.bytes_done.saturating_add(bytes))
     }
@@ -144,7 +144,7 @@ impl<'a> Control<'a> {
     }
 
     fn tell(&self, change: impl FnOnce(&mut Progress)) -> ControlFlow<()> {
-        // Held over the callback, so that what it is told never goes back.
+        // Held during the callback, so that the reported numbers never go back.
         let mut state = self.lock();
         change(&mut state.progress);
         if !state.cancelled && self.callback.is_some_and(|callback| callback(&state.progress).is_break()) {
@@ -154,7 +154,7 @@ impl<'a> Control<'a> {
     }
 
     fn lock(&self) -> MutexGuard<'_, ControlState> {
-        // A callback that panics ends the checkpoint; the counts are whole.
+        // A callback that panics ends the checkpoint. The counts are intact.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,7 +163,7 @@ impl<'a> Control<'a> {
 mod tests {
     use super::*;
 
-    /// A catalog may list any lengths.
+    /// A catalog may list arbitrary lengths.
     #[test]
     fn sums_stop_at_the_largest() {
         let clock = SystemClock::default();

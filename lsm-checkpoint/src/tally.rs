@@ -1,5 +1,5 @@
-//! Steps of the loops over trees and files, counted by tests: an operation of four times as many trees takes four
-//! times as many steps.
+//! Counts the steps of the loops over trees and files. Tests check that an operation on four times as many trees takes
+//! about four times as many steps.
 
 #[cfg(test)]
 use std::cell::Cell;
@@ -9,7 +9,7 @@ thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts steps of this thread; nothing outside of tests.
+/// Counts steps of this thread. Outside of tests it does nothing.
 #[inline]
 pub(crate) fn steps(taken: usize) {
     #[cfg(test)]
@@ -18,7 +18,7 @@ pub(crate) fn steps(taken: usize) {
     let _ = taken;
 }
 
-/// The number of steps that a piece of work takes on this thread.
+/// Returns the number of steps that a piece of work takes on this thread.
 #[cfg(test)]
 pub(crate) fn steps_of(work: impl FnOnce()) -> u64 {
     let before = STEPS.get();

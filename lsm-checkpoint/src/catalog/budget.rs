@@ -1,8 +1,8 @@
-//! The amount of a catalog that is believed.
+//! The bounds on the memory and time that a catalog may cost.
 //!
-//! A catalog may come from anybody, and a few sparse kilobytes of it can stand for gigabytes. So beyond an amount that
-//! any reader can afford, it may list as much as its directory really holds, and no more: the memory and the time that
-//! a directory costs are in proportion to what its owner has put there.
+//! A catalog may come from an attacker, and a few kilobytes of a sparse file can stand for gigabytes. So a catalog may
+//! use a fixed amount that any reader can afford. Beyond that, it may list only as much as its directory really holds.
+//! The cost of reading a directory stays proportional to its real contents.
 
 use std::path::{Path, PathBuf};
 
@@ -10,25 +10,27 @@ use lsm_fs::Fs;
 
 use crate::{CatalogDefect, layout};
 
-/// A catalog file of this length is read in any case.
+/// A catalog file of up to this length is always read.
 const FREE_BYTES: u64 = 16 << 20;
-/// Each entry of the directory adds this: several times as much as a record takes.
+/// The length that each entry of the directory adds. It is several times the size of a record.
 const BYTES_PER_ENTRY: u64 = 2 << 10;
 
-/// So much memory may be taken by what the directory does not hold.
+/// The memory that a catalog may take for names that the directory does not hold.
 const FREE_MEMORY: u64 = 24 << 20;
-/// The memory of a name, besides its text: in the catalog, among the names that are compared, and as a problem.
+/// The memory of a name without its text: in the catalog, in the set of compared names, and in a reported problem.
 const MEMORY_PER_NAME: u64 = 400;
 
-/// Deeper folders hold nothing that a catalog can list: a tree, and in it a folder, are as deep as a folder's path.
+/// The depth up to which entries are counted. A catalog cannot list deeper folders, because the path of a tree and the
+/// path of a folder in it are each limited.
 const DEPTH_MAX: usize = 2 * layout::DEPTH_MAX;
 
-/// The rest of the memory that a catalog may take.
+/// The memory that a catalog may still take.
 pub(super) struct Budget<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
     memory: u64,
-    /// Counted when it is first needed: to look at each folder costs more than to read an ordinary catalog.
+    /// The count of the entries. It is made on demand, because walking all folders costs more than reading an ordinary
+    /// catalog.
     held: Option<Held>,
 }
 
@@ -44,7 +46,7 @@ impl<'a> Budget<'a> {
         Self { fs, dir, memory: FREE_MEMORY, held: None }
     }
 
-    /// Refuses a catalog file that is longer than the directory explains.
+    /// Refuses a catalog file that is too long for the number of entries in the directory.
     pub(super) fn check_len(&mut self, len: u64) -> Result<(), CatalogDefect> {
         if len <= FREE_BYTES
             || len <= FREE_BYTES.saturating_add(self.held().entries.saturating_mul(BYTES_PER_ENTRY))
@@ -55,7 +57,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes the memory of one name: of a file, a folder or a tree.
+    /// Takes the memory for the name of one file, folder or tree.
     pub(super) fn take(&mut self, text_len: usize) -> Result<(), CatalogDefect> {
         let wanted = memory_of(text_len);
         if wanted > self.memory && self.held.is_none() {
@@ -75,7 +77,7 @@ fn memory_of(text_len: usize) -> u64 {
     (text_len as u64).saturating_mul(2).saturating_add(MEMORY_PER_NAME)
 }
 
-/// Counts the entries of a directory. One that cannot be read holds nothing that can be restored.
+/// Counts the entries of a directory. An unreadable folder counts as empty, because nothing in it can be restored.
 fn count(fs: &dyn Fs, dir: &Path) -> Held {
     let mut held = Held::default();
     let mut left = vec![(PathBuf::new(), 0)];
@@ -86,7 +88,7 @@ fn count(fs: &dyn Fs, dir: &Path) -> Held {
             let memory = memory_of(path.as_os_str().len());
             held.memory = held.memory.saturating_add(memory);
             if entry.file_type.is_dir() && depth < DEPTH_MAX {
-                // It may have a second record, of its attributes.
+                // A directory may have a second record, for its attributes.
                 held.memory = held.memory.saturating_add(memory);
                 left.push((path, depth + 1));
             }

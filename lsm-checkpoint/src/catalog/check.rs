@@ -1,4 +1,4 @@
-//! Tells if the files that a catalog lists can be restored, as a whole.
+//! Checks that the files of a catalog can be restored together.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -11,12 +11,12 @@ use crate::{
     layout::{self, DirId, Layout, NameProblem, Refused},
 };
 
-/// The defect, and its place.
+/// A defect and its path.
 type Misfit = (PathBuf, CatalogDefect);
 
 impl Catalog {
-    /// Checks what a plan checks of a snapshot, so that whatever is in a catalog can be restored. Files that are not
-    /// `new` are left out: a plan has been made of them.
+    /// Applies the checks that a plan applies to a snapshot, so that every catalog that is read can be restored. Only
+    /// files that are `new` are checked. The other files come from a plan.
     pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool, take: Take<'_>) -> Result<(), Misfit> {
         let folders = self.trees.iter().map(|tree| tree.folder.as_str());
         let layout = Layout::new(folders, self.files.iter().filter(|file| new(file)).count());
@@ -34,7 +34,7 @@ impl Catalog {
         let dirs: HashSet<PathBuf> = layout.into_dirs().into_iter().collect();
         let mut known = HashSet::with_capacity(self.attributes.len());
         for folder in &self.attributes {
-            // The path is compared as it is written, so that each directory has one spelling.
+            // The path is compared as spelled, so that each directory has only one spelling.
             let path = layout::path_of(&folder.path);
             if !dirs.contains(&path) || !layout::is_spelled(&folder.path) || !known.insert(&folder.path) {
                 return Err((path, CatalogDefect::Folder));
@@ -44,10 +44,10 @@ impl Catalog {
     }
 }
 
-/// The places of a catalog's trees and files, as they are added.
+/// The layout of a catalog under construction.
 struct Places<'a, 't> {
     layout: Layout<'a>,
-    /// The directory and the folders of each tree.
+    /// For each tree, its directory and its folders.
     trees: Vec<(DirId, HashMap<&'a str, DirId>)>,
     take: Take<'t>,
 }
@@ -86,8 +86,9 @@ impl<'a> Places<'a, '_> {
     }
 }
 
-/// Adds a directory and the way to it. `recorded` of them have a record, whose memory is taken already. The others
-/// count as well, because the path in a record of a few bytes can name several.
+/// Adds a directory and its missing parents. The memory of `recorded` of them is already taken, because they have a
+/// record. The memory of the others is taken here, because the path in a record of a few bytes can name several
+/// directories.
 fn add_dirs<'a>(
     layout: &mut Layout<'a>,
     take: &mut dyn FnMut(usize) -> Result<(), CatalogDefect>,

@@ -1,6 +1,6 @@
-//! The sections of a catalog, bytes to bytes, as `FORMAT.md` has them.
+//! Encodes and decodes the sections of a catalog, as specified in `FORMAT.md`.
 //!
-//! Sections go in one after the other, so that what is in memory beside the catalog is one section.
+//! Sections are decoded one after the other, so that only one of them is in memory beside the catalog.
 
 mod cursor;
 mod v1;
@@ -12,10 +12,11 @@ use cursor::Cursor;
 
 pub(super) use v2::encode;
 
-/// The section that says what the others are.
+/// The section that describes the other sections.
 pub(super) const HEAD_SECTION: &str = "checkpoint";
 
-/// The most bytes of an identity in format 1: lists of checkpoints hold the identity of each.
+/// The maximal length of an identity in format 1. It is bounded because a list of checkpoints holds the identity of
+/// each.
 const IDENTITY_MAX_1: usize = 255;
 
 const KIND_TABLE: u8 = 0;
@@ -23,11 +24,11 @@ const KIND_BLOB: u8 = 1;
 const KIND_OTHER: u8 = 2;
 const KIND_METADATA: u8 = 3;
 
-/// Why bytes are no catalog.
+/// The reason to refuse a catalog.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Format(u32),
-    /// Required features that this version does not know.
+    /// Required features that this version does not support.
     Features(u64),
     Defect(CatalogDefect),
 }
@@ -38,7 +39,7 @@ impl From<CatalogDefect> for Refusal {
     }
 }
 
-/// A catalog that is being read: the head was, the other sections follow.
+/// A partly read catalog: the head was read, the other sections follow.
 #[derive(Debug)]
 pub(super) enum Decoder {
     V1(v1::Decoder),
@@ -55,7 +56,7 @@ impl Decoder {
         }
     }
 
-    /// The sections to read next, in this order, of those that an archive has.
+    /// Selects the sections to read from those of an archive, and puts them into reading order.
     pub(super) fn sections<'s>(&self, names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
         match self {
             Self::V1(_) => names.filter(|name| name.starts_with(v1::FILES_SECTION)).collect(),
@@ -63,7 +64,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the payload of a section in.
+    /// Decodes the payload of a section.
     pub(super) fn section(&mut self, name: &str, payload: &[u8], take: Take<'_>) -> Result<(), Refusal> {
         match self {
             Self::V1(decoder) => Ok(decoder.files(payload, take)?),
@@ -71,7 +72,7 @@ impl Decoder {
         }
     }
 
-    /// The catalog, of which a plan can be made.
+    /// Checks and returns the catalog. A plan can be made of it.
     pub(super) fn finish(self, take: Take<'_>) -> Result<Catalog, Refusal> {
         let catalog = match self {
             Self::V1(decoder) => decoder.finish(),
@@ -89,7 +90,7 @@ impl Decoder {
     }
 }
 
-/// Adds the folders of a tree, one text after the other. Each is taken before the next is read.
+/// Reads the folders of a tree. The memory of each folder is taken before the next is read.
 fn take_folders(from: &mut Cursor<'_>, tree: &mut CatalogTree, take: Take<'_>) -> Result<(), CatalogDefect> {
     take(tree.folder.len())?;
     for _ in 0..from.u32()? {
@@ -100,7 +101,7 @@ fn take_folders(from: &mut Cursor<'_>, tree: &mut CatalogTree, take: Take<'_>) -
     Ok(())
 }
 
-/// Adds a file, by the length of its whole path.
+/// Adds a file, and takes the memory of its whole path.
 fn push_file(catalog: &mut Catalog, file: CatalogFile, take: Take<'_>) -> Result<(), CatalogDefect> {
     let tree = catalog.trees.get(file.tree_index()).map_or(0, |tree| tree.folder.len());
     take(tree.saturating_add(file.kind.folder().len()).saturating_add(file.name.len()))?;
@@ -117,7 +118,7 @@ const fn kind_code(kind: &FileKind) -> u8 {
     }
 }
 
-/// Reads the folder of a kind that has one of its own.
+/// Decodes a kind. The kind 2 is followed by its folder.
 fn take_kind(code: u8, from: &mut Cursor<'_>) -> Result<FileKind, CatalogDefect> {
     match code {
         KIND_TABLE => Ok(FileKind::Table),

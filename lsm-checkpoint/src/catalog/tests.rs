@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// The names are long: more than 8 MiB of them are more than one section holds, and few enough to be believed in a
+/// The names are long and few. They take more than the 8 MiB of a section, and the budget still accepts them in a
 /// directory that has none of them.
 #[test]
 fn a_catalog_of_several_sections_keeps_its_order() {
@@ -16,7 +16,7 @@ fn a_catalog_of_several_sections_keeps_its_order() {
         attributes: Vec::new(),
         created: Duration::ZERO,
         trees: vec![CatalogTree { folder: String::new(), version_id: 1, folders: vec!["tables".to_owned()] }],
-        // Not the order of their names: the last metadata file of a tree is what makes it readable.
+        // The order differs from the order of the names: the last metadata file makes a tree readable.
         files: (0..9_000).map(|n| file(n * 7_919 % 9_000)).collect(),
     };
     let fs = lsm_fs_mem::MemFs::new();

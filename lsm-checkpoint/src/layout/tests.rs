@@ -1,6 +1,6 @@
 use super::*;
 
-/// Adds trees with their folders, then files by tree; the first refusal.
+/// Adds trees with their folders, then files by tree. Returns the first refusal.
 fn lay(trees: &[(&str, &[&str])], files: &[(usize, &str)]) -> Result<Vec<PathBuf>, Refused> {
     let mut layout = Layout::new(trees.iter().map(|(folder, _)| *folder), 0);
     let roots = trees.iter().map(|(folder, _)| layout.add_tree(folder)).collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,4 @@
-//! [`PauseGuard`]: one checkpoint's hold.
+//! [`PauseGuard`]: the hold of one checkpoint.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use std::{
 use super::{DeletionPause, FailedDeletion, state::GuardId};
 use crate::sync::Mutex;
 
-/// Holds files back from deletion: see [`DeletionPause`]. Dropping it ends the hold.
+/// A hold on files, see [`DeletionPause`]. Dropping the guard ends the hold.
 #[must_use = "a guard that is dropped holds nothing"]
 pub struct PauseGuard {
     pause: Arc<DeletionPause>,
@@ -20,26 +20,26 @@ pub struct PauseGuard {
     ended: bool,
 }
 
-/// The deletions that a guard has kept waiting.
+/// Statistics of a guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PauseStats {
-    /// For how long it has held anything.
+    /// The time since the guard was acquired.
     pub hold_time: Duration,
-    /// Deletions that were deferred because of it, carried out since or not.
+    /// The number of deletions that the guard deferred, including those that were carried out since.
     pub deferred_files: u64,
-    /// Their bytes, of those whose size could be found out.
+    /// The total size of the deferred files, as far as their sizes could be determined.
     pub deferred_bytes: u64,
 }
 
-/// The end of a guard.
+/// The result of [`PauseGuard::resume`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 #[must_use = "it lists the deletions that failed"]
 pub struct PauseReport {
-    /// The deletions that it has kept waiting.
+    /// The statistics of the guard.
     pub stats: PauseStats,
-    /// The deletions that it carried out and that failed. [`FailedDeletion::retry`] tries one again.
+    /// The failures among the deletions that the guard carried out. [`FailedDeletion::retry`] tries one again.
     pub failed: Vec<FailedDeletion>,
 }
 
@@ -54,26 +54,26 @@ impl PauseGuard {
         Self { pause, id, acquired_at, failed: Mutex::default(), ended: false }
     }
 
-    /// Holds only these files from now on; all others that wait, and that no other guard holds, are deleted at once,
-    /// by this call.
+    /// Reduces the hold to these files. The call also carries out every deferred deletion whose file is not held any
+    /// more by this or another guard.
     ///
-    /// A file that the guard does not hold by now, because it was released or narrowed away, is not held again.
+    /// A file that the guard has already given up, by a release or an earlier narrowing, is not held again.
     pub fn narrow<P: Into<PathBuf>>(&self, files: impl IntoIterator<Item = P>) {
         let files: Vec<PathBuf> = files.into_iter().map(Into::into).collect();
         self.keep(self.pause.freeing(|state| state.narrow(self.id, files)));
     }
 
-    /// Stops to hold one file, which is deleted by this call if its deletion waits and no other guard holds it.
+    /// Gives up one file. If its deletion is deferred and no other guard holds it, the call deletes it.
     pub fn release(&self, path: &Path) {
         self.keep(self.pause.freeing(|state| state.release(self.id, path)));
     }
 
-    /// Stops to hold the `nth` of the files that it was narrowed to.
+    /// Gives up the `nth` of the files that the guard was narrowed to.
     pub(crate) fn release_nth(&self, nth: usize) {
         self.keep(self.pause.freeing(|state| state.release_nth(self.id, nth)));
     }
 
-    /// The deletions that it has kept waiting so far.
+    /// Returns the statistics so far.
     #[must_use]
     pub fn stats(&self) -> PauseStats {
         let (deferred_files, deferred_bytes) = self.pause.lock().kept_waiting(self.id);
@@ -81,9 +81,10 @@ impl PauseGuard {
         PauseStats { hold_time, deferred_files, deferred_bytes }
     }
 
-    /// Ends the hold, deletes what waited for it alone, and says how all of that went.
+    /// Ends the hold, carries out every deferred deletion that no other guard holds, and returns the statistics and the
+    /// failures.
     pub fn resume(mut self) -> PauseReport {
-        // The time of the deletions themselves is not time of the pause.
+        // The deletions below do not count as hold time.
         let stats = self.stats();
         self.end();
         let failed = std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner));
@@ -103,7 +104,7 @@ impl PauseGuard {
     }
 }
 
-/// Ends the hold. Nobody hears of a failed deletion here, so it is logged and kept for
+/// Ends the hold. A drop cannot return failures, so they are logged and kept for
 /// [`take_failed`](DeletionPause::take_failed).
 impl Drop for PauseGuard {
     fn drop(&mut self) {

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A list of files, each held until it is given up.
+/// A list of files, each of which is held until it is given up.
 ///
-/// To hash the path of every file costs a tenth of the links of a large tree. So the list is looked up by position; an
-/// index by path is made when a deletion or a release first asks for one.
+/// Hashing the path of every file costs a tenth of the time that linking a large tree takes. The list is therefore
+/// looked up by position. An index by path is built when a deletion or a release first needs it.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     entries: Vec<Entry>,
-    /// How many entries hold a path. Once it is made, it alone says what is held.
+    /// The number of entries that hold a path. Once this index exists, it is authoritative.
     by_path: OnceCell<HashMap<PathBuf, usize>>,
 }
 
@@ -25,7 +25,7 @@ struct Entry {
 }
 
 impl Listed {
-    /// Lists these files. Of those that are not held, none is held later.
+    /// Creates the list. A file that is not held now is never held later.
     pub(super) fn new(files: impl IntoIterator<Item = PathBuf>, is_held: impl Fn(&Path) -> bool) -> Self {
         let entry = |path: PathBuf| Entry { is_held: is_held(&path), path };
         Self { entries: files.into_iter().map(entry).collect(), by_path: OnceCell::new() }
@@ -44,7 +44,7 @@ impl Listed {
         by_path
     }
 
-    /// Gives up one entry, and returns its path.
+    /// Gives up one entry and returns its path.
     pub(super) fn give_up(&mut self, nth: usize) -> Option<&Path> {
         let Entry { path, is_held } = self.entries.get_mut(nth)?;
         if std::mem::take(is_held)
@@ -55,7 +55,8 @@ impl Listed {
         Some(path)
     }
 
-    /// Gives up all entries of a path. It looks at no other, because every deletion waits for the lock around this.
+    /// Gives up all entries of a path. It must not scan the list, because every deletion waits for the lock around this
+    /// call.
     pub(super) fn give_up_path(&mut self, path: &Path) {
         let _ = self.by_path.get_or_init(|| self.count());
         if let Some(by_path) = self.by_path.get_mut() {

@@ -1,4 +1,4 @@
-//! What is held by whom: pure bookkeeping under one lock.
+//! The holds of all guards and the queue of deferred deletions: pure bookkeeping under one lock.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -11,12 +11,13 @@ use lsm_fs::Fs;
 
 use super::{FailedDeletion, listed::Listed};
 
-/// A deletion that waits. Two backends may have a file of one path; holds go by path alone, so both wait.
+/// A deferred deletion. Two backends may have a file with the same path. Holds go by path alone, so both deletions
+/// wait.
 #[derive(Clone)]
 pub(super) struct Deferred {
     pub(super) fs: Arc<dyn Fs>,
     pub(super) path: PathBuf,
-    /// Of the backend, asked before the lock is taken: nothing under it calls out.
+    /// The id of the backend. It is determined before the lock is taken, because no foreign code runs under the lock.
     backend: Option<u64>,
 }
 
@@ -31,7 +32,8 @@ impl Deferred {
         Self { fs: Arc::clone(fs), path: path.to_path_buf(), backend: fs.backend_id() }
     }
 
-    /// Whether both are one file of one backend. Where a backend has no id, only the same `Arc` is the same backend.
+    /// Returns `true` if both are the same file of the same backend. Without a backend id, only the same `Arc` is the
+    /// same backend.
     fn is_same(&self, other: &Self) -> bool {
         let same_id = self.backend.is_some() && self.backend == other.backend;
         self.path == other.path && (same_id || Arc::ptr_eq(&self.fs, &other.fs))
@@ -41,18 +43,18 @@ impl Deferred {
 /// The outcome of queueing a deletion.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Enqueued {
-    /// Nothing holds the file.
+    /// No guard holds the file.
     Free,
-    /// It waits already.
+    /// The deletion is already queued.
     Again,
-    /// It waits now, for these guards.
+    /// The deletion was queued and waits for these guards.
     New(Vec<GuardId>),
 }
 
-/// Identifies a guard; never given twice.
+/// The id of a guard. It is never reused.
 pub(super) type GuardId = u64;
 
-/// What a guard holds, and what that has kept waiting.
+/// The files that a guard holds, and the deletions that it has deferred.
 #[derive(Debug, Default)]
 struct Hold {
     files: Held,
@@ -104,7 +106,7 @@ impl PauseState {
         self.last_id
     }
 
-    /// Queues a deletion if any guard holds the file, and tells which do. Asked for twice, it waits once.
+    /// Queues a deletion if any guard holds the file, and returns these guards. A repeated request is queued once.
     pub(super) fn enqueue(&mut self, deletion: Deferred) -> Enqueued {
         let mut holders = Vec::new();
         for (&id, hold) in &self.holds {
@@ -136,12 +138,13 @@ impl PauseState {
         }
     }
 
-    /// What a guard has kept waiting so far: files and bytes.
+    /// Returns the number of files and bytes that a guard has deferred so far.
     pub(super) fn kept_waiting(&self, id: GuardId) -> (u64, u64) {
         self.holds.get(&id).map_or((0, 0), |hold| (hold.deferred_files, hold.deferred_bytes))
     }
 
-    /// The guard holds these files and no others. One that it has released is not held again: it may be gone.
+    /// Reduces the hold of a guard to these files. A file that it has released is not held again, because it may be
+    /// deleted.
     pub(super) fn narrow(&mut self, id: GuardId, files: Vec<PathBuf>) -> Vec<Deferred> {
         if let Some(hold) = self.holds.get_mut(&id) {
             let unchanged = matches!(&hold.files, Held::AllBut(released) if released.is_empty());
@@ -150,8 +153,8 @@ impl PauseState {
         self.take_free()
     }
 
-    /// The guard gives up the `nth` of the files that it was narrowed to. A file that is listed twice is held until
-    /// both are given up.
+    /// Gives up the `nth` of the files that a guard was narrowed to. A file that is listed twice is held until both
+    /// entries are given up.
     pub(super) fn release_nth(&mut self, id: GuardId, nth: usize) -> Vec<Deferred> {
         let Some(Hold { files: Held::Only(listed), .. }) = self.holds.get_mut(&id) else { return Vec::new() };
         match listed.give_up(nth).filter(|_| !self.queue.is_empty()).map(Path::to_path_buf) {
@@ -172,7 +175,7 @@ impl PauseState {
         self.free(path)
     }
 
-    /// Takes the deletions of a file out of the queue if nobody holds it.
+    /// Takes the deletions of a file out of the queue if no guard holds it.
     fn free(&mut self, path: &Path) -> Vec<Deferred> {
         if self.is_held(path) { Vec::new() } else { self.queue.remove(path).unwrap_or_default() }
     }
@@ -200,7 +203,7 @@ impl PauseState {
         self.holds.values().any(|hold| hold.holds(path))
     }
 
-    /// Takes out of the queue what nobody holds.
+    /// Takes every deletion out of the queue whose file no guard holds.
     fn take_free(&mut self) -> Vec<Deferred> {
         let mut free = Vec::new();
         let queue = mem::take(&mut self.queue);

@@ -30,7 +30,7 @@ fn prepared() -> (MemFs, Arc<dyn Fs>, Arc<DeletionPause>) {
     (mem, fs, Arc::new(DeletionPause::new()))
 }
 
-/// Deletes as an engine does.
+/// Deletes a file like an engine.
 fn delete(pause: &DeletionPause, fs: &Arc<dyn Fs>, path: &str) {
     if pause.try_enqueue(fs, Path::new(path)) == Enqueue::DeleteNow {
         fs.remove_file(Path::new(path)).unwrap();
@@ -207,7 +207,7 @@ fn the_hold_is_measured_by_the_clock() {
     assert_eq!(guard.resume().stats.hold_time, Duration::from_secs(10));
 }
 
-/// A deletion that is asked for again is one deletion, and its bytes are one file's.
+/// A repeated request counts as one deletion, and its bytes as one file.
 #[test]
 fn bytes_are_counted_once_however_often_a_deletion_is_asked_for() {
     let (_, fs, pause) = prepared();

@@ -1,15 +1,16 @@
-//! A token bucket. Pure: time is given.
+//! [`TokenBucket`]: limits a rate. The caller passes the time.
 
 use std::time::Duration;
 
-/// How long a pause in copying can be made up for.
+/// The idle time that copying may catch up on.
 const BURST: Duration = Duration::from_millis(100);
 
-/// Lets bytes through at a rate. A debt is allowed, so that a piece of any size passes at once and the next one waits.
+/// A token bucket that limits bytes per second. It allows debt: a piece of any size passes at once, and the next piece
+/// waits.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     bytes_per_second: u64,
-    /// Up to when what has passed is paid for.
+    /// The moment up to which the passed bytes are paid for.
     paid_until: Duration,
 }
 
@@ -18,7 +19,7 @@ impl TokenBucket {
         Self { bytes_per_second: bytes_per_second.max(1), paid_until: now }
     }
 
-    /// Takes the bytes and returns how long to wait before more are asked for.
+    /// Takes the bytes and returns the time to wait before the next call.
     pub(super) fn take(&mut self, bytes: u64, now: Duration) -> Duration {
         let cost = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
         let cost = Duration::from_nanos(u64::try_from(cost).unwrap_or(u64::MAX));

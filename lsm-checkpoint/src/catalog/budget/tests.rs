@@ -3,7 +3,7 @@ use lsm_fs_mem::MemFs;
 
 use super::*;
 
-/// The number of names of a length that a directory may have in its catalog.
+/// Returns the number of names of this length that a directory may have in its catalog.
 fn names_of(fs: &MemFs, text_len: usize) -> u64 {
     let mut budget = Budget::new(fs, Path::new("/t"));
     (0..).take_while(|_| budget.take(text_len).is_ok()).count() as u64
@@ -19,7 +19,7 @@ fn what_the_directory_holds_can_be_listed_besides_what_is_free() {
     for file in ["/t/123456789", "/t/a/1234567"] {
         fs.write_new(Path::new(file), b"", SyncMode::Normal).unwrap();
     }
-    // Two files and twice a directory, whose name is so much shorter that it makes no difference.
+    // Two files, and a directory that counts twice. The name of the directory is too short to make a difference.
     assert_eq!(names_of(&fs, 9), empty + 4);
     assert!(names_of(&fs, 1 << 20) < 12, "long names are free");
 }

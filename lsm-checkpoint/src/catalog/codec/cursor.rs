@@ -1,9 +1,9 @@
-//! [`Cursor`]: bytes that are read from the front.
+//! [`Cursor`]: reads bytes from the front.
 
 use crate::CatalogDefect;
 
-/// The bytes that are left. Integers are little-endian, texts and records have their length in front. Nothing is
-/// allocated for a length that the bytes do not have.
+/// The unread bytes. Integers are little-endian. Texts and records are preceded by their length. Nothing is allocated
+/// for a length that exceeds the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a>(&'a [u8]);
 
@@ -30,7 +30,7 @@ impl<'a> Cursor<'a> {
         self.take().map(u64::from_le_bytes)
     }
 
-    /// The bytes of a record, for a cursor of their own.
+    /// Returns a cursor over the bytes of a record.
     pub(super) fn record(&mut self) -> Result<Self, CatalogDefect> {
         let len = usize::try_from(self.u32()?).map_err(|_| CatalogDefect::Length)?;
         let (record, rest) = self.0.split_at_checked(len).ok_or(CatalogDefect::Length)?;

@@ -45,7 +45,7 @@ fn sample_of(format: u32) -> Catalog {
     }
 }
 
-/// Every field of format 2, each once there and once not.
+/// Every field of format 2, present in one record and absent in another.
 fn sample() -> Catalog {
     let mut catalog = sample_of(2);
     let all = Attributes { mode: Some(0o2750), owner: Some(1000), group: Some(7) };
@@ -77,7 +77,8 @@ fn golden_1() -> Sections {
     vec![head, ("files.0".to_owned(), unhex(include_str!("golden_files.hex")))]
 }
 
-/// The bytes of format 1 are never edited: somebody's disk has them. Its files get the answers that its readers gave.
+/// The bytes of format 1 are never edited, because such catalogs exist on disk. Missing fields get the values that the
+/// readers of format 1 used.
 #[test]
 fn format_1_is_read() {
     let mut expected = sample_of(1);
@@ -87,7 +88,7 @@ fn format_1_is_read() {
     assert_eq!(decode(&golden_1()), Ok(expected));
 }
 
-/// It stood for no write and for one of number 0: to repeat a write is harmless, to lose one is not.
+/// The number 0 stood for no write and for a write with number 0. Repeating a write is harmless, losing one is not.
 #[test]
 fn a_sequence_number_of_0_is_unknown_in_format_1() {
     let mut sections = golden_1();
@@ -129,7 +130,7 @@ fn an_identity_has_an_end() {
     }
 }
 
-/// The names that a catalog's records and the paths in them take, each with the length of its text.
+/// Returns the length of each name in the records of a catalog and in their paths.
 fn taken(sections: &Sections) -> Vec<usize> {
     let mut taken = Vec::new();
     let mut take = |len| {
@@ -145,7 +146,7 @@ fn taken(sections: &Sections) -> Vec<usize> {
     taken
 }
 
-/// A record of a few bytes can name a directory four levels deep, or stand in a tree with a long name.
+/// A record of a few bytes can name a directory four levels deep, or lie in a tree with a long name.
 #[test]
 fn each_name_is_taken_by_the_length_of_its_path() {
     let records = ["users", "userstables", "usersblobs", "orders"].map(str::len);
@@ -159,7 +160,7 @@ fn each_name_is_taken_by_the_length_of_its_path() {
     assert_eq!(taken(&encode(&sample())), [&trees[..], &files, &attributes, &ways].concat(), "format 2");
 }
 
-/// The bytes of format 2, a section on each line. They are never edited.
+/// The bytes of format 2, one section per line. They are never edited.
 #[test]
 fn format_2_is_what_it_was() {
     let found: String =
@@ -178,7 +179,7 @@ fn every_truncation_of_a_section_is_refused() {
                 let mut cut = sections.clone();
                 cut[at].1.truncate(len);
                 let decoded = decode(&cut);
-                // Format 1 does not say how many records it has.
+                // Format 1 does not store the number of records.
                 let is_shorter =
                     decoded.as_ref().is_ok_and(|catalog| catalog.format == 1 && *catalog != sample());
                 assert!(decoded.is_err() || is_shorter, "{}, {len}", sections[at].0);
@@ -204,7 +205,7 @@ fn a_missing_section_is_missed_and_a_strange_one_is_not() {
     assert_eq!(decode(&sections), Ok(sample()));
 }
 
-/// Sections come in any order of the archive, and are read in that of their numbers.
+/// An archive may hold sections in any order. They are read in the order of their numbers.
 #[test]
 fn long_lists_take_several_sections() {
     let mut catalog = sample();
@@ -232,7 +233,7 @@ fn unknown_required_features_are_refused_by_name() {
     assert_eq!(decode(&sections), Err(Refusal::Format(3)));
 }
 
-/// A later version appends fields to records, and says with flags that they are there.
+/// A later version appends fields to records, and marks them with flags.
 #[test]
 fn fields_and_flags_of_later_versions_are_skipped() {
     let longer = |payload: &[u8], flags_at: usize| {
@@ -327,7 +328,7 @@ fn strange_codes_are_refused() {
     assert_eq!(with(4 + 9, 9), Err(CatalogDefect::Code(9).into()), "a method");
 }
 
-/// The example of the document: what stands behind two spaces of a line is for its reader.
+/// Compares the example of the document. The text after two spaces of a line is a comment.
 #[test]
 fn the_document_shows_what_is_written() {
     let document = include_str!("../../../FORMAT.md");

@@ -1,11 +1,11 @@
-//! Format 1, which is read and not written.
+//! Format 1, which is only read.
 
 use std::time::Duration;
 
 use super::{Cursor, Refusal, Take, method_of, push_file, take_folders, take_kind};
 use crate::{Catalog, CatalogDefect, CatalogFile, CatalogTree, FileKind, Method};
 
-/// A section of files: a number follows.
+/// The prefix of a section of files, followed by a number.
 pub(super) const FILES_SECTION: &str = "files.";
 
 const HAS_CHECKSUM: u8 = 0b1000_0000;
@@ -14,11 +14,11 @@ const HAS_CHECKSUM: u8 = 0b1000_0000;
 pub(crate) struct Decoder(Catalog);
 
 impl Decoder {
-    /// The head behind its format number.
+    /// Decodes the head after its format number.
     pub(super) fn new(mut from: Cursor<'_>, take: Take<'_>) -> Result<Self, Refusal> {
         let identity = from.text()?;
-        // Its writers put 0 for a tree without a write and for a write of number 0. To take the number for unknown
-        // repeats a write at worst; to take it for a write would lose one.
+        // Writers of this format stored 0 both for a tree without a write and for a write with number 0. If 0 is read
+        // as unknown, a replay repeats a write at worst. If it were read as a write, a replay could lose one.
         let seqno = Some(from.u64()?).filter(|&seqno| seqno != 0);
         let created = Duration::from_millis(from.u64()?);
         let mut trees = Vec::new();
@@ -65,8 +65,8 @@ fn take_file(from: &mut Cursor<'_>) -> Result<CatalogFile, CatalogDefect> {
     Ok(CatalogFile { checksum, linkable, ..CatalogFile::new(tree, kind, name, len, method) })
 }
 
-/// The format does not say which files may be shared: a file of another kind that was copied may be a log that its
-/// engine goes on to write to.
+/// The format does not record which files may be shared. A copied file of another kind may be a log that its engine
+/// still appends to.
 const fn is_linkable(kind: &FileKind, method: Method) -> bool {
     match kind {
         FileKind::Table | FileKind::Blob => true,

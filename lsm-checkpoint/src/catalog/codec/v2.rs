@@ -1,7 +1,7 @@
 //! Format 2.
 //!
-//! Everything is in a record that has its length in front. A reader skips the bytes behind the fields that it knows, so
-//! a later version can add fields that may be ignored; what must not be ignored is a required feature.
+//! Everything is in a record that is preceded by its length. A reader skips the bytes after the fields that it knows,
+//! so a later version can append fields that may be ignored. A change that must not be ignored is a required feature.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{Attributes, CATALOG_FORMAT, Catalog, CatalogDefect, CatalogFile, CatalogFolder, CatalogTree};
 
-/// The required features that this version writes and reads: none.
+/// The required features that this version supports: none.
 const KNOWN_FEATURES: u64 = 0;
 
-/// A section is closed when it is this long: well below what a section can hold.
+/// The length at which a section is closed, well below the limit of a section.
 const PART_BYTES: usize = 8 << 20;
 
 const HAS_SEQNO: u32 = 1;
@@ -31,7 +31,7 @@ const HAS_GROUP: u32 = 1 << 18;
 /// The permission bits of a mode, and setuid, setgid and sticky.
 const MODE_BITS: u32 = 0o7777;
 
-/// A list of records: the sections `{name}.0`, `{name}.1`, and so on.
+/// A list of records, in the sections `{name}.0`, `{name}.1`, and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum List {
     Trees,
@@ -50,7 +50,7 @@ impl List {
         }
     }
 
-    /// The list that a section is of, and its place there.
+    /// Returns the list of a section, and the number of the section in it.
     fn of(section: &str) -> Option<(Self, u32)> {
         let (name, nth) = section.split_once('.')?;
         let list = Self::ALL.into_iter().find(|list| list.name() == name)?;
@@ -59,14 +59,14 @@ impl List {
     }
 }
 
-/// The sections of lists, list by list and in their order. Others are left out.
+/// Returns the sections of the lists, ordered by list and number. Other sections are left out.
 pub(super) fn in_order<'s>(names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
     let mut sections: Vec<_> = names.filter_map(|name| Some((List::of(name)?, name))).collect();
     sections.sort_unstable();
     sections.into_iter().map(|(_, name)| name).collect()
 }
 
-/// All sections, in the order in which they are written.
+/// Encodes all sections, in the order in which they are written.
 pub(crate) fn encode(catalog: &Catalog) -> Vec<(String, Vec<u8>)> {
     let mut sections = vec![(HEAD_SECTION.to_owned(), head(catalog))];
     let mut trees = Parts::new(List::Trees, &mut sections);
@@ -97,7 +97,7 @@ fn head(catalog: &Catalog) -> Vec<u8> {
     out
 }
 
-/// The sections of a list as they fill.
+/// The sections of a list while they are filled.
 struct Parts<'a> {
     list: List,
     count: u32,
@@ -109,7 +109,7 @@ impl<'a> Parts<'a> {
         Self { list, count: 0, sections }
     }
 
-    /// Adds a record, whole, to the last section, or to a new one if that is full.
+    /// Adds a whole record to the last section, or to a new section if the last is full.
     fn record(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         let is_full = self.sections.last().is_none_or(|(_, part)| part.len() >= PART_BYTES);
         if self.count == 0 || is_full {
@@ -195,12 +195,12 @@ pub(crate) struct Decoder {
     catalog: Catalog,
     /// The number of records that the head announces, by list.
     announced: [u64; 3],
-    /// The section that comes next, by list.
+    /// The number of the next section, by list.
     next: [u32; 3],
 }
 
 impl Decoder {
-    /// The head behind its format number.
+    /// Decodes the head after its format number.
     pub(super) fn new(mut from: Cursor<'_>) -> Result<Self, Refusal> {
         let unknown = from.u64()? & !KNOWN_FEATURES;
         if unknown != 0 {
@@ -226,7 +226,7 @@ impl Decoder {
         payload: &[u8],
         take: Take<'_>,
     ) -> Result<(), CatalogDefect> {
-        // Sections of other names are later versions'.
+        // Sections with other names come from later versions.
         let Some((list, nth)) = List::of(name) else { return Ok(()) };
         match self.next.get_mut(list as usize) {
             Some(next) if *next == nth => *next += 1,

@@ -1,4 +1,4 @@
-//! For all histories: the pause holds and deletes as a list of flags says.
+//! For all histories, the pause holds and deletes like a model made of flags.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use crate::PauseGuard;
 
 const FILES: [&str; 4] = ["/a", "/b", "/c", "/d"];
 
-/// A file is named by its position in [`FILES`], a guard by a number that is taken modulo those that live.
+/// A file is named by its position in [`FILES`], a guard by a number modulo the number of live guards.
 #[derive(Clone, Debug)]
 enum Step {
     Acquire,
-    /// The engine wants the file gone.
+    /// The engine requests the deletion of the file.
     Delete(usize),
     Narrow(usize, Vec<usize>),
     Release(usize, usize),
@@ -36,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A guard: files, each with a flag that says whether it is held. Before it is narrowed it lists every file.
+/// A guard: files, each with a flag that tells if it is held. Before the guard is narrowed, it lists every file.
 #[derive(Debug)]
 struct Hold {
     listed: Vec<(usize, bool)>,
@@ -62,7 +62,7 @@ struct Model {
 }
 
 impl Model {
-    /// `true` if the deletion waits.
+    /// Returns `true` if the deletion is deferred.
     fn delete(&mut self, file: usize) -> bool {
         let mut holders: Vec<_> = self.guards.iter_mut().filter(|guard| guard.holds(file)).collect();
         if holders.is_empty() {
@@ -75,7 +75,7 @@ impl Model {
         true
     }
 
-    /// Deletions that nobody holds back any more are carried out.
+    /// Carries out the deletions that no guard holds back.
     fn settle(&mut self) {
         let free = |file: &usize| !self.guards.iter().any(|guard| guard.holds(*file));
         let freed: Vec<usize> = self.waiting.iter().copied().filter(free).collect();
@@ -102,7 +102,7 @@ impl Model {
                     .for_each(|(_, held)| *held = false);
             }),
             Step::ReleaseNth(at, nth) => guard(&mut self.guards, *at, &|hold| {
-                // A position means nothing before there is a list.
+                // Before narrowing there is no list, and no position.
                 if let (true, Some((_, held))) = (hold.is_narrowed, hold.listed.get_mut(*nth)) {
                     *held = false;
                 }
@@ -117,7 +117,7 @@ impl Model {
     }
 }
 
-/// Does a step for real. `guards` are in the model's order.
+/// Performs a step on the real pause. `guards` are in the order of the model.
 fn act(step: &Step, pause: &Arc<DeletionPause>, guards: &mut Vec<PauseGuard>) {
     let count = guards.len().max(1);
     match step {

@@ -1,4 +1,4 @@
-//! For all snapshots: a plan names each file once and inside the target, or says that it cannot.
+//! For all snapshots, a plan names each file once and inside the target, or refuses the snapshot.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 
-/// Names that meet, that lead elsewhere, and that are the checkpoint's own.
+/// Names that collide, that lead elsewhere, and that the checkpoint itself uses.
 const NAMES: &[&str] = &[
     "1",
     "2",
@@ -37,7 +37,7 @@ const NAMES: &[&str] = &[
     "a\0b",
 ];
 
-/// How many of the names are good ones.
+/// The number of valid names, which come first.
 const GOOD: usize = 12;
 
 fn name() -> impl Strategy<Value = &'static str> {
@@ -53,7 +53,7 @@ fn kind() -> impl Strategy<Value = FileKind> {
     ]
 }
 
-/// A tree's folder, the kinds whose folders it wants, its files.
+/// The folder of a tree, the kinds whose folders it requests, and its files.
 type Wanted = (&'static str, Vec<FileKind>, Vec<(FileKind, &'static str)>);
 
 fn trees() -> impl Strategy<Value = Vec<Wanted>> {
@@ -65,7 +65,7 @@ fn trees() -> impl Strategy<Value = Vec<Wanted>> {
     ]
 }
 
-/// Each file has its position in the list as its bytes.
+/// The bytes of each file are its position in the list.
 fn planned(wanted: &[Wanted]) -> Result<Plan, Problem> {
     let version = |(folder, kinds, files): &Wanted| CapturedVersion {
         folder,
@@ -89,10 +89,10 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.chars().any(|c| "/\\".contains(c) || c.is_control())
 }
 
-/// The paths that an accepted plan has to have, by the rules and no cleverness.
+/// Returns the expected paths of an accepted plan, computed in the most direct way.
 fn expected(wanted: &[Wanted]) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
-    // A folder, and those that lead to it.
+    // A folder and its parents.
     let mut add_folder = |root: &str, folder: &str| {
         let path = if root.is_empty() { folder.to_owned() } else { format!("{root}/{folder}") };
         let ways = path.match_indices('/').map(|(at, _)| path[..at].to_owned());

@@ -1,4 +1,4 @@
-//! Catalogs of any kind, and bytes of any kind.
+//! Arbitrary catalogs and arbitrary bytes.
 
 use std::cell::Cell;
 
@@ -51,14 +51,14 @@ fn file() -> impl Strategy<Value = CatalogFile> {
     })
 }
 
-/// Most are refused: their trees lie in each other's folders, their names are taken.
+/// Most of these are refused, because trees lie in each other's folders or names collide.
 fn catalog() -> impl Strategy<Value = Catalog> {
     let head = ("[a-z]{1,9}", any::<Option<u64>>(), any::<u32>());
     let folder = (select(FOLDERS), attributes())
         .prop_map(|(path, attributes)| CatalogFolder { path: path.to_owned(), attributes });
     (head, vec(tree(), 0..3), vec(file(), 0..5), vec(folder, 0..2)).prop_map(
         |((identity, seqno, created), trees, mut files, attributes)| {
-            // In another order all are refused.
+            // A catalog in another order is always refused.
             files.sort_by_key(|file| file.tree);
             let created = Duration::from_millis(u64::from(created));
             Catalog { format: 2, identity, seqno, created, trees, files, attributes }
@@ -66,13 +66,13 @@ fn catalog() -> impl Strategy<Value = Catalog> {
     )
 }
 
-/// Runs with the seed and the persistence of every other property test.
+/// Runs with the seed and the persistence of all property tests.
 fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config { cases, source_file: Some(file!()), ..Config::default() };
     TestRunner::new(config).run(strategy, test).unwrap();
 }
 
-/// Plans what a restore of this catalog plans.
+/// Makes the plan of a restore from this catalog.
 fn plan<'c>(catalog: &'c Catalog) -> Result<Plan, crate::plan::Problem> {
     let version = |(at, tree): (usize, &'c CatalogTree)| {
         let of_tree = catalog.files.iter().filter(|file| file.tree_index() == at);
@@ -103,7 +103,7 @@ fn whatever_decodes_is_what_was_encoded_and_can_be_planned() {
     assert!(decoded.get() > CASES / 20, "{} of {CASES} were decoded", decoded.get());
 }
 
-/// And every plan can be written down.
+/// Conversely, every plan can be encoded.
 #[test]
 fn whatever_can_be_planned_decodes() {
     let planned = Cell::new(0);
@@ -115,7 +115,7 @@ fn whatever_can_be_planned_decodes() {
             return Ok(());
         }
         planned.set(planned.get() + 1);
-        // The plan lists a folder once, and those of its files too.
+        // The plan lists each folder once, including the folders of its files.
         for (tree, planned) in catalog.trees.iter_mut().zip(&plan.trees) {
             tree.folders = planned.data_folders().map(str::to_owned).collect();
         }
@@ -126,7 +126,7 @@ fn whatever_can_be_planned_decodes() {
     assert!(planned.get() > CASES / 20, "{} of {CASES} were planned", planned.get());
 }
 
-/// Neither panics nor allocates by a length that is not there.
+/// Decoding neither panics nor allocates for a length that exceeds the bytes.
 #[test]
 fn mutated_bytes_are_read_or_refused() {
     let mutation = vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..4);
