@@ -1,30 +1,30 @@
-//! Finds the mistakes of an adapter: runs an engine with its [`CheckpointSource`](crate::CheckpointSource) through all
-//! that a checkpoint can meet.
+//! A test suite that finds the mistakes of an adapter. It runs an engine and its
+//! [`CheckpointSource`](crate::CheckpointSource) through the situations that a checkpoint can meet.
 //!
-//! [`verify`](crate::verify()) cannot do this. It holds a checkpoint against its catalog, and the catalog lists the
-//! files that the adapter gave: a checkpoint without its blob files is sound. The suite opens each checkpoint with the
-//! engine, and compares every record with the writes that it made.
+//! [`verify`](crate::verify()) cannot find these mistakes. It compares a checkpoint with its catalog, and the catalog
+//! lists the files that the adapter supplied. A checkpoint that lacks all blob files is therefore sound. The suite
+//! opens each checkpoint with the engine and compares every record with the writes that it made.
 //!
-//! An engine implements [`Tree`] and gives [`run`] a [`Subject`], which opens one. There are two levels:
+//! Implement [`Tree`] for the engine, and pass a [`Subject`] that opens it to [`run`]. There are two levels:
 //!
 //! | the engine | [`Subject`] | checks |
 //! |---|---|---|
 //! | does its input and output through an [`Fs`](lsm_fs::Fs) | [`on_fs`](Subject::on_fs) | all, in memory |
-//! | has input and output of its own | [`on_host`](Subject::on_host) | all but `crashes`, in a scratch directory |
+//! | does its own input and output | [`on_host`](Subject::on_host) | all but `crashes`, in a scratch directory |
 //!
-//! | module | what it does |
+//! | module | checks |
 //! |---|---|
-//! | `states` | takes a tree in each state: empty, only a memtable, tables, blobs, deletions, after a compaction |
-//! | `snapshot` | holds what a snapshot says against the files |
-//! | `identity` | names of databases, numbers of writes |
-//! | `between` | flushes, compacts and deletes between any two steps of a checkpoint, in one thread |
-//! | `lasting` | writes on, restores, removes the source, takes increments, opens a checkpoint by mistake |
-//! | `faults` | has each call on the target's side fail, and the attempt end there |
-//! | `crashes` | cuts the power at every moment; kills the process at every call, starts it again, cuts the power |
+//! | `states` | checkpoints of a tree in each state: empty, only a memtable, tables, blobs, deletions, after a compaction, after reopening |
+//! | `snapshot` | compares a snapshot with the files that it lists |
+//! | `identity` | the identity of a database and its sequence numbers |
+//! | `between` | flushes, compactions and deletions between any two steps of a checkpoint, on one thread |
+//! | `lasting` | finished checkpoints: restores, increments, later writes, removal of the source, opening by mistake |
+//! | `faults` | a failure at each call on the target's filesystem, and an end of the attempt there |
+//! | `crashes` | a power cut at every moment; a kill at every call, followed by a restart and a power cut |
 //!
-//! A run is the same every time: nothing depends on threads, clocks or chance. With [`Depth::Quick`] some checks try
-//! samples, and the report says how many of how many. What the suite cannot see: races inside one call of the engine,
-//! such as a capture that takes two trees at two moments.
+//! Every run is the same, because nothing depends on threads, clocks or chance. With [`Depth::Quick`], some checks try
+//! samples, and the report states the numbers. The suite cannot see races inside a single call of the engine, such as a
+//! capture that takes two trees at two moments.
 //!
 #![doc = include_str!("conformance/example.md")]
 
@@ -49,7 +49,7 @@ use std::{
 
 pub use subject::{Contents, Depth, Reader, Subject, Tree};
 
-/// A promise of an adapter, as a check.
+/// A check of one promise of an adapter.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// `module::sentence`.
@@ -57,17 +57,17 @@ pub struct Check {
     run: fn(&Subject) -> Verdict,
 }
 
-/// Why a check did not pass.
+/// The reason why a check did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The adapter or the engine is wrong. The text says how, and what to do.
+    /// The adapter or the engine is wrong. The text describes the defect and the fix.
     Violated(String),
-    /// The check needs something that this engine does not offer, as the text says.
+    /// The check needs a feature that this engine does not offer. The text names it.
     NotApplicable(String),
 }
 
-/// The cases that a check tried, where that is not all there is.
+/// A description of the cases that a check tried, if it did not try all.
 type Tried = Option<String>;
 type Verdict = Result<Tried, Failure>;
 
@@ -78,7 +78,7 @@ impl From<lsm_fs::Error> for Failure {
 }
 
 impl Failure {
-    /// Puts words before those of a broken promise.
+    /// Prepends a text to the message of a broken promise.
     fn because(self, before: &str) -> Self {
         match self {
             Self::Violated(wrong) => Self::Violated(format!("{before}: {wrong}")),
@@ -87,7 +87,7 @@ impl Failure {
     }
 }
 
-/// Violated, with a message, unless the condition holds.
+/// Returns `Violated` with a message unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
@@ -96,7 +96,7 @@ macro_rules! ensure {
     };
 }
 
-/// The checks of one module, under its name.
+/// Defines the checks of one module, under its name.
 macro_rules! list {
     ($module:literal: $($check:ident)+) => {
         pub(in crate::conformance) const CHECKS: &[$crate::conformance::Check] = &[
@@ -107,7 +107,7 @@ macro_rules! list {
 
 use {ensure, list};
 
-/// All checks, in a fixed order.
+/// Returns all checks, in a fixed order.
 pub fn checks() -> impl Iterator<Item = Check> {
     let modules = [
         states::CHECKS,
@@ -121,7 +121,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
     modules.into_iter().flatten().copied()
 }
 
-/// Runs every check, and collects the results.
+/// Runs every check and collects the results.
 ///
 /// A check that panics inside the engine counts as violated.
 pub fn run(subject: &Subject) -> Report {
@@ -133,7 +133,7 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// [`Failure`], if the adapter breaks this promise or the engine cannot show that it keeps it.
+    /// [`Failure`] if the adapter breaks this promise, or if the check does not apply to the engine.
     pub fn run(&self, subject: &Subject) -> Result<(), Failure> {
         self.outcome(subject).verdict
     }
@@ -162,36 +162,36 @@ impl Check {
 pub struct Outcome {
     /// The check.
     pub check: Check,
-    /// Its verdict.
+    /// The result of the check.
     pub verdict: Result<(), Failure>,
-    /// The number of cases that a check tried, of how many. `None` if there is no more to try.
+    /// The number of tried cases and the number of all cases. `None` if all were tried.
     pub tried: Option<String>,
 }
 
-/// The results of all checks. `Display` lists those that did not pass or tried samples, and counts the rest.
+/// The results of all checks. `Display` lists the checks that did not pass or tried samples, and counts the others.
 #[derive(Clone, Debug)]
 pub struct Report {
     outcomes: Vec<Outcome>,
 }
 
 impl Report {
-    /// Every outcome, in the order of [`checks`].
+    /// Returns every outcome, in the order of [`checks`].
     #[must_use]
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
     }
 
-    /// The broken promises.
+    /// Returns the violated checks.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::Violated(_))))
     }
 
-    /// The checks that could not run with this engine.
+    /// Returns the checks that do not apply to this engine.
     pub fn not_applicable(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::NotApplicable(_))))
     }
 
-    /// Panics with the report if any promise is broken.
+    /// Panics with the report if a promise is broken.
     ///
     /// # Panics
     ///
@@ -204,7 +204,7 @@ impl Report {
         }
     }
 
-    /// Panics with the report if any promise is broken, or could not be checked.
+    /// Panics with the report if a promise is broken or could not be checked.
     ///
     /// # Panics
     ///

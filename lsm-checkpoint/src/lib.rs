@@ -11,7 +11,7 @@
 //!   hostile backup directory can and cannot make.
 //! - [`PROTOCOL.md`](https://docs.rs/crate/lsm-checkpoint/latest/source/PROTOCOL.md) describes the protocol, and names
 //!   the crash state that each sync prevents.
-#![cfg_attr(feature = "conformance", doc = "[`conformance`] finds the mistakes of an adapter.")]
+#![cfg_attr(feature = "conformance", doc = "- [`conformance`] finds the mistakes of an adapter.")]
 
 #[doc = include_str!("../ADAPT.md")]
 pub mod adapt {}

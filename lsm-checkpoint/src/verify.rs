@@ -1,4 +1,4 @@
-//! [`verify`]: whether a checkpoint is what its catalog says.
+//! [`verify`]: compares a checkpoint with its catalog.
 
 mod bytes;
 mod manifests;
@@ -23,19 +23,19 @@ pub use problem::{Defect, Problem};
 pub(crate) use stranger::known_stranger;
 pub use stranger::{Note, Stranger};
 
-/// How to verify.
+/// The options of [`verify`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VerifyOptions<'a> {
-    /// Whether every byte is read, rather than the set of files, their lengths and the manifests. Default: no.
+    /// Reads every byte. Otherwise only the set of files, their lengths and the metadata are checked. Default: `false`.
     pub full: bool,
-    /// How many files are read at a time. Default: 2, which keeps a disk reading and two cores busy. With more, a disk
-    /// reads less in order; storage of many devices may be faster with them.
+    /// The number of files that are read in parallel. Default: 2, which keeps one disk and two cores busy. More threads
+    /// make the reads of a disk less sequential, but may help on storage with many devices.
     pub threads: usize,
-    /// Hears of every piece that was read and of every file that is finished, from several threads, one at a time;
-    /// `Break` cancels.
+    /// The callback for progress. It is called for every piece that was read and every file that is finished, from
+    /// several threads, one at a time. `Break` cancels.
     pub progress: Option<Callback<'a>>,
-    /// How manifests are opened. Without a key, sealed sections are held against their checksums only.
+    /// The options for opening manifests. Without a key, sealed sections are checked only against their checksums.
     pub manifest: ReadOptions,
 }
 
@@ -57,13 +57,14 @@ impl Default for VerifyOptions<'_> {
 const FILES_AT_A_TIME: usize = 2;
 
 impl<'a> VerifyOptions<'a> {
-    /// The set of files, their lengths, CURRENT's digest, every section of every manifest.
+    /// Checks the set of files, their lengths, the bytes of metadata, the digest in CURRENT, and every section of every
+    /// manifest.
     #[must_use]
     pub const fn quick() -> Self {
         Self { full: false, threads: FILES_AT_A_TIME, progress: None, manifest: ReadOptions::new() }
     }
 
-    /// All that, and every byte of every file.
+    /// Checks the same as [`quick`](Self::quick), and every byte of every file.
     #[must_use]
     pub const fn full() -> Self {
         Self { full: true, threads: FILES_AT_A_TIME, progress: None, manifest: ReadOptions::new() }
@@ -96,33 +97,33 @@ impl<'a> VerifyOptions<'a> {
 #[non_exhaustive]
 #[must_use = "it lists the problems"]
 pub struct VerifyReport {
-    /// What the catalog says.
+    /// The catalog of the checkpoint.
     pub catalog: Catalog,
-    /// The defects, in the order of the catalog.
+    /// The problems, grouped by check: the catalog itself, missing files and wrong lengths, names, contents, manifests.
     pub problems: Vec<Problem>,
-    /// Things that the catalog does not have and that are known to be harmless: a checkpoint with them is sound.
+    /// Known and harmless entries that the catalog does not list. A checkpoint with such entries is sound.
     pub notes: Vec<Note>,
-    /// Entries that the catalog does not have and that are not listed: those beyond the first 65,536 problems and as
-    /// many notes.
+    /// The number of further entries that the catalog does not list. The report contains at most 65,536 of them as
+    /// problems, and as many as notes.
     pub unlisted: u64,
-    /// Manifest sections that are damaged on disk and were restored by their parity: `folder/section`.
-    /// [`repair`](lsm_manifest::repair()) of the manifest makes that last.
+    /// Manifest sections that are damaged on disk and were restored by their parity, as `folder/section`. To repair the
+    /// file itself, call [`repair`](lsm_manifest::repair()) on the manifest.
     pub healed: Vec<String>,
-    /// Files whose bytes were held against a checksum.
+    /// The number of files whose bytes were compared with a checksum.
     pub checked_files: u64,
-    /// Files that were read to their end and have no checksum: nothing more can be said of them.
+    /// The number of files that could be read completely but have no checksum. Their contents are unverified.
     pub unchecked_files: u64,
 }
 
 impl VerifyReport {
-    /// Returns `true` if there is no problem.
+    /// Returns `true` if there are no problems.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
 }
 
-/// One line, and one more for each problem and each note.
+/// Formats a summary line, and one more line for each problem and each note.
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (files, checked) = (self.catalog.files.len(), self.checked_files);
@@ -137,28 +138,32 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// Holds a checkpoint against its catalog.
+/// Compares a checkpoint with its catalog.
 ///
 /// # Contract
 ///
-/// It changes nothing, needs no lock and no write access, and may run beside anything. All problems are found, not only
-/// the first. A report lists at most 65,536 entries that the catalog does not have, and counts the others. A checkpoint
-/// that is removed meanwhile is reported as what is seen of it.
+/// The call changes nothing. It needs no lock and no write access, and may run at any time. It finds all problems, not
+/// only the first. Of the entries that the catalog does not list, it reports at most 65,536 as problems and as many as
+/// notes, and counts the rest. If the checkpoint is removed meanwhile, the report describes the part that was seen.
 ///
-/// *Quick*: the files and folders are those of the catalog, no more and no less, each file with its length; metadata
-/// files have their checksum; in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the catalog's
-/// version, its digest is that of the archive, and every section is as it was written. Of metadata in any other format
-/// nothing more is said. *Full*: every file is read to its end, several at a time, and held against the catalog's
-/// checksum where it has one.
+/// *Quick* checks that:
 ///
-/// *Strangers*: a file or a folder that the catalog does not have is a problem, even an empty file. A planted `v8`
-/// beside `v7` changes the version that some engines open. A restore leaves strangers out, so it can still be told to
-/// go on. The ones that are known to be harmless, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note).
+/// - the checkpoint has exactly the files and folders of the catalog, and each file has its length
+/// - metadata files match their checksums
+/// - in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the version in the catalog, its digest
+///   matches the archive, and every section is intact
+///
+/// Metadata in other formats is compared only with its checksum. *Full* also reads every file to its end, several at a
+/// time, and compares it with the checksum in the catalog, if it has one.
+///
+/// *Strangers* are entries that the catalog does not list. A file is a problem even if it is empty, because a planted
+/// `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so it remains possible.
+/// Known harmless entries, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note).
 ///
 /// # Errors
 ///
-/// Those of [`Catalog::read`]: without a catalog there is nothing to hold against.
-/// [`Cancelled`](crate::Error::Cancelled).
+/// - The errors of [`Catalog::read`], because nothing can be compared without a catalog.
+/// - [`Cancelled`](crate::Error::Cancelled): the callback returned `Break`.
 ///
 /// # Examples
 ///
@@ -199,7 +204,8 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     Ok(report)
 }
 
-/// The catalog has been read, but maybe from the copy of its footer. Nothing else has its checksum.
+/// Checks the catalog file itself. The catalog was read, but possibly from the second copy of its footer. It has no
+/// entry of its own with a checksum.
 fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     let what = match inspect(fs, &dir.join(CATALOG_FILE), &ReadOptions::new()) {
         Ok(inspected) if inspected.is_healthy() => return,

@@ -1,4 +1,4 @@
-//! The engine at work between any two steps of a checkpoint.
+//! Actions of the engine between any two steps of a checkpoint.
 
 use std::{
     collections::BTreeSet,
@@ -25,10 +25,10 @@ list! { "between":
     a_flush_spares_older_readers
 }
 
-/// Steps that a quick run tries of each checkpoint.
+/// The number of steps of each checkpoint that a quick run tries.
 const QUICK: u64 = 24;
 
-/// A tree with tables, and with writes that only the checkpoint's own flush brings into one.
+/// Creates a tree with tables, and with writes that only the checkpoint's own flush brings into a table.
 fn busy(subject: &Subject) -> Result<Case<'_>, Failure> {
     let case = Case::filled(subject)?;
     case.live.put().map_err(engine("write"))?;
@@ -36,7 +36,7 @@ fn busy(subject: &Subject) -> Result<Case<'_>, Failure> {
     Ok(case)
 }
 
-/// Has the engine act at each step in turn, and at all of them.
+/// Lets the engine act at each step in turn, and at all of them together.
 fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
     let options = Checkpoint::new().policy(policy);
     let run = |when| -> Result<u64, Failure> {
@@ -86,17 +86,17 @@ fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
     })
 }
 
-/// The engine's files, relative to its directory.
+/// Returns the engine's files, relative to its directory.
 fn files(ground: &Ground<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
     let data = ground.data();
     let files = snapshot::walk(&**ground.fs(), &data)?;
     Ok(files.iter().filter_map(|file| file.strip_prefix(&data).ok()).map(Path::to_path_buf).collect())
 }
 
-/// The engine's files after a compaction.
+/// Compacts, and returns the engine's files afterwards.
 fn files_after_compaction(case: Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
     case.live.churn().map_err(engine("compact"))?;
-    // A guard of the pause may end with the tree, so it is looked for while the tree is open.
+    // A guard of the pause may end with the tree, so check for it while the tree is open.
     case.deletions_go_on()?;
     if !case.live.tree().unlinks_in_background() {
         return files(&case.ground);
@@ -105,7 +105,7 @@ fn files_after_compaction(case: Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> 
     files(&ground)
 }
 
-/// The same engine, without a checkpoint and with one: the same files must go.
+/// Compares the same work without and with a checkpoint: the same files must be deleted.
 fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
     let alone = busy(subject)?;
     let before = files(&alone.ground)?;

@@ -1,4 +1,4 @@
-//! [`Case`]: one tree on one ground, and the verbs that the checks are written in.
+//! [`Case`]: a tree in its directories, and the operations that the checks are written with.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{BoxError, Catalog, Change, Checkpoint, CheckpointDir, Error, VerifyOptions, restore, verify};
 
-/// A tree of the engine with a place for its checkpoints.
+/// A tree of the engine, with directories for its checkpoints.
 pub(super) struct Case<'s> {
     pub(super) subject: &'s Subject,
     pub(super) ground: Ground<'s>,
@@ -29,26 +29,26 @@ pub(super) struct Case<'s> {
 /// A finished checkpoint.
 pub(super) struct Taken {
     pub(super) path: PathBuf,
-    /// The number up to which it holds every write, as it says itself.
+    /// The sequence number that the checkpoint states.
     pub(super) seqno: Option<u64>,
-    /// The least and the most writes that it may hold.
+    /// The least and the greatest number of writes that it may hold.
     pub(super) holds: RangeInclusive<usize>,
 }
 
 impl<'s> Case<'s> {
-    /// A new tree without a write.
+    /// Creates a tree without a write.
     pub(super) fn new(subject: &'s Subject) -> Result<Self, Failure> {
         Self::open(subject, Ground::new(subject)?, History::default())
     }
 
-    /// A tree with tables, blobs and deletions.
+    /// Creates a tree with tables, blobs and deletions.
     pub(super) fn filled(subject: &'s Subject) -> Result<Self, Failure> {
         let case = Self::new(subject)?;
         case.live.fill().map_err(engine("write and flush"))?;
         Ok(case)
     }
 
-    /// The tree on a ground, which has this history.
+    /// Opens the tree on a ground. It has this history.
     pub(super) fn open(subject: &'s Subject, ground: Ground<'s>, history: History) -> Result<Self, Failure> {
         let tree = ground.open(&ground.db()).map_err(engine("open a tree"))?;
         let live = Arc::new(Live::new(tree, history, subject.long_value));
@@ -67,12 +67,12 @@ impl<'s> Case<'s> {
         self.taken(stepped, target)
     }
 
-    /// Takes a checkpoint with the engine between its steps.
+    /// Takes a checkpoint while the engine acts between its steps.
     pub(super) fn step(&self, options: &Checkpoint<'_>, target: &Path, when: When, act: Act) -> Stepped {
         Steps::create(&self.live, (when, act), options, (&**self.ground.fs(), target))
     }
 
-    /// The checkpoint, if there is one; otherwise why not, and what to do.
+    /// Returns the checkpoint, or a failure with the reason and the fix.
     pub(super) fn taken(&self, stepped: Stepped, path: PathBuf) -> Result<Taken, Failure> {
         let Stepped { result, acted, failed, captured, before, .. } = stepped;
         let beside = acted.map_or_else(String::new, |step| format!(", with the engine at work {step}"));
@@ -89,7 +89,7 @@ impl<'s> Case<'s> {
         }
     }
 
-    /// Verifies a checkpoint, restores it, opens the copy and compares it. Returns how many writes it holds.
+    /// Verifies a checkpoint, restores it, opens the copy and compares it. Returns the number of writes that it holds.
     pub(super) fn examine(&self, taken: &Taken) -> Result<usize, Failure> {
         let copy = self.ground.copy("examined");
         self.restore(taken, &copy)?;
@@ -98,7 +98,7 @@ impl<'s> Case<'s> {
         Ok(len)
     }
 
-    /// Makes a live directory of a checkpoint that is sound.
+    /// Restores a checkpoint into a live directory, after a full verification.
     pub(super) fn restore(&self, taken: &Taken, copy: &Path) -> Result<(), Failure> {
         self.verify(&taken.path)?;
         let dir = CheckpointDir::open(Arc::clone(self.ground.fs()), &taken.path)
@@ -106,7 +106,7 @@ impl<'s> Case<'s> {
         restore(&dir, &**self.ground.fs(), copy).map(drop).map_err(own("restore a checkpoint"))
     }
 
-    /// Opens a restored copy, and compares it. Returns how many writes it holds.
+    /// Opens a restored copy and compares it. Returns the number of writes that it holds.
     pub(super) fn compare(&self, taken: &Taken, copy: &Path) -> Result<usize, Failure> {
         let tree = self.ground.open(copy).map_err(|error| {
             Failure::Violated(format!(
@@ -124,7 +124,7 @@ impl<'s> Case<'s> {
         })
     }
 
-    /// Holds a checkpoint against its catalog, every byte of it.
+    /// Verifies every byte of a checkpoint.
     pub(super) fn verify(&self, target: &Path) -> Result<(), Failure> {
         let report = verify(&**self.ground.fs(), target, &VerifyOptions::full())
             .map_err(own("verify a checkpoint"))?;
@@ -137,7 +137,7 @@ impl<'s> Case<'s> {
         )))
     }
 
-    /// Every byte of a checkpoint, by path.
+    /// Reads every file of a checkpoint. Returns the contents by path.
     pub(super) fn bytes(&self, target: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Failure> {
         let fs = &**self.ground.fs();
         let catalog = Catalog::read(fs, target).map_err(own("read a catalog"))?;
@@ -149,7 +149,7 @@ impl<'s> Case<'s> {
         Ok(bytes)
     }
 
-    /// Nothing of the engine's waits for a checkpoint any more.
+    /// Checks that no deletion of the engine is deferred.
     pub(super) fn deletions_go_on(&self) -> Result<(), Failure> {
         let source = self.live.tree().source();
         let Some(pause) = source.deletion_pause() else { return Ok(()) };
@@ -169,24 +169,24 @@ impl<'s> Case<'s> {
     }
 }
 
-/// More than any file of a suite has.
+/// No file of the suite is larger.
 const FILE_MAX: u64 = 64 << 20;
 
 pub(super) fn read(fs: &dyn Fs, path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(fs.read_to_vec(path, FILE_MAX)?)
 }
 
-/// The failure of an engine's call that has nothing to do with checkpoints.
+/// Converts an error of the engine itself, outside of a checkpoint.
 pub(super) fn engine(call: &'static str) -> impl Fn(BoxError) -> Failure {
     move |error| Failure::Violated(format!("the engine cannot {call}: {}", chain(&*error)))
 }
 
-/// The failure of a call of this crate that follows from what the adapter gave.
+/// Converts an error of this crate that follows from the adapter's data.
 pub(super) fn own(call: &'static str) -> impl Fn(Error) -> Failure {
     move |error| Failure::Violated(format!("cannot {call}: {}; {}", chain(&error), advice(&error)))
 }
 
-/// The failure of an engine that did not come to a step or a call that it came to in an equal run: nothing was tried.
+/// The failure if an engine does not reach a step or a call that it reached in an equal run. Nothing was tested then.
 pub(super) fn not_repeated(unit: &str, number: u64) -> Failure {
     Failure::Violated(format!(
         "{unit} {number} of an equal run did not come; for equal calls the engine must do equal work, without \
@@ -194,7 +194,7 @@ pub(super) fn not_repeated(unit: &str, number: u64) -> Failure {
     ))
 }
 
-/// The adapter's part in an error, and what to do.
+/// Describes the adapter's part in an error, and the fix.
 fn advice(error: &Error) -> &'static str {
     match error.first() {
         Error::SourceChanged { what: Change::Gone, .. } => {

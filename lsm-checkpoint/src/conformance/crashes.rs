@@ -1,4 +1,4 @@
-//! The machine loses its power, or the process of the engine is killed, at each moment: for engines on an `Fs`.
+//! Power cuts and kills of the engine's process at every moment, for engines on an `Fs`.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ list! { "crashes":
     a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it
 }
 
-/// Kills that a quick run tries.
+/// The number of kills in a quick run.
 const QUICK: u64 = 160;
 
 const OK: &str = "the checkpoint is durable";
 
-/// A tree on a durable filesystem, and the writes that one process makes to it.
+/// A durable tree, and the writes that one process makes to it.
 struct Scene<'s> {
     subject: &'s Subject,
     start: MemFs,
-    /// With the write of the process, which is the last.
+    /// Ends with the write of the process.
     history: History,
 }
 
@@ -44,7 +44,7 @@ impl<'s> Scene<'s> {
         let start = ground.mem()?.clone();
         start.settle();
         let scene = Self { subject, start, history };
-        // What the process is going to write.
+        // Records the write that the process will make.
         let live = scene.live(&(Arc::new(scene.start.fork()) as Arc<dyn Fs>), scene.history.clone());
         let live = live.map_err(engine("open a tree again"))?;
         live.put().map_err(engine("write"))?;
@@ -57,12 +57,12 @@ impl<'s> Scene<'s> {
         Ok(Live::new(ground.open_on(fs, &ground.db())?, history, self.subject.long_value))
     }
 
-    /// The writes that were durable before the process began.
+    /// Returns the number of writes that were durable before the process began.
     fn settled(&self) -> usize {
         self.history.len() - 1
     }
 
-    /// Runs the process: it opens the tree, writes, and takes a checkpoint.
+    /// Runs the process, which opens the tree, writes, and takes a checkpoint.
     fn process(&self, fs: &Arc<dyn Fs>) -> Result<(), BoxError> {
         let ground = Ground::on(self.subject, &self.start);
         let live = self.live(fs, self.history.prefix(self.settled()))?;
@@ -71,7 +71,7 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// The next process: the tree opens, and holds what it must. Returns how many writes that is.
+    /// Runs the next process. Checks that the tree opens and holds the expected writes, and returns their number.
     fn reopen(&self, image: &MemFs) -> Result<(Case<'s>, usize), Failure> {
         let ground = Ground::on(self.subject, image);
         let tree = ground.open(&ground.db()).map_err(|error| {
@@ -87,7 +87,7 @@ impl<'s> Scene<'s> {
         Ok((Case { subject: self.subject, ground, live }, held))
     }
 
-    /// The target is absent, or it has the whole history.
+    /// Checks that the target is absent or holds the whole history. Returns `true` if it exists.
     fn check_target(&self, case: &Case<'_>, writes: usize) -> Result<bool, Failure> {
         let path = case.ground.target("taken");
         if !case.ground.fs().exists(&path)? {
@@ -103,7 +103,7 @@ impl<'s> Scene<'s> {
         Ok(true)
     }
 
-    /// The state after a crash.
+    /// Checks the state after a crash.
     fn check(&self, image: &MemFs, is_promised: bool) -> Result<(), Failure> {
         let (case, _) = self.reopen(image)?;
         let is_there = self.check_target(&case, self.history.len())?;
@@ -112,11 +112,11 @@ impl<'s> Scene<'s> {
     }
 }
 
-/// The rule that such a state breaks, most of the time.
+/// The rule that is usually broken if a state is wrong.
 const RULE: &str = "a file may be installed in a version only after its own sync and that of its directory have \
                     returned Ok: a checkpoint links what is there, and does not sync it";
 
-/// The states after a kill and a new start that are tried, of many.
+/// The power cuts that are tried after a kill and a restart. Many more states are possible.
 const POWER_CUTS: [Survives; 6] = [
     Survives::Forced,
     Survives::Everything,
@@ -126,7 +126,7 @@ const POWER_CUTS: [Survives; 6] = [
     Survives::Seeded(4),
 ];
 
-/// The same rule for a process that was killed.
+/// The rule for the process after a killed one.
 const CACHED: &str = "started again, then the power failed; the writes of a killed process are in the page cache and \
                       not durable, so the next process must sync what it builds upon";
 
@@ -170,7 +170,8 @@ fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) 
     for &call in &sample {
         let killed = FaultFs::new(scene.start.fork());
         killed.inject(Fault::on_any().nth(call).gone());
-        // It fails with whatever the engine makes of a dead device; nobody is there to read it.
+        // It fails with some error that the engine derives from a dead device. A killed process has no caller to report
+        // it to.
         let _ = scene.process(&(Arc::new(killed.clone()) as Arc<dyn Fs>));
         let injected = killed.injected();
         let Some(struck) = injected.first() else { return Err(not_repeated("call", call)) };
@@ -181,8 +182,8 @@ fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) 
     Ok((tried as u64 != calls).then(|| format!("{tried} kills at {calls} calls")))
 }
 
-/// The next process finds what the killed one left in the page cache. The power fails before it takes the checkpoint,
-/// or after that.
+/// Starts the next process, which finds the page cache of the killed one. The power fails before the process takes its
+/// checkpoint, or after that.
 fn start_again(scene: &Scene<'_>, mem: &MemFs) -> Result<(), Failure> {
     let (case, held) = scene.reopen(mem)?;
     for survives in POWER_CUTS {
@@ -194,7 +195,7 @@ fn start_again(scene: &Scene<'_>, mem: &MemFs) -> Result<(), Failure> {
     let target = case.ground.target("taken");
     let (writes, is_promised) = match run_checkpoint(&*source, mem, &target) {
         Ok(_) => (held, true),
-        // The killed process had published it, and told nobody.
+        // The killed process had published the checkpoint without returning.
         Err(Error::TargetExists { .. }) => (scene.history.len(), false),
         Err(error) => return Err(own("take a checkpoint after a kill")(error)),
     };

@@ -1,4 +1,4 @@
-//! The target's filesystem fails, or the process dies there, at each call in turn.
+//! Failures of the target's filesystem, or a death of the process, at each call in turn.
 
 use std::{path::Path, sync::Arc};
 
@@ -18,11 +18,11 @@ list! { "faults":
     a_checkpoint_cut_off_at_any_call_can_be_taken_again
 }
 
-/// Calls that a quick run has fail in each way.
+/// The number of calls that a quick run lets fail in each way.
 const QUICK: u64 = 16;
 
-/// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the calls, and the fault in words if
-/// it struck.
+/// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the number of calls, and a description
+/// of the fault if it struck.
 fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), Error>, u64, Option<String>) {
     let faulty = FaultFs::new(Arc::clone(case.ground.fs()));
     if let Some(fault) = fault {
@@ -34,14 +34,14 @@ fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), E
     (result, faulty.counts().values().sum(), struck)
 }
 
-/// A tree with something to flush.
+/// Creates a tree with unflushed writes.
 fn unflushed(subject: &Subject) -> Result<Case<'_>, Failure> {
     let case = Case::filled(subject)?;
     case.live.put().map_err(engine("write"))?;
     Ok(case)
 }
 
-/// Strikes a sample of the calls, each on a new tree.
+/// Injects faults into a sample of the calls, each on a new tree.
 fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) -> Verdict {
     let probe = unflushed(subject)?;
     let (result, calls, _) = create(&probe, &probe.ground.target("struck"), None);
@@ -62,10 +62,10 @@ fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) ->
     Ok((tried as u64 != calls).then(|| format!("{tried} of {calls} calls")))
 }
 
-/// Judges a tree and its target after a struck call.
+/// Checks a tree and its target after a fault.
 type Judge = fn(Case<'_>, &Path, Result<(), Error>) -> Result<(), Failure>;
 
-/// After `Ok` there is a target, after most errors there is none.
+/// Checks that the target exists after `Ok`, and is absent after most errors.
 fn check_target(case: &Case<'_>, target: &Path, result: &Result<(), Error>) -> Result<(), Failure> {
     match result {
         Ok(()) => examine(case, target).map_err(|failure| {
@@ -84,7 +84,7 @@ fn check_target(case: &Case<'_>, target: &Path, result: &Result<(), Error>) -> R
     }
 }
 
-/// Examines a checkpoint that has all writes.
+/// Examines a checkpoint that should hold all writes.
 fn examine(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
     let copy = case.ground.copy("struck-copy");
     let len = case.live.history().len();
@@ -94,12 +94,12 @@ fn examine(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
     Ok(case.ground.fs().remove_dir_all(&copy)?)
 }
 
-/// Takes the checkpoint again, on a filesystem that is well.
+/// Takes the checkpoint again, on an intact filesystem.
 fn again(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
     let source = case.live.tree().source();
     match Checkpoint::new().create(&*source, &**case.ground.fs(), target) {
         Ok(_) => examine(case, target),
-        // It was published, and the call that struck came after that.
+        // The fault struck after the publication.
         Err(Error::TargetExists { .. }) => case.verify(target),
         Err(error) => Err(Failure::Violated(format!(
             "the next checkpoint failed with {}; an attempt that failed must leave the engine as it was",
@@ -120,7 +120,7 @@ fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> Verdict 
     })
 }
 
-/// All calls fail from one on, as if the process had died there; then the tree is closed and opened again.
+/// All calls from one on fail, as if the process had died there. Then the tree is closed and opened again.
 fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> Verdict {
     at_calls(
         subject,

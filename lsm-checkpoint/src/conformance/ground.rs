@@ -14,7 +14,7 @@ use super::{
 };
 use crate::BoxError;
 
-/// A place to run an engine in. On the host its directories are removed at the end.
+/// The directories in which an engine runs. On the host they are removed at the end.
 pub(super) struct Ground<'s> {
     subject: &'s Subject,
     fs: Arc<dyn Fs>,
@@ -22,11 +22,11 @@ pub(super) struct Ground<'s> {
     home: PathBuf,
 }
 
-/// The mount of a second volume in memory.
+/// The mount point of a second volume in memory.
 const OTHER_VOLUME: &str = "/elsewhere";
 
 impl<'s> Ground<'s> {
-    /// Empty directories for an engine and for its checkpoints.
+    /// Creates empty directories for an engine and for its checkpoints.
     pub(super) fn new(subject: &'s Subject) -> Result<Self, Failure> {
         let ground = match &subject.opener {
             Opener::Fs(_) => {
@@ -47,7 +47,7 @@ impl<'s> Ground<'s> {
         Ok(ground)
     }
 
-    /// A filesystem in memory that has the directories already.
+    /// Uses a filesystem in memory that already has the directories.
     pub(super) fn on(subject: &'s Subject, mem: &MemFs) -> Self {
         Self { subject, fs: Arc::new(mem.clone()), mem: Some(mem.clone()), home: PathBuf::from("/") }
     }
@@ -56,7 +56,7 @@ impl<'s> Ground<'s> {
         &self.fs
     }
 
-    /// The filesystem in memory, for the checks that crash it.
+    /// Returns the filesystem in memory, for the checks that crash it.
     pub(super) fn mem(&self) -> Result<&MemFs, Failure> {
         let missing = || {
             let why = "the engine has input and output of its own, so its side cannot be crashed or killed";
@@ -65,7 +65,7 @@ impl<'s> Ground<'s> {
         self.mem.as_ref().ok_or_else(missing)
     }
 
-    /// The directory that holds all that the engine was told to make.
+    /// Returns the directory in which the engine was told to work.
     pub(super) fn data(&self) -> PathBuf {
         self.home.join("data")
     }
@@ -74,17 +74,17 @@ impl<'s> Ground<'s> {
         self.home.join("data/db")
     }
 
-    /// A name for a checkpoint on the engine's volume.
+    /// Returns a path for a checkpoint on the engine's volume.
     pub(super) fn target(&self, name: &str) -> PathBuf {
         self.home.join("backups").join(name)
     }
 
-    /// A name for a checkpoint to which nothing can be linked, where there is such a place.
+    /// Returns a path for a checkpoint on another volume, where hard links are impossible, if there is such a volume.
     pub(super) fn far_target(&self, name: &str) -> PathBuf {
         if self.mem.is_some() { Path::new(OTHER_VOLUME).join(name) } else { self.target(name) }
     }
 
-    /// A name for a copy to live in.
+    /// Returns a path for a restored copy.
     pub(super) fn copy(&self, name: &str) -> PathBuf {
         self.home.join(name)
     }
@@ -94,7 +94,7 @@ impl<'s> Ground<'s> {
         self.open_on(&self.fs, dir)
     }
 
-    /// Opens a tree through a wrapper of the filesystem, where the engine goes through one.
+    /// Opens a tree through a wrapper of the filesystem. An engine on the host ignores the wrapper.
     pub(super) fn open_on(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<Box<dyn Tree>, BoxError> {
         match &self.subject.opener {
             Opener::Fs(open) => open(fs, dir),
@@ -106,7 +106,7 @@ impl<'s> Ground<'s> {
 impl Drop for Ground<'_> {
     fn drop(&mut self) {
         if self.mem.is_none() {
-            // What cannot be removed lies in the caller's scratch directory, which the caller removes.
+            // The caller removes the scratch directory, with everything that cannot be removed here.
             let _ = self.fs.remove_dir_all(&self.home);
         }
     }

@@ -1,19 +1,19 @@
-//! [`History`]: every write that a tree was given, and so all that a copy of it may hold.
+//! [`History`]: all writes to a tree, which bound the contents of its copies.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::subject::Contents;
 
-/// A write, with the number that the engine gave to it.
+/// A write, with the sequence number from the engine.
 #[derive(Clone, Debug)]
 struct Write {
     key: Vec<u8>,
-    /// `None` deletes.
+    /// `None` for a deletion.
     value: Option<Vec<u8>>,
     number: Option<u64>,
 }
 
-/// The writes of one tree, in their order. No value is written twice.
+/// The writes to one tree, in order. No value is written twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     writes: Vec<Write>,
@@ -28,17 +28,17 @@ impl History {
         self.writes.push(Write { key: key.to_vec(), value: value.map(<[u8]>::to_vec), number });
     }
 
-    /// The first `len` writes.
+    /// Returns the first `len` writes.
     pub(super) fn prefix(&self, len: usize) -> Self {
         Self { writes: self.writes.iter().take(len).cloned().collect() }
     }
 
-    /// The number of the last write.
+    /// Returns the number of the last write.
     pub(super) fn last_number(&self) -> Option<u64> {
         self.writes.last().and_then(|write| write.number)
     }
 
-    /// The contents after all writes.
+    /// Returns the contents after all writes.
     pub(super) fn contents(&self) -> Contents {
         let mut contents = Contents::new();
         for Write { key, value, .. } in &self.writes {
@@ -50,11 +50,11 @@ impl History {
         contents
     }
 
-    /// The number of writes whose outcome these contents are, within bounds; or what is wrong with them.
+    /// Finds the number of writes, within bounds, that result in these contents. The error describes the difference.
     pub(super) fn find(&self, found: &Contents, bounds: RangeInclusive<usize>) -> Result<usize, String> {
         let (least, most) = (*bounds.start(), *bounds.end());
         let is = |len: &usize| self.prefix(*len).contents() == *found;
-        // An empty tree looks the same at several moments.
+        // Prefer the latest match, because an empty tree looks the same at several moments.
         if let Some(len) = bounds.rev().find(is) {
             return Ok(len);
         }
@@ -74,7 +74,7 @@ impl History {
         Err(format!("it holds no state that the tree ever had: {}", self.difference(&wanted, found)))
     }
 
-    /// The first record that differs.
+    /// Describes the first record that differs.
     fn difference(&self, wanted: &Contents, found: &Contents) -> String {
         let keys: BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
         let differs = keys.into_iter().find(|key| wanted.get(*key) != found.get(*key));
@@ -93,7 +93,7 @@ impl History {
         }
     }
 
-    /// A write in a message; they count from one there.
+    /// Formats a write for a message, counting from one.
     fn shown(&self, at: usize) -> String {
         match self.writes.get(at) {
             Some(write) => format!("write {} ({})", at + 1, String::from_utf8_lossy(&write.key)),

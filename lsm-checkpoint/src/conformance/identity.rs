@@ -1,4 +1,4 @@
-//! The name of a database in catalogs, and the number of its last write.
+//! The identity of a database, and the sequence number of its last write.
 
 use super::{
     Failure, Subject, Verdict,
@@ -58,7 +58,7 @@ fn two_databases_have_two_identities(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-/// Writes once, to see if the engine counts its writes.
+/// Writes once, to find out if the engine counts its writes.
 fn counted(case: &Case<'_>) -> Result<(), Failure> {
     case.live.put().map_err(engine("write"))?;
     match case.live.history().last_number() {

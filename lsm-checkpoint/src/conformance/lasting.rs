@@ -1,5 +1,5 @@
-//! A finished checkpoint: it never changes, it can be restored without its source, built upon, and not opened by
-//! mistake.
+//! A finished checkpoint never changes. It can be restored without its source, and serve as a base. The engine does not
+//! open it by mistake.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ list! { "lasting":
 
 type Bytes = BTreeMap<PathBuf, Vec<u8>>;
 
-/// The checkpoint still has every byte that it had.
+/// Checks that the checkpoint still has the same bytes.
 fn unchanged(case: &Case<'_>, taken: &Taken, before: &Bytes, cause: &str) -> Result<(), Failure> {
     let after = case.bytes(&taken.path)?;
     let changed = before.iter().find(|(path, bytes)| after.get(*path) != Some(bytes));
@@ -82,7 +82,7 @@ fn a_restored_tree_needs_nothing_of_its_source(subject: &Subject) -> Verdict {
     ground.fs().rename(&data, &ground.copy("gone"))?;
     ground.fs().create_dir(&data)?;
     remove(&**ground.fs(), &taken.path, SyncMode::Normal).map_err(own("remove a checkpoint"))?;
-    // A new tree lies where the source was, so the copy cannot be read through it.
+    // A new tree takes the place of the source, so the copy cannot be read through it.
     let case = Case::open(subject, ground, history)?;
     case.compare(&taken, &copy).map_err(|failure| failure.because("without its source"))?;
     Ok(None)

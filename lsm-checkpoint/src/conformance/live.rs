@@ -1,4 +1,4 @@
-//! [`Live`]: an open tree together with all that was written to it.
+//! [`Live`]: an open tree together with its history.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,14 +9,14 @@ use super::{
 };
 use crate::BoxError;
 
-/// An open tree, and its history.
+/// An open tree and its history.
 pub(super) struct Live {
     tree: Box<dyn Tree>,
     history: Mutex<History>,
     long_value: usize,
 }
 
-/// The keys that are written again and again.
+/// The number of keys, which are written repeatedly.
 const KEYS: usize = 7;
 
 impl Live {
@@ -32,13 +32,13 @@ impl Live {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a value that was never written before, a short one.
+    /// Writes a short value that was never written before.
     pub(super) fn put(&self) -> Result<(), BoxError> {
         let at = self.history().len();
         self.put_value(at, format!("value {at}").as_bytes())
     }
 
-    /// Writes a value that the engine keeps apart.
+    /// Writes a value that is long enough to be stored separately.
     pub(super) fn put_long(&self) -> Result<(), BoxError> {
         let at = self.history().len();
         let mut value = format!("long value {at} ").into_bytes();
@@ -53,7 +53,7 @@ impl Live {
         Ok(())
     }
 
-    /// Deletes the first key, if there is one.
+    /// Deletes the first key, if one exists.
     pub(super) fn delete(&self) -> Result<(), BoxError> {
         let first = self.history().contents().into_keys().next();
         let Some(key) = first else { return Ok(()) };
@@ -62,7 +62,7 @@ impl Live {
         Ok(())
     }
 
-    /// Writes, and has every table and every blob file replaced and deleted.
+    /// Writes, flushes and compacts, so that every table and every blob file is replaced and deleted.
     pub(super) fn churn(&self) -> Result<(), BoxError> {
         self.put()?;
         self.put_long()?;
@@ -72,7 +72,7 @@ impl Live {
         self.tree.compact()
     }
 
-    /// Tables, long values, deletions, and nothing in memory.
+    /// Fills the tree with tables, long values and deletions, and leaves nothing in memory.
     pub(super) fn fill(&self) -> Result<(), BoxError> {
         for _ in 0..3 {
             self.put()?;
@@ -84,7 +84,7 @@ impl Live {
         self.tree.flush()
     }
 
-    /// Holds the tree against its history.
+    /// Compares the tree with its history.
     pub(super) fn check(&self, moment: &str) -> Result<(), Failure> {
         let found = contents(self.tree(), moment)?;
         let history = self.history();
@@ -95,14 +95,14 @@ impl Live {
     }
 }
 
-/// The records of a tree that was opened somewhere.
+/// Returns the records of a tree.
 pub(super) fn contents(tree: &dyn Tree, place: &str) -> Result<Contents, Failure> {
     tree.contents().map_err(|error| {
         Failure::Violated(format!("the engine cannot list the tree {place}: {}", chain(&*error)))
     })
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

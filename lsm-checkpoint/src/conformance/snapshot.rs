@@ -1,4 +1,4 @@
-//! The snapshot's own words: each file that it lists, held against the file.
+//! Compares each file that a snapshot lists with the real file.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ list! { "snapshot":
     a_name_is_never_used_for_other_bytes
 }
 
-/// The files of a capture, as a checkpoint asks for them.
+/// Returns the files of a capture, in the way in which a checkpoint requests them.
 fn files(case: &Case<'_>) -> Result<Vec<SourceFile>, Failure> {
     let source = case.live.tree().source();
     source.flush().map_err(engine("flush for a checkpoint"))?;
@@ -36,7 +36,7 @@ fn files(case: &Case<'_>) -> Result<Vec<SourceFile>, Failure> {
     Ok(files)
 }
 
-/// The path of a file, and the filesystem that it lies on, if it is not at hand.
+/// Returns the filesystem and the path of a file, unless its bytes are in memory.
 fn place(file: &SourceFile) -> Option<(&dyn Fs, &Path)> {
     match &file.content {
         Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => Some((&**fs, path)),
@@ -44,7 +44,7 @@ fn place(file: &SourceFile) -> Option<(&dyn Fs, &Path)> {
     }
 }
 
-/// The path of a file that may be linked.
+/// Returns the path of a file that may be linked.
 fn linkable(file: &SourceFile) -> Option<&Path> {
     if matches!(file.content, Content::Immutable { .. }) { file.content.path() } else { None }
 }
@@ -93,7 +93,7 @@ fn every_checksum_is_that_of_its_file(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-/// Tells if a path lies below a root, by its spelling or by the inodes above it.
+/// Returns `true` if a path lies below a root, by its spelling or by the inodes of its parents.
 fn is_in_roots(case: &Case<'_>, path: &Path) -> bool {
     let fs = case.ground.fs();
     let id = |path: &Path| fs.metadata(path).ok().and_then(|metadata| metadata.file_id);
@@ -118,7 +118,7 @@ fn every_file_lies_in_a_root(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-/// Every file below a directory.
+/// Returns every file below a directory.
 pub(super) fn walk(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let (mut files, mut dirs) = (Vec::new(), vec![dir.to_path_buf()]);
     while let Some(dir) = dirs.pop() {

@@ -1,4 +1,4 @@
-//! Each state that a tree can be in when a checkpoint is taken: linked and copied, restored, opened, compared.
+//! Checkpoints of a tree in each state: linked and copied, restored, opened, compared.
 
 use super::{
     Subject, Verdict,
@@ -18,7 +18,7 @@ list! { "states":
     a_tree_that_was_opened_again_is_taken
 }
 
-/// Brings a new tree into a state, and takes it.
+/// Brings a new tree into a state and takes checkpoints of it.
 fn state(subject: &Subject, bring: fn(&Live) -> Result<(), BoxError>) -> Verdict {
     let case = Case::new(subject)?;
     bring(&case.live).map_err(engine("write, flush or compact"))?;
@@ -73,7 +73,7 @@ fn deletions_are_taken(subject: &Subject) -> Verdict {
         live.tree().flush()?;
         live.delete()?;
         live.tree().flush()?;
-        // Now only deletions are in memory.
+        // Only deletions are in memory now.
         live.delete()
     })
 }

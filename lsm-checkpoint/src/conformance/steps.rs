@@ -1,4 +1,4 @@
-//! [`Steps`]: the moments of a checkpoint at which the engine can come between.
+//! [`Steps`]: the moments of a checkpoint at which the engine can act.
 
 use std::{
     fmt,
@@ -20,18 +20,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
     Never,
-    /// They count from one.
+    /// The first step is 1.
     At(u64),
     Always,
 }
 
-/// Something that the engine does between two steps.
+/// An action of the engine between two steps.
 pub(super) type Act = fn(&Live) -> Result<(), BoxError>;
 
-/// Counts the steps of one checkpoint, and has the engine act at some of them.
+/// Counts the steps of one checkpoint, and lets the engine act at some of them.
 ///
-/// A step is a call of the source or of its snapshots, a call of the target's filesystem, and a call of the progress
-/// callback.
+/// The steps are the calls of the source and of its snapshots, the calls of the target's filesystem, and the calls of
+/// the progress callback.
 pub(super) struct Steps {
     live: Arc<Live>,
     when: When,
@@ -42,22 +42,22 @@ pub(super) struct Steps {
 #[derive(Default)]
 struct State {
     count: u64,
-    /// The engine acts right now: what it calls is no step.
+    /// Set while the engine acts. Its own calls are not steps.
     is_acting: bool,
-    /// The step at which it acted first.
+    /// The first step at which the engine acted.
     acted: Option<String>,
     failed: Option<BoxError>,
     /// The number of writes when the version had been captured.
     captured: Option<usize>,
 }
 
-/// The outcome of a checkpoint with steps.
+/// The result of a checkpoint with steps.
 pub(super) struct Stepped {
     pub(super) result: Result<CheckpointInfo>,
     pub(super) steps: u64,
-    /// The step at which the engine acted first, in words.
+    /// A description of the first step at which the engine acted.
     pub(super) acted: Option<String>,
-    /// The failure of the engine in an act.
+    /// An error of the engine's action.
     pub(super) failed: Option<BoxError>,
     /// The number of writes before the call.
     pub(super) before: usize,
@@ -66,7 +66,7 @@ pub(super) struct Stepped {
 }
 
 impl Steps {
-    /// Takes a checkpoint, with the engine between its steps.
+    /// Takes a checkpoint while the engine acts between its steps.
     pub(super) fn create(
         live: &Arc<Live>,
         (when, act): (When, Act),
@@ -81,7 +81,7 @@ impl Steps {
             ControlFlow::Continue(())
         };
         let watched = FaultFs::new(fs);
-        // The predicate of a fault that never strikes sees the path of every call, just before the call.
+        // This fault never strikes. Its predicate sees the path of every call, just before the call.
         let on_call = Arc::clone(&steps);
         watched.inject(Fault::on_any().where_path(move |path| {
             on_call.step(format_args!("before a call for {}", path.display()));

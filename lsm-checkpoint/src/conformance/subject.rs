@@ -1,4 +1,4 @@
-//! The engine under test: [`Tree`], and [`Subject`], which opens one.
+//! [`Tree`] and [`Subject`]: the engine under test, and the way to open it.
 
 use std::{
     collections::BTreeMap,
@@ -17,62 +17,63 @@ use crate::{BoxError, CheckpointSource};
 /// The live records of a tree, by key.
 pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Reads the tree as it was when the reader was made.
+/// A reader that sees the tree as it was when the reader was created.
 pub type Reader<'a> = Box<dyn Fn() -> Result<Contents, BoxError> + 'a>;
 
 /// An open tree of the engine under test. Dropping it closes it.
 ///
-/// The suite's keys and values are text on one line, without `=`.
+/// The keys and values that the suite writes are text on one line, without `=`.
 ///
 /// # Contract
 ///
-/// Each call has finished when it returns: the suite makes one at a time and wants every run to be the same, so nothing
-/// is left to threads in the background. [`unlinks_in_background`](Self::unlinks_in_background) allows one exception.
+/// A call has completed all its work when it returns, and leaves nothing to background threads. The suite makes one
+/// call at a time and relies on every run being the same.
+/// [`unlinks_in_background`](Self::unlinks_in_background) allows one exception.
 ///
 /// The suite calls [`put`](Self::put), [`flush`](Self::flush) and [`compact`](Self::compact) *from inside* calls of the
-/// checkpoint, on its thread: while a file is linked, or while the manifest is written. An engine that holds a lock
-/// over [`Snapshot::write_manifest`](crate::Snapshot::write_manifest) and takes it again to compact never returns. The
-/// adapter is wrong then: a checkpoint of large tables would stop all compactions until it ends.
+/// checkpoint, on the same thread: while a file is linked, or while the manifest is written. An engine that holds a
+/// lock during [`Snapshot::write_manifest`](crate::Snapshot::write_manifest) and takes it again to compact deadlocks
+/// here. Its adapter is wrong, because a checkpoint of large tables would block all compactions until it ends.
 pub trait Tree: Send + Sync {
-    /// Writes a value. Returns the number that the engine gives to the write; `None` if it counts nothing.
+    /// Writes a value. Returns the sequence number of the write, or `None` if the engine does not count writes.
     ///
     /// # Errors
     ///
-    /// The engine's own, as in all that follows. The suite reports it.
+    /// An error of the engine, as for all methods below. The suite reports it.
     fn put(&self, key: &[u8], value: &[u8]) -> Result<Option<u64>, BoxError>;
 
-    /// Deletes a key, with a number as [`put`](Self::put).
+    /// Deletes a key. Returns a number like [`put`](Self::put).
     ///
     /// # Errors
     ///
     /// As [`put`](Self::put).
     fn delete(&self, key: &[u8]) -> Result<Option<u64>, BoxError>;
 
-    /// Makes tables of what is in memory, as the engine does when a memtable is full.
+    /// Writes the memtable to a table, as the engine does when the memtable is full.
     ///
     /// # Errors
     ///
     /// As [`put`](Self::put).
     fn flush(&self) -> Result<(), BoxError>;
 
-    /// Merges all tables into one, and deletes the old ones, with their blobs and the old manifest.
+    /// Merges all tables into one. Deletes the old tables, their blob files and the old manifest.
     ///
     /// # Errors
     ///
     /// As [`put`](Self::put).
     fn compact(&self) -> Result<(), BoxError>;
 
-    /// Lists every live record.
+    /// Returns every live record.
     ///
     /// # Errors
     ///
     /// As [`put`](Self::put).
     fn contents(&self) -> Result<Contents, BoxError>;
 
-    /// The adapter.
+    /// Returns the adapter.
     fn source(&self) -> Box<dyn CheckpointSource + '_>;
 
-    /// A reader that goes on to see the tree as it is now. `None` if the engine has none.
+    /// Returns a reader that keeps seeing the tree as it is now, or `None` if the engine has no such readers.
     fn reader(&self) -> Option<Reader<'_>> {
         None
     }
@@ -84,27 +85,28 @@ pub trait Tree: Send + Sync {
     }
 }
 
-/// The number of cases to try where there is more than a moment's work.
+/// The number of cases that the expensive checks try.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Depth {
-    /// Samples of the steps, faults, kills and crash states. The report says how many of how many.
+    /// Samples of the steps, faults, kills and crash states. The report states how many of how many were tried.
     #[default]
     Quick,
-    /// Every step, fault and kill, and the crash states of `CRASH_STATES`.
+    /// Every step, fault and kill, and the crash states that the environment variable `CRASH_STATES` selects (`quick`,
+    /// `ci` or `full`).
     Full,
 }
 
 type OnFs = Box<dyn Fn(&Arc<dyn Fs>, &Path) -> Result<Box<dyn Tree>, BoxError>>;
 type OnHost = Box<dyn Fn(&Path) -> Result<Box<dyn Tree>, BoxError>>;
 
-/// The way to a tree.
+/// The way to open a tree.
 pub(super) enum Opener {
     Fs(OnFs),
     Host { scratch: PathBuf, open: OnHost },
 }
 
-/// The engine under test, and the way to open a tree of it.
+/// The engine under test, with the way to open a tree.
 pub struct Subject {
     pub(super) opener: Opener,
     pub(super) depth: Depth,
@@ -113,17 +115,18 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An engine that does all its input and output through an [`Fs`]: every check runs, on filesystems in memory.
+    /// Creates a subject for an engine that does all its input and output through an [`Fs`]. Every check runs, on
+    /// filesystems in memory.
     ///
-    /// `open` opens the tree of a directory, or starts one there if nothing has the name yet. The parent exists. It is
-    /// called again after kills and crashes, and for copies of the tree in other directories.
+    /// `open` opens the tree in a directory. If the directory does not exist, it creates a tree there. The parent
+    /// exists. `open` is called again after kills and crashes, and for copies of the tree in other directories.
     pub fn on_fs(open: impl Fn(&Arc<dyn Fs>, &Path) -> Result<Box<dyn Tree>, BoxError> + 'static) -> Self {
         Self::new(Opener::Fs(Box::new(open)))
     }
 
-    /// An engine with input and output of its own. It works in directories that the suite makes below `scratch`, which
-    /// exists, and removes again. The source's side cannot be crashed or killed then; the report lists the checks that
-    /// did not run.
+    /// Creates a subject for an engine that does its own input and output. It works in directories that the suite
+    /// creates below `scratch`, which must exist, and removes again. The engine's side cannot be crashed or killed. The
+    /// report lists the checks that did not run.
     pub fn on_host(
         scratch: impl Into<PathBuf>,
         open: impl Fn(&Path) -> Result<Box<dyn Tree>, BoxError> + 'static,
@@ -142,20 +145,20 @@ impl Subject {
         self
     }
 
-    /// The length of the values that the engine keeps apart, in blob files or logs. Default: 4096.
+    /// Sets the length of values that the engine stores separately, in blob files or logs. Default: 4096.
     #[must_use]
     pub const fn long_value(mut self, len: usize) -> Self {
         self.long_value = len;
         self
     }
 
-    /// A number that no other run of this subject has, for the name of a directory.
+    /// Returns a new number for the name of a directory.
     pub(super) fn next_ground(&self) -> usize {
         self.grounds.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The positions to try of `1..=of`: all, or `quick` of them, the first and the last among them. On the host, where
-    /// each run waits for real syncs, a quarter of these.
+    /// Returns the positions in `1..=of` to try: all, or `quick` of them including the first and the last. On the host,
+    /// where each run waits for real syncs, it returns a quarter of these.
     pub(super) fn sample(&self, of: u64, quick: u64) -> Vec<u64> {
         let quick = if matches!(self.opener, Opener::Host { .. }) { quick.div_ceil(4) } else { quick };
         if self.depth == Depth::Full || of <= quick {

@@ -1,4 +1,4 @@
-//! Reading files to their end, several at a time.
+//! Reads files to their end, several at a time.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use super::{Defect, Problem, VerifyOptions};
 use crate::{Catalog, CatalogFile, Error, Progress, Result};
 
-/// One read: what each thread has in memory.
+/// The size of a read, and of the buffer of each thread.
 const CHUNK: usize = 1 << 20;
 
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) struct Checked {
     pub(super) unchecked_files: u64,
 }
 
-/// What the threads share.
+/// The state that the threads share.
 struct Work<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
@@ -41,13 +41,13 @@ struct Work<'a> {
 
 /// A file with a defect.
 struct Found<'a> {
-    /// Its position among the files, by which problems are sorted.
+    /// The position of the file. Problems are sorted by it.
     at: usize,
     file: &'a CatalogFile,
     defect: Defect,
 }
 
-/// Holds files against their checksums. Problems come in the order of the files.
+/// Compares files with their checksums. The problems are in the order of the files.
 pub(super) fn check(
     fs: &dyn Fs,
     dir: &Path,
@@ -73,7 +73,7 @@ pub(super) fn check(
     thread::scope(|scope| {
         for _ in 1..options.threads.min(files.len()) {
             if thread::Builder::new().spawn_scoped(scope, || work.run()).is_err() {
-                break; // This thread reads what no other does.
+                break; // This thread reads the remaining files.
             }
         }
         work.run();
@@ -98,7 +98,7 @@ impl Work<'_> {
         let path = self.dir.join(self.catalog.path_of(file));
         let unreadable = Defect::Unreadable;
         let handle = self.fs.open(&path, &FsOpenOptions::new().read(true)).map_err(unreadable)?;
-        // A hint that is refused changes nothing about the bytes.
+        // A refused hint does not affect the bytes.
         let _ = handle.hint(FileHint::Sequential);
         let piece = usize::try_from(file.len).unwrap_or(CHUNK).clamp(1, CHUNK);
         if buffer.len() < piece {
@@ -128,7 +128,7 @@ impl Work<'_> {
     }
 
     fn tell(&self, change: impl FnOnce(&mut Progress)) {
-        // Held over the callback, so that what it is told never goes back.
+        // Held during the callback, so that the reported numbers never go back.
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut progress);
         if self.options.progress.is_some_and(|callback| callback(&progress).is_break()) {
@@ -155,7 +155,7 @@ impl Work<'_> {
             }
         }
         for Found { file, defect, .. } in found {
-            // A file that vanished between the look at its length and its reading.
+            // The file vanished between the lookup of its length and this read.
             let what = match defect {
                 Defect::Unreadable(e) if e.kind() == io::ErrorKind::NotFound => Defect::Missing,
                 what => what,

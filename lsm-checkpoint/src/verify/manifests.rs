@@ -1,4 +1,4 @@
-//! Manifests that are archives of `lsm-manifest`.
+//! Verifies manifests that are archives of `lsm-manifest`.
 
 use std::{io, path::Path};
 
@@ -11,7 +11,7 @@ use crate::{
     pointer::{self, TreePointer},
 };
 
-/// Verifies the trees whose manifest is an archive of this project's format.
+/// Verifies the trees whose manifest is an archive of this project.
 pub(super) fn check(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut VerifyReport) {
     let VerifyReport { catalog, problems, healed, .. } = report;
     for pointer in pointer::of_trees(catalog) {
@@ -25,7 +25,7 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut
                 problems.push(Problem { path, what: Defect::Missing });
                 continue;
             }
-            // A missing file is reported as one.
+            // A missing file has been reported already.
             Err(error) if error.kind() != io::ErrorKind::NotFound => Some(Defect::Unreadable(error)),
             Ok(None) | Err(_) => None,
         };
@@ -37,7 +37,7 @@ pub(super) fn check(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut
     }
 }
 
-/// Reads every section of a tree's archive, if it has one that CURRENT may name.
+/// Reads every section of a tree's archive, if the tree has an archive that CURRENT may name.
 fn check_archive(
     fs: &dyn Fs,
     dir: &Path,
@@ -55,13 +55,13 @@ fn check_archive(
         }
         Ok(Some(recovered)) => Some(Defect::Version { expected, found: recovered.current.version_id }),
         Ok(None) => Some(Defect::Missing),
-        // An engine may give metadata of its own these names. What is wrong with it the checksum has said already.
+        // An engine may use these names for metadata in its own format. Damage was already detected by the checksum.
         Err(error) if has_checksums && is_other_format(&error) => None,
         Err(error) => Some(Defect::Manifest(error)),
     }
 }
 
-/// Whether nothing of CURRENT or nothing of the archive can be read: it is of another format, or damaged all over.
+/// Returns `true` if CURRENT or the archive is entirely unreadable. It has another format, or it is damaged everywhere.
 fn is_other_format(error: &lsm_manifest::Error) -> bool {
     match error {
         lsm_manifest::Error::NoFooter { .. }

@@ -1,4 +1,4 @@
-//! The names in a checkpoint against those of its catalog.
+//! Compares the names in a checkpoint with the names in its catalog.
 
 use std::{
     collections::HashSet,
@@ -11,7 +11,7 @@ use lsm_fs::{Fs, FsDirEntry, FsFileType};
 use super::{Defect, Note, Problem, Stranger, VerifyReport, stranger::known_stranger};
 use crate::{CATALOG_FILE, Catalog, layout};
 
-/// Compares lengths, and returns the positions of the files that have theirs.
+/// Compares lengths. Returns the positions of the files that have the right length.
 pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec<usize> {
     let mut present = Vec::new();
     for (at, file) in report.catalog.files.iter().enumerate() {
@@ -46,7 +46,7 @@ impl Known {
         let mut dirs = HashSet::from([PathBuf::new()]);
         let mut add = |dir: &Path| {
             let mut way = Some(dir);
-            // A directory that is known has had its own way added.
+            // The parents of a known directory have already been added.
             while let Some(new) = way.filter(|dir| !dirs.contains(*dir)) {
                 dirs.insert(new.to_path_buf());
                 way = new.parent();
@@ -58,7 +58,7 @@ impl Known {
     }
 }
 
-/// The directories of trees that a catalog lists, and the folders in them.
+/// Returns the directories of the trees in a catalog, and the folders in them.
 fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
     catalog.trees.iter().flat_map(|tree| {
         let dir = layout::path_of(&tree.folder);
@@ -70,7 +70,7 @@ fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Finds names that the catalog does not have, and folders that it has and the directory has not.
+/// Finds entries that the catalog does not list, and listed folders that do not exist.
 pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     let is_dir = |path: &Path| fs.symlink_metadata(&dir.join(path)).is_ok_and(|there| there.is_dir());
     let missing = folders_of(&report.catalog).filter(|path| !is_dir(path));
@@ -85,7 +85,7 @@ pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     }
 }
 
-/// The number of strange entries that a report lists, so that its memory has a bound whatever a directory holds.
+/// The maximal number of unknown entries in a report. It bounds the memory that a hostile directory can cost.
 const STRANGERS_MAX: usize = 1 << 16;
 
 /// A walk through the directories of a catalog.
@@ -99,11 +99,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks at an entry. Returns the directory that it is, if the catalog knows it: a strange one is not gone into.
+    /// Checks an entry. Returns its path if it is a directory that the catalog lists. An unknown directory is not
+    /// entered.
     fn look(&mut self, folder: &Path, entry: &FsDirEntry) -> Option<PathBuf> {
         let path = folder.join(&entry.name);
         if self.known.files.contains(&path) {
-            // Its type and its length are compared already.
+            // Its type and length have already been compared.
             return None;
         }
         let is_dir = entry.file_type == FsFileType::Directory;

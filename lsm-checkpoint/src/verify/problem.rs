@@ -1,14 +1,14 @@
-//! What a verification can find: [`Problem`], [`Defect`].
+//! [`Problem`] and [`Defect`]: the findings of a verification.
 
 use std::{fmt, path::PathBuf};
 
-/// Something in a checkpoint that is not as its catalog says.
+/// A difference between a checkpoint and its catalog.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Where, relative to the checkpoint.
+    /// The path, relative to the checkpoint.
     pub path: PathBuf,
-    /// What is wrong there.
+    /// The defect at this path.
     pub what: Defect,
 }
 
@@ -18,51 +18,51 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is wrong with a file of a checkpoint.
+/// The kind of a problem.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Defect {
-    /// The catalog has it, the directory has not.
+    /// The catalog lists the entry, but it does not exist.
     #[error("missing")]
     Missing,
-    /// The directory has this file, or this folder with entries, and the catalog has not. Restoring leaves it out.
+    /// The file, or the folder with entries, exists, but the catalog does not list it. A restore ignores it.
     #[error("not in the catalog")]
     Unexpected,
-    /// It is a directory, a symbolic link or something else.
+    /// The entry is not a regular file but a directory, a symbolic link or something else.
     #[error("not a regular file")]
     NotAFile,
-    /// It is shorter or longer.
+    /// The file is shorter or longer than the catalog states.
     #[error("{expected} bytes in the catalog, {found} on disk")]
     Length {
-        /// The catalog's length.
+        /// The length in the catalog.
         expected: u64,
-        /// The file's length.
+        /// The length of the file.
         found: u64,
     },
-    /// Its bytes are others.
+    /// The file has other bytes than the source file had.
     #[error("checksum is {found:#034x}, the catalog says {expected:#034x}")]
     Checksum {
-        /// The catalog's XXH3-128.
+        /// The XXH3-128 in the catalog.
         expected: u128,
-        /// That of the bytes on disk.
+        /// The XXH3-128 of the bytes on disk.
         found: u128,
     },
     /// CURRENT names another version.
     #[error("version {expected} in the catalog, CURRENT names {found}")]
     Version {
-        /// The catalog's version.
+        /// The version in the catalog.
         expected: u64,
-        /// CURRENT's.
+        /// The version in CURRENT.
         found: u64,
     },
-    /// CURRENT or the manifest is damaged, or they do not belong together.
+    /// CURRENT or the manifest is damaged, or CURRENT belongs to another manifest.
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
-    /// The catalog was read from one copy of its footer, and the other is damaged. It serves as long as that one lasts;
-    /// [`repair`](lsm_manifest::repair()) restores the other.
+    /// One of the two copies of the catalog's footer is damaged. The catalog remains readable as long as the other copy
+    /// is intact. [`repair`](lsm_manifest::repair()) restores the damaged copy.
     #[error("one copy of its footer is damaged")]
     Degraded,
-    /// It cannot be read.
+    /// The entry cannot be read.
     #[error(transparent)]
     Unreadable(lsm_fs::Error),
 }

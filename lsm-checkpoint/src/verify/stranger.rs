@@ -1,4 +1,4 @@
-//! [`Note`], [`Stranger`]: what a checkpoint may hold beside its own files.
+//! [`Note`] and [`Stranger`]: harmless entries that a checkpoint may hold besides its own files.
 
 use std::{
     ffi::OsStr,
@@ -8,13 +8,13 @@ use std::{
 
 use lsm_fs::FsFileType;
 
-/// Something in a checkpoint that its catalog does not have, and that is known to be harmless. A restore leaves it out.
+/// A known and harmless entry of a checkpoint that its catalog does not list. A restore ignores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// Where, relative to the checkpoint.
+    /// The path, relative to the checkpoint.
     pub path: PathBuf,
-    /// Its kind.
+    /// The kind of the entry.
     pub what: Stranger,
 }
 
@@ -24,33 +24,32 @@ impl fmt::Display for Note {
     }
 }
 
-/// A known stranger.
+/// A known kind of harmless entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stranger {
-    /// `LOCK` or `lock`: an engine has opened the directory.
+    /// `LOCK` or `lock`, left by an engine that opened the directory.
     #[error("an engine's lock file")]
     Lock,
-    /// `.DS_Store` or `Thumbs.db`: a desktop has shown the directory.
+    /// `.DS_Store` or `Thumbs.db`, left by a desktop that displayed the directory.
     #[error("a desktop's file")]
     Desktop,
-    /// `.nfs*`: a file that was removed on NFS while it was open.
+    /// `.nfs*`, a file that was removed on NFS while it was open.
     #[error("a file that is removed and still open on NFS")]
     Nfs,
-    /// `lost+found` in the checkpoint's own directory, which is a mount point.
+    /// `lost+found` in the checkpoint's own directory, as at the top of a mount.
     #[error("the directory of a file system check")]
     LostAndFound,
     /// A folder without entries.
     #[error("an empty folder")]
     EmptyFolder,
-    /// A publication file by file has ended before its last step: the checkpoint is whole, and a
-    /// [`sweep`](crate::sweep()) takes the mark away.
+    /// The marker of a publication file by file that ended before its last step. The checkpoint is complete, and a
+    /// [`sweep`](crate::sweep()) removes the marker.
     #[error("the mark of a publication whose last step is missing")]
     Mark,
 }
 
-/// The known stranger that an entry is by its name and type, if it is one. Whether a folder is empty is for the caller
-/// to find out.
+/// Classifies an entry by its name and type. The caller has to find out if a folder is empty.
 pub(crate) fn known_stranger(path: &Path, file_type: FsFileType) -> Option<Stranger> {
     let name = path.file_name().unwrap_or(OsStr::new("")).to_str()?;
     let is_at_root = path.parent().is_none_or(|parent| parent.as_os_str().is_empty());
