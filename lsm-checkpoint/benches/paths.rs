@@ -1,4 +1,4 @@
-//! Paths through memory alone: the catalog's encoding and decoding, and the deletion pause.
+//! Code paths in memory only: encoding and decoding the catalog, and the deletion pause.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,14 +20,14 @@ use lsm_checkpoint::{
 use lsm_fs::{Fs, FsExt, SyncMode};
 use lsm_fs_mem::MemFs;
 
-/// Tables of a large tree.
+/// The number of tables in a large tree.
 const FILES: u64 = 10_000;
 
 fn paths() -> Vec<PathBuf> {
     (0..FILES).map(|n| PathBuf::from(format!("/db/{n:08}.sst"))).collect()
 }
 
-/// A filesystem in memory with a tree of empty tables.
+/// Creates a filesystem in memory with a tree of empty tables.
 fn prepared() -> MemFs {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/db")).unwrap();
@@ -38,7 +38,7 @@ fn prepared() -> MemFs {
     fs
 }
 
-/// The tree, with lengths and checksums that its version knows.
+/// The tree. Its version knows the lengths and checksums.
 struct Engine(MemFs, Vec<SourceFile>);
 
 impl Engine {
@@ -75,8 +75,8 @@ impl CheckpointSource for Engine {
     }
 }
 
-/// The encoder is not public: a checkpoint of links encodes a catalog, a restored directory of links has none, and
-/// the difference of the two rows is the catalog.
+/// The encoder is not public. A checkpoint by links encodes a catalog, and a restored directory by links does not, so
+/// the difference of the two rows is the cost of the catalog.
 fn catalog(c: &mut Criterion) {
     let (fs, first) = (prepared(), Path::new("/first"));
     run_checkpoint(&Engine::new(&fs), &fs, first).unwrap();
@@ -99,7 +99,7 @@ fn catalog(c: &mut Criterion) {
     group.finish();
 }
 
-/// A guard that holds these files and no others.
+/// Creates a guard that holds only these files.
 fn narrowed(pause: &Arc<DeletionPause>, files: &[PathBuf]) -> PauseGuard {
     let guard = pause.acquire();
     guard.narrow(files);
@@ -132,7 +132,7 @@ fn pause(c: &mut Criterion) {
     group.bench_function(format!("acquire, narrow and drop, {FILES} files"), |b| {
         b.iter(|| narrowed(&pause, black_box(&files)));
     });
-    // Each release looks through the list, so few are enough.
+    // Each release searches the list, so a few suffice.
     let released = &files[..100];
     group.throughput(Throughput::Elements(released.len() as u64));
     group.bench_function(format!("release by path, {FILES} files are held"), |b| {

@@ -1,4 +1,4 @@
-//! What an operator does with checkpoints, of whatever engine: list, verify, restore, remove, sweep.
+//! The operator's tool for checkpoints of any engine: list, verify, restore, remove, sweep.
 //!
 //! ```sh
 //! cargo run -p lsm-checkpoint --example checkpoints -- list /backups
@@ -8,8 +8,8 @@
 //! cargo run -p lsm-checkpoint --example checkpoints -- sweep /backups
 //! ```
 //!
-//! It fails, with a line that says why, if what was asked for is not so. Without arguments it makes a checkpoint of a
-//! small tree in the temporary directory, and does all of that to it.
+//! If an operation fails, the program exits with an error and one line that states the reason. Without arguments it
+//! creates a checkpoint of a small tree in the temporary directory, and runs every operation on it.
 #![allow(clippy::print_stdout, reason = "this program is for reading")]
 
 use std::{
@@ -45,7 +45,7 @@ fn main() -> Outcome {
     }
 }
 
-/// A line for each checkpoint, those that are being made or were left included.
+/// Prints a line for each checkpoint, including checkpoints in progress and leftovers.
 fn show_list(dir: &Path) -> Outcome {
     for checkpoint in list(&StdFs, dir)? {
         let state = match &checkpoint.state {
@@ -67,19 +67,19 @@ fn show_list(dir: &Path) -> Outcome {
     Ok(())
 }
 
-/// A sequence number, if the source knew one.
+/// Formats a sequence number.
 fn number(seqno: Option<u64>) -> String {
     seqno.map_or_else(|| "an unknown number".to_owned(), |seqno| seqno.to_string())
 }
 
-/// Reads every byte.
+/// Verifies every byte.
 fn check(checkpoint: &Path) -> Outcome {
     let report = verify(&StdFs, checkpoint, &VerifyOptions::full())?;
     println!("{}: {report}", checkpoint.display());
     if report.is_sound() { Ok(()) } else { Err("not sound: do not restore it".into()) }
 }
 
-/// Verified first: a clone takes the bytes as they are.
+/// Restores a checkpoint. It is verified first, because a clone copies damaged bytes unchanged.
 fn bring_back(checkpoint: &Path, target: &Path) -> Outcome {
     check(checkpoint)?;
     let source = CheckpointDir::open(Arc::new(StdFs), checkpoint)?;
@@ -114,7 +114,7 @@ fn clear(dir: &Path) -> Outcome {
     }
 }
 
-/// A tree of one table.
+/// A tree with a single table.
 struct Engine(PathBuf);
 
 impl CheckpointSource for Engine {
@@ -122,7 +122,7 @@ impl CheckpointSource for Engine {
         vec![SourceRoot::new(Arc::new(StdFs), &self.0)]
     }
 
-    /// Nothing here deletes a file.
+    /// This engine never deletes a file.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }

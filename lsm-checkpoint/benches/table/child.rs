@@ -1,4 +1,4 @@
-//! This program again, in a process of its own: for what can only be measured from outside, or from the start.
+//! Runs this program again in a separate process, for figures that can be measured only from outside or from the start.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use lsm_checkpoint::Policy;
 
 use crate::source::Tables;
 
-/// First argument of such a process.
+/// The first argument of such a process.
 pub(crate) const MODE: &str = "child";
 
-/// Takes a checkpoint by a policy, of one directory, into another. Prints by how many KiB the peak of memory grew.
+/// Takes a checkpoint of one directory into another, by a policy. Prints the growth of peak memory in KiB.
 pub(crate) fn run(task: &[String]) {
     let policy = if task[0] == "link" { Policy::LinkOnly } else { Policy::Independent };
     let source = Tables::at(Path::new(&task[1]));
@@ -41,13 +41,13 @@ fn command(program: &mut Command, policy: Policy, source: &Tables, dir: &Path) -
 /// Peaks during a checkpoint, in KiB.
 #[derive(Debug, Default)]
 pub(crate) struct Peaks {
-    /// How much memory the process took beyond what it had.
+    /// The growth of the memory of the process.
     pub(crate) memory: u64,
-    /// Dirty pages and pages under writeback, beyond those that were there.
+    /// The growth of dirty pages and pages under writeback.
     pub(crate) dirty: u64,
 }
 
-/// Takes a checkpoint and watches it; says whose dirty pages were counted.
+/// Takes a checkpoint and watches it. Also returns the place where dirty pages were counted.
 pub(crate) fn peaks(source: &Tables, policy: Policy, dir: &Path) -> (Peaks, &'static str) {
     let counter = Dirty::of(dir);
     let before = counter.kib();
@@ -69,8 +69,8 @@ pub(crate) fn peaks(source: &Tables, policy: Policy, dir: &Path) -> (Peaks, &'st
     (peaks, counter.of_what())
 }
 
-/// Where dirty pages are counted: for one device if the kernel shows that, otherwise for the machine. Under a loop
-/// device the pages of its image are dirty too, and those no process can hold down.
+/// The place where dirty pages are counted: one device if the kernel exposes its count, otherwise the machine. Below a
+/// loop device, the pages of its image are dirty as well, and no process can limit these.
 enum Dirty {
     Device(String),
     Machine,
@@ -101,13 +101,13 @@ impl Dirty {
     }
 }
 
-/// The value of a line such as `VmHWM:     1234 kB`.
+/// Parses the value of a line such as `VmHWM:     1234 kB`.
 fn kib_of(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap();
     line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
-/// How often a process made each system call.
+/// The number of calls that a process made, for each system call.
 pub(crate) struct Calls(BTreeMap<String, f64>);
 
 impl Calls {
@@ -120,14 +120,14 @@ impl Calls {
     }
 }
 
-/// Counts those of a linked checkpoint; `None` without `strace`.
+/// Counts the system calls of a linked checkpoint. Returns `None` without `strace`.
 pub(crate) fn system_calls(source: &Tables, dir: &Path) -> Option<Calls> {
     let summary = dir.join("summary");
     Command::new("strace").arg("-V").output().ok()?;
     let mut strace = Command::new("strace");
     strace.args(["-f", "-c", "-o"]).arg(&summary).arg(std::env::current_exe().unwrap());
     command(&mut strace, Policy::LinkOnly, source, dir);
-    // Columns: % time, seconds, usecs/call, calls, errors where there are any, syscall.
+    // Columns: % time, seconds, usecs/call, calls, errors (may be empty), syscall.
     let text = fs::read_to_string(&summary).unwrap();
     let calls = text.lines().filter_map(|line| {
         let columns: Vec<_> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Checkpoints of reflinks.
+//! Checkpoints by reflinks.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Checkpoints of copies, their memory, and the dirty pages that they let pile up.
+//! Checkpoints by copies, their memory, and the dirty pages that they accumulate.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::{
     threads::copy_all,
 };
 
-/// How many tables, of how many bytes, in how many rounds.
+/// The number of tables, their size in bytes, and the number of rounds.
 struct Set {
     count: usize,
     bytes: usize,
     rounds: usize,
-    /// Targets against the loop, the same calls from many threads, and the device, where there is one.
+    /// The targets relative to the loop, to the same calls from many threads, and to the device, if there is one.
     each: Option<f64>,
     threads: Option<f64>,
     device: Option<f64>,

@@ -1,21 +1,21 @@
-//! Direct I/O of the loop devices that the mounts are on, for rows that are about a device.
+//! Direct I/O for the loop devices of the mounts, for rows that measure a device.
 //!
-//! A loop device goes through the page cache of the filesystem that its image is on: what is read cold is copied once
-//! more, and the commits of that filesystem's journal make the syncs of one image wait for the data of another. With
-//! direct I/O a request of a mount is one of the disk.
+//! A loop device uses the page cache of the filesystem that holds its image. Cold reads are copied once more, and
+//! journal commits of that filesystem make the syncs of one image wait for the data of another. With direct I/O, each
+//! request of a mount is one request of the disk.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// Loop devices that go past the page cache until this is dropped.
+/// Loop devices that bypass the page cache until this is dropped.
 pub(crate) struct Direct {
-    /// Those that did not do so before.
+    /// The devices that were switched to direct I/O.
     switched: Vec<String>,
-    /// Whether there are loop devices, and all of them go past it.
+    /// `true` if there are loop devices and all of them bypass the page cache.
     all: bool,
 }
 
 impl Direct {
-    /// Those below these mounts; none where a mount is on something else, which needs no help.
+    /// Switches the loop devices of these mounts to direct I/O. A mount on another device needs no change.
     pub(crate) fn below(roots: &[&Path]) -> Self {
         let devices: BTreeSet<_> =
             roots.iter().filter_map(|root| device(root)).filter(|device| device.contains("/loop")).collect();
@@ -35,7 +35,7 @@ impl Direct {
         direct
     }
 
-    /// The name of the volumes, which says how they are reached.
+    /// Returns the name of the volumes, with a note if they use direct I/O.
     pub(crate) fn named(&self, volume: &str) -> String {
         if self.all { format!("{volume}, direct I/O") } else { volume.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! What a checkpoint cannot do without, in raw system calls.
+//! Floors: the minimal work of a checkpoint, in raw system calls.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).uni
 pub(crate) const NEW: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
-/// The files of a checkpoint beside its tables, by what they hold.
+/// The files of a checkpoint besides its tables, by content.
 pub(crate) struct Metadata {
     manifest: Vec<u8>,
     current: Vec<u8>,
@@ -26,14 +26,14 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Those of a checkpoint that is there.
+    /// Reads the files of an existing checkpoint.
     pub(crate) fn of(checkpoint: &Path) -> Self {
         let read = |name: &str| fs::read(checkpoint.join(name)).unwrap();
         Self { manifest: read("v1"), current: read("current"), catalog: read(CATALOG_FILE) }
     }
 
-    /// Makes a checkpoint in `dir`; `tables` brings in the tables. Three files, three directories and a rename are
-    /// synced, as each closes a crash state.
+    /// Creates a checkpoint in `dir`, with tables from `tables`. Three files, three directories and a rename are
+    /// synced, because each sync closes a crash state.
     pub(crate) fn checkpoint(&self, dir: &Path, tables: impl FnOnce(&OwnedFd)) {
         let parent = open(dir, DIRECTORY, Mode::empty()).unwrap();
         let all = Mode::from_raw_mode(0o777);
@@ -64,7 +64,7 @@ fn write_new(dir: &OwnedFd, name: &str, bytes: &[u8]) -> File {
     file
 }
 
-/// One call a file, through two directory handles.
+/// Links each file with one call, through two directory handles.
 pub(crate) fn link_all(from: &Path, names: &[String], to: &OwnedFd) {
     let from = open(from, DIRECTORY, Mode::empty()).unwrap();
     for name in names {
@@ -72,7 +72,7 @@ pub(crate) fn link_all(from: &Path, names: &[String], to: &OwnedFd) {
     }
 }
 
-/// A clone and its sync, one file after the other.
+/// Clones and syncs one file after the other.
 pub(crate) fn clone_each(from: &Path, names: &[String], to: &OwnedFd) {
     let from = open(from, DIRECTORY, Mode::empty()).unwrap();
     for name in names {
@@ -83,7 +83,7 @@ pub(crate) fn clone_each(from: &Path, names: &[String], to: &OwnedFd) {
     }
 }
 
-/// A copy through a buffer and its sync, one file after the other.
+/// Copies one file after the other through a buffer, and syncs each copy.
 pub(crate) fn copy_each(from: &Path, names: &[String], to: &OwnedFd) {
     let mut buf = vec![0; 64 << 10];
     for name in names {
@@ -102,16 +102,18 @@ pub(crate) fn copy_each(from: &Path, names: &[String], to: &OwnedFd) {
     }
 }
 
-/// What the device takes: as many bytes into one file, past the page cache, with many requests in flight and one flush.
+/// Measures writes to the device: the same number of bytes into one file, past the page cache, with many requests in
+/// flight and one flush.
 pub(crate) fn write_device(dir: &Path, bytes: u64) {
     let file = direct(File::options().write(true).create_new(true), &dir.join("device"));
-    // Writes within the file's length do not wait for each other.
+    // Writes within the length of the file do not wait for each other.
     file.set_len(bytes).unwrap();
     in_pieces(bytes, &|piece, offset| file.write_all_at(piece, offset).unwrap());
     file.sync_all().unwrap();
 }
 
-/// What the device gives: files of one length one after the other, past the page cache, many requests in flight.
+/// Measures reads from the device: files of one length, one after the other, past the page cache, with many requests in
+/// flight.
 pub(crate) fn read_device(dir: &Path, names: &[String], len: u64) {
     let open = |name: &String| direct(File::options().read(true), &dir.join(name));
     let files: Vec<File> = names.iter().map(open).collect();
@@ -121,7 +123,7 @@ pub(crate) fn read_device(dir: &Path, names: &[String], len: u64) {
     });
 }
 
-/// Hands out pieces in order to as many threads as keep the device busy.
+/// Distributes pieces in order to enough threads to keep the device busy.
 fn in_pieces(bytes: u64, act: &(dyn Fn(&mut [u8], u64) + Sync)) {
     const IN_FLIGHT: u64 = 16;
     let next = AtomicU64::new(0);
@@ -150,7 +152,7 @@ fn direct(options: &mut fs::OpenOptions, path: &PathBuf) -> File {
     options.custom_flags(i32::try_from(OFlags::DIRECT.bits()).unwrap()).open(path).unwrap()
 }
 
-/// A piece of memory as direct writes want it.
+/// Allocates memory with the alignment that direct writes need.
 fn aligned(store: &mut [u8]) -> &mut [u8] {
     let offset = store.as_ptr().align_offset(PAGE);
     &mut store[offset..offset + PIECE]

@@ -1,4 +1,4 @@
-//! What a thread that writes and syncs in the source's filesystem feels of a copied checkpoint.
+//! The delay that a copied checkpoint causes for a thread that writes and syncs on the source's filesystem.
 
 use std::{
     fs::File,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 const TABLE: usize = 256 << 20;
-/// How much is copied, where the machine is to be spared: GiB.
+/// The environment variable with the amount to copy in GiB, for a machine that should carry less load.
 const SIZE: &str = "LSM_BENCH_FOREGROUND_GIB";
 const LIMIT: u64 = 200 << 20;
 const IDLE: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ pub(crate) fn rows(volume: &str, from: &Path, to: &Path) {
     row("copy + fsync each", &of_loop);
 }
 
-/// Runs a copy from cold files, in a fresh directory.
+/// Runs a copy from cold files in a new directory.
 fn during(from: &Path, to: &Path, copy: &dyn Fn(&Path)) -> Latencies {
     let dir = tempfile::tempdir_in(to).unwrap();
     settle(from);
@@ -74,11 +74,11 @@ fn during(from: &Path, to: &Path, copy: &dyn Fn(&Path)) -> Latencies {
     found
 }
 
-/// How long each write took, sorted, and over what time.
+/// The sorted durations of the writes, and the time in which they were made.
 struct Latencies(Vec<Duration>, Duration);
 
 impl Latencies {
-    /// Writes in a thread of its own until `act` returns.
+    /// Writes in a separate thread until `act` returns.
     fn while_running(root: &Path, act: &dyn Fn()) -> Self {
         let file = tempfile::tempfile_in(root).unwrap();
         let (done, ended) = mpsc::channel::<()>();

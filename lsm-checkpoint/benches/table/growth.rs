@@ -1,4 +1,4 @@
-//! What a table costs in a small checkpoint and in a large one.
+//! The cost of a table in a small and in a large checkpoint.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn time(volume: &str, root: &Path) {
     );
 }
 
-/// Ours and the floor's, in microseconds.
+/// The cost of ours and of the floor, in microseconds.
 fn time_a_table(volume: &str, root: &Path, count: usize, rounds: usize) -> (f64, f64) {
     let (_home, source) = Tables::make(root, count, 16);
     let metadata = metadata(&source, Policy::LinkOnly, Method::HardLink, root);

@@ -1,4 +1,4 @@
-//! Checkpoints of hard links.
+//! Checkpoints by hard links.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(crate) fn rows(volume: &str, root: &Path) {
     calls(volume, root);
 }
 
-/// For how long deletions are held at all; each file is let go as soon as it is linked.
+/// The total time for which deletions are held. Each file is released as soon as it is linked.
 fn pause(volume: &str, root: &Path) {
     let (_home, source) = Tables::make(root, 10_000, 16);
     let (from, names) = (source.tables(), &source.names);
@@ -42,7 +42,7 @@ fn pause(volume: &str, root: &Path) {
     );
 }
 
-/// The metadata of a checkpoint whose tables all come by the method that is to be measured.
+/// Creates the metadata of a checkpoint whose tables all come by the measured method.
 pub(crate) fn metadata(source: &Tables, policy: Policy, method: Method, root: &Path) -> Metadata {
     let dir = tempfile::tempdir_in(root).unwrap();
     let info = source.checkpoint(policy, dir.path());
@@ -50,7 +50,7 @@ pub(crate) fn metadata(source: &Tables, policy: Policy, method: Method, root: &P
     Metadata::of(&dir.path().join("checkpoint"))
 }
 
-/// System calls of every kind that a table costs, from the difference of two checkpoints.
+/// The number of system calls per table, from the difference of two checkpoints.
 fn calls(volume: &str, root: &Path) {
     const FEW: usize = 1_000;
     const MANY: usize = 10_000;

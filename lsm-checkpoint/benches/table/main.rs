@@ -1,7 +1,7 @@
-//! Checkpoints beside their floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//! Compares checkpoints with their floors, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! A floor does the same durable work in a straight loop of system calls: the same files with the same bytes, and as
-//! many syncs of the same kind. The sides of a row run in turn, in fresh directories; the ratio is of the medians.
+//! A floor does the same durable work in a simple loop of system calls, with the same files, the same bytes, and as
+//! many syncs of the same kind. The sides of a row run in turn, in new directories. The ratio compares the medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ fn main() {
     {
         return child::run(task);
     }
-    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    // `cargo test --all-targets` also builds and runs this program, and needs no figures.
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
@@ -77,7 +77,7 @@ fn main() {
     }
 }
 
-/// The mount of a type; without mounts, the temporary directory stands for ext4.
+/// Returns the mount of a type. Without mounts, the temporary directory stands for ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
         Some(root) => Some(root.into()),

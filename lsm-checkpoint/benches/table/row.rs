@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One way to do a job: does it in a fresh directory and says how long it took.
+/// One way to do a job. It runs in a new directory and returns its duration.
 pub(crate) type Side<'a> = &'a dyn Fn(&Path) -> Duration;
 
-/// A job, where, and how often.
+/// A job, its place, and the number of rounds.
 pub(crate) struct Row<'a> {
     pub(crate) job: &'a str,
     pub(crate) volume: &'a str,
@@ -23,7 +23,7 @@ pub(crate) fn head() {
 }
 
 impl Row<'_> {
-    /// Runs all sides in turn and prints our median beside that of each floor, which has a name and a target.
+    /// Runs all sides in turn, and prints our median next to the median of each floor. A floor has a name and a target.
     pub(crate) fn beside(&self, ours: Side<'_>, floors: &[(&str, f64, Side<'_>)]) {
         let sides: Vec<_> = std::iter::once(ours).chain(floors.iter().map(|(_, _, side)| *side)).collect();
         let times = self.times(&sides);
@@ -35,7 +35,7 @@ impl Row<'_> {
         }
     }
 
-    /// The sorted times of each side.
+    /// Returns the sorted times of each side.
     pub(crate) fn times(&self, sides: &[Side<'_>]) -> Vec<Vec<Duration>> {
         let mut times = vec![Vec::new(); sides.len()];
         // The first round warms up.
@@ -60,7 +60,7 @@ impl Row<'_> {
         time
     }
 
-    /// In milliseconds.
+    /// Formats a time in milliseconds.
     pub(crate) fn median(&self, times: &[Duration]) -> f64 {
         ms(times[self.rounds / 2])
     }
@@ -71,18 +71,18 @@ impl Row<'_> {
     }
 }
 
-/// Prints a figure beside what it should be.
+/// Prints a figure next to its target.
 pub(crate) fn figure(job: &str, volume: &str, ours: &str, target: &str) {
     beside(job, volume, (ours, "–"), None, target);
 }
 
-/// Prints two figures, and how they compare where that says something.
+/// Prints two figures, and their ratio if it is meaningful.
 pub(crate) fn beside(job: &str, volume: &str, (ours, floor): (&str, &str), ratio: Option<f64>, target: &str) {
     let ratio = ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.3}"));
     println!("| {job} | {volume} | {ours} | {floor} | {ratio} | {target} |");
 }
 
-/// Writes out what is left of the last run, so that the next one does not pay for it.
+/// Writes out the remaining data of the last run, so that the next run does not pay for it.
 pub(crate) fn settle(root: &Path) {
     rustix::fs::syncfs(File::open(root).unwrap()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! A checkpoint of few tables, whose cost is its syncs.
+//! A checkpoint of a few tables, which mostly costs its syncs.
 
 use std::{fs, path::Path};
 
@@ -29,11 +29,11 @@ pub(crate) fn rows(volume: &str, root: &Path) {
         return figure(&job, volume, "the device is not known", "≤ floor");
     };
     let (a, b) = (flushes(&device, root, &ours), flushes(&device, root, &floor));
-    // Without a ratio: concurrent syncs share a flush or do not, and a count this small jumps.
+    // Printed without a ratio, because concurrent syncs may or may not share a flush, and a count this small varies.
     beside(&job, volume, (&a.to_string(), &b.to_string()), None, "≤ floor");
 }
 
-/// Syncs of files and directories, by whatever call.
+/// Counts the syncs of files and directories by any system call.
 fn syncs(volume: &str, root: &Path, source: &Tables) {
     let job = format!("small {TABLES} tables: fsyncs");
     let dir = tempfile::tempdir_in(root).unwrap();
@@ -44,7 +44,8 @@ fn syncs(volume: &str, root: &Path, source: &Tables) {
     figure(&job, volume, &shown.unwrap_or_else(|| "strace is missing".to_owned()), "≤ 7");
 }
 
-/// How many flushes reach the device, the median of several runs: a timer of the filesystem may add one.
+/// Counts the flushes that reach the device, as the median of several runs, because a timer of the filesystem may add
+/// one.
 fn flushes(device: &str, root: &Path, side: Side<'_>) -> u64 {
     let mut counts: Vec<u64> = (0..ROUNDS)
         .map(|_| {
@@ -59,14 +60,14 @@ fn flushes(device: &str, root: &Path, side: Side<'_>) -> u64 {
     counts[ROUNDS / 2]
 }
 
-/// The block device of a mount.
+/// Returns the block device of a mount.
 fn device(root: &Path) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     let line = mounts.lines().find(|line| line.split(' ').nth(1).map(Path::new) == Some(root))?;
     line.split(' ').next()?.strip_prefix("/dev/").map(str::to_owned)
 }
 
-/// The sixteenth field of a device's statistics.
+/// Reads the sixteenth field of the statistics of a device.
 fn flush_count(device: &str) -> u64 {
     let stat = fs::read_to_string(format!("/sys/block/{device}/stat")).unwrap();
     stat.split_whitespace().nth(15).unwrap().parse().unwrap()

@@ -1,4 +1,4 @@
-//! [`Tables`]: the smallest engine that checkpoints can be taken of.
+//! [`Tables`]: a minimal engine for checkpoints.
 
 use std::{
     fs::{self, File},
@@ -16,19 +16,19 @@ use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// An engine at rest: a directory of tables whose lengths it knows, and whose checksums it may know.
+/// An idle engine: a directory of tables with known lengths and optional checksums.
 pub(crate) struct Tables {
     dir: PathBuf,
     pub(crate) names: Vec<String>,
     bytes: u64,
-    /// By position, once they are wanted.
+    /// The checksums by position, if they were computed.
     checksums: Vec<u128>,
     fs: Arc<dyn Fs>,
     pause: Arc<DeletionPause>,
 }
 
 impl Tables {
-    /// Makes tables of one size with distinct contents, durable, so that a row measures its own writes only.
+    /// Creates durable tables of one size with distinct contents, so that a row measures only its own writes.
     pub(crate) fn make(root: &Path, count: usize, bytes: usize) -> (TempDir, Self) {
         let home = tempfile::tempdir_in(root).unwrap();
         let tables = home.path().join("tables");
@@ -46,7 +46,7 @@ impl Tables {
         (home, source)
     }
 
-    /// The engine of a directory that is there.
+    /// Opens the engine in an existing directory.
     pub(crate) fn at(dir: &Path) -> Self {
         let entries = fs::read_dir(dir.join("tables")).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -62,7 +62,7 @@ impl Tables {
         }
     }
 
-    /// Learns the checksums, so that a verification has something to hold the tables against.
+    /// Computes the checksums, so that a verification can compare the tables with them.
     pub(crate) fn sum_up(&mut self) {
         let sum = |name: &String| xxh3_128(&fs::read(self.tables().join(name)).unwrap());
         self.checksums = self.names.iter().map(sum).collect();
@@ -80,12 +80,12 @@ impl Tables {
         self.names.len() as u64 * self.bytes
     }
 
-    /// Takes a checkpoint into `dir`, and returns it.
+    /// Takes a checkpoint in `dir`, and returns its description.
     pub(crate) fn checkpoint(&self, policy: Policy, dir: &Path) -> CheckpointInfo {
         Checkpoint::new().policy(policy).create(self, &StdFs, &dir.join("checkpoint")).unwrap()
     }
 
-    /// Brings all tables into the page cache, so that each side of a row starts from there.
+    /// Reads all tables into the page cache, so that each side of a row starts from there.
     pub(crate) fn warm(&self) {
         let mut sink = std::io::sink();
         for name in &self.names {
@@ -94,7 +94,7 @@ impl Tables {
     }
 }
 
-/// No two blocks of a table are alike, and none is zero.
+/// Generates the bytes of a table. No two blocks are equal, and none is zero.
 fn fill(piece: &mut [u8], seed: u64) {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for chunk in piece.chunks_mut(8) {

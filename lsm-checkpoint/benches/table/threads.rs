@@ -1,6 +1,6 @@
-//! Copies and clones in raw system calls from as many threads as ours: what the arrangement gives with nothing around
-//! the calls. Copies are from as many as ours takes for 400 files and more, through the page cache and written back at
-//! once, which costs as much as the direct writes that ours makes.
+//! Copies and clones by raw system calls from as many threads as ours, to measure the arrangement without other
+//! overhead. Copies use the number of threads that ours uses for 400 files and more. They go through the page cache
+//! with immediate writeback, which costs as much as the direct writes of ours.
 
 use std::{
     fs::File,
@@ -18,11 +18,11 @@ use rustix::fs::{Advice, Mode, OFlags, fadvise, ioctl_ficlone, open, openat};
 
 use crate::floor::{DIRECTORY, NEW};
 
-/// The threads of a batch of copies of 400 files and more.
+/// The threads that ours uses for a batch of 400 copies or more.
 const WRITERS: usize = 16;
 const SYNCERS: usize = 64;
 
-/// Some threads read, write and start write-back, more sync what they are handed.
+/// Some threads read, write and start writeback, and more threads sync the files that they receive.
 pub(crate) fn copy_all(from: &Path, names: &[String], len: usize, to: &OwnedFd) {
     let next = AtomicUsize::new(0);
     let (give, take) = mpsc::sync_channel(SYNCERS);
@@ -46,7 +46,7 @@ pub(crate) fn copy_all(from: &Path, names: &[String], len: usize, to: &OwnedFd) 
     });
 }
 
-/// Threads that sync what is handed to them.
+/// Spawns threads that sync the files that they receive.
 fn sync_all<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize, take: mpsc::Receiver<File>) {
     let take = Arc::new(Mutex::new(take));
     for take in (0..threads).map(|_| Arc::clone(&take)) {
@@ -59,7 +59,7 @@ fn sync_all<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize, take: mpsc
     }
 }
 
-/// One thread clones, sixteen sync.
+/// One thread clones and sixteen threads sync.
 pub(crate) fn clone_all(from: &Path, names: &[String], to: &OwnedFd) {
     let from = open(from, DIRECTORY, Mode::empty()).unwrap();
     let (give, take) = mpsc::sync_channel(256);

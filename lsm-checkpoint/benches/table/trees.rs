@@ -1,4 +1,4 @@
-//! What a tree costs among few and among many, for each verb.
+//! The cost per tree with few and with many trees, for each operation.
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ pub(crate) fn rows(volume: &str, root: &Path) {
     releases(volume);
 }
 
-/// Of each verb, the middle one of three.
+/// The median of three runs of each operation.
 fn times(root: &Path, trees: usize) -> [Duration; 4] {
     let home = tempfile::tempdir_in(root).unwrap();
     let forest = Forest::make(&home.path().join("db"), trees);
@@ -59,7 +59,7 @@ fn round(root: &Path, home: &Path, forest: &Forest) -> [Duration; 4] {
     [create, quick, restored, removed]
 }
 
-/// An engine of many trees with a few tables each.
+/// An engine with many trees of a few tables each.
 struct Forest {
     dir: PathBuf,
     trees: usize,

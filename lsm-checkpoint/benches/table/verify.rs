@@ -1,4 +1,4 @@
-//! Full verification: of what is on disk, and of what is in the page cache.
+//! Full verification of files on disk, and of files in the page cache.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,7 @@ use crate::{
 
 const TABLES: usize = 64;
 const BYTES: usize = 64 << 20;
-/// Read and hashed at a time: of 64 KiB to 8 MiB what is fastest here.
+/// The size of a read. It is the fastest between 64 KiB and 8 MiB here.
 const PIECE: usize = 1 << 20;
 const ROUNDS: usize = 5;
 
@@ -69,7 +69,7 @@ fn cold((volume, root): (&str, &Path), ours: Side<'_>, device: Side<'_>) {
         .beside(&|dir| cold(ours, dir), &[("the device's sequential read", 1.11, &|dir| cold(device, dir))]);
 }
 
-/// Those of the image below a loop device too: reads come from the disk.
+/// Drops the page cache, including the cache of the image below a loop device, so that reads come from the disk.
 pub(crate) fn drop_caches() -> std::io::Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3")
 }
@@ -79,7 +79,7 @@ fn on_every_core(act: impl Fn() + Sync) {
     std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(&act))));
 }
 
-/// As many bytes, without a file.
+/// Hashes the same number of bytes without reading files.
 fn hash_memory() {
     let left = AtomicUsize::new(TABLES);
     on_every_core(|| {
@@ -92,7 +92,7 @@ fn hash_memory() {
     });
 }
 
-/// The same bytes, read from the page cache in a straight loop.
+/// Hashes the same bytes, read from the page cache in a simple loop.
 fn hash_files(dir: &Path, names: &[String]) {
     let left = AtomicUsize::new(names.len());
     on_every_core(|| {
@@ -109,7 +109,7 @@ fn hash_files(dir: &Path, names: &[String]) {
     });
 }
 
-/// The position of a table that nobody has taken.
+/// Takes the position of the next table.
 fn take(left: &AtomicUsize) -> Option<usize> {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
         .ok()

@@ -1,7 +1,8 @@
-//! The adapter: everything that a checkpoint asks of the engine.
+//! The adapter: the methods that a checkpoint calls on the engine.
 //!
-//! This file uses `lsm-checkpoint`, which links the files of one version while the engine goes on. Without it, a backup
-//! is a copy of a directory in motion, and a crash in the middle leaves one that looks complete.
+//! This file uses `lsm-checkpoint`, which links the files of one version while the engine keeps running. Without it, a
+//! backup would copy a directory that changes during the copy, and a crash would leave a partial copy that looks
+//! complete.
 
 use std::sync::Arc;
 
@@ -37,9 +38,9 @@ impl CheckpointSource for Engine {
         Self::flush(self)
     }
 
-    /// Captures the version. The pause keeps its files, so there is nothing to pin.
+    /// Captures the version. The deletion pause keeps its files, so no pin is needed.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
-        // After the flush, the log holds only writes that came later.
+        // After the flush, the log holds only later writes.
         let mut version = self.state().view.version.clone();
         version.log = None;
         let snapshot = PinnedSnapshot::new(version.id, ())

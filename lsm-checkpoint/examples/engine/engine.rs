@@ -1,8 +1,9 @@
-//! The engine: one writer, one lock, one way to publish a version and one to delete a file.
+//! The engine: one writer, one lock, one function that publishes a version, and one that deletes a file.
 //!
-//! This file uses the `ManifestDirectory` of `lsm-manifest` for the life of the directory and the `DeletionPause` of
-//! `lsm-checkpoint` for every deletion. Without the first, a start that was cut could never be begun again or would
-//! clear somebody's data; without the second, a compaction takes away the tables that a checkpoint is about to link.
+//! This file uses the `ManifestDirectory` of `lsm-manifest` for the life cycle of the directory, and the
+//! `DeletionPause` of `lsm-checkpoint` for every deletion. Without the first, an interrupted first start could not be
+//! repeated, or would delete foreign data. Without the second, a compaction would remove tables that a checkpoint is
+//! about to link.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use super::{
     view::View,
 };
 
-/// A tree that is open for writing, by one process at a time and any number of its threads.
+/// A tree that is open for writing, by a single process and any number of its threads.
 pub(crate) struct Engine {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) dir: PathBuf,
@@ -32,14 +33,14 @@ pub(crate) struct Engine {
 
 pub(crate) struct State {
     pub(crate) view: View,
-    /// `None` after an error: nobody knows what of the failed call is on disk, and the next open finds out.
+    /// `None` after an error. It is unknown which part of the failed change is on disk, and the next open finds out.
     log: Option<Log>,
 }
 
 impl Engine {
-    /// Opens the tree of a directory, or makes a new one with this identity.
+    /// Opens the tree in a directory, or creates a tree with this identity.
     ///
-    /// The parent of the directory exists, and its name is durable.
+    /// The parent of the directory must exist, and its name must be durable.
     pub(crate) fn open(fs: &Arc<dyn Fs>, dir: &Path, identity: &str) -> Result<Self> {
         if fs.exists(&dir.join(CATALOG_FILE))? {
             return Err(format!("{}: a checkpoint; restore it, and open the copy", dir.display()).into());
@@ -47,7 +48,7 @@ impl Engine {
         let options = DirectoryOptions::new().folder(LOG_FOLDER);
         let (directory, live) = ManifestDirectory::open(fs, dir, &options)?;
         for folder in [TABLES_FOLDER, BLOBS_FOLDER, LOG_FOLDER] {
-            // The first archive is synced in this directory after them, and their names with it.
+            // The sync of the first archive's name in this directory also covers these names.
             fs.create_dir_all(&dir.join(folder))?;
         }
         let view = match live {
@@ -87,12 +88,12 @@ impl Engine {
         })
     }
 
-    /// Moves the memtable into a table, and begins a new log.
+    /// Writes the memtable to a table, and starts a new log.
     pub(crate) fn flush(&self) -> Result<()> {
         self.change(|view, _| self.flush_view(view))
     }
 
-    /// Merges all tables into one. Nothing is below it, so deletions need not be kept.
+    /// Merges all tables into one. No older table remains, so deletions need not be kept.
     pub(crate) fn compact(&self) -> Result<()> {
         self.change(|view, log| {
             let mut next = view.version.clone();
@@ -112,7 +113,7 @@ impl Engine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one change. If it fails, the engine only reads from then on.
+    /// Runs one change. If it fails, the engine becomes read-only.
     fn change(&self, change: impl FnOnce(&mut View, Log) -> Result<Log>) -> Result<()> {
         let State { view, log } = &mut *self.state();
         let running = log.take().ok_or("the engine has stopped after an error; open it again")?;
@@ -120,8 +121,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins to write. Writes of the last process move from its log into a table: it may have been killed between
-    /// a write and its sync, so that they are seen and not yet durable.
+    /// Starts the engine for writing. The writes in the log of the last process move into a table. That process may
+    /// have been killed between a write and its sync, so its writes may be visible but not durable.
     fn start(&self) -> Result<()> {
         let State { view, log } = &mut *self.state();
         self.remove_orphans(&mut view.version)?;
@@ -143,8 +144,8 @@ impl Engine {
         Ok(log)
     }
 
-    /// Makes the next version the live one. Its files are durable by now; the files that it replaces are deleted once
-    /// it is durable itself.
+    /// Makes the next version the live one. Its files are already durable. The files that it replaces are deleted once
+    /// the version itself is durable.
     fn publish(&self, view: &mut View, mut next: Version) -> Result<()> {
         let mut writer = self.directory.next_version(WriteOptions::new())?;
         for (name, payload) in next.sections() {
@@ -160,12 +161,12 @@ impl Engine {
         self.delete_files(&replaced)
     }
 
-    /// Deletes the files of a crash, which no version names, and skips their numbers.
+    /// Deletes files that no version names, which a crash left, and skips their numbers.
     fn remove_orphans(&self, version: &mut Version) -> Result<()> {
         let (live, mut orphans) = (version.files(&self.dir), Vec::new());
         for folder in [TABLES_FOLDER, BLOBS_FOLDER, LOG_FOLDER].map(|folder| self.dir.join(folder)) {
             for entry in self.fs.read_dir(&folder)? {
-                // A name that is no number is not ours.
+                // A name that is not a number belongs to somebody else.
                 let Some(id) = entry.name.to_str().and_then(|name| name.parse().ok()) else { continue };
                 version.skip_file_id(id);
                 orphans.push(folder.join(&entry.name));
@@ -175,15 +176,15 @@ impl Engine {
         self.delete_files(&orphans)
     }
 
-    /// Deletes files that the live version does not name. Files stay while a crash could bring back a version that
-    /// names them; the next open removes them.
+    /// Deletes files that the live version does not name. While a crash could bring back a version that names them, the
+    /// files stay, and the next open removes them.
     fn delete_files(&self, paths: &[PathBuf]) -> Result<()> {
         self.directory.remove_stale()?;
         if !self.directory.is_durable() {
             return Ok(());
         }
         for path in paths {
-            // Deferred: a checkpoint holds the file, and deletes it when it has its own link.
+            // If the deletion is deferred, a checkpoint holds the file and deletes it after linking it.
             if self.pause.try_enqueue(&self.fs, path) == Enqueue::DeleteNow {
                 self.fs.remove_file(path)?;
             }

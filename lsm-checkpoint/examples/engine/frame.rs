@@ -1,7 +1,7 @@
-//! Frames: bytes with their length and checksum. A log and a table are frames, one after the other.
+//! Frames: bytes with their length and checksum. A log and a table are sequences of frames.
 //!
 //! This file uses none of the crates, because the bytes of a log and a table are the engine's own. Without the
-//! checksum, a record that a power cut has torn would be read as a value that nobody wrote.
+//! checksum, a record that a power cut tore would be read as a value that was never written.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -11,7 +11,7 @@ pub(crate) fn put_frame(out: &mut Vec<u8>, body: &[u8]) {
     put_bytes(out, body);
 }
 
-/// Takes the body of the next frame. `None`: the bytes end here, or go on with something that is no whole frame.
+/// Takes the body of the next frame. Returns `None` at the end of the bytes, or if no complete frame follows.
 pub(crate) fn take_frame<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     let checksum = take_u64(from)?;
     take_bytes(from).filter(|body| xxh3_64(body) == checksum)

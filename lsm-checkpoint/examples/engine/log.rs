@@ -1,7 +1,8 @@
-//! The log: a write is stored when its record is in here.
+//! The log: a write is stored once its record is in the log.
 //!
-//! This file uses `lsm-fs`, whose contract says which sync makes what durable. Without the two syncs a power cut takes
-//! acknowledged writes: one keeps the bytes of a record, the other the name of the log.
+//! This file uses `lsm-fs`, whose contract defines the sync that makes each change durable. Without the two syncs in
+//! this file, a power cut would lose acknowledged writes. One sync covers the bytes of a record, the other the name of
+//! the log.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,10 @@ use super::{
 
 /// The folder of the logs.
 pub(crate) const LOG_FOLDER: &str = "wal";
-/// No log grows so long between two flushes.
+/// The maximal length of a log. No log reaches it between two flushes.
 const MAX_LEN: u64 = 1 << 30;
 
-/// A key and its new value. `None`: the key is deleted.
+/// A key and its new value, or `None` for a deletion.
 pub(crate) type Write = (Vec<u8>, Option<Vec<u8>>);
 
 /// The log of this process. The next process never appends to it.
@@ -28,7 +29,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Makes an empty log. When this returns, its name survives a crash, so that a version may name it.
+    /// Creates an empty log. When this returns, its name survives a crash, so a version may name it.
     pub(crate) fn create(fs: &dyn Fs, dir: &Path, id: u64) -> Result<Self> {
         let path = log_path(dir, id);
         let file = fs.open(&path, &FsOpenOptions::new().write(true).create_new(true))?;
@@ -38,8 +39,8 @@ impl Log {
 
     /// Stores a write. When this returns, it survives a crash.
     ///
-    /// After an error it may survive or not, and nothing more must be appended: a sync that succeeds after a failed one
-    /// says nothing about the bytes of the failed one.
+    /// After an error, the write may or may not survive, and nothing more may be appended: a later successful sync
+    /// proves nothing about the bytes of the failed one.
     pub(crate) fn append(&mut self, (key, value): &Write) -> Result<()> {
         let mut body = vec![u8::from(value.is_some())];
         put_bytes(&mut body, key);
@@ -53,7 +54,7 @@ impl Log {
     }
 }
 
-/// Reads the writes of a log, up to the first record that is not whole: nobody was told that it is stored.
+/// Reads the writes of a log, up to the first incomplete record. That record was never acknowledged.
 pub(crate) fn replay(fs: &dyn Fs, dir: &Path, id: u64) -> Result<Vec<Write>> {
     let bytes = fs.read_to_vec(&log_path(dir, id), MAX_LEN)?;
     let mut rest = &*bytes;

@@ -1,4 +1,4 @@
-//! The reference engine: a small LSM tree on the four crates, to be read before anything else.
+//! The reference engine: a small LSM tree on the four crates. Start here.
 //!
 //! ```sh
 //! cargo run -p lsm-checkpoint --example engine            # in a temporary directory, which is removed again
@@ -7,7 +7,7 @@
 //!
 //! Read the files in this order:
 //!
-//! | file | what it does | crate |
+//! | file | contents | crate |
 //! |---|---|---|
 //! | `frame.rs` | bytes with a checksum | |
 //! | `log.rs` | the write-ahead log | `lsm-fs` |
@@ -18,7 +18,7 @@
 //! | `checkpoint.rs` | the adapter | `lsm-checkpoint` |
 //! | `../../tests/it/engine` | crash, kill and fault sweeps | `lsm-fs-mem` |
 //!
-//! It is right in everything that concerns durability, and simple in everything else: one lock, all keys in memory,
+//! The engine is complete in all aspects of durability, and simple in everything else: one lock, all keys in memory,
 //! compaction of all tables at once.
 #![allow(clippy::print_stdout, reason = "this program is for reading")]
 
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     outcome
 }
 
-/// Writes, checkpoints, restores and compares.
+/// Writes, takes a checkpoint, restores it, and compares.
 fn tour(fs: &Arc<dyn Fs>, dir: &Path) -> Result<()> {
     let [tree, checkpoint, restored] = ["tree", "checkpoint", "restored"].map(|name| dir.join(name));
     fs.create_dir_all(dir)?;
@@ -109,7 +109,7 @@ fn tour(fs: &Arc<dyn Fs>, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes twenty values, every fourth a long one, and deletes one of the round before.
+/// Writes twenty values, every fourth of them long, and deletes one of the previous round.
 fn fill(engine: &Engine, round: u32) -> Result<()> {
     for n in 0..20 {
         let value = format!("value {n} of round {round}. ").repeat(if n % 4 == 0 { 50 } else { 1 });

@@ -1,7 +1,7 @@
-//! Sorted tables, and the blob files of their long values. A finished file is never written to again.
+//! Sorted tables, and the blob files of their long values. A finished file is never modified.
 //!
-//! This file uses `lsm-fs` to write a file, sync it, and sync its folder. Without these syncs, a version would name
-//! a table that a power cut has emptied or taken away, and a checkpoint would link it.
+//! This file uses `lsm-fs` to write a file, sync it, and sync its folder. Without these syncs, a version could name a
+//! table that a power cut has emptied or removed, and a checkpoint would link it.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,13 @@ use super::{
     frame::{put_bytes, put_frame, take, take_bytes, take_frame, take_u64},
 };
 
-/// Keys with their values. `None`: the key is deleted.
+/// Keys with their values. `None` marks a deletion.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Values of at least this length go to the blob file.
 const BLOB_LEN: usize = 64;
 
-/// The place of a value: in the table, or in a blob file.
+/// The place of a value: in the table or in a blob file.
 const DELETED: u8 = 0;
 const INLINE: u8 = 1;
 const IN_BLOB: u8 = 2;
@@ -36,7 +36,7 @@ pub(crate) struct Contents {
     pub(crate) checksum: u128,
 }
 
-/// A table as the manifest describes it. Its blob file has the same number; most tables have none.
+/// The description of a table in the manifest. Its blob file, if there is one, has the same number.
 #[derive(Clone, Copy)]
 pub(crate) struct TableMeta {
     pub(crate) id: u64,
@@ -44,7 +44,7 @@ pub(crate) struct TableMeta {
     pub(crate) blob: Option<Contents>,
 }
 
-/// An open table. Its rows are in memory, which a real engine could not afford.
+/// An open table. All rows are in memory, which a real engine could not afford.
 pub(crate) struct Table {
     pub(crate) meta: TableMeta,
     pub(crate) rows: Rows,
@@ -62,7 +62,7 @@ impl Table {
         Ok(Arc::new(Self { meta: TableMeta { id, table: Contents::of(&table), blob }, rows }))
     }
 
-    /// Opens a table, whose files must be the ones that the manifest describes.
+    /// Opens a table. Its files must match the description in the manifest.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path, meta: TableMeta) -> Result<Arc<Self>> {
         let table = read_checked(fs, &table_path(dir, meta.id), meta.table)?;
         let blob = match meta.blob {
@@ -73,12 +73,12 @@ impl Table {
     }
 }
 
-/// The rows of several tables, the oldest first: of each key the newest value, or its deletion.
+/// Merges the rows of several tables, oldest first. Keeps the newest value of each key, or its deletion.
 pub(crate) fn merge(tables: &[Arc<Table>]) -> Rows {
     tables.iter().flat_map(|table| table.rows.clone()).collect()
 }
 
-/// The bytes of a table and of its blob file.
+/// Encodes a table and its blob file.
 fn encode(rows: &Rows) -> (Vec<u8>, Vec<u8>) {
     let (mut table, mut blob) = (Vec::new(), Vec::new());
     for (key, value) in rows {
@@ -101,7 +101,7 @@ fn encode(rows: &Rows) -> (Vec<u8>, Vec<u8>) {
     (table, blob)
 }
 
-/// The rows in the bytes of a table. The blob file has its values in the order of their keys.
+/// Decodes the rows of a table. The blob file holds its values in the order of their keys.
 fn decode(mut table: &[u8], mut blob: &[u8]) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
     std::iter::from_fn(move || {
         let mut body = take_frame(&mut table)?;
@@ -134,7 +134,7 @@ impl Contents {
     }
 }
 
-/// Makes a new file's bytes durable, and then its name: two syncs, of two inodes.
+/// Makes the bytes of a new file durable, and then its name. These are two syncs of two inodes.
 fn write_durable(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<()> {
     fs.write_new(path, bytes, SyncMode::Normal)?;
     let _ = fs.sync_directory(parent_of(path), SyncMode::Normal)?;

@@ -1,7 +1,7 @@
-//! A version: the tables that make up the tree, and the log that goes on from them.
+//! A version: the tables of the tree, and the log with the later writes.
 //!
-//! This file uses `lsm-manifest`, whose archives are checked section by section. Without that, a flipped bit in
-//! a manifest would open as another list of tables, and the tables that it leaves out would be deleted as garbage.
+//! This file uses `lsm-manifest`, whose archives have a checksum per section. Without it, a flipped bit in a manifest
+//! would change the list of tables, and the tables that it omits would be deleted as garbage.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,19 +18,19 @@ use super::{
     table::{Contents, Table, TableMeta, blob_path, table_path},
 };
 
-/// A version never changes. The next one is a changed copy.
+/// A version is immutable. The next version is a changed copy.
 #[derive(Clone)]
 pub(crate) struct Version {
-    /// The number of its archive. 0: nothing is published yet.
+    /// The number of the archive, or 0 before the first publication.
     pub(crate) id: u64,
-    /// The name that the database keeps. Old checkpoints are deleted by it.
+    /// The identity of the database. Retention tools group checkpoints by it.
     pub(crate) identity: String,
     /// The tables hold every write up to this number.
     pub(crate) seqno: u64,
     next_file: u64,
     /// The log with the writes after `seqno`. The version in a checkpoint has none.
     pub(crate) log: Option<u64>,
-    /// The oldest first.
+    /// The tables, oldest first.
     pub(crate) tables: Vec<Arc<Table>>,
 }
 
@@ -39,19 +39,20 @@ impl Version {
         Self { id: 0, identity, seqno: 0, next_file: 1, log: None, tables: Vec::new() }
     }
 
-    /// A number for a new file. None is given twice: a checkpoint may hold the old file of that name.
+    /// Returns a number for a new file. A number is never reused, because a checkpoint may hold an older file with that
+    /// name.
     pub(crate) fn take_file_id(&mut self) -> u64 {
         let id = self.next_file;
         self.next_file += 1;
         id
     }
 
-    /// Skips the number of a file that lies there.
+    /// Skips the number of an existing file.
     pub(crate) fn skip_file_id(&mut self, id: u64) {
         self.next_file = self.next_file.max(id.saturating_add(1));
     }
 
-    /// The paths of all files that the version names.
+    /// Returns the paths of all files that the version names.
     pub(crate) fn files(&self, dir: &Path) -> Vec<PathBuf> {
         let mut files: Vec<_> = self.log.iter().map(|&id| log_path(dir, id)).collect();
         for TableMeta { id, blob, .. } in self.tables.iter().map(|table| table.meta) {
@@ -61,13 +62,13 @@ impl Version {
         files
     }
 
-    /// The sections of its archive.
+    /// Encodes the sections of the archive.
     pub(crate) fn sections(&self) -> [(&'static str, Vec<u8>); 3] {
         let counters = [self.seqno, self.next_file, self.log.unwrap_or(0)];
         let mut tables = Vec::new();
         for TableMeta { id, table, blob } in self.tables.iter().map(|table| table.meta) {
             tables.extend(id.to_le_bytes());
-            // A blob file is never empty: length 0 stands for none.
+            // A blob file is never empty, so the length 0 stands for no blob file.
             for contents in [table, blob.unwrap_or(Contents { len: 0, checksum: 0 })] {
                 tables.extend(contents.len.to_le_bytes());
                 tables.extend(contents.checksum.to_le_bytes());
@@ -77,7 +78,7 @@ impl Version {
         [("identity", identity), ("counters", counters.map(u64::to_le_bytes).concat()), ("tables", tables)]
     }
 
-    /// Reads a version from its archive, and opens its tables.
+    /// Reads a version from its archive and opens its tables.
     pub(crate) fn load(fs: &dyn Fs, dir: &Path, live: &Recovered) -> Result<Self> {
         let section = |name| live.archive.read_section(name).map(|section| section.payload);
         let (identity, counters, tables) = (section("identity")?, section("counters")?, section("tables")?);

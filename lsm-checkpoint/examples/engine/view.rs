@@ -1,7 +1,7 @@
-//! A view: everything that reads the tree needs, and nothing that changes it.
+//! A view: the state that reads need. It cannot change the files.
 //!
-//! This file uses `lsm-manifest` to find the live version, with calls that only read: a tree on a read-only volume
-//! opens. Without the digest in CURRENT, a lost or stale pointer would open as an empty or an older tree.
+//! This file uses `lsm-manifest` to find the live version with read-only calls, so a tree on a read-only volume opens.
+//! Without the digest in CURRENT, a lost or stale pointer would open as an empty or an older tree.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -15,7 +15,7 @@ use super::{
     version::Version,
 };
 
-/// A version, and the writes after it.
+/// A version and the writes after it.
 pub(crate) struct View {
     pub(crate) version: Version,
     pub(crate) memtable: Rows,
@@ -24,19 +24,19 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// An empty tree.
+    /// Creates an empty tree.
     pub(crate) fn new(identity: &str) -> Self {
         Self { version: Version::new(identity.to_owned()), memtable: Rows::new(), seqno: 0 }
     }
 
-    /// Opens a tree for reading. `None`: nothing is stored there. If a writer replaces the version meanwhile, a file
-    /// may be missing: open it again.
+    /// Opens a tree for reading. Returns `None` if no tree is stored there. If a writer replaces the version meanwhile,
+    /// a file may be missing. In that case, open the tree again.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path) -> Result<Option<Self>> {
         let live = recover(fs, dir, &ReadOptions::new())?;
         live.map(|live| Self::load(fs, dir, &live)).transpose()
     }
 
-    /// Recovers a tree: the version that CURRENT names, then the writes in its log.
+    /// Recovers a tree from the version that CURRENT names and the writes in its log.
     pub(crate) fn load(fs: &dyn Fs, dir: &Path, live: &Recovered) -> Result<Self> {
         let version = Version::load(fs, dir, live)?;
         let logged = version.log.map_or(Ok(Vec::new()), |id| replay(fs, dir, id))?;
@@ -57,7 +57,7 @@ impl View {
         newest.and_then(Option::as_ref)
     }
 
-    /// All rows, in the order of their keys.
+    /// Returns all rows, in the order of their keys.
     pub(crate) fn scan(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut rows = merge(&self.version.tables);
         rows.extend(self.memtable.clone());

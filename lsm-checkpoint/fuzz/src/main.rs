@@ -1,4 +1,4 @@
-//! The fuzz target on a stable compiler: a loop that mutates the kept corpus.
+//! Runs the fuzz target on a stable compiler, in a loop that mutates the stored corpus.
 
 #[path = "../../tests/it/entries.rs"]
 #[allow(dead_code, reason = "tests use more of it")]

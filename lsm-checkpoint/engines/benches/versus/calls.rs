@@ -1,4 +1,4 @@
-//! What a checkpoint asks of the kernel: this program, run again and watched by `strace`.
+//! Counts the system calls of a checkpoint: runs this program again and watches it with `strace`.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,10 +13,10 @@ use crate::{
 
 const MODE: &str = "--counted";
 
-/// A look-up of this is the last call before the checkpoint, and the first behind it.
+/// A lookup of this path is the last call before the checkpoint, and the first call after it.
 const MARK: &str = "/lsm-checkpoint-mark";
 
-/// System calls.
+/// Numbers of system calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Calls {
     pub(crate) all: u64,
@@ -44,7 +44,7 @@ impl Order {
         })
     }
 
-    /// The child's side: opens the tree, and goes on when it is watched.
+    /// The side of the child: opens the tree, and continues when it is watched.
     pub(crate) fn run(&self) {
         let tree = trees::open(self.engine, &self.db, self.method.reflinks());
         println!("opened");
@@ -58,7 +58,8 @@ impl Order {
         assert!(!Path::new(MARK).exists());
     }
 
-    /// Takes the checkpoint in a process of its own, and counts. To watch it open its tree as well takes far longer.
+    /// Takes the checkpoint in a separate process, and counts its calls. Watching the process while it opens its tree
+    /// would take far longer.
     pub(crate) fn count(&self) -> Calls {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut child = self.child();
@@ -71,7 +72,7 @@ impl Order {
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace is installed");
-        // Kept open, for strace says more in the end.
+        // Kept open, because strace prints more at the end.
         let mut said = BufReader::new(strace.stderr.take().unwrap());
         let mut attached = String::new();
         said.read_line(&mut attached).unwrap();
@@ -95,7 +96,7 @@ impl Order {
     }
 }
 
-/// A call that another thread interrupts has a second line, which says `resumed`.
+/// A call that another thread interrupts has a second line, which contains `resumed`.
 fn counted(log: &str) -> Calls {
     let mut lines = log.lines().skip_while(|line| !line.contains(MARK)).skip(1);
     let between = lines.by_ref().take_while(|line| !line.contains(MARK));

@@ -1,4 +1,4 @@
-//! What a checkpoint by hard links cannot do without, in raw system calls: it shows what there is to be gained.
+//! The floor: the minimal work of a checkpoint by hard links, in raw system calls. It shows the remaining potential.
 
 use std::{
     ffi::OsString,
@@ -12,18 +12,18 @@ use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
 /// A short file that names the version.
 const CURRENT: &str = "current";
 
-/// The metadata of a tree with such a file, and of one without.
+/// The metadata of a tree with such a file, and of a tree without.
 pub(crate) const fn metadata(has_current: bool) -> &'static [&'static str] {
     if has_current { &["manifest", CURRENT, "catalog"] } else { &["manifest", "catalog"] }
 }
 
-/// The tables of a tree; an engine has its list at hand.
+/// Lists the tables of a tree. An engine has this list in memory.
 pub(crate) fn tables(db: &Path) -> Vec<OsString> {
     fs::read_dir(db.join("tables")).unwrap().map(|table| table.unwrap().file_name()).collect()
 }
 
-/// A directory with the tables of `db` and files of metadata, as many as ours syncs, that appears whole or not at all:
-/// the files and the directories are synced, and then the parent, in which they get their name.
+/// Creates a directory with the tables of `db` and as many metadata files as ours syncs. The directory is complete or
+/// absent after a crash: the files and directories are synced, and then the parent with their name.
 pub(crate) fn link(db: &Path, names: &[OsString], metadata: &[&str], target: &Path) {
     let staged = target.with_extension("staged");
     fs::create_dir(&staged).unwrap();

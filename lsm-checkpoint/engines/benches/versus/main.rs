@@ -1,8 +1,8 @@
-//! Checkpoints of `lsm-checkpoint` beside those that coordinode-lsm-tree makes itself, of the same open trees, as a
-//! Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//! Compares checkpoints of `lsm-checkpoint` with the checkpoints that coordinode-lsm-tree makes itself, of the same
+//! open trees, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! The sides of a row run in turn; the ratio is of the medians. What they ask of the kernel is counted by `strace` in
-//! processes of their own.
+//! The sides of a row run in turn. The ratio compares the medians. System calls are counted by `strace` in separate
+//! processes.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark prepares the host's files directly")]
 
@@ -21,12 +21,12 @@ use lsm_checkpoint::Policy;
 use calls::{Calls, Order};
 use trees::{Engine, Tree};
 
-/// What both sides are asked for.
+/// The kind of checkpoint that both sides take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Link,
     Reflink,
-    /// Theirs are made durable where the engine leaves them unsynced.
+    /// Clones. Theirs are synced afterwards if the engine leaves them unsynced.
     SyncedReflink,
     Copy,
 }
@@ -54,7 +54,7 @@ impl Method {
         self.policy() == Policy::PreferReflink
     }
 
-    /// The engine's side.
+    /// Takes the checkpoint of the engine.
     pub(crate) fn theirs(self, tree: &dyn Tree, target: &Path) {
         tree.theirs(target);
         if self == Self::SyncedReflink {
@@ -64,7 +64,8 @@ impl Method {
         }
     }
 
-    /// A link by 1.3 times, a clone or a copy by 5 times; on btrfs a link is no more than not slower.
+    /// The target ratio (ours / theirs): links 1.3 times as fast, clones and copies 5 times, and on btrfs links not
+    /// slower.
     const fn target(self, volume: &str) -> f64 {
         match self {
             Self::Link if volume.as_bytes()[0] == b'b' => 1.0,
@@ -73,7 +74,7 @@ impl Method {
         }
     }
 
-    /// Each clone and copy may be synced, and these are many.
+    /// The number of rounds. Clones and copies may be synced, which is slow, so these methods run fewer rounds.
     const fn rounds(self, tables: usize) -> usize {
         match self {
             Self::Link if tables <= 200 => 15,
@@ -89,7 +90,7 @@ fn main() {
     if let Some(order) = Order::from_args(&args) {
         return order.run();
     }
-    // Built and run by `cargo test --all-targets` as well, which wants no figures.
+    // `cargo test --all-targets` also builds and runs this program, and needs no figures.
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
@@ -118,15 +119,15 @@ fn main() {
     }
 }
 
-/// So many files are synced one by one in a time that can be waited for.
+/// A number of files that can be synced one by one in acceptable time.
 const SYNCED_MAX: usize = 2_000;
 
-/// The engines' README says where.
+/// The README of the engines gives the reference.
 const UNSYNCED: &str = "\
 ¹ 5.7.0 leaves its clones unsynced: a crash may take what they hold, and the comparison is with less durable work. In
 the row below each, its clones are synced one by one afterwards.";
 
-/// The mount of a type; without mounts, the directory for temporary files stands for ext4.
+/// Returns the mount of a type. Without mounts, the directory for temporary files stands for ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase().replace('-', "_"))) {
         Some(root) => Some(root.into()),
@@ -171,12 +172,12 @@ fn rows(volume: &str, root: &Path, made: &trees::Made) {
     }
 }
 
-/// Another filesystem to copy to.
+/// Returns another filesystem to copy to.
 fn copies_to(volume: &str) -> Option<PathBuf> {
     if volume == "ext4" { root("ext4-b") } else { None }
 }
 
-/// The sorted times of each lane, in milliseconds.
+/// Returns the sorted times of each lane, in milliseconds.
 fn in_turn(lanes: &[&dyn Fn(&Path)], to: &Path, rounds: usize) -> Vec<Vec<f64>> {
     let mut times = vec![Vec::new(); lanes.len()];
     // The first round warms up.
@@ -198,7 +199,7 @@ fn once(lane: &dyn Fn(&Path), target: &Path) -> Duration {
     lane(target);
     let time = start.elapsed();
     std::fs::remove_dir_all(target).unwrap();
-    // What the removal leaves to the journal is not for the next one to pay.
+    // Writes out the journal entries of the removal, so that the next run does not pay for them.
     assert!(Command::new("sync").arg("-f").arg(target.parent().unwrap()).status().unwrap().success());
     time
 }

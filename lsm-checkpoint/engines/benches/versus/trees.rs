@@ -36,15 +36,16 @@ pub(crate) trait Tree {
     fn theirs(&self, target: &Path);
 }
 
-/// Rows of a block; a compaction to the smallest tables cuts behind every block.
+/// The number of rows in a block. A compaction to the smallest tables cuts after every block.
 const ROWS: usize = 8;
 const ROW_LEN: usize = 512;
 
-/// A tree of about so many tables, made once, where a sync costs nothing, and copied to where it is wanted.
+/// A tree with about this number of tables. It is created once on a filesystem where a sync costs nothing, and copied
+/// to its place.
 pub(crate) struct Made {
     pub(crate) engine: Engine,
     pub(crate) tables: usize,
-    /// How many it has.
+    /// The number of its tables.
     pub(crate) count: usize,
     dir: tempfile::TempDir,
 }
@@ -94,7 +95,7 @@ macro_rules! tree {
                 let visible = SequenceNumberCounter::default();
                 let config = Config::new(db, SequenceNumberCounter::default(), visible.clone())
                     .use_reflink_for_checkpoint(reflink)
-                    // Otherwise an edit of so many tables does not fit into a record of 5.x.
+                    // Otherwise an edit with this number of tables does not fit into a record of 5.x.
                     .manifest_log_rotate_bytes(0);
                 Box::new(Opened { tree: config.open().unwrap(), visible })
             }
