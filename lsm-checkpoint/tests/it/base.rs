@@ -1,4 +1,4 @@
-//! A base: only the very file is linked from it.
+//! A base: only an identical file is linked from it.
 
 use std::{path::Path, sync::Arc};
 
@@ -12,14 +12,14 @@ use crate::{create::two_volumes, foreign::Foreign};
 const BASE: &str = "/backup/base";
 const NEXT: &str = "/backup/next";
 
-/// An engine whose version knows the checksum of its table, and its length or not.
+/// Creates an engine whose version knows the checksum of its table, and optionally its length.
 fn engine(fs: &Arc<dyn Fs>, table: &Path, len: Option<u64>) -> Foreign {
     let file = SourceFile::immutable(FileKind::Table, Arc::clone(fs), table, len);
     Foreign::new(vec![file.checksum(xxh3_128(b"rows"))], |target| Ok(target.write("CURRENT", b"1")?))
 }
 
-/// The source's file has grown since, and the version still knows the checksum of its first bytes. To link the base's
-/// would hide that, and the catalog would say another length than the file has.
+/// The source file has grown, and the version still holds the checksum of its first bytes. A link to the base would
+/// hide this, and the length in the catalog would be wrong.
 #[test]
 fn a_file_of_another_length_than_the_bases_is_not_linked() {
     let table = Path::new("/1.sst");
@@ -36,7 +36,7 @@ fn a_file_of_another_length_than_the_bases_is_not_linked() {
     }
 }
 
-/// The length of a directory may be that of a file by chance.
+/// A directory may have the length of the file by chance.
 #[test]
 fn a_directory_in_the_base_is_no_file() {
     let (mem, _) = two_volumes(VolumeOptions::new());
@@ -63,7 +63,7 @@ fn a_directory_in_the_base_is_no_file() {
     assert_eq!(mem.read_to_vec(Path::new("/backup/next/tables/1.sst"), 1 << 20).unwrap(), bytes);
 }
 
-/// The link is as long as the file that it leads to, which has the right bytes.
+/// The link is as long as the file that it points to, and that file has the right bytes.
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_in_the_base_is_no_file() {

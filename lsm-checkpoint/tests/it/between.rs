@@ -1,5 +1,5 @@
-//! Another process at work between two calls of ours: the name that was looked at is bound to something else, or the
-//! file is shorter by now.
+//! Another process acts between two calls of ours. It binds a name that we have examined to something else, or shortens
+//! a file.
 
 use std::{
     path::Path,
@@ -23,12 +23,12 @@ use crate::{
 const NORMAL: SyncMode = SyncMode::Normal;
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// Another creator, which holds the owner lock of the staged directory that it has begun to fill.
+/// Another creator. It holds the owner lock of the staged directory, and has begun to fill it.
 #[derive(Clone, Default)]
 struct Rival(Arc<Mutex<Option<Box<dyn FsDirLock>>>>);
 
 impl Rival {
-    /// Clears the staged directory as debris and makes it anew. Does so once.
+    /// Clears the staged directory as debris and creates it anew, once.
     fn take_over(&self, fs: &MemFs) {
         let mut owner = self.0.lock().unwrap();
         if owner.is_none() {
@@ -41,7 +41,7 @@ impl Rival {
         }
     }
 
-    /// Its directory has its name and its file, nothing came to them, and no target was made.
+    /// Checks that its directory still has its name and only its file, and that no target was created.
     fn check_untouched(&self, fs: &MemFs) {
         let owner = self.0.lock().unwrap();
         assert!(owner.as_ref().unwrap().is_at(Path::new(STAGED)).unwrap(), "the rival's directory was moved");
@@ -52,7 +52,7 @@ impl Rival {
     }
 }
 
-/// A filesystem on which the rival comes between the lock of the staged directory and the look at its name.
+/// Creates a filesystem on which the rival acts between the lock of the staged directory and the check of its name.
 fn with_rival(fs: &MemFs) -> (Tweak<MemFs>, Rival) {
     let rival = Rival::default();
     let other = rival.clone();
@@ -60,7 +60,7 @@ fn with_rival(fs: &MemFs) -> (Tweak<MemFs>, Rival) {
     (beside, rival)
 }
 
-/// Debris of a creator that died before it published.
+/// Creates the debris of a creator that died before it published.
 fn dead_creator(fs: &MemFs, db: &Db) {
     let killed = FaultFs::new(fs.clone());
     killed.inject(Fault::on(Op::RenameNoreplace).nth(1).gone());
@@ -68,7 +68,8 @@ fn dead_creator(fs: &MemFs, db: &Db) {
     assert!(!debris(fs).is_empty());
 }
 
-/// A sweeper takes the new directory for debris before its creator has locked it, and another creator makes the next.
+/// A sweeper mistakes the new directory for debris before its creator has locked it, and another creator makes the next
+/// one.
 #[test]
 fn a_creator_that_locked_a_directory_without_its_name_leaves_the_name_alone() {
     let (fs, db) = mem_db(&[""]);
@@ -120,7 +121,7 @@ fn a_remover_that_locked_a_checkpoint_without_its_name_leaves_the_name_alone() {
     assert!(debris(&fs).is_empty());
 }
 
-/// The rename of a removal takes place and says that it failed; before it is taken back, the name is somebody else's.
+/// The rename of a removal takes effect but returns an error. Before it is undone, the name is bound to something else.
 #[test]
 fn a_removal_that_is_taken_back_replaces_nothing() {
     let fs = MemFs::new();
@@ -142,7 +143,7 @@ fn a_removal_that_is_taken_back_replaces_nothing() {
     assert!(db.check_target(&fs, Path::new(STAGED)).unwrap(), "what was to be removed is whole");
 }
 
-/// The same of a publication. Its staged directory has lost its name by then, and another creator claims that.
+/// The same for a publication. Its staged directory has lost its name by then, and another creator claims the name.
 #[test]
 fn a_publication_that_is_taken_back_replaces_nothing() {
     let (fs, db) = mem_db(&[""]);
@@ -163,7 +164,7 @@ fn a_publication_that_is_taken_back_replaces_nothing() {
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap(), "what was published is whole");
 }
 
-/// Without a checksum the length is all there is to tell.
+/// Without a checksum, only the length reveals the change.
 #[test]
 fn a_file_that_ends_early_is_found_without_a_checksum() {
     let (fs, mut db) = mem_db(&[""]);
@@ -172,7 +173,7 @@ fn a_file_that_ends_early_is_found_without_a_checksum() {
     let was_cut = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&was_cut);
     let table = "/checkpoint/tables/1";
-    // After the look at its length, and before it is read.
+    // Between the lookup of its length and the read.
     let beside = Tweak::new(fs.clone()).before(Op::Open, table, move |fs| {
         let file = fs.open(Path::new(table), &FsOpenOptions::new().write(true)).unwrap();
         file.set_len(5).unwrap();

@@ -1,5 +1,5 @@
-//! The memory that hostile directories take, in a process of its own whose memory is limited: this test binary, run
-//! again.
+//! The memory that hostile directories cost, measured in a separate process with limited memory. The process runs this
+//! test binary again.
 
 use std::{
     fs::{self, File},
@@ -27,7 +27,7 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 /// The longest payload of a section.
 const PAYLOAD_MAX: usize = SECTION_BLOCK_MAX as usize - 34;
 
-/// Entries of a directory and of all below it.
+/// Counts the entries in and below a directory.
 fn entries_below(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     entries
@@ -35,7 +35,7 @@ fn entries_below(dir: &Path) -> u64 {
         .sum()
 }
 
-/// The child's side. Without an order there is nothing to look at.
+/// The side of the child. In an ordinary test run it does nothing.
 #[test]
 fn look_if_asked() {
     let Some(dir) = std::env::var_os(DIR) else { return };
@@ -65,12 +65,12 @@ fn look_if_asked() {
     timed("sweep", &|| format!("{} failed", sweep(&StdFs, dir, SyncMode::Normal).unwrap().failed.len()));
 }
 
-/// Looks at a directory in a child, and returns what the verbs said.
+/// Examines a directory in a child process, and returns the output of the operations.
 fn look(dir: &Path) -> String {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "bounds::look_if_asked", "--nocapture"])
         .env(DIR, dir)
-        // An arena for each thread would reserve as much as the bound.
+        // One arena per thread would reserve as much as the bound.
         .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();
@@ -81,7 +81,7 @@ fn look(dir: &Path) -> String {
     said
 }
 
-/// Writes all but the pages that hold nothing.
+/// Writes all pages that are not empty.
 fn write_sparsely(file: &File, bytes: &[u8], at: u64) {
     for (page, bytes) in
         bytes.chunks(4096).enumerate().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0))
@@ -103,12 +103,12 @@ fn block(block_type: BlockType, payload: &[u8]) -> BlockHeader {
     }
 }
 
-/// Makes a checkpoint of a catalog with these sections, and of nothing else.
+/// Creates a checkpoint that consists only of a catalog with these sections.
 fn forge(dir: &Path, sections: &[(&str, &[u8])]) {
     fs::create_dir(dir).unwrap();
     let file = File::create_new(dir.join("CHECKPOINT")).unwrap();
     let (mut end, mut toc) = (HEAD_LEN as u64, Vec::new());
-    // Equal payloads stand one after the other: they are hashed, and their pages looked at, once.
+    // Equal payloads are adjacent, so they are hashed and their pages scanned only once.
     let mut last: Option<(&[u8], BlockHeader, bool)> = None;
     for (name, payload) in sections {
         let (_, header, is_hole) =
@@ -150,12 +150,12 @@ fn head(identity: &[u8], trees: &[(&[u8], u32)]) -> Vec<u8> {
     out
 }
 
-/// Short names, each another one.
+/// Returns distinct short names.
 fn names() -> impl Iterator<Item = [u8; 4]> {
     (0..26_u32.pow(4)).map(|n| [n / 17_576, n / 676, n / 26, n].map(|n| b'a' + u8::try_from(n % 26).unwrap()))
 }
 
-/// Records of tables that have these names and no content.
+/// Encodes records of empty tables with these names.
 fn records<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
     let mut out = Vec::new();
     for name in names {
@@ -169,7 +169,7 @@ fn records<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
     out
 }
 
-/// A record of format 2: its length, and what `put` adds.
+/// Encodes a record of format 2: its length, and the bytes from `put`.
 fn record(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut fields = Vec::new();
     put(&mut fields);
@@ -178,7 +178,7 @@ fn record(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// A head of format 2 that announces so many trees, files and directories.
+/// Encodes a head of format 2 that announces this number of trees, files and directories.
 fn head_2(counts: [u64; 3]) -> Vec<u8> {
     let mut out = 2_u32.to_le_bytes().to_vec();
     out.extend_from_slice(&[0; 8]);
@@ -190,7 +190,7 @@ fn head_2(counts: [u64; 3]) -> Vec<u8> {
     out
 }
 
-/// Records of format 2: a tree with these folders.
+/// Encodes a record of format 2: a tree with these folders.
 fn tree_2<N: AsRef<[u8]>>(folder: &[u8], folders: &[N]) -> Vec<u8> {
     record(|out| {
         out.extend_from_slice(&[0; 12]);
@@ -200,7 +200,7 @@ fn tree_2<N: AsRef<[u8]>>(folder: &[u8], folders: &[N]) -> Vec<u8> {
     })
 }
 
-/// Records of format 2: tables that have these names and no content.
+/// Encodes records of format 2: empty tables with these names.
 fn records_2<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
     names
         .flat_map(|name| {
@@ -213,7 +213,7 @@ fn records_2<N: AsRef<[u8]>>(names: impl Iterator<Item = N>) -> Vec<u8> {
         .collect()
 }
 
-/// Names of directories four levels deep, no two of them with a parent in common.
+/// Returns names of directories four levels deep, no two of which share a parent.
 fn deep_names(count: usize) -> Vec<Vec<u8>> {
     names().take(count).map(|name| [name.as_slice(), b"/b/c/d"].concat()).collect()
 }
@@ -246,7 +246,7 @@ fn more_files_than_there_are() {
     assert!(said.contains("0 complete") && said.matches("lists far more").count() == 2, "{said}");
 }
 
-/// So many are believed. What is made of them stays within the bound as well.
+/// This number of names is accepted. The memory that they take stays within the bound.
 #[test]
 fn nearly_too_many() {
     const FILES: usize = 59_000;
@@ -313,7 +313,7 @@ fn markers_of_many_pointers() {
     look(home.path());
 }
 
-/// The bounds are on catalogs that list what is not there.
+/// The bounds affect only catalogs that list absent files.
 #[test]
 fn a_large_checkpoint_is_read() {
     const FILES: usize = 100_000;
@@ -322,7 +322,7 @@ fn a_large_checkpoint_is_read() {
     let dir = home.path().join("t");
     forge(&dir, &[("checkpoint", &head), ("files.0", &records)]);
     fs::create_dir(dir.join("tables")).unwrap();
-    // Hard links are cheaper than files, up to the number that an inode can have.
+    // Hard links are cheaper than files, up to the maximal number per inode.
     let mut first = PathBuf::new();
     for (n, name) in names().take(FILES).enumerate() {
         let path = dir.join("tables").join(str::from_utf8(&name).unwrap());

@@ -1,4 +1,4 @@
-//! Catalogs of both formats, and what a checkpoint says of itself.
+//! Catalogs of both formats, and the description of a checkpoint.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ use crate::{
 
 const RESTORED: &str = "/restored";
 
-/// A checkpoint as it was written in this format: two trees, every kind of file. Its files are never edited.
+/// A checkpoint that was written in this format: two trees, every kind of file. Its files are never edited.
 fn golden(format: &str) -> MemFs {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format);
     let fs = MemFs::new();
@@ -97,7 +97,7 @@ fn a_checkpoint_of_format_2_has_the_bytes_that_it_had() {
     }
 }
 
-/// The engine says it, the catalog keeps it, and a restore goes by it: not by the kind of the file.
+/// The engine decides it, the catalog stores it, and a restore follows it. The kind of the file does not matter.
 #[test]
 fn what_may_be_linked_is_a_matter_of_the_file() {
     let fs = MemFs::new();
@@ -127,7 +127,7 @@ fn what_may_be_linked_is_a_matter_of_the_file() {
     assert_ne!(inode("/restored/blobs/1"), inode("/checkpoint/blobs/1"));
 }
 
-/// What is grouped by it is deleted by it.
+/// Retention tools group checkpoints by identity and delete by group.
 #[test]
 fn a_source_without_a_name_is_refused_before_anything_is_made() {
     for identity in ["", " ", "two\nlines", "tab\t", &"x".repeat(256)] {
@@ -141,7 +141,7 @@ fn a_source_without_a_name_is_refused_before_anything_is_made() {
     }
 }
 
-/// A checkpoint of format 1 may have no name: it can be restored, and copied under one.
+/// A checkpoint of format 1 may lack an identity. It can be restored, and copied under a given one.
 #[test]
 fn a_nameless_checkpoint_of_format_1_is_no_dead_end() {
     let fs = MemFs::new();
@@ -188,18 +188,18 @@ fn a_catalog_of_a_later_version_names_what_it_requires() {
     assert!(removed.left.is_empty() && !fs.exists(Path::new(TARGET)).unwrap());
 }
 
-/// A checkpoint whose CURRENT has another length, in the catalog and on disk, where it is a hole.
+/// Creates a checkpoint whose CURRENT has another length, in the catalog and on disk, where it is a hole.
 fn with_metadata_of(len: u64) -> MemFs {
     let fs = MemFs::new();
     let engine = Foreign::new(Vec::new(), |target| Ok(target.write("CURRENT", b"1")?));
     run_checkpoint(&engine, &fs, Path::new(TARGET)).unwrap();
     let mut sections = read_catalog(&fs, Path::new(TARGET));
     let (_, files) = sections.iter_mut().find(|(name, _)| name == "files.0").unwrap();
-    // Behind the record's length, flags, tree, kind, method and name.
+    // After the record's length, flags, tree, kind, method and name.
     let len_at = 4 + 4 + 4 + 2 + 4 + "CURRENT".len();
     assert_eq!(files[len_at..len_at + 8], 1_u64.to_le_bytes());
     files[len_at..len_at + 8].copy_from_slice(&len.to_le_bytes());
-    // Without a checksum, so that nothing but the length is wrong.
+    // Remove the checksum, so that only the length is wrong.
     files[4] = 0;
     let cut = files.len() - 16;
     files.truncate(cut);
@@ -211,7 +211,7 @@ fn with_metadata_of(len: u64) -> MemFs {
     fs
 }
 
-/// A length that nobody has written is a claim: it is neither allocated nor copied without end.
+/// A length without data is only a claim. It is neither allocated nor copied endlessly.
 #[test]
 fn metadata_of_terabytes_is_refused() {
     for len in [16 << 40, (4 << 30) + 1] {
@@ -227,7 +227,7 @@ fn metadata_of_terabytes_is_refused() {
     assert!(there.len == 4 << 30 && there.allocated_bytes <= Some(64 << 10), "{there:?}");
 }
 
-/// No more of a metadata file is in memory than a piece.
+/// Only one piece of a metadata file is in memory at a time.
 #[test]
 fn long_metadata_is_copied_in_pieces() {
     let fs = with_metadata_of(3 << 20);
@@ -241,7 +241,7 @@ fn long_metadata_is_copied_in_pieces() {
     assert_eq!(watched.counts()[&Op::ReadAt] - before, (3 << 20) / (64 << 10));
 }
 
-/// As any file of a checkpoint that is removed beside its restore.
+/// Like any file of a checkpoint that is removed during its restore.
 #[test]
 fn metadata_that_is_gone_is_a_source_that_changed() {
     let fs = with_metadata_of(10);

@@ -1,4 +1,4 @@
-//! The suite for adapters: right engines pass, and each mistake is found by a check of its own.
+//! The conformance suite: correct engines pass, and each mistake is found by the check that is named for it.
 
 mod adapter;
 mod files;
@@ -90,7 +90,7 @@ fn an_engine_that_unlinks_in_the_background_is_looked_at_when_it_is_closed() {
     check.run(&subject(Layout::Current, Mistake::UnlinksLaterUntilACapture)).unwrap();
 }
 
-/// A fault at a call that never comes tries nothing. The later trees are of a layout that makes fewer calls.
+/// A fault at a call that never comes tests nothing. All trees but the first have a layout that makes fewer calls.
 #[test]
 fn an_engine_that_does_less_work_the_next_time_is_found() {
     let is_first = AtomicBool::new(true);
@@ -106,7 +106,7 @@ fn an_engine_that_does_less_work_the_next_time_is_found() {
     }
 }
 
-/// A check that no mistake turns red may be one that cannot fail.
+/// A check that no mistake turns red might be unable to fail.
 #[test]
 fn each_check_is_seen_to_fail() {
     let failing: BTreeSet<_> = FOUND.iter().map(|&(_, name)| name).collect();
@@ -115,7 +115,7 @@ fn each_check_is_seen_to_fail() {
 
 #[test]
 fn an_engine_on_the_host_passes_and_the_report_says_what_did_not_run() {
-    // In memory where the host has such a place: the run waits for some thousand syncs.
+    // Run in memory if the host has such a mount, because the run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let report = run(&Subject::on_host(dir.path(), |dir| {
         let fs: Arc<dyn lsm_fs::Fs> = Arc::new(StdFs);

@@ -1,4 +1,4 @@
-//! A crash at every moment, in every legal way: the target is absent or complete, and complete after `Ok`.
+//! A crash at every moment and in every legal way. The target is absent or complete, and complete after `Ok`.
 
 pub(crate) mod in_place;
 mod retry;
@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) const OK: &str = "ok";
 
-/// A prepared database, and what is to be done with it.
+/// A prepared database and the operation to run on it.
 pub(crate) struct Case {
     pub(crate) start: MemFs,
     pub(crate) trees: Vec<&'static str>,
@@ -44,7 +44,7 @@ impl Case {
         db
     }
 
-    /// A sweep from there. Several trees make many states, of which a sample does unless more are asked for.
+    /// Returns a sweep from the prepared state. Several trees have many states, so only a sample is tried by default.
     pub(crate) fn crashes(&self) -> CrashSweep<'static> {
         let sweep = seeded_sweep().start_from(&self.start);
         let few = self.trees.len() > 1 && std::env::var_os("CRASH_STATES").is_none();
@@ -62,7 +62,7 @@ impl Case {
         Ok(())
     }
 
-    /// Sweeps a checkpoint made with these options.
+    /// Sweeps the creation of a checkpoint with these options.
     pub(crate) fn sweep(&self, scenario: &str, options: Checkpoint<'_>) -> SweepReport {
         let report = self.crashes().run(
             |fs| {
@@ -129,7 +129,7 @@ fn beside_another_process_that_syncs() {
     tried("create, beside syncs of others", report);
 }
 
-/// Whatever a crash leaves, it does not stand in the way.
+/// The remains of a crash never obstruct the next call.
 #[test]
 fn after_any_crash_the_next_call_succeeds() {
     for case in [Case::new(&[""]), Case::new(&["users", "orders"])] {
@@ -145,7 +145,7 @@ fn after_any_crash_the_next_call_succeeds() {
     }
 }
 
-/// Takes the checkpoint that a crash left undone.
+/// Takes the checkpoint again after a crash.
 pub(crate) fn retry(case: &Case, image: &MemFs) -> Result<(), String> {
     let target = Path::new(case.target);
     let db = case.db(image);
@@ -161,7 +161,7 @@ pub(crate) fn retry(case: &Case, image: &MemFs) -> Result<(), String> {
     let parent = lsm_fs::parent_of(target);
     let hidden = image.read_dir(parent).map_err(|e| e.to_string())?;
     let hidden = hidden.iter().filter(|entry| entry.name.to_string_lossy().starts_with('.')).count();
-    // Debris beside a complete target is for the sweep.
+    // Debris next to a complete target is left to the sweep.
     if hidden > 0 && !image.exists(target).map_err(|e| e.to_string())? {
         return Err("debris is left".to_owned());
     }

@@ -1,4 +1,4 @@
-//! A checkpoint that nothing disturbs, and what is refused.
+//! Undisturbed checkpoints, and refused requests.
 
 mod control;
 mod creators;
@@ -16,7 +16,7 @@ use crate::db::{Db, SEQNO, VERSION};
 pub(crate) const DIR: &str = "/db";
 pub(crate) const TARGET: &str = "/checkpoint";
 
-/// A database in memory.
+/// Creates a database in memory.
 pub(crate) fn mem_db(trees: &[&'static str]) -> (MemFs, Db) {
     let fs = MemFs::new();
     let db = prepared(&fs, trees);
@@ -29,7 +29,7 @@ pub(crate) fn prepared(fs: &MemFs, trees: &[&'static str]) -> Db {
     Db::open(Arc::new(fs.clone()), Path::new(DIR), trees)
 }
 
-/// A database at `/db`, and another volume at `/backup`.
+/// Creates a database at `/db` and another volume at `/backup`.
 pub(crate) fn two_volumes(options: VolumeOptions) -> (MemFs, Db) {
     let fs = MemFsOptions::new().volume("/backup", options).build().unwrap();
     let db = prepared(&fs, &[""]);

@@ -1,4 +1,4 @@
-//! The smallest source: fixed files, one version, a manifest of two sections.
+//! A minimal source: fixed files, one version, a manifest of two sections.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,24 +19,24 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub(crate) const VERSION: u64 = 7;
 pub(crate) const SEQNO: u64 = 42;
-/// How much of the log is captured; the file is longer.
+/// The length of the captured part of the log. The file is longer.
 const LOG_LEN: usize = 600;
 
-/// A database of one tree or several, below one directory.
+/// A database of one or more trees below one directory.
 pub(crate) struct Db {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) dir: PathBuf,
     pub(crate) trees: Vec<&'static str>,
     pub(crate) pause: Arc<DeletionPause>,
-    /// Whether the version knows its checksums.
+    /// `true` if the version knows its checksums.
     pub(crate) checksums: bool,
-    /// Whether a log and options are captured, too.
+    /// `true` if a log and options are captured as well.
     pub(crate) extras: bool,
     /// Called at the end of `capture`.
     pub(crate) on_capture: Box<dyn Fn(&Db) + Send + Sync>,
 }
 
-/// The data files of a tree, by kind.
+/// Returns the data files of a tree, by kind.
 pub(crate) fn files() -> Vec<(FileKind, &'static str, Vec<u8>)> {
     let bytes = |seed: u8, len: usize| (0..len).map(|at| u8::try_from(at % 251).unwrap() ^ seed).collect();
     vec![
@@ -51,7 +51,7 @@ fn log_bytes() -> Vec<u8> {
 }
 
 impl Db {
-    /// Writes the files of a new database, durably.
+    /// Writes the files of a new database and makes them durable.
     pub(crate) fn prepare(fs: &dyn Fs, dir: &Path, trees: &[&str]) {
         for tree in trees {
             for folder in [TABLES_FOLDER, BLOBS_FOLDER] {
@@ -67,7 +67,7 @@ impl Db {
         }
     }
 
-    /// A database that was prepared.
+    /// Opens a prepared database.
     pub(crate) fn open(fs: Arc<dyn Fs>, dir: &Path, trees: &[&'static str]) -> Self {
         Self {
             fs,
@@ -80,7 +80,7 @@ impl Db {
         }
     }
 
-    /// What a checkpoint of it holds beside metadata, by path in the target.
+    /// Returns the expected contents of a checkpoint without metadata, by path in the target.
     pub(crate) fn expected(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = BTreeMap::new();
         for tree in &self.trees {
@@ -96,7 +96,7 @@ impl Db {
         all
     }
 
-    /// The source's own files are what they were.
+    /// Checks that the files of the source are unchanged.
     pub(crate) fn check_source(&self, fs: &dyn Fs) -> Result<(), String> {
         for tree in &self.trees {
             for (kind, name, bytes) in files() {
@@ -114,7 +114,8 @@ impl Db {
         Ok(())
     }
 
-    /// `Ok(false)`: there is no target. `Ok(true)`: it is complete, to the last bit. An error: it is neither.
+    /// Returns `Ok(false)` if there is no target, and `Ok(true)` if it is complete to the last bit. Any other state is
+    /// an error.
     pub(crate) fn check_target(&self, fs: &dyn Fs, target: &Path) -> Result<bool, String> {
         if !fs.exists(target).map_err(|e| e.to_string())? {
             return Ok(false);
@@ -160,7 +161,7 @@ fn check_manifest(fs: &dyn Fs, dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Every file below a directory.
+/// Returns every file below a directory.
 pub(crate) fn all_files(fs: &dyn Fs, root: &Path, below: &Path) -> lsm_fs::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     for entry in fs.read_dir(&root.join(below))? {

@@ -1,8 +1,7 @@
-//! The reference engine of `examples/engine`: crashed at every moment, killed at every call, with an error at every
-//! call, and in the suite for adapters.
+//! The reference engine of `examples/engine`: a crash at every moment, a kill at every call, an error at every call, and
+//! the conformance suite.
 //!
-//! These tests use `lsm-fs-mem`. Without it, the first power cut that the engine meets is one that destroys the data of
-//! a user.
+//! These tests use `lsm-fs-mem`. Without it, the first power cut of the engine's life would hit the data of a user.
 
 #[cfg(feature = "conformance")]
 mod conformance;
@@ -41,20 +40,20 @@ fn open(fs: &MemFs) -> Result<Engine> {
     Engine::open(&shared(fs), Path::new(DIR), "a test")
 }
 
-/// The n-th write of every test: keys are written over and deleted, and some values are long.
+/// Returns the n-th write of every test. Keys are overwritten and deleted, and some values are long.
 fn write(n: u64) -> (Vec<u8>, Option<Vec<u8>>) {
     let value = format!("value {n} ").repeat(if n.is_multiple_of(3) { 80 } else { 1 });
     (format!("key {}", n % 5).into_bytes(), (!n.is_multiple_of(4)).then(|| value.into_bytes()))
 }
 
-/// The rows after that many writes.
+/// Returns the rows after this number of writes.
 fn expected(writes: u64) -> Rows {
     let mut rows = BTreeMap::new();
     rows.extend((1..=writes).map(write));
     rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// Makes the next write. Returns its number.
+/// Makes the next write and returns its number.
 fn put_next(engine: &Engine) -> Result<u64> {
     let n = engine.state().view.seqno + 1;
     match write(n) {
@@ -76,13 +75,13 @@ enum Step {
 
 use Step::{Checkpoint, Compact, Flush, Put, Reopen};
 
-/// Everything that the engine does, the ways from one thing to another included.
+/// Every operation of the engine, and the transitions between them.
 const ALL: &[Step] = &[
     Put, Put, Put, Flush, Put, Put, Compact, Put, Flush, Compact, Put, Checkpoint, Put, Reopen, Put, Put,
     Reopen, Compact, Put,
 ];
 
-/// Runs the steps from opening on. `told` hears the number of each write that is acknowledged.
+/// Opens the engine and runs the steps. `told` receives the number of each acknowledged write.
 fn run(fs: &Arc<dyn Fs>, steps: &[Step], told: &dyn Fn(u64)) -> Result<()> {
     let mut engine = Engine::open(fs, Path::new(DIR), "a test")?;
     for step in steps {
@@ -100,8 +99,8 @@ fn run(fs: &Arc<dyn Fs>, steps: &[Step], told: &dyn Fn(u64)) -> Result<()> {
     Ok(())
 }
 
-/// Checks the directory that a crash, a kill or an error has left, by opening it and going on. `told` is the number of
-/// the last write that was acknowledged; one more may be there.
+/// Checks the directory after a crash, a kill or an error, by opening and using it. `told` is the number of the last
+/// acknowledged write. One more write may exist.
 fn check(fs: &MemFs, told: u64) -> Result<(), String> {
     let seqno = check_rows(fs, told).map_err(|e| e.to_string())?;
     check_going_on(fs, seqno).map_err(|e| e.to_string())?;
@@ -120,14 +119,14 @@ fn check_rows(fs: &MemFs, told: u64) -> Result<u64> {
     if read_only != expected(seqno) {
         return Err(format!("a reader sees other rows: {:?}", read_only.keys()).into());
     }
-    // Without a flush in between, which would hide a record that cannot be replayed.
+    // There is no flush in between, because it would hide a record that cannot be replayed.
     put_next(&engine)?;
     drop(engine);
     compare("opened again", &open(fs)?, seqno + 1)?;
     Ok(seqno + 1)
 }
 
-/// The tree compacts, and has nothing left over.
+/// Checks that the tree compacts, and that no files are left over.
 fn check_going_on(fs: &MemFs, seqno: u64) -> Result<()> {
     let engine = open(fs)?;
     engine.compact()?;
@@ -156,7 +155,7 @@ fn compare(what: &str, engine: &Engine, seqno: u64) -> Result<()> {
     .into())
 }
 
-/// The engine has removed everything that the live version does not name.
+/// Checks that the engine has removed every file that the live version does not name.
 fn no_other_files(fs: &MemFs, engine: &Engine) -> Result<()> {
     let mut found = BTreeSet::new();
     for folder in ["blobs", "tables", "wal"] {
@@ -173,7 +172,7 @@ fn no_other_files(fs: &MemFs, engine: &Engine) -> Result<()> {
         .into())
 }
 
-/// A checkpoint is absent or complete, and opens.
+/// Checks that a checkpoint is absent, or is complete and opens.
 fn check_target(fs: &MemFs) -> Result<()> {
     let target = Path::new(TARGET);
     if !fs.exists(target)? {
@@ -191,17 +190,17 @@ fn check_target(fs: &MemFs) -> Result<()> {
     }
 }
 
-/// The filesystems of today, and one that promises the least.
+/// The real filesystems, and one with minimal guarantees.
 fn models() -> Vec<CrashModel> {
     Profile::ALL.map(CrashModel::new).into_iter().chain([hostile()]).collect()
 }
 
-/// A disk that orders nothing, on which a crash can split a rename.
+/// A disk without any order, on which a crash can split a rename.
 fn hostile() -> CrashModel {
     CrashModel::new(Profile::Adversarial).hostile_rename(true)
 }
 
-/// Directories in which an operator may want a new tree.
+/// Directories in which an operator may create a tree.
 fn places() -> Vec<(&'static str, MemFs)> {
     let place = |name, dirs: &[&str], files: &[&str]| {
         let fs = MemFs::new();

@@ -1,5 +1,5 @@
-//! Where a fuzzer enters, and the tests that repeat its corpus: bytes of any kind go in, and an assertion fails if
-//! something wrong comes out.
+//! The entry points of the fuzzer, and tests that replay its corpus. Arbitrary bytes go in, and an assertion fails if
+//! the result is wrong.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,10 +9,10 @@ use lsm_fs_mem::MemFs;
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
 
 const DIR: &str = "/c";
-/// More is only claimed, and no file of the length is made.
+/// Longer lengths are only claims, for which no file is created.
 const LEN_MAX: u64 = 1 << 16;
 
-/// Writes a catalog of these sections into a directory that has none.
+/// Writes a catalog with these sections into a directory that has none.
 pub(crate) fn write_catalog(fs: &dyn Fs, dir: &Path, sections: &[(&str, &[u8])]) {
     let mut writer = ManifestArchiveWriter::create(fs, &dir.join(CATALOG_FILE), WriteOptions::new()).unwrap();
     for (name, payload) in sections {
@@ -21,14 +21,15 @@ pub(crate) fn write_catalog(fs: &dyn Fs, dir: &Path, sections: &[(&str, &[u8])])
     let _ = writer.finish().unwrap();
 }
 
-/// The sections of a catalog.
+/// Reads the sections of a catalog.
 pub(crate) fn read_catalog(fs: &dyn Fs, dir: &Path) -> Vec<(String, Vec<u8>)> {
     let archive = ManifestArchiveReader::open(fs, &dir.join(CATALOG_FILE), &ReadOptions::new()).unwrap();
     let names = archive.footer().sections().iter().map(|entry| entry.name.clone());
     names.map(|name| (name.clone(), archive.read_section(&name).unwrap().payload)).collect()
 }
 
-/// A catalog: sections of good checksums. Each is one byte that says which, its length (2), and its payload.
+/// Decodes the input of the fuzzer into sections, which get valid checksums. Each is a byte that selects the section,
+/// its length (2), and its payload.
 pub(crate) fn catalog(data: &[u8]) {
     let names = ["checkpoint", "trees.0", "files.0", "folders.0", "files.1", "later"];
     let (mut sections, mut left) = (Vec::new(), data);
@@ -56,7 +57,7 @@ pub(crate) fn catalog(data: &[u8]) {
     }
 }
 
-/// Whatever decodes can be planned; and if verify calls it sound, restored.
+/// Checks that every catalog that decodes can be planned, and can be restored if verify reports it as sound.
 fn examine(fs: &MemFs, catalog: &Catalog) {
     let has_files = make_files(fs, catalog).is_some();
     let report = verify(fs, Path::new(DIR), &VerifyOptions::full()).unwrap();
@@ -69,7 +70,7 @@ fn examine(fs: &MemFs, catalog: &Catalog) {
     }
 }
 
-/// Makes what the catalog lists, as holes. `None`: the names or lengths are not for this filesystem.
+/// Creates the listed files as holes. Returns `None` if this filesystem cannot hold the names or lengths.
 fn make_files(fs: &MemFs, catalog: &Catalog) -> Option<()> {
     let dir = Path::new(DIR);
     for tree in &catalog.trees {
@@ -93,7 +94,7 @@ fn make_files(fs: &MemFs, catalog: &Catalog) -> Option<()> {
 mod tests {
     use super::*;
 
-    /// The fuzzer's corpus once more, and its neighbours: a byte changed, a byte less.
+    /// Replays the corpus and its neighbours, which have one byte changed or removed.
     #[test]
     fn catalogs() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/catalog");

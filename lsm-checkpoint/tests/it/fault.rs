@@ -1,4 +1,4 @@
-//! Every call of the filesystems fails once: the first error is reported, nothing of others is touched, and a retry
+//! Every call of the filesystems fails once. The first error is reported, foreign files are untouched, and a retry
 //! succeeds.
 
 #[cfg(target_os = "linux")]
@@ -21,7 +21,7 @@ use crate::{
     tweak::Tweak,
 };
 
-/// A file of somebody else, beside the target.
+/// A foreign file next to the target.
 const NEIGHBOUR: &str = "/backup/neighbour";
 const TARGET: &str = "/backup/daily";
 
@@ -35,7 +35,7 @@ fn fresh(trees: &[&'static str], one_volume: bool) -> MemFs {
     fs
 }
 
-/// The outcome, and the pause to ask whether deletions go on.
+/// The outcome, with the pause to check that deletions continue.
 type Outcome = Result<(CheckpointInfo, Arc<DeletionPause>), Failed>;
 
 struct Failed(Error, Arc<DeletionPause>);
@@ -74,7 +74,7 @@ fn check(fault: &InjectedFault, outcome: &Outcome, fs: &MemFs, trees: &[&'static
             }
         }
         Err(Failed(Error::PublishedNotDurable { .. }, _)) => {
-            // A marker may be left where the target was made in place.
+            // A marker may be left if the target was created in place.
             if !fs.exists(target).map_err(|e| e.to_string())? {
                 return Err("published, and not there".to_owned());
             }
@@ -90,7 +90,7 @@ fn check(fault: &InjectedFault, outcome: &Outcome, fs: &MemFs, trees: &[&'static
     retry(&db, fs, target)
 }
 
-/// The first failure is the one that was injected.
+/// Checks that the first failure is the injected one.
 fn check_message(fault: &InjectedFault, error: &Error) -> Result<(), String> {
     let named = match error.first() {
         Error::Fs(fs) => {
@@ -107,7 +107,7 @@ fn retry(db: &Db, fs: &MemFs, target: &Path) -> Result<(), String> {
     match run_checkpoint(db, fs, target) {
         Ok(_) => {}
         Err(Error::TargetExists { .. }) if fs.exists(target).map_err(|e| e.to_string())? => {
-            // A whole one may still carry the mark of one that is made in place.
+            // A complete target may still hold the marker of a creation in place.
             let _ = fs.remove_file(&target.join(".checkpoint-unpublished"));
         }
         Err(e) => return Err(format!("the retry failed: {e}")),
@@ -115,7 +115,7 @@ fn retry(db: &Db, fs: &MemFs, target: &Path) -> Result<(), String> {
     if db.check_target(fs, target)? { Ok(()) } else { Err("the retry left nothing".to_owned()) }
 }
 
-/// Sweeps the target's filesystem, then the source's.
+/// Sweeps the filesystem of the target, then the filesystem of the source.
 fn sweep(name: &str, options: &Checkpoint<'_>, trees: &[&'static str], one_volume: bool) {
     let verdict =
         |fault: &InjectedFault, outcome: Outcome, fs: &MemFs| Ok(check(fault, &outcome, fs, trees)?);
@@ -164,7 +164,7 @@ fn in_place() {
     println!("{}", report.unwrap());
 }
 
-/// The engine, too, can panic.
+/// The engine may panic as well.
 #[test]
 fn a_panic_of_the_engine_leaves_nothing() {
     let fs = fresh(&[""], true);
@@ -181,8 +181,8 @@ fn a_panic_of_the_engine_leaves_nothing() {
     assert_eq!(fs.read_dir(Path::new("/backup")).unwrap().len(), 1, "only the neighbour");
 }
 
-/// The kernel drops the pages of a failed sync, and the cache goes on to show them: a checkpoint that meets one is not
-/// made, whatever a second sync would say.
+/// The kernel marks the pages of a failed sync as clean, and the cache keeps showing them. A checkpoint with a failed
+/// sync is therefore never published, even if a second sync succeeds.
 #[test]
 fn a_failed_sync_is_final_whatever_the_cache_shows() {
     let staged = Path::new("/backup/.daily.checkpoint-staged");

@@ -1,4 +1,4 @@
-//! Engines of another format: what their snapshots list and write comes back as it was, or is refused.
+//! Engines with other formats: their files and manifests are restored unchanged, or refused.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -116,7 +116,8 @@ fn it_writes_what_it_likes() {
     assert_eq!(Catalog::read(&fs, Path::new(TARGET)).unwrap().files.len(), 3);
 }
 
-/// However a kind is spelled, and whoever writes a file of it: the checkpoint can be restored, with its folders.
+/// Neither the spelling of a kind nor the writer of its files matters: the checkpoint can be restored, with its
+/// folders.
 #[test]
 fn what_any_source_makes_can_be_restored() {
     let fs = with_table();
@@ -203,7 +204,7 @@ fn the_catalog_has_what_was_written_last() {
     assert!(verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap().is_sound());
 }
 
-/// A linked table is an inode of the source.
+/// A linked table is an inode of the source, so it must not be changed.
 #[test]
 fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
     type Change = fn(&dyn Fs, &Path) -> lsm_fs::Result<()>;
@@ -240,7 +241,8 @@ fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
     }
 }
 
-/// A sync that was put off fails while another file is opened: an engine that can do without that one must not hide it.
+/// A deferred sync fails while another file is opened. An engine that can do without that file must not hide the
+/// failure.
 #[test]
 fn a_failed_sync_is_not_hidden_by_an_engine_that_goes_on() {
     let fs = FaultFs::new(MemFs::new());
@@ -256,8 +258,8 @@ fn a_failed_sync_is_not_hidden_by_an_engine_that_goes_on() {
     assert!(fs.read_dir(Path::new("/")).unwrap().is_empty());
 }
 
-/// What an engine says of its own manifest, it says when it flushes; what it says of the checkpoint's is a call that
-/// failed.
+/// An error of the live manifest is reported from `flush`. The same error from `write_manifest` concerns the
+/// checkpoint, and is reported as a failed call.
 #[test]
 fn a_manifest_that_may_be_live_is_the_engines_own() {
     fn not_durable() -> BoxError {
@@ -274,7 +276,7 @@ fn a_manifest_that_may_be_live_is_the_engines_own() {
     assert!(is_own, "{failed:?}");
 }
 
-/// A base may hold the very inodes that the source has: as its own base, or because the source was restored from it.
+/// A base may share inodes with the source: if the source is the base itself, or was restored from it.
 #[test]
 fn independent_means_of_the_source_whatever_the_base_is() {
     let fs = with_table();
@@ -291,7 +293,7 @@ fn independent_means_of_the_source_whatever_the_base_is() {
         own.restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
         assert_ne!(inode("/restored/tables/1.sst"), inode("/checkpoint/tables/1.sst"));
 
-        // A live directory that shares the base's inodes.
+        // A live directory that shares the inodes of the base.
         let linking = Checkpoint::new().policy(Policy::PreferLink);
         linking.restore(&opened(&fs), &fs, Path::new("/live")).unwrap();
         assert_eq!(inode("/live/tables/1.sst"), inode("/checkpoint/tables/1.sst"));
@@ -300,7 +302,7 @@ fn independent_means_of_the_source_whatever_the_base_is() {
         own.create(&engine, &fs, Path::new("/nightly")).unwrap();
         assert_ne!(inode("/nightly/tables/1.sst"), inode("/live/tables/1.sst"));
 
-        // An inode of the base that the source does not have is as good as a copy.
+        // An inode of the base that the source does not share is as good as a copy.
         let engine = Foreign::new(vec![table(&fs, FileKind::Table).checksum(checksum)], |target| {
             Ok(target.write("CURRENT", b"3")?)
         });
@@ -310,7 +312,7 @@ fn independent_means_of_the_source_whatever_the_base_is() {
     }
 }
 
-/// The source has moved the inode that the base was linked to, and has other bytes' equal under its name.
+/// The source has renamed the inode that the base links to, and has other, equal bytes under the old name.
 #[test]
 fn a_base_that_was_linked_stays_the_sources_under_any_name() {
     let fs = with_table();

@@ -1,4 +1,4 @@
-//! Lines of the code that no other test holds: each test here fails without the line that it is about.
+//! Lines of code that no other test covers. Each test fails without the line that it is named for.
 
 mod carried;
 mod listed;

@@ -1,4 +1,4 @@
-//! What only a real filesystem has: symbolic links and pipes.
+//! Symbolic links and pipes, which need a real filesystem.
 #![cfg(unix)]
 
 use std::{
@@ -23,7 +23,7 @@ fn prepared(dir: &Path) -> Db {
     Db::open(Arc::new(StdFs), &dir.join("db"), &[""])
 }
 
-/// Replaces a file by a symbolic link to it elsewhere.
+/// Moves a file elsewhere and replaces it by a symbolic link.
 fn move_away(file: &Path, to: &Path) {
     fs::rename(file, to).unwrap();
     symlink(to, file).unwrap();
@@ -57,7 +57,7 @@ fn a_checkpoint_is_not_removed_through_a_symbolic_link() {
     assert!(matches!(remove(&StdFs, &latest, NORMAL), Err(Error::NotACheckpoint { .. })));
     assert!(matches!(run_checkpoint(&db, &StdFs, &latest), Err(Error::TargetExists { .. })));
     assert!(db.check_target(&StdFs, &monday).unwrap());
-    // Neither is a staged directory that is one.
+    // The same holds for a link with the name of a staged directory.
     let staged = dir.join(".latest.checkpoint-staged");
     symlink("monday", &staged).unwrap();
     fs::remove_file(&latest).unwrap();
@@ -68,7 +68,7 @@ fn a_checkpoint_is_not_removed_through_a_symbolic_link() {
     run_checkpoint(&db, &StdFs, &latest).unwrap();
 }
 
-/// A checkpoint may come from anywhere: nothing in it leads elsewhere, and nothing in it is waited for.
+/// A checkpoint may be hostile: no link in it is followed, and no pipe in it is waited for.
 #[test]
 fn what_is_no_file_is_not_restored() {
     let dir = tempfile::tempdir().unwrap();

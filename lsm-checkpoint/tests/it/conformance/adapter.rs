@@ -89,7 +89,7 @@ impl Tree for InBackground {
     }
 }
 
-/// A reader that is open.
+/// An open reader.
 struct Moment<'a>(&'a Mini, u64);
 
 impl Moment<'_> {

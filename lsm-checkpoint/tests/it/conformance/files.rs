@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use lsm_checkpoint::BoxError;
 
-/// A write. `None` deletes.
+/// A write. `None` is a deletion.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) seqno: u64,
@@ -30,7 +30,7 @@ pub(super) struct Version {
     pub(super) identity: u64,
     /// The number of times that the tree was opened.
     pub(super) opened: u64,
-    /// The directory that it was written in; a right engine does not look at it.
+    /// The directory that it was written in. A correct engine ignores it.
     pub(super) dir: Option<String>,
     pub(super) tables: Vec<Arc<Table>>,
 }
@@ -40,7 +40,7 @@ pub(super) fn hash(bytes: &[u8]) -> u128 {
 }
 
 impl Entry {
-    /// A line of the log, which says itself if it is whole.
+    /// Encodes a line of the log, with a checksum that shows if the line is complete.
     pub(super) fn line(&self) -> String {
         let value = self.value.as_ref().map_or_else(|| "-".to_owned(), |value| hex(value));
         let line = format!("{} {} {value}", self.seqno, hex(&self.key));
@@ -60,7 +60,7 @@ impl Entry {
         Some(Self { seqno, key, value })
     }
 
-    /// The whole lines of a log, and how many bytes they are.
+    /// Returns the complete lines of a log and their length in bytes.
     pub(super) fn replay(log: &[u8]) -> (Vec<Self>, u64) {
         let (mut entries, mut len) = (Vec::new(), 0);
         for line in log.split_inclusive(|&byte| byte == b'\n') {
@@ -74,7 +74,7 @@ impl Entry {
         (entries, len)
     }
 
-    /// A table, and the blob file of its long values.
+    /// Encodes a table and the blob file of its long values.
     pub(super) fn encode(entries: &[Self], blob_len: usize) -> (Vec<u8>, Vec<u8>) {
         let (mut rows, mut blob) = (String::new(), Vec::new());
         for entry in entries {
@@ -112,7 +112,7 @@ impl Version {
         Self { id: 0, seqno: 0, log: 0, next_id: 0, identity, opened: 0, dir: None, tables: Vec::new() }
     }
 
-    /// The numbers of its tables and of its log.
+    /// Returns the numbers of its tables and of its log.
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
         self.tables.iter().map(|table| table.id).chain([self.log])
     }
@@ -129,7 +129,7 @@ impl Version {
         (text + &sum).into_bytes()
     }
 
-    /// The version, with tables that are not loaded.
+    /// Decodes the version without loading its tables.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, BoxError> {
         let text = std::str::from_utf8(bytes)?.trim_end_matches('\n');
         let end = text.rfind('\n').ok_or("a manifest is cut off")? + 1;

@@ -1,4 +1,4 @@
-//! Where the engine's files lie, and which file makes a version live.
+//! The layout of the engine's files, and the file that makes a version live.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use super::{
 pub(super) enum Layout {
     /// `tables`, `blobs`, `logs`, and CURRENT, which names a `MANIFEST-{N}`.
     Current,
-    /// `sst`, `data/vlog`, `wal`, and the highest `v{N}`; nothing else says which version is live.
+    /// `sst`, `data/vlog`, `wal`, and the highest `v{N}`, which alone determines the live version.
     Highest,
     /// All files side by side, as in `LevelDB`.
     Flat,
@@ -54,7 +54,7 @@ impl Layout {
         self.file(dir, 2, id)
     }
 
-    /// The kinds of tables, blobs and logs.
+    /// Returns the kinds of tables, blobs and logs.
     pub(super) fn kinds(self) -> [FileKind; 3] {
         match self {
             Self::Flat => [FileKind::Metadata, FileKind::Metadata, FileKind::Metadata],
@@ -74,7 +74,7 @@ impl Layout {
         Ok(())
     }
 
-    /// The live version with its tables; `None` if nothing was ever published.
+    /// Loads the live version with its tables. Returns `None` if nothing was ever published.
     pub(super) fn read(self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<Option<Version>, BoxError> {
         let name = match self {
             Self::Highest => {
@@ -104,7 +104,7 @@ impl Layout {
         Ok(Some(version))
     }
 
-    /// The writes behind a number that a log holds, and the length of its sound part.
+    /// Returns the writes in a log after a number, and the length of its intact part.
     pub(super) fn read_log(
         self,
         fs: &dyn Fs,
@@ -120,7 +120,7 @@ impl Layout {
         Ok((entries.into_iter().filter(|entry| entry.seqno > behind).collect(), len))
     }
 
-    /// Makes a version the live one, durably.
+    /// Makes a version durable and live.
     pub(super) fn publish(
         self,
         fs: &dyn Fs,

@@ -1,5 +1,5 @@
-//! The smallest engine with everything that an adapter can get wrong: a log, tables, blobs, compaction, readers of a
-//! moment, three layouts of its directory, and a list of mistakes of which it can be told to make one.
+//! A minimal engine with every feature that an adapter can get wrong: a log, tables, blobs, compaction, readers of a
+//! moment, and three layouts of its directory. It can be told to make one mistake of a list.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use super::{
 
 pub(super) const NORMAL: SyncMode = SyncMode::Normal;
 
-/// Values of this length and more go to a blob file.
+/// Values of at least this length go to a blob file.
 const BLOB_LEN: usize = 1000;
 
 pub(super) struct Mini {
@@ -27,7 +27,7 @@ pub(super) struct Mini {
     pub(super) layout: Layout,
     pub(super) mistake: Mistake,
     pub(super) pause: Arc<DeletionPause>,
-    /// Guards that a wrong adapter keeps.
+    /// Guards that a faulty adapter keeps.
     pub(super) kept: Mutex<Vec<PauseGuard>>,
     /// Files that are unlinked when the tree is dropped. `None`: nothing is unlinked any more.
     pub(super) later: Mutex<Option<Vec<PathBuf>>>,
@@ -40,7 +40,7 @@ pub(super) struct State {
     pub(super) version: Arc<Version>,
     /// The length of the log.
     pub(super) logged: u64,
-    /// The numbers that readers stand at.
+    /// The sequence numbers of the open readers.
     readers: Vec<u64>,
     next_id: u64,
 }
@@ -87,8 +87,7 @@ impl Mini {
                 next_id,
             }),
         };
-        // A version of its own, with a log of its own. What a killed process left in the page cache is durable behind
-        // it.
+        // Publish a new version with a new log. This makes the page cache of a killed process durable.
         if is_new || mistake != Mistake::TrustsThePageCache {
             mini.flush_at(&mut mini.state(), None)?;
         }
@@ -113,7 +112,7 @@ impl Mini {
         Ok(state.seqno)
     }
 
-    /// The records as of a number.
+    /// Returns the records at a sequence number.
     fn contents_at(state: &State, seqno: u64) -> Contents {
         let mut newest: BTreeMap<&[u8], &Entry> = BTreeMap::new();
         let tables = state.version.tables.iter().flat_map(|table| &table.entries);
@@ -148,7 +147,7 @@ impl Mini {
         self.flush_at(&mut self.state(), None)
     }
 
-    /// Flushes, and forgets the readers that are older than a mark.
+    /// Flushes, and ignores the readers that are older than a mark.
     pub(super) fn flush_at(&self, state: &mut State, mark: Option<u64>) -> Result<(), BoxError> {
         state.readers.retain(|&reader| mark.is_none_or(|mark| reader >= mark));
         let entries = std::mem::take(&mut state.memtable);
@@ -211,7 +210,7 @@ impl Mini {
         Ok(())
     }
 
-    /// Publishes a version of these tables with a new log, and deletes what it replaces.
+    /// Publishes a version of these tables with a new log, and deletes the replaced files.
     fn install(&self, state: &mut State, tables: Vec<Arc<Table>>) -> Result<(), BoxError> {
         let old = Arc::clone(&state.version);
         let version = Version {
@@ -270,7 +269,7 @@ impl Drop for Mini {
     }
 }
 
-/// The entries that somebody can see: the newest of each key, and the newest at each reader.
+/// Returns the visible entries: the newest of each key, and the newest for each reader.
 fn visible(mut entries: Vec<Entry>, readers: &[u64], is_last: bool) -> Vec<Entry> {
     entries.sort_by(|a, b| (&a.key, a.seqno).cmp(&(&b.key, b.seqno)));
     let mut kept = Vec::new();

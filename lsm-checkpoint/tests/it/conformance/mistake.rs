@@ -32,7 +32,7 @@ pub(super) enum Mistake {
     UnlinksLaterUntilACapture,
 }
 
-/// Each mistake and a check that finds it; each check is here.
+/// Each mistake and a check that finds it. Every check occurs here.
 pub(super) const FOUND: &[(Mistake, &str)] = &[
     (Mistake::ForgetsBlobs, "states::long_values_are_taken"),
     (Mistake::ForgetsBlobs, "states::deletions_are_taken"),

@@ -1,4 +1,4 @@
-//! Where directories cannot be renamed: the target may also be there without what makes it readable.
+//! Filesystems without directory renames: the target may also exist without the files that make it readable.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn files_that_move_one_by_one() {
     }
 }
 
-/// A crash, and a second one while the first is made good.
+/// A crash, and a second crash during recovery.
 #[test]
 fn a_crash_in_the_retry() {
     let mut case = Case::new(&["users", "orders"]);

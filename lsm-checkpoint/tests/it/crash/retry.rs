@@ -1,4 +1,4 @@
-//! A crash, and a second one while the first is made good.
+//! A crash, and a second crash during recovery.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What the crash sweeps have tried, as a table: each prints its row, and the last to end prints all of them.
+//! A table of the states that the crash sweeps have tried. Each sweep prints its row, and the last prints all rows.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 
 use lsm_fs_mem::{Profile, SweepError, SweepReport};
 
-/// Every sweep by its name, and how many runs it takes.
+/// Every sweep by its name, with its number of runs.
 const SCENARIOS: [(&str, usize); 35] = [
     ("create, PreferLink", 1),
     ("create, PreferReflink", 1),
@@ -46,7 +46,7 @@ const SCENARIOS: [(&str, usize); 35] = [
     ("sweep, second crash in the next one", 6),
 ];
 
-/// States tried and failures.
+/// The number of tried states and of failures.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
     runs: usize,
@@ -58,7 +58,7 @@ struct Row {
 
 static ROWS: Mutex<BTreeMap<usize, Row>> = Mutex::new(BTreeMap::new());
 
-/// Notes what a sweep has tried, and fails if it has.
+/// Records the result of a sweep, and fails if the sweep failed.
 pub(crate) fn tried(scenario: &str, swept: Result<SweepReport, SweepError>) -> SweepReport {
     let at = SCENARIOS.iter().position(|(name, _)| *name == scenario).expect("a scenario of the table");
     let report = swept.as_ref().ok().or_else(|| swept.as_ref().err().and_then(SweepError::report));

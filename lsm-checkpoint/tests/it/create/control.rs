@@ -1,4 +1,4 @@
-//! Progress, cancelling, the rate limit, the pause.
+//! Progress, cancellation, the rate limit and the deletion pause.
 
 use std::{
     ops::ControlFlow,
@@ -16,7 +16,7 @@ use lsm_fs_mem::VolumeOptions;
 
 use super::{TARGET, mem_db, two_volumes};
 
-/// Time passes when somebody waits.
+/// A clock on which time passes only by waiting.
 #[derive(Debug, Default)]
 struct Patient(AtomicU64);
 
@@ -92,7 +92,7 @@ fn copies_keep_to_their_limit() {
     assert_eq!(clock.now(), Duration::from_millis(600), "only the log is copied");
 }
 
-/// At a byte a second the log alone takes ten minutes.
+/// At one byte per second, the log alone takes ten minutes.
 #[test]
 fn a_limit_does_not_keep_a_cancel_waiting() {
     let (fs, db) = two_volumes(VolumeOptions::new());

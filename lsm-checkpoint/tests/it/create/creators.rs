@@ -1,4 +1,4 @@
-//! Several creators of one target: exactly one has made it.
+//! Several creators of one target: exactly one succeeds.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use lsm_fs_mem::{Fault, FaultFs, MemFs, Step};
 use super::{DIR, TARGET, mem_db};
 use crate::{db::Db, seeded::seeded_sweep, tweak::Tweak};
 
-/// Runs so many creators at once, and returns how many succeeded.
+/// Runs this number of creators at once, and returns the number of successes.
 fn race(creators: usize, fs: &Arc<dyn Fs>, dir: &Path, target: &Path) -> usize {
     let barrier = Barrier::new(creators);
     let outcomes: Vec<_> = thread::scope(|scope| {
@@ -71,7 +71,7 @@ fn one_at_work_keeps_the_others_out() {
         let error = run_checkpoint(&other, &second, Path::new(TARGET)).unwrap_err();
         let Error::InProgress { staged, .. } = &error else { panic!("{error}") };
         assert_eq!(staged, Path::new("/.checkpoint.checkpoint-staged"));
-        // Another target is nobody's business.
+        // Another target is unaffected.
         run_checkpoint(&other, &second, Path::new("/another")).unwrap();
     });
     run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
@@ -90,7 +90,7 @@ fn one_that_finds_the_name_taken_in_the_end_removes_only_its_own() {
     assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2);
 }
 
-/// A crash while a second creator comes between.
+/// A crash while a second creator interferes.
 #[test]
 fn two_creators_and_a_crash() {
     let (start, _) = mem_db(&[""]);
@@ -117,7 +117,7 @@ fn two_creators_and_a_crash() {
     crate::crash::tried("create, two creators in every order", report);
 }
 
-/// A network filesystem that repeats a request reports the effect of the first attempt as an obstacle.
+/// If a network filesystem repeats a request, the effect of the first attempt makes the second attempt fail.
 #[test]
 fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
     for (op, path, renames) in [

@@ -1,4 +1,4 @@
-//! What is refused, and what it leaves.
+//! Refused requests, and the state that they leave.
 
 use std::{path::Path, sync::Arc};
 
@@ -85,7 +85,7 @@ fn a_volume_that_is_too_small_read_only_or_shut_down() {
     let (fs, db) = two_volumes(VolumeOptions::new().capacity_bytes(2000));
     let full = refusal(&fs, &db, "/backup/x");
     assert!(matches!(full, Error::NoSpace { needed: 2240, available } if available < 2240), "{full}");
-    // Room for the files, and none for the manifest.
+    // There is space for the files but not for the manifest.
     let (fs, db) = two_volumes(VolumeOptions::new().capacity_bytes(4 * 4096));
     let Error::Fs(full) = refusal(&fs, &db, "/backup/x") else { panic!() };
     assert_eq!(full.raw_os_error(), Some(errno::ENOSPC));

@@ -1,4 +1,4 @@
-//! The order of calls: a sync that goes missing is a line that goes missing.
+//! Snapshots of the order of calls. A missing sync shows up as a missing line.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ sync_directory . normal = durable
     assert_eq!(traced.take().replace(".checkpoint.checkpoint-staged", "S"), expected);
 }
 
-/// One commit then serves all of them. The first sync starts that of its own file.
+/// A single commit then serves all of them. The first sync starts the commit of its own file.
 #[test]
 fn the_write_back_of_all_other_metadata_is_under_way_before_the_first_sync() {
     let (fs, mut db) = mem_db(&[""]);

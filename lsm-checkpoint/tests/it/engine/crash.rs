@@ -1,4 +1,4 @@
-//! Power cuts: while the engine works, and while it starts again after one.
+//! Power cuts while the engine works, and while it restarts after one.
 
 use lsm_fs_mem::{Budget, MemFs, Notes};
 

@@ -1,4 +1,4 @@
-//! Errors: every call fails once, before or after its effect. The engine stops, and the next open goes on.
+//! Errors: every call fails once, before or after its effect. The engine stops, and the next open continues.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Kills: a process dies at a call, the next one starts on what the page cache shows, and then the power fails.
+//! Kills: a process dies at a call, the next process starts with the page cache, and then the power fails.
 
 use std::cell::Cell;
 
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::seeded::seeded_sweep;
 
-/// Kills the first process at its k-th call, and sweeps the second one. Returns `false` if the first has fewer calls.
+/// Kills the first process at its k-th call, and sweeps the second process. Returns `false` if the first process has
+/// fewer calls.
 fn kill_at(k: u64, start: &MemFs, told: u64, steps: &[Step]) -> bool {
     let (fs, told) = (start.fork(), Cell::new(told));
     let dying = FaultFs::new(fs.clone());
@@ -18,7 +19,7 @@ fn kill_at(k: u64, start: &MemFs, told: u64, steps: &[Step]) -> bool {
     let killed = !dying.injected().is_empty();
     assert!(outcome.is_err() == killed, "{k}: {outcome:?}");
 
-    // The second process begins with all that the first has not synced.
+    // The second process starts with the unsynced changes of the first.
     let sweep = seeded_sweep().start_from(&fs).models([hostile()]).budget(Budget::Quick);
     let report = sweep.run(
         |fs| -> Result<()> {
@@ -26,13 +27,13 @@ fn kill_at(k: u64, start: &MemFs, told: u64, steps: &[Step]) -> bool {
             let seqno = engine.state().view.seqno;
             assert!(seqno >= told.get(), "{seqno} of {}", told.get());
             compare("after the kill", &engine, seqno)?;
-            // A reader has seen it: from here on it must stay.
+            // A reader has seen this write, so it must survive from now on.
             fs.note(seqno.to_string());
             fs.note(put_next(&engine)?.to_string());
             Ok(())
         },
         |image: &MemFs, notes: &Notes| {
-            // Before the second process has told anything, the acknowledgements of the first count.
+            // Until the second process acknowledges a write, the acknowledgements of the first count.
             let told = notes.last().map_or(told.get(), |last| last.parse().unwrap());
             check_rows(image, told).map(drop).map_err(|e| e.to_string())
         },
@@ -41,7 +42,7 @@ fn kill_at(k: u64, start: &MemFs, told: u64, steps: &[Step]) -> bool {
     killed
 }
 
-/// Returns the number of calls. `told`: writes that are there at the start.
+/// Returns the number of calls. `told` is the number of writes at the start.
 fn kill_everywhere(start: &MemFs, told: u64, steps: &[Step]) -> usize {
     (1..).take_while(|&k| kill_at(k, start, told, steps)).count()
 }

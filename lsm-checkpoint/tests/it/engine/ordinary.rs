@@ -1,4 +1,4 @@
-//! The engine by itself: what it reads, where it opens, and where it refuses to.
+//! The engine by itself: reads, and directories that it opens or refuses.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, VolumeOptions, VolumeState
 
 use super::{ALL, DIR, Engine, Put, TARGET, View, check, compare, expected, open, put_next, run, shared};
 
-/// A tree after all steps, and the number of its last write.
+/// Returns a tree after all steps, and the number of its last write.
 fn prepared(fs: &MemFs) -> u64 {
     run(&shared(fs), ALL, &|_| ()).unwrap();
     u64::try_from(ALL.iter().filter(|step| matches!(step, Put)).count()).unwrap()
@@ -109,7 +109,7 @@ fn a_table_that_was_changed_is_refused() {
     check(&fs, writes).unwrap();
 }
 
-/// Where no name can be made durable, nothing that was replaced is removed, and nothing is lost.
+/// If no name can be made durable, replaced files are not removed, and no data is lost.
 #[test]
 fn a_volume_that_cannot_sync_directories_keeps_everything() {
     let root = VolumeOptions::new().directory_sync(false);

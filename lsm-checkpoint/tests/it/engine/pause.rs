@@ -1,4 +1,4 @@
-//! Deletions wait for a checkpoint, whenever a compaction comes.
+//! Deletions wait for a checkpoint, no matter when a compaction runs.
 
 use std::{
     ops::ControlFlow,
@@ -11,7 +11,7 @@ use lsm_fs_mem::MemFs;
 
 use super::{TARGET, check, check_target, no_other_files, open, put_next};
 
-/// Takes a checkpoint and compacts at the n-th progress report. Returns `false` if there are fewer.
+/// Takes a checkpoint and compacts at the n-th progress report. Returns `false` if there are fewer reports.
 fn compact_at(n: u64) -> bool {
     let fs = MemFs::new();
     let engine = open(&fs).unwrap();

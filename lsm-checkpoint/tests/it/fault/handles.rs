@@ -1,4 +1,4 @@
-//! Whatever fails, no handle stays open: on the host, where the kernel lists them.
+//! No failure leaves a handle open. The test runs on the host, whose kernel lists the handles.
 
 use std::{
     fs,
@@ -16,14 +16,14 @@ use crate::db::Db;
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// What this process has open below a directory, removed files among it.
+/// Returns the open files of this process below a directory, including removed files.
 fn open_below(dir: &Path) -> Vec<PathBuf> {
     let handles = fs::read_dir("/proc/self/fd").unwrap();
     let targets = handles.filter_map(|handle| fs::read_link(handle.ok()?.path()).ok());
     targets.filter(|target| target.starts_with(dir)).collect()
 }
 
-/// Everything that the crate does, one after the other.
+/// Runs every operation of the crate in turn.
 fn work(fs: &FaultFs<StdFs>, dir: &Path) -> Result<(), Error> {
     let (target, restored) = (dir.join("checkpoint"), dir.join("restored"));
     let source: Arc<dyn Fs> = Arc::new(fs.clone());
@@ -38,7 +38,7 @@ fn work(fs: &FaultFs<StdFs>, dir: &Path) -> Result<(), Error> {
 
 #[test]
 fn none_is_left_open() {
-    // In memory where there is such a mount: thousands of syncs are not what is tested.
+    // Run in memory if there is such a mount, because thousands of syncs are not the subject of this test.
     let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let dir = scratch.path();
     Db::prepare(&StdFs, &dir.join("db"), &[""]);

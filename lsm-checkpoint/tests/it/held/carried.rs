@@ -1,4 +1,4 @@
-//! How a file comes into a checkpoint, where only one line of the ladder decides.
+//! The choice of a method, where a single line of the ladder decides.
 
 use std::{path::Path, sync::Arc};
 
@@ -31,7 +31,7 @@ fn carried(fs: &dyn Fs, name: &str) -> Vec<u8> {
     fs.read_to_vec(&Path::new(TARGET).join("tables").join(name), 1 << 20).unwrap()
 }
 
-/// Their directories have one name, and only the first is on the target's backend.
+/// Their directories have the same name, and only the first is on the backend of the target.
 #[test]
 fn files_of_two_backends_are_two_groups() {
     let (here, there) = (with_table(b"here"), MemFs::new());
@@ -53,7 +53,7 @@ fn a_volume_that_cannot_be_asked_for_ends_it() {
     assert!(matches!(&failed, Err(Error::Fs(e)) if e.op() == Op::VolumeId), "{failed:?}");
 }
 
-/// The engine has a new file of the old name and length.
+/// The engine has a new file with the old name and length.
 #[test]
 fn a_file_of_the_base_with_another_checksum_is_not_linked() {
     let (source, fs) = (with_table(b"old!"), MemFs::new());
@@ -67,7 +67,7 @@ fn a_file_of_the_base_with_another_checksum_is_not_linked() {
     assert_eq!(carried(&fs, "1.sst"), b"new!");
 }
 
-/// Two backends count their inodes from the same number.
+/// Two backends number their inodes from the same start.
 #[test]
 fn an_inode_number_of_another_backend_is_no_inode_of_the_base() {
     let (source, fs) = (MemFs::new(), MemFs::new());
@@ -91,7 +91,7 @@ fn an_inode_number_of_another_backend_is_no_inode_of_the_base() {
     assert_eq!(carried(&fs, "1.sst"), b"new!");
 }
 
-/// What is no refusal is no reason to take the file from elsewhere.
+/// Only a refusal is a reason to fall back to another method.
 #[test]
 fn a_link_to_the_base_that_fails_ends_it() {
     let (source, fs) = (with_table(b"rows"), MemFs::new());

@@ -1,4 +1,4 @@
-//! A checkpoint is complete if each of its files is a file.
+//! A checkpoint is complete only if each of its files is a regular file.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use lsm_fs_mem::MemFs;
 
 use crate::{create::TARGET, foreign::Foreign};
 
-/// A directory has the length of an empty file.
+/// A directory has the length of an empty file here.
 #[test]
 fn a_directory_in_the_place_of_an_empty_file_is_incomplete() {
     let fs = MemFs::new();

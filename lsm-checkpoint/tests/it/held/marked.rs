@@ -1,4 +1,4 @@
-//! A target that was made file by file and left: a sweep keeps what is whole, and takes the rest.
+//! Abandoned targets that were created file by file. A sweep keeps a complete one and removes the rest.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn one_that_lacks_only_the_end_of_its_marker_is_kept() {
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
 }
 
-/// Its creator died before the marker. The next one goes on without a sweep.
+/// Its creator died before it wrote the marker. The next creator succeeds without a sweep.
 #[test]
 fn an_empty_one_is_taken_away() {
     let (fs, db) = mem_db(&[""]);
@@ -48,7 +48,7 @@ fn one_without_a_marker_is_nobodys_debris() {
     assert!(swept(&fs) && db.check_target(&fs, Path::new(TARGET)).unwrap());
 }
 
-/// The last sync fails, and so does the first removal of the undoing: the target is marked, with a part of its files.
+/// The last sync fails, and so does the first removal of the undo. The target is marked and has a part of its files.
 /// Its pointer is where a sweep looks for it.
 #[test]
 fn one_that_could_not_be_undone_is_undone_by_a_sweep() {

@@ -1,4 +1,4 @@
-//! Deletions go on as soon as the last file is in the checkpoint, and not only when its manifest is written.
+//! Deletions continue as soon as the last file is in the checkpoint, before its manifest is written.
 
 use std::{path::Path, sync::Arc};
 

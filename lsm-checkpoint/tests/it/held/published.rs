@@ -1,4 +1,4 @@
-//! The name of a target: when it is looked at, whose it is, and what a failure leaves of it.
+//! The name of a target: the moment of its check, its owner, and its state after a failure.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,7 +15,7 @@ use crate::{
     remove::debris,
 };
 
-/// Nothing is flushed or made for a target that is there.
+/// If the target exists, nothing is flushed or created.
 #[test]
 fn a_target_that_exists_is_seen_before_anything_is_made() {
     let (fs, db) = mem_db(&[""]);
@@ -39,7 +39,7 @@ fn a_symbolic_link_to_nothing_is_seen_before_anything_is_made() {
     assert_eq!(watched.count(Op::CreateDir), 0);
 }
 
-/// The lock would be taken on the directory that the link leads to, and would say nothing about the target.
+/// The lock would apply to the directory that the link points to, and prove nothing about the target.
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_beside_an_empty_target_makes_it_nobodys_debris() {
@@ -54,7 +54,7 @@ fn a_symbolic_link_beside_an_empty_target_makes_it_nobodys_debris() {
     assert!(matches!(refused, Err(Error::Fs(_))) && target.is_dir(), "{refused:?}");
 }
 
-/// Somebody makes the directory while the manifest is written, and the volume has no rename that spares it.
+/// Another process creates the directory while the manifest is written, and the volume has no rename that spares it.
 #[test]
 fn a_target_that_somebody_fills_meanwhile_is_not_taken_over() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();

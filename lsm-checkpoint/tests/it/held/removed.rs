@@ -1,4 +1,4 @@
-//! A removal in place makes sure that its claim is its own.
+//! A removal in place checks that its claim is its own.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{create::TARGET, remove::with_checkpoint, tweak::Tweak};
 const NORMAL: SyncMode = SyncMode::Normal;
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// A sweeper takes the new claim for debris, and holds it.
+/// A sweeper mistakes the new claim for debris, and holds its lock.
 #[test]
 fn a_claim_that_a_sweeper_holds_is_no_claim() {
     let fs = MemFs::new();

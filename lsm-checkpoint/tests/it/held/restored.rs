@@ -1,4 +1,4 @@
-//! What a checkpoint gives out, and in which order.
+//! The files that a checkpoint provides as a source, and their order.
 
 use std::{path::Path, sync::Arc};
 
@@ -14,7 +14,7 @@ fn opened(fs: &MemFs) -> CheckpointDir {
     CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap()
 }
 
-/// The pointer comes last, so that it is what makes the copy readable too.
+/// The pointer comes last, so it also makes the copy readable.
 #[test]
 fn metadata_keeps_its_order_in_a_checkpoint_of_a_checkpoint() {
     let fs = MemFs::new();
@@ -30,7 +30,7 @@ fn metadata_keeps_its_order_in_a_checkpoint_of_a_checkpoint() {
     assert_eq!(names("/second"), names(TARGET));
 }
 
-/// A log that lies beside the pointer is one that the engine goes on to write to.
+/// A log next to the pointer is one that the engine still appends to.
 #[test]
 fn metadata_that_was_copied_is_not_linked() {
     let fs = MemFs::new();
@@ -44,7 +44,7 @@ fn metadata_that_was_copied_is_not_linked() {
     assert_eq!(fs.hard_link_count(Path::new("/checkpoint/LOG")).unwrap(), Some(1));
 }
 
-/// A clone takes whatever length it finds.
+/// A clone would take any length.
 #[test]
 fn a_file_that_has_grown_in_a_checkpoint_is_not_restored() {
     let fs = MemFs::new();

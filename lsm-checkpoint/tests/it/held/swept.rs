@@ -1,4 +1,4 @@
-//! The report of a sweep says no more and no less than was done.
+//! The report of a sweep states exactly its effects.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::tweak::Tweak;
 const NORMAL: SyncMode = SyncMode::Normal;
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// A file with the name of a staged directory is nobody's debris, and its sweep is no failure.
+/// A file with the name of a staged directory is not debris, and skipping it is not a failure.
 #[test]
 fn a_file_with_the_name_of_debris_is_no_failure() {
     let fs = MemFs::new();
@@ -24,7 +24,7 @@ fn a_file_with_the_name_of_debris_is_no_failure() {
     assert!(fs.exists(Path::new(STAGED)).unwrap());
 }
 
-/// Another sweeper clears the debris between the look at the directory and the lock.
+/// Another sweeper clears the debris between the listing of the directory and the lock.
 #[test]
 fn debris_that_another_has_cleared_is_not_in_the_report() {
     let fs = MemFs::new();

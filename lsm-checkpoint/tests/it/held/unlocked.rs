@@ -1,4 +1,4 @@
-//! Where the platform has no locks of directories, nobody's debris is touched, and all else works.
+//! Without directory locks on the platform, debris is left alone and everything else works.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn checkpoints_are_made_and_removed_without_locks() {
     }
 }
 
-/// Whether its owner lives, nothing tells.
+/// It is unknown if its owner is alive.
 #[test]
 fn debris_counts_as_owned_without_locks() {
     let fs = MemFs::new();

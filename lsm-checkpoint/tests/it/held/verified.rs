@@ -1,4 +1,4 @@
-//! Damage that only one line of the verification finds, and a leftover that is no damage.
+//! Damage that a single line of the verification finds, and a leftover that is not damage.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn quick(fs: &MemFs) -> VerifyReport {
     verify(fs, Path::new(TARGET), &VerifyOptions::quick()).unwrap()
 }
 
-/// A creator died between its last file and the end of its marker.
+/// A creator died between its last file and the removal of its marker.
 #[test]
 fn a_marker_beside_a_whole_checkpoint_is_no_problem() {
     let fs = prepared(&[""]);
@@ -44,7 +44,7 @@ fn a_pointer_to_another_version_is_found_in_every_tree() {
     assert!(report.problems.iter().any(is_found), "{report}");
 }
 
-/// The file that a link leads to may go, or change, without the checkpoint.
+/// The target of a link may be removed or changed independently of the checkpoint.
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_is_no_file_of_a_checkpoint() {
