@@ -1,4 +1,4 @@
-//! Lines of code that no other test covers. Each test fails without the line that it is named for.
+//! Lines of code that no other test covers. Each test fails without the line that it covers.
 
 mod carried;
 mod listed;

@@ -1,5 +1,5 @@
-//! Hostile directories: whatever lies in a directory of backups, no call changes, links or reads anything outside, and
-//! none waits for ever.
+//! Hostile directories: no entry in a directory of backups makes a call change, link or read anything outside, or wait
+//! forever.
 #![cfg(target_os = "linux")]
 
 mod control;
@@ -17,7 +17,7 @@ mod verbs;
 mod watched;
 mod world;
 
-/// Makes each of these functions a test on the host and one in memory.
+/// Turns each of these functions into a test on the host and one in memory.
 macro_rules! on_both {
     ($($name:ident)+) => {
         mod on_the_host {

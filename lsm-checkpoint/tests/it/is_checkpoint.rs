@@ -1,4 +1,4 @@
-//! The question of an engine before it opens a directory.
+//! The check of an engine before it opens a directory.
 
 use std::{path::Path, sync::Arc};
 
@@ -20,7 +20,7 @@ fn a_checkpoint_is_one_and_a_live_or_restored_directory_is_none() {
     }
 }
 
-/// Someone should look at it before an engine writes there.
+/// An operator should inspect such a directory before an engine writes to it.
 #[test]
 fn a_damaged_checkpoint_is_one() {
     let (fs, db) = mem_db(&[""]);

@@ -1,4 +1,4 @@
-//! A kill at every moment of a call, the next process on what the page cache shows, and then a crash.
+//! A kill at every moment of a call, the next process with the page cache of the killed one, and then a crash.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn kill(start: &MemFs, first: Call<'_>, next: Call<'_>, check: Check<'_>) -> Res
     swept
 }
 
-/// A process that finds the name taken, or gone, does not know whether that is durable. It makes it so.
+/// Syncs the parent. A process that finds the name taken, or gone, does not know if that is durable.
 fn sync_parent(fs: &MemFs) -> Result<(), Error> {
     let _ = fs.sync_directory(Path::new("/"), NORMAL)?;
     Ok(())
@@ -73,7 +73,7 @@ fn the_next_process_creates_again() {
         .unwrap();
 }
 
-/// A target that exists is complete, and need not be durable.
+/// An existing target is complete but not necessarily durable.
 #[test]
 fn a_target_that_is_found_is_not_durable_by_that() {
     let case = case();
@@ -137,7 +137,7 @@ fn restore_and_note(fs: &MemFs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Absent, or with every file of the checkpoint but the catalog.
+/// Checks that the directory is absent, or holds every file of the checkpoint but the catalog.
 fn check_restored(image: &MemFs, notes: &Notes) -> Result<(), String> {
     if !image.exists(Path::new(RESTORED)).map_err(|e| e.to_string())? {
         return if notes.contains(OK) { Err("restored, and absent".to_owned()) } else { Ok(()) };

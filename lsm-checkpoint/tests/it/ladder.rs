@@ -1,4 +1,4 @@
-//! What a mount refuses steps down the ladder, or ends the checkpoint.
+//! A refusal by a mount leads to the next method, or ends the checkpoint.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     db::Db,
 };
 
-/// Files by method: linked, linked to the base, cloned, copied. The log is copied always.
+/// Returns the number of files by method: linked, linked to the base, cloned, copied. The log is always copied.
 fn methods(policy: Policy, fs: &dyn Fs, db: &Db) -> [u64; 4] {
     let info = Checkpoint::new().policy(policy).create(db, fs, Path::new(TARGET)).unwrap();
     [Method::HardLink, Method::BaseLink, Method::Reflink, Method::Copy]
@@ -97,7 +97,7 @@ fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
         assert_eq!(methods(Policy::PreferLink, &faulty, &db), [0, 0, 0, 4], "{code}");
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     }
-    // Of one file that cannot be cloned now: the next one is tried.
+    // One file cannot be cloned now. The next file is still tried.
     let (fs, db) = mem_db(&[""]);
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::ReflinkFile).nth(1).before(errno::EAGAIN));
@@ -139,7 +139,7 @@ fn a_base_is_not_linked_on_name_and_length_alone() {
     db.checksums = false;
     let info = Checkpoint::new().base(base).create(&db, &fs, next).unwrap();
     assert_eq!(info.by_method(Method::BaseLink).files, 0);
-    // A file that lost its bytes is not linked either.
+    // A file of the base that lost its bytes is not linked either.
     db.checksums = true;
     fs.truncate_file(Path::new("/backup/base/tables/2"), 1).unwrap();
     fs.remove_file(Path::new("/backup/base/blobs/1")).unwrap();
@@ -155,11 +155,11 @@ fn a_base_that_shares_the_inode_is_linked_without_a_checksum() {
     let base = Path::new("/base");
     run_checkpoint(&db, &fs, base).unwrap();
     let faulty = FaultFs::new(fs.clone());
-    // The link from the source is refused: three files have too many names, by this.
+    // The link from the source is refused with an error that concerns all three files.
     faulty.inject(Fault::on(Op::HardLink).nth(1).before(errno::EXDEV));
     let info = Checkpoint::new().base(base).create(&db, &faulty, Path::new(TARGET)).unwrap();
     assert_eq!(info.by_method(Method::BaseLink).files, 3);
-    // Independent files do not come from a base that shares theirs with the source.
+    // An independent checkpoint does not link to a base that shares its files with the source.
     let policy = Checkpoint::new().policy(Policy::Independent).base(base);
     let info = policy.create(&db, &fs, Path::new("/independent")).unwrap();
     assert_eq!((info.by_method(Method::BaseLink).files, info.by_method(Method::Reflink).files), (0, 3));

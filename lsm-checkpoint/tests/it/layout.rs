@@ -1,4 +1,4 @@
-//! Trees beside and below each other, deep folders, and names that are the protocol's own.
+//! Trees next to and below each other, deep folders, and names of the protocol.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use lsm_fs_mem::MemFs;
 
 use crate::{create::TARGET, db::all_files, foreign::Foreign, tweak::Tweak};
 
-/// A database of these trees: each has a table, a log in a deep folder, and metadata.
+/// A database of these trees. Each has a table, a log in a deep folder, and metadata.
 struct Nested(Vec<&'static str>);
 
 struct Tree(&'static str);
@@ -75,7 +75,7 @@ fn names(fs: &dyn Fs, dir: &str) -> Vec<PathBuf> {
     all_files(fs, Path::new(dir), Path::new("")).unwrap().into_iter().collect()
 }
 
-/// Each file belongs to the deepest tree around it, whichever tree writes first.
+/// Each file belongs to the deepest tree around it, no matter which tree writes first.
 #[test]
 fn every_layout_comes_back_as_it_was() {
     for trees in LAYOUTS {
@@ -122,8 +122,8 @@ fn trees_that_lie_in_each_others_folders_are_refused() {
     }
 }
 
-/// In every way of publishing, and for every file that is listed or written: a file of the marker's name would go with
-/// the marker.
+/// Applies to every way of publishing, and to every file that is listed or written. A file with the name of the marker
+/// would be removed with the marker.
 #[test]
 fn names_of_the_protocol_are_refused_before_anything_is_made() {
     let reserved = [

@@ -1,4 +1,4 @@
-//! Listing: what there is, what it takes, what it is worth.
+//! Listing: the checkpoints, their sizes and their states.
 
 use std::{path::Path, time::Duration};
 
@@ -48,7 +48,7 @@ fn checkpoints_are_listed_by_name_with_what_they_hold() {
     assert_eq!((monday.shared_bytes, tuesday.shared_bytes), (0, 1640));
     assert_eq!(monday.exclusive_bytes, tuesday.exclusive_bytes + 1640);
     assert_eq!(tuesday.identity, "a test");
-    // With the source gone the bytes are the checkpoint's own.
+    // Without the source, the bytes belong to the checkpoint alone.
     fs.remove_dir_all(Path::new(DIR)).unwrap();
     assert_eq!(list(&fs, daily).unwrap()[1].contents.as_ref().unwrap().shared_bytes, 0);
     remove(&fs, &daily.join("monday"), NORMAL).unwrap();
@@ -80,7 +80,7 @@ fn what_is_not_whole_is_said_to_be_so() {
     assert!(list(&fs, Path::new("/nothing")).is_err());
 }
 
-/// What cannot be read is never called complete, nothing is left out, and nothing changes.
+/// A checkpoint that cannot be read is never reported as complete. None is left out, and nothing changes.
 #[test]
 fn any_failure_is_a_state_or_an_error() {
     let (fs, db) = mem_db(&[""]);
@@ -95,7 +95,7 @@ fn any_failure_is_a_state_or_an_error() {
             assert_eq!(all_files(after, Path::new("/daily"), Path::new(""))?, before, "{fault}");
             let Ok(listed) = listed else { return Ok(()) };
             let [monday] = &listed[..] else { return Err(format!("{fault}: {listed:?}").into()) };
-            // A hint may be refused, and what cannot be read at one go is read in parts.
+            // A hint may be refused, and a failed read is repeated in parts.
             let serves = matches!(fault.id().op, Op::Hint | Op::ReadAt);
             let is_harmless = serves && fault.id().effect != FaultEffect::Gone;
             let is_complete = matches!(monday.state, CheckpointState::Complete);

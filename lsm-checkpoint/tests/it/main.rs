@@ -1,4 +1,4 @@
-//! Tests of `lsm-checkpoint` from outside.
+//! Tests of the public API of `lsm-checkpoint`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

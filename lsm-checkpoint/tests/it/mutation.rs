@@ -1,5 +1,5 @@
-//! Each sync in turn is left out: for each, some crash state is bad. A sync that nothing misses is a sync too many;
-//! `sites` sees to it that none is added beside these tests.
+//! Each sync is left out in turn, and some crash state must then be bad. A sync without such a state is redundant.
+//! `sites` ensures that no sync is added without a test here.
 
 mod forced;
 mod full;
@@ -20,10 +20,10 @@ use crate::{
     tweak::Tweak,
 };
 
-/// Makes calls without their n-th sync, and returns how many were asked for.
+/// Makes calls without their n-th sync. Returns the number of requested syncs.
 type Work<'a> = dyn Fn(&MemFs, Option<usize>) -> Result<usize, Error> + 'a;
 
-/// Calls that sync, from a start, and what every crash state of them has to be like.
+/// A start, calls that sync, and the check of every crash state.
 struct Mutation<'a> {
     start: &'a MemFs,
     work: &'a Work<'a>,
@@ -34,7 +34,7 @@ impl Mutation<'_> {
     fn sweep(&self, skipped: Option<usize>) -> Result<usize, SweepError> {
         let mut syncs = 0;
         let sweep = CrashSweep::new().start_from(self.start).models([Profile::Adversarial]);
-        // What is missed is found among few states, too.
+        // A missing sync shows in a few states already.
         sweep.budget(Budget::Quick).run(
             |fs| {
                 syncs = (self.work)(fs, skipped)?;
@@ -45,7 +45,7 @@ impl Mutation<'_> {
         Ok(syncs)
     }
 
-    /// `syncs`: every one of them, in order, and whether it is missed here.
+    /// `syncs` lists every sync in order, with a flag that tells if leaving it out is detected here.
     fn run(&self, syncs: &[(&str, bool)]) {
         assert_eq!(self.sweep(None).unwrap(), syncs.len(), "a sync was added or lost: adapt the list");
         for (nth, (name, is_missed)) in syncs.iter().enumerate() {
@@ -61,7 +61,7 @@ impl Mutation<'_> {
     }
 }
 
-/// A checkpoint that succeeds, each of whose syncs is missed.
+/// Checks a successful checkpoint, in which each sync is necessary.
 fn each_is_missed(case: &Case, options: Checkpoint<'_>, syncs: &[&str]) {
     let work = |fs: &MemFs, skipped| {
         let tweaked = Tweak::new(fs.clone()).without_sync(skipped);

@@ -1,4 +1,4 @@
-//! The pause in a checkpoint: held from the capture on, and each file is given up when it has arrived.
+//! The pause during a checkpoint: it starts with the capture, and each file is released on its arrival.
 
 use std::{
     collections::BTreeSet,
@@ -34,7 +34,8 @@ fn there(fs: &MemFs, dir: &str, files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> 
     files.iter().filter(|file| fs.exists(&Path::new(dir).join(file)).unwrap()).cloned().collect()
 }
 
-/// Every captured file is wanted gone. At each moment those are gone that have arrived, whatever tree they are of.
+/// The deletion of every captured file is requested. At each moment exactly the files that have arrived are deleted,
+/// across all trees.
 #[test]
 fn each_file_of_several_trees_is_let_go_when_it_has_arrived() {
     let trees = ["users", "orders", "events"];
@@ -62,7 +63,7 @@ fn each_file_of_several_trees_is_let_go_when_it_has_arrived() {
 
 type During = Box<dyn Fn(&Db) + Send + Sync>;
 
-/// A database that does something during its flush.
+/// A database that runs an action during its flush.
 struct Flushing(Db, During);
 
 impl CheckpointSource for Flushing {
@@ -92,7 +93,8 @@ impl CheckpointSource for Flushing {
     }
 }
 
-/// A file that leaves the version before the capture is in no capture: a long flush keeps no garbage on the disk.
+/// A file that leaves the version before the capture is in no capture, so a long flush does not keep garbage on the
+/// disk.
 #[test]
 fn a_flush_holds_nothing_and_a_capture_everything() {
     let (fs, mut db) = mem_db(&[""]);

@@ -1,4 +1,5 @@
-//! Ready-made snapshots: what they write, how long they pin, and how the metadata of an engine's own is verified.
+//! Ready-made snapshots: their files, the lifetime of their pin, and the verification of metadata in an engine's own
+//! format.
 
 use std::{
     error::Error as _,
@@ -21,7 +22,7 @@ use crate::{
     db::{Db, VERSION},
 };
 
-/// An engine that makes its snapshot by this function.
+/// An engine that creates its snapshot with this function.
 struct Engine<F>(MemFs, F);
 
 impl<F: Fn(PinnedSnapshot<()>) -> Result<Capture<'static>, BoxError>> CheckpointSource for Engine<F> {
@@ -64,7 +65,7 @@ fn prepared() -> MemFs {
     fs
 }
 
-/// A checkpoint with these metadata files.
+/// Creates a checkpoint with these metadata files.
 fn with_metadata(files: &[(&'static str, &[u8])]) -> MemFs {
     let fs = prepared();
     let add = |snapshot: PinnedSnapshot<()>| {
@@ -132,7 +133,7 @@ fn the_pin_is_held_until_the_files_are_there() {
     assert!(problems(&fs).is_empty());
 }
 
-/// `current` of 25 bytes that end in 0 is what one of this project could be; only the archive tells.
+/// A `current` of 25 bytes that ends in 0 could be one of this project. Only the archive shows the difference.
 const FOREIGN: [&[(&str, &[u8])]; 4] = [
     &[("v7", b"SFA!another archive"), ("current", b"\x07\0\0\0\0\0\0\0sixteen bytes of\0")],
     &[("v7", b"a manifest of some other format"), ("current", b"v7\n")],

@@ -1,4 +1,4 @@
-//! CURRENT has to name the version that the checkpoint is of: when it is made, verified and restored.
+//! CURRENT must name the captured version. This is checked when a checkpoint is made, verified and restored.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{create::TARGET, entries::write_catalog, foreign::Foreign, remove::wi
 /// The version that `Foreign` captures.
 const CAPTURED: u64 = 1;
 
-/// Writes the archive and the pointer of a version: what an engine does that writes its live one.
+/// Writes the archive and the pointer of a version. An engine that writes its live version does the same.
 fn write_version(target: &ManifestTarget<'_>, version: u64) -> Result<(), BoxError> {
     let path = target.dir().join(version_file_name(version));
     let mut writer = ManifestArchiveWriter::create(target.fs(), &path, WriteOptions::new())?;
@@ -26,7 +26,7 @@ fn write_version(target: &ManifestTarget<'_>, version: u64) -> Result<(), BoxErr
 
 type Manifest = fn(&ManifestTarget<'_>) -> Result<(), BoxError>;
 
-/// Each with the problem of it.
+/// Wrong manifests, each with its problem.
 const WRONG: [(Manifest, PointerProblem); 4] = [
     (|target| write_version(target, 2), PointerProblem::Version { found: 2 }),
     (
@@ -66,7 +66,7 @@ fn a_checkpoint_of_another_version_is_not_published() {
     }
 }
 
-/// The catalog says that another version was captured.
+/// Changes the captured version in the catalog.
 fn forge_version(fs: &MemFs, version: u64) {
     let mut sections = crate::entries::read_catalog(fs, Path::new(TARGET));
     let (_, trees) = sections.iter_mut().find(|(name, _)| name == "trees.0").unwrap();
@@ -92,7 +92,7 @@ fn a_catalog_of_another_version_is_not_sound_and_not_restored() {
     assert!(!fs.exists(Path::new("/restored")).unwrap());
 }
 
-/// Metadata of another format says nothing, whatever its files are called.
+/// Metadata of another format is not checked, even if its files have these names.
 #[test]
 fn foreign_metadata_is_left_alone() {
     for (name, bytes) in
@@ -106,7 +106,7 @@ fn foreign_metadata_is_left_alone() {
     }
 }
 
-/// An engine that opens the highest `v{N}` writes `edits-{N}` beside it and has no CURRENT.
+/// An engine that opens the highest `v{N}` writes `edits-{N}` next to it and has no CURRENT.
 #[test]
 fn an_engine_that_opens_the_highest_version_needs_no_pointer() {
     let fs = MemFs::new();
@@ -162,7 +162,7 @@ fn known_strangers_are_notes_and_others_are_defects() {
     found.sort();
     let expected = ["edits-8", "tables/9", "users/LOCK.old", "users/v8", "v8", "wal"];
     assert_eq!(found, expected.map(|name| format!("{name}: not in the catalog")));
-    // Restoring leaves them out.
+    // A restore leaves them out.
     let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
     restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
     assert!(

@@ -1,4 +1,4 @@
-//! What holds for all sources, policies and volumes.
+//! Properties of all sources, policies and volumes.
 
 mod engine;
 mod policy;

@@ -1,4 +1,4 @@
-//! Refusals: one of permission is a failure, and one of two volumes says nothing about two others.
+//! Refusals: a missing permission is a failure, and a refusal between two volumes does not affect other volumes.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,8 @@ use crate::{
 
 const NOT_PERMITTED: [i32; 2] = [errno::EPERM, errno::EACCES];
 
-/// A rename that is not permitted is no sign of a filesystem that cannot do it: nothing is tried in its place.
+/// Checks that a rename without permission fails. It does not show that the filesystem lacks renames, so there is no
+/// fallback.
 fn assert_failed(result: &Result<(), Error>, op: Op, code: i32) {
     let Err(Error::Fs(error)) = result else { panic!("{op}, {code}: {result:?}") };
     assert_eq!((error.op(), error.raw_os_error()), (op, Some(code)));
@@ -33,7 +34,7 @@ fn a_publication_that_is_not_permitted_fails() {
     }
 }
 
-/// The same of the rename over the empty directory that was made to claim the name.
+/// The same for the rename over the empty directory that claims the name.
 #[test]
 fn a_publication_in_place_that_is_not_permitted_fails() {
     for code in NOT_PERMITTED {
@@ -62,7 +63,7 @@ fn a_removal_that_is_not_permitted_fails() {
     }
 }
 
-/// The files lie on two volumes, the target on one of them. The file that cannot be shared comes first.
+/// The files lie on two volumes, and the target on one of them. The first file cannot be shared.
 #[test]
 fn what_one_pair_of_volumes_refuses_is_tried_for_another() {
     for (policy, shared) in [(Policy::PreferLink, Method::HardLink), (Policy::Independent, Method::Reflink)] {
@@ -82,7 +83,8 @@ fn what_one_pair_of_volumes_refuses_is_tried_for_another() {
     }
 }
 
-/// A batch names files by their last component, and this path has none: the file beside it must not stand for it.
+/// A batch names files by their last component, and this path has none. The neighbouring file must not be linked
+/// instead.
 #[test]
 fn a_source_path_without_a_name_is_refused_for_itself() {
     for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::Independent] {

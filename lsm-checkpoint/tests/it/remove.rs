@@ -1,4 +1,4 @@
-//! Removal: gone in one step, never half there, and away for good.
+//! Removal: one step, never a partial checkpoint, and permanent.
 
 pub(crate) mod full;
 pub(crate) mod strangers;
@@ -21,7 +21,7 @@ pub(crate) const REMOVED: &str = "removed";
 const NORMAL: SyncMode = SyncMode::Normal;
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// A database with a checkpoint that is durable.
+/// Creates a database with a durable checkpoint.
 pub(crate) fn with_checkpoint(fs: &MemFs, trees: &[&'static str]) -> Db {
     let db = prepared(fs, trees);
     run_checkpoint(&db, fs, Path::new(TARGET)).unwrap();
@@ -33,7 +33,7 @@ fn db_on(fs: &MemFs, trees: &[&'static str]) -> Db {
     Db::open(Arc::new(fs.clone()), Path::new(DIR), trees)
 }
 
-/// Names beside the database and the target.
+/// Returns the names of debris in the root directory.
 pub(crate) fn debris(fs: &dyn Fs) -> Vec<String> {
     let names = fs.read_dir(Path::new("/")).unwrap().into_iter();
     names
@@ -42,7 +42,8 @@ pub(crate) fn debris(fs: &dyn Fs) -> Vec<String> {
         .collect()
 }
 
-/// The target is absent or complete; the source is whole; a sweep removes what is left, and so does the next creator.
+/// Checks that the target is absent or complete, and that the source is intact. A sweep must clear the debris, and a
+/// creator must succeed afterwards.
 pub(crate) fn check(image: &MemFs, notes: &Notes, trees: &[&'static str]) -> Result<(), String> {
     let (db, target) = (db_on(image, trees), Path::new(TARGET));
     db.check_source(image)?;
@@ -63,7 +64,7 @@ pub(crate) fn check(image: &MemFs, notes: &Notes, trees: &[&'static str]) -> Res
     db.check_source(image)
 }
 
-/// The same where directories cannot be renamed: what is not whole is marked, and its staged sibling says whose it is.
+/// The same if directories cannot be renamed. A partial target must be marked, and its staged directory must exist.
 pub(crate) fn check_in_place(image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
     if db_on(image, &[""]).check_target(image, target).is_err() {
@@ -127,7 +128,7 @@ fn one_that_is_owned_is_not_touched() {
     assert!(matches!(remove(&fs, Path::new(TARGET), NORMAL), Err(Error::InProgress { .. })));
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     drop(owner);
-    // The next checkpoint of the name is under way elsewhere.
+    // The next checkpoint with this name is in progress elsewhere.
     let staged = Path::new("/.checkpoint.checkpoint-staged");
     fs.create_dir(staged).unwrap();
     let owner = fs.try_lock_directory(staged).unwrap().unwrap();
@@ -151,7 +152,7 @@ fn a_crash_beside_another_process_that_syncs() {
     crash("remove, beside syncs of others", &[""], sweep);
 }
 
-/// Whoever clears a removal that was killed before its rename was durable must not let a part of it come back.
+/// A sweep that clears a killed removal, whose rename was not durable, must not let a part of the checkpoint come back.
 #[test]
 fn a_crash_in_the_sweep_of_a_removal_that_was_killed() {
     for op in [Op::SyncDirectory, Op::RemoveDirAll] {
@@ -186,15 +187,15 @@ fn a_second_crash_in_the_sweep() {
 #[test]
 fn a_second_crash_in_the_next_call() {
     let sweep = seeded_sweep().budget(Budget::Quick).recovery(|fs| match remove_and_note(fs) {
-        // The name is gone, and the debris is for the sweep.
+        // The name is gone, and the debris is left to the sweep.
         Err(Error::NotACheckpoint { .. }) => Ok(()),
         removed => removed,
     });
     crash("remove, second crash in the next call", &[""], sweep);
 }
 
-/// Where directories cannot be renamed, a crash may leave a target that is marked and not whole; a sweep finishes it,
-/// also one that follows on a crash of the first.
+/// If directories cannot be renamed, a crash may leave a marked and partial target. A sweep finishes the removal, even
+/// after a crash of the first sweep.
 #[test]
 fn a_crash_where_directories_cannot_be_renamed() {
     let fs = MemFs::new();
@@ -205,7 +206,7 @@ fn a_crash_where_directories_cannot_be_renamed() {
     tried("remove in place, second crash in a sweep", twice.run(remove_in_place, check_in_place));
 }
 
-/// Where directories cannot be renamed, the next call finishes what a dead one had begun.
+/// If directories cannot be renamed, the next call finishes the removal of a dead process.
 #[test]
 fn a_removal_that_was_killed_is_finished_by_the_next() {
     for (op, nth) in [(Op::CreateDir, 1), (Op::WriteAt, 1), (Op::RemoveFile, 1), (Op::RemoveFile, 2)] {
@@ -238,7 +239,7 @@ fn any_failure_leaves_it_whole_or_gone() {
             match &result {
                 Ok(_) => assert!(!complete && debris(fs).is_empty(), "{fault}"),
                 Err(Error::RemovedNotDurable { .. }) => assert!(!complete, "{fault}"),
-                // The filesystem did not let it find out what became of the rename.
+                // The filesystem failed before the result of the rename could be determined.
                 Err(Error::LeftBehind { .. }) => {}
                 Err(_) => assert!(complete, "{fault}: {result:?}"),
             }
@@ -258,7 +259,7 @@ fn any_failure_leaves_it_whole_or_gone() {
     println!("{}", report.unwrap());
 }
 
-/// Somebody removes the checkpoint and restores a live directory of its name between the look and the lock.
+/// Between the check and the lock, another process removes the checkpoint and restores a live directory under its name.
 #[test]
 fn what_takes_the_checkpoints_name_meanwhile_is_not_removed() {
     let fs = MemFs::new();
@@ -272,7 +273,7 @@ fn what_takes_the_checkpoints_name_meanwhile_is_not_removed() {
     db.check_source(&fs).unwrap();
 }
 
-/// Up to the marker nothing is gone: what fails until then is taken back.
+/// Until the marker exists nothing has been removed, so a failure up to there is undone.
 #[test]
 fn a_removal_in_place_that_could_not_begin_leaves_no_trace() {
     let marker = Path::new(TARGET).join(MARKER);
@@ -314,7 +315,7 @@ fn of_several_removers_one_succeeds() {
     }
 }
 
-/// The same where directories cannot be renamed; there a sweep may have to finish what was begun.
+/// The same if directories cannot be renamed. A sweep may have to finish the removal.
 #[test]
 fn any_failure_where_directories_cannot_be_renamed() {
     let make = || {

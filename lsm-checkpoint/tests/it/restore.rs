@@ -1,4 +1,4 @@
-//! Restoring: a live directory that is absent or complete, and independent of its checkpoint.
+//! Restore: a live directory that is absent or complete, and independent of its checkpoint.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +35,8 @@ fn bytes_below(fs: &dyn Fs, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.into_iter().map(|file| (file.clone(), fs.read_to_vec(&dir.join(&file), 1 << 20).unwrap())).collect()
 }
 
-/// Absent, or all that the checkpoint has but its catalog, to the last bit.
+/// Returns `false` if the directory is absent, and `true` if it equals the checkpoint without its catalog. Any other
+/// state is an error.
 fn check(fs: &dyn Fs, target: &Path) -> Result<bool, String> {
     let mut expected = bytes_below(fs, Path::new(TARGET));
     expected.remove(Path::new("CHECKPOINT")).ok_or("the checkpoint has no catalog")?;
@@ -59,7 +60,7 @@ fn restore_and_note(fs: &MemFs, target: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// One crash state: the checkpoint is what it was, the target absent or complete, and a retry succeeds.
+/// Checks one crash state: the checkpoint is unchanged, the target is absent or complete, and a retry succeeds.
 fn check_state(image: &MemFs, notes: &Notes, trees: &[&'static str], target: &Path) -> Result<(), String> {
     let db = db_on(image, trees);
     db.check_source(image)?;
@@ -139,12 +140,12 @@ fn an_existing_target_is_refused() {
 #[test]
 fn damage_is_not_restored() {
     for file in ["tables/1", "blobs/1", "v7", "current", "logs/log", "OPTIONS"] {
-        // Copies are held against their checksums; a clone is what it is, so this volume has none.
+        // Copies are verified against their checksums and clones are not, so this volume cannot clone.
         let options = MemFsOptions::new().root(VolumeOptions::new().reflink(false));
         let fs = options.build().unwrap();
         with_checkpoint(&fs, &[""]);
         let path = Path::new(TARGET).join(file);
-        // Anew, so that the source's inode is not damaged, too.
+        // Write a new file, so that the inode of the source is not damaged as well.
         let mut bytes = fs.read_to_vec(&path, 1 << 20).unwrap();
         bytes[3] ^= 1;
         fs.remove_file(&path).unwrap();
@@ -227,7 +228,7 @@ fn a_second_crash_in_the_sweep() {
     crash("restore, second crash in a sweep", &[""], sweeping);
 }
 
-/// There, a crash may leave a target that is marked and not whole, until it is swept.
+/// In this case, a crash may leave a marked and partial target until the next sweep.
 #[test]
 fn a_crash_where_directories_cannot_be_renamed() {
     let fs = MemFs::new();

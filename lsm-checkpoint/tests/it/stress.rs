@@ -1,4 +1,4 @@
-//! Checkpoints of a tree that goes on: in memory step by step, on the host with threads.
+//! Checkpoints of a live tree: in memory step by step, on the host with threads.
 
 use std::{
     cell::RefCell,
@@ -25,7 +25,7 @@ fn each_deletion(run: impl Fn(Options)) {
     }
 }
 
-/// A tree that is written to, flushed and compacted wherever a checkpoint leaves room for it.
+/// A tree that is written to, flushed and compacted at every opportunity during a checkpoint.
 struct Busy<'a> {
     tree: &'a Tree,
     oracle: &'a Oracle,
@@ -97,7 +97,7 @@ fn step_by_step(fs: &MemFs, options: Options, to: &str, policy: Policy) {
     }
     assert_eq!(deferred > 0, options.deletion == Deletion::Eager);
     assert_eq!(tree.pause.deferred(), 0);
-    // What comes later changes none of them.
+    // Later work changes none of the checkpoints.
     for n in 0..12 {
         check(&shared, &Path::new(to).join(n.to_string()), &oracle, options, 0).unwrap();
     }
@@ -125,7 +125,7 @@ fn threads_on_the_host() {
     });
 }
 
-/// A restored tree is a tree: it is written to, and the checkpoint stays as it is.
+/// A restored tree can be written to, and its checkpoint does not change.
 #[test]
 fn a_restored_tree_lives_on() {
     each_deletion(|options| {

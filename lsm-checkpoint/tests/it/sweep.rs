@@ -1,4 +1,4 @@
-//! Sweeping: debris of the dead goes, what is the living's stays, whoever else is there.
+//! Sweeps: debris of dead processes is removed, and directories of live processes stay, even with several processes.
 
 use std::{
     path::Path,
@@ -29,7 +29,7 @@ fn swept(fs: &dyn Fs) -> SweepReport {
     sweep(fs, Path::new(ROOT), NORMAL).unwrap()
 }
 
-/// A database beside which a creator died at its n-th call of this kind.
+/// Creates a database next to which a creator died at its n-th call of this kind.
 fn with_debris(op: Op, nth: u64) -> MemFs {
     let fs = MemFs::new();
     let db = prepared(&fs, &[""]);
@@ -126,7 +126,7 @@ fn any_failure(make: impl FnMut() -> MemFs) {
             assert!(debris(fs).is_empty(), "{fault}");
             let db = Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]);
             db.check_source(fs)?;
-            // Absent, or whole and without a marker.
+            // The target is absent, or complete and without a marker.
             if !db.check_target(fs, Path::new(TARGET))? {
                 run_checkpoint(&db, fs, Path::new(TARGET))?;
             }
@@ -154,7 +154,7 @@ fn any_failure_leaves_what_was_made_in_place_to_the_next_sweep() {
     }
 }
 
-/// An empty directory of the target's name may be what a dead creator has begun. It goes, and nothing else does.
+/// An empty directory with the target's name may come from a dead creator. Only the empty directory is removed.
 #[test]
 fn what_is_put_into_an_empty_target_stays() {
     let file = "/checkpoint/mine";
@@ -168,8 +168,8 @@ fn what_is_put_into_an_empty_target_stays() {
     assert!(debris(&fs).is_empty());
 }
 
-/// A creator died between its last file and the end of its marker, and an engine may have opened the target since: that
-/// a pointer is gone does not make it debris, and whoever looks decides.
+/// A creator died between its last file and the removal of its marker, and an engine may have opened the target since.
+/// A missing pointer does not make it debris, and the operator decides.
 #[test]
 fn a_target_that_an_engine_lives_in_is_not_debris() {
     let (fs, db) = mem_db(&[""]);
@@ -181,14 +181,14 @@ fn a_target_that_an_engine_lives_in_is_not_debris() {
     let refused = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap_err();
     let Error::Undecided { target, staged } = refused else { panic!("{refused}") };
     assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap(), before);
-    // It is in use.
+    // The operator knows that it is in use.
     fs.remove_dir_all(&staged).unwrap();
     fs.remove_file(&target.join(".checkpoint-unpublished")).unwrap();
     assert!(swept(&fs).failed.is_empty());
     assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap().len() + 1, before.len());
 }
 
-/// Four creators and two sweepers in one directory: every checkpoint that was made is whole, nothing is left.
+/// Four creators and two sweepers in one directory: every created checkpoint is complete, and nothing is left over.
 #[test]
 fn sweepers_beside_creators() {
     let (fs, db) = mem_db(&[""]);
@@ -230,7 +230,7 @@ fn create_many(fs: &MemFs, db: &Db, creator: usize) -> Vec<String> {
             match run_checkpoint(db, fs, Path::new(&target)) {
                 Ok(_) => made.push(target),
                 Err(Error::TargetExists { .. }) => {}
-                // A sweeper or the other creator was there first.
+                // A sweeper or the other creator was faster.
                 Err(Error::InProgress { .. }) => {
                     thread::yield_now();
                     continue;
@@ -243,7 +243,7 @@ fn create_many(fs: &MemFs, db: &Db, creator: usize) -> Vec<String> {
     made
 }
 
-/// The target of such a name would be the directory itself, and the marker in it would make it a removal to finish.
+/// The target of such a name would be the directory itself, and the marker in it would look like an unfinished removal.
 #[test]
 fn the_directory_itself_is_no_target() {
     let (fs, db) = mem_db(&[""]);
@@ -253,7 +253,7 @@ fn the_directory_itself_is_no_target() {
     for name in ["...checkpoint-staged", "....checkpoint-staged", "..checkpoint-staged"] {
         fs.create_dir(&Path::new("/backups").join(name)).unwrap();
     }
-    // The checksum of `remove` and no pointers: a removal that had begun.
+    // A valid marker of `remove` without pointers: a removal that had begun.
     let lines = "remove\n";
     let marker = format!("{:032x}\n{lines}", xxhash_rust::xxh3::xxh3_128(lines.as_bytes()));
     fs.write_new(Path::new("/backups/.checkpoint-unpublished"), marker.as_bytes(), NORMAL).unwrap();

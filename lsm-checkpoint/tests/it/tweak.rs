@@ -1,4 +1,4 @@
-//! A filesystem with one thing left out: the n-th sync, or the renaming of directories; or with somebody else on it.
+//! A filesystem that skips the n-th sync, cannot rename directories, or has another process at work.
 
 mod meddler;
 
@@ -22,7 +22,7 @@ pub(crate) struct Tweak<F> {
     fs: InterceptFs<F, Tweaks<F>>,
 }
 
-/// The filesystem that it is.
+/// Dereferences to the filesystem.
 impl<F> Deref for Tweak<F> {
     type Target = InterceptFs<F, Tweaks<F>>;
 
@@ -33,7 +33,7 @@ impl<F> Deref for Tweak<F> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tweaks<F> {
-    /// For looks that nobody sees.
+    /// Used for unobserved lookups.
     fs: F,
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,
@@ -55,7 +55,7 @@ impl<F: Fs + Clone + 'static> Tweak<F> {
         Self { fs: InterceptFs::new(self.fs.into_inner(), tweaks) }
     }
 
-    /// The n-th sync, counted from 0, says that it is done and does nothing.
+    /// Makes the n-th sync, counted from 0, return `Ok` without an effect.
     pub(crate) fn without_sync(self, nth: Option<usize>) -> Self {
         self.with(|tweaks| tweaks.skipped = nth)
     }
@@ -64,12 +64,13 @@ impl<F: Fs + Clone + 'static> Tweak<F> {
         self.with(|tweaks| tweaks.renames_directories = false)
     }
 
-    /// Somebody does this just before each call of this kind for a path, of a call with two paths the first.
+    /// Lets another process act just before each call of this kind for a path. For calls with two paths, the first
+    /// counts.
     pub(crate) fn before(self, op: Op, path: &'static str, act: impl Fn(&F) + Send + Sync + 'static) -> Self {
         self.beside(When::Before, op, path, act)
     }
 
-    /// Somebody does this just after each call of this kind for a path, before the caller can do anything else.
+    /// Lets another process act just after each call of this kind for a path, before the caller continues.
     pub(crate) fn after(self, op: Op, path: &'static str, act: impl Fn(&F) + Send + Sync + 'static) -> Self {
         self.beside(When::After, op, path, act)
     }
@@ -86,7 +87,7 @@ impl<F: Fs + Clone + 'static> Tweak<F> {
         self.with(|tweaks| tweaks.meddler = Some(Arc::new(meddler)))
     }
 
-    /// How many syncs were asked for.
+    /// Returns the number of requested syncs.
     pub(crate) fn syncs(&self) -> usize {
         self.fs.interceptor().syncs.load(Ordering::Relaxed)
     }

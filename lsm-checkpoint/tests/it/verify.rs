@@ -1,4 +1,4 @@
-//! Verifying: every damage is found, and nothing is changed.
+//! Verification: all damage is found, and nothing is changed.
 
 use std::{
     collections::BTreeSet,
@@ -33,7 +33,7 @@ fn quick(fs: &dyn Fs) -> VerifyReport {
     verify(fs, Path::new(TARGET), &VerifyOptions::quick()).unwrap()
 }
 
-/// Puts other bytes under a name, without touching the inode that the source may share.
+/// Replaces a file by one with other bytes, without touching the inode that the source may share.
 fn replace(fs: &MemFs, file: &Path, bytes: &[u8]) {
     let path = Path::new(TARGET).join(file);
     fs.remove_file(&path).unwrap();
@@ -56,7 +56,7 @@ fn a_sound_checkpoint_is_sound() {
     }
 }
 
-/// What could not be read was held against nothing.
+/// A file that could not be read does not count as checked.
 #[test]
 fn only_files_that_were_read_count_as_checked() {
     let fs = prepared(&[""]);
@@ -69,7 +69,7 @@ fn only_files_that_were_read_count_as_checked() {
     assert_eq!((paths(&report), report.checked_files), (["tables/1"].map(PathBuf::from).into(), 8));
 }
 
-/// Not one call that writes, syncs or locks; and none is needed: a volume that takes no writes is enough.
+/// No call writes, syncs or locks, and a read-only volume suffices.
 #[test]
 fn it_changes_nothing_and_needs_no_lock() {
     let fs = prepared(&[""]);
@@ -107,7 +107,7 @@ fn a_damaged_catalog_is_refused_or_found() {
     let fs = prepared(&[""]);
     let bytes = fs.read_to_vec(Path::new("/checkpoint/CHECKPOINT"), 1 << 20).unwrap();
     let footer = Catalog::read(&fs, Path::new(TARGET)).map(|_| bytes.len() - 600).unwrap();
-    // The head holds the mirror and zeros behind it, which nothing reads.
+    // The head holds the mirror, followed by zeros that are never read.
     for at in (0..64).chain(4096..4400).chain(footer..bytes.len()) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1;
@@ -180,7 +180,7 @@ fn progress_reaches_its_total_and_can_cancel() {
     assert!(matches!(cancelled, Err(Error::Cancelled)));
 }
 
-/// A file that cannot be read is never called good.
+/// A file that cannot be read is never reported as good.
 #[test]
 fn any_failure_is_a_problem_or_an_error() {
     let fs = prepared(&[""]);
@@ -189,7 +189,7 @@ fn any_failure_is_a_problem_or_an_error() {
         || fs.fork(),
         |fs| verify(fs, Path::new(TARGET), &VerifyOptions::full().threads(1)),
         |fault, result, fs| {
-            // A hint may be refused, and what cannot be read at one go is read in parts.
+            // A hint may be refused, and a failed read is repeated in parts.
             let has_copy = ["CHECKPOINT", "v7"].iter().any(|name| fault.path().ends_with(name));
             let serves = fault.id().op == Op::Hint || fault.id().op == Op::ReadAt && has_copy;
             let is_harmless = serves && fault.id().effect != FaultEffect::Gone;
@@ -201,7 +201,7 @@ fn any_failure_is_a_problem_or_an_error() {
     println!("{}", report.unwrap());
 }
 
-/// A tree without files is its directory alone, and a restore makes that.
+/// A tree without files consists of its directory, which a restore creates.
 #[test]
 fn the_directory_of_a_tree_is_missed() {
     let fs = prepared(&["users", "orders"]);
@@ -211,7 +211,7 @@ fn the_directory_of_a_tree_is_missed() {
     assert!(!paths(&report).contains(&PathBuf::from("orders")), "{report}");
 }
 
-/// A directory of any size costs memory in proportion to what is listed, and what is not listed is counted.
+/// The memory is proportional to the listed entries. The others are only counted.
 #[test]
 fn strangers_without_end_are_counted() {
     let fs = prepared(&[""]);

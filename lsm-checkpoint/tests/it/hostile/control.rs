@@ -1,9 +1,9 @@
-//! A control of the checks: without views, harm is done, and they notice.
+//! A control of the checks: without views the calls do harm, and the checks detect it.
 
 use super::{generator::cases, place::Place, watched::watched, world::World};
 use crate::seeded::seed;
 
-/// Counts the directories that harm something where paths are resolved plainly.
+/// Counts the directories that do harm if paths are resolved plainly.
 fn caught<P: Place>(world: &World<P>, step: &dyn Fn(String)) {
     let harm: Vec<_> = cases(seed()).iter().filter_map(|case| case.run(world, true, step)).collect();
     let caught = harm.iter().filter(|harm| !harm.is_empty()).count();

@@ -16,16 +16,17 @@ use super::{
 };
 use crate::seeded::seed;
 
-/// How often each kind stands at each spot: alone, and as a marker names it and a staged directory is beside it.
+/// The number of times that each kind is put at each spot: once alone, and once with a marker that names it and a
+/// staged directory.
 const ROUNDS: u64 = 2;
-/// Directories with two nodes or three at any spots.
+/// The number of directories with two or three nodes at random spots.
 const MIXED: u64 = 40;
 
 /// A hostile directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     checksums: bool,
-    /// In the order in which they are put.
+    /// The nodes, in the order in which they are created.
     nodes: Vec<(Kind, Spot)>,
     variant: u64,
 }
@@ -46,7 +47,7 @@ impl Random {
     }
 }
 
-/// The cases of a seed.
+/// Returns the cases of a seed.
 pub(crate) fn cases(seed: u64) -> Vec<Case> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut cases = Vec::new();
@@ -64,10 +65,10 @@ pub(crate) fn cases(seed: u64) -> Vec<Case> {
     for _ in 0..MIXED {
         let count = 2 + random.below(2);
         let mut nodes: Vec<_> = (0..count).map(|_| random.node()).collect();
-        // What is put below a link would be put outside.
+        // Deeper spots come first, because a node below a link would be created outside.
         nodes.sort_by_key(|(_, spot)| (Reverse(spot.path().components().count()), *spot));
         nodes.dedup_by_key(|(_, spot)| *spot);
-        // Nothing can be put over a mount.
+        // Nothing can be created over a mount.
         nodes.retain(|(kind, _)| *kind != Kind::Mount);
         add(&mut cases, &mut random, nodes);
     }
@@ -80,7 +81,7 @@ fn add(cases: &mut Vec<Case>, random: &mut Random, nodes: Vec<(Kind, Spot)>) {
 }
 
 impl Case {
-    /// Puts the nodes into a world that is new. `None`: one of them is not possible here.
+    /// Creates the nodes in a new world. Returns `None` if one of them is not possible here.
     pub(crate) fn put<P: Place>(&self, world: &World<P>) -> Option<Before> {
         let nodes = Nodes { world, variant: self.variant };
         let mut hard_linked = Vec::new();
@@ -92,7 +93,7 @@ impl Case {
         Some(Before::of(world, &hard_linked, leads_outside))
     }
 
-    /// Makes every call. `None`: the case is not possible here. Otherwise the harm that was found.
+    /// Makes every call and returns the harm. Returns `None` if the case is not possible here.
     pub(crate) fn run<P: Place>(
         &self,
         world: &World<P>,
@@ -128,7 +129,7 @@ impl Case {
     }
 }
 
-/// Runs every case of the seed in a world of its own kind.
+/// Runs every case of the seed in a world.
 fn all_cases<P: Place>(world: &World<P>, step: &dyn Fn(String)) {
     let seed = seed();
     let mut counts: BTreeMap<(Kind, Spot), u64> = BTreeMap::new();
@@ -151,7 +152,7 @@ fn all_cases<P: Place>(world: &World<P>, step: &dyn Fn(String)) {
     }
 }
 
-/// Only root can make it.
+/// Returns `true` if only root can create the node.
 const fn is_restricted(kind: Kind) -> bool {
     matches!(kind, Kind::Mount | Kind::Device)
 }

@@ -1,4 +1,4 @@
-//! A filesystem with an observer, who may act before each call, and sees which inodes the calls reach.
+//! A filesystem with an observer that may act before each call, and that sees the inodes that the calls reach.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use lsm_fs::{
     intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
-/// Sees every call.
+/// Observes every call.
 pub(crate) struct Observer {
     calls: AtomicUsize,
     act: Box<dyn Fn(usize) + Send + Sync>,
@@ -26,13 +26,13 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// `act` is called before each call with its number, from 1.
+    /// Creates an observer. `act` is called before each call with its number, starting at 1.
     pub(crate) fn new(forbidden: BTreeSet<FileId>, act: impl Fn(usize) + Send + Sync + 'static) -> Arc<Self> {
         let (calls, reached) = (AtomicUsize::new(0), Mutex::new(None));
         Arc::new(Self { calls, act: Box::new(act), forbidden, reached })
     }
 
-    /// The first path through which a call reached a forbidden inode.
+    /// Returns the first path through which a call reached a forbidden inode.
     pub(crate) fn reached(&self) -> Option<String> {
         self.reached.lock().unwrap().clone()
     }
@@ -59,7 +59,7 @@ pub(crate) struct Hooked<F> {
     fs: InterceptFs<F, Hooks<F>>,
 }
 
-/// The filesystem that it is.
+/// Dereferences to the filesystem.
 impl<F> Deref for Hooked<F> {
     type Target = InterceptFs<F, Hooks<F>>;
 
@@ -70,10 +70,10 @@ impl<F> Deref for Hooked<F> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Hooks<F> {
-    /// For looks that nobody sees, and in place of a view.
+    /// Used for unobserved lookups, and in place of a view.
     fs: F,
     observer: Arc<Observer>,
-    /// A control: a view of it is no view.
+    /// Set for a control: `beneath` then returns no real view.
     resolves_plainly: bool,
     renames_directories: bool,
 }
@@ -109,7 +109,7 @@ impl<F: Fs + Clone + 'static> Interceptor for Hooks<F> {
         call: &Call<'_>,
         run: impl FnOnce() -> Result<R>,
     ) -> Result<R> {
-        // A handle leads nowhere else.
+        // A call on a handle resolves no path.
         if file.is_some() {
             return run();
         }

@@ -1,4 +1,4 @@
-//! The inputs with which an attack has deleted, read or written outside.
+//! Inputs that made an attack delete, read or write outside.
 
 use std::{path::Path, sync::Arc};
 
@@ -26,7 +26,7 @@ fn read(fs: &dyn Fs, path: &Path) -> Vec<u8> {
     fs.read_to_vec(path, 1 << 20).unwrap()
 }
 
-/// A target that is debris by its looks, with a folder that leads to a live database.
+/// A target that looks like debris, with a folder that is a link to a live database.
 fn a_marker_that_points_through_a_link<P: Place>(world: &World<P>) {
     let (fs, target, live) = (&world.fs, world.target(), world.backups().join("live-db"));
     world.put(&live.join("CURRENT"), b"live");
@@ -47,7 +47,7 @@ fn a_marker_that_points_through_a_link<P: Place>(world: &World<P>) {
     }
 }
 
-/// The name of a staged directory whose target would be the swept directory itself.
+/// A staged directory whose target would be the swept directory itself.
 fn a_staged_name_that_means_the_directory_itself<P: Place>(world: &World<P>) {
     let (fs, backups) = (&world.fs, world.backups());
     for name in ["...checkpoint-staged", "....checkpoint-staged"] {
@@ -61,7 +61,7 @@ fn a_staged_name_that_means_the_directory_itself<P: Place>(world: &World<P>) {
     assert!(verify(fs, &world.target(), &VerifyOptions::full()).unwrap().is_sound());
 }
 
-/// Directories with something that has the name of a catalog and is none.
+/// Directories with an entry that has the name of a catalog but is not one.
 fn a_removal_of_other_directories<P: Place>(world: &World<P>) {
     let (fs, dir) = (&world.fs, world.backups().join("project"));
     let thesis = dir.join("thesis");
@@ -84,7 +84,7 @@ fn a_removal_of_other_directories<P: Place>(world: &World<P>) {
     }
 }
 
-/// A folder of tables that is a link to another one.
+/// A folder of tables that is a link to another folder.
 fn a_folder_of_tables_that_is_a_link<P: Place>(world: &World<P>) {
     let (fs, target) = (&world.fs, world.target());
     let other = world.backups().parent().unwrap().join("other");
@@ -102,7 +102,7 @@ fn a_folder_of_tables_that_is_a_link<P: Place>(world: &World<P>) {
     assert_eq!(fs.hard_link_count(&other.join("1")).unwrap(), Some(1));
 }
 
-/// The folder of a tree that is a link to a database, where a removal goes file by file.
+/// A tree folder that is a link to a database, during a removal file by file.
 fn a_removal_in_place_through_a_link<P: Place>(world: &World<P>) {
     let (fs, target) = (&world.fs, world.target());
     let other = world.backups().parent().unwrap().join("engine");
@@ -118,7 +118,7 @@ fn a_removal_in_place_through_a_link<P: Place>(world: &World<P>) {
     }
 }
 
-/// A catalog that is a link to one elsewhere.
+/// A catalog that is a link to another catalog.
 fn a_catalog_that_is_a_link<P: Place>(world: &World<P>) {
     let (fs, target) = (&world.fs, world.target());
     let other = world.backups().parent().unwrap().join("catalog");

@@ -1,5 +1,5 @@
-//! Volumes in memory that stand where a folder of a checkpoint does. The host's mounts are among the generated nodes;
-//! volumes in memory are there from the beginning, so each call gets a filesystem of its own.
+//! Volumes in memory in the place of a checkpoint's folder. Mounts on the host are among the generated nodes. Volumes
+//! in memory exist from the start, so each call gets a new filesystem.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use super::{
 const SPOTS: [Spot; 6] =
     [Spot::Backup, Spot::Target, Spot::Staged, Spot::Tables, Spot::Tree, Spot::TreeTables];
 
-/// Makes a call on a directory with a volume in it, whose files are as good as the checkpoint's own.
+/// Makes a call on a directory that contains a volume. The files of the volume match the checkpoint.
 fn on_a_volume(spot: Spot, verb: Verb, plainly: bool) -> Result<(), String> {
     let at = Path::new("/w/backups").join(spot.path());
     let fs = MemFsOptions::new().volume(&at, VolumeOptions::default()).build().unwrap();

@@ -1,4 +1,4 @@
-//! The nodes of hostile directories, and the spots where they stand.
+//! The nodes of hostile directories and their spots.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -27,17 +27,17 @@ pub(crate) enum Kind {
     Pipe,
     Socket,
     Device,
-    /// A file or folder from outside, mounted there.
+    /// A file or folder from outside that is mounted there.
     Mount,
-    /// Another name of a file outside.
+    /// A hard link to a file outside.
     HardLink,
-    /// A strange name beside the spot: a file, a folder or a link to a folder outside.
+    /// A strange name next to the spot: a file, a folder or a link to a folder outside.
     OddName,
-    /// A staged directory, and a marker that is valid and names the spot.
+    /// A staged directory and a valid marker that names the spot.
     ForgedMarker,
-    /// A staged directory, and a marker of another program.
+    /// A staged directory and a marker of another program.
     ForeignMarker,
-    /// An empty staged sibling of the spot.
+    /// An empty staged directory for the spot.
     StagedSibling,
 }
 
@@ -60,7 +60,7 @@ impl Kind {
         Self::StagedSibling,
     ];
 
-    /// Whether it leads to a folder outside.
+    /// Returns `true` if the node leads to a folder outside.
     pub(crate) const fn leads_outside(self) -> bool {
         matches!(self, Self::LinkToFolder | Self::LinkToFolderByRoot | Self::Mount)
     }
@@ -72,12 +72,12 @@ pub(crate) enum Spot {
     Backup,
     Target,
     Staged,
-    /// The folder of tables of the tree in the target itself.
+    /// The folder of tables of the tree in the target's own directory.
     Tables,
     Table,
-    /// The folder of a tree.
+    /// The folder of the other tree.
     Tree,
-    /// The folder of tables of the tree in a folder.
+    /// The folder of tables of that tree.
     TreeTables,
     Current,
     Version,
@@ -100,7 +100,7 @@ impl Spot {
         Self::Marker,
     ];
 
-    /// Its path in the directory of backups.
+    /// Returns its path in the directory of backups.
     pub(crate) fn path(self) -> &'static Path {
         Path::new(match self {
             Self::Backup => "sunday",
@@ -122,7 +122,7 @@ impl Spot {
         matches!(self, Backup | Target | Staged | Tables | Tree | TreeTables)
     }
 
-    /// The folder outside that would pass for the one here.
+    /// Returns the folder outside that could be mistaken for this one.
     fn folder_outside(self) -> &'static str {
         match self {
             Self::Tables | Self::TreeTables => "outside/tables",
@@ -131,7 +131,7 @@ impl Spot {
         }
     }
 
-    /// The file outside that would pass for the one here.
+    /// Returns the file outside that could be mistaken for this one.
     fn file_outside(self) -> &'static str {
         match self {
             Self::Table => "outside/tables/1",
@@ -143,15 +143,15 @@ impl Spot {
     }
 }
 
-/// Puts nodes into the directory of backups of a world.
+/// Creates nodes in the directory of backups of a world.
 pub(crate) struct Nodes<'a, P> {
     pub(crate) world: &'a World<P>,
-    /// Chooses among variants.
+    /// The number that selects a variant.
     pub(crate) variant: u64,
 }
 
 impl<P: Place> Nodes<'_, P> {
-    /// Puts a node, and returns the file outside that got another name. `Err`: this kind is not possible here.
+    /// Creates a node. Returns the file outside that got another name, or an error if this kind is not possible here.
     pub(crate) fn put(&self, kind: Kind, spot: Spot) -> Result<Option<PathBuf>, ()> {
         let (fs, backups) = (&self.world.fs, self.world.backups());
         let at = backups.join(spot.path());
@@ -199,7 +199,7 @@ impl<P: Place> Nodes<'_, P> {
         Ok(None)
     }
 
-    /// Puts names that mean something to the protocol, or look as if they did.
+    /// Creates names that the protocol uses, or that resemble these.
     fn put_names(&self, kind: Kind, spot: Spot) {
         let at = self.world.backups().join(spot.path());
         let beside = |name: OsString| at.with_file_name(name);
@@ -207,7 +207,7 @@ impl<P: Place> Nodes<'_, P> {
         match kind {
             Kind::StagedSibling => self.folder(&beside(framed(b".", name, b".checkpoint-staged"))),
             Kind::ForgedMarker | Kind::ForeignMarker => {
-                // In the directory of backups itself, in the target or in its staged sibling.
+                // In the directory of backups, in the target, or in its staged directory.
                 let dir = match spot {
                     Spot::Backup => self.world.backups(),
                     Spot::Staged => self.world.staged(),
@@ -248,7 +248,7 @@ impl<P: Place> Nodes<'_, P> {
         self.world.fs.create_dir(at).unwrap();
     }
 
-    /// A marker that names the spot, what may be below it, and things outside.
+    /// Encodes a marker that names the spot, possible entries below it, and paths outside.
     fn marker(&self, spot: Spot) -> Vec<u8> {
         let named = spot.path().strip_prefix("t").unwrap_or(spot.path()).display().to_string();
         let word = if self.variant.is_multiple_of(2) { "remove" } else { "publish" };

@@ -1,4 +1,4 @@
-//! Paths that an operator gives: their last component may be a symbolic link where a call only reads.
+//! Paths from an operator. Their last component may be a symbolic link if a call only reads.
 
 use std::{path::Path, sync::Arc};
 
@@ -45,7 +45,7 @@ fn a_link_is_no_target<P: Place>(world: &World<P>) {
     assert!(matches!(remove(fs, &latest, NORMAL), Err(Error::NotACheckpoint { .. })));
     let forced = Removal::new().force(true).run(fs, &latest);
     assert!(matches!(forced, Err(Error::NotACheckpoint { .. })), "{forced:?}");
-    // Neither for a sweep: the target of a staged directory, and a staged directory.
+    // The same holds for a sweep, for the target of a staged directory and for a staged directory.
     let staged = world.backups().join(".latest.checkpoint-staged");
     fs.create_dir(&staged).unwrap();
     fs.link(Path::new("t"), &world.backups().join(".later.checkpoint-staged"));

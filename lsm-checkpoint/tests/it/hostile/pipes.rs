@@ -1,4 +1,4 @@
-//! Pipes, sockets and devices in place of files: an error, and no call waits for them.
+//! Pipes, sockets and devices in place of files cause an error, and no call waits for them.
 
 use lsm_checkpoint::{VerifyOptions, sweep, verify};
 use lsm_fs::SyncMode;
@@ -11,7 +11,7 @@ use super::{
     world::{MARKER, World},
 };
 
-/// Calls everything that opens one of these names.
+/// Makes every call that opens one of these names.
 fn nothing_waits<P: Place>(world: &World<P>, step: &dyn Fn(String)) {
     let (fs, target, options) = (&world.fs, world.target(), ReadOptions::new());
     for name in ["current", "v7", "CHECKPOINT", MARKER] {

@@ -1,4 +1,4 @@
-//! The two namespaces that hostile directories are made in: the host's and one in memory.
+//! The two namespaces for hostile directories: the host and a filesystem in memory.
 
 use std::{
     fs,
@@ -11,21 +11,21 @@ use lsm_fs::{Fs, StdFs};
 use lsm_fs_mem::{MemFs, SpecialFile};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
-/// A filesystem on which a test can make more than files and folders.
+/// A filesystem on which a test can create more than files and folders.
 pub(crate) trait Place: Fs + Clone + 'static {
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     fn link(&self, to: &Path, at: &Path);
 
-    /// Makes a pipe, a socket or a device; `false` if that is not allowed here.
+    /// Creates a pipe, a socket or a device. Returns `false` if this is not allowed here.
     fn special(&self, kind: SpecialFile, at: &Path) -> bool;
 
-    /// Mounts one file or folder over another; `false` if that is not allowed here.
+    /// Mounts one file or folder over another. Returns `false` if this is not allowed here.
     fn mount(&self, from: &Path, at: &Path) -> bool;
 
-    /// Takes away every mount below a folder.
+    /// Unmounts everything below a folder.
     fn unmount_below(&self, root: &Path);
 
-    /// The text of a symbolic link, where it can be read.
+    /// Returns the text of a symbolic link, if it can be read.
     fn link_text(&self, at: &Path) -> Option<PathBuf>;
 }
 
@@ -40,7 +40,7 @@ impl Place for StdFs {
             SpecialFile::Socket => FileType::Socket,
             _ => FileType::CharacterDevice,
         };
-        // The device is /dev/zero, which has no end.
+        // The device is /dev/zero, which is endless.
         let device = if file_type == FileType::CharacterDevice { makedev(1, 5) } else { 0 };
         let made = mknodat(CWD, at, file_type, Mode::RUSR | Mode::WUSR, device);
         assert!(made.is_ok() || kind == SpecialFile::Device, "{}: {made:?}", at.display());
@@ -80,7 +80,7 @@ impl Place for MemFs {
         true
     }
 
-    /// Its volumes are there from the beginning.
+    /// The volumes of a `MemFs` exist from the start, so nothing can be mounted.
     fn mount(&self, _: &Path, _: &Path) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! What a test sees of a part of a filesystem, and how two looks differ.
+//! A record of a part of a filesystem, and the comparison of two records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use lsm_fs::{FileId, FsExt, FsFileType};
 
 use super::place::Place;
 
-/// Every name below some folders.
+/// Every entry below some folders.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen(BTreeMap<PathBuf, Node>);
 
@@ -17,16 +17,16 @@ pub(crate) struct Seen(BTreeMap<PathBuf, Node>);
 struct Node {
     file_type: FsFileType,
     id: Option<FileId>,
-    /// Of files only.
+    /// The number of links, for files only.
     links: Option<u64>,
     bytes: Vec<u8>,
     link_text: Option<PathBuf>,
 }
 
 impl Seen {
-    /// Adds a folder, and everything below it that no symbolic link leads to.
+    /// Adds a folder and everything below it, without following symbolic links.
     pub(crate) fn add(&mut self, fs: &impl Place, root: &Path, path: &Path) {
-        // A separator at the end would follow a link.
+        // A trailing separator would follow a link.
         let at = if path.as_os_str().is_empty() { root.to_path_buf() } else { root.join(path) };
         let Ok(there) = fs.symlink_metadata(&at) else { return };
         let is_file = there.file_type == FsFileType::File;
@@ -45,7 +45,7 @@ impl Seen {
         }
     }
 
-    /// The inodes of the regular files.
+    /// Returns the inodes of the regular files.
     pub(crate) fn ids(&self) -> BTreeSet<FileId> {
         self.files().filter_map(|(_, node)| node.id).collect()
     }
@@ -54,7 +54,7 @@ impl Seen {
         self.0.iter().filter(|(_, node)| node.file_type == FsFileType::File)
     }
 
-    /// Compares names, types, bytes and the text of links; and numbers of names, except of the inodes in `lent`.
+    /// Compares names, types, bytes and the text of links. Also compares link counts, except for the inodes in `lent`.
     pub(crate) fn compare(&self, after: &Self, lent: Option<&BTreeSet<FileId>>) -> Result<(), String> {
         if let Some(new) = after.0.keys().find(|path| !self.0.contains_key(*path)) {
             return Err(format!("{} is new", new.display()));
@@ -74,7 +74,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Refuses a tree that holds one of these inodes, or the bytes of one of these files.
+    /// Returns an error if the record contains one of these inodes, or the bytes of one of these files.
     pub(crate) fn holds_none(&self, ids: &BTreeSet<FileId>, bytes: &BTreeSet<Vec<u8>>) -> Result<(), String> {
         for (path, node) in self.files() {
             if node.id.is_some_and(|id| ids.contains(&id)) {

@@ -1,4 +1,4 @@
-//! A folder becomes a symbolic link to one outside just before the k-th call of the seam, for every k.
+//! A folder is replaced by a symbolic link to a folder outside just before the k-th filesystem call, for every k.
 
 use std::{
     collections::BTreeSet,
@@ -17,34 +17,35 @@ use super::{
     world::{MARKER, World},
 };
 
-/// A call, and the way in which it publishes or removes.
+/// A call, and its way to publish or remove.
 #[derive(Clone, Copy, Debug)]
 struct Scene {
     verb: Verb,
     renames_directories: bool,
 }
 
-/// Every call; those that move or remove directories also where these cannot be renamed.
+/// Returns every call. The calls that move or remove directories occur twice, also with a filesystem that cannot rename
+/// directories.
 fn scenes() -> Vec<Scene> {
     let scene = |renames_directories| move |verb| Scene { verb, renames_directories };
     let in_place = [Verb::RestoreLinks, Verb::Create, Verb::Remove, Verb::Sweep];
     Verb::ALL.into_iter().map(scene(true)).chain(in_place.map(scene(false))).collect()
 }
 
-/// A folder that is swapped, in the world, and the one outside that takes its place.
+/// A folder of the world, and the folder outside that replaces it.
 struct Swap {
     folder: PathBuf,
     outside: PathBuf,
 }
 
 impl Scene {
-    /// Makes the world that the call meets.
+    /// Prepares the world for the call.
     fn prepare(self, world: &World<StdFs>) {
         world.rebuild(true);
         match self.verb {
             Verb::Create => world.clear(&world.target()),
             Verb::RemoveByForce => world.put(&world.target().join("users/tables/new"), b"new"),
-            // A creator died when all but the pointers had been moved, or before it had moved anything.
+            // A creator died before it had moved anything, or when all files but the pointers were moved.
             Verb::Sweep if self.renames_directories => world.put_all(&world.staged(), world.files()),
             Verb::Sweep => {
                 let current = world.target().join("users/current");
@@ -70,7 +71,7 @@ impl Scene {
         swaps
     }
 
-    /// Runs the call once, and returns before which of its calls the folder is there.
+    /// Runs the call once. Returns the numbers of the filesystem calls before which the folder exists.
     fn chances(self, world: &World<StdFs>, swap: &Swap, plainly: bool) -> Vec<usize> {
         self.prepare(world);
         let (chances, folder) = (Arc::new(Mutex::new(Vec::new())), swap.folder.clone());
@@ -85,7 +86,7 @@ impl Scene {
         chances.clone()
     }
 
-    /// Makes the call and looks for harm.
+    /// Makes the call and checks for harm.
     fn run(
         self,
         world: &World<StdFs>,
@@ -93,7 +94,7 @@ impl Scene {
         swap: Option<&Swap>,
         act: impl Fn(usize) + Send + Sync + 'static,
     ) -> Result<(), String> {
-        // The path that an operator gives may be a link when the call begins.
+        // The path from an operator may be a link when the call begins.
         let is_operators = swap.is_some_and(|swap| swap.folder == world.target());
         let before = Before::of(world, &[], is_operators);
         let observer = before.observer(act);
@@ -108,7 +109,7 @@ fn is_folder(path: &Path) -> bool {
     StdFs.symlink_metadata(path).is_ok_and(|there| there.is_dir())
 }
 
-/// Tries every swap before every call. Returns how many there were, and the harm that was found.
+/// Tries every swap before every call. Returns the number of swaps and the harm.
 fn swapped(world: &World<StdFs>, scene: Scene, plainly: bool, step: &dyn Fn(String)) -> (usize, Vec<String>) {
     let (mut tried, mut harm) = (0, Vec::new());
     for swap in scene.swaps(world) {
@@ -127,7 +128,7 @@ fn swapped(world: &World<StdFs>, scene: Scene, plainly: bool, step: &dyn Fn(Stri
             if let Err(found) = result {
                 harm.push(format!("{what}: {found}"));
                 world.build(true);
-                // One is enough for a control.
+                // One case of harm is enough for a control.
                 if plainly {
                     return (tried, harm);
                 }
@@ -163,7 +164,7 @@ fn plain_resolution_is_caught_for_each_call() {
             println!("{scene:?}: {harm:?} after {tried} swaps");
             caught.extend(harm.first().map(|_| scene.verb));
         }
-        // A sweep that only removes a staged directory follows no link by itself; one that clears a target does.
+        // A sweep follows no link if it only removes a staged directory, but it does if it clears a target.
         assert_eq!(caught, Verb::ALL.into_iter().collect());
     });
 }

@@ -1,4 +1,4 @@
-//! Every call that can meet a hostile directory, and the check after it.
+//! Every call that can encounter a hostile directory, and the check after it.
 
 use std::{
     collections::BTreeSet,
@@ -25,9 +25,9 @@ pub(crate) enum Verb {
     VerifyFull,
     RestoreCopies,
     RestoreLinks,
-    /// A checkpoint that links from the hostile one.
+    /// Creates a checkpoint with the hostile one as its base.
     Base,
-    /// A checkpoint of the hostile one's name.
+    /// Creates a checkpoint with the name of the hostile one.
     Create,
     Remove,
     RemoveByForce,
@@ -48,12 +48,12 @@ impl Verb {
         Self::Sweep,
     ];
 
-    /// Whether it may change the directory of backups.
+    /// Returns `true` if the call may change the directory of backups.
     pub(crate) const fn changes_backups(self) -> bool {
         matches!(self, Self::Create | Self::Remove | Self::RemoveByForce | Self::Sweep)
     }
 
-    /// Makes the call. `Ok`: the result of it that matters here, if there is one.
+    /// Makes the call. Returns the relevant part of its result.
     fn call<P: Place>(self, world: &World<P>, fs: &Hooked<P>) -> Result<String, Error> {
         let (target, made) = (world.target(), world.made());
         let done = |_| "done".to_owned();
@@ -96,19 +96,20 @@ fn restore<P: Place>(
     Checkpoint::new().policy(policy).restore(&checkpoint, fs, made)
 }
 
-/// What lies outside before a call, and which of it the hostile directory has a right to.
+/// The files outside before a call, and the inodes that the hostile directory legitimately shares.
 pub(crate) struct Before {
     outside: Seen,
     ids: BTreeSet<FileId>,
     bytes: BTreeSet<Vec<u8>>,
-    /// Inodes that the hostile directory has names of.
+    /// Inodes that have a name in the hostile directory.
     lent: BTreeSet<FileId>,
-    /// The operator's own path leads outside by a link or a mount: that may be read, and its files linked.
+    /// Set if the operator's own path leads outside through a link or a mount. Reading and linking these files is
+    /// allowed then.
     leads_outside: bool,
 }
 
 impl Before {
-    /// Looks at a world that is ready. `hard_linked`: a file outside that the hostile directory has a name of.
+    /// Records a prepared world. `hard_linked` lists the files outside that have a name in the hostile directory.
     pub(crate) fn of<P: Place>(world: &World<P>, hard_linked: &[PathBuf], leads_outside: bool) -> Self {
         let there = hard_linked.iter().map(|path| world.fs.symlink_metadata(path).unwrap());
         let lent: BTreeSet<FileId> = there.filter_map(|there| there.file_id).collect();
@@ -120,12 +121,12 @@ impl Before {
         Self { outside: world.see_outside(), ids, bytes, lent, leads_outside }
     }
 
-    /// The observer of a call that acts before each call of the seam.
+    /// Creates an observer that acts before each filesystem call.
     pub(crate) fn observer(&self, act: impl Fn(usize) + Send + Sync + 'static) -> Arc<Observer> {
         Observer::new(self.ids.clone(), act)
     }
 
-    /// Makes a call and looks for harm. `Ok`: the result of the call.
+    /// Makes a call and checks for harm. Returns the result of the call.
     pub(crate) fn call<P: Place>(
         &self,
         world: &World<P>,

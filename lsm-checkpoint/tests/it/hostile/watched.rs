@@ -1,4 +1,4 @@
-//! A bound for calls that must not wait for ever.
+//! A time limit for calls that must not wait forever.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// More than any call on a hostile directory may take.
+/// A limit that no call on a hostile directory may reach.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Runs a test that says before each step which it is; a step that does not end within the bound fails it.
+/// Runs a test that announces each step. A step that exceeds the limit fails the test.
 pub(crate) fn watched<T: Send + 'static>(test: impl FnOnce(&dyn Fn(String)) -> T + Send + 'static) -> T {
     within(BOUND, test)
 }

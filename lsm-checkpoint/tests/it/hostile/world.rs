@@ -1,4 +1,4 @@
-//! A database, a directory of backups with the target `t`, and things outside that nobody may touch.
+//! A database, a directory of backups with the target `t`, and files outside that no call may touch.
 
 use std::{
     collections::BTreeSet,
@@ -34,7 +34,7 @@ pub(crate) struct World<P> {
     plain: Template,
 }
 
-/// Takes the mounts away before the directory is removed.
+/// Unmounts everything before the directory is removed.
 #[derive(Debug)]
 pub(crate) struct HostDir(TempDir);
 
@@ -45,7 +45,7 @@ impl Drop for HostDir {
 }
 
 impl World<StdFs> {
-    /// In a directory in memory, if the host has such a filesystem, because thousands of calls sync what they make.
+    /// Creates a world on the host, in memory if there is such a mount, because thousands of calls make syncs.
     pub(crate) fn on_the_host() -> (HostDir, Self) {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let world = Self::new(StdFs, dir.path().canonicalize().unwrap());
@@ -62,7 +62,7 @@ impl World<MemFs> {
 }
 
 impl<P: Place> World<P> {
-    /// Fills a folder that is empty, or has only folders.
+    /// Fills a folder that is empty or has only folders.
     pub(crate) fn new(fs: P, root: PathBuf) -> Self {
         let world = Self { fs, root, summed: template(true), plain: template(false) };
         world.fill(true);
@@ -85,12 +85,12 @@ impl<P: Place> World<P> {
         self.root.join("outside")
     }
 
-    /// Where restored directories and checkpoints with a base are made.
+    /// Returns the path for restored directories and for checkpoints with a base.
     pub(crate) fn made(&self) -> PathBuf {
         self.root.join("made/new")
     }
 
-    /// A name for what an attacker moves out of the way.
+    /// Returns the path to which an attacker moves a folder.
     pub(crate) fn aside(&self) -> PathBuf {
         self.root.join("aside")
     }
@@ -101,7 +101,7 @@ impl<P: Place> World<P> {
         db
     }
 
-    /// Makes everything anew.
+    /// Creates everything anew.
     pub(crate) fn build(&self, checksums: bool) {
         self.fs.unmount_below(&self.root);
         for entry in self.fs.read_dir(&self.root).unwrap() {
@@ -121,7 +121,7 @@ impl<P: Place> World<P> {
         self.fs.create_dir(&self.root.join("made")).unwrap();
     }
 
-    /// Makes only the checkpoint and what was made of it anew; the rest has not changed.
+    /// Creates only the checkpoint anew, and removes copies of it. The rest is unchanged.
     pub(crate) fn rebuild(&self, checksums: bool) {
         self.fs.unmount_below(&self.root);
         self.clear(&self.aside());
@@ -134,7 +134,7 @@ impl<P: Place> World<P> {
         self.put_all(&self.target(), if checksums { &self.summed } else { &self.plain });
     }
 
-    /// Removes whatever has the name.
+    /// Removes the entry at a path, if there is one.
     pub(crate) fn clear(&self, path: &Path) {
         match self.fs.symlink_metadata(path) {
             Ok(there) if there.is_dir() => self.fs.remove_dir_all(path).unwrap(),
@@ -157,7 +157,7 @@ impl<P: Place> World<P> {
         file.write_all(bytes).unwrap();
     }
 
-    /// Everything that is none of the calls' business: the database, what lies outside, another checkpoint.
+    /// Records everything that a call must not touch: the database, the files outside, another checkpoint.
     pub(crate) fn see_outside(&self) -> Seen {
         let mut seen = Seen::default();
         for dir in ["db", "outside", "backups/monday"] {
@@ -166,19 +166,19 @@ impl<P: Place> World<P> {
         seen
     }
 
-    /// The inodes of the files outside.
+    /// Returns the inodes of the files outside.
     pub(crate) fn outside_ids(&self) -> BTreeSet<FileId> {
         let mut seen = Seen::default();
         seen.add(&self.fs, &self.root, Path::new("outside"));
         seen.ids()
     }
 
-    /// The bytes of files outside that no sound checkpoint has.
+    /// Returns the contents of files outside that no sound checkpoint has.
     pub(crate) fn outside_bytes(&self) -> BTreeSet<Vec<u8>> {
         distorted(&self.plain).into_iter().filter(|(path, _)| is_data(path)).map(|(_, bytes)| bytes).collect()
     }
 
-    /// The files of the checkpoint without checksums.
+    /// Returns the files of the checkpoint without checksums.
     pub(crate) fn files(&self) -> &Template {
         &self.plain
     }
@@ -198,7 +198,7 @@ fn is_data(path: &Path) -> bool {
     path.parent().is_some_and(|folder| folder.ends_with("tables") || folder.ends_with("blobs"))
 }
 
-/// The same names and lengths, and other bytes in the data files: it passes for a checkpoint.
+/// Returns the same names and lengths with other bytes in the data files, which can be mistaken for a checkpoint.
 fn distorted(files: &Template) -> Template {
     let mut files = files.clone();
     for (_, bytes) in files.iter_mut().filter(|(path, _)| is_data(path)) {

@@ -1,4 +1,4 @@
-//! A removal by force, file by file: strangers stay, and a crash leaves a removal that can be repeated.
+//! A forced removal file by file: strangers stay, and after a crash the removal can be repeated.
 
 use lsm_checkpoint::Removal;
 use lsm_fs_mem::MemFs;

@@ -1,4 +1,4 @@
-//! Where directories cannot be renamed, or not to a name that nothing has.
+//! Filesystems that cannot rename directories, or cannot rename without replacing.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
     tweak::Tweak,
 };
 
-/// One whose checkpoint is small.
+/// Returns a case with a small checkpoint.
 fn small(fs: &MemFs) -> Case {
     let mut case = Case::on(fs, &[""], TARGET);
     case.extras = false;
@@ -24,8 +24,8 @@ fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     retry(case, image)
 }
 
-/// The folders are synced before it is known that they cannot be renamed; here their names move on to directories that
-/// are synced in turn. That they are needed where the rename works is shown beside this.
+/// The folders are synced before the rename is refused. Here their entries move to other directories, which are synced
+/// in turn. Another test shows that these syncs are necessary if the rename succeeds.
 #[test]
 fn files_that_move_one_by_one() {
     let case = small(&MemFs::new());

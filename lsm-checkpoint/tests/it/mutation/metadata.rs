@@ -1,5 +1,5 @@
-//! Metadata that an engine writes: every file of it is synced, also of more than may wait for their sync; and none lies
-//! anywhere else.
+//! Metadata that an engine writes. Every file is synced, even if there are more than the limit of deferred syncs. No
+//! file lies anywhere else.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn engine(names: Vec<String>) -> Foreign {
     })
 }
 
-/// How many of the files a crash spares that spares only what was synced, and how many syncs there were.
+/// Returns the number of files that survive a crash which keeps only synced data, and the number of syncs.
 fn survivors(skipped: Option<usize>) -> (usize, usize) {
     let tweaked = Tweak::new(MemFs::new()).without_sync(skipped);
     let engine = engine((0..FILES).map(|n| n.to_string()).collect());

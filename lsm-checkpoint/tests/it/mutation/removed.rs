@@ -1,4 +1,4 @@
-//! What was removed stays away, and what was not removed stays.
+//! A removed checkpoint stays removed, and any other stays in place.
 
 use std::path::Path;
 
@@ -67,7 +67,7 @@ fn where_directories_cannot_be_renamed() {
     ]);
 }
 
-/// Who is told that the checkpoint is as it was has it after a crash, too.
+/// If the caller is told that the checkpoint is unchanged, it survives a crash.
 #[test]
 fn a_rename_that_is_taken_back() {
     const REFUSED: &str = "refused";

@@ -1,4 +1,4 @@
-//! Where the code syncs. A place that is added is counted here when a test beside this one misses it.
+//! The places in the code that sync. An additional place must be covered by a test of this folder.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Calls that sync, or that end with a sync.
+/// Calls that sync or that end with a sync.
 const SYNCS: [&str; 8] = [
     ".sync_directory(",
     ".sync_all(",
@@ -18,14 +18,14 @@ const SYNCS: [&str; 8] = [
     ".rewrite_atomic(",
 ];
 
-/// By source file, what each of these calls syncs, as the tests name it.
+/// For each source file, the object that each of these calls syncs, as the tests name it.
 const SITES: [(&str, &[&str]); 10] = [
     (
         "remove/erase.rs",
         &["the pointers' directories", "folders that stay", "T, before the catalog goes", "T or the parent"],
     ),
     ("run/seal.rs", &["S and its directories"]),
-    // The second is a call of the filesystem that puts syncs off.
+    // The second is a call of the filesystem that defers syncs.
     ("staged.rs", &["metadata", "none"]),
     (
         "target_life/debris.rs",
@@ -53,7 +53,7 @@ const SITES: [(&str, &[&str]); 10] = [
 fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        // Tests of private parts lie beside the code, in `tests.rs` and below `tests`.
+        // Unit tests lie next to the code, in `tests.rs` and below `tests`.
         if path.is_dir() && !path.ends_with("tests") {
             source_files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -62,7 +62,7 @@ fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Code, without documentation and comments.
+/// Returns the code without documentation and comments.
 fn syncs_in(text: &str) -> usize {
     let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
     code.map(|line| SYNCS.iter().map(|call| line.matches(call).count()).sum::<usize>()).sum()

@@ -1,4 +1,4 @@
-//! What a sweep clears stays clear, whatever the dead had not made durable.
+//! A cleared target stays clear, even if the calls of the dead process were not durable.
 
 use std::path::Path;
 
@@ -18,7 +18,8 @@ use crate::{
 const SWEPT: &str = "swept";
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// The dead's last calls, then a sweep with one sync left out: nothing of the dead was durable before.
+/// Runs the last calls of the dead process, then a sweep with one sync left out. No call of the dead process is
+/// durable.
 fn run(
     start: &MemFs,
     dead: &dyn Fn(&MemFs),
@@ -42,7 +43,7 @@ fn run(
     Mutation { start, work: &work, check: &check }.run(syncs);
 }
 
-/// The remover's rename is not durable: a crash brings the checkpoint back, and it has to be whole.
+/// The rename of the remover is not durable. If a crash brings the checkpoint back, it must be complete.
 #[test]
 fn a_removal_that_was_killed() {
     let start = MemFs::new();
@@ -56,7 +57,7 @@ fn a_removal_that_was_killed() {
     run(&start, &dead, &check, &[("the parent, without T", true), ("the parent, without S", true)]);
 }
 
-/// Absent, or marked and beside its staged directory, or whole.
+/// Checks that the target is absent, complete, or marked with its staged directory present.
 fn check_in_place(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
     let exists = |path: &Path| image.exists(path).map_err(|e| e.to_string());
@@ -74,7 +75,7 @@ fn small() -> Case {
     case
 }
 
-/// Its pointer is not there: it goes.
+/// Its pointer is missing, so the target is removed.
 #[test]
 fn a_target_that_was_not_finished() {
     let case = small();
@@ -85,7 +86,7 @@ fn a_target_that_was_not_finished() {
         &dead,
         &check,
         &[
-            // No pointer was there to go.
+            // There was no pointer to remove.
             ("T, without the pointers", false),
             ("T, without all but the marker", true),
             ("the parent, without T", true),
@@ -94,7 +95,7 @@ fn a_target_that_was_not_finished() {
     );
 }
 
-/// All is there: it stays, without the marker.
+/// The target is complete, so it stays and loses its marker.
 #[test]
 fn a_target_that_was_finished_but_for_its_marker() {
     let case = small();
@@ -107,7 +108,7 @@ fn a_target_that_was_finished_but_for_its_marker() {
         &check,
         &[
             ("T, without the marker", true),
-            // Whole by now, its name may come or go.
+            // The target is complete by now, so its name may appear or vanish.
             ("the parent", false),
             ("the parent, without S", true),
         ],

@@ -1,4 +1,4 @@
-//! What failed is undone, and stays undone: no crash brings back a part of it.
+//! A failed call is undone permanently: no crash brings back a part of it.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ use crate::{
 const FAILED: &str = "failed";
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// Syncs before the failure of a rename that a crash may show all the same.
+/// The syncs before a failed rename, if a crash may still show the rename.
 const MADE: [(&str, bool); 6] =
     [("v7", true), ("current", true), ("CHECKPOINT", true), ("blobs", true), ("tables", true), ("S", true)];
-/// The same of one that did not take place.
+/// The same syncs, if the rename had no effect.
 const UNUSED: [(&str, bool); 6] = [
     ("v7", false),
     ("current", false),
@@ -36,7 +36,8 @@ fn case(fs: &MemFs) -> Case {
     case
 }
 
-/// Nothing is there once the call has failed; before that, what a sweep or the next call can make good.
+/// Checks that nothing exists once the call has failed. Before that, a sweep or the next call must be able to clear the
+/// remains.
 fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     if notes.contains(FAILED) {
         if image.exists(Path::new(TARGET)).map_err(|e| e.to_string())? {
@@ -50,7 +51,7 @@ fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     retry(case, image)
 }
 
-/// Makes a checkpoint that meets a fault, with each of the syncs that follow `before` left out in turn.
+/// Creates a checkpoint that fails with a fault. Each of the syncs after `before` is left out in turn.
 fn run(case: &Case, fault: &Fault, renames: bool, before: &[(&'static str, bool)], after: &[&'static str]) {
     let work = |fs: &MemFs, skipped| {
         let faulty = FaultFs::new(fs.clone());
@@ -95,7 +96,8 @@ fn a_rename_over_an_empty_directory_that_fails() {
     run(&case, &rename.after(errno::EIO), true, &before, undoing);
 }
 
-/// The last file has moved when the failure is told: the target is whole but for its marker, and goes all the same.
+/// The failure is reported after the last file has moved. The target is complete but for its marker, and is still
+/// removed.
 #[test]
 fn a_move_that_fails() {
     let before = [

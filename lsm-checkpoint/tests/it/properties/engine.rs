@@ -1,4 +1,4 @@
-//! Sources of any shape.
+//! Sources of arbitrary shape.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,14 +14,14 @@ use lsm_fs_mem::MemFs;
 use proptest::{collection::vec, prelude::*, sample::select};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Where a file's bytes come from.
+/// The origin of a file's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A finished file.
     Immutable,
     /// A file that is longer than its captured part.
     Log,
-    /// Memory.
+    /// Bytes in memory.
     Bytes,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Wanted {
     pub(super) knows_checksum: bool,
 }
 
-/// A database of several trees, or of one in the folder `""`. No two names are one.
+/// A database of several trees, or of one tree in the folder `""`. All names are distinct.
 #[derive(Clone, Debug)]
 pub(super) struct Shape(pub(super) BTreeMap<String, Vec<Wanted>>);
 
@@ -67,7 +67,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     )
 }
 
-/// Files whose names differ. Those of metadata end in `~`, so that they are no folder's and no manifest's.
+/// Returns files with distinct names. The names of metadata end in `~`, so that they collide with no folder and no
+/// manifest.
 fn files() -> impl Strategy<Value = Vec<Wanted>> {
     vec(wanted(), 0..8).prop_map(|mut files| {
         let mut taken = BTreeSet::new();
@@ -86,7 +87,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
-/// A shape on a filesystem.
+/// A database of some shape on a filesystem.
 pub(super) struct Engine {
     pub(super) fs: MemFs,
     pub(super) dir: PathBuf,
@@ -94,7 +95,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Writes the files, durably.
+    /// Writes the files and makes them durable.
     pub(super) fn prepare(fs: &MemFs, dir: &str, shape: &Shape) -> Self {
         let engine = Self { fs: fs.clone(), dir: PathBuf::from(dir), shape: shape.clone() };
         for (tree, files) in &shape.0 {
@@ -109,17 +110,17 @@ impl Engine {
         engine
     }
 
-    /// The path of a tree's n-th file in the source.
+    /// Returns the path of a tree's n-th file in the source.
     pub(super) fn source_of(&self, tree: &str, at: usize) -> PathBuf {
         self.dir.join(tree).join(format!("{at}.file"))
     }
 
-    /// The path of a file in a checkpoint or a restored directory, relative to it.
+    /// Returns the path of a file relative to a checkpoint or a restored directory.
     pub(super) fn target_of(tree: &str, file: &Wanted) -> PathBuf {
         Path::new(tree).join(file.kind.folder()).join(&file.name)
     }
 
-    /// All files that a target has, the manifests included.
+    /// Returns the expected files of a target, including the manifests.
     pub(super) fn expected(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = BTreeMap::new();
         for (tree, files) in &self.shape.0 {
@@ -177,7 +178,7 @@ impl CheckpointSource for Engine {
     }
 }
 
-/// Every file below a directory, with its bytes.
+/// Returns every file below a directory, with its bytes.
 pub(super) fn bytes_below(fs: &dyn Fs, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = crate::db::all_files(fs, dir, Path::new("")).unwrap();
     files.into_iter().map(|file| (file.clone(), fs.read_to_vec(&dir.join(&file), 1 << 20).unwrap())).collect()

@@ -1,4 +1,4 @@
-//! The methods that a checkpoint uses are those of its policy, and each is what it is called.
+//! A checkpoint uses only the methods of its policy, and each method does what its name says.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,7 +16,7 @@ fn inode(fs: &MemFs, path: &Path) -> Option<FileId> {
     fs.metadata(path).ok()?.file_id
 }
 
-/// Files by their path in the target, with their method.
+/// Returns the method of each file, by its path in the target.
 fn methods(fs: &MemFs, target: &Path) -> BTreeMap<std::path::PathBuf, Method> {
     let catalog = Catalog::read(fs, target).unwrap();
     catalog.files.iter().map(|file| (catalog.path_of(file), file.method)).collect()

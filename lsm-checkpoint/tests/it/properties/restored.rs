@@ -1,4 +1,4 @@
-//! Restoring what was checkpointed changes nothing.
+//! A restore returns the captured data unchanged.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -17,8 +17,8 @@ fn opened(fs: &MemFs, dir: &str) -> CheckpointDir {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
-    /// Names and bytes, from the source to a checkpoint, to a checkpoint of that on another volume, to a live
-    /// directory.
+    /// Follows names and bytes from the source to a checkpoint, to a checkpoint of the checkpoint on another volume,
+    /// and to a live directory.
     #[test]
     fn restore_after_checkpoint_is_the_identity(
         shape in shape(),
@@ -43,7 +43,7 @@ proptest! {
         prop_assert_eq!(&bytes_below(&fs, live), &expected);
         prop_assert_eq!(bytes_below(&fs, Path::new("/db")), source, "the source is only read");
 
-        // The catalogs say the same, up to how the files came.
+        // The catalogs are equal, except for the methods.
         let catalogs = [first, second].map(|dir| opened(&fs, dir).catalog().clone());
         let [first, second] = &catalogs;
         prop_assert_eq!((&first.trees, first.seqno), (&second.trees, second.seqno));

@@ -1,4 +1,4 @@
-//! Removal beside entries that no catalog names, with and without force.
+//! Removal with entries that the catalog does not list, with and without force.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,14 @@ fn force(fs: &dyn Fs) -> Result<RemoveReport, Error> {
     Removal::new().force(true).run(fs, Path::new(TARGET))
 }
 
-/// Writes a file, and the folder that it lies in.
+/// Writes a file and creates its folder.
 fn put(fs: &dyn Fs, path: &str) {
     let path = Path::new(TARGET).join(path);
     let _ = fs.create_dir(path.parent().unwrap());
     fs.write_new(&path, path.as_os_str().as_encoded_bytes(), NORMAL).unwrap();
 }
 
-/// Every name below a directory, with the bytes of files.
+/// Returns every name below a directory, with the bytes of files.
 pub(crate) fn tree(fs: &dyn Fs, dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in fs.read_dir(dir).unwrap() {
@@ -91,7 +91,7 @@ fn names_of_the_filesystem_stay_and_are_reported() {
     }
 }
 
-/// Only a regular file is a catalog, and only a readable one lets a checkpoint go without force.
+/// Only a regular file counts as a catalog. Without force, only a checkpoint with a readable catalog is removed.
 #[test]
 fn a_directory_with_something_called_checkpoint_is_no_checkpoint() {
     for forced in [false, true] {
@@ -133,7 +133,7 @@ fn force_removes_a_damaged_checkpoint_by_the_names_that_are_documented() {
     assert!(matches!(remove(&fs, Path::new(TARGET), NORMAL), Err(Error::Manifest(_))));
     let report = force(&fs).unwrap();
     let left: Vec<_> = tree(&fs, Path::new(TARGET)).into_keys().collect();
-    // The test's engine keeps edits, options and logs under names that only its catalog knew.
+    // The engine of the test stores edits, options and logs under names that only its catalog knew.
     let kept = [
         "orders/EDITS",
         "orders/OPTIONS",
@@ -154,7 +154,8 @@ fn force_removes_a_damaged_checkpoint_by_the_names_that_are_documented() {
     db.check_source(&fs).unwrap();
 }
 
-/// A checkpoint with a stranger: it stays whatever happens, and the rest is whole, or known as a removal to repeat.
+/// A checkpoint with a stranger. The stranger always stays, and the rest is complete or recognisable as an unfinished
+/// removal.
 pub(crate) fn with_stranger() -> MemFs {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
@@ -230,7 +231,7 @@ fn any_failure_of_a_forced_removal_can_be_repeated() {
     println!("{}", report.unwrap());
 }
 
-/// A network filesystem that repeats a request reports the effect of the first attempt as an obstacle.
+/// If a network filesystem repeats a request, the effect of the first attempt makes the second attempt fail.
 #[test]
 fn a_rename_whose_effect_is_reported_as_an_obstacle_is_recognised() {
     let fs = MemFs::new();
@@ -242,7 +243,7 @@ fn a_rename_whose_effect_is_reported_as_an_obstacle_is_recognised() {
     db.check_source(&fs).unwrap();
 }
 
-/// Force follows no symbolic link: the link is left, and so is everything behind it.
+/// A forced removal follows no symbolic link. The link and everything behind it stay.
 #[test]
 fn force_follows_no_link() {
     let dir = tempfile::tempdir().unwrap();
@@ -268,7 +269,7 @@ fn force_follows_no_link() {
     assert_eq!(tree(&StdFs, &outside), before);
 }
 
-/// A tree may lie below another folder, and somebody may have put a link in the place of that one.
+/// A tree may lie below another folder, and that folder may have been replaced by a link.
 #[test]
 fn force_follows_no_link_on_the_way_to_a_tree() {
     let dir = tempfile::tempdir().unwrap();

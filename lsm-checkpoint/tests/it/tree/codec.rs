@@ -1,4 +1,4 @@
-//! The tree's own table format: records, then their count and an XXH3-128 of all before it.
+//! The table format of the tree: records, then their count and an XXH3-128 of all preceding bytes.
 
 use super::Result;
 
@@ -17,7 +17,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(bytes)
 }
 
-/// The bytes of a table, and of its blob file if any value is long enough for one.
+/// Encodes a table, and its blob file if any value is long enough for one.
 pub(super) fn encode(entries: &[Entry], blob_len: usize) -> (Vec<u8>, Vec<u8>) {
     let (mut table, mut blob) = (Vec::new(), Vec::new());
     for entry in entries {

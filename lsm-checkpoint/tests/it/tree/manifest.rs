@@ -1,4 +1,4 @@
-//! The tree's manifest: an archive of two sections.
+//! The manifest of the tree: an archive of two sections.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{
     codec::{put, put_sum, take, take_sum},
 };
 
-/// A version as its manifest tells it.
+/// A version as described by its manifest.
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) id: u64,
@@ -21,7 +21,7 @@ pub(super) struct Described {
     pub(super) runs: Vec<RunMeta>,
 }
 
-/// Writes a version's manifest into a directory, and publishes it there.
+/// Writes the manifest of a version into a directory, and publishes it there.
 pub(super) fn write(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
     let archive = write_archive(fs, dir, version)?;
     match publish_current(&archive) {

@@ -1,8 +1,8 @@
-//! A small LSM tree: memtable, tables, blobs, compaction, deletions, recovery. Honest in what matters to a checkpoint:
-//! every file is synced before a version names it, a version is published by its manifest, and what no version names is
-//! deleted.
+//! A small LSM tree: memtable, tables, blobs, compaction, deletions, recovery. It is correct in all aspects that matter
+//! to a checkpoint: every file is synced before a version names it, a version is published by its manifest, and files
+//! that no version names are deleted.
 //!
-//! There is no write-ahead log: what was not flushed ends with the process.
+//! There is no write-ahead log, so unflushed writes are lost with the process.
 
 mod codec;
 mod manifest;
@@ -33,12 +33,12 @@ pub(crate) use run::{FileMeta, RunMeta};
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type Result<T, E = BoxError> = std::result::Result<T, E>;
 
-/// Who unlinks a file that has left the version.
+/// The party that unlinks a file after it has left the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deletion {
-    /// The compaction, at once, unless the pause holds it back.
+    /// The compaction unlinks it at once, unless the pause holds it back.
     Eager,
-    /// The last drop of the file's run: a version that is held is a pin.
+    /// The last drop of the file's run unlinks it. A held version is therefore a pin.
     Pinned,
 }
 
@@ -55,7 +55,7 @@ impl Default for Options {
     }
 }
 
-/// What a manifest says: which runs there are, oldest first, and up to which sequence number they hold everything.
+/// The contents of a manifest: the runs, oldest first, and the sequence number up to which they hold everything.
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) id: u64,
@@ -63,13 +63,13 @@ pub(crate) struct Version {
     pub(crate) runs: Vec<Arc<Run>>,
 }
 
-/// By key, then from new to old.
+/// The newest record of each key.
 type Memtable = BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>;
 
 #[derive(Debug)]
 struct Inner {
     memtable: Memtable,
-    /// A memtable on its way to a table; still read from.
+    /// A memtable that is being written to a table, and is still read from.
     sealed: Option<Arc<Memtable>>,
     seqno: u64,
     version: Arc<Version>,
@@ -81,7 +81,7 @@ pub(crate) struct Tree {
     pub(crate) pause: Arc<DeletionPause>,
     options: Options,
     inner: Mutex<Inner>,
-    /// One flush or compaction at a time. Holds the next file id.
+    /// Serialises flushes and compactions. Holds the next file id.
     maintenance: Mutex<Maintenance>,
     leaked: run::Leaked,
 }
@@ -89,12 +89,12 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 struct Maintenance {
     next_id: u64,
-    /// Whether it is unknown which version a crash would bring back: no file may be deleted any more.
+    /// `true` if it is unknown which version a crash would bring back. No file may be deleted then.
     in_doubt: bool,
 }
 
 impl Tree {
-    /// Opens the tree of a directory, or starts one there; removes what a crash left behind.
+    /// Opens the tree in a directory, or creates one. Removes the remains of a crash.
     pub(crate) fn open(fs: &Arc<dyn Fs>, dir: &Path, options: Options) -> Result<Arc<Self>> {
         let leaked = run::Leaked::default();
         let recovered = match fs.exists(dir)? {
@@ -118,7 +118,8 @@ impl Tree {
         };
         let (next_id, orphans) = orphans(&**fs, dir, &version)?;
         if let Some(recovered) = recovered.filter(|found| !found.stale.is_empty() || !orphans.is_empty()) {
-            // What the last process published may not be durable yet, and what it replaced may have to come back.
+            // The version that the last process published may not be durable yet, and a crash may still bring back the
+            // version that it replaced.
             let _ = republish_current(&**fs, dir, SyncMode::Normal)?;
             orphans.iter().try_for_each(|orphan| fs.remove_file(orphan))?;
             let _ = remove_stale(&**fs, dir, recovered.current.version_id)?;
@@ -162,12 +163,12 @@ impl Tree {
         seqno
     }
 
-    /// Everything up to this number can be read.
+    /// Returns the number up to which every write can be read.
     pub(crate) fn visible_seqno(&self) -> u64 {
         self.inner().seqno
     }
 
-    /// How many records wait for a flush.
+    /// Returns the number of unflushed records.
     pub(crate) fn unflushed(&self) -> u64 {
         let inner = self.inner();
         inner.seqno - inner.version.seqno
@@ -189,7 +190,7 @@ impl Tree {
         found.and_then(|entry| entry.value.clone())
     }
 
-    /// All live records.
+    /// Returns all live records.
     pub(crate) fn scan(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let inner = self.inner();
         let mut all = merge(&inner.version.runs);
@@ -199,12 +200,12 @@ impl Tree {
         all.into_iter().filter_map(|(key, (_, value))| Some((key, value?))).collect()
     }
 
-    /// Writes the memtable to a table. What was written before the call is in a version when it returns.
+    /// Writes the memtable to a table. When it returns, every write before the call is in a version.
     pub(crate) fn flush(&self) -> Result<()> {
         let mut maintenance = self.maintenance()?;
         let (sealed, seqno) = {
             let inner = &mut *self.inner();
-            // A memtable whose flush failed has writes behind it by now: they go together.
+            // If the last flush failed, its memtable is merged with the newer writes.
             let mut memtable = inner.sealed.take().map(|sealed| (*sealed).clone()).unwrap_or_default();
             memtable.append(&mut inner.memtable);
             let sealed = Arc::new(memtable);
@@ -261,7 +262,7 @@ impl Tree {
         Ok(Arc::new(run))
     }
 
-    /// Publishes a version of these runs. If that fails, the runs that were made for it go again.
+    /// Publishes a version with these runs. If that fails, deletes the runs that were made for it.
     fn install(
         &self,
         maintenance: &mut Maintenance,
@@ -285,7 +286,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Deletes runs that are in no version.
+    /// Deletes runs that no version contains.
     fn discard(&self, runs: &[Arc<Run>]) {
         for run in runs {
             match self.options.deletion {
@@ -318,7 +319,7 @@ impl Tree {
         Ok(maintenance)
     }
 
-    /// Every file of the version is there, whole, and there is no other. Only while nothing else goes on.
+    /// Checks that every file of the version is intact and that there are no other files. The tree must be idle.
     pub(crate) fn check(&self) -> Result<()> {
         let version = self.version();
         for run in &version.runs {
@@ -343,7 +344,7 @@ impl Tree {
     }
 }
 
-/// The newest record of each key. The runs come oldest first.
+/// Merges runs, oldest first, and keeps the newest record of each key.
 fn merge(runs: &[Arc<Run>]) -> Memtable {
     let mut all = Memtable::new();
     for run in runs {
@@ -354,7 +355,7 @@ fn merge(runs: &[Arc<Run>]) -> Memtable {
     all
 }
 
-/// An id that no file has had, and the tables and blobs that the version does not name.
+/// Returns an unused file id, and the tables and blobs that the version does not name.
 fn orphans(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<(u64, Vec<PathBuf>)> {
     let mut orphans = Vec::new();
     let named: Vec<_> = version.runs.iter().flat_map(|run| run.paths()).collect();

@@ -1,4 +1,4 @@
-//! The history of a tree, to hold against what a checkpoint of it says.
+//! The history of a tree, to compare with its checkpoints.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ struct Record {
 }
 
 impl Oracle {
-    /// Writes to the tree and to the history, in one order.
+    /// Writes to the tree and to the history in the same order.
     pub(crate) fn write(&self, tree: &Tree, key: &[u8], value: Option<&[u8]>) -> u64 {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let seqno = match value {
@@ -31,7 +31,7 @@ impl Oracle {
         seqno
     }
 
-    /// What is live at a sequence number.
+    /// Returns the live records at a sequence number.
     pub(crate) fn at(&self, seqno: u64) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = BTreeMap::new();
@@ -44,7 +44,8 @@ impl Oracle {
         state
     }
 
-    /// The tree holds exactly what was live at its own sequence number, which is at least `at_least`.
+    /// Checks that the tree holds exactly the records that were live at its own sequence number, which must be at least
+    /// `at_least`.
     pub(crate) fn check(&self, tree: &Tree, at_least: u64) -> Result<()> {
         let seqno = tree.visible_seqno();
         if seqno < at_least {
@@ -85,7 +86,7 @@ impl Workload {
         self.random
     }
 
-    /// Writes so many records.
+    /// Writes this number of records.
     pub(crate) fn write(&mut self, tree: &Tree, oracle: &Oracle, count: u64) {
         for _ in 0..count {
             let key = format!("key {:06}", self.next() % self.keys);

@@ -47,7 +47,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Writes the files of a run and makes them and their names durable. On an error none is left.
+    /// Writes the files of a run, and makes them and their names durable. After an error, none is left.
     pub(super) fn write(
         fs: &Arc<dyn Fs>,
         dir: &Path,
@@ -63,7 +63,7 @@ impl Run {
             fs: Arc::clone(fs),
             dir: dir.to_path_buf(),
             entries,
-            // Until it is whole.
+            // Removes the files unless the run is complete.
             unlink: AtomicBool::new(true),
             leaked: leaked.clone(),
         };
@@ -75,7 +75,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Reads a run's files, which must be what the manifest says.
+    /// Reads the files of a run, which must match the manifest.
     pub(super) fn open(fs: &Arc<dyn Fs>, dir: &Path, meta: RunMeta, leaked: &Leaked) -> Result<Self> {
         let read = |folder: &str, file: FileMeta| -> Result<Vec<u8>> {
             let path = dir.join(folder).join(file.id.to_string());
@@ -106,7 +106,7 @@ impl Run {
         self.entries.get(at)
     }
 
-    /// The table, then the blob file if there is one.
+    /// Returns the table, then the blob file if there is one.
     pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> {
         let blob = self.meta.blob.map(|blob| self.dir.join(BLOBS_FOLDER).join(blob.id.to_string()));
         [self.dir.join(TABLES_FOLDER).join(self.meta.table.id.to_string())].into_iter().chain(blob)

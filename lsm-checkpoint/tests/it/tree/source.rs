@@ -1,4 +1,4 @@
-//! What a checkpoint asks of the tree.
+//! The adapter of the tree.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl CheckpointSource for Tree {
     }
 }
 
-/// A version that is held: with pinned deletion its files stay.
+/// A held version. With pinned deletion its files stay.
 pub(crate) struct TreeSnapshot<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) version: Arc<Version>,

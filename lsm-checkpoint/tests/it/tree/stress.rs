@@ -1,4 +1,4 @@
-//! Checkpoints in a loop while writers, flushes and compactions run; each is opened and held against the oracle.
+//! Checkpoints in a loop beside writers, flushes and compactions. Each is opened and compared with the oracle.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use lsm_fs::{Fs, SyncMode};
 
 use super::{Options, Oracle, Result, Tree, Workload};
 
-/// What a run has seen.
+/// The statistics of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) checkpoints: u64,
@@ -32,10 +32,10 @@ impl fmt::Display for Seen {
     }
 }
 
-/// How many checkpoints stay, so that links are shared among several.
+/// The number of checkpoints that are kept, so that several share links.
 const KEPT: u64 = 3;
 
-/// Runs until so many checkpoints were taken and checked, in `dir`.
+/// Runs in `dir` until this number of checkpoints was taken and checked.
 pub(crate) fn stress(fs: &Arc<dyn Fs>, dir: &Path, options: Options, checkpoints: u64) -> Result<Seen> {
     let tree = Tree::open(fs, &dir.join("db"), options)?;
     let (oracle, stop) = (Oracle::default(), AtomicBool::new(false));
@@ -63,7 +63,7 @@ pub(crate) fn stress(fs: &Arc<dyn Fs>, dir: &Path, options: Options, checkpoints
 fn write(tree: &Tree, oracle: &Oracle, stop: &AtomicBool, seed: u64) {
     let mut work = Workload::new(seed, 300);
     while !stop.load(Ordering::Relaxed) {
-        // A memtable that is long enough waits for its flush, so that the history stays short.
+        // Wait for a flush if the memtable is long, so that the history stays short.
         if tree.unflushed() < 400 {
             work.write(tree, oracle, 10);
         }
@@ -108,7 +108,7 @@ fn take(
         seen.checkpoints += 1;
         if n >= KEPT {
             let old = dir.join(format!("checkpoint-{}", n - KEPT));
-            // It is what it was, however often its inodes have lost other names.
+            // The checkpoint is unchanged, although its inodes have lost other names.
             check(fs, &old, oracle, options, 0)?;
             remove(&**fs, &old, SyncMode::Normal)?;
         }
@@ -116,7 +116,7 @@ fn take(
     Ok(seen)
 }
 
-/// A checkpoint verifies, opens, and holds what the oracle says.
+/// Checks that a checkpoint verifies, opens, and holds the records of the oracle.
 pub(crate) fn check(
     fs: &Arc<dyn Fs>,
     target: &Path,

@@ -1,4 +1,4 @@
-//! The tree by itself: a test bed that is wrong proves nothing.
+//! Tests of the tree itself, because a faulty test bed proves nothing.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Somebody else, at work just before or just after a call.
+//! Another process that acts just before or just after a call.
 
 use std::{fmt, path::Path};
 
@@ -10,7 +10,7 @@ pub(super) enum When {
     After,
 }
 
-/// An act of somebody else, and the call that it comes before or after.
+/// An action of another process, and the call before or after which it happens.
 pub(super) struct Meddler {
     when: When,
     op: Op,
