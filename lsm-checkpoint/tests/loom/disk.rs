@@ -1,4 +1,4 @@
-//! A disk of a few file names whose calls other threads can come between, as far as loom can see.
+//! A disk of a few file names. Other threads can act between its calls, as far as loom can see.
 
 use std::{
     collections::BTreeSet,
@@ -32,7 +32,7 @@ impl Disk {
         self.files.lock().unwrap().0.contains(Path::new(file))
     }
 
-    /// How often something was to be removed that was not there.
+    /// The number of attempts to remove a missing file.
     pub(crate) fn misses(&self) -> usize {
         self.files.lock().unwrap().1
     }

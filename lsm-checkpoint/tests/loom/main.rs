@@ -17,8 +17,8 @@ use lsm_fs::Fs;
 const A: &str = "/a";
 const B: &str = "/b";
 
-/// An engine with two files in its version: a capture takes those that are still in it, a compaction takes one out
-/// and deletes it. Every step is one that other threads can come between.
+/// An engine with two files in its version. A capture takes the files that are still in the version. A compaction takes
+/// one file out and deletes it. Other threads can act between any two steps.
 struct Engine {
     disk: Arc<Disk>,
     fs: Arc<dyn Fs>,
@@ -50,8 +50,8 @@ impl Engine {
             .collect()
     }
 
-    /// A checkpoint: whatever it captured is there when it is linked. The pause begins just before the capture, and
-    /// no earlier moment is needed: deletions that asked before it are among the orders that are explored.
+    /// Takes a checkpoint. Every captured file must exist when it is linked. The pause begins just before the capture.
+    /// An earlier beginning is not needed: the explored orders include deletions that asked before it.
     fn checkpoint(&self) {
         let guard = self.pause.acquire();
         let files = self.captured();
@@ -63,7 +63,7 @@ impl Engine {
         assert!(guard.resume().failed.is_empty());
     }
 
-    /// When all have come to an end, what is deleted is gone, once, and what is not is there.
+    /// Checks the final state: deleted files are gone, were deleted once, and the other files exist.
     fn settle(&self) {
         assert!(!self.pause.is_paused());
         assert_eq!(self.pause.deferred(), 0, "a deletion was lost");
@@ -132,7 +132,7 @@ fn two_deleters_beside_a_checkpoint() {
     });
 }
 
-/// The model can tell right from wrong: an engine that unlinks without asking loses a captured file.
+/// A control: an engine that unlinks without asking loses a captured file.
 #[test]
 #[should_panic(expected = "was captured and is gone")]
 fn a_deleter_that_does_not_ask_is_found_out() {

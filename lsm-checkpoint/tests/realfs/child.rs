@@ -1,4 +1,4 @@
-//! A creator in a process of its own: this test binary, run again.
+//! A creator in a separate process, which runs this test binary again.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -17,13 +17,13 @@ use crate::tree::{Options, Tree};
 const DB: &str = "LSM_CHECKPOINT_CHILD_DB";
 const TARGET: &str = "LSM_CHECKPOINT_CHILD_TARGET";
 const COPIES: &str = "LSM_CHECKPOINT_CHILD_COPIES";
-/// If set, the child waits at each step for a line of its parent.
+/// If set, the child waits at each step for a line from its parent.
 const STEPWISE: &str = "LSM_CHECKPOINT_CHILD_STEPWISE";
 
-/// Printed when the call is about to begin, and with each file and piece.
+/// Printed just before the call, and for each file and piece.
 const STEP: &str = "step";
 
-/// A creator under way.
+/// A running creator.
 pub(crate) struct Creator {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -34,7 +34,7 @@ impl Creator {
         Self::start(&mut Self::command(db, target, copies))
     }
 
-    /// A creator that goes no further than its parent lets it, so that no load decides where it is killed.
+    /// Starts a creator that waits for its parent at each step, so that the moment of the kill does not depend on load.
     pub(crate) fn stepwise(db: &Path, target: &Path, copies: bool) -> Self {
         Self::start(Self::command(db, target, copies).env(STEPWISE, "1").stdin(Stdio::piped()))
     }
@@ -52,8 +52,7 @@ impl Creator {
         Self { child, lines }
     }
 
-    /// Kills a stepwise creator at this step, or lets it go on for some time and kills it then. `false`: it came to its
-    /// end before.
+    /// Kills a stepwise creator at this step, or some time after it. Returns `false` if it ended before.
     pub(crate) fn kill_at(mut self, step: u64, go_on: Option<Duration>) -> bool {
         let mut seen = 0;
         while seen < step {
@@ -73,16 +72,16 @@ impl Creator {
             }
         }
         self.child.kill().unwrap();
-        // A process that died by a signal has no code.
+        // A process that was killed by a signal has no exit code.
         self.child.wait().unwrap().code().is_none()
     }
 
     fn let_go(&mut self) {
-        // A creator that has come to its end reads no more.
+        // A creator that has ended does not read.
         let _ = self.child.stdin.as_mut().unwrap().write_all(b"\n");
     }
 
-    /// What the call returned: `ok`, or the name of its error.
+    /// Returns the result of the call: `ok`, or the name of its error.
     pub(crate) fn outcome(self) -> String {
         let mut outcome = String::new();
         for line in self.lines {
@@ -97,7 +96,7 @@ impl Creator {
     }
 }
 
-/// The child's side. Without an order there is nothing to make, and nothing to check.
+/// The side of the child. In an ordinary test run it does nothing.
 #[test]
 fn create_if_asked() {
     let (Ok(db), Ok(target)) = (std::env::var(DB), std::env::var(TARGET)) else { return };

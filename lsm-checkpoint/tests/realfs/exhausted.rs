@@ -1,4 +1,5 @@
-//! Targets that run full, and a device that fails: an error, no target, and nothing in the way of the next call.
+//! Targets that run full, and a device that fails. The call returns an error, leaves no target, and does not obstruct
+//! the next call.
 
 use std::{
     ops::ControlFlow,
@@ -42,7 +43,7 @@ fn a_full_mount() {
     }
     assert!(names(there.path()).is_empty());
 
-    // There is room when it begins, and somebody else takes it: before the first copy, or after it.
+    // There is space at the beginning. Another process takes it before the first copy or after it.
     let small = Flat::prepare(&here.path().join("small"), 40, 256 * KIB);
     let filler = there.path().join("filler");
     for copied in [0, 1] {
@@ -83,7 +84,7 @@ fn drop_caches() {
 fn a_device_that_fails_writes() {
     let (here, there) = (scratch(TMPFS), scratch(BAD_DEVICE));
     let target = there.path().join("checkpoint");
-    // More than the device can hold, and less than it says.
+    // More than the device can hold, and less than it claims.
     let large = Flat::prepare(&here.path().join("large"), 100, 1024 * KIB);
     let independent = Checkpoint::new().policy(Policy::Independent);
     let error = independent.create(&large, &StdFs, &target).unwrap_err();

@@ -1,4 +1,4 @@
-//! A source that is a directory of equal files, as many and as large as a test wants.
+//! A source that is a directory of equal files, with a configurable number and size.
 
 use std::{
     ops::ControlFlow,
@@ -20,7 +20,7 @@ pub(crate) struct Flat {
 }
 
 impl Flat {
-    /// Files of so many bytes, each with its own.
+    /// Creates files of this size with distinct contents.
     pub(crate) fn prepare(dir: &Path, files: usize, len: usize) -> Self {
         StdFs.create_dir(dir).unwrap();
         for n in 0..files {
@@ -29,7 +29,7 @@ impl Flat {
         Self::open(dir, files, len)
     }
 
-    /// Names of one file of a byte.
+    /// Creates names of a single file of one byte.
     pub(crate) fn prepare_names(dir: &Path, names: usize) {
         Self::prepare(dir, 1, 1);
         let names: Vec<_> = (1..names).map(|n| n.to_string()).collect();

@@ -1,4 +1,4 @@
-//! Creators that are killed at each step and in between, and creators that race.
+//! Creators that are killed at each step and between steps, and creators that race.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 const RUNS: u64 = 25;
 const RECORDS: u64 = RUNS * 30;
 
-/// A tree of many files; nothing opens it beside the children.
+/// Creates a tree of many files. Only the children open it.
 fn prepared(fs: &Arc<dyn Fs>, db: &Path) -> Oracle {
     let tree = Tree::open(fs, db, Options::default()).unwrap();
     let (oracle, mut work) = (Oracle::default(), Workload::new(2, 500));
@@ -39,7 +39,7 @@ fn killed_on(variable: &str) {
         attempts += 1;
         assert!(attempts < 10 * kills, "hardly any creator is killed: {killed} of {attempts}");
         let step = random.next() % (2 * RUNS + 4);
-        // Half of them die at the step itself, the others some time after it, if they have not come to their end.
+        // Half of them die at the step itself, and the others some time after it, unless they have ended.
         let go_on = (attempts % 4 < 2).then(|| Duration::from_micros(random.next() % 5000));
         if !Creator::stepwise(&db, &target, attempts % 2 == 0).kill_at(step, go_on) {
             assert!(Catalog::read(&*fs, &target).is_ok());
@@ -57,7 +57,7 @@ fn killed_on(variable: &str) {
             swept += report.cleared.len();
             assert_eq!(names(dir.path()), ["db"]);
         }
-        // Without a sweep, the next creator clears what is there.
+        // The next creator clears the debris without a sweep.
         let tree = Tree::open(&fs, &db, Options::default()).unwrap();
         tree.check().unwrap();
         run_checkpoint(&*tree, &*fs, &target).unwrap();

@@ -1,7 +1,8 @@
-//! Tests that want a real filesystem of a given type. `cargo xtask realfs` makes the mounts and runs them.
+//! Tests that need a real filesystem of a given type. `cargo xtask realfs` creates the mounts and runs them.
 //!
-//! `LSM_REALFS_KILLS` is how often a creator is killed on each filesystem (default 200), `LSM_REALFS_SEED` chooses the
-//! moments (default 1), `LSM_REALFS_CHECKPOINTS` is how many checkpoints a stress takes (default 30).
+//! - `LSM_REALFS_KILLS`: the number of killed creators on each filesystem (default 200)
+//! - `LSM_REALFS_SEED`: the seed of the moments (default 1)
+//! - `LSM_REALFS_CHECKPOINTS`: the number of checkpoints in a stress test (default 30)
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +23,7 @@ mod mounts;
 mod refusals;
 mod stressed;
 
-/// The sources of the other test binary.
+/// Sources of the other test binary.
 #[path = "../it"]
 mod shared {
     pub(crate) mod db;

@@ -1,4 +1,4 @@
-//! What a checkpoint of many files takes, in a process of its own: this test binary, run again.
+//! The memory of a checkpoint of many files, measured in a separate process that runs this test binary again.
 
 use std::{path::Path, process::Command};
 
@@ -15,14 +15,14 @@ const FILES: &str = "LSM_CHECKPOINT_MEMORY_FILES";
 const MANY: usize = 100_000;
 const FEW: usize = 10_000;
 
-/// A figure of this process, in bytes.
+/// Returns a figure of this process, in bytes.
 fn status(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
-/// How much more memory than before a piece of work has at its peak.
+/// Returns the growth of memory at the peak of a piece of work.
 fn peak_of(work: impl FnOnce()) -> u64 {
     let before = status("VmRSS:");
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
@@ -30,7 +30,7 @@ fn peak_of(work: impl FnOnce()) -> u64 {
     status("VmHWM:").saturating_sub(before)
 }
 
-/// The child's side. Without an order there is nothing to measure.
+/// The side of the child. In an ordinary test run it does nothing.
 #[test]
 fn measure_if_asked() {
     let (Ok(dir), Ok(files)) = (std::env::var(DIR), std::env::var(FILES)) else { return };
@@ -44,7 +44,8 @@ fn measure_if_asked() {
     println!("peak: {whole}");
 }
 
-/// The list is the engine's own; it is measured first in its process, so that none of it is memory that was freed.
+/// Measures the list, which belongs to the engine. It comes first in its process, so that it does not reuse freed
+/// memory.
 #[test]
 fn measure_list_if_asked() {
     let (Ok(dir), Ok(files)) = (std::env::var(DIR), std::env::var(FILES)) else { return };

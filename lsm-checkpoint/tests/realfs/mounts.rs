@@ -1,13 +1,13 @@
-//! Where `cargo xtask realfs` has mounted what.
+//! The mounts of `cargo xtask realfs`.
 
 use std::path::PathBuf;
 
-/// A fresh directory on the mount that an environment variable names.
+/// Creates a directory on the mount that an environment variable names.
 pub(crate) fn scratch(variable: &str) -> tempfile::TempDir {
     tempfile::tempdir_in(root(variable)).unwrap()
 }
 
-/// The mount itself.
+/// Returns the mount itself.
 pub(crate) fn root(variable: &str) -> PathBuf {
     let Some(root) = std::env::var_os(variable) else {
         panic!("{variable} is not set: run these tests with `cargo xtask realfs`");
@@ -15,7 +15,7 @@ pub(crate) fn root(variable: &str) -> PathBuf {
     root.into()
 }
 
-/// A number that the environment may raise.
+/// Returns a number that the environment may override.
 pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |number| number.parse().unwrap())
 }

@@ -1,4 +1,4 @@
-//! What a mount refuses steps down the ladder, or ends the checkpoint and leaves nothing.
+//! A refusal by a mount leads to the next method, or ends the checkpoint and leaves nothing.
 
 use std::{path::Path, process::Command, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     stressed::names,
 };
 
-/// A database in a fresh directory of the mount: two tables, a blob, and a log that is copied always.
+/// Creates a database in a new directory of the mount: two tables, a blob, and a log that is always copied.
 fn db(variable: &str) -> (tempfile::TempDir, Db) {
     let dir = scratch(variable);
     let source = dir.path().join("db");
@@ -23,7 +23,7 @@ fn create(policy: Policy, db: &Db, target: &Path) -> Result<CheckpointInfo, Erro
     Checkpoint::new().policy(policy).create(db, &StdFs, target)
 }
 
-/// Makes a checkpoint that is whole; files linked, cloned and copied.
+/// Creates a checkpoint and verifies it. Returns the number of linked, cloned and copied files.
 fn methods(policy: Policy, db: &Db, target: &Path) -> [u64; 3] {
     let info = create(policy, db, target).unwrap();
     assert!(db.check_target(&StdFs, target).unwrap());
@@ -31,7 +31,7 @@ fn methods(policy: Policy, db: &Db, target: &Path) -> [u64; 3] {
     [Method::HardLink, Method::Reflink, Method::Copy].map(|method| info.by_method(method).files)
 }
 
-/// Only links are allowed, and one is refused with this errno.
+/// Checks that a checkpoint by links only fails with this errno.
 fn link_refused(db: &Db, target: &Path, code: i32) {
     match create(Policy::LinkOnly, db, target) {
         Err(Error::LinkRefused { source: Some(refusal), .. }) => {
@@ -77,7 +77,7 @@ fn an_inode_with_65_000_names_is_copied_and_the_others_are_linked() {
     assert_eq!(names(dir.path()), ["checkpoint", "db", "names"]);
 }
 
-/// An attribute of a file, until it is dropped: the directory of the test can be removed then.
+/// Sets an attribute of a file until it is dropped, so that the directory of the test can be removed.
 struct Immutable<'a>(&'a Path);
 
 impl<'a> Immutable<'a> {
@@ -166,7 +166,7 @@ fn a_target_inside_the_source_is_refused_however_it_is_spelled() {
             at.join("db/tables/checkpoint"),
             at.join("./db/../db/checkpoint"),
             link.join("checkpoint"),
-            // By its spelling this lies beside the link.
+            // By its spelling, this path lies next to the link.
             link.join("../checkpoint"),
         ];
         for target in inside {
@@ -174,7 +174,7 @@ fn a_target_inside_the_source_is_refused_however_it_is_spelled() {
             assert!(matches!(refused, Err(Error::NestedTarget { .. })), "{}: {refused:?}", target.display());
         }
         assert_eq!(names(&at.join("db")), ["blobs", "log", "tables"], "{variable}");
-        // By way of the source, and beside it.
+        // The path passes through the source but lies next to it.
         let beside = elsewhere.path().join("beside");
         std::os::unix::fs::symlink(at, &beside).unwrap();
         assert_eq!(methods(Policy::PreferLink, &db, &beside.join("db/../checkpoint")), [3, 0, 1]);

@@ -1,4 +1,4 @@
-//! Checkpoints of a tree that goes on, on each filesystem; and restored on another one.
+//! Checkpoints of a live tree on each filesystem, restored on another filesystem.
 
 use std::{path::Path, sync::Arc};
 
@@ -42,7 +42,7 @@ fn tmpfs() {
     on(TMPFS);
 }
 
-/// From each filesystem to another one and back, by way of a restored tree.
+/// From each filesystem to another and back, through a restored tree.
 #[test]
 fn across_filesystems() {
     let fs: Arc<dyn Fs> = Arc::new(StdFs);

@@ -1,4 +1,4 @@
-//! What is claimed of the adapters themselves.
+//! Claims about the adapters themselves.
 
 use lsm_checkpoint::run_checkpoint;
 use lsm_checkpoint_engines::{
@@ -8,7 +8,7 @@ use lsm_checkpoint_engines::{
 };
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 
-/// The lines of a file that are neither blank nor comments.
+/// Counts the lines of a file that are neither blank nor comments.
 fn lines_of_code(text: &str) -> usize {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
@@ -26,10 +26,10 @@ fn an_adapter_has_less_than_a_hundred_lines() {
     }
 }
 
-/// One key in every run, so that no two runs are disjoint and none are merged.
+/// One key in every run, so that runs overlap and none are merged.
 const OVERLAPPING: Plan = Plan { keys: 1, value_size: 16 };
 
-/// The last operations that write: a run for each.
+/// Writes until there are `count` runs, one per operation. Returns the last operation.
 fn runs(engine: &dyn Engine, count: usize) -> u64 {
     let mut last = 0;
     while engine.runs() < count {

@@ -1,4 +1,4 @@
-//! A process that writes to a tree and takes checkpoints of it: this test binary, run again.
+//! A process that writes to a tree and takes checkpoints of it. It runs this test binary again.
 
 use std::{
     io::{BufRead, BufReader, Lines, Write},
@@ -19,14 +19,14 @@ pub(crate) const PLAN: Plan = Plan { keys: 1_000, value_size: 128 };
 
 const ORDER: &str = "LSM_ENGINES_CHILD";
 
-/// What a process said before it was killed.
+/// The output of a process before it was killed.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// Operations that it had flushed.
+    /// The flushed operations.
     pub(crate) flushed: u64,
-    /// Checkpoints that it had begun: name, and what was acknowledged before.
+    /// The checkpoints that had begun: the name, and the last operation that was acknowledged before.
     pub(crate) begun: Vec<(String, u64)>,
-    /// Those that had returned.
+    /// The checkpoints that had returned.
     pub(crate) finished: Vec<String>,
 }
 
@@ -49,8 +49,8 @@ impl Writer {
         Self { child, lines }
     }
 
-    /// Lets the process make so many steps of checkpoints, and kills it at the last one, or behind it if it may
-    /// `go_on`. Reads the rest of its words.
+    /// Lets the process make this number of steps of checkpoints. Kills it at the last step, or after it if the process
+    /// may `go_on`. Reads the rest of its output.
     pub(crate) fn kill_at(mut self, steps: u64, go_on: bool) -> Said {
         let (mut said, mut seen) = (Said::default(), 0);
         let mut heard = |line: &str| {
@@ -84,7 +84,7 @@ impl Writer {
     }
 }
 
-/// A line in one piece: several threads speak.
+/// Writes a line in one piece, because several threads write.
 fn say(what: &str) {
     let line = format!("say {what}\n");
     let mut out = std::io::stdout().lock();
@@ -92,13 +92,13 @@ fn say(what: &str) {
     out.flush().unwrap();
 }
 
-/// A step waits for the parent, so that no load decides where this process is killed.
+/// A step waits for the parent, so that the moment of the kill does not depend on load.
 fn step() {
     say("step");
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// The child's side: it goes on until it is killed. Without an order there is nothing to do, and nothing to check.
+/// The side of the child, which runs until it is killed. In an ordinary test run it does nothing.
 #[test]
 fn write_if_asked() {
     let Ok(order) = std::env::var(ORDER) else { return };

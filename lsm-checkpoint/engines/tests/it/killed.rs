@@ -14,7 +14,7 @@ use crate::{
     mounts::{number, places},
 };
 
-/// Nobody is left to say how far the operations had come.
+/// No process is left to report the last operation.
 const UNKNOWN: u64 = 2_000_000;
 
 /// The last step at which a process is killed, in its second or third checkpoint.
@@ -24,7 +24,7 @@ fn names(dir: &Path) -> Vec<String> {
     StdFs.read_dir(dir).unwrap().iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect()
 }
 
-/// Returns how many checkpoints were published, and how many were not and were swept.
+/// Returns the number of published checkpoints, and the number that were swept instead.
 fn kill_once(kind: Kind, root: &Path, steps: u64, go_on: bool) -> (usize, usize) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = |name: &str| dir.path().join(name);
@@ -49,7 +49,7 @@ fn kill_once(kind: Kind, root: &Path, steps: u64, go_on: bool) -> (usize, usize)
     let engine = kind.open(&path("db")).unwrap();
     Exam::new(kind, PLAN).compare(&*engine, said.flushed, said.flushed + UNKNOWN).unwrap();
     drop(engine);
-    // The database, the published, and nothing else.
+    // Only the database and the published checkpoints remain.
     assert_eq!(names(dir.path()).len(), 1 + published.len(), "{steps}: {:?}", names(dir.path()));
     (published.len(), report.cleared.len())
 }
@@ -61,7 +61,7 @@ fn the_source_and_every_published_checkpoint_hold_what_was_flushed() {
         let (mut published, mut swept, mut killed) = (0, 0, 0);
         for kind in Kind::all() {
             for kill in 0..kills {
-                // Spread over the range, and another place for every kind.
+                // Spread over the range, at another position for every kind.
                 let steps = 1 + (killed * 7 + kill * 13) % STEPS_MAX;
                 let (complete, debris) = kill_once(kind, &root, steps, kill % 2 == 1);
                 published += complete;

@@ -1,4 +1,4 @@
-//! Checkpoints of trees that are written to, flushed and compacted meanwhile.
+//! Checkpoints of trees during writes, flushes and compactions.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use lsm_fs::{StdFs, SyncMode};
 
 use crate::mounts::{number, places};
 
-/// Rounds of flush and compaction before the first checkpoint.
+/// A size that leads to several rounds of flush and compaction before the first checkpoint.
 const PLAN: Plan = Plan { keys: 5_000, value_size: 128 };
 
-/// How far the writers come before each checkpoint.
+/// The number of operations before each checkpoint.
 const APART: u64 = 5_000;
 
 const POLICIES: [Policy; 3] = [Policy::PreferLink, Policy::PreferReflink, Policy::Independent];

@@ -1,8 +1,10 @@
 //! Checkpoints of real trees.
 //!
-//! They run in the directory for temporary files, or on each mount that `cargo xtask realfs` has made.
-//! `LSM_ENGINE_CHECKPOINTS` is how many checkpoints each engine takes under load, of each kind of tree and on each
-//! filesystem (default 4), `LSM_ENGINE_KILLS` how often each has a process killed (default 3).
+//! They run in the directory for temporary files, or on each mount of `cargo xtask realfs`.
+//!
+//! - `LSM_ENGINE_CHECKPOINTS`: the number of checkpoints under load for each engine, each kind of tree and each
+//!   filesystem (default 4)
+//! - `LSM_ENGINE_KILLS`: the number of killed processes for each (default 3)
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "what the host has is looked at directly")]
 

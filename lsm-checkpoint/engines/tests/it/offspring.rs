@@ -1,4 +1,4 @@
-//! What comes of a checkpoint: a checkpoint of it, and a restored tree that lives on beside the source.
+//! Derived copies: a checkpoint of a checkpoint, and a restored tree that is used next to its source.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use crate::mounts::places;
 
 const PLAN: Plan = Plan { keys: 2_000, value_size: 128 };
 
-/// Every file below a directory.
+/// Returns every file below a directory.
 fn files_of(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -39,12 +39,12 @@ fn bytes_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files_of(dir).into_iter().map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
 }
 
-/// What a live tree removes meanwhile is left out.
+/// A file that a live tree removes meanwhile is left out.
 fn inodes_of(dir: &Path) -> BTreeSet<u64> {
     files_of(dir).iter().filter_map(|path| Some(fs::metadata(path).ok()?.ino())).collect()
 }
 
-/// A tree of some levels, that a checkpoint was taken of while it was written to.
+/// Creates a tree with several levels, and a checkpoint that was taken under load.
 fn on(kind: Kind, root: &Path) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = |name: &str| dir.path().join(name);
@@ -57,7 +57,7 @@ fn on(kind: Kind, root: &Path) {
         let before = bytes_of(&path("first"));
         let first = CheckpointDir::open(Arc::new(StdFs), path("first"))?;
 
-        // Of the checkpoint: one that shares its inodes, and one that shares none.
+        // Checkpoints of the checkpoint: one that shares its inodes, and one that shares none.
         run_checkpoint(&first, &StdFs, &path("second"))?;
         let second = CheckpointDir::open(Arc::new(StdFs), path("second"))?;
         assert!(inodes_of(&path("first/tables")).is_superset(&inodes_of(&path("second/tables"))));
@@ -67,7 +67,7 @@ fn on(kind: Kind, root: &Path) {
             exam.examine(&path(name), &path("restored"), &taken)?;
         }
 
-        // A restored tree goes its own way while the source goes on.
+        // A restored tree diverges while the source is live.
         restore(&first, &StdFs, &path("live"))?;
         assert!(inodes_of(&path("live")).is_disjoint(&inodes_of(&path("first"))));
         let last = branch(kind, &mut exam, &path("live"), (taken.promised(), taken.issued));
@@ -79,18 +79,18 @@ fn on(kind: Kind, root: &Path) {
     let last = oracle.acknowledged();
     exam.compare(&*engine, last, last).unwrap();
 
-    // The checkpoint outlives its source.
+    // The checkpoint survives the removal of its source.
     drop(engine);
     StdFs.remove_dir_all(&path("db")).unwrap();
     Exam::new(kind, PLAN).examine(&path("first"), &path("restored"), &taken).unwrap();
-    // Opened in place it is a tree, if no checkpoint afterwards.
+    // Opened in place it works as a tree, although it may not be a valid checkpoint afterwards.
     let refused = kind.open(&path("first")).map(drop).unwrap_err().to_string();
     assert!(refused.ends_with("first: a checkpoint; restore it and open the copy"), "{refused}");
     let opened = kind.open_anything(&path("first")).unwrap();
     Exam::new(kind, PLAN).compare(&*opened, taken.promised(), taken.issued).unwrap();
 }
 
-/// Writes to a restored tree and compacts it, until all its first files are gone.
+/// Writes to a restored tree and compacts it until all its first files are gone.
 fn branch(kind: Kind, exam: &mut Exam, dir: &Path, (acknowledged, issued): (u64, u64)) -> u64 {
     let first = files_of(&dir.join("tables"));
     let engine = kind.open(dir).unwrap();

@@ -1,4 +1,4 @@
-//! That the comparison finds what it is there to find.
+//! Tests that the comparison finds differences.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use lsm_checkpoint_engines::{
 
 const PLAN: Plan = Plan { keys: 50, value_size: 64 };
 
-/// Operations that a tree has seen.
+/// The number of operations that were applied to a tree.
 const DONE: u64 = 400;
 
-/// An operation that writes, and whose value is still there in the end.
+/// Returns a write whose value still exists in the end.
 fn visible() -> u64 {
     let is_last = |n: &u64| (n + 1..=DONE).all(|m| PLAN.operation(m).key != PLAN.operation(*n).key);
     (1..=DONE / 2).chain(1..DONE).rev().find(|n| !PLAN.operation(*n).removes && is_last(n)).unwrap()
@@ -52,7 +52,7 @@ fn a_write_that_is_missing_is_found() {
 fn less_than_was_acknowledged_and_more_than_was_begun_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let engine = tree(&dir, None);
-    // Far enough that some key has another value then.
+    // Far enough for some key to have another value by then.
     for (acknowledged, issued) in [(DONE + 50, DONE + 60), (0, DONE - 50)] {
         let found = outcome(&*engine, acknowledged, issued);
         assert!(matches!(found, Err(Mismatch::Mixture { .. })), "{found:?}");

@@ -1,4 +1,4 @@
-//! That what is wrong with a checkpoint, or with the demonstration, is said.
+//! Tests that defects of a checkpoint, or of the demonstration, are reported.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ fn write(engine: &dyn Engine, oracle: &Oracle, count: u64) {
     }
 }
 
-/// Examines a checkpoint that shares nothing with its source, after something was done to it.
+/// Examines a checkpoint that shares nothing with its source, after it was damaged.
 fn examined(kind: Kind, dir: &Path, harm: impl FnOnce(&Path)) -> Result<(), String> {
     let (engine, oracle) = (kind.open(&dir.join("db")).unwrap(), Oracle::default());
     let copied = |name: &str| {
@@ -74,7 +74,7 @@ fn a_missing_table_is_said() {
     every_kind("a table", remove, |said| said.contains("missing"));
 }
 
-/// Sound in itself, and not what was acknowledged.
+/// The checkpoint is intact but lacks acknowledged operations.
 #[test]
 fn an_older_checkpoint_in_its_place_is_said() {
     let swap = |dir: &Path| {
@@ -84,7 +84,7 @@ fn an_older_checkpoint_in_its_place_is_said() {
     every_kind("another", swap, |said| said.contains("no outcome of 1800 to 1800 operations"));
 }
 
-/// The first operation after a few hundred that removes a key which is not there.
+/// Returns the first operation after a few hundred that removes a missing key.
 fn without_trace() -> u64 {
     let mut there = std::collections::BTreeSet::new();
     (1..)
@@ -97,7 +97,7 @@ fn without_trace() -> u64 {
         .unwrap()
 }
 
-/// The last operation that a checkpoint promises can be one whose outcome is that of the operations before it.
+/// The last operation that a checkpoint promises may leave the outcome of the earlier operations unchanged.
 #[test]
 fn an_operation_that_changes_nothing_is_not_missed() {
     for kind in Kind::all() {
@@ -115,7 +115,7 @@ fn an_operation_that_changes_nothing_is_not_missed() {
     }
 }
 
-/// Whole, sound, no less than was acknowledged: and yet it promises an operation that it has not.
+/// The checkpoint is intact and holds all acknowledged operations, but it promises an operation that it lacks.
 #[test]
 fn less_than_is_promised_is_said() {
     for kind in Kind::all() {
@@ -124,7 +124,7 @@ fn less_than_is_promised_is_said() {
         write(&*engine, &oracle, 900);
         let target = dir.path().join("checkpoint");
         let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
-        // Far enough that some key has another value then.
+        // Far enough for some key to have another value by then.
         (taken.info.seqno, taken.issued) = (Some(950), 960);
         let examined = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken);
         let said = examined.unwrap_err().to_string();

@@ -63,7 +63,7 @@ impl Run {
             fs: Arc::clone(fs),
             dir: dir.to_path_buf(),
             entries,
-            // Removes the files unless the run is complete.
+            // Until the run is complete, a drop removes its files.
             unlink: AtomicBool::new(true),
             leaked: leaked.clone(),
         };
