@@ -2,8 +2,8 @@
 //! [`CheckpointSource`](crate::CheckpointSource) through the situations that a checkpoint can meet.
 //!
 //! [`verify`](crate::verify()) cannot find these mistakes. It compares a checkpoint with its catalog, and the catalog
-//! lists the files that the adapter supplied. A checkpoint that lacks all blob files is therefore sound. The suite
-//! opens each checkpoint with the engine and compares every record with the writes that it made.
+//! lists the files that the adapter supplied. It reports a checkpoint as sound even if the adapter forgot all blob
+//! files. The suite opens each checkpoint with the engine and compares every record with the writes that it made.
 //!
 //! Implement [`Tree`] for the engine, and pass a [`Subject`] that opens it to [`run`]. There are two levels:
 //!
@@ -15,7 +15,7 @@
 //! | module | checks |
 //! |---|---|
 //! | `states` | checkpoints of a tree in each state: empty, only a memtable, tables, blobs, deletions, after a compaction, after reopening |
-//! | `snapshot` | compares a snapshot with the files that it lists |
+//! | `snapshot` | the files that a snapshot lists, compared with the real files |
 //! | `identity` | the identity of a database and its sequence numbers |
 //! | `between` | flushes, compactions and deletions between any two steps of a checkpoint, on one thread |
 //! | `lasting` | finished checkpoints: restores, increments, later writes, removal of the source, opening by mistake |

@@ -44,7 +44,7 @@ impl fmt::Display for Method {
 /// The methods to try for a file that may be shared, in order.
 ///
 /// A link to the base is tried only if [`Checkpoint::base`](crate::Checkpoint::base) is set and the base holds the
-/// file. Files that the engine still writes to are always copied, and metadata is always written.
+/// file. A file that still grows is always copied, and bytes from memory are always written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
