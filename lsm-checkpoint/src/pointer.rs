@@ -10,7 +10,7 @@ use lsm_manifest::{
 
 use crate::{Catalog, CatalogFile, CatalogTree, FileKind, PointerProblem, layout};
 
-/// A tree of a catalog, with those of its files that have the names of a pointer and of its archive.
+/// A tree of a catalog, and its metadata files with the names of a pointer and of its archive.
 pub(crate) struct TreePointer<'a> {
     pub(crate) tree: &'a CatalogTree,
     pub(crate) current: Option<&'a CatalogFile>,

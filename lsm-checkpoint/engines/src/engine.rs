@@ -53,21 +53,23 @@ impl Kind {
         Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self { which, blobs }))
     }
 
-    /// Opens a tree, or makes one. A checkpoint is refused: [`restore`](lsm_checkpoint::restore()) makes a tree of it.
+    /// Opens a tree, or creates one. A checkpoint is refused. [`restore`](lsm_checkpoint::restore()) creates a tree
+    /// from it.
     ///
     /// # Errors
     ///
-    /// The refusal; the errors of the engine and of the tree's name.
+    /// The refusal, or an error of the engine or of the tree's identity.
     pub fn open(self, dir: &Path) -> Result<Arc<dyn Engine>, BoxError> {
         owner::refuse_checkpoint(dir)?;
         self.open_anything(dir)
     }
 
-    /// Opens what the engine takes for a tree, even a checkpoint. That is none afterwards.
+    /// Opens any directory that the engine accepts as a tree, even a checkpoint, which is then no valid checkpoint any
+    /// more.
     ///
     /// # Errors
     ///
-    /// The errors of the engine and of the tree's name.
+    /// An error of the engine or of the tree's identity.
     pub fn open_anything(self, dir: &Path) -> Result<Arc<dyn Engine>, BoxError> {
         Ok(match self.which {
             Which::CoordinodeV5 => Arc::new(v5::Tree::open(dir, self.blobs)?),
@@ -80,7 +82,7 @@ impl Kind {
 /// The records of a tree, by key.
 pub type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Reads a tree as it was when the reader was made.
+/// A reader that sees the tree as it was when the reader was created.
 pub type Reader<'a> = Box<dyn Fn() -> Result<Records, BoxError> + 'a>;
 
 /// An open tree of a real engine.
@@ -105,20 +107,20 @@ pub trait Engine: Send + Sync {
     /// See [`get`](Self::get).
     fn count(&self) -> Result<usize, BoxError>;
 
-    /// Reads every record.
+    /// Returns every record.
     ///
     /// # Errors
     ///
     /// See [`get`](Self::get).
     fn records(&self) -> Result<Records, BoxError>;
 
-    /// Makes a reader. While it lives, flushes and compactions keep the values that it sees.
+    /// Creates a reader. While it exists, flushes and compactions keep the values that it sees.
     ///
-    /// `None` for 5.7 and fjall's. They find the version of a reader by a counter that also numbers versions. Here the
-    /// operations have numbers of their own.
+    /// Returns `None` for 5.7 and fjall's. They find the version of a reader by a counter that also numbers versions,
+    /// but the operations here have numbers of their own.
     fn reader(&self) -> Option<Reader<'_>>;
 
-    /// Tells if a thread of the engine unlinks files, which ends when the tree is dropped.
+    /// Returns `true` if a thread of the engine unlinks files. The thread ends when the tree is dropped.
     fn unlinks_in_background(&self) -> bool;
 
     /// Writes the memtables to tables.
@@ -159,7 +161,7 @@ pub trait Engine: Send + Sync {
     fn own_checkpoint(&self, target: &Path) -> Option<Result<(), BoxError>>;
 }
 
-/// Differences between the engines that a user has to know.
+/// Differences between the engines that concern a user.
 struct Traits {
     has_readers: bool,
     unlinks_in_background: bool,

@@ -1,8 +1,8 @@
 //! Checkpoints of real engines: an adapter for each engine, and the tools to test and demonstrate the adapters.
 //!
-//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters. [`engine`] opens trees, [`owner`] names them,
-//! [`load`] writes to them, [`oracle`] knows the contents that they must have, [`exam`] reopens checkpoints and
-//! compares.
+//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters. [`engine`] opens trees, [`owner`] gives them an
+//! identity, and [`load`] writes to them. [`oracle`] computes their expected contents. [`exam`] takes checkpoints,
+//! reopens them and compares.
 
 pub mod coordinode_v5;
 pub mod coordinode_v7;

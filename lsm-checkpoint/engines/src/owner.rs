@@ -1,4 +1,4 @@
-//! The owner's part of a tree: its name, and the refusal to open a checkpoint. The engines have neither.
+//! The two duties that the engines leave to the owner of a tree: its identity, and the refusal to open a checkpoint.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -8,17 +8,17 @@ use std::{
 use lsm_checkpoint::{BoxError, is_checkpoint};
 use lsm_fs::{FsExt, StdFs, SyncMode};
 
-/// The file in a tree's directory that holds the tree's name. The engines pass it by, and no checkpoint has it.
+/// The file with the identity, in the directory of the tree. The engines ignore it, and no checkpoint contains it.
 const IDENTITY_FILE: &str = "IDENTITY";
 
-/// Far longer than any name.
+/// The maximal length of an identity. Generated ones are much shorter.
 const IDENTITY_MAX: u64 = 255;
 
-/// Returns an error if a directory is a checkpoint. An engine would open it, and change it.
+/// Returns an error if a directory is a checkpoint. An engine would open and change it.
 ///
 /// # Errors
 ///
-/// The refusal, with the directory and the remedy; an error of the look-up.
+/// The refusal, which names the directory and the remedy, or the error of the lookup.
 pub fn refuse_checkpoint(dir: &Path) -> Result<(), BoxError> {
     if is_checkpoint(&StdFs, dir)? {
         return Err(format!("{}: a checkpoint; restore it and open the copy", dir.display()).into());
@@ -26,9 +26,9 @@ pub fn refuse_checkpoint(dir: &Path) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Returns the name of the tree in a directory. The first call draws one and stores it there.
+/// Returns the identity of the tree in a directory. The first call generates and stores it.
 ///
-/// A restored tree draws a name of its own.
+/// A restored tree gets a new identity.
 ///
 /// # Errors
 ///

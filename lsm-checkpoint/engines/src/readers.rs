@@ -1,8 +1,8 @@
-//! [`Readers`]: the moments that are still read at. The engines leave it to their user to know them.
+//! [`Readers`]: the sequence numbers of open readers. The engines leave it to their user to keep track of them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The numbers that open readers stand at.
+/// The sequence numbers of the open readers.
 #[derive(Debug, Default)]
 pub(crate) struct Readers {
     seqnos: Mutex<Vec<u64>>,
@@ -21,7 +21,7 @@ impl Readers {
         Moment { readers: self, seqno }
     }
 
-    /// The number of the oldest reader, if one is open.
+    /// Returns the number of the oldest open reader.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.seqnos().iter().min().copied()
     }

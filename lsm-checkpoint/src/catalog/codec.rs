@@ -56,7 +56,7 @@ impl Decoder {
         }
     }
 
-    /// Selects the sections to read from those of an archive, and puts them into reading order.
+    /// Selects the sections of an archive to read, in reading order.
     pub(super) fn sections<'s>(&self, names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
         match self {
             Self::V1(_) => names.filter(|name| name.starts_with(v1::FILES_SECTION)).collect(),

@@ -78,8 +78,8 @@ pub trait Tree: Send + Sync {
         None
     }
 
-    /// Returns `true` if the engine unlinks files in a thread of its own, and has no call that waits for it. Such
-    /// a thread ends when the tree is dropped. The suite drops the tree before it looks for files that must be gone.
+    /// Returns `true` if the engine unlinks files in a background thread, and has no call that waits for the thread.
+    /// Such a thread ends when the tree is dropped, so the suite drops the tree before it checks for deleted files.
     fn unlinks_in_background(&self) -> bool {
         false
     }

@@ -86,7 +86,7 @@ fn an_engine_that_unlinks_in_the_background_is_looked_at_when_it_is_closed() {
             other => panic!("{mistake:?}: {other:?}"),
         }
     }
-    // While the tree is open, nothing is to be seen of it.
+    // While the tree is open, the mistake cannot be detected.
     check.run(&subject(Layout::Current, Mistake::UnlinksLaterUntilACapture)).unwrap();
 }
 

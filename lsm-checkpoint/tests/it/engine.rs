@@ -1,5 +1,5 @@
-//! The reference engine of `examples/engine`: a crash at every moment, a kill at every call, an error at every call, and
-//! the conformance suite.
+//! The reference engine of `examples/engine`: a crash at every moment, a kill at every call, an error at every call,
+//! and the conformance suite.
 //!
 //! These tests use `lsm-fs-mem`. Without it, the first power cut of the engine's life would hit the data of a user.
 

@@ -1,4 +1,4 @@
-//! Errors and reports that name what is wrong, and nothing else.
+//! Errors and reports that name the real cause and nothing else.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{
 const NORMAL: SyncMode = SyncMode::Normal;
 const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
-/// A parent that may be entered and not opened cannot be synced. That shows before anything is made or removed.
+/// A parent that may be entered but not opened cannot be synced. The call fails before it creates or removes anything.
 #[test]
 fn a_parent_that_cannot_be_opened_is_told_before_the_work() {
     for is_removal in [false, true] {
@@ -47,7 +47,7 @@ fn a_target_that_is_an_empty_directory_is_told_apart() {
     }
 }
 
-/// A data directory that is a mount point, and a restore beside it that was killed.
+/// A data directory that is a mount point, next to a killed restore.
 #[test]
 fn a_leftover_beside_a_mount_point_goes_and_the_mount_stays() {
     let fs = MemFsOptions::new().volume("/data", VolumeOptions::new()).build().unwrap();
@@ -65,7 +65,7 @@ fn a_leftover_beside_a_mount_point_goes_and_the_mount_stays() {
     assert!(fs.exists(Path::new("/data")).unwrap());
 }
 
-/// Some kernels see a mount only when its directory is removed.
+/// Some kernels detect a mount only when its directory is removed.
 #[test]
 fn a_busy_target_beside_a_leftover_stays() {
     let (fs, _) = mem_db(&[""]);

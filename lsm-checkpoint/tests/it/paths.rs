@@ -1,4 +1,4 @@
-//! Deep directories, and names as long as a file system takes.
+//! Deep directories, and names of the maximal length.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use crate::{
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// A directory below `base` in so many levels, whose path is so long.
+/// Returns a directory below `base` with this number of levels and this length of its path.
 fn deep(base: &Path, levels: usize, len: usize) -> PathBuf {
     let mut path = base.to_path_buf();
     for left in (1..=levels).rev() {
@@ -30,7 +30,7 @@ fn deep(base: &Path, levels: usize, len: usize) -> PathBuf {
     path
 }
 
-/// `mkdir` works there, and so does every verb.
+/// `mkdir` works there, and so does every operation.
 #[test]
 fn a_parent_of_900_levels() {
     let dir = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ fn a_parent_of_900_levels() {
     assert!(sweep(&StdFs, &parent, NORMAL).unwrap().failed.is_empty());
     remove(&StdFs, &target, NORMAL).unwrap();
     assert_eq!(StdFs.read_dir(&parent).unwrap().len(), 1);
-    // A target below the source is found from there, too.
+    // A target inside the source is detected from there as well.
     let nested = Db::open(Arc::new(StdFs), dir.path(), &[""]);
     let link = dir.path().with_extension("link");
     std::os::unix::fs::symlink(&parent, &link).unwrap();
@@ -56,10 +56,10 @@ fn a_parent_of_900_levels() {
     StdFs.remove_dir_all(parent.ancestors().nth(899).unwrap()).unwrap();
 }
 
-/// Names of which some leave no room for what a staged name adds.
+/// Names, some of which leave no space for the affixes of a staged name.
 fn long_names() -> Vec<String> {
     let mut names: Vec<String> = [235, 236, 237, 240, 254, 255].map(|len| "n".repeat(len)).into();
-    // Cut in the middle of a character, a name would be no text.
+    // A name that is cut inside a character would not be valid text.
     names.extend(["ä".repeat(127), format!("x{}", "漢".repeat(84))]);
     names
 }
@@ -82,12 +82,12 @@ fn a_checkpoint_has_a_name_as_long_as_any() {
     }
 }
 
-/// A hash cannot be inverted: the sweep finds the target by the staged names of what is there.
+/// A hash cannot be inverted. The sweep finds the target by the staged names of all entries.
 #[test]
 fn a_sweep_finds_the_target_of_a_shortened_name() {
     for name in long_names() {
         let target = Path::new("/").join(&name);
-        // A removal that was killed: one of a checkpoint that is gone by its name, and one in place.
+        // Killed removals: one whose checkpoint has lost its name, and one in place.
         for renames in [true, false] {
             let (fs, db) = mem_db(&[""]);
             run_checkpoint(&db, &fs, &target).unwrap();
@@ -103,7 +103,7 @@ fn a_sweep_finds_the_target_of_a_shortened_name() {
             assert!(matches!(state(&staged[0]), CheckpointState::Staged), "{listed:?}");
             let report = sweep(&fs, Path::new("/"), NORMAL).unwrap();
             assert!(report.failed.is_empty() && debris(&fs).is_empty(), "{report:?}");
-            // In place nothing of it was gone yet: it stays.
+            // The removal in place had removed nothing yet, so the checkpoint stays.
             assert_eq!(fs.exists(&target).unwrap(), !renames, "{name}");
             db.check_source(&fs).unwrap();
         }

@@ -1,4 +1,4 @@
-//! The check of the space that copies need: what would fit is not refused.
+//! The check of free space for copies. A copy that fits is not refused.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -8,7 +8,7 @@ use lsm_fs_mem::{MemFsOptions, VolumeOptions};
 
 use crate::foreign::Foreign;
 
-/// Makes a file of holes with a little data at its start.
+/// Creates a file of holes with a little data at its start.
 fn sparse(fs: &dyn Fs, path: &Path, len: u64) {
     let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
     file.write_at(&[7; 4096], 0).unwrap();
@@ -20,7 +20,7 @@ fn engine(fs: Arc<dyn Fs>, path: &Path, kind: FileKind, len: u64) -> Foreign {
     Foreign::new(vec![file], |target| Ok(target.write("CURRENT", b"1")?))
 }
 
-/// A table of 4 GiB with 4 KiB of data is copied and restored as one.
+/// A sparse table of 4 GiB with 4 KiB of data is copied and restored as a sparse file.
 #[test]
 fn holes_take_no_space_and_stay_holes() {
     const LEN: u64 = 4 << 30;
@@ -42,7 +42,7 @@ fn holes_take_no_space_and_stay_holes() {
     }
 }
 
-/// On a volume that is shorter than the file, and larger than what the file takes.
+/// On a volume that is smaller than the length of the file, but larger than its data.
 #[test]
 fn a_sparse_file_fits_where_its_data_fits() {
     const LEN: u64 = 8 << 20;
@@ -61,7 +61,7 @@ fn a_sparse_file_fits_where_its_data_fits() {
     }
 }
 
-/// What is written by the engine and is sparse is restored as such.
+/// A sparse file that the engine writes is restored as a sparse file.
 #[test]
 fn metadata_keeps_its_holes_when_it_is_restored() {
     const LEN: u64 = 8 << 20;
@@ -80,7 +80,7 @@ fn metadata_keeps_its_holes_when_it_is_restored() {
     assert!(there.len == LEN && there.allocated_bytes.is_some_and(|bytes| bytes <= 64 << 10), "{there:?}");
 }
 
-/// `statvfs` of `/proc` reports zeros, as it does on many network file systems.
+/// `statvfs` reports zeros for `/proc`, and also on many network filesystems.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_mount_that_reports_zeros_says_nothing() {
@@ -103,7 +103,7 @@ fn too_much_data_is_refused_before_it_is_copied() {
     assert!(matches!(refused, Error::NoSpace { needed: 131_072, .. }), "{refused}");
 }
 
-/// Where the volume compresses, more fits than it says.
+/// On a compressing volume, more fits than the volume reports.
 #[test]
 fn the_check_can_be_switched_off() {
     let fs =
@@ -117,7 +117,7 @@ fn the_check_can_be_switched_off() {
         assert!(matches!(&full, Error::Fs(e) if e.kind() == std::io::ErrorKind::StorageFull), "{full}");
         assert!(fs.read_dir(Path::new("/backup")).unwrap().is_empty());
     }
-    // The same of what an engine wrote and a restore copies by itself.
+    // The same for a file that an engine wrote, which a restore copies itself.
     let engine = Foreign::new(Vec::new(), |target| Ok(target.write("MANIFEST", &[7; 2 << 20])?));
     Checkpoint::new().create(&engine, &fs, Path::new("/daily")).unwrap();
     let opened = CheckpointDir::open(Arc::new(fs.clone()), "/daily").unwrap();

@@ -1,4 +1,4 @@
-//! Every verb on file systems that behave oddly, a switch for each oddity, with its outcome pinned.
+//! Every operation on filesystems with odd behaviour. There is a switch for each oddity, and the outcomes are pinned.
 
 mod board;
 mod switched;
@@ -8,7 +8,7 @@ pub(crate) use board::Switch;
 pub(crate) use switched::switched;
 use verbs::{Place, Verb};
 
-/// The outcome of each verb under a switch. A verb that is not listed is `ok`.
+/// The outcome of each operation under a switch. An operation that is not listed returns `ok`.
 fn expected(switch: Switch, verb: Verb) -> &'static str {
     use Switch::{FoldsCase, Full, NoColons, NoDirectorySync, NoLocks, Quota, UnlistableParent};
     use Verb::{Copy, Create, Remove, Restore, Sweep};

@@ -1,4 +1,4 @@
-//! The suite for adapters, run by the three of them on a folder of the host.
+//! The conformance suite, run on the three engines in a directory of the host.
 
 use std::{
     path::Path,
@@ -70,7 +70,7 @@ impl Tree for Numbered {
     }
 }
 
-/// The engines have input and output of their own.
+/// The engines do their own input and output.
 const OUT_OF_REACH: [&str; 2] = [
     "crashes::a_crash_at_any_moment_leaves_all_or_nothing",
     "crashes::a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it",
@@ -82,9 +82,9 @@ const NO_READERS: &str = "between::a_flush_spares_older_readers";
 /// A compaction sets the numbers of old writes to 0, so the engine does not know the last number when it opens.
 const NO_COUNTER: &str = "identity::a_copy_claims_no_write_that_it_lacks";
 
-/// Every check passes but these: `lacking` fails because of the engine, `idle` cannot run.
+/// Runs all checks. `lacking` lists the checks that fail because of the engine, and `idle` those that cannot run.
 fn passes(which: Which, lacking: &[&str], idle: &[&str]) {
-    // In memory where the host has such a place: a run waits for some thousand syncs.
+    // Run in memory if the host has such a mount, because a run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     for kind in [true, false].map(|blobs| Kind { which, blobs }) {
         let report = run(&Subject::on_host(dir.path(), move |dir| Numbered::open(kind, dir)));

@@ -56,7 +56,7 @@ impl Tree for Mini {
     }
 }
 
-/// An engine that says that it unlinks in the background.
+/// An engine that claims to unlink in the background.
 pub(super) struct InBackground(pub(super) Box<dyn Tree>);
 
 impl Tree for InBackground {

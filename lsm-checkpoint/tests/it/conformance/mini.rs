@@ -29,7 +29,7 @@ pub(super) struct Mini {
     pub(super) pause: Arc<DeletionPause>,
     /// Guards that a faulty adapter keeps.
     pub(super) kept: Mutex<Vec<PauseGuard>>,
-    /// Files that are unlinked when the tree is dropped. `None`: nothing is unlinked any more.
+    /// Files that are unlinked when the tree is dropped. If this is `None`, nothing is unlinked.
     pub(super) later: Mutex<Option<Vec<PathBuf>>>,
     state: Mutex<State>,
 }

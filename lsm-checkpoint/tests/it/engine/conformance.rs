@@ -1,4 +1,4 @@
-//! The suite for adapters: the reference engine passes all of it.
+//! The conformance suite: the reference engine passes all checks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,7 +47,7 @@ impl Tree for Engine {
 fn the_engine_passes_every_check_of_the_suite() {
     let trees = AtomicU64::new(0);
     let report = run(&Subject::on_fs(move |fs, dir| {
-        // Only a new tree takes the identity, and each new tree takes another one.
+        // Only a new tree uses this identity, and each new tree gets another one.
         let identity = format!("tree {}", trees.fetch_add(1, Ordering::Relaxed));
         Ok(Box::new(Engine::open(fs, dir, &identity)?))
     }));

@@ -1,4 +1,4 @@
-//! A removal on a volume without room for another name.
+//! A removal on a volume without space for another name.
 
 use std::path::Path;
 

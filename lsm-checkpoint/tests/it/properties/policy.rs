@@ -1,4 +1,4 @@
-//! A checkpoint uses only the methods of its policy, and each method does what its name says.
+//! A checkpoint uses only the methods of its policy, and each method has the effect that its name promises.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -1,5 +1,5 @@
-//! Removal on a volume without room for another name: the pointers go first, and a half-removed checkpoint is known as
-//! one.
+//! Removal on a volume without space for another name. The pointers are removed first, and a partly removed checkpoint
+//! is recognised.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{
 const ONE: &[&str] = &[""];
 const TWO: &[&str] = &["users", "orders"];
 
-/// Room comes with the first pointer, with the second, or never.
+/// Space becomes available with the first pointer, with the second, or never.
 pub(crate) const CASES: [(Switch, &[&str]); 3] =
     [(Switch::Full, ONE), (Switch::Full, TWO), (Switch::Quota, ONE)];
 
@@ -34,7 +34,8 @@ fn remove_and_note(fs: &MemFs, switch: Switch) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whole, gone, or known as half removed. A sweep finishes what is marked, and a second call all else.
+/// Checks that the checkpoint is complete, gone, or recognised as partly removed. A sweep finishes a marked removal,
+/// and a second call any other.
 pub(crate) fn check_full(image: &MemFs, notes: &Notes, trees: &'static [&'static str]) -> Result<(), String> {
     let (db, target) = (db_on(image, trees), Path::new(TARGET));
     let text = |e: lsm_fs::Error| e.to_string();
@@ -43,7 +44,7 @@ pub(crate) fn check_full(image: &MemFs, notes: &Notes, trees: &'static [&'static
     if notes.contains(REMOVED) && image.exists(target).map_err(text)? {
         return Err("it came back".to_owned());
     }
-    // The very last step of a removal without a mark is that of an empty directory.
+    // The last step of a removal without a marker removes an empty directory.
     let is_empty = || image.read_dir(target).is_ok_and(|entries| entries.is_empty());
     if let Err(half) = &whole
         && !is_empty()
@@ -131,7 +132,8 @@ fn any_failure_leaves_it_whole_gone_or_known() {
     }
 }
 
-/// Killed before the pointers have made room for a mark, it is nobody's debris: it is named, and the next call ends it.
+/// If the call is killed before the pointers have made space for a marker, the remains are not debris. They are
+/// reported, and the next call finishes the removal.
 #[test]
 fn a_sweep_names_what_is_neither_whole_nor_marked() {
     let fs = with_one(TWO);

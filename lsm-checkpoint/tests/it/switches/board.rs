@@ -1,5 +1,5 @@
-//! [`Board`]: what an odd file system answers to a call on names. It knows no backend, so that every backend of the
-//! tests answers alike.
+//! [`Board`]: the answers of an odd filesystem to calls on names. It is independent of the backend, so every backend of
+//! the tests answers alike.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,35 +11,35 @@ use std::{
 
 use lsm_fs::errno;
 
-/// As Linux numbers it.
+/// The number on Linux.
 pub(crate) const ENOLCK: i32 = 37;
 
-/// One oddity of a file system.
+/// One oddity of a filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Switch {
-    /// None.
+    /// No oddity.
     Off,
-    /// A directory cannot be renamed over an empty one, nor to a free name with the flag that says so.
+    /// A directory cannot be renamed over an empty one, nor to a free name with the no-replace flag.
     RenameOverEmpty,
-    /// No rename takes the flag.
+    /// No rename accepts the no-replace flag.
     Noreplace,
     /// `statfs` reports zeros.
     ZeroStatfs,
     /// No lock can be taken.
     NoLocks,
-    /// There is no room for a name until another goes.
+    /// There is no space for a name until another is removed.
     Full,
-    /// There is no room for a name, and no rename is allowed.
+    /// There is no space for a name, and no rename is allowed.
     Quota,
-    /// The first call of each kind takes effect and says that the name is taken.
+    /// The first call of each kind takes effect and reports that the name exists.
     ExistsAfterEffect,
-    /// Names that differ in case are one.
+    /// Names that differ only in case are equal.
     FoldsCase,
     /// No name may hold a colon.
     NoColons,
     /// A directory cannot be synced.
     NoDirectorySync,
-    /// The directory of the targets may be entered and written, and not be opened.
+    /// The directory of the targets may be entered and written, but not opened.
     UnlistableParent,
 }
 
@@ -60,7 +60,7 @@ impl Switch {
     ];
 }
 
-/// A call, as far as a switch looks at it.
+/// The part of a call that a switch examines.
 pub(crate) enum Request<'a> {
     /// A file, a directory or a link gets this name.
     Create {
@@ -74,7 +74,7 @@ pub(crate) enum Request<'a> {
         noreplace: bool,
         replaces: bool,
     },
-    /// A name goes.
+    /// A name is removed.
     Remove,
     Lock,
     SyncDirectory,
@@ -83,7 +83,7 @@ pub(crate) enum Request<'a> {
     OpenParent,
 }
 
-/// What gets a name.
+/// The kind of object that gets a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
     File,
@@ -94,21 +94,21 @@ pub(crate) enum Made {
 /// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The call's own.
+    /// The answer of the call itself.
     Plain,
-    /// This error, and nothing happens.
+    /// This error, without an effect.
     Refused(i32),
     /// This error after the effect.
     Hidden(i32),
-    /// Zeros in place of numbers.
+    /// Zeros instead of numbers.
     Zeros,
 }
 
-/// A switch, and what it remembers.
+/// A switch and its state.
 #[derive(Debug)]
 pub(crate) struct Board {
     switch: Switch,
-    /// How many names there is room for.
+    /// The number of names for which there is space.
     room: AtomicU64,
     /// The kinds of calls whose effect was hidden.
     hidden: Mutex<Vec<&'static str>>,

@@ -9,7 +9,7 @@ use lsm_fs::{
 
 use super::board::{Answer, Board, Made, Request, Switch};
 
-/// A backend that behaves oddly, seen through the seam.
+/// A backend with odd behaviour.
 pub(crate) fn switched<F: Fs + Clone + 'static>(fs: F, switch: Switch) -> InterceptFs<F, Switched<F>> {
     let looks = fs.clone();
     InterceptFs::new(fs, Switched { fs: looks, board: Board::new(switch) })
@@ -17,7 +17,7 @@ pub(crate) fn switched<F: Fs + Clone + 'static>(fs: F, switch: Switch) -> Interc
 
 #[derive(Debug)]
 pub(crate) struct Switched<F> {
-    /// For looks that nobody sees.
+    /// Used for unobserved lookups.
     fs: F,
     board: Board,
 }
@@ -32,7 +32,7 @@ impl<F: Fs + 'static> Switched<F> {
         entries.into_iter().map(|entry| entry.name).collect()
     }
 
-    /// What the board has to say to a call.
+    /// Returns the answer of the board to a call.
     fn answer(&self, call: &Call<'_>) -> Answer {
         let path = call.other_path.unwrap_or(call.path);
         let siblings = || self.siblings(path);
@@ -55,7 +55,7 @@ impl<F: Fs + 'static> Switched<F> {
             (Op::ReadDir | Op::SyncDirectory, _) if path == Path::new("/") => Request::OpenParent,
             _ => return Answer::Plain,
         };
-        // A name that is taken needs no room.
+        // An existing name needs no space.
         if matches!(request, Request::Create { .. }) && self.fs.symlink_metadata(path).is_ok() {
             return Answer::Plain;
         }
@@ -76,7 +76,7 @@ impl<F: Fs + 'static> Interceptor for Switched<F> {
             return run();
         }
         if call.op == Op::AvailableSpace && self.board.answer(&Request::Statfs) == Answer::Zeros {
-            // As the host's backend says it.
+            // The same error as from the host's backend.
             return Err(call.error(io::ErrorKind::Unsupported.into()));
         }
         let refused = |code| Err(call.error(io::Error::from_raw_os_error(code)));
@@ -89,7 +89,7 @@ impl<F: Fs + 'static> Interceptor for Switched<F> {
             Answer::Plain | Answer::Zeros => {}
         }
         let mut result = run()?;
-        // The host's backend says so of a refusal.
+        // The host's backend reports a refusal in this way.
         let unsynced = matches!(self.board.answer(&Request::SyncDirectory), Answer::Refused(_));
         if let Some(sync) = result.directory_sync().filter(|_| unsynced) {
             *sync = DirectorySync::NotSupported;

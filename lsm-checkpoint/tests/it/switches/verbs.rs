@@ -1,4 +1,4 @@
-//! The verbs, each on a place of its own.
+//! The operations, each in a separate place.
 
 use std::{path::Path, sync::Arc};
 
@@ -20,7 +20,7 @@ const NORMAL: SyncMode = SyncMode::Normal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Create,
-    /// Creates, and shares nothing.
+    /// Creates a checkpoint that shares nothing.
     Copy,
     List,
     Verify,
@@ -34,7 +34,7 @@ impl Verb {
         [Self::Create, Self::Copy, Self::List, Self::Verify, Self::Restore, Self::Remove, Self::Sweep];
 }
 
-/// A source, a checkpoint of it, and the debris of another, made before the switch is on.
+/// A source, a checkpoint of it, and the debris of another, created before the switch is on.
 pub(crate) struct Place {
     fs: MemFs,
     switch: Switch,
@@ -123,7 +123,7 @@ impl Place {
         }
     }
 
-    /// The target is complete, or absent; nothing is left beside it.
+    /// Checks that the target is complete or absent, and that no debris is left.
     fn check_made(&self, target: &Path, is_made: bool) {
         assert_eq!(self.fs.exists(target).unwrap(), is_made);
         if is_made {
