@@ -63,4 +63,4 @@ pub use run::{Checkpoint, run_checkpoint};
 pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
 pub use staged::ManifestTarget;
 pub use sweep::{SweepReport, sweep};
-pub use verify::{Defect, Note, Problem, Stranger, VerifyOptions, VerifyReport, verify};
+pub use verify::{Defect, Note, Problem, Stranger, Subset, VerifyOptions, VerifyReport, verify};

@@ -5,6 +5,7 @@ mod manifests;
 mod names;
 mod problem;
 mod stranger;
+mod subset;
 
 use std::{
     fmt,
@@ -16,12 +17,14 @@ use lsm_fs::Fs;
 use lsm_manifest::{ReadOptions, inspect};
 
 use crate::{
-    CATALOG_FILE, Catalog, FileKind, Progress, Result, progress::Callback, view::beneath_checkpoint,
+    CATALOG_FILE, Catalog, CatalogFile, FileKind, Progress, Result, progress::Callback,
+    view::beneath_checkpoint,
 };
 
 pub use problem::{Defect, Problem};
 pub(crate) use stranger::known_stranger;
 pub use stranger::{Note, Stranger};
+pub use subset::Subset;
 
 /// The options of [`verify`].
 #[derive(Clone)]
@@ -29,6 +32,11 @@ pub use stranger::{Note, Stranger};
 pub struct VerifyOptions<'a> {
     /// Reads every byte. Otherwise only the set of files, their lengths and the metadata are checked. Default: `false`.
     pub full: bool,
+    /// The part of the files that a full verification reads. Metadata files are read with every part. Default: all.
+    pub subset: Option<Subset>,
+    /// Reads around the page cache where the backend can, so that the medium is read and not a copy in memory, and
+    /// nothing else leaves the cache. Default: `false`.
+    pub direct_io: bool,
     /// The number of files that are read in parallel. Default: 2, which keeps one disk and two cores busy. More threads
     /// make the reads of a disk less sequential, but may help on storage with many devices.
     pub threads: usize,
@@ -43,6 +51,8 @@ impl fmt::Debug for VerifyOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyOptions")
             .field("full", &self.full)
+            .field("subset", &self.subset)
+            .field("direct_io", &self.direct_io)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
@@ -61,13 +71,36 @@ impl<'a> VerifyOptions<'a> {
     /// manifest.
     #[must_use]
     pub const fn quick() -> Self {
-        Self { full: false, threads: FILES_AT_A_TIME, progress: None, manifest: ReadOptions::new() }
+        Self {
+            full: false,
+            subset: None,
+            direct_io: false,
+            threads: FILES_AT_A_TIME,
+            progress: None,
+            manifest: ReadOptions::new(),
+        }
     }
 
     /// Checks the same as [`quick`](Self::quick), and every byte of every file.
     #[must_use]
     pub const fn full() -> Self {
-        Self { full: true, threads: FILES_AT_A_TIME, progress: None, manifest: ReadOptions::new() }
+        let mut options = Self::quick();
+        options.full = true;
+        options
+    }
+
+    /// Sets [`subset`](Self#structfield.subset).
+    #[must_use]
+    pub const fn subset(mut self, subset: Subset) -> Self {
+        self.subset = Some(subset);
+        self
+    }
+
+    /// Sets [`direct_io`](Self#structfield.direct_io).
+    #[must_use]
+    pub const fn direct_io(mut self, direct_io: bool) -> Self {
+        self.direct_io = direct_io;
+        self
     }
 
     /// Sets [`threads`](Self#structfield.threads).
@@ -154,7 +187,8 @@ impl fmt::Display for VerifyReport {
 ///   matches the archive, and every section is intact
 ///
 /// Metadata in other formats is compared only with its checksum. *Full* also reads every file to its end, several at a
-/// time, and compares it with the checksum in the catalog, if it has one.
+/// time, and compares it with the checksum in the catalog, if it has one. With a [subset](VerifyOptions::subset), only
+/// the files of that part are read so.
 ///
 /// *Strangers* are entries that the catalog does not list. A file is a problem even if it is empty, because a planted
 /// `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so it remains possible.
@@ -195,7 +229,12 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     let present = names::lengths(fs, dir, &mut report);
     names::compare(fs, dir, &mut report);
     let files = present.into_iter().filter_map(|at| report.catalog.files.get(at));
-    let to_read: Vec<_> = files.filter(|file| options.full || file.kind == FileKind::Metadata).collect();
+    let is_chosen = |path: &Path| options.subset.is_none_or(|subset| subset.contains(path));
+    let catalog = &report.catalog;
+    let is_read = |file: &&CatalogFile| {
+        file.kind == FileKind::Metadata || options.full && is_chosen(&catalog.path_of(file))
+    };
+    let to_read: Vec<_> = files.filter(is_read).collect();
     let read = bytes::check(fs, dir, &report.catalog, &to_read, options)?;
     report.checked_files = read.checked_files;
     report.unchecked_files = read.unchecked_files;

@@ -19,6 +19,9 @@ use crate::{Catalog, CatalogFile, Error, Progress, Result};
 /// The size of a read, and of the buffer of each thread.
 const CHUNK: usize = 1 << 20;
 
+/// The unit of reads around the page cache, in the file and in memory.
+const ALIGNMENT: usize = 4_096;
+
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
@@ -97,20 +100,25 @@ impl Work<'_> {
     fn check_file(&self, file: &CatalogFile, buffer: &mut Vec<u8>) -> Result<(), Defect> {
         let path = self.dir.join(self.catalog.path_of(file));
         let unreadable = Defect::Unreadable;
-        let handle = self.fs.open(&path, &FsOpenOptions::new().read(true)).map_err(unreadable)?;
+        let open = FsOpenOptions::new().read(true).direct_io(self.options.direct_io);
+        let handle = self.fs.open(&path, &open).map_err(unreadable)?;
         // A refused hint does not affect the bytes.
         let _ = handle.hint(FileHint::Sequential);
-        let piece = usize::try_from(file.len).unwrap_or(CHUNK).clamp(1, CHUNK);
-        if buffer.len() < piece {
-            buffer.resize(piece, 0);
+        let piece = usize::try_from(file.len).unwrap_or(CHUNK).clamp(1, CHUNK).next_multiple_of(ALIGNMENT);
+        if buffer.len() < piece + ALIGNMENT {
+            buffer.resize(piece + ALIGNMENT, 0);
         }
+        let unaligned = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let (_, buffer) = buffer.split_at_mut(unaligned);
         let mut hasher = Xxh3Default::new();
         let mut offset = 0;
         while offset < file.len && !self.stop.load(Ordering::Relaxed) {
             let wanted = usize::try_from(file.len - offset).unwrap_or(CHUNK).min(CHUNK);
-            let (bytes, _) = buffer.split_at_mut(wanted);
-            let read = handle.read_at(bytes, offset).map_err(unreadable)?;
-            let (bytes, _) = bytes.split_at(read.min(wanted));
+            // The last unit is asked for as a whole; a file that has grown meanwhile would fill it.
+            let asked = if self.options.direct_io { wanted.next_multiple_of(ALIGNMENT) } else { wanted };
+            let (bytes, _) = buffer.split_at_mut(asked);
+            let read = handle.read_at(bytes, offset).map_err(unreadable)?.min(wanted);
+            let (bytes, _) = bytes.split_at(read);
             hasher.update(bytes);
             offset += read as u64;
             self.tell(|progress| progress.bytes_done += read as u64);

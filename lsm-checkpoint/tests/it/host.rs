@@ -10,7 +10,8 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    Change, Checkpoint, CheckpointDir, Error, Method, Policy, list, remove, restore, run_checkpoint, sweep,
+    Change, Checkpoint, CheckpointDir, Defect, Error, Method, Policy, VerifyOptions, list, remove, restore,
+    run_checkpoint, sweep, verify,
 };
 use lsm_fs::{StdFs, SyncMode};
 
@@ -127,4 +128,23 @@ fn a_target_that_is_a_symbolic_link_is_not_the_deads() {
         "{report:?}"
     );
     assert!(latest.is_dir() && !dir.join(".latest.checkpoint-staged").exists());
+}
+
+/// The last unit of a file is shorter than the unit of such reads.
+#[test]
+fn reads_around_the_page_cache_see_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, target) = (dir.path(), dir.path().join("daily"));
+    let db = prepared(dir);
+    Checkpoint::new().policy(Policy::Independent).create(&db, &StdFs, &target).unwrap();
+    let direct = VerifyOptions::full().direct_io(true);
+    let report = verify(&StdFs, &target, &direct).unwrap();
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.checked_files, verify(&StdFs, &target, &VerifyOptions::full()).unwrap().checked_files);
+    let table = target.join("tables/1");
+    let mut bytes = fs::read(&table).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&table, &bytes).unwrap();
+    let report = verify(&StdFs, &target, &direct).unwrap();
+    assert!(matches!(report.problems[..], [ref problem] if matches!(problem.what, Defect::Checksum { .. })));
 }
