@@ -25,7 +25,9 @@ pub(crate) fn run(workspace: &Workspace, write: bool) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let mut agree = true;
-    for package in workspace.publishable() {
+    // A program has no API.
+    let libraries = workspace.publishable().filter(|package| package.targets("lib").next().is_some());
+    for package in libraries {
         let found = list::of(&rustdoc(workspace, package)?)?;
         let path = package.dir.join(FILE);
         if write {

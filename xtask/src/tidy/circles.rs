@@ -17,7 +17,7 @@ type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'
 pub(super) fn module_circles(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for member in &tree.crates {
-        let modules = imports::modules(tree, &member.name);
+        let modules = imports::modules(tree, &member.dir);
         let imports = imports::resolved(&modules);
         errors.extend(circles(&imports).iter().map(|circle| {
             format!(

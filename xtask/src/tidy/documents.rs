@@ -20,6 +20,8 @@ const TOP_LEVEL: &[&str] = &[
 ];
 
 const MAX_README: usize = 100;
+/// A program has no rustdoc: its README is its manual.
+const MAX_MANUAL: usize = 350;
 
 const FORMAT_SOURCE: &str = "lsm-manifest/src/format.rs";
 const FORMAT_DOCUMENT: &str = "lsm-manifest/FORMAT.md";
@@ -48,22 +50,25 @@ pub(super) fn crate_files(tree: &Tree) -> Vec<String> {
 }
 
 fn readme(tree: &Tree, member: &Crate) -> Vec<String> {
-    let path = format!("{}/README.md", member.name);
+    let path = format!("{}/README.md", member.dir);
+    let max = if member.is_program { MAX_MANUAL } else { MAX_README };
     let Some(file) = tree.file(&path) else { return vec![format!("{path}: missing; write it")] };
     let mut errors = Vec::new();
     let lines = file.text.lines().count();
-    if lines > MAX_README {
-        errors
-            .push(format!("{path}: {lines} lines, {MAX_README} at most; move detail into the crate's docs"));
+    if lines > max {
+        errors.push(format!("{path}: {lines} lines, {max} at most; move detail into the crate's docs"));
     }
-    if !file.text.lines().any(|line| line.starts_with("```rust")) {
+    if !member.is_program && !file.text.lines().any(|line| line.starts_with("```rust")) {
         errors.push(format!("{path}: no ```rust block; show a program that runs"));
     }
     errors
 }
 
 fn library(tree: &Tree, member: &Crate) -> Vec<String> {
-    let path = format!("{}/src/lib.rs", member.name);
+    if member.is_program {
+        return Vec::new();
+    }
+    let path = format!("{}/src/lib.rs", member.dir);
     let expected = "#![doc = include_str!(\"../README.md\")]";
     let first = tree.file(&path).and_then(|file| file.text.lines().find(|line| !line.trim().is_empty()));
     if first == Some(expected) {
@@ -73,9 +78,9 @@ fn library(tree: &Tree, member: &Crate) -> Vec<String> {
 }
 
 fn others(tree: &Tree, member: &Crate) -> Vec<String> {
-    let missing = |name: &&&str| !tree.paths.contains(&format!("{}/{name}", member.name));
+    let missing = |name: &&&str| !tree.paths.contains(&format!("{}/{name}", member.dir));
     let names = ["CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
-    names.iter().filter(missing).map(|name| format!("{}/{name}: missing; add it", member.name)).collect()
+    names.iter().filter(missing).map(|name| format!("{}/{name}: missing; add it", member.dir)).collect()
 }
 
 /// Checks the fields that crates.io and docs.rs show, and the lints that enforce the promises of the workspace.
@@ -83,7 +88,7 @@ pub(super) fn crate_manifests(tree: &Tree) -> Vec<String> {
     let keys = ["description", "keywords", "categories", "license", "readme"];
     let mut errors = Vec::new();
     for member in tree.publishable() {
-        let path = format!("{}/Cargo.toml", member.name);
+        let path = format!("{}/Cargo.toml", member.dir);
         let text = tree.file(&path).map(|file| file.text.as_str()).unwrap_or_default();
         let has_key = |key: &str| {
             text.lines()
@@ -142,7 +147,7 @@ mod tests {
 
     /// A tree of one good crate, in which `path` holds `text` instead.
     fn tree(path: &str, text: &str) -> Tree {
-        let member = Crate { name: "lsm-x".into(), publish: true, ..Crate::default() };
+        let member = Crate { name: "lsm-x".into(), dir: "lsm-x".into(), publish: true, ..Crate::default() };
         let texts = GOOD.iter().map(|&(p, t)| Source::new(p.into(), if p == path { text } else { t }.into()));
         let paths = ["CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"].map(|name| format!("lsm-x/{name}"));
         Tree { files: texts.collect(), crates: vec![member], paths: paths.into(), ..Tree::default() }
@@ -163,6 +168,15 @@ mod tests {
         bare.paths.clear();
         assert_eq!(crate_files(&bare).len(), 3);
         assert_eq!(crate_manifests(&tree("lsm-x/Cargo.toml", "license-file = \"a\"")).len(), 7);
+    }
+
+    #[test]
+    fn a_program_needs_no_library_and_has_a_manual() {
+        let mut program = tree("lsm-x/README.md", &"line\n".repeat(350));
+        assert_eq!(crate_files(&program).len(), 2);
+        program.crates[0].is_program = true;
+        program.files.retain(|file| file.path != "lsm-x/src/lib.rs");
+        assert_eq!(crate_files(&program), [""; 0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lsm-fs-mem", &["lsm-fs"]),
     ("lsm-manifest", &["lsm-fs"]),
     ("lsm-checkpoint", &["lsm-fs", "lsm-fs-mem", "lsm-manifest"]),
+    ("lsm-checkpoint-cli", &["lsm-fs", "lsm-manifest", "lsm-checkpoint"]),
 ];
 
 /// The crates that a tree with default features may contain. Every engine has to trust each name on this list.
@@ -58,11 +59,11 @@ pub(super) fn workspace_layers(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Checks that default features bring in only crates on the list.
+/// Checks that default features of a library bring in only crates on the list. Nothing depends on a program.
 pub(super) fn default_dependencies(tree: &Tree) -> Vec<String> {
     let lowest = tree.crates.iter().find(|member| member.name == "lsm-fs");
     let mut errors = Vec::new();
-    for member in tree.publishable() {
+    for member in tree.publishable().filter(|member| !member.is_program) {
         for name in &member.default_tree {
             let known = match member.name.as_str() {
                 "lsm-fs-mem" => lowest.is_some_and(|lowest| lowest.default_tree.contains(name)),
@@ -122,7 +123,9 @@ mod tests {
         let tree: Vec<_> = tree.iter().map(|&name| name.to_owned()).collect();
         Crate {
             name: name.into(),
+            dir: name.into(),
             publish: true,
+            is_program: false,
             default_tree: tree.clone(),
             full_tree: tree,
             direct: Vec::new(),
@@ -155,6 +158,15 @@ mod tests {
             default_dependencies(&tree(vec![fs(), member("lsm-fs-mem", &["lsm-fs", "log"])])).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_program_may_bring_in_more_and_no_library_may_stand_on_it() {
+        let program =
+            || Crate { is_program: true, ..member("lsm-checkpoint-cli", &["lsm-checkpoint", "clap"]) };
+        assert_eq!(default_dependencies(&tree(vec![program()])), [""; 0]);
+        let library = member("lsm-checkpoint", &["lsm-checkpoint-cli"]);
+        assert_eq!(workspace_layers(&tree(vec![library, program()])).len(), 1);
     }
 
     #[test]

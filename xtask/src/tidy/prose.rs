@@ -101,13 +101,18 @@ fn lowered(text: &str, measured: &[Line]) -> anyhow::Result<String> {
 
 /// The figures of the top level and of each member of the workspace. A rate is rounded up.
 fn measured(tree: &Tree) -> Vec<Line> {
-    let members = tree.crates.iter().map(|member| member.name.as_str());
+    let members = tree.crates.iter().map(|member| member.dir.as_str());
     std::iter::once(".").chain(members).map(|folder| (folder.to_owned(), figures(tree, folder))).collect()
 }
 
 fn figures(tree: &Tree, folder: &str) -> Row {
     let mut counts = Counts::default();
-    for file in &tree.files {
+    // The text of a member that lies in this one is its own.
+    let is_below = |dir: &str| dir.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let inner: Vec<_> = tree.crates.iter().map(|member| &*member.dir).filter(|dir| is_below(dir)).collect();
+    let is_inner =
+        |path: &str| inner.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')));
+    for file in tree.files.iter().filter(|file| !is_inner(&file.path)) {
         let inside = match file.path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
             Some(inside) => inside,
             None if folder == "." && !file.path.contains('/') => &file.path,
@@ -192,7 +197,7 @@ mod tests {
 
     fn tree(files: &[(&str, &str)]) -> Tree {
         let files = files.iter().map(|(path, text)| Source::new((*path).to_owned(), (*text).to_owned()));
-        let member = Crate { name: "lsm-x".to_owned(), ..Crate::default() };
+        let member = Crate { dir: "lsm-x".to_owned(), ..Crate::default() };
         Tree { files: files.collect(), crates: vec![member], ..Tree::default() }
     }
 
@@ -213,6 +218,15 @@ mod tests {
         // Eleven words: two "what", one each of the rest.
         let of_crate = [18182, 9091, 9091, 9091, 100];
         assert_eq!(measured(&tree), [(".".to_owned(), [0, 0, 33334, 0, 0]), ("lsm-x".to_owned(), of_crate)]);
+    }
+
+    #[test]
+    fn a_member_that_lies_in_another_has_its_own_figures() {
+        let mut tree = tree(&[("lsm-x/README.md", "one two"), ("lsm-x/inner/README.md", "what")]);
+        tree.crates.push(Crate { dir: "lsm-x/inner".to_owned(), ..Crate::default() });
+        let measured = measured(&tree);
+        assert_eq!(measured[1], ("lsm-x".to_owned(), [0; 5]));
+        assert_eq!(measured[2], ("lsm-x/inner".to_owned(), [100_000, 0, 0, 0, 0]));
     }
 
     #[test]

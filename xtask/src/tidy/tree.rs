@@ -37,7 +37,11 @@ pub(super) struct Source {
 #[derive(Debug, Default)]
 pub(super) struct Crate {
     pub(super) name: String,
+    /// Its directory, relative to the root, with `/`.
+    pub(super) dir: String,
     pub(super) publish: bool,
+    /// It has no library, so nothing can depend on it.
+    pub(super) is_program: bool,
     /// Names of all its dependencies, direct and indirect, with default features and with all features.
     pub(super) default_tree: Vec<String>,
     pub(super) full_tree: Vec<String>,
@@ -65,7 +69,9 @@ impl Tree {
         for package in &workspace.packages {
             let mut member = Crate {
                 name: package.name.clone(),
+                dir: package.dir.strip_prefix(root)?.to_string_lossy().replace('\\', "/"),
                 publish: package.publish,
+                is_program: package.targets("lib").next().is_none(),
                 direct: package
                     .dependencies
                     .iter()

@@ -20,8 +20,8 @@ pub(super) struct Module {
 }
 
 /// The modules of a crate, without tests.
-pub(super) fn modules(tree: &Tree, name: &str) -> BTreeMap<ModulePath, Module> {
-    let root = format!("{name}/src/");
+pub(super) fn modules(tree: &Tree, dir: &str) -> BTreeMap<ModulePath, Module> {
+    let root = format!("{dir}/src/");
     let of_crate = tree.rust().filter_map(|file| Some((file.path.strip_prefix(root.as_str())?, file)));
     let own = of_crate.filter(|(path, file)| !file.is_test() && !path.starts_with("bin/"));
     own.map(|(path, file)| (module_path(path), Module::read(file))).collect()

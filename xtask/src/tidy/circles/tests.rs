@@ -4,7 +4,7 @@ use crate::tidy::tree::{Crate, Source};
 /// The errors of a crate `x` of these files.
 fn errors(files: &[(&str, &str)]) -> Vec<String> {
     let files = files.iter().map(|(path, text)| Source::new(format!("x/src/{path}"), (*text).to_owned()));
-    let crates = vec![Crate { name: "x".into(), ..Crate::default() }];
+    let crates = vec![Crate { name: "x".into(), dir: "x".into(), ..Crate::default() }];
     module_circles(&Tree { files: files.collect(), crates, ..Tree::default() })
 }
 
