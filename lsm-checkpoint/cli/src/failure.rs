@@ -1,0 +1,83 @@
+//! [`Failure`]: a sentence, a hint and an exit code.
+
+mod of_checkpoint;
+mod of_fs;
+mod of_manifest;
+
+use std::{error::Error, io};
+
+use serde_json::json;
+
+use crate::{exit::Exit, record::Record};
+
+/// The end of a run that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// A word for programs. It stays as it is.
+    pub(crate) kind: &'static str,
+    /// Path and cause.
+    pub(crate) message: String,
+    /// The next step of the operator.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, kind, message: message.into(), hint: None }
+    }
+
+    /// A request that makes no sense, which clap could not know.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// A request that is refused before anything was changed.
+    pub(crate) fn refused(kind: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, kind, message)
+    }
+
+    /// The end by a signal.
+    pub(crate) fn cancelled() -> Self {
+        Self::new(Exit::Cancelled, "interrupted", "interrupted by a signal")
+    }
+
+    /// A failure to write results.
+    pub(crate) fn of_stdout(error: &io::Error) -> Self {
+        Self::new(Exit::Io, "output", format!("cannot write the results: {error}"))
+            .hint("the work itself is done; free some space for the output and run a command that only reads")
+    }
+
+    /// Names the next step.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The object for programs.
+    pub(crate) fn record(&self, signal: Option<u8>) -> Record {
+        Record::new("error")
+            .with("kind", self.kind)
+            .with("exit_code", json!(self.exit.code(signal)))
+            .with("message", self.message.as_str())
+            .with("hint", self.hint.as_deref())
+    }
+}
+
+/// An error and the chain of its causes, in one sentence. A cause that the message names already is left out.
+pub(crate) fn sentence(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !sentence.contains(&text) {
+            sentence.push_str(": ");
+            sentence.push_str(&text);
+        }
+        cause = error.source();
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The errors of `lsm-checkpoint`, each with its exit code and the next step.
+
+use lsm_checkpoint::Error;
+
+use super::{Failure, sentence};
+use crate::{exit::Exit, text::word};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = sentence(&error);
+        match error {
+            Error::Fs(error) => error.into(),
+            Error::Manifest(error) => error.into(),
+            Error::Cancelled => Self::cancelled(),
+            Error::LeftBehind { error, left, .. } => {
+                let first = Self::from(*error);
+                let hint = format!("then sweep the directory that holds {}", word(&left));
+                let hint = first.hint.map_or_else(|| hint.clone(), |first| format!("{first}; {hint}"));
+                Self::new(Exit::Io, "left_behind", message).hint(hint)
+            }
+            error => {
+                let (exit, kind) = code(&error);
+                let failure = Self::new(exit, kind, message);
+                match hint(&error) {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+        }
+    }
+}
+
+/// The exit code of an error, and its word for programs.
+fn code(error: &Error) -> (Exit, &'static str) {
+    match error {
+        Error::TargetExists { .. } => (Exit::Refused, "target_exists"),
+        Error::InProgress { .. } => (Exit::Busy, "in_progress"),
+        Error::NestedTarget { .. } => (Exit::Refused, "nested_target"),
+        Error::InvalidTarget { .. } => (Exit::Refused, "invalid_target"),
+        Error::InvalidIdentity { .. } => (Exit::Refused, "invalid_identity"),
+        Error::InvalidSnapshot { .. } => (Exit::Unsound, "invalid_snapshot"),
+        Error::WrongVersion { .. } => (Exit::Unsound, "wrong_version"),
+        Error::SourceChanged { .. } => (Exit::Unsound, "checkpoint_changed"),
+        Error::SourceCorrupt { .. } => (Exit::Unsound, "checkpoint_corrupt"),
+        Error::LinkRefused { .. } => (Exit::Refused, "link_refused"),
+        Error::NoSpace { .. } => (Exit::Refused, "no_space"),
+        Error::Undecided { .. } => (Exit::Refused, "undecided"),
+        Error::NotACheckpoint { .. } => (Exit::Refused, "not_a_checkpoint"),
+        Error::Stranger { .. } => (Exit::Refused, "stranger"),
+        Error::BadCatalog { .. } => (Exit::Unsound, "bad_catalog"),
+        Error::UnsupportedFormat { .. } | Error::UnsupportedFeatures { .. } => (Exit::Refused, "unsupported"),
+        Error::PublishedNotDurable { .. } => (Exit::Io, "published_not_durable"),
+        Error::RemovedNotDurable { .. } => (Exit::Io, "removed_not_durable"),
+        _ => (Exit::Io, "other"),
+    }
+}
+
+/// The next step. `None` if the message names it.
+fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::TargetExists { .. } => "choose another name, or move what is there away".to_owned(),
+        Error::InProgress { staged, .. } => {
+            format!("wait for the other process; if none is alive, remove {}", word(staged))
+        }
+        Error::NestedTarget { .. } => "choose a target outside of the checkpoint".to_owned(),
+        Error::InvalidTarget { .. } => "name a directory that does not exist, in one that does".to_owned(),
+        Error::InvalidIdentity { .. } => "give the copy a name with --identity".to_owned(),
+        Error::WrongVersion { .. } | Error::InvalidSnapshot { .. } => {
+            "the checkpoint is wrong: use another one".to_owned()
+        }
+        Error::SourceChanged { .. } => {
+            "someone removes or changes the checkpoint: use another one, and verify this one".to_owned()
+        }
+        Error::SourceCorrupt { .. } => "the checkpoint is damaged: use an older one".to_owned(),
+        Error::LinkRefused { .. } => {
+            "choose a target on the volume of the checkpoint, or --policy prefer-link".to_owned()
+        }
+        Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
+        Error::StagedMismatch { .. } => "find out which other process writes there, then repeat".to_owned(),
+        Error::PublishedNotDurable { target, .. } => {
+            format!("the device fails: do not rely on {}, and make it anew on another device", word(target))
+        }
+        Error::RemovedNotDurable { .. } => {
+            "the device fails: sweep the directory once it works again".to_owned()
+        }
+        Error::Undecided { target, staged } => format!(
+            "if {0} is in use, remove {1} and {0}/.checkpoint-unpublished; otherwise remove both directories",
+            word(target),
+            word(staged)
+        ),
+        Error::NotACheckpoint { dir } => {
+            format!(
+                "name a directory that `lsm-checkpoint list` shows; the newest of {0} is {0}@latest",
+                word(dir)
+            )
+        }
+        Error::BadCatalog { .. } => {
+            "use another checkpoint; `lsm-checkpoint remove --force` removes this one".to_owned()
+        }
+        Error::UnsupportedFormat { .. } | Error::UnsupportedFeatures { .. } => {
+            "use a newer version of lsm-checkpoint".to_owned()
+        }
+        _ => return None,
+    })
+}

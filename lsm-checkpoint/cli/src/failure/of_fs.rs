@@ -1,0 +1,65 @@
+//! The errors of `lsm-fs`: the operation in an operator's words, and the next step.
+
+use std::io;
+
+use lsm_fs::{Error, Op};
+
+use super::{Failure, sentence};
+use crate::{exit::Exit, text};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(Exit::Io, "io", message(&error));
+        match hint(error.kind()) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn message(error: &Error) -> String {
+    let (path, cause) = (text::path(error.path()), sentence(error.io_error()));
+    let action = match (verb(error.op()), error.other_path()) {
+        (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)),
+        (Some(verb), None) => format!("cannot {verb} it"),
+        (None, _) => format!("{} failed", error.op()),
+    };
+    let cleanup =
+        error.cleanup_failure().map(|cleanup| format!("; and the clean-up failed: {}", message(cleanup)));
+    format!("{path}: {action}: {cause}{}", cleanup.unwrap_or_default())
+}
+
+/// The operation in a word, where there is a better one than the name of the call.
+fn verb(op: Op) -> Option<&'static str> {
+    Some(match op {
+        Op::Beneath | Op::Open => "open",
+        Op::ReadDir => "list",
+        Op::Metadata | Op::SymlinkMetadata => "look at",
+        Op::Read | Op::ReadAt => "read",
+        Op::Write | Op::WriteAt => "write",
+        Op::CreateDir => "create",
+        Op::RemoveFile | Op::RemoveDir | Op::RemoveDirAll => "remove",
+        Op::SyncAll | Op::SyncData | Op::SyncDirectory => "sync",
+        Op::TryLockDirectory | Op::TryLockExclusive => "lock",
+        Op::HardLink => "link",
+        Op::ReflinkFile => "clone",
+        Op::Rename | Op::RenameNoreplace => "rename",
+        _ => return None,
+    })
+}
+
+/// The next step after a cause.
+fn hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("check the path"),
+        io::ErrorKind::NotADirectory => Some("name a directory"),
+        io::ErrorKind::PermissionDenied => {
+            Some("run the command as the user that owns the directory, or as root")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space, for instance with `lsm-checkpoint prune`, or choose another volume")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("mount the volume for writing, or choose another one"),
+        _ => None,
+    }
+}

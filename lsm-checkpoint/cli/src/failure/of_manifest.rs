@@ -1,0 +1,71 @@
+//! The errors of `lsm-manifest`, each with its exit code and the next step.
+
+use lsm_manifest::Error;
+
+use super::{Failure, sentence};
+use crate::{exit::Exit, text::word};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = sentence(&error);
+        let error = match error {
+            Error::Fs(error) => return error.into(),
+            error => error,
+        };
+        let (exit, kind) = code(&error);
+        let failure = Self::new(exit, kind, message);
+        match hint(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+/// The exit code of an error, and its word for programs.
+fn code(error: &Error) -> (Exit, &'static str) {
+    match error {
+        error if error.is_corruption() => (Exit::Unsound, "manifest_corrupt"),
+        Error::DigestMismatch { .. } | Error::WrongVersion { .. } => (Exit::Unsound, "manifest_mismatch"),
+        Error::MissingCurrent { .. } | Error::MissingArchive { .. } => (Exit::Unsound, "manifest_missing"),
+        Error::CopiesDisagree { .. } => (Exit::Unsound, "manifest_copies_disagree"),
+        Error::Rejected { .. } => (Exit::Unsound, "manifest_rejected"),
+        Error::UnsupportedVersion { .. } => (Exit::Refused, "unsupported"),
+        Error::KeyRequired { .. } | Error::NotEncrypted { .. } => (Exit::Refused, "key"),
+        Error::SectionNotFound { .. } => (Exit::Refused, "no_such_section"),
+        Error::InUse { .. } => (Exit::Busy, "in_use"),
+        Error::PublishedNotDurable { .. } => (Exit::Io, "published_not_durable"),
+        _ => (Exit::Io, "manifest"),
+    }
+}
+
+/// The next step. `None` if the message names it.
+fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::Corrupt { file, .. } | Error::NoFooter { file, .. } => {
+            format!("see which parts are good with `lsm-checkpoint manifest inspect {}`", word(file))
+        }
+        Error::DigestMismatch { .. } | Error::WrongVersion { .. } => {
+            "one of the two files was replaced: restore both from one checkpoint".to_owned()
+        }
+        Error::CurrentEmpty { .. } | Error::CurrentZeros { .. } | Error::MissingArchive { .. } => {
+            "restore the directory from a checkpoint; do not fall back to another version".to_owned()
+        }
+        Error::CopiesDisagree { .. } => {
+            "restore the file from a checkpoint; neither copy proves the other".to_owned()
+        }
+        Error::Rejected { .. } => {
+            "try the right key; if it is the right one, trust nothing in the directory".to_owned()
+        }
+        Error::KeyRequired { .. } => {
+            "this command has no key: dump the section with the engine's own tools".to_owned()
+        }
+        Error::UnsupportedVersion { .. } => {
+            "use a newer version of lsm-checkpoint, and do not repair it".to_owned()
+        }
+        Error::SectionNotFound { file, .. } => {
+            format!("`lsm-checkpoint manifest inspect {}` lists the sections", word(file))
+        }
+        Error::InUse { .. } => "wait for the other process".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,117 @@
+//! Every error as the operator reads it. `messages.txt` is the snapshot.
+
+use std::{io, path::PathBuf};
+
+use lsm_checkpoint::{CatalogDefect, Change, Error, PointerProblem, SnapshotProblem, StagedProblem};
+use lsm_fs::Op;
+
+use super::*;
+
+fn fs(kind: i32) -> lsm_fs::Error {
+    lsm_fs::Error::new(Op::Open, "/b/monday/v7", io::Error::from_raw_os_error(kind))
+}
+
+fn of_checkpoint() -> Vec<Error> {
+    let target = || PathBuf::from("/b/monday");
+    let staged = || PathBuf::from("/b/.monday.checkpoint-staged");
+    let path = || PathBuf::from("/b/monday/tables/1");
+    let file = || PathBuf::from("/b/monday/CHECKPOINT");
+    vec![
+        Error::TargetExists { target: target() },
+        Error::InProgress { target: target(), staged: staged() },
+        Error::NestedTarget { target: target(), root: PathBuf::from("/b") },
+        Error::InvalidTarget { target: PathBuf::from("/b/..") },
+        Error::InvalidIdentity { identity: String::new() },
+        Error::InvalidSnapshot {
+            path: PathBuf::from("tables/CHECKPOINT"),
+            problem: SnapshotProblem::Reserved,
+        },
+        Error::WrongVersion {
+            path: PathBuf::from("current"),
+            expected: 7,
+            problem: PointerProblem::Version { found: 8 },
+        },
+        Error::Unreported { path: path() },
+        Error::SourceChanged { path: path(), what: Change::Gone },
+        Error::SourceCorrupt { path: path(), expected: 1, found: 2 },
+        Error::LinkRefused { path: path(), source: Some(fs(18)) },
+        Error::NoSpace { needed: 2048, available: 1024 },
+        Error::StagedMismatch { path: staged().join("v8"), problem: StagedProblem::Unexpected },
+        Error::PublishedNotDurable { target: target(), source: fs(5) },
+        Error::RemovedNotDurable { target: target(), source: fs(5) },
+        Error::Undecided { target: target(), staged: staged() },
+        Error::Cancelled,
+        Error::NotACheckpoint { dir: target() },
+        Error::Stranger { target: target(), path: PathBuf::from("notes.txt") },
+        Error::BadCatalog { file: file(), what: CatalogDefect::Order },
+        Error::UnsupportedFormat { file: file(), found: 9 },
+        Error::UnsupportedFeatures { file: file(), features: 5 },
+        Error::LeftBehind { error: Box::new(Error::Cancelled), left: staged(), cleanup: fs(5) },
+        Error::LeftBehind {
+            error: Box::new(Error::TargetExists { target: target() }),
+            left: staged(),
+            cleanup: fs(5),
+        },
+        Error::Source("the engine is closed".into()),
+        Error::Fs(fs(2)),
+        Error::Fs(fs(13)),
+        Error::Fs(fs(20)),
+        Error::Fs(fs(28)),
+        Error::Fs(fs(30)),
+        Error::Fs(fs(5).with_cleanup_failure(fs(30))),
+    ]
+}
+
+fn of_manifest() -> Vec<lsm_manifest::Error> {
+    use lsm_manifest::{Damage, Defect, Error};
+    let file = || PathBuf::from("/b/monday/v7");
+    let damage = |offset| {
+        let mut damage = lsm_manifest::Current::decode(&[]).unwrap_err();
+        damage.offset = offset;
+        damage
+    };
+    let _: fn(u64) -> Damage = damage;
+    vec![
+        Error::Corrupt { file: file(), offset: 64, what: Defect::PayloadChecksum },
+        Error::NoFooter { file: file(), tail: damage(900), mirror: damage(0) },
+        Error::UnsupportedVersion { file: file(), found: 2 },
+        Error::DigestMismatch { file: file(), expected: 1, found: 2 },
+        Error::CurrentEmpty { file: file().with_file_name("current") },
+        Error::CurrentZeros { file: file().with_file_name("current") },
+        Error::MissingArchive { file: file() },
+        Error::WrongVersion { file: file(), found: 8 },
+        Error::SectionNotFound { file: file(), name: "tables".to_owned() },
+        Error::KeyRequired { file: file(), offset: 64 },
+        Error::NotEncrypted { file: file(), offset: 64 },
+        Error::Rejected { file: file(), offset: 64 },
+        Error::ParityUnavailable { file: file(), offset: 64 },
+        Error::CopiesDisagree { file: file() },
+        Error::PublishedNotDurable { file: file(), source: fs(5) },
+        Error::InUse { dir: PathBuf::from("/data/db") },
+    ]
+}
+
+#[test]
+fn every_error_has_its_sentence_its_hint_and_its_code() {
+    let failures = of_checkpoint().into_iter().map(Failure::from);
+    let failures = failures.chain(of_manifest().into_iter().map(Failure::from));
+    let mut found = String::new();
+    for failure in failures {
+        let code = failure.exit.code(None);
+        found.push_str(&format!("{code} {}\n  error: {}\n", failure.kind, failure.message));
+        if let Some(hint) = &failure.hint {
+            found.push_str(&format!("  hint: {hint}\n"));
+        }
+    }
+    let kept = include_str!("messages.txt");
+    assert!(found == kept, "src/failure/messages.txt should be:\n{found}");
+}
+
+#[test]
+fn a_message_is_one_line_that_names_no_type() {
+    for failure in of_checkpoint().into_iter().map(Failure::from) {
+        for text in [Some(&failure.message), failure.hint.as_ref()].into_iter().flatten() {
+            assert!(!text.contains(['\n', '{', '}']) && !text.ends_with('.'), "{text}");
+        }
+    }
+}

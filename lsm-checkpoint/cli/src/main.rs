@@ -1,0 +1,98 @@
+//! `lsm-checkpoint`, the operator's command. `README.md` describes it.
+//!
+//! A verb is a file in `verbs/`: its arguments, and the function that runs it. It takes a [`session::Session`], prints
+//! through [`output::Output`], and returns an [`exit::Exit`] or a [`failure::Failure`].
+
+mod args;
+mod exit;
+mod failure;
+mod globals;
+mod groups;
+mod location;
+mod logger;
+mod output;
+mod progress;
+mod prometheus;
+mod record;
+mod retention;
+mod session;
+mod signals;
+mod table;
+mod text;
+mod verbs;
+
+use std::process::ExitCode;
+
+use args::{Cli, Verb};
+use clap::{Parser, error::ErrorKind};
+use exit::Exit;
+use failure::Failure;
+use output::{Form, show_failure};
+use session::{Result, Session};
+use signals::Signals;
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli),
+        Err(error) => end_of_parsing(&error),
+    }
+}
+
+fn run(cli: &Cli) -> ExitCode {
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            let failure = Failure::new(Exit::Io, "signals", format!("cannot catch signals: {error}"));
+            show_failure(if cli.globals.json { Form::Json } else { Form::Text }, &failure, None);
+            return ExitCode::from(Exit::Io.code(None));
+        }
+    };
+    logger::start(cli.globals.verbose);
+    let session = Session::new(&cli.globals, signals);
+    let result = dispatch(&cli.verb, &session);
+    // The failure of the work counts, not the failure to write about it.
+    let result = result.and_then(|exit| session.out.finish().map(|()| exit));
+    let signal = session.signals.arrived();
+    let exit = result.unwrap_or_else(|failure| {
+        session.out.failure(&failure, signal);
+        failure.exit
+    });
+    ExitCode::from(exit.code(signal))
+}
+
+fn dispatch(verb: &Verb, session: &Session) -> Result {
+    match verb {
+        Verb::List(args) => args.run(session),
+        Verb::Show(args) => args.run(session),
+        Verb::Du(args) => args.run(session),
+        Verb::Diff(args) => args.run(session),
+        Verb::Verify(args) => args.run(session),
+        Verb::Check(args) => args.run(session),
+        Verb::Restore(args) => args.run(session),
+        Verb::Copy(args) => args.run(session),
+        Verb::Remove(args) => args.run(session),
+        Verb::Prune(args) => args.run(session),
+        Verb::Sweep(args) => args.run(session),
+        Verb::Manifest(args) => args.run(session),
+        Verb::Completions(args) => args.run::<Cli>(session),
+        Verb::Man(args) => args.run::<Cli>(session),
+    }
+}
+
+/// Help and the version go to stdout. Anything else that clap says is a usage error.
+fn end_of_parsing(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that has left has seen enough.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let is_json = std::env::args_os().any(|arg| arg == "--json");
+    if is_json {
+        let text = error.render().to_string();
+        let message = text.trim_start_matches("error: ").trim_end();
+        show_failure(Form::Json, &Failure::usage(message), None);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage.code(None))
+}

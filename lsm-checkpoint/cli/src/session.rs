@@ -1,0 +1,62 @@
+//! [`Session`]: all that a verb needs beside its own arguments.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    globals::Globals,
+    output::{Form, Output},
+    progress::{Meter, Shown},
+    signals::Signals,
+    text,
+};
+
+/// The result of a verb.
+pub(crate) type Result<T = Exit> = std::result::Result<T, Failure>;
+
+/// The options that all verbs have, the output and the signals.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) out: Output,
+    pub(crate) signals: Signals,
+    pub(crate) zone: TimeZone,
+    pub(crate) now: Timestamp,
+    exact: bool,
+    shown: Shown,
+}
+
+impl Session {
+    pub(crate) fn new(globals: &Globals, signals: Signals) -> Self {
+        let form = if globals.json { Form::Json } else { Form::Text };
+        Self {
+            out: Output::new(form, globals.quiet),
+            signals,
+            zone: TimeZone::system(),
+            now: globals.now.unwrap_or_else(Timestamp::now),
+            exact: globals.bytes,
+            shown: Shown::choose(globals.progress, globals.no_progress || globals.quiet),
+        }
+    }
+
+    /// A length for people: in binary units, or exact.
+    pub(crate) fn size(&self, bytes: u64) -> String {
+        if self.exact { bytes.to_string() } else { text::size(bytes) }
+    }
+
+    /// A time for people.
+    pub(crate) fn time(&self, time: Timestamp) -> String {
+        text::local(time, &self.zone)
+    }
+
+    /// The time since then, for people.
+    pub(crate) fn age(&self, then: Timestamp) -> String {
+        text::age(then, self.now)
+    }
+
+    /// Begins a long step.
+    pub(crate) fn meter(&self, step: impl Into<String>) -> Meter<'_> {
+        self.out.flush();
+        Meter::new(self.shown, step.into(), &self.signals)
+    }
+}

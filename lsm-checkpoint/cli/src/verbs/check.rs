@@ -1,0 +1,149 @@
+//! `check`: for monitoring.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use jiff::SignedDuration;
+use lsm_fs::{FsExt, StdFs, SyncMode};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    groups::{Group, Member, groups, is_sound},
+    prometheus::{self, Finding},
+    record::{Record, of_path},
+    session::{Result, Session},
+    table::{Column, Columns},
+    text,
+};
+
+/// Check that the newest sound checkpoint of each source is young enough.
+///
+/// Exits with 2 if it is not so for one source, or if there is no checkpoint at all. A quick verification
+/// decides about soundness. A checkpoint from the future counts as none.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The directory that holds the checkpoints.
+    dir: PathBuf,
+    /// The age that the newest one may have, such as 26h. The units are s, m (minutes), h, d, w.
+    #[arg(long, value_name = "AGE", value_parser = text::parse_age)]
+    max_age: Duration,
+    /// Expect checkpoints of this source; without any the check fails. Can be given several times.
+    #[arg(long, value_name = "IDENTITY")]
+    identity: Vec<String>,
+    /// Write the results to a file for the textfile collector of Prometheus, in one step.
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
+}
+
+/// The clocks of two hosts may differ by so much.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+
+impl CheckArgs {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        let groups = groups(session, &self.dir)?;
+        let mut table = Columns::new([
+            Column::text("IDENTITY"),
+            Column::text("NEWEST"),
+            Column::text("TIME"),
+            Column::text("AGE"),
+            Column::text("RESULT"),
+        ]);
+        let mut findings = Vec::new();
+        for group in &groups {
+            let newest = newest(session, group)?;
+            findings.push(self.finding(session, &mut table, group, newest));
+        }
+        let is_absent = |identity: &&String| !groups.iter().any(|group| group.identity == **identity);
+        for identity in self.identity.iter().filter(is_absent) {
+            let group = Group { identity: identity.clone(), complete: Vec::new(), unsound: Vec::new() };
+            findings.push(self.finding(session, &mut table, &group, None));
+        }
+        if findings.is_empty() {
+            session.out.line(format!("{}: no checkpoints", text::path(&self.dir)));
+        } else {
+            session.out.lines(&table.show());
+        }
+        if let Some(file) = &self.prometheus {
+            let metrics = prometheus::text(&self.dir, &findings, session.now);
+            let _ = StdFs.rewrite_atomic(file, metrics.as_bytes(), SyncMode::Normal)?;
+        }
+        self.verdict(&findings)
+    }
+
+    fn finding(
+        &self,
+        session: &Session,
+        table: &mut Columns,
+        group: &Group,
+        newest: Option<&Member>,
+    ) -> Finding {
+        let age = newest.map(|member| session.now.duration_since(member.created));
+        let max_age = SignedDuration::try_from(self.max_age).unwrap_or(SignedDuration::MAX);
+        let is_young = age.is_some_and(|age| age <= max_age);
+        let state = match newest {
+            Some(_) if is_young => "young",
+            Some(_) => "old",
+            None => "none",
+        };
+        let result = match state {
+            "young" => "young enough",
+            "old" => "TOO OLD",
+            _ => "NONE SOUND",
+        };
+        let cell = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        table.row([
+            group.shown(),
+            cell(newest.map(|member| text::name(&member.name))),
+            cell(newest.map(|member| session.time(member.created))),
+            cell(newest.map(|member| session.age(member.created))),
+            result.to_owned(),
+        ]);
+        session.out.record(
+            &Record::new("check")
+                .path("directory", &self.dir)
+                .with("identity", group.identity.as_str())
+                .with("newest", newest.map(|member| of_path(&member.name)))
+                .time("created", newest.map(|member| member.created))
+                .number("age_seconds", age.and_then(|age| u64::try_from(age.as_secs().max(0)).ok()))
+                .number("max_age_seconds", self.max_age.as_secs())
+                .with("state", state)
+                .with("ok", is_young),
+        );
+        Finding {
+            identity: group.identity.clone(),
+            newest: newest.map(|member| member.created),
+            complete: group.complete.len() as u64,
+            is_young,
+        }
+    }
+
+    fn verdict(&self, findings: &[Finding]) -> Result {
+        let failing = findings.iter().filter(|finding| !finding.is_young).count() as u64;
+        if failing == 0 && !findings.is_empty() {
+            return Ok(Exit::Done);
+        }
+        let problem = match failing {
+            0 => "no checkpoint at all".to_owned(),
+            number => format!("{} without a young and sound checkpoint", text::count(number, "source")),
+        };
+        let word = text::word(&self.dir);
+        Err(Failure::new(Exit::Unsound, "nothing_young", format!("{}: {problem}", text::path(&self.dir)))
+            .hint(format!(
+                "see all of them with `lsm-checkpoint list {word}`, and the log of the job that makes them"
+            )))
+    }
+}
+
+/// The newest checkpoint of a group that is sound and not from the future.
+fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
+    for member in &group.complete {
+        session.signals.check()?;
+        if member.created.duration_since(session.now) > TOLERANCE {
+            session.out.note(format!("{}: passed over: it is from the future", text::path(&member.path)));
+        } else if is_sound(session, member)? {
+            return Ok(Some(member));
+        }
+    }
+    Ok(None)
+}

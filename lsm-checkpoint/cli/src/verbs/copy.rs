@@ -1,0 +1,95 @@
+//! `copy`: a checkpoint of a checkpoint.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Clock, SystemClock};
+use lsm_fs::StdFs;
+
+use super::{
+    transfer::{PolicyArg, depth, refuse_existing, show, show_plan},
+    verify::require_sound,
+};
+use crate::{
+    location::resolve,
+    session::{Result, Session},
+    text::parse_size,
+};
+
+/// Copy a checkpoint, to another disk for instance. The copy is a checkpoint of the same source.
+///
+/// The target is absent or complete, whatever happens. Every byte is verified: copies on their way, and clones and
+/// links before.
+#[derive(Args, Debug)]
+pub(crate) struct CopyArgs {
+    /// A checkpoint, or DIR@latest.
+    checkpoint: PathBuf,
+    /// A directory that does not exist, in one that does.
+    target: PathBuf,
+    /// Share the files that this earlier copy has already, by hard links: a checkpoint, or DIR@latest.
+    #[arg(long, value_name = "CHECKPOINT")]
+    base: Option<PathBuf>,
+    /// The way in which files come there.
+    #[arg(long, value_enum, default_value_t = PolicyArg::Independent)]
+    policy: PolicyArg,
+    /// Copy at most so many bytes a second, such as 200MiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    limit: Option<u64>,
+    /// The name of the source, if the catalog has none: a checkpoint of format 1 may lack it.
+    #[arg(long)]
+    identity: Option<String>,
+    /// Verify the checkpoint, and copy nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The host's clock, but for the time of the copy: that is the time of the original, so that ages and the rules of
+/// `prune` stay the same.
+#[derive(Debug)]
+struct ClockOfOriginal {
+    host: SystemClock,
+    created: Duration,
+}
+
+impl Clock for ClockOfOriginal {
+    fn now(&self) -> Duration {
+        self.host.now()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.host.wait(time);
+    }
+
+    fn unix_time(&self) -> Duration {
+        self.created
+    }
+}
+
+impl CopyArgs {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        let path = resolve(session, &self.checkpoint)?;
+        let base = self.base.as_ref().map(|base| resolve(session, base)).transpose()?;
+        refuse_existing(&self.target)?;
+        let report = require_sound(session, &path, depth(&path, &self.target, self.policy))?;
+        if self.dry_run {
+            return show_plan(session, "copied", &self.target, report.catalog.total_bytes());
+        }
+        let mut source = CheckpointDir::open(Arc::new(StdFs), &path)?;
+        if let Some(identity) = self.identity.as_ref().filter(|_| source.catalog().identity.is_empty()) {
+            source = source.with_identity(identity);
+        }
+        let meter = session.meter("copy");
+        let tell = |progress: &_| meter.tell(progress);
+        let clock = ClockOfOriginal { host: SystemClock::default(), created: source.catalog().created };
+        let mut options = Checkpoint::new().policy(self.policy.policy()).progress(&tell).clock(&clock);
+        if let Some(base) = &base {
+            options = options.base(base);
+        }
+        if let Some(limit) = self.limit {
+            options = options.bytes_per_second(limit);
+        }
+        let info = options.create(&source, &StdFs, &self.target)?;
+        drop(meter);
+        show(session, "copied", &self.target, &info)
+    }
+}

@@ -1,0 +1,214 @@
+//! `prune`: old checkpoints go, by rules.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    remove::remove,
+    verify::{Depth, examine},
+};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    groups::{Group, Member, groups, none_sound},
+    record::Record,
+    retention::{Keep, Rules, Within, retention},
+    session::{Result, Session},
+    table::{Column, Columns},
+    text,
+};
+
+/// Remove old checkpoints, and keep those that a rule names.
+///
+/// The rules are the ones of restic's `forget`. They apply to the checkpoints of each source by itself, in local time.
+/// Unsound checkpoints neither count nor go. If a source has no sound checkpoint, nothing is removed at all.
+#[derive(Args, Debug)]
+pub(crate) struct PruneArgs {
+    /// The directory that holds the checkpoints.
+    dir: PathBuf,
+    /// Keep the last N checkpoints; `all` keeps every one. The same holds for the other numbers.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_last: Option<Keep>,
+    /// Keep the newest checkpoint of each of the last N hours that have one.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_hourly: Option<Keep>,
+    /// Keep the newest checkpoint of each of the last N days that have one.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_daily: Option<Keep>,
+    /// Keep the newest checkpoint of each of the last N weeks that have one.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_weekly: Option<Keep>,
+    /// Keep the newest checkpoint of each of the last N months that have one.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_monthly: Option<Keep>,
+    /// Keep the newest checkpoint of each of the last N years that have one.
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    keep_yearly: Option<Keep>,
+    /// Keep all that were made so long before the newest one, such as 7d or 1y6m (m is for months).
+    #[arg(long, value_name = "LENGTH", help_heading = "Rules")]
+    keep_within: Option<Within>,
+    /// Prune the checkpoints without an identity too, as one group: they may be of different sources.
+    #[arg(long)]
+    unnamed: bool,
+    /// Verify the newest one that is kept so, before anything goes.
+    #[arg(long, value_enum, default_value_t = Verification::Quick)]
+    verify: Verification,
+    /// Show the decisions, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Verification {
+    /// Names, lengths, manifests.
+    Quick,
+    /// Every byte.
+    Full,
+}
+
+/// A checkpoint and the reasons to keep it.
+type Decision = (Member, Vec<String>);
+
+/// A group that was decided on.
+struct Plan {
+    group: Group,
+    /// The sound ones, the newest first.
+    decisions: Vec<Decision>,
+}
+
+impl PruneArgs {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        let rules = self.rules()?;
+        let mut plans = Vec::new();
+        for mut group in groups(session, &self.dir)? {
+            if group.identity.is_empty() && !self.unnamed {
+                let number = text::count((group.complete.len() + group.unsound.len()) as u64, "checkpoint");
+                session.out.note(format!("{number} without an identity left alone; --unnamed prunes them"));
+                continue;
+            }
+            group.verify_all(session)?;
+            let decisions = self.decide(session, &mut group, &rules)?;
+            plans.push(Plan { group, decisions });
+        }
+        show(session, &plans, self.dry_run);
+        if self.dry_run { Ok(Exit::Done) } else { carry_out(session, &plans) }
+    }
+
+    fn rules(&self) -> Result<Rules> {
+        let given = |keep: Option<Keep>| keep.filter(|keep| *keep != Keep::Count(0));
+        let rules = Rules {
+            last: given(self.keep_last),
+            hourly: given(self.keep_hourly),
+            daily: given(self.keep_daily),
+            weekly: given(self.keep_weekly),
+            monthly: given(self.keep_monthly),
+            yearly: given(self.keep_yearly),
+            within: self.keep_within,
+        };
+        if !rules.is_empty() {
+            return Ok(rules);
+        }
+        Err(Failure::usage("without a rule nothing would be kept")
+            .hint("give at least one rule, such as --keep-daily 7"))
+    }
+
+    /// Decides on a group, and verifies the newest one that it keeps. One that proves to be unsound neither counts nor
+    /// goes, so the rules are then applied to the others.
+    fn decide(&self, session: &Session, group: &mut Group, rules: &Rules) -> Result<Vec<Decision>> {
+        loop {
+            let times: Vec<_> = group.complete.iter().map(|member| member.created).collect();
+            let reasons = retention(&times, rules, session.now, &session.zone);
+            let decisions: Vec<_> = group.complete.iter().cloned().zip(reasons).collect();
+            let Some((newest, _)) = decisions.iter().find(|(_, reasons)| !reasons.is_empty()) else {
+                return Err(none_sound(&self.dir, group).hint(
+                    "nothing was removed; find out with `lsm-checkpoint verify`, and make a new checkpoint",
+                ));
+            };
+            let loses_none = decisions.iter().all(|(_, reasons)| !reasons.is_empty());
+            if loses_none
+                || self.verify == Verification::Quick
+                || examine(session, &newest.path, Depth::Full, 2)?.is_sound()
+            {
+                return Ok(decisions);
+            }
+            session.out.note(format!("{}: not sound, so it does not count", text::path(&newest.path)));
+            let is_newest = |member: &Member| member.path == newest.path;
+            let at = group.complete.iter().position(is_newest).unwrap_or_default();
+            let unsound = group.complete.remove(at);
+            group.unsound.push(unsound);
+        }
+    }
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::text("NAME"),
+    Column::text("TIME"),
+    Column::text("IDENTITY").gives_way(2),
+    Column::number("EXCLUSIVE").gives_way(1),
+    Column::text("ACTION"),
+    Column::text("REASON"),
+];
+
+fn show(session: &Session, plans: &[Plan], dry_run: bool) {
+    let mut table = Columns::new(COLUMNS);
+    let (mut kept, mut removed, mut unsound) = (0_u64, 0_u64, 0_u64);
+    for Plan { group, decisions } in plans {
+        for (member, reasons) in decisions {
+            let action = if reasons.is_empty() { "remove" } else { "keep" };
+            *if reasons.is_empty() { &mut removed } else { &mut kept } += 1;
+            add(session, &mut table, group, member, action, reasons);
+        }
+        for member in &group.unsound {
+            unsound += 1;
+            add(session, &mut table, group, member, "leave", &["not sound".to_owned()]);
+        }
+    }
+    if kept + removed + unsound > 0 {
+        session.out.lines(&table.show());
+    }
+    let would = if dry_run { " (dry run)" } else { "" };
+    session.out.line(format!("keep {kept}, remove {removed}, leave {unsound} that are not sound{would}"));
+}
+
+fn add(
+    session: &Session,
+    table: &mut Columns,
+    group: &Group,
+    member: &Member,
+    action: &str,
+    reasons: &[String],
+) {
+    table.row([
+        text::name(&member.name),
+        session.time(member.created),
+        group.shown(),
+        session.size(member.exclusive_bytes),
+        action.to_owned(),
+        reasons.join(", "),
+    ]);
+    session.out.record(
+        &Record::new("retention")
+            .path("checkpoint", &member.path)
+            .with("identity", group.identity.as_str())
+            .time("created", member.created)
+            .number("exclusive_bytes", member.exclusive_bytes)
+            .with("action", action)
+            .with("reasons", reasons.to_vec()),
+    );
+}
+
+/// Removes the oldest first: a run that is cut short has kept the younger ones.
+fn carry_out(session: &Session, plans: &[Plan]) -> Result {
+    let mut exit = Exit::Done;
+    let decisions = plans.iter().flat_map(|plan| plan.decisions.iter().rev());
+    for (member, _) in decisions.filter(|(_, reasons)| reasons.is_empty()) {
+        session.signals.check()?;
+        let result = remove(session, &member.path, false);
+        exit = exit.max(result.unwrap_or_else(|failure| {
+            session.out.failure(&failure, None);
+            failure.exit
+        }));
+    }
+    Ok(exit)
+}

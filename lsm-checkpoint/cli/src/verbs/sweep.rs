@@ -1,0 +1,72 @@
+//! `sweep`: the debris of dead processes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lsm_checkpoint::{CheckpointState, list, sweep};
+use lsm_fs::{Fs, StdFs, SyncMode};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    record::Record,
+    session::{Result, Session},
+    text,
+};
+
+/// Remove the debris of dead processes that made, restored or removed checkpoints.
+///
+/// A published checkpoint is never touched, and neither is one that a living process works on.
+#[derive(Args, Debug)]
+pub(crate) struct SweepArgs {
+    /// The directory that holds the checkpoints.
+    dir: PathBuf,
+    /// Name the debris, and remove nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl SweepArgs {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        if self.dry_run { self.would_sweep(session) } else { self.sweep(session) }
+    }
+
+    fn sweep(&self, session: &Session) -> Result {
+        let report = sweep(&StdFs, &self.dir, SyncMode::Normal)?;
+        for target in &report.cleared {
+            tell(session, target, "cleared", "cleared");
+        }
+        for target in &report.in_progress {
+            tell(session, target, "in_progress", "in progress: another process is at work on it");
+        }
+        let mut exit = Exit::Done;
+        for (target, error) in report.failed {
+            let failure = Failure::from(error);
+            tell(session, &target, "failed", &format!("left: {}", failure.message));
+            session.out.failure(&failure, None);
+            exit = exit.max(failure.exit);
+        }
+        Ok(exit.max(if report.in_progress.is_empty() { Exit::Done } else { Exit::Busy }))
+    }
+
+    fn would_sweep(&self, session: &Session) -> Result {
+        let listed = list(&StdFs, &self.dir)?;
+        let mut exit = Exit::Done;
+        for staged in listed.iter().filter(|one| matches!(one.state, CheckpointState::Staged)) {
+            let path = self.dir.join(&staged.name);
+            // The lock of a living owner is held; a free one is given back at once.
+            if StdFs.try_lock_directory(&path)?.is_some() {
+                tell(session, &path, "would_clear", "would be cleared (dry run)");
+            } else {
+                tell(session, &path, "in_progress", "in progress: another process is at work on it");
+                exit = Exit::Busy;
+            }
+        }
+        Ok(exit)
+    }
+}
+
+fn tell(session: &Session, target: &Path, state: &str, text: &str) {
+    session.out.line(format!("{}: {text}", text::path(target)));
+    session.out.record(&Record::new("swept").path("target", target).with("state", state));
+}

@@ -1,0 +1,127 @@
+//! The parts that `restore` and `copy` share.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use lsm_checkpoint::{CheckpointInfo, Error, Method, Policy};
+use lsm_fs::{DirectorySync, Fs, FsExt, StdFs, parent_of};
+
+use super::verify::Depth;
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    record::Record,
+    session::{Result, Session},
+    text,
+};
+
+/// The choice among links, clones and copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyArg {
+    /// A clone, or else a copy. No file is shared.
+    Independent,
+    /// A clone, or else a hard link, or else a copy.
+    PreferReflink,
+    /// A hard link, or else a clone, or else a copy.
+    PreferLink,
+    /// Hard links only.
+    LinkOnly,
+}
+
+impl PolicyArg {
+    pub(crate) const fn policy(self) -> Policy {
+        match self {
+            Self::Independent => Policy::Independent,
+            Self::PreferReflink => Policy::PreferReflink,
+            Self::PreferLink => Policy::PreferLink,
+            Self::LinkOnly => Policy::LinkOnly,
+        }
+    }
+}
+
+/// Refuses a target that exists, before anything long begins. The library looks again when it makes the target.
+pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
+    if StdFs.exists(target)? {
+        return Err(Error::TargetExists { target: target.to_path_buf() }.into());
+    }
+    Ok(())
+}
+
+/// The depth of the verification before a transfer, so that every byte is read once: a copy is compared with its
+/// checksum on the way, and a link or a clone is not.
+pub(crate) fn depth(checkpoint: &Path, target: &Path, policy: PolicyArg) -> Depth {
+    let parent = parent_of(target);
+    let is_same = match (StdFs.volume_id(checkpoint), StdFs.volume_id(parent)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => true,
+    };
+    let may_clone = || StdFs.capabilities(parent).map_or(true, |can| can.reflink);
+    let may_link = matches!(policy, PolicyArg::PreferLink | PolicyArg::LinkOnly | PolicyArg::PreferReflink);
+    if is_same && (may_link || may_clone()) { Depth::Full } else { Depth::Quick }
+}
+
+/// Prints the result of a transfer: `verb` is a past participle such as `restored`.
+pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &CheckpointInfo) -> Result {
+    let methods = Method::ALL.into_iter().map(|method| (method, info.by_method(method)));
+    let methods: Vec<_> = methods.filter(|(_, totals)| totals.files > 0).collect();
+    let files = info.sst_files + info.blob_files + info.other_files;
+    let shown: Vec<_> = methods
+        .iter()
+        .map(|(method, totals)| {
+            format!(
+                "{}: {}, {}",
+                method.name(),
+                text::count(totals.files, "file"),
+                session.size(totals.bytes)
+            )
+        })
+        .collect();
+    session.out.line(format!(
+        "{}: {verb}, {}, {} ({})",
+        text::path(target),
+        text::count(files, "file"),
+        session.size(info.total_bytes),
+        shown.join("; ")
+    ));
+    let by_method = methods.iter().map(|(method, totals)| {
+        let totals =
+            serde_json::json!({ "files": totals.files.to_string(), "bytes": totals.bytes.to_string() });
+        (method.name().to_owned(), totals)
+    });
+    let is_durable = info.durability == DirectorySync::Durable;
+    session.out.record(
+        &Record::new(verb)
+            .path("target", target)
+            .number("files", files)
+            .number("bytes", info.total_bytes)
+            .number("seqno", info.seqno)
+            .number("version_id", info.version_id)
+            .with("by_method", by_method.collect::<serde_json::Map<_, _>>())
+            .with("durable", is_durable),
+    );
+    if is_durable {
+        return Ok(Exit::Done);
+    }
+    let message = format!("{}: complete, but this filesystem syncs no directories", text::path(target));
+    Err(Failure::new(Exit::Io, "not_durable", message)
+        .hint("a crash may take it: use another filesystem, or wait until the data is written"))
+}
+
+/// Prints the plan of a transfer that is not made.
+pub(crate) fn show_plan(session: &Session, verb: &'static str, target: &Path, bytes: u64) -> Result {
+    let available = StdFs.available_space(parent_of(target)).ok();
+    let space = available.map_or_else(|| "an unknown amount".to_owned(), |bytes| session.size(bytes));
+    session.out.line(format!(
+        "{}: would be {verb}, {}; {space} available there (dry run)",
+        text::path(target),
+        session.size(bytes)
+    ));
+    session.out.record(
+        &Record::new("plan")
+            .with("action", verb)
+            .path("target", target)
+            .number("bytes", bytes)
+            .number("available_bytes", available),
+    );
+    Ok(Exit::Done)
+}

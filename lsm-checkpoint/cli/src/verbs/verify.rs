@@ -1,0 +1,199 @@
+//! `verify`: the files of a checkpoint against its catalog.
+
+mod advice;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lsm_checkpoint::{Defect, Subset, VerifyOptions, VerifyReport, verify};
+use lsm_fs::StdFs;
+use lsm_manifest::version_file_name;
+
+use super::each::each;
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    location::resolve,
+    record::Record,
+    session::{Result, Session},
+    text,
+};
+
+/// Verify checkpoints: every file, its length and every byte of it.
+///
+/// Files are read around the page cache, so that the disk is tested and the cache stays as it is.
+/// Exits with 2 if one of the checkpoints is not sound.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Checkpoints, or DIR@latest.
+    #[arg(required = true)]
+    checkpoints: Vec<PathBuf>,
+    /// Read the manifests only, and compare the names and lengths of all other files.
+    #[arg(long, conflicts_with = "subset")]
+    quick: bool,
+    /// Read part N of M parts of the files, such as 3/7. The parts 1/7 to 7/7 are all of them.
+    #[arg(long, value_name = "N/M", value_parser = parse_subset)]
+    subset: Option<Subset>,
+    /// Read so many files at a time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+}
+
+/// The files whose bytes are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Depth {
+    /// The manifests.
+    Quick,
+    /// The manifests and a part of the others.
+    Part(Subset),
+    /// All files.
+    Full,
+}
+
+impl Depth {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Part(_) => "subset",
+            Self::Full => "full",
+        }
+    }
+}
+
+fn parse_subset(text: &str) -> std::result::Result<Subset, String> {
+    let numbers =
+        text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+    let subset = numbers.and_then(|(part, parts)| Subset::new(part, parts));
+    subset.ok_or_else(|| "not a part such as 3/7, which is one of 1/7 to 7/7".to_owned())
+}
+
+impl VerifyArgs {
+    pub(crate) fn run(&self, session: &Session) -> Result {
+        let depth = match self.subset {
+            Some(subset) => Depth::Part(subset),
+            None if self.quick => Depth::Quick,
+            None => Depth::Full,
+        };
+        each(session, &self.checkpoints, |given| {
+            let path = resolve(session, given)?;
+            let report = examine(session, &path, depth, self.threads)?;
+            show(session, &path, depth, &report);
+            Ok(if report.is_sound() { Exit::Done } else { Exit::Unsound })
+        })
+    }
+}
+
+/// Verifies a checkpoint, with progress.
+pub(crate) fn examine(session: &Session, path: &Path, depth: Depth, threads: u8) -> Result<VerifyReport> {
+    let options = match depth {
+        Depth::Quick => VerifyOptions::quick(),
+        Depth::Part(subset) => VerifyOptions::full().subset(subset),
+        Depth::Full => VerifyOptions::full(),
+    };
+    let name = path.file_name().map_or_else(|| text::path(path), text::name);
+    let meter = session.meter(format!("verify {name}"));
+    let tell = |progress: &_| meter.tell(progress);
+    let options = options.direct_io(true).threads(usize::from(threads)).progress(&tell);
+    Ok(verify(&StdFs, path, &options)?)
+}
+
+/// Verifies a checkpoint before it is used, and fails if it is not sound.
+pub(crate) fn require_sound(session: &Session, path: &Path, depth: Depth) -> Result<VerifyReport> {
+    let report = examine(session, path, depth, 2)?;
+    if report.is_sound() {
+        return Ok(report);
+    }
+    show(session, path, depth, &report);
+    let problems = text::count(report.problems.len() as u64, "problem");
+    let message = format!("{}: not sound: {problems}", text::path(path));
+    let advice = advice::next(path, &report.problems).unwrap_or_default();
+    Err(Failure::new(Exit::Unsound, "not_sound", message).hint(advice))
+}
+
+/// Prints a report.
+pub(crate) fn show(session: &Session, path: &Path, depth: Depth, report: &VerifyReport) {
+    for problem in &report.problems {
+        session.out.record(
+            &Record::new("problem")
+                .path("checkpoint", path)
+                .path("path", &problem.path)
+                .with("kind", kind(&problem.what))
+                .with("message", crate::failure::sentence(&problem.what)),
+        );
+    }
+    for note in &report.notes {
+        let record = Record::new("note").path("checkpoint", path).path("path", &note.path);
+        session.out.record(&record.with("message", note.what.to_string()));
+    }
+    session.out.record(
+        &Record::new("verification")
+            .path("checkpoint", path)
+            .with("mode", depth.name())
+            .with("sound", report.is_sound())
+            .with("identity", report.catalog.identity.as_str())
+            .number("files", report.catalog.files.len() as u64)
+            .number("checked_files", report.checked_files)
+            .number("unchecked_files", report.unchecked_files)
+            .number("problems", report.problems.len() as u64)
+            .number("unlisted", report.unlisted)
+            .with("healed_sections", report.healed.clone()),
+    );
+    show_text(session, path, depth, report);
+}
+
+fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport) {
+    let (shown, problems) = (text::path(path), report.problems.len() as u64 + report.unlisted);
+    let verdict = match problems {
+        0 => "sound".to_owned(),
+        problems => format!("NOT SOUND, {}", text::count(problems, "problem")),
+    };
+    let files = text::count(report.catalog.files.len() as u64, "file");
+    let unchecked = match report.unchecked_files {
+        0 => String::new(),
+        number => format!(", {number} read without a checksum to compare"),
+    };
+    session.out.line(format!(
+        "{shown}: {verdict} ({}: {files}, {} compared with a checksum{unchecked})",
+        depth.name(),
+        report.checked_files
+    ));
+    for problem in &report.problems {
+        let sentence = crate::failure::sentence(&problem.what);
+        session.out.line(format!("  {}: {sentence}", text::path(&problem.path)));
+    }
+    if report.unlisted > 0 {
+        session.out.line(format!("  and {} more entries that the catalog does not have", report.unlisted));
+    }
+    for note in &report.notes {
+        session.out.line(format!("  {}: {} (harmless)", text::path(&note.path), note.what));
+    }
+    if problems > 0 {
+        session.out.line(format!("  lost: {}", advice::lost(session, &report.catalog, &report.problems)));
+    }
+    if let Some(next) = advice::next(path, &report.problems) {
+        session.out.line(format!("  next: {next}"));
+    }
+    for tree in report.catalog.trees.iter().filter(|_| !report.healed.is_empty()) {
+        let file = path.join(&tree.folder).join(version_file_name(tree.version_id));
+        let repair = format!("lsm-checkpoint manifest repair {}", text::word(&file));
+        session
+            .out
+            .line(format!("  healed by parity: {}; `{repair}` makes it last", report.healed.join(", ")));
+    }
+}
+
+/// The word for a defect.
+fn kind(defect: &Defect) -> &'static str {
+    match defect {
+        Defect::Missing => "missing",
+        Defect::Unexpected => "unexpected",
+        Defect::NotAFile => "not_a_file",
+        Defect::Length { .. } => "length",
+        Defect::Checksum { .. } => "checksum",
+        Defect::Version { .. } => "version",
+        Defect::Manifest(_) => "manifest",
+        Defect::Degraded => "degraded",
+        Defect::Unreadable(_) => "unreadable",
+        _ => "other",
+    }
+}

@@ -1,0 +1,45 @@
+//! The meaning of problems for the operator: the loss, and the next step.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use lsm_checkpoint::{CATALOG_FILE, Catalog, Defect, Problem};
+
+use crate::{session::Session, text, verbs::show::kind};
+
+/// Files and bytes of the checkpoint that the problems concern, by kind.
+pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -> String {
+    let named: BTreeSet<&PathBuf> = problems.iter().map(|problem| &problem.path).collect();
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut bytes = 0_u64;
+    for file in catalog.files.iter().filter(|file| named.contains(&catalog.path_of(file))) {
+        *kinds.entry(kind(file)).or_default() += 1;
+        bytes = bytes.saturating_add(file.len);
+    }
+    if kinds.is_empty() {
+        return "no file of the catalog".to_owned();
+    }
+    let kinds: Vec<_> =
+        kinds.into_iter().map(|(kind, number)| text::count(number, &format!("{kind} file"))).collect();
+    format!("{}, {} of {}", kinds.join(", "), session.size(bytes), session.size(catalog.total_bytes()))
+}
+
+/// The next step; `None` if there is no problem.
+pub(super) fn next(path: &Path, problems: &[Problem]) -> Option<String> {
+    let first = problems.first()?;
+    if problems.iter().all(|problem| matches!(problem.what, Defect::Unexpected)) {
+        return Some(
+            "look at these entries and move them away; all that the catalog names is there".to_owned(),
+        );
+    }
+    let is_degraded = |problem: &Problem| matches!(problem.what, Defect::Degraded);
+    if problems.iter().all(is_degraded) && first.path == Path::new(CATALOG_FILE) {
+        let catalog = text::word(&path.join(CATALOG_FILE));
+        return Some(format!("`lsm-checkpoint manifest repair {catalog}` writes the damaged copy anew"));
+    }
+    let parent = lsm_fs::parent_of(path);
+    let list = format!("lsm-checkpoint list {}", text::word(parent));
+    Some(format!("do not restore from it; use an older checkpoint (`{list}`), and make a new one soon"))
+}

@@ -1,0 +1,22 @@
+//! The real binary, on real checkpoints.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::cast_possible_wrap,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod conventions;
+mod look;
+mod manual;
+mod more;
+mod prune;
+mod schema;
+mod signals;
+mod support;
+mod terminal;
+mod work;

@@ -1,0 +1,118 @@
+//! The verbs that work: `restore`, `remove`, `sweep`.
+
+use std::fs;
+
+use lsm_fs::{Fs, StdFs};
+
+use crate::support::{Daily, contents};
+
+/// Leaves a directory that a dead process staged.
+fn stage(daily: &Daily, name: &str) {
+    fs::create_dir(daily.at(&format!(".{name}.checkpoint-staged"))).unwrap();
+}
+
+#[test]
+fn a_restore_makes_a_directory_without_a_catalog() {
+    let daily = Daily::new();
+    let ran = daily.run(&["restore", "{d}/backups/monday", "{d}/live"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.out.starts_with("{d}/live: restored, 4 files, 12.0 KiB ("), "{}", ran.out);
+    let mut expected = contents(&daily.at("monday"));
+    expected.retain(|(path, _)| path.to_str() != Some("CHECKPOINT"));
+    assert_eq!(contents(&daily.temp.path().join("live")), expected);
+    let (code, lines) =
+        daily.json(&["restore", "--policy", "prefer-link", "{d}/backups/monday", "{d}/linked"]);
+    assert_eq!((code, &lines.last().unwrap()["by_method"]["hard link"]["files"]), (0, &"2".into()));
+}
+
+#[test]
+fn a_restore_of_a_damaged_checkpoint_makes_nothing() {
+    let daily = Daily::new();
+    daily.damage("monday/tables/1.sst");
+    for policy in ["independent", "prefer-reflink", "prefer-link", "link-only"] {
+        let ran = daily.run(&["restore", "--policy", policy, "{d}/backups/monday", "{d}/live"]);
+        assert_eq!(ran.code, 2, "{policy}: {ran:?}");
+        assert!(!daily.temp.path().join("live").exists(), "{policy}");
+    }
+}
+
+#[test]
+fn a_dry_run_restores_nothing() {
+    let daily = Daily::new();
+    let ran = daily.run(&["restore", "--dry-run", "{d}/backups/monday", "{d}/live"]);
+    assert!(ran.out.starts_with("{d}/live: would be restored, 12.0 KiB; "), "{}", ran.out);
+    assert_eq!(daily.json(&["restore", "--dry-run", "{d}/backups/monday", "{d}/live"]).1[0]["type"], "plan");
+    assert!(!daily.temp.path().join("live").exists());
+}
+
+#[test]
+fn a_target_that_exists_is_refused() {
+    let daily = Daily::new();
+    daily.run(&["restore", "{d}/backups/monday", "{d}/db"]).expect(
+        4,
+        "",
+        "error: {d}/db: the target exists\nhint: choose another name, or move what is there away\n",
+    );
+}
+
+#[test]
+fn checkpoints_are_removed_one_after_the_other() {
+    let daily = Daily::new();
+    daily.run(&["remove", "--dry-run", "{d}/backups/monday"]).expect(
+        0,
+        "{d}/backups/monday: would be removed, 12.0 KiB (dry run)\n",
+        "",
+    );
+    let ran = daily.run(&["remove", "{d}/backups/monday", "{d}/backups/none", "{d}/backups/tuesday"]);
+    assert_eq!(ran.out, "{d}/backups/monday: removed\n{d}/backups/tuesday: removed\n");
+    assert_eq!(ran.code, 4, "the one that is not there is refused: {ran:?}");
+    assert_eq!(daily.names(), [""; 0]);
+}
+
+#[test]
+fn a_stranger_is_refused_and_left_by_force() {
+    let daily = Daily::new();
+    fs::write(daily.at("monday/notes.txt"), "mine").unwrap();
+    let refused = "error: {d}/backups/monday: not removed, because its catalog does not name notes.txt; move that \
+                   away, or remove by force\n";
+    daily.run(&["remove", "--dry-run", "{d}/backups/monday"]).expect(4, "", refused);
+    daily.run(&["remove", "{d}/backups/monday"]).expect(4, "", refused);
+    daily.run(&["remove", "--force", "{d}/backups/monday"]).expect(
+        0,
+        "{d}/backups/monday: removed\n  left: notes.txt, which its catalog does not name\n",
+        "",
+    );
+    assert_eq!(fs::read(daily.at("monday/notes.txt")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_sweep_clears_the_dead_and_leaves_the_living() {
+    let daily = Daily::new();
+    stage(&daily, "dead");
+    stage(&daily, "alive");
+    let lock = StdFs.try_lock_directory(&daily.at(".alive.checkpoint-staged")).unwrap().unwrap();
+    let ran = daily.run(&["sweep", "--dry-run", "{d}/backups"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (3, 2), "{ran:?}");
+    daily.run(&["sweep", "{d}/backups"]).expect(
+        3,
+        "{d}/backups/dead: cleared\n{d}/backups/alive: in progress: another process is at work on it\n",
+        "",
+    );
+    assert_eq!(daily.names(), [".alive.checkpoint-staged", "monday", "tuesday"]);
+    drop(lock);
+    let (code, lines) = daily.json(&["sweep", "{d}/backups"]);
+    assert_eq!((code, &lines[0]["state"]), (0, &"cleared".into()));
+}
+
+#[test]
+fn a_target_that_another_process_makes_is_busy() {
+    let daily = Daily::new();
+    stage(&daily, "live");
+    fs::rename(daily.at(".live.checkpoint-staged"), daily.temp.path().join(".live.checkpoint-staged"))
+        .unwrap();
+    let _lock =
+        StdFs.try_lock_directory(&daily.temp.path().join(".live.checkpoint-staged")).unwrap().unwrap();
+    let ran = daily.run(&["restore", "{d}/backups/monday", "{d}/live"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("wait for the other process"), "{}", ran.err);
+}
