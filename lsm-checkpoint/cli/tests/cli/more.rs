@@ -212,10 +212,10 @@ fn a_damaged_mirror_is_written_anew() {
     let expected = "{d}/backups/monday/v1: mirror: would be written anew (dry run)\n";
     daily.run(&["manifest", "repair", "--dry-run", file]).expect(0, expected, "");
     assert_ne!(fs::read(daily.at("monday/v1")).unwrap(), whole);
-    daily.run(&["manifest", "repair", file]).expect(
+    daily.run(&["manifest", "repair", "--verbose", file]).expect(
         0,
         "{d}/backups/monday/v1: the mirror: written anew\n",
-        "",
+        "warn: {d}/backups/monday/v1: writing the mirror anew\n",
     );
     assert_eq!(fs::read(daily.at("monday/v1")).unwrap(), whole);
     daily.run(&["manifest", "repair", file]).expect(
