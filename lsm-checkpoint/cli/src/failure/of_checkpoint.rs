@@ -1,6 +1,6 @@
 //! The errors of `lsm-checkpoint`, each with its exit code and the next step.
 
-use lsm_checkpoint::Error;
+use lsm_checkpoint::{Error, Occupant};
 
 use super::{Failure, sentence};
 use crate::{exit::Exit, text::word};
@@ -37,6 +37,7 @@ fn code(error: &Error) -> (Exit, &'static str) {
         Error::InProgress { .. } => (Exit::Busy, "in_progress"),
         Error::NestedTarget { .. } => (Exit::Refused, "nested_target"),
         Error::InvalidTarget { .. } => (Exit::Refused, "invalid_target"),
+        Error::NameRefused { .. } => (Exit::Refused, "name_refused"),
         Error::InvalidIdentity { .. } => (Exit::Refused, "invalid_identity"),
         Error::InvalidSnapshot { .. } => (Exit::Unsound, "invalid_snapshot"),
         Error::WrongVersion { .. } => (Exit::Unsound, "wrong_version"),
@@ -58,12 +59,15 @@ fn code(error: &Error) -> (Exit, &'static str) {
 /// The next step. `None` if the message names it.
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
-        Error::TargetExists { .. } => "choose another name, or move what is there away".to_owned(),
+        Error::TargetExists { occupant: Occupant::Other, .. } => {
+            "choose another name, or move what is there away".to_owned()
+        }
         Error::InProgress { staged, .. } => {
             format!("wait for the other process; if none is alive, remove {}", word(staged))
         }
         Error::NestedTarget { .. } => "choose a target outside of the checkpoint".to_owned(),
         Error::InvalidTarget { .. } => "name a directory that does not exist, in one that does".to_owned(),
+        Error::NameRefused { .. } => "choose a target on another filesystem".to_owned(),
         Error::InvalidIdentity { .. } => "give the copy a name with --identity".to_owned(),
         Error::WrongVersion { .. } | Error::InvalidSnapshot { .. } => {
             "the checkpoint is wrong: use another one".to_owned()

@@ -1,9 +1,14 @@
 //! Every error as the operator reads it. `messages.txt` is the snapshot.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use lsm_checkpoint::{CatalogDefect, Change, Error, PointerProblem, SnapshotProblem, StagedProblem};
-use lsm_fs::Op;
+use lsm_checkpoint::{
+    CatalogDefect, Change, Error, Occupant, PointerProblem, SnapshotProblem, StagedProblem,
+};
+use lsm_fs::{FsExt, Op, StdFs, SyncMode};
 
 use super::*;
 
@@ -17,7 +22,10 @@ fn of_checkpoint() -> Vec<Error> {
     let path = || PathBuf::from("/b/monday/tables/1");
     let file = || PathBuf::from("/b/monday/CHECKPOINT");
     vec![
-        Error::TargetExists { target: target() },
+        Error::TargetExists { target: target(), occupant: Occupant::Other },
+        Error::TargetExists { target: target(), occupant: Occupant::EmptyDirectory },
+        Error::TargetExists { target: target(), occupant: Occupant::MountPoint },
+        Error::NameRefused { path: staged().join("a:b"), source: fs(22) },
         Error::InProgress { target: target(), staged: staged() },
         Error::NestedTarget { target: target(), root: PathBuf::from("/b") },
         Error::InvalidTarget { target: PathBuf::from("/b/..") },
@@ -48,7 +56,7 @@ fn of_checkpoint() -> Vec<Error> {
         Error::UnsupportedFeatures { file: file(), features: 5 },
         Error::LeftBehind { error: Box::new(Error::Cancelled), left: staged(), cleanup: fs(5) },
         Error::LeftBehind {
-            error: Box::new(Error::TargetExists { target: target() }),
+            error: Box::new(Error::TargetExists { target: target(), occupant: Occupant::Other }),
             left: staged(),
             cleanup: fs(5),
         },
@@ -91,6 +99,7 @@ fn of_manifest() -> Vec<lsm_manifest::Error> {
     ]
 }
 
+/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli every_error` writes the snapshot anew.
 #[test]
 fn every_error_has_its_sentence_its_hint_and_its_code() {
     let failures = of_checkpoint().into_iter().map(Failure::from);
@@ -103,8 +112,13 @@ fn every_error_has_its_sentence_its_hint_and_its_code() {
             found.push_str(&format!("  hint: {hint}\n"));
         }
     }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/failure/messages.txt");
+    if std::env::var_os("LSM_CHECKPOINT_WRITE").is_some() {
+        let _ = StdFs.rewrite_atomic(&path, found.as_bytes(), SyncMode::Normal).unwrap();
+        return;
+    }
     let kept = include_str!("messages.txt");
-    assert!(found == kept, "src/failure/messages.txt should be:\n{found}");
+    assert!(found == kept, "{} should be:\n{found}", path.display());
 }
 
 #[test]

@@ -36,10 +36,17 @@ impl SweepArgs {
         for target in &report.cleared {
             tell(session, target, "cleared", "cleared");
         }
+        for staged in &report.leftovers {
+            tell(session, staged, "leftover", "removed; its target stays");
+        }
+        for target in &report.unfinished {
+            let finish = format!("lsm-checkpoint remove {}", text::word(target));
+            tell(session, target, "unfinished", &format!("half removed; `{finish}` finishes it"));
+        }
         for target in &report.in_progress {
             tell(session, target, "in_progress", "in progress: another process is at work on it");
         }
-        let mut exit = Exit::Done;
+        let mut exit = if report.unfinished.is_empty() { Exit::Done } else { Exit::Unsound };
         for (target, error) in report.failed {
             let failure = Failure::from(error);
             tell(session, &target, "failed", &format!("left: {}", failure.message));

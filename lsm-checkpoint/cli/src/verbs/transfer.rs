@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use lsm_checkpoint::{CheckpointInfo, Error, Method, Policy};
+use lsm_checkpoint::{CheckpointInfo, Error, Method, Occupant, Policy};
 use lsm_fs::{DirectorySync, Fs, FsExt, StdFs, parent_of};
 
 use super::verify::Depth;
@@ -41,10 +41,20 @@ impl PolicyArg {
 
 /// Refuses a target that exists, before anything long begins. The library looks again when it makes the target.
 pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
-    if StdFs.exists(target)? {
-        return Err(Error::TargetExists { target: target.to_path_buf() }.into());
+    if !StdFs.exists(target)? {
+        return Ok(());
     }
-    Ok(())
+    let is_mount_point = || match (StdFs.volume_id(target), StdFs.volume_id(parent_of(target))) {
+        (Ok(here), Ok(above)) => here != above,
+        _ => false,
+    };
+    let occupant = match StdFs.symlink_metadata(target)? {
+        metadata if !metadata.is_dir() => Occupant::Other,
+        _ if is_mount_point() => Occupant::MountPoint,
+        _ if StdFs.read_dir(target)?.is_empty() => Occupant::EmptyDirectory,
+        _ => Occupant::Other,
+    };
+    Err(Error::TargetExists { target: target.to_path_buf(), occupant }.into())
 }
 
 /// The depth of the verification before a transfer, so that every byte is read once: a copy is compared with its

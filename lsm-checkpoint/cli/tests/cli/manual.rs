@@ -34,7 +34,7 @@ fn capture(daily: &Daily, command: &str) -> String {
     lines.map(|line| format!("{line}\n").replace("{d}", "")).collect()
 }
 
-/// `LSM_CHECKPOINT_README=write cargo test -p lsm-checkpoint-cli captures` writes them anew.
+/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli captures` writes them anew.
 #[test]
 fn the_captures_are_true() {
     let daily = Daily::empty();
@@ -46,7 +46,7 @@ fn the_captures_are_true() {
         let (block, after) = after.split_once("```").unwrap();
         let (command, kept) = block.split_once('\n').unwrap();
         let found = capture(&daily, command);
-        if std::env::var_os("LSM_CHECKPOINT_README").is_none() {
+        if std::env::var_os("LSM_CHECKPOINT_WRITE").is_none() {
             let plain = |text: &str| text.lines().map(without_rate).collect::<Vec<_>>();
             assert_eq!(plain(kept), plain(&found), "{command}");
         }
@@ -55,7 +55,7 @@ fn the_captures_are_true() {
         number += 1;
     }
     assert_eq!(number, 3);
-    if std::env::var_os("LSM_CHECKPOINT_README").is_some() {
+    if std::env::var_os("LSM_CHECKPOINT_WRITE").is_some() {
         fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), written + rest).unwrap();
     }
 }

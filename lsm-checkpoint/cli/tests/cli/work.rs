@@ -53,6 +53,12 @@ fn a_target_that_exists_is_refused() {
         "",
         "error: {d}/db: the target exists\nhint: choose another name, or move what is there away\n",
     );
+    fs::create_dir(daily.temp.path().join("empty")).unwrap();
+    let occupied = "the target exists, as an empty directory: remove it, or choose a name inside it";
+    let expected = format!("error: {{d}}/empty: {occupied}\n");
+    daily.run(&["restore", "{d}/backups/monday", "{d}/empty"]).expect(4, "", &expected);
+    let ran = daily.run(&["restore", "{d}/backups/monday", "/proc"]);
+    assert!(ran.code == 4 && ran.err.contains("as a mount point"), "{ran:?}");
 }
 
 #[test]
@@ -102,6 +108,24 @@ fn a_sweep_clears_the_dead_and_leaves_the_living() {
     drop(lock);
     let (code, lines) = daily.json(&["sweep", "{d}/backups"]);
     assert_eq!((code, &lines[0]["state"]), (0, &"cleared".into()));
+}
+
+/// A target that is there is no debris: only the staged directory beside it goes.
+#[test]
+fn a_sweep_leaves_a_target_that_is_whole() {
+    let daily = Daily::new();
+    stage(&daily, "monday");
+    let expected = "{d}/backups/.monday.checkpoint-staged: removed; its target stays\n";
+    daily.run(&["sweep", "{d}/backups"]).expect(0, expected, "");
+    assert_eq!(daily.names(), ["monday", "tuesday"]);
+    fs::remove_file(daily.at("monday/current")).unwrap();
+    stage(&daily, "monday");
+    let ran = daily.run(&["sweep", "{d}/backups"]);
+    assert!(
+        ran.code == 2 && ran.out.ends_with("`lsm-checkpoint remove {d}/backups/monday` finishes it\n"),
+        "{ran:?}"
+    );
+    assert_eq!(daily.run(&["remove", "{d}/backups/monday"]).code, 0);
 }
 
 #[test]
