@@ -35,7 +35,7 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use lsm_fs::{DirectorySync, Fs, FsFile, FsOpenOptions, StdFs, SyncMode};
+/// use lsm_fs::{Fs, FsFile, FsOpenOptions, StdFs, SyncMode};
 /// use std::{io::Write, path::Path};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,10 +46,8 @@ use crate::{
 ///     let mut file = fs.open(&dir.join("table"), &options)?;
 ///     file.write_all(b"rows")?;
 ///     file.sync_all(SyncMode::Normal)?; // the bytes are durable
-///     match fs.sync_directory(dir, SyncMode::Normal)? {
-///         DirectorySync::Durable => Ok(()), // now the name is, too
-///         DirectorySync::NotSupported => Err("a crash may take the name".into()),
-///     }
+///     fs.sync_directory(dir, SyncMode::Normal)?.require_durable(dir)?; // and so is the name
+///     Ok(())
 /// }
 /// store(&StdFs, dir)?;
 /// # Ok(())

@@ -1,6 +1,8 @@
-//! Options for opening, syncing and reading files: [`FsOpenOptions`], [`SyncMode`], [`FileHint`].
+//! Options and results of calls: [`FsOpenOptions`], [`SyncMode`], [`DirectorySync`], [`FileHint`].
 
-use std::io;
+use std::{io, path::Path};
+
+use crate::{Error, Op, Result};
 
 /// Options for opening a file. They are the switches of [`std::fs::OpenOptions`], as data that every backend can read.
 ///
@@ -102,7 +104,7 @@ pub enum SyncMode {
     Full,
 }
 
-/// The result of a directory sync.
+/// The result of a directory sync. [`require_durable`](Self::require_durable) makes an error of `NotSupported`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a directory that cannot be synced has not been made durable"]
 pub enum DirectorySync {
@@ -111,6 +113,49 @@ pub enum DirectorySync {
     Durable,
     /// The platform or the mount has no such operation. Nothing was done, and nothing is guaranteed.
     NotSupported,
+}
+
+impl DirectorySync {
+    /// Turns [`NotSupported`](Self::NotSupported) into an error, for a caller that may not go on without durable names.
+    ///
+    /// `dir` is the directory that the call was to sync, or the directory of the file that it was to publish.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, with the operation [`Op::SyncDirectory`], the directory and the remedy. All that the call made
+    /// stays, and a crash may take its name. Report it to the operator, who can move the directory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lsm_fs::{Fs, FsExt, Result, StdFs, SyncMode};
+    /// use std::path::Path;
+    ///
+    /// fn make(fs: &dyn Fs, base: &Path) -> Result<()> {
+    ///     fs.create_dir_all_durable(base, "db/tables".as_ref(), SyncMode::Normal)?.require_durable(base)
+    /// }
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # make(&StdFs, dir.path())?;
+    ///
+    /// let synced = lsm_fs::DirectorySync::NotSupported; // as FUSE, SMB and Windows return it
+    /// let refused = synced.require_durable("/mnt/share".as_ref()).unwrap_err();
+    /// assert!(refused.to_string().starts_with("sync_directory /mnt/share: "));
+    /// # Ok::<(), lsm_fs::Error>(())
+    /// ```
+    pub fn require_durable(self, dir: &Path) -> Result<()> {
+        match self {
+            Self::Durable => Ok(()),
+            Self::NotSupported => Err(Error::new(
+                Op::SyncDirectory,
+                dir,
+                io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "this filesystem does not sync directories, so a crash may take new names; use a directory on \
+                     another filesystem",
+                ),
+            )),
+        }
+    }
 }
 
 /// An announcement of how a file will be read.
@@ -130,6 +175,22 @@ pub enum FileHint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sync_that_is_not_supported_is_an_error_with_the_directory_and_the_remedy() {
+        let dir = Path::new("/mnt/share");
+        assert!(DirectorySync::Durable.require_durable(dir).is_ok());
+        let error = DirectorySync::NotSupported.require_durable(dir).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.op(), error.path()),
+            (io::ErrorKind::Unsupported, Op::SyncDirectory, dir)
+        );
+        assert_eq!(
+            error.to_string(),
+            "sync_directory /mnt/share: this filesystem does not sync directories, so a crash may take new names; use \
+             a directory on another filesystem"
+        );
+    }
 
     #[test]
     fn combinations_without_meaning_are_refused() {
