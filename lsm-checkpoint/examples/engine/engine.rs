@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lsm_checkpoint::{CATALOG_FILE, DeletionPause, Enqueue};
+use lsm_checkpoint::{DeletionPause, Enqueue, is_checkpoint};
 use lsm_fs::{Fs, FsExt};
 use lsm_manifest::{BLOBS_FOLDER, DirectoryOptions, ManifestDirectory, TABLES_FOLDER, WriteOptions};
 
@@ -42,8 +42,8 @@ impl Engine {
     ///
     /// The parent of the directory must exist, and its name must be durable.
     pub(crate) fn open(fs: &Arc<dyn Fs>, dir: &Path, identity: &str) -> Result<Self> {
-        if fs.exists(&dir.join(CATALOG_FILE))? {
-            return Err(format!("{}: a checkpoint; restore it, and open the copy", dir.display()).into());
+        if is_checkpoint(&**fs, dir)? {
+            return Err(format!("{}: a checkpoint; restore it and open the copy", dir.display()).into());
         }
         let options = DirectoryOptions::new().folder(LOG_FOLDER);
         let (directory, live) = ManifestDirectory::open(fs, dir, &options)?;

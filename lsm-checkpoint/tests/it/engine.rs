@@ -64,7 +64,7 @@ fn put_next(engine: &Engine) -> Result<u64> {
 }
 
 /// A step of a workload.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Put,
     Flush,
