@@ -1,76 +1,65 @@
-//! A process is killed at a call, the next one starts with the contents of the page cache, and then the power fails.
+//! A process is killed at every moment, the next one starts with the contents of the page cache, and then the power
+//! fails.
+
+use std::path::Path;
 
 use lsm_fs::Fs;
-use lsm_fs_mem::{Budget, CrashModel, Fault, FaultFs, MemFs, Notes, Profile};
-use lsm_manifest::Result;
+use lsm_fs_mem::{CrashModel, CrashSweep, MemFs, Notes, Profile, SweepError, SweepReport};
+use lsm_manifest::{Error, Result};
 
-use super::{Place, life_cycle, log_engine::LogEngine, open, places, run, shared};
+use super::{Place, is_missing_current, log_engine::LogEngine, open, places, run};
 use crate::seeded::seeded_sweep;
 
-/// The note that the second process has started, and has acknowledged nothing.
-const RESTARTED: &str = "restarted";
+/// A disk that orders nothing, on which a crash can split a rename.
+fn sweep(place: &Place) -> CrashSweep<'_> {
+    let hostile = CrashModel::new(Profile::Adversarial).hostile_rename(true);
+    seeded_sweep().start_from(&place.fs).models([hostile])
+}
 
-/// Kills `first` at the k-th call and starts again with `second`, which notes every row that it acknowledges. Returns
-/// `false` if `first` makes fewer calls.
-fn kill_at(
-    place: &Place,
-    k: u64,
-    first: &dyn Fn(&FaultFs<MemFs>) -> Result<()>,
-    second: &dyn Fn(&MemFs) -> Result<Vec<u8>>,
-) -> bool {
-    let model = CrashModel::new(Profile::Adversarial).hostile_rename(true);
-    let mut killed = true;
-    let report = seeded_sweep().start_from(&place.fs).models([model]).budget(Budget::Quick).run(
-        |fs: &MemFs| {
-            let dying = FaultFs::new(fs.clone());
-            dying.inject(Fault::on_any().nth(k).gone());
-            let outcome = first(&dying);
-            killed = !dying.injected().is_empty();
-            assert!(outcome.is_err() == killed, "{}: {k}: {outcome:?}", place.name);
-            fs.note(RESTARTED);
-            let rows = second(fs)?;
-            fs.note(as_text(&rows));
-            Ok::<_, lsm_manifest::Error>(())
-        },
-        |image: &MemFs, notes: &Notes| {
-            // Other tests cover a power cut after the first process alone.
-            let Some(told) = notes.last() else { return Ok(()) };
-            let told = told.trim_start_matches(RESTARTED);
-            let rows = second(image).map_err(|e| e.to_string())?;
-            if as_text(&rows).starts_with(told) { Ok(()) } else { Err(format!("{rows:?}, told {told}")) }
-        },
-    );
-    if let Err(error) = report {
-        panic!("{}: killed at call {k}: {error}", place.name);
-    }
-    killed
+/// The sweep has succeeded, and left out no kill.
+fn is_whole(place: &Place, swept: std::result::Result<SweepReport, SweepError>) {
+    let report = swept.unwrap_or_else(|error| panic!("{}: {error}", place.name));
+    println!("{}: {report}", place.name);
+    let (_, tried, of) = report.profiles[0].kills.unwrap();
+    assert_eq!(tried, of, "{}: kills are left out", place.name);
+    assert!(of > 12, "{}: {of} kills", place.name);
+}
+
+/// Notes the rows that somebody was told of.
+fn tell(fs: &MemFs, rows: &[u8]) {
+    fs.note(as_text(rows));
 }
 
 fn as_text(rows: &[u8]) -> String {
     rows.iter().map(|row| format!("{row} ")).collect()
 }
 
+/// Kills `first` everywhere, and starts again with `next`. Both tell of their rows. After a crash of either, `next`
+/// starts and finds all rows that were told of.
 fn kill_everywhere(
-    places: Vec<Place>,
-    first: impl Fn(&FaultFs<MemFs>, &str) -> Result<()>,
-    second: impl Fn(&MemFs, &str) -> Result<Vec<u8>>,
+    places: impl IntoIterator<Item = Place>,
+    first: impl Fn(&MemFs, &str) -> Result<()>,
+    next: impl Fn(&MemFs, &str) -> Result<Vec<u8>>,
 ) {
     for place in places {
-        let first = |fs: &FaultFs<MemFs>| first(fs, place.dir);
-        let second = |fs: &MemFs| second(fs, place.dir);
-        let kills = (1..).take_while(|&k| kill_at(&place, k, &first, &second)).count();
-        println!("{}: {kills} kills", place.name);
-        assert!(kills > 20, "{}: {kills} kills", place.name);
+        let told_next = |fs: &MemFs| next(fs, place.dir).map(|rows| tell(fs, &rows));
+        let check = |image: &MemFs, notes: &Notes| {
+            let rows = as_text(&next(image, place.dir).map_err(|e| e.to_string())?);
+            let lost = notes.iter().find(|told| !rows.starts_with(*told));
+            lost.map_or(Ok(()), |told| Err(format!("{rows}is left, {told}was told")))
+        };
+        let swept = sweep(&place).after_kill(told_next).run(|fs| first(fs, place.dir), check);
+        is_whole(&place, swept);
     }
 }
 
-fn run_on(fs: &FaultFs<MemFs>, dir: &str, row: u8) -> Result<()> {
-    life_cycle::run(&shared(fs.clone()), dir.as_ref(), row).map(drop)
+fn run_and_tell(fs: &MemFs, dir: &str, row: u8) -> Result<()> {
+    run(fs, dir, row).map(|rows| tell(fs, &rows))
 }
 
 #[test]
 fn a_first_start_that_is_killed_goes_on_in_the_next_process() {
-    kill_everywhere(places(), |fs, dir| run_on(fs, dir, 1), |fs, dir| run(fs, dir, 2));
+    kill_everywhere(places(), |fs, dir| run_and_tell(fs, dir, 1), |fs, dir| run(fs, dir, 2));
 }
 
 /// After the first start, two of the places are enough.
@@ -80,68 +69,58 @@ fn two_places() -> impl Iterator<Item = Place> {
 
 #[test]
 fn a_later_start_that_is_killed_goes_on_in_the_next_process() {
-    let places = two_places().inspect(|place| {
+    let started = two_places().inspect(|place| {
         run(&place.fs, place.dir, 1).unwrap();
         place.fs.settle();
     });
-    kill_everywhere(places.collect(), |fs, dir| run_on(fs, dir, 2), |fs, dir| run(fs, dir, 3));
+    kill_everywhere(started, |fs, dir| run_and_tell(fs, dir, 2), |fs, dir| run(fs, dir, 3));
 }
 
 /// The second process acknowledges rows in the log of the version that it found.
 #[test]
 fn a_log_that_a_killed_process_began_loses_no_row() {
-    let put = |engine: &mut LogEngine, row| -> Result<Vec<u8>> {
+    let put = |fs: &MemFs, engine: &mut LogEngine, row| -> Result<()> {
         engine.put(row)?;
-        Ok(engine.rows().to_vec())
+        tell(fs, engine.rows());
+        Ok(())
     };
     kill_everywhere(
-        two_places().collect(),
+        two_places(),
         |fs, dir| {
-            let mut engine = LogEngine::open_on(&shared(fs.clone()), dir)?;
-            put(&mut engine, 1)?;
+            let mut engine = LogEngine::open(fs, dir)?;
+            put(fs, &mut engine, 1)?;
             engine.flush()?;
-            put(&mut engine, 2).map(drop)
+            put(fs, &mut engine, 2)
         },
-        |fs, dir| put(&mut LogEngine::open(fs, dir)?, 3),
+        |fs, dir| {
+            let mut engine = LogEngine::open(fs, dir)?;
+            engine.put(3)?;
+            Ok(engine.rows().to_vec())
+        },
     );
 }
 
-/// After the second process has acknowledged a row, a lost CURRENT is noticed in every state that a power cut may
-/// leave.
+/// After a process has acknowledged, a CURRENT that is lost is missed, whatever the power cut leaves.
 #[test]
 fn a_current_that_is_lost_after_a_kill_is_missed() {
-    let model = CrashModel::new(Profile::Adversarial).hostile_rename(true);
     for place in places() {
-        let current = std::path::Path::new(place.dir).join("current");
-        for k in 1.. {
-            let mut killed = true;
-            let report = seeded_sweep().start_from(&place.fs).models([model]).budget(Budget::Quick).run(
-                |fs: &MemFs| {
-                    let dying = FaultFs::new(fs.clone());
-                    dying.inject(Fault::on_any().nth(k).gone());
-                    let _ = run_on(&dying, place.dir, 1);
-                    killed = !dying.injected().is_empty();
-                    // Opening a version also acknowledges it.
-                    if open(fs, place.dir)?.1.is_some() {
-                        fs.note("a version");
-                    }
-                    run(fs, place.dir, 2)?;
-                    fs.note("a version");
-                    Ok::<_, lsm_manifest::Error>(())
-                },
-                |image: &MemFs, notes: &Notes| {
-                    if notes.is_empty() {
-                        return Ok(());
-                    }
-                    image.remove_file(&current).map_err(|e| e.to_string())?;
-                    let opened = open(image, place.dir).map(drop);
-                    if super::is_missing_current(&opened) { Ok(()) } else { Err(format!("{opened:?}")) }
-                },
-            );
-            report.unwrap_or_else(|error| panic!("{}: killed at call {k}: {error}", place.name));
-            if !killed {
-                break;
+        let current = Path::new(place.dir).join("current");
+        let next = |fs: &MemFs| {
+            // An open that finds a version is an acknowledgement, too.
+            if open(fs, place.dir)?.1.is_some() {
+                fs.note("a version");
             }
-        }
+            run_and_tell(fs, place.dir, 2)
+        };
+        let check = |image: &MemFs, notes: &Notes| {
+            if notes.is_empty() {
+                return Ok(());
+            }
+            image.remove_file(&current)?;
+            let opened = open(image, place.dir).map(drop);
+            if is_missing_current(&opened) { Ok::<_, Error>(()) } else { panic!("{opened:?}") }
+        };
+        let swept = sweep(&place).after_kill(next).run(|fs| run_and_tell(fs, place.dir, 1), check);
+        is_whole(&place, swept);
     }
 }

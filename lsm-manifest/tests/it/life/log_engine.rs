@@ -24,12 +24,9 @@ pub(crate) struct LogEngine {
 
 impl LogEngine {
     pub(crate) fn open(fs: &MemFs, dir: &str) -> Result<Self> {
-        Self::open_on(&shared(fs.clone()), dir)
-    }
-
-    pub(crate) fn open_on(fs: &Arc<dyn Fs>, dir: &str) -> Result<Self> {
+        let fs = shared(fs.clone());
         let wal = Path::new(dir).join("wal");
-        let (directory, live) = ManifestDirectory::open(fs, Path::new(dir), &options())?;
+        let (directory, live) = ManifestDirectory::open(&fs, Path::new(dir), &options())?;
         let (log_id, mut rows) = match &live {
             Some(live) => {
                 let id = live.archive.read_section("log")?.payload;
@@ -37,7 +34,7 @@ impl LogEngine {
             }
             None => {
                 fs.create_dir_all(&wal)?;
-                new_log(&**fs, &wal, 1)?;
+                new_log(&*fs, &wal, 1)?;
                 store(&directory, &[], 1)?;
                 (1, Vec::new())
             }
@@ -51,7 +48,7 @@ impl LogEngine {
         let logged = bytes.strip_prefix(HEADER).expect("a log begins with its header");
         // A crash may leave a length without the bytes.
         rows.extend(logged.iter().take_while(|row| **row != 0));
-        let engine = Self { fs: Arc::clone(fs), wal, directory, log_id, log, rows, flushed };
+        let engine = Self { fs, wal, directory, log_id, log, rows, flushed };
         engine.clean()?;
         Ok(engine)
     }
