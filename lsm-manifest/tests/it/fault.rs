@@ -124,7 +124,7 @@ fn failed_reads<F: Fs>(prepared: impl FnMut() -> F) {
 #[test]
 fn a_failed_repair_leaves_the_damaged_file_or_the_repaired_one() {
     failed_repairs(|fs| fs, |fs| fs);
-    failed_repairs(|fs| ProbeFs::new(fs).in_pieces(), ProbeFs::inner);
+    failed_repairs(|fs| ProbeFs::new(fs).in_pieces(), |fs| fs.inner());
 }
 
 fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs) {
