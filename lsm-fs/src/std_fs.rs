@@ -5,9 +5,9 @@
 )]
 
 mod file;
-mod names;
-// std alone, where rustix lacks the calls or is not wanted.
 mod lexical;
+mod names;
+// The choice of the platform: std alone where rustix lacks the calls or is not wanted, otherwise Unix by rustix.
 #[cfg_attr(
     any(
         not(unix),
@@ -19,18 +19,6 @@ mod lexical;
         target_os = "illumos"
     ),
     path = "std_fs/portable/mod.rs"
-)]
-#[cfg_attr(
-    not(any(
-        not(unix),
-        lsm_fs_portable,
-        target_os = "dragonfly",
-        target_os = "haiku",
-        target_os = "redox",
-        target_os = "solaris",
-        target_os = "illumos"
-    )),
-    path = "std_fs/unix/mod.rs"
 )]
 mod platform;
 mod probe;

@@ -21,26 +21,25 @@ use std::{
     path::Path,
 };
 
-pub(super) use abilities::abilities;
-pub(super) use beneath::View;
-pub(super) use capabilities::capabilities;
-pub(super) use clone::reflink;
-pub(super) use link::{hard_link, rename_noreplace};
-pub(super) use lock::DirLock;
-pub(super) use remove::remove_dir_all;
-pub(super) use sync::{start_writeback, sync_all, sync_data, sync_directory};
+pub(in crate::std_fs) use abilities::abilities;
+pub(in crate::std_fs) use beneath::View;
+pub(in crate::std_fs) use capabilities::capabilities;
+pub(in crate::std_fs) use clone::reflink;
+pub(in crate::std_fs) use link::{hard_link, rename_noreplace};
+pub(in crate::std_fs) use lock::DirLock;
+pub(in crate::std_fs) use remove::remove_dir_all;
+pub(in crate::std_fs) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;
 
-use super::names;
-use crate::{FileHint, FileId, FsMetadata, FsOpenOptions};
+use crate::{FileHint, FileId, FsMetadata, FsOpenOptions, std_fs::names};
 
 /// Opens a regular file, without waiting for the other end of a pipe.
-pub(super) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
+pub(in crate::std_fs) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
     at::At::path(path).open_file(options)
 }
 
-pub(super) fn metadata(m: &Metadata) -> FsMetadata {
+pub(in crate::std_fs) fn metadata(m: &Metadata) -> FsMetadata {
     FsMetadata {
         link_count: Some(m.nlink()),
         file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
@@ -51,11 +50,11 @@ pub(super) fn metadata(m: &Metadata) -> FsMetadata {
     }
 }
 
-pub(super) fn volume_id(path: &Path) -> io::Result<u64> {
+pub(in crate::std_fs) fn volume_id(path: &Path) -> io::Result<u64> {
     Ok(std::fs::metadata(path)?.dev())
 }
 
-pub(super) fn available_space(path: &Path) -> io::Result<u64> {
+pub(in crate::std_fs) fn available_space(path: &Path) -> io::Result<u64> {
     free_bytes(&rustix::fs::statvfs(path)?)
 }
 
@@ -70,13 +69,13 @@ fn free_bytes(stat: &rustix::fs::StatVfs) -> io::Result<u64> {
 
 /// Positional reads and writes, made by the kernel. Only the search for data moves the position, one caller at a time.
 #[derive(Debug, Default)]
-pub(super) struct Positioned(std::sync::Mutex<()>);
+pub(in crate::std_fs) struct Positioned(std::sync::Mutex<()>);
 
 #[allow(clippy::unused_self, reason = "the portable twin locks for every call")]
 impl Positioned {
     /// Makes the system call directly, because libc's wrapper is a cancellation point and costs more. An empty read
     /// makes one call, too, so that the kernel checks the handle and the offset.
-    pub(super) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    pub(in crate::std_fs) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         loop {
             let rest = buf.get_mut(filled..).unwrap_or_default();
@@ -92,7 +91,7 @@ impl Positioned {
         }
     }
 
-    pub(super) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
+    pub(in crate::std_fs) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut written = 0;
         loop {
             let rest = buf.get(written..).unwrap_or_default();
@@ -109,7 +108,12 @@ impl Positioned {
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
-    pub(super) fn next_data(&self, file: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+    pub(in crate::std_fs) fn next_data(
+        &self,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<Option<Range<u64>>> {
         use rustix::fs::{SeekFrom, seek};
         let _only = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // The kernel reports the result by moving the position that reads and writes use.
@@ -130,26 +134,31 @@ impl Positioned {
         target_vendor = "apple",
         target_os = "freebsd"
     )))]
-    pub(super) fn next_data(&self, _: &File, offset: u64, len: u64) -> io::Result<Option<Range<u64>>> {
+    pub(in crate::std_fs) fn next_data(
+        &self,
+        _: &File,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<Option<Range<u64>>> {
         Ok(Some(offset..len))
     }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+pub(in crate::std_fs) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
     use rustix::fs::FallocateFlags;
     Ok(rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
+pub(in crate::std_fs) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Enables direct transfers after the open. With the flag in `open`, a mount without direct I/O may create the file and
 /// then refuse it. Returns `false` if the mount refuses.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
+pub(in crate::std_fs) fn bypass_cache(file: &File, append: bool) -> bool {
     use rustix::fs::OFlags;
     // std sets no other flag that can be changed here (`fcntl(2)`, `F_SETFL`).
     let flags = if append { OFlags::APPEND } else { OFlags::empty() };
@@ -158,24 +167,24 @@ pub(super) fn bypass_cache(file: &File, append: bool) -> bool {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn bypass_cache(_: &File, _: bool) -> bool {
+pub(in crate::std_fs) fn bypass_cache(_: &File, _: bool) -> bool {
     false
 }
 
 /// Disables direct transfers.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn use_cache(file: &File) -> io::Result<()> {
+pub(in crate::std_fs) fn use_cache(file: &File) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(file)?;
     Ok(rustix::fs::fcntl_setfl(file, flags - rustix::fs::OFlags::DIRECT)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn use_cache(_: &File) -> io::Result<()> {
+pub(in crate::std_fs) fn use_cache(_: &File) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-pub(super) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
+pub(in crate::std_fs) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
     use rustix::fs::Advice;
     let advice = match hint {
         FileHint::Sequential => Advice::Sequential,
@@ -190,12 +199,12 @@ pub(super) fn hint(file: &File, hint: FileHint) -> io::Result<()> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub(super) fn hint(_: &File, _: FileHint) -> io::Result<()> {
+pub(in crate::std_fs) fn hint(_: &File, _: FileHint) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+pub(in crate::std_fs) fn disable_cow(path: &Path) -> io::Result<bool> {
     disable_cow_at(&at::At::path(path))
 }
 
@@ -215,7 +224,7 @@ fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn disable_cow(path: &Path) -> io::Result<bool> {
+pub(in crate::std_fs) fn disable_cow(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| false)
 }
 
@@ -229,7 +238,12 @@ fn disable_cow_at(at: &at::At<'_>) -> io::Result<bool> {
 /// Lets the kernel copy up to `len` bytes to the same offset of another file. Returns `None` if it cannot copy between
 /// these files.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io::Result<Option<usize>> {
+pub(in crate::std_fs) fn copy_range(
+    from: &File,
+    to: &File,
+    offset: u64,
+    len: usize,
+) -> io::Result<Option<usize>> {
     let (mut read_at, mut write_at) = (offset, offset);
     let copied = rustix::io::retry_on_intr(|| {
         rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), len)
@@ -242,6 +256,6 @@ pub(super) fn copy_range(from: &File, to: &File, offset: u64, len: usize) -> io:
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+pub(in crate::std_fs) fn copy_range(_: &File, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
     Ok(None)
 }

@@ -18,7 +18,7 @@ use crate::{
         between,
         file::StdFile,
         names, on,
-        platform::{
+        platform::unix::{
             clone::reflink_at,
             disable_cow, disable_cow_at,
             link::{link_at, rename_noreplace_at},
