@@ -9,8 +9,8 @@ use crate::{Error, StagedProblem, layout};
 /// Looks at the failure of a call that was to make something in a staged directory.
 ///
 /// An obstacle that is there under another spelling is a [`StagedMismatch`](Error::StagedMismatch): two names are one.
-/// If a name is missing or invalid although its directory is there, and so is the file that is linked, the filesystem
-/// refuses the name ([`NameRefused`](Error::NameRefused)). Any other error is returned as it is.
+/// If a name is missing or invalid although its directory is there, the filesystem refuses the name
+/// ([`NameRefused`](Error::NameRefused)). Any other error is returned as it is.
 pub(super) fn explain(fs: &dyn Fs, dir: &Path, error: Error) -> Error {
     let Error::Fs(failure) = error else { return error };
     let Some(path) = made_by(&failure).filter(|path| path.starts_with(dir)) else { return failure.into() };
@@ -19,9 +19,7 @@ pub(super) fn explain(fs: &dyn Fs, dir: &Path, error: Error) -> Error {
         io::ErrorKind::AlreadyExists if is_folded(fs, &path) => {
             Error::StagedMismatch { path, problem: StagedProblem::Folded }
         }
-        _ if may_be_refusal(&failure) && is_free(fs, &path) && is_source_there(fs, &failure) => {
-            Error::NameRefused { path, source: failure }
-        }
+        _ if may_be_refusal(&failure) && is_free(fs, &path) => Error::NameRefused { path, source: failure },
         _ => failure.into(),
     }
 }
@@ -55,9 +53,4 @@ fn is_folded(fs: &dyn Fs, path: &Path) -> bool {
 fn is_free(fs: &dyn Fs, path: &Path) -> bool {
     let entries = fs.read_dir(lsm_fs::parent_of(path));
     entries.is_ok_and(|entries| entries.iter().all(|entry| Some(entry.name.as_os_str()) != path.file_name()))
-}
-
-/// Tells if the file that was to be linked or cloned is there. Any other call has none.
-fn is_source_there(fs: &dyn Fs, failure: &lsm_fs::Error) -> bool {
-    failure.other_path().is_none() || fs.symlink_metadata(failure.path()).is_ok()
 }

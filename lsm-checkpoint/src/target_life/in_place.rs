@@ -43,8 +43,12 @@ impl Staging<'_> {
             }
             Err(e) if is_refusal(&e) => {}
             // Of an empty directory this, too, says that the filesystem cannot do it: some replace files only.
-            Err(e) if is_in_the_way(&e) => match is_empty_dir(self.fs, &self.target.path) {
-                Ok(true) => {}
+            Err(e) if is_in_the_way(&e) => match self.was_renamed() {
+                Ok(true) => {
+                    self.disarm();
+                    return self.sync_published();
+                }
+                Ok(false) if is_empty_dir(self.fs, &self.target.path).unwrap_or(false) => {}
                 Ok(false) | Err(_) => return Err(self.unclaim(e)),
             },
             Err(e) => return Err(self.unclaim(e)),

@@ -77,7 +77,7 @@ impl<'fs> Staging<'fs> {
     }
 
     /// Tells if the staged directory has the target's name, although the rename reported an error.
-    fn was_renamed(&self) -> lsm_fs::Result<bool> {
+    pub(super) fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
             Some(lock) => lock.is_at(&self.target.path),
             // Nobody else may move the staged directory.

@@ -9,6 +9,7 @@ use lsm_fs_mem::{Fault, FaultFs, MemFsOptions, VolumeOptions};
 use crate::{
     create::{TARGET, mem_db, prepared},
     remove::{debris, with_checkpoint},
+    tweak::Tweak,
 };
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -101,4 +102,28 @@ fn the_totals_of_each_method_are_printed_by_its_name() {
         let expected = format!("{:?}: {totals:?}", method.name());
         assert!(text.contains(&expected), "{expected}: {text}");
     }
+}
+
+/// Neither the name nor the filesystem is to blame if somebody takes the directory away.
+#[test]
+fn a_name_in_a_directory_that_is_gone_is_not_refused() {
+    let (fs, db) = mem_db(&[""]);
+    let meddled = Tweak::new(fs.clone()).before(Op::HardLink, "/db/tables/1", |fs| {
+        fs.remove_dir(Path::new("/.checkpoint.checkpoint-staged/tables")).unwrap();
+    });
+    let error = run_checkpoint(&db, &meddled, Path::new(TARGET)).unwrap_err();
+    assert!(matches!(&error, Error::Fs(e) if e.kind() == std::io::ErrorKind::NotFound), "{error}");
+}
+
+/// The answer to the last rename is the same as of a filesystem that replaces no directory.
+#[test]
+fn a_target_that_somebody_fills_is_left_to_them() {
+    let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
+    let db = prepared(&fs, &[""]);
+    let meddled = Tweak::new(fs.clone()).before(Op::Rename, STAGED, |fs| {
+        fs.create_dir(Path::new("/checkpoint/mine")).unwrap();
+    });
+    run_checkpoint(&db, &meddled, Path::new(TARGET)).unwrap_err();
+    let left = fs.read_dir(Path::new(TARGET)).unwrap();
+    assert!(left.len() == 1 && left[0].name == "mine" && debris(&fs).is_empty(), "{left:?}");
 }

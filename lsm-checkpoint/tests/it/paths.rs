@@ -107,13 +107,16 @@ fn a_sweep_finds_the_target_of_a_shortened_name() {
             assert_eq!(fs.exists(&target).unwrap(), !renames, "{name}");
             db.check_source(&fs).unwrap();
         }
-        // A creator that was killed.
-        let (fs, db) = mem_db(&[""]);
-        let killed = FaultFs::new(fs.clone());
-        killed.inject(Fault::on(Op::RenameNoreplace).gone());
-        run_checkpoint(&db, &killed, &target).unwrap_err();
-        let report = sweep(&fs, Path::new("/"), NORMAL).unwrap();
-        assert!(report.failed.is_empty() && debris(&fs).is_empty(), "{report:?}");
-        run_checkpoint(&Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]), &fs, &target).unwrap();
+        // A creator that was killed, at its end or before it had made anything in the staged directory.
+        for op in [Op::RenameNoreplace, Op::TryLockDirectory] {
+            let (fs, db) = mem_db(&[""]);
+            let killed = FaultFs::new(fs.clone());
+            killed.inject(Fault::on(op).gone());
+            run_checkpoint(&db, &killed, &target).unwrap_err();
+            assert_eq!(debris(&fs).len(), 1);
+            let report = sweep(&fs, Path::new("/"), NORMAL).unwrap();
+            assert!(report.failed.is_empty() && debris(&fs).is_empty(), "{report:?}");
+            run_checkpoint(&Db::open(Arc::new(fs.clone()), Path::new(DIR), &[""]), &fs, &target).unwrap();
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Every operation on filesystems with odd behaviour. There is a switch for each oddity, and the outcomes are pinned.
 
 mod board;
+#[cfg(target_os = "linux")]
+mod fuse;
 mod switched;
 mod verbs;
 
@@ -39,12 +41,12 @@ fn expected(switch: Switch, verb: Verb) -> &'static str {
     }
 }
 
-#[test]
-fn every_verb_under_every_switch() {
+/// Tries all verbs under these switches, each on a place of its own.
+fn try_all(switches: impl IntoIterator<Item = Switch>, try_verb: impl Fn(Switch, Verb) -> String) {
     let mut wrong = Vec::new();
-    for switch in Switch::ALL {
+    for switch in switches {
         for verb in Verb::ALL {
-            let outcome = Place::new(switch).try_verb(verb);
+            let outcome = try_verb(switch, verb);
             println!("{switch:?}, {verb:?}: {outcome}");
             if outcome != expected(switch, verb) {
                 wrong.push(format!("{switch:?}, {verb:?}: {outcome}"));
@@ -52,4 +54,31 @@ fn every_verb_under_every_switch() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_verb_under_every_switch() {
+    try_all(Switch::ALL, |switch, verb| Place::in_memory(switch).try_verb(verb));
+}
+
+/// The same on a file system that the kernel calls.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_verb_under_every_switch_on_a_mount() {
+    use std::{path::Path, sync::Arc};
+
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || !Path::new("/dev/fuse").exists() {
+        let is_strict = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
+        assert!(!(is_root && is_strict), "/dev/fuse is missing, and CI wants this test");
+        println!("skipped: it needs root and /dev/fuse");
+        return;
+    }
+    // The kernel keeps the locks of directories, whatever a FUSE file system says.
+    let switches = Switch::ALL.into_iter().filter(|switch| *switch != Switch::NoLocks);
+    try_all(switches, |switch, verb| {
+        let board = Arc::new(board::Board::new(Switch::Off));
+        let mount = fuse::OddMount::new(Arc::clone(&board));
+        Place::new(Arc::new(lsm_fs::StdFs), mount.root(), board, switch).try_verb(verb)
+    });
 }

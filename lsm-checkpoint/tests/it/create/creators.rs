@@ -8,7 +8,7 @@ use std::{
 
 use lsm_checkpoint::{Error, run_checkpoint};
 use lsm_fs::{DirectorySync, Fs, FsExt, Op, StdFs, errno};
-use lsm_fs_mem::{Fault, FaultFs, MemFs, Step};
+use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, Step, VolumeOptions};
 
 use super::{DIR, TARGET, mem_db};
 use crate::{db::Db, seeded::seeded_sweep, tweak::Tweak};
@@ -137,4 +137,16 @@ fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap(), "{op:?} {path:?}");
         assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2, "{op:?} {path:?}");
     }
+}
+
+/// The same of the rename over the empty directory that was made to claim the name.
+#[test]
+fn a_replacement_that_is_reported_as_an_obstacle_is_recognised() {
+    let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
+    let db = super::prepared(&fs, &[""]);
+    let late = FaultFs::new(fs.clone());
+    late.inject(Fault::on(Op::Rename).at("/.checkpoint.checkpoint-staged").nth(1).after(errno::EEXIST));
+    run_checkpoint(&db, &late, Path::new(TARGET)).unwrap();
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+    assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2);
 }

@@ -107,7 +107,7 @@ pub(crate) enum Answer {
 /// A switch and its state.
 #[derive(Debug)]
 pub(crate) struct Board {
-    switch: Switch,
+    switch: Mutex<Switch>,
     /// The number of names for which there is space.
     room: AtomicU64,
     /// The kinds of calls whose effect was hidden.
@@ -116,12 +116,21 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(switch: Switch) -> Self {
-        Self { switch, room: AtomicU64::new(0), hidden: Mutex::default() }
+        Self { switch: Mutex::new(switch), room: AtomicU64::new(0), hidden: Mutex::default() }
+    }
+
+    pub(crate) fn switch(&self) -> Switch {
+        *self.switch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Turns another switch, or none.
+    pub(crate) fn turn(&self, switch: Switch) {
+        *self.switch.lock().unwrap_or_else(PoisonError::into_inner) = switch;
     }
 
     pub(crate) fn answer(&self, request: &Request<'_>) -> Answer {
         use Answer::{Plain, Refused};
-        match (self.switch, request) {
+        match (self.switch(), request) {
             (
                 Switch::RenameOverEmpty | Switch::Noreplace | Switch::Full,
                 Request::Rename { noreplace: true, .. },

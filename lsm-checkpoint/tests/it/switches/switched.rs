@@ -1,6 +1,6 @@
 //! [`switched`]: a backend behind a board.
 
-use std::{ffi::OsString, io, path::Path};
+use std::{ffi::OsString, io, path::Path, sync::Arc};
 
 use lsm_fs::{
     DirectorySync, Fs, Op, Result,
@@ -11,15 +11,20 @@ use super::board::{Answer, Board, Made, Request, Switch};
 
 /// A backend with odd behaviour.
 pub(crate) fn switched<F: Fs + Clone + 'static>(fs: F, switch: Switch) -> InterceptFs<F, Switched<F>> {
+    behind(fs, Arc::new(Board::new(switch)))
+}
+
+/// The same with a board that can be turned meanwhile.
+pub(crate) fn behind<F: Fs + Clone + 'static>(fs: F, board: Arc<Board>) -> InterceptFs<F, Switched<F>> {
     let looks = fs.clone();
-    InterceptFs::new(fs, Switched { fs: looks, board: Board::new(switch) })
+    InterceptFs::new(fs, Switched { fs: looks, board })
 }
 
 #[derive(Debug)]
 pub(crate) struct Switched<F> {
     /// Used for unobserved lookups.
     fs: F,
-    board: Board,
+    board: Arc<Board>,
 }
 
 impl<F: Fs + 'static> Switched<F> {

@@ -1,6 +1,9 @@
 //! The operations, each in a separate place.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lsm_checkpoint::{
     Checkpoint, CheckpointDir, CheckpointState, Error, FileKind, Policy, SourceFile, VerifyOptions, list,
@@ -10,8 +13,8 @@ use lsm_fs::{DirectorySync, Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs};
 
 use super::{
-    board::{ENOLCK, Switch},
-    switched::switched,
+    board::{Board, ENOLCK, Switch},
+    switched::behind,
 };
 use crate::{db::all_files, foreign::Foreign};
 
@@ -36,38 +39,50 @@ impl Verb {
 
 /// A source, a checkpoint of it, and the debris of another, created before the switch is on.
 pub(crate) struct Place {
-    fs: MemFs,
+    /// Obeys the board.
+    fs: Arc<dyn Fs>,
+    root: PathBuf,
+    board: Arc<Board>,
     switch: Switch,
     names: &'static [&'static str],
 }
 
 impl Place {
-    pub(crate) fn new(switch: Switch) -> Self {
+    /// A place in memory.
+    pub(crate) fn in_memory(switch: Switch) -> Self {
+        let board = Arc::new(Board::new(Switch::Off));
+        let fs = Arc::new(behind(MemFs::new(), Arc::clone(&board)));
+        Self::new(fs, Path::new("/"), board, switch)
+    }
+
+    /// A place below `root`, on a file system that obeys the board.
+    pub(crate) fn new(fs: Arc<dyn Fs>, root: &Path, board: Arc<Board>, switch: Switch) -> Self {
         let names: &[&str] = match switch {
             Switch::FoldsCase => &["B.sst", "b.sst"],
             Switch::NoColons => &["1.sst", "a:1.sst"],
             _ => &["1.sst", "2.sst"],
         };
-        let fs = MemFs::new();
-        fs.create_dir(Path::new("/db")).unwrap();
+        let place = Self { fs, root: root.to_path_buf(), board, switch, names };
+        place.fs.create_dir(&place.path("db")).unwrap();
         for name in names {
-            fs.write_new(&Path::new("/db").join(name), name.as_bytes(), NORMAL).unwrap();
+            place.fs.write_new(&place.path("db").join(name), name.as_bytes(), NORMAL).unwrap();
         }
-        let place = Self { fs, switch, names };
-        run_checkpoint(&place.engine(), &place.fs, Path::new("/checkpoint")).unwrap();
-        let killed = FaultFs::new(place.fs.clone());
+        run_checkpoint(&place.engine(), &place.fs, &place.path("checkpoint")).unwrap();
+        let killed = FaultFs::new(Arc::clone(&place.fs));
         killed.inject(Fault::on(Op::RenameNoreplace).gone());
-        run_checkpoint(&place.engine(), &killed, Path::new("/weekly")).unwrap_err();
-        place.fs.settle();
+        run_checkpoint(&place.engine(), &killed, &place.path("weekly")).unwrap_err();
         place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
     }
 
     fn engine(&self) -> Foreign {
         let table = |name: &&str| {
-            let path = Path::new("/db").join(name);
+            let path = self.path("db").join(name);
             let sum = xxhash_rust::xxh3::xxh3_128(name.as_bytes());
-            let file =
-                SourceFile::immutable(FileKind::Table, Arc::new(self.fs.clone()), path, name.len() as u64);
+            let file = SourceFile::immutable(FileKind::Table, Arc::clone(&self.fs), path, name.len() as u64);
             file.checksum(Some(sum))
         };
         Foreign::new(self.names.iter().map(table).collect(), |target| Ok(target.write("CURRENT", b"1")?))
@@ -75,52 +90,60 @@ impl Place {
 
     /// Makes the call under the switch, checks the effect that it reports, and returns its outcome.
     pub(crate) fn try_verb(&self, verb: Verb) -> String {
-        let fs: Arc<dyn Fs> = Arc::new(switched(self.fs.clone(), self.switch));
-        let (target, restored) = (Path::new("/daily"), Path::new("/restored"));
-        let checkpoint = Path::new("/checkpoint");
+        let (target, restored, checkpoint) =
+            (self.path("daily"), self.path("restored"), self.path("checkpoint"));
+        let fs = &*self.fs;
         match verb {
             Verb::Create | Verb::Copy => {
                 let policy = if verb == Verb::Create { Policy::PreferLink } else { Policy::Independent };
-                let made = Checkpoint::new().policy(policy).create(&self.engine(), &*fs, target);
-                self.check_made(target, made.is_ok());
-                said(made.map(|info| info.durability))
+                let options = Checkpoint::new().policy(policy);
+                let made = self.odd(|| options.create(&self.engine(), fs, &target));
+                self.check_made(&target, made.is_ok());
+                self.said(made.map(|info| durable(info.durability)))
             }
             Verb::Restore => {
-                let made = CheckpointDir::open(Arc::clone(&fs), checkpoint)
-                    .and_then(|checkpoint| restore(&checkpoint, &*fs, restored));
-                self.check_made(restored, made.is_ok());
-                said(made.map(|info| info.durability))
+                let opened = || CheckpointDir::open(Arc::clone(&self.fs), &checkpoint);
+                let made = self.odd(|| restore(&opened()?, fs, &restored));
+                self.check_made(&restored, made.is_ok());
+                self.said(made.map(|info| durable(info.durability)))
             }
-            Verb::List => said(list(&*fs, Path::new("/")).map(|listed| {
+            Verb::List => self.said(self.odd(|| list(fs, &self.root)).map(|listed| {
                 let [weekly, checkpoint] = &listed[..] else { panic!("{listed:?}") };
                 assert!(matches!(checkpoint.state, CheckpointState::Complete), "{checkpoint:?}");
                 assert!(matches!(weekly.state, CheckpointState::Staged), "{weekly:?}");
+                "ok"
             })),
-            Verb::Verify => said(verify(&*fs, checkpoint, &VerifyOptions::full()).map(|report| {
-                assert!(report.is_sound(), "{report}");
-            })),
+            Verb::Verify => {
+                let verified = self.odd(|| verify(fs, &checkpoint, &VerifyOptions::full()));
+                self.said(verified.map(|report| if report.is_sound() { "ok" } else { "not sound" }))
+            }
             Verb::Remove => {
-                let removed = remove(&*fs, checkpoint, NORMAL);
-                assert_eq!(self.fs.exists(checkpoint).unwrap(), removed.is_err(), "{removed:?}");
+                let removed = self.odd(|| remove(fs, &checkpoint, NORMAL));
+                assert_eq!(fs.exists(&checkpoint).unwrap(), removed.is_err(), "{removed:?}");
                 self.check_debris();
-                said(removed.map(drop))
+                self.said(removed.map(|_| "ok"))
             }
-            Verb::Sweep => {
-                let swept = sweep(&*fs, Path::new("/"), NORMAL).map(|report| match &report.failed[..] {
-                    [] => {
-                        assert_eq!(report.cleared, [Path::new("/weekly")]);
-                        assert!(!self.fs.exists(Path::new("/.weekly.checkpoint-staged")).unwrap());
-                        None
-                    }
-                    [(path, error)] => Some(format!("{}: {}", path.display(), short(&error.to_string()))),
-                    _ => panic!("{report:?}"),
-                });
-                match swept {
-                    Ok(Some(failed)) => failed,
-                    swept => said(swept.map(drop)),
+            Verb::Sweep => match self.odd(|| sweep(fs, &self.root, NORMAL)) {
+                Ok(report) if report.failed.is_empty() => {
+                    assert_eq!(report.cleared, [self.path("weekly")]);
+                    assert!(!fs.exists(&self.path(".weekly.checkpoint-staged")).unwrap());
+                    "ok".to_owned()
                 }
-            }
+                Ok(report) => {
+                    let [(path, error)] = &report.failed[..] else { panic!("{report:?}") };
+                    self.short(&format!("{}: {error}", path.display()))
+                }
+                Err(error) => self.said(Err(error)),
+            },
         }
+    }
+
+    /// Makes a call under the switch.
+    fn odd<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.board.turn(self.switch);
+        let result = call();
+        self.board.turn(Switch::Off);
+        result
     }
 
     /// Checks that the target is complete or absent, and that no debris is left.
@@ -135,51 +158,40 @@ impl Place {
     }
 
     fn check_debris(&self) {
-        let names = self.fs.read_dir(Path::new("/")).unwrap();
-        let hidden: Vec<_> = names
-            .iter()
-            .map(|entry| entry.name.to_str().unwrap())
-            .filter(|name| name.starts_with('.'))
-            .collect();
+        let names = self.fs.read_dir(&self.root).unwrap();
+        let names = names.iter().map(|entry| entry.name.to_str().unwrap());
+        let hidden: Vec<_> = names.filter(|name| name.starts_with('.')).collect();
         assert_eq!(hidden, [".weekly.checkpoint-staged"]);
     }
-}
 
-trait Said {
-    fn said(&self) -> &'static str;
-}
+    fn said(&self, result: Result<&str, Error>) -> String {
+        result.map_or_else(|error| self.short(&error.to_string()), str::to_owned)
+    }
 
-impl Said for () {
-    fn said(&self) -> &'static str {
-        "ok"
+    /// A message with the name of its errno in place of the host's text, and paths as they are below the root.
+    fn short(&self, message: &str) -> String {
+        let names = [
+            (ENOLCK, "ENOLCK"),
+            (errno::ENOSPC, "ENOSPC"),
+            (errno::EDQUOT, "EDQUOT"),
+            (errno::ENOENT, "ENOENT"),
+            (errno::EEXIST, "EEXIST"),
+            (errno::EACCES, "EACCES"),
+            (errno::EINVAL, "EINVAL"),
+        ];
+        // Of two names that are one, either comes first where copies overlap.
+        let message = message.replace("B.sst", "b.sst");
+        let message = names.iter().fold(message, |message, (code, name)| {
+            message.replace(&std::io::Error::from_raw_os_error(*code).to_string(), name)
+        });
+        let root = self.root.to_str().unwrap().trim_end_matches('/');
+        if root.is_empty() { message } else { message.replace(&format!("{root}/"), "/").replace(root, "/") }
     }
 }
 
-impl Said for DirectorySync {
-    fn said(&self) -> &'static str {
-        match self {
-            Self::Durable => "ok",
-            Self::NotSupported => "ok, not durable",
-        }
+const fn durable(sync: DirectorySync) -> &'static str {
+    match sync {
+        DirectorySync::Durable => "ok",
+        DirectorySync::NotSupported => "ok, not durable",
     }
-}
-
-fn said<T: Said>(result: Result<T, Error>) -> String {
-    result.map_or_else(|error| short(&error.to_string()), |done| done.said().to_owned())
-}
-
-/// A message with the name of its errno in place of the host's text.
-fn short(message: &str) -> String {
-    let names = [
-        (ENOLCK, "ENOLCK"),
-        (errno::ENOSPC, "ENOSPC"),
-        (errno::EDQUOT, "EDQUOT"),
-        (errno::ENOENT, "ENOENT"),
-        (errno::EEXIST, "EEXIST"),
-        (errno::EACCES, "EACCES"),
-        (errno::EINVAL, "EINVAL"),
-    ];
-    names.iter().fold(message.to_owned(), |message, (code, name)| {
-        message.replace(&std::io::Error::from_raw_os_error(*code).to_string(), name)
-    })
 }
