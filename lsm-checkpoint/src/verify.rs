@@ -34,8 +34,8 @@ pub struct VerifyOptions<'a> {
     pub full: bool,
     /// The part of the files that a full verification reads. Metadata files are read with every part. Default: all.
     pub subset: Option<Subset>,
-    /// Reads around the page cache where the backend can, so that the medium is read and not a copy in memory, and
-    /// nothing else leaves the cache. Default: `false`.
+    /// Bypasses the page cache if the backend can. The read then checks the medium instead of a copy in memory, and
+    /// evicts no other data from the cache. Default: `false`.
     pub direct_io: bool,
     /// The number of files that are read in parallel. Default: 2, which keeps one disk and two cores busy. More threads
     /// make the reads of a disk less sequential, but may help on storage with many devices.
@@ -188,7 +188,7 @@ impl fmt::Display for VerifyReport {
 ///
 /// Metadata in other formats is compared only with its checksum. *Full* also reads every file to its end, several at a
 /// time, and compares it with the checksum in the catalog, if it has one. With a [subset](VerifyOptions::subset), only
-/// the files of that part are read so.
+/// the files of that part are read.
 ///
 /// *Strangers* are entries that the catalog does not list. A file is a problem even if it is empty, because a planted
 /// `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so it remains possible.

@@ -114,7 +114,7 @@ impl Work<'_> {
         let mut offset = 0;
         while offset < file.len && !self.stop.load(Ordering::Relaxed) {
             let wanted = usize::try_from(file.len - offset).unwrap_or(CHUNK).min(CHUNK);
-            // The last unit is asked for as a whole; a file that has grown meanwhile would fill it.
+            // The last unit is requested as a whole. A file that has grown meanwhile would fill it.
             let asked = if self.options.direct_io { wanted.next_multiple_of(ALIGNMENT) } else { wanted };
             let (bytes, _) = buffer.split_at_mut(asked);
             let read = handle.read_at(bytes, offset).map_err(unreadable)?.min(wanted);

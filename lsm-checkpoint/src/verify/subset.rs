@@ -4,10 +4,10 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// One of several equal parts of the files of a checkpoint, by their paths.
+/// One of several parts of the files of a checkpoint, of about the same number of files.
 ///
-/// Every file is in one part, and is in the part of that number in every checkpoint. So a nightly verification with
-/// parts 1 to 7 reads every file once a week.
+/// The part of a file depends only on its path, so the file is in the same part in every checkpoint. A nightly
+/// verification with parts 1 to 7 in turn reads every file once a week.
 ///
 /// # Examples
 ///
@@ -25,13 +25,13 @@ pub struct Subset {
 }
 
 impl Subset {
-    /// Part number `part` of `parts`, counted from 1. `None` if there is no such part.
+    /// Selects part number `part` of `parts`, counted from 1. Returns `None` if there is no such part.
     #[must_use]
     pub const fn new(part: u64, parts: u64) -> Option<Self> {
         if part == 0 || part > parts { None } else { Some(Self { part, parts }) }
     }
 
-    /// Tells if a file is in this part, by its path relative to the checkpoint.
+    /// Returns `true` if the file at this path, relative to the checkpoint, is in this part.
     #[must_use]
     pub fn contains(&self, path: &Path) -> bool {
         xxh3_64(path.as_os_str().as_encoded_bytes()) % self.parts == self.part - 1
@@ -55,7 +55,7 @@ mod tests {
         assert!(sizes.iter().all(|size| (70..=130).contains(size)), "{sizes:?}");
     }
 
-    /// A part that moved between two versions of this crate would leave files out of a week's turn.
+    /// If a new version of this crate moved files between parts, a weekly cycle could miss some.
     #[test]
     fn a_part_stays_the_same() {
         let part = |path: &str| (1..=7).find(|&part| Subset::new(part, 7).unwrap().contains(Path::new(path)));
