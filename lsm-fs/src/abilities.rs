@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use crate::{FsFile, LinkReport, NamePair, Result};
+use crate::{FsFile, LinkReport, NamePair, Permissions, PermissionsSet, Result};
 
 /// Optional abilities of a backend, as returned by [`Fs::abilities`](crate::Fs::abilities).
 ///
@@ -36,6 +36,11 @@ pub trait FsAbilities {
 
     /// Returns the ability to change attributes of files other than their metadata.
     fn attributes(&self) -> Option<&dyn FsAttributes> {
+        None
+    }
+
+    /// Modes, owners and groups.
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
         None
     }
 }
@@ -98,4 +103,34 @@ pub trait FsAttributes {
     ///
     /// `NotFound`, `PermissionDenied`.
     fn try_disable_cow(&self, path: &Path) -> Result<bool>;
+}
+
+/// Modes, owners and groups of directories, beside [`FsFile::set_permissions`] and
+/// [`FsOpenOptions::private`](crate::FsOpenOptions::private) for files.
+///
+/// Together they make a copy that never allows more than its source: make it private, set its owner, then its mode.
+pub trait FsPermissions {
+    /// As [`Fs::create_dir`](crate::Fs::create_dir), for a directory that only its owner can use: mode `0o700`, less
+    /// what the umask takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fs::create_dir`](crate::Fs::create_dir).
+    fn create_private_dir(&self, path: &Path) -> Result<()>;
+
+    /// Sets owner and group of a directory, then its mode, through one handle. A symbolic link is not followed.
+    ///
+    /// # Contract
+    ///
+    /// As [`FsFile::set_permissions`].
+    ///
+    /// # Crash semantics
+    ///
+    /// Durable after [`sync_directory`](crate::Fs::sync_directory) of the directory itself.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `NotADirectory`, also for a symbolic link; `PermissionDenied` if the directory cannot be opened. A
+    /// refusal of the owner or the mode is no error.
+    fn set_directory_permissions(&self, path: &Path, permissions: &Permissions) -> Result<PermissionsSet>;
 }

@@ -37,6 +37,7 @@ mod names;
 #[cfg(unix)]
 mod nodes;
 mod odd;
+mod permissions;
 mod renames;
 mod subject;
 mod sync;
@@ -129,6 +130,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
         sync::CHECKS,
         errors::CHECKS,
         odd::CHECKS,
+        permissions::CHECKS,
         beneath::CHECKS,
         beneath::links::CHECKS,
     ];

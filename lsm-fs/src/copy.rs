@@ -16,7 +16,7 @@ use transfer::Transfers;
 #[cfg(doc)]
 use crate::FsOpenOptions;
 use crate::{
-    Error, Fs, Op, Result, SyncMode,
+    Error, Fs, FsFile, Op, Result, SyncMode,
     pipeline::{Crew, run},
 };
 
@@ -63,6 +63,9 @@ pub struct CopyOptions<'a> {
     /// source and is not a second copy of the blocks. Has no effect if there is an observer, because it would observe
     /// nothing. Default: `false`.
     pub share_extents: bool,
+    /// Makes targets [`private`](FsOpenOptions::private). The observer can set their permissions when they
+    /// are written. Default: no.
+    pub private: bool,
     /// Observes every piece that is copied.
     pub observer: Option<&'a dyn CopyObserver>,
 }
@@ -74,6 +77,7 @@ impl Default for CopyOptions<'_> {
             buffer_bytes: 1 << 20,
             direct_io: true,
             share_extents: false,
+            private: false,
             observer: None,
         }
     }
@@ -86,6 +90,7 @@ impl fmt::Debug for CopyOptions<'_> {
             .field("buffer_bytes", &self.buffer_bytes)
             .field("direct_io", &self.direct_io)
             .field("share_extents", &self.share_extents)
+            .field("private", &self.private)
             .field("observed", &self.observer.is_some())
             .finish()
     }
@@ -127,6 +132,13 @@ impl<'a> CopyOptions<'a> {
         self
     }
 
+    /// Sets [`private`](Self#structfield.private).
+    #[must_use]
+    pub const fn private(mut self, private: bool) -> Self {
+        self.private = private;
+        self
+    }
+
     /// Sets [`observer`](Self#structfield.observer).
     #[must_use]
     pub const fn observer(mut self, observer: &'a dyn CopyObserver) -> Self {
@@ -146,6 +158,16 @@ pub trait CopyObserver: Sync {
 
     /// Called for a range of job `job` that is a hole and reads as zeros. `Break` cancels the batch.
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()>;
+
+    /// All bytes of job `job` have been written, and the target is not synced yet. Use it to set permissions.
+    ///
+    /// # Errors
+    ///
+    /// Any: the copy fails with it, and its target is removed.
+    fn written(&self, job: usize, target: &dyn FsFile) -> Result<()> {
+        let _ = (job, target);
+        Ok(())
+    }
 }
 
 /// Copies files from any backends into one, each to a new file, and makes the bytes of each file durable.

@@ -7,7 +7,7 @@ use std::{
     ops::Range,
 };
 
-use crate::{FileHint, FsMetadata, Result, SyncMode};
+use crate::{FileHint, FsMetadata, Permissions, PermissionsSet, Result, SyncMode};
 
 /// An open file.
 ///
@@ -128,6 +128,27 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// `Unsupported` if the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
+
+    /// Sets owner and group of the open inode, then its mode without setuid, setgid and sticky. In this order nobody
+    /// gets rights in between that the new mode does not give.
+    ///
+    /// # Contract
+    ///
+    /// A group that the process may set is set even if the owner is not. The result reports an owner or a mode that the
+    /// process may not set or the mount does not have. A backend without permissions changes nothing and says so, which
+    /// is the default. All names of the inode are affected: use it on a file that the caller has made.
+    ///
+    /// # Crash semantics
+    ///
+    /// Durable after [`sync_all`](Self::sync_all). Before, a crash may leave the old permissions or the new ones.
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, `ReadOnlyFilesystem`: owner, group and mode may each be the old or the new one.
+    fn set_permissions(&self, permissions: &Permissions) -> Result<PermissionsSet> {
+        let _ = permissions;
+        Ok(PermissionsSet::default())
+    }
 
     /// Returns the host's open file behind this handle, for operations that only the operating system has, such as
     /// mapping or an in-kernel copy. Returns `None` if there is no such file, or if a wrapper has to observe every

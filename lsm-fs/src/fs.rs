@@ -238,6 +238,11 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// Creates the file `to` as a clone of `from`: a new inode that shares its extents until one of them is
     /// overwritten. Never falls back to a copy.
     ///
+    /// # Contract
+    ///
+    /// The clone is made as [`private`](FsOpenOptions::private) where the backend has permissions: its owner alone can
+    /// use it until [`FsFile::set_permissions`] says otherwise. On Apple systems it has the mode of `from` at once.
+    ///
     /// # Crash semantics
     ///
     /// The same as for a new file: the bytes and length of the clone need a sync of the clone, and its name needs a

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, time::SystemTime};
 
+use crate::Permissions;
+
 /// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -64,13 +66,16 @@ pub struct FsMetadata {
     pub allocated_bytes: Option<u64>,
     /// Time of the last change of the bytes, if the backend records it.
     pub modified: Option<SystemTime>,
+    /// Its mode, owner and group, where the backend has them.
+    pub permissions: Option<Permissions>,
 }
 
 impl FsMetadata {
     /// Creates metadata with only the type and the length.
     #[must_use]
     pub const fn new(file_type: FsFileType, len: u64) -> Self {
-        Self { file_type, len, link_count: None, file_id: None, allocated_bytes: None, modified: None }
+        let (link_count, file_id, allocated_bytes) = (None, None, None);
+        Self { file_type, len, link_count, file_id, allocated_bytes, modified: None, permissions: None }
     }
 
     /// Returns `true` for a regular file.

@@ -33,6 +33,9 @@ pub struct FsOpenOptions {
     /// A hint to bypass the page cache. If the backend can, it transfers data directly when offset, length and memory
     /// address are multiples of 4,096. Any other transfer works, too, and may disable direct transfers for the handle.
     pub direct_io: bool,
+    /// A file that is made can be used by its owner alone: mode `0o600`, less what the umask takes, instead of `0o666`.
+    /// Has no effect on a file that exists, and none where the backend has no permissions.
+    pub private: bool,
 }
 
 /// The unit of direct transfers: their offset, length and address are multiples of it.
@@ -63,10 +66,11 @@ impl FsOpenOptions {
             truncate: false,
             append: false,
             direct_io: false,
+            private: false,
         }
     }
 
-    setters!(read write create create_new truncate append direct_io);
+    setters!(read write create create_new truncate append direct_io private);
 
     /// Refuses meaningless combinations. The rules are the same in every backend.
     ///

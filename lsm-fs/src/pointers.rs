@@ -4,7 +4,7 @@ use std::{fmt, fs::File, num::NonZeroUsize, ops::Deref, ops::Range, path::Path};
 
 use crate::{
     DirectorySync, FileHint, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata,
-    FsOpenOptions, ReadRequest, Result, SyncMode,
+    FsOpenOptions, Permissions, PermissionsSet, ReadRequest, Result, SyncMode,
 };
 
 /// Implements [`Fs`] for everything that dereferences to a filesystem: references, smart pointers, and wrappers around
@@ -116,6 +116,9 @@ impl<T: FsFile + ?Sized> FsFile for Box<T> {
     }
     fn try_lock_exclusive(&self) -> Result<bool> {
         (**self).try_lock_exclusive()
+    }
+    fn set_permissions(&self, permissions: &Permissions) -> Result<PermissionsSet> {
+        (**self).set_permissions(permissions)
     }
     fn host_file(&self) -> Option<&File> {
         (**self).host_file()

@@ -49,6 +49,7 @@ use crate::{
 /// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported`, but `fsync` on Unix |
 /// | `try_lock_directory` | `flock` | `flock` | `flock` | `Unsupported` |
 /// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | unknown, so `truncate_file` is `Unsupported` |
+/// | `set_permissions`, private files | `fchown`, `fchmod` | `fchown`, `fchmod` | `fchown`, `fchmod` | ignored |
 /// | `punch_hole` | `fallocate` | `Unsupported` | `Unsupported` | `Unsupported` |
 /// | a sync through a read-only handle | yes | yes | yes | fails on Windows, and poisons the handle |
 /// | `try_lock_exclusive` | advisory | advisory | advisory | keeps readers out on Windows |

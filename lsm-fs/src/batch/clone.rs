@@ -1,6 +1,6 @@
 //! Clones of many files. Each clone is durable before it is reported.
 
-use std::{io, sync::atomic::AtomicBool};
+use std::{fmt, io, sync::atomic::AtomicBool};
 
 use super::{LinkReport, NamePair, pair::open_pair};
 use crate::{
@@ -44,8 +44,38 @@ pub fn reflink_batch<F: Fs + ?Sized>(
     mode: SyncMode,
     report: LinkReport<'_>,
 ) {
+    reflink_batch_with(fs, dirs, names, &ReflinkOptions { mode, prepare: None }, report);
+}
+
+/// Prepares the clone of a pair, by the index of the pair, before its sync.
+pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync);
+
+/// How to clone.
+#[derive(Clone, Copy, Default)]
+pub struct ReflinkOptions<'a> {
+    /// How far each sync reaches.
+    pub mode: SyncMode,
+    /// Called with each clone before its sync, from several threads: to set permissions. A clone for which it fails is
+    /// removed, and the error is reported.
+    pub prepare: Option<PrepareClone<'a>>,
+}
+
+impl fmt::Debug for ReflinkOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReflinkOptions").field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+/// As [`reflink_batch`], with a call for each clone before its sync.
+pub fn reflink_batch_with<F: Fs + ?Sized>(
+    fs: &F,
+    dirs: DirPair<'_>,
+    names: &[NamePair<'_>],
+    options: &ReflinkOptions<'_>,
+    report: LinkReport<'_>,
+) {
     let open = open_pair(fs, dirs);
-    let clones = Clones { open: &*open, dirs, mode, stop: AtomicBool::new(false) };
+    let clones = Clones { open: &*open, dirs, options: *options, stop: AtomicBool::new(false) };
     let finishers = (fs.concurrency().get() - 1).min(SYNCERS).min(names.len());
     let crew = Crew { makers: 1, finishers, queued: QUEUED, together: TOGETHER };
     run(&clones, names, crew.if_useful(fs.concurrency(), names.len()), report);
@@ -54,23 +84,26 @@ pub fn reflink_batch<F: Fs + ?Sized>(
 struct Clones<'a> {
     open: &'a dyn OpenDirPair,
     dirs: DirPair<'a>,
-    mode: SyncMode,
+    options: ReflinkOptions<'a>,
     stop: AtomicBool,
 }
 
 impl<'n> Stages for Clones<'n> {
     type Job = NamePair<'n>;
-    type Made = Box<dyn FsFile>;
+    type Made = (usize, Box<dyn FsFile>);
     type Done = ();
     type Scratch = ();
 
-    fn make(&self, _: usize, names: &NamePair<'n>, (): &mut ()) -> Result<Box<dyn FsFile>> {
+    fn make(&self, index: usize, names: &NamePair<'n>, (): &mut ()) -> Result<Self::Made> {
         names.validate().map_err(|e| self.error(names, e))?;
-        self.open.reflink_file(names)
+        Ok((index, self.open.reflink_file(names)?))
     }
 
-    fn finish(&self, _: &NamePair<'n>, clone: Box<dyn FsFile>) -> Result<()> {
-        clone.sync_all(self.mode)
+    fn finish(&self, _: &NamePair<'n>, (index, clone): Self::Made) -> Result<()> {
+        if let Some(prepare) = self.options.prepare {
+            prepare(index, &*clone)?;
+        }
+        clone.sync_all(self.options.mode)
     }
 
     fn discard(&self, names: &NamePair<'n>) -> Result<()> {

@@ -4,9 +4,9 @@ use std::io::{ErrorKind, Read};
 
 use super::{
     Failure, Subject, Verdict, ensure, list, same,
-    subject::{attributes, read, refused, refused_pair, write},
+    subject::{attributes, permissions, read, refused, refused_pair, write},
 };
-use crate::{Op, SyncMode, raw_os_error};
+use crate::{Op, Permissions, SyncMode, raw_os_error};
 
 list! { "errors":
     every_call_names_itself_and_its_path
@@ -40,6 +40,10 @@ fn every_call_names_itself_and_its_path(t: &Subject) -> Verdict {
     refused(fs.truncate_file(none, 0), Op::TruncateFile, none, &kinds)?;
     if let Some(attributes) = attributes(fs) {
         refused(attributes.try_disable_cow(none), Op::TryDisableCow, none, &kinds)?;
+    }
+    if let Some(ability) = permissions(fs) {
+        let to = Permissions { mode: 0o700, owner: 0, group: 0 };
+        refused(ability.set_directory_permissions(none, &to), Op::SetPermissions, none, &kinds)?;
     }
     t.has_names("", &[])
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Failure, Verdict, ensure, same};
-use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, Op};
+use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, FsPermissions, Op};
 
 /// Another process, for the checks of locks. It holds a lock until the returned value is dropped. Dropping the value
 /// must kill the process, not ask it to release the lock.
@@ -179,6 +179,11 @@ impl Subject {
 /// Returns the attributes ability of a backend, if it has one.
 pub(super) fn attributes(fs: &dyn Fs) -> Option<&dyn FsAttributes> {
     fs.abilities().and_then(FsAbilities::attributes)
+}
+
+/// The permissions ability of a backend that has it.
+pub(super) fn permissions(fs: &dyn Fs) -> Option<&dyn FsPermissions> {
+    fs.abilities().and_then(FsAbilities::permissions)
 }
 
 /// Checks that the call failed with one of these kinds, and that its error names the operation and the path.

@@ -59,6 +59,7 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
         let has_holes = metadata.allocated_bytes.is_some_and(|allocated| allocated < metadata.len);
         let direct = self.options.direct_io && (len >= DIRECT_FROM || len > 0 && unit_tail(len) == 0);
         let options = FsOpenOptions::new().write(true).create_new(true).direct_io(direct);
+        let options = options.private(self.options.private);
         let file = self.target.open(job.to, &options)?;
         let mut unfinished = Unfinished { fs: self.target, job, armed: true };
         let mut pieces = Pieces {
@@ -71,7 +72,10 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
             source: &*source,
             target: &*file,
         };
-        let filled = pieces.copy(len, has_holes);
+        let filled = pieces.copy(len, has_holes).and_then(|written_bytes| {
+            let told = self.options.observer.map(|observer| observer.written(index, &*file));
+            told.unwrap_or(Ok(())).map(|()| written_bytes)
+        });
         unfinished.armed = false;
         match filled {
             Ok(written_bytes) => Ok(Written { file, copied: Copied { len, written_bytes } }),

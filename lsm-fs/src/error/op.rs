@@ -50,6 +50,8 @@ pub enum Op {
     TruncateFile,
     /// `FsAttributes::try_disable_cow`
     TryDisableCow,
+    /// `FsFile::set_permissions` and `FsPermissions::set_directory_permissions`
+    SetPermissions,
     /// `copy::copy_batch`: the copy was stopped, or the source was too short
     CopyBatch,
     /// `Read::read`
@@ -105,6 +107,7 @@ impl Op {
             Self::PunchHole => "punch_hole",
             Self::TruncateFile => "truncate_file",
             Self::TryDisableCow => "try_disable_cow",
+            Self::SetPermissions => "set_permissions",
             Self::CopyBatch => "copy_batch",
             Self::Read => "read",
             Self::ReadAt => "read_at",

@@ -2,7 +2,7 @@
 
 use std::{io, io::SeekFrom, path::Path};
 
-use crate::{Error, FileHint, FsOpenOptions, Op, SyncMode};
+use crate::{Error, FileHint, FsOpenOptions, Op, Permissions, SyncMode};
 
 /// A call, before it is made.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,11 @@ pub enum Arguments<'a> {
     Offset(u64),
     /// A hint.
     Hint(FileHint),
+    /// That of [`FsPermissions::create_private_dir`](crate::FsPermissions::create_private_dir), whose operation is
+    /// `create_dir`.
+    Private,
+    /// The new permissions of a file or a directory.
+    Permissions(Permissions),
 }
 
 impl<'a> Call<'a> {
@@ -79,6 +84,7 @@ impl<'a> Call<'a> {
                 | Op::PunchHole
                 | Op::TruncateFile
                 | Op::TryDisableCow
+                | Op::SetPermissions
                 | Op::Write
                 | Op::WriteAt
                 | Op::SetLen

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{Arguments, Bytes, Call, Interceptor, Outcome};
-use crate::{Error, FileHint, FsDirLock, FsFile, FsMetadata, Op, ReadRequest, Result, SyncMode};
+use crate::{
+    Error, FileHint, FsDirLock, FsFile, FsMetadata, Op, Permissions, PermissionsSet, ReadRequest, Result,
+    SyncMode,
+};
 
 /// An open file behind an interceptor. It keeps the path with which it was opened.
 #[derive(Debug)]
@@ -81,6 +84,11 @@ impl<I: Interceptor> FsFile for InterceptFile<I> {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         self.around(Op::TryLockExclusive, Arguments::None, || self.inner.try_lock_exclusive())
+    }
+
+    fn set_permissions(&self, permissions: &Permissions) -> Result<PermissionsSet> {
+        let arguments = Arguments::Permissions(*permissions);
+        self.around(Op::SetPermissions, arguments, || self.inner.set_permissions(permissions))
     }
 
     /// Returns `None`, because operations on the host's file would bypass the interceptor.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     DirectorySync, Fs, FsAbilities, FsAttributes, FsBulk, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
-    FsMetadata, FsOpenOptions, Op, Result, SyncMode,
+    FsMetadata, FsOpenOptions, FsPermissions, Op, Permissions, PermissionsSet, Result, SyncMode,
 };
 
 impl<F: Fs, I: Interceptor> InterceptFs<F, I> {
@@ -141,6 +141,10 @@ impl<F: Fs, I: Interceptor> FsAbilities for InterceptFs<F, I> {
     fn attributes(&self) -> Option<&dyn FsAttributes> {
         self.inner.abilities()?.attributes().is_some().then_some(self)
     }
+
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
+        self.inner.abilities()?.permissions().is_some().then_some(self)
+    }
 }
 
 impl<F: Fs, I: Interceptor> FsAttributes for InterceptFs<F, I> {
@@ -148,6 +152,25 @@ impl<F: Fs, I: Interceptor> FsAttributes for InterceptFs<F, I> {
         self.on(Op::TryDisableCow, path, Arguments::None, |fs| {
             let attributes = fs.abilities().and_then(FsAbilities::attributes);
             attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path))
+        })
+    }
+}
+
+impl<F: Fs, I: Interceptor> FsPermissions for InterceptFs<F, I> {
+    fn create_private_dir(&self, path: &Path) -> Result<()> {
+        self.on(Op::CreateDir, path, Arguments::Private, |fs| {
+            let permissions = fs.abilities().and_then(FsAbilities::permissions);
+            permissions
+                .map_or_else(|| fs.create_dir(path), |permissions| permissions.create_private_dir(path))
+        })
+    }
+
+    fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
+        self.on(Op::SetPermissions, path, Arguments::Permissions(*to), |fs| {
+            let permissions = fs.abilities().and_then(FsAbilities::permissions);
+            permissions.map_or(Ok(PermissionsSet::default()), |permissions| {
+                permissions.set_directory_permissions(path, to)
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata};
+use crate::{DirectorySync, Fs, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, PermissionsSet};
 
 /// A value that a call returns.
 pub trait Outcome: Sized {
@@ -88,6 +88,22 @@ impl Outcome for FsMetadata {
 
     fn metadata(&mut self) -> Option<&mut FsMetadata> {
         Some(self)
+    }
+}
+
+impl Outcome for PermissionsSet {
+    /// What was refused.
+    fn shown(&self) -> Option<String> {
+        match (self.owner, self.mode) {
+            (true, true) => None,
+            (false, true) => Some("no owner".into()),
+            (true, false) => Some("no mode".into()),
+            (false, false) => Some("none".into()),
+        }
+    }
+
+    fn claimed() -> Option<Self> {
+        Some(Self::ALL)
     }
 }
 

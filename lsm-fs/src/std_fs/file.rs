@@ -12,7 +12,10 @@ use std::{
 };
 
 use super::{on, platform};
-use crate::{Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, errno};
+use crate::{
+    Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, Permissions, PermissionsSet, Result, SyncMode,
+    errno,
+};
 
 /// An open file of the host.
 #[derive(Debug)]
@@ -165,6 +168,10 @@ impl FsFile for StdFile {
 
     fn hint(&self, hint: FileHint) -> Result<()> {
         self.on(Op::Hint, platform::hint(&self.file, hint))
+    }
+
+    fn set_permissions(&self, permissions: &Permissions) -> Result<PermissionsSet> {
+        self.on(Op::SetPermissions, platform::set_permissions(&self.file, permissions))
     }
 
     fn host_file(&self) -> Option<&File> {

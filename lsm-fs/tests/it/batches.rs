@@ -12,7 +12,7 @@ use std::{
 use lsm_fs::{
     CopyJob, CopyObserver, CopyOptions, DirPair, Error, Fs, FsFile, FsMetadata, FsOpenOptions, NamePair, Op,
     Result, StdFs, SyncMode,
-    batch::{hard_link_batch, metadata_batch, reflink_batch, sync_batch},
+    batch::{ReflinkOptions, hard_link_batch, metadata_batch, reflink_batch, reflink_batch_with, sync_batch},
     copy::copy_batch,
     intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
@@ -310,4 +310,42 @@ fn a_clone_that_cannot_be_opened_is_removed() {
     errors.sort_unstable_by_key(|(index, _)| *index);
     assert_eq!(errors, [(0, Op::Open), (1, Op::Open), (2, Op::Open)]);
     assert_eq!(dirs.made(), [""; 0]);
+}
+
+/// Each clone is prepared by its index before it is reported; one that cannot be is removed.
+#[cfg(all(unix, not(lsm_fs_portable)))]
+#[test]
+fn clones_are_prepared_by_their_index() {
+    let dirs = Dirs::with(40);
+    let prepare = |index: usize, clone: &dyn FsFile| {
+        let found = clone.metadata()?.permissions.unwrap();
+        assert_eq!(found.mode & 0o077, 0, "nobody else has seen it");
+        if index == 7 {
+            return Err(Error::new(
+                Op::SetPermissions,
+                "refused",
+                std::io::Error::from(ErrorKind::PermissionDenied),
+            ));
+        }
+        let mode = if index.is_multiple_of(2) { 0o640 } else { 0o604 };
+        clone.set_permissions(&found.with_mode(mode)).map(drop)
+    };
+    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let mut failed = Vec::new();
+    reflink_batch_with(
+        &Broken::new(Defect::None),
+        dirs.pair(),
+        &dirs.pairs(),
+        &options,
+        &mut |index, cloned| {
+            failed.extend(cloned.err().map(|error| (index, error.op())));
+            ControlFlow::Continue(())
+        },
+    );
+    assert_eq!(failed, [(7, Op::SetPermissions)]);
+    assert_eq!(dirs.made().len(), 39);
+    for (index, name) in dirs.names.iter().enumerate().filter(|(index, _)| *index != 7) {
+        let mode = StdFs.metadata(&dirs.to.join(name)).unwrap().permissions.unwrap().mode;
+        assert_eq!(mode, if index.is_multiple_of(2) { 0o640 } else { 0o604 }, "{name}");
+    }
 }

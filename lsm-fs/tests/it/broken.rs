@@ -66,7 +66,8 @@ defects! {
     ViewEntersMounts ViewRefusesElsewhere ViewComparesText ViewTrustsWhatItSaw ViewRootIsAPath
     ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
     ViewRemovesByPath BulkLinkDoesNothing BulkLinkReplaces BulkCloneLinks BulkKeepsTarget BulkForwarded
-    WritebackZeroes
+    WritebackZeroes PrivateFilesAreOrdinary PrivateDirsAreOrdinary ClonesAreOrdinary ModesAreIgnored
+    ModesKeepSetuid DirectoryModesReachFiles OwnersAreDenied
 }
 
 /// Paths whose syncs fail.
@@ -116,6 +117,14 @@ impl Broken {
         })
     }
 
+    /// As a clone is made.
+    fn make_private(&self, path: &Path) -> Result<()> {
+        let mode = if self.is(Defect::ClonesAreOrdinary) { 0o644 } else { 0o600 };
+        let file = StdFs.open(path, &FsOpenOptions::new().write(true))?;
+        let Some(found) = file.metadata()?.permissions else { return Ok(()) };
+        file.set_permissions(&found.with_mode(mode)).map(drop)
+    }
+
     fn crosses(&self, from: &Path, to: &Path) -> bool {
         volume(from) != volume(to)
     }
@@ -138,6 +147,7 @@ impl Fs for Broken {
                 (options.create_new, options.create, options.truncate) = (false, true, false);
             }
             Defect::TruncateIgnored => options.truncate = false,
+            Defect::PrivateFilesAreOrdinary => options.private = false,
             Defect::OptionsUnchecked if options.validate().is_err() => {
                 options = FsOpenOptions::new().write(true).create(true);
             }
@@ -277,7 +287,8 @@ impl Fs for Broken {
             _ if self.crosses(from, to) => return os_error(Op::ReflinkFile, from, to, errno::EXDEV),
             _ => {}
         }
-        self.told(self.copy(Op::ReflinkFile, from, to))
+        self.told(self.copy(Op::ReflinkFile, from, to))?;
+        self.make_private(to)
     }
 
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {

@@ -337,3 +337,48 @@ fn odd_options_and_odd_sources_end_in_an_answer() {
     });
     assert!(!StdFs.exists(&to).unwrap());
 }
+
+/// Gives each copy a mode when it is written, and refuses one.
+#[cfg(all(unix, not(lsm_fs_portable)))]
+struct Modes {
+    refused: usize,
+}
+
+#[cfg(all(unix, not(lsm_fs_portable)))]
+impl CopyObserver for Modes {
+    fn data(&self, _: usize, _: u64, _: &[u8]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn hole(&self, _: usize, _: Range<u64>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn written(&self, job: usize, target: &dyn FsFile) -> lsm_fs::Result<()> {
+        let found = target.metadata()?.permissions.unwrap();
+        assert_eq!(found.mode & 0o077, 0, "nobody else has seen it");
+        if job == self.refused {
+            let refusal = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+            return Err(lsm_fs::Error::new(lsm_fs::Op::SetPermissions, "refused", refusal));
+        }
+        target.set_permissions(&found.with_mode(0o640)).map(drop)
+    }
+}
+
+#[cfg(all(unix, not(lsm_fs_portable)))]
+#[test]
+fn a_copy_gets_its_mode_before_its_sync_and_is_private_until_then() {
+    let files = files(30);
+    let observer = Modes { refused: 7 };
+    let options = CopyOptions::new().private(true).observer(&observer);
+    let mut failed = Vec::new();
+    copy_batch(&StdFs, &jobs(&files), &options, &mut |index, result| {
+        failed.extend(result.err().map(|error| (index, error.op())));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(failed, [(7, lsm_fs::Op::SetPermissions)]);
+    for (index, (_, to)) in files.paths.iter().enumerate() {
+        let mode = StdFs.metadata(to).ok().map(|there| there.permissions.unwrap().mode);
+        assert_eq!(mode, (index != 7).then_some(0o640), "{index}");
+    }
+}

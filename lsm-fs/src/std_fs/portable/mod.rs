@@ -18,7 +18,7 @@ pub(super) use beneath::View;
 use super::{StdFs, names, not_a_file, probe};
 use crate::{
     DirectorySync, Error, FileHint, FsAbilities, FsCapabilities, FsDirLock, FsMetadata, FsOpenOptions, Op,
-    Result, SyncMode, errno,
+    Permissions, PermissionsSet, Result, SyncMode, errno,
 };
 
 fn unsupported<T>() -> io::Result<T> {
@@ -95,6 +95,10 @@ pub(super) fn reflink(from: &Path, to: &Path) -> Result<()> {
 
 pub(super) fn punch_hole(_: &File, _: u64, _: u64) -> io::Result<()> {
     unsupported()
+}
+
+pub(super) fn set_permissions(_: &File, _: &Permissions) -> io::Result<PermissionsSet> {
+    Ok(PermissionsSet::default())
 }
 
 pub(super) fn bypass_cache(_: &File, _: bool) -> bool {

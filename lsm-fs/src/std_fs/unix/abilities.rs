@@ -19,8 +19,8 @@ use super::{
     link_lookup,
 };
 use crate::{
-    DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, LinkReport, NamePair, Op, OpenDirPair, Result,
-    StdFs,
+    DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, FsPermissions, LinkReport, NamePair, Op,
+    OpenDirPair, Result, StdFs,
     std_fs::{file::StdFile, on},
 };
 
@@ -35,6 +35,10 @@ impl FsAbilities for StdFs {
     }
 
     fn attributes(&self) -> Option<&dyn FsAttributes> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
         Some(self)
     }
 }
@@ -57,6 +61,10 @@ impl FsAbilities for View {
     }
 
     fn attributes(&self) -> Option<&dyn FsAttributes> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
         Some(self)
     }
 }

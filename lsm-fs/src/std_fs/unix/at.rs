@@ -47,7 +47,7 @@ impl<'a> At<'a> {
     /// Opens a regular file and nothing else, without waiting for the other end of a pipe.
     pub(super) fn open_file(&self, options: &FsOpenOptions) -> io::Result<File> {
         let flags = flags(options);
-        let mode = Mode::from_raw_mode(0o666);
+        let mode = Mode::from_raw_mode(if options.private { 0o600 } else { 0o666 });
         if options.create_new {
             // The call creates the file, so it cannot open a pipe or a device.
             return Ok(self.open(flags, mode)?.into());

@@ -54,7 +54,7 @@ const SOURCE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBL
 fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
     let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let target = to.open(make, Mode::from_raw_mode(0o666))?;
+    let target = to.open(make, Mode::from_raw_mode(0o600))?;
     match share_extents(&source, &target) {
         Ok(()) => Ok(target.into()),
         Err(errno) => {

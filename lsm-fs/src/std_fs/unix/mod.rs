@@ -9,6 +9,7 @@ mod clone;
 mod link;
 mod link_lookup;
 mod lock;
+mod permissions;
 mod remove;
 mod stat;
 mod sync;
@@ -27,12 +28,13 @@ pub(in crate::std_fs) use capabilities::capabilities;
 pub(in crate::std_fs) use clone::reflink;
 pub(in crate::std_fs) use link::{hard_link, rename_noreplace};
 pub(in crate::std_fs) use lock::DirLock;
+pub(in crate::std_fs) use permissions::set_permissions;
 pub(in crate::std_fs) use remove::remove_dir_all;
 pub(in crate::std_fs) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
 use rustix::io::Errno;
 
-use crate::{FileHint, FileId, FsMetadata, FsOpenOptions, std_fs::names};
+use crate::{FileHint, FileId, FsMetadata, FsOpenOptions, Permissions, std_fs::names};
 
 /// Opens a regular file, without waiting for the other end of a pipe.
 pub(in crate::std_fs) fn open_file(path: &Path, options: &FsOpenOptions) -> io::Result<File> {
@@ -46,6 +48,7 @@ pub(in crate::std_fs) fn metadata(m: &Metadata) -> FsMetadata {
         // POSIX leaves the unit of `st_blocks` open. Linux, Apple and the BSDs count units of 512 bytes.
         allocated_bytes: Some(m.blocks().saturating_mul(512)),
         modified: m.modified().ok(),
+        permissions: Some(Permissions { mode: m.mode() & 0o7777, owner: m.uid(), group: m.gid() }),
         ..FsMetadata::new(names::file_type(m.file_type()), m.len())
     }
 }

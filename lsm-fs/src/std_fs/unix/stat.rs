@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Stat};
 
-use crate::{FileId, FsFileType, FsMetadata};
+use crate::{FileId, FsFileType, FsMetadata, Permissions};
 
 pub(super) fn file_type(stat: &Stat) -> FsFileType {
     match FileType::from_raw_mode(stat.st_mode) {
@@ -48,6 +48,11 @@ pub(super) fn metadata(stat: &Stat) -> FsMetadata {
         link_count: Some(stat.st_nlink as u64),
         file_id: Some(file_id(stat)),
         allocated_bytes: Some((stat.st_blocks as u64).saturating_mul(512)),
+        permissions: Some(Permissions {
+            mode: stat.st_mode as u32 & 0o7777,
+            owner: stat.st_uid,
+            group: stat.st_gid,
+        }),
         modified: modified.and_then(|at| at.checked_add(Duration::from_nanos(nanoseconds as u64))),
         ..FsMetadata::new(file_type(stat), stat.st_size as u64)
     }

@@ -3,8 +3,8 @@
 use std::{ffi::OsStr, path::Path};
 
 use lsm_fs::{
-    DirPair, Fs, FsAbilities, FsAttributes, FsBulk, FsFile, FsOpenOptions, LinkReport, NamePair, OpenDirPair,
-    Result, StdFs,
+    DirPair, Fs, FsAbilities, FsAttributes, FsBulk, FsFile, FsOpenOptions, FsPermissions, LinkReport,
+    NamePair, OpenDirPair, Permissions, PermissionsSet, Result, StdFs,
 };
 
 use super::{Broken, Defect};
@@ -23,6 +23,10 @@ impl FsAbilities for Broken {
 
     fn attributes(&self) -> Option<&dyn FsAttributes> {
         StdFs.abilities()?.attributes().is_some().then_some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
+        StdFs.abilities()?.permissions().is_some().then_some(self)
     }
 }
 
@@ -85,5 +89,24 @@ impl FsAttributes for Broken {
             StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
         }
         Ok(disabled)
+    }
+}
+
+impl FsPermissions for Broken {
+    fn create_private_dir(&self, path: &Path) -> Result<()> {
+        if self.is(Defect::PrivateDirsAreOrdinary) {
+            return self.create_dir(path);
+        }
+        let ability = StdFs.abilities().and_then(FsAbilities::permissions).unwrap();
+        self.told(ability.create_private_dir(path))
+    }
+
+    fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
+        if self.is(Defect::DirectoryModesReachFiles) && path.is_file() {
+            return StdFs.open(path, &FsOpenOptions::new().read(true))?.set_permissions(to);
+        }
+        let ability = StdFs.abilities().and_then(FsAbilities::permissions).unwrap();
+        let set = self.told(ability.set_directory_permissions(path, to))?;
+        Ok(if self.is(Defect::OwnersAreDenied) { PermissionsSet { owner: false, ..set } } else { set })
     }
 }

@@ -7,7 +7,10 @@ use std::{
     sync::{Mutex, OnceLock, atomic::Ordering},
 };
 
-use lsm_fs::{Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, ReadRequest, Result, SyncMode, errno};
+use lsm_fs::{
+    Error, FileHint, FsFile, FsMetadata, FsOpenOptions, Op, Permissions, PermissionsSet, ReadRequest, Result,
+    SyncMode, errno,
+};
 
 use super::{Broken, Calls, Defect, Faults};
 
@@ -199,6 +202,24 @@ impl FsFile for BrokenFile {
             self.with(|inner| inner.set_len(0))?;
         }
         self.with(|inner| inner.hint(hint))
+    }
+
+    fn set_permissions(&self, to: &Permissions) -> Result<PermissionsSet> {
+        let set = self.with(|inner| inner.set_permissions(to))?;
+        match self.defect {
+            Defect::ModesAreIgnored => {
+                let there = to.with_mode(0o711);
+                let _ = self.with(|inner| inner.set_permissions(&there))?;
+            }
+            #[cfg(unix)]
+            Defect::ModesKeepSetuid => {
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(to.mode);
+                std::fs::set_permissions(&self.path, mode).unwrap();
+            }
+            Defect::OwnersAreDenied => return Ok(PermissionsSet { owner: false, ..set }),
+            _ => {}
+        }
+        Ok(set)
     }
 
     fn try_lock_exclusive(&self) -> Result<bool> {

@@ -86,6 +86,21 @@ impl View {
         }
     }
 
+    pub(in crate::std_fs::platform) fn make_dir(&self, path: &Path, mode: Mode) -> io::Result<()> {
+        let name = self.name(path)?;
+        let at = name.at();
+        Ok(mkdirat(at.dir, at.name, mode)?)
+    }
+
+    /// Opens a directory with these flags.
+    pub(in crate::std_fs::platform) fn open_directory(
+        &self,
+        path: &Path,
+        flags: OFlags,
+    ) -> io::Result<OwnedFd> {
+        self.open_dir(path, flags).map(|(dir, _)| dir)
+    }
+
     /// Opens a directory in which names will be looked up.
     pub(in crate::std_fs::platform) fn open_dir_to_search(
         &self,
@@ -107,11 +122,7 @@ impl Fs for View {
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
-        let made = self.name(path).and_then(|name| {
-            let at = name.at();
-            Ok(mkdirat(at.dir, at.name, Mode::from_raw_mode(0o777))?)
-        });
-        on(Op::CreateDir, path, made)
+        on(Op::CreateDir, path, self.make_dir(path, Mode::from_raw_mode(0o777)))
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {

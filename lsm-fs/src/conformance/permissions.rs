@@ -1,0 +1,164 @@
+//! Modes, owners and groups. Numbers are compared with those that the backend itself reports, since a subject may be
+//! anybody.
+
+use std::io::ErrorKind;
+
+use super::{
+    Failure, Subject, Verdict, ensure, list, same,
+    subject::{permissions, read_write, refused, write},
+};
+use crate::{FsFile, FsMetadata, FsPermissions, Op, Permissions, PermissionsSet};
+
+list! { "permissions":
+    a_private_file_is_its_owners_alone
+    a_private_directory_is_its_owners_alone
+    a_clone_is_its_owners_alone
+    a_file_gets_its_mode_through_its_handle
+    no_call_gives_a_program_the_rights_of_its_owner
+    a_directory_gets_its_mode_and_nothing_else_does
+    an_owner_that_is_there_is_kept
+}
+
+fn ability(t: &Subject) -> Result<&dyn FsPermissions, Failure> {
+    permissions(&*t.fs).ok_or_else(|| Failure::NotApplicable("the backend has no permissions".into()))
+}
+
+fn of(metadata: &FsMetadata) -> Result<Permissions, Failure> {
+    let missing = || Failure::Violated("metadata without permissions, from a backend that sets them".into());
+    metadata.permissions.ok_or_else(missing)
+}
+
+fn mode(t: &Subject, name: &str) -> Result<u32, Failure> {
+    Ok(of(&t.fs.symlink_metadata(&t.at(name))?)?.mode)
+}
+
+fn file_mode(file: &dyn FsFile) -> Result<u32, Failure> {
+    Ok(of(&file.metadata()?)?.mode)
+}
+
+/// Sets a mode, and keeps the owner that is there.
+fn set(file: &dyn FsFile, mode: u32) -> Result<PermissionsSet, Failure> {
+    Ok(file.set_permissions(&of(&file.metadata()?)?.with_mode(mode))?)
+}
+
+fn a_private_file_is_its_owners_alone(t: &Subject) -> Verdict {
+    let _ = ability(t)?;
+    let file = t.open("f", write().create_new(true).private(true))?;
+    same!(file_mode(&*file)? & 0o077, 0, "rights of group and others to a private file");
+    same!(mode(t, "f")? & 0o077, 0, "rights of group and others to its name");
+    file.write_at(b"bytes", 0)?;
+    t.holds("f", b"bytes")?;
+    t.put("g", b"old")?;
+    let before = mode(t, "g")?;
+    let _ = t.open("g", read_write().private(true))?;
+    same!(mode(t, "g")?, before, "mode of a file that existed");
+    Ok(())
+}
+
+fn a_private_directory_is_its_owners_alone(t: &Subject) -> Verdict {
+    let ability = ability(t)?;
+    ability.create_private_dir(&t.at("d"))?;
+    same!(mode(t, "d")? & 0o077, 0, "rights of group and others to a private directory");
+    t.put("d/f", b"bytes")?;
+    let taken = t.at("d");
+    refused(ability.create_private_dir(&taken), Op::CreateDir, &taken, &[ErrorKind::AlreadyExists])?;
+    let orphan = t.at("none/d");
+    refused(ability.create_private_dir(&orphan), Op::CreateDir, &orphan, &[ErrorKind::NotFound])?;
+    t.has_names("", &["d"])
+}
+
+fn a_clone_is_its_owners_alone(t: &Subject) -> Verdict {
+    let _ = ability(t)?;
+    if !t.fs.capabilities(&t.root)?.reflink || cfg!(target_vendor = "apple") {
+        return Err(Failure::NotApplicable("clones are not made private here".into()));
+    }
+    t.put("f", b"bytes")?;
+    let _ = set(&*t.open("f", read_write())?, 0o644)?;
+    t.fs.reflink_file(&t.at("f"), &t.at("clone"))?;
+    let id = |name: &str| Ok::<_, Failure>(t.fs.metadata(&t.at(name))?.file_id);
+    if id("f")?.is_some() && id("f")? == id("clone")? {
+        // A link instead of a clone is found by another check.
+        return Ok(());
+    }
+    same!(mode(t, "clone")? & 0o077, 0, "rights of group and others to a clone");
+    same!(mode(t, "f")?, 0o644, "mode of its source");
+    Ok(())
+}
+
+fn a_file_gets_its_mode_through_its_handle(t: &Subject) -> Verdict {
+    let _ = ability(t)?;
+    let file = t.open("f", write().create_new(true))?;
+    t.fs.rename(&t.at("f"), &t.at("g"))?;
+    t.put("f", b"another")?;
+    let of_another = mode(t, "f")?;
+    for wanted in [0o640, 0o604, 0o600, 0o777] {
+        let before = file_mode(&*file)?;
+        let answer = set(&*file, wanted)?;
+        let expected = if answer.mode { wanted } else { before };
+        same!(file_mode(&*file)?, expected, "mode behind the handle, after {answer:?}");
+        same!(mode(t, "g")?, expected, "mode of the name that the file has now");
+    }
+    same!(mode(t, "f")?, of_another, "mode of the file that has the old name");
+    Ok(())
+}
+
+fn no_call_gives_a_program_the_rights_of_its_owner(t: &Subject) -> Verdict {
+    let ability = ability(t)?;
+    let file = t.open("f", write().create_new(true))?;
+    if set(&*file, 0o7755)?.mode {
+        same!(file_mode(&*file)?, 0o755, "mode of a file that was to be setuid, setgid and sticky");
+    }
+    t.mkdir("d")?;
+    let to = of(&t.fs.metadata(&t.at("d"))?)?.with_mode(0o7750);
+    if ability.set_directory_permissions(&t.at("d"), &to)?.mode {
+        same!(mode(t, "d")? & 0o1777, 0o750, "mode of a directory that was to be setgid and sticky");
+    }
+    Ok(())
+}
+
+fn a_directory_gets_its_mode_and_nothing_else_does(t: &Subject) -> Verdict {
+    let ability = ability(t)?;
+    t.mkdir("d")?;
+    t.put("f", b"")?;
+    let of_file = mode(t, "f")?;
+    let to = of(&t.fs.metadata(&t.at("d"))?)?.with_mode(0o750);
+    if ability.set_directory_permissions(&t.at("d"), &to)?.mode {
+        same!(mode(t, "d")?, 0o750, "mode of a directory");
+    }
+    let (file, none) = (t.at("f"), t.at("none"));
+    let refusal = ability.set_directory_permissions(&file, &to);
+    refused(refusal, Op::SetPermissions, &file, &[ErrorKind::NotADirectory])?;
+    same!(mode(t, "f")?, of_file, "mode of a file that is no directory");
+    refused(
+        ability.set_directory_permissions(&none, &to),
+        Op::SetPermissions,
+        &none,
+        &[ErrorKind::NotFound],
+    )?;
+    if t.odd_nodes.is_some() {
+        t.symlink("d", "link")?;
+        let before = mode(t, "d")?;
+        ensure!(
+            ability.set_directory_permissions(&t.at("link"), &to.with_mode(0o700)).is_err(),
+            "a symbolic link was followed"
+        );
+        same!(mode(t, "d")?, before, "mode of what the link leads to");
+    }
+    Ok(())
+}
+
+fn an_owner_that_is_there_is_kept(t: &Subject) -> Verdict {
+    let ability = ability(t)?;
+    let file = t.open("f", write().create_new(true))?;
+    let before = of(&file.metadata()?)?;
+    ensure!(set(&*file, 0o600)?.owner, "the owner that a file has could not be kept");
+    let after = of(&file.metadata()?)?;
+    same!((after.owner, after.group), (before.owner, before.group), "owner and group of a file");
+    t.mkdir("d")?;
+    let before = of(&t.fs.metadata(&t.at("d"))?)?;
+    let kept = ability.set_directory_permissions(&t.at("d"), &before.with_mode(0o700))?;
+    ensure!(kept.owner, "the owner that a directory has could not be kept");
+    let after = of(&t.fs.metadata(&t.at("d"))?)?;
+    same!((after.owner, after.group), (before.owner, before.group), "owner and group of a directory");
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Modes, owners and groups, through a handle of the file or the directory.
+
+use std::{io, os::fd::AsFd, path::Path};
+
+use rustix::{
+    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, mkdirat},
+    io::{Errno, retry_on_intr},
+};
+
+use super::{View, at::At};
+use crate::{FsPermissions, Op, Permissions, PermissionsSet, Result, StdFs, std_fs::on};
+
+/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out.
+pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> io::Result<PermissionsSet> {
+    let file = file.as_fd();
+    let owner = kept(set_owner(file, to))?;
+    let mode = Mode::from_raw_mode((to.mode & Permissions::SETTABLE) as _);
+    let is_there = Mode::from_raw_mode(fstat(file)?.st_mode) == mode;
+    let mode = is_there || kept(retry_on_intr(|| fchmod(file, mode)))?;
+    Ok(PermissionsSet { mode, owner })
+}
+
+fn set_owner(file: impl AsFd, to: &Permissions) -> rustix::io::Result<()> {
+    let file = file.as_fd();
+    let found = fstat(file)?;
+    let owner = (found.st_uid != to.owner).then(|| Uid::from_raw(to.owner));
+    let group = (found.st_gid != to.group).then(|| Gid::from_raw(to.group));
+    if owner.is_none() && group.is_none() {
+        return Ok(());
+    }
+    let set = retry_on_intr(|| fchown(file, owner, group));
+    if set.is_err() && owner.is_some() && group.is_some() {
+        // A process that may not give files away may still be in the group.
+        let _ = fchown(file, None, group);
+    }
+    set
+}
+
+/// Tells a refusal from a failure. `EINVAL` stands for a number that a user namespace does not map.
+fn kept(set: rustix::io::Result<()>) -> io::Result<bool> {
+    match set {
+        Ok(()) => Ok(true),
+        Err(Errno::PERM | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// A handle that can be changed through. `fchmod` refuses one that only names its file.
+const CHANGEABLE: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+const PRIVATE_DIRECTORY: Mode = Mode::RWXU;
+
+impl FsPermissions for StdFs {
+    fn create_private_dir(&self, path: &Path) -> Result<()> {
+        let at = At::path(path);
+        on(Op::CreateDir, path, mkdirat(at.dir, at.name, PRIVATE_DIRECTORY).map_err(io::Error::from))
+    }
+
+    fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
+        let opened = At::path(path).open(CHANGEABLE, Mode::empty()).map_err(io::Error::from);
+        on(Op::SetPermissions, path, opened.and_then(|dir| set_permissions(&dir, to)))
+    }
+}
+
+impl FsPermissions for View {
+    fn create_private_dir(&self, path: &Path) -> Result<()> {
+        on(Op::CreateDir, path, self.make_dir(path, PRIVATE_DIRECTORY))
+    }
+
+    fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
+        let opened = self.open_directory(path, CHANGEABLE);
+        on(Op::SetPermissions, path, opened.and_then(|dir| set_permissions(&dir, to)))
+    }
+}
