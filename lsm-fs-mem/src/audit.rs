@@ -293,6 +293,7 @@ impl<F: Fs + 'static> Interceptor for Auditor<F> {
     ) -> Result<R> {
         if !call.changes()
             || matches!(call.op, Op::TryLockExclusive | Op::TryLockDirectory | Op::TryDisableCow)
+            || call.op == Op::SetPermissions && on.is_none()
         {
             return run();
         }

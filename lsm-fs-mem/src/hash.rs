@@ -1,5 +1,7 @@
 //! A 128-bit fingerprint of an image. It is the same on every machine and does not resist deliberate collisions.
 
+use lsm_fs::Permissions;
+
 /// Two lanes of multiply and rotate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fingerprint {
@@ -39,6 +41,11 @@ impl Fingerprint {
         for word in words {
             self.word(u64::from_le_bytes(*word));
         }
+    }
+
+    pub(crate) const fn permissions(&mut self, permissions: &Permissions) {
+        self.word(permissions.mode as u64);
+        self.word((permissions.owner as u64) << 32 | permissions.group as u64);
     }
 
     pub(crate) const fn finish(self) -> u128 {

@@ -13,12 +13,12 @@ use std::{
 
 use lsm_fs::{
     DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsCapabilities, FsDirEntry, FsDirLock, FsExt,
-    FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode,
+    FsFile, FsMetadata, FsOpenOptions, FsPermissions, Op, Permissions, PermissionsSet, Result, SyncMode,
 };
 
 use crate::{
     machine::{Machine, View, ViewRoot, check_no_nul},
-    micro::Ino,
+    micro::{Access, Ino},
     volume::MemFsOptions,
 };
 
@@ -32,7 +32,8 @@ pub use special::SpecialFile;
 /// - Hard links share one inode, and a removed file lives on while it is open.
 /// - Directories can be renamed, and locks behave like `flock(2)`.
 /// - A refused call returns the errno that Linux would return, or at least its [`io::ErrorKind`].
-/// - There are no permissions and no timestamps.
+/// - Modes and owners are recorded and not enforced. The process is root, with a umask of `0o022`. There are no
+///   timestamps.
 /// - Symbolic links, pipes, sockets, and devices exist if a test creates them ([`make_symlink`](Self::make_symlink),
 ///   [`make_special`](Self::make_special)).
 /// - Relative paths start at `/`.
@@ -180,7 +181,9 @@ impl Fs for MemFs {
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
-        self.call(Op::CreateDir, path, |machine| machine.names(self.view()).create_dir(path))
+        self.call(Op::CreateDir, path, |machine| {
+            machine.names(self.view()).create_dir(path, Access::Ordinary)
+        })
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
@@ -290,6 +293,22 @@ impl Fs for MemFs {
 impl FsAbilities for MemFs {
     fn attributes(&self) -> Option<&dyn FsAttributes> {
         Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn FsPermissions> {
+        Some(self)
+    }
+}
+
+impl FsPermissions for MemFs {
+    fn create_private_dir(&self, path: &Path) -> Result<()> {
+        self.call(Op::CreateDir, path, |machine| machine.names(self.view()).create_dir(path, Access::Private))
+    }
+
+    fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
+        self.call(Op::SetPermissions, path, |machine| {
+            machine.files(self.view()).set_directory_permissions(path, to)
+        })
     }
 }
 

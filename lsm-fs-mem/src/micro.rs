@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+use lsm_fs::Permissions;
+
 use crate::pages::Pages;
 
 /// An inode number. Numbers are never reused.
@@ -41,9 +43,33 @@ pub(crate) enum Change {
     /// A new length. `written` is set if it belongs to the write just before it.
     Size { ino: Ino, from: u64, to: u64, written: bool },
     /// A new name, which brings its inode along: a directory entry never dangles. `creates` is set if the inode is new.
-    Link { dir: Ino, name: Name, ino: Ino, kind: Kind, creates: bool },
+    Link { dir: Ino, name: Name, ino: Ino, kind: Kind, creates: Option<Access> },
     /// The removal of a name.
     Unlink { dir: Ino, name: Name, ino: Ino },
+    /// New permissions of a file or a directory.
+    Permissions { ino: Ino, kind: Kind, to: Permissions },
+}
+
+/// The permissions that an inode is made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// As a umask of `0o022` leaves them.
+    #[default]
+    Ordinary,
+    /// The owner's alone.
+    Private,
+}
+
+impl Access {
+    pub(crate) const fn permissions(self, kind: Kind) -> Permissions {
+        let mode = match (self, kind) {
+            (Self::Ordinary, Kind::File) => 0o644,
+            (Self::Ordinary, Kind::Dir) => 0o755,
+            (Self::Private, Kind::File) => 0o600,
+            (Self::Private, Kind::Dir) => 0o700,
+        };
+        Permissions { mode, owner: 0, group: 0 }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,12 +82,29 @@ pub(crate) struct Micro {
 }
 
 impl Micro {
-    /// Returns the file whose content changes.
+    /// Returns the file whose content or permissions change.
     pub(crate) const fn file(&self) -> Option<Ino> {
         match self.change {
-            Change::Data { ino, .. } | Change::Size { ino, .. } => Some(ino),
-            Change::Link { .. } | Change::Unlink { .. } => None,
+            Change::Data { ino, .. }
+            | Change::Size { ino, .. }
+            | Change::Permissions { ino, kind: Kind::File, .. } => Some(ino),
+            Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => None,
         }
+    }
+
+    /// Returns the directory whose names or permissions change.
+    const fn directory(&self) -> Option<Ino> {
+        match self.change {
+            Change::Link { dir: ino, .. }
+            | Change::Unlink { dir: ino, .. }
+            | Change::Permissions { ino, kind: Kind::Dir, .. } => Some(ino),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a sync of a directory is about it.
+    pub(crate) const fn is_of_directory(&self) -> bool {
+        self.directory().is_some()
     }
 
     /// Returns the file whose storage may grow or shrink.
@@ -78,7 +121,7 @@ impl Micro {
             Change::Link { dir, name, ino, .. } | Change::Unlink { dir, name, ino } => {
                 Some((*dir, name, *ino))
             }
-            Change::Data { .. } | Change::Size { .. } => None,
+            Change::Data { .. } | Change::Size { .. } | Change::Permissions { .. } => None,
         }
     }
 
@@ -87,7 +130,7 @@ impl Micro {
     }
 
     const fn creates(&self) -> bool {
-        matches!(self.change, Change::Link { creates: true, .. })
+        matches!(self.change, Change::Link { creates: Some(_), .. })
     }
 }
 
@@ -97,7 +140,7 @@ pub(crate) struct Journal {
     micros: BTreeMap<Seq, Micro>,
     /// `(file, seq)` of data and length changes.
     of_file: BTreeSet<(Ino, Seq)>,
-    /// `(directory, seq)` of changes to the names in a directory.
+    /// `(directory, seq)` of changes to the names and the permissions of a directory.
     in_dir: BTreeSet<(Ino, Seq)>,
     /// `(inode, seq)` of changes to the names of an inode.
     of_child: BTreeSet<(Ino, Seq)>,
@@ -123,10 +166,12 @@ impl Journal {
             self.of_file.insert((file, micro.seq));
             self.since(file, micro.volume).touched = true;
         }
-        if let Some((dir, _, ino)) = micro.binding() {
+        if let Some(dir) = micro.directory() {
             self.in_dir.insert((dir, micro.seq));
-            self.of_child.insert((ino, micro.seq));
             self.since(dir, micro.volume).touched = true;
+        }
+        if let Some((_, _, ino)) = micro.binding() {
+            self.of_child.insert((ino, micro.seq));
             let child = self.since(ino, micro.volume);
             child.touched = true;
             child.newborn |= micro.creates();
@@ -139,8 +184,10 @@ impl Journal {
         if let Some(file) = micro.file() {
             self.of_file.remove(&(file, seq));
         }
-        if let Some((dir, _, ino)) = micro.binding() {
+        if let Some(dir) = micro.directory() {
             self.in_dir.remove(&(dir, seq));
+        }
+        if let Some((_, _, ino)) = micro.binding() {
             self.of_child.remove(&(ino, seq));
         }
         Some(micro)
@@ -170,7 +217,7 @@ impl Journal {
         self.find(&self.of_file, ino)
     }
 
-    /// Iterates over the changes to the names in a directory, in order.
+    /// Iterates over the changes to the names and the permissions of a directory, in order.
     pub(crate) fn dir(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.in_dir, ino)
     }

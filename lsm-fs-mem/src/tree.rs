@@ -85,8 +85,17 @@ impl Tree {
                 self.change_file(*ino, micro.volume, |file| file.apply(change));
                 None
             }
-            Change::Link { dir, name, ino, kind, .. } => {
+            Change::Permissions { ino, kind: Kind::File, .. } => {
+                self.change_file(*ino, micro.volume, |file| file.apply(&micro.change));
+                None
+            }
+            Change::Permissions { ino, kind: Kind::Dir, to } => self.change_dir(*ino, micro.volume, |dir| {
+                dir.permissions = Some(*to);
+                None
+            }),
+            Change::Link { dir, name, ino, kind, creates } => {
                 if let Some(inode) = self.inode(*ino, micro.volume, *kind) {
+                    inode.access = creates.unwrap_or(inode.access);
                     inode.links += 1;
                     inode.parent = *dir;
                 }

@@ -45,6 +45,9 @@ pub struct VolumeOptions {
     /// `Unsupported` for a rename that does not replace. A directory sync returns
     /// [`NotSupported`](lsm_fs::DirectorySync::NotSupported).
     pub capabilities: FsCapabilities,
+    /// Set if the process may change owners and groups. If not, a change is reported as refused, as for a process that is
+    /// not root. Default: it may.
+    pub keeps_owners: bool,
     /// The state of the volume. Default: working.
     pub state: VolumeState,
 }
@@ -57,7 +60,8 @@ impl Default for VolumeOptions {
         capabilities.rename_noreplace = true;
         capabilities.punch_hole = true;
         capabilities.directory_sync = true;
-        Self { capacity_bytes: 1 << 60, link_limit: 65_000, capabilities, state: VolumeState::Working }
+        let (capacity_bytes, link_limit, state) = (1 << 60, 65_000, VolumeState::Working);
+        Self { capacity_bytes, link_limit, capabilities, keeps_owners: true, state }
     }
 }
 
@@ -121,6 +125,13 @@ impl VolumeOptions {
     #[must_use]
     pub const fn directory_sync(mut self, works: bool) -> Self {
         self.capabilities.directory_sync = works;
+        self
+    }
+
+    /// Sets [`keeps_owners`](Self#structfield.keeps_owners).
+    #[must_use]
+    pub const fn keeps_owners(mut self, keeps: bool) -> Self {
+        self.keeps_owners = keeps;
         self
     }
 

@@ -63,7 +63,7 @@ impl Account {
         match call.op {
             Op::SyncAll | Op::SyncData => Before::FileSync(on),
             Op::SyncDirectory => Before::DirectorySync(self.keys.of_target(fs, call.path)),
-            Op::Write | Op::WriteAt | Op::SetLen => Before::Bytes(on),
+            Op::Write | Op::WriteAt | Op::SetLen | Op::SetPermissions => Before::Bytes(on),
             Op::PunchHole | Op::TruncateFile => Before::Bytes(self.keys.of_target(fs, call.path)),
             _ => Before::Names(self.bindings(fs, call)),
         }

@@ -11,7 +11,7 @@ use crate::{
 /// The value of each axis.
 pub(crate) type Choice = Vec<u32>;
 
-/// Name changes that persist together: a single change, or the two of a rename.
+/// Name changes, or changes of a directory's permissions, that persist together: a single change, or the two of a rename.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     first: Seq,
@@ -84,7 +84,7 @@ impl Axes {
     pub(crate) fn of(disk: &Disk, newest: Option<&Micro>) -> Self {
         let rules = disk.rules();
         let mut axes: Vec<(Seq, Axis)> = Vec::new();
-        let names = disk.journal.iter().filter(|micro| micro.binding().is_some());
+        let names = disk.journal.iter().filter(|micro| micro.is_of_directory());
         match rules.order {
             NameOrder::Free => {
                 for group in groups(names, rules.whole_renames) {

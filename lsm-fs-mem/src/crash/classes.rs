@@ -98,8 +98,9 @@ struct Pending<'d> {
     sizes: usize,
 }
 
+/// Tells if the inode itself changes: its length or its permissions, which reach the disk in order.
 const fn is_size(micro: &Micro) -> bool {
-    matches!(micro.change, Change::Size { .. })
+    matches!(micro.change, Change::Size { .. } | Change::Permissions { .. })
 }
 
 fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {

@@ -9,7 +9,7 @@ use crate::{
     tree::{DirNode, FileNode, Inode, Node, Tree},
 };
 
-/// Returns a fingerprint that is equal for two images with the same names, contents, and shared inodes.
+/// Returns a fingerprint that is equal for two images with the same names, contents, permissions, and shared inodes.
 pub(crate) fn fingerprint(tree: &Tree, roots: &[Ino]) -> u128 {
     let mut walk = Walk { tree, above: Vec::new(), files: BTreeMap::new(), hash: Fingerprint::new() };
     for root in roots {
@@ -31,6 +31,9 @@ impl Walk<'_> {
     fn dir(&mut self, ino: Ino) {
         let Some(dir) = self.tree.dir(ino) else { return };
         self.above.push(ino);
+        if let Some(permissions) = &dir.permissions {
+            self.hash.permissions(permissions);
+        }
         for (name, child) in dir.iter() {
             match self.tree.get(child).map(|inode| &inode.node) {
                 Some(Node::File(file)) => {
@@ -85,7 +88,7 @@ impl Assembly<'_> {
         let Some(dir) = self.from.dir(from) else { return Arc::default() };
         self.above.push(from);
         let mut changed = false;
-        let mut entries = DirNode::default();
+        let mut entries = dir.without_names();
         for (name, child) in dir.iter() {
             let kept = self.entry(child, parent);
             changed |= kept != Some(child);

@@ -36,7 +36,7 @@ pub struct FaultId {
 }
 
 /// Every kind of call that a wrapper sees.
-const KINDS: [Op; 34] = [
+const KINDS: [Op; 35] = [
     Op::Beneath,
     Op::Open,
     Op::CreateDir,
@@ -59,6 +59,7 @@ const KINDS: [Op; 34] = [
     Op::PunchHole,
     Op::TruncateFile,
     Op::TryDisableCow,
+    Op::SetPermissions,
     Op::Read,
     Op::ReadAt,
     Op::Write,

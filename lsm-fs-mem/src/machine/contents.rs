@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range, path::Path, sync::Arc};
 
-use lsm_fs::{FsOpenOptions, errno};
+use lsm_fs::{FsOpenOptions, Permissions, PermissionsSet, errno};
 
 use super::{
     errors::os,
@@ -13,7 +13,7 @@ use super::{
     sync_faults::SyncFaults,
 };
 use crate::{
-    micro::{Change, Ino, Kind, Payload},
+    micro::{Access, Change, Ino, Kind, Payload},
     pages::{PAGE_BYTES, Pages, small},
     profile::SyncCall,
 };
@@ -72,7 +72,8 @@ impl<'m> FileCalls<'m> {
                 ino
             }
             (None, LastComponent::Name(name)) if creates => {
-                self.storage.create(location.dir, name, Kind::File)?
+                let access = if options.private { Access::Private } else { Access::Ordinary };
+                self.storage.create(location.dir, name, Kind::File, access)?
             }
             _ => return Err(os(errno::ENOENT)),
         };
@@ -211,6 +212,28 @@ impl<'m> FileCalls<'m> {
             self.storage.set_in_place(ino, true);
         }
         Ok(works)
+    }
+
+    /// Sets the mode, and the owner where the volume lets it be changed.
+    pub(crate) fn set_permissions(&mut self, ino: Ino, to: &Permissions) -> io::Result<PermissionsSet> {
+        let keeps_owners = self.names().writable(ino)?.options().keeps_owners;
+        let found = self.names().metadata(ino)?.permissions.unwrap_or(*to);
+        let owner = keeps_owners || (found.owner, found.group) == (to.owner, to.group);
+        let set = if owner { *to } else { found };
+        self.storage.set_permissions(ino, set.with_mode(to.mode & Permissions::SETTABLE));
+        Ok(PermissionsSet { mode: true, owner })
+    }
+
+    pub(crate) fn set_directory_permissions(
+        &mut self,
+        path: &Path,
+        to: &Permissions,
+    ) -> io::Result<PermissionsSet> {
+        let ino = self.lookup().resolve_unfollowed(path)?;
+        match self.names().kind(ino) {
+            Kind::Dir => self.set_permissions(ino, to),
+            Kind::File => Err(os(errno::ENOTDIR)),
+        }
     }
 
     /// Syncs a file through a handle that was opened by `path`.

@@ -13,7 +13,7 @@ use super::{
     sync_faults::SyncFaults,
 };
 use crate::{
-    micro::{Change, Ino, Kind, Name, Payload},
+    micro::{Access, Change, Ino, Kind, Name, Payload},
     profile::SyncCall,
 };
 
@@ -51,11 +51,11 @@ impl<'m> NameCalls<'m> {
         self.storage.namespace()
     }
 
-    pub(crate) fn create_dir(&mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn create_dir(&mut self, path: &Path, access: Access) -> io::Result<()> {
         let location = self.lookup().locate(path)?;
         match location.last {
             LastComponent::Name(name) if self.lookup().bound(&location)?.is_none() => {
-                self.storage.create(location.dir, name, Kind::Dir).map(drop)
+                self.storage.create(location.dir, name, Kind::Dir, access).map(drop)
             }
             _ => Err(os(errno::EEXIST)),
         }
@@ -256,7 +256,7 @@ impl<'m> NameCalls<'m> {
         self.storage.force(SyncCall::CloneSource { ino: source });
         // A clone shares the data on disk. The cache may still show data that a failed sync has lost.
         let file = self.storage.reread(source);
-        let ino = self.storage.create(target.dir, name, Kind::File)?;
+        let ino = self.storage.create(target.dir, name, Kind::File, Access::Private)?;
         if self.names().tree().get(source).is_some_and(|inode| inode.in_place) {
             self.storage.set_in_place(ino, true);
         }
@@ -308,7 +308,7 @@ impl<'m> NameCalls<'m> {
         if location.wants_dir {
             return Err(os(errno::ENOENT));
         }
-        let ino = self.storage.create(location.dir, name, Kind::File)?;
+        let ino = self.storage.create(location.dir, name, Kind::File, Access::Ordinary)?;
         self.storage.set_special(ino, special);
         Ok(())
     }

@@ -180,6 +180,7 @@ impl Namespace {
         metadata.link_count = Some(u64::from(inode.links));
         metadata.file_id = Some(FileId { volume: u64::from(inode.volume) + 1, inode: ino });
         metadata.allocated_bytes = Some(inode.allocated_bytes());
+        metadata.permissions = Some(inode.permissions());
         Ok(metadata)
     }
 

@@ -3,6 +3,8 @@
 
 use std::{ffi::OsStr, io, path::Path, sync::Arc};
 
+use lsm_fs::Permissions;
+
 use super::{
     log::{EventLog, Log},
     namespace::{Namespace, Special},
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     crash::Disk,
-    micro::{Change, Ino, Kind, Name, Seq},
+    micro::{Access, Change, Ino, Kind, Name, Seq},
     profile::{CrashModel, SyncCall},
     tree::FileNode,
     volume::{MemFsOptions, VolumeOptions},
@@ -101,17 +103,17 @@ impl Storage {
     }
 
     /// Binds a name to a new inode.
-    pub(super) fn create(&mut self, dir: Ino, name: &OsStr, kind: Kind) -> io::Result<Ino> {
+    pub(super) fn create(&mut self, dir: Ino, name: &OsStr, kind: Kind, access: Access) -> io::Result<Ino> {
         self.namespace.check_room_for_name(dir)?;
         let ino = self.namespace.take_ino();
-        let link = Change::Link { dir, name: Name::from(name), ino, kind, creates: true };
+        let link = Change::Link { dir, name: Name::from(name), ino, kind, creates: Some(access) };
         self.change(self.namespace.volume_of(dir), link);
         Ok(ino)
     }
 
     /// Binds another name to a file.
     pub(super) fn link(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
-        let link = Change::Link { dir, name: Name::from(name), ino, kind: Kind::File, creates: false };
+        let link = Change::Link { dir, name: Name::from(name), ino, kind: Kind::File, creates: None };
         self.change(self.namespace.volume_of(ino), link);
     }
 
@@ -124,7 +126,7 @@ impl Storage {
         let (volume, group) = (self.namespace.volume_of(ino), self.log.next_seq());
         let kind = self.namespace.kind(ino);
         let gone = Change::Unlink { dir: from.0, name: Name::from(from.1), ino };
-        let made = Change::Link { dir: to.0, name: Name::from(to.1), ino, kind, creates: false };
+        let made = Change::Link { dir: to.0, name: Name::from(to.1), ino, kind, creates: None };
         // Keeps the inode alive between the two changes, when it may have no name.
         self.namespace.hold(ino);
         self.change_in_group(volume, group, gone);
@@ -140,6 +142,15 @@ impl Storage {
 
     pub(super) fn failed_syncs(&self, ino: Ino) -> u32 {
         self.namespace.tree().get(ino).map_or(0, |inode| inode.failed_syncs)
+    }
+
+    /// Sets the permissions of a file or a directory.
+    pub(super) fn set_permissions(&mut self, ino: Ino, to: Permissions) {
+        let kind = self.namespace.kind(ino);
+        let is_there = self.namespace.tree().get(ino).is_some_and(|inode| inode.permissions() == to);
+        if !is_there {
+            self.change(self.namespace.volume_of(ino), Change::Permissions { ino, kind, to });
+        }
     }
 
     pub(super) fn set_in_place(&mut self, ino: Ino, in_place: bool) {

@@ -8,7 +8,10 @@ use std::{
     sync::OnceLock,
 };
 
-use lsm_fs::{Error, FileHint, FsDirLock, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, errno};
+use lsm_fs::{
+    Error, FileHint, FsDirLock, FsFile, FsMetadata, FsOpenOptions, Op, Permissions, PermissionsSet, Result,
+    SyncMode, errno,
+};
 
 use super::MemFs;
 use crate::{
@@ -129,6 +132,10 @@ impl FsFile for MemFile {
 
     fn hint(&self, _: FileHint) -> Result<()> {
         self.call(Op::Hint, |_, _| Ok(()))
+    }
+
+    fn set_permissions(&self, to: &Permissions) -> Result<PermissionsSet> {
+        self.call(Op::SetPermissions, |machine, ino| machine.files(None).set_permissions(ino, to))
     }
 
     fn try_lock_exclusive(&self) -> Result<bool> {

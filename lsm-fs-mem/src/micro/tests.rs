@@ -1,6 +1,7 @@
 use super::*;
 
 fn link(seq: Seq, dir: Ino, name: &str, ino: Ino, creates: bool) -> Micro {
+    let creates = creates.then_some(Access::Ordinary);
     let change = Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind: Kind::File, creates };
     Micro { seq, group: seq, volume: 0, change }
 }

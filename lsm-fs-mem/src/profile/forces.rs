@@ -112,7 +112,7 @@ impl<'a> Forcing<'a> {
                 } else if growth {
                     needed = sizes.len();
                 }
-            } else {
+            } else if !matches!(micro.change, Change::Permissions { .. }) {
                 needed = needed.max(cuts);
                 self.forced.insert(micro.seq);
             }
@@ -144,7 +144,7 @@ impl<'a> Forcing<'a> {
 
     fn all_names(&mut self, volume: u32, last: Seq) {
         let before = self.journal.iter().take_while(|micro| micro.seq <= last);
-        self.add(before.filter(|micro| micro.volume == volume && micro.binding().is_some()));
+        self.add(before.filter(|micro| micro.volume == volume && micro.is_of_directory()));
     }
 
     fn names_if_dirty(&mut self, ino: Ino, volume: u32) {

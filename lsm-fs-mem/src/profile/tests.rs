@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, sync::Arc};
 
 use super::*;
-use crate::micro::{Change, Ino, Journal, Kind, Micro, Payload, Seq};
+use crate::micro::{Access, Change, Ino, Journal, Kind, Micro, Payload, Seq};
 
 /// Inodes of the scene. `d` and `e` are old directories, and `old`, `x` and `z` are old files.
 const D: Ino = 2;
@@ -18,6 +18,7 @@ const G: Ino = 10;
 const FAR: Ino = 11;
 
 fn link(dir: Ino, name: &str, ino: Ino, kind: Kind, creates: bool) -> Change {
+    let creates = creates.then_some(Access::Ordinary);
     Change::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, creates }
 }
 

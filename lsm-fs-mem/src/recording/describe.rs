@@ -62,12 +62,15 @@ impl Paths {
                 format!("bytes {}..{} of {}", range.start, range.end, self.path(*ino))
             }
             Change::Size { ino, from, to, .. } => format!("length of {}: {from} to {to}", self.path(*ino)),
-            Change::Link { dir, name, kind, creates: true, .. } => {
+            Change::Link { dir, name, kind, creates: Some(_), .. } => {
                 let what = if *kind == Kind::Dir { "directory" } else { "file" };
                 format!("new {what} {}", self.entry(*dir, name))
             }
             Change::Link { dir, name, ino, .. } => {
                 format!("name {} for inode {ino}", self.entry(*dir, name))
+            }
+            Change::Permissions { ino, to, .. } => {
+                format!("mode {:04o} and owner {}:{} of {}", to.mode, to.owner, to.group, self.path(*ino))
             }
             Change::Unlink { dir, name, .. } => format!("removal of {}", self.entry(*dir, name)),
         }

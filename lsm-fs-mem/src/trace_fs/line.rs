@@ -42,6 +42,10 @@ impl Line {
             Arguments::Seek(SeekFrom::Start(offset)) => self.push(format_args!(" start {offset}")),
             Arguments::Seek(SeekFrom::End(offset)) => self.push(format_args!(" end {offset}")),
             Arguments::Seek(SeekFrom::Current(offset)) => self.push(format_args!(" current {offset}")),
+            Arguments::Private => self.0.push_str(" private"),
+            Arguments::Permissions(to) => {
+                self.push(format_args!(" {:04o} {}:{}", to.mode, to.owner, to.group));
+            }
             Arguments::Hint(hint) => self.push(format_args!(" {}", hint_name(hint))),
             // An argument kind that this version does not know.
             other => self.push(format_args!(" {other:?}")),
@@ -57,6 +61,7 @@ impl Line {
             (options.create_new, " create_new"),
             (options.truncate, " truncate"),
             (options.direct_io, " direct_io"),
+            (options.private, " private"),
         ];
         for (_, word) in words.iter().filter(|(is_set, _)| *is_set) {
             self.0.push_str(word);

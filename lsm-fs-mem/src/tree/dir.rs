@@ -6,12 +6,16 @@ use std::{
     ffi::OsStr,
 };
 
+use lsm_fs::Permissions;
+
 use crate::micro::{Ino, Name};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DirNode {
     /// The entries by the first eight bytes of the name, as a number with the same order.
     buckets: BTreeMap<u64, Bucket>,
+    /// The permissions that were set, if any were.
+    pub(crate) permissions: Option<Permissions>,
 }
 
 /// Names with the same first eight bytes.
@@ -36,6 +40,11 @@ fn head_of(name: &OsStr) -> u64 {
 }
 
 impl DirNode {
+    /// The same directory with nothing in it.
+    pub(crate) fn without_names(&self) -> Self {
+        Self { buckets: BTreeMap::new(), permissions: self.permissions }
+    }
+
     pub(crate) fn get(&self, name: &OsStr) -> Option<Ino> {
         match self.buckets.get(&head_of(name))? {
             Bucket::One([(known, ino)]) => (**known == *name).then_some(*ino),

@@ -1,6 +1,8 @@
-//! File content: bytes and a length, which may arrive in either order.
+//! File content: bytes, a length and permissions, which may arrive in any order.
 
 use std::sync::OnceLock;
+
+use lsm_fs::Permissions;
 
 use crate::{
     hash::Fingerprint,
@@ -8,11 +10,13 @@ use crate::{
     pages::Pages,
 };
 
-/// Bytes and a length.
+/// Bytes, a length and permissions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileNode {
     pub(crate) len: u64,
     pub(crate) pages: Pages,
+    /// Those that were set, if any were.
+    pub(crate) permissions: Option<Permissions>,
     fingerprint: OnceLock<u128>,
 }
 
@@ -34,6 +38,7 @@ impl FileNode {
                 }
                 self.len = *to;
             }
+            Change::Permissions { to, .. } => self.permissions = Some(*to),
             Change::Link { .. } | Change::Unlink { .. } => {}
         }
     }
@@ -59,6 +64,9 @@ impl FileNode {
             }
             let mut hash = Fingerprint::new();
             hash.word(self.len);
+            if let Some(permissions) = &self.permissions {
+                hash.permissions(permissions);
+            }
             self.pages.fingerprint(&mut hash);
             hash.finish()
         })

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use lsm_fs::Permissions;
+
 use super::{dir::DirNode, file::FileNode};
-use crate::micro::{Ino, Kind};
+use crate::micro::{Access, Ino, Kind};
 
 /// The content of an inode.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Inode {
     pub(crate) failed_syncs: u32,
     /// Set if copy-on-write was disabled for it.
     pub(crate) in_place: bool,
+    /// The access that it was made with.
+    pub(crate) access: Access,
 }
 
 impl Inode {
@@ -36,7 +40,16 @@ impl Inode {
             Kind::File => Node::File(Arc::default()),
             Kind::Dir => Node::Dir(Arc::default()),
         };
-        Self { node, volume, links: 0, opens: 0, parent, failed_syncs: 0, in_place: false }
+        Self {
+            node,
+            volume,
+            links: 0,
+            opens: 0,
+            parent,
+            failed_syncs: 0,
+            in_place: false,
+            access: Access::Ordinary,
+        }
     }
 
     #[inline]
@@ -45,6 +58,14 @@ impl Inode {
             Node::File(_) => Kind::File,
             Node::Dir(_) => Kind::Dir,
         }
+    }
+
+    pub(crate) fn permissions(&self) -> Permissions {
+        let set = match &self.node {
+            Node::File(file) => file.permissions,
+            Node::Dir(dir) => dir.permissions,
+        };
+        set.unwrap_or(self.access.permissions(self.kind()))
     }
 
     pub(crate) fn allocated_bytes(&self) -> u64 {

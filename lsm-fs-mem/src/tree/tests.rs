@@ -3,7 +3,7 @@ use std::ffi::OsStr;
 use super::*;
 use crate::{
     crash::{assemble, fingerprint},
-    micro::{Name, Payload},
+    micro::{Access, Name, Payload},
 };
 
 fn micro(change: Change) -> Micro {
@@ -11,7 +11,13 @@ fn micro(change: Change) -> Micro {
 }
 
 fn link(dir: Ino, name: &str, ino: Ino, kind: Kind) -> Micro {
-    micro(Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind, creates: true })
+    micro(Change::Link {
+        dir,
+        name: Name::from(OsStr::new(name)),
+        ino,
+        kind,
+        creates: Some(Access::Ordinary),
+    })
 }
 
 fn data(ino: Ino, bytes: &[u8]) -> Micro {

@@ -22,6 +22,7 @@ mod kills;
 mod mem_fs;
 #[path = "../common/ops.rs"]
 mod ops;
+mod permissions;
 mod sweeps;
 mod trace;
 mod views;

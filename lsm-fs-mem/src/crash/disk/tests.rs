@@ -103,7 +103,9 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
             let mut seeded = Seeded::new(seed ^ at as u64);
             let (salt, until) = (seeded.next(), seeded.below(whole.log.len() as u64 + 3));
             let kept = |micro: &Micro| match micro.change {
-                Change::Link { .. } | Change::Unlink { .. } => Seeded::new(micro.group ^ salt).below(2) == 0,
+                Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {
+                    Seeded::new(micro.group ^ salt).below(2) == 0
+                }
                 Change::Size { .. } => micro.seq < until,
                 Change::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
             };

@@ -1,10 +1,10 @@
 use super::*;
-use crate::{machine::Machine, volume::MemFsOptions};
+use crate::{machine::Machine, micro::Access, volume::MemFsOptions};
 
 fn machine() -> Machine {
     let mut machine = Machine::new(&MemFsOptions::default());
-    machine.names(None).create_dir(Path::new("/d")).unwrap();
-    machine.names(None).create_dir(Path::new("/d/e")).unwrap();
+    machine.names(None).create_dir(Path::new("/d"), Access::Ordinary).unwrap();
+    machine.names(None).create_dir(Path::new("/d/e"), Access::Ordinary).unwrap();
     let file = lsm_fs::FsOpenOptions::new().write(true).create(true);
     machine.files(None).open(Path::new("/d/f"), &file).unwrap();
     machine

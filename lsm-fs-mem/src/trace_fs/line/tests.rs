@@ -37,6 +37,7 @@ fn arguments_follow_the_paths() {
     let (a, b) = (Path::new("/r/a"), Path::new("/r/b"));
     let options = FsOpenOptions::new().read(true).append(true).create(true).direct_io(true);
     let all = FsOpenOptions::new().write(true).create_new(true).truncate(true);
+    let permissions = lsm_fs::Permissions { mode: 0o640, owner: 7, group: 8 };
     let cases = [
         (Call::new(Op::Open, a, Arguments::Open(&options)), "open a read append create direct_io\n"),
         (Call::new(Op::Open, a, Arguments::Open(&all)), "open a write create_new truncate\n"),
@@ -60,6 +61,11 @@ fn arguments_follow_the_paths() {
         (Call::new(Op::TryLockDirectory, a, Arguments::None), "try_lock_directory a\n"),
         (Call::new(Op::TryLockExclusive, a, Arguments::None), "try_lock_exclusive a\n"),
         (Call::new(Op::TryDisableCow, a, Arguments::None), "try_disable_cow a\n"),
+        (Call::new(Op::CreateDir, a, Arguments::Private), "create_dir a private\n"),
+        (
+            Call::new(Op::SetPermissions, a, Arguments::Permissions(permissions)),
+            "set_permissions a 0640 7:8\n",
+        ),
     ];
     for (call, expected) in cases {
         assert_eq!(line(&call), expected);

@@ -1,0 +1,130 @@
+//! Modes and owners: recorded at once, durable with the sync of their inode.
+
+use std::path::Path;
+
+use lsm_fs::{Fs, FsAbilities, FsFile, FsOpenOptions, Permissions, PermissionsSet, SyncMode};
+use lsm_fs_mem::{CrashSweep, MemFs, MemFsOptions, Profile, Survives, VolumeOptions};
+
+const NORMAL: SyncMode = SyncMode::Normal;
+const OWNED: Permissions = Permissions { mode: 0o640, owner: 7, group: 8 };
+
+fn of(fs: &MemFs, path: &str) -> Permissions {
+    fs.metadata(Path::new(path)).unwrap().permissions.unwrap()
+}
+
+fn private_dir(fs: &MemFs, path: &str) {
+    fs.abilities().and_then(FsAbilities::permissions).unwrap().create_private_dir(Path::new(path)).unwrap();
+}
+
+fn set_dir(fs: &MemFs, path: &str, to: Permissions) -> PermissionsSet {
+    let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
+    ability.set_directory_permissions(Path::new(path), &to).unwrap()
+}
+
+fn private_file(fs: &MemFs, path: &str) -> Box<dyn FsFile> {
+    fs.open(Path::new(path), &FsOpenOptions::new().write(true).create_new(true).private(true)).unwrap()
+}
+
+/// A file and a directory whose names are durable.
+fn made(profile: Profile) -> (MemFs, Box<dyn FsFile>) {
+    let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
+    private_dir(&fs, "/d");
+    let file = private_file(&fs, "/d/f");
+    let _ = fs.sync_directory(Path::new("/d"), NORMAL).unwrap();
+    let _ = fs.sync_directory(Path::new("/"), NORMAL).unwrap();
+    (fs, file)
+}
+
+#[test]
+fn what_is_made_private_is_so_in_every_state() {
+    for profile in Profile::ALL {
+        let (fs, _file) = made(profile);
+        let image = fs.crash(Survives::Forced);
+        assert_eq!((of(&image, "/d").mode, of(&image, "/d/f").mode), (0o700, 0o600), "{profile}");
+    }
+    let fs = MemFs::new();
+    fs.create_dir(Path::new("/d")).unwrap();
+    drop(fs.open(Path::new("/f"), &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+    assert_eq!((of(&fs, "/d").mode, of(&fs, "/f").mode), (0o755, 0o644), "as a umask leaves them");
+}
+
+#[test]
+fn a_mode_is_durable_with_the_sync_of_its_inode_and_not_before() {
+    for profile in Profile::ALL {
+        // Nothing, the data of the file, the file, the parent of the directory, the directory.
+        for (synced, of_file, of_dir) in
+            [("none", 0o600, 0o700), ("data", 0o600, 0o700), ("file", 0o640, 0o700), ("dir", 0o600, 0o750)]
+        {
+            let (fs, file) = made(profile);
+            assert_eq!(file.set_permissions(&OWNED).unwrap(), PermissionsSet::ALL);
+            assert_eq!(set_dir(&fs, "/d", OWNED.with_mode(0o750)), PermissionsSet::ALL);
+            match synced {
+                "data" => file.sync_data(NORMAL).unwrap(),
+                "file" => file.sync_all(NORMAL).unwrap(),
+                "dir" => drop(fs.sync_directory(Path::new("/d"), NORMAL).unwrap()),
+                _ => {}
+            }
+            assert_eq!((of(&fs, "/d/f"), of(&fs, "/d").mode), (OWNED, 0o750), "in the cache");
+            let image = fs.crash(Survives::Forced);
+            let found = (of(&image, "/d/f").mode, of(&image, "/d").mode);
+            // Named profiles commit what is around; they never force less.
+            let is_forced = |found: u32, wanted: u32, old: u32| {
+                found == wanted || profile != Profile::Adversarial && found != old
+            };
+            assert!(is_forced(found.0, of_file, 0o600), "{profile}, {synced}: {found:?}");
+            assert!(is_forced(found.1, of_dir, 0o700), "{profile}, {synced}: {found:?}");
+        }
+    }
+}
+
+/// A sweep meets both states of a mode that no sync has forced, and one of a mode that was.
+#[test]
+fn a_sweep_tries_both_states() {
+    for synced in [false, true] {
+        let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
+        let report = CrashSweep::new().models([Profile::Adversarial]).run(
+            |fs| {
+                private_dir(fs, "/d");
+                let _ = fs.sync_directory(Path::new("/"), NORMAL)?;
+                let _ = set_dir(fs, "/d", OWNED.with_mode(0o750));
+                if synced {
+                    let _ = fs.sync_directory(Path::new("/d"), NORMAL)?;
+                }
+                fs.note("set");
+                Ok::<_, lsm_fs::Error>(())
+            },
+            |image, notes| {
+                if notes.contains("set") {
+                    seen.lock().unwrap().insert(of(image, "/d").mode);
+                }
+                Ok::<_, String>(())
+            },
+        );
+        report.unwrap();
+        let seen: Vec<u32> = seen.into_inner().unwrap().into_iter().collect();
+        assert_eq!(seen, if synced { vec![0o750] } else { vec![0o700, 0o750] });
+    }
+}
+
+#[test]
+fn a_process_that_may_not_give_files_away() {
+    let fs = MemFsOptions::new().root(VolumeOptions::new().keeps_owners(false)).build().unwrap();
+    let file = private_file(&fs, "/f");
+    assert_eq!(file.set_permissions(&OWNED).unwrap(), PermissionsSet { mode: true, owner: false });
+    assert_eq!(of(&fs, "/f"), Permissions { mode: 0o640, owner: 0, group: 0 });
+    let own = Permissions { mode: 0o4600, owner: 0, group: 0 };
+    assert_eq!(file.set_permissions(&own).unwrap(), PermissionsSet::ALL);
+    assert_eq!(of(&fs, "/f").mode, 0o600, "without setuid");
+}
+
+#[test]
+fn a_link_shares_them_and_a_clone_does_not() {
+    let fs = MemFs::new();
+    let file = private_file(&fs, "/f");
+    let _ = file.set_permissions(&OWNED).unwrap();
+    fs.hard_link(Path::new("/f"), Path::new("/link")).unwrap();
+    fs.reflink_file(Path::new("/f"), Path::new("/clone")).unwrap();
+    let _ = file.set_permissions(&OWNED.with_mode(0o604)).unwrap();
+    assert_eq!(of(&fs, "/link").mode, 0o604);
+    assert_eq!(of(&fs, "/clone"), Permissions { mode: 0o600, owner: 0, group: 0 });
+}
