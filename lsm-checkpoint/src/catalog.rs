@@ -11,12 +11,15 @@ use std::{
     time::Duration,
 };
 
-use lsm_fs::Fs;
+use lsm_fs::{Fs, Permissions};
 use lsm_manifest::{ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, WriteOptions};
 
 use budget::Budget;
 
-use crate::{CATALOG_FILE, CatalogDefect, Error, FileKind, Method, Result, view::beneath_checkpoint};
+use crate::{
+    CATALOG_FILE, CatalogDefect, Error, FileKind, Method, Result, source::KnownPermissions,
+    view::beneath_checkpoint,
+};
 
 /// The catalog format that this version writes. It also reads format 1.
 pub const CATALOG_FORMAT: u32 = 2;
@@ -109,6 +112,26 @@ pub struct Attributes {
     pub owner: Option<u32>,
     /// The number of the group.
     pub group: Option<u32>,
+}
+
+impl Attributes {
+    /// The same for a copy.
+    pub(crate) const fn known(&self) -> KnownPermissions {
+        let Self { mode, owner, group } = *self;
+        KnownPermissions { mode, owner, group }
+    }
+
+    /// The permissions that a catalog says, and those that are there for what it does not say.
+    pub(crate) fn over(&self, there: Option<Permissions>) -> Option<Permissions> {
+        self.known().over(there)
+    }
+}
+
+impl From<Permissions> for Attributes {
+    fn from(permissions: Permissions) -> Self {
+        let Permissions { mode, owner, group } = permissions;
+        Self { mode: Some(mode), owner: Some(owner), group: Some(group) }
+    }
 }
 
 impl CatalogFile {

@@ -27,7 +27,8 @@ pub enum Error {
     /// Choose another name, or remove the target if it is yours. If it is a checkpoint that an earlier call made, the
     /// process may have died before its name was durable: sync the parent directory before you rely on it.
     ///
-    /// A mount point cannot be replaced: choose a name inside it.
+    /// A mount point cannot be replaced: choose a name inside it, or restore into it with
+    /// [`Checkpoint::restore_into`](crate::Checkpoint::restore_into).
     #[error("{}: {occupant}", target.display())]
     TargetExists {
         /// The target.
@@ -222,12 +223,36 @@ pub enum Error {
     Cancelled,
     /// The directory has no catalog: it is no checkpoint, or not a complete one.
     ///
-    /// Choose another directory. If an earlier call removed the checkpoint, the process may have died before the
-    /// removal was durable: sync the parent directory before you rely on it.
+    /// Choose another directory. If only the catalog was lost,
+    /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) may help. If an earlier call removed the checkpoint,
+    /// the process may have died before the removal was durable: sync the parent directory before you rely on it.
     #[error("{}: no checkpoint", dir.display())]
     NotACheckpoint {
         /// The directory.
         dir: PathBuf,
+    },
+    /// The [base](crate::Checkpoint::base) is missing, is no checkpoint, or its catalog cannot be read.
+    ///
+    /// Name another base, or none. [`Checkpoint::optional_base`](crate::Checkpoint::optional_base) takes the checkpoint
+    /// without it.
+    #[error("{}: cannot be used as the base; name another one, or go on without", base.display())]
+    BaseUnusable {
+        /// The base.
+        base: PathBuf,
+        /// The reason.
+        source: Box<Self>,
+    },
+    /// The directory to restore into is not empty. Nothing was touched, except that debris of an earlier restore into
+    /// it was removed.
+    ///
+    /// Look at `entry`. If it is a file of the checkpoint, an earlier call may have restored all of it and died before
+    /// it could say so. Otherwise empty the directory, or choose another one.
+    #[error("{}: not empty, it holds {}; restore into an empty directory", target.display(), entry.display())]
+    NotEmpty {
+        /// The directory.
+        target: PathBuf,
+        /// One of its entries, relative to it.
+        entry: PathBuf,
     },
     /// The checkpoint holds something that its catalog does not name. Nothing was removed.
     ///
@@ -246,7 +271,8 @@ pub enum Error {
     },
     /// The catalog is sound as an archive, and what it says is impossible.
     ///
-    /// Use another checkpoint. What wrote this one is broken, or someone changed it.
+    /// Use another checkpoint. What wrote this one is broken, or someone changed it. As a last resort,
+    /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) opens it without its catalog.
     #[error("{}: {what}", file.display())]
     BadCatalog {
         /// The catalog.
@@ -292,6 +318,9 @@ pub enum Error {
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
     /// A manifest or the catalog could not be written or read.
+    ///
+    /// If it is the catalog that is damaged, use another checkpoint, or as a last resort
+    /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage).
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
     /// The engine failed to flush, to capture or to write its manifest.

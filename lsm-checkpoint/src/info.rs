@@ -1,6 +1,6 @@
 //! [`CheckpointInfo`]: the contents and the costs of a finished checkpoint.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use lsm_fs::DirectorySync;
 
@@ -62,6 +62,19 @@ impl TotalsByMethod {
     }
 }
 
+/// The use that was made of a base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BaseReport {
+    /// The reason why an [optional base](crate::Checkpoint::optional_base) was not used.
+    pub unusable: Option<String>,
+    /// The number of its files that were read and linked, by [`verify_base`](crate::Checkpoint::verify_base).
+    pub verified_files: u64,
+    /// Its files that were damaged, relative to the base. They were taken from the source instead. Every checkpoint
+    /// that links them is damaged, too: [`verify`](crate::verify()) says which.
+    pub damaged: Vec<PathBuf>,
+}
+
 /// A description of a finished checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,6 +100,14 @@ pub struct CheckpointInfo {
     /// [`NotSupported`](DirectorySync::NotSupported) if the platform has no way to make names durable, so that a crash
     /// may lose the checkpoint.
     pub durability: DirectorySync,
+    /// The use that was made of the [base](crate::Checkpoint::base).
+    pub base: BaseReport,
+    /// The number of files and directories whose mode could not be set to the source's: the target's mount refuses it
+    /// or has no modes. They are the maker's alone where it has modes.
+    pub modes_not_kept: u64,
+    /// The number of files and directories whose owner or group is not the source's. A process that is not root may not
+    /// give files away, so its engine has to run as the same user.
+    pub owners_not_kept: u64,
     pub(crate) by_method: TotalsByMethod,
 }
 

@@ -27,6 +27,7 @@ mod layout;
 mod list;
 mod method;
 mod pause;
+mod permissions;
 mod plan;
 mod pointer;
 mod progress;
@@ -34,6 +35,7 @@ mod remove;
 mod reserved;
 mod restore;
 mod run;
+mod salvage;
 mod source;
 mod space;
 mod staged;
@@ -50,7 +52,7 @@ pub use catalog::{Attributes, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolde
 pub use error::{
     BoxError, CatalogDefect, Change, Error, Occupant, PointerProblem, Result, SnapshotProblem, StagedProblem,
 };
-pub use info::{CheckpointInfo, Totals};
+pub use info::{BaseReport, CheckpointInfo, Totals};
 pub use is_checkpoint::is_checkpoint;
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use method::{Method, Policy};
@@ -60,6 +62,7 @@ pub use remove::{Removal, RemoveReport, remove};
 pub use reserved::CATALOG_FILE;
 pub use restore::{CheckpointDir, restore};
 pub use run::{Checkpoint, run_checkpoint};
+pub use salvage::SalvageReport;
 pub use source::{Capture, CheckpointSource, FileKind, PinnedSnapshot, Snapshot, SourceFile, SourceRoot};
 pub use staged::ManifestTarget;
 pub use sweep::{SweepReport, sweep};

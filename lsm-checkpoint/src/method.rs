@@ -3,6 +3,22 @@
 use std::fmt;
 
 /// The way in which a file came into a checkpoint.
+///
+/// # What a file keeps
+///
+/// | | mode | owner and group | times, ACLs, extended attributes |
+/// |---|---|---|---|
+/// | `HardLink`, `BaseLink` | the inode's, which is not changed | as the mode | the inode's |
+/// | `Reflink`, `Copy` | the source's | the source's, where the process may set them | not kept |
+/// | `Written` | the mode of the source's first directory, without execute | as the mode | not kept |
+///
+/// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source's directory that
+/// its files lie in, or else of the source's first directory. Its owner can always use it. An ACL is not kept, so copy
+/// it by other means if the engine's user needs it. [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and
+/// owners that could not be kept.
+///
+/// New files and directories are made so that their owner alone can use them. They get their owner first and then their
+/// mode, so at no moment do group or others get rights that the source does not give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Method {

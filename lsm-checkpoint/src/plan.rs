@@ -10,6 +10,7 @@ use std::{
 use crate::{
     FileKind, Method, Policy, SnapshotProblem, SourceFile, StagedProblem,
     layout::{self, Layout},
+    permissions::Permissions,
     source::Content,
 };
 
@@ -64,6 +65,8 @@ pub(crate) struct PlannedFile {
     pub(crate) checksum: Option<u128>,
     /// The directory beneath which the path in the source is resolved, as in [`SourceFile`].
     pub(crate) root: Option<Arc<Path>>,
+    /// The permissions that a copy of it gets, as in [`SourceFile`].
+    pub(crate) permissions: Option<Permissions>,
     /// The position among all files of the plan. The deletion pause lists the files in the same order.
     pub(crate) pin: usize,
 }
@@ -113,12 +116,12 @@ impl PlannedTree {
         for kind in kinds {
             by_kind.entry(kind.canonical()).or_default();
         }
-        for SourceFile { kind, name, content, checksum, root } in files {
+        for SourceFile { kind, name, content, checksum, root, permissions } in files {
             let kind = kind.canonical();
             let name = name
                 .into_string()
                 .map_err(|name| (Path::new(kind.folder()).join(name), SnapshotProblem::Name))?;
-            let file = PlannedFile { name, content, checksum, root, pin: 0 };
+            let file = PlannedFile { name, content, checksum, root, permissions, pin: 0 };
             by_kind.entry(kind).or_default().push(file);
         }
         let folders =

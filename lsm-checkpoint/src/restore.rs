@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use lsm_fs::Fs;
+use lsm_fs::{Fs, Permissions};
 
 use crate::{
     BoxError, Capture, Catalog, CatalogFile, CatalogTree, Change, Checkpoint, CheckpointInfo,
     CheckpointSource, DeletionPause, Error, FileKind, ManifestTarget, Policy, Result, Snapshot, SourceFile,
-    SourceRoot, view::beneath_checkpoint,
+    SourceRoot, target_life::Target, view::beneath_checkpoint,
 };
 
 /// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a
@@ -37,6 +37,12 @@ impl CheckpointDir {
         let catalog = Catalog::read(&*fs, &dir)?;
         let identity = catalog.identity.clone();
         Ok(Self { fs, dir, catalog, identity })
+    }
+
+    /// A checkpoint that has the files of this catalog, which nobody has read from it.
+    pub(crate) fn assumed(fs: Arc<dyn Fs>, dir: PathBuf, catalog: Catalog) -> Self {
+        let identity = catalog.identity.clone();
+        Self { fs, dir, catalog, identity }
     }
 
     /// Names the source of this checkpoint otherwise than its catalog does, in checkpoints that are made of it. Only a
@@ -64,7 +70,13 @@ impl CheckpointDir {
 /// the checkpoint has, so that [`verify`](crate::verify()) beforehand says what it is worth. The checkpoint is only
 /// read.
 ///
-/// [`Checkpoint::restore`] does it with progress, a limit and another policy.
+/// Files and directories get the modes and owners that the catalog says. It says none of linked files, and in format 1
+/// of no file. These get the mode and the owner that they have in the checkpoint. [`Method`](crate::Method) lists
+/// everything that is not kept. A process that is not root cannot give files to the engine's user: run the restore as
+/// that user.
+///
+/// [`Checkpoint::restore`] does it with progress, a limit and another policy, and
+/// [`Checkpoint::restore_into`] into a directory that exists.
 ///
 /// # Crash semantics
 ///
@@ -134,11 +146,59 @@ impl Checkpoint<'_> {
     pub fn restore(&self, checkpoint: &CheckpointDir, fs: &dyn Fs, target: &Path) -> Result<CheckpointInfo> {
         self.uncatalogued().create(checkpoint, fs, target)
     }
+
+    /// As [`restore`](Self::restore), into a directory that exists and is empty: the mount point of a volume, for
+    /// instance, which no directory can take the place of. A directory `lost+found` in it does not count.
+    ///
+    /// # Contract
+    ///
+    /// The directory keeps its own mode and owner, since this call has not made it. No other process may put anything
+    /// into it meanwhile. Its owner lock is held, so a second restore into it fails with
+    /// [`InProgress`](Error::InProgress).
+    ///
+    /// Files are made in `.checkpoint-staged` in the directory. Then a file `.checkpoint-unpublished` marks it, and
+    /// they move out one by one. The files that make the trees readable come last, when all others are durable.
+    ///
+    /// # Crash semantics
+    ///
+    /// A crash leaves a directory without those last files, or a complete one. **The directory itself exists in any
+    /// case**, so an engine that makes a new database wherever it finds none must not be started as long as
+    /// `.checkpoint-staged` is there. The next call for the directory removes what a dead one has left, as far as it is
+    /// not complete. No [sweep](crate::sweep()) finds it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotEmpty`](Error::NotEmpty); [`Fs`](Error::Fs) with `NotFound` or `NotADirectory`; otherwise as [`restore`],
+    /// where the error leaves the directory empty instead of absent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy};
+    /// use lsm_fs::StdFs;
+    /// use std::{path::Path, sync::Arc};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let monday = CheckpointDir::open(Arc::new(StdFs), "/backup/monday")?;
+    /// Checkpoint::new().policy(Policy::Independent).restore_into(&monday, &StdFs, Path::new("/var/lib/db"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn restore_into(
+        &self,
+        checkpoint: &CheckpointDir,
+        fs: &dyn Fs,
+        dir: &Path,
+    ) -> Result<CheckpointInfo> {
+        self.uncatalogued().make(checkpoint, fs, &Target::inside(dir))
+    }
 }
 
 impl CheckpointSource for CheckpointDir {
     fn roots(&self) -> Vec<SourceRoot> {
-        vec![SourceRoot::of_checkpoint(Arc::clone(&self.fs), &self.dir)]
+        let known = self.catalog.attributes.iter();
+        let known = known.map(|folder| (folder.path.clone(), folder.attributes.known())).collect();
+        vec![SourceRoot::of_checkpoint(Arc::clone(&self.fs), &self.dir, known)]
     }
 
     /// Nobody deletes single files of a checkpoint.
@@ -178,12 +238,12 @@ impl CapturedTree<'_> {
         self.checkpoint.dir.join(self.checkpoint.catalog.path_of(file))
     }
 
-    /// Compares the type and the length of a file with the catalog.
-    fn check(&self, fs: &dyn Fs, file: &CatalogFile) -> Result<()> {
+    /// Compares the type and the length of a file with the catalog. Returns the permissions that a copy of it gets.
+    fn check(&self, fs: &dyn Fs, file: &CatalogFile) -> Result<Option<Permissions>> {
         let path = self.path_of(file);
         let what = match fs.symlink_metadata(&path) {
             Ok(there) if !there.is_file() => Change::Type,
-            Ok(there) if there.len == file.len => return Ok(()),
+            Ok(there) if there.len == file.len => return Ok(file.attributes.over(there.permissions)),
             Ok(there) => Change::Length { expected: file.len, found: there.len },
             Err(e) if e.kind() == io::ErrorKind::NotFound => Change::Gone,
             Err(e) => return Err(e.into()),
@@ -201,17 +261,23 @@ impl Snapshot for CapturedTree<'_> {
     /// length it finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
         let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
-        self.files.iter().try_for_each(|file| self.check(&*fs, file))?;
         let root: Arc<Path> = Arc::from(self.checkpoint.dir.as_path());
-        let source_file = |file: &&CatalogFile| {
+        let source_file = |(file, permissions): (&CatalogFile, Option<Permissions>)| {
             let (kind, fs, path) = (file.kind.clone(), Arc::clone(&self.checkpoint.fs), self.path_of(file));
             let source = match file.linkable {
                 true => SourceFile::immutable(kind, fs, path, file.len),
                 false => SourceFile::prefix(kind, fs, path, file.len),
             };
-            source.checksum(file.checksum).beneath(&root)
+            source.checksum(file.checksum).beneath(&root).permissions(permissions)
         };
-        Ok(self.files.iter().filter(|file| !file.is_written_metadata()).map(source_file).collect())
+        let mut files = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let permissions = self.check(&*fs, file)?;
+            if !file.is_written_metadata() {
+                files.push(source_file((file, permissions)));
+            }
+        }
+        Ok(files)
     }
 
     fn folders(&self) -> Vec<FileKind> {

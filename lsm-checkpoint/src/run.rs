@@ -1,7 +1,9 @@
 //! [`Checkpoint`]: options, and the protocol from claim to publication.
 
 mod capture;
+mod chosen_base;
 mod explain;
+mod folders;
 mod seal;
 
 use std::{fmt, ops::ControlFlow, path::Path, time::Duration};
@@ -9,16 +11,20 @@ use std::{fmt, ops::ControlFlow, path::Path, time::Duration};
 use lsm_fs::{Fs, SyncMode};
 
 use capture::{Captured, capture, refuse_nested};
+use chosen_base::{BaseChoice, OpenedBase};
 use explain::explain;
+use folders::FolderPermissions;
 use seal::{CatalogHeader, Label, Sealed, Unsealed};
 
 use crate::{
-    CheckpointInfo, CheckpointSource, Clock, Error, Policy, Progress, Result, SystemClock, layout,
+    CheckpointInfo, CheckpointSource, Clock, Error, Policy, Progress, Result, SourceRoot, SystemClock,
+    layout,
+    permissions::Keeper,
     progress::{Callback, Control},
     space::SpaceCheck,
     staged::StagedFs,
     target_life::{self, Staging, Target, create_dir_or_own},
-    transfer::{self, Base, SourceViews, TransferParams},
+    transfer::{self, SourceViews, TransferParams, Transferred},
     view,
 };
 
@@ -50,12 +56,22 @@ use crate::{
 pub struct Checkpoint<'a> {
     policy: Policy,
     mode: SyncMode,
-    base: Option<&'a Path>,
+    base: Option<BaseChoice<'a>>,
+    verifies_base: bool,
     progress: Option<Callback<'a>>,
     bytes_per_second: Option<u64>,
     clock: Option<&'a dyn Clock>,
     space: SpaceCheck,
     catalogued: bool,
+}
+
+/// The work of one call, besides its options.
+struct Work<'w> {
+    source: &'w dyn CheckpointSource,
+    roots: &'w [SourceRoot],
+    identity: String,
+    target: Target,
+    base: OpenedBase,
 }
 
 impl Default for Checkpoint<'_> {
@@ -70,6 +86,7 @@ impl fmt::Debug for Checkpoint<'_> {
             .field("policy", &self.policy)
             .field("mode", &self.mode)
             .field("base", &self.base)
+            .field("verifies_base", &self.verifies_base)
             .field("bytes_per_second", &self.bytes_per_second)
             .field("space", &self.space)
             .finish_non_exhaustive()
@@ -93,6 +110,7 @@ impl<'a> Checkpoint<'a> {
             policy: Policy::PreferLink,
             mode: SyncMode::Normal,
             base: None,
+            verifies_base: false,
             progress: None,
             bytes_per_second: None,
             clock: None,
@@ -115,12 +133,38 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// A complete checkpoint on the target's filesystem. A file that would have to be cloned or copied is linked from
-    /// there if it holds one of the same name, length and checksum, or the very inode. With
+    /// Names a complete checkpoint on the target's filesystem. A file that would have to be cloned or copied is linked
+    /// from there if the base holds one of the same name, length and checksum, or the very inode. With
     /// [`Policy::Independent`] it is linked only if that is known to be another inode than the source's.
+    ///
+    /// The base's catalog is read, and the type and the length of each file are looked up. The bytes of its files are
+    /// **not** read: a file that was damaged in the base is damaged in every checkpoint that links it.
+    /// [`verify_base`](Self::verify_base) reads them.
+    ///
+    /// If the base cannot be used, the call fails with [`BaseUnusable`](crate::Error::BaseUnusable).
+    /// [`optional_base`](Self::optional_base) goes on without it.
     #[must_use]
     pub const fn base(mut self, checkpoint: &'a Path) -> Self {
-        self.base = Some(checkpoint);
+        self.base = Some(BaseChoice { dir: checkpoint, is_optional: false });
+        self
+    }
+
+    /// As [`base`](Self::base). If the base is missing or cannot be used, the checkpoint is taken without it, and
+    /// [`BaseReport::unusable`](crate::BaseReport::unusable) gives the reason.
+    #[must_use]
+    pub const fn optional_base(mut self, checkpoint: &'a Path) -> Self {
+        self.base = Some(BaseChoice { dir: checkpoint, is_optional: true });
+        self
+    }
+
+    /// Reads each file of the base that is to be linked, and compares it with the checksum in the base's catalog. A
+    /// file that is damaged comes from the source instead, and [`BaseReport::damaged`](crate::BaseReport::damaged)
+    /// names it. A file that is linked because it is the source's very inode is not read. Default: no.
+    ///
+    /// This takes as long as reading the linked files, two at a time.
+    #[must_use]
+    pub const fn verify_base(mut self, verify: bool) -> Self {
+        self.verifies_base = verify;
         self
     }
 
@@ -196,38 +240,45 @@ impl<'a> Checkpoint<'a> {
         fs: &dyn Fs,
         target: &Path,
     ) -> Result<CheckpointInfo> {
-        let target = Target::new(target)?;
+        self.make(source, fs, &Target::new(target)?)
+    }
+
+    /// Makes a target of whatever kind.
+    pub(crate) fn make(
+        &self,
+        source: &dyn CheckpointSource,
+        fs: &dyn Fs,
+        target: &Target,
+    ) -> Result<CheckpointInfo> {
         let roots = source.roots();
-        refuse_nested(&roots, fs, &target)?;
+        refuse_nested(&roots, fs, target)?;
         let identity = if self.catalogued { identity_of(source)? } else { String::new() };
         let untrusted =
             roots.iter().filter(|root| root.is_untrusted && view::shares_namespace(&*root.fs, fs));
+        let untrusted: Vec<&Path> = untrusted.map(|root| root.path.as_path()).collect();
         // The directories that a caller names may be symbolic links, so their views are opened before the view of the
         // target's parent.
-        let mut dirs: Vec<&Path> = untrusted.map(|root| root.path.as_path()).chain(self.base).collect();
-        dirs.push(target.parent());
-        view::beneath_all(fs, &dirs, &mut |fs| {
-            self.create_beneath(source, identity.clone(), fs, target.clone())
+        view::beneath_all(fs, &untrusted, &mut |fs| {
+            self.with_base(fs, &mut |fs, unusable| {
+                view::beneath_all(fs, &[target.parent()], &mut |fs| {
+                    let base = self.open_base(fs, unusable.clone())?;
+                    let (identity, target) = (identity.clone(), target.clone());
+                    self.make_beneath(fs, Work { source, roots: &roots, identity, target, base })
+                })
+            })
         })
     }
 
-    /// Takes the checkpoint on a view that resolves paths below the target's parent and the base from handles.
-    fn create_beneath(
-        &self,
-        source: &dyn CheckpointSource,
-        identity: String,
-        fs: &dyn Fs,
-        target: Target,
-    ) -> Result<CheckpointInfo> {
+    /// Makes the target on a view that resolves paths below the target's parent and the base from handles.
+    fn make_beneath(&self, fs: &dyn Fs, work: Work<'_>) -> Result<CheckpointInfo> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
-        let base = self.base.map(|dir| Base::open(fs, dir)).transpose()?;
-        let staging = target_life::claim(fs, target, self.mode)?;
-        let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
-        let label = Label { identity, created };
+        let keeper = Keeper::new(fs, work.roots)?;
+        let staging = target_life::claim(fs, work.target.clone(), self.mode)?;
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.
-        match self.stage(source, label, &staging, base.as_ref(), clock) {
+        match self.stage(&work, &staging, &keeper, clock) {
             Ok((sealed, mut info)) => {
+                info.base.unusable = work.base.unusable;
                 info.durability = sealed.durability(staging.publish(&sealed.contents)?);
                 Ok(info)
             }
@@ -238,14 +289,16 @@ impl<'a> Checkpoint<'a> {
     /// Everything up to the publication: on return all of it is in the staged directory, and durable there.
     fn stage(
         &self,
-        source: &dyn CheckpointSource,
-        label: Label,
+        work: &Work<'_>,
         staging: &Staging<'_>,
-        base: Option<&Base>,
+        keeper: &Keeper,
         clock: &dyn Clock,
     ) -> Result<(Sealed, CheckpointInfo)> {
-        let staged = StagedFs::new(staging.fs(), staging.dir(), self.mode);
-        let captured = capture(source)?;
+        let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
+        let label = Label { identity: work.identity.clone(), created };
+        let staged = StagedFs::new(staging.fs(), staging.dir(), self.mode).keeping(keeper);
+        let captured = capture(work.source)?;
+        let folders = FolderPermissions::new(keeper, work.roots, &captured.plan)?;
         let explained = |error| explain(staging.fs(), staging.dir(), error);
         for dir in captured.plan.dirs.iter().skip(1) {
             let made = create_dir_or_own(&staged, &staging.dir().join(dir));
@@ -262,13 +315,15 @@ impl<'a> Checkpoint<'a> {
             dir: staging.dir(),
             policy: self.policy,
             mode: self.mode,
-            base,
+            base: work.base.base.as_ref(),
             control: &control,
             space: self.space,
             guard: guard.as_ref(),
+            keeper,
         };
         let views = SourceViews::open(&plan)?;
-        let finished = transfer::run(&params, &plan, &views).map_err(explained)?;
+        let Transferred { files: finished, base } =
+            transfer::run(&params, &plan, &views).map_err(explained)?;
         let pause = guard.as_ref().map(crate::PauseGuard::stats);
         // Every file is here: deletions go on. Those that fail are kept for the pause's owner.
         drop(guard);
@@ -280,9 +335,11 @@ impl<'a> Checkpoint<'a> {
             capture: &capture,
             mode: self.mode,
             space: self.space,
+            keeper,
+            folders: &folders,
         };
         let sealed = unsealed.seal(CatalogHeader { label, seqno }, self.catalogued)?;
-        let info = sealed.info(pause);
+        let info = CheckpointInfo { base, ..sealed.info(pause) };
         Ok((sealed, info))
     }
 }

@@ -5,13 +5,14 @@ mod pinned;
 
 use std::{
     borrow::Cow,
+    collections::HashMap,
     ffi::{OsStr, OsString},
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use lsm_fs::Fs;
+use lsm_fs::{Fs, FsMetadata, Permissions};
 use lsm_manifest::{BLOBS_FOLDER, TABLES_FOLDER};
 
 use crate::{BoxError, DeletionPause, ManifestTarget};
@@ -29,6 +30,9 @@ pub use pinned::PinnedSnapshot;
 /// A file is captured only after its own sync and that of its directory returned `Ok`, the first time each.
 pub trait CheckpointSource {
     /// The directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of them.
+    ///
+    /// The checkpoint's directory, its manifests and its catalog take the mode and the owner of the first. Without one,
+    /// they can be used by the process's user alone.
     fn roots(&self) -> Vec<SourceRoot>;
 
     /// The pause that every unlink of the engine asks. `None` if a snapshot keeps its files alive by itself.
@@ -104,17 +108,51 @@ pub struct SourceRoot {
     pub(crate) path: PathBuf,
     /// Somebody else may have put links into it: a checkpoint, as opposed to a live directory.
     pub(crate) is_untrusted: bool,
+    /// The permissions that a checkpoint's catalog knows of its directories, by their paths.
+    folders: Arc<HashMap<String, KnownPermissions>>,
 }
 
 impl SourceRoot {
     /// The directory at this path of this filesystem.
     pub fn new(fs: Arc<dyn Fs>, path: impl Into<PathBuf>) -> Self {
-        Self { fs, path: path.into(), is_untrusted: false }
+        Self { fs, path: path.into(), is_untrusted: false, folders: Arc::default() }
     }
 
     /// The directory of a checkpoint. Nothing below it is reached through a symbolic link or another mount.
-    pub(crate) fn of_checkpoint(fs: Arc<dyn Fs>, path: &Path) -> Self {
-        Self { fs, path: path.to_path_buf(), is_untrusted: true }
+    pub(crate) fn of_checkpoint(
+        fs: Arc<dyn Fs>,
+        path: &Path,
+        folders: HashMap<String, KnownPermissions>,
+    ) -> Self {
+        Self { fs, path: path.to_path_buf(), is_untrusted: true, folders: Arc::new(folders) }
+    }
+
+    /// The permissions that a copy of one of its directories gets: those that a catalog says, or else those that are
+    /// there.
+    pub(crate) fn keeps(&self, dir: &str, there: &FsMetadata) -> Option<Permissions> {
+        match self.folders.get(dir) {
+            Some(known) => known.over(there.permissions),
+            None => there.permissions,
+        }
+    }
+}
+
+/// The mode, the owner and the group that a copy gets, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownPermissions {
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: Option<u32>,
+    pub(crate) group: Option<u32>,
+}
+
+impl KnownPermissions {
+    /// Fills in the permissions that are there for the unknown ones.
+    pub(crate) fn over(self, there: Option<Permissions>) -> Option<Permissions> {
+        Some(Permissions {
+            mode: self.mode.or(there.map(|there| there.mode))?,
+            owner: self.owner.or(there.map(|there| there.owner))?,
+            group: self.group.or(there.map(|there| there.group))?,
+        })
     }
 }
 
@@ -204,6 +242,8 @@ pub struct SourceFile {
     pub(crate) checksum: Option<u128>,
     /// The directory beneath which its path is resolved. `None` for a file of a live source, which is trusted.
     pub(crate) root: Option<Arc<Path>>,
+    /// The permissions that a copy of it gets. `None`: those that it has.
+    pub(crate) permissions: Option<Permissions>,
 }
 
 /// Where a file's bytes come from.
@@ -256,7 +296,13 @@ impl SourceFile {
     }
 
     fn new(kind: FileKind, name: OsString, content: Content) -> Self {
-        Self { kind, name, content, checksum: None, root: None }
+        Self { kind, name, content, checksum: None, root: None, permissions: None }
+    }
+
+    /// Says which permissions a copy of it gets.
+    pub(crate) const fn permissions(mut self, permissions: Option<Permissions>) -> Self {
+        self.permissions = permissions;
+        self
     }
 
     /// Has its path resolved beneath the directory of the checkpoint that it belongs to.

@@ -1,10 +1,12 @@
 //! [`StagedFs`]: the filesystem that metadata is written through; it keeps account of it, and puts its syncs off.
 
+mod abilities;
 mod file;
 mod made;
 mod target;
 
 use std::{
+    collections::HashMap,
     io,
     num::NonZeroUsize,
     path::{Component, Path, PathBuf},
@@ -12,9 +14,11 @@ use std::{
 };
 
 use lsm_fs::{
-    DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsBulk, FsCapabilities, FsDirEntry, FsDirLock,
-    FsExt, FsFile, FsMetadata, FsOpenOptions, Op, Result, SyncMode, batch::sync_batch,
+    DirectorySync, Error, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile, FsMetadata,
+    FsOpenOptions, Op, Permissions, Result, SyncMode, batch::sync_batch,
 };
+
+use crate::permissions::{Keeper, create_private_dir};
 
 use file::{StagedFile, Written};
 use made::Made;
@@ -37,6 +41,7 @@ pub(crate) struct StagedFs<'fs> {
     view: Option<Box<dyn Fs + 'fs>>,
     root: PathBuf,
     mode: SyncMode,
+    keeper: Option<&'fs Keeper>,
     account: Arc<Mutex<Account>>,
 }
 
@@ -44,6 +49,8 @@ pub(crate) struct StagedFs<'fs> {
 struct Account {
     files: Made,
     dirs: Made,
+    /// The permissions of files that were made with other ones than written files have.
+    permissions: HashMap<PathBuf, Permissions>,
     waiting: Vec<(PathBuf, Handle)>,
     /// The first failure of a sync that came before the end.
     failure: Option<Error>,
@@ -54,7 +61,13 @@ const EVERYTHING: u64 = 1 << 62;
 
 impl<'fs> StagedFs<'fs> {
     pub(crate) fn new(inner: &'fs dyn Fs, root: &Path, mode: SyncMode) -> Self {
-        Self { inner, view: None, root: root.to_path_buf(), mode, account: Arc::default() }
+        Self { inner, view: None, root: root.to_path_buf(), mode, keeper: None, account: Arc::default() }
+    }
+
+    /// Gives permissions to what is made through it.
+    pub(crate) fn keeping(mut self, keeper: &'fs Keeper) -> Self {
+        self.keeper = Some(keeper);
+        self
     }
 
     /// The target's filesystem itself, where nothing is put off.
@@ -141,7 +154,12 @@ impl<'fs> StagedFs<'fs> {
         Err(refusal(op, path, "the file was not made by this checkpoint's metadata"))
     }
 
-    fn open_to_write(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+    fn open_to_write(
+        &self,
+        path: &Path,
+        options: &FsOpenOptions,
+        permissions: Option<Permissions>,
+    ) -> Result<Box<dyn FsFile>> {
         self.inside(Op::Open, path)?;
         self.relieve();
         let known = self.account().files.has(path);
@@ -150,12 +168,22 @@ impl<'fs> StagedFs<'fs> {
             self.own(Op::Open, path)?;
         }
         // A file that is there and was not made here may be an inode of the source.
-        let options = if known { *options } else { options.create_new(true) };
+        let keeper = self.keeper.filter(|keeper| keeper.is_able() && !known);
+        let options = if known { *options } else { options.create_new(true).private(keeper.is_some()) };
         let file = self.fs().open(path, &options)?;
-        let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync: known }));
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.file(&*file, permissions.or(keeper.of_written_file()))
+        {
+            drop(file);
+            return Err(remove_after(self.fs(), path, error));
+        }
+        // A new mode waits for a sync, too.
+        let wants_sync = known || keeper.is_some();
+        let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync }));
         let mut account = self.account();
         if !known {
             account.files.bind(path);
+            account.permissions.extend(permissions.map(|permissions| (path.to_path_buf(), permissions)));
         }
         account.waiting.push((path.to_path_buf(), Arc::clone(&file)));
         Ok(Box::new(StagedFile::new(file)))
@@ -181,6 +209,14 @@ impl<'fs> StagedFs<'fs> {
     }
 }
 
+/// Removes a new file that could not get its permissions.
+fn remove_after(fs: &dyn Fs, path: &Path, error: Error) -> Error {
+    match fs.remove_file(path) {
+        Ok(()) => error,
+        Err(failure) => error.with_cleanup_failure(failure),
+    }
+}
+
 fn refusal(op: Op, path: &Path, why: &'static str) -> Error {
     Error::new(op, path, io::Error::new(io::ErrorKind::InvalidInput, why))
 }
@@ -196,12 +232,13 @@ impl Fs for StagedFs<'_> {
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
         let view = self.fs().beneath(root)?;
         let (root, mode, account) = (self.root.clone(), self.mode, Arc::clone(&self.account));
-        Ok(Box::new(StagedFs { inner: self.inner, view: Some(view), root, mode, account }))
+        let (inner, keeper) = (self.inner, self.keeper);
+        Ok(Box::new(StagedFs { inner, view: Some(view), root, mode, keeper, account }))
     }
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
         if options.write || options.append {
-            self.open_to_write(path, options)
+            self.open_to_write(path, options, None)
         } else {
             self.fs().open(path, options)
         }
@@ -209,7 +246,11 @@ impl Fs for StagedFs<'_> {
 
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::CreateDir, path)?;
-        self.fs().create_dir(path)?;
+        // It gets its permissions before it is synced.
+        match self.keeper {
+            Some(_) => create_private_dir(self.fs(), path)?,
+            None => self.fs().create_dir(path)?,
+        }
         self.account().dirs.bind(path);
         Ok(())
     }
@@ -325,32 +366,24 @@ impl Fs for StagedFs<'_> {
     }
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl FsAbilities for StagedFs<'_> {
-    /// A link here could be to a file that still changes.
-    fn bulk(&self) -> Option<&dyn FsBulk> {
-        None
-    }
-
-    fn attributes(&self) -> Option<&dyn FsAttributes> {
-        self.fs().abilities()?.attributes().is_some().then_some(self)
-    }
-}
-
-impl FsAttributes for StagedFs<'_> {
-    fn try_disable_cow(&self, path: &Path) -> Result<bool> {
-        self.own(Op::TryDisableCow, path)?;
-        for (_, file) in self.account().waiting.iter().filter(|(waiting, _)| waiting == path) {
-            file.lock().unwrap_or_else(PoisonError::into_inner).wants_sync = true;
-        }
-        let attributes = self.fs().abilities().and_then(FsAbilities::attributes);
-        attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path))
-    }
-}
-
 impl StagedFs<'_> {
     /// Writes a new file; its sync is put off like any other.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.write_new(path, bytes, self.mode)
+    }
+
+    /// Makes a file with these permissions instead of those that written files have.
+    pub(crate) fn create_with(
+        &self,
+        path: &Path,
+        permissions: Option<Permissions>,
+    ) -> Result<Box<dyn FsFile>> {
+        self.open_to_write(path, &FsOpenOptions::new().write(true).create_new(true), permissions)
+    }
+
+    /// The permissions that a written file was to get.
+    pub(crate) fn permissions_of(&self, path: &Path) -> Option<Permissions> {
+        let own = self.account().permissions.get(path).copied();
+        own.or_else(|| self.keeper.and_then(Keeper::of_written_file))
     }
 }

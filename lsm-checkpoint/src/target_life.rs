@@ -8,6 +8,7 @@
 mod claim;
 mod debris;
 mod in_place;
+mod inside;
 mod inspect;
 mod marker;
 mod publish;
@@ -32,7 +33,7 @@ pub(crate) use withdraw::{Withdrawal, Withdrawn, left_at};
 
 use staged_name::staged_name;
 
-use crate::{Error, Occupant, Result};
+use crate::{Error, Occupant, Result, reserved::STAGED_SUFFIX};
 
 /// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
 /// remove it, and nobody else.
@@ -40,6 +41,8 @@ use crate::{Error, Occupant, Result};
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
     pub(crate) staged: PathBuf,
+    /// `true` for a directory that exists, in which the staged directory lies.
+    is_inside: bool,
 }
 
 impl Target {
@@ -57,11 +60,17 @@ impl Target {
             return Err(invalid());
         }
         let staged = normal.with_file_name(staged_name(name.to_str().ok_or_else(invalid)?));
-        Ok(Self { path: normal, staged })
+        Ok(Self { path: normal, staged, is_inside: false })
     }
 
+    /// A directory that exists, and is made of what is staged in it.
+    pub(crate) fn inside(dir: &Path) -> Self {
+        Self { path: dir.to_path_buf(), staged: dir.join(STAGED_SUFFIX), is_inside: true }
+    }
+
+    /// The directory that holds the staged name.
     pub(crate) fn parent(&self) -> &Path {
-        parent_of(&self.path)
+        if self.is_inside { &self.path } else { parent_of(&self.path) }
     }
 
     /// Opens the parent for reading, as the sync of it will. A directory that may not be opened shows before anything

@@ -9,7 +9,7 @@ mod views;
 
 use std::{collections::BTreeSet, io, path::Path};
 
-use lsm_fs::{Fs, SyncMode};
+use lsm_fs::{Fs, Permissions, SyncMode};
 use xxhash_rust::xxh3::xxh3_128;
 
 pub(crate) use base::Base;
@@ -19,7 +19,8 @@ use views::Origins;
 pub(crate) use views::SourceViews;
 
 use crate::{
-    Error, Method, PauseGuard, Policy, Result,
+    BaseReport, Error, Method, PauseGuard, Policy, Result,
+    permissions::Keeper,
     plan::{self, Plan, PlannedFile, PlannedFolder},
     progress::Control,
     source::Content,
@@ -38,6 +39,8 @@ pub(crate) struct FinishedFile<'a> {
     pub(crate) checksum: Option<u128>,
     /// `true` if the source never writes to it again.
     pub(crate) linkable: bool,
+    /// The source's, if this file is a new inode.
+    pub(crate) permissions: Option<Permissions>,
 }
 
 /// The parameters of a transfer.
@@ -52,6 +55,14 @@ pub(crate) struct TransferParams<'a> {
     pub(crate) control: &'a Control<'a>,
     pub(crate) space: SpaceCheck,
     pub(crate) guard: Option<&'a PauseGuard>,
+    pub(crate) keeper: &'a Keeper,
+}
+
+/// The files of a plan that are in the staged directory, in the plan's order.
+#[derive(Debug)]
+pub(crate) struct Transferred<'a> {
+    pub(crate) files: Vec<FinishedFile<'a>>,
+    pub(crate) base: BaseReport,
 }
 
 /// Makes every file of a plan, and returns them in its order. Copies and clones are durable on return, names are not.
@@ -59,9 +70,10 @@ pub(crate) fn run<'a>(
     params: &TransferParams<'_>,
     plan: &'a Plan,
     views: &'a SourceViews<'a>,
-) -> Result<Vec<FinishedFile<'a>>> {
+) -> Result<Transferred<'a>> {
     let finished = Vec::with_capacity(plan.file_count());
-    let mut transfer = Transfer { params, finished, refused: BTreeSet::new(), to_copy: Vec::new() };
+    let (refused, to_copy, base) = (BTreeSet::new(), Vec::new(), BaseReport::default());
+    let mut transfer = Transfer { params, finished, refused, to_copy, base };
     let mut origins = Origins::default();
     for folder in plan.folders() {
         let mut grouped = group::group(folder, views, &mut origins);
@@ -72,10 +84,10 @@ pub(crate) fn run<'a>(
     }
     transfer.copy_rest()?;
     transfer.write_bytes(plan)?;
-    let mut finished = transfer.finished;
-    finished.sort_unstable_by_key(|file| file.planned.pin);
-    debug_assert_eq!(finished.len(), plan.file_count(), "each file is finished, or the transfer fails");
-    Ok(finished)
+    let Transfer { finished: mut files, base, .. } = transfer;
+    files.sort_unstable_by_key(|file| file.planned.pin);
+    debug_assert_eq!(files.len(), plan.file_count(), "each file is finished, or the transfer fails");
+    Ok(Transferred { files, base })
 }
 
 /// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
@@ -86,6 +98,7 @@ struct Transfer<'t, 'a> {
     finished: Vec<FinishedFile<'a>>,
     refused: BTreeSet<Refusal>,
     to_copy: Vec<PendingFile<'a>>,
+    base: BaseReport,
 }
 
 impl<'a> Transfer<'_, 'a> {
@@ -136,8 +149,9 @@ impl<'a> Transfer<'_, 'a> {
                     let checksum = xxh3_128(bytes);
                     check_sum(Path::new(&planned.name), planned.checksum, checksum)?;
                     let (method, len) = (Method::Written, bytes.len() as u64);
-                    let (checksum, linkable) = (Some(checksum), false);
-                    self.finish(FinishedFile { planned, folder, method, len, checksum, linkable }, len)?;
+                    let (checksum, linkable, permissions) = (Some(checksum), false, None);
+                    let file = FinishedFile { planned, folder, method, len, checksum, linkable, permissions };
+                    self.finish(file, len)?;
                 }
             }
         }

@@ -243,6 +243,17 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     Ok(report)
 }
 
+/// Reads files of a checkpoint to their end, and returns those that are not what the catalog says.
+pub(crate) fn check_bytes(
+    fs: &dyn Fs,
+    dir: &Path,
+    catalog: &Catalog,
+    files: &[&CatalogFile],
+    options: &VerifyOptions<'_>,
+) -> Result<Vec<Problem>> {
+    Ok(bytes::check(fs, dir, catalog, files, options)?.problems)
+}
+
 /// Checks the catalog file itself. The catalog was read, but possibly from the second copy of its footer. It has no
 /// entry of its own with a checksum.
 fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {

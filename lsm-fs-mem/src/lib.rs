@@ -6,6 +6,7 @@
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 
+mod access;
 mod audit;
 mod crash;
 mod errno_name;

@@ -8,8 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lsm_fs::Permissions;
-
+pub(crate) use crate::access::{Access, Permissions};
 use crate::pages::Pages;
 
 /// An inode number. Numbers are never reused.
@@ -48,28 +47,6 @@ pub(crate) enum Change {
     Unlink { dir: Ino, name: Name, ino: Ino },
     /// New permissions of a file or a directory.
     Permissions { ino: Ino, kind: Kind, to: Permissions },
-}
-
-/// The permissions that an inode is made with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// As a umask of `0o022` leaves them.
-    #[default]
-    Ordinary,
-    /// The owner's alone.
-    Private,
-}
-
-impl Access {
-    pub(crate) const fn permissions(self, kind: Kind) -> Permissions {
-        let mode = match (self, kind) {
-            (Self::Ordinary, Kind::File) => 0o644,
-            (Self::Ordinary, Kind::Dir) => 0o755,
-            (Self::Private, Kind::File) => 0o600,
-            (Self::Private, Kind::Dir) => 0o700,
-        };
-        Permissions { mode, owner: 0, group: 0 }
-    }
 }
 
 #[derive(Clone, Debug)]

@@ -110,8 +110,8 @@ pub trait FsAttributes {
 ///
 /// Together they make a copy that never allows more than its source: make it private, set its owner, then its mode.
 pub trait FsPermissions {
-    /// As [`Fs::create_dir`](crate::Fs::create_dir), for a directory that only its owner can use: mode `0o700`, less
-    /// what the umask takes.
+    /// As [`Fs::create_dir`](crate::Fs::create_dir), for a directory that only its owner can use: mode `0o700`, without
+    /// the bits of the umask.
     ///
     /// # Errors
     ///
@@ -130,7 +130,10 @@ pub trait FsPermissions {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `NotADirectory`, also for a symbolic link; `PermissionDenied` if the directory cannot be opened. A
-    /// refusal of the owner or the mode is no error.
+    /// - `NotFound`: nothing has the name.
+    /// - `NotADirectory`: something else has the name, such as a symbolic link.
+    /// - `PermissionDenied`: the directory cannot be opened.
+    ///
+    /// A refusal of the owner or the mode is no error.
     fn set_directory_permissions(&self, path: &Path, permissions: &Permissions) -> Result<PermissionsSet>;
 }

@@ -33,8 +33,8 @@ pub struct FsOpenOptions {
     /// A hint to bypass the page cache. If the backend can, it transfers data directly when offset, length and memory
     /// address are multiples of 4,096. Any other transfer works, too, and may disable direct transfers for the handle.
     pub direct_io: bool,
-    /// A file that is made can be used by its owner alone: mode `0o600`, less what the umask takes, instead of `0o666`.
-    /// Has no effect on a file that exists, and none where the backend has no permissions.
+    /// Makes a new file that only its owner can use: with the mode `0o600` instead of `0o666`, without the bits of the
+    /// umask. It has no effect on a file that exists, and none if the backend has no permissions.
     pub private: bool,
 }
 

@@ -13,6 +13,7 @@
     reason = "a benchmark stops at the first surprise and prints a table"
 )]
 
+mod based;
 mod child;
 mod cloned;
 mod copied;
@@ -60,6 +61,9 @@ fn main() {
         }
         if wanted("trees") {
             trees::rows(volume, &root);
+        }
+        if wanted("base") {
+            based::rows(volume, &root);
         }
         if wanted("verify") {
             verify::rows(volume, &root);

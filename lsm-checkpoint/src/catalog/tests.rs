@@ -27,3 +27,13 @@ fn a_catalog_of_several_sections_keeps_its_order() {
     let read = Catalog::read(&fs, Path::new("/")).unwrap();
     assert!(read == catalog, "the files of the sections came back in another order");
 }
+
+#[test]
+fn a_catalog_goes_before_the_file_field_by_field() {
+    let there = Permissions { mode: 0o644, owner: 1, group: 2 };
+    let says = Attributes { mode: Some(0o600), owner: None, group: Some(9) };
+    assert_eq!(says.over(Some(there)), Some(Permissions { mode: 0o600, owner: 1, group: 9 }));
+    assert_eq!(says.over(None), None);
+    assert_eq!(Attributes::default().over(Some(there)), Some(there));
+    assert_eq!(Attributes::from(there).over(None), Some(there));
+}

@@ -41,6 +41,8 @@ fn name(error: &Error) -> &'static str {
         Error::Undecided { .. } => "Undecided",
         Error::Cancelled => "Cancelled",
         Error::NotACheckpoint { .. } => "NotACheckpoint",
+        Error::BaseUnusable { .. } => "BaseUnusable",
+        Error::NotEmpty { .. } => "NotEmpty",
         Error::Stranger { .. } => "Stranger",
         Error::BadCatalog { .. } => "BadCatalog",
         Error::UnsupportedFormat { .. } => "UnsupportedFormat",
@@ -52,7 +54,7 @@ fn name(error: &Error) -> &'static str {
     }
 }
 
-const NAMES: usize = 27;
+const NAMES: usize = 29;
 
 /// Errors of a target and of what is made there.
 fn of_targets() -> Vec<Error> {
@@ -120,6 +122,8 @@ fn of_checkpoints() -> Vec<Error> {
     let (dir, file) = (|| path("/b/daily"), || path("/b/daily/CHECKPOINT"));
     let mut all = vec![
         Error::NotACheckpoint { dir: dir() },
+        Error::BaseUnusable { base: dir(), source: Box::new(Error::NotACheckpoint { dir: dir() }) },
+        Error::NotEmpty { target: path("/data"), entry: path("notes.txt") },
         Error::Stranger { target: dir(), path: path("notes.txt") },
         Error::UnsupportedFormat { file: file(), found: 9 },
         Error::UnsupportedFeatures { file: file(), features: 0b101 },

@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range, path::PathBuf};
 
-use lsm_fs::{Fs, FsFile, FsOpenOptions};
+use lsm_fs::{Fs, FsFile, FsMetadata, FsOpenOptions};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zeros};
@@ -34,14 +34,14 @@ pub(super) fn copy(
     listed: &CatalogFile,
     target: &ManifestTarget<'_>,
 ) -> Result<()> {
-    let (source, allocated) = Source::open(fs, path, listed)?;
+    let (source, there) = Source::open(fs, path, listed)?;
+    let allocated = there.allocated_bytes.map_or(there.len, |allocated| allocated.min(there.len));
     if allocated >= LONG
         && let Some(room) = target.space().room(target.fs(), target.dir())?
     {
         room.check(allocated)?;
     }
-    let made = target.dir().join(&listed.name);
-    let made = target.fs().open(&made, &FsOpenOptions::new().write(true).create_new(true))?;
+    let made = target.create(&listed.name, listed.attributes.over(there.permissions))?;
     let found = source.copy_to(&*made)?;
     match listed.checksum.filter(|&expected| expected != found) {
         Some(expected) => Err(Error::SourceCorrupt { path: source.path, expected, found }),
@@ -50,8 +50,8 @@ pub(super) fn copy(
 }
 
 impl<'a> Source<'a> {
-    /// Opens a file of the length that the catalog lists. Returns how many bytes of storage it takes, too.
-    fn open(fs: &dyn Fs, path: PathBuf, listed: &'a CatalogFile) -> Result<(Self, u64)> {
+    /// Opens a file of the length that the catalog lists. Returns its metadata, too.
+    fn open(fs: &dyn Fs, path: PathBuf, listed: &'a CatalogFile) -> Result<(Self, FsMetadata)> {
         let file = match fs.open(&path, &FsOpenOptions::new().read(true)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::SourceChanged { path, what: Change::Gone });
@@ -59,9 +59,9 @@ impl<'a> Source<'a> {
             opened => opened?,
         };
         let there = file.metadata()?;
-        let allocated = there.allocated_bytes.map_or(there.len, |allocated| allocated.min(there.len));
-        let source = Self { path, file, listed, has_holes: allocated < there.len };
-        if there.len == listed.len { Ok((source, allocated)) } else { Err(source.changed(there.len)) }
+        let has_holes = there.allocated_bytes.is_some_and(|allocated| allocated < there.len);
+        let source = Self { path, file, listed, has_holes };
+        if there.len == listed.len { Ok((source, there)) } else { Err(source.changed(there.len)) }
     }
 
     /// Copies all of it, without its holes. Returns the checksum.

@@ -14,12 +14,13 @@ use lsm_manifest::CURRENT_VERSION_FILE;
 
 use listing::Listing;
 
-use super::relative;
+use super::{folders::FolderPermissions, relative};
 use crate::{
-    CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind, ManifestTarget, Method,
-    PauseStats, Result, SnapshotProblem, StagedProblem,
+    BaseReport, CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind,
+    ManifestTarget, Method, PauseStats, Result, SnapshotProblem, StagedProblem,
     info::TotalsByMethod,
     layout,
+    permissions::{Keeper, NotKept},
     plan::{self, Plan},
     pointer,
     space::SpaceCheck,
@@ -38,6 +39,8 @@ pub(super) struct Unsealed<'a> {
     pub(super) capture: &'a Capture<'a>,
     pub(super) mode: SyncMode,
     pub(super) space: SpaceCheck,
+    pub(super) keeper: &'a Keeper,
+    pub(super) folders: &'a FolderPermissions,
 }
 
 /// The name of a checkpoint's source, and the time when the checkpoint was made.
@@ -57,6 +60,7 @@ pub(super) struct Sealed {
     catalog: Catalog,
     pub(super) contents: Contents,
     directories: DirectorySync,
+    not_kept: NotKept,
 }
 
 impl Sealed {
@@ -79,6 +83,9 @@ impl Sealed {
             trees: self.catalog.trees.iter().map(|tree| (tree.folder.clone(), tree.version_id)).collect(),
             pause,
             durability: self.directories,
+            base: BaseReport::default(),
+            modes_not_kept: self.not_kept.modes,
+            owners_not_kept: self.not_kept.owners,
             by_method: TotalsByMethod::of_files(&self.catalog.files),
         }
     }
@@ -95,13 +102,14 @@ impl Unsealed<'_> {
         self.staged.finish()?;
         let mut directories = DirectorySync::Durable;
         for dir in contents.dirs.iter().rev() {
+            self.keeper.directory(self.target_fs(), &self.dir.join(dir), self.folders.of(dir))?;
             let synced = self.target_fs().sync_directory(&self.dir.join(dir), self.mode)?;
             if synced == DirectorySync::NotSupported {
                 directories = synced;
             }
         }
         self.check_names(&contents)?;
-        Ok(Sealed { catalog, contents, directories })
+        Ok(Sealed { catalog, contents, directories, not_kept: self.keeper.not_kept() })
     }
 
     /// The target's filesystem itself, on which a sync is a sync.

@@ -7,7 +7,7 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use lsm_fs::{FileHint, FsFile, FsMetadata, ReadRequest, Result, SyncMode};
+use lsm_fs::{FileHint, FsFile, FsMetadata, Permissions, PermissionsSet, ReadRequest, Result, SyncMode};
 
 use super::Handle;
 
@@ -106,6 +106,11 @@ impl FsFile for StagedFile {
 
     fn try_lock_exclusive(&self) -> Result<bool> {
         self.reading(|file| file.try_lock_exclusive())
+    }
+
+    /// The checkpoint decides on them.
+    fn set_permissions(&self, _: &Permissions) -> Result<PermissionsSet> {
+        Ok(PermissionsSet::default())
     }
 
     fn host_file(&self) -> Option<&File> {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::Fs;
+use lsm_fs::{Fs, FsFile, Permissions};
 
 use super::StagedFs;
 use crate::space::SpaceCheck;
@@ -81,6 +81,15 @@ impl<'a> ManifestTarget<'a> {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Makes a new file in the directory, with these permissions.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        permissions: Option<Permissions>,
+    ) -> lsm_fs::Result<Box<dyn FsFile>> {
+        self.fs.create_with(&self.dir.join(name), permissions)
     }
 
     /// Writes a new file into the directory.

@@ -4,8 +4,8 @@ use std::{io, path::Path};
 
 use lsm_fs::{Fs, SyncMode};
 
-use super::{NameState, Staging, Target, clear_debris};
-use crate::Result;
+use super::{NameState, Staging, Target, clear_debris, inside::claim_inside};
+use crate::{Result, permissions::create_private_dir};
 
 /// Each attempt but the last lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
@@ -17,6 +17,9 @@ const ATTEMPTS: u32 = 8;
 /// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A
 /// directory that was made and could not be locked is removed: left there, it would fail every later call.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
+    if target.is_inside {
+        return claim_inside(fs, target, mode);
+    }
     target.check_parent(fs)?;
     for _ in 0..ATTEMPTS {
         if is_taken(fs, &target.path)? {
@@ -26,7 +29,7 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
                 _ => return Err(target.exists(fs)),
             }
         }
-        match fs.create_dir(&target.staged) {
+        match create_private_dir(fs, &target.staged) {
             Ok(()) => match NameState::of_new_directory(fs, &target.staged)? {
                 NameState::Locked(lock) => return Ok(Staging::new(fs, target, mode, Some(lock))),
                 NameState::Unlockable => return Ok(Staging::new(fs, target, mode, None)),

@@ -20,7 +20,10 @@ use super::{
     marker::{MarkedOperation, Marker, unmark},
     parents_of, unless_gone,
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    permissions::{carry_over, create_private_dir},
+};
 
 impl Staging<'_> {
     pub(super) fn publish_in_place(mut self, contents: &Contents) -> Result<DirectorySync> {
@@ -62,7 +65,7 @@ impl Staging<'_> {
         }
     }
 
-    fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
+    pub(super) fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
         let (fs, target) = (self.fs, &self.target.path);
         marker_of(contents).write(fs, target, self.mode)?;
         for dir in contents.dirs.iter().skip(1) {
@@ -73,6 +76,9 @@ impl Staging<'_> {
             fs.rename(&self.target.staged.join(file), &target.join(file))?;
         }
         for dir in contents.dirs.iter().rev() {
+            if !self.target.is_inside || !dir.as_os_str().is_empty() {
+                carry_over(fs, &self.target.staged.join(dir), &target.join(dir))?;
+            }
             let _ = fs.sync_directory(&target.join(dir), self.mode)?;
         }
         for pointer in &contents.pointers {
@@ -86,7 +92,7 @@ impl Staging<'_> {
 
     /// The target is whole, and durable but for its own name. The marker goes while the staged directory still says
     /// whose it is. The sync after both makes the target's name durable and the staged name go.
-    fn finish_in_place(mut self) -> Result<DirectorySync> {
+    pub(super) fn finish_in_place(mut self) -> Result<DirectorySync> {
         self.disarm();
         if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
             return Err(Error::PublishedNotDurable { target: self.target.path.clone(), source });
@@ -108,7 +114,7 @@ impl Staging<'_> {
     }
 
     /// While the target is there, or a crash can bring it back, the staged directory has to say whose it is.
-    fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
+    pub(super) fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
         let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
         match gone {
             Ok(_) => self.abandon(error),
@@ -124,7 +130,7 @@ impl Staging<'_> {
 /// owner lock keeps other creators out, and a network filesystem can report the effect of its own first attempt as
 /// `AlreadyExists`.
 pub(crate) fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
-    match fs.create_dir(path) {
+    match create_private_dir(fs, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             if is_empty_dir(fs, path)? {
                 Ok(())
@@ -145,6 +151,6 @@ fn is_in_the_way(error: &lsm_fs::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }
 
-fn marker_of(contents: &Contents) -> Marker {
+pub(super) fn marker_of(contents: &Contents) -> Marker {
     Marker { operation: MarkedOperation::Publish, pointers: contents.pointers.clone() }
 }

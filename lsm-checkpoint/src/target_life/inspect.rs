@@ -55,7 +55,8 @@ impl NameState {
         })
     }
 
-    fn of_directory(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
+    /// The same of a name that a directory has.
+    pub(super) fn of_directory(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
         match fs.try_lock_directory(path) {
             Ok(Some(lock)) if lock.is_at(path)? => Ok(Self::Locked(lock)),
             Ok(Some(_)) => Ok(Self::Rebound),

@@ -59,6 +59,9 @@ impl<'fs> Staging<'fs> {
     /// The staged directory is gone, and the target is not there, except after
     /// [`PublishedNotDurable`](Error::PublishedNotDurable).
     pub(crate) fn publish(mut self, contents: &Contents) -> Result<DirectorySync> {
+        if self.target.is_inside {
+            return self.publish_inside(contents);
+        }
         match self.fs.rename_noreplace(&self.target.staged, &self.target.path) {
             Ok(()) => self.armed = false,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match self.was_renamed() {
@@ -113,7 +116,7 @@ impl<'fs> Staging<'fs> {
 
     /// While a crash can bring the target's name back, what it names has to stay whole.
     fn rename_back(&self) -> lsm_fs::Result<()> {
-        let Target { path, staged } = &self.target;
+        let Target { path, staged, .. } = &self.target;
         match self.fs.rename_noreplace(path, staged) {
             Err(e) if is_refusal(&e) => self.fs.rename(path, staged)?,
             // Another creator may have claimed the staged name since the rename took place.

@@ -80,7 +80,7 @@ impl<'a> Siblings<'a> {
         let name =
             if is_shortened(stem) { self.shortened.get(staged.to_str()?).copied() } else { Some(stem) };
         let path = self.dir.join(name.map_or(staged, OsStr::new));
-        Some(Target { path, staged: self.dir.join(staged) })
+        Some(Target { path, staged: self.dir.join(staged), is_inside: false })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Links to an earlier checkpoint on the target's filesystem.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -11,33 +11,34 @@ use super::{
     Transfer,
     pending::{self, Batch, PendingFile, Reported},
 };
-use crate::{Catalog, CatalogFile, FileKind, Method, Policy, Result, plan::PlannedFolder, view};
+use crate::{
+    Catalog, CatalogFile, FileKind, Method, Policy, Progress, Result, VerifyOptions, plan::PlannedFolder,
+    verify::check_bytes, view,
+};
 
 /// An earlier checkpoint, to link from what it already holds.
 #[derive(Debug)]
 pub(crate) struct Base {
     dir: PathBuf,
-    files: HashMap<PathBuf, BaseFile>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct BaseFile {
-    len: u64,
-    checksum: Option<u128>,
-    method: Method,
+    catalog: Catalog,
+    /// The position in the catalog of each file that can be linked, by its path.
+    files: HashMap<PathBuf, usize>,
+    /// `true` if files are read before they are linked.
+    verifies: bool,
 }
 
 impl Base {
     /// Reads the catalog of a checkpoint.
-    pub(crate) fn open(fs: &dyn Fs, dir: &Path) -> Result<Self> {
+    pub(crate) fn open(fs: &dyn Fs, dir: &Path, verifies: bool) -> Result<Self> {
         let catalog = Catalog::read(fs, dir)?;
         // Metadata is written anew each time.
-        let data = catalog.files.iter().filter(|file| file.kind != FileKind::Metadata);
-        let entry = |file: &CatalogFile| {
-            let known = BaseFile { len: file.len, checksum: file.checksum, method: file.method };
-            (catalog.path_of(file), known)
-        };
-        Ok(Self { dir: dir.to_path_buf(), files: data.map(entry).collect() })
+        let data = catalog.files.iter().enumerate().filter(|(_, file)| file.kind != FileKind::Metadata);
+        let files = data.map(|(at, file)| (catalog.path_of(file), at)).collect();
+        Ok(Self { dir: dir.to_path_buf(), catalog, files, verifies })
+    }
+
+    fn file(&self, path: &Path) -> Option<&CatalogFile> {
+        self.catalog.files.get(*self.files.get(path)?)
     }
 }
 
@@ -50,6 +51,7 @@ impl<'a> Transfer<'_, 'a> {
     ) -> Result<Vec<PendingFile<'a>>> {
         let Some(base) = self.params.base else { return Ok(files) };
         let (held, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| self.is_held(base, file));
+        let (held, others) = self.verify_held(base, held, others)?;
         if held.is_empty() {
             return Ok(others);
         }
@@ -59,7 +61,7 @@ impl<'a> Transfer<'_, 'a> {
         let dirs = DirPair { from: &from_dir, to: &to_dir };
         hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
             batch.report(index, |file| match result {
-                Ok(()) => self.shared(file, Method::BaseLink),
+                Ok(()) => self.shared(file, Method::BaseLink, None),
                 // What the base has lost by now comes from the source.
                 Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
                     Ok(Reported::Refused(file))
@@ -70,10 +72,34 @@ impl<'a> Transfer<'_, 'a> {
         Ok(pending::merge(others, batch.end()?.all_reported()?))
     }
 
+    /// Reads the files that are to be linked, if the caller asks for it. Moves those that are damaged to the others.
+    fn verify_held(
+        &mut self,
+        base: &Base,
+        held: Vec<PendingFile<'a>>,
+        others: Vec<PendingFile<'a>>,
+    ) -> Result<(Vec<PendingFile<'a>>, Vec<PendingFile<'a>>)> {
+        if !base.verifies {
+            return Ok((held, others));
+        }
+        let of_catalog = held.iter().filter_map(|file| base.file(&file.target()));
+        let to_read: Vec<&CatalogFile> = of_catalog.filter(|file| file.checksum.is_some()).collect();
+        let control = self.params.control;
+        let ask = |_: &Progress| control.hole(0);
+        let options = VerifyOptions::full().progress(&ask);
+        let problems = check_bytes(self.params.fs, &base.dir, &base.catalog, &to_read, &options)?;
+        let damaged: HashSet<PathBuf> = problems.into_iter().map(|problem| problem.path).collect();
+        self.base.verified_files += to_read.len() as u64 - damaged.len() as u64;
+        let (damaged, sound): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|file| damaged.contains(&file.target()));
+        self.base.damaged.extend(damaged.iter().map(PendingFile::target));
+        Ok((sound, pending::merge(others, damaged)))
+    }
+
     /// Tells if the base holds the very file: same name, length and checksum, or the same inode. A name is not enough.
     fn is_held(&self, base: &Base, file: &PendingFile<'_>) -> bool {
         let path = file.target();
-        let Some(held) = base.files.get(&path) else { return false };
+        let Some(held) = base.file(&path) else { return false };
         // What was linked into the base may still be a file of the source, under whatever name.
         if self.params.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)

@@ -6,14 +6,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, copy::copy_batch};
+use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, FsFile, Permissions, copy::copy_batch};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::{
-    FinishedFile, Transfer, check_sum,
+    FinishedFile, Transfer, TransferParams, check_sum,
     pending::{self, Batch, PendingFile, Reported},
 };
-use crate::{Change, Error, Method, Result, progress::Control, source::Content, zeros::hash_zeros};
+use crate::{
+    Change, Error, Method, Result, permissions::Keeper, progress::Control, source::Content, zeros::hash_zeros,
+};
 
 /// A copy to make, with the path that it gets.
 struct CopyOrder<'a> {
@@ -21,6 +23,7 @@ struct CopyOrder<'a> {
     from: &'a Path,
     to: PathBuf,
     len: Option<u64>,
+    permissions: Option<Permissions>,
 }
 
 impl CopyOrder<'_> {
@@ -38,14 +41,17 @@ impl<'a> Transfer<'_, 'a> {
         }
         pending::sort(&mut files);
         self.check_space(&files)?;
-        let orders: Vec<CopyOrder<'_>> = files.iter().map(|file| self.order(file)).collect();
+        let orders: Vec<CopyOrder<'_>> = files.iter().map(|file| self.order(file)).collect::<Result<_>>()?;
         let jobs: Vec<CopyJob<'_>> = orders.iter().map(CopyOrder::job).collect();
-        let watch = Watch::new(self.params.control, jobs.len());
+        let watch = Watch::new(self.params, &orders);
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
+        let options = options.private(self.params.keeper.is_able());
         let mut batch = Batch::new(files);
         copy_batch(self.params.fs, &jobs, &options, &mut |index, copied| {
             batch.report(index, |file| {
-                self.copied(file, copied, watch.digest(index)).map(|()| Reported::Finished)
+                let permissions = orders.get(index).and_then(|order| order.permissions);
+                let outcome = CopyOutcome { copied, digest: watch.digest(index), permissions };
+                self.copied(file, outcome).map(|()| Reported::Finished)
             })
         });
         batch.end()?.all_reported().map(drop)
@@ -57,12 +63,14 @@ impl<'a> Transfer<'_, 'a> {
         room.check(sum(files, PendingFile::len)?).or_else(|_| room.check(sum(files, PendingFile::allocated)?))
     }
 
-    fn order(&self, file: &PendingFile<'a>) -> CopyOrder<'a> {
+    fn order(&self, file: &PendingFile<'a>) -> Result<CopyOrder<'a>> {
         let to = self.params.dir.join(file.target());
-        CopyOrder { source: file.fs, from: file.path, to, len: file.prefix_len() }
+        let permissions = if self.params.keeper.is_able() { file.permissions()? } else { None };
+        Ok(CopyOrder { source: file.fs, from: file.path, to, len: file.prefix_len(), permissions })
     }
 
-    fn copied(&mut self, file: PendingFile<'a>, copied: lsm_fs::Result<Copied>, digest: u128) -> Result<()> {
+    fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
+        let CopyOutcome { copied, digest, permissions } = outcome;
         let copied = copied.map_err(|e| self.explain(&file, e))?;
         if let Content::Immutable { len: Some(expected), .. } = file.planned.content
             && copied.len != expected
@@ -73,7 +81,7 @@ impl<'a> Transfer<'_, 'a> {
         check_sum(file.path, file.planned.checksum, digest)?;
         let linkable = matches!(file.planned.content, Content::Immutable { .. });
         let finished = file.finished(Method::Copy, copied.len);
-        self.finish(FinishedFile { checksum: Some(digest), linkable, ..finished }, 0)
+        self.finish(FinishedFile { checksum: Some(digest), linkable, permissions, ..finished }, 0)
     }
 
     fn explain(&self, file: &PendingFile<'_>, error: lsm_fs::Error) -> Error {
@@ -94,16 +102,26 @@ fn sum<'a>(files: &[PendingFile<'a>], bytes: fn(&PendingFile<'a>) -> Result<u64>
     files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(bytes(file)?)))
 }
 
-/// Sees every piece: hashes it, counts it, slows it down.
+/// What became of a copy.
+struct CopyOutcome {
+    copied: lsm_fs::Result<Copied>,
+    digest: u128,
+    permissions: Option<Permissions>,
+}
+
+/// Sees every piece: hashes it, counts it, slows it down. Sees every target, and gives it its permissions.
 struct Watch<'a> {
     control: &'a Control<'a>,
+    keeper: &'a Keeper,
+    orders: &'a [CopyOrder<'a>],
     /// A state is made with a file's first piece and ends with its verdict.
     hashers: Vec<Mutex<Option<Box<Xxh3Default>>>>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(control: &'a Control<'a>, jobs: usize) -> Self {
-        Self { control, hashers: std::iter::repeat_with(Mutex::default).take(jobs).collect() }
+    fn new(params: &'a TransferParams<'a>, orders: &'a [CopyOrder<'a>]) -> Self {
+        let hashers = std::iter::repeat_with(Mutex::default).take(orders.len()).collect();
+        Self { control: params.control, keeper: params.keeper, orders, hashers }
     }
 
     fn update(&self, job: usize, update: impl FnOnce(&mut Xxh3Default)) {
@@ -132,6 +150,10 @@ impl CopyObserver for Watch<'_> {
         let len = range.end.saturating_sub(range.start);
         self.update(job, |hasher| hash_zeros(hasher, len));
         self.control.hole(len)
+    }
+
+    fn written(&self, job: usize, target: &dyn FsFile) -> lsm_fs::Result<()> {
+        self.keeper.file(target, self.orders.get(job).and_then(|order| order.permissions))
     }
 }
 

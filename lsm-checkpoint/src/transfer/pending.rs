@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, NamePair, errno};
+use lsm_fs::{Fs, NamePair, Permissions, errno};
 
 use super::FinishedFile;
 use crate::{
@@ -74,7 +74,19 @@ impl<'a> PendingFile<'a> {
 
     pub(super) fn finished(self, method: Method, len: u64) -> FinishedFile<'a> {
         let Self { planned, folder, .. } = self;
-        FinishedFile { planned, folder, method, len, checksum: planned.checksum, linkable: true }
+        let (checksum, permissions) = (planned.checksum, None);
+        FinishedFile { planned, folder, method, len, checksum, linkable: true, permissions }
+    }
+
+    /// The permissions that a copy of it gets.
+    pub(super) fn permissions(&self) -> Result<Option<Permissions>> {
+        match self.planned.permissions {
+            Some(known) => Ok(Some(known)),
+            None => match self.fs.symlink_metadata(self.path) {
+                Ok(there) => Ok(there.permissions),
+                Err(e) => Err(self.blame(e)),
+            },
+        }
     }
 
     /// Tells a source file that is gone, or is no regular file, from any other failure.

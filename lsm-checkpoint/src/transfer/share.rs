@@ -3,13 +3,13 @@
 use std::{ffi::OsStr, io, ops::ControlFlow};
 
 use lsm_fs::{
-    DirPair, NamePair,
-    batch::{hard_link_batch, metadata_batch, reflink_batch},
+    DirPair, FsFile, NamePair, Permissions,
+    batch::{ReflinkOptions, hard_link_batch, metadata_batch, reflink_batch_with},
     errno,
 };
 
 use super::{
-    Transfer,
+    FinishedFile, Transfer,
     base::is_same_inode,
     group::Group,
     pending::{Batch, PendingFile, Reported},
@@ -34,13 +34,18 @@ impl<'a> Transfer<'_, 'a> {
     ) -> Result<Shared<'a>> {
         let names: Vec<NamePair<'_>> = files.iter().map(PendingFile::names).collect();
         let to_dir = self.params.dir.join(&group.folder.dir);
-        let (fs, mode) = (self.params.fs, self.params.mode);
+        let (fs, mode, keeper) = (self.params.fs, self.params.mode, self.params.keeper);
+        let keeps = keeper.is_able() && method == Method::Reflink;
+        let permissions = files.iter().map(|file| if keeps { file.permissions() } else { Ok(None) });
+        let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;
+        let of = |index: usize| permissions.get(index).copied().flatten();
+        let prepare = |index: usize, clone: &dyn FsFile| keeper.file(clone, of(index));
         let (mut batch, mut by_volume) = (Batch::new(files), false);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
             batch.report(index, |mut file| match result {
-                Ok(()) => self.shared(file, method),
+                Ok(()) => self.shared(file, method, of(index)),
                 Err(e) if method == Method::HardLink && self.is_linked(&e, &file) => {
-                    self.shared(file, method)
+                    self.shared(file, method, None)
                 }
                 Err(refusal) if refusal.allows_fallback() => {
                     let is_of_volumes = is_of_volumes(&refusal);
@@ -55,7 +60,10 @@ impl<'a> Transfer<'_, 'a> {
         let dirs = DirPair { from: group.from_dir, to: &to_dir };
         match method {
             Method::HardLink => hard_link_batch(fs, dirs, &names, &mut report),
-            _ => reflink_batch(fs, dirs, &names, mode, &mut report),
+            _ => {
+                let options = ReflinkOptions { mode, prepare: Some(&prepare) };
+                reflink_batch_with(fs, dirs, &names, &options, &mut report);
+            }
         }
         Ok(Shared { left: batch.end()?.all(), by_volume })
     }
@@ -69,9 +77,15 @@ impl<'a> Transfer<'_, 'a> {
     }
 
     /// A file has its name in the target.
-    pub(super) fn shared(&mut self, file: PendingFile<'a>, method: Method) -> Result<Reported<'a>> {
+    pub(super) fn shared(
+        &mut self,
+        file: PendingFile<'a>,
+        method: Method,
+        permissions: Option<Permissions>,
+    ) -> Result<Reported<'a>> {
         let len = file.len()?;
-        self.finish(file.finished(method, len), len).map(|()| Reported::Finished)
+        let finished = FinishedFile { permissions, ..file.finished(method, len) };
+        self.finish(finished, len).map(|()| Reported::Finished)
     }
 }
 

@@ -81,3 +81,78 @@ fn a_symbolic_link_in_the_base_is_no_file() {
     assert_eq!(info.by_method(Method::BaseLink).files, 0);
     assert!(StdFs.symlink_metadata(&next.join("tables/1.sst")).unwrap().is_file());
 }
+
+#[test]
+fn a_missing_base_is_named_as_the_base_or_left_out() {
+    let (mem, db) = two_volumes(VolumeOptions::new());
+    mem.create_dir(Path::new("/backup/other")).unwrap();
+    mem.create_dir(Path::new("/backup/damaged")).unwrap();
+    mem.write_new(Path::new("/backup/damaged/CHECKPOINT"), b"no catalog", SyncMode::Normal).unwrap();
+    let next = Path::new(NEXT);
+    for base in ["/backup/none", "/backup/other", "/backup/damaged", "/backup/damaged/CHECKPOINT"] {
+        let refused = Checkpoint::new().base(Path::new(base)).create(&db, &mem, next);
+        let Err(Error::BaseUnusable { base: named, source }) = &refused else { panic!("{refused:?}") };
+        assert_eq!(named, Path::new(base));
+        assert!(!matches!(**source, Error::BaseUnusable { .. }));
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains(base) && text.contains("base;"), "{text}");
+        assert!(!mem.exists(next).unwrap());
+
+        let info = Checkpoint::new().optional_base(Path::new(base)).create(&db, &mem, next).unwrap();
+        assert!(info.base.unusable.as_ref().unwrap().contains(base), "{:?}", info.base);
+        assert!(db.check_target(&mem, next).unwrap());
+        mem.remove_dir_all(next).unwrap();
+    }
+}
+
+#[test]
+fn an_optional_base_that_is_there_is_used() {
+    let (mem, db) = two_volumes(VolumeOptions::new());
+    run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
+    let info = Checkpoint::new().optional_base(Path::new(BASE)).create(&db, &mem, Path::new(NEXT)).unwrap();
+    assert_eq!(
+        (info.by_method(Method::BaseLink).files, info.base),
+        (3, lsm_checkpoint::BaseReport::default())
+    );
+}
+
+/// Four bytes of a table in the base are overwritten. The source still has them.
+#[test]
+fn a_damaged_base_is_found_by_reading_it() {
+    let (mem, db) = two_volumes(VolumeOptions::new());
+    run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
+    let table = mem.open(Path::new("/backup/base/tables/1"), &FsOpenOptions::new().write(true)).unwrap();
+    table.write_at(b"dead", 100).unwrap();
+    let based = Checkpoint::new().base(Path::new(BASE));
+
+    let info = based.create(&db, &mem, Path::new("/backup/trusting")).unwrap();
+    assert_eq!((info.by_method(Method::BaseLink).files, info.base.damaged.len()), (3, 0));
+    assert!(db.check_target(&mem, Path::new("/backup/trusting")).is_err(), "it is linked as it is");
+
+    let info = based.verify_base(true).create(&db, &mem, Path::new(NEXT)).unwrap();
+    assert_eq!(info.by_method(Method::BaseLink).files, 2);
+    assert_eq!((info.base.verified_files, info.base.damaged), (2, vec![Path::new("tables/1").to_path_buf()]));
+    assert!(db.check_target(&mem, Path::new(NEXT)).unwrap());
+    let ids = [BASE, NEXT].map(|dir| mem.metadata(&Path::new(dir).join("tables/1")).unwrap().file_id);
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn the_reading_of_a_base_can_be_cancelled_and_damage_of_both_is_an_error() {
+    let (mem, db) = two_volumes(VolumeOptions::new());
+    run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let stop = |_: &lsm_checkpoint::Progress| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        0 => std::ops::ControlFlow::Continue(()),
+        _ => std::ops::ControlFlow::Break(()),
+    };
+    let based = Checkpoint::new().base(Path::new(BASE)).verify_base(true);
+    let cancelled = based.progress(&stop).create(&db, &mem, Path::new(NEXT));
+    assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
+    for path in ["/backup/base/blobs/1", "/db/blobs/1"] {
+        mem.open(Path::new(path), &FsOpenOptions::new().write(true)).unwrap().write_at(b"dead", 100).unwrap();
+    }
+    let refused = based.create(&db, &mem, Path::new(NEXT));
+    assert!(matches!(refused, Err(Error::SourceCorrupt { .. })), "{refused:?}");
+    assert!(!mem.exists(Path::new(NEXT)).unwrap());
+}

@@ -10,7 +10,7 @@ use lsm_checkpoint::{
     BoxError, CATALOG_FILE, Capture, Catalog, CheckpointSource, DeletionPause, FileKind, ManifestTarget,
     Snapshot, SourceFile, SourceRoot,
 };
-use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs::{Fs, FsAbilities, FsExt, FsOpenOptions, SyncMode};
 use lsm_manifest::{
     BLOBS_FOLDER, ManifestArchiveWriter, ReadOptions, TABLES_FOLDER, WriteOptions, publish_current, recover,
     version_file_name,
@@ -65,6 +65,7 @@ impl Db {
             fs.write_new(&dir.join(tree).join("log"), &log_bytes(), SyncMode::Normal).unwrap();
             let _ = fs.sync_directory(&dir.join(tree), SyncMode::Normal).unwrap();
         }
+        set_modes(fs, dir);
     }
 
     /// Opens a prepared database.
@@ -148,7 +149,64 @@ impl Db {
         for tree in &self.trees {
             check_manifest(fs, &target.join(tree))?;
         }
+        self.check_modes(fs, target)?;
         Ok(true)
+    }
+
+    /// Every file and directory has the mode that it has in the source, and what is new that of the database.
+    fn check_modes(&self, fs: &dyn Fs, target: &Path) -> Result<(), String> {
+        let mode_of = |fs: &dyn Fs, path: &Path| match fs.symlink_metadata(path) {
+            Ok(there) => Ok(there.permissions.map(|permissions| permissions.mode)),
+            // The source has gone on since.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e.to_string()),
+        };
+        let check = |made: &Path, wanted: Option<u32>| match mode_of(fs, &target.join(made))? {
+            found if found == wanted || wanted.is_none() => Ok(()),
+            found => Err(format!("{} has mode {found:?}, not {wanted:?}", made.display())),
+        };
+        let kept = |made: &Path, source: &Path| check(made, mode_of(&*self.fs, source)?);
+        kept(Path::new(""), &self.dir)?;
+        let written = mode_of(&*self.fs, &self.dir)?.map(|mode| mode & 0o666 | 0o600);
+        check(Path::new(CATALOG_FILE), written)?;
+        for tree in self.trees.iter().map(Path::new) {
+            let source = self.dir.join(tree);
+            kept(tree, &source)?;
+            check(&tree.join("current"), written)?;
+            for (kind, name, _) in files() {
+                let path = Path::new(kind.folder()).join(name);
+                kept(&tree.join(&path), &source.join(&path))?;
+                kept(&tree.join(kind.folder()), &source.join(kind.folder()))?;
+            }
+            if self.extras {
+                kept(&tree.join("logs/log"), &source.join("log"))?;
+                kept(&tree.join("logs"), &source)?;
+                check(&tree.join("OPTIONS"), written)?;
+                check(&tree.join("EDITS"), written)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives a database modes that no umask makes, where the filesystem has modes. The owners stay.
+pub(crate) fn set_modes(fs: &dyn Fs, dir: &Path) {
+    let Some(ability) = fs.abilities().and_then(FsAbilities::permissions) else { return };
+    let of = |path: &Path| fs.metadata(path).unwrap().permissions.unwrap();
+    for file in all_files(fs, dir, Path::new("")).unwrap() {
+        let file = fs.open(&dir.join(file), &FsOpenOptions::new().write(true)).unwrap();
+        let to = file.metadata().unwrap().permissions.unwrap().with_mode(0o640);
+        let _ = file.set_permissions(&to).unwrap();
+        file.sync_all(SyncMode::Normal).unwrap();
+    }
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        let entries = fs.read_dir(&dir).unwrap();
+        dirs.extend(
+            entries.iter().filter(|entry| entry.file_type.is_dir()).map(|entry| dir.join(&entry.name)),
+        );
+        let _ = ability.set_directory_permissions(&dir, &of(&dir).with_mode(0o750)).unwrap();
+        let _ = fs.sync_directory(&dir, SyncMode::Normal).unwrap();
     }
 }
 

@@ -4,6 +4,7 @@
 mod forced;
 mod full;
 mod in_place;
+mod inside;
 mod metadata;
 mod removed;
 mod sites;
@@ -91,6 +92,7 @@ fn of_a_cloned_one_with_a_log() {
         "blobs/1",
         "logs/log",
         "OPTIONS",
+        "EDITS, for its mode",
         "v7",
         "current",
         "CHECKPOINT",

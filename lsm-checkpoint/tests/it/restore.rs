@@ -45,9 +45,21 @@ fn check(fs: &dyn Fs, target: &Path) -> Result<bool, String> {
     }
     let found = bytes_below(fs, target);
     if found == expected {
-        return Ok(true);
+        return check_modes(fs, &expected, target).map(|()| true);
     }
     Err(format!("{:?} are there, {:?} are expected", found.keys(), expected.keys()))
+}
+
+/// Files and their directories have the modes that they have in the checkpoint.
+fn check_modes(fs: &dyn Fs, files: &BTreeMap<PathBuf, Vec<u8>>, target: &Path) -> Result<(), String> {
+    for path in files.keys().flat_map(|file| file.ancestors()) {
+        let mode = |dir: &Path| fs.symlink_metadata(&dir.join(path)).map(|there| there.permissions);
+        let (wanted, found) = (mode(Path::new(TARGET)), mode(target));
+        if wanted.as_ref().ok() != found.as_ref().ok() {
+            return Err(format!("{}: {found:?}, and the checkpoint has {wanted:?}", path.display()));
+        }
+    }
+    Ok(())
 }
 
 fn db_on(fs: &MemFs, trees: &[&'static str]) -> Db {

@@ -11,7 +11,7 @@ use crate::{
 /// The value of each axis.
 pub(crate) type Choice = Vec<u32>;
 
-/// Name changes, or changes of a directory's permissions, that persist together: a single change, or the two of a rename.
+/// Changes of names, or of a directory's permissions, that persist together: a single change, or the two of a rename.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     first: Seq,

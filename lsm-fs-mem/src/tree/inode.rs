@@ -65,7 +65,7 @@ impl Inode {
             Node::File(file) => file.permissions,
             Node::Dir(dir) => dir.permissions,
         };
-        set.unwrap_or(self.access.permissions(self.kind()))
+        set.unwrap_or(self.access.permissions(self.kind() == Kind::Dir))
     }
 
     pub(crate) fn allocated_bytes(&self) -> u64 {

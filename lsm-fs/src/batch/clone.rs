@@ -50,10 +50,10 @@ pub fn reflink_batch<F: Fs + ?Sized>(
 /// Prepares the clone of a pair, by the index of the pair, before its sync.
 pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync);
 
-/// How to clone.
+/// Options of [`reflink_batch_with`].
 #[derive(Clone, Copy, Default)]
 pub struct ReflinkOptions<'a> {
-    /// How far each sync reaches.
+    /// The reach of each sync.
     pub mode: SyncMode,
     /// Called with each clone before its sync, from several threads: to set permissions. A clone for which it fails is
     /// removed, and the error is reported.

@@ -45,8 +45,8 @@ pub enum Arguments<'a> {
     Offset(u64),
     /// A hint.
     Hint(FileHint),
-    /// That of [`FsPermissions::create_private_dir`](crate::FsPermissions::create_private_dir), whose operation is
-    /// `create_dir`.
+    /// The argument of [`FsPermissions::create_private_dir`](crate::FsPermissions::create_private_dir), whose operation
+    /// is `create_dir`.
     Private,
     /// The new permissions of a file or a directory.
     Permissions(Permissions),

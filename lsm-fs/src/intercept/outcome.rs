@@ -92,7 +92,7 @@ impl Outcome for FsMetadata {
 }
 
 impl Outcome for PermissionsSet {
-    /// What was refused.
+    /// Names the parts that were refused.
     fn shown(&self) -> Option<String> {
         match (self.owner, self.mode) {
             (true, true) => None,

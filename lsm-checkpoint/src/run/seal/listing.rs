@@ -1,17 +1,17 @@
 //! [`Listing`]: the files and folders of a staged directory, by tree, as they go into the catalog.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsOpenOptions};
+use lsm_fs::{Fs, FsOpenOptions, Permissions};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{CatalogHeader, Unsealed, relative};
 use crate::{
-    CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, Error, FileKind, Method, Result, SnapshotProblem,
-    layout, plan::PlannedTree, transfer::FinishedFile,
+    Attributes, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree, Error, FileKind, Method,
+    Result, SnapshotProblem, layout, plan::PlannedTree, transfer::FinishedFile,
 };
 
 /// A tree of the catalog, and its number there.
@@ -41,13 +41,14 @@ impl<'a> Listing<'a> {
     }
 
     pub(super) fn add_finished(&mut self, file: &FinishedFile<'_>) {
-        let FinishedFile { planned, folder, method, len, checksum, linkable } = *file;
+        let FinishedFile { planned, folder, method, len, checksum, linkable, permissions } = *file;
         // What was written by now may have been written over, or have lost its name again: it is listed as written.
         if method == Method::Written {
             return;
         }
         let file = CatalogFile::new(folder.tree, folder.kind.clone(), planned.name.clone(), len, method);
-        self.files.push(CatalogFile { checksum, linkable, ..file });
+        let attributes = permissions.map(Attributes::from).unwrap_or_default();
+        self.files.push(CatalogFile { checksum, linkable, attributes, ..file });
     }
 
     /// Adds a file that was written through the target. Its checksum is taken from what a reader sees.
@@ -58,7 +59,8 @@ impl<'a> Listing<'a> {
         let kind = if folder.is_empty() { FileKind::Metadata } else { FileKind::other(folder) };
         let (len, checksum) = self.read_through(path)?;
         let file = CatalogFile::new(number, kind, name.to_owned(), len, Method::Written);
-        self.files.push(CatalogFile { checksum: Some(checksum), ..file });
+        let attributes = self.unsealed.staged.permissions_of(path).map(Attributes::from).unwrap_or_default();
+        self.files.push(CatalogFile { checksum: Some(checksum), attributes, ..file });
         Ok(())
     }
 
@@ -82,7 +84,9 @@ impl<'a> Listing<'a> {
         let mut files = self.files;
         files.sort_by_key(|file| (file.tree, file.kind == FileKind::Metadata));
         let (format, identity, created) = (CATALOG_FORMAT, label.identity, label.created);
-        Catalog { format, identity, seqno, created, trees, files, attributes: Vec::new() }
+        let mut catalog = Catalog { format, identity, seqno, created, trees, files, attributes: Vec::new() };
+        catalog.attributes = folders_of(&catalog, |dir| self.unsealed.folders.of(dir));
+        catalog
     }
 
     /// The tree that a directory lies in, and its path there with `/` between the components.
@@ -130,6 +134,29 @@ impl ListedTree {
         };
         Self { number: planned.number, tree }
     }
+}
+
+/// The attributes of a catalog's directories: of the checkpoint's own, and of each tree and folder with the way there.
+fn folders_of(catalog: &Catalog, of: impl Fn(&Path) -> Option<Permissions>) -> Vec<CatalogFolder> {
+    let mut paths = BTreeSet::from([String::new()]);
+    for tree in &catalog.trees {
+        let folders = tree.folders.iter().map(String::as_str).chain([""]);
+        for folder in folders {
+            let mut way = String::new();
+            for name in tree.folder.split('/').chain(folder.split('/')).filter(|name| !name.is_empty()) {
+                if !way.is_empty() {
+                    way.push('/');
+                }
+                way.push_str(name);
+                paths.insert(way.clone());
+            }
+        }
+    }
+    let folder = |path: String| {
+        let attributes = of(&layout::path_of(&path))?.into();
+        Some(CatalogFolder { path, attributes })
+    };
+    paths.into_iter().filter_map(folder).collect()
 }
 
 /// How much of a file is in memory at a time.

@@ -8,7 +8,7 @@ use std::{
 use lsm_fs_mem::{Profile, SweepError, SweepReport};
 
 /// Every sweep by its name, with its number of runs.
-const SCENARIOS: [(&str, usize); 35] = [
+const SCENARIOS: [(&str, usize); 37] = [
     ("create, PreferLink", 1),
     ("create, PreferReflink", 1),
     ("create, Independent", 1),
@@ -31,6 +31,8 @@ const SCENARIOS: [(&str, usize); 35] = [
     ("restore, second crash in the next call", 1),
     ("restore, second crash in a sweep", 1),
     ("restore in place", 1),
+    ("restore into a directory", 2),
+    ("restore into a directory, second crash", 1),
     ("remove", 1),
     ("remove, two trees", 1),
     ("remove, beside syncs of others", 1),

@@ -15,25 +15,31 @@ fn a_small_linked_checkpoint() {
     let traced = TraceFs::new(fs).relative_to("/").only_changes();
     run_checkpoint(&db, &traced, Path::new(TARGET)).unwrap();
     let expected = "\
-create_dir S
+create_dir S private
 try_lock_directory S = true
-create_dir S/tables
-create_dir S/blobs
+create_dir S/tables private
+create_dir S/blobs private
 hard_link db/tables/1 -> S/tables/1
 hard_link db/tables/2 -> S/tables/2
 hard_link db/blobs/1 -> S/blobs/1
-open S/v7 write create_new -> #1
+open S/v7 write create_new private -> #1
+set_permissions #1 S/v7 0640 0:0
 write_at #1 S/v7 0+4211
-open S/.current.tmp-0 write create_new -> #2
+open S/.current.tmp-0 write create_new private -> #2
+set_permissions #2 S/.current.tmp-0 0640 0:0
 write_at #2 S/.current.tmp-0 0+25
 rename S/.current.tmp-0 -> S/current
-open S/CHECKPOINT write create_new -> #3
-write_at #3 S/CHECKPOINT 0+4689
+open S/CHECKPOINT write create_new private -> #3
+set_permissions #3 S/CHECKPOINT 0640 0:0
+write_at #3 S/CHECKPOINT 0+4869
 sync_all #1 S/v7 normal
 sync_all #2 S/.current.tmp-0 normal
 sync_all #3 S/CHECKPOINT normal
+set_permissions S/blobs 0750 0:0
 sync_directory S/blobs normal = durable
+set_permissions S/tables 0750 0:0
 sync_directory S/tables normal = durable
+set_permissions S 0750 0:0
 sync_directory S normal = durable
 rename_noreplace S -> checkpoint
 sync_directory . normal = durable
@@ -67,21 +73,24 @@ fn in_place_what_makes_it_readable_comes_last() {
     let expected = "\
 rename_noreplace S -> T ! Unsupported
 sync_directory . normal = durable
-create_dir T
+create_dir T private
 rename S -> T ! Unsupported
 open T/.checkpoint-unpublished write create_new -> #4
 write_at #4 T/.checkpoint-unpublished 0+49
 sync_all #4 T/.checkpoint-unpublished normal
 sync_directory T normal = durable
-create_dir T/tables
-create_dir T/blobs
+create_dir T/tables private
+create_dir T/blobs private
 rename S/tables/1 -> T/tables/1
 rename S/tables/2 -> T/tables/2
 rename S/blobs/1 -> T/blobs/1
 rename S/v7 -> T/v7
 rename S/CHECKPOINT -> T/CHECKPOINT
+set_permissions T/blobs 0750 0:0
 sync_directory T/blobs normal = durable
+set_permissions T/tables 0750 0:0
 sync_directory T/tables normal = durable
+set_permissions T 0750 0:0
 sync_directory T normal = durable
 rename S/current -> T/current
 sync_directory T normal = durable

@@ -12,14 +12,14 @@ const SYNCS: [&str; 8] = [
     ".sync_all(",
     ".sync_data(",
     "sync_batch(",
-    "reflink_batch(",
+    "reflink_batch_with(",
     "copy_batch(",
     ".write_new(",
     ".rewrite_atomic(",
 ];
 
 /// For each source file, the object that each of these calls syncs, as the tests name it.
-const SITES: [(&str, &[&str]); 10] = [
+const SITES: [(&str, &[&str]); 11] = [
     (
         "remove/erase.rs",
         &["the pointers' directories", "folders that stay", "T, before the catalog goes", "T or the parent"],
@@ -39,6 +39,16 @@ const SITES: [(&str, &[&str]); 10] = [
     (
         "target_life/in_place.rs",
         &["the parent, with S", "T and its directories", "T, with the pointers", "the parent, without T"],
+    ),
+    (
+        "target_life/inside.rs",
+        &[
+            "D, with S",
+            "D, without the marker",
+            "D, without S",
+            "D, without the pointers",
+            "D, without all but the marker",
+        ],
     ),
     ("target_life/marker.rs", &["the marker", "the marker's name", "T, without the marker"]),
     ("target_life/publish.rs", &["the parent, with T", "the parent, with S again", "the parent, without S"]),

@@ -1,0 +1,130 @@
+//! [`Keeper`]: the modes and owners of what a checkpoint or a restore makes.
+//!
+//! Everything is made so that its owner alone can use it, then gets the owner and the mode that it is to have. Only
+//! inodes that this call has made are changed: a link shares its inode with the live database.
+
+use std::{
+    io,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+pub(crate) use lsm_fs::Permissions;
+use lsm_fs::{Fs, FsAbilities, FsFile, FsMetadata, FsPermissions, PermissionsSet};
+
+use crate::{Result, SourceRoot};
+
+/// The bits of a file's mode in the mode of a directory.
+const FILE_BITS: u32 = 0o666;
+
+/// The owner's bits that a file needs while it is written, and a directory as long as it is used.
+const OWN_FILE: u32 = 0o600;
+const OWN_DIR: u32 = 0o700;
+
+/// Gives files and directories their permissions, and counts refusals.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    /// The permissions of the source's first directory.
+    of_root: Option<Permissions>,
+    /// `true` if the target's filesystem has permissions.
+    is_able: bool,
+    modes_refused: AtomicU64,
+    owners_refused: AtomicU64,
+}
+
+/// The numbers of files and directories whose permissions differ from the source's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NotKept {
+    pub(crate) modes: u64,
+    pub(crate) owners: u64,
+}
+
+impl Keeper {
+    /// For a source with these directories and a target on this filesystem.
+    pub(crate) fn new(fs: &dyn Fs, roots: &[SourceRoot]) -> Result<Self> {
+        let of_root = match roots.first() {
+            Some(root) => {
+                unless_missing(root.fs.metadata(&root.path))?.and_then(|found| root.keeps("", &found))
+            }
+            None => None,
+        };
+        let (modes_refused, owners_refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { of_root, is_able: ability(fs).is_some(), modes_refused, owners_refused })
+    }
+
+    /// Tells if files are to be made private.
+    pub(crate) const fn is_able(&self) -> bool {
+        self.is_able
+    }
+
+    /// The permissions of a directory that the source does not have, and of the target.
+    pub(crate) const fn of_root(&self) -> Option<Permissions> {
+        self.of_root
+    }
+
+    /// The permissions of a file that is written from memory.
+    pub(crate) fn of_written_file(&self) -> Option<Permissions> {
+        self.of_root.map(|root| root.with_mode(root.mode & FILE_BITS | OWN_FILE))
+    }
+
+    /// Gives a file that this call has made its permissions, through the handle that made it, before its sync.
+    pub(crate) fn file(&self, file: &dyn FsFile, to: Option<Permissions>) -> lsm_fs::Result<()> {
+        let Some(to) = to else { return Ok(()) };
+        let set = if self.is_able { file.set_permissions(&to)? } else { PermissionsSet::default() };
+        self.count(set);
+        Ok(())
+    }
+
+    /// The same for a directory. Its owner can always use it.
+    pub(crate) fn directory(&self, fs: &dyn Fs, dir: &Path, to: Option<Permissions>) -> lsm_fs::Result<()> {
+        let Some(to) = to else { return Ok(()) };
+        self.count(set_directory(fs, dir, to)?);
+        Ok(())
+    }
+
+    pub(crate) fn not_kept(&self) -> NotKept {
+        NotKept {
+            modes: self.modes_refused.load(Ordering::Relaxed),
+            owners: self.owners_refused.load(Ordering::Relaxed),
+        }
+    }
+
+    fn count(&self, set: PermissionsSet) {
+        self.modes_refused.fetch_add(u64::from(!set.mode), Ordering::Relaxed);
+        self.owners_refused.fetch_add(u64::from(!set.owner), Ordering::Relaxed);
+    }
+}
+
+/// Makes a directory that its owner alone can use, where the filesystem has permissions.
+pub(crate) fn create_private_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
+    ability(fs).map_or_else(|| fs.create_dir(path), |ability| ability.create_private_dir(path))
+}
+
+/// Gives a directory that this call has made the permissions of another, which has stood in for it.
+pub(crate) fn carry_over(fs: &dyn Fs, from: &Path, to: &Path) -> lsm_fs::Result<()> {
+    if ability(fs).is_some()
+        && let Some(permissions) = fs.symlink_metadata(from)?.permissions
+    {
+        // What is refused here was refused there, and is counted.
+        let _ = set_directory(fs, to, permissions)?;
+    }
+    Ok(())
+}
+
+fn set_directory(fs: &dyn Fs, dir: &Path, to: Permissions) -> lsm_fs::Result<PermissionsSet> {
+    let to = to.with_mode(to.mode | OWN_DIR);
+    ability(fs).map_or(Ok(PermissionsSet::default()), |ability| ability.set_directory_permissions(dir, &to))
+}
+
+fn ability(fs: &dyn Fs) -> Option<&dyn FsPermissions> {
+    fs.abilities().and_then(FsAbilities::permissions)
+}
+
+/// The metadata of something that is there.
+pub(crate) fn unless_missing(found: lsm_fs::Result<FsMetadata>) -> lsm_fs::Result<Option<FsMetadata>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,76 @@
+//! [`FolderPermissions`]: the permissions of the directories of a checkpoint.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::{FsMetadata, Permissions, parent_of};
+
+use crate::{
+    Result, SourceRoot,
+    permissions::{Keeper, unless_missing},
+    plan::{Plan, PlannedFolder},
+    source::Content,
+};
+
+/// The permissions that each directory of a plan has in the source.
+///
+/// A folder takes the permissions of the directory that its first file lies in. A directory without such a file takes
+/// those at its path below the source's first directory, or else those at the source's first directory itself.
+#[derive(Debug)]
+pub(super) struct FolderPermissions {
+    of_root: Option<Permissions>,
+    known: HashMap<PathBuf, Permissions>,
+}
+
+impl FolderPermissions {
+    pub(super) fn new(keeper: &Keeper, roots: &[SourceRoot], plan: &Plan) -> Result<Self> {
+        let mut known = HashMap::new();
+        if keeper.is_able() {
+            let folders: HashMap<&Path, &PlannedFolder> =
+                plan.folders().map(|folder| (folder.dir.as_path(), folder)).collect();
+            for dir in plan.dirs.iter().skip(1) {
+                let found = match folders.get(dir.as_path()).and_then(|folder| first_dir(folder)) {
+                    Some(found) => found?,
+                    None => None,
+                };
+                let found = match roots.first() {
+                    Some(root) => below(root, dir, found)?,
+                    None => found,
+                };
+                known.extend(found.map(|permissions| (dir.clone(), permissions)));
+            }
+        }
+        Ok(Self { of_root: keeper.of_root(), known })
+    }
+
+    /// The permissions of a directory, by its path in the checkpoint.
+    pub(super) fn of(&self, dir: &Path) -> Option<Permissions> {
+        self.known.get(dir).copied().or(self.of_root)
+    }
+}
+
+/// The permissions of the directory that the first file of a folder lies in, if one lies in any.
+fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions>>> {
+    folder.files.iter().find_map(|file| match &file.content {
+        Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => {
+            // A file that lies there as a symbolic link is found out later.
+            let found = unless_missing(fs.symlink_metadata(parent_of(path)));
+            Some(found.map(|found| found.filter(FsMetadata::is_dir).and_then(|there| there.permissions)))
+        }
+        Content::Bytes(_) => None,
+    })
+}
+
+/// The permissions that the source's first directory gives a directory below it. `found` are those that are known
+/// otherwise.
+fn below(root: &SourceRoot, dir: &Path, found: Option<Permissions>) -> lsm_fs::Result<Option<Permissions>> {
+    if found.is_some() && !root.is_untrusted {
+        return Ok(found);
+    }
+    let there = unless_missing(root.fs.symlink_metadata(&root.path.join(dir)))?;
+    let there = there.filter(FsMetadata::is_dir);
+    let text = dir.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/");
+    Ok(there.and_then(|there| root.keeps(&text, &there)).or(found))
+}

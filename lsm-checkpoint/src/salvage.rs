@@ -1,0 +1,203 @@
+//! [`CheckpointDir::salvage`]: a checkpoint whose catalog is damaged or gone, as a source.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use lsm_fs::{Fs, FsDirEntry, FsFileType};
+use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, Recovered, recover, version_file_name};
+
+use crate::{
+    CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, CheckpointDir, Error, FileKind, Method,
+    Result, layout, view::beneath_checkpoint,
+};
+
+/// The result of a look at a checkpoint without its catalog.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "it says what was not checked"]
+pub struct SalvageReport {
+    /// The version that CURRENT names. The digest of its archive and the checksum of every section were checked.
+    pub version_id: u64,
+    /// Manifest sections that are damaged on disk and were restored by their parity. The copy has them as they are on
+    /// disk: [`repair`](lsm_manifest::repair()) of its manifest makes that last.
+    pub healed: Vec<String>,
+    /// The tables and blob files that are there, and the logs of edits. **Nothing was checked** of them: the engine's
+    /// own checksums say if their bytes are right, and its manifest says if one is missing.
+    pub unchecked_files: u64,
+    /// Entries that are left out, relative to the directory: they are no regular files of a known name.
+    pub left_out: Vec<PathBuf>,
+    /// The number of further entries that are left out.
+    pub unlisted: u64,
+}
+
+/// The number of entries that a report lists, so that its memory has a bound.
+const LEFT_OUT_MAX: usize = 1 << 16;
+
+/// The beginning of the name of a log of edits.
+const EDITS_PREFIX: &str = "edits-";
+
+impl CheckpointDir {
+    /// Opens a checkpoint **without its catalog**, for one whose catalog is damaged or gone. It is a last resort: use
+    /// another checkpoint if there is one.
+    ///
+    /// # Contract
+    ///
+    /// The directory holds one tree, whose manifest is an archive of `lsm-manifest`. Its files are the regular files in
+    /// `tables` and `blobs`, the archive that CURRENT names, the log of edits of that version, and CURRENT. All else is
+    /// left out, and the report lists it. Restore the result, and let the engine check it before it is used. A log of
+    /// another kind is not restored.
+    ///
+    /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be: without a catalog
+    /// nobody knows which files belong to the checkpoint, how long they are, and what their checksums are.
+    ///
+    /// The result has no [identity](crate::CheckpointSource::identity).
+    /// [`with_identity`](Self::with_identity) gives it one, which [`Checkpoint::create`](crate::Checkpoint::create)
+    /// needs to make a checkpoint of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACheckpoint`](Error::NotACheckpoint) if there is no CURRENT; [`Manifest`](Error::Manifest) if CURRENT or
+    /// the manifest is damaged: nothing can be done without them; [`Fs`](Error::Fs).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use lsm_checkpoint::{CheckpointDir, restore};
+    /// use lsm_fs::StdFs;
+    /// use std::{path::Path, sync::Arc};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (monday, report) = CheckpointDir::salvage(Arc::new(StdFs), "/backup/monday")?;
+    /// eprintln!("version {}, {} files unchecked", report.version_id, report.unchecked_files);
+    /// let _ = restore(&monday, &StdFs, Path::new("/srv/db"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn salvage(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Result<(Self, SalvageReport)> {
+        let dir = dir.into();
+        let (catalog, report) = {
+            let view = beneath_checkpoint(&*fs, &dir)?;
+            let none = || Error::NotACheckpoint { dir: dir.clone() };
+            let recovered = recover(&*view, &dir, &ReadOptions::new())?.ok_or_else(none)?;
+            Search::new(&*view, &dir, recovered).run()?
+        };
+        Ok((Self::assumed(fs, dir, catalog), report))
+    }
+}
+
+/// A look through the directories.
+struct Search<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    archive: String,
+    edits: String,
+    data: Vec<CatalogFile>,
+    metadata: Vec<CatalogFile>,
+    folders: Vec<String>,
+    report: SalvageReport,
+}
+
+impl<'a> Search<'a> {
+    fn new(fs: &'a dyn Fs, dir: &'a Path, recovered: Recovered) -> Self {
+        let version_id = recovered.current.version_id;
+        Self {
+            fs,
+            dir,
+            archive: version_file_name(version_id),
+            edits: format!("{EDITS_PREFIX}{version_id}"),
+            data: Vec::new(),
+            metadata: Vec::new(),
+            folders: Vec::new(),
+            report: SalvageReport {
+                version_id,
+                healed: recovered.healed,
+                unchecked_files: 0,
+                left_out: Vec::new(),
+                unlisted: 0,
+            },
+        }
+    }
+
+    fn run(mut self) -> Result<(Catalog, SalvageReport)> {
+        for entry in self.fs.read_dir(self.dir)? {
+            let kind = entry.name.to_str().map(|name| FileKind::other(name.to_owned()));
+            match kind.filter(|kind| matches!(kind, FileKind::Table | FileKind::Blob)) {
+                Some(kind) if entry.file_type == FsFileType::Directory => self.look_into(&kind)?,
+                _ if self.is_metadata(&entry) => self.add(FileKind::Metadata, &entry)?,
+                _ if entry.name == CATALOG_FILE => {}
+                _ => self.leave_out(PathBuf::from(entry.name)),
+            }
+        }
+        // The file that makes the tree readable comes last.
+        self.metadata.sort_by_key(|file| file.name == CURRENT_VERSION_FILE);
+        let Self { data, metadata, folders, report, .. } = self;
+        let tree = CatalogTree { folder: String::new(), version_id: report.version_id, folders };
+        let catalog = Catalog {
+            format: CATALOG_FORMAT,
+            identity: String::new(),
+            seqno: None,
+            created: Duration::ZERO,
+            trees: vec![tree],
+            files: data.into_iter().chain(metadata).collect(),
+            attributes: Vec::new(),
+        };
+        Ok((catalog, report))
+    }
+
+    fn look_into(&mut self, kind: &FileKind) -> Result<()> {
+        self.folders.push(kind.folder().to_owned());
+        for entry in self.fs.read_dir(&self.dir.join(kind.folder()))? {
+            if entry.file_type == FsFileType::File && is_name(&entry.name) {
+                self.add(kind.clone(), &entry)?;
+            } else {
+                self.leave_out(Path::new(kind.folder()).join(&entry.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_metadata(&self, entry: &FsDirEntry) -> bool {
+        let names = [self.archive.as_str(), self.edits.as_str(), CURRENT_VERSION_FILE];
+        entry.file_type == FsFileType::File && names.iter().any(|name| entry.name == *name)
+    }
+
+    fn add(&mut self, kind: FileKind, entry: &FsDirEntry) -> Result<()> {
+        let path = Path::new(kind.folder()).join(&entry.name);
+        let len = match self.fs.symlink_metadata(&self.dir.join(&path)) {
+            Ok(there) if there.is_file() => there.len,
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+            // It changed since it was listed.
+            _ => {
+                self.leave_out(path);
+                return Ok(());
+            }
+        };
+        let name = entry.name.to_string_lossy().into_owned();
+        if kind == FileKind::Metadata {
+            self.report.unchecked_files += u64::from(name == self.edits);
+            self.metadata.push(CatalogFile::new(0, kind, name, len, Method::Written));
+        } else {
+            self.report.unchecked_files += 1;
+            let file = CatalogFile::new(0, kind, name, len, Method::Copy);
+            self.data.push(CatalogFile { linkable: true, ..file });
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, path: PathBuf) {
+        if self.report.left_out.len() < LEFT_OUT_MAX {
+            self.report.left_out.push(path);
+        } else {
+            self.report.unlisted += 1;
+        }
+    }
+}
+
+fn is_name(name: &OsStr) -> bool {
+    name.to_str().is_some_and(layout::is_component)
+}

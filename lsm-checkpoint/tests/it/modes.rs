@@ -1,0 +1,123 @@
+//! Modes and owners: the source's are kept, and at no call is more allowed.
+
+#[cfg(target_os = "linux")]
+mod host;
+mod watch;
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{Catalog, Checkpoint, CheckpointDir, Policy, restore};
+use lsm_fs::{Fs, FsAbilities, FsOpenOptions, Permissions};
+use lsm_fs_mem::{MemFs, VolumeOptions};
+
+use crate::{
+    create::{DIR, TARGET, mem_db, two_volumes},
+    db::Db,
+};
+
+const OWNED: Permissions = Permissions { mode: 0o600, owner: 7, group: 8 };
+
+/// Gives a file other permissions, behind everybody's back.
+fn set(fs: &dyn Fs, path: &str, to: Permissions) {
+    let _ =
+        fs.open(Path::new(path), &FsOpenOptions::new().write(true)).unwrap().set_permissions(&to).unwrap();
+}
+
+fn set_dir(fs: &dyn Fs, path: &str, to: Permissions) {
+    let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
+    let _ = ability.set_directory_permissions(Path::new(path), &to).unwrap();
+}
+
+fn of(fs: &dyn Fs, path: &str) -> Permissions {
+    fs.symlink_metadata(Path::new(path)).unwrap().permissions.unwrap()
+}
+
+/// A database of another user, which nobody else may read.
+fn owned(fs: &MemFs) {
+    set_dir(fs, DIR, OWNED.with_mode(0o700));
+    set_dir(fs, "/db/tables", OWNED.with_mode(0o2770));
+    set_dir(fs, "/db/blobs", OWNED.with_mode(0o700));
+    for file in ["/db/tables/1", "/db/tables/2", "/db/blobs/1", "/db/log"] {
+        set(fs, file, OWNED);
+    }
+    fs.settle();
+}
+
+#[test]
+fn mode_and_owner_come_along_by_every_method() {
+    for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+        let (fs, db) = mem_db(&[""]);
+        owned(&fs);
+        let info = Checkpoint::new().policy(policy).create(&db, &fs, Path::new(TARGET)).unwrap();
+        assert_eq!((info.modes_not_kept, info.owners_not_kept), (0, 0), "{policy:?}");
+        for file in ["tables/1", "blobs/1", "logs/log", "OPTIONS", "v7", "current", "CHECKPOINT"] {
+            assert_eq!(of(&fs, &format!("{TARGET}/{file}")), OWNED, "{policy:?}, {file}");
+        }
+        assert_eq!(of(&fs, TARGET), OWNED.with_mode(0o700));
+        assert_eq!(of(&fs, "/checkpoint/tables"), OWNED.with_mode(0o770), "without setgid");
+        assert_eq!(of(&fs, "/db/tables/1"), OWNED, "the source");
+    }
+}
+
+/// The owner could not be kept on the backup volume. The catalog knows it, and a restore by root gives it back.
+#[test]
+fn an_owner_that_is_refused_is_reported_and_restored() {
+    let (fs, db) = two_volumes(VolumeOptions::new().keeps_owners(false));
+    owned(&fs);
+    let target = Path::new("/backup/daily");
+    let info = Checkpoint::new().create(&db, &fs, target).unwrap();
+    let catalog = Catalog::read(&fs, target).unwrap();
+    let made = catalog.files.len() as u64 + 1 + catalog.attributes.len() as u64;
+    assert_eq!((info.modes_not_kept, info.owners_not_kept), (0, made), "all files, and the directories");
+    assert_eq!(of(&fs, "/backup/daily/tables/1"), Permissions { owner: 0, group: 0, ..OWNED });
+
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), target).unwrap();
+    let info = restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+    assert_eq!((info.modes_not_kept, info.owners_not_kept), (0, 0));
+    for file in ["tables/1", "blobs/1", "logs/log", "OPTIONS", "v7", "current"] {
+        assert_eq!(of(&fs, &format!("/restored/{file}")), OWNED, "{file}");
+    }
+    assert_eq!(of(&fs, "/restored"), OWNED.with_mode(0o700));
+    assert_eq!(of(&fs, "/restored/tables"), OWNED.with_mode(0o770));
+}
+
+/// A link is the source's inode: the catalog says nothing of its mode, and the file itself does.
+#[test]
+fn what_the_catalog_does_not_say_the_file_says() {
+    let (fs, db) = mem_db(&[""]);
+    Checkpoint::new().policy(Policy::LinkOnly).create(&db, &fs, Path::new(TARGET)).unwrap();
+    let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
+    let table = catalog.files.iter().find(|file| file.name == "1").unwrap();
+    assert_eq!(table.attributes.mode, None);
+    set(&fs, "/checkpoint/tables/1", OWNED);
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
+    restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+    assert_eq!(of(&fs, "/restored/tables/1"), OWNED);
+    assert_eq!(of(&fs, "/restored/tables/2").mode, 0o640);
+}
+
+/// Somebody has opened the checkpoint to the world since, and the catalog does not forget.
+#[test]
+fn the_catalog_goes_before_the_file() {
+    let (fs, db) = mem_db(&[""]);
+    Checkpoint::new().policy(Policy::Independent).create(&db, &fs, Path::new(TARGET)).unwrap();
+    for file in ["tables/1", "OPTIONS"] {
+        set(&fs, &format!("{TARGET}/{file}"), Permissions { mode: 0o666, owner: 1, group: 1 });
+    }
+    set_dir(&fs, TARGET, Permissions { mode: 0o777, owner: 1, group: 1 });
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
+    restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+    let root = Permissions { mode: 0o640, owner: 0, group: 0 };
+    assert_eq!((of(&fs, "/restored/tables/1"), of(&fs, "/restored/OPTIONS")), (root, root));
+    assert_eq!(of(&fs, "/restored"), root.with_mode(0o750));
+}
+
+/// Its own directory is one that its owner cannot write to, and yet the checkpoint is made.
+#[test]
+fn a_directory_keeps_what_its_owner_needs() {
+    let (fs, db): (MemFs, Db) = mem_db(&[""]);
+    set_dir(&fs, DIR, OWNED.with_mode(0o050));
+    Checkpoint::new().create(&db, &fs, Path::new(TARGET)).unwrap();
+    assert_eq!(of(&fs, TARGET).mode, 0o750);
+    assert_eq!(of(&fs, "/checkpoint/CHECKPOINT").mode, 0o640);
+}

@@ -1,0 +1,130 @@
+//! A restore into a directory that exists, here of a volume of its own: `D`, with the staged directory `S` in it.
+
+use std::path::Path;
+
+use lsm_checkpoint::Error;
+use lsm_fs::{Op, errno};
+use lsm_fs_mem::{Fault, FaultFs, MemFs, Notes};
+
+use super::{Mutation, Work};
+use crate::{
+    crash::OK,
+    restore_into::{DATA, ENDED, check_state, mounted, restore_into},
+    tweak::Tweak,
+};
+
+const TREES: &[&str] = &[""];
+
+/// What is staged, and the syncs up to the moves.
+const STAGED: [(&str, bool); 16] = [
+    ("tables/1", true),
+    ("tables/2", true),
+    ("blobs/1", true),
+    ("logs/log", true),
+    ("OPTIONS", true),
+    ("EDITS, for its mode", true),
+    ("v7", true),
+    ("current", true),
+    // Their names move on to directories that are synced in turn.
+    ("S/logs", false),
+    ("S/blobs", false),
+    ("S/tables", false),
+    ("S", true),
+    ("D, with S", true),
+    ("the marker", true),
+    ("the marker's name", true),
+    ("D/logs", true),
+];
+
+fn run(work: &Work<'_>, syncs: &[(&str, bool)]) {
+    let start = mounted(TREES);
+    let check = |image: &MemFs, notes: &Notes| check_state(image, notes, TREES);
+    Mutation { start: &start, work, check: &check }.run(syncs);
+}
+
+#[test]
+fn each_is_missed() {
+    let work = |fs: &MemFs, skipped| {
+        let tweaked = Tweak::new(fs.clone()).without_sync(skipped);
+        restore_into(&tweaked, fs)?;
+        fs.note(OK);
+        fs.note(ENDED);
+        Ok(tweaked.syncs())
+    };
+    let moved = [
+        ("D/blobs", true),
+        ("D/tables", true),
+        ("D", true),
+        ("D, with the pointer", true),
+        ("D, without the marker", true),
+        ("D, without S", true),
+    ];
+    run(&work, &[&STAGED[..], &moved].concat());
+}
+
+/// The pointer has moved when the failure is told, and all of it goes back.
+#[test]
+fn a_move_that_fails() {
+    let work = |fs: &MemFs, skipped| {
+        let faulty = FaultFs::new(fs.clone());
+        faulty.inject(Fault::on(Op::Rename).at(Path::new(DATA).join("current")).after(errno::EIO));
+        let tweaked = Tweak::new(faulty).without_sync(skipped);
+        match restore_into(&tweaked, fs) {
+            Err(Error::Fs(error)) => assert_eq!(error.raw_os_error(), Some(errno::EIO)),
+            other => panic!("{other:?}"),
+        }
+        fs.note(ENDED);
+        Ok(tweaked.syncs())
+    };
+    let undone = [
+        ("D/blobs", true),
+        ("D/tables", true),
+        ("D", true),
+        ("D, without the pointers", true),
+        ("D, without all but the marker", true),
+        ("D, without the marker", true),
+        ("D, without S", true),
+    ];
+    run(&work, &[&STAGED[..], &undone].concat());
+}
+
+/// A process that died when its pointer was to move, and the next call, which clears what it left. Nothing of the dead
+/// was durable before.
+#[test]
+fn the_next_call_after_a_dead_one() {
+    for (op, path, cleared) in [
+        (
+            Op::Rename,
+            "/data/.checkpoint-staged/current",
+            &[
+                ("D, without the pointers", false),
+                ("D, without all but the marker", true),
+                ("D, without the marker", true),
+                ("D, without S", true),
+            ][..],
+        ),
+        (
+            Op::RemoveFile,
+            "/data/.checkpoint-unpublished",
+            &[("D, without the marker", true), ("D, without S", true)],
+        ),
+    ] {
+        let work = |fs: &MemFs, skipped| {
+            let killed = FaultFs::new(fs.clone());
+            killed.inject(Fault::on(op).at(path).gone());
+            restore_into(&killed, fs).unwrap_err();
+            let faulty = FaultFs::new(fs.clone());
+            // The call ends where it has cleared what was left.
+            faulty.inject(Fault::on(Op::CreateDir).at("/data/.checkpoint-staged").before(errno::EIO));
+            let tweaked = Tweak::new(faulty).without_sync(skipped);
+            match restore_into(&tweaked, fs) {
+                Err(Error::Fs(error)) => assert_eq!(error.raw_os_error(), Some(errno::EIO)),
+                Err(Error::NotEmpty { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+            fs.note(ENDED);
+            Ok(tweaked.syncs())
+        };
+        run(&work, cleared);
+    }
+}
