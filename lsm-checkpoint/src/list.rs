@@ -1,6 +1,17 @@
 //! [`list`]: the checkpoints of a directory.
 
-use std::{ffi::OsString, io, path::Path, time::SystemTime};
+use std::{
+    ffi::OsString,
+    io,
+    num::NonZero,
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::SystemTime,
+};
 
 use lsm_fs::{Fs, FsFileType};
 
@@ -57,7 +68,8 @@ pub struct ListedContents {
 ///
 /// # Contract
 ///
-/// Changes nothing and takes no lock. Directories that are no checkpoints, and files, are left out; so is what vanishes
+/// Changes nothing and takes no lock. It looks at several checkpoints at a time, up to the limit of
+/// [`Fs::concurrency`]. Directories that are no checkpoints, and files, are left out; so is what vanishes
 /// while it is looked at.
 ///
 /// # Errors
@@ -76,25 +88,64 @@ pub struct ListedContents {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
-    let mut listed = Vec::new();
     let fs = &*fs.beneath(dir)?;
-    for entry in fs.read_dir(dir)? {
-        if entry.file_type != FsFileType::Directory {
-            continue;
+    let entries = fs.read_dir(dir)?.into_iter().filter(|entry| entry.file_type == FsFileType::Directory);
+    let names: Vec<_> = entries.map(|entry| entry.name).collect();
+    Ok(Search { fs, dir, names: &names, next: AtomicUsize::new(0), found: Mutex::default() }.run())
+}
+
+/// The directories that the threads look at, one each at a time: a catalog is in memory for each thread.
+struct Search<'a> {
+    fs: &'a dyn Fs,
+    dir: &'a Path,
+    names: &'a [OsString],
+    next: AtomicUsize,
+    /// The checkpoints with their positions among the names.
+    found: Mutex<Vec<(usize, ListedCheckpoint)>>,
+}
+
+impl Search<'_> {
+    /// Looks at all directories. The calls overlap up to the limit of the backend, as its batches do.
+    fn run(self) -> Vec<ListedCheckpoint> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = self.fs.concurrency().get().min(cores).min(self.names.len());
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                if thread::Builder::new().spawn_scoped(scope, || self.look_at_each()).is_err() {
+                    break; // The other threads look at the rest.
+                }
+            }
+            self.look_at_each();
+        });
+        let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_unstable_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, checkpoint)| checkpoint).collect()
+    }
+
+    fn look_at_each(&self) {
+        while let at = self.next.fetch_add(1, Ordering::Relaxed)
+            && let Some(name) = self.names.get(at)
+        {
+            if let Some(checkpoint) = self.look_at(name) {
+                self.found.lock().unwrap_or_else(PoisonError::into_inner).push((at, checkpoint));
+            }
         }
-        let path = dir.join(&entry.name);
-        let (state, contents) = if target_life::is_staged_name(&entry.name) {
+    }
+
+    /// Looks at a directory. Returns `None` if it is no checkpoint.
+    fn look_at(&self, name: &OsString) -> Option<ListedCheckpoint> {
+        let path = self.dir.join(name);
+        let (state, contents) = if target_life::is_staged_name(name) {
             (CheckpointState::Staged, None)
         } else {
-            match Catalog::read(fs, &path) {
-                Err(Error::NotACheckpoint { .. }) => continue,
+            match Catalog::read(self.fs, &path) {
+                Err(Error::NotACheckpoint { .. }) => return None,
                 Err(error) => (CheckpointState::Unreadable(error), None),
-                Ok(catalog) => look(fs, &path, catalog),
+                Ok(catalog) => look(self.fs, &path, catalog),
             }
         };
-        listed.push(ListedCheckpoint { name: entry.name, state, contents });
+        Some(ListedCheckpoint { name: name.clone(), state, contents })
     }
-    Ok(listed)
 }
 
 fn look(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<ListedContents>) {

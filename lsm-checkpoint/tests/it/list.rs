@@ -1,14 +1,14 @@
 //! Listing: the checkpoints, their sizes and their states.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use lsm_checkpoint::{Checkpoint, CheckpointState, Clock, Policy, list, remove};
-use lsm_fs::{Fs, FsExt, Op, SyncMode};
+use lsm_fs::{Fs, FsExt, Op, StdFs, SyncMode};
 use lsm_fs_mem::{FaultEffect, fault_sweep};
 
 use crate::{
     create::{DIR, mem_db},
-    db::all_files,
+    db::{Db, all_files},
 };
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -105,4 +105,28 @@ fn any_failure_is_a_state_or_an_error() {
     );
     println!("{}", report.unwrap());
     assert_eq!(files(), before);
+}
+
+/// On the host several threads look at the directories. The list has the order of the names all the same.
+#[test]
+fn a_list_of_many_checkpoints_is_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, daily) = (dir.path(), dir.path().join("daily"));
+    Db::prepare(&StdFs, &dir.join("db"), &[""]);
+    let db = Db::open(Arc::new(StdFs), &dir.join("db"), &[""]);
+    StdFs.create_dir(&daily).unwrap();
+    let names: Vec<_> = (0..40).map(|at| format!("{at:02}")).collect();
+    for name in &names {
+        Checkpoint::new().create(&db, &StdFs, &daily.join(name)).unwrap();
+    }
+    StdFs.remove_file(&daily.join("17/tables/1")).unwrap();
+    StdFs.create_dir(&daily.join("20-other")).unwrap();
+    let listed = list(&StdFs, &daily).unwrap();
+    let found: Vec<_> = listed.iter().map(|checkpoint| checkpoint.name.to_str().unwrap()).collect();
+    assert_eq!(found, names);
+    for (at, checkpoint) in listed.iter().enumerate() {
+        let is_complete = matches!(checkpoint.state, CheckpointState::Complete);
+        assert_eq!(is_complete, at != 17, "{checkpoint:?}");
+        assert_eq!(checkpoint.contents.as_ref().unwrap().files, 8);
+    }
 }
