@@ -121,7 +121,7 @@ impl Attributes {
         KnownPermissions { mode, owner, group }
     }
 
-    /// The permissions that a catalog says, and those that are there for what it does not say.
+    /// The permissions of the catalog, filled up with the permissions that are there.
     pub(crate) fn over(&self, there: Option<Permissions>) -> Option<Permissions> {
         self.known().over(there)
     }

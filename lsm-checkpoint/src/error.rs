@@ -271,7 +271,7 @@ pub enum Error {
     },
     /// The catalog is sound as an archive, and what it says is impossible.
     ///
-    /// Use another checkpoint. What wrote this one is broken, or someone changed it. As a last resort,
+    /// Use another checkpoint. The writer of this one is broken, or someone changed it. As a last resort,
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) opens it without its catalog.
     #[error("{}: {what}", file.display())]
     BadCatalog {

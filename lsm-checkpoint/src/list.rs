@@ -69,8 +69,8 @@ pub struct ListedContents {
 /// # Contract
 ///
 /// Changes nothing and takes no lock. It looks at several checkpoints at a time, up to the limit of
-/// [`Fs::concurrency`]. Directories that are no checkpoints, and files, are left out; so is what vanishes
-/// while it is looked at.
+/// [`Fs::concurrency`]. Files and other directories are left out, and so is an entry that vanishes
+/// meanwhile.
 ///
 /// # Errors
 ///

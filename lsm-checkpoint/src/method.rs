@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The way in which a file came into a checkpoint.
 ///
-/// # What a file keeps
+/// # Attributes that a file keeps
 ///
 /// | | mode | owner and group | times, ACLs, extended attributes |
 /// |---|---|---|---|

@@ -1,4 +1,4 @@
-//! [`Keeper`]: the modes and owners of what a checkpoint or a restore makes.
+//! [`Keeper`]: the modes and owners of the files that a checkpoint or a restore makes.
 //!
 //! Everything is made so that its owner alone can use it, then gets the owner and the mode that it is to have. Only
 //! inodes that this call has made are changed: a link shares its inode with the live database.
@@ -105,7 +105,7 @@ pub(crate) fn carry_over(fs: &dyn Fs, from: &Path, to: &Path) -> lsm_fs::Result<
     if ability(fs).is_some()
         && let Some(permissions) = fs.symlink_metadata(from)?.permissions
     {
-        // What is refused here was refused there, and is counted.
+        // A refusal here was a refusal there, and is counted.
         let _ = set_directory(fs, to, permissions)?;
     }
     Ok(())

@@ -163,8 +163,8 @@ impl Checkpoint<'_> {
     ///
     /// A crash leaves a directory without those last files, or a complete one. **The directory itself exists in any
     /// case**, so an engine that makes a new database wherever it finds none must not be started as long as
-    /// `.checkpoint-staged` is there. The next call for the directory removes what a dead one has left, as far as it is
-    /// not complete. No [sweep](crate::sweep()) finds it.
+    /// `.checkpoint-staged` is there. The next call for the directory removes the incomplete debris of a dead
+    /// one. No [sweep](crate::sweep()) finds it.
     ///
     /// # Errors
     ///

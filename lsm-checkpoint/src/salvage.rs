@@ -53,7 +53,7 @@ impl CheckpointDir {
     /// another kind is not restored.
     ///
     /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be: without a catalog
-    /// nobody knows which files belong to the checkpoint, how long they are, and what their checksums are.
+    /// nobody knows the files of the checkpoint, their lengths and their checksums.
     ///
     /// The result has no [identity](crate::CheckpointSource::identity).
     /// [`with_identity`](Self::with_identity) gives it one, which [`Checkpoint::create`](crate::Checkpoint::create)

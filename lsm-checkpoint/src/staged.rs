@@ -64,7 +64,7 @@ impl<'fs> StagedFs<'fs> {
         Self { inner, view: None, root: root.to_path_buf(), mode, keeper: None, account: Arc::default() }
     }
 
-    /// Gives permissions to what is made through it.
+    /// Sets the permissions of all that is made through it.
     pub(crate) fn keeping(mut self, keeper: &'fs Keeper) -> Self {
         self.keeper = Some(keeper);
         self

@@ -63,7 +63,7 @@ impl Target {
         Ok(Self { path: normal, staged, is_inside: false })
     }
 
-    /// A directory that exists, and is made of what is staged in it.
+    /// A directory that exists, and that is filled from the staged directory in it.
     pub(crate) fn inside(dir: &Path) -> Self {
         Self { path: dir.to_path_buf(), staged: dir.join(STAGED_SUFFIX), is_inside: true }
     }

@@ -243,7 +243,7 @@ pub fn verify(fs: &dyn Fs, dir: &Path, options: &VerifyOptions<'_>) -> Result<Ve
     Ok(report)
 }
 
-/// Reads files of a checkpoint to their end, and returns those that are not what the catalog says.
+/// Reads files of a checkpoint to their end, and returns the files that differ from the catalog.
 pub(crate) fn check_bytes(
     fs: &dyn Fs,
     dir: &Path,

@@ -53,7 +53,7 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
 }
 
 impl Staging<'_> {
-    /// Moves what is staged out of the staged directory.
+    /// Moves the staged files out of the staged directory.
     pub(super) fn publish_inside(self, contents: &Contents) -> Result<DirectorySync> {
         // The staged directory has to outlive every crash that leaves the marker.
         if let Err(e) = self.fs.sync_directory(&self.target.path, self.mode) {
@@ -91,7 +91,7 @@ fn others(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Vec<FsDirEntry>> {
     Ok(fs.read_dir(&target.path)?.into_iter().filter(is_other).collect())
 }
 
-/// Clears what a dead process has left: removes a target that is not whole, and takes the marker from a whole one. The
+/// Clears the debris of a dead process: removes a target that is not whole, and takes the marker from a whole one. The
 /// caller holds the owner lock of the directory, and the staged directory is there.
 fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     if fs.exists(&target.path.join(MARKER_FILE))? {
@@ -130,7 +130,8 @@ fn is_whole(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<bool> {
     Ok(is_whole)
 }
 
-/// Removes what has moved: pointers go back, so that what is left is never readable, and the marker goes last.
+/// Removes the files that have moved. Pointers go back first, so that the rest is never readable, and the marker goes
+/// last.
 fn remove_moved(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> lsm_fs::Result<()> {
     let dir = &target.path;
     for pointer in &marker.pointers {

@@ -102,7 +102,7 @@ fn sum<'a>(files: &[PendingFile<'a>], bytes: fn(&PendingFile<'a>) -> Result<u64>
     files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(bytes(file)?)))
 }
 
-/// What became of a copy.
+/// The result of a copy.
 struct CopyOutcome {
     copied: lsm_fs::Result<Copied>,
     digest: u128,
