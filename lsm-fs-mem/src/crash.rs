@@ -1,19 +1,30 @@
 //! Crash states: the legal images at each moment, each with an id that rebuilds it.
 
+mod admits;
 mod axes;
 mod choices;
 mod classes;
+mod contents;
 mod disk;
+mod fits;
+mod history;
 mod id;
 mod image;
+mod names;
+#[cfg(test)]
+mod random;
+mod variants;
 
-pub(crate) use axes::{Axes, Axis, Choice, Group};
+pub(crate) use admits::{Covered, Fact, Place, Question};
+pub(crate) use axes::{Axes, Axis, Choice};
 pub use choices::Budget;
 pub(crate) use choices::Choices;
 pub(crate) use disk::Disk;
+pub(crate) use fits::Misfit;
 pub(crate) use id::{Crash, Foreign};
 pub use id::{ParseStateIdError, StateId};
 pub(crate) use image::{assemble, fingerprint};
+pub(crate) use names::Group;
 
 use crate::{hash::Seeded, tree::Tree};
 
@@ -33,7 +44,7 @@ impl Survives {
     pub(crate) fn choose(self, disk: &Disk) -> Tree {
         let axes = Axes::of(disk, None);
         let choice = match self {
-            Self::Forced => Choice::new(),
+            Self::Forced => axes.nothing(),
             Self::Everything => axes.everything(),
             Self::Seeded(seed) => {
                 let mut seeded = Seeded::new(seed);

@@ -123,35 +123,38 @@ pub(crate) struct Journal {
     of_child: BTreeSet<(Ino, Seq)>,
     /// Inodes that have changed since the last commit of their volume.
     since_commit: BTreeMap<Ino, SinceCommit>,
+    /// The position of the last change, whether or not it is pending.
+    last: Seq,
 }
 
-/// The state of an inode in a filesystem that logs its syncs, apart from its pending changes.
+/// The history of an inode since the last commit that a call asked for, as positions in time. 0 is before that commit.
 #[derive(Clone, Copy, Debug, Default)]
 struct SinceCommit {
     volume: u32,
-    /// The inode was created since the commit.
-    newborn: bool,
-    /// A sync has written some of its changes to disk.
-    logged: bool,
-    /// It has changed since its own last sync.
-    touched: bool,
+    created: Seq,
+    changed: Seq,
+    /// Its own last sync.
+    synced: Seq,
 }
 
 impl Journal {
     pub(crate) fn insert(&mut self, micro: Micro) {
+        self.last = micro.seq;
         if let Some(file) = micro.file() {
             self.of_file.insert((file, micro.seq));
-            self.since(file, micro.volume).touched = true;
+            self.since(file, micro.volume).changed = micro.seq;
         }
         if let Some(dir) = micro.directory() {
             self.in_dir.insert((dir, micro.seq));
-            self.since(dir, micro.volume).touched = true;
+            self.since(dir, micro.volume).changed = micro.seq;
         }
         if let Some((_, _, ino)) = micro.binding() {
             self.of_child.insert((ino, micro.seq));
             let child = self.since(ino, micro.volume);
-            child.touched = true;
-            child.newborn |= micro.creates();
+            child.changed = micro.seq;
+            if micro.creates() {
+                child.created = micro.seq;
+            }
         }
         self.micros.insert(micro.seq, micro);
     }
@@ -204,39 +207,38 @@ impl Journal {
         self.find(&self.of_child, ino)
     }
 
-    /// Returns whether the inode was created since the last commit.
-    pub(crate) fn is_newborn(&self, ino: Ino) -> bool {
-        self.since_commit.get(&ino).is_some_and(|since| since.newborn)
+    /// Returns the position of the last change.
+    pub(crate) const fn last(&self) -> Seq {
+        self.last
     }
 
-    /// Returns whether a sync since the last commit has written some of the inode's changes to disk.
-    pub(crate) fn is_logged(&self, ino: Ino) -> bool {
-        self.since_commit.get(&ino).is_some_and(|since| since.logged)
+    /// Returns whether the inode was created after a commit at this time.
+    pub(crate) fn is_newborn(&self, ino: Ino, commit: Seq) -> bool {
+        self.since_commit.get(&ino).is_some_and(|since| since.created > commit)
     }
 
-    /// Returns whether the inode has changed since its own last sync.
-    pub(crate) fn is_touched(&self, ino: Ino) -> bool {
-        self.since_commit.get(&ino).is_some_and(|since| since.touched)
+    /// Returns whether the inode has changed after a commit at this time and after its own last sync.
+    pub(crate) fn is_touched(&self, ino: Ino, commit: Seq) -> bool {
+        self.since_commit.get(&ino).is_some_and(|since| since.changed > since.synced.max(commit))
     }
 
-    /// Iterates over the inodes that were created since the last commit.
-    pub(crate) fn newborn(&self) -> impl Iterator<Item = Ino> {
-        self.since_commit.iter().filter(|(_, since)| since.newborn).map(|(ino, _)| *ino)
+    /// Returns the last change of the inode or its names since the last commit that a call asked for.
+    pub(crate) fn last_change(&self, ino: Ino) -> Option<Seq> {
+        self.since_commit.get(&ino).map(|since| since.changed)
     }
 
-    /// Records that a sync has written some of the inode's changes to disk.
-    pub(crate) fn log(&mut self, ino: Ino, volume: u32) {
-        self.since(ino, volume).logged = true;
+    /// Iterates over the inodes that were created after a commit at this time.
+    pub(crate) fn newborn(&self, commit: Seq) -> impl Iterator<Item = Ino> {
+        self.since_commit.iter().filter(move |(_, since)| since.created > commit).map(|(ino, _)| *ino)
     }
 
     /// Records a sync of the inode itself.
     pub(crate) fn synced(&mut self, ino: Ino, volume: u32) {
-        let since = self.since(ino, volume);
-        since.logged |= since.touched;
-        since.touched = false;
+        let last = self.last;
+        self.since(ino, volume).synced = last;
     }
 
-    /// Records that one volume, or all of them if `volume` is `None`, has been written out completely.
+    /// Records that one volume, or all of them if `volume` is `None`, has been written out completely by a call.
     pub(crate) fn commit(&mut self, volume: Option<u32>) {
         self.since_commit.retain(|_, since| volume.is_some_and(|volume| volume != since.volume));
     }
@@ -255,6 +257,12 @@ impl Journal {
         let seqs = self.in_dir.range((dir, 0)..(dir, end));
         seqs.filter_map(|(_, seq)| self.micros.get(seq))
             .filter(move |micro| micro.binding().is_some_and(|(_, n, _)| n == name))
+    }
+
+    /// Returns whether a change to the names or directories on the volume lies after `from` and not after `to`.
+    pub(crate) fn has_name_between(&self, volume: u32, from: Seq, to: Seq) -> bool {
+        let mut between = self.micros.range(from + 1..to.max(from) + 1).map(|(_, micro)| micro);
+        between.any(|micro| micro.volume == volume && micro.is_of_directory())
     }
 
     /// Iterates over the pending members of a group.

@@ -5,27 +5,33 @@ mod forces;
 
 use std::{fmt, str::FromStr};
 
-pub(crate) use forces::SyncCall;
+pub(crate) use forces::{SyncCall, View};
+
+use crate::micro::{Change, Kind, Micro};
 
 /// A filesystem whose rules decide which states a crash may leave.
 ///
 /// A crash state that a named filesystem allows is also legal under `Adversarial`, which forces the least and orders
-/// nothing. When a file has many pending writes, each profile samples a few representative outcomes. Stricter
-/// filesystems have fewer legal outcomes and so cover a larger share of them, which is why a sweep runs every profile.
-/// The named profiles also explain a failure ("only on btrfs") and show how much code relies on its filesystem.
+/// nothing. When a file has many pending writes, a sweep tries a few representative outcomes under each profile.
+/// Stricter filesystems have fewer legal outcomes and so cover a larger share of them, which is why a sweep runs every
+/// profile. The named profiles also explain a failure ("only on btrfs") and show how much code relies on its
+/// filesystem.
+///
+/// Every filesystem also commits by itself, so a change may reach the disk between any two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// The guarantees of POSIX and nothing more.
+    /// The contract of each sync and nothing more.
     #[default]
     Adversarial,
-    /// ext4 with `data=ordered`. An fsync of a directory, or of a file that changed, commits all earlier name changes
-    /// on the volume.
+    /// ext4 with `data=ordered`. An fsync commits all name changes on the volume up to the last change of the file or
+    /// directory, and later ones as well unless a commit in the background came first.
     Ext4,
     /// XFS. The journal is a single sequence of changes, and an fsync forces it up to the last change of that inode.
     Xfs,
     /// btrfs. A commit persists a prefix of all name changes, and data follows when it is written. An fsync logs an
-    /// inode, its names, and new inodes around it, but not new links to old inodes elsewhere.
+    /// inode, its names, and new inodes around it, but not new links to old inodes elsewhere. An inode is new only
+    /// until the next commit, which may happen at any time.
     Btrfs,
 }
 
@@ -57,14 +63,15 @@ impl fmt::Display for Profile {
 pub struct CrashModel {
     /// The filesystem whose rules apply.
     pub profile: Profile,
-    /// Allows a rename to be split: a crash may leave both names, or neither.
+    /// Allows every rename to be split: a crash may leave both names, or neither. Without it, only `Adversarial` and
+    /// `Btrfs` can leave both names, and only of a file that moved to another directory.
     pub hostile_rename: bool,
     /// Allows garbage in the last sector of a file's pending writes.
     pub torn_sector: bool,
 }
 
 impl CrashModel {
-    /// Creates a model of the profile in which renames and sectors are atomic.
+    /// Creates a model of the profile alone, in which sectors are atomic.
     #[must_use]
     pub const fn new(profile: Profile) -> Self {
         Self { profile, hostile_rename: false, torn_sector: false }
@@ -136,14 +143,13 @@ impl std::error::Error for UnknownProfile {}
 pub(crate) enum ForcedNames {
     /// For a file, none. For a directory, the names in it.
     Own,
-    /// All name changes on the volume. A file's fsync forces them only if the file or its names have pending changes.
-    /// For a directory, ext4 commits in any case (`ext4_fsync_journal` in `fs/ext4/fsync.c`).
-    Volume,
-    /// All name changes on the volume up to the last one that concerns the inode (`xfs_file_fsync` and `xfs_dir_fsync`
-    /// in `fs/xfs/xfs_file.c`).
+    /// All name changes on the volume up to the last change of the inode. XFS forces its journal up to that change
+    /// (`xfs_file_fsync` and `xfs_dir_fsync` in `fs/xfs/xfs_file.c`). ext4 commits the whole running transaction
+    /// (`ext4_fsync_journal` in `fs/ext4/fsync.c`), but only if that transaction holds the change. A commit by the
+    /// timer may have ended the transaction right after the change.
     UpToLast,
-    /// For a file: its names, its new ancestors, and new files beside it there. For a directory: the same, the names in
-    /// it, and new inodes below it. See `forces.rs` for the sources.
+    /// For a file: its names and its new ancestors. For a directory: the same, the names in it, and new inodes below
+    /// it. See `forces.rs` for the sources.
     Around,
 }
 
@@ -154,6 +160,30 @@ pub(crate) enum NameOrder {
     Free,
     /// The order of the calls: a prefix of the changes persists, along with the changes that later syncs forced.
     AsMade,
+    /// A commit persists a prefix of the changes, and later syncs add to it. The commit may happen at any time, and a
+    /// later sync knows only the changes since then. See `crash/history.rs`.
+    Logged,
+}
+
+/// The crash states of a rename.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RenameHalves {
+    /// Both halves persist or neither does.
+    Together,
+    /// A file that moved to another directory may keep both names. A sync of the new directory promises the new name,
+    /// and nothing about the old one. Within a directory and for directories, both halves persist or neither does.
+    NewBeforeOld,
+    /// Each half persists by itself.
+    Apart,
+}
+
+/// The relation between the two halves of one rename.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coupling {
+    Together,
+    /// The removal of the old name needs the new name.
+    NewBeforeOld,
+    Apart,
 }
 
 /// The two tables of the model, as one row per filesystem.
@@ -161,6 +191,8 @@ pub(crate) enum NameOrder {
 pub(crate) struct CrashRules {
     pub(crate) fsync_content: bool,
     pub(crate) fsync_names: ForcedNames,
+    /// A write to a file counts as its last change, too, because it changes the modification time.
+    pub(crate) writes_count: bool,
     pub(crate) fdatasync_data: bool,
     pub(crate) fdatasync_growth: bool,
     pub(crate) fdatasync_is_fsync: bool,
@@ -170,14 +202,31 @@ pub(crate) struct CrashRules {
     pub(crate) clone_source_data: bool,
     pub(crate) syncfs: bool,
     pub(crate) order: NameOrder,
+    /// The lengths of a file persist in the order of the calls. Data behind a cut lies in new blocks, so it needs the
+    /// cut.
+    pub(crate) lengths_in_order: bool,
     /// A length that a write set persists only together with the last sector of that write. XFS updates the length on
     /// disk after the data has been written (`xfs_setfilesize` in `fs/xfs/xfs_aops.c`).
     pub(crate) size_needs_last_sector: bool,
-    /// The writes of a file persist whole and in order, each with its length. btrfs keeps the old blocks until the new
-    /// ones are written, and checksums detect a torn block.
-    pub(crate) whole_writes: bool,
-    pub(crate) whole_renames: bool,
+    /// The writes to one block persist whole and in order, in no order with other blocks. btrfs writes a block to a new
+    /// place, and a checksum detects a torn one.
+    pub(crate) whole_blocks: bool,
+    pub(crate) renames: RenameHalves,
     pub(crate) torn_sector: bool,
+}
+
+impl CrashRules {
+    /// Returns the relation between the halves of a rename.
+    pub(crate) fn coupling(&self, old: &Micro, new: &Micro) -> Coupling {
+        let Change::Link { dir: new_dir, kind, .. } = &new.change else { return Coupling::Apart };
+        let moves_file =
+            *kind == Kind::File && old.binding().is_some_and(|(old_dir, ..)| old_dir != *new_dir);
+        match self.renames {
+            RenameHalves::NewBeforeOld if moves_file => Coupling::NewBeforeOld,
+            RenameHalves::Together | RenameHalves::NewBeforeOld => Coupling::Together,
+            RenameHalves::Apart => Coupling::Apart,
+        }
+    }
 }
 
 impl CrashModel {
@@ -185,6 +234,7 @@ impl CrashModel {
         let posix = CrashRules {
             fsync_content: true,
             fsync_names: ForcedNames::Own,
+            writes_count: false,
             fdatasync_data: true,
             fdatasync_growth: true,
             fdatasync_is_fsync: false,
@@ -193,33 +243,32 @@ impl CrashModel {
             clone_source_data: true,
             syncfs: true,
             order: NameOrder::Free,
+            lengths_in_order: false,
             size_needs_last_sector: false,
-            whole_writes: false,
-            whole_renames: !self.hostile_rename,
+            whole_blocks: false,
+            renames: if self.hostile_rename { RenameHalves::Apart } else { RenameHalves::NewBeforeOld },
             torn_sector: self.torn_sector,
+        };
+        let journaled = CrashRules {
+            fsync_names: ForcedNames::UpToLast,
+            directory_names: ForcedNames::UpToLast,
+            order: NameOrder::AsMade,
+            lengths_in_order: true,
+            renames: if self.hostile_rename { RenameHalves::Apart } else { RenameHalves::Together },
+            ..posix
         };
         match self.profile {
             Profile::Adversarial => posix,
-            Profile::Ext4 => CrashRules {
-                fsync_names: ForcedNames::Volume,
-                directory_names: ForcedNames::Volume,
-                order: NameOrder::AsMade,
-                ..posix
-            },
-            Profile::Xfs => CrashRules {
-                fsync_names: ForcedNames::UpToLast,
-                directory_names: ForcedNames::UpToLast,
-                order: NameOrder::AsMade,
-                size_needs_last_sector: true,
-                ..posix
-            },
+            Profile::Ext4 => CrashRules { writes_count: true, ..journaled },
+            Profile::Xfs => CrashRules { size_needs_last_sector: true, ..journaled },
             Profile::Btrfs => CrashRules {
                 fsync_names: ForcedNames::Around,
                 fdatasync_is_fsync: true,
                 directory_names: ForcedNames::Around,
                 logged_names: true,
-                order: NameOrder::AsMade,
-                whole_writes: true,
+                order: NameOrder::Logged,
+                lengths_in_order: true,
+                whole_blocks: true,
                 ..posix
             },
         }

@@ -1,5 +1,6 @@
 //! [`Recording`]: the events of a workload, from which every crash state can be derived.
 
+mod admits;
 mod describe;
 mod explore;
 mod kill;

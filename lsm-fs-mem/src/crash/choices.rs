@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::axes::{Axes, Choice};
+use super::axes::{Axes, Axis, Choice};
 use crate::hash::Seeded;
 
 /// The number of states that a sweep may try.
@@ -92,13 +92,17 @@ impl Budget {
 pub(crate) struct Choices {
     axes: Vec<Bounds>,
     kind: Kind,
+    has_all_contents: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Bounds {
     lowest: u32,
     full: u32,
+    /// The number of values to try one by one.
     values: u32,
+    /// The number of values of which random samples are taken.
+    of: u32,
 }
 
 enum Kind {
@@ -109,20 +113,31 @@ enum Kind {
 
 impl Choices {
     pub(crate) fn new(axes: &Axes, budget: Budget, seed: u64) -> Self {
-        let exhaustive = axes.atoms() <= budget.atoms();
-        let bounds: Vec<Bounds> = axes
-            .axes
-            .iter()
-            .zip(&axes.lowest)
-            .map(|(axis, lowest)| Bounds { lowest: *lowest, full: axis.full(), values: axis.values() })
-            .collect();
+        let is_classed = axes.atoms(Axis::values) > budget.atoms();
+        let values = |axis: &Axis| if is_classed { axis.classes() } else { axis.values() };
+        let exhaustive = axes.atoms(values) <= budget.atoms()
+            && !axes.axes.iter().any(|axis| axis.is_sampled() && matches!(axis, Axis::Names(_)));
+        let bounds = |(axis, lowest): (&Axis, &u32)| Bounds {
+            lowest: *lowest,
+            full: axis.full(),
+            values: values(axis).max(lowest + 1),
+            of: axis.values(),
+        };
+        let bounds: Vec<Bounds> = axes.axes.iter().zip(&axes.lowest).map(bounds).collect();
+        let has_all_contents =
+            axes.axes.iter().all(|axis| !axis.is_sampled() && values(axis) == axis.values());
         let kind = if exhaustive {
             Kind::All(Some(bounds.iter().map(|axis| axis.lowest).collect()))
         } else {
             let pairs = budget.pairs().div_ceil(bounds.len().max(1)).max(8);
             Kind::Some(Systematic::new(&bounds, pairs).with_samples(budget.samples(), seed).into_iter())
         };
-        Self { axes: bounds, kind }
+        Self { axes: bounds, kind, has_all_contents }
+    }
+
+    /// Returns whether every content of every file is among the choices, and not only its classes.
+    pub(crate) const fn have_all_contents(&self) -> bool {
+        self.has_all_contents
     }
 
     pub(crate) const fn are_all(&self) -> bool {
@@ -191,7 +206,7 @@ impl<'a> Systematic<'a> {
     fn with_samples(mut self, samples: usize, seed: u64) -> BTreeSet<Choice> {
         let mut seeded = Seeded::new(seed);
         for _ in 0..samples {
-            let mut sample = |axis: &Bounds| axis.lowest + seeded.below_u32(axis.values - axis.lowest);
+            let mut sample = |axis: &Bounds| axis.lowest + seeded.below_u32(axis.of - axis.lowest);
             self.choices.insert(self.axes.iter().map(&mut sample).collect());
         }
         self.choices

@@ -1,286 +1,126 @@
-//! The contents that a crash may leave of a file that was being written, sampled as at most twelve classes.
+//! Samples of the contents that a crash may leave of a file with many pending changes.
 //!
 //! The classes are chosen by the differences that a reader can detect. A reader with checksums tells intact from
 //! damaged data, and damage at the end from damage inside. A reader of a file that is written in place must also cope
-//! with a later write without an earlier one, and with new bytes under an old length.
+//! with a later write without an earlier one, and with new bytes under an old length. Classes are a sample: a file may
+//! be left in other ways, too.
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    crash::Disk,
-    micro::{Change, Ino, Micro, Payload},
-    pages::{Pages, SECTOR_BYTES},
-    tree::FileNode,
-};
+use super::contents::{Kept, Pending, Sector};
 
-/// The maximum number of classes per file.
-const MAX_CLASSES: usize = 12;
+/// The maximum number of classes of a file, besides the one that keeps nothing.
+const MAX_CLASSES: usize = 16;
 
-/// The maximum number of classes where writes persist in order.
-const MAX_MOMENTS: usize = 7;
-
-/// A possible content of a file after a crash.
-#[derive(Clone, Debug)]
-pub(crate) struct Variant {
-    pub(crate) file: Arc<FileNode>,
+/// One sampled selection of a file's pending changes. The rules may forbid a part of it.
+pub(crate) struct Class {
     pub(crate) description: &'static str,
+    pub(crate) kept: Kept,
 }
 
-/// The distinct classes of a dirty file. The first one keeps none of the pending changes.
-#[derive(Clone, Debug)]
-pub(crate) struct Variants {
-    nothing: Variant,
-    others: Vec<Variant>,
-    /// Set if keeping everything looks like keeping nothing, because the changes cancel each other.
-    all_is_nothing: bool,
+/// Returns the classes of a file's pending changes. The first one keeps everything.
+pub(crate) fn classes(pending: &Pending<'_>) -> Vec<Class> {
+    let sampler = Sampler { pending, lengths: pending.all_lengths() };
+    let mut classes = sampler.by_sector();
+    classes.extend(sampler.out_of_order());
+    classes.extend(sampler.moments());
+    classes.truncate(MAX_CLASSES);
+    classes
 }
 
-impl Variants {
-    pub(crate) fn of(disk: &Disk, ino: Ino) -> Self {
-        let pending = Pending::of(disk, ino);
-        let (first, others) = pending.classes();
-        let variant = |class: Class| {
-            let description = class.description;
-            Variant { file: Arc::new(pending.replay(&pending.legal(class))), description }
-        };
-        let nothing = variant(first);
-        let mut seen = BTreeSet::from([nothing.file.fingerprint()]);
-        let mut variants = Self { nothing, others: Vec::new(), all_is_nothing: true };
-        for (index, class) in others.into_iter().enumerate() {
-            let variant = variant(class);
-            if seen.insert(variant.file.fingerprint()) && variants.count() < MAX_CLASSES {
-                // The class that keeps everything comes first.
-                variants.all_is_nothing &= index > 0;
-                variants.others.push(variant);
-            }
-        }
-        variants
+struct Sampler<'p> {
+    pending: &'p Pending<'p>,
+    /// All lengths.
+    lengths: BTreeMap<usize, u64>,
+}
+
+impl Sampler<'_> {
+    fn class(&self, description: &'static str, keeps: impl Fn(&Sector) -> bool) -> Class {
+        let sectors = self.pending.sectors.iter().copied().filter(keeps).collect();
+        let (lengths, permissions) = (self.lengths.clone(), self.pending.all_permissions());
+        Class { description, kept: Kept { sectors, lengths, permissions, torn: None } }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        1 + self.others.len()
+    fn first(&self, description: &'static str, count: usize) -> Class {
+        let end = self.pending.sectors.get(count).copied();
+        self.class(description, |sector| end.is_none_or(|end| *sector < end))
     }
 
-    /// Returns the variant that keeps all pending changes.
-    pub(crate) fn all(&self) -> u32 {
-        u32::from(!self.all_is_nothing)
-    }
-
-    /// Returns a variant. A number beyond the last one counts as the last.
-    pub(crate) fn get(&self, value: usize) -> &Variant {
-        let Some(other) = value.checked_sub(1) else { return &self.nothing };
-        self.others.get(other).or(self.others.last()).unwrap_or(&self.nothing)
-    }
-}
-
-/// One sector of one pending write.
-#[derive(Clone, Copy, Debug)]
-struct Sector {
-    /// The index of the pending change.
-    change: usize,
-    start: u64,
-    end: u64,
-}
-
-/// The sectors and lengths that persist.
-struct Class {
-    description: &'static str,
-    sectors: Vec<Sector>,
-    sizes: usize,
-    torn: Option<Sector>,
-}
-
-struct Pending<'d> {
-    disk: &'d Disk,
-    ino: Ino,
-    changes: Vec<&'d Micro>,
-    sectors: Vec<Sector>,
-    sizes: usize,
-}
-
-/// Tells if the inode itself changes: its length or its permissions, which reach the disk in order.
-const fn is_size(micro: &Micro) -> bool {
-    matches!(micro.change, Change::Size { .. } | Change::Permissions { .. })
-}
-
-fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
-    let Change::Data { range, .. } = &micro.change else { return Vec::new() };
-    let first = range.start / SECTOR_BYTES;
-    let sectors = first..range.end.div_ceil(SECTOR_BYTES);
-    let cut = |sector: u64| Sector {
-        change,
-        start: range.start.max(sector * SECTOR_BYTES),
-        end: range.end.min((sector + 1) * SECTOR_BYTES),
-    };
-    sectors.map(cut).collect()
-}
-
-impl<'d> Pending<'d> {
-    fn of(disk: &'d Disk, ino: Ino) -> Self {
-        let changes: Vec<&Micro> = disk.journal.file(ino).collect();
-        let sectors =
-            changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
-        let sizes = changes.iter().filter(|micro| is_size(micro)).count();
-        Self { disk, ino, changes, sectors, sizes }
-    }
-
-    /// Returns the class that keeps nothing, and the others. The first of the others keeps everything.
-    fn classes(&self) -> (Class, Vec<Class>) {
-        if self.disk.rules().whole_writes {
-            return self.moments();
-        }
-        let count = self.sectors.len();
-        let first = |n: usize| self.sectors.iter().take(n).copied().collect::<Vec<_>>();
-        let class = |description, sectors, sizes| Class { description, sectors, sizes, torn: None };
-        let nothing = class("nothing of it", Vec::new(), 0);
+    fn by_sector(&self) -> Vec<Class> {
+        let sectors = &self.pending.sectors;
+        let count = sectors.len();
         let mut classes = vec![
-            class("all of it", first(count), self.sizes),
-            class("its length without its data", Vec::new(), self.sizes),
-            class("all but the last sector", first(count.saturating_sub(1)), self.sizes),
+            self.class("all of it", |_| true),
+            self.class("its length without its data", |_| false),
+            self.first("all but the last sector", count.saturating_sub(1)),
         ];
-        if let Some(last) = self.sectors.last().filter(|_| self.disk.rules().torn_sector) {
-            let torn = Some(*last);
-            let sectors = first(count - 1);
-            classes.push(Class {
-                description: "garbage in the last sector",
-                sectors,
-                sizes: self.sizes,
-                torn,
-            });
+        if let Some(last) = sectors.last().filter(|_| self.pending.rules.torn_sector) {
+            let mut class = self.first("garbage in the last sector", count - 1);
+            class.kept.torn = Some(*last);
+            classes.push(class);
         }
-        classes.extend(self.out_of_order());
-        classes.push(Class { description: "the first of its changes", ..self.moment(1) });
-        classes.push(self.earlier_half());
         if count > 2 {
-            let mut sectors = self.sectors.clone();
-            sectors.remove(count / 2);
-            classes.push(class("all but a sector in the middle", sectors, self.sizes));
+            let middle = sectors.get(count / 2).copied();
+            classes.push(self.class("all but a sector in the middle", |sector| Some(*sector) != middle));
         }
-        classes.push(class("the first half of its sectors", first(count / 2), self.sizes));
-        classes.push(class("the first sector", first(1), self.sizes));
-        (nothing, classes)
+        let mut under_old = self.class("its data under the mode and owner of before", |_| true);
+        under_old.kept.permissions.clear();
+        classes.push(under_old);
+        classes.push(self.first("the first half of its sectors", count / 2));
+        classes
     }
 
-    /// Returns the classes that keep later writes without earlier ones, or writes without their lengths. Classes that
-    /// are not distinct are dropped later.
+    /// Returns the classes that keep later writes without earlier ones, or writes without their lengths.
     fn out_of_order(&self) -> Vec<Class> {
-        let [Some(first), Some(last)] = [self.sectors.first(), self.sectors.last()] else {
+        let sectors = &self.pending.sectors;
+        let writes: BTreeSet<usize> = sectors.iter().map(|sector| sector.change).collect();
+        let [Some(first), Some(last)] = [writes.first().copied(), writes.last().copied()] else {
             return Vec::new();
         };
-        let of = |description, keeps: &dyn Fn(&Sector) -> bool, sizes| {
-            let sectors = self.sectors.iter().filter(|sector| keeps(sector)).copied().collect();
-            Class { description, sectors, sizes, torn: None }
-        };
+        let middle = writes.iter().nth(writes.len() / 2).copied().unwrap_or(first);
         let mut classes = vec![
-            of("all but the first of its writes", &|sector| sector.change != first.change, self.sizes),
-            of(
-                "the last of its writes without the others",
-                &|sector| sector.change == last.change,
-                self.sizes,
-            ),
+            self.class("all but the first of its writes", |sector| sector.change != first),
+            self.class("the last of its writes without the others", |sector| sector.change == last),
         ];
-        // Data written after a cut lies in new blocks, which the old inode does not reference.
-        let is_cut = |micro: &Micro| matches!(micro.change, Change::Size { from, to, .. } if to < from);
-        if !self.changes.iter().any(|micro| is_cut(micro)) {
-            classes.push(of("its data under the length of before", &|_| true, 0));
+        let mut under_old = self.class("its data under the length of before", |_| true);
+        under_old.kept.lengths.clear();
+        classes.push(under_old);
+        if writes.len() > 2 {
+            classes.push(self.class("all but a write in the middle", |sector| sector.change != middle));
+            classes.push(self.class("a write in the middle alone", |sector| sector.change == middle));
         }
         classes
     }
 
-    /// Returns the class that keeps the first half of the changes.
-    fn earlier_half(&self) -> Class {
-        self.moment(self.changes.len() / 2)
-    }
-
-    /// Returns the classes with none of the writes, all of them, and evenly spaced moments between.
-    fn moments(&self) -> (Class, Vec<Class>) {
-        let (count, room) = (self.changes.len(), MAX_MOMENTS - 1);
-        let nothing = Class { description: "nothing of it", ..self.moment(0) };
-        let all = Class { description: "all of it", ..self.moment(count) };
-        let between = (1..room).map(|part| self.moment(count * part / room));
-        (nothing, std::iter::once(all).chain(between).collect())
-    }
-
-    /// Returns the class that keeps the first `changes` changes. A write and its length count as one.
-    fn moment(&self, changes: usize) -> Class {
-        let comes_along = |micro: &&Micro| matches!(micro.change, Change::Size { written: true, .. });
-        let after_write = changes > 0 && self.changes.get(changes).is_some_and(comes_along);
-        let changes = changes + usize::from(after_write);
-        let sectors = self.sectors.iter().filter(|sector| sector.change < changes).copied().collect();
-        let sizes = self.changes.iter().take(changes).filter(|micro| is_size(micro)).count();
-        Class { description: "the earlier ones of its writes", sectors, sizes, torn: None }
-    }
-
-    /// Removes the lengths that the rules do not allow without their data.
-    fn legal(&self, mut class: Class) -> Class {
-        if !self.disk.rules().size_needs_last_sector {
-            return class;
+    /// Returns the classes that keep the first changes, and the one whose length grew only in part.
+    fn moments(&self) -> Vec<Class> {
+        let changes = self.pending.changes.len();
+        let mut classes = vec![
+            self.moment("the first of its changes", 1),
+            self.moment("the first half of its changes", changes / 2),
+            self.moment("all but the last of its changes", changes.saturating_sub(1)),
+        ];
+        if let Some((index, len)) = self.partial_length() {
+            let mut class = self.class("a part of its length", |_| true);
+            class.kept.lengths.insert(index, len);
+            class.kept.lengths.retain(|other, _| *other <= index);
+            classes.push(class);
         }
-        let mut sizes = 0;
-        for (index, micro) in self.changes.iter().enumerate().filter(|(_, micro)| is_size(micro)) {
-            let wrote = matches!(micro.change, Change::Size { written: true, .. });
-            let last = self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1));
-            let kept = last.is_none_or(|last| {
-                class
-                    .sectors
-                    .iter()
-                    .chain(&class.torn)
-                    .any(|s| (s.change, s.start) == (last.change, last.start))
-            });
-            if sizes == class.sizes || (wrote && !kept) {
-                break;
-            }
-            sizes += 1;
-        }
-        class.sizes = sizes;
+        classes.push(self.first("the first sector", 1));
+        classes
+    }
+
+    fn moment(&self, description: &'static str, changes: usize) -> Class {
+        let mut class = self.class(description, |sector| sector.change < changes);
+        class.kept.lengths.retain(|index, _| *index < changes);
+        class.kept.permissions.retain(|index| *index < changes);
         class
     }
 
-    fn replay(&self, class: &Class) -> FileNode {
-        let mut file = self.disk.image.content(self.ino);
-        let mut sizes = 0;
-        let mut sectors = class.sectors.iter().peekable();
-        for (index, micro) in self.changes.iter().enumerate() {
-            if is_size(micro) {
-                if sizes < class.sizes {
-                    file.apply(&micro.change);
-                }
-                sizes += 1;
-                continue;
-            }
-            let mut runs: Vec<Range<u64>> = Vec::new();
-            while let Some(sector) = sectors.next_if(|sector| sector.change == index) {
-                match runs.last_mut().filter(|run| run.end == sector.start) {
-                    Some(run) => run.end = sector.end,
-                    None => runs.push(sector.start..sector.end),
-                }
-            }
-            for run in runs {
-                file.apply(&part(&micro.change, run));
-            }
-            if let Some(torn) = class.torn.filter(|torn| torn.change == index) {
-                file.apply(&garbage(self.ino, torn));
-            }
-        }
-        file.cut();
-        file
+    /// Returns the middle of the last length that grew by several blocks.
+    fn partial_length(&self) -> Option<(usize, u64)> {
+        let mut steps = self.lengths.keys().rev().map(|index| (*index, self.pending.steps(*index)));
+        let (index, steps) = steps.find(|(_, steps)| steps.len() > 1)?;
+        Some((index, *steps.get((steps.len() - 1) / 2)?))
     }
-}
-
-/// Returns the part of a write that falls into `run`.
-fn part(change: &Change, run: Range<u64>) -> Change {
-    match change {
-        Change::Data { ino, range, payload: Payload::Bytes(bytes) } => {
-            let pages = Pages::from_bytes(range.start, bytes);
-            Change::Data { ino: *ino, range: run, payload: Payload::Pages(pages) }
-        }
-        Change::Data { ino, payload, .. } => Change::Data { ino: *ino, range: run, payload: payload.clone() },
-        other => other.clone(),
-    }
-}
-
-/// Returns a write of bytes that are neither the old content nor the new one.
-fn garbage(ino: Ino, sector: Sector) -> Change {
-    let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
-    Change::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
 }

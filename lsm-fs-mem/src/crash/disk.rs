@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::history::Histories;
 use crate::{
     micro::{Change, Ino, Journal, Micro, Seq},
-    profile::{CrashModel, CrashRules, SyncCall},
+    profile::{CrashModel, CrashRules, NameOrder, SyncCall, View},
     tree::{FileNode, Tree},
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Disk {
     /// The durable tree. It also holds inodes that no durable name leads to yet.
     pub(crate) image: Tree,
     pub(crate) journal: Journal,
+    /// The possible commits, if the rules have [`NameOrder::Logged`].
+    pub(crate) histories: Histories,
     /// The changes since the last call of [`absorb`](Self::absorb). They are put into the journal lazily, because most
     /// tests never query most of them.
     recent: Vec<Vec<Micro>>,
@@ -30,12 +33,26 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(image: Tree, model: CrashModel) -> Self {
-        Self { image, journal: Journal::default(), recent: Vec::new(), rules: model.rules() }
+        Self {
+            image,
+            journal: Journal::default(),
+            histories: Histories::default(),
+            recent: Vec::new(),
+            rules: model.rules(),
+        }
     }
 
-    /// Returns the same disk under other rules, which apply to later events.
+    /// Returns the same disk under other rules, which apply to later events. A commit may have happened between any two
+    /// of the pending changes.
     pub(crate) fn with_rules(mut self, rules: CrashRules) -> Self {
+        self.absorb();
         self.rules = rules;
+        self.histories = Histories::default();
+        if rules.order == NameOrder::Logged {
+            for micro in self.journal.iter() {
+                self.histories.changed(micro, &rules);
+            }
+        }
         self
     }
 
@@ -58,6 +75,9 @@ impl Disk {
     pub(crate) fn absorb(&mut self) -> &Journal {
         for micro in std::mem::take(&mut self.recent).into_iter().flatten() {
             if micro.file().is_none_or(|ino| self.may_be_found(ino)) {
+                if self.rules.order == NameOrder::Logged {
+                    self.histories.changed(&micro, &self.rules);
+                }
                 self.journal.insert(micro);
             }
         }
@@ -66,19 +86,38 @@ impl Disk {
 
     pub(crate) fn sync(&mut self, call: SyncCall) {
         self.absorb();
-        let home = |ino| self.image.get(ino).map(|inode| inode.parent);
-        for seq in self.rules.forces(&self.journal, &home, call) {
+        for seq in self.durable_by(call) {
             self.fold(seq);
         }
         match call {
-            SyncCall::Everything => self.journal.commit(None),
-            SyncCall::Volume(volume) => self.journal.commit(Some(volume)),
+            SyncCall::Everything => self.commit(None),
+            SyncCall::Volume(volume) => self.commit(Some(volume)),
             SyncCall::File { ino, volume }
             | SyncCall::FileData { ino, volume }
             | SyncCall::Dir { ino, volume } => {
                 self.journal.synced(ino, volume);
+                self.histories.settle(&self.journal, volume);
             }
             SyncCall::CloneSource { .. } => {}
+        }
+    }
+
+    /// Returns the changes that are certain to be durable after the call.
+    pub(crate) fn durable_by(&mut self, call: SyncCall) -> BTreeSet<Seq> {
+        let home = |ino| self.image.get(ino).map(|inode| inode.parent);
+        match call.of_inode() {
+            Some((_, volume)) if self.rules.order == NameOrder::Logged => {
+                self.histories.sync(&self.rules, &self.journal, &home, (call, volume))
+            }
+            _ => self.rules.forces(&self.journal, &home, &View::default(), call),
+        }
+    }
+
+    fn commit(&mut self, volume: Option<u32>) {
+        // Without the rule, a sync of everything is no commit.
+        if self.rules.syncfs {
+            self.journal.commit(volume);
+            self.histories.commit(volume);
         }
     }
 
@@ -104,9 +143,6 @@ impl Disk {
 
     fn fold(&mut self, seq: Seq) {
         let Some(micro) = self.journal.remove(seq) else { return };
-        for ino in micro.file().into_iter().chain(micro.binding().map(|(_, _, ino)| ino)) {
-            self.journal.log(ino, micro.volume);
-        }
         // Inodes that lose a name here are examined only after the whole change has been applied.
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
         if let Some((dir, name, ino)) = micro.binding() {

@@ -31,15 +31,16 @@ fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
 fn what_is_known_of_an_inode_ends_with_a_commit() {
     let mut journal = Journal::default();
     journal.insert(link(1, 10, "a", 20, true));
-    assert!(journal.is_newborn(20) && journal.is_touched(20) && journal.is_touched(10));
-    assert!(!journal.is_newborn(10) && !journal.is_logged(20));
+    assert!(journal.is_newborn(20, 0) && journal.is_touched(20, 0) && journal.is_touched(10, 0));
+    assert!(!journal.is_newborn(10, 0));
+    assert!(!journal.is_newborn(20, 1) && !journal.is_touched(20, 1), "a commit in the background");
     journal.remove(1);
-    journal.log(20, 0);
-    assert!(journal.is_newborn(20) && journal.is_logged(20), "its name alone is on the disk");
+    assert!(journal.is_newborn(20, 0), "its name alone is on the disk");
     journal.synced(10, 0);
-    assert!(!journal.is_touched(10) && journal.is_touched(20));
+    assert!(!journal.is_touched(10, 0) && journal.is_touched(20, 0));
     journal.commit(Some(1));
-    assert_eq!(journal.newborn().collect::<Vec<_>>(), [20], "another volume");
+    assert_eq!(journal.newborn(0).collect::<Vec<_>>(), [20], "another volume");
     journal.commit(None);
-    assert!(!journal.is_newborn(20) && !journal.is_logged(20) && !journal.is_touched(20));
+    assert!(!journal.is_newborn(20, 0) && !journal.is_touched(20, 0));
+    assert_eq!(journal.last_change(20), None);
 }

@@ -11,15 +11,19 @@
 //!   names of inodes that leave a logged directory (case 2a). `btrfs_log_new_name` does both.
 //! - `btrfs_del_dir_entries_in_log` takes the names of a removed file out of the log.
 //!
-//! Two details come from recorded crash states of Linux 6.18 and are not documented: new files beside a new ancestor
-//! are logged along with it, and new links to old inodes below a synced directory are not.
+//! These details come from recorded crash states of Linux 6.18 and are not documented:
+//!
+//! - New links to old inodes below a synced directory are not logged.
+//! - The other new names of a logged inode, and other names in a new directory that is logged, may be logged or not.
+//!   [`CrashRules::may_log`] returns them.
+//! - A name that a later call superseded is not forced.
 //!
 //! For ext4 and XFS see [`ForcedNames`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CrashRules, ForcedNames};
-use crate::micro::{Change, Ino, Journal, Kind, Micro, Name, Seq};
+use super::{Coupling, CrashRules, ForcedNames};
+use crate::micro::{Change, Ino, Journal, Micro, Name, Seq};
 
 /// A call that forces pending changes to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,25 @@ pub(crate) enum SyncCall {
     Everything,
 }
 
+impl SyncCall {
+    /// Returns the inode and the volume of an fsync or an fdatasync.
+    pub(crate) const fn of_inode(self) -> Option<(Ino, u32)> {
+        match self {
+            Self::File { ino, volume } | Self::FileData { ino, volume } | Self::Dir { ino, volume } => {
+                Some((ino, volume))
+            }
+            Self::CloneSource { .. } | Self::Volume(_) | Self::Everything => None,
+        }
+    }
+}
+
+/// The knowledge of a filesystem that logs its syncs: the time of its last commit, and the inodes in its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) commit: Seq,
+    pub(crate) logged: BTreeSet<Ino>,
+}
+
 impl CrashRules {
     /// Returns the micro-operations of the journal that the call forces.
     ///
@@ -46,9 +69,10 @@ impl CrashRules {
         &self,
         journal: &Journal,
         home: &dyn Fn(Ino) -> Option<Ino>,
+        view: &View,
         call: SyncCall,
     ) -> BTreeSet<Seq> {
-        let mut force = Forcing { rules: self, journal, home, forced: BTreeSet::new() };
+        let mut force = Forcing { rules: self, journal, home, view, forced: BTreeSet::new() };
         match call {
             SyncCall::FileData { ino, .. } if !self.fdatasync_is_fsync => {
                 if self.fdatasync_data {
@@ -70,18 +94,48 @@ impl CrashRules {
             SyncCall::CloneSource { .. } | SyncCall::Volume(_) | SyncCall::Everything => {}
         }
         if self.logged_names
-            && let SyncCall::File { ino, volume }
-            | SyncCall::FileData { ino, volume }
-            | SyncCall::Dir { ino, volume } = call
-            && journal.is_touched(ino)
+            && let Some((ino, volume)) = call.of_inode()
+            && journal.is_touched(ino, view.commit)
         {
             force.names_of_logged(volume);
-            force.names_of_new();
         }
-        if self.whole_renames {
-            force.complete_groups();
-        }
+        force.complete_groups();
         force.forced
+    }
+
+    /// Returns the name changes that the call may force besides `forced`, and the inodes that are in the log then.
+    ///
+    /// These are the names of each logged inode and the names in each logged directory. An inode that gets a name in
+    /// this way is logged as well.
+    pub(crate) fn may_log(
+        &self,
+        journal: &Journal,
+        view: &View,
+        call: SyncCall,
+        forced: &BTreeSet<Seq>,
+    ) -> (BTreeSet<Seq>, BTreeSet<Ino>) {
+        let (mut may, mut logged) = (BTreeSet::new(), view.logged.clone());
+        let Some((ino, volume)) = call.of_inode() else { return (may, logged) };
+        logged.insert(ino);
+        for (dir, _, child) in forced.iter().filter_map(|seq| journal.get(*seq)?.binding()) {
+            logged.insert(child);
+            if journal.is_newborn(dir, view.commit) {
+                logged.insert(dir);
+            }
+        }
+        loop {
+            let before = (may.len(), logged.len());
+            for micro in journal.iter().filter(|micro| micro.volume == volume) {
+                let Some((dir, _, child)) = micro.binding() else { continue };
+                if logged.contains(&child) || logged.contains(&dir) {
+                    may.insert(micro.seq);
+                    logged.insert(child);
+                }
+            }
+            if before == (may.len(), logged.len()) {
+                return (may, logged);
+            }
+        }
     }
 }
 
@@ -90,6 +144,7 @@ struct Forcing<'a> {
     rules: &'a CrashRules,
     journal: &'a Journal,
     home: &'a dyn Fn(Ino) -> Option<Ino>,
+    view: &'a View,
     forced: BTreeSet<Seq>,
 }
 
@@ -98,23 +153,36 @@ impl<'a> Forcing<'a> {
         self.forced.extend(micros.map(|micro| micro.seq));
     }
 
+    fn is_newborn(&self, ino: Ino) -> bool {
+        self.journal.is_newborn(ino, self.view.commit)
+    }
+
+    fn is_logged(&self, ino: Ino) -> bool {
+        self.view.logged.contains(&ino)
+    }
+
     /// Forces a file's data and the length changes that the data depends on.
     ///
-    /// If `growth` is set, the lengths up to the last growth are forced as well. A cut before a write is always forced,
-    /// because applying it later would discard the written data.
+    /// If `growth` is set, the lengths up to the last growth are forced as well. A cut is also forced if later data
+    /// lies behind it, because applying the cut afterwards would discard that data. Data below a cut does not need it.
     fn data(&mut self, ino: Ino, growth: bool) {
-        let (mut sizes, mut cuts, mut needed) = (Vec::new(), 0, 0);
+        let (mut sizes, mut cuts, mut needed) = (Vec::new(), Vec::new(), 0);
         for micro in self.journal.file(ino) {
-            if let Change::Size { from, to, .. } = micro.change {
-                sizes.push(micro.seq);
-                if to < from {
-                    cuts = sizes.len();
-                } else if growth {
-                    needed = sizes.len();
+            match &micro.change {
+                Change::Size { from, to, .. } => {
+                    sizes.push(micro.seq);
+                    if to < from {
+                        cuts.push((*to, sizes.len()));
+                    } else if growth {
+                        needed = sizes.len();
+                    }
                 }
-            } else if !matches!(micro.change, Change::Permissions { .. }) {
-                needed = needed.max(cuts);
-                self.forced.insert(micro.seq);
+                Change::Data { range, .. } => {
+                    let behind = cuts.iter().filter(|(cut, _)| *cut < range.end);
+                    needed = behind.map(|(_, sizes)| *sizes).fold(needed, usize::max);
+                    self.forced.insert(micro.seq);
+                }
+                Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {}
             }
         }
         self.forced.extend(sizes.into_iter().take(needed));
@@ -123,8 +191,10 @@ impl<'a> Forcing<'a> {
     fn names_of_file(&mut self, ino: Ino, volume: u32) {
         match self.rules.fsync_names {
             ForcedNames::Own => {}
-            ForcedNames::Volume => self.names_if_dirty(ino, volume),
-            ForcedNames::UpToLast => self.names_up_to_last(ino, volume),
+            ForcedNames::UpToLast => {
+                let written = self.journal.last_change(ino).filter(|_| self.rules.writes_count);
+                self.names_up_to_last(ino, volume, written);
+            }
             ForcedNames::Around => self.upwards(ino, &mut BTreeSet::new()),
         }
     }
@@ -132,8 +202,7 @@ impl<'a> Forcing<'a> {
     fn names_of_dir(&mut self, ino: Ino, volume: u32) {
         match self.rules.directory_names {
             ForcedNames::Own => self.add(self.journal.dir(ino)),
-            ForcedNames::Volume => self.all_names(volume, Seq::MAX),
-            ForcedNames::UpToLast => self.names_up_to_last(ino, volume),
+            ForcedNames::UpToLast => self.names_up_to_last(ino, volume, None),
             ForcedNames::Around => {
                 self.upwards(ino, &mut BTreeSet::new());
                 self.add(self.journal.dir(ino));
@@ -142,26 +211,16 @@ impl<'a> Forcing<'a> {
         }
     }
 
-    fn all_names(&mut self, volume: u32, last: Seq) {
-        let before = self.journal.iter().take_while(|micro| micro.seq <= last);
-        self.add(before.filter(|micro| micro.volume == volume && micro.is_of_directory()));
-    }
-
-    fn names_if_dirty(&mut self, ino: Ino, volume: u32) {
+    fn names_up_to_last(&mut self, ino: Ino, volume: u32, written: Option<Seq>) {
         let journal = self.journal;
-        if journal.file(ino).chain(journal.child(ino)).next().is_some() {
-            self.all_names(volume, Seq::MAX);
+        let names = journal.dir(ino).next_back().into_iter().chain(journal.child(ino).next_back());
+        if let Some(last) = names.map(|micro| micro.seq).chain(written).max() {
+            let before = journal.iter().take_while(|micro| micro.seq <= last);
+            self.add(before.filter(|micro| micro.volume == volume && micro.is_of_directory()));
         }
     }
 
-    fn names_up_to_last(&mut self, ino: Ino, volume: u32) {
-        let about = self.journal.dir(ino).next_back().into_iter().chain(self.journal.child(ino).next_back());
-        if let Some(last) = about.map(|micro| micro.seq).max() {
-            self.all_names(volume, last);
-        }
-    }
-
-    /// Forces the current names of an inode, the names of the new directories above it, and the new files in those.
+    /// Forces the current names of an inode, and the names of the new directories above it.
     fn upwards(&mut self, ino: Ino, seen: &mut BTreeSet<Ino>) {
         if !seen.insert(ino) {
             return;
@@ -175,10 +234,10 @@ impl<'a> Forcing<'a> {
                 dirs.insert(dir);
             }
         }
-        for dir in dirs.into_iter().filter(|dir| journal.is_newborn(*dir)) {
-            let files = new_inodes(journal, dir).filter(|(_, _, kind)| *kind == Kind::File);
-            self.forced.extend(files.map(|(seq, ..)| seq));
-            self.upwards(dir, seen);
+        for dir in dirs {
+            if self.is_newborn(dir) {
+                self.upwards(dir, seen);
+            }
         }
     }
 
@@ -189,85 +248,70 @@ impl<'a> Forcing<'a> {
             return;
         }
         let mut below: Vec<Ino> = Vec::new();
-        for (seq, ino, _) in new_inodes(self.journal, dir) {
+        for (seq, ino) in self.new_inodes(dir) {
             self.forced.insert(seq);
             below.push(ino);
         }
         // An inode's own name may already be on disk while the names below it are not.
-        below.extend(self.journal.newborn().filter(|ino| (self.home)(*ino) == Some(dir)));
+        below.extend(self.journal.newborn(self.view.commit).filter(|ino| (self.home)(*ino) == Some(dir)));
         // `log_new_dir_dentries` skips inodes that are already in the log.
-        for ino in below.into_iter().filter(|ino| !self.journal.is_logged(*ino)) {
-            self.new_below(ino, seen);
+        for ino in below {
+            if !self.is_logged(ino) {
+                self.new_below(ino, seen);
+            }
         }
     }
 
     /// Forces links and renames of logged inodes, renames out of a logged directory, and removals of names that exist
     /// only in the log.
     fn names_of_logged(&mut self, volume: u32) {
-        let of_volume = self.journal.iter().filter(|micro| micro.volume == volume);
+        let journal = self.journal;
+        let of_volume = journal.iter().filter(|micro| micro.volume == volume);
         for (micro, (dir, _, ino)) in of_volume.filter_map(|micro| Some((micro, micro.binding()?))) {
-            let renamed = micro.seq == micro.group && self.is_rename(micro);
-            let known = if micro.is_link() {
-                self.journal.is_logged(ino)
-            } else {
-                self.journal.is_logged(ino) && self.journal.is_newborn(ino)
-            };
-            if known || (renamed && self.journal.is_logged(dir)) {
+            if self.is_logged(ino) && (micro.is_link() || self.is_newborn(ino)) {
                 self.forced.insert(micro.seq);
             }
-        }
-    }
-
-    /// Forces the later name changes of each new inode that has a forced name: the log copies the items of an inode as
-    /// they are now.
-    fn names_of_new(&mut self) {
-        let mut done = BTreeSet::new();
-        loop {
-            self.complete_groups();
-            let children = self.forced.iter().filter_map(|seq| self.child_of_current(*seq));
-            let new = children.filter(|ino| self.journal.is_newborn(*ino) && !done.contains(ino));
-            let new: Vec<Ino> = new.collect();
-            if new.is_empty() {
-                return;
-            }
-            for ino in new {
-                done.insert(ino);
-                self.add(self.journal.child(ino));
+            let leaves = !micro.is_link() && self.is_logged(dir);
+            if let Some(new) = self.other_half(micro).filter(|_| leaves) {
+                self.forced.insert(new.seq);
             }
         }
     }
 
-    /// Returns the inode that a name change concerns, if the inode still has the name or was renamed away from it.
-    fn child_of_current(&self, seq: Seq) -> Option<Ino> {
-        let (dir, name, ino) = self.journal.get(seq)?.binding()?;
-        let last = self.journal.of_name(dir, name, Seq::MAX).next_back()?;
-        let kept = last.is_link() || self.is_rename(last);
-        (kept && last.binding()?.2 == ino).then_some(ino)
+    /// Returns the other half of a rename.
+    fn other_half(&self, micro: &Micro) -> Option<&'a Micro> {
+        self.journal.group(micro.group).find(|other| other.seq != micro.seq)
     }
 
-    fn is_rename(&self, micro: &Micro) -> bool {
-        self.journal.group(micro.group).count() > 1
-    }
-
+    /// Adds the half of each forced rename that the other half needs.
     fn complete_groups(&mut self) {
-        let groups: BTreeSet<Seq> =
-            self.forced.iter().filter_map(|seq| Some(self.journal.get(*seq)?.group)).collect();
-        for group in groups {
-            self.add(self.journal.group(group));
-        }
+        let half = |seq: &Seq| {
+            let micro = self.journal.get(*seq)?;
+            let other = self.other_half(micro)?;
+            let (old, new) = if micro.seq < other.seq { (micro, other) } else { (other, micro) };
+            let needed = match self.rules.coupling(old, new) {
+                Coupling::Together => true,
+                Coupling::NewBeforeOld => micro.seq == old.seq,
+                Coupling::Apart => false,
+            };
+            needed.then_some(other.seq)
+        };
+        let needed: Vec<Seq> = self.forced.iter().filter_map(half).collect();
+        self.forced.extend(needed);
     }
-}
 
-/// Returns the names in a directory that are currently bound to new inodes.
-fn new_inodes(journal: &Journal, dir: Ino) -> impl Iterator<Item = (Seq, Ino, Kind)> {
-    let mut bound: BTreeMap<&Name, &Micro> = BTreeMap::new();
-    for micro in journal.dir(dir) {
-        if let Some((_, name, _)) = micro.binding() {
-            bound.insert(name, micro);
+    /// Returns the names in a directory that are currently bound to new inodes.
+    fn new_inodes(&self, dir: Ino) -> Vec<(Seq, Ino)> {
+        let mut bound: BTreeMap<&Name, &Micro> = BTreeMap::new();
+        for micro in self.journal.dir(dir) {
+            if let Some((_, name, _)) = micro.binding() {
+                bound.insert(name, micro);
+            }
         }
+        let new = bound.into_values().filter_map(|micro| match micro.change {
+            Change::Link { ino, .. } if self.is_newborn(ino) => Some((micro.seq, ino)),
+            _ => None,
+        });
+        new.collect()
     }
-    bound.into_values().filter_map(|micro| match micro.change {
-        Change::Link { ino, kind, .. } if journal.is_newborn(ino) => Some((micro.seq, ino, kind)),
-        _ => None,
-    })
 }

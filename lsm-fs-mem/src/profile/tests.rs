@@ -58,7 +58,7 @@ fn forced(profile: Profile, call: SyncCall) -> String {
         journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), change });
     }
     let home = |ino| (ino == OLD).then_some(D);
-    let forced = CrashModel::new(profile).rules().forces(&journal, &home, call);
+    let forced = CrashModel::new(profile).rules().forces(&journal, &home, &View::default(), call);
     (1..).zip(scene()).filter(|(seq, _)| forced.contains(seq)).map(|(_, (letter, _))| letter).collect()
 }
 
@@ -69,17 +69,17 @@ fn what_each_sync_forces() {
     let dir = |ino| SyncCall::Dir { ino, volume: 0 };
     // The call, and the changes that it forces under adversarial, ext4, XFS and btrfs.
     let rows: [(&str, SyncCall, [&str; 4]); 14] = [
-        ("fsync of a new file", file(F), ["ds", "nfdsluybgz", "nfds", "nfds"]),
-        ("fsync of an old file", file(OLD), ["ot", "nfluybgotz", "nflot", "nflot"]),
-        ("fsync of a renamed file", file(X), ["", "nfluybgz", "nfluy", "uy"]),
-        ("fsync of a new file, deeper", file(G), ["", "nfluybgz", "nfluybg", "nfbg"]),
+        ("fsync of a new file", file(F), ["ds", "nfds", "nfds", "nfds"]),
+        ("fsync of an old file", file(OLD), ["ot", "nfluybgot", "nflot", "nlot"]),
+        ("fsync of a renamed file", file(X), ["", "nfluy", "nfluy", "y"]),
+        ("fsync of a new file, deeper", file(G), ["", "nfluybg", "nfluybg", "nbg"]),
         ("fdatasync of a file that grew", file_data(F), ["ds", "ds", "ds", "nfds"]),
-        ("fdatasync of a file that shrank", file_data(OLD), ["o", "o", "o", "nflot"]),
-        ("fsync of an old directory", dir(D), ["nuy", "nfluybgz", "nfluy", "nfuybg"]),
-        ("fsync of a new directory", dir(NEW), ["flb", "nfluybgz", "nfluyb", "nflbg"]),
+        ("fdatasync of a file that shrank", file_data(OLD), ["o", "o", "o", "nlot"]),
+        ("fsync of an old directory", dir(D), ["ny", "nfluy", "nfluy", "nfybg"]),
+        ("fsync of a new directory", dir(NEW), ["flb", "nfluyb", "nfluyb", "nflbg"]),
         ("fsync of the other directory", dir(E), ["uyz", "nfluybgz", "nfluybgz", "uyz"]),
         ("fsync of a clean file", file(99), [""; 4]),
-        ("fsync of a clean directory", dir(99), ["", "nfluybgz", "", ""]),
+        ("fsync of a clean directory", dir(99), [""; 4]),
         ("the source of a clone", SyncCall::CloneSource { ino: F }, ["d", "d", "d", "d"]),
         ("syncfs", SyncCall::Volume(0), ["nfdsluybgotz"; 4]),
         ("sync", SyncCall::Everything, ["nfdsluybgotzv"; 4]),
@@ -93,21 +93,34 @@ fn what_each_sync_forces() {
 
 #[test]
 fn what_is_ordered_without_a_sync() {
-    let order = |profile| CrashModel::new(profile).rules();
+    let rules = |profile| CrashModel::new(profile).rules();
+    let between = RenameHalves::NewBeforeOld;
     let rows = [
-        (Profile::Adversarial, NameOrder::Free, false, false),
-        (Profile::Ext4, NameOrder::AsMade, false, false),
-        (Profile::Xfs, NameOrder::AsMade, true, false),
-        (Profile::Btrfs, NameOrder::AsMade, false, true),
+        (Profile::Adversarial, NameOrder::Free, [false, false, false], between),
+        (Profile::Ext4, NameOrder::AsMade, [true, false, false], RenameHalves::Together),
+        (Profile::Xfs, NameOrder::AsMade, [true, true, false], RenameHalves::Together),
+        (Profile::Btrfs, NameOrder::Logged, [true, false, true], between),
     ];
-    for (profile, expected, needs_sector, whole) in rows {
-        assert_eq!(order(profile).order, expected, "{profile}");
-        assert_eq!(order(profile).size_needs_last_sector, needs_sector, "{profile}");
-        assert_eq!(order(profile).whole_writes, whole, "{profile}");
-        assert!(order(profile).whole_renames && !order(profile).torn_sector, "{profile}");
+    for (profile, order, contents, renames) in rows {
+        let rules = rules(profile);
+        assert_eq!((rules.order, rules.renames), (order, renames), "{profile}");
+        let found = [rules.lengths_in_order, rules.size_needs_last_sector, rules.whole_blocks];
+        assert_eq!(found, contents, "{profile}");
+        assert!(!rules.torn_sector, "{profile}");
     }
     let worse = CrashModel::new(Profile::Ext4).hostile_rename(true).torn_sector(true).rules();
-    assert!(!worse.whole_renames && worse.torn_sector);
+    assert!(worse.renames == RenameHalves::Apart && worse.torn_sector);
+}
+
+#[test]
+fn the_halves_of_a_rename_are_apart_only_for_a_file_that_moves() {
+    let rules = CrashModel::new(Profile::Adversarial).rules();
+    let micro = |seq, change| Micro { seq, group: 1, volume: 0, change };
+    let coupling =
+        |dir, kind| rules.coupling(&micro(1, unlink(E, "x", X)), &micro(2, link(dir, "y", X, kind, false)));
+    assert_eq!(coupling(D, Kind::File), Coupling::NewBeforeOld);
+    assert_eq!(coupling(E, Kind::File), Coupling::Together);
+    assert_eq!(coupling(D, Kind::Dir), Coupling::Together);
 }
 
 #[test]
@@ -123,12 +136,26 @@ fn a_cut_goes_to_the_disk_before_the_data_behind_it() {
         journal.insert(Micro { seq, group: seq, volume: 0, change });
     }
     let forced = |call| {
-        let forced = CrashModel::new(Profile::Adversarial).rules().forces(&journal, &|_| None, call);
+        let forced = CrashModel::new(Profile::Adversarial).rules();
+        let forced = forced.forces(&journal, &|_| None, &View::default(), call);
         forced.into_iter().collect::<Vec<Seq>>()
     };
     assert_eq!(forced(SyncCall::FileData { ino: F, volume: 0 }), [1, 2, 3]);
     assert_eq!(forced(SyncCall::CloneSource { ino: F }), [1, 2]);
     assert_eq!(forced(SyncCall::File { ino: F, volume: 0 }), [1, 2, 3, 4]);
+}
+
+#[test]
+fn data_below_a_cut_does_not_take_the_cut_along() {
+    let mut journal = Journal::default();
+    for (seq, change) in (1..).zip([Change::Size { ino: F, from: 9, to: 3, written: false }, data(F)]) {
+        journal.insert(Micro { seq, group: seq, volume: 0, change });
+    }
+    let rules = CrashModel::new(Profile::Adversarial).rules();
+    for call in [SyncCall::FileData { ino: F, volume: 0 }, SyncCall::CloneSource { ino: F }] {
+        let forced = rules.forces(&journal, &|_| None, &View::default(), call);
+        assert_eq!(forced.into_iter().collect::<Vec<Seq>>(), [2]);
+    }
 }
 
 #[test]

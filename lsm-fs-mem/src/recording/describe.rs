@@ -6,7 +6,7 @@ use super::Recording;
 use crate::{
     crash::{Axis, Crash, Foreign, Group},
     machine::Event,
-    micro::{Change, Ino, Kind, Micro, Name},
+    micro::{Change, Ino, Kind, Micro, Name, Seq},
     profile::SyncCall,
     tree::{Node, Tree},
 };
@@ -106,22 +106,35 @@ impl Recording {
         self.describe_moment(crash, &paths, &mut text);
         let (mut survived, mut lost) = (Vec::new(), Vec::new());
         let axes = explorer.axes(true);
+        let lines = |seqs: &mut dyn Iterator<Item = Seq>| {
+            let micros = seqs.filter_map(|seq| explorer.disk.journal.get(seq));
+            micros.map(|micro| paths.micro(micro)).collect::<Vec<_>>()
+        };
+        let group = |group: &Group| lines(&mut group.seqs()).join(", with ");
         for (axis, value) in axes.axes.iter().zip(&crash.choice) {
-            let value = *value as usize;
-            let group = |group: &Group| {
-                let micros = group.seqs().filter_map(|seq| explorer.disk.journal.get(seq));
-                micros.map(|micro| paths.micro(micro)).collect::<Vec<_>>().join(", with ")
-            };
             match axis {
-                Axis::Group(one) => if value > 0 { &mut survived } else { &mut lost }.push(group(one)),
+                Axis::Group(one) if *value == 0 => lost.push(group(one)),
+                Axis::Group(one) if *value == axis.full() => survived.push(group(one)),
+                Axis::Group(one) => {
+                    survived.extend(lines(&mut one.kept(*value)));
+                    lost.extend(lines(&mut std::iter::once(one.first)));
+                }
                 Axis::Prefix(groups) => {
-                    survived.extend(groups.iter().take(value).map(group));
-                    lost.extend(groups.iter().skip(value).map(group));
+                    survived.extend(groups.iter().take(*value as usize).map(group));
+                    lost.extend(groups.iter().skip(*value as usize).map(group));
+                }
+                Axis::Names(names) => {
+                    let kept = names.sets.get(*value as usize).map_or(&[][..], Vec::as_slice);
+                    let pending = explorer.disk.journal.iter().filter(|micro| micro.volume == names.volume);
+                    for micro in pending.filter(|micro| micro.binding().is_some()) {
+                        let list = if kept.contains(&micro.seq) { &mut survived } else { &mut lost };
+                        list.push(paths.micro(micro));
+                    }
                 }
                 Axis::File { ino, variants, .. } => {
-                    let description = variants.get(value).description;
+                    let description = variants.get(*value as usize).description;
                     let line = format!("content of {}: {description}", paths.path(*ino));
-                    if value == 0 { lost.push(line) } else { survived.push(line) }
+                    if *value == 0 { lost.push(line) } else { survived.push(line) }
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     machine::{Event, Machine},
     mem_fs::MemFs,
     micro::{Change, Ino, Kind, Micro},
-    profile::{CrashModel, CrashRules, SyncCall},
+    profile::{CrashModel, CrashRules, RenameHalves, SyncCall},
     tree::Tree,
 };
 
@@ -69,9 +69,9 @@ impl<'r> Explorer<'r> {
         Explorer { recording: history, model, disk: self.disk.clone(), point, foreign }
     }
 
-    /// Returns whether a crash is possible here. It is not between the two halves of an atomic rename.
+    /// Returns whether a crash is possible here. It is not between the two halves of a rename, unless they are apart.
     pub(crate) fn is_crash_point(&self) -> bool {
-        !self.disk.rules().whole_renames || !self.recording.splits_a_group(self.point)
+        self.disk.rules().renames == RenameHalves::Apart || !self.recording.splits_a_group(self.point)
     }
 
     /// Returns the choices of a crash here. If `all` is set, they include the choices of earlier crash points.

@@ -15,9 +15,12 @@ pub struct ProfileReport {
     pub points: usize,
     /// Crash points at which not every legal state was tried.
     pub sampled_points: usize,
+    /// Crash points at which a file had more possible contents than were tried, and classes stood for them.
+    pub classed_points: usize,
     /// States tried.
     pub tried: u128,
-    /// Legal states, of which the tried ones are a part. File contents count by class of damage, not by sector.
+    /// Legal states, of which the tried ones are a part. If a file has many possible contents, they count by class of
+    /// damage, not by sector.
     pub legal: u128,
     /// Distinct pairs of image and notes among the states tried.
     pub distinct: usize,
@@ -41,6 +44,7 @@ impl ProfileReport {
             model,
             points: 0,
             sampled_points: 0,
+            classed_points: 0,
             tried: 0,
             legal: 0,
             distinct: 0,
@@ -59,6 +63,9 @@ impl fmt::Display for ProfileReport {
         write!(f, "{model}: {tried} of {legal} legal states at {points} crash points, {distinct} distinct")?;
         if self.sampled_points > 0 {
             write!(f, "; {} points were sampled", self.sampled_points)?;
+        }
+        if self.classed_points > 0 {
+            write!(f, "; contents in classes at {} points", self.classed_points)?;
         }
         if self.foreign > 0 {
             write!(f, "; {} foreign syncs", self.foreign)?;

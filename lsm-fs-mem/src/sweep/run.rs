@@ -162,9 +162,11 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         seen.report.points += 1;
         seen.report.legal = seen.report.legal.saturating_add(axes.legal());
         seen.report.sampled_points += usize::from(!choices.are_all());
+        seen.report.classed_points += usize::from(!choices.have_all_contents());
         let roots = recording.hardware.roots();
         let live = fingerprint(&axes.replay(&explorer.disk, &axes.everything()), &roots);
-        seen.report.differing_points += usize::from(fingerprint(&explorer.disk.image, &roots) != live);
+        let least = fingerprint(&axes.replay(&explorer.disk, &axes.nothing()), &roots);
+        seen.report.differing_points += usize::from(least != live);
         let promised = Promised::new(recording.notes_until(explorer.point));
         for choice in choices {
             seen.report.tried += 1;

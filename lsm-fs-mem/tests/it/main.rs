@@ -20,9 +20,12 @@ mod forgiven;
 mod in_place;
 mod kills;
 mod mem_fs;
+mod notation;
 #[path = "../common/ops.rs"]
 mod ops;
 mod permissions;
+mod real_states;
+mod refused_states;
 mod sweeps;
 mod trace;
 mod views;

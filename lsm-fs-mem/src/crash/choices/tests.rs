@@ -1,7 +1,7 @@
 use super::*;
 
 fn bounds(values: &[u32]) -> Vec<Bounds> {
-    values.iter().map(|values| Bounds { lowest: 0, full: 1, values: *values }).collect()
+    values.iter().map(|values| Bounds { lowest: 0, full: 1, values: *values, of: *values }).collect()
 }
 
 #[test]
@@ -48,12 +48,19 @@ fn every_class_of_a_file_is_met_beside_all_and_beside_nothing() {
 
 #[test]
 fn all_means_each_once() {
-    let mut choices =
-        Choices { axes: bounds(&[2, 3]), kind: Kind::All(Some(vec![0, 0])) }.collect::<BTreeSet<_>>();
+    let all = |axes: Vec<Bounds>, lowest: Choice| Choices {
+        axes,
+        kind: Kind::All(Some(lowest)),
+        has_all_contents: true,
+    };
+    let mut choices = all(bounds(&[2, 3]), vec![0, 0]).collect::<BTreeSet<_>>();
     assert_eq!(choices.len(), 6);
     assert_eq!(choices.pop_last(), Some(vec![1, 2]));
-    let fixed = vec![Bounds { lowest: 1, full: 1, values: 2 }, Bounds { lowest: 0, full: 1, values: 2 }];
-    let choices: Vec<_> = Choices { axes: fixed, kind: Kind::All(Some(vec![1, 0])) }.collect();
+    let fixed = vec![
+        Bounds { lowest: 1, full: 1, values: 2, of: 2 },
+        Bounds { lowest: 0, full: 1, values: 2, of: 2 },
+    ];
+    let choices: Vec<_> = all(fixed, vec![1, 0]).collect();
     assert_eq!(choices, [[1, 0], [1, 1]]);
-    assert_eq!(Choices { axes: Vec::new(), kind: Kind::All(Some(Vec::new())) }.count(), 1);
+    assert_eq!(all(Vec::new(), Vec::new()).count(), 1);
 }

@@ -7,52 +7,16 @@ use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode};
 use super::*;
 use crate::{
     Recording,
-    crash::{Budget, Choices, fingerprint},
+    crash::{
+        Budget, Choices, fingerprint,
+        random::{seeds, workload},
+    },
     hash::Seeded,
     machine::Event,
     mem_fs::MemFs,
     profile::Profile,
     recording::Explorer,
 };
-
-const NAMES: [&str; 8] = ["/a", "/b", "/d/a", "/d/b", "/e/a", "/e/b", "/d/s", "/d/s/a"];
-
-fn pick<'n>(seeded: &mut Seeded, from: &[&'n str]) -> &'n Path {
-    Path::new(from[usize::try_from(seeded.below(from.len() as u64)).unwrap()])
-}
-
-/// Makes random calls, many of which fail. If `simple` is set, each file gets at most one write of one sector.
-fn workload(seed: u64, calls: u64, simple: bool) -> Recording {
-    let mut seeded = Seeded::new(seed);
-    let fs = MemFs::new();
-    for dir in ["/d", "/e"] {
-        fs.create_dir(Path::new(dir)).unwrap();
-    }
-    fs.settle();
-    fs.record();
-    for _ in 0..calls {
-        let (one, two) = (pick(&mut seeded, &NAMES), pick(&mut seeded, &NAMES));
-        let open = || fs.open(one, &FsOpenOptions::new().write(true).create(!simple));
-        let _ = match seeded.below(if simple { 12 } else { 16 }) {
-            0 => fs.create_dir(one),
-            1 => fs.rename(one, two),
-            2 => fs.rename(one, two),
-            3 => fs.hard_link(one, two),
-            4 => fs.remove_file(one),
-            5 => fs.remove_dir(one),
-            6 => fs.sync_directory(pick(&mut seeded, &["/", "/d", "/e", "/d/s"]), SyncMode::Normal).map(drop),
-            7 => open().and_then(|file| file.sync_all(SyncMode::Normal)),
-            8..12 => fs
-                .open(one, &FsOpenOptions::new().write(true).create_new(true))
-                .and_then(|file| file.write_at(&[u8::try_from(seeded.below(200)).unwrap(); 40], 0)),
-            12 => open().and_then(|file| file.sync_data(SyncMode::Normal)),
-            13 => open().and_then(|file| file.set_len(seeded.below(2000))),
-            14 => fs.reflink_file(one, two),
-            _ => open().and_then(|file| file.write_at(&[7; 700], seeded.below(6000))),
-        };
-    }
-    fs.take_recording().unwrap()
-}
 
 /// The complete log, and the part of it that is durable.
 struct Whole {
@@ -71,12 +35,6 @@ impl Whole {
     }
 }
 
-/// Returns `count` consecutive seeds that start at `LSM_SWEEP_SEED`, or at 0.
-fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let first = std::env::var("LSM_SWEEP_SEED").map_or(0, |seed| seed.parse().unwrap());
-    (0..count).map(move |nth| nth.wrapping_add(first))
-}
-
 #[test]
 fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
     for seed in seeds(300) {
@@ -93,21 +51,19 @@ fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
                     disk.absorb();
                 }
                 Event::Sync(call) => {
-                    let home = |ino| disk.image.get(ino).map(|inode| inode.parent);
-                    whole.forced.extend(disk.rules.forces(&disk.journal, &home, *call));
+                    let durable = disk.clone().durable_by(*call);
+                    whole.forced.extend(durable);
                     disk.sync(*call);
                 }
                 Event::Dropped(_) | Event::Note(_) => {}
             }
-            // Any groups, and the changes of each file up to some moment, since lengths persist as a prefix.
-            let mut seeded = Seeded::new(seed ^ at as u64);
-            let (salt, until) = (seeded.next(), seeded.below(whole.log.len() as u64 + 3));
+            // Any groups, and any changes of each file.
+            let salt = Seeded::new(seed ^ at as u64).next();
             let kept = |micro: &Micro| match micro.change {
                 Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {
                     Seeded::new(micro.group ^ salt).below(2) == 0
                 }
-                Change::Size { .. } => micro.seq < until,
-                Change::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
+                Change::Size { .. } | Change::Data { .. } => Seeded::new(micro.seq ^ salt).below(3) > 0,
             };
             let mut folded = disk.image.clone();
             for micro in disk.journal.iter().filter(|micro| kept(micro)) {

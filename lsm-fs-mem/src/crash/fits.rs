@@ -1,0 +1,207 @@
+//! Decides if a crash may leave a given content of a file. The answer is exact for any number of pending changes.
+//!
+//! The decision goes backwards through the pending changes and looks at the bytes that no later change has decided yet.
+//! A change that matches all of them can be kept, and keeping it never makes the rest harder. So one pass suffices for
+//! each possible length.
+
+use std::ops::Range;
+
+use super::contents::{Pending, Sector, part};
+use crate::{
+    micro::Change,
+    pages::{PAGE_BYTES, small},
+    tree::FileNode,
+};
+
+/// The reason why no crash leaves a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// The file never had this length, or a sync has forced another one.
+    Length(u64),
+    /// The length is possible, but not this byte.
+    Byte(u64),
+}
+
+impl Misfit {
+    /// Returns the one that explains more.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Byte(one), Self::Byte(two)) => Self::Byte(one.max(two)),
+            (Self::Byte(_), Self::Length(_)) => self,
+            (Self::Length(_), _) => other,
+        }
+    }
+}
+
+/// The length changes of one attempt: those before `last` are kept or, without an order, may be kept.
+#[derive(Clone, Copy)]
+struct Lengths {
+    last: Option<usize>,
+}
+
+impl Pending<'_> {
+    /// Returns `Ok` if a crash may leave these bytes.
+    pub(crate) fn fits(&self, found: &[u8]) -> Result<(), Misfit> {
+        let len = found.len() as u64;
+        let mut lasts: Vec<Option<usize>> = self
+            .lengths()
+            .map(|(index, ..)| index)
+            .filter(|i| self.steps(*i).contains(&len))
+            .map(Some)
+            .collect();
+        if self.durable.len == len {
+            lasts.insert(0, None);
+        }
+        if !self.rules.lengths_in_order {
+            // With a later length, more cuts may be kept.
+            lasts = lasts.pop().into_iter().collect();
+        }
+        let mut misfit = Misfit::Length(len);
+        for last in lasts {
+            match self.fits_with(Lengths { last }, found) {
+                Ok(()) => return Ok(()),
+                Err(other) => misfit = misfit.or(other),
+            }
+        }
+        Err(misfit)
+    }
+
+    fn fits_with(&self, lengths: Lengths, found: &[u8]) -> Result<(), Misfit> {
+        let sectors: Vec<Sector> =
+            self.sectors.iter().copied().filter(|s| self.may_keep(lengths, s)).collect();
+        if self.rules.whole_blocks {
+            return self.fits_by_block(lengths, &sectors, found);
+        }
+        let mut attempt = Attempt { found, open: vec![true; found.len()] };
+        if let Some(torn) = self.sectors.last().filter(|_| self.rules.torn_sector) {
+            attempt.decide(torn.start..torn.end);
+        }
+        let needed = lengths.last.and_then(|last| self.last_sector(last, found.len() as u64));
+        let needed = needed.filter(|_| self.rules.size_needs_last_sector);
+        for (index, micro) in self.changes.iter().enumerate().rev() {
+            if let Change::Size { from, to, .. } = micro.change {
+                let is_kept = to < from && lengths.last.is_some_and(|last| index <= last);
+                if is_kept
+                    && let Err(misfit) = attempt.zeros(to..u64::MAX)
+                    && self.rules.lengths_in_order
+                {
+                    return Err(misfit);
+                }
+                continue;
+            }
+            for sector in sectors.iter().filter(|sector| sector.change == index) {
+                let bytes = bytes_of(&micro.change, sector.start..sector.end);
+                let is_torn = self.rules.torn_sector && self.sectors.last() == Some(sector);
+                if let Err(misfit) = attempt.bytes(sector.start, &bytes)
+                    && needed == Some(sector)
+                    && !is_torn
+                {
+                    return Err(misfit);
+                }
+            }
+        }
+        attempt.bytes(0, &read(&self.durable, 0..found.len() as u64))
+    }
+
+    /// Returns whether the sector may survive with these lengths. Data behind a lost cut lies in new blocks.
+    fn may_keep(&self, lengths: Lengths, sector: &Sector) -> bool {
+        let is_lost = |cut: usize| lengths.last.is_none_or(|last| cut > last);
+        let mut cuts = self.lengths().filter(|(cut, from, to)| to < from && is_lost(*cut));
+        !self.rules.lengths_in_order
+            || !cuts.any(|(cut, _, to)| sector.change > cut && sector.block() * PAGE_BYTES >= to)
+    }
+
+    /// Decides block by block: each keeps the first few of the writes to it.
+    fn fits_by_block(&self, lengths: Lengths, sectors: &[Sector], found: &[u8]) -> Result<(), Misfit> {
+        for (block, wanted) in found.chunks(small(PAGE_BYTES)).enumerate() {
+            let start = block as u64 * PAGE_BYTES;
+            let of_block: Vec<&Sector> = sectors.iter().filter(|s| s.block() == block as u64).collect();
+            let mut writes: Vec<usize> = of_block.iter().map(|sector| sector.change).collect();
+            writes.dedup();
+            let leaves = |count: usize| {
+                let kept = writes.get(..count).unwrap_or(&writes);
+                let mut file = self.durable.clone();
+                for (index, micro) in self.changes.iter().enumerate() {
+                    let is_cut = |index: usize| lengths.last.is_some_and(|last| index <= last);
+                    match micro.change {
+                        Change::Size { from, to, .. } if to < from && is_cut(index) => {
+                            file.apply(&micro.change);
+                        }
+                        Change::Data { .. } if kept.contains(&index) => {
+                            for sector in of_block.iter().filter(|sector| sector.change == index) {
+                                file.apply(&part(&micro.change, sector.start..sector.end));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                read(&file, start..start + wanted.len() as u64) == wanted
+            };
+            if !(0..=writes.len()).any(leaves) {
+                return Err(Misfit::Byte(start));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a write in a range.
+fn bytes_of(change: &Change, range: Range<u64>) -> Vec<u8> {
+    let mut file = FileNode::default();
+    file.apply(&part(change, range.clone()));
+    read(&file, range)
+}
+
+/// The bytes of a file in a range, also behind its length.
+fn read(file: &FileNode, range: Range<u64>) -> Vec<u8> {
+    let mut bytes = vec![0; small(range.end - range.start)];
+    file.pages.read(range.start, &mut bytes);
+    bytes
+}
+
+/// The bytes of a content that no change has decided yet.
+struct Attempt<'f> {
+    found: &'f [u8],
+    open: Vec<bool>,
+}
+
+impl Attempt<'_> {
+    fn clip(&self, range: &Range<u64>) -> Range<usize> {
+        let end = small(range.end).min(self.found.len());
+        small(range.start).min(end)..end
+    }
+
+    fn decide(&mut self, range: Range<u64>) {
+        let range = self.clip(&range);
+        if let Some(open) = self.open.get_mut(range) {
+            open.fill(false);
+        }
+    }
+
+    /// Keeps a write if it matches every open byte. Otherwise, returns the first byte that it does not match.
+    fn bytes(&mut self, start: u64, bytes: &[u8]) -> Result<(), Misfit> {
+        let range = start..start + bytes.len() as u64;
+        let clipped = self.clip(&range);
+        let found = self.found.get(clipped.clone()).unwrap_or_default();
+        let open = self.open.get(clipped).unwrap_or_default();
+        let differs =
+            found.iter().zip(open).zip(bytes).position(|((found, open), byte)| *open && found != byte);
+        if let Some(at) = differs {
+            return Err(Misfit::Byte(start + at as u64));
+        }
+        self.decide(range);
+        Ok(())
+    }
+
+    /// Keeps a cut if every open byte behind it is zero.
+    fn zeros(&mut self, range: Range<u64>) -> Result<(), Misfit> {
+        let clipped = self.clip(&range);
+        let found = self.found.get(clipped.clone()).unwrap_or_default();
+        let open = self.open.get(clipped).unwrap_or_default();
+        if let Some(at) = found.iter().zip(open).position(|(found, open)| *open && *found != 0) {
+            return Err(Misfit::Byte(range.start + at as u64));
+        }
+        self.decide(range);
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! [`FoundTree`]: the tree that was found after a crash.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Component, Path},
+};
+
+use lsm_fs::{FileId, Fs, FsExt, Result};
+
+/// A tree of files and directories, as found after a crash. [`Recording::admits`](crate::Recording::admits) and
+/// [`MemFs::admits`](crate::MemFs::admits) decide whether a crash could leave it.
+///
+/// It holds names, contents, and the identity of files: two names of one file are not two equal files.
+///
+/// # Examples
+///
+/// ```
+/// use lsm_fs_mem::FoundTree;
+///
+/// // One file with two names, beside an empty directory.
+/// let found = FoundTree::new().dir("/d").file(["/a", "/b"], b"rows");
+/// assert_ne!(found, FoundTree::new().dir("/d").file(["/a"], b"rows").file(["/b"], b"rows"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundTree {
+    pub(crate) root: FoundDir,
+    /// The contents of the files.
+    pub(crate) files: Vec<Vec<u8>>,
+}
+
+/// A directory of a found tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FoundDir {
+    pub(crate) dirs: BTreeMap<OsString, FoundDir>,
+    /// The indexes of the files.
+    pub(crate) files: BTreeMap<OsString, usize>,
+}
+
+impl FoundTree {
+    /// Creates an empty tree.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a directory and the directories above it.
+    #[must_use]
+    pub fn dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.root.below(path.as_ref());
+        self
+    }
+
+    /// Adds a file with all its names, and the directories above them. A name that the tree has is replaced.
+    #[must_use]
+    pub fn file<P: AsRef<Path>>(mut self, names: impl IntoIterator<Item = P>, bytes: &[u8]) -> Self {
+        self.files.push(bytes.to_vec());
+        let file = self.files.len() - 1;
+        for name in names {
+            let name = name.as_ref();
+            let dir = self.root.below(name.parent().unwrap_or(Path::new("/")));
+            if let Some(last) = name.file_name() {
+                dir.dirs.remove(last);
+                dir.files.insert(last.to_owned(), file);
+            }
+        }
+        self
+    }
+
+    /// Reads the tree below a directory of any filesystem, such as a mounted disk image. Two names with the same
+    /// [`FileId`] are one file. A symbolic link, a pipe, a socket, or a device counts as an empty file.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Fs::read_dir`], [`Fs::symlink_metadata`], and [`FsExt::read_to_vec`].
+    pub fn read(fs: &dyn Fs, root: &Path) -> Result<Self> {
+        let (mut found, mut ids) = (Self::new(), BTreeMap::new());
+        found.root = found.read_dir(fs, root, &mut ids)?;
+        Ok(found)
+    }
+
+    fn read_dir(&mut self, fs: &dyn Fs, dir: &Path, ids: &mut BTreeMap<FileId, usize>) -> Result<FoundDir> {
+        let mut entries = FoundDir::default();
+        for entry in fs.read_dir(dir)? {
+            let path = dir.join(&entry.name);
+            if entry.file_type.is_dir() {
+                let below = self.read_dir(fs, &path, ids)?;
+                entries.dirs.insert(entry.name, below);
+            } else {
+                let file = self.read_file(fs, &path, ids)?;
+                entries.files.insert(entry.name, file);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn read_file(&mut self, fs: &dyn Fs, path: &Path, ids: &mut BTreeMap<FileId, usize>) -> Result<usize> {
+        let metadata = fs.symlink_metadata(path)?;
+        if let Some(known) = metadata.file_id.and_then(|id| ids.get(&id)) {
+            return Ok(*known);
+        }
+        let bytes = if metadata.is_file() { fs.read_to_vec(path, metadata.len)? } else { Vec::new() };
+        self.files.push(bytes);
+        let file = self.files.len() - 1;
+        if let Some(id) = metadata.file_id {
+            ids.insert(id, file);
+        }
+        Ok(file)
+    }
+}
+
+impl FoundDir {
+    /// Returns the directory at a path below this one. Makes it if it is not there.
+    fn below(&mut self, path: &Path) -> &mut Self {
+        let mut dir = self;
+        for component in path.components() {
+            if let Component::Normal(name) = component {
+                dir.files.remove(name);
+                dir = dir.dirs.entry(name.to_owned()).or_default();
+            }
+        }
+        dir
+    }
+}

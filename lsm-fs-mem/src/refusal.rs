@@ -1,0 +1,180 @@
+//! [`Refusal`]: the reason why no crash leaves a tree.
+
+use std::{
+    collections::BTreeSet,
+    error, fmt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    crash::{Covered, Disk, Fact, Misfit, Place, Question},
+    found::{FoundDir, FoundTree},
+    machine::Hardware,
+    micro::Ino,
+    profile::{CrashModel, NameOrder},
+};
+
+/// The reason why no crash leaves a tree that was found.
+///
+/// It names a smallest part of the tree that no crash leaves: a single name or content, or several that exclude each
+/// other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The crash model.
+    pub model: CrashModel,
+    /// The names that exclude each other. If a content is refused, the first name of its file.
+    pub paths: Vec<PathBuf>,
+    /// The reason, in one line.
+    pub reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no crash leaves this tree under {}: {}", self.model, self.reason)
+    }
+}
+
+impl error::Error for Refusal {}
+
+/// Decides whether a crash may leave this tree.
+pub(crate) fn admits(
+    disk: &Disk,
+    hardware: &Hardware,
+    model: CrashModel,
+    found: &FoundTree,
+) -> Result<(), Refusal> {
+    let covered: BTreeSet<Ino> = hardware.mounts().map(|(covered, _)| covered).collect();
+    let question = Question::new(disk, found, &covered);
+    let mut places: Vec<(Ino, PathBuf)> =
+        hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
+    while let Some((ino, path)) = places.pop() {
+        let Some(dir) = at(&found.root, &path) else { continue };
+        let place = (Place { dir, ino }, path.as_path());
+        match question.admits(place, &BTreeSet::new()) {
+            Ok(below) => places.extend(mounted(hardware, below)),
+            Err(facts) => return Err(explain(&question, place, model, facts)),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the roots that cover these directories, with the paths where they were found.
+fn mounted(hardware: &Hardware, covered: Covered) -> impl Iterator<Item = (Ino, PathBuf)> {
+    let root = |wanted: Ino| hardware.mounts().find(|(covered, _)| *covered == wanted).map(|(_, root)| root);
+    covered.into_iter().filter_map(move |(ino, path)| Some((root(ino)?, path)))
+}
+
+fn at<'f>(root: &'f FoundDir, path: &Path) -> Option<&'f FoundDir> {
+    path.iter().skip(1).try_fold(root, |dir, name| dir.dirs.get(name))
+}
+
+/// Reduces the facts to a smallest set that no crash leaves, and says why.
+fn explain<'q>(
+    question: &Question<'q>,
+    place: (Place<'q>, &Path),
+    model: CrashModel,
+    facts: BTreeSet<Fact>,
+) -> Refusal {
+    let mut ignored: BTreeSet<Fact> = BTreeSet::new();
+    let mut left: Vec<Fact> = facts.into_iter().collect();
+    let mut size = left.len().div_ceil(2);
+    while size > 0 {
+        let mut kept: Vec<Fact> = Vec::new();
+        for chunk in left.chunks(size) {
+            let more: BTreeSet<Fact> = ignored.iter().chain(chunk).cloned().collect();
+            if question.admits(place, &more).is_err() {
+                ignored = more;
+            } else {
+                kept.extend(chunk.iter().cloned());
+            }
+        }
+        left = kept;
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
+    }
+    let left = telling(question.found, &left);
+    let paths = left.iter().filter_map(|fact| path_of(question.found, fact)).collect();
+    let mut parts: Vec<String> = left.iter().map(|fact| describe(question, place.0, fact)).collect();
+    if left.len() > 1 {
+        parts.push("no crash leaves all of this".to_owned() + rule(question.disk));
+    }
+    Refusal { model, paths, reason: parts.join("; ") }
+}
+
+/// Leaves out the names that only lead to another fact: directories above it, and the name of a file whose content is
+/// refused.
+fn telling(found: &FoundTree, facts: &[Fact]) -> Vec<Fact> {
+    let leads = |fact: &Fact, path: &Path| {
+        let other = path_of(found, fact).unwrap_or_default();
+        match fact {
+            Fact::Name(_) => other != path && other.starts_with(path),
+            Fact::Content(_) => other.starts_with(path),
+        }
+    };
+    let is_telling = |fact: &&Fact| match fact {
+        Fact::Name(path) => !facts.iter().any(|other| leads(other, path)),
+        Fact::Content(_) => true,
+    };
+    facts.iter().filter(is_telling).cloned().collect()
+}
+
+/// The rule that relates several names.
+fn rule(disk: &Disk) -> &'static str {
+    if disk.journal.iter().all(|micro| micro.binding().is_none()) {
+        return "";
+    }
+    match disk.rules().order {
+        NameOrder::Free => ", since a rename may leave both names but never none",
+        NameOrder::AsMade => ", since names persist in the order of the calls",
+        NameOrder::Logged => {
+            ", since names persist in the order of the calls up to a commit, and later ones only if a sync logs them"
+        }
+    }
+}
+
+fn path_of(found: &FoundTree, fact: &Fact) -> Option<PathBuf> {
+    match fact {
+        Fact::Name(path) => Some(path.clone()),
+        Fact::Content(file) => first_name(&found.root, Path::new("/"), *file),
+    }
+}
+
+fn first_name(dir: &FoundDir, path: &Path, wanted: usize) -> Option<PathBuf> {
+    let own = dir.files.iter().find(|(_, file)| **file == wanted).map(|(name, _)| path.join(name));
+    own.or_else(|| dir.dirs.iter().find_map(|(name, below)| first_name(below, &path.join(name), wanted)))
+}
+
+fn describe<'q>(question: &Question<'q>, place: Place<'q>, fact: &Fact) -> String {
+    let path = path_of(question.found, fact).unwrap_or_default();
+    let shown = path.display();
+    match fact {
+        Fact::Content(file) => {
+            let bytes = question.found.files.get(*file).map_or(0, Vec::len);
+            match question.misfit(*file) {
+                Some(Misfit::Byte(at)) => {
+                    format!("{shown} has {bytes} bytes, and byte {at} is neither durable nor pending there")
+                }
+                Some(Misfit::Length(_)) => format!("{shown} has {bytes} bytes, which is no possible length"),
+                None => format!("{shown} has its content of {bytes} bytes"),
+            }
+        }
+        Fact::Name(_) => {
+            let parent = path.parent().and_then(|parent| at(&question.found.root, parent));
+            let name = path.file_name().unwrap_or_default();
+            let mut names = path.iter().skip(1);
+            let on_disk = names.try_fold(place.ino, |dir, name| question.disk.image.lookup(dir, name));
+            let is_durable = on_disk.is_some();
+            let durable = if is_durable { " (its name is on disk)" } else { "" };
+            match parent.map(|dir| (dir.dirs.contains_key(name), dir.files.get(name))) {
+                Some((true, _)) => format!("{shown} is a directory"),
+                Some((_, Some(file))) => match first_name(&question.found.root, Path::new("/"), *file) {
+                    Some(first) if first != path => {
+                        format!("{shown} is the same file as {}", first.display())
+                    }
+                    _ => format!("{shown} is a file"),
+                },
+                _ => format!("{shown} is missing{durable}"),
+            }
+        }
+    }
+}
