@@ -127,3 +127,16 @@ fn a_target_that_somebody_fills_is_left_to_them() {
     let left = fs.read_dir(Path::new(TARGET)).unwrap();
     assert!(left.len() == 1 && left[0].name == "mine" && debris(&fs).is_empty(), "{left:?}");
 }
+
+/// Somebody else's file in the staged directory is no link that was made before.
+#[test]
+fn a_name_that_somebody_else_has_is_no_link() {
+    let (fs, db) = mem_db(&[""]);
+    let meddled = Tweak::new(fs.clone()).before(Op::HardLink, "/db/tables/1", |fs| {
+        let path = Path::new("/.checkpoint.checkpoint-staged/tables/1");
+        fs.write_new(path, b"somebody else's", NORMAL).unwrap();
+    });
+    let error = run_checkpoint(&db, &meddled, Path::new(TARGET)).unwrap_err();
+    assert!(matches!(&error, Error::Fs(e) if e.raw_os_error() == Some(errno::EEXIST)), "{error}");
+    assert!(!fs.exists(Path::new(TARGET)).unwrap());
+}
