@@ -38,6 +38,8 @@ fn code(error: &Error) -> (Exit, &'static str) {
         Error::NestedTarget { .. } => (Exit::Refused, "nested_target"),
         Error::InvalidTarget { .. } => (Exit::Refused, "invalid_target"),
         Error::NameRefused { .. } => (Exit::Refused, "name_refused"),
+        Error::BaseUnusable { .. } => (Exit::Refused, "base_unusable"),
+        Error::NotEmpty { .. } => (Exit::Refused, "not_empty"),
         Error::InvalidIdentity { .. } => (Exit::Refused, "invalid_identity"),
         Error::InvalidSnapshot { .. } => (Exit::Unsound, "invalid_snapshot"),
         Error::WrongVersion { .. } => (Exit::Unsound, "wrong_version"),

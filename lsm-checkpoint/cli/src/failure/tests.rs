@@ -60,6 +60,8 @@ fn of_checkpoint() -> Vec<Error> {
             left: staged(),
             cleanup: fs(5),
         },
+        Error::BaseUnusable { base: target(), source: Box::new(Error::NotACheckpoint { dir: target() }) },
+        Error::NotEmpty { target: target(), entry: PathBuf::from("notes.txt") },
         Error::Source("the engine is closed".into()),
         Error::Fs(fs(2)),
         Error::Fs(fs(13)),
