@@ -191,9 +191,9 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Crash semantics
     ///
-    /// The rename is not durable until both parents are synced. Until then a crash can leave the old name, the new name,
-    /// or, if a file has moved to another directory, both. A sync of the new parent alone still allows both. The inode
-    /// never loses both names. The contents are not covered, so sync the file first.
+    /// The rename is not durable until both parents are synced. Until then a crash can leave the old name, the new
+    /// name, or, if a file has moved to another directory, both. A sync of the new parent alone still allows both. The
+    /// inode never loses both names. The contents are not covered, so sync the file first.
     ///
     /// # Errors
     ///

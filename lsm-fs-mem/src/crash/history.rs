@@ -140,7 +140,7 @@ impl Histories {
             durable.extend(history.sync(rules, journal, home, call));
         }
         durable.retain(|seq| {
-            let is_name = journal.get(*seq).is_some_and(|micro| micro.is_of_directory());
+            let is_name = journal.get(*seq).is_some_and(Micro::is_of_directory);
             !is_name || self.of(volume).all(|history| history.keeps(*seq))
         });
         // Changes that were forced earlier may be durable only now.

@@ -64,6 +64,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::TargetExists { occupant: Occupant::Other, .. } => {
             "choose another name, or move what is there away".to_owned()
         }
+        Error::TargetExists { .. } => "`restore --into-empty` fills an empty directory or volume".to_owned(),
         Error::InProgress { staged, .. } => {
             format!("wait for the other process; if none is alive, remove {}", word(staged))
         }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use lsm_checkpoint::{Checkpoint, CheckpointDir, Clock, SystemClock};
-use lsm_fs::StdFs;
+use lsm_fs::{StdFs, parent_of};
 
 use super::{
     transfer::{PolicyArg, depth, refuse_existing, show, show_plan},
@@ -70,7 +70,7 @@ impl CopyArgs {
         let path = resolve(session, &self.checkpoint)?;
         let base = self.base.as_ref().map(|base| resolve(session, base)).transpose()?;
         refuse_existing(&self.target)?;
-        let report = require_sound(session, &path, depth(&path, &self.target, self.policy))?;
+        let report = require_sound(session, &path, depth(&path, parent_of(&self.target), self.policy))?;
         if self.dry_run {
             return show_plan(session, "copied", &self.target, report.catalog.total_bytes());
         }

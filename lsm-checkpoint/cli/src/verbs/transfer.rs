@@ -58,9 +58,8 @@ pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
 }
 
 /// The depth of the verification before a transfer, so that every byte is read once: a copy is compared with its
-/// checksum on the way, and a link or a clone is not.
-pub(crate) fn depth(checkpoint: &Path, target: &Path, policy: PolicyArg) -> Depth {
-    let parent = parent_of(target);
+/// checksum on the way, and a link or a clone is not. `parent` is a directory on the volume of the target.
+pub(crate) fn depth(checkpoint: &Path, parent: &Path, policy: PolicyArg) -> Depth {
     let is_same = match (StdFs.volume_id(checkpoint), StdFs.volume_id(parent)) {
         (Ok(one), Ok(other)) => one == other,
         _ => true,
@@ -107,14 +106,29 @@ pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &
             .number("seqno", info.seqno)
             .number("version_id", info.version_id)
             .with("by_method", by_method.collect::<serde_json::Map<_, _>>())
-            .with("durable", is_durable),
+            .with("durable", is_durable)
+            .number("modes_not_kept", info.modes_not_kept)
+            .number("owners_not_kept", info.owners_not_kept),
     );
+    note_permissions(session, target, info);
     if is_durable {
         return Ok(Exit::Done);
     }
     let message = format!("{}: complete, but this filesystem syncs no directories", text::path(target));
     Err(Failure::new(Exit::Io, "not_durable", message)
         .hint("a crash may take it: use another filesystem, or wait until the data is written"))
+}
+
+/// Remarks on files that an engine may be unable to open, because this process may not set their modes or owners.
+fn note_permissions(session: &Session, target: &Path, info: &CheckpointInfo) {
+    for (refused, attribute) in [(info.modes_not_kept, "mode"), (info.owners_not_kept, "owner and group")] {
+        if refused > 0 {
+            session.out.note(format!(
+                "{}: {refused} files and directories did not get their {attribute}",
+                text::path(target)
+            ));
+        }
+    }
 }
 
 /// Prints the plan of a transfer that is not made.

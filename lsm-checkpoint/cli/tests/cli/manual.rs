@@ -129,5 +129,5 @@ fn the_recipes_run() {
             ran += 1;
         }
     }
-    assert_eq!(ran, 23);
+    assert_eq!(ran, 24);
 }

@@ -55,10 +55,52 @@ fn a_target_that_exists_is_refused() {
     );
     fs::create_dir(daily.temp.path().join("empty")).unwrap();
     let occupied = "the target exists, as an empty directory: remove it, or choose a name inside it";
-    let expected = format!("error: {{d}}/empty: {occupied}\n");
+    let hint = "`restore --into-empty` fills an empty directory or volume";
+    let expected = format!("error: {{d}}/empty: {occupied}\nhint: {hint}\n");
     daily.run(&["restore", "{d}/backups/monday", "{d}/empty"]).expect(4, "", &expected);
     let ran = daily.run(&["restore", "{d}/backups/monday", "/proc"]);
     assert!(ran.code == 4 && ran.err.contains("as a mount point"), "{ran:?}");
+}
+
+#[test]
+fn an_empty_directory_is_filled_where_this_is_asked_for() {
+    let daily = Daily::new();
+    let volume = daily.temp.path().join("volume");
+    fs::create_dir_all(volume.join("lost+found")).unwrap();
+    let restore = ["restore", "--into-empty", "{d}/backups/monday", "{d}/volume"];
+    let ran = daily.run(&[&restore[..], &["--dry-run"]].concat());
+    assert!(ran.code == 0 && ran.out.starts_with("{d}/volume: would be restored, 12.0 KiB; "), "{ran:?}");
+    let ran = daily.run(&restore);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    fs::remove_dir(volume.join("lost+found")).unwrap();
+    let mut expected = contents(&daily.at("monday"));
+    expected.retain(|(path, _)| path.to_str() != Some("CHECKPOINT"));
+    assert_eq!(contents(&volume), expected);
+    let ran = daily.run(&restore);
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+    assert!(ran.err.starts_with("error: {d}/volume: "), "{ran:?}");
+    assert_eq!(contents(&volume), expected, "nothing was changed");
+}
+
+#[test]
+fn a_checkpoint_without_a_catalog_is_restored_where_this_is_asked_for() {
+    let daily = Daily::new();
+    let mut expected = contents(&daily.at("monday"));
+    expected.retain(|(path, _)| path.to_str() != Some("CHECKPOINT"));
+    fs::write(daily.at("monday/CHECKPOINT"), "damaged").unwrap();
+    fs::write(daily.at("monday/notes.txt"), "mine").unwrap();
+    assert_ne!(daily.run(&["restore", "{d}/backups/monday", "{d}/live"]).code, 0);
+    let restore = ["restore", "--without-catalog", "{d}/backups/monday", "{d}/live"];
+    let ran = daily.run(&restore);
+    let notes = "note: {d}/backups/monday: version 1, by CURRENT; 2 files could not be verified without the catalog: \
+                 let the engine check them\nnote: {d}/backups/monday/notes.txt: left out\n";
+    assert_eq!((ran.code, ran.err.as_str()), (0, notes), "{ran:?}");
+    assert_eq!(contents(&daily.temp.path().join("live")), expected);
+    fs::write(daily.at("monday/v1"), "damaged").unwrap();
+    fs::remove_dir_all(daily.temp.path().join("live")).unwrap();
+    let ran = daily.run(&restore);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(!daily.temp.path().join("live").exists());
 }
 
 #[test]
