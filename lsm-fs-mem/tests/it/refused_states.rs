@@ -264,3 +264,14 @@ fn an_earlier_moment_admits_what_a_later_one_refuses() {
     let refusal = recording.admits(Adversarial, 4.., &parse("a=")).unwrap_err();
     assert_eq!(refusal.to_string(), "no crash leaves this tree under adversarial: there is no such moment");
 }
+
+#[test]
+fn two_files_are_not_one_and_one_is_not_two() {
+    let fs = MemFs::new();
+    run(&fs, "creat a; creat b; creat c; ln c d");
+    fs.settle();
+    fs.admits(&parse("a= b= c= d=@c")).unwrap();
+    for state in ["a= b= c= d=", "a= b= c=@b d=@b", "a= b=@a c= d=@c"] {
+        fs.admits(&parse(state)).unwrap_err();
+    }
+}
