@@ -33,7 +33,7 @@ pub(crate) struct TotalsByMethod {
     written: Totals,
 }
 
-/// By the names that messages have for the methods.
+/// Formats a map whose keys are the names of the methods in messages.
 impl fmt::Debug for TotalsByMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut totals = *self;
@@ -62,7 +62,7 @@ impl TotalsByMethod {
     }
 }
 
-/// The use that was made of a base.
+/// A report on the use of a base checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BaseReport {
@@ -100,10 +100,10 @@ pub struct CheckpointInfo {
     /// [`NotSupported`](DirectorySync::NotSupported) if the platform has no way to make names durable, so that a crash
     /// may lose the checkpoint.
     pub durability: DirectorySync,
-    /// The use that was made of the [base](crate::Checkpoint::base).
+    /// A report on the use of the [base](crate::Checkpoint::base).
     pub base: BaseReport,
     /// The number of files and directories whose mode could not be set to the source's: the target's mount refuses it
-    /// or has no modes. They are the maker's alone where it has modes.
+    /// or has no modes. If the mount has modes, these entries are private to the process that made them.
     pub modes_not_kept: u64,
     /// The number of files and directories whose owner or group is not the source's. A process that is not root may not
     /// give files away, so its engine has to run as the same user.

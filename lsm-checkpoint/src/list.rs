@@ -1,4 +1,4 @@
-//! [`list`]: the checkpoints of a directory.
+//! [`list`]: lists the checkpoints of a directory.
 
 use std::{
     ffi::OsString,
@@ -17,50 +17,52 @@ use lsm_fs::{Fs, FsFileType};
 
 use crate::{Catalog, Error, Result, target_life};
 
-/// A checkpoint in a directory, or what is to become one.
+/// A checkpoint in a directory, or a staged directory.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ListedCheckpoint {
     /// Its name in the directory.
     pub name: OsString,
-    /// What it is worth.
+    /// The state of the checkpoint.
     pub state: CheckpointState,
-    /// What its catalog says, and what its files take. `None` if the catalog cannot be read.
+    /// The contents of the catalog, and the space that the files take. `None` for a staged directory, and if the
+    /// catalog cannot be read.
     pub contents: Option<ListedContents>,
 }
 
-/// What a directory of checkpoints holds under a name.
+/// The state of an entry in a directory of checkpoints.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CheckpointState {
-    /// Every file of the catalog is there with its length. [`verify`](crate::verify()) looks closer.
+    /// Every file of the catalog exists and has its length. [`verify`](crate::verify()) checks more.
     Complete,
-    /// Files of the catalog are missing or have other lengths. Do not restore from it; `verify` says which.
+    /// Files of the catalog are missing or have other lengths. Do not restore from it. `verify` lists these files.
     Incomplete,
-    /// The catalog cannot be read.
+    /// The catalog or the metadata of one of its files cannot be read.
     Unreadable(Error),
-    /// Being made or removed by somebody, or what a dead process left: [`sweep`](crate::sweep()) tells these apart.
+    /// A staged directory. Either a process is making or removing the checkpoint, or a dead process left the directory.
+    /// [`sweep`](crate::sweep()) tells these apart.
     Staged,
 }
 
-/// What is in a checkpoint.
+/// The contents of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListedContents {
-    /// The source's name for itself; empty only in a checkpoint of format 1.
+    /// The identity of the source. It is empty only in a checkpoint of format 1.
     pub identity: String,
-    /// Every write up to this number is in it, if that is known.
+    /// The checkpoint holds every write up to this sequence number. `None` if the number is not known.
     pub seqno: Option<u64>,
-    /// The version that was captured; of several trees, that of the first.
+    /// The captured version. If there are several trees, this is the version of the first.
     pub version_id: u64,
-    /// When it was made, by the clock of its maker.
+    /// The time at which it was made, by the clock of its maker.
     pub created: SystemTime,
-    /// How many files it has, without the catalog.
+    /// The number of files, without the catalog.
     pub files: u64,
-    /// Bytes in files that have other names too, in the source or in other checkpoints.
+    /// The bytes in files that have other names too, in the source or in other checkpoints.
     pub shared_bytes: u64,
-    /// Bytes in files that have no other name: what removing it gives back at most. A clone counts as one, though it
-    /// shares extents; so does every file where the platform counts no links.
+    /// The bytes in files that have no other name. A removal gives back at most this space. A clone counts as such a
+    /// file, although it shares extents. If the platform counts no links, every file counts as one.
     pub exclusive_bytes: u64,
 }
 
@@ -68,13 +70,12 @@ pub struct ListedContents {
 ///
 /// # Contract
 ///
-/// Changes nothing and takes no lock. It looks at several checkpoints at a time, up to the limit of
-/// [`Fs::concurrency`]. Files and other directories are left out, and so is an entry that vanishes
-/// meanwhile.
+/// The call changes nothing and takes no lock. It looks at several checkpoints at a time, up to the limit of
+/// [`Fs::concurrency`]. Files and other directories are left out. An entry that vanishes meanwhile is left out, too.
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs) if the directory cannot be read. What is wrong with one checkpoint is its state.
+/// [`Fs`](Error::Fs) if the directory cannot be read. A problem with one checkpoint is reported as its state.
 ///
 /// # Examples
 ///
@@ -94,18 +95,19 @@ pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
     Ok(Search { fs, dir, names: &names, next: AtomicUsize::new(0), found: Mutex::default() }.run())
 }
 
-/// The directories that the threads look at, one each at a time: a catalog is in memory for each thread.
+/// The directories that the threads look at. Each thread looks at one directory at a time and holds one catalog in
+/// memory.
 struct Search<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
     names: &'a [OsString],
     next: AtomicUsize,
-    /// The checkpoints with their positions among the names.
+    /// The checkpoints, each with its position among the names.
     found: Mutex<Vec<(usize, ListedCheckpoint)>>,
 }
 
 impl Search<'_> {
-    /// Looks at all directories. The calls overlap up to the limit of the backend, as its batches do.
+    /// Looks at all directories. Like the batches of a backend, the calls overlap up to its limit.
     fn run(self) -> Vec<ListedCheckpoint> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = self.fs.concurrency().get().min(cores).min(self.names.len());
@@ -132,7 +134,7 @@ impl Search<'_> {
         }
     }
 
-    /// Looks at a directory. Returns `None` if it is no checkpoint.
+    /// Looks at a directory. Returns `None` if it is not a checkpoint.
     fn look_at(&self, name: &OsString) -> Option<ListedCheckpoint> {
         let path = self.dir.join(name);
         let (state, contents) = if target_life::is_staged_name(name) {

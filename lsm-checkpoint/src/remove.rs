@@ -1,4 +1,4 @@
-//! [`Removal`]: a checkpoint ends in one step, and stays away.
+//! [`Removal`]: removes a checkpoint in one step, durably.
 
 mod erase;
 mod survey;
@@ -42,11 +42,11 @@ pub fn remove(fs: &dyn Fs, target: &Path, mode: SyncMode) -> Result<RemoveReport
     Removal::new().sync_mode(mode).run(fs, target)
 }
 
-/// Removes checkpoints; holds the options.
+/// A removal of checkpoints, with its options.
 ///
 /// # Examples
 ///
-/// A checkpoint whose catalog is damaged, or in which an engine has left files of its own:
+/// This removes a checkpoint whose catalog is damaged, or in which an engine has left files of its own:
 ///
 /// ```
 /// use lsm_checkpoint::{Error, Removal};
@@ -71,12 +71,12 @@ pub struct Removal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoveReport {
-    /// Entries that were left where they are, relative to the checkpoint. If there are any, so is its directory.
+    /// The entries that were left in place, relative to the checkpoint. If there are any, the directory stays too.
     pub left: Vec<PathBuf>,
 }
 
 impl Removal {
-    /// Ordinary syncs, and no force.
+    /// Creates a removal with ordinary syncs and without force.
     #[must_use]
     pub const fn new() -> Self {
         Self { mode: SyncMode::Normal, force: false }
@@ -91,10 +91,10 @@ impl Removal {
 
     /// Removes a checkpoint also if its catalog cannot be read, or if it holds entries that its catalog does not name.
     ///
-    /// Then these go: the names of the catalog, if it can be read, and regular files called `CHECKPOINT`, `current`,
-    /// `v{N}` and `edits-{N}`, and those in `tables`, `blobs` and `dicts`. They are looked for in the checkpoint's
-    /// directory, in the folders that the catalog names, and in folders that hold a `current` or a `v{N}`. Anything
-    /// else stays and is reported.
+    /// With force, the call removes the names of the catalog, if it can be read. It also removes regular files called
+    /// `CHECKPOINT`, `current`, `v{N}` and `edits-{N}`, and the regular files in `tables`, `blobs` and `dicts`. It
+    /// looks for them in the checkpoint's directory, in the folders that the catalog names, and in folders that hold a
+    /// `current` or a `v{N}`. Anything else stays and is reported.
     #[must_use]
     pub const fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -105,49 +105,50 @@ impl Removal {
     ///
     /// # Contract
     ///
-    /// First the name goes, in one step: the checkpoint becomes its own staged sibling `.{name}.checkpoint-staged`,
-    /// which no reader takes for a checkpoint. When that is durable its files are removed. Files that are shared with
-    /// the source or with other checkpoints live on there. Where the filesystem cannot rename a directory so, the
-    /// checkpoint is marked, loses its pointers, durably, and then the rest.
+    /// First, the checkpoint is renamed in one step to its staged sibling `.{name}.checkpoint-staged`, which no reader
+    /// takes for a checkpoint. When the rename is durable, the files are removed. Files that are shared with the source
+    /// or with other checkpoints live on there. If the filesystem cannot rename a directory in this way, the checkpoint
+    /// is marked. Then its pointers are removed durably, and then the rest.
     ///
-    /// The checkpoint needs a readable catalog and may hold only entries that the catalog names, and these: regular
-    /// files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. They go with it.
-    /// [`force`](Self::force) lifts both conditions.
+    /// The checkpoint needs a readable catalog and may hold only entries that the catalog names, and these harmless
+    /// ones: regular files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. The harmless entries
+    /// are removed with the checkpoint. [`force`](Self::force) lifts both conditions.
     ///
-    /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` meets
-    /// other entries that stay, the files are removed one by one: pointers first, durably, and the catalog last.
+    /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` finds
+    /// other entries that stay, the files are removed one by one. The pointers go first, durably, and the catalog goes
+    /// last.
     ///
-    /// On a full volume, where no name can be made, the pointers go first, durably. That may make room for the steps
-    /// above. Otherwise the files go one by one, the catalog last.
+    /// On a full volume, no new name can be made. Then the pointers are removed first, durably, which may make room for
+    /// the steps above. If it does not, the files are removed one by one, the catalog last.
     ///
     /// # Crash semantics
     ///
-    /// At every moment a crash leaves the checkpoint whole, or gone up to debris that [`sweep`](crate::sweep()) and the
-    /// next creator of the same target clear. Where something stays, and on a full volume, a crash can leave a
-    /// checkpoint that has lost its pointers. It is listed as incomplete, and repeating the call finishes the removal.
-    /// At the very end of a removal on a full volume, a crash can leave an empty directory. After `Ok` it does not come
-    /// back.
+    /// At every moment, a crash leaves the checkpoint either whole, or gone except for debris.
+    /// [`sweep`](crate::sweep()) and the next creator of the same target clear the debris. If some entries stay, or on
+    /// a full volume, a crash can leave a checkpoint that has lost its pointers. It is listed as incomplete, and
+    /// repeating the call finishes the removal. At the very end of a removal on a full volume, a crash can leave an
+    /// empty directory. After `Ok`, the checkpoint does not come back.
     ///
     /// # Errors
     ///
-    /// - [`NotACheckpoint`](Error::NotACheckpoint): nothing is there, or a symbolic link, or a directory without a
-    ///   regular file `CHECKPOINT`.
+    /// - [`NotACheckpoint`](Error::NotACheckpoint): the target does not exist, is a symbolic link or another kind of
+    ///   file, or is a directory without a regular file `CHECKPOINT`.
     /// - [`Stranger`](Error::Stranger): the checkpoint holds an entry that its catalog does not name.
     /// - [`BadCatalog`](Error::BadCatalog), [`UnsupportedFormat`](Error::UnsupportedFormat),
     ///   [`UnsupportedFeatures`](Error::UnsupportedFeatures), [`Manifest`](Error::Manifest): the catalog cannot be
     ///   read.
-    /// - [`InProgress`](Error::InProgress): another process publishes or removes it, or makes another one of the same
-    ///   name.
-    /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring it back, whole.
-    /// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good and some of the files
-    ///   are not; or the filesystem fails so that the attempt could not be rolled back, or that its result is unknown.
-    ///   If the checkpoint still has its name and no staged sibling, repeat the call; otherwise sweep.
-    /// - [`Fs`](Error::Fs): the checkpoint is as it was.
+    /// - [`InProgress`](Error::InProgress): another process is publishing or removing the checkpoint, or making another
+    ///   one of the same name.
+    /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring the checkpoint back, whole.
+    /// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good, but some of the files
+    ///   are not. The error also occurs if the attempt could not be rolled back, or if its result is unknown. If the
+    ///   checkpoint still has its name and no staged sibling, repeat the call. Otherwise sweep.
+    /// - [`Fs`](Error::Fs): the checkpoint is unchanged.
     pub fn run(&self, fs: &dyn Fs, target: &Path) -> Result<RemoveReport> {
         let target = Target::new(target)?;
         let fs = &*view_of_parent(fs, &target)?;
-        // Before the lock, because the lock of a live directory is its engine's; and again after it, because the name
-        // may have been bound to another directory in between.
+        // Check before locking, because the lock of a live directory belongs to its engine. Check again after locking,
+        // because the name may have been bound to another directory in between.
         refuse_others(fs, &target)?;
         target.check_parent(fs)?;
         let withdrawal = Withdrawal::begin(fs, &target, self.mode)?;
@@ -163,7 +164,7 @@ impl Removal {
         Ok(RemoveReport { left })
     }
 
-    /// Looks at every entry of the checkpoint, and refuses those that may not go.
+    /// Looks at every entry of the checkpoint, and refuses entries that may not be removed.
     fn survey(&self, fs: &dyn Fs, target: &Target) -> Result<Survey> {
         let mut names = match Catalog::read(fs, &target.path) {
             Ok(catalog) => Names::of_catalog(&catalog),
@@ -183,10 +184,10 @@ impl Removal {
     }
 }
 
-/// Takes away a checkpoint in which nothing stays.
+/// Removes a checkpoint in which nothing stays.
 ///
-/// On a full volume its pointers go first, because any other mark of a removal takes a new name. Once they have made
-/// room, the removal is marked like any other. If there still is none, the files go one by one.
+/// On a full volume, the pointers are removed first, because any other mark of a removal needs a new name. If this
+/// makes room, the removal is marked like any other. If it does not, the files are removed one by one.
 fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<()> {
     let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(()) };
     let left = |error| left_at(erasure.dir, error);
@@ -194,12 +195,12 @@ fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<()> {
     match withdrawal.finish() {
         Ok(Withdrawn::Gone) => Ok(()),
         Ok(Withdrawn::NoRoom(_)) => erasure.take_rest().map_err(left),
-        // Whatever it says, the pointers are gone.
+        // Whatever the error is, the pointers are gone.
         Err(error) => Err(error.left_behind(erasure.dir, cause)),
     }
 }
 
-/// Tells if a catalog is there and says nothing: it is damaged, or of a later version.
+/// Returns `true` if the error means that a catalog exists but cannot be read: it is damaged, or of a later version.
 const fn is_unreadable(error: &Error) -> bool {
     matches!(
         error,
@@ -220,7 +221,7 @@ fn view_of_parent<'fs>(fs: &'fs dyn Fs, target: &Target) -> Result<Box<dyn Fs + 
     })
 }
 
-/// Refuses all but a directory with a regular file that has the name of a catalog.
+/// Refuses everything except a directory that holds a regular file with the name of a catalog.
 fn refuse_others(fs: &dyn Fs, target: &Target) -> Result<()> {
     let is = |path: &Path, is_right: fn(&FsMetadata) -> bool| match fs.symlink_metadata(path) {
         Ok(metadata) => Ok(is_right(&metadata)),

@@ -1,4 +1,4 @@
-//! [`StagedFs`]: the filesystem that metadata is written through; it keeps account of it, and puts its syncs off.
+//! [`StagedFs`]: the filesystem through which metadata is written. It records the new files and defers their syncs.
 
 mod abilities;
 mod file;
@@ -24,20 +24,20 @@ use file::{StagedFile, Written};
 use made::Made;
 pub use target::ManifestTarget;
 
-/// How many files may wait for their sync, each with an open descriptor.
+/// The number of files that may wait for their sync, each with an open descriptor.
 const WAITING_MAX: usize = 128;
 
 type Handle = Arc<Mutex<Written>>;
 
 /// The target's filesystem, confined to a staged directory.
 ///
-/// Only what was made through it can be changed through it, so nothing that is shared with the source can. A sync is
-/// put off until [`finish`](Self::finish): nothing in a staged directory is of use before all of it is durable, and
-/// many files are synced faster together.
+/// A caller can change only files that were made through it, so no file that is shared with the source can change.
+/// Syncs are deferred until [`finish`](Self::finish). Nothing in a staged directory is of use before all of it is
+/// durable, and syncing many files together is faster.
 #[derive(Debug)]
 pub(crate) struct StagedFs<'fs> {
     inner: &'fs dyn Fs,
-    /// The filesystem that calls go through instead, in a view of it.
+    /// The view through which calls go instead of `inner`, if this is a view.
     view: Option<Box<dyn Fs + 'fs>>,
     root: PathBuf,
     mode: SyncMode,
@@ -49,14 +49,14 @@ pub(crate) struct StagedFs<'fs> {
 struct Account {
     files: Made,
     dirs: Made,
-    /// The permissions of files that were made with other ones than written files have.
+    /// The permissions of files that were made with permissions of their own.
     permissions: HashMap<PathBuf, Permissions>,
     waiting: Vec<(PathBuf, Handle)>,
-    /// The first failure of a sync that came before the end.
+    /// The first failure of an early sync.
     failure: Option<Error>,
 }
 
-/// More than any file has.
+/// A length greater than the length of any file.
 const EVERYTHING: u64 = 1 << 62;
 
 impl<'fs> StagedFs<'fs> {
@@ -64,13 +64,13 @@ impl<'fs> StagedFs<'fs> {
         Self { inner, view: None, root: root.to_path_buf(), mode, keeper: None, account: Arc::default() }
     }
 
-    /// Sets the permissions of all that is made through it.
+    /// Sets the permissions of everything that is made through it.
     pub(crate) fn keeping(mut self, keeper: &'fs Keeper) -> Self {
         self.keeper = Some(keeper);
         self
     }
 
-    /// The target's filesystem itself, where nothing is put off.
+    /// Returns the target's filesystem itself, which defers nothing.
     pub(crate) fn inner(&self) -> &'fs dyn Fs {
         self.inner
     }
@@ -79,7 +79,7 @@ impl<'fs> StagedFs<'fs> {
         self.view.as_deref().unwrap_or(self.inner)
     }
 
-    /// Syncs all that was made, as one group. Fails if any of it could not be synced, earlier ones included.
+    /// Syncs everything that was made, as one group. Fails if a sync fails, or if an early sync failed.
     pub(crate) fn finish(&self) -> Result<()> {
         let (waiting, failure) = {
             let mut account = self.account();
@@ -88,12 +88,12 @@ impl<'fs> StagedFs<'fs> {
         failure.map_or_else(|| self.sync(&waiting), Err)
     }
 
-    /// Files that were made through it, in the order in which they got their names.
+    /// Returns the files that were made through it, in the order in which they got their names.
     pub(crate) fn made(&self) -> Vec<PathBuf> {
         self.account().files.in_order()
     }
 
-    /// Directories that were made through it, in the order in which they were made.
+    /// Returns the directories that were made through it, in the order in which they were made.
     pub(crate) fn dirs(&self) -> Vec<PathBuf> {
         self.account().dirs.in_order()
     }
@@ -107,7 +107,8 @@ impl<'fs> StagedFs<'fs> {
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
         let files: Vec<&dyn FsFile> =
             guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
-        // So that one commit serves all of them. The first sync starts the write-back of its own file.
+        // Start the write-back of all files, so that one commit serves them all. The first sync starts it for the first
+        // file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
@@ -120,8 +121,8 @@ impl<'fs> StagedFs<'fs> {
         first
     }
 
-    /// Syncs the files that nobody writes to any more, if too many wait. A failure is kept for the end: it is not that
-    /// of the file that is being opened, which an engine may do without.
+    /// Syncs closed files, if too many files wait. `finish` reports a failure, because the current call opens a
+    /// different file, and an engine may ignore an error of that call.
     fn relieve(&self) {
         let done: Vec<_> = {
             let mut account = self.account();
@@ -137,7 +138,7 @@ impl<'fs> StagedFs<'fs> {
 
     /// Refuses a path that does not lie below the staged directory.
     fn inside(&self, op: Op, path: &Path) -> Result<()> {
-        // The way to the directory itself may lead through parents.
+        // The path of the staged directory itself may contain `..`.
         let below = path.strip_prefix(&self.root).unwrap_or(Path::new(""));
         if below.file_name().is_some() && below.components().all(|part| part != Component::ParentDir) {
             return Ok(());
@@ -167,7 +168,7 @@ impl<'fs> StagedFs<'fs> {
         if !known && !makes {
             self.own(Op::Open, path)?;
         }
-        // A file that is there and was not made here may be an inode of the source.
+        // An existing file that was not made here may be an inode of the source.
         let keeper = self.keeper.filter(|keeper| keeper.is_able() && !known);
         let options = if known { *options } else { options.create_new(true).private(keeper.is_some()) };
         let file = self.fs().open(path, &options)?;
@@ -177,7 +178,7 @@ impl<'fs> StagedFs<'fs> {
             drop(file);
             return Err(remove_after(self.fs(), path, error));
         }
-        // A new mode waits for a sync, too.
+        // A new mode needs a sync, too.
         let wants_sync = known || keeper.is_some();
         let file: Handle = Arc::new(Mutex::new(Written { file, wants_sync }));
         let mut account = self.account();
@@ -225,10 +226,10 @@ fn unsupported(op: Op, from: &Path, to: &Path) -> Error {
     Error::with_paths(op, from, to, io::Error::from(io::ErrorKind::Unsupported))
 }
 
-/// Reads go to the target's filesystem as they are.
+/// Passes reads on to the target's filesystem.
 #[deny(clippy::missing_trait_methods)]
 impl Fs for StagedFs<'_> {
-    /// The view keeps the same account.
+    /// Opens a view that shares the account.
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
         let view = self.fs().beneath(root)?;
         let (root, mode, account) = (self.root.clone(), self.mode, Arc::clone(&self.account));
@@ -246,7 +247,7 @@ impl Fs for StagedFs<'_> {
 
     fn create_dir(&self, path: &Path) -> Result<()> {
         self.inside(Op::CreateDir, path)?;
-        // It gets its permissions before it is synced.
+        // The directory gets its permissions before its sync.
         match self.keeper {
             Some(_) => create_private_dir(self.fs(), path)?,
             None => self.fs().create_dir(path)?,
@@ -290,7 +291,7 @@ impl Fs for StagedFs<'_> {
         Ok(())
     }
 
-    /// Nothing that is being written needs it.
+    /// Not supported, because no engine needs it to write metadata.
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
         Err(refusal(Op::RemoveDirAll, path, "a checkpoint that is being made is removed as a whole"))
     }
@@ -318,7 +319,7 @@ impl Fs for StagedFs<'_> {
         Err(unsupported(Op::ReflinkFile, from, to))
     }
 
-    /// Put off: every directory of a checkpoint is synced before it is published.
+    /// Deferred, because every directory of a checkpoint is synced before the publication.
     fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
         self.fs().metadata(path).map(|_| DirectorySync::Durable)
     }
@@ -345,18 +346,18 @@ impl Fs for StagedFs<'_> {
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         self.own(Op::PunchHole, path)?;
-        // The handle waits for its sync.
+        // Open a handle, which then waits for its sync.
         self.open(path, &FsOpenOptions::new().write(true))?;
         self.fs().punch_hole(path, offset, len)
     }
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
         self.own(Op::TruncateFile, path)?;
-        // Through a handle, which then waits for its sync.
+        // Use a handle, which then waits for its sync.
         self.open(path, &FsOpenOptions::new().write(true))?.set_len(len)
     }
 
-    /// One: an engine writes its manifest in the order of its calls.
+    /// Returns 1, because an engine writes its manifest in the order of its calls.
     fn concurrency(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
@@ -367,12 +368,12 @@ impl Fs for StagedFs<'_> {
 }
 
 impl StagedFs<'_> {
-    /// Writes a new file; its sync is put off like any other.
+    /// Writes a new file. Its sync is deferred like any other.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.write_new(path, bytes, self.mode)
     }
 
-    /// Makes a file with these permissions instead of those that written files have.
+    /// Makes a file with these permissions instead of the permissions of written files.
     pub(crate) fn create_with(
         &self,
         path: &Path,
@@ -381,7 +382,7 @@ impl StagedFs<'_> {
         self.open_to_write(path, &FsOpenOptions::new().write(true).create_new(true), permissions)
     }
 
-    /// The permissions that a written file was to get.
+    /// Returns the permissions that a written file was given.
     pub(crate) fn permissions_of(&self, path: &Path) -> Option<Permissions> {
         let own = self.account().permissions.get(path).copied();
         own.or_else(|| self.keeper.and_then(Keeper::of_written_file))

@@ -1,4 +1,4 @@
-//! [`sweep`]: what dead processes left of checkpoints that they made or removed.
+//! [`sweep`]: removes the debris of processes that died while they made or removed checkpoints.
 
 use std::{
     io,
@@ -17,47 +17,50 @@ use crate::{
 #[non_exhaustive]
 #[must_use = "it lists what could not be removed"]
 pub struct SweepReport {
-    /// Targets that dead processes had begun to make or to remove. Nothing of them is left. Where the name of a staged
-    /// directory was shortened and its target is gone, the staged directory itself.
+    /// Targets that dead processes had begun to make or to remove. Nothing of them is left. If the name of a staged
+    /// directory was shortened and its target is gone, this lists the staged directory itself.
     pub cleared: Vec<PathBuf>,
-    /// Staged directories that were removed beside a target that stays: it is whole, or something else. Of a target
-    /// that is whole only the mark of a process that died at the very end is taken away.
+    /// Staged directories that were removed beside a target that stays. Such a target is whole, or something else. A
+    /// whole target loses only the marker of a process that died at the very end.
     pub leftovers: Vec<PathBuf>,
-    /// Targets among those that stay that have a catalog and lack files that make them readable: a removal on a full
-    /// disk was cut short before it could leave a mark. [`remove`](crate::remove()) finishes it.
+    /// Targets that stay and have a catalog, but lack files that make them readable. A removal on a full disk was cut
+    /// short before it could leave a mark. [`remove`](crate::remove()) finishes it.
     pub unfinished: Vec<PathBuf>,
-    /// Targets that somebody alive makes, restores or removes, or where the platform cannot tell: nothing was touched.
+    /// Targets that a live process is making, restoring or removing. If the platform cannot tell whether the owner
+    /// lives, its target is here, too. Nothing was changed.
     pub in_progress: Vec<PathBuf>,
-    /// Targets whose debris could not be removed, and why. The next sweep tries again.
+    /// Targets whose debris could not be removed, each with its error. The next sweep tries again.
     pub failed: Vec<(PathBuf, Error)>,
 }
 
-/// Finds and removes what dead processes left in a directory of checkpoints.
+/// Finds and removes the debris of dead processes in a directory of checkpoints.
 ///
 /// # Contract
 ///
-/// Looks at the staged siblings of targets, `.{name}.checkpoint-staged`, and at nothing else: a published checkpoint is
-/// never touched. For a target with a long name the sibling is called `.{prefix}~{hash}.checkpoint-staged`. A sibling
-/// whose owner lock is held belongs to a process that lives. One whose lock is free is removed, under that lock, and
-/// durably. So is a target that its dead owner had begun to make in place or to remove.
+/// The call looks only for the staged siblings of targets, `.{name}.checkpoint-staged`. A published checkpoint is never
+/// changed, except that the marker of a process that died at the very end is removed. For a target with a long name,
+/// the sibling is called `.{prefix}~{hash}.checkpoint-staged`. If the owner lock of a sibling is held, the sibling
+/// belongs to a live process and stays. If the lock is free, the sibling is removed durably, under that lock. A target
+/// that its dead owner had begun to make in place or to remove is removed in the same way.
 ///
-/// Safe beside creators and other sweepers of the same directory, in this process and others. A creator that meets a
-/// sweeper at its own target fails with [`InProgress`](Error::InProgress) and can try again.
+/// The call may run beside creators and other sweepers of the same directory, in this process and in others. If a
+/// creator meets a sweeper at its own target, it fails with [`InProgress`](Error::InProgress) and can try again.
 ///
-/// Owners of other hosts do not show on a network filesystem (see
-/// [`try_lock_directory`](lsm_fs::Fs::try_lock_directory)): sweep a directory from the host that makes its checkpoints.
+/// On a network filesystem, owners on other hosts are not visible (see
+/// [`try_lock_directory`](lsm_fs::Fs::try_lock_directory)). Sweep a directory from the host that makes its checkpoints.
 ///
-/// An empty directory that has the name of a target beside debris counts as what the dead had begun.
+/// If debris lies beside an empty directory with the name of its target, that directory counts as debris too and is
+/// removed.
 ///
-/// It need not be called before a target is made again: its creator clears the debris of its own target.
+/// A sweep is not necessary before a target is made again, because the creator clears the debris of its own target.
 ///
 /// # Crash semantics
 ///
-/// Debris stays debris whatever of it survives, and the next sweep finds it.
+/// Any part of the debris that survives a crash is still debris, and the next sweep finds it.
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs) if the directory cannot be read. What fails for one target is in the report.
+/// [`Fs`](Error::Fs) if the directory cannot be read. A failure at one target is in the report.
 ///
 /// # Examples
 ///
@@ -81,7 +84,7 @@ pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
         match clear_debris(fs, &target, mode) {
             Ok(NameState::Locked(_)) => report.add_cleared(fs, target),
             Ok(state) if state.may_be_owned() => report.in_progress.push(target.path),
-            // Somebody else was faster.
+            // Another process was faster.
             Ok(_) => {}
             Err(error) => report.failed.push((target.path, error)),
         }
@@ -90,7 +93,7 @@ pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
 }
 
 impl SweepReport {
-    /// Adds a staged directory that is gone, by what is at its target's name now.
+    /// Adds a staged directory that was removed. The state of its target decides which list names it.
     fn add_cleared(&mut self, fs: &dyn Fs, target: Target) {
         match fs.symlink_metadata(&target.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => self.cleared.push(target.path),
@@ -104,7 +107,7 @@ impl SweepReport {
     }
 }
 
-/// Tells if a directory has the catalog of a checkpoint, and not all that makes its trees readable.
+/// Returns `true` if a directory has the catalog of a checkpoint but lacks a file that makes a tree readable.
 fn is_unfinished(fs: &dyn Fs, dir: &Path) -> bool {
     let is_missing = |pointer: PathBuf| fs.exists(&dir.join(pointer)).is_ok_and(|exists| !exists);
     Catalog::read(fs, dir).is_ok_and(|catalog| catalog.pointers().into_iter().any(is_missing))

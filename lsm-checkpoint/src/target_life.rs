@@ -1,9 +1,9 @@
-//! The life of a target: its names, and how they are claimed, published, withdrawn and cleared.
+//! The life of a target: its names are claimed, published, withdrawn and cleared.
 //!
-//! A checkpoint gets the target's name when it is whole, and loses it before it loses anything else. All else happens
-//! under a second name beside it, the staged one. [`NameState`] says what has a name. [`claim()`] makes the staged
-//! directory, [`Staging`] publishes it, and [`Withdrawal`] takes a published one back. [`clear_debris`] ends the work
-//! of dead processes.
+//! A checkpoint gets the target's name when it is whole, and loses the name before it loses anything else. Everything
+//! else happens under a second name beside it, the staged name. [`NameState`] describes the entry under a name.
+//! [`claim()`] makes the staged directory, [`Staging`] publishes it, and [`Withdrawal`] takes a published one back.
+//! [`clear_debris`] ends the work of dead processes.
 
 mod claim;
 mod debris;
@@ -35,26 +35,27 @@ use staged_name::staged_name;
 
 use crate::{Error, Occupant, Result, reserved::STAGED_SUFFIX};
 
-/// A target and the directory beside it in which it is made. Whoever holds that directory's owner lock may rename or
-/// remove it, and nobody else.
+/// A target, and the staged directory beside it in which it is made. Only the holder of the owner lock of the staged
+/// directory may rename or remove that directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
     pub(crate) staged: PathBuf,
-    /// `true` for a directory that exists, in which the staged directory lies.
+    /// `true` if the target is an existing directory and the staged directory lies in it.
     is_inside: bool,
 }
 
 impl Target {
-    /// Normalises the path: `.` and repeated separators go. A name that is no text cannot be found again among staged
-    /// ones, and what is named like a staged directory would be taken for one.
+    /// Normalises the path: removes `.` and repeated separators. Refuses a name that is not UTF-8, because a sweep
+    /// could not find it from a staged name. Refuses the name of a staged directory, because a sweep would take the
+    /// target for one.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let invalid = || Error::InvalidTarget { target: path.to_path_buf() };
         let mut normal = PathBuf::new();
         for component in path.components().filter(|component| *component != Component::CurDir) {
             normal.push(component);
         }
-        // A last component `..` has no name either.
+        // A path that ends in `..` has no name either.
         let name = normal.file_name().ok_or_else(invalid)?;
         if is_staged_name(name) {
             return Err(invalid());
@@ -63,23 +64,23 @@ impl Target {
         Ok(Self { path: normal, staged, is_inside: false })
     }
 
-    /// A directory that exists, and that is filled from the staged directory in it.
+    /// Creates the target for an existing directory, which is filled from a staged directory in it.
     pub(crate) fn inside(dir: &Path) -> Self {
         Self { path: dir.to_path_buf(), staged: dir.join(STAGED_SUFFIX), is_inside: true }
     }
 
-    /// The directory that holds the staged name.
+    /// Returns the directory that holds the staged name.
     pub(crate) fn parent(&self) -> &Path {
         if self.is_inside { &self.path } else { parent_of(&self.path) }
     }
 
-    /// Opens the parent for reading, as the sync of it will. A directory that may not be opened shows before anything
+    /// Opens the parent for reading, as its sync will do later. If it may not be opened, the call fails before anything
     /// is made or removed in it.
     pub(crate) fn check_parent(&self, fs: &dyn Fs) -> lsm_fs::Result<()> {
         fs.read_dir(self.parent()).map(drop)
     }
 
-    /// The error for a target whose name something has.
+    /// Returns the error for a target whose name is taken.
     fn exists(self, fs: &dyn Fs) -> Error {
         let occupant = match is_empty_dir(fs, &self.path) {
             Ok(true) => Occupant::EmptyDirectory,
@@ -89,18 +90,18 @@ impl Target {
         Error::TargetExists { target: self.path, occupant }
     }
 
-    /// `false` for a staged directory whose target has left no name.
+    /// Returns `false` for a staged directory whose target's name cannot be determined.
     fn is_known(&self) -> bool {
         self.path != self.staged
     }
 
-    /// The error for a staged name that another process has.
+    /// Returns the error for a staged name that another process uses.
     fn in_progress(&self) -> Error {
         Error::InProgress { target: self.path.clone(), staged: self.staged.clone() }
     }
 }
 
-/// Tells if the filesystem cannot do this rename at all, as opposed to having failed.
+/// Returns `true` if the filesystem does not support this rename. `false` means that the rename failed.
 fn is_refusal(error: &lsm_fs::Error) -> bool {
     error.kind() == io::ErrorKind::CrossesDevices || error.allows_fallback() && !is_permission(error)
 }
@@ -109,7 +110,7 @@ fn is_permission(error: &lsm_fs::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
 }
 
-/// Counts a name that is not there as removed.
+/// Counts a missing name as removed.
 pub(crate) fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -117,7 +118,7 @@ pub(crate) fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
     }
 }
 
-/// The directories of these files, each once.
+/// Returns the directories of these files, each once.
 pub(crate) fn parents_of<'p>(files: impl IntoIterator<Item = &'p PathBuf>) -> Vec<&'p Path> {
     let mut dirs: Vec<&Path> = files.into_iter().filter_map(|file| file.parent()).collect();
     dirs.sort_unstable();

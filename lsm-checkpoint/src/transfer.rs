@@ -1,4 +1,4 @@
-//! The ladder: each file by the first method that its volumes and the policy allow.
+//! The ladder: brings each file by the first method that its volumes and the policy allow.
 
 mod base;
 mod copy;
@@ -39,14 +39,14 @@ pub(crate) struct FinishedFile<'a> {
     pub(crate) checksum: Option<u128>,
     /// `true` if the source never writes to it again.
     pub(crate) linkable: bool,
-    /// The source's, if this file is a new inode.
+    /// The permissions in the source, if this file is a new inode.
     pub(crate) permissions: Option<Permissions>,
 }
 
 /// The parameters of a transfer.
 pub(crate) struct TransferParams<'a> {
     pub(crate) staged: &'a StagedFs<'a>,
-    /// The target's filesystem itself, and the directory on it.
+    /// The target's filesystem itself. The next field is the directory on it.
     pub(crate) fs: &'a dyn Fs,
     pub(crate) dir: &'a Path,
     pub(crate) policy: Policy,
@@ -65,7 +65,8 @@ pub(crate) struct Transferred<'a> {
     pub(crate) base: BaseReport,
 }
 
-/// Makes every file of a plan, and returns them in its order. Copies and clones are durable on return, names are not.
+/// Makes every file of a plan, and returns the files in the plan's order. On return, the contents of copies and clones
+/// are durable, but names are not.
 pub(crate) fn run<'a>(
     params: &TransferParams<'_>,
     plan: &'a Plan,
@@ -90,7 +91,7 @@ pub(crate) fn run<'a>(
     Ok(Transferred { files, base })
 }
 
-/// A method that a pair of volumes has refused: the source's namespace and volume stand for the pair.
+/// A method that a pair of volumes has refused. The source's namespace and volume stand for the pair.
 type Refusal = (Method, Option<u64>, Option<u64>);
 
 struct Transfer<'t, 'a> {
@@ -102,11 +103,12 @@ struct Transfer<'t, 'a> {
 }
 
 impl<'a> Transfer<'_, 'a> {
-    /// Takes a group down the ladder. The files that are left at its end are to be copied.
+    /// Tries the methods of the policy in turn for a group. If the last method is a copy, it queues the remaining files
+    /// for it.
     fn climb(&mut self, mut group: Group<'a>) -> Result<()> {
         let volume = match group.fs.volume_id(group.from_dir) {
             Ok(volume) => Some(volume),
-            // Each file's own call says what is wrong.
+            // The call for each file reports the problem.
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => None,
             Err(e) => return Err(e.into()),
         };
@@ -132,7 +134,8 @@ impl<'a> Transfer<'_, 'a> {
                 left = outcome.left;
             }
         }
-        // A refusal of two volumes ends a batch, so not every file that is left has one of its own.
+        // A refusal that concerns two volumes ends a batch, so some of the remaining files have no refusal of their
+        // own.
         left.sort_by_key(|file| file.refusal.is_none());
         match left.into_iter().next() {
             None => Ok(()),
@@ -158,7 +161,8 @@ impl<'a> Transfer<'_, 'a> {
         Ok(())
     }
 
-    /// Counts a file, and lets its deletion go on. `uncounted`: how much of it progress has not seen.
+    /// Counts a file, and releases its deletion. `uncounted` is the number of its bytes that progress has not counted
+    /// yet.
     fn finish(&mut self, file: FinishedFile<'a>, uncounted: u64) -> Result<()> {
         if let Some(guard) = self.params.guard {
             guard.release_nth(file.planned.pin);
@@ -168,7 +172,7 @@ impl<'a> Transfer<'_, 'a> {
     }
 }
 
-/// Compares the checksum that the snapshot knows with the one that was found.
+/// Compares the checksum from the snapshot with the computed one.
 fn check_sum(path: &Path, expected: Option<u128>, found: u128) -> Result<()> {
     match expected {
         Some(expected) if expected != found => {

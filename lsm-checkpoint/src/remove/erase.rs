@@ -1,4 +1,4 @@
-//! Removal file by file, by name: where something in the checkpoint has to stay, and where nothing can be made.
+//! Removal of a checkpoint file by file, by name. It serves checkpoints with entries that stay, and full volumes.
 
 use std::{io, path::Path};
 
@@ -10,10 +10,10 @@ use crate::{
     target_life::{parents_of, unless_gone},
 };
 
-/// The removal of these names from a checkpoint, and of its directory if nothing else is in it.
+/// A removal of these names from a checkpoint. It also removes the directory if nothing else is in it.
 ///
-/// The pointers go first, durably, so that the checkpoint cannot be read. The catalog goes last, so that a removal that
-/// a crash has cut is still known as one. Repeating it finishes it.
+/// The pointers go first, durably, so that the checkpoint cannot be read. The catalog goes last, so that the directory
+/// is still known as a checkpoint after a crash. Repeating the removal finishes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Erasure<'a> {
     pub(super) fs: &'a dyn Fs,
@@ -28,7 +28,7 @@ impl Erasure<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Fs`]. Some of the pointers may be gone, and nothing else.
+    /// The errors of [`Fs`]. Some of the pointers may be gone, but nothing else is.
     pub(super) fn take_pointers(&self) -> lsm_fs::Result<()> {
         let Self { fs, dir, names, mode } = *self;
         for pointer in &names.pointers {
@@ -40,7 +40,7 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Removes everything else. The pointers are gone durably.
+    /// Removes everything else. The caller has removed the pointers durably.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Erasure<'_> {
         for file in names.files.iter().filter(|file| *file != Path::new(CATALOG_FILE)) {
             unless_gone(fs.remove_file(&dir.join(file)))?;
         }
-        // A folder comes behind its parent in this order, so backwards it goes first.
+        // A folder follows its parent in this order, so the reverse order removes the folder first.
         for folder in names.folders.iter().rev() {
             let path = dir.join(folder);
             if !remove_if_empty(fs, &path)? {

@@ -1,4 +1,4 @@
-//! The names that a removal may take away, and the entries of a checkpoint that are not among them.
+//! The names that a removal may remove, and the other entries of a checkpoint.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ const DICTIONARIES_FOLDER: &str = "dicts";
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) files: BTreeSet<PathBuf>,
-    /// Without the checkpoint's own directory.
+    /// The folders, without the checkpoint's own directory.
     pub(super) folders: BTreeSet<PathBuf>,
     /// The files among them that make a tree readable.
     pub(super) pointers: BTreeSet<PathBuf>,
@@ -32,16 +32,16 @@ pub(super) struct Names {
 /// The entries of a checkpoint, sorted into those that may go and those that stay.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// Names of the checkpoint that are there, and with them leftovers and empty folders.
+    /// The existing names of the checkpoint, with harmless leftovers and empty folders.
     pub(super) removable: Names,
-    /// `lost+found` and `.nfs*`: they belong to the filesystem, and stay.
+    /// The entries `lost+found` and `.nfs*`, which belong to the filesystem and stay.
     pub(super) kept: Vec<PathBuf>,
     /// Anything else.
     pub(super) strangers: Vec<PathBuf>,
 }
 
 impl Names {
-    /// The names that a catalog lists, and its own.
+    /// Returns the names that a catalog lists, and the catalog's own name.
     pub(super) fn of_catalog(catalog: &Catalog) -> Self {
         let mut names = Self { pointers: catalog.pointers().into_iter().collect(), ..Self::default() };
         for tree in &catalog.trees {
@@ -60,14 +60,14 @@ impl Names {
         names
     }
 
-    /// Adds a folder and those that lead to it.
+    /// Adds a folder and its parents.
     fn add_folder(&mut self, folder: &Path) {
         let folders = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
         self.folders.extend(folders.map(Path::to_path_buf));
     }
 
-    /// Adds the names that engines of this family give their files, as far as regular files have them: in the
-    /// checkpoint's directory, in the folders that are known, and in folders that hold a `current` or a `v{N}`.
+    /// Adds the regular files that have names of this family of engines. It looks in the checkpoint's directory, in the
+    /// known folders, and in folders that hold a `current` or a `v{N}`.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Names {
 }
 
 impl Survey {
-    /// Looks at every entry below the checkpoint's directory, and into its own folders only.
+    /// Looks at every entry below the checkpoint's directory. It enters only the checkpoint's own folders.
     ///
     /// # Errors
     ///
@@ -145,14 +145,14 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Adds an entry that is none of the checkpoint's names.
+    /// Adds an entry whose name does not belong to the checkpoint.
     fn add(&mut self, fs: &dyn Fs, dir: &Path, path: PathBuf, entry: &FsDirEntry) -> lsm_fs::Result<()> {
         let known = known_stranger(&path, entry.file_type);
         match entry.file_type {
             FsFileType::Directory if fs.read_dir(&dir.join(&path))?.is_empty() => {
                 self.removable.folders.insert(path);
             }
-            // They hold no data of a user.
+            // These files hold no data of a user.
             _ if matches!(known, Some(Stranger::Lock | Stranger::Desktop)) => {
                 self.removable.files.insert(path);
             }
@@ -162,7 +162,7 @@ impl Survey {
     }
 }
 
-/// The entries of a folder; `None` if something else has the name, or nothing.
+/// Returns the entries of a folder, or `None` if the path is not a directory or does not exist.
 fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEntry>>> {
     match fs.symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs.read_dir(path).map(Some),

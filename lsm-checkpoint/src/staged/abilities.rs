@@ -17,7 +17,7 @@ impl FsAbilities for StagedFs<'_> {
         self.fs().abilities()?.attributes().is_some().then_some(self)
     }
 
-    /// The checkpoint decides on them.
+    /// Not available, because the checkpoint sets the permissions.
     fn permissions(&self) -> Option<&dyn FsPermissions> {
         None
     }

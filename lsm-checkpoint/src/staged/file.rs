@@ -1,4 +1,4 @@
-//! [`StagedFile`]: an open file whose syncs are put off.
+//! [`StagedFile`]: an open file whose syncs are deferred.
 
 use std::{
     fs::File,
@@ -11,15 +11,16 @@ use lsm_fs::{FileHint, FsFile, FsMetadata, Permissions, PermissionsSet, ReadRequ
 
 use super::Handle;
 
-/// An open file, and whether a sync of it can make a difference: that of a new file that nobody wrote to cannot, where
-/// directories can be synced. Its name is its directory's, and there is nothing else that a crash could take.
+/// An open file, and a flag for the need of a sync. Where directories can be synced, a new file that was never written
+/// and got no mode does not need one. The sync of its directory makes its name durable, and it has no contents.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) file: Box<dyn FsFile>,
     pub(super) wants_sync: bool,
 }
 
-/// The writer's end of a handle; the other end syncs it, so that the handle that wrote is the one that is synced.
+/// The writer's reference to a handle. The account holds the other reference, so the handle that wrote is also the
+/// handle that is synced.
 #[derive(Debug)]
 pub(super) struct StagedFile(Handle);
 
@@ -36,7 +37,7 @@ impl StagedFile {
         act(&mut *self.handle().file)
     }
 
-    /// `changes`: whether there is anything to write.
+    /// Runs a call that writes. `changes` is `false` if there is nothing to write.
     fn writing<T>(&self, changes: bool, act: impl FnOnce(&mut dyn FsFile) -> T) -> T {
         let mut handle = self.handle();
         handle.wants_sync |= changes;
@@ -108,7 +109,7 @@ impl FsFile for StagedFile {
         self.reading(|file| file.try_lock_exclusive())
     }
 
-    /// The checkpoint decides on them.
+    /// Ignored, because the checkpoint sets the permissions.
     fn set_permissions(&self, _: &Permissions) -> Result<PermissionsSet> {
         Ok(PermissionsSet::default())
     }

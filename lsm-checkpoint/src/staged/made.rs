@@ -1,11 +1,11 @@
-//! [`Made`]: names in the order in which they were made.
+//! [`Made`]: a list of names in the order of their creation.
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
 };
 
-/// Paths with their place in the order of their making.
+/// Paths with their places in the order of creation.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     by_path: HashMap<PathBuf, u64>,
@@ -13,7 +13,7 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Adds a path behind all others, or moves it there.
+    /// Adds a path after all others, or moves it there.
     pub(super) fn bind(&mut self, path: &Path) {
         self.last += 1;
         let _ = self.by_path.insert(path.to_path_buf(), self.last);
@@ -27,7 +27,7 @@ impl Made {
         self.by_path.contains_key(path)
     }
 
-    /// All of them, in the order of their making.
+    /// Returns all paths, in the order of creation.
     pub(super) fn in_order(&self) -> Vec<PathBuf> {
         crate::tally::steps(self.by_path.len());
         let mut all: Vec<_> = self.by_path.iter().collect();

@@ -1,4 +1,4 @@
-//! [`ManifestTarget`]: where an engine writes the metadata of a checkpoint.
+//! [`ManifestTarget`]: the place for the metadata of a checkpoint.
 
 use std::{
     fmt,
@@ -10,19 +10,20 @@ use lsm_fs::{Fs, FsFile, Permissions};
 use super::StagedFs;
 use crate::space::SpaceCheck;
 
-/// Where an engine writes the metadata of one tree: what makes the files beside it a tree.
+/// The place where an engine writes the metadata of one tree, which turns the files beside it into a tree.
 ///
 /// # Contract
 ///
-/// What is made through [`fs`](Self::fs) in [`dir`](Self::dir) is part of the checkpoint: it is synced before the
-/// checkpoint is published, listed in the catalog with its checksum, and held against what is there in the end. A sync
-/// through it is put off until all is made, and answers `Ok`; if it fails then, so does the checkpoint.
+/// Every file that is made through [`fs`](Self::fs) in [`dir`](Self::dir) is part of the checkpoint. It is synced
+/// before the checkpoint is published, listed in the catalog with its checksum, and in the end compared with the files
+/// that exist. A sync through `fs` returns `Ok` at once and is deferred until everything is made. If it fails then, the
+/// checkpoint fails.
 ///
-/// Through it nothing can be changed that it has not made, and nothing be linked.
+/// Through `fs`, only files that were made through it can be changed, and nothing can be linked.
 ///
 /// # Examples
 ///
-/// An engine that writes its manifests through `lsm-manifest` calls what it calls anyway:
+/// An engine that writes its manifests through `lsm-manifest` makes the same calls as for its live manifest:
 ///
 /// ```
 /// use lsm_checkpoint::{BoxError, ManifestTarget};
@@ -37,7 +38,7 @@ use crate::space::SpaceCheck;
 /// }
 /// ```
 ///
-/// An engine with files of its own hands over their bytes, the one that makes the tree readable last:
+/// An engine with its own formats passes the bytes of its files. The file that makes the tree readable comes last:
 ///
 /// ```
 /// use lsm_checkpoint::{BoxError, ManifestTarget};
@@ -65,19 +66,19 @@ impl<'a> ManifestTarget<'a> {
         Self { fs, dir, space }
     }
 
-    /// The look at the free space that the caller wants.
+    /// Returns the check of the free space that the caller requested.
     pub(crate) fn space(&self) -> SpaceCheck {
         self.space
     }
 
-    /// The filesystem to write through.
+    /// Returns the filesystem to write through.
     #[must_use]
     pub fn fs(&self) -> &'a dyn Fs {
         self.fs
     }
 
-    /// The directory of the tree, which holds the folders with its files. It gets another name when the checkpoint is
-    /// published, so nothing that is written may hold its path.
+    /// Returns the directory of the tree, which holds the folders with its files. The directory gets another name when
+    /// the checkpoint is published, so no written file may contain its path.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -96,7 +97,7 @@ impl<'a> ManifestTarget<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`FsExt::write_new`](lsm_fs::FsExt::write_new).
+    /// The errors of [`FsExt::write_new`](lsm_fs::FsExt::write_new).
     pub fn write(&self, name: &str, bytes: &[u8]) -> lsm_fs::Result<()> {
         self.fs.write(&self.dir.join(name), bytes)
     }

@@ -1,4 +1,4 @@
-//! The claim of a target: one creator at a time, and debris of a dead one does not count.
+//! The claim of a target. Only one creator at a time gets it, and the debris of a dead creator is cleared.
 
 use std::{io, path::Path};
 
@@ -7,15 +7,15 @@ use lsm_fs::{Fs, SyncMode};
 use super::{NameState, Staging, Target, clear_debris, inside::claim_inside};
 use crate::{Result, permissions::create_private_dir};
 
-/// Each attempt but the last lost a race against another creator or a sweeper.
+/// The number of attempts. Each attempt but the last lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
 
-/// Claims a target: makes its staged directory and takes the owner lock of that.
+/// Claims a target: makes its staged directory and takes the directory's owner lock.
 ///
 /// # Errors
 ///
 /// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A
-/// directory that was made and could not be locked is removed: left there, it would fail every later call.
+/// new directory that cannot be locked is removed. Otherwise, every later call would fail on it.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
     if target.is_inside {
         return claim_inside(fs, target, mode);
@@ -24,7 +24,7 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
     for _ in 0..ATTEMPTS {
         if is_taken(fs, &target.path)? {
             match clear_debris(fs, &target, mode)? {
-                // A dead creator was at work in the target itself, or has just finished.
+                // A dead creator had worked in the target itself, or had just finished.
                 NameState::Locked(_) => continue,
                 _ => return Err(target.exists(fs)),
             }
@@ -33,7 +33,7 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
             Ok(()) => match NameState::of_new_directory(fs, &target.staged)? {
                 NameState::Locked(lock) => return Ok(Staging::new(fs, target, mode, Some(lock))),
                 NameState::Unlockable => return Ok(Staging::new(fs, target, mode, None)),
-                // Someone took the new directory for debris.
+                // A sweeper took the new directory for debris.
                 NameState::Owned => break,
                 NameState::Free | NameState::Rebound | NameState::NotADirectory => {}
             },
@@ -48,11 +48,11 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
     Err(target.in_progress())
 }
 
-/// Tells if anything has the name, a dangling symlink included.
+/// Returns `true` if anything has the name, including a dangling symbolic link.
 fn is_taken(fs: &dyn Fs, path: &Path) -> Result<bool> {
     match fs.symlink_metadata(path) {
         Ok(_) => Ok(true),
-        // A view does not look at the directory of another volume, which is mounted there.
+        // Another volume is mounted there. A view does not look at its directory.
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e.into()),

@@ -1,4 +1,4 @@
-//! The end of debris: what a dead process has begun is removed, or finished.
+//! Clears debris: removes or finishes the work of a dead process.
 
 use std::io;
 
@@ -11,14 +11,15 @@ use super::{
 };
 use crate::{Error, Result, reserved::MARKER_FILE};
 
-/// Looks at the staged name of a target, and clears what a dead process has left: the part of the target that it made
-/// or removed in place, if it did, and the staged directory. Idempotent, and a crash in it leaves debris.
+/// Looks at the staged name of a target, and clears the debris of a dead process. This is the staged directory, and a
+/// target that the process made or removed in place. The call is idempotent, and a crash during the call leaves debris.
 ///
-/// Returns the state that the staged name was in. [`NameState::Locked`] means that debris was cleared.
+/// Returns the state of the staged name before the call. [`NameState::Locked`] means that debris was cleared.
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided), and [`Fs`](Error::Fs), also if something has the staged name that is no directory.
+/// [`Undecided`](Error::Undecided), [`Fs`](Error::Fs). If the staged name belongs to something other than a directory,
+/// this is an error, too.
 pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<NameState> {
     let state = NameState::of(fs, &target.staged)?;
     match &state {
@@ -37,32 +38,32 @@ pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Resu
     Ok(state)
 }
 
-/// Removes the staged directory of a target whose name is gone, or is that of a whole one.
+/// Removes the staged directory of a target that is gone or whole.
 pub(super) fn remove_staged(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
-    // Where the name went away without a sync, by a rename or piece by piece, a crash could bring it back with a part
-    // of what it named, and nothing would say whose it is.
+    // The target may have been renamed or removed without a sync. Then a crash could bring its name back with a part of
+    // its contents, and without the staged directory nothing would show whose it is.
     let _ = fs.sync_directory(target.parent(), mode)?;
     fs.remove_dir_all(&target.staged)?;
-    // Otherwise a crash could bring debris back beside a target of a later call.
+    // Without this sync, a crash could bring debris back beside the target of a later call.
     fs.sync_directory(target.parent(), mode).map(drop)
 }
 
-/// Clears a target whose creator or remover is dead: removes a partial one, takes the marker from a whole one. Anything
-/// else stays. The caller holds the owner lock of the staged directory.
+/// Clears a target whose creator or remover is dead. Removes a partial target, and removes the marker from a whole
+/// target. Anything else stays. The caller holds the owner lock of the staged directory.
 fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     let dir = &target.path;
     let Some(entries) = entries_of(fs, target)? else { return Ok(()) };
-    // The dead had only begun, or had all but finished.
+    // The dead process had only begun, or had almost finished.
     if entries.is_empty() {
         return Ok(remove_empty(fs, target)?);
     }
-    // Whole, or something else.
+    // The target is whole, or something else.
     if !entries.iter().any(|entry| entry.name == MARKER_FILE) {
         return Ok(());
     }
     let Some(marker) = Marker::read(fs, dir)? else {
-        // A marker that was not written to its end: a creator makes nothing before it is durable, and a remover takes
-        // nothing away.
+        // The marker was not written completely. A creator makes nothing, and a remover removes nothing, before the
+        // marker is durable.
         return Ok(if entries.len() == 1 { remove_empty(fs, target) } else { unmark(fs, dir, mode) }?);
     };
     let (mut is_missing, mut is_staged) = (false, false);
@@ -73,11 +74,12 @@ fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
         }
     }
     match marker.operation {
-        // Without pointers nothing says that it is whole.
+        // Without pointers, nothing shows that the target is whole.
         _ if marker.pointers.is_empty() => Ok(remove_partial(fs, target, &marker, mode)?),
-        // Whole but for the marker. An engine may live in it by now: hands off.
+        // The target is whole except for the marker. An engine may use it by now, so leave everything else alone.
         _ if !is_missing => Ok(unmark(fs, dir, mode)?),
-        // A pointer is nowhere: a crash has split a rename, or an engine that lives in it has removed one.
+        // A pointer is in neither place. Either a crash split a rename, or an engine that uses the target removed the
+        // pointer.
         MarkedOperation::Publish if !is_staged => {
             Err(Error::Undecided { target: dir.clone(), staged: target.staged.clone() })
         }
@@ -85,7 +87,7 @@ fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     }
 }
 
-/// The entries of a target; `None` if it is no directory, or is not there.
+/// Returns the entries of a target, or `None` if it is not a directory or does not exist.
 fn entries_of(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Option<Vec<FsDirEntry>>> {
     let entries = match fs.symlink_metadata(&target.path) {
         Ok(metadata) if metadata.is_dir() => fs.read_dir(&target.path).map(Some),
@@ -100,12 +102,12 @@ fn entries_of(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Option<Vec<FsDirEn
     }
 }
 
-/// Removes a target that holds a marker at most. It stays if somebody has put a file into it meanwhile, or has mounted
-/// a volume on it.
+/// Removes a target that holds at most a marker. The target stays if a file was put into it meanwhile, or if a volume
+/// is mounted on it.
 fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))?;
     match fs.remove_dir(&target.path) {
-        // A mount point is busy, and is nobody's debris.
+        // A mount point is busy. It is not debris.
         Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy) => {
             Ok(())
         }
@@ -113,11 +115,11 @@ fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     }
 }
 
-/// Removes a target that is not whole: first what makes its trees readable, the marker last, so that a crash at any
-/// point leaves what is neither readable nor of unknown origin. Until the parent is synced a crash may bring it back,
-/// and the staged directory has to stay.
+/// Removes a target that is not whole. The pointers go first and the marker goes last, so a crash at any point leaves a
+/// target that is unreadable and whose origin is known. Until the parent is synced, a crash may bring the target back,
+/// so the staged directory has to stay.
 ///
-/// The pointers of a target that was to be published go back to the staged directory. Their presence there marks the
+/// If the target was being published, its pointers move back to the staged directory. Their presence there marks the
 /// target as incomplete.
 pub(super) fn remove_partial(
     fs: &dyn Fs,

@@ -1,9 +1,9 @@
-//! Publishing where the filesystem cannot rename a directory to a name that nothing has.
+//! Publishing on a filesystem that cannot rename a directory to a free name.
 //!
-//! The target is claimed by `create_dir`, which is as atomic. If the staged directory can be renamed over the empty
-//! one, that is all. Otherwise the files move one by one, behind a marker that says that the target is not whole, and
-//! those that make a tree readable come last, when all else is durable. The staged directory stays until the end: it
-//! says whose the marker is.
+//! The target is claimed by `create_dir`, which is also atomic. If the staged directory can be renamed over the empty
+//! target, nothing else is needed. Otherwise, a marker in the target states that the target is not whole, and the files
+//! move one by one. The files that make a tree readable move last, when everything else is durable. The staged
+//! directory stays until the end, because it shows whose the marker is.
 
 use std::{
     collections::HashSet,
@@ -45,7 +45,7 @@ impl Staging<'_> {
                 return self.sync_published();
             }
             Err(e) if is_refusal(&e) => {}
-            // Of an empty directory this, too, says that the filesystem cannot do it: some replace files only.
+            // Some filesystems can replace files only, and report this error even if the directory is empty.
             Err(e) if is_in_the_way(&e) => match self.was_renamed() {
                 Ok(true) => {
                     self.disarm();
@@ -90,8 +90,9 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// The target is whole, and durable but for its own name. The marker goes while the staged directory still says
-    /// whose it is. The sync after both makes the target's name durable and the staged name go.
+    /// Removes the marker and the staged directory. The target is whole and, except for its own name, durable. The
+    /// marker is removed while the staged directory still shows whose it is. The last sync makes the target's name and
+    /// the removal of the staged name durable.
     pub(super) fn finish_in_place(mut self) -> Result<DirectorySync> {
         self.disarm();
         if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
@@ -104,16 +105,17 @@ impl Staging<'_> {
         self.sync_published()
     }
 
-    /// Removes the empty target that was claimed, or may have been, and the staged directory.
+    /// Removes the staged directory, and the empty target, which was claimed or may have been claimed.
     fn unclaim(self, error: lsm_fs::Error) -> Error {
         match self.fs.remove_dir(&self.target.path) {
-            // The rename took place after all.
+            // The rename took effect despite its error.
             Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => self.abandon_renamed(error.into()),
             removed => self.abandon_with(error.into(), unless_gone(removed)),
         }
     }
 
-    /// While the target is there, or a crash can bring it back, the staged directory has to say whose it is.
+    /// Undoes the claim after an attempt to remove the target. If the removal or its sync failed, the staged directory
+    /// stays. It has to show whose the target is while the target exists or a crash can bring it back.
     pub(super) fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
         let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
         match gone {
@@ -126,9 +128,9 @@ impl Staging<'_> {
     }
 }
 
-/// Makes a directory. An empty one that is there already counts as made by this call: the claim found no target, its
-/// owner lock keeps other creators out, and a network filesystem can report the effect of its own first attempt as
-/// `AlreadyExists`.
+/// Makes a directory. An existing empty directory counts as made by this call, because a network filesystem can report
+/// the effect of its own first attempt as `AlreadyExists`. The claim found no target, and its owner lock keeps other
+/// creators out.
 pub(crate) fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
     match create_private_dir(fs, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -146,7 +148,7 @@ pub(super) fn is_empty_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<bool> {
     Ok(fs.symlink_metadata(path)?.is_dir() && fs.read_dir(path)?.is_empty())
 }
 
-/// Tells if a rename has failed because something has the new name.
+/// Returns `true` if a rename failed because the new name is taken.
 fn is_in_the_way(error: &lsm_fs::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
 }

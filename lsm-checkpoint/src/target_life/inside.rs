@@ -1,8 +1,9 @@
-//! Making a target of a directory that exists and is empty, such as a mount point.
+//! Publishing into an existing empty directory, such as a mount point.
 //!
-//! Nothing can get such a name by a rename, so all of it happens inside. Files are staged in a directory in it, then
-//! move out one by one behind a marker, the pointers last. The staged directory is there from before the marker until
-//! after it. A marker without it belongs to another protocol, and the directory is left alone.
+//! A mount point cannot get its name by a rename, so everything happens inside the directory. Files are staged in a
+//! subdirectory. Then a marker is written and the files move out one by one, the pointers last. The staged directory
+//! exists from before the marker until after it. A marker without a staged directory belongs to another protocol, and
+//! the directory is left alone.
 
 use std::{ffi::OsStr, io, path::PathBuf};
 
@@ -20,7 +21,8 @@ use crate::{
     reserved::{MARKER_FILE, STAGED_SUFFIX},
 };
 
-/// The directory that `mkfs` makes in the root of a filesystem. It does not count, and is left alone.
+/// The directory that `mkfs` makes in the root of a filesystem. A directory that holds only this entry counts as empty,
+/// and the entry is left alone.
 const LOST_AND_FOUND: &str = "lost+found";
 
 /// Takes the owner lock of an empty directory, and makes the staged directory in it.
@@ -36,7 +38,7 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
     };
     if fs.exists(&target.staged)? {
         if lock.is_none() {
-            // Nobody can tell if its maker lives.
+            // Without locks, nothing shows if its maker lives.
             return Err(target.in_progress());
         }
         clear_inside(fs, &target, mode)?;
@@ -44,7 +46,7 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
     refuse_entries(fs, &target)?;
     if let Err(error) = create_private_dir(fs, &target.staged) {
         if lock.is_some() {
-            // A network filesystem can report a failure after the effect. The lock keeps others out.
+            // A network filesystem can report a failure after the call took effect. The lock keeps other processes out.
             let _ = fs.remove_dir(&target.staged);
         }
         return Err(error.into());
@@ -72,7 +74,7 @@ impl Staging<'_> {
     }
 }
 
-/// Refuses a directory that holds anything of others.
+/// Refuses a directory that holds foreign entries.
 fn refuse_entries(fs: &dyn Fs, target: &Target) -> Result<()> {
     match others(fs, target)?.first() {
         None => Ok(()),
@@ -82,7 +84,7 @@ fn refuse_entries(fs: &dyn Fs, target: &Target) -> Result<()> {
     }
 }
 
-/// The entries of the directory that do not belong to the protocol.
+/// Returns the entries of the directory that are neither `lost+found` nor the staged directory.
 fn others(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Vec<FsDirEntry>> {
     let is_other = |entry: &FsDirEntry| {
         let is_lost_and_found = entry.name == LOST_AND_FOUND && entry.file_type.is_dir();
@@ -91,17 +93,18 @@ fn others(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Vec<FsDirEntry>> {
     Ok(fs.read_dir(&target.path)?.into_iter().filter(is_other).collect())
 }
 
-/// Clears the debris of a dead process: removes a target that is not whole, and takes the marker from a whole one. The
-/// caller holds the owner lock of the directory, and the staged directory is there.
+/// Clears the debris of a dead process. Removes the files of a partial target, and removes the marker from a whole
+/// target. The caller holds the owner lock of the directory, and the staged directory exists.
 fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     if fs.exists(&target.path.join(MARKER_FILE))? {
         match Marker::read(fs, &target.path)? {
-            // A marker that was not written to its end: nothing was moved yet.
+            // The marker was not written completely, so no file was moved yet.
             None => unmark(fs, &target.path, mode)?,
             Some(marker) if is_whole(fs, target, &marker)? => unmark(fs, &target.path, mode)?,
             Some(marker) => {
                 remove_moved(fs, target, &marker, mode)?;
-                // A marker that a crash brings back without the staged directory would be nobody's.
+                // Without this sync, a crash could bring the marker back without the staged directory. The next call
+                // would then refuse the directory.
                 let _ = fs.sync_directory(&target.path, mode)?;
             }
         }
@@ -110,11 +113,11 @@ fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     Ok(fs.sync_directory(&target.path, mode).map(drop)?)
 }
 
-/// Tells if all pointers have moved, and with them all else.
+/// Returns `true` if all pointers have moved. They move last, so everything else has moved, too.
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided): a pointer is nowhere.
+/// [`Undecided`](Error::Undecided): a pointer is in neither directory.
 fn is_whole(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<bool> {
     let mut is_whole = !marker.pointers.is_empty();
     let mut is_lost = false;
@@ -130,8 +133,8 @@ fn is_whole(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<bool> {
     Ok(is_whole)
 }
 
-/// Removes the files that have moved. Pointers go back first, so that the rest is never readable, and the marker goes
-/// last.
+/// Removes the files that have moved. The pointers move back first, so the rest is never readable. The marker is
+/// removed last.
 fn remove_moved(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> lsm_fs::Result<()> {
     let dir = &target.path;
     for pointer in &marker.pointers {

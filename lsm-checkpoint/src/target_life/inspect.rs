@@ -1,4 +1,4 @@
-//! [`NameState`]: what has a name, of a target or of the staged directory beside it.
+//! [`NameState`]: the state of the name of a target or of its staged directory.
 
 use std::{io, path::Path};
 
@@ -7,25 +7,25 @@ use lsm_fs::{Fs, FsDirLock};
 use super::unless_gone;
 use crate::{Error, Result};
 
-/// The state of a name. The owner lock of a directory tells if the process that made it lives.
+/// The state of a name. The owner lock of a directory shows if the process that made the directory lives.
 #[derive(Debug)]
 pub(crate) enum NameState {
-    /// Nothing has the name, or its directory went away during the look.
+    /// The name is free, or its directory was removed during the call.
     Free,
-    /// The directory that had the name was moved during the look.
+    /// The directory under the name was moved during the call.
     Rebound,
-    /// Something has the name that is no directory, such as a symbolic link.
+    /// The name belongs to something other than a directory, such as a symbolic link.
     NotADirectory,
     /// The owner of the directory lives.
     Owned,
-    /// Nobody can tell if the owner lives: the platform cannot lock directories.
+    /// It is unknown if the owner lives, because the platform cannot lock directories.
     Unlockable,
-    /// The directory has no owner, or a dead one. The lock is the caller's.
+    /// The directory has no live owner. The caller now holds the lock.
     Locked(Box<dyn FsDirLock>),
 }
 
 impl NameState {
-    /// Looks at a name, and takes the owner lock of a directory that has it.
+    /// Returns the state of a name. If it belongs to a directory, takes the owner lock.
     ///
     /// # Errors
     ///
@@ -33,17 +33,18 @@ impl NameState {
     pub(crate) fn of(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
         match fs.symlink_metadata(path) {
             Ok(metadata) if metadata.is_dir() => Self::of_directory(fs, path),
-            // The lock would be the lock of the directory that a symbolic link leads to.
+            // For a symbolic link, the call would lock the directory that the link leads to.
             Ok(_) => Ok(Self::NotADirectory),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Self::Free),
             Err(e) => Err(e),
         }
     }
 
-    /// The same of a name that the caller has just given to a directory. If the look fails, the directory is removed.
+    /// Like [`of`](Self::of), for a directory that the caller has just made. If the call fails, it removes the
+    /// directory.
     ///
-    /// It is empty, and no more than empty is ever removed. If somebody has given the name to a directory of theirs
-    /// meanwhile, and has not put anything into it, their call fails.
+    /// Only an empty directory is ever removed. If another process has given the name to an empty directory of its own
+    /// meanwhile, that directory is removed, and the call of that process fails.
     ///
     /// # Errors
     ///
@@ -55,7 +56,7 @@ impl NameState {
         })
     }
 
-    /// The same of a name that a directory has.
+    /// Like [`of`](Self::of), for a name that belongs to a directory.
     pub(super) fn of_directory(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Self> {
         match fs.try_lock_directory(path) {
             Ok(Some(lock)) if lock.is_at(path)? => Ok(Self::Locked(lock)),
@@ -67,7 +68,7 @@ impl NameState {
         }
     }
 
-    /// Tells if the directory may be in use, so that only its owner may touch it.
+    /// Returns `true` if the directory may be in use. Then only its owner may change it.
     pub(crate) const fn may_be_owned(&self) -> bool {
         matches!(self, Self::Owned | Self::Unlockable)
     }

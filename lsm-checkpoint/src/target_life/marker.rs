@@ -1,5 +1,5 @@
-//! [`Marker`]: the file in a target that is not whole. It names the operation that has begun, and the files that make
-//! the target readable.
+//! [`Marker`]: a file that marks a target as not whole. It names the unfinished operation and the files that make the
+//! target readable.
 
 use std::{
     io,
@@ -11,12 +11,12 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{Result, reserved::MARKER_FILE};
 
-/// The operation that goes on in a marked target.
+/// The unfinished operation in a marked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MarkedOperation {
-    /// Its files come from the staged directory, the pointers last.
+    /// The files are being moved from the staged directory, the pointers last.
     Publish,
-    /// Its files are removed, the pointers first.
+    /// The files are being removed, the pointers first.
     Remove,
 }
 
@@ -33,16 +33,16 @@ impl MarkedOperation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
     pub(super) operation: MarkedOperation,
-    /// Relative to the target.
+    /// The paths of the pointers, relative to the target.
     pub(super) pointers: Vec<PathBuf>,
 }
 
 impl Marker {
-    /// A checksum, and behind it, a line each, what goes on and the pointers.
+    /// Encodes the marker as lines: a checksum of the rest, the operation, and each pointer.
     fn encode(&self) -> String {
         let mut lines = format!("{}\n", self.operation.word());
         for pointer in &self.pointers {
-            // A name holds no line break: no snapshot and no catalog may list one that does.
+            // A name holds no line break, because no snapshot and no catalog may list such a name.
             lines.push_str(&format!("{}\n", pointer.display()));
         }
         format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()))
@@ -58,7 +58,7 @@ impl Marker {
         let operation = [MarkedOperation::Publish, MarkedOperation::Remove]
             .into_iter()
             .find(|operation| operation.word() == word)?;
-        // Whatever it says, nothing outside the target is meant.
+        // Ignore paths outside the target, because the marker may be forged.
         Some(Self { operation, pointers: lines.map(PathBuf::from).filter(|path| is_below(path)).collect() })
     }
 
@@ -74,17 +74,17 @@ impl Marker {
         fs.sync_directory(target, mode).map(drop)
     }
 
-    /// Reads the marker of a target that has one. `None`: a crash has kept it from being written, and nothing was done
-    /// yet.
+    /// Reads the marker of a target that has one. Returns `None` if a crash cut the marker off. Nothing was moved or
+    /// removed then.
     pub(super) fn read(fs: &dyn Fs, target: &Path) -> Result<Option<Self>> {
         Ok(Self::decode(&fs.read_to_vec(&target.join(MARKER_FILE), MARKER_MAX)?))
     }
 }
 
-/// No marker is longer: a reader holds all pointers in memory, several tens of bytes for each.
+/// The maximal length of a marker. A reader holds all pointers in memory, with several tens of bytes for each.
 const MARKER_MAX: u64 = 1 << 20;
 
-/// Takes the marker away, durably.
+/// Removes the marker, durably.
 pub(super) fn unmark(fs: &dyn Fs, target: &Path, mode: SyncMode) -> lsm_fs::Result<()> {
     fs.remove_file(&target.join(MARKER_FILE))?;
     fs.sync_directory(target, mode).map(drop)

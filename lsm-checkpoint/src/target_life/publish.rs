@@ -1,4 +1,4 @@
-//! [`Staging`]: a claimed target, from the staged directory to the published one or back to nothing.
+//! [`Staging`]: a claimed target, which is published or undone.
 
 use std::{
     io,
@@ -13,14 +13,15 @@ use crate::{Error, Result};
 /// The paths in a staged directory, relative to it.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// Each behind its parent, the first is the directory itself.
+    /// The directories, each after its parent. The first is the staged directory itself.
     pub(crate) dirs: Vec<PathBuf>,
     pub(crate) files: Vec<PathBuf>,
-    /// Those of the files that make a tree readable.
+    /// The subset of the files that make a tree readable.
     pub(crate) pointers: Vec<PathBuf>,
 }
 
-/// A claimed target. Dropped before it is published, it is undone: the guard of a checkpoint that did not finish.
+/// A claimed target. If it is dropped before it is published, the claim is undone. This covers every checkpoint that
+/// does not finish.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is given up"]
 pub(crate) struct Staging<'fs> {
@@ -29,7 +30,7 @@ pub(crate) struct Staging<'fs> {
     pub(super) mode: SyncMode,
     /// `None` where the platform cannot lock directories.
     lock: Option<Box<dyn FsDirLock>>,
-    /// `true` while the staged directory is to be removed.
+    /// `true` while a drop has to remove the staged directory.
     armed: bool,
 }
 
@@ -43,7 +44,7 @@ impl<'fs> Staging<'fs> {
         Self { fs, target, mode, lock, armed: true }
     }
 
-    /// Where to make what the target will hold.
+    /// Returns the directory in which to make the contents of the target.
     pub(crate) fn dir(&self) -> &Path {
         &self.target.staged
     }
@@ -52,12 +53,12 @@ impl<'fs> Staging<'fs> {
         self.fs
     }
 
-    /// Gives the staged directory the target's name, durably. All that is in it is durable already.
+    /// Gives the staged directory the target's name, durably. The contents of the staged directory are durable already.
     ///
     /// # Errors
     ///
-    /// The staged directory is gone, and the target is not there, except after
-    /// [`PublishedNotDurable`](Error::PublishedNotDurable).
+    /// After an error the staged directory is gone and the target does not exist, except after
+    /// [`PublishedNotDurable`](Error::PublishedNotDurable) and [`LeftBehind`](Error::LeftBehind).
     pub(crate) fn publish(mut self, contents: &Contents) -> Result<DirectorySync> {
         if self.target.is_inside {
             return self.publish_inside(contents);
@@ -79,11 +80,11 @@ impl<'fs> Staging<'fs> {
         self.sync_published()
     }
 
-    /// Tells if the staged directory has the target's name, although the rename reported an error.
+    /// Returns `true` if the staged directory has the target's name, although the rename reported an error.
     pub(super) fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
             Some(lock) => lock.is_at(&self.target.path),
-            // Nobody else may move the staged directory.
+            // No other process may move the staged directory.
             None => self.fs.exists(&self.target.staged).map(|staged| !staged),
         }
     }
@@ -93,7 +94,7 @@ impl<'fs> Staging<'fs> {
         synced.map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
     }
 
-    /// Undoes what was made, and returns the error that made it necessary.
+    /// Removes the staged directory, and returns the error that made this necessary.
     pub(crate) fn abandon(mut self, error: Error) -> Error {
         match self.undo() {
             Ok(()) => error,
@@ -101,20 +102,21 @@ impl<'fs> Staging<'fs> {
         }
     }
 
-    /// The same after a rename whose failure may hide that it took place.
+    /// Like [`abandon`](Self::abandon), after a rename that may have taken effect despite its error.
     pub(super) fn abandon_renamed(mut self, error: Error) -> Error {
         let renamed = self.was_renamed();
         match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
             Ok(()) => self.abandon(error),
             Err(failure) => {
-                // Whole, under one name or the other: the next attempt decides.
+                // The directory is whole under one of the two names. The next attempt decides.
                 self.armed = false;
                 error.left_behind(&self.target.path, failure)
             }
         }
     }
 
-    /// While a crash can bring the target's name back, what it names has to stay whole.
+    /// Renames the target back to the staged name, durably. While a crash can bring the target's name back, the
+    /// directory has to stay whole.
     fn rename_back(&self) -> lsm_fs::Result<()> {
         let Target { path, staged, .. } = &self.target;
         match self.fs.rename_noreplace(path, staged) {
@@ -125,7 +127,7 @@ impl<'fs> Staging<'fs> {
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 
-    /// Leaves the staged directory: it is published, or it has to say whose the target is.
+    /// Keeps a drop from removing the staged directory. Either it is published, or it has to show whose the target is.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
     }
@@ -136,7 +138,7 @@ impl<'fs> Staging<'fs> {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        // Debris that comes back after a crash is harmless, and only the sweep would find it.
+        // Debris that comes back after a crash is harmless, but only a sweep would find it.
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 }

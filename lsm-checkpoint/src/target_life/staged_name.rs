@@ -1,4 +1,4 @@
-//! The name of a staged directory: made from the name of its target, and read back.
+//! The name of a staged directory: it is made from the name of its target, and the target is found from it.
 
 use std::{collections::HashMap, ffi::OsStr, path::Component, path::Path};
 
@@ -8,21 +8,23 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::Target;
 use crate::reserved::STAGED_SUFFIX;
 
-/// No name is longer on most filesystems, in bytes.
+/// The maximal length of a name on most filesystems, in bytes.
 const NAME_MAX: usize = 255;
 
-/// The length of the part of a long name that its staged name begins with. A character that does not fit is left out.
+/// The maximal length of the part of a long name that its staged name begins with. A character that does not fit is
+/// left out.
 const PREFIX_MAX: usize = 100;
 
-/// A character has four bytes at most, so a prefix is shorter than [`PREFIX_MAX`] by three at most.
+/// The minimal length of this part. A character has at most four bytes, so the part is at most three bytes shorter than
+/// [`PREFIX_MAX`].
 const PREFIX_MIN: usize = PREFIX_MAX - 3;
 
 /// The length of a checksum in hexadecimal digits.
 const HASH_LEN: usize = 32;
 
-/// `.{name}.checkpoint-staged`. Where that is longer than a name may be, `.{prefix}~{hash}.checkpoint-staged` with the
-/// beginning of the name and the hash of all of it. A name that looks like the second form takes it, too: so each
-/// staged name is of one form.
+/// Returns the staged name of a target: `.{name}.checkpoint-staged`. If that is too long, returns
+/// `.{prefix}~{hash}.checkpoint-staged` with the beginning of the name and the hash of the whole name. A name that
+/// looks like the second form gets the second form, too, so each staged name has one meaning.
 pub(super) fn staged_name(name: &str) -> String {
     let whole = format!(".{name}{STAGED_SUFFIX}");
     if whole.len() <= NAME_MAX && !is_shortened(name) {
@@ -33,13 +35,13 @@ pub(super) fn staged_name(name: &str) -> String {
     format!(".{prefix}~{:032x}{STAGED_SUFFIX}", xxh3_128(name.as_bytes()))
 }
 
-/// Tells if this is the name of a staged directory. A name such as `...checkpoint-staged` is none: the path of its
-/// target would be the directory itself.
+/// Returns `true` if this is the name of a staged directory. A name such as `...checkpoint-staged` is not, because the
+/// path of its target would be the directory itself.
 pub(crate) fn is_staged_name(name: &OsStr) -> bool {
     stem(name).is_some()
 }
 
-/// The part of a staged name that stands for its target.
+/// Returns the part of a staged name that stands for its target.
 fn stem(staged: &OsStr) -> Option<&str> {
     let stem = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
     let is_name =
@@ -47,7 +49,7 @@ fn stem(staged: &OsStr) -> Option<&str> {
     is_name.then_some(stem)
 }
 
-/// Tells if a stem is the beginning of a long name and its hash.
+/// Returns `true` if a stem is the beginning of a long name with its hash.
 fn is_shortened(stem: &str) -> bool {
     let is_hash = |hash: &str| {
         hash.len() == HASH_LEN && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
@@ -56,11 +58,11 @@ fn is_shortened(stem: &str) -> bool {
         .is_some_and(|(prefix, hash)| (PREFIX_MIN..=PREFIX_MAX).contains(&prefix.len()) && is_hash(hash))
 }
 
-/// The names of a directory, to find the targets of its staged directories in.
+/// The names in a directory. They serve to find the targets of its staged directories.
 #[derive(Debug)]
 pub(crate) struct Siblings<'a> {
     dir: &'a Path,
-    /// Names that are shortened, by their staged names. A hash cannot be inverted.
+    /// The long names, by their shortened staged names. A hash cannot be inverted.
     shortened: HashMap<String, &'a str>,
 }
 
@@ -73,8 +75,8 @@ impl<'a> Siblings<'a> {
         Self { dir, shortened: shortened.collect() }
     }
 
-    /// The target of a staged directory; `None` if the name is not a staged one. If the name is shortened and its
-    /// target is not there, the staged path stands for both.
+    /// Returns the target of a staged directory, or `None` if the name is not a staged name. If the name is shortened
+    /// and its target does not exist, the staged path stands for both.
     pub(crate) fn target_of(&self, staged: &OsStr) -> Option<Target> {
         let stem = stem(staged)?;
         let name =
@@ -129,14 +131,14 @@ mod tests {
             let staged = staged_name(name);
             assert!(staged.len() <= NAME_MAX && is_staged_name(staged.as_ref()), "{staged}");
             assert_eq!(target(&staged, &names).as_ref(), Some(name));
-            // It is gone, so the staged name is all that is known.
+            // The target is gone, so only the staged name is known.
             assert_eq!(target(&staged, &["daily"]), Some(staged));
         }
         let staged: std::collections::HashSet<_> = long.iter().map(|name| staged_name(name)).collect();
         assert_eq!(staged.len(), long.len());
     }
 
-    /// Otherwise two targets would share one staged directory.
+    /// Otherwise, two targets would share one staged directory.
     #[test]
     fn a_name_that_looks_shortened_is_shortened_in_turn() {
         let long = "n".repeat(250);

@@ -1,4 +1,4 @@
-//! [`Withdrawal`]: a published checkpoint loses its name in one step, and then its files.
+//! [`Withdrawal`]: removes the name of a published checkpoint in one step, and then its files.
 
 use std::{
     io,
@@ -15,26 +15,26 @@ use super::{
 };
 use crate::{CATALOG_FILE, Catalog, Error, Result, reserved::MARKER_FILE};
 
-/// Each attempt but the last found debris of the target's, and cleared it.
+/// The number of attempts. Each attempt but the last found debris of the target and cleared it.
 const ATTEMPTS: u32 = 4;
 
-/// A published checkpoint whose owner lock is held. The lock follows the rename: no sweeper takes the withdrawal for
-/// debris while it goes on.
+/// A published checkpoint whose owner lock is held. The lock follows the rename, so no sweeper takes an unfinished
+/// withdrawal for debris.
 #[derive(Debug)]
 pub(crate) struct Withdrawal<'a> {
     fs: &'a dyn Fs,
     target: &'a Target,
-    /// `None` where the platform has no such locks.
+    /// `None` if the platform has no such locks.
     lock: Option<Box<dyn FsDirLock>>,
     mode: SyncMode,
 }
 
-/// The result of an attempt to take a checkpoint away.
+/// The result of an attempt to remove a checkpoint.
 #[derive(Debug)]
 pub(crate) enum Withdrawn {
-    /// It is gone.
+    /// The checkpoint is gone.
     Gone,
-    /// It is as it was: there is no room for another name on its volume.
+    /// The checkpoint is unchanged, because its volume has no room for another name.
     NoRoom(lsm_fs::Error),
 }
 
@@ -49,7 +49,7 @@ impl<'a> Withdrawal<'a> {
             NameState::Locked(lock) => Some(lock),
             NameState::Unlockable => None,
             NameState::Owned | NameState::Rebound => return Err(target.in_progress()),
-            // Of a symbolic link the rename would take the link, and the lock what it leads to.
+            // For a symbolic link, the rename would move the link, but the lock would be on the directory it leads to.
             NameState::Free | NameState::NotADirectory => {
                 return Err(Error::NotACheckpoint { dir: target.path.clone() });
             }
@@ -57,7 +57,7 @@ impl<'a> Withdrawal<'a> {
         Ok(Self { fs, target, lock, mode })
     }
 
-    /// Removes the checkpoint, in which nothing stays.
+    /// Removes the checkpoint. None of its entries may have to stay.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl<'a> Withdrawal<'a> {
         Err(self.target.in_progress())
     }
 
-    /// Tells if the checkpoint has the staged name, although the rename reported an error.
+    /// Returns `true` if the checkpoint has the staged name, although the rename reported an error.
     fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
             Some(lock) => lock.is_at(&self.target.staged),
@@ -102,7 +102,7 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Undoes a rename that failed and may have taken place all the same.
+    /// Undoes a rename that reported an error and may have taken effect.
     fn undo_rename(&self, error: lsm_fs::Error) -> Error {
         let renamed = self.was_renamed();
         match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
@@ -111,8 +111,8 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Gives the checkpoint its name again, durably: a caller that is told that the checkpoint is as it was must not
-    /// lose it to a later crash and sweep.
+    /// Gives the checkpoint its name again, durably. A caller that was told that nothing changed must not lose the
+    /// checkpoint to a later crash and sweep.
     fn rename_back(&self) -> lsm_fs::Result<()> {
         self.fs.rename_noreplace(&self.target.staged, &self.target.path)?;
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
@@ -120,8 +120,8 @@ impl<'a> Withdrawal<'a> {
 
     fn remove_renamed(&self) -> Result<()> {
         let Self { fs, target, mode, .. } = *self;
-        // Until the new name is durable the files must stay: a crash may bring the old name back, and with it they are
-        // a checkpoint.
+        // The files must stay until the new name is durable, because a crash may bring back the checkpoint under its
+        // old name.
         if let Err(source) = fs.sync_directory(target.parent(), mode) {
             return Err(Error::RemovedNotDurable { target: target.path.clone(), source });
         }
@@ -133,16 +133,17 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Removes without renaming the directory. A staged sibling says whose the half-removed target is. If anything
-    /// fails, the sibling stays: its clearing finishes the removal, or undoes it if the checkpoint is still whole.
+    /// Removes the checkpoint without renaming its directory. A staged sibling shows whose the half-removed target is.
+    /// If a later step fails, the sibling stays. Clearing it finishes the removal, or undoes it if the checkpoint is
+    /// still whole.
     fn remove_in_place(&self) -> Result<()> {
         let Self { fs, target, mode, .. } = *self;
         let owner = self.claim_sibling()?;
-        // The claim has finished a removal that a dead process had begun.
+        // The claim may have finished a removal that a dead process had begun.
         if !fs.exists(&target.path.join(CATALOG_FILE))? {
             return Ok(remove_staged(fs, target, mode)?);
         }
-        // As long as all of these are there, it is whole.
+        // The checkpoint is whole as long as all these files exist.
         let pointers = identifying_files(fs, &target.path);
         let marker = Marker { operation: MarkedOperation::Remove, pointers };
         if let Err(error) = marker.write(fs, &target.path, mode) {
@@ -153,7 +154,7 @@ impl<'a> Withdrawal<'a> {
         erased.map_err(|error| left_at(&target.staged, error))
     }
 
-    /// Nothing of the checkpoint is gone yet: takes back the marker, if it is there, and the claim.
+    /// Removes the marker, if it exists, and the claim. No file of the checkpoint has been removed yet.
     fn undo_mark(&self, error: lsm_fs::Error) -> Error {
         let Self { fs, target, mode, .. } = *self;
         let unmarked = match fs.exists(&target.path.join(MARKER_FILE)) {
@@ -176,7 +177,7 @@ impl<'a> Withdrawal<'a> {
                     let owner = match NameState::of_new_directory(fs, &target.staged)? {
                         NameState::Locked(lock) => Some(lock),
                         NameState::Unlockable if self.lock.is_none() => None,
-                        // A sweeper was faster.
+                        // A sweeper removed or locked the directory first.
                         _ => continue,
                     };
                     return match fs.sync_directory(target.parent(), mode) {
@@ -199,23 +200,23 @@ impl<'a> Withdrawal<'a> {
     }
 }
 
-/// Tells if there is no room for what a call was to make. A quota can refuse a rename, too.
+/// Returns `true` if a call failed for lack of space. A quota can refuse a rename, too.
 fn is_full(error: &lsm_fs::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// The files that make a directory look like a checkpoint: every tree's pointer, and the catalog.
+/// Returns the files that make a directory look like a checkpoint: the pointer of every tree, and the catalog.
 fn identifying_files(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
     let mut files = match Catalog::read(fs, dir) {
         Ok(catalog) => catalog.pointers(),
-        // Without a catalog nothing says what the pointers are, and nothing says that it is a checkpoint.
+        // Without a readable catalog, the pointers are unknown, and the directory is not a valid checkpoint.
         Err(_) => Vec::new(),
     };
     files.push(PathBuf::from(CATALOG_FILE));
     files
 }
 
-/// Reports that some of the checkpoint's files are still there.
+/// Returns the error for a checkpoint some of whose files still exist.
 pub(crate) fn left_at(left: &Path, error: lsm_fs::Error) -> Error {
     let cause =
         error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);

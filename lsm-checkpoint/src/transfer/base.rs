@@ -16,12 +16,12 @@ use crate::{
     verify::check_bytes, view,
 };
 
-/// An earlier checkpoint, to link from what it already holds.
+/// An earlier checkpoint, whose files can be linked.
 #[derive(Debug)]
 pub(crate) struct Base {
     dir: PathBuf,
     catalog: Catalog,
-    /// The position in the catalog of each file that can be linked, by its path.
+    /// The positions in the catalog of the files that can be linked, by path.
     files: HashMap<PathBuf, usize>,
     /// `true` if files are read before they are linked.
     verifies: bool,
@@ -31,7 +31,7 @@ impl Base {
     /// Reads the catalog of a checkpoint.
     pub(crate) fn open(fs: &dyn Fs, dir: &Path, verifies: bool) -> Result<Self> {
         let catalog = Catalog::read(fs, dir)?;
-        // Metadata is written anew each time.
+        // Metadata is written anew for each checkpoint.
         let data = catalog.files.iter().enumerate().filter(|(_, file)| file.kind != FileKind::Metadata);
         let files = data.map(|(at, file)| (catalog.path_of(file), at)).collect();
         Ok(Self { dir: dir.to_path_buf(), catalog, files, verifies })
@@ -62,7 +62,7 @@ impl<'a> Transfer<'_, 'a> {
         hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
             batch.report(index, |file| match result {
                 Ok(()) => self.shared(file, Method::BaseLink, None),
-                // What the base has lost by now comes from the source.
+                // A file that the base has lost meanwhile comes from the source.
                 Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
                     Ok(Reported::Refused(file))
                 }
@@ -72,7 +72,7 @@ impl<'a> Transfer<'_, 'a> {
         Ok(pending::merge(others, batch.end()?.all_reported()?))
     }
 
-    /// Reads the files that are to be linked, if the caller asks for it. Moves those that are damaged to the others.
+    /// Reads the files before they are linked, if the caller requests it. Moves damaged files to the others.
     fn verify_held(
         &mut self,
         base: &Base,
@@ -96,11 +96,12 @@ impl<'a> Transfer<'_, 'a> {
         Ok((sound, pending::merge(others, damaged)))
     }
 
-    /// Tells if the base holds the very file: same name, length and checksum, or the same inode. A name is not enough.
+    /// Returns `true` if the base holds the same file: the name, length and checksum are equal, or the inode is the
+    /// same. An equal name is not enough.
     fn is_held(&self, base: &Base, file: &PendingFile<'_>) -> bool {
         let path = file.target();
         let Some(held) = base.file(&path) else { return false };
-        // What was linked into the base may still be a file of the source, under whatever name.
+        // A file that was linked into the base may still be a file of the source, under any name.
         if self.params.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)
         {
@@ -110,7 +111,7 @@ impl<'a> Transfer<'_, 'a> {
         let there = self.params.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
         let is_same_inode = is_same_inode(self.params.fs, file, &there);
-        // And how a file came to the base does not say whether the source was restored from it since.
+        // The source may have been restored from the base since, whatever the method in the catalog is.
         if self.params.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }
@@ -124,7 +125,8 @@ impl<'a> Transfer<'_, 'a> {
     }
 }
 
-/// Tells if a file of the source and a file of the target's filesystem are one inode, if that can be known.
+/// Returns `true` if a file of the source and a file of the target's filesystem are one inode. Returns `None` if this
+/// is unknown.
 pub(super) fn is_same_inode(
     target: &dyn Fs,
     file: &PendingFile<'_>,
@@ -132,6 +134,6 @@ pub(super) fn is_same_inode(
 ) -> Option<bool> {
     let is_one_id = file.fs.symlink_metadata(file.path).ok()?.file_id? == there.file_id?;
     let is_one_namespace = view::shares_namespace(target, file.fs);
-    // Two backends may stand on one host, or count their inodes from the same number.
+    // Two backends may be on one host, or count their inodes from the same number.
     if is_one_id && !is_one_namespace { None } else { Some(is_one_id) }
 }

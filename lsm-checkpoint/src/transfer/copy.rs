@@ -1,4 +1,4 @@
-//! Copies, all of them in one batch, hashed on their way.
+//! Copies all remaining files in one batch, and hashes them meanwhile.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -17,7 +17,7 @@ use crate::{
     Change, Error, Method, Result, permissions::Keeper, progress::Control, source::Content, zeros::hash_zeros,
 };
 
-/// A copy to make, with the path that it gets.
+/// A copy to make, with its source and its path in the target.
 struct CopyOrder<'a> {
     source: &'a dyn Fs,
     from: &'a Path,
@@ -57,7 +57,8 @@ impl<'a> Transfer<'_, 'a> {
         batch.end()?.all_reported().map(drop)
     }
 
-    /// Files that seem too long for the volume are looked at again, because holes take no space.
+    /// Checks that the copies fit on the volume. If the lengths do not fit, checks the allocated space, because holes
+    /// take none.
     fn check_space(&self, files: &[PendingFile<'_>]) -> Result<()> {
         let Some(room) = self.params.space.room(self.params.fs, self.params.dir)? else { return Ok(()) };
         room.check(sum(files, PendingFile::len)?).or_else(|_| room.check(sum(files, PendingFile::allocated)?))
@@ -109,12 +110,13 @@ struct CopyOutcome {
     permissions: Option<Permissions>,
 }
 
-/// Sees every piece: hashes it, counts it, slows it down. Sees every target, and gives it its permissions.
+/// An observer of the copies. It hashes and counts every piece, and limits the rate. It gives every target its
+/// permissions.
 struct Watch<'a> {
     control: &'a Control<'a>,
     keeper: &'a Keeper,
     orders: &'a [CopyOrder<'a>],
-    /// A state is made with a file's first piece and ends with its verdict.
+    /// The hash states. A state exists from the first piece of a file to the file's result.
     hashers: Vec<Mutex<Option<Box<Xxh3Default>>>>,
 }
 
@@ -134,14 +136,14 @@ impl<'a> Watch<'a> {
     fn digest(&self, job: usize) -> u128 {
         let hasher = self.hashers.get(job);
         let state = hasher.and_then(|hasher| hasher.lock().unwrap_or_else(PoisonError::into_inner).take());
-        // An empty file has no piece.
+        // An empty file has no pieces.
         state.map_or_else(|| xxh3_128(&[]), |state| state.digest128())
     }
 }
 
 impl CopyObserver for Watch<'_> {
     fn data(&self, job: usize, _: u64, bytes: &[u8]) -> ControlFlow<()> {
-        // In pieces that stay in the cache.
+        // Hash in pieces that stay in the cache.
         self.update(job, |hasher| bytes.chunks(HASH_PIECE).for_each(|piece| hasher.update(piece)));
         self.control.copied(bytes.len() as u64)
     }

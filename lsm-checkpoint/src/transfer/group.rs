@@ -1,4 +1,4 @@
-//! [`Group`]: files of one directory that go to one directory, and share a batch.
+//! [`Group`]: files that go from one directory to one directory and share a batch.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -13,26 +13,26 @@ use crate::{
     source::Content,
 };
 
-/// Files that may be shared, lie in one directory and go to one directory.
+/// Files that may be shared and go from one directory to one directory.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     pub(super) folder: &'a PlannedFolder,
     pub(super) fs: &'a dyn Fs,
     pub(super) from_dir: &'a Path,
-    /// In the plan's order.
+    /// The files, in the plan's order.
     pub(super) files: Vec<PendingFile<'a>>,
 }
 
-/// The files of a folder that lie in the source, by the method that they need.
+/// The files of a folder that lie in the source, divided into sharable files and files to copy.
 #[derive(Debug, Default)]
 pub(super) struct Grouped<'a> {
-    /// By the directory that they come from, in the order in which each first comes.
+    /// One group for each source directory, in the order of their first files.
     pub(super) groups: Vec<Group<'a>>,
-    /// Files that may change and have to be copied.
+    /// Files that may change and must be copied.
     pub(super) copied: Vec<PendingFile<'a>>,
 }
 
-/// Takes the files of a folder apart.
+/// Divides the files of a folder.
 pub(super) fn group<'a>(
     folder: &'a PlannedFolder,
     views: &'a SourceViews<'a>,
@@ -50,7 +50,7 @@ pub(super) fn group<'a>(
             Content::Immutable { fs, path, .. } => {
                 let (origin, file) = pending(fs, planned, path);
                 let from_dir = lsm_fs::parent_of(path);
-                // As it is spelled: to compare paths by their components is slow.
+                // Compare the spelling, because a comparison by components is slow.
                 let from = (origin, from_dir.as_os_str());
                 let at = match last {
                     // Most engines keep the files of a kind in one directory.

@@ -1,4 +1,4 @@
-//! [`PendingFile`]: a file that is not in the checkpoint yet, on its way down the ladder.
+//! [`PendingFile`]: a file that is not in the checkpoint yet.
 
 use std::{
     ffi::OsStr,
@@ -16,40 +16,41 @@ use crate::{
     source::Content,
 };
 
-/// A planned file that lies somewhere in the source, and that no method has served yet. There is one of it for each
-/// file: a method takes it, and finishes or refuses it.
+/// A planned file of the source that no method has served yet. Each file has exactly one such value. A method takes the
+/// value, and finishes or refuses the file.
 #[derive(Debug)]
 pub(super) struct PendingFile<'a> {
     pub(super) planned: &'a PlannedFile,
     pub(super) folder: &'a PlannedFolder,
-    /// The source's filesystem, or a view of it that keeps to the checkpoint that the file belongs to.
+    /// The source's filesystem, or a view of it that is confined to the checkpoint of the file.
     pub(super) fs: &'a dyn Fs,
     /// The path in the source.
     pub(super) path: &'a Path,
     /// The length, once it is known.
     pub(super) len: Option<u64>,
-    /// The last refusal of a method that shares files.
+    /// The last refusal by a method that shares files.
     pub(super) refusal: Option<lsm_fs::Error>,
 }
 
 impl<'a> PendingFile<'a> {
-    /// The name in the source. A path without a name stands for itself: a batch refuses it as no single component.
+    /// Returns the name in the source. If the path has no name, returns the path, which a batch refuses because it is
+    /// not a single component.
     pub(super) fn source_name(&self) -> &'a OsStr {
         self.path.file_name().unwrap_or(self.path.as_os_str())
     }
 
-    /// The name in the source and the one in the target.
+    /// Returns the names in the source and in the target.
     pub(super) fn names(&self) -> NamePair<'a> {
         NamePair { from: self.source_name(), to: OsStr::new(&self.planned.name) }
     }
 
-    /// The path in the checkpoint, relative to it.
+    /// Returns the path in the checkpoint, relative to it.
     pub(super) fn target(&self) -> PathBuf {
         self.folder.path_of(self.planned)
     }
 
-    /// How much of it is to be copied, if that is not all of it. A file that may be linked is copied whole, so that a
-    /// length other than the snapshot's shows.
+    /// Returns the number of bytes to copy, or `None` for the whole file. A file that may be linked is copied whole, so
+    /// that a length other than the snapshot's is detected.
     pub(super) fn prefix_len(&self) -> Option<u64> {
         match self.planned.content {
             Content::Prefix { len, .. } => Some(len),
@@ -57,7 +58,7 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    /// The length that is known, or else the length of the file, which does not change.
+    /// Returns the known length, or looks up the length of the file, which does not change.
     pub(super) fn len(&self) -> Result<u64> {
         match self.len {
             Some(len) => Ok(len),
@@ -65,7 +66,7 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    /// Returns the bytes of storage that a copy takes. Holes stay holes.
+    /// Returns the bytes of storage that a copy takes. Holes are not filled.
     pub(super) fn allocated(&self) -> Result<u64> {
         let there = self.fs.metadata(self.path).map_err(|e| self.blame(e))?;
         let len = self.prefix_len().unwrap_or(there.len);
@@ -78,7 +79,7 @@ impl<'a> PendingFile<'a> {
         FinishedFile { planned, folder, method, len, checksum, linkable: true, permissions }
     }
 
-    /// The permissions that a copy of it gets.
+    /// Returns the permissions that a copy of the file gets.
     pub(super) fn permissions(&self) -> Result<Option<Permissions>> {
         match self.planned.permissions {
             Some(known) => Ok(Some(known)),
@@ -89,7 +90,8 @@ impl<'a> PendingFile<'a> {
         }
     }
 
-    /// Tells a source file that is gone, or is no regular file, from any other failure.
+    /// Converts an error of a call on the file. A source file that is gone or not a regular file gets an error of its
+    /// own.
     pub(super) fn blame(&self, error: lsm_fs::Error) -> Error {
         let may_be_other =
             error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(errno::ELOOP);
@@ -107,8 +109,8 @@ impl<'a> PendingFile<'a> {
     }
 }
 
-/// The files of one batch. The seam reports on each by its index, and a report takes its file out, so that no file can
-/// be finished for another, or twice.
+/// The files of one batch. The backend reports each result by index. A report takes its file out of the batch, so no
+/// file can be finished in place of another, or twice.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     waiting: Vec<Option<PendingFile<'a>>>,
@@ -120,9 +122,9 @@ pub(super) struct Batch<'a> {
 #[derive(Debug)]
 pub(super) enum Reported<'a> {
     Finished,
-    /// The next method is to try it.
+    /// The method refused this file. The next method tries it.
     Refused(PendingFile<'a>),
-    /// So it is with all that still wait: the batch ends.
+    /// The method refuses this file and all waiting files, so the batch ends.
     AllRefused(PendingFile<'a>),
 }
 
@@ -130,7 +132,7 @@ pub(super) enum Reported<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Unfinished<'a> {
     pub(super) refused: Vec<PendingFile<'a>>,
-    /// Files that no report speaks of.
+    /// The files without a report.
     pub(super) unreported: Vec<PendingFile<'a>>,
 }
 
@@ -139,7 +141,7 @@ impl<'a> Batch<'a> {
         Self { waiting: files.into_iter().map(Some).collect(), refused: Vec::new(), failure: None }
     }
 
-    /// Hands over the file that a report speaks of. The first failure ends the batch.
+    /// Passes the file of a report to `take`. The first failure ends the batch.
     pub(super) fn report(
         &mut self,
         index: usize,
@@ -169,7 +171,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// The failure of a report.
+    /// The first failure of a report.
     pub(super) fn end(self) -> Result<Unfinished<'a>> {
         match self.failure {
             Some(error) => Err(error),
@@ -183,12 +185,11 @@ impl<'a> Batch<'a> {
 }
 
 impl<'a> Unfinished<'a> {
-    /// The refused files, if there was a report on every file.
+    /// Returns the refused files, if every file has a report.
     ///
     /// # Errors
     ///
-    /// [`Unreported`](Error::Unreported): a file without a report may not be there, and the catalog would be one
-    /// short.
+    /// [`Unreported`](Error::Unreported): a file without a report may be missing, and the checkpoint would lack it.
     pub(super) fn all_reported(self) -> Result<Vec<PendingFile<'a>>> {
         match self.unreported.first() {
             Some(file) => Err(Error::Unreported { path: file.path.to_path_buf() }),
@@ -196,13 +197,13 @@ impl<'a> Unfinished<'a> {
         }
     }
 
-    /// Refused files, and those that a batch has not come to.
+    /// Returns the refused files and the files without a report, in the plan's order.
     pub(super) fn all(self) -> Vec<PendingFile<'a>> {
         merge(self.refused, self.unreported)
     }
 }
 
-/// Both, in the plan's order.
+/// Merges the files in the plan's order.
 pub(super) fn merge<'a>(
     mut files: Vec<PendingFile<'a>>,
     mut others: Vec<PendingFile<'a>>,

@@ -1,4 +1,4 @@
-//! Links and clones, a directory at a time.
+//! Links and clones files, a directory at a time.
 
 use std::{ffi::OsStr, io, ops::ControlFlow};
 
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{Error, Method, Result};
 
-/// The result of a method for a group.
+/// The result of one method for a group.
 pub(super) struct Shared<'a> {
-    /// The files that it did not serve.
+    /// The files that the method did not serve.
     pub(super) left: Vec<PendingFile<'a>>,
-    /// `true` if it is no use between these volumes at all.
+    /// `true` if the method does not work between these volumes at all.
     pub(super) by_volume: bool,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Transfer<'_, 'a> {
                     let is_of_volumes = is_of_volumes(&refusal);
                     by_volume |= is_of_volumes;
                     file.refusal = Some(refusal);
-                    // A file with too many names says nothing about the next one.
+                    // A file with too many names does not affect the next file.
                     Ok(if is_of_volumes { Reported::AllRefused(file) } else { Reported::Refused(file) })
                 }
                 Err(error) => Err(file.blame(error)),
@@ -68,15 +68,15 @@ impl<'a> Transfer<'_, 'a> {
         Ok(Shared { left: batch.end()?.all(), by_volume })
     }
 
-    /// Tells if a link was made although the call reported that the name is taken. A network filesystem can report the
-    /// effect of its own first attempt as an obstacle to the second.
+    /// Returns `true` if a link was made although the call reported that the name is taken. A network filesystem can
+    /// report the effect of its own first attempt as an obstacle to the second.
     fn is_linked(&self, error: &lsm_fs::Error, file: &PendingFile<'_>) -> bool {
         let there = || self.params.fs.symlink_metadata(&self.params.dir.join(file.target())).ok();
         error.kind() == io::ErrorKind::AlreadyExists
             && there().is_some_and(|there| is_same_inode(self.params.fs, file, &there) == Some(true))
     }
 
-    /// A file has its name in the target.
+    /// Records a file that now has its name in the target.
     pub(super) fn shared(
         &mut self,
         file: PendingFile<'a>,
@@ -114,8 +114,8 @@ pub(super) fn measure(group: &mut Group<'_>) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Tells if a refusal speaks of the two volumes, and not of one file: not of its number of names, its owner, its flags,
-/// its blocks that are not written yet.
+/// Returns `true` if a refusal concerns the two volumes. A refusal can concern one file instead: its number of names,
+/// its owner, its flags, or its unwritten blocks.
 fn is_of_volumes(refusal: &lsm_fs::Error) -> bool {
     let of_file = [errno::EMLINK, errno::EACCES, errno::EAGAIN, errno::EINVAL, errno::EPERM];
     match refusal.raw_os_error() {

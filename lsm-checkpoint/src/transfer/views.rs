@@ -15,8 +15,8 @@ use crate::{
     source::Content,
 };
 
-/// The backend that files come from, and the checkpoint that they are beneath. An engine may make a handle of its
-/// filesystem for each file, and these must not become an origin each.
+/// The backend that files come from, with the checkpoint that holds them, if any. An engine may create a handle of its
+/// filesystem for each file. These handles must share one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Origin<'a> {
     backend: Backend,
@@ -26,21 +26,22 @@ pub(super) struct Origin<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Backend {
     Known(u64),
-    /// By the address of the handle.
+    /// A backend without an id. The address of its handle stands for it.
     Handle(usize),
 }
 
-/// The handle through which a file is read, and its root: the same two pointers are the same origin.
+/// The handle through which a file is read, and its root. The same two pointers mean the same origin.
 type Handles<'a> = (&'a Arc<dyn Fs>, Option<&'a Arc<Path>>);
 
-/// Finds the origin of one file after the other. Neighbours mostly share their handle, and are not asked for again.
+/// Finds the origins of files one after the other. It remembers the last origin, because neighbours mostly share their
+/// handle.
 #[derive(Debug, Default)]
 pub(super) struct Origins<'a> {
     last: Option<(Handles<'a>, Origin<'a>)>,
 }
 
 impl<'a> Origins<'a> {
-    /// The origin of a file that is on `fs`.
+    /// Returns the origin of a file on `fs`.
     pub(super) fn of(&mut self, fs: &'a Arc<dyn Fs>, file: &'a PlannedFile) -> Origin<'a> {
         let handles = (fs, file.root.as_ref());
         match self.last {
@@ -65,7 +66,7 @@ fn is_same((fs, root): Handles<'_>, (other_fs, other_root): Handles<'_>) -> bool
     is_same_root && Arc::ptr_eq(fs, other_fs)
 }
 
-/// One view for each checkpoint that files come from. Files of a live source are read from its filesystem itself.
+/// The views of the checkpoints that files come from. Files of a live source are read from its filesystem itself.
 #[derive(Debug)]
 pub(crate) struct SourceViews<'a>(HashMap<Origin<'a>, Box<dyn Fs + 'a>>);
 
@@ -89,7 +90,7 @@ impl<'a> SourceViews<'a> {
         Ok(Self(views))
     }
 
-    /// The filesystem to read the files of an origin through. `fs` is the handle of one of them.
+    /// Returns the filesystem through which the files of an origin are read. `fs` is the handle of one of them.
     pub(super) fn of(&'a self, fs: &'a Arc<dyn Fs>, origin: Origin<'a>) -> &'a dyn Fs {
         match origin.root {
             None => &**fs,
@@ -129,7 +130,7 @@ mod tests {
         let mut found = Vec::new();
         for file in plan.files() {
             let Content::Immutable { fs, .. } = &file.content else { panic!("{file:?} is a table") };
-            // Asked for twice, so that the second answer is the remembered one.
+            // The second call returns the remembered origin.
             let _ = origins.of(fs, file);
             found.push(origins.of(fs, file));
         }
