@@ -115,13 +115,13 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// The same for a copy.
+    /// Returns the same attributes as permissions for a copy.
     pub(crate) const fn known(&self) -> KnownPermissions {
         let Self { mode, owner, group } = *self;
         KnownPermissions { mode, owner, group }
     }
 
-    /// The permissions of the catalog, filled up with the permissions that are there.
+    /// Returns the permissions of the catalog. Unknown fields are taken from `there`.
     pub(crate) fn over(&self, there: Option<Permissions>) -> Option<Permissions> {
         self.known().over(there)
     }
@@ -142,7 +142,7 @@ impl CatalogFile {
         Self { tree, kind, name, len, checksum, sha256, method, linkable: false, allocated_bytes, attributes }
     }
 
-    /// Tells if the file is metadata that was written from memory, which a restore writes anew.
+    /// Returns `true` for metadata that was written from memory. A restore writes it anew.
     pub(crate) fn is_written_metadata(&self) -> bool {
         self.kind == FileKind::Metadata && self.method == Method::Written
     }

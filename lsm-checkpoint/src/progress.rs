@@ -27,7 +27,8 @@ pub struct Progress {
     pub copied_bytes: u64,
 }
 
-/// Receives the progress; `Break` cancels the operation. It may be called from several threads, one at a time.
+/// A callback that receives the progress and cancels the operation with `Break`. It may be called from several threads,
+/// one at a time.
 pub(crate) type Callback<'a> = &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync);
 
 /// A source of time, which also implements the waits of a rate limit.

@@ -46,7 +46,7 @@ pub(crate) struct FinishedFile<'a> {
 /// The parameters of a transfer.
 pub(crate) struct TransferParams<'a> {
     pub(crate) staged: &'a StagedFs<'a>,
-    /// The target's filesystem itself. The next field is the directory on it.
+    /// The target's filesystem itself, on which `dir` is the staged directory.
     pub(crate) fs: &'a dyn Fs,
     pub(crate) dir: &'a Path,
     pub(crate) policy: Policy,

@@ -168,13 +168,13 @@ fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEn
         Ok(metadata) if metadata.is_dir() => fs.read_dir(path).map(Some),
         Ok(_) => Ok(None),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        // A symbolic link on the way leads to no folder of the checkpoint.
+        // A path through a symbolic link is not a folder of the checkpoint.
         Err(e) if e.raw_os_error() == Some(errno::ELOOP) => Ok(None),
         Err(e) => Err(e),
     }
 }
 
-/// Tells if a regular file has a name that engines of this family give their metadata.
+/// Returns `true` for a regular file with the name of a metadata file of this family of engines.
 fn is_metadata(entry: &FsDirEntry) -> bool {
     let is_numbered = |name: &str| {
         let number = name.strip_prefix("edits-").or_else(|| name.strip_prefix('v'));
@@ -184,14 +184,14 @@ fn is_metadata(entry: &FsDirEntry) -> bool {
         && entry.name.to_str().is_some_and(|name| name == CURRENT_VERSION_FILE || is_numbered(name))
 }
 
-/// Tells if a folder has a name that engines of this family give a folder of data files.
+/// Returns `true` for a folder with the name of a data folder of this family of engines.
 fn is_data(folder: &Path) -> bool {
     let names = [TABLES_FOLDER, BLOBS_FOLDER, DICTIONARIES_FOLDER];
     folder.file_name().is_some_and(|folder| names.iter().any(|name| folder == *name))
 }
 
-/// Tells if a filesystem keeps an entry of this name for itself: the folder of e2fsck, and files that an NFS client
-/// renames when they are removed while open.
+/// Returns `true` if an entry with this name belongs to the filesystem: the folder of e2fsck, or an open file that an
+/// NFS client renamed instead of removing it.
 fn is_of_filesystem(name: &OsStr) -> bool {
     name == "lost+found" || name.as_encoded_bytes().starts_with(b".nfs")
 }

@@ -216,7 +216,7 @@ fn identifying_files(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Returns the error for a checkpoint some of whose files still exist.
+/// Returns the error for a checkpoint that was removed only in part.
 pub(crate) fn left_at(left: &Path, error: lsm_fs::Error) -> Error {
     let cause =
         error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);

@@ -111,7 +111,7 @@ impl<'a> Transfer<'_, 'a> {
         let there = self.params.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
         let is_same_inode = is_same_inode(self.params.fs, file, &there);
-        // The source may have been restored from the base since, whatever the method in the catalog is.
+        // The method in the catalog does not show if the source was restored from the base since.
         if self.params.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }

@@ -153,7 +153,8 @@ impl Db {
         Ok(true)
     }
 
-    /// Every file and directory has the mode that it has in the source, and what is new that of the database.
+    /// Checks that every file and directory has its mode from the source, and that new files have the mode of the
+    /// database.
     fn check_modes(&self, fs: &dyn Fs, target: &Path) -> Result<(), String> {
         let mode_of = |fs: &dyn Fs, path: &Path| match fs.symlink_metadata(path) {
             Ok(there) => Ok(there.permissions.map(|permissions| permissions.mode)),

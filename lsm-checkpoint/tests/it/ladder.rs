@@ -109,7 +109,7 @@ fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
         faulty.inject(Fault::on(Op::HardLink).nth(2).before(code));
         let error = run_checkpoint(&db, &faulty, Path::new(TARGET)).unwrap_err();
         let error = match (code, error) {
-            // Source and directory are there, so the name is what is not taken.
+            // The source and the directory exist, so the filesystem refused the name.
             (errno::ENOENT, Error::NameRefused { source, .. }) => source,
             (_, Error::Fs(error)) => error,
             (_, error) => panic!("{error}"),

@@ -104,7 +104,7 @@ fn the_totals_of_each_method_are_printed_by_its_name() {
     }
 }
 
-/// Neither the name nor the filesystem is to blame if somebody takes the directory away.
+/// If another process removes the directory, the error blames neither the name nor the filesystem.
 #[test]
 fn a_name_in_a_directory_that_is_gone_is_not_refused() {
     let (fs, db) = mem_db(&[""]);
@@ -115,7 +115,7 @@ fn a_name_in_a_directory_that_is_gone_is_not_refused() {
     assert!(matches!(&error, Error::Fs(e) if e.kind() == std::io::ErrorKind::NotFound), "{error}");
 }
 
-/// The answer to the last rename is the same as of a filesystem that replaces no directory.
+/// The last rename returns the same error as on a filesystem that cannot replace a directory.
 #[test]
 fn a_target_that_somebody_fills_is_left_to_them() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
@@ -128,7 +128,7 @@ fn a_target_that_somebody_fills_is_left_to_them() {
     assert!(left.len() == 1 && left[0].name == "mine" && debris(&fs).is_empty(), "{left:?}");
 }
 
-/// Somebody else's file in the staged directory is no link that was made before.
+/// Another process's file in the staged directory does not count as a link from an earlier attempt.
 #[test]
 fn a_name_that_somebody_else_has_is_no_link() {
     let (fs, db) = mem_db(&[""]);

@@ -1,4 +1,4 @@
-//! Modes and owners: the source's are kept, and at no call is more allowed.
+//! Modes and owners. A checkpoint keeps the source's, and never allows more on the way.
 
 #[cfg(target_os = "linux")]
 mod host;
@@ -17,7 +17,7 @@ use crate::{
 
 const OWNED: Permissions = Permissions { mode: 0o600, owner: 7, group: 8 };
 
-/// Gives a file other permissions, behind everybody's back.
+/// Gives a file other permissions, as another process would.
 fn set(fs: &dyn Fs, path: &str, to: Permissions) {
     let _ =
         fs.open(Path::new(path), &FsOpenOptions::new().write(true)).unwrap().set_permissions(&to).unwrap();
@@ -32,7 +32,7 @@ fn of(fs: &dyn Fs, path: &str) -> Permissions {
     fs.symlink_metadata(Path::new(path)).unwrap().permissions.unwrap()
 }
 
-/// A database of another user, which nobody else may read.
+/// Turns the database into one of another user that no other user may read.
 fn owned(fs: &MemFs) {
     set_dir(fs, DIR, OWNED.with_mode(0o700));
     set_dir(fs, "/db/tables", OWNED.with_mode(0o2770));
@@ -59,7 +59,7 @@ fn mode_and_owner_come_along_by_every_method() {
     }
 }
 
-/// The owner could not be kept on the backup volume. The catalog knows it, and a restore by root gives it back.
+/// The backup volume cannot keep the owner. The catalog records it, and a restore by root gives it back.
 #[test]
 fn an_owner_that_is_refused_is_reported_and_restored() {
     let (fs, db) = two_volumes(VolumeOptions::new().keeps_owners(false));
@@ -81,7 +81,7 @@ fn an_owner_that_is_refused_is_reported_and_restored() {
     assert_eq!(of(&fs, "/restored/tables"), OWNED.with_mode(0o770));
 }
 
-/// A link is the source's inode: the catalog says nothing of its mode, and the file itself does.
+/// A link is the source's inode. The catalog does not record its mode, so the mode comes from the file itself.
 #[test]
 fn what_the_catalog_does_not_say_the_file_says() {
     let (fs, db) = mem_db(&[""]);
@@ -96,7 +96,7 @@ fn what_the_catalog_does_not_say_the_file_says() {
     assert_eq!(of(&fs, "/restored/tables/2").mode, 0o640);
 }
 
-/// Somebody has opened the checkpoint to the world since, and the catalog does not forget.
+/// Another process has made the checkpoint accessible to all users. A restore uses the modes in the catalog.
 #[test]
 fn the_catalog_goes_before_the_file() {
     let (fs, db) = mem_db(&[""]);
@@ -112,7 +112,7 @@ fn the_catalog_goes_before_the_file() {
     assert_eq!(of(&fs, "/restored"), root.with_mode(0o750));
 }
 
-/// Its own directory is one that its owner cannot write to, and yet the checkpoint is made.
+/// The owner cannot write to the directory of the source. The checkpoint is made all the same.
 #[test]
 fn a_directory_keeps_what_its_owner_needs() {
     let (fs, db): (MemFs, Db) = mem_db(&[""]);

@@ -1,4 +1,4 @@
-//! Restoring into a directory that exists: it ends up as it was, or complete.
+//! Restoring into an existing directory. In the end the directory is unchanged or complete.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use crate::{
 
 /// The mount point of a volume.
 pub(crate) const DATA: &str = "/data";
-/// The call has returned, so nothing of its own is left.
+/// A note that the call has returned, so none of its temporary files may be left.
 pub(crate) const ENDED: &str = "ended";
 
 const STAGED: &str = "/data/.checkpoint-staged";
@@ -53,7 +53,7 @@ fn names(fs: &MemFs) -> Vec<String> {
     entries.iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect()
 }
 
-/// Complete, or without the files that make its trees readable.
+/// Returns `true` for a complete directory, and `false` for one without a file that makes a tree readable.
 fn is_complete(fs: &MemFs, trees: &[&str]) -> Result<bool, String> {
     let exists = |path: &Path| fs.exists(path).map_err(|e| e.to_string());
     for tree in trees {
@@ -78,7 +78,7 @@ fn is_complete(fs: &MemFs, trees: &[&str]) -> Result<bool, String> {
     Ok(true)
 }
 
-/// A crash state: whatever is left, the next call ends it.
+/// Checks a crash state. The next call must clear any debris and complete the restore.
 pub(crate) fn check_state(image: &MemFs, notes: &Notes, trees: &[&str]) -> Result<(), String> {
     let complete = is_complete(image, trees)?;
     if notes.contains(OK) && !complete {
@@ -161,7 +161,7 @@ fn a_directory_that_is_missing_or_none_is_refused() {
     assert_eq!(all_files(&fs, Path::new("/"), Path::new("")).unwrap(), before);
 }
 
-/// Somebody does not wait for the end of the restore.
+/// Another process writes into the directory during the restore.
 #[test]
 fn what_comes_meanwhile_ends_it() {
     let fs = mounted(&[""]);
@@ -176,7 +176,8 @@ fn what_comes_meanwhile_ends_it() {
     assert_eq!(names(&fs), ["lost+found", "mine"]);
 }
 
-/// A process died when all had moved and the marker was to go: the next call takes that for what it is.
+/// A process died after all files had moved, before it removed the marker. The next call recognises the complete
+/// directory.
 #[test]
 fn one_that_was_complete_stays_so() {
     let fs = mounted(&[""]);
@@ -189,7 +190,7 @@ fn one_that_was_complete_stays_so() {
     assert!(names(&fs).iter().all(|name| !name.starts_with('.')), "{:?}", names(&fs));
 }
 
-/// The staged directory is a name of the directory before the marker is one, and until after.
+/// The staged directory is durable before the marker is written, and stays until the marker is removed.
 #[test]
 fn the_order_of_its_calls() {
     let fs = mounted(&[""]);

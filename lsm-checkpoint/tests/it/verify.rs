@@ -224,7 +224,7 @@ fn strangers_without_end_are_counted() {
     assert!(report.to_string().ends_with("\n3 more entries that the catalog does not have"));
 }
 
-/// A week of seventh parts finds what one full verification finds, each table once.
+/// The seven parts together find the same problems as one full verification, each exactly once.
 #[test]
 fn the_parts_of_a_checkpoint_are_the_whole_of_it() {
     let fs = prepared(&["users", "orders"]);

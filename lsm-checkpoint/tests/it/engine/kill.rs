@@ -12,10 +12,10 @@ use super::{
 };
 use crate::seeded::seeded_sweep;
 
-/// The checkpoint is durable. All other notes are numbers of writes that somebody was told of.
+/// A note that the checkpoint is durable. All other notes are the numbers of reported writes.
 const TAKEN: &str = "checkpoint";
 
-/// The last write that anybody was told of.
+/// Returns the number of the last reported write.
 fn told(notes: &Notes) -> u64 {
     notes.iter().filter_map(|note| note.parse().ok()).max().unwrap_or(0)
 }
@@ -29,22 +29,22 @@ fn first(fs: &MemFs, steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// The next process reads the tree, tells of it, and writes.
+/// Runs the next process, which reads the tree, reports the contents, and writes.
 fn next(fs: &MemFs) -> Result<()> {
     let engine = open(fs)?;
     let seqno = engine.state().view.seqno;
     compare("after the kill", &engine, seqno)?;
-    // A reader has seen it: from here on it must stay.
+    // A reader has seen this write, so it must stay from here on.
     fs.note(seqno.to_string());
     fs.note(put_next(&engine)?.to_string());
     Ok(())
 }
 
-/// As [`next`]. It also takes the checkpoint, if the first process has not.
+/// Like [`next`], but also takes the checkpoint, if the first process has not.
 fn next_checkpoint(fs: &MemFs) -> Result<()> {
     next(fs)?;
     match run_checkpoint(&open(fs)?, fs, Path::new(TARGET)) {
-        // It is complete, and need not be durable.
+        // The checkpoint is complete, but need not be durable.
         Err(Error::TargetExists { .. }) => drop(fs.sync_directory(Path::new("/"), SyncMode::Normal)?),
         taken => drop(taken?),
     }
@@ -52,7 +52,7 @@ fn next_checkpoint(fs: &MemFs) -> Result<()> {
     Ok(())
 }
 
-/// `durable`: writes that were there at the start.
+/// Checks the image of a disk after a crash. `durable` is the number of writes that were durable at the start.
 fn check(image: &MemFs, notes: &Notes, durable: u64) -> Result<()> {
     check_rows(image, told(notes).max(durable))?;
     check_target(image)?;
@@ -67,7 +67,7 @@ fn sweep(start: &MemFs) -> CrashSweep<'_> {
     seeded_sweep().start_from(start).models([hostile()])
 }
 
-/// Kills the first process everywhere. Returns the number of kills.
+/// Kills the first process at every call. Returns the number of kills.
 fn kill_everywhere(start: &MemFs, durable: u64, steps: &[Step]) -> usize {
     let swept = sweep(start).after_kill(next);
     let report = swept.run(|fs| first(fs, steps), |image, notes| check(image, notes, durable)).unwrap();

@@ -21,10 +21,10 @@ use crate::db::{Db, all_files};
 const DIR: &str = "LSM_CHECKPOINT_MODES_DIR";
 /// The user and the group that are not root.
 const USER: u32 = 65_533;
-/// The owner and the group of a database of somebody else.
+/// The owner and the group of another user's database.
 const OTHER: u32 = 65_531;
 
-/// The modes of a database that its owner alone may use, and of one that others may read.
+/// The modes of a database that only its owner may use, and of a database that others may read.
 const CLOSED: [(&str, u32); 7] = [
     ("", 0o750),
     ("tables", 0o710),
@@ -103,7 +103,7 @@ fn run(case: Case) {
     }
 }
 
-/// The test binary where every user finds it.
+/// Returns the path of a copy of the test binary that every user can execute.
 fn executable(dir: &Path) -> PathBuf {
     let path = dir.join("child");
     let own = std::env::current_exe().unwrap();
@@ -113,8 +113,8 @@ fn executable(dir: &Path) -> PathBuf {
     path
 }
 
-/// The copies, by name, each made with this policy. Those whose names begin with `restored` are restored of the last
-/// checkpoint.
+/// The names of the copies, with their policies. A copy with a name that begins with `restored` is restored from the
+/// last checkpoint.
 const TARGETS: [(&str, Policy); 5] = [
     ("prefer-link", Policy::PreferLink),
     ("prefer-reflink", Policy::PreferReflink),
@@ -123,7 +123,7 @@ const TARGETS: [(&str, Policy); 5] = [
     ("restored", Policy::Independent),
 ];
 
-/// The child's side. Without a directory there is nothing to copy.
+/// Runs in the child. Without a directory there is nothing to copy.
 #[test]
 fn copy_if_asked() {
     let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) else { return };
@@ -154,7 +154,7 @@ fn check(case: &Case, dir: &Path, target: &str) {
     for path in files.iter().flat_map(|file| file.ancestors()).collect::<std::collections::BTreeSet<_>>() {
         let found = StdFs.symlink_metadata(&target.join(path)).unwrap();
         let Permissions { mode, owner: found_owner, .. } = found.permissions.unwrap();
-        // What is written takes the mode of the database.
+        // Written files take the mode of the database.
         let wanted = expected.get(path).copied().unwrap_or(root & 0o666);
         println!("  {}/{}: {mode:04o} {found_owner}", target.file_name().unwrap().display(), path.display());
         assert_eq!(mode, wanted, "{case:?}: {}", target.join(path).display());

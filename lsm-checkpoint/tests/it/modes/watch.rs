@@ -1,4 +1,4 @@
-//! A look at every inode after every call: none ever allows group or others more than in the end.
+//! Checks every inode after every call. No inode ever allows the group or others more than in the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use crate::{
     tweak::Tweak,
 };
 
-/// What each inode was seen to be, by its number.
+/// The modes and owners that each inode has had, by number.
 type Seen = BTreeMap<u64, BTreeSet<(u32, u32, u32)>>;
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Watch {
     last: Mutex<BTreeMap<u64, (PathBuf, Permissions)>>,
 }
 
-/// Every inode below `/`.
+/// Returns every inode below `/`.
 fn all(fs: &MemFs) -> BTreeMap<u64, (PathBuf, Permissions)> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![PathBuf::from("/")];
@@ -61,7 +61,7 @@ impl Interceptor for Watch {
     }
 }
 
-/// Runs a call on a watched filesystem, and compares what was seen of each inode with what it is in the end.
+/// Runs a call on a watched filesystem, and compares the past states of each inode with its last state.
 fn watched(name: &str, fs: &MemFs, call: impl FnOnce(&InterceptFs<MemFs, Watch>)) {
     let before = all(fs);
     let watch = Watch { fs: fs.clone(), seen: Mutex::default(), last: Mutex::default() };
@@ -79,7 +79,7 @@ fn watched(name: &str, fs: &MemFs, call: impl FnOnce(&InterceptFs<MemFs, Watch>)
             continue;
         }
         let Some((_, end)) = after.get(inode) else {
-            // The marker and the staged directory are gone, and were nobody else's.
+            // Only the marker and the staged directory may be gone.
             let is_marker = path.ends_with(".checkpoint-unpublished");
             assert!(is_marker || path.to_string_lossy().contains("checkpoint-staged"), "{}", path.display());
             continue;

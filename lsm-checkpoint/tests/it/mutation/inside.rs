@@ -1,4 +1,4 @@
-//! A restore into a directory that exists, here of a volume of its own: `D`, with the staged directory `S` in it.
+//! A restore into an existing directory `D`, here a mount point, with the staged directory `S` in it.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 
 const TREES: &[&str] = &[""];
 
-/// What is staged, and the syncs up to the moves.
+/// The syncs of the staged files, and the further syncs before the moves.
 const STAGED: [(&str, bool); 16] = [
     ("tables/1", true),
     ("tables/2", true),
@@ -25,7 +25,7 @@ const STAGED: [(&str, bool); 16] = [
     ("EDITS, for its mode", true),
     ("v7", true),
     ("current", true),
-    // Their names move on to directories that are synced in turn.
+    // The names in these directories move on to directories that are synced in turn.
     ("S/logs", false),
     ("S/blobs", false),
     ("S/tables", false),
@@ -62,7 +62,7 @@ fn each_is_missed() {
     run(&work, &[&STAGED[..], &moved].concat());
 }
 
-/// The pointer has moved when the failure is told, and all of it goes back.
+/// The pointer has moved when the failure is reported, and everything is undone.
 #[test]
 fn a_move_that_fails() {
     let work = |fs: &MemFs, skipped| {
@@ -88,8 +88,8 @@ fn a_move_that_fails() {
     run(&work, &[&STAGED[..], &undone].concat());
 }
 
-/// A process that died when its pointer was to move, and the next call, which clears what it left. Nothing of the dead
-/// was durable before.
+/// A process dies before it moves its pointer, or before it removes its marker. The next call clears the debris. None
+/// of the dead process's work was durable before.
 #[test]
 fn the_next_call_after_a_dead_one() {
     for (op, path, cleared) in [
@@ -114,7 +114,7 @@ fn the_next_call_after_a_dead_one() {
             killed.inject(Fault::on(op).at(path).gone());
             restore_into(&killed, fs).unwrap_err();
             let faulty = FaultFs::new(fs.clone());
-            // The call ends where it has cleared what was left.
+            // End the call after it has cleared the debris.
             faulty.inject(Fault::on(Op::CreateDir).at("/data/.checkpoint-staged").before(errno::EIO));
             let tweaked = Tweak::new(faulty).without_sync(skipped);
             match restore_into(&tweaked, fs) {

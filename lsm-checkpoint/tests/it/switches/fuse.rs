@@ -1,6 +1,6 @@
 //! [`OddMount`]: a small FUSE file system in memory behind a board, mounted for real.
 //!
-//! The kernel keeps the locks of its directories, and asks nobody.
+//! The kernel keeps the locks of its directories, and does not forward them.
 
 mod nodes;
 
@@ -67,7 +67,7 @@ impl OddFs {
         self.board.switch() == Switch::FoldsCase
     }
 
-    /// Refuses a call, or says what to answer after its effect.
+    /// Refuses a call, or returns the error to report after its effect.
     fn ask(&self, request: &Request<'_>) -> Result<Option<Errno>> {
         match self.board.answer(request) {
             Answer::Refused(code) => Err(error(code)),
