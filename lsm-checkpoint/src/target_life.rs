@@ -2,8 +2,8 @@
 //!
 //! A checkpoint gets the target's name when it is whole, and loses the name before it loses anything else. Everything
 //! else happens under a second name beside it, the staged name. [`NameState`] describes the entry under a name.
-//! [`claim()`] makes the staged directory, [`Staging`] publishes it, and [`Withdrawal`] takes a published one back.
-//! [`clear_debris`] ends the work of dead processes.
+//! [`claim()`] makes the staged directory, [`Staging`] publishes it, and [`Withdrawal`] removes a published target.
+//! [`clear_debris`] clears the debris of dead processes.
 
 mod claim;
 mod debris;

@@ -18,8 +18,8 @@ use crate::{Error, Result, reserved::MARKER_FILE};
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided), [`Fs`](Error::Fs). If the staged name belongs to something other than a directory,
-/// this is an error, too.
+/// [`Undecided`](Error::Undecided), [`Fs`](Error::Fs). The call also fails if the staged name belongs to something
+/// other than a directory.
 pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<NameState> {
     let state = NameState::of(fs, &target.staged)?;
     match &state {
@@ -41,7 +41,7 @@ pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Resu
 /// Removes the staged directory of a target that is gone or whole.
 pub(super) fn remove_staged(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
     // The target may have been renamed or removed without a sync. Then a crash could bring its name back with a part of
-    // its contents, and without the staged directory nothing would show whose it is.
+    // its contents, and no sweep finds such a target without the staged directory.
     let _ = fs.sync_directory(target.parent(), mode)?;
     fs.remove_dir_all(&target.staged)?;
     // Without this sync, a crash could bring debris back beside the target of a later call.
@@ -115,9 +115,9 @@ fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     }
 }
 
-/// Removes a target that is not whole. The pointers go first and the marker goes last, so a crash at any point leaves a
-/// target that is unreadable and whose origin is known. Until the parent is synced, a crash may bring the target back,
-/// so the staged directory has to stay.
+/// Removes a target that is not whole. The pointers go first and the marker goes last, so a crash at any point leaves
+/// an unreadable target of known origin. Until the parent is synced, a crash may bring the target back, so the staged
+/// directory has to stay.
 ///
 /// If the target was being published, its pointers move back to the staged directory. Their presence there marks the
 /// target as incomplete.

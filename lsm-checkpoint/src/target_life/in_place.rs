@@ -3,7 +3,7 @@
 //! The target is claimed by `create_dir`, which is also atomic. If the staged directory can be renamed over the empty
 //! target, nothing else is needed. Otherwise, a marker in the target states that the target is not whole, and the files
 //! move one by one. The files that make a tree readable move last, when everything else is durable. The staged
-//! directory stays until the end, because it shows whose the marker is.
+//! directory stays until the end, because a sweep finds an unfinished target only through it.
 
 use std::{
     collections::HashSet,
@@ -91,8 +91,8 @@ impl Staging<'_> {
     }
 
     /// Removes the marker and the staged directory. The target is whole and, except for its own name, durable. The
-    /// marker is removed while the staged directory still shows whose it is. The last sync makes the target's name and
-    /// the removal of the staged name durable.
+    /// marker is removed first, because a sweep finds a marked target only through the staged directory. The last sync
+    /// makes the target's name and the removal of the staged name durable.
     pub(super) fn finish_in_place(mut self) -> Result<DirectorySync> {
         self.disarm();
         if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
@@ -115,7 +115,7 @@ impl Staging<'_> {
     }
 
     /// Undoes the claim after an attempt to remove the target. If the removal or its sync failed, the staged directory
-    /// stays. It has to show whose the target is while the target exists or a crash can bring it back.
+    /// stays. A sweep finds the target only through it, and the target still exists or can come back after a crash.
     pub(super) fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
         let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
         match gone {

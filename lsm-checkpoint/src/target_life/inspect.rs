@@ -48,7 +48,8 @@ impl NameState {
     ///
     /// # Errors
     ///
-    /// As [`of`](Self::of), in a [`LeftBehind`](Error::LeftBehind) if the directory is still there.
+    /// The errors of [`of`](Self::of). If the directory still exists, the error is wrapped in
+    /// [`LeftBehind`](Error::LeftBehind).
     pub(super) fn of_new_directory(fs: &dyn Fs, path: &Path) -> Result<Self> {
         Self::of_directory(fs, path).map_err(|error| match unless_gone(fs.remove_dir(path)) {
             Ok(()) => error.into(),

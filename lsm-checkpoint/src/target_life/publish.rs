@@ -127,7 +127,7 @@ impl<'fs> Staging<'fs> {
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 
-    /// Keeps a drop from removing the staged directory. Either it is published, or it has to show whose the target is.
+    /// Keeps a drop from removing the staged directory. Either it is published, or a sweep needs it to find the target.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
     }

@@ -133,9 +133,9 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Removes the checkpoint without renaming its directory. A staged sibling shows whose the half-removed target is.
-    /// If a later step fails, the sibling stays. Clearing it finishes the removal, or undoes it if the checkpoint is
-    /// still whole.
+    /// Removes the checkpoint without renaming its directory. A staged sibling lets a sweep find the half-removed
+    /// target. If a later step fails, the sibling stays. Clearing it finishes the removal, or undoes it if the
+    /// checkpoint is still whole.
     fn remove_in_place(&self) -> Result<()> {
         let Self { fs, target, mode, .. } = *self;
         let owner = self.claim_sibling()?;
