@@ -1,4 +1,4 @@
-//! [`Error`]: a variant per decision that a caller can take.
+//! [`Error`]: one variant for each decision that a caller can take.
 
 mod problem;
 
@@ -9,37 +9,37 @@ pub use problem::{CatalogDefect, Change, Occupant, PointerProblem, SnapshotProbl
 /// The result of every operation on checkpoints.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of the engine's own.
+/// The engine's own error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an operation failed. Each variant says what to do next.
+/// A failed operation. Each variant documents the caller's next step.
 ///
-/// Unless it says otherwise, the target is as it was before the call, the source is untouched, held deletions have gone
-/// on, and the same call can be made again.
+/// Unless a variant says otherwise, the target is as it was before the call and the source is untouched. Held deletions
+/// have resumed, and the same call can be retried.
 ///
-/// `Display` does not repeat `source()`, so a report prints the chain. An error of a layer below or of the engine is
-/// shown as it is, with its own source.
+/// `Display` does not repeat `source()`, so a report must print the chain. An error of a lower layer or of the engine
+/// is shown unchanged, with its own source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something has the target's name. It is untouched.
+    /// The target's name is taken. The existing entry is untouched.
     ///
-    /// Choose another name, or remove the target if it is yours. If it is a checkpoint that an earlier call made, the
-    /// process may have died before its name was durable: sync the parent directory before you rely on it.
+    /// Choose another name, or remove the target if it is yours. If an earlier call made this checkpoint, the process
+    /// may have died before the name was durable. Sync the parent directory before you rely on it.
     ///
-    /// A mount point cannot be replaced: choose a name inside it, or restore into it with
+    /// A mount point cannot be replaced. Choose a name inside it, or restore into it with
     /// [`Checkpoint::restore_into`](crate::Checkpoint::restore_into).
     #[error("{}: {occupant}", target.display())]
     TargetExists {
         /// The target.
         target: PathBuf,
-        /// The thing that has its name.
+        /// The entry that has its name.
         occupant: Occupant,
     },
-    /// Somebody alive makes, restores or sweeps this target right now.
+    /// Another live caller is making, restoring or sweeping this target.
     ///
-    /// Wait for them, or choose another name. Where the platform has no directory locks, this may also be what a dead
-    /// process left: if none is alive, remove `staged`.
+    /// Wait until it ends, or choose another name. Where the platform has no directory locks, `staged` may also be the
+    /// leftover of a dead process. If no such process is alive, remove `staged`.
     #[error("{}: another process is at work on it in {}", target.display(), staged.display())]
     InProgress {
         /// The target.
@@ -47,7 +47,7 @@ pub enum Error {
         /// The directory in which it is being made.
         staged: PathBuf,
     },
-    /// The target lies in a directory of the source, whose engine would take it for its own.
+    /// The target lies in a directory of the source. The engine would take it for its own.
     ///
     /// Choose a target elsewhere.
     #[error("{}: the target lies in the source's {}", target.display(), root.display())]
@@ -57,81 +57,81 @@ pub enum Error {
         /// The source's directory.
         root: PathBuf,
     },
-    /// The path is empty or ends in no name, the name is no UTF-8, or it is one that a staged directory has
-    /// (`.{name}.checkpoint-staged`): nothing can be made there.
+    /// The path has no usable name. It is empty or ends without a name, the name is not UTF-8, or it is a staged
+    /// directory's name (`.{name}.checkpoint-staged`).
     ///
-    /// Name a directory that does not exist, in one that does.
+    /// Name a directory that does not exist, in a directory that exists.
     #[error("{}: no name for a target", target.display())]
     InvalidTarget {
         /// The target as given.
         target: PathBuf,
     },
-    /// The source has no name for itself, or one that cannot be told from others: it is 1 to 255 bytes of text without
-    /// control characters and without white space at its ends.
+    /// The source's identity is empty or invalid. It must be 1 to 255 bytes of text without control characters and
+    /// without white space at its ends.
     ///
-    /// The engine's adapter is wrong: let [`identity`](crate::CheckpointSource::identity) return an id that the engine
-    /// keeps. A checkpoint of format 1 may have none:
+    /// Fix the engine's adapter: [`identity`](crate::CheckpointSource::identity) must return an id that the engine
+    /// keeps. A checkpoint of format 1 may have no identity.
     /// [`CheckpointDir::with_identity`](crate::CheckpointDir::with_identity) gives its copy one.
     #[error("the source calls itself {identity:?}: an identity is 1 to 255 bytes of text on one line")]
     InvalidIdentity {
-        /// The source's name for itself.
+        /// The source's identity.
         identity: String,
     },
-    /// The snapshot lists something that cannot be stored.
+    /// The snapshot lists an entry that cannot be stored.
     ///
-    /// The engine's adapter is wrong: mend it.
+    /// Fix the engine's adapter.
     #[error("the snapshot lists {}: {problem}", path.display())]
     InvalidSnapshot {
         /// The file or folder, relative to the target.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: SnapshotProblem,
     },
-    /// CURRENT, as the engine has written it, does not name the captured version and its archive: an engine would open
-    /// other tables than those that are there, or none. Nothing was published.
+    /// The CURRENT that the engine wrote does not name the captured version and its archive. An engine would open
+    /// tables that the checkpoint does not hold, or no tables. Nothing was published.
     ///
-    /// The engine's adapter is wrong: it must write the manifest of the captured version, not of the live one. In a
-    /// restore, the checkpoint is wrong: use another one.
+    /// Fix the engine's adapter: it must write the manifest of the captured version, not of the live version. In a
+    /// restore, the checkpoint is wrong, so use another one.
     #[error("{}: version {expected} is captured, {problem}", path.display())]
     WrongVersion {
         /// CURRENT, relative to the target.
         path: PathBuf,
         /// The captured version.
         expected: u64,
-        /// The problem with the pointer that is there.
+        /// The problem with the pointer.
         problem: PointerProblem,
     },
-    /// The target's filesystem was told to copy files and did not say what became of this one.
+    /// The target's filesystem was given a batch of files to copy and did not report the result of this file.
     ///
-    /// The backend is wrong: it must report every job of a batch. Use another one.
+    /// The backend is wrong, because it must report every job of a batch. Use another one.
     #[error("{}: the filesystem's batch of copies ended without a report on this file", path.display())]
     Unreported {
         /// The source's file.
         path: PathBuf,
     },
-    /// A captured file is gone, or is not what the snapshot says: something deletes or changes files behind the back of
-    /// the snapshot. A file that is only linked or cloned is not looked at.
+    /// A captured file is gone or differs from the snapshot. Its files are deleted or changed behind the snapshot's
+    /// back. A file that is only linked or cloned is not checked.
     ///
-    /// Try again if the engine was being changed by hand; otherwise route every unlink of the engine through its
+    /// If the engine was being changed by hand, retry. Otherwise route every unlink of the engine through its
     /// [`DeletionPause`](crate::DeletionPause), or let the snapshot pin its files.
     #[error("{}: the source file changed: {what}", path.display())]
     SourceChanged {
         /// The source's file.
         path: PathBuf,
-        /// What is seen of it.
+        /// The difference that was found.
         what: Change,
     },
-    /// The bytes that were copied are not those whose checksum the snapshot knows.
+    /// The copied bytes do not match the snapshot's checksum.
     ///
-    /// The source's file is damaged: restore it from an earlier checkpoint. This one is not made, so that it does not
-    /// take the place of a sound one.
+    /// The source's file is damaged, so restore it from an earlier checkpoint. This checkpoint is not made, because it
+    /// must not replace a sound one.
     #[error("{}: checksum is {found:#034x}, the snapshot says {expected:#034x}", path.display())]
     SourceCorrupt {
         /// The source's file.
         path: PathBuf,
         /// The snapshot's checksum.
         expected: u128,
-        /// The checksum of what was read.
+        /// The checksum of the bytes that were read.
         found: u128,
     },
     /// The policy allows links only, and this file cannot be linked.
@@ -141,10 +141,10 @@ pub enum Error {
     LinkRefused {
         /// The source's file.
         path: PathBuf,
-        /// The refusal; `None` if the two lie in different namespaces, or the file is one that is never linked.
+        /// The refusal. `None` if the two lie in different namespaces, or if the file is never linked.
         source: Option<lsm_fs::Error>,
     },
-    /// The files to copy need more than the target's volume has.
+    /// The files to copy need more space than the target's volume has.
     ///
     /// Free some space, or choose another volume. Nothing was copied.
     #[error("{needed} bytes are needed on the target's volume, {available} are available")]
@@ -154,18 +154,18 @@ pub enum Error {
         /// Bytes that can still be written there.
         available: u64,
     },
-    /// What was staged is not what was planned: someone else writes in the staged directory, or two names are one to
-    /// the target's filesystem.
+    /// The staged directory differs from the plan. Another process writes to it, or the target's filesystem folds two
+    /// names into one.
     ///
-    /// Find out who; on a filesystem that folds names, choose another target.
+    /// Find and stop that process. On a filesystem that folds names, choose another target.
     #[error("{}: {problem}", path.display())]
     StagedMismatch {
         /// The path in the staged directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: StagedProblem,
     },
-    /// The target's filesystem does not take the name of a file or a folder. Some filesystems refuse `:` and other
+    /// The target's filesystem refuses the name of a file or a folder. Some filesystems refuse `:` and other
     /// characters.
     ///
     /// Choose a target on another filesystem, or let the engine's adapter give the file another name in the checkpoint
@@ -177,7 +177,7 @@ pub enum Error {
         /// The refusal. It may say that the name was not found.
         source: lsm_fs::Error,
     },
-    /// The target is there and complete, but a crash may take it away: the sync of its parent failed.
+    /// The target exists and is complete, but the sync of its parent failed. A crash may take the target away.
     ///
     /// Do not rely on it. Remove it and make another one on a device that works.
     #[error("{}: published, but not known to be durable", target.display())]
@@ -187,11 +187,11 @@ pub enum Error {
         /// The sync that failed.
         source: lsm_fs::Error,
     },
-    /// The checkpoint has lost its name, but a crash may bring it back, whole: the sync of its parent failed.
+    /// The checkpoint has lost its name, but the sync of its parent failed. A crash may bring it back, whole.
     ///
-    /// Do not make another one of the name on that device. Its files are still there. Once the device works again,
-    /// which takes a new mount on most filesystems, see which of the two names is there: a sweep removes the staged
-    /// one.
+    /// Do not make another checkpoint of the name on that device. Its files are still there. Wait until the device
+    /// works again, which takes a new mount on most filesystems. Then see which of the two names exists. A sweep
+    /// removes the staged one.
     #[error("{}: removed, but not known to be durably so", target.display())]
     RemovedNotDurable {
         /// The checkpoint.
@@ -199,12 +199,12 @@ pub enum Error {
         /// The sync that failed.
         source: lsm_fs::Error,
     },
-    /// A dead process has left the target marked, piece by piece where directories cannot be renamed, and a file that
-    /// makes it readable is gone: either a crash took it, or an engine has lived in the target since. Nothing was
-    /// touched.
+    /// A dead process left the target marked. It worked file by file: directories cannot be renamed there, or it
+    /// restored into an existing directory. A file that makes the target readable is gone. Either a crash took it, or
+    /// an engine has used the target since. Nothing was touched.
     ///
-    /// Look at the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target;
-    /// otherwise remove both directories.
+    /// Inspect the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target.
+    /// Otherwise remove both directories.
     #[error(
         "{}: cannot tell whether this is an unfinished checkpoint or one in use; inspect it and {}",
         target.display(),
@@ -216,16 +216,16 @@ pub enum Error {
         /// The directory in which it was made.
         staged: PathBuf,
     },
-    /// The progress callback said so.
+    /// The progress callback cancelled the call.
     ///
     /// Nothing is left of the attempt.
     #[error("cancelled")]
     Cancelled,
-    /// The directory has no catalog: it is no checkpoint, or not a complete one.
+    /// The directory has no catalog. It is no checkpoint, or an incomplete one.
     ///
     /// Choose another directory. If only the catalog was lost,
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) may help. If an earlier call removed the checkpoint,
-    /// the process may have died before the removal was durable: sync the parent directory before you rely on it.
+    /// the process may have died before the removal was durable. Sync the parent directory before you rely on it.
     #[error("{}: no checkpoint", dir.display())]
     NotACheckpoint {
         /// The directory.
@@ -245,8 +245,8 @@ pub enum Error {
     /// The directory to restore into is not empty. Nothing was touched, except that debris of an earlier restore into
     /// it was removed.
     ///
-    /// Look at `entry`. If it is a file of the checkpoint, an earlier call may have restored all of it and died before
-    /// it could say so. Otherwise empty the directory, or choose another one.
+    /// Inspect `entry`. If it is a file of the checkpoint, an earlier call may have restored the whole checkpoint and
+    /// died before it could report it. Otherwise empty the directory, or choose another one.
     #[error("{}: not empty, it holds {}; restore into an empty directory", target.display(), entry.display())]
     NotEmpty {
         /// The directory.
@@ -254,9 +254,9 @@ pub enum Error {
         /// One of its entries, relative to it.
         entry: PathBuf,
     },
-    /// The checkpoint holds something that its catalog does not name. Nothing was removed.
+    /// The checkpoint holds an entry that its catalog does not name. Nothing was removed.
     ///
-    /// Look at `path`, and move it away if it is worth keeping. [`Removal::force`](crate::Removal::force) removes the
+    /// Inspect `path`, and move it away if it is worth keeping. [`Removal::force`](crate::Removal::force) removes the
     /// checkpoint and leaves such entries where they are.
     #[error(
         "{}: not removed, because its catalog does not name {}; move that away, or remove by force",
@@ -269,7 +269,7 @@ pub enum Error {
         /// The entry, relative to the checkpoint.
         path: PathBuf,
     },
-    /// The catalog is sound as an archive, and what it says is impossible.
+    /// The catalog is sound as an archive, but its content is impossible.
     ///
     /// Use another checkpoint. The writer of this one is broken, or someone changed it. As a last resort,
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) opens it without its catalog.
@@ -277,10 +277,10 @@ pub enum Error {
     BadCatalog {
         /// The catalog.
         file: PathBuf,
-        /// What is wrong.
+        /// The defect.
         what: CatalogDefect,
     },
-    /// The catalog is of a format that this version of the crate does not know.
+    /// The catalog has a format that this version of the crate does not know.
     ///
     /// Use a newer version.
     #[error("{}: unsupported catalog format {found}", file.display())]
@@ -290,54 +290,55 @@ pub enum Error {
         /// Its format.
         found: u32,
     },
-    /// The catalog needs abilities that this version of the crate does not have: it would misread the checkpoint.
+    /// The catalog requires features that this version of the crate does not have. This version would misread the
+    /// checkpoint.
     ///
     /// Use a newer version.
     #[error("{}: the catalog requires features that this version does not know: {}", file.display(), bits(*features))]
     UnsupportedFeatures {
         /// The catalog.
         file: PathBuf,
-        /// The unknown ones of its required features, a bit each.
+        /// The required features that are unknown, one bit each.
         features: u64,
     },
     /// The operation failed, and so did the clean-up after it.
     ///
-    /// Do what [`error`](Self::LeftBehind::error) says. If `left` is a staged directory, or one is beside it, the next
-    /// call for the target or a sweep removes it. A target that is left without one beside it is whole: verify it, and
-    /// keep or remove it.
+    /// Handle [`error`](Self::LeftBehind::error) as if it came alone. If `left` is a staged directory, or has one
+    /// beside it, the next call for the target or a sweep removes it. A target that is left without a staged directory
+    /// is whole. Verify it, and keep or remove it.
     #[error("{error} (and the clean-up left {} behind: {cleanup})", left.display())]
     LeftBehind {
-        /// What failed first. Never another `LeftBehind`.
+        /// The first failure. It is never another `LeftBehind`.
         error: Box<Self>,
-        /// What is still there.
+        /// The path that is still there.
         left: PathBuf,
-        /// Why.
+        /// The failure of the clean-up.
         cleanup: lsm_fs::Error,
     },
-    /// The target's filesystem failed, or the source's; the error names operation and path.
+    /// The filesystem of the target or the source failed. The error names the operation and the path.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
     /// A manifest or the catalog could not be written or read.
     ///
-    /// If it is the catalog that is damaged, use another checkpoint, or as a last resort
+    /// If the catalog is damaged, use another checkpoint, or as a last resort
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage).
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
     /// The engine failed to flush, to capture or to write its manifest.
     ///
-    /// The error is the engine's own; it can be downcast.
+    /// The error is the engine's own and can be downcast.
     #[error(transparent)]
     Source(BoxError),
 }
 
-/// The numbers of the bits that are set.
+/// Lists the numbers of the bits that are set.
 fn bits(features: u64) -> String {
     let set = (0..u64::BITS).filter(|bit| features & (1 << bit) != 0);
     set.map(|bit| format!("bit {bit}")).collect::<Vec<_>>().join(", ")
 }
 
 impl Error {
-    /// The first failure, whatever became of the clean-up: what to decide on.
+    /// Returns the first failure, without a failed clean-up. Decide by this one.
     #[must_use]
     pub fn first(&self) -> &Self {
         match self {
@@ -354,8 +355,8 @@ impl Error {
         }
     }
 
-    /// The error of a snapshot that writes its manifest. What is only staged is published by nobody, so here a
-    /// publication that may not be durable is a call that failed.
+    /// Converts the error of a snapshot that writes its manifest. Staged files are not published yet, so a publication
+    /// that may not be durable is an ordinary failure here.
     pub(crate) fn from_write_manifest(error: BoxError) -> Self {
         match Self::from_source(error) {
             Self::Manifest(lsm_manifest::Error::PublishedNotDurable { source, .. }) => Self::Fs(source),
@@ -363,7 +364,7 @@ impl Error {
         }
     }
 
-    /// The error of an engine's callback: the layers' own errors are told as what they are.
+    /// Converts the error of an engine's callback. The layers' own errors keep their own variants.
     pub(crate) fn from_source(error: BoxError) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(own) => return *own,

@@ -13,8 +13,8 @@ use std::fmt;
 /// | `Written` | the mode of the source's first directory, without execute | as the mode | not kept |
 ///
 /// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source's directory that
-/// its files lie in, or else of the source's first directory. Its owner can always use it. An ACL is not kept, so copy
-/// it by other means if the engine's user needs it. [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and
+/// its files lie in, or else of the source's first directory. Its owner can always use it. An ACL is not kept. If the
+/// engine's user needs it, copy it by other means. [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and
 /// owners that could not be kept.
 ///
 /// New files and directories are made so that their owner alone can use them. They get their owner first and then their

@@ -1,7 +1,7 @@
 //! [`Keeper`]: the modes and owners of the files that a checkpoint or a restore makes.
 //!
-//! Everything is made so that its owner alone can use it, then gets the owner and the mode that it is to have. Only
-//! inodes that this call has made are changed: a link shares its inode with the live database.
+//! Every file and directory is made so that its owner alone can use it, and then gets its final owner and mode. Only
+//! inodes that this call has made are changed, because a link shares its inode with the live database.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use crate::{Result, SourceRoot};
 /// The bits of a file's mode in the mode of a directory.
 const FILE_BITS: u32 = 0o666;
 
-/// The owner's bits that a file needs while it is written, and a directory as long as it is used.
+/// The owner's bits that a file needs while it is written, and a directory needs as long as it is used.
 const OWN_FILE: u32 = 0o600;
 const OWN_DIR: u32 = 0o700;
 
@@ -40,7 +40,7 @@ pub(crate) struct NotKept {
 }
 
 impl Keeper {
-    /// For a source with these directories and a target on this filesystem.
+    /// Creates a keeper for a source with these directories and a target on this filesystem.
     pub(crate) fn new(fs: &dyn Fs, roots: &[SourceRoot]) -> Result<Self> {
         let of_root = match roots.first() {
             Some(root) => {
@@ -52,17 +52,17 @@ impl Keeper {
         Ok(Self { of_root, is_able: ability(fs).is_some(), modes_refused, owners_refused })
     }
 
-    /// Tells if files are to be made private.
+    /// Returns `true` if files are to be made private.
     pub(crate) const fn is_able(&self) -> bool {
         self.is_able
     }
 
-    /// The permissions of a directory that the source does not have, and of the target.
+    /// Returns the permissions of the target, and of a directory that the source does not have.
     pub(crate) const fn of_root(&self) -> Option<Permissions> {
         self.of_root
     }
 
-    /// The permissions of a file that is written from memory.
+    /// Returns the permissions of a file that is written from memory.
     pub(crate) fn of_written_file(&self) -> Option<Permissions> {
         self.of_root.map(|root| root.with_mode(root.mode & FILE_BITS | OWN_FILE))
     }
@@ -75,7 +75,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The same for a directory. Its owner can always use it.
+    /// Gives a directory that this call has made its permissions. Its owner can always use it.
     pub(crate) fn directory(&self, fs: &dyn Fs, dir: &Path, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
         self.count(set_directory(fs, dir, to)?);
@@ -100,12 +100,12 @@ pub(crate) fn create_private_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()>
     ability(fs).map_or_else(|| fs.create_dir(path), |ability| ability.create_private_dir(path))
 }
 
-/// Gives a directory that this call has made the permissions of another, which has stood in for it.
+/// Copies permissions to a directory that this call has made, from the directory that stood in for it.
 pub(crate) fn carry_over(fs: &dyn Fs, from: &Path, to: &Path) -> lsm_fs::Result<()> {
     if ability(fs).is_some()
         && let Some(permissions) = fs.symlink_metadata(from)?.permissions
     {
-        // A refusal here was a refusal there, and is counted.
+        // A refusal here was also a refusal there, and is already counted.
         let _ = set_directory(fs, to, permissions)?;
     }
     Ok(())
@@ -120,7 +120,7 @@ fn ability(fs: &dyn Fs) -> Option<&dyn FsPermissions> {
     fs.abilities().and_then(FsAbilities::permissions)
 }
 
-/// The metadata of something that is there.
+/// Returns the metadata of an entry, or `None` if it is missing.
 pub(crate) fn unless_missing(found: lsm_fs::Result<FsMetadata>) -> lsm_fs::Result<Option<FsMetadata>> {
     match found {
         Ok(found) => Ok(Some(found)),

@@ -1,4 +1,4 @@
-//! [`restore`]: a live directory from a checkpoint; and [`CheckpointDir`], a checkpoint as a source.
+//! [`restore`], which makes a live directory from a checkpoint, and [`CheckpointDir`], a checkpoint as a source.
 
 mod metadata;
 
@@ -16,8 +16,8 @@ use crate::{
     SourceRoot, target_life::Target, view::beneath_checkpoint,
 };
 
-/// A checkpoint that is open for reading. It is a [`CheckpointSource`] in turn: [`Checkpoint::create`] makes a
-/// checkpoint of a checkpoint, on another filesystem for instance.
+/// A checkpoint that is open for reading. It is itself a [`CheckpointSource`], so [`Checkpoint::create`] can make a
+/// checkpoint of it, for instance on another filesystem.
 #[derive(Clone, Debug)]
 pub struct CheckpointDir {
     fs: Arc<dyn Fs>,
@@ -31,7 +31,7 @@ impl CheckpointDir {
     ///
     /// # Errors
     ///
-    /// Those of [`Catalog::read`].
+    /// As [`Catalog::read`].
     pub fn open(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let catalog = Catalog::read(&*fs, &dir)?;
@@ -39,53 +39,53 @@ impl CheckpointDir {
         Ok(Self { fs, dir, catalog, identity })
     }
 
-    /// A checkpoint that has the files of this catalog, which nobody has read from it.
+    /// Opens a checkpoint with a catalog that was not read from it.
     pub(crate) fn assumed(fs: Arc<dyn Fs>, dir: PathBuf, catalog: Catalog) -> Self {
         let identity = catalog.identity.clone();
         Self { fs, dir, catalog, identity }
     }
 
-    /// Names the source of this checkpoint otherwise than its catalog does, in checkpoints that are made of it. Only a
-    /// catalog of format 1 can lack a name, and without one no checkpoint is made.
+    /// Sets the identity that replaces the catalog's identity in checkpoints that are made of this checkpoint. Only a
+    /// catalog of format 1 can lack an identity, and without an identity no checkpoint is made.
     #[must_use]
     pub fn with_identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = identity.into();
         self
     }
 
-    /// What the checkpoint holds.
+    /// Returns the catalog, which lists everything that the checkpoint holds.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 }
 
-/// Makes a live directory from a checkpoint, of files that are independent of it.
+/// Makes a live directory from a checkpoint. Its files are independent of the checkpoint.
 ///
 /// # Contract
 ///
-/// The target holds the files of the catalog and nothing else: no catalog, so that nobody takes a directory that an
-/// engine writes to for a checkpoint. Files are clones where the filesystem can, and copies otherwise. Every file is
-/// held against the catalog's length first, and copies against its checksums on their way; a clone has the bytes that
-/// the checkpoint has, so that [`verify`](crate::verify()) beforehand says what it is worth. The checkpoint is only
-/// read.
+/// The target holds the files of the catalog and nothing else. It has no catalog, so that nobody takes a directory that
+/// an engine writes to for a checkpoint. Files are clones where the filesystem can clone, and copies otherwise. The
+/// length of every file is first compared with the catalog. Copies are compared with its checksums as they are made. A
+/// clone has the same bytes as the checkpoint, so run [`verify`](crate::verify()) beforehand to check them. The
+/// checkpoint is only read.
 ///
-/// Files and directories get the modes and owners that the catalog says. It says none of linked files, and in format 1
-/// of no file. These get the mode and the owner that they have in the checkpoint. [`Method`](crate::Method) lists
-/// everything that is not kept. A process that is not root cannot give files to the engine's user: run the restore as
-/// that user.
+/// Files and directories get the modes and owners that the catalog records. It records none for linked files, and in
+/// format 1 none for any file. These files get the mode and the owner that they have in the checkpoint.
+/// [`Method`](crate::Method) lists everything that is not kept. A process that is not root cannot give files to the
+/// engine's user, so run the restore as that user.
 ///
-/// [`Checkpoint::restore`] does it with progress, a limit and another policy, and
-/// [`Checkpoint::restore_into`] into a directory that exists.
+/// [`Checkpoint::restore`] adds progress, a limit and another policy. [`Checkpoint::restore_into`] restores into a
+/// directory that exists.
 ///
 /// # Crash semantics
 ///
-/// As [`Checkpoint::create`]: the target is absent or complete, and complete after `Ok`. What a dead process left is
-/// cleared by the next attempt or by [`sweep`](crate::sweep()).
+/// As [`Checkpoint::create`]: the target is absent or complete, and complete after `Ok`. The next attempt or
+/// [`sweep`](crate::sweep()) clears the leftovers of a dead process.
 ///
 /// # Errors
 ///
-/// As [`Checkpoint::create`]; what is said of the source is said of the checkpoint.
+/// As [`Checkpoint::create`], where the checkpoint is the source.
 ///
 /// # Examples
 ///
@@ -134,11 +134,11 @@ pub fn restore(checkpoint: &CheckpointDir, fs: &dyn Fs, target: &Path) -> Result
 }
 
 impl Checkpoint<'_> {
-    /// As [`restore`], with these options and this policy.
+    /// Restores as [`restore`] does, with these options and this policy.
     ///
-    /// A policy that links gives the engine inodes that the checkpoint has too: only for one that never writes to a
-    /// finished file. A file that the catalog does not call [linkable](CatalogFile::linkable) is copied, whatever the
-    /// policy: the engine may go on to write to it.
+    /// With a policy that links, the engine and the checkpoint share inodes. Use it only for an engine that never
+    /// writes to a finished file. A file that the catalog does not mark as [linkable](CatalogFile::linkable) is copied
+    /// under every policy, because the engine may go on to write to it.
     ///
     /// # Errors
     ///
@@ -147,29 +147,30 @@ impl Checkpoint<'_> {
         self.uncatalogued().create(checkpoint, fs, target)
     }
 
-    /// As [`restore`](Self::restore), into a directory that exists and is empty: the mount point of a volume, for
-    /// instance, which no directory can take the place of. A directory `lost+found` in it does not count.
+    /// Restores as [`restore`](Self::restore) does, into a directory that exists and is empty. An example is the mount
+    /// point of a volume, which cannot be replaced by a directory. A directory `lost+found` in it does not count.
     ///
     /// # Contract
     ///
-    /// The directory keeps its own mode and owner, since this call has not made it. No other process may put anything
-    /// into it meanwhile. Its owner lock is held, so a second restore into it fails with
+    /// The directory keeps its own mode and owner, because this call has not made it. No other process may put anything
+    /// into it during the call. Its owner lock is held, so a second restore into it fails with
     /// [`InProgress`](Error::InProgress).
     ///
-    /// Files are made in `.checkpoint-staged` in the directory. Then a file `.checkpoint-unpublished` marks it, and
-    /// they move out one by one. The files that make the trees readable come last, when all others are durable.
+    /// Files are made in `.checkpoint-staged` in the directory. Then a file `.checkpoint-unpublished` marks the
+    /// directory, and the files move out one by one. The files that make the trees readable come last, after all others
+    /// are durable.
     ///
     /// # Crash semantics
     ///
     /// A crash leaves a directory without those last files, or a complete one. **The directory itself exists in any
-    /// case**, so an engine that makes a new database wherever it finds none must not be started as long as
-    /// `.checkpoint-staged` is there. The next call for the directory removes the incomplete debris of a dead
-    /// one. No [sweep](crate::sweep()) finds it.
+    /// case.** If an engine makes a new database wherever it finds none, do not start it while `.checkpoint-staged`
+    /// exists. The next call for the directory removes the incomplete debris of a dead call. No [sweep](crate::sweep())
+    /// finds this debris.
     ///
     /// # Errors
     ///
-    /// [`NotEmpty`](Error::NotEmpty); [`Fs`](Error::Fs) with `NotFound` or `NotADirectory`; otherwise as [`restore`],
-    /// where the error leaves the directory empty instead of absent.
+    /// [`NotEmpty`](Error::NotEmpty), and [`Fs`](Error::Fs) with `NotFound` or `NotADirectory`. Otherwise as
+    /// [`restore`], except that an error leaves the directory empty instead of absent.
     ///
     /// # Examples
     ///
@@ -201,7 +202,7 @@ impl CheckpointSource for CheckpointDir {
         vec![SourceRoot::of_checkpoint(Arc::clone(&self.fs), &self.dir, known)]
     }
 
-    /// Nobody deletes single files of a checkpoint.
+    /// Returns `None`, because nobody deletes single files of a checkpoint.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }
@@ -257,8 +258,8 @@ impl Snapshot for CapturedTree<'_> {
         self.tree.version_id
     }
 
-    /// Looks at each file first: what lies in a checkpoint may have come from anywhere, and a clone takes whatever
-    /// length it finds.
+    /// Checks each file first. A file in a checkpoint may have come from anywhere, and a clone takes any length that it
+    /// finds.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
         let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
         let root: Arc<Path> = Arc::from(self.checkpoint.dir.as_path());
@@ -284,7 +285,7 @@ impl Snapshot for CapturedTree<'_> {
         self.tree.folders.iter().map(|folder| FileKind::other(folder.clone())).collect()
     }
 
-    /// The catalog has the files in the order in which they got their names.
+    /// Copies the files in the catalog's order, in which they got their names.
     fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
         let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
         for file in self.files.iter().filter(|file| file.is_written_metadata()) {

@@ -28,7 +28,7 @@ use crate::{
     view,
 };
 
-/// Takes checkpoints; says how.
+/// The options of a checkpoint, and the methods that take or restore one.
 ///
 /// # Examples
 ///
@@ -103,7 +103,7 @@ pub fn run_checkpoint(source: &dyn CheckpointSource, fs: &dyn Fs, target: &Path)
 }
 
 impl<'a> Checkpoint<'a> {
-    /// [`Policy::PreferLink`], ordinary syncs, no base, no limit.
+    /// Creates the default options: [`Policy::PreferLink`], ordinary syncs, no base, no limit.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -119,26 +119,27 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    /// How files that may be shared come into the checkpoint.
+    /// Sets the policy for files that may be shared.
     #[must_use]
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How far each sync reaches.
+    /// Sets how far each sync reaches.
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Names a complete checkpoint on the target's filesystem. A file that would have to be cloned or copied is linked
-    /// from there if the base holds one of the same name, length and checksum, or the very inode. With
-    /// [`Policy::Independent`] it is linked only if that is known to be another inode than the source's.
+    /// Sets the base, a complete checkpoint on the target's filesystem. A file that would have to be cloned or copied
+    /// is linked from the base if the base holds a file of the same name, length and checksum, or the very inode. With
+    /// [`Policy::Independent`] the file is linked only if its inode in the base is known to differ from the source's
+    /// inode.
     ///
     /// The base's catalog is read, and the type and the length of each file are looked up. The bytes of its files are
-    /// **not** read: a file that was damaged in the base is damaged in every checkpoint that links it.
+    /// **not** read, so a file that was damaged in the base is damaged in every checkpoint that links it.
     /// [`verify_base`](Self::verify_base) reads them.
     ///
     /// If the base cannot be used, the call fails with [`BaseUnusable`](crate::Error::BaseUnusable).
@@ -149,16 +150,16 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// As [`base`](Self::base). If the base is missing or cannot be used, the checkpoint is taken without it, and
-    /// [`BaseReport::unusable`](crate::BaseReport::unusable) gives the reason.
+    /// Sets a base as [`base`](Self::base) does. If the base is missing or cannot be used, the checkpoint is taken
+    /// without it, and [`BaseReport::unusable`](crate::BaseReport::unusable) gives the reason.
     #[must_use]
     pub const fn optional_base(mut self, checkpoint: &'a Path) -> Self {
         self.base = Some(BaseChoice { dir: checkpoint, is_optional: true });
         self
     }
 
-    /// Reads each file of the base that is to be linked, and compares it with the checksum in the base's catalog. A
-    /// file that is damaged comes from the source instead, and [`BaseReport::damaged`](crate::BaseReport::damaged)
+    /// Sets whether each file of the base is read before it is linked, and compared with the checksum in the base's
+    /// catalog. A damaged file comes from the source instead, and [`BaseReport::damaged`](crate::BaseReport::damaged)
     /// names it. A file that is linked because it is the source's very inode is not read. Default: no.
     ///
     /// This takes as long as reading the linked files, two at a time.
@@ -168,72 +169,74 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Called as files and bytes arrive, and while a limit holds copies back, from any thread but one at a time. It may
-    /// be called again with the same numbers. `Break` ends the checkpoint as
-    /// [`Cancelled`](crate::Error::Cancelled); after the last file it comes too late.
+    /// Sets the progress callback. It is called as files and bytes arrive, and while a limit holds copies back. Any
+    /// thread may call it, but only one at a time. Two calls may report the same numbers. `Break` ends the checkpoint
+    /// with [`Cancelled`](crate::Error::Cancelled). After the last file it comes too late.
     #[must_use]
     pub const fn progress(mut self, callback: &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)) -> Self {
         self.progress = Some(callback);
         self
     }
 
-    /// Copies no faster than this; 0 is no limit. Links and clones are not slowed down. The callback is asked a few
-    /// times a second meanwhile.
+    /// Limits the speed of copies. 0 means no limit. Links and clones are not slowed down. Meanwhile the progress
+    /// callback is called a few times a second.
     #[must_use]
     pub const fn bytes_per_second(mut self, limit: u64) -> Self {
         self.bytes_per_second = Some(limit);
         self
     }
 
-    /// Sets whether the files to copy are held against the free space of the target's volume first. Default: yes.
+    /// Sets whether the size of the files to copy is first compared with the free space of the target's volume.
+    /// Default: yes.
     ///
-    /// Holes are not counted, because copies keep them. A volume that does not count its space is not asked. The check
-    /// is too strict where the target compresses, or finds equal blocks: switch it off there. Without it, a copy that
-    /// runs out of space fails with [`Fs`](crate::Error::Fs) in place of [`NoSpace`](crate::Error::NoSpace), and what
-    /// was copied until then is removed.
+    /// Holes are not counted, because copies keep them. A volume that does not count its space is not checked. The
+    /// check is too strict where the target compresses or deduplicates, so switch it off there. Without the check, a
+    /// copy that runs out of space fails with [`Fs`](crate::Error::Fs) instead of [`NoSpace`](crate::Error::NoSpace),
+    /// and the copies made until then are removed.
     #[must_use]
     pub const fn check_space(mut self, check: bool) -> Self {
         self.space = if check { SpaceCheck::On } else { SpaceCheck::Off };
         self
     }
 
-    /// Where the time comes from; otherwise the host's clocks.
+    /// Sets the clock. Default: the host's clocks.
     #[must_use]
     pub const fn clock(mut self, clock: &'a dyn Clock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Without a catalog, for what is to be a live directory.
+    /// Leaves out the catalog, for a target that becomes a live directory.
     pub(crate) const fn uncatalogued(mut self) -> Self {
         self.catalogued = false;
         self
     }
 
-    /// Takes a checkpoint of a live source. `target` must not exist; its parent must, and its name must be durable.
+    /// Takes a checkpoint of a live source. `target` must not exist. Its parent must exist, and the parent's name must
+    /// be durable.
     ///
     /// # Contract
     ///
-    /// The checkpoint holds every write that was visible before the call, and nothing that the captured version does
-    /// not. Writers, flushes and compactions go on. If the engine has a pause for deletions, they are held from just
-    /// before the capture until the file concerned is in the checkpoint, and not during the flush.
+    /// The checkpoint holds every write that was visible before the call, and nothing that the captured version lacks.
+    /// Writers, flushes and compactions go on. If the engine has a pause for deletions, a deletion is held from just
+    /// before the capture until its file is in the checkpoint. Deletions are not held during the flush.
     ///
-    /// It is made in `.{name}.checkpoint-staged` beside the target. What a dead process left there is swept first; an
-    /// empty directory of the target's name beside it counts as begun by the dead.
+    /// The checkpoint is made in `.{name}.checkpoint-staged` beside the target. Leftovers of a dead process there are
+    /// swept first. An empty directory of the target's name beside such leftovers counts as one of them.
     ///
-    /// The length of a file that the snapshot knows is believed, unless the file is copied. A name that is no UTF-8, or
-    /// that of a staged directory, is refused.
+    /// A file length that the snapshot supplies is trusted, unless the file is copied. A target is refused if its name
+    /// is not UTF-8 or is a staged directory's name.
     ///
     /// # Crash semantics
     ///
     /// In every crash state the target is absent or complete, and after `Ok` it is complete. Where the filesystem
-    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable;
-    /// the next call for the target, or a sweep, removes it.
+    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable.
+    /// The next call for the target, or a sweep, removes it.
     ///
     /// # Errors
     ///
-    /// See [`Error`](crate::Error). Unless it says otherwise, the target does not exist and nothing of the attempt is
-    /// left.
+    /// See [`Error`](crate::Error). Unless a variant says otherwise, the target does not exist and nothing of the
+    /// attempt is left.
     pub fn create(
         &self,
         source: &dyn CheckpointSource,
@@ -243,7 +246,7 @@ impl<'a> Checkpoint<'a> {
         self.make(source, fs, &Target::new(target)?)
     }
 
-    /// Makes a target of whatever kind.
+    /// Makes a target of any kind.
     pub(crate) fn make(
         &self,
         source: &dyn CheckpointSource,
@@ -286,7 +289,7 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    /// Everything up to the publication: on return all of it is in the staged directory, and durable there.
+    /// Does everything up to the publication. On return all files are in the staged directory, and durable there.
     fn stage(
         &self,
         work: &Work<'_>,
@@ -344,13 +347,13 @@ impl<'a> Checkpoint<'a> {
     }
 }
 
-/// Asks a source for its name before anything is made.
+/// Asks a source for its identity before anything is made.
 fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     let identity = source.identity();
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
 }
 
-/// The path of something in a staged directory, relative to it. Anywhere else nothing can be made.
+/// Returns a path in a staged directory relative to that directory. Nothing can be made anywhere else.
 fn relative<'p>(path: &'p Path, dir: &Path) -> &'p Path {
     debug_assert!(path.starts_with(dir), "{} lies outside of {}", path.display(), dir.display());
     path.strip_prefix(dir).unwrap_or(path)

@@ -16,20 +16,20 @@ use crate::{
     Result, layout, view::beneath_checkpoint,
 };
 
-/// The result of a look at a checkpoint without its catalog.
+/// The report of opening a checkpoint without its catalog.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "it says what was not checked"]
 pub struct SalvageReport {
     /// The version that CURRENT names. The digest of its archive and the checksum of every section were checked.
     pub version_id: u64,
-    /// Manifest sections that are damaged on disk and were restored by their parity. The copy has them as they are on
-    /// disk: [`repair`](lsm_manifest::repair()) of its manifest makes that last.
+    /// Manifest sections that are damaged on disk and were restored by their parity. A copy has them as they are on
+    /// disk. Run [`repair`](lsm_manifest::repair()) on its manifest to make the repair permanent.
     pub healed: Vec<String>,
-    /// The tables and blob files that are there, and the logs of edits. **Nothing was checked** of them: the engine's
-    /// own checksums say if their bytes are right, and its manifest says if one is missing.
+    /// The number of tables, blob files and logs of edits. **Nothing was checked** in them. The engine's own checksums
+    /// show if their bytes are right, and its manifest shows if a file is missing.
     pub unchecked_files: u64,
-    /// Entries that are left out, relative to the directory: they are no regular files of a known name.
+    /// Entries that are left out, relative to the directory. They are no regular files of a known name.
     pub left_out: Vec<PathBuf>,
     /// The number of further entries that are left out.
     pub unlisted: u64,
@@ -42,18 +42,18 @@ const LEFT_OUT_MAX: usize = 1 << 16;
 const EDITS_PREFIX: &str = "edits-";
 
 impl CheckpointDir {
-    /// Opens a checkpoint **without its catalog**, for one whose catalog is damaged or gone. It is a last resort: use
+    /// Opens a checkpoint **without its catalog**, if the catalog is damaged or gone. This is a last resort. Use
     /// another checkpoint if there is one.
     ///
     /// # Contract
     ///
     /// The directory holds one tree, whose manifest is an archive of `lsm-manifest`. Its files are the regular files in
-    /// `tables` and `blobs`, the archive that CURRENT names, the log of edits of that version, and CURRENT. All else is
-    /// left out, and the report lists it. Restore the result, and let the engine check it before it is used. A log of
-    /// another kind is not restored.
+    /// `tables` and `blobs`, the archive that CURRENT names, the log of edits of that version, and CURRENT. Everything
+    /// else is left out, and the report lists it. Restore the result, and let the engine check it before it is used. A
+    /// log of another kind is not restored.
     ///
-    /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be: without a catalog
-    /// nobody knows the files of the checkpoint, their lengths and their checksums.
+    /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be checked. Without a
+    /// catalog, the files of the checkpoint, their lengths and their checksums are unknown.
     ///
     /// The result has no [identity](crate::CheckpointSource::identity).
     /// [`with_identity`](Self::with_identity) gives it one, which [`Checkpoint::create`](crate::Checkpoint::create)
@@ -61,8 +61,8 @@ impl CheckpointDir {
     ///
     /// # Errors
     ///
-    /// [`NotACheckpoint`](Error::NotACheckpoint) if there is no CURRENT; [`Manifest`](Error::Manifest) if CURRENT or
-    /// the manifest is damaged: nothing can be done without them; [`Fs`](Error::Fs).
+    /// [`NotACheckpoint`](Error::NotACheckpoint) if there is no CURRENT. [`Manifest`](Error::Manifest) if CURRENT or
+    /// the manifest is damaged, because nothing can be done without them. [`Fs`](Error::Fs).
     ///
     /// # Examples
     ///
@@ -90,7 +90,7 @@ impl CheckpointDir {
     }
 }
 
-/// A look through the directories.
+/// A search through the directories.
 struct Search<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
         let len = match self.fs.symlink_metadata(&self.dir.join(&path)) {
             Ok(there) if there.is_file() => there.len,
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-            // It changed since it was listed.
+            // The entry changed after it was listed.
             _ => {
                 self.leave_out(path);
                 return Ok(());

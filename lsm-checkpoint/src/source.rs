@@ -1,4 +1,4 @@
-//! What a live tree must supply: [`CheckpointSource`], [`Capture`], [`Snapshot`], [`SourceFile`].
+//! The parts that a live tree must supply: [`CheckpointSource`], [`Capture`], [`Snapshot`], [`SourceFile`].
 
 mod by_ref;
 mod pinned;
@@ -19,38 +19,40 @@ use crate::{BoxError, DeletionPause, ManifestTarget};
 
 pub use pinned::PinnedSnapshot;
 
-/// A live engine that checkpoints can be taken of: one tree, or a database of several.
+/// A live engine from which checkpoints can be taken: one tree, or a database of several.
 ///
 /// # Contract
 ///
-/// The calls come once each, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
+/// Each method is called once, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
 /// [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush),
 /// [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
 ///
-/// A file is captured only after its own sync and that of its directory returned `Ok`, the first time each.
+/// A file is captured only after its own sync and its directory's sync returned `Ok`, each at the first attempt.
 pub trait CheckpointSource {
-    /// The directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of them.
+    /// Returns the directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of
+    /// them.
     ///
-    /// The checkpoint's directory, its manifests and its catalog take the mode and the owner of the first. Without one,
-    /// they can be used by the process's user alone.
+    /// The checkpoint's directory, its manifests and its catalog take the mode and the owner of the first directory. If
+    /// there is none, only the process's user can use them.
     fn roots(&self) -> Vec<SourceRoot>;
 
-    /// The pause that every unlink of the engine asks. `None` if a snapshot keeps its files alive by itself.
+    /// Returns the pause that every unlink of the engine goes through. `None` if a snapshot keeps its files alive by
+    /// itself.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>>;
 
-    /// The number of the last write that readers see, with all before it; `None` if nothing was written yet. The
-    /// checkpoint holds these writes, and perhaps later ones. A replay starts behind this number, or at the first
-    /// write.
+    /// Returns the number of the last write that readers see, with all writes before it. `None` if nothing was written
+    /// yet. The checkpoint holds these writes, and perhaps later ones. A replay starts after this number, or at the
+    /// first write if there is no number.
     ///
-    /// A counter that holds the *next* number is one too high, and 0 means `None`: `counter.checked_sub(1)`.
+    /// A counter that holds the *next* number is one too high, and its 0 means `None`. Use `counter.checked_sub(1)`.
     fn visible_seqno(&self) -> Option<u64>;
 
-    /// Brings every write that is visible now into a version: memtables become tables. It must not make garbage of
-    /// anything that an older reader needs.
+    /// Brings every write that is visible now into a version: memtables become tables. It must not turn anything into
+    /// garbage that an older reader needs.
     ///
     /// # Errors
     ///
-    /// The engine's own; it ends the checkpoint.
+    /// The engine's own error, which ends the checkpoint.
     fn flush(&self) -> Result<(), BoxError>;
 
     /// Captures the current version of every tree, as of one moment.
@@ -60,40 +62,42 @@ pub trait CheckpointSource {
     /// As [`flush`](Self::flush).
     fn capture(&self) -> Result<Capture<'_>, BoxError>;
 
-    /// The name of this database in catalogs, such as an id that it keeps: the same at every call and after every open,
-    /// and no other database's. Checkpoints are grouped by it when old ones are deleted, so two databases of one name
-    /// lose checkpoints to each other.
+    /// Returns the name of this database in catalogs, such as an id that it keeps. The name is the same at every call
+    /// and after every open, and no other database has it. Old checkpoints are grouped by this name when they are
+    /// deleted. If two databases share a name, checkpoints of one can be deleted in favor of the other.
     ///
     /// It is 1 to 255 bytes of text without control characters, and without white space at its ends.
     fn identity(&self) -> String;
 }
 
-/// The captured version of one tree. Dropping it releases what it pins.
+/// The captured version of one tree. Dropping it releases the files that it pins.
 ///
-/// [`PinnedSnapshot`] is one for engines that have everything at hand when they capture.
+/// [`PinnedSnapshot`] implements it for engines that have everything at hand when they capture.
 pub trait Snapshot {
-    /// The number of the version.
+    /// Returns the number of the version.
     fn version_id(&self) -> u64;
 
-    /// Every file of the version, of every kind, except what [`write_manifest`](Self::write_manifest) writes.
+    /// Returns every file of the version, of every kind, except the files that [`write_manifest`](Self::write_manifest)
+    /// writes.
     ///
     /// # Errors
     ///
-    /// The engine's own; it ends the checkpoint.
+    /// The engine's own error, which ends the checkpoint.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError>;
 
-    /// The kinds whose folders are made even if no file is of them, for an engine that expects to find them.
+    /// Returns the kinds whose folders are made even if they hold no file. Some engines expect to find these folders.
     fn folders(&self) -> Vec<FileKind> {
         vec![FileKind::Table]
     }
 
-    /// Writes the metadata that makes a directory with those files a tree of this version: the manifest and CURRENT, or
-    /// whatever the engine has. It is written anew for the captured version; the live directory may have moved on.
+    /// Writes the metadata that turns a directory with those files into a tree of this version: the manifest and
+    /// CURRENT, or the engine's own equivalent. It is written anew for the captured version, because the live directory
+    /// may have moved on.
     ///
     /// # Contract
     ///
-    /// The file that makes the tree readable gets its name last. Syncs may be left out: all that is made through the
-    /// target is synced before the checkpoint is published.
+    /// The file that makes the tree readable gets its name last. Syncs may be left out, because everything that is made
+    /// through the target is synced before the checkpoint is published.
     ///
     /// # Errors
     ///
@@ -106,19 +110,20 @@ pub trait Snapshot {
 pub struct SourceRoot {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) path: PathBuf,
-    /// Somebody else may have put links into it: a checkpoint, as opposed to a live directory.
+    /// `true` if somebody else may have put links into it, as for a checkpoint. `false` for a live directory.
     pub(crate) is_untrusted: bool,
-    /// The permissions that a checkpoint's catalog knows of its directories, by their paths.
+    /// The permissions that a checkpoint's catalog records for its directories, by their paths.
     folders: Arc<HashMap<String, KnownPermissions>>,
 }
 
 impl SourceRoot {
-    /// The directory at this path of this filesystem.
+    /// Creates a root for the directory at this path of this filesystem.
     pub fn new(fs: Arc<dyn Fs>, path: impl Into<PathBuf>) -> Self {
         Self { fs, path: path.into(), is_untrusted: false, folders: Arc::default() }
     }
 
-    /// The directory of a checkpoint. Nothing below it is reached through a symbolic link or another mount.
+    /// Creates a root for the directory of a checkpoint. Nothing below it is reached through a symbolic link or another
+    /// mount.
     pub(crate) fn of_checkpoint(
         fs: Arc<dyn Fs>,
         path: &Path,
@@ -127,8 +132,8 @@ impl SourceRoot {
         Self { fs, path: path.to_path_buf(), is_untrusted: true, folders: Arc::new(folders) }
     }
 
-    /// The permissions that a copy of one of its directories gets: those that a catalog says, or else those that are
-    /// there.
+    /// Returns the permissions that a copy of one of its directories gets. Permissions from a catalog win over the
+    /// permissions of the directory itself.
     pub(crate) fn keeps(&self, dir: &str, there: &FsMetadata) -> Option<Permissions> {
         match self.folders.get(dir) {
             Some(known) => known.over(there.permissions),
@@ -146,7 +151,7 @@ pub(crate) struct KnownPermissions {
 }
 
 impl KnownPermissions {
-    /// Fills in the permissions that are there for the unknown ones.
+    /// Fills in unknown permissions from the existing ones.
     pub(crate) fn over(self, there: Option<Permissions>) -> Option<Permissions> {
         Some(Permissions {
             mode: self.mode.or(there.map(|there| there.mode))?,
@@ -156,25 +161,25 @@ impl KnownPermissions {
     }
 }
 
-/// What was captured at one moment: the snapshot of each tree.
+/// The snapshots of all trees, captured at one moment.
 #[derive(Default)]
 pub struct Capture<'a> {
     pub(crate) trees: Vec<(String, Box<dyn Snapshot + 'a>)>,
 }
 
 impl<'a> Capture<'a> {
-    /// Nothing yet.
+    /// Creates a capture without a tree.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of an engine that is one tree: its files lie in the target itself.
+    /// Creates the capture of an engine that is one tree. Its files lie in the target itself.
     pub fn one(snapshot: impl Snapshot + 'a) -> Self {
         Self::new().tree("", snapshot)
     }
 
-    /// Adds a tree of several; its files lie in this folder of the target, which has up to four components with `/`
+    /// Adds one of several trees. Its files lie in this folder of the target, which has up to four components with `/`
     /// between them. One of the trees may lie in the target itself, in `""`.
     #[must_use]
     pub fn tree(mut self, folder: impl Into<String>, snapshot: impl Snapshot + 'a) -> Self {
@@ -189,7 +194,7 @@ impl fmt::Debug for Capture<'_> {
     }
 }
 
-/// What a file is, which decides the folder it lies in.
+/// The kind of a file, which decides the folder that it lies in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -199,12 +204,13 @@ pub enum FileKind {
     Blob,
     /// Another kind of data file, in the folder of this name: up to four path components with `/` between them.
     Other(Cow<'static, str>),
-    /// A manifest, a pointer, options: beside the folders.
+    /// A manifest, a pointer or options, which lie beside the folders.
     Metadata,
 }
 
 impl FileKind {
-    /// The kind of data file that lies in the folder of this name: tables and blobs by the names of theirs.
+    /// Returns the kind of data file that lies in the folder of this name. The folder names of tables and blobs give
+    /// these kinds.
     pub fn other(folder: impl Into<Cow<'static, str>>) -> Self {
         match folder.into() {
             folder if folder == TABLES_FOLDER => Self::Table,
@@ -213,7 +219,8 @@ impl FileKind {
         }
     }
 
-    /// The kind that goes by the folder, however it was spelled.
+    /// Returns the kind that the folder's name decides. For example, `Other` with the folder of the tables becomes
+    /// `Table`.
     pub(crate) fn canonical(self) -> Self {
         match self {
             Self::Other(folder) => Self::other(folder),
@@ -221,7 +228,7 @@ impl FileKind {
         }
     }
 
-    /// The folder, empty for metadata.
+    /// Returns the folder, which is empty for metadata.
     #[must_use]
     pub fn folder(&self) -> &str {
         match self {
@@ -233,7 +240,7 @@ impl FileKind {
     }
 }
 
-/// A file of a snapshot, with what may be done with it. A file that can still change has no way to be linked.
+/// A file of a snapshot, with the uses that are allowed. A file that can still change cannot be linked.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     pub(crate) kind: FileKind,
@@ -242,24 +249,25 @@ pub struct SourceFile {
     pub(crate) checksum: Option<u128>,
     /// The directory beneath which its path is resolved. `None` for a file of a live source, which is trusted.
     pub(crate) root: Option<Arc<Path>>,
-    /// The permissions that a copy of it gets. `None`: those that it has.
+    /// The permissions that a copy of it gets. `None` means the permissions of the file itself.
     pub(crate) permissions: Option<Permissions>,
 }
 
-/// Where a file's bytes come from.
+/// The origin of a file's bytes.
 #[derive(Clone)]
 pub(crate) enum Content {
-    /// Never written again: may be linked, cloned or copied.
+    /// A file that is never written again. It may be linked, cloned or copied.
     Immutable { fs: Arc<dyn Fs>, path: PathBuf, len: Option<u64> },
-    /// Appended to: the first `len` bytes are copied.
+    /// A file that is appended to. The first `len` bytes are copied.
     Prefix { fs: Arc<dyn Fs>, path: PathBuf, len: u64 },
-    /// At hand.
+    /// Bytes in memory.
     Bytes(Arc<[u8]>),
 }
 
 impl SourceFile {
-    /// A file that is never written again and may be shared: a finished table or blob file. It is a regular file, not a
-    /// symbolic link. `len` where it is known, which is believed unless the file is copied; otherwise it is looked up.
+    /// Creates a file that is never written again and may be shared, such as a finished table or blob file. It must be
+    /// a regular file, not a symbolic link. A known `len` is trusted, unless the file is copied. An unknown length is
+    /// looked up.
     pub fn immutable(
         kind: FileKind,
         fs: Arc<dyn Fs>,
@@ -270,13 +278,14 @@ impl SourceFile {
         Self::new(kind, file_name(&path), Content::Immutable { fs, path, len: len.into() })
     }
 
-    /// The first `len` bytes of a file that is appended to, such as a log. They are copied, whatever the policy.
+    /// Creates a file from the first `len` bytes of a file that is appended to, such as a log. They are copied under
+    /// every policy.
     pub fn prefix(kind: FileKind, fs: Arc<dyn Fs>, path: impl Into<PathBuf>, len: u64) -> Self {
         let path = path.into();
         Self::new(kind, file_name(&path), Content::Prefix { fs, path, len })
     }
 
-    /// A file with these bytes.
+    /// Creates a file with these bytes.
     pub fn bytes(kind: FileKind, name: impl Into<OsString>, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self::new(kind, name.into(), Content::Bytes(bytes.into()))
     }
@@ -288,7 +297,7 @@ impl SourceFile {
         self
     }
 
-    /// Its XXH3-128, where the version knows it: copies are held against it, and the catalog keeps it.
+    /// Sets its XXH3-128, if the version knows it. Copies are compared with it, and the catalog keeps it.
     #[must_use]
     pub fn checksum(mut self, xxh3_128: impl Into<Option<u128>>) -> Self {
         self.checksum = xxh3_128.into();
@@ -299,13 +308,13 @@ impl SourceFile {
         Self { kind, name, content, checksum: None, root: None, permissions: None }
     }
 
-    /// Says which permissions a copy of it gets.
+    /// Sets the permissions that a copy of it gets.
     pub(crate) const fn permissions(mut self, permissions: Option<Permissions>) -> Self {
         self.permissions = permissions;
         self
     }
 
-    /// Has its path resolved beneath the directory of the checkpoint that it belongs to.
+    /// Makes its path resolve beneath the directory of the checkpoint that it belongs to.
     pub(crate) fn beneath(mut self, root: &Arc<Path>) -> Self {
         self.root = Some(Arc::clone(root));
         self
@@ -313,7 +322,7 @@ impl SourceFile {
 }
 
 impl Content {
-    /// The path in the source.
+    /// Returns the path in the source.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Immutable { path, .. } | Self::Prefix { path, .. } => Some(path),
@@ -321,7 +330,7 @@ impl Content {
         }
     }
 
-    /// The length, as far as the snapshot knows it.
+    /// Returns the length, if the snapshot knows it.
     pub(crate) fn known_len(&self) -> Option<u64> {
         match self {
             Self::Immutable { len, .. } => *len,

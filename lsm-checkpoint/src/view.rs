@@ -10,7 +10,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`NotACheckpoint`](Error::NotACheckpoint) if there is no such directory; [`Fs`](Error::Fs).
+/// [`NotACheckpoint`](Error::NotACheckpoint) if there is no such directory, and [`Fs`](Error::Fs).
 pub(crate) fn beneath_checkpoint<'fs>(fs: &'fs dyn Fs, dir: &Path) -> Result<Box<dyn Fs + 'fs>> {
     fs.beneath(dir).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -36,7 +36,7 @@ pub(crate) fn beneath_all<T>(
     }
 }
 
-/// Tells if both resolve paths in one namespace.
+/// Returns `true` if both resolve paths in one namespace.
 pub(crate) fn shares_namespace(one: &dyn Fs, other: &dyn Fs) -> bool {
     one.backend_id().is_some() && one.backend_id() == other.backend_id()
 }

@@ -1,4 +1,4 @@
-//! The details of errors: what is wrong with a name, a file, a record.
+//! The details of errors: the problems of names, files and records.
 
 use crate::layout::NameProblem;
 
@@ -6,26 +6,27 @@ use crate::layout::NameProblem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotProblem {
-    /// The name is empty, not UTF-8, longer than 1,024 bytes, or no single path component; or something was written
-    /// where no tree is. Control characters are not allowed either.
+    /// The name is empty, not UTF-8, longer than 1,024 bytes, or no single path component. Control characters are not
+    /// allowed either. The problem is also reported for an entry that was written outside every tree.
     #[error("not a file name")]
     Name,
     /// A folder lies deeper than four folders below its tree, or a tree deeper than four folders below the target.
     #[error("a folder has at most four components")]
     Depth,
-    /// Two entries have the name, a file has that of a directory, or a folder lies in the directory of another tree.
+    /// Two entries have the name, a file has the name of a directory, or a folder lies in the directory of another
+    /// tree.
     #[error("the name is taken")]
     Taken,
-    /// The name is one that checkpoints use themselves in the target, in any case: `CHECKPOINT`,
-    /// `.checkpoint-unpublished`, or one that ends in `.checkpoint-staged`.
+    /// Checkpoints use the name themselves in the target: `CHECKPOINT`, `.checkpoint-unpublished`, or any name that
+    /// ends in `.checkpoint-staged`. Upper and lower case do not differ.
     #[error("the name is reserved in the target's own directory")]
     Reserved,
-    /// Something that was written as metadata is longer than 4 GiB.
+    /// Written metadata is longer than 4 GiB.
     #[error("metadata that is written has at most 4 GiB; list it as a file")]
     TooLong,
 }
 
-/// The thing that has a target's name.
+/// The kind of entry that has a target's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Occupant {
@@ -35,30 +36,30 @@ pub enum Occupant {
     /// A directory that another volume is mounted on.
     #[error("the target exists, as a mount point: choose a name inside it")]
     MountPoint,
-    /// Anything else.
+    /// Any other entry.
     #[error("the target exists")]
     Other,
 }
 
-/// What is seen of a source file that is not what the snapshot says.
+/// A difference between a source file and the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Change {
-    /// Nothing has its name.
+    /// No entry has the file's name.
     #[error("it is gone")]
     Gone,
-    /// It is shorter than the snapshot says, or of another length where it may not change at all.
+    /// The file is shorter than the snapshot says. For a file that may not change at all, any other length counts.
     #[error("{expected} bytes are captured, {found} are there")]
     Length {
         /// The snapshot's length.
         expected: u64,
-        /// The file's.
+        /// The file's length.
         found: u64,
     },
-    /// It is something else, such as a symbolic link.
+    /// The entry is no regular file. It may be a symbolic link.
     #[error("it is no regular file")]
     Type,
-    /// It is shorter than the snapshot says; how much is not known.
+    /// The file is shorter than the snapshot says, by an unknown amount.
     #[error("it is shorter than {expected} bytes")]
     Short {
         /// The snapshot's length.
@@ -66,58 +67,58 @@ pub enum Change {
     },
 }
 
-/// How CURRENT, of the format of `lsm-manifest`, fails to name the captured version.
+/// A reason why CURRENT, in the format of `lsm-manifest`, does not name the captured version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PointerProblem {
-    /// It names another version.
+    /// CURRENT names another version.
     #[error("CURRENT names version {found}")]
     Version {
         /// CURRENT's version.
         found: u64,
     },
-    /// The archive of the version is there, and no CURRENT is. An engine that writes `edits-{N}` beside `v{N}` needs
-    /// none, because it opens the highest `v{N}`.
+    /// The archive of the version exists, but CURRENT does not. An engine that writes `edits-{N}` beside `v{N}` needs
+    /// no CURRENT, because it opens the highest `v{N}`.
     #[error("its archive is there and CURRENT is missing")]
     NoCurrent,
-    /// It names the version, whose archive is missing.
+    /// CURRENT names the version, but the archive of the version is missing.
     #[error("CURRENT names it and its archive is missing")]
     NoArchive,
 }
 
-/// How a staged directory differs from its plan.
+/// A difference between a staged directory and its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StagedProblem {
-    /// Planned, and not there.
+    /// A planned entry is missing.
     #[error("was made, and is not there")]
     Missing,
-    /// There, and not planned.
+    /// An entry was not planned.
     #[error("is there, and was not made by this checkpoint")]
     Unexpected,
-    /// A name that was made before is the same to the target's filesystem, which folds case or spelling.
+    /// The target's filesystem folds case or spelling, and the name equals one that was made before.
     #[error("has the name of another to the target's filesystem")]
     Folded,
-    /// Not the regular file or the directory that was planned. A link to a source file that is a symbolic link is one
-    /// in turn, and leads out of the checkpoint.
+    /// The entry is not the regular file or the directory that was planned. A hard link to a symbolic link of the
+    /// source is itself a symbolic link, and leads out of the checkpoint.
     #[error("is neither the regular file nor the directory that it should be")]
     Type,
 }
 
-/// What is impossible in a catalog.
+/// A defect in the content of a catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogDefect {
-    /// A section ends in the middle of a record, or goes on behind the last.
+    /// A section ends in the middle of a record, or goes on after the last record.
     #[error("a record is cut short or too long")]
     Length,
     /// A code that no version of this format writes.
     #[error("unknown code {0}")]
     Code(u8),
-    /// The head announces other numbers of records than there are, or a section of a list is missing.
+    /// The head announces a number of records that differs from the actual number, or a section of a list is missing.
     #[error("the number of records is another than the catalog's head says")]
     Count,
-    /// The source's name for itself is empty, too long, or no text on one line.
+    /// The source's identity is empty, too long, or not text on one line.
     #[error("the source has no valid identity")]
     Identity,
     /// A name that leads out of the checkpoint, is too long, or is not text.
@@ -126,19 +127,19 @@ pub enum CatalogDefect {
     /// A folder's path with more than four components.
     #[error("a folder has more than four components")]
     Depth,
-    /// A name that two files have, or a file and a directory; or a folder in the directory of another tree.
+    /// Two files, or a file and a directory, have the same name, or a folder lies in the directory of another tree.
     #[error("a name is there twice")]
     Duplicate,
     /// A name that the protocol uses itself.
     #[error("a name is reserved")]
     Reserved,
-    /// Attributes of a directory that the checkpoint does not have, or that has some already.
+    /// Attributes of a directory that the checkpoint does not have, or that already has attributes.
     #[error("attributes are of no directory, or of one that has some")]
     Folder,
     /// A mode with more than permission bits.
     #[error("{0:#o} is no mode")]
     Mode(u32),
-    /// Metadata that was written, of more than 4 GiB.
+    /// Written metadata is longer than 4 GiB.
     #[error("written metadata is longer than 4 GiB")]
     TooLong,
     /// A file of a tree that is not listed.
@@ -147,7 +148,7 @@ pub enum CatalogDefect {
     /// The files of a tree do not stand together.
     #[error("the files are not listed tree by tree")]
     Order,
-    /// Far more names than the directory holds: it is forged, or most of the checkpoint is lost.
+    /// The catalog lists far more names than the directory holds. It is forged, or most of the checkpoint is lost.
     #[error("it lists far more than the directory holds")]
     Excess,
 }

@@ -1,4 +1,4 @@
-//! The copy of a metadata file, piece by piece: nothing is allocated for a length that a catalog claims.
+//! The copy of a metadata file, piece by piece. Nothing is allocated for a length that a catalog claims.
 
 use std::{io, ops::Range, path::PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zero
 /// The bytes of a file that are in memory at a time.
 const PIECE: usize = 64 << 10;
 
-/// A file that takes so many bytes is held against the space that is left before it is copied.
+/// The bytes that a file must take for its size to be compared with the free space before the copy.
 const LONG: u64 = 1 << 20;
 
 /// A metadata file of a checkpoint that is open.
@@ -22,7 +22,7 @@ struct Source<'a> {
     has_holes: bool,
 }
 
-/// Copies a file of a catalog to its place in the target, and holds it against its checksum.
+/// Copies a file of a catalog to its place in the target, and compares it with its checksum.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub(super) fn copy(
 }
 
 impl<'a> Source<'a> {
-    /// Opens a file of the length that the catalog lists. Returns its metadata, too.
+    /// Opens a file and checks that it has the length in the catalog. Returns its metadata, too.
     fn open(fs: &dyn Fs, path: PathBuf, listed: &'a CatalogFile) -> Result<(Self, FsMetadata)> {
         let file = match fs.open(&path, &FsOpenOptions::new().read(true)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
         if there.len == listed.len { Ok((source, there)) } else { Err(source.changed(there.len)) }
     }
 
-    /// Copies all of it, without its holes. Returns the checksum.
+    /// Copies the whole file, without its holes. Returns the checksum.
     fn copy_to(&self, made: &dyn FsFile) -> Result<u128> {
         let (mut hasher, mut done, mut piece) = (Xxh3Default::new(), 0, Vec::new());
         while done < self.listed.len {
@@ -83,13 +83,13 @@ impl<'a> Source<'a> {
             }
         }
         if self.has_holes {
-            // A hole at the end is written by nothing else.
+            // Nothing else makes a hole at the end.
             made.set_len(self.listed.len)?;
         }
         Ok(hasher.digest128())
     }
 
-    /// The next range of data at or behind an offset.
+    /// Returns the next range of data at or after an offset.
     fn next_data(&self, offset: u64) -> lsm_fs::Result<Range<u64>> {
         let len = self.listed.len;
         if !self.has_holes {
@@ -97,7 +97,7 @@ impl<'a> Source<'a> {
         }
         let Some(found) = self.file.next_data(offset)? else { return Ok(len..len) };
         let data = found.start.clamp(offset, len)..found.end.min(len);
-        // A backend that finds nothing is not asked again.
+        // If the backend returns an empty range, treat the rest as data and do not ask it again.
         Ok(if data.is_empty() && data.start < len { offset..len } else { data })
     }
 

@@ -10,7 +10,7 @@ use crate::{
     target_life::Target,
 };
 
-/// The plan of a checkpoint, and what keeps the planned files from going away meanwhile.
+/// The plan of a checkpoint, with the guard and the snapshots that keep the planned files from going away.
 pub(super) struct Captured<'a> {
     pub(super) guard: Option<PauseGuard>,
     pub(super) capture: Capture<'a>,
@@ -26,11 +26,12 @@ impl Captured<'_> {
 
 pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     let pause = source.deletion_pause();
-    // Before the flush, so that all up to it is in what the flush writes.
+    // Read the number before the flush, so that the flush covers every write up to it.
     let seqno = source.visible_seqno();
     source.flush().map_err(Error::from_source)?;
-    // Before the capture: a file asks for its deletion after it has left the version, so the capture names no file
-    // that asked earlier. A pause that began before the flush would only keep garbage for as long as the flush takes.
+    // Begin the pause before the capture. The engine asks to delete a file after the file has left the version, so the
+    // capture names no file whose deletion was asked for earlier. A pause that began before the flush would only keep
+    // garbage for as long as the flush takes.
     let guard = pause.map(DeletionPause::acquire);
     let capture = source.capture().map_err(Error::from_source)?;
     let mut versions = Vec::with_capacity(capture.trees.len());
@@ -41,13 +42,13 @@ pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     }
     let plan = Plan::new(versions).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
     if let Some(guard) = &guard {
-        // One for each file, so that its position is the same here and there; nobody deletes an empty path.
+        // Pass one path for each file, so that positions match the plan. Nobody deletes an empty path.
         guard.narrow(plan.files().map(|file| file.content.path().unwrap_or(Path::new(""))));
     }
     Ok(Captured { guard, capture, plan, seqno })
 }
 
-/// Refuses a target in a directory of the source: by its spelling, and by the inodes on the way to the root.
+/// Refuses a target in a directory of the source. Compares its spelling, and the inodes on the way to the root.
 pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) -> Result<()> {
     let namespace = fs.backend_id();
     let mut by_inode: Vec<(FileId, &Path)> = Vec::new();
@@ -60,7 +61,7 @@ pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) 
         }
         match root.fs.metadata(&root.path) {
             Ok(metadata) => by_inode.extend(metadata.file_id.map(|id| (id, root.path.as_path()))),
-            // One that does not exist yet holds nothing.
+            // A directory that does not exist yet holds nothing.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),
         }
@@ -76,17 +77,17 @@ pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) 
     Ok(())
 }
 
-/// No path is deeper.
+/// The limit on the levels above a target. No path is deeper.
 const DEPTH_MAX: usize = 2048;
 
-/// The directories on the way to the root, found as `..` finds them, so that a symbolic link is no way around.
+/// Returns the directories on the way to the root, as `..` finds them, so that a symbolic link cannot bypass the check.
 fn ancestors(fs: &dyn Fs, parent: &Path) -> Result<Vec<FileId>> {
     let mut ids = Vec::new();
     let mut at = parent.to_path_buf();
     while ids.len() < DEPTH_MAX {
         let there = fs.symlink_metadata(&at)?;
-        // `..` of a directory is what its path without the last name leads to. A longer path for each level would soon
-        // be longer than a system call takes.
+        // A directory's path without its last name leads to the same place as `..`. Appending `..` at each level would
+        // soon make the path longer than a system call accepts.
         let is_named = there.is_dir() && at.file_name().is_some();
         let there = if there.is_dir() { there } else { fs.metadata(&at)? };
         let Some(id) = there.file_id else { break };

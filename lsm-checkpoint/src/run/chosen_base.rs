@@ -11,7 +11,7 @@ use crate::{CheckpointInfo, Error, Result, transfer::Base, view};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BaseChoice<'a> {
     pub(super) dir: &'a Path,
-    /// `true` if the checkpoint is taken without it where it cannot be used.
+    /// `true` if the checkpoint goes on without a base that cannot be used.
     pub(super) is_optional: bool,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct OpenedBase {
     pub(super) unusable: Option<String>,
 }
 
-/// Goes on with a view of the base, or with the reason why there is none.
+/// A callback that goes on with a view of the base, or with the reason why there is none.
 pub(super) type OnBaseView<'f> = &'f mut dyn FnMut(&dyn Fs, Option<String>) -> Result<CheckpointInfo>;
 
 impl Checkpoint<'_> {

@@ -1,4 +1,4 @@
-//! A name that the target's filesystem does not take, told from other failures of the call that makes it.
+//! The distinction between a name that the target's filesystem refuses and other failures of the call that makes it.
 
 use std::{ffi::OsStr, io, path::Path};
 
@@ -6,11 +6,12 @@ use lsm_fs::{Fs, Op, errno};
 
 use crate::{Error, StagedProblem, layout};
 
-/// Looks at the failure of a call that was to make something in a staged directory.
+/// Explains the failure of a call that makes an entry in a staged directory.
 ///
-/// An obstacle that is there under another spelling is a [`StagedMismatch`](Error::StagedMismatch): two names are one.
-/// If a name is missing or invalid although its directory is there, the filesystem refuses the name
-/// ([`NameRefused`](Error::NameRefused)). Any other error is returned as it is.
+/// If the obstacle exists under another spelling, the filesystem folds two names into one
+/// ([`StagedMismatch`](Error::StagedMismatch)). If a name is reported as missing or invalid although its directory
+/// exists, the filesystem refuses the name ([`NameRefused`](Error::NameRefused)). Any other error is returned
+/// unchanged.
 pub(super) fn explain(fs: &dyn Fs, dir: &Path, error: Error) -> Error {
     let Error::Fs(failure) = error else { return error };
     let Some(path) = made_by(&failure).filter(|path| path.starts_with(dir)) else { return failure.into() };
@@ -24,7 +25,7 @@ pub(super) fn explain(fs: &dyn Fs, dir: &Path, error: Error) -> Error {
     }
 }
 
-/// The path that a failed call was to make.
+/// Returns the path that a failed call was to make.
 fn made_by(failure: &lsm_fs::Error) -> Option<&Path> {
     match failure.op() {
         Op::Open | Op::CreateDir => Some(failure.path()),
@@ -33,12 +34,13 @@ fn made_by(failure: &lsm_fs::Error) -> Option<&Path> {
     }
 }
 
-/// Some filesystems say of a name with a character that they do not take that it is not there.
+/// Returns `true` if the failure may be a refused name. Some filesystems report `NotFound` for a name with a character
+/// that they refuse.
 fn may_be_refusal(failure: &lsm_fs::Error) -> bool {
     failure.kind() == io::ErrorKind::NotFound || failure.raw_os_error() == Some(errno::EINVAL)
 }
 
-/// Tells if the name is taken by one that is spelled otherwise.
+/// Returns `true` if an entry with another spelling has taken the name.
 fn is_folded(fs: &dyn Fs, path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let fold = |name: &OsStr| name.to_str().map(layout::fold);
@@ -49,7 +51,7 @@ fn is_folded(fs: &dyn Fs, path: &Path) -> bool {
     })
 }
 
-/// Tells if nothing has the name, in a directory that is there.
+/// Returns `true` if the directory exists and no entry in it has the name.
 fn is_free(fs: &dyn Fs, path: &Path) -> bool {
     let entries = fs.read_dir(lsm_fs::parent_of(path));
     entries.is_ok_and(|entries| entries.iter().all(|entry| Some(entry.name.as_os_str()) != path.file_name()))

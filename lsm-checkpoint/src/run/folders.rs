@@ -17,7 +17,8 @@ use crate::{
 /// The permissions that each directory of a plan has in the source.
 ///
 /// A folder takes the permissions of the directory that its first file lies in. A directory without such a file takes
-/// those at its path below the source's first directory, or else those at the source's first directory itself.
+/// the permissions at its path below the source's first directory. If there are none, it takes the permissions of the
+/// source's first directory itself.
 #[derive(Debug)]
 pub(super) struct FolderPermissions {
     of_root: Option<Permissions>,
@@ -45,17 +46,17 @@ impl FolderPermissions {
         Ok(Self { of_root: keeper.of_root(), known })
     }
 
-    /// The permissions of a directory, by its path in the checkpoint.
+    /// Returns the permissions of a directory, by its path in the checkpoint.
     pub(super) fn of(&self, dir: &Path) -> Option<Permissions> {
         self.known.get(dir).copied().or(self.of_root)
     }
 }
 
-/// The permissions of the directory that the first file of a folder lies in, if one lies in any.
+/// Returns the permissions of the directory that the first file of a folder lies in. `None` if no file lies in any.
 fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions>>> {
     folder.files.iter().find_map(|file| match &file.content {
         Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => {
-            // A file that lies there as a symbolic link is found out later.
+            // A symbolic link in place of the file is detected later.
             let found = unless_missing(fs.symlink_metadata(parent_of(path)));
             Some(found.map(|found| found.filter(FsMetadata::is_dir).and_then(|there| there.permissions)))
         }
@@ -63,8 +64,8 @@ fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions
     })
 }
 
-/// The permissions that the source's first directory gives a directory below it. `found` are those that are known
-/// otherwise.
+/// Returns the permissions that the source's first directory gives a directory below it. `found` are the permissions
+/// that are known from elsewhere.
 fn below(root: &SourceRoot, dir: &Path, found: Option<Permissions>) -> lsm_fs::Result<Option<Permissions>> {
     if found.is_some() && !root.is_untrusted {
         return Ok(found);

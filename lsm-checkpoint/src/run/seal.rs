@@ -1,4 +1,4 @@
-//! Steps 5 to 7: manifests, catalog, syncs from the bottom up, and a look at what is there.
+//! Steps 5 to 7: manifests, catalog, syncs from the bottom up, and a check of the names.
 
 mod listing;
 
@@ -64,7 +64,7 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
-    /// A crash spares the whole only if every directory could be synced.
+    /// Returns the durability of the whole. It survives a crash only if every directory could be synced.
     pub(super) fn durability(&self, parent: DirectorySync) -> DirectorySync {
         if self.directories == DirectorySync::Durable { parent } else { self.directories }
     }
@@ -112,12 +112,12 @@ impl Unsealed<'_> {
         Ok(Sealed { catalog, contents, directories, not_kept: self.keeper.not_kept() })
     }
 
-    /// The target's filesystem itself, on which a sync is a sync.
+    /// Returns the target's filesystem itself, which does not defer syncs.
     fn target_fs(&self) -> &dyn Fs {
         self.staged.inner()
     }
 
-    /// Has each tree write its manifest, and lists everything.
+    /// Lets each tree write its manifest, and lists everything.
     fn write_metadata(&self, header: CatalogHeader) -> Result<Catalog> {
         for (folder, snapshot) in &self.capture.trees {
             let target = ManifestTarget::new(self.staged, self.dir.join(layout::path_of(folder)), self.space);
@@ -135,7 +135,7 @@ impl Unsealed<'_> {
             listing.add_folder(&path)?;
         }
         let catalog = listing.into_catalog(header);
-        // The engine may have written what no plan has seen. A name that is taken could not be made.
+        // The engine may have written files that are not in the plan. It could not have made a name that was taken.
         catalog
             .check(|file| file.method == Method::Written, &mut |_| Ok(()))
             .map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
@@ -143,7 +143,7 @@ impl Unsealed<'_> {
         Ok(catalog)
     }
 
-    /// CURRENT has to name the version that was captured: an engine that copies its live manifest is found out here.
+    /// Checks that CURRENT names the captured version. This detects an engine that copies its live manifest.
     fn check_pointers(&self, catalog: &Catalog) -> Result<()> {
         for pointer in pointer::of_trees(catalog) {
             if let Some(problem) = pointer.problem(self.target_fs(), self.dir)? {
@@ -168,13 +168,13 @@ impl Unsealed<'_> {
         Contents { dirs, files, pointers }
     }
 
-    /// The names that are there are those that were made, no more and no less, and are what was made.
+    /// Checks that each directory holds exactly the names that were made, each with the type that was made.
     fn check_names(&self, contents: &Contents) -> Result<()> {
         for (dir, ExpectedNames { mut names, mut dirs }) in ExpectedNames::by_directory(contents) {
             let path = self.dir.join(dir);
             let entries = self.target_fs().read_dir(&path)?;
             let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
-            // Both are nearly or wholly in order.
+            // Both lists are nearly or wholly in order.
             names.sort();
             found.sort();
             dirs.sort();
@@ -193,7 +193,7 @@ impl Unsealed<'_> {
     }
 }
 
-/// A defect that a catalog would have, as a problem of the snapshot.
+/// Converts a defect that a catalog would have into a problem of the snapshot.
 fn problem_of(defect: CatalogDefect) -> SnapshotProblem {
     match defect {
         CatalogDefect::Duplicate => SnapshotProblem::Taken,
@@ -208,12 +208,12 @@ fn problem_of(defect: CatalogDefect) -> SnapshotProblem {
 #[derive(Default)]
 struct ExpectedNames<'a> {
     names: Vec<&'a OsStr>,
-    /// Those of the names that are directories.
+    /// The names among them that are directories.
     dirs: Vec<&'a OsStr>,
 }
 
 impl<'a> ExpectedNames<'a> {
-    /// By the spelling of the directory: to compare paths by their components is slow.
+    /// Groups the names by the spelling of the directory. Comparing paths by their components is slow.
     fn by_directory(contents: &'a Contents) -> BTreeMap<&'a OsStr, Self> {
         let mut expected: BTreeMap<&OsStr, Self> = BTreeMap::new();
         for path in &contents.files {

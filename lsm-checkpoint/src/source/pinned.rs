@@ -7,14 +7,14 @@ use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version
 use super::{FileKind, Snapshot, SourceFile};
 use crate::{BoxError, ManifestTarget};
 
-/// The captured version of a tree whose parts are at hand, as a [`Snapshot`]: for engines that list their files and
-/// encode their manifest at the moment of the capture.
+/// A [`Snapshot`] of a tree whose parts are at hand. It is for engines that list their files and encode their manifest
+/// at the moment of the capture.
 ///
 /// # Contract
 ///
-/// It holds the pin, whatever that is, until it is dropped: a version of the engine, a guard, `()` where the deletions
-/// wait for a [`DeletionPause`](crate::DeletionPause). Metadata is written in the order in which it was added; the file
-/// that makes the tree readable is the last.
+/// It holds the pin until it is dropped. The pin is any value: a version of the engine, a guard, or `()` where the
+/// deletions wait for a [`DeletionPause`](crate::DeletionPause). Metadata is written in the order in which it was
+/// added. The file that makes the tree readable is the last.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ use crate::{BoxError, ManifestTarget};
 /// # assert_eq!(format!("{:?}", capture(Path::new("db"), Arc::new(version))), r#"[""]"#);
 /// ```
 ///
-/// One whose manifest is an archive of `lsm-manifest`:
+/// An engine whose manifest is an archive of `lsm-manifest`:
 ///
 /// ```
 /// # use lsm_checkpoint::PinnedSnapshot;
@@ -58,14 +58,14 @@ pub struct PinnedSnapshot<P> {
     _pin: P,
 }
 
-/// What is written beside the folders.
+/// A piece of metadata, which is written beside the folders.
 enum Metadata {
     File(String, Arc<[u8]>),
     Archive(WriteOptions, Vec<(String, Vec<u8>)>),
 }
 
 impl<P> PinnedSnapshot<P> {
-    /// Of the version of this number, with what keeps its files from going away.
+    /// Creates a snapshot of the version of this number. The pin keeps its files from going away.
     pub const fn new(version_id: u64, pin: P) -> Self {
         Self { version_id, files: Vec::new(), folders: Vec::new(), metadata: Vec::new(), _pin: pin }
     }
@@ -77,7 +77,7 @@ impl<P> PinnedSnapshot<P> {
         self
     }
 
-    /// Adds kinds whose folders are made even if no file is of them; that of the tables is made in any case.
+    /// Adds kinds whose folders are made even if they hold no file. The folder of the tables is made in any case.
     #[must_use]
     pub fn folders(mut self, kinds: impl IntoIterator<Item = FileKind>) -> Self {
         self.folders.extend(kinds);

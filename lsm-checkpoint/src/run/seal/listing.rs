@@ -31,7 +31,7 @@ pub(super) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// The trees of a plan, with its folders.
+    /// Creates a listing of the trees of a plan, with its folders.
     pub(super) fn new(unsealed: &'a Unsealed<'a>) -> Self {
         let planned = unsealed.plan.dirs.iter().map(PathBuf::as_path).collect();
         let trees =
@@ -42,7 +42,7 @@ impl<'a> Listing<'a> {
 
     pub(super) fn add_finished(&mut self, file: &FinishedFile<'_>) {
         let FinishedFile { planned, folder, method, len, checksum, linkable, permissions } = *file;
-        // What was written by now may have been written over, or have lost its name again: it is listed as written.
+        // Skip a written file: the engine may since have written over it or removed its name. `add_written` lists it.
         if method == Method::Written {
             return;
         }
@@ -51,7 +51,7 @@ impl<'a> Listing<'a> {
         self.files.push(CatalogFile { checksum, linkable, attributes, ..file });
     }
 
-    /// Adds a file that was written through the target. Its checksum is taken from what a reader sees.
+    /// Adds a file that was written through the target. Its checksum is taken from the bytes that a reader sees.
     pub(super) fn add_written(&mut self, path: &Path) -> Result<()> {
         let (tree, folder) = self.place_of(path.parent().unwrap_or(path))?;
         let number = tree.number;
@@ -75,7 +75,8 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// The catalog of all that was added. Its sort is stable: metadata stays in the order in which it got its names.
+    /// Builds the catalog of all that was added. Its sort is stable, so metadata stays in the order in which it got its
+    /// names.
     pub(super) fn into_catalog(self, header: CatalogHeader) -> Catalog {
         let CatalogHeader { label, seqno } = header;
         let mut trees: Vec<ListedTree> = self.trees.into_values().collect();
@@ -89,7 +90,7 @@ impl<'a> Listing<'a> {
         catalog
     }
 
-    /// The tree that a directory lies in, and its path there with `/` between the components.
+    /// Returns the tree that a directory lies in, and its path there with `/` between the components.
     fn place_of(&mut self, dir: &Path) -> Result<(&mut ListedTree, String)> {
         let no_place = self.no_place(dir);
         let below = relative(dir, self.unsealed.dir);
@@ -103,13 +104,13 @@ impl<'a> Listing<'a> {
         names.map(|names| (tree, names.join("/"))).ok_or(no_place)
     }
 
-    /// The error for something that an engine has written where a catalog cannot name it.
+    /// Returns the error for an entry that an engine has written where a catalog cannot name it.
     fn no_place(&self, path: &Path) -> Error {
         let path = relative(path, self.unsealed.dir).to_path_buf();
         Error::InvalidSnapshot { path, problem: SnapshotProblem::Name }
     }
 
-    /// The length and the checksum of a file.
+    /// Reads a file and returns its length and its checksum.
     fn read_through(&self, path: &Path) -> Result<(u64, u128)> {
         let file = self.unsealed.staged.open(path, &FsOpenOptions::new().read(true))?;
         let (mut hasher, mut len, mut piece) = (Xxh3Default::new(), 0, vec![0; PIECE]);
@@ -136,7 +137,7 @@ impl ListedTree {
     }
 }
 
-/// The attributes of a catalog's directories: of the checkpoint's own, and of each tree and folder with the way there.
+/// Returns the attributes of the checkpoint's directory, and of each tree and folder with the directories above it.
 fn folders_of(catalog: &Catalog, of: impl Fn(&Path) -> Option<Permissions>) -> Vec<CatalogFolder> {
     let mut paths = BTreeSet::from([String::new()]);
     for tree in &catalog.trees {
@@ -159,5 +160,5 @@ fn folders_of(catalog: &Catalog, of: impl Fn(&Path) -> Option<Permissions>) -> V
     paths.into_iter().filter_map(folder).collect()
 }
 
-/// How much of a file is in memory at a time.
+/// The bytes of a file that are in memory at a time.
 const PIECE: usize = 64 << 10;
