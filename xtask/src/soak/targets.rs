@@ -12,7 +12,7 @@ use crate::cmd;
 use crate::workspace::{Workspace, walk};
 
 /// Every test file that takes the seed of its crash sweeps from outside contains one of these.
-const SEEDED: [&str; 2] = ["seeded_sweep()", "LSM_SWEEP_SEED"];
+const SEEDED: [&str; 3] = ["seeded_sweep()", "LSM_SWEEP_SEED", " in seeds("];
 /// The first run of a property test is short, and shows how many inputs fit into a turn.
 const FIRST_CASES: u64 = 500;
 
@@ -301,6 +301,7 @@ mod tests {
         for name in [
             "lsm-fs-mem random_calls_agree_with_the_host",
             "lsm-fs-mem crash::disk::tests",
+            "lsm-fs-mem crash::admits::tests",
             "lsm-checkpoint restore",
             "lsm-manifest/fuzz archive",
         ] {
