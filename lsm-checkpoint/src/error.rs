@@ -109,7 +109,7 @@ pub enum Error {
         /// The source's file.
         path: PathBuf,
     },
-    /// A captured file is gone or differs from the snapshot. Its files are deleted or changed behind the snapshot's
+    /// A captured file is gone or differs from the snapshot. Something deletes or changes files behind the snapshot's
     /// back. A file that is only linked or cloned is not checked.
     ///
     /// If the engine was being changed by hand, retry. Otherwise route every unlink of the engine through its
@@ -189,7 +189,7 @@ pub enum Error {
     },
     /// The checkpoint has lost its name, but the sync of its parent failed. A crash may bring it back, whole.
     ///
-    /// Do not make another checkpoint of the name on that device. Its files are still there. Wait until the device
+    /// Do not make another checkpoint of that name on that device. Its files are still there. Wait until the device
     /// works again, which takes a new mount on most filesystems. Then see which of the two names exists. A sweep
     /// removes the staged one.
     #[error("{}: removed, but not known to be durably so", target.display())]
@@ -246,7 +246,7 @@ pub enum Error {
     /// it was removed.
     ///
     /// Inspect `entry`. If it is a file of the checkpoint, an earlier call may have restored the whole checkpoint and
-    /// died before it could report it. Otherwise empty the directory, or choose another one.
+    /// died before it could report success. Otherwise empty the directory, or choose another one.
     #[error("{}: not empty, it holds {}; restore into an empty directory", target.display(), entry.display())]
     NotEmpty {
         /// The directory.
@@ -338,7 +338,7 @@ fn bits(features: u64) -> String {
 }
 
 impl Error {
-    /// Returns the first failure, without a failed clean-up. Decide by this one.
+    /// Returns the first failure, without the failure of the clean-up. Base the decision on it.
     #[must_use]
     pub fn first(&self) -> &Self {
         match self {

@@ -14,14 +14,14 @@ use lsm_fs::{Fs, FsAbilities, FsFile, FsMetadata, FsPermissions, PermissionsSet}
 
 use crate::{Result, SourceRoot};
 
-/// The bits of a file's mode in the mode of a directory.
+/// The bits that a file takes from the mode of a directory.
 const FILE_BITS: u32 = 0o666;
 
 /// The owner's bits that a file needs while it is written, and a directory needs as long as it is used.
 const OWN_FILE: u32 = 0o600;
 const OWN_DIR: u32 = 0o700;
 
-/// Gives files and directories their permissions, and counts refusals.
+/// A setter of the permissions of files and directories, which counts refusals.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     /// The permissions of the source's first directory.
@@ -67,7 +67,7 @@ impl Keeper {
         self.of_root.map(|root| root.with_mode(root.mode & FILE_BITS | OWN_FILE))
     }
 
-    /// Gives a file that this call has made its permissions, through the handle that made it, before its sync.
+    /// Sets the permissions of a file that this call has made, through the handle that made it and before its sync.
     pub(crate) fn file(&self, file: &dyn FsFile, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
         let set = if self.is_able { file.set_permissions(&to)? } else { PermissionsSet::default() };
@@ -75,7 +75,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Gives a directory that this call has made its permissions. Its owner can always use it.
+    /// Sets the permissions of a directory that this call has made. Its owner can always use it.
     pub(crate) fn directory(&self, fs: &dyn Fs, dir: &Path, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
         self.count(set_directory(fs, dir, to)?);
@@ -95,7 +95,7 @@ impl Keeper {
     }
 }
 
-/// Makes a directory that its owner alone can use, where the filesystem has permissions.
+/// Makes a directory that only its owner can use, where the filesystem has permissions.
 pub(crate) fn create_private_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
     ability(fs).map_or_else(|| fs.create_dir(path), |ability| ability.create_private_dir(path))
 }

@@ -45,7 +45,7 @@ impl CheckpointDir {
         Self { fs, dir, catalog, identity }
     }
 
-    /// Sets the identity that replaces the catalog's identity in checkpoints that are made of this checkpoint. Only a
+    /// Sets the identity of checkpoints that are made of this checkpoint, in place of the catalog's identity. Only a
     /// catalog of format 1 can lack an identity, and without an identity no checkpoint is made.
     #[must_use]
     pub fn with_identity(mut self, identity: impl Into<String>) -> Self {
@@ -64,10 +64,10 @@ impl CheckpointDir {
 ///
 /// # Contract
 ///
-/// The target holds the files of the catalog and nothing else. It has no catalog, so that nobody takes a directory that
-/// an engine writes to for a checkpoint. Files are clones where the filesystem can clone, and copies otherwise. The
-/// length of every file is first compared with the catalog. Copies are compared with its checksums as they are made. A
-/// clone has the same bytes as the checkpoint, so run [`verify`](crate::verify()) beforehand to check them. The
+/// The target holds the files of the catalog and nothing else. It has no catalog, so that a directory that an engine
+/// writes to is not mistaken for a checkpoint. Files are clones where the filesystem can clone, and copies otherwise.
+/// The length of every file is first compared with the catalog. Copies are compared with its checksums as they are
+/// made. A clone has the same bytes as the checkpoint, so run [`verify`](crate::verify()) beforehand to check them. The
 /// checkpoint is only read.
 ///
 /// Files and directories get the modes and owners that the catalog records. It records none for linked files, and in

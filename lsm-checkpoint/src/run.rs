@@ -178,8 +178,8 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Limits the speed of copies. 0 means no limit. Links and clones are not slowed down. Meanwhile the progress
-    /// callback is called a few times a second.
+    /// Limits the speed of copies. 0 means no limit. Links and clones are not slowed down. While a copy waits, the
+    /// progress callback is called a few times a second.
     #[must_use]
     pub const fn bytes_per_second(mut self, limit: u64) -> Self {
         self.bytes_per_second = Some(limit);
@@ -221,8 +221,8 @@ impl<'a> Checkpoint<'a> {
     /// Writers, flushes and compactions go on. If the engine has a pause for deletions, a deletion is held from just
     /// before the capture until its file is in the checkpoint. Deletions are not held during the flush.
     ///
-    /// The checkpoint is made in `.{name}.checkpoint-staged` beside the target. Leftovers of a dead process there are
-    /// swept first. An empty directory of the target's name beside such leftovers counts as one of them.
+    /// The checkpoint is made in `.{name}.checkpoint-staged` beside the target. If a dead process left such a
+    /// directory, it is swept first. An empty directory of the target's name beside it then counts as a leftover, too.
     ///
     /// A file length that the snapshot supplies is trusted, unless the file is copied. A target is refused if its name
     /// is not UTF-8 or is a staged directory's name.

@@ -27,7 +27,7 @@ pub use pinned::PinnedSnapshot;
 /// [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush),
 /// [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
 ///
-/// A file is captured only after its own sync and its directory's sync returned `Ok`, each at the first attempt.
+/// A file is captured only after its own sync and its directory's sync returned `Ok`, each at its first attempt.
 pub trait CheckpointSource {
     /// Returns the directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of
     /// them.
@@ -64,7 +64,7 @@ pub trait CheckpointSource {
 
     /// Returns the name of this database in catalogs, such as an id that it keeps. The name is the same at every call
     /// and after every open, and no other database has it. Old checkpoints are grouped by this name when they are
-    /// deleted. If two databases share a name, checkpoints of one can be deleted in favor of the other.
+    /// deleted. If two databases share a name, each can cause checkpoints of the other to be deleted.
     ///
     /// It is 1 to 255 bytes of text without control characters, and without white space at its ends.
     fn identity(&self) -> String;

@@ -10,7 +10,7 @@ use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zero
 /// The bytes of a file that are in memory at a time.
 const PIECE: usize = 64 << 10;
 
-/// The bytes that a file must take for its size to be compared with the free space before the copy.
+/// The allocated size from which a file is compared with the free space before the copy.
 const LONG: u64 = 1 << 20;
 
 /// A metadata file of a checkpoint that is open.

@@ -14,7 +14,7 @@ use crate::{BoxError, ManifestTarget};
 ///
 /// It holds the pin until it is dropped. The pin is any value: a version of the engine, a guard, or `()` where the
 /// deletions wait for a [`DeletionPause`](crate::DeletionPause). Metadata is written in the order in which it was
-/// added. The file that makes the tree readable is the last.
+/// added. The file that makes the tree readable must be added last.
 ///
 /// # Examples
 ///
