@@ -6,7 +6,7 @@ use lsm_fs::Fs;
 
 use crate::{Error, Result};
 
-/// The choice whether files are held against the free space before they are copied.
+/// The choice to compare files with the free space before they are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpaceCheck {
     On,

@@ -160,7 +160,7 @@ impl VerifyReport {
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (files, checked) = (self.catalog.files.len(), self.checked_files);
-        write!(f, "{files} files, {checked} held against their checksum, ")?;
+        write!(f, "{files} files, {checked} compared with their checksums, ")?;
         write!(f, "{} problems", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))?;
         self.notes.iter().try_for_each(|note| write!(f, "\n{note} (harmless)"))?;

@@ -1,4 +1,4 @@
-//! The text of every error, held against `texts.txt`: a change of a message is a line of a diff.
+//! The text of every error, compared with `texts.txt`. A change of a message shows as a line of a diff.
 
 use std::{
     fmt::Write,
