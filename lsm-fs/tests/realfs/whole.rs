@@ -32,7 +32,8 @@ fn conforms(variable: &str, without: &[&str]) {
     assert_eq!(idle, expected);
 }
 
-const NO_CLONES: &[&str] = &["batches::clones_are_made_and_each_reported"];
+const NO_CLONES: &[&str] =
+    &["batches::clones_are_made_and_each_reported", "permissions::a_clone_is_its_owners_alone"];
 
 /// No sync fails on a healthy mount. Failing mounts have their own tests.
 const NO_FAULT: &[&str] = &[
