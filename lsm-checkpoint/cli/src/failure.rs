@@ -54,6 +54,12 @@ impl Failure {
         self
     }
 
+    /// Names the next step, if there is one.
+    pub(crate) fn hint_if(mut self, hint: Option<impl Into<String>>) -> Self {
+        self.hint = hint.map(Into::into);
+        self
+    }
+
     /// The object for programs.
     pub(crate) fn record(&self, signal: Option<u8>) -> Record {
         Record::new("error")

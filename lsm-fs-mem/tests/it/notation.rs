@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use lsm_fs::{FileId, Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
-use lsm_fs_mem::FoundTree;
+use lsm_fs_mem::{FoundTree, MemFs, Recording};
 
 const NORMAL: SyncMode = SyncMode::Normal;
 const SECTOR: usize = 512;
@@ -30,6 +30,22 @@ pub(crate) fn run(fs: &dyn Fs, calls: &str) {
         let words: Vec<&str> = text.split_whitespace().collect();
         call(fs, &words).unwrap_or_else(|e| panic!("{text}: {e}"));
     }
+}
+
+/// Makes the calls, and has them durable.
+pub(crate) fn prepared(start: &str) -> MemFs {
+    let fs = MemFs::new();
+    run(&fs, start);
+    fs.settle();
+    fs
+}
+
+/// Records calls on a durable start.
+pub(crate) fn recorded(start: &str, calls: &str) -> Recording {
+    let fs = prepared(start);
+    fs.record();
+    run(&fs, calls);
+    fs.take_recording().unwrap()
 }
 
 fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {

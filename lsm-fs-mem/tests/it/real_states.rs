@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use lsm_fs_mem::{
     Budget, CrashSweep, MemFs, Notes,
     Profile::{self, Adversarial, Btrfs, Ext4, Xfs},
-    Recording,
 };
 
-use crate::notation::{parse, render, run};
+use crate::notation::{parse, prepared, recorded, render, run};
 
 struct Case {
     profiles: &'static [Profile],
@@ -38,21 +37,6 @@ fn states(profile: Profile, start: &MemFs, calls: &str) -> BTreeSet<String> {
     let report = report.unwrap();
     assert!(report.is_exhaustive(), "{calls}: {report}");
     found
-}
-
-fn prepared(start: &str) -> MemFs {
-    let fs = MemFs::new();
-    run(&fs, start);
-    fs.settle();
-    fs
-}
-
-/// Returns the recorded calls.
-fn recorded(start: &str, calls: &str) -> Recording {
-    let fs = prepared(start);
-    fs.record();
-    run(&fs, calls);
-    fs.take_recording().unwrap()
 }
 
 /// Requires every state to be admitted and to be among those that the enumeration yields.

@@ -5,7 +5,7 @@ use lsm_fs_mem::{
     Profile::{self, Adversarial, Btrfs, Ext4, Xfs},
 };
 
-use crate::notation::{parse, run};
+use crate::notation::{parse, prepared, recorded, run};
 
 struct Row {
     name: &'static str,
@@ -196,12 +196,7 @@ const ORDERED: [Row; 11] = [
 #[test]
 fn a_state_against_each_row_is_refused() {
     for Row { name, profiles, start, calls, state } in FORCED.iter().chain(&ORDERED) {
-        let fs = MemFs::new();
-        run(&fs, start);
-        fs.settle();
-        fs.record();
-        run(&fs, calls);
-        let recording = fs.take_recording().unwrap();
+        let recording = recorded(start, calls);
         let end = recording.events();
         for profile in Profile::ALL {
             let admitted = recording.admits(profile, end.., &parse(state));
@@ -213,9 +208,7 @@ fn a_state_against_each_row_is_refused() {
 /// Everything is forced by a sync of the machine, so only the live tree is left.
 #[test]
 fn a_sync_of_everything_leaves_one_state() {
-    let fs = MemFs::new();
-    run(&fs, "creat a; w a 0 512 A; mkdir d; mv a d/a");
-    fs.settle();
+    let fs = prepared("creat a; w a 0 512 A; mkdir d; mv a d/a");
     fs.admits(&parse("d/ d/a=A1")).unwrap();
     for state in ["d/ d/a=", "d/", "a=A1 d/", "a=A1 d/ d/a=@a", "d/ d/a=A1 d/b=@d/a", "d/ d/a=A1 d/b="] {
         fs.admits(&parse(state)).unwrap_err();
@@ -225,12 +218,7 @@ fn a_sync_of_everything_leaves_one_state() {
 #[test]
 fn a_refusal_names_the_smallest_part() {
     let reason = |profile, start: &str, calls: &str, state: &str| {
-        let fs = MemFs::new();
-        run(&fs, start);
-        fs.settle();
-        fs.record();
-        run(&fs, calls);
-        let recording = fs.take_recording().unwrap();
+        let recording = recorded(start, calls);
         recording.admits(profile, recording.events().., &parse(state)).unwrap_err().reason
     };
     let text = reason(Ext4, "creat x; creat y", "creat a; creat b; rm y", "b= x= y=");

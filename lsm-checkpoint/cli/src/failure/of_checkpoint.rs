@@ -20,11 +20,7 @@ impl From<Error> for Failure {
             }
             error => {
                 let (exit, kind) = code(&error);
-                let failure = Self::new(exit, kind, message);
-                match hint(&error) {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
+                Self::new(exit, kind, message).hint_if(hint(&error))
             }
         }
     }

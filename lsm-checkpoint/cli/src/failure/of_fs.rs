@@ -9,11 +9,7 @@ use crate::{exit::Exit, text};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let failure = Self::new(Exit::Io, "io", message(&error));
-        match hint(error.kind()) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        Self::new(Exit::Io, "io", message(&error)).hint_if(hint(error.kind()))
     }
 }
 

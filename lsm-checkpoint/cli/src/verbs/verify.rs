@@ -106,8 +106,8 @@ pub(crate) fn require_sound(session: &Session, path: &Path, depth: Depth) -> Res
     show(session, path, depth, &report);
     let problems = text::count(report.problems.len() as u64, "problem");
     let message = format!("{}: not sound: {problems}", text::path(path));
-    let advice = advice::next(path, &report.problems).unwrap_or_default();
-    Err(Failure::new(Exit::Unsound, "not_sound", message).hint(advice))
+    let advice = advice::next(path, &report.problems);
+    Err(Failure::new(Exit::Unsound, "not_sound", message).hint_if(advice))
 }
 
 /// Prints a report.
