@@ -6,14 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
-use lsm_checkpoint::{CheckpointState, list};
+use jiff::{SignedDuration, Timestamp};
+use lsm_checkpoint::{CheckpointState, VerifyOptions, VerifyReport, list, verify};
 use lsm_fs::StdFs;
 
 use crate::{
     exit::Exit,
     failure::{Failure, sentence},
-    location::{complete, quick},
     session::{Result, Session},
     text,
 };
@@ -86,7 +85,8 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
         let identity = contents.identity.clone();
         let new = || Group { identity: identity.clone(), complete: Vec::new(), unsound: Vec::new() };
         let group = groups.entry(contents.identity.clone()).or_insert_with(new);
-        if complete(&checkpoint).is_some() { &mut group.complete } else { &mut group.unsound }.push(member);
+        let is_complete = matches!(checkpoint.state, CheckpointState::Complete);
+        if is_complete { &mut group.complete } else { &mut group.unsound }.push(member);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
     for group in &mut groups {
@@ -95,6 +95,29 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
         }
     }
     Ok(groups)
+}
+
+/// The clocks of two hosts may differ by so much.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The newest checkpoint of a group that is sound and not from the future.
+pub(crate) fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
+    for member in &group.complete {
+        session.signals.check()?;
+        if member.created.duration_since(session.now) > TOLERANCE {
+            session.out.note(format!("{}: passed over: it is from the future", text::path(&member.path)));
+        } else if is_sound(session, member)? {
+            return Ok(Some(member));
+        }
+    }
+    Ok(None)
+}
+
+/// A quick verification, which a signal cancels.
+pub(crate) fn quick(session: &Session, checkpoint: &Path) -> Result<VerifyReport> {
+    let signals = &session.signals;
+    let stop = |_: &lsm_checkpoint::Progress| signals.flow();
+    Ok(verify(&StdFs, checkpoint, &VerifyOptions::quick().progress(&stop))?)
 }
 
 /// The failure of a group of which nothing can be trusted.

@@ -6,14 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_checkpoint::{
-    CheckpointState, ListedCheckpoint, ListedContents, VerifyOptions, VerifyReport, list, verify,
-};
-use lsm_fs::StdFs;
-
 use crate::{
     exit::Exit,
     failure::Failure,
+    groups::{Group, groups, newest, none_sound},
     session::{Result, Session},
     text,
 };
@@ -29,35 +25,31 @@ pub(crate) fn resolve(session: &Session, given: &Path) -> Result<PathBuf> {
     Ok(latest)
 }
 
-/// The newest sound checkpoint of a directory.
+/// Tells if a path asks for the newest checkpoint of a directory.
+pub(crate) fn is_latest(given: &Path) -> bool {
+    given.as_os_str().as_bytes().ends_with(LATEST)
+}
+
+/// The newest sound checkpoint of a directory. Checkpoints of several sources are other databases, and none of them is
+/// the newest.
 fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
-    let listed = list(&StdFs, dir)?;
-    let mut complete: Vec<_> = listed.iter().filter_map(complete).collect();
-    complete.sort_by_key(|(contents, checkpoint)| (contents.created, &checkpoint.name));
-    let number = complete.len() as u64;
-    for (_, checkpoint) in complete.into_iter().rev() {
-        let path = dir.join(&checkpoint.name);
-        if quick(session, &path)?.is_sound() {
-            return Ok(path);
+    let groups = groups(session, dir)?;
+    let failure = match groups.as_slice() {
+        [] => Failure::new(
+            Exit::Unsound,
+            "no_sound_checkpoint",
+            format!("{}: no complete checkpoint", text::path(dir)),
+        ),
+        [group] => match newest(session, group)? {
+            Some(member) => return Ok(member.path.clone()),
+            None => none_sound(dir, group),
+        },
+        several => {
+            let names: Vec<_> = several.iter().map(Group::shown).collect();
+            let message =
+                format!("{}: checkpoints of several sources: {}", text::path(dir), names.join(", "));
+            Failure::refused("several_sources", message)
         }
-    }
-    let none = match number {
-        0 => "no complete checkpoint".to_owned(),
-        number => format!("none of {} is sound", text::count(number, "checkpoint")),
     };
-    Err(Failure::new(Exit::Unsound, "no_sound_checkpoint", format!("{}: {none}", text::path(dir)))
-        .hint(format!("see all of them with `lsm-checkpoint list {}`", text::word(dir))))
-}
-
-/// A checkpoint whose files are all there, with its contents.
-pub(crate) fn complete(checkpoint: &ListedCheckpoint) -> Option<(&ListedContents, &ListedCheckpoint)> {
-    let is_complete = matches!(checkpoint.state, CheckpointState::Complete);
-    checkpoint.contents.as_ref().filter(|_| is_complete).map(|contents| (contents, checkpoint))
-}
-
-/// A quick verification, which a signal cancels.
-pub(crate) fn quick(session: &Session, checkpoint: &Path) -> Result<VerifyReport> {
-    let signals = &session.signals;
-    let stop = |_: &lsm_checkpoint::Progress| signals.flow();
-    Ok(verify(&StdFs, checkpoint, &VerifyOptions::quick().progress(&stop))?)
+    Err(failure.hint(format!("see all of them with `lsm-checkpoint list {}`, and name one", text::word(dir))))
 }

@@ -122,14 +122,21 @@ pub(crate) fn path(path: &Path) -> String {
     name(path.as_os_str())
 }
 
-/// A path as a word of a shell, for a command that a reader may paste.
+/// A path as a word of a shell, for a command that a reader may paste. A name that is not UTF-8, or has control
+/// characters, needs the quotes `$'…'` of bash, zsh and POSIX.1-2024.
 pub(crate) fn word(at: &Path) -> String {
-    let text = path(at);
     let is_plain = |c: char| c.is_alphanumeric() || "/._-@+,:=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+    match at.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let byte = |byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                byte => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", at.as_os_str().as_encoded_bytes().iter().map(byte).collect::<String>())
+        }
     }
 }
 
@@ -141,6 +148,8 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -193,5 +202,7 @@ mod tests {
         assert_eq!(plain("a\x1b[31m\nb"), "a\\u{1b}[31m\\nb");
         assert_eq!(word(Path::new("/backups/monday")), "/backups/monday");
         assert_eq!(word(Path::new("it's here")), r"'it'\''s here'");
+        assert_eq!(word(Path::new("a\nb's")), r"$'a\x0ab\'s'");
+        assert_eq!(word(Path::new(OsStr::from_bytes(b"caf\xe9"))), r"$'caf\xe9'");
     }
 }

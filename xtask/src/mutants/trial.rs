@@ -49,7 +49,8 @@ pub(super) fn limit(copy: &Copy, run: &str) -> anyhow::Result<Duration> {
     }
     let time = begun.elapsed();
     println!("green {:>5.1} s  cargo {run}", time.as_secs_f32());
-    Ok(time * 4 + Duration::from_secs(30))
+    // `timeout` takes whole seconds, and the verdict compares with the same limit.
+    Ok(Duration::from_secs((time * 4).as_secs() + 30))
 }
 
 /// Makes the mutant in the copy, builds it and, within `limit`, runs its tests.
@@ -98,7 +99,7 @@ fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool>
 fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<bool> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut failed = false;
-    if let Some(pipe) = child.stdout.take() {
+    let read = child.stdout.take().map_or(Ok(()), |pipe| {
         for line in BufReader::new(pipe).split(b'\n') {
             let line = line?;
             log.write_all(&line)?;
@@ -108,8 +109,15 @@ fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<b
                 kill_group(&child)?;
             }
         }
+        anyhow::Ok(())
+    });
+    if read.is_err() {
+        // No process may outlive the trial: it would change the copy of the next one.
+        kill_group(&child)?;
     }
-    Ok(child.wait()?.success() && !failed)
+    let status = child.wait()?;
+    read?;
+    Ok(status.success() && !failed)
 }
 
 /// Kills `timeout`, which leads its own process group, and every process of that group.
@@ -131,21 +139,25 @@ mod tests {
     fn run(script: &str, seconds: u64) -> bool {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]);
-        let log = tempfile().unwrap();
+        let log = File::options().write(true).open("/dev/null").unwrap();
         until_first_failure(&mut cmd::within(&shell, Duration::from_secs(seconds)), log).unwrap()
-    }
-
-    fn tempfile() -> std::io::Result<File> {
-        let path = std::env::temp_dir().join(format!("xtask-trial-{}", std::process::id()));
-        let file = File::create(&path)?;
-        std::fs::remove_file(path)?;
-        Ok(file)
     }
 
     #[test]
     fn tests_that_pass_are_no_failure() {
         assert!(run("echo test a ... ok; echo 'test result: ok. 1 passed'", 600));
         assert!(!run("exit 101", 600));
+    }
+
+    /// A log on a full disk is such a case. The script prints and never ends.
+    #[test]
+    fn a_log_that_fails_ends_the_tests() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo test a ... ok; tail -f /dev/null"]);
+        let log = File::options().write(true).open("/dev/full").unwrap();
+        let begun = Instant::now();
+        until_first_failure(&mut cmd::within(&shell, Duration::from_secs(600)), log).unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(300));
     }
 
     /// The script never ends, and neither does its child, which keeps the pipe open.

@@ -14,8 +14,17 @@ impl From<Error> for Failure {
             Error::Cancelled => Self::cancelled(),
             Error::LeftBehind { error, left, .. } => {
                 let first = Self::from(*error);
-                let hint = format!("then sweep the directory that holds {}", word(&left));
-                let hint = first.hint.map_or_else(|| hint.clone(), |first| format!("{first}; {hint}"));
+                let clears = match left.file_name() {
+                    // No sweep finds debris inside of a target.
+                    Some(name) if name == ".checkpoint-staged" => {
+                        format!("repeat the restore: it clears {}", word(&left))
+                    }
+                    _ => format!("sweep the directory that holds {}", word(&left)),
+                };
+                let hint = match first.hint {
+                    Some(first) => format!("{first}; then {clears}"),
+                    None => clears,
+                };
                 Self::new(Exit::Io, "left_behind", message).hint(hint)
             }
             error => {
@@ -60,7 +69,6 @@ fn hint(error: &Error) -> Option<String> {
         Error::TargetExists { occupant: Occupant::Other, .. } => {
             "choose another name, or move what is there away".to_owned()
         }
-        Error::TargetExists { .. } => "`restore --into-empty` fills an empty directory or volume".to_owned(),
         Error::InProgress { staged, .. } => {
             format!("wait for the other process; if none is alive, remove {}", word(staged))
         }
@@ -92,10 +100,11 @@ fn hint(error: &Error) -> Option<String> {
             word(staged)
         ),
         Error::NotACheckpoint { dir } => {
-            format!(
-                "name a directory that `lsm-checkpoint list` shows; the newest of {0} is {0}@latest",
-                word(dir)
-            )
+            let newest = match dir.is_dir() {
+                true => format!("; the newest of {0} is {0}@latest", word(dir)),
+                false => String::new(),
+            };
+            format!("name a directory that `lsm-checkpoint list` shows{newest}")
         }
         Error::BadCatalog { .. } => {
             "use another checkpoint; `lsm-checkpoint remove --force` removes this one".to_owned()

@@ -1,6 +1,6 @@
 //! `check`: for monitoring.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use jiff::SignedDuration;
@@ -9,7 +9,7 @@ use lsm_fs::{FsExt, StdFs, SyncMode};
 use crate::{
     exit::Exit,
     failure::Failure,
-    groups::{Group, Member, groups, is_sound},
+    groups::{Group, Member, groups, newest},
     prometheus::{self, Finding},
     record::{Record, of_path},
     session::{Result, Session},
@@ -36,9 +36,6 @@ pub(crate) struct CheckArgs {
     prometheus: Option<PathBuf>,
 }
 
-/// The clocks of two hosts may differ by so much.
-const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
-
 impl CheckArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let groups = groups(session, &self.dir)?;
@@ -55,7 +52,9 @@ impl CheckArgs {
             findings.push(self.finding(session, &mut table, group, newest));
         }
         let is_absent = |identity: &&String| !groups.iter().any(|group| group.identity == **identity);
-        for identity in self.identity.iter().filter(is_absent) {
+        // One that is given twice is one series of the metrics.
+        let expected: BTreeSet<&String> = self.identity.iter().collect();
+        for identity in expected.into_iter().filter(is_absent) {
             let group = Group { identity: identity.clone(), complete: Vec::new(), unsound: Vec::new() };
             findings.push(self.finding(session, &mut table, &group, None));
         }
@@ -133,17 +132,4 @@ impl CheckArgs {
                 "see all of them with `lsm-checkpoint list {word}`, and the log of the job that makes them"
             )))
     }
-}
-
-/// The newest checkpoint of a group that is sound and not from the future.
-fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
-    for member in &group.complete {
-        session.signals.check()?;
-        if member.created.duration_since(session.now) > TOLERANCE {
-            session.out.note(format!("{}: passed over: it is from the future", text::path(&member.path)));
-        } else if is_sound(session, member)? {
-            return Ok(Some(member));
-        }
-    }
-    Ok(None)
 }

@@ -72,7 +72,8 @@ impl CopyArgs {
         refuse_existing(&self.target)?;
         let report = require_sound(session, &path, depth(&path, parent_of(&self.target), self.policy))?;
         if self.dry_run {
-            return show_plan(session, "copied", &self.target, report.catalog.total_bytes());
+            let places = (&*self.target, parent_of(&self.target));
+            return show_plan(session, "copied", places, report.catalog.total_bytes());
         }
         let mut source = CheckpointDir::open(Arc::new(StdFs), &path)?;
         if let Some(identity) = self.identity.as_ref().filter(|_| source.catalog().identity.is_empty()) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use clap::Args;
-use lsm_checkpoint::{CATALOG_FILE, Catalog, Method, list};
+use lsm_checkpoint::{CATALOG_FILE, Catalog, CheckpointState, Method, list};
 use lsm_fs::{FileId, Fs, StdFs};
 
 use crate::{
@@ -106,6 +106,10 @@ impl DuArgs {
         let (mut usage, mut exit) = (Usage::default(), Exit::Done);
         for listed in list(&StdFs, &self.dir)? {
             session.signals.check()?;
+            if matches!(listed.state, CheckpointState::Staged) {
+                session.out.note(format!("{}: not counted: it is being made", text::name(&listed.name)));
+                continue;
+            }
             if listed.contents.is_none() {
                 session
                     .out

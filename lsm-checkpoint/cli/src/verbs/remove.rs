@@ -9,7 +9,8 @@ use lsm_fs::StdFs;
 use super::each::each;
 use crate::{
     exit::Exit,
-    location::{quick, resolve},
+    groups::quick,
+    location::resolve,
     record::{Record, of_path},
     session::{Result, Session},
     text,
@@ -55,12 +56,9 @@ impl RemoveArgs {
                 );
             }
         }
-        let bytes = Catalog::read(&StdFs, path).map_or(0, |catalog| catalog.total_bytes());
-        session.out.line(format!(
-            "{}: would be removed, {} (dry run)",
-            text::path(path),
-            session.size(bytes)
-        ));
+        let bytes = Catalog::read(&StdFs, path).map(|catalog| catalog.total_bytes()).ok();
+        let size = bytes.map_or_else(String::new, |bytes| format!(", {}", session.size(bytes)));
+        session.out.line(format!("{}: would be removed{size} (dry run)", text::path(path)));
         session.out.record(
             &Record::new("plan").with("action", "removed").path("target", path).number("bytes", bytes),
         );

@@ -14,10 +14,16 @@ use super::{
     verify::require_sound,
 };
 use crate::{
-    location::resolve,
+    failure::Failure,
+    location::{is_latest, resolve},
+    record::{Record, of_path},
     session::{Result, Session},
     text::{self, parse_size},
 };
+
+/// The names that a restore uses in a directory that it fills.
+const STAGED: &str = ".checkpoint-staged";
+const MARKER: &str = ".checkpoint-unpublished";
 
 /// Restore a checkpoint into a new directory, in which an engine can live.
 ///
@@ -32,7 +38,7 @@ pub(crate) struct RestoreArgs {
     /// Restore into a directory that exists and is empty, such as a mount point. `lost+found` may be there.
     #[arg(long)]
     into_empty: bool,
-    /// Restore a checkpoint whose catalog is damaged or gone. Only its manifest can be verified.
+    /// Restore a checkpoint whose catalog is damaged or gone, given by its path. Only its manifest can be verified.
     #[arg(long)]
     without_catalog: bool,
     /// The way in which files come there. With links, the engine must never write to a finished file.
@@ -48,16 +54,17 @@ pub(crate) struct RestoreArgs {
 
 impl RestoreArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
-        let path =
-            if self.without_catalog { self.checkpoint.clone() } else { resolve(session, &self.checkpoint)? };
+        let volume = if self.into_empty { &*self.target } else { parent_of(&self.target) };
+        let path = self.path(session)?;
         if self.into_empty {
             refuse_full(&self.target)?;
         } else {
-            refuse_existing(&self.target)?;
+            refuse_existing(&self.target).map_err(Self::with_way_in)?;
         }
-        let checkpoint = self.open(session, &path)?;
+        let checkpoint = self.open(session, &path, volume)?;
         if self.dry_run {
-            return show_plan(session, "restored", &self.target, checkpoint.catalog().total_bytes());
+            let bytes = checkpoint.catalog().total_bytes();
+            return show_plan(session, "restored", (&self.target, volume), bytes);
         }
         let meter = session.meter("restore");
         let tell = |progress: &_| meter.tell(progress);
@@ -74,35 +81,71 @@ impl RestoreArgs {
         show(session, "restored", &self.target, &info)
     }
 
+    fn path(&self, session: &Session) -> Result<PathBuf> {
+        if !self.without_catalog {
+            return resolve(session, &self.checkpoint);
+        }
+        if is_latest(&self.checkpoint) {
+            return Err(Failure::usage(
+                "--without-catalog: name the checkpoint; only catalogs tell the latest",
+            ));
+        }
+        Ok(self.checkpoint.clone())
+    }
+
     /// Opens the checkpoint, verified as far as its catalog allows.
-    fn open(&self, session: &Session, path: &Path) -> Result<CheckpointDir> {
+    fn open(&self, session: &Session, path: &Path, volume: &Path) -> Result<CheckpointDir> {
         if self.without_catalog {
             let (checkpoint, report) = CheckpointDir::salvage(Arc::new(StdFs), path)?;
             show_salvage(session, path, &report);
             return Ok(checkpoint);
         }
-        let parent = if self.into_empty { &*self.target } else { parent_of(&self.target) };
-        let _ = require_sound(session, path, depth(path, parent, self.policy))?;
+        let _ = require_sound(session, path, depth(path, volume, self.policy))?;
         Ok(CheckpointDir::open(Arc::new(StdFs), path)?)
+    }
+
+    /// Adds the next step to the refusal of an empty directory, which the message alone does not name.
+    fn with_way_in(failure: Failure) -> Failure {
+        if failure.hint.is_some() {
+            return failure;
+        }
+        failure.hint("`--into-empty` fills an empty directory or volume")
     }
 }
 
 /// Refuses a target that is no empty directory, before anything long begins. The library looks again when it fills it.
+/// The debris of an earlier restore is no obstacle, unless that restore is alive.
 fn refuse_full(target: &Path) -> Result<()> {
     let entries = StdFs.read_dir(target)?;
-    let is_lost_and_found = |entry: &FsDirEntry| entry.name == "lost+found" && entry.file_type.is_dir();
-    let is_own =
-        |entry: &FsDirEntry| entry.name == ".checkpoint-staged" || entry.name == ".checkpoint-unpublished";
-    let is_debris = entries.iter().any(is_own);
-    match entries.into_iter().find(|entry| !is_debris && !is_lost_and_found(entry)) {
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if has(STAGED) && StdFs.try_lock_directory(target).is_ok_and(|lock| lock.is_none()) {
+        let (target, staged) = (target.to_path_buf(), target.join(STAGED));
+        return Err(Error::InProgress { target, staged }.into());
+    }
+    // Behind the marker, files have moved out of the staged directory already.
+    let is_expected = |entry: &FsDirEntry| {
+        has(MARKER) || entry.name == STAGED || entry.name == "lost+found" && entry.file_type.is_dir()
+    };
+    match entries.iter().find(|entry| !is_expected(entry)) {
         Some(entry) => {
-            Err(Error::NotEmpty { target: target.to_path_buf(), entry: PathBuf::from(entry.name) }.into())
+            Err(Error::NotEmpty { target: target.to_path_buf(), entry: PathBuf::from(&entry.name) }.into())
         }
         None => Ok(()),
     }
 }
 
+/// Says how little of a checkpoint without its catalog could be verified.
 fn show_salvage(session: &Session, path: &Path, report: &SalvageReport) {
+    let left_out = report.left_out.iter().map(|entry| of_path(entry.as_os_str()));
+    session.out.record(
+        &Record::new("salvage")
+            .path("checkpoint", path)
+            .number("version_id", report.version_id)
+            .number("unchecked_files", report.unchecked_files)
+            .with("left_out", left_out.collect::<Vec<_>>())
+            .number("unlisted", report.unlisted)
+            .with("healed_sections", report.healed.clone()),
+    );
     session.out.note(format!(
         "{}: version {}, by CURRENT; {} could not be verified without the catalog: let the engine check them",
         text::path(path),

@@ -1,6 +1,9 @@
 //! `sweep`: the debris of dead processes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use lsm_checkpoint::{CheckpointState, list, sweep};
@@ -63,13 +66,33 @@ impl SweepArgs {
             let path = self.dir.join(&staged.name);
             // The lock of a living owner is held; a free one is given back at once.
             if StdFs.try_lock_directory(&path)?.is_some() {
-                tell(session, &path, "would_clear", "would be cleared (dry run)");
+                let stays = target_of(&path).is_some_and(|target| is_filled(&target));
+                let then = if stays {
+                    "would be removed; its target stays (dry run)"
+                } else {
+                    "would be cleared (dry run)"
+                };
+                tell(session, &path, "would_clear", then);
             } else {
                 tell(session, &path, "in_progress", "in progress: another process is at work on it");
                 exit = Exit::Busy;
             }
         }
         Ok(exit)
+    }
+}
+
+/// The target of a staged directory. `None` if its name is shortened, and so does not tell.
+fn target_of(staged: &Path) -> Option<PathBuf> {
+    let name = staged.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(".checkpoint-staged")?;
+    Some(staged.with_file_name(name))
+}
+
+/// Tells if something has the name that a sweep leaves alone: all but an empty directory.
+fn is_filled(target: &Path) -> bool {
+    match StdFs.read_dir(target) {
+        Ok(entries) => !entries.is_empty(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 

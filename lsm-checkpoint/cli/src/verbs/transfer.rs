@@ -131,9 +131,14 @@ fn note_permissions(session: &Session, target: &Path, info: &CheckpointInfo) {
     }
 }
 
-/// Prints the plan of a transfer that is not made.
-pub(crate) fn show_plan(session: &Session, verb: &'static str, target: &Path, bytes: u64) -> Result {
-    let available = StdFs.available_space(parent_of(target)).ok();
+/// Prints the plan of a transfer that is not made. `volume` is a directory on the volume of the target.
+pub(crate) fn show_plan(
+    session: &Session,
+    verb: &'static str,
+    (target, volume): (&Path, &Path),
+    bytes: u64,
+) -> Result {
+    let available = StdFs.available_space(volume).ok();
     let space = available.map_or_else(|| "an unknown amount".to_owned(), |bytes| session.size(bytes));
     session.out.line(format!(
         "{}: would be {verb}, {}; {space} available there (dry run)",

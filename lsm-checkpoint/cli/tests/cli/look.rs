@@ -170,8 +170,33 @@ fn the_newest_sound_checkpoint_is_called_latest() {
     daily.run(&["restore", "{d}/backups@latest", "{d}/live"]).expect(
         2,
         "",
-        "error: {d}/backups: none of 2 checkpoints is sound\n\
-         hint: see all of them with `lsm-checkpoint list {d}/backups`\n",
+        "error: {d}/backups: none of 2 checkpoints of orders is sound\n\
+         hint: see all of them with `lsm-checkpoint list {d}/backups`, and name one\n",
+    );
+}
+
+#[test]
+fn one_from_the_future_is_not_the_latest() {
+    let daily = Daily::new();
+    daily.engine.checkpoint(&daily.at("soon"), -600, Policy::PreferLink);
+    daily.run(&["verify", "--quick", "{d}/backups@latest"]).expect(
+        0,
+        "{d}/backups/tuesday: sound (quick: 4 files, 2 compared with a checksum)\n",
+        "note: {d}/backups/soon: passed over: it is from the future\n\
+         note: {d}/backups@latest is {d}/backups/tuesday\n",
+    );
+}
+
+/// A restore of the wrong database is worse than none.
+#[test]
+fn checkpoints_of_several_sources_have_no_latest() {
+    let daily = Daily::new();
+    Engine::new(daily.temp.path().join("other"), "users").checkpoint(&daily.at("b"), 60, Policy::PreferLink);
+    daily.run(&["restore", "{d}/backups@latest", "{d}/live"]).expect(
+        4,
+        "",
+        "error: {d}/backups: checkpoints of several sources: orders, users\n\
+         hint: see all of them with `lsm-checkpoint list {d}/backups`, and name one\n",
     );
 }
 
@@ -179,9 +204,9 @@ fn the_newest_sound_checkpoint_is_called_latest() {
 #[test]
 fn latest_among_equal_times_goes_by_name() {
     let daily = Daily::empty();
-    let other = Engine::new(daily.temp.path().join("other"), "users");
-    daily.engine.checkpoint(&daily.at("a"), 60, Policy::PreferLink);
-    other.checkpoint(&daily.at("b"), 60, Policy::PreferLink);
-    let (_, lines) = daily.json(&["show", "--quiet", "{d}/backups@latest"]);
-    assert_eq!(lines[0]["identity"], "users");
+    for name in ["a", "b"] {
+        daily.engine.checkpoint(&daily.at(name), 60, Policy::PreferLink);
+    }
+    let ran = daily.run(&["show", "{d}/backups@latest"]);
+    assert_eq!(ran.err, "note: {d}/backups@latest is {d}/backups/b\n");
 }

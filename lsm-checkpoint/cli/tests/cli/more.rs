@@ -59,7 +59,14 @@ fn files_that_only_checkpoints_share_are_freed_by_the_last() {
 
 #[test]
 fn a_directory_without_checkpoints_takes_nothing() {
-    Daily::empty().run(&["du", "{d}/backups"]).expect(0, "{d}/backups: no checkpoints\n", "");
+    let empty = Daily::empty();
+    empty.run(&["du", "{d}/backups"]).expect(0, "{d}/backups: no checkpoints\n", "");
+    fs::create_dir(empty.at(".new.checkpoint-staged")).unwrap();
+    empty.run(&["du", "{d}/backups"]).expect(
+        0,
+        "{d}/backups: no checkpoints\n",
+        "note: .new.checkpoint-staged: not counted: it is being made\n",
+    );
 }
 
 /// The table of the day before is gone, one came, one was written anew under the old name, one stayed.

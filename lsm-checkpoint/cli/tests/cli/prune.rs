@@ -173,7 +173,8 @@ orders    sun     2026-03-10 11:00  1h 0m  young enough
 fn an_old_or_missing_checkpoint_fails_a_check() {
     let daily = nightly();
     add_rare(&daily);
-    let ran = daily.run(&["check", "{d}/backups", "--max-age", "59m", "--identity", "gone"]);
+    let ran =
+        daily.run(&["check", "{d}/backups", "--max-age", "59m", "--identity", "gone", "--identity", "gone"]);
     assert_eq!(
         ran.out,
         "\

@@ -55,9 +55,11 @@ fn a_target_that_exists_is_refused() {
     );
     fs::create_dir(daily.temp.path().join("empty")).unwrap();
     let occupied = "the target exists, as an empty directory: remove it, or choose a name inside it";
-    let hint = "`restore --into-empty` fills an empty directory or volume";
+    let hint = "`--into-empty` fills an empty directory or volume";
     let expected = format!("error: {{d}}/empty: {occupied}\nhint: {hint}\n");
     daily.run(&["restore", "{d}/backups/monday", "{d}/empty"]).expect(4, "", &expected);
+    let (expected, _) = expected.split_once("hint").unwrap();
+    daily.run(&["copy", "{d}/backups/monday", "{d}/empty"]).expect(4, "", expected);
     let ran = daily.run(&["restore", "{d}/backups/monday", "/proc"]);
     assert!(ran.code == 4 && ran.err.contains("as a mount point"), "{ran:?}");
 }
@@ -83,6 +85,40 @@ fn an_empty_directory_is_filled_where_this_is_asked_for() {
 }
 
 #[test]
+fn a_restore_into_a_directory_says_early_that_it_cannot_be() {
+    let daily = Daily::new();
+    let volume = daily.temp.path().join("volume");
+    fs::create_dir_all(volume.join(".checkpoint-staged")).unwrap();
+    let restore = ["restore", "--into-empty", "--dry-run", "{d}/backups/monday", "{d}/volume"];
+    assert_eq!(daily.run(&restore).code, 0, "the debris of a dead one");
+    fs::write(volume.join("notes"), "mine").unwrap();
+    daily.run(&restore).expect(
+        4,
+        "",
+        "error: {d}/volume: not empty, it holds notes; restore into an empty directory\n",
+    );
+    fs::remove_file(volume.join("notes")).unwrap();
+    let lock = StdFs.try_lock_directory(&volume).unwrap().unwrap();
+    assert_eq!(daily.run(&restore).code, 3, "one that lives");
+    drop(lock);
+}
+
+/// The volume of the directory counts, and not the volume of its parent.
+#[test]
+fn the_plan_of_a_restore_into_a_directory_has_the_space_there() {
+    let daily = Daily::new();
+    // Free space changes all the time, and a size does not.
+    let volume = rustix::fs::statvfs("/dev/shm").unwrap();
+    let there = tempfile::tempdir_in("/dev/shm").unwrap();
+    let target = daily.temp.path().join("volume");
+    std::os::unix::fs::symlink(there.path(), &target).unwrap();
+    let (_, lines) =
+        daily.json(&["restore", "--into-empty", "--dry-run", "{d}/backups/monday", "{d}/volume"]);
+    let bytes: u64 = lines[0]["available_bytes"].as_str().unwrap().parse().unwrap();
+    assert!(bytes <= volume.f_blocks * volume.f_frsize, "{bytes}");
+}
+
+#[test]
 fn a_checkpoint_without_a_catalog_is_restored_where_this_is_asked_for() {
     let daily = Daily::new();
     let mut expected = contents(&daily.at("monday"));
@@ -96,6 +132,11 @@ fn a_checkpoint_without_a_catalog_is_restored_where_this_is_asked_for() {
                  let the engine check them\nnote: {d}/backups/monday/notes.txt: left out\n";
     assert_eq!((ran.code, ran.err.as_str()), (0, notes), "{ran:?}");
     assert_eq!(contents(&daily.temp.path().join("live")), expected);
+    let (_, lines) =
+        daily.json(&["restore", "--quiet", "--without-catalog", "{d}/backups/monday", "{d}/other"]);
+    assert_eq!((&lines[0]["type"], &lines[0]["unchecked_files"]), (&"salvage".into(), &"2".into()));
+    assert_eq!(lines[0]["left_out"][0]["text"], "notes.txt");
+    assert_eq!(daily.run(&["restore", "--without-catalog", "{d}/backups@latest", "{d}/x"]).code, 1);
     fs::write(daily.at("monday/v1"), "damaged").unwrap();
     fs::remove_dir_all(daily.temp.path().join("live")).unwrap();
     let ran = daily.run(&restore);
@@ -157,6 +198,8 @@ fn a_sweep_clears_the_dead_and_leaves_the_living() {
 fn a_sweep_leaves_a_target_that_is_whole() {
     let daily = Daily::new();
     stage(&daily, "monday");
+    let planned = "{d}/backups/.monday.checkpoint-staged: would be removed; its target stays (dry run)\n";
+    daily.run(&["sweep", "--dry-run", "{d}/backups"]).expect(0, planned, "");
     let expected = "{d}/backups/.monday.checkpoint-staged: removed; its target stays\n";
     daily.run(&["sweep", "{d}/backups"]).expect(0, expected, "");
     assert_eq!(daily.names(), ["monday", "tuesday"]);
