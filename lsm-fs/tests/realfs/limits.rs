@@ -40,6 +40,33 @@ fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
     assert!(StdFs.read_dir(to.path()).unwrap().is_empty(), "a refused clone was left behind");
 }
 
+/// Both files have the device of the root, so only the mount tells them apart. The mount ends with the namespace of
+/// this run.
+#[test]
+fn a_view_does_not_enter_a_file_that_is_mounted_over_another() {
+    let dir = scratch(EXT4);
+    let root = dir.path().join("root");
+    StdFs.create_dir(&root).unwrap();
+    StdFs.create_dir(&root.join("sub")).unwrap();
+    StdFs.write_new(&dir.path().join("outside"), b"outside", SyncMode::Normal).unwrap();
+    let mounted = [root.join("f"), root.join("sub/f")];
+    for at in &mounted {
+        StdFs.write_new(at, b"in", SyncMode::Normal).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        assert!(mount.arg("--bind").arg(dir.path().join("outside")).arg(at).status().unwrap().success());
+    }
+    let view = StdFs.beneath(&root).unwrap();
+    for at in &mounted {
+        assert_eq!(StdFs.metadata(at).unwrap().len, 7, "the mount is there");
+        for found in [view.metadata(at), view.symlink_metadata(at)] {
+            assert_eq!(found.unwrap_err().kind(), ErrorKind::CrossesDevices, "{}", at.display());
+        }
+    }
+    for at in &mounted {
+        assert!(std::process::Command::new("umount").arg(at).status().unwrap().success());
+    }
+}
+
 #[test]
 fn a_large_batch_says_of_each_link_what_a_small_one_says() {
     // Two threads look up the names first, also on XFS.

@@ -7,7 +7,11 @@ use rustix::fs::{FileType, Stat};
 use crate::{FileId, FsFileType, FsMetadata, Permissions};
 
 pub(super) fn file_type(stat: &Stat) -> FsFileType {
-    match FileType::from_raw_mode(stat.st_mode) {
+    kind(FileType::from_raw_mode(stat.st_mode))
+}
+
+fn kind(found: FileType) -> FsFileType {
+    match found {
         FileType::RegularFile => FsFileType::File,
         FileType::Directory => FsFileType::Directory,
         FileType::Symlink => FsFileType::Symlink,
@@ -35,11 +39,6 @@ pub(super) fn file_id(stat: &Stat) -> FileId {
     reason = "the fields' types differ between platforms, what they can hold does not"
 )]
 pub(super) fn metadata(stat: &Stat) -> FsMetadata {
-    let seconds = stat.st_mtime as i64;
-    let modified = match u64::try_from(seconds) {
-        Ok(since) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since)),
-        Err(_) => SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())),
-    };
     #[cfg(not(target_os = "netbsd"))]
     let nanoseconds = stat.st_mtime_nsec;
     #[cfg(target_os = "netbsd")]
@@ -53,7 +52,56 @@ pub(super) fn metadata(stat: &Stat) -> FsMetadata {
             owner: stat.st_uid,
             group: stat.st_gid,
         }),
-        modified: modified.and_then(|at| at.checked_add(Duration::from_nanos(nanoseconds as u64))),
+        modified: time(stat.st_mtime as i64, nanoseconds as u64),
         ..FsMetadata::new(file_type(stat), stat.st_size as u64)
+    }
+}
+
+/// Converts metadata of `statx(2)`. Its fields have the same types on every Linux.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn metadata_of_statx(found: &rustix::fs::Statx) -> FsMetadata {
+    FsMetadata {
+        link_count: Some(found.stx_nlink.into()),
+        file_id: Some(FileId {
+            volume: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+        }),
+        allocated_bytes: Some(found.stx_blocks.saturating_mul(512)),
+        permissions: Some(Permissions {
+            mode: u32::from(found.stx_mode) & 0o7777,
+            owner: found.stx_uid,
+            group: found.stx_gid,
+        }),
+        modified: time(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec.into()),
+        ..FsMetadata::new(kind(FileType::from_raw_mode(found.stx_mode.into())), found.stx_size)
+    }
+}
+
+/// A time since the epoch. `None` if the platform's clock cannot hold it.
+fn time(seconds: i64, nanoseconds: u64) -> Option<SystemTime> {
+    let whole = match u64::try_from(seconds) {
+        Ok(since) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since)),
+        Err(_) => SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())),
+    };
+    whole?.checked_add(Duration::from_nanos(nanoseconds))
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+#[allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+mod tests {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, stat, statx};
+
+    use super::*;
+
+    #[test]
+    fn both_calls_give_the_same_metadata() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, [1; 5_000]).unwrap();
+        std::fs::hard_link(&file, dir.path().join("link")).unwrap();
+        for path in [&file, dir.path(), std::path::Path::new("/dev/null")] {
+            let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS).unwrap();
+            assert_eq!(metadata_of_statx(&found), metadata(&stat(path).unwrap()));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::Path,
+    path::{Component, Path},
 };
 
 use rustix::{
@@ -168,8 +168,32 @@ impl Resolver {
         dir: BorrowedFd<'_>,
         path: &Path,
     ) -> io::Result<FsMetadata> {
+        if let Some(found) = self.stat_name(dir, path)? {
+            return Ok(found);
+        }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(super::super::stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
+    }
+
+    /// Describes a name in the directory by one call instead of three. The lookup of a single name follows nothing, and
+    /// the id of the mount shows if it enters another one. Returns `None` if the path has folders, or if the kernel
+    /// reports no such id (`statx(2)`, before Linux 5.8).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn stat_name(&self, dir: BorrowedFd<'_>, path: &Path) -> Result<Option<FsMetadata>> {
+        use rustix::fs::{StatxFlags, statx};
+        let mut components = path.components();
+        let (Some(mount), Some(Component::Normal(name)), None) =
+            (self.mount.id, components.next(), components.next())
+        else {
+            return Ok(None);
+        };
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        let found = retry_on_intr(|| statx(dir, name, flags, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID))?;
+        match found.stx_mask & StatxFlags::MNT_ID.bits() {
+            0 => Ok(None),
+            _ if found.stx_mnt_id != mount => Err(Errno::XDEV),
+            _ => Ok(Some(super::super::stat::metadata_of_statx(&found))),
+        }
     }
 
     /// Describes the file or directory at a path. A file that cannot be opened can only be described by its name.
