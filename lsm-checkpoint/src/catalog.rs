@@ -148,7 +148,7 @@ impl CatalogFile {
     }
 
     /// Returns the position of the tree, or an invalid position if `usize` is too small.
-    fn tree_index(&self) -> usize {
+    pub(crate) fn tree_index(&self) -> usize {
         usize::try_from(self.tree).unwrap_or(usize::MAX)
     }
 }

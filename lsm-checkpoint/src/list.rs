@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     io,
     num::NonZero,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +15,7 @@ use std::{
 
 use lsm_fs::{Fs, FsFileType};
 
-use crate::{Catalog, Error, Result, target_life};
+use crate::{Catalog, CatalogFile, Error, Result, target_life};
 
 /// A checkpoint in a directory, or a staged directory.
 #[derive(Debug)]
@@ -150,21 +150,22 @@ impl Search<'_> {
     }
 }
 
+/// Looks at the files of a catalog, folder by folder. From the handle of its folder, the lookup of a file is one system
+/// call.
 fn look(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<ListedContents>) {
-    let (mut shared_bytes, mut exclusive_bytes) = (0_u64, 0_u64);
-    let mut state = CheckpointState::Complete;
-    for file in &catalog.files {
-        match fs.symlink_metadata(&dir.join(catalog.path_of(file))) {
-            Ok(metadata) if metadata.is_file() && metadata.len == file.len => {
-                let is_shared = metadata.link_count.is_some_and(|links| links > 1);
-                let sum = if is_shared { &mut shared_bytes } else { &mut exclusive_bytes };
-                *sum = sum.saturating_add(metadata.len);
-            }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+    let (mut sizes, mut state) = (Sizes::default(), CheckpointState::Complete);
+    let same_folder = |a: &CatalogFile, b: &CatalogFile| {
+        a.tree_index() == b.tree_index() && a.kind.folder() == b.kind.folder()
+    };
+    for files in catalog.files.chunk_by(same_folder) {
+        let paths = files.iter().map(|file| (dir.join(catalog.path_of(file)), file.len));
+        match sizes.add(fs, paths) {
+            Ok(true) => {}
+            Ok(false) => state = CheckpointState::Incomplete,
+            Err(error) => {
                 state = CheckpointState::Unreadable(error.into());
                 break;
             }
-            _ => state = CheckpointState::Incomplete,
         }
     }
     let contents = ListedContents {
@@ -172,9 +173,46 @@ fn look(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<L
         version_id: catalog.trees.first().map_or(0, |tree| tree.version_id),
         created: SystemTime::UNIX_EPOCH.checked_add(catalog.created).unwrap_or(SystemTime::UNIX_EPOCH),
         files: catalog.files.len() as u64,
-        shared_bytes,
-        exclusive_bytes,
+        shared_bytes: sizes.shared_bytes,
+        exclusive_bytes: sizes.exclusive_bytes,
         identity: catalog.identity,
     };
     (state, Some(contents))
+}
+
+/// The bytes of the files that exist, by the number of their names.
+#[derive(Default)]
+struct Sizes {
+    shared_bytes: u64,
+    exclusive_bytes: u64,
+}
+
+impl Sizes {
+    /// Adds files of one folder, given by path and length. Returns `false` if one is missing or has another length.
+    fn add(
+        &mut self,
+        fs: &dyn Fs,
+        files: impl Iterator<Item = (PathBuf, u64)>,
+    ) -> Result<bool, lsm_fs::Error> {
+        let mut files = files.peekable();
+        let Some(folder) = files.peek().and_then(|(path, _)| path.parent()) else { return Ok(true) };
+        let fs = match fs.beneath(folder) {
+            Ok(fs) => fs,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut are_whole = true;
+        for (path, len) in files {
+            match fs.symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_file() && metadata.len == len => {
+                    let is_shared = metadata.link_count.is_some_and(|links| links > 1);
+                    let sum = if is_shared { &mut self.shared_bytes } else { &mut self.exclusive_bytes };
+                    *sum = sum.saturating_add(metadata.len);
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => are_whole = false,
+            }
+        }
+        Ok(are_whole)
+    }
 }
