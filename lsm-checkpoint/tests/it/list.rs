@@ -58,10 +58,11 @@ fn checkpoints_are_listed_by_name_with_what_they_hold() {
 #[test]
 fn what_is_not_whole_is_said_to_be_so() {
     let (fs, db) = mem_db(&[""]);
-    for name in ["/cut", "/lost", "/damaged"] {
+    for name in ["/cut", "/lost", "/damaged", "/emptied"] {
         Checkpoint::new().create(&db, &fs, Path::new(name)).unwrap();
     }
     fs.remove_file(Path::new("/lost/tables/1")).unwrap();
+    fs.remove_dir_all(Path::new("/emptied/tables")).unwrap();
     let _ = fs.rewrite_atomic(Path::new("/cut/OPTIONS"), b"", NORMAL).unwrap();
     let _ = fs.rewrite_atomic(Path::new("/damaged/CHECKPOINT"), b"", NORMAL).unwrap();
     fs.create_dir(Path::new("/.next.checkpoint-staged")).unwrap();
@@ -74,6 +75,7 @@ fn what_is_not_whole_is_said_to_be_so() {
             (".next.checkpoint-staged", CheckpointState::Staged),
             ("cut", CheckpointState::Incomplete),
             ("damaged", CheckpointState::Unreadable(_)),
+            ("emptied", CheckpointState::Incomplete),
             ("lost", CheckpointState::Incomplete),
         ]
     ));
