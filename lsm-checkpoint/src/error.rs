@@ -1,5 +1,6 @@
 //! [`Error`]: one variant for each decision that a caller can take.
 
+mod convert;
 mod problem;
 
 use std::path::{Path, PathBuf};
@@ -153,6 +154,18 @@ pub enum Error {
         needed: u64,
         /// Bytes that can still be written there.
         available: u64,
+    },
+    /// The owner and group that [`Checkpoint::restored_owner`](crate::Checkpoint::restored_owner) gives were refused.
+    ///
+    /// Restore as root or as that user, or on a filesystem that has owners. Nothing is left of the attempt.
+    #[error("{}: the owner {owner} and the group {group} are refused there", staged.display())]
+    OwnerRefused {
+        /// The directory in which the target was to be made.
+        staged: PathBuf,
+        /// The number of the owner.
+        owner: u32,
+        /// The number of the group.
+        group: u32,
     },
     /// The staged directory differs from the plan. Another process writes to it, or the target's filesystem folds two
     /// names into one.
@@ -352,40 +365,6 @@ impl Error {
         match self {
             first @ Self::LeftBehind { .. } => first,
             first => Self::LeftBehind { error: Box::new(first), left: left.to_path_buf(), cleanup },
-        }
-    }
-
-    /// Converts the error of a snapshot that writes its manifest. Staged files are not published yet, so a publication
-    /// that may not be durable is an ordinary failure here.
-    pub(crate) fn from_write_manifest(error: BoxError) -> Self {
-        match Self::from_source(error) {
-            Self::Manifest(lsm_manifest::Error::PublishedNotDurable { source, .. }) => Self::Fs(source),
-            error => error,
-        }
-    }
-
-    /// Converts the error of an engine's callback. The layers' own errors keep their own variants.
-    pub(crate) fn from_source(error: BoxError) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(own) => return *own,
-            Err(error) => error,
-        };
-        let error = match error.downcast::<lsm_fs::Error>() {
-            Ok(fs) => return Self::Fs(*fs),
-            Err(error) => error,
-        };
-        match error.downcast::<lsm_manifest::Error>() {
-            Ok(manifest) => (*manifest).into(),
-            Err(error) => Self::Source(error),
-        }
-    }
-}
-
-impl From<lsm_manifest::Error> for Error {
-    fn from(error: lsm_manifest::Error) -> Self {
-        match error {
-            lsm_manifest::Error::Fs(error) => Self::Fs(error),
-            error => Self::Manifest(error),
         }
     }
 }

@@ -57,6 +57,7 @@ pub use is_checkpoint::is_checkpoint;
 pub use list::{CheckpointState, ListedCheckpoint, ListedContents, list};
 pub use method::{Method, Policy};
 pub use pause::{DeletionPause, Enqueue, FailedDeletion, PauseGuard, PauseReport, PauseStats};
+pub use permissions::RestoredOwner;
 pub use progress::{Clock, Progress, SystemClock};
 pub use remove::{Removal, RemoveReport, remove};
 pub use reserved::CATALOG_FILE;

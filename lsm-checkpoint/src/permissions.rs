@@ -12,7 +12,7 @@ use std::{
 pub(crate) use lsm_fs::Permissions;
 use lsm_fs::{Fs, FsAbilities, FsFile, FsMetadata, FsPermissions, PermissionsSet};
 
-use crate::{Result, SourceRoot};
+use crate::{Error, Result, SourceRoot};
 
 /// The bits that a file takes from the mode of a directory.
 const FILE_BITS: u32 = 0o666;
@@ -21,6 +21,26 @@ const FILE_BITS: u32 = 0o666;
 const OWN_FILE: u32 = 0o600;
 const OWN_DIR: u32 = 0o700;
 
+/// The owner and group of the files and directories that a restore makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestoredOwner {
+    /// The owner and group that the catalog records. A refusal is counted in
+    /// [`CheckpointInfo::owners_not_kept`](crate::CheckpointInfo::owners_not_kept).
+    #[default]
+    Kept,
+    /// The owner and group that the system gives to every new file of this process.
+    OfProcess,
+    /// This owner and group. If they are refused, the call fails with [`OwnerRefused`](crate::Error::OwnerRefused) before it makes any
+    /// file.
+    Given {
+        /// The number of the owner.
+        owner: u32,
+        /// The number of the group.
+        group: u32,
+    },
+}
+
 /// A setter of the permissions of files and directories, which counts refusals.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -28,6 +48,7 @@ pub(crate) struct Keeper {
     of_root: Option<Permissions>,
     /// `true` if the target's filesystem has permissions.
     is_able: bool,
+    owner: RestoredOwner,
     modes_refused: AtomicU64,
     owners_refused: AtomicU64,
 }
@@ -41,7 +62,7 @@ pub(crate) struct NotKept {
 
 impl Keeper {
     /// Creates a keeper for a source with these directories and a target on this filesystem.
-    pub(crate) fn new(fs: &dyn Fs, roots: &[SourceRoot]) -> Result<Self> {
+    pub(crate) fn new(fs: &dyn Fs, roots: &[SourceRoot], owner: RestoredOwner) -> Result<Self> {
         let of_root = match roots.first() {
             Some(root) => {
                 unless_missing(root.fs.metadata(&root.path))?.and_then(|found| root.keeps("", &found))
@@ -49,7 +70,18 @@ impl Keeper {
             None => None,
         };
         let (modes_refused, owners_refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { of_root, is_able: ability(fs).is_some(), modes_refused, owners_refused })
+        Ok(Self { of_root, is_able: ability(fs).is_some(), owner, modes_refused, owners_refused })
+    }
+
+    /// Gives the staged directory to the owner that the caller has chosen. A refusal here is one for every file.
+    pub(crate) fn begin(&self, fs: &dyn Fs, staged: &Path) -> Result<()> {
+        let RestoredOwner::Given { owner, group } = self.owner else { return Ok(()) };
+        let set = set_directory(fs, staged, Permissions { mode: OWN_DIR, owner, group })?;
+        if set.owner {
+            Ok(())
+        } else {
+            Err(Error::OwnerRefused { staged: staged.to_path_buf(), owner, group })
+        }
     }
 
     /// Returns `true` if files are to be made private.
@@ -70,7 +102,11 @@ impl Keeper {
     /// Sets the permissions of a file that this call has made, through the handle that made it and before its sync.
     pub(crate) fn file(&self, file: &dyn FsFile, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
-        let set = if self.is_able { file.set_permissions(&to)? } else { PermissionsSet::default() };
+        let set = if self.is_able {
+            file.set_permissions(&self.owned(to, || file.metadata())?)?
+        } else {
+            PermissionsSet::default()
+        };
         self.count(set);
         Ok(())
     }
@@ -78,8 +114,22 @@ impl Keeper {
     /// Sets the permissions of a directory that this call has made. Its owner can always use it.
     pub(crate) fn directory(&self, fs: &dyn Fs, dir: &Path, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
+        let to = self.owned(to, || fs.symlink_metadata(dir))?;
         self.count(set_directory(fs, dir, to)?);
         Ok(())
+    }
+
+    /// Returns the permissions with the owner of the caller's choice. `made` looks at the new file or directory.
+    fn owned(
+        &self,
+        to: Permissions,
+        made: impl FnOnce() -> lsm_fs::Result<FsMetadata>,
+    ) -> lsm_fs::Result<Permissions> {
+        Ok(match self.owner {
+            RestoredOwner::Kept => to,
+            RestoredOwner::OfProcess => made()?.permissions.map_or(to, |made| made.with_mode(to.mode)),
+            RestoredOwner::Given { owner, group } => Permissions { owner, group, ..to },
+        })
     }
 
     pub(crate) fn not_kept(&self) -> NotKept {

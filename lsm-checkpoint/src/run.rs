@@ -19,7 +19,7 @@ use seal::{CatalogHeader, Label, Sealed, Unsealed};
 use crate::{
     CheckpointInfo, CheckpointSource, Clock, Error, Policy, Progress, Result, SourceRoot, SystemClock,
     layout,
-    permissions::Keeper,
+    permissions::{Keeper, RestoredOwner},
     progress::{Callback, Control},
     space::SpaceCheck,
     staged::StagedFs,
@@ -62,6 +62,7 @@ pub struct Checkpoint<'a> {
     bytes_per_second: Option<u64>,
     clock: Option<&'a dyn Clock>,
     space: SpaceCheck,
+    owner: RestoredOwner,
     catalogued: bool,
 }
 
@@ -89,6 +90,7 @@ impl fmt::Debug for Checkpoint<'_> {
             .field("verifies_base", &self.verifies_base)
             .field("bytes_per_second", &self.bytes_per_second)
             .field("space", &self.space)
+            .field("owner", &self.owner)
             .finish_non_exhaustive()
     }
 }
@@ -115,6 +117,7 @@ impl<'a> Checkpoint<'a> {
             bytes_per_second: None,
             clock: None,
             space: SpaceCheck::On,
+            owner: RestoredOwner::Kept,
             catalogued: true,
         }
     }
@@ -199,6 +202,15 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
+    /// Sets the owner and group of the files and directories that a restore makes. Default: as the
+    /// catalog records. A checkpoint ignores this option and keeps the source's owner. A linked file keeps its own,
+    /// because the checkpoint shares it.
+    #[must_use]
+    pub const fn restored_owner(mut self, owner: RestoredOwner) -> Self {
+        self.owner = owner;
+        self
+    }
+
     /// Sets the clock. Default: the host's clocks.
     #[must_use]
     pub const fn clock(mut self, clock: &'a dyn Clock) -> Self {
@@ -276,7 +288,8 @@ impl<'a> Checkpoint<'a> {
     fn make_beneath(&self, fs: &dyn Fs, work: Work<'_>) -> Result<CheckpointInfo> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
-        let keeper = Keeper::new(fs, work.roots)?;
+        let owner = if self.catalogued { RestoredOwner::Kept } else { self.owner };
+        let keeper = Keeper::new(fs, work.roots, owner)?;
         let staging = target_life::claim(fs, work.target.clone(), self.mode)?;
         // Dropping the staging undoes it too, if a callback of the engine or the user panics.
         match self.stage(&work, &staging, &keeper, clock) {
@@ -298,6 +311,7 @@ impl<'a> Checkpoint<'a> {
         clock: &dyn Clock,
     ) -> Result<(Sealed, CheckpointInfo)> {
         let created = if self.catalogued { clock.unix_time() } else { Duration::ZERO };
+        keeper.begin(staging.fs(), staging.dir())?;
         let label = Label { identity: work.identity.clone(), created };
         let staged = StagedFs::new(staging.fs(), staging.dir(), self.mode).keeping(keeper);
         let captured = capture(work.source)?;

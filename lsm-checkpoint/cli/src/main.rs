@@ -11,6 +11,7 @@ mod groups;
 mod location;
 mod logger;
 mod output;
+mod owner;
 mod progress;
 mod prometheus;
 mod record;

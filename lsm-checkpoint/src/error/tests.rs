@@ -34,6 +34,7 @@ fn name(error: &Error) -> &'static str {
         Error::SourceCorrupt { .. } => "SourceCorrupt",
         Error::LinkRefused { .. } => "LinkRefused",
         Error::NoSpace { .. } => "NoSpace",
+        Error::OwnerRefused { .. } => "OwnerRefused",
         Error::StagedMismatch { .. } => "StagedMismatch",
         Error::NameRefused { .. } => "NameRefused",
         Error::PublishedNotDurable { .. } => "PublishedNotDurable",
@@ -54,7 +55,7 @@ fn name(error: &Error) -> &'static str {
     }
 }
 
-const NAMES: usize = 29;
+const NAMES: usize = 30;
 
 /// Errors of a target and of what is made there.
 fn of_targets() -> Vec<Error> {
@@ -68,6 +69,7 @@ fn of_targets() -> Vec<Error> {
         Error::InvalidTarget { target: path("/b/..") },
         Error::InvalidIdentity { identity: "two\nlines".into() },
         Error::NoSpace { needed: 2_000, available: 1_000 },
+        Error::OwnerRefused { staged: path("/b/.monday.checkpoint-staged"), owner: 999, group: 999 },
         Error::NameRefused { path: staged().join("tables/a:1"), source: failure(Op::HardLink, "/db/a:1") },
         Error::PublishedNotDurable { target: target(), source: failure(Op::SyncDirectory, "/b") },
         Error::RemovedNotDurable { target: target(), source: failure(Op::SyncDirectory, "/b") },

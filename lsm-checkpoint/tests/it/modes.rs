@@ -6,7 +6,7 @@ mod watch;
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{Catalog, Checkpoint, CheckpointDir, Policy, restore};
+use lsm_checkpoint::{Catalog, Checkpoint, CheckpointDir, Error, Policy, RestoredOwner, restore};
 use lsm_fs::{Fs, FsAbilities, FsOpenOptions, Permissions};
 use lsm_fs_mem::{MemFs, VolumeOptions};
 
@@ -79,6 +79,46 @@ fn an_owner_that_is_refused_is_reported_and_restored() {
     }
     assert_eq!(of(&fs, "/restored"), OWNED.with_mode(0o700));
     assert_eq!(of(&fs, "/restored/tables"), OWNED.with_mode(0o770));
+}
+
+/// The owner of the source has no account on the host of the restore.
+#[test]
+fn a_restore_gives_everything_to_the_owner_that_it_is_told() {
+    let (fs, db) = mem_db(&[""]);
+    owned(&fs);
+    Checkpoint::new().policy(Policy::Independent).create(&db, &fs, Path::new(TARGET)).unwrap();
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
+    for (owner, expected) in
+        [(RestoredOwner::Given { owner: 70, group: 80 }, (70, 80)), (RestoredOwner::OfProcess, (0, 0))]
+    {
+        let options = Checkpoint::new().policy(Policy::Independent).restored_owner(owner);
+        let info = options.restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+        assert_eq!((info.modes_not_kept, info.owners_not_kept), (0, 0), "{owner:?}");
+        for made in
+            ["", "tables", "blobs", "logs", "tables/1", "blobs/1", "logs/log", "OPTIONS", "v7", "current"]
+        {
+            let found = of(&fs, &format!("/restored/{made}"));
+            assert_eq!((found.owner, found.group), expected, "{owner:?}, {made}");
+        }
+        assert_eq!(of(&fs, "/restored/tables/1").mode, 0o600);
+        fs.remove_dir_all(Path::new("/restored")).unwrap();
+    }
+    let options = Checkpoint::new().policy(Policy::Independent);
+    let options = options.restored_owner(RestoredOwner::Given { owner: 70, group: 80 });
+    options.create(&db, &fs, Path::new("/second")).unwrap();
+    assert_eq!(of(&fs, "/second/tables/1"), OWNED, "a checkpoint keeps the source's");
+}
+
+/// Files that the engine's user cannot open are no restore, so this is known before the first of them is made.
+#[test]
+fn an_owner_that_is_refused_ends_a_restore() {
+    let (fs, db) = two_volumes(VolumeOptions::new().keeps_owners(false));
+    Checkpoint::new().create(&db, &fs, Path::new(TARGET)).unwrap();
+    let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
+    let options = Checkpoint::new().restored_owner(RestoredOwner::Given { owner: 70, group: 80 });
+    let refused = options.restore(&checkpoint, &fs, Path::new("/backup/live")).unwrap_err();
+    assert!(matches!(refused, Error::OwnerRefused { owner: 70, group: 80, .. }), "{refused}");
+    assert!(fs.read_dir(Path::new("/backup")).unwrap().is_empty(), "nothing is left");
 }
 
 /// A link is the source's inode. The catalog does not record its mode, so the mode comes from the file itself.

@@ -52,6 +52,7 @@ fn code(error: &Error) -> (Exit, &'static str) {
         Error::SourceCorrupt { .. } => (Exit::Unsound, "checkpoint_corrupt"),
         Error::LinkRefused { .. } => (Exit::Refused, "link_refused"),
         Error::NoSpace { .. } => (Exit::Refused, "no_space"),
+        Error::OwnerRefused { .. } => (Exit::Refused, "owner_refused"),
         Error::Undecided { .. } => (Exit::Refused, "undecided"),
         Error::NotACheckpoint { .. } => (Exit::Refused, "not_a_checkpoint"),
         Error::Stranger { .. } => (Exit::Refused, "stranger"),
@@ -86,6 +87,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::LinkRefused { .. } => {
             "choose a target on the volume of the checkpoint, or --policy prefer-link".to_owned()
         }
+        Error::OwnerRefused { .. } => "run the restore as root, or as that user".to_owned(),
         Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
         Error::StagedMismatch { .. } => "find out which other process writes there, then repeat".to_owned(),
         Error::PublishedNotDurable { target, .. } => {

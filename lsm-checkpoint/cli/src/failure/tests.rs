@@ -44,6 +44,7 @@ fn of_checkpoint() -> Vec<Error> {
         Error::SourceCorrupt { path: path(), expected: 1, found: 2 },
         Error::LinkRefused { path: path(), source: Some(fs(18)) },
         Error::NoSpace { needed: 2048, available: 1024 },
+        Error::OwnerRefused { staged: "/b/.monday.checkpoint-staged".into(), owner: 999, group: 999 },
         Error::StagedMismatch { path: staged().join("v8"), problem: StagedProblem::Unexpected },
         Error::PublishedNotDurable { target: target(), source: fs(5) },
         Error::RemovedNotDurable { target: target(), source: fs(5) },

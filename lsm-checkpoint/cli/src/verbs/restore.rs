@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, SalvageReport};
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, RestoredOwner, SalvageReport};
 use lsm_fs::{Fs, FsDirEntry, StdFs, parent_of};
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     failure::Failure,
     location::{is_latest, resolve},
+    owner::parse_owner,
     record::{Record, of_path},
     session::{Result, Session},
     text::{self, parse_size},
@@ -44,6 +45,10 @@ pub(crate) struct RestoreArgs {
     /// The way in which files come there. With links, the engine must never write to a finished file.
     #[arg(long, value_enum, default_value_t = PolicyArg::Independent)]
     policy: PolicyArg,
+    /// The owner of the files: as in the source (keep), as USER:GROUP by name or number, or the user who runs this
+    /// command (none).
+    #[arg(long, value_name = "OWNER", value_parser = parse_owner, default_value = "keep")]
+    owner: RestoredOwner,
     /// Copy at most so many bytes a second, such as 200MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     limit: Option<u64>,
@@ -68,7 +73,8 @@ impl RestoreArgs {
         }
         let meter = session.meter("restore");
         let tell = |progress: &_| meter.tell(progress);
-        let mut options = Checkpoint::new().policy(self.policy.policy()).progress(&tell);
+        let mut options =
+            Checkpoint::new().policy(self.policy.policy()).restored_owner(self.owner).progress(&tell);
         if let Some(limit) = self.limit {
             options = options.bytes_per_second(limit);
         }

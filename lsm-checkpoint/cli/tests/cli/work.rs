@@ -84,6 +84,30 @@ fn an_empty_directory_is_filled_where_this_is_asked_for() {
     assert_eq!(contents(&volume), expected, "nothing was changed");
 }
 
+/// Only root may give files away. Every user may keep them.
+#[test]
+fn restored_files_get_the_owner_of_the_command_line() {
+    let daily = Daily::new();
+    let restore = |owner: &str, name: &str| {
+        daily.run(&["restore", "--owner", owner, "{d}/backups/monday", &format!("{{d}}/{name}")])
+    };
+    let own = rustix::process::geteuid().as_raw();
+    let owner_of = |name: &str| {
+        let table = daily.temp.path().join(name).join("tables/1.sst");
+        StdFs.metadata(&table).unwrap().permissions.unwrap().owner
+    };
+    assert_eq!(restore("none", "mine").code, 0);
+    assert_eq!(owner_of("mine"), own);
+    let given = restore("4711:4712", "given");
+    if own == 0 {
+        assert_eq!((given.code, owner_of("given")), (0, 4711));
+    } else {
+        assert!(given.code == 4 && given.err.contains("are refused there"), "{given:?}");
+    }
+    let unknown = restore("no-such-user:0", "unknown");
+    assert!(unknown.code == 1 && unknown.err.contains("no user is called no-such-user"), "{unknown:?}");
+}
+
 #[test]
 fn a_restore_into_a_directory_says_early_that_it_cannot_be() {
     let daily = Daily::new();
