@@ -213,8 +213,8 @@ pub enum Error {
         source: lsm_fs::Error,
     },
     /// A dead process left the target marked. It worked file by file: directories cannot be renamed there, or it
-    /// restored into an existing directory. A file that makes the target readable is gone. Either a crash took it, or
-    /// an engine has used the target since. Nothing was touched.
+    /// restored into an existing directory. A file that makes the target readable is gone, or the target has another
+    /// file in its place. Probably an engine has used the target since. Nothing was touched.
     ///
     /// Inspect the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target.
     /// Otherwise remove both directories.
@@ -256,10 +256,11 @@ pub enum Error {
         source: Box<Self>,
     },
     /// The directory to restore into is not empty. Nothing was touched, except that debris of an earlier restore into
-    /// it was removed.
+    /// it may have been removed.
     ///
     /// Inspect `entry`. If it is a file of the checkpoint, an earlier call may have restored the whole checkpoint and
-    /// died before it could report success. Otherwise empty the directory, or choose another one.
+    /// died before it could report success. If `.checkpoint-staged` is in the directory, an earlier call died halfway.
+    /// Move `entry` away, and the next call clears the rest. Otherwise empty the directory, or choose another one.
     #[error("{}: not empty, it holds {}; restore into an empty directory", target.display(), entry.display())]
     NotEmpty {
         /// The directory.

@@ -165,12 +165,14 @@ impl Checkpoint<'_> {
     /// A crash leaves a directory without those last files, or a complete one. **The directory itself exists in any
     /// case.** If an engine makes a new database wherever it finds none, do not start it while `.checkpoint-staged`
     /// exists. The next call for the directory removes the incomplete debris of a dead call. No [sweep](crate::sweep())
-    /// finds this debris.
+    /// finds this debris. Top-level folders that the dead call has made go with everything in them. If anything else
+    /// was put into the directory since, the next call removes nothing and fails with [`NotEmpty`](Error::NotEmpty).
+    /// The same happens if the top-level names of the checkpoint take more than 1 MiB.
     ///
     /// # Errors
     ///
-    /// [`NotEmpty`](Error::NotEmpty), and [`Fs`](Error::Fs) with `NotFound` or `NotADirectory`. Otherwise as
-    /// [`restore`], except that an error leaves the directory empty instead of absent.
+    /// [`NotEmpty`](Error::NotEmpty), [`Undecided`](Error::Undecided), and [`Fs`](Error::Fs) with `NotFound` or
+    /// `NotADirectory`. Otherwise as [`restore`], except that an error leaves the directory empty instead of absent.
     ///
     /// # Examples
     ///

@@ -11,6 +11,7 @@ mod in_place;
 mod inside;
 mod inspect;
 mod marker;
+mod pointers;
 mod publish;
 mod staged_name;
 mod withdraw;
@@ -115,6 +116,15 @@ pub(crate) fn unless_gone(result: lsm_fs::Result<()>) -> lsm_fs::Result<()> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
+    }
+}
+
+/// Removes a directory if it is empty. Returns `true` if it is gone afterwards.
+pub(crate) fn remove_if_empty(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
+    match unless_gone(fs.remove_dir(dir)) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(e) => Err(e),
     }
 }
 

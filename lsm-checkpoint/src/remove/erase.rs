@@ -1,13 +1,13 @@
 //! Removal of a checkpoint file by file, by name. It serves checkpoints with entries that stay, and full volumes.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use lsm_fs::{Fs, SyncMode};
 
 use super::survey::Names;
 use crate::{
     CATALOG_FILE,
-    target_life::{parents_of, unless_gone},
+    target_life::{parents_of, remove_if_empty, unless_gone},
 };
 
 /// A removal of these names from a checkpoint. It also removes the directory if nothing else is in it.
@@ -61,15 +61,5 @@ impl Erasure<'_> {
         unless_gone(fs.remove_file(&dir.join(CATALOG_FILE)))?;
         let synced = if remove_if_empty(fs, dir)? { lsm_fs::parent_of(dir) } else { dir };
         fs.sync_directory(synced, mode).map(drop)
-    }
-}
-
-/// Returns `true` if the directory is gone afterwards.
-fn remove_if_empty(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
-    match fs.remove_dir(dir) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
-        Err(e) => Err(e),
     }
 }

@@ -164,7 +164,11 @@ impl Unsealed<'_> {
         if catalogued {
             files.push(PathBuf::from(CATALOG_FILE));
         }
-        let pointers = catalog.pointers();
+        let mut pointers = catalog.pointers();
+        if pointers.is_empty() {
+            // Its place shows if every file has moved.
+            pointers.extend(files.last().cloned());
+        }
         Contents { dirs, files, pointers }
     }
 

@@ -7,9 +7,10 @@ use lsm_fs::{Fs, FsDirEntry, FsExt, Op, SyncMode};
 use super::{
     NameState, Target,
     marker::{MarkedOperation, Marker, unmark},
-    parents_of, unless_gone,
+    pointers::{Extent, extent, take_away},
+    unless_gone,
 };
-use crate::{Error, Result, reserved::MARKER_FILE};
+use crate::{Result, reserved::MARKER_FILE};
 
 /// Looks at the staged name of a target, and clears the debris of a dead process. This is the staged directory, and a
 /// target that the process made or removed in place. The call is idempotent, and a crash during the call leaves debris.
@@ -18,8 +19,8 @@ use crate::{Error, Result, reserved::MARKER_FILE};
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided), [`Fs`](Error::Fs). The call also fails if the staged name belongs to something
-/// other than a directory.
+/// [`Undecided`](crate::Error::Undecided), [`Fs`](crate::Error::Fs). The call also fails if the staged name belongs to
+/// something other than a directory.
 pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<NameState> {
     let state = NameState::of(fs, &target.staged)?;
     match &state {
@@ -66,25 +67,24 @@ fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
         // marker is durable.
         return Ok(if entries.len() == 1 { remove_empty(fs, target) } else { unmark(fs, dir, mode) }?);
     };
-    let (mut is_missing, mut is_staged) = (false, false);
+    let is_partial = match marker.operation {
+        MarkedOperation::Publish => extent(fs, target, &marker)? == Extent::Partial,
+        MarkedOperation::Remove => is_missing(fs, target, &marker)?,
+        // This is the marker of a restore into the directory, which the next such restore clears.
+        MarkedOperation::Fill => return Ok(()),
+    };
+    // A whole target loses only the marker. An engine may use it by now, so everything else stays.
+    Ok(if is_partial { remove_partial(fs, target, &marker, mode) } else { unmark(fs, dir, mode) }?)
+}
+
+/// Returns `true` if a target lacks a pointer of its marker. Then its removal had begun.
+fn is_missing(fs: &dyn Fs, target: &Target, marker: &Marker) -> lsm_fs::Result<bool> {
     for pointer in &marker.pointers {
-        if !fs.exists(&dir.join(pointer))? {
-            is_missing = true;
-            is_staged |= fs.exists(&target.staged.join(pointer))?;
+        if !fs.exists(&target.path.join(pointer))? {
+            return Ok(true);
         }
     }
-    match marker.operation {
-        // Without pointers, nothing shows that the target is whole.
-        _ if marker.pointers.is_empty() => Ok(remove_partial(fs, target, &marker, mode)?),
-        // The target is whole except for the marker. An engine may use it by now, so leave everything else alone.
-        _ if !is_missing => Ok(unmark(fs, dir, mode)?),
-        // A pointer is in neither place. Either a crash split a rename, or an engine that uses the target removed the
-        // pointer.
-        MarkedOperation::Publish if !is_staged => {
-            Err(Error::Undecided { target: dir.clone(), staged: target.staged.clone() })
-        }
-        _ => Ok(remove_partial(fs, target, &marker, mode)?),
-    }
+    Ok(false)
 }
 
 /// Returns the entries of a target, or `None` if it is not a directory or does not exist.
@@ -118,9 +118,6 @@ fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
 /// Removes a target that is not whole. The pointers go first and the marker goes last, so a crash at any point leaves
 /// an unreadable target of known origin. Until the parent is synced, a crash may bring the target back, so the staged
 /// directory has to stay.
-///
-/// If the target was being published, its pointers move back to the staged directory. Their presence there marks the
-/// target as incomplete.
 pub(super) fn remove_partial(
     fs: &dyn Fs,
     target: &Target,
@@ -128,17 +125,7 @@ pub(super) fn remove_partial(
     mode: SyncMode,
 ) -> lsm_fs::Result<()> {
     let dir = &target.path;
-    for pointer in &marker.pointers {
-        let path = dir.join(pointer);
-        match marker.operation {
-            MarkedOperation::Publish if !fs.exists(&path)? => {}
-            MarkedOperation::Publish => fs.rename(&path, &target.staged.join(pointer))?,
-            MarkedOperation::Remove => unless_gone(fs.remove_file(&path))?,
-        }
-    }
-    for synced in parents_of(&marker.pointers) {
-        unless_gone(fs.sync_directory(&dir.join(synced), mode).map(drop))?;
-    }
+    take_away(fs, target, marker, mode)?;
     for entry in fs.read_dir(dir)?.iter().filter(|entry| entry.name != MARKER_FILE) {
         let path = dir.join(&entry.name);
         if entry.file_type.is_dir() { fs.remove_dir_all(&path) } else { fs.remove_file(&path) }?;

@@ -17,7 +17,7 @@ use super::{
     Contents, Staging,
     debris::remove_partial,
     is_refusal,
-    marker::{MarkedOperation, Marker, unmark},
+    marker::{Marker, unmark},
     parents_of, unless_gone,
 };
 use crate::{
@@ -56,18 +56,18 @@ impl Staging<'_> {
             },
             Err(e) => return Err(self.unclaim(e)),
         }
-        match self.move_all(contents) {
+        match self.move_all(contents, &Marker::publish(contents)) {
             Ok(()) => self.finish_in_place(),
             Err(error) => {
-                let removed = remove_partial(self.fs, &self.target, &marker_of(contents), self.mode);
+                let removed = remove_partial(self.fs, &self.target, &Marker::publish(contents), self.mode);
                 Err(self.abandon_with(error.into(), removed))
             }
         }
     }
 
-    pub(super) fn move_all(&self, contents: &Contents) -> lsm_fs::Result<()> {
+    pub(super) fn move_all(&self, contents: &Contents, marker: &Marker) -> lsm_fs::Result<()> {
         let (fs, target) = (self.fs, &self.target.path);
-        marker_of(contents).write(fs, target, self.mode)?;
+        marker.write(fs, target, self.mode)?;
         for dir in contents.dirs.iter().skip(1) {
             create_dir_or_own(fs, &target.join(dir))?;
         }
@@ -151,8 +151,4 @@ pub(super) fn is_empty_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<bool> {
 /// Returns `true` if a rename failed because the new name is taken.
 fn is_in_the_way(error: &lsm_fs::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty)
-}
-
-pub(super) fn marker_of(contents: &Contents) -> Marker {
-    Marker { operation: MarkedOperation::Publish, pointers: contents.pointers.clone() }
 }

@@ -5,15 +5,15 @@
 //! exists from before the marker until after it. A marker without a staged directory belongs to another protocol, and
 //! the directory is left alone.
 
-use std::{ffi::OsStr, io, path::PathBuf};
+use std::{collections::HashSet, ffi::OsStr, io, path::PathBuf};
 
 use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsExt, SyncMode};
 
 use super::{
     Contents, NameState, Staging, Target,
-    in_place::marker_of,
-    marker::{Marker, unmark},
-    parents_of, unless_gone,
+    marker::{MarkedOperation, Marker, unmark},
+    pointers::{Extent, extent, take_away},
+    remove_if_empty, unless_gone,
 };
 use crate::{
     Error, Result,
@@ -64,13 +64,31 @@ impl Staging<'_> {
         if let Err(error) = refuse_entries(self.fs, &self.target) {
             return Err(self.abandon(error));
         }
-        match self.move_all(contents) {
+        match self.move_all(contents, &Marker::fill(contents)) {
             Ok(()) => self.finish_in_place(),
             Err(error) => {
-                let removed = remove_moved(self.fs, &self.target, &marker_of(contents), self.mode);
+                let removed = self.remove_moved(contents);
                 Err(self.abandon_with(error.into(), removed))
             }
         }
+    }
+
+    /// Removes the files that have moved, and the folders made for them. Anything else stays, in these folders too. The
+    /// pointers go first and the marker goes last.
+    fn remove_moved(&self, contents: &Contents) -> lsm_fs::Result<()> {
+        let (fs, target) = (self.fs, &self.target);
+        take_away(fs, target, &Marker::fill(contents), self.mode)?;
+        for file in &contents.files {
+            if !fs.exists(&target.staged.join(file))? {
+                unless_gone(fs.remove_file(&target.path.join(file)))?;
+            }
+        }
+        for dir in contents.dirs.iter().skip(1).rev().map(|dir| target.path.join(dir)) {
+            if !remove_if_empty(fs, &dir)? {
+                let _ = fs.sync_directory(&dir, self.mode)?;
+            }
+        }
+        remove_marker(fs, target, self.mode)
     }
 }
 
@@ -78,10 +96,12 @@ impl Staging<'_> {
 fn refuse_entries(fs: &dyn Fs, target: &Target) -> Result<()> {
     match others(fs, target)?.first() {
         None => Ok(()),
-        Some(entry) => {
-            Err(Error::NotEmpty { target: target.path.clone(), entry: PathBuf::from(&entry.name) })
-        }
+        Some(entry) => Err(not_empty(target, &entry.name)),
     }
+}
+
+fn not_empty(target: &Target, entry: impl Into<PathBuf>) -> Error {
+    Error::NotEmpty { target: target.path.clone(), entry: entry.into() }
 }
 
 /// Returns the entries of the directory that are neither `lost+found` nor the staged directory.
@@ -100,57 +120,50 @@ fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
         match Marker::read(fs, &target.path)? {
             // The marker was not written completely, so no file was moved yet.
             None => unmark(fs, &target.path, mode)?,
-            Some(marker) if is_whole(fs, target, &marker)? => unmark(fs, &target.path, mode)?,
-            Some(marker) => {
-                remove_moved(fs, target, &marker, mode)?;
-                // Without this sync, a crash could bring the marker back without the staged directory. The next call
-                // would then refuse the directory.
-                let _ = fs.sync_directory(&target.path, mode)?;
+            // Another protocol has made this marker.
+            Some(marker) if marker.operation != MarkedOperation::Fill => {
+                return Err(not_empty(target, MARKER_FILE));
             }
+            Some(marker) => match extent(fs, target, &marker)? {
+                Extent::Whole => unmark(fs, &target.path, mode)?,
+                Extent::Partial => {
+                    remove_marked(fs, target, &marker, mode)?;
+                    // Without this sync, a crash could bring the marker back without the staged directory. The next
+                    // call would then refuse the directory.
+                    let _ = fs.sync_directory(&target.path, mode)?;
+                }
+            },
         }
     }
     fs.remove_dir_all(&target.staged)?;
     Ok(fs.sync_directory(&target.path, mode).map(drop)?)
 }
 
-/// Returns `true` if all pointers have moved. They move last, so everything else has moved, too.
+/// Removes the entries that the marker names. If there are others, removes nothing.
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided): a pointer is in neither directory.
-fn is_whole(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<bool> {
-    let mut is_whole = !marker.pointers.is_empty();
-    let mut is_lost = false;
-    for pointer in &marker.pointers {
-        if !fs.exists(&target.path.join(pointer))? {
-            is_whole = false;
-            is_lost |= !fs.exists(&target.staged.join(pointer))?;
-        }
+/// [`NotEmpty`](Error::NotEmpty): somebody has put an entry into the directory since.
+fn remove_marked(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> Result<()> {
+    let mut entries = others(fs, target)?;
+    entries.retain(|entry| entry.name != MARKER_FILE);
+    let names: HashSet<&OsStr> = marker.names.iter().map(OsStr::new).collect();
+    if let Some(stranger) = entries.iter().find(|entry| !names.contains(entry.name.as_os_str())) {
+        return Err(not_empty(target, &stranger.name));
     }
-    if is_lost {
-        return Err(Error::Undecided { target: target.path.clone(), staged: target.staged.clone() });
+    take_away(fs, target, marker, mode)?;
+    for entry in entries {
+        let path = target.path.join(&entry.name);
+        let is_dir = entry.file_type.is_dir();
+        unless_gone(if is_dir { fs.remove_dir_all(&path) } else { fs.remove_file(&path) })?;
     }
-    Ok(is_whole)
+    Ok(remove_marker(fs, target, mode)?)
 }
 
-/// Removes the files that have moved. The pointers move back first, so the rest is never readable. The marker is
-/// removed last.
-fn remove_moved(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> lsm_fs::Result<()> {
-    let dir = &target.path;
-    for pointer in &marker.pointers {
-        if fs.exists(&dir.join(pointer))? {
-            fs.rename(&dir.join(pointer), &target.staged.join(pointer))?;
-        }
-    }
-    for synced in parents_of(&marker.pointers) {
-        unless_gone(fs.sync_directory(&dir.join(synced), mode).map(drop))?;
-    }
-    for entry in others(fs, target)?.iter().filter(|entry| entry.name != OsStr::new(MARKER_FILE)) {
-        let path = dir.join(&entry.name);
-        if entry.file_type.is_dir() { fs.remove_dir_all(&path) } else { fs.remove_file(&path) }?;
-    }
-    let _ = fs.sync_directory(dir, mode)?;
-    unless_gone(fs.remove_file(&dir.join(MARKER_FILE)))
+/// Removes the marker of a directory in which nothing else of a restore is left.
+fn remove_marker(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
+    let _ = fs.sync_directory(&target.path, mode)?;
+    unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! target readable.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Component, Path, PathBuf},
 };
@@ -9,6 +10,7 @@ use std::{
 use lsm_fs::{Fs, FsExt, Op, SyncMode};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::Contents;
 use crate::{Result, reserved::MARKER_FILE};
 
 /// The unfinished operation in a marked target.
@@ -18,13 +20,18 @@ pub(super) enum MarkedOperation {
     Publish,
     /// The files are being removed, the pointers first.
     Remove,
+    /// As [`Publish`](Self::Publish), into an existing directory. Its staged directory lies in it.
+    Fill,
 }
 
 impl MarkedOperation {
+    const ALL: [Self; 3] = [Self::Publish, Self::Remove, Self::Fill];
+
     const fn word(self) -> &'static str {
         match self {
             Self::Publish => "publish",
             Self::Remove => "remove",
+            Self::Fill => "fill",
         }
     }
 }
@@ -35,15 +42,46 @@ pub(super) struct Marker {
     pub(super) operation: MarkedOperation,
     /// The paths of the pointers, relative to the target.
     pub(super) pointers: Vec<PathBuf>,
+    /// The top-level names of a directory that is being filled. Entries of other names are strangers. The list is empty
+    /// if the names take too much room.
+    pub(super) names: Vec<String>,
 }
 
 impl Marker {
-    /// Encodes the marker as lines: a checksum of the rest, the operation, and each pointer.
+    /// Creates the marker of a target that is being published.
+    pub(super) fn publish(contents: &Contents) -> Self {
+        let pointers = contents.pointers.clone();
+        Self { operation: MarkedOperation::Publish, pointers, names: Vec::new() }
+    }
+
+    /// Creates the marker of a target that is being removed.
+    pub(super) fn remove(pointers: Vec<PathBuf>) -> Self {
+        Self { operation: MarkedOperation::Remove, pointers, names: Vec::new() }
+    }
+
+    /// Creates the marker of a directory that is being filled.
+    pub(super) fn fill(contents: &Contents) -> Self {
+        let paths = contents.dirs.iter().chain(&contents.files);
+        let names: BTreeSet<_> = paths.filter_map(|path| path.iter().next()).collect();
+        let names = names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        let marker = Self { operation: MarkedOperation::Fill, pointers: contents.pointers.clone(), names };
+        let fits = marker.encode().len() as u64 <= MARKER_MAX;
+        Self { names: if fits { marker.names } else { Vec::new() }, ..marker }
+    }
+
+    /// Encodes the marker as lines: a checksum of the rest, the operation, and each pointer. If a directory is being
+    /// filled, an empty line and its names follow.
     fn encode(&self) -> String {
         let mut lines = format!("{}\n", self.operation.word());
         for pointer in &self.pointers {
             // A name holds no line break, because no snapshot and no catalog may list such a name.
             lines.push_str(&format!("{}\n", pointer.display()));
+        }
+        if self.operation == MarkedOperation::Fill {
+            lines.push('\n');
+        }
+        for name in &self.names {
+            lines.push_str(&format!("{name}\n"));
         }
         format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes()))
     }
@@ -55,11 +93,12 @@ impl Marker {
         }
         let mut lines = lines.lines();
         let word = lines.next()?;
-        let operation = [MarkedOperation::Publish, MarkedOperation::Remove]
-            .into_iter()
-            .find(|operation| operation.word() == word)?;
+        let operation = MarkedOperation::ALL.into_iter().find(|operation| operation.word() == word)?;
+        let pointers = lines.by_ref().take_while(|line| !line.is_empty()).map(PathBuf::from);
         // Ignore paths outside the target, because the marker may be forged.
-        Some(Self { operation, pointers: lines.map(PathBuf::from).filter(|path| is_below(path)).collect() })
+        let pointers = pointers.filter(|path| is_below(path)).collect();
+        let names = lines.map(str::to_owned).collect();
+        Some(Self { operation, pointers, names })
     }
 
     /// Marks a target, durably.
@@ -99,16 +138,31 @@ mod tests {
     use super::*;
 
     fn marker(operation: MarkedOperation, pointers: &[&str]) -> Marker {
-        Marker { operation, pointers: pointers.iter().map(PathBuf::from).collect() }
+        Marker { operation, pointers: pointers.iter().map(PathBuf::from).collect(), names: Vec::new() }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        for operation in [MarkedOperation::Publish, MarkedOperation::Remove] {
+        for operation in MarkedOperation::ALL {
             for pointers in [&[][..], &["current"], &["users/current", "orders/current"]] {
-                let marker = marker(operation, pointers);
-                assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker));
+                let mut marker = marker(operation, pointers);
+                assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker.clone()));
+                if operation == MarkedOperation::Fill {
+                    marker.names = vec!["current".to_owned(), "users".to_owned()];
+                    assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker));
+                }
             }
+        }
+    }
+
+    /// The next call then asks the operator about every entry.
+    #[test]
+    fn names_that_do_not_fit_are_left_out() {
+        let name = |n: usize| PathBuf::from(format!("{n:0>1000}"));
+        for (count, fits) in [(1000, true), (1100, false)] {
+            let files: Vec<PathBuf> = (0..count).map(|n| name(n).join("file")).chain([name(0)]).collect();
+            let marker = Marker::fill(&Contents { files, ..Contents::default() });
+            assert_eq!(marker.names.len(), if fits { count } else { 0 });
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     NameState, Target, clear_debris,
     debris::{remove_partial, remove_staged},
     is_refusal,
-    marker::{MarkedOperation, Marker, unmark},
+    marker::{Marker, unmark},
 };
 use crate::{CATALOG_FILE, Catalog, Error, Result, reserved::MARKER_FILE};
 
@@ -144,8 +144,7 @@ impl<'a> Withdrawal<'a> {
             return Ok(remove_staged(fs, target, mode)?);
         }
         // The checkpoint is whole as long as all these files exist.
-        let pointers = identifying_files(fs, &target.path);
-        let marker = Marker { operation: MarkedOperation::Remove, pointers };
+        let marker = Marker::remove(identifying_files(fs, &target.path));
         if let Err(error) = marker.write(fs, &target.path, mode) {
             return Err(self.undo_mark(error));
         }

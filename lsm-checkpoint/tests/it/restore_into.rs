@@ -1,5 +1,7 @@
 //! Restoring into an existing directory. In the end the directory is unchanged or complete.
 
+pub(crate) mod debris;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

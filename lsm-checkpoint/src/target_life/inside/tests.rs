@@ -9,6 +9,14 @@ fn target(fs: &MemFs) -> Target {
     Target::inside(Path::new("/data"))
 }
 
+/// Marks a directory as a restore of these pointers and of one further file does.
+fn mark(fs: &MemFs, target: &Target, pointers: &[&str]) {
+    let pointers: Vec<PathBuf> = pointers.iter().map(PathBuf::from).collect();
+    let files = pointers.iter().cloned().chain([PathBuf::from("v7")]).collect();
+    let contents = Contents { files, pointers, ..Contents::default() };
+    Marker::fill(&contents).write(fs, &target.path, SyncMode::Normal).unwrap();
+}
+
 #[test]
 fn lost_and_found_does_not_count_and_a_file_of_its_name_does() {
     let fs = MemFs::new();
@@ -28,8 +36,7 @@ fn lost_and_found_does_not_count_and_a_file_of_its_name_does() {
 fn a_marker_of_another_protocol_is_left_alone() {
     let fs = MemFs::new();
     let target = target(&fs);
-    let marker = marker_of(&Contents { pointers: vec![PathBuf::from("current")], ..Contents::default() });
-    marker.write(&fs, &target.path, SyncMode::Normal).unwrap();
+    mark(&fs, &target, &["current"]);
     let refused = claim_inside(&fs, target.clone(), SyncMode::Normal).unwrap_err();
     assert!(matches!(&refused, Error::NotEmpty { entry, .. } if entry == Path::new(MARKER_FILE)));
     assert!(fs.exists(&target.path.join(MARKER_FILE)).unwrap());
@@ -41,12 +48,29 @@ fn a_pointer_that_is_nowhere_is_left_to_the_operator() {
     let fs = MemFs::new();
     let target = target(&fs);
     fs.create_dir(&target.staged).unwrap();
-    let marker = marker_of(&Contents { pointers: vec![PathBuf::from("current")], ..Contents::default() });
-    marker.write(&fs, &target.path, SyncMode::Normal).unwrap();
+    mark(&fs, &target, &["current"]);
     fs.write_new(&target.path.join("v7"), b"rows", SyncMode::Normal).unwrap();
     let refused = claim_inside(&fs, target.clone(), SyncMode::Normal).unwrap_err();
     assert!(matches!(refused, Error::Undecided { .. }), "{refused}");
     assert_eq!(fs.read_dir(&target.path).unwrap().len(), 3);
+}
+
+#[test]
+fn without_pointers_a_staged_file_shows_that_the_moves_were_cut_short() {
+    for is_staged in [true, false] {
+        let fs = MemFs::new();
+        let target = target(&fs);
+        fs.create_dir(&target.staged).unwrap();
+        fs.create_dir(&target.staged.join("tables")).unwrap();
+        mark(&fs, &target, &[]);
+        let name = if is_staged { target.staged.join("tables/v7") } else { target.path.join("v7") };
+        fs.write_new(&name, b"rows", SyncMode::Normal).unwrap();
+        let claimed = claim_inside(&fs, target.clone(), SyncMode::Normal);
+        assert_eq!(claimed.is_ok(), is_staged, "{claimed:?}");
+        drop(claimed);
+        let left = fs.read_dir(&target.path).unwrap();
+        assert_eq!(left.iter().map(|entry| entry.name.as_os_str()).eq(["v7"]), !is_staged, "{left:?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Abandoned targets that were created file by file. A sweep keeps a complete one and removes the rest.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{Error, run_checkpoint, sweep};
+use lsm_checkpoint::{Error, FileKind, SourceFile, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs};
 
 use crate::{
     crash::in_place::MARKER,
     create::{TARGET, mem_db},
+    db::all_files,
+    foreign::Foreign,
     remove::debris,
     sweep::killed_in_place,
     tweak::Tweak,
@@ -62,4 +64,48 @@ fn one_that_could_not_be_undone_is_undone_by_a_sweep() {
     assert!(fs.exists(&Path::new(STAGED).join("current")).unwrap());
     assert!(!swept(&fs));
     run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
+}
+
+/// A crash can leave a pointer with both names of its rename.
+#[test]
+fn one_whose_pointer_has_both_names_is_kept() {
+    let (fs, db) = mem_db(&[""]);
+    killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
+    fs.hard_link(&Path::new(TARGET).join("current"), &Path::new(STAGED).join("current")).unwrap();
+    assert!(swept(&fs) && !fs.exists(&Path::new(TARGET).join(MARKER)).unwrap());
+    assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
+}
+
+/// The pointer is of a database that an engine has made in the incomplete target.
+#[test]
+fn one_with_a_pointer_of_another_database_is_left_to_the_operator() {
+    let (fs, db) = mem_db(&[""]);
+    killed_in_place(&db, &fs, Op::Rename, "/checkpoint/current");
+    fs.write_new(&Path::new(TARGET).join("current"), b"mine", SyncMode::Normal).unwrap();
+    let files = || all_files(&fs, Path::new("/"), Path::new("")).unwrap();
+    let before = files();
+    let report = sweep(&fs, Path::new("/"), SyncMode::Normal).unwrap();
+    assert!(matches!(report.failed[..], [(_, Error::Undecided { .. })]), "{report:?}");
+    assert!(matches!(run_checkpoint(&db, &fs, Path::new(TARGET)), Err(Error::Undecided { .. })));
+    assert_eq!(files(), before);
+}
+
+/// Without metadata, the catalog shows how far the moves came.
+#[test]
+fn one_without_metadata_is_kept_if_everything_has_moved() {
+    for (op, path, is_kept) in [
+        (Op::RemoveFile, "/checkpoint/.checkpoint-unpublished", true),
+        (Op::Rename, "/checkpoint/CHECKPOINT", false),
+    ] {
+        let fs = MemFs::new();
+        fs.write_new(Path::new("/1.sst"), b"rows", SyncMode::Normal).unwrap();
+        let table = SourceFile::immutable(FileKind::Table, Arc::new(fs.clone()), "/1.sst", 4);
+        let engine = Foreign::new(vec![table], |_| Ok(()));
+        let killed = FaultFs::new(fs.clone());
+        killed.inject(Fault::on(op).at(path).gone());
+        let tweaked = Tweak::new(killed).without_directory_renames();
+        run_checkpoint(&engine, &tweaked, Path::new(TARGET)).unwrap_err();
+        assert_eq!(swept(&fs), is_kept, "{path}");
+        assert_eq!(fs.exists(&Path::new(TARGET).join("tables/1.sst")).unwrap(), is_kept);
+    }
 }

@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use lsm_checkpoint::Error;
-use lsm_fs::{Op, errno};
+use lsm_fs::{FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, Notes};
 
 use super::{Mutation, Work};
 use crate::{
     crash::OK,
+    db::all_files,
     restore_into::{DATA, ENDED, check_state, mounted, restore_into},
     tweak::Tweak,
 };
 
 const TREES: &[&str] = &[""];
+const MOVED: &str = "/data/.checkpoint-staged/tables/1";
 
 /// The syncs of the staged files, and the further syncs before the moves.
 const STAGED: [(&str, bool); 16] = [
@@ -86,6 +88,39 @@ fn a_move_that_fails() {
         ("D, without S", true),
     ];
     run(&work, &[&STAGED[..], &undone].concat());
+}
+
+/// Somebody has put a file into a folder during the moves, so the folder stays.
+#[test]
+fn a_move_that_fails_beside_another_process() {
+    let work = |fs: &MemFs, skipped| {
+        let faulty = FaultFs::new(fs.clone());
+        faulty.inject(Fault::on(Op::Rename).at(Path::new(DATA).join("current")).after(errno::EIO));
+        let tweaked = Tweak::new(faulty).without_sync(skipped).after(Op::Rename, MOVED, |fs| {
+            fs.write_new(Path::new("/data/tables/mine"), b"mine", SyncMode::Normal).unwrap();
+        });
+        restore_into(&tweaked, fs).unwrap_err();
+        fs.note(ENDED);
+        Ok(tweaked.syncs())
+    };
+    let check = |image: &MemFs, notes: &Notes| {
+        let left = all_files(image, Path::new(DATA), Path::new("")).map_err(|e| e.to_string())?;
+        let is_left = left.iter().any(|path| path != Path::new("tables/mine"));
+        if notes.contains(ENDED) && is_left { Err(format!("{left:?} came back")) } else { Ok(()) }
+    };
+    let undone = [
+        ("D/blobs", false),
+        ("D/tables", false),
+        ("D", false),
+        ("D, without the pointers", false),
+        ("D/tables, which stays", true),
+        ("D, without all but the marker", false),
+        ("D, without the marker", false),
+        ("D, without S", true),
+    ];
+    let before = STAGED.map(|(name, _)| (name, false));
+    let start = mounted(TREES);
+    Mutation { start: &start, work: &work, check: &check }.run(&[&before[..], &undone].concat());
 }
 
 /// A process dies before it moves its pointer, or before it removes its marker. The next call clears the debris. None
