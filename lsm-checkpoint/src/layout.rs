@@ -8,6 +8,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use lsm_manifest::{BLOBS_FOLDER, TABLES_FOLDER};
+
 use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 
 /// The maximal depth of a tree below the checkpoint, and of a file below its tree, in folders.
@@ -19,6 +21,9 @@ pub(crate) const NAME_MAX: usize = 1024;
 /// The maximal length of a metadata file that is written from memory. No engine writes more. The limit keeps a damaged
 /// catalog from requesting an endless copy.
 pub(crate) const WRITTEN_MAX: u64 = 4 << 30;
+
+/// The folders in which engines of this family keep their files: tables, blob files and compression dictionaries.
+pub(crate) const DATA_FOLDERS: [&str; 3] = [TABLES_FOLDER, BLOBS_FOLDER, "dicts"];
 
 /// The reason to refuse a name at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

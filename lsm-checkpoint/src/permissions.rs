@@ -31,8 +31,8 @@ pub enum RestoredOwner {
     Kept,
     /// The owner and group that the system gives to every new file of this process.
     OfProcess,
-    /// This owner and group. If they are refused, the call fails with [`OwnerRefused`](crate::Error::OwnerRefused) before it makes any
-    /// file.
+    /// This owner and group. If they are refused, the call fails with [`OwnerRefused`](crate::Error::OwnerRefused)
+    /// before it makes any file.
     Given {
         /// The number of the owner.
         owner: u32,

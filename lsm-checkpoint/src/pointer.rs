@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use lsm_fs::{Fs, FsExt};
 use lsm_manifest::{
-    CURRENT_VERSION_FILE, Current, ManifestArchiveReader, ReadOptions, format::CURRENT_LEN, version_file_name,
+    CURRENT_VERSION_FILE, Current, ManifestArchiveReader, ReadOptions, edits_file_name, format::CURRENT_LEN,
+    version_file_name,
 };
 
 use crate::{Catalog, CatalogFile, CatalogTree, FileKind, PointerProblem, layout};
@@ -32,7 +33,7 @@ impl<'a> TreePointer<'a> {
             tree,
             current: named(CURRENT_VERSION_FILE.to_owned()),
             archive: named(version_file_name(tree.version_id)),
-            edits: named(format!("edits-{}", tree.version_id)),
+            edits: named(edits_file_name(tree.version_id)),
         }
     }
 

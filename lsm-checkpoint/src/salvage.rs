@@ -9,7 +9,9 @@ use std::{
 };
 
 use lsm_fs::{Fs, FsDirEntry, FsFileType};
-use lsm_manifest::{CURRENT_VERSION_FILE, ReadOptions, Recovered, recover, version_file_name};
+use lsm_manifest::{
+    CURRENT_VERSION_FILE, ReadOptions, Recovered, edits_file_name, recover, version_file_name,
+};
 
 use crate::{
     CATALOG_FILE, CATALOG_FORMAT, Catalog, CatalogFile, CatalogTree, CheckpointDir, Error, FileKind, Method,
@@ -26,8 +28,8 @@ pub struct SalvageReport {
     /// Manifest sections that are damaged on disk and were restored by their parity. A copy has them as they are on
     /// disk. Run [`repair`](lsm_manifest::repair()) on its manifest to make the repair permanent.
     pub healed: Vec<String>,
-    /// The number of tables, blob files and logs of edits. **Nothing was checked** in them. The engine's own checksums
-    /// show if their bytes are right, and its manifest shows if a file is missing.
+    /// The number of tables, blob files, dictionaries and logs of edits. **Nothing was checked** in them. The engine's
+    /// own checksums show if their bytes are right, and its manifest shows if a file is missing.
     pub unchecked_files: u64,
     /// Entries that are left out, relative to the directory. They are no regular files of a known name.
     pub left_out: Vec<PathBuf>,
@@ -38,9 +40,6 @@ pub struct SalvageReport {
 /// The number of entries that a report lists, so that its memory has a bound.
 const LEFT_OUT_MAX: usize = 1 << 16;
 
-/// The beginning of the name of a log of edits.
-const EDITS_PREFIX: &str = "edits-";
-
 impl CheckpointDir {
     /// Opens a checkpoint **without its catalog**, if the catalog is damaged or gone. This is a last resort. Use
     /// another checkpoint if there is one.
@@ -48,9 +47,9 @@ impl CheckpointDir {
     /// # Contract
     ///
     /// The directory holds one tree, whose manifest is an archive of `lsm-manifest`. Its files are the regular files in
-    /// `tables` and `blobs`, the archive that CURRENT names, the log of edits of that version, and CURRENT. Everything
-    /// else is left out, and the report lists it. Restore the result, and let the engine check it before it is used. A
-    /// log of another kind is not restored.
+    /// `tables`, `blobs` and `dicts`, the archive that CURRENT names, the log of edits of that version, and CURRENT.
+    /// Everything else is left out, and the report lists it. Restore the result, and let the engine check it before it
+    /// is used. A log of another kind is not restored.
     ///
     /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be checked. Without a
     /// catalog, the files of the checkpoint, their lengths and their checksums are unknown.
@@ -109,7 +108,7 @@ impl<'a> Search<'a> {
             fs,
             dir,
             archive: version_file_name(version_id),
-            edits: format!("{EDITS_PREFIX}{version_id}"),
+            edits: edits_file_name(version_id),
             data: Vec::new(),
             metadata: Vec::new(),
             folders: Vec::new(),
@@ -126,7 +125,7 @@ impl<'a> Search<'a> {
     fn run(mut self) -> Result<(Catalog, SalvageReport)> {
         for entry in self.fs.read_dir(self.dir)? {
             let kind = entry.name.to_str().map(|name| FileKind::other(name.to_owned()));
-            match kind.filter(|kind| matches!(kind, FileKind::Table | FileKind::Blob)) {
+            match kind.filter(|kind| layout::DATA_FOLDERS.contains(&kind.folder())) {
                 Some(kind) if entry.file_type == FsFileType::Directory => self.look_into(&kind)?,
                 _ if self.is_metadata(&entry) => self.add(FileKind::Metadata, &entry)?,
                 _ if entry.name == CATALOG_FILE => {}

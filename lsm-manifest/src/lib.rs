@@ -47,7 +47,9 @@ pub use error::{Error, NameProblem, Result};
 pub use footer::{FooterPayload, FooterSource, TocEntry};
 pub use found_names::FoundNames;
 pub use inspect::{BlockState, Report, SectionReport, inspect};
-pub use names::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER, UNFINISHED_FILE, version_file_name};
+pub use names::{
+    BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER, UNFINISHED_FILE, edits_file_name, version_file_name,
+};
 pub use options::{ReadOptions, WriteOptions};
 pub use publish::publish_current;
 pub use reader::{ManifestArchiveReader, Section};

@@ -14,6 +14,9 @@ pub const BLOBS_FOLDER: &str = "blobs";
 /// or the publisher died before the call returned.
 pub const UNFINISHED_FILE: &str = "first-start.unfinished";
 
+/// The beginning of the name of a log of edits.
+const EDITS_PREFIX: &str = "edits-";
+
 /// Names that belong to the operator or to the filesystem. They are ignored and never removed.
 const BYSTANDERS: [&str; 7] =
     ["lost+found", "LOCK", ".lock", ".nfs*", ".fuse_hidden*", ".snapshot", ".DS_Store"];
@@ -112,6 +115,12 @@ pub fn version_file_name(version_id: u64) -> String {
     format!("v{version_id}")
 }
 
+/// Returns the name of a version's log of edits.
+#[must_use]
+pub fn edits_file_name(version_id: u64) -> String {
+    format!("{EDITS_PREFIX}{version_id}")
+}
+
 /// Parses the version of a name `v{N}`, where N is decimal without leading zeros or sign.
 pub(crate) fn parse_version(name: &OsStr) -> Option<u64> {
     numbered(name, "v")
@@ -123,7 +132,7 @@ pub(crate) fn version_or_edits_of(name: &OsStr) -> Option<u64> {
 }
 
 fn edits_of(name: &OsStr) -> Option<u64> {
-    numbered(name, "edits-")
+    numbered(name, EDITS_PREFIX)
 }
 
 /// Returns `true` for temporary files that a crash left: a draft of CURRENT or of the mark, or `.v{N}.tmp-{n}`, a draft
@@ -145,6 +154,16 @@ fn numbered(name: &OsStr, prefix: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_a_version_is_parsed_again() {
+        for version in [0, 7, u64::MAX] {
+            for name in [version_file_name(version), edits_file_name(version)] {
+                assert_eq!(version_or_edits_of(name.as_ref()), Some(version), "{name}");
+            }
+        }
+        assert_eq!(edits_file_name(7), "edits-7");
+    }
 
     #[test]
     fn a_star_stands_for_any_text_and_both_ends_must_fit() {

@@ -61,6 +61,26 @@ fn a_damaged_catalog_is_no_dead_end() {
     }
 }
 
+/// Engines of this family also keep compression dictionaries, and a log of edits for each version.
+#[test]
+fn dictionaries_and_the_log_of_edits_come_along() {
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &[""]);
+    fs.create_dir(Path::new("/checkpoint/dicts")).unwrap();
+    for file in ["edits-6", "edits-7", "dicts/1"] {
+        fs.write_new(&Path::new(TARGET).join(file), file.as_bytes(), SyncMode::Normal).unwrap();
+    }
+    damage(&fs, CATALOG);
+    let (checkpoint, report) = salvaged(&fs).unwrap();
+    let left_out: Vec<_> = report.left_out.iter().map(|path| path.to_str().unwrap()).collect();
+    assert_eq!(left_out, ["EDITS", "OPTIONS", "edits-6", "logs"]);
+    assert_eq!(report.unchecked_files, 5);
+    restore(&checkpoint, &fs, Path::new(RESTORED)).unwrap();
+    for file in ["edits-7", "dicts/1"] {
+        assert_eq!(fs.read_to_vec(&Path::new(RESTORED).join(file), 99).unwrap(), file.as_bytes());
+    }
+}
+
 #[test]
 fn it_can_be_made_a_checkpoint_again() {
     let fs = MemFs::new();
