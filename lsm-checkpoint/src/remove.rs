@@ -154,10 +154,10 @@ impl Removal {
         let withdrawal = Withdrawal::begin(fs, &target, self.mode)?;
         refuse_others(fs, &target)?;
         let survey = self.survey(fs, &target)?;
-        let left: Vec<_> = survey.kept.into_iter().chain(survey.strangers).collect();
+        let mut left: Vec<_> = survey.kept.into_iter().chain(survey.strangers).collect();
         let erasure = Erasure { fs, dir: &target.path, names: &survey.removable, mode: self.mode };
         if left.is_empty() {
-            withdraw(&withdrawal, &erasure)?;
+            left = withdraw(&withdrawal, &erasure)?;
         } else if let Err(error) = erasure.take_pointers().and_then(|()| erasure.take_rest()) {
             return Err(left_at(&target.path, error));
         }
@@ -184,17 +184,21 @@ impl Removal {
     }
 }
 
-/// Removes a checkpoint in which nothing stays.
+/// Removes a checkpoint in which nothing stays. Returns the entries that came meanwhile and keep the directory.
 ///
 /// On a full volume, the pointers are removed first, because any other mark of a removal needs a new name. If this
 /// makes room, the removal is marked like any other. If it does not, the files are removed one by one.
-fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<()> {
-    let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(()) };
+fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<Vec<PathBuf>> {
+    let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(Vec::new()) };
     let left = |error| left_at(erasure.dir, error);
     erasure.take_pointers().map_err(left)?;
     match withdrawal.finish() {
-        Ok(Withdrawn::Gone) => Ok(()),
-        Ok(Withdrawn::NoRoom(_)) => erasure.take_rest().map_err(left),
+        Ok(Withdrawn::Gone) => Ok(Vec::new()),
+        Ok(Withdrawn::NoRoom(_)) if erasure.take_rest().map_err(left)? => Ok(Vec::new()),
+        Ok(Withdrawn::NoRoom(_)) => {
+            let entries = erasure.fs.read_dir(erasure.dir).map_err(left)?;
+            Ok(entries.into_iter().map(|entry| PathBuf::from(entry.name)).collect())
+        }
         // Whatever the error is, the pointers are gone.
         Err(error) => Err(error.left_behind(erasure.dir, cause)),
     }

@@ -40,12 +40,13 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Removes everything else. The caller has removed the pointers durably.
+    /// Removes everything else. The caller has removed the pointers durably. Returns `true` if the checkpoint's
+    /// directory is gone, too.
     ///
     /// # Errors
     ///
     /// The errors of [`Fs`].
-    pub(super) fn take_rest(&self) -> lsm_fs::Result<()> {
+    pub(super) fn take_rest(&self) -> lsm_fs::Result<bool> {
         let Self { fs, dir, names, mode } = *self;
         for file in names.files.iter().filter(|file| *file != Path::new(CATALOG_FILE)) {
             unless_gone(fs.remove_file(&dir.join(file)))?;
@@ -59,7 +60,8 @@ impl Erasure<'_> {
         }
         let _ = fs.sync_directory(dir, mode)?;
         unless_gone(fs.remove_file(&dir.join(CATALOG_FILE)))?;
-        let synced = if remove_if_empty(fs, dir)? { lsm_fs::parent_of(dir) } else { dir };
-        fs.sync_directory(synced, mode).map(drop)
+        let is_gone = remove_if_empty(fs, dir)?;
+        let _ = fs.sync_directory(if is_gone { lsm_fs::parent_of(dir) } else { dir }, mode)?;
+        Ok(is_gone)
     }
 }

@@ -8,16 +8,13 @@ use std::{
 };
 
 use lsm_fs::{Fs, FsDirEntry, FsFileType, errno};
-use lsm_manifest::{BLOBS_FOLDER, CURRENT_VERSION_FILE, TABLES_FOLDER};
+use lsm_manifest::{CURRENT_VERSION_FILE, edits_file_name, version_file_name};
 
 use crate::{
-    CATALOG_FILE, Catalog,
+    CATALOG_FILE, Catalog, layout,
     reserved::MARKER_FILE,
     verify::{Stranger, known_stranger},
 };
-
-/// The folder in which engines of this family keep compression dictionaries.
-const DICTIONARIES_FOLDER: &str = "dicts";
 
 /// Names that belong to a checkpoint, relative to it.
 #[derive(Debug, Default)]
@@ -79,7 +76,11 @@ impl Names {
             self.folders.iter().filter(|folder| !is_data(folder)).cloned().collect();
         for entry in fs.read_dir(dir)?.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
             let folder = PathBuf::from(&entry.name);
-            if !is_data(&folder) && fs.read_dir(&dir.join(&folder))?.iter().any(is_metadata) {
+            if !is_data(&folder)
+                && !is_of_filesystem(&entry.name)
+                && read_if_open(fs, &dir.join(&folder))?
+                    .is_some_and(|entries| entries.iter().any(is_metadata))
+            {
                 trees.insert(folder);
             }
         }
@@ -101,7 +102,8 @@ impl Names {
                 }
                 self.files.insert(path);
             } else if entry.file_type == FsFileType::Directory && is_data(&path) {
-                for file in fs.read_dir(&dir.join(&path))? {
+                let Some(files) = read_if_open(fs, &dir.join(&path))? else { continue };
+                for file in files {
                     if file.file_type == FsFileType::File {
                         self.files.insert(path.join(&file.name));
                     }
@@ -149,7 +151,9 @@ impl Survey {
     fn add(&mut self, fs: &dyn Fs, dir: &Path, path: PathBuf, entry: &FsDirEntry) -> lsm_fs::Result<()> {
         let known = known_stranger(&path, entry.file_type);
         match entry.file_type {
-            FsFileType::Directory if fs.read_dir(&dir.join(&path))?.is_empty() => {
+            FsFileType::Directory
+                if read_if_open(fs, &dir.join(&path))?.is_some_and(|entries| entries.is_empty()) =>
+            {
                 self.removable.folders.insert(path);
             }
             // These files hold no data of a user.
@@ -174,11 +178,22 @@ fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEn
     }
 }
 
+/// Returns the entries of a directory. Returns `None` if it may not be listed, or if another volume is mounted there.
+/// Such a directory is not a part of the checkpoint.
+fn read_if_open(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEntry>>> {
+    match fs.read_dir(path) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::CrossesDevices) => {
+            Ok(None)
+        }
+        entries => entries.map(Some),
+    }
+}
+
 /// Returns `true` for a regular file with the name of a metadata file of this family of engines.
 fn is_metadata(entry: &FsDirEntry) -> bool {
     let is_numbered = |name: &str| {
-        let number = name.strip_prefix("edits-").or_else(|| name.strip_prefix('v'));
-        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        let number = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+        number.parse().is_ok_and(|id| name == version_file_name(id) || name == edits_file_name(id))
     };
     entry.file_type == FsFileType::File
         && entry.name.to_str().is_some_and(|name| name == CURRENT_VERSION_FILE || is_numbered(name))
@@ -186,8 +201,7 @@ fn is_metadata(entry: &FsDirEntry) -> bool {
 
 /// Returns `true` for a folder with the name of a data folder of this family of engines.
 fn is_data(folder: &Path) -> bool {
-    let names = [TABLES_FOLDER, BLOBS_FOLDER, DICTIONARIES_FOLDER];
-    folder.file_name().is_some_and(|folder| names.iter().any(|name| folder == *name))
+    folder.file_name().is_some_and(|folder| layout::DATA_FOLDERS.iter().any(|name| folder == *name))
 }
 
 /// Returns `true` if an entry with this name belongs to the filesystem: the folder of e2fsck, or an open file that an

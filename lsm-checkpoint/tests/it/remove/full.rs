@@ -13,6 +13,7 @@ use crate::{
     create::TARGET,
     seeded::seeded_sweep,
     switches::{Switch, switched},
+    tweak::Tweak,
 };
 
 const ONE: &[&str] = &[""];
@@ -130,6 +131,19 @@ fn any_failure_leaves_it_whole_gone_or_known() {
         );
         println!("{switch:?}, {trees:?}: {}", report.unwrap());
     }
+}
+
+/// It comes after the call has looked at the entries, so the directory stays.
+#[test]
+fn an_entry_that_comes_meanwhile_is_reported() {
+    let fs = with_one(ONE);
+    let tweaked = Tweak::new(fs.clone()).before(Op::RemoveFile, "/checkpoint/CHECKPOINT", |fs| {
+        fs.write_new(Path::new("/checkpoint/mine"), b"mine", NORMAL).unwrap();
+        fs.create_dir(Path::new("/checkpoint/tables")).unwrap();
+    });
+    let report = remove(&switched(tweaked, Switch::Quota), Path::new(TARGET), NORMAL).unwrap();
+    assert_eq!(report.left, [Path::new("mine"), Path::new("tables")]);
+    assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap().len(), 2);
 }
 
 /// If the call is killed before the pointers have made space for a marker, the remains are not debris. They are

@@ -6,7 +6,10 @@ use std::{
 };
 
 use lsm_checkpoint::{CheckpointState, Error, Removal, RemoveReport, list, remove};
-use lsm_fs::{Fs, FsExt, Op, StdFs, SyncMode, errno};
+use lsm_fs::{
+    Fs, FsExt, Op, StdFs, SyncMode, errno,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
+};
 use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, MemFs, Notes, fault_sweep};
 
 use super::{NORMAL, debris, with_checkpoint};
@@ -88,6 +91,45 @@ fn names_of_the_filesystem_stay_and_are_reported() {
         assert_eq!(names, expected.map(|name| Path::new(TARGET).join(name)));
         assert!(debris(&fs).is_empty());
         db.check_source(&fs).unwrap();
+    }
+}
+
+/// Directories that cannot be listed: another user's, or the mount points of other volumes.
+#[derive(Debug)]
+struct Closed(i32);
+
+impl Interceptor for Closed {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> lsm_fs::Result<R>,
+    ) -> lsm_fs::Result<R> {
+        let is_closed = ["closed", "lost+found"].iter().any(|name| call.path.ends_with(name));
+        if call.op == Op::ReadDir && is_closed {
+            return Err(call.error(std::io::Error::from_raw_os_error(self.0)));
+        }
+        run()
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_listed_is_a_stranger() {
+    for code in [errno::EACCES, errno::EXDEV] {
+        let fs = MemFs::new();
+        let db = with_checkpoint(&fs, &[""]);
+        put(&fs, "closed/v1");
+        put(&fs, "lost+found/#12");
+        let closed = InterceptFs::new(fs.clone(), Closed(code));
+        let refused = remove(&closed, Path::new(TARGET), NORMAL).unwrap_err();
+        assert!(matches!(&refused, Error::Stranger { path, .. } if path == Path::new("closed")), "{refused}");
+        assert!(db.check_target(&fs, Path::new(TARGET)).is_err(), "the strangers are there");
+        assert_eq!(force(&closed).unwrap().left, [Path::new("lost+found"), Path::new("closed")]);
+        let left: Vec<_> = tree(&fs, Path::new(TARGET)).into_keys().collect();
+        let expected = ["closed", "closed/v1", "lost+found", "lost+found/#12"];
+        assert_eq!(left, expected.map(|name| Path::new(TARGET).join(name)));
     }
 }
 
