@@ -130,7 +130,7 @@ impl<'a> Control<'a> {
             let slice = delay.min(WAIT_SLICE);
             self.clock.wait(slice);
             delay -= slice;
-            self.tell(|_| {})?;
+            self.ask()?;
         }
         ControlFlow::Continue(())
     }
@@ -138,6 +138,11 @@ impl<'a> Control<'a> {
     /// Records bytes that a copy skipped because they are a hole.
     pub(crate) fn hole(&self, bytes: u64) -> ControlFlow<()> {
         self.tell(|progress| progress.bytes_done = progress.bytes_done.saturating_add(bytes))
+    }
+
+    /// Calls the callback without new numbers, so that it can cancel the call.
+    pub(crate) fn ask(&self) -> ControlFlow<()> {
+        self.tell(|_| {})
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

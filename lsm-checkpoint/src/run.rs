@@ -163,7 +163,8 @@ impl<'a> Checkpoint<'a> {
 
     /// Sets whether each file of the base is read before it is linked, and compared with the checksum in the base's
     /// catalog. A damaged file comes from the source instead, and [`BaseReport::damaged`](crate::BaseReport::damaged)
-    /// names it. A file that is linked because it is the source's very inode is not read. Default: no.
+    /// names it. A file without a known checksum, which is linked because it is the source's very inode, is not read.
+    /// Default: no.
     ///
     /// This takes as long as reading the linked files, two at a time.
     #[must_use]

@@ -40,6 +40,17 @@ impl Base {
     fn file(&self, path: &Path) -> Option<&CatalogFile> {
         self.catalog.files.get(*self.files.get(path)?)
     }
+
+    /// Returns the checksums of a file in the version and in the base, if both are known. Then they decide if the file
+    /// is the same. Otherwise, the inodes decide.
+    fn checksums(&self, file: &PendingFile<'_>) -> Option<(u128, u128)> {
+        file.planned.checksum.zip(self.file(&file.target())?.checksum)
+    }
+
+    /// Returns `true` if a file is read before it is linked. The bytes of an inode of the source are the source's.
+    fn reads(&self, file: &PendingFile<'_>) -> bool {
+        self.verifies && self.checksums(file).is_some()
+    }
 }
 
 impl<'a> Transfer<'_, 'a> {
@@ -61,7 +72,10 @@ impl<'a> Transfer<'_, 'a> {
         let dirs = DirPair { from: &from_dir, to: &to_dir };
         hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
             batch.report(index, |file| match result {
-                Ok(()) => self.shared(file, Method::BaseLink, None),
+                Ok(()) => {
+                    self.base.verified_files += u64::from(base.reads(&file));
+                    self.shared(file, Method::BaseLink, None)
+                }
                 // A file that the base has lost meanwhile comes from the source.
                 Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
                     Ok(Reported::Refused(file))
@@ -79,17 +93,16 @@ impl<'a> Transfer<'_, 'a> {
         held: Vec<PendingFile<'a>>,
         others: Vec<PendingFile<'a>>,
     ) -> Result<(Vec<PendingFile<'a>>, Vec<PendingFile<'a>>)> {
-        if !base.verifies {
+        let to_read = held.iter().filter(|file| base.reads(file));
+        let to_read: Vec<&CatalogFile> = to_read.filter_map(|file| base.file(&file.target())).collect();
+        if to_read.is_empty() {
             return Ok((held, others));
         }
-        let of_catalog = held.iter().filter_map(|file| base.file(&file.target()));
-        let to_read: Vec<&CatalogFile> = of_catalog.filter(|file| file.checksum.is_some()).collect();
         let control = self.params.control;
-        let ask = |_: &Progress| control.hole(0);
+        let ask = |_: &Progress| control.ask();
         let options = VerifyOptions::full().progress(&ask);
         let problems = check_bytes(self.params.fs, &base.dir, &base.catalog, &to_read, &options)?;
         let damaged: HashSet<PathBuf> = problems.into_iter().map(|problem| problem.path).collect();
-        self.base.verified_files += to_read.len() as u64 - damaged.len() as u64;
         let (damaged, sound): (Vec<_>, Vec<_>) =
             held.into_iter().partition(|file| damaged.contains(&file.target()));
         self.base.damaged.extend(damaged.iter().map(PendingFile::target));
@@ -115,12 +128,12 @@ impl<'a> Transfer<'_, 'a> {
         if self.params.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }
-        match (file.planned.checksum, held.checksum) {
-            (Some(wanted), Some(held_sum)) => {
+        match base.checksums(file) {
+            Some((wanted, held_sum)) => {
                 let len = file.len().ok();
                 wanted == held_sum && len == Some(held.len) && there.len == held.len
             }
-            _ => is_same_inode == Some(true),
+            None => is_same_inode == Some(true),
         }
     }
 }

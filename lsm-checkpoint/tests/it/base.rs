@@ -3,11 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{Checkpoint, Error, FileKind, Method, Policy, SourceFile, run_checkpoint};
-use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, StdFs, SyncMode};
-use lsm_fs_mem::{FaultFs, VolumeOptions};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, StdFs, SyncMode, errno};
+use lsm_fs_mem::{Fault, FaultFs, VolumeOptions};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{create::two_volumes, foreign::Foreign};
+use crate::{
+    create::{mem_db, two_volumes},
+    foreign::Foreign,
+};
 
 const BASE: &str = "/backup/base";
 const NEXT: &str = "/backup/next";
@@ -135,6 +138,36 @@ fn a_damaged_base_is_found_by_reading_it() {
     assert!(db.check_target(&mem, Path::new(NEXT)).unwrap());
     let ids = [BASE, NEXT].map(|dir| mem.metadata(&Path::new(dir).join("tables/1")).unwrap().file_id);
     assert_ne!(ids[0], ids[1]);
+}
+
+/// The base's file is read, and then it has too many names.
+#[test]
+fn a_file_that_is_read_and_not_linked_is_not_counted() {
+    let (mem, db) = two_volumes(VolumeOptions::new());
+    run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
+    let faulty = FaultFs::new(mem.clone());
+    faulty.inject(Fault::on(Op::HardLink).at("/backup/base/tables/1").before(errno::EMLINK));
+    let based = Checkpoint::new().base(Path::new(BASE)).verify_base(true);
+    let info = based.create(&db, &faulty, Path::new(NEXT)).unwrap();
+    assert_eq!((info.by_method(Method::BaseLink).files, info.by_method(Method::Copy).files), (2, 2));
+    assert_eq!((info.base.verified_files, info.base.damaged.len()), (2, 0));
+    assert!(db.check_target(&mem, Path::new(NEXT)).unwrap());
+}
+
+/// The version knows no checksums, so a file of the base is known by its inode. Its bytes are the source's.
+#[test]
+fn an_inode_of_the_source_is_not_read() {
+    let (mem, mut db) = mem_db(&[""]);
+    run_checkpoint(&db, &mem, Path::new("/base")).unwrap();
+    db.checksums = false;
+    let faulty = FaultFs::new(mem.clone());
+    for file in ["tables/1", "tables/2", "blobs/1"] {
+        faulty.inject(Fault::on(Op::HardLink).at(Path::new("/db").join(file)).before(errno::EMLINK));
+    }
+    let based = Checkpoint::new().base(Path::new("/base")).verify_base(true);
+    let info = based.create(&db, &faulty, Path::new("/next")).unwrap();
+    assert_eq!(info.by_method(Method::BaseLink).files, 3);
+    assert_eq!(info.base, lsm_checkpoint::BaseReport::default());
 }
 
 #[test]
