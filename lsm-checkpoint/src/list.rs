@@ -15,7 +15,7 @@ use std::{
 
 use lsm_fs::{Fs, FsFileType};
 
-use crate::{Catalog, CatalogFile, Error, Result, target_life};
+use crate::{CATALOG_FILE, Catalog, CatalogFile, Error, Result, target_life};
 
 /// A checkpoint in a directory, or a staged directory.
 #[derive(Debug)]
@@ -146,8 +146,18 @@ impl Search<'_> {
                 Ok(catalog) => look(self.fs, &path, catalog),
             }
         };
+        let is_damaged = matches!(state, CheckpointState::Incomplete | CheckpointState::Unreadable(_));
+        // A checkpoint that is removed meanwhile loses its files one after the other.
+        if is_damaged && is_gone(self.fs, &path) {
+            return None;
+        }
         Some(ListedCheckpoint { name: name.clone(), state, contents })
     }
+}
+
+/// Returns `true` if a checkpoint has lost its catalog.
+fn is_gone(fs: &dyn Fs, dir: &Path) -> bool {
+    fs.symlink_metadata(&dir.join(CATALOG_FILE)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 /// Looks at the files of a catalog, folder by folder. From the handle of its folder, the lookup of a file is one system

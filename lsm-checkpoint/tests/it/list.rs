@@ -9,6 +9,7 @@ use lsm_fs_mem::{FaultEffect, fault_sweep};
 use crate::{
     create::{DIR, mem_db},
     db::{Db, all_files},
+    tweak::Tweak,
 };
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -53,6 +54,23 @@ fn checkpoints_are_listed_by_name_with_what_they_hold() {
     assert_eq!(list(&fs, daily).unwrap()[1].contents.as_ref().unwrap().shared_bytes, 0);
     remove(&fs, &daily.join("monday"), NORMAL).unwrap();
     assert_eq!(list(&fs, daily).unwrap().len(), 1);
+}
+
+/// It is removed after its catalog has been opened.
+#[test]
+fn one_that_is_removed_meanwhile_is_left_out() {
+    let (fs, db) = mem_db(&[""]);
+    let daily = Path::new("/daily");
+    fs.create_dir(daily).unwrap();
+    for name in ["monday", "tuesday"] {
+        Checkpoint::new().create(&db, &fs, &daily.join(name)).unwrap();
+    }
+    let tweaked = Tweak::new(fs).after(Op::Open, "/daily/monday/CHECKPOINT", |fs| {
+        remove(fs, Path::new("/daily/monday"), NORMAL).unwrap();
+    });
+    let listed = list(&tweaked, daily).unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0].name, "tuesday");
 }
 
 #[test]
