@@ -147,10 +147,10 @@ pub enum Error {
     },
     /// The files to copy need more space than the target's volume has.
     ///
-    /// Free some space, or choose another volume. Nothing was copied.
+    /// Free some space, or choose another volume. Nothing is left of the attempt.
     #[error("{needed} bytes are needed on the target's volume, {available} are available")]
     NoSpace {
-        /// Bytes to copy.
+        /// Bytes to copy. In a restore, this may be a single metadata file that did not fit.
         needed: u64,
         /// Bytes that can still be written there.
         available: u64,
