@@ -13,12 +13,16 @@ use std::fmt;
 /// | `Written` | the mode of the source's first directory, without execute | as the mode | not kept |
 ///
 /// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source's directory that
-/// its files lie in, or else of the source's first directory. Its owner can always use it. An ACL is not kept. If the
-/// engine's user needs it, copy it by other means. [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and
-/// owners that could not be kept.
+/// its files lie in, or else of the source's first directory. Its owner can always use it.
+/// [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and owners that could not be kept.
 ///
 /// New files and directories are made so that their owner alone can use them. They get their owner first and then their
-/// mode, so at no moment do group or others get rights that the source does not give.
+/// mode, so at no moment do group or others have rights beyond the source's mode.
+///
+/// An ACL is not kept. If the engine's user needs it, copy it by other means. A file with a POSIX ACL shows the mask of
+/// the ACL as the group's bits of its mode (`acl(5)`), and its copy gives these bits to the owning group. They can be
+/// more than the ACL gives to that group. Then put the checkpoint into a directory that the group cannot enter, or take
+/// the bits from the copies (`chmod g=`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Method {

@@ -15,7 +15,7 @@ use lsm_fs_mem::MemFs;
 
 use super::{OWNED, owned};
 use crate::{
-    create::{TARGET, mem_db},
+    create::{DIR, TARGET, mem_db},
     tweak::Tweak,
 };
 
@@ -61,6 +61,27 @@ impl Interceptor for Watch {
     }
 }
 
+/// Returns the mode in the source that stands for a path in a target. A file of another name was written, so it takes
+/// the mode of the database.
+fn in_source(before: &BTreeMap<u64, (PathBuf, Permissions)>, path: &Path) -> Option<u32> {
+    let dirs = [
+        "/.checkpoint.checkpoint-staged",
+        TARGET,
+        "/.restored.checkpoint-staged",
+        "/restored",
+        "/data/.checkpoint-staged",
+        "/data",
+    ];
+    let below = dirs.iter().find_map(|dir| path.strip_prefix(dir).ok())?;
+    let source = match below.to_str()? {
+        "logs" => PathBuf::from(DIR),
+        "logs/log" => Path::new(DIR).join("log"),
+        _ => Path::new(DIR).join(below),
+    };
+    let mode_of = |path: &Path| before.values().find(|(known, _)| known == path).map(|(_, there)| there.mode);
+    mode_of(&source).or_else(|| mode_of(Path::new(DIR)))
+}
+
 /// Runs a call on a watched filesystem, and compares the past states of each inode with its last state.
 fn watched(name: &str, fs: &MemFs, call: impl FnOnce(&InterceptFs<MemFs, Watch>)) {
     let before = all(fs);
@@ -78,9 +99,16 @@ fn watched(name: &str, fs: &MemFs, call: impl FnOnce(&InterceptFs<MemFs, Watch>)
             assert_eq!(states, &BTreeSet::from([old]), "{name}: {} is not new, and changed", path.display());
             continue;
         }
+        // The marker holds only names, and the directory shows these.
+        let is_marker = path.ends_with(".checkpoint-unpublished");
+        if let Some(allowed) = in_source(&before, path).filter(|_| !is_marker) {
+            for (mode, ..) in states {
+                let beyond = mode & 0o077 & !allowed;
+                assert_eq!(beyond, 0, "{name}: {} was {mode:o}, its source is {allowed:o}", path.display());
+            }
+        }
         let Some((_, end)) = after.get(inode) else {
             // Only the marker and the staged directory may be gone.
-            let is_marker = path.ends_with(".checkpoint-unpublished");
             assert!(is_marker || path.to_string_lossy().contains("checkpoint-staged"), "{}", path.display());
             continue;
         };
