@@ -231,7 +231,8 @@ pub enum Error {
     },
     /// The progress callback cancelled the call.
     ///
-    /// Nothing is left of the attempt.
+    /// Nothing is left of the attempt. The removal is not synced, so that the call ends quickly. After a power failure
+    /// the staged directory may therefore be back, and the next attempt or a sweep clears it.
     #[error("cancelled")]
     Cancelled,
     /// The directory has no catalog. It is no checkpoint, or an incomplete one.

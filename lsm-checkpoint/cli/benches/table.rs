@@ -27,9 +27,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 const ROUNDS: usize = 9;
-/// Checkpoints in a directory, and files in each.
-const CHECKPOINTS: usize = 1_000;
-const FILES: usize = 1_000;
+/// Checkpoints in a directory, files in each, and the target.
+const SHAPES: [(usize, usize, &str); 3] = [(1_000, 1_000, "≤ 2 s"), (10_000, 10, ""), (1, 100_000, "")];
 /// The table that is verified and copied.
 const LARGE: u64 = 512 << 20;
 /// The time from a signal to the end.
@@ -46,7 +45,9 @@ fn main() {
             start(volume);
         }
         if wanted("command list") {
-            list(volume, &root);
+            for (checkpoints, files, target) in SHAPES {
+                many(volume, &root, (checkpoints, files), target);
+            }
         }
         if wanted("command verify") {
             verification(volume, &root);
@@ -138,23 +139,32 @@ fn start(volume: &str) {
     row("command start: --version / true", volume, "≤ 10 ms", version, || run(Command::new("true")));
 }
 
-/// A list of many checkpoints beside a plain walk over the same names, with the metadata of each.
-fn list(volume: &str, root: &Path) {
+/// Verbs over many checkpoints or files beside a plain walk over the same names, with the metadata of each.
+fn many(volume: &str, root: &Path, (checkpoints, files): (usize, usize), target: &str) {
     let temp = tempfile::tempdir_in(root).unwrap();
-    let engine = Engine::new(&temp, (0..FILES).map(|at| (format!("{at}.sst"), 0)).collect());
+    let engine = Engine::new(&temp, (0..files).map(|at| (format!("{at}.sst"), 0)).collect());
     let backups = temp.path().join("backups");
     fs::create_dir(&backups).unwrap();
-    for at in 0..CHECKPOINTS {
-        let target = backups.join(format!("{at:04}"));
+    for at in 0..checkpoints {
+        let target = backups.join(format!("{at:05}"));
         Checkpoint::new().policy(Policy::LinkOnly).create(&engine, &StdFs, &target).unwrap();
     }
-    let ours = || {
-        let mut list = command();
-        list.arg("list").arg(&backups);
-        run(list);
-    };
-    let job = format!("command list: {CHECKPOINTS} checkpoints of {FILES} files / walk with metadata");
-    row(&job, volume, "≤ 2 s", ours, || assert!(walk(&backups) > CHECKPOINTS * FILES));
+    let verbs: [(&str, &[&str]); 4] = [
+        ("list", &["list"]),
+        ("du", &["du"]),
+        ("check", &["check", "--max-age", "1d"]),
+        ("prune", &["prune", "--dry-run", "--keep-daily", "7"]),
+    ];
+    for (verb, args) in verbs {
+        let ours = || {
+            let mut command = command();
+            command.args(args).arg(&backups);
+            run(command);
+        };
+        let job = format!("command {verb}: {checkpoints} checkpoints of {files} files / walk with metadata");
+        let target = if verb == "list" { target } else { "" };
+        row(&job, volume, target, ours, || assert!(walk(&backups) > checkpoints * files));
+    }
 }
 
 fn walk(dir: &Path) -> usize {

@@ -96,7 +96,9 @@ impl<'fs> Staging<'fs> {
 
     /// Removes the staged directory, and returns the error that made this necessary.
     pub(crate) fn abandon(mut self, error: Error) -> Error {
-        match self.undo() {
+        // A cancel must be quick, and a sync can take seconds on a busy volume.
+        let undone = if matches!(error, Error::Cancelled) { self.remove() } else { self.undo() };
+        match undone {
             Ok(()) => error,
             Err(failure) => error.left_behind(&self.target.staged, failure),
         }
@@ -132,12 +134,16 @@ impl<'fs> Staging<'fs> {
         self.armed = false;
     }
 
-    fn undo(&mut self) -> lsm_fs::Result<()> {
+    fn remove(&mut self) -> lsm_fs::Result<()> {
         self.armed = false;
         match self.fs.remove_dir_all(&self.target.staged) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
         }
+    }
+
+    fn undo(&mut self) -> lsm_fs::Result<()> {
+        self.remove()?;
         // Debris that comes back after a crash is harmless, but only a sweep would find it.
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }

@@ -12,7 +12,7 @@ use std::{
 
 use lsm_checkpoint::{Catalog, Checkpoint, Clock, Enqueue, Error, Progress};
 use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_fs_mem::VolumeOptions;
+use lsm_fs_mem::{TraceFs, VolumeOptions};
 
 use super::{TARGET, mem_db, two_volumes};
 
@@ -50,18 +50,31 @@ fn progress_adds_up() {
     assert!(seen.windows(2).all(|pair| pair[0].bytes_done <= pair[1].bytes_done));
 }
 
+/// After a cancel, nothing is synced, and at most the buffer that was read is still written.
+fn check_end(trace: &str) {
+    let Some((_, after)) = trace.split_once("cancelled\n") else { return };
+    let count = |call: &str| after.lines().filter(|line| line.starts_with(call)).count();
+    assert_eq!(count("sync_") + count("start_writeback"), 0, "{trace}");
+    assert!(count("write_at") <= 1, "{trace}");
+}
+
 #[test]
 fn a_cancel_at_any_moment_leaves_nothing() {
     for target in ["/checkpoint", "/backup/x"] {
         for calls in 1.. {
             let (fs, db) = two_volumes(VolumeOptions::new());
-            let left = Mutex::new(calls);
+            let (left, traced) = (Mutex::new(calls), TraceFs::new(fs.clone()));
             let cancel = |_: &Progress| {
                 let mut left = left.lock().unwrap();
                 *left -= 1;
-                if *left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if *left > 0 {
+                    return ControlFlow::Continue(());
+                }
+                traced.note("cancelled");
+                ControlFlow::Break(())
             };
-            let outcome = Checkpoint::new().progress(&cancel).create(&db, &fs, Path::new(target));
+            let outcome = Checkpoint::new().progress(&cancel).create(&db, &traced, Path::new(target));
+            check_end(&traced.take());
             assert!(!db.pause.is_paused());
             db.check_source(&fs).unwrap();
             let done = outcome.is_ok();
