@@ -9,6 +9,7 @@ mod cmd;
 mod install;
 mod mutants;
 mod realfs;
+mod release;
 mod report;
 mod soak;
 mod tidy;
@@ -49,6 +50,11 @@ mod flags {
             cmd api {
                 /// Write the files instead.
                 optional --write
+            }
+            /// Check that the crates can be released: versions, changelogs, public APIs, packages. Publishes nothing.
+            cmd release {
+                /// Required: the command for the real release is `cargo publish`, by a person.
+                required --dry-run
             }
             /// Run property tests, crash sweeps and fuzz targets in turn, with fresh seeds, until the time is over.
             cmd soak {
@@ -107,6 +113,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),
         flags::XtaskCmd::Api(api) => api::run(&Workspace::load()?, api.write),
+        flags::XtaskCmd::Release(_) => release::run(&Workspace::load()?),
         flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
         flags::XtaskCmd::Mutants(mutants) => {
             let flags::Mutants { list, from, word } = &mutants;

@@ -16,6 +16,7 @@ pub(crate) struct Workspace {
 #[derive(Debug, Default)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) dir: PathBuf,
     pub(crate) publish: bool,
     /// All features but `default`.
@@ -33,9 +34,11 @@ pub(crate) struct Target {
     pub(crate) kind: String,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
+    /// The requirement, such as `^0.1.0`.
+    pub(crate) requires: String,
     pub(crate) dev: bool,
 }
 
@@ -159,6 +162,7 @@ fn package(json: &Value) -> anyhow::Result<Package> {
     let default = features.and_then(|features| features.get("default"));
     Ok(Package {
         name,
+        version: text(json, "version").to_owned(),
         dir,
         // `publish = false` is an empty list of registries.
         publish: json.get("publish").is_none_or(Value::is_null),
@@ -180,7 +184,8 @@ fn target(json: &Value) -> Target {
 }
 
 fn dependency(json: &Value) -> Dependency {
-    Dependency { name: text(json, "name").to_owned(), dev: text(json, "kind") == "dev" }
+    let (name, requires) = (text(json, "name").to_owned(), text(json, "req").to_owned());
+    Dependency { name, requires, dev: text(json, "kind") == "dev" }
 }
 
 fn items<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
@@ -201,14 +206,15 @@ mod tests {
             "name": "lsm-x", "manifest_path": "/w/lsm-x/Cargo.toml", "publish": null,
             "features": { "default": ["a"], "a": [], "b": [] },
             "targets": [{ "name": "lsm_x", "kind": ["lib"] }, { "name": "realfs", "kind": ["test"] }],
-            "dependencies": [{ "name": "log", "kind": null }, { "name": "proptest", "kind": "dev" }],
+            "dependencies": [{ "name": "log", "kind": null }, { "name": "proptest", "kind": "dev", "req": "^1" }],
         });
         let package = package(&json).unwrap();
         assert_eq!(package.dir, Path::new("/w/lsm-x"));
         assert!(package.publish);
         assert_eq!((package.features.len(), package.default.len()), (2, 1));
         assert_eq!(package.targets("test").collect::<Vec<_>>(), ["realfs"]);
-        assert_eq!(package.dependencies[1], Dependency { name: "proptest".into(), dev: true });
+        let last = Dependency { name: "proptest".into(), requires: "^1".into(), dev: true };
+        assert_eq!(package.dependencies[1], last);
     }
 
     #[test]

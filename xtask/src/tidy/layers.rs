@@ -172,17 +172,17 @@ mod tests {
     #[test]
     fn rustix_outside_its_crate_is_found() {
         let mut manifest = member("lsm-manifest", &[]);
-        manifest.direct.push(Dependency { name: "rustix".into(), dev: false });
+        manifest.direct.push(Dependency { name: "rustix".into(), dev: false, ..Dependency::default() });
         assert_eq!(owned_dependencies(&tree(vec![manifest])).len(), 1);
         let mut tests = member("lsm-manifest", &[]);
-        tests.direct.push(Dependency { name: "rustix".into(), dev: true });
+        tests.direct.push(Dependency { name: "rustix".into(), dev: true, ..Dependency::default() });
         assert_eq!(owned_dependencies(&tree(vec![tests])), [""; 0]);
     }
 
     #[test]
     fn a_dev_dependency_on_the_simulator_is_found() {
         let mut fs = member("lsm-fs", &[]);
-        fs.direct.push(Dependency { name: "lsm-fs-mem".into(), dev: true });
+        fs.direct.push(Dependency { name: "lsm-fs-mem".into(), dev: true, ..Dependency::default() });
         assert_eq!(no_dev_cycle(&tree(vec![fs])).len(), 1);
         assert_eq!(no_dev_cycle(&tree(vec![member("lsm-fs", &[])])), [""; 0]);
     }

@@ -72,11 +72,7 @@ impl Tree {
                 dir: package.dir.strip_prefix(root)?.to_string_lossy().replace('\\', "/"),
                 publish: package.publish,
                 is_program: package.targets("lib").next().is_none(),
-                direct: package
-                    .dependencies
-                    .iter()
-                    .map(|d| Dependency { name: d.name.clone(), dev: d.dev })
-                    .collect(),
+                direct: package.dependencies.clone(),
                 ..Crate::default()
             };
             if package.publish {
