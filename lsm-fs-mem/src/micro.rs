@@ -42,7 +42,8 @@ pub(crate) enum Change {
     /// A new length. `written` is set if it belongs to the write just before it.
     Size { ino: Ino, from: u64, to: u64, written: bool },
     /// A new name, which brings its inode along: a directory entry never dangles. `creates` is set if the inode is new.
-    Link { dir: Ino, name: Name, ino: Ino, kind: Kind, creates: Option<Access> },
+    /// `access` is the one that the inode was made with, because a crash may keep this name and lose the first one.
+    Link { dir: Ino, name: Name, ino: Ino, kind: Kind, access: Access, creates: bool },
     /// The removal of a name.
     Unlink { dir: Ino, name: Name, ino: Ino },
     /// New permissions of a file or a directory.
@@ -107,7 +108,7 @@ impl Micro {
     }
 
     const fn creates(&self) -> bool {
-        matches!(self.change, Change::Link { creates: Some(_), .. })
+        matches!(self.change, Change::Link { creates: true, .. })
     }
 }
 

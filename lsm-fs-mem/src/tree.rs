@@ -93,9 +93,9 @@ impl Tree {
                 dir.permissions = Some(*to);
                 None
             }),
-            Change::Link { dir, name, ino, kind, creates } => {
+            Change::Link { dir, name, ino, kind, access, .. } => {
                 if let Some(inode) = self.inode(*ino, micro.volume, *kind) {
-                    inode.access = creates.unwrap_or(inode.access);
+                    inode.access = *access;
                     inode.links += 1;
                     inode.parent = *dir;
                 }

@@ -106,14 +106,14 @@ impl Storage {
     pub(super) fn create(&mut self, dir: Ino, name: &OsStr, kind: Kind, access: Access) -> io::Result<Ino> {
         self.namespace.check_room_for_name(dir)?;
         let ino = self.namespace.take_ino();
-        let link = Change::Link { dir, name: Name::from(name), ino, kind, creates: Some(access) };
+        let link = Change::Link { dir, name: Name::from(name), ino, kind, access, creates: true };
         self.change(self.namespace.volume_of(dir), link);
         Ok(ino)
     }
 
     /// Binds another name to a file.
     pub(super) fn link(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
-        let link = Change::Link { dir, name: Name::from(name), ino, kind: Kind::File, creates: None };
+        let link = self.relink(dir, name, ino);
         self.change(self.namespace.volume_of(ino), link);
     }
 
@@ -124,14 +124,20 @@ impl Storage {
     /// Moves an inode from one name to another, as one group of changes.
     pub(super) fn rename(&mut self, ino: Ino, from: (Ino, &OsStr), to: (Ino, &OsStr)) {
         let (volume, group) = (self.namespace.volume_of(ino), self.log.next_seq());
-        let kind = self.namespace.kind(ino);
         let gone = Change::Unlink { dir: from.0, name: Name::from(from.1), ino };
-        let made = Change::Link { dir: to.0, name: Name::from(to.1), ino, kind, creates: None };
+        let made = self.relink(to.0, to.1, ino);
         // Keeps the inode alive between the two changes, when it may have no name.
         self.namespace.hold(ino);
         self.change_in_group(volume, group, gone);
         self.change_in_group(volume, group, made);
         self.namespace.release(ino);
+    }
+
+    /// Returns the change that binds a further name to an inode.
+    fn relink(&self, dir: Ino, name: &OsStr, ino: Ino) -> Change {
+        let access = self.namespace.tree().get(ino).map_or_else(Access::default, |inode| inode.access);
+        let kind = self.namespace.kind(ino);
+        Change::Link { dir, name: Name::from(name), ino, kind, access, creates: false }
     }
 
     /// In strict mode, refuses a further name for an inode that failed a sync.

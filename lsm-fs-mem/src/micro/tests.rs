@@ -1,8 +1,9 @@
 use super::*;
 
 fn link(seq: Seq, dir: Ino, name: &str, ino: Ino, creates: bool) -> Micro {
-    let creates = creates.then_some(Access::Ordinary);
-    let change = Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind: Kind::File, creates };
+    let access = Access::Ordinary;
+    let change =
+        Change::Link { dir, name: Name::from(OsStr::new(name)), ino, kind: Kind::File, access, creates };
     Micro { seq, group: seq, volume: 0, change }
 }
 

@@ -18,8 +18,8 @@ const G: Ino = 10;
 const FAR: Ino = 11;
 
 fn link(dir: Ino, name: &str, ino: Ino, kind: Kind, creates: bool) -> Change {
-    let creates = creates.then_some(Access::Ordinary);
-    Change::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, creates }
+    let access = Access::Ordinary;
+    Change::Link { dir, name: Arc::from(OsStr::new(name)), ino, kind, access, creates }
 }
 
 fn unlink(dir: Ino, name: &str, ino: Ino) -> Change {

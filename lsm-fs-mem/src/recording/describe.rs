@@ -62,7 +62,7 @@ impl Paths {
                 format!("bytes {}..{} of {}", range.start, range.end, self.path(*ino))
             }
             Change::Size { ino, from, to, .. } => format!("length of {}: {from} to {to}", self.path(*ino)),
-            Change::Link { dir, name, kind, creates: Some(_), .. } => {
+            Change::Link { dir, name, kind, creates: true, .. } => {
                 let what = if *kind == Kind::Dir { "directory" } else { "file" };
                 format!("new {what} {}", self.entry(*dir, name))
             }

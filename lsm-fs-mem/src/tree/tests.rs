@@ -16,7 +16,8 @@ fn link(dir: Ino, name: &str, ino: Ino, kind: Kind) -> Micro {
         name: Name::from(OsStr::new(name)),
         ino,
         kind,
-        creates: Some(Access::Ordinary),
+        access: Access::Ordinary,
+        creates: true,
     })
 }
 

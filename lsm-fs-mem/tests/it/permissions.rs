@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lsm_fs::{Fs, FsAbilities, FsFile, FsOpenOptions, Permissions, PermissionsSet, SyncMode};
-use lsm_fs_mem::{CrashSweep, MemFs, MemFsOptions, Profile, Survives, VolumeOptions};
+use lsm_fs_mem::{CrashModel, CrashSweep, MemFs, MemFsOptions, Profile, Survives, VolumeOptions};
 
 const NORMAL: SyncMode = SyncMode::Normal;
 const OWNED: Permissions = Permissions { mode: 0o640, owner: 7, group: 8 };
@@ -51,7 +51,7 @@ fn what_is_made_private_is_so_in_every_state() {
 #[test]
 fn a_mode_is_durable_with_the_sync_of_its_inode_and_not_before() {
     for profile in Profile::ALL {
-        // Nothing, the data of the file, the file, the parent of the directory, the directory.
+        // Nothing, the data of the file, the file, the directory.
         for (synced, of_file, of_dir) in
             [("none", 0o600, 0o700), ("data", 0o600, 0o700), ("file", 0o640, 0o700), ("dir", 0o600, 0o750)]
         {
@@ -103,6 +103,83 @@ fn a_sweep_tries_both_states() {
         report.unwrap();
         let seen: Vec<u32> = seen.into_inner().unwrap().into_iter().collect();
         assert_eq!(seen, if synced { vec![0o750] } else { vec![0o700, 0o750] });
+    }
+}
+
+/// Makes a private file and a private directory with a file in it, durable only in `/d`.
+fn private_pair(fs: &dyn Fs, synced: bool) -> lsm_fs::Result<()> {
+    let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
+    fs.create_dir(Path::new("/d"))?;
+    fs.create_dir(Path::new("/e"))?;
+    let _ = fs.sync_directory(Path::new("/"), NORMAL)?;
+    let private = FsOpenOptions::new().write(true).create_new(true).private(true);
+    let file = fs.open(Path::new("/d/tmp"), &private)?;
+    file.write_at(b"secret", 0)?;
+    file.sync_all(NORMAL)?;
+    ability.create_private_dir(Path::new("/d/sub"))?;
+    if synced {
+        let _ = fs.sync_directory(Path::new("/d"), NORMAL)?;
+    }
+    Ok(())
+}
+
+/// A crash may keep the last name of an inode without the name that it was made under.
+#[test]
+fn what_is_made_private_is_so_under_every_name() {
+    let models = Profile::ALL.map(|profile| CrashModel::new(profile).hostile_rename(true));
+    for (synced, models) in
+        [false, true].into_iter().flat_map(|s| [(s, models), (s, Profile::ALL.map(CrashModel::new))])
+    {
+        let names = std::sync::Mutex::new(std::collections::BTreeSet::new());
+        let report = CrashSweep::new().models(models).run(
+            |fs| {
+                private_pair(fs, synced)?;
+                fs.note("made");
+                fs.hard_link(Path::new("/d/tmp"), Path::new("/e/link"))?;
+                fs.rename(Path::new("/d/tmp"), Path::new("/e/a"))?;
+                fs.rename(Path::new("/d/sub"), Path::new("/e/sub"))?;
+                let _ = fs.sync_directory(Path::new("/e"), NORMAL)?;
+                Ok::<_, lsm_fs::Error>(())
+            },
+            |image, _| {
+                for (name, mode) in [
+                    ("/d/tmp", 0o600),
+                    ("/e/link", 0o600),
+                    ("/e/a", 0o600),
+                    ("/d/sub", 0o700),
+                    ("/e/sub", 0o700),
+                ] {
+                    if let Ok(found) = image.metadata(Path::new(name)) {
+                        names.lock().unwrap().insert(name);
+                        let found = found.permissions.unwrap().mode;
+                        if found != mode {
+                            return Err(format!("{name}: {found:o}"));
+                        }
+                    }
+                }
+                Ok(())
+            },
+        );
+        report.unwrap();
+        assert_eq!(names.into_inner().unwrap().len(), 5, "names that were met");
+    }
+}
+
+/// The name that is forced is not the one that the inode was made under.
+#[test]
+fn a_forced_name_brings_the_mode_along() {
+    for (synced, profile) in [false, true].into_iter().flat_map(|s| Profile::ALL.map(|profile| (s, profile)))
+    {
+        let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
+        private_pair(&fs, synced).unwrap();
+        fs.hard_link(Path::new("/d/tmp"), Path::new("/e/link")).unwrap();
+        fs.rename(Path::new("/d/tmp"), Path::new("/e/a")).unwrap();
+        fs.rename(Path::new("/d/sub"), Path::new("/e/sub")).unwrap();
+        let _ = fs.sync_directory(Path::new("/e"), NORMAL).unwrap();
+        let image = fs.crash(Survives::Forced);
+        for (name, mode) in [("/e/link", 0o600), ("/e/a", 0o600), ("/e/sub", 0o700)] {
+            assert_eq!(of(&image, name).mode, mode, "{profile}, {synced}, {name}");
+        }
     }
 }
 
