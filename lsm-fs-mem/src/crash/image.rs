@@ -29,23 +29,22 @@ struct Walk<'t> {
 
 impl Walk<'_> {
     fn dir(&mut self, ino: Ino) {
-        let Some(dir) = self.tree.dir(ino) else { return };
+        let Some(inode @ Inode { node: Node::Dir(dir), .. }) = self.tree.get(ino) else { return };
         self.above.push(ino);
-        if let Some(permissions) = &dir.permissions {
-            self.hash.permissions(permissions);
-        }
+        self.hash.permissions(&inode.permissions());
         for (name, child) in dir.iter() {
-            match self.tree.get(child).map(|inode| &inode.node) {
-                Some(Node::File(file)) => {
+            match self.tree.get(child) {
+                Some(inode @ Inode { node: Node::File(file), .. }) => {
                     self.hash.bytes(name.as_encoded_bytes());
                     let next = self.files.len() as u64;
                     let index = *self.files.entry(child).or_insert(next);
                     self.hash.word(index);
                     if index == next {
+                        self.hash.permissions(&inode.permissions());
                         self.hash.wide(file.fingerprint());
                     }
                 }
-                Some(Node::Dir(_)) if !self.above.contains(&child) => {
+                Some(Inode { node: Node::Dir(_), .. }) if !self.above.contains(&child) => {
                     self.hash.bytes(name.as_encoded_bytes());
                     self.hash.word(u64::MAX);
                     self.dir(child);

@@ -38,12 +38,12 @@ impl Variants {
         let variant =
             |kept: &Kept, description| Variant { file: Arc::new(pending.replay(kept)), description };
         let nothing = variant(&Kept::default(), "nothing of it");
-        let mut seen = BTreeSet::from([nothing.file.fingerprint()]);
+        let mut seen = BTreeSet::from([nothing.file.with_permissions()]);
         let mut variants =
             Self { nothing, others: Vec::new(), classes: 1, are_sampled: false, all_is_nothing: true };
         for (index, class) in classes(&pending).into_iter().enumerate() {
             let variant = variant(&pending.legal(class.kept), class.description);
-            if seen.insert(variant.file.fingerprint()) {
+            if seen.insert(variant.file.with_permissions()) {
                 // The class that keeps everything comes first.
                 variants.all_is_nothing &= index > 0;
                 variants.others.push(variant);
@@ -55,7 +55,7 @@ impl Variants {
             Some(all) => {
                 for kept in (0..all).filter_map(|number| pending.combination(number)) {
                     let variant = variant(&kept, "some of its changes");
-                    if seen.insert(variant.file.fingerprint()) {
+                    if seen.insert(variant.file.with_permissions()) {
                         variants.others.push(variant);
                     }
                 }

@@ -54,7 +54,7 @@ impl FileNode {
         self.pages.reach_beyond(self.len)
     }
 
-    /// Returns a fingerprint of the readable content.
+    /// Returns a fingerprint of the readable content, without the permissions.
     pub(crate) fn fingerprint(&self) -> u128 {
         *self.fingerprint.get_or_init(|| {
             if self.needs_cut() {
@@ -64,11 +64,18 @@ impl FileNode {
             }
             let mut hash = Fingerprint::new();
             hash.word(self.len);
-            if let Some(permissions) = &self.permissions {
-                hash.permissions(permissions);
-            }
             self.pages.fingerprint(&mut hash);
             hash.finish()
         })
+    }
+
+    /// Returns a fingerprint of the readable content and of the permissions that were set.
+    pub(crate) fn with_permissions(&self) -> u128 {
+        let mut hash = Fingerprint::new();
+        hash.wide(self.fingerprint());
+        if let Some(permissions) = &self.permissions {
+            hash.permissions(permissions);
+        }
+        hash.finish()
     }
 }

@@ -79,6 +79,28 @@ fn one_inode_with_two_names_does_not_look_like_two() {
 }
 
 #[test]
+fn images_differ_in_the_mode_that_they_show() {
+    let made = |kind, access| {
+        let change =
+            Change::Link { dir: 1, name: Name::from(OsStr::new("n")), ino: 2, kind, access, creates: true };
+        tree(&[micro(change)])
+    };
+    for kind in [Kind::File, Kind::Dir] {
+        let (open, private) = (made(kind, Access::Ordinary), made(kind, Access::Private));
+        assert_ne!(fingerprint(&open, &[1]), fingerprint(&private, &[1]), "{kind:?}");
+        let mut closed = open.clone();
+        let to = private.get(2).unwrap().permissions();
+        closed.apply(&micro(Change::Permissions { ino: 2, kind, to }));
+        assert_ne!(fingerprint(&open, &[1]), fingerprint(&closed, &[1]), "{kind:?} with a mode that was set");
+        assert_eq!(
+            fingerprint(&closed, &[1]),
+            fingerprint(&private, &[1]),
+            "{kind:?}: one mode, set or made"
+        );
+    }
+}
+
+#[test]
 fn unreachable_inodes_vanish_and_circles_are_cut() {
     let lost = tree(&[link(2, "f", 3, Kind::File)]);
     assert_eq!(assemble(&lost, &[1]).iter().count(), 1);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lsm_fs::{Fs, FsAbilities, FsFile, FsOpenOptions, Permissions, PermissionsSet, SyncMode};
+use lsm_fs::{Fs, FsAbilities, FsExt, FsFile, FsOpenOptions, Permissions, PermissionsSet, SyncMode};
 use lsm_fs_mem::{CrashModel, CrashSweep, MemFs, MemFsOptions, Profile, Survives, VolumeOptions};
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -181,6 +181,37 @@ fn a_forced_name_brings_the_mode_along() {
             assert_eq!(of(&image, name).mode, mode, "{profile}, {synced}, {name}");
         }
     }
+}
+
+/// Two states that differ only in the access that a file was made with are two.
+#[test]
+fn a_sweep_checks_the_private_file_and_the_open_one_with_its_bytes() {
+    let modes = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let report = CrashSweep::new().run(
+        |fs| {
+            private_file(fs, "/a").write_at(b"same", 0)?;
+            fs.create_dir(Path::new("/d"))?;
+            private_dir(fs, "/e");
+            fs.sync_volume(Path::new("/"))?;
+            fs.note("made");
+            fs.write_new(Path::new("/tmp"), b"same", NORMAL)?;
+            fs.rename(Path::new("/tmp"), Path::new("/a"))?;
+            fs.remove_dir(Path::new("/d"))?;
+            fs.rename(Path::new("/e"), Path::new("/d"))?;
+            Ok::<_, lsm_fs::Error>(())
+        },
+        |image, notes| {
+            for path in ["/a", "/d"] {
+                if notes.contains("made") && image.exists(Path::new(path)).unwrap() {
+                    modes.lock().unwrap().insert((path, of(image, path).mode));
+                }
+            }
+            Ok::<_, String>(())
+        },
+    );
+    report.unwrap();
+    let modes: Vec<_> = modes.into_inner().unwrap().into_iter().collect();
+    assert_eq!(modes, [("/a", 0o600), ("/a", 0o644), ("/d", 0o700), ("/d", 0o755)]);
 }
 
 #[test]
