@@ -106,6 +106,47 @@ fn a_sweep_tries_both_states() {
     }
 }
 
+/// The bytes and the mode of a file survive a crash independently of each other.
+#[test]
+fn a_sweep_tries_each_content_with_each_mode() {
+    let (old, new) = ((b"old", 0o600), (b"new", 0o640));
+    let mixed = [(b"new", 0o600), (b"new", 0o640), (b"old", 0o600), (b"old", 0o640)];
+    for (synced, wanted) in [("none", &mixed[..]), ("data", &mixed[..2]), ("all", &[new])] {
+        for profile in Profile::ALL {
+            let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
+            let report = CrashSweep::new().models([profile]).run(
+                |fs| {
+                    let file = private_file(fs, "/f");
+                    file.write_at(old.0, 0)?;
+                    fs.sync_volume(Path::new("/"))?;
+                    file.write_at(new.0, 0)?;
+                    let _ = file.set_permissions(&OWNED.with_mode(new.1))?;
+                    match synced {
+                        "data" => file.sync_data(NORMAL)?,
+                        "all" => file.sync_all(NORMAL)?,
+                        _ => {}
+                    }
+                    fs.note("set");
+                    Ok::<_, lsm_fs::Error>(())
+                },
+                |image, notes| {
+                    if notes.contains("set") {
+                        let bytes = image.read_to_vec(Path::new("/f"), 9).unwrap();
+                        seen.lock().unwrap().insert((bytes, of(image, "/f").mode));
+                    }
+                    Ok::<_, String>(())
+                },
+            );
+            report.unwrap();
+            let seen: Vec<_> = seen.into_inner().unwrap().into_iter().collect();
+            let is_fsync = profile == Profile::Btrfs && synced == "data";
+            let wanted = if is_fsync { &[new] } else { wanted };
+            let wanted: Vec<_> = wanted.iter().map(|(bytes, mode)| (bytes.to_vec(), *mode)).collect();
+            assert_eq!(seen, wanted, "{profile}, {synced}");
+        }
+    }
+}
+
 /// Makes a private file and a private directory with a file in it, durable only in `/d`.
 fn private_pair(fs: &dyn Fs, synced: bool) -> lsm_fs::Result<()> {
     let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
