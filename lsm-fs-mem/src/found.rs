@@ -11,7 +11,8 @@ use lsm_fs::{FileId, Fs, FsExt, Result};
 /// A tree of files and directories, as found after a crash. [`Recording::admits`](crate::Recording::admits) and
 /// [`MemFs::admits`](crate::MemFs::admits) decide whether a crash could leave it.
 ///
-/// It holds names, contents, and the identity of files: two names of one file are not two equal files.
+/// It holds names, contents, and the identity of files: two names of one file are not two equal files. It holds no modes
+/// and owners. Two trees are equal if they hold the same, in whatever order they were built.
 ///
 /// # Examples
 ///
@@ -22,7 +23,7 @@ use lsm_fs::{FileId, Fs, FsExt, Result};
 /// let found = FoundTree::new().dir("/d").file(["/a", "/b"], b"rows");
 /// assert_ne!(found, FoundTree::new().dir("/d").file(["/a"], b"rows").file(["/b"], b"rows"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct FoundTree {
     pub(crate) root: FoundDir,
     /// The contents of the files.
@@ -36,6 +37,14 @@ pub(crate) struct FoundDir {
     /// The indexes of the files.
     pub(crate) files: BTreeMap<OsString, usize>,
 }
+
+impl PartialEq for FoundTree {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbered_by_walk() == other.numbered_by_walk()
+    }
+}
+
+impl Eq for FoundTree {}
 
 impl FoundTree {
     /// Creates an empty tree.
@@ -79,6 +88,18 @@ impl FoundTree {
         Ok(found)
     }
 
+    /// Returns the tree with its files numbered in the order of a walk, and the contents of those that have a name.
+    pub(crate) fn numbered_by_walk(&self) -> (FoundDir, Vec<&[u8]>) {
+        let (mut numbers, mut contents) = (BTreeMap::new(), Vec::new());
+        let root = self.root.numbered(&mut |file| {
+            *numbers.entry(file).or_insert_with(|| {
+                contents.push(self.files.get(file).map_or(&[][..], Vec::as_slice));
+                contents.len() - 1
+            })
+        });
+        (root, contents)
+    }
+
     fn read_dir(&mut self, fs: &dyn Fs, dir: &Path, ids: &mut BTreeMap<FileId, usize>) -> Result<FoundDir> {
         let mut entries = FoundDir::default();
         for entry in fs.read_dir(dir)? {
@@ -110,6 +131,13 @@ impl FoundTree {
 }
 
 impl FoundDir {
+    /// Returns the directory with other numbers for its files.
+    fn numbered(&self, number: &mut impl FnMut(usize) -> usize) -> Self {
+        let files = self.files.iter().map(|(name, file)| (name.clone(), number(*file))).collect();
+        let dirs = self.dirs.iter().map(|(name, dir)| (name.clone(), dir.numbered(number))).collect();
+        Self { dirs, files }
+    }
+
     /// Returns the directory at a path below this one. Makes it if it is not there.
     fn below(&mut self, path: &Path) -> &mut Self {
         let mut dir = self;
@@ -120,5 +148,29 @@ impl FoundDir {
             }
         }
         dir
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_equal_however_they_were_built() {
+        let one = FoundTree::new().file(["/d/a", "/b"], b"x").file(["/c"], b"y");
+        let other = FoundTree::new().file(["/c"], b"y").dir("/d").file(["/b", "/d/a"], b"x");
+        assert_eq!(one, other);
+        let replaced = FoundTree::new().file(["/c"], b"old").file(["/d/a", "/b"], b"x").file(["/c"], b"y");
+        assert_eq!(one, replaced, "a content without a name");
+        let fs = crate::MemFs::new();
+        fs.create_dir(Path::new("/d")).unwrap();
+        for (path, bytes) in [("/c", b"y"), ("/b", b"x")] {
+            fs.write_new(Path::new(path), bytes, lsm_fs::SyncMode::Normal).unwrap();
+        }
+        fs.hard_link(Path::new("/b"), Path::new("/d/a")).unwrap();
+        assert_eq!(FoundTree::read(&fs, Path::new("/")).unwrap(), one);
+        assert_ne!(one, FoundTree::new().file(["/d/a"], b"x").file(["/b"], b"x").file(["/c"], b"y"));
+        assert_ne!(one, FoundTree::new().file(["/d/a", "/b"], b"y").file(["/c"], b"x"));
+        assert_ne!(one, FoundTree::new().file(["/d/a", "/b"], b"x").dir("/c"));
     }
 }
