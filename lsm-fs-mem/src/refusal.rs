@@ -38,25 +38,43 @@ impl fmt::Display for Refusal {
 impl error::Error for Refusal {}
 
 /// Decides whether a crash may leave this tree.
+pub(crate) fn is_admitted(disk: &Disk, hardware: &Hardware, found: &FoundTree) -> bool {
+    let covered = covered(hardware);
+    refused(&Question::new(disk, found, &covered), hardware).is_none()
+}
+
+/// Decides whether a crash may leave this tree. An error explains why it may not, which takes many decisions.
 pub(crate) fn admits(
     disk: &Disk,
     hardware: &Hardware,
     model: CrashModel,
     found: &FoundTree,
 ) -> Result<(), Refusal> {
-    let covered: BTreeSet<Ino> = hardware.mounts().map(|(covered, _)| covered).collect();
+    let covered = covered(hardware);
     let question = Question::new(disk, found, &covered);
+    match refused(&question, hardware) {
+        None => Ok(()),
+        Some((place, path, facts)) => Err(explain(&question, (place, &path), model, facts)),
+    }
+}
+
+fn covered(hardware: &Hardware) -> BTreeSet<Ino> {
+    hardware.mounts().map(|(covered, _)| covered).collect()
+}
+
+/// Returns the root of the first volume that no crash leaves in this way, and the facts that were looked at.
+fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(Place<'q>, PathBuf, BTreeSet<Fact>)> {
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
     while let Some((ino, path)) = places.pop() {
-        let Some(dir) = at(&found.root, &path) else { continue };
-        let place = (Place { dir, ino }, path.as_path());
-        match question.admits(place, &BTreeSet::new()) {
+        let Some(dir) = at(&question.found.root, &path) else { continue };
+        let place = Place { dir, ino };
+        match question.admits((place, &path), &BTreeSet::new()) {
             Ok(below) => places.extend(mounted(hardware, below)),
-            Err(facts) => return Err(explain(&question, place, model, facts)),
+            Err(facts) => return Some((place, path, facts)),
         }
     }
-    Ok(())
+    None
 }
 
 /// Returns the roots that cover these directories, with the paths where they were found.

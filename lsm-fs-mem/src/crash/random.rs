@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lsm_fs::{Fs, FsFile, FsOpenOptions, SyncMode};
+use lsm_fs::{Fs, FsAbilities, FsFile, FsOpenOptions, Permissions, SyncMode};
 
 use crate::{hash::Seeded, mem_fs::MemFs, recording::Recording};
 
@@ -12,13 +12,23 @@ fn pick<'n>(seeded: &mut Seeded, from: &[&'n str]) -> &'n Path {
     Path::new(from[usize::try_from(seeded.below(from.len() as u64)).unwrap()])
 }
 
+/// The permissions that calls set: those that a private or an ordinary inode is made with, and others.
+const SET: [Permissions; 4] = [
+    Permissions { mode: 0o600, owner: 0, group: 0 },
+    Permissions { mode: 0o755, owner: 0, group: 0 },
+    Permissions { mode: 0o640, owner: 7, group: 0 },
+    Permissions { mode: 0o640, owner: 7, group: 8 },
+];
+
 /// Makes random calls, many of which fail. If `simple` is set, each file gets at most one write of one sector.
 pub(crate) fn calls(fs: &MemFs, seed: u64, calls: u64, simple: bool) {
     let mut seeded = Seeded::new(seed);
     for _ in 0..calls {
         let (one, two) = (pick(&mut seeded, &NAMES), pick(&mut seeded, &NAMES));
         let open = || fs.open(one, &FsOpenOptions::new().write(true).create(!simple));
-        let _ = match seeded.below(if simple { 12 } else { 16 }) {
+        let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
+        let to = SET[usize::try_from(seeded.below(SET.len() as u64)).unwrap()];
+        let _ = match seeded.below(if simple { 15 } else { 19 }) {
             0 => fs.create_dir(one),
             1 => fs.rename(one, two),
             2 => fs.rename(one, two),
@@ -28,11 +38,14 @@ pub(crate) fn calls(fs: &MemFs, seed: u64, calls: u64, simple: bool) {
             6 => fs.sync_directory(pick(&mut seeded, &["/", "/d", "/e", "/d/s"]), SyncMode::Normal).map(drop),
             7 => open().and_then(|file| file.sync_all(SyncMode::Normal)),
             8..12 => fs
-                .open(one, &FsOpenOptions::new().write(true).create_new(true))
+                .open(one, &FsOpenOptions::new().write(true).create_new(true).private(seeded.below(2) == 0))
                 .and_then(|file| file.write_at(&[u8::try_from(seeded.below(200)).unwrap(); 40], 0)),
-            12 => open().and_then(|file| file.sync_data(SyncMode::Normal)),
-            13 => open().and_then(|file| file.set_len(seeded.below(2000))),
-            14 => fs.reflink_file(one, two),
+            12 => open().and_then(|file| file.set_permissions(&to)).map(drop),
+            13 => ability.set_directory_permissions(one, &to).map(drop),
+            14 => ability.create_private_dir(one),
+            15 => open().and_then(|file| file.sync_data(SyncMode::Normal)),
+            16 => open().and_then(|file| file.set_len(seeded.below(2000))),
+            17 => fs.reflink_file(one, two),
             _ => open().and_then(|file| file.write_at(&[7; 700], seeded.below(6000))),
         };
     }

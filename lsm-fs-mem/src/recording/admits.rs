@@ -9,7 +9,7 @@ use crate::{
     machine::Event,
     mem_fs::MemFs,
     profile::CrashModel,
-    refusal::{Refusal, admits},
+    refusal::{Refusal, admits, is_admitted},
 };
 
 impl Recording {
@@ -21,7 +21,8 @@ impl Recording {
     /// The answer is exact, however many changes are pending. A sweep, in contrast, tries a sample where there are many
     /// states. Every state that a sweep tries is admitted.
     ///
-    /// `found` is the tree from the root of the filesystem. If the model has
+    /// `found` is the tree from the root of the filesystem. Names, contents and identity are compared. Modes and owners
+    /// are not. If the model has
     /// [`torn_sector`](CrashModel#structfield.torn_sector), the last pending sector of each file may hold anything.
     ///
     /// # Errors
@@ -59,20 +60,23 @@ impl Recording {
     ) -> Result<usize, Refusal> {
         let model = model.into();
         let mut explorer = Explorer::new(self, model, None);
-        let mut refusal = None;
+        let mut last = None;
         loop {
             if moments.contains(&explorer.point) && explorer.is_crash_point() {
-                match admits(&explorer.disk, &self.hardware, model, found) {
-                    Ok(()) => return Ok(explorer.point),
-                    Err(other) => refusal = Some(other),
+                if is_admitted(&explorer.disk, &self.hardware, found) {
+                    return Ok(explorer.point);
                 }
+                last = Some(explorer.point);
             }
             if !explorer.step() {
                 break;
             }
         }
         let nothing = || Refusal { model, paths: Vec::new(), reason: "there is no such moment".to_owned() };
-        Err(refusal.unwrap_or_else(nothing))
+        let last = last.ok_or_else(nothing)?;
+        let mut explorer = Explorer::new(self, model, None);
+        explorer.go_to(last);
+        admits(&explorer.disk, &self.hardware, model, found).map(|()| last)
     }
 
     /// Iterates over the notes of the workload, each with the number of events up to and including it.

@@ -17,6 +17,20 @@ struct Row {
 
 const ALL: &[Profile] = &Profile::ALL;
 
+/// Early moments refuse the name, and the last one refuses the content.
+#[test]
+fn a_refusal_explains_the_last_moment() {
+    let recording = recorded("", "creat a; w a 0 512 A; fsync a; dsync .");
+    let found = parse("a=B1");
+    let reason = |moments: std::ops::RangeInclusive<usize>| {
+        recording.admits(Adversarial, moments, &found).unwrap_err().reason
+    };
+    assert_eq!(reason(0..=0), "/a is a file");
+    let last = reason(0..=recording.events());
+    assert!(last.contains("byte 0 is neither durable nor pending"), "{last}");
+    assert_eq!(last, reason(recording.events()..=recording.events()));
+}
+
 /// The changes that a sync forces.
 const FORCED: [Row; 13] = [
     Row {

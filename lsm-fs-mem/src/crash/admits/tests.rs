@@ -6,14 +6,15 @@ use super::*;
 use crate::{
     Recording,
     crash::{
-        Budget, Choices,
+        Budget, Choice, Choices,
         random::{calls, seeds, workload},
     },
     hash::Seeded,
     mem_fs::MemFs,
     profile::{CrashModel, Profile},
     recording::Explorer,
-    refusal::admits,
+    refusal::is_admitted,
+    tree::Tree,
 };
 
 fn found(recording: &Recording, tree: &Tree) -> FoundTree {
@@ -37,8 +38,8 @@ fn what_the_enumeration_yields_is_admitted() {
             for choice in choices.filter(|_| explorer.is_crash_point()).take(40) {
                 let found = found(&recording, &axes.replay(&explorer.disk, &choice));
                 for (model, explorer) in [(split, &explorer), (wide, &adversary)] {
-                    let admitted = admits(&explorer.disk, &recording.hardware, model, &found);
-                    assert_eq!(admitted, Ok(()), "seed {seed}, {split} at {point}: {choice:?}: {found:#?}");
+                    let is_admitted = is_admitted(&explorer.disk, &recording.hardware, &found);
+                    assert!(is_admitted, "seed {seed}, {model} at {point}: {choice:?}: {found:#?}");
                 }
                 states += 1;
             }
@@ -48,6 +49,76 @@ fn what_the_enumeration_yields_is_admitted() {
         }
     }
     assert!(states > 3_000, "only {states} states");
+}
+
+/// Mixes two trees: a name is bound as in one of them.
+fn mixed(one: &FoundTree, other: &FoundTree, salt: u64) -> FoundTree {
+    fn add(dir: &FoundDir, path: &Path, into: &mut Vec<(PathBuf, Option<usize>)>) {
+        for (name, below) in &dir.dirs {
+            into.push((path.join(name), None));
+            add(below, &path.join(name), into);
+        }
+        into.extend(dir.files.iter().map(|(name, file)| (path.join(name), Some(*file))));
+    }
+    let mut mixed = FoundTree::new();
+    for (at, tree) in [one, other].into_iter().enumerate() {
+        let mut names = Vec::new();
+        add(&tree.root, Path::new("/"), &mut names);
+        let is_taken = |path: &Path| {
+            let mut seeded = Seeded::new(salt);
+            path.as_os_str()
+                .as_encoded_bytes()
+                .iter()
+                .for_each(|byte| seeded = Seeded::new(seeded.next() ^ u64::from(*byte)));
+            seeded.below(2) == at as u64
+        };
+        let mut files: BTreeMap<usize, Vec<PathBuf>> = BTreeMap::new();
+        for (path, file) in names.into_iter().filter(|(path, _)| is_taken(path)) {
+            match file {
+                None => mixed = mixed.dir(path),
+                Some(file) => files.entry(file).or_default().push(path),
+            }
+        }
+        for (file, names) in files {
+            mixed = mixed.file(names, &tree.files[file]);
+        }
+    }
+    mixed
+}
+
+/// Returns every tree that a crash at the end may leave, or `None` if they are not all enumerated.
+fn all_states(recording: &Recording, explorer: &Explorer<'_>) -> Option<Vec<FoundTree>> {
+    let axes = explorer.axes(true);
+    let choices = Choices::new(&axes, Budget::Ci, 0);
+    let are_all = choices.are_all() && choices.have_all_contents();
+    let found = |choice: Choice| found(recording, &axes.replay(&explorer.disk, &choice));
+    Some(are_all.then_some(choices)?.map(found).collect())
+}
+
+/// Membership and an exhaustive enumeration agree, also about trees that are no states.
+#[test]
+fn exactly_what_the_enumeration_yields_is_admitted() {
+    let (mut refused, mut admitted) = (0, 0);
+    for seed in seeds(160) {
+        let recording = workload(seed, 14, seed % 3 > 0);
+        let model = CrashModel::new(Profile::ALL[usize::try_from(seed % 4).unwrap()]);
+        let model = model.hostile_rename(seed / 4 % 4 == 0);
+        let mut explorer = Explorer::new(&recording, model, None);
+        while explorer.step() {}
+        let Some(states) = all_states(&recording, &explorer) else { continue };
+        let text = |found: &FoundTree| format!("{:?}", found.numbered_by_walk());
+        let texts: BTreeSet<String> = states.iter().map(text).collect();
+        for at in 0..60_usize {
+            let mut seeded = Seeded::new(seed << 8 ^ at as u64);
+            let mut pick = || &states[usize::try_from(seeded.below(states.len() as u64)).unwrap()];
+            let found = mixed(pick(), pick(), at as u64);
+            let is_admitted = is_admitted(&explorer.disk, &recording.hardware, &found);
+            let is_state = texts.contains(&text(&found));
+            assert_eq!(is_admitted, is_state, "seed {seed}, {model}, tree {at}: {found:#?}");
+            *if is_state { &mut admitted } else { &mut refused } += 1;
+        }
+    }
+    assert!(refused > 500 && admitted > 500, "{refused} refused, {admitted} admitted");
 }
 
 /// Makes random calls, then makes one file and the directories above it durable.
@@ -129,4 +200,61 @@ fn many_pending_changes_are_decided() {
     fs.admits(&half(500)).unwrap();
     let refusal = fs.admits(&half(500).file(["/0999"], b"ROWS")).unwrap_err();
     assert_eq!(refusal.paths, [Path::new("/0999")]);
+}
+
+/// Creates names and removes them again, without a sync. If `moves` is set, each is renamed in between.
+fn come_and_go(fs: &MemFs, count: usize, moves: bool) {
+    for n in 0..count {
+        let [first, last] = ["t", "u"].map(|letter| PathBuf::from(format!("/{letter}{n:04}")));
+        drop(fs.open(&first, &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+        if moves {
+            fs.rename(&first, &last).unwrap();
+        }
+        fs.remove_file(if moves { &last } else { &first }).unwrap();
+    }
+}
+
+/// Returns the answer for the root, and the number of ways to bind a name that were looked at.
+fn steps(fs: &MemFs, found: &FoundTree) -> (bool, usize) {
+    let mut machine = fs.lock();
+    let ino = machine.hardware().roots()[0];
+    let covered = BTreeSet::new();
+    let question = Question::new(machine.storage_mut().disk(), found, &covered);
+    let root = (Place { dir: &found.root, ino }, Path::new("/"));
+    let answer = question.admits(root, &BTreeSet::new());
+    (answer.is_ok(), question.steps.get())
+}
+
+/// A name that came and went without a sync was never there, or is gone again. Both leave the same.
+#[test]
+fn names_that_came_and_went_cost_a_few_steps_each() {
+    for (moves, each) in [(false, 3), (true, 15)] {
+        let fs = MemFs::new();
+        come_and_go(&fs, 2000, moves);
+        let (is_admitted, steps) = steps(&fs, &FoundTree::new());
+        assert!(is_admitted);
+        assert!(steps <= 2000 * each, "{steps} steps, moves: {moves}");
+    }
+}
+
+/// A wrong byte does not become right by another choice about other names.
+#[test]
+fn a_refusal_does_not_try_all_combinations_of_other_names() {
+    for moves in [false, true] {
+        let fs = MemFs::new();
+        fs.create_dir(Path::new("/d")).unwrap();
+        fs.write_new(Path::new("/d/f"), b"rows", SyncMode::Normal).unwrap();
+        fs.settle();
+        for _ in 0..8 {
+            fs.rename(Path::new("/d"), Path::new("/e")).unwrap();
+            fs.rename(Path::new("/e"), Path::new("/d")).unwrap();
+        }
+        come_and_go(&fs, 300, moves);
+        let found = |bytes: &[u8]| FoundTree::new().file(["/d/f"], bytes);
+        assert!(steps(&fs, &found(b"rows")).0);
+        let (is_admitted, steps) = steps(&fs, &found(b"ROWS"));
+        assert!(!is_admitted);
+        assert!(steps < 20_000, "{steps} steps, moves: {moves}");
+        assert_eq!(fs.admits(&found(b"ROWS")).unwrap_err().paths, [Path::new("/d/f")]);
+    }
 }

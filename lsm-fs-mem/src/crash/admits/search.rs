@@ -1,0 +1,347 @@
+//! Picks a way to bind each found name, so that all of them agree.
+//!
+//! A decision follows at once where only one way is left. Otherwise the search tries the ways one after the other. Each
+//! decision carries its reasons: the choices that it follows from. A contradiction goes back to the last choice among
+//! its reasons and skips the choices in between, because no other outcome of these would help. So names that have
+//! nothing to do with each other are decided one by one, and not in all combinations.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    rc::Rc,
+};
+
+use super::{
+    Covered, Fact, Place,
+    ways::{Found, Slot, Way, Ways},
+};
+use crate::micro::{Ino, Seq};
+
+/// The choices that something follows from, by their numbers from 1.
+type Reasons = BTreeSet<usize>;
+
+/// A name to decide, and the decisions about it.
+struct Open<'q> {
+    slot: Slot<'q>,
+    /// The reasons why the directory of the name was entered.
+    reasons: Rc<Reasons>,
+    bound: Option<(Option<Ino>, Rc<Reasons>)>,
+    is_decided: bool,
+    is_queued: bool,
+}
+
+/// A decision, to be undone.
+enum Step {
+    Opened,
+    Kept(Seq),
+    Identity(usize, Ino),
+    Bound(usize),
+    Decided(usize),
+}
+
+/// An event that may leave fewer ways to bind a name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Change(Seq),
+    File(usize),
+    Inode(Ino),
+}
+
+#[derive(Clone, Copy)]
+enum Choice {
+    Bound(Option<Ino>),
+    Way(Way),
+}
+
+/// A choice between several ways.
+struct Level {
+    at: usize,
+    /// The ways that have not been tried, the next one last.
+    choices: Vec<Choice>,
+    /// The reasons why those tried, and those not left at the time, do not work.
+    reasons: Reasons,
+    /// The number of earlier decisions.
+    steps: usize,
+}
+
+pub(super) struct Search<'s, 'q> {
+    ways: Ways<'s, 'q>,
+    open: Vec<Open<'q>>,
+    /// The names that an event concerns, in the order in which they were opened.
+    concerned: BTreeMap<Event, Vec<usize>>,
+    kept: BTreeMap<Seq, (bool, Rc<Reasons>)>,
+    inode_of: BTreeMap<usize, (Ino, Rc<Reasons>)>,
+    file_of: BTreeMap<Ino, (usize, Rc<Reasons>)>,
+    steps: Vec<Step>,
+    levels: Vec<Level>,
+    queue: Vec<usize>,
+}
+
+impl<'s, 'q> Search<'s, 'q> {
+    pub(super) const fn new(ways: Ways<'s, 'q>) -> Self {
+        Self {
+            ways,
+            open: Vec::new(),
+            concerned: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            inode_of: BTreeMap::new(),
+            file_of: BTreeMap::new(),
+            steps: Vec::new(),
+            levels: Vec::new(),
+            queue: Vec::new(),
+        }
+    }
+
+    /// Returns the facts that were looked at.
+    pub(super) fn into_seen(self) -> BTreeSet<Fact> {
+        self.ways.seen
+    }
+
+    /// Decides all names from this directory on. Returns the covered directories that were found, or `None` if the
+    /// names contradict each other.
+    pub(super) fn solve(&mut self, root: Place<'q>, path: &Path) -> Option<Covered> {
+        self.enter(root, path, &[], &Rc::default());
+        let mut result = self.settle();
+        loop {
+            result = match result {
+                Ok(()) => {
+                    let Some(at) = self.undecided() else { return Some(self.covered()) };
+                    self.branch(at);
+                    self.advance()
+                }
+                Err(contradiction) => {
+                    self.go_back(contradiction)?;
+                    self.advance()
+                }
+            };
+        }
+    }
+
+    /// Adds the names of a directory to those to decide.
+    fn enter(&mut self, place: Place<'q>, path: &Path, above: &[Ino], reasons: &Rc<Reasons>) {
+        for slot in self.ways.slots(place, path, above) {
+            let at = self.open.len();
+            for event in events(&slot) {
+                self.concerned.entry(event).or_default().push(at);
+            }
+            let reasons = Rc::clone(reasons);
+            self.open.push(Open { slot, reasons, bound: None, is_decided: false, is_queued: true });
+            self.steps.push(Step::Opened);
+            self.queue.push(at);
+        }
+    }
+
+    /// Returns the name to branch at: one that leads to other names, or else the one with the fewest ways.
+    fn undecided(&self) -> Option<usize> {
+        let undecided = self.open.iter().enumerate().filter(|(_, open)| !open.is_decided);
+        let key = |open: &Open<'_>| {
+            let is_dir = matches!(open.slot.found, Found::Dir(_));
+            (open.bound.is_some(), !is_dir, open.slot.ways.len())
+        };
+        undecided.min_by_key(|(_, open)| key(open)).map(|(at, _)| at)
+    }
+
+    fn covered(&self) -> Covered {
+        let dirs = self.open.iter().filter(|open| matches!(open.slot.found, Found::Dir(_)));
+        let bound = dirs.filter_map(|open| Some((open.bound.as_ref()?.0?, open.slot.path.clone())));
+        bound.filter(|(ino, _)| self.ways.question.covered.contains(ino)).collect()
+    }
+
+    /// Looks at every name about which something was decided. Fails with the reasons of a contradiction.
+    fn settle(&mut self) -> Result<(), Reasons> {
+        while let Some(at) = self.queue.pop() {
+            if let Some(open) = self.open.get_mut(at) {
+                open.is_queued = false;
+            }
+            self.look_at(at)?;
+        }
+        Ok(())
+    }
+
+    /// Decides as much about a name as follows.
+    fn look_at(&mut self, at: usize) -> Result<(), Reasons> {
+        let Some(open) = self.open.get(at).filter(|open| !open.is_decided) else { return Ok(()) };
+        let (left, reasons) = self.left(open);
+        let Some(first) = left.first().copied() else { return Err(reasons) };
+        if left.iter().any(|way| way.bound != first.bound) {
+            return Ok(());
+        }
+        // Changes that are no half of a rename concern this name alone, so any of these ways will do.
+        let is_certain = left.len() == 1 || !open.slot.has_halves;
+        let (is_unbound, reasons) = (open.bound.is_none(), Rc::new(reasons));
+        if is_unbound {
+            self.bind(at, first.bound, &reasons);
+        }
+        if is_certain { self.take(at, first, &reasons) } else { Ok(()) }
+    }
+
+    /// Returns the ways that are left to bind a name, and the reasons why there are no more.
+    fn left(&self, open: &Open<'_>) -> (Vec<Way>, Reasons) {
+        let (mut left, mut reasons) = (Vec::new(), Reasons::clone(&open.reasons));
+        self.ways.question.count(open.slot.ways.len());
+        for way in &open.slot.ways {
+            let decided = way.last.and_then(|seq| self.kept.get(&seq));
+            if way.fits {
+                match self.contradiction(open, *way) {
+                    None => left.push(*way),
+                    Some(other) => reasons.extend(other),
+                }
+            }
+            if let Some((true, kept)) = decided {
+                // The earlier changes of the name make no difference.
+                reasons.extend(kept.iter());
+                break;
+            }
+        }
+        (left, reasons)
+    }
+
+    /// Returns the reasons of a decision that contradicts a way.
+    fn contradiction<'a>(&'a self, open: &'a Open<'_>, way: Way) -> Option<&'a Reasons> {
+        if let Some((false, reasons)) = way.last.and_then(|seq| self.kept.get(&seq)) {
+            return Some(reasons);
+        }
+        if let Some((_, reasons)) = open.bound.as_ref().filter(|(bound, _)| *bound != way.bound) {
+            return Some(reasons);
+        }
+        let (Found::File(file), Some(ino)) = (open.slot.found, way.bound) else { return None };
+        let other_inode = self.inode_of.get(&file).filter(|(inode, _)| *inode != ino);
+        let other_file = self.file_of.get(&ino).filter(|(known, _)| *known != file);
+        other_inode.map(|(_, reasons)| reasons).or(other_file.map(|(_, reasons)| reasons)).map(|r| &**r)
+    }
+
+    /// Decides the inode that a name is bound to.
+    fn bind(&mut self, at: usize, bound: Option<Ino>, reasons: &Rc<Reasons>) {
+        let Some(open) = self.open.get_mut(at) else { return };
+        open.bound = Some((bound, Rc::clone(reasons)));
+        self.steps.push(Step::Bound(at));
+        match (open.slot.found, bound) {
+            (Found::Dir(dir), Some(ino)) if !self.ways.question.covered.contains(&ino) => {
+                let (path, above) = (open.slot.path.clone(), Rc::clone(&open.slot.above));
+                self.enter(Place { dir, ino }, &path, &above, reasons);
+            }
+            (Found::File(file), Some(ino)) if !self.inode_of.contains_key(&file) => {
+                self.inode_of.insert(file, (ino, Rc::clone(reasons)));
+                self.file_of.insert(ino, (file, Rc::clone(reasons)));
+                self.steps.push(Step::Identity(file, ino));
+                self.tell(Event::File(file));
+                self.tell(Event::Inode(ino));
+            }
+            _ => {}
+        }
+    }
+
+    /// Decides the free changes of a name: the last one that is kept, and those after it.
+    fn take(&mut self, at: usize, way: Way, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
+        let Some(open) = self.open.get_mut(at) else { return Ok(()) };
+        open.is_decided = true;
+        self.steps.push(Step::Decided(at));
+        let later = open.slot.ways.iter().map_while(|other| other.last.filter(|_| *other != way));
+        let decided: Vec<(Seq, bool)> =
+            later.map(|seq| (seq, false)).chain(way.last.map(|seq| (seq, true))).collect();
+        decided.into_iter().try_for_each(|(seq, kept)| self.decide(seq, kept, reasons))
+    }
+
+    /// Decides a free change, and the other half of its rename where it follows.
+    fn decide(&mut self, seq: Seq, kept: bool, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
+        if let Some((was, because)) = self.kept.get(&seq) {
+            let both = || reasons.union(because).copied().collect();
+            return if *was == kept { Ok(()) } else { Err(both()) };
+        }
+        self.kept.insert(seq, (kept, Rc::clone(reasons)));
+        self.steps.push(Step::Kept(seq));
+        self.tell(Event::Change(seq));
+        self.ways.follows(seq, kept).map_or(Ok(()), |other| self.decide(other, kept, reasons))
+    }
+
+    fn tell(&mut self, event: Event) {
+        for at in self.concerned.get(&event).into_iter().flatten() {
+            if let Some(open) = self.open.get_mut(*at).filter(|open| !open.is_decided && !open.is_queued) {
+                open.is_queued = true;
+                self.queue.push(*at);
+            }
+        }
+    }
+
+    /// Begins a choice: of the inode that the name is bound to, or else of the change that binds it.
+    fn branch(&mut self, at: usize) {
+        let Some(open) = self.open.get(at) else { return };
+        let (left, reasons) = self.left(open);
+        let mut choices: Vec<Choice> = Vec::new();
+        if open.bound.is_some() {
+            choices.extend(left.into_iter().rev().map(Choice::Way));
+        } else {
+            let mut seen = BTreeSet::new();
+            let bounds = left.into_iter().map(|way| way.bound).filter(|bound| seen.insert(*bound));
+            choices.extend(bounds.map(Choice::Bound));
+            choices.reverse();
+        }
+        self.levels.push(Level { at, choices, reasons, steps: self.steps.len() });
+    }
+
+    /// Makes the next choice of the last level. Fails if none is left.
+    fn advance(&mut self) -> Result<(), Reasons> {
+        let reasons = Rc::new(Reasons::from([self.levels.len()]));
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        let at = level.at;
+        match level.choices.pop() {
+            None => return Err(self.levels.pop().map(|level| level.reasons).unwrap_or_default()),
+            Some(Choice::Way(way)) => self.take(at, way, &reasons)?,
+            Some(Choice::Bound(bound)) => {
+                self.bind(at, bound, &reasons);
+                self.look_at(at)?;
+            }
+        }
+        self.settle()
+    }
+
+    /// Returns to the last choice that a contradiction follows from. Returns `None` if it follows from none.
+    fn go_back(&mut self, mut contradiction: Reasons) -> Option<()> {
+        let last = contradiction.pop_last()?;
+        self.levels.truncate(last);
+        let level = self.levels.last_mut()?;
+        level.reasons.append(&mut contradiction);
+        let steps = level.steps;
+        while self.steps.len() > steps {
+            self.undo();
+        }
+        for at in std::mem::take(&mut self.queue) {
+            if let Some(open) = self.open.get_mut(at) {
+                open.is_queued = false;
+            }
+        }
+        Some(())
+    }
+
+    /// Takes the last decision back.
+    fn undo(&mut self) {
+        match self.steps.pop() {
+            None => {}
+            Some(Step::Kept(seq)) => drop(self.kept.remove(&seq)),
+            Some(Step::Identity(file, ino)) => {
+                self.inode_of.remove(&file);
+                self.file_of.remove(&ino);
+            }
+            Some(Step::Bound(at)) => self.open.get_mut(at).into_iter().for_each(|open| open.bound = None),
+            Some(Step::Decided(at)) => {
+                self.open.get_mut(at).into_iter().for_each(|open| open.is_decided = false);
+            }
+            Some(Step::Opened) => {
+                for event in self.open.pop().iter().flat_map(|open| events(&open.slot)) {
+                    self.concerned.get_mut(&event).map(Vec::pop);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the events that concern a name.
+fn events(slot: &Slot<'_>) -> Vec<Event> {
+    let mut events: BTreeSet<Event> =
+        slot.ways.iter().filter_map(|way| way.last).map(Event::Change).collect();
+    if let Found::File(file) = slot.found {
+        events.insert(Event::File(file));
+        events.extend(slot.ways.iter().filter(|way| way.fits).filter_map(|way| way.bound).map(Event::Inode));
+    }
+    events.into_iter().collect()
+}
