@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::contents::{Pending, Sector, part};
 use crate::{
-    micro::Change,
+    micro::{Change, Micro},
     pages::{PAGE_BYTES, small},
     tree::FileNode,
 };
@@ -113,26 +113,29 @@ impl Pending<'_> {
 
     /// Decides block by block: each keeps the first few of the writes to it.
     fn fits_by_block(&self, lengths: Lengths, sectors: &[Sector], found: &[u8]) -> Result<(), Misfit> {
+        let is_kept_cut = |(index, micro): &(usize, &&Micro)| match micro.change {
+            Change::Size { from, to, .. } => to < from && lengths.last.is_some_and(|last| *index <= last),
+            _ => false,
+        };
+        let cuts: Vec<(usize, &&Micro)> = self.changes.iter().enumerate().filter(is_kept_cut).collect();
         for (block, wanted) in found.chunks(small(PAGE_BYTES)).enumerate() {
             let start = block as u64 * PAGE_BYTES;
             let of_block: Vec<&Sector> = sectors.iter().filter(|s| s.block() == block as u64).collect();
             let mut writes: Vec<usize> = of_block.iter().map(|sector| sector.change).collect();
             writes.dedup();
+            let changes = writes.iter().filter_map(|index| Some((*index, self.changes.get(*index)?)));
+            let mut changes: Vec<(usize, &&Micro)> = changes.chain(cuts.iter().copied()).collect();
+            changes.sort_unstable_by_key(|(index, _)| *index);
             let leaves = |count: usize| {
-                let kept = writes.get(..count).unwrap_or(&writes);
+                let first_lost = writes.get(count).copied().unwrap_or(usize::MAX);
                 let mut file = self.durable.clone();
-                for (index, micro) in self.changes.iter().enumerate() {
-                    let is_cut = |index: usize| lengths.last.is_some_and(|last| index <= last);
-                    match micro.change {
-                        Change::Size { from, to, .. } if to < from && is_cut(index) => {
-                            file.apply(&micro.change);
+                for (index, micro) in &changes {
+                    if matches!(micro.change, Change::Size { .. }) {
+                        file.apply(&micro.change);
+                    } else if *index < first_lost {
+                        for sector in of_block.iter().filter(|sector| sector.change == *index) {
+                            file.apply(&part(&micro.change, sector.start..sector.end));
                         }
-                        Change::Data { .. } if kept.contains(&index) => {
-                            for sector in of_block.iter().filter(|sector| sector.change == index) {
-                                file.apply(&part(&micro.change, sector.start..sector.end));
-                            }
-                        }
-                        _ => {}
                     }
                 }
                 read(&file, start..start + wanted.len() as u64) == wanted
