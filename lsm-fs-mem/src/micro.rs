@@ -71,7 +71,7 @@ impl Micro {
     }
 
     /// Returns the directory whose names or permissions change.
-    const fn directory(&self) -> Option<Ino> {
+    pub(crate) const fn directory(&self) -> Option<Ino> {
         match self.change {
             Change::Link { dir: ino, .. }
             | Change::Unlink { dir: ino, .. }
@@ -89,6 +89,7 @@ impl Micro {
     pub(crate) const fn may_allocate(&self) -> Option<Ino> {
         match self.change {
             Change::Size { from, to, .. } if to > from => None,
+            Change::Permissions { .. } => None,
             _ => self.file(),
         }
     }
@@ -116,7 +117,7 @@ impl Micro {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     micros: BTreeMap<Seq, Micro>,
-    /// `(file, seq)` of data and length changes.
+    /// `(file, seq)` of changes to the data, the length and the permissions of a file.
     of_file: BTreeSet<(Ino, Seq)>,
     /// `(directory, seq)` of changes to the names and the permissions of a directory.
     in_dir: BTreeSet<(Ino, Seq)>,
@@ -186,14 +187,14 @@ impl Journal {
         self.micros.values()
     }
 
-    /// Iterates over the files with content changes, in inode order, each with its first change.
+    /// Iterates over the files whose content or permissions change, in inode order, each with its first change.
     pub(crate) fn dirty_files(&self) -> impl Iterator<Item = (Ino, &Micro)> {
         let mut last = None;
         let first = self.of_file.iter().filter(move |(ino, _)| last.replace(*ino) != Some(*ino));
         first.filter_map(|(ino, seq)| Some((*ino, self.micros.get(seq)?)))
     }
 
-    /// Iterates over the data and length changes of a file, in order.
+    /// Iterates over the changes to the data, the length and the permissions of a file, in order.
     pub(crate) fn file(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.of_file, ino)
     }

@@ -191,7 +191,8 @@ pub(crate) enum Coupling {
 pub(crate) struct CrashRules {
     pub(crate) fsync_content: bool,
     pub(crate) fsync_names: ForcedNames,
-    /// A write to a file counts as its last change, too, because it changes the modification time.
+    /// A write to a file counts as its last change, too, because it changes the modification time. A new mode or owner
+    /// always counts.
     pub(crate) writes_count: bool,
     pub(crate) fdatasync_data: bool,
     pub(crate) fdatasync_growth: bool,

@@ -103,10 +103,10 @@ impl CrashRules {
         force.forced
     }
 
-    /// Returns the name changes that the call may force besides `forced`, and the inodes that are in the log then.
+    /// Returns the changes that the call may force besides `forced`, and the inodes that are in the log then.
     ///
-    /// These are the names of each logged inode and the names in each logged directory. An inode that gets a name in
-    /// this way is logged as well.
+    /// These are the names of each logged inode, and the names in each logged directory with its permissions. An inode
+    /// that gets a name in this way is logged as well.
     pub(crate) fn may_log(
         &self,
         journal: &Journal,
@@ -126,7 +126,11 @@ impl CrashRules {
         loop {
             let before = (may.len(), logged.len());
             for micro in journal.iter().filter(|micro| micro.volume == volume) {
-                let Some((dir, _, child)) = micro.binding() else { continue };
+                let Some((dir, _, child)) = micro.binding() else {
+                    // The log holds the whole inode of a directory, and so its mode and owner.
+                    may.extend(micro.directory().filter(|dir| logged.contains(dir)).map(|_| micro.seq));
+                    continue;
+                };
                 if logged.contains(&child) || logged.contains(&dir) {
                     may.insert(micro.seq);
                     logged.insert(child);
@@ -192,8 +196,10 @@ impl<'a> Forcing<'a> {
         match self.rules.fsync_names {
             ForcedNames::Own => {}
             ForcedNames::UpToLast => {
-                let written = self.journal.last_change(ino).filter(|_| self.rules.writes_count);
-                self.names_up_to_last(ino, volume, written);
+                let any = self.journal.last_change(ino).filter(|_| self.rules.writes_count);
+                let is_mode = |micro: &&Micro| matches!(micro.change, Change::Permissions { .. });
+                let mode = self.journal.file(ino).rfind(is_mode).map(|micro| micro.seq);
+                self.names_up_to_last(ino, volume, any.max(mode));
             }
             ForcedNames::Around => self.upwards(ino, &mut BTreeSet::new()),
         }
@@ -211,10 +217,10 @@ impl<'a> Forcing<'a> {
         }
     }
 
-    fn names_up_to_last(&mut self, ino: Ino, volume: u32, written: Option<Seq>) {
+    fn names_up_to_last(&mut self, ino: Ino, volume: u32, of_content: Option<Seq>) {
         let journal = self.journal;
         let names = journal.dir(ino).next_back().into_iter().chain(journal.child(ino).next_back());
-        if let Some(last) = names.map(|micro| micro.seq).chain(written).max() {
+        if let Some(last) = names.map(|micro| micro.seq).chain(of_content).max() {
             let before = journal.iter().take_while(|micro| micro.seq <= last);
             self.add(before.filter(|micro| micro.volume == volume && micro.is_of_directory()));
         }

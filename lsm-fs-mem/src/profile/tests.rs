@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, sync::Arc};
 
 use super::*;
-use crate::micro::{Access, Change, Ino, Journal, Kind, Micro, Payload, Seq};
+use crate::micro::{Access, Change, Ino, Journal, Kind, Micro, Payload, Permissions, Seq};
 
 /// Inodes of the scene. `d` and `e` are old directories, and `old`, `x` and `z` are old files.
 const D: Ino = 2;
@@ -30,6 +30,10 @@ fn data(ino: Ino) -> Change {
     Change::Data { ino, range: 0..3, payload: Payload::Bytes(Arc::from(&b"abc"[..])) }
 }
 
+fn mode(ino: Ino, kind: Kind) -> Change {
+    Change::Permissions { ino, kind, to: Permissions { mode: 0o640, owner: 0, group: 0 } }
+}
+
 /// The changes of the scene, each with a letter that identifies it.
 fn scene() -> Vec<(char, Change)> {
     vec![
@@ -42,9 +46,11 @@ fn scene() -> Vec<(char, Change)> {
         ('y', link(D, "y", X, Kind::File, false)),
         ('b', link(NEW, "sub", SUB, Kind::Dir, true)),
         ('g', link(SUB, "g", G, Kind::File, true)),
+        ('q', mode(SUB, Kind::Dir)),
         ('o', data(OLD)),
         ('t', Change::Size { ino: OLD, from: 9, to: 3, written: false }),
         ('z', unlink(E, "z", Z)),
+        ('p', mode(G, Kind::File)),
         ('v', link(FAR, "v", 12, Kind::File, true)),
     ]
 }
@@ -68,21 +74,23 @@ fn what_each_sync_forces() {
     let file_data = |ino| SyncCall::FileData { ino, volume: 0 };
     let dir = |ino| SyncCall::Dir { ino, volume: 0 };
     // The call, and the changes that it forces under adversarial, ext4, XFS and btrfs.
-    let rows: [(&str, SyncCall, [&str; 4]); 14] = [
+    let rows: [(&str, SyncCall, [&str; 4]); 16] = [
         ("fsync of a new file", file(F), ["ds", "nfds", "nfds", "nfds"]),
-        ("fsync of an old file", file(OLD), ["ot", "nfluybgot", "nflot", "nlot"]),
+        ("fsync of an old file", file(OLD), ["ot", "nfluybgqot", "nflot", "nlot"]),
         ("fsync of a renamed file", file(X), ["", "nfluy", "nfluy", "y"]),
-        ("fsync of a new file, deeper", file(G), ["", "nfluybg", "nfluybg", "nbg"]),
+        ("fsync of a new file, deeper", file(G), ["p", "nfluybgqzp", "nfluybgqzp", "nbgp"]),
+        ("fdatasync of a file with a new mode", file_data(G), ["", "", "", "nbgp"]),
         ("fdatasync of a file that grew", file_data(F), ["ds", "ds", "ds", "nfds"]),
         ("fdatasync of a file that shrank", file_data(OLD), ["o", "o", "o", "nlot"]),
         ("fsync of an old directory", dir(D), ["ny", "nfluy", "nfluy", "nfybg"]),
         ("fsync of a new directory", dir(NEW), ["flb", "nfluyb", "nfluyb", "nflbg"]),
-        ("fsync of the other directory", dir(E), ["uyz", "nfluybgz", "nfluybgz", "uyz"]),
+        ("fsync of the other directory", dir(E), ["uyz", "nfluybgqz", "nfluybgqz", "uyz"]),
+        ("fsync of a directory with a new mode", dir(SUB), ["gq", "nfluybgq", "nfluybgq", "nbgq"]),
         ("fsync of a clean file", file(99), [""; 4]),
         ("fsync of a clean directory", dir(99), [""; 4]),
         ("the source of a clone", SyncCall::CloneSource { ino: F }, ["d", "d", "d", "d"]),
-        ("syncfs", SyncCall::Volume(0), ["nfdsluybgotz"; 4]),
-        ("sync", SyncCall::Everything, ["nfdsluybgotzv"; 4]),
+        ("syncfs", SyncCall::Volume(0), ["nfdsluybgqotzp"; 4]),
+        ("sync", SyncCall::Everything, ["nfdsluybgqotzpv"; 4]),
     ];
     for (what, call, expected) in rows {
         for (profile, expected) in Profile::ALL.into_iter().zip(expected) {

@@ -224,6 +224,32 @@ fn a_forced_name_brings_the_mode_along() {
     }
 }
 
+/// The log of btrfs holds the mode of a new directory on the way to a synced file, and not the names beside it.
+#[test]
+fn a_directory_that_is_logged_on_the_way_has_its_mode() {
+    let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let report = CrashSweep::new().models([Profile::Btrfs]).run(
+        |fs| {
+            drop(private_file(fs, "/x"));
+            fs.create_dir(Path::new("/d"))?;
+            let _ = set_dir(fs, "/d", of(fs, "/d").with_mode(0o750));
+            fs.write_new(Path::new("/d/f"), b"", NORMAL)?;
+            fs.note("synced");
+            Ok::<_, lsm_fs::Error>(())
+        },
+        |image, notes| {
+            if notes.contains("synced") {
+                assert!(image.exists(Path::new("/d/f")).unwrap(), "the file was synced");
+                seen.lock().unwrap().insert((image.exists(Path::new("/x")).unwrap(), of(image, "/d").mode));
+            }
+            Ok::<_, String>(())
+        },
+    );
+    report.unwrap();
+    let seen = seen.into_inner().unwrap();
+    assert!(seen.contains(&(false, 0o750)), "{seen:?}");
+}
+
 /// Two states that differ only in the access that a file was made with are two.
 #[test]
 fn a_sweep_checks_the_private_file_and_the_open_one_with_its_bytes() {
