@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::contents::{Kept, Pending, Sector};
 
 /// The maximum number of classes of a file, besides the one that keeps nothing.
-const MAX_CLASSES: usize = 16;
+const MAX_CLASSES: usize = 17;
 
 /// One sampled selection of a file's pending changes. The rules may forbid a part of it.
 pub(crate) struct Class {
@@ -63,9 +63,11 @@ impl Sampler<'_> {
             let middle = sectors.get(count / 2).copied();
             classes.push(self.class("all but a sector in the middle", |sector| Some(*sector) != middle));
         }
-        let mut under_old = self.class("its data under the mode and owner of before", |_| true);
-        under_old.kept.permissions.clear();
-        classes.push(under_old);
+        if !self.pending.all_permissions().is_empty() {
+            let mut under_old = self.class("its data under the mode and owner of before", |_| true);
+            under_old.kept.permissions.clear();
+            classes.push(under_old);
+        }
         classes.push(self.first("the first half of its sectors", count / 2));
         classes
     }
@@ -122,5 +124,54 @@ impl Sampler<'_> {
         let mut steps = self.lengths.keys().rev().map(|index| (*index, self.pending.steps(*index)));
         let (index, steps) = steps.find(|(_, steps)| steps.len() > 1)?;
         Some((index, *steps.get((steps.len() - 1) / 2)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lsm_fs::{Fs, FsFile, FsOpenOptions, Permissions};
+
+    use super::*;
+    use crate::{
+        MemFs, MemFsOptions,
+        profile::{CrashModel, Profile},
+    };
+
+    /// Returns the descriptions of the classes of a file with three writes.
+    fn of_three_writes(model: CrashModel, mode: Option<u32>) -> Vec<&'static str> {
+        let fs: MemFs = MemFsOptions::new().crash_model(model).build().unwrap();
+        let path = Path::new("/f");
+        let file = fs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+        fs.settle();
+        file.write_at(&[1; 700], 0).unwrap();
+        file.write_at(&[2; 700], 5000).unwrap();
+        if let Some(mode) = mode {
+            let _ = file.set_permissions(&Permissions { mode, owner: 0, group: 0 }).unwrap();
+        }
+        file.write_at(&[3; 20_000], 6000).unwrap();
+        let mut machine = fs.lock();
+        let disk = machine.storage_mut().disk();
+        let (ino, _) = disk.journal.dirty_files().next().unwrap();
+        classes(&Pending::of(disk, ino)).iter().map(|class| class.description).collect()
+    }
+
+    #[test]
+    fn the_number_of_classes_drops_none() {
+        let torn = CrashModel::new(Profile::Adversarial).torn_sector(true);
+        let all = of_three_writes(torn, Some(0o600));
+        assert_eq!(all.len(), MAX_CLASSES);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), MAX_CLASSES, "each once");
+        assert_eq!(all.last(), Some(&"the first sector"));
+    }
+
+    #[test]
+    fn a_mode_is_a_class_only_of_a_file_that_got_one() {
+        let of_mode = |mode| {
+            let classes = of_three_writes(CrashModel::default(), mode);
+            classes.contains(&"its data under the mode and owner of before")
+        };
+        assert!(of_mode(Some(0o600)) && !of_mode(None));
     }
 }
