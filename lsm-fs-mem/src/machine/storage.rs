@@ -180,12 +180,12 @@ impl Storage {
         self.log.force(call);
     }
 
-    /// Returns whether changes to the names in the directory wait for a sync.
+    /// Returns whether changes to the names in the directory, or to its permissions, wait for a sync.
     pub(super) fn has_pending_names(&mut self, dir: Ino) -> bool {
         self.log.journal().dir(dir).next().is_some()
     }
 
-    /// Returns whether changes to the file's bytes or length wait for a sync.
+    /// Returns whether changes to the file's bytes, length or permissions wait for a sync.
     pub(super) fn has_pending_content(&mut self, file: Ino) -> bool {
         self.log.journal().file(file).next().is_some()
     }
