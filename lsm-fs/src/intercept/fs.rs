@@ -1,14 +1,14 @@
 //! The calls of an [`InterceptFs`].
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{io, num::NonZeroUsize, path::Path, sync::Arc};
 
 use super::{
     Arguments, Call, InterceptFs, Interceptor, Outcome,
     file::{InterceptFile, InterceptLock},
 };
 use crate::{
-    DirectorySync, Fs, FsAbilities, FsAttributes, FsBulk, FsCapabilities, FsDirEntry, FsDirLock, FsFile,
-    FsMetadata, FsOpenOptions, FsPermissions, Op, Permissions, PermissionsSet, Result, SyncMode,
+    DirectorySync, Error, Fs, FsAbilities, FsAttributes, FsBulk, FsCapabilities, FsDirEntry, FsDirLock,
+    FsFile, FsMetadata, FsOpenOptions, FsPermissions, Op, Permissions, PermissionsSet, Result, SyncMode,
 };
 
 impl<F: Fs, I: Interceptor> InterceptFs<F, I> {
@@ -160,8 +160,9 @@ impl<F: Fs, I: Interceptor> FsPermissions for InterceptFs<F, I> {
     fn create_private_dir(&self, path: &Path) -> Result<()> {
         self.on(Op::CreateDir, path, Arguments::Private, |fs| {
             let permissions = fs.abilities().and_then(FsAbilities::permissions);
-            permissions
-                .map_or_else(|| fs.create_dir(path), |permissions| permissions.create_private_dir(path))
+            // An ordinary directory would be open to others.
+            let none = || Error::new(Op::CreateDir, path, io::ErrorKind::Unsupported);
+            permissions.ok_or_else(none)?.create_private_dir(path)
         })
     }
 

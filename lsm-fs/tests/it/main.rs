@@ -23,6 +23,7 @@ mod copy;
 #[cfg(unix)]
 mod deep;
 mod dependencies;
+mod intercepted;
 mod properties;
 mod required;
 mod suite;

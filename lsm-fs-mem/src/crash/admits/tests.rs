@@ -258,3 +258,25 @@ fn a_refusal_does_not_try_all_combinations_of_other_names() {
         assert_eq!(fs.admits(&found(b"ROWS")).unwrap_err().paths, [Path::new("/d/f")]);
     }
 }
+
+/// The first choice about `a` is wrong, and no choice about `b` shows it at once.
+#[test]
+fn the_search_goes_back_to_the_choice_that_was_wrong() {
+    let fs = MemFs::new();
+    let original = |letter: char| PathBuf::from(format!("/original-{letter}"));
+    for letter in "pqvwxy".chars() {
+        drop(fs.open(&original(letter), &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+    }
+    // Each name was bound to each of these files, one after the other.
+    let bound = [("/a", "wx"), ("/b", "yv"), ("/c", "xyq"), ("/d", "xvp"), ("/e", "xyq"), ("/f", "xvp")];
+    for (name, letters) in bound {
+        for letter in letters.chars() {
+            let _ = fs.remove_file(Path::new(name));
+            fs.hard_link(&original(letter), Path::new(name)).unwrap();
+        }
+    }
+    "pqvwxy".chars().for_each(|letter| fs.remove_file(&original(letter)).unwrap());
+    let found = bound.iter().fold(FoundTree::new(), |found, (name, _)| found.file([name], b""));
+    // `a` must be `w`: as `x`, it leaves too few files for `c`, `d`, `e` and `f`.
+    fs.admits(&found).unwrap();
+}
