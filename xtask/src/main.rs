@@ -36,6 +36,8 @@ mod flags {
             }
             /// Run the `realfs` tests on ext4, XFS, btrfs and tmpfs. Needs root.
             cmd realfs {
+                /// Run the tests on overlayfs, exFAT, NTFS and a FUSE passthrough instead.
+                optional --foreign
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
             }
@@ -108,6 +110,9 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
     match flags.subcommand {
         flags::XtaskCmd::Ci(ci) if ci.list => Ok(ci::list()),
         flags::XtaskCmd::Ci(ci) => ci::run(&ci.only),
+        flags::XtaskCmd::Realfs(realfs) if realfs.foreign => {
+            realfs::run_foreign(&Workspace::load()?, &realfs.filter)
+        }
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
         flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),

@@ -5,6 +5,7 @@
 //! program, runs in its own mount and process namespaces: it mounts, runs the tests and unmounts. If either of them
 //! dies, the kernel ends the namespaces, and with them every mount, loop device and left-over process.
 
+mod foreign;
 mod isolate;
 mod mounts;
 mod workdir;
@@ -48,6 +49,21 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bo
     Ok(test(workspace, filter)?.success)
 }
 
+/// Runs the tests of other filesystems. Returns `false` if one failed.
+pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bool> {
+    if let Some(dir) = inside() {
+        return foreign::run_inside(workspace, &dir, filter);
+    }
+    possible(workspace, TESTS)?;
+    foreign::install();
+    if !cmd::run(test_command(workspace, foreign::CRATE).arg("--no-run"))?.success {
+        return Ok(false);
+    }
+    let mut args = vec!["realfs".to_owned(), "--foreign".to_owned(), "--".to_owned()];
+    args.extend_from_slice(filter);
+    Ok(within_namespaces(&args, &mut |_| ())?.success)
+}
+
 /// Builds the tests, then runs them in new namespaces.
 pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
     for package in workspace.with_target(TESTS.0, TESTS.1) {
@@ -87,7 +103,7 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
         let mounts = Mounts::set_up(&dir.join(&package.name), &Plan::tests())?;
         mounts.check_bad_device()?;
         let mut command = test_command(workspace, &package.name);
-        command.arg("--").args(filter).envs(mounts.env());
+        command.args(["--", "--skip", foreign::FILTER]).args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
     for package in workspace.nested()?.iter().filter(|package| package.on_mounts) {

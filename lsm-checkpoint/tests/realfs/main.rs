@@ -17,6 +17,7 @@
 mod child;
 mod exhausted;
 mod flat;
+mod foreign;
 mod killed;
 mod memory;
 mod mounts;

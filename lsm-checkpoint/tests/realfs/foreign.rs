@@ -1,0 +1,101 @@
+//! Every operation on filesystems of other systems and of userspace. `cargo xtask realfs --foreign` mounts them.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_checkpoint::{
+    Checkpoint, CheckpointDir, CheckpointState, Method, Policy, VerifyOptions, list, remove, restore, sweep,
+    verify,
+};
+use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+
+use crate::db::{Db, all_files};
+
+const NORMAL: SyncMode = SyncMode::Normal;
+
+fn mounts() -> Vec<PathBuf> {
+    let Some(mounts) = std::env::var_os("LSM_REALFS_FOREIGN") else {
+        panic!("LSM_REALFS_FOREIGN is not set: run these tests with `cargo xtask realfs --foreign`");
+    };
+    let mounts: Vec<_> = std::env::split_paths(&mounts).filter(|path| path.is_absolute()).collect();
+    assert!(!mounts.is_empty(), "no foreign filesystem could be mounted");
+    mounts
+}
+
+/// Returns the bytes of every file below a directory, without the catalog.
+fn bytes_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = all_files(&StdFs, dir, Path::new("")).unwrap().into_iter();
+    let files = files.filter(|file| file != Path::new("CHECKPOINT"));
+    files.map(|file| (file.clone(), StdFs.read_to_vec(&dir.join(&file), 1 << 20).unwrap())).collect()
+}
+
+fn check(dir: &Path, expected: &BTreeMap<PathBuf, Vec<u8>>) {
+    let found = bytes_below(dir);
+    for (path, bytes) in expected {
+        assert_eq!(found.get(path), Some(bytes), "{}", path.display());
+    }
+    let names = StdFs.read_dir(dir.parent().unwrap()).unwrap();
+    assert!(names.iter().all(|entry| !entry.name.as_encoded_bytes().starts_with(b".")), "{names:?}");
+}
+
+fn methods(info: &lsm_checkpoint::CheckpointInfo) -> String {
+    let used = Method::ALL.into_iter().filter(|method| info.by_method(*method).files > 0);
+    used.map(|method| format!("{} {}", info.by_method(method).files, method.name()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The database lies on the host, or on the mount itself.
+#[test]
+fn every_operation_works() {
+    for mount in mounts() {
+        let (there, host) = (tempfile::tempdir_in(&mount).unwrap(), tempfile::tempdir().unwrap());
+        for (from, source) in [("host", host.path()), ("mount", there.path())] {
+            let source = source.join("db");
+            Db::prepare(&StdFs, &source, &[""]);
+            let db = Db::open(Arc::new(StdFs), &source, &[""]);
+            let backups = there.path().join(format!("of-{from}"));
+            StdFs.create_dir(&backups).unwrap();
+            for policy in [Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+                let done = operate(&db, &backups, policy);
+                println!("{}, from the {from}, {policy:?}: {done}", mount.display());
+            }
+        }
+    }
+}
+
+/// Makes, checks, restores and removes checkpoints. Returns the methods that were used.
+fn operate(db: &Db, backups: &Path, policy: Policy) -> String {
+    let path = |name: &str| backups.join(name);
+    let options = Checkpoint::new().policy(policy);
+    let info = options.create(db, &StdFs, &path("first")).unwrap();
+    check(&path("first"), &db.expected());
+    let base = path("first");
+    let next = options.base(&base).verify_base(true).create(db, &StdFs, &path("second")).unwrap();
+    check(&path("second"), &db.expected());
+    let listed = list(&StdFs, backups).unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(listed.iter().all(|listed| matches!(listed.state, CheckpointState::Complete)), "{listed:?}");
+    let report = verify(&StdFs, &path("second"), &VerifyOptions::full()).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    let second = CheckpointDir::open(Arc::new(StdFs), path("second")).unwrap();
+    let _ = restore(&second, &StdFs, &path("restored")).unwrap();
+    check(&path("restored"), &db.expected());
+    StdFs.create_dir(&path("data")).unwrap();
+    let _ = options.restore_into(&second, &StdFs, &path("data")).unwrap();
+    check(&path("data"), &db.expected());
+    let swept = sweep(&StdFs, backups, NORMAL).unwrap();
+    assert!(swept.failed.is_empty() && swept.cleared.is_empty(), "{swept:?}");
+    for name in ["first", "second"] {
+        assert!(remove(&StdFs, &path(name), NORMAL).unwrap().left.is_empty());
+        assert!(!StdFs.exists(&path(name)).unwrap());
+    }
+    for name in ["restored", "data"] {
+        StdFs.remove_dir_all(&path(name)).unwrap();
+    }
+    db.check_source(&StdFs).unwrap();
+    format!("{}; with a base, {}", methods(&info), methods(&next))
+}
