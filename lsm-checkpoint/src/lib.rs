@@ -18,6 +18,7 @@ pub mod adapt {}
 #[doc = include_str!("../THREAT_MODEL.md")]
 pub mod threat_model {}
 mod catalog;
+mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -46,7 +47,6 @@ mod target_life;
 mod transfer;
 mod verify;
 mod view;
-mod zeros;
 
 pub use catalog::{Attributes, CATALOG_FORMAT, Catalog, CatalogFile, CatalogFolder, CatalogTree};
 pub use error::{

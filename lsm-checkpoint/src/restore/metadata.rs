@@ -3,9 +3,8 @@
 use std::{io, ops::Range, path::PathBuf};
 
 use lsm_fs::{Fs, FsFile, FsMetadata, FsOpenOptions};
-use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::{CatalogFile, Change, Error, ManifestTarget, Result, zeros::hash_zeros};
+use crate::{CatalogFile, Change, Error, ManifestTarget, Result, checksum::Hasher};
 
 /// The bytes of a file that are in memory at a time.
 const PIECE: usize = 64 << 10;
@@ -66,10 +65,10 @@ impl<'a> Source<'a> {
 
     /// Copies the whole file, without its holes. Returns the checksum.
     fn copy_to(&self, made: &dyn FsFile) -> Result<u128> {
-        let (mut hasher, mut done, mut piece) = (Xxh3Default::new(), 0, Vec::new());
+        let (mut hasher, mut done, mut piece) = (Hasher::new(self.has_holes), 0, Vec::new());
         while done < self.listed.len {
             let data = self.next_data(done)?;
-            hash_zeros(&mut hasher, data.start - done);
+            hasher.zeros(data.start - done);
             done = data.start;
             while done < data.end {
                 piece.resize(usize::try_from(data.end - done).unwrap_or(PIECE).min(PIECE), 0);
@@ -86,7 +85,7 @@ impl<'a> Source<'a> {
             // Nothing else makes a hole at the end.
             made.set_len(self.listed.len)?;
         }
-        Ok(hasher.digest128())
+        Ok(hasher.digest())
     }
 
     /// Returns the next range of data at or after an offset.

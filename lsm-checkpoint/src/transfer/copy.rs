@@ -7,14 +7,14 @@ use std::{
 };
 
 use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, FsFile, Permissions, copy::copy_batch};
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     FinishedFile, Transfer, TransferParams, check_sum,
     pending::{self, Batch, PendingFile, Reported},
 };
 use crate::{
-    Change, Error, Method, Result, permissions::Keeper, progress::Control, source::Content, zeros::hash_zeros,
+    Change, Error, Method, Result, checksum::Hasher, permissions::Keeper, progress::Control, source::Content,
 };
 
 /// A copy to make, with its source and its path in the target.
@@ -24,6 +24,7 @@ struct CopyOrder<'a> {
     to: PathBuf,
     len: Option<u64>,
     permissions: Option<Permissions>,
+    has_holes: bool,
 }
 
 impl CopyOrder<'_> {
@@ -67,7 +68,8 @@ impl<'a> Transfer<'_, 'a> {
     fn order(&self, file: &PendingFile<'a>) -> Result<CopyOrder<'a>> {
         let to = self.params.dir.join(file.target());
         let permissions = if self.params.keeper.is_able() { file.permissions()? } else { None };
-        Ok(CopyOrder { source: file.fs, from: file.path, to, len: file.prefix_len(), permissions })
+        let (len, has_holes) = (file.prefix_len(), file.has_holes());
+        Ok(CopyOrder { source: file.fs, from: file.path, to, len, permissions, has_holes })
     }
 
     fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
@@ -117,7 +119,7 @@ struct Watch<'a> {
     keeper: &'a Keeper,
     orders: &'a [CopyOrder<'a>],
     /// The hash states. A state exists from the first piece of a file to the file's result.
-    hashers: Vec<Mutex<Option<Box<Xxh3Default>>>>,
+    hashers: Vec<Mutex<Option<Hasher>>>,
 }
 
 impl<'a> Watch<'a> {
@@ -126,10 +128,10 @@ impl<'a> Watch<'a> {
         Self { control: params.control, keeper: params.keeper, orders, hashers }
     }
 
-    fn update(&self, job: usize, update: impl FnOnce(&mut Xxh3Default)) {
-        if let Some(hasher) = self.hashers.get(job) {
+    fn update(&self, job: usize, update: impl FnOnce(&mut Hasher)) {
+        if let (Some(hasher), Some(order)) = (self.hashers.get(job), self.orders.get(job)) {
             let mut hasher = hasher.lock().unwrap_or_else(PoisonError::into_inner);
-            update(hasher.get_or_insert_with(Box::default));
+            update(hasher.get_or_insert_with(|| Hasher::new(order.has_holes)));
         }
     }
 
@@ -137,7 +139,7 @@ impl<'a> Watch<'a> {
         let hasher = self.hashers.get(job);
         let state = hasher.and_then(|hasher| hasher.lock().unwrap_or_else(PoisonError::into_inner).take());
         // An empty file has no pieces.
-        state.map_or_else(|| xxh3_128(&[]), |state| state.digest128())
+        state.map_or_else(|| xxh3_128(&[]), |state| state.digest())
     }
 }
 
@@ -150,7 +152,7 @@ impl CopyObserver for Watch<'_> {
 
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()> {
         let len = range.end.saturating_sub(range.start);
-        self.update(job, |hasher| hash_zeros(hasher, len));
+        self.update(job, |hasher| hasher.zeros(len));
         self.control.hole(len)
     }
 

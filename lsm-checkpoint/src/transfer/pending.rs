@@ -16,6 +16,9 @@ use crate::{
     source::Content,
 };
 
+/// The length from which it pays to look for holes.
+const LONG: u64 = 1 << 20;
+
 /// A planned file of the source that no method has served yet. Each file has exactly one such value. A method takes the
 /// value, and finishes or refuses the file.
 #[derive(Debug)]
@@ -71,6 +74,16 @@ impl<'a> PendingFile<'a> {
         let there = self.fs.metadata(self.path).map_err(|e| self.blame(e))?;
         let len = self.prefix_len().unwrap_or(there.len);
         Ok(there.allocated_bytes.map_or(len, |allocated| allocated.min(len)))
+    }
+
+    /// Returns `true` if the file is long and has holes. Its copy and its checksum need not read them. Errors are left
+    /// to the copy.
+    pub(super) fn has_holes(&self) -> bool {
+        let is_long = self.len.is_none_or(|len| len >= LONG);
+        let there = || self.fs.metadata(self.path).ok();
+        is_long
+            && there()
+                .is_some_and(|there| there.allocated_bytes.is_some_and(|allocated| allocated < there.len))
     }
 
     pub(super) fn finished(self, method: Method, len: u64) -> FinishedFile<'a> {
