@@ -339,7 +339,8 @@ pub enum Error {
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage).
     #[error(transparent)]
     Manifest(lsm_manifest::Error),
-    /// The engine failed to flush, to capture or to write its manifest.
+    /// The engine failed to flush, to capture or to write its manifest, or its adapter
+    /// [refused](crate::CheckpointSource::check) the database.
     ///
     /// The error is the engine's own and can be downcast.
     #[error(transparent)]

@@ -269,6 +269,7 @@ impl<'a> Checkpoint<'a> {
         let roots = source.roots();
         refuse_nested(&roots, fs, target)?;
         let identity = if self.catalogued { identity_of(source)? } else { String::new() };
+        source.check().map_err(Error::from_source)?;
         let untrusted =
             roots.iter().filter(|root| root.is_untrusted && view::shares_namespace(&*root.fs, fs));
         let untrusted: Vec<&Path> = untrusted.map(|root| root.path.as_path()).collect();

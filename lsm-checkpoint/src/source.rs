@@ -24,8 +24,8 @@ pub use pinned::PinnedSnapshot;
 /// # Contract
 ///
 /// Each method is called once, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
-/// [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno), [`flush`](Self::flush),
-/// [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
+/// [`check`](Self::check), [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno),
+/// [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
 ///
 /// A file is captured only after its own sync and its directory's sync returned `Ok`, each at its first attempt.
 pub trait CheckpointSource {
@@ -68,6 +68,16 @@ pub trait CheckpointSource {
     ///
     /// It is 1 to 255 bytes of text without control characters, and without white space at its ends.
     fn identity(&self) -> String;
+
+    /// Refuses a database with an option or in a state that this adapter cannot carry into a checkpoint. The call comes
+    /// before anything is made. The default accepts every database.
+    ///
+    /// # Errors
+    ///
+    /// The engine's own error, which ends the checkpoint. It names the option or the file, and the remedy.
+    fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
 }
 
 /// The captured version of one tree. Dropping it releases the files that it pins.
@@ -188,6 +198,19 @@ impl<'a> Capture<'a> {
     }
 }
 
+impl<'a> Capture<'a> {
+    /// Adds all trees of another capture, below this folder. A database whose trees have adapters of their own joins
+    /// them so. It must hold back writes while it captures the trees, so that all belong to one moment.
+    #[must_use]
+    pub fn nest(mut self, folder: &str, capture: Self) -> Self {
+        for (inner, snapshot) in capture.trees {
+            let parts = [folder, &inner].into_iter().filter(|part| !part.is_empty());
+            self.trees.push((parts.collect::<Vec<_>>().join("/"), snapshot));
+        }
+        self
+    }
+}
+
 impl fmt::Debug for Capture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.trees.iter().map(|(folder, _)| folder)).finish()
@@ -258,6 +281,8 @@ pub struct SourceFile {
 pub(crate) enum Content {
     /// A file that is never written again. It may be linked, cloned or copied.
     Immutable { fs: Arc<dyn Fs>, path: PathBuf, len: Option<u64> },
+    /// A file that may change after the checkpoint. All of it is copied and compared with its checksum.
+    Mutable { fs: Arc<dyn Fs>, path: PathBuf, len: Option<u64> },
     /// A file that is appended to. The first `len` bytes are copied.
     Prefix { fs: Arc<dyn Fs>, path: PathBuf, len: u64 },
     /// Bytes in memory.
@@ -276,6 +301,22 @@ impl SourceFile {
     ) -> Self {
         let path = path.into();
         Self::new(kind, file_name(&path), Content::Immutable { fs, path, len: len.into() })
+    }
+
+    /// Creates a file that may change later, such as a table that a compaction cuts in place. It is copied under every
+    /// policy, so that it shares no inode with the source, and a restore copies it, too. The copy is compared with the
+    /// checksum of the captured state. If the file has changed before it is copied, the checkpoint fails with
+    /// [`SourceCorrupt`](crate::Error::SourceCorrupt) or [`SourceChanged`](crate::Error::SourceChanged).
+    pub fn mutable(
+        kind: FileKind,
+        fs: Arc<dyn Fs>,
+        path: impl Into<PathBuf>,
+        len: impl Into<Option<u64>>,
+        xxh3_128: u128,
+    ) -> Self {
+        let path = path.into();
+        let content = Content::Mutable { fs, path: path.clone(), len: len.into() };
+        Self::new(kind, file_name(&path), content).checksum(xxh3_128)
     }
 
     /// Creates a file from the first `len` bytes of a file that is appended to, such as a log. They are copied under
@@ -325,7 +366,9 @@ impl Content {
     /// Returns the path in the source.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Immutable { path, .. } | Self::Prefix { path, .. } => Some(path),
+            Self::Immutable { path, .. } | Self::Mutable { path, .. } | Self::Prefix { path, .. } => {
+                Some(path)
+            }
             Self::Bytes(_) => None,
         }
     }
@@ -333,7 +376,7 @@ impl Content {
     /// Returns the length, if the snapshot knows it.
     pub(crate) fn known_len(&self) -> Option<u64> {
         match self {
-            Self::Immutable { len, .. } => *len,
+            Self::Immutable { len, .. } | Self::Mutable { len, .. } => *len,
             Self::Prefix { len, .. } => Some(*len),
             Self::Bytes(bytes) => Some(bytes.len() as u64),
         }
@@ -344,6 +387,7 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Immutable { path, len, .. } => write!(f, "Immutable({}, {len:?})", path.display()),
+            Self::Mutable { path, len, .. } => write!(f, "Mutable({}, {len:?})", path.display()),
             Self::Prefix { path, len, .. } => write!(f, "Prefix({}, {len})", path.display()),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
         }

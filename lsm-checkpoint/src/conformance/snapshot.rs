@@ -39,7 +39,9 @@ fn files(case: &Case<'_>) -> Result<Vec<SourceFile>, Failure> {
 /// Returns the filesystem and the path of a file, unless its bytes are in memory.
 fn place(file: &SourceFile) -> Option<(&dyn Fs, &Path)> {
     match &file.content {
-        Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => Some((&**fs, path)),
+        Content::Immutable { fs, path, .. }
+        | Content::Mutable { fs, path, .. }
+        | Content::Prefix { fs, path, .. } => Some((&**fs, path)),
         Content::Bytes(_) => None,
     }
 }

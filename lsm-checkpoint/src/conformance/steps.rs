@@ -159,6 +159,10 @@ impl CheckpointSource for SteppedSource<'_> {
     fn identity(&self) -> String {
         self.inner.identity()
     }
+
+    fn check(&self) -> Result<(), BoxError> {
+        self.inner.check()
+    }
 }
 
 /// A snapshot whose calls are steps.

@@ -55,7 +55,9 @@ impl FolderPermissions {
 /// Returns the permissions of the directory that the first file of a folder lies in. `None` if no file lies in any.
 fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions>>> {
     folder.files.iter().find_map(|file| match &file.content {
-        Content::Immutable { fs, path, .. } | Content::Prefix { fs, path, .. } => {
+        Content::Immutable { fs, path, .. }
+        | Content::Mutable { fs, path, .. }
+        | Content::Prefix { fs, path, .. } => {
             // A symbolic link in place of the file is detected later.
             let found = unless_missing(fs.symlink_metadata(parent_of(path)));
             Some(found.map(|found| found.filter(FsMetadata::is_dir).and_then(|there| there.permissions)))

@@ -29,4 +29,8 @@ impl<S: CheckpointSource + ?Sized> CheckpointSource for &S {
     fn identity(&self) -> String {
         (**self).identity()
     }
+
+    fn check(&self) -> Result<(), BoxError> {
+        (**self).check()
+    }
 }

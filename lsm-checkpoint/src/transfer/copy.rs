@@ -75,7 +75,8 @@ impl<'a> Transfer<'_, 'a> {
     fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
         let CopyOutcome { copied, digest, permissions } = outcome;
         let copied = copied.map_err(|e| self.explain(&file, e))?;
-        if let Content::Immutable { len: Some(expected), .. } = file.planned.content
+        if let Content::Immutable { len: Some(expected), .. } | Content::Mutable { len: Some(expected), .. } =
+            file.planned.content
             && copied.len != expected
         {
             let what = Change::Length { expected, found: copied.len };

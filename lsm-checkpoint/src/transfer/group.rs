@@ -63,7 +63,9 @@ pub(super) fn group<'a>(
                     None => grouped.groups.push(Group { folder, fs: file.fs, from_dir, files: vec![file] }),
                 }
             }
-            Content::Prefix { fs, path, .. } => grouped.copied.push(pending(fs, planned, path).1),
+            Content::Mutable { fs, path, .. } | Content::Prefix { fs, path, .. } => {
+                grouped.copied.push(pending(fs, planned, path).1);
+            }
             Content::Bytes(_) => {}
         }
     }

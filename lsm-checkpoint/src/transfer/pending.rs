@@ -52,12 +52,12 @@ impl<'a> PendingFile<'a> {
         self.folder.path_of(self.planned)
     }
 
-    /// Returns the number of bytes to copy, or `None` for the whole file. A file that may be linked is copied whole, so
-    /// that a length other than the snapshot's is detected.
+    /// Returns the number of bytes to copy, or `None` for the whole file. Only a file that is appended to is not copied
+    /// whole, so that a length other than the snapshot's is detected.
     pub(super) fn prefix_len(&self) -> Option<u64> {
         match self.planned.content {
             Content::Prefix { len, .. } => Some(len),
-            Content::Immutable { .. } | Content::Bytes(_) => None,
+            Content::Immutable { .. } | Content::Mutable { .. } | Content::Bytes(_) => None,
         }
     }
 

@@ -14,6 +14,7 @@ mod between;
 #[cfg(target_os = "linux")]
 mod bounds;
 mod catalog;
+mod check;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod crash;
@@ -33,6 +34,7 @@ mod layout;
 mod list;
 mod misleading;
 mod modes;
+mod mutable;
 mod mutation;
 mod paths;
 mod pause;
