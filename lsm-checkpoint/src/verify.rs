@@ -43,7 +43,7 @@ pub struct VerifyOptions<'a> {
     /// The callback for progress. It is called for every piece that was read and every file that is finished, from
     /// several threads, one at a time. `Break` cancels.
     pub progress: Option<Callback<'a>>,
-    /// The options for opening manifests. Without a key, sealed sections are checked only against their checksums.
+    /// The options for opening manifests. Without a key, a sealed manifest is checked only against its checksum.
     pub manifest: ReadOptions,
 }
 

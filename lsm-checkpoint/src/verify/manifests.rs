@@ -57,6 +57,8 @@ fn check_archive(
         Ok(None) => Some(Defect::Missing),
         // An engine may use these names for metadata in its own format. Damage was already detected by the checksum.
         Err(error) if has_checksums && is_other_format(&error) => None,
+        // The same holds for an archive that only its key opens.
+        Err(lsm_manifest::Error::KeyRequired { .. }) if has_checksums => None,
         Err(error) => Some(Defect::Manifest(error)),
     }
 }

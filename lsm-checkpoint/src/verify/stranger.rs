@@ -28,8 +28,9 @@ impl fmt::Display for Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stranger {
-    /// `LOCK` or `lock`, left by an engine that opened the directory.
-    #[error("an engine's lock file")]
+    /// `LOCK` or `lock`, left by an engine that opened the checkpoint in place. Some engines also replace the manifest
+    /// then, which is a [`Problem`](super::Problem).
+    #[error("an engine's lock file, left when it opened the checkpoint in place")]
     Lock,
     /// `.DS_Store` or `Thumbs.db`, left by a desktop that displayed the directory.
     #[error("a desktop's file")]

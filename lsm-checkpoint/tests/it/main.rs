@@ -46,6 +46,7 @@ mod remove;
 mod restore;
 mod restore_into;
 mod salvage;
+mod sealed;
 mod seeded;
 mod space;
 mod stress;
