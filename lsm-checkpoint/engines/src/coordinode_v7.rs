@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, ffi::OsString, path::Path, sync::Arc};
 
-use coordinode_v7::{AbstractTree, AnyTree, PinnedFile, SequenceNumberCounter};
+use coordinode_v7::{
+    AbstractTree, AnyTree, PinnedFile, SequenceNumberCounter,
+    fs::{Fs as _, StdFs as EngineFs},
+};
 use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
 };
@@ -38,6 +41,15 @@ impl CheckpointSource for Source<'_> {
 
     fn identity(&self) -> String {
         self.identity.to_owned()
+    }
+
+    fn check(&self) -> Result<(), BoxError> {
+        let config = self.tree.tree_config();
+        let mut used = config.all_tables_folders().into_iter().map(|(_, fs)| fs).chain([config.fs.clone()]);
+        if used.any(|fs| fs.backend_id() != EngineFs.backend_id()) {
+            return Err("the tree lies on a filesystem of its own, which this adapter cannot read".into());
+        }
+        self.refuse_rewritten()
     }
 
     // The counter holds the next number, and 0 before the first write.

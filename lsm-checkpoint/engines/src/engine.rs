@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lsm_checkpoint::{BoxError, CheckpointSource};
 
-use crate::{owner, readers::Readers};
+use crate::{
+    options::{Descending, key_v5, key_v7},
+    owner,
+    readers::Readers,
+};
 
 /// An engine and a kind of tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +17,17 @@ pub struct Kind {
     pub which: Which,
     /// `true` if large values are stored in blob files.
     pub blobs: bool,
+    /// An option that an adapter must carry.
+    pub special: Option<Special>,
+}
+
+/// An option of a tree that its files and its manifest depend on. fjall's engine has neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// Every block is encrypted.
+    Encrypted,
+    /// The keys are in descending order.
+    Descending,
 }
 
 /// The engines that have an adapter.
@@ -48,9 +63,39 @@ impl Which {
 }
 
 impl Kind {
+    /// Returns a tree with default options, or with blob files.
+    #[must_use]
+    pub const fn new(which: Which, blobs: bool) -> Self {
+        Self { which, blobs, special: None }
+    }
+
+    /// Returns a tree with this option.
+    #[must_use]
+    pub const fn special(which: Which, special: Special) -> Self {
+        Self { which, blobs: false, special: Some(special) }
+    }
+
     /// Returns every engine with both kinds of tree.
     pub fn all() -> impl Iterator<Item = Self> {
-        Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self { which, blobs }))
+        Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self::new(which, blobs)))
+    }
+
+    /// Returns a description of the tree.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match (self.special, self.blobs) {
+            (Some(Special::Encrypted), _) => "encrypted tree",
+            (Some(Special::Descending), _) => "tree with its own comparator",
+            (None, true) => "blob tree",
+            (None, false) => "standard tree",
+        }
+    }
+
+    const fn is(self, special: Special) -> bool {
+        matches!(
+            (self.special, special),
+            (Some(Special::Encrypted), Special::Encrypted) | (Some(Special::Descending), Special::Descending)
+        )
     }
 
     /// Opens a tree, or creates one. A checkpoint is refused. [`restore`](lsm_checkpoint::restore()) creates a tree
@@ -72,9 +117,9 @@ impl Kind {
     /// An error of the engine or of the tree's identity.
     pub fn open_anything(self, dir: &Path) -> Result<Arc<dyn Engine>, BoxError> {
         Ok(match self.which {
-            Which::CoordinodeV5 => Arc::new(v5::Tree::open(dir, self.blobs)?),
-            Which::CoordinodeV7 => Arc::new(v7::Tree::open(dir, self.blobs)?),
-            Which::Fjall => Arc::new(fjall::Tree::open(dir, self.blobs)?),
+            Which::CoordinodeV5 => Arc::new(v5::Tree::open(dir, self)?),
+            Which::CoordinodeV7 => Arc::new(v7::Tree::open(dir, self)?),
+            Which::Fjall => Arc::new(fjall::Tree::open(dir, self)?),
         })
     }
 }
@@ -169,7 +214,7 @@ struct Traits {
 
 /// The engines share an ancestor. Their methods have the same names and different types, hence a macro.
 macro_rules! engine {
-    ($module:ident, $engine:ident, $adapter:ident, $traits:expr, $configure:expr, $own:expr) => {
+    ($module:ident, $engine:ident, $traits:expr, $configure:expr, $source:expr, $own:expr) => {
         mod $module {
             use std::{path::Path, sync::Arc};
 
@@ -179,14 +224,19 @@ macro_rules! engine {
                 compaction::Leveled,
             };
 
+            #[allow(unused_imports, reason = "fjall's engine has no such options")]
+            use super::{Descending, Special, key_v5, key_v7};
             use super::{
-                Engine, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE, Traits, owner,
+                Engine, Kind, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE, Traits,
+                owner,
             };
 
             /// The highest sequence number that a reader may use.
             const LATEST: u64 = u64::MAX >> 1;
 
             pub(super) struct Tree {
+                #[allow(dead_code, reason = "only the adapter of version 5 needs the key")]
+                kind: Kind,
                 tree: AnyTree,
                 visible: SequenceNumberCounter,
                 readers: Readers,
@@ -194,19 +244,20 @@ macro_rules! engine {
             }
 
             impl Tree {
-                pub(super) fn open(dir: &Path, blobs: bool) -> Result<Self, BoxError> {
+                pub(super) fn open(dir: &Path, kind: Kind) -> Result<Self, BoxError> {
                     let visible = SequenceNumberCounter::default();
-                    let separation = blobs
+                    let separation = kind
+                        .blobs
                         .then(|| KvSeparationOptions::default().separation_threshold(SEPARATION_THRESHOLD));
                     let config = Config::new(dir, SequenceNumberCounter::default(), visible.clone())
                         .with_kv_separation(separation);
-                    let configure: fn(Config) -> Config = $configure;
-                    let tree = configure(config).open()?;
+                    let configure: fn(Config, Kind) -> Config = $configure;
+                    let tree = configure(config, kind).open()?;
                     if let Some(seqno) = tree.get_highest_seqno() {
                         visible.fetch_max(seqno + 1);
                     }
                     let identity = owner::identity(dir)?;
-                    Ok(Self { tree, visible, readers: Readers::default(), identity })
+                    Ok(Self { kind, tree, visible, readers: Readers::default(), identity })
                 }
 
                 /// The number below which values that were written over may go.
@@ -282,8 +333,8 @@ macro_rules! engine {
                 }
 
                 fn source(&self) -> Box<dyn CheckpointSource + '_> {
-                    let Self { tree, visible, identity, .. } = self;
-                    Box::new(crate::$adapter::Source { tree, visible, identity })
+                    let source: fn(&Tree) -> Box<dyn CheckpointSource + '_> = $source;
+                    source(self)
                 }
 
                 fn own_checkpoint(&self, target: &Path) -> Option<Result<(), BoxError>> {
@@ -299,24 +350,38 @@ macro_rules! engine {
 engine!(
     v5,
     coordinode_v5,
-    coordinode_v5,
     Traits { has_readers: false, unlinks_in_background: true },
-    |config| config.filter_policy(coordinode_v5::config::FilterPolicy::disabled()),
+    |config, kind| {
+        let config = config.filter_policy(coordinode_v5::config::FilterPolicy::disabled());
+        let config =
+            if kind.is(Special::Descending) { config.comparator(Arc::new(Descending)) } else { config };
+        config.with_encryption(kind.is(Special::Encrypted).then(key_v5))
+    },
+    |Tree { kind, tree, visible, identity, .. }| {
+        let encryption = kind.is(Special::Encrypted).then(key_v5);
+        Box::new(crate::coordinode_v5::Source { tree, visible, identity, encryption })
+    },
     |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
 );
 engine!(
     v7,
     coordinode_v7,
-    coordinode_v7,
     Traits { has_readers: true, unlinks_in_background: true },
-    |config| config,
+    |config, kind| {
+        let config =
+            if kind.is(Special::Descending) { config.comparator(Arc::new(Descending)) } else { config };
+        config.with_encryption(kind.is(Special::Encrypted).then(key_v7))
+    },
+    |Tree { tree, visible, identity, .. }| {
+        Box::new(crate::coordinode_v7::Source { tree, visible, identity })
+    },
     |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
 );
 engine!(
     fjall,
     fjall,
-    fjall,
     Traits { has_readers: false, unlinks_in_background: false },
-    |config| config,
+    |config, _| config,
+    |Tree { tree, visible, identity, .. }| Box::new(crate::fjall::Source { tree, visible, identity }),
     |_, _| None
 );

@@ -202,4 +202,8 @@ impl CheckpointSource for Observed<'_> {
     fn identity(&self) -> String {
         self.inner.identity()
     }
+
+    fn check(&self) -> Result<(), BoxError> {
+        self.inner.check()
+    }
 }

@@ -78,6 +78,7 @@ impl CheckpointSource for Source<'_> {
         let mut archive = sfa::Writer::from_writer(Cursor::new(Vec::new()));
         for (name, payload) in [
             ("format_version", vec![3]),
+            ("crate_version", b"3.1.10".to_vec()),
             ("tree_type", vec![u8::from(is_blob_tree)]),
             ("level_count", vec![u8::try_from(version.level_count())?]),
             ("filter_hash_type", vec![0]),

@@ -106,7 +106,7 @@ fn write_if_asked() {
     let which = Which::ALL[words.next().unwrap().parse::<usize>().unwrap()];
     let blobs = words.next().unwrap() == "true";
     let dir = PathBuf::from(words.next().unwrap());
-    let engine = Kind { which, blobs }.open(&dir.join("db")).unwrap();
+    let engine = Kind::new(which, blobs).open(&dir.join("db")).unwrap();
     let oracle = Oracle::default();
     let load = Load::new(&*engine, PLAN, &oracle);
     let progress = |_: &lsm_checkpoint::Progress| {

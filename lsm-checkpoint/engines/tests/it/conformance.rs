@@ -12,7 +12,7 @@ use lsm_checkpoint::{
     BoxError, CheckpointSource,
     conformance::{Contents, Outcome, Reader, Subject, Tree, run},
 };
-use lsm_checkpoint_engines::engine::{Engine, Kind, Which};
+use lsm_checkpoint_engines::engine::{Engine, Kind, Special, Which};
 
 /// A tree with the number of its last write, which the engines leave to their user.
 struct Numbered {
@@ -82,11 +82,20 @@ const NO_READERS: &str = "between::a_flush_spares_older_readers";
 /// A compaction sets the numbers of old writes to 0, so the engine does not know the last number when it opens.
 const NO_COUNTER: &str = "identity::a_copy_claims_no_write_that_it_lacks";
 
+/// Returns the trees to try: both kinds, and the options that an adapter must carry.
+fn kinds(which: Which) -> Vec<Kind> {
+    let mut kinds = vec![Kind::new(which, false), Kind::new(which, true)];
+    if which != Which::Fjall {
+        kinds.extend([Special::Encrypted, Special::Descending].map(|special| Kind::special(which, special)));
+    }
+    kinds
+}
+
 /// Runs all checks. `lacking` lists the checks that fail because of the engine, and `idle` those that cannot run.
 fn passes(which: Which, lacking: &[&str], idle: &[&str]) {
     // Run in memory if the host has such a mount, because a run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    for kind in [true, false].map(|blobs| Kind { which, blobs }) {
+    for kind in kinds(which) {
         let report = run(&Subject::on_host(dir.path(), move |dir| Numbered::open(kind, dir)));
         println!("{kind:?}\n{report}");
         let names =

@@ -60,7 +60,7 @@ fn all(which: Which) {
     let checkpoints = number("LSM_ENGINE_CHECKPOINTS", 4);
     for (name, root) in places() {
         for blobs in [false, true] {
-            on(Kind { which, blobs }, &name, &root, checkpoints);
+            on(Kind::new(which, blobs), &name, &root, checkpoints);
         }
     }
 }

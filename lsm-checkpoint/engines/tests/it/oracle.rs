@@ -19,7 +19,7 @@ fn visible() -> u64 {
 }
 
 fn tree(dir: &tempfile::TempDir, leave_out: Option<u64>) -> Arc<dyn Engine> {
-    let engine = Kind { which: Which::Fjall, blobs: false }.open(dir.path()).unwrap();
+    let engine = Kind::new(Which::Fjall, false).open(dir.path()).unwrap();
     for n in (1..=DONE).filter(|&n| Some(n) != leave_out) {
         PLAN.apply(&*engine, n);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use lsm_checkpoint_engines::engine::Which;
+use lsm_checkpoint_engines::engine::{Kind, Special, Which};
 
 /// Takes checkpoints of real engines while they are written to at full speed, reopens each with the engine and compares
 /// every key.
@@ -47,12 +47,26 @@ pub(crate) enum Engines {
     Coordinode7,
     /// fjall's lsm-tree 3.1.10
     Fjall,
-    /// one after the other
+    /// one after the other, then an encrypted tree and a tree with its own comparator
     All,
 }
 
+impl Options {
+    /// Returns the trees to demonstrate. All engines come with an encrypted tree and with a tree that has its own
+    /// comparator.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        let mut kinds: Vec<_> =
+            self.engine.which().into_iter().map(|which| Kind::new(which, self.blobs)).collect();
+        if self.engine == Engines::All {
+            let specials = [Special::Encrypted, Special::Descending];
+            kinds.extend(specials.map(|special| Kind::special(Which::CoordinodeV5, special)));
+        }
+        kinds
+    }
+}
+
 impl Engines {
-    pub(crate) fn which(self) -> Vec<Which> {
+    fn which(self) -> Vec<Which> {
         match self {
             Self::Coordinode5 => vec![Which::CoordinodeV5],
             Self::Coordinode7 => vec![Which::CoordinodeV7],

@@ -98,13 +98,12 @@ pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
     println!("{INTRODUCTION}");
     println!("Files {} be cloned here.", if can_clone { "can" } else { "cannot" });
     let mut tally = Tally::default();
-    for which in options.engine.which() {
-        let kind = Kind { which, blobs: options.blobs };
-        let root = dir.path().join(format!("{which:?}"));
+    for (n, kind) in options.kinds().into_iter().enumerate() {
+        let root = dir.path().join(n.to_string());
         let places = Places {
             tree: root.join("tree"),
             near: root.join("checkpoints"),
-            far: far.path().join(format!("{which:?}-copies")),
+            far: far.path().join(format!("{n}-copies")),
             scratch: root.join("restored"),
             can_clone,
         };
@@ -135,7 +134,7 @@ fn temporary(parent: Option<&Path>) -> Result<tempfile::TempDir, BoxError> {
 
 fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Result<(), BoxError> {
     let plan = Plan { keys: options.keys, value_size: usize::try_from(options.value_size)? };
-    println!("\n{}, {}\n", kind.which.name(), if kind.blobs { "blob tree" } else { "standard tree" });
+    println!("\n{}, {}\n", kind.which.name(), kind.name());
     let engine = kind.open(&places.tree)?;
     let oracle = Oracle::default();
     let load = Load::new(&*engine, plan, &oracle);

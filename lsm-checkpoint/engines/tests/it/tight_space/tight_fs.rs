@@ -1,0 +1,110 @@
+//! [`TightFs`]: the host's filesystem, as the engine sees it when the volume is full.
+
+use std::{
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use coordinode_v5::{
+    fs::{Fs, FsCapabilities, FsDirEntry, FsFile, FsMetadata, FsOpenOptions, StdFs},
+    io::Result,
+};
+
+/// The free bytes of a full volume. A compaction goes on in slices of this size.
+const LEFT: u64 = 16 << 10;
+
+type AtNewTable = Box<dyn Fn(u64) -> Result<()> + Send>;
+
+/// The host's filesystem. It counts cuts, and calls a function before a compaction makes a table.
+#[derive(Default)]
+pub(super) struct TightFs {
+    is_full: AtomicBool,
+    cuts: AtomicU64,
+    new_tables: AtomicU64,
+    at_new_table: Mutex<Option<AtNewTable>>,
+}
+
+impl TightFs {
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    pub(super) fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::SeqCst)
+    }
+
+    /// Sets a function that is called with 1 for the next new table, and so on. The table is not made if it fails.
+    pub(super) fn at_each_new_table(&self, act: impl Fn(u64) -> Result<()> + Send + 'static) {
+        self.new_tables.store(0, Ordering::SeqCst);
+        *self.at_new_table.lock().unwrap() = Some(Box::new(act));
+    }
+}
+
+impl Fs for TightFs {
+    fn open(&self, path: &Path, opts: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
+        let in_tables = path.parent().is_some_and(|dir| dir.ends_with("tables"));
+        if in_tables
+            && opts.create_new
+            && let Some(act) = &*self.at_new_table.lock().unwrap()
+        {
+            act(self.new_tables.fetch_add(1, Ordering::SeqCst) + 1)?;
+        }
+        StdFs.open(path, opts)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> Result<()> {
+        StdFs.create_dir_all(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> Result<()> {
+        StdFs.create_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
+        StdFs.read_dir(path)
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        StdFs.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> Result<()> {
+        StdFs.remove_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        StdFs.rename(from, to)
+    }
+
+    fn metadata(&self, path: &Path) -> Result<FsMetadata> {
+        StdFs.metadata(path)
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<()> {
+        StdFs.sync_directory(path)
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool> {
+        StdFs.exists(path)
+    }
+
+    fn backend_id(&self) -> Option<u64> {
+        StdFs.backend_id()
+    }
+
+    fn capabilities(&self, path: &Path) -> FsCapabilities {
+        StdFs.capabilities(path)
+    }
+
+    fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
+        self.cuts.fetch_add(1, Ordering::SeqCst);
+        StdFs.punch_hole(path, offset, len)
+    }
+
+    fn available_space(&self, path: &Path) -> Result<u64> {
+        if self.is_full.load(Ordering::SeqCst) { Ok(LEFT) } else { StdFs.available_space(path) }
+    }
+}
