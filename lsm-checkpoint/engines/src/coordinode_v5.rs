@@ -190,7 +190,7 @@ impl CheckpointSource for Source<'_> {
 }
 
 impl Stored {
-    /// Refuses a cut table. Its lower bound is private to the engine, and its bytes no longer match its checksum.
+    /// Refuses a cut table. Its lower bound is private to the engine, and its bytes differ from its checksum.
     fn refuse_cut(&self, mut tables: impl Iterator<Item = u64>) -> Result<(), BoxError> {
         let cut = tables.find(|table| self.cut.contains(table));
         cut.map_or(Ok(()), |id| {
@@ -206,7 +206,7 @@ fn frame(fields: &[&[u8]]) -> Vec<u8> {
     [&len[..], &checksum, &record].concat()
 }
 
-/// Reads the cuts of a manifest and of its log. An edit has an id, levels, new and old blob files, statistics, and cuts.
+/// Reads the cuts of a manifest and of its log. An edit has an id, levels, new and old blob files, statistics, cuts.
 fn cut_by(mut restrictions: &[u8], mut log: &[u8]) -> Option<Vec<u64>> {
     let mut cut = cut_tables(&mut restrictions)?;
     // The engine may be writing the last edit, which belongs to a later version.

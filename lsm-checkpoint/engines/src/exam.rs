@@ -16,7 +16,8 @@ use lsm_checkpoint::{
 use lsm_fs::{Fs, StdFs};
 
 use crate::{
-    engine::{Engine, Kind},
+    engine::Engine,
+    kind::Kind,
     oracle::{Compared, Oracle, Plan, State, compare},
 };
 

@@ -75,7 +75,7 @@ pub(crate) fn open(engine: Engine, db: &Path, reflink: bool) -> Box<dyn Tree> {
 }
 
 macro_rules! tree {
-    ($module:ident, $engine:ident) => {
+    ($module:ident, $engine:ident $(, $key:ident)?) => {
         mod $module {
             use std::path::Path;
 
@@ -118,7 +118,7 @@ macro_rules! tree {
 
                 fn ours(&self, policy: Policy, target: &Path) {
                     let (tree, visible) = (&self.tree, &self.visible);
-                    let source = Source { tree, visible, identity: "a bench" };
+                    let source = Source { tree, visible, identity: "a bench", $($key: None)? };
                     Checkpoint::new().policy(policy).create(&source, &StdFs, target).unwrap();
                 }
 
@@ -130,5 +130,5 @@ macro_rules! tree {
     };
 }
 
-tree!(v5, coordinode_v5);
+tree!(v5, coordinode_v5, encryption);
 tree!(v7, coordinode_v7);

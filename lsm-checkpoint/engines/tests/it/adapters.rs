@@ -2,8 +2,9 @@
 
 use lsm_checkpoint::run_checkpoint;
 use lsm_checkpoint_engines::{
-    engine::{Engine, Kind, Which},
+    engine::Engine,
     exam::Exam,
+    kind::{Kind, Which},
     oracle::Plan,
 };
 use lsm_fs::{Fs, StdFs};

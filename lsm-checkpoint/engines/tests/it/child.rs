@@ -9,8 +9,8 @@ use std::{
 
 use lsm_checkpoint::{Checkpoint, Policy};
 use lsm_checkpoint_engines::{
-    engine::{Kind, Which},
     exam::take,
+    kind::{Kind, Which},
     load::{Load, under_load},
     oracle::{Oracle, Plan},
 };

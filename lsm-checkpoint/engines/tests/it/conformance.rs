@@ -12,7 +12,10 @@ use lsm_checkpoint::{
     BoxError, CheckpointSource,
     conformance::{Contents, Outcome, Reader, Subject, Tree, run},
 };
-use lsm_checkpoint_engines::engine::{Engine, Kind, Special, Which};
+use lsm_checkpoint_engines::{
+    engine::Engine,
+    kind::{Kind, Special, Which},
+};
 
 /// A tree with the number of its last write, which the engines leave to their user.
 struct Numbered {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lsm_checkpoint::{CheckpointState, VerifyOptions, list, sweep};
 use lsm_checkpoint_engines::{
-    engine::Kind,
     exam::{Exam, verified},
+    kind::Kind,
 };
 use lsm_fs::{Fs, StdFs, SyncMode};
 

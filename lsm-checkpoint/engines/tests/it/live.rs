@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lsm_checkpoint::{Checkpoint, Method, Policy, remove};
 use lsm_checkpoint_engines::{
-    engine::{Kind, Which},
     exam::{Exam, take},
+    kind::{Kind, Which},
     load::{Load, under_load},
     oracle::{Oracle, Plan},
 };

@@ -10,8 +10,8 @@ use std::{
 
 use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, restore, run_checkpoint};
 use lsm_checkpoint_engines::{
-    engine::Kind,
     exam::{Exam, take},
+    kind::Kind,
     load::{Load, under_load},
     oracle::{Oracle, Plan},
 };

@@ -2,7 +2,7 @@
 
 use lsm_checkpoint::{Defect, Stranger, VerifyOptions, VerifyReport, run_checkpoint, verify};
 use lsm_checkpoint_engines::{
-    engine::{Kind, Which},
+    kind::{Kind, Which},
     oracle::Plan,
 };
 use lsm_fs::StdFs;

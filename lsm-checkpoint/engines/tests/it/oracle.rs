@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lsm_checkpoint_engines::{
-    engine::{Engine, Kind, Which},
+    engine::Engine,
+    kind::{Kind, Which},
     oracle::{Compared, Mismatch, Plan, State, compare},
 };
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use coordinode_v5::AbstractTree as _;
 use lsm_checkpoint::{CheckpointSource, run_checkpoint};
 use lsm_checkpoint_engines::{
-    engine::{Kind, Which},
+    kind::{Kind, Which},
     options::{key_v5, key_v7},
     oracle::Plan,
 };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lsm_checkpoint::{CheckpointDir, VerifyOptions, restore, run_checkpoint, verify};
 use lsm_checkpoint_engines::{
-    engine::{Kind, Special, Which},
     exam::Exam,
+    kind::{Kind, Special, Which},
     oracle::Plan,
     several::Several,
 };

@@ -8,8 +8,9 @@ use std::{
 
 use lsm_checkpoint::{Checkpoint, Policy};
 use lsm_checkpoint_engines::{
-    engine::{Engine, Kind},
+    engine::Engine,
     exam::{Exam, Taken, take},
+    kind::Kind,
     oracle::{Oracle, Plan},
 };
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use lsm_checkpoint_engines::engine::{Kind, Special, Which};
+use lsm_checkpoint_engines::kind::{Kind, Special, Which};
 
 /// Takes checkpoints of real engines while they are written to at full speed, reopens each with the engine and compares
 /// every key.

@@ -10,8 +10,8 @@ use std::{
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use lsm_checkpoint::{BoxError, Checkpoint, CheckpointDir, Policy, Progress, remove, restore};
 use lsm_checkpoint_engines::{
-    engine::Kind,
     exam::{Exam, take},
+    kind::Kind,
     load::{Load, under_load},
     oracle::{Oracle, Plan},
 };
