@@ -1,0 +1,1 @@
+//! Online backup of a whole fjall database.
