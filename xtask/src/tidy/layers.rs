@@ -38,8 +38,11 @@ const COMMON: &[&str] = &[
 const FORMAT: &[&str] = &["byteorder", "xxhash-rust"];
 
 /// A third-party crate and the crates that may depend on it.
-const OWNED: &[(&str, &[&str])] =
-    &[("rustix", &["lsm-fs"]), ("xxhash-rust", &["lsm-manifest", "lsm-checkpoint"])];
+const OWNED: &[(&str, &[&str])] = &[
+    ("rustix", &["lsm-fs"]),
+    // The journals of fjall have checksums of the same family.
+    ("xxhash-rust", &["lsm-manifest", "lsm-checkpoint", "lsm-checkpoint-fjall"]),
+];
 
 /// Checks that dependencies between members point downwards only.
 pub(super) fn workspace_layers(tree: &Tree) -> Vec<String> {

@@ -1,0 +1,156 @@
+//! [`Cut`]: a database at one moment.
+//!
+//! Every record of a journal has a sequence number, and a writer holds the journal's mutex from taking the number until
+//! the record is written and visible. So the order of the records is the order of the numbers. A backup is cut at a
+//! number S: it holds everything below S and nothing else.
+//!
+//! 1. Open all journals. An open file stays readable if fjall removes its name.
+//! 2. Hold the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
+//!    versions again. If one changed, start again. Open the files of keyspace 0.
+//! 3. Release the map, and persist the journal. This waits for the writer at work, so every record below S is in a
+//!    file.
+//! 4. Open the journals that are new. If one was made and removed meanwhile, start again.
+//! 5. Keep the journals up to the last record below S.
+//!
+//! Tables of the pinned versions hold numbers below S only. Ingestions and the creation and deletion of keyspaces are
+//! not in a journal, but each takes a number. Those below S are in the versions and in keyspace 0. Those at or above S
+//! come before records at or above S only, which are cut off. A record that is both in a table and in a journal is
+//! skipped when fjall opens the copy.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use fjall::{Database, PersistMode};
+use lsm_checkpoint::Capture;
+
+use crate::{
+    Changing, Error, Result,
+    journal::{Bounds, Shelf, Tail},
+    root::{KEYSPACES, Root, folder_of},
+    steps::{Step, Steps},
+    stored::{OpenTree, StoredTree},
+    tree::PinnedKeyspace,
+};
+
+/// The number of times that the versions are read while the map of keyspaces is held. A reading takes microseconds.
+const READINGS: u32 = 16;
+
+/// A captured database.
+pub(crate) struct Cut {
+    pub(crate) capture: Capture<'static>,
+    pub(crate) costs: Costs,
+}
+
+/// The numbers of a capture.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Costs {
+    /// S: everything below is in the backup.
+    pub(crate) below: Option<u64>,
+    pub(crate) attempts: u32,
+    /// The longest time for which the map of keyspaces was held.
+    pub(crate) pause: Duration,
+    pub(crate) journals: u64,
+    pub(crate) journal_bytes: u64,
+}
+
+/// The keyspaces at one moment.
+struct Moment {
+    below: u64,
+    keyspaces: Vec<PinnedKeyspace>,
+    meta: OpenTree,
+}
+
+/// Captures a database, in at most this many attempts.
+pub(crate) fn capture(db: &Database, dir: &Path, attempts: u32, steps: &Steps<'_>) -> Result<Cut> {
+    let mut costs = Costs::default();
+    loop {
+        costs.attempts += 1;
+        match attempt(db, dir, steps, costs)? {
+            Ok(cut) => return Ok(cut),
+            Err((changing, pause)) => {
+                costs.pause = pause;
+                if costs.attempts >= attempts {
+                    return Err(Error::KeptChanging { changing, attempts: costs.attempts });
+                }
+            }
+        }
+    }
+}
+
+/// Makes one attempt. If the database changed, returns the change and the longest pause.
+fn attempt(
+    db: &Database,
+    dir: &Path,
+    steps: &Steps<'_>,
+    mut costs: Costs,
+) -> Result<Result<Cut, (Changing, Duration)>> {
+    let mut shelf = Shelf::open(dir)?;
+    steps.end(Step::JournalsOpened);
+    let start = Instant::now();
+    let taken = Moment::take(db, dir, steps);
+    costs.pause = costs.pause.max(start.elapsed());
+    let Moment { below, keyspaces, meta } = match taken? {
+        Ok(moment) => moment,
+        Err(changing) => return Ok(Err((changing, costs.pause))),
+    };
+    steps.end(Step::Captured);
+    let persist = || Ok(db.persist(PersistMode::Buffer)?);
+    persist()?;
+    steps.end(Step::Persisted);
+    if let Some(number) = shelf.add_new()? {
+        return Ok(Err((Changing::Journal(number), costs.pause)));
+    }
+    steps.end(Step::JournalsListed);
+    let mut capture = Capture::new().tree(folder_of(0), meta.snapshot()?);
+    let mut persisted = HashMap::new();
+    for keyspace in keyspaces {
+        let keyspace = keyspace.capture(steps.safeguards.hold_keyspaces)?;
+        let _ = persisted.insert(keyspace.id, keyspace.persisted);
+        capture = capture.tree(folder_of(keyspace.id), keyspace.snapshot);
+    }
+    let bounds = Bounds {
+        below,
+        persisted,
+        cuts: steps.safeguards.cut_journals,
+        leaves_out_clears: steps.safeguards.leave_out_clears,
+    };
+    let journals = shelf.cut(&bounds, &Tail::Live(&persist))?;
+    steps.end(Step::JournalsCut);
+    costs.below = Some(below);
+    costs.journals = journals.len() as u64;
+    costs.journal_bytes = journals.iter().map(crate::journal::Excerpt::len).sum();
+    Ok(Ok(Cut { capture: Root::new(journals, below).complete(capture), costs }))
+}
+
+impl Moment {
+    /// Captures all keyspaces while none can be created or deleted.
+    ///
+    /// No call of `db` may wait here: a worker that holds the journal may be waiting for the map of keyspaces.
+    fn take(db: &Database, dir: &Path, steps: &Steps<'_>) -> Result<Result<Self, Changing>> {
+        let map = db.supervisor.keyspaces.read().map_err(|_| Error::Poisoned)?;
+        let mut readings = 0;
+        let (below, mut keyspaces) = loop {
+            readings += 1;
+            let keyspaces: Vec<_> = map.values().map(PinnedKeyspace::new).collect();
+            steps.end(Step::VersionsRead);
+            let below = db.seqno();
+            steps.end(Step::NumberRead);
+            let changed = keyspaces.iter().find(|keyspace| !keyspace.is_current());
+            match changed.filter(|_| steps.safeguards.read_versions_again) {
+                None => break (below, keyspaces),
+                Some(changed) if readings == READINGS => {
+                    return Ok(Err(Changing::Keyspace(changed.keyspace.name().to_string())));
+                }
+                Some(_) => {}
+            }
+        };
+        keyspaces.sort_by_key(|keyspace| keyspace.keyspace.id());
+        let folder = dir.join(KEYSPACES).join("0");
+        let meta =
+            StoredTree::read(&folder)?.ok_or_else(|| Error::damaged(&folder, "keyspace 0 is missing"))?;
+        Ok(Ok(Self { below, keyspaces, meta: meta.open()? }))
+    }
+}

@@ -1,0 +1,47 @@
+//! [`AsDatabase`]: the three kinds of databases, and the directory of one.
+
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, OptimisticTxDatabase, SingleWriterTxDatabase};
+
+use crate::{Error, Result};
+
+/// A fjall database of any kind. It is sealed, because a backup reads the inside of exactly these types.
+pub trait AsDatabase: sealed::Sealed {
+    /// Returns the plain database, which has all keyspaces.
+    fn as_database(&self) -> &Database;
+}
+
+impl AsDatabase for Database {
+    fn as_database(&self) -> &Database {
+        self
+    }
+}
+
+impl AsDatabase for SingleWriterTxDatabase {
+    fn as_database(&self) -> &Database {
+        self.inner()
+    }
+}
+
+impl AsDatabase for OptimisticTxDatabase {
+    fn as_database(&self) -> &Database {
+        self.inner()
+    }
+}
+
+mod sealed {
+    /// Keeps other crates from implementing [`AsDatabase`](super::AsDatabase).
+    pub trait Sealed {}
+
+    impl Sealed for fjall::Database {}
+    impl Sealed for fjall::SingleWriterTxDatabase {}
+    impl Sealed for fjall::OptimisticTxDatabase {}
+}
+
+/// Returns the directory of a database. fjall gives no access to it, but each keyspace lies in `keyspaces/{id}` below.
+pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
+    let keyspaces = db.supervisor.keyspaces.read().map_err(|_| Error::Poisoned)?;
+    let known = keyspaces.values().next().and_then(|keyspace| keyspace.path().ancestors().nth(2));
+    known.or(given).map(Path::to_path_buf).ok_or(Error::UnknownDirectory)
+}

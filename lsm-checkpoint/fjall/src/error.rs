@@ -1,0 +1,163 @@
+//! [`Error`]: one variant for each decision that a caller can take.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use lsm_fs::Op;
+
+/// The result of a backup or a restore.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed backup or restore. The database is untouched, and the target is as it was before the call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The error of `lsm-checkpoint`, for example a target that exists or a volume that is full. Its variants document
+    /// the next step.
+    #[error(transparent)]
+    Checkpoint(lsm_checkpoint::Error),
+    /// A flush, a commit or a worker of the database failed earlier. fjall refuses all writes since then, and its state
+    /// in memory may differ from its files.
+    ///
+    /// Close the database and open it again. If that works, take the backup then.
+    #[error("the database is poisoned by an earlier failure; open it again before a backup")]
+    Poisoned,
+    /// A level of a keyspace has more runs than fjall's manifest can count. fjall itself cannot open such a database
+    /// again, and a backup of it would be useless.
+    ///
+    /// Let the compaction catch up, then retry. Ingest larger pieces, because each ingestion makes a run.
+    #[error("keyspace {keyspace}: level {level} has {runs} runs, and fjall can open 255 at most")]
+    TooManyRuns {
+        /// The name of the keyspace.
+        keyspace: String,
+        /// The level, from 0.
+        level: usize,
+        /// The number of runs.
+        runs: usize,
+    },
+    /// The database changed during each attempt to capture it.
+    ///
+    /// Retry, or raise [`Backup::attempts`](crate::Backup::attempts).
+    #[error("{changing} at each of {attempts} attempts")]
+    KeptChanging {
+        /// The part that changed at the last attempt.
+        changing: Changing,
+        /// The number of attempts.
+        attempts: u32,
+    },
+    /// The database has no keyspace, so its directory cannot be found.
+    ///
+    /// Pass the directory to [`Backup::directory`](crate::Backup::directory).
+    #[error("a database without keyspaces does not show its directory; pass it to Backup::directory")]
+    UnknownDirectory,
+    /// A journal holds bytes that no interrupted write explains. fjall would refuse to open the copy, or it would drop
+    /// the writes after this place.
+    ///
+    /// Do not delete older backups. Write the live contents into a new database, or restore a backup.
+    #[error("{}: damaged at byte {offset}: {defect}", path.display())]
+    DamagedJournal {
+        /// The journal.
+        path: PathBuf,
+        /// The start of the damaged batch.
+        offset: u64,
+        /// The defect.
+        defect: String,
+    },
+    /// The manifest of a keyspace cannot be read.
+    ///
+    /// As for [`DamagedJournal`](Self::DamagedJournal).
+    #[error("{}: {defect}", path.display())]
+    DamagedKeyspace {
+        /// The file.
+        path: PathBuf,
+        /// The defect.
+        defect: String,
+    },
+    /// The directory holds no fjall database of format 3.
+    ///
+    /// Pass the directory that the database was opened with.
+    #[error("{}: not a fjall database of format 3: {reason}", dir.display())]
+    NotADatabase {
+        /// The directory.
+        dir: PathBuf,
+        /// The missing or unexpected part.
+        reason: String,
+    },
+    /// The database is open in this or another process.
+    ///
+    /// Call [`backup`](crate::backup()) in the process that has it open, or close it.
+    #[error("{}: the database is open; back it up from the process that has it open", dir.display())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The checkpoint is not a backup of a fjall database.
+    ///
+    /// Choose another checkpoint, or restore it with the tools of its engine.
+    #[error("{}: a checkpoint, but not of a fjall database", dir.display())]
+    NotABackup {
+        /// The checkpoint.
+        dir: PathBuf,
+    },
+    /// The error of fjall.
+    #[error("fjall failed during the backup")]
+    Fjall(#[source] fjall::Error),
+    /// A file of the database cannot be read.
+    #[error(transparent)]
+    Fs(#[from] lsm_fs::Error),
+}
+
+/// The part of a database that changed while it was being captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Changing {
+    /// A flush, a compaction, an ingestion or a clear changed this keyspace.
+    Keyspace(String),
+    /// The journal of this number was made and removed.
+    Journal(u64),
+}
+
+impl fmt::Display for Changing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyspace(name) => write!(f, "keyspace {name} changed"),
+            Self::Journal(number) => write!(f, "journal {number} was removed"),
+        }
+    }
+}
+
+impl Error {
+    /// Wraps an error of std with its operation and path.
+    pub(crate) fn io(op: Op, path: &Path, error: std::io::Error) -> Self {
+        Self::Fs(lsm_fs::Error::new(op, path, error))
+    }
+
+    /// Returns the error of a tree whose manifest is not understood.
+    pub(crate) fn damaged(path: &Path, defect: impl Into<String>) -> Self {
+        Self::DamagedKeyspace { path: path.to_path_buf(), defect: defect.into() }
+    }
+}
+
+/// Errors of a source come back as themselves.
+impl From<lsm_checkpoint::Error> for Error {
+    fn from(error: lsm_checkpoint::Error) -> Self {
+        match error {
+            lsm_checkpoint::Error::Source(source) => match source.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(source) => Self::Checkpoint(lsm_checkpoint::Error::Source(source)),
+            },
+            error => Self::Checkpoint(error),
+        }
+    }
+}
+
+impl From<fjall::Error> for Error {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Poisoned => Self::Poisoned,
+            error => Self::Fjall(error),
+        }
+    }
+}

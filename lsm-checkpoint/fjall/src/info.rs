@@ -1,0 +1,24 @@
+//! [`BackupInfo`]: the contents and the costs of a finished backup.
+
+use std::time::Duration;
+
+use lsm_checkpoint::CheckpointInfo;
+
+/// A description of a finished backup.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackupInfo {
+    /// The checkpoint: its files, its bytes and the methods by which they came.
+    pub checkpoint: CheckpointInfo,
+    /// The backup holds exactly the writes with sequence numbers below this one. `None` if the database was closed.
+    pub cut: Option<u64>,
+    /// The number of attempts that the capture took.
+    pub attempts: u32,
+    /// The longest time for which the backup held the map of keyspaces. It limits the time that a commit, or the
+    /// creation of a keyspace, waits for the backup.
+    pub pause: Duration,
+    /// The number of journals in the backup.
+    pub journals: u64,
+    /// The total length of the journals, which are always copied.
+    pub journal_bytes: u64,
+}

@@ -1,0 +1,14 @@
+//! The journals of a database: their records, their files, and the parts of them that a backup keeps.
+
+mod excerpt;
+mod excerpt_fs;
+mod held;
+mod record;
+mod scan;
+mod shelf;
+
+pub(crate) use excerpt::Excerpt;
+
+pub(crate) use excerpt_fs::ExcerptFs;
+pub(crate) use scan::{Bounds, Tail};
+pub(crate) use shelf::Shelf;

@@ -1,0 +1,235 @@
+//! [`Records`]: the batches of a journal, one after the other.
+//!
+//! A batch is a start marker, its items, and an end marker with a checksum of the items. Integers are little-endian.
+//!
+//! | marker | bytes |
+//! |---|---|
+//! | start | 1, number of items (4), sequence number (8) |
+//! | item | 2, type (1), compression (1), keyspace (8), lengths of key (2), value (4) and stored value (4), key, value |
+//! | end | 3, XXH3-64 of all items (8), `FJL` and 3 |
+//! | clear | 4, keyspace (8) |
+
+use std::ops::Range;
+
+use lsm_fs::FsFile;
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// The bytes that are read at a time.
+const PIECE: usize = 256 << 10;
+
+/// The last bytes of a batch.
+const TRAILER: [u8; 4] = *b"FJL\x03";
+
+/// A whole batch with a right checksum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// The sequence number.
+    pub(super) seqno: u64,
+    /// Its place in the file.
+    pub(super) range: Range<u64>,
+    /// The keyspace that it clears. fjall writes a clear as a batch of its own.
+    pub(super) clears: Option<u64>,
+}
+
+/// The next part of a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A batch.
+    Batch(Batch),
+    /// The content ends here. The rest is preallocated zeros, or there is no rest.
+    End,
+    /// A batch begins here and does not end, or bytes follow that begin no batch. fjall drops them at its next open.
+    Torn(Unread),
+    /// A batch ends with a wrong checksum or a wrong number of items. fjall refuses to open such a journal.
+    Damaged(Unread),
+}
+
+/// A batch that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unread {
+    /// The start of the batch.
+    pub(super) offset: u64,
+    /// The sequence number, if the start marker is whole.
+    pub(super) seqno: Option<u64>,
+    /// The defect.
+    pub(super) defect: &'static str,
+}
+
+/// A reader of batches.
+pub(super) struct Records<'a> {
+    file: &'a dyn FsFile,
+    /// The position of the first byte in the buffer.
+    base: u64,
+    buffer: Vec<u8>,
+    /// The part of the buffer that was consumed.
+    used: usize,
+}
+
+/// A reason why a batch cannot be read.
+enum Stop {
+    Torn(&'static str),
+    Damaged(&'static str),
+    Failed(lsm_fs::Error),
+}
+
+impl From<lsm_fs::Error> for Stop {
+    fn from(error: lsm_fs::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+const SHORT: Stop = Stop::Torn("the file ends inside a batch");
+
+impl<'a> Records<'a> {
+    /// Creates a reader that starts at a batch.
+    pub(super) fn new(file: &'a dyn FsFile, offset: u64) -> Self {
+        Self { file, base: offset, buffer: Vec::new(), used: 0 }
+    }
+
+    /// Reads the next batch. After anything but a batch, the reader is at an arbitrary position.
+    pub(super) fn next(&mut self) -> lsm_fs::Result<Next> {
+        let offset = self.position();
+        let unread = |seqno, defect| Unread { offset, seqno, defect };
+        match self.peek()? {
+            None => return Ok(Next::End),
+            Some(0) if self.is_zero_from(offset)? => return Ok(Next::End),
+            Some(0) => return Ok(Next::Torn(unread(None, "bytes follow the end"))),
+            Some(_) => {}
+        }
+        let mut seqno = None;
+        match self.batch(&mut seqno) {
+            Ok((seqno, clears)) => Ok(Next::Batch(Batch { seqno, range: offset..self.position(), clears })),
+            Err(Stop::Torn(defect)) => Ok(Next::Torn(unread(seqno, defect))),
+            Err(Stop::Damaged(defect)) => Ok(Next::Damaged(unread(seqno, defect))),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    fn batch(&mut self, found: &mut Option<u64>) -> Result<(u64, Option<u64>), Stop> {
+        let [tag] = self.take()?;
+        if tag != 1 {
+            return Err(Stop::Torn("no batch begins here"));
+        }
+        let mut left = u32::from_le_bytes(self.take()?);
+        let seqno = u64::from_le_bytes(self.take()?);
+        *found = Some(seqno);
+        let is_single = left == 1;
+        let (mut hasher, mut clears) = (Xxh3Default::new(), None);
+        loop {
+            let [tag] = self.take()?;
+            match tag {
+                3 => break,
+                2 | 4 if left == 0 => return Err(Stop::Damaged("a batch has too many items")),
+                2 => self.item(&mut hasher)?,
+                4 => {
+                    let keyspace = self.take::<8>()?;
+                    hasher.update(&[4]);
+                    hasher.update(&keyspace);
+                    clears = Some(u64::from_le_bytes(keyspace));
+                }
+                _ => return Err(Stop::Torn("an unknown marker inside a batch")),
+            }
+            left -= 1;
+        }
+        let checksum = u64::from_le_bytes(self.take()?);
+        if self.take()? != TRAILER {
+            return Err(Stop::Torn("a batch has no trailer"));
+        }
+        if left > 0 {
+            return Err(Stop::Damaged("a batch lacks items"));
+        }
+        if hasher.digest() != checksum {
+            return Err(Stop::Damaged("a batch has a wrong checksum"));
+        }
+        Ok((seqno, clears.filter(|_| is_single)))
+    }
+
+    fn item(&mut self, hasher: &mut Xxh3Default) -> Result<(), Stop> {
+        let head: [u8; 20] = self.take()?;
+        let [kind, compression, _, _, _, _, _, _, _, _, k0, k1, _, _, _, _, v0, v1, v2, v3] = head;
+        if !matches!(kind, 0..=2 | 4) || compression > 1 {
+            return Err(Stop::Torn("an item of an unknown type"));
+        }
+        hasher.update(&[2]);
+        hasher.update(&head);
+        let key = u64::from(u16::from_le_bytes([k0, k1]));
+        let value = u64::from(u32::from_le_bytes([v0, v1, v2, v3]));
+        self.pass(key + value, hasher)
+    }
+
+    /// Hashes the next bytes, and moves behind them.
+    fn pass(&mut self, len: u64, hasher: &mut Xxh3Default) -> Result<(), Stop> {
+        let mut left = len;
+        while left > 0 {
+            if self.rest().is_empty() && self.fill(1)? == 0 {
+                return Err(SHORT);
+            }
+            let piece = usize::try_from(left).unwrap_or(usize::MAX).min(self.rest().len());
+            hasher.update(self.rest().get(..piece).unwrap_or_default());
+            self.used += piece;
+            left -= piece as u64;
+        }
+        Ok(())
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
+        if self.rest().len() < N && self.fill(N)? < N {
+            return Err(SHORT);
+        }
+        let taken = self.rest().first_chunk::<N>().copied().ok_or(SHORT)?;
+        self.used += N;
+        Ok(taken)
+    }
+
+    fn peek(&mut self) -> lsm_fs::Result<Option<u8>> {
+        if self.rest().is_empty() {
+            let _ = self.fill(1)?;
+        }
+        Ok(self.rest().first().copied())
+    }
+
+    /// Reads until the buffer has `wanted` bytes. Returns the number of bytes that it has.
+    fn fill(&mut self, wanted: usize) -> lsm_fs::Result<usize> {
+        self.buffer.drain(..self.used);
+        self.base += self.used as u64;
+        self.used = 0;
+        while self.buffer.len() < wanted {
+            let filled = self.buffer.len();
+            self.buffer.resize(filled + PIECE, 0);
+            let free = self.buffer.get_mut(filled..).unwrap_or_default();
+            let read = self.file.read_at(free, self.base + filled as u64)?;
+            self.buffer.truncate(filled + read);
+            if read == 0 {
+                break;
+            }
+        }
+        Ok(self.buffer.len())
+    }
+
+    /// Returns `true` if the file has only zeros from here on. Holes are not read.
+    fn is_zero_from(&self, offset: u64) -> lsm_fs::Result<bool> {
+        let (mut at, mut piece) = (offset, vec![0; PIECE]);
+        while let Some(data) = self.file.next_data(at)? {
+            at = data.start.max(at);
+            while at < data.end {
+                let read = self.file.read_at(&mut piece, at)?;
+                if read == 0 {
+                    return Ok(true);
+                }
+                if piece.get(..read).unwrap_or_default().iter().any(|&byte| byte != 0) {
+                    return Ok(false);
+                }
+                at += read as u64;
+            }
+        }
+        Ok(true)
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.used..).unwrap_or_default()
+    }
+
+    fn position(&self) -> u64 {
+        self.base + self.used as u64
+    }
+}

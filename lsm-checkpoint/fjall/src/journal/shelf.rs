@@ -1,0 +1,137 @@
+//! [`Shelf`]: the open journals of a database.
+
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lsm_fs::{Fs, FsOpenOptions, StdFs};
+
+use super::{
+    excerpt::Excerpt,
+    held::{Journal, file_name},
+    scan::{Bounds, Scan, Tail},
+};
+use crate::{Error, Result};
+
+/// The open journals of a database, by number.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    dir: PathBuf,
+    journals: BTreeMap<u64, Arc<Journal>>,
+}
+
+impl Shelf {
+    /// Opens all journals. A journal that is removed meanwhile is not needed, because its writes are in tables.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new() };
+        for number in numbers(dir)? {
+            let _ = shelf.add(number)?;
+        }
+        Ok(shelf)
+    }
+
+    /// Opens the journals that were made since the last call. Returns the number of a journal that was made and removed
+    /// meanwhile, if there is one.
+    pub(crate) fn add_new(&mut self) -> Result<Option<u64>> {
+        let listed = numbers(&self.dir)?;
+        for &number in &listed {
+            if !self.journals.contains_key(&number) && !self.add(number)? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(self.missing(&listed))
+    }
+
+    /// Returns the first missing number. fjall removes the oldest journal first. So if an older journal exists, the
+    /// missing number was missing before, and fjall itself does not mind.
+    fn missing(&self, listed: &[u64]) -> Option<u64> {
+        let oldest = listed.iter().min().copied();
+        let mut numbers = self.journals.keys().copied();
+        let mut expected = numbers.next()? + 1;
+        for number in numbers {
+            if number > expected && oldest.is_none_or(|oldest| oldest > expected) {
+                return Some(expected);
+            }
+            expected = number + 1;
+        }
+        None
+    }
+
+    /// Opens a journal. Returns `false` if it does not exist.
+    fn add(&mut self, number: u64) -> Result<bool> {
+        let path = self.dir.join(file_name(number));
+        match StdFs.open(&path, &FsOpenOptions::new().read(true)) {
+            Ok(file) => {
+                let _ = self.journals.insert(number, Arc::new(Journal { path, file }));
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads the journals, and returns the parts that belong to the backup. Only the last of them is ever cut.
+    pub(crate) fn cut(&self, bounds: &Bounds, tail: &Tail<'_, Error>) -> Result<Vec<Excerpt>> {
+        let last = self.journals.keys().next_back().copied().unwrap_or_default();
+        let mut scans = Vec::with_capacity(self.journals.len());
+        for (&number, journal) in &self.journals {
+            let mut scan = Scan::new(&*journal.file, bounds)?;
+            settle(journal, &mut scan, bounds, tail, number == last)?;
+            scans.push((number, journal, scan));
+        }
+        let Some(cut) = scans.iter().rposition(|(_, _, scan)| scan.end > 0) else {
+            // Without a journal, fjall would start at sequence number 0 again.
+            let newest = scans.pop().map(|(number, journal, _)| Excerpt::new(number, journal, Vec::new()));
+            return Ok(newest.into_iter().collect());
+        };
+        scans.truncate(cut + 1);
+        let excerpts = scans.iter().enumerate().map(|(at, (number, journal, scan))| {
+            let end = if at == cut { scan.end } else { scan.content_end };
+            Excerpt::new(*number, journal, scan.parts(end))
+        });
+        Ok(excerpts.collect())
+    }
+}
+
+/// Decides about a batch that could not be read.
+fn settle(
+    journal: &Journal,
+    scan: &mut Scan,
+    bounds: &Bounds,
+    tail: &Tail<'_, Error>,
+    is_last: bool,
+) -> Result<()> {
+    let Some((unread, is_refused)) = scan.stop.clone() else { return Ok(()) };
+    let is_settled = match tail {
+        // fjall drops an incomplete batch, and refuses a damaged one.
+        Tail::Closed => !is_refused,
+        Tail::Live(_) if !is_last => false,
+        // A writer is at work on it.
+        Tail::Live(_) if unread.seqno.is_some_and(|seqno| seqno >= bounds.below) => true,
+        // All batches below the bound were whole before the journal was read. So this is a later batch of which only a
+        // part was visible, and it is whole after the wait. Otherwise it is damaged.
+        Tail::Live(wait) => {
+            wait()?;
+            scan.go_on(&*journal.file, bounds)?;
+            scan.content_end > unread.offset
+        }
+    };
+    if is_settled {
+        return Ok(());
+    }
+    let (path, defect) = (journal.path.clone(), unread.defect.to_owned());
+    Err(Error::DamagedJournal { path, offset: unread.offset, defect })
+}
+
+/// Returns the numbers of the journals in a directory, in order.
+fn numbers(dir: &Path) -> Result<Vec<u64>> {
+    let entries = StdFs.read_dir(dir)?;
+    let names = entries.iter().filter_map(|entry| entry.name.to_str());
+    let mut numbers: Vec<u64> =
+        names.filter_map(|name| name.strip_suffix(".jnl")).filter_map(|number| number.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}

@@ -1,0 +1,66 @@
+//! [`Root`]: the files in a database's own directory, and the checkpoint of a whole database.
+
+use std::{path::Path, sync::Arc};
+
+use lsm_checkpoint::{BoxError, Capture, FileKind, ManifestTarget, Snapshot, SourceFile};
+use lsm_fs::Fs;
+
+use crate::journal::{Excerpt, ExcerptFs};
+
+/// The folder of the keyspaces.
+pub(crate) const KEYSPACES: &str = "keyspaces";
+
+/// The file that a process locks while it has the database open. Each database has its own.
+pub(crate) const LOCK: &str = "lock";
+
+/// The file without which fjall makes a new database.
+pub(crate) const VERSION: &str = "version";
+
+/// The contents of [`VERSION`]: format 3.
+pub(crate) const FORMAT: [u8; 4] = *b"FJL\x03";
+
+/// Returns the folder of a keyspace in a database.
+pub(crate) fn folder_of(id: u64) -> String {
+    format!("{KEYSPACES}/{id}")
+}
+
+/// The journals, `lock` and `version`. fjall writes to all of them, so none is ever shared.
+#[derive(Debug)]
+pub(crate) struct Root {
+    journals: Arc<ExcerptFs>,
+    version_id: u64,
+}
+
+impl Root {
+    /// `number` stands for the version, which a database as a whole does not have.
+    pub(crate) fn new(journals: Vec<Excerpt>, number: u64) -> Self {
+        Self { journals: Arc::new(ExcerptFs::new(journals)), version_id: number }
+    }
+
+    /// Adds the root to the capture of the keyspaces. It comes last, because [`VERSION`] makes the whole readable.
+    pub(crate) fn complete(self, keyspaces: Capture<'_>) -> Capture<'_> {
+        keyspaces.tree("", self)
+    }
+}
+
+impl Snapshot for Root {
+    fn version_id(&self) -> u64 {
+        self.version_id
+    }
+
+    fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
+        let fs: Arc<dyn Fs> = Arc::clone(&self.journals) as _;
+        let journal = |(name, len)| SourceFile::prefix(FileKind::Metadata, fs.clone(), Path::new(name), len);
+        Ok(self.journals.files().map(journal).collect())
+    }
+
+    fn folders(&self) -> Vec<FileKind> {
+        Vec::new()
+    }
+
+    fn write_manifest(&self, target: &ManifestTarget<'_>) -> Result<(), BoxError> {
+        target.write(LOCK, b"")?;
+        target.write(VERSION, &FORMAT)?;
+        Ok(())
+    }
+}

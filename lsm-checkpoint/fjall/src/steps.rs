@@ -1,0 +1,60 @@
+//! [`Steps`]: the places in a capture where a test can act, and the safeguards that a test can leave out.
+
+/// A step of a capture. An action after a step happens before the next step begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All journals are open.
+    JournalsOpened,
+    /// The version of each keyspace was read. Keyspaces cannot be created or deleted now.
+    VersionsRead,
+    /// The sequence number was read. Keyspaces cannot be created or deleted now.
+    NumberRead,
+    /// The versions were read again, and the files of keyspace 0 are open.
+    Captured,
+    /// The journal's buffer is in its file.
+    Persisted,
+    /// The journals were listed again.
+    JournalsListed,
+    /// The journals were read, and their ends are known.
+    JournalsCut,
+}
+
+/// The protections of a capture. A test leaves out one to see the backup go wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Safeguards {
+    /// Journals end behind the last record below the sequence number.
+    pub(crate) cut_journals: bool,
+    /// Versions are read again after the sequence number.
+    pub(crate) read_versions_again: bool,
+    /// The record of a clear that is older than the keyspace's tables is left out.
+    pub(crate) leave_out_clears: bool,
+    /// Handles of keyspaces are held until their files are in the backup.
+    pub(crate) hold_keyspaces: bool,
+}
+
+impl Safeguards {
+    /// All protections.
+    pub(crate) const ALL: Self =
+        Self { cut_journals: true, read_versions_again: true, leave_out_clears: true, hold_keyspaces: true };
+}
+
+/// The options of a capture that only tests set.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    pub(crate) after: Option<&'a dyn Fn(Step)>,
+    pub(crate) safeguards: Safeguards,
+}
+
+impl Steps<'_> {
+    /// The steps of every capture outside of tests.
+    pub(crate) const fn plain() -> Self {
+        Self { after: None, safeguards: Safeguards::ALL }
+    }
+
+    /// Marks the end of a step.
+    pub(crate) fn end(&self, step: Step) {
+        if let Some(after) = self.after {
+            after(step);
+        }
+    }
+}

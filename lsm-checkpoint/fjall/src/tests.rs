@@ -1,0 +1,19 @@
+//! Tests that act between the steps of a backup, or leave out a safeguard.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise, and prepare the host's files directly"
+)]
+
+mod controls;
+mod event;
+mod events;
+mod inherited;
+mod journals;
+mod killed;
+mod retries;
+mod world;

@@ -1,0 +1,53 @@
+//! Bugs of fjall that a backup neither adds to nor hides. If a release of fjall mends one, its test fails, and the
+//! README has a line too many.
+
+use std::path::Path;
+
+use fjall::KeyspaceCreateOptions;
+
+use super::{
+    event::Subject,
+    world::{World, contents, open},
+};
+use crate::{Backup, restore};
+
+#[test]
+fn a_clear_before_an_ingestion_loses_the_ingested_data_at_the_next_open_but_not_in_a_backup() {
+    let world = World::new();
+    let subject = Subject::new(&world, false);
+    subject.b.clear().unwrap();
+    let mut ingestion = subject.b.start_ingestion().unwrap();
+    ingestion.write("key", "ingested").unwrap();
+    ingestion.finish().unwrap();
+    world.backup(&Backup::new(), &subject.db, "backup");
+    let before = contents(&subject.db);
+    drop(subject);
+    assert!(contents(&world.open())["b"].is_empty(), "fjall has mended it");
+    assert_eq!(world.restored("backup"), before);
+}
+
+/// Ingests a key into a new keyspace. Returns `true` if the key is there after a restart.
+fn keeps_ingested_key(dir: &Path) -> bool {
+    let db = open(dir);
+    let keyspace = db.keyspace("later", KeyspaceCreateOptions::default).unwrap();
+    let mut ingestion = keyspace.start_ingestion().unwrap();
+    ingestion.write("key", "ingested").unwrap();
+    ingestion.finish().unwrap();
+    drop((keyspace, db));
+    !contents(&open(dir))["later"].is_empty()
+}
+
+#[test]
+fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_in_the_source_but_not_in_a_restored_copy() {
+    let world = World::new();
+    let db = world.open();
+    let _ = db.keyspace("first", KeyspaceCreateOptions::default).unwrap();
+    let doomed = db.keyspace("doomed", KeyspaceCreateOptions::default).unwrap();
+    doomed.clear().unwrap();
+    db.delete_keyspace(doomed).unwrap();
+    world.backup(&Backup::new(), &db, "backup");
+    drop(db);
+    let _ = restore(world.path("backup"), world.path("copy")).unwrap();
+    assert!(keeps_ingested_key(&world.path("copy")));
+    assert!(!keeps_ingested_key(&world.path("db")), "fjall has mended it");
+}

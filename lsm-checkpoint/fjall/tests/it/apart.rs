@@ -1,0 +1,88 @@
+//! The source, the backup and the restored copy never change each other.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use fjall::KeyspaceCreateOptions;
+use lsm_checkpoint_fjall::{backup, restore};
+
+use crate::world::{contents, filled, open, restored};
+
+/// Returns the path, the length and the bytes of every file below a directory.
+fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(at) = dirs.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                found.insert(path.strip_prefix(dir).unwrap().display().to_string(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn source_and_copy_are_reopened_and_written_to_and_the_backup_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let db = filled(&path("db"));
+    let expected = contents(&db);
+    let _ = backup(&db, path("backup")).unwrap();
+    let saved = files(&path("backup"));
+    drop(db);
+    let _ = restore(path("backup"), path("copy")).unwrap();
+
+    // Both are changed in every way that changes files in place or removes them.
+    for (name, text) in [("db", "source"), ("copy", "copy"), ("db", "source again")] {
+        let db = open(&path(name));
+        let plain = db.keyspace("plain", KeyspaceCreateOptions::default).unwrap();
+        for n in 0..200_u32 {
+            plain.insert(n.to_le_bytes(), text).unwrap();
+        }
+        plain.rotate_memtable_and_wait().unwrap();
+        plain.major_compact().unwrap();
+        db.keyspace("blobs", KeyspaceCreateOptions::default).unwrap().clear().unwrap();
+        let _ = db.keyspace(text, KeyspaceCreateOptions::default).unwrap();
+    }
+    let [source, copy] = ["db", "copy"].map(|name| contents(&open(&path(name))));
+    assert!(source["plain"].values().all(|value| value == b"source again"));
+    assert!(copy["plain"].values().all(|value| value == b"copy"));
+    assert!(source.contains_key("source") && !source.contains_key("copy"));
+    assert!(copy.contains_key("copy") && !copy.contains_key("source"));
+    assert_eq!(files(&path("backup")), saved);
+    assert_eq!(restored(&path("backup")), expected);
+}
+
+/// Returns the number of names of each file in the root and in keyspace 0.
+#[cfg(unix)]
+fn names(dir: &Path) -> Vec<(String, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let of = |path: &Path| (path.display().to_string(), fs::metadata(path).unwrap().nlink());
+    let mut found = Vec::new();
+    for folder in ["", "keyspaces/0", "keyspaces/0/tables"] {
+        let entries = fs::read_dir(dir.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.is_file()).map(|path| of(&path)));
+    }
+    found
+}
+
+#[cfg(unix)]
+#[test]
+fn journals_and_keyspace_0_are_never_shared() {
+    use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let db = filled(&path("db"));
+    let _ = backup(&db, path("backup")).unwrap();
+    let checkpoint = CheckpointDir::open(std::sync::Arc::new(lsm_fs::StdFs), path("backup")).unwrap();
+    let linking = Checkpoint::new().policy(Policy::PreferLink);
+    let _ = linking.restore(&checkpoint, &lsm_fs::StdFs, &path("copy")).unwrap();
+    for dir in ["db", "backup", "copy"] {
+        let names = names(&path(dir));
+        assert!(names.len() > 5 && names.iter().all(|(_, links)| *links == 1), "{names:?}");
+    }
+}

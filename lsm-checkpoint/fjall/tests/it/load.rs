@@ -1,0 +1,15 @@
+//! Backups under load, compared with an oracle that knows the order of commits.
+//!
+//! Each writer has a lane: a sequence of operations whose outcome is a function of their number. Every operation leaves
+//! a trace in the contents, so a copy shows how many operations of each lane it holds. A clock stamps the begin and the
+//! end of each operation. A copy must hold
+//!
+//! - for each lane the exact outcome of its first operations
+//! - every operation that ended before the call began
+//! - every operation that ended before another began that the copy holds
+
+mod check;
+mod lane;
+mod run;
+
+pub(crate) use run::{backups, run};

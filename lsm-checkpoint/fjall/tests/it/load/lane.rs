@@ -1,0 +1,239 @@
+//! [`Lane`]: the operations of one writer.
+
+use std::collections::BTreeMap;
+
+use fjall::{Keyspace, KeyspaceCreateOptions, OptimisticTxDatabase};
+
+use crate::world::Contents;
+
+/// The number of keys that a lane writes in turn.
+const KEYS: u64 = 48;
+
+/// The kind of a lane's operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A put into one keyspace.
+    Put,
+    /// A batch over three keyspaces.
+    Batch,
+    /// A transaction over two keyspaces.
+    Transaction,
+    /// A batch that removes a key and writes another.
+    Remove,
+    /// A put of a separated value.
+    Blob,
+    /// An ingestion.
+    Ingestion,
+    /// A keyspace is made, used, and deleted two operations later.
+    Keyspaces,
+    /// A keyspace is cleared and filled again.
+    Clear,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Put,
+        Self::Batch,
+        Self::Transaction,
+        Self::Remove,
+        Self::Blob,
+        Self::Ingestion,
+        Self::Keyspaces,
+        Self::Clear,
+    ];
+
+    /// Returns the number of operations that all lanes together do for one of this lane. Ingestions and keyspaces are
+    /// throttled, because fjall does not compact runs as fast as they can be made.
+    pub(super) fn interval(self) -> u64 {
+        match self {
+            Self::Ingestion => 400,
+            Self::Keyspaces => 300,
+            Self::Clear => 60,
+            _ => 1,
+        }
+    }
+}
+
+/// The handles of a database.
+pub(super) struct Handles {
+    pub(super) db: OptimisticTxDatabase,
+    plain: [Keyspace; 3],
+    blobs: Keyspace,
+    bulk: Keyspace,
+    scratch: Keyspace,
+}
+
+impl Handles {
+    pub(super) fn new(db: OptimisticTxDatabase) -> Self {
+        let inner = db.inner();
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(256 << 10);
+        let separated = || small().with_kv_separation(Some(fjall::KvSeparationOptions::default()));
+        let plain = ["x", "y", "z"].map(|name| inner.keyspace(name, small).unwrap());
+        let blobs = inner.keyspace("blobs", separated).unwrap();
+        let [bulk, scratch] = ["bulk", "scratch"].map(|name| inner.keyspace(name, small).unwrap());
+        Self { db, plain, blobs, bulk, scratch }
+    }
+
+    /// Does operation `n` of a lane.
+    pub(super) fn act(&self, kind: Kind, n: u64) {
+        let (db, value) = (self.db.inner(), value(kind, n));
+        match kind {
+            Kind::Put => self.plain[0].insert(key(kind, n), value).unwrap(),
+            Kind::Batch => {
+                let mut batch = db.batch();
+                self.plain.iter().for_each(|keyspace| batch.insert(keyspace, key(kind, n), value.as_slice()));
+                batch.commit().unwrap();
+            }
+            Kind::Transaction => {
+                let mut tx = self.db.write_tx().unwrap();
+                for keyspace in &self.plain[1..] {
+                    tx.insert(keyspace, key(kind, n), value.as_slice());
+                }
+                tx.commit().unwrap().unwrap();
+            }
+            Kind::Remove => {
+                let mut batch = db.batch();
+                batch.remove(&self.plain[2], key(kind, n + KEYS / 2));
+                batch.insert(&self.plain[2], key(kind, n), value.as_slice());
+                batch.commit().unwrap();
+            }
+            Kind::Blob => self.blobs.insert(key(kind, n), value).unwrap(),
+            Kind::Ingestion => {
+                let mut ingestion = self.bulk.start_ingestion().unwrap();
+                for part in 0..3 {
+                    ingestion.write(key(kind, part), value.as_slice()).unwrap();
+                }
+                ingestion.finish().unwrap();
+            }
+            Kind::Keyspaces => {
+                let made = db.keyspace(&name(n), KeyspaceCreateOptions::default).unwrap();
+                made.insert("self", value.as_slice()).unwrap();
+                let mut batch = db.batch();
+                batch.insert(&made, "self", value.as_slice());
+                batch.insert(&self.plain[0], key(kind, 0), value.as_slice());
+                batch.commit().unwrap();
+                if n > 2 {
+                    let old = db.keyspace(&name(n - 2), || panic!("{} is gone", n - 2)).unwrap();
+                    db.delete_keyspace(old).unwrap();
+                }
+            }
+            Kind::Clear => {
+                if n.is_multiple_of(KEYS) {
+                    self.scratch.clear().unwrap();
+                }
+                self.scratch.insert(key(kind, n), value).unwrap();
+            }
+        }
+    }
+}
+
+fn key(kind: Kind, n: u64) -> String {
+    format!("{kind:?}/{:02}", n % KEYS)
+}
+
+fn name(n: u64) -> String {
+    format!("made/{n}")
+}
+
+/// Returns the value that an operation writes. It begins with the number of the operation.
+fn value(kind: Kind, n: u64) -> Vec<u8> {
+    let len = if kind == Kind::Blob { 1500 } else { 20 + n % 200 };
+    let mut value = n.to_le_bytes().to_vec();
+    value.resize(usize::try_from(len).unwrap(), b'.');
+    value
+}
+
+/// The expected contents after the first operations of a lane.
+pub(super) struct Lane {
+    pub(super) kind: Kind,
+    done: u64,
+    state: Contents,
+}
+
+impl Lane {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, done: 0, state: Contents::new() }
+    }
+
+    /// Applies the operations up to this one.
+    fn advance(&mut self, to: u64) {
+        let kind = self.kind;
+        let keyspaces: &[&str] = match kind {
+            Kind::Put => &["x"],
+            Kind::Batch => &["x", "y", "z"],
+            Kind::Transaction => &["y", "z"],
+            Kind::Remove => &["z"],
+            Kind::Blob => &["blobs"],
+            Kind::Ingestion => &["bulk"],
+            Kind::Keyspaces => &["x"],
+            Kind::Clear => &["scratch"],
+        };
+        for n in self.done + 1..=to {
+            for keyspace in keyspaces {
+                let pairs = self.state.entry((*keyspace).to_owned()).or_default();
+                let (keys, removed) = match kind {
+                    Kind::Ingestion => (vec![key(kind, 0), key(kind, 1), key(kind, 2)], None),
+                    Kind::Keyspaces => (vec![key(kind, 0)], None),
+                    Kind::Remove => (vec![key(kind, n)], Some(key(kind, n + KEYS / 2))),
+                    _ => (vec![key(kind, n)], None),
+                };
+                if kind == Kind::Clear && n.is_multiple_of(KEYS) {
+                    pairs.clear();
+                }
+                removed.map(|key| pairs.remove(key.as_bytes()));
+                pairs.extend(keys.into_iter().map(|key| (key.into_bytes(), value(kind, n))));
+            }
+        }
+        self.done = self.done.max(to);
+    }
+
+    /// Returns the number of operations that a copy holds, or the difference from every such number.
+    ///
+    /// A clear has no trace of its own. If the copy was cut between a clear and the next put, `least` stands for the
+    /// number.
+    pub(super) fn count(&mut self, copy: &Contents, least: u64) -> Result<u64, String> {
+        let prefix = format!("{:?}/", self.kind);
+        let mut found = Contents::new();
+        for (keyspace, pairs) in copy.iter().filter(|(keyspace, _)| !keyspace.starts_with("made/")) {
+            let own = pairs.iter().filter(|(key, _)| key.starts_with(prefix.as_bytes()));
+            let own: BTreeMap<_, _> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
+            if !own.is_empty() {
+                found.insert(keyspace.clone(), own);
+            }
+        }
+        let values = found.values().flat_map(BTreeMap::values);
+        let last = values.map(|value| u64::from_le_bytes(value[..8].try_into().unwrap())).max();
+        let Some(last) = last else {
+            return if self.kind == Kind::Clear { Ok(least) } else { Ok(0) };
+        };
+        if last < self.done {
+            return Err(format!("{:?}: operation {last} is the last, an earlier copy held more", self.kind));
+        }
+        self.advance(last);
+        if found != self.state {
+            return Err(format!(
+                "{:?}: not the outcome of the first {last} operations: {found:?}",
+                self.kind
+            ));
+        }
+        if self.kind == Kind::Keyspaces { made(copy, last).map(|()| last) } else { Ok(last) }
+    }
+}
+
+/// Checks the keyspaces that are made and deleted. Operation `last` has written its mark.
+fn made(copy: &Contents, last: u64) -> Result<(), String> {
+    let names: Vec<u64> = copy.keys().filter_map(|name| name.strip_prefix("made/")?.parse().ok()).collect();
+    let wrong = names.iter().find(|&&n| n + 2 < last || n > last + 1);
+    let lost = (last.saturating_sub(1).max(1)..=last).find(|n| !names.contains(n));
+    let other = names.iter().find(|&&n| {
+        let found = copy[&name(n)].get(&b"self"[..]);
+        // The newest may have been made and not be used yet.
+        found != Some(&value(Kind::Keyspaces, n)) && (n <= last || found.is_some())
+    });
+    match (wrong, lost, other) {
+        (None, None, None) => Ok(()),
+        _ => {
+            Err(format!("keyspaces {names:?} after {last}: {wrong:?} is wrong, {lost:?} is lost, {other:?}"))
+        }
+    }
+}
