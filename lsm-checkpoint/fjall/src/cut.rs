@@ -28,7 +28,7 @@ use lsm_checkpoint::Capture;
 
 use crate::{
     Changing, Error, Result,
-    journal::{Bounds, Shelf, Tail},
+    journal::{Bounds, Excerpt, Shelf, Tail},
     root::{KEYSPACES, Root, folder_of},
     steps::{Step, Steps},
     stored::{OpenTree, StoredTree},
@@ -68,40 +68,38 @@ pub(crate) fn capture(db: &Database, dir: &Path, attempts: u32, steps: &Steps<'_
     let mut costs = Costs::default();
     loop {
         costs.attempts += 1;
-        match attempt(db, dir, steps, costs)? {
-            Ok(cut) => return Ok(cut),
-            Err((changing, pause)) => {
-                costs.pause = pause;
-                if costs.attempts >= attempts {
-                    return Err(Error::KeptChanging { changing, attempts: costs.attempts });
-                }
+        match attempt(db, dir, steps, &mut costs)? {
+            Ok(capture) => return Ok(Cut { capture, costs }),
+            Err(changing) if costs.attempts >= attempts => {
+                return Err(Error::KeptChanging { changing, attempts: costs.attempts });
             }
+            Err(_) => {}
         }
     }
 }
 
-/// Makes one attempt. If the database changed, returns the change and the longest pause.
+/// Makes one attempt. Returns the part that changed, if one did.
 fn attempt(
     db: &Database,
     dir: &Path,
     steps: &Steps<'_>,
-    mut costs: Costs,
-) -> Result<Result<Cut, (Changing, Duration)>> {
-    let mut shelf = Shelf::open(dir)?;
+    costs: &mut Costs,
+) -> Result<Result<Capture<'static>, Changing>> {
+    let mut shelf = match Shelf::open(dir)? {
+        Ok(shelf) => shelf,
+        Err(number) => return Ok(Err(Changing::Journal(number))),
+    };
     steps.end(Step::JournalsOpened);
-    let start = Instant::now();
-    let taken = Moment::take(db, dir, steps);
-    costs.pause = costs.pause.max(start.elapsed());
-    let Moment { below, keyspaces, meta } = match taken? {
+    let Moment { below, keyspaces, meta } = match Moment::take(db, dir, steps, &mut costs.pause)? {
         Ok(moment) => moment,
-        Err(changing) => return Ok(Err((changing, costs.pause))),
+        Err(changing) => return Ok(Err(changing)),
     };
     steps.end(Step::Captured);
     let persist = || Ok(db.persist(PersistMode::Buffer)?);
     persist()?;
     steps.end(Step::Persisted);
     if let Some(number) = shelf.add_new()? {
-        return Ok(Err((Changing::Journal(number), costs.pause)));
+        return Ok(Err(Changing::Journal(number)));
     }
     steps.end(Step::JournalsListed);
     let mut capture = Capture::new().tree(folder_of(0), meta.snapshot()?);
@@ -121,16 +119,22 @@ fn attempt(
     steps.end(Step::JournalsCut);
     costs.below = Some(below);
     costs.journals = journals.len() as u64;
-    costs.journal_bytes = journals.iter().map(crate::journal::Excerpt::len).sum();
-    Ok(Ok(Cut { capture: Root::new(journals, below).complete(capture), costs }))
+    costs.journal_bytes = journals.iter().map(Excerpt::len).sum();
+    Ok(Ok(Root::new(journals, below).complete(capture)))
 }
 
 impl Moment {
     /// Captures all keyspaces while none can be created or deleted.
     ///
     /// No call of `db` may wait here: a worker that holds the journal may be waiting for the map of keyspaces.
-    fn take(db: &Database, dir: &Path, steps: &Steps<'_>) -> Result<Result<Self, Changing>> {
+    fn take(
+        db: &Database,
+        dir: &Path,
+        steps: &Steps<'_>,
+        pause: &mut Duration,
+    ) -> Result<Result<Self, Changing>> {
         let map = db.supervisor.keyspaces.read().map_err(|_| Error::Poisoned)?;
+        let start = Instant::now();
         let mut readings = 0;
         let (below, mut keyspaces) = loop {
             readings += 1;
@@ -142,6 +146,7 @@ impl Moment {
             match changed.filter(|_| steps.safeguards.read_versions_again) {
                 None => break (below, keyspaces),
                 Some(changed) if readings == READINGS => {
+                    *pause = start.elapsed().max(*pause);
                     return Ok(Err(Changing::Keyspace(changed.keyspace.name().to_string())));
                 }
                 Some(_) => {}
@@ -151,6 +156,9 @@ impl Moment {
         let folder = dir.join(KEYSPACES).join("0");
         let meta =
             StoredTree::read(&folder)?.ok_or_else(|| Error::damaged(&folder, "keyspace 0 is missing"))?;
-        Ok(Ok(Self { below, keyspaces, meta: meta.open()? }))
+        let meta = meta.open()?;
+        drop(map);
+        *pause = start.elapsed().max(*pause);
+        Ok(Ok(Self { below, keyspaces, meta }))
     }
 }

@@ -11,7 +11,7 @@ use lsm_checkpoint::{BoxError, Capture, CheckpointSource, DeletionPause, SourceR
 use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, StdFs};
 
 use crate::{
-    Backup, BackupInfo, Error, Result,
+    Backup, BackupInfo, Changing, Error, Result,
     cut::Costs,
     journal::{Bounds, Excerpt, Shelf, Tail},
     root::{FORMAT, KEYSPACES, LOCK, Root, VERSION, folder_of},
@@ -101,7 +101,8 @@ impl<'a> Offline<'a> {
         let trees = self.trees()?;
         let persisted: HashMap<_, _> = trees.iter().map(|(&id, tree)| (id, tree.persisted())).collect();
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: true };
-        let journals = Shelf::open(&self.lock.dir)?.cut(&bounds, &Tail::Closed)?;
+        let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };
+        let journals = Shelf::open(&self.lock.dir)?.map_err(gone)?.cut(&bounds, &Tail::Closed)?;
         let costs = Costs {
             attempts: 1,
             journals: journals.len() as u64,

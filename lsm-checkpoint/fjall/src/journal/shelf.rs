@@ -24,13 +24,22 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Opens all journals. A journal that is removed meanwhile is not needed, because its writes are in tables.
-    pub(crate) fn open(dir: &Path) -> Result<Self> {
+    /// Opens all journals. Returns the number of the newest if it is removed meanwhile.
+    ///
+    /// An older journal that is removed meanwhile is not needed, because its writes are in tables. The newest must be
+    /// held, so that later numbers follow on it.
+    pub(crate) fn open(dir: &Path) -> Result<Result<Self, u64>> {
         let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new() };
-        for number in numbers(dir)? {
-            let _ = shelf.add(number)?;
+        let listed = numbers(dir)?;
+        let Some(&newest) = listed.last() else {
+            return Err(Error::NotADatabase { dir: shelf.dir, reason: "it has no journal".to_owned() });
+        };
+        for number in listed {
+            if !shelf.add(number)? && number == newest {
+                return Ok(Err(newest));
+            }
         }
-        Ok(shelf)
+        Ok(Ok(shelf))
     }
 
     /// Opens the journals that were made since the last call. Returns the number of a journal that was made and removed
