@@ -11,8 +11,8 @@ use lsm_fs::{FileId, Fs, FsExt, Result};
 /// A tree of files and directories, as found after a crash. [`Recording::admits`](crate::Recording::admits) and
 /// [`MemFs::admits`](crate::MemFs::admits) decide whether a crash could leave it.
 ///
-/// It holds names, contents, and the identity of files: two names of one file are not two equal files. It holds no modes
-/// and owners. Two trees are equal if they hold the same, in whatever order they were built.
+/// It holds names, contents, and the identity of files: two names of one file are not two equal files. It holds no
+/// modes and owners. Two trees are equal if they hold the same, in whatever order they were built.
 ///
 /// # Examples
 ///

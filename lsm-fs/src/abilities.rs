@@ -115,7 +115,8 @@ pub trait FsPermissions {
     ///
     /// # Errors
     ///
-    /// As [`Fs::create_dir`](crate::Fs::create_dir). `Unsupported`: a wrapper around a backend that has no such ability.
+    /// As [`Fs::create_dir`](crate::Fs::create_dir). `Unsupported`: a wrapper around a backend that has no such
+    /// ability.
     fn create_private_dir(&self, path: &Path) -> Result<()>;
 
     /// Sets owner and group of a directory, then its mode, through one handle. A symbolic link is not followed.

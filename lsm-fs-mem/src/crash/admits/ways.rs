@@ -98,7 +98,7 @@ impl<'s, 'q> Ways<'s, 'q> {
         ways
     }
 
-    /// Returns the half of a rename whose fate follows from that of its other half.
+    /// Returns the half of a rename whose fate follows from the fate of its other half.
     pub(super) fn follows(&self, seq: Seq, kept: bool) -> Option<Seq> {
         let other = self.other.get(&seq)?;
         match other.coupling {
