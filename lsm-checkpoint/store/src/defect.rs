@@ -1,0 +1,64 @@
+//! [`Defect`]: the reason why an object is not what the repository needs.
+
+/// The reason to refuse the bytes of an object.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The object is missing.
+    #[error("the object is missing")]
+    Missing,
+    /// The object has another length than the state or the catalog records.
+    #[error("{found} bytes, {expected} expected")]
+    Length {
+        /// The recorded length.
+        expected: u64,
+        /// The length of the object.
+        found: u64,
+    },
+    /// The object is longer than such an object can be.
+    #[error("{found} bytes, at most {limit} are read")]
+    TooLong {
+        /// The limit.
+        limit: u64,
+        /// The length of the object.
+        found: u64,
+    },
+    /// The bytes do not match their SHA-256.
+    #[error("the bytes do not match their SHA-256")]
+    Digest,
+    /// The archive is damaged.
+    #[error("{0}")]
+    Archive(Box<lsm_manifest::Error>),
+    /// A section ends within a field, or continues behind its last record.
+    #[error("a section has a wrong length")]
+    Section,
+    /// A name is empty, too long, or leads out of its directory.
+    #[error("a name that no file can have")]
+    Name,
+    /// The records are fewer or more than the object says, or one is listed twice.
+    #[error("the records do not fit together")]
+    Records,
+    /// A state lies under the number of another.
+    #[error("it is the state number {found}")]
+    Number {
+        /// The number in the object.
+        found: u64,
+    },
+    /// The object belongs to another repository.
+    #[error("it belongs to another repository")]
+    OtherRepository,
+    /// A newer version wrote the object.
+    #[error("it has the format {0}, which this version does not know")]
+    Format(u32),
+    /// The object requires features that this version does not know.
+    #[error("it requires the features {0:#x}, which this version does not know")]
+    Features(u64),
+}
+
+impl Defect {
+    /// Returns `true` if a newer version of this crate may read the object.
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        matches!(self, Self::Format(_) | Self::Features(_))
+    }
+}

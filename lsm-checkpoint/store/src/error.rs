@@ -1,0 +1,208 @@
+//! [`Error`]: one variant for each decision that a caller can make.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    defect::Defect,
+    id::{BackupId, WriterId},
+};
+
+/// The result of every operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the store, as its client reports it.
+pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The reason why an operation failed. Each variant says what to do next.
+///
+/// Unless a variant says otherwise, no backup was added, changed or lost. A failed push can leave objects behind, which
+/// the next collect removes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no repository at this place.
+    ///
+    /// Check the address and the prefix. If a repository shall be there, call [`init`](crate::Repository::init).
+    #[error("{place}: not a repository; check the address, or create one with init")]
+    NotARepository {
+        /// The store and the prefix.
+        place: String,
+    },
+    /// There is a repository at this place already. `init` changed nothing.
+    ///
+    /// Open it, or choose another prefix.
+    #[error("{place}: there is a repository already; open it, or choose another prefix")]
+    RepositoryExists {
+        /// The store and the prefix.
+        place: String,
+    },
+    /// The store lacks an operation that the protocol needs, so backups would not be safe there.
+    ///
+    /// Use another store, or a newer version of its server.
+    #[error("{place}: the store lacks {what}; use another store or a newer version of its server")]
+    StoreLacks {
+        /// The store and the prefix.
+        place: String,
+        /// The missing operation, and the way in which it failed.
+        what: String,
+    },
+    /// A newer version of this crate has written the repository.
+    ///
+    /// Use that version.
+    #[error("{key}: {what}; use a newer version of this program")]
+    Unsupported {
+        /// The object.
+        key: String,
+        /// The format or the feature that is unknown.
+        what: Defect,
+    },
+    /// A repository without any state. A repository always has one, so the store has lost it or hides it.
+    ///
+    /// Nothing was deleted. Check that the credentials may list, and ask the provider for the objects below `head/`.
+    #[error(
+        "{place}: the repository has no state below head/; check the rights to list, or restore these objects"
+    )]
+    NoState {
+        /// The store and the prefix.
+        place: String,
+    },
+    /// The repository has an older state than this client has seen before. It was rolled back, or replaced by a copy.
+    ///
+    /// Find out who did it. If the older state is wanted, remove the named file.
+    #[error(
+        "{place}: state {found} is older than state {seen}, which was seen before; the repository was rolled back"
+    )]
+    WentBack {
+        /// The store and the prefix.
+        place: String,
+        /// The newest number that this client has seen.
+        seen: u64,
+        /// The newest number in the store.
+        found: u64,
+    },
+    /// An object is missing or damaged.
+    ///
+    /// For a file or a catalog, run `check` or `verify`, and push the source again with the result. A damaged state
+    /// stops all commands until it is restored from a copy.
+    #[error("{key}: {what}")]
+    Corrupt {
+        /// The object.
+        key: String,
+        /// The damage.
+        what: Defect,
+    },
+    /// The credentials do not allow the operation.
+    ///
+    /// Compare the policy with the page on rights.
+    #[error("{key}: access denied: {source}")]
+    Denied {
+        /// The object or the prefix.
+        key: String,
+        /// The answer of the store.
+        source: StoreError,
+    },
+    /// The change may still be committed: the store did not answer, and a request may be under way.
+    ///
+    /// Run the same command again. It finds its own change if it was made.
+    #[error("{change} may still be committed: the store has not answered; run the command again: {source}")]
+    Unknown {
+        /// The change.
+        change: String,
+        /// The last answer.
+        source: StoreError,
+    },
+    /// The push was fenced several times: a collector took its writer for dead.
+    ///
+    /// Raise the idle limit of the collector above the longest time that a push takes for one object.
+    #[error("writer {writer} was fenced {times} times; raise the collector's idle limit (--fence-idle)")]
+    Fenced {
+        /// The last writer.
+        writer: WriterId,
+        /// The number of writers that were fenced.
+        times: u32,
+    },
+    /// The checkpoint was pushed before, and its backup was forgotten.
+    ///
+    /// Undo the forget instead.
+    #[error("backup {backup} exists, and was forgotten; bring it back with undo")]
+    BackupExists {
+        /// The backup.
+        backup: BackupId,
+    },
+    /// The repository has no such backup.
+    ///
+    /// List the backups.
+    #[error("no backup {backup} in the repository; list shows all")]
+    NoSuchBackup {
+        /// The backup.
+        backup: BackupId,
+    },
+    /// The backup was forgotten and collected while it was read.
+    ///
+    /// Choose another backup.
+    #[error("backup {backup} was forgotten and collected meanwhile; choose another")]
+    BackupGone {
+        /// The backup.
+        backup: BackupId,
+    },
+    /// Other clients changed the repository so fast that no change could be made.
+    ///
+    /// Run the command again.
+    #[error("{place}: the state changed too often; run the command again")]
+    Contended {
+        /// The store and the prefix.
+        place: String,
+    },
+    /// The directory to push is not a checkpoint, or cannot be read.
+    ///
+    /// See the error of `lsm-checkpoint`.
+    #[error("{0}")]
+    Checkpoint(#[from] lsm_checkpoint::Error),
+    /// A file of the checkpoint does not match the checkpoint's catalog.
+    ///
+    /// Verify the checkpoint and take a new one.
+    #[error("{}: the file differs from the checkpoint's catalog ({what}); verify the checkpoint", path.display())]
+    SourceDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The difference.
+        what: &'static str,
+    },
+    /// A local file could not be read or written.
+    #[error("{0}")]
+    Fs(#[from] lsm_fs::Error),
+    /// The caller cancelled the operation.
+    #[error("cancelled")]
+    Cancelled,
+    /// The store failed, also after retries.
+    ///
+    /// Run the command again later.
+    #[error("{key}: {source}")]
+    Store {
+        /// The object or the prefix.
+        key: String,
+        /// The last answer.
+        source: StoreError,
+    },
+    /// An address that names no store, or a store of a feature that was not built in.
+    ///
+    /// Correct the address.
+    #[error("{url}: {what}")]
+    Address {
+        /// The address.
+        url: String,
+        /// The reason.
+        what: String,
+    },
+    /// The operating system failed to give randomness, a thread or a runtime.
+    #[error("the operating system failed: {0}")]
+    System(io::Error),
+}
+
+impl Error {
+    /// Makes the error of an object that cannot be used.
+    pub(crate) fn defect(key: impl ToString, what: Defect) -> Self {
+        let key = key.to_string();
+        if what.is_newer() { Self::Unsupported { key, what } } else { Self::Corrupt { key, what } }
+    }
+}

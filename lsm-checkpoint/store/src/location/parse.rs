@@ -1,0 +1,79 @@
+//! Addresses: `file://`, `s3://`, `gs://`, `az://`, `memory://`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use object_store::{local::LocalFileSystem, memory::InMemory, path::Path};
+
+use super::Location;
+use crate::error::{Error, Result};
+
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod cloud;
+
+impl Location {
+    /// Parses an address.
+    ///
+    /// | address | store |
+    /// |---|---|
+    /// | `file:///path` or a plain path | a folder on a local disk, with a sync after each write |
+    /// | `s3://bucket/prefix` | Amazon S3 and servers that speak its protocol (feature `s3`) |
+    /// | `gs://bucket/prefix` | Google Cloud Storage (feature `gcs`) |
+    /// | `az://container/prefix` | Azure Blob Storage (feature `azure`) |
+    ///
+    /// Credentials, endpoints and regions come from the environment variables of each cloud's own tools, such as
+    /// `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`. The folder of a local repository must exist, except for
+    /// [`init`](crate::Repository::init), which makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Address`](Error::Address).
+    pub fn parse(url: &str) -> Result<Self> {
+        match url.split_once("://") {
+            None => Self::local(PathBuf::from(url)),
+            Some(("file", path)) if path.starts_with('/') => Self::local(decoded(path, url)?),
+            Some(("file", _)) => Err(address(url, "a local address is absolute, as in file:///backups")),
+            Some((scheme, rest)) => {
+                let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                Self::cloud(url, scheme, bucket, prefix.trim_matches('/'))
+            }
+        }
+    }
+
+    /// Uses a folder on a local disk, with a sync after each write.
+    ///
+    /// A local repository needs a mount with hard links. On Windows, directories cannot be synced, so a crash of the
+    /// machine may lose the newest objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Address`](Error::Address).
+    pub fn local(folder: impl Into<PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        let place = folder.display().to_string();
+        let absolute = std::path::absolute(&folder).map_err(|error| address(&place, &error.to_string()))?;
+        let prefix =
+            Path::from_absolute_path(&absolute).map_err(|error| address(&place, &error.to_string()))?;
+        let store = Arc::new(LocalFileSystem::new().with_fsync(true));
+        Ok(Self { heads: store.clone(), data: store, prefix, place, folder: Some(absolute) })
+    }
+
+    /// Makes a repository in memory, for tests.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::of_store(Arc::new(InMemory::new()), "")
+    }
+
+    #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
+    fn cloud(url: &str, scheme: &str, _bucket: &str, _prefix: &str) -> Result<Self> {
+        Err(address(url, &format!("no store for {scheme}:// was built in; enable its feature")))
+    }
+}
+
+fn decoded(path: &str, url: &str) -> Result<PathBuf> {
+    let path = Path::from_url_path(path).map_err(|error| address(url, &error.to_string()))?;
+    Ok(PathBuf::from(format!("/{path}")))
+}
+
+fn address(url: &str, what: &str) -> Error {
+    Error::Address { url: url.to_owned(), what: what.to_owned() }
+}

@@ -1,0 +1,72 @@
+//! The stores of the clouds, configured from the environment.
+
+use std::{sync::Arc, time::Duration};
+
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, path::Path};
+
+use super::{Location, address};
+use crate::error::Result;
+
+/// A whole request may take this long. It covers a part of 8 MiB at 14 KiB per second.
+const REQUEST: Duration = Duration::from_secs(600);
+
+/// The budgets of retries: states are small, and data may wait for a store that is down.
+const HEADS: Duration = Duration::from_secs(60);
+const DATA: Duration = Duration::from_secs(2 * 3600);
+
+impl Location {
+    pub(super) fn cloud(url: &str, scheme: &str, bucket: &str, prefix: &str) -> Result<Self> {
+        let open = |budget| client(scheme, bucket, budget);
+        let heads = open(HEADS).map_err(|what| address(url, &what))?;
+        let data = open(DATA).map_err(|what| address(url, &what))?;
+        let prefix = Path::from_url_path(prefix).map_err(|error| address(url, &error.to_string()))?;
+        Ok(Self { heads, data, prefix, place: url.to_owned(), folder: None })
+    }
+}
+
+fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn ObjectStore>, String> {
+    let retry = RetryConfig {
+        backoff: BackoffConfig { max_backoff: Duration::from_secs(30), ..BackoffConfig::default() },
+        max_retries: usize::MAX,
+        retry_timeout: budget,
+    };
+    let options = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(Duration::from_secs(10));
+    match scheme {
+        #[cfg(feature = "s3")]
+        "s3" | "s3a" => {
+            let builder = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket);
+            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            builder
+                .build()
+                .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+                .map_err(|error| error.to_string())
+        }
+        #[cfg(feature = "gcs")]
+        "gs" => {
+            let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            builder
+                .build()
+                .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+                .map_err(|error| error.to_string())
+        }
+        #[cfg(feature = "azure")]
+        "az" | "abfs" => {
+            let builder = object_store::azure::MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            builder
+                .build()
+                .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+                .map_err(|error| error.to_string())
+        }
+        _ => Err(format!("no store for {scheme}:// was built in; enable its feature")),
+    }
+}
+
+/// Allows plain HTTP where the environment does, for servers in the same house.
+fn allow_http(options: ClientOptions) -> ClientOptions {
+    let names = ["AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "ALLOW_HTTP"];
+    let allowed =
+        names.iter().any(|name| std::env::var(name).is_ok_and(|value| value == "true" || value == "1"));
+    options.with_allow_http(allowed)
+}

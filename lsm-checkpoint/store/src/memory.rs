@@ -1,0 +1,118 @@
+//! [`Memory`]: the files that a client keeps between its runs.
+//!
+//! All of them can be lost: they save requests and notice a repository that went back. A file that is damaged is
+//! ignored.
+
+mod resume;
+
+use std::{path::PathBuf, sync::Arc};
+
+use lsm_fs::{Fs, FsExt, SyncMode};
+
+use crate::{
+    environment::{Environment, blocking},
+    error::{Error, Result},
+    format::{ObjectRef, RefsPlace, Sha256},
+    hex,
+    id::RepositoryId,
+    options::Options,
+};
+pub(crate) use resume::{Finished, Resume};
+
+const SEEN: &str = "seen";
+const REFS: &str = "refs";
+
+/// The longest cached list of references that is read.
+const REFS_MAX: u64 = 256 << 20;
+
+/// The client's directory for one repository, if it has one.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    environment: Arc<dyn Environment>,
+    dir: Option<Dir>,
+}
+
+#[derive(Clone, Debug)]
+struct Dir {
+    fs: Arc<dyn Fs>,
+    path: PathBuf,
+}
+
+impl Memory {
+    pub(crate) async fn open(options: &Options, repository: RepositoryId) -> Result<Self> {
+        let environment = Arc::clone(&options.environment);
+        let Some((fs, base)) = options.state.clone() else { return Ok(Self { environment, dir: None }) };
+        let path = base.join(repository.to_string());
+        let made = path.join(REFS);
+        let dir = Dir { fs, path };
+        let memory = Self { environment, dir: Some(dir) };
+        memory.run(move |dir| Ok(dir.fs.create_dir_all(&made)?)).await?;
+        Ok(memory)
+    }
+
+    /// Runs work on the directory. Without one, returns the default.
+    async fn run<T: Default + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Dir) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Some(dir) = self.dir.clone() else { return Ok(T::default()) };
+        blocking(&*self.environment, move || work(&dir)).await.map_err(Error::System)?
+    }
+
+    /// Returns the newest number that a run of this client has seen.
+    pub(crate) async fn newest_seen(&self) -> Result<Option<u64>> {
+        self.run(|dir| {
+            let bytes = dir.fs.read_to_vec(&dir.path.join(SEEN), 64);
+            let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            Ok(text.and_then(|text| text.trim().parse().ok()))
+        })
+        .await
+    }
+
+    pub(crate) async fn saw(&self, number: u64) -> Result<()> {
+        self.run(move |dir| {
+            let text = format!("{number}\n");
+            let _ = dir.fs.rewrite_atomic(&dir.path.join(SEEN), text.as_bytes(), SyncMode::Normal)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns the references of a catalog, if an earlier run has kept them.
+    pub(crate) async fn refs(&self, catalog: Sha256, place: RefsPlace) -> Result<Option<Vec<ObjectRef>>> {
+        self.run(move |dir| {
+            let bytes = dir.fs.read_to_vec(&refs_path(dir, catalog), REFS_MAX.min(place.len)).ok();
+            Ok(bytes.and_then(|bytes| place.decode(&bytes).ok()))
+        })
+        .await
+    }
+
+    /// Keeps the references of a catalog.
+    pub(crate) async fn keep_refs(&self, catalog: Sha256, blocks: Vec<u8>) -> Result<()> {
+        self.run(move |dir| {
+            let path = refs_path(dir, catalog);
+            let _ = dir.fs.rewrite_atomic(&path, &blocks, SyncMode::Normal)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes the references of catalogs that are not in `live`.
+    pub(crate) async fn keep_only(&self, live: Vec<Sha256>) -> Result<()> {
+        self.run(move |dir| {
+            let folder = dir.path.join(REFS);
+            let names: std::collections::BTreeSet<_> = live.iter().map(|sha| hex::encode(sha)).collect();
+            for entry in dir.fs.read_dir(&folder)? {
+                if entry.name.to_str().is_some_and(|name| !names.contains(name)) {
+                    dir.fs.remove_file(&folder.join(&entry.name))?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn refs_path(dir: &Dir, catalog: Sha256) -> PathBuf {
+    dir.path.join(REFS).join(hex::encode(&catalog))
+}

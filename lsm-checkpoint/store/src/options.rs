@@ -1,0 +1,157 @@
+//! [`Options`]: the parameters of a client.
+
+use std::{fmt, num::NonZeroU64, path::PathBuf, sync::Arc, time::Duration};
+
+use lsm_fs::Fs;
+
+use crate::{
+    environment::{Environment, SystemEnvironment},
+    rules::Rules,
+};
+
+/// The options of a [`Repository`](crate::Repository).
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) concurrency: usize,
+    pub(crate) part: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) bytes_per_second: Option<NonZeroU64>,
+    pub(crate) attempts: u32,
+    pub(crate) first_pause: Duration,
+    pub(crate) state: Option<(Arc<dyn Fs>, PathBuf)>,
+    pub(crate) kept_heads: NonZeroU64,
+    pub(crate) probe: Probe,
+    pub(crate) rules: Rules,
+}
+
+/// The probe of `init`: rounds of concurrent creates of one key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) rounds: u32,
+    pub(crate) racers: u32,
+    pub(crate) bytes: usize,
+}
+
+const KEPT_HEADS: NonZeroU64 = NonZeroU64::new(128).unwrap();
+const MIB: u64 = 1 << 20;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            environment: Arc::new(SystemEnvironment::default()),
+            concurrency: 16,
+            part: 8 * MIB,
+            in_flight: 96 * MIB,
+            bytes_per_second: None,
+            attempts: 6,
+            first_pause: Duration::from_millis(200),
+            state: None,
+            kept_heads: KEPT_HEADS,
+            probe: Probe { rounds: 20, racers: 8, bytes: 1 << 20 },
+            rules: Rules::ALL,
+        }
+    }
+}
+
+impl Options {
+    /// Creates the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the number of requests that are made at a time. Default: 16. With 1, requests have a fixed order.
+    #[must_use]
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests.max(1);
+        self
+    }
+
+    /// Sets the length of the parts in which long files are sent. Default: 8 MiB. It is rounded up to MiB, and is at
+    /// least 5 MiB, which S3 requires.
+    #[must_use]
+    pub fn part_bytes(mut self, bytes: u64) -> Self {
+        self.part = bytes.clamp(5 * MIB, 1 << 30).next_multiple_of(MIB);
+        self
+    }
+
+    /// Limits the bytes that are in memory on their way to or from the store. Default: 96 MiB. One part always fits.
+    #[must_use]
+    pub fn bytes_in_flight(mut self, bytes: u64) -> Self {
+        self.in_flight = bytes;
+        self
+    }
+
+    /// Limits the rate at which bytes of files are sent and received. Default: no limit.
+    #[must_use]
+    pub fn bytes_per_second(mut self, bytes: Option<NonZeroU64>) -> Self {
+        self.bytes_per_second = bytes;
+        self
+    }
+
+    /// Sets the number of times that a request is made before its failure is reported, beyond the retries of the
+    /// store's own client. Default: 6. The pause between two attempts doubles, starting at `first_pause`.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32, first_pause: Duration) -> Self {
+        (self.attempts, self.first_pause) = (attempts.max(1), first_pause);
+        self
+    }
+
+    /// Sets a directory for the memory of this client. It exists, and one client at a time uses it.
+    ///
+    /// With it, a killed push goes on where it stopped, a repository that went back is noticed, and a collect reads only
+    /// new catalogs. It holds no secrets, and can be removed at any time.
+    #[must_use]
+    pub fn state(mut self, fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {
+        self.state = Some((fs, dir.into()));
+        self
+    }
+
+    /// Replaces the sources of randomness, time and threads.
+    #[must_use]
+    pub fn environment(mut self, environment: Arc<dyn Environment>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Sets K for `init`.
+    #[cfg(feature = "proof")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn kept_heads(mut self, kept: NonZeroU64) -> Self {
+        self.kept_heads = kept;
+        self
+    }
+
+    /// Sets the number of rounds in which `init` probes the store.
+    #[cfg(feature = "proof")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn probe_rounds(mut self, rounds: u32) -> Self {
+        self.probe.rounds = rounds;
+        self
+    }
+
+    /// Turns off rules of the protocol.
+    #[cfg(feature = "proof")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("concurrency", &self.concurrency)
+            .field("part", &self.part)
+            .field("in_flight", &self.in_flight)
+            .field("bytes_per_second", &self.bytes_per_second)
+            .field("attempts", &self.attempts)
+            .field("state", &self.state.as_ref().map(|(_, dir)| dir))
+            .finish_non_exhaustive()
+    }
+}

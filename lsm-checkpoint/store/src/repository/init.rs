@@ -1,0 +1,110 @@
+//! Creates a repository, after a probe of the store.
+
+mod probe;
+
+use bytes::Bytes;
+use lsm_fs::{FsExt, StdFs, SyncMode, parent_of};
+
+use super::Repository;
+use crate::{
+    access::{Access, Created},
+    error::{Error, Result},
+    format::{CONSTANTS_MAX, Constants, HEAD_MAX, Head},
+    id::{RepositoryId, TransactionId},
+    key::{HEADS, Key},
+    location::Location,
+    options::Options,
+};
+
+impl Repository {
+    /// Creates a repository and opens it.
+    ///
+    /// The call first probes the store: in 20 rounds, 8 clients create one key at the same time with 1 MiB each, and
+    /// exactly one of them must win. The objects of the probe are deleted. The folder of a local repository is made, and
+    /// its name is made durable.
+    ///
+    /// # Crash semantics
+    ///
+    /// After a crash, the repository exists or not. Call `init` again in the second case.
+    ///
+    /// # Errors
+    ///
+    /// - [`RepositoryExists`](Error::RepositoryExists): nothing was changed.
+    /// - [`StoreLacks`](Error::StoreLacks): the store would lose backups. No repository was created.
+    /// - [`Denied`](Error::Denied), [`Store`](Error::Store), [`Fs`](Error::Fs). Call it again.
+    pub async fn init(location: Location, options: Options) -> Result<Self> {
+        let access = Access::new(location, options);
+        make_folder(&access)?;
+        if access.get(Key::Repository, CONSTANTS_MAX).await?.is_some() {
+            return Err(Error::RepositoryExists { place: access.place() });
+        }
+        probe::run(&access).await?;
+        let id = first_state(&access).await?;
+        create_constants(&access, id).await?;
+        Self::open(access.location, access.options).await
+    }
+}
+
+/// Makes the folder of a local repository. Its parents below the first that exists get durable names, too.
+fn make_folder(access: &Access) -> Result<()> {
+    let Some(folder) = access.location.folder() else { return Ok(()) };
+    let mut base = folder;
+    while !StdFs.exists(base)? && parent_of(base) != base {
+        base = parent_of(base);
+    }
+    let below = folder.strip_prefix(base).unwrap_or(folder);
+    let _ = StdFs.create_dir_all_durable(base, below, SyncMode::Normal)?;
+    Ok(())
+}
+
+/// Creates the state 0, or finds the one that a dead or a racing `init` has created. Returns its repository.
+///
+/// The state comes before the object `repository`, so that a repository is never without a state.
+async fn first_state(access: &Access) -> Result<RepositoryId> {
+    let key = Key::Head(0);
+    let head = Head::first(RepositoryId(access.random()?), TransactionId(access.random()?));
+    let bytes = Bytes::from(head.encode().map_err(|defect| Error::defect(key, defect))?);
+    let mut attempts = access.attempts(key);
+    loop {
+        match access.create(key, bytes.clone()).await {
+            Created::Created => return Ok(head.repository),
+            Created::Exists => break,
+            Created::Refused(failure) => return Err(failure.at(key.to_string())),
+            Created::Unknown(source) if !attempts.pause().await => {
+                return Err(Error::Store { key: key.to_string(), source });
+            }
+            Created::Unknown(_) => {}
+        }
+    }
+    let found = access.get(key, HEAD_MAX).await?;
+    // Another state means that the object `repository` of a repository in use was lost.
+    let lost = || Error::defect(Key::Repository, crate::defect::Defect::Missing);
+    let head = Head::decode(0, found.ok_or_else(lost)?).map_err(|defect| Error::defect(key, defect))?;
+    let mut states = access.list(HEADS);
+    while let Some(listed) = futures::StreamExt::next(&mut states).await {
+        let listed = listed.map_err(|error| crate::access::Failure::of(error).at(HEADS.to_owned()))?;
+        if matches!(listed.key, Some(Key::Head(number)) if number > 0) {
+            return Err(lost());
+        }
+    }
+    Ok(head.repository)
+}
+
+async fn create_constants(access: &Access, id: RepositoryId) -> Result<()> {
+    let constants = Constants { id, kept_heads: access.options.kept_heads };
+    let bytes = constants.encode().map_err(|defect| Error::defect(Key::Repository, defect))?;
+    let mut attempts = access.attempts(Key::Repository);
+    let mut was_unanswered = false;
+    loop {
+        match access.create(Key::Repository, Bytes::from(bytes.clone())).await {
+            Created::Created => return Ok(()),
+            Created::Exists if was_unanswered => return Ok(()),
+            Created::Exists => return Err(Error::RepositoryExists { place: access.place() }),
+            Created::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
+            Created::Unknown(source) if !attempts.pause().await => {
+                return Err(Error::Store { key: Key::Repository.to_string(), source });
+            }
+            Created::Unknown(_) => was_unanswered = true,
+        }
+    }
+}

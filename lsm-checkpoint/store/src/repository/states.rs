@@ -1,0 +1,62 @@
+//! [`Status`]: the newest state in the view of an operator.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::format::{Backup, Forgotten, Head, RegisteredWriter};
+
+/// The newest state of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The number of the state.
+    pub state: u64,
+    /// The sources, in the order of their identities.
+    pub sources: Vec<SourceStatus>,
+    /// The backups that were forgotten and may come back.
+    pub forgotten: Vec<Forgotten>,
+    /// The pushes that are under way, or that died.
+    pub writers: Vec<RegisteredWriter>,
+}
+
+/// The backups of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceStatus {
+    /// The identity of the source.
+    pub source: String,
+    /// The number of its backups.
+    pub backups: u64,
+    /// The length of its backups together. Files that backups share count for each.
+    pub bytes: u64,
+    /// The backup of its newest checkpoint.
+    pub last: Backup,
+}
+
+impl SourceStatus {
+    /// Returns the age of the last backup at a time since the Unix epoch, by the clock of the checkpoint's maker.
+    #[must_use]
+    pub fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last.created)
+    }
+}
+
+impl Status {
+    pub(super) fn of(head: Head) -> Self {
+        let mut sources: BTreeMap<String, SourceStatus> = BTreeMap::new();
+        for backup in head.backups {
+            let source = sources.entry(backup.source.clone()).or_insert_with(|| SourceStatus {
+                source: backup.source.clone(),
+                backups: 0,
+                bytes: 0,
+                last: backup.clone(),
+            });
+            source.backups += 1;
+            source.bytes = source.bytes.saturating_add(backup.bytes);
+            if backup.created >= source.last.created {
+                source.last = backup;
+            }
+        }
+        let sources = sources.into_values().collect();
+        Self { state: head.number, sources, forgotten: head.forgotten, writers: head.writers }
+    }
+}

@@ -1,0 +1,100 @@
+//! [`Session`]: an open repository, its newest state and its transactions.
+
+mod commit;
+mod newest;
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+
+pub(crate) use commit::{Change, Derived};
+pub(crate) use newest::Newest;
+
+use crate::{
+    access::{Access, Created, Failure},
+    error::{Error, Result},
+    format::{CONSTANTS_MAX, Constants},
+    key::Key,
+    memory::Memory,
+    rules::Rules,
+};
+
+/// An open repository.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) access: Access,
+    pub(crate) constants: Constants,
+    pub(crate) memory: Memory,
+    /// The object `repository` as it was read.
+    constants_bytes: Bytes,
+    /// The newest number that this client has seen.
+    seen: Mutex<Option<u64>>,
+    refuses_overwrites: AtomicBool,
+}
+
+impl Session {
+    pub(crate) async fn open(access: Access) -> Result<Self> {
+        let Some(bytes) = access.get(Key::Repository, CONSTANTS_MAX).await? else {
+            return Err(Error::NotARepository { place: access.place() });
+        };
+        let constants =
+            Constants::decode(bytes.clone()).map_err(|defect| Error::defect(Key::Repository, defect))?;
+        let memory = Memory::open(&access.options, constants.id).await?;
+        let seen = Mutex::new(memory.newest_seen().await?);
+        let constants_bytes = Bytes::from(bytes);
+        let refuses_overwrites = AtomicBool::new(false);
+        Ok(Self { access, constants, memory, constants_bytes, seen, refuses_overwrites })
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.access.options.rules
+    }
+
+    /// Checks once that the store refuses to create an object that exists. Some servers accept the condition and ignore
+    /// it. The bytes are the object's own, so that such a server loses nothing.
+    pub(crate) async fn before_writing(&self) -> Result<()> {
+        if self.refuses_overwrites.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut attempts = self.access.attempts(Key::Repository);
+        loop {
+            match self.access.create(Key::Repository, self.constants_bytes.clone()).await {
+                Created::Exists => break,
+                Created::Created => return Err(self.lacks("it accepts a create of an object that exists")),
+                Created::Refused(Failure::Lacking(source)) => return Err(self.lacks(&source.to_string())),
+                Created::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
+                Created::Unknown(source) if !attempts.pause().await => {
+                    return Err(Error::Store { key: Key::Repository.to_string(), source });
+                }
+                Created::Unknown(_) => {}
+            }
+        }
+        self.refuses_overwrites.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn lacks(&self, how: &str) -> Error {
+        let what = format!("a put that fails if the object exists: {how}");
+        Error::StoreLacks { place: self.access.place(), what }
+    }
+
+    fn newest_seen(&self) -> Option<u64> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a number, in memory and on disk.
+    async fn saw(&self, number: u64) -> Result<()> {
+        let is_new = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_new = seen.is_none_or(|seen| seen < number);
+            if is_new {
+                *seen = Some(number);
+            }
+            is_new
+        };
+        if is_new { self.memory.saw(number).await } else { Ok(()) }
+    }
+}

@@ -1,0 +1,124 @@
+//! Transactions: a change of the newest state.
+
+use bytes::Bytes;
+
+use super::Session;
+use crate::{
+    access::Created,
+    error::{Error, Result, StoreError},
+    format::{HEAD_MAX, Head},
+    id::TransactionId,
+    key::Key,
+};
+
+/// The number of states of other clients that may come between.
+const ROUNDS: u32 = 1000;
+/// From this round on, a client waits for a random time before the next, so that many clients do not get in each other's
+/// way.
+const PATIENT: u32 = 3;
+
+/// A change of the state. It is derived from the newest state, again and again until it is committed.
+pub(crate) trait Change {
+    /// The result for the caller.
+    type Done;
+
+    /// Names the change for errors.
+    fn describe(&self) -> String;
+
+    /// Checks the preconditions of the change against a state, and makes the next state. Number, predecessor and
+    /// transaction are filled in by the caller. One state always gives the same next state.
+    ///
+    /// # Errors
+    ///
+    /// A precondition does not hold.
+    async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<Self::Done>>;
+}
+
+/// A change that was applied to a state.
+#[derive(Debug)]
+pub(crate) enum Derived<T> {
+    /// The state has the change already.
+    Already(T),
+    /// The next state.
+    Next(Head, T),
+}
+
+impl Session {
+    /// Commits a change, and returns the state that has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`](Error::Unknown) if the change may be committed now or later. After any other error it is not.
+    pub(crate) async fn commit<C: Change>(&self, change: &mut C) -> Result<(Head, C::Done)> {
+        let transaction = TransactionId(self.access.random()?);
+        for round in 0..ROUNDS {
+            let newest = self.newest().await?;
+            let (next, done) = match change.derive(self, &newest.head).await? {
+                Derived::Already(done) => return Ok((newest.head, done)),
+                Derived::Next(next, done) => (next, done),
+            };
+            let number = newest.head.number.checked_add(1).ok_or_else(|| {
+                Error::defect(Key::Head(u64::MAX), crate::defect::Defect::Number { found: u64::MAX })
+            })?;
+            let next = Head { number, previous: newest.sha256, transaction, ..next };
+            if self.create(&next, &change.describe()).await? {
+                self.saw(number).await?;
+                return Ok((next, done));
+            }
+            if round >= PATIENT {
+                self.wait_at_random().await?;
+            }
+        }
+        Err(Error::Contended { place: self.access.place() })
+    }
+
+    /// Creates a state. Returns `false` if another client was faster, or if the state does not count.
+    async fn create(&self, next: &Head, change: &str) -> Result<bool> {
+        let key = Key::Head(next.number);
+        let bytes = Bytes::from(next.encode().map_err(|defect| Error::defect(key, defect))?);
+        let unknown = |source: StoreError| Error::Unknown { change: change.to_owned(), source };
+        let mut attempts = self.access.attempts(key);
+        let mut unanswered: Option<StoreError> = None;
+        loop {
+            match self.access.create(key, bytes.clone()).await {
+                Created::Created => {
+                    let counts =
+                        !self.rules().window || self.counts(next.number).await.map_err(boxed(&unknown))?;
+                    return Ok(counts);
+                }
+                Created::Exists => {
+                    // Retries of the client can lose against its own first request.
+                    let found = self.access.get(key, HEAD_MAX).await.map_err(boxed(&unknown))?;
+                    if found.is_none_or(|found| found != bytes) {
+                        return Ok(false);
+                    }
+                    return match self.rules().window_seen {
+                        true => self.counts(next.number).await.map_err(boxed(&unknown)),
+                        false => Ok(true),
+                    };
+                }
+                Created::Refused(failure) => {
+                    return Err(unanswered.map_or_else(|| failure.at(key.to_string()), unknown));
+                }
+                Created::Unknown(source) => {
+                    // Only a create of this number, by any client, makes an unknown one definite.
+                    if !attempts.pause().await {
+                        return Err(unknown(source));
+                    }
+                    unanswered = Some(source);
+                }
+            }
+        }
+    }
+
+    async fn wait_at_random(&self) -> Result<()> {
+        let [first, ..] = self.access.random()?;
+        let options = &self.access.options;
+        options.environment.sleep(options.first_pause * u32::from(first) / 256).await;
+        Ok(())
+    }
+}
+
+fn boxed(unknown: &impl Fn(StoreError) -> Error) -> impl Fn(Error) -> Error {
+    |error| unknown(Box::new(error))
+}

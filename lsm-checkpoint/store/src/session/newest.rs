@@ -1,0 +1,80 @@
+//! Reads the newest state.
+
+use futures::TryStreamExt;
+
+use super::Session;
+use crate::{
+    error::{Error, Result},
+    format::{HEAD_MAX, Head, Sha256, sha256},
+    key::{HEADS, Key},
+};
+
+/// The number of times that a state may vanish or be overtaken while it is read. In a store that keeps its contract, each
+/// time stands for K states that other clients have made.
+const RESTARTS: u32 = 1000;
+
+/// A state that was the newest at some moment of the call.
+#[derive(Clone, Debug)]
+pub(crate) struct Newest {
+    pub(crate) head: Head,
+    /// The SHA-256 of its bytes, which the next state names.
+    pub(crate) sha256: Sha256,
+}
+
+impl Session {
+    /// Reads the newest state: lists, reads, and lists again.
+    ///
+    /// A state that is read within K of the newest has not been deleted before, so its number was created once. Without
+    /// the second list, a client that lags could read a number that was trimmed and created again.
+    pub(crate) async fn newest(&self) -> Result<Newest> {
+        let seen = self.newest_seen();
+        for _ in 0..RESTARTS {
+            let Some(number) = self.highest().await? else {
+                return Err(Error::NoState { place: self.access.place() });
+            };
+            if let Some(seen) = seen.filter(|&seen| number < seen) {
+                return Err(Error::WentBack { place: self.access.place(), seen, found: number });
+            }
+            let Some(newest) = self.read(number).await? else { continue };
+            if self.rules().relist && !self.counts(number).await? {
+                continue;
+            }
+            self.saw(number).await?;
+            return Ok(newest);
+        }
+        Err(Error::Contended { place: self.access.place() })
+    }
+
+    async fn read(&self, number: u64) -> Result<Option<Newest>> {
+        let key = Key::Head(number);
+        let Some(bytes) = self.access.get(key, HEAD_MAX).await? else { return Ok(None) };
+        let sha256 = sha256(&bytes);
+        // A state under a wrong number stops everything. Taken for the newest, it would make a collector trim all others.
+        let head = Head::decode(number, bytes).map_err(|defect| Error::defect(key, defect))?;
+        if head.repository != self.constants.id {
+            return Err(Error::defect(key, crate::defect::Defect::OtherRepository));
+        }
+        Ok(Some(Newest { head, sha256 }))
+    }
+
+    /// Returns `true` if a list shows no state that is K or more above this one.
+    pub(super) async fn counts(&self, number: u64) -> Result<bool> {
+        let end = number.saturating_add(self.constants.kept_heads.get());
+        Ok(self.highest().await?.is_none_or(|highest| highest < end))
+    }
+
+    /// Returns the highest number in a list of the states.
+    pub(crate) async fn highest(&self) -> Result<Option<u64>> {
+        let mut attempts = self.access.attempts(HEADS);
+        loop {
+            let listed = self.access.list(HEADS).try_fold(None, async |highest: Option<u64>, listed| {
+                let number = if let Some(Key::Head(number)) = listed.key { Some(number) } else { None };
+                Ok(highest.max(number))
+            });
+            match listed.await {
+                Ok(highest) => return Ok(highest),
+                Err(error) => attempts.next(error).await?,
+            }
+        }
+    }
+}
