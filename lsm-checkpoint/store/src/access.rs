@@ -138,20 +138,35 @@ impl Access {
         Ok(Ok(bytes))
     }
 
-    /// Reads a range of an object. Returns `None` if there is no object. A range beyond the end of the object is an
-    /// error, because the caller knows the length.
+    /// Reads a range of an object. Returns `None` if there is no object.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](Error::Corrupt) if the object ends before the range does.
     pub(crate) async fn get_range(&self, key: Key, offset: u64, len: u64) -> Result<Option<Bytes>> {
+        let end = offset.saturating_add(len);
         let mut attempts = self.attempts(key);
         loop {
             match self.try_get_range(key, offset, len).await {
                 Ok(bytes) if bytes.len() as u64 == len => return Ok(Some(bytes)),
                 Ok(bytes) => {
-                    let what =
-                        Defect::Length { expected: offset.saturating_add(len), found: bytes.len() as u64 };
-                    return Err(Error::defect(key, what));
+                    let found = offset.saturating_add(bytes.len() as u64);
+                    return Err(Error::defect(key, Defect::Length { expected: end, found }));
                 }
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(error) => attempts.next(error).await?,
+                Err(error) => {
+                    // A range beyond the end is an error that no attempt mends.
+                    match self.stat(key).await? {
+                        None => return Ok(None),
+                        Some(stat) if stat.len < end => {
+                            return Err(Error::defect(
+                                key,
+                                Defect::Length { expected: end, found: stat.len },
+                            ));
+                        }
+                        Some(_) => attempts.next(error).await?,
+                    }
+                }
             }
         }
     }

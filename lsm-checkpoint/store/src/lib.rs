@@ -1,7 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod audit;
+mod background;
+pub mod blocking;
+mod catalogs;
 mod changes;
+mod collect;
 mod defect;
 mod environment;
 mod error;
@@ -11,14 +16,19 @@ mod id;
 mod key;
 mod location;
 mod memory;
+mod meter;
 mod options;
 #[cfg(feature = "proof")]
 #[doc(hidden)]
 pub mod proof;
+mod push;
+mod reader;
 mod repository;
 mod rules;
 mod session;
 
+pub use audit::{CheckReport, DamagedObject, VerifyOptions};
+pub use collect::{CollectOptions, CollectReport};
 pub use defect::Defect;
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, Result, StoreError};
@@ -28,5 +38,8 @@ pub use format::{
 pub use id::{BackupId, Nonce, NotAnId, RepositoryId, TransactionId, WriterId};
 pub use key::{Key, ObjectName};
 pub use location::Location;
+pub use meter::OnProgress;
 pub use options::Options;
+pub use push::{PushOptions, Pushed};
+pub use reader::{ReadOptions, RepositoryFs};
 pub use repository::{Repository, SourceStatus, Status};

@@ -14,6 +14,8 @@ pub struct Location {
     prefix: Path,
     place: String,
     folder: Option<PathBuf>,
+    /// The place is an address from which the clients were made.
+    is_parsed: bool,
 }
 
 impl Location {
@@ -23,7 +25,14 @@ impl Location {
     #[must_use]
     pub fn of_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
         let place = format!("{store}/{prefix}");
-        Self { heads: Arc::clone(&store), data: store, prefix: Path::from(prefix), place, folder: None }
+        Self {
+            heads: Arc::clone(&store),
+            data: store,
+            prefix: Path::from(prefix),
+            place,
+            folder: None,
+            is_parsed: false,
+        }
     }
 
     /// Returns the text that errors show for this place.
@@ -36,6 +45,11 @@ impl Location {
     #[must_use]
     pub fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_deref()
+    }
+
+    /// Makes the same location with connections of its own. A client that the caller has made is shared.
+    pub(crate) fn again(&self) -> crate::error::Result<Self> {
+        if self.is_parsed { Self::parse(&self.place) } else { Ok(self.clone()) }
     }
 
     pub(crate) const fn prefix(&self) -> &Path {

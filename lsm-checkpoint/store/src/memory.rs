@@ -17,7 +17,7 @@ use crate::{
     id::RepositoryId,
     options::Options,
 };
-pub(crate) use resume::{Finished, Resume};
+pub(crate) use resume::Finished;
 
 const SEEN: &str = "seen";
 const REFS: &str = "refs";
@@ -48,6 +48,16 @@ impl Memory {
         let memory = Self { environment, dir: Some(dir) };
         memory.run(move |dir| Ok(dir.fs.create_dir_all(&made)?)).await?;
         Ok(memory)
+    }
+
+    /// Keeps nothing.
+    pub(crate) fn none(options: &Options) -> Self {
+        Self { environment: Arc::clone(&options.environment), dir: None }
+    }
+
+    /// Returns `true` if there is a directory.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.dir.is_some()
     }
 
     /// Runs work on the directory. Without one, returns the default.

@@ -10,9 +10,6 @@ use std::sync::{
 
 use bytes::Bytes;
 
-pub(crate) use commit::{Change, Derived};
-pub(crate) use newest::Newest;
-
 use crate::{
     access::{Access, Created, Failure},
     error::{Error, Result},
@@ -21,6 +18,7 @@ use crate::{
     memory::Memory,
     rules::Rules,
 };
+pub(crate) use commit::{Change, Derived};
 
 /// An open repository.
 #[derive(Debug)]
@@ -47,6 +45,15 @@ impl Session {
         let constants_bytes = Bytes::from(bytes);
         let refuses_overwrites = AtomicBool::new(false);
         Ok(Self { access, constants, memory, constants_bytes, seen, refuses_overwrites })
+    }
+
+    /// Makes a session of the same repository over other connections. It is for reading.
+    pub(crate) fn beside(&self, access: Access) -> Self {
+        let memory = Memory::none(&access.options);
+        let seen = Mutex::new(self.newest_seen());
+        let constants_bytes = self.constants_bytes.clone();
+        let refuses_overwrites = AtomicBool::new(false);
+        Self { access, constants: self.constants, memory, constants_bytes, seen, refuses_overwrites }
     }
 
     pub(crate) fn rules(&self) -> &Rules {

@@ -110,3 +110,6 @@ impl BackupCatalog {
         if all.any(|path| is_below_a_file(path)) { Err(Defect::Records) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

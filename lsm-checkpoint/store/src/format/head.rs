@@ -138,3 +138,6 @@ impl Head {
         self.writers.iter().any(|writer| writer.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,14 @@ impl Location {
         let prefix =
             Path::from_absolute_path(&absolute).map_err(|error| address(&place, &error.to_string()))?;
         let store = Arc::new(LocalFileSystem::new().with_fsync(true));
-        Ok(Self { heads: store.clone(), data: store, prefix, place, folder: Some(absolute) })
+        Ok(Self {
+            heads: store.clone(),
+            data: store,
+            prefix,
+            place,
+            folder: Some(absolute),
+            is_parsed: false,
+        })
     }
 
     /// Makes a repository in memory, for tests.

@@ -170,6 +170,3 @@ fn millis(time: Duration) -> u64 {
 fn time(from: &mut Cursor<'_>) -> Result<Duration, Defect> {
     from.u64().map(Duration::from_millis)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::id::BackupId;
+use crate::id::Nonce;
 
 fn backup(n: u8, seqno: Option<u64>) -> Backup {
     let name = ObjectName { writer: WriterId([n; 16]), nonce: Nonce([n + 1; 16]) };

@@ -20,7 +20,7 @@ impl Location {
         let heads = open(HEADS).map_err(|what| address(url, &what))?;
         let data = open(DATA).map_err(|what| address(url, &what))?;
         let prefix = Path::from_url_path(prefix).map_err(|error| address(url, &error.to_string()))?;
-        Ok(Self { heads, data, prefix, place: url.to_owned(), folder: None })
+        Ok(Self { heads, data, prefix, place: url.to_owned(), folder: None, is_parsed: true })
     }
 }
 

@@ -1,0 +1,114 @@
+//! [`Repository::check`] and [`Repository::verify`]: compare the repository with its catalogs.
+
+mod bytes;
+mod options;
+mod wanted;
+
+use crate::{
+    error::{Error, Result},
+    format::{Backup, Head},
+    key::{CATALOGS, DATA, Key},
+    meter::Meter,
+    repository::Repository,
+    session::Session,
+};
+pub use options::{CheckReport, DamagedObject, VerifyOptions};
+use wanted::Wanted;
+
+impl Repository {
+    /// Compares the lists of the store with the references of all backups, forgotten ones included: each object exists
+    /// and has its length. The call makes one request per 1,000 objects, and reads no files.
+    ///
+    /// # Errors
+    ///
+    /// Damage is reported, and is no error. The errors are those of [`list`](Self::list).
+    pub async fn check(&self) -> Result<CheckReport> {
+        let audit = Audit { session: self.session(), meter: Meter::new(None) };
+        let head = audit.session.newest().await?.head;
+        let backups: Vec<_> = head.referenced().collect();
+        let mut report = CheckReport::default();
+        audit.compare_lists(&backups, &mut report).await?;
+        audit.leave_out_dropped(&mut report).await?;
+        Ok(report)
+    }
+
+    /// Checks as [`check`](Self::check) does, reads the files of backups, and compares each with its SHA-256. A file that
+    /// backups share is read once.
+    ///
+    /// # Errors
+    ///
+    /// Damage is reported, and is no error.
+    ///
+    /// - [`NoSuchBackup`](Error::NoSuchBackup), [`Cancelled`](Error::Cancelled).
+    /// - The errors of [`list`](Self::list).
+    pub async fn verify(&self, options: &VerifyOptions) -> Result<CheckReport> {
+        let audit = Audit { session: self.session(), meter: Meter::new(options.progress.clone()) };
+        let head = audit.session.newest().await?.head;
+        let backups = chosen(&head, options)?;
+        let mut report = CheckReport::default();
+        audit.compare_lists(&backups, &mut report).await?;
+        audit.read_all(&backups, options, &mut report).await?;
+        audit.leave_out_dropped(&mut report).await?;
+        Ok(report)
+    }
+}
+
+fn chosen<'h>(head: &'h Head, options: &VerifyOptions) -> Result<Vec<&'h Backup>> {
+    let Some(chosen) = &options.backups else { return Ok(head.backups.iter().collect()) };
+    let find = |&backup: &crate::id::BackupId| {
+        head.referenced().find(|known| known.id == backup).ok_or(Error::NoSuchBackup { backup })
+    };
+    chosen.iter().map(find).collect()
+}
+
+/// A check under way.
+#[derive(Debug)]
+struct Audit<'a> {
+    session: &'a Session,
+    meter: Meter,
+}
+
+impl Audit<'_> {
+    /// Compares lists of objects with the references.
+    async fn compare_lists(&self, backups: &[&Backup], report: &mut CheckReport) -> Result<()> {
+        let mut wanted = Wanted::default();
+        for backup in backups {
+            match self.session.refs(backup).await? {
+                Ok(refs) => wanted.add(&backup.catalog, &refs),
+                Err(defect) => report.damage(Key::Catalog(backup.catalog.name), defect, backup.id),
+            }
+        }
+        report.backups = backups.len() as u64;
+        for folder in [DATA, CATALOGS] {
+            wanted.look_up(self.session, folder, report).await?;
+        }
+        let lacking = wanted.lacking();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        // The references are read again, because there is no room to keep the owners of all objects.
+        for backup in backups {
+            let Ok(refs) = self.session.refs(backup).await? else { continue };
+            let catalog = std::iter::once(backup.catalog.name);
+            for name in catalog.chain(refs.iter().map(|object| object.name)) {
+                if let Some((key, defect)) = lacking.get(&name) {
+                    report.damage(*key, defect.make(), backup.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the damage of backups that were dropped during the call.
+    async fn leave_out_dropped(&self, report: &mut CheckReport) -> Result<()> {
+        if report.damaged.is_empty() {
+            return Ok(());
+        }
+        let head = self.session.newest().await?.head;
+        for damaged in &mut report.damaged {
+            damaged.backups.retain(|id| head.referenced().any(|backup| backup.id == *id));
+        }
+        report.damaged.retain(|damaged| !damaged.backups.is_empty());
+        Ok(())
+    }
+}

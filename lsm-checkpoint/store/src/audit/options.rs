@@ -1,0 +1,120 @@
+//! [`VerifyOptions`] and [`CheckReport`].
+
+use std::fmt;
+
+use crate::{
+    defect::Defect,
+    id::BackupId,
+    key::{Key, ObjectName},
+    meter::OnProgress,
+};
+
+/// The options of a verification.
+#[derive(Clone, Default)]
+pub struct VerifyOptions {
+    pub(super) backups: Option<Vec<BackupId>>,
+    pub(super) part: Option<(u32, u32)>,
+    pub(super) progress: Option<OnProgress>,
+}
+
+impl VerifyOptions {
+    /// Creates the default options: all backups, all files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Verifies only these backups. They may be forgotten ones.
+    #[must_use]
+    pub fn backups(mut self, backups: impl IntoIterator<Item = BackupId>) -> Self {
+        self.backups = Some(backups.into_iter().collect());
+        self
+    }
+
+    /// Reads only part `k` of `n` of the objects, with `k` from 1 to `n`. The parts of one repository do not change, so
+    /// that `n` runs read everything.
+    #[must_use]
+    pub fn part(mut self, k: u32, n: u32) -> Self {
+        let n = n.max(1);
+        self.part = Some((k.clamp(1, n) - 1, n));
+        self
+    }
+
+    /// Reports progress, and cancels if the callback returns `Break`.
+    #[must_use]
+    pub fn progress(mut self, progress: OnProgress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Returns `true` if the object is in the part. Names are random, so that the parts are equal.
+    pub(super) fn includes(&self, name: ObjectName) -> bool {
+        let Some((k, n)) = self.part else { return true };
+        let [a, b, c, d, ..] = name.nonce.0;
+        u32::from_le_bytes([a, b, c, d]) % n == k
+    }
+}
+
+impl fmt::Debug for VerifyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyOptions")
+            .field("backups", &self.backups)
+            .field("part", &self.part)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The result of a check or a verification.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The number of backups that were checked.
+    pub backups: u64,
+    /// The number of objects that they need.
+    pub objects: u64,
+    /// The bytes of these objects.
+    pub bytes: u64,
+    /// The bytes that were read and compared.
+    pub read_bytes: u64,
+    /// The objects that are missing or damaged.
+    pub damaged: Vec<DamagedObject>,
+    /// The number of objects that none of the checked backups needs: of other backups, garbage, and of pushes under way.
+    pub other_objects: u64,
+    /// The bytes of these objects.
+    pub other_bytes: u64,
+    /// The number of objects whose names are not of this repository.
+    pub strangers: u64,
+}
+
+/// An object that is missing or damaged.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DamagedObject {
+    /// The object.
+    pub key: Key,
+    /// The damage.
+    pub what: Defect,
+    /// The backups that need the object.
+    pub backups: Vec<BackupId>,
+}
+
+impl CheckReport {
+    /// Returns `true` if nothing is damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damaged.is_empty()
+    }
+
+    /// Returns the damaged objects, for [`PushOptions::distrust`](crate::PushOptions::distrust).
+    pub fn damaged_objects(&self) -> impl Iterator<Item = ObjectName> {
+        self.damaged.iter().filter_map(|damaged| damaged.key.object())
+    }
+
+    pub(super) fn damage(&mut self, key: Key, what: Defect, backup: BackupId) {
+        match self.damaged.iter_mut().find(|damaged| damaged.key == key) {
+            Some(known) if known.backups.contains(&backup) => {}
+            Some(known) => known.backups.push(backup),
+            None => self.damaged.push(DamagedObject { key, what, backups: vec![backup] }),
+        }
+    }
+}

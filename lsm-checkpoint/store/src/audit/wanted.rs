@@ -1,0 +1,112 @@
+//! [`Wanted`]: the objects that backups need, to be looked up in the lists of the store.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+
+use super::CheckReport;
+use crate::{
+    access::Failure,
+    defect::Defect,
+    error::Result,
+    format::{CatalogPlace, ObjectRef},
+    key::{Key, ObjectName},
+    session::Session,
+};
+
+/// The objects, each once.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    objects: Vec<Object>,
+    is_sorted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Object {
+    key: Key,
+    len: u64,
+    found: Found,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    #[default]
+    Nothing,
+    Sound,
+    Length(u64),
+}
+
+/// The damage of an object, from which one defect is made for each backup.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lack {
+    expected: u64,
+    found: Option<u64>,
+}
+
+impl Lack {
+    pub(super) const fn make(self) -> Defect {
+        match self.found {
+            None => Defect::Missing,
+            Some(found) => Defect::Length { expected: self.expected, found },
+        }
+    }
+}
+
+impl Wanted {
+    pub(super) fn add(&mut self, catalog: &CatalogPlace, refs: &[ObjectRef]) {
+        let found = Found::Nothing;
+        self.objects.push(Object { key: Key::Catalog(catalog.name), len: catalog.len, found });
+        let data = refs.iter().map(|object| Object { key: Key::Data(object.name), len: object.len, found });
+        self.objects.extend(data);
+        // Backups share most of their objects, so the memory is bounded by the objects and one backup.
+        self.objects.sort_unstable();
+        self.objects.dedup();
+        self.is_sorted = true;
+    }
+
+    /// Looks up the objects of a folder.
+    pub(super) async fn look_up(
+        &mut self,
+        session: &Session,
+        folder: &'static str,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        debug_assert!(self.is_sorted || self.objects.is_empty(), "a search by halves needs an order");
+        let mut listed = session.access.list(folder);
+        while let Some(listed) = listed.next().await {
+            let listed = listed.map_err(|error| Failure::of(error).at(folder.to_owned()))?;
+            let Some(key) = listed.key.filter(|key| key.object().is_some()) else {
+                report.strangers += 1;
+                continue;
+            };
+            let first = self.objects.partition_point(|object| object.key < key);
+            let same = self.objects.iter_mut().skip(first).take_while(|object| object.key == key);
+            let mut is_wanted = false;
+            for object in same {
+                is_wanted = true;
+                object.found =
+                    if object.len == listed.len { Found::Sound } else { Found::Length(listed.len) };
+            }
+            let (count, bytes) = match is_wanted {
+                true => (&mut report.objects, &mut report.bytes),
+                false => (&mut report.other_objects, &mut report.other_bytes),
+            };
+            *count += 1;
+            *bytes = bytes.saturating_add(listed.len);
+        }
+        Ok(())
+    }
+
+    /// Returns the objects that are missing or have another length.
+    pub(super) fn lacking(&self) -> BTreeMap<ObjectName, (Key, Lack)> {
+        let lack = |object: &Object| {
+            let found = match object.found {
+                Found::Sound => return None,
+                Found::Nothing => None,
+                Found::Length(found) => Some(found),
+            };
+            Some((object.key.object()?, (object.key, Lack { expected: object.len, found })))
+        };
+        self.objects.iter().filter_map(lack).collect()
+    }
+}

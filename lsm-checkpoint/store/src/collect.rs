@@ -1,0 +1,251 @@
+//! [`Repository::collect`]: removes what no backup needs.
+
+mod batch;
+mod idle;
+mod known;
+mod staging;
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use futures::StreamExt;
+
+use crate::{
+    access::{Created, Failure},
+    changes::{DropForgotten, Fence},
+    error::{Error, Result},
+    format::Head,
+    id::Nonce,
+    key::{CATALOGS, DATA, HEADS, Key},
+    meter::{Meter, OnProgress},
+    repository::Repository,
+    session::Session,
+};
+use known::Known;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The number of names that a report quotes.
+const QUOTED: usize = 100;
+
+/// The options of a collect.
+#[derive(Clone)]
+pub struct CollectOptions {
+    grace: Duration,
+    fence_idle: Option<Duration>,
+    batch: usize,
+    progress: Option<OnProgress>,
+}
+
+impl Default for CollectOptions {
+    fn default() -> Self {
+        Self { grace: 7 * DAY, fence_idle: None, batch: 100_000, progress: None }
+    }
+}
+
+impl CollectOptions {
+    /// Creates the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the time for which a forgotten backup can come back. Default: 7 days. It starts when a collect first sees
+    /// the backup, by the clock of the store. With zero, a forgotten backup is dropped at once, and nothing is waited for.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Fences writers that have written nothing for this time, by the clock of the store. Default: none.
+    ///
+    /// A push that is alive and was fenced copies its objects within the store. Choose a time that is much longer than
+    /// one object takes, such as a day.
+    #[must_use]
+    pub fn fence_idle(mut self, idle: Option<Duration>) -> Self {
+        self.fence_idle = idle;
+        self
+    }
+
+    /// Sets the number of names that are listed before a state is read. Default: 100,000, which takes 10 MiB of memory.
+    #[must_use]
+    pub fn batch(mut self, names: usize) -> Self {
+        self.batch = names.max(1);
+        self
+    }
+
+    /// Reports progress, and cancels if the callback returns `Break`. A file is an object that was deleted.
+    #[must_use]
+    pub fn progress(mut self, progress: OnProgress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}
+
+impl fmt::Debug for CollectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CollectOptions")
+            .field("grace", &self.grace)
+            .field("fence_idle", &self.fence_idle)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The result of a collect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CollectReport {
+    /// The number of forgotten backups that were dropped.
+    pub dropped_backups: u64,
+    /// The writers that were fenced because they were idle.
+    pub fenced_writers: Vec<crate::id::WriterId>,
+    /// The number of objects that were deleted.
+    pub deleted_objects: u64,
+    /// The bytes of these objects.
+    pub deleted_bytes: u64,
+    /// The number of states that were deleted.
+    pub deleted_states: u64,
+    /// The number of objects that belong to a push under way.
+    pub spared_objects: u64,
+    /// The number of staging files of dead writers that were removed from a local repository.
+    pub deleted_staging_files: u64,
+    /// The number of objects whose names are not of this repository. They were left.
+    pub strangers: u64,
+    /// The first hundred of these names.
+    pub stranger_names: Vec<String>,
+}
+
+impl CollectReport {
+    fn strange(&mut self, name: &str) {
+        self.strangers += 1;
+        if self.stranger_names.len() < QUOTED {
+            self.stranger_names.push(name.chars().take(200).collect());
+        }
+    }
+}
+
+impl Repository {
+    /// Drops forgotten backups whose grace is over, and deletes the objects that nothing needs: of dropped backups, of
+    /// pushes that failed or were fenced, and old states.
+    ///
+    /// # Contract
+    ///
+    /// It may run at any time, beside any number of pushes and other collectors. It never deletes an object of a backup,
+    /// of a forgotten backup, or of a push under way. Objects with other names are left, and reported.
+    ///
+    /// # Crash semantics
+    ///
+    /// Call it again. Each deletion stands by itself.
+    ///
+    /// # Errors
+    ///
+    /// - [`Corrupt`](Error::Corrupt): a catalog of the newest state is missing or damaged, so nothing can be told from
+    ///   garbage. No object was deleted since. Heal the backup with a push, or forget it and collect with a grace of zero.
+    /// - [`Denied`](Error::Denied): the credentials may not delete.
+    /// - [`Unknown`](Error::Unknown), [`Cancelled`](Error::Cancelled): call it again.
+    /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
+    pub async fn collect(&self, options: &CollectOptions) -> Result<CollectReport> {
+        let session = &**self.session();
+        session.before_writing().await?;
+        let collector = Collector { session, options, meter: Meter::new(options.progress.clone()) };
+        collector.run().await
+    }
+}
+
+/// A collect under way.
+#[derive(Debug)]
+struct Collector<'a> {
+    session: &'a Session,
+    options: &'a CollectOptions,
+    meter: Meter,
+}
+
+impl Collector<'_> {
+    async fn run(&self) -> Result<CollectReport> {
+        let mut report = CollectReport::default();
+        let head = self.session.newest().await?.head;
+        self.fence_idle(&head, &mut report).await?;
+        self.drop_forgotten(&head, &mut report).await?;
+        let mut known = Known::default();
+        for folder in [DATA, CATALOGS] {
+            self.collect_folder(folder, &mut known, &mut report).await?;
+        }
+        self.trim(&mut report).await?;
+        report.deleted_staging_files = self.remove_staging_files().await?;
+        let newest = self.session.newest().await?.head;
+        let live = newest.referenced().map(|backup| backup.catalog.sha256).collect();
+        self.session.memory.keep_only(live).await?;
+        Ok(report)
+    }
+
+    async fn fence_idle(&self, head: &Head, report: &mut CollectReport) -> Result<()> {
+        let Some(idle) = self.options.fence_idle.filter(|_| !head.writers.is_empty()) else { return Ok(()) };
+        let now = self.store_time().await?;
+        for writer in &head.writers {
+            if self.is_idle(writer, now, idle).await? && self.session.commit(&mut Fence(writer.id)).await?.1 {
+                report.fenced_writers.push(writer.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn drop_forgotten(&self, head: &Head, report: &mut CollectReport) -> Result<()> {
+        if head.forgotten.is_empty() {
+            return Ok(());
+        }
+        let grace = self.options.grace;
+        let now = if grace.is_zero() { None } else { Some(self.store_time().await?) };
+        report.dropped_backups = self.session.commit(&mut DropForgotten { grace, now }).await?.1;
+        Ok(())
+    }
+
+    /// Returns the store's time: the time of an object that was written just now.
+    async fn store_time(&self) -> Result<Duration> {
+        let access = &self.session.access;
+        let mut attempts = access.attempts(crate::key::PROBES);
+        loop {
+            let key = Key::Probe(Nonce(access.random()?));
+            let answer = access.create(key, Bytes::from_static(b"time")).await;
+            let found = match &answer {
+                Created::Created => access.stat(key).await?,
+                _ => None,
+            };
+            let source = match (answer, found) {
+                (_, Some(stat)) => {
+                    access.delete(vec![key.to_string()]).await?;
+                    return Ok(stat.modified);
+                }
+                (Created::Refused(failure), _) => return Err(failure.at(key.to_string())),
+                (Created::Unknown(source), _) => source,
+                _ => "an object that was written is not there".into(),
+            };
+            if !attempts.pause().await {
+                return Err(Error::Store { key: key.to_string(), source });
+            }
+        }
+    }
+
+    /// Deletes the states that are K or more below the newest.
+    async fn trim(&self, report: &mut CollectReport) -> Result<()> {
+        let newest = self.session.newest().await?.head.number;
+        let kept = if self.session.rules().trim_k { self.session.constants.kept_heads.get() } else { 1 };
+        let Some(last) = newest.checked_sub(kept) else { return Ok(()) };
+        let mut listed = self.session.access.list(HEADS);
+        let mut old = Vec::new();
+        while let Some(listed) = listed.next().await {
+            let listed = listed.map_err(|error| Failure::of(error).at(HEADS.to_owned()))?;
+            match listed.key {
+                Some(Key::Head(number)) if number <= last => old.push(listed.name),
+                Some(_) => {}
+                None => report.strange(&listed.name),
+            }
+        }
+        old.sort_unstable();
+        for batch in old.chunks(self.options.batch) {
+            self.meter.check()?;
+            report.deleted_states += self.session.access.delete(batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+}

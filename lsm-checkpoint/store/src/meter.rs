@@ -1,0 +1,119 @@
+//! [`Meter`]: the report to the caller, and its wish to stop.
+
+use std::{
+    fmt,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::{StreamExt, stream};
+use lsm_checkpoint::Progress;
+
+use crate::error::{Error, Result};
+
+/// A callback that receives the progress, and cancels the operation with `Break`. Its field `copied_bytes` counts the
+/// bytes that were sent or received.
+pub type OnProgress = Arc<dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync>;
+
+/// Counts progress and reports it.
+pub(crate) struct Meter {
+    callback: Option<OnProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    progress: Progress,
+    is_over: bool,
+}
+
+/// Finished work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sent: u64,
+}
+
+impl Meter {
+    pub(crate) fn new(callback: Option<OnProgress>) -> Self {
+        Self { callback, state: Mutex::default() }
+    }
+
+    /// Sets the totals.
+    pub(crate) fn expect(&self, files: u64, bytes: u64) -> Result<()> {
+        self.tell(|progress| {
+            progress.files_total = files;
+            progress.bytes_total = bytes;
+        })
+    }
+
+    /// Reports finished work.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](Error::Cancelled).
+    pub(crate) fn did(&self, step: Step) -> Result<()> {
+        self.tell(|progress| {
+            progress.files_done = progress.files_done.saturating_add(step.files);
+            progress.bytes_done = progress.bytes_done.saturating_add(step.bytes);
+            progress.copied_bytes = progress.copied_bytes.saturating_add(step.sent);
+        })
+    }
+
+    /// Asks if the work goes on.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.lock().is_over { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn stop(&self) {
+        self.lock().is_over = true;
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) -> Result<()> {
+        // Held during the callback, so that the reported numbers never go back.
+        let mut state = self.lock();
+        change(&mut state.progress);
+        let State { progress, is_over } = &mut *state;
+        *is_over = *is_over || self.callback.as_ref().is_some_and(|callback| callback(progress).is_break());
+        if *is_over { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts on all items, several at a time. After the first failure the others stop at their next look at the meter, so
+    /// that they can undo a part of their work.
+    pub(crate) async fn each<T, F: Future<Output = Result<()>>>(
+        &self,
+        concurrency: usize,
+        items: impl IntoIterator<Item = T>,
+        act: impl Fn(T) -> F,
+    ) -> Result<()> {
+        if concurrency == 1 {
+            for item in items {
+                self.check()?;
+                act(item).await?;
+            }
+            return Ok(());
+        }
+        let mut first = None;
+        let mut running = stream::iter(items.into_iter().map(act)).buffer_unordered(concurrency);
+        while let Some(outcome) = running.next().await {
+            if let Err(error) = outcome
+                && first.is_none()
+            {
+                self.stop();
+                first = Some(error);
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter").field("progress", &self.lock().progress).finish_non_exhaustive()
+    }
+}

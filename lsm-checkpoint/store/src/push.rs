@@ -1,0 +1,193 @@
+//! [`Repository::push`]: carries a checkpoint into the repository.
+
+mod commit;
+mod entry;
+mod known;
+mod object;
+mod options;
+mod send;
+mod source;
+mod survey;
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use lsm_fs::Fs;
+
+use crate::{
+    changes::{Fence, Register},
+    environment::blocking,
+    error::{Error, Result},
+    format::{Backup, Head, Sha256},
+    id::WriterId,
+    key::ObjectName,
+    meter::Meter,
+    repository::Repository,
+    session::Session,
+};
+use commit::{AddBackup, Outcome};
+pub use options::{PushOptions, Pushed};
+use source::Source;
+use survey::Survey;
+
+/// The number of writers of one push that may be fenced.
+const FENCES: u32 = 3;
+/// The number of times that reused objects may go while they are replaced.
+const LOSSES: u32 = 100;
+
+impl Repository {
+    /// Pushes a checkpoint: the directory `dir` of a filesystem.
+    ///
+    /// # Contract
+    ///
+    /// Files that the last backup of the same source has are not sent, and not even read if the engine's checksum tells
+    /// that they are the same. Every file that is read is compared with its checksum in the checkpoint. A checkpoint
+    /// that is in the repository already is not pushed again, and the result says so.
+    ///
+    /// With a [state directory](crate::Options::state), a push that was killed goes on where it stopped: push the same
+    /// checkpoint again. The checkpoint must not be changed or removed during the call.
+    ///
+    /// # Crash semantics
+    ///
+    /// The backup is in the repository completely or not at all, and completely after `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// - [`Unknown`](Error::Unknown): the backup may be committed, now or later. Push the same checkpoint again.
+    /// - [`BackupExists`](Error::BackupExists): this checkpoint was pushed and forgotten. Bring it back with
+    ///   [`undo`](Self::undo).
+    /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
+    ///   cannot be read, or is damaged.
+    /// - [`Fenced`](Error::Fenced): a collector has taken this push for dead three times.
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
+    /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
+    pub async fn push(&self, fs: Arc<dyn Fs>, dir: &Path, options: &PushOptions) -> Result<Pushed> {
+        let session = self.session();
+        session.before_writing().await?;
+        let environment = &*session.access.options.environment;
+        let (read_from, dir) = (Arc::clone(&fs), dir.to_path_buf());
+        let source = Arc::new(Source { fs, dir: dir.clone() });
+        let survey = blocking(environment, move || survey::read(&*read_from, &dir)).await;
+        let survey = survey.map_err(Error::System)??;
+        let head = session.newest().await?.head;
+        let replaced = match in_the_way(session, &head, &survey, options).await? {
+            Standing::None => None,
+            Standing::Damaged(catalog) => Some(catalog),
+            Standing::Sound(backup) => {
+                session.memory.ended(survey.id).await?;
+                return Ok(Pushed::already(backup));
+            }
+        };
+        let meter = Meter::new(options.progress.clone());
+        let push = Push { session, source, survey: &survey, options, meter, replaced };
+        let outcome = push.run(&head).await;
+        if outcome.is_ok() {
+            session.memory.ended(survey.id).await?;
+        }
+        outcome
+    }
+}
+
+/// The backup of the same checkpoint in the newest state.
+enum Standing {
+    None,
+    Sound(Backup),
+    /// The caller distrusts an object of it. The new backup replaces the one with this catalog.
+    Damaged(Sha256),
+}
+
+async fn in_the_way(
+    session: &Session,
+    head: &Head,
+    survey: &Survey,
+    options: &PushOptions,
+) -> Result<Standing> {
+    if head.forgotten(survey.id).is_some() {
+        return Err(Error::BackupExists { backup: survey.id });
+    }
+    let Some(backup) = head.backup(survey.id) else { return Ok(Standing::None) };
+    let distrusts = |name: &ObjectName| options.distrusted.contains(name);
+    let is_damaged = match session.refs(backup).await? {
+        _ if distrusts(&backup.catalog.name) => true,
+        Ok(refs) => refs.iter().any(|object| distrusts(&object.name)),
+        Err(_) => true,
+    };
+    Ok(if is_damaged { Standing::Damaged(backup.catalog.sha256) } else { Standing::Sound(backup.clone()) })
+}
+
+/// A push under way.
+#[derive(Debug)]
+struct Push<'a> {
+    session: &'a Session,
+    source: Arc<Source>,
+    survey: &'a Survey,
+    options: &'a PushOptions,
+    meter: Meter,
+    replaced: Option<Sha256>,
+}
+
+impl Push<'_> {
+    async fn run(&self, head: &Head) -> Result<Pushed> {
+        self.meter.expect(self.survey.files.len() as u64, self.survey.bytes())?;
+        let resume = self.session.memory.resume(self.survey.id).await?;
+        let (head, mut writer) = match resume.writer.filter(|&writer| head.has_writer(writer)) {
+            Some(writer) => (head.clone(), writer),
+            None => self.register().await?,
+        };
+        let outcome = self.carry(&head, &mut writer, resume.finished).await;
+        // Without a memory nobody goes on under this writer. The change is made only if the store answers.
+        let is_local = matches!(
+            outcome,
+            Err(Error::Cancelled | Error::SourceDamaged { .. } | Error::Fs(_) | Error::Checkpoint(_))
+        );
+        if is_local && !self.session.memory.is_kept() {
+            let _ = self.session.commit(&mut Fence(writer)).await;
+        }
+        outcome
+    }
+
+    /// Registers a new writer, and returns the state that has it.
+    async fn register(&self) -> Result<(Head, WriterId)> {
+        let writer = entry::writer(self.session)?;
+        let id = writer.id;
+        let (head, ()) = self.session.commit(&mut Register(writer)).await?;
+        self.session.memory.began(self.survey.id, id).await?;
+        Ok((head, id))
+    }
+
+    async fn carry(
+        &self,
+        head: &Head,
+        writer: &mut WriterId,
+        resumed: std::collections::BTreeMap<String, crate::memory::Finished>,
+    ) -> Result<Pushed> {
+        let mut files = self.plan(head, resumed).await?;
+        let (mut fences, mut losses) = (0, 0);
+        loop {
+            self.send_missing(*writer, &files).await?;
+            let (backup, reused) = self.put_catalog(*writer, &files).await?;
+            let add = &mut AddBackup { backup, writer: *writer, reused: &reused, replaced: self.replaced };
+            match self.session.commit(add).await?.1 {
+                Outcome::Added(backup) => return Ok(self.pushed(backup, &files, fences)),
+                Outcome::There(backup) => return Ok(Pushed::already(backup)),
+                Outcome::Gone(objects) => {
+                    losses += 1;
+                    if losses > LOSSES {
+                        return Err(Error::Contended { place: self.session.access.place() });
+                    }
+                    files.lose(&objects);
+                }
+                Outcome::Fenced => {
+                    fences += 1;
+                    if fences >= FENCES {
+                        return Err(Error::Fenced { writer: *writer, times: fences });
+                    }
+                    // Registered before the first copy, so that no collector takes the copies.
+                    *writer = self.register().await?.1;
+                }
+            }
+        }
+    }
+}
+
+/// The objects that a push takes from other backups.
+type Reused = BTreeSet<ObjectName>;
