@@ -38,6 +38,8 @@ pub(crate) enum Verb {
     Prune(verbs::prune::PruneArgs),
     Sweep(verbs::sweep::SweepArgs),
     Manifest(verbs::manifest::ManifestArgs),
+    #[cfg(feature = "store")]
+    Store(verbs::store::StoreArgs),
     Completions(verbs::completions::CompletionsArgs),
     Man(verbs::completions::ManArgs),
 }

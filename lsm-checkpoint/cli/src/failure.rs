@@ -3,6 +3,8 @@
 mod of_checkpoint;
 mod of_fs;
 mod of_manifest;
+#[cfg(feature = "store")]
+mod of_store;
 
 use std::{error::Error, io};
 

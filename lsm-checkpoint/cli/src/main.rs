@@ -75,6 +75,8 @@ fn dispatch(verb: &Verb, session: &Session) -> Result {
         Verb::Prune(args) => args.run(session),
         Verb::Sweep(args) => args.run(session),
         Verb::Manifest(args) => args.run(session),
+        #[cfg(feature = "store")]
+        Verb::Store(args) => args.run(session),
         Verb::Completions(args) => args.run::<Cli>(session),
         Verb::Man(args) => args.run::<Cli>(session),
     }

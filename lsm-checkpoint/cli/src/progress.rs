@@ -37,8 +37,8 @@ impl Shown {
 
 /// The progress of one step.
 #[derive(Debug)]
-pub(crate) struct Meter<'a> {
-    signals: &'a Signals,
+pub(crate) struct Meter {
+    signals: Signals,
     step: String,
     is_bar: bool,
     /// Drawn with the first report: a step that fails at once shows none.
@@ -58,9 +58,9 @@ struct Lines {
 /// The time between two lines.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl<'a> Meter<'a> {
+impl Meter {
     /// Begins a step, which is named in front of the progress.
-    pub(crate) fn new(shown: Shown, step: String, signals: &'a Signals) -> Self {
+    pub(crate) fn new(shown: Shown, step: String, signals: Signals) -> Self {
         let begun = Instant::now();
         let lines = Lines { begun, next: begun, is_shown: true, last: Progress::default() };
         let lines = (shown == Shown::Lines).then(|| Mutex::new(lines));
@@ -81,7 +81,7 @@ impl<'a> Meter<'a> {
     }
 }
 
-impl Drop for Meter<'_> {
+impl Drop for Meter {
     /// Clears the bar, or prints the last report.
     fn drop(&mut self) {
         if let Some(bar) = self.bar.get() {
@@ -162,8 +162,7 @@ mod tests {
     /// With neither bar nor lines, the answer still cancels.
     #[test]
     fn a_meter_without_a_signal_goes_on() {
-        let signals = Signals::default();
-        let meter = Meter::new(Shown::Nothing, "x".to_owned(), &signals);
+        let meter = Meter::new(Shown::Nothing, "x".to_owned(), Signals::default());
         assert!(meter.tell(&Progress::default()).is_continue());
     }
 }

@@ -55,8 +55,8 @@ impl Session {
     }
 
     /// Begins a long step.
-    pub(crate) fn meter(&self, step: impl Into<String>) -> Meter<'_> {
+    pub(crate) fn meter(&self, step: impl Into<String>) -> Meter {
         self.out.flush();
-        Meter::new(self.shown, step.into(), &self.signals)
+        Meter::new(self.shown, step.into(), self.signals.clone())
     }
 }

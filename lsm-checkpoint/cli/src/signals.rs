@@ -17,7 +17,7 @@ use signal_hook::{
 use crate::failure::Failure;
 
 /// The signals that arrived.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
     /// The number of the last one, or 0.
     last: Arc<AtomicUsize>,

@@ -11,7 +11,10 @@ pub(crate) mod manifest;
 pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod rules;
 pub(crate) mod show;
+#[cfg(feature = "store")]
+pub(crate) mod store;
 pub(crate) mod sweep;
 pub(crate) mod transfer;
 pub(crate) mod verify;

@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 
 use super::{
     remove::remove,
+    rules::RuleArgs,
     verify::{Depth, examine},
 };
 use crate::{
     exit::Exit,
-    failure::Failure,
     groups::{Group, Member, groups, none_sound},
     record::Record,
-    retention::{Keep, Rules, Within, retention},
+    retention::{Rules, retention},
     session::{Result, Session},
     table::{Column, Columns},
     text,
@@ -27,27 +27,8 @@ use crate::{
 pub(crate) struct PruneArgs {
     /// The directory that holds the checkpoints.
     dir: PathBuf,
-    /// Keep the last N checkpoints; `all` keeps every one. The same holds for the other numbers.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_last: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N hours that have one.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_hourly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N days that have one.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_daily: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N weeks that have one.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_weekly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N months that have one.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_monthly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N years that have one.
-    #[arg(long, value_name = "N", help_heading = "Rules")]
-    keep_yearly: Option<Keep>,
-    /// Keep all that were made so long before the newest one, such as 7d or 1y6m (m is for months).
-    #[arg(long, value_name = "LENGTH", help_heading = "Rules")]
-    keep_within: Option<Within>,
+    #[command(flatten)]
+    rules: RuleArgs,
     /// Prune the checkpoints without an identity too, as one group: they may be of different sources.
     #[arg(long)]
     unnamed: bool,
@@ -60,7 +41,7 @@ pub(crate) struct PruneArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Verification {
+pub(crate) enum Verification {
     /// Names, lengths, manifests.
     Quick,
     /// Every byte.
@@ -79,7 +60,7 @@ struct Plan {
 
 impl PruneArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
-        let rules = self.rules()?;
+        let rules = self.rules.rules()?;
         let mut plans = Vec::new();
         for mut group in groups(session, &self.dir)? {
             if group.identity.is_empty() && !self.unnamed {
@@ -93,24 +74,6 @@ impl PruneArgs {
         }
         show(session, &plans, self.dry_run);
         if self.dry_run { Ok(Exit::Done) } else { carry_out(session, &plans) }
-    }
-
-    fn rules(&self) -> Result<Rules> {
-        let given = |keep: Option<Keep>| keep.filter(|keep| *keep != Keep::Count(0));
-        let rules = Rules {
-            last: given(self.keep_last),
-            hourly: given(self.keep_hourly),
-            daily: given(self.keep_daily),
-            weekly: given(self.keep_weekly),
-            monthly: given(self.keep_monthly),
-            yearly: given(self.keep_yearly),
-            within: self.keep_within,
-        };
-        if !rules.is_empty() {
-            return Ok(rules);
-        }
-        Err(Failure::usage("without a rule nothing would be kept")
-            .hint("give at least one rule, such as --keep-daily 7"))
     }
 
     /// Decides on a group, and verifies the newest one that it keeps. One that proves to be unsound neither counts nor

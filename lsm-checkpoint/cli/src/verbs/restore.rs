@@ -121,7 +121,7 @@ impl RestoreArgs {
 
 /// Refuses a target that is no empty directory, before anything long begins. The library looks again when it fills it.
 /// The debris of an earlier restore is no obstacle, unless that restore is alive.
-fn refuse_full(target: &Path) -> Result<()> {
+pub(crate) fn refuse_full(target: &Path) -> Result<()> {
     let entries = StdFs.read_dir(target)?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     if has(STAGED) && StdFs.try_lock_directory(target).is_ok_and(|lock| lock.is_none()) {

@@ -1,6 +1,6 @@
 //! `show`: the catalog of a checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lsm_checkpoint::{Catalog, CatalogFile};
@@ -35,47 +35,51 @@ const COLUMNS: [Column; 5] = [
 impl ShowArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let path = resolve(session, &self.checkpoint)?;
-        let catalog = Catalog::read(&StdFs, &path)?;
-        let created = text::since_epoch(catalog.created);
-        let seqno = catalog.seqno.map_or_else(|| "unknown".to_owned(), |seqno| seqno.to_string());
-        session.out.line(format!("checkpoint  {}", text::path(&path)));
-        session.out.line(format!("identity    {}", identity(&catalog)));
-        session.out.line(format!("made        {} ({} ago)", session.time(created), session.age(created)));
-        session.out.line(format!("up to       {seqno}"));
-        session.out.line(format!(
-            "holds       {}, {}",
-            text::count(catalog.files.len() as u64, "file"),
-            session.size(catalog.total_bytes())
-        ));
-        session.out.record(
-            &Record::new("catalog")
-                .path("path", &path)
-                .with("format", catalog.format)
-                .with("identity", catalog.identity.as_str())
-                .number("seqno", catalog.seqno)
-                .time("created", created)
-                .number("files", catalog.files.len() as u64)
-                .number("bytes", catalog.total_bytes()),
-        );
-        for tree in &catalog.trees {
-            let folder = if tree.folder.is_empty() { "." } else { &tree.folder };
-            session.out.line(format!("tree        {folder}, version {}", tree.version_id));
-            session.out.record(
-                &Record::new("tree")
-                    .with("folder", tree.folder.as_str())
-                    .number("version_id", tree.version_id)
-                    .with("folders", tree.folders.clone()),
-            );
-        }
-        let mut table = Columns::new(COLUMNS);
-        for file in &catalog.files {
-            table.row(cells(session, &catalog, file));
-            session.out.record(&record(&catalog, file));
-        }
-        session.out.line("");
-        session.out.lines(&table.show());
+        show_catalog(session, &path, &Catalog::read(&StdFs, &path)?);
         Ok(Exit::Done)
     }
+}
+
+/// Prints a catalog.
+pub(crate) fn show_catalog(session: &Session, path: &Path, catalog: &Catalog) {
+    let created = text::since_epoch(catalog.created);
+    let seqno = catalog.seqno.map_or_else(|| "unknown".to_owned(), |seqno| seqno.to_string());
+    session.out.line(format!("checkpoint  {}", text::path(path)));
+    session.out.line(format!("identity    {}", identity(catalog)));
+    session.out.line(format!("made        {} ({} ago)", session.time(created), session.age(created)));
+    session.out.line(format!("up to       {seqno}"));
+    session.out.line(format!(
+        "holds       {}, {}",
+        text::count(catalog.files.len() as u64, "file"),
+        session.size(catalog.total_bytes())
+    ));
+    session.out.record(
+        &Record::new("catalog")
+            .path("path", path)
+            .with("format", catalog.format)
+            .with("identity", catalog.identity.as_str())
+            .number("seqno", catalog.seqno)
+            .time("created", created)
+            .number("files", catalog.files.len() as u64)
+            .number("bytes", catalog.total_bytes()),
+    );
+    for tree in &catalog.trees {
+        let folder = if tree.folder.is_empty() { "." } else { &tree.folder };
+        session.out.line(format!("tree        {folder}, version {}", tree.version_id));
+        session.out.record(
+            &Record::new("tree")
+                .with("folder", tree.folder.as_str())
+                .number("version_id", tree.version_id)
+                .with("folders", tree.folders.clone()),
+        );
+    }
+    let mut table = Columns::new(COLUMNS);
+    for file in &catalog.files {
+        table.row(cells(session, catalog, file));
+        session.out.record(&record(catalog, file));
+    }
+    session.out.line("");
+    session.out.lines(&table.show());
 }
 
 fn identity(catalog: &Catalog) -> &str {

@@ -17,6 +17,8 @@ mod more;
 mod prune;
 mod schema;
 mod signals;
+#[cfg(feature = "store")]
+mod store;
 mod support;
 mod terminal;
 mod work;

@@ -79,7 +79,11 @@ fn prepare(recipe: &str, daily: &Daily) {
             *bytes.last_mut().unwrap() ^= 1;
             fs::write(data.join("db/v1"), bytes).unwrap();
         }
-        "A nightly job" | "A restore drill" | "Moving to another disk" | "A full disk" => {}
+        "A nightly job"
+        | "A restore drill"
+        | "Moving to another disk"
+        | "Off the machine"
+        | "A full disk" => {}
         other => panic!("how does the recipe {other:?} begin?"),
     }
 }
@@ -122,9 +126,12 @@ fn the_recipes_run() {
             for place in ["/backups", "/data/", "/mnt/", "/var/lib/"] {
                 here = here.replace(&format!(" {place}"), &format!(" {dir}{place}"));
             }
+            here = here.replace("file:///mnt/", &format!("file://{dir}/mnt/"));
             let path = format!("{dir}:{}", std::env::var("PATH").unwrap());
-            let shell =
-                Ran::of(Command::new("sh").args(["-c", &here]).env("PATH", path).env("TZ", "UTC"), dir);
+            let shell = Ran::of(
+                Command::new("sh").args(["-c", &here]).env("PATH", path).env("TZ", "UTC").env("HOME", dir),
+                dir,
+            );
             assert_eq!(shell.code, code, "{title}: {line}\n{}{}", shell.out, shell.err);
             ran += 1;
         }

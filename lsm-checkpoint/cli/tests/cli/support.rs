@@ -168,7 +168,9 @@ impl Daily {
     /// Runs the command. `{d}` in an argument stands for the temporary directory.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let dir = self.temp.path().to_str().unwrap();
-        Ran::of(command().args(args.iter().map(|arg| arg.replace("{d}", dir))), dir)
+        let mut command = command();
+        command.env("XDG_STATE_HOME", self.temp.path().join("state"));
+        Ran::of(command.args(args.iter().map(|arg| arg.replace("{d}", dir))), dir)
     }
 
     /// Runs the command and takes its output as lines of JSON, each of which fits the schema.

@@ -1,0 +1,170 @@
+//! `store check`, `store verify` and `store doctor`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lsm_checkpoint_store::{CheckReport, VerifyOptions};
+use lsm_fs::{FsExt, StdFs, SyncMode};
+
+use super::{
+    open::ClientArgs,
+    pick::{digits, find},
+    push::with_meter,
+};
+use crate::{
+    exit::Exit,
+    record::Record,
+    session::{Result, Session},
+    text,
+};
+
+/// Compare the lists of the store with the backups: each object is there and has its length. No file is read.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// The repository.
+    url: String,
+    /// Write the names of damaged objects to this file, for `store push --distrust`.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let report = client.open(session, &self.url)?.repository.check()?;
+        save(&report, self.save.as_ref())?;
+        Ok(show(session, &self.url, &report))
+    }
+}
+
+/// Read the files of backups, and compare each byte with its SHA-256. A file that backups share is read once.
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// The repository.
+    url: String,
+    /// Only these backups, by the first digits of their identifiers. Default: all.
+    #[arg(value_parser = digits)]
+    ids: Vec<String>,
+    /// Read part N of M parts of the objects, such as 3/30. The parts 1/30 to 30/30 are all of them.
+    #[arg(long, value_name = "N/M", value_parser = parse_part)]
+    part: Option<(u32, u32)>,
+    /// Write the names of damaged objects to this file, for `store push --distrust`.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+fn parse_part(text: &str) -> std::result::Result<(u32, u32), String> {
+    let numbers = text.split_once('/').and_then(|(n, m)| Some((n.parse().ok()?, m.parse().ok()?)));
+    let part = numbers.filter(|&(n, m): &(u32, u32)| n >= 1 && n <= m);
+    part.ok_or_else(|| "not a part such as 3/30, which is one of 1/30 to 30/30".to_owned())
+}
+
+impl VerifyArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let opened = client.open(session, &self.url)?;
+        let mut options = VerifyOptions::new();
+        if !self.ids.is_empty() {
+            let backups = opened.repository.list()?;
+            let find = |digits: &String| find(&self.url, &backups, digits).map(|backup| backup.id);
+            let ids: Vec<_> = self.ids.iter().map(find).collect::<Result<_>>()?;
+            options = options.backups(ids);
+        }
+        if let Some((part, parts)) = self.part {
+            options = options.part(part, parts);
+        }
+        let report =
+            with_meter(session, "verify", |tell| Ok(opened.repository.verify(&options.progress(tell))?))?;
+        save(&report, self.save.as_ref())?;
+        Ok(show(session, &self.url, &report))
+    }
+}
+
+/// Look at a repository as `store check` does, and for things that need a person.
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// The repository.
+    url: String,
+}
+
+/// A push that has run for so many seconds has probably died.
+const OLD: i64 = 24 * 3_600;
+
+impl DoctorArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let repository = client.open(session, &self.url)?.repository;
+        let (status, url) = (repository.status()?, text::plain(&self.url));
+        for writer in &status.writers {
+            if session.now.duration_since(text::since_epoch(writer.started)).as_secs() > OLD {
+                session.out.note(format!(
+                    "writer {} has been at work for {}; if its process has died, end it with `lsm-checkpoint \
+                     store fence {url} {}`",
+                    writer.id,
+                    session.age(text::since_epoch(writer.started)),
+                    writer.id
+                ));
+            }
+        }
+        if url.starts_with("s3") || url.starts_with("gs") {
+            session.out.note(
+                "parts of cut uploads cannot be listed: let a lifecycle rule of the bucket abort incomplete uploads",
+            );
+        }
+        Ok(show(session, &self.url, &repository.check()?))
+    }
+}
+
+/// Writes the names of damaged objects, one a line.
+fn save(report: &CheckReport, file: Option<&PathBuf>) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let text: String = report.damaged.iter().map(|damaged| format!("{}\n", damaged.key)).collect();
+    let _ = StdFs.rewrite_atomic(file, text.as_bytes(), SyncMode::Normal)?;
+    Ok(())
+}
+
+/// Prints a report.
+fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
+    for damaged in &report.damaged {
+        let backups: Vec<_> = damaged.backups.iter().map(ToString::to_string).collect();
+        session.out.line(format!("{}: {}; needed by {}", damaged.key, damaged.what, backups.join(", ")));
+        session.out.record(
+            &Record::new("damaged")
+                .with("object", damaged.key.to_string())
+                .with("message", damaged.what.to_string())
+                .with("backups", backups),
+        );
+    }
+    let verdict = match report.damaged.len() as u64 {
+        0 => "sound".to_owned(),
+        number => format!("NOT SOUND, {}", text::count(number, "damaged object")),
+    };
+    session.out.line(format!(
+        "{}: {verdict} ({}, {} with {}, {} read)",
+        text::plain(url),
+        text::count(report.backups, "backup"),
+        text::count(report.objects, "object"),
+        session.size(report.bytes),
+        session.size(report.read_bytes),
+    ));
+    if report.strangers > 0 {
+        session.out.note(format!("{} with other names", text::count(report.strangers, "object")));
+    }
+    session.out.record(
+        &Record::new("audit")
+            .with("url", url)
+            .with("sound", report.is_sound())
+            .number("backups", report.backups)
+            .number("objects", report.objects)
+            .number("bytes", report.bytes)
+            .number("read_bytes", report.read_bytes)
+            .number("damaged", report.damaged.len() as u64)
+            .number("other_objects", report.other_objects)
+            .number("other_bytes", report.other_bytes)
+            .number("strangers", report.strangers),
+    );
+    if report.is_sound() {
+        return Exit::Done;
+    }
+    session
+        .out
+        .line("  next: push a sound checkpoint of each source again, with --distrust and the file of --save");
+    Exit::Unsound
+}

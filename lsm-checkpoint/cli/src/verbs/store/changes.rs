@@ -1,0 +1,98 @@
+//! `store forget`, `store undo` and `store fence`: changes that delete nothing.
+
+use clap::Args;
+use lsm_checkpoint_store::{BackupId, WriterId};
+
+use super::{
+    open::ClientArgs,
+    pick::{digits, find},
+};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    record::Record,
+    session::{Result, Session},
+    text,
+};
+
+/// Forget backups. `store undo` brings them back until a collect after the grace drops them.
+#[derive(Args, Debug)]
+pub(super) struct ForgetArgs {
+    /// The repository.
+    url: String,
+    /// Backups, by the first digits of their identifiers.
+    #[arg(required = true, value_parser = digits)]
+    ids: Vec<String>,
+}
+
+impl ForgetArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let repository = client.open(session, &self.url)?.repository;
+        let backups = repository.list()?;
+        let ids = self.ids.iter().map(|digits| find(&self.url, &backups, digits).map(|backup| backup.id));
+        let ids: Vec<_> = ids.collect::<Result<_>>()?;
+        repository.forget(&ids)?;
+        tell(session, &ids, "forgotten");
+        Ok(Exit::Done)
+    }
+}
+
+/// Bring forgotten backups back.
+#[derive(Args, Debug)]
+pub(super) struct UndoArgs {
+    /// The repository.
+    url: String,
+    /// Backups, by the first digits of their identifiers, which `store status` shows.
+    #[arg(required = true, value_parser = digits)]
+    ids: Vec<String>,
+}
+
+impl UndoArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let repository = client.open(session, &self.url)?.repository;
+        let forgotten = repository.status()?.forgotten;
+        let known = || forgotten.iter().map(|forgotten| &forgotten.backup);
+        let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
+        let ids: Vec<_> = ids.collect::<Result<_>>()?;
+        repository.undo(&ids)?;
+        tell(session, &ids, "brought_back");
+        Ok(Exit::Done)
+    }
+}
+
+fn tell(session: &Session, ids: &[BackupId], state: &'static str) {
+    for id in ids {
+        session.out.line(format!("{id}: {}", state.replace('_', " ")));
+        session.out.record(&Record::new("changed").with("id", id.to_string()).with("state", state));
+    }
+}
+
+/// End the push of a writer that has died, so that the next collect removes its objects.
+///
+/// If the writer is alive after all, its push copies its objects within the store, and loses time only.
+#[derive(Args, Debug)]
+pub(super) struct FenceArgs {
+    /// The repository.
+    url: String,
+    /// The writer, as `store writers` shows it.
+    writer: String,
+}
+
+impl FenceArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let writer: WriterId = self
+            .writer
+            .parse()
+            .map_err(|error| Failure::usage(format!("{}: {error}", text::plain(&self.writer))))?;
+        if client.open(session, &self.url)?.repository.fence(writer)? {
+            session.out.line(format!("{writer}: fenced"));
+            session
+                .out
+                .record(&Record::new("changed").with("id", writer.to_string()).with("state", "fenced"));
+            return Ok(Exit::Done);
+        }
+        let url = text::plain(&self.url);
+        Err(Failure::refused("no_such_writer", format!("{url}: no push of writer {writer} is under way"))
+            .hint(format!("see all of them with `lsm-checkpoint store writers {url}`")))
+    }
+}

@@ -1,0 +1,212 @@
+//! `store list`, `store show`, `store status` and `store writers`.
+
+use clap::Args;
+use jiff::SignedDuration;
+use lsm_checkpoint::Catalog;
+use lsm_checkpoint_store::{Backup, Forgotten, ReadOptions, RegisteredWriter, SourceStatus};
+
+use super::{open::ClientArgs, pick::BackupName};
+use crate::{
+    exit::Exit,
+    record::Record,
+    session::{Result, Session},
+    table::{Column, Columns},
+    text,
+    verbs::show::show_catalog,
+};
+
+/// The digits of an identifier that a table shows.
+const SHORT: usize = 12;
+
+/// List the backups of a repository, by the time of their checkpoints.
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// The repository.
+    url: String,
+    /// Only the backups of this source.
+    #[arg(long, value_name = "IDENTITY")]
+    source: Option<String>,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column::text("ID"),
+    Column::text("TIME"),
+    Column::text("AGE").gives_way(2),
+    Column::text("SOURCE"),
+    Column::number("SEQNO").gives_way(1),
+    Column::number("FILES"),
+    Column::number("BYTES"),
+];
+
+impl ListArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let mut backups = client.open(session, &self.url)?.repository.list()?;
+        backups.retain(|backup| self.source.as_ref().is_none_or(|source| backup.source == *source));
+        backups.sort_by_key(|backup| (backup.created, backup.pushed));
+        if backups.is_empty() {
+            session.out.line(format!("{}: no backups", text::plain(&self.url)));
+            return Ok(Exit::Done);
+        }
+        let mut table = Columns::new(COLUMNS);
+        for backup in &backups {
+            let created = text::since_epoch(backup.created);
+            table.row([
+                short(&backup.id.to_string()),
+                session.time(created),
+                session.age(created),
+                text::plain(&backup.source).into_owned(),
+                backup.seqno.map_or_else(|| "-".to_owned(), |seqno| seqno.to_string()),
+                backup.files.to_string(),
+                session.size(backup.bytes),
+            ]);
+            session.out.record(&record_of("backup", backup));
+        }
+        session.out.lines(&table.show());
+        Ok(Exit::Done)
+    }
+}
+
+pub(super) fn short(id: &str) -> String {
+    id.chars().take(SHORT).collect()
+}
+
+/// A line of `--json` for a backup.
+pub(super) fn record_of(kind: &'static str, backup: &Backup) -> Record {
+    Record::new(kind)
+        .with("id", backup.id.to_string())
+        .with("source", backup.source.as_str())
+        .number("seqno", backup.seqno)
+        .time("created", text::since_epoch(backup.created))
+        .time("pushed", text::since_epoch(backup.pushed))
+        .number("files", backup.files)
+        .number("bytes", backup.bytes)
+}
+
+/// Show the catalog of a backup: its trees, and each file.
+#[derive(Args, Debug)]
+pub(super) struct ShowArgs {
+    /// URL@latest or URL@ID.
+    backup: BackupName,
+    /// The source of the latest backup.
+    #[arg(long, value_name = "IDENTITY")]
+    source: Option<String>,
+}
+
+impl ShowArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let opened = client.open(session, &self.backup.url)?;
+        let backup = self.backup.resolve(session, &opened.repository, self.source.as_deref())?;
+        let files = opened.repository.files(backup.id, &ReadOptions::new())?;
+        let catalog = Catalog::read(&files, files.dir())?;
+        let name = format!("{}@{}", self.backup.url, backup.id);
+        show_catalog(session, name.as_ref(), &catalog);
+        Ok(Exit::Done)
+    }
+}
+
+/// Show the state of a repository: the last backup of each source, forgotten backups, and pushes under way.
+#[derive(Args, Debug)]
+pub(super) struct StatusArgs {
+    /// The repository.
+    url: String,
+}
+
+impl StatusArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let status = client.open(session, &self.url)?.repository.status()?;
+        session.out.record(&Record::new("state").number("number", status.state));
+        let mut table = Columns::new([
+            Column::text("SOURCE"),
+            Column::text("LAST BACKUP"),
+            Column::text("TIME"),
+            Column::text("AGE"),
+            Column::number("BACKUPS"),
+            Column::number("BYTES"),
+        ]);
+        for source in &status.sources {
+            let created = text::since_epoch(source.last.created);
+            table.row([
+                text::plain(&source.source).into_owned(),
+                short(&source.last.id.to_string()),
+                session.time(created),
+                session.age(created),
+                source.backups.to_string(),
+                session.size(source.bytes),
+            ]);
+            session.out.record(&record_of_source(session, source));
+        }
+        match status.sources.len() {
+            0 => session.out.line(format!("{}: no backups", text::plain(&self.url))),
+            _ => session.out.lines(&table.show()),
+        }
+        for forgotten in &status.forgotten {
+            show_forgotten(session, forgotten);
+        }
+        show_writers(session, &status.writers);
+        Ok(Exit::Done)
+    }
+}
+
+fn record_of_source(session: &Session, source: &SourceStatus) -> Record {
+    let age: SignedDuration = session.now.duration_since(text::since_epoch(source.last.created));
+    Record::new("source")
+        .with("source", source.source.as_str())
+        .with("last", source.last.id.to_string())
+        .time("created", text::since_epoch(source.last.created))
+        .number("age_seconds", u64::try_from(age.as_secs()).unwrap_or_default())
+        .number("backups", source.backups)
+        .number("bytes", source.bytes)
+}
+
+fn show_forgotten(session: &Session, forgotten: &Forgotten) {
+    let backup = &forgotten.backup;
+    let seen = forgotten.seen.map(text::since_epoch);
+    let since = seen.map_or_else(
+        || "its grace begins with the next collect".to_owned(),
+        |seen| format!("its grace began {}", session.time(seen)),
+    );
+    session.out.line(format!(
+        "forgotten: {} of {}, {since}",
+        short(&backup.id.to_string()),
+        text::plain(&backup.source)
+    ));
+    session.out.record(&record_of("forgotten", backup).time("grace_began", seen));
+}
+
+/// Show the pushes that are under way or died.
+#[derive(Args, Debug)]
+pub(super) struct WritersArgs {
+    /// The repository.
+    url: String,
+}
+
+impl WritersArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let status = client.open(session, &self.url)?.repository.status()?;
+        if status.writers.is_empty() {
+            session.out.line(format!("{}: no push is under way", text::plain(&self.url)));
+        }
+        show_writers(session, &status.writers);
+        Ok(Exit::Done)
+    }
+}
+
+fn show_writers(session: &Session, writers: &[RegisteredWriter]) {
+    for writer in writers {
+        let started = text::since_epoch(writer.started);
+        session.out.line(format!(
+            "push under way: writer {}, process {} on {}, for {}",
+            writer.id,
+            writer.process,
+            text::plain(&writer.host),
+            session.age(started)
+        ));
+        session.out.record(
+            &Record::new("writer")
+                .with("id", writer.id.to_string())
+                .with("host", writer.host.as_str())
+                .with("process", writer.process)
+                .time("started", started),
+        );
+    }
+}

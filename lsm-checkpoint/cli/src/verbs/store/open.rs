@@ -1,0 +1,123 @@
+//! The options of the client, and `store init`.
+
+use std::{env, num::NonZeroU64, path::PathBuf, sync::Arc};
+
+use clap::Args;
+use lsm_checkpoint_store::{Location, Options, blocking::Repository};
+use lsm_fs::{Fs, FsDirLock, FsExt, StdFs};
+
+use crate::{
+    exit::Exit,
+    record::Record,
+    session::{Result, Session},
+    text::{self, parse_size},
+};
+
+/// The options of every command on a repository.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of all store commands")]
+pub(super) struct ClientArgs {
+    /// Keep the memory of this client here. By default this is `$STATE_DIRECTORY`, which systemd sets, or
+    /// `lsm-checkpoint` in `$XDG_STATE_HOME` or `~/.local/state`.
+    #[arg(long, value_name = "DIR", global = true)]
+    state: Option<PathBuf>,
+    /// Keep no memory: a killed push begins anew, and a repository that went back is not noticed.
+    #[arg(long, global = true, conflicts_with = "state")]
+    no_state: bool,
+    /// Make so many requests at a time.
+    #[arg(long, value_name = "N", global = true, default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+    requests: u16,
+    /// Send and receive at most so many bytes of files a second, such as 50MiB.
+    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
+    limit: Option<u64>,
+}
+
+/// A repository, and the lock on the memory of this client.
+pub(super) struct Opened {
+    pub(super) repository: Repository,
+    _lock: Option<Box<dyn FsDirLock>>,
+}
+
+impl ClientArgs {
+    /// Opens a repository.
+    pub(super) fn open(&self, session: &Session, url: &str) -> Result<Opened> {
+        let (options, lock) = self.options(session, url)?;
+        let repository = Repository::open(Location::parse(url)?, options)?;
+        Ok(Opened { repository, _lock: lock })
+    }
+
+    fn options(&self, session: &Session, url: &str) -> Result<(Options, Option<Box<dyn FsDirLock>>)> {
+        let limit = self.limit.and_then(NonZeroU64::new);
+        let options = Options::new().concurrency(usize::from(self.requests)).bytes_per_second(limit);
+        let Some(base) = self.memory() else { return Ok((options, None)) };
+        let dir = base.join(folder_of(url));
+        let locked = StdFs.create_dir_all(&dir).and_then(|()| StdFs.try_lock_directory(&dir));
+        match locked {
+            Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
+            Ok(None) => {
+                session.out.note(format!("{}: in use by another process, so not used", text::path(&dir)));
+                Ok((options, None))
+            }
+            // The caller relies on a directory of his own choice.
+            Err(error) if self.state.is_some() => Err(error.into()),
+            Err(error) => {
+                session.out.note(format!("no memory is kept: {error}"));
+                Ok((options, None))
+            }
+        }
+    }
+
+    /// The directory for the memory of this client.
+    fn memory(&self) -> Option<PathBuf> {
+        if self.no_state {
+            return None;
+        }
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let state_home =
+            || variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+        self.state
+            .clone()
+            .or_else(|| variable("STATE_DIRECTORY"))
+            .or_else(|| Some(state_home()?.join("lsm-checkpoint")))
+    }
+}
+
+/// A name for the folder of a URL. Two URLs may share one, because each repository has a folder of its own in it.
+fn folder_of(url: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    url.chars().take(100).map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
+/// Create a repository, after a probe of the store.
+///
+/// The probe makes 20 rounds of 8 puts of one object at a time. A store where two of them succeed would lose backups,
+/// and is refused.
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The place of the repository.
+    url: String,
+}
+
+impl InitArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let (options, _lock) = client.options(session, &self.url)?;
+        let repository = Repository::init(Location::parse(&self.url)?, options)?;
+        let id = repository.constants().id.to_string();
+        session.out.line(format!("{}: created, repository {id}", text::plain(&self.url)));
+        session.out.record(&Record::new("repository").with("url", self.url.as_str()).with("id", id));
+        Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_a_folder() {
+        assert_eq!(folder_of("s3://backups/db"), "s3___backups_db");
+        assert_eq!(folder_of("file:///../\u{e9}\0"), "file________");
+        assert_eq!(folder_of(&"a".repeat(1_000)).len(), 100);
+    }
+}

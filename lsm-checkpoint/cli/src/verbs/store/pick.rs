@@ -1,0 +1,128 @@
+//! `URL@latest` and `URL@ID`: a backup on the command line.
+
+use std::{cmp::Reverse, str::FromStr};
+
+use lsm_checkpoint_store::{Backup, blocking::Repository};
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    session::{Result, Session},
+    text,
+};
+
+/// The fewest digits that name a backup.
+const DIGITS: usize = 6;
+
+/// A backup that is named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BackupName {
+    pub(super) url: String,
+    which: Which,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Which {
+    Latest,
+    /// The first digits of an identifier.
+    Digits(String),
+}
+
+impl FromStr for BackupName {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let named = text.rsplit_once('@').and_then(|(url, name)| {
+            let which = if name == "latest" { Which::Latest } else { Which::Digits(digits(name).ok()?) };
+            Some(Self { url: url.to_owned(), which })
+        });
+        named.ok_or_else(|| "name a backup, as URL@latest or URL@ID".to_owned())
+    }
+}
+
+/// Reads the first digits of an identifier.
+pub(super) fn digits(text: &str) -> std::result::Result<String, String> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+    if (DIGITS..=32).contains(&text.len()) && text.bytes().all(is_digit) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("not the first {DIGITS} to 32 digits of an identifier"))
+    }
+}
+
+/// Finds the only backup whose identifier begins with these digits.
+pub(super) fn find<'b>(
+    url: &str,
+    backups: impl IntoIterator<Item = &'b Backup>,
+    digits: &str,
+) -> Result<&'b Backup> {
+    let mut found = backups.into_iter().filter(|backup| backup.id.to_string().starts_with(digits));
+    let url = text::plain(url);
+    match (found.next(), found.next()) {
+        (Some(backup), None) => Ok(backup),
+        (Some(_), Some(_)) => Err(Failure::refused(
+            "ambiguous_backup",
+            format!("{url}: several backups begin with {digits}; give more digits"),
+        )),
+        (None, _) => {
+            Err(Failure::refused("no_such_backup", format!("{url}: no backup begins with {digits}"))
+                .hint(format!("see all of them with `lsm-checkpoint store list {url}`")))
+        }
+    }
+}
+
+impl BackupName {
+    /// Finds the backup in its repository. Of several sources, none is the latest.
+    pub(super) fn resolve(
+        &self,
+        session: &Session,
+        repository: &Repository,
+        source: Option<&str>,
+    ) -> Result<Backup> {
+        let mut backups = repository.list()?;
+        let Which::Digits(digits) = &self.which else {
+            backups.retain(|backup| source.is_none_or(|source| backup.source == source));
+            let latest = newest(&self.url, &backups)?.clone();
+            session.out.note(format!("{}@latest is {}", text::plain(&self.url), latest.id));
+            return Ok(latest);
+        };
+        find(&self.url, &backups, digits).cloned()
+    }
+}
+
+/// The newest backup, by the time of its checkpoint.
+fn newest<'b>(url: &str, backups: &'b [Backup]) -> Result<&'b Backup> {
+    let url = text::plain(url);
+    let Some(newest) = backups.iter().min_by_key(|backup| Reverse((backup.created, backup.pushed))) else {
+        return Err(Failure::new(Exit::Unsound, "no_sound_checkpoint", format!("{url}: no backup")));
+    };
+    let other = backups.iter().find(|backup| backup.source != newest.source);
+    match other {
+        None => Ok(newest),
+        Some(other) => Err(Failure::refused(
+            "several_sources",
+            format!(
+                "{url}: backups of several sources, such as {} and {}",
+                text::plain(&newest.source),
+                text::plain(&other.source)
+            ),
+        )
+        .hint("choose one with --source, or name a backup")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_has_a_url_and_a_name() {
+        let name: BackupName = "s3://a@b/c@latest".parse().unwrap();
+        assert_eq!((name.url.as_str(), &name.which), ("s3://a@b/c", &Which::Latest));
+        let name: BackupName = "file:///b@0123ab".parse().unwrap();
+        assert_eq!(name.which, Which::Digits("0123ab".into()));
+        for bad in ["s3://a", "s3://a@", "s3://a@0123", "s3://a@XYZXYZ", "s3://a@newest"] {
+            bad.parse::<BackupName>().unwrap_err();
+        }
+    }
+}

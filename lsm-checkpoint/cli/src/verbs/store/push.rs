@@ -1,0 +1,107 @@
+//! `store push`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use lsm_checkpoint_store::{Key, ObjectName, OnProgress, PushOptions, Pushed};
+use lsm_fs::{FsExt, StdFs};
+
+use super::{look::record_of, open::ClientArgs};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    location::resolve,
+    session::{Result, Session},
+    text,
+};
+
+/// The longest list of damaged objects that is read.
+const LIST_MAX: u64 = 64 << 20;
+
+/// Push a checkpoint into a repository.
+///
+/// Only files that the last backup of the same source lacks are sent. A push that was killed goes on where it stopped:
+/// run it again. The backup is there completely or not at all.
+#[derive(Args, Debug)]
+pub(super) struct PushArgs {
+    /// The repository.
+    url: String,
+    /// A checkpoint, or DIR@latest.
+    checkpoint: PathBuf,
+    /// Read every file, and take none for known because its name, length and checksum are the same.
+    #[arg(long)]
+    rehash: bool,
+    /// Send files anew whose objects this file names: `store verify --save` writes it.
+    #[arg(long, value_name = "FILE")]
+    distrust: Option<PathBuf>,
+}
+
+impl PushArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let path = resolve(session, &self.checkpoint)?;
+        let distrusted = self.distrusted()?;
+        let opened = client.open(session, &self.url)?;
+        let pushed = with_meter(session, "push", |tell| {
+            let options = PushOptions::new().rehash(self.rehash).distrust(distrusted).progress(tell);
+            Ok(opened.repository.push(Arc::new(StdFs), &path, &options)?)
+        })?;
+        self.show(session, &pushed);
+        Ok(Exit::Done)
+    }
+
+    /// The objects of the file that the caller gives.
+    fn distrusted(&self) -> Result<Vec<ObjectName>> {
+        let Some(file) = &self.distrust else { return Ok(Vec::new()) };
+        let text = String::from_utf8_lossy(&StdFs.read_to_vec(file, LIST_MAX)?).into_owned();
+        let lines = text.lines().filter(|line| !line.is_empty());
+        lines
+            .map(|line| {
+                let key = Key::parse(line).and_then(|key| key.object());
+                key.ok_or_else(|| {
+                    let line = text::plain(line).into_owned();
+                    Failure::usage(format!("{}: not the name of an object: {line}", text::path(file)))
+                })
+            })
+            .collect()
+    }
+
+    fn show(&self, session: &Session, pushed: &Pushed) {
+        let Pushed { backup, was_there, .. } = pushed;
+        let (url, id) = (text::plain(&self.url), backup.id);
+        if *was_there {
+            session.out.line(format!("{url}@{id}: was there already"));
+        } else {
+            session.out.line(format!(
+                "{url}@{id}: pushed, sent {} in {}, {} in {} were there",
+                session.size(pushed.sent_bytes),
+                text::count(pushed.sent_files, "file"),
+                session.size(pushed.reused_bytes),
+                text::count(pushed.reused_files, "file"),
+            ));
+        }
+        if pushed.fences > 0 {
+            session.out.note("a collector took this push for dead; raise its --fence-idle");
+        }
+        session.out.record(
+            &record_of("pushed", backup)
+                .with("was_there", *was_there)
+                .number("sent_files", pushed.sent_files)
+                .number("sent_bytes", pushed.sent_bytes)
+                .number("reused_files", pushed.reused_files)
+                .number("reused_bytes", pushed.reused_bytes),
+        );
+    }
+}
+
+/// Runs a step with progress. The progress has ended when the call returns.
+pub(super) fn with_meter<T>(
+    session: &Session,
+    step: &str,
+    run: impl FnOnce(OnProgress) -> Result<T>,
+) -> Result<T> {
+    let meter = Arc::new(session.meter(step));
+    let shared = Arc::clone(&meter);
+    let result = run(Arc::new(move |progress| shared.tell(progress)));
+    drop(meter);
+    result
+}

@@ -1,0 +1,73 @@
+//! `store restore`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, RestoredOwner};
+use lsm_checkpoint_store::ReadOptions;
+use lsm_fs::{Fs, StdFs, parent_of};
+
+use super::{open::ClientArgs, pick::BackupName};
+use crate::{
+    owner::parse_owner,
+    session::{Result, Session},
+    verbs::{
+        restore::refuse_full,
+        transfer::{refuse_existing, show, show_plan},
+    },
+};
+
+/// Restore a backup into a new directory, in which an engine can live.
+///
+/// The target is absent or complete, whatever happens. Every byte is compared with its SHA-256. A restore that was
+/// killed goes on where it stopped: run it again.
+#[derive(Args, Debug)]
+pub(super) struct RestoreArgs {
+    /// URL@latest or URL@ID.
+    backup: BackupName,
+    /// A directory that does not exist, in one that does.
+    target: PathBuf,
+    /// The source of the latest backup.
+    #[arg(long, value_name = "IDENTITY")]
+    source: Option<String>,
+    /// Restore into a directory that exists and is empty, such as a mount point. `lost+found` may be there.
+    #[arg(long)]
+    into_empty: bool,
+    /// The owner of the files: as in the source (keep), as USER:GROUP by name or number, or the user who runs this
+    /// command (none).
+    #[arg(long, value_name = "OWNER", value_parser = parse_owner, default_value = "keep")]
+    owner: RestoredOwner,
+    /// Show the plan, and restore nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl RestoreArgs {
+    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
+        let volume = if self.into_empty { &*self.target } else { parent_of(&self.target) };
+        if self.into_empty {
+            refuse_full(&self.target)?;
+        } else {
+            refuse_existing(&self.target)?;
+        }
+        let opened = client.open(session, &self.backup.url)?;
+        let backup = self.backup.resolve(session, &opened.repository, self.source.as_deref())?;
+        if self.dry_run {
+            return show_plan(session, "restored", (&self.target, volume), backup.bytes);
+        }
+        let files = opened.repository.files(backup.id, &ReadOptions::new())?;
+        let meter = session.meter("restore");
+        let tell = |progress: &_| meter.tell(progress);
+        let options = Checkpoint::new().policy(Policy::Independent);
+        let options = options.restored_owner(self.owner).progress(&tell);
+        let info = if self.into_empty {
+            let checkpoint = CheckpointDir::open(Arc::new(files.clone()), files.dir())?;
+            options.restore_into(&checkpoint, &StdFs, &self.target)?
+        } else {
+            let here: Arc<dyn Fs> = Arc::new(StdFs);
+            files.restore(&here, &self.target, &options)?
+        };
+        drop(meter);
+        show(session, "restored", &self.target, &info)
+    }
+}

@@ -1,0 +1,172 @@
+//! `store`, on a repository in a folder.
+
+use std::{fs, path::PathBuf};
+
+use lsm_checkpoint::Policy;
+use serde_json::Value;
+
+use crate::support::{DAY, Daily, Engine, contents};
+
+const URL: &str = "file://{d}/store";
+
+/// Two checkpoints and an empty repository.
+fn new() -> Daily {
+    let daily = Daily::new();
+    let ran = daily.run(&["store", "init", URL]);
+    assert!(ran.code == 0 && ran.out.starts_with("file://{d}/store: created, repository "), "{ran:?}");
+    daily
+}
+
+/// Pushes a checkpoint, and returns the identifier of its backup.
+fn push(daily: &Daily, name: &str) -> String {
+    let (code, lines) = daily.json(&["store", "push", "--quiet", URL, &format!("{{d}}/backups/{name}")]);
+    assert_eq!(code, 0, "{lines:?}");
+    text(&lines[0]["id"])
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The files below `data/` of the repository.
+fn objects(daily: &Daily) -> Vec<PathBuf> {
+    let all = contents(&daily.temp.path().join("store"));
+    all.into_iter().map(|(path, _)| path).filter(|path| path.starts_with("data")).collect()
+}
+
+#[test]
+fn a_checkpoint_goes_to_the_store_and_comes_back() {
+    let daily = new();
+    let monday = push(&daily, "monday");
+    let (_, lines) = daily.json(&["store", "push", "--quiet", URL, "{d}/backups/tuesday"]);
+    assert_eq!((&lines[0]["was_there"], &lines[0]["reused_files"]), (&false.into(), &"4".into()));
+    let (_, again) = daily.json(&["store", "push", "--quiet", URL, "{d}/backups@latest"]);
+    assert_eq!((&again[0]["was_there"], &again[0]["id"]), (&true.into(), &lines[0]["id"]));
+    let (code, listed) = daily.json(&["store", "list", URL]);
+    let ids: Vec<_> = listed.iter().map(|backup| text(&backup["id"])).collect();
+    assert_eq!((code, ids), (0, vec![monday.clone(), text(&lines[0]["id"])]));
+
+    assert_eq!(daily.run(&["restore", "{d}/backups/monday", "{d}/local"]).code, 0);
+    let restored = daily.run(&["store", "restore", &format!("{URL}@{}", &monday[..8]), "{d}/live"]);
+    assert!(restored.code == 0 && restored.out.contains("{d}/live: restored"), "{restored:?}");
+    let (local, live) = (daily.temp.path().join("local"), daily.temp.path().join("live"));
+    assert_eq!(contents(&live), contents(&local));
+    fs::create_dir(daily.temp.path().join("volume")).unwrap();
+    let into = ["store", "restore", "--into-empty", &format!("{URL}@latest"), "{d}/volume"];
+    assert_eq!(daily.run(&into).code, 0);
+    assert_eq!(contents(&daily.temp.path().join("volume")).len(), contents(&local).len());
+    assert_eq!(daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/live"]).code, 4, "it exists");
+}
+
+#[test]
+fn a_backup_shows_its_catalog_and_its_age() {
+    let daily = new();
+    let id = push(&daily, "tuesday");
+    let shown = daily.run(&["store", "show", &format!("{URL}@{id}")]);
+    assert!(shown.out.contains("identity    orders") && shown.out.contains("tables/1.sst"), "{shown:?}");
+    assert_eq!(daily.json(&["store", "show", &format!("{URL}@{id}")]).1[0]["type"], "catalog");
+    let (code, status) = daily.json(&["store", "status", URL]);
+    let source = status.iter().find(|line| line["type"] == "source").unwrap();
+    assert_eq!((code, &source["age_seconds"]), (0, &DAY.to_string().into()));
+    assert_eq!((&source["source"], &source["last"]), (&"orders".into(), &id.into()));
+    let table = daily.run(&["store", "list", URL]);
+    assert!(table.out.starts_with("ID "), "{table:?}");
+    daily.run(&["store", "writers", URL]).expect(0, "file://{d}/store: no push is under way\n", "");
+    assert_eq!(daily.run(&["store", "doctor", URL]).code, 0);
+}
+
+#[test]
+fn a_forgotten_backup_comes_back_until_it_is_collected() {
+    let daily = new();
+    let (monday, tuesday) = (push(&daily, "monday"), push(&daily, "tuesday"));
+    let forget = |id: &str| daily.run(&["store", "forget", URL, &id[..12]]);
+    assert_eq!(forget(&monday).out, format!("{monday}: forgotten\n"));
+    assert_eq!(forget(&monday).code, 4, "it is no backup any more");
+    let status = daily.run(&["store", "status", URL]).out;
+    assert!(status.contains(&format!("forgotten: {} of orders", &monday[..12])), "{status}");
+    assert_eq!(daily.run(&["store", "push", URL, "{d}/backups/monday"]).code, 4, "undo it instead");
+    assert_eq!(daily.run(&["store", "undo", URL, &monday]).out, format!("{monday}: brought back\n"));
+    assert_eq!(forget(&monday).code, 0);
+    assert_eq!(daily.run(&["store", "collect", URL]).code, 0);
+    assert_eq!(daily.run(&["store", "undo", URL, &monday]).code, 0, "within the grace");
+    assert_eq!(forget(&monday).code, 0);
+    let (code, lines) = daily.json(&["store", "collect", "--quiet", "--grace", "0s", URL]);
+    assert_eq!((code, &lines[0]["dropped_backups"]), (0, &"1".into()));
+    assert_eq!(daily.run(&["store", "undo", URL, &monday]).code, 4, "it is gone");
+    assert_eq!(daily.run(&["store", "verify", URL, &tuesday]).code, 0, "what it shares stays");
+}
+
+#[test]
+fn damage_is_found_and_healed_by_the_next_push() {
+    let daily = new();
+    push(&daily, "monday");
+    let object = daily.temp.path().join("store").join(objects(&daily).remove(0));
+    let mut bytes = fs::read(&object).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&object, bytes).unwrap();
+    assert_eq!(daily.run(&["store", "check", URL]).code, 0, "the length is right");
+    let save = ["store", "verify", "--quiet", "--save", "{d}/damaged", URL];
+    let (code, lines) = daily.json(&save);
+    assert_eq!((code, &lines[0]["type"], &lines[1]["sound"]), (2, &"damaged".into(), &false.into()));
+    let healed = daily.run(&["store", "push", "--distrust", "{d}/damaged", URL, "{d}/backups/monday"]);
+    assert_eq!(healed.code, 0, "{healed:?}");
+    assert_eq!(daily.run(&["store", "verify", URL]).code, 0);
+    fs::remove_file(daily.temp.path().join("store").join(objects(&daily).remove(0))).unwrap();
+    fs::write(daily.temp.path().join("nonsense"), "x").unwrap();
+    let bad = daily.run(&["store", "push", "--distrust", "{d}/nonsense", URL, "{d}/backups/monday"]);
+    assert!(bad.code == 1 && bad.err.contains("not the name of an object"), "{bad:?}");
+}
+
+#[test]
+fn a_prune_keeps_a_sound_backup_of_each_source() {
+    let daily = new();
+    let rare = Engine::new(daily.temp.path().join("other"), "rare");
+    rare.checkpoint(&daily.at("rare"), 400 * DAY as i64, Policy::PreferLink);
+    let ids = ["monday", "tuesday", "rare"].map(|name| push(&daily, name));
+    assert_eq!(daily.run(&["store", "prune", URL]).code, 1, "a rule is needed");
+    let prune = ["store", "prune", "--keep-last", "1", "--verify", "full", "--grace", "0s", URL];
+    let planned = daily.run(&[&prune[..], &["--dry-run"]].concat());
+    assert!(planned.out.ends_with("keep 2, forget 1, leave 0 that are damaged (dry run)\n"), "{planned:?}");
+    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 3);
+    let (code, lines) = daily.json(&[&prune[..], &["--quiet"]].concat());
+    assert_eq!(code, 0, "{lines:?}");
+    let (_, left) = daily.json(&["store", "list", URL]);
+    assert_eq!(
+        left.iter().map(|backup| text(&backup["id"])).collect::<Vec<_>>(),
+        [&ids[2], &ids[1]].map(String::clone)
+    );
+    let latest = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/live"]);
+    assert!(latest.code == 4 && latest.err.contains("backups of several sources"), "{latest:?}");
+    let of = ["store", "restore", "--source", "orders", &format!("{URL}@latest"), "{d}/live"];
+    assert_eq!(daily.run(&of).code, 0);
+}
+
+/// The only sound backup of a source never goes, even if a rule would keep a damaged one instead.
+#[test]
+fn a_prune_of_damaged_backups_forgets_nothing() {
+    let daily = new();
+    push(&daily, "monday");
+    push(&daily, "tuesday");
+    for object in objects(&daily) {
+        fs::remove_file(daily.temp.path().join("store").join(object)).unwrap();
+    }
+    let ran = daily.run(&["store", "prune", "--keep-last", "1", URL]);
+    assert!(ran.code == 2 && ran.err.contains("none of 2 backups of orders is sound"), "{ran:?}");
+    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 2);
+}
+
+#[test]
+fn a_place_that_is_no_repository_is_refused() {
+    let daily = Daily::new();
+    let ran = daily.run(&["store", "list", URL]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    let ran = daily.run(&["store", "list", "nonsense://x"]);
+    assert!(ran.code == 1 && ran.err.contains("nonsense://x"), "{ran:?}");
+    assert_eq!(daily.run(&["store", "init", URL]).code, 0);
+    let again = daily.run(&["store", "init", URL]);
+    assert!(again.code == 4 && again.err.contains("there is a repository already"), "{again:?}");
+    assert_eq!(daily.run(&["store", "fence", URL, "nobody"]).code, 1);
+    assert_eq!(daily.run(&["store", "fence", URL, &"ab".repeat(16)]).code, 4);
+    let gone = daily.run(&["store", "list", "--state", "{d}/none", URL]);
+    assert_eq!(gone.code, 0, "the memory is made where it is missing: {gone:?}");
+}
