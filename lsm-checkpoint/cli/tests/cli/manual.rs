@@ -136,5 +136,5 @@ fn the_recipes_run() {
             ran += 1;
         }
     }
-    assert_eq!(ran, 24);
+    assert_eq!(ran, 29);
 }
