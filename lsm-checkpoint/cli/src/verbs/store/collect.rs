@@ -13,9 +13,10 @@ use crate::{
     text::{self, parse_age},
 };
 
-/// Delete what no backup needs: objects of dropped backups, of failed pushes, and old states.
+/// Delete everything that no backup needs: objects of dropped backups, of failed pushes, and old states.
 ///
-/// It may run at any time, beside pushes, restores and other collectors. It never deletes an object that a backup needs.
+/// It may run at any time, beside pushes, restores and other collectors. It never deletes an object that a backup
+/// needs.
 #[derive(Args, Debug)]
 pub(super) struct CollectArgs {
     /// The repository.
