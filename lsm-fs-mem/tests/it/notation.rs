@@ -20,16 +20,20 @@ fn at(path: &str) -> String {
     if path == "." { "/".to_owned() } else { format!("/{path}") }
 }
 
-fn open(fs: &dyn Fs, path: &str) -> Box<dyn FsFile> {
-    fs.open(Path::new(&at(path)), &FsOpenOptions::new().write(true)).unwrap()
+fn open(fs: &dyn Fs, path: &str) -> lsm_fs::Result<Box<dyn FsFile>> {
+    fs.open(Path::new(&at(path)), &FsOpenOptions::new().write(true))
 }
 
 /// Makes the calls. A call that fails is a mistake in the test.
 pub(crate) fn run(fs: &dyn Fs, calls: &str) {
     for text in calls.split(';').map(str::trim).filter(|call| !call.is_empty()) {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        call(fs, &words).unwrap_or_else(|e| panic!("{text}: {e}"));
+        attempt(fs, text).unwrap_or_else(|e| panic!("{text}: {e}"));
     }
+}
+
+/// Makes one call.
+pub(crate) fn attempt(fs: &dyn Fs, text: &str) -> lsm_fs::Result<()> {
+    call(fs, &text.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Makes the calls, and has them durable.
@@ -57,22 +61,23 @@ fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {
     match words[0] {
         "mkdir" => fs.create_dir(path),
         "creat" => fs.open(path, &new).map(drop),
-        "w" => {
+        "w" | "dw" => {
             let bytes = vec![words[4].as_bytes()[0]; usize::try_from(number(words[3])).unwrap()];
-            open(fs, words[1]).write_at(&bytes, number(two))
+            open(fs, words[1])?.write_at(&bytes, number(two))
         }
-        "trunc" => open(fs, words[1]).set_len(number(two)),
+        "trunc" => open(fs, words[1])?.set_len(number(two)),
         "otrunc" => fs.open(path, &FsOpenOptions::new().write(true).truncate(true)).map(drop),
         "punch" => fs.punch_hole(path, number(two), number(words[3])),
         "clone" => fs.reflink_file(path, other),
         "ln" => fs.hard_link(path, other),
         "mv" => fs.rename(path, other),
+        "mvn" => fs.rename_noreplace(path, other),
         "rm" => fs.remove_file(path),
         "rmdir" => fs.remove_dir(path),
-        "fsync" => open(fs, words[1]).sync_all(NORMAL),
-        "fdatasync" => open(fs, words[1]).sync_data(NORMAL),
+        "fsync" => open(fs, words[1])?.sync_all(NORMAL),
+        "fdatasync" => open(fs, words[1])?.sync_data(NORMAL),
         "dsync" => fs.sync_directory(path, NORMAL).map(drop),
-        "wb" | "commit" => Ok(()),
+        "wb" | "commit" | "sleep" | "remount" => Ok(()),
         other => panic!("no such call: {other}"),
     }
 }

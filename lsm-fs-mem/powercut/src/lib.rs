@@ -1,0 +1,49 @@
+//! A laboratory for power cuts.
+//!
+//! A FUSE file system serves a disk in memory, and a loop device lies on it. The server logs each write and each flush
+//! below a mounted ext4, XFS or btrfs. From the log the laboratory builds the disks that a power cut could leave, mounts
+//! each of them, and compares the tree with the states of the model.
+
+#![cfg(target_os = "linux")]
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
+
+mod bench;
+mod calibrate;
+mod calls;
+mod disk;
+mod kind;
+mod log;
+#[path = "../../tests/it/notation.rs"]
+#[allow(dead_code, reason = "the tests of the model use the rest")]
+mod notation;
+mod options;
+mod run;
+mod seeded;
+mod server;
+mod states;
+mod tree;
+mod workdir;
+mod workload;
+
+use std::{path::Path, process::ExitCode};
+
+use options::Options;
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match args.as_slice() {
+        [first, dir] if first == workdir::CLEAN => workdir::wait_and_clean(Path::new(dir)).map(|()| true),
+        _ => Options::parse(&args).and_then(|options| run::run(&options)),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("powercut: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The log of a disk: its writes, its flushes, and the marks of the workload, in the order in which they arrived.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::disk::Disk;
+
+/// A write that has reached the disk, perhaps only its cache.
+#[derive(Clone)]
+pub(crate) struct Write {
+    pub(crate) offset: u64,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Write(Write),
+    /// Everything before is durable once this has returned.
+    Flush,
+    /// The workload has come to this step.
+    Mark(usize),
+}
+
+/// The log of one run, and the disk before it.
+#[derive(Clone, Default)]
+pub(crate) struct Log {
+    pub(crate) base: Disk,
+    pub(crate) entries: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Served {
+    disk: Disk,
+    log: Option<Log>,
+    reads: u64,
+}
+
+/// A disk that is being served. The server and the laboratory share it.
+#[derive(Clone, Default)]
+pub(crate) struct Serving(Arc<Mutex<Served>>);
+
+impl Serving {
+    fn lock(&self) -> MutexGuard<'_, Served> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Vec<u8> {
+        let mut served = self.lock();
+        served.reads += 1;
+        served.disk.read(offset, len)
+    }
+
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) {
+        let mut served = self.lock();
+        served.disk.write(offset, bytes);
+        if let Some(log) = &mut served.log {
+            log.entries.push(Entry::Write(Write { offset, bytes: bytes.into() }));
+        }
+    }
+
+    pub(crate) fn flush(&self) {
+        self.push(Entry::Flush);
+    }
+
+    pub(crate) fn mark(&self, step: usize) {
+        self.push(Entry::Mark(step));
+    }
+
+    fn push(&self, entry: Entry) {
+        if let Some(log) = &mut self.lock().log {
+            log.entries.push(entry);
+        }
+    }
+
+    /// Replaces the whole content. Nothing may be mounted.
+    pub(crate) fn insert(&self, disk: Disk) {
+        let mut served = self.lock();
+        served.disk = disk;
+        served.reads = 0;
+    }
+
+    pub(crate) fn disk(&self) -> Disk {
+        self.lock().disk.clone()
+    }
+
+    /// Returns the number of reads since the last [`insert`](Self::insert).
+    pub(crate) fn reads(&self) -> u64 {
+        self.lock().reads
+    }
+
+    pub(crate) fn start_log(&self) {
+        let mut served = self.lock();
+        let base = served.disk.clone();
+        served.log = Some(Log { base, entries: Vec::new() });
+    }
+
+    pub(crate) fn take_log(&self) -> Log {
+        self.lock().log.take().unwrap_or_default()
+    }
+}

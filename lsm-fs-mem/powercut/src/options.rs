@@ -1,0 +1,55 @@
+//! The options of the program.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+
+use crate::kind::Kind;
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Everything, instead of a part that takes ten minutes at most.
+    pub(crate) full: bool,
+    pub(crate) kinds: Vec<Kind>,
+    /// The number of random workloads on each file system.
+    pub(crate) random: Option<u64>,
+    /// The seed of the first random workload.
+    pub(crate) seed: u64,
+    /// Only listed workloads whose name holds this text. No random ones.
+    pub(crate) named: Option<String>,
+    pub(crate) jobs: usize,
+    /// The directory for the states that were seen.
+    pub(crate) record: Option<PathBuf>,
+}
+
+impl Options {
+    pub(crate) fn parse(args: &[String]) -> anyhow::Result<Self> {
+        let mut options = Self {
+            full: false,
+            kinds: Kind::ALL.to_vec(),
+            random: None,
+            seed: 0,
+            named: None,
+            jobs: 2,
+            record: None,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--full" => options.full = true,
+                "--only" => {
+                    let name = value()?;
+                    options.kinds.retain(|kind| name.split(',').any(|name| name == kind.name()));
+                }
+                "--random" => options.random = Some(value()?.parse()?),
+                "--seed" => options.seed = value()?.parse()?,
+                "--named" => options.named = Some(value()?.clone()),
+                "--jobs" => options.jobs = value()?.parse()?,
+                "--record" => options.record = Some(value()?.into()),
+                other => bail!("unknown option: {other}"),
+            }
+        }
+        Ok(options)
+    }
+}

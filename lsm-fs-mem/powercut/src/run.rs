@@ -1,0 +1,139 @@
+//! Distributes the work over several benches, and sums up.
+
+use std::{
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use anyhow::bail;
+
+use crate::{
+    bench::Bench,
+    calibrate::{Observed, misses, observe},
+    kind::{Kind, capture},
+    options::Options,
+    states::Amount,
+    workdir::Workdir,
+    workload::{Workload, listed, random},
+};
+
+/// The random workloads of each file system, without and with `--full`.
+const RANDOM: (u64, u64) = (40, 2000);
+/// One listed workload of this many is tried without `--full`.
+const EVERY: usize = 12;
+
+/// Says in one line what is missing here.
+fn possible() -> anyhow::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("needs root");
+    }
+    for (path, what) in [("/dev/fuse", "FUSE"), ("/dev/loop-control", "loop devices")] {
+        if !std::path::Path::new(path).exists() {
+            bail!("needs {what}: {path} is missing");
+        }
+    }
+    for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup"] {
+        if capture(Command::new("which").arg(tool)).is_err() {
+            bail!("needs {tool}");
+        }
+    }
+    Ok(())
+}
+
+struct Job {
+    kind: Kind,
+    name: String,
+    workload: Workload,
+}
+
+/// Runs the laboratory. Returns `false` if the model has missed a state, or a file system has failed.
+pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
+    possible()?;
+    let workdir = Workdir::create()?;
+    let result = calibrate(options, &workdir);
+    workdir.close()?;
+    result
+}
+
+fn jobs(options: &Options) -> Vec<Job> {
+    let count = options.random.unwrap_or(if options.full { RANDOM.1 } else { RANDOM.0 });
+    let every = if options.full || options.named.is_some() { 1 } else { EVERY };
+    let mut jobs = Vec::new();
+    for (at, (name, workload)) in listed().into_iter().enumerate() {
+        let is_named = options.named.as_ref().is_none_or(|part| name.contains(part.as_str()));
+        if is_named && (at % every == 0) {
+            let of = |kind: &Kind| Job { kind: *kind, name: name.clone(), workload: workload.clone() };
+            jobs.extend(options.kinds.iter().map(of));
+        }
+    }
+    if options.named.is_none() {
+        for seed in options.seed..options.seed + count {
+            let of = |kind: &Kind| Job { kind: *kind, name: format!("seed {seed}"), workload: random(*kind, seed) };
+            jobs.extend(options.kinds.iter().map(of));
+        }
+    }
+    jobs
+}
+
+fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
+    let amount = Amount { writes: 5, instants: 5, mixtures: if options.full { 3 } else { 2 } };
+    let (jobs, start) = (jobs(options), Instant::now());
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = |number: usize| -> anyhow::Result<()> {
+        let bench = Bench::new(workdir, number)?;
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match observe(&bench, job.kind, &job.workload, amount) {
+                Ok(Some(observed)) => {
+                    report(job, &observed);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push(observed);
+                }
+                Ok(None) => println!("{} {}: not offered by this file system", job.kind, job.name),
+                Err(error) => println!("{} {}: {:?}: {error:#}", job.kind, job.name, job.workload),
+            }
+        }
+        bench.close()
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs).map(|number| scope.spawn(move || work(number))).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(_) => bail!("a worker has panicked"),
+        })
+    })?;
+    let observed = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for kind in &options.kinds {
+        let of_kind: Vec<&Observed> = observed.iter().filter(|observed| observed.kind == *kind).collect();
+        let sum = |count: fn(&Observed) -> usize| of_kind.iter().map(|observed| count(observed)).sum::<usize>();
+        println!(
+            "{kind}: {} recordings, {} states mounted, {} distinct trees, {} torn superblocks, {} faults, {} misses",
+            of_kind.len(),
+            sum(|observed| observed.mounted),
+            sum(|observed| observed.trees.len()),
+            sum(|observed| observed.torn),
+            sum(|observed| observed.faults.len()),
+            sum(|observed| misses(observed).len()),
+        );
+    }
+    println!("{} s", start.elapsed().as_secs());
+    Ok(observed.iter().all(|observed| observed.faults.is_empty() && misses(observed).is_empty()))
+}
+
+fn report(job: &Job, observed: &Observed) {
+    for fault in &observed.faults {
+        println!("FAULT {} {}: {:?}: {fault}", job.kind, job.name, job.workload);
+    }
+    for miss in misses(observed) {
+        println!(
+            "MISS {} {}: {} | {}\n    {miss}",
+            job.kind,
+            job.name,
+            job.workload.start,
+            job.workload.calls.join("; ")
+        );
+    }
+}

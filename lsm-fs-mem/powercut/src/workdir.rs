@@ -1,0 +1,107 @@
+//! [`Workdir`]: the directory of the mount points, and its clean-up.
+//!
+//! A second process waits until this one ends, in whatever way, and then unmounts and detaches everything below the
+//! directory. It does so after a normal run too, so the clean-up is no rare path.
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+use rustix::mount::{UnmountFlags, unmount};
+
+use crate::kind::run;
+
+const PREFIX: &str = "lsm-powercut-";
+/// The argument that starts the cleaner.
+pub(crate) const CLEAN: &str = "--clean";
+
+pub(crate) struct Workdir {
+    path: PathBuf,
+    cleaner: Child,
+}
+
+impl Workdir {
+    /// Makes the directory, and cleans up after runs whose cleaner was killed as well.
+    pub(crate) fn create() -> anyhow::Result<Self> {
+        let base = std::env::temp_dir();
+        for entry in fs::read_dir(&base)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let owner = name.strip_prefix(PREFIX).and_then(|pid| pid.parse::<u32>().ok());
+            if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+                clean(&path)?;
+            }
+        }
+        let path = base.join(format!("{PREFIX}{}", std::process::id()));
+        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let mut command = Command::new("/proc/self/exe");
+        // A group of its own: a signal of the terminal does not reach it.
+        command.arg(CLEAN).arg(&path).stdin(Stdio::piped()).process_group(0);
+        let cleaner = command.spawn().context("cannot start the cleaner")?;
+        Ok(Self { path, cleaner })
+    }
+
+    /// Makes a directory in this one.
+    pub(crate) fn dir(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Has everything cleaned up.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        drop(self.cleaner.stdin.take());
+        if !self.cleaner.wait()?.success() {
+            bail!("{} was not cleaned up", self.path.display());
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the end of the parent, then cleans up.
+pub(crate) fn wait_and_clean(dir: &Path) -> anyhow::Result<()> {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    clean(dir)
+}
+
+fn clean(dir: &Path) -> anyhow::Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let fields = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let device = fields.next()?;
+        let point = Path::new(fields.next()?);
+        point.starts_with(dir).then(|| (device == "lsm-powercut", point.to_owned()))
+    });
+    let (disks, mounted): (Vec<_>, Vec<_>) = fields.partition(|(is_disk, _)| *is_disk);
+    for (_, point) in mounted.iter().rev() {
+        let _ = unmount(point, UnmountFlags::empty()).or_else(|_| unmount(point, UnmountFlags::DETACH));
+    }
+    for device in attached(dir)? {
+        let _ = run(Command::new("losetup").arg("-d").arg(device));
+    }
+    for (_, point) in &disks {
+        let _ = unmount(point, UnmountFlags::empty()).or_else(|_| unmount(point, UnmountFlags::DETACH));
+    }
+    if let Some(device) = attached(dir)?.first() {
+        bail!("{} stays attached", device.display());
+    }
+    fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
+}
+
+/// Returns the loop devices whose file lies below a directory.
+fn attached(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/sys/block")? {
+        let entry = entry?;
+        let file = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+        if Path::new(file.trim()).starts_with(dir) {
+            found.push(Path::new("/dev").join(entry.file_name()));
+        }
+    }
+    Ok(found)
+}
