@@ -30,14 +30,6 @@ impl Kind {
         }
     }
 
-    pub(crate) const fn letter(self) -> char {
-        match self {
-            Self::Ext4 => 'E',
-            Self::Xfs => 'X',
-            Self::Btrfs => 'B',
-        }
-    }
-
     pub(crate) const fn profile(self) -> Profile {
         match self {
             Self::Ext4 => Profile::Ext4,

@@ -17,7 +17,11 @@ mod log;
 #[path = "../../tests/it/notation.rs"]
 #[allow(dead_code, reason = "the tests of the model use the rest")]
 mod notation;
+#[path = "../../tests/it/observed.rs"]
+#[allow(dead_code, reason = "the tests of the model read the files")]
+mod observed;
 mod options;
+mod record;
 mod run;
 mod seeded;
 mod server;

@@ -11,12 +11,15 @@ use std::{
 };
 
 use anyhow::bail;
+use lsm_fs_mem::Profile;
 
 use crate::{
     bench::Bench,
-    calibrate::{Observed, misses, observe},
+    calibrate::{Cuts, observe},
     kind::{Kind, capture},
+    observed::Miss,
     options::Options,
+    record,
     states::Amount,
     workdir::Workdir,
     workload::{Workload, listed, random},
@@ -88,9 +91,9 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
         let bench = Bench::new(workdir, number)?;
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             match observe(&bench, job.kind, &job.workload, amount) {
-                Ok(Some(observed)) => {
-                    report(job, &observed);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push(observed);
+                Ok(Some(cuts)) => {
+                    report(job, &cuts);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push(cuts);
                 }
                 Ok(None) => println!("{} {}: not offered by this file system", job.kind, job.name),
                 Err(error) => println!("{} {}: {:?}: {error:#}", job.kind, job.name, job.workload),
@@ -105,35 +108,45 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
             Err(_) => bail!("a worker has panicked"),
         })
     })?;
-    let observed = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for kind in &options.kinds {
-        let of_kind: Vec<&Observed> = observed.iter().filter(|observed| observed.kind == *kind).collect();
-        let sum = |count: fn(&Observed) -> usize| of_kind.iter().map(|observed| count(observed)).sum::<usize>();
-        println!(
-            "{kind}: {} recordings, {} states mounted, {} distinct trees, {} torn superblocks, {} faults, {} misses",
-            of_kind.len(),
-            sum(|observed| observed.mounted),
-            sum(|observed| observed.trees.len()),
-            sum(|observed| observed.torn),
-            sum(|observed| observed.faults.len()),
-            sum(|observed| misses(observed).len()),
-        );
+    let cuts = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(dir) = &options.record {
+        record::write(dir, &cuts)?;
     }
-    println!("{} s", start.elapsed().as_secs());
-    Ok(observed.iter().all(|observed| observed.faults.is_empty() && misses(observed).is_empty()))
+    Ok(sum_up(options, &cuts, start))
 }
 
-fn report(job: &Job, observed: &Observed) {
-    for fault in &observed.faults {
+/// Prints the totals. Returns `false` if there are faults or misses.
+fn sum_up(options: &Options, cuts: &[Cuts], start: Instant) -> bool {
+    let mut is_good = true;
+    for kind in &options.kinds {
+        let of_kind: Vec<&Cuts> = cuts.iter().filter(|cuts| cuts.kind == *kind).collect();
+        let sum = |count: fn(&Cuts) -> usize| of_kind.iter().map(|cuts| count(cuts)).sum::<usize>();
+        let (faults, misses) = (sum(|cuts| cuts.faults.len()), sum(|cuts| missed(cuts).len()));
+        println!(
+            "{kind}: {} recordings, {} states mounted, {} distinct trees, {} torn superblocks, {faults} faults, \
+             {misses} misses",
+            of_kind.len(),
+            sum(|cuts| cuts.mounted),
+            sum(|cuts| cuts.observed.trees.len()),
+            sum(|cuts| cuts.torn),
+        );
+        is_good &= faults + misses == 0;
+    }
+    println!("{} s", start.elapsed().as_secs());
+    is_good
+}
+
+fn missed(cuts: &Cuts) -> Vec<Miss> {
+    cuts.observed.misses(&[cuts.kind.profile(), Profile::Adversarial])
+}
+
+fn report(job: &Job, cuts: &Cuts) {
+    for fault in &cuts.faults {
         println!("FAULT {} {}: {:?}: {fault}", job.kind, job.name, job.workload);
     }
-    for miss in misses(observed) {
-        println!(
-            "MISS {} {}: {} | {}\n    {miss}",
-            job.kind,
-            job.name,
-            job.workload.start,
-            job.workload.calls.join("; ")
-        );
+    for Miss { profile, step, tree, reason } in missed(cuts) {
+        let Workload { start, calls } = &job.workload;
+        println!("MISS {} {}: {start} | {}", job.kind, job.name, calls.join("; "));
+        println!("    {profile} after call {step}: {tree}: {reason}");
     }
 }

@@ -1,0 +1,43 @@
+//! Writes the trees that were seen to files, from which the tests of the model read them.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use anyhow::Context;
+
+use crate::{
+    calibrate::Cuts,
+    kind::{Kind, capture},
+    observed::{Observed, encode},
+};
+
+/// Writes one file for each file system.
+pub(crate) fn write(dir: &Path, cuts: &[Cuts]) -> anyhow::Result<()> {
+    fs::create_dir_all(dir)?;
+    for kind in Kind::ALL {
+        let observed: BTreeSet<Observed> =
+            cuts.iter().filter(|cuts| cuts.kind == kind).map(|cuts| cuts.observed.clone()).collect();
+        if observed.is_empty() {
+            continue;
+        }
+        let path = dir.join(format!("{kind}.txt"));
+        let text = encode(&comments(kind, cuts)?, &observed);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn comments(kind: Kind, cuts: &[Cuts]) -> anyhow::Result<String> {
+    let of_kind = || cuts.iter().filter(|cuts| cuts.kind == kind);
+    let mounted: usize = of_kind().map(|cuts| cuts.mounted).sum();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    // mkfs.ext4 and mkfs.xfs print their version to different streams.
+    let version = capture(Command::new("sh").args(["-c", &format!("mkfs.{kind} -V 2>&1 | head -n 1")]))?;
+    Ok(format!(
+        "Trees that {kind} left after power cuts, seen by `cargo xtask powercut`. See tests/it/observed.rs.\n\
+         kernel: Linux {}\nmkfs: {version}, with {}\nmount: noatime\n\
+         recordings: {}, mounted states: {mounted}\n",
+        kernel.trim(),
+        kind.options().join(" "),
+        of_kind().count()
+    ))
+}
