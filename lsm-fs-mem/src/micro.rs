@@ -135,6 +135,8 @@ struct SinceCommit {
     volume: u32,
     created: Seq,
     changed: Seq,
+    /// The last change of its names, its length, or its permissions.
+    described: Seq,
     /// Its own last sync.
     synced: Seq,
 }
@@ -144,7 +146,11 @@ impl Journal {
         self.last = micro.seq;
         if let Some(file) = micro.file() {
             self.of_file.insert((file, micro.seq));
-            self.since(file, micro.volume).changed = micro.seq;
+            let since = self.since(file, micro.volume);
+            since.changed = micro.seq;
+            if !matches!(micro.change, Change::Data { .. }) {
+                since.described = micro.seq;
+            }
         }
         if let Some(dir) = micro.directory() {
             self.in_dir.insert((dir, micro.seq));
@@ -154,6 +160,7 @@ impl Journal {
             self.of_child.insert((ino, micro.seq));
             let child = self.since(ino, micro.volume);
             child.changed = micro.seq;
+            child.described = micro.seq;
             if micro.creates() {
                 child.created = micro.seq;
             }
@@ -224,9 +231,9 @@ impl Journal {
         self.since_commit.get(&ino).is_some_and(|since| since.changed > since.synced.max(commit))
     }
 
-    /// Returns the last change of the inode or its names since the last commit that a call asked for.
+    /// Returns the last change of the inode's names, length, or permissions since the last commit that a call asked for.
     pub(crate) fn last_change(&self, ino: Ino) -> Option<Seq> {
-        self.since_commit.get(&ino).map(|since| since.changed)
+        self.since_commit.get(&ino).map(|since| since.described)
     }
 
     /// Iterates over the inodes that were created after a commit at this time.

@@ -191,9 +191,10 @@ pub(crate) enum Coupling {
 pub(crate) struct CrashRules {
     pub(crate) fsync_content: bool,
     pub(crate) fsync_names: ForcedNames,
-    /// A write to a file counts as its last change, too, because it changes the modification time. A new mode or owner
-    /// always counts.
-    pub(crate) writes_count: bool,
+    /// A new length of a file counts as its last change, too, because ext4 writes the inode. A write that leaves the
+    /// length does not count: it changes only the modification time, and not even that if the last change was within
+    /// the same tick of the clock (`inode_needs_update_time` in `fs/inode.c`). A new mode or owner always counts.
+    pub(crate) lengths_count: bool,
     pub(crate) fdatasync_data: bool,
     pub(crate) fdatasync_growth: bool,
     pub(crate) fdatasync_is_fsync: bool,
@@ -235,7 +236,7 @@ impl CrashModel {
         let posix = CrashRules {
             fsync_content: true,
             fsync_names: ForcedNames::Own,
-            writes_count: false,
+            lengths_count: false,
             fdatasync_data: true,
             fdatasync_growth: true,
             fdatasync_is_fsync: false,
@@ -260,7 +261,7 @@ impl CrashModel {
         };
         match self.profile {
             Profile::Adversarial => posix,
-            Profile::Ext4 => CrashRules { writes_count: true, ..journaled },
+            Profile::Ext4 => CrashRules { lengths_count: true, ..journaled },
             Profile::Xfs => CrashRules { size_needs_last_sector: true, ..journaled },
             Profile::Btrfs => CrashRules {
                 fsync_names: ForcedNames::Around,

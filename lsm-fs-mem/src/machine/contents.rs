@@ -157,12 +157,15 @@ impl<'m> FileCalls<'m> {
         if len > MAX_LEN {
             return Err(os(errno::EINVAL));
         }
-        let old = self.names().file(ino)?.len;
+        let (volume, old) = (self.names().volume_of(ino), self.names().file(ino)?.len);
+        // A cut within a block zeroes the rest of the block, and these zeros may reach the disk without the new length
+        // (`ext4_block_truncate_page` in `fs/ext4/inode.c`, `xfs_truncate_page` in `fs/xfs/xfs_iomap.c`).
+        let tail = len..old.min(len.next_multiple_of(PAGE_BYTES));
+        if !tail.is_empty() {
+            self.storage.change(volume, Change::Data { ino, range: tail, payload: Payload::Zeros });
+        }
         if len != old {
-            self.storage.change(
-                self.names().volume_of(ino),
-                Change::Size { ino, from: old, to: len, written: false },
-            );
+            self.storage.change(volume, Change::Size { ino, from: old, to: len, written: false });
         }
         Ok(())
     }

@@ -20,10 +20,13 @@
 //!
 //! For ext4 and XFS see [`ForcedNames`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{Coupling, CrashRules, ForcedNames};
-use crate::micro::{Change, Ino, Journal, Micro, Name, Seq};
+use crate::micro::{Change, Ino, Journal, Micro, Name, Payload, Seq};
 
 /// A call that forces pending changes to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,9 +172,15 @@ impl<'a> Forcing<'a> {
     ///
     /// If `growth` is set, the lengths up to the last growth are forced as well. A cut is also forced if later data
     /// lies behind it, because applying the cut afterwards would discard that data. Data below a cut does not need it.
+    /// The zeros that a cut leaves behind itself are no data, and only later data in their place forces them.
     fn data(&mut self, ino: Ino, growth: bool) {
         let (mut sizes, mut cuts, mut needed) = (Vec::new(), Vec::new(), 0);
+        let mut tails: Vec<(Seq, &Range<u64>)> = Vec::new();
         for micro in self.journal.file(ino) {
+            if let Some(tail) = self.tail_of_cut(micro) {
+                tails.push((micro.seq, tail));
+                continue;
+            }
             match &micro.change {
                 Change::Size { from, to, .. } => {
                     sizes.push(micro.seq);
@@ -184,6 +193,9 @@ impl<'a> Forcing<'a> {
                 Change::Data { range, .. } => {
                     let behind = cuts.iter().filter(|(cut, _)| *cut < range.end);
                     needed = behind.map(|(_, sizes)| *sizes).fold(needed, usize::max);
+                    let replaced =
+                        tails.iter().filter(|(_, tail)| tail.start < range.end && range.start < tail.end);
+                    self.forced.extend(replaced.map(|(seq, _)| *seq));
                     self.forced.insert(micro.seq);
                 }
                 Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {}
@@ -192,14 +204,25 @@ impl<'a> Forcing<'a> {
         self.forced.extend(sizes.into_iter().take(needed));
     }
 
+    /// Returns the range of the zeros that the next change, a cut, leaves behind itself.
+    fn tail_of_cut(&self, micro: &'a Micro) -> Option<&'a Range<u64>> {
+        let Change::Data { ino, range, payload: Payload::Zeros } = &micro.change else { return None };
+        match self.journal.get(micro.seq + 1)?.change {
+            Change::Size { ino: cut, from, to, .. } if cut == *ino && to == range.start && to < from => {
+                Some(range)
+            }
+            _ => None,
+        }
+    }
+
     fn names_of_file(&mut self, ino: Ino, volume: u32) {
         match self.rules.fsync_names {
             ForcedNames::Own => {}
             ForcedNames::UpToLast => {
-                let any = self.journal.last_change(ino).filter(|_| self.rules.writes_count);
+                let written = self.journal.last_change(ino).filter(|_| self.rules.lengths_count);
                 let is_mode = |micro: &&Micro| matches!(micro.change, Change::Permissions { .. });
                 let mode = self.journal.file(ino).rfind(is_mode).map(|micro| micro.seq);
-                self.names_up_to_last(ino, volume, any.max(mode));
+                self.names_up_to_last(ino, volume, written.max(mode));
             }
             ForcedNames::Around => self.upwards(ino, &mut BTreeSet::new()),
         }

@@ -5,7 +5,7 @@ use crate::{
     crash::assemble,
     machine::{Event, Machine},
     mem_fs::MemFs,
-    micro::Change,
+    micro::{Change, Payload},
 };
 
 impl Recording {
@@ -14,14 +14,30 @@ impl Recording {
         (0..=self.events.len()).filter(|point| !self.is_within_call(*point)).collect()
     }
 
-    /// Returns whether the moment lies inside a call that a process sees as one: between the halves of a rename, or
-    /// between the bytes of a write and the resulting length.
+    /// Returns whether the moment lies inside a call that a process sees as one: between the halves of a rename, between
+    /// the bytes of a write and the resulting length, or between the zeros behind a cut and the cut.
     fn is_within_call(&self, point: usize) -> bool {
         let is_written_length = |event: &Event| match event {
             Event::Micro(micro) => matches!(micro.change, Change::Size { written: true, .. }),
             _ => false,
         };
-        self.splits_a_group(point) || self.events.get(point).is_some_and(is_written_length)
+        self.splits_a_group(point)
+            || self.events.get(point).is_some_and(is_written_length)
+            || self.splits_a_cut(point)
+    }
+
+    fn splits_a_cut(&self, point: usize) -> bool {
+        let change = |at: Option<usize>| match self.events.get(at?)? {
+            Event::Micro(micro) => Some(&micro.change),
+            _ => None,
+        };
+        match (change(point.checked_sub(1)), change(Some(point))) {
+            (
+                Some(Change::Data { ino, range, payload: Payload::Zeros }),
+                Some(Change::Size { ino: cut, to, from, .. }),
+            ) => ino == cut && range.start == *to && to < from,
+            _ => false,
+        }
     }
 
     /// Returns the filesystem that the next process finds if this one is killed after `point` events.

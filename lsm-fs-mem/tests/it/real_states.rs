@@ -109,6 +109,30 @@ fn an_overwrite_below_a_cut_survives_without_the_cut() {
     ]);
 }
 
+/// A cut zeroes the rest of its block, and the zeros reach the disk before the new length.
+#[test]
+fn a_lost_cut_leaves_zeros_in_its_block() {
+    let profiles = &[Adversarial, Ext4, Xfs];
+    contains(&[Case {
+        profiles,
+        start: "creat a; w a 0 12288 o",
+        calls: "trunc a 5120; wb a 0 1048576",
+        state: "a=o10.6o8",
+    }]);
+}
+
+/// An overwrite changes the modification time, and within one tick of the clock not even that. ext4 then has nothing to
+/// commit.
+#[test]
+fn an_overwrite_does_not_commit_the_names() {
+    contains(&[Case {
+        profiles: &[Adversarial, Ext4, Xfs, Btrfs],
+        start: "creat other; w other 0 512 o",
+        calls: "mkdir d; w other 0 512 z; fsync other",
+        state: "other=z1",
+    }]);
+}
+
 #[test]
 fn any_subset_of_the_changes_of_a_file_survives() {
     let profiles = &[Adversarial, Ext4, Xfs, Btrfs];

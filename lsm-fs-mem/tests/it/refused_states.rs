@@ -32,7 +32,7 @@ fn a_refusal_explains_the_last_moment() {
 }
 
 /// The changes that a sync forces.
-const FORCED: [Row; 13] = [
+const FORCED: [Row; 15] = [
     Row {
         name: "fsync of a file: its bytes",
         profiles: ALL,
@@ -90,6 +90,20 @@ const FORCED: [Row; 13] = [
         state: "a=o2",
     },
     Row {
+        name: "fdatasync of a file: its bytes, where a cut has left zeros",
+        profiles: ALL,
+        start: "creat a; w a 0 12288 o",
+        calls: "trunc a 512; w a 1024 512 A; fdatasync a",
+        state: "a=o1.2",
+    },
+    Row {
+        name: "fdatasync of a file: neither a cut nor the zeros behind it",
+        profiles: &[Btrfs],
+        start: "creat a; w a 0 12288 o",
+        calls: "trunc a 512; fdatasync a",
+        state: "a=o24",
+    },
+    Row {
         name: "sync of a directory: its names",
         profiles: ALL,
         start: "mkdir d; creat d/b",
@@ -127,7 +141,7 @@ const FORCED: [Row; 13] = [
 ];
 
 /// The order of the changes that no sync has forced.
-const ORDERED: [Row; 11] = [
+const ORDERED: [Row; 12] = [
     Row {
         name: "a rename within a directory has one name",
         profiles: ALL,
@@ -176,6 +190,13 @@ const ORDERED: [Row; 11] = [
         start: "creat a; w a 0 12288 o",
         calls: "trunc a 4096; w a 4096 512 A",
         state: "a=o8A1o15",
+    },
+    Row {
+        name: "the tail of a cut: zeros in its block only",
+        profiles: ALL,
+        start: "creat a; w a 0 12288 o",
+        calls: "trunc a 512",
+        state: "a=o1.8o15",
     },
     Row {
         name: "a length needs the last sector of its write",
