@@ -201,7 +201,6 @@ pub(crate) struct CrashRules {
     pub(crate) directory_names: ForcedNames,
     /// A sync of an inode that has changed also forces the later name changes of inodes that are already in the log.
     pub(crate) logged_names: bool,
-    pub(crate) clone_source_data: bool,
     pub(crate) syncfs: bool,
     pub(crate) order: NameOrder,
     /// The lengths of a file persist in the order of the calls. Data behind a cut lies in new blocks, so it needs the
@@ -242,7 +241,6 @@ impl CrashModel {
             fdatasync_is_fsync: false,
             directory_names: ForcedNames::Own,
             logged_names: false,
-            clone_source_data: true,
             syncfs: true,
             order: NameOrder::Free,
             lengths_in_order: false,

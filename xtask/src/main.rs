@@ -8,6 +8,7 @@ mod ci;
 mod cmd;
 mod install;
 mod mutants;
+mod powercut;
 mod realfs;
 mod release;
 mod report;
@@ -40,6 +41,13 @@ mod flags {
                 optional --foreign
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
+            }
+            /// Cut the power below ext4, XFS and btrfs, and compare what is left with the crash model. Needs root.
+            cmd powercut {
+                /// Try everything, which takes hours. Without it, a part that takes ten minutes at most.
+                optional --full
+                /// Passed on to the laboratory, after `--`.
+                repeated arg: String
             }
             /// Check rules that the compiler cannot: layers, words, documents.
             cmd tidy {
@@ -114,6 +122,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
             realfs::run_foreign(&Workspace::load()?, &realfs.filter)
         }
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
+        flags::XtaskCmd::Powercut(power) => powercut::run(&Workspace::load()?, power.full, &power.arg),
         flags::XtaskCmd::Tidy(tidy) if tidy.lower => tidy::lower_ceilings(&Workspace::load()?),
         flags::XtaskCmd::Tidy(tidy) if tidy.prose => tidy::show_prose(&Workspace::load()?),
         flags::XtaskCmd::Tidy(_) => tidy::run(&Workspace::load()?),

@@ -11,6 +11,9 @@
 mod bench;
 mod calibrate;
 mod calls;
+#[path = "../../../lsm-checkpoint/tests/it/db.rs"]
+#[allow(dead_code, reason = "the tests of the protocol use the rest")]
+mod db;
 mod disk;
 mod kind;
 mod log;
@@ -21,7 +24,9 @@ mod notation;
 #[allow(dead_code, reason = "the tests of the model read the files")]
 mod observed;
 mod options;
+mod protocol;
 mod record;
+mod report;
 mod run;
 mod seeded;
 mod server;

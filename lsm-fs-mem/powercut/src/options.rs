@@ -10,6 +10,8 @@ use crate::kind::Kind;
 pub(crate) struct Options {
     /// Everything, instead of a part that takes ten minutes at most.
     pub(crate) full: bool,
+    /// The parts to run: calibrate, protocol, control.
+    pub(crate) parts: Vec<String>,
     pub(crate) kinds: Vec<Kind>,
     /// The number of random workloads on each file system.
     pub(crate) random: Option<u64>,
@@ -17,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// Only listed workloads whose name holds this text. No random ones.
     pub(crate) named: Option<String>,
+    /// No listed workloads.
+    pub(crate) random_only: bool,
     pub(crate) jobs: usize,
     /// The directory for the states that were seen.
     pub(crate) record: Option<PathBuf>,
@@ -26,10 +30,12 @@ impl Options {
     pub(crate) fn parse(args: &[String]) -> anyhow::Result<Self> {
         let mut options = Self {
             full: false,
+            parts: Vec::new(),
             kinds: Kind::ALL.to_vec(),
             random: None,
             seed: 0,
             named: None,
+            random_only: false,
             jobs: 2,
             record: None,
         };
@@ -42,6 +48,8 @@ impl Options {
                     let name = value()?;
                     options.kinds.retain(|kind| name.split(',').any(|name| name == kind.name()));
                 }
+                "calibrate" | "protocol" | "control" => options.parts.push(arg.clone()),
+                "--random-only" => options.random_only = true,
                 "--random" => options.random = Some(value()?.parse()?),
                 "--seed" => options.seed = value()?.parse()?,
                 "--named" => options.named = Some(value()?.clone()),

@@ -19,7 +19,7 @@ use crate::{
     kind::{Kind, capture},
     observed::Miss,
     options::Options,
-    record,
+    record, report,
     states::Amount,
     workdir::Workdir,
     workload::{Workload, listed, random},
@@ -29,6 +29,8 @@ use crate::{
 const RANDOM: (u64, u64) = (40, 2000);
 /// One listed workload of this many is tried without `--full`.
 const EVERY: usize = 12;
+/// What was seen is saved after each of this many recordings, so that a run that is ended leaves something.
+const SAVE: usize = 200;
 
 /// Says in one line what is missing here.
 fn possible() -> anyhow::Result<()> {
@@ -58,9 +60,24 @@ struct Job {
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     possible()?;
     let workdir = Workdir::create()?;
-    let result = calibrate(options, &workdir);
+    let result = parts(options, &workdir);
     workdir.close()?;
     result
+}
+
+fn parts(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
+    let wants = |part: &str| options.parts.is_empty() || options.parts.iter().any(|wanted| wanted == part);
+    let mut is_good = true;
+    if wants("calibrate") {
+        is_good &= calibrate(options, workdir)?;
+    }
+    if wants("protocol") {
+        is_good &= report::protocol(options, workdir)?;
+    }
+    if wants("control") {
+        report::control(options, workdir)?;
+    }
+    Ok(is_good)
 }
 
 fn jobs(options: &Options) -> Vec<Job> {
@@ -69,7 +86,7 @@ fn jobs(options: &Options) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (at, (name, workload)) in listed().into_iter().enumerate() {
         let is_named = options.named.as_ref().is_none_or(|part| name.contains(part.as_str()));
-        if is_named && (at % every == 0) {
+        if is_named && at % every == 0 && !options.random_only {
             let of = |kind: &Kind| Job { kind: *kind, name: name.clone(), workload: workload.clone() };
             jobs.extend(options.kinds.iter().map(of));
         }
@@ -93,7 +110,12 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
             match observe(&bench, job.kind, &job.workload, amount) {
                 Ok(Some(cuts)) => {
                     report(job, &cuts);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push(cuts);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push(cuts);
+                    if results.len() % SAVE == 0 {
+                        println!("{} of {} recordings, {} s", results.len(), jobs.len(), start.elapsed().as_secs());
+                        save(options, &results)?;
+                    }
                 }
                 Ok(None) => println!("{} {}: not offered by this file system", job.kind, job.name),
                 Err(error) => println!("{} {}: {:?}: {error:#}", job.kind, job.name, job.workload),
@@ -109,10 +131,12 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
         })
     })?;
     let cuts = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(dir) = &options.record {
-        record::write(dir, &cuts)?;
-    }
+    save(options, &cuts)?;
     Ok(sum_up(options, &cuts, start))
+}
+
+fn save(options: &Options, cuts: &[Cuts]) -> anyhow::Result<()> {
+    options.record.as_ref().map_or(Ok(()), |dir| record::write(dir, cuts))
 }
 
 /// Prints the totals. Returns `false` if there are faults or misses.

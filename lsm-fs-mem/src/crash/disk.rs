@@ -98,7 +98,6 @@ impl Disk {
                 self.journal.synced(ino, volume);
                 self.histories.settle(&self.journal, volume);
             }
-            SyncCall::CloneSource { .. } => {}
         }
     }
 

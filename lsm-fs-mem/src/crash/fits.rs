@@ -126,19 +126,31 @@ impl Pending<'_> {
             let changes = writes.iter().filter_map(|index| Some((*index, self.changes.get(*index)?)));
             let mut changes: Vec<(usize, &&Micro)> = changes.chain(cuts.iter().copied()).collect();
             changes.sort_unstable_by_key(|(index, _)| *index);
+            // The log may have a length without the extents of that time, so a cut after the last kept write is
+            // optional. A kept write has the zeros of the cuts before it.
             let leaves = |count: usize| {
-                let first_lost = writes.get(count).copied().unwrap_or(usize::MAX);
-                let mut file = self.durable.clone();
-                for (index, micro) in &changes {
-                    if matches!(micro.change, Change::Size { .. }) {
-                        file.apply(&micro.change);
-                    } else if *index < first_lost {
-                        for sector in of_block.iter().filter(|sector| sector.change == *index) {
-                            file.apply(&part(&micro.change, sector.start..sector.end));
+                let kept = writes.get(..count).unwrap_or(&writes);
+                let mut attempt = Attempt { found: wanted, open: vec![true; wanted.len()] };
+                for (index, micro) in changes.iter().rev() {
+                    let matches = match micro.change {
+                        Change::Size { to, .. } => {
+                            let is_in_block = kept.last().is_some_and(|last| index < last);
+                            attempt.zeros(to.saturating_sub(start)..u64::MAX).is_ok() || !is_in_block
                         }
+                        Change::Data { .. } if kept.contains(index) => {
+                            let mut sectors = of_block.iter().filter(|sector| sector.change == *index);
+                            sectors.all(|sector| {
+                                let bytes = bytes_of(&micro.change, sector.start..sector.end);
+                                attempt.bytes(sector.start - start, &bytes).is_ok()
+                            })
+                        }
+                        _ => true,
+                    };
+                    if !matches {
+                        return false;
                     }
                 }
-                read(&file, start..start + wanted.len() as u64) == wanted
+                attempt.bytes(0, &read(&self.durable, start..start + wanted.len() as u64)).is_ok()
             };
             if !(0..=writes.len()).any(leaves) {
                 return Err(Misfit::Byte(start));

@@ -65,7 +65,7 @@ impl History {
         self.may.extend(by_early.union(&by_late));
         if let Some((ino, _)) = call.of_inode() {
             if journal.is_touched(ino, self.early.commit) {
-                let (may, logged) = rules.may_log(journal, &self.early, call, &by_early);
+                let (may, logged) = rules.may_log(journal, home, (&self.early, &by_early), call);
                 self.may.extend(may);
                 self.early.logged = logged;
             }

@@ -253,7 +253,6 @@ impl<'m> NameCalls<'m> {
             return Err(os(errno::ENOSPC));
         }
         self.storage.check_clean(source)?;
-        self.storage.force(SyncCall::CloneSource { ino: source });
         // A clone shares the data on disk. The cache may still show data that a failed sync has lost.
         let file = self.storage.reread(source);
         let ino = self.storage.create(target.dir, name, Kind::File, Access::Private)?;

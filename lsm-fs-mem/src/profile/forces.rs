@@ -37,8 +37,6 @@ pub(crate) enum SyncCall {
     FileData { ino: Ino, volume: u32 },
     /// `fsync` of a directory.
     Dir { ino: Ino, volume: u32 },
-    /// A clone that has this file as its source.
-    CloneSource { ino: Ino },
     /// `syncfs` of a volume.
     Volume(u32),
     /// `sync` of all volumes.
@@ -52,7 +50,7 @@ impl SyncCall {
             Self::File { ino, volume } | Self::FileData { ino, volume } | Self::Dir { ino, volume } => {
                 Some((ino, volume))
             }
-            Self::CloneSource { .. } | Self::Volume(_) | Self::Everything => None,
+            Self::Volume(_) | Self::Everything => None,
         }
     }
 }
@@ -89,12 +87,11 @@ impl CrashRules {
                 force.names_of_file(ino, volume);
             }
             SyncCall::Dir { ino, volume } => force.names_of_dir(ino, volume),
-            SyncCall::CloneSource { ino } if self.clone_source_data => force.data(ino, false),
             SyncCall::Volume(volume) if self.syncfs => {
                 force.add(journal.iter().filter(|micro| micro.volume == volume));
             }
             SyncCall::Everything if self.syncfs => force.add(journal.iter()),
-            SyncCall::CloneSource { .. } | SyncCall::Volume(_) | SyncCall::Everything => {}
+            SyncCall::Volume(_) | SyncCall::Everything => {}
         }
         if self.logged_names
             && let Some((ino, volume)) = call.of_inode()
@@ -109,17 +106,24 @@ impl CrashRules {
     /// Returns the changes that the call may force besides `forced`, and the inodes that are in the log then.
     ///
     /// These are the names of each logged inode, and the names in each logged directory with its permissions. An inode
-    /// that gets a name in this way is logged as well.
+    /// that gets a name in this way is logged as well. If the names of a synced file have changed, its old and new
+    /// directories are logged (`btrfs_log_all_parents`). `home` returns the directory that holds an inode's name on
+    /// disk.
     pub(crate) fn may_log(
         &self,
         journal: &Journal,
-        view: &View,
+        home: &dyn Fn(Ino) -> Option<Ino>,
+        (view, forced): (&View, &BTreeSet<Seq>),
         call: SyncCall,
-        forced: &BTreeSet<Seq>,
     ) -> (BTreeSet<Seq>, BTreeSet<Ino>) {
         let (mut may, mut logged) = (BTreeSet::new(), view.logged.clone());
         let Some((ino, volume)) = call.of_inode() else { return (may, logged) };
         logged.insert(ino);
+        let names = journal.child(ino).filter_map(Micro::binding).map(|(dir, ..)| dir);
+        let parents: BTreeSet<Ino> = names.collect();
+        if !parents.is_empty() && !matches!(call, SyncCall::Dir { .. }) {
+            logged.extend(parents.into_iter().chain(home(ino)));
+        }
         for (dir, _, child) in forced.iter().filter_map(|seq| journal.get(*seq)?.binding()) {
             logged.insert(child);
             if journal.is_newborn(dir, view.commit) {

@@ -90,7 +90,6 @@ impl Paths {
             SyncCall::File { ino, .. } => format!("fsync of {}", self.path(ino)),
             SyncCall::FileData { ino, .. } => format!("fdatasync of {}", self.path(ino)),
             SyncCall::Dir { ino, .. } => format!("fsync of directory {}", self.path(ino)),
-            SyncCall::CloneSource { ino } => format!("write-out of {}, which is cloned", self.path(ino)),
             SyncCall::Volume(volume) => format!("syncfs of volume {}", volume + 1),
             SyncCall::Everything => "sync of everything".to_owned(),
         }

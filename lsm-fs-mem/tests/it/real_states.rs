@@ -109,6 +109,53 @@ fn an_overwrite_below_a_cut_survives_without_the_cut() {
     ]);
 }
 
+/// A clone writes the dirty pages of its source, but neither commits nor flushes the cache of the disk.
+#[test]
+fn the_source_of_a_clone_is_not_durable() {
+    contains(&[Case {
+        profiles: &[Adversarial, Xfs, Btrfs],
+        start: "creat a; w a 0 4096 o",
+        calls: "w a 0 4096 A; clone a b",
+        state: "a=o8",
+    }]);
+}
+
+/// If a file was renamed or linked, its fsync logs its directories.
+#[test]
+fn btrfs_logs_the_directories_of_a_file_with_another_name() {
+    let profiles = &[Adversarial, Btrfs];
+    contains(&[
+        Case {
+            profiles,
+            start: "mkdir d; mkdir e; creat d/a",
+            calls: "ln d/a c; mkdir e/s; creat d/b; fsync d/a",
+            state: "c= d/ d/a=@c d/b= e/",
+        },
+        Case {
+            profiles,
+            start: "mkdir e; creat b",
+            calls: "mv b a; creat e/b; creat c; fdatasync a",
+            state: "a= c= e/",
+        },
+        Case {
+            profiles,
+            start: "mkdir d; mkdir e; creat a; w a 0 512 o; creat d/a",
+            calls: "mkdir e/s; mv a c; ln d/a a; fsync c",
+            state: "a= c=o1 d/ d/a=@a e/",
+        },
+    ]);
+}
+
+/// A sync of a directory logs the length of a file that got a name there, and not its extents.
+#[test]
+fn btrfs_keeps_a_length_without_the_cut_before_it() {
+    let recording =
+        recorded("mkdir e; creat a; w a 0 16896 o", "ln a e/a; otrunc a; w a 5632 8192 C; dsync e");
+    for profile in [Adversarial, Btrfs] {
+        recording.admits(profile, recording.events().., &parse("a=o27 e/ e/a=@a")).unwrap();
+    }
+}
+
 /// A cut zeroes the rest of its block, and the zeros reach the disk before the new length.
 #[test]
 fn a_lost_cut_leaves_zeros_in_its_block() {

@@ -1,0 +1,99 @@
+//! The cases: what is prepared, and what is done.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::bail;
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, remove, restore, run_checkpoint, sweep};
+use lsm_fs::{Fs, Op, StdFs, SyncMode};
+use lsm_fs_mem::{Fault, FaultFs};
+
+use crate::db::Db;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Case {
+    /// A checkpoint of hard links.
+    Link,
+    /// A checkpoint of clones. On ext4, of copies.
+    Clone,
+    /// A checkpoint of copies.
+    Copy,
+    Restore,
+    Remove,
+    /// A sweep of what a dead creator left.
+    Sweep,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Link => "create, links",
+            Self::Clone => "create, clones",
+            Self::Copy => "create, copies",
+            Self::Restore => "restore",
+            Self::Remove => "remove",
+            Self::Sweep => "sweep",
+        })
+    }
+}
+
+/// The paths on a mounted disk.
+pub(super) fn parent(root: &Path) -> PathBuf {
+    root.join("backup")
+}
+
+pub(super) fn target(root: &Path) -> PathBuf {
+    parent(root).join("daily")
+}
+
+pub(super) fn restored(root: &Path) -> PathBuf {
+    parent(root).join("restored")
+}
+
+pub(super) fn db(root: &Path) -> Db {
+    let mut db = Db::open(Arc::new(StdFs), &root.join("db"), &[""]);
+    // A log that is copied would give every case a sync of a copy.
+    db.extras = false;
+    db
+}
+
+impl Case {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Link, Self::Clone, Self::Copy, Self::Restore, Self::Remove, Self::Sweep];
+
+    pub(super) fn prepare(self, root: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir(parent(root))?;
+        Db::prepare(&StdFs, &root.join("db"), &[""]);
+        match self {
+            Self::Link | Self::Clone | Self::Copy => {}
+            Self::Restore | Self::Remove => drop(run_checkpoint(&db(root), &StdFs, &target(root))?),
+            Self::Sweep => {
+                let killed = FaultFs::new(StdFs);
+                killed.inject(Fault::on(Op::RenameNoreplace).nth(1).gone());
+                if run_checkpoint(&db(root), &killed, &target(root)).is_ok() {
+                    bail!("the creator did not die");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn act(self, root: &Path, fs: Arc<dyn Fs>) -> anyhow::Result<()> {
+        let create = |policy| Checkpoint::new().policy(policy).create(&db(root), &fs, &target(root)).map(drop);
+        match self {
+            Self::Link => create(Policy::LinkOnly)?,
+            Self::Clone => create(Policy::PreferReflink)?,
+            Self::Copy => create(Policy::Independent)?,
+            Self::Restore => {
+                let from = CheckpointDir::open(Arc::new(StdFs), target(root))?;
+                drop(restore(&from, &fs, &restored(root))?);
+            }
+            Self::Remove => drop(remove(&fs, &target(root), SyncMode::Normal)?),
+            Self::Sweep => drop(sweep(&fs, &parent(root), SyncMode::Normal)?),
+        }
+        Ok(())
+    }
+}
