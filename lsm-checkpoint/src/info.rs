@@ -102,8 +102,9 @@ pub struct CheckpointInfo {
     pub durability: DirectorySync,
     /// A report on the use of the [base](crate::Checkpoint::base).
     pub base: BaseReport,
-    /// The number of files and directories whose mode could not be set to the source's: the target's mount refuses it
-    /// or has no modes. If the mount has modes, these entries are private to the process that made them.
+    /// The number of files and directories whose mode could not be set to the source's. The target's mount refuses it
+    /// or has no modes, or the process may not set the group. In the last case, the rights of the group are left out.
+    /// If the mount refuses modes, these entries are private to the process that made them.
     pub modes_not_kept: u64,
     /// The number of files and directories whose owner or group is not the source's. A process that is not root may not
     /// give files away, so its engine has to run as the same user.

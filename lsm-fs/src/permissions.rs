@@ -32,7 +32,8 @@ impl Permissions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use = "a mode or an owner that was refused is no error"]
 pub struct PermissionsSet {
-    /// The mode is as asked, without setuid, setgid and sticky.
+    /// The mode is as asked, without setuid, setgid and sticky. It is not if the group was refused and the mode has
+    /// rights for the group, which are left out.
     pub mode: bool,
     /// The owner and the group are as asked.
     pub owner: bool,

@@ -217,14 +217,16 @@ impl<'m> FileCalls<'m> {
         Ok(works)
     }
 
-    /// Sets the mode, and the owner where the volume lets it be changed.
+    /// Sets the mode, and the owner where the volume lets it be changed. A group that was not asked for gets no rights.
     pub(crate) fn set_permissions(&mut self, ino: Ino, to: &Permissions) -> io::Result<PermissionsSet> {
         let keeps_owners = self.names().writable(ino)?.options().keeps_owners;
         let found = self.names().metadata(ino)?.permissions.unwrap_or(*to);
         let owner = keeps_owners || (found.owner, found.group) == (to.owner, to.group);
         let set = if owner { *to } else { found };
-        self.storage.set_permissions(ino, set.with_mode(to.mode & Permissions::SETTABLE));
-        Ok(PermissionsSet { mode: true, owner })
+        let asked = to.mode & Permissions::SETTABLE;
+        let allowed = if set.group == to.group { asked } else { asked & !0o070 };
+        self.storage.set_permissions(ino, set.with_mode(allowed));
+        Ok(PermissionsSet { mode: allowed == asked, owner })
     }
 
     pub(crate) fn set_directory_permissions(

@@ -285,8 +285,14 @@ fn a_sweep_checks_the_private_file_and_the_open_one_with_its_bytes() {
 fn a_process_that_may_not_give_files_away() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().keeps_owners(false)).build().unwrap();
     let file = private_file(&fs, "/f");
-    assert_eq!(file.set_permissions(&OWNED).unwrap(), PermissionsSet { mode: true, owner: false });
+    assert_eq!(file.set_permissions(&OWNED).unwrap(), PermissionsSet { mode: false, owner: false });
+    assert_eq!(of(&fs, "/f"), Permissions { mode: 0o600, owner: 0, group: 0 }, "nothing for another group");
+    let in_group = Permissions { group: 0, ..OWNED };
+    assert_eq!(file.set_permissions(&in_group).unwrap(), PermissionsSet { mode: true, owner: false });
     assert_eq!(of(&fs, "/f"), Permissions { mode: 0o640, owner: 0, group: 0 });
+    private_dir(&fs, "/d");
+    assert_eq!(set_dir(&fs, "/d", OWNED.with_mode(0o705)), PermissionsSet { mode: true, owner: false });
+    assert_eq!(of(&fs, "/d").mode, 0o705);
     let own = Permissions { mode: 0o4600, owner: 0, group: 0 };
     assert_eq!(file.set_permissions(&own).unwrap(), PermissionsSet::ALL);
     assert_eq!(of(&fs, "/f").mode, 0o600, "without setuid");

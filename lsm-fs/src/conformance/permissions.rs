@@ -17,6 +17,7 @@ list! { "permissions":
     no_call_gives_a_program_the_rights_of_its_owner
     a_directory_gets_its_mode_and_nothing_else_does
     an_owner_that_is_there_is_kept
+    a_refused_group_leaves_no_rights_to_another
 }
 
 fn ability(t: &Subject) -> Result<&dyn FsPermissions, Failure> {
@@ -160,5 +161,26 @@ fn an_owner_that_is_there_is_kept(t: &Subject) -> Verdict {
     ensure!(kept.owner, "the owner that a directory has could not be kept");
     let after = of(&t.fs.metadata(&t.at("d"))?)?;
     same!((after.owner, after.group), (before.owner, before.group), "owner and group of a directory");
+    Ok(())
+}
+
+/// A process that may set any group passes this check without a refusal.
+fn a_refused_group_leaves_no_rights_to_another(t: &Subject) -> Verdict {
+    let ability = ability(t)?;
+    let file = t.open("f", write().create_new(true).private(true))?;
+    ability.create_private_dir(&t.at("d"))?;
+    let before = of(&file.metadata()?)?;
+    let to = Permissions { mode: 0o750, group: before.group ^ 1, ..before };
+    let answers = [file.set_permissions(&to)?, ability.set_directory_permissions(&t.at("d"), &to)?];
+    for (answer, found) in answers.into_iter().zip([of(&file.metadata()?)?, of(&t.fs.metadata(&t.at("d"))?)?])
+    {
+        if found.group != to.group {
+            same!(found.mode & 0o070, 0, "rights of a group that was not asked for");
+            ensure!(!answer.mode, "a mode without the rights of its group is reported as set");
+            ensure!(!answer.owner, "a group that was refused is reported as set");
+        } else if answer.mode {
+            same!(found.mode, to.mode, "mode with the group that was asked for");
+        }
+    }
     Ok(())
 }

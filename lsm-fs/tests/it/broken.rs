@@ -67,7 +67,7 @@ defects! {
     ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
     ViewRemovesByPath BulkLinkDoesNothing BulkLinkReplaces BulkCloneLinks BulkKeepsTarget BulkForwarded
     WritebackZeroes PrivateFilesAreOrdinary PrivateDirsAreOrdinary ClonesAreOrdinary ModesAreIgnored
-    ModesKeepSetuid DirectoryModesReachFiles OwnersAreDenied
+    ModesKeepSetuid DirectoryModesReachFiles OwnersAreDenied RefusedGroupsHaveRights
 }
 
 /// Paths whose syncs fail.

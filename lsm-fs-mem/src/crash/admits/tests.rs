@@ -280,3 +280,22 @@ fn the_search_goes_back_to_the_choice_that_was_wrong() {
     // `a` must be `w`: as `x`, it leaves too few files for `c`, `d`, `e` and `f`.
     fs.admits(&found).unwrap();
 }
+
+/// `v` may be one of two files. One of them was moved from `t`, whose earlier files are then gone.
+#[test]
+fn a_kept_change_excludes_the_earlier_ones_of_its_name_only_as_long_as_it_is_kept() {
+    let fs = MemFs::new();
+    let write = |path: &str, bytes| fs.write_new(Path::new(path), bytes, SyncMode::Normal).unwrap();
+    for _ in 0..2 {
+        write("/t", b"rows");
+        fs.remove_file(Path::new("/t")).unwrap();
+    }
+    write("/v", b"moved");
+    write("/t", b"moved");
+    fs.rename(Path::new("/t"), Path::new("/v")).unwrap();
+    fs.admits(&FoundTree::new().file(["/t"], b"rows").file(["/v"], b"moved")).unwrap();
+    let both = FoundTree::new().file(["/t"], b"moved").file(["/v"], b"moved");
+    fs.admits(&both).unwrap();
+    let one = FoundTree::new().file(["/t", "/v"], b"moved");
+    fs.admits(&one).unwrap_err();
+}

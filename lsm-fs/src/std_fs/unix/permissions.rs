@@ -10,14 +10,21 @@ use rustix::{
 use super::{View, at::At};
 use crate::{FsPermissions, Op, Permissions, PermissionsSet, Result, StdFs, std_fs::on};
 
-/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out.
+/// The rights of the group.
+const GROUP: u32 = 0o070;
+
+/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out. The rights of the
+/// group are meant for the group that was asked for, and for no other.
 pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> io::Result<PermissionsSet> {
     let file = file.as_fd();
     let owner = kept(set_owner(file, to))?;
-    let mode = Mode::from_raw_mode((to.mode & Permissions::SETTABLE) as _);
-    let is_there = Mode::from_raw_mode(fstat(file)?.st_mode) == mode;
-    let mode = is_there || kept(retry_on_intr(|| fchmod(file, mode)))?;
-    Ok(PermissionsSet { mode, owner })
+    let found = fstat(file)?;
+    let asked = to.mode & Permissions::SETTABLE;
+    let allowed = if found.st_gid == to.group { asked } else { asked & !GROUP };
+    let mode = Mode::from_raw_mode(allowed as _);
+    let is_there = Mode::from_raw_mode(found.st_mode) == mode;
+    let is_set = is_there || kept(retry_on_intr(|| fchmod(file, mode)))?;
+    Ok(PermissionsSet { mode: is_set && allowed == asked, owner })
 }
 
 fn set_owner(file: impl AsFd, to: &Permissions) -> rustix::io::Result<()> {

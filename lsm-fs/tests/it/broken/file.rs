@@ -205,6 +205,13 @@ impl FsFile for BrokenFile {
     }
 
     fn set_permissions(&self, to: &Permissions) -> Result<PermissionsSet> {
+        if self.is(Defect::RefusedGroupsHaveRights)
+            && let Some(there) = self.with(|inner| inner.metadata())?.permissions
+            && there.group != to.group
+        {
+            let set = self.with(|inner| inner.set_permissions(&there.with_mode(to.mode)))?;
+            return Ok(PermissionsSet { owner: false, ..set });
+        }
         let set = self.with(|inner| inner.set_permissions(to))?;
         match self.defect {
             Defect::ModesAreIgnored => {
