@@ -74,6 +74,13 @@ impl Handles {
         Self { db, plain, blobs, bulk, scratch }
     }
 
+    /// Returns the number of tables, and of finished compactions.
+    pub(super) fn compacted(&self) -> String {
+        let all = self.plain.iter().chain([&self.blobs, &self.bulk, &self.scratch]);
+        let tables: usize = all.map(|keyspace| keyspace.table_count()).sum();
+        format!("{tables} tables after {} compactions", self.db.inner().compactions_completed())
+    }
+
     /// Does operation `n` of a lane.
     pub(super) fn act(&self, kind: Kind, n: u64) {
         let (db, value) = (self.db.inner(), value(kind, n));
