@@ -31,7 +31,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(workdir: &Workdir, number: usize) -> anyhow::Result<Self> {
-        let (dir, point) = (workdir.dir(&format!("served-{number}"))?, workdir.dir(&format!("mounted-{number}"))?);
+        let (dir, point) =
+            (workdir.dir(&format!("served-{number}"))?, workdir.dir(&format!("mounted-{number}"))?);
         let serving = Serving::default();
         let session = serve(serving.clone(), &dir).context("cannot mount a FUSE file system")?;
         let attached = capture(Command::new("losetup").args(["--find", "--show"]).arg(dir.join(FILE)))?;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use lsm_fs_mem::Profile;
+
 use crate::{
     bench::{Bench, Unmountable},
     calls::call,
     kind::Kind,
-    observed::Observed,
+    observed::{Miss, Observed},
     states::{Amount, crash_states},
     tree::render,
     workload::Workload,
@@ -15,7 +17,11 @@ use crate::{
 /// The power cuts of one workload.
 pub(crate) struct Cuts {
     pub(crate) kind: Kind,
+    /// The workload comes from a seed.
+    pub(crate) is_random: bool,
     pub(crate) observed: Observed,
+    /// The trees that the model refuses.
+    pub(crate) misses: Vec<Miss>,
     pub(crate) mounted: usize,
     /// States that do not mount because of a torn superblock. They mount without tearing.
     pub(crate) torn: usize,
@@ -53,14 +59,23 @@ pub(crate) fn observe(
     }
     let Workload { start, calls } = workload.clone();
     let observed = Observed { start, calls, trees: BTreeMap::new() };
-    let mut cuts = Cuts { kind, observed, mounted: 0, torn: 0, faults: Vec::new() };
+    let mut cuts = Cuts {
+        kind,
+        is_random: false,
+        observed,
+        misses: Vec::new(),
+        mounted: 0,
+        torn: 0,
+        faults: Vec::new(),
+    };
     for state in crash_states(kind, &log, amount, 1) {
         cuts.mounted += 1;
         match bench.recover(kind, &state.disk, |root| Ok(render(root)))? {
             Ok(Ok(tree)) => cuts.observed.trees.entry(tree).or_default().extend(&state.steps),
             Ok(Err(error)) => cuts.faults.push(format!("{}: {error:#}", state.name)),
             Err(Unmountable(reason)) => {
-                let whole = state.whole.as_ref().map(|disk| bench.recover(kind, disk, |root| Ok(render(root))));
+                let whole =
+                    state.whole.as_ref().map(|disk| bench.recover(kind, disk, |root| Ok(render(root))));
                 match whole.transpose()? {
                     Some(Ok(_)) => cuts.torn += 1,
                     _ => cuts.faults.push(format!("{}: {reason}", state.name)),
@@ -68,5 +83,6 @@ pub(crate) fn observe(
             }
         }
     }
+    cuts.misses = cuts.observed.misses(&[kind.profile(), Profile::Adversarial]);
     Ok(Some(cuts))
 }

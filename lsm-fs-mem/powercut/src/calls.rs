@@ -10,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use rustix::fs::{Advice, CWD, FallocateFlags, OFlags, RenameFlags, fadvise, fallocate, ioctl_ficlone, renameat_with};
+use rustix::fs::{
+    Advice, CWD, FallocateFlags, OFlags, RenameFlags, fadvise, fallocate, ioctl_ficlone, renameat_with,
+};
 
 use crate::bench::Mounted;
 

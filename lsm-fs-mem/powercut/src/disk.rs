@@ -37,7 +37,8 @@ impl Disk {
     }
 
     fn write_page(&mut self, number: u64, start: usize, bytes: &[u8]) {
-        let mut page = self.pages.remove(&number).unwrap_or_else(|| Arc::new(Page { bytes: [0; PAGE], hash: 0 }));
+        let mut page =
+            self.pages.remove(&number).unwrap_or_else(|| Arc::new(Page { bytes: [0; PAGE], hash: 0 }));
         let inner = Arc::make_mut(&mut page);
         inner.bytes[start..start + bytes.len()].copy_from_slice(bytes);
         self.fingerprint ^= inner.hash;

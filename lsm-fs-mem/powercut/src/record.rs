@@ -10,12 +10,14 @@ use crate::{
     observed::{Observed, encode},
 };
 
+/// The number of random workloads to keep.
+const RANDOM: usize = 250;
+
 /// Writes one file for each file system.
 pub(crate) fn write(dir: &Path, cuts: &[Cuts]) -> anyhow::Result<()> {
     fs::create_dir_all(dir)?;
     for kind in Kind::ALL {
-        let observed: BTreeSet<Observed> =
-            cuts.iter().filter(|cuts| cuts.kind == kind).map(|cuts| cuts.observed.clone()).collect();
+        let observed = kept(cuts.iter().filter(|cuts| cuts.kind == kind).collect());
         if observed.is_empty() {
             continue;
         }
@@ -24,6 +26,16 @@ pub(crate) fn write(dir: &Path, cuts: &[Cuts]) -> anyhow::Result<()> {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Selects all listed workloads, all that the model missed, and a share of the random ones.
+fn kept(cuts: Vec<&Cuts>) -> BTreeSet<Observed> {
+    let is_needed = |cuts: &&Cuts| !cuts.is_random || !cuts.misses.is_empty();
+    let (needed, random): (Vec<&Cuts>, Vec<&Cuts>) = cuts.into_iter().partition(is_needed);
+    // A workload with one tree says little.
+    let random: Vec<&Cuts> = random.into_iter().filter(|cuts| cuts.observed.trees.len() > 1).collect();
+    let some = random.iter().step_by((random.len() / RANDOM).max(1)).take(RANDOM);
+    needed.iter().chain(some).map(|cuts| cuts.observed.clone()).collect()
 }
 
 fn comments(kind: Kind, cuts: &[Cuts]) -> anyhow::Result<String> {

@@ -41,7 +41,11 @@ pub(crate) fn control(options: &Options, workdir: &Workdir) -> anyhow::Result<()
     Ok(())
 }
 
-fn table(options: &Options, workdir: &Workdir, control: bool) -> anyhow::Result<BTreeMap<(Row, Kind), Tried>> {
+fn table(
+    options: &Options,
+    workdir: &Workdir,
+    control: bool,
+) -> anyhow::Result<BTreeMap<(Row, Kind), Tried>> {
     let table = Mutex::new(BTreeMap::new());
     let cases: Vec<(Case, Kind)> =
         Case::ALL.into_iter().flat_map(|case| options.kinds.iter().map(move |kind| (case, *kind))).collect();
@@ -60,7 +64,8 @@ fn table(options: &Options, workdir: &Workdir, control: bool) -> anyhow::Result<
     let base = if control { 20 } else { 10 };
     thread::scope(|scope| {
         let work = &work;
-        let workers: Vec<_> = (0..options.jobs).map(|number| scope.spawn(move || work(base + number))).collect();
+        let workers: Vec<_> =
+            (0..options.jobs).map(|number| scope.spawn(move || work(base + number))).collect();
         workers.into_iter().try_for_each(|worker| match worker.join() {
             Ok(done) => done,
             Err(_) => bail!("a worker has panicked"),
@@ -75,11 +80,8 @@ type Rows = Vec<(Option<(usize, String)>, Tried)>;
 fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: bool) -> anyhow::Result<Rows> {
     let alone = Run { kind, case, foreign: None, left_out: None };
     let first = attempt(bench, alone, AMOUNT)?;
-    let left_out: Vec<Option<(usize, String)>> = if control {
-        first.syncs.iter().cloned().enumerate().map(Some).collect()
-    } else {
-        vec![None]
-    };
+    let left_out: Vec<Option<(usize, String)>> =
+        if control { first.syncs.iter().cloned().enumerate().map(Some).collect() } else { vec![None] };
     let every = if options.full { 1 } else { EVERY };
     let mut rows = Rows::new();
     for row in left_out {

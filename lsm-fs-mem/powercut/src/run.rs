@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::bail;
-use lsm_fs_mem::Profile;
 
 use crate::{
     bench::Bench,
@@ -42,7 +41,7 @@ fn possible() -> anyhow::Result<()> {
             bail!("needs {what}: {path} is missing");
         }
     }
-    for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup"] {
+    for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup", "setpriv"] {
         if capture(Command::new("which").arg(tool)).is_err() {
             bail!("needs {tool}");
         }
@@ -52,6 +51,7 @@ fn possible() -> anyhow::Result<()> {
 
 struct Job {
     kind: Kind,
+    is_random: bool,
     name: String,
     workload: Workload,
 }
@@ -87,13 +87,23 @@ fn jobs(options: &Options) -> Vec<Job> {
     for (at, (name, workload)) in listed().into_iter().enumerate() {
         let is_named = options.named.as_ref().is_none_or(|part| name.contains(part.as_str()));
         if is_named && at % every == 0 && !options.random_only {
-            let of = |kind: &Kind| Job { kind: *kind, name: name.clone(), workload: workload.clone() };
+            let of = |kind: &Kind| Job {
+                kind: *kind,
+                is_random: false,
+                name: name.clone(),
+                workload: workload.clone(),
+            };
             jobs.extend(options.kinds.iter().map(of));
         }
     }
     if options.named.is_none() {
         for seed in options.seed..options.seed + count {
-            let of = |kind: &Kind| Job { kind: *kind, name: format!("seed {seed}"), workload: random(*kind, seed) };
+            let of = |kind: &Kind| Job {
+                kind: *kind,
+                is_random: true,
+                name: format!("seed {seed}"),
+                workload: random(*kind, seed),
+            };
             jobs.extend(options.kinds.iter().map(of));
         }
     }
@@ -108,12 +118,18 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
         let bench = Bench::new(workdir, number)?;
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             match observe(&bench, job.kind, &job.workload, amount) {
-                Ok(Some(cuts)) => {
+                Ok(Some(mut cuts)) => {
+                    cuts.is_random = job.is_random;
                     report(job, &cuts);
                     let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                     results.push(cuts);
                     if results.len() % SAVE == 0 {
-                        println!("{} of {} recordings, {} s", results.len(), jobs.len(), start.elapsed().as_secs());
+                        println!(
+                            "{} of {} recordings, {} s",
+                            results.len(),
+                            jobs.len(),
+                            start.elapsed().as_secs()
+                        );
                         save(options, &results)?;
                     }
                 }
@@ -145,7 +161,7 @@ fn sum_up(options: &Options, cuts: &[Cuts], start: Instant) -> bool {
     for kind in &options.kinds {
         let of_kind: Vec<&Cuts> = cuts.iter().filter(|cuts| cuts.kind == *kind).collect();
         let sum = |count: fn(&Cuts) -> usize| of_kind.iter().map(|cuts| count(cuts)).sum::<usize>();
-        let (faults, misses) = (sum(|cuts| cuts.faults.len()), sum(|cuts| missed(cuts).len()));
+        let (faults, misses) = (sum(|cuts| cuts.faults.len()), sum(|cuts| cuts.misses.len()));
         println!(
             "{kind}: {} recordings, {} states mounted, {} distinct trees, {} torn superblocks, {faults} faults, \
              {misses} misses",
@@ -160,15 +176,11 @@ fn sum_up(options: &Options, cuts: &[Cuts], start: Instant) -> bool {
     is_good
 }
 
-fn missed(cuts: &Cuts) -> Vec<Miss> {
-    cuts.observed.misses(&[cuts.kind.profile(), Profile::Adversarial])
-}
-
 fn report(job: &Job, cuts: &Cuts) {
     for fault in &cuts.faults {
         println!("FAULT {} {}: {:?}: {fault}", job.kind, job.name, job.workload);
     }
-    for Miss { profile, step, tree, reason } in missed(cuts) {
+    for Miss { profile, step, tree, reason } in &cuts.misses {
         let Workload { start, calls } = &job.workload;
         println!("MISS {} {}: {start} | {}", job.kind, job.name, calls.join("; "));
         println!("    {profile} after call {step}: {tree}: {reason}");

@@ -1,7 +1,11 @@
 //! [`Workdir`]: the directory of the mount points, and its clean-up.
 //!
-//! A second process waits until this one ends, in whatever way, and then unmounts and detaches everything below the
-//! directory. It does so after a normal run too, so the clean-up is no rare path.
+//! A second process, the cleaner, waits until this one ends, in whatever way, and then unmounts and detaches everything
+//! below the directory. It does so after a normal run too, so the clean-up is no rare path.
+//!
+//! If this process is killed, a thread of it may wait for the disk that another thread of it has served. The kernel
+//! then never ends the process. So the cleaner waits for a third process, the watch, which the kernel kills when the
+//! main thread of this one ends. The cleaner aborts the connection of the disk, and the thread gets an error.
 
 use std::{
     fs,
@@ -12,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::kind::run;
 
@@ -22,6 +26,7 @@ pub(crate) const CLEAN: &str = "--clean";
 
 pub(crate) struct Workdir {
     path: PathBuf,
+    watch: Child,
     cleaner: Child,
 }
 
@@ -39,11 +44,18 @@ impl Workdir {
         }
         let path = base.join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "sleep", "infinity"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut watch = command.process_group(0).spawn().context("cannot start setpriv")?;
+        let end = watch.stdout.take().context("it has a pipe")?;
         let mut command = Command::new("/proc/self/exe");
         // A group of its own: a signal of the terminal does not reach it.
-        command.arg(CLEAN).arg(&path).stdin(Stdio::piped()).process_group(0);
+        command.arg(CLEAN).arg(&path).stdin(Stdio::from(end)).process_group(0);
         let cleaner = command.spawn().context("cannot start the cleaner")?;
-        Ok(Self { path, cleaner })
+        Ok(Self { path, watch, cleaner })
     }
 
     /// Makes a directory in this one.
@@ -55,7 +67,8 @@ impl Workdir {
 
     /// Has everything cleaned up.
     pub(crate) fn close(mut self) -> anyhow::Result<()> {
-        drop(self.cleaner.stdin.take());
+        self.watch.kill()?;
+        self.watch.wait()?;
         if !self.cleaner.wait()?.success() {
             bail!("{} was not cleaned up", self.path.display());
         }
@@ -63,13 +76,33 @@ impl Workdir {
     }
 }
 
-/// Waits for the end of the parent, then cleans up.
+/// Waits for the end of the watch, then cleans up.
 pub(crate) fn wait_and_clean(dir: &Path) -> anyhow::Result<()> {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     clean(dir)
 }
 
+/// Ends the requests to the disks below a directory with an error. They would wait for a dead server for ever.
+fn abort(dir: &Path) -> anyhow::Result<()> {
+    let control = dir.join("control");
+    fs::create_dir_all(&control)?;
+    mount("fusectl", &control, "fusectl", MountFlags::empty(), None)?;
+    for line in fs::read_to_string("/proc/self/mountinfo")?.lines() {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [_, _, device, _, point, ..] = fields.as_slice() else { continue };
+        if Path::new(point).starts_with(dir) && line.contains(" fuse lsm-powercut ") {
+            let number = device.split(':').nth(1).unwrap_or_default();
+            let _ = fs::write(control.join(number).join("abort"), "1");
+        }
+    }
+    unmount(&control, UnmountFlags::empty())?;
+    Ok(())
+}
+
 fn clean(dir: &Path) -> anyhow::Result<()> {
+    if fs::read_to_string("/proc/self/mounts")?.lines().any(|line| line.contains(&*dir.to_string_lossy())) {
+        abort(dir)?;
+    }
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let fields = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ');

@@ -98,13 +98,23 @@ impl<'d> Pending<'d> {
             .collect()
     }
 
-    /// Returns the lengths that a change may leave: the new one, and each end of a block on the way to it.
+    /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of a
+    /// hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
     pub(crate) fn steps(&self, index: usize) -> Vec<u64> {
         let Some(Change::Size { from, to, written, .. }) = self.changes.get(index).map(|m| &m.change) else {
             return Vec::new();
         };
         let blocks = if *written { from / PAGE_BYTES + 1..to.div_ceil(PAGE_BYTES) } else { 0..0 };
-        blocks.map(|block| block * PAGE_BYTES).chain([*to]).collect()
+        let later = self.changes.get(index..).unwrap_or_default().iter();
+        let holes = later.filter_map(|micro| match &micro.change {
+            Change::Data { range, payload: Payload::Zeros, .. } => Some(range.end),
+            _ => None,
+        });
+        let ends = blocks
+            .map(|block| block * PAGE_BYTES)
+            .chain(holes.filter(|end| *written && (from < end) && end < to));
+        let ends: BTreeSet<u64> = ends.collect();
+        ends.into_iter().chain([*to]).collect()
     }
 
     /// Returns the sector that a written length needs on XFS: the last one of its write below the length.

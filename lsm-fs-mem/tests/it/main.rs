@@ -21,10 +21,12 @@ mod in_place;
 mod kills;
 mod mem_fs;
 mod notation;
+mod observed;
 #[path = "../common/ops.rs"]
 mod ops;
 mod permissions;
 mod real_states;
+mod recorded;
 mod refused_states;
 mod sweeps;
 mod trace;

@@ -91,11 +91,25 @@ pub(crate) fn encode(comments: &str, observed: &BTreeSet<Observed>) -> String {
         }
         line(1, one.calls.join("; "));
         for (tree, steps) in &one.trees {
-            let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
-            line(2, format!("{tree}|{}", steps.join(",")));
+            line(2, format!("{tree}|{}", ranges(steps)));
         }
     }
     text
+}
+
+/// Writes numbers as ranges, such as `0-2,5`.
+fn ranges(steps: &BTreeSet<usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for step in steps {
+        match ranges.last_mut().filter(|(_, last)| last + 1 == *step) {
+            Some((_, last)) => *last = *step,
+            None => ranges.push((*step, *step)),
+        }
+    }
+    let texts = ranges
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
+    texts.collect::<Vec<_>>().join(",")
 }
 
 /// Reads what [`encode`] has written.
@@ -113,8 +127,11 @@ pub(crate) fn decode(text: &str) -> Vec<Observed> {
             }
             2 => {
                 let (tree, steps) = content.split_once('|').unwrap();
-                let steps = steps.split(',').map(|step| step.parse().unwrap()).collect();
-                found.last_mut().unwrap().trees.insert(tree.to_owned(), steps);
+                let steps = steps.split(',').flat_map(|range| {
+                    let (first, last) = range.split_once('-').unwrap_or((range, range));
+                    first.parse().unwrap()..=last.parse::<usize>().unwrap()
+                });
+                found.last_mut().unwrap().trees.insert(tree.to_owned(), steps.collect());
             }
             _ => {}
         }

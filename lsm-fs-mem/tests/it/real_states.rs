@@ -109,6 +109,15 @@ fn an_overwrite_below_a_cut_survives_without_the_cut() {
     ]);
 }
 
+/// ext4 writes a part of a pending length down before it punches a hole.
+#[test]
+fn a_growing_file_may_end_with_a_hole() {
+    let recording = recorded("creat a; w a 0 4096 o", "w a 4096 8192 A; punch a 2048 4096");
+    for profile in [Adversarial, Ext4] {
+        recording.admits(profile, recording.events().., &parse("a=o4.8")).unwrap();
+    }
+}
+
 /// A clone writes the dirty pages of its source, but neither commits nor flushes the cache of the disk.
 #[test]
 fn the_source_of_a_clone_is_not_durable() {

@@ -82,7 +82,8 @@ impl Case {
     }
 
     pub(super) fn act(self, root: &Path, fs: Arc<dyn Fs>) -> anyhow::Result<()> {
-        let create = |policy| Checkpoint::new().policy(policy).create(&db(root), &fs, &target(root)).map(drop);
+        let create =
+            |policy| Checkpoint::new().policy(policy).create(&db(root), &fs, &target(root)).map(drop);
         match self {
             Self::Link => create(Policy::LinkOnly)?,
             Self::Clone => create(Policy::PreferReflink)?,

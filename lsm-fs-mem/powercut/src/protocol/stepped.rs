@@ -66,7 +66,12 @@ pub(super) fn stepped(plan: &Plan) -> InterceptFs<StdFs, Plan> {
 impl Interceptor for Plan {
     type File = ();
 
-    fn around<R: Outcome>(&self, _: Option<&()>, call: &Call<'_>, run: impl FnOnce() -> Result<R>) -> Result<R> {
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
         let (number, sync) = {
             let mut done = self.lock();
             done.calls += 1;

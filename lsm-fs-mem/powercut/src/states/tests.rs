@@ -42,11 +42,7 @@ fn writes_since_the_last_flush_survive_in_any_combination() {
 #[test]
 fn a_flush_ends_the_choice() {
     let found = states(&["m0", "w0", "m1", "f", "m2", "w1", "m3"], ALL);
-    let expected = [
-        (vec![0, 0], vec![0, 1]),
-        (vec![1, 0], vec![0, 1, 2, 3]),
-        (vec![1, 1], vec![2, 3]),
-    ];
+    let expected = [(vec![0, 0], vec![0, 1]), (vec![1, 0], vec![0, 1, 2, 3]), (vec![1, 1], vec![2, 3])];
     let found: Vec<_> = found.into_iter().map(|(content, steps)| (content[..2].to_vec(), steps)).collect();
     assert_eq!(found, expected);
 }
