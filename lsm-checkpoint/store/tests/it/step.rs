@@ -1,0 +1,13 @@
+//! A store that steps: each request waits until a search serves it.
+//!
+//! The search drives the real code. Futures cannot be hashed or copied, so the state of a client is the list of the
+//! answers that it has had. The same answers lead to the same next request, because randomness, clock and parallelism
+//! are parameters. A client that needs another answer is replayed from its list.
+
+pub(crate) mod client;
+pub(crate) mod names;
+pub(crate) mod search;
+pub(crate) mod store;
+mod tests;
+pub(crate) mod trace;
+pub(crate) mod world;
