@@ -9,4 +9,5 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod proof;
 mod step;

@@ -1,0 +1,88 @@
+//! [`Upstream`]: the server behind a proxy.
+
+mod gate;
+mod http;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{Request, Response};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+
+use gate::Gate;
+
+/// The server behind a proxy.
+#[derive(Clone)]
+pub enum Upstream {
+    /// s3s-fs in this process.
+    Local(Arc<Local>),
+    /// A program that listens.
+    Remote(SocketAddr),
+}
+
+/// s3s-fs on a directory of the host.
+pub struct Local {
+    service: S3Service,
+    gate: Option<Gate>,
+}
+
+impl Upstream {
+    /// Starts s3s-fs on a directory. Buckets are its folders.
+    ///
+    /// s3s-fs 0.14.1 looks for a key, reads the body, and then writes, so two creates of one key can both succeed. The
+    /// gate in front of it lets one write of a key pass at a time, as the stores do that the protocol needs.
+    ///
+    /// # Errors
+    ///
+    /// The directory is not usable.
+    pub fn s3(root: &Path) -> io::Result<Self> {
+        Self::local(root, Some(Gate::default()))
+    }
+
+    /// As [`Upstream::s3`] without the gate: a server that accepts `If-None-Match` and does not honour it in a race.
+    ///
+    /// # Errors
+    ///
+    /// The directory is not usable.
+    pub fn racy_s3(root: &Path) -> io::Result<Self> {
+        Self::local(root, None)
+    }
+
+    fn local(root: &Path, gate: Option<Gate>) -> io::Result<Self> {
+        let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let service = S3ServiceBuilder::new(files).build();
+        Ok(Self::Local(Arc::new(Local { service, gate })))
+    }
+
+    /// Sends a request and waits for the whole answer.
+    pub(crate) async fn call(&self, request: Request<Bytes>) -> io::Result<Response<Bytes>> {
+        match self {
+            Self::Remote(address) => http::call(*address, request).await,
+            Self::Local(local) => {
+                let _pass = match &local.gate {
+                    Some(gate) => gate.pass(&request).await,
+                    None => None,
+                };
+                let answer = local.service.call(request.map(s3s::Body::from)).await;
+                let (parts, body) = answer.map_err(|error| io::Error::other(format!("{error:?}")))?.into_parts();
+                let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+                Ok(Response::from_parts(parts, body))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(_) => f.write_str("Local"),
+            Self::Remote(address) => f.debug_tuple("Remote").field(address).finish(),
+        }
+    }
+}

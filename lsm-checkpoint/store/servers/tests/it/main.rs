@@ -1,0 +1,12 @@
+//! The store on real servers and behind a proxy with faults.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
+)]
+
+mod proxy;

@@ -1,0 +1,70 @@
+//! The searches. `LSM_STORE_STATES` raises the bound of each; without it, the whole module takes less than a minute.
+
+use std::time::Instant;
+
+use lsm_checkpoint_store::proof::Rules;
+
+use super::scenarios::{Sources, all, bounds};
+use crate::step::search::Report;
+
+/// The least number of states of a search that does not exhaust its scenario.
+const LEAST: usize = 100_000;
+
+fn states() -> usize {
+    let given = std::env::var("LSM_STORE_STATES").ok();
+    given.map_or(LEAST, |states| states.parse().expect("LSM_STORE_STATES must be a number"))
+}
+
+fn tell(name: &str, faults: u8, report: &Report, began: Instant) {
+    let Report { states, interleavings, exhausted, deepest, client_states, polls, .. } = report;
+    let end = if *exhausted { "exhausted" } else { "bounded" };
+    println!(
+        "{name}, {faults} faults: {end}, {states} states, {interleavings:.1e} interleavings, {deepest} deep, \
+         {client_states} client states, {polls} polls, {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// Searches one scenario without a fault and with one.
+fn search(name: &str) {
+    let sources = Sources::new();
+    let scenarios = all(&sources);
+    let scenario = scenarios.iter().find(|scenario| scenario.name == name).expect("the scenario");
+    for faults in [0, 1] {
+        let began = Instant::now();
+        let report = scenario.search(Rules::ALL, bounds(states(), faults));
+        tell(name, faults, &report, began);
+        if let Some(violation) = report.violation {
+            panic!("{name}, {faults} faults: {}\n  {}", violation.cause, violation.steps.join("\n  "));
+        }
+        assert!(report.exhausted || report.states >= LEAST, "{name}: {report:?}");
+    }
+}
+
+macro_rules! searches {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test] fn $test() { search($name); })*
+
+        #[test]
+        fn every_scenario_is_searched() {
+            let sources = Sources::new();
+            let names: Vec<_> = all(&sources).iter().map(|scenario| scenario.name).collect();
+            assert_eq!(names, [$($name),*]);
+        }
+    };
+}
+
+searches! {
+    two_pushes: "two pushes",
+    two_pushes_and_a_collector: "two pushes and a collector",
+    two_pushes_of_one_backup: "two pushes of one backup",
+    push_forget_and_collect: "push, forget and collect",
+    two_collectors_and_a_forget: "two collectors and a forget",
+    push_forget_and_two_collectors: "push, forget and two collectors",
+    a_fenced_push: "a fenced push",
+    a_push_behind_deleted_heads: "a push behind deleted heads",
+    two_writers_a_trimmer_and_a_reader: "two writers, a trimmer and a reader",
+    a_restore_beside_forget_and_collect: "a restore beside forget and collect",
+    two_kept_heads: "two kept heads",
+    lists_without_order_in_pages: "lists without order, in pages",
+}
