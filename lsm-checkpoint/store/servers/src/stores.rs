@@ -10,11 +10,11 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, Result, RetryConfi
 /// The bucket or container of all tests.
 pub const BUCKET: &str = "bucket";
 
-/// Three retries, a millisecond apart.
+/// Three retries, a millisecond or two apart.
 #[must_use]
 pub fn retries() -> RetryConfig {
     let pause = Duration::from_millis(1);
-    let backoff = BackoffConfig { init_backoff: pause, max_backoff: pause, base: 1.0 };
+    let backoff = BackoffConfig { init_backoff: pause, max_backoff: 2 * pause, base: 2.0 };
     RetryConfig { backoff, max_retries: 3, retry_timeout: Duration::from_secs(60) }
 }
 

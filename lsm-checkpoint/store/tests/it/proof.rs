@@ -4,7 +4,7 @@
 //! lets requests land late. After every step the invariants hold. A rule of the protocol that is turned off breaks one.
 
 mod clients;
-mod environment;
+pub(crate) mod environment;
 mod invariants;
 mod rules;
 mod scenarios;

@@ -5,6 +5,7 @@
 //! are parameters. A client that needs another answer is replayed from its list.
 
 pub(crate) mod client;
+mod independent;
 pub(crate) mod names;
 pub(crate) mod search;
 pub(crate) mod store;

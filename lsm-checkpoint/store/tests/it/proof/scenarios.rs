@@ -129,7 +129,11 @@ impl Scenario {
             Client::new(name, setting.client(number, tasks.clone()), &names)
         };
         let clients = (1..).zip(&self.clients).map(client).collect();
-        let machine = Machine { names, clients, bounds: Bounds { habits: self.habits, ..bounds } };
+        let collects = |(_, tasks): &(_, Vec<Task>)| tasks.iter().any(|task| matches!(task, Task::Collect));
+        // Without a rule, a key may be written twice, so no request is independent of others.
+        let all = rules == Rules::ALL;
+        let collects = if all { self.clients.iter().map(collects).collect() } else { Vec::new() };
+        let machine = Machine { names, clients, collects, bounds: Bounds { habits: self.habits, ..bounds } };
         (machine, world, Protocol::new(setting, self.may_go.clone()))
     }
 

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::client::{Client, Event, State};
+use super::independent::independent;
 use super::names::Names;
 use super::store::Ticket;
 use super::trace;
@@ -51,6 +52,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Machine {
     pub(crate) names: Names,
     pub(crate) clients: Vec<Client>,
+    /// For each client: it lists or deletes objects of others. If empty, the search leaves out no order.
+    pub(crate) collects: Vec<bool>,
     pub(crate) bounds: Bounds,
 }
 
@@ -82,16 +85,26 @@ impl Machine {
     }
 
     /// The steps that are possible in `whole`: first each request as it should go, then the faults.
+    ///
+    /// A request that no step of others can touch needs no other order: its own fates are all the choices.
     pub(crate) fn choices(&self, whole: &Whole) -> Vec<Choice> {
         let mut choices = Vec::new();
         let mut faults = Vec::new();
         for (client, &state) in whole.clients.iter().enumerate() {
             for (ticket, request) in &self.clients[client].node(state).asked {
                 let serve = |fate| Choice::Serve { client, ticket: *ticket, fate };
+                let is_alone = independent(self, whole, client, request);
+                if is_alone {
+                    choices.clear();
+                    faults.clear();
+                }
                 choices.push(serve(Fate::Served));
                 if whole.faults > 0 {
                     let fates = Fate::faults(request).iter().copied();
                     faults.extend(fates.filter(|fate| self.bounds.fates.contains(fate)).map(serve));
+                }
+                if is_alone {
+                    return [choices, faults].concat();
                 }
             }
         }

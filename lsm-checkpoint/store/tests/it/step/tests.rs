@@ -50,7 +50,7 @@ fn search(programs: &[Program], bounds: Bounds, bad: &'static [&'static str]) ->
     let names = Names::default();
     let clients =
         programs.iter().zip(["a", "b"]).map(|(program, name)| Client::new(name, program.clone(), &names));
-    let machine = Machine { clients: clients.collect(), names, bounds };
+    let machine = Machine { clients: clients.collect(), collects: Vec::new(), names, bounds };
     Search::new(machine, &Without(bad)).run(World::default())
 }
 
