@@ -12,6 +12,7 @@ mod powercut;
 mod realfs;
 mod release;
 mod report;
+mod servers;
 mod soak;
 mod tidy;
 mod workspace;
@@ -73,6 +74,11 @@ mod flags {
                 /// Only targets whose name holds this word. May be given several times.
                 repeated --only name: String
             }
+            /// Run the proof of the repository at its full size, and its tests on every object store. Takes an hour.
+            cmd servers {
+                /// The time for which a herd of processes works. Default: 10.
+                optional --minutes minutes: u64
+            }
             /// Break a copy of the code as `xtask/mutants` says, one place at a time. A test must fail each time.
             cmd mutants {
                 /// Print the mutants and stop.
@@ -129,6 +135,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         flags::XtaskCmd::Api(api) => api::run(&Workspace::load()?, api.write),
         flags::XtaskCmd::Release(_) => release::run(&Workspace::load()?),
         flags::XtaskCmd::Soak(soak) => soak::run(&Workspace::load()?, soak.minutes, &soak.only),
+        flags::XtaskCmd::Servers(servers) => servers::run(&Workspace::load()?, servers.minutes.unwrap_or(10)),
         flags::XtaskCmd::Mutants(mutants) => {
             let flags::Mutants { list, from, word } = &mutants;
             let from = from.unwrap_or_default();

@@ -3,6 +3,9 @@
 use hyper::Method;
 use hyper::http::request::Parts;
 
+/// The header by which a client names itself to a plan.
+pub(crate) const CLIENT: &str = "x-client";
+
 /// A request before it reaches the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -16,16 +19,23 @@ pub struct Call {
     pub query: String,
     /// The request writes only if the key is free.
     pub creates: bool,
+    /// The number in the header `x-client`, by which a client names itself.
+    pub client: Option<u32>,
+    /// The traffic before this request.
+    pub before: Traffic,
 }
 
 impl Call {
-    pub(crate) fn new(number: usize, parts: &Parts) -> Self {
+    pub(crate) fn new(before: Traffic, parts: &Parts) -> Self {
+        let client = parts.headers.get(CLIENT).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
-            number,
+            number: before.requests,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             creates: parts.headers.get("if-none-match").is_some_and(|value| value == "*"),
+            client,
+            before,
         }
     }
 

@@ -17,6 +17,14 @@ pub enum Fault {
     RefuseAfter(u16),
     /// The client gets this status. The server never sees the request.
     Refuse(u16),
+    /// The request waits at the proxy until the client goes away. The server never sees it.
+    Hold,
+    /// The server does its work, and the answer waits at the proxy until the client goes away.
+    HoldAnswer,
+    /// The server gets the head of the request at once, and its body only when so many requests have come as far.
+    Together(usize),
+    /// The server does not see the condition of a create.
+    Unconditional,
     /// The body of the answer comes byte by byte at first, then in small pieces.
     Trickle,
     /// The connection is cut in the middle of the answer's body.
@@ -30,7 +38,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault that a store which keeps its contract can show to a client that lives on.
     pub const ALL: &[Self] = &[
         Self::CutRequest,
         Self::LoseAnswer,

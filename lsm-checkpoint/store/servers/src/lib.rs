@@ -6,16 +6,28 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod children;
 mod clock;
+mod engine;
 mod fault;
+pub mod herd;
 pub mod programs;
 mod proxy;
 mod reply;
-mod stores;
+mod repositories;
+pub mod resume;
+mod server;
+mod sign;
+pub mod stores;
+pub mod tour;
 pub mod upstream;
 
 pub use call::{Call, Traffic};
+pub use children::{Child, Words};
+pub use engine::Engine;
 pub use fault::{Fault, Seeded};
 pub use proxy::{Plan, Proxy, Settings};
-pub use stores::{BUCKET, azure, retries, s3};
+pub use repositories::{assert_no_garbage, fence_all};
+pub use server::Server;
+pub use stores::{BUCKET, azure, retries, s3, s3_as};
 pub use upstream::Upstream;

@@ -35,7 +35,7 @@ impl Program {
     /// The program is missing, or ended before it listened.
     pub fn azurite(program: &Path, dir: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--blobPort", "0", "--location"]);
+        command.args(["--skipApiVersionCheck", "--disableTelemetry", "--blobPort", "0", "--location"]);
         let mut child = command.arg(dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let out = child.stdout.take();
         Self::wait(child, out)

@@ -1,17 +1,21 @@
 //! [`Proxy`]: an HTTP/1.1 server between a client and an object store.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper::header::IF_NONE_MATCH;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::sync::Barrier;
 
 use crate::call::{Call, Traffic};
 use crate::clock;
@@ -39,6 +43,15 @@ struct Shared {
     settings: Settings,
     plan: Mutex<Plan>,
     traffic: Mutex<Traffic>,
+    meetings: Mutex<HashMap<usize, Arc<Barrier>>>,
+}
+
+impl Shared {
+    /// The place where so many requests wait for each other.
+    fn meeting(&self, size: usize) -> Arc<Barrier> {
+        let mut meetings = lock(&self.meetings);
+        Arc::clone(meetings.entry(size).or_insert_with(|| Arc::new(Barrier::new(size))))
+    }
 }
 
 /// A running proxy. It ends when it is dropped.
@@ -64,8 +77,8 @@ impl Proxy {
             TcpListener::from_std(listener)?
         };
         let plan: Plan = Box::new(|_| Fault::None);
-        let (plan, traffic) = (Mutex::new(plan), Mutex::default());
-        let shared = Arc::new(Shared { upstream, settings, plan, traffic });
+        let (plan, traffic, meetings) = (Mutex::new(plan), Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { upstream, settings, plan, traffic, meetings });
         runtime.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, runtime: Some(runtime) })
     }
@@ -126,13 +139,17 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 /// Answers one request. An error cuts the connection.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (mut parts, body) = request.into_parts();
-    let number = {
+    let before = {
         let mut traffic = lock(&shared.traffic);
+        let before = *traffic;
         traffic.requests += 1;
-        traffic.requests - 1
+        before
     };
-    let call = Call::new(number, &parts);
+    let call = Call::new(before, &parts);
     let fault = lock(&shared.plan)(&call);
+    if fault == Fault::Hold {
+        return pending().await;
+    }
     if fault == Fault::CutRequest {
         let mut body = body;
         body.frame().await;
@@ -146,10 +163,18 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
     if let (true, Some(page)) = (call.lists(), shared.settings.page) {
         parts.uri = with_page(&parts.uri, page).map_err(io::Error::other)?;
     }
-    let mut answer = shared.upstream.call(Request::from_parts(parts, body)).await?;
+    if fault == Fault::Unconditional {
+        parts.headers.remove(IF_NONE_MATCH);
+    }
+    let meeting = match fault {
+        Fault::Together(size) => Some(shared.meeting(size)),
+        _ => None,
+    };
+    let mut answer = shared.upstream.call(Request::from_parts(parts, body), meeting).await?;
     match fault {
         Fault::LoseAnswer => return Err(io::ErrorKind::ConnectionReset.into()),
         Fault::RefuseAfter(status) => return Ok(reply::refuse(status)),
+        Fault::HoldAnswer => return pending().await,
         _ => {}
     }
     if shared.settings.skew != 0 {

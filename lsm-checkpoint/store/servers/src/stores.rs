@@ -1,11 +1,19 @@
 //! Clients of the servers, with short and fixed retries.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::Request;
+use hyper::header::{HeaderName, HeaderValue};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, Result, RetryConfig};
+
+use crate::call::CLIENT;
+use crate::sign;
+use crate::upstream::Upstream;
 
 /// The bucket or container of all tests.
 pub const BUCKET: &str = "bucket";
@@ -28,12 +36,23 @@ fn options() -> ClientOptions {
 ///
 /// The address is none.
 pub fn s3(url: &str) -> Result<Arc<dyn ObjectStore>> {
+    s3_as(url, None)
+}
+
+/// As [`s3`], for a client that names itself to the plan of the proxy.
+///
+/// # Errors
+///
+/// As [`s3`].
+pub fn s3_as(url: &str, client: Option<u32>) -> Result<Arc<dyn ObjectStore>> {
+    let name = client.map(|client| (HeaderName::from_static(CLIENT), HeaderValue::from(client)));
+    let options = options().with_default_headers(name.into_iter().collect());
     let store = AmazonS3Builder::new()
         .with_endpoint(url)
         .with_bucket_name(BUCKET)
         .with_region("us-east-1")
         .with_skip_signature(true)
-        .with_client_options(options())
+        .with_client_options(options)
         .with_retry(retries())
         .build()?;
     Ok(Arc::new(store))
@@ -53,4 +72,32 @@ pub fn azure(url: &str) -> Result<Arc<dyn ObjectStore>> {
         .with_retry(retries())
         .build()?;
     Ok(Arc::new(store))
+}
+
+/// Makes the bucket on a server that has none. It wants no signature.
+///
+/// # Errors
+///
+/// The server refused.
+pub async fn make_bucket(upstream: &Upstream) -> io::Result<()> {
+    create(upstream, &format!("/{BUCKET}"), Vec::new()).await
+}
+
+/// Makes the container on Azurite, which wants a signature.
+///
+/// # Errors
+///
+/// The server refused.
+pub async fn make_container(upstream: &Upstream) -> io::Result<()> {
+    let path = format!("/devstoreaccount1/{BUCKET}");
+    create(upstream, &format!("{path}?restype=container"), sign::headers(&path)).await
+}
+
+async fn create(upstream: &Upstream, target: &str, headers: Vec<(&'static str, String)>) -> io::Result<()> {
+    let mut request = Request::put(target).header("host", "127.0.0.1").header("content-length", "0");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let answer = upstream.call(request.body(Bytes::new()).map_err(io::Error::other)?, None).await?;
+    if answer.status().is_success() { Ok(()) } else { Err(io::Error::other(format!("{answer:?}"))) }
 }

@@ -10,10 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use futures::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use hyper::{Request, Response};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
+use tokio::sync::Barrier;
 
 use gate::Gate;
 
@@ -60,8 +63,12 @@ impl Upstream {
         Ok(Self::Local(Arc::new(Local { service, gate })))
     }
 
-    /// Sends a request and waits for the whole answer.
-    pub(crate) async fn call(&self, request: Request<Bytes>) -> io::Result<Response<Bytes>> {
+    /// Sends a request and waits for the whole answer. With a meeting, the body comes only after the meeting.
+    pub(crate) async fn call(
+        &self,
+        request: Request<Bytes>,
+        meeting: Option<Arc<Barrier>>,
+    ) -> io::Result<Response<Bytes>> {
         match self {
             Self::Remote(address) => http::call(*address, request).await,
             Self::Local(local) => {
@@ -69,13 +76,23 @@ impl Upstream {
                     Some(gate) => gate.pass(&request).await,
                     None => None,
                 };
-                let answer = local.service.call(request.map(s3s::Body::from)).await;
+                let answer = local.service.call(request.map(|body| with_meeting(body, meeting))).await;
                 let (parts, body) = answer.map_err(|error| io::Error::other(format!("{error:?}")))?.into_parts();
                 let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
                 Ok(Response::from_parts(parts, body))
             }
         }
     }
+}
+
+/// A body that comes after a meeting.
+fn with_meeting(body: Bytes, meeting: Option<Arc<Barrier>>) -> s3s::Body {
+    let Some(meeting) = meeting else { return body.into() };
+    let late = stream::once(async move {
+        meeting.wait().await;
+        Ok::<_, io::Error>(Frame::data(body))
+    });
+    s3s::Body::http_body_unsync(StreamBody::new(late))
 }
 
 impl fmt::Debug for Upstream {

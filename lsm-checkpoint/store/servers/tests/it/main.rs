@@ -1,4 +1,4 @@
-//! The store on real servers and behind a proxy with faults.
+//! The store on a real server, behind a proxy with faults.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +9,9 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod killed;
 mod proxy;
+mod racy;
+mod resumed;
+mod sweep;
+mod tours;

@@ -1,0 +1,41 @@
+//! [`Server`]: s3s-fs behind a proxy, on a directory that goes away with it.
+
+use std::io;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use tempfile::TempDir;
+
+use crate::proxy::{Proxy, Settings};
+use crate::stores::{self, BUCKET};
+use crate::upstream::Upstream;
+
+/// An S3 server with one bucket.
+#[derive(Debug)]
+pub struct Server {
+    /// The way to it.
+    pub proxy: Proxy,
+    _dir: TempDir,
+}
+
+impl Server {
+    /// Starts a server that keeps its contract.
+    ///
+    /// # Errors
+    ///
+    /// No port, thread or directory is free.
+    pub fn start(settings: Settings) -> io::Result<Self> {
+        let dir = TempDir::new()?;
+        std::fs::create_dir(dir.path().join(BUCKET))?;
+        Ok(Self { proxy: Proxy::start(Upstream::s3(dir.path())?, settings)?, _dir: dir })
+    }
+
+    /// A client of the server.
+    ///
+    /// # Errors
+    ///
+    /// As [`stores::s3`].
+    pub fn store(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
+        stores::s3(&self.proxy.url())
+    }
+}
