@@ -9,4 +9,6 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod hostile;
+mod proof;
 mod step;

@@ -82,6 +82,18 @@ impl Garden {
 
     /// Runs every operation on `objects`. A failure of this call is a broken promise. The outcomes are returned.
     pub(crate) fn tour(&self, objects: &Objects) -> Vec<Outcome> {
+        // An object under a new name is garbage to everybody.
+        let is_object = |key: &str| matches!(Key::parse(key), Some(Key::Data(_) | Key::Catalog(_)));
+        self.visit(objects, |key| self.objects.contains_key(key) || !is_object(key))
+    }
+
+    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and no longer need the data.
+    pub(crate) fn tour_of_lies(&self, objects: &Objects) -> Vec<Outcome> {
+        self.visit(objects, |key| !key.starts_with("data/"))
+    }
+
+    /// `stays` tells the objects that a collect must leave.
+    fn visit(&self, objects: &Objects, stays: impl Fn(&str) -> bool) -> Vec<Outcome> {
         block_on(async {
             let store = Arc::new(InMemory::new());
             for (key, bytes) in objects {
@@ -97,7 +109,7 @@ impl Garden {
             }
             note("collect", self.collect(&store).await.err().map(words));
             let left = read(&store).await;
-            for (key, bytes) in objects {
+            for (key, bytes) in objects.iter().filter(|(key, _)| stays(key)) {
                 assert_eq!(left.get(key), Some(bytes), "{key} was deleted or changed");
             }
             note("push", self.push(&store).await.err().map(words));

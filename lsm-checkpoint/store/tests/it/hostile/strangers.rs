@@ -58,7 +58,6 @@ fn an_empty_store_is_no_repository() {
     assert!(outcomes.iter().all(|outcome| outcome.error.as_ref().unwrap().contains("not a repository")));
 }
 
-/// The tour asserts that a collect leaves them where they are.
 #[test]
 fn keys_of_others_are_left_alone() {
     let garden = Garden::new(1);

@@ -23,6 +23,7 @@ struct Counterexample {
 const P: usize = 0;
 const Q: usize = 1;
 const C: usize = 2;
+const T: usize = 3;
 
 fn push(source: &Source) -> Vec<Task> {
     vec![Task::Push(source.clone())]
@@ -38,14 +39,22 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
         Counterexample { rule, breaks, kept_heads: 1, before: vec![], clients, moves }
     };
     vec![
-        // The collector listed head 1 and lags. The head is trimmed and created again by a push that lags, too.
-        example("relist", "lost", two("q", push(other)), &[
-            Until(Q, "create head/1"),
-            Until(P, "create head/2"),
-            Until(C, "get head/1"),
-            Next(P),
-            Finish(P),
-        ]),
+        // The collector c has listed head 1 and lags. The head is trimmed by t, and created again by q, which lags as well.
+        example(
+            "relist",
+            "lost data",
+            [two("q", push(other)), vec![("t", vec![Task::Collect])]].concat(),
+            &[
+                Until(Q, "create head/1"),
+                Until(P, "create head/2"),
+                Until(C, "list data"),
+                Until(C, "get head/1"),
+                Finish(P),
+                Finish(T),
+                Next(Q),
+                Finish(C),
+            ],
+        ),
         example("window", "lost commit", two("q", push(other)), &[
             Until(P, "create head/2"),
             Finish(Q),
@@ -62,7 +71,7 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
         example("already", "head", two("q", push(other)), &[
             Until(P, "create head/2"),
             Next(P),
-            Until(Q, "put data"),
+            Until(Q, "create data"),
             Finish(P),
         ]),
         example("fenced", "lost data", two("x", vec![Task::Fence]), &[
@@ -83,26 +92,28 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
                     Until(P, "create head/4"),
                     Finish(Q),
                     Until(C, "delete data"),
+                    Until(P, "create head/6"),
                     Finish(P),
                 ],
             )
         },
-        example("registered", "lost", two("q", push(other)), &[
+        example("registered", "lost data", two("q", push(other)), &[
             Until(P, "create head/2"),
             Until(C, "delete"),
             Finish(P),
             Finish(C),
         ]),
-        example("list_first", "lost", two("q", push(other)), &[
+        example("list_first", "lost data", two("q", push(other)), &[
             Until(C, "list data"),
             Finish(P),
             Finish(C),
         ]),
-        // The first attempt of the catalog lands after the second push of the same backup.
-        example("fresh_key", "", vec![("p", push(same)), ("q", push(same)), ("c", vec![Task::Collect])], &[
-            Until(P, "put backup"),
-            Finish(Q),
+        // A key that names no writer is garbage to a collector that reads the head before the commit.
+        example("fresh_key", "lost catalog", two("q", push(other)), &[
+            Until(P, "create head/2"),
+            Until(C, "delete backup"),
             Finish(P),
+            Finish(C),
         ]),
         Counterexample {
             kept_heads: 2,

@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::names::Names;
 use super::store::{StepStore, Ticket};
@@ -149,6 +150,16 @@ impl fmt::Debug for Client {
     }
 }
 
+/// Remembers that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One execution of the real code.
 struct Run {
     work: Option<Work>,
@@ -169,10 +180,19 @@ impl Run {
         self.poll();
     }
 
-    /// Runs to the next request. The waker wakes nobody, because an answer is the only event.
+    /// Runs to the next request. A set of futures may wake itself to be polled once more.
     fn poll(&mut self) {
         let Some(work) = &mut self.work else { return };
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+                if polled.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
+                    return polled;
+                }
+            }
+        }));
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.work = None,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,6 +28,8 @@ struct Mailbox {
     next: Ticket,
     asked: Vec<(Ticket, Request)>,
     answers: HashMap<Ticket, Answer>,
+    /// Sets of futures poll only those that were woken.
+    wakers: HashMap<Ticket, Waker>,
 }
 
 /// The store of one client.
@@ -51,6 +53,9 @@ impl StepStore {
         let mut mailbox = self.mailbox.lock().unwrap();
         mailbox.asked.retain(|(asked, _)| *asked != ticket);
         mailbox.answers.insert(ticket, answer);
+        if let Some(waker) = mailbox.wakers.remove(&ticket) {
+            waker.wake();
+        }
     }
 
     fn ask(&self, request: Request) -> Asked {
@@ -87,7 +92,7 @@ struct Asked {
 impl Future for Asked {
     type Output = Answer;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
         let mailbox = Arc::clone(&self.store.mailbox);
         let mut mailbox = mailbox.lock().unwrap();
         if let Some(request) = self.request.take() {
@@ -95,7 +100,11 @@ impl Future for Asked {
             mailbox.next += 1;
             mailbox.asked.push((self.ticket, request));
         }
-        mailbox.answers.remove(&self.ticket).map_or(Poll::Pending, Poll::Ready)
+        if let Some(answer) = mailbox.answers.remove(&self.ticket) {
+            return Poll::Ready(answer);
+        }
+        mailbox.wakers.insert(self.ticket, context.waker().clone());
+        Poll::Pending
     }
 }
 

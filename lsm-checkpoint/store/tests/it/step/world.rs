@@ -1,7 +1,5 @@
 //! The objects of a store, and the effect of each request on them.
 
-use bytes::Bytes;
-
 use super::names::{Content, Key, Names};
 
 /// A request as a client sends it.
@@ -79,14 +77,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn of(names: &Names, objects: &[(String, Bytes)]) -> Self {
-        let mut world = Self::default();
-        for (key, content) in objects {
-            world.insert(names.key(key), names.content(content));
-        }
-        world
-    }
-
     pub(crate) fn objects(&self) -> &[(Key, Content)] {
         &self.objects
     }
