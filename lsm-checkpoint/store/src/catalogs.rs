@@ -16,7 +16,7 @@ impl Session {
             return Ok(Err(Defect::TooLong { limit: CATALOG_MAX, found: place.len }));
         }
         if place.len == 0 {
-            return Ok(Ok(Vec::new()));
+            return Ok(place.decode(&[]));
         }
         if let Some(refs) = self.memory.refs(catalog.sha256, place).await? {
             return Ok(Ok(refs));
