@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 mod independent;
+pub(crate) mod levels;
 pub(crate) mod names;
 pub(crate) mod search;
 pub(crate) mod store;

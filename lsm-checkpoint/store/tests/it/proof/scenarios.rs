@@ -8,6 +8,7 @@ use super::invariants::Protocol;
 use super::schedule::solo;
 use super::source::{Source, checkpoint};
 use crate::step::client::{Client, Event};
+use crate::step::levels::{self, Levels};
 use crate::step::names::Names;
 use crate::step::search::{Bounds, Machine, Report, Search};
 use crate::step::world::{Fate, Habits, World};
@@ -137,10 +138,16 @@ impl Scenario {
         (machine, world, Protocol::new(setting, self.may_go.clone()))
     }
 
-    /// Searches the scenario.
-    pub(crate) fn search(&self, rules: Rules, bounds: Bounds) -> Report {
+    /// Searches the scenario depth first, and counts the interleavings.
+    pub(crate) fn count(&self, rules: Rules, bounds: Bounds) -> Report {
         let (machine, world, invariants) = self.prepare(rules, bounds);
         Search::new(machine, &invariants).run(world)
+    }
+
+    /// Searches the scenario in the order of preemptions.
+    pub(crate) fn levels(&self, rules: Rules, bounds: Bounds) -> Levels {
+        let (machine, world, invariants) = self.prepare(rules, bounds);
+        levels::Search::new(machine, &invariants).run(world)
     }
 }
 

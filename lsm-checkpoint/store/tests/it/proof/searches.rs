@@ -5,7 +5,7 @@ use std::time::Instant;
 use lsm_checkpoint_store::proof::Rules;
 
 use super::scenarios::{Sources, all, bounds};
-use crate::step::search::Report;
+use crate::step::levels::Levels;
 
 /// The least number of states of a search that does not exhaust its scenario.
 const LEAST: usize = 100_000;
@@ -15,29 +15,37 @@ fn states() -> usize {
     given.map_or(LEAST, |states| states.parse().expect("LSM_STORE_STATES must be a number"))
 }
 
-fn tell(name: &str, faults: u8, report: &Report, began: Instant) {
-    let Report { states, interleavings, exhausted, deepest, client_states, polls, .. } = report;
-    let end = if *exhausted { "exhausted" } else { "bounded" };
-    println!(
-        "{name}, {faults} faults: {end}, {states} states, {interleavings:.1e} interleavings, {deepest} deep, \
-         {client_states} client states, {polls} polls, {:.1} s",
-        began.elapsed().as_secs_f64()
-    );
-}
-
-/// Searches one scenario without a fault and with one.
+/// Searches one scenario without a fault and with one. Both searches are the same set of states if they exhaust it: in the
+/// order of preemptions, and depth first, which counts the interleavings.
 fn search(name: &str) {
     let sources = Sources::new();
     let scenarios = all(&sources);
     let scenario = scenarios.iter().find(|scenario| scenario.name == name).expect("the scenario");
     for faults in [0, 1] {
         let began = Instant::now();
-        let report = scenario.search(Rules::ALL, bounds(states(), faults));
-        tell(name, faults, &report, began);
-        if let Some(violation) = report.violation {
+        let report = scenario.levels(Rules::ALL, bounds(states(), faults));
+        let Levels { states: visited, preemptions, exhausted, steps, client_states, polls, violation } = report;
+        if let Some(violation) = violation {
             panic!("{name}, {faults} faults: {}\n  {}", violation.cause, violation.steps.join("\n  "));
         }
-        assert!(report.exhausted || report.states >= LEAST, "{name}: {report:?}");
+        assert!(exhausted || visited >= LEAST, "{name}: {visited} states");
+        let counted = (faults == 0).then(|| scenario.count(Rules::ALL, bounds(states(), faults)));
+        let interleavings = counted.map_or_else(String::new, |report| {
+            assert!(report.violation.is_none(), "{name}: {report:?}");
+            assert_eq!((report.exhausted, exhausted && report.states != visited), (exhausted, false), "{name}");
+            let least = if exhausted { "" } else { "more than " };
+            format!(", {least}{:.1e} interleavings", report.interleavings)
+        });
+        let end = match preemptions {
+            _ if exhausted => "exhausted".to_owned(),
+            Some(preemptions) => format!("all orders with {preemptions} preemptions, and more"),
+            None => "bounded".to_owned(),
+        };
+        println!(
+            "{name}, {faults} faults: {end}: {visited} states, {steps} steps{interleavings}, {client_states} client \
+             states, {polls} polls, {:.1} s",
+            began.elapsed().as_secs_f64()
+        );
     }
 }
 

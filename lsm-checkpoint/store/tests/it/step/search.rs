@@ -220,7 +220,7 @@ impl<'a> Search<'a> {
             };
             frame.at += 1;
             let next = self.machine.take(&frame.whole, choice);
-            let hash = hash(&next);
+            let hash = digest(&next);
             if let Some(ways) = self.met.get(&hash) {
                 frame.ways += ways;
             } else if self.met.len() >= self.machine.bounds.states {
@@ -245,7 +245,7 @@ impl<'a> Search<'a> {
     }
 
     fn frame(&mut self, whole: Whole) -> Frame {
-        let hash = hash(&whole);
+        let hash = digest(&whole);
         self.met.insert(hash, 0.0);
         let choices = self.machine.choices(&whole);
         Frame { whole, hash, choices, at: 0, ways: 0.0 }
@@ -296,11 +296,11 @@ pub(crate) fn judge(
 }
 
 /// A hash of 128 bits: a collision would hide a state.
-fn hash(whole: &Whole) -> u128 {
+pub(crate) fn digest(of: &impl Hash) -> u128 {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();
         salt.hash(&mut hasher);
-        whole.hash(&mut hasher);
+        of.hash(&mut hasher);
         u128::from(hasher.finish())
     };
     half(1) << 64 | half(2)
