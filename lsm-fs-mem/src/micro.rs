@@ -231,7 +231,8 @@ impl Journal {
         self.since_commit.get(&ino).is_some_and(|since| since.changed > since.synced.max(commit))
     }
 
-    /// Returns the last change of the inode's names, length, or permissions since the last commit that a call asked for.
+    /// Returns the last change of the inode's names, length, or permissions since the last commit that a call asked
+    /// for.
     pub(crate) fn last_change(&self, ino: Ino) -> Option<Seq> {
         self.since_commit.get(&ino).map(|since| since.described)
     }

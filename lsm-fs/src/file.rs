@@ -129,15 +129,16 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// `Unsupported` if the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
 
-    /// Sets owner and group of the open inode, then its mode without setuid, setgid and sticky. If the inode was private
-    /// before, nobody gets rights in between that the new mode does not give.
+    /// Sets owner and group of the open inode, then its mode without setuid, setgid and sticky. If the inode was
+    /// private before, nobody gets rights in between that the new mode does not give.
     ///
     /// # Contract
     ///
     /// A group that the process may set is set even if the owner is not. If the group is refused, the group that the
     /// inode has gets no rights, because the mode was meant for another one. A mode that has rights for the group then
     /// counts as refused. The result reports an owner or a mode that the process may not set or the mount does not
-    /// have. A backend without permissions changes nothing and says so, which is the default. All names of the inode are affected: use it on a file that the caller has made.
+    /// have. A backend without permissions changes nothing and says so, which is the default. All names of the inode
+    /// are affected: use it on a file that the caller has made.
     ///
     /// # Crash semantics
     ///

@@ -98,8 +98,8 @@ impl<'d> Pending<'d> {
             .collect()
     }
 
-    /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of a
-    /// hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
+    /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of
+    /// a hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
     pub(crate) fn steps(&self, index: usize) -> Vec<u64> {
         let Some(Change::Size { from, to, written, .. }) = self.changes.get(index).map(|m| &m.change) else {
             return Vec::new();

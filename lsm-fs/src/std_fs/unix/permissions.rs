@@ -13,8 +13,8 @@ use crate::{FsPermissions, Op, Permissions, PermissionsSet, Result, StdFs, std_f
 /// The rights of the group.
 const GROUP: u32 = 0o070;
 
-/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out. The rights of the
-/// group are meant for the group that was asked for, and for no other.
+/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out. The rights of
+/// the group are meant for the group that was asked for, and for no other.
 pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> io::Result<PermissionsSet> {
     let file = file.as_fd();
     let owner = kept(set_owner(file, to))?;
