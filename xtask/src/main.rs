@@ -43,7 +43,7 @@ mod flags {
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String
             }
-            /// Cut the power below ext4, XFS and btrfs, and compare what is left with the crash model. Needs root.
+            /// Cut the power below ext4, XFS and btrfs, and compare the remains with the crash model. Needs root.
             cmd powercut {
                 /// Try everything, which takes hours. Without it, a part that takes ten minutes at most.
                 optional --full

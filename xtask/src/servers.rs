@@ -22,7 +22,16 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64) -> anyhow::Result<bool> {
     let dir = root.join("target/servers");
     let (moto, azurite) = (moto(&dir)?, azurite(&dir)?);
     let mut searches = cmd::cargo(root);
-    searches.args(["test", "-p", "lsm-checkpoint-store", "--all-features", "--release", "--test", "it", "proof"]);
+    searches.args([
+        "test",
+        "-p",
+        "lsm-checkpoint-store",
+        "--all-features",
+        "--release",
+        "--test",
+        "it",
+        "proof",
+    ]);
     searches.args(["--", "--nocapture", "--test-threads", "1"]).env("LSM_STORE_STATES", STATES);
     let proved = cmd::run(&mut searches)?.success;
     let build = ["--manifest-path", PACKAGE, "--target-dir", "target/nested"];

@@ -1,4 +1,4 @@
-//! Calibration: what a real disk leaves must be admitted by its profile and by `Adversarial`.
+//! Calibration: each tree that a real disk leaves must be admitted by its profile and by `Adversarial`.
 
 use std::collections::BTreeMap;
 

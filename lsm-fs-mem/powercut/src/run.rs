@@ -28,10 +28,10 @@ use crate::{
 const RANDOM: (u64, u64) = (40, 2000);
 /// One listed workload of this many is tried without `--full`.
 const EVERY: usize = 12;
-/// What was seen is saved after each of this many recordings, so that a run that is ended leaves something.
+/// The trees that were seen are saved after each of this many recordings, so that a run that is ended leaves something.
 const SAVE: usize = 200;
 
-/// Says in one line what is missing here.
+/// Names the missing thing in one line.
 fn possible() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("needs root");

@@ -22,7 +22,7 @@ const SECTOR: usize = 512;
 pub(crate) struct Amount {
     /// All subsets are tried of this many writes.
     pub(crate) writes: u32,
-    /// The number of instants between two flushes, without those of the marks.
+    /// The number of instants between two flushes, without the instants of the marks.
     pub(crate) instants: usize,
     /// The number of mixtures at each instant.
     pub(crate) mixtures: usize,

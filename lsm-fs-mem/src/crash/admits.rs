@@ -22,7 +22,7 @@ use crate::{
     micro::Ino,
 };
 
-/// A part of what was found.
+/// A part of the found tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fact {
     /// The file, the directory, or nothing, that a name is bound to.
@@ -35,7 +35,7 @@ pub(crate) enum Fact {
 pub(crate) struct Question<'q> {
     pub(crate) disk: &'q Disk,
     pub(crate) found: &'q FoundTree,
-    /// The directories that a mount covers. What they hold is not found.
+    /// The directories that a mount covers. Their contents are not found.
     pub(crate) covered: &'q BTreeSet<Ino>,
     /// The results of comparing contents.
     contents: RefCell<BTreeMap<(usize, Ino), Result<(), Misfit>>>,

@@ -1,4 +1,4 @@
-//! The cases: what is prepared, and what is done.
+//! The cases: the preparation and the steps of each.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ pub(crate) enum Case {
     Copy,
     Restore,
     Remove,
-    /// A sweep of what a dead creator left.
+    /// A sweep of the debris of a dead creator.
     Sweep,
 }
 

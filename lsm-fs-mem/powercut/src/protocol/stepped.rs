@@ -19,7 +19,7 @@ struct Done {
     syncs: Vec<String>,
 }
 
-/// What is to be done beside the calls, and what was done.
+/// The actions beside the calls, and those that were taken.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     root: PathBuf,

@@ -41,8 +41,21 @@ fn a_path_that_leads_out_is_refused() {
     let garden = Garden::new(1);
     let long = "x".repeat(10_000);
     let deep = ["x"; 200].join("/");
-    for path in ["../out", "tables/../../out", "/etc/passwd", "tables/a\0b", "", ".", "C:\\x", "CHECKPOINT", &long, &deep] {
-        let Some(objects) = with_catalog(&garden, |catalog| first(catalog).path = path.to_owned()) else { continue };
+    for path in [
+        "../out",
+        "tables/../../out",
+        "/etc/passwd",
+        "tables/a\0b",
+        "",
+        ".",
+        "C:\\x",
+        "CHECKPOINT",
+        &long,
+        &deep,
+    ] {
+        let Some(objects) = with_catalog(&garden, |catalog| first(catalog).path = path.to_owned()) else {
+            continue;
+        };
         let outcomes = garden.tour(&objects);
         assert_clear(&outcomes, path);
         assert_eq!(errors(&outcomes, "restore").len(), 1, "{path:?}: {outcomes:?}");

@@ -165,7 +165,12 @@ impl Garden {
         let tables = |fs: &dyn Fs, dir: &Path| -> BTreeMap<_, _> {
             let tables = dir.join("tables");
             let entries = fs.read_dir(&tables).unwrap();
-            entries.iter().map(|entry| (entry.name.clone(), fs.read_to_vec(&tables.join(&entry.name), 1 << 20).unwrap())).collect()
+            entries
+                .iter()
+                .map(|entry| {
+                    (entry.name.clone(), fs.read_to_vec(&tables.join(&entry.name), 1 << 20).unwrap())
+                })
+                .collect()
         };
         assert_eq!(tables(&target, live), tables(&*source.fs, &source.dir), "a restore returned wrong bytes");
         Ok(())

@@ -10,7 +10,8 @@ fn with(garden: &Garden, key: &str, bytes: &Bytes) -> [Vec<String>; 3] {
     objects.insert(key.to_owned(), bytes.clone());
     let outcomes = garden.tour(&objects);
     assert_clear(&outcomes, key);
-    ["list", "collect", "push"].map(|verb| errors(&outcomes, verb).iter().map(|&error| error.to_owned()).collect())
+    ["list", "collect", "push"]
+        .map(|verb| errors(&outcomes, verb).iter().map(|&error| error.to_owned()).collect())
 }
 
 #[test]
@@ -43,8 +44,12 @@ fn a_head_of_another_repository_stops_everything() {
 #[test]
 fn a_repository_without_heads_is_an_error_and_not_empty() {
     let garden = Garden::new(1);
-    let objects: Objects =
-        garden.objects.iter().filter(|(key, _)| !key.starts_with("head/")).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let objects: Objects = garden
+        .objects
+        .iter()
+        .filter(|(key, _)| !key.starts_with("head/"))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     let outcomes = garden.tour(&objects);
     assert_clear(&outcomes, "no heads");
     assert!(outcomes.iter().all(|outcome| outcome.error.is_some()), "{outcomes:?}");

@@ -71,7 +71,8 @@ impl Setting {
         match task {
             Task::Init => unreachable!("it stands alone"),
             Task::Push(source) => {
-                let pushed = repository.push(Arc::clone(&source.fs), &source.dir, &PushOptions::new()).await?;
+                let pushed =
+                    repository.push(Arc::clone(&source.fs), &source.dir, &PushOptions::new()).await?;
                 assert_eq!(pushed.backup.id, source.backup, "the backup is named after its checkpoint");
                 log.say(Event::Committed(source.backup.to_string()));
             }

@@ -44,10 +44,11 @@ impl Protocol {
 
     /// The newest head that is in the store.
     fn newest(&self, names: &Names, world: &World) -> Result<Rc<Result<Head, String>>, String> {
-        let heads = world.objects().iter().filter_map(|&(key, content)| match Named::parse(&names.text(key)) {
-            Some(Named::Head(number)) => Some((number, content)),
-            _ => None,
-        });
+        let heads =
+            world.objects().iter().filter_map(|&(key, content)| match Named::parse(&names.text(key)) {
+                Some(Named::Head(number)) => Some((number, content)),
+                _ => None,
+            });
         let (number, content) = heads.max().ok_or("no head is left")?;
         let mut known = self.heads.borrow_mut();
         let decode = || {
@@ -63,7 +64,12 @@ impl Protocol {
     }
 
     /// The objects of a backup, if its catalog is there with the right bytes.
-    fn needed(&self, names: &Names, world: &World, backup: &Backup) -> Result<Rc<Result<Vec<Needed>, String>>, String> {
+    fn needed(
+        &self,
+        names: &Names,
+        world: &World,
+        backup: &Backup,
+    ) -> Result<Rc<Result<Vec<Needed>, String>>, String> {
         let key = names.key(&Named::Catalog(backup.catalog.name).to_string());
         let content = world.get(key).ok_or_else(|| format!("lost catalog of {}", backup.id))?;
         if self.sha256(names, content) != backup.catalog.sha256 {

@@ -32,11 +32,15 @@ fn push(source: &Source) -> Vec<Task> {
 /// One counterexample per rule.
 fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
     let Sources { old, next, same, other } = sources;
-    let two = |q: &'static str, tasks: Vec<Task>| {
-        vec![("p", push(same)), (q, tasks), ("c", vec![Task::Collect])]
-    };
-    let example = |rule, breaks, clients, moves| {
-        Counterexample { rule, breaks, kept_heads: 1, before: vec![], clients, moves }
+    let two =
+        |q: &'static str, tasks: Vec<Task>| vec![("p", push(same)), (q, tasks), ("c", vec![Task::Collect])];
+    let example = |rule, breaks, clients, moves| Counterexample {
+        rule,
+        breaks,
+        kept_heads: 1,
+        before: vec![],
+        clients,
+        moves,
     };
     vec![
         // The collector c has listed head 1 and lags. The head is trimmed by t, and created again by q, which lags as well.
@@ -55,33 +59,38 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
                 Finish(C),
             ],
         ),
-        example("window", "lost commit", two("q", push(other)), &[
-            Until(P, "create head/2"),
-            Finish(Q),
-            Finish(C),
-            Next(P),
-        ]),
-        example("window_seen", "lost commit", two("q", push(other)), &[
-            Until(P, "create head/2"),
-            Finish(Q),
-            Finish(C),
-            Fault(P, Fate::Lost),
-        ]),
+        example(
+            "window",
+            "lost commit",
+            two("q", push(other)),
+            &[Until(P, "create head/2"), Finish(Q), Finish(C), Next(P)],
+        ),
+        example(
+            "window_seen",
+            "lost commit",
+            two("q", push(other)),
+            &[Until(P, "create head/2"), Finish(Q), Finish(C), Fault(P, Fate::Lost)],
+        ),
         // The commit of p is overtaken before p has seen that it counts, so p does it once more.
-        example("already", "head", two("q", push(other)), &[
-            Until(P, "create head/2"),
-            Next(P),
-            Until(Q, "create data"),
-            Finish(P),
-        ]),
-        example("fenced", "lost data", two("x", vec![Task::Fence]), &[
-            Until(P, "create head/2"),
-            Finish(Q),
-            Next(P),
-            Until(P, "create head/3"),
-            Until(C, "delete data"),
-            Finish(P),
-        ]),
+        example(
+            "already",
+            "head",
+            two("q", push(other)),
+            &[Until(P, "create head/2"), Next(P), Until(Q, "create data"), Finish(P)],
+        ),
+        example(
+            "fenced",
+            "lost data",
+            two("x", vec![Task::Fence]),
+            &[
+                Until(P, "create head/2"),
+                Finish(Q),
+                Next(P),
+                Until(P, "create head/3"),
+                Until(C, "delete data"),
+                Finish(P),
+            ],
+        ),
         Counterexample {
             before: push(old),
             ..example(
@@ -97,32 +106,33 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
                 ],
             )
         },
-        example("registered", "lost data", two("q", push(other)), &[
-            Until(P, "create head/2"),
-            Until(C, "delete"),
-            Finish(P),
-            Finish(C),
-        ]),
-        example("list_first", "lost data", two("q", push(other)), &[
-            Until(C, "list data"),
-            Finish(P),
-            Finish(C),
-        ]),
+        example(
+            "registered",
+            "lost data",
+            two("q", push(other)),
+            &[Until(P, "create head/2"), Until(C, "delete"), Finish(P), Finish(C)],
+        ),
+        example(
+            "list_first",
+            "lost data",
+            two("q", push(other)),
+            &[Until(C, "list data"), Finish(P), Finish(C)],
+        ),
         // A key that names no writer is garbage to a collector that reads the head before the commit.
-        example("fresh_key", "lost catalog", two("q", push(other)), &[
-            Until(P, "create head/2"),
-            Until(C, "delete backup"),
-            Finish(P),
-            Finish(C),
-        ]),
+        example(
+            "fresh_key",
+            "lost catalog",
+            two("q", push(other)),
+            &[Until(P, "create head/2"), Until(C, "delete backup"), Finish(P), Finish(C)],
+        ),
         Counterexample {
             kept_heads: 2,
-            ..example("trim_k", "lost commit", two("q", push(other)), &[
-                Until(P, "create head/2"),
-                Finish(Q),
-                Finish(C),
-                Next(P),
-            ])
+            ..example(
+                "trim_k",
+                "lost commit",
+                two("q", push(other)),
+                &[Until(P, "create head/2"), Finish(Q), Finish(C), Next(P)],
+            )
         },
     ]
 }

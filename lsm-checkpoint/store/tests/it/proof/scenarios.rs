@@ -66,20 +66,32 @@ pub(crate) fn all(sources: &Sources) -> Vec<Scenario> {
     let collect = || vec![Task::Collect];
     vec![
         scenario("two pushes", vec![], vec![("p1", push(next)), ("p2", push(same))]),
-        scenario("two pushes and a collector", vec![], vec![("p1", push(next)), ("p2", push(same)), ("c", collect())]),
+        scenario(
+            "two pushes and a collector",
+            vec![],
+            vec![("p1", push(next)), ("p2", push(same)), ("c", collect())],
+        ),
         scenario("two pushes of one backup", vec![], vec![("p1", push(same)), ("p2", push(same))]),
         scenario(
             "push, forget and collect",
             push(old),
             vec![("p", push(next)), ("f", forget()), ("c", collect())],
         ),
-        scenario("two collectors and a forget", push(old), vec![("f", forget()), ("c1", collect()), ("c2", collect())]),
+        scenario(
+            "two collectors and a forget",
+            push(old),
+            vec![("f", forget()), ("c1", collect()), ("c2", collect())],
+        ),
         scenario(
             "push, forget and two collectors",
             push(old),
             vec![("p", push(same)), ("f", forget()), ("c1", collect()), ("c2", collect())],
         ),
-        scenario("a fenced push", vec![], vec![("p", push(next)), ("x", vec![Task::Fence]), ("c", collect())]),
+        scenario(
+            "a fenced push",
+            vec![],
+            vec![("p", push(next)), ("x", vec![Task::Fence]), ("c", collect())],
+        ),
         scenario(
             "a push behind deleted heads",
             push(old),
@@ -88,7 +100,12 @@ pub(crate) fn all(sources: &Sources) -> Vec<Scenario> {
         scenario(
             "two writers, a trimmer and a reader",
             push(old),
-            vec![("p1", push(other)), ("lag", toggle()), ("c", collect()), ("r", vec![Task::Read(old.backup)])],
+            vec![
+                ("p1", push(other)),
+                ("lag", toggle()),
+                ("c", collect()),
+                ("r", vec![Task::Read(old.backup)]),
+            ],
         ),
         scenario(
             "a restore beside forget and collect",
@@ -122,7 +139,10 @@ impl Scenario {
         first.extend(self.before.iter().map(|task| vec![task.clone()]));
         for (number, tasks) in (0xf0..).zip(first) {
             let (after, events) = solo(&names, &world, setting.client(number, tasks));
-            assert!(!events.iter().any(|event| matches!(event, Event::Failed(_) | Event::Broken(_))), "{events:?}");
+            assert!(
+                !events.iter().any(|event| matches!(event, Event::Failed(_) | Event::Broken(_))),
+                "{events:?}"
+            );
             world = after;
         }
         let setting = self.setting(rules);

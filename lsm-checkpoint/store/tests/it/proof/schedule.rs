@@ -23,7 +23,12 @@ pub(crate) enum Move {
 }
 
 /// Plays moves, then lets all clients finish in turn. The invariants hold after every step, or the violation is returned.
-pub(crate) fn play(machine: Machine, invariants: &dyn Invariants, world: World, moves: &[Move]) -> Result<(), Violation> {
+pub(crate) fn play(
+    machine: Machine,
+    invariants: &dyn Invariants,
+    world: World,
+    moves: &[Move],
+) -> Result<(), Violation> {
     let whole = machine.start(world);
     let mut stage = Stage { machine, invariants, worlds: HashMap::new(), whole, steps: Vec::new() };
     for &step in moves {

@@ -24,7 +24,8 @@ fn search(name: &str) {
     for faults in [0, 1] {
         let began = Instant::now();
         let report = scenario.levels(Rules::ALL, bounds(states(), faults));
-        let Levels { states: visited, preemptions, exhausted, steps, client_states, polls, violation } = report;
+        let Levels { states: visited, preemptions, exhausted, steps, client_states, polls, violation } =
+            report;
         if let Some(violation) = violation {
             panic!("{name}, {faults} faults: {}\n  {}", violation.cause, violation.steps.join("\n  "));
         }
@@ -32,7 +33,11 @@ fn search(name: &str) {
         let counted = (faults == 0).then(|| scenario.count(Rules::ALL, bounds(states(), faults)));
         let interleavings = counted.map_or_else(String::new, |report| {
             assert!(report.violation.is_none(), "{name}: {report:?}");
-            assert_eq!((report.exhausted, exhausted && report.states != visited), (exhausted, false), "{name}");
+            assert_eq!(
+                (report.exhausted, exhausted && report.states != visited),
+                (exhausted, false),
+                "{name}"
+            );
             let least = if exhausted { "" } else { "more than " };
             format!(", {least}{:.1e} interleavings", report.interleavings)
         });

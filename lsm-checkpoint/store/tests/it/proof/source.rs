@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lsm_checkpoint::{
-    BoxError, CATALOG_FILE, Capture, Checkpoint, CheckpointSource, Clock, DeletionPause, FileKind, PinnedSnapshot,
-    SourceFile, SourceRoot,
+    BoxError, CATALOG_FILE, Capture, Checkpoint, CheckpointSource, Clock, DeletionPause, FileKind,
+    PinnedSnapshot, SourceFile, SourceRoot,
 };
 use lsm_checkpoint_store::BackupId;
 use lsm_fs::{Fs, FsExt};

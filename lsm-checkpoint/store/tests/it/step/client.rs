@@ -111,7 +111,11 @@ impl Client {
     fn keep(&mut self, parent: Option<(State, Ticket, Answer)>, run: Run) -> State {
         let state = State::try_from(self.nodes.len()).unwrap();
         let (asked, events) = (run.asked(), run.log.events().into());
-        assert!(run.work.is_none() || !asked.is_empty(), "{} waits for something else than its store", self.name);
+        assert!(
+            run.work.is_none() || !asked.is_empty(),
+            "{} waits for something else than its store",
+            self.name
+        );
         self.nodes.push(Node { parent, asked, events, children: HashMap::new() });
         if run.work.is_some() {
             self.alive.push_back((state, run));

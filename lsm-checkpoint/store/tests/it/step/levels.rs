@@ -88,14 +88,16 @@ impl<'a> Search<'a> {
             Choice::Land { .. } => None,
         };
         // A client that has ended, or whose turn does not matter now, is not interrupted.
-        let goes_on = place.running.is_some_and(|running| choices.iter().any(|choice| client(choice) == Some(running)));
+        let goes_on =
+            place.running.is_some_and(|running| choices.iter().any(|choice| client(choice) == Some(running)));
         let lives = place.running.is_some_and(|running| {
             !self.machine.clients[running].node(place.whole.clients[running]).asked.is_empty()
         });
         for choice in choices {
             let whole = self.machine.take(&place.whole, choice);
             let interrupts = goes_on && client(&choice).is_some_and(|client| Some(client) != place.running);
-            let running = if lives && !interrupts { place.running } else { client(&choice).or(place.running) };
+            let running =
+                if lives && !interrupts { place.running } else { client(&choice).or(place.running) };
             let key = digest(&(&whole, running));
             if self.places.contains(&key) || (interrupts && !queued.insert(key)) {
                 continue;
@@ -103,7 +105,8 @@ impl<'a> Search<'a> {
             self.steps.push((place.at, choice));
             let at = self.steps.len() - 1;
             if self.states.insert(digest(&whole)) {
-                judge(&self.machine, self.invariants, &mut self.worlds, &whole).map_err(|cause| (at, cause))?;
+                judge(&self.machine, self.invariants, &mut self.worlds, &whole)
+                    .map_err(|cause| (at, cause))?;
             }
             let next = Place { at, whole, running };
             if interrupts { later.push(next) } else { now.push(next) }

@@ -137,7 +137,11 @@ fn a_list_is_answered_page_by_page() {
     });
     let both = [lister, mover];
     assert!(search(&both, BOUNDS, &["two"]).violation.is_some());
-    assert!(search(&both, Bounds { habits: Habits { sorted: false, ..BOUNDS.habits }, ..BOUNDS }, &["two"]).violation.is_some());
+    assert!(
+        search(&both, Bounds { habits: Habits { sorted: false, ..BOUNDS.habits }, ..BOUNDS }, &["two"])
+            .violation
+            .is_some()
+    );
     assert!(search(&both, BOUNDS, &[]).violation.is_none());
 }
 

@@ -15,7 +15,9 @@ pub(crate) fn store_time() -> SystemTime {
 pub(crate) fn request(names: &Names, request: &Request) -> String {
     let text = |key| short(&names.text(key));
     match *request {
-        Request::Put { key, create, .. } => format!("{} {}", if create { "create" } else { "put" }, text(key)),
+        Request::Put { key, create, .. } => {
+            format!("{} {}", if create { "create" } else { "put" }, text(key))
+        }
         Request::Get { key } => format!("get {}", text(key)),
         Request::Delete { key } => format!("delete {}", text(key)),
         Request::Copy { from, to, .. } => format!("copy {} {}", text(from), text(to)),

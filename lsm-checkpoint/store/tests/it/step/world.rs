@@ -5,12 +5,27 @@ use super::names::{Content, Key, Names};
 /// A request as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Request {
-    Put { key: Key, content: Content, create: bool },
-    Get { key: Key },
+    Put {
+        key: Key,
+        content: Content,
+        create: bool,
+    },
+    Get {
+        key: Key,
+    },
     /// The next page of a list. `after` is the last key of the page before.
-    Page { prefix: Option<Key>, after: Option<Key> },
-    Delete { key: Key },
-    Copy { from: Key, to: Key, create: bool },
+    Page {
+        prefix: Option<Key>,
+        after: Option<Key>,
+    },
+    Delete {
+        key: Key,
+    },
+    Copy {
+        from: Key,
+        to: Key,
+        create: bool,
+    },
 }
 
 /// An answer as a client sees it.
@@ -22,7 +37,10 @@ pub(crate) enum Answer {
     /// An error that leaves the effect open.
     Unknown,
     Object(Content),
-    Page { keys: Vec<(Key, Content)>, last: bool },
+    Page {
+        keys: Vec<(Key, Content)>,
+        last: bool,
+    },
 }
 
 /// The way a store treats one request.
@@ -108,7 +126,11 @@ impl World {
             }
             Request::Get { key } => self.get(key).map_or(Answer::Missing, Answer::Object),
             Request::Delete { key } => {
-                if self.remove(key) || habits.quiet_delete { Answer::Done } else { Answer::Missing }
+                if self.remove(key) || habits.quiet_delete {
+                    Answer::Done
+                } else {
+                    Answer::Missing
+                }
             }
             Request::Copy { from, to, create } => match self.get(from) {
                 None => Answer::Missing,
