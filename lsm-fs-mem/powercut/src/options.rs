@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) named: Option<String>,
     /// No listed workloads.
     pub(crate) random_only: bool,
+    /// A foreign sync comes before every n-th call of the protocol.
+    pub(crate) every: Option<u64>,
     pub(crate) jobs: usize,
     /// The directory for the states that were seen.
     pub(crate) record: Option<PathBuf>,
@@ -36,6 +38,7 @@ impl Options {
             seed: 0,
             named: None,
             random_only: false,
+            every: None,
             jobs: 2,
             record: None,
         };
@@ -53,6 +56,7 @@ impl Options {
                 "--random" => options.random = Some(value()?.parse()?),
                 "--seed" => options.seed = value()?.parse()?,
                 "--named" => options.named = Some(value()?.clone()),
+                "--every" => options.every = Some(value()?.parse()?),
                 "--jobs" => options.jobs = value()?.parse()?,
                 "--record" => options.record = Some(value()?.into()),
                 other => bail!("unknown option: {other}"),

@@ -82,7 +82,7 @@ fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: b
     let first = attempt(bench, alone, AMOUNT)?;
     let left_out: Vec<Option<(usize, String)>> =
         if control { first.syncs.iter().cloned().enumerate().map(Some).collect() } else { vec![None] };
-    let every = if options.full { 1 } else { EVERY };
+    let every = options.every.unwrap_or(if options.full { 1 } else { EVERY });
     let mut rows = Rows::new();
     for row in left_out {
         let run = Run { left_out: row.as_ref().map(|(at, _)| *at), ..alone };

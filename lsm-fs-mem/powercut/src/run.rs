@@ -36,9 +36,9 @@ fn possible() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("needs root");
     }
-    for (path, what) in [("/dev/fuse", "FUSE"), ("/dev/loop-control", "loop devices")] {
+    for (path, name) in [("/dev/fuse", "FUSE"), ("/dev/loop-control", "loop devices")] {
         if !std::path::Path::new(path).exists() {
-            bail!("needs {what}: {path} is missing");
+            bail!("needs {name}: {path} is missing");
         }
     }
     for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup", "setpriv"] {

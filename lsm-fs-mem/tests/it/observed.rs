@@ -112,7 +112,7 @@ fn ranges(steps: &BTreeSet<usize>) -> String {
     texts.collect::<Vec<_>>().join(",")
 }
 
-/// Reads what [`encode`] has written.
+/// Reads the text that [`encode`] has written.
 pub(crate) fn decode(text: &str) -> Vec<Observed> {
     let mut last = [String::new(), String::new(), String::new()];
     let mut found: Vec<Observed> = Vec::new();

@@ -28,8 +28,7 @@ fn all_are_admitted(at: usize) {
             missing.push(format!("  {} refuses it: {}", miss.profile, miss.reason));
         }
     }
-    println!("{profile}: {} workloads, {trees} trees", observed.len());
-    assert!(observed.len() > 500, "only {} workloads were recorded", observed.len());
+    assert!(observed.len() > 500 && trees > 2000, "only {} workloads with {trees} trees", observed.len());
     assert!(missing.is_empty(), "the model lacks trees\n{}", missing.join("\n"));
 }
 
@@ -114,7 +113,6 @@ fn a_tree_without_something_that_was_synced_is_refused() {
             }
         }
     }
-    println!("{refused} trees were refused");
     assert!(refused >= 1000, "only {refused}");
 }
 
