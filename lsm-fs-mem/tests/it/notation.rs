@@ -2,9 +2,9 @@
 //!
 //! Calls are separated by `;`: `mkdir P`, `creat P`, `w P OFFSET LEN BYTE`, `trunc P LEN`, `otrunc P`, `punch P OFFSET
 //! LEN`, `clone P Q`, `ln P Q`, `mv P Q`, `rm P`, `rmdir P`, `fsync P`, `fdatasync P`, and `dsync P`, the sync of a
-//! directory. `mvn P Q` is a rename that replaces nothing, and `dw` a direct write. `wb P OFFSET LEN` and `commit` stand
-//! for write-back that a kernel does by itself. The model allows it anywhere, so they do nothing here, like `sleep
-//! MILLISECONDS` and `remount`.
+//! directory. `mvn P Q` is a rename that replaces nothing, and `dw` a direct write. `wb P OFFSET LEN` and `commit`
+//! stand for write-back that a kernel does by itself. The model allows it anywhere, so they do nothing here, like
+//! `sleep MILLISECONDS` and `remount`.
 //!
 //! A state is a sorted list of names: `d/` is a directory, `a=B1o23` a file with one sector of `B` and 23 of `o`, and
 //! `d/b=@a` another name of the file `a`. A sector of zeros is written as `.`.
