@@ -51,3 +51,24 @@ fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_in_the_source_but_not_in_a
     assert!(keeps_ingested_key(&world.path("copy")));
     assert!(!keeps_ingested_key(&world.path("db")), "fjall has mended it");
 }
+
+#[test]
+fn a_key_under_an_ingested_tombstone_comes_back_in_the_source_and_in_a_copy() {
+    let world = World::new();
+    let db = world.open();
+    let [a, b] = ["a", "b"].map(|name| db.keyspace(name, KeyspaceCreateOptions::default).unwrap());
+    a.insert("key", "value").unwrap();
+    let mut ingestion = a.start_ingestion().unwrap();
+    ingestion.write_tombstone("key").unwrap();
+    ingestion.finish().unwrap();
+    // A rotation lets the compaction drop everything that no reader sees.
+    b.insert("key", "value").unwrap();
+    b.rotate_memtable_and_wait().unwrap();
+    a.major_compact().unwrap();
+    assert!(!a.contains_key("key").unwrap());
+    world.backup(&Backup::new(), &db, "backup");
+    drop((a, b, db));
+    let source = contents(&world.open());
+    assert!(source["a"].contains_key(&b"key"[..]), "fjall has mended it");
+    assert_eq!(world.restored("backup"), source);
+}
