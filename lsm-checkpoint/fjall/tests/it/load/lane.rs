@@ -77,7 +77,7 @@ impl Handles {
     /// Returns the number of tables, and of finished compactions.
     pub(super) fn compacted(&self) -> String {
         let all = self.plain.iter().chain([&self.blobs, &self.bulk, &self.scratch]);
-        let tables: usize = all.map(|keyspace| keyspace.table_count()).sum();
+        let tables: usize = all.map(Keyspace::table_count).sum();
         format!("{tables} tables after {} compactions", self.db.inner().compactions_completed())
     }
 
