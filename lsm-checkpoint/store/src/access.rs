@@ -53,9 +53,9 @@ pub(crate) struct Stat {
     pub(crate) modified: Duration,
 }
 
-/// The outcome of one create.
+/// The answer to one create.
 #[derive(Debug)]
-pub(crate) enum Created {
+pub(crate) enum Answer {
     /// The object was created.
     Created,
     /// The key is taken, or another create of it is under way.
@@ -84,12 +84,13 @@ impl Access {
         self.options.environment.random().map_err(Error::System)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a key is small, and is copied")]
     pub(crate) fn attempts(&self, key: impl ToString) -> Attempts<'_> {
         Attempts::new(&self.options, key.to_string())
     }
 
     pub(crate) fn path(&self, key: &str) -> Path {
-        key.split('/').fold(self.location.prefix().clone(), |path, part| path.join(part))
+        key.split('/').fold(self.location.prefix().clone(), Path::join)
     }
 
     /// Returns the client for a key: states and constants have a shorter retry budget than data.
@@ -197,22 +198,22 @@ impl Access {
     }
 
     /// Creates an object, in one attempt.
-    pub(crate) async fn create(&self, key: Key, bytes: Bytes) -> Created {
+    pub(crate) async fn create(&self, key: Key, bytes: Bytes) -> Answer {
         self.put(key, bytes, PutMode::Create).await
     }
 
     /// Writes an object, in one attempt.
-    pub(crate) async fn put(&self, key: Key, bytes: Bytes, mode: PutMode) -> Created {
+    pub(crate) async fn put(&self, key: Key, bytes: Bytes, mode: PutMode) -> Answer {
         let path = self.path(&key.to_string());
         let options = PutOptions::from(mode);
         match self.store(key).put_opts(&path, PutPayload::from_bytes(bytes), options).await {
-            Ok(_) => Created::Created,
+            Ok(_) => Answer::Created,
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Created::Exists
+                Answer::Exists
             }
             Err(error) => match Failure::of(error) {
-                Failure::Other(error) => Created::Unknown(error),
-                refused => Created::Refused(refused),
+                Failure::Other(error) => Answer::Unknown(error),
+                refused => Answer::Refused(refused),
             },
         }
     }

@@ -32,8 +32,8 @@ impl Repository {
         Ok(report)
     }
 
-    /// Checks as [`check`](Self::check) does, reads the files of backups, and compares each with its SHA-256. A file that
-    /// backups share is read once.
+    /// Checks as [`check`](Self::check) does, reads the files of backups, and compares each with its SHA-256. A file
+    /// that backups share is read once.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use crate::{
-    access::{Created, Failure},
+    access::{Answer, Failure},
     changes::{DropForgotten, Fence},
     error::{Error, Result},
     format::Head,
@@ -50,7 +50,8 @@ impl CollectOptions {
     }
 
     /// Sets the time for which a forgotten backup can come back. Default: 7 days. It starts when a collect first sees
-    /// the backup, by the clock of the store. With zero, a forgotten backup is dropped at once, and nothing is waited for.
+    /// the backup, by the clock of the store. With zero, a forgotten backup is dropped at once, and nothing is waited
+    /// for.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -131,8 +132,8 @@ impl Repository {
     ///
     /// # Contract
     ///
-    /// It may run at any time, beside any number of pushes and other collectors. It never deletes an object of a backup,
-    /// of a forgotten backup, or of a push under way. Objects with other names are left, and reported.
+    /// It may run at any time, beside any number of pushes and other collectors. It never deletes an object of a
+    /// backup, of a forgotten backup, or of a push under way. Objects with other names are left, and reported.
     ///
     /// # Crash semantics
     ///
@@ -141,7 +142,8 @@ impl Repository {
     /// # Errors
     ///
     /// - [`Corrupt`](Error::Corrupt): a catalog of the newest state is missing or damaged, so nothing can be told from
-    ///   garbage. No object was deleted since. Heal the backup with a push, or forget it and collect with a grace of zero.
+    ///   garbage. No object was deleted since. Heal the backup with a push, or forget it and collect with a grace of
+    ///   zero.
     /// - [`Denied`](Error::Denied): the credentials may not delete.
     /// - [`Unknown`](Error::Unknown), [`Cancelled`](Error::Cancelled): call it again.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
@@ -208,7 +210,7 @@ impl Collector<'_> {
             let key = Key::Probe(Nonce(access.random()?));
             let answer = access.create(key, Bytes::from_static(b"time")).await;
             let found = match &answer {
-                Created::Created => access.stat(key).await?,
+                Answer::Created => access.stat(key).await?,
                 _ => None,
             };
             let source = match (answer, found) {
@@ -216,8 +218,8 @@ impl Collector<'_> {
                     access.delete(vec![key.to_string()]).await?;
                     return Ok(stat.modified);
                 }
-                (Created::Refused(failure), _) => return Err(failure.at(key.to_string())),
-                (Created::Unknown(source), _) => source,
+                (Answer::Refused(failure), _) => return Err(failure.at(key.to_string())),
+                (Answer::Unknown(source), _) => source,
                 _ => "an object that was written is not there".into(),
             };
             if !attempts.pause().await {

@@ -201,6 +201,7 @@ pub enum Error {
 
 impl Error {
     /// Makes the error of an object that cannot be used.
+    #[allow(clippy::needless_pass_by_value, reason = "a key is small, and is copied")]
     pub(crate) fn defect(key: impl ToString, what: Defect) -> Self {
         let key = key.to_string();
         if what.is_newer() { Self::Unsupported { key, what } } else { Self::Corrupt { key, what } }

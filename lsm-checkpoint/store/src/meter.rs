@@ -83,8 +83,8 @@ impl Meter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Acts on all items, several at a time. After the first failure the others stop at their next look at the meter, so
-    /// that they can undo a part of their work.
+    /// Acts on all items, several at a time. After the first failure the others stop at their next look at the meter,
+    /// so that they can undo a part of their work.
     pub(crate) async fn each<T, F: Future<Output = Result<()>>>(
         &self,
         concurrency: usize,

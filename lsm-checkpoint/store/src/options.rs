@@ -100,8 +100,8 @@ impl Options {
 
     /// Sets a directory for the memory of this client. It exists, and one client at a time uses it.
     ///
-    /// With it, a killed push goes on where it stopped, a repository that went back is noticed, and a collect reads only
-    /// new catalogs. It holds no secrets, and can be removed at any time.
+    /// With it, a killed push goes on where it stopped, a repository that went back is noticed, and a collect reads
+    /// only new catalogs. It holds no secrets, and can be removed at any time.
     #[must_use]
     pub fn state(mut self, fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {
         self.state = Some((fs, dir.into()));

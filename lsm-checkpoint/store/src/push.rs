@@ -73,6 +73,10 @@ impl Repository {
             Standing::None => None,
             Standing::Damaged(catalog) => Some(catalog),
             Standing::Sound(backup) => {
+                // The writer of a run that was killed after another push of the same checkpoint had committed.
+                if let Some(writer) = session.memory.resume(survey.id).await?.writer {
+                    session.commit(&mut Fence(writer)).await?;
+                }
                 session.memory.ended(survey.id).await?;
                 return Ok(Pushed::already(backup));
             }
@@ -81,7 +85,8 @@ impl Repository {
         let push = Push { session, source, survey: &survey, options, meter, replaced };
         let outcome = push.run(&head).await;
         if outcome.is_ok() {
-            session.memory.ended(survey.id).await?;
+            // A file that stays costs a look at the next push, and the backup is committed.
+            let _ = session.memory.ended(survey.id).await;
         }
         outcome
     }

@@ -65,16 +65,16 @@ impl ReadOptions {
     }
 }
 
-/// A backup as a read-only filesystem, for `verify`, `restore` and `CheckpointDir` of `lsm-checkpoint`, and for an engine
-/// that opens the backup in place.
+/// A backup as a read-only filesystem, for `verify`, `restore` and `CheckpointDir` of `lsm-checkpoint`, and for an
+/// engine that opens the backup in place.
 ///
-/// The filesystem holds one directory, [`dir`](Self::dir), which is the checkpoint. Each piece of 1 MiB is compared with
-/// its SHA-256 before a byte of it is returned. Reads that follow each other are answered from pieces that were fetched
-/// ahead. Calls that would change something fail with `ReadOnlyFilesystem`.
+/// The filesystem holds one directory, [`dir`](Self::dir), which is the checkpoint. Each piece of 1 MiB is compared
+/// with its SHA-256 before a byte of it is returned. Reads that follow each other are answered from pieces that were
+/// fetched ahead. Calls that would change something fail with `ReadOnlyFilesystem`.
 ///
 /// The calls block the thread, and work inside any runtime, because the requests are made by threads of this value. A
-/// store that was passed as a client ([`Location::of_store`](crate::Location::of_store)) must not need the runtime of the
-/// blocked thread for its connections.
+/// store that was passed as a client ([`Location::of_store`](crate::Location::of_store)) must not need the runtime of
+/// the blocked thread for its connections.
 #[derive(Clone)]
 pub struct RepositoryFs {
     inner: Arc<Inner>,

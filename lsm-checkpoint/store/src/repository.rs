@@ -99,8 +99,8 @@ impl Repository {
         self.session.commit(&mut Undo(backups)).await.map(drop)
     }
 
-    /// Ends the push of a writer that has died, so that the next collect removes its objects. Returns `false` if no such
-    /// push is under way.
+    /// Ends the push of a writer that has died, so that the next collect removes its objects. Returns `false` if no
+    /// such push is under way.
     ///
     /// If the writer is alive, its push costs a copy within the store, and no data is lost.
     ///

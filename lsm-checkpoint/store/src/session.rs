@@ -11,7 +11,7 @@ use std::sync::{
 use bytes::Bytes;
 
 use crate::{
-    access::{Access, Created, Failure},
+    access::{Access, Answer, Failure},
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants},
     key::Key,
@@ -69,14 +69,14 @@ impl Session {
         let mut attempts = self.access.attempts(Key::Repository);
         loop {
             match self.access.create(Key::Repository, self.constants_bytes.clone()).await {
-                Created::Exists => break,
-                Created::Created => return Err(self.lacks("it accepts a create of an object that exists")),
-                Created::Refused(Failure::Lacking(source)) => return Err(self.lacks(&source.to_string())),
-                Created::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
-                Created::Unknown(source) if !attempts.pause().await => {
+                Answer::Exists => break,
+                Answer::Created => return Err(self.lacks("it accepts a create of an object that exists")),
+                Answer::Refused(Failure::Lacking(source)) => return Err(self.lacks(&source.to_string())),
+                Answer::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
+                Answer::Unknown(source) if !attempts.pause().await => {
                     return Err(Error::Store { key: Key::Repository.to_string(), source });
                 }
-                Created::Unknown(_) => {}
+                Answer::Unknown(_) => {}
             }
         }
         self.refuses_overwrites.store(true, Ordering::Relaxed);

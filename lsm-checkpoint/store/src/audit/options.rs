@@ -78,7 +78,8 @@ pub struct CheckReport {
     pub read_bytes: u64,
     /// The objects that are missing or damaged.
     pub damaged: Vec<DamagedObject>,
-    /// The number of objects that none of the checked backups needs: of other backups, garbage, and of pushes under way.
+    /// The number of objects that none of the checked backups needs: of other backups, garbage, and of pushes under
+    /// way.
     pub other_objects: u64,
     /// The bytes of these objects.
     pub other_bytes: u64,

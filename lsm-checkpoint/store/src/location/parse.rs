@@ -34,6 +34,9 @@ impl Location {
             Some(("file", _)) => Err(address(url, "a local address is absolute, as in file:///backups")),
             Some((scheme, rest)) => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return Err(address(url, "the address names no bucket, as in s3://bucket/prefix"));
+                }
                 Self::cloud(url, scheme, bucket, prefix.trim_matches('/'))
             }
         }

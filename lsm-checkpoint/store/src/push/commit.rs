@@ -23,7 +23,8 @@ pub(super) struct AddBackup<'a> {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Added(Backup),
-    /// The checkpoint is in the repository, or among the forgotten: by an earlier answer that was lost, or by another push.
+    /// The checkpoint is in the repository, or among the forgotten: by an earlier answer that was lost, or by another
+    /// push.
     There(Backup),
     /// The writer is not registered.
     Fenced,
@@ -79,8 +80,8 @@ impl AddBackup<'_> {
         Derived::Next(next, outcome)
     }
 
-    /// Returns the reused objects that no backup of the state references. A catalog that is missing or damaged references
-    /// none.
+    /// Returns the reused objects that no backup of the state references. A catalog that is missing or damaged
+    /// references none.
     async fn gone(&self, session: &Session, head: &Head) -> Result<Reused> {
         let mut left = self.reused.clone();
         let referenced: Vec<_> = head.referenced().collect();

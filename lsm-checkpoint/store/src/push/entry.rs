@@ -1,6 +1,9 @@
 //! The entries of a push: the registered writer, the catalog, and the backup in the state.
 
+use std::{path::Path, time::Duration};
+
 use bytes::Bytes;
+use lsm_fs::{Fs, FsFile, FsOpenOptions, StdFs};
 
 use super::{
     Push, Reused,
@@ -24,16 +27,25 @@ pub(super) fn writer(session: &Session) -> Result<RegisteredWriter> {
         id: WriterId(session.access.random()?),
         host: host(),
         process: std::process::id(),
-        started: session.access.options.environment.unix_time(),
+        started: now(session),
         registered_in: 0,
     })
 }
 
 /// Returns the name of this host, or an empty text.
 fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
-    let name = name.or_else(|_| std::env::var("COMPUTERNAME")).unwrap_or_default();
-    name.trim().chars().filter(|c| c.is_ascii_graphic()).take(HOST_MAX).collect()
+    let mut bytes = [0; HOST_MAX];
+    let file = StdFs.open(Path::new("/proc/sys/kernel/hostname"), &FsOpenOptions::new().read(true));
+    let read = file.and_then(|file| file.read_at(&mut bytes, 0)).unwrap_or(0);
+    let name = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned();
+    let name = if name.is_empty() { std::env::var("COMPUTERNAME").unwrap_or_default() } else { name };
+    name.chars().filter(char::is_ascii_graphic).take(HOST_MAX).collect()
+}
+
+/// Returns the time in the resolution of a state.
+fn now(session: &Session) -> Duration {
+    let now = session.access.options.environment.unix_time();
+    Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Push<'_> {
@@ -59,7 +71,7 @@ impl Push<'_> {
             source: self.survey.source.clone(),
             seqno: self.survey.seqno,
             created: self.survey.created,
-            pushed: self.session.access.options.environment.unix_time(),
+            pushed: now(self.session),
             files: self.survey.files.len() as u64,
             bytes: self.survey.bytes(),
             catalog: CatalogPlace { name, len, sha256, refs },

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use object_store::PutMode;
 
 use crate::{
-    access::Created,
+    access::Answer,
     error::{Error, Result},
     id::{Nonce, WriterId},
     key::{Key, ObjectName},
@@ -30,14 +30,14 @@ impl Session {
         loop {
             let key = key_of(name);
             let failure = match self.access.create(key, bytes.clone()).await {
-                Created::Created => return Ok(name),
+                Answer::Created => return Ok(name),
                 // The client's own retry has met its first request. A server also says so while that one is under way.
-                Created::Exists => match self.access.stat(key).await? {
+                Answer::Exists => match self.access.stat(key).await? {
                     Some(stat) if stat.len == len => return Ok(name),
                     _ => "the name of a new object is taken".into(),
                 },
-                Created::Refused(failure) => return Err(failure.at(key.to_string())),
-                Created::Unknown(source) => source,
+                Answer::Refused(failure) => return Err(failure.at(key.to_string())),
+                Answer::Unknown(source) => source,
             };
             if !attempts.pause().await {
                 return Err(Error::Store { key: key.to_string(), source: failure });
@@ -51,12 +51,12 @@ impl Session {
         let mut attempts = self.access.attempts(key);
         loop {
             match self.access.put(key, bytes.clone(), PutMode::Overwrite).await {
-                Created::Created | Created::Exists => return Ok(()),
-                Created::Refused(failure) => return Err(failure.at(key.to_string())),
-                Created::Unknown(source) if !attempts.pause().await => {
+                Answer::Created | Answer::Exists => return Ok(()),
+                Answer::Refused(failure) => return Err(failure.at(key.to_string())),
+                Answer::Unknown(source) if !attempts.pause().await => {
                     return Err(Error::Store { key: key.to_string(), source });
                 }
-                Created::Unknown(_) => {}
+                Answer::Unknown(_) => {}
             }
         }
     }

@@ -2,13 +2,12 @@
 
 use std::{
     collections::VecDeque,
-    fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use lsm_fs::{Error as FsError, Fs, FsExt, Op, StdFs};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, StdFs};
 
 use crate::{
     error::Result,
@@ -68,7 +67,7 @@ impl DiskCache {
     /// Adds a piece. A failure costs a later request and nothing else.
     pub(super) fn put(&self, digest: Sha256, bytes: &[u8]) {
         let len = bytes.len() as u64;
-        if len > self.0.limit || self.path(&hex::encode(&digest)).exists() {
+        if len > self.0.limit || StdFs.exists(&self.path(&hex::encode(&digest))).unwrap_or(true) {
             return;
         }
         self.make_room(len);
@@ -78,15 +77,14 @@ impl DiskCache {
             kept.next_temporary
         };
         let temporary = self.path(&format!("new-{number}"));
-        let written = fs::write(&temporary, bytes)
-            .and_then(|()| fs::rename(&temporary, self.path(&hex::encode(&digest))));
-        match written.map_err(|error| FsError::new(Op::Write, temporary.clone(), error)) {
+        let (temporary, path) = (self.path(&format!("new-{number}")), self.path(&hex::encode(&digest)));
+        match write(&temporary, bytes).and_then(|()| StdFs.rename(&temporary, &path)) {
             Ok(()) => {
                 let mut kept = self.lock();
                 kept.files.push_back((digest, len));
                 kept.bytes += len;
             }
-            Err(_) => drop(fs::remove_file(&temporary)),
+            Err(_) => drop(StdFs.remove_file(&temporary)),
         }
     }
 
@@ -96,7 +94,7 @@ impl DiskCache {
             && let Some((digest, oldest)) = kept.files.pop_front()
         {
             kept.bytes = kept.bytes.saturating_sub(oldest);
-            drop(fs::remove_file(self.path(&hex::encode(&digest))));
+            drop(StdFs.remove_file(&self.path(&hex::encode(&digest))));
         }
     }
 
@@ -107,6 +105,11 @@ impl DiskCache {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes a file without a sync. A torn one does not match its name.
+fn write(path: &Path, bytes: &[u8]) -> lsm_fs::Result<()> {
+    StdFs.open(path, &FsOpenOptions::new().write(true).create_new(true))?.write_at(bytes, 0)
 }
 
 #[cfg(test)]
@@ -125,7 +128,9 @@ mod tests {
         drop(cache);
         let cache = DiskCache::open(dir.path().join("cache"), 10).unwrap();
         assert_eq!(cache.get_all(&digests[1..]).unwrap(), pieces[1..]);
-        fs::write(cache.path(&hex::encode(&digests[2])), b"33x3").unwrap();
+        let path = cache.path(&hex::encode(&digests[2]));
+        StdFs.remove_file(&path).unwrap();
+        write(&path, b"33x3").unwrap();
         assert_eq!(cache.get_all(&digests[2..]), None);
     }
 }

@@ -104,8 +104,8 @@ impl Fetcher {
         }
     }
 
-    /// Requests the pieces that are neither in memory nor on their way. Pieces that are not urgent are left out if there
-    /// is no room for them.
+    /// Requests the pieces that are neither in memory nor on their way. Pieces that are not urgent are left out if
+    /// there is no room for them.
     pub(super) fn want(self: &Arc<Self>, file: usize, pieces: Range<u64>, urgent: bool) {
         let Some(stored) = self.catalog.files.get(file) else { return };
         let end = pieces.end.min(stored.pieces.len() as u64);

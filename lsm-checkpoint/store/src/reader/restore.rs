@@ -22,9 +22,9 @@ impl RepositoryFs {
     ///
     /// # Contract
     ///
-    /// If an earlier restore to the same target was killed, the pieces that it has written are taken from the local disk,
-    /// and only the others are fetched. The bytes of both are compared with their SHA-256. The debris of the earlier
-    /// restore is removed at the end, also after an error.
+    /// If an earlier restore to the same target was killed, the pieces that it has written are taken from the local
+    /// disk, and only the others are fetched. The bytes of both are compared with their SHA-256. The debris of the
+    /// earlier restore is removed at the end, also after an error.
     ///
     /// # Crash semantics
     ///

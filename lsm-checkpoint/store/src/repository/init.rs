@@ -7,7 +7,7 @@ use lsm_fs::{FsExt, StdFs, SyncMode, parent_of};
 
 use super::Repository;
 use crate::{
-    access::{Access, Created},
+    access::{Access, Answer},
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants, HEAD_MAX, Head},
     id::{RepositoryId, TransactionId},
@@ -20,8 +20,8 @@ impl Repository {
     /// Creates a repository and opens it.
     ///
     /// The call first probes the store: in 20 rounds, 8 clients create one key at the same time with 1 MiB each, and
-    /// exactly one of them must win. The objects of the probe are deleted. The folder of a local repository is made, and
-    /// its name is made durable.
+    /// exactly one of them must win. The objects of the probe are deleted. The folder of a local repository is made,
+    /// and its name is made durable.
     ///
     /// # Crash semantics
     ///
@@ -67,13 +67,13 @@ async fn first_state(access: &Access) -> Result<RepositoryId> {
     let mut attempts = access.attempts(key);
     loop {
         match access.create(key, bytes.clone()).await {
-            Created::Created => return Ok(head.repository),
-            Created::Exists => break,
-            Created::Refused(failure) => return Err(failure.at(key.to_string())),
-            Created::Unknown(source) if !attempts.pause().await => {
+            Answer::Created => return Ok(head.repository),
+            Answer::Exists => break,
+            Answer::Refused(failure) => return Err(failure.at(key.to_string())),
+            Answer::Unknown(source) if !attempts.pause().await => {
                 return Err(Error::Store { key: key.to_string(), source });
             }
-            Created::Unknown(_) => {}
+            Answer::Unknown(_) => {}
         }
     }
     let found = access.get(key, HEAD_MAX).await?;
@@ -97,14 +97,14 @@ async fn create_constants(access: &Access, id: RepositoryId) -> Result<()> {
     let mut was_unanswered = false;
     loop {
         match access.create(Key::Repository, Bytes::from(bytes.clone())).await {
-            Created::Created => return Ok(()),
-            Created::Exists if was_unanswered => return Ok(()),
-            Created::Exists => return Err(Error::RepositoryExists { place: access.place() }),
-            Created::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
-            Created::Unknown(source) if !attempts.pause().await => {
+            Answer::Created => return Ok(()),
+            Answer::Exists if was_unanswered => return Ok(()),
+            Answer::Exists => return Err(Error::RepositoryExists { place: access.place() }),
+            Answer::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
+            Answer::Unknown(source) if !attempts.pause().await => {
                 return Err(Error::Store { key: Key::Repository.to_string(), source });
             }
-            Created::Unknown(_) => was_unanswered = true,
+            Answer::Unknown(_) => was_unanswered = true,
         }
     }
 }

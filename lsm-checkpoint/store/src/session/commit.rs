@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Session;
 use crate::{
-    access::Created,
+    access::Answer,
     error::{Error, Result, StoreError},
     format::{HEAD_MAX, Head},
     id::TransactionId,
@@ -13,8 +13,8 @@ use crate::{
 
 /// The number of states of other clients that may come between.
 const ROUNDS: u32 = 1000;
-/// From this round on, a client waits for a random time before the next, so that many clients do not get in each other's
-/// way.
+/// From this round on, a client waits for a random time before the next, so that many clients do not get in each
+/// other's way.
 const PATIENT: u32 = 3;
 
 /// A change of the state. It is derived from the newest state, again and again until it is committed.
@@ -34,6 +34,17 @@ pub(crate) trait Change {
     async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<Self::Done>>;
 }
 
+/// The end of a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Creation {
+    /// The state is there and counts.
+    Committed,
+    /// Another client was faster.
+    Lost,
+    /// K states have followed, or the server refuses the create while another is under way. It may still be committed.
+    Unclear,
+}
+
 /// A change that was applied to a state.
 #[derive(Debug)]
 pub(crate) enum Derived<T> {
@@ -51,9 +62,12 @@ impl Session {
     /// [`Unknown`](Error::Unknown) if the change may be committed now or later. After any other error it is not.
     pub(crate) async fn commit<C: Change>(&self, change: &mut C) -> Result<(Head, C::Done)> {
         let transaction = TransactionId(self.access.random()?);
+        let change_name = change.describe();
+        let mut is_doubtful = false;
         for round in 0..ROUNDS {
-            let newest = self.newest().await?;
-            let (next, done) = match change.derive(self, &newest.head).await? {
+            let doubt = |error| if is_doubtful { doubtful(error, &change_name) } else { error };
+            let newest = self.newest().await.map_err(doubt)?;
+            let (next, done) = match change.derive(self, &newest.head).await.map_err(doubt)? {
                 Derived::Already(done) => return Ok((newest.head, done)),
                 Derived::Next(next, done) => (next, done),
             };
@@ -61,19 +75,25 @@ impl Session {
                 Error::defect(Key::Head(u64::MAX), crate::defect::Defect::Number { found: u64::MAX })
             })?;
             let next = Head { number, previous: newest.sha256, transaction, ..next };
-            if self.create(&next, &change.describe()).await? {
-                self.saw(number).await?;
-                return Ok((next, done));
+            match self.create(&next, &change_name).await.map_err(doubt)? {
+                Creation::Committed => {
+                    // A failure of the local disk does not undo the commit.
+                    let _ = self.saw(number).await;
+                    return Ok((next, done));
+                }
+                Creation::Lost => {}
+                Creation::Unclear => is_doubtful = true,
             }
             if round >= PATIENT {
                 self.wait_at_random().await?;
             }
         }
-        Err(Error::Contended { place: self.access.place() })
+        let contended = Error::Contended { place: self.access.place() };
+        Err(if is_doubtful { doubtful(contended, &change_name) } else { contended })
     }
 
-    /// Creates a state. Returns `false` if another client was faster, or if the state does not count.
-    async fn create(&self, next: &Head, change: &str) -> Result<bool> {
+    /// Creates a state.
+    async fn create(&self, next: &Head, change: &str) -> Result<Creation> {
         let key = Key::Head(next.number);
         let bytes = Bytes::from(next.encode().map_err(|defect| Error::defect(key, defect))?);
         let unknown = |source: StoreError| Error::Unknown { change: change.to_owned(), source };
@@ -81,26 +101,26 @@ impl Session {
         let mut unanswered: Option<StoreError> = None;
         loop {
             match self.access.create(key, bytes.clone()).await {
-                Created::Created => {
-                    let counts =
-                        !self.rules().window || self.counts(next.number).await.map_err(boxed(&unknown))?;
-                    return Ok(counts);
+                Answer::Created => {
+                    return self.created(next.number, self.rules().window).await.map_err(boxed(&unknown));
                 }
-                Created::Exists => {
+                Answer::Exists => {
                     // Retries of the client can lose against its own first request.
                     let found = self.access.get(key, HEAD_MAX).await.map_err(boxed(&unknown))?;
-                    if found.is_none_or(|found| found != bytes) {
-                        return Ok(false);
+                    match found {
+                        None => return Ok(Creation::Unclear),
+                        Some(found) if found != bytes => return Ok(Creation::Lost),
+                        Some(_) => {}
                     }
-                    return match self.rules().window_seen {
-                        true => self.counts(next.number).await.map_err(boxed(&unknown)),
-                        false => Ok(true),
-                    };
+                    return self
+                        .created(next.number, self.rules().window_seen)
+                        .await
+                        .map_err(boxed(&unknown));
                 }
-                Created::Refused(failure) => {
+                Answer::Refused(failure) => {
                     return Err(unanswered.map_or_else(|| failure.at(key.to_string()), unknown));
                 }
-                Created::Unknown(source) => {
+                Answer::Unknown(source) => {
                     // Only a create of this number, by any client, makes an unknown one definite.
                     if !attempts.pause().await {
                         return Err(unknown(source));
@@ -111,11 +131,25 @@ impl Session {
         }
     }
 
+    /// Finds out if a state that is there counts. `rule` is the rule of the protocol that asks for it.
+    async fn created(&self, number: u64, rule: bool) -> Result<Creation> {
+        let counts = !rule || self.counts(number).await?;
+        Ok(if counts { Creation::Committed } else { Creation::Unclear })
+    }
+
     async fn wait_at_random(&self) -> Result<()> {
         let [first, ..] = self.access.random()?;
         let options = &self.access.options;
         options.environment.sleep(options.first_pause * u32::from(first) / 256).await;
         Ok(())
+    }
+}
+
+/// Makes the error of a change that may be committed. A backup that is not there settles the matter.
+fn doubtful(error: Error, change: &str) -> Error {
+    match error {
+        Error::NoSuchBackup { .. } | Error::Unknown { .. } => error,
+        error => Error::Unknown { change: change.to_owned(), source: Box::new(error) },
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
     key::{HEADS, Key},
 };
 
-/// The number of times that a state may vanish or be overtaken while it is read. In a store that keeps its contract, each
-/// time stands for K states that other clients have made.
+/// The number of times that a state may vanish or be overtaken while it is read. In a store that keeps its contract,
+/// each time stands for K states that other clients have made.
 const RESTARTS: u32 = 1000;
 
 /// A state that was the newest at some moment of the call.
@@ -49,7 +49,8 @@ impl Session {
         let key = Key::Head(number);
         let Some(bytes) = self.access.get(key, HEAD_MAX).await? else { return Ok(None) };
         let sha256 = sha256(&bytes);
-        // A state under a wrong number stops everything. Taken for the newest, it would make a collector trim all others.
+        // A state under a wrong number stops everything. Taken for the newest, it would make a collector trim all
+        // others.
         let head = Head::decode(number, bytes).map_err(|defect| Error::defect(key, defect))?;
         if head.repository != self.constants.id {
             return Err(Error::defect(key, crate::defect::Defect::OtherRepository));
@@ -60,7 +61,7 @@ impl Session {
     /// Returns `true` if a list shows no state that is K or more above this one.
     pub(super) async fn counts(&self, number: u64) -> Result<bool> {
         let end = number.saturating_add(self.constants.kept_heads.get());
-        Ok(self.highest().await?.is_none_or(|highest| highest < end))
+        Ok(self.highest().await?.is_some_and(|highest| highest < end))
     }
 
     /// Returns the highest number in a list of the states.

@@ -124,8 +124,8 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<BackupCatalog, Defect> {
         Ok(())
     })?;
     let (mut files, mut folders) = (Vec::new(), Vec::new());
-    archive.each(FILES, |payload| records(payload, |from| Ok(files.push(take_file(from)?))))?;
-    archive.each(FOLDERS, |payload| records(payload, |from| Ok(folders.push(take_folder(from)?))))?;
+    archive.each(FILES, |payload| records(payload, take_file, &mut files))?;
+    archive.each(FOLDERS, |payload| records(payload, take_folder, &mut folders))?;
     let found = [refs.len(), files.len(), folders.len(), checkpoint.len()].map(|count| count as u64);
     if counts != found {
         return Err(Defect::Records);
@@ -134,13 +134,14 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<BackupCatalog, Defect> {
     Ok(BackupCatalog { repository, backup, checkpoint, refs, files, folders })
 }
 
-fn records(
+fn records<T>(
     payload: &[u8],
-    mut take: impl FnMut(&mut Cursor<'_>) -> Result<(), Defect>,
+    take: fn(&mut Cursor<'_>) -> Result<T, Defect>,
+    items: &mut Vec<T>,
 ) -> Result<(), Defect> {
     let mut from = Cursor::new(payload);
     while !from.is_empty() {
-        take(&mut from.record()?)?;
+        items.push(take(&mut from.record()?)?);
     }
     Ok(())
 }

@@ -63,7 +63,10 @@ fn every_flipped_byte_is_detected_or_harmless() {
         }
     }
     for len in 0..bytes.len() {
-        assert!(Head::decode(7, bytes[..len].to_vec()).is_err(), "{len} bytes");
+        // The mirror stands in for a footer that was cut off.
+        if let Ok(found) = Head::decode(7, bytes[..len].to_vec()) {
+            assert_eq!(found, good, "{len} bytes");
+        }
     }
 }
 

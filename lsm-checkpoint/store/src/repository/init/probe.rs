@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::{StreamExt, future::join_all};
 
 use crate::{
-    access::{Access, Created, Failure},
+    access::{Access, Answer, Failure},
     error::{Error, Result},
     id::Nonce,
     key::{Key, PROBES},
@@ -43,13 +43,13 @@ async fn race(access: &Access, key: Key) -> Result<(Result<()>, Option<crate::er
     let (mut winners, mut unanswered) = (Vec::new(), None);
     for (body, answer) in bodies.iter().zip(answers) {
         match answer {
-            Created::Created => winners.push(body),
-            Created::Exists => {}
-            Created::Refused(Failure::Lacking(source)) => {
+            Answer::Created => winners.push(body),
+            Answer::Exists => {}
+            Answer::Refused(Failure::Lacking(source)) => {
                 return Err(lacks(access, "put-if-absent", &source));
             }
-            Created::Refused(failure) => return Err(failure.at(key.to_string())),
-            Created::Unknown(source) => unanswered = Some(source),
+            Answer::Refused(failure) => return Err(failure.at(key.to_string())),
+            Answer::Unknown(source) => unanswered = Some(source),
         }
     }
     if unanswered.is_some() {

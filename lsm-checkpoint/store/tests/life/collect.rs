@@ -1,0 +1,97 @@
+//! Forget, undo and collect.
+
+use std::time::Duration;
+
+use lsm_checkpoint_store::{BackupId, CollectOptions, Error, Location, PushOptions, Repository};
+
+use crate::ground::{Db, Ground, objects, options, push, push_with, run};
+
+fn now() -> CollectOptions {
+    CollectOptions::new().grace(Duration::ZERO).batch(2)
+}
+
+#[test]
+fn a_forgotten_backup_comes_back_until_it_is_collected() {
+    let ground = Ground::new();
+    let db = Db::new("db", &[("1", b"one")]);
+    let first = ground.checkpoint(&db, "first");
+    db.add("2", b"two");
+    let second = ground.checkpoint(&db, "second");
+    for place in ground.places() {
+        let repository = run(Repository::init(place, options())).unwrap();
+        let [one, two] = [&first, &second].map(|checkpoint| run(push(&repository, checkpoint)).backup.id);
+        run(repository.forget(&[one])).unwrap();
+        run(repository.forget(&[one])).unwrap();
+        assert_eq!(run(repository.list()).unwrap().len(), 1);
+        let collected = run(repository.collect(&CollectOptions::new())).unwrap();
+        assert_eq!((collected.dropped_backups, collected.deleted_objects), (0, 0));
+        let forgotten = run(repository.status()).unwrap().forgotten;
+        assert!(forgotten[0].seen.is_some(), "the first collect stamps it");
+        let again = run(push_with(&repository, &first, &PushOptions::new())).unwrap_err();
+        assert!(matches!(again, Error::BackupExists { backup } if backup == one), "{again}");
+        run(repository.undo(&[one])).unwrap();
+        ground.check_restore(&repository, one, &first);
+
+        run(repository.forget(&[one])).unwrap();
+        let collected = run(repository.collect(&now())).unwrap();
+        assert_eq!(collected.dropped_backups, 1);
+        // Its CURRENT and its catalog. The table is shared.
+        assert_eq!(collected.deleted_objects, 2);
+        assert!(matches!(run(repository.undo(&[one])), Err(Error::NoSuchBackup { .. })));
+        assert!(run(repository.check()).unwrap().is_sound());
+        ground.check_restore(&repository, two, &second);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_repository_without_backups() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one"), ("2", b"two")]), "checkpoint");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    let backup = run(push(&repository, &checkpoint)).backup.id;
+    run(repository.forget(&[backup])).unwrap();
+    // A killed writer leaves a staging file.
+    let folder = ground.path("repository");
+    let writer = folder.join("data").join("11".repeat(16));
+    std::fs::create_dir(&writer).unwrap();
+    std::fs::write(writer.join(format!("{}#1", "22".repeat(16))), b"x").unwrap();
+    std::fs::write(folder.join("data/a stranger"), b"x").unwrap();
+    let collected = run(repository.collect(&now())).unwrap();
+    assert_eq!((collected.deleted_objects, collected.deleted_staging_files), (4, 1));
+    assert_eq!(
+        (collected.strangers, collected.stranger_names.as_slice()),
+        (1, &["data/a stranger".to_owned()][..])
+    );
+    assert_eq!(objects(&folder, "data"), [folder.join("data/a stranger")]);
+    assert_eq!(objects(&folder, "backup"), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(objects(&folder, "probe").len(), 0);
+}
+
+#[test]
+fn an_unknown_backup_stops_a_forget_as_a_whole() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");
+    let repository = run(Repository::init(Location::memory(), options())).unwrap();
+    let backup = run(push(&repository, &checkpoint)).backup.id;
+    let error = run(repository.forget(&[backup, BackupId([0; 16])])).unwrap_err();
+    assert!(matches!(error, Error::NoSuchBackup { backup: BackupId([0, ..]) }), "{error}");
+    assert_eq!(run(repository.list()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_grace_is_measured_by_the_clock_of_the_store() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");
+    let repository = run(Repository::init(Location::memory(), options())).unwrap();
+    let backup = run(push(&repository, &checkpoint)).backup.id;
+    run(repository.forget(&[backup])).unwrap();
+    let day = CollectOptions::new().grace(Duration::from_secs(86_400));
+    for _ in 0..2 {
+        assert_eq!(run(repository.collect(&day)).unwrap().dropped_backups, 0);
+    }
+    // A stamp of the first collect is in the past of the second.
+    let nanosecond = CollectOptions::new().grace(Duration::from_nanos(1));
+    let dropped: u64 = (0..100).map(|_| run(repository.collect(&nanosecond)).unwrap().dropped_backups).sum();
+    assert_eq!(dropped, 1);
+}

@@ -1,0 +1,91 @@
+//! Check, verify, and the push that heals.
+
+use std::sync::Arc;
+
+use lsm_checkpoint::{CheckpointDir, restore};
+use lsm_checkpoint_store::{Defect, Error, PushOptions, ReadOptions, Repository, VerifyOptions};
+use lsm_fs::StdFs;
+
+use crate::ground::{Db, Ground, objects, options, push, push_with, run};
+
+#[test]
+fn a_lost_object_is_found_and_the_next_push_heals_the_backup() {
+    let ground = Ground::new();
+    let db = Db::new("db", &[("1", b"one"), ("2", b"two")]);
+    let first = ground.checkpoint(&db, "first");
+    db.add("3", b"three");
+    let second = ground.checkpoint(&db, "second");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    let [one, two] = [&first, &second].map(|checkpoint| run(push(&repository, checkpoint)).backup.id);
+    assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
+
+    // The first backup's table, which both need.
+    let shared = objects(&ground.path("repository"), "data");
+    let shared = shared.iter().find(|path| std::fs::read(path).unwrap() == b"one").unwrap();
+    std::fs::remove_file(shared).unwrap();
+    let report = run(repository.check()).unwrap();
+    assert_eq!(report.damaged.len(), 1);
+    assert!(matches!(report.damaged[0].what, Defect::Missing));
+    assert_eq!(report.damaged[0].backups, [one, two]);
+
+    let heal = PushOptions::new().distrust(report.damaged_objects());
+    for checkpoint in [&second, &first] {
+        assert!(!run(push_with(&repository, checkpoint, &heal)).unwrap().was_there);
+    }
+    assert_eq!(run(repository.list()).unwrap().len(), 2, "each backup is replaced");
+    assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
+    ground.check_restore(&repository, one, &first);
+    ground.check_restore(&repository, two, &second);
+}
+
+#[test]
+fn a_flipped_byte_is_found_by_the_part_that_reads_it() {
+    let ground = Ground::new();
+    let files: Vec<_> = (0..20).map(|n| (n.to_string(), vec![n; 100])).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let checkpoint = ground.checkpoint(&Db::new("db", &files), "checkpoint");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    let backup = run(push(&repository, &checkpoint)).backup.id;
+    let victim = objects(&ground.path("repository"), "data").remove(3);
+    let mut bytes = std::fs::read(&victim).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&victim, bytes).unwrap();
+    assert!(run(repository.check()).unwrap().is_sound(), "a check compares lengths");
+    let parts = (1..=4).map(|k| run(repository.verify(&VerifyOptions::new().part(k, 4))).unwrap());
+    let (mut damaged, mut read) = (0, 0);
+    for report in parts {
+        damaged += report.damaged.len();
+        read += report.read_bytes;
+    }
+    let all = run(repository.verify(&VerifyOptions::new().backups([backup]))).unwrap();
+    assert_eq!((damaged, read), (1, all.read_bytes));
+    assert!(matches!(all.damaged[0].what, Defect::Digest));
+    let files = run(repository.files(backup, &ReadOptions::new())).unwrap();
+    let opened = CheckpointDir::open(Arc::new(files.clone()), files.dir()).unwrap();
+    let error = restore(&opened, &StdFs, &ground.path("restored")).unwrap_err().to_string();
+    assert!(error.contains("SHA-256"), "{error}");
+    assert!(!ground.path("restored").exists());
+}
+
+#[test]
+fn a_damaged_catalog_stops_a_collect() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    run(push(&repository, &checkpoint));
+    let before = objects(&ground.path("repository"), "data");
+    let catalog = objects(&ground.path("repository"), "backup").remove(0);
+    let good = std::fs::read(&catalog).unwrap();
+    for len in [0, 100, good.len() - 1] {
+        std::fs::write(&catalog, &good[..len]).unwrap();
+        let options = lsm_checkpoint_store::CollectOptions::new();
+        let outcome = run(repository.collect(&options));
+        // The references lie in front, so that a loss behind them is none for a collector.
+        assert!(len == good.len() - 1 || matches!(outcome, Err(Error::Corrupt { .. })), "{len}: {outcome:?}");
+        assert_eq!(objects(&ground.path("repository"), "data"), before);
+        assert!(!run(repository.check()).unwrap().is_sound());
+    }
+}

@@ -1,0 +1,21 @@
+//! The life of a repository, in memory and on a local disk: push, list, restore, forget, undo, collect, heal.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "a test panics where a library may not, and damages files as another process would"
+)]
+
+mod collect;
+mod engine;
+mod golden;
+mod ground;
+mod heal;
+mod init;
+mod restore;
+mod resume;
+mod round;
+mod runtimes;

@@ -1,0 +1,107 @@
+//! Pushes that are cancelled, go on, and are fenced.
+
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+
+use lsm_checkpoint_store::{CollectOptions, Error, Location, Options, PushOptions, Repository};
+use lsm_fs::StdFs;
+
+use crate::ground::{Db, Ground, options, push_with, run};
+
+const FILES: u64 = 20;
+
+fn many() -> Db {
+    let files: Vec<_> =
+        (0..FILES - 1).map(|n| (n.to_string(), vec![u8::try_from(n).unwrap(); 1000])).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    Db::new("db", &files)
+}
+
+/// Cancels once half of the files are done.
+fn until_half() -> PushOptions {
+    PushOptions::new().progress(Arc::new(|progress| {
+        if progress.files_done >= FILES / 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }))
+}
+
+fn with_state(dir: &Path) -> Options {
+    std::fs::create_dir_all(dir).unwrap();
+    options().concurrency(1).state(Arc::new(StdFs), dir)
+}
+
+/// Cancels a push at half, lets `meanwhile` act, pushes again, and returns the files that were sent the second time.
+fn interrupted(meanwhile: impl Fn(&Repository)) -> u64 {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&many(), "checkpoint");
+    let repository = run(Repository::init(Location::memory(), with_state(&ground.path("state")))).unwrap();
+    let cancelled = run(push_with(&repository, &checkpoint, &until_half())).unwrap_err();
+    assert!(matches!(cancelled, Error::Cancelled), "{cancelled}");
+    assert_eq!(run(repository.status()).unwrap().writers.len(), 1, "it goes on under its writer");
+    meanwhile(&repository);
+    let pushed = run(push_with(&repository, &checkpoint, &PushOptions::new())).unwrap();
+    assert_eq!(pushed.sent_files + pushed.reused_files, FILES);
+    assert!(run(repository.check()).unwrap().is_sound());
+    ground.check_restore(&repository, pushed.backup.id, &checkpoint);
+    assert!(run(repository.status()).unwrap().writers.is_empty());
+    let collected = run(repository.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+    assert_eq!(collected.spared_objects, 0);
+    let report = run(repository.check()).unwrap();
+    assert!(report.is_sound() && report.other_objects == 0, "no garbage is left");
+    pushed.sent_files
+}
+
+#[test]
+fn a_push_goes_on_where_it_stopped() {
+    assert_eq!(interrupted(|_| {}), FILES / 2);
+}
+
+#[test]
+fn a_collector_spares_a_push_that_stopped() {
+    let collect = |repository: &Repository| {
+        let report = run(repository.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+        assert_eq!((report.spared_objects, report.deleted_objects), (FILES / 2, 0));
+    };
+    assert_eq!(interrupted(collect), FILES / 2);
+}
+
+fn fence(repository: &Repository) {
+    let writer = run(repository.status()).unwrap().writers[0].id;
+    assert!(run(repository.fence(writer)).unwrap());
+    assert!(!run(repository.fence(writer)).unwrap());
+}
+
+#[test]
+fn a_fenced_push_copies_its_objects_within_the_store() {
+    assert_eq!(interrupted(fence), FILES / 2);
+}
+
+#[test]
+fn a_fenced_and_collected_push_sends_everything_again() {
+    let fence_and_collect = |repository: &Repository| {
+        fence(repository);
+        let report = run(repository.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+        assert_eq!(report.deleted_objects, FILES / 2);
+    };
+    assert_eq!(interrupted(fence_and_collect), FILES);
+}
+
+#[test]
+fn an_idle_writer_is_fenced() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&many(), "checkpoint");
+    let repository = run(Repository::init(Location::memory(), with_state(&ground.path("state")))).unwrap();
+    run(push_with(&repository, &checkpoint, &until_half())).unwrap_err();
+    let idle = |time| CollectOptions::new().fence_idle(Some(time));
+    let report = run(repository.collect(&idle(Duration::from_secs(86_400)))).unwrap();
+    assert!(report.fenced_writers.is_empty());
+    let report = run(repository.collect(&idle(Duration::ZERO))).unwrap();
+    assert_eq!((report.fenced_writers.len() as u64, report.deleted_objects), (1, FILES / 2));
+}
+
+#[test]
+fn a_cancelled_push_without_a_memory_leaves_no_writer() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&many(), "checkpoint");
+    let repository = run(Repository::init(Location::memory(), options())).unwrap();
+    run(push_with(&repository, &checkpoint, &until_half())).unwrap_err();
+    assert!(run(repository.status()).unwrap().writers.is_empty());
+}
