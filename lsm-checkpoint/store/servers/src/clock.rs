@@ -34,7 +34,8 @@ fn list(text: &str, by: TimeDelta) -> String {
     for piece in pieces {
         let (time, rest) = piece.split_once('<').unwrap_or((piece, ""));
         let moved = DateTime::parse_from_rfc3339(time).ok().and_then(|time| time.checked_add_signed(by));
-        let time = moved.map_or_else(|| time.to_owned(), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
+        let time =
+            moved.map_or_else(|| time.to_owned(), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
         out.push_str(OPEN);
         out.push_str(&time);
         out.push('<');

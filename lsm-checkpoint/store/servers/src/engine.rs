@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lsm_checkpoint::{
-    BoxError, Capture, Checkpoint, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
+    BoxError, Capture, Checkpoint, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile,
+    SourceRoot,
 };
 use lsm_fs::{Fs, StdFs};
 
@@ -123,8 +124,9 @@ impl CheckpointSource for Engine {
 
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
-        let table =
-            |name: &String| SourceFile::immutable(FileKind::Table, Arc::clone(&fs), self.dir.join(name), None);
+        let table = |name: &String| {
+            SourceFile::immutable(FileKind::Table, Arc::clone(&fs), self.dir.join(name), None)
+        };
         let snapshot = PinnedSnapshot::new(self.seqno, ()).files(self.tables.iter().map(table));
         Ok(Capture::one(snapshot.metadata("CURRENT", self.tables.join("\n").into_bytes())))
     }

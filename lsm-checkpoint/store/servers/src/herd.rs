@@ -86,9 +86,11 @@ pub async fn run(server: &Server, herd: &Herd, dir: &Path) -> Result<Report, Fai
         may_go: BTreeSet::new(),
         report: Report::default(),
     };
-    let mut work: Work = tokio::task::spawn_blocking(move || work.until_the_end(&events).map(|()| work)).await??;
+    let mut work: Work =
+        tokio::task::spawn_blocking(move || work.until_the_end(&events).map(|()| work)).await??;
     server.proxy.plan(|_| Fault::None);
-    let listed: BTreeSet<String> = repository.list().await?.iter().map(|backup| backup.id.to_string()).collect();
+    let listed: BTreeSet<String> =
+        repository.list().await?.iter().map(|backup| backup.id.to_string()).collect();
     if let Some(lost) = work.committed.iter().find(|id| !listed.contains(*id) && !work.may_go.contains(*id)) {
         return Err(format!("the committed backup {lost} is lost").into());
     }
@@ -167,7 +169,9 @@ impl Work {
     /// Takes leave of a worker that has ended by itself. Returns its number, or `None` if it was killed before.
     fn ended(&mut self, start: u32) -> Result<Option<u32>, Failure> {
         let number = self.children.iter().find_map(|(&number, child)| (child.0 == start).then_some(number));
-        let Some((_, mut child)) = number.and_then(|number| self.children.remove(&number)) else { return Ok(None) };
+        let Some((_, mut child)) = number.and_then(|number| self.children.remove(&number)) else {
+            return Ok(None);
+        };
         match child.wait()?.code() {
             Some(101) => Err("a worker has panicked".into()),
             _ => Ok(number),

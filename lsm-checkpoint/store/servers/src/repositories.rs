@@ -44,7 +44,8 @@ pub async fn assert_no_garbage(
     let mut needed = BTreeSet::from(["repository".to_owned()]);
     let oldest = (state + 1).saturating_sub(repository.constants().kept_heads.get());
     needed.extend((oldest..=state).map(|number| Key::Head(number).to_string()));
-    let bytes = |key: String| async move { store.get(&Path::from(format!("{prefix}/{key}"))).await?.bytes().await };
+    let bytes =
+        |key: String| async move { store.get(&Path::from(format!("{prefix}/{key}"))).await?.bytes().await };
     let head = Head::decode(state, bytes(Key::Head(state).to_string()).await?.to_vec())?;
     for backup in head.referenced() {
         let key = Key::Catalog(backup.catalog.name).to_string();

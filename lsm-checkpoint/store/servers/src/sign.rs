@@ -17,7 +17,8 @@ pub(crate) fn headers(path: &str) -> Vec<(&'static str, String)> {
     let text =
         format!("PUT{blank}x-ms-date:{date}\nx-ms-version:{VERSION}\n/{ACCOUNT}{path}\nrestype:container");
     let key = STANDARD.decode(KEY).unwrap_or_default();
-    let signature = Hmac::<Sha256>::new_from_slice(&key).map(|mac| mac.chain_update(text).finalize().into_bytes());
+    let signature =
+        Hmac::<Sha256>::new_from_slice(&key).map(|mac| mac.chain_update(text).finalize().into_bytes());
     let signature = STANDARD.encode(signature.unwrap_or_default());
     let authorization = format!("SharedKey {ACCOUNT}:{signature}");
     vec![("x-ms-date", date), ("x-ms-version", VERSION.to_owned()), ("authorization", authorization)]

@@ -103,7 +103,11 @@ pub async fn compare(
         restore(&CheckpointDir::open(Arc::new(files), from)?, &StdFs, &target)?;
         let (wanted, found) = (contents(&original)?, contents(&target)?);
         StdFs.remove_dir_all(&target)?;
-        if wanted == found { Ok(()) } else { Err(format!("{} differs after a restore", original.display()).into()) }
+        if wanted == found {
+            Ok(())
+        } else {
+            Err(format!("{} differs after a restore", original.display()).into())
+        }
     };
     tokio::task::spawn_blocking(work).await?
 }

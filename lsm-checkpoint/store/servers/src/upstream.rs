@@ -77,7 +77,8 @@ impl Upstream {
                     None => None,
                 };
                 let answer = local.service.call(request.map(|body| with_meeting(body, meeting))).await;
-                let (parts, body) = answer.map_err(|error| io::Error::other(format!("{error:?}")))?.into_parts();
+                let (parts, body) =
+                    answer.map_err(|error| io::Error::other(format!("{error:?}")))?.into_parts();
                 let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
                 Ok(Response::from_parts(parts, body))
             }

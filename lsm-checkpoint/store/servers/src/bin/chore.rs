@@ -20,7 +20,9 @@ use tempfile::TempDir;
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [worker, minutes, rest @ ..] = arguments.as_slice() else { return Err("see the head of chore.rs".into()) };
+    let [worker, minutes, rest @ ..] = arguments.as_slice() else {
+        return Err("see the head of chore.rs".into());
+    };
     let program = |name: &str| {
         let at = rest.iter().position(|word| word == name)?;
         rest.get(at + 1).map(PathBuf::from)
@@ -42,7 +44,8 @@ async fn tours(moto: Option<PathBuf>, azurite: Option<PathBuf>) -> Result<(), Fa
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     visit("memory", &memory).await?;
     let dir = TempDir::new()?;
-    let local: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(dir.path())?.with_fsync(true));
+    let local: Arc<dyn ObjectStore> =
+        Arc::new(LocalFileSystem::new_with_prefix(dir.path())?.with_fsync(true));
     visit("local disk", &local).await?;
     visit("s3s-fs", &Server::start(Settings::default())?.store()?).await?;
     if let Some(moto) = moto {

@@ -87,7 +87,8 @@ async fn pusher(url: &str, number: &str, prefix: &str, dir: &Path) -> Result<(),
     let mut engine = Engine::open(&dir.join("db"), &format!("worker {number}"))?;
     std::fs::create_dir_all(dir.join("checkpoints"))?;
     while !told.load(Ordering::Relaxed) {
-        let left = std::fs::read_dir(dir.join("checkpoints"))?.flatten().find(|entry| !is_staged(&entry.path()));
+        let left =
+            std::fs::read_dir(dir.join("checkpoints"))?.flatten().find(|entry| !is_staged(&entry.path()));
         let checkpoint = if let Some(left) = left {
             left.path()
         } else {

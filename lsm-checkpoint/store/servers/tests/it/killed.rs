@@ -57,6 +57,7 @@ fn words(list: &[&str]) -> Vec<String> {
 }
 
 struct Place {
+    /// A new one for each kill, so that lists stay short.
     server: Server,
     dir: TempDir,
     old: PathBuf,
@@ -91,9 +92,10 @@ impl Place {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_that_is_killed_at_any_request_goes_on() {
-    let place = Place::new();
+    let mut place = Place::new();
     for fault in [Fault::Hold, Fault::HoldAnswer] {
         for at in 0.. {
+            place.server = Server::start(Settings::default()).unwrap();
             let prefix = format!("push-{at}-{fault:?}");
             let repository = place.repository(&prefix).await;
             let (url, state) = (place.server.proxy.url(), place.dir.path().join(&prefix));
@@ -102,7 +104,10 @@ async fn a_push_that_is_killed_at_any_request_goes_on() {
             let (lines, killed) = kill_at(&place.server, &arguments, at, fault);
             // A commit that was answered stands, whatever became of the process.
             let (again, _) = kill_at(&place.server, &arguments, usize::MAX, fault);
-            assert!(again.iter().any(|line| line.starts_with("committed")), "{prefix}: {lines:?}, then {again:?}");
+            assert!(
+                again.iter().any(|line| line.starts_with("committed")),
+                "{prefix}: {lines:?}, then {again:?}"
+            );
             let backups = repository.list().await.unwrap();
             assert_eq!(backups.len(), 2, "{prefix}");
             compare(&repository, backups[1].id, &place.new).await.unwrap();
@@ -117,9 +122,10 @@ async fn a_push_that_is_killed_at_any_request_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collect_that_is_killed_at_any_request_harms_nothing() {
-    let place = Place::new();
+    let mut place = Place::new();
     for fault in [Fault::Hold, Fault::HoldAnswer] {
         for at in 0.. {
+            place.server = Server::start(Settings::default()).unwrap();
             let prefix = format!("collect-{at}-{fault:?}");
             let repository = place.repository(&prefix).await;
             let old = repository.list().await.unwrap()[0].id;

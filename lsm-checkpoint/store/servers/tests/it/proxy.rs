@@ -55,10 +55,12 @@ async fn without_faults_the_server_keeps_its_contract() {
 async fn one_of_many_creates_wins() {
     let server = Arc::new(server(Settings::default()));
     let tries: Vec<_> = (0..16)
-        .map(|_| tokio::spawn({
-            let server = Arc::clone(&server);
-            async move { server.create("k").await.is_ok() }
-        }))
+        .map(|_| {
+            tokio::spawn({
+                let server = Arc::clone(&server);
+                async move { server.create("k").await.is_ok() }
+            })
+        })
         .collect();
     let mut winners = 0;
     for one in tries {
@@ -86,7 +88,11 @@ async fn a_refused_request_has_no_effect() {
         server.always(fault);
         let created = server.create("k").await;
         assert!(created.is_err(), "{fault:?}");
-        assert_eq!(matches!(created, Err(Error::AlreadyExists { .. })), fault == Fault::Refuse(409), "{fault:?}");
+        assert_eq!(
+            matches!(created, Err(Error::AlreadyExists { .. })),
+            fault == Fault::Refuse(409),
+            "{fault:?}"
+        );
         server.always(Fault::None);
         assert!(matches!(server.read("k").await, Err(Error::NotFound { .. })), "{fault:?}");
     }

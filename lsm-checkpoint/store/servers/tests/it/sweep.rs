@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 /// Two checkpoints that share tables.
 struct Sources {
-    dir: TempDir,
+    _dir: TempDir,
     monday: PathBuf,
     tuesday: PathBuf,
 }
@@ -27,7 +27,7 @@ impl Sources {
         engine.checkpoint(&monday).unwrap();
         engine.add(2, 1, 5_000).unwrap();
         engine.checkpoint(&tuesday).unwrap();
-        Self { dir, monday, tuesday }
+        Self { _dir: dir, monday, tuesday }
     }
 }
 
@@ -73,39 +73,53 @@ impl Run<'_> {
     }
 }
 
-async fn run(server: &Server, sources: &Sources, prefix: String, plan: impl FnMut(&Call) -> Fault + Send + 'static) -> usize {
-    let run = Run { store: server.store().unwrap(), sources, prefix: prefix.clone() };
-    let place = Location::of_store(Arc::clone(&run.store), &prefix);
+/// Runs the verbs under a plan on a server of their own, and recovers. Returns the number of requests.
+async fn run(
+    settings: Settings,
+    sources: &Sources,
+    name: &str,
+    plan: impl FnMut(&Call) -> Fault + Send + 'static,
+) -> usize {
+    let server = Server::start(settings).unwrap();
+    let run = Run { store: server.store().unwrap(), sources, prefix: "r".to_owned() };
+    let place = Location::of_store(Arc::clone(&run.store), &run.prefix);
     Repository::init(place, options().probe_rounds(0)).await.unwrap();
     server.proxy.plan(plan);
     let worked = run.work().await;
     let requests = server.proxy.traffic().requests;
     server.proxy.plan(|_| Fault::None);
     if let Err(error) = run.recover().await {
-        panic!("{prefix}: {error}; before that: {worked:?}");
+        panic!("{name}: {error}; before that: {worked:?}");
     }
     requests
 }
 
+/// CI gives each request every fourth fault, in turn. `LSM_STORE_FAULTS=all` gives each request every fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_request_fails_once_in_every_way() {
-    let (server, sources) = (Server::start(Settings::default()).unwrap(), Sources::new());
-    let requests = run(&server, &sources, "none".to_owned(), |_| Fault::None).await;
+async fn every_request_fails_once() {
+    let turns = if std::env::var("LSM_STORE_FAULTS").is_ok_and(|faults| faults == "all") { 1 } else { 4 };
+    let sources = Sources::new();
+    let requests = run(Settings::default(), &sources, "no fault", |_| Fault::None).await;
     assert!(requests > 40, "{requests} requests");
+    let mut runs = 0;
     for at in 0..requests {
-        for &fault in Fault::ALL {
-            let plan = move |call: &Call| if call.number == at && fault.fits(call) { fault } else { Fault::None };
-            run(&server, &sources, format!("{at}-{fault:?}").replace(['(', ')'], "-"), plan).await;
+        for (turn, &fault) in Fault::ALL.iter().enumerate() {
+            if (at + turn) % turns == 0 {
+                let plan = move |call: &Call| if call.number == at && fault.fits(call) { fault } else { Fault::None };
+                run(Settings::default(), &sources, &format!("{fault:?} at request {at}"), plan).await;
+                runs += 1;
+            }
         }
     }
-    drop(sources.dir);
+    println!("{runs} runs with a fault at one of {requests} requests");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_requests_fail_at_random() {
-    let (server, sources) = (Server::start(Settings { page: Some(2), skew: 0 }).unwrap(), Sources::new());
-    for seed in 0..40 {
+    let sources = Sources::new();
+    for seed in 0..20 {
         let mut faults = Seeded::new(seed, 4);
-        run(&server, &sources, format!("seed-{seed}"), move |call| faults.fault(call)).await;
+        let settings = Settings { page: Some(2), skew: 0 };
+        run(settings, &sources, &format!("seed {seed}"), move |call| faults.fault(call)).await;
     }
 }

@@ -87,7 +87,7 @@ impl Garden {
         self.visit(objects, |key| self.objects.contains_key(key) || !is_object(key))
     }
 
-    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and no longer need the data.
+    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and do not need the data.
     pub(crate) fn tour_of_lies(&self, objects: &Objects) -> Vec<Outcome> {
         self.visit(objects, |key| !key.starts_with("data/"))
     }

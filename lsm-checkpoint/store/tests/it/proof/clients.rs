@@ -69,7 +69,7 @@ impl Setting {
 
     async fn perform(self, repository: &Repository, log: &Log, task: &Task) -> Result<()> {
         match task {
-            Task::Init => unreachable!("it stands alone"),
+            Task::Init => panic!("it stands alone"),
             Task::Push(source) => {
                 let pushed =
                     repository.push(Arc::clone(&source.fs), &source.dir, &PushOptions::new()).await?;

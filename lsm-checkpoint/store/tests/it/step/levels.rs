@@ -49,6 +49,7 @@ impl<'a> Search<'a> {
     /// Visits states until all are visited, or the bound is reached, or an invariant is broken.
     pub(crate) fn run(mut self, world: World) -> Levels {
         let first = self.machine.start(world);
+        self.states.insert(digest(&first));
         let mut now = vec![Place { at: usize::MAX, whole: first.clone(), running: None }];
         let mut complete = None;
         for level in 0.. {

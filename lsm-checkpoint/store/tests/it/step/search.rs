@@ -64,10 +64,6 @@ pub(crate) struct Report {
     /// The number of complete interleavings, as long as it fits.
     pub(crate) interleavings: f64,
     pub(crate) exhausted: bool,
-    pub(crate) deepest: usize,
-    /// The states of the clients and the polls that they cost.
-    pub(crate) client_states: usize,
-    pub(crate) polls: u64,
     pub(crate) violation: Option<Violation>,
 }
 
@@ -202,7 +198,6 @@ impl<'a> Search<'a> {
     /// Visits every state, or as many as the bounds allow. It stops at the first violation.
     pub(crate) fn run(&mut self, world: World) -> Report {
         let first = self.machine.start(world);
-        let mut deepest = 0;
         let mut bounded = false;
         let mut interleavings = 0.0;
         let mut violation = self.judge(&first).err();
@@ -228,18 +223,13 @@ impl<'a> Search<'a> {
             } else {
                 violation = self.judge(&next).err();
                 path.push(self.frame(next));
-                deepest = deepest.max(path.len());
             }
         }
         let violation = violation.map(|cause| self.explain(&path, cause));
-        let clients = &self.machine.clients;
         Report {
             states: self.met.len(),
             interleavings,
             exhausted: !bounded && violation.is_none(),
-            deepest,
-            client_states: clients.iter().map(Client::states).sum(),
-            polls: clients.iter().map(|client| client.polls).sum(),
             violation,
         }
     }
