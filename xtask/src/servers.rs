@@ -14,7 +14,7 @@ const MOTO: &str = "moto[server]==5.2.*";
 const AZURITE: &str = "azurite@3.35.0";
 
 /// The number of states that each search of the proof may visit.
-const STATES: &str = "3000000";
+const STATES: &str = "1000000";
 
 /// Runs the searches at their full size, then the servers and the herd. Returns `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, minutes: u64) -> anyhow::Result<bool> {

@@ -53,8 +53,8 @@ impl Fault {
         Self::WrongTag,
     ];
 
-    /// Returns `true` if the fault can happen to `call`. A damaged answer needs a body that is read, and a conflict needs
-    /// a conditional request.
+    /// Returns `true` if the fault can happen to `call`. A damaged answer needs a body that is read. A conflict needs a
+    /// conditional request.
     #[must_use]
     pub fn fits(self, call: &Call) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Object stores for the tests of `lsm-checkpoint-store`, and a proxy that puts faults between them and a client.
 //!
-//! - [`Proxy`] is the address that a client gets. It counts requests and bytes, and asks a plan for the [`Fault`] of each
-//!   request.
+//! - [`Proxy`] is the address that a client gets. It counts requests and bytes, and asks a plan for the [`Fault`] of
+//!   each request.
 //! - [`Upstream`] is the server behind it: s3s-fs in this process, or a program such as moto or azurite.
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use lsm_checkpoint_servers::programs::Program;
 use lsm_checkpoint_servers::resume::{Resume, memory, resume};
 use lsm_checkpoint_servers::tour::{Failure, tour};
-use lsm_checkpoint_servers::{Proxy, Server, Settings, Upstream, azure, herd, s3, stores};
+use lsm_checkpoint_servers::{Proxy, Server, Settings, azure, herd, s3, stores};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;

@@ -105,7 +105,9 @@ async fn every_request_fails_once() {
     for at in 0..requests {
         for (turn, &fault) in Fault::ALL.iter().enumerate() {
             if (at + turn) % turns == 0 {
-                let plan = move |call: &Call| if call.number == at && fault.fits(call) { fault } else { Fault::None };
+                let plan = move |call: &Call| {
+                    if call.number == at && fault.fits(call) { fault } else { Fault::None }
+                };
                 run(Settings::default(), &sources, &format!("{fault:?} at request {at}"), plan).await;
                 runs += 1;
             }

@@ -43,7 +43,7 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
         moves,
     };
     vec![
-        // The collector c has listed head 1 and lags. The head is trimmed by t, and created again by q, which lags as well.
+        // The collector c has listed head 1 and lags. The head is trimmed by t, and created again by q, which lags too.
         example(
             "relist",
             "lost data",

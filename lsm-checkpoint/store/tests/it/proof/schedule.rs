@@ -22,7 +22,7 @@ pub(crate) enum Move {
     Finish(usize),
 }
 
-/// Plays moves, then lets all clients finish in turn. The invariants hold after every step, or the violation is returned.
+/// Plays moves, then lets all clients finish in turn. If an invariant breaks after a step, the violation is returned.
 pub(crate) fn play(
     machine: Machine,
     invariants: &dyn Invariants,

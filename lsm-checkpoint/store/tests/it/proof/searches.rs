@@ -15,8 +15,8 @@ fn states() -> usize {
     given.map_or(LEAST, |states| states.parse().expect("LSM_STORE_STATES must be a number"))
 }
 
-/// Searches one scenario without a fault and with one. Both searches are the same set of states if they exhaust it: in the
-/// order of preemptions, and depth first, which counts the interleavings.
+/// Searches one scenario without a fault and with one, in the order of preemptions. Without a fault, it is also searched
+/// depth first, which counts the interleavings. Both searches visit the same states if they exhaust the scenario.
 fn search(name: &str) {
     let sources = Sources::new();
     let scenarios = all(&sources);
