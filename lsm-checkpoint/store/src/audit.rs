@@ -21,7 +21,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// Damage is reported, and is no error. The errors are those of [`list`](Self::list).
+    /// Damage is reported, and is no error. Otherwise as [`list`](Self::list).
     pub async fn check(&self) -> Result<CheckReport> {
         let audit = Audit { session: self.session(), meter: Meter::new(None) };
         let head = audit.session.newest().await?.head;

@@ -19,7 +19,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Uses a client that the caller has configured. Its own retries come before those of this crate.
+    /// Uses a client that the caller has configured. Its own retries come before the retries of this crate.
     ///
     /// The client must send no request again after it has reported an error.
     #[must_use]

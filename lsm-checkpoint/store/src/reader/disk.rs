@@ -76,7 +76,6 @@ impl DiskCache {
             kept.next_temporary += 1;
             kept.next_temporary
         };
-        let temporary = self.path(&format!("new-{number}"));
         let (temporary, path) = (self.path(&format!("new-{number}")), self.path(&hex::encode(&digest)));
         match write(&temporary, bytes).and_then(|()| StdFs.rename(&temporary, &path)) {
             Ok(()) => {

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
     clippy::print_stdout,
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]

@@ -29,8 +29,7 @@ impl Environment for Fixed {
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; 16];
         bytes[0] = self.client;
-        bytes[1..5].copy_from_slice(&drawn.to_be_bytes().map(|byte| byte.rotate_left(4)));
-        bytes[1..5].reverse();
+        bytes[1..5].copy_from_slice(&drawn.to_le_bytes().map(|byte| byte.rotate_left(4)));
         Ok(bytes)
     }
 

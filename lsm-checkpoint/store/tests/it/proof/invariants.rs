@@ -19,13 +19,16 @@ use crate::step::world::World;
 /// An object that a catalog needs: its key, its length, and the SHA-256 of its pieces.
 type Needed = (Key, u64, Vec<[u8; 32]>);
 
+/// Objects that were decoded before.
+type Decoded<K, T> = RefCell<HashMap<K, Rc<Result<T, String>>>>;
+
 /// The invariants of section "Transactions" of the design.
 pub(crate) struct Protocol {
     setting: Setting,
     /// Backups that a client of the scenario forgets.
     may_go: Vec<BackupId>,
-    heads: RefCell<HashMap<(u64, Content), Rc<Result<Head, String>>>>,
-    catalogs: RefCell<HashMap<Content, Rc<Result<Vec<Needed>, String>>>>,
+    heads: Decoded<(u64, Content), Head>,
+    catalogs: Decoded<Content, Vec<Needed>>,
     digests: RefCell<HashMap<Content, [u8; 32]>>,
     quiet: RefCell<HashMap<World, Result<(), String>>>,
 }

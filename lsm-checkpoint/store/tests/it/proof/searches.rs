@@ -15,8 +15,9 @@ fn states() -> usize {
     given.map_or(LEAST, |states| states.parse().expect("LSM_STORE_STATES must be a number"))
 }
 
-/// Searches one scenario without a fault and with one, in the order of preemptions. Without a fault, it is also searched
-/// depth first, which counts the interleavings. Both searches visit the same states if they exhaust the scenario.
+/// Searches one scenario without a fault and with one, in the order of preemptions. Without a fault, it is also
+/// searched depth first, which counts the interleavings. Both searches visit the same states if they exhaust the
+/// scenario.
 fn search(name: &str) {
     let sources = Sources::new();
     let scenarios = all(&sources);
