@@ -228,7 +228,8 @@ impl Access {
             let key = Key::parse(&name);
             Listed { name, key, len: meta.size, modified: unix(meta.last_modified.timestamp_millis()) }
         });
-        named.boxed()
+        // A list of S3 panics if it is polled after its end, and a collector asks for one more batch.
+        named.fuse().boxed()
     }
 
     /// Deletes objects. An object that is gone already counts as deleted.

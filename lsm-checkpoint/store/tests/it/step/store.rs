@@ -222,7 +222,7 @@ impl ObjectStore for StepStore {
     }
 }
 
-/// A list, page by page. The pages are answered at different moments.
+/// A list, page by page. The pages are answered at different moments. As on S3, a poll after the end panics.
 fn pages(store: StepStore, prefix: Option<Key>) -> BoxStream<'static, Result<ObjectMeta>> {
     struct Cursor {
         store: StepStore,
@@ -236,21 +236,24 @@ fn pages(store: StepStore, prefix: Option<Key>) -> BoxStream<'static, Result<Obj
             if let Some((key, content)) = cursor.found.pop_front() {
                 cursor.after = Some(key);
                 let meta = cursor.store.meta(key, content);
-                return Ok(Some((meta, cursor)));
+                return Some((Ok(meta), cursor));
             }
             if cursor.last {
-                return Ok(None);
+                return None;
             }
             match cursor.store.ask(Request::Page { prefix, after: cursor.after }).await {
                 Answer::Page { keys, last } => {
                     cursor.found = keys.into();
                     cursor.last = last;
                 }
-                other => return Err(refusal(&Path::default(), &other)),
+                other => {
+                    cursor.last = true;
+                    return Some((Err(refusal(&Path::default(), &other)), cursor));
+                }
             }
         }
     };
-    stream::try_unfold(cursor, next).boxed()
+    stream::unfold(cursor, next).boxed()
 }
 
 /// Parts that nobody sees before they are completed.
