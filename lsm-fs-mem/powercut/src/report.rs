@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every n-th call has a foreign sync before it, without `--full`.
-const EVERY: u64 = 8;
+const EVERY: u64 = 12;
 const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 
 /// A row of a table: the case, and the sync that was left out.
