@@ -20,7 +20,7 @@ use crate::{
     workdir::Workdir,
 };
 
-/// Every n-th call has a foreign sync before it, without `--full`.
+/// Every n-th call has a foreign sync before it, without `--full`. In the control, half as many have one.
 const EVERY: u64 = 12;
 const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 
@@ -84,7 +84,8 @@ fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: b
     let first = attempt(bench, alone, AMOUNT)?;
     let left_out: Vec<Option<(usize, String)>> =
         if control { first.syncs.iter().cloned().enumerate().map(Some).collect() } else { vec![None] };
-    let every = options.every.unwrap_or(if options.full { 1 } else { EVERY });
+    let few = if control { 2 * EVERY } else { EVERY };
+    let every = options.every.unwrap_or(if options.full { 1 } else { few });
     let mut rows = Rows::new();
     for row in left_out {
         let run = Run { left_out: row.as_ref().map(|(at, _)| *at), ..alone };
