@@ -117,10 +117,19 @@ impl FsFile for ExcerptFile {
         Ok(())
     }
 
+    /// Fills the buffer across parts, because a short read means the end of the file.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        let Some((at, left)) = self.excerpt.locate(offset) else { return Ok(0) };
-        let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
-        self.excerpt.journal.file.read_at(buf.get_mut(..len).unwrap_or_default(), at)
+        let mut filled = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let Some((at, left)) = self.excerpt.locate(offset + filled as u64) else { break };
+            let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+            let read = self.excerpt.journal.file.read_at(rest.get_mut(..len).unwrap_or_default(), at)?;
+            if read == 0 {
+                break;
+            }
+            filled += read;
+        }
+        Ok(filled)
     }
 
     fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
