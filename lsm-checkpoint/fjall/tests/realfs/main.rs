@@ -20,7 +20,7 @@ mod shared {
     pub(crate) mod world;
 }
 use shared::load::{backups, run};
-pub(crate) use shared::{load, world};
+pub(crate) use shared::world;
 
 fn run_on(variable: &str) {
     let Some(root) = std::env::var_os(variable) else {
