@@ -85,10 +85,11 @@ impl Interceptor for Plan {
         if let Some((_, which)) = self.foreign.filter(|(before, _)| *before == number) {
             self.sync_foreign(which);
         }
-        if sync.is_some() && sync == self.left_out {
-            if let Some(claimed) = R::claimed() {
-                return Ok(claimed);
-            }
+        if sync.is_some()
+            && sync == self.left_out
+            && let Some(claimed) = R::claimed()
+        {
+            return Ok(claimed);
         }
         run()
     }
