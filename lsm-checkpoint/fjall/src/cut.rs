@@ -4,13 +4,14 @@
 //! the record is written and visible. So the order of the records is the order of the numbers. A backup is cut at a
 //! number S: it holds everything below S and nothing else.
 //!
-//! 1. Open all journals. An open file stays readable if fjall removes its name.
+//! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. All that is in them now
+//!    is in the backup: an earlier process may have used numbers that this one uses again.
 //! 2. Hold the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
 //!    versions again. If one changed, start again. Open the files of keyspace 0.
 //! 3. Release the map, and persist the journal. This waits for the writer at work, so every record below S is in a
 //!    file.
 //! 4. Open the journals that are new. If one was made and removed meanwhile, start again.
-//! 5. Keep the journals up to the last record below S.
+//! 5. Keep the journals up to the last record below S, or to the end of the first reading.
 //!
 //! Tables of the pinned versions hold numbers below S only. Ingestions and the creation and deletion of keyspaces are
 //! not in a journal, but each takes a number. Those below S are in the versions and in keyspace 0. Those at or above S
@@ -89,6 +90,7 @@ fn attempt(
         Ok(shelf) => shelf,
         Err(number) => return Ok(Err(Changing::Journal(number))),
     };
+    shelf.read_past()?;
     steps.end(Step::JournalsOpened);
     let Moment { below, keyspaces, meta } = match Moment::take(db, dir, steps, &mut costs.pause)? {
         Ok(moment) => moment,

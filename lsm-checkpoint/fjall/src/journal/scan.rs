@@ -20,6 +20,11 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// Returns the number below which records belong to the backup.
+    pub(super) const fn limit(&self) -> u64 {
+        if self.cuts { self.below } else { u64::MAX }
+    }
+
     /// Returns `true` if a replay of this clear would remove something that it must not.
     ///
     /// fjall replays every clear that it finds. If the tables hold later writes, these were ingested after the clear,
@@ -48,22 +53,23 @@ pub(super) struct Scan {
     pub(super) content_end: u64,
     /// The end of the last batch that belongs to the backup. 0 if there is none.
     pub(super) end: u64,
-    /// Batches that are left out.
-    left_out: Vec<Range<u64>>,
+    /// The records of clears.
+    clears: Vec<Clear>,
     /// The reason why reading stopped early. `true` if fjall would refuse the journal.
     pub(super) stop: Option<(Unread, bool)>,
 }
 
-impl Scan {
-    /// Reads a journal.
-    pub(super) fn new(file: &dyn FsFile, bounds: &Bounds) -> lsm_fs::Result<Self> {
-        let mut scan = Self::default();
-        scan.go_on(file, bounds)?;
-        Ok(scan)
-    }
+/// The record of a clear.
+#[derive(Clone, Debug)]
+struct Clear {
+    range: Range<u64>,
+    keyspace: u64,
+    seqno: u64,
+}
 
-    /// Reads on behind the last whole batch.
-    pub(super) fn go_on(&mut self, file: &dyn FsFile, bounds: &Bounds) -> lsm_fs::Result<()> {
+impl Scan {
+    /// Reads on behind the last whole batch. Batches below a number belong to the backup.
+    pub(super) fn go_on(&mut self, file: &dyn FsFile, below: u64) -> lsm_fs::Result<()> {
         self.stop = None;
         let mut records = Records::new(file, self.content_end);
         loop {
@@ -80,20 +86,21 @@ impl Scan {
                 }
             };
             self.content_end = batch.range.end;
-            if batch.clears.is_some_and(|keyspace| bounds.is_harmful(keyspace, batch.seqno)) {
-                self.left_out.push(batch.range.clone());
+            if let Some(keyspace) = batch.clears {
+                self.clears.push(Clear { range: batch.range.clone(), keyspace, seqno: batch.seqno });
             }
-            if batch.seqno < bounds.below || !bounds.cuts {
+            if batch.seqno < below {
                 self.end = batch.range.end;
             }
         }
     }
 
     /// Returns the parts up to `end` that are kept.
-    pub(super) fn parts(&self, end: u64) -> Vec<Range<u64>> {
+    pub(super) fn parts(&self, end: u64, bounds: &Bounds) -> Vec<Range<u64>> {
         let mut parts = Vec::new();
         let mut from = 0;
-        for hole in self.left_out.iter().filter(|hole| hole.end <= end) {
+        let harmful = self.clears.iter().filter(|clear| bounds.is_harmful(clear.keyspace, clear.seqno));
+        for hole in harmful.map(|clear| &clear.range).filter(|hole| hole.end <= end) {
             if hole.start > from {
                 parts.push(from..hole.start);
             }

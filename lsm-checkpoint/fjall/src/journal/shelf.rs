@@ -21,6 +21,8 @@ use crate::{Error, Result};
 pub(crate) struct Shelf {
     dir: PathBuf,
     journals: BTreeMap<u64, Arc<Journal>>,
+    /// The journals that were read before the moment of the backup.
+    scans: BTreeMap<u64, Scan>,
 }
 
 impl Shelf {
@@ -29,7 +31,7 @@ impl Shelf {
     /// An older journal that is removed meanwhile is not needed, because its writes are in tables. The newest must be
     /// held, so that later numbers follow on it.
     pub(crate) fn open(dir: &Path) -> Result<Result<Self, u64>> {
-        let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new() };
+        let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new(), scans: BTreeMap::new() };
         let listed = numbers(dir)?;
         let Some(&newest) = listed.last() else {
             return Err(Error::NotADatabase { dir: shelf.dir, reason: "it has no journal".to_owned() });
@@ -40,6 +42,20 @@ impl Shelf {
             }
         }
         Ok(Ok(shelf))
+    }
+
+    /// Reads the journals before the moment of the backup. Everything in them belongs to the backup, whatever its
+    /// number.
+    ///
+    /// The numbers of two processes cannot be compared. fjall counts from the highest number in its tables and
+    /// memtables, and the number of a clear is in none of them. So the records of an earlier process can have numbers
+    /// that this process uses again.
+    pub(crate) fn read_past(&mut self) -> Result<()> {
+        for (&number, journal) in &self.journals {
+            let scan = self.scans.entry(number).or_default();
+            scan.go_on(&*journal.file, u64::MAX)?;
+        }
+        Ok(())
     }
 
     /// Opens the journals that were made since the last call. Returns the number of a journal that was made and removed
@@ -83,11 +99,12 @@ impl Shelf {
     }
 
     /// Reads the journals, and returns the parts that belong to the backup. Only the last of them is ever cut.
-    pub(crate) fn cut(&self, bounds: &Bounds, tail: &Tail<'_, Error>) -> Result<Vec<Excerpt>> {
+    pub(crate) fn cut(&mut self, bounds: &Bounds, tail: &Tail<'_, Error>) -> Result<Vec<Excerpt>> {
         let last = self.journals.keys().next_back().copied().unwrap_or_default();
         let mut scans = Vec::with_capacity(self.journals.len());
         for (&number, journal) in &self.journals {
-            let mut scan = Scan::new(&*journal.file, bounds)?;
+            let mut scan = self.scans.remove(&number).unwrap_or_default();
+            scan.go_on(&*journal.file, bounds.limit())?;
             settle(journal, &mut scan, bounds, tail, number == last)?;
             scans.push((number, journal, scan));
         }
@@ -99,7 +116,7 @@ impl Shelf {
         scans.truncate(cut + 1);
         let excerpts = scans.iter().enumerate().map(|(at, (number, journal, scan))| {
             let end = if at == cut { scan.end } else { scan.content_end };
-            Excerpt::new(*number, journal, scan.parts(end))
+            Excerpt::new(*number, journal, scan.parts(end, bounds))
         });
         Ok(excerpts.collect())
     }
@@ -124,7 +141,7 @@ fn settle(
         // part was visible, and it is whole after the wait. Otherwise it is damaged.
         Tail::Live(wait) => {
             wait()?;
-            scan.go_on(&*journal.file, bounds)?;
+            scan.go_on(&*journal.file, bounds.limit())?;
             scan.content_end > unread.offset
         }
     };

@@ -74,10 +74,11 @@ impl Event {
                 a.major_compact().unwrap();
             }
             Self::Rotation => {
+                let next = b.path().ancestors().nth(2).unwrap().join("1.jnl");
+                assert!(!next.exists(), "the journal is rotated here and not before");
                 b.insert("event", "rotated").unwrap();
                 b.rotate_memtable_and_wait().unwrap();
-                let dir = b.path().ancestors().nth(2).unwrap();
-                assert!(dir.join("1.jnl").exists(), "the journal was full");
+                assert!(next.exists(), "the journal was full");
             }
         }
     }
@@ -116,7 +117,9 @@ impl Subject {
     /// Makes a database. If its journal is to be rotated, fills the journal.
     pub(super) fn new(world: &World, is_full: bool) -> Self {
         let db = world.open();
-        let keyspace = |name: &str| db.keyspace(name, KeyspaceCreateOptions::default).unwrap();
+        // With a smaller memtable, fjall would flush while the journal is filled, and rotate it before the event.
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(128 << 20);
+        let keyspace = |name: &str| db.keyspace(name, options).unwrap();
         let [a, b, c, doomed] = ["a", "b", "c", "doomed"].map(keyspace);
         for keyspace in [&a, &b, &c, &doomed] {
             keyspace.insert("old", "table").unwrap();

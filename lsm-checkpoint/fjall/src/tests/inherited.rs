@@ -26,6 +26,29 @@ fn a_clear_before_an_ingestion_loses_the_ingested_data_at_the_next_open_but_not_
     assert_eq!(world.restored("backup"), before);
 }
 
+/// fjall does not count the number of a clear when it opens a database. A backup holds the clear all the same.
+#[test]
+fn a_clear_before_a_restart_is_in_a_backup() {
+    let world = World::new();
+    let db = world.open();
+    let [a, b] = ["a", "b"].map(|name| db.keyspace(name, KeyspaceCreateOptions::default).unwrap());
+    a.insert("key", "old").unwrap();
+    b.insert("key", "old").unwrap();
+    for _ in 0..5 {
+        a.clear().unwrap();
+    }
+    drop((a, b, db));
+    let db = world.open();
+    let before = contents(&db);
+    assert!(before["a"].is_empty());
+    world.backup(&Backup::new(), &db, "backup");
+    assert_eq!(world.restored("backup"), before);
+    db.keyspace("b", KeyspaceCreateOptions::default).unwrap().insert("later", "new").unwrap();
+    let before = contents(&db);
+    world.backup(&Backup::new(), &db, "second");
+    assert_eq!(world.restored("second"), before);
+}
+
 /// Ingests a key into a new keyspace. Returns `true` if the key is there after a restart.
 fn keeps_ingested_key(dir: &Path) -> bool {
     let db = open(dir);
