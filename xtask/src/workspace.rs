@@ -116,8 +116,6 @@ pub(crate) struct Nested {
     pub(crate) on_mounts: bool,
     /// `bench = "NAME"`: a bench that prints a table.
     pub(crate) bench: Option<String>,
-    /// `plain = "FILTER"`: tests that also run in a build without default features.
-    pub(crate) plain: Option<String>,
 }
 
 fn nested(package: &Value, manifest: &Path) -> Nested {
@@ -127,7 +125,6 @@ fn nested(package: &Value, manifest: &Path) -> Nested {
         manifest: manifest.to_owned(),
         on_mounts: setting("realfs").and_then(Value::as_bool).unwrap_or_default(),
         bench: setting("bench").and_then(Value::as_str).map(str::to_owned),
-        plain: setting("plain").and_then(Value::as_str).map(str::to_owned),
     }
 }
 
@@ -223,11 +220,11 @@ mod tests {
     #[test]
     fn a_nested_package_says_what_it_wants_of_the_mounts() {
         let manifest = Path::new("/w/lsm-x/a/Cargo.toml");
-        let lsm = serde_json::json!({ "realfs": true, "bench": "versus", "plain": "matrix" });
+        let lsm = serde_json::json!({ "realfs": true, "bench": "versus" });
         let wants = nested(&serde_json::json!({ "name": "a", "metadata": { "lsm": lsm } }), manifest);
         assert_eq!(
-            (wants.name.as_str(), wants.on_mounts, wants.bench.as_deref(), wants.plain.as_deref()),
-            ("a", true, Some("versus"), Some("matrix"))
+            (wants.name.as_str(), wants.on_mounts, wants.bench.as_deref()),
+            ("a", true, Some("versus"))
         );
         let other = nested(&serde_json::json!({ "name": "b", "metadata": null }), manifest);
         assert_eq!((other.manifest.as_path(), other.on_mounts, other.bench), (manifest, false, None));

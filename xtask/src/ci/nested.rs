@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use super::Ci;
-use crate::workspace::Nested;
 
 /// The number of mutated inputs per fuzz target. A number, not a time, so that every run is the same.
 const SHORT_FUZZ: &str = "2000";
 
 pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
-    let packages = ci.workspace.nested()?;
-    if packages.is_empty() {
+    let manifests = ci.workspace.nested_manifests()?;
+    if manifests.is_empty() {
         ci.report.skip("no crate has a nested package".to_owned());
     }
-    for Nested { manifest, plain, .. } in packages {
+    for manifest in manifests {
         let shown = manifest.strip_prefix(&ci.workspace.root)?.to_string_lossy().into_owned();
         // One target directory for all of them: they share the crates they depend on.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
@@ -26,10 +25,6 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
             ci.cargo(&[&["run"], &stable[..], &["--", "--seed", "1", "--inputs", SHORT_FUZZ]].concat())?;
         } else {
             ci.cargo(&[&["test"], &tail[..]].concat())?;
-            if let Some(filter) = plain {
-                let plain = ["--no-default-features", "--tests", "--", &*filter];
-                ci.cargo(&[&["test"], &tail[..], &plain].concat())?;
-            }
         }
     }
     Ok(())
