@@ -19,6 +19,7 @@ mod collect;
 mod defect;
 mod environment;
 mod error;
+#[cfg_attr(not(feature = "proof"), allow(unreachable_pub, reason = "the proof makes the codecs public"))]
 mod format;
 mod hex;
 mod id;

@@ -30,7 +30,8 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let report = client.open(session, &self.url)?.repository.check()?;
+        let opened = client.open(session, &self.url)?;
+        let report = opened.repository.check()?;
         save(&report, self.save.as_ref())?;
         Ok(show(session, &self.url, &report))
     }
@@ -90,7 +91,8 @@ const OLD: i64 = 24 * 3_600;
 
 impl DoctorArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let repository = client.open(session, &self.url)?.repository;
+        let opened = client.open(session, &self.url)?;
+        let repository = &opened.repository;
         let (status, url) = (repository.status()?, text::plain(&self.url));
         for writer in &status.writers {
             if session.now.duration_since(text::since_epoch(writer.started)).as_secs() > OLD {

@@ -27,9 +27,12 @@ pub(super) struct ForgetArgs {
 
 impl ForgetArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let repository = client.open(session, &self.url)?.repository;
-        let backups = repository.list()?;
-        let ids = self.ids.iter().map(|digits| find(&self.url, &backups, digits).map(|backup| backup.id));
+        let opened = client.open(session, &self.url)?;
+        let repository = &opened.repository;
+        let (backups, forgotten) = (repository.list()?, repository.status()?.forgotten);
+        // After an answer that was lost, the same command is run again, and the backup may be forgotten already.
+        let known = || backups.iter().chain(forgotten.iter().map(|forgotten| &forgotten.backup));
+        let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
         let ids: Vec<_> = ids.collect::<Result<_>>()?;
         repository.forget(&ids)?;
         tell(session, &ids, "forgotten");
@@ -49,9 +52,10 @@ pub(super) struct UndoArgs {
 
 impl UndoArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let repository = client.open(session, &self.url)?.repository;
-        let forgotten = repository.status()?.forgotten;
-        let known = || forgotten.iter().map(|forgotten| &forgotten.backup);
+        let opened = client.open(session, &self.url)?;
+        let repository = &opened.repository;
+        let (backups, forgotten) = (repository.list()?, repository.status()?.forgotten);
+        let known = || forgotten.iter().map(|forgotten| &forgotten.backup).chain(&backups);
         let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
         let ids: Vec<_> = ids.collect::<Result<_>>()?;
         repository.undo(&ids)?;
@@ -84,15 +88,17 @@ impl FenceArgs {
             .writer
             .parse()
             .map_err(|error| Failure::usage(format!("{}: {error}", text::plain(&self.writer))))?;
-        if client.open(session, &self.url)?.repository.fence(writer)? {
+        let opened = client.open(session, &self.url)?;
+        if opened.repository.fence(writer)? {
             session.out.line(format!("{writer}: fenced"));
-            session
-                .out
-                .record(&Record::new("changed").with("id", writer.to_string()).with("state", "fenced"));
-            return Ok(Exit::Done);
+        } else {
+            // After an answer that was lost, the same command is run again.
+            let url = text::plain(&self.url);
+            session.out.note(format!(
+                "no push of writer {writer} is under way; `lsm-checkpoint store writers {url}` shows all"
+            ));
         }
-        let url = text::plain(&self.url);
-        Err(Failure::refused("no_such_writer", format!("{url}: no push of writer {writer} is under way"))
-            .hint(format!("see all of them with `lsm-checkpoint store writers {url}`")))
+        session.out.record(&Record::new("changed").with("id", writer.to_string()).with("state", "fenced"));
+        Ok(Exit::Done)
     }
 }

@@ -40,7 +40,8 @@ const COLUMNS: [Column; 7] = [
 
 impl ListArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let mut backups = client.open(session, &self.url)?.repository.list()?;
+        let opened = client.open(session, &self.url)?;
+        let mut backups = opened.repository.list()?;
         backups.retain(|backup| self.source.as_ref().is_none_or(|source| backup.source == *source));
         backups.sort_by_key(|backup| (backup.created, backup.pushed));
         if backups.is_empty() {
@@ -113,7 +114,8 @@ pub(super) struct StatusArgs {
 
 impl StatusArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let status = client.open(session, &self.url)?.repository.status()?;
+        let opened = client.open(session, &self.url)?;
+        let status = opened.repository.status()?;
         session.out.record(&Record::new("state").number("number", status.state));
         let mut table = Columns::new([
             Column::text("SOURCE"),
@@ -182,7 +184,8 @@ pub(super) struct WritersArgs {
 
 impl WritersArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let status = client.open(session, &self.url)?.repository.status()?;
+        let opened = client.open(session, &self.url)?;
+        let status = opened.repository.status()?;
         if status.writers.is_empty() {
             session.out.line(format!("{}: no push is under way", text::plain(&self.url)));
         }

@@ -50,7 +50,8 @@ type Decision = (Backup, Vec<String>);
 impl PruneArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let rules = self.rules.rules()?;
-        let repository = client.open(session, &self.url)?.repository;
+        let opened = client.open(session, &self.url)?;
+        let repository = &opened.repository;
         let mut damaged: BTreeSet<BackupId> = BTreeSet::new();
         for object in repository.check()?.damaged {
             damaged.extend(object.backups);
@@ -62,7 +63,7 @@ impl PruneArgs {
         let mut decisions = Vec::new();
         for backups in sources.values_mut() {
             backups.sort_by_key(|backup| std::cmp::Reverse((backup.created, backup.pushed, backup.id)));
-            decisions.extend(self.decide(session, &repository, (backups, &mut damaged), &rules)?);
+            decisions.extend(self.decide(session, repository, (backups, &mut damaged), &rules)?);
         }
         show(session, &decisions, &damaged, self.dry_run);
         let unwanted = decisions.iter().filter(|(_, reasons)| reasons.is_empty());
@@ -73,7 +74,7 @@ impl PruneArgs {
         if !unwanted.is_empty() {
             repository.forget(&unwanted)?;
         }
-        if self.no_collect { Ok(Exit::Done) } else { collect(session, &repository, &self.limits) }
+        if self.no_collect { Ok(Exit::Done) } else { collect(session, repository, &self.limits) }
     }
 
     /// Decides on the backups of a source, the newest first. Adds those that prove to be damaged.
