@@ -100,8 +100,8 @@ impl<'a> Offline<'a> {
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
         let persisted: HashMap<_, _> = trees.iter().map(|(&id, tree)| (id, tree.persisted())).collect();
-        // A table of a compaction does not tell the highest number in it, so a clear cannot be compared with the tables.
-        // fjall would replay every clear, too.
+        // A table of a compaction does not tell the highest number in it, so a clear cannot be compared with the
+        // tables. fjall would replay every clear, too.
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: false };
         let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };
         let journals = Shelf::open(&self.lock.dir)?.map_err(gone)?.cut(&bounds, &Tail::Closed)?;

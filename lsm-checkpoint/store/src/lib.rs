@@ -34,6 +34,7 @@ pub mod proof;
 mod push;
 mod reader;
 mod repository;
+#[cfg_attr(not(feature = "proof"), allow(unreachable_pub, reason = "the proof leaves rules out"))]
 mod rules;
 mod session;
 
