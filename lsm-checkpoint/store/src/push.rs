@@ -17,7 +17,7 @@ use crate::{
     changes::{Fence, Register},
     environment::blocking,
     error::{Error, Result},
-    format::{Backup, Head, Sha256},
+    format::{Backup, Head},
     id::WriterId,
     key::ObjectName,
     meter::Meter,
@@ -97,7 +97,7 @@ enum Standing {
     None,
     Sound(Backup),
     /// The caller distrusts an object of it. The new backup replaces the one with this catalog.
-    Damaged(Sha256),
+    Damaged(ObjectName),
 }
 
 async fn in_the_way(
@@ -116,7 +116,7 @@ async fn in_the_way(
         Ok(refs) => refs.iter().any(|object| distrusts(&object.name)),
         Err(_) => true,
     };
-    Ok(if is_damaged { Standing::Damaged(backup.catalog.sha256) } else { Standing::Sound(backup.clone()) })
+    Ok(if is_damaged { Standing::Damaged(backup.catalog.name) } else { Standing::Sound(backup.clone()) })
 }
 
 /// A push under way.
@@ -127,7 +127,7 @@ struct Push<'a> {
     survey: &'a Survey,
     options: &'a PushOptions,
     meter: Meter,
-    replaced: Option<Sha256>,
+    replaced: Option<ObjectName>,
 }
 
 impl Push<'_> {

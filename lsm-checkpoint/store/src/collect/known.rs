@@ -8,7 +8,7 @@ use std::{
 use crate::{
     defect::Defect,
     error::{Error, Result},
-    format::{Backup, Head, Sha256},
+    format::{Backup, Head},
     key::{Key, ObjectName},
     session::Session,
 };
@@ -20,7 +20,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Known {
     hasher: RandomState,
-    catalogs: BTreeSet<Sha256>,
+    /// By name: a push that heals can write the same catalog again under another name.
+    catalogs: BTreeSet<ObjectName>,
     /// Sorted.
     fingerprints: Vec<u64>,
 }
@@ -30,13 +31,13 @@ impl Known {
     pub(super) async fn add(&mut self, session: &Session, head: &Head) -> Result<Result<(), Error>> {
         let mut is_new = false;
         for backup in head.referenced() {
-            if self.catalogs.contains(&backup.catalog.sha256) {
+            if self.catalogs.contains(&backup.catalog.name) {
                 continue;
             }
             if let Err(defect) = self.add_backup(session, backup).await? {
                 return Ok(Err(Error::defect(Key::Catalog(backup.catalog.name), defect)));
             }
-            self.catalogs.insert(backup.catalog.sha256);
+            self.catalogs.insert(backup.catalog.name);
             is_new = true;
         }
         if is_new {

@@ -3,8 +3,9 @@
 use super::Reused;
 use crate::{
     error::Result,
-    format::{Backup, Head, Sha256},
+    format::{Backup, Head},
     id::WriterId,
+    key::ObjectName,
     session::{Change, Derived, Session},
 };
 
@@ -16,7 +17,7 @@ pub(super) struct AddBackup<'a> {
     /// The objects that other writers have sent.
     pub(super) reused: &'a Reused,
     /// The catalog of the backup that this one replaces.
-    pub(super) replaced: Option<Sha256>,
+    pub(super) replaced: Option<ObjectName>,
 }
 
 /// The end of a commit.
@@ -42,7 +43,7 @@ impl Change for AddBackup<'_> {
     async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<Outcome>> {
         let rules = session.rules();
         let standing = head.referenced().find(|backup| backup.id == self.backup.id);
-        let standing = standing.filter(|backup| self.replaced != Some(backup.catalog.sha256));
+        let standing = standing.filter(|backup| self.replaced != Some(backup.catalog.name));
         if rules.already
             && let Some(standing) = standing
         {

@@ -1,9 +1,18 @@
 //! Check, verify, and the push that heals.
 
-use std::sync::Arc;
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lsm_checkpoint::{CheckpointDir, restore};
-use lsm_checkpoint_store::{Defect, Error, PushOptions, ReadOptions, Repository, VerifyOptions};
+use lsm_checkpoint_store::{
+    CollectOptions, Defect, Error, Location, PushOptions, ReadOptions, Repository, VerifyOptions,
+};
 use lsm_fs::StdFs;
 
 use crate::ground::{Db, Ground, objects, options, push, push_with, run};
@@ -88,4 +97,37 @@ fn a_damaged_catalog_stops_a_collect() {
         assert_eq!(objects(&ground.path("repository"), "data"), before);
         assert!(!run(repository.check()).unwrap().is_sound());
     }
+}
+
+#[test]
+fn a_catalog_that_is_written_again_during_a_collect_stays() {
+    let ground = Ground::new();
+    let db = Db::new("db", &[("1", b"one")]);
+    let first = ground.checkpoint(&db, "first");
+    db.add("2", b"two");
+    let second = ground.checkpoint(&db, "second");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    let forgotten = run(push(&repository, &first)).backup.id;
+    let backup = run(push(&repository, &second)).backup;
+    run(repository.forget(&[forgotten])).unwrap();
+    // Once the collect deletes objects below `data/`, it has read the catalog that the heal replaces.
+    let (is_first, healed) = (AtomicBool::new(true), Arc::new(Mutex::new(None)));
+    let heal = PushOptions::new().distrust([backup.catalog.name]);
+    let (folder, found) = (ground.path("repository"), Arc::clone(&healed));
+    let collect = CollectOptions::new().grace(Duration::ZERO).progress(Arc::new(move |progress| {
+        if progress.files_done > 0 && is_first.swap(false, Ordering::Relaxed) {
+            let work = || {
+                let repository = run(Repository::open(Location::local(&folder).unwrap(), options())).unwrap();
+                run(push_with(&repository, &second, &heal)).unwrap().backup
+            };
+            *found.lock().unwrap() = Some(std::thread::scope(|scope| scope.spawn(work).join().unwrap()));
+        }
+        ControlFlow::Continue(())
+    }));
+    run(repository.collect(&collect)).unwrap();
+    let healed = healed.lock().unwrap().take().unwrap();
+    assert_ne!(healed.catalog.name, backup.catalog.name);
+    assert_eq!(healed.catalog.sha256, backup.catalog.sha256, "the same bytes under another name");
+    assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
 }
