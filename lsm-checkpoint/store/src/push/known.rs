@@ -102,8 +102,8 @@ impl Push<'_> {
         let (mut stored, mut candidates) = (Vec::new(), Vec::new());
         for file in &self.survey.files {
             let candidate = previous.remove(&file.path).filter(|candidate| candidate.fits(file));
-            let finished =
-                resumed.remove(&file.path).filter(|finished| fits(finished, file)).map(of_finished);
+            let finished = resumed.remove(&file.path).filter(|finished| self.can_go_on(finished, file));
+            let finished = finished.map(of_finished);
             let known = candidate.as_ref().filter(|candidate| {
                 !self.options.rehash && file.checksum.is_some() && candidate.checksum == file.checksum
             });
@@ -115,6 +115,13 @@ impl Push<'_> {
             candidates.push(candidate);
         }
         Ok(Files { stored: Mutex::new(stored), are_counted: AtomicBool::new(false), candidates })
+    }
+
+    /// Returns `true` if a killed call has sent the file. A push that heals believes no such note: the object may be the
+    /// damaged one, or a copy of it.
+    fn can_go_on(&self, finished: &Finished, file: &LocalFile) -> bool {
+        let is_trusted = self.replaced.is_none() && !self.options.distrusted.contains(&finished.name);
+        is_trusted && fits(finished, file)
     }
 
     /// Reads the files of the source's last backup. A backup that is damaged offers none.

@@ -90,7 +90,7 @@ fn a_damaged_catalog_stops_a_collect() {
     let good = std::fs::read(&catalog).unwrap();
     for len in [0, 100, good.len() - 1] {
         std::fs::write(&catalog, &good[..len]).unwrap();
-        let options = lsm_checkpoint_store::CollectOptions::new();
+        let options = CollectOptions::new();
         let outcome = run(repository.collect(&options));
         // The references lie in front, so that a loss behind them is none for a collector.
         assert!(len == good.len() - 1 || matches!(outcome, Err(Error::Corrupt { .. })), "{len}: {outcome:?}");

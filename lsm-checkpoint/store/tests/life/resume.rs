@@ -2,10 +2,10 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
-use lsm_checkpoint_store::{CollectOptions, Error, Location, Options, PushOptions, Repository};
+use lsm_checkpoint_store::{CollectOptions, Error, Location, Options, PushOptions, Repository, VerifyOptions};
 use lsm_fs::StdFs;
 
-use crate::ground::{Db, Ground, options, push_with, run};
+use crate::ground::{Db, Ground, objects, options, push_with, run};
 
 const FILES: u64 = 20;
 
@@ -104,4 +104,30 @@ fn a_cancelled_push_without_a_memory_leaves_no_writer() {
     let repository = run(Repository::init(Location::memory(), options())).unwrap();
     run(push_with(&repository, &checkpoint, &until_half())).unwrap_err();
     assert!(run(repository.status()).unwrap().writers.is_empty());
+}
+
+#[test]
+fn a_heal_sends_a_damaged_object_again_although_a_killed_push_has_noted_it() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&many(), "checkpoint");
+    let [_, place] = ground.places();
+    let state = ground.path("state");
+    let repository = run(Repository::init(place, with_state(&state))).unwrap();
+    run(push_with(&repository, &checkpoint, &until_half())).unwrap_err();
+    let notes = objects(&state, "");
+    let note = notes.iter().find(|path| path.to_string_lossy().contains("push-")).unwrap();
+    let noted = std::fs::read(note).unwrap();
+    run(push_with(&repository, &checkpoint, &PushOptions::new())).unwrap();
+    // The push has committed, and was killed before it removed its notes.
+    std::fs::write(note, &noted).unwrap();
+    for victim in objects(&ground.path("repository"), "data") {
+        let mut bytes = std::fs::read(&victim).unwrap();
+        bytes[0] ^= 1;
+        std::fs::write(&victim, bytes).unwrap();
+    }
+    let report = run(repository.verify(&VerifyOptions::new())).unwrap();
+    let heal = PushOptions::new().distrust(report.damaged_objects());
+    let pushed = run(push_with(&repository, &checkpoint, &heal)).unwrap();
+    assert_eq!((pushed.was_there, pushed.sent_files), (false, FILES));
+    assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
 }
