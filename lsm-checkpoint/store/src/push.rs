@@ -53,8 +53,8 @@ impl Repository {
     /// # Errors
     ///
     /// - [`Unknown`](Error::Unknown): the backup may be committed, now or later. Push the same checkpoint again.
-    /// - [`BackupExists`](Error::BackupExists): this checkpoint was pushed and forgotten. Bring it back with
-    ///   [`undo`](Self::undo).
+    /// - [`BackupExists`](Error::BackupExists): this checkpoint was pushed and forgotten, before the call or during it.
+    ///   Bring it back with [`undo`](Self::undo).
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
     /// - [`Fenced`](Error::Fenced): a collector has taken this push for dead three times.
@@ -174,6 +174,7 @@ impl Push<'_> {
             match self.session.commit(add).await?.1 {
                 Outcome::Added(backup) => return Ok(self.pushed(backup, &files, fences)),
                 Outcome::There(backup) => return Ok(Pushed::already(backup)),
+                Outcome::Forgotten => return Err(Error::BackupExists { backup: self.survey.id }),
                 Outcome::Gone(objects) => {
                     losses += 1;
                     if losses > LOSSES {

@@ -24,9 +24,11 @@ pub(super) struct AddBackup<'a> {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Added(Backup),
-    /// The checkpoint is in the repository, or among the forgotten: by an earlier answer that was lost, or by another
-    /// push.
+    /// The checkpoint is in the repository: by an earlier answer that was lost, or by another push. A backup of this push
+    /// may be among the forgotten already.
     There(Backup),
+    /// Another backup of the checkpoint was forgotten meanwhile. A push does not undo that.
+    Forgotten,
     /// The writer is not registered.
     Fenced,
     /// No backup of the state references these objects.
@@ -42,12 +44,10 @@ impl Change for AddBackup<'_> {
 
     async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<Outcome>> {
         let rules = session.rules();
-        let standing = head.referenced().find(|backup| backup.id == self.backup.id);
-        let standing = standing.filter(|backup| self.replaced != Some(backup.catalog.name));
         if rules.already
-            && let Some(standing) = standing
+            && let Some(outcome) = self.standing(head)
         {
-            return Ok(self.already(head, standing));
+            return Ok(self.already(head, outcome));
         }
         if rules.fenced && !head.has_writer(self.writer) {
             return Ok(Derived::Already(Outcome::Fenced));
@@ -61,7 +61,6 @@ impl Change for AddBackup<'_> {
         let mut next = head.clone();
         if self.replaced.is_some() {
             next.backups.retain(|backup| backup.id != self.backup.id);
-            next.forgotten.retain(|forgotten| forgotten.backup.id != self.backup.id);
         }
         next.backups.push(self.backup.clone());
         next.writers.retain(|writer| writer.id != self.writer);
@@ -70,9 +69,18 @@ impl Change for AddBackup<'_> {
 }
 
 impl AddBackup<'_> {
+    /// Returns the end of a push whose checkpoint has a backup in the state, unless this push replaces that one.
+    fn standing(&self, head: &Head) -> Option<Outcome> {
+        if let Some(forgotten) = head.forgotten(self.backup.id) {
+            let is_own = forgotten.backup.catalog.name == self.backup.catalog.name;
+            return Some(if is_own { Outcome::There(self.backup.clone()) } else { Outcome::Forgotten });
+        }
+        let standing = head.backup(self.backup.id)?;
+        (self.replaced != Some(standing.catalog.name)).then(|| Outcome::There(standing.clone()))
+    }
+
     /// Ends the push. Another push of the same checkpoint leaves this writer registered, so it is removed.
-    fn already(&self, head: &Head, standing: &Backup) -> Derived<Outcome> {
-        let outcome = Outcome::There(standing.clone());
+    fn already(&self, head: &Head, outcome: Outcome) -> Derived<Outcome> {
         if !head.has_writer(self.writer) {
             return Derived::Already(outcome);
         }

@@ -1,6 +1,13 @@
 //! Forget, undo and collect.
 
-use std::time::Duration;
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lsm_checkpoint_store::{BackupId, CollectOptions, Error, Location, PushOptions, Repository};
 
@@ -94,4 +101,48 @@ fn a_grace_is_measured_by_the_clock_of_the_store() {
     let nanosecond = CollectOptions::new().grace(Duration::from_nanos(1));
     let dropped: u64 = (0..100).map(|_| run(repository.collect(&nanosecond)).unwrap().dropped_backups).sum();
     assert_eq!(dropped, 1);
+}
+
+/// Returns options of a push that call `work` once, on another thread, while the push is under way.
+fn meanwhile(work: impl Fn() + Send + Sync + 'static) -> PushOptions {
+    let is_first = AtomicBool::new(true);
+    PushOptions::new().progress(Arc::new(move |progress| {
+        if progress.files_done > 0 && is_first.swap(false, Ordering::Relaxed) {
+            std::thread::scope(|scope| scope.spawn(&work).join().unwrap());
+        }
+        ControlFlow::Continue(())
+    }))
+}
+
+#[test]
+fn a_backup_that_is_forgotten_during_a_push_of_the_same_checkpoint_stays_forgotten() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one"), ("2", b"two")]), "checkpoint");
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options())).unwrap();
+    let (folder, same) = (ground.path("repository"), checkpoint.clone());
+    let push_and_forget = move || {
+        let repository = run(Repository::open(Location::local(&folder).unwrap(), options())).unwrap();
+        let backup = run(push(&repository, &same)).backup.id;
+        run(repository.forget(&[backup])).unwrap();
+    };
+    let error = run(push_with(&repository, &checkpoint, &meanwhile(push_and_forget))).unwrap_err();
+    assert!(matches!(error, Error::BackupExists { .. }), "{error}");
+    let status = run(repository.status()).unwrap();
+    assert_eq!((status.forgotten.len(), status.writers.len()), (1, 0), "the writer is removed");
+
+    // The same while the backup is replaced.
+    let forgotten = status.forgotten[0].backup.clone();
+    run(repository.undo(&[forgotten.id])).unwrap();
+    let (folder, id) = (ground.path("repository"), forgotten.id);
+    let forget = move || {
+        let repository = run(Repository::open(Location::local(&folder).unwrap(), options())).unwrap();
+        run(repository.forget(&[id])).unwrap();
+    };
+    let heal = meanwhile(forget).distrust([forgotten.catalog.name]);
+    let error = run(push_with(&repository, &checkpoint, &heal)).unwrap_err();
+    assert!(matches!(error, Error::BackupExists { .. }), "{error}");
+    let status = run(repository.status()).unwrap();
+    assert_eq!((status.forgotten.len(), status.writers.len()), (1, 0));
+    assert_eq!(run(repository.list()).unwrap().len(), 0);
 }
