@@ -153,6 +153,21 @@ pub enum Error {
         /// The store and the prefix.
         place: String,
     },
+    /// The change needs an object that is longer than any client reads. It was not written.
+    ///
+    /// A state is too long if there are too many backups: forget some, and collect with a grace of zero. A catalog is too
+    /// long if a checkpoint has too many files: spread them over several databases.
+    #[error(
+        "{key}: {len} bytes, at most {limit} can be read; keep fewer backups, or push fewer files at a time"
+    )]
+    TooLarge {
+        /// The object, or its folder.
+        key: String,
+        /// The length that it would have.
+        len: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The directory to push is not a checkpoint, or cannot be read.
     ///
     /// See the error of `lsm-checkpoint`.
@@ -205,5 +220,23 @@ impl Error {
     pub(crate) fn defect(key: impl ToString, what: Defect) -> Self {
         let key = key.to_string();
         if what.is_newer() { Self::Unsupported { key, what } } else { Self::Corrupt { key, what } }
+    }
+
+    /// Refuses to write an object that no client would read.
+    #[allow(clippy::needless_pass_by_value, reason = "a key is small, and is copied")]
+    pub(crate) fn if_too_large(key: impl ToString, len: u64, limit: u64) -> Result<()> {
+        if len <= limit { Ok(()) } else { Err(Self::TooLarge { key: key.to_string(), len, limit }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_may_be_as_long_as_its_limit() {
+        assert!(Error::if_too_large("backup", 7, 7).is_ok());
+        let error = Error::if_too_large("backup", 8, 7).unwrap_err();
+        assert!(matches!(&error, Error::TooLarge { key, len: 8, limit: 7 } if key == "backup"), "{error}");
     }
 }

@@ -57,6 +57,7 @@ impl Repository {
     ///   Bring it back with [`undo`](Self::undo).
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
+    /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files.
     /// - [`Fenced`](Error::Fenced): a collector has taken this push for dead three times.
     /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
@@ -142,7 +143,11 @@ impl Push<'_> {
         // Without a memory nobody goes on under this writer. The change is made only if the store answers.
         let is_local = matches!(
             outcome,
-            Err(Error::Cancelled | Error::SourceDamaged { .. } | Error::Fs(_) | Error::Checkpoint(_))
+            Err(Error::Cancelled
+                | Error::TooLarge { .. }
+                | Error::SourceDamaged { .. }
+                | Error::Fs(_)
+                | Error::Checkpoint(_))
         );
         if is_local && !self.session.memory.is_kept() {
             let _ = self.session.commit(&mut Fence(writer)).await;

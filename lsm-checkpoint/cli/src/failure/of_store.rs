@@ -29,6 +29,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::BackupExists { .. } => (Exit::Refused, "backup_exists"),
         Error::NoSuchBackup { .. } => (Exit::Refused, "no_such_backup"),
         Error::BackupGone { .. } => (Exit::Refused, "backup_gone"),
+        Error::TooLarge { .. } => (Exit::Refused, "too_large"),
         Error::NoState { .. } => (Exit::Unsound, "no_state"),
         Error::WentBack { .. } => (Exit::Unsound, "went_back"),
         Error::Corrupt { .. } => (Exit::Unsound, "corrupt"),

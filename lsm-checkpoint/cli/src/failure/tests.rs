@@ -123,6 +123,7 @@ fn of_store() -> Vec<lsm_checkpoint_store::Error> {
         Error::BackupExists { backup },
         Error::NoSuchBackup { backup },
         Error::BackupGone { backup },
+        Error::TooLarge { key: key(), len: 70_000_000, limit: 67_108_864 },
         Error::Contended { place: place() },
         Error::Checkpoint(lsm_checkpoint::Error::NotACheckpoint { dir: PathBuf::from("/b/monday") }),
         Error::SourceDamaged { path: PathBuf::from("/b/monday/tables/1"), what: "its length" },

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    format::{Backup, BackupCatalog, CatalogPlace, RegisteredWriter, StoredFile, sha256},
+    format::{Backup, BackupCatalog, CATALOG_MAX, CatalogPlace, RegisteredWriter, StoredFile, sha256},
     id::{Nonce, WriterId},
     key::{CATALOGS, Key, ObjectName},
     session::Session,
@@ -58,6 +58,7 @@ impl Push<'_> {
         let encoded = catalog.encode().map_err(|defect| Error::defect(CATALOGS, defect));
         let (bytes, refs) = encoded?;
         let (len, sha256) = (bytes.len() as u64, sha256(&bytes));
+        Error::if_too_large(CATALOGS, len, CATALOG_MAX)?;
         let bytes = Bytes::from(bytes);
         let name = if self.session.rules().fresh_key {
             self.session.put_new(writer, Key::Catalog, bytes).await?

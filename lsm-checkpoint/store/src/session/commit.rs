@@ -96,6 +96,7 @@ impl Session {
     async fn create(&self, next: &Head, change: &str) -> Result<Creation> {
         let key = Key::Head(next.number);
         let bytes = Bytes::from(next.encode().map_err(|defect| Error::defect(key, defect))?);
+        Error::if_too_large(key, bytes.len() as u64, HEAD_MAX)?;
         let unknown = |source: StoreError| Error::Unknown { change: change.to_owned(), source };
         let mut attempts = self.access.attempts(key);
         let mut unanswered: Option<StoreError> = None;
@@ -155,4 +156,51 @@ fn doubtful(error: Error, change: &str) -> Error {
 
 fn boxed(unknown: &impl Fn(StoreError) -> Error) -> impl Fn(Error) -> Error {
     |error| unknown(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        format::{Backup, CatalogPlace, RefsPlace},
+        id::{BackupId, Nonce, WriterId},
+        key::ObjectName,
+        location::Location,
+        options::Options,
+        repository::Repository,
+    };
+
+    #[test]
+    fn a_state_that_no_client_would_read_is_not_written() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let repository = Repository::init(Location::memory(), Options::new()).await.unwrap();
+            let session = repository.session();
+            let newest = session.newest().await.unwrap().head;
+            let refs = RefsPlace { offset: 0, len: 0, sha256: [0; 32] };
+            let name = ObjectName { writer: WriterId([0; 16]), nonce: Nonce([0; 16]) };
+            let catalog = CatalogPlace { name, len: 0, sha256: [0; 32], refs };
+            let source = "x".repeat(255);
+            let backup = |n: u32| {
+                let mut id = BackupId([0; 16]);
+                id.0[..4].copy_from_slice(&n.to_le_bytes());
+                let (created, pushed) = Default::default();
+                Backup {
+                    id,
+                    source: source.clone(),
+                    seqno: None,
+                    created,
+                    pushed,
+                    files: 0,
+                    bytes: 0,
+                    catalog,
+                }
+            };
+            let backups = (0..170_000).map(backup).collect();
+            let number = newest.number + 1;
+            let error = session.create(&Head { number, backups, ..newest }, "backup").await.unwrap_err();
+            assert!(matches!(error, Error::TooLarge { limit: HEAD_MAX, .. }), "{error}");
+            assert!(session.access.stat(Key::Head(number)).await.unwrap().is_none());
+        });
+    }
 }

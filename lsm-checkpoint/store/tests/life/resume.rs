@@ -2,7 +2,9 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
-use lsm_checkpoint_store::{CollectOptions, Error, Location, Options, PushOptions, Repository, VerifyOptions};
+use lsm_checkpoint_store::{
+    CollectOptions, Error, Location, Options, PushOptions, Repository, VerifyOptions,
+};
 use lsm_fs::StdFs;
 
 use crate::ground::{Db, Ground, objects, options, push_with, run};
