@@ -6,12 +6,14 @@ use std::{
 };
 
 use crate::{
-    defect::Defect,
     error::{Error, Result},
-    format::{Backup, Head},
+    format::Head,
     key::{Key, ObjectName},
     session::Session,
 };
+
+/// A list of fewer fingerprints is not searched for duplicates.
+const FEW: usize = 1 << 12;
 
 /// A key for fingerprints, and the fingerprints of all objects that are needed.
 ///
@@ -22,42 +24,85 @@ pub(super) struct Known {
     hasher: RandomState,
     /// By name: a push that heals can write the same catalog again under another name.
     catalogs: BTreeSet<ObjectName>,
-    /// Sorted.
-    fingerprints: Vec<u64>,
+    fingerprints: Fingerprints,
 }
 
 impl Known {
     /// Adds the backups of a state. The inner error names a catalog that is missing or damaged.
     pub(super) async fn add(&mut self, session: &Session, head: &Head) -> Result<Result<(), Error>> {
-        let mut is_new = false;
+        let outcome = self.add_backups(session, head).await;
+        // Also after a failure: the next state may add nothing to the backups that were read before it.
+        self.fingerprints.compact();
+        outcome
+    }
+
+    async fn add_backups(&mut self, session: &Session, head: &Head) -> Result<Result<(), Error>> {
         for backup in head.referenced() {
             if self.catalogs.contains(&backup.catalog.name) {
                 continue;
             }
-            if let Err(defect) = self.add_backup(session, backup).await? {
-                return Ok(Err(Error::defect(Key::Catalog(backup.catalog.name), defect)));
-            }
+            let refs = match session.refs(backup).await? {
+                Ok(refs) => refs,
+                Err(defect) => return Ok(Err(Error::defect(Key::Catalog(backup.catalog.name), defect))),
+            };
+            let names = refs.iter().map(|object| object.name).chain([backup.catalog.name]);
+            self.fingerprints.extend(names.map(|name| self.hasher.hash_one(name)));
             self.catalogs.insert(backup.catalog.name);
-            is_new = true;
         }
-        if is_new {
-            self.fingerprints.sort_unstable();
-            self.fingerprints.dedup();
-        }
-        Ok(Ok(()))
-    }
-
-    async fn add_backup(&mut self, session: &Session, backup: &Backup) -> Result<Result<(), Defect>> {
-        let refs = match session.refs(backup).await? {
-            Ok(refs) => refs,
-            Err(defect) => return Ok(Err(defect)),
-        };
-        self.fingerprints.push(self.hasher.hash_one(backup.catalog.name));
-        self.fingerprints.extend(refs.iter().map(|object| self.hasher.hash_one(object.name)));
         Ok(Ok(()))
     }
 
     pub(super) fn contains(&self, name: ObjectName) -> bool {
-        self.fingerprints.binary_search(&self.hasher.hash_one(name)).is_ok()
+        self.fingerprints.contains(self.hasher.hash_one(name))
+    }
+}
+
+/// A set of fingerprints in 8 bytes each. Backups share most of their objects, so duplicates go whenever the list has
+/// doubled, and it never holds more than twice the set and one backup.
+#[derive(Debug, Default)]
+struct Fingerprints {
+    list: Vec<u64>,
+    /// The length of the part in front, which is sorted and without duplicates.
+    compacted: usize,
+}
+
+impl Fingerprints {
+    fn extend(&mut self, more: impl Iterator<Item = u64>) {
+        self.list.extend(more);
+        if self.list.len() / 2 >= self.compacted.max(FEW) {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        if self.list.len() > self.compacted {
+            self.list.sort_unstable();
+            self.list.dedup();
+            self.compacted = self.list.len();
+        }
+    }
+
+    /// Looks only into the part that was compacted.
+    fn contains(&self, fingerprint: u64) -> bool {
+        self.list.get(..self.compacted).is_some_and(|list| list.binary_search(&fingerprint).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backups_that_share_their_objects_take_no_memory_each() {
+        let mut fingerprints = Fingerprints::default();
+        let objects = 2 * FEW as u64;
+        for backup in 0..20 {
+            fingerprints.extend((backup..backup + objects).rev());
+            assert!(fingerprints.list.len() as u64 <= 3 * (objects + backup), "{}", fingerprints.list.len());
+        }
+        fingerprints.compact();
+        assert_eq!(fingerprints.list.len() as u64, objects + 19);
+        assert!((0..objects + 19).all(|object| fingerprints.contains(object)));
+        assert!(!fingerprints.contains(objects + 19));
     }
 }

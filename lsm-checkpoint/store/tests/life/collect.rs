@@ -9,9 +9,15 @@ use std::{
     time::Duration,
 };
 
-use lsm_checkpoint_store::{BackupId, CollectOptions, Error, Location, PushOptions, Repository};
+use lsm_checkpoint_store::{
+    BackupId, CollectOptions, Error, Key, Location, PushOptions, Repository, VerifyOptions,
+};
+use object_store::{ObjectStoreExt, memory::InMemory};
 
-use crate::ground::{Db, Ground, objects, options, push, push_with, run};
+use crate::{
+    ground::{Db, Ground, objects, options, push, push_with, run},
+    hooked::{Hooked, Seen},
+};
 
 fn now() -> CollectOptions {
     CollectOptions::new().grace(Duration::ZERO).batch(2)
@@ -145,4 +151,36 @@ fn a_backup_that_is_forgotten_during_a_push_of_the_same_checkpoint_stays_forgott
     let status = run(repository.status()).unwrap();
     assert_eq!((status.forgotten.len(), status.writers.len()), (1, 0));
     assert_eq!(run(repository.list()).unwrap().len(), 0);
+}
+
+#[test]
+fn a_backup_without_a_catalog_that_is_dropped_during_a_collect_harms_no_other() {
+    let ground = Ground::new();
+    let files: Vec<_> = (0..100).map(|n| (n.to_string(), vec![n; 10])).collect();
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let sound = ground.checkpoint(&Db::new("sound", &files), "sound");
+    let broken = ground.checkpoint(&Db::new("broken", &[("1", b"one")]), "broken");
+    let store = Arc::new(InMemory::new());
+    let other = run(Repository::init(Location::of_store(store.clone(), ""), options())).unwrap();
+    run(push(&other, &sound));
+    let broken = run(push(&other, &broken)).backup;
+    let catalog = object_store::path::Path::from(Key::Catalog(broken.catalog.name).to_string());
+    run(store.delete(&catalog)).unwrap();
+    let is_first = AtomicBool::new(true);
+    let place = Hooked::place(&store.clone(), move |seen, path| {
+        if seen == Seen::BeforeGet && *path == catalog && is_first.swap(false, Ordering::Relaxed) {
+            let work = || {
+                let other = Location::of_store(store.clone(), "");
+                let other = run(Repository::open(other, options())).unwrap();
+                run(other.forget(&[broken.id])).unwrap();
+                run(other.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+            };
+            std::thread::scope(|scope| scope.spawn(work).join().unwrap());
+        }
+        Ok(())
+    });
+    let repository = run(Repository::open(place, options())).unwrap();
+    run(repository.collect(&CollectOptions::new())).unwrap();
+    assert_eq!(run(repository.list()).unwrap().len(), 1);
+    assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
 }

@@ -14,6 +14,7 @@ mod engine;
 mod golden;
 mod ground;
 mod heal;
+mod hooked;
 mod init;
 mod restore;
 mod resume;
