@@ -107,19 +107,15 @@ impl Session {
                 }
                 Answer::Exists => {
                     // Retries of the client can lose against its own first request.
-                    let found = self.access.get(key, HEAD_MAX).await.map_err(boxed(&unknown))?;
-                    match found {
-                        None => return Ok(Creation::Unclear),
-                        Some(found) if found != bytes => return Ok(Creation::Lost),
-                        Some(_) => {}
-                    }
-                    return self
-                        .created(next.number, self.rules().window_seen)
-                        .await
-                        .map_err(boxed(&unknown));
+                    let found = self.found(next.number, &bytes).await.map_err(boxed(&unknown))?;
+                    return Ok(found.unwrap_or(Creation::Unclear));
                 }
                 Answer::Refused(failure) => {
-                    return Err(unanswered.map_or_else(|| failure.at(key.to_string()), unknown));
+                    // The first request may have taken effect before a retry of the client was refused.
+                    return match self.found(next.number, &bytes).await.map_err(boxed(&unknown))? {
+                        Some(creation) if creation != Creation::Lost => Ok(creation),
+                        _ => Err(unanswered.map_or_else(|| failure.at(key.to_string()), unknown)),
+                    };
                 }
                 Answer::Unknown(source) => {
                     // Only a create of this number, by any client, makes an unknown one definite.
@@ -129,6 +125,15 @@ impl Session {
                     unanswered = Some(source);
                 }
             }
+        }
+    }
+
+    /// Compares the state under a number with one's own. Returns `None` if there is none.
+    async fn found(&self, number: u64, own: &Bytes) -> Result<Option<Creation>> {
+        match self.access.get(Key::Head(number), HEAD_MAX).await? {
+            None => Ok(None),
+            Some(found) if found != *own => Ok(Some(Creation::Lost)),
+            Some(_) => self.created(number, self.rules().window_seen).await.map(Some),
         }
     }
 

@@ -16,6 +16,7 @@ mod ground;
 mod heal;
 mod hooked;
 mod init;
+mod refused;
 mod restore;
 mod resume;
 mod round;
