@@ -155,8 +155,8 @@ pub enum Error {
     },
     /// The change needs an object that is longer than any client reads. It was not written.
     ///
-    /// A state is too long if there are too many backups: forget some, and collect with a grace of zero. A catalog is too
-    /// long if a checkpoint has too many files: spread them over several databases.
+    /// A state is too long if there are too many backups: forget some, and collect with a grace of zero. A catalog is
+    /// too long if a checkpoint has too many files: spread them over several databases.
     #[error(
         "{key}: {len} bytes, at most {limit} can be read; keep fewer backups, or push fewer files at a time"
     )]

@@ -24,8 +24,8 @@ pub(super) struct AddBackup<'a> {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Added(Backup),
-    /// The checkpoint is in the repository: by an earlier answer that was lost, or by another push. A backup of this push
-    /// may be among the forgotten already.
+    /// The checkpoint is in the repository: by an earlier answer that was lost, or by another push. A backup of this
+    /// push may be among the forgotten already.
     There(Backup),
     /// Another backup of the checkpoint was forgotten meanwhile. A push does not undo that.
     Forgotten,

@@ -117,8 +117,8 @@ impl Push<'_> {
         Ok(Files { stored: Mutex::new(stored), are_counted: AtomicBool::new(false), candidates })
     }
 
-    /// Returns `true` if a killed call has sent the file. A push that heals believes no such note: the object may be the
-    /// damaged one, or a copy of it.
+    /// Returns `true` if a killed call has sent the file. A push that heals believes no such note: the object may be
+    /// the damaged one, or a copy of it.
     fn can_go_on(&self, finished: &Finished, file: &LocalFile) -> bool {
         let is_trusted = self.replaced.is_none() && !self.options.distrusted.contains(&finished.name);
         is_trusted && fits(finished, file)
