@@ -1,14 +1,22 @@
-//! Makes a database and three backups of it in a directory, to try the command `lsm-checkpoint` on:
+//! Makes a database and three backups of it, to try the command `lsm-checkpoint` on:
 //! `cargo run -p lsm-checkpoint-fjall --example nightly -- /tmp/try`.
+//!
+//! Without a directory, it works in a temporary one, which is removed again.
 
-use std::{error::Error, path::PathBuf};
+use std::{error::Error, path::Path};
 
 use fjall::{Database, KeyspaceCreateOptions};
 use lsm_checkpoint_fjall::Backup;
 use lsm_fs::{FsExt, StdFs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let dir = PathBuf::from(std::env::args().nth(1).ok_or("usage: nightly DIR")?);
+    match std::env::args_os().nth(1) {
+        Some(dir) => nightly(Path::new(&dir)),
+        None => nightly(tempfile::tempdir()?.path()),
+    }
+}
+
+fn nightly(dir: &Path) -> Result<(), Box<dyn Error>> {
     let backups = dir.join("backups");
     StdFs.create_dir_all(&backups)?;
     let db = Database::builder(dir.join("db")).open()?;
