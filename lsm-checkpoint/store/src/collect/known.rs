@@ -31,7 +31,7 @@ impl Known {
     /// Adds the backups of a state. The inner error names a catalog that is missing or damaged.
     pub(super) async fn add(&mut self, session: &Session, head: &Head) -> Result<Result<(), Error>> {
         let outcome = self.add_backups(session, head).await;
-        // Also after a failure: the next state may add nothing to the backups that were read before it.
+        // Also the names of an earlier call that failed: this state may add nothing to them.
         self.fingerprints.compact();
         outcome
     }
