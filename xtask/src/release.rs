@@ -25,7 +25,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         println!("error: {error}");
     }
     let same_api = api::run(workspace, false)?;
-    // The step builds each package from the packages of the crates below, with an empty home.
+    // The step builds each package from the packages of the crates below, with an empty home and without default
+    // features.
     let packaged = ci::run(&["package".to_owned()])?;
     for package in &order {
         println!("cargo publish -p {}    # {}", package.name, package.version);
