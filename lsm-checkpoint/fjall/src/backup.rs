@@ -181,6 +181,7 @@ impl<'a> Backup<'a> {
     ///
     /// [`Poisoned`](crate::Error::Poisoned), [`TooManyRuns`](crate::Error::TooManyRuns),
     /// [`KeptChanging`](crate::Error::KeptChanging), [`UnknownDirectory`](crate::Error::UnknownDirectory),
+    /// [`OtherDirectory`](crate::Error::OtherDirectory),
     /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The database is
     /// untouched, except that its first backup names it in a hidden file. Nothing of the attempt is left.
     pub fn create(&self, db: &impl AsDatabase, target: impl AsRef<Path>) -> Result<BackupInfo> {

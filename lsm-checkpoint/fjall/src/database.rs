@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, OptimisticTxDatabase, SingleWriterTxDatabase};
+use lsm_fs::{Fs, FsExt, StdFs};
 
-use crate::{Error, Result};
+use crate::{Error, Result, manifest::CURRENT, root::KEYSPACES};
 
 /// A fjall database of any kind. It is sealed, because a backup reads the inside of exactly these types.
 pub trait AsDatabase: sealed::Sealed {
@@ -42,6 +43,17 @@ mod sealed {
 /// Returns the directory of a database. fjall gives no access to it, but each keyspace lies in `keyspaces/{id}` below.
 pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
     let keyspaces = db.supervisor.keyspaces.read().map_err(|_| Error::Poisoned)?;
-    let known = keyspaces.values().next().and_then(|keyspace| keyspace.path().ancestors().nth(2));
-    known.or(given).map(Path::to_path_buf).ok_or(Error::UnknownDirectory)
+    if let Some(dir) = keyspaces.values().next().and_then(|keyspace| keyspace.path().ancestors().nth(2)) {
+        return Ok(dir.to_path_buf());
+    }
+    let dir = given.ok_or(Error::UnknownDirectory)?;
+    // In the directory of another database, the backup would have the names of its keyspaces and none of their data.
+    let folder = dir.join(KEYSPACES);
+    for entry in StdFs.read_dir(&folder)? {
+        let keyspace = folder.join(&entry.name);
+        if entry.name != "0" && StdFs.exists(&keyspace.join(CURRENT))? {
+            return Err(Error::OtherDirectory { keyspace });
+        }
+    }
+    Ok(dir.to_path_buf())
 }

@@ -52,6 +52,15 @@ pub enum Error {
     /// Pass the directory to [`Backup::directory`](crate::Backup::directory).
     #[error("a database without keyspaces does not show its directory; pass it to Backup::directory")]
     UnknownDirectory,
+    /// The database has no keyspace, and the given directory has one.
+    ///
+    /// Pass the directory of this very database to [`Backup::directory`](crate::Backup::directory). If a keyspace was
+    /// just deleted, drop its handles first.
+    #[error("{}: a keyspace that the database does not have; pass the database's own directory", keyspace.display())]
+    OtherDirectory {
+        /// The folder of the keyspace.
+        keyspace: PathBuf,
+    },
     /// A journal holds bytes that no interrupted write explains. fjall would refuse to open the copy, or it would drop
     /// the writes after this place.
     ///

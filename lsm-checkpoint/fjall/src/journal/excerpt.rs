@@ -105,6 +105,7 @@ impl Seek for ExcerptFile {
 }
 
 impl FsFile for ExcerptFile {
+    /// Does nothing, because nothing can be written through it.
     fn sync_all(&self, _: SyncMode) -> Result<()> {
         Ok(())
     }

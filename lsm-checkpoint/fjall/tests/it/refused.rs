@@ -47,6 +47,10 @@ fn a_database_without_keyspaces_needs_its_directory() {
     let db = open(&dir);
     let error = backup(&db, folder.path().join("backup")).unwrap_err();
     assert!(matches!(error, Error::UnknownDirectory), "{error}");
+    drop(filled(&folder.path().join("other")));
+    let other = Backup::new().directory(folder.path().join("other"));
+    let error = other.create(&db, folder.path().join("backup")).unwrap_err();
+    assert!(matches!(error, Error::OtherDirectory { .. }), "{error}");
     let _ = Backup::new().directory(&dir).create(&db, folder.path().join("backup")).unwrap();
     assert!(restored(&folder.path().join("backup")).is_empty());
 }

@@ -132,6 +132,7 @@ impl Seek for RemoteFile {
 }
 
 impl FsFile for RemoteFile {
+    /// Does nothing, because nothing can be written through it.
     fn sync_all(&self, _: SyncMode) -> Result<()> {
         Ok(())
     }
