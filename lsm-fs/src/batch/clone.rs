@@ -47,7 +47,7 @@ pub fn reflink_batch<F: Fs + ?Sized>(
     reflink_batch_with(fs, dirs, names, &ReflinkOptions { mode, prepare: None }, report);
 }
 
-/// Prepares the clone of a pair, by the index of the pair, before its sync.
+/// Prepares the clone of a pair, by the index of the pair, right after the clone is made.
 pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync);
 
 /// Options of [`reflink_batch_with`].
@@ -55,8 +55,8 @@ pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync
 pub struct ReflinkOptions<'a> {
     /// The reach of each sync.
     pub mode: SyncMode,
-    /// Called with each clone before its sync, from several threads: to set permissions. A clone for which it fails is
-    /// removed, and the error is reported.
+    /// Called with each clone before its sync, on the thread that made the clone. Use it to set permissions. If it
+    /// fails, the clone is removed and the error is reported.
     pub prepare: Option<PrepareClone<'a>>,
 }
 
@@ -88,21 +88,56 @@ struct Clones<'a> {
     stop: AtomicBool,
 }
 
+impl Clones<'_> {
+    /// Prepares a clone before the finishers sync it. XFS commits all changes that precede a sync at once, and a change
+    /// between the syncs of a batch needs a commit of its own (`xfs_log_force_seq` in `fs/xfs/xfs_log.c`).
+    fn prepare(&self, index: usize, names: &NamePair<'_>, clone: &dyn FsFile) -> Result<()> {
+        let Some(prepare) = self.options.prepare else { return Ok(()) };
+        let mut unprepared = Unprepared { open: self.open, names, armed: true };
+        let prepared = prepare(index, clone);
+        unprepared.armed = false;
+        prepared
+    }
+}
+
+/// Removes the clone if its preparation panics.
+struct Unprepared<'a> {
+    open: &'a dyn OpenDirPair,
+    names: &'a NamePair<'a>,
+    armed: bool,
+}
+
+impl Drop for Unprepared<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            // The panic is reported. A second failure cannot be.
+            let _ = self.open.remove_target(self.names.to);
+        }
+    }
+}
+
 impl<'n> Stages for Clones<'n> {
     type Job = NamePair<'n>;
-    type Made = (usize, Box<dyn FsFile>);
+    type Made = Box<dyn FsFile>;
     type Done = ();
     type Scratch = ();
 
     fn make(&self, index: usize, names: &NamePair<'n>, (): &mut ()) -> Result<Self::Made> {
         names.validate().map_err(|e| self.error(names, e))?;
-        Ok((index, self.open.reflink_file(names)?))
+        let clone = self.open.reflink_file(names)?;
+        match self.prepare(index, names, &*clone) {
+            Ok(()) => Ok(clone),
+            Err(e) => {
+                drop(clone);
+                Err(match self.open.remove_target(names.to) {
+                    Ok(()) => e,
+                    Err(failure) => e.with_cleanup_failure(failure),
+                })
+            }
+        }
     }
 
-    fn finish(&self, _: &NamePair<'n>, (index, clone): Self::Made) -> Result<()> {
-        if let Some(prepare) = self.options.prepare {
-            prepare(index, &*clone)?;
-        }
+    fn finish(&self, _: &NamePair<'n>, clone: Self::Made) -> Result<()> {
         clone.sync_all(self.options.mode)
     }
 

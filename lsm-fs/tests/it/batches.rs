@@ -349,3 +349,45 @@ fn clones_are_prepared_by_their_index() {
         assert_eq!(mode, if index.is_multiple_of(2) { 0o640 } else { 0o604 }, "{name}");
     }
 }
+
+/// On XFS, a change between the syncs of a batch needs a commit of its own.
+#[cfg(all(unix, not(lsm_fs_portable)))]
+#[test]
+fn clones_are_prepared_on_the_thread_that_makes_them() {
+    let dirs = Dirs::with(40);
+    let threads = std::sync::Mutex::new(std::collections::HashSet::new());
+    let prepare = |_: usize, _: &dyn FsFile| {
+        threads.lock().unwrap().insert(std::thread::current().id());
+        Ok(())
+    };
+    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let fs = Broken::new(Defect::None);
+    reflink_batch_with(&fs, dirs.pair(), &dirs.pairs(), &options, &mut |_, cloned| {
+        cloned.unwrap();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(threads.lock().unwrap().len(), 1);
+}
+
+#[cfg(all(unix, not(lsm_fs_portable)))]
+#[test]
+fn a_panic_in_a_preparation_leaves_no_clone() {
+    let dirs = Dirs::with(40);
+    let prepare = |index: usize, _: &dyn FsFile| {
+        assert!(index != 7, "the preparation panics");
+        Ok(())
+    };
+    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let fs = Broken::new(Defect::None);
+    let mut reported = Vec::new();
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        reflink_batch_with(&fs, dirs.pair(), &dirs.pairs(), &options, &mut |index, cloned| {
+            reported.push((index, cloned.is_ok()));
+            ControlFlow::Continue(())
+        });
+    }));
+    assert!(panic.is_err());
+    assert!(reported.contains(&(7, false)), "{reported:?}");
+    let made: Vec<_> = reported.iter().filter(|(_, is_made)| *is_made).collect();
+    assert_eq!(dirs.made().len(), made.len());
+}
