@@ -34,12 +34,12 @@ pub trait FsAbilities {
         None
     }
 
-    /// Returns the ability to change attributes of files other than their metadata.
+    /// Returns the ability to change attributes that [`FsMetadata`](crate::FsMetadata) does not show.
     fn attributes(&self) -> Option<&dyn FsAttributes> {
         None
     }
 
-    /// Modes, owners and groups.
+    /// Returns the ability to set modes, owners and groups of directories.
     fn permissions(&self) -> Option<&dyn FsPermissions> {
         None
     }
@@ -60,7 +60,7 @@ pub trait FsBulk {
     ///
     /// # Errors
     ///
-    /// Any error. The caller then uses paths instead, and each of these calls reports its own error.
+    /// Any error is allowed. The caller then falls back to paths, and each call by path reports its own error.
     fn open_pair<'a>(&'a self, dirs: DirPair<'a>) -> Result<Box<dyn OpenDirPair + 'a>>;
 }
 
@@ -91,13 +91,13 @@ pub trait OpenDirPair: Send + Sync {
     fn remove_target(&self, name: &OsStr) -> Result<()>;
 }
 
-/// Attributes of files other than their metadata.
+/// Attributes of files that [`FsMetadata`](crate::FsMetadata) does not show.
 pub trait FsAttributes {
-    /// Requests in-place overwrites for a file, which must still be empty. Returns `false` if the filesystem has no
-    /// such attribute.
+    /// Asks the filesystem to overwrite a file in place instead of writing to new blocks (`FS_NOCOW_FL`, `chattr +C`).
+    /// The file must still be empty. Returns `false` if the filesystem has no such attribute.
     ///
-    /// On btrfs, the attribute also disables checksums for the file, and a clone of the file must have the attribute,
-    /// too.
+    /// On btrfs, the attribute also disables checksums for the file (btrfs(5), `nodatacow`), and a clone of the file
+    /// must have the attribute, too.
     ///
     /// # Errors
     ///
@@ -105,36 +105,37 @@ pub trait FsAttributes {
     fn try_disable_cow(&self, path: &Path) -> Result<bool>;
 }
 
-/// Modes, owners and groups of directories, beside [`FsFile::set_permissions`] and
-/// [`FsOpenOptions::private`](crate::FsOpenOptions::private) for files.
+/// Modes, owners and groups of directories. The equivalents for files are [`FsFile::set_permissions`] and
+/// [`FsOpenOptions::private`](crate::FsOpenOptions::private).
 ///
-/// Together they make a copy that never allows more than its source: make it private, set its owner, then its mode.
+/// A copy made in three steps never grants more access than its source: create it private, set its owner, set its mode.
 pub trait FsPermissions {
-    /// As [`Fs::create_dir`](crate::Fs::create_dir), for a directory that only its owner can use: mode `0o700`, without
-    /// the bits of the umask.
+    /// Creates a directory that only its owner can use, as [`Fs::create_dir`](crate::Fs::create_dir) does. The mode is
+    /// `0o700` minus the bits of the umask.
     ///
     /// # Errors
     ///
-    /// As [`Fs::create_dir`](crate::Fs::create_dir). `Unsupported`: a wrapper around a backend that has no such
-    /// ability.
+    /// - The errors of [`Fs::create_dir`](crate::Fs::create_dir).
+    /// - `Unsupported`: the backend is a wrapper, and the wrapped backend does not have this ability.
     fn create_private_dir(&self, path: &Path) -> Result<()>;
 
-    /// Sets owner and group of a directory, then its mode, through one handle. A symbolic link is not followed.
+    /// Sets the owner and group of a directory and then its mode, all through one handle. Symbolic links are not
+    /// followed.
     ///
     /// # Contract
     ///
-    /// As [`FsFile::set_permissions`].
+    /// The same as for [`FsFile::set_permissions`].
     ///
     /// # Crash semantics
     ///
-    /// Durable after [`sync_directory`](crate::Fs::sync_directory) of the directory itself.
+    /// The change is durable after [`sync_directory`](crate::Fs::sync_directory) of the directory itself.
     ///
     /// # Errors
     ///
-    /// - `NotFound`: nothing has the name.
-    /// - `NotADirectory`: something else has the name, such as a symbolic link.
+    /// - `NotFound`: the name does not exist.
+    /// - `NotADirectory`: the name belongs to something else, for example a symbolic link.
     /// - `PermissionDenied`: the directory cannot be opened.
     ///
-    /// A refusal of the owner or the mode is no error.
+    /// A refused owner or mode is not an error. The result reports it.
     fn set_directory_permissions(&self, path: &Path, permissions: &Permissions) -> Result<PermissionsSet>;
 }

@@ -63,8 +63,8 @@ pub struct CopyOptions<'a> {
     /// source and is not a second copy of the blocks. Has no effect if there is an observer, because it would observe
     /// nothing. Default: `false`.
     pub share_extents: bool,
-    /// Makes targets [`private`](FsOpenOptions::private). The observer can set their permissions when they
-    /// are written. Default: no.
+    /// Creates each target as [`private`](FsOpenOptions::private). The observer can set its permissions in
+    /// [`written`](CopyObserver::written). Default: `false`.
     pub private: bool,
     /// Observes every piece that is copied.
     pub observer: Option<&'a dyn CopyObserver>,
@@ -159,11 +159,12 @@ pub trait CopyObserver: Sync {
     /// Called for a range of job `job` that is a hole and reads as zeros. `Break` cancels the batch.
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()>;
 
-    /// All bytes of job `job` have been written, and the target is not synced yet. Use it to set permissions.
+    /// Called after all bytes of job `job` were written and before the target is synced, for example to set
+    /// permissions.
     ///
     /// # Errors
     ///
-    /// Any: the copy fails with it, and its target is removed.
+    /// Any error is allowed. The copy fails with it, and the target is removed.
     fn written(&self, job: usize, target: &dyn FsFile) -> Result<()> {
         let _ = (job, target);
         Ok(())
@@ -179,12 +180,12 @@ pub trait CopyObserver: Sync {
 /// - The failure of one file does not end the batch. `Break` from `report` or from the observer ends it, and every file
 ///   that was not finished is reported as cancelled.
 /// - `report` receives the result of every job exactly once, on the calling thread, in the order in which the files
-///   become durable, and within a few milliseconds. A slow `report` slows the batch down, so that `Break` takes effect
-///   in time.
+///   become durable, and within a few milliseconds. A slow `report` slows the batch down, because at most 64 results
+///   wait for it. This way, `Break` takes effect in time.
 /// - The names are not durable until their directories are synced.
 ///
-/// If a backend or the observer panics, the batch ends, and the target of that call is removed. The panic resumes after
-/// every job is reported.
+/// If a call of a backend or of the observer panics, the batch ends, and the target of that copy is removed. The panic
+/// resumes after every job has been reported.
 ///
 /// # Performance
 ///
@@ -202,11 +203,11 @@ pub fn copy_batch<F: Fs + ?Sized>(
     run(&Transfers::new(target, options), jobs, crew, report);
 }
 
-/// Maximum number of concurrent calls. More do not help any device, and each writer holds a buffer.
+/// Maximum number of concurrent calls. More calls make no device faster, and each writer holds a buffer.
 const CALLS_MAX: usize = 80;
 
-/// Writers and syncers mostly wait for the device, so many of them can share few cores. A journal commits all waiting
-/// syncs at once, so fewer syncers would cause more commits.
+/// Returns the number of threads. Writers and syncers mostly wait for the device, so many of them can share few cores.
+/// A journal commits all waiting syncs at once, so fewer syncers would cause more commits.
 ///
 /// Starting a thread takes as long as a small copy, so small batches use fewer threads: one writer for every 25 files
 /// (at least 4), and one syncer for every 6 files (at least 8).

@@ -90,7 +90,7 @@ pub trait FsExt: Fs {
     ///
     /// - If two writers race, one of them wins completely.
     /// - Other hard links to the old inode keep the old bytes.
-    /// - Mode and owner are those that a new file gets.
+    /// - The mode and owner are those of a new file, not those of the replaced one.
     /// - If `path` is a symbolic link, the link itself is replaced.
     ///
     /// # Crash semantics
@@ -165,7 +165,7 @@ pub trait FsExt: Fs {
     ///
     /// # Contract
     ///
-    /// `base` must exist, and its own name must be durable. It is, for example, a root or a directory that an operator
+    /// `base` must exist, and its own name must be durable. For example, it is a root or a directory that an operator
     /// created. Every directory from the parent of the lowest one up to `base` is synced, in this order. This includes
     /// directories that already existed, because an earlier call may have died between `create_dir` and the sync.
     /// Syncing an unchanged directory costs next to nothing.

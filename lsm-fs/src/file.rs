@@ -129,24 +129,26 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// `Unsupported` if the mount has no locks.
     fn try_lock_exclusive(&self) -> Result<bool>;
 
-    /// Sets owner and group of the open inode, then its mode without setuid, setgid and sticky. If the inode was
-    /// private before, nobody gets rights in between that the new mode does not give.
+    /// Sets the owner and group of the open inode, and then its mode without the setuid, setgid and sticky bits. If the
+    /// inode was private before, the call never grants a right, not even briefly, that the new mode does not grant.
     ///
     /// # Contract
     ///
-    /// A group that the process may set is set even if the owner is not. If the group is refused, the group that the
-    /// inode has gets no rights, because the mode was meant for another one. A mode that has rights for the group then
-    /// counts as refused. The result reports an owner or a mode that the process may not set or the mount does not
-    /// have. A backend without permissions changes nothing and says so, which is the default. All names of the inode
-    /// are affected: use it on a file that the caller has made.
+    /// - If the owner is refused, the group is still set if the process may set it.
+    /// - If the group is refused, the inode keeps its old group, and the mode is set without rights for it. The
+    ///   requested rights were meant for another group. If there were any, the mode counts as refused.
+    /// - An owner or a mode that the process may not set, or that the mount cannot store, is reported in the result.
+    /// - A backend without permissions changes nothing and reports both as refused. This is the default.
+    /// - All names of the inode are affected, so call this only on a file that the caller has created.
     ///
     /// # Crash semantics
     ///
-    /// Durable after [`sync_all`](Self::sync_all). Before, a crash may leave the old permissions or the new ones.
+    /// The change is durable after [`sync_all`](Self::sync_all). Before that, a crash may leave the old permissions or
+    /// the new ones.
     ///
     /// # Errors
     ///
-    /// `EIO`, `ReadOnlyFilesystem`: owner, group and mode may each be the old or the new one.
+    /// `EIO`, `ReadOnlyFilesystem`: each of owner, group and mode may be the old one or the new one.
     fn set_permissions(&self, permissions: &Permissions) -> Result<PermissionsSet> {
         let _ = permissions;
         Ok(PermissionsSet::default())
@@ -163,7 +165,7 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     }
 
     /// Fills every request as [`read_at`](Self::read_at) does, including empty requests. A backend may serve them in
-    /// any order or concurrently. If there are no requests, returns `Ok` on every handle.
+    /// any order or concurrently. Without requests, the call returns `Ok` on every handle.
     ///
     /// # Errors
     ///

@@ -149,8 +149,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// `NotFound`.
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata>;
 
-    /// Removes the name of a file. The inode exists until its last name and its last open handle are gone. A symbolic
-    /// link is removed itself.
+    /// Removes the name of a file. The inode exists until its last name and its last open handle are gone. If the name
+    /// is a symbolic link, the link itself is removed.
     ///
     /// # Crash semantics
     ///
@@ -233,7 +233,7 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// - `EMLINK`: the inode has the maximum number of names.
     /// - `EPERM`: `from` is a directory, or the mount has no hard links.
     ///
-    /// [`Error::allows_fallback`](crate::Error::allows_fallback) tells if a copy is worth trying instead.
+    /// [`Error::allows_fallback`](crate::Error::allows_fallback) returns `true` if a copy is worth trying instead.
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()>;
 
     /// Creates the file `to` as a clone of `from`: a new inode that shares its extents until one of them is
@@ -241,8 +241,9 @@ pub trait Fs: Send + Sync + fmt::Debug {
     ///
     /// # Contract
     ///
-    /// The clone is made as [`private`](FsOpenOptions::private) where the backend has permissions: its owner alone can
-    /// use it until [`FsFile::set_permissions`] says otherwise. On Apple systems it has the mode of `from` at once.
+    /// If the backend has permissions, the clone is [`private`](FsOpenOptions::private): only its owner can use it
+    /// until [`FsFile::set_permissions`] grants more. On Apple systems, it gets the mode of `from` immediately, because
+    /// `fclonefileat` copies the mode.
     ///
     /// # Crash semantics
     ///
@@ -268,8 +269,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// - `NotFound`, `NotADirectory`.
-    /// - `EIO` and similar errors: the state of every change since the last sync is unknown. Do not retry, because
-    ///   success of a second call proves nothing.
+    /// - `EIO` and similar errors: every change since the last sync may or may not be durable. Do not retry, because a
+    ///   second call can succeed without making them durable.
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync>;
 
     /// Takes the exclusive owner lock of a directory. Returns `None` if another owner holds it, in this process or any

@@ -66,7 +66,7 @@ pub struct FsMetadata {
     pub allocated_bytes: Option<u64>,
     /// Time of the last change of the bytes, if the backend records it.
     pub modified: Option<SystemTime>,
-    /// Its mode, owner and group, where the backend has them.
+    /// Mode, owner and group, if the backend has them.
     pub permissions: Option<Permissions>,
 }
 

@@ -33,8 +33,8 @@ pub struct FsOpenOptions {
     /// A hint to bypass the page cache. If the backend can, it transfers data directly when offset, length and memory
     /// address are multiples of 4,096. Any other transfer works, too, and may disable direct transfers for the handle.
     pub direct_io: bool,
-    /// Makes a new file that only its owner can use: with the mode `0o600` instead of `0o666`, without the bits of the
-    /// umask. It has no effect on a file that exists, and none if the backend has no permissions.
+    /// A new file gets the mode `0o600` instead of `0o666`, minus the bits of the umask, so that only its owner can use
+    /// it. Existing files keep their mode. Backends without permissions ignore this switch.
     pub private: bool,
 }
 
@@ -96,7 +96,7 @@ impl FsOpenOptions {
     }
 }
 
-/// The reach of a sync.
+/// The guarantee of a sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SyncMode {
     /// The guarantee of `fsync(2)`. On Linux, the cache of the device is flushed, too. On macOS, the data has left the
@@ -108,7 +108,7 @@ pub enum SyncMode {
     Full,
 }
 
-/// The result of a directory sync. [`require_durable`](Self::require_durable) makes an error of `NotSupported`.
+/// The result of a directory sync. [`require_durable`](Self::require_durable) turns `NotSupported` into an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a directory that cannot be synced has not been made durable"]
 pub enum DirectorySync {
@@ -120,14 +120,17 @@ pub enum DirectorySync {
 }
 
 impl DirectorySync {
-    /// Turns [`NotSupported`](Self::NotSupported) into an error, for a caller that may not go on without durable names.
+    /// Turns [`NotSupported`](Self::NotSupported) into an error, for callers that must not continue without durable
+    /// names.
     ///
-    /// `dir` is the directory that the call was to sync, or the directory of the file that it was to publish.
+    /// `dir` is the directory that the error names: the one that the call synced, or the parent of the file that it
+    /// published.
     ///
     /// # Errors
     ///
-    /// `Unsupported`, with the operation [`Op::SyncDirectory`], the directory and the remedy. All that the call made
-    /// stays, and a crash may take its name. Report it to the operator, who can move the directory.
+    /// `Unsupported`, with the operation [`Op::SyncDirectory`], the directory and the remedy. The names that the call
+    /// made stay until a crash, which may remove them. Report the error to the operator, who can move the directory to
+    /// another filesystem.
     ///
     /// # Examples
     ///
@@ -154,7 +157,7 @@ impl DirectorySync {
                 dir,
                 io::Error::new(
                     io::ErrorKind::Unsupported,
-                    "this filesystem does not sync directories, so a crash may take new names; use a directory on \
+                    "this filesystem does not sync directories, so a crash may remove new names; use a directory on \
                      another filesystem",
                 ),
             )),
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sync_that_is_not_supported_is_an_error_with_the_directory_and_the_remedy() {
+    fn an_unsupported_sync_becomes_an_error_with_the_remedy() {
         let dir = Path::new("/mnt/share");
         assert!(DirectorySync::Durable.require_durable(dir).is_ok());
         let error = DirectorySync::NotSupported.require_durable(dir).unwrap_err();
@@ -191,13 +194,13 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            "sync_directory /mnt/share: this filesystem does not sync directories, so a crash may take new names; use \
-             a directory on another filesystem"
+            "sync_directory /mnt/share: this filesystem does not sync directories, so a crash may remove new names; \
+             use a directory on another filesystem"
         );
     }
 
     #[test]
-    fn combinations_without_meaning_are_refused() {
+    fn meaningless_combinations_are_refused() {
         let new = FsOpenOptions::new;
         for bad in [
             new(),

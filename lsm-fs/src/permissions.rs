@@ -8,7 +8,7 @@
 /// [`FsFile::set_permissions`]: crate::FsFile::set_permissions
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Permissions {
-    /// The permission bits, with setuid, setgid and sticky: at most `0o7777`.
+    /// The permission bits, including setuid, setgid and sticky: at most `0o7777`.
     pub mode: u32,
     /// The number of the owner.
     pub owner: u32,
@@ -17,29 +17,30 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// The bits that a call sets: read, write and execute of owner, group and others. Setuid, setgid and sticky are
-    /// never set, since a copy of a program must not get the rights of its owner.
+    /// The mode bits that a call can set: read, write and execute for owner, group and others. Setuid, setgid and
+    /// sticky are never set, because a copied program must not run with the rights of the file's owner.
     pub const SETTABLE: u32 = 0o777;
 
-    /// The same with another mode.
+    /// Returns the same owner and group with another mode.
     #[must_use]
     pub const fn with_mode(self, mode: u32) -> Self {
         Self { mode, ..self }
     }
 }
 
-/// The result of setting [`Permissions`]. The default is the answer of a backend that has none.
+/// The result of setting [`Permissions`]. A backend without permissions returns the default, in which both fields are
+/// `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use = "a mode or an owner that was refused is no error"]
 pub struct PermissionsSet {
-    /// The mode is as asked, without setuid, setgid and sticky. It is not if the group was refused and the mode has
-    /// rights for the group, which are left out.
+    /// `true` if the mode is as requested, apart from setuid, setgid and sticky. If the group was refused and the
+    /// requested mode has rights for the group, these rights are not set and this is `false`.
     pub mode: bool,
-    /// The owner and the group are as asked.
+    /// `true` if the owner and the group are as requested.
     pub owner: bool,
 }
 
 impl PermissionsSet {
-    /// Both are as asked.
+    /// The mode, the owner and the group are as requested.
     pub const ALL: Self = Self { mode: true, owner: true };
 }

@@ -1,8 +1,8 @@
 //! The pipeline behind every batch. It makes, finishes and reports jobs.
 //!
 //! Makers do the first stage of a job and put the job into a bounded queue. Finishers take it from the queue and do the
-//! second stage. The caller's thread receives the results. Without a crew, the caller's thread does everything, one job
-//! after the other.
+//! second stage. The caller's thread receives the results. Makers and finishers together are the crew. Without a crew,
+//! the caller's thread does everything, one job after the other.
 //!
 //! - Every job that was started is reported exactly once. A job that was not started is reported if [`Stages::skip`]
 //!   returns a result for it.
@@ -131,19 +131,20 @@ struct Pipeline<'a, S: Stages> {
 impl<'a, S: Stages> Pipeline<'a, S> {
     fn run_in_threads(&self, crew: Crew, report: Receiver<'_, S::Done>) {
         thread::scope(|scope| {
-            // All places are taken before the first thread starts. Otherwise a thread might take a crew that is still
-            // growing for one that has ended. If a thread cannot be started, its place is dropped immediately.
+            // All threads join the crew before the first one starts. Otherwise, a thread could see an incomplete crew
+            // and conclude that the others have ended. If a thread cannot be started, its membership is dropped
+            // immediately.
             let makers: Vec<_> = (0..crew.makers).map(|_| self.queue.join(Role::Maker)).collect();
             let finishers: Vec<_> = (0..crew.finishers).map(|_| self.queue.join(Role::Finisher)).collect();
-            for place in finishers {
+            for member in finishers {
                 let _ = thread::Builder::new().spawn_scoped(scope, move || {
-                    let _place = place;
+                    let _member = member;
                     self.finish_all();
                 });
             }
-            for place in makers {
+            for member in makers {
                 let _ = thread::Builder::new().spawn_scoped(scope, move || {
-                    let _place = place;
+                    let _member = member;
                     self.make_all();
                 });
             }
@@ -258,7 +259,7 @@ impl<'a, S: Stages> Pipeline<'a, S> {
         self.attempt(job, || self.stages.skip(job).transpose()).transpose()
     }
 
-    /// Runs one stage of a job. A panic in it ends the batch, and so does a cancel by an observer.
+    /// Runs one stage of a job. If the stage panics or an observer cancels it, the batch ends.
     fn attempt<T>(&self, job: &S::Job, stage: impl FnOnce() -> Result<T>) -> Result<T> {
         let result = catch_unwind(AssertUnwindSafe(stage)).unwrap_or_else(|panic| {
             self.stop();
@@ -281,8 +282,8 @@ impl<'a, S: Stages> Pipeline<'a, S> {
     }
 }
 
-/// Returns `true` if a file could not be opened because of a lack of descriptors. Nothing of the job was made or
-/// observed.
+/// Returns `true` if a file could not be opened for lack of descriptors. The job has then made nothing, and can be made
+/// again.
 fn is_out_of_handles(error: &Error) -> bool {
     matches!(error.op(), Op::Open | Op::ReflinkFile) && error.is_out_of_handles()
 }

@@ -7,7 +7,7 @@
 mod file;
 mod lexical;
 mod names;
-// The choice of the platform: std alone where rustix lacks the calls or is not wanted, otherwise Unix by rustix.
+// The choice of the platform: rustix on Unix, and std alone elsewhere or on request (`--cfg lsm_fs_portable`).
 #[cfg_attr(
     any(
         not(unix),

@@ -29,8 +29,8 @@ const SYNCERS: usize = 16;
 /// already exist are finished and reported, and the remaining pairs are neither attempted nor reported. The names are
 /// not durable until the target directory is synced.
 ///
-/// If the backend panics, the batch ends, and the clone of that call is removed. The panic resumes after all existing
-/// clones are reported.
+/// If a call of the backend panics, the batch ends, and the clone that the call made or synced is removed. The panic
+/// resumes after every other existing clone has been synced and reported.
 ///
 /// # Performance
 ///
@@ -47,15 +47,15 @@ pub fn reflink_batch<F: Fs + ?Sized>(
     reflink_batch_with(fs, dirs, names, &ReflinkOptions { mode, prepare: None }, report);
 }
 
-/// Prepares the clone of a pair, by the index of the pair, right after the clone is made.
+/// Prepares a clone right after it is made. The arguments are the index of the pair and a handle on the clone.
 pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync);
 
 /// Options of [`reflink_batch_with`].
 #[derive(Clone, Copy, Default)]
 pub struct ReflinkOptions<'a> {
-    /// The reach of each sync.
+    /// The sync mode for each clone.
     pub mode: SyncMode,
-    /// Called with each clone before its sync, on the thread that made the clone. Use it to set permissions. If it
+    /// Called for each clone before its sync, for example to set permissions, on the thread that made the clone. If it
     /// fails, the clone is removed and the error is reported.
     pub prepare: Option<PrepareClone<'a>>,
 }
@@ -66,7 +66,7 @@ impl fmt::Debug for ReflinkOptions<'_> {
     }
 }
 
-/// As [`reflink_batch`], with a call for each clone before its sync.
+/// Clones files like [`reflink_batch`], and calls [`prepare`](ReflinkOptions::prepare) for each clone before its sync.
 pub fn reflink_batch_with<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,
@@ -110,7 +110,7 @@ struct Unprepared<'a> {
 impl Drop for Unprepared<'_> {
     fn drop(&mut self) {
         if self.armed {
-            // The panic is reported. A second failure cannot be.
+            // The panic matters more than a failed removal.
             let _ = self.open.remove_target(self.names.to);
         }
     }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_lead_elsewhere_are_refused() {
+    fn names_of_several_components_are_refused() {
         for bad in ["", ".", "..", "/", "a/b", "/etc", "a/"] {
             assert!(NamePair::new(bad, "x").validate().is_err(), "{bad:?}");
             assert!(NamePair::new("x", bad).validate().is_err(), "{bad:?}");

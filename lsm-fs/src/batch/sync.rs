@@ -14,11 +14,12 @@ use crate::{
     pipeline::{Crew, Stages, run},
 };
 
-/// Maximum number of overlapping syncs. With more than eight, journals gain nothing.
+/// Maximum number of overlapping syncs. More than eight make no journal faster.
 const SYNCERS: usize = 8;
 
-/// Starting and ending a thread takes about 0.1 ms, and so does a flush of a fast device. The first sync takes a few
-/// times as long, because it commits the changes of the others as well.
+/// Up to this number of files, threads are worth their cost only if the first sync takes at least [`QUICK`]. Starting
+/// and ending a thread takes about 0.1 ms, as long as a flush of a fast device. The first sync takes a few times as
+/// long, because it also commits the changes of the other files.
 const FEW: usize = 4;
 const QUICK: Duration = Duration::from_millis(1);
 
@@ -64,7 +65,7 @@ struct Syncs<'f> {
     jobs: PhantomData<&'f dyn FsFile>,
 }
 
-/// A sync has a single stage. It is made even after the batch was ended.
+/// A sync has a single stage. It runs even after the batch has ended, because every sync must be attempted.
 impl<'f> Stages for Syncs<'f> {
     type Job = &'f dyn FsFile;
     type Made = ();

@@ -20,14 +20,14 @@ use crate::{
 
 list! { "beneath":
     a_root_is_a_directory_or_a_link_to_one
-    a_view_does_what_its_receiver_does
+    a_view_works_like_its_receiver
     a_view_works_on_many_files_at_once
     parents_are_refused
     another_mount_is_not_entered
-    paths_elsewhere_are_as_before
-    roots_are_whole_components
-    the_roots_own_name_is_the_receivers
-    a_lock_is_looked_for_by_name
+    paths_outside_the_root_work_as_before
+    a_root_matches_whole_components
+    the_receiver_looks_up_the_name_of_a_root
+    a_lock_is_compared_by_name
     views_compose
 }
 
@@ -77,7 +77,7 @@ fn a_root_is_a_directory_or_a_link_to_one(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_view_does_what_its_receiver_does(t: &Subject) -> Verdict {
+fn a_view_works_like_its_receiver(t: &Subject) -> Verdict {
     two_trees(t)?;
     let view = view(t)?;
     let (dir, a, b) = (t.at("in/dir"), t.at("in/dir/a"), t.at("in/b"));
@@ -244,7 +244,7 @@ fn another_mount_is_not_entered(t: &Subject) -> Verdict {
     }
 }
 
-fn paths_elsewhere_are_as_before(t: &Subject) -> Verdict {
+fn paths_outside_the_root_work_as_before(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.symlink("outside", "link")?;
     let view = view(t)?;
@@ -263,7 +263,7 @@ fn paths_elsewhere_are_as_before(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn roots_are_whole_components(t: &Subject) -> Verdict {
+fn a_root_matches_whole_components(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.symlink("outside", "in-beside")?;
     let view = view(t)?;
@@ -273,7 +273,7 @@ fn roots_are_whole_components(t: &Subject) -> Verdict {
     stopped(view.open(&spelled, &read()), "open of the root spelled otherwise")
 }
 
-fn the_roots_own_name_is_the_receivers(t: &Subject) -> Verdict {
+fn the_receiver_looks_up_the_name_of_a_root(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.put("in/f", b"inside")?;
     let view = view(t)?;
@@ -286,7 +286,7 @@ fn the_roots_own_name_is_the_receivers(t: &Subject) -> Verdict {
     t.has_names("", &["outside"])
 }
 
-fn a_lock_is_looked_for_by_name(t: &Subject) -> Verdict {
+fn a_lock_is_compared_by_name(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.mkdir("in/d")?;
     let view = view(t)?;

@@ -13,26 +13,26 @@ use super::{
 use crate::{FileHint, FsOpenOptions, Op, ReadRequest, SyncMode};
 
 list! { "bytes":
-    read_at_fills_the_buffer_or_meets_the_end
+    read_at_fills_the_buffer_unless_the_file_ends
     write_at_writes_all_and_fills_gaps_with_zeros
-    positional_calls_leave_the_position
+    positional_calls_do_not_move_the_position
     read_write_and_seek_share_a_position
     a_seek_before_the_start_is_refused
-    append_goes_to_the_end_of_what_is_there
+    append_writes_at_the_current_end
     append_refuses_positional_writes
     handles_see_each_others_bytes
-    a_handle_does_only_what_it_was_opened_for
+    a_handle_refuses_calls_outside_its_mode
     set_len_cuts_and_extends_with_zeros
     truncate_file_sets_the_length
     truncate_file_refuses_a_shared_inode
     punch_hole_zeroes_a_range_and_keeps_the_length
-    no_file_ends_beyond_what_a_length_can_say
+    no_file_exceeds_the_maximum_length
     punch_hole_refuses_a_shared_inode
     next_data_covers_every_byte_that_is_not_zero
     read_many_reads_each_request
     hints_and_writeback_change_no_byte
     direct_io_reads_what_it_wrote
-    direct_io_takes_any_transfer
+    direct_io_accepts_any_transfer
     threads_write_and_read_at_their_own_offsets
 }
 
@@ -40,7 +40,7 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect()
 }
 
-fn read_at_fills_the_buffer_or_meets_the_end(t: &Subject) -> Verdict {
+fn read_at_fills_the_buffer_unless_the_file_ends(t: &Subject) -> Verdict {
     let bytes = pattern(10_000);
     t.put("f", &bytes)?;
     let file = t.open("f", read())?;
@@ -69,7 +69,7 @@ fn write_at_writes_all_and_fills_gaps_with_zeros(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn positional_calls_leave_the_position(t: &Subject) -> Verdict {
+fn positional_calls_do_not_move_the_position(t: &Subject) -> Verdict {
     t.put("f", b"0123456789")?;
     let mut file = t.open("f", read_write())?;
     file.seek(SeekFrom::Start(3))?;
@@ -108,7 +108,7 @@ fn a_seek_before_the_start_is_refused(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn append_goes_to_the_end_of_what_is_there(t: &Subject) -> Verdict {
+fn append_writes_at_the_current_end(t: &Subject) -> Verdict {
     t.put("f", b"a")?;
     let mut first = t.open("f", FsOpenOptions::new().append(true))?;
     let mut second = t.open("f", FsOpenOptions::new().append(true).create(true))?;
@@ -141,7 +141,7 @@ fn handles_see_each_others_bytes(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_handle_does_only_what_it_was_opened_for(t: &Subject) -> Verdict {
+fn a_handle_refuses_calls_outside_its_mode(t: &Subject) -> Verdict {
     t.put("f", b"abc")?;
     let mut reader = t.open("f", read())?;
     ensure!(reader.write(b"X").is_err(), "a read-only handle wrote");
@@ -227,7 +227,7 @@ fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn no_file_ends_beyond_what_a_length_can_say(t: &Subject) -> Verdict {
+fn no_file_exceeds_the_maximum_length(t: &Subject) -> Verdict {
     t.put("f", b"abc")?;
     let file = t.open("f", read_write())?;
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
@@ -319,7 +319,7 @@ fn direct_io_reads_what_it_wrote(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn direct_io_takes_any_transfer(t: &Subject) -> Verdict {
+fn direct_io_accepts_any_transfer(t: &Subject) -> Verdict {
     let bytes = pattern(10_000);
     let mut file = t.open("f", read_write().create_new(true).direct_io(true))?;
     file.write_at(&bytes, 0)?;

@@ -17,10 +17,10 @@ use super::{
 use crate::{Copied, CopyJob, CopyObserver, CopyOptions, Op, Result, SyncMode, copy::copy_batch};
 
 list! { "copies":
-    copies_are_whole_and_each_reported
-    a_copy_stops_at_the_length_asked_for
-    a_copy_that_fails_leaves_no_target_and_spares_the_others
-    a_copy_never_touches_a_taken_name
+    copies_are_complete_and_each_is_reported
+    a_copy_stops_at_the_requested_length
+    a_failed_copy_leaves_no_target_and_the_others_succeed
+    a_copy_does_not_replace_an_existing_file
     a_copy_keeps_holes
     an_observer_sees_every_byte_in_order
 }
@@ -47,7 +47,7 @@ fn copy(
     told
 }
 
-fn copies_are_whole_and_each_reported(t: &Subject) -> Verdict {
+fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
     let names = fill(t, 40)?;
     let big: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
     t.put("from/0011", &big)?;
@@ -63,7 +63,7 @@ fn copies_are_whole_and_each_reported(t: &Subject) -> Verdict {
     t.holds("from/0000", b"0000")
 }
 
-fn a_copy_stops_at_the_length_asked_for(t: &Subject) -> Verdict {
+fn a_copy_stops_at_the_requested_length(t: &Subject) -> Verdict {
     let names = fill(t, 3)?;
     t.put("from/0001", b"no")?;
     let mut told = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
@@ -74,7 +74,7 @@ fn a_copy_stops_at_the_length_asked_for(t: &Subject) -> Verdict {
     t.has_names("to", &["0000", "0002"])
 }
 
-fn a_copy_that_fails_leaves_no_target_and_spares_the_others(t: &Subject) -> Verdict {
+fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> Verdict {
     let names = fill(t, 10)?;
     t.fs.remove_file(&t.at("from/0004"))?;
     let paths = paths(t, &names);
@@ -96,7 +96,7 @@ fn a_copy_that_fails_leaves_no_target_and_spares_the_others(t: &Subject) -> Verd
     t.holds("to/0009", b"0009")
 }
 
-fn a_copy_never_touches_a_taken_name(t: &Subject) -> Verdict {
+fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
     let names = fill(t, 2)?;
     t.put("to/0001", b"taken")?;
     let told = copy(t, &paths(t, &names), None, &CopyOptions::new());

@@ -13,8 +13,8 @@ list! { "empty":
     an_empty_write_fails_where_a_longer_one_does
     an_empty_write_leaves_bytes_length_and_position
     an_empty_write_fails_on_a_poisoned_handle
-    an_offset_that_no_file_has_is_refused_for_no_bytes
-    the_present_length_is_set_where_another_can_be
+    an_empty_call_refuses_an_impossible_offset
+    setting_the_current_length_fails_where_another_would
     an_empty_hole_is_refused
     writeback_of_no_bytes_succeeds_on_every_handle
 }
@@ -113,7 +113,7 @@ fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn an_offset_that_no_file_has_is_refused_for_no_bytes(t: &Subject) -> Verdict {
+fn an_empty_call_refuses_an_impossible_offset(t: &Subject) -> Verdict {
     t.put("f", BYTES)?;
     let (file, path) = (t.open("f", read_write())?, t.at("f"));
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
@@ -125,7 +125,7 @@ fn an_offset_that_no_file_has_is_refused_for_no_bytes(t: &Subject) -> Verdict {
     t.holds("f", BYTES)
 }
 
-fn the_present_length_is_set_where_another_can_be(t: &Subject) -> Verdict {
+fn setting_the_current_length_fails_where_another_would(t: &Subject) -> Verdict {
     for (mode, file) in handles(t)? {
         if mode.write || mode.append {
             same!(failed(file.set_len(6)), Ok(()), "the present length set through {mode:?}");

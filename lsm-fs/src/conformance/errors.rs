@@ -9,12 +9,12 @@ use super::{
 use crate::{Op, Permissions, SyncMode, raw_os_error};
 
 list! { "errors":
-    every_call_names_itself_and_its_path
+    every_error_names_its_operation_and_path
     an_error_is_one_line_with_its_paths
     io_errors_keep_kind_and_errno
 }
 
-fn every_call_names_itself_and_its_path(t: &Subject) -> Verdict {
+fn every_error_names_its_operation_and_path(t: &Subject) -> Verdict {
     let (none, to) = (&t.at("none"), &t.at("no/dir"));
     let kinds = [ErrorKind::NotFound];
     let fs = &t.fs;

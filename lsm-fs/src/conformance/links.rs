@@ -11,15 +11,15 @@ use crate::{Fs, Op};
 list! { "links":
     a_hard_link_is_the_same_inode
     a_hard_link_outlives_the_first_name
-    a_hard_link_refuses_what_it_cannot_link
+    an_impossible_hard_link_is_refused
     a_hard_link_does_not_cross_volumes
     a_clone_has_the_same_bytes_in_its_own_inode
-    a_clone_refuses_what_it_cannot_clone
+    an_impossible_clone_is_refused
     a_clone_does_not_cross_volumes
     a_namespace_has_one_id
-    volumes_are_told_apart
-    capabilities_are_kept
-    cow_is_switched_off_or_not_there
+    volumes_have_different_ids
+    claimed_capabilities_work
+    copy_on_write_is_disabled_or_reported_as_missing
     space_is_counted
 }
 
@@ -71,7 +71,7 @@ fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
     t.holds("h", b"bytes")
 }
 
-fn a_hard_link_refuses_what_it_cannot_link(t: &Subject) -> Verdict {
+fn an_impossible_hard_link_is_refused(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;
@@ -136,7 +136,7 @@ fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_clone_refuses_what_it_cannot_clone(t: &Subject) -> Verdict {
+fn an_impossible_clone_is_refused(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;
@@ -176,7 +176,7 @@ fn a_namespace_has_one_id(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn volumes_are_told_apart(t: &Subject) -> Verdict {
+fn volumes_have_different_ids(t: &Subject) -> Verdict {
     let none = t.at("none");
     let kinds = [ErrorKind::NotFound];
     refused(t.fs.volume_id(&none), Op::VolumeId, &none, &kinds)?;
@@ -193,7 +193,7 @@ fn volumes_are_told_apart(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn capabilities_are_kept(t: &Subject) -> Verdict {
+fn claimed_capabilities_work(t: &Subject) -> Verdict {
     let none = t.at("none");
     refused(t.fs.capabilities(&none), Op::Capabilities, &none, &[ErrorKind::NotFound])?;
     let capabilities = t.fs.capabilities(&t.root)?;
@@ -218,7 +218,7 @@ fn capabilities_are_kept(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn cow_is_switched_off_or_not_there(t: &Subject) -> Verdict {
+fn copy_on_write_is_disabled_or_reported_as_missing(t: &Subject) -> Verdict {
     let Some(attributes) = attributes(&t.fs) else {
         return Err(Failure::NotApplicable("the backend has no attributes".into()));
     };

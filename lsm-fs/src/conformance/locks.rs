@@ -13,8 +13,8 @@ list! { "locks":
     a_file_lock_belongs_to_the_inode
     a_directory_lock_has_one_holder
     a_directory_lock_follows_a_rename
-    a_directory_lock_knows_its_directory
-    a_directory_lock_wants_a_directory
+    a_directory_lock_recognises_its_directory
+    a_directory_lock_requires_a_directory
     another_process_holds_a_file_lock
     another_process_holds_a_directory_lock
 }
@@ -80,7 +80,7 @@ fn a_directory_lock_follows_a_rename(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_lock_knows_its_directory(t: &Subject) -> Verdict {
+fn a_directory_lock_recognises_its_directory(t: &Subject) -> Verdict {
     t.mkdir("d")?;
     let Some(held) = lock(t, "d")? else {
         return Err(Failure::Violated("a free lock was refused".into()));
@@ -94,7 +94,7 @@ fn a_directory_lock_knows_its_directory(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_lock_wants_a_directory(t: &Subject) -> Verdict {
+fn a_directory_lock_requires_a_directory(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     let (file, none) = (t.at("f"), t.at("none"));
     refused(t.fs.try_lock_directory(&file), Op::TryLockDirectory, &file, &[ErrorKind::NotADirectory])?;

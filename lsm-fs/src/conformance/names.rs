@@ -15,26 +15,26 @@ use crate::{DirectorySync, FsExt, FsFileType, FsOpenOptions, Op, SyncMode};
 
 list! { "names":
     a_missing_file_is_not_found
-    create_makes_an_empty_file_and_keeps_a_full_one
-    create_new_refuses_a_taken_name
+    create_makes_an_empty_file_and_keeps_an_existing_one
+    create_new_refuses_an_existing_name
     truncate_empties_a_file
-    options_without_meaning_make_nothing
+    invalid_options_create_nothing
     a_directory_does_not_open_as_a_file
-    a_file_is_no_directory_to_pass_through
-    an_empty_path_leads_nowhere
+    a_path_through_a_file_is_refused
+    an_empty_path_is_not_found
     a_nul_in_a_path_is_invalid
     dots_and_double_separators_change_nothing
     create_dir_claims_a_name_once
     create_dir_has_one_winner_among_threads
     read_dir_is_sorted_and_complete
-    metadata_describes_what_is_there
-    remove_file_takes_the_name_and_no_directory
+    metadata_describes_files_and_directories
+    remove_file_removes_a_name_and_refuses_a_directory
     an_unlinked_file_lives_while_it_is_open
-    remove_dir_wants_an_empty_directory
-    remove_dir_all_takes_the_tree_and_nothing_else
+    remove_dir_requires_an_empty_directory
+    remove_dir_all_removes_the_tree_and_nothing_else
     names_are_bytes
-    create_dir_all_makes_what_is_missing
-    write_new_never_touches_an_old_file
+    create_dir_all_creates_missing_directories
+    write_new_does_not_replace_an_existing_file
     rewrite_atomic_replaces_whole_files
     rewrite_atomic_steps_over_leftovers
     rewrite_atomic_cleans_up_after_a_failure
@@ -48,7 +48,7 @@ fn a_missing_file_is_not_found(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn create_makes_an_empty_file_and_keeps_a_full_one(t: &Subject) -> Verdict {
+fn create_makes_an_empty_file_and_keeps_an_existing_one(t: &Subject) -> Verdict {
     drop(t.open("f", write().create(true))?);
     t.holds("f", b"")?;
     t.put("f", b"full")?;
@@ -56,7 +56,7 @@ fn create_makes_an_empty_file_and_keeps_a_full_one(t: &Subject) -> Verdict {
     t.holds("f", b"full")
 }
 
-fn create_new_refuses_a_taken_name(t: &Subject) -> Verdict {
+fn create_new_refuses_an_existing_name(t: &Subject) -> Verdict {
     let options = write().create_new(true).create(true).truncate(true);
     drop(t.open("new", options)?);
     t.put("new", b"old")?;
@@ -74,7 +74,7 @@ fn truncate_empties_a_file(t: &Subject) -> Verdict {
     t.holds("f", b"")
 }
 
-fn options_without_meaning_make_nothing(t: &Subject) -> Verdict {
+fn invalid_options_create_nothing(t: &Subject) -> Verdict {
     let new = FsOpenOptions::new;
     for options in [new(), new().create(true), read().create_new(true), new().append(true).truncate(true)] {
         let path = t.at("f");
@@ -92,7 +92,7 @@ fn a_directory_does_not_open_as_a_file(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_file_is_no_directory_to_pass_through(t: &Subject) -> Verdict {
+fn a_path_through_a_file_is_refused(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     let below = t.at("f/below");
     let kinds = [ErrorKind::NotADirectory];
@@ -104,7 +104,7 @@ fn a_file_is_no_directory_to_pass_through(t: &Subject) -> Verdict {
     t.holds("f", b"x")
 }
 
-fn an_empty_path_leads_nowhere(t: &Subject) -> Verdict {
+fn an_empty_path_is_not_found(t: &Subject) -> Verdict {
     each_call_refuses(t, Path::new(""), ErrorKind::NotFound)
 }
 
@@ -203,7 +203,7 @@ fn read_dir_is_sorted_and_complete(t: &Subject) -> Verdict {
     refused(t.fs.read_dir(&file), Op::ReadDir, &file, &[ErrorKind::NotADirectory])
 }
 
-fn metadata_describes_what_is_there(t: &Subject) -> Verdict {
+fn metadata_describes_files_and_directories(t: &Subject) -> Verdict {
     t.put("f", &[7; 5000])?;
     t.mkdir("d")?;
     let (file, dir) = (t.fs.metadata(&t.at("f"))?, t.fs.metadata(&t.at("d"))?);
@@ -218,7 +218,7 @@ fn metadata_describes_what_is_there(t: &Subject) -> Verdict {
     refused(t.fs.symlink_metadata(&none), Op::SymlinkMetadata, &none, &[ErrorKind::NotFound])
 }
 
-fn remove_file_takes_the_name_and_no_directory(t: &Subject) -> Verdict {
+fn remove_file_removes_a_name_and_refuses_a_directory(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.mkdir("d")?;
     t.fs.remove_file(&t.at("f"))?;
@@ -250,7 +250,7 @@ fn an_unlinked_file_lives_while_it_is_open(t: &Subject) -> Verdict {
     t.holds("f", b"new")
 }
 
-fn remove_dir_wants_an_empty_directory(t: &Subject) -> Verdict {
+fn remove_dir_requires_an_empty_directory(t: &Subject) -> Verdict {
     t.mkdir("d")?;
     t.put("d/f", b"x")?;
     let (dir, file, none) = (t.at("d"), t.at("d/f"), t.at("none"));
@@ -263,7 +263,7 @@ fn remove_dir_wants_an_empty_directory(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn remove_dir_all_takes_the_tree_and_nothing_else(t: &Subject) -> Verdict {
+fn remove_dir_all_removes_the_tree_and_nothing_else(t: &Subject) -> Verdict {
     t.mkdir("d")?;
     t.mkdir("d/e")?;
     t.put("d/e/f", b"x")?;
@@ -303,7 +303,7 @@ fn names_are_bytes(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn create_dir_all_makes_what_is_missing(t: &Subject) -> Verdict {
+fn create_dir_all_creates_missing_directories(t: &Subject) -> Verdict {
     t.mkdir("a")?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
@@ -323,7 +323,7 @@ fn create_dir_all_makes_what_is_missing(t: &Subject) -> Verdict {
     refused(t.fs.create_dir_all(&below), Op::CreateDir, &below, &[ErrorKind::NotADirectory])
 }
 
-fn write_new_never_touches_an_old_file(t: &Subject) -> Verdict {
+fn write_new_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
     t.fs.write_new(&t.at("f"), b"first", SyncMode::Normal)?;
     let path = t.at("f");
     let again = t.fs.write_new(&path, b"second", SyncMode::Normal);

@@ -15,7 +15,7 @@ use super::{
 use crate::{Error, FsFileType, FsOpenOptions, Op};
 
 list! { "odd":
-    a_special_file_is_of_another_type
+    a_special_file_has_its_own_type
     a_special_file_does_not_open
     a_special_file_is_not_changed_in_place
     a_special_file_is_not_cloned
@@ -54,7 +54,7 @@ const WAYS: [FsOpenOptions; 6] = [
     FsOpenOptions::new().append(true),
 ];
 
-fn a_special_file_is_of_another_type(t: &Subject) -> Verdict {
+fn a_special_file_has_its_own_type(t: &Subject) -> Verdict {
     for path in special(t)? {
         same!(t.fs.metadata(&path)?.file_type, FsFileType::Other, "type of {}", path.display());
         same!(t.fs.symlink_metadata(&path)?.file_type, FsFileType::Other, "type of {}", path.display());

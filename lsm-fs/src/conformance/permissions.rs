@@ -1,5 +1,5 @@
-//! Modes, owners and groups. Numbers are compared with those that the backend itself reports, since a subject may be
-//! anybody.
+//! Modes, owners and groups. The checks compare with the owner and group that the backend reports for a new file,
+//! because the suite may run as any user.
 
 use std::io::ErrorKind;
 
@@ -10,14 +10,14 @@ use super::{
 use crate::{FsFile, FsMetadata, FsPermissions, Op, Permissions, PermissionsSet};
 
 list! { "permissions":
-    a_private_file_is_its_owners_alone
-    a_private_directory_is_its_owners_alone
-    a_clone_is_its_owners_alone
-    a_file_gets_its_mode_through_its_handle
-    no_call_gives_a_program_the_rights_of_its_owner
-    a_directory_gets_its_mode_and_nothing_else_does
-    an_owner_that_is_there_is_kept
-    a_refused_group_leaves_no_rights_to_another
+    only_the_owner_can_use_a_private_file
+    only_the_owner_can_use_a_private_directory
+    only_the_owner_can_use_a_new_clone
+    a_handle_sets_the_mode_of_its_file
+    setuid_setgid_and_sticky_are_never_set
+    set_directory_permissions_changes_only_directories
+    keeping_the_owner_succeeds
+    a_refused_group_gives_another_group_no_rights
 }
 
 fn ability(t: &Subject) -> Result<&dyn FsPermissions, Failure> {
@@ -25,7 +25,7 @@ fn ability(t: &Subject) -> Result<&dyn FsPermissions, Failure> {
 }
 
 fn of(metadata: &FsMetadata) -> Result<Permissions, Failure> {
-    let missing = || Failure::Violated("metadata without permissions, from a backend that sets them".into());
+    let missing = || Failure::Violated("the metadata has no permissions, although the backend can set them".into());
     metadata.permissions.ok_or_else(missing)
 }
 
@@ -37,12 +37,12 @@ fn file_mode(file: &dyn FsFile) -> Result<u32, Failure> {
     Ok(of(&file.metadata()?)?.mode)
 }
 
-/// Sets a mode, and keeps the owner that is there.
+/// Sets a mode and keeps the owner and the group.
 fn set(file: &dyn FsFile, mode: u32) -> Result<PermissionsSet, Failure> {
     Ok(file.set_permissions(&of(&file.metadata()?)?.with_mode(mode))?)
 }
 
-fn a_private_file_is_its_owners_alone(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_private_file(t: &Subject) -> Verdict {
     let _ = ability(t)?;
     let file = t.open("f", write().create_new(true).private(true))?;
     same!(file_mode(&*file)? & 0o077, 0, "rights of group and others to a private file");
@@ -52,11 +52,11 @@ fn a_private_file_is_its_owners_alone(t: &Subject) -> Verdict {
     t.put("g", b"old")?;
     let before = mode(t, "g")?;
     let _ = t.open("g", read_write().private(true))?;
-    same!(mode(t, "g")?, before, "mode of a file that existed");
+    same!(mode(t, "g")?, before, "mode of an existing file that was opened as private");
     Ok(())
 }
 
-fn a_private_directory_is_its_owners_alone(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_private_directory(t: &Subject) -> Verdict {
     let ability = ability(t)?;
     ability.create_private_dir(&t.at("d"))?;
     same!(mode(t, "d")? & 0o077, 0, "rights of group and others to a private directory");
@@ -68,7 +68,7 @@ fn a_private_directory_is_its_owners_alone(t: &Subject) -> Verdict {
     t.has_names("", &["d"])
 }
 
-fn a_clone_is_its_owners_alone(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_new_clone(t: &Subject) -> Verdict {
     let _ = ability(t)?;
     if !t.fs.capabilities(&t.root)?.reflink || cfg!(target_vendor = "apple") {
         return Err(Failure::NotApplicable("clones are not made private here".into()));
@@ -78,7 +78,7 @@ fn a_clone_is_its_owners_alone(t: &Subject) -> Verdict {
     t.fs.reflink_file(&t.at("f"), &t.at("clone"))?;
     let id = |name: &str| Ok::<_, Failure>(t.fs.metadata(&t.at(name))?.file_id);
     if id("f")?.is_some() && id("f")? == id("clone")? {
-        // A link instead of a clone is found by another check.
+        // This is a link, which another check detects.
         return Ok(());
     }
     same!(mode(t, "clone")? & 0o077, 0, "rights of group and others to a clone");
@@ -86,7 +86,7 @@ fn a_clone_is_its_owners_alone(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_file_gets_its_mode_through_its_handle(t: &Subject) -> Verdict {
+fn a_handle_sets_the_mode_of_its_file(t: &Subject) -> Verdict {
     let _ = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     t.fs.rename(&t.at("f"), &t.at("g"))?;
@@ -103,7 +103,7 @@ fn a_file_gets_its_mode_through_its_handle(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn no_call_gives_a_program_the_rights_of_its_owner(t: &Subject) -> Verdict {
+fn setuid_setgid_and_sticky_are_never_set(t: &Subject) -> Verdict {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     if set(&*file, 0o7755)?.mode {
@@ -117,7 +117,7 @@ fn no_call_gives_a_program_the_rights_of_its_owner(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_gets_its_mode_and_nothing_else_does(t: &Subject) -> Verdict {
+fn set_directory_permissions_changes_only_directories(t: &Subject) -> Verdict {
     let ability = ability(t)?;
     t.mkdir("d")?;
     t.put("f", b"")?;
@@ -129,7 +129,7 @@ fn a_directory_gets_its_mode_and_nothing_else_does(t: &Subject) -> Verdict {
     let (file, none) = (t.at("f"), t.at("none"));
     let refusal = ability.set_directory_permissions(&file, &to);
     refused(refusal, Op::SetPermissions, &file, &[ErrorKind::NotADirectory])?;
-    same!(mode(t, "f")?, of_file, "mode of a file that is no directory");
+    same!(mode(t, "f")?, of_file, "mode of a file after set_directory_permissions");
     refused(
         ability.set_directory_permissions(&none, &to),
         Op::SetPermissions,
@@ -143,29 +143,29 @@ fn a_directory_gets_its_mode_and_nothing_else_does(t: &Subject) -> Verdict {
             ability.set_directory_permissions(&t.at("link"), &to.with_mode(0o700)).is_err(),
             "a symbolic link was followed"
         );
-        same!(mode(t, "d")?, before, "mode of what the link leads to");
+        same!(mode(t, "d")?, before, "mode of the directory behind the link");
     }
     Ok(())
 }
 
-fn an_owner_that_is_there_is_kept(t: &Subject) -> Verdict {
+fn keeping_the_owner_succeeds(t: &Subject) -> Verdict {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     let before = of(&file.metadata()?)?;
-    ensure!(set(&*file, 0o600)?.owner, "the owner that a file has could not be kept");
+    ensure!(set(&*file, 0o600)?.owner, "keeping the owner of a file was reported as refused");
     let after = of(&file.metadata()?)?;
     same!((after.owner, after.group), (before.owner, before.group), "owner and group of a file");
     t.mkdir("d")?;
     let before = of(&t.fs.metadata(&t.at("d"))?)?;
     let kept = ability.set_directory_permissions(&t.at("d"), &before.with_mode(0o700))?;
-    ensure!(kept.owner, "the owner that a directory has could not be kept");
+    ensure!(kept.owner, "keeping the owner of a directory was reported as refused");
     let after = of(&t.fs.metadata(&t.at("d"))?)?;
     same!((after.owner, after.group), (before.owner, before.group), "owner and group of a directory");
     Ok(())
 }
 
-/// A process that may set any group passes this check without a refusal.
-fn a_refused_group_leaves_no_rights_to_another(t: &Subject) -> Verdict {
+/// If the process may set any group, nothing is refused and the check passes.
+fn a_refused_group_gives_another_group_no_rights(t: &Subject) -> Verdict {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true).private(true))?;
     ability.create_private_dir(&t.at("d"))?;
@@ -175,11 +175,11 @@ fn a_refused_group_leaves_no_rights_to_another(t: &Subject) -> Verdict {
     for (answer, found) in answers.into_iter().zip([of(&file.metadata()?)?, of(&t.fs.metadata(&t.at("d"))?)?])
     {
         if found.group != to.group {
-            same!(found.mode & 0o070, 0, "rights of a group that was not asked for");
+            same!(found.mode & 0o070, 0, "rights of a group other than the requested one");
             ensure!(!answer.mode, "a mode without the rights of its group is reported as set");
             ensure!(!answer.owner, "a group that was refused is reported as set");
         } else if answer.mode {
-            same!(found.mode, to.mode, "mode with the group that was asked for");
+            same!(found.mode, to.mode, "mode with the requested group");
         }
     }
     Ok(())

@@ -18,17 +18,17 @@ use crate::{FsExt, Op};
 
 list! { "renames":
     a_rename_moves_the_file
-    a_rename_replaces_the_file_whole
+    a_rename_replaces_a_file
     a_failed_rename_leaves_both_names
     an_open_file_follows_its_rename
-    a_directory_moves_with_all_it_holds
+    a_directory_moves_with_its_contents
     only_an_empty_directory_is_replaced
-    kinds_do_not_replace_each_other
+    files_and_directories_do_not_replace_each_other
     a_directory_does_not_move_into_itself
     two_names_of_one_inode_both_stay
     a_replaced_name_is_never_missing
     noreplace_moves_to_a_free_name
-    noreplace_refuses_every_taken_name
+    noreplace_refuses_every_existing_name
     noreplace_has_one_winner_among_threads
     nothing_is_renamed_across_volumes
 }
@@ -46,7 +46,7 @@ fn a_rename_moves_the_file(t: &Subject) -> Verdict {
     t.holds("d/b", b"x")
 }
 
-fn a_rename_replaces_the_file_whole(t: &Subject) -> Verdict {
+fn a_rename_replaces_a_file(t: &Subject) -> Verdict {
     t.put("new", b"new")?;
     t.put("old", b"a longer old one")?;
     let mut behind = t.open("old", read())?;
@@ -82,7 +82,7 @@ fn an_open_file_follows_its_rename(t: &Subject) -> Verdict {
     t.absent("a")
 }
 
-fn a_directory_moves_with_all_it_holds(t: &Subject) -> Verdict {
+fn a_directory_moves_with_its_contents(t: &Subject) -> Verdict {
     t.mkdir("d")?;
     t.mkdir("d/e")?;
     t.put("d/e/f", b"x")?;
@@ -111,7 +111,7 @@ fn only_an_empty_directory_is_replaced(t: &Subject) -> Verdict {
     t.absent("from")
 }
 
-fn kinds_do_not_replace_each_other(t: &Subject) -> Verdict {
+fn files_and_directories_do_not_replace_each_other(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.mkdir("d")?;
     let (file, dir) = (t.at("f"), t.at("d"));
@@ -211,7 +211,7 @@ fn can_noreplace(t: &Subject) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn noreplace_refuses_every_taken_name(t: &Subject) -> Verdict {
+fn noreplace_refuses_every_existing_name(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;

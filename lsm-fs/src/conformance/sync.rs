@@ -13,7 +13,7 @@ use crate::{DirectorySync, Op, SyncMode};
 list! { "sync":
     a_file_syncs_through_any_handle
     a_directory_syncs
-    a_directory_sync_wants_a_directory
+    a_directory_sync_requires_a_directory
     a_failed_sync_poisons_its_handle
     a_failed_data_sync_poisons_its_handle
 }
@@ -47,7 +47,7 @@ fn a_directory_syncs(t: &Subject) -> Verdict {
     t.holds("d/f", b"x")
 }
 
-fn a_directory_sync_wants_a_directory(t: &Subject) -> Verdict {
+fn a_directory_sync_requires_a_directory(t: &Subject) -> Verdict {
     t.put("f", b"x")?;
     let (file, none) = (t.at("f"), t.at("none"));
     let sync = |path| t.fs.sync_directory(path, SyncMode::Normal);

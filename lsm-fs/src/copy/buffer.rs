@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_aligned_and_keeps_its_bytes_while_it_need_not_grow() {
+    fn a_buffer_is_aligned_and_keeps_its_bytes_until_it_grows() {
         let mut buffer = Buffer::default();
         for len in [1, 4_096, 100_000, 7] {
             buffer.bytes(len).fill(9);

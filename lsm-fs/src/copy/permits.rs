@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_writes_take_turns_and_a_panic_releases_its_permit() {
+    fn at_most_two_large_writes_run_and_a_panic_releases_its_permit() {
         let (permits, now, most) = (WritePermits::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for at in 0..8 {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_write_waits_for_nobody() {
+    fn a_small_write_does_not_wait() {
         let permits = WritePermits::default();
         let _held = [permits.acquire(LARGE), permits.acquire(LARGE)];
         assert!(permits.acquire(LARGE - 1).is_none());

@@ -19,7 +19,8 @@ const IN_KERNEL_PIECE: usize = 8 << 20;
 /// keep few dirty pages.
 const WRITEBACK_BYTES: u64 = 8 << 20;
 
-/// Length from which a file is copied directly even though its last bytes, which fill no unit, go through the cache.
+/// Minimum length of a file that is copied directly although its length is not a multiple of the unit. Its last bytes
+/// then go through the cache.
 const DIRECT_FROM: u64 = 1 << 20;
 
 /// The copies of one batch. Files are written first and synced later.
@@ -148,7 +149,7 @@ impl Pieces<'_> {
             let data = if has_holes { self.source.next_data(offset)? } else { Some(offset..len) };
             let data = data.map_or(len..len, |range| range.start.clamp(offset, len)..range.end.min(len));
             if data.start > offset {
-                self.heed(
+                self.check_observer(
                     self.options.observer.map(|observer| observer.hole(self.index, offset..data.start)),
                 )?;
             }
@@ -176,7 +177,7 @@ impl Pieces<'_> {
         self.copy_through_buffer(rest)
     }
 
-    /// Copies as much of the range as the kernel can, and returns the rest.
+    /// Lets the kernel copy as much of the range as it can. Returns the part that it did not copy.
     fn copy_in_kernel(&self, range: Range<u64>) -> Result<Range<u64>> {
         let (Some(from), Some(to)) = (self.source.host_file(), self.target.host_file()) else {
             return Ok(range);
@@ -221,7 +222,7 @@ impl Pieces<'_> {
                 }
             }
             let told = self.options.observer.map(|observer| observer.data(self.index, offset, bytes));
-            self.heed(told)?;
+            self.check_observer(told)?;
             offset += piece as u64;
             if offset - started >= WRITEBACK_BYTES || offset == range.end {
                 let _ = self.target.start_writeback(started, offset - started);
@@ -241,8 +242,8 @@ impl Pieces<'_> {
     }
 
     /// Cancels the copy if the observer returned `Break`.
-    fn heed(&self, told: Option<ControlFlow<()>>) -> Result<()> {
-        if told == Some(ControlFlow::Break(())) { Err(self.cancelled()) } else { Ok(()) }
+    fn check_observer(&self, returned: Option<ControlFlow<()>>) -> Result<()> {
+        if returned == Some(ControlFlow::Break(())) { Err(self.cancelled()) } else { Ok(()) }
     }
 
     fn cancelled(&self) -> Error {
@@ -250,7 +251,7 @@ impl Pieces<'_> {
     }
 }
 
-/// Returns the number of bytes behind the last whole unit.
+/// Returns the number of bytes after the last whole unit.
 fn unit_tail(len: u64) -> usize {
     usize::try_from(len % DIRECT_IO_UNIT as u64).unwrap_or_default()
 }

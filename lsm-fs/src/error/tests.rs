@@ -7,7 +7,7 @@ fn the_message_is_one_line_with_operation_paths_and_cause() {
 }
 
 #[test]
-fn a_poisoned_error_and_a_failed_cleanup_say_so() {
+fn the_message_shows_poison_and_a_failed_cleanup() {
     let cleanup = Error::new(Op::RemoveFile, "t", io::Error::from(io::ErrorKind::PermissionDenied));
     let error =
         Error::new(Op::SyncAll, "f", io::Error::other("gone")).poisoned().with_cleanup_failure(cleanup);
@@ -20,7 +20,7 @@ fn a_poisoned_error_and_a_failed_cleanup_say_so() {
 }
 
 #[test]
-fn an_errno_survives_the_way_through_io_error() {
+fn an_errno_survives_a_conversion_into_io_error() {
     for code in [crate::errno::EXDEV, crate::errno::EMLINK, crate::errno::ENOTTY] {
         let error = Error::new(Op::HardLink, "a", io::Error::from_raw_os_error(code));
         let kind = error.kind();

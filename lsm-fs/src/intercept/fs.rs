@@ -160,7 +160,7 @@ impl<F: Fs, I: Interceptor> FsPermissions for InterceptFs<F, I> {
     fn create_private_dir(&self, path: &Path) -> Result<()> {
         self.on(Op::CreateDir, path, Arguments::Private, |fs| {
             let permissions = fs.abilities().and_then(FsAbilities::permissions);
-            // An ordinary directory would be open to others.
+            // Falling back to `create_dir` would make a directory that others can use.
             let none = || Error::new(Op::CreateDir, path, io::ErrorKind::Unsupported);
             permissions.ok_or_else(none)?.create_private_dir(path)
         })

@@ -20,7 +20,8 @@ const REPORT_AFTER: Duration = Duration::from_millis(2);
 /// time.
 const RESULTS_MAX: usize = 64;
 
-/// Number of times that a finisher yields before it sleeps. Waking a thread costs more than that.
+/// Number of times that a finisher without a job yields its processor before it sleeps. Waking a sleeping thread costs
+/// more than these yields.
 const YIELDS: usize = 8;
 
 /// A bounded queue of jobs `J` from makers to finishers, and the results `R` of all threads.
@@ -48,9 +49,9 @@ struct Contents<J, R> {
     unfinished: usize,
     makers: usize,
     finishers: usize,
-    /// Numbers of finishers that wait for a job and of makers that wait for room. They save the system call that wakes
-    /// nobody.
+    /// Number of finishers that wait for a job. If it is 0, `push` saves the system call of a wake-up.
     idle: usize,
+    /// Number of makers that wait for room. If it is 0, `pop` saves the system call of a wake-up.
     blocked: usize,
     /// The receiver was dropped.
     receiver_dropped: bool,
@@ -63,9 +64,9 @@ pub(super) enum Role {
     Finisher,
 }
 
-/// The place of a thread in the crew. Dropping it removes the thread from the crew.
+/// The membership of a thread in the crew. Dropping it removes the thread from the crew.
 #[derive(Debug)]
-pub(super) struct Place<'a, J, R> {
+pub(super) struct CrewMember<'a, J, R> {
     queue: &'a Queue<J, R>,
     role: Role,
 }
@@ -94,13 +95,13 @@ impl<J, R> Queue<J, R> {
     }
 
     /// Adds a thread to the crew, before it starts.
-    pub(super) fn join(&self, role: Role) -> Place<'_, J, R> {
+    pub(super) fn join(&self, role: Role) -> CrewMember<'_, J, R> {
         let mut contents = self.contents();
         match role {
             Role::Maker => contents.makers += 1,
             Role::Finisher => contents.finishers += 1,
         }
-        Place { queue: self, role }
+        CrewMember { queue: self, role }
     }
 
     /// Queues a job, after waiting for room. Returns the job if no finisher is left to take it.
@@ -158,7 +159,7 @@ impl<J, R> Queue<J, R> {
         self.contents().unfinished
     }
 
-    /// Counts a job as finished, with any result.
+    /// Counts a job as finished, whatever its result.
     pub(super) fn finished(&self) {
         self.contents().unfinished -= 1;
     }
@@ -175,7 +176,7 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Sends a result to the caller, after waiting while too many results are unreceived.
+    /// Sends a result to the caller. Waits first while [`RESULTS_MAX`] results have not been received.
     pub(super) fn report(&self, result: R) {
         let mut contents = self.contents();
         while contents.results.len() >= RESULTS_MAX && !contents.receiver_dropped {
@@ -188,7 +189,8 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Receives the results in order, until there are no more. If `each` panics, no thread waits for the receiver.
+    /// Receives the results in order, until there are no more. If `each` panics, no thread waits for the caller any
+    /// more.
     pub(super) fn receive(&self, mut each: impl FnMut(R)) {
         let _receiver = ReceiverGuard { queue: self };
         let mut received = Vec::new();
@@ -234,7 +236,7 @@ fn wait<'a, T>(for_: &Condvar, contents: MutexGuard<'a, T>) -> MutexGuard<'a, T>
     for_.wait(contents).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets the threads wait for the receiver as long as this guard exists.
+/// Exists while the caller receives results. After it is dropped, no thread waits for the caller.
 #[derive(Debug)]
 struct ReceiverGuard<'a, J, R> {
     queue: &'a Queue<J, R>,
@@ -247,7 +249,7 @@ impl<J, R> Drop for ReceiverGuard<'_, J, R> {
     }
 }
 
-impl<J, R> Drop for Place<'_, J, R> {
+impl<J, R> Drop for CrewMember<'_, J, R> {
     fn drop(&mut self) {
         let mut contents = self.queue.contents();
         match self.role {

@@ -158,7 +158,7 @@ fn panics(course: Course) -> bool {
 }
 
 #[test]
-fn every_job_is_reported_exactly_once_whatever_fails_or_panics() {
+fn every_job_is_reported_exactly_once() {
     for crew in CREWS {
         for seed in 0..40 {
             let jobs = courses(seed, 60);
@@ -182,7 +182,7 @@ fn every_job_is_reported_exactly_once_whatever_fails_or_panics() {
 }
 
 #[test]
-fn failures_alone_end_no_batch_and_keep_their_causes() {
+fn a_failed_job_keeps_its_cause_and_does_not_end_the_batch() {
     let jobs = [Course::MakeFails, Course::FinishFails, Course::DiscardFails, Course::Succeeds];
     for crew in CREWS {
         let ran = ran(Scripted::default(), &jobs, crew, |_| ControlFlow::Continue(()));
@@ -218,7 +218,7 @@ fn an_observer_that_cancels_a_job_ends_the_batch() {
 }
 
 #[test]
-fn after_a_break_what_has_begun_is_reported_and_the_rest_as_the_stages_say() {
+fn a_break_reports_started_jobs_and_skips_the_others() {
     for crew in CREWS {
         for reports_skipped in [false, true] {
             let jobs = [Course::Succeeds; 400];
@@ -237,7 +237,7 @@ fn after_a_break_what_has_begun_is_reported_and_the_rest_as_the_stages_say() {
 }
 
 #[test]
-fn a_panic_of_the_receiver_ends_the_batch_and_what_was_made_is_finished() {
+fn a_panic_of_the_receiver_ends_the_batch_after_started_jobs() {
     for crew in CREWS {
         // More results than may wait for the receiver. No thread may wait after the receiver was dropped.
         let jobs = [Course::Succeeds; 400];
@@ -252,7 +252,7 @@ fn a_panic_of_the_receiver_ends_the_batch_and_what_was_made_is_finished() {
 }
 
 #[test]
-fn without_threads_the_calls_come_in_order_and_the_first_panic_is_passed_on() {
+fn without_threads_calls_are_in_order_and_a_panic_resumes() {
     let jobs = [Course::Succeeds, Course::FinishPanics, Course::MakePanics];
     let mut order = Vec::new();
     let stages = Scripted::default();
@@ -267,7 +267,7 @@ fn without_threads_the_calls_come_in_order_and_the_first_panic_is_passed_on() {
 }
 
 #[test]
-fn few_handles_slow_a_batch_down_and_fail_nothing() {
+fn a_batch_completes_with_few_handles() {
     for (makers, finishers, handles) in [(4, 2, 3), (16, 64, 1), (1, 16, 2), (2, 1, 1)] {
         let stages = Scripted { handles, ..Scripted::default() };
         let crew = crew(makers, finishers, 64, finishers.min(8));
@@ -278,7 +278,7 @@ fn few_handles_slow_a_batch_down_and_fail_nothing() {
 }
 
 #[test]
-fn a_backend_of_one_call_at_a_time_and_a_batch_of_one_job_get_no_threads() {
+fn a_batch_that_cannot_gain_from_threads_gets_none() {
     let useful = crew(3, 5, 8, 1);
     let of = |concurrency, jobs| useful.if_useful(NonZeroUsize::new(concurrency).unwrap(), jobs);
     assert_eq!([of(1, 100), of(80, 1), of(80, 0)], [Crew::CALLER; 3]);

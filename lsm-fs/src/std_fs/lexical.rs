@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_has_the_paths_that_start_with_its_components() {
+    fn a_root_matches_paths_that_start_with_its_components() {
         for (root, path, expected) in [
             ("/a", "/a/b", "b"),
             ("/a", "/a", ""),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_are_refused_below_the_root_alone() {
+    fn parents_are_refused_only_below_the_root() {
         for (root, path) in [("/a", "/a/.."), ("/a", "/a/b/../c"), (".", "..")] {
             assert_eq!(rest(root, path), Some(Err(io::ErrorKind::InvalidInput)), "{root} {path}");
         }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_only_a_directory_has() {
+    fn a_trailing_separator_or_dot_requires_a_directory() {
         for (path, expected) in [("/a/b", false), ("/a/b/", true), ("/a/b/.", true), ("/a/b.", false)] {
             let found = strip_root(Path::new("/a"), Path::new(path)).unwrap().unwrap();
             assert_eq!(found.wants_dir, expected, "{path}");

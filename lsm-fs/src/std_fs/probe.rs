@@ -54,7 +54,7 @@ mod tests {
     use crate::StdFs;
 
     #[test]
-    fn a_probe_leaves_nothing_and_steps_over_debris() {
+    fn a_probe_leaves_nothing_and_skips_leftovers() {
         let dir = tempfile::tempdir().unwrap();
         let debris = dir.path().join(".lsm-fs-probe-0");
         StdFs.create_dir(&debris).unwrap();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_of_nothing_claims_nothing() {
+    fn a_probe_of_a_missing_directory_claims_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(probe(&StdFs, &dir.path().join("missing")).unwrap(), FsCapabilities::default());
     }

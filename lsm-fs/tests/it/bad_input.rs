@@ -54,7 +54,7 @@ const READ: FsOpenOptions = FsOpenOptions::new().read(true);
 const WRITE_NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
 
 #[test]
-fn nothing_changes_on_bad_input_and_each_error_says_what_and_where() {
+fn bad_input_changes_nothing_and_errors_name_operation_and_path() {
     let dir = odd_directory();
     let before = snapshot(dir.path());
     let at = |name: &str| dir.path().join(name);
@@ -102,7 +102,7 @@ fn a_hard_link_never_follows_a_symlink() {
 }
 
 #[test]
-fn a_removed_tree_takes_symlinks_and_leaves_what_they_lead_to() {
+fn removing_a_tree_removes_symlinks_and_keeps_their_targets() {
     let dir = odd_directory();
     let tree = dir.path().join("tree");
     StdFs.create_dir(&tree).unwrap();
@@ -114,7 +114,7 @@ fn a_removed_tree_takes_symlinks_and_leaves_what_they_lead_to() {
 }
 
 #[test]
-fn a_symlinked_name_is_replaced_itself_by_an_atomic_rewrite() {
+fn an_atomic_rewrite_replaces_a_symlink_itself() {
     let dir = odd_directory();
     let link = dir.path().join("to-file");
     let _ = StdFs.rewrite_atomic(&link, b"new", SyncMode::Normal).unwrap();
@@ -123,7 +123,7 @@ fn a_symlinked_name_is_replaced_itself_by_an_atomic_rewrite() {
 }
 
 #[test]
-fn a_rewrite_whose_writer_fails_leaves_the_file_as_it_was() {
+fn a_failed_rewrite_leaves_the_file_unchanged() {
     let dir = odd_directory();
     let before = snapshot(dir.path());
     let file = dir.path().join("file");
@@ -161,7 +161,7 @@ fn a_file_over_the_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn metadata_of_a_batch_follows_symlinks_as_that_of_one_does() {
+fn a_metadata_batch_follows_symlinks_like_single_calls() {
     let dir = odd_directory();
     let names = ["file", "to-file", "dir", "to-dir", "dangling", "loop-a", "missing"];
     let names: Vec<_> = names.iter().map(std::ffi::OsStr::new).collect();

@@ -70,7 +70,7 @@ fn each_cloning(test: impl Fn(&dyn Fs, &Broken)) {
     }
 }
 
-/// Continues until this many reports have arrived.
+/// Returns `Break` after this many reports.
 fn until(reports: usize, received: usize) -> ControlFlow<()> {
     if received < reports { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
@@ -85,7 +85,7 @@ fn metadata(fs: &dyn Fs, dirs: &Dirs, names: &[&OsStr], reports: usize) -> Vec<(
 }
 
 #[test]
-fn metadata_of_a_batch_is_that_of_each() {
+fn a_metadata_batch_equals_single_calls() {
     each(|fs| {
         let dirs = Dirs::with(2);
         std::fs::write(dirs.from.join("longer"), [7; 10_000]).unwrap();
@@ -172,7 +172,7 @@ fn a_batch_does_not_leave_its_directories() {
 }
 
 #[test]
-fn a_break_ends_a_batch_of_clones_and_what_is_there_was_reported() {
+fn a_break_ends_a_batch_of_clones_after_reporting_existing_ones() {
     each_cloning(|fs, _| {
         let dirs = Dirs::with(600);
         let mut received = BTreeMap::new();
@@ -187,7 +187,7 @@ fn a_break_ends_a_batch_of_clones_and_what_is_there_was_reported() {
 }
 
 #[test]
-fn every_file_of_a_batch_is_synced_and_each_gets_its_own_result() {
+fn every_file_of_a_batch_is_synced_and_reported() {
     each_cloning(|fs, broken| {
         let dirs = Dirs::with(20);
         let options = FsOpenOptions::new().read(true).write(true);
@@ -209,7 +209,7 @@ fn every_file_of_a_batch_is_synced_and_each_gets_its_own_result() {
 }
 
 #[test]
-fn a_panic_of_the_receiver_keeps_no_file_from_its_sync() {
+fn all_files_are_synced_if_the_receiver_panics() {
     for concurrency in [2, 80] {
         let dirs = Dirs::with(40);
         let fs = Required::new(Broken::new(Defect::None), concurrency);
@@ -258,7 +258,7 @@ fn copies(fs: &dyn Fs, dirs: &Dirs, options: &CopyOptions<'_>, reports: usize) -
 }
 
 #[test]
-fn an_observer_can_cancel() {
+fn an_observer_can_cancel_a_batch_of_copies() {
     each(|fs| {
         let observer = Cancels(AtomicU64::new(0));
         let received = copies(fs, &Dirs::with(30), &CopyOptions::new().observer(&observer), usize::MAX);
@@ -274,7 +274,8 @@ fn a_break_ends_a_batch_of_copies() {
     });
 }
 
-/// Clones by copying on any host, and then fails to open the clone.
+/// A wrapper that clones by copying, so that it works on any host, and fails every `open`. A clone then exists but
+/// cannot be opened for its sync.
 #[derive(Debug)]
 struct OpensNoClone;
 
@@ -312,7 +313,7 @@ fn a_clone_that_cannot_be_opened_is_removed() {
     assert_eq!(dirs.made(), [""; 0]);
 }
 
-/// Each clone is prepared by its index before it is reported; one that cannot be is removed.
+/// Each clone is prepared, by its index, before it is reported. A clone whose preparation fails is removed.
 #[cfg(all(unix, not(lsm_fs_portable)))]
 #[test]
 fn clones_are_prepared_by_their_index() {

@@ -117,7 +117,7 @@ impl Broken {
         })
     }
 
-    /// As a clone is made.
+    /// Gives a file the mode with which a clone is created.
     fn make_private(&self, path: &Path) -> Result<()> {
         let mode = if self.is(Defect::ClonesAreOrdinary) { 0o644 } else { 0o600 };
         let file = StdFs.open(path, &FsOpenOptions::new().write(true))?;

@@ -39,14 +39,14 @@ fn std_fs() {
 
 /// A backend without optional abilities conforms.
 #[test]
-fn a_backend_with_the_required_methods_alone() {
+fn a_backend_with_only_the_required_methods_conforms() {
     conforms(|| Required::new(StdFs, 1));
     conforms(|| Required::new(StdFs, 80));
 }
 
 /// An interceptor observes every call, including the calls of batches.
 #[test]
-fn an_intercepted_backend() {
+fn an_intercepted_backend_conforms() {
     let report = run(|_| {
         let dir = tempfile::tempdir().unwrap();
         let fs = InterceptFs::new(StdFs, Counter::default());
@@ -75,7 +75,7 @@ impl Interceptor for Counter {
 }
 
 #[test]
-fn std_fs_behind_pointers() {
+fn std_fs_behind_pointers_conforms() {
     conforms(|| Arc::new(Box::new(&StdFs)));
     conforms(|| -> Arc<dyn Fs> { Arc::new(StdFs) });
 }

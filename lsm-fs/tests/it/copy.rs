@@ -46,7 +46,7 @@ fn read(path: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn overlapped_copies_equal_plain_ones_for_any_concurrency() {
+fn copies_are_equal_for_any_concurrency() {
     for (concurrency, count) in
         [(1, 60), (2, 60), (3, 60), (10, 60), (18, 60), (200, 60), (80, 1), (80, 2), (80, 900)]
     {
@@ -55,7 +55,7 @@ fn overlapped_copies_equal_plain_ones_for_any_concurrency() {
         let mut told = BTreeMap::new();
         let options = CopyOptions::new().buffer_bytes(4096);
         copy_batch(&fs, &jobs(&files), &options, &mut |index, result| {
-            assert!(told.insert(index, result.unwrap()).is_none(), "told twice");
+            assert!(told.insert(index, result.unwrap()).is_none(), "reported twice");
             ControlFlow::Continue(())
         });
         assert_eq!(told.len(), count, "{concurrency}");
@@ -67,7 +67,7 @@ fn overlapped_copies_equal_plain_ones_for_any_concurrency() {
 }
 
 #[test]
-fn a_file_whose_sync_fails_is_never_reported_durable_and_spares_the_others() {
+fn a_failed_sync_fails_only_its_own_copy() {
     let files = files(40);
     let fs = Broken::new(Defect::None);
     let failing: Vec<usize> = (0..40).filter(|i| i % 7 == 3).collect();
@@ -125,13 +125,13 @@ fn a_source_that_shrinks_during_its_copy_fails() {
 }
 
 #[test]
-fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
+fn a_break_cancels_the_remaining_jobs_and_each_is_reported_once() {
     // With little concurrency, most files have not been started when the first results arrive.
     for concurrency in [1, 6] {
         let files = files(400);
         let mut told = BTreeMap::new();
         let mut report = |index, result: lsm_fs::Result<_>| {
-            assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "told twice");
+            assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "reported twice");
             if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let fs = Required::new(StdFs, concurrency);
@@ -148,7 +148,7 @@ fn a_break_cancels_what_has_not_begun_and_every_job_is_told_once() {
 }
 
 #[test]
-fn a_panic_in_the_report_ends_the_copy_and_passes_on() {
+fn a_panic_in_the_report_ends_the_batch_and_resumes() {
     // More results than may wait for the receiver. The threads must not wait after the receiver was dropped.
     let files = files(400);
     let jobs = jobs(&files);
@@ -186,7 +186,7 @@ fn progress_adds_up_to_the_lengths() {
 }
 
 #[test]
-fn the_kernel_moves_the_same_bytes() {
+fn the_kernel_copies_the_same_bytes() {
     let files = files(30);
     copy_batch(&StdFs, &jobs(&files), &CopyOptions::new().share_extents(true), &mut |_, result| {
         result.unwrap();
@@ -211,7 +211,7 @@ impl<A: Fn() -> ControlFlow<()> + Sync> CopyObserver for AtPiece<A> {
 }
 
 #[test]
-fn a_panic_in_the_observer_ends_the_copy_leaves_no_part_of_a_file_and_passes_on() {
+fn a_panic_in_the_observer_ends_the_batch_without_partial_files() {
     let files = files(50);
     let observer = AtPiece(AtomicU64::new(0), 20, || panic!("of the observer"));
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
@@ -229,7 +229,7 @@ fn a_panic_in_the_observer_ends_the_copy_leaves_no_part_of_a_file_and_passes_on(
 }
 
 #[test]
-fn panics_in_every_sync_do_not_hang_the_copy() {
+fn a_panic_in_every_sync_does_not_hang_the_batch() {
     let files = files(60);
     let fs = Broken::new(Defect::SyncPanics);
     let mut reports = 0;
@@ -264,7 +264,7 @@ impl CopyObserver for OfLarge<'_> {
 }
 
 #[test]
-fn files_around_the_cache_are_whole_whatever_their_length() {
+fn direct_copies_of_any_length_are_complete() {
     let dir = tempfile::tempdir().unwrap();
     let lens = [4096, 8192, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 5000, (4 << 20) + 4096];
     let paths: Vec<_> = lens
@@ -287,7 +287,7 @@ fn files_around_the_cache_are_whole_whatever_their_length() {
 }
 
 #[test]
-fn a_break_stops_a_file_that_is_under_way() {
+fn a_break_stops_a_copy_in_progress() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     StdFs.write_new(&at("small"), b"x", SyncMode::Normal).unwrap();
@@ -315,7 +315,7 @@ fn a_break_stops_a_file_that_is_under_way() {
 }
 
 #[test]
-fn odd_options_and_odd_sources_end_in_an_answer() {
+fn unusual_options_and_sources_do_not_hang() {
     let files = files(3);
     let options = CopyOptions::new().buffer_bytes(0);
     copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
@@ -327,7 +327,7 @@ fn odd_options_and_odd_sources_end_in_an_answer() {
     let file = StdFs.open(&from, &FsOpenOptions::new().write(true).create_new(true)).unwrap();
     file.set_len(1 << 20).unwrap();
     if file.metadata().unwrap().allocated_bytes.is_none() {
-        return; // A platform that counts no blocks is asked for no holes.
+        return; // Without `allocated_bytes`, a copy does not look for holes.
     }
     let fs = Broken::new(Defect::NextDataIsEmpty);
     let job = CopyJob { source: &fs, from: &from, to: &to, len: None };
@@ -338,7 +338,7 @@ fn odd_options_and_odd_sources_end_in_an_answer() {
     assert!(!StdFs.exists(&to).unwrap());
 }
 
-/// Gives each copy a mode when it is written, and refuses one.
+/// An observer that sets the mode of each copy after it is written, and fails for one of them.
 #[cfg(all(unix, not(lsm_fs_portable)))]
 struct Modes {
     refused: usize,
@@ -367,7 +367,7 @@ impl CopyObserver for Modes {
 
 #[cfg(all(unix, not(lsm_fs_portable)))]
 #[test]
-fn a_copy_gets_its_mode_before_its_sync_and_is_private_until_then() {
+fn a_copy_is_private_until_the_observer_sets_its_mode() {
     let files = files(30);
     let observer = Modes { refused: 7 };
     let options = CopyOptions::new().private(true).observer(&observer);

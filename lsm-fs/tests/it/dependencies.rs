@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::Command};
 
 #[test]
-fn the_default_tree_is_rustix_and_what_it_needs() {
+fn the_only_dependencies_are_rustix_and_its_own() {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "-p", "lsm-fs", "-e", "normal", "--prefix", "none", "--format", "{p}"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

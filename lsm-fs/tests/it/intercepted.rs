@@ -22,7 +22,7 @@ impl Interceptor for Quiet {
 }
 
 #[test]
-fn no_open_directory_is_made_for_a_private_one() {
+fn an_ordinary_directory_never_replaces_a_private_one() {
     let dir = tempfile::tempdir().unwrap();
     let broken = Broken::new(Defect::None);
     // A view of this backend has no permissions.

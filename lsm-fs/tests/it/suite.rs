@@ -56,7 +56,7 @@ fn mount_point() -> Option<&'static str> {
 }
 
 #[test]
-fn an_honest_backend_passes_without_exemption() {
+fn a_correct_backend_passes_without_exemption() {
     let report = lsm_fs::conformance::run(|_| subject(Defect::None));
     println!("{report}");
     if cfg!(lsm_fs_portable) {
@@ -76,7 +76,7 @@ const NARROW: usize = 8;
 
 #[test]
 #[cfg(not(lsm_fs_portable))]
-fn every_defect_is_found_and_every_check_is_seen_to_fail_for_its_own_sake() {
+fn every_defect_is_found_and_every_check_can_fail() {
     let next = AtomicUsize::new(0);
     let found: Mutex<BTreeMap<Defect, Vec<&str>>> = Mutex::default();
     let work = || {
@@ -101,10 +101,10 @@ fn every_defect_is_found_and_every_check_is_seen_to_fail_for_its_own_sake() {
 }
 
 #[test]
-fn a_report_counts_and_names_what_failed() {
+fn a_report_counts_and_names_failed_checks() {
     let report = lsm_fs::conformance::run(|_| subject(Defect::CreateNewIgnored));
     let text = report.to_string();
-    assert!(text.contains("VIOLATED        names::create_new_refuses_a_taken_name: "), "{text}");
+    assert!(text.contains("VIOLATED        names::create_new_refuses_an_existing_name: "), "{text}");
     let caught = std::panic::catch_unwind(|| report.assert_conforms()).unwrap_err();
     assert!(caught.downcast_ref::<String>().unwrap().contains("VIOLATED"));
 }

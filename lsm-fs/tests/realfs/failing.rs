@@ -24,14 +24,14 @@ fn give_back_deleted_blocks() {
 }
 
 #[test]
-fn the_device_reports_are_kept() {
+fn errors_of_a_failing_device_are_reported() {
     // One device serves both, one after the other.
-    a_handle_whose_sync_failed_never_succeeds_again();
+    a_handle_stays_poisoned_after_a_failed_sync();
     give_back_deleted_blocks();
     copies_that_the_device_refused_are_never_reported_durable();
 }
 
-fn a_handle_whose_sync_failed_never_succeeds_again() {
+fn a_handle_stays_poisoned_after_a_failed_sync() {
     let dir = scratch(BAD_DEVICE);
     let path = dir.path().join("f");
     let file = StdFs.open(&path, &FsOpenOptions::new().read(true).write(true).create_new(true)).unwrap();

@@ -14,7 +14,7 @@ use crate::mounts::{BTRFS, EXT4, EXT4_B, FULL, READ_ONLY, TMPFS, XFS, root, scra
 const NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
 
 #[test]
-fn a_batch_of_links_across_mounts_is_refused_link_by_link() {
+fn a_batch_of_links_across_mounts_refuses_each_link() {
     let (from, to) = (scratch(EXT4), scratch(EXT4_B));
     for name in ["a", "b"] {
         StdFs.write_new(&from.path().join(name), b"x", SyncMode::Normal).unwrap();
@@ -68,7 +68,7 @@ fn a_view_does_not_enter_a_file_that_is_mounted_over_another() {
 }
 
 #[test]
-fn a_large_batch_says_of_each_link_what_a_small_one_says() {
+fn large_and_small_batches_of_links_give_the_same_results() {
     // Two threads look up the names first, also on XFS.
     const COUNT: usize = 1_200;
     for mount in [EXT4, XFS, BTRFS, TMPFS] {
@@ -109,7 +109,7 @@ fn a_large_batch_says_of_each_link_what_a_small_one_says() {
 }
 
 #[test]
-fn an_inode_takes_no_more_names_than_its_filesystem_has() {
+fn a_link_beyond_the_limit_of_the_filesystem_is_refused() {
     let dir = scratch(EXT4);
     StdFs.write_new(&dir.path().join("f"), b"x", SyncMode::Normal).unwrap();
     let names: Vec<_> = (0..66_000).map(|i| i.to_string()).collect();
@@ -152,7 +152,7 @@ fn fill(dir: &Path) -> Error {
 }
 
 #[test]
-fn a_full_mount_keeps_what_it_has_and_names_what_failed() {
+fn a_full_mount_keeps_its_files_and_errors_name_the_call() {
     let dir = scratch(FULL);
     let current = dir.path().join("current");
     let _ = StdFs.rewrite_atomic(&current, b"old", SyncMode::Normal).unwrap();
@@ -178,7 +178,7 @@ fn a_full_mount_keeps_what_it_has_and_names_what_failed() {
 }
 
 #[test]
-fn a_read_only_mount_refuses_every_change_and_serves_every_read() {
+fn a_read_only_mount_refuses_changes_and_allows_reads() {
     let dir = root(READ_ONLY).join("dir");
     let (file, new) = (dir.join("file"), dir.join("new"));
     assert!(StdFs.read_to_vec(&file, 99).unwrap().starts_with(b"content"));
@@ -207,7 +207,7 @@ fn a_read_only_mount_refuses_every_change_and_serves_every_read() {
 }
 
 #[test]
-fn a_sparse_file_of_4_gib_copies_at_once_and_stays_sparse() {
+fn a_sparse_file_of_4_gib_is_copied_without_its_holes() {
     for variable in [EXT4, XFS, BTRFS, TMPFS] {
         let dir = scratch(variable);
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
@@ -235,7 +235,7 @@ fn a_sparse_file_of_4_gib_copies_at_once_and_stays_sparse() {
 }
 
 #[test]
-fn a_copy_that_may_share_extents_takes_no_space() {
+fn a_copy_with_shared_extents_takes_no_space() {
     for variable in [XFS, BTRFS] {
         let dir = scratch(variable);
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
@@ -310,12 +310,12 @@ fn with_few_descriptors(test: &str, variable: &str) {
 }
 
 #[test]
-fn few_descriptors_slow_batches_down_and_fail_nothing() {
-    with_few_descriptors("limits::few_descriptors_slow_batches_down_and_fail_nothing", XFS);
+fn batches_complete_with_few_descriptors() {
+    with_few_descriptors("limits::batches_complete_with_few_descriptors", XFS);
 }
 
 #[test]
-fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
+fn a_panic_in_the_report_of_clones_ends_the_batch_and_resumes() {
     let dir = scratch(XFS);
     let names: Vec<_> = (0..1000).map(|i| i.to_string()).collect();
     let to = dir.path().join("to");
@@ -339,7 +339,7 @@ fn a_panic_in_the_report_of_clones_ends_the_batch_and_passes_on() {
 
 /// XFS refuses the transfers. One thread disables direct I/O for the handle while others are being refused.
 #[test]
-fn threads_that_are_refused_on_one_direct_handle_are_all_served() {
+fn refused_direct_transfers_of_all_threads_are_repeated() {
     let dir = scratch(XFS);
     for round in 0..1_500 {
         let options = FsOpenOptions::new().write(true).create_new(true).direct_io(true);

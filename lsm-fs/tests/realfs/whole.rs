@@ -33,7 +33,7 @@ fn conforms(variable: &str, without: &[&str]) {
 }
 
 const NO_CLONES: &[&str] =
-    &["batches::clones_are_made_and_each_reported", "permissions::a_clone_is_its_owners_alone"];
+    &["batches::clones_are_made_and_each_is_reported", "permissions::only_the_owner_can_use_a_new_clone"];
 
 /// No sync fails on a healthy mount. Failing mounts have their own tests.
 const NO_FAULT: &[&str] = &[
@@ -64,7 +64,7 @@ fn tmpfs_conforms() {
 }
 
 #[test]
-fn each_type_can_do_what_it_is_known_for() {
+fn each_filesystem_type_has_its_known_capabilities() {
     let mut plain = FsCapabilities::default();
     plain.hard_link = true;
     plain.rename_noreplace = true;

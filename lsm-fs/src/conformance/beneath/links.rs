@@ -15,14 +15,14 @@ use crate::{
 list! { "beneath":
     a_link_at_the_end_is_not_followed
     a_link_on_the_way_is_not_followed
-    a_link_is_seen_and_removed_itself
+    a_link_is_listed_and_removed_itself
     a_link_is_neither_linked_nor_cloned
     a_batch_follows_no_link
     a_special_file_is_not_linked
-    a_folder_that_became_a_link_leads_nowhere
+    a_directory_replaced_by_a_link_is_not_followed
     a_root_follows_its_directory
-    a_root_in_a_view_is_no_link
-    a_removed_tree_keeps_what_its_links_lead_to
+    a_root_inside_a_view_must_not_be_a_link
+    removing_a_tree_keeps_the_targets_of_its_links
     a_deep_tree_is_removed
 }
 
@@ -69,7 +69,7 @@ fn a_link_on_the_way_is_not_followed(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_link_is_seen_and_removed_itself(t: &Subject) -> Verdict {
+fn a_link_is_listed_and_removed_itself(t: &Subject) -> Verdict {
     two_trees(t)?;
     let view = view(t)?;
     for target in ["../outside/f", "../outside/d", "nowhere"] {
@@ -161,7 +161,7 @@ fn a_special_file_is_not_linked(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_folder_that_became_a_link_leads_nowhere(t: &Subject) -> Verdict {
+fn a_directory_replaced_by_a_link_is_not_followed(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.mkdir("in/d")?;
     t.put("in/d/g", b"inside")?;
@@ -204,7 +204,7 @@ fn a_root_follows_its_directory(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_root_in_a_view_is_no_link(t: &Subject) -> Verdict {
+fn a_root_inside_a_view_must_not_be_a_link(t: &Subject) -> Verdict {
     two_trees(t)?;
     let view = view(t)?;
     t.symlink("../outside", "in/link")?;
@@ -212,7 +212,7 @@ fn a_root_in_a_view_is_no_link(t: &Subject) -> Verdict {
     stopped(view.beneath(&t.at("in/link/d")), "beneath")
 }
 
-fn a_removed_tree_keeps_what_its_links_lead_to(t: &Subject) -> Verdict {
+fn removing_a_tree_keeps_the_targets_of_its_links(t: &Subject) -> Verdict {
     two_trees(t)?;
     t.mkdir("in/d")?;
     t.mkdir("in/d/e")?;
@@ -224,7 +224,7 @@ fn a_removed_tree_keeps_what_its_links_lead_to(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-/// Deeper than the limits for the length of a path and for open files.
+/// The tree is deeper than the limits for path length and open files allow in one step.
 fn a_deep_tree_is_removed(t: &Subject) -> Verdict {
     two_trees(t)?;
     let top = t.at("in/top");

@@ -4,7 +4,7 @@ use super::*;
 use std::thread;
 
 #[test]
-fn a_job_comes_back_where_nobody_takes_it() {
+fn push_returns_the_job_if_there_is_no_finisher() {
     let queue = Queue::<_, ()>::new(2, 1);
     let _maker = queue.join(Role::Maker);
     assert_eq!(queue.push(1), Err(1), "no finisher");
@@ -12,7 +12,7 @@ fn a_job_comes_back_where_nobody_takes_it() {
 }
 
 #[test]
-fn a_full_queue_waits_for_a_finisher_or_for_the_last_to_go() {
+fn push_waits_until_a_job_is_taken_or_no_finisher_is_left() {
     let queue = Queue::<_, ()>::new(1, 1);
     let _maker = queue.join(Role::Maker);
     let finisher = queue.join(Role::Finisher);
@@ -28,7 +28,7 @@ fn a_full_queue_waits_for_a_finisher_or_for_the_last_to_go() {
 }
 
 #[test]
-fn each_job_that_is_taken_lets_a_maker_go_on() {
+fn each_pop_wakes_a_waiting_maker() {
     let queue = Queue::<_, ()>::new(2, 1);
     let _parts = (queue.join(Role::Maker), queue.join(Role::Finisher));
     (0..2).for_each(|job| queue.push(job).unwrap());
@@ -48,7 +48,7 @@ fn each_job_that_is_taken_lets_a_maker_go_on() {
 }
 
 #[test]
-fn a_bunch_waits_until_it_is_whole_or_no_more_can_come() {
+fn finishers_wait_for_enough_jobs_or_the_end() {
     let queue = Queue::<_, ()>::new(4, 3);
     let maker = queue.join(Role::Maker);
     let _finisher = queue.join(Role::Finisher);
@@ -68,7 +68,7 @@ fn a_bunch_waits_until_it_is_whole_or_no_more_can_come() {
 }
 
 #[test]
-fn finishers_get_what_is_left_and_then_the_end() {
+fn finishers_receive_the_remaining_jobs_and_then_the_end() {
     let queue = Queue::<_, ()>::new(2, 1);
     let maker = queue.join(Role::Maker);
     let _finisher = queue.join(Role::Finisher);
@@ -78,7 +78,7 @@ fn finishers_get_what_is_left_and_then_the_end() {
 }
 
 #[test]
-fn a_single_result_is_received_while_others_are_at_work() {
+fn a_single_result_is_received_while_the_batch_runs() {
     let queue = Queue::<(), _>::new(2, 1);
     let _finisher = queue.join(Role::Finisher);
     queue.report(7);
@@ -88,7 +88,7 @@ fn a_single_result_is_received_while_others_are_at_work() {
 }
 
 #[test]
-fn results_wait_for_a_caller_that_receives_and_for_no_other() {
+fn threads_wait_for_the_receiver_until_it_is_dropped() {
     let queue = Queue::<(), _>::new(2, 1);
     let finisher = queue.join(Role::Finisher);
     let mut received = Vec::new();

@@ -19,12 +19,12 @@ pub(in crate::std_fs) struct View {
     roots: Vec<PathBuf>,
 }
 
-/// The way in which the last component of a path is used.
+/// The treatment of a symbolic link in the last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LastComponent {
-    /// The call would follow a symbolic link there.
+    /// The call would follow the link, so the path is refused.
     Followed,
-    /// The call works on the name itself.
+    /// The call works on the name itself, so the path is allowed.
     Name,
 }
 

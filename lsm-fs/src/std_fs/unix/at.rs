@@ -121,7 +121,7 @@ mod tests {
 
     /// rustix cannot take a lease, so the test calls the second open directly.
     #[test]
-    fn a_leased_file_is_opened_again_and_nothing_else_is() {
+    fn only_a_regular_file_is_opened_after_a_lease() {
         let dir = tempfile::tempdir().unwrap();
         let (file, pipe) = (dir.path().join("file"), dir.path().join("pipe"));
         std::fs::write(&file, "bytes").unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_file_waits_again_and_keeps_what_it_was_opened_for() {
+    fn an_open_file_is_blocking_and_keeps_its_other_flags() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, "bytes").unwrap();

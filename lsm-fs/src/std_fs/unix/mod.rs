@@ -61,8 +61,8 @@ pub(in crate::std_fs) fn available_space(path: &Path) -> io::Result<u64> {
     free_bytes(&rustix::fs::statvfs(path)?)
 }
 
-/// A filesystem that does not count its blocks reports zeros for all of them. So do many network filesystems, and a
-/// tmpfs without a limit.
+/// Returns the free bytes. A filesystem that does not count its blocks reports 0 total blocks, for example a tmpfs
+/// without a limit (`shmem_statfs` in `mm/shmem.c`) and many network filesystems.
 fn free_bytes(stat: &rustix::fs::StatVfs) -> io::Result<u64> {
     match stat.f_blocks {
         0 => Err(io::ErrorKind::Unsupported.into()),
@@ -70,7 +70,8 @@ fn free_bytes(stat: &rustix::fs::StatVfs) -> io::Result<u64> {
     }
 }
 
-/// Positional reads and writes, made by the kernel. Only the search for data moves the position, one caller at a time.
+/// Positional reads and writes, made by the kernel. Only [`next_data`](Self::next_data) moves the position of the file,
+/// and the lock admits one caller at a time.
 #[derive(Debug, Default)]
 pub(in crate::std_fs) struct Positioned(std::sync::Mutex<()>);
 

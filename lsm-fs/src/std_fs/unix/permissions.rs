@@ -13,8 +13,8 @@ use crate::{FsPermissions, Op, Permissions, PermissionsSet, Result, StdFs, std_f
 /// The rights of the group.
 const GROUP: u32 = 0o070;
 
-/// Sets owner and group of an open inode, then its mode. Calls that would change nothing are left out. The rights of
-/// the group are meant for the group that was asked for, and for no other.
+/// Sets the owner and group of an open inode, and then its mode. Calls that would change nothing are left out. If the
+/// inode does not have the requested group, the mode is set without rights for the group.
 pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> io::Result<PermissionsSet> {
     let file = file.as_fd();
     let owner = kept(set_owner(file, to))?;
@@ -37,13 +37,14 @@ fn set_owner(file: impl AsFd, to: &Permissions) -> rustix::io::Result<()> {
     }
     let set = retry_on_intr(|| fchown(file, owner, group));
     if set.is_err() && owner.is_some() && group.is_some() {
-        // A process that may not give files away may still be in the group.
+        // A process that may not change the owner may still set a group of which it is a member (chown(2)).
         let _ = fchown(file, None, group);
     }
     set
 }
 
-/// Tells a refusal from a failure. `EINVAL` stands for a number that a user namespace does not map.
+/// Returns `true` for a success, `false` for a refusal, and an error for a failure. `EINVAL` is a refusal: the user
+/// namespace does not map the number (`chown_common` in `fs/open.c`).
 fn kept(set: rustix::io::Result<()>) -> io::Result<bool> {
     match set {
         Ok(()) => Ok(true),
@@ -52,7 +53,8 @@ fn kept(set: rustix::io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// A handle that can be changed through. `fchmod` refuses one that only names its file.
+/// Flags for opening a directory whose permissions will be set. `fchmod` refuses a handle opened with `O_PATH`
+/// (open(2)).
 const CHANGEABLE: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_calls_give_the_same_metadata() {
+    fn stat_and_statx_give_the_same_metadata() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, [1; 5_000]).unwrap();

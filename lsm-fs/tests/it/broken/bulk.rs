@@ -1,4 +1,5 @@
-//! The abilities of a broken backend. If they have no defect, its batches make single calls.
+//! The abilities of a broken backend. It has the bulk ability only with a defect in it. Otherwise, batches make single
+//! calls.
 
 use std::{ffi::OsStr, path::Path};
 

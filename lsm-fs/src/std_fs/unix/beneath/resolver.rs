@@ -67,7 +67,8 @@ const BENEATH: rustix::fs::ResolveFlags = rustix::fs::ResolveFlags::BENEATH
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mount {
     device: u64,
-    /// Distinguishes bind mounts of one device, if the kernel reports it (`statx(2)`, from Linux 5.8).
+    /// The id of the mount, which distinguishes bind mounts of one device. `None` if the kernel does not report it
+    /// (`statx(2)`, before Linux 5.8).
     id: Option<u64>,
 }
 

@@ -16,11 +16,11 @@ fn conforms(resolution: Resolution) {
 }
 
 #[test]
-fn views_resolve_by_the_kernel() {
+fn views_conform_with_openat2() {
     conforms(Resolution::Openat2);
 }
 
 #[test]
-fn views_resolve_by_a_walk() {
+fn views_conform_with_one_handle_per_component() {
     conforms(Resolution::PerComponent);
 }

@@ -51,7 +51,7 @@ fn is_kept(home: &tempfile::TempDir) -> bool {
 }
 
 #[test]
-fn a_folder_that_is_swapped_for_a_link_is_not_followed() {
+fn a_directory_swapped_for_a_link_is_not_followed() {
     for (resolution, level) in cases() {
         let (home, tree) = prepared(20);
         let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
@@ -77,7 +77,7 @@ fn a_folder_that_is_swapped_for_a_link_is_not_followed() {
 }
 
 #[test]
-fn a_folder_that_is_moved_away_does_not_lead_out_of_the_tree() {
+fn a_directory_moved_away_does_not_lead_out_of_the_tree() {
     for (resolution, level) in cases() {
         let (home, tree) = prepared(20);
         let at: PathBuf = iter::once(tree.clone()).chain((0..=level).map(|n| n.to_string().into())).collect();
@@ -124,7 +124,7 @@ fn a_tree_on_another_mount_is_left_alone() {
 }
 
 #[test]
-fn the_way_up_leads_to_the_directory_that_the_way_down_came_from() {
+fn the_walk_returns_only_to_the_directory_it_came_from() {
     let dir = tempfile::tempdir().unwrap();
     let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
     fs::create_dir(&one).unwrap();
