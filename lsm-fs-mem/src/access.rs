@@ -1,14 +1,14 @@
-//! The permissions that an inode is made with.
+//! The permissions with which an inode is created.
 
 pub(crate) use lsm_fs::Permissions;
 
-/// Who may use a new inode.
+/// The access to a new inode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody, as a umask of `0o022` leaves it.
+    /// Everybody may read it, as with a umask of `0o022`.
     #[default]
     Ordinary,
-    /// The owner alone.
+    /// Only the owner may use it.
     Private,
 }
 

@@ -32,12 +32,12 @@ use rule::{Demands, ManifestRule, PointerRule};
 
 /// A wrapper around any filesystem that tracks which changes are durable.
 ///
-/// For each inode it knows whether the bytes were synced since they were last written. For each name it knows whether
-/// the directory was synced since the name was last bound, moved, or removed.
+/// For each inode, it tracks whether the bytes were synced since they were last written. For each name, it tracks
+/// whether the directory was synced since the name was last bound, moved, or removed.
 ///
-/// The audit reports at the call itself what a crash simulator finds in one of its states, and it works on any backend,
+/// The audit reports a bug at the faulty call, where a crash simulator reports a bad state. It works on any backend,
 /// including `StdFs`. A pointer that is written in place is checked when it is synced. A crash may show its new bytes
-/// earlier, and finding that is left to the simulator.
+/// earlier. Only a crash simulator finds such a bug.
 ///
 /// # Contract
 ///
@@ -183,8 +183,8 @@ impl<F: Fs> DurabilityAudit<F> {
         self.auditor().violations().clone()
     }
 
-    /// Returns everything that a crash could take from a file, or from a directory and everything below it, and from
-    /// the names that lead there from the root. The result is sorted by path.
+    /// Returns everything that a crash could still lose of a file, or of a directory and everything below it. This
+    /// includes the names that lead there from the root. The result is sorted by path.
     ///
     /// # Errors
     ///
@@ -197,11 +197,11 @@ impl<F: Fs> DurabilityAudit<F> {
         Ok(inspection.finish())
     }
 
-    /// Asserts that a crash can take nothing from a file, or from a directory and everything below it.
+    /// Asserts that a crash can lose nothing of a file, or of a directory and everything below it.
     ///
     /// # Panics
     ///
-    /// If something is not durable, with a list of everything that is not. If the tree cannot be walked.
+    /// Panics if something is not durable, with a list of it all, or if the tree cannot be walked.
     #[track_caller]
     pub fn assert_durable(&self, path: &Path) {
         let (is_durable, message) = match self.undurable(path) {
@@ -248,7 +248,7 @@ impl<F: fmt::Debug> fmt::Debug for DurabilityAudit<F> {
     }
 }
 
-/// The interceptor that keeps the account.
+/// The interceptor that records the pending changes.
 #[derive(Debug)]
 pub struct Auditor<F> {
     fs: Arc<F>,

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_leads_back_to_its_number() {
+    fn errno_names_round_trip() {
         for (name, number) in NAMES {
             assert_eq!(errno_by_name(name), Some(number));
             assert_eq!(errno_by_name(&errno_name(number)), Some(number));

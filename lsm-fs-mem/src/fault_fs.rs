@@ -35,7 +35,7 @@ use plan::Plan;
 /// # Contract
 ///
 /// Without faults, the wrapper changes nothing. A failed call reports the operation, the paths, and the errno as the
-/// backend would. The same calls meet the same faults: nothing depends on time or chance.
+/// backend would. The same sequence of calls meets the same faults, because nothing depends on time or chance.
 ///
 /// *Poison.* A failed sync, whether injected or real, poisons the wrapper's handle. Later syncs and writes through it
 /// fail with that first error. They are not counted and do not reach the inner file. `EINTR` does not poison.

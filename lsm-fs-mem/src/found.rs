@@ -11,8 +11,8 @@ use lsm_fs::{FileId, Fs, FsExt, Result};
 /// A tree of files and directories, as found after a crash. [`Recording::admits`](crate::Recording::admits) and
 /// [`MemFs::admits`](crate::MemFs::admits) decide whether a crash could leave it.
 ///
-/// It holds names, contents, and the identity of files: two names of one file are not two equal files. It holds no
-/// modes and owners. Two trees are equal if they hold the same, in whatever order they were built.
+/// It holds names, contents, and the identity of files: one file with two names differs from two equal files. It holds
+/// no modes and owners. The order in which a tree is built does not matter for equality.
 ///
 /// # Examples
 ///
@@ -60,7 +60,8 @@ impl FoundTree {
         self
     }
 
-    /// Adds a file with all its names, and the directories above them. A name that the tree has is replaced.
+    /// Adds a file with all its names, and the directories above them. If the tree already has one of the names, the
+    /// name is replaced.
     #[must_use]
     pub fn file<P: AsRef<Path>>(mut self, names: impl IntoIterator<Item = P>, bytes: &[u8]) -> Self {
         self.files.push(bytes.to_vec());
@@ -138,7 +139,7 @@ impl FoundDir {
         Self { dirs, files }
     }
 
-    /// Returns the directory at a path below this one. Makes it if it is not there.
+    /// Returns the directory at a path below this one, and creates it if necessary.
     fn below(&mut self, path: &Path) -> &mut Self {
         let mut dir = self;
         for component in path.components() {
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trees_are_equal_however_they_were_built() {
+    fn equality_ignores_the_order_of_building() {
         let one = FoundTree::new().file(["/d/a", "/b"], b"x").file(["/c"], b"y");
         let other = FoundTree::new().file(["/c"], b"y").dir("/d").file(["/b", "/d/a"], b"x");
         assert_eq!(one, other);

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_samples_of_a_seed_are_known() {
+    fn the_random_numbers_of_a_seed_are_pinned() {
         // The published first outputs of splitmix64 for seed 1234567.
         let mut seeded = Seeded::new(1_234_567);
         assert_eq!(seeded.next(), 6_457_827_717_110_365_317);

@@ -155,7 +155,7 @@ impl Machine {
         self.storage.violations()
     }
 
-    /// Returns the path's volume, whatever its state.
+    /// Returns the path's volume, even if it is shut down.
     pub(crate) fn volume_at(&self, view: View<'_>, path: &Path) -> io::Result<u32> {
         let names = self.storage.namespace();
         // Lookups on a volume that is shut down fail, but the volume must be found to be started again.

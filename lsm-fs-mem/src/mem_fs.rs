@@ -27,7 +27,8 @@ pub use special::SpecialFile;
 
 /// An in-memory filesystem that models the effects of a crash.
 ///
-/// A value is a handle, and its clones refer to the same filesystem. [`Fs`] is implemented with the semantics of Linux:
+/// The value is a handle on the filesystem, and its clones refer to the same filesystem. [`Fs`] is implemented with the
+/// semantics of Linux:
 ///
 /// - Hard links share one inode, and a removed file lives on while it is open.
 /// - Directories can be renamed, and locks behave like `flock(2)`.

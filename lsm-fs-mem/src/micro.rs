@@ -41,8 +41,9 @@ pub(crate) enum Change {
     Data { ino: Ino, range: Range<u64>, payload: Payload },
     /// A new length. `written` is set if it belongs to the write just before it.
     Size { ino: Ino, from: u64, to: u64, written: bool },
-    /// A new name, which brings its inode along: a directory entry never dangles. `creates` is set if the inode is new.
-    /// `access` is the one that the inode was made with, because a crash may keep this name and lose the first one.
+    /// A new name. If it persists, its inode persists too, because a directory entry never dangles. `creates` is set if
+    /// the inode is new. Every name records the `access` with which the inode was created, because a crash may keep
+    /// this name and lose the first one.
     Link { dir: Ino, name: Name, ino: Ino, kind: Kind, access: Access, creates: bool },
     /// The removal of a name.
     Unlink { dir: Ino, name: Name, ino: Ino },
@@ -80,7 +81,7 @@ impl Micro {
         }
     }
 
-    /// Returns whether a sync of a directory is about it.
+    /// Returns whether the change belongs to a directory: a name in it, or its permissions.
     pub(crate) const fn is_of_directory(&self) -> bool {
         self.directory().is_some()
     }
@@ -135,7 +136,7 @@ struct SinceCommit {
     volume: u32,
     created: Seq,
     changed: Seq,
-    /// The last change of its names, its length, or its permissions.
+    /// The last change of its names, its length, or its permissions (but not of its bytes).
     described: Seq,
     /// Its own last sync.
     synced: Seq,
@@ -226,7 +227,7 @@ impl Journal {
         self.since_commit.get(&ino).is_some_and(|since| since.created > commit)
     }
 
-    /// Returns whether the inode has changed after a commit at this time and after its own last sync.
+    /// Returns whether the inode has changed since both a commit at this time and its own last sync.
     pub(crate) fn is_touched(&self, ino: Ino, commit: Seq) -> bool {
         self.since_commit.get(&ino).is_some_and(|since| since.changed > since.synced.max(commit))
     }

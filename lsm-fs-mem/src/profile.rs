@@ -21,7 +21,7 @@ use crate::micro::{Change, Kind, Micro};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// The contract of each sync and nothing more.
+    /// Only the contract of each sync, and nothing more.
     #[default]
     Adversarial,
     /// ext4 with `data=ordered`. An fsync commits all name changes on the volume up to the last change of the file or

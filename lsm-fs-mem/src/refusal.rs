@@ -43,7 +43,8 @@ pub(crate) fn is_admitted(disk: &Disk, hardware: &Hardware, found: &FoundTree) -
     refused(&Question::new(disk, found, &covered), hardware).is_none()
 }
 
-/// Decides whether a crash may leave this tree. An error explains why it may not, which takes many decisions.
+/// Decides whether a crash may leave this tree. An error contains the explanation, which takes many more decisions to
+/// find.
 pub(crate) fn admits(
     disk: &Disk,
     hardware: &Hardware,
@@ -62,7 +63,7 @@ fn covered(hardware: &Hardware) -> BTreeSet<Ino> {
     hardware.mounts().map(|(covered, _)| covered).collect()
 }
 
-/// Returns the root of the first volume that no crash leaves in this way, and the facts that were looked at.
+/// Returns the root of the first volume that no crash leaves as found, and the facts that led to this answer.
 fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(Place<'q>, PathBuf, BTreeSet<Fact>)> {
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
@@ -77,7 +78,7 @@ fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(Place<'q
     None
 }
 
-/// Returns the roots that cover these directories, with the paths where they were found.
+/// Returns the roots that cover these directories, each with the path at which it was found.
 fn mounted(hardware: &Hardware, covered: Covered) -> impl Iterator<Item = (Ino, PathBuf)> {
     let root = |wanted: Ino| hardware.mounts().find(|(covered, _)| *covered == wanted).map(|(_, root)| root);
     covered.into_iter().filter_map(move |(ino, path)| Some((root(ino)?, path)))
@@ -119,7 +120,7 @@ fn explain<'q>(
     Refusal { model, paths, reason: parts.join("; ") }
 }
 
-/// Leaves out the names that only lead to another fact: directories above it, and the name of a file whose content is
+/// Removes the facts that only lead to another fact: directories above it, and the name of a file whose content is
 /// refused.
 fn telling(found: &FoundTree, facts: &[Fact]) -> Vec<Fact> {
     let leads = |fact: &Fact, path: &Path| {

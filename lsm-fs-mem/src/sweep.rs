@@ -201,8 +201,9 @@ impl<'a> CrashSweep<'a> {
     /// every moment of `next`.
     ///
     /// A kill loses nothing: the next process finds every name and every byte in the page cache, whether or not a sync
-    /// has forced it. If it builds on them and the power then fails, it has acknowledged data that is lost. Neither a
-    /// crash nor a [`recovery`](Self::recovery) can reveal this bug, because everything that a crash leaves is durable.
+    /// has forced it. If it acknowledges work that depends on an unsynced change, and the power then fails, the
+    /// acknowledged work is lost. Neither a crash nor a [`recovery`](Self::recovery) can reveal this bug, because
+    /// everything that a crash leaves is durable.
     ///
     /// # Contract
     ///

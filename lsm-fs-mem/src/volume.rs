@@ -45,8 +45,8 @@ pub struct VolumeOptions {
     /// `Unsupported` for a rename that does not replace. A directory sync returns
     /// [`NotSupported`](lsm_fs::DirectorySync::NotSupported).
     pub capabilities: FsCapabilities,
-    /// Set if the process may change owners and groups. If not, a change is reported as refused, as for a process that
-    /// is not root. Default: it may.
+    /// Set if the process may change owners and groups. Otherwise, a change is reported as refused, as for a process
+    /// that is not root. Default: `true`.
     pub keeps_owners: bool,
     /// The state of the volume. Default: working.
     pub state: VolumeState,

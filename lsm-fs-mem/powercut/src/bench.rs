@@ -23,7 +23,7 @@ pub(crate) struct Bench {
     pub(crate) serving: Serving,
     session: BackgroundSession,
     device: PathBuf,
-    /// Where the disk is mounted.
+    /// The mount point of the disk.
     pub(crate) point: PathBuf,
     /// The empty file systems.
     made: BTreeMap<Kind, Disk>,
@@ -49,7 +49,7 @@ impl Bench {
         self.serving.insert(Disk::default());
         kind.make(&self.device, &self.uuid(kind))?;
         self.mount(kind)?;
-        // It would be in every state of ext4.
+        // mkfs.ext4 creates this directory, so it would be in every state.
         let _ = std::fs::remove_dir(self.point.join("lost+found"));
         self.unmount()?;
         Ok(self.serving.disk())
@@ -141,24 +141,24 @@ impl Mounted<'_> {
         &self.bench.point
     }
 
-    /// Notes that the workload has come to this step.
+    /// Records in the log that the workload has reached this step.
     pub(crate) fn mark(&self, step: usize) {
         self.bench.serving.mark(step);
     }
 
-    /// Has everything written out.
+    /// Writes everything to the disk.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
         rustix::fs::syncfs(std::fs::File::open(self.root())?).context("cannot sync")
     }
 
-    /// Unmounts and mounts again, so that the memory of the kernel is empty.
+    /// Unmounts and mounts again, so that the kernel caches nothing of the disk.
     pub(crate) fn remount(&self) -> anyhow::Result<()> {
         self.bench.unmount()?;
         self.bench.mount(self.kind)
     }
 
-    /// Starts a commit in the background, where the file system has a way. A new label asks the commit thread of btrfs
-    /// for one, as the ioctl `START_SYNC` does.
+    /// Starts a commit in the background, if the file system has a call for it. Writing the label of a btrfs wakes its
+    /// commit thread (`btrfs_label_store` in `fs/btrfs/sysfs.c`), as the ioctl `START_SYNC` does.
     pub(crate) fn start_commit(&self) -> anyhow::Result<()> {
         if self.kind == Kind::Btrfs {
             let uuid = self.bench.uuid(self.kind);

@@ -17,7 +17,7 @@ use crate::{
 /// The power cuts of one workload.
 pub(crate) struct Cuts {
     pub(crate) kind: Kind,
-    /// The workload comes from a seed.
+    /// Set if the workload was generated from a seed.
     pub(crate) is_random: bool,
     pub(crate) observed: Observed,
     /// The trees that the model refuses.
@@ -25,7 +25,7 @@ pub(crate) struct Cuts {
     pub(crate) mounted: usize,
     /// States that do not mount because of a torn superblock. They mount without tearing.
     pub(crate) torn: usize,
-    /// Faults of the file system or of the laboratory: not mountable, not readable.
+    /// Faults of the file system or of the laboratory, such as a disk that cannot be mounted or read.
     pub(crate) faults: Vec<String>,
 }
 

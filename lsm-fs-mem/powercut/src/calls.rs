@@ -16,7 +16,8 @@ use rustix::fs::{
 
 use crate::bench::Mounted;
 
-/// The room that direct writes need between their start and the start of the buffer.
+/// The alignment of the buffer of a direct write. The allocation is longer by this length, so that an aligned part
+/// fits.
 const ALIGN: usize = 4096;
 
 /// Makes one call.

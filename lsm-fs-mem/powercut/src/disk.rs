@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_depends_on_the_content_alone() {
+    fn the_fingerprint_depends_only_on_the_content() {
         let mut disk = Disk::default();
         disk.write(5000, b"x");
         let first = disk.fingerprint();

@@ -21,7 +21,7 @@ impl fmt::Display for Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 3] = [Self::Ext4, Self::Xfs, Self::Btrfs];
 
-    /// The name that `mount` and `mkfs` use.
+    /// The name of the file system for `mount` and `mkfs`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ext4 => "ext4",
@@ -38,7 +38,8 @@ impl Kind {
         }
     }
 
-    /// The options of `mkfs` that differ from its defaults. A table that is zeroed later would write in the background.
+    /// The options of `mkfs` that differ from its defaults. By default, ext4 zeroes its inode tables in the background
+    /// after the mount (`lazy_itable_init` in mke2fs(8)), which would add writes to the log.
     pub(crate) const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Ext4 => &["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"],
@@ -47,7 +48,8 @@ impl Kind {
         }
     }
 
-    /// Makes a file system on a device. Each needs a UUID of its own: XFS and btrfs refuse to mount two with one.
+    /// Makes a file system on a device. Each needs its own UUID, because XFS and btrfs refuse to mount two file systems
+    /// with the same one.
     pub(crate) fn make(self, device: &Path, uuid: &str) -> anyhow::Result<()> {
         let mut command = Command::new(format!("mkfs.{}", self.name()));
         command.args(self.options());

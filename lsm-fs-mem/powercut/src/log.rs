@@ -14,9 +14,9 @@ pub(crate) struct Write {
 #[derive(Clone)]
 pub(crate) enum Entry {
     Write(Write),
-    /// Everything before is durable once this has returned.
+    /// All earlier writes are durable once this has returned.
     Flush,
-    /// The workload has come to this step.
+    /// The workload has reached this step.
     Mark(usize),
 }
 

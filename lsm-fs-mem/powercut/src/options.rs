@@ -8,7 +8,7 @@ use crate::kind::Kind;
 
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Everything, instead of a part that takes ten minutes at most.
+    /// Runs everything, instead of a selection that takes at most ten minutes.
     pub(crate) full: bool,
     /// The parts to run: calibrate, protocol, control.
     pub(crate) parts: Vec<String>,
@@ -17,14 +17,14 @@ pub(crate) struct Options {
     pub(crate) random: Option<u64>,
     /// The seed of the first random workload.
     pub(crate) seed: u64,
-    /// Only listed workloads whose name holds this text. No random ones.
+    /// Runs only the listed workloads whose name contains this text, and no random ones.
     pub(crate) named: Option<String>,
-    /// No listed workloads.
+    /// Runs no listed workloads.
     pub(crate) random_only: bool,
-    /// A foreign sync comes before every n-th call of the protocol.
+    /// Makes a foreign sync before every n-th call of the protocol.
     pub(crate) every: Option<u64>,
     pub(crate) jobs: usize,
-    /// The directory for the states that were seen.
+    /// The directory to which the observed trees are written.
     pub(crate) record: Option<PathBuf>,
 }
 

@@ -1,5 +1,5 @@
-//! The checkpoint protocol under power cuts: create, restore, remove and sweep, beside syncs of another process, and
-//! without one of its syncs.
+//! The checkpoint protocol under power cuts: create, restore, remove and sweep. Runs may have a sync by another process
+//! added, or one of their own syncs left out.
 
 mod case;
 mod check;
@@ -24,8 +24,9 @@ pub(crate) struct Tried {
     pub(crate) torn: usize,
     /// Bad states by their description.
     pub(crate) bad: BTreeMap<String, usize>,
-    /// The calls of the run, and the syncs among them.
+    /// The number of calls of the run.
     pub(crate) calls: u64,
+    /// The files and directories that the run synced, in order.
     pub(crate) syncs: Vec<String>,
 }
 
@@ -46,7 +47,8 @@ impl Tried {
     }
 }
 
-/// A sync of another process: before which call, and of which of the files and directories.
+/// A sync by another process: the number of the call that it precedes, and a number that selects the synced file or
+/// directory.
 pub(crate) type Foreign = Option<(u64, u64)>;
 
 /// The run of one case.

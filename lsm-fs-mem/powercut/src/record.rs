@@ -1,4 +1,4 @@
-//! Writes the trees that were seen to files, from which the tests of the model read them.
+//! Writes the observed trees to files. The tests of the model read these files.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -32,7 +32,7 @@ pub(crate) fn write(dir: &Path, cuts: &[Cuts]) -> anyhow::Result<()> {
 fn kept(cuts: Vec<&Cuts>) -> BTreeSet<Observed> {
     let is_needed = |cuts: &&Cuts| !cuts.is_random || !cuts.misses.is_empty();
     let (needed, random): (Vec<&Cuts>, Vec<&Cuts>) = cuts.into_iter().partition(is_needed);
-    // A workload with one tree says little.
+    // A workload that left only one tree tests little.
     let random: Vec<&Cuts> = random.into_iter().filter(|cuts| cuts.observed.trees.len() > 1).collect();
     let some = random.iter().step_by((random.len() / RANDOM).max(1)).take(RANDOM);
     needed.iter().chain(some).map(|cuts| cuts.observed.clone()).collect()

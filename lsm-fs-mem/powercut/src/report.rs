@@ -20,7 +20,8 @@ use crate::{
     workdir::Workdir,
 };
 
-/// Every n-th call has a foreign sync before it, without `--full`. In the control, half as many have one.
+/// Without `--full`, a foreign sync is made before every n-th call, where n is this number. In the control, it is made
+/// before half as many calls.
 const EVERY: u64 = 12;
 const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 
@@ -34,7 +35,7 @@ pub(crate) fn protocol(options: &Options, workdir: &Workdir) -> anyhow::Result<b
     Ok(table.values().all(|tried| tried.bad.is_empty()))
 }
 
-/// Leaves out each sync in turn. Without `--full`, only of a checkpoint of links.
+/// Leaves out each sync in turn. Without `--full`, only the checkpoint of links is tried.
 pub(crate) fn control(options: &Options, workdir: &Workdir) -> anyhow::Result<()> {
     let table = table(options, workdir, true)?;
     print("sync left out", &table, &options.kinds);
@@ -91,9 +92,9 @@ fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: b
         let run = Run { left_out: row.as_ref().map(|(at, _)| *at), ..alone };
         let mut sum = attempt(bench, run, AMOUNT)?;
         for call in (0..first.calls).step_by(every as usize) {
-            // Each call gets another file or directory. A prime spreads them.
-            for turn in 0..if options.full { 2 } else { 1 } {
-                let foreign = Some((call, call * 7 + turn * 3));
+            // Each call gets another file or directory. Multiplying by a prime spreads them.
+            for round in 0..if options.full { 2 } else { 1 } {
+                let foreign = Some((call, call * 7 + round * 3));
                 sum.add(attempt(bench, Run { foreign, ..run }, AMOUNT)?);
             }
         }

@@ -26,13 +26,13 @@ use crate::{
 
 /// The random workloads of each file system, without and with `--full`.
 const RANDOM: (u64, u64) = (40, 2000);
-/// One listed workload of this many is tried without `--full`.
+/// Without `--full`, one in this many listed workloads is tried.
 const EVERY: usize = 12;
-/// The trees that were seen are saved after each of this many recordings, so that a run that is ended leaves something.
+/// The number of recordings after which the observed trees are saved, so that an interrupted run keeps most of them.
 const SAVE: usize = 200;
 
-/// Names the missing thing in one line.
-fn possible() -> anyhow::Result<()> {
+/// Checks that the laboratory can run here. The error names a missing requirement in one line.
+fn check_requirements() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("needs root");
     }
@@ -58,7 +58,7 @@ struct Job {
 
 /// Runs the laboratory. Returns `false` if the model has missed a state, or a file system has failed.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
-    possible()?;
+    check_requirements()?;
     let workdir = Workdir::create()?;
     let result = parts(options, &workdir);
     workdir.close()?;

@@ -16,7 +16,7 @@ use crate::log::Serving;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "disk";
-/// mkfs.xfs refuses anything smaller than 300 MiB.
+/// The size of the disk. mkfs.xfs refuses less than 300 MiB.
 pub(crate) const SIZE: u64 = 320 << 20;
 
 const ROOT: INodeNo = INodeNo(1);
@@ -67,7 +67,7 @@ impl Filesystem for Server {
         reply.attr(&FOREVER, &attr(node));
     }
 
-    /// Past the page cache, so that the log has each request as the loop device sends it.
+    /// Bypasses the page cache (`FOPEN_DIRECT_IO`), so that the log has each request as the loop device sends it.
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
     }
@@ -107,13 +107,14 @@ impl Filesystem for Server {
         reply.ok();
     }
 
-    /// The loop device turns a flush of its cache into this call.
+    /// Receives the cache flushes of the loop device (`lo_req_flush` in `drivers/block/loop.c`).
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         self.0.flush();
         reply.ok();
     }
 
-    /// Without this call, the loop device offers no discard, and zeros come as writes.
+    /// Receives discards and requests to write zeros. Without this call, the loop device offers no discard and sends
+    /// zeros as writes (`drivers/block/loop.c`).
     fn fallocate(&self, _: &Request, _: INodeNo, _: FileHandle, _: u64, _: u64, _: i32, reply: ReplyEmpty) {
         reply.error(Errno::EOPNOTSUPP);
     }

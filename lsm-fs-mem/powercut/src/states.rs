@@ -1,7 +1,7 @@
 //! The disks that a power cut can leave.
 //!
-//! An instant is a place in the log. Everything before the last flush is on the disk. Of the later writes, any part may
-//! be there, and a write that is longer than a sector may be torn between sectors.
+//! An instant is a position in the log. Everything before the last flush is on the disk. Any subset of the later writes
+//! may be on the disk too, and a write that is longer than a sector may be torn between sectors.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,17 +20,17 @@ const SECTOR: usize = 512;
 /// The amount to try.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amount {
-    /// All subsets are tried of this many writes.
+    /// If there are at most this many writes between two flushes, all subsets are tried.
     pub(crate) writes: u32,
     /// The number of instants between two flushes, without the instants of the marks.
     pub(crate) instants: usize,
-    /// The number of mixtures at each instant.
+    /// The number of random subsets at each instant.
     pub(crate) mixtures: usize,
 }
 
 /// A disk after a power cut.
 pub(crate) struct CrashState {
-    /// The place in the log, and the part of the writes: enough to build it again.
+    /// The position in the log and the surviving writes. The name is enough to rebuild the state.
     pub(crate) name: String,
     pub(crate) disk: Disk,
     /// The same state without tearing, if a torn write touches a superblock.
@@ -72,7 +72,7 @@ pub(crate) fn crash_states(kind: Kind, log: &Log, amount: Amount, seed: u64) -> 
 struct Epoch {
     /// The writes, each with the step before it and its place in the log.
     writes: Vec<(Option<usize>, usize, Write)>,
-    /// The numbers of writes before each mark.
+    /// The number of writes before each mark.
     marked: Vec<usize>,
     /// The step at the start.
     start: Option<usize>,
@@ -88,7 +88,7 @@ struct Walk {
     /// The number of entries so far.
     at: usize,
     states: Vec<CrashState>,
-    /// The places of known disks in `states`.
+    /// The positions in `states` of the disks found so far, by fingerprint.
     known: BTreeMap<u64, usize>,
 }
 
@@ -100,7 +100,7 @@ struct Part {
 }
 
 impl Walk {
-    /// Adds the states since the last flush, and has the writes durable.
+    /// Adds the states since the last flush, and makes the writes durable.
     fn flush(&mut self) {
         if let Some(last) = self.step {
             for (name, part) in self.parts() {
@@ -138,8 +138,8 @@ impl Walk {
         parts
     }
 
-    /// Returns a random part of the first writes. The chance of each write is drawn first, so that nearly all and
-    /// nearly none come up as well.
+    /// Returns a random subset of the first `instant` writes. The probability of a write is drawn first, so that some
+    /// subsets contain nearly all writes and some nearly none.
     fn mixture(&mut self, instant: usize) -> (Vec<usize>, Option<(usize, u64)>) {
         let chance = 1 + self.seeded.below(7);
         let kept: Vec<usize> = (0..instant).filter(|_| self.seeded.below(8) < chance).collect();

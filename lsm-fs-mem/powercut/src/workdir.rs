@@ -1,11 +1,12 @@
 //! [`Workdir`]: the directory of the mount points, and its clean-up.
 //!
-//! A second process, the cleaner, waits until this one ends, in whatever way, and then unmounts and detaches everything
-//! below the directory. It does so after a normal run too, so the clean-up is no rare path.
+//! A second process, the cleaner, waits for the end of this process, whether normal or not. Then it unmounts and
+//! detaches everything below the directory. It also cleans up after normal runs, so this code is exercised often.
 //!
-//! If this process is killed, a thread of it may wait for the disk that another thread of it has served. The kernel
-//! then never ends the process. So the cleaner waits for a third process, the watch, which the kernel kills when the
-//! main thread of this one ends. The cleaner aborts the connection of the disk, and the thread gets an error.
+//! If this process is killed, one of its threads may be waiting for the disk that another of its threads served. The
+//! process then never ends. The cleaner therefore waits for a third process, the watch, which the kernel kills when the
+//! main thread of this process ends (`PR_SET_PDEATHSIG` in prctl(2)). The cleaner aborts the FUSE connection of the
+//! disk, and the waiting thread gets an error.
 
 use std::{
     fs,
@@ -31,7 +32,7 @@ pub(crate) struct Workdir {
 }
 
 impl Workdir {
-    /// Makes the directory, and cleans up after runs whose cleaner was killed as well.
+    /// Creates the directory. Also cleans up after earlier runs whose cleaner was killed.
     pub(crate) fn create() -> anyhow::Result<Self> {
         let base = std::env::temp_dir();
         for entry in fs::read_dir(&base)? {
@@ -52,20 +53,20 @@ impl Workdir {
         let mut watch = command.process_group(0).spawn().context("cannot start setpriv")?;
         let end = watch.stdout.take().context("it has a pipe")?;
         let mut command = Command::new("/proc/self/exe");
-        // A group of its own: a signal of the terminal does not reach it.
+        // The cleaner has its own process group, so that signals from the terminal do not reach it.
         command.arg(CLEAN).arg(&path).stdin(Stdio::from(end)).process_group(0);
         let cleaner = command.spawn().context("cannot start the cleaner")?;
         Ok(Self { path, watch, cleaner })
     }
 
-    /// Makes a directory in this one.
+    /// Creates a directory in the working directory.
     pub(crate) fn dir(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
         fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(path)
     }
 
-    /// Has everything cleaned up.
+    /// Cleans everything up, and waits for the end of the clean-up.
     pub(crate) fn close(mut self) -> anyhow::Result<()> {
         self.watch.kill()?;
         self.watch.wait()?;
@@ -82,7 +83,7 @@ pub(crate) fn wait_and_clean(dir: &Path) -> anyhow::Result<()> {
     clean(dir)
 }
 
-/// Ends the requests to the disks below a directory with an error. They would wait for a dead server for ever.
+/// Ends all requests to the disks below a directory with an error. Otherwise they would wait for a dead server forever.
 fn abort(dir: &Path) -> anyhow::Result<()> {
     let control = dir.join("control");
     fs::create_dir_all(&control)?;

@@ -34,7 +34,7 @@ fn parse(text: &str) -> Vec<(String, Workload)> {
 
 const FILES: [&str; 8] = ["a", "b", "c", "d/a", "d/b", "e/a", "e/b", "d/s/a"];
 const DIRS: [&str; 4] = ["d", "e", "d/s", "e/s"];
-/// The number of draws after which a workload is as long as it is going to be.
+/// The maximum number of calls to draw. A drawn call that fails is dropped.
 const DRAWS: usize = 400;
 
 /// Returns a random workload: 4 to 10 calls over three files and two directories. Each call succeeds.
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_groups() {
+    fn a_list_is_parsed_in_groups() {
         let list = parse("# a comment\none: creat a\n  rm a; dsync .\n  fsync a\n");
         let expected = ["rm a; dsync .", "fsync a"];
         assert_eq!(list.len(), 2);

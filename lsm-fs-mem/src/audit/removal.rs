@@ -74,7 +74,7 @@ impl Inspection<'_> {
         (!undurable.is_empty()).then(|| DurabilityViolation::new(call, pointer, undurable))
     }
 
-    /// Returns whether a crash can take neither the name of a pointer nor its bytes.
+    /// Returns whether both the name of a pointer and its bytes are durable.
     fn is_durable(&mut self, pointer: &Path) -> bool {
         if self.name_state(pointer).is_some() {
             return false;

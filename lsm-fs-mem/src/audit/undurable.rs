@@ -1,8 +1,8 @@
-//! Parts of files and directories that a crash could take.
+//! Parts of files and directories that a crash could lose.
 
 use std::{fmt, path::PathBuf};
 
-/// A part of a path that a crash could take.
+/// A part of a file or directory that a crash could lose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Undurable {
@@ -64,7 +64,7 @@ impl fmt::Display for Undurable {
     }
 }
 
-/// Formats all of them on one line.
+/// Formats the findings on one line.
 pub(super) fn list(found: &[Undurable]) -> String {
     found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

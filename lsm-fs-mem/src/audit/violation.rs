@@ -22,7 +22,7 @@ pub struct DurabilityViolation {
     pub other_path: Option<PathBuf>,
     /// The path of the rule.
     pub pointer: PathBuf,
-    /// The parts that a crash could take or that the call removes, at their paths before the call.
+    /// The parts that a crash could lose or that the call removes. Paths are those from before the call.
     pub undurable: Vec<Undurable>,
 }
 

@@ -25,7 +25,7 @@ use crate::{
 /// A part of the found tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fact {
-    /// The file, the directory, or nothing, that a name is bound to.
+    /// The binding of a name: to a file, to a directory, or to nothing.
     Name(PathBuf),
     /// The content of a file, by its index.
     Content(usize),
@@ -35,22 +35,22 @@ pub(crate) enum Fact {
 pub(crate) struct Question<'q> {
     pub(crate) disk: &'q Disk,
     pub(crate) found: &'q FoundTree,
-    /// The directories that a mount covers. Their contents are not found.
+    /// The directories that a mount covers. The found tree shows the root of the mounted volume in their place.
     pub(crate) covered: &'q BTreeSet<Ino>,
-    /// The results of comparing contents.
+    /// The results of earlier comparisons, by found file and inode.
     contents: RefCell<BTreeMap<(usize, Ino), Result<(), Misfit>>>,
-    /// The number of ways to bind a name that were looked at, for the tests.
+    /// The number of ways to bind a name that were examined, for the tests.
     steps: Cell<usize>,
 }
 
-/// A directory that was found, and the inode of the model that it is.
+/// A found directory, and the inode of the model to which it corresponds.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'q> {
     pub(crate) dir: &'q FoundDir,
     pub(crate) ino: Ino,
 }
 
-/// The directories that were found for covered ones.
+/// The covered directories, each with the path at which it was found.
 pub(crate) type Covered = BTreeMap<Ino, PathBuf>;
 
 impl<'q> Question<'q> {
@@ -58,8 +58,8 @@ impl<'q> Question<'q> {
         Self { disk, found, covered, contents: RefCell::new(BTreeMap::new()), steps: Cell::new(0) }
     }
 
-    /// Decides for one volume, without the facts to ignore. `root` was found at `path`. Returns the paths of the
-    /// covered directories, or the facts that were looked at.
+    /// Decides for one volume, whose root was found at `path`. Facts in `ignored` count as agreeing. Returns the paths
+    /// of the covered directories, or the facts that led to a refusal.
     pub(crate) fn admits(
         &self,
         (root, path): (Place<'q>, &Path),
@@ -78,12 +78,12 @@ impl<'q> Question<'q> {
         Err(seen)
     }
 
-    /// Counts ways that were looked at.
+    /// Counts examined ways.
     fn count(&self, steps: usize) {
         self.steps.set(self.steps.get().saturating_add(steps));
     }
 
-    /// Returns the nearest miss of a found content, if no inode has it.
+    /// Returns the most specific mismatch of a found content with any inode.
     pub(crate) fn misfit(&self, file: usize) -> Option<Misfit> {
         let contents = self.contents.borrow();
         let of_file = contents.range((file, 0)..=(file, Ino::MAX));

@@ -16,7 +16,7 @@ pub(crate) type Choice = Vec<u32>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Axis {
-    /// A group that is lost (0) or kept (the last value). Between them, a moved file has both names.
+    /// A group that is lost (0) or kept (the last value). With a value in between, a moved file has both names.
     Group(Group),
     /// The number of these groups that persist, earliest first.
     Prefix(Vec<Group>),

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_classes_drops_none() {
+    fn no_class_exceeds_the_limit() {
         let torn = CrashModel::new(Profile::Adversarial).torn_sector(true);
         let all = of_three_writes(torn, Some(0o600));
         assert_eq!(all.len(), MAX_CLASSES);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_a_class_only_of_a_file_that_got_one() {
+    fn only_a_changed_mode_adds_a_class() {
         let of_mode = |mode| {
             let classes = of_three_writes(CrashModel::default(), mode);
             classes.contains(&"its data under the mode and owner of before")

@@ -1,8 +1,8 @@
 //! Decides if a crash may leave a given content of a file. The answer is exact for any number of pending changes.
 //!
-//! The decision goes backwards through the pending changes and looks at the bytes that no later change has decided yet.
-//! A change that matches all of them can be kept, and keeping it never makes the rest harder. So one pass suffices for
-//! each possible length.
+//! The decision goes backwards through the pending changes. For each change, it compares the bytes that no later change
+//! has decided yet. If all of them match, the change is kept. Keeping it never excludes an earlier change, so one pass
+//! suffices for each possible length.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub(crate) enum Misfit {
 }
 
 impl Misfit {
-    /// Returns the one that explains more.
+    /// Returns the more specific of two reasons. A wrong byte far into the file is the most specific one.
     pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Byte(one), Self::Byte(two)) => Self::Byte(one.max(two)),
@@ -33,7 +33,8 @@ impl Misfit {
     }
 }
 
-/// The length changes of one attempt: those before `last` are kept or, without an order, may be kept.
+/// The length changes of one attempt. Those before `last` are kept. If the rules order no lengths, they may be kept or
+/// lost.
 #[derive(Clone, Copy)]
 struct Lengths {
     last: Option<usize>,

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Group {
     pub(crate) first: Seq,
     pub(crate) second: Option<Seq>,
-    /// The second may persist without the first, as the new name of a file beside the old one.
+    /// Set if the second change may persist without the first. The file then has both its old and its new name.
     pub(crate) halves: bool,
 }
 

@@ -12,7 +12,7 @@ fn pick<'n>(seeded: &mut Seeded, from: &[&'n str]) -> &'n Path {
     Path::new(from[usize::try_from(seeded.below(from.len() as u64)).unwrap()])
 }
 
-/// The permissions that calls set: those that a private or an ordinary inode is made with, and others.
+/// The permissions that the random calls set. Some equal the initial permissions of an inode.
 const SET: [Permissions; 4] = [
     Permissions { mode: 0o600, owner: 0, group: 0 },
     Permissions { mode: 0o755, owner: 0, group: 0 },

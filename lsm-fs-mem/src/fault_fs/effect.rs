@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_never_empty_never_all_and_never_twice_the_same() {
+    fn prefixes_are_distinct_and_proper() {
         for len in 0..1600 {
             let cuts: Vec<_> = ShortTransfer::ALL.iter().filter_map(|short| short.cut(len)).collect();
             assert!(cuts.iter().all(|cut| (1..len).contains(cut)), "{len}: {cuts:?}");

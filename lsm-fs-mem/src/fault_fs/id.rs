@@ -175,7 +175,7 @@ mod tests {
     use lsm_fs::errno;
 
     #[test]
-    fn every_id_leads_back_to_itself() {
+    fn fault_ids_round_trip() {
         let effects = [
             FaultEffect::Before(errno::ENOSPC),
             FaultEffect::After(errno::EXDEV),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn malformed_fault_ids_are_refused() {
         for bad in ["", "open", "open#1", "open#0:gone", "open#x:gone", "opens#1:gone", "open#1:before-EWHAT"]
         {
             assert_eq!(bad.parse::<FaultId>(), Err(ParseFaultIdError(bad.into())));

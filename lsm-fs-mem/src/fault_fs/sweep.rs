@@ -141,8 +141,8 @@ pub fn fault_replay<F: Fs, T, E: fmt::Display>(
     }
 }
 
-/// Turns a panic into its message. State that the panic left inconsistent is not used again, because the run ends
-/// there.
+/// Runs code and turns a panic into an error with its message. A panic ends the run, so state that it left inconsistent
+/// is not used again.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("panicked: {}", message(&*panic)))
 }
@@ -158,7 +158,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 pub enum FaultSweepError {
     /// The run without faults failed with this message. Fix the workload, or the filesystem that `make_fs` prepares.
     Probe(String),
-    /// The workload made no calls, so nothing was tested. Does it use the filesystem that it receives?
+    /// The workload made no calls, so nothing was tested. Check that it uses the filesystem that it receives.
     NothingInjected,
     /// A run did not reach the call that the fault names. Either the workload differs between runs, or the id belongs
     /// to another workload.

@@ -217,7 +217,8 @@ impl<'m> FileCalls<'m> {
         Ok(works)
     }
 
-    /// Sets the mode, and the owner where the volume lets it be changed. A group that was not asked for gets no rights.
+    /// Sets the mode, and the owner if the volume allows it. If the owner is refused, the mode is set without rights
+    /// for a group that was not requested.
     pub(crate) fn set_permissions(&mut self, ino: Ino, to: &Permissions) -> io::Result<PermissionsSet> {
         let keeps_owners = self.names().writable(ino)?.options().keeps_owners;
         let found = self.names().metadata(ino)?.permissions.unwrap_or(*to);

@@ -7,7 +7,7 @@ use lsm_fs::errno;
 use super::errors::os;
 use crate::micro::Ino;
 
-/// Refuses names for poisoned inodes if a test asked for it, and records the refusals.
+/// The strict mode of a machine. If it is on, poisoned inodes get no further names, and each refusal is recorded.
 #[derive(Clone, Debug)]
 pub(super) struct PoisonedNames {
     is_refusing: bool,

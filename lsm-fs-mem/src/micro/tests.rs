@@ -8,7 +8,7 @@ fn link(seq: Seq, dir: Ino, name: &str, ino: Ino, creates: bool) -> Micro {
 }
 
 #[test]
-fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
+fn a_change_is_found_by_every_index_until_it_is_removed() {
     let mut journal = Journal::default();
     journal.insert(link(1, 10, "a", 20, true));
     journal.insert(link(2, 10, "b", 20, false));
@@ -29,7 +29,7 @@ fn what_goes_in_is_found_by_each_of_its_ends_until_it_comes_out() {
 }
 
 #[test]
-fn what_is_known_of_an_inode_ends_with_a_commit() {
+fn a_commit_clears_the_history_of_an_inode() {
     let mut journal = Journal::default();
     journal.insert(link(1, 10, "a", 20, true));
     assert!(journal.is_newborn(20, 0) && journal.is_touched(20, 0) && journal.is_touched(10, 0));

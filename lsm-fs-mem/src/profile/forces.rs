@@ -4,19 +4,22 @@
 //!
 //! The rules for btrfs follow its log tree, `fs/btrfs/tree-log.c` in the Linux source:
 //!
-//! - `btrfs_sync_file` (in `fs/btrfs/file.c`) uses `datasync` only in a trace point, so an fdatasync is an fsync.
-//! - `btrfs_log_inode_parent` logs an inode, then its new ancestors (`log_all_new_ancestors`) and, for a directory, the
-//!   new entries below it (`log_new_dir_dentries`). The latter skips an inode that is already in the log.
-//! - The comment at the head of the file requires new names of logged inodes to be logged (case 2), and also the new
-//!   names of inodes that leave a logged directory (case 2a). `btrfs_log_new_name` does both.
-//! - `btrfs_del_dir_entries_in_log` takes the names of a removed file out of the log.
+//! - `btrfs_sync_file` (in `fs/btrfs/file.c`) uses its argument `datasync` only in a trace point, so an fdatasync is an
+//!   fsync.
+//! - `btrfs_log_inode_parent` logs an inode, its new ancestors (`log_all_new_ancestors`) and, if the inode is a
+//!   directory, the new entries below it (`log_new_dir_dentries`). `log_new_dir_dentries` skips an inode that is
+//!   already in the log (`need_log_inode`).
+//! - The comment "directory trouble cases" in `tree-log.c` requires that new names of logged inodes are logged (case
+//!   2), and also new names of inodes that a rename moves out of a logged directory (case 2a). `btrfs_log_new_name`
+//!   does both.
+//! - `btrfs_del_dir_entries_in_log` deletes the names of a removed file from the log.
 //!
 //! These details come from recorded crash states of Linux 6.18 and are not documented:
 //!
 //! - New links to old inodes below a synced directory are not logged.
 //! - The other new names of a logged inode, and other names in a new directory that is logged, may be logged or not.
-//!   [`CrashRules::may_log`] returns them.
-//! - A name that a later call superseded is not forced.
+//!   [`CrashRules::may_log`] returns these names.
+//! - A name that a later call replaced is not forced.
 //!
 //! For ext4 and XFS see [`ForcedNames`].
 
@@ -55,7 +58,7 @@ impl SyncCall {
     }
 }
 
-/// The knowledge of a filesystem that logs its syncs: the time of its last commit, and the inodes in its log.
+/// The log tree of a filesystem: the time of the last commit, which emptied it, and the inodes that it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) commit: Seq,
@@ -103,12 +106,13 @@ impl CrashRules {
         force.forced
     }
 
-    /// Returns the changes that the call may force besides `forced`, and the inodes that are in the log then.
+    /// Returns the changes that the call may force in addition to `forced`, and the inodes that are in the log
+    /// afterwards.
     ///
-    /// These are the names of each logged inode, and the names in each logged directory with its permissions. An inode
-    /// that gets a name in this way is logged as well. If the names of a synced file have changed, its old and new
-    /// directories are logged (`btrfs_log_all_parents`). `home` returns the directory that holds an inode's name on
-    /// disk.
+    /// The changes are the names of each logged inode, and the names and permissions of each logged directory. If such
+    /// a name leads to another inode, that inode is logged as well. If the names of a synced file have changed, its old
+    /// and new directories are logged (`btrfs_log_all_parents`). `home` returns the directory that holds an inode's
+    /// name on disk.
     pub(crate) fn may_log(
         &self,
         journal: &Journal,
@@ -175,8 +179,9 @@ impl<'a> Forcing<'a> {
     /// Forces a file's data and the length changes that the data depends on.
     ///
     /// If `growth` is set, the lengths up to the last growth are forced as well. A cut is also forced if later data
-    /// lies behind it, because applying the cut afterwards would discard that data. Data below a cut does not need it.
-    /// The zeros that a cut leaves behind itself are no data, and only later data in their place forces them.
+    /// lies behind it, because applying the cut afterwards would discard that data. Data below a cut does not need the
+    /// cut. The zeros that a cut writes up to the end of its block do not count as data. They are forced only if later
+    /// data overwrites them.
     fn data(&mut self, ino: Ino, growth: bool) {
         let (mut sizes, mut cuts, mut needed) = (Vec::new(), Vec::new(), 0);
         let mut tails: Vec<(Seq, &Range<u64>)> = Vec::new();
@@ -208,7 +213,7 @@ impl<'a> Forcing<'a> {
         self.forced.extend(sizes.into_iter().take(needed));
     }
 
-    /// Returns the range of the zeros that the next change, a cut, leaves behind itself.
+    /// If this change is the zeros that the next change, a cut, writes up to the end of its block, returns their range.
     fn tail_of_cut(&self, micro: &'a Micro) -> Option<&'a Range<u64>> {
         let Change::Data { ino, range, payload: Payload::Zeros } = &micro.change else { return None };
         match self.journal.get(micro.seq + 1)?.change {
@@ -295,8 +300,8 @@ impl<'a> Forcing<'a> {
         }
     }
 
-    /// Forces links and renames of logged inodes, renames out of a logged directory, and removals of names that exist
-    /// only in the log.
+    /// Forces links and renames of logged inodes, renames out of a logged directory (cases 2 and 2a of the sources
+    /// above), and removals of names that exist only in the log.
     fn names_of_logged(&mut self, volume: u32) {
         let journal = self.journal;
         let of_volume = journal.iter().filter(|micro| micro.volume == volume);
@@ -316,7 +321,7 @@ impl<'a> Forcing<'a> {
         self.journal.group(micro.group).find(|other| other.seq != micro.seq)
     }
 
-    /// Adds the half of each forced rename that the other half needs.
+    /// Adds the other half of each forced rename, if the coupling of the halves requires it.
     fn complete_groups(&mut self) {
         let half = |seq: &Seq| {
             let micro = self.journal.get(*seq)?;

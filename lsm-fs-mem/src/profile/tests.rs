@@ -69,7 +69,7 @@ fn forced(profile: Profile, call: SyncCall) -> String {
 }
 
 #[test]
-fn what_each_sync_forces() {
+fn each_sync_forces_its_row_of_the_table() {
     let file = |ino| SyncCall::File { ino, volume: 0 };
     let file_data = |ino| SyncCall::FileData { ino, volume: 0 };
     let dir = |ino| SyncCall::Dir { ino, volume: 0 };
@@ -99,7 +99,7 @@ fn what_each_sync_forces() {
 }
 
 #[test]
-fn what_is_ordered_without_a_sync() {
+fn each_profile_orders_its_row_of_the_table() {
     let rules = |profile| CrashModel::new(profile).rules();
     let between = RenameHalves::NewBeforeOld;
     let rows = [
@@ -120,7 +120,7 @@ fn what_is_ordered_without_a_sync() {
 }
 
 #[test]
-fn the_halves_of_a_rename_are_apart_only_for_a_file_that_moves() {
+fn only_a_file_that_changes_directory_may_keep_both_names() {
     let rules = CrashModel::new(Profile::Adversarial).rules();
     let micro = |seq, change| Micro { seq, group: 1, volume: 0, change };
     let coupling =
@@ -131,7 +131,7 @@ fn the_halves_of_a_rename_are_apart_only_for_a_file_that_moves() {
 }
 
 #[test]
-fn a_cut_goes_to_the_disk_before_the_data_behind_it() {
+fn a_sync_of_data_forces_the_cut_before_it() {
     let mut journal = Journal::default();
     let changes = [
         Change::Size { ino: F, from: 9, to: 0, written: false },
@@ -152,7 +152,7 @@ fn a_cut_goes_to_the_disk_before_the_data_behind_it() {
 }
 
 #[test]
-fn data_below_a_cut_does_not_take_the_cut_along() {
+fn a_sync_of_data_below_a_cut_does_not_force_the_cut() {
     let mut journal = Journal::default();
     for (seq, change) in (1..).zip([Change::Size { ino: F, from: 9, to: 3, written: false }, data(F)]) {
         journal.insert(Micro { seq, group: seq, volume: 0, change });
@@ -164,7 +164,7 @@ fn data_below_a_cut_does_not_take_the_cut_along() {
 }
 
 #[test]
-fn models_have_names_that_parse() {
+fn model_names_round_trip() {
     for profile in Profile::ALL {
         for model in
             [CrashModel::new(profile), CrashModel::new(profile).hostile_rename(true).torn_sector(true)]

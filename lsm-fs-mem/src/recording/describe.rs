@@ -42,7 +42,8 @@ impl Paths {
     fn path(&self, ino: Ino) -> String {
         let mut path = String::new();
         let mut at = ino;
-        // A directory that was moved below itself over time has no path, so the number of steps is bounded.
+        // These are the last names over time, so a directory can appear below itself. The number of steps is therefore
+        // bounded.
         for _ in 0..self.0.len() {
             let Some((dir, name)) = self.0.get(&at) else { break };
             path.insert_str(0, &format!("/{}", name.display()));

@@ -354,7 +354,7 @@ const MOOT: [&str; 10] = [
 ];
 
 #[test]
-fn a_change_of_any_row_turns_a_verdict() {
+fn changing_any_rule_changes_a_result() {
     let recordings: Vec<_> = SCENES.iter().map(record).collect();
     let verdicts = |rules: CrashRules| -> Vec<bool> {
         SCENES.iter().zip(&recordings).map(|(scene, recording)| verdict(scene, recording, rules)).collect()
@@ -376,7 +376,7 @@ fn a_change_of_any_row_turns_a_verdict() {
 }
 
 #[test]
-fn the_verdicts_of_the_right_model_are_known() {
+fn the_results_of_the_correct_rules_are_pinned() {
     // The profiles under which a bad state exists, scene by scene.
     let expected = [
         "", "A", "AB", "AEXB", "", "AB", "AEXB", "AEXB", "AEXB", "", "", "AEX", "AEX", "AEXB", "AEXB", "",

@@ -211,7 +211,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         Ok(())
     }
 
-    /// Checks a state unless it has been checked before. If it has, only the earlier result is returned.
+    /// Checks a state, unless an equal one has been checked before. In that case, returns the earlier result.
     pub(super) fn check_once(
         &mut self,
         key: Key,

@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_reach_from_the_first_item_to_the_last() {
+    fn a_sample_spans_the_whole_list() {
         for (count, limit) in [(199, 100), (100, 100), (7, 100), (1000, 16), (101, 100)] {
             let items: Vec<usize> = (0..count).collect();
             for seed in 0..20 {

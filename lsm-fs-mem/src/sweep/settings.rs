@@ -12,7 +12,7 @@ use crate::{
     profile::{CrashModel, Profile},
 };
 
-/// Code of the caller that runs on the state left by an earlier process or crash.
+/// Code of the caller that runs after a crash or a kill: the recovery, or the next process.
 pub(super) type Life<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
 
 /// The settings of a sweep.
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_told_with_its_message() {
+    fn a_panic_becomes_an_error_with_its_message() {
         assert_eq!(guarded(|| Ok::<(), String>(())), Ok(()));
         assert_eq!(guarded(|| Err("no")), Err("no".to_owned()));
         assert_eq!(

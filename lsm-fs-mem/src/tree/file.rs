@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct FileNode {
     pub(crate) len: u64,
     pub(crate) pages: Pages,
-    /// Those that were set, if any were.
+    /// The permissions that were set, if any were.
     pub(crate) permissions: Option<Permissions>,
     fingerprint: OnceLock<u128>,
 }

@@ -29,7 +29,7 @@ pub(crate) struct Inode {
     pub(crate) failed_syncs: u32,
     /// Set if copy-on-write was disabled for it.
     pub(crate) in_place: bool,
-    /// The access that it was made with.
+    /// The access with which it was created.
     pub(crate) access: Access,
 }
 

@@ -40,7 +40,7 @@ fn tree(micros: &[Micro]) -> Tree {
 }
 
 #[test]
-fn bytes_wait_for_a_length_and_are_cut_without_one() {
+fn bytes_beyond_the_length_are_hidden_or_cut() {
     let bytes = [link(1, "f", 2, Kind::File), data(2, b"abcdef")];
     let shown = assemble(&tree(&bytes), &[1]);
     assert_eq!(shown.file(2).unwrap().len, 0);
@@ -58,7 +58,7 @@ fn bytes_wait_for_a_length_and_are_cut_without_one() {
 }
 
 #[test]
-fn names_count_their_inode_and_come_in_any_order() {
+fn links_are_counted_in_any_order() {
     let early =
         tree(&[data(3, b"x"), size(3, 0, 1), link(2, "f", 3, Kind::File), link(1, "d", 2, Kind::Dir)]);
     let late = tree(&[link(1, "d", 2, Kind::Dir), link(2, "f", 3, Kind::File), data(3, b"x"), size(3, 0, 1)]);
@@ -70,7 +70,7 @@ fn names_count_their_inode_and_come_in_any_order() {
 }
 
 #[test]
-fn one_inode_with_two_names_does_not_look_like_two() {
+fn two_names_of_an_inode_differ_from_two_inodes() {
     let one = tree(&[link(1, "a", 2, Kind::File), link(1, "b", 2, Kind::File)]);
     let two = tree(&[link(1, "a", 2, Kind::File), link(1, "b", 3, Kind::File)]);
     assert_ne!(fingerprint(&one, &[1]), fingerprint(&two, &[1]));
@@ -79,7 +79,7 @@ fn one_inode_with_two_names_does_not_look_like_two() {
 }
 
 #[test]
-fn images_differ_in_the_mode_that_they_show() {
+fn images_with_different_modes_differ() {
     let made = |kind, access| {
         let change =
             Change::Link { dir: 1, name: Name::from(OsStr::new("n")), ino: 2, kind, access, creates: true };

@@ -83,7 +83,7 @@ fn a_hard_link_lost_beside_a_durable_pointer() {
 }
 
 #[test]
-fn a_removal_that_persists_before_what_made_it_right() {
+fn a_removal_that_persists_before_its_replacement() {
     let run = |sync_first: bool| {
         sweep(
             Profile::Adversarial,
@@ -219,7 +219,7 @@ fn links_synced_only_through_the_parent() {
 }
 
 #[test]
-fn a_directory_whose_own_name_is_lost_with_its_synced_content() {
+fn a_directory_lost_with_its_synced_contents() {
     let run = |sync_parent: bool| {
         sweep(
             Profile::Adversarial,
@@ -261,7 +261,7 @@ fn a_sector_torn_in_the_middle_of_its_write() {
 }
 
 #[test]
-fn a_failure_reads_as_an_account_of_what_happened() {
+fn the_message_of_a_failure_is_pinned() {
     let workload = |fs: &MemFs| -> Result<()> {
         write(fs, "/db/new", b"v1")?.sync_all(NORMAL)?;
         fs.note("stored");

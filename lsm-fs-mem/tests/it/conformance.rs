@@ -12,7 +12,7 @@ use lsm_fs::{
 };
 use lsm_fs_mem::{DirtyPages, MemFs, MemFsOptions, SpecialFile, VolumeOptions};
 
-/// A second user of a filesystem in memory. It stands for another process, which cannot reach such a filesystem.
+/// A second user of a filesystem in memory. It replaces another process, which could not access a filesystem in memory.
 struct OtherUser(MemFs);
 
 impl OtherProcess for OtherUser {
@@ -62,12 +62,12 @@ pub(crate) fn subject(options: VolumeOptions) -> Subject {
 }
 
 #[test]
-fn every_line_of_the_contract_holds() {
+fn mem_fs_conforms_without_exemption() {
     run(|_| subject(VolumeOptions::new())).assert_conforms_without_exemption();
 }
 
 #[test]
-fn a_volume_that_can_do_little_refuses_cleanly() {
+fn a_volume_without_capabilities_conforms() {
     let poor = VolumeOptions::new()
         .hard_link(false)
         .reflink(false)

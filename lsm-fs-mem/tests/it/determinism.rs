@@ -82,7 +82,7 @@ fn the_images_are_pinned() {
 const PINNED: &str = "007eb2e149371e05";
 
 #[test]
-fn an_image_starts_a_machine_like_any_other() {
+fn an_image_is_a_usable_filesystem() {
     let fs = MemFs::new();
     workload(&fs).unwrap();
     let first = fs.crash(Survives::Seeded(3));

@@ -116,7 +116,7 @@ fn is_bad(way: Way, profile: Profile, foreign: &[ForeignSync]) -> bool {
 }
 
 #[test]
-fn each_profile_forgives_what_its_filesystem_forgave() {
+fn each_profile_forgives_the_omissions_of_its_filesystem() {
     use Way::*;
     // Whether a bad state exists under ext4, XFS and btrfs. Under the adversarial rules, every omission has one.
     let rows = [
@@ -142,7 +142,7 @@ fn each_profile_forgives_what_its_filesystem_forgave() {
 }
 
 #[test]
-fn a_foreign_sync_uncovers_what_btrfs_seemed_to_forgive() {
+fn a_foreign_sync_reveals_an_omission_on_btrfs() {
     let each = [ForeignSync::Each, ForeignSync::Everything];
     for way in [Way::NoSyncBeforePointer, Way::StagedThenSynced] {
         let found = [Profile::Ext4, Profile::Xfs, Profile::Btrfs].map(|profile| is_bad(way, profile, &each));
@@ -154,7 +154,7 @@ fn a_foreign_sync_uncovers_what_btrfs_seemed_to_forgive() {
 }
 
 #[test]
-fn a_pointer_removed_last_looks_complete_while_it_is_not() {
+fn a_pointer_removed_last_makes_a_removal_look_complete() {
     let built = prepared();
     checkpoint(&built, Way::Full).unwrap();
     built.settle();

@@ -49,7 +49,7 @@ fn all(states: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_header_without_the_record_before_it() {
+fn a_header_may_survive_without_the_record_before_it() {
     let work = |file: &dyn FsFile| put(file, b'R', 1).and_then(|()| put(file, b'H', 0));
     for profile in [Profile::Adversarial, Profile::Ext4, Profile::Xfs] {
         assert_eq!(states(&prepared(2), profile, work), all(&["--", "-R", "H-", "HR"]), "{profile:?}");
@@ -57,7 +57,7 @@ fn a_header_without_the_record_before_it() {
 }
 
 #[test]
-fn each_of_three_writes_may_be_the_one_that_is_lost() {
+fn each_of_three_writes_may_be_lost_alone() {
     let work = |file: &dyn FsFile| {
         put(file, b'A', 1)?;
         put(file, b'H', 0)?;
@@ -70,7 +70,7 @@ fn each_of_three_writes_may_be_the_one_that_is_lost() {
 }
 
 #[test]
-fn a_header_that_counts_what_the_length_does_not_show() {
+fn a_header_may_survive_without_the_new_length() {
     let work = |file: &dyn FsFile| put(file, b'R', 1).and_then(|()| put(file, b'H', 0));
     let found = states(&prepared(1), Profile::Adversarial, work);
     for state in ["-", "H", "--", "-R", "HR"] {
@@ -79,7 +79,7 @@ fn a_header_that_counts_what_the_length_does_not_show() {
 }
 
 #[test]
-fn a_file_that_was_emptied_and_not_yet_filled() {
+fn a_truncated_file_may_be_empty_before_its_rewrite() {
     let work = |file: &dyn FsFile| {
         file.set_len(0)?;
         put(file, b'A', 0)?;
@@ -93,7 +93,7 @@ fn a_file_that_was_emptied_and_not_yet_filled() {
 
 /// Data written after a cut lies in new blocks. Without the cut, the file does not show it.
 #[test]
-fn new_bytes_do_not_show_in_a_file_that_was_not_cut() {
+fn bytes_after_a_lost_cut_are_not_visible() {
     let work = |file: &dyn FsFile| file.set_len(0).and_then(|()| put(file, b'A', 0));
     for profile in [Profile::Ext4, Profile::Xfs] {
         let found = states(&prepared(3), profile, work);
@@ -103,7 +103,7 @@ fn new_bytes_do_not_show_in_a_file_that_was_not_cut() {
 
 /// A rename that takes effect but fails also moves the temporary file, so there is nothing to clean up.
 #[test]
-fn a_file_that_is_gone_is_no_failed_cleanup() {
+fn a_missing_file_is_not_a_failed_cleanup() {
     let fs = FaultFs::new(MemFs::new());
     fs.inject(Fault::on(Op::Rename).after(errno::EIO));
     let failed = fs.rewrite_atomic(Path::new(FILE), b"new", NORMAL).unwrap_err();
@@ -112,7 +112,7 @@ fn a_file_that_is_gone_is_no_failed_cleanup() {
 
 /// The kernel clones the data on disk, while the cache still shows data that a failed sync has lost.
 #[test]
-fn a_clone_of_a_file_that_lost_its_pages_does_not_have_them() {
+fn a_clone_does_not_have_pages_lost_by_a_failed_sync() {
     let fs = prepared(1);
     let file = fs.open(Path::new(FILE), &FsOpenOptions::new().write(true)).unwrap();
     put(&*file, b'A', 0).unwrap();
@@ -125,7 +125,7 @@ fn a_clone_of_a_file_that_lost_its_pages_does_not_have_them() {
 
 /// An image is configured as the recording began, and its volumes are freshly mounted.
 #[test]
-fn an_image_behaves_as_the_recording_began() {
+fn an_image_has_the_options_of_the_start() {
     let fs = MemFs::new();
     fs.record();
     fs.write_new(Path::new(FILE), b"rows", NORMAL).unwrap();
@@ -140,7 +140,7 @@ fn an_image_behaves_as_the_recording_began() {
 
 /// An id of another workload must not be reported as a state that passed.
 #[test]
-fn a_state_that_is_none_of_the_workloads_is_not_repeated() {
+fn a_state_of_another_workload_is_refused() {
     let workload = |fs: &MemFs| fs.write_new(Path::new(FILE), b"rows", NORMAL);
     let fine = |_: &MemFs, _: &Notes| -> Result<()> { Ok(()) };
     for id in [

@@ -161,7 +161,7 @@ fn with_kills(care: Care) -> std::result::Result<SweepReport, SweepError> {
 
 /// The reason for kills: neither a crash nor a recovery shows state that existed only in the page cache.
 #[test]
-fn sweeps_of_crashes_pass_over_both_bugs() {
+fn a_crash_sweep_misses_both_bugs() {
     for care in [CAREFUL, TRUSTS_POINTER, TRUSTS_LOG] {
         let recovered = sweep().recovery(move |fs| second_life(fs, care));
         let report = recovered.run(|fs: &MemFs| first_life(fs, care), check);
@@ -209,7 +209,7 @@ fn fine(_: &MemFs, _: &Notes) -> std::result::Result<(), String> {
 }
 
 #[test]
-fn samples_of_kills_are_told() {
+fn a_sample_of_kills_is_reported() {
     let many = |fs: &MemFs| -> Result<()> {
         for n in 0..30 {
             touch(fs, &format!("/{}", n % 2))?;
@@ -232,7 +232,7 @@ fn samples_of_kills_are_told() {
 
 /// The next process finds every name, but no handles, no locks, and no files that only a handle kept alive.
 #[test]
-fn the_next_process_finds_what_the_page_cache_shows() {
+fn the_next_process_starts_from_the_page_cache() {
     let first = |fs: &MemFs| -> Result<()> {
         fs.create_dir(Path::new("/d"))?;
         let _lock = fs.try_lock_directory(Path::new("/d"))?.expect("nobody else is there");
@@ -270,7 +270,7 @@ fn the_next_process_finds_what_the_page_cache_shows() {
 }
 
 #[test]
-fn a_kill_splits_no_rename_and_may_split_the_removal_of_a_tree() {
+fn a_kill_may_split_a_tree_removal_but_not_a_rename() {
     let first = |fs: &MemFs| -> Result<()> {
         fs.create_dir(Path::new("/d"))?;
         touch(fs, "/d/a")?;
@@ -292,7 +292,7 @@ fn a_kill_splits_no_rename_and_may_split_the_removal_of_a_tree() {
 }
 
 #[test]
-fn a_next_process_that_fails_is_a_failure() {
+fn an_error_of_the_next_process_is_a_failure() {
     let run = || {
         CrashSweep::new()
             .models([Profile::Ext4])
@@ -313,7 +313,7 @@ fn a_next_process_that_fails_is_a_failure() {
 }
 
 #[test]
-fn an_id_with_a_kill_is_refused_where_it_fits_nothing() {
+fn an_id_with_an_impossible_kill_is_refused() {
     let first = |fs: &MemFs| -> Result<()> {
         touch(fs, "/f")?;
         fs.note("made");
@@ -335,7 +335,7 @@ fn an_id_with_a_kill_is_refused_where_it_fits_nothing() {
 /// The conveniences of `lsm-fs`: a call that is repeated after a kill promises as much as a call that was not
 /// interrupted.
 #[test]
-fn calls_that_are_made_again_are_durable() {
+fn repeated_calls_are_durable() {
     let make = |fs: &MemFs| -> Result<()> {
         let made = fs.create_dir_all_durable(Path::new("/"), Path::new("a/b/c"), NORMAL)?;
         assert_eq!(made, DirectorySync::Durable);

@@ -25,7 +25,7 @@ fn code<T>(result: lsm_fs::Result<T>) -> Option<i32> {
 }
 
 #[test]
-fn volumes_do_not_mix() {
+fn volumes_are_separate() {
     let fs = MemFsOptions::new().volume("/mnt/b", VolumeOptions::new()).build().unwrap();
     write(&fs, "/f", b"x").unwrap();
     write(&fs, "/mnt/b/g", b"x").unwrap();
@@ -61,7 +61,7 @@ fn volumes_do_not_mix() {
 }
 
 #[test]
-fn a_full_volume_writes_what_fits() {
+fn a_full_volume_writes_a_prefix() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().capacity_bytes(3 * 4096)).build().unwrap();
     let mut file = write(&fs, "/f", &[1; 4096]).unwrap();
     assert_eq!(fs.available_space(p("/")).unwrap(), 2 * 4096);
@@ -99,7 +99,7 @@ fn a_full_volume_writes_what_fits() {
 }
 
 #[test]
-fn a_volume_changes_its_mind_at_run_time() {
+fn the_options_of_a_volume_can_change_in_use() {
     let fs = MemFs::new();
     let file = write(&fs, "/f", b"x").unwrap();
     fs.reconfigure(p("/"), |v| v.link_limit(2)).unwrap();
@@ -176,7 +176,7 @@ fn an_open_file_without_a_name_is_gone_after_a_crash() {
 }
 
 #[test]
-fn a_fork_goes_its_own_way() {
+fn a_fork_is_independent() {
     let fs = MemFs::new();
     let file = write(&fs, "/f", &[1; 10_000]).unwrap();
     assert!(file.try_lock_exclusive().unwrap());
@@ -193,7 +193,7 @@ fn a_fork_goes_its_own_way() {
 }
 
 #[test]
-fn eviction_shows_what_the_device_has() {
+fn eviction_shows_the_content_of_the_device() {
     let fs = MemFs::new();
     let file = write(&fs, "/f", b"old bytes").unwrap();
     fs.settle();
@@ -212,7 +212,7 @@ fn eviction_shows_what_the_device_has() {
 }
 
 #[test]
-fn a_failed_sync_is_told_once_to_each_handle_that_was_open() {
+fn each_open_handle_reports_a_failed_sync_once() {
     let fs = MemFs::new();
     let (first, second) = (write(&fs, "/f", b"x").unwrap(), write(&fs, "/f", b"y").unwrap());
     fs.fail_next_sync(p("/f"), errno::ENOSPC, DirtyPages::Dropped);
@@ -232,7 +232,7 @@ fn a_failed_sync_is_told_once_to_each_handle_that_was_open() {
 }
 
 #[test]
-fn a_log_that_is_synced_does_not_grow() {
+fn the_journal_of_a_synced_log_does_not_grow() {
     for profile in Profile::ALL {
         let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
         // The name of the log is never synced, and the journal still does not grow.
@@ -253,7 +253,7 @@ fn a_log_that_is_synced_does_not_grow() {
 }
 
 #[test]
-fn a_directory_that_a_split_rename_left_twice_is_two_directories() {
+fn a_split_rename_leaves_two_directories() {
     let fs = MemFs::new();
     fs.create_dir(p("/d")).unwrap();
     write(&fs, "/d/f", b"x").unwrap();

@@ -3,8 +3,8 @@
 //! Calls are separated by `;`: `mkdir P`, `creat P`, `w P OFFSET LEN BYTE`, `trunc P LEN`, `otrunc P`, `punch P OFFSET
 //! LEN`, `clone P Q`, `ln P Q`, `mv P Q`, `rm P`, `rmdir P`, `fsync P`, `fdatasync P`, and `dsync P`, the sync of a
 //! directory. `mvn P Q` is a rename that replaces nothing, and `dw` a direct write. `wb P OFFSET LEN` and `commit`
-//! stand for write-back that a kernel does by itself. The model allows it anywhere, so they do nothing here, like
-//! `sleep MILLISECONDS` and `remount`.
+//! stand for write-back by the kernel. The model allows such write-back at any time, so these calls do nothing here.
+//! `sleep MILLISECONDS` and `remount` do nothing either.
 //!
 //! A state is a sorted list of names: `d/` is a directory, `a=B1o23` a file with one sector of `B` and 23 of `o`, and
 //! `d/b=@a` another name of the file `a`. A sector of zeros is written as `.`.
@@ -37,7 +37,7 @@ pub(crate) fn attempt(fs: &dyn Fs, text: &str) -> lsm_fs::Result<()> {
     call(fs, &text.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Makes the calls, and has them durable.
+/// Makes the calls and makes them durable.
 pub(crate) fn prepared(start: &str) -> MemFs {
     let fs = MemFs::new();
     run(&fs, start);
@@ -84,7 +84,7 @@ fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {
     }
 }
 
-/// Writes a state down.
+/// Returns the state of a filesystem as text.
 pub(crate) fn render(fs: &dyn Fs) -> String {
     let mut lines = Vec::new();
     list(fs, "", &mut BTreeMap::new(), &mut lines);
@@ -128,7 +128,7 @@ fn content(bytes: &[u8]) -> String {
     runs.iter().map(|(letter, count)| format!("{letter}{count}")).collect()
 }
 
-/// Reads a state.
+/// Parses a state.
 pub(crate) fn parse(state: &str) -> FoundTree {
     let entries: Vec<&str> = state.split_whitespace().collect();
     let mut found = FoundTree::new();

@@ -13,7 +13,7 @@ use crate::notation::{parse, run};
 const BASE: u32 = 36;
 const MOST: usize = 36 * 36 - 1;
 
-/// The trees that were seen during one workload.
+/// The trees that were observed during one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observed {
     pub(crate) start: String,
@@ -71,7 +71,7 @@ impl Observed {
     }
 }
 
-/// Writes workloads down. Comments come first.
+/// Encodes workloads as text. Comments come first.
 pub(crate) fn encode(comments: &str, observed: &BTreeSet<Observed>) -> String {
     let mut text: String = comments.lines().map(|line| format!("# {line}\n")).collect();
     let mut last = [String::new(), String::new(), String::new()];

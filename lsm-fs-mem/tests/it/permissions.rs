@@ -36,7 +36,7 @@ fn made(profile: Profile) -> (MemFs, Box<dyn FsFile>) {
 }
 
 #[test]
-fn what_is_made_private_is_so_in_every_state() {
+fn private_inodes_are_private_in_every_state() {
     for profile in Profile::ALL {
         let (fs, _file) = made(profile);
         let image = fs.crash(Survives::Forced);
@@ -49,7 +49,7 @@ fn what_is_made_private_is_so_in_every_state() {
 }
 
 #[test]
-fn a_mode_is_durable_with_the_sync_of_its_inode_and_not_before() {
+fn a_mode_is_durable_after_the_sync_of_its_inode() {
     for profile in Profile::ALL {
         // Nothing, the data of the file, the file, the directory.
         for (synced, of_file, of_dir) in
@@ -67,7 +67,7 @@ fn a_mode_is_durable_with_the_sync_of_its_inode_and_not_before() {
             assert_eq!((of(&fs, "/d/f"), of(&fs, "/d").mode), (OWNED, 0o750), "in the cache");
             let image = fs.crash(Survives::Forced);
             let found = (of(&image, "/d/f").mode, of(&image, "/d").mode);
-            // Named profiles commit what is around; they never force less.
+            // Named profiles may force more than `Adversarial`, and never less.
             let is_forced = |found: u32, wanted: u32, old: u32| {
                 found == wanted || profile != Profile::Adversarial && found != old
             };
@@ -77,9 +77,9 @@ fn a_mode_is_durable_with_the_sync_of_its_inode_and_not_before() {
     }
 }
 
-/// A sweep meets both states of a mode that no sync has forced, and one of a mode that was.
+/// A sweep finds both states of a mode that no sync has forced, and one state of a forced mode.
 #[test]
-fn a_sweep_tries_both_states() {
+fn a_sweep_tries_the_old_and_the_new_mode() {
     for synced in [false, true] {
         let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
         let report = CrashSweep::new().models([Profile::Adversarial]).run(
@@ -147,7 +147,7 @@ fn a_sweep_tries_each_content_with_each_mode() {
     }
 }
 
-/// Makes a private file and a private directory with a file in it, durable only in `/d`.
+/// Creates a private file and a private directory in `/d`. Their names are durable only if `synced` is set.
 fn private_pair(fs: &dyn Fs, synced: bool) -> lsm_fs::Result<()> {
     let ability = fs.abilities().and_then(FsAbilities::permissions).unwrap();
     fs.create_dir(Path::new("/d"))?;
@@ -164,9 +164,10 @@ fn private_pair(fs: &dyn Fs, synced: bool) -> lsm_fs::Result<()> {
     Ok(())
 }
 
-/// A crash may keep the last name of an inode without the name that it was made under.
+/// A crash may keep a later name of an inode and lose the name with which it was created. The mode is private under
+/// every name.
 #[test]
-fn what_is_made_private_is_so_under_every_name() {
+fn private_inodes_are_private_under_every_name() {
     let models = Profile::ALL.map(|profile| CrashModel::new(profile).hostile_rename(true));
     for (synced, models) in
         [false, true].into_iter().flat_map(|s| [(s, models), (s, Profile::ALL.map(CrashModel::new))])
@@ -206,9 +207,9 @@ fn what_is_made_private_is_so_under_every_name() {
     }
 }
 
-/// The name that is forced is not the one that the inode was made under.
+/// The sync forces a name other than the one with which the inode was created.
 #[test]
-fn a_forced_name_brings_the_mode_along() {
+fn a_forced_name_keeps_the_mode() {
     for (synced, profile) in [false, true].into_iter().flat_map(|s| Profile::ALL.map(|profile| (s, profile)))
     {
         let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
@@ -226,7 +227,7 @@ fn a_forced_name_brings_the_mode_along() {
 
 /// The log of btrfs holds the mode of a new directory on the way to a synced file, and not the names beside it.
 #[test]
-fn a_directory_that_is_logged_on_the_way_has_its_mode() {
+fn a_logged_ancestor_has_its_mode() {
     let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let report = CrashSweep::new().models([Profile::Btrfs]).run(
         |fs| {
@@ -250,9 +251,9 @@ fn a_directory_that_is_logged_on_the_way_has_its_mode() {
     assert!(seen.contains(&(false, 0o750)), "{seen:?}");
 }
 
-/// Two states that differ only in the access that a file was made with are two.
+/// Two states that differ only in the initial access of a file count as two.
 #[test]
-fn a_sweep_checks_the_private_file_and_the_open_one_with_its_bytes() {
+fn states_that_differ_in_initial_access_are_both_checked() {
     let modes = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let report = CrashSweep::new().run(
         |fs| {
@@ -282,7 +283,7 @@ fn a_sweep_checks_the_private_file_and_the_open_one_with_its_bytes() {
 }
 
 #[test]
-fn a_process_that_may_not_give_files_away() {
+fn a_process_without_the_right_to_change_owners() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().keeps_owners(false)).build().unwrap();
     let file = private_file(&fs, "/f");
     assert_eq!(file.set_permissions(&OWNED).unwrap(), PermissionsSet { mode: false, owner: false });
@@ -299,7 +300,7 @@ fn a_process_that_may_not_give_files_away() {
 }
 
 #[test]
-fn a_link_shares_them_and_a_clone_does_not() {
+fn a_link_shares_permissions_and_a_clone_does_not() {
     let fs = MemFs::new();
     let file = private_file(&fs, "/f");
     let _ = file.set_permissions(&OWNED).unwrap();

@@ -74,7 +74,7 @@ fn a_rename_between_directories_may_leave_both_names() {
 
 /// A sync of one directory promises nothing about the old name in another one.
 #[test]
-fn a_superseded_rename_may_leave_the_old_name() {
+fn a_replaced_rename_may_leave_the_old_name() {
     contains(&[
         Case {
             profiles: &[Adversarial, Btrfs],

@@ -33,17 +33,17 @@ fn all_are_admitted(at: usize) {
 }
 
 #[test]
-fn ext4_left_what_the_model_admits() {
+fn every_tree_of_ext4_is_admitted() {
     all_are_admitted(0);
 }
 
 #[test]
-fn xfs_left_what_the_model_admits() {
+fn every_tree_of_xfs_is_admitted() {
     all_are_admitted(1);
 }
 
 #[test]
-fn btrfs_left_what_the_model_admits() {
+fn every_tree_of_btrfs_is_admitted() {
     all_are_admitted(2);
 }
 
@@ -77,8 +77,8 @@ fn robbed(call: &str, tree: &str) -> Option<String> {
     Some(rest.collect::<Vec<_>>().join(" "))
 }
 
-/// Returns whether a call before may have given the synced path to another file or directory. A crash may then bring
-/// back the one before.
+/// Returns whether an earlier call may have bound the synced path to another file or directory. A crash may then
+/// restore the earlier binding.
 fn is_rebound(before: &[String], call: &str) -> bool {
     let path = call.split_whitespace().nth(1).unwrap_or_default();
     let binds = ["mkdir", "rmdir", "creat", "clone", "ln", "mv", "mvn", "rm"];
@@ -90,9 +90,9 @@ fn is_rebound(before: &[String], call: &str) -> bool {
     })
 }
 
-/// A function that always says yes would pass the tests above.
+/// A function that admits every tree would pass the tests above.
 #[test]
-fn a_tree_without_something_that_was_synced_is_refused() {
+fn a_tree_without_a_synced_entry_is_refused() {
     let mut refused = 0;
     for (profile, text) in FILES {
         for one in decode(text) {
@@ -117,7 +117,7 @@ fn a_tree_without_something_that_was_synced_is_refused() {
 }
 
 #[test]
-fn a_file_is_read_as_it_was_written() {
+fn the_record_format_round_trips() {
     let (_, text) = FILES[0];
     let observed = decode(text).into_iter().collect();
     assert_eq!(decode(&encode("a comment", &observed)), decode(text));

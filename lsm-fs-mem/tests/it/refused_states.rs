@@ -222,7 +222,7 @@ const ORDERED: [Row; 12] = [
 ];
 
 #[test]
-fn a_state_against_each_row_is_refused() {
+fn a_state_that_breaks_a_row_is_refused() {
     for Row { name, profiles, start, calls, state } in FORCED.iter().chain(&ORDERED) {
         let recording = recorded(start, calls);
         let end = recording.events();
@@ -265,7 +265,7 @@ fn a_refusal_names_the_smallest_part() {
 }
 
 #[test]
-fn an_earlier_moment_admits_what_a_later_one_refuses() {
+fn an_earlier_moment_can_admit_a_tree_that_a_later_one_refuses() {
     let fs = MemFs::new();
     fs.record();
     run(&fs, "creat a");
@@ -282,7 +282,7 @@ fn an_earlier_moment_admits_what_a_later_one_refuses() {
 }
 
 #[test]
-fn two_files_are_not_one_and_one_is_not_two() {
+fn identity_distinguishes_one_file_from_two() {
     let fs = MemFs::new();
     run(&fs, "creat a; creat b; creat c; ln c d");
     fs.settle();

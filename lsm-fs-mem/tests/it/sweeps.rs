@@ -27,7 +27,7 @@ fn fine(_: &MemFs, _: &Notes) -> std::result::Result<(), String> {
 }
 
 #[test]
-fn a_sweep_that_shows_nothing_is_no_success() {
+fn a_sweep_that_proves_nothing_fails() {
     let silent = crash_sweep(|fs: &MemFs| create(fs, "/f").map(drop), fine);
     assert!(matches!(silent, Err(SweepError::NoNotes(_))), "{silent:?}");
 
@@ -45,7 +45,7 @@ fn a_sweep_that_shows_nothing_is_no_success() {
 }
 
 #[test]
-fn a_check_never_sees_the_live_filesystem_nor_what_another_check_did() {
+fn every_check_gets_its_own_image() {
     let live = RefCell::new(MemFs::new());
     let report = crash_sweep(
         |fs: &MemFs| -> Result<()> {
@@ -113,7 +113,7 @@ fn swap(fs: &MemFs) -> Result<()> {
 }
 
 #[test]
-fn a_second_crash_during_recovery_is_taken_and_replayed() {
+fn crashes_during_recovery_are_tried_and_replayed() {
     let run = |careful: bool| {
         let recover = move |fs: &MemFs| -> Result<()> {
             if has(fs, "/new") {
@@ -152,7 +152,7 @@ fn a_second_crash_during_recovery_is_taken_and_replayed() {
 
 /// A sweep that samples the first crashes is not exhaustive, and neither is one that samples the states of a recovery.
 #[test]
-fn samples_of_second_crashes_are_told() {
+fn a_sample_of_second_crashes_is_reported() {
     let touch = |fs: &MemFs, names: u32| -> Result<()> {
         for n in 0..names {
             create(fs, &format!("/{n}"))?;
@@ -173,7 +173,7 @@ fn samples_of_second_crashes_are_told() {
 }
 
 #[test]
-fn a_recovery_that_fails_is_a_failure() {
+fn an_error_of_the_recovery_is_a_failure() {
     let error = CrashSweep::new()
         .recovery(|fs: &MemFs| if has(fs, "/current") { Err("cannot open") } else { Ok(()) })
         .run(swap, fine)
@@ -254,7 +254,7 @@ fn many_interleavings_are_sampled_by_seed() {
 }
 
 #[test]
-fn a_budget_never_samples_in_silence() {
+fn a_report_shows_sampling() {
     let many = |fs: &MemFs| -> Result<()> {
         for index in 0..20 {
             create(fs, &format!("/{index}"))?;
@@ -323,7 +323,7 @@ fn a_poisoned_inode_gets_no_name_in_strict_mode() {
 }
 
 #[test]
-fn survivors_are_legal() {
+fn a_seeded_crash_leaves_a_legal_state() {
     let fs = MemFs::new();
     let _ = create(&fs, "/a").unwrap().write_at(b"x", 0);
     let _ = create(&fs, "/b").unwrap().write_at(b"x", 0);

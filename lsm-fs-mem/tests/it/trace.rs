@@ -180,7 +180,7 @@ sync_all #1 f full
 }
 
 #[test]
-fn batches_are_their_single_calls() {
+fn a_batch_is_recorded_as_single_calls() {
     each_traced(|fs, root| {
         let (from, to) = (root.join("from"), root.join("to"));
         fs.create_dir(&from).unwrap();
@@ -228,7 +228,7 @@ sync_all #4 to/r normal
 }
 
 #[test]
-fn only_changes_leaves_out_what_only_looks() {
+fn only_changes_leaves_out_reads() {
     each(|fresh, root| {
         let fs = TraceFs::new(fresh()).relative_to(root).only_changes();
         let f = root.join("f");
@@ -257,7 +257,7 @@ remove_file g ! ENOENT
 }
 
 #[test]
-fn notes_stand_between_the_calls() {
+fn notes_are_lines_between_the_calls() {
     each_traced(|fs, root| {
         fs.note("begin");
         fs.clone().create_dir(&root.join("a b")).unwrap();
@@ -267,7 +267,7 @@ fn notes_stand_between_the_calls() {
 }
 
 #[test]
-fn a_poisoned_handle_is_told_from_a_failing_disk() {
+fn a_poisoned_call_is_marked() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());
         faulty.inject(Fault::on(Op::SyncAll));

@@ -38,7 +38,7 @@ fn a_view_itself_can_be_refused() {
 }
 
 #[test]
-fn files_and_locks_of_a_view_pass_the_tap() {
+fn files_and_locks_of_a_view_are_intercepted() {
     each(|fresh, root| {
         let fs = TraceFs::new(fresh()).relative_to(root);
         fs.create_dir(&root.join("d")).unwrap();
@@ -63,7 +63,7 @@ is_at d = true
 }
 
 #[test]
-fn an_audit_keeps_account_of_what_a_view_does() {
+fn an_audit_tracks_calls_of_a_view() {
     each(|fresh, root| {
         let fs = DurabilityAudit::new(fresh(), root);
         let view = fs.beneath(root).unwrap();
@@ -75,7 +75,7 @@ fn an_audit_keeps_account_of_what_a_view_does() {
 }
 
 #[test]
-fn a_root_that_was_removed_is_empty_and_takes_no_names() {
+fn a_removed_root_is_empty_and_accepts_no_names() {
     each(|fresh, root| {
         let (fs, d) = (fresh(), root.join("d"));
         fs.create_dir(&d).unwrap();
@@ -94,7 +94,7 @@ fn a_root_that_was_removed_is_empty_and_takes_no_names() {
 
 /// A view is valid as long as its machine runs. The inode of its root is released with the last view.
 #[test]
-fn a_view_of_memory_ends_with_a_crash() {
+fn a_crash_ends_a_view() {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/d")).unwrap();
     fs.settle();
@@ -105,7 +105,7 @@ fn a_view_of_memory_ends_with_a_crash() {
 }
 
 #[test]
-fn an_odd_node_survives_as_an_empty_file_does() {
+fn a_special_node_survives_like_an_empty_file() {
     for (name, expected) in [("link", FsFileType::Symlink), ("pipe", FsFileType::Other)] {
         let fs = MemFs::new();
         let path = Path::new("/").join(name);
@@ -124,7 +124,7 @@ fn an_odd_node_survives_as_an_empty_file_does() {
 }
 
 #[test]
-fn links_in_memory_lead_where_they_lead_on_linux() {
+fn symbolic_links_resolve_as_on_linux() {
     let fs = MemFs::new();
     for dir in ["/a", "/a/b"] {
         fs.create_dir(Path::new(dir)).unwrap();

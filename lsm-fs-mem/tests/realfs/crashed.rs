@@ -88,17 +88,17 @@ fn take_down(variable: &str, profile: Profile) {
 }
 
 #[test]
-fn ext4_leaves_what_its_profile_allows() {
+fn ext4_leaves_an_allowed_state() {
     take_down("LSM_REALFS_EXT4", Profile::Ext4);
 }
 
 #[test]
-fn xfs_leaves_what_its_profile_allows() {
+fn xfs_leaves_an_allowed_state() {
     take_down("LSM_REALFS_XFS", Profile::Xfs);
 }
 
 #[test]
-fn btrfs_leaves_what_its_profile_allows() {
+fn btrfs_leaves_an_allowed_state() {
     let copied = Copied::on(Mount::of("LSM_REALFS_XFS"));
     calibrate(&copied.btrfs, Profile::Btrfs, || copied.crash());
 }

@@ -40,7 +40,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// The paths on a mounted disk.
+/// The directory of the checkpoints on a mounted disk.
 pub(super) fn parent(root: &Path) -> PathBuf {
     root.join("backup")
 }
@@ -55,7 +55,7 @@ pub(super) fn restored(root: &Path) -> PathBuf {
 
 pub(super) fn db(root: &Path) -> Db {
     let mut db = Db::open(Arc::new(StdFs), &root.join("db"), &[""]);
-    // A log that is copied would give every case a sync of a copy.
+    // The extra file is a log, which is always copied. Every case would then contain the sync of a copy.
     db.extras = false;
     db
 }

@@ -65,7 +65,7 @@ fn hidden(root: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with('.')).collect()
 }
 
-/// Sweeps, and makes the call again.
+/// Runs a sweep, and then repeats the call.
 fn go_on(case: Case, root: &Path) -> Result<(), String> {
     let (fs, db, target) = (&StdFs as &dyn Fs, db(root), target(root));
     let _report = sweep(fs, &parent(root), NORMAL).map_err(|e| format!("sweep: {e}"))?;
@@ -104,7 +104,7 @@ fn go_on(case: Case, root: &Path) -> Result<(), String> {
     db.check_source(fs)
 }
 
-/// Leaves out the mount point, so that equal faults read alike.
+/// Removes the mount point from a text, so that equal faults have equal descriptions.
 fn short(text: &str, root: &Path) -> String {
     text.replace(&format!("{}/", root.display()), "")
 }

@@ -19,7 +19,7 @@ struct Done {
     syncs: Vec<String>,
 }
 
-/// The actions beside the calls, and those that were taken.
+/// The interventions in a run, and a count of the calls so far.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     root: PathBuf,
@@ -43,7 +43,7 @@ impl Plan {
         (done.calls, done.syncs.clone())
     }
 
-    /// Syncs one of the files and directories that are there.
+    /// Syncs one of the existing files and directories.
     fn sync_foreign(&self, which: u64) {
         let mut all = vec![self.root.clone()];
         let mut at = 0;

@@ -63,7 +63,7 @@ fn a_torn_write_lacks_a_sector() {
 }
 
 #[test]
-fn long_epochs_are_sampled_at_marks_and_between() {
+fn long_intervals_are_sampled_at_marks_and_between() {
     let names: Vec<String> = (0..8).map(|at| format!("w{at}")).collect();
     let mut entries = vec!["m0"];
     entries.extend(names.iter().map(String::as_str));

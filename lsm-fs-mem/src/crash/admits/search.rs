@@ -1,9 +1,11 @@
 //! Picks a way to bind each found name, so that all of them agree.
 //!
-//! A decision follows at once where only one way is left. Otherwise the search tries the ways one after the other. Each
-//! decision carries its reasons: the choices that it follows from. A contradiction goes back to the last choice among
-//! its reasons and skips the choices in between, because no other outcome of these would help. So names that have
-//! nothing to do with each other are decided one by one, and not in all combinations.
+//! This is a backtracking search with conflict-directed backjumping (Prosser, *Hybrid Algorithms for the Constraint
+//! Satisfaction Problem*, 1993). If only one way is left for a name, the search decides for it at once. Otherwise, it
+//! chooses one way after the other. Each decision records its reasons: the choices from which it follows. At a
+//! contradiction, the search returns to the last choice among the reasons. It skips the choices in between, because
+//! another choice there would not resolve the contradiction. Independent names are therefore decided one by one, and
+//! not in all combinations.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::micro::{Ino, Seq};
 
-/// The choices that something follows from, by their numbers from 1.
+/// The choices from which a decision follows, numbered from 1.
 type Reasons = BTreeSet<usize>;
 
 /// A name to decide, and the decisions about it.
@@ -30,7 +32,7 @@ struct Open<'q> {
     is_queued: bool,
 }
 
-/// A decision, to be undone.
+/// A decision, as it is needed to undo it.
 enum Step {
     Opened,
     Kept(Seq),
@@ -39,7 +41,7 @@ enum Step {
     Decided(usize),
 }
 
-/// An event that may leave fewer ways to bind a name.
+/// A decision that may exclude ways to bind other names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Change(Seq),
@@ -56,9 +58,9 @@ enum Choice {
 /// A choice between several ways.
 struct Level {
     at: usize,
-    /// The ways that have not been tried, the next one last.
+    /// The choices that have not been tried, the next one last.
     choices: Vec<Choice>,
-    /// The reasons why those tried, and those not left at the time, do not work.
+    /// The reasons why the tried choices failed, and why others were excluded from the start.
     reasons: Reasons,
     /// The number of earlier decisions.
     steps: usize,
@@ -92,12 +94,12 @@ impl<'s, 'q> Search<'s, 'q> {
         }
     }
 
-    /// Returns the facts that were looked at.
+    /// Returns the facts that the decisions depended on.
     pub(super) fn into_seen(self) -> BTreeSet<Fact> {
         self.ways.seen
     }
 
-    /// Decides all names from this directory on. Returns the covered directories that were found, or `None` if the
+    /// Decides all names in this directory and below. Returns the covered directories that were found, or `None` if the
     /// names contradict each other.
     pub(super) fn solve(&mut self, root: Place<'q>, path: &Path) -> Option<Covered> {
         self.enter(root, path, &[], &Rc::default());
@@ -117,7 +119,7 @@ impl<'s, 'q> Search<'s, 'q> {
         }
     }
 
-    /// Adds the names of a directory to those to decide.
+    /// Adds the names of a directory to the names to decide.
     fn enter(&mut self, place: Place<'q>, path: &Path, above: &[Ino], reasons: &Rc<Reasons>) {
         for slot in self.ways.slots(place, path, above) {
             let at = self.open.len();
@@ -147,7 +149,7 @@ impl<'s, 'q> Search<'s, 'q> {
         bound.filter(|(ino, _)| self.ways.question.covered.contains(ino)).collect()
     }
 
-    /// Looks at every name about which something was decided. Fails with the reasons of a contradiction.
+    /// Propagates the decisions to all names that they concern. Fails with the reasons of a contradiction.
     fn settle(&mut self) -> Result<(), Reasons> {
         while let Some(at) = self.queue.pop() {
             if let Some(open) = self.open.get_mut(at) {
@@ -158,7 +160,7 @@ impl<'s, 'q> Search<'s, 'q> {
         Ok(())
     }
 
-    /// Decides as much about a name as follows.
+    /// Makes the decisions about a name that follow from earlier ones.
     fn look_at(&mut self, at: usize) -> Result<(), Reasons> {
         let Some(open) = self.open.get(at).filter(|open| !open.is_decided) else { return Ok(()) };
         let (left, reasons) = self.left(open);
@@ -166,7 +168,7 @@ impl<'s, 'q> Search<'s, 'q> {
         if left.iter().any(|way| way.bound != first.bound) {
             return Ok(());
         }
-        // Changes that are no half of a rename concern this name alone, so any of these ways will do.
+        // A change that is not half of a rename concerns no other name, so any of these ways works.
         let is_certain = left.len() == 1 || !open.slot.has_halves;
         let (is_unbound, reasons) = (open.bound.is_none(), Rc::new(reasons));
         if is_unbound {
@@ -175,7 +177,7 @@ impl<'s, 'q> Search<'s, 'q> {
         if is_certain { self.take(at, first, &reasons) } else { Ok(()) }
     }
 
-    /// Returns the ways that are left to bind a name, and the reasons why there are no more.
+    /// Returns the remaining ways to bind a name, and the reasons why the others are excluded.
     fn left(&self, open: &Open<'_>) -> (Vec<Way>, Reasons) {
         let (mut left, mut reasons) = (Vec::new(), Reasons::clone(&open.reasons));
         self.ways.question.count(open.slot.ways.len());
@@ -188,7 +190,7 @@ impl<'s, 'q> Search<'s, 'q> {
                 }
             }
             if let Some((true, kept)) = decided {
-                // The earlier changes of the name make no difference.
+                // A kept change overrides the earlier changes of the name.
                 reasons.extend(kept.iter());
                 break;
             }
@@ -231,7 +233,7 @@ impl<'s, 'q> Search<'s, 'q> {
         }
     }
 
-    /// Decides the free changes of a name: the last one that is kept, and those after it.
+    /// Decides the free changes of a name: the last change of this way is kept, and the later ones are lost.
     fn take(&mut self, at: usize, way: Way, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
         let Some(open) = self.open.get_mut(at) else { return Ok(()) };
         open.is_decided = true;
@@ -242,7 +244,7 @@ impl<'s, 'q> Search<'s, 'q> {
         decided.into_iter().try_for_each(|(seq, kept)| self.decide(seq, kept, reasons))
     }
 
-    /// Decides a free change, and the other half of its rename where it follows.
+    /// Decides a free change, and the other half of its rename if that follows.
     fn decide(&mut self, seq: Seq, kept: bool, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
         if let Some((was, because)) = self.kept.get(&seq) {
             let both = || reasons.union(because).copied().collect();
@@ -263,7 +265,8 @@ impl<'s, 'q> Search<'s, 'q> {
         }
     }
 
-    /// Begins a choice: of the inode that the name is bound to, or else of the change that binds it.
+    /// Begins a choice of the inode to which the name is bound. If the inode is decided, begins a choice of the change
+    /// that binds it.
     fn branch(&mut self, at: usize) {
         let Some(open) = self.open.get(at) else { return };
         let (left, reasons) = self.left(open);
@@ -295,7 +298,8 @@ impl<'s, 'q> Search<'s, 'q> {
         self.settle()
     }
 
-    /// Returns to the last choice that a contradiction follows from. Returns `None` if it follows from none.
+    /// Undoes all decisions since the last choice from which the contradiction follows. Returns `None` if it follows
+    /// from no choice.
     fn go_back(&mut self, mut contradiction: Reasons) -> Option<()> {
         let last = contradiction.pop_last()?;
         self.levels.truncate(last);
@@ -313,7 +317,7 @@ impl<'s, 'q> Search<'s, 'q> {
         Some(())
     }
 
-    /// Takes the last decision back.
+    /// Undoes the last decision.
     fn undo(&mut self) {
         match self.steps.pop() {
             None => {}

@@ -23,7 +23,7 @@ fn found(recording: &Recording, tree: &Tree) -> FoundTree {
 
 /// Everything that the enumeration yields is admitted, by its own model and by `Adversarial`.
 #[test]
-fn what_the_enumeration_yields_is_admitted() {
+fn every_enumerated_state_is_admitted() {
     let mut states = 0;
     for seed in seeds(80) {
         let recording = workload(seed, 24, seed % 2 == 0);
@@ -97,7 +97,7 @@ fn all_states(recording: &Recording, explorer: &Explorer<'_>) -> Option<Vec<Foun
 
 /// Membership and an exhaustive enumeration agree, also about trees that are no states.
 #[test]
-fn exactly_what_the_enumeration_yields_is_admitted() {
+fn only_enumerated_states_are_admitted() {
     let (mut refused, mut admitted) = (0, 0);
     for seed in seeds(160) {
         let recording = workload(seed, 14, seed % 3 > 0);
@@ -167,7 +167,7 @@ fn spoilt(live: &FoundTree, path: &Path, way: u64) -> FoundTree {
 }
 
 #[test]
-fn a_state_that_lacks_something_synced_is_refused() {
+fn a_state_without_a_synced_change_is_refused() {
     let (mut refused, mut seed) = (0, 0);
     while refused < 1000 {
         seed += 1;
@@ -190,7 +190,7 @@ fn a_state_that_lacks_something_synced_is_refused() {
 
 /// A thousand pending names, of which the later half survives.
 #[test]
-fn many_pending_changes_are_decided() {
+fn a_thousand_pending_names_are_decided() {
     let fs = MemFs::new();
     let path = |n: usize| PathBuf::from(format!("/{n:04}"));
     for n in 0..1000 {
@@ -227,7 +227,7 @@ fn steps(fs: &MemFs, found: &FoundTree) -> (bool, usize) {
 
 /// A name that came and went without a sync was never there, or is gone again. Both leave the same.
 #[test]
-fn names_that_came_and_went_cost_a_few_steps_each() {
+fn temporary_names_cost_a_few_steps_each() {
     for (moves, each) in [(false, 3), (true, 15)] {
         let fs = MemFs::new();
         come_and_go(&fs, 2000, moves);
@@ -239,7 +239,7 @@ fn names_that_came_and_went_cost_a_few_steps_each() {
 
 /// A wrong byte does not become right by another choice about other names.
 #[test]
-fn a_refusal_does_not_try_all_combinations_of_other_names() {
+fn a_refusal_does_not_combine_unrelated_names() {
     for moves in [false, true] {
         let fs = MemFs::new();
         fs.create_dir(Path::new("/d")).unwrap();
@@ -261,7 +261,7 @@ fn a_refusal_does_not_try_all_combinations_of_other_names() {
 
 /// The first choice about `a` is wrong, and no choice about `b` shows it at once.
 #[test]
-fn the_search_goes_back_to_the_choice_that_was_wrong() {
+fn the_search_returns_to_the_wrong_choice() {
     let fs = MemFs::new();
     let original = |letter: char| PathBuf::from(format!("/original-{letter}"));
     for letter in "pqvwxy".chars() {
@@ -283,7 +283,7 @@ fn the_search_goes_back_to_the_choice_that_was_wrong() {
 
 /// `v` may be one of two files. One of them was moved from `t`, whose earlier files are then gone.
 #[test]
-fn a_kept_change_excludes_the_earlier_ones_of_its_name_only_as_long_as_it_is_kept() {
+fn an_undone_change_no_longer_excludes_earlier_ones() {
     let fs = MemFs::new();
     let write = |path: &str, bytes| fs.write_new(Path::new(path), bytes, SyncMode::Normal).unwrap();
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! The ways in which each found name may have been bound under one scenario, before anything is decided.
+//! The ways in which each found name may have been bound under one scenario. This is the input of the search.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use crate::{
     tree::{Inode, Tree},
 };
 
-/// The thing that a name was found to be bound to.
+/// The found binding of a name.
 #[derive(Clone, Copy)]
 pub(super) enum Found<'q> {
     Nothing,
@@ -24,12 +24,12 @@ pub(super) enum Found<'q> {
     File(usize),
 }
 
-/// A way to bind a name: by the change that was kept last, or by none of the free ones.
+/// A way to bind a name: by the last free change that is kept, or without a free change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Way {
     pub(super) last: Option<Seq>,
     pub(super) bound: Option<Ino>,
-    /// The name then looks as it was found.
+    /// Set if this binding agrees with the found one.
     pub(super) fits: bool,
 }
 
@@ -37,11 +37,11 @@ pub(super) struct Way {
 pub(super) struct Slot<'q> {
     pub(super) path: PathBuf,
     pub(super) found: Found<'q>,
-    /// The inodes of the directories above, which a name cannot lead back to.
+    /// The inodes of the directories above. The name cannot be bound to one of them.
     pub(super) above: Rc<[Ino]>,
-    /// One way for each free change, the latest first, and then the one by none of them.
+    /// One way for each free change, the latest first, and at the end the way without a free change.
     pub(super) ways: Vec<Way>,
-    /// A free change of the name is one half of a rename.
+    /// Set if a free change of the name is half of a rename.
     pub(super) has_halves: bool,
 }
 
@@ -57,12 +57,12 @@ struct Other {
 pub(super) struct Ways<'s, 'q> {
     pub(super) question: &'s Question<'q>,
     ignored: &'s BTreeSet<Fact>,
-    /// The tree with the fixed changes.
+    /// The durable tree with the fixed changes applied.
     tree: Tree,
     /// The free changes of each name that come after its fixed ones, in order.
     free: BTreeMap<(Ino, OsString), Vec<Seq>>,
     other: BTreeMap<Seq, Other>,
-    /// The facts that were looked at.
+    /// The facts that the ways depend on.
     pub(super) seen: BTreeSet<Fact>,
 }
 
@@ -98,12 +98,12 @@ impl<'s, 'q> Ways<'s, 'q> {
         ways
     }
 
-    /// Returns the half of a rename whose fate follows from the fate of its other half.
+    /// Returns the other half of a rename, if keeping or losing this half decides it.
     pub(super) fn follows(&self, seq: Seq, kept: bool) -> Option<Seq> {
         let other = self.other.get(&seq)?;
         match other.coupling {
             Coupling::Together => Some(other.seq),
-            // A kept old half needs the new one, so a lost new half needs a lost old one.
+            // If the old half is kept, the new one is kept too. If the new half is lost, the old one is lost too.
             Coupling::NewBeforeOld => (other.is_new != kept).then_some(other.seq),
             Coupling::Apart => None,
         }
@@ -161,9 +161,9 @@ impl<'s, 'q> Ways<'s, 'q> {
         Slot { path, found, above: Rc::clone(above), ways, has_halves }
     }
 
-    /// Returns whether a name that is bound to this inode looks as it was found.
+    /// Returns whether binding a name to this inode agrees with the found binding.
     fn agrees(&mut self, found: Found<'q>, bound: Option<Ino>, above: &[Ino]) -> bool {
-        // A directory cannot be below itself. A repair leaves the name out.
+        // A directory cannot be below itself. A repair of the filesystem (`assemble`) leaves such a name out.
         let bound = bound.filter(|ino| !above.contains(ino));
         match (found, bound.and_then(|ino| Some((ino, self.kind(ino)?)))) {
             (Found::Nothing, bound) => bound.is_none(),

@@ -5,7 +5,7 @@ fn bounds(values: &[u32]) -> Vec<Bounds> {
 }
 
 #[test]
-fn the_systematic_states_hold_what_known_bugs_need() {
+fn the_systematic_states_cover_known_bugs() {
     let axes = bounds(&[2; 15]);
     let states = Systematic::new(&axes, 15).choices;
     let state = |kept: &dyn Fn(usize) -> bool| (0..15).map(|at| u32::from(kept(at))).collect::<Choice>();
@@ -25,7 +25,7 @@ fn the_systematic_states_hold_what_known_bugs_need() {
 
 /// A thousand names have half a million pairs of a thousand choices.
 #[test]
-fn of_many_things_each_is_tried_without_the_last_before_it() {
+fn each_of_many_things_is_tried_without_its_predecessors() {
     let axes = bounds(&[2; 300]);
     let states = Systematic::new(&axes, 8).choices;
     assert!(states.len() < 300 * (8 + 6), "{}", states.len());
@@ -36,7 +36,7 @@ fn of_many_things_each_is_tried_without_the_last_before_it() {
 }
 
 #[test]
-fn every_class_of_a_file_is_met_beside_all_and_beside_nothing() {
+fn every_class_is_tried_beside_everything_and_beside_nothing() {
     let axes = bounds(&[2, 7, 2]);
     let states = Systematic::new(&axes, 15).choices;
     for class in 0..7 {
@@ -47,7 +47,7 @@ fn every_class_of_a_file_is_met_beside_all_and_beside_nothing() {
 }
 
 #[test]
-fn all_means_each_once() {
+fn an_exhaustive_enumeration_has_each_choice_once() {
     let all = |axes: Vec<Bounds>, lowest: Choice| Choices {
         axes,
         kind: Kind::All(Some(lowest)),

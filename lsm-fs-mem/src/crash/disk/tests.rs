@@ -36,7 +36,7 @@ impl Whole {
 }
 
 #[test]
-fn a_folded_disk_has_the_states_of_a_log_kept_whole() {
+fn a_folded_disk_has_the_states_of_the_full_log() {
     for seed in seeds(300) {
         let recording = workload(seed, 60, false);
         let roots = recording.hardware.roots();
@@ -100,7 +100,7 @@ fn states(recording: &Recording, profile: Profile) -> Option<BTreeSet<u128>> {
 }
 
 #[test]
-fn what_a_real_filesystem_may_leave_the_adversary_may() {
+fn adversarial_contains_the_states_of_named_profiles() {
     let mut strict = 0;
     for seed in seeds(120) {
         let recording = workload(seed, 16, true);
@@ -115,7 +115,7 @@ fn what_a_real_filesystem_may_leave_the_adversary_may() {
 }
 
 #[test]
-fn what_no_state_shows_takes_no_room() {
+fn changes_without_effect_are_dropped() {
     let fs = MemFs::new();
     let path = |round: usize| format!("/d{round}/f");
     for round in 0..50 {

@@ -2,7 +2,7 @@ use super::*;
 use crate::profile::Profile;
 
 #[test]
-fn an_id_is_what_it_prints() {
+fn ids_round_trip_through_text() {
     for text in [
         "adversarial@0=-",
         "ext4@12=01",
@@ -24,7 +24,7 @@ fn an_id_is_what_it_prints() {
 }
 
 #[test]
-fn other_text_is_refused() {
+fn malformed_ids_are_refused() {
     for text in [
         "",
         "ext4",

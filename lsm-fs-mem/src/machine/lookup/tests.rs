@@ -11,7 +11,7 @@ fn machine() -> Machine {
 }
 
 #[test]
-fn paths_that_lead_to_the_same_place() {
+fn equivalent_paths_resolve_to_one_inode() {
     let machine = machine();
     let wanted = machine.lookup(None).resolve(Path::new("/d/e")).unwrap();
     for path in ["d/e", "/d/e/", "/d/e/.", "//d///e", "/./d/./e", "/d/e/..//e", "/../../d/e", "d/../d/e"] {
@@ -23,7 +23,7 @@ fn paths_that_lead_to_the_same_place() {
 }
 
 #[test]
-fn paths_that_lead_nowhere() {
+fn invalid_paths_are_refused() {
     let machine = machine();
     let long = format!("/{}", "n".repeat(256));
     let endless = "/d/..".repeat(1000);

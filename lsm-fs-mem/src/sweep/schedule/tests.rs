@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn all_orders_are_different_and_complete() {
+fn all_orders_are_distinct_and_complete() {
     let all: BTreeSet<String> = interleavings(3, 2, 100, 0).map(|schedule| schedule.to_string()).collect();
     assert_eq!(all.len(), 10);
     assert!(all.iter().all(|text| text.matches('a').count() == 3 && text.len() == 5));

@@ -11,7 +11,7 @@ use super::{create, each_audited, put, sync_dir, undurable};
 use crate::backends::each;
 
 #[test]
-fn what_was_there_before_is_durable() {
+fn existing_files_are_durable() {
     each(|fresh, root| {
         let inner = fresh();
         inner.create_dir(&root.join("d")).unwrap();
@@ -29,7 +29,7 @@ fn what_was_there_before_is_durable() {
 }
 
 #[test]
-fn a_new_file_needs_its_sync_and_that_of_its_directory() {
+fn a_new_file_needs_a_file_sync_and_a_directory_sync() {
     each_audited(|fs, root| {
         let path = root.join("f");
         let mut file = create(fs, &path);
@@ -73,7 +73,7 @@ fn every_change_of_bytes_needs_a_sync() {
 }
 
 #[test]
-fn looking_changes_nothing() {
+fn reads_change_nothing() {
     each_audited(|fs, root| {
         put(fs, &root.join("f"));
         sync_dir(fs, root);
@@ -91,7 +91,7 @@ fn looking_changes_nothing() {
 }
 
 #[test]
-fn a_hint_to_write_back_is_no_sync() {
+fn start_writeback_is_not_a_sync() {
     each_audited(|fs, root| {
         let file = create(fs, &root.join("f"));
         sync_dir(fs, root);
@@ -102,7 +102,7 @@ fn a_hint_to_write_back_is_no_sync() {
 }
 
 #[test]
-fn a_directory_is_durable_in_its_parent_only() {
+fn a_directory_sync_covers_only_its_own_names() {
     each_audited(|fs, root| {
         let (a, b) = (root.join("a"), root.join("a/b"));
         fs.create_dir(&a).unwrap();
@@ -120,7 +120,7 @@ fn a_directory_is_durable_in_its_parent_only() {
 }
 
 #[test]
-fn names_at_and_above_the_root_are_not_judged() {
+fn names_at_and_above_the_root_count_as_durable() {
     each(|fresh, root| {
         let inner = fresh();
         let outer = DurabilityAudit::new(inner, root.join("a"));
@@ -134,7 +134,7 @@ fn names_at_and_above_the_root_are_not_judged() {
 }
 
 #[test]
-fn hard_links_share_bytes_and_not_names() {
+fn hard_links_share_bytes_but_not_names() {
     each_audited(|fs, root| {
         let (f, sub) = (root.join("f"), root.join("sub"));
         fs.create_dir(&sub).unwrap();
@@ -175,7 +175,7 @@ fn a_clone_is_a_new_inode_that_is_not_synced() {
 }
 
 #[test]
-fn a_rename_changes_both_directories_and_the_bytes_go_along() {
+fn a_rename_changes_both_directories_and_keeps_the_bytes() {
     each_audited(|fs, root| {
         let (from, to) = (root.join("from"), root.join("to"));
         fs.create_dir(&from).unwrap();
@@ -195,7 +195,7 @@ fn a_rename_changes_both_directories_and_the_bytes_go_along() {
 }
 
 #[test]
-fn a_directory_that_moves_takes_its_unsynced_names_along() {
+fn a_moved_directory_keeps_its_unsynced_names() {
     each_audited(|fs, root| {
         let (s, t) = (root.join("s"), root.join("t"));
         fs.create_dir(&s).unwrap();
@@ -240,7 +240,7 @@ fn removals_may_come_back_until_the_directory_is_synced() {
 }
 
 #[test]
-fn a_new_inode_under_an_old_number_starts_afresh() {
+fn a_reused_inode_number_has_no_history() {
     each_audited(|fs, root| {
         // Filesystems reuse the number of a removed inode.
         for name in ["a", "b", "c"] {
@@ -256,7 +256,7 @@ fn a_new_inode_under_an_old_number_starts_afresh() {
 }
 
 #[test]
-fn copies_are_seen_call_by_call() {
+fn every_call_of_a_copy_is_tracked() {
     each_audited(|fs, root| {
         let (a, b) = (root.join("a"), root.join("b"));
         put(fs, &a);
@@ -271,7 +271,7 @@ fn copies_are_seen_call_by_call() {
 }
 
 #[test]
-fn the_conveniences_keep_what_they_promise() {
+fn the_methods_of_fs_ext_are_durable() {
     each_audited(|fs, root| {
         let deep = root.join("a/b/c");
         if fs.create_dir_all_durable(root, Path::new("a/b/c"), SyncMode::Normal).unwrap()

@@ -11,7 +11,7 @@ use crate::backends::each;
 const NONE: [&str; 0] = [];
 
 #[test]
-fn what_a_failed_sync_lost_no_second_sync_brings_back() {
+fn a_second_sync_does_not_restore_lost_bytes() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());
         faulty.inject(Fault::on(Op::SyncAll).nth(1));
@@ -66,7 +66,7 @@ fn an_interrupted_sync_loses_nothing_and_makes_nothing_durable() {
 }
 
 #[test]
-fn names_that_a_failed_directory_sync_lost_must_be_bound_anew() {
+fn names_lost_by_a_failed_sync_must_be_bound_again() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());
         let fs = DurabilityAudit::new(faulty.clone(), root);
@@ -85,7 +85,7 @@ fn names_that_a_failed_directory_sync_lost_must_be_bound_anew() {
 }
 
 #[test]
-fn a_call_that_failed_after_its_effect_has_had_it() {
+fn a_call_that_fails_after_its_effect_is_tracked() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());
         let fs = DurabilityAudit::new(faulty.clone(), root);
@@ -111,7 +111,7 @@ fn a_call_that_failed_after_its_effect_has_had_it() {
 }
 
 #[test]
-fn the_assertion_lists_all_that_is_missing() {
+fn the_assertion_lists_every_undurable_part() {
     each_audited(|fs, root| {
         let file = create(fs, &root.join("f"));
         file.write_at(b"x", 0).unwrap();

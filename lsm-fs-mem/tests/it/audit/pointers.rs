@@ -33,7 +33,7 @@ fn with_current(test: impl Fn(&DurabilityAudit<Backend>, &Path, &Path)) {
 }
 
 #[test]
-fn a_correct_sequence_is_silent() {
+fn a_correct_sequence_has_no_violation() {
     with_current(|fs, root, current| {
         for version in ["v1", "v2"] {
             let manifest = root.join(version);
@@ -47,7 +47,7 @@ fn a_correct_sequence_is_silent() {
 }
 
 #[test]
-fn a_pointer_before_the_sync_of_the_file_it_names() {
+fn a_pointer_before_the_sync_of_its_file_is_refused() {
     with_current(|fs, root, current| {
         let file = create(fs, &root.join("v1"));
         file.write_at(b"manifest", 0).unwrap();
@@ -63,7 +63,7 @@ fn a_pointer_before_the_sync_of_the_file_it_names() {
 }
 
 #[test]
-fn a_pointer_before_the_sync_of_the_name_it_holds() {
+fn a_pointer_before_the_sync_of_its_files_name_is_refused() {
     with_current(|fs, root, current| {
         put(fs, &root.join("v1"));
         assert_eq!(refusal(fs.rewrite_atomic(current, b"v1", SyncMode::Normal), root), ["v1: Name"]);
@@ -71,7 +71,7 @@ fn a_pointer_before_the_sync_of_the_name_it_holds() {
 }
 
 #[test]
-fn a_pointer_to_a_directory_asks_for_all_below_it_and_the_way_there() {
+fn a_pointer_to_a_directory_requires_everything_below_and_above() {
     with_current(|fs, root, current| {
         let tables = root.join("db/tables");
         fs.create_dir_all(&tables).unwrap();
@@ -88,14 +88,14 @@ fn a_pointer_to_a_directory_asks_for_all_below_it_and_the_way_there() {
 }
 
 #[test]
-fn a_pointer_to_what_is_not_there() {
+fn a_pointer_to_a_missing_file_is_refused() {
     with_current(|fs, root, current| {
         assert_eq!(refusal(fs.rewrite_atomic(current, b"v1", SyncMode::Normal), root), ["v1: Missing"]);
     });
 }
 
 #[test]
-fn a_pointer_to_what_a_failed_sync_lost() {
+fn a_pointer_to_bytes_lost_by_a_failed_sync_is_refused() {
     each(|fresh, root| {
         let faulty = FaultFs::new(fresh());
         faulty.inject(Fault::on(Op::SyncAll));
@@ -114,7 +114,7 @@ fn a_pointer_to_what_a_failed_sync_lost() {
 }
 
 #[test]
-fn a_pointer_whose_own_bytes_are_not_synced() {
+fn a_pointer_with_unsynced_bytes_is_refused() {
     with_current(|fs, root, current| {
         put(fs, &root.join("v1"));
         sync_dir(fs, root);
@@ -132,7 +132,7 @@ fn a_pointer_whose_own_bytes_are_not_synced() {
 }
 
 #[test]
-fn a_pointer_written_in_place_is_judged_when_it_is_synced() {
+fn a_pointer_written_in_place_is_checked_at_its_sync() {
     with_current(|fs, root, current| {
         put(fs, &root.join("v1"));
         let file = create(fs, current);
@@ -146,7 +146,7 @@ fn a_pointer_written_in_place_is_judged_when_it_is_synced() {
 }
 
 #[test]
-fn a_pointer_rewritten_in_place_is_judged_through_any_of_its_names() {
+fn a_pointer_rewritten_in_place_is_checked_by_any_name() {
     with_current(|fs, root, current| {
         put(fs, &root.join("v1"));
         sync_dir(fs, root);
@@ -166,7 +166,7 @@ fn a_pointer_rewritten_in_place_is_judged_through_any_of_its_names() {
 }
 
 #[test]
-fn a_directory_published_before_its_own_sync() {
+fn a_directory_published_before_its_sync_is_refused() {
     each_audited(|fs, root| {
         let (stage, target) = (root.join("stage"), root.join("target"));
         fs.published_directory(&target);
@@ -189,7 +189,7 @@ fn a_directory_published_before_its_own_sync() {
 }
 
 #[test]
-fn a_directory_with_an_unsynced_file_or_removal() {
+fn a_directory_published_with_unsynced_entries_is_refused() {
     each_audited(|fs, root| {
         let (stage, target) = (root.join("stage"), root.join("target"));
         fs.published_directory(&target);
@@ -205,7 +205,7 @@ fn a_directory_with_an_unsynced_file_or_removal() {
 }
 
 #[test]
-fn a_directory_changed_between_its_rename_and_the_sync_of_its_parent() {
+fn a_directory_changed_after_its_rename_is_refused_at_the_sync() {
     each_audited(|fs, root| {
         let (stage, target) = (root.join("stage"), root.join("target"));
         fs.published_directory(&target);
@@ -220,7 +220,7 @@ fn a_directory_changed_between_its_rename_and_the_sync_of_its_parent() {
 }
 
 #[test]
-fn a_pointer_that_arrives_with_the_directory_above_it() {
+fn a_pointer_arrives_with_the_directory_above_it() {
     each_audited(|fs, root| {
         let (stage, target) = (root.join("stage"), root.join("target"));
         fs.pointer(target.join("current"), lines);
@@ -237,7 +237,7 @@ fn a_pointer_that_arrives_with_the_directory_above_it() {
 }
 
 #[test]
-fn a_pointer_in_a_directory_whose_name_is_synced_last() {
+fn a_directory_sync_checks_the_pointers_below_it() {
     each_audited(|fs, root| {
         let target = root.join("target");
         fs.pointer(target.join("current"), lines);
@@ -271,7 +271,7 @@ fn only_recording_lets_the_call_through() {
 }
 
 #[test]
-fn other_names_are_nobodys_business() {
+fn other_names_are_not_checked() {
     with_current(|fs, root, current| {
         let temp = root.join("temp");
         create(fs, &temp).write_at(b"v1", 0).unwrap();

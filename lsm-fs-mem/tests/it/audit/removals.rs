@@ -56,7 +56,7 @@ fn removed(path: &str) -> Vec<(String, UndurablePart)> {
 }
 
 #[test]
-fn files_that_the_pointer_names_stay() {
+fn files_named_by_the_pointer_cannot_be_removed() {
     each_audited(|fs, root| {
         tree_with_pointer(fs, root);
         let (found, message) = refused(fs, root, fs.remove_file(&root.join("v7")));
@@ -76,7 +76,7 @@ fn files_that_the_pointer_names_stay() {
 }
 
 #[test]
-fn a_pointer_that_goes_along_names_nothing() {
+fn a_pointer_removed_by_the_same_call_protects_nothing() {
     each_audited(|fs, root| {
         fs.create_dir(&root.join("db")).unwrap();
         let db = root.join("db");
@@ -89,7 +89,7 @@ fn a_pointer_that_goes_along_names_nothing() {
 }
 
 #[test]
-fn a_pointer_names_what_its_manifest_names() {
+fn a_pointer_names_the_files_of_its_manifest() {
     each_audited(|fs, root| {
         tree_with_pointer(fs, root);
         put(fs, &root.join("tables/3"));
@@ -133,7 +133,7 @@ fn a_replaced_pointer_counts_until_the_new_one_is_durable() {
 }
 
 #[test]
-fn the_highest_number_is_the_pointer_where_there_is_no_other() {
+fn the_highest_number_is_the_pointer_without_a_fixed_one() {
     each_audited(|fs, root| {
         fs.create_dir(&root.join("tables")).unwrap();
         sync_dir(fs, root);
@@ -162,7 +162,7 @@ fn the_highest_number_is_the_pointer_where_there_is_no_other() {
 
 /// Other names, and files in other directories, are not manifests.
 #[test]
-fn a_pattern_fits_whole_names_with_a_number() {
+fn a_pattern_matches_only_complete_names() {
     each_audited(|fs, root| {
         tree_with_pointer(fs, root);
         for name in ["v", "v8x", "xv8", "v+8", "tables/v8"] {

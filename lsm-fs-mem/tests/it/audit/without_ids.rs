@@ -77,7 +77,7 @@ fn a_directory_sync_that_does_nothing_makes_nothing_durable() {
 }
 
 #[test]
-fn a_tree_that_was_removed_in_part() {
+fn a_partial_removal_of_a_tree_is_tracked() {
     each(|fresh, root| {
         let inner = fresh();
         let lacks = Lacks { tree_removals: true, ..Lacks::nothing(&inner) };
@@ -93,7 +93,7 @@ fn a_tree_that_was_removed_in_part() {
 }
 
 #[test]
-fn a_batch_is_not_left_to_the_backend() {
+fn batches_do_not_bypass_the_audit() {
     each(|fresh, root| {
         let fs = DurabilityAudit::new(fresh(), root);
         let file = create(&fs, &root.join("f"));
@@ -109,7 +109,7 @@ fn a_batch_is_not_left_to_the_backend() {
 }
 
 #[test]
-fn links_are_followed_by_path() {
+fn links_are_tracked_by_path() {
     without_ids(|fs, root| {
         let (f, sub) = (root.join("f"), root.join("sub"));
         fs.create_dir(&sub).unwrap();
@@ -126,7 +126,7 @@ fn links_are_followed_by_path() {
 }
 
 #[test]
-fn renames_are_followed_by_path() {
+fn renames_are_tracked_by_path() {
     without_ids(|fs, root| {
         let (s, t) = (root.join("s"), root.join("t"));
         fs.create_dir(&s).unwrap();
@@ -149,7 +149,7 @@ fn renames_are_followed_by_path() {
 }
 
 #[test]
-fn a_replaced_file_is_not_the_one_that_replaces_it() {
+fn a_replaced_file_differs_from_its_replacement() {
     without_ids(|fs, root| {
         let (a, b) = (root.join("a"), root.join("b"));
         create(fs, &a).write_at(b"x", 0).unwrap();

@@ -23,7 +23,7 @@ pub(super) fn make_dirs(fs: &dyn Fs, root: &Path, names: &[&str]) -> Vec<Option<
 }
 
 #[test]
-fn the_nth_matching_call_fails_and_no_other() {
+fn only_the_nth_matching_call_fails() {
     each_faulty(|fs, root| {
         fs.inject(Fault::on(Op::CreateDir).nth(2).before(errno::EROFS));
         let results = make_dirs(fs, root, &["a", "b", "c", "d"]);
@@ -37,7 +37,7 @@ fn the_nth_matching_call_fails_and_no_other() {
 }
 
 #[test]
-fn from_the_nth_on_all_fail_until_healed() {
+fn from_nth_fails_all_calls_until_heal() {
     each_faulty(|fs, root| {
         fs.inject(Fault::on(Op::CreateDir).from_nth(2));
         let eio = Some(errno::EIO);
@@ -48,7 +48,7 @@ fn from_the_nth_on_all_fail_until_healed() {
 }
 
 #[test]
-fn every_nth_fails() {
+fn every_nth_call_fails() {
     each_faulty(|fs, root| {
         fs.inject(Fault::on(Op::CreateDir).every(3));
         let eio = Some(errno::EIO);
@@ -58,7 +58,7 @@ fn every_nth_fails() {
 }
 
 #[test]
-fn after_means_done_and_yet_an_error() {
+fn a_fault_after_the_effect_reports_an_error() {
     each_faulty(|fs, root| {
         let (a, b) = (root.join("a"), root.join("b"));
         fs.write_new(&a, b"x", SyncMode::Normal).unwrap();
@@ -75,7 +75,7 @@ fn after_means_done_and_yet_an_error() {
 }
 
 #[test]
-fn either_path_of_two_matches() {
+fn either_path_of_a_call_matches() {
     each_faulty(|fs, root| {
         let (a, b, c) = (root.join("a"), root.join("b"), root.join("sub/c"));
         fs.create_dir(&root.join("sub")).unwrap();
@@ -106,7 +106,7 @@ fn either_path_of_two_matches() {
 }
 
 #[test]
-fn each_fault_counts_for_itself_and_the_first_one_strikes() {
+fn each_fault_has_its_own_count_and_the_first_strikes() {
     each_faulty(|fs, root| {
         make_dirs(fs, root, &["before"]);
         fs.inject(Fault::on(Op::CreateDir).nth(2).before(errno::EROFS));
@@ -117,7 +117,7 @@ fn each_fault_counts_for_itself_and_the_first_one_strikes() {
 }
 
 #[test]
-fn write_is_short_and_write_all_hides_it() {
+fn write_all_completes_a_short_write() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
         let bytes: Vec<u8> = (0..2000u32).map(|i| i.to_le_bytes()[0]).collect();
@@ -155,7 +155,7 @@ fn a_short_write_at_writes_a_prefix_and_fails_for_space() {
 }
 
 #[test]
-fn read_is_short_and_read_at_never_is() {
+fn read_can_be_short_but_read_at_cannot() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
         file.write_at(b"12345", 0).unwrap();
@@ -170,7 +170,7 @@ fn read_is_short_and_read_at_never_is() {
 }
 
 #[test]
-fn an_interruption_does_nothing_and_is_retried_by_std() {
+fn std_retries_an_interrupted_call() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
         fs.inject(Fault::on_any().interrupted());
@@ -208,7 +208,7 @@ fn a_full_volume_still_reads_removes_and_syncs_directories() {
 }
 
 #[test]
-fn a_device_that_is_gone_answers_nothing() {
+fn every_call_fails_on_a_device_that_is_gone() {
     each_faulty(|fs, root| {
         fs.inject(Fault::on(Op::CreateDir).nth(2).gone());
         assert_eq!(make_dirs(fs, root, &["a", "b"]), [None, Some(errno::EIO)]);
@@ -222,7 +222,7 @@ fn a_device_that_is_gone_answers_nothing() {
 }
 
 #[test]
-fn a_failed_sync_poisons_the_handle_and_only_that() {
+fn a_failed_sync_poisons_only_its_handle() {
     each_faulty(|fs, root| {
         let path = root.join("f");
         let mut file = fs.open(&path, &NEW).unwrap();
@@ -255,7 +255,7 @@ fn a_failed_sync_poisons_the_handle_and_only_that() {
 }
 
 #[test]
-fn an_interrupted_sync_may_be_made_again() {
+fn an_interrupted_sync_can_be_retried() {
     each_faulty(|fs, root| {
         let mut file = fs.open(&root.join("f"), &NEW).unwrap();
         fs.inject(Fault::on(Op::SyncAll).before(errno::EINTR));

@@ -68,7 +68,7 @@ fn single_calls_of_a_batch_fail() {
 }
 
 #[test]
-fn many_reads_are_single_reads() {
+fn read_many_is_one_read_for_each_request() {
     each_faulty(|fs, root| {
         let file = fs.open(&root.join("f"), &NEW).unwrap();
         file.write_at(b"abcdef", 0).unwrap();

@@ -101,7 +101,7 @@ fn a_failure_names_the_fault_and_replays_alone() {
 }
 
 #[test]
-fn an_error_of_the_check_is_the_cause() {
+fn an_error_of_the_check_is_reported_as_the_cause() {
     each(|fresh, root| {
         let sweep = fault_sweep(
             fresh,
@@ -150,7 +150,7 @@ fn a_swallowed_short_write_is_found() {
 }
 
 #[test]
-fn links_and_clones_are_refused_in_the_ways_that_ask_for_another_method() {
+fn links_and_clones_are_refused_with_every_fallback_errno() {
     each(|fresh, root| {
         let (a, b) = (root.join("a"), root.join("b"));
         let link_or_copy = |fs: &FaultFs<Backend>| match fs.hard_link(&a, &b) {
@@ -195,7 +195,7 @@ fn a_sweep_that_tests_nothing_fails() {
 }
 
 #[test]
-fn a_workload_that_differs_from_its_probe_is_told() {
+fn a_workload_that_differs_between_runs_is_reported() {
     each(|fresh, root| {
         let runs = AtomicU32::new(0);
         let fickle = |fs: &FaultFs<Backend>| match runs.fetch_add(1, Ordering::Relaxed) {
