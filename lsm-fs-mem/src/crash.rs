@@ -15,7 +15,7 @@ mod names;
 mod random;
 mod variants;
 
-pub(crate) use admits::{Covered, Fact, Place, Question};
+pub(crate) use admits::{Covered, Fact, MatchedDir, Question};
 pub(crate) use axes::{Axes, Axis, Choice};
 pub use choices::Budget;
 pub(crate) use choices::Choices;

@@ -63,8 +63,8 @@ impl Machine {
 
     /// Continues after all processes were killed. Their writes are still in the page cache, and their handles and locks
     /// are gone.
-    pub(crate) fn go_on(hardware: &Hardware, cached: Tree, disk: Disk) -> Self {
-        Self::started(hardware.go_on(cached, disk))
+    pub(crate) fn after_kill(hardware: &Hardware, cached: Tree, disk: Disk) -> Self {
+        Self::started(hardware.after_kill(cached, disk))
     }
 
     fn started(storage: Storage) -> Self {

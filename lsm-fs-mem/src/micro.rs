@@ -137,7 +137,7 @@ struct SinceCommit {
     created: Seq,
     changed: Seq,
     /// The last change of its names, its length, or its permissions (but not of its bytes).
-    described: Seq,
+    metadata_changed: Seq,
     /// Its own last sync.
     synced: Seq,
 }
@@ -150,7 +150,7 @@ impl Journal {
             let since = self.since(file, micro.volume);
             since.changed = micro.seq;
             if !matches!(micro.change, Change::Data { .. }) {
-                since.described = micro.seq;
+                since.metadata_changed = micro.seq;
             }
         }
         if let Some(dir) = micro.directory() {
@@ -161,7 +161,7 @@ impl Journal {
             self.of_child.insert((ino, micro.seq));
             let child = self.since(ino, micro.volume);
             child.changed = micro.seq;
-            child.described = micro.seq;
+            child.metadata_changed = micro.seq;
             if micro.creates() {
                 child.created = micro.seq;
             }
@@ -235,7 +235,7 @@ impl Journal {
     /// Returns the last change of the inode's names, length, or permissions since the last commit that a call asked
     /// for.
     pub(crate) fn last_change(&self, ino: Ino) -> Option<Seq> {
-        self.since_commit.get(&ino).map(|since| since.described)
+        self.since_commit.get(&ino).map(|since| since.metadata_changed)
     }
 
     /// Iterates over the inodes that were created after a commit at this time.

@@ -5,7 +5,7 @@ mod forces;
 
 use std::{fmt, str::FromStr};
 
-pub(crate) use forces::{SyncCall, View};
+pub(crate) use forces::{LogState, SyncCall};
 
 use crate::micro::{Change, Kind, Micro};
 
@@ -203,14 +203,14 @@ pub(crate) struct CrashRules {
     pub(crate) logged_names: bool,
     pub(crate) syncfs: bool,
     pub(crate) order: NameOrder,
-    /// The lengths of a file persist in the order of the calls. Data behind a cut lies in new blocks, so it needs the
-    /// cut.
+    /// The lengths of a file persist in the order of the calls. Data written beyond a truncated length lies in new
+    /// blocks, so it persists only if the truncation does.
     pub(crate) lengths_in_order: bool,
     /// A length that a write set persists only together with the last sector of that write. XFS updates the length on
     /// disk after the data has been written (`xfs_setfilesize` in `fs/xfs/xfs_aops.c`).
     pub(crate) size_needs_last_sector: bool,
-    /// The writes to one block persist whole and in order, in no order with other blocks. btrfs writes a block to a new
-    /// place, and a checksum detects a torn one.
+    /// The writes to one block persist atomically and in order. Different blocks persist in no order. btrfs writes a
+    /// block to a new place, and a checksum detects a torn block (btrfs(5)).
     pub(crate) whole_blocks: bool,
     pub(crate) renames: RenameHalves,
     pub(crate) torn_sector: bool,

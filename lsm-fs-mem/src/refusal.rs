@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    crash::{Covered, Disk, Fact, Misfit, Place, Question},
+    crash::{Covered, Disk, Fact, Misfit, MatchedDir, Question},
     found::{FoundDir, FoundTree},
     machine::Hardware,
     micro::Ino,
@@ -64,12 +64,12 @@ fn covered(hardware: &Hardware) -> BTreeSet<Ino> {
 }
 
 /// Returns the root of the first volume that no crash leaves as found, and the facts that led to this answer.
-fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(Place<'q>, PathBuf, BTreeSet<Fact>)> {
+fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(MatchedDir<'q>, PathBuf, BTreeSet<Fact>)> {
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
     while let Some((ino, path)) = places.pop() {
         let Some(dir) = at(&question.found.root, &path) else { continue };
-        let place = Place { dir, ino };
+        let place = MatchedDir { dir, ino };
         match question.admits((place, &path), &BTreeSet::new()) {
             Ok(below) => places.extend(mounted(hardware, below)),
             Err(facts) => return Some((place, path, facts)),
@@ -88,10 +88,10 @@ fn at<'f>(root: &'f FoundDir, path: &Path) -> Option<&'f FoundDir> {
     path.iter().skip(1).try_fold(root, |dir, name| dir.dirs.get(name))
 }
 
-/// Reduces the facts to a smallest set that no crash leaves, and says why.
+/// Reduces the facts to a smallest set that no crash leaves, and returns the reason.
 fn explain<'q>(
     question: &Question<'q>,
-    place: (Place<'q>, &Path),
+    place: (MatchedDir<'q>, &Path),
     model: CrashModel,
     facts: BTreeSet<Fact>,
 ) -> Refusal {
@@ -163,7 +163,7 @@ fn first_name(dir: &FoundDir, path: &Path, wanted: usize) -> Option<PathBuf> {
     own.or_else(|| dir.dirs.iter().find_map(|(name, below)| first_name(below, &path.join(name), wanted)))
 }
 
-fn describe<'q>(question: &Question<'q>, place: Place<'q>, fact: &Fact) -> String {
+fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> String {
     let path = path_of(question.found, fact).unwrap_or_default();
     let shown = path.display();
     match fact {

@@ -321,7 +321,7 @@ impl<'a> CrashSweep<'a> {
     }
 
     /// Runs two machines in every order of their steps, and sweeps each run. If there are too many orders, a sample is
-    /// run. `machines` creates the machines anew for each run.
+    /// run. `machines` is called once for each run and creates the machines.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     /// poisoned.
     fn sync_all(&self, mode: SyncMode) -> Result<()>;
 
-    /// Makes the bytes of the file durable, and its length if it has changed. Timestamps may lag behind.
+    /// Makes the bytes of the file durable, and its length if it has changed. Timestamps may stay old (fdatasync(2)).
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// No error says anything about the bytes. A backend without write-back returns `Ok`.
+    /// No error of this call concerns the bytes. A backend without write-back returns `Ok`.
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()>;
 
     /// Reads at an offset until `buf` is full or the file ends. Returns the number of bytes, which is less than

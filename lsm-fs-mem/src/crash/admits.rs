@@ -45,7 +45,7 @@ pub(crate) struct Question<'q> {
 
 /// A found directory, and the inode of the model to which it corresponds.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'q> {
+pub(crate) struct MatchedDir<'q> {
     pub(crate) dir: &'q FoundDir,
     pub(crate) ino: Ino,
 }
@@ -62,20 +62,20 @@ impl<'q> Question<'q> {
     /// of the covered directories, or the facts that led to a refusal.
     pub(crate) fn admits(
         &self,
-        (root, path): (Place<'q>, &Path),
+        (root, path): (MatchedDir<'q>, &Path),
         ignored: &BTreeSet<Fact>,
     ) -> Result<Covered, BTreeSet<Fact>> {
         let volume = self.disk.image.get(root.ino).map_or(0, |inode| inode.volume);
-        let mut seen = BTreeSet::new();
+        let mut used = BTreeSet::new();
         for scenario in scenarios(self.disk, volume) {
             let mut search = Search::new(Ways::new(self, &scenario, ignored));
             let covered = search.solve(root, path);
-            seen.append(&mut search.into_seen());
+            used.append(&mut search.into_used());
             if let Some(covered) = covered {
                 return Ok(covered);
             }
         }
-        Err(seen)
+        Err(used)
     }
 
     /// Counts examined ways.

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn no_class_exceeds_the_limit() {
+    fn the_limit_drops_no_class() {
         let torn = CrashModel::new(Profile::Adversarial).torn_sector(true);
         let all = of_three_writes(torn, Some(0o600));
         assert_eq!(all.len(), MAX_CLASSES);

@@ -149,7 +149,7 @@ impl<'d> Pending<'d> {
         }
     }
 
-    /// Drops the lengths after the first lost one, and the data behind a lost cut.
+    /// Drops the lengths after the first lost one, and the data beyond a lost truncation.
     fn drop_out_of_order(&self, kept: &mut Kept) {
         let is_whole = |index: &usize, to: u64| kept.lengths.get(index) == Some(&to);
         if let Some((lost, ..)) = self.lengths().find(|(index, _, to)| !is_whole(index, *to)) {
@@ -164,7 +164,7 @@ impl<'d> Pending<'d> {
         }
     }
 
-    /// Drops the sectors of each block from the first write on that is not kept whole.
+    /// If a write to a block is not kept completely, drops its sectors and those of all later writes to the block.
     fn drop_torn_blocks(&self, kept: &mut Kept) {
         let mut torn: BTreeMap<u64, usize> = BTreeMap::new();
         for sector in self.sectors.iter().filter(|sector| !kept.has(sector)) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::history::Histories;
 use crate::{
     micro::{Change, Ino, Journal, Micro, Seq},
-    profile::{CrashModel, CrashRules, NameOrder, SyncCall, View},
+    profile::{CrashModel, CrashRules, LogState, NameOrder, SyncCall},
     tree::{FileNode, Tree},
 };
 
@@ -108,7 +108,7 @@ impl Disk {
             Some((_, volume)) if self.rules.order == NameOrder::Logged => {
                 self.histories.sync(&self.rules, &self.journal, &home, (call, volume))
             }
-            _ => self.rules.forces(&self.journal, &home, &View::default(), call),
+            _ => self.rules.forces(&self.journal, &home, &LogState::default(), call),
         }
     }
 

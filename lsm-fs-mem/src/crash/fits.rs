@@ -54,7 +54,7 @@ impl Pending<'_> {
             lasts.insert(0, None);
         }
         if !self.rules.lengths_in_order {
-            // With a later length, more cuts may be kept.
+            // With a later length, more truncations may be kept.
             lasts = lasts.pop().into_iter().collect();
         }
         let mut misfit = Misfit::Length(len);
@@ -104,7 +104,8 @@ impl Pending<'_> {
         attempt.bytes(0, &read(&self.durable, 0..found.len() as u64))
     }
 
-    /// Returns whether the sector may survive with these lengths. Data behind a lost cut lies in new blocks.
+    /// Returns whether the sector may survive with these lengths. Data beyond a lost truncation lies in new blocks, so
+    /// it is lost too.
     fn may_keep(&self, lengths: Lengths, sector: &Sector) -> bool {
         let is_lost = |cut: usize| lengths.last.is_none_or(|last| cut > last);
         let mut cuts = self.lengths().filter(|(cut, from, to)| to < from && is_lost(*cut));
@@ -127,8 +128,8 @@ impl Pending<'_> {
             let changes = writes.iter().filter_map(|index| Some((*index, self.changes.get(*index)?)));
             let mut changes: Vec<(usize, &&Micro)> = changes.chain(cuts.iter().copied()).collect();
             changes.sort_unstable_by_key(|(index, _)| *index);
-            // The log may have a length without the extents of that time, so a cut after the last kept write is
-            // optional. A kept write has the zeros of the cuts before it.
+            // The log of btrfs may have a length without the extents of that time, so a truncation after the last kept
+            // write is optional. A kept write has the zeros of the truncations before it.
             let leaves = |count: usize| {
                 let kept = writes.get(..count).unwrap_or(&writes);
                 let mut attempt = Attempt { found: wanted, open: vec![true; wanted.len()] };
@@ -168,7 +169,7 @@ fn bytes_of(change: &Change, range: Range<u64>) -> Vec<u8> {
     read(&file, range)
 }
 
-/// The bytes of a file in a range, also behind its length.
+/// The bytes of a file in a range, also beyond its length.
 fn read(file: &FileNode, range: Range<u64>) -> Vec<u8> {
     let mut bytes = vec![0; small(range.end - range.start)];
     file.pages.read(range.start, &mut bytes);
@@ -194,7 +195,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Keeps a write if it matches every open byte. Otherwise, returns the first byte that it does not match.
+    /// Keeps a write if it matches every undecided byte. Otherwise, returns the first byte that it does not match.
     fn bytes(&mut self, start: u64, bytes: &[u8]) -> Result<(), Misfit> {
         let range = start..start + bytes.len() as u64;
         let clipped = self.clip(&range);
@@ -209,7 +210,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Keeps a cut if every open byte behind it is zero.
+    /// Keeps a truncation if every undecided byte beyond it is zero.
     fn zeros(&mut self, range: Range<u64>) -> Result<(), Misfit> {
         let clipped = self.clip(&range);
         let found = self.found.get(clipped.clone()).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     micro::{Ino, Journal, Micro, Seq},
-    profile::{CrashRules, RenameHalves, SyncCall, View},
+    profile::{CrashRules, RenameHalves, SyncCall, LogState},
 };
 
 /// One possible moment of the last commit, and the name changes that syncs have added since.
@@ -20,8 +20,8 @@ pub(crate) struct History {
     volume: u32,
     /// The commit has persisted the name changes up to here.
     committed: Seq,
-    early: View,
-    late: View,
+    early: LogState,
+    late: LogState,
     /// Later changes that a sync has forced.
     forced: BTreeSet<Seq>,
     /// Later changes that a sync may have added.
@@ -30,12 +30,12 @@ pub(crate) struct History {
 
 impl History {
     fn new(volume: u32, commit: Seq) -> Self {
-        let view = View { commit, logged: BTreeSet::new() };
+        let log = LogState { commit, logged: BTreeSet::new() };
         Self {
             volume,
             committed: commit,
-            early: view.clone(),
-            late: view,
+            early: log.clone(),
+            late: log,
             forced: BTreeSet::new(),
             may: BTreeSet::new(),
         }
@@ -115,7 +115,7 @@ impl Histories {
         let last = self.0.iter_mut().rfind(|history| history.volume == micro.volume);
         let Some(last) = last else { return };
         if !micro.is_of_directory() {
-            last.late = View { commit: micro.seq, logged: BTreeSet::new() };
+            last.late = LogState { commit: micro.seq, logged: BTreeSet::new() };
             return;
         }
         // No commit splits a rename.
@@ -167,7 +167,7 @@ impl Histories {
         }
         // A commit may follow the sync at once.
         if let Some(last) = joined.iter_mut().rfind(|history| history.volume == volume) {
-            last.late = View { commit: journal.last(), logged: BTreeSet::new() };
+            last.late = LogState { commit: journal.last(), logged: BTreeSet::new() };
         }
         self.0 = joined;
     }

@@ -158,8 +158,8 @@ impl<'m> FileCalls<'m> {
             return Err(os(errno::EINVAL));
         }
         let (volume, old) = (self.names().volume_of(ino), self.names().file(ino)?.len);
-        // A cut within a block zeroes the rest of the block, and these zeros may reach the disk without the new length
-        // (`ext4_block_truncate_page` in `fs/ext4/inode.c`, `xfs_truncate_page` in `fs/xfs/xfs_iomap.c`).
+        // A truncation within a block zeroes the rest of the block, and these zeros may reach the disk without the new
+        // length (`ext4_block_truncate_page` in `fs/ext4/inode.c`, `xfs_truncate_page` in `fs/xfs/xfs_iomap.c`).
         let tail = len..old.min(len.next_multiple_of(PAGE_BYTES));
         if !tail.is_empty() {
             self.storage.change(volume, Change::Data { ino, range: tail, payload: Payload::Zeros });

@@ -51,7 +51,7 @@ impl Hardware {
 
     /// Returns the storage that the next process finds if the machine keeps running. The tree is in the page cache, and
     /// only part of it may be on disk.
-    pub(super) fn go_on(&self, cached: Tree, disk: Disk) -> Storage {
+    pub(super) fn after_kill(&self, cached: Tree, disk: Disk) -> Storage {
         let namespace = self.namespace.restarted(cached);
         Storage::started(namespace, disk, (self.model, self.strict, self.next_seq))
     }

@@ -60,7 +60,7 @@ impl SyncCall {
 
 /// The log tree of a filesystem: the time of the last commit, which emptied it, and the inodes that it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct View {
+pub(crate) struct LogState {
     pub(crate) commit: Seq,
     pub(crate) logged: BTreeSet<Ino>,
 }
@@ -73,10 +73,10 @@ impl CrashRules {
         &self,
         journal: &Journal,
         home: &dyn Fn(Ino) -> Option<Ino>,
-        view: &View,
+        log: &LogState,
         call: SyncCall,
     ) -> BTreeSet<Seq> {
-        let mut force = Forcing { rules: self, journal, home, view, forced: BTreeSet::new() };
+        let mut force = Forcing { rules: self, journal, home, log, forced: BTreeSet::new() };
         match call {
             SyncCall::FileData { ino, .. } if !self.fdatasync_is_fsync => {
                 if self.fdatasync_data {
@@ -98,7 +98,7 @@ impl CrashRules {
         }
         if self.logged_names
             && let Some((ino, volume)) = call.of_inode()
-            && journal.is_touched(ino, view.commit)
+            && journal.is_touched(ino, log.commit)
         {
             force.names_of_logged(volume);
         }
@@ -117,10 +117,10 @@ impl CrashRules {
         &self,
         journal: &Journal,
         home: &dyn Fn(Ino) -> Option<Ino>,
-        (view, forced): (&View, &BTreeSet<Seq>),
+        (log, forced): (&LogState, &BTreeSet<Seq>),
         call: SyncCall,
     ) -> (BTreeSet<Seq>, BTreeSet<Ino>) {
-        let (mut may, mut logged) = (BTreeSet::new(), view.logged.clone());
+        let (mut may, mut logged) = (BTreeSet::new(), log.logged.clone());
         let Some((ino, volume)) = call.of_inode() else { return (may, logged) };
         logged.insert(ino);
         let names = journal.child(ino).filter_map(Micro::binding).map(|(dir, ..)| dir);
@@ -130,7 +130,7 @@ impl CrashRules {
         }
         for (dir, _, child) in forced.iter().filter_map(|seq| journal.get(*seq)?.binding()) {
             logged.insert(child);
-            if journal.is_newborn(dir, view.commit) {
+            if journal.is_newborn(dir, log.commit) {
                 logged.insert(dir);
             }
         }
@@ -159,7 +159,7 @@ struct Forcing<'a> {
     rules: &'a CrashRules,
     journal: &'a Journal,
     home: &'a dyn Fn(Ino) -> Option<Ino>,
-    view: &'a View,
+    log: &'a LogState,
     forced: BTreeSet<Seq>,
 }
 
@@ -169,19 +169,19 @@ impl<'a> Forcing<'a> {
     }
 
     fn is_newborn(&self, ino: Ino) -> bool {
-        self.journal.is_newborn(ino, self.view.commit)
+        self.journal.is_newborn(ino, self.log.commit)
     }
 
     fn is_logged(&self, ino: Ino) -> bool {
-        self.view.logged.contains(&ino)
+        self.log.logged.contains(&ino)
     }
 
     /// Forces a file's data and the length changes that the data depends on.
     ///
-    /// If `growth` is set, the lengths up to the last growth are forced as well. A cut is also forced if later data
-    /// lies behind it, because applying the cut afterwards would discard that data. Data below a cut does not need the
-    /// cut. The zeros that a cut writes up to the end of its block do not count as data. They are forced only if later
-    /// data overwrites them.
+    /// If `growth` is set, the lengths up to the last growth are forced as well. A truncation is also forced if later
+    /// data lies beyond it, because applying the truncation afterwards would discard that data. Data below the
+    /// truncated length does not need the truncation. The zeros that a truncation writes up to the end of its block do
+    /// not count as data. They are forced only if later data overwrites them.
     fn data(&mut self, ino: Ino, growth: bool) {
         let (mut sizes, mut cuts, mut needed) = (Vec::new(), Vec::new(), 0);
         let mut tails: Vec<(Seq, &Range<u64>)> = Vec::new();
@@ -213,7 +213,8 @@ impl<'a> Forcing<'a> {
         self.forced.extend(sizes.into_iter().take(needed));
     }
 
-    /// If this change is the zeros that the next change, a cut, writes up to the end of its block, returns their range.
+    /// Returns the range of the zeros that a truncation writes up to the end of its block. They are the change before
+    /// the truncation. Returns `None` for any other change.
     fn tail_of_cut(&self, micro: &'a Micro) -> Option<&'a Range<u64>> {
         let Change::Data { ino, range, payload: Payload::Zeros } = &micro.change else { return None };
         match self.journal.get(micro.seq + 1)?.change {
@@ -291,7 +292,7 @@ impl<'a> Forcing<'a> {
             below.push(ino);
         }
         // An inode's own name may already be on disk while the names below it are not.
-        below.extend(self.journal.newborn(self.view.commit).filter(|ino| (self.home)(*ino) == Some(dir)));
+        below.extend(self.journal.newborn(self.log.commit).filter(|ino| (self.home)(*ino) == Some(dir)));
         // `log_new_dir_dentries` skips inodes that are already in the log.
         for ino in below {
             if !self.is_logged(ino) {

@@ -64,7 +64,7 @@ fn forced(profile: Profile, call: SyncCall) -> String {
         journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), change });
     }
     let home = |ino| (ino == OLD).then_some(D);
-    let forced = CrashModel::new(profile).rules().forces(&journal, &home, &View::default(), call);
+    let forced = CrashModel::new(profile).rules().forces(&journal, &home, &LogState::default(), call);
     (1..).zip(scene()).filter(|(seq, _)| forced.contains(seq)).map(|(_, (letter, _))| letter).collect()
 }
 
@@ -144,7 +144,7 @@ fn a_sync_of_data_forces_the_cut_before_it() {
     }
     let forced = |call| {
         let forced = CrashModel::new(Profile::Adversarial).rules();
-        let forced = forced.forces(&journal, &|_| None, &View::default(), call);
+        let forced = forced.forces(&journal, &|_| None, &LogState::default(), call);
         forced.into_iter().collect::<Vec<Seq>>()
     };
     assert_eq!(forced(SyncCall::FileData { ino: F, volume: 0 }), [1, 2, 3]);
@@ -159,7 +159,7 @@ fn a_sync_of_data_below_a_cut_does_not_force_the_cut() {
     }
     let rules = CrashModel::new(Profile::Adversarial).rules();
     let call = SyncCall::FileData { ino: F, volume: 0 };
-    let forced = rules.forces(&journal, &|_| None, &View::default(), call);
+    let forced = rules.forces(&journal, &|_| None, &LogState::default(), call);
     assert_eq!(forced.into_iter().collect::<Vec<Seq>>(), [2]);
 }
 

@@ -15,7 +15,7 @@ impl Recording {
     }
 
     /// Returns whether the moment lies inside a call that a process sees as one: between the halves of a rename,
-    /// between the bytes of a write and the resulting length, or between the zeros behind a cut and the cut.
+    /// between the bytes of a write and the resulting length, or between the zeros of a truncation and its length.
     fn is_within_call(&self, point: usize) -> bool {
         let is_written_length = |event: &Event| match event {
             Event::Micro(micro) => matches!(micro.change, Change::Size { written: true, .. }),
@@ -45,7 +45,7 @@ impl Recording {
         let cached = assemble(&self.live_at(point), &self.hardware.roots());
         let mut explorer = Explorer::new(self, self.hardware.model(), None);
         explorer.go_to(point);
-        MemFs::from_machine(Machine::go_on(&self.hardware, cached, explorer.disk))
+        MemFs::from_machine(Machine::after_kill(&self.hardware, cached, explorer.disk))
     }
 
     /// Returns this recording up to the kill, followed by the recording of the next process.

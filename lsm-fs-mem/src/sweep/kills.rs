@@ -57,7 +57,7 @@ impl Run<'_, '_, '_> {
         let mut found = Ok(());
         while found.is_ok() && explorer.step() {
             let promised = || Promised::new(history.notes_until(explorer.point));
-            found = self.crash_life((history, &explorer), promised, &mut tally);
+            found = self.crash_follow_up((history, &explorer), promised, &mut tally);
         }
         if let Some(report) = self.report.profiles.get_mut(index) {
             let (states, from, _) = report.kills.get_or_insert((0, 0, 0));

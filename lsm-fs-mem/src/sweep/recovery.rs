@@ -48,7 +48,7 @@ impl Run<'_, '_, '_> {
         let mut explorer = Explorer::new(&recovery, first.model, None);
         loop {
             let promised = || notes(recording, first, &recovery, explorer.point);
-            if let Err((second, message)) = self.crash_life((&recovery, &explorer), promised, tally) {
+            if let Err((second, message)) = self.crash_follow_up((&recovery, &explorer), promised, tally) {
                 return Some(second_failed(id, recording, (&recovery, second), message));
             }
             if !explorer.step() {

@@ -188,7 +188,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
     }
 
     /// Tries every crash of one moment of a recovery or of a next process. An error names the crash.
-    pub(super) fn crash_life(
+    pub(super) fn crash_follow_up(
         &mut self,
         (life, explorer): (&Recording, &Explorer<'_>),
         promised: impl FnOnce() -> Promised,

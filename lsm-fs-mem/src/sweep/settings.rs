@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Code of the caller that runs after a crash or a kill: the recovery, or the next process.
-pub(super) type Life<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
+pub(super) type FollowUp<'a> = Box<dyn FnMut(&MemFs) -> Result<(), String> + 'a>;
 
 /// The settings of a sweep.
 pub(super) struct Settings<'a> {
@@ -21,8 +21,8 @@ pub(super) struct Settings<'a> {
     pub(super) budget: Budget,
     pub(super) seed: u64,
     pub(super) foreign: Vec<ForeignSync>,
-    pub(super) recover: Option<Life<'a>>,
-    pub(super) after_kill: Option<Life<'a>>,
+    pub(super) recover: Option<FollowUp<'a>>,
+    pub(super) after_kill: Option<FollowUp<'a>>,
 }
 
 impl Default for Settings<'_> {

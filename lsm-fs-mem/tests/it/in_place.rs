@@ -91,7 +91,8 @@ fn a_truncated_file_may_be_empty_before_its_rewrite() {
     }
 }
 
-/// Data written after a cut lies in new blocks. Without the cut, the file does not show it.
+/// Data written beyond a truncated length lies in new blocks. If the truncation is lost, the file does not show this
+/// data.
 #[test]
 fn bytes_after_a_lost_cut_are_not_visible() {
     let work = |file: &dyn FsFile| file.set_len(0).and_then(|()| put(file, b'A', 0));

@@ -165,7 +165,7 @@ fn btrfs_keeps_a_length_without_the_cut_before_it() {
     }
 }
 
-/// A cut zeroes the rest of its block, and the zeros reach the disk before the new length.
+/// A truncation zeroes the rest of its block, and the zeros reach the disk before the new length.
 #[test]
 fn a_lost_cut_leaves_zeros_in_its_block() {
     let profiles = &[Adversarial, Ext4, Xfs];

@@ -58,7 +58,8 @@ fn robbed(call: &str, tree: &str) -> Option<String> {
             name == path && !content.starts_with('@') && content.contains(|c: char| c.is_ascii_alphabetic())
         }),
         "dsync" => entry.strip_prefix(&prefix).is_some_and(|name| {
-            // A file with other names would have to be described anew.
+            // If the first name of a file were removed, its other names would have to be rewritten. Such trees are left
+            // out.
             !name.is_empty() && !name.trim_end_matches('/').contains('/') && !tree.contains('@')
         }),
         _ => false,

@@ -90,14 +90,14 @@ const FORCED: [Row; 14] = [
         state: "a=o2",
     },
     Row {
-        name: "fdatasync of a file: its bytes, where a cut has left zeros",
+        name: "fdatasync of a file: its bytes, where a truncation has left zeros",
         profiles: ALL,
         start: "creat a; w a 0 12288 o",
         calls: "trunc a 512; w a 1024 512 A; fdatasync a",
         state: "a=o1.2",
     },
     Row {
-        name: "fdatasync of a file: neither a cut nor the zeros behind it",
+        name: "fdatasync of a file: neither a truncation nor its zeros",
         profiles: &[Btrfs],
         start: "creat a; w a 0 12288 o",
         calls: "trunc a 512; fdatasync a",
@@ -178,14 +178,14 @@ const ORDERED: [Row; 12] = [
         state: "d/ d/m= e/ e/g= old=@d/m",
     },
     Row {
-        name: "data behind a cut needs the cut",
+        name: "data beyond a truncation needs the truncation",
         profiles: &[Ext4, Xfs, Btrfs],
         start: "creat a; w a 0 12288 o",
         calls: "trunc a 4096; w a 4096 512 A",
         state: "a=o8A1o15",
     },
     Row {
-        name: "the tail of a cut: zeros in its block only",
+        name: "the zeros of a truncation: only in its block",
         profiles: ALL,
         start: "creat a; w a 0 12288 o",
         calls: "trunc a 512",

@@ -35,7 +35,7 @@ fn counted(subject: Subject, calls: Option<Calls>) -> Subject {
     }
 }
 
-/// Runs the suite on the host's filesystem behind a wrapper, with syncs that fail on request.
+/// Runs the suite on the host's filesystem, through a wrapper, with syncs that fail on request.
 fn on_host<W: Fs + 'static>(
     wrap: impl Fn(FaultFs<StdFs>) -> W,
     calls: impl Fn(&W) -> Option<Calls>,
@@ -81,7 +81,7 @@ impl OtherProcess for OtherUser {
     }
 }
 
-/// Runs the suite on a filesystem in memory behind a wrapper.
+/// Runs the suite on a filesystem in memory, through a wrapper.
 fn in_memory<W: Fs + 'static>(wrap: impl Fn(MemFs) -> W, calls: impl Fn(&W) -> Option<Calls>) -> Report {
     run(|_| {
         let volume = VolumeOptions::new();

@@ -32,13 +32,13 @@ pub(super) fn fill(t: &Subject, count: usize) -> std::result::Result<Vec<String>
 }
 
 fn link(t: &Subject, to: &str, names: &[NamePair<'_>]) -> Vec<(usize, Result<()>)> {
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     let dirs = DirPair { from: &t.at("from"), to: &t.at(to) };
     hard_link_batch(&*t.fs, dirs, names, &mut |index, result| {
-        told.push((index, result));
+        results.push((index, result));
         ControlFlow::Continue(())
     });
-    told
+    results
 }
 
 fn needs_links(t: &Subject) -> Verdict {
@@ -53,9 +53,9 @@ fn links_are_made_in_order_and_each_is_reported(t: &Subject) -> Verdict {
     needs_links(t)?;
     let names = fill(t, 50)?;
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
-    let told = link(t, "to", &pairs);
-    same!(told.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>(), "reported indices");
-    for ((_, result), name) in told.into_iter().zip(&names) {
+    let results = link(t, "to", &pairs);
+    same!(results.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>(), "reported indices");
+    for ((_, result), name) in results.into_iter().zip(&names) {
         result?;
         t.holds(&format!("to/{name}"), name.as_bytes())?;
         let ids = ["from", "to"].map(|dir| t.fs.metadata(&t.at(dir).join(name)).map(|m| m.file_id).ok());
@@ -74,23 +74,23 @@ fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> Verdict {
         NamePair::new("0001", "taken"),
         NamePair::new("0002", "renamed"),
     ];
-    let told = link(t, "to", &pairs);
-    let kinds: Vec<_> = told.iter().map(|(_, r)| r.as_ref().map_err(crate::Error::kind).copied()).collect();
+    let results = link(t, "to", &pairs);
+    let kinds: Vec<_> = results.iter().map(|(_, r)| r.as_ref().map_err(crate::Error::kind).copied()).collect();
     same!(
         kinds,
         [Ok(()), Err(ErrorKind::NotFound), Err(ErrorKind::AlreadyExists), Ok(())],
         "results, each for its own pair"
     );
     let (from, to) = (t.at("from/0001"), t.at("to/taken"));
-    if let Some((_, result)) = told.into_iter().nth(2) {
+    if let Some((_, result)) = results.into_iter().nth(2) {
         refused_pair(result, Op::HardLink, (&from, &to), &[ErrorKind::AlreadyExists])?;
     }
     t.holds("to/taken", b"old")?;
     t.has_names("to", &["0000", "renamed", "taken"])?;
     // A missing directory gives the same error for every file.
-    let told = link(t, "nowhere", &pairs).into_iter();
-    let told: Vec<_> = told.map(|(_, result)| result.map_err(|e| e.kind())).collect();
-    same!(told, vec![Err(ErrorKind::NotFound); 4], "results without a target directory");
+    let results = link(t, "nowhere", &pairs).into_iter();
+    let results: Vec<_> = results.map(|(_, result)| result.map_err(|e| e.kind())).collect();
+    same!(results, vec![Err(ErrorKind::NotFound); 4], "results without a target directory");
     Ok(())
 }
 
@@ -98,10 +98,10 @@ fn clones_are_made_and_each_is_reported(t: &Subject) -> Verdict {
     needs_clones(t)?;
     let names = fill(t, 300)?;
     t.put("to/0007", b"taken")?;
-    let mut told = clone(t, &names);
-    same!(told.len(), 300, "reported clones");
-    same!(told.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to a taken name");
-    ensure!(told.values().all(std::result::Result::is_ok), "some clone failed: {told:?}");
+    let mut results = clone(t, &names);
+    same!(results.len(), 300, "reported clones");
+    same!(results.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to a taken name");
+    ensure!(results.values().all(std::result::Result::is_ok), "some clone failed: {results:?}");
     t.holds("to/0007", b"taken")?;
     for name in names.iter().filter(|name| *name != "0007") {
         t.holds(&format!("to/{name}"), name.as_bytes())?;
@@ -121,13 +121,13 @@ fn needs_clones(t: &Subject) -> Verdict {
 
 fn clone(t: &Subject, names: &[String]) -> BTreeMap<usize, std::result::Result<(), ErrorKind>> {
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
-    let mut told = BTreeMap::new();
+    let mut results = BTreeMap::new();
     let dirs = DirPair { from: &t.at("from"), to: &t.at("to") };
     reflink_batch(&*t.fs, dirs, &pairs, SyncMode::Normal, &mut |index, result| {
-        told.insert(index, result.map_err(|e| e.kind()));
+        results.insert(index, result.map_err(|e| e.kind()));
         ControlFlow::Continue(())
     });
-    told
+    results
 }
 
 fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
@@ -137,9 +137,9 @@ fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
     needs_clones(t)?;
     let names = fill(t, 5)?;
     fault(&t.at("to/0002"), true);
-    let told = clone(t, &names);
+    let results = clone(t, &names);
     fault(&t.at("to/0002"), false);
-    let durable: Vec<_> = told.into_values().map(|result| result.is_ok()).collect();
+    let durable: Vec<_> = results.into_values().map(|result| result.is_ok()).collect();
     same!(durable, [true, true, false, true, true], "durable clones");
     t.has_names("to", &["0000", "0001", "0003", "0004"])
 }

@@ -39,12 +39,12 @@ fn copy(
     options: &CopyOptions<'_>,
 ) -> BTreeMap<usize, Result<Copied>> {
     let jobs: Vec<_> = paths.iter().map(|(from, to)| CopyJob { source: &t.fs, from, to, len }).collect();
-    let mut told = BTreeMap::new();
+    let mut results = BTreeMap::new();
     copy_batch(&*t.fs, &jobs, options, &mut |index, result| {
-        told.insert(index, result);
+        results.insert(index, result);
         ControlFlow::Continue(())
     });
-    told
+    results
 }
 
 fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
@@ -52,9 +52,9 @@ fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
     let big: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
     t.put("from/0011", &big)?;
     t.put("from/0012", b"")?;
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    same!(told.len(), 40, "reported copies");
-    for (result, name) in told.into_values().zip(&names) {
+    let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
+    same!(results.len(), 40, "reported copies");
+    for (result, name) in results.into_values().zip(&names) {
         let wanted = t.get(&format!("from/{name}"))?;
         same!(result?.len, wanted.len() as u64, "reported length of {name}");
         t.holds(&format!("to/{name}"), &wanted)?;
@@ -66,10 +66,10 @@ fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
 fn a_copy_stops_at_the_requested_length(t: &Subject) -> Verdict {
     let names = fill(t, 3)?;
     t.put("from/0001", b"no")?;
-    let mut told = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
-    let short = told.remove(&1).map(|r| r.map_err(|e| e.kind()));
+    let mut results = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
+    let short = results.remove(&1).map(|r| r.map_err(|e| e.kind()));
     same!(short, Some(Err(ErrorKind::UnexpectedEof)), "a source that is too short");
-    ensure!(told.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "the others: {told:?}");
+    ensure!(results.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "the others: {results:?}");
     t.holds("to/0002", b"000")?;
     t.has_names("to", &["0000", "0002"])
 }
@@ -81,26 +81,26 @@ fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> Verdict
     if let Some(fault) = &t.sync_fault {
         fault(&t.at("to/0006"), true);
     }
-    let mut told = copy(t, &paths, None, &CopyOptions::new());
+    let mut results = copy(t, &paths, None, &CopyOptions::new());
     if let Some(fault) = &t.sync_fault {
         fault(&t.at("to/0006"), false);
-        ensure!(told.remove(&6).is_some_and(|r| r.is_err()), "a copy whose sync failed was reported durable");
+        ensure!(results.remove(&6).is_some_and(|r| r.is_err()), "a copy whose sync failed was reported durable");
         t.absent("to/0006")?;
     }
     let missing = t.at("from/0004");
-    if let Some(result) = told.remove(&4) {
+    if let Some(result) = results.remove(&4) {
         refused(result, Op::Open, &missing, &[ErrorKind::NotFound])?;
     }
     t.absent("to/0004")?;
-    ensure!(told.len() >= 8 && told.values().all(Result::is_ok), "the others: {told:?}");
+    ensure!(results.len() >= 8 && results.values().all(Result::is_ok), "the others: {results:?}");
     t.holds("to/0009", b"0009")
 }
 
 fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
     let names = fill(t, 2)?;
     t.put("to/0001", b"taken")?;
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let kinds: Vec<_> = told.values().map(|r| r.as_ref().map(|_| ()).map_err(crate::Error::kind)).collect();
+    let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
+    let kinds: Vec<_> = results.values().map(|r| r.as_ref().map(|_| ()).map_err(crate::Error::kind)).collect();
     same!(kinds, [Ok(()), Err(ErrorKind::AlreadyExists)], "results");
     t.holds("to/0001", b"taken")
 }
@@ -114,8 +114,8 @@ fn a_copy_keeps_holes(t: &Subject) -> Verdict {
     file.sync_all(SyncMode::Normal)?;
     let source = file.metadata()?;
     let names = ["sparse".to_owned()];
-    let told = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let copied = told.into_values().next().ok_or_else(|| Failure::Violated("nothing was told".into()))??;
+    let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
+    let copied = results.into_values().next().ok_or_else(|| Failure::Violated("nothing was reported".into()))??;
     same!(copied.len, 4 << 20, "reported length");
     ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the copy differs");
     let target = t.fs.metadata(&t.at("to/sparse"))?;

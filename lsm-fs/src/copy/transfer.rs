@@ -74,8 +74,8 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
             target: &*file,
         };
         let filled = pieces.copy(len, has_holes).and_then(|written_bytes| {
-            let told = self.options.observer.map(|observer| observer.written(index, &*file));
-            told.unwrap_or(Ok(())).map(|()| written_bytes)
+            let returned = self.options.observer.map(|observer| observer.written(index, &*file));
+            returned.unwrap_or(Ok(())).map(|()| written_bytes)
         });
         unfinished.armed = false;
         match filled {
@@ -221,8 +221,8 @@ impl Pieces<'_> {
                     self.target.write_at(bytes, at)?;
                 }
             }
-            let told = self.options.observer.map(|observer| observer.data(self.index, offset, bytes));
-            self.check_observer(told)?;
+            let returned = self.options.observer.map(|observer| observer.data(self.index, offset, bytes));
+            self.check_observer(returned)?;
             offset += piece as u64;
             if offset - started >= WRITEBACK_BYTES || offset == range.end {
                 let _ = self.target.start_writeback(started, offset - started);

@@ -25,7 +25,7 @@ use lsm_fs::{
     DirectorySync, Error, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsExt, FsFile, FsFileType,
     FsMetadata, FsOpenOptions, Op, Result, StdFs, SyncMode, errno,
 };
-use rename::{dawdle, noreplace};
+use rename::{let_others_act, noreplace};
 
 /// The directory that represents another volume.
 pub(crate) const OTHER_VOLUME: &str = "other-volume";
@@ -135,7 +135,7 @@ impl Fs for Broken {
         if self.is(Defect::BeneathTakesFiles) && root.is_file() {
             return Ok(Box::new(StdFs));
         }
-        Ok(Box::new(view::View::new(self.told(StdFs.beneath(root))?, self, root)))
+        Ok(Box::new(view::View::new(self.reported(StdFs.beneath(root))?, self, root)))
     }
 
     fn open(&self, path: &Path, options: &FsOpenOptions) -> Result<Box<dyn FsFile>> {
@@ -158,16 +158,16 @@ impl Fs for Broken {
             _ => {}
         }
         let seen = self.see(path);
-        let inner = self.told(StdFs.open(&seen, &BrokenFile::options(self.defect, options)))?;
+        let inner = self.reported(StdFs.open(&seen, &BrokenFile::options(self.defect, options)))?;
         Ok(Box::new(BrokenFile::new(inner, path, self, options)?))
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
         if self.is(Defect::CreateDirLooksFirst) && !path.exists() {
-            dawdle();
+            let_others_act();
             return StdFs.create_dir(path).or_else(|e| if path.is_dir() { Ok(()) } else { Err(e) });
         }
-        match self.told(StdFs.create_dir(&self.see(path))) {
+        match self.reported(StdFs.create_dir(&self.see(path))) {
             Err(e) if self.is(Defect::CreateDirSaysNotFound) && e.kind() == io::ErrorKind::NotADirectory => {
                 os_error(Op::CreateDir, path, path, errno::ENOENT)
             }
@@ -181,7 +181,7 @@ impl Fs for Broken {
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        let mut entries = self.told(StdFs.read_dir(&self.see(path)))?;
+        let mut entries = self.reported(StdFs.read_dir(&self.see(path)))?;
         match self.defect {
             Defect::ReadDirUnsorted => entries.reverse(),
             Defect::ReadDirSaysFile => {
@@ -194,7 +194,7 @@ impl Fs for Broken {
     }
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        let mut metadata = self.told(StdFs.metadata(&self.see(path)))?;
+        let mut metadata = self.reported(StdFs.metadata(&self.see(path)))?;
         match self.defect {
             Defect::LenIsZero => metadata.len = 0,
             Defect::SpecialFilesAreFiles if metadata.file_type == FsFileType::Other => {
@@ -206,7 +206,7 @@ impl Fs for Broken {
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        self.told(StdFs.symlink_metadata(&self.see(path)))
+        self.reported(StdFs.symlink_metadata(&self.see(path)))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
@@ -219,7 +219,7 @@ impl Fs for Broken {
             Defect::RemoveFileTakesDirectories if path.is_dir() => return StdFs.remove_dir(path),
             _ => {}
         }
-        match self.told(StdFs.remove_file(&self.see(path))) {
+        match self.reported(StdFs.remove_file(&self.see(path))) {
             Err(e) if self.is(Defect::RemoveMissingIsOk) && e.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
@@ -229,7 +229,7 @@ impl Fs for Broken {
         if self.is(Defect::RemoveDirIsRecursive) {
             StdFs.remove_dir_all(path)
         } else {
-            self.told(StdFs.remove_dir(path))
+            self.reported(StdFs.remove_dir(path))
         }
     }
 
@@ -237,14 +237,14 @@ impl Fs for Broken {
         if self.is(Defect::RemoveAllTakesFiles) && path.is_file() {
             return StdFs.remove_file(path);
         }
-        self.told(StdFs.remove_dir_all(path))
+        self.reported(StdFs.remove_dir_all(path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         if self.crosses(from, to) && !self.is(Defect::CrossesVolumes) {
             return os_error(Op::Rename, from, to, errno::EXDEV);
         }
-        self.told(rename::rename(self.defect, &self.see(from), &self.see(to)))
+        self.reported(rename::rename(self.defect, &self.see(from), &self.see(to)))
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
@@ -252,8 +252,8 @@ impl Fs for Broken {
             Defect::NoreplaceDoesNothing => Ok(()),
             Defect::NoreplaceReplaces => StdFs.rename(from, to),
             Defect::NoreplaceLooksFirst if from.exists() && !to.exists() => {
-                dawdle();
-                self.told(StdFs.rename(from, to).map_err(|e| noreplace(&e)))
+                let_others_act();
+                self.reported(StdFs.rename(from, to).map_err(|e| noreplace(&e)))
             }
             Defect::ClaimsTooMuch => Err(Error::with_paths(
                 Op::RenameNoreplace,
@@ -263,7 +263,7 @@ impl Fs for Broken {
             )),
             Defect::NestedRenameIsIgnored if to.starts_with(from) => Ok(()),
             _ if self.crosses(from, to) => os_error(Op::RenameNoreplace, from, to, errno::EXDEV),
-            _ => self.told(StdFs.rename_noreplace(from, to)),
+            _ => self.reported(StdFs.rename_noreplace(from, to)),
         }
     }
 
@@ -275,19 +275,19 @@ impl Fs for Broken {
             _ if self.crosses(from, to) => return os_error(Op::HardLink, from, to, errno::EXDEV),
             _ => {}
         }
-        self.told(StdFs.hard_link(&self.see(from), to))
+        self.reported(StdFs.hard_link(&self.see(from), to))
     }
 
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         match self.defect {
-            Defect::CloneLinks => return self.told(StdFs.hard_link(from, to)),
+            Defect::CloneLinks => return self.reported(StdFs.hard_link(from, to)),
             Defect::ClonesSpecialFiles if special::is(from) => return Ok(()),
             Defect::CloneReplaces => drop(StdFs.remove_file(to)),
             Defect::CrossesVolumes => {}
             _ if self.crosses(from, to) => return os_error(Op::ReflinkFile, from, to, errno::EXDEV),
             _ => {}
         }
-        self.told(self.copy(Op::ReflinkFile, from, to))?;
+        self.reported(self.copy(Op::ReflinkFile, from, to))?;
         self.make_private(to)
     }
 
@@ -295,7 +295,7 @@ impl Fs for Broken {
         match self.defect {
             Defect::DirSyncDoesNothing => Ok(DirectorySync::NotSupported),
             Defect::DirSyncIsNoop => Ok(DirectorySync::Durable),
-            _ => self.told(StdFs.sync_directory(&self.see(path), mode)),
+            _ => self.reported(StdFs.sync_directory(&self.see(path), mode)),
         }
     }
 
@@ -303,7 +303,7 @@ impl Fs for Broken {
         if self.is(Defect::DirLocksAlwaysGranted) {
             return Ok(Some(Box::new(AlwaysThere(None))));
         }
-        let locked = self.told(StdFs.try_lock_directory(path))?;
+        let locked = self.reported(StdFs.try_lock_directory(path))?;
         if self.is(Defect::DirLockAlwaysThere) {
             return Ok(locked.map(|lock| Box::new(AlwaysThere(Some(lock))) as _));
         }
@@ -317,18 +317,18 @@ impl Fs for Broken {
     }
 
     fn volume_id(&self, path: &Path) -> Result<u64> {
-        let id = self.told(StdFs.volume_id(path))?;
+        let id = self.reported(StdFs.volume_id(path))?;
         Ok(if volume(path) && !self.is(Defect::OneVolumeId) { id + 1 } else { id })
     }
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
-        let mut capabilities = self.told(StdFs.capabilities(path))?;
+        let mut capabilities = self.reported(StdFs.capabilities(path))?;
         capabilities.reflink = true;
         Ok(capabilities)
     }
 
     fn available_space(&self, path: &Path) -> Result<u64> {
-        let space = self.told(StdFs.available_space(path))?;
+        let space = self.reported(StdFs.available_space(path))?;
         Ok(if self.is(Defect::NoSpace) { 0 } else { space })
     }
 
@@ -339,7 +339,7 @@ impl Fs for Broken {
             Defect::PunchShared if len == 4096 => {
                 StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(&[0; 4096], offset)
             }
-            _ => self.told(StdFs.punch_hole(path, offset, len)),
+            _ => self.reported(StdFs.punch_hole(path, offset, len)),
         }
     }
 
@@ -348,7 +348,7 @@ impl Fs for Broken {
             Defect::TruncatesSpecialFiles if special::is(path) => Ok(()),
             Defect::TruncateShared => StdFs.open(path, &FsOpenOptions::new().write(true))?.set_len(len),
             Defect::TruncateOnlyCuts if StdFs.metadata(path).is_ok_and(|m| m.len < len) => Ok(()),
-            _ => self.told(StdFs.truncate_file(path, len)),
+            _ => self.reported(StdFs.truncate_file(path, len)),
         }
     }
 

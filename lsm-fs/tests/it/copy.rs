@@ -52,16 +52,16 @@ fn copies_are_equal_for_any_concurrency() {
     {
         let fs = Required::new(StdFs, concurrency);
         let files = files(count);
-        let mut told = BTreeMap::new();
+        let mut results = BTreeMap::new();
         let options = CopyOptions::new().buffer_bytes(4096);
         copy_batch(&fs, &jobs(&files), &options, &mut |index, result| {
-            assert!(told.insert(index, result.unwrap()).is_none(), "reported twice");
+            assert!(results.insert(index, result.unwrap()).is_none(), "reported twice");
             ControlFlow::Continue(())
         });
-        assert_eq!(told.len(), count, "{concurrency}");
+        assert_eq!(results.len(), count, "{concurrency}");
         for (index, (from, to)) in files.paths.iter().enumerate() {
             assert_eq!(read(from), read(to));
-            assert_eq!(told[&index].len, read(from).len() as u64);
+            assert_eq!(results[&index].len, read(from).len() as u64);
         }
     }
 }
@@ -115,12 +115,12 @@ fn a_source_that_shrinks_during_its_copy_fails() {
     file.write_at(&[7; 3 * 4096], 0).unwrap();
     let observer = Cutting(from);
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
-        told.push(result.unwrap_err().kind());
+        results.push(result.unwrap_err().kind());
         ControlFlow::Continue(())
     });
-    assert_eq!(told, [std::io::ErrorKind::UnexpectedEof]);
+    assert_eq!(results, [std::io::ErrorKind::UnexpectedEof]);
     assert!(!StdFs.exists(to).unwrap());
 }
 
@@ -129,16 +129,16 @@ fn a_break_cancels_the_remaining_jobs_and_each_is_reported_once() {
     // With little concurrency, most files have not been started when the first results arrive.
     for concurrency in [1, 6] {
         let files = files(400);
-        let mut told = BTreeMap::new();
+        let mut results = BTreeMap::new();
         let mut report = |index, result: lsm_fs::Result<_>| {
-            assert!(told.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "reported twice");
-            if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            assert!(results.insert(index, result.map_err(|e| e.is_cancelled())).is_none(), "reported twice");
+            if results.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let fs = Required::new(StdFs, concurrency);
         copy_batch(&fs, &jobs(&files), &CopyOptions::new(), &mut report);
-        assert_eq!(told.len(), 400);
-        assert!(told.values().all(|r| matches!(r, Ok(_) | Err(true))));
-        let durable: Vec<_> = told.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| i.to_string()).collect();
+        assert_eq!(results.len(), 400);
+        assert!(results.values().all(|r| matches!(r, Ok(_) | Err(true))));
+        let durable: Vec<_> = results.iter().filter(|(_, r)| r.is_ok()).map(|(i, _)| i.to_string()).collect();
         let mut there: Vec<_> =
             StdFs.read_dir(&files.to).unwrap().into_iter().map(|e| e.name.into_string().unwrap()).collect();
         there.sort_by_key(|name| name.parse::<usize>().unwrap());
@@ -300,17 +300,17 @@ fn a_break_stops_a_copy_in_progress() {
     let paths = [job(&small), job(&large)];
     let jobs: Vec<_> =
         paths.iter().map(|(from, to)| CopyJob { source: &StdFs, from, to, len: None }).collect();
-    let mut told = BTreeMap::new();
+    let mut results = BTreeMap::new();
     let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
     copy_batch(&StdFs, &jobs, &options, &mut |index, result| {
-        told.insert(index, result.map_err(|e| e.is_cancelled()));
+        results.insert(index, result.map_err(|e| e.is_cancelled()));
         if index == 0 {
             reported.wait();
         }
         ControlFlow::Break(())
     });
-    assert!(told[&0].is_ok());
-    assert_eq!(told[&1], Err(true), "the large file was copied to its end");
+    assert!(results[&0].is_ok());
+    assert_eq!(results[&1], Err(true), "the large file was copied to its end");
     assert!(!StdFs.exists(&at("large-copy")).unwrap());
 }
 

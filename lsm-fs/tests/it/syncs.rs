@@ -19,11 +19,11 @@ fn every_file_gets_the_result_of_its_own_sync() {
             files.iter().for_each(|file| file.write_at(b"dirty", 0).unwrap());
             fs.faults().lock().unwrap().extend(failing.map(path));
             let files: Vec<&dyn FsFile> = files.iter().map(|file| &**file).collect();
-            let mut told = Vec::new();
-            sync_batch(&fs, &files, SyncMode::Normal, &mut |at, synced| told.push((at, synced.is_ok())));
-            told.sort_unstable();
+            let mut results = Vec::new();
+            sync_batch(&fs, &files, SyncMode::Normal, &mut |at, synced| results.push((at, synced.is_ok())));
+            results.sort_unstable();
             let expected: Vec<_> = (0..count).map(|at| (at, Some(at) != failing)).collect();
-            assert_eq!(told, expected, "{failing:?} of {count} fails");
+            assert_eq!(results, expected, "{failing:?} of {count} fails");
         }
     }
 }

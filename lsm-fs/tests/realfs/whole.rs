@@ -95,7 +95,7 @@ fn a_file_without_copy_on_write_can_be_cloned() {
     StdFs.reflink_file(&file, &clone).unwrap();
     assert_eq!(StdFs.read_to_vec(&clone, 1 << 20).unwrap(), [7; 100_000]);
     // A batch gives the same result.
-    let mut told = 0;
+    let mut results = 0;
     let pair = [NamePair::new("f", "second")];
     reflink_batch(
         &StdFs,
@@ -104,11 +104,11 @@ fn a_file_without_copy_on_write_can_be_cloned() {
         SyncMode::Normal,
         &mut |_, result| {
             result.unwrap();
-            told += 1;
+            results += 1;
             ControlFlow::Continue(())
         },
     );
-    assert_eq!(told, 1);
+    assert_eq!(results, 1);
     assert!(!disable_cow(&scratch_file(EXT4)));
 }
 

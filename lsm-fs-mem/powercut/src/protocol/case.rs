@@ -23,7 +23,7 @@ pub(crate) enum Case {
     Copy,
     Restore,
     Remove,
-    /// A sweep of the debris of a dead creator.
+    /// A sweep of the files that a killed creator left.
     Sweep,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn check(case: Case, root: &Path, promised: bool) -> Result<(), Strin
         }
         _ => {}
     }
-    go_on(case, root).map_err(|bad| short(&format!("afterwards: {bad}"), root))
+    check_next_calls(case, root).map_err(|bad| short(&format!("afterwards: {bad}"), root))
 }
 
 /// Returns `Ok(false)` if the restored directory is absent, and `Ok(true)` if it equals the checkpoint.
@@ -66,7 +66,7 @@ fn hidden(root: &Path) -> Vec<String> {
 }
 
 /// Runs a sweep, and then repeats the call.
-fn go_on(case: Case, root: &Path) -> Result<(), String> {
+fn check_next_calls(case: Case, root: &Path) -> Result<(), String> {
     let (fs, db, target) = (&StdFs as &dyn Fs, db(root), target(root));
     let _report = sweep(fs, &parent(root), NORMAL).map_err(|e| format!("sweep: {e}"))?;
     if !hidden(root).is_empty() {

@@ -14,8 +14,8 @@ use std::{
 };
 
 use super::{
-    Covered, Fact, Place,
-    ways::{Found, Slot, Way, Ways},
+    Covered, Fact, MatchedDir,
+    ways::{Found, NameToBind, Way, Ways},
 };
 use crate::micro::{Ino, Seq};
 
@@ -23,11 +23,13 @@ use crate::micro::{Ino, Seq};
 type Reasons = BTreeSet<usize>;
 
 /// A name to decide, and the decisions about it.
-struct Open<'q> {
-    slot: Slot<'q>,
+struct NameState<'q> {
+    to_bind: NameToBind<'q>,
     /// The reasons why the directory of the name was entered.
     reasons: Rc<Reasons>,
+    /// The binding of the name, once it is decided, and the reasons for it.
     bound: Option<(Option<Ino>, Rc<Reasons>)>,
+    /// Set once all free changes of the name are decided.
     is_decided: bool,
     is_queued: bool,
 }
@@ -68,7 +70,7 @@ struct Level {
 
 pub(super) struct Search<'s, 'q> {
     ways: Ways<'s, 'q>,
-    open: Vec<Open<'q>>,
+    names: Vec<NameState<'q>>,
     /// The names that an event concerns, in the order in which they were opened.
     concerned: BTreeMap<Event, Vec<usize>>,
     kept: BTreeMap<Seq, (bool, Rc<Reasons>)>,
@@ -83,7 +85,7 @@ impl<'s, 'q> Search<'s, 'q> {
     pub(super) const fn new(ways: Ways<'s, 'q>) -> Self {
         Self {
             ways,
-            open: Vec::new(),
+            names: Vec::new(),
             concerned: BTreeMap::new(),
             kept: BTreeMap::new(),
             inode_of: BTreeMap::new(),
@@ -95,24 +97,24 @@ impl<'s, 'q> Search<'s, 'q> {
     }
 
     /// Returns the facts that the decisions depended on.
-    pub(super) fn into_seen(self) -> BTreeSet<Fact> {
-        self.ways.seen
+    pub(super) fn into_used(self) -> BTreeSet<Fact> {
+        self.ways.used
     }
 
     /// Decides all names in this directory and below. Returns the covered directories that were found, or `None` if the
     /// names contradict each other.
-    pub(super) fn solve(&mut self, root: Place<'q>, path: &Path) -> Option<Covered> {
+    pub(super) fn solve(&mut self, root: MatchedDir<'q>, path: &Path) -> Option<Covered> {
         self.enter(root, path, &[], &Rc::default());
-        let mut result = self.settle();
+        let mut result = self.propagate_all();
         loop {
             result = match result {
                 Ok(()) => {
-                    let Some(at) = self.undecided() else { return Some(self.covered()) };
+                    let Some(at) = self.next_undecided() else { return Some(self.covered()) };
                     self.branch(at);
                     self.advance()
                 }
                 Err(contradiction) => {
-                    self.go_back(contradiction)?;
+                    self.backjump(contradiction)?;
                     self.advance()
                 }
             };
@@ -120,71 +122,71 @@ impl<'s, 'q> Search<'s, 'q> {
     }
 
     /// Adds the names of a directory to the names to decide.
-    fn enter(&mut self, place: Place<'q>, path: &Path, above: &[Ino], reasons: &Rc<Reasons>) {
-        for slot in self.ways.slots(place, path, above) {
-            let at = self.open.len();
-            for event in events(&slot) {
+    fn enter(&mut self, matched: MatchedDir<'q>, path: &Path, above: &[Ino], reasons: &Rc<Reasons>) {
+        for to_bind in self.ways.names_to_bind(matched, path, above) {
+            let at = self.names.len();
+            for event in events(&to_bind) {
                 self.concerned.entry(event).or_default().push(at);
             }
             let reasons = Rc::clone(reasons);
-            self.open.push(Open { slot, reasons, bound: None, is_decided: false, is_queued: true });
+            self.names.push(NameState { to_bind, reasons, bound: None, is_decided: false, is_queued: true });
             self.steps.push(Step::Opened);
             self.queue.push(at);
         }
     }
 
     /// Returns the name to branch at: one that leads to other names, or else the one with the fewest ways.
-    fn undecided(&self) -> Option<usize> {
-        let undecided = self.open.iter().enumerate().filter(|(_, open)| !open.is_decided);
-        let key = |open: &Open<'_>| {
-            let is_dir = matches!(open.slot.found, Found::Dir(_));
-            (open.bound.is_some(), !is_dir, open.slot.ways.len())
+    fn next_undecided(&self) -> Option<usize> {
+        let undecided = self.names.iter().enumerate().filter(|(_, name)| !name.is_decided);
+        let key = |name: &NameState<'_>| {
+            let is_dir = matches!(name.to_bind.found, Found::Dir(_));
+            (name.bound.is_some(), !is_dir, name.to_bind.ways.len())
         };
-        undecided.min_by_key(|(_, open)| key(open)).map(|(at, _)| at)
+        undecided.min_by_key(|(_, name)| key(name)).map(|(at, _)| at)
     }
 
     fn covered(&self) -> Covered {
-        let dirs = self.open.iter().filter(|open| matches!(open.slot.found, Found::Dir(_)));
-        let bound = dirs.filter_map(|open| Some((open.bound.as_ref()?.0?, open.slot.path.clone())));
+        let dirs = self.names.iter().filter(|name| matches!(name.to_bind.found, Found::Dir(_)));
+        let bound = dirs.filter_map(|name| Some((name.bound.as_ref()?.0?, name.to_bind.path.clone())));
         bound.filter(|(ino, _)| self.ways.question.covered.contains(ino)).collect()
     }
 
     /// Propagates the decisions to all names that they concern. Fails with the reasons of a contradiction.
-    fn settle(&mut self) -> Result<(), Reasons> {
+    fn propagate_all(&mut self) -> Result<(), Reasons> {
         while let Some(at) = self.queue.pop() {
-            if let Some(open) = self.open.get_mut(at) {
-                open.is_queued = false;
+            if let Some(name) = self.names.get_mut(at) {
+                name.is_queued = false;
             }
-            self.look_at(at)?;
+            self.propagate(at)?;
         }
         Ok(())
     }
 
     /// Makes the decisions about a name that follow from earlier ones.
-    fn look_at(&mut self, at: usize) -> Result<(), Reasons> {
-        let Some(open) = self.open.get(at).filter(|open| !open.is_decided) else { return Ok(()) };
-        let (left, reasons) = self.left(open);
+    fn propagate(&mut self, at: usize) -> Result<(), Reasons> {
+        let Some(name) = self.names.get(at).filter(|name| !name.is_decided) else { return Ok(()) };
+        let (left, reasons) = self.remaining_ways(name);
         let Some(first) = left.first().copied() else { return Err(reasons) };
         if left.iter().any(|way| way.bound != first.bound) {
             return Ok(());
         }
         // A change that is not half of a rename concerns no other name, so any of these ways works.
-        let is_certain = left.len() == 1 || !open.slot.has_halves;
-        let (is_unbound, reasons) = (open.bound.is_none(), Rc::new(reasons));
+        let is_certain = left.len() == 1 || !name.to_bind.has_halves;
+        let (is_unbound, reasons) = (name.bound.is_none(), Rc::new(reasons));
         if is_unbound {
             self.bind(at, first.bound, &reasons);
         }
-        if is_certain { self.take(at, first, &reasons) } else { Ok(()) }
+        if is_certain { self.choose(at, first, &reasons) } else { Ok(()) }
     }
 
     /// Returns the remaining ways to bind a name, and the reasons why the others are excluded.
-    fn left(&self, open: &Open<'_>) -> (Vec<Way>, Reasons) {
-        let (mut left, mut reasons) = (Vec::new(), Reasons::clone(&open.reasons));
-        self.ways.question.count(open.slot.ways.len());
-        for way in &open.slot.ways {
+    fn remaining_ways(&self, name: &NameState<'_>) -> (Vec<Way>, Reasons) {
+        let (mut left, mut reasons) = (Vec::new(), Reasons::clone(&name.reasons));
+        self.ways.question.count(name.to_bind.ways.len());
+        for way in &name.to_bind.ways {
             let decided = way.last.and_then(|seq| self.kept.get(&seq));
             if way.fits {
-                match self.contradiction(open, *way) {
+                match self.contradiction(name, *way) {
                     None => left.push(*way),
                     Some(other) => reasons.extend(other),
                 }
@@ -199,14 +201,14 @@ impl<'s, 'q> Search<'s, 'q> {
     }
 
     /// Returns the reasons of a decision that contradicts a way.
-    fn contradiction<'a>(&'a self, open: &'a Open<'_>, way: Way) -> Option<&'a Reasons> {
+    fn contradiction<'a>(&'a self, name: &'a NameState<'_>, way: Way) -> Option<&'a Reasons> {
         if let Some((false, reasons)) = way.last.and_then(|seq| self.kept.get(&seq)) {
             return Some(reasons);
         }
-        if let Some((_, reasons)) = open.bound.as_ref().filter(|(bound, _)| *bound != way.bound) {
+        if let Some((_, reasons)) = name.bound.as_ref().filter(|(bound, _)| *bound != way.bound) {
             return Some(reasons);
         }
-        let (Found::File(file), Some(ino)) = (open.slot.found, way.bound) else { return None };
+        let (Found::File(file), Some(ino)) = (name.to_bind.found, way.bound) else { return None };
         let other_inode = self.inode_of.get(&file).filter(|(inode, _)| *inode != ino);
         let other_file = self.file_of.get(&ino).filter(|(known, _)| *known != file);
         other_inode.map(|(_, reasons)| reasons).or(other_file.map(|(_, reasons)| reasons)).map(|r| &**r)
@@ -214,31 +216,31 @@ impl<'s, 'q> Search<'s, 'q> {
 
     /// Decides the inode that a name is bound to.
     fn bind(&mut self, at: usize, bound: Option<Ino>, reasons: &Rc<Reasons>) {
-        let Some(open) = self.open.get_mut(at) else { return };
-        open.bound = Some((bound, Rc::clone(reasons)));
+        let Some(name) = self.names.get_mut(at) else { return };
+        name.bound = Some((bound, Rc::clone(reasons)));
         self.steps.push(Step::Bound(at));
-        match (open.slot.found, bound) {
+        match (name.to_bind.found, bound) {
             (Found::Dir(dir), Some(ino)) if !self.ways.question.covered.contains(&ino) => {
-                let (path, above) = (open.slot.path.clone(), Rc::clone(&open.slot.above));
-                self.enter(Place { dir, ino }, &path, &above, reasons);
+                let (path, above) = (name.to_bind.path.clone(), Rc::clone(&name.to_bind.above));
+                self.enter(MatchedDir { dir, ino }, &path, &above, reasons);
             }
             (Found::File(file), Some(ino)) if !self.inode_of.contains_key(&file) => {
                 self.inode_of.insert(file, (ino, Rc::clone(reasons)));
                 self.file_of.insert(ino, (file, Rc::clone(reasons)));
                 self.steps.push(Step::Identity(file, ino));
-                self.tell(Event::File(file));
-                self.tell(Event::Inode(ino));
+                self.notify(Event::File(file));
+                self.notify(Event::Inode(ino));
             }
             _ => {}
         }
     }
 
     /// Decides the free changes of a name: the last change of this way is kept, and the later ones are lost.
-    fn take(&mut self, at: usize, way: Way, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
-        let Some(open) = self.open.get_mut(at) else { return Ok(()) };
-        open.is_decided = true;
+    fn choose(&mut self, at: usize, way: Way, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
+        let Some(name) = self.names.get_mut(at) else { return Ok(()) };
+        name.is_decided = true;
         self.steps.push(Step::Decided(at));
-        let later = open.slot.ways.iter().map_while(|other| other.last.filter(|_| *other != way));
+        let later = name.to_bind.ways.iter().map_while(|other| other.last.filter(|_| *other != way));
         let decided: Vec<(Seq, bool)> =
             later.map(|seq| (seq, false)).chain(way.last.map(|seq| (seq, true))).collect();
         decided.into_iter().try_for_each(|(seq, kept)| self.decide(seq, kept, reasons))
@@ -252,14 +254,14 @@ impl<'s, 'q> Search<'s, 'q> {
         }
         self.kept.insert(seq, (kept, Rc::clone(reasons)));
         self.steps.push(Step::Kept(seq));
-        self.tell(Event::Change(seq));
+        self.notify(Event::Change(seq));
         self.ways.follows(seq, kept).map_or(Ok(()), |other| self.decide(other, kept, reasons))
     }
 
-    fn tell(&mut self, event: Event) {
+    fn notify(&mut self, event: Event) {
         for at in self.concerned.get(&event).into_iter().flatten() {
-            if let Some(open) = self.open.get_mut(*at).filter(|open| !open.is_decided && !open.is_queued) {
-                open.is_queued = true;
+            if let Some(name) = self.names.get_mut(*at).filter(|name| !name.is_decided && !name.is_queued) {
+                name.is_queued = true;
                 self.queue.push(*at);
             }
         }
@@ -268,10 +270,10 @@ impl<'s, 'q> Search<'s, 'q> {
     /// Begins a choice of the inode to which the name is bound. If the inode is decided, begins a choice of the change
     /// that binds it.
     fn branch(&mut self, at: usize) {
-        let Some(open) = self.open.get(at) else { return };
-        let (left, reasons) = self.left(open);
+        let Some(name) = self.names.get(at) else { return };
+        let (left, reasons) = self.remaining_ways(name);
         let mut choices: Vec<Choice> = Vec::new();
-        if open.bound.is_some() {
+        if name.bound.is_some() {
             choices.extend(left.into_iter().rev().map(Choice::Way));
         } else {
             let mut seen = BTreeSet::new();
@@ -289,18 +291,18 @@ impl<'s, 'q> Search<'s, 'q> {
         let at = level.at;
         match level.choices.pop() {
             None => return Err(self.levels.pop().map(|level| level.reasons).unwrap_or_default()),
-            Some(Choice::Way(way)) => self.take(at, way, &reasons)?,
+            Some(Choice::Way(way)) => self.choose(at, way, &reasons)?,
             Some(Choice::Bound(bound)) => {
                 self.bind(at, bound, &reasons);
-                self.look_at(at)?;
+                self.propagate(at)?;
             }
         }
-        self.settle()
+        self.propagate_all()
     }
 
     /// Undoes all decisions since the last choice from which the contradiction follows. Returns `None` if it follows
     /// from no choice.
-    fn go_back(&mut self, mut contradiction: Reasons) -> Option<()> {
+    fn backjump(&mut self, mut contradiction: Reasons) -> Option<()> {
         let last = contradiction.pop_last()?;
         self.levels.truncate(last);
         let level = self.levels.last_mut()?;
@@ -310,8 +312,8 @@ impl<'s, 'q> Search<'s, 'q> {
             self.undo();
         }
         for at in std::mem::take(&mut self.queue) {
-            if let Some(open) = self.open.get_mut(at) {
-                open.is_queued = false;
+            if let Some(name) = self.names.get_mut(at) {
+                name.is_queued = false;
             }
         }
         Some(())
@@ -326,12 +328,12 @@ impl<'s, 'q> Search<'s, 'q> {
                 self.inode_of.remove(&file);
                 self.file_of.remove(&ino);
             }
-            Some(Step::Bound(at)) => self.open.get_mut(at).into_iter().for_each(|open| open.bound = None),
+            Some(Step::Bound(at)) => self.names.get_mut(at).into_iter().for_each(|name| name.bound = None),
             Some(Step::Decided(at)) => {
-                self.open.get_mut(at).into_iter().for_each(|open| open.is_decided = false);
+                self.names.get_mut(at).into_iter().for_each(|name| name.is_decided = false);
             }
             Some(Step::Opened) => {
-                for event in self.open.pop().iter().flat_map(|open| events(&open.slot)) {
+                for event in self.names.pop().iter().flat_map(|name| events(&name.to_bind)) {
                     self.concerned.get_mut(&event).map(Vec::pop);
                 }
             }
@@ -340,12 +342,12 @@ impl<'s, 'q> Search<'s, 'q> {
 }
 
 /// Returns the events that concern a name.
-fn events(slot: &Slot<'_>) -> Vec<Event> {
+fn events(to_bind: &NameToBind<'_>) -> Vec<Event> {
     let mut events: BTreeSet<Event> =
-        slot.ways.iter().filter_map(|way| way.last).map(Event::Change).collect();
-    if let Found::File(file) = slot.found {
+        to_bind.ways.iter().filter_map(|way| way.last).map(Event::Change).collect();
+    if let Found::File(file) = to_bind.found {
         events.insert(Event::File(file));
-        events.extend(slot.ways.iter().filter(|way| way.fits).filter_map(|way| way.bound).map(Event::Inode));
+        events.extend(to_bind.ways.iter().filter(|way| way.fits).filter_map(|way| way.bound).map(Event::Inode));
     }
     events.into_iter().collect()
 }

@@ -220,7 +220,7 @@ fn steps(fs: &MemFs, found: &FoundTree) -> (bool, usize) {
     let ino = machine.hardware().roots()[0];
     let covered = BTreeSet::new();
     let question = Question::new(machine.storage_mut().disk(), found, &covered);
-    let root = (Place { dir: &found.root, ino }, Path::new("/"));
+    let root = (MatchedDir { dir: &found.root, ino }, Path::new("/"));
     let answer = question.admits(root, &BTreeSet::new());
     (answer.is_ok(), question.steps.get())
 }

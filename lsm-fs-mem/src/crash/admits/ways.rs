@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Fact, Place, Question};
+use super::{Fact, MatchedDir, Question};
 use crate::{
     crash::names::Scenario,
     found::FoundDir,
@@ -34,7 +34,7 @@ pub(super) struct Way {
 }
 
 /// A name to decide.
-pub(super) struct Slot<'q> {
+pub(super) struct NameToBind<'q> {
     pub(super) path: PathBuf,
     pub(super) found: Found<'q>,
     /// The inodes of the directories above. The name cannot be bound to one of them.
@@ -63,7 +63,7 @@ pub(super) struct Ways<'s, 'q> {
     free: BTreeMap<(Ino, OsString), Vec<Seq>>,
     other: BTreeMap<Seq, Other>,
     /// The facts that the ways depend on.
-    pub(super) seen: BTreeSet<Fact>,
+    pub(super) used: BTreeSet<Fact>,
 }
 
 impl<'s, 'q> Ways<'s, 'q> {
@@ -77,8 +77,8 @@ impl<'s, 'q> Ways<'s, 'q> {
                 last_fixed.insert((dir, name), micro.seq);
             }
         }
-        let (free, other, seen) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut ways = Self { question, ignored, tree, free, other, seen };
+        let (free, other, used) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut ways = Self { question, ignored, tree, free, other, used };
         for group in &scenario.free {
             for micro in group.seqs().filter_map(|seq| journal.get(seq)) {
                 let Some((dir, name, _)) = micro.binding() else { continue };
@@ -110,8 +110,8 @@ impl<'s, 'q> Ways<'s, 'q> {
     }
 
     /// Returns the names of a directory that have to be decided.
-    pub(super) fn slots(&mut self, place: Place<'q>, path: &Path, above: &[Ino]) -> Vec<Slot<'q>> {
-        let Place { dir, ino } = place;
+    pub(super) fn names_to_bind(&mut self, matched: MatchedDir<'q>, path: &Path, above: &[Ino]) -> Vec<NameToBind<'q>> {
+        let MatchedDir { dir, ino } = matched;
         let mut names: BTreeSet<OsString> = dir.dirs.keys().chain(dir.files.keys()).cloned().collect();
         names.extend(
             self.tree.dir(ino).into_iter().flat_map(|dir| dir.iter()).map(|(name, _)| name.to_os_string()),
@@ -122,30 +122,30 @@ impl<'s, 'q> Ways<'s, 'q> {
                 .map_while(|((dir, name), _)| (*dir == ino).then(|| name.clone())),
         );
         let above: Rc<[Ino]> = above.iter().copied().chain([ino]).collect();
-        let mut slots = Vec::new();
+        let mut names_to_bind = Vec::new();
         for name in names {
             let path = path.join(&name);
             if self.ignored.contains(&Fact::Name(path.clone())) {
                 continue;
             }
-            self.seen.insert(Fact::Name(path.clone()));
+            self.used.insert(Fact::Name(path.clone()));
             let found = match (dir.dirs.get(&name), dir.files.get(&name)) {
                 (Some(below), _) => Found::Dir(below),
                 (None, Some(file)) => Found::File(*file),
                 (None, None) => Found::Nothing,
             };
-            slots.push(self.slot((ino, name), path, found, &above));
+            names_to_bind.push(self.name_to_bind((ino, name), path, found, &above));
         }
-        slots
+        names_to_bind
     }
 
-    fn slot(
+    fn name_to_bind(
         &mut self,
         (dir, name): (Ino, OsString),
         path: PathBuf,
         found: Found<'q>,
         above: &Rc<[Ino]>,
-    ) -> Slot<'q> {
+    ) -> NameToBind<'q> {
         let by_none = (None, self.tree.lookup(dir, &name));
         let free = self.free.remove(&(dir, name.clone())).unwrap_or_default();
         let journal = &self.question.disk.journal;
@@ -156,13 +156,13 @@ impl<'s, 'q> Ways<'s, 'q> {
         let all: Vec<(Option<Seq>, Option<Ino>)> = by_change.chain([by_none]).collect();
         let has_halves = free.iter().any(|seq| self.other.contains_key(seq));
         self.free.insert((dir, name), free);
-        let way = |(last, bound)| Way { last, bound, fits: self.agrees(found, bound, above) };
+        let way = |(last, bound)| Way { last, bound, fits: self.agrees_with_found(found, bound, above) };
         let ways = all.into_iter().map(way).collect();
-        Slot { path, found, above: Rc::clone(above), ways, has_halves }
+        NameToBind { path, found, above: Rc::clone(above), ways, has_halves }
     }
 
     /// Returns whether binding a name to this inode agrees with the found binding.
-    fn agrees(&mut self, found: Found<'q>, bound: Option<Ino>, above: &[Ino]) -> bool {
+    fn agrees_with_found(&mut self, found: Found<'q>, bound: Option<Ino>, above: &[Ino]) -> bool {
         // A directory cannot be below itself. A repair of the filesystem (`assemble`) leaves such a name out.
         let bound = bound.filter(|ino| !above.contains(ino));
         match (found, bound.and_then(|ino| Some((ino, self.kind(ino)?)))) {
@@ -189,7 +189,7 @@ impl<'s, 'q> Ways<'s, 'q> {
         if self.ignored.contains(&fact) {
             return true;
         }
-        self.seen.insert(fact);
+        self.used.insert(fact);
         self.question.content(file, ino).is_ok()
     }
 }

@@ -1,4 +1,5 @@
-//! Compares folding with a log that is kept whole, and the profiles with each other, on random workloads.
+//! Tests on random workloads: folding forced changes into the image equals a complete log, and `Adversarial` contains
+//! the states of the other profiles.
 
 use std::path::Path;
 

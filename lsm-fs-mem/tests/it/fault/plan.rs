@@ -142,7 +142,7 @@ fn write_all_completes_a_short_write() {
 fn a_short_write_at_writes_a_prefix_and_fails_for_space() {
     each_faulty(|fs, root| {
         let file = fs.open(&root.join("f"), &NEW).unwrap();
-        // The write is too small to be cut, so it is not counted.
+        // The write is too small to be shortened, so it is not counted.
         fs.inject(Fault::on(Op::WriteAt).short(ShortTransfer::Sector));
         file.write_at(&[1; 512], 0).unwrap();
         let error = file.write_at(&[2; 1024], 0).unwrap_err();

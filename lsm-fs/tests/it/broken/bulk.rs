@@ -85,7 +85,7 @@ impl FsAttributes for Broken {
     fn try_disable_cow(&self, path: &Path) -> Result<bool> {
         let attributes = StdFs.abilities().and_then(FsAbilities::attributes);
         let disabled =
-            self.told(attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path)))?;
+            self.reported(attributes.map_or(Ok(false), |attributes| attributes.try_disable_cow(path)))?;
         if self.is(Defect::DisableCowCorrupts) {
             StdFs.open(path, &FsOpenOptions::new().write(true))?.write_at(b"x", 10_001)?;
         }
@@ -99,7 +99,7 @@ impl FsPermissions for Broken {
             return self.create_dir(path);
         }
         let ability = StdFs.abilities().and_then(FsAbilities::permissions).unwrap();
-        self.told(ability.create_private_dir(path))
+        self.reported(ability.create_private_dir(path))
     }
 
     fn set_directory_permissions(&self, path: &Path, to: &Permissions) -> Result<PermissionsSet> {
@@ -107,7 +107,7 @@ impl FsPermissions for Broken {
             return StdFs.open(path, &FsOpenOptions::new().read(true))?.set_permissions(to);
         }
         let ability = StdFs.abilities().and_then(FsAbilities::permissions).unwrap();
-        let set = self.told(ability.set_directory_permissions(path, to))?;
+        let set = self.reported(ability.set_directory_permissions(path, to))?;
         Ok(if self.is(Defect::OwnersAreDenied) { PermissionsSet { owner: false, ..set } } else { set })
     }
 }

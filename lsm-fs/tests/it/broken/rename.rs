@@ -43,7 +43,7 @@ pub(super) fn rename(defect: Defect, from: &Path, to: &Path) -> Result<()> {
         }
         Defect::RenameBlinks if to.is_file() && from.is_file() && !same_inode(from, to) => {
             StdFs.remove_file(to)?;
-            dawdle();
+            let_others_act();
             StdFs.rename(from, to)
         }
         Defect::RenameErrorNamesParent => StdFs.rename(from, to).map_err(|e| {
@@ -60,7 +60,7 @@ pub(super) fn rename(defect: Defect, from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Gives another thread time to act between the check and the step.
-pub(super) fn dawdle() {
+pub(super) fn let_others_act() {
     (0..100).for_each(|_| std::thread::yield_now());
 }
 

@@ -28,7 +28,7 @@ impl Broken {
     }
 
     /// Counts a call, and returns its error as a backend with defective errors reports it.
-    pub(super) fn told<T>(&self, result: Result<T>) -> Result<T> {
+    pub(super) fn reported<T>(&self, result: Result<T>) -> Result<T> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         result.map_err(|e| match self.defect {
             Defect::ErrorsWithoutPath => Error::new(e.op(), "", io::Error::from(e.kind())),
