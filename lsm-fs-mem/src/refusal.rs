@@ -173,7 +173,7 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
                 Some(Misfit::Byte(at)) => {
                     format!("{shown} has {bytes} bytes, and byte {at} is neither durable nor pending there")
                 }
-                Some(Misfit::Length(_)) => format!("{shown} has {bytes} bytes, which is no possible length"),
+                Some(Misfit::Length(_)) => format!("{shown} has {bytes} bytes, which is not a possible length"),
                 None => format!("{shown} has its content of {bytes} bytes"),
             }
         }

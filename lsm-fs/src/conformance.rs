@@ -58,7 +58,7 @@ use crate::Error;
 pub struct Check {
     /// The name, in the form `module::sentence`.
     pub name: &'static str,
-    run: fn(&Subject) -> Verdict,
+    run: fn(&Subject) -> CheckResult,
 }
 
 /// The reason why a check did not pass.
@@ -71,7 +71,7 @@ pub enum Failure {
     NotApplicable(String),
 }
 
-type Verdict = Result<(), Failure>;
+type CheckResult = Result<(), Failure>;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -141,7 +141,7 @@ pub fn checks() -> impl Iterator<Item = Check> {
 ///
 /// If the backend panics during a check, the check counts as violated.
 pub fn run(mut make: impl FnMut(Check) -> Subject) -> Report {
-    let outcomes = checks().map(|check| Outcome { check, verdict: check.run(&make(check)) }).collect();
+    let outcomes = checks().map(|check| Outcome { check, result: check.run(&make(check)) }).collect();
     Report { outcomes }
 }
 
@@ -171,7 +171,7 @@ pub struct Outcome {
     /// The check.
     pub check: Check,
     /// The result of the check.
-    pub verdict: Result<(), Failure>,
+    pub result: Result<(), Failure>,
 }
 
 /// The results of all checks. `Display` lists the checks that did not pass, and counts all of them.
@@ -189,12 +189,12 @@ impl Report {
 
     /// Iterates over the violated checks.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::Violated(_))))
+        self.outcomes.iter().filter(|o| matches!(o.result, Err(Failure::Violated(_))))
     }
 
     /// Iterates over the checks that were not applicable to the subject.
     pub fn not_applicable(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::NotApplicable(_))))
+        self.outcomes.iter().filter(|o| matches!(o.result, Err(Failure::NotApplicable(_))))
     }
 
     /// Asserts that no check is violated.
@@ -218,7 +218,7 @@ impl Report {
     #[track_caller]
     #[allow(clippy::panic, reason = "this is the assertion of a test")]
     pub fn assert_conforms_without_exemption(&self) {
-        if self.outcomes.iter().any(|o| o.verdict.is_err()) {
+        if self.outcomes.iter().any(|o| o.result.is_err()) {
             panic!("{self}");
         }
     }
@@ -227,8 +227,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut passed, mut violated, mut idle) = (0, 0, 0);
-        for Outcome { check, verdict } in &self.outcomes {
-            match verdict {
+        for Outcome { check, result } in &self.outcomes {
+            match result {
                 Ok(()) => passed += 1,
                 Err(Failure::Violated(what)) => {
                     violated += 1;

@@ -44,9 +44,9 @@ impl fmt::Display for UndurablePart {
         f.write_str(match self {
             Self::Content => "its content is not synced",
             Self::LostContent => "its content was lost by a failed sync",
-            Self::Name => "its name is not durable, the directory is not synced",
+            Self::Name => "its name is not durable, because the directory is not synced",
             Self::LostName => "its name was lost by a failed sync of the directory",
-            Self::Removal => "its removal is not durable, the directory is not synced",
+            Self::Removal => "its removal is not durable, because the directory is not synced",
             Self::LostRemoval => "its removal was lost by a failed sync of the directory",
             Self::Missing => "it does not exist",
             Self::Unreadable => "it cannot be read",

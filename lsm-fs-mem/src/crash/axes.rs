@@ -38,7 +38,7 @@ impl Axis {
         u32::try_from(values).unwrap_or(u32::MAX)
     }
 
-    /// Returns the number of values that stand for all of them. The contents of a file come in classes first.
+    /// Returns the number of values that represent all values. For a file, these are the classes, which come first.
     pub(crate) fn classes(&self) -> u32 {
         match self {
             Self::File { variants, .. } => u32::try_from(variants.classes()).unwrap_or(u32::MAX),
@@ -46,7 +46,7 @@ impl Axis {
         }
     }
 
-    /// Returns whether there are legal states that no value stands for.
+    /// Returns whether there are legal states that belong to no value.
     pub(crate) const fn is_sampled(&self) -> bool {
         match self {
             Self::Group(_) | Self::Prefix(_) => false,

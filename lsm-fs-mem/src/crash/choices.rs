@@ -50,8 +50,8 @@ impl Budget {
         }
     }
 
-    /// Returns the approximate number of pairs (a later thing kept, an earlier one lost) to try at a crash point that
-    /// is not tried exhaustively. If there are more pairs, each thing is tried without its nearest predecessors.
+    /// Returns the approximate number of pairs (a later change kept, an earlier one lost) to try at a crash point that
+    /// is not tried exhaustively. If there are more pairs, each change is tried without its nearest predecessors.
     const fn pairs(self) -> usize {
         match self {
             Self::Quick => 2_000,
@@ -168,14 +168,15 @@ impl Iterator for Choices {
     }
 }
 
-/// A set of choices built around pairs: nearly every known bug is "this persisted without that".
+/// A set of choices built around pairs, because nearly every known bug is of the kind "this change persisted without
+/// that one".
 struct Systematic<'a> {
     axes: &'a [Bounds],
     choices: BTreeSet<Choice>,
 }
 
 impl<'a> Systematic<'a> {
-    /// Builds the systematic states. Each thing is tried without each of its nearest `pairs` predecessors.
+    /// Builds the systematic states. Each change is tried without each of its nearest `pairs` predecessors.
     fn new(axes: &'a [Bounds], pairs: usize) -> Self {
         let mut systematic = Self { axes, choices: BTreeSet::new() };
         systematic.add(|_, _| None);

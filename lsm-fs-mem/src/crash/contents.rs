@@ -126,7 +126,7 @@ impl<'d> Pending<'d> {
         self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1) && sector.start < len)
     }
 
-    /// Returns the nearest part of a selection that the rules allow.
+    /// Removes changes from a selection until the rules allow the remaining ones.
     pub(crate) fn legal(&self, mut kept: Kept) -> Kept {
         loop {
             let before = (kept.sectors.len(), kept.lengths.len());
@@ -149,7 +149,7 @@ impl<'d> Pending<'d> {
         }
     }
 
-    /// Drops the lengths after the first lost one, and the data beyond a lost truncation.
+    /// Drops the lengths after the first one that is not kept completely, and the data beyond a lost truncation.
     fn drop_out_of_order(&self, kept: &mut Kept) {
         let is_whole = |index: &usize, to: u64| kept.lengths.get(index) == Some(&to);
         if let Some((lost, ..)) = self.lengths().find(|(index, _, to)| !is_whole(index, *to)) {

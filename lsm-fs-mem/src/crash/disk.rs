@@ -146,7 +146,7 @@ impl Disk {
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
         if let Some((dir, name, ino)) = micro.binding() {
             touched.push(ino);
-            // The later change of the name is now certain, so the earlier ones affect no state.
+            // This later change of the name is now durable, so the earlier ones no longer affect any state.
             let dead: Vec<Seq> = self.journal.of_name(dir, name, seq).map(|micro| micro.seq).collect();
             let dead = dead.into_iter().filter_map(|seq| self.journal.remove(seq));
             touched.extend(dead.filter_map(|micro| Some(micro.binding()?.2)));
@@ -156,7 +156,7 @@ impl Disk {
         }
     }
 
-    /// Returns whether some state has a name that leads to the inode.
+    /// Returns whether a name leads to the inode in some crash state.
     fn may_be_found(&self, ino: Ino) -> bool {
         self.image.get(ino).is_some_and(|inode| inode.links > 0)
             || self.journal.child(ino).any(Micro::is_link)

@@ -1,8 +1,8 @@
 //! The possible commits of a filesystem that logs its syncs, such as btrfs.
 //!
-//! A commit persists every name change so far, and it may happen between any two calls. A later sync then adds to it,
-//! but only with the knowledge of the changes since the commit. Each possible moment of the last commit is therefore a
-//! history of its own. A crash state belongs to one of them.
+//! A commit persists every name change so far, and it may happen between any two calls. A later sync adds name changes,
+//! and which ones it adds depends only on the changes since the commit. Each possible moment of the last commit is
+//! therefore a separate history, and each crash state belongs to one history.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,9 @@ use crate::{
 
 /// One possible moment of the last commit, and the name changes that syncs have added since.
 ///
-/// Commits between which no pending name change lies share a history. `early` and `late` are the first and the last of
-/// them: an early commit lets a later sync add more, and a late one lets it force less.
+/// Commits share a history if no pending name change lies between them. `early` and `late` are the states of the log
+/// after the first and the last of these commits. After an early commit, a later sync may add more changes. After a
+/// late one, it forces fewer.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     volume: u32,
@@ -22,9 +23,9 @@ pub(crate) struct History {
     committed: Seq,
     early: LogState,
     late: LogState,
-    /// Later changes that a sync has forced.
+    /// Changes after the commit that a sync has forced.
     forced: BTreeSet<Seq>,
-    /// Later changes that a sync may have added.
+    /// Changes after the commit that a sync may have added.
     may: BTreeSet<Seq>,
 }
 
@@ -143,7 +144,7 @@ impl Histories {
             let is_name = journal.get(*seq).is_some_and(Micro::is_of_directory);
             !is_name || self.of(volume).all(|history| history.keeps(*seq))
         });
-        // Changes that were forced earlier may be durable only now.
+        // A change that was forced in some histories may only now be forced in all of them.
         let pending = journal.iter().filter(|micro| micro.volume == volume && micro.is_of_directory());
         let kept = pending.filter(|micro| self.of(volume).all(|history| history.keeps(micro.seq)));
         durable.extend(kept.map(|micro| micro.seq));

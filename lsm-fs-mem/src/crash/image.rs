@@ -1,5 +1,5 @@
 //! Turns a replayed tree into the tree that a mount shows: unreachable inodes vanish, and bytes beyond the length are
-//! cut.
+//! dropped.
 
 use std::{collections::BTreeMap, sync::Arc};
 

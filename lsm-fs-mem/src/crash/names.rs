@@ -59,7 +59,7 @@ pub(crate) fn groups<'d>(rules: &CrashRules, micros: impl Iterator<Item = &'d Mi
     groups
 }
 
-/// One way in which the name changes of a volume may survive: all of `fixed`, and any of `free`.
+/// One way in which the name changes of a volume may survive: all changes in `fixed`, and any subset of `free`.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) fixed: Vec<Seq>,
@@ -103,11 +103,11 @@ pub(crate) fn scenarios(disk: &Disk, volume: u32) -> Vec<Scenario> {
 pub(crate) struct NameSets {
     pub(crate) volume: u32,
     pub(crate) sets: Vec<Vec<Seq>>,
-    /// There are more legal sets than these.
+    /// Set if there are more legal sets than these.
     pub(crate) are_sampled: bool,
 }
 
-/// The number of sets of one scenario, above which they are sampled.
+/// The maximum number of sets of one scenario. If it has more, they are sampled.
 const MAX_SETS: u32 = 64;
 
 impl NameSets {

@@ -1,5 +1,5 @@
-//! The contents of a file to try. If its pending changes have few combinations, all of them are variants. Otherwise the
-//! [classes](super::classes) stand for them.
+//! The contents of a file to try. If its pending changes have few combinations, all of them are variants. Otherwise,
+//! the [classes](super::classes) represent them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -28,7 +28,7 @@ pub(crate) struct Variants {
     classes: usize,
     /// Set if there are more legal contents.
     are_sampled: bool,
-    /// Set if keeping everything looks like keeping nothing, because the changes cancel each other.
+    /// Set if keeping all changes gives the same content as keeping none, because they cancel each other.
     all_is_nothing: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers that tell the handles of one inode apart.
+//! Numbers that distinguish the handles of one inode.
 
 use crate::micro::Ino;
 
@@ -10,7 +10,8 @@ pub(crate) type HandleId = u64;
 pub(crate) struct OpenFile {
     pub(crate) ino: Ino,
     pub(crate) handle: HandleId,
-    /// The number of syncs that had failed before the file was opened. The handle does not report those.
+    /// The number of syncs that had failed before the file was opened. The handle does not report these failures
+    /// (`errseq_sample` in `lib/errseq.c`).
     pub(crate) failed_syncs_before: u32,
 }
 

@@ -127,7 +127,7 @@ impl Recording {
             let is_known = target.is_none_or(|ino| self.kind_of(ino).is_some());
             if after > crash.point || !is_known {
                 return Err(
-                    "its foreign sync names no inode of this workload, or comes after the crash".to_owned()
+                    "its foreign sync names an unknown inode, or comes after the crash".to_owned()
                 );
             }
         }

@@ -14,7 +14,7 @@ impl Recording {
         (0..=self.events.len()).filter(|point| !self.is_within_call(*point)).collect()
     }
 
-    /// Returns whether the moment lies inside a call that a process sees as one: between the halves of a rename,
+    /// Returns whether the moment lies inside a call that is atomic for the process: between the halves of a rename,
     /// between the bytes of a write and the resulting length, or between the zeros of a truncation and its length.
     fn is_within_call(&self, point: usize) -> bool {
         let is_written_length = |event: &Event| match event {

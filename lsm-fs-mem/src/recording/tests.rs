@@ -128,7 +128,7 @@ const SCENES: [Scene; 30] = [
         bad: |fs, over| over && read(fs, "/d/old").len() != 13,
     },
     Scene {
-        name: "a cut after a data sync",
+        name: "a truncation after a data sync",
         act: |fs| {
             let file = open(fs, "/d/old");
             file.set_len(2).unwrap();
@@ -257,12 +257,12 @@ const SCENES: [Scene; 30] = [
         bad: |fs, over| over && !has(fs, "/e/q"),
     },
     Scene {
-        name: "zeros behind a cut that was lost",
+        name: "zeros of a lost truncation",
         act: |fs| open(fs, "/d/old").set_len(2).unwrap(),
         bad: |fs, _| read(fs, "/d/old") == b"ro\0\0",
     },
     Scene {
-        name: "new bytes in a file that was not cut",
+        name: "new bytes beyond a lost truncation",
         act: |fs| {
             let file = open(fs, "/d/old");
             file.set_len(0).unwrap();
@@ -290,7 +290,7 @@ fn record(scene: &Scene) -> Recording {
 }
 
 /// Returns whether some legal state is bad.
-fn verdict(scene: &Scene, recording: &Recording, rules: CrashRules) -> bool {
+fn leaves_bad_state(scene: &Scene, recording: &Recording, rules: CrashRules) -> bool {
     let mut explorer = Explorer::with_rules(recording, CrashModel::default(), rules, None);
     loop {
         if explorer.is_crash_point() {
@@ -356,18 +356,18 @@ const MOOT: [&str; 10] = [
 #[test]
 fn changing_any_rule_changes_a_result() {
     let recordings: Vec<_> = SCENES.iter().map(record).collect();
-    let verdicts = |rules: CrashRules| -> Vec<bool> {
-        SCENES.iter().zip(&recordings).map(|(scene, recording)| verdict(scene, recording, rules)).collect()
+    let results = |rules: CrashRules| -> Vec<bool> {
+        SCENES.iter().zip(&recordings).map(|(scene, recording)| leaves_bad_state(scene, recording, rules)).collect()
     };
     let mut unnoticed = Vec::new();
     for profile in Profile::ALL {
         let rules = CrashModel::new(profile).rules();
-        let right = verdicts(rules);
+        let right = results(rules);
         let all = mutations(rules);
         assert_eq!(all.len(), 11 + 2 + 2 + 2 + 2);
         for (what, mutation) in all {
             let what = format!("{profile}: {what}");
-            if (verdicts(mutation) == right) != MOOT.contains(&&*what) {
+            if (results(mutation) == right) != MOOT.contains(&&*what) {
                 unnoticed.push(what);
             }
         }
@@ -386,7 +386,7 @@ fn the_results_of_the_correct_rules_are_pinned() {
     let mut wrong = Vec::new();
     for (scene, expected) in SCENES.iter().zip(expected) {
         let recording = record(scene);
-        let bad = |profile: &Profile| verdict(scene, &recording, CrashModel::new(*profile).rules());
+        let bad = |profile: &Profile| leaves_bad_state(scene, &recording, CrashModel::new(*profile).rules());
         let letters =
             [(Profile::Adversarial, 'A'), (Profile::Ext4, 'E'), (Profile::Xfs, 'X'), (Profile::Btrfs, 'B')];
         let found: String =

@@ -1,4 +1,4 @@
-//! Syncs by another process. They are legitimate, but they force changes that the workload had left for later.
+//! Syncs by another process. They are legitimate, but they force changes that the workload has not synced yet.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,7 @@ impl ForeignSync {
     }
 }
 
-/// Returns every single sync that the settings ask for.
+/// Returns every foreign sync to insert, one for each run.
 pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Foreign> {
     let mut found = Vec::new();
     if syncs.is_empty() {

@@ -92,7 +92,7 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// Returns the promises made before the first crash, and those made by the recovery before the second one.
+/// Returns the notes made before the first crash, followed by the notes that the recovery made before the second one.
 fn notes(recording: &Recording, first: &Crash, recovery: &Recording, point: usize) -> Promised {
     let mut notes = recording.notes_until(first.point);
     notes.extend(recovery.notes_until(point));

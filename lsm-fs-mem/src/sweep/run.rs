@@ -29,7 +29,7 @@ pub(super) struct Run<'s, 'a, 'c> {
     pub(super) check: Check<'c>,
     pub(super) report: SweepReport,
     /// Every checked pair, and whether it passed.
-    verdicts: BTreeMap<Key, bool>,
+    passed: BTreeMap<Key, bool>,
     failure: Option<Failure>,
     saw_note: bool,
 }
@@ -69,7 +69,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
     pub(super) fn new(settings: &'s mut Settings<'a>, check: Check<'c>) -> Self {
         let profiles = settings.models.iter().map(|model| ProfileReport::new(*model)).collect();
         let report = SweepReport { profiles, seed: settings.seed, ..SweepReport::default() };
-        Self { settings, check, report, verdicts: BTreeMap::new(), failure: None, saw_note: false }
+        Self { settings, check, report, passed: BTreeMap::new(), failure: None, saw_note: false }
     }
 
     pub(super) const fn has_failed(&self) -> bool {
@@ -220,15 +220,15 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         promised: &Promised,
     ) -> Result<(), String> {
         self.saw_note |= !promised.notes.is_empty();
-        match self.verdicts.get(&key) {
+        match self.passed.get(&key) {
             Some(true) => return Ok(()),
-            Some(false) => return Err("as under another profile".to_owned()),
+            Some(false) => return Err("an equal state failed its check under another profile".to_owned()),
             None => {}
         }
         self.report.checks += 1;
-        let verdict = (self.check)(&recording.boot(tree), &promised.notes);
-        self.verdicts.insert(key, verdict.is_ok());
-        verdict
+        let result = (self.check)(&recording.boot(tree), &promised.notes);
+        self.passed.insert(key, result.is_ok());
+        result
     }
 
     pub(super) fn replay(&mut self, id: &StateId, recording: &Recording) -> Result<(), SweepError> {

@@ -41,7 +41,7 @@ impl Default for Settings<'_> {
 /// Returns the result of a caller's closure. A panic becomes an error.
 pub(super) fn guarded<C: fmt::Display>(check: impl FnOnce() -> Result<(), C>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| check().map_err(|e| e.to_string()))) {
-        Ok(verdict) => verdict,
+        Ok(result) => result,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

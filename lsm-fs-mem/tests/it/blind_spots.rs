@@ -1,5 +1,5 @@
-//! Bugs that simulators with one flag per file cannot see. Each is found while a sync is missing, and disappears when
-//! the sync is added.
+//! Bugs that a simulator with one dirty flag per file cannot find. Each test finds the bug while a sync is missing, and
+//! finds none when the sync is added.
 
 use std::path::Path;
 
@@ -170,10 +170,10 @@ fn a_failed_sync_followed_by_one_that_succeeds() {
                 assert!(first.sync_all(NORMAL).unwrap_err().is_poisoned());
                 assert_eq!(read(fs, "/db/new").as_deref(), Some(&b"first"[..]), "the cache shows it");
                 if retry {
-                    // The contract forbids this: a sync through another handle, which reports success.
+                    // The contract forbids this: syncing through another handle, which reports success.
                     fs.open(Path::new("/db/new"), &FsOpenOptions::new().write(true))?.sync_all(NORMAL)?;
                 } else {
-                    // The contract asks for this: discard the file and write its contents to a new one.
+                    // The contract requires this: discard the file and write its contents to a new one.
                     fs.remove_file(Path::new("/db/new"))?;
                     write(fs, "/db/new", b"first")?.sync_all(NORMAL)?;
                 }

@@ -2,7 +2,7 @@
 //! profile.
 //!
 //! The expected results were measured on Linux 6.18, where every crash state of ext4, XFS and btrfs was replayed from
-//! the recorded writes of the device. A comment says where a commit in the background leaves more.
+//! the recorded writes of the device. Comments mark the rows in which a commit in the background leaves more states.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn checkpoint(fs: &MemFs, way: Way) -> Result<()> {
     sync(fs, "/db", true)?;
 
     fs.create_dir(Path::new(target))?;
-    // Makes the remains of an interrupted checkpoint visible.
+    // Makes the directory durable, so that an interrupted checkpoint leaves it.
     sync(fs, "/", !matches!(way, Way::OnlyParentAtEnd | Way::CopyLinks) && !staged)?;
     for table in TABLES {
         fs.hard_link(Path::new(&format!("/db/{table}")), Path::new(&at(table)))?;
@@ -86,7 +86,7 @@ fn checkpoint(fs: &MemFs, way: Way) -> Result<()> {
     Ok(())
 }
 
-/// Demands that the checkpoint is complete or recognisably incomplete, and complete after the promise.
+/// Requires that the checkpoint is complete or recognisably incomplete, and that it is complete after the promise.
 fn check(image: &MemFs, notes: &Notes) -> std::result::Result<(), String> {
     let read = |path: &str| image.read_to_vec(Path::new(path), 1 << 16).ok();
     if read("/T/CURRENT").as_deref() != Some(b"MANIFEST") {

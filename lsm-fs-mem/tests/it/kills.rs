@@ -7,7 +7,7 @@ use lsm_fs_mem::{Budget, CrashSweep, MemFs, Notes, Profile, StateId, SweepError,
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-/// The changes that the engine makes durable when it opens, before it builds on them.
+/// The changes that the engine makes durable when it opens, before it continues from them.
 #[derive(Clone, Copy, Debug)]
 struct Care {
     /// The rename of CURRENT.
@@ -159,7 +159,7 @@ fn with_kills(care: Care) -> std::result::Result<SweepReport, SweepError> {
     sweep().after_kill(move |fs| second_life(fs, care)).run(|fs: &MemFs| first_life(fs, care), check)
 }
 
-/// The reason for kills: neither a crash nor a recovery shows state that existed only in the page cache.
+/// This is why kills are needed: neither a crash nor a recovery shows state that existed only in the page cache.
 #[test]
 fn a_crash_sweep_misses_both_bugs() {
     for care in [CAREFUL, TRUSTS_POINTER, TRUSTS_LOG] {

@@ -257,7 +257,7 @@ fn a_refusal_names_the_smallest_part() {
     let text = reason(Adversarial, "creat a; w a 0 1024 o", "w a 0 512 A; fsync a; w a 512 512 B", "a=o2");
     assert_eq!(text, "/a has 1024 bytes, and byte 0 is neither durable nor pending there");
     let text = reason(Adversarial, "creat a; w a 0 1024 o", "w a 0 512 A", "a=o3");
-    assert_eq!(text, "/a has 1536 bytes, which is no possible length");
+    assert_eq!(text, "/a has 1536 bytes, which is not a possible length");
     let text = reason(Adversarial, "creat a", "rm a; dsync .", "a=");
     assert_eq!(text, "/a is a file");
     let text = reason(Adversarial, "creat a; creat b", "", "a= b=@a");

@@ -41,12 +41,12 @@ fn allowed(profile: Profile, prepared: &MemFs, calls: &[Op]) -> BTreeSet<String>
             Ok::<(), String>(())
         },
     );
-    // A sequence that leaves nothing to a crash is fine here.
+    // The sweep fails for a sequence without pending changes. Here, such a sequence is allowed.
     drop(result);
     found.into_inner()
 }
 
-/// Runs the sequences on a mount. `crash` takes the mount down and brings it up again.
+/// Runs the sequences on a mount. `crash` shuts the mount down and mounts it again.
 fn calibrate(mount: &Mount, profile: Profile, crash: impl Fn()) {
     let (mut unsettled, mut lossy) = (0, 0);
     for seed in 0..SEQUENCES {

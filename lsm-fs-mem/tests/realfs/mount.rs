@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Serialises the tests, because they take mounted filesystems down.
+/// Serialises the tests, because they shut mounted filesystems down.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A mounted filesystem.
@@ -59,7 +59,8 @@ impl Mount {
 
     /// Unmounts and mounts again, which replays the journal.
     pub(crate) fn remount(&self) {
-        // Keeps the device open. It detaches itself when nobody holds it, and the image behind it has no name.
+        // Keeps the device open. Otherwise the loop device would detach itself at the unmount, and its backing file has
+        // no name.
         let held = File::open(&self.device).unwrap();
         let point = self.point.to_str().unwrap();
         run("umount", &[point]);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsStr, io::ErrorKind, ops::ControlFlow};
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read_write, refused_pair},
 };
 use crate::{
@@ -41,7 +41,7 @@ fn link(t: &Subject, to: &str, names: &[NamePair<'_>]) -> Vec<(usize, Result<()>
     results
 }
 
-fn needs_links(t: &Subject) -> Verdict {
+fn needs_links(t: &Subject) -> CheckResult {
     if t.fs.capabilities(&t.root)?.hard_link {
         Ok(())
     } else {
@@ -49,7 +49,7 @@ fn needs_links(t: &Subject) -> Verdict {
     }
 }
 
-fn links_are_made_in_order_and_each_is_reported(t: &Subject) -> Verdict {
+fn links_are_made_in_order_and_each_is_reported(t: &Subject) -> CheckResult {
     needs_links(t)?;
     let names = fill(t, 50)?;
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
@@ -64,7 +64,7 @@ fn links_are_made_in_order_and_each_is_reported(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> Verdict {
+fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> CheckResult {
     needs_links(t)?;
     fill(t, 3)?;
     t.put("to/taken", b"old")?;
@@ -94,24 +94,24 @@ fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn clones_are_made_and_each_is_reported(t: &Subject) -> Verdict {
+fn clones_are_made_and_each_is_reported(t: &Subject) -> CheckResult {
     needs_clones(t)?;
     let names = fill(t, 300)?;
     t.put("to/0007", b"taken")?;
     let mut results = clone(t, &names);
     same!(results.len(), 300, "reported clones");
-    same!(results.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to a taken name");
-    ensure!(results.values().all(std::result::Result::is_ok), "some clone failed: {results:?}");
+    same!(results.remove(&7), Some(Err(ErrorKind::AlreadyExists)), "the clone to an existing name");
+    ensure!(results.values().all(std::result::Result::is_ok), "one of the other clones failed: {results:?}");
     t.holds("to/0007", b"taken")?;
     for name in names.iter().filter(|name| *name != "0007") {
         t.holds(&format!("to/{name}"), name.as_bytes())?;
     }
     let ids = ["from", "to"].map(|dir| t.fs.metadata(&t.at(dir).join("0000")).ok().and_then(|m| m.file_id));
-    ensure!(ids[0].is_none() || ids[0] != ids[1], "a clone is its source");
+    ensure!(ids[0].is_none() || ids[0] != ids[1], "a clone is the same inode as its source");
     Ok(())
 }
 
-fn needs_clones(t: &Subject) -> Verdict {
+fn needs_clones(t: &Subject) -> CheckResult {
     if t.fs.capabilities(&t.root)?.reflink {
         Ok(())
     } else {
@@ -130,7 +130,7 @@ fn clone(t: &Subject, names: &[String]) -> BTreeMap<usize, std::result::Result<(
     results
 }
 
-fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
+fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> CheckResult {
     let Some(fault) = &t.sync_fault else {
         return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
@@ -145,15 +145,15 @@ fn a_clone_whose_sync_fails_is_removed(t: &Subject) -> Verdict {
 }
 
 /// Passes if the backend is not a wrapper, because then there is no counter.
-fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> Verdict {
+fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> CheckResult {
     let Some(calls) = &t.call_counter else { return Ok(()) };
     const FILES: u64 = 5;
     let names = fill(t, 5)?;
-    let saw = |batch: &str, wanted: u64, run: &dyn Fn() -> Verdict| {
+    let saw = |batch: &str, wanted: u64, run: &dyn Fn() -> CheckResult| {
         let before = calls();
         run()?;
         let seen = calls() - before;
-        ensure!(seen >= wanted, "{seen} calls were seen of a batch of {batch} that makes {wanted}");
+        ensure!(seen >= wanted, "the wrapper saw {seen} calls of a batch of {batch} that makes at least {wanted}");
         Ok(())
     };
     let capabilities = t.fs.capabilities(&t.root)?;

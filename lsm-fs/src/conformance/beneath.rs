@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{attributes, read, refused, write},
 };
 use crate::{
@@ -32,7 +32,7 @@ list! { "beneath":
 }
 
 /// Creates `outside`, with a file and a directory, and the root `in`.
-fn two_trees(t: &Subject) -> Verdict {
+fn two_trees(t: &Subject) -> CheckResult {
     t.mkdir("outside")?;
     t.mkdir("outside/d")?;
     t.put("outside/f", b"outside")?;
@@ -40,13 +40,13 @@ fn two_trees(t: &Subject) -> Verdict {
     t.mkdir("in")
 }
 
-fn outside_is_untouched(t: &Subject) -> Verdict {
+fn outside_is_untouched(t: &Subject) -> CheckResult {
     t.has_names("outside", &["d", "f"])?;
     t.has_names("outside/d", &["g"])?;
     for file in ["outside/f", "outside/d/g"] {
         t.holds(file, b"outside")?;
         let links = t.fs.metadata(&t.at(file))?.link_count;
-        ensure!(matches!(links, None | Some(1)), "{file} has got another name");
+        ensure!(matches!(links, None | Some(1)), "{file} has a second name");
     }
     Ok(())
 }
@@ -56,14 +56,14 @@ fn view(t: &Subject) -> Result<Box<dyn Fs + '_>, Failure> {
 }
 
 /// Checks that the call did not follow a link. Calls for directories may report that it is not a directory.
-fn stopped<T>(result: Result<T, Error>, call: &str) -> Verdict {
+fn stopped<T>(result: Result<T, Error>, call: &str) -> CheckResult {
     let Err(error) = result else { return Err(Failure::Violated(format!("{call} followed a link"))) };
     let is_told = error.raw_os_error() == Some(errno::ELOOP) || error.kind() == ErrorKind::NotADirectory;
     ensure!(is_told, "{call}: {error}: wanted ELOOP or NotADirectory");
     Ok(())
 }
 
-fn a_root_is_a_directory_or_a_link_to_one(t: &Subject) -> Verdict {
+fn a_root_is_a_directory_or_a_link_to_one(t: &Subject) -> CheckResult {
     two_trees(t)?;
     for (name, kind) in [("none", ErrorKind::NotFound), ("outside/f", ErrorKind::NotADirectory)] {
         let path = t.at(name);
@@ -77,7 +77,7 @@ fn a_root_is_a_directory_or_a_link_to_one(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_view_works_like_its_receiver(t: &Subject) -> Verdict {
+fn a_view_works_like_its_receiver(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let view = view(t)?;
     let (dir, a, b) = (t.at("in/dir"), t.at("in/dir/a"), t.at("in/b"));
@@ -96,12 +96,12 @@ fn a_view_works_like_its_receiver(t: &Subject) -> Verdict {
     same!(view.read_dir(&t.at("in"))?, t.fs.read_dir(&t.at("in"))?, "the root's names");
     let _ = view.sync_directory(&dir, SyncMode::Normal)?;
     let _ = view.sync_directory(&t.at("in"), SyncMode::Normal)?;
-    same!(view.capabilities(&dir)?, t.fs.capabilities(&dir)?, "capabilities");
+    same!(view.capabilities(&dir)?, t.fs.capabilities(&dir)?, "capabilities through the view");
     if let Ok(id) = t.fs.volume_id(&b) {
         same!(view.volume_id(&b)?, id, "volume_id");
         view.truncate_file(&b, 2)?;
         t.holds("in/b", b"by")?;
-        ensure!(view.available_space(&b)? > 0, "no space");
+        ensure!(view.available_space(&b)? > 0, "the view reports no available space");
     }
     let _ = view.rewrite_atomic(&b, b"again", SyncMode::Normal)?;
     t.holds("in/b", b"again")?;
@@ -110,7 +110,7 @@ fn a_view_works_like_its_receiver(t: &Subject) -> Verdict {
     t.has_names("in", &[])
 }
 
-fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
+fn a_view_works_on_many_files_at_once(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.put("in/a", b"a")?;
     t.put("in/b", b"bb")?;
@@ -125,25 +125,25 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> Verdict {
         ControlFlow::Continue(())
     });
     same!(lens, [(0, Some(1)), (1, None), (2, Some(2))], "lengths of a batch");
-    let each = |name: &'static str, linked: Result<(), Error>| -> Verdict {
+    let each = |name: &'static str, linked: Result<(), Error>| -> CheckResult {
         match linked {
             Ok(()) => t.holds(&format!("in/to/{name}"), if name.ends_with('a') { b"a" } else { b"bb" }),
             Err(e) if e.allows_fallback() => Ok(()),
             Err(e) => Err(e.into()),
         }
     };
-    let mut verdict = Ok(());
+    let mut first_failure = Ok(());
     let pairs = [NamePair::new("a", "link-a"), NamePair::new("b", "link-b")];
     hard_link_batch(&*view, dirs, &pairs, &mut |index, linked| {
-        verdict = verdict.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
+        first_failure = first_failure.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
         ControlFlow::Continue(())
     });
     let pairs = [NamePair::new("a", "clone-a"), NamePair::new("b", "clone-b")];
     reflink_batch(&*view, dirs, &pairs, SyncMode::Normal, &mut |index, cloned| {
-        verdict = verdict.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
+        first_failure = first_failure.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
         ControlFlow::Continue(())
     });
-    verdict
+    first_failure
 }
 
 /// Calls every method that takes one path.
@@ -188,7 +188,7 @@ fn each_naming_call(view: &dyn Fs, t: &Subject, path: &Path) -> Vec<(&'static st
     ]
 }
 
-fn parents_are_refused(t: &Subject) -> Verdict {
+fn parents_are_refused(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.put("file", b"file")?;
     t.mkdir("in/d")?;
@@ -205,7 +205,7 @@ fn parents_are_refused(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn another_mount_is_not_entered(t: &Subject) -> Verdict {
+fn another_mount_is_not_entered(t: &Subject) -> CheckResult {
     let Some(mount) = &t.mount_point else {
         return Err(Failure::NotApplicable("the subject provides no mount point".into()));
     };
@@ -244,13 +244,13 @@ fn another_mount_is_not_entered(t: &Subject) -> Verdict {
     }
 }
 
-fn paths_outside_the_root_work_as_before(t: &Subject) -> Verdict {
+fn paths_outside_the_root_work_as_before(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.symlink("outside", "link")?;
     let view = view(t)?;
     same!(view.read_to_vec(&t.at("link/f"), 100)?, b"outside", "a file through a link elsewhere");
-    same!(view.metadata(&t.at("link"))?.file_type, FsFileType::Directory, "a link elsewhere");
-    same!(view.read_to_vec(&t.at("outside/d/../f"), 100)?, b"outside", "a path with a parent elsewhere");
+    same!(view.metadata(&t.at("link"))?.file_type, FsFileType::Directory, "a link outside the root");
+    same!(view.read_to_vec(&t.at("outside/d/../f"), 100)?, b"outside", "a path with `..` outside the root");
     view.write_new(&t.at("outside/new"), b"new", SyncMode::Normal)?;
     if t.fs.capabilities(&t.root)?.hard_link {
         view.hard_link(&t.at("link/new"), &t.at("in/linked"))?;
@@ -263,17 +263,17 @@ fn paths_outside_the_root_work_as_before(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_root_matches_whole_components(t: &Subject) -> Verdict {
+fn a_root_matches_whole_components(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.symlink("outside", "in-beside")?;
     let view = view(t)?;
-    same!(view.read_to_vec(&t.at("in-beside/f"), 100)?, b"outside", "a name that begins like the root's");
+    same!(view.read_to_vec(&t.at("in-beside/f"), 100)?, b"outside", "a sibling whose name starts with the name of the root");
     t.symlink("../outside/f", "in/link")?;
     let spelled: PathBuf = [t.root.as_path(), Path::new("."), Path::new("in//./link")].iter().collect();
     stopped(view.open(&spelled, &read()), "open of the root spelled otherwise")
 }
 
-fn the_receiver_looks_up_the_name_of_a_root(t: &Subject) -> Verdict {
+fn the_receiver_looks_up_the_name_of_a_root(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.put("in/f", b"inside")?;
     let view = view(t)?;
@@ -286,7 +286,7 @@ fn the_receiver_looks_up_the_name_of_a_root(t: &Subject) -> Verdict {
     t.has_names("", &["outside"])
 }
 
-fn a_lock_is_compared_by_name(t: &Subject) -> Verdict {
+fn a_lock_is_compared_by_name(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.mkdir("in/d")?;
     let view = view(t)?;
@@ -298,9 +298,9 @@ fn a_lock_is_compared_by_name(t: &Subject) -> Verdict {
             lock => lock?,
         };
         let Some(lock) = lock else { return Err(Failure::Violated("a free lock was refused".into())) };
-        ensure!(lock.is_at(&t.at(name))?, "{name}: the lock does not know its own directory");
+        ensure!(lock.is_at(&t.at(name))?, "{name}: is_at returns false for the locked directory");
         t.fs.rename(&t.at(name), &t.at(other))?;
-        ensure!(!lock.is_at(&t.at(name))?, "{name}: nothing is there, and the lock says it is");
+        ensure!(!lock.is_at(&t.at(name))?, "{name}: the name is unbound, and is_at returns true");
         t.symlink(t.at(other), name)?;
         let through = lock.is_at(&t.at(name));
         ensure!(name == "in" || !matches!(through, Ok(true)), "{name}: the lock was found through a link");
@@ -310,7 +310,7 @@ fn a_lock_is_compared_by_name(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn views_compose(t: &Subject) -> Verdict {
+fn views_compose(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.mkdir("second")?;
     t.put("in/f", b"inside")?;

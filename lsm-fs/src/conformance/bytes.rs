@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{FileHint, FsOpenOptions, Op, ReadRequest, SyncMode};
@@ -40,7 +40,7 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect()
 }
 
-fn read_at_fills_the_buffer_unless_the_file_ends(t: &Subject) -> Verdict {
+fn read_at_fills_the_buffer_unless_the_file_ends(t: &Subject) -> CheckResult {
     let bytes = pattern(10_000);
     t.put("f", &bytes)?;
     let file = t.open("f", read())?;
@@ -50,26 +50,26 @@ fn read_at_fills_the_buffer_unless_the_file_ends(t: &Subject) -> Verdict {
         same!(file.read_at(&mut buf, offset as u64)?, wanted, "bytes read at {offset}");
         ensure!(buf.iter().zip(bytes.iter().skip(offset)).all(|(a, b)| a == b), "wrong bytes at {offset}");
     }
-    same!(file.read_at(&mut [], 0)?, 0, "bytes read into nothing");
+    same!(file.read_at(&mut [], 0)?, 0, "number of bytes of an empty read");
     same!(file.read_at(&mut [0; 9], 1 << 40)?, 0, "bytes read far behind the end");
     Ok(())
 }
 
-fn write_at_writes_all_and_fills_gaps_with_zeros(t: &Subject) -> Verdict {
+fn write_at_writes_all_and_fills_gaps_with_zeros(t: &Subject) -> CheckResult {
     let file = t.open("f", write().create_new(true))?;
     file.write_at(b"tail", 10_000)?;
     file.write_at(b"head", 0)?;
     file.write_at(b"", 20_000)?;
     let bytes = t.get("f")?;
     same!(bytes.len(), 10_004, "length");
-    ensure!(bytes.starts_with(b"head") && bytes.ends_with(b"tail"), "the written bytes are not there");
+    ensure!(bytes.starts_with(b"head") && bytes.ends_with(b"tail"), "the written bytes were not found");
     ensure!(bytes.iter().skip(4).take(9_996).all(|&b| b == 0), "the gap is not zeros");
     file.write_at(b"TA", 10_000)?;
     ensure!(t.get("f")?.ends_with(b"\0TAil"), "an overwritten tail is not there");
     Ok(())
 }
 
-fn positional_calls_do_not_move_the_position(t: &Subject) -> Verdict {
+fn positional_calls_do_not_move_the_position(t: &Subject) -> CheckResult {
     t.put("f", b"0123456789")?;
     let mut file = t.open("f", read_write())?;
     file.seek(SeekFrom::Start(3))?;
@@ -83,21 +83,21 @@ fn positional_calls_do_not_move_the_position(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn read_write_and_seek_share_a_position(t: &Subject) -> Verdict {
+fn read_write_and_seek_share_a_position(t: &Subject) -> CheckResult {
     let mut file = t.open("f", read_write().create_new(true))?;
     file.write_all(b"hello ")?;
     file.write_all(b"world")?;
     file.flush()?;
-    same!(file.seek(SeekFrom::Current(-5))?, 6, "position before the end");
+    same!(file.seek(SeekFrom::Current(-5))?, 6, "position after a seek backwards");
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    same!(text, "world", "bytes from there");
-    same!(file.seek(SeekFrom::End(2))?, 13, "position behind the end");
+    same!(text, "world", "bytes after that position");
+    same!(file.seek(SeekFrom::End(2))?, 13, "position beyond the end");
     file.write_all(b"!")?;
     t.holds("f", b"hello world\0\0!")
 }
 
-fn a_seek_before_the_start_is_refused(t: &Subject) -> Verdict {
+fn a_seek_before_the_start_is_refused(t: &Subject) -> CheckResult {
     t.put("f", b"0123")?;
     let mut file = t.open("f", read())?;
     file.seek(SeekFrom::Start(2))?;
@@ -108,7 +108,7 @@ fn a_seek_before_the_start_is_refused(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn append_writes_at_the_current_end(t: &Subject) -> Verdict {
+fn append_writes_at_the_current_end(t: &Subject) -> CheckResult {
     t.put("f", b"a")?;
     let mut first = t.open("f", FsOpenOptions::new().append(true))?;
     let mut second = t.open("f", FsOpenOptions::new().append(true).create(true))?;
@@ -119,7 +119,7 @@ fn append_writes_at_the_current_end(t: &Subject) -> Verdict {
     t.holds("f", b"abcd")
 }
 
-fn append_refuses_positional_writes(t: &Subject) -> Verdict {
+fn append_refuses_positional_writes(t: &Subject) -> CheckResult {
     t.put("f", b"abc")?;
     let file = t.open("f", read().append(true))?;
     refused(file.write_at(b"X", 0), Op::WriteAt, &t.at("f"), &[ErrorKind::InvalidInput])?;
@@ -128,7 +128,7 @@ fn append_refuses_positional_writes(t: &Subject) -> Verdict {
     t.holds("f", b"abc")
 }
 
-fn handles_see_each_others_bytes(t: &Subject) -> Verdict {
+fn handles_see_each_others_bytes(t: &Subject) -> CheckResult {
     t.put("f", b"old")?;
     let (writer, reader) = (t.open("f", write())?, t.open("f", read())?);
     writer.write_at(b"new and longer", 0)?;
@@ -137,23 +137,23 @@ fn handles_see_each_others_bytes(t: &Subject) -> Verdict {
     reader.read_at(&mut buf, 0)?;
     same!(&buf, b"new and longer", "bytes through the other handle");
     writer.set_len(3)?;
-    same!(reader.read_at(&mut buf, 0)?, 3, "bytes after a cut");
+    same!(reader.read_at(&mut buf, 0)?, 3, "number of bytes after a truncation");
     Ok(())
 }
 
-fn a_handle_refuses_calls_outside_its_mode(t: &Subject) -> Verdict {
+fn a_handle_refuses_calls_outside_its_mode(t: &Subject) -> CheckResult {
     t.put("f", b"abc")?;
     let mut reader = t.open("f", read())?;
     ensure!(reader.write(b"X").is_err(), "a read-only handle wrote");
     ensure!(reader.write_at(b"X", 0).is_err(), "a read-only handle wrote at an offset");
-    ensure!(reader.set_len(0).is_err(), "a read-only handle cut the file");
+    ensure!(reader.set_len(0).is_err(), "a read-only handle truncated the file");
     let mut writer = t.open("f", write())?;
     ensure!(writer.read(&mut [0]).is_err(), "a write-only handle read");
     ensure!(writer.read_at(&mut [0], 0).is_err(), "a write-only handle read at an offset");
     t.holds("f", b"abc")
 }
 
-fn set_len_cuts_and_extends_with_zeros(t: &Subject) -> Verdict {
+fn set_len_cuts_and_extends_with_zeros(t: &Subject) -> CheckResult {
     let bytes = pattern(6_000);
     t.put("f", &bytes)?;
     let file = t.open("f", write())?;
@@ -162,11 +162,11 @@ fn set_len_cuts_and_extends_with_zeros(t: &Subject) -> Verdict {
     file.set_len(9_000)?;
     let extended = t.get("f")?;
     same!(extended.len(), 9_000, "length after an extension");
-    ensure!(extended.iter().skip(5_000).all(|&b| b == 0), "bytes that were cut came back");
+    ensure!(extended.iter().skip(5_000).all(|&b| b == 0), "an extension restored truncated bytes");
     Ok(())
 }
 
-fn truncate_file_sets_the_length(t: &Subject) -> Verdict {
+fn truncate_file_sets_the_length(t: &Subject) -> CheckResult {
     t.put("f", b"abcdef")?;
     t.mkdir("d")?;
     let (file, none, dir) = (t.at("f"), t.at("none"), t.at("d"));
@@ -182,7 +182,7 @@ fn truncate_file_sets_the_length(t: &Subject) -> Verdict {
     t.holds("f", b"abc\0\0")
 }
 
-fn truncate_file_refuses_a_shared_inode(t: &Subject) -> Verdict {
+fn truncate_file_refuses_a_shared_inode(t: &Subject) -> CheckResult {
     t.put("f", b"abcdef")?;
     if !t.fs.capabilities(&t.root)?.hard_link {
         return Ok(());
@@ -201,7 +201,7 @@ fn truncate_file_refuses_a_shared_inode(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> Verdict {
+fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> CheckResult {
     const LEN: usize = 4 << 20;
     let mut bytes = pattern(LEN);
     t.put("f", &bytes)?;
@@ -227,7 +227,7 @@ fn punch_hole_zeroes_a_range_and_keeps_the_length(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn no_file_exceeds_the_maximum_length(t: &Subject) -> Verdict {
+fn no_file_exceeds_the_maximum_length(t: &Subject) -> CheckResult {
     t.put("f", b"abc")?;
     let file = t.open("f", read_write())?;
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
@@ -237,7 +237,7 @@ fn no_file_exceeds_the_maximum_length(t: &Subject) -> Verdict {
     t.holds("f", b"abc")
 }
 
-fn punch_hole_refuses_a_shared_inode(t: &Subject) -> Verdict {
+fn punch_hole_refuses_a_shared_inode(t: &Subject) -> CheckResult {
     t.put("f", &pattern(8192))?;
     if !t.fs.capabilities(&t.root)?.hard_link {
         return Ok(());
@@ -249,7 +249,7 @@ fn punch_hole_refuses_a_shared_inode(t: &Subject) -> Verdict {
     t.holds("checkpoint", &pattern(8192))
 }
 
-fn next_data_covers_every_byte_that_is_not_zero(t: &Subject) -> Verdict {
+fn next_data_covers_every_byte_that_is_not_zero(t: &Subject) -> CheckResult {
     let file = t.open("f", read_write().create_new(true))?;
     file.set_len(1 << 20)?;
     file.write_at(b"in the middle", 300_000)?;
@@ -271,11 +271,11 @@ fn next_data_covers_every_byte_that_is_not_zero(t: &Subject) -> Verdict {
         );
     }
     same!(file.next_data(1 << 20)?, None, "data at the end of the file");
-    same!(file.next_data(1 << 30)?, None, "data behind the end of the file");
+    same!(file.next_data(1 << 30)?, None, "data beyond the end of the file");
     Ok(())
 }
 
-fn read_many_reads_each_request(t: &Subject) -> Verdict {
+fn read_many_reads_each_request(t: &Subject) -> CheckResult {
     let bytes = pattern(9_000);
     t.put("f", &bytes)?;
     let (mut a, mut b, mut c) = ([0; 100], [0; 4096], [0; 10]);
@@ -290,7 +290,7 @@ fn read_many_reads_each_request(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn hints_and_writeback_change_no_byte(t: &Subject) -> Verdict {
+fn hints_and_writeback_change_no_byte(t: &Subject) -> CheckResult {
     let bytes = pattern(100_000);
     let file = t.open("f", read_write().create_new(true))?;
     file.write_at(&bytes, 0)?;
@@ -303,7 +303,7 @@ fn hints_and_writeback_change_no_byte(t: &Subject) -> Verdict {
     t.holds("f", &bytes)
 }
 
-fn direct_io_reads_what_it_wrote(t: &Subject) -> Verdict {
+fn direct_io_reads_what_it_wrote(t: &Subject) -> CheckResult {
     let mut memory = vec![0_u8; 8192 + 4096];
     let start = memory.as_ptr().align_offset(4096);
     let Some(aligned) = memory.get_mut(start..).and_then(|m| m.get_mut(..8192)) else {
@@ -319,7 +319,7 @@ fn direct_io_reads_what_it_wrote(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn direct_io_accepts_any_transfer(t: &Subject) -> Verdict {
+fn direct_io_accepts_any_transfer(t: &Subject) -> CheckResult {
     let bytes = pattern(10_000);
     let mut file = t.open("f", read_write().create_new(true).direct_io(true))?;
     file.write_at(&bytes, 0)?;
@@ -327,20 +327,20 @@ fn direct_io_accepts_any_transfer(t: &Subject) -> Verdict {
     same!(file.read_at(&mut back, 777)?, 9_000, "bytes read");
     ensure!(bytes.get(777..9_777) == Some(&*back), "wrong bytes through a direct handle");
     let mut cursor = t.open("f", read_write().direct_io(true))?;
-    ensure!(cursor.read(&mut back)? > 0, "nothing at the position of a direct handle");
+    ensure!(cursor.read(&mut back)? > 0, "a direct handle read no bytes at its position");
     file.write_all(b"x")?;
     let (_, rest) = bytes.split_at(1);
     t.holds("f", &[b"x", rest].concat())
 }
 
-fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> Verdict {
+fn threads_write_and_read_at_their_own_offsets(t: &Subject) -> CheckResult {
     threads_write_and_read(t, read_write().create_new(true))?;
     t.fs.remove_file(&t.at("f"))?;
     // Lengths that a direct handle cannot transfer directly.
     threads_write_and_read(t, read_write().create_new(true).direct_io(true))
 }
 
-fn threads_write_and_read(t: &Subject, options: FsOpenOptions) -> Verdict {
+fn threads_write_and_read(t: &Subject, options: FsOpenOptions) -> CheckResult {
     const PIECE: usize = 5_000;
     let file = t.open("f", options)?;
     let (file, together) = (&*file, &Barrier::new(4));
@@ -365,6 +365,6 @@ fn threads_write_and_read(t: &Subject, options: FsOpenOptions) -> Verdict {
     Ok(())
 }
 
-fn panicked() -> Verdict {
+fn panicked() -> CheckResult {
     Err(Failure::Violated("a thread panicked in the backend".into()))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict,
+    Failure, Subject, CheckResult,
     batches::fill,
     ensure, list, same,
     subject::{read_write, refused, write},
@@ -47,7 +47,7 @@ fn copy(
     results
 }
 
-fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
+fn copies_are_complete_and_each_is_reported(t: &Subject) -> CheckResult {
     let names = fill(t, 40)?;
     let big: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
     t.put("from/0011", &big)?;
@@ -63,18 +63,18 @@ fn copies_are_complete_and_each_is_reported(t: &Subject) -> Verdict {
     t.holds("from/0000", b"0000")
 }
 
-fn a_copy_stops_at_the_requested_length(t: &Subject) -> Verdict {
+fn a_copy_stops_at_the_requested_length(t: &Subject) -> CheckResult {
     let names = fill(t, 3)?;
     t.put("from/0001", b"no")?;
     let mut results = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
     let short = results.remove(&1).map(|r| r.map_err(|e| e.kind()));
-    same!(short, Some(Err(ErrorKind::UnexpectedEof)), "a source that is too short");
-    ensure!(results.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "the others: {results:?}");
+    same!(short, Some(Err(ErrorKind::UnexpectedEof)), "result for a source that is too short");
+    ensure!(results.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "one of the other copies failed: {results:?}");
     t.holds("to/0002", b"000")?;
     t.has_names("to", &["0000", "0002"])
 }
 
-fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> Verdict {
+fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> CheckResult {
     let names = fill(t, 10)?;
     t.fs.remove_file(&t.at("from/0004"))?;
     let paths = paths(t, &names);
@@ -92,11 +92,11 @@ fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> Verdict
         refused(result, Op::Open, &missing, &[ErrorKind::NotFound])?;
     }
     t.absent("to/0004")?;
-    ensure!(results.len() >= 8 && results.values().all(Result::is_ok), "the others: {results:?}");
+    ensure!(results.len() >= 8 && results.values().all(Result::is_ok), "one of the other copies failed: {results:?}");
     t.holds("to/0009", b"0009")
 }
 
-fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
+fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> CheckResult {
     let names = fill(t, 2)?;
     t.put("to/0001", b"taken")?;
     let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
@@ -105,7 +105,7 @@ fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
     t.holds("to/0001", b"taken")
 }
 
-fn a_copy_keeps_holes(t: &Subject) -> Verdict {
+fn a_copy_keeps_holes(t: &Subject) -> CheckResult {
     t.mkdir("from")?;
     t.mkdir("to")?;
     let file = t.open("from/sparse", read_write().create_new(true))?;
@@ -117,7 +117,7 @@ fn a_copy_keeps_holes(t: &Subject) -> Verdict {
     let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
     let copied = results.into_values().next().ok_or_else(|| Failure::Violated("nothing was reported".into()))??;
     same!(copied.len, 4 << 20, "reported length");
-    ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the copy differs");
+    ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the bytes of the copy differ from the source");
     let target = t.fs.metadata(&t.at("to/sparse"))?;
     if source.allocated_bytes.is_some_and(|bytes| bytes < 1 << 20) {
         ensure!(copied.written_bytes < 1 << 20, "{} bytes were written for a hole", copied.written_bytes);
@@ -153,7 +153,7 @@ impl CopyObserver for Seen {
     }
 }
 
-fn an_observer_sees_every_byte_in_order(t: &Subject) -> Verdict {
+fn an_observer_sees_every_byte_in_order(t: &Subject) -> CheckResult {
     let names = fill(t, 5)?;
     t.put("from/0002", &[7; 100_000])?;
     t.open("from/0003", write())?.set_len(50_000)?;

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{Error, FsFile, FsOpenOptions, Op, ReadRequest, SyncMode, raw_os_error};
@@ -43,23 +43,23 @@ fn failed_io<T>(result: io::Result<T>) -> Result<T, Reason> {
     result.map_err(|e| (e.kind(), raw_os_error(&e)))
 }
 
-fn an_empty_read_fails_where_a_longer_one_does(t: &Subject) -> Verdict {
+fn an_empty_read_fails_where_a_longer_one_does(t: &Subject) -> CheckResult {
     for (mode, mut file) in handles(t)? {
         let wanted = failed(file.read_at(&mut [0], 0)).map(|_| 0);
         ensure!(wanted.is_ok() == mode.read, "one byte read through {mode:?}: {wanted:?}");
         for offset in [0, 3, 6, 7, 1 << 40] {
-            same!(failed(file.read_at(&mut [], offset)), wanted, "nothing read at {offset} through {mode:?}");
+            same!(failed(file.read_at(&mut [], offset)), wanted, "empty read at {offset} through {mode:?}");
         }
         let many = file.read_many(&mut [ReadRequest::new(0, &mut [])]);
-        same!(failed(many).map(|()| 0), wanted, "one empty request through {mode:?}");
-        same!(failed(file.read_many(&mut [])), Ok(()), "no request through {mode:?}");
+        same!(failed(many).map(|()| 0), wanted, "read_many with one empty request through {mode:?}");
+        same!(failed(file.read_many(&mut [])), Ok(()), "read_many without requests through {mode:?}");
         let wanted = failed_io(file.read(&mut [0])).map(|_| 0);
-        same!(failed_io(file.read(&mut [])), wanted, "nothing read through {mode:?}");
+        same!(failed_io(file.read(&mut [])), wanted, "empty read at the position through {mode:?}");
     }
     t.holds("f", BYTES)
 }
 
-fn an_empty_write_fails_where_a_longer_one_does(t: &Subject) -> Verdict {
+fn an_empty_write_fails_where_a_longer_one_does(t: &Subject) -> CheckResult {
     for (mode, mut file) in handles(t)? {
         let wanted = failed(file.write_at(b"a", 0));
         same!(wanted.is_ok(), mode.write, "success of one byte written through {mode:?}");
@@ -75,7 +75,7 @@ fn an_empty_write_fails_where_a_longer_one_does(t: &Subject) -> Verdict {
     t.holds("f", BYTES)
 }
 
-fn an_empty_write_leaves_bytes_length_and_position(t: &Subject) -> Verdict {
+fn an_empty_write_leaves_bytes_length_and_position(t: &Subject) -> CheckResult {
     for (mode, mut file) in handles(t)? {
         if !mode.write && !mode.append {
             continue;
@@ -93,7 +93,7 @@ fn an_empty_write_leaves_bytes_length_and_position(t: &Subject) -> Verdict {
     t.holds("f", BYTES)
 }
 
-fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> Verdict {
+fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> CheckResult {
     let Some(fault) = &t.sync_fault else {
         return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
@@ -105,15 +105,15 @@ fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> Verdict {
     fault(&t.at("f"), false);
     ensure!(synced.is_err(), "the sync that was made to fail succeeded");
     let poisoned = |e: &Error| e.is_poisoned();
-    ensure!(file.write_at(b"", 0).is_err_and(|e| poisoned(&e)), "a poisoned handle wrote nothing at 0");
-    ensure!(file.set_len(6).is_err_and(|e| poisoned(&e)), "a poisoned handle set the present length");
-    ensure!(file.write(b"").is_err(), "a poisoned handle wrote nothing");
-    same!(file.read_at(&mut [], 0)?, 0, "nothing read through a poisoned handle");
-    same!(file.read(&mut [])?, 0, "nothing read at the position of a poisoned handle");
+    ensure!(file.write_at(b"", 0).is_err_and(|e| poisoned(&e)), "a poisoned handle allowed an empty write at 0");
+    ensure!(file.set_len(6).is_err_and(|e| poisoned(&e)), "a poisoned handle set the current length");
+    ensure!(file.write(b"").is_err(), "a poisoned handle allowed an empty write");
+    same!(file.read_at(&mut [], 0)?, 0, "empty read through a poisoned handle");
+    same!(file.read(&mut [])?, 0, "empty read at the position of a poisoned handle");
     Ok(())
 }
 
-fn an_empty_call_refuses_an_impossible_offset(t: &Subject) -> Verdict {
+fn an_empty_call_refuses_an_impossible_offset(t: &Subject) -> CheckResult {
     t.put("f", BYTES)?;
     let (file, path) = (t.open("f", read_write())?, t.at("f"));
     let kinds = [ErrorKind::InvalidInput, ErrorKind::FileTooLarge];
@@ -125,14 +125,14 @@ fn an_empty_call_refuses_an_impossible_offset(t: &Subject) -> Verdict {
     t.holds("f", BYTES)
 }
 
-fn setting_the_current_length_fails_where_another_would(t: &Subject) -> Verdict {
+fn setting_the_current_length_fails_where_another_would(t: &Subject) -> CheckResult {
     for (mode, file) in handles(t)? {
         if mode.write || mode.append {
-            same!(failed(file.set_len(6)), Ok(()), "the present length set through {mode:?}");
+            same!(failed(file.set_len(6)), Ok(()), "setting the current length through {mode:?}");
         } else {
             let wanted = failed(file.set_len(7));
             ensure!(wanted.is_err(), "a read-only handle set a length");
-            same!(failed(file.set_len(6)), wanted, "the present length set through {mode:?}");
+            same!(failed(file.set_len(6)), wanted, "setting the current length through {mode:?}");
         }
     }
     let path = t.at("f");
@@ -144,7 +144,7 @@ fn setting_the_current_length_fails_where_another_would(t: &Subject) -> Verdict 
     t.holds("f", BYTES)
 }
 
-fn an_empty_hole_is_refused(t: &Subject) -> Verdict {
+fn an_empty_hole_is_refused(t: &Subject) -> CheckResult {
     t.put("f", BYTES)?;
     let path = t.at("f");
     for offset in [0, 3, 6, 1 << 40] {
@@ -153,11 +153,11 @@ fn an_empty_hole_is_refused(t: &Subject) -> Verdict {
     t.holds("f", BYTES)
 }
 
-fn writeback_of_no_bytes_succeeds_on_every_handle(t: &Subject) -> Verdict {
+fn writeback_of_no_bytes_succeeds_on_every_handle(t: &Subject) -> CheckResult {
     for (mode, file) in handles(t)? {
         for offset in [0, 6, 1 << 40] {
             let started = failed(file.start_writeback(offset, 0));
-            same!(started, Ok(()), "write-back of nothing through {mode:?}");
+            same!(started, Ok(()), "write-back of an empty range through {mode:?}");
         }
     }
     t.holds("f", BYTES)

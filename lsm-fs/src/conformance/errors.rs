@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{attributes, permissions, read, refused, refused_pair, write},
 };
 use crate::{Op, Permissions, SyncMode, raw_os_error};
@@ -14,7 +14,7 @@ list! { "errors":
     io_errors_keep_kind_and_errno
 }
 
-fn every_error_names_its_operation_and_path(t: &Subject) -> Verdict {
+fn every_error_names_its_operation_and_path(t: &Subject) -> CheckResult {
     let (none, to) = (&t.at("none"), &t.at("no/dir"));
     let kinds = [ErrorKind::NotFound];
     let fs = &t.fs;
@@ -48,7 +48,7 @@ fn every_error_names_its_operation_and_path(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn an_error_is_one_line_with_its_paths(t: &Subject) -> Verdict {
+fn an_error_is_one_line_with_its_paths(t: &Subject) -> CheckResult {
     let (from, to) = (t.at("none"), t.at("to"));
     let Err(error) = t.fs.rename(&from, &to) else {
         return Err(Failure::Violated("a missing file was renamed".into()));
@@ -60,7 +60,7 @@ fn an_error_is_one_line_with_its_paths(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn io_errors_keep_kind_and_errno(t: &Subject) -> Verdict {
+fn io_errors_keep_kind_and_errno(t: &Subject) -> CheckResult {
     let Err(error) = t.fs.open(&t.at("none"), &read()) else {
         return Err(Failure::Violated("a missing file was opened".into()));
     };

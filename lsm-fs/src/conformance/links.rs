@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{attributes, read_write, refused, refused_pair, write},
 };
 use crate::{Fs, Op};
@@ -39,7 +39,7 @@ fn without_links(t: &Subject) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn a_hard_link_is_the_same_inode(t: &Subject) -> Verdict {
+fn a_hard_link_is_the_same_inode(t: &Subject) -> CheckResult {
     t.put("f", b"bytes")?;
     if without_links(t)? {
         return Ok(());
@@ -50,11 +50,11 @@ fn a_hard_link_is_the_same_inode(t: &Subject) -> Verdict {
     t.holds("f", b"Bytes")?;
     let (f, g) = (t.fs.metadata(&t.at("f"))?, t.fs.metadata(&t.at("d/g"))?);
     same!(f.file_id, g.file_id, "ids of the two names");
-    ensure!(matches!(f.link_count, None | Some(2)), "two names count as {:?}", f.link_count);
+    ensure!(matches!(f.link_count, None | Some(2)), "an inode with two names has link_count {:?}", f.link_count);
     Ok(())
 }
 
-fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
+fn a_hard_link_outlives_the_first_name(t: &Subject) -> CheckResult {
     t.put("f", b"bytes")?;
     if without_links(t)? {
         return Ok(());
@@ -63,7 +63,7 @@ fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
     t.fs.remove_file(&t.at("f"))?;
     t.holds("g", b"bytes")?;
     let links = t.fs.metadata(&t.at("g"))?.link_count;
-    ensure!(matches!(links, None | Some(1)), "one name counts as {links:?}");
+    ensure!(matches!(links, None | Some(1)), "an inode with one name has link_count {links:?}");
     // Replacing a name unbinds it from its inode. The other name keeps the bytes.
     t.fs.hard_link(&t.at("g"), &t.at("h"))?;
     t.put("new", b"new")?;
@@ -71,7 +71,7 @@ fn a_hard_link_outlives_the_first_name(t: &Subject) -> Verdict {
     t.holds("h", b"bytes")
 }
 
-fn an_impossible_hard_link_is_refused(t: &Subject) -> Verdict {
+fn an_impossible_hard_link_is_refused(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;
@@ -100,7 +100,7 @@ fn other(t: &Subject) -> Result<&std::path::PathBuf, Failure> {
         .ok_or_else(|| Failure::NotApplicable("the subject provides no second volume".into()))
 }
 
-fn a_hard_link_does_not_cross_volumes(t: &Subject) -> Verdict {
+fn a_hard_link_does_not_cross_volumes(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let (from, to) = (t.at("f"), other(t)?.join("f"));
     let linked = t.fs.hard_link(&from, &to);
@@ -110,7 +110,7 @@ fn a_hard_link_does_not_cross_volumes(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> Verdict {
+fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> CheckResult {
     let bytes = vec![42; 100_000];
     t.put("f", &bytes)?;
     let (from, to) = (t.at("f"), t.at("clone"));
@@ -136,7 +136,7 @@ fn a_clone_has_the_same_bytes_in_its_own_inode(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn an_impossible_clone_is_refused(t: &Subject) -> Verdict {
+fn an_impossible_clone_is_refused(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;
@@ -158,7 +158,7 @@ fn an_impossible_clone_is_refused(t: &Subject) -> Verdict {
     t.has_names("", &["d", "f", "taken"])
 }
 
-fn a_clone_does_not_cross_volumes(t: &Subject) -> Verdict {
+fn a_clone_does_not_cross_volumes(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let (from, to) = (t.at("f"), other(t)?.join("f"));
     let Err(error) = t.fs.reflink_file(&from, &to) else {
@@ -169,14 +169,14 @@ fn a_clone_does_not_cross_volumes(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_namespace_has_one_id(t: &Subject) -> Verdict {
+fn a_namespace_has_one_id(t: &Subject) -> CheckResult {
     let id = t.fs.backend_id();
     same!(t.fs.backend_id(), id, "backend_id asked twice");
     same!(Fs::backend_id(&&t.fs), id, "backend_id through a reference");
     Ok(())
 }
 
-fn volumes_have_different_ids(t: &Subject) -> Verdict {
+fn volumes_have_different_ids(t: &Subject) -> CheckResult {
     let none = t.at("none");
     let kinds = [ErrorKind::NotFound];
     refused(t.fs.volume_id(&none), Op::VolumeId, &none, &kinds)?;
@@ -193,7 +193,7 @@ fn volumes_have_different_ids(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn claimed_capabilities_work(t: &Subject) -> Verdict {
+fn claimed_capabilities_work(t: &Subject) -> CheckResult {
     let none = t.at("none");
     refused(t.fs.capabilities(&none), Op::Capabilities, &none, &[ErrorKind::NotFound])?;
     let capabilities = t.fs.capabilities(&t.root)?;
@@ -218,7 +218,7 @@ fn claimed_capabilities_work(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn copy_on_write_is_disabled_or_reported_as_missing(t: &Subject) -> Verdict {
+fn copy_on_write_is_disabled_or_reported_as_missing(t: &Subject) -> CheckResult {
     let Some(attributes) = attributes(&t.fs) else {
         return Err(Failure::NotApplicable("the backend has no attributes".into()));
     };
@@ -236,13 +236,13 @@ fn copy_on_write_is_disabled_or_reported_as_missing(t: &Subject) -> Verdict {
     t.holds("f", &[9; 10_000])
 }
 
-fn space_is_counted(t: &Subject) -> Verdict {
+fn space_is_counted(t: &Subject) -> CheckResult {
     let none = t.at("none");
     refused(t.fs.available_space(&none), Op::AvailableSpace, &none, &[ErrorKind::NotFound])?;
     match t.fs.available_space(&t.root) {
         Err(e) if e.kind() == ErrorKind::Unsupported => Ok(()),
         space => {
-            ensure!(space? > 0, "no space is available in an empty directory");
+            ensure!(space? > 0, "available_space is 0 in an empty directory");
             Ok(())
         }
     }

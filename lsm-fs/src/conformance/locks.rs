@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused},
 };
 use crate::{FsDirLock, FsExt, Op};
@@ -19,7 +19,7 @@ list! { "locks":
     another_process_holds_a_directory_lock
 }
 
-fn a_file_lock_has_one_holder(t: &Subject) -> Verdict {
+fn a_file_lock_has_one_holder(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.put("g", b"x")?;
     let (first, second) = (t.open("f", read_write())?, t.open("f", read())?);
@@ -32,7 +32,7 @@ fn a_file_lock_has_one_holder(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_file_lock_belongs_to_the_inode(t: &Subject) -> Verdict {
+fn a_file_lock_belongs_to_the_inode(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let file = t.open("f", read())?;
     ensure!(file.try_lock_exclusive()?, "a free lock was refused");
@@ -56,7 +56,7 @@ fn lock(t: &Subject, name: &str) -> Result<Option<Box<dyn FsDirLock>>, Failure> 
     }
 }
 
-fn a_directory_lock_has_one_holder(t: &Subject) -> Verdict {
+fn a_directory_lock_has_one_holder(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.mkdir("e")?;
     let first = lock(t, "d")?;
@@ -69,7 +69,7 @@ fn a_directory_lock_has_one_holder(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_lock_follows_a_rename(t: &Subject) -> Verdict {
+fn a_directory_lock_follows_a_rename(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     let held = lock(t, "d")?;
     ensure!(held.is_some(), "a free lock was refused");
@@ -80,21 +80,21 @@ fn a_directory_lock_follows_a_rename(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_lock_recognises_its_directory(t: &Subject) -> Verdict {
+fn a_directory_lock_recognises_its_directory(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     let Some(held) = lock(t, "d")? else {
         return Err(Failure::Violated("a free lock was refused".into()));
     };
-    ensure!(held.is_at(&t.at("d"))?, "the lock does not know its own directory");
+    ensure!(held.is_at(&t.at("d"))?, "is_at returns false for the locked directory");
     t.fs.rename(&t.at("d"), &t.at("moved"))?;
-    ensure!(!held.is_at(&t.at("d"))?, "nothing is there, and the lock says it is");
-    ensure!(held.is_at(&t.at("moved"))?, "the lock lost its directory in a rename");
+    ensure!(!held.is_at(&t.at("d"))?, "the name is unbound, and is_at returns true");
+    ensure!(held.is_at(&t.at("moved"))?, "is_at returns false after a rename of the directory");
     t.mkdir("d")?;
-    ensure!(!held.is_at(&t.at("d"))?, "another directory of the name is taken for the locked one");
+    ensure!(!held.is_at(&t.at("d"))?, "is_at returns true for another directory with the same name");
     Ok(())
 }
 
-fn a_directory_lock_requires_a_directory(t: &Subject) -> Verdict {
+fn a_directory_lock_requires_a_directory(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let (file, none) = (t.at("f"), t.at("none"));
     refused(t.fs.try_lock_directory(&file), Op::TryLockDirectory, &file, &[ErrorKind::NotADirectory])?;
@@ -103,20 +103,20 @@ fn a_directory_lock_requires_a_directory(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn another_process_holds_a_file_lock(t: &Subject) -> Verdict {
+fn another_process_holds_a_file_lock(t: &Subject) -> CheckResult {
     let Some(other) = &t.other_process else {
         return Err(Failure::NotApplicable("the subject provides no other process".into()));
     };
     t.put("f", b"x")?;
     let file = t.open("f", read())?;
     let child = other.lock_file(&t.at("f"));
-    same!(file.try_lock_exclusive()?, false, "the lock while another process holds it");
+    same!(file.try_lock_exclusive()?, false, "lock while another process holds it");
     drop(child);
-    same!(file.try_lock_exclusive()?, true, "the lock after the other process was killed");
+    same!(file.try_lock_exclusive()?, true, "lock after the other process was killed");
     Ok(())
 }
 
-fn another_process_holds_a_directory_lock(t: &Subject) -> Verdict {
+fn another_process_holds_a_directory_lock(t: &Subject) -> CheckResult {
     let Some(other) = &t.other_process else {
         return Err(Failure::NotApplicable("the subject provides no other process".into()));
     };

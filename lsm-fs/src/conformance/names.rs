@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{attributes, read, read_write, refused, write},
 };
 use crate::{DirectorySync, FsExt, FsFileType, FsOpenOptions, Op, SyncMode};
@@ -40,7 +40,7 @@ list! { "names":
     rewrite_atomic_cleans_up_after_a_failure
 }
 
-fn a_missing_file_is_not_found(t: &Subject) -> Verdict {
+fn a_missing_file_is_not_found(t: &Subject) -> CheckResult {
     for (name, options) in [("none", read()), ("none", read_write()), ("no/dir", write().create(true))] {
         let path = t.at(name);
         refused(t.fs.open(&path, &options), Op::Open, &path, &[ErrorKind::NotFound])?;
@@ -48,7 +48,7 @@ fn a_missing_file_is_not_found(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn create_makes_an_empty_file_and_keeps_an_existing_one(t: &Subject) -> Verdict {
+fn create_makes_an_empty_file_and_keeps_an_existing_one(t: &Subject) -> CheckResult {
     drop(t.open("f", write().create(true))?);
     t.holds("f", b"")?;
     t.put("f", b"full")?;
@@ -56,7 +56,7 @@ fn create_makes_an_empty_file_and_keeps_an_existing_one(t: &Subject) -> Verdict 
     t.holds("f", b"full")
 }
 
-fn create_new_refuses_an_existing_name(t: &Subject) -> Verdict {
+fn create_new_refuses_an_existing_name(t: &Subject) -> CheckResult {
     let options = write().create_new(true).create(true).truncate(true);
     drop(t.open("new", options)?);
     t.put("new", b"old")?;
@@ -68,13 +68,13 @@ fn create_new_refuses_an_existing_name(t: &Subject) -> Verdict {
     t.holds("new", b"old")
 }
 
-fn truncate_empties_a_file(t: &Subject) -> Verdict {
+fn truncate_empties_a_file(t: &Subject) -> CheckResult {
     t.put("f", b"full")?;
     drop(t.open("f", write().truncate(true))?);
     t.holds("f", b"")
 }
 
-fn invalid_options_create_nothing(t: &Subject) -> Verdict {
+fn invalid_options_create_nothing(t: &Subject) -> CheckResult {
     let new = FsOpenOptions::new;
     for options in [new(), new().create(true), read().create_new(true), new().append(true).truncate(true)] {
         let path = t.at("f");
@@ -83,7 +83,7 @@ fn invalid_options_create_nothing(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn a_directory_does_not_open_as_a_file(t: &Subject) -> Verdict {
+fn a_directory_does_not_open_as_a_file(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     let path = t.at("d");
     for options in [read(), write(), read_write().create(true), FsOpenOptions::new().append(true)] {
@@ -92,7 +92,7 @@ fn a_directory_does_not_open_as_a_file(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_path_through_a_file_is_refused(t: &Subject) -> Verdict {
+fn a_path_through_a_file_is_refused(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let below = t.at("f/below");
     let kinds = [ErrorKind::NotADirectory];
@@ -100,15 +100,15 @@ fn a_path_through_a_file_is_refused(t: &Subject) -> Verdict {
     refused(t.fs.metadata(&below), Op::Metadata, &below, &kinds)?;
     refused(t.fs.create_dir(&below), Op::CreateDir, &below, &kinds)?;
     refused(t.fs.remove_file(&below), Op::RemoveFile, &below, &kinds)?;
-    ensure!(!t.fs.exists(&below)?, "f/below exists below a file");
+    ensure!(!t.fs.exists(&below)?, "f/below exists, although f is a file");
     t.holds("f", b"x")
 }
 
-fn an_empty_path_is_not_found(t: &Subject) -> Verdict {
+fn an_empty_path_is_not_found(t: &Subject) -> CheckResult {
     each_call_refuses(t, Path::new(""), ErrorKind::NotFound)
 }
 
-fn a_nul_in_a_path_is_invalid(t: &Subject) -> Verdict {
+fn a_nul_in_a_path_is_invalid(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     each_call_refuses(t, &t.at("a\0b"), ErrorKind::InvalidInput)?;
     let (from, to) = (&t.at("f"), &t.at("a\0b"));
@@ -121,7 +121,7 @@ fn a_nul_in_a_path_is_invalid(t: &Subject) -> Verdict {
 }
 
 /// Checks that every method that takes a path refuses this one.
-fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> Verdict {
+fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> CheckResult {
     let (fs, to, kinds) = (&t.fs, &t.at("to"), &[kind]);
     refused(fs.open(path, &write().create(true)), Op::Open, path, kinds)?;
     refused(fs.create_dir(path), Op::CreateDir, path, kinds)?;
@@ -146,11 +146,11 @@ fn each_call_refuses(t: &Subject, path: &Path, kind: ErrorKind) -> Verdict {
     if let Some(attributes) = attributes(fs) {
         refused(attributes.try_disable_cow(path), Op::TryDisableCow, path, kinds)?;
     }
-    ensure!(!fs.exists(to)?, "a refused call made its target");
+    ensure!(!fs.exists(to)?, "a refused call created its target");
     Ok(())
 }
 
-fn dots_and_double_separators_change_nothing(t: &Subject) -> Verdict {
+fn dots_and_double_separators_change_nothing(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.put("d/./f", b"x")?;
     t.put("d//g", b"y")?;
@@ -159,7 +159,7 @@ fn dots_and_double_separators_change_nothing(t: &Subject) -> Verdict {
     t.has_names("d/.", &["f", "g"])
 }
 
-fn create_dir_claims_a_name_once(t: &Subject) -> Verdict {
+fn create_dir_claims_a_name_once(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.put("f", b"x")?;
     for name in ["d", "f"] {
@@ -171,7 +171,7 @@ fn create_dir_claims_a_name_once(t: &Subject) -> Verdict {
     t.holds("f", b"x")
 }
 
-fn create_dir_has_one_winner_among_threads(t: &Subject) -> Verdict {
+fn create_dir_has_one_winner_among_threads(t: &Subject) -> CheckResult {
     let together = Barrier::new(4);
     for round in 0..40 {
         let path = t.at(&format!("claim-{round}"));
@@ -188,7 +188,7 @@ fn create_dir_has_one_winner_among_threads(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn read_dir_is_sorted_and_complete(t: &Subject) -> Verdict {
+fn read_dir_is_sorted_and_complete(t: &Subject) -> CheckResult {
     for name in ["b", "a.x", "ab", "Z", "a"] {
         t.put(name, b"")?;
     }
@@ -203,7 +203,7 @@ fn read_dir_is_sorted_and_complete(t: &Subject) -> Verdict {
     refused(t.fs.read_dir(&file), Op::ReadDir, &file, &[ErrorKind::NotADirectory])
 }
 
-fn metadata_describes_files_and_directories(t: &Subject) -> Verdict {
+fn metadata_describes_files_and_directories(t: &Subject) -> CheckResult {
     t.put("f", &[7; 5000])?;
     t.mkdir("d")?;
     let (file, dir) = (t.fs.metadata(&t.at("f"))?, t.fs.metadata(&t.at("d"))?);
@@ -211,14 +211,14 @@ fn metadata_describes_files_and_directories(t: &Subject) -> Verdict {
     ensure!(dir.is_dir() && !dir.is_file(), "a directory is described as {:?}", dir.file_type);
     same!(file.len, 5000, "length");
     same!(t.fs.symlink_metadata(&t.at("f"))?.len, 5000, "length by symlink_metadata");
-    ensure!(matches!(file.link_count, None | Some(1)), "one name counts as {:?}", file.link_count);
+    ensure!(matches!(file.link_count, None | Some(1)), "a file with one name has link_count {:?}", file.link_count);
     same!(t.open("f", read())?.metadata()?.file_id, file.file_id, "id by handle and by path");
     let none = t.at("none");
     refused(t.fs.metadata(&none), Op::Metadata, &none, &[ErrorKind::NotFound])?;
     refused(t.fs.symlink_metadata(&none), Op::SymlinkMetadata, &none, &[ErrorKind::NotFound])
 }
 
-fn remove_file_removes_a_name_and_refuses_a_directory(t: &Subject) -> Verdict {
+fn remove_file_removes_a_name_and_refuses_a_directory(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.mkdir("d")?;
     t.fs.remove_file(&t.at("f"))?;
@@ -230,7 +230,7 @@ fn remove_file_removes_a_name_and_refuses_a_directory(t: &Subject) -> Verdict {
     t.has_names("", &["d"])
 }
 
-fn an_unlinked_file_lives_while_it_is_open(t: &Subject) -> Verdict {
+fn an_unlinked_file_lives_while_it_is_open(t: &Subject) -> CheckResult {
     t.put("f", b"before")?;
     let mut file = t.open("f", read_write())?;
     t.fs.remove_file(&t.at("f"))?;
@@ -250,7 +250,7 @@ fn an_unlinked_file_lives_while_it_is_open(t: &Subject) -> Verdict {
     t.holds("f", b"new")
 }
 
-fn remove_dir_requires_an_empty_directory(t: &Subject) -> Verdict {
+fn remove_dir_requires_an_empty_directory(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.put("d/f", b"x")?;
     let (dir, file, none) = (t.at("d"), t.at("d/f"), t.at("none"));
@@ -263,7 +263,7 @@ fn remove_dir_requires_an_empty_directory(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn remove_dir_all_removes_the_tree_and_nothing_else(t: &Subject) -> Verdict {
+fn remove_dir_all_removes_the_tree_and_nothing_else(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.mkdir("d/e")?;
     t.put("d/e/f", b"x")?;
@@ -277,7 +277,7 @@ fn remove_dir_all_removes_the_tree_and_nothing_else(t: &Subject) -> Verdict {
     t.holds("kept", b"x")
 }
 
-fn names_are_bytes(t: &Subject) -> Verdict {
+fn names_are_bytes(t: &Subject) -> CheckResult {
     let mut names = vec![PathBuf::from("\u{1f512} \u{4e2d}"), PathBuf::from(" a b"), PathBuf::from("-'\"*?")];
     #[cfg(unix)]
     names.push(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
@@ -295,7 +295,7 @@ fn names_are_bytes(t: &Subject) -> Verdict {
             Err(e) => return Err(e.into()),
         }
         let listed = t.fs.read_dir(&t.root)?.into_iter().any(|e| e.name == *name.as_os_str());
-        ensure!(listed, "{} is not listed as it was made", name.display());
+        ensure!(listed, "{} is not listed with the name that was created", name.display());
         t.fs.rename(&path, &t.at("plain"))?;
         t.fs.rename(&t.at("plain"), &path)?;
         t.fs.remove_file(&path)?;
@@ -303,7 +303,7 @@ fn names_are_bytes(t: &Subject) -> Verdict {
     t.has_names("", &[])
 }
 
-fn create_dir_all_creates_missing_directories(t: &Subject) -> Verdict {
+fn create_dir_all_creates_missing_directories(t: &Subject) -> CheckResult {
     t.mkdir("a")?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
     t.fs.create_dir_all(&t.at("a/b/c"))?;
@@ -323,7 +323,7 @@ fn create_dir_all_creates_missing_directories(t: &Subject) -> Verdict {
     refused(t.fs.create_dir_all(&below), Op::CreateDir, &below, &[ErrorKind::NotADirectory])
 }
 
-fn write_new_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
+fn write_new_does_not_replace_an_existing_file(t: &Subject) -> CheckResult {
     t.fs.write_new(&t.at("f"), b"first", SyncMode::Normal)?;
     let path = t.at("f");
     let again = t.fs.write_new(&path, b"second", SyncMode::Normal);
@@ -331,7 +331,7 @@ fn write_new_does_not_replace_an_existing_file(t: &Subject) -> Verdict {
     t.holds("f", b"first")
 }
 
-fn rewrite_atomic_replaces_whole_files(t: &Subject) -> Verdict {
+fn rewrite_atomic_replaces_whole_files(t: &Subject) -> CheckResult {
     let path = t.at("current");
     for bytes in [&b"a longer first"[..], b"short", b""] {
         let _ = t.fs.rewrite_atomic(&path, bytes, SyncMode::Normal)?;
@@ -343,7 +343,7 @@ fn rewrite_atomic_replaces_whole_files(t: &Subject) -> Verdict {
     t.has_names("", &["current"])
 }
 
-fn rewrite_atomic_steps_over_leftovers(t: &Subject) -> Verdict {
+fn rewrite_atomic_steps_over_leftovers(t: &Subject) -> CheckResult {
     t.put(".current.tmp-0", b"of a dead process")?;
     t.mkdir(".current.tmp-1")?;
     let _ = t.fs.rewrite_atomic(&t.at("current"), b"new", SyncMode::Normal)?;
@@ -351,7 +351,7 @@ fn rewrite_atomic_steps_over_leftovers(t: &Subject) -> Verdict {
     t.holds(".current.tmp-0", b"of a dead process")
 }
 
-fn rewrite_atomic_cleans_up_after_a_failure(t: &Subject) -> Verdict {
+fn rewrite_atomic_cleans_up_after_a_failure(t: &Subject) -> CheckResult {
     t.mkdir("current")?;
     t.put("current/f", b"x")?;
     let failed = t.fs.rewrite_atomic(&t.at("current"), b"new", SyncMode::Normal);

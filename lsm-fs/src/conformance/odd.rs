@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{Error, FsFileType, FsOpenOptions, Op};
@@ -25,7 +25,7 @@ list! { "odd":
 
 fn special(t: &Subject) -> Result<Vec<PathBuf>, Failure> {
     let made = t.odd()?.special(&t.root);
-    ensure!(!made.is_empty(), "the subject made no special file");
+    ensure!(!made.is_empty(), "the subject created no special file");
     Ok(made)
 }
 
@@ -39,7 +39,7 @@ fn in_time<T: Send + 'static>(
     result.recv_timeout(Duration::from_secs(20)).map_err(waits)
 }
 
-fn does_not_open(t: &Subject, path: &Path, options: FsOpenOptions, kind: ErrorKind) -> Verdict {
+fn does_not_open(t: &Subject, path: &Path, options: FsOpenOptions, kind: ErrorKind) -> CheckResult {
     let (fs, at) = (Arc::clone(&t.fs), path.to_path_buf());
     let opened = in_time(move || fs.open(&at, &options).map(drop))?;
     refused(opened, Op::Open, path, &[kind])
@@ -54,7 +54,7 @@ const WAYS: [FsOpenOptions; 6] = [
     FsOpenOptions::new().append(true),
 ];
 
-fn a_special_file_has_its_own_type(t: &Subject) -> Verdict {
+fn a_special_file_has_its_own_type(t: &Subject) -> CheckResult {
     for path in special(t)? {
         same!(t.fs.metadata(&path)?.file_type, FsFileType::Other, "type of {}", path.display());
         same!(t.fs.symlink_metadata(&path)?.file_type, FsFileType::Other, "type of {}", path.display());
@@ -65,7 +65,7 @@ fn a_special_file_has_its_own_type(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_special_file_does_not_open(t: &Subject) -> Verdict {
+fn a_special_file_does_not_open(t: &Subject) -> CheckResult {
     for path in special(t)? {
         for options in WAYS {
             does_not_open(t, &path, options, ErrorKind::InvalidInput)?;
@@ -75,7 +75,7 @@ fn a_special_file_does_not_open(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_special_file_is_not_changed_in_place(t: &Subject) -> Verdict {
+fn a_special_file_is_not_changed_in_place(t: &Subject) -> CheckResult {
     for path in special(t)? {
         let kinds = [ErrorKind::InvalidInput, ErrorKind::Unsupported];
         let (fs, at) = (Arc::clone(&t.fs), path.clone());
@@ -86,7 +86,7 @@ fn a_special_file_is_not_changed_in_place(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_special_file_is_not_cloned(t: &Subject) -> Verdict {
+fn a_special_file_is_not_cloned(t: &Subject) -> CheckResult {
     for path in special(t)? {
         let (fs, from, to) = (Arc::clone(&t.fs), path.clone(), t.at("clone"));
         let cloned = in_time(move || fs.reflink_file(&from, &to))?;
@@ -96,7 +96,7 @@ fn a_special_file_is_not_cloned(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_link_to_a_special_file_does_not_open(t: &Subject) -> Verdict {
+fn a_link_to_a_special_file_does_not_open(t: &Subject) -> CheckResult {
     for (number, path) in special(t)?.into_iter().enumerate() {
         let link = format!("link-{number}");
         t.symlink(&path, &link)?;
@@ -107,7 +107,7 @@ fn a_link_to_a_special_file_does_not_open(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_special_file_is_renamed_and_removed(t: &Subject) -> Verdict {
+fn a_special_file_is_renamed_and_removed(t: &Subject) -> CheckResult {
     for path in special(t)? {
         t.fs.rename(&path, &t.at("renamed"))?;
         same!(t.fs.metadata(&t.at("renamed"))?.file_type, FsFileType::Other, "type after a rename");
@@ -116,7 +116,7 @@ fn a_special_file_is_renamed_and_removed(t: &Subject) -> Verdict {
     t.has_names("", &[])?;
     t.mkdir("d")?;
     let made = t.odd()?.special(&t.at("d"));
-    ensure!(!made.is_empty(), "the subject made no special file");
+    ensure!(!made.is_empty(), "the subject created no special file");
     t.fs.remove_dir_all(&t.at("d"))?;
     t.has_names("", &[])
 }

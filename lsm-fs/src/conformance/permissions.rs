@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{permissions, read_write, refused, write},
 };
 use crate::{FsFile, FsMetadata, FsPermissions, Op, Permissions, PermissionsSet};
@@ -42,7 +42,7 @@ fn set(file: &dyn FsFile, mode: u32) -> Result<PermissionsSet, Failure> {
     Ok(file.set_permissions(&of(&file.metadata()?)?.with_mode(mode))?)
 }
 
-fn only_the_owner_can_use_a_private_file(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_private_file(t: &Subject) -> CheckResult {
     let _ = ability(t)?;
     let file = t.open("f", write().create_new(true).private(true))?;
     same!(file_mode(&*file)? & 0o077, 0, "rights of group and others to a private file");
@@ -56,7 +56,7 @@ fn only_the_owner_can_use_a_private_file(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn only_the_owner_can_use_a_private_directory(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_private_directory(t: &Subject) -> CheckResult {
     let ability = ability(t)?;
     ability.create_private_dir(&t.at("d"))?;
     same!(mode(t, "d")? & 0o077, 0, "rights of group and others to a private directory");
@@ -68,7 +68,7 @@ fn only_the_owner_can_use_a_private_directory(t: &Subject) -> Verdict {
     t.has_names("", &["d"])
 }
 
-fn only_the_owner_can_use_a_new_clone(t: &Subject) -> Verdict {
+fn only_the_owner_can_use_a_new_clone(t: &Subject) -> CheckResult {
     let _ = ability(t)?;
     if !t.fs.capabilities(&t.root)?.reflink || cfg!(target_vendor = "apple") {
         return Err(Failure::NotApplicable("clones are not made private here".into()));
@@ -86,7 +86,7 @@ fn only_the_owner_can_use_a_new_clone(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_handle_sets_the_mode_of_its_file(t: &Subject) -> Verdict {
+fn a_handle_sets_the_mode_of_its_file(t: &Subject) -> CheckResult {
     let _ = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     t.fs.rename(&t.at("f"), &t.at("g"))?;
@@ -103,7 +103,7 @@ fn a_handle_sets_the_mode_of_its_file(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn setuid_setgid_and_sticky_are_never_set(t: &Subject) -> Verdict {
+fn setuid_setgid_and_sticky_are_never_set(t: &Subject) -> CheckResult {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     if set(&*file, 0o7755)?.mode {
@@ -117,7 +117,7 @@ fn setuid_setgid_and_sticky_are_never_set(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn set_directory_permissions_changes_only_directories(t: &Subject) -> Verdict {
+fn set_directory_permissions_changes_only_directories(t: &Subject) -> CheckResult {
     let ability = ability(t)?;
     t.mkdir("d")?;
     t.put("f", b"")?;
@@ -148,7 +148,7 @@ fn set_directory_permissions_changes_only_directories(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn keeping_the_owner_succeeds(t: &Subject) -> Verdict {
+fn keeping_the_owner_succeeds(t: &Subject) -> CheckResult {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true))?;
     let before = of(&file.metadata()?)?;
@@ -165,7 +165,7 @@ fn keeping_the_owner_succeeds(t: &Subject) -> Verdict {
 }
 
 /// If the process may set any group, nothing is refused and the check passes.
-fn a_refused_group_gives_another_group_no_rights(t: &Subject) -> Verdict {
+fn a_refused_group_gives_another_group_no_rights(t: &Subject) -> CheckResult {
     let ability = ability(t)?;
     let file = t.open("f", write().create_new(true).private(true))?;
     ability.create_private_dir(&t.at("d"))?;

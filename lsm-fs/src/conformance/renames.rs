@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused, refused_pair},
 };
 use crate::{FsExt, Op};
@@ -33,7 +33,7 @@ list! { "renames":
     nothing_is_renamed_across_volumes
 }
 
-fn a_rename_moves_the_file(t: &Subject) -> Verdict {
+fn a_rename_moves_the_file(t: &Subject) -> CheckResult {
     t.put("a", b"x")?;
     t.mkdir("d")?;
     let id = t.fs.metadata(&t.at("a"))?.file_id;
@@ -46,7 +46,7 @@ fn a_rename_moves_the_file(t: &Subject) -> Verdict {
     t.holds("d/b", b"x")
 }
 
-fn a_rename_replaces_a_file(t: &Subject) -> Verdict {
+fn a_rename_replaces_a_file(t: &Subject) -> CheckResult {
     t.put("new", b"new")?;
     t.put("old", b"a longer old one")?;
     let mut behind = t.open("old", read())?;
@@ -59,7 +59,7 @@ fn a_rename_replaces_a_file(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_failed_rename_leaves_both_names(t: &Subject) -> Verdict {
+fn a_failed_rename_leaves_both_names(t: &Subject) -> CheckResult {
     t.put("a", b"a")?;
     t.put("b", b"b")?;
     let (a, b, none, nowhere) = (t.at("a"), t.at("b"), t.at("none"), t.at("no/dir"));
@@ -73,7 +73,7 @@ fn a_failed_rename_leaves_both_names(t: &Subject) -> Verdict {
     t.has_names("", &["a", "b"])
 }
 
-fn an_open_file_follows_its_rename(t: &Subject) -> Verdict {
+fn an_open_file_follows_its_rename(t: &Subject) -> CheckResult {
     t.put("a", b"before")?;
     let file = t.open("a", read_write())?;
     t.fs.rename(&t.at("a"), &t.at("b"))?;
@@ -82,7 +82,7 @@ fn an_open_file_follows_its_rename(t: &Subject) -> Verdict {
     t.absent("a")
 }
 
-fn a_directory_moves_with_its_contents(t: &Subject) -> Verdict {
+fn a_directory_moves_with_its_contents(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.mkdir("d/e")?;
     t.put("d/e/f", b"x")?;
@@ -95,7 +95,7 @@ fn a_directory_moves_with_its_contents(t: &Subject) -> Verdict {
     t.holds("to/moved/e/f", b"y")
 }
 
-fn only_an_empty_directory_is_replaced(t: &Subject) -> Verdict {
+fn only_an_empty_directory_is_replaced(t: &Subject) -> CheckResult {
     t.mkdir("from")?;
     t.put("from/f", b"x")?;
     t.mkdir("empty")?;
@@ -111,7 +111,7 @@ fn only_an_empty_directory_is_replaced(t: &Subject) -> Verdict {
     t.absent("from")
 }
 
-fn files_and_directories_do_not_replace_each_other(t: &Subject) -> Verdict {
+fn files_and_directories_do_not_replace_each_other(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.mkdir("d")?;
     let (file, dir) = (t.at("f"), t.at("d"));
@@ -121,7 +121,7 @@ fn files_and_directories_do_not_replace_each_other(t: &Subject) -> Verdict {
     t.has_names("d", &[])
 }
 
-fn a_directory_does_not_move_into_itself(t: &Subject) -> Verdict {
+fn a_directory_does_not_move_into_itself(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.mkdir("d/e")?;
     let dir = t.at("d");
@@ -136,7 +136,7 @@ fn a_directory_does_not_move_into_itself(t: &Subject) -> Verdict {
     t.has_names("d", &["e"])
 }
 
-fn two_names_of_one_inode_both_stay(t: &Subject) -> Verdict {
+fn two_names_of_one_inode_both_stay(t: &Subject) -> CheckResult {
     if !t.fs.capabilities(&t.root)?.hard_link {
         return Err(Failure::NotApplicable("the mount has no hard links".into()));
     }
@@ -146,7 +146,7 @@ fn two_names_of_one_inode_both_stay(t: &Subject) -> Verdict {
     t.has_names("", &["a", "b"])
 }
 
-fn a_replaced_name_is_never_missing(t: &Subject) -> Verdict {
+fn a_replaced_name_is_never_missing(t: &Subject) -> CheckResult {
     t.put("current", b"0")?;
     let done = AtomicBool::new(false);
     let missed = thread::scope(|scope| {
@@ -170,7 +170,7 @@ fn a_replaced_name_is_never_missing(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn noreplace_moves_to_a_free_name(t: &Subject) -> Verdict {
+fn noreplace_moves_to_a_free_name(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.mkdir("d")?;
     t.put("d/g", b"y")?;
@@ -211,7 +211,7 @@ fn can_noreplace(t: &Subject) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn noreplace_refuses_every_existing_name(t: &Subject) -> Verdict {
+fn noreplace_refuses_every_existing_name(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     t.put("taken", b"y")?;
     t.mkdir("d")?;
@@ -235,7 +235,7 @@ fn noreplace_refuses_every_existing_name(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn noreplace_has_one_winner_among_threads(t: &Subject) -> Verdict {
+fn noreplace_has_one_winner_among_threads(t: &Subject) -> CheckResult {
     if !can_noreplace(t)? {
         return Err(Failure::NotApplicable("the mount has no rename_noreplace".into()));
     }
@@ -265,7 +265,7 @@ fn race(t: &Subject, together: &Barrier, from: &Path, to: &Path) -> crate::Resul
     t.fs.rename_noreplace(from, to)
 }
 
-fn nothing_is_renamed_across_volumes(t: &Subject) -> Verdict {
+fn nothing_is_renamed_across_volumes(t: &Subject) -> CheckResult {
     let Some(other) = &t.other_volume else {
         return Err(Failure::NotApplicable("the subject provides no second volume".into()));
     };

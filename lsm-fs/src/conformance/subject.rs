@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Failure, Verdict, ensure, same};
+use super::{Failure, CheckResult, ensure, same};
 use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, FsPermissions, Op};
 
 /// Another process, for the checks of locks. It holds a lock until the returned value is dropped. Dropping the value
@@ -127,7 +127,7 @@ impl Subject {
     }
 
     /// Creates a symbolic link. The target is stored as it is spelled.
-    pub(super) fn symlink(&self, target: impl AsRef<Path>, name: &str) -> Verdict {
+    pub(super) fn symlink(&self, target: impl AsRef<Path>, name: &str) -> CheckResult {
         self.odd()?.symlink(target.as_ref(), &self.at(name));
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Subject {
     }
 
     /// Replaces the contents of a file, or creates it.
-    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Verdict {
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> CheckResult {
         let file = self.open(name, FsOpenOptions::new().write(true).create(true).truncate(true))?;
         Ok(file.write_at(bytes, 0)?)
     }
@@ -150,11 +150,11 @@ impl Subject {
         Ok(self.fs.read_to_vec(&self.at(name), 1 << 24)?)
     }
 
-    pub(super) fn mkdir(&self, name: &str) -> Verdict {
+    pub(super) fn mkdir(&self, name: &str) -> CheckResult {
         Ok(self.fs.create_dir(&self.at(name))?)
     }
 
-    pub(super) fn holds(&self, name: &str, bytes: &[u8]) -> Verdict {
+    pub(super) fn holds(&self, name: &str, bytes: &[u8]) -> CheckResult {
         same!(self.get(name)?, bytes, "contents of {name}");
         Ok(())
     }
@@ -165,12 +165,12 @@ impl Subject {
         Ok(entries.into_iter().map(|e| e.name.to_string_lossy().into_owned()).collect())
     }
 
-    pub(super) fn has_names(&self, dir: &str, names: &[&str]) -> Verdict {
+    pub(super) fn has_names(&self, dir: &str, names: &[&str]) -> CheckResult {
         same!(self.names(dir)?, names, "names in {dir:?}");
         Ok(())
     }
 
-    pub(super) fn absent(&self, name: &str) -> Verdict {
+    pub(super) fn absent(&self, name: &str) -> CheckResult {
         ensure!(!self.fs.exists(&self.at(name))?, "{name} exists");
         Ok(())
     }
@@ -187,7 +187,7 @@ pub(super) fn permissions(fs: &dyn Fs) -> Option<&dyn FsPermissions> {
 }
 
 /// Checks that the call failed with one of these kinds, and that its error names the operation and the path.
-pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &[io::ErrorKind]) -> Verdict {
+pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &[io::ErrorKind]) -> CheckResult {
     let Err(error) = result else {
         return Err(Failure::Violated(format!("{op} {} succeeded, wanted {kinds:?}", path.display())));
     };
@@ -203,7 +203,7 @@ pub(super) fn refused_pair<T>(
     op: Op,
     (from, to): (&Path, &Path),
     kinds: &[io::ErrorKind],
-) -> Verdict {
+) -> CheckResult {
     if let Err(error) = &result {
         same!(error.other_path(), Some(to), "second path named by the error ({error})");
     }

@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Write};
 
 use super::{
-    Failure, Subject, Verdict, ensure, list, same,
+    Failure, Subject, CheckResult, ensure, list, same,
     subject::{read, read_write, refused},
 };
 use crate::{DirectorySync, Op, SyncMode};
@@ -18,7 +18,7 @@ list! { "sync":
     a_failed_data_sync_poisons_its_handle
 }
 
-fn a_file_syncs_through_any_handle(t: &Subject) -> Verdict {
+fn a_file_syncs_through_any_handle(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let (reader, writer) = (t.open("f", read())?, t.open("f", read_write())?);
     writer.write_at(b"y", 0)?;
@@ -33,12 +33,12 @@ fn a_file_syncs_through_any_handle(t: &Subject) -> Verdict {
     Ok(writer.sync_all(SyncMode::Normal)?)
 }
 
-fn a_directory_syncs(t: &Subject) -> Verdict {
+fn a_directory_syncs(t: &Subject) -> CheckResult {
     t.mkdir("d")?;
     t.put("d/f", b"x")?;
     let wanted = t.fs.sync_directory(&t.at("d"), SyncMode::Normal)?;
     if t.fs.capabilities(&t.root)?.directory_sync {
-        same!(wanted, DirectorySync::Durable, "what a mount that syncs directories did");
+        same!(wanted, DirectorySync::Durable, "result on a mount that claims directory syncs");
     }
     for mode in [SyncMode::Normal, SyncMode::Full] {
         same!(t.fs.sync_directory(&t.at("d"), mode)?, wanted, "what the sync did");
@@ -47,7 +47,7 @@ fn a_directory_syncs(t: &Subject) -> Verdict {
     t.holds("d/f", b"x")
 }
 
-fn a_directory_sync_requires_a_directory(t: &Subject) -> Verdict {
+fn a_directory_sync_requires_a_directory(t: &Subject) -> CheckResult {
     t.put("f", b"x")?;
     let (file, none) = (t.at("f"), t.at("none"));
     let sync = |path| t.fs.sync_directory(path, SyncMode::Normal);
@@ -55,15 +55,15 @@ fn a_directory_sync_requires_a_directory(t: &Subject) -> Verdict {
     refused(sync(&none), Op::SyncDirectory, &none, &[ErrorKind::NotFound])
 }
 
-fn a_failed_sync_poisons_its_handle(t: &Subject) -> Verdict {
+fn a_failed_sync_poisons_its_handle(t: &Subject) -> CheckResult {
     poisons(t, Op::SyncAll)
 }
 
-fn a_failed_data_sync_poisons_its_handle(t: &Subject) -> Verdict {
+fn a_failed_data_sync_poisons_its_handle(t: &Subject) -> CheckResult {
     poisons(t, Op::SyncData)
 }
 
-fn poisons(t: &Subject, op: Op) -> Verdict {
+fn poisons(t: &Subject, op: Op) -> CheckResult {
     let Some(fault) = &t.sync_fault else {
         return Err(Failure::NotApplicable("the subject provides no switch for failing syncs".into()));
     };
@@ -79,7 +79,7 @@ fn poisons(t: &Subject, op: Op) -> Verdict {
         return Err(Failure::Violated("the sync that was made to fail succeeded".into()));
     };
     same!(first.op(), op, "operation of the first failure");
-    ensure!(!first.is_poisoned(), "the first failure says it repeats one");
+    ensure!(!first.is_poisoned(), "is_poisoned is true for the first failure");
     // The device works again, but the handle must still fail.
     let again = [
         file.sync_all(SyncMode::Normal),
@@ -91,7 +91,7 @@ fn poisons(t: &Subject, op: Op) -> Verdict {
         let Err(again) = result else {
             return Err(Failure::Violated("a call succeeded on a handle whose sync had failed".into()));
         };
-        ensure!(again.is_poisoned(), "{again}: does not say that it repeats a failure");
+        ensure!(again.is_poisoned(), "{again}: is_poisoned is false for a repeated failure");
         same!(again.raw_os_error(), first.raw_os_error(), "errno repeated");
     }
     ensure!(file.write(b"x").is_err(), "a write succeeded on a handle whose sync had failed");

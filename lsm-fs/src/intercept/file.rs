@@ -152,7 +152,7 @@ fn counted(bytes: Result<Bytes>) -> Result<usize> {
     bytes.map(|Bytes(count)| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Returns the error of the backend inside an `io::Error`, or wraps a bare `io::Error`.
+/// Extracts the backend's error from an `io::Error`. If there is none, creates an error of this call.
 fn unwrapped(call: &Call<'_>, error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|bare| call.error(bare))
 }

@@ -7,7 +7,7 @@ use crate::{
     DirPair, Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode,
     batch::{hard_link_batch, metadata_batch, reflink_batch},
     conformance::{
-        Subject, Verdict, ensure, list, same,
+        Subject, CheckResult, ensure, list, same,
         subject::{read, refused, write},
     },
 };
@@ -26,7 +26,7 @@ list! { "beneath":
     a_deep_tree_is_removed
 }
 
-fn a_link_at_the_end_is_not_followed(t: &Subject) -> Verdict {
+fn a_link_at_the_end_is_not_followed(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let view = view(t)?;
     for (name, target) in
@@ -46,7 +46,7 @@ fn a_link_at_the_end_is_not_followed(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_link_on_the_way_is_not_followed(t: &Subject) -> Verdict {
+fn a_link_on_the_way_is_not_followed(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.put("file", b"file")?;
     t.mkdir("in/deep")?;
@@ -69,7 +69,7 @@ fn a_link_on_the_way_is_not_followed(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_link_is_listed_and_removed_itself(t: &Subject) -> Verdict {
+fn a_link_is_listed_and_removed_itself(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let view = view(t)?;
     for target in ["../outside/f", "../outside/d", "nowhere"] {
@@ -87,7 +87,7 @@ fn a_link_is_listed_and_removed_itself(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_link_is_neither_linked_nor_cloned(t: &Subject) -> Verdict {
+fn a_link_is_neither_linked_nor_cloned(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let view = view(t)?;
     t.symlink("../outside/f", "in/link")?;
@@ -107,21 +107,21 @@ fn a_link_is_neither_linked_nor_cloned(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_batch_follows_no_link(t: &Subject) -> Verdict {
+fn a_batch_follows_no_link(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.symlink("../outside/f", "in/f")?;
     t.symlink("../outside", "in/dir")?;
     t.mkdir("to")?;
     let view = view(t)?;
     let (inside, through, to) = (t.at("in"), t.at("in/dir"), t.at("to"));
-    let mut verdict = Ok(());
+    let mut first_failure = Ok(());
     let mut receive = |call: &str, result: Result<(), Error>| {
         let stopped = match result {
             Err(e) if matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => Ok(()),
             result => stopped(result, call),
         };
-        if verdict.is_ok() {
-            verdict = stopped;
+        if first_failure.is_ok() {
+            first_failure = stopped;
         }
         ControlFlow::Continue(())
     };
@@ -142,12 +142,12 @@ fn a_batch_follows_no_link(t: &Subject) -> Verdict {
     reflink_batch(&*view, dirs, &[NamePair::new("f", "c")], SyncMode::Normal, &mut |_, made| {
         receive("reflink_batch to", made)
     });
-    verdict?;
+    first_failure?;
     t.has_names("to", &[])?;
     outside_is_untouched(t)
 }
 
-fn a_special_file_is_not_linked(t: &Subject) -> Verdict {
+fn a_special_file_is_not_linked(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let made = t.odd()?.special(&t.at("in"));
     let view = view(t)?;
@@ -161,7 +161,7 @@ fn a_special_file_is_not_linked(t: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_directory_replaced_by_a_link_is_not_followed(t: &Subject) -> Verdict {
+fn a_directory_replaced_by_a_link_is_not_followed(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.mkdir("in/d")?;
     t.put("in/d/g", b"inside")?;
@@ -181,7 +181,7 @@ fn a_directory_replaced_by_a_link_is_not_followed(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_root_follows_its_directory(t: &Subject) -> Verdict {
+fn a_root_follows_its_directory(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.mkdir("in/nested")?;
     t.put("in/f", b"inside")?;
@@ -204,7 +204,7 @@ fn a_root_follows_its_directory(t: &Subject) -> Verdict {
     outside_is_untouched(t)
 }
 
-fn a_root_inside_a_view_must_not_be_a_link(t: &Subject) -> Verdict {
+fn a_root_inside_a_view_must_not_be_a_link(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let view = view(t)?;
     t.symlink("../outside", "in/link")?;
@@ -212,7 +212,7 @@ fn a_root_inside_a_view_must_not_be_a_link(t: &Subject) -> Verdict {
     stopped(view.beneath(&t.at("in/link/d")), "beneath")
 }
 
-fn removing_a_tree_keeps_the_targets_of_its_links(t: &Subject) -> Verdict {
+fn removing_a_tree_keeps_the_targets_of_its_links(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.mkdir("in/d")?;
     t.mkdir("in/d/e")?;
@@ -225,7 +225,7 @@ fn removing_a_tree_keeps_the_targets_of_its_links(t: &Subject) -> Verdict {
 }
 
 /// The tree is deeper than the limits for path length and open files allow in one step.
-fn a_deep_tree_is_removed(t: &Subject) -> Verdict {
+fn a_deep_tree_is_removed(t: &Subject) -> CheckResult {
     two_trees(t)?;
     let top = t.at("in/top");
     t.fs.create_dir(&top)?;

@@ -197,7 +197,8 @@ impl Resolver {
         }
     }
 
-    /// Describes the file or directory at a path. A file that cannot be opened can only be described by its name.
+    /// Describes the file or directory at a path by its name in its parent. Without `O_PATH`, a file that the process
+    /// may not read could not be opened.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(in crate::std_fs::platform) fn stat(
         &self,
