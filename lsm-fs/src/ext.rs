@@ -90,7 +90,8 @@ pub trait FsExt: Fs {
     ///
     /// - If two writers race, one of them wins completely.
     /// - Other hard links to the old inode keep the old bytes.
-    /// - The mode and owner are those of a new file, not those of the replaced one.
+    /// - The new file gets the default mode and owner of the process. The mode and owner of the replaced file are not
+    ///   kept.
     /// - If `path` is a symbolic link, the link itself is replaced.
     ///
     /// # Crash semantics

@@ -74,9 +74,9 @@ pub(crate) fn observe(
             Ok(Ok(tree)) => cuts.observed.trees.entry(tree).or_default().extend(&state.steps),
             Ok(Err(error)) => cuts.faults.push(format!("{}: {error:#}", state.name)),
             Err(Unmountable(reason)) => {
-                let whole =
-                    state.whole.as_ref().map(|disk| bench.recover(kind, disk, |root| Ok(render(root))));
-                match whole.transpose()? {
+                let untorn =
+                    state.untorn.as_ref().map(|disk| bench.recover(kind, disk, |root| Ok(render(root))));
+                match untorn.transpose()? {
                     Some(Ok(_)) => cuts.torn += 1,
                     _ => cuts.faults.push(format!("{}: {reason}", state.name)),
                 }

@@ -82,8 +82,8 @@ pub(crate) fn attempt(bench: &Bench, run: Run, amount: Amount) -> anyhow::Result
             Ok(Ok(())) => {}
             Ok(Err(bad)) => *tried.bad.entry(bad).or_default() += 1,
             Err(Unmountable(reason)) => {
-                let whole = state.whole.as_ref().map(|disk| bench.recover(run.kind, disk, look));
-                match whole.transpose()? {
+                let untorn = state.untorn.as_ref().map(|disk| bench.recover(run.kind, disk, look));
+                match untorn.transpose()? {
                     Some(Ok(_)) => tried.torn += 1,
                     _ => *tried.bad.entry(format!("not mountable: {reason}")).or_default() += 1,
                 }

@@ -34,7 +34,7 @@ pub(crate) struct CrashState {
     pub(crate) name: String,
     pub(crate) disk: Disk,
     /// The same state without tearing, if a torn write touches a superblock.
-    pub(crate) whole: Option<Disk>,
+    pub(crate) untorn: Option<Disk>,
     /// The steps that the workload may have reached.
     pub(crate) steps: BTreeSet<usize>,
 }
@@ -94,7 +94,7 @@ struct Walk {
 
 /// Writes that survive, by their numbers. One may be torn.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
+struct SurvivingWrites {
     kept: Vec<usize>,
     torn: Option<(usize, u64)>,
 }
@@ -114,25 +114,25 @@ impl Walk {
     }
 
     /// Returns the parts of the writes to try, each with a name.
-    fn parts(&mut self) -> Vec<(String, Part)> {
+    fn parts(&mut self) -> Vec<(String, SurvivingWrites)> {
         let count = self.epoch.writes.len();
-        let whole = |kept: Vec<usize>| Part { kept, torn: None };
-        let mut parts = vec![("none".to_owned(), whole(Vec::new()))];
+        let untorn = |kept: Vec<usize>| SurvivingWrites { kept, torn: None };
+        let mut parts = vec![("none".to_owned(), untorn(Vec::new()))];
         if count <= self.amount.writes as usize {
             for set in 1_u64..1 << count {
                 let kept = (0..count).filter(|at| set >> at & 1 == 1).collect();
-                parts.push((format!("x{set:x}"), whole(kept)));
+                parts.push((format!("x{set:x}"), untorn(kept)));
             }
         }
         let every = (count / self.amount.instants.max(1)).max(1);
         let mut instants: BTreeSet<usize> = (1..=count).step_by(every).chain([count]).collect();
         instants.extend(&self.epoch.marked);
         for instant in instants.into_iter().filter(|instant| *instant > 0) {
-            parts.push((format!("{instant}-all"), whole((0..instant).collect())));
+            parts.push((format!("{instant}-all"), untorn((0..instant).collect())));
             for mixture in 0..self.amount.mixtures {
                 let (kept, torn) = self.mixture(instant);
                 let letter = if torn.is_some() { "t" } else { "s" };
-                parts.push((format!("{instant}-{letter}{mixture}"), Part { kept, torn }));
+                parts.push((format!("{instant}-{letter}{mixture}"), SurvivingWrites { kept, torn }));
             }
         }
         parts
@@ -150,7 +150,7 @@ impl Walk {
         (kept, torn)
     }
 
-    fn add(&mut self, name: &str, part: &Part, last: usize) {
+    fn add(&mut self, name: &str, part: &SurvivingWrites, last: usize) {
         let newest = part.kept.last().map(|at| &self.epoch.writes[*at]);
         let first = newest.map_or(self.epoch.start, |(step, _, _)| *step).unwrap_or(0);
         let disk = self.disk(part, true);
@@ -161,13 +161,13 @@ impl Walk {
         }
         let torn = part.torn.map(|(at, _)| &self.epoch.writes[at].2);
         let tears = torn.is_some_and(|write| self.kind.is_superblock(write.offset, write.bytes.len()));
-        let whole = tears.then(|| self.disk(part, false));
+        let untorn = tears.then(|| self.disk(part, false));
         self.known.insert(disk.fingerprint(), self.states.len());
         let name = format!("{}-{name}", self.at);
-        self.states.push(CrashState { name, disk, whole, steps: steps.collect() });
+        self.states.push(CrashState { name, disk, untorn, steps: steps.collect() });
     }
 
-    fn disk(&self, part: &Part, tearing: bool) -> Disk {
+    fn disk(&self, part: &SurvivingWrites, tearing: bool) -> Disk {
         let mut disk = self.durable.clone();
         for at in &part.kept {
             let (_, _, write) = &self.epoch.writes[*at];

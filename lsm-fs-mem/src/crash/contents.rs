@@ -164,7 +164,8 @@ impl<'d> Pending<'d> {
         }
     }
 
-    /// If a write to a block is not kept completely, drops its sectors and those of all later writes to the block.
+    /// If a write to a block is not kept completely, drops the sectors of this write and of all later writes to the
+    /// block.
     fn drop_torn_blocks(&self, kept: &mut Kept) {
         let mut torn: BTreeMap<u64, usize> = BTreeMap::new();
         for sector in self.sectors.iter().filter(|sector| !kept.has(sector)) {

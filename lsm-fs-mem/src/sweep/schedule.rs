@@ -108,16 +108,16 @@ fn binomial(n: usize, k: usize) -> u128 {
 fn all(first: usize, second: usize) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     let mut under_way = vec![(Vec::new(), first, second)];
-    while let Some((turns, first, second)) = under_way.pop() {
+    while let Some((order, first, second)) = under_way.pop() {
         if first == 0 && second == 0 {
-            schedules.push(Schedule(turns));
+            schedules.push(Schedule(order));
             continue;
         }
         if second > 0 {
-            under_way.push((turns.iter().copied().chain([true]).collect(), first, second - 1));
+            under_way.push((order.iter().copied().chain([true]).collect(), first, second - 1));
         }
         if first > 0 {
-            under_way.push((turns.iter().copied().chain([false]).collect(), first - 1, second));
+            under_way.push((order.iter().copied().chain([false]).collect(), first - 1, second));
         }
     }
     schedules
@@ -138,7 +138,7 @@ fn sample(first: usize, second: usize, limit: usize, seed: u64) -> Vec<Schedule>
             break;
         }
         let (mut first, mut second) = (first as u64, second as u64);
-        let mut turns = Vec::new();
+        let mut order = Vec::new();
         while first + second > 0 {
             let is_second = seeded.below(first + second) >= first;
             if is_second {
@@ -146,9 +146,9 @@ fn sample(first: usize, second: usize, limit: usize, seed: u64) -> Vec<Schedule>
             } else {
                 first -= 1;
             }
-            turns.push(is_second);
+            order.push(is_second);
         }
-        schedules.insert(Schedule(turns));
+        schedules.insert(Schedule(order));
     }
     schedules.into_iter().collect()
 }

@@ -14,7 +14,7 @@ use lsm_fs::{
 use super::Foreign;
 
 #[derive(Debug, Default)]
-struct Done {
+struct CallCounts {
     calls: u64,
     syncs: Vec<String>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Plan {
     root: PathBuf,
     foreign: Foreign,
     left_out: Option<usize>,
-    done: Arc<Mutex<Done>>,
+    done: Arc<Mutex<CallCounts>>,
 }
 
 impl Plan {
@@ -33,7 +33,7 @@ impl Plan {
         Self { root: root.to_owned(), foreign, left_out, done: Arc::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Done> {
+    fn lock(&self) -> MutexGuard<'_, CallCounts> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
