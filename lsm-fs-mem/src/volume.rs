@@ -15,7 +15,8 @@ pub enum VolumeState {
     Working,
     /// Reads succeed. Changes fail with `EROFS`, and so does a sync that has something to write.
     ReadOnly,
-    /// Every call fails with `EIO`, as on XFS after a journal error, until the machine is restarted by a crash.
+    /// Every call fails with `EIO`, as on XFS after a journal error (`xfs_do_force_shutdown` in `fs/xfs/xfs_fsops.c`),
+    /// until the machine is restarted by a crash.
     ShutDown,
 }
 

@@ -11,8 +11,8 @@ use lsm_fs::{Op, errno};
 use super::{FaultEffect, FaultId, ShortTransfer};
 use lsm_fs::intercept::{Arguments, Call};
 
-/// A rule that says which calls fail, when, and in which way. By default, the first matching call fails once, with
-/// `EIO` and without effect.
+/// A rule that selects the calls to fail, and sets the effect of their failure. By default, the first matching call
+/// fails once, with `EIO` and without having had an effect.
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! The namespace and the log of its changes, which change together: a change that callers see is on its way to the
-//! disk.
+//! The namespace and the log of its changes. Every change is made in both, so each change that callers see may also
+//! reach the disk.
 
 use std::{ffi::OsStr, io, path::Path, sync::Arc};
 

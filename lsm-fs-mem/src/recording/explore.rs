@@ -69,7 +69,8 @@ impl<'r> Explorer<'r> {
         Explorer { recording: history, model, disk: self.disk.clone(), point, foreign }
     }
 
-    /// Returns whether a crash is possible here. It is not between the two halves of a rename, unless they are apart.
+    /// Returns whether a crash is possible at this moment. Between the two halves of a rename, it is possible only if
+    /// the rules let the halves persist apart.
     pub(crate) fn is_crash_point(&self) -> bool {
         self.disk.rules().renames == RenameHalves::Apart || !self.recording.splits_a_group(self.point)
     }

@@ -209,7 +209,8 @@ const SCENES: [Scene; 30] = [
         },
         bad: |fs, _| has(fs, "/d/old") && has(fs, "/e/new"),
     },
-    // A commit before the last sync keeps `q`. Without it, there was no commit, and the sync knows all changes.
+    // A commit before the last sync would keep `q`. In a state without `q` there was no commit, so the sync must log
+    // all changes.
     Scene {
         name: "a rename of a synced file, without a commit",
         act: |fs| {

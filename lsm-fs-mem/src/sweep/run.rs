@@ -49,7 +49,7 @@ pub(super) struct Tally {
     pub(super) sampled_points: usize,
 }
 
-/// The notes before a moment.
+/// The notes that were made before a moment.
 pub(super) struct Promised {
     pub(super) notes: Notes,
     pub(super) hash: u128,

@@ -34,9 +34,9 @@ const SYNCERS: usize = 16;
 ///
 /// # Performance
 ///
-/// One thread clones, because names can be added to a directory only one at a time. Up to 16 threads sync, through the
-/// handles that created the clones. At most 273 clones are open at the same time, or fewer if the process has not
-/// enough descriptors.
+/// One thread clones, because the kernel locks a directory while it adds a name
+/// (`Documentation/filesystems/directory-locking.rst`). Up to 16 threads sync, through the handles that created the
+/// clones. At most 273 clones are open at the same time, or fewer if the process has not enough descriptors.
 pub fn reflink_batch<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,

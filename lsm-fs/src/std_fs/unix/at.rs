@@ -65,7 +65,8 @@ impl<'a> At<'a> {
 
     fn open_without_waiting(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         match self.open(flags, mode) {
-            // The errors for a pipe without a reader, a socket, and a device without a driver or on a `nodev` mount.
+            // The errors for a pipe without a reader, a socket, and a device without a driver or on a `nodev` mount
+            // (open(2), ENXIO and EACCES).
             Err(Errno::NXIO | Errno::NODEV | Errno::ACCESS) if self.is_special() => Err(not_a_file()),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Err(Errno::AGAIN) => self.open_leased(flags),
