@@ -54,7 +54,8 @@ pub(crate) enum Change {
 #[derive(Clone, Debug)]
 pub(crate) struct Micro {
     pub(crate) seq: Seq,
-    /// The `seq` of the first micro-operation of the group. A group persists as a whole or not at all.
+    /// The `seq` of the first micro-operation of the group. The crash rules decide if a group persists only as a whole
+    /// (`CrashRules::coupling`).
     pub(crate) group: Seq,
     pub(crate) volume: u32,
     pub(crate) change: Change,

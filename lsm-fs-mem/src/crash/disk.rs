@@ -9,8 +9,7 @@ use crate::{
     tree::{FileNode, Tree},
 };
 
-/// The number of micro-operations per piece of the unordered log. Pieces avoid the copies that one growing vector would
-/// cause.
+/// The number of micro-operations in each vector of `recent`. One growing vector would be copied again and again.
 const PIECE: usize = 1024;
 
 /// The size of the first piece. It holds the changes that a synced log makes between two syncs.
