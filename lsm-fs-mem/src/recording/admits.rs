@@ -21,9 +21,9 @@ impl Recording {
     /// The answer is exact, however many changes are pending. A sweep, in contrast, tries a sample where there are many
     /// states. Every state that a sweep tries is admitted.
     ///
-    /// `found` is the tree from the root of the filesystem. Names, contents and identity are compared. Modes and owners
-    /// are not. If the model has
-    /// [`torn_sector`](CrashModel#structfield.torn_sector), the last pending sector of each file may hold anything.
+    /// `found` is the tree from the root of the filesystem. Names, contents and identity are compared, but not modes
+    /// and owners. If the model has [`torn_sector`](CrashModel#structfield.torn_sector), the last pending sector of
+    /// each file may hold anything.
     ///
     /// # Errors
     ///
