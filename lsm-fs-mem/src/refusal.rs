@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    crash::{Covered, Disk, Fact, Misfit, MatchedDir, Question},
+    crash::{Covered, Disk, Fact, MatchedDir, Misfit, Question},
     found::{FoundDir, FoundTree},
     machine::Hardware,
     micro::Ino,
@@ -64,7 +64,10 @@ fn covered(hardware: &Hardware) -> BTreeSet<Ino> {
 }
 
 /// Returns the root of the first volume that no crash leaves as found, and the facts that led to this answer.
-fn refused<'q>(question: &Question<'q>, hardware: &Hardware) -> Option<(MatchedDir<'q>, PathBuf, BTreeSet<Fact>)> {
+fn refused<'q>(
+    question: &Question<'q>,
+    hardware: &Hardware,
+) -> Option<(MatchedDir<'q>, PathBuf, BTreeSet<Fact>)> {
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
     while let Some((ino, path)) = places.pop() {
@@ -173,7 +176,9 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
                 Some(Misfit::Byte(at)) => {
                     format!("{shown} has {bytes} bytes, and byte {at} is neither durable nor pending there")
                 }
-                Some(Misfit::Length(_)) => format!("{shown} has {bytes} bytes, which is not a possible length"),
+                Some(Misfit::Length(_)) => {
+                    format!("{shown} has {bytes} bytes, which is not a possible length")
+                }
                 None => format!("{shown} has its content of {bytes} bytes"),
             }
         }

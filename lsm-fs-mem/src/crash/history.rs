@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     micro::{Ino, Journal, Micro, Seq},
-    profile::{CrashRules, RenameHalves, SyncCall, LogState},
+    profile::{CrashRules, LogState, RenameHalves, SyncCall},
 };
 
 /// One possible moment of the last commit, and the name changes that syncs have added since.

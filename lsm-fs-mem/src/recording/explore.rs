@@ -127,9 +127,7 @@ impl Recording {
         if let Some(Foreign { after, target }) = crash.foreign {
             let is_known = target.is_none_or(|ino| self.kind_of(ino).is_some());
             if after > crash.point || !is_known {
-                return Err(
-                    "its foreign sync names an unknown inode, or comes after the crash".to_owned()
-                );
+                return Err("its foreign sync names an unknown inode, or comes after the crash".to_owned());
             }
         }
         let axes = self.at(crash).axes(true);

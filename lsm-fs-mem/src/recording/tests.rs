@@ -358,7 +358,11 @@ const MOOT: [&str; 10] = [
 fn changing_any_rule_changes_a_result() {
     let recordings: Vec<_> = SCENES.iter().map(record).collect();
     let results = |rules: CrashRules| -> Vec<bool> {
-        SCENES.iter().zip(&recordings).map(|(scene, recording)| leaves_bad_state(scene, recording, rules)).collect()
+        SCENES
+            .iter()
+            .zip(&recordings)
+            .map(|(scene, recording)| leaves_bad_state(scene, recording, rules))
+            .collect()
     };
     let mut unnoticed = Vec::new();
     for profile in Profile::ALL {

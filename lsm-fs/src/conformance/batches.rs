@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsStr, io::ErrorKind, ops::ControlFlow};
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read_write, refused_pair},
 };
 use crate::{
@@ -54,7 +54,11 @@ fn links_are_made_in_order_and_each_is_reported(t: &Subject) -> CheckResult {
     let names = fill(t, 50)?;
     let pairs: Vec<_> = names.iter().map(NamePair::same).collect();
     let results = link(t, "to", &pairs);
-    same!(results.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>(), "reported indices");
+    same!(
+        results.iter().map(|(i, _)| *i).collect::<Vec<_>>(),
+        (0..50).collect::<Vec<_>>(),
+        "reported indices"
+    );
     for ((_, result), name) in results.into_iter().zip(&names) {
         result?;
         t.holds(&format!("to/{name}"), name.as_bytes())?;
@@ -75,7 +79,8 @@ fn a_link_that_fails_does_not_end_the_batch(t: &Subject) -> CheckResult {
         NamePair::new("0002", "renamed"),
     ];
     let results = link(t, "to", &pairs);
-    let kinds: Vec<_> = results.iter().map(|(_, r)| r.as_ref().map_err(crate::Error::kind).copied()).collect();
+    let kinds: Vec<_> =
+        results.iter().map(|(_, r)| r.as_ref().map_err(crate::Error::kind).copied()).collect();
     same!(
         kinds,
         [Ok(()), Err(ErrorKind::NotFound), Err(ErrorKind::AlreadyExists), Ok(())],
@@ -153,7 +158,10 @@ fn a_wrapper_sees_every_call_of_a_batch(t: &Subject) -> CheckResult {
         let before = calls();
         run()?;
         let seen = calls() - before;
-        ensure!(seen >= wanted, "the wrapper saw {seen} calls of a batch of {batch} that makes at least {wanted}");
+        ensure!(
+            seen >= wanted,
+            "the wrapper saw {seen} calls of a batch of {batch} that makes at least {wanted}"
+        );
         Ok(())
     };
     let capabilities = t.fs.capabilities(&t.root)?;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{attributes, read, refused, write},
 };
 use crate::{
@@ -135,12 +135,14 @@ fn a_view_works_on_many_files_at_once(t: &Subject) -> CheckResult {
     let mut first_failure = Ok(());
     let pairs = [NamePair::new("a", "link-a"), NamePair::new("b", "link-b")];
     hard_link_batch(&*view, dirs, &pairs, &mut |index, linked| {
-        first_failure = first_failure.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
+        first_failure =
+            first_failure.clone().and(each(["link-a", "link-b"].get(index).unwrap_or(&"a"), linked));
         ControlFlow::Continue(())
     });
     let pairs = [NamePair::new("a", "clone-a"), NamePair::new("b", "clone-b")];
     reflink_batch(&*view, dirs, &pairs, SyncMode::Normal, &mut |index, cloned| {
-        first_failure = first_failure.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
+        first_failure =
+            first_failure.clone().and(each(["clone-a", "clone-b"].get(index).unwrap_or(&"a"), cloned));
         ControlFlow::Continue(())
     });
     first_failure
@@ -267,7 +269,11 @@ fn a_root_matches_whole_components(t: &Subject) -> CheckResult {
     two_trees(t)?;
     t.symlink("outside", "in-beside")?;
     let view = view(t)?;
-    same!(view.read_to_vec(&t.at("in-beside/f"), 100)?, b"outside", "a sibling whose name starts with the name of the root");
+    same!(
+        view.read_to_vec(&t.at("in-beside/f"), 100)?,
+        b"outside",
+        "a sibling whose name starts with the name of the root"
+    );
     t.symlink("../outside/f", "in/link")?;
     let spelled: PathBuf = [t.root.as_path(), Path::new("."), Path::new("in//./link")].iter().collect();
     stopped(view.open(&spelled, &read()), "open of the root spelled otherwise")

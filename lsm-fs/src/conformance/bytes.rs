@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{FileHint, FsOpenOptions, Op, ReadRequest, SyncMode};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult,
+    CheckResult, Failure, Subject,
     batches::fill,
     ensure, list, same,
     subject::{read_write, refused, write},
@@ -69,7 +69,10 @@ fn a_copy_stops_at_the_requested_length(t: &Subject) -> CheckResult {
     let mut results = copy(t, &paths(t, &names), Some(3), &CopyOptions::new());
     let short = results.remove(&1).map(|r| r.map_err(|e| e.kind()));
     same!(short, Some(Err(ErrorKind::UnexpectedEof)), "result for a source that is too short");
-    ensure!(results.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)), "one of the other copies failed: {results:?}");
+    ensure!(
+        results.values().all(|r| r.as_ref().is_ok_and(|c| c.len == 3)),
+        "one of the other copies failed: {results:?}"
+    );
     t.holds("to/0002", b"000")?;
     t.has_names("to", &["0000", "0002"])
 }
@@ -84,7 +87,10 @@ fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> CheckRe
     let mut results = copy(t, &paths, None, &CopyOptions::new());
     if let Some(fault) = &t.sync_fault {
         fault(&t.at("to/0006"), false);
-        ensure!(results.remove(&6).is_some_and(|r| r.is_err()), "a copy whose sync failed was reported durable");
+        ensure!(
+            results.remove(&6).is_some_and(|r| r.is_err()),
+            "a copy whose sync failed was reported durable"
+        );
         t.absent("to/0006")?;
     }
     let missing = t.at("from/0004");
@@ -92,7 +98,10 @@ fn a_failed_copy_leaves_no_target_and_the_others_succeed(t: &Subject) -> CheckRe
         refused(result, Op::Open, &missing, &[ErrorKind::NotFound])?;
     }
     t.absent("to/0004")?;
-    ensure!(results.len() >= 8 && results.values().all(Result::is_ok), "one of the other copies failed: {results:?}");
+    ensure!(
+        results.len() >= 8 && results.values().all(Result::is_ok),
+        "one of the other copies failed: {results:?}"
+    );
     t.holds("to/0009", b"0009")
 }
 
@@ -100,7 +109,8 @@ fn a_copy_does_not_replace_an_existing_file(t: &Subject) -> CheckResult {
     let names = fill(t, 2)?;
     t.put("to/0001", b"taken")?;
     let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let kinds: Vec<_> = results.values().map(|r| r.as_ref().map(|_| ()).map_err(crate::Error::kind)).collect();
+    let kinds: Vec<_> =
+        results.values().map(|r| r.as_ref().map(|_| ()).map_err(crate::Error::kind)).collect();
     same!(kinds, [Ok(()), Err(ErrorKind::AlreadyExists)], "results");
     t.holds("to/0001", b"taken")
 }
@@ -115,7 +125,8 @@ fn a_copy_keeps_holes(t: &Subject) -> CheckResult {
     let source = file.metadata()?;
     let names = ["sparse".to_owned()];
     let results = copy(t, &paths(t, &names), None, &CopyOptions::new());
-    let copied = results.into_values().next().ok_or_else(|| Failure::Violated("nothing was reported".into()))??;
+    let copied =
+        results.into_values().next().ok_or_else(|| Failure::Violated("nothing was reported".into()))??;
     same!(copied.len, 4 << 20, "reported length");
     ensure!(t.get("to/sparse")? == t.get("from/sparse")?, "the bytes of the copy differ from the source");
     let target = t.fs.metadata(&t.at("to/sparse"))?;

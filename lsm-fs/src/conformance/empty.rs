@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{Error, FsFile, FsOpenOptions, Op, ReadRequest, SyncMode, raw_os_error};
@@ -105,7 +105,10 @@ fn an_empty_write_fails_on_a_poisoned_handle(t: &Subject) -> CheckResult {
     fault(&t.at("f"), false);
     ensure!(synced.is_err(), "the sync that was made to fail succeeded");
     let poisoned = |e: &Error| e.is_poisoned();
-    ensure!(file.write_at(b"", 0).is_err_and(|e| poisoned(&e)), "a poisoned handle allowed an empty write at 0");
+    ensure!(
+        file.write_at(b"", 0).is_err_and(|e| poisoned(&e)),
+        "a poisoned handle allowed an empty write at 0"
+    );
     ensure!(file.set_len(6).is_err_and(|e| poisoned(&e)), "a poisoned handle set the current length");
     ensure!(file.write(b"").is_err(), "a poisoned handle allowed an empty write");
     same!(file.read_at(&mut [], 0)?, 0, "empty read through a poisoned handle");

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{attributes, permissions, read, refused, refused_pair, write},
 };
 use crate::{Op, Permissions, SyncMode, raw_os_error};

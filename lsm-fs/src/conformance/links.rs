@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{attributes, read_write, refused, refused_pair, write},
 };
 use crate::{Fs, Op};
@@ -50,7 +50,11 @@ fn a_hard_link_is_the_same_inode(t: &Subject) -> CheckResult {
     t.holds("f", b"Bytes")?;
     let (f, g) = (t.fs.metadata(&t.at("f"))?, t.fs.metadata(&t.at("d/g"))?);
     same!(f.file_id, g.file_id, "ids of the two names");
-    ensure!(matches!(f.link_count, None | Some(2)), "an inode with two names has link_count {:?}", f.link_count);
+    ensure!(
+        matches!(f.link_count, None | Some(2)),
+        "an inode with two names has link_count {:?}",
+        f.link_count
+    );
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused},
 };
 use crate::{FsDirLock, FsExt, Op};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{attributes, read, read_write, refused, write},
 };
 use crate::{DirectorySync, FsExt, FsFileType, FsOpenOptions, Op, SyncMode};
@@ -211,7 +211,11 @@ fn metadata_describes_files_and_directories(t: &Subject) -> CheckResult {
     ensure!(dir.is_dir() && !dir.is_file(), "a directory is described as {:?}", dir.file_type);
     same!(file.len, 5000, "length");
     same!(t.fs.symlink_metadata(&t.at("f"))?.len, 5000, "length by symlink_metadata");
-    ensure!(matches!(file.link_count, None | Some(1)), "a file with one name has link_count {:?}", file.link_count);
+    ensure!(
+        matches!(file.link_count, None | Some(1)),
+        "a file with one name has link_count {:?}",
+        file.link_count
+    );
     same!(t.open("f", read())?.metadata()?.file_id, file.file_id, "id by handle and by path");
     let none = t.at("none");
     refused(t.fs.metadata(&none), Op::Metadata, &none, &[ErrorKind::NotFound])?;

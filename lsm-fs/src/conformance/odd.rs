@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused, write},
 };
 use crate::{Error, FsFileType, FsOpenOptions, Op};

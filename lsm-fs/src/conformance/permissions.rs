@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{permissions, read_write, refused, write},
 };
 use crate::{FsFile, FsMetadata, FsPermissions, Op, Permissions, PermissionsSet};
@@ -25,7 +25,8 @@ fn ability(t: &Subject) -> Result<&dyn FsPermissions, Failure> {
 }
 
 fn of(metadata: &FsMetadata) -> Result<Permissions, Failure> {
-    let missing = || Failure::Violated("the metadata has no permissions, although the backend can set them".into());
+    let missing =
+        || Failure::Violated("the metadata has no permissions, although the backend can set them".into());
     metadata.permissions.ok_or_else(missing)
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused, refused_pair},
 };
 use crate::{FsExt, Op};

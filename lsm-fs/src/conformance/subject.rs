@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Failure, CheckResult, ensure, same};
+use super::{CheckResult, Failure, ensure, same};
 use crate::{Error, Fs, FsAbilities, FsAttributes, FsExt, FsFile, FsOpenOptions, FsPermissions, Op};
 
 /// Another process, for the checks of locks. It holds a lock until the returned value is dropped. Dropping the value
@@ -187,7 +187,12 @@ pub(super) fn permissions(fs: &dyn Fs) -> Option<&dyn FsPermissions> {
 }
 
 /// Checks that the call failed with one of these kinds, and that its error names the operation and the path.
-pub(super) fn refused<T>(result: Result<T, Error>, op: Op, path: &Path, kinds: &[io::ErrorKind]) -> CheckResult {
+pub(super) fn refused<T>(
+    result: Result<T, Error>,
+    op: Op,
+    path: &Path,
+    kinds: &[io::ErrorKind],
+) -> CheckResult {
     let Err(error) = result else {
         return Err(Failure::Violated(format!("{op} {} succeeded, wanted {kinds:?}", path.display())));
     };

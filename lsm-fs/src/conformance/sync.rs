@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Write};
 
 use super::{
-    Failure, Subject, CheckResult, ensure, list, same,
+    CheckResult, Failure, Subject, ensure, list, same,
     subject::{read, read_write, refused},
 };
 use crate::{DirectorySync, Op, SyncMode};

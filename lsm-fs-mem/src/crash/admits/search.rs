@@ -347,7 +347,8 @@ fn events(to_bind: &NameToBind<'_>) -> Vec<Event> {
         to_bind.ways.iter().filter_map(|way| way.last).map(Event::Change).collect();
     if let Found::File(file) = to_bind.found {
         events.insert(Event::File(file));
-        events.extend(to_bind.ways.iter().filter(|way| way.fits).filter_map(|way| way.bound).map(Event::Inode));
+        events
+            .extend(to_bind.ways.iter().filter(|way| way.fits).filter_map(|way| way.bound).map(Event::Inode));
     }
     events.into_iter().collect()
 }

@@ -110,7 +110,12 @@ impl<'s, 'q> Ways<'s, 'q> {
     }
 
     /// Returns the names of a directory that have to be decided.
-    pub(super) fn names_to_bind(&mut self, matched: MatchedDir<'q>, path: &Path, above: &[Ino]) -> Vec<NameToBind<'q>> {
+    pub(super) fn names_to_bind(
+        &mut self,
+        matched: MatchedDir<'q>,
+        path: &Path,
+        above: &[Ino],
+    ) -> Vec<NameToBind<'q>> {
         let MatchedDir { dir, ino } = matched;
         let mut names: BTreeSet<OsString> = dir.dirs.keys().chain(dir.files.keys()).cloned().collect();
         names.extend(

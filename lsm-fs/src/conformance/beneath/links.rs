@@ -7,7 +7,7 @@ use crate::{
     DirPair, Error, Fs, FsExt, FsFileType, NamePair, Op, SyncMode,
     batch::{hard_link_batch, metadata_batch, reflink_batch},
     conformance::{
-        Subject, CheckResult, ensure, list, same,
+        CheckResult, Subject, ensure, list, same,
         subject::{read, refused, write},
     },
 };
