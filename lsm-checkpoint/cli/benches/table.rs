@@ -1,6 +1,6 @@
-//! The command beside its floors, as a Markdown table: `cargo xtask bench` runs it on mounts of each type.
+//! Compares the command with lower bounds, and prints a Markdown table. `cargo xtask bench` runs it on several mounts.
 //!
-//! Both sides of a row run in turn, and the ratio is of the medians.
+//! The two sides of a row run alternately. The ratio is the ratio of their medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -27,11 +27,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 const ROUNDS: usize = 9;
-/// Checkpoints in a directory, files in each, and the target.
+/// The number of checkpoints in a directory, the number of files in each, and the target of the row.
 const SHAPES: [(usize, usize, &str); 3] = [(1_000, 1_000, "≤ 2 s"), (10_000, 10, ""), (1, 100_000, "")];
-/// The table that is verified and copied.
+/// The bytes that are verified and copied.
 const LARGE: u64 = 512 << 20;
-/// The time from a signal to the end.
+/// The maximum time from a signal to the end of the process.
 const CANCEL: Duration = Duration::from_secs(1);
 
 fn main() {
@@ -58,7 +58,7 @@ fn main() {
     }
 }
 
-/// The mount of a type. Without mounts, the temporary directory stands for ext4.
+/// Returns the mount of a filesystem type. Without mounts, the temporary directory stands in for ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase())) {
         Some(root) => Some(root.into()),
@@ -129,7 +129,7 @@ fn run(mut command: Command) {
     assert!(command.status().unwrap().success());
 }
 
-/// The start of the command beside the start of a program that does nothing.
+/// Measures the start of the command beside the start of `true`.
 fn start(volume: &str) {
     let version = || {
         let mut version = command();
@@ -139,7 +139,7 @@ fn start(volume: &str) {
     row("command start: --version / true", volume, "≤ 10 ms", version, || run(Command::new("true")));
 }
 
-/// Verbs over many checkpoints or files beside a plain walk over the same names, with the metadata of each.
+/// Measures verbs over many checkpoints or files beside a walk over the same names that reads their metadata.
 fn many(volume: &str, root: &Path, (checkpoints, files): (usize, usize), target: &str) {
     let temp = tempfile::tempdir_in(root).unwrap();
     let engine = Engine::new(&temp, (0..files).map(|at| (format!("{at}.sst"), 0)).collect());
@@ -179,7 +179,7 @@ fn walk(dir: &Path) -> usize {
     entries
 }
 
-/// A full verification by the command beside the same call of the library.
+/// Measures a full verification by the command beside the same call of the library.
 fn verification(volume: &str, root: &Path) {
     let temp = tempfile::tempdir_in(root).unwrap();
     let engine = Engine::new(&temp, (0..4).map(|at| (format!("{at}.sst"), LARGE / 4)).collect());
@@ -197,7 +197,7 @@ fn verification(volume: &str, root: &Path) {
     row(&format!("command verify: {} MiB / the library", LARGE >> 20), volume, "≤ 1.1", ours, library);
 }
 
-/// The time from SIGINT, in the middle of a copy, to the end of the process.
+/// Measures the time from SIGINT in the middle of a copy to the end of the process.
 fn cancel(volume: &str, root: &Path) {
     let temp = tempfile::tempdir_in(root).unwrap();
     let engine = Engine::new(&temp, vec![("large.sst".to_owned(), LARGE)]);
@@ -229,7 +229,7 @@ fn cancel(volume: &str, root: &Path) {
     );
 }
 
-/// Runs both sides in turn and prints their medians.
+/// Runs the two sides alternately and prints their medians.
 fn row(job: &str, volume: &str, target: &str, mut ours: impl FnMut(), mut floor: impl FnMut()) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
@@ -253,7 +253,7 @@ fn timed(run: &mut dyn FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// The median, and a text with the extremes.
+/// Returns the median, and a text with the extremes.
 fn summary(mut times: Vec<Duration>) -> (Duration, String) {
     times.sort_unstable();
     let at = |index: usize| times.get(index).copied().unwrap_or_default();

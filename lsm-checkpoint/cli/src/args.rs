@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{globals::Globals, verbs};
 
-/// Lists, verifies, restores and removes the checkpoints of LSM trees, of whatever engine.
+/// List, verify, restore, copy and remove checkpoints of LSM storage engines.
 #[derive(Debug, Parser)]
 #[command(name = "lsm-checkpoint", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -15,13 +15,13 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-DIR@latest names the newest sound checkpoint of a directory, wherever a checkpoint is expected.
+Wherever a command takes a CHECKPOINT, DIR@latest stands for the newest sound checkpoint in DIR.
 
-There is no `create`: only the engine knows its live version, so the engine makes its checkpoints.
-ADAPT.md of the crate lsm-checkpoint says how an engine does that.
+There is no `create`: the engine makes its checkpoints, because only the engine knows its live version.
+ADAPT.md of the crate lsm-checkpoint shows how to add this to an engine.
 
-Exit codes: 0 done; 1 usage; 2 something is unsound, or nothing is young enough; 3 another process is
-at work; 4 refused, nothing changed; 5 input or output failed; 130 and 143 ended by a signal.";
+Exit codes: 0 done; 1 usage error; 2 unsound, or no checkpoint is young enough; 3 busy, another
+process is at work; 4 refused, nothing changed; 5 input or output failed; 130, 143 ended by a signal.";
 
 /// A command.
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,13 @@
 //! [`Exit`]: the exit codes.
 
-/// The result of a run, as its caller sees it. The order is the order of weight: of several, the last one counts.
+/// The result of a run. The variants are ordered by weight: if parts of a run end differently, the heaviest one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
-    /// All was done, and all is sound.
+    /// The work is done, and everything is sound.
     Done,
     /// The command line is wrong.
     Usage,
-    /// A checkpoint or a manifest is unsound, or nothing is young enough.
+    /// A checkpoint or a manifest is unsound, or `check` found no checkpoint that is young enough.
     Unsound,
     /// Another process is at work.
     Busy,
@@ -20,7 +20,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The code, where a signal of this number may have ended the run.
+    /// Returns the process's exit code. `signal` is the number of the signal that arrived, if any.
     pub(crate) fn code(self, signal: Option<u8>) -> u8 {
         match self {
             Self::Done => 0,

@@ -12,11 +12,11 @@ use serde_json::json;
 
 use crate::{exit::Exit, record::Record};
 
-/// The end of a run that failed.
+/// A failed run, as it is reported to the operator.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// A word for programs. It stays as it is.
+    /// A stable word for programs.
     pub(crate) kind: &'static str,
     /// Path and cause.
     pub(crate) message: String,
@@ -29,40 +29,40 @@ impl Failure {
         Self { exit, kind, message: message.into(), hint: None }
     }
 
-    /// A request that makes no sense, which clap could not know.
+    /// Makes a usage error that clap cannot detect.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
     }
 
-    /// A request that is refused before anything was changed.
+    /// Makes a refusal. Nothing was changed.
     pub(crate) fn refused(kind: &'static str, message: impl Into<String>) -> Self {
         Self::new(Exit::Refused, kind, message)
     }
 
-    /// The end by a signal.
+    /// Makes the failure of a run that a signal ended.
     pub(crate) fn cancelled() -> Self {
         Self::new(Exit::Cancelled, "interrupted", "interrupted by a signal")
     }
 
-    /// A failure to write results.
+    /// Makes the failure to write results to stdout.
     pub(crate) fn of_stdout(error: &io::Error) -> Self {
         Self::new(Exit::Io, "output", format!("cannot write the results: {error}"))
-            .hint("the work itself is done; free some space for the output and run a command that only reads")
+            .hint("the work itself is done; make room for the output, then look at the result with a read-only command")
     }
 
-    /// Names the next step.
+    /// Sets the next step.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Names the next step, if there is one.
+    /// Sets the next step, if there is one.
     pub(crate) fn hint_if(mut self, hint: Option<impl Into<String>>) -> Self {
         self.hint = hint.map(Into::into);
         self
     }
 
-    /// The object for programs.
+    /// Returns the object for `--json`.
     pub(crate) fn record(&self, signal: Option<u8>) -> Record {
         Record::new("error")
             .with("kind", self.kind)
@@ -72,7 +72,7 @@ impl Failure {
     }
 }
 
-/// An error and the chain of its causes, in one sentence. A cause that the message names already is left out.
+/// Joins an error and its causes into one sentence. A cause that the message already contains is left out.
 pub(crate) fn sentence(error: &dyn Error) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();

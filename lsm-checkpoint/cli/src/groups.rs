@@ -1,4 +1,4 @@
-//! The checkpoints of a directory, by the source that they were made of.
+//! The checkpoints of a directory, grouped by source.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,11 @@ use crate::{
 /// The checkpoints of one source.
 #[derive(Debug)]
 pub(crate) struct Group {
-    /// The source's name for itself. It is empty for checkpoints whose catalog has none.
+    /// The identity of the source. It is empty if the catalogs have none.
     pub(crate) identity: String,
-    /// Those whose files are all there, the newest first. Of equal times, the last name comes first.
+    /// The checkpoints whose files are all present, newest first. At equal times, the last name comes first.
     pub(crate) complete: Vec<Member>,
-    /// Those with a file that is missing or has another length.
+    /// The checkpoints that lack a file, have one of another length, or failed a quick verification.
     pub(crate) unsound: Vec<Member>,
 }
 
@@ -34,17 +34,17 @@ pub(crate) struct Member {
     pub(crate) path: PathBuf,
     pub(crate) name: OsString,
     pub(crate) created: Timestamp,
-    /// Bytes that no other name holds.
+    /// The bytes of files that have no name elsewhere.
     pub(crate) exclusive_bytes: u64,
 }
 
 impl Group {
-    /// The name of the source for people.
+    /// Returns the identity for people.
     pub(crate) fn shown(&self) -> String {
         if self.identity.is_empty() { "(none)".to_owned() } else { text::plain(&self.identity).into_owned() }
     }
 
-    /// Moves the complete ones that a quick verification finds unsound to the unsound ones.
+    /// Verifies the complete checkpoints quickly, and moves the unsound ones to `unsound`.
     pub(crate) fn verify_all(&mut self, session: &Session) -> Result<()> {
         for member in std::mem::take(&mut self.complete) {
             session.signals.check()?;
@@ -55,13 +55,13 @@ impl Group {
     }
 }
 
-/// Tells if a quick verification finds no problem. A catalog that cannot be read is one.
+/// Returns `true` if a quick verification finds no problem. An unreadable catalog is a problem.
 pub(crate) fn is_sound(session: &Session, member: &Member) -> Result<bool> {
     match quick(session, &member.path) {
         Ok(report) => Ok(report.is_sound()),
         Err(failure) if failure.exit == Exit::Cancelled => Err(failure),
         Err(failure) => {
-            session.out.note(format!("{}: passed over: {}", text::path(&member.path), failure.message));
+            session.out.note(format!("{}: skipped: {}", text::path(&member.path), failure.message));
             Ok(false)
         }
     }
@@ -73,7 +73,7 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
     for checkpoint in list(&StdFs, dir)? {
         session.signals.check()?;
         if let CheckpointState::Unreadable(error) = &checkpoint.state {
-            session.out.note(format!("passed over: {}", sentence(error)));
+            session.out.note(format!("skipped: {}", sentence(error)));
         }
         let Some(contents) = &checkpoint.contents else { continue };
         let member = Member {
@@ -97,15 +97,15 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// The clocks of two hosts may differ by so much.
+/// The difference that the clocks of two hosts may have.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The newest checkpoint of a group that is sound and not from the future.
+/// Finds the newest checkpoint of a group that is sound and whose time is not in the future.
 pub(crate) fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
     for member in &group.complete {
         session.signals.check()?;
         if member.created.duration_since(session.now) > TOLERANCE {
-            session.out.note(format!("{}: passed over: it is from the future", text::path(&member.path)));
+            session.out.note(format!("{}: skipped: its time is in the future", text::path(&member.path)));
         } else if is_sound(session, member)? {
             return Ok(Some(member));
         }
@@ -113,14 +113,14 @@ pub(crate) fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&
     Ok(None)
 }
 
-/// A quick verification, which a signal cancels.
+/// Verifies a checkpoint quickly. A signal cancels the call.
 pub(crate) fn quick(session: &Session, checkpoint: &Path) -> Result<VerifyReport> {
     let signals = &session.signals;
     let stop = |_: &lsm_checkpoint::Progress| signals.flow();
     Ok(verify(&StdFs, checkpoint, &VerifyOptions::quick().progress(&stop))?)
 }
 
-/// The failure of a group of which nothing can be trusted.
+/// Makes the failure of a group without a sound checkpoint.
 pub(crate) fn none_sound(dir: &Path, group: &Group) -> Failure {
     let number = (group.complete.len() + group.unsound.len()) as u64;
     let message = format!(

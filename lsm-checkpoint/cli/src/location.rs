@@ -16,7 +16,7 @@ use crate::{
 
 const LATEST: &[u8] = b"@latest";
 
-/// The path of a checkpoint that is named on the command line.
+/// Resolves a checkpoint on the command line to its path.
 pub(crate) fn resolve(session: &Session, given: &Path) -> Result<PathBuf> {
     let Some(dir) = given.as_os_str().as_bytes().strip_suffix(LATEST) else { return Ok(given.to_path_buf()) };
     let dir = if dir.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(dir)) };
@@ -25,13 +25,13 @@ pub(crate) fn resolve(session: &Session, given: &Path) -> Result<PathBuf> {
     Ok(latest)
 }
 
-/// Tells if a path asks for the newest checkpoint of a directory.
+/// Returns `true` if a path asks for the newest checkpoint of a directory.
 pub(crate) fn is_latest(given: &Path) -> bool {
     given.as_os_str().as_bytes().ends_with(LATEST)
 }
 
-/// The newest sound checkpoint of a directory. Checkpoints of several sources are other databases, and none of them is
-/// the newest.
+/// Finds the newest sound checkpoint of a directory. Fails if it holds checkpoints of several sources, because a
+/// restore of the wrong database is worse than none.
 fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
     let groups = groups(session, dir)?;
     let failure = match groups.as_slice() {
@@ -47,9 +47,9 @@ fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
         several => {
             let names: Vec<_> = several.iter().map(Group::shown).collect();
             let message =
-                format!("{}: checkpoints of several sources: {}", text::path(dir), names.join(", "));
+                format!("{}: `@latest` is ambiguous among several sources: {}", text::path(dir), names.join(", "));
             Failure::refused("several_sources", message)
         }
     };
-    Err(failure.hint(format!("see all of them with `lsm-checkpoint list {}`, and name one", text::word(dir))))
+    Err(failure.hint(format!("choose one from `lsm-checkpoint list {}`", text::word(dir))))
 }

@@ -1,4 +1,4 @@
-//! The messages of the libraries, on stderr.
+//! The logger that prints the messages of the libraries to stderr.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let level = record.level().as_str().to_lowercase();
-            // A message that nobody can read is lost.
+            // If stderr is gone, nobody can read the message.
             let _ = writeln!(io::stderr(), "{level}: {}", plain(&record.args().to_string()));
         }
     }
@@ -24,7 +24,7 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// Shows the messages of the libraries if they are wanted. Each verb prints its own results anyway.
+/// Installs the logger. Unless `verbose` is set it prints nothing, because each verb reports its own results.
 pub(crate) fn start(verbose: bool) {
     log::set_max_level(if verbose { LevelFilter::Debug } else { LevelFilter::Off });
     // Nothing else in this process sets a logger.

@@ -1,7 +1,7 @@
-//! `lsm-checkpoint`, the operator's command. `README.md` describes it.
+//! `lsm-checkpoint`, the operator's command. `README.md` is its manual.
 //!
-//! A verb is a file in `verbs/`: its arguments, and the function that runs it. It takes a [`session::Session`], prints
-//! through [`output::Output`], and returns an [`exit::Exit`] or a [`failure::Failure`].
+//! Each verb has a file in `verbs/` with its arguments and its `run`. That function takes a [`session::Session`],
+//! prints through [`output::Output`], and returns an [`exit::Exit`] or a [`failure::Failure`].
 
 mod args;
 mod exit;
@@ -51,7 +51,7 @@ fn run(cli: &Cli) -> ExitCode {
     logger::start(cli.globals.verbose);
     let session = Session::new(&cli.globals, signals);
     let result = dispatch(&cli.verb, &session);
-    // The failure of the work counts, not the failure to write about it.
+    // If both fail, report the failure of the work rather than the failure of the output.
     let result = result.and_then(|exit| session.out.finish().map(|()| exit));
     let signal = session.signals.arrived();
     let exit = result.unwrap_or_else(|failure| {
@@ -82,10 +82,10 @@ fn dispatch(verb: &Verb, session: &Session) -> Result {
     }
 }
 
-/// Help and the version go to stdout. Anything else that clap says is a usage error.
+/// Prints help and version to stdout. Anything else from clap is a usage error.
 fn end_of_parsing(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A reader that has left has seen enough.
+        // A reader that closed the pipe has seen enough.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }

@@ -1,4 +1,4 @@
-//! [`Output`]: results on stdout, all else on stderr.
+//! [`Output`]: results on stdout, everything else on stderr.
 
 use std::{
     cell::RefCell,
@@ -14,17 +14,17 @@ use crate::{exit::Exit, failure::Failure, record::Record, text::plain};
 pub(crate) enum Form {
     /// Text for people.
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where results and diagnostics go.
+/// The destination of results and diagnostics.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) form: Form,
     pub(crate) quiet: bool,
     stdout: RefCell<BufWriter<Stdout>>,
-    /// The first failure to write. Later writes are left out, and the work goes on.
+    /// The first failed write. Later writes are skipped, and the work goes on.
     failure: RefCell<Option<io::Error>>,
 }
 
@@ -53,7 +53,7 @@ impl Output {
         }
     }
 
-    /// Writes bytes as they are, in any form.
+    /// Writes bytes as they are, whatever the form.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
         self.write(|stdout| stdout.write_all(bytes));
     }
@@ -65,12 +65,12 @@ impl Output {
         }
     }
 
-    /// Shows the results so far, before a long step or a line on stderr.
+    /// Flushes the results. Called before a long step, and before a line on stderr.
     pub(crate) fn flush(&self) {
         self.write(BufWriter::flush);
     }
 
-    /// Ends the output. A reader that has left, as `head` does, is no failure.
+    /// Ends the output. A reader that closes the pipe early, as `head` does, is not a failure.
     pub(crate) fn finish(&self) -> Result<(), Failure> {
         self.flush();
         match self.failure.take() {
@@ -101,7 +101,7 @@ pub(crate) fn show_failure(form: Form, failure: &Failure, signal: Option<u8>) {
         return;
     }
     let label = style("error:").red().bold().for_stderr();
-    // The lines of a usage error are clap's own.
+    // A usage error from clap has several lines of its own.
     let message = if failure.exit == Exit::Usage {
         failure.message.clone()
     } else {
@@ -114,7 +114,7 @@ pub(crate) fn show_failure(form: Form, failure: &Failure, signal: Option<u8>) {
     }
 }
 
-/// A diagnostic that nobody can be told of is lost.
+/// Writes a line to stderr. If that fails, there is nobody left to inform.
 fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -32,9 +32,9 @@ pub(crate) fn parse_owner(text: &str) -> Result<RestoredOwner, String> {
             group,
         )?,
     };
-    // The number -1 tells chown(2) to change nothing.
+    // chown(2) leaves an owner or a group unchanged if its number is -1.
     if [owner, group].contains(&u32::MAX) {
-        return Err(format!("{} is no number of a user or a group", u32::MAX));
+        return Err(format!("{} is not a valid user or group number", u32::MAX));
     }
     Ok(RestoredOwner::Given { owner, group })
 }
@@ -56,7 +56,7 @@ mod tests {
             ("no-such-user:0", "no user is called no-such-user"),
             ("0:no-such-group", "no group is called no-such-group"),
             ("0:", "no group is called "),
-            ("4294967295:0", "4294967295 is no number of a user or a group"),
+            ("4294967295:0", "4294967295 is not a valid user or group number"),
         ] {
             assert_eq!(parse_owner(text), Err(problem.to_owned()), "{text}");
         }

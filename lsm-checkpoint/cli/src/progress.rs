@@ -1,4 +1,4 @@
-//! [`Meter`]: the progress of a long step, and the answer that cancels it.
+//! [`Meter`]: shows the progress of a long step, and cancels the step after a signal.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -17,14 +17,14 @@ use crate::{signals::Signals, text};
 pub(crate) enum Shown {
     /// A bar, on a terminal.
     Bar,
-    /// A line a second, where stderr is no terminal and progress was asked for.
+    /// One line per second, if stderr is not a terminal and `--progress` was given.
     Lines,
     /// Nothing.
     Nothing,
 }
 
 impl Shown {
-    /// The form for these options: a bar on a terminal, unless it is unwanted.
+    /// Chooses the form: a bar on a terminal, unless `--no-progress` or `--quiet` was given.
     pub(crate) fn choose(wanted: bool, unwanted: bool) -> Self {
         match (io::stderr().is_terminal(), wanted, unwanted) {
             (_, _, true) => Self::Nothing,
@@ -41,7 +41,7 @@ pub(crate) struct Meter {
     signals: Signals,
     step: String,
     is_bar: bool,
-    /// Drawn with the first report: a step that fails at once shows none.
+    /// The bar. It is made with the first report, so that a step that fails at once shows none.
     bar: OnceLock<ProgressBar>,
     lines: Option<Mutex<Lines>>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Meter {
 struct Lines {
     begun: Instant,
     next: Instant,
-    /// The last report was printed.
+    /// `true` once `last` was printed.
     is_shown: bool,
     last: Progress,
 }
@@ -59,7 +59,7 @@ struct Lines {
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Meter {
-    /// Begins a step, which is named in front of the progress.
+    /// Begins a step. Its name precedes the progress.
     pub(crate) fn new(shown: Shown, step: String, signals: Signals) -> Self {
         let begun = Instant::now();
         let lines = Lines { begun, next: begun, is_shown: true, last: Progress::default() };
@@ -127,7 +127,7 @@ impl Lines {
             text::size(rate),
             time_left(bytes_total.saturating_sub(bytes_done), rate)
         );
-        // Progress that nobody reads is lost.
+        // If stderr is gone, nobody reads the progress.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// With neither bar nor lines, the answer still cancels.
+    /// A meter that shows nothing still answers progress reports.
     #[test]
     fn a_meter_without_a_signal_goes_on() {
         let meter = Meter::new(Shown::Nothing, "x".to_owned(), Signals::default());

@@ -1,10 +1,10 @@
-//! The text format of Prometheus, for its textfile collector.
+//! Metrics in Prometheus's text format, for the textfile collector of node_exporter.
 
 use std::{fmt::Write, path::Path};
 
 use jiff::Timestamp;
 
-/// The result for one source.
+/// The result of a check for one source.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) identity: String,
@@ -13,7 +13,7 @@ pub(crate) struct Finding {
     pub(crate) is_young: bool,
 }
 
-/// The metrics of a check.
+/// Formats the metrics of a check.
 pub(crate) fn text(dir: &Path, findings: &[Finding], now: Timestamp) -> String {
     let directory = format!("directory=\"{}\"", escaped(&dir.to_string_lossy()));
     let label = |finding: &Finding| format!("{directory},identity=\"{}\"", escaped(&finding.identity));
@@ -47,7 +47,7 @@ pub(crate) fn text(dir: &Path, findings: &[Finding], now: Timestamp) -> String {
     text
 }
 
-/// The value of a label.
+/// Escapes the value of a label.
 fn escaped(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt, path::Path};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The version of the envelope. Fields are added without a new version, and none is renamed or removed.
+/// The version of the records. Within a version, fields may be added, but none is renamed or removed.
 const VERSION: u32 = 1;
 
 /// An object with `version`, `type` and the fields of that type, in the order in which they were added.
@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 pub(crate) struct Record(Vec<(&'static str, Value)>);
 
 impl Record {
-    /// An object of this type, without fields.
+    /// Makes an object of this type, without fields.
     pub(crate) fn new(kind: &'static str) -> Self {
         Self(vec![("version", json!(VERSION)), ("type", json!(kind))])
     }
@@ -24,7 +24,7 @@ impl Record {
         self
     }
 
-    /// Adds a 64-bit number, as a string: a reader that knows only doubles would round it.
+    /// Adds a 64-bit number as a string, because a JSON reader that uses doubles would round it.
     pub(crate) fn number(self, name: &'static str, number: impl Into<Option<u64>>) -> Self {
         self.with(name, number.into().map(|number| number.to_string()))
     }
@@ -54,7 +54,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// A path or a name: `{"text": …}` if it is UTF-8, otherwise `{"bytes": base64}`.
+/// Encodes a path or a name: `{"text": …}` if it is UTF-8, otherwise `{"bytes": …}` in base64.
 pub(crate) fn of_path(path: &OsStr) -> Value {
     match path.to_str() {
         Some(text) => json!({ "text": text }),
@@ -64,7 +64,7 @@ pub(crate) fn of_path(path: &OsStr) -> Value {
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bytes in base64 with padding (RFC 4648, section 4).
+/// Encodes bytes in base64 with padding (RFC 4648, section 4).
 pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -1,8 +1,8 @@
-//! The rules of `prune`: pure, and the same as in restic's `forget`.
+//! The rules of `prune`, as pure functions. They keep the same checkpoints as restic's `forget`.
 //!
-//! Checkpoints are walked from the newest to the oldest. Each rule with a count keeps the newest of every period that
-//! it meets, until its count is used up. A rule whose count is left at the end keeps the oldest one as well, so that
-//! the history is as long as it can be. A checkpoint is kept if one rule keeps it.
+//! Checkpoints are visited from the newest to the oldest. Each rule with a count keeps the newest checkpoint of every
+//! period that it meets, until its count is used up. If its count is not used up at the end, it also keeps the oldest
+//! checkpoint, so that the history is as long as possible. A checkpoint is kept if at least one rule keeps it.
 
 use std::{fmt, str::FromStr};
 
@@ -11,7 +11,7 @@ use jiff::{Span, Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 /// The number of checkpoints that a rule keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// So many.
+    /// This number of checkpoints.
     Count(u32),
     /// All of them.
     All,
@@ -40,7 +40,7 @@ impl Keep {
     }
 }
 
-/// A length of the calendar, such as `7d` or `1y6m`. The letter `m` stands for months, as in restic.
+/// A span of the calendar, such as `7d` or `1y6m`. The letter `m` stands for months, as in restic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Within {
     years: i16,
@@ -85,8 +85,10 @@ impl fmt::Display for Within {
 }
 
 impl Within {
-    /// The moment that lies so long before another one, by the calendar of its zone. A day that the month does not have
-    /// counts on into the next month, as in restic. `None`: before all calendars.
+    /// Subtracts the span from a time, by the calendar of its zone. Returns `None` if no calendar reaches back that
+    /// far.
+    ///
+    /// A day that the month does not have runs over into the next month, as in restic: 31 February is 3 March.
     fn before(self, time: &ZonedDateTime) -> Option<ZonedDateTime> {
         let months = i32::from(time.year()) * 12 + i32::from(time.month()) - 1;
         let months = months - i32::from(self.years) * 12 - i32::from(self.months);
@@ -99,7 +101,7 @@ impl Within {
     }
 }
 
-/// The rules of one call.
+/// The rules of one `prune`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) last: Option<Keep>,
@@ -111,10 +113,10 @@ pub(crate) struct Rules {
     pub(crate) within: Option<Within>,
 }
 
-/// A period of the calendar; two moments with equal ones lie in the same.
+/// A period of the calendar. Two times lie in the same period if their values are equal.
 type Period = (i32, i32);
 
-/// Finds the period of a checkpoint, by its time and its position.
+/// Returns the period of a checkpoint, given its time and its position in the list.
 type PeriodOf = fn(&ZonedDateTime, usize) -> Period;
 
 /// A rule with a count.
@@ -122,7 +124,7 @@ struct Rule {
     reason: &'static str,
     left: Keep,
     period: PeriodOf,
-    /// The period of the last one that it kept.
+    /// The period of the last checkpoint that the rule kept.
     last: Option<Period>,
 }
 
@@ -134,7 +136,7 @@ fn day(time: &ZonedDateTime, _: usize) -> Period {
     (i32::from(time.year()) * 10_000 + i32::from(time.month()) * 100 + i32::from(time.day()), 0)
 }
 
-/// Weeks begin on Monday, and belong to the year that has most of their days (ISO 8601).
+/// Returns the ISO 8601 week. It begins on Monday, and belongs to the year that has most of its days.
 fn week(time: &ZonedDateTime, _: usize) -> Period {
     let week = time.date().iso_week_date();
     (i32::from(week.year()), i32::from(week.week()))
@@ -149,7 +151,7 @@ fn year(time: &ZonedDateTime, _: usize) -> Period {
 }
 
 impl Rules {
-    /// Returns `true` if no rule is given, so that nothing would be kept.
+    /// Returns `true` if no rule is given. Such a `prune` would keep nothing.
     pub(crate) const fn is_empty(&self) -> bool {
         self.within.is_none()
             && matches!(
@@ -175,7 +177,7 @@ impl Rules {
 }
 
 impl Rule {
-    /// Tells if the rule keeps the checkpoint of this time.
+    /// Returns `true` if the rule keeps the checkpoint, and counts it.
     fn keeps(&mut self, time: &ZonedDateTime, at: usize, is_oldest: bool) -> bool {
         if !self.left.is_left() {
             return false;
@@ -190,10 +192,11 @@ impl Rule {
     }
 }
 
-/// The reasons to keep each checkpoint; none for one that goes. `times` are sorted, the newest first.
+/// Returns the reasons to keep each checkpoint. A checkpoint without a reason is removed. `times` must be sorted,
+/// newest first.
 ///
-/// A length such as `7d` reaches back from the newest checkpoint that does not lie in the future: a database that is
-/// backed up rarely keeps its last ones however old they are.
+/// A span such as `7d` reaches back from the newest checkpoint whose time is not in the future, and not from the
+/// present. So a database that is rarely backed up keeps its last checkpoints, however old they are.
 pub(crate) fn retention(
     times: &[Timestamp],
     rules: &Rules,

@@ -1,4 +1,4 @@
-//! [`Session`]: all that a verb needs beside its own arguments.
+//! [`Session`]: the context that every verb needs beside its own arguments.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -15,7 +15,7 @@ use crate::{
 /// The result of a verb.
 pub(crate) type Result<T = Exit> = std::result::Result<T, Failure>;
 
-/// The options that all verbs have, the output and the signals.
+/// The global options, the output and the signals.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) out: Output,
@@ -39,17 +39,17 @@ impl Session {
         }
     }
 
-    /// A length for people: in binary units, or exact.
+    /// Formats a size for people: in binary units, or exact with `--bytes`.
     pub(crate) fn size(&self, bytes: u64) -> String {
         if self.exact { bytes.to_string() } else { text::size(bytes) }
     }
 
-    /// A time for people.
+    /// Formats a time for people.
     pub(crate) fn time(&self, time: Timestamp) -> String {
         text::local(time, &self.zone)
     }
 
-    /// The time since then, for people.
+    /// Formats the age of a time for people.
     pub(crate) fn age(&self, then: Timestamp) -> String {
         text::age(then, self.now)
     }

@@ -1,4 +1,4 @@
-//! [`Signals`]: SIGINT and SIGTERM cancel.
+//! [`Signals`]: SIGINT and SIGTERM cancel the run.
 
 use std::{
     io,
@@ -19,12 +19,12 @@ use crate::failure::Failure;
 /// The signals that arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signals {
-    /// The number of the last one, or 0.
+    /// The number of the last signal, or 0.
     last: Arc<AtomicUsize>,
 }
 
 impl Signals {
-    /// Begins to catch both signals. The first one cancels, a second one ends the process at once.
+    /// Starts to catch both signals. The first one cancels the run, and a second one ends the process at once.
     pub(crate) fn catch() -> io::Result<Self> {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
@@ -38,12 +38,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// The number of the signal that arrived.
+    /// Returns the number of the signal that arrived last.
     pub(crate) fn arrived(&self) -> Option<u8> {
         u8::try_from(self.last.load(Ordering::Relaxed)).ok().filter(|&number| number != 0)
     }
 
-    /// The answer to a progress report.
+    /// Returns the answer to a progress report: break if a signal has arrived.
     pub(crate) fn flow(&self) -> ControlFlow<()> {
         if self.arrived().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

@@ -1,4 +1,4 @@
-//! [`Columns`]: a table that fits its terminal.
+//! [`Columns`]: a table that fits the terminal.
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use console::Term;
@@ -7,9 +7,9 @@ use console::Term;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
-    /// Numbers stand at the right.
+    /// Numbers are aligned to the right.
     pub(crate) is_number: bool,
-    /// The order in which columns give way on a narrow terminal, from 1; 0 for one that stays.
+    /// The order in which columns are dropped on a narrow terminal, from 1. A column with 0 always stays.
     pub(crate) gives_way: u8,
 }
 
@@ -22,14 +22,14 @@ impl Column {
         Self { name, is_number: true, gives_way: 0 }
     }
 
-    /// Lets the column go where the terminal is too narrow, those with the lower numbers first.
+    /// Lets the column be dropped if the terminal is too narrow. Lower numbers are dropped first.
     pub(crate) const fn gives_way(mut self, order: u8) -> Self {
         self.gives_way = order;
         self
     }
 }
 
-/// The rows of a table, a cell for each column.
+/// The columns and rows of a table.
 #[derive(Debug)]
 pub(crate) struct Columns {
     columns: Vec<Column>,
@@ -41,7 +41,7 @@ impl Columns {
         Self { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row. Cells are shown on one line.
+    /// Adds a row. Control characters in its cells are escaped, so that each row is one line.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<String>>) {
         let mut cells = cells.into();
         for cell in &mut cells {
@@ -50,8 +50,7 @@ impl Columns {
         self.rows.push(cells);
     }
 
-    /// The table for stdout: as wide as it needs in a pipe, and without the columns that give way where it would not
-    /// fit into the terminal.
+    /// Formats the table for stdout. If the terminal is too narrow, columns are dropped. In a pipe all columns stay.
     pub(crate) fn show(&self) -> String {
         let term = Term::stdout();
         self.within(if term.is_term() { usize::from(term.size().1) } else { usize::MAX })
@@ -71,7 +70,7 @@ impl Columns {
         }
     }
 
-    /// The table without the first columns that give way.
+    /// Formats the table without the columns whose order is at most `gone`.
     fn without(&self, gone: u8) -> String {
         let stays = |column: &Column| column.gives_way == 0 || column.gives_way > gone;
         let mut table = Table::new();

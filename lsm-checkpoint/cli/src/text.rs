@@ -1,4 +1,4 @@
-//! Text for people: sizes, ages, times, names from disk; and the way back from an argument.
+//! Text for people: sizes, ages, times and names from disk. Arguments in the same notation are parsed here too.
 
 use std::{
     borrow::Cow,
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 /// Names of binary units, each 1,024 times the one before.
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-/// A length in binary units with one decimal; below 1 KiB in bytes.
+/// Formats a size in binary units with one decimal. Below 1 KiB it is in bytes.
 pub(crate) fn size(bytes: u64) -> String {
     let Some(at) = bytes.checked_ilog2().map_or(0, |bits| bits / 10).checked_sub(1) else {
         return format!("{bytes} B");
@@ -25,7 +25,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
-/// Reads `200MiB`, `64 KiB`, `1G` or a number of bytes.
+/// Parses `200MiB`, `64 KiB`, `1G` or a number of bytes.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = split_unit(text);
     let number: u64 = number.parse().map_err(|_| "not a size such as 200MiB".to_owned())?;
@@ -40,7 +40,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << bits).filter(|&bytes| bytes > 0).ok_or_else(|| "out of range".to_owned())
 }
 
-/// Reads `26h`, `90m`, `2d` or `1w`.
+/// Parses `26h`, `90m`, `2d` or `1w`.
 pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let number: u64 = number.parse().map_err(|_| "not an age such as 26h".to_owned())?;
@@ -61,12 +61,12 @@ fn split_unit(text: &str) -> (&str, &str) {
     (number, unit.trim_start())
 }
 
-/// A time in the local zone, to the minute.
+/// Formats a time in the local zone, to the minute.
 pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> String {
     zone.to_datetime(time).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// The time between two moments, in its two largest units.
+/// Formats the time between two moments, in its two largest units.
 pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
     let between = now.duration_since(then);
     let text = span(between);
@@ -87,12 +87,12 @@ fn span(time: SignedDuration) -> String {
     }
 }
 
-/// The time of a file or a catalog. One that no calendar has becomes the last one.
+/// Converts the time of a file or a catalog. A time beyond the calendar becomes its last moment.
 pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::try_from(time).unwrap_or(Timestamp::MAX)
 }
 
-/// The time of a catalog, which counts from 1970.
+/// Converts the time of a catalog, which counts from 1970.
 pub(crate) fn since_epoch(time: Duration) -> Timestamp {
     SignedDuration::try_from(time)
         .ok()
@@ -100,7 +100,7 @@ pub(crate) fn since_epoch(time: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-/// Text on one line, in which no character steers a terminal: a name on disk can hold any.
+/// Escapes control characters. A name on disk can hold any character, and none may control the operator's terminal.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -112,17 +112,17 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A name from disk.
+/// Formats a name from disk, on one line.
 pub(crate) fn name(name: &OsStr) -> String {
     plain(&name.to_string_lossy()).into_owned()
 }
 
-/// A path on one line.
+/// Formats a path, on one line.
 pub(crate) fn path(path: &Path) -> String {
     name(path.as_os_str())
 }
 
-/// A path as a word of a shell, for a command that a reader may paste. A name that is not UTF-8, or has control
+/// Quotes a path as a shell word, for a command that the reader may paste. A path that is not UTF-8, or has control
 /// characters, needs the quotes `$'…'` of bash, zsh and POSIX.1-2024.
 pub(crate) fn word(at: &Path) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-@+,:=".contains(c);
@@ -140,7 +140,7 @@ pub(crate) fn word(at: &Path) -> String {
     }
 }
 
-/// A count and its noun: `1 file`, `2 files`.
+/// Formats a count and its noun: `1 file`, `2 files`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_steers_the_terminal() {
+    fn names_cannot_control_the_terminal() {
         assert_eq!(plain("monday"), "monday");
         assert_eq!(plain("a\x1b[31m\nb"), "a\\u{1b}[31m\\nb");
         assert_eq!(word(Path::new("/backups/monday")), "/backups/monday");

@@ -1,4 +1,4 @@
-//! The verbs, a file each.
+//! The verbs. Each has a file.
 
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -101,13 +101,13 @@ impl Access {
         }
     }
 
-    /// Waits until so many bytes may be in memory.
+    /// Waits until this many more bytes fit into the budget of bytes in flight.
     pub(crate) async fn permit(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.budget_units);
         Arc::clone(&self.budget).acquire_many_owned(units).await.ok()
     }
 
-    /// Waits until the rate limit allows so many bytes.
+    /// Waits until the rate limit allows this many bytes.
     pub(crate) async fn pace(&self, bytes: u64) {
         let environment = &*self.options.environment;
         let delay = self.pace.take(bytes, environment.now());
@@ -116,7 +116,7 @@ impl Access {
         }
     }
 
-    /// Reads an object of at most `limit` bytes. Returns `None` if there is none.
+    /// Reads an object of at most `limit` bytes. Returns `None` if there is no object.
     pub(crate) async fn get(&self, key: Key, limit: u64) -> Result<Option<Vec<u8>>> {
         let mut attempts = self.attempts(key);
         loop {
@@ -156,7 +156,7 @@ impl Access {
                 }
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
                 Err(error) => {
-                    // A range beyond the end is an error that no attempt mends.
+                    // A retry does not help if the range extends past the end.
                     match self.stat(key).await? {
                         None => return Ok(None),
                         Some(stat) if stat.len < end => {
@@ -228,7 +228,7 @@ impl Access {
             let key = Key::parse(&name);
             Listed { name, key, len: meta.size, modified: unix(meta.last_modified.timestamp_millis()) }
         });
-        // A list of S3 panics if it is polled after its end, and a collector asks for one more batch.
+        // The S3 client's list panics if it is polled after its end, and a collector polls it once more.
         named.fuse().boxed()
     }
 

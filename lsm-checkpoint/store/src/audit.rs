@@ -16,12 +16,12 @@ pub use options::{CheckReport, DamagedObject, VerifyOptions};
 use wanted::Wanted;
 
 impl Repository {
-    /// Compares the lists of the store with the references of all backups, forgotten ones included: each object exists
-    /// and has its length. The call makes one request per 1,000 objects, and reads no files.
+    /// Checks that each object of all backups, forgotten ones included, exists and has its length. The call makes one
+    /// list request per 1,000 objects, and one request per backup for its references. It reads no files.
     ///
     /// # Errors
     ///
-    /// Damage is reported, and is no error. Otherwise as [`list`](Self::list).
+    /// Damage is part of the report, and not an error. Otherwise as [`list`](Self::list).
     pub async fn check(&self) -> Result<CheckReport> {
         let audit = Audit { session: self.session(), meter: Meter::new(None) };
         let head = audit.session.newest().await?.head;
@@ -37,7 +37,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// Damage is reported, and is no error.
+    /// Damage is part of the report, and not an error.
     ///
     /// - [`NoSuchBackup`](Error::NoSuchBackup), [`Cancelled`](Error::Cancelled).
     /// - The errors of [`list`](Self::list).
@@ -86,7 +86,8 @@ impl Audit<'_> {
         if lacking.is_empty() {
             return Ok(());
         }
-        // The references are read again, because there is no room to keep the owners of all objects.
+        // Read the references again to find the backups that need a damaged object. Keeping them for all objects would
+        // take too much memory.
         for backup in backups {
             let Ok(refs) = self.session.refs(backup).await? else { continue };
             let catalog = std::iter::once(backup.catalog.name);

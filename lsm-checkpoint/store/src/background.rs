@@ -34,7 +34,7 @@ impl Background {
     ) -> Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.spawn(async move {
-            // A receiver that is gone has panicked.
+            // The receiver is gone only if its thread has panicked.
             let _ = sender.send(work.await);
         });
         let lost = |_| Error::System(io::Error::other("the background thread has panicked"));

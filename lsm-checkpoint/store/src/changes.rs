@@ -1,4 +1,4 @@
-//! The changes of a state that need nothing but the state.
+//! Changes of a state that depend on nothing but the state.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl Change for Register {
     }
 }
 
-/// Drops forgotten backups whose grace is over, and stamps those that no collector has seen.
+/// Drops forgotten backups whose grace is over, and stamps forgotten backups that no collector has seen before.
 #[derive(Debug)]
 pub(crate) struct DropForgotten {
     pub(crate) grace: Duration,

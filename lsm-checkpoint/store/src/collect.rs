@@ -1,4 +1,4 @@
-//! [`Repository::collect`]: removes what no backup needs.
+//! [`Repository::collect`]: deletes everything that no backup needs.
 
 mod batch;
 mod idle;
@@ -50,8 +50,7 @@ impl CollectOptions {
     }
 
     /// Sets the time for which a forgotten backup can come back. Default: 7 days. It starts when a collect first sees
-    /// the backup, by the clock of the store. With zero, a forgotten backup is dropped at once, and nothing is waited
-    /// for.
+    /// the forgotten backup, by the clock of the store. With zero, forgotten backups are dropped at once.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -60,8 +59,8 @@ impl CollectOptions {
 
     /// Fences writers that have written nothing for this time, by the clock of the store. Default: none.
     ///
-    /// A push that is alive and was fenced copies its objects within the store. Choose a time that is much longer than
-    /// one object takes, such as a day.
+    /// A push that is fenced although it is alive has to copy its objects within the store. Choose a time that is much
+    /// longer than a push takes for one object, such as a day.
     #[must_use]
     pub fn fence_idle(mut self, idle: Option<Duration>) -> Self {
         self.fence_idle = idle;
@@ -111,7 +110,7 @@ pub struct CollectReport {
     pub spared_objects: u64,
     /// The number of staging files of dead writers that were removed from a local repository.
     pub deleted_staging_files: u64,
-    /// The number of objects whose names are not of this repository. They were left.
+    /// The number of objects with names that no repository makes. They were left alone.
     pub strangers: u64,
     /// The first hundred of these names.
     pub stranger_names: Vec<String>,
@@ -141,9 +140,9 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// - [`Corrupt`](Error::Corrupt): a catalog of the newest state is missing or damaged, so nothing can be told from
-    ///   garbage. No object was deleted since. Heal the backup with a push, or forget it and collect with a grace of
-    ///   zero.
+    /// - [`Corrupt`](Error::Corrupt): a catalog of the newest state is missing or damaged, so live objects cannot be
+    ///   told from garbage. The call stopped there and deleted nothing more. Heal the backup with a push, or forget it
+    ///   and collect with a grace of zero.
     /// - [`Denied`](Error::Denied): the credentials may not delete.
     /// - [`Unknown`](Error::Unknown), [`Cancelled`](Error::Cancelled): call it again.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).

@@ -1,4 +1,4 @@
-//! [`Defect`]: the reason why an object is not what the repository needs.
+//! [`Defect`]: the damage of an object.
 
 /// The reason to refuse the bytes of an object.
 #[derive(Debug, thiserror::Error)]
@@ -33,13 +33,13 @@ pub enum Defect {
     #[error("a section has a wrong length")]
     Section,
     /// A name is empty, too long, or leads out of its directory.
-    #[error("a name that no file can have")]
+    #[error("a path with an invalid name")]
     Name,
-    /// The records are fewer or more than the object says, or one is listed twice.
-    #[error("the records do not fit together")]
+    /// The number of records differs from the number in the object, or a record is listed twice.
+    #[error("the number of records is wrong, or one is listed twice")]
     Records,
-    /// A state lies under the number of another.
-    #[error("it is the state number {found}")]
+    /// A state is stored under the number of another state.
+    #[error("it contains state {found}")]
     Number {
         /// The number in the object.
         found: u64,

@@ -1,4 +1,4 @@
-//! [`Environment`]: randomness, time and threads, which a repository takes from outside.
+//! [`Environment`]: the randomness, time and threads that a repository uses.
 
 use std::{
     fmt, io,
@@ -9,10 +9,11 @@ use futures::{channel::oneshot, future::BoxFuture};
 
 /// The sources of randomness, time and threads.
 ///
-/// A program uses [`SystemEnvironment`]. A test passes its own environment, and then every request to the store is
-/// determined by the answers to the requests before it.
+/// A program uses [`SystemEnvironment`]. A test passes its own environment. Then each request to the store depends only
+/// on the answers to the requests before it.
 pub trait Environment: Send + Sync + fmt::Debug {
-    /// Draws 128 random bits that nobody can guess. No two calls return the same, not even in a copy of the machine.
+    /// Draws 128 random bits that nobody can guess. No two calls return the same bits, not even in a clone of the
+    /// machine.
     ///
     /// # Errors
     ///
@@ -22,13 +23,13 @@ pub trait Environment: Send + Sync + fmt::Debug {
     /// Returns the time since a fixed moment. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Returns the time since the Unix epoch. It is shown to people and decides nothing.
+    /// Returns the time since the Unix epoch. It is shown to people, and the protocol does not depend on it.
     fn unix_time(&self) -> Duration;
 
     /// Waits without blocking the thread.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
 
-    /// Runs work that blocks: reading and hashing files. It may run at once, in the caller's thread.
+    /// Runs blocking work, such as reading and hashing files. It may run at once in the caller's thread.
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>);
 }
 
@@ -69,7 +70,7 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// Runs work that blocks and returns its result.
+/// Runs blocking work and returns its result.
 ///
 /// # Errors
 ///

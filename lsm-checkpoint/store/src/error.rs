@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error of the store, as its client reports it.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The reason why an operation failed. Each variant says what to do next.
+/// The reason why an operation failed. Each variant documents the next step.
 ///
 /// Unless a variant says otherwise, no backup was added, changed or lost. A failed push can leave objects behind, which
 /// the next collect removes.
@@ -22,7 +22,7 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     /// There is no repository at this place.
     ///
-    /// Check the address and the prefix. If a repository shall be there, call [`init`](crate::Repository::init).
+    /// Check the address and the prefix. To create a repository there, call [`init`](crate::Repository::init).
     #[error("{place}: not a repository; check the address, or create one with init")]
     NotARepository {
         /// The store and the prefix.
@@ -56,7 +56,7 @@ pub enum Error {
         /// The format or the feature that is unknown.
         what: Defect,
     },
-    /// A repository without any state. A repository always has one, so the store has lost it or hides it.
+    /// The repository has no state. Every repository has one, so the store has lost it or hides it.
     ///
     /// Nothing was deleted. Check that the credentials may list, and ask the provider for the objects below `head/`.
     #[error(
@@ -66,9 +66,11 @@ pub enum Error {
         /// The store and the prefix.
         place: String,
     },
-    /// The repository has an older state than this client has seen before. It was rolled back, or replaced by a copy.
+    /// The repository's newest state is older than a state that this client has seen. It was rolled back, or replaced
+    /// by a copy.
     ///
-    /// Find out who did it. If the older state is wanted, remove the named file.
+    /// Find out who did it. To accept the older state, remove the file `seen` of the repository in the [state
+    /// directory](crate::Options::state).
     #[error(
         "{place}: state {found} is older than state {seen}, which was seen before; the repository was rolled back"
     )]
@@ -82,8 +84,9 @@ pub enum Error {
     },
     /// An object is missing or damaged.
     ///
-    /// For a file or a catalog, run `check` or `verify`, and push the source again with the result. A damaged state
-    /// stops all commands until it is restored from a copy.
+    /// If it is a file or a catalog, run `check` or `verify`, and push the source again with the [damaged
+    /// objects](crate::CheckReport::damaged_objects). If it is a state, no command works until it is restored from a
+    /// copy.
     #[error("{key}: {what}")]
     Corrupt {
         /// The object.
@@ -93,7 +96,7 @@ pub enum Error {
     },
     /// The credentials do not allow the operation.
     ///
-    /// Compare the policy with the page on rights.
+    /// Compare the policy with the rights in `OPERATING.md`.
     #[error("{key}: access denied: {source}")]
     Denied {
         /// The object or the prefix.
@@ -101,9 +104,9 @@ pub enum Error {
         /// The answer of the store.
         source: StoreError,
     },
-    /// The change may still be committed: the store did not answer, and a request may be under way.
+    /// The change may be committed now or later. The store did not answer, and a request may still be under way.
     ///
-    /// Run the same command again. It finds its own change if it was made.
+    /// Run the same command again. If the change was made, it finds it.
     #[error("{change} may still be committed: the store has not answered; run the command again: {source}")]
     Unknown {
         /// The change.
@@ -111,7 +114,7 @@ pub enum Error {
         /// The last answer.
         source: StoreError,
     },
-    /// The push was fenced several times: a collector took its writer for dead.
+    /// The push was fenced several times, because a collector found its writer idle.
     ///
     /// Raise the idle limit of the collector above the longest time that a push takes for one object.
     #[error("writer {writer} was fenced {times} times; raise the collector's idle limit (--fence-idle)")]
@@ -121,10 +124,10 @@ pub enum Error {
         /// The number of writers that were fenced.
         times: u32,
     },
-    /// The checkpoint was pushed before, and its backup was forgotten.
+    /// The checkpoint has a backup already, which was forgotten.
     ///
     /// Undo the forget instead.
-    #[error("backup {backup} exists, and was forgotten; bring it back with undo")]
+    #[error("backup {backup} exists already, and was forgotten; bring it back with undo")]
     BackupExists {
         /// The backup.
         backup: BackupId,
@@ -137,7 +140,7 @@ pub enum Error {
         /// The backup.
         backup: BackupId,
     },
-    /// The backup was forgotten and collected while it was read.
+    /// The backup was forgotten and collected during the call.
     ///
     /// Choose another backup.
     #[error("backup {backup} was forgotten and collected meanwhile; choose another")]
@@ -153,7 +156,7 @@ pub enum Error {
         /// The store and the prefix.
         place: String,
     },
-    /// The change needs an object that is longer than any client reads. It was not written.
+    /// The change needs an object that is longer than clients read. It was not written.
     ///
     /// A state is too long if there are too many backups: forget some, and collect with a grace of zero. A catalog is
     /// too long if a checkpoint has too many files: spread them over several databases.
@@ -189,17 +192,17 @@ pub enum Error {
     /// The caller cancelled the operation.
     #[error("cancelled")]
     Cancelled,
-    /// The store failed, also after retries.
+    /// A request to the store failed, even after retries.
     ///
     /// Run the command again later.
-    #[error("{key}: {source}")]
+    #[error("{key}: the request failed: {source}")]
     Store {
         /// The object or the prefix.
         key: String,
         /// The last answer.
         source: StoreError,
     },
-    /// An address that names no store, or a store of a feature that was not built in.
+    /// The address names no store, or a store whose feature was not built in.
     ///
     /// Correct the address.
     #[error("{url}: {what}")]

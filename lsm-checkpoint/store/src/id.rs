@@ -49,6 +49,6 @@ ids! {
     WriterId
     /// The second half of an object's name, drawn for each object and each attempt.
     Nonce
-    /// The identifier of a transaction. It tells a client its own head.
+    /// The identifier of a transaction. By it a client recognises the state that it has made.
     TransactionId
 }

@@ -30,7 +30,7 @@ pub enum Key {
     Catalog(ObjectName),
     /// `data/{writer}/{nonce}`: the bytes of a file.
     Data(ObjectName),
-    /// `probe/{nonce}`: an object by which `init` tries the store.
+    /// `probe/{nonce}`: a temporary object that probes the store or its clock.
     Probe(Nonce),
 }
 

@@ -14,14 +14,14 @@ pub struct Location {
     prefix: Path,
     place: String,
     folder: Option<PathBuf>,
-    /// The place is an address from which the clients were made.
+    /// `true` if the clients were made from the address in `place`.
     is_parsed: bool,
 }
 
 impl Location {
     /// Uses a client that the caller has configured. Its own retries come before the retries of this crate.
     ///
-    /// The client must send no request again after it has reported an error.
+    /// The client must not resend a request after it has reported an error for it.
     #[must_use]
     pub fn of_store(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
         let place = format!("{store}/{prefix}");
@@ -47,7 +47,7 @@ impl Location {
         self.folder.as_deref()
     }
 
-    /// Makes the same location with connections of its own. A client that the caller has made is shared.
+    /// Makes the same location with connections of its own. A client from the caller is shared.
     pub(crate) fn again(&self) -> crate::error::Result<Self> {
         if self.is_parsed { Self::parse(&self.place) } else { Ok(self.clone()) }
     }

@@ -1,7 +1,6 @@
 //! [`Memory`]: the files that a client keeps between its runs.
 //!
-//! All of them can be lost: they save requests and notice a repository that went back. A file that is damaged is
-//! ignored.
+//! Losing them is safe. They only save requests and reveal a rollback of the repository. A damaged file is ignored.
 
 mod resume;
 
@@ -22,7 +21,7 @@ pub(crate) use resume::Finished;
 const SEEN: &str = "seen";
 const REFS: &str = "refs";
 
-/// The longest cached list of references that is read.
+/// The maximum length of a cached list of references.
 const REFS_MAX: u64 = 256 << 20;
 
 /// The client's directory for one repository, if it has one.
@@ -50,7 +49,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Keeps nothing.
+    /// Makes a memory that keeps nothing.
     pub(crate) fn none(options: &Options) -> Self {
         Self { environment: Arc::clone(&options.environment), dir: None }
     }

@@ -1,4 +1,4 @@
-//! [`Meter`]: the report to the caller, and its wish to stop.
+//! [`Meter`]: reports progress to the caller, and passes on its wish to cancel.
 
 use std::{
     fmt,
@@ -61,7 +61,7 @@ impl Meter {
         })
     }
 
-    /// Asks if the work goes on.
+    /// Fails if the work has been cancelled.
     pub(crate) fn check(&self) -> Result<()> {
         if self.lock().is_over { Err(Error::Cancelled) } else { Ok(()) }
     }
@@ -71,7 +71,7 @@ impl Meter {
     }
 
     fn tell(&self, change: impl FnOnce(&mut Progress)) -> Result<()> {
-        // Held during the callback, so that the reported numbers never go back.
+        // The lock is held during the callback, so that the reported numbers never go back.
         let mut state = self.lock();
         change(&mut state.progress);
         let State { progress, is_over } = &mut *state;

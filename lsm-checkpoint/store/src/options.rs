@@ -61,7 +61,7 @@ impl Options {
         Self::default()
     }
 
-    /// Sets the number of requests that are made at a time. Default: 16. With 1, requests have a fixed order.
+    /// Sets the number of concurrent requests. Default: 16. With 1, requests have a fixed order.
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests.max(1);
@@ -76,7 +76,8 @@ impl Options {
         self
     }
 
-    /// Limits the bytes that are in memory on their way to or from the store. Default: 96 MiB. One part always fits.
+    /// Limits the bytes in memory that are on their way to or from the store. Default: 96 MiB. One part is always
+    /// allowed.
     #[must_use]
     pub fn bytes_in_flight(mut self, bytes: u64) -> Self {
         self.in_flight = bytes;
@@ -98,9 +99,9 @@ impl Options {
         self
     }
 
-    /// Sets a directory for the memory of this client. It exists, and one client at a time uses it.
+    /// Sets the state directory of this client. It must exist, and only one client at a time may use it.
     ///
-    /// With it, a killed push goes on where it stopped, a repository that went back is noticed, and a collect reads
+    /// With it, a killed push resumes where it stopped, a rollback of the repository is noticed, and a collect reads
     /// only new catalogs. It holds no secrets, and can be removed at any time.
     #[must_use]
     pub fn state(mut self, fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {

@@ -1,4 +1,4 @@
-//! The codecs and the rules, for the crate's own proof. Nothing here is covered by a promise.
+//! The codecs and the rules, for the crate's own proof. This module is not part of the public API.
 
 pub use crate::{
     format::{BackupCatalog, Constants, Head, ObjectRef, PIECE, RefsPlace, StoredFile, StoredFolder, pieces},

@@ -31,7 +31,7 @@ use survey::Survey;
 
 /// The number of writers of one push that may be fenced.
 const FENCES: u32 = 3;
-/// The number of times that reused objects may go while they are replaced.
+/// The number of times that reused objects may disappear before a push gives up.
 const LOSSES: u32 = 100;
 
 impl Repository {
@@ -39,12 +39,12 @@ impl Repository {
     ///
     /// # Contract
     ///
-    /// Files that the last backup of the same source has are not sent, and not even read if the engine's checksum tells
-    /// that they are the same. Every file that is read is compared with its checksum in the checkpoint. A checkpoint
-    /// that is in the repository already is not pushed again, and the result says so.
+    /// A file that the last backup of the same source has is not sent. If name, length and engine's checksum are the
+    /// same, it is not even read. Every file that is read is compared with its checksum in the checkpoint. A checkpoint
+    /// that has a backup already is not pushed again, and [`Pushed::was_there`] is set.
     ///
-    /// With a [state directory](crate::Options::state), a push that was killed goes on where it stopped: push the same
-    /// checkpoint again. The checkpoint must not be changed or removed during the call.
+    /// With a [state directory](crate::Options::state), a killed push resumes where it stopped if the same checkpoint
+    /// is pushed again. The checkpoint must not be changed or removed during the call.
     ///
     /// # Crash semantics
     ///
@@ -58,7 +58,7 @@ impl Repository {
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
     /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files.
-    /// - [`Fenced`](Error::Fenced): a collector has taken this push for dead three times.
+    /// - [`Fenced`](Error::Fenced): collectors have fenced this push more than three times.
     /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn push(&self, fs: Arc<dyn Fs>, dir: &Path, options: &PushOptions) -> Result<Pushed> {
@@ -74,7 +74,7 @@ impl Repository {
             Standing::None => None,
             Standing::Damaged(catalog) => Some(catalog),
             Standing::Sound(backup) => {
-                // The writer of a run that was killed after another push of the same checkpoint had committed.
+                // A killed run may have left a writer, although another push of the same checkpoint has committed.
                 if let Some(writer) = session.memory.resume(survey.id).await?.writer {
                     session.commit(&mut Fence(writer)).await?;
                 }
@@ -86,7 +86,7 @@ impl Repository {
         let push = Push { session, source, survey: &survey, options, meter, replaced };
         let outcome = push.run(&head).await;
         if outcome.is_ok() {
-            // A file that stays costs a look at the next push, and the backup is committed.
+            // The backup is committed. If the memory of this push stays, it costs the next push a look.
             let _ = session.memory.ended(survey.id).await;
         }
         outcome
@@ -140,7 +140,8 @@ impl Push<'_> {
             None => self.register().await?,
         };
         let outcome = self.carry(&head, &mut writer, resume.finished).await;
-        // Without a memory nobody goes on under this writer. The change is made only if the store answers.
+        // After a local failure, a later run can resume under this writer only if there is a memory. Otherwise remove
+        // it.
         let is_local = matches!(
             outcome,
             Err(Error::Cancelled
@@ -192,7 +193,7 @@ impl Push<'_> {
                     if fences >= FENCES {
                         return Err(Error::Fenced { writer: *writer, times: fences });
                     }
-                    // Registered before the first copy, so that no collector takes the copies.
+                    // Register before the first copy, so that no collector deletes the copies.
                     *writer = self.register().await?.1;
                 }
             }

@@ -49,15 +49,15 @@ impl ReadOptions {
         Self::default()
     }
 
-    /// Limits the memory for bytes that were fetched. Default: 96 MiB. Readers that wait can exceed it by 1 MiB each.
+    /// Limits the memory for fetched bytes. Default: 96 MiB. Each waiting reader can exceed it by 1 MiB.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// Keeps fetched bytes in a directory on the local disk, at most so many bytes. Later readers of the same bytes, of
-    /// any backup, find them there. The directory is made if it does not exist, and serves one process at a time.
+    /// Keeps up to `bytes` fetched bytes in a directory on the local disk. Later readers of the same bytes, in any
+    /// backup, find them there. The directory is made if it does not exist. Only one process at a time may use it.
     #[must_use]
     pub fn disk_cache(mut self, dir: impl Into<PathBuf>, bytes: u64) -> Self {
         self.disk = Some((dir.into(), bytes));
@@ -69,8 +69,8 @@ impl ReadOptions {
 /// engine that opens the backup in place.
 ///
 /// The filesystem holds one directory, [`dir`](Self::dir), which is the checkpoint. Each piece of 1 MiB is compared
-/// with its SHA-256 before a byte of it is returned. Reads that follow each other are answered from pieces that were
-/// fetched ahead. Calls that would change something fail with `ReadOnlyFilesystem`.
+/// with its SHA-256 before a byte of it is returned. Sequential reads fetch pieces ahead. Calls that would change
+/// something fail with `ReadOnlyFilesystem`.
 ///
 /// The calls block the thread, and work inside any runtime, because the requests are made by threads of this value. A
 /// store that was passed as a client ([`Location::of_store`](crate::Location::of_store)) must not need the runtime of
@@ -159,7 +159,7 @@ impl Repository {
         let tree = Tree::new(&catalog);
         let background = Background::start()?;
         let memory = options.memory.max(PIECE);
-        // Connections belong to the runtime that made them, and that one may be blocked by a reader.
+        // Connections belong to the runtime that made them, and a reader may block that runtime.
         let access = Access::new(session.access.location.again()?, session.access.options.clone());
         let again = Arc::new(session.beside(access));
         let fetcher = Arc::new(Fetcher::new(again, background, catalog, memory, disk));

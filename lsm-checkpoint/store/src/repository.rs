@@ -19,8 +19,8 @@ pub use states::{SourceStatus, Status};
 
 /// A repository: backups in an object store, shared by any number of machines that push, read and collect.
 ///
-/// A clone uses the same connection. All methods run in a tokio runtime. [`blocking`](crate::blocking) has the same
-/// methods for programs without one.
+/// Clones share one connection. All methods need a tokio runtime. [`blocking`](crate::blocking) has the same methods
+/// for programs without one.
 #[derive(Clone, Debug)]
 pub struct Repository {
     session: Arc<Session>,
@@ -66,7 +66,7 @@ impl Repository {
         Ok(self.session.newest().await?.head.backups)
     }
 
-    /// Describes the newest state: sources with their last backups, forgotten backups, and pushes that are under way.
+    /// Returns the newest state: sources with their last backups, forgotten backups, and pushes under way.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Repository {
         Ok(Status::of(self.session.newest().await?.head))
     }
 
-    /// Forgets backups. Their objects stay until a [`collect`](Self::collect) after the grace, and until then
+    /// Forgets backups. Their objects stay until a [`collect`](Self::collect) after the grace. Until then,
     /// [`undo`](Self::undo) brings the backups back. If one of them does not exist, none is forgotten.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Repository {
         self.session.commit(&mut Forget(backups)).await.map(drop)
     }
 
-    /// Brings forgotten backups back. If one of them is not there any more, none is brought back.
+    /// Brings forgotten backups back. If one of them is gone, none is brought back.
     ///
     /// # Errors
     ///
@@ -99,10 +99,10 @@ impl Repository {
         self.session.commit(&mut Undo(backups)).await.map(drop)
     }
 
-    /// Ends the push of a writer that has died, so that the next collect removes its objects. Returns `false` if no
-    /// such push is under way.
+    /// Fences the push of a dead writer, so that the next collect removes its objects. Returns `false` if no such push
+    /// is under way.
     ///
-    /// If the writer is alive, its push costs a copy within the store, and no data is lost.
+    /// If the writer is alive after all, its push copies its objects within the store. No data is lost.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! [`Rules`]: the rules of the protocol, each of which the proof can leave out.
+//! [`Rules`]: the rules of the protocol. The proof can leave out each one.
 
-/// The rules that keep backups whole. All are on, and only the crate's proof turns one off.
+/// The rules that protect backups. All are on. Only the crate's proof turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each rule is independent of the others")]
 pub struct Rules {
@@ -8,9 +8,9 @@ pub struct Rules {
     pub relist: bool,
     /// A head that was created counts only if a list shows none that is K or more above it.
     pub window: bool,
-    /// The same for a head of one's own that was found after `AlreadyExists`.
+    /// The same rule, for a client's own head that it finds after `AlreadyExists`.
     pub window_seen: bool,
-    /// A change that the newest head has is not made again.
+    /// A change that the newest head already has is not made again.
     pub already: bool,
     /// A push commits only while its writer is registered.
     pub fenced: bool,

@@ -47,7 +47,7 @@ impl Session {
         Ok(Self { access, constants, memory, constants_bytes, seen, refuses_overwrites })
     }
 
-    /// Makes a session of the same repository over other connections. It is for reading.
+    /// Makes a session of the same repository over other connections. It is only for reading.
     pub(crate) fn beside(&self, access: Access) -> Self {
         let memory = Memory::none(&access.options);
         let seen = Mutex::new(self.newest_seen());
@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// Checks once that the store refuses to create an object that exists. Some servers accept the condition and ignore
-    /// it. The bytes are the object's own, so that such a server loses nothing.
+    /// it. The request has the object's own bytes, so that such a server overwrites nothing.
     pub(crate) async fn before_writing(&self) -> Result<()> {
         if self.refuses_overwrites.load(Ordering::Relaxed) {
             return Ok(());

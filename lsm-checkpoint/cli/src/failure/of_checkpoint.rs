@@ -1,6 +1,7 @@
 //! The errors of `lsm-checkpoint`, each with its exit code and the next step.
 
 use lsm_checkpoint::{Error, Occupant};
+use lsm_fs::parent_of;
 
 use super::{Failure, sentence};
 use crate::{exit::Exit, text::word};
@@ -15,11 +16,11 @@ impl From<Error> for Failure {
             Error::LeftBehind { error, left, .. } => {
                 let first = Self::from(*error);
                 let clears = match left.file_name() {
-                    // No sweep finds debris inside of a target.
+                    // A sweep does not look inside a target.
                     Some(name) if name == ".checkpoint-staged" => {
                         format!("repeat the restore: it clears {}", word(&left))
                     }
-                    _ => format!("sweep the directory that holds {}", word(&left)),
+                    _ => format!("run `lsm-checkpoint sweep {}`", word(parent_of(&left))),
                 };
                 let hint = match first.hint {
                     Some(first) => format!("{first}; then {clears}"),
@@ -35,7 +36,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exit code of an error, and its word for programs.
+/// Returns the exit code of an error, and its word for programs.
 fn code(error: &Error) -> (Exit, &'static str) {
     match error {
         Error::TargetExists { .. } => (Exit::Refused, "target_exists"),
@@ -64,24 +65,24 @@ fn code(error: &Error) -> (Exit, &'static str) {
     }
 }
 
-/// The next step. `None` if the message names it.
+/// Returns the next step, or `None` if the message contains it.
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::TargetExists { occupant: Occupant::Other, .. } => {
-            "choose another name, or move what is there away".to_owned()
+            "choose another name, or move the existing entry away".to_owned()
         }
         Error::InProgress { staged, .. } => {
             format!("wait for the other process; if none is alive, remove {}", word(staged))
         }
-        Error::NestedTarget { .. } => "choose a target outside of the checkpoint".to_owned(),
-        Error::InvalidTarget { .. } => "name a directory that does not exist, in one that does".to_owned(),
+        Error::NestedTarget { .. } => "choose a target outside the checkpoint".to_owned(),
+        Error::InvalidTarget { .. } => "choose a new name in an existing directory".to_owned(),
         Error::NameRefused { .. } => "choose a target on another filesystem".to_owned(),
         Error::InvalidIdentity { .. } => "give the copy a name with --identity".to_owned(),
         Error::WrongVersion { .. } | Error::InvalidSnapshot { .. } => {
-            "the checkpoint is wrong: use another one".to_owned()
+            "the checkpoint contradicts itself: use another one".to_owned()
         }
         Error::SourceChanged { .. } => {
-            "someone removes or changes the checkpoint: use another one, and verify this one".to_owned()
+            "another process changed or removed it: use another checkpoint, and verify this one".to_owned()
         }
         Error::SourceCorrupt { .. } => "the checkpoint is damaged: use an older one".to_owned(),
         Error::LinkRefused { .. } => {
@@ -89,12 +90,12 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::OwnerRefused { .. } => "run the restore as root, or as that user".to_owned(),
         Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
-        Error::StagedMismatch { .. } => "find out which other process writes there, then repeat".to_owned(),
+        Error::StagedMismatch { .. } => "stop the process that writes there, then repeat the command".to_owned(),
         Error::PublishedNotDurable { target, .. } => {
-            format!("the device fails: do not rely on {}, and make it anew on another device", word(target))
+            format!("the device may be failing: do not rely on {}, and repeat the command on another device", word(target))
         }
         Error::RemovedNotDurable { .. } => {
-            "the device fails: sweep the directory once it works again".to_owned()
+            "the device may be failing: run `lsm-checkpoint sweep` on the directory once it works again".to_owned()
         }
         Error::Undecided { target, staged } => format!(
             "if {0} is in use, remove {1} and {0}/.checkpoint-unpublished; otherwise remove both directories",

@@ -16,7 +16,7 @@ impl From<Error> for Failure {
 fn message(error: &Error) -> String {
     let (path, cause) = (text::path(error.path()), sentence(error.io_error()));
     let action = match (verb(error.op()), error.other_path()) {
-        (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)),
+        format!("cannot {verb} it to {}", text::path(other)), => (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)), => format!("cannot {verb} it to {}", text::path(other)),
         (Some(verb), None) => format!("cannot {verb} it"),
         (None, _) => format!("{} failed", error.op()),
     };
@@ -25,7 +25,7 @@ fn message(error: &Error) -> String {
     format!("{path}: {action}: {cause}{}", cleanup.unwrap_or_default())
 }
 
-/// The operation in a word, where there is a better one than the name of the call.
+/// Returns a plain verb for an operation, or `None` if the name of the call serves.
 fn verb(op: Op) -> Option<&'static str> {
     Some(match op {
         Op::Beneath | Op::Open => "open",
@@ -44,11 +44,11 @@ fn verb(op: Op) -> Option<&'static str> {
     })
 }
 
-/// The next step after a cause.
+/// Returns the next step for a cause.
 fn hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
         io::ErrorKind::NotFound => Some("check the path"),
-        io::ErrorKind::NotADirectory => Some("name a directory"),
+        io::ErrorKind::NotADirectory => Some("a part of the path is no directory: check the path"),
         io::ErrorKind::PermissionDenied => {
             Some("run the command as the user that owns the directory, or as root")
         }

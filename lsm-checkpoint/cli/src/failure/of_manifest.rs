@@ -17,7 +17,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exit code of an error, and its word for programs.
+/// Returns the exit code of an error, and its word for programs.
 fn code(error: &Error) -> (Exit, &'static str) {
     match error {
         error if error.is_corruption() => (Exit::Unsound, "manifest_corrupt"),
@@ -34,11 +34,11 @@ fn code(error: &Error) -> (Exit, &'static str) {
     }
 }
 
-/// The next step. `None` if the message names it.
+/// Returns the next step, or `None` if the message contains it.
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::Corrupt { file, .. } | Error::NoFooter { file, .. } => {
-            format!("see which parts are good with `lsm-checkpoint manifest inspect {}`", word(file))
+            format!("list the damaged parts with `lsm-checkpoint manifest inspect {}`", word(file))
         }
         Error::DigestMismatch { .. } | Error::WrongVersion { .. } => {
             "one of the two files was replaced: restore both from one checkpoint".to_owned()
@@ -50,7 +50,7 @@ fn hint(error: &Error) -> Option<String> {
             "restore the file from a checkpoint; neither copy proves the other".to_owned()
         }
         Error::Rejected { .. } => {
-            "try the right key; if it is the right one, trust nothing in the directory".to_owned()
+            "check the key; if it is the right one, trust nothing in the directory".to_owned()
         }
         Error::KeyRequired { .. } => {
             "this command has no key: dump the section with the engine's own tools".to_owned()
@@ -59,7 +59,7 @@ fn hint(error: &Error) -> Option<String> {
             "use a newer version of lsm-checkpoint, and do not repair it".to_owned()
         }
         Error::SectionNotFound { file, .. } => {
-            format!("`lsm-checkpoint manifest inspect {}` lists the sections", word(file))
+            format!("list the sections with `lsm-checkpoint manifest inspect {}`", word(file))
         }
         Error::InUse { .. } => "wait for the other process".to_owned(),
         _ => return None,

@@ -1,4 +1,4 @@
-//! Errors of `lsm-checkpoint-store`.
+//! The errors of `lsm-checkpoint-store`, each with its exit code and the next step.
 
 use lsm_checkpoint_store::Error;
 
@@ -52,9 +52,9 @@ fn hint(error: &Error) -> Option<&'static str> {
             "run `lsm-checkpoint store check`; a push with --distrust sends damaged files again"
         }
         Error::WentBack { .. } => {
-            "find out who replaced it; if it shall stay so, remove the file `seen` in the memory"
+            "find out who rolled it back; to accept the older state, remove the file `seen` below the state directory"
         }
-        Error::Store { .. } => "run the command again later; a push goes on where it stopped",
+        Error::Store { .. } => "run the command again later; a push resumes where it stopped",
         _ => return None,
     })
 }

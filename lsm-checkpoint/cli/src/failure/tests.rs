@@ -1,4 +1,4 @@
-//! Every error as the operator reads it. `messages.txt` is the snapshot.
+//! Every error as the operator reads it, compared with the snapshot `messages.txt`.
 
 use std::{
     io,
@@ -140,7 +140,7 @@ fn of_store() -> Vec<Error> {
     Vec::new()
 }
 
-/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli every_error` writes the snapshot anew.
+/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli every_error` rewrites the snapshot.
 #[test]
 fn every_error_has_its_sentence_its_hint_and_its_code() {
     let failures = of_checkpoint().into_iter().map(Failure::from);
@@ -160,7 +160,7 @@ fn every_error_has_its_sentence_its_hint_and_its_code() {
         return;
     }
     let kept = include_str!("messages.txt");
-    // Without the store, its errors at the end of the snapshot are missing.
+    // The store's errors come last. A build without the feature `store` lacks them.
     let is_same = if cfg!(feature = "store") { found == kept } else { kept.starts_with(&found) };
     assert!(is_same, "{} should be:\n{found}", path.display());
 }

@@ -1,4 +1,4 @@
-//! The rules on calendars, in local time and across changes of the clock.
+//! The retention rules in local time, and across daylight-saving changes.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn zone(text: &str) -> TimeZone {
     TimeZone::posix(text).unwrap()
 }
 
-/// The times that are kept, of times given the newest first.
+/// Returns the times that are kept. `times` are sorted, newest first.
 fn kept(times: &[&str], rules: &Rules, now: &str, zone_text: &str) -> Vec<String> {
     let parsed: Vec<Timestamp> = times.iter().map(|time| time.parse().unwrap()).collect();
     let reasons = retention(&parsed, rules, now.parse().unwrap(), &zone(zone_text));
@@ -40,7 +40,7 @@ fn each_rule_keeps_the_newest_of_its_periods() {
         (Rules { weekly: count(2), ..Rules::default() }, vec![0, 4]),
         (Rules { monthly: count(2), ..Rules::default() }, vec![0, 4]),
         (Rules { yearly: count(2), ..Rules::default() }, vec![0, 5]),
-        // A count that is left keeps the oldest one too.
+        // The count is not used up, so the oldest one is kept too.
         (Rules { yearly: count(3), ..Rules::default() }, vec![0, 5, oldest]),
         (Rules { last: Some(Keep::All), ..Rules::default() }, (0..7).collect()),
         (Rules { last: count(0), ..Rules::default() }, vec![]),
@@ -51,7 +51,7 @@ fn each_rule_keeps_the_newest_of_its_periods() {
     }
 }
 
-/// 23:30 and 00:30 UTC are one day in Berlin, and two in London.
+/// 23:30 and 00:30 UTC fall on one day in Berlin, and on two days in London.
 #[test]
 fn days_are_local() {
     let times = ["2026-01-11T00:30:00Z", "2026-01-10T23:30:00Z", "2026-01-09T12:00:00Z"];
@@ -60,7 +60,7 @@ fn days_are_local() {
     assert_eq!(kept(&times, &rules, NOW, "UTC0"), [times[0], times[1]]);
 }
 
-/// On 25 October 2026 the hour from 2 to 3 comes twice: it is one hour of the calendar, as in restic.
+/// On 25 October 2026 the hour from 2 to 3 occurs twice. Both count as one hour, as in restic.
 #[test]
 fn an_hour_that_comes_twice_is_one_hour() {
     let times = ["2026-10-25T01:30:00Z", "2026-10-25T00:30:00Z", "2026-10-24T23:30:00Z"];
@@ -80,9 +80,9 @@ fn a_day_without_an_hour_is_one_day() {
     assert_eq!(kept(&hours, &rules, NOW, BERLIN), hours, "half past one, and half past three");
 }
 
-/// Seven days before 12:00 of summer time is 12:00 of winter time, an hour more than 168 hours.
+/// Seven days before 12:00 in summer time it is 12:00 in winter time, which is 169 hours earlier.
 #[test]
-fn a_length_is_counted_by_the_calendar() {
+fn a_span_is_counted_by_the_calendar() {
     let times = ["2026-03-30T10:00:00Z", "2026-03-23T11:00:01Z", "2026-03-23T11:00:00Z"];
     let within = |text: &str| Rules { within: Some(text.parse().unwrap()), ..Rules::default() };
     assert_eq!(kept(&times, &within("7d"), NOW, BERLIN), [times[0], times[1]]);
@@ -90,17 +90,17 @@ fn a_length_is_counted_by_the_calendar() {
     assert_eq!(kept(&times, &within("1m"), NOW, BERLIN).len(), 3);
 }
 
-/// 31 March less a month is 31 February, which is 3 March.
+/// One month before 31 March is "31 February", which runs over to 3 March.
 #[test]
-fn a_day_that_a_month_does_not_have_counts_on() {
+fn a_missing_day_runs_over_into_the_next_month() {
     let times = ["2026-03-31T12:00:00Z", "2026-03-03T12:00:01Z", "2026-03-03T12:00:00Z"];
     let rules = Rules { within: Some("1m".parse().unwrap()), ..Rules::default() };
     assert_eq!(kept(&times, &rules, NOW, "UTC0"), [times[0], times[1]]);
 }
 
-/// The reach of a length begins at the newest one that does not lie in the future, and keeps those that do.
+/// A span starts at the newest checkpoint that is not in the future. Checkpoints in the future are kept.
 #[test]
-fn a_clock_in_the_future_does_not_move_the_reach() {
+fn a_checkpoint_in_the_future_does_not_move_the_span() {
     let times =
         ["2030-01-01T00:00:00Z", "2026-03-10T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-01T00:00:00Z"];
     let rules = Rules { within: Some("2d".parse().unwrap()), ..Rules::default() };
@@ -110,7 +110,7 @@ fn a_clock_in_the_future_does_not_move_the_reach() {
     assert_eq!(kept(&times, &daily, "2026-03-11T00:00:00Z", "UTC0"), times[..1], "it counts by its date");
 }
 
-/// The first in the list counts as the newest.
+/// At equal times, the first one in the list counts as the newest.
 #[test]
 fn of_equal_times_the_first_is_kept() {
     let time: Timestamp = "2026-03-10T00:00:00Z".parse().unwrap();
@@ -144,7 +144,7 @@ fn lengths_and_counts_are_read() {
     assert!(Rules::default().is_empty() && !Rules { last: count(0), ..Rules::default() }.is_empty());
 }
 
-/// Times at the ends of the calendar end no program.
+/// Times at the ends of the calendar cause no panic.
 #[test]
 fn the_ends_of_time_are_bounded() {
     let rules = Rules {
@@ -159,7 +159,7 @@ fn the_ends_of_time_are_bounded() {
     }
 }
 
-/// The README shows these.
+/// The README shows this table.
 #[test]
 fn the_example_of_the_manual_is_right() {
     let times = [

@@ -1,4 +1,4 @@
-//! `check`: for monitoring.
+//! `check`: monitors the age of the newest sound checkpoint.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -19,19 +19,19 @@ use crate::{
 
 /// Check that the newest sound checkpoint of each source is young enough.
 ///
-/// Exits with 2 if it is not so for one source, or if there is no checkpoint at all. A quick verification
-/// decides about soundness. A checkpoint from the future counts as none.
+/// Exits with 2 if a source has no such checkpoint, or if the directory has no checkpoints. A checkpoint is sound if
+/// `verify --quick` finds no problem. A checkpoint whose time is in the future does not count.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// The directory that holds the checkpoints.
     dir: PathBuf,
-    /// The age that the newest one may have, such as 26h. The units are s, m (minutes), h, d, w.
+    /// The maximum age of the newest checkpoint, such as 26h. The units are s, m (minutes), h, d, w.
     #[arg(long, value_name = "AGE", value_parser = text::parse_age)]
     max_age: Duration,
-    /// Expect checkpoints of this source; without any the check fails. Can be given several times.
+    /// Fail if this source has no checkpoints. Can be given several times.
     #[arg(long, value_name = "IDENTITY")]
     identity: Vec<String>,
-    /// Write the results to a file for the textfile collector of Prometheus, in one step.
+    /// Write the results to a file for the textfile collector of Prometheus. The file is replaced atomically.
     #[arg(long, value_name = "FILE")]
     prometheus: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ impl CheckArgs {
             findings.push(self.finding(session, &mut table, group, newest));
         }
         let is_absent = |identity: &&String| !groups.iter().any(|group| group.identity == **identity);
-        // One that is given twice is one series of the metrics.
+        // An identity that is given twice must not become two series of the metrics.
         let expected: BTreeSet<&String> = self.identity.iter().collect();
         for identity in expected.into_iter().filter(is_absent) {
             let group = Group { identity: identity.clone(), complete: Vec::new(), unsound: Vec::new() };
@@ -123,13 +123,13 @@ impl CheckArgs {
             return Ok(Exit::Done);
         }
         let problem = match failing {
-            0 => "no checkpoint at all".to_owned(),
-            number => format!("{} without a young and sound checkpoint", text::count(number, "source")),
+            0 => "no checkpoints".to_owned(),
+            number => format!("{} without a sound checkpoint that is young enough", text::count(number, "source")),
         };
         let word = text::word(&self.dir);
         Err(Failure::new(Exit::Unsound, "nothing_young", format!("{}: {problem}", text::path(&self.dir)))
             .hint(format!(
-                "see all of them with `lsm-checkpoint list {word}`, and the log of the job that makes them"
+                "look at `lsm-checkpoint list {word}`, and at the log of the job that makes the checkpoints"
             )))
     }
 }

@@ -1,4 +1,4 @@
-//! `completions` and `man`: the command line for shells and for `man`.
+//! `completions` and `man`: shell completions and man pages, generated from the command line.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::{
     text,
 };
 
-/// Print the completions of a shell.
+/// Print completions for a shell.
 #[derive(Args, Debug)]
 pub(crate) struct CompletionsArgs {
     /// The shell.
@@ -29,10 +29,10 @@ impl CompletionsArgs {
     }
 }
 
-/// Write the man pages into a directory, a page for each command.
+/// Write man pages into a directory, one per command.
 #[derive(Args, Debug)]
 pub(crate) struct ManArgs {
-    /// A directory that exists, such as /usr/local/share/man/man1.
+    /// An existing directory, such as /usr/local/share/man/man1.
     dir: PathBuf,
 }
 

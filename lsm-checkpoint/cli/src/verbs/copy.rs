@@ -1,4 +1,4 @@
-//! `copy`: a checkpoint of a checkpoint.
+//! `copy`: copies a checkpoint.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -16,35 +16,34 @@ use crate::{
     text::parse_size,
 };
 
-/// Copy a checkpoint, to another disk for instance. The copy is a checkpoint of the same source.
+/// Copy a checkpoint, for instance to another disk. The copy is a checkpoint of the same source.
 ///
-/// The target is absent or complete, whatever happens. Every byte is verified: copies on their way, and clones and
-/// links before.
+/// The copy keeps the time and the identity of the original. Every byte is verified: copied files on the way, cloned
+/// and linked files before. The target appears only once it is complete.
 #[derive(Args, Debug)]
 pub(crate) struct CopyArgs {
     /// A checkpoint, or DIR@latest.
     checkpoint: PathBuf,
-    /// A directory that does not exist, in one that does.
+    /// The new checkpoint: a new name in an existing directory.
     target: PathBuf,
-    /// Share the files that this earlier copy has already, by hard links: a checkpoint, or DIR@latest.
+    /// Hard-link files that this earlier copy already has: a checkpoint, or DIR@latest.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
-    /// The way in which files come there.
+    /// The method of transfer.
     #[arg(long, value_enum, default_value_t = PolicyArg::Independent)]
     policy: PolicyArg,
-    /// Copy at most so many bytes a second, such as 200MiB.
+    /// Copy at most this many bytes per second, such as 200MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     limit: Option<u64>,
-    /// The name of the source, if the catalog has none: a checkpoint of format 1 may lack it.
+    /// The identity of the source, for a checkpoint of format 1 that has none.
     #[arg(long)]
     identity: Option<String>,
-    /// Verify the checkpoint, and copy nothing.
+    /// Verify the checkpoint, show the plan, and copy nothing.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// The host's clock, but for the time of the copy: that is the time of the original, so that ages and the rules of
-/// `prune` stay the same.
+/// The host's clock, except that the copy gets the time of the original. So `check` and `prune` treat both alike.
 #[derive(Debug)]
 struct ClockOfOriginal {
     host: SystemClock,

@@ -1,4 +1,4 @@
-//! `diff`: two checkpoints, file by file.
+//! `diff`: compares two checkpoints file by file.
 
 use std::{
     collections::BTreeMap,
@@ -17,50 +17,51 @@ use crate::{
     text,
 };
 
-/// Compare two checkpoints by their catalogs: the files that came, went, changed and stayed.
+/// Compare two checkpoints by their catalogs: files added (+), removed (-), changed (M), or of unknown state (?).
 ///
-/// A file has stayed if both have one inode, or if length and checksum are the same.
+/// A file is unchanged if it is the same inode in both, or if its length and checksum are equal. Its state is unknown
+/// if the lengths are equal and a checksum is missing.
 #[derive(Args, Debug)]
 pub(crate) struct DiffArgs {
     /// The older checkpoint, or DIR@latest.
     a: PathBuf,
     /// The newer checkpoint, or DIR@latest.
     b: PathBuf,
-    /// Print the files that stayed, too.
+    /// Also print unchanged files.
     #[arg(long)]
     all: bool,
 }
 
-/// The fate of a file from one checkpoint to the other.
+/// The difference of one file between the two checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    Came,
-    Went,
+    Added,
+    Removed,
     Changed,
-    Stayed,
-    /// The lengths are the same, and one of the two has no checksum.
+    Unchanged,
+    /// The lengths are equal, and at least one of the two has no checksum.
     Unknown,
 }
 
 impl Fate {
-    const ALL: [Self; 5] = [Self::Came, Self::Went, Self::Changed, Self::Stayed, Self::Unknown];
+    const ALL: [Self; 5] = [Self::Added, Self::Removed, Self::Changed, Self::Unchanged, Self::Unknown];
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Came => "came",
-            Self::Went => "went",
+            Self::Added => "added",
+            Self::Removed => "removed",
             Self::Changed => "changed",
-            Self::Stayed => "stayed",
+            Self::Unchanged => "unchanged",
             Self::Unknown => "unknown",
         }
     }
 
     const fn sign(self) -> char {
         match self {
-            Self::Came => '+',
-            Self::Went => '-',
+            Self::Added => '+',
+            Self::Removed => '-',
             Self::Changed => 'M',
-            Self::Stayed => ' ',
+            Self::Unchanged => ' ',
             Self::Unknown => '?',
         }
     }
@@ -90,14 +91,14 @@ impl DiffArgs {
             session.signals.check()?;
             let (fate, bytes) = match (a.files.get(path), b.files.get(path)) {
                 (Some(old), Some(new)) => (fate(&a.path.join(path), old, &b.path.join(path), new), new.len),
-                (None, Some(new)) => (Fate::Came, new.len),
-                (Some(old), None) => (Fate::Went, old.len),
+                (None, Some(new)) => (Fate::Added, new.len),
+                (Some(old), None) => (Fate::Removed, old.len),
                 (None, None) => continue,
             };
             let (files, sum) = totals.entry(fate).or_default();
             *files += 1;
             *sum = sum.saturating_add(bytes);
-            if self.all || fate != Fate::Stayed {
+            if self.all || fate != Fate::Unchanged {
                 session.out.line(format!("{} {}  {}", fate.sign(), text::path(path), session.size(bytes)));
             }
             session.out.record(
@@ -130,10 +131,10 @@ fn fate(old_path: &Path, old: &CatalogFile, new_path: &Path, new: &CatalogFile) 
         return Fate::Changed;
     }
     if id(old_path).is_some_and(|old| id(new_path) == Some(old)) {
-        return Fate::Stayed;
+        return Fate::Unchanged;
     }
     match (old.checksum, new.checksum) {
-        (Some(old), Some(new)) if old == new => Fate::Stayed,
+        (Some(old), Some(new)) if old == new => Fate::Unchanged,
         (Some(_), Some(_)) => Fate::Changed,
         _ => Fate::Unknown,
     }

@@ -1,4 +1,4 @@
-//! `du`: the cost of a directory of checkpoints.
+//! `du`: the storage of a directory of checkpoints.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -15,10 +15,10 @@ use crate::{
     text,
 };
 
-/// Show the storage that checkpoints take, and the storage that the removal of each would free.
+/// Show the storage of each checkpoint, and the storage that its removal would free.
 ///
-/// Files are counted by inode, so a file that several checkpoints share is counted once. Clones share storage in a way
-/// that cannot be counted: their bytes are an upper bound, and are shown by themselves.
+/// Files are counted by inode, so the total counts a shared file once. Clones share storage invisibly. Their bytes are
+/// an upper bound and have a column of their own.
 #[derive(Args, Debug)]
 pub(crate) struct DuArgs {
     /// The directory that holds the checkpoints.
@@ -29,13 +29,13 @@ pub(crate) struct DuArgs {
 #[derive(Debug, Default)]
 struct Inode {
     bytes: u64,
-    /// All its names, wherever they are.
+    /// The number of all its names, wherever they are.
     links: u64,
-    /// Its names in checkpoints.
+    /// The number of its names in checkpoints.
     seen: u64,
 }
 
-/// The inodes of one checkpoint, with the number of names that it has for each.
+/// The inodes of one checkpoint, each with the number of its names there.
 #[derive(Debug)]
 struct Used {
     name: std::ffi::OsString,
@@ -97,7 +97,7 @@ impl DuArgs {
         session.out.lines(&table.show());
         session.out.record(&all.record(Record::new("total_usage").path("directory", &self.dir), cloned));
         if cloned > 0 {
-            session.out.note("clones share storage that cannot be counted, so a removal may free less");
+            session.out.note("clones share storage invisibly, so a removal may free less");
         }
         Ok(exit)
     }
@@ -107,7 +107,7 @@ impl DuArgs {
         for listed in list(&StdFs, &self.dir)? {
             session.signals.check()?;
             if matches!(listed.state, CheckpointState::Staged) {
-                session.out.note(format!("{}: not counted: it is being made", text::name(&listed.name)));
+                session.out.note(format!("{}: not counted: an unfinished checkpoint", text::name(&listed.name)));
                 continue;
             }
             if listed.contents.is_none() {
@@ -150,20 +150,21 @@ impl Usage {
         }
     }
 
-    /// The figures of one checkpoint: its removal frees the inodes that have no other name.
+    /// Returns the figures of one checkpoint. Its removal frees the inodes that have no other name.
     fn of(&self, used: &Used) -> Figures {
         let inodes = used.inodes.iter().filter_map(|(id, names)| Some((self.inodes.get(id)?, *names)));
         Figures::of(inodes)
     }
 
-    /// The figures of all: their removal frees the inodes that have no name elsewhere, as in the database.
+    /// Returns the figures of all checkpoints. Their removal frees the inodes without a name elsewhere, as in the
+    /// database.
     fn of_all(&self) -> Figures {
         Figures::of(self.inodes.values().map(|inode| (inode, inode.seen)))
     }
 }
 
 impl Figures {
-    /// Adds up inodes, each with the number of its names that would go.
+    /// Sums up inodes. Each comes with the number of names that a removal would take.
     fn of<'i>(inodes: impl Iterator<Item = (&'i Inode, u64)>) -> Self {
         let mut figures = Self::default();
         for (inode, names) in inodes {

@@ -1,4 +1,4 @@
-//! Several checkpoints in one call.
+//! One action on several checkpoints.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,8 @@ use crate::{
     session::{Result, Session},
 };
 
-/// Runs an action on each path. A failure is shown and does not stop the others, unless it is a signal. The heaviest
-/// exit code counts.
+/// Runs an action on each path, and returns the heaviest result. A failure is shown and does not stop the loop. A
+/// signal does.
 pub(crate) fn each(
     session: &Session,
     paths: &[PathBuf],

@@ -1,4 +1,4 @@
-//! `list`: the checkpoints of a directory.
+//! `list`: lists the checkpoints of a directory.
 
 use std::{
     ffi::OsString,
@@ -49,7 +49,7 @@ const COLUMNS: [Column; 10] = [
 impl ListArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let mut listed = list(&StdFs, &self.dir)?;
-        // Those without a time come last, by name.
+        // Entries without a time come last, by name.
         listed.sort_by_cached_key(|checkpoint| {
             let created = checkpoint.contents.as_ref().map(|contents| contents.created);
             (created.is_none(), created, checkpoint.name.clone())
@@ -81,19 +81,19 @@ impl ListArgs {
         Ok(if listed.iter().all(is_sound) { Exit::Done } else { Exit::Unsound })
     }
 
-    /// Says where checkpoints are, if the directory is one level too high or too low.
+    /// Prints a note if the checkpoints are one level higher or lower than the given directory.
     fn look_around(&self, session: &Session) -> Result<()> {
         if is_checkpoint(&StdFs, &self.dir)? {
             let word = text::word(&self.dir);
-            session.out.note(format!("it is a checkpoint itself: `lsm-checkpoint show {word}`"));
+            session.out.note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
             return Ok(());
         }
         let entries = StdFs.read_dir(&self.dir)?;
         for entry in entries.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
             let below = self.dir.join(&entry.name);
-            // A directory that cannot be read is of no help here.
+            // An unreadable directory cannot give a hint.
             if list(&StdFs, &below).is_ok_and(|listed| !listed.is_empty()) {
-                session.out.note(format!("there are some in {}", text::path(&below)));
+                session.out.note(format!("there are checkpoints in {}", text::path(&below)));
             }
         }
         Ok(())
@@ -103,7 +103,7 @@ impl ListArgs {
 fn links(dir: &Path) -> Result<Vec<Link>> {
     let entries = StdFs.read_dir(dir)?;
     let links = entries.into_iter().filter(|entry| entry.file_type == FsFileType::Symlink);
-    // A link that vanishes meanwhile is left out.
+    // A link may vanish between the two calls.
     Ok(links
         .filter_map(|entry| Some(Link { to: dir.join(&entry.name).read_link().ok()?, name: entry.name }))
         .collect())

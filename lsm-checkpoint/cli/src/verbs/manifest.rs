@@ -1,4 +1,4 @@
-//! `manifest`: an archive of `lsm-manifest` by itself.
+//! `manifest`: inspects and repairs a single manifest archive.
 
 mod relation;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 use relation::Relation;
 
-/// Inspect, verify, dump or repair a manifest archive: `v{N}`, or the `CHECKPOINT` of a checkpoint.
+/// Inspect, verify, dump or repair a manifest archive: a `v{N}`, or the `CHECKPOINT` file of a checkpoint.
 #[derive(Args, Debug)]
 pub(crate) struct ManifestArgs {
     #[command(subcommand)]
@@ -31,28 +31,28 @@ pub(crate) struct ManifestArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show both footers, every section, and the digest in CURRENT.
+    /// Show the state of both footers and of every section, and compare the digest with CURRENT.
     Inspect {
         /// The archive.
         file: PathBuf,
     },
-    /// Exit with 2 if a footer or a section is damaged, or if CURRENT names another archive.
+    /// Exit with 2 if a footer or a section is damaged, or if CURRENT names this version with another digest.
     Verify {
         /// The archive.
         file: PathBuf,
     },
-    /// Write the payload of a section to stdout, as bytes; with --json in base64.
+    /// Write the payload of a section to stdout as raw bytes, or in base64 with --json.
     Dump {
         /// The archive.
         file: PathBuf,
         /// The name of the section.
         section: String,
     },
-    /// Write damaged parts anew from their copies: beside the file, which the new one then replaces in one step.
+    /// Rewrite damaged parts from their copies. The repaired file replaces the damaged one atomically.
     Repair {
         /// The archive.
         file: PathBuf,
-        /// Name the parts, and write nothing.
+        /// Show the parts to rewrite, and write nothing.
         #[arg(long)]
         dry_run: bool,
     },
@@ -70,7 +70,7 @@ impl ManifestArgs {
     }
 }
 
-/// A part of an archive and its state.
+/// Lists the parts of an archive with their states.
 fn parts(report: &Report) -> Vec<(String, &BlockState)> {
     let footers = [("tail".to_owned(), &report.tail), ("mirror".to_owned(), &report.mirror)];
     let sections =
@@ -172,7 +172,7 @@ fn dump(session: &Session, file: &Path, name: &str) -> Result {
     let archive = ManifestArchiveReader::open(&StdFs, file, &ReadOptions::new())?;
     let section = archive.read_section(name)?;
     if section.healed {
-        session.out.note(format!("section {name} is damaged and was restored from its parity"));
+        session.out.note(format!("section {name} is damaged; this is its content, restored from parity"));
     }
     match session.out.form {
         Form::Json => session.out.record(
@@ -183,15 +183,15 @@ fn dump(session: &Session, file: &Path, name: &str) -> Result {
                 .with("base64", base64(&section.payload)),
         ),
         Form::Text if std::io::stdout().is_terminal() => {
-            return Err(Failure::refused("terminal", "the payload is bytes, and stdout is a terminal")
-                .hint("send it to a file or through `xxd`, or use --json"));
+            return Err(Failure::refused("terminal", "the payload is binary, and stdout is a terminal")
+                .hint("redirect it to a file, pipe it through `xxd`, or use --json"));
         }
         Form::Text => session.out.bytes(&section.payload),
     }
     Ok(Exit::Done)
 }
 
-/// Says which parts a repair would write anew, and which are lost.
+/// Prints the parts that a repair would rewrite, and the parts that are lost.
 fn would_repair(session: &Session, file: &Path) -> Result {
     let report = inspect(&StdFs, file, &ReadOptions::new())?;
     let (mut written, mut lost) = (Vec::new(), Vec::new());
@@ -204,7 +204,7 @@ fn would_repair(session: &Session, file: &Path) -> Result {
             _ => lost.push(part),
         }
     }
-    tell(session, file, "would be written anew (dry run)", &written, &lost);
+    tell(session, file, "would be rewritten (dry run)", &written, &lost);
     Ok(if lost.is_empty() && report.copies_agree { Exit::Done } else { Exit::Unsound })
 }
 
@@ -212,9 +212,9 @@ fn mend(session: &Session, file: &Path) -> Result {
     let done = repair(&StdFs, file, &ReadOptions::new())?;
     let written: Vec<_> = done.parts.iter().map(ToString::to_string).collect();
     let lost: Vec<_> = done.damaged.iter().map(|name| format!("section {name}")).collect();
-    tell(session, file, "written anew", &written, &lost);
+    tell(session, file, "rewritten", &written, &lost);
     if done.directory_sync == Some(DirectorySync::NotSupported) {
-        session.out.note("this filesystem syncs no directories: a crash may bring the damaged file back");
+        session.out.note("this filesystem cannot sync directories, so a crash may bring the damaged file back");
     }
     Ok(if lost.is_empty() { Exit::Done } else { Exit::Unsound })
 }

@@ -1,4 +1,4 @@
-//! `prune`: old checkpoints go, by rules.
+//! `prune`: removes old checkpoints by retention rules.
 
 use std::path::PathBuf;
 
@@ -19,20 +19,20 @@ use crate::{
     text,
 };
 
-/// Remove old checkpoints, and keep those that a rule names.
+/// Remove old checkpoints. A checkpoint stays if at least one rule keeps it.
 ///
-/// The rules are the ones of restic's `forget`. They apply to the checkpoints of each source by itself, in local time.
-/// Unsound checkpoints neither count nor go. If a source has no sound checkpoint, nothing is removed at all.
+/// The rules are those of restic's `forget`, in local time. They apply to each source separately. An unsound checkpoint
+/// does not count for a rule and is not removed. If a source has no sound checkpoint, nothing is removed at all.
 #[derive(Args, Debug)]
 pub(crate) struct PruneArgs {
     /// The directory that holds the checkpoints.
     dir: PathBuf,
     #[command(flatten)]
     rules: RuleArgs,
-    /// Prune the checkpoints without an identity too, as one group: they may be of different sources.
+    /// Also prune checkpoints without an identity. They form one group, even if they are of different sources.
     #[arg(long)]
     unnamed: bool,
-    /// Verify the newest one that is kept so, before anything goes.
+    /// Verify the newest kept checkpoint of each source this way before anything is removed.
     #[arg(long, value_enum, default_value_t = Verification::Quick)]
     verify: Verification,
     /// Show the decisions, and remove nothing.
@@ -51,10 +51,10 @@ pub(crate) enum Verification {
 /// A checkpoint and the reasons to keep it.
 type Decision = (Member, Vec<String>);
 
-/// A group that was decided on.
+/// A group and the decisions about it.
 struct Plan {
     group: Group,
-    /// The sound ones, the newest first.
+    /// The sound checkpoints, newest first.
     decisions: Vec<Decision>,
 }
 
@@ -65,7 +65,7 @@ impl PruneArgs {
         for mut group in groups(session, &self.dir)? {
             if group.identity.is_empty() && !self.unnamed {
                 let number = text::count((group.complete.len() + group.unsound.len()) as u64, "checkpoint");
-                session.out.note(format!("{number} without an identity left alone; --unnamed prunes them"));
+                session.out.note(format!("{number} without an identity left alone; prune them with --unnamed"));
                 continue;
             }
             group.verify_all(session)?;
@@ -76,8 +76,8 @@ impl PruneArgs {
         if self.dry_run { Ok(Exit::Done) } else { carry_out(session, &plans) }
     }
 
-    /// Decides on a group, and verifies the newest one that it keeps. One that proves to be unsound neither counts nor
-    /// goes, so the rules are then applied to the others.
+    /// Decides on a group, and verifies the newest checkpoint that it keeps. If that one is unsound, it is set aside,
+    /// and the rules are applied again to the others.
     fn decide(&self, session: &Session, group: &mut Group, rules: &Rules) -> Result<Vec<Decision>> {
         loop {
             let times: Vec<_> = group.complete.iter().map(|member| member.created).collect();
@@ -85,7 +85,7 @@ impl PruneArgs {
             let decisions: Vec<_> = group.complete.iter().cloned().zip(reasons).collect();
             let Some((newest, _)) = decisions.iter().find(|(_, reasons)| !reasons.is_empty()) else {
                 return Err(none_sound(&self.dir, group).hint(
-                    "nothing was removed; find out with `lsm-checkpoint verify`, and make a new checkpoint",
+                    "nothing was removed; find the damage with `lsm-checkpoint verify`, and make a new checkpoint",
                 ));
             };
             let loses_none = decisions.iter().all(|(_, reasons)| !reasons.is_empty());
@@ -131,7 +131,7 @@ fn show(session: &Session, plans: &[Plan], dry_run: bool) {
         session.out.lines(&table.show());
     }
     let would = if dry_run { " (dry run)" } else { "" };
-    session.out.line(format!("keep {kept}, remove {removed}, leave {unsound} that are not sound{would}"));
+    session.out.line(format!("keep {kept}, remove {removed}, leave {unsound} unsound{would}"));
 }
 
 fn add(
@@ -161,7 +161,7 @@ fn add(
     );
 }
 
-/// Removes the oldest first: a run that is cut short has kept the younger ones.
+/// Removes the oldest first, so that an interrupted run has kept the younger ones.
 fn carry_out(session: &Session, plans: &[Plan]) -> Result {
     let mut exit = Exit::Done;
     let decisions = plans.iter().flat_map(|plan| plan.decisions.iter().rev());

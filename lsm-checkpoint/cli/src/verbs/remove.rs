@@ -1,4 +1,4 @@
-//! `remove`: checkpoints that go, in one step each.
+//! `remove`: removes checkpoints.
 
 use std::path::{Path, PathBuf};
 
@@ -16,19 +16,19 @@ use crate::{
     text,
 };
 
-/// Remove checkpoints.
+/// Remove checkpoints, each in one step.
 ///
-/// Files that other checkpoints or the database share live on there. A checkpoint that holds anything beside the
-/// files of its catalog is refused.
+/// Files shared with other checkpoints or with the database stay there. A checkpoint is refused if it holds an entry
+/// that its catalog does not list.
 #[derive(Args, Debug)]
 pub(crate) struct RemoveArgs {
     /// Checkpoints, or DIR@latest.
     #[arg(required = true)]
     checkpoints: Vec<PathBuf>,
-    /// Remove a checkpoint also if its catalog is damaged or it holds other entries. Such entries stay.
+    /// Also remove a checkpoint that has a damaged catalog or other entries. Those entries stay.
     #[arg(long)]
     force: bool,
-    /// Name the checkpoints, and remove nothing.
+    /// Show the checkpoints, and remove nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -41,7 +41,7 @@ impl RemoveArgs {
         })
     }
 
-    /// Finds the refusals of a removal without one.
+    /// Checks if a removal would be refused, and removes nothing.
     fn would_remove(&self, session: &Session, path: &Path) -> Result {
         if self.force {
             if !is_checkpoint(&StdFs, path)? {
@@ -66,12 +66,12 @@ impl RemoveArgs {
     }
 }
 
-/// Removes a checkpoint and says so.
+/// Removes a checkpoint and prints the result.
 pub(crate) fn remove(session: &Session, path: &Path, force: bool) -> Result {
     let report = Removal::new().force(force).run(&StdFs, path)?;
     session.out.line(format!("{}: removed", text::path(path)));
     for left in &report.left {
-        session.out.line(format!("  left: {}, which its catalog does not name", text::path(left)));
+        session.out.line(format!("  left in place: {}, which its catalog does not list", text::path(left)));
     }
     let left: Vec<_> = report.left.iter().map(|left| of_path(left.as_os_str())).collect();
     session.out.record(&Record::new("removed").path("checkpoint", path).with("left", left));

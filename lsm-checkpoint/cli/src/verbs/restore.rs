@@ -1,4 +1,4 @@
-//! `restore`: a directory to live in, from a checkpoint.
+//! `restore`: makes a directory for an engine from a checkpoint.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,37 +22,39 @@ use crate::{
     text::{self, parse_size},
 };
 
-/// The names that a restore uses in a directory that it fills.
+// The names that a restore with `--into-empty` uses inside the target.
 const STAGED: &str = ".checkpoint-staged";
 const MARKER: &str = ".checkpoint-unpublished";
 
-/// Restore a checkpoint into a new directory, in which an engine can live.
+/// Restore a checkpoint into a new directory, which an engine can then open.
 ///
-/// The target is absent or complete, whatever happens. Every byte is verified: copies on their way, and clones and
-/// links before. Modes and owners are kept as far as this process may set them.
+/// The target appears only once it is complete. (--into-empty fills it in place; repeat an interrupted one.) Every byte
+/// is verified: copied files on the way, cloned and linked files before. Modes and owners are kept if this process may
+/// set them.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
     /// A checkpoint, or DIR@latest.
     checkpoint: PathBuf,
-    /// A directory that does not exist, in one that does.
+    /// The new directory: a new name in an existing directory.
     target: PathBuf,
-    /// Restore into a directory that exists and is empty, such as a mount point. `lost+found` may be there.
+    /// Restore into an existing empty directory, such as a mount point. It may contain `lost+found`.
     #[arg(long)]
     into_empty: bool,
-    /// Restore a checkpoint whose catalog is damaged or gone, given by its path. Only its manifest can be verified.
+    /// Restore a checkpoint whose catalog is damaged or missing. Only its manifest is verified. Needs a path, not
+    /// DIR@latest.
     #[arg(long)]
     without_catalog: bool,
-    /// The way in which files come there. With links, the engine must never write to a finished file.
+    /// The method of transfer. Use links only if the engine never writes to a finished file.
     #[arg(long, value_enum, default_value_t = PolicyArg::Independent)]
     policy: PolicyArg,
-    /// The owner of the files: as in the source (keep), as USER:GROUP by name or number, or the user who runs this
-    /// command (none).
+    /// The owner of the files: `keep` for the owner in the source, `none` for the user who runs this command, or
+    /// USER:GROUP by name or number.
     #[arg(long, value_name = "OWNER", value_parser = parse_owner, default_value = "keep")]
     owner: RestoredOwner,
-    /// Copy at most so many bytes a second, such as 200MiB.
+    /// Copy at most this many bytes per second, such as 200MiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     limit: Option<u64>,
-    /// Verify the checkpoint, and restore nothing.
+    /// Verify the checkpoint, show the plan, and restore nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -93,13 +95,13 @@ impl RestoreArgs {
         }
         if is_latest(&self.checkpoint) {
             return Err(Failure::usage(
-                "--without-catalog: name the checkpoint; only catalogs tell the latest",
+                "--without-catalog needs the path of a checkpoint, because @latest is found by the catalogs",
             ));
         }
         Ok(self.checkpoint.clone())
     }
 
-    /// Opens the checkpoint, verified as far as its catalog allows.
+    /// Opens the checkpoint and verifies it. Without a catalog, only its manifest can be verified.
     fn open(&self, session: &Session, path: &Path, volume: &Path) -> Result<CheckpointDir> {
         if self.without_catalog {
             let (checkpoint, report) = CheckpointDir::salvage(Arc::new(StdFs), path)?;
@@ -110,17 +112,17 @@ impl RestoreArgs {
         Ok(CheckpointDir::open(Arc::new(StdFs), path)?)
     }
 
-    /// Adds the next step to the refusal of an empty directory, which the message alone does not name.
+    /// Adds the hint about `--into-empty` to the refusal of an empty directory.
     fn with_way_in(failure: Failure) -> Failure {
         if failure.hint.is_some() {
             return failure;
         }
-        failure.hint("`--into-empty` fills an empty directory or volume")
+        failure.hint("or restore into the empty directory or volume with `--into-empty`")
     }
 }
 
-/// Refuses a target that is no empty directory, before anything long begins. The library looks again when it fills it.
-/// The debris of an earlier restore is no obstacle, unless that restore is alive.
+/// Refuses a target that is not an empty directory, before any long step begins. Debris of an earlier restore does not
+/// count, unless that restore is still running. The library checks again when it fills the target.
 pub(crate) fn refuse_full(target: &Path) -> Result<()> {
     let entries = StdFs.read_dir(target)?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
@@ -128,7 +130,7 @@ pub(crate) fn refuse_full(target: &Path) -> Result<()> {
         let (target, staged) = (target.to_path_buf(), target.join(STAGED));
         return Err(Error::InProgress { target, staged }.into());
     }
-    // Behind the marker, files have moved out of the staged directory already.
+    // Once the marker exists, files of the earlier restore have moved out of the staged directory.
     let is_expected = |entry: &FsDirEntry| {
         has(MARKER) || entry.name == STAGED || entry.name == "lost+found" && entry.file_type.is_dir()
     };
@@ -140,7 +142,7 @@ pub(crate) fn refuse_full(target: &Path) -> Result<()> {
     }
 }
 
-/// Says how little of a checkpoint without its catalog could be verified.
+/// Prints the parts of a checkpoint without a catalog that could not be verified.
 fn show_salvage(session: &Session, path: &Path, report: &SalvageReport) {
     let left_out = report.left_out.iter().map(|entry| of_path(entry.as_os_str()));
     session.out.record(
@@ -153,7 +155,7 @@ fn show_salvage(session: &Session, path: &Path, report: &SalvageReport) {
             .with("healed_sections", report.healed.clone()),
     );
     session.out.note(format!(
-        "{}: version {}, by CURRENT; {} could not be verified without the catalog: let the engine check them",
+        "{}: version {}, named by CURRENT; {} cannot be verified without the catalog: let the engine check them",
         text::path(path),
         report.version_id,
         text::count(report.unchecked_files, "file"),

@@ -1,4 +1,4 @@
-//! [`RuleArgs`]: the rules that decide on old checkpoints and old backups.
+//! [`RuleArgs`]: the retention rules for checkpoints and backups.
 
 use clap::Args;
 
@@ -8,34 +8,34 @@ use crate::{
     session::Result,
 };
 
-/// The rules of restic's `forget`.
+/// The options of the rules, named as in restic's `forget`.
 #[derive(Args, Debug)]
 pub(crate) struct RuleArgs {
-    /// Keep the last N checkpoints; `all` keeps every one. The same holds for the other numbers.
+    /// Keep the newest N. In every rule, `all` stands for an unlimited N.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_last: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N hours that have one.
+    /// Keep the newest one of each of the last N hours that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_hourly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N days that have one.
+    /// Keep the newest one of each of the last N days that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_daily: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N weeks that have one.
+    /// Keep the newest one of each of the last N weeks that have one. Weeks begin on Monday.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_weekly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N months that have one.
+    /// Keep the newest one of each of the last N months that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_monthly: Option<Keep>,
-    /// Keep the newest checkpoint of each of the last N years that have one.
+    /// Keep the newest one of each of the last N years that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_yearly: Option<Keep>,
-    /// Keep all that were made so long before the newest one, such as 7d or 1y6m (m is for months).
+    /// Keep all that are at most this much older than the newest one, such as 7d or 1y6m (m is for months).
     #[arg(long, value_name = "LENGTH", help_heading = "Rules")]
     keep_within: Option<Within>,
 }
 
 impl RuleArgs {
-    /// The rules that were given.
+    /// Returns the given rules.
     pub(crate) fn rules(&self) -> Result<Rules> {
         let given = |keep: Option<Keep>| keep.filter(|keep| *keep != Keep::Count(0));
         let rules = Rules {
@@ -50,7 +50,7 @@ impl RuleArgs {
         if !rules.is_empty() {
             return Ok(rules);
         }
-        Err(Failure::usage("without a rule nothing would be kept")
+        Err(Failure::usage("no rule was given, so nothing would be kept")
             .hint("give at least one rule, such as --keep-daily 7"))
     }
 }

@@ -1,4 +1,4 @@
-//! `show`: the catalog of a checkpoint.
+//! `show`: prints the catalog of a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use crate::{
     text,
 };
 
-/// Show the catalog of a checkpoint: its trees, and each file.
+/// Show the catalog of a checkpoint: its trees and its files.
 ///
-/// It shows the list that the checkpoint carries, and looks at no other file: `verify` compares the two.
+/// Only the catalog is read. To compare it with the files, use `verify`.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// A checkpoint, or DIR@latest.
@@ -28,7 +28,7 @@ const COLUMNS: [Column; 5] = [
     Column::text("FILE"),
     Column::number("LENGTH"),
     Column::text("XXH3-128").gives_way(1),
-    Column::text("CAME BY"),
+    Column::text("METHOD"),
     Column::text("MODE").gives_way(2),
 ];
 
@@ -114,7 +114,7 @@ fn record(catalog: &Catalog, file: &CatalogFile) -> Record {
         .with("group", file.attributes.group)
 }
 
-/// The word for the kind of a file.
+/// Returns the word for the kind of a file.
 pub(crate) fn kind(file: &CatalogFile) -> &'static str {
     use lsm_checkpoint::FileKind;
     match file.kind {

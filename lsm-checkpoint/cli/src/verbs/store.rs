@@ -16,11 +16,11 @@ use crate::session::{Result, Session};
 
 const AFTER_HELP: &str = "\
 URL is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER. Credentials,
-regions and endpoints come from the environment, as the tools of each cloud read them.
+regions and endpoints come from the environment variables that the tools of each cloud use.
 
-URL@latest names the newest backup, and URL@ID another one, by the first digits of its identifier.";
+URL@latest names the newest backup. URL@ID names a backup by the first digits of its identifier.";
 
-/// Carry checkpoints to S3, Google Cloud Storage, Azure or a folder on another disk, and back.
+/// Back up checkpoints to S3, Google Cloud Storage, Azure or a folder on another disk, and restore them.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct StoreArgs {

@@ -1,4 +1,4 @@
-//! `sweep`: the debris of dead processes.
+//! `sweep`: removes the debris of dead processes.
 
 use std::{
     io::ErrorKind,
@@ -17,14 +17,14 @@ use crate::{
     text,
 };
 
-/// Remove the debris of dead processes that made, restored or removed checkpoints.
+/// Remove the debris of processes that died while they made, restored or removed a checkpoint.
 ///
-/// A published checkpoint is never touched, and neither is one that a living process works on.
+/// Published checkpoints, and checkpoints that a living process works on, are never touched.
 #[derive(Args, Debug)]
 pub(crate) struct SweepArgs {
     /// The directory that holds the checkpoints.
     dir: PathBuf,
-    /// Name the debris, and remove nothing.
+    /// Show the debris, and remove nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -52,7 +52,7 @@ impl SweepArgs {
         let mut exit = if report.unfinished.is_empty() { Exit::Done } else { Exit::Unsound };
         for (target, error) in report.failed {
             let failure = Failure::from(error);
-            tell(session, &target, "failed", &format!("left: {}", failure.message));
+            tell(session, &target, "failed", &format!("left in place: {}", failure.message));
             session.out.failure(&failure, None);
             exit = exit.max(failure.exit);
         }
@@ -64,7 +64,7 @@ impl SweepArgs {
         let mut exit = Exit::Done;
         for staged in listed.iter().filter(|one| matches!(one.state, CheckpointState::Staged)) {
             let path = self.dir.join(&staged.name);
-            // The lock of a living owner is held; a free one is given back at once.
+            // A living owner holds the lock. A free lock is released at once.
             if StdFs.try_lock_directory(&path)?.is_some() {
                 let stays = target_of(&path).is_some_and(|target| is_filled(&target));
                 let then = if stays {
@@ -82,13 +82,13 @@ impl SweepArgs {
     }
 }
 
-/// The target of a staged directory. `None` if its name is shortened, and so does not tell.
+/// Returns the target of a staged directory, or `None` if the name was shortened and does not contain it.
 fn target_of(staged: &Path) -> Option<PathBuf> {
     let name = staged.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(".checkpoint-staged")?;
     Some(staged.with_file_name(name))
 }
 
-/// Tells if something has the name that a sweep leaves alone: all but an empty directory.
+/// Returns `true` if the name is taken by anything but an empty directory. A sweep leaves that alone.
 fn is_filled(target: &Path) -> bool {
     match StdFs.read_dir(target) {
         Ok(entries) => !entries.is_empty(),

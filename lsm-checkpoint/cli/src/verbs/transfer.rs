@@ -1,4 +1,4 @@
-//! The parts that `restore` and `copy` share.
+//! Functions that `restore` and `copy` share.
 
 use std::path::Path;
 
@@ -15,16 +15,16 @@ use crate::{
     text,
 };
 
-/// The choice among links, clones and copies.
+/// The order in which links, clones and copies are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyArg {
-    /// A clone, or else a copy. No file is shared.
+    /// Clone, else copy. Nothing is shared with the checkpoint.
     Independent,
-    /// A clone, or else a hard link, or else a copy.
+    /// Clone, else hard-link, else copy.
     PreferReflink,
-    /// A hard link, or else a clone, or else a copy.
+    /// Hard-link, else clone, else copy.
     PreferLink,
-    /// Hard links only.
+    /// Hard-link only.
     LinkOnly,
 }
 
@@ -39,7 +39,7 @@ impl PolicyArg {
     }
 }
 
-/// Refuses a target that exists, before anything long begins. The library looks again when it makes the target.
+/// Refuses a target that exists, before any long step begins. The library checks again when it makes the target.
 pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
     if !StdFs.exists(target)? {
         return Ok(());
@@ -57,8 +57,8 @@ pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
     Err(Error::TargetExists { target: target.to_path_buf(), occupant }.into())
 }
 
-/// The depth of the verification before a transfer, so that every byte is read once: a copy is compared with its
-/// checksum on the way, and a link or a clone is not. `parent` is a directory on the volume of the target.
+/// Chooses the depth of the verification before a transfer, so that every byte is read once. A copy is compared with
+/// its checksum on the way, but a link or a clone is not. `parent` is a directory on the volume of the target.
 pub(crate) fn depth(checkpoint: &Path, parent: &Path, policy: PolicyArg) -> Depth {
     let is_same = match (StdFs.volume_id(checkpoint), StdFs.volume_id(parent)) {
         (Ok(one), Ok(other)) => one == other,
@@ -114,12 +114,12 @@ pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &
     if is_durable {
         return Ok(Exit::Done);
     }
-    let message = format!("{}: complete, but this filesystem syncs no directories", text::path(target));
+    let message = format!("{}: complete, but this filesystem cannot sync directories", text::path(target));
     Err(Failure::new(Exit::Io, "not_durable", message)
-        .hint("a crash may take it: use another filesystem, or wait until the data is written"))
+        .hint("a crash in the next minutes may lose it; use another filesystem if that matters"))
 }
 
-/// Remarks on files that an engine may be unable to open, because this process may not set their modes or owners.
+/// Notes files whose mode or owner could not be set. The engine may be unable to open them.
 fn note_permissions(session: &Session, target: &Path, info: &CheckpointInfo) {
     for (refused, attribute) in [(info.modes_not_kept, "mode"), (info.owners_not_kept, "owner and group")] {
         if refused > 0 {
@@ -131,7 +131,7 @@ fn note_permissions(session: &Session, target: &Path, info: &CheckpointInfo) {
     }
 }
 
-/// Prints the plan of a transfer that is not made. `volume` is a directory on the volume of the target.
+/// Prints the plan of a dry run. `volume` is a directory on the volume of the target.
 pub(crate) fn show_plan(
     session: &Session,
     verb: &'static str,

@@ -1,4 +1,4 @@
-//! `verify`: the files of a checkpoint against its catalog.
+//! `verify`: compares the files of a checkpoint with its catalog.
 
 mod advice;
 
@@ -19,22 +19,22 @@ use crate::{
     text,
 };
 
-/// Verify checkpoints: every file, its length and every byte of it.
+/// Verify checkpoints: compare the names, lengths and checksums of all files with the catalog.
 ///
-/// Files are read around the page cache, so that the disk is tested and the cache stays as it is.
-/// Exits with 2 if one of the checkpoints is not sound.
+/// Files are read past the page cache where the platform allows it, so that the disk is tested and the cache stays
+/// warm. Exits with 2 if a checkpoint is not sound.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
     /// Checkpoints, or DIR@latest.
     #[arg(required = true)]
     checkpoints: Vec<PathBuf>,
-    /// Read the manifests only, and compare the names and lengths of all other files.
+    /// Read only the manifests. Of all other files, compare names and lengths.
     #[arg(long, conflicts_with = "subset")]
     quick: bool,
-    /// Read part N of M parts of the files, such as 3/7. The parts 1/7 to 7/7 are all of them.
+    /// Read only part N of M of the files, such as 3/7. Parts 1/7 to 7/7 together cover all.
     #[arg(long, value_name = "N/M", value_parser = parse_subset)]
     subset: Option<Subset>,
-    /// Read so many files at a time.
+    /// The number of files to read at a time.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
 }
@@ -83,7 +83,7 @@ impl VerifyArgs {
     }
 }
 
-/// Verifies a checkpoint, with progress.
+/// Verifies a checkpoint and shows progress.
 pub(crate) fn examine(session: &Session, path: &Path, depth: Depth, threads: u8) -> Result<VerifyReport> {
     let options = match depth {
         Depth::Quick => VerifyOptions::quick(),
@@ -97,7 +97,7 @@ pub(crate) fn examine(session: &Session, path: &Path, depth: Depth, threads: u8)
     Ok(verify(&StdFs, path, &options)?)
 }
 
-/// Verifies a checkpoint before it is used, and fails if it is not sound.
+/// Verifies a checkpoint before it is used. Fails if it is not sound.
 pub(crate) fn require_sound(session: &Session, path: &Path, depth: Depth) -> Result<VerifyReport> {
     let report = examine(session, path, depth, 2)?;
     if report.is_sound() {
@@ -162,7 +162,7 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
         session.out.line(format!("  {}: {sentence}", text::path(&problem.path)));
     }
     if report.unlisted > 0 {
-        session.out.line(format!("  and {} more entries that the catalog does not have", report.unlisted));
+        session.out.line(format!("  and {} more entries that are not in the catalog", report.unlisted));
     }
     for note in &report.notes {
         session.out.line(format!("  {}: {} (harmless)", text::path(&note.path), note.what));
@@ -178,11 +178,11 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
         let repair = format!("lsm-checkpoint manifest repair {}", text::word(&file));
         session
             .out
-            .line(format!("  healed by parity: {}; `{repair}` makes it last", report.healed.join(", ")));
+            .line(format!("  readable only by parity: {}; rewrite them with `{repair}`", report.healed.join(", ")));
     }
 }
 
-/// The word for a defect.
+/// Returns the word for a defect.
 fn kind(defect: &Defect) -> &'static str {
     match defect {
         Defect::Missing => "missing",

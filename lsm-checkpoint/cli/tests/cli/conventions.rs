@@ -1,4 +1,4 @@
-//! Usage, errors, pipes, odd paths.
+//! Usage errors, failures, pipes and odd paths.
 
 use std::{
     fs,
@@ -67,9 +67,9 @@ fn a_failure_of_the_filesystem_exits_with_5() {
     );
 }
 
-/// Root may read everything, so as root this is another user's turn.
+/// Root may read everything, so the test switches to another user if it runs as root.
 #[test]
-fn a_directory_that_cannot_be_read_is_no_empty_one() {
+fn an_unreadable_directory_is_not_an_empty_one() {
     let daily = Daily::new();
     fs::set_permissions(daily.temp.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(daily.dir(), fs::Permissions::from_mode(0o000)).unwrap();
@@ -88,9 +88,9 @@ fn a_directory_that_cannot_be_read_is_no_empty_one() {
     );
 }
 
-/// The reader takes one line and leaves, as `head -1` does; the work goes on to its end.
+/// The reader takes one line and closes the pipe, as `head -1` does. The work still goes on to its end.
 #[test]
-fn a_reader_that_leaves_stops_no_work() {
+fn a_closed_pipe_does_not_stop_the_work() {
     let daily = Daily::new();
     let mut child = command()
         .args(["remove"])
@@ -154,9 +154,9 @@ fn parents_that_are_not_utf_8_work_everywhere() {
     }
 }
 
-/// A name on disk can hold anything.
+/// A name on disk can contain control characters.
 #[test]
-fn a_name_does_not_steer_the_terminal() {
+fn control_characters_in_names_are_escaped() {
     let daily = Daily::new();
     fs::rename(daily.at("monday"), daily.at("mon\x1b[31m\nday")).unwrap();
     let ran = daily.run(&["list", "{d}/backups"]);
@@ -170,7 +170,7 @@ fn sizes_are_exact_on_request() {
     assert!(ran.code == 0 && ran.out.contains(" 12315 "), "{ran:?}");
 }
 
-/// `head` of a long list ends it without a word.
+/// `head` ends a long list without an error message.
 #[test]
 fn a_pipe_into_head_is_quiet() {
     let daily = Daily::new();

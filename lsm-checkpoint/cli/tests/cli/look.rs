@@ -1,4 +1,4 @@
-//! The verbs that look: `list`, `show`, `verify`.
+//! The verbs that only read: `list`, `show`, `verify`.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -39,11 +39,11 @@ fn a_list_for_programs_has_exact_numbers() {
 #[test]
 fn a_directory_without_checkpoints_says_so_and_where_there_are_some() {
     let daily = Daily::new();
-    daily.run(&["list", "{d}"]).expect(0, "{d}: no checkpoints\n", "note: there are some in {d}/backups\n");
+    daily.run(&["list", "{d}"]).expect(0, "{d}: no checkpoints\n", "note: there are checkpoints in {d}/backups\n");
     daily.run(&["list", "{d}/backups/monday"]).expect(
         0,
         "{d}/backups/monday: no checkpoints\n",
-        "note: it is a checkpoint itself: `lsm-checkpoint show {d}/backups/monday`\n",
+        "note: this directory is a checkpoint itself: see `lsm-checkpoint show {d}/backups/monday`\n",
     );
     assert_eq!(daily.json(&["list", "--quiet", "{d}"]), (0, Vec::new()));
 }
@@ -127,15 +127,15 @@ fn all_problems_are_listed_with_the_loss_and_the_next_step() {
 }
 
 #[test]
-fn an_entry_of_somebody_else_is_a_problem_without_a_loss() {
+fn an_unlisted_entry_is_a_problem_without_a_loss() {
     let daily = Daily::new();
     fs::write(daily.at("monday/v8"), "planted").unwrap();
     let ran = daily.run(&["verify", "--quick", "{d}/backups/monday"]);
     assert!(ran.out.contains("lost: no file of the catalog"), "{}", ran.out);
-    assert!(ran.out.contains("next: look at these entries and move them away"), "{}", ran.out);
+    assert!(ran.out.contains("next: move these entries elsewhere"), "{}", ran.out);
 }
 
-/// The catalog survives the loss of one copy of its footer.
+/// The catalog is still readable if one copy of its footer is lost.
 #[test]
 fn a_degraded_catalog_is_repaired_by_the_command_that_is_named() {
     let daily = Daily::new();
@@ -165,7 +165,7 @@ fn the_newest_sound_checkpoint_is_called_latest() {
     let (show, note) = (["show", "--json", "{d}/backups@latest"], "note: {d}/backups@latest is {d}/backups/");
     assert_eq!(daily.run(&show).err, format!("{note}tuesday\n"));
     fs::write(daily.at("tuesday/v8"), "planted").unwrap();
-    assert_eq!(daily.run(&show).err, format!("{note}monday\n"), "an unsound one is passed over");
+    assert_eq!(daily.run(&show).err, format!("{note}monday\n"), "an unsound one is skipped");
     fs::write(daily.at("monday/v8"), "planted").unwrap();
     daily.run(&["restore", "{d}/backups@latest", "{d}/live"]).expect(
         2,
@@ -176,13 +176,13 @@ fn the_newest_sound_checkpoint_is_called_latest() {
 }
 
 #[test]
-fn one_from_the_future_is_not_the_latest() {
+fn a_checkpoint_from_the_future_is_not_the_latest() {
     let daily = Daily::new();
     daily.engine.checkpoint(&daily.at("soon"), -600, Policy::PreferLink);
     daily.run(&["verify", "--quick", "{d}/backups@latest"]).expect(
         0,
         "{d}/backups/tuesday: sound (quick: 4 files, 2 compared with a checksum)\n",
-        "note: {d}/backups/soon: passed over: it is from the future\n\
+        "note: {d}/backups/soon: skipped: its time is in the future\n\
          note: {d}/backups@latest is {d}/backups/tuesday\n",
     );
 }
@@ -195,12 +195,12 @@ fn checkpoints_of_several_sources_have_no_latest() {
     daily.run(&["restore", "{d}/backups@latest", "{d}/live"]).expect(
         4,
         "",
-        "error: {d}/backups: checkpoints of several sources: orders, users\n\
+        "error: {d}/backups: `@latest` is ambiguous among several sources: orders, users\n\
          hint: see all of them with `lsm-checkpoint list {d}/backups`, and name one\n",
     );
 }
 
-/// Of two that were made at the same time, the last name counts.
+/// Of two checkpoints with the same time, the one with the last name is the latest.
 #[test]
 fn latest_among_equal_times_goes_by_name() {
     let daily = Daily::empty();

@@ -1,4 +1,4 @@
-//! The real binary, on real checkpoints.
+//! Tests of the real binary on real checkpoints.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

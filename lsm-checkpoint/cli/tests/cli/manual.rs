@@ -1,4 +1,4 @@
-//! The README: its captures are true, and the commands of its recipes run.
+//! The README: its captures match the output, and the commands of its recipes run.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -8,7 +8,7 @@ use crate::support::{DAY, Daily, HOUR, PRESENT, Ran};
 
 const README: &str = include_str!("../../README.md");
 
-/// A week of nightly checkpoints, of which the first two were copied.
+/// Makes a week of nightly checkpoints. The first two are copies.
 fn nightly(daily: &Daily) {
     for (at, name) in ["sun", "sat", "fri", "thu", "wed", "tue", "mon"].into_iter().enumerate() {
         let policy = if name == "mon" || name == "tue" { Policy::Independent } else { Policy::PreferLink };
@@ -16,7 +16,7 @@ fn nightly(daily: &Daily) {
     }
 }
 
-/// Replaces the rate and the time left of progress, which differ in each run.
+/// Cuts the rate and the time left from a line of progress. They differ in each run.
 fn without_rate(line: &str) -> String {
     match line.split_once("B/s, ") {
         Some((before, _)) => before.rsplit_once(", ").unwrap().0.to_owned(),
@@ -24,7 +24,7 @@ fn without_rate(line: &str) -> String {
     }
 }
 
-/// Of the lines of progress, the first and the last one are in every run.
+/// Runs a command of the README and returns its output. Of the lines of progress, only the first and the last are kept.
 fn capture(daily: &Daily, command: &str) -> String {
     let args: Vec<_> = command.split(' ').skip(1).map(|arg| arg.replace("/backups", "{d}/backups")).collect();
     let ran = daily.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -34,7 +34,7 @@ fn capture(daily: &Daily, command: &str) -> String {
     lines.map(|line| format!("{line}\n").replace("{d}", "")).collect()
 }
 
-/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli captures` writes them anew.
+/// `LSM_CHECKPOINT_WRITE=1 cargo test -p lsm-checkpoint-cli captures` rewrites them.
 #[test]
 fn the_captures_are_true() {
     let daily = Daily::empty();
@@ -60,7 +60,7 @@ fn the_captures_are_true() {
     }
 }
 
-/// The state that a recipe starts from.
+/// Prepares the state in which a recipe starts.
 fn prepare(recipe: &str, daily: &Daily) {
     for dir in ["data", "mnt/disk", "var/lib/node-exporter"] {
         fs::create_dir_all(daily.temp.path().join(dir)).unwrap();
@@ -88,7 +88,7 @@ fn prepare(recipe: &str, daily: &Daily) {
     }
 }
 
-/// The commands of a recipe, those of units included, each with the exit code that it should have.
+/// Lists the commands of a recipe, including those of its systemd units, each with the expected exit code.
 fn commands(recipe: &str) -> Vec<(String, i32)> {
     let blocks = recipe.split("```").skip(1).step_by(2);
     let lines = blocks.flat_map(|block| {
@@ -102,7 +102,7 @@ fn commands(recipe: &str) -> Vec<(String, i32)> {
     lines.map(|line| (line.to_owned(), if line.ends_with("# exits with 2") { 2 } else { 0 })).collect()
 }
 
-/// A command that stands for the installed one, at the fixed present.
+/// Installs a script that runs the command at the fixed present.
 fn install(dir: &Path) {
     let binary = env!("CARGO_BIN_EXE_lsm-checkpoint");
     let script = format!("#!/bin/sh\nexec '{binary}' --now {PRESENT} \"$@\"\n");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{DAY, Daily, Engine, contents};
 
-/// Allocation depends on the filesystem, so the expected sums are those of `stat`.
+/// Allocation depends on the filesystem, so the expected sums come from `stat`.
 #[test]
 fn storage_is_counted_by_inode() {
     let daily = Daily::new();
@@ -42,7 +42,7 @@ fn storage_is_counted_by_inode() {
     assert!(table.starts_with("NAME       ") && table.contains("FREED BY REMOVAL"), "{table}");
 }
 
-/// Without the database, the removal of both checkpoints frees what the removal of one does not.
+/// The database is gone. Files that both checkpoints share are freed only by the removal of the second one.
 #[test]
 fn files_that_only_checkpoints_share_are_freed_by_the_last() {
     let daily = Daily::empty();
@@ -65,11 +65,11 @@ fn a_directory_without_checkpoints_takes_nothing() {
     empty.run(&["du", "{d}/backups"]).expect(
         0,
         "{d}/backups: no checkpoints\n",
-        "note: .new.checkpoint-staged: not counted: it is being made\n",
+        "note: .new.checkpoint-staged: not counted: an unfinished checkpoint\n",
     );
 }
 
-/// The table of the day before is gone, one came, one was written anew under the old name, one stayed.
+/// From Tuesday to Wednesday, one table was removed, one was added and one is unchanged.
 #[test]
 fn two_checkpoints_are_compared_file_by_file() {
     let mut daily = Daily::new();
@@ -82,13 +82,13 @@ fn two_checkpoints_are_compared_file_by_file() {
         "\
 - tables/1.sst  2.9 KiB
 + tables/3.sst  100 B
-came 1 file, 100 B; went 1 file, 2.9 KiB; stayed 3 files, 9.1 KiB
+added 1 file, 100 B; removed 1 file, 2.9 KiB; unchanged 3 files, 9.1 KiB
 ",
         "note: {d}/backups@latest is {d}/backups/wednesday\n",
     );
     let (code, lines) = daily.json(&["diff", "{d}/backups/monday", "{d}/backups/tuesday"]);
     let fates: Vec<_> = lines.iter().filter_map(|line| line["fate"].as_str()).collect();
-    assert_eq!((code, fates), (0, vec!["stayed", "unknown", "unknown", "stayed"]), "a link has no checksum");
+    assert_eq!((code, fates), (0, vec!["unchanged", "unknown", "unknown", "unchanged"]), "a link has no checksum");
     let other = Engine::new(daily.temp.path().join("other"), "other");
     other.checkpoint(&daily.at("other"), 60, Policy::Independent);
     let (_, lines) = daily.json(&["diff", "{d}/backups/monday", "{d}/backups/other"]);
@@ -107,7 +107,7 @@ fn a_copy_is_a_checkpoint_of_the_same_source_and_time() {
         (&lines[0]["identity"], &lines[0]["created"]),
         (&"orders".into(), &"2026-03-08T12:00:00Z".into())
     );
-    // A base is found by checksums, and a file that was only linked has none.
+    // Files of the base are recognised by checksum, and a linked file has none. So this checkpoint is a copy.
     daily.engine.checkpoint(&daily.at("wednesday"), 60, Policy::Independent);
     let (code, lines) =
         daily.json(&["copy", "--base", "{d}/disk/monday", "{d}/backups/wednesday", "{d}/disk/wednesday"]);
@@ -125,7 +125,7 @@ fn a_copy_is_a_checkpoint_of_the_same_source_and_time() {
     assert_eq!(daily.run(&["copy", "{d}/backups/monday", "{d}/disk/monday"]).code, 4);
 }
 
-/// Without a name nobody could tell whose checkpoint it is.
+/// Every checkpoint that is made today has an identity.
 #[test]
 fn a_nameless_checkpoint_is_copied_under_a_name() {
     let daily = Daily::empty();
@@ -136,7 +136,7 @@ fn a_nameless_checkpoint_is_copied_under_a_name() {
     assert_eq!(daily.json(&["show", "{d}/backups/copy"]).1[0]["identity"], "orders");
 }
 
-/// Changes a byte of a file, in an inode of its own.
+/// Flips a bit of a file. The file must not share its inode with the database.
 fn flip(daily: &Daily, file: &str, offset: u64) {
     let path = daily.at(file);
     let mut byte = [0];
@@ -160,7 +160,7 @@ fn a_manifest_is_inspected() {
             "mirror",
             "section tables",
             "section format_version",
-            "CURRENT names it, and has its digest",
+            "CURRENT names it with its digest",
         ]
     );
     daily.run(&["manifest", "verify", "{d}/backups/monday/v1"]).expect(
@@ -204,7 +204,7 @@ fn a_section_is_dumped_as_bytes() {
 }
 
 #[test]
-fn a_damaged_mirror_is_written_anew() {
+fn a_damaged_mirror_is_rewritten() {
     let daily = Daily::new();
     let file = "{d}/backups/monday/v1";
     let whole = fs::read(daily.at("monday/v1")).unwrap();
@@ -216,11 +216,11 @@ fn a_damaged_mirror_is_written_anew() {
         "{}",
         ran.out
     );
-    let expected = "{d}/backups/monday/v1: mirror: would be written anew (dry run)\n";
+    let expected = "{d}/backups/monday/v1: mirror: would be rewritten (dry run)\n";
     daily.run(&["manifest", "repair", "--dry-run", file]).expect(0, expected, "");
     assert_ne!(fs::read(daily.at("monday/v1")).unwrap(), whole);
     let ran = daily.run(&["manifest", "repair", "--verbose", file]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "{d}/backups/monday/v1: the mirror: written anew\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "{d}/backups/monday/v1: the mirror: rewritten\n"));
     assert!(ran.err.starts_with("warn: {d}/backups/monday/v1: "), "the library says so too: {}", ran.err);
     assert_eq!(fs::read(daily.at("monday/v1")).unwrap(), whole);
     daily.run(&["manifest", "repair", file]).expect(
@@ -258,7 +258,7 @@ fn shells_and_man_know_every_command() {
     }
 }
 
-/// A week old, so that the rules see a calendar.
+/// The copy has the time of its original, which is a week old.
 #[test]
 fn a_copy_keeps_its_age_for_a_check() {
     let daily = Daily::empty();

@@ -6,7 +6,7 @@ use lsm_checkpoint::Policy;
 
 use crate::support::{DAY, Daily, Engine, HOUR};
 
-/// Six nightly checkpoints of the database, the youngest an hour old.
+/// Makes six nightly checkpoints of the database. The youngest one is an hour old.
 fn nightly() -> Daily {
     let daily = Daily::empty();
     for (at, name) in ["sun", "sat", "fri", "thu", "wed", "tue"].into_iter().enumerate() {
@@ -23,7 +23,7 @@ fn add_rare(daily: &Daily) {
 }
 
 #[test]
-fn the_rules_keep_and_the_rest_goes() {
+fn the_rules_keep_some_and_the_rest_is_removed() {
     let daily = nightly();
     let args = ["prune", "{d}/backups", "--keep-last", "1", "--keep-daily", "3"];
     let table = "\
@@ -35,11 +35,11 @@ thu   2026-03-07 11:00  orders      4.2 KiB  remove
 wed   2026-03-06 11:00  orders      4.2 KiB  remove
 tue   2026-03-05 11:00  orders      4.2 KiB  remove
 ";
-    let dry = format!("{table}keep 3, remove 3, leave 0 that are not sound (dry run)\n");
+    let dry = format!("{table}keep 3, remove 3, leave 0 unsound (dry run)\n");
     daily.run(&[&args[..], &["--dry-run"]].concat()).expect(0, &dry, "");
     assert_eq!(daily.names().len(), 6);
     let done = format!(
-        "{table}keep 3, remove 3, leave 0 that are not sound\n\
+        "{table}keep 3, remove 3, leave 0 unsound\n\
          {{d}}/backups/tue: removed\n{{d}}/backups/wed: removed\n{{d}}/backups/thu: removed\n"
     );
     daily.run(&args).expect(0, &done, "");
@@ -53,13 +53,13 @@ fn without_a_rule_nothing_happens() {
         daily.run(args).expect(
             1,
             "",
-            "error: without a rule nothing would be kept\nhint: give at least one rule, such as --keep-daily 7\n",
+            "error: no rule was given, so nothing would be kept\nhint: give at least one rule, such as --keep-daily 7\n",
         );
     }
     assert_eq!(daily.names().len(), 6);
 }
 
-/// Each source is counted by itself: the database that is rarely backed up keeps its only checkpoint.
+/// The rules apply to each source separately, so the database that is rarely backed up keeps its only checkpoint.
 #[test]
 fn a_source_that_is_rarely_backed_up_keeps_its_last_one() {
     let daily = nightly();
@@ -68,17 +68,17 @@ fn a_source_that_is_rarely_backed_up_keeps_its_last_one() {
     assert_eq!(daily.names(), ["rare", "sun"]);
 }
 
-/// One that is not sound is no backup: it takes no place among those that are kept, and does not go.
+/// An unsound checkpoint does not count for `--keep-last`, and is not removed.
 #[test]
-fn unsound_ones_neither_count_nor_go() {
+fn unsound_checkpoints_neither_count_nor_are_removed() {
     let daily = nightly();
     fs::write(daily.at("sun/v8"), "planted").unwrap();
     fs::remove_file(daily.at("tue/tables/1.sst")).unwrap();
     fs::write(daily.at("wed/CHECKPOINT"), "damaged").unwrap();
     let ran = daily.run(&["prune", "{d}/backups", "--keep-last", "2"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains("keep 2, remove 1, leave 2 that are not sound"), "{}", ran.out);
-    assert!(ran.err.starts_with("note: passed over: {d}/backups/wed/CHECKPOINT"), "{}", ran.err);
+    assert!(ran.out.contains("keep 2, remove 1, leave 2 unsound"), "{}", ran.out);
+    assert!(ran.err.starts_with("note: skipped: {d}/backups/wed/CHECKPOINT"), "{}", ran.err);
     assert_eq!(daily.names(), ["fri", "sat", "sun", "tue", "wed"]);
 }
 
@@ -97,7 +97,7 @@ fn a_source_without_a_sound_checkpoint_stops_everything() {
     assert_eq!(daily.names().len(), 7);
 }
 
-/// The newest one that would be kept is damaged where only a full verification looks.
+/// The newest checkpoint is damaged in a way that only a full verification finds.
 #[test]
 fn a_full_verification_passes_over_a_damaged_one() {
     let daily = nightly();
@@ -110,7 +110,7 @@ fn a_full_verification_passes_over_a_damaged_one() {
 }
 
 #[test]
-fn a_stranger_in_one_checkpoint_does_not_keep_the_others() {
+fn one_refused_checkpoint_does_not_stop_the_others() {
     let daily = nightly();
     fs::write(daily.at("wed/tables/LOCK"), "").unwrap();
     fs::create_dir(daily.at("thu/lost+found")).unwrap();
@@ -121,7 +121,7 @@ fn a_stranger_in_one_checkpoint_does_not_keep_the_others() {
     assert_eq!(daily.names(), ["sun", "thu"], "an entry of the filesystem stays");
 }
 
-/// They may be of different sources, so they go only on request.
+/// They may be of different sources, so only `--unnamed` prunes them.
 #[test]
 fn checkpoints_without_an_identity_are_left_alone() {
     let daily = nightly();
@@ -129,15 +129,15 @@ fn checkpoints_without_an_identity_are_left_alone() {
     daily.nameless("older", 2 * DAY);
     let args = ["prune", "{d}/backups", "--keep-last", "1"];
     let ran = daily.run(&args);
-    assert_eq!(ran.err, "note: 2 checkpoints without an identity left alone; --unnamed prunes them\n");
+    assert_eq!(ran.err, "note: 2 checkpoints without an identity left alone; prune them with --unnamed\n");
     assert_eq!((ran.code, daily.names()), (0, ["old", "older", "sun"].map(str::to_owned).to_vec()));
     let ran = daily.run(&[&args[..], &["--unnamed"]].concat());
     assert_eq!((ran.code, daily.names()), (0, ["old", "sun"].map(str::to_owned).to_vec()), "{ran:?}");
 }
 
-/// Times are local: at 23:30 UTC it is the next day in Berlin.
+/// Days are local: at 23:30 UTC it is already the next day in Berlin.
 #[test]
-fn days_are_those_of_the_time_zone() {
+fn days_are_in_the_local_zone() {
     let daily = Daily::empty();
     for (name, hours) in [("a", 12), ("b", 13), ("c", 36)] {
         daily.engine.checkpoint(&daily.at(name), hours * HOUR as i64 + 1_800, Policy::PreferLink);
@@ -186,7 +186,7 @@ gone      -       -                 -        NONE SOUND
     );
     assert_eq!(ran.code, 2);
     assert!(
-        ran.err.starts_with("error: {d}/backups: 3 sources without a young and sound checkpoint\n"),
+        ran.err.starts_with("error: {d}/backups: 3 sources without a sound checkpoint that is young enough\n"),
         "{}",
         ran.err
     );
@@ -195,7 +195,7 @@ gone      -       -                 -        NONE SOUND
     assert_eq!((code, &lines[0]["kind"]), (2, &"nothing_young".into()));
 }
 
-/// The newest one counts only if it is sound and not from the future.
+/// A checkpoint counts only if it is sound and its time is not in the future.
 #[test]
 fn a_check_passes_over_unsound_ones_and_those_from_the_future() {
     let daily = nightly();
@@ -220,11 +220,11 @@ fn a_check_writes_metrics_in_one_step() {
     assert_eq!(fs::read_dir(daily.temp.path()).unwrap().count(), 3, "no temporary file is left");
 }
 
-/// The sets that restic's `forget` kept of the same times with the same rules.
+/// The rules keep the same checkpoints as restic's `forget`.
 ///
-/// `tests/restic.py` records them. `LSM_CHECKPOINT_RESTIC` names another file that it has made.
+/// `tests/restic.py` records the sets that restic keeps. `LSM_CHECKPOINT_RESTIC` names another file of such sets.
 #[test]
-fn the_same_set_is_kept_as_by_restic() {
+fn the_rules_keep_the_same_as_restic() {
     let other = std::env::var_os("LSM_CHECKPOINT_RESTIC");
     let recorded = match &other {
         Some(file) => fs::read_to_string(file).unwrap(),

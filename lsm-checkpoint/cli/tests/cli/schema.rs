@@ -1,4 +1,4 @@
-//! The schema of `--json`, and a check of the parts of JSON Schema that it uses.
+//! Checks lines of `--json` by `schema.json`. Only the parts of JSON Schema that this schema uses are implemented.
 
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ fn schema() -> Value {
     serde_json::from_str(include_str!("../../schema.json")).unwrap()
 }
 
-/// The keywords that are understood. Another one in the schema is a mistake here.
+/// The keywords that this check implements. It panics at any other.
 const KEYWORDS: [&str; 14] = [
     "$schema",
     "$id",
@@ -95,7 +95,7 @@ fn fits_plainly(value: &Value, schema: &Map<String, Value>) -> Result<(), String
     }
 }
 
-/// The two patterns of the schema: decimal and hexadecimal digits.
+/// Matches a text with a pattern. The schema has only these two: decimal and hexadecimal digits.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern {
         "^[0-9]+$" => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()),
@@ -119,7 +119,7 @@ fn fits_object(object: &Map<String, Value>, schema: &Map<String, Value>, root: &
                 fits(value, property, root).map_err(|fault| format!("{name}: {fault}"))?;
             }
             (None, Some(other)) => fits(value, other, root)?,
-            // A reader of a later version may meet more fields, but this version has none beside the schema.
+            // Later versions may add fields, but this version must write only fields of the schema.
             (None, None) => return Err(format!("{name} is not in the schema")),
         }
     }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, in each phase that takes long.
+//! SIGINT and SIGTERM in each phase that can take long.
 
 use std::{
     fs::File,
@@ -12,14 +12,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{DAY, Daily, command};
 
-/// Adds a table of 1 TiB without data. To read it takes minutes, and to link it takes no time.
+/// Adds a sparse table of 1 TiB. Reading it takes minutes, and linking it takes no time.
 pub(crate) fn add_endless_table(daily: &mut Daily) {
     const LEN: u64 = 1 << 40;
     File::create(daily.engine.dir.join("endless.sst")).unwrap().set_len(LEN).unwrap();
     daily.engine.tables.push(("endless.sst".to_owned(), LEN));
 }
 
-/// Two checkpoints, each with a table that takes minutes to read.
+/// Makes two checkpoints, each with a table that takes minutes to read.
 fn endless() -> Daily {
     let mut daily = Daily::empty();
     add_endless_table(&mut daily);
@@ -72,7 +72,7 @@ fn a_restore_that_verifies_makes_nothing() {
     assert_eq!(daily.names(), ["monday", "tuesday"]);
 }
 
-/// The target lies on another volume, so files are copied: the limit lets a byte a second through.
+/// The target is on another volume, so files are copied. The limit is one byte per second.
 #[test]
 fn a_restore_that_copies_leaves_nothing() {
     let daily = Daily::new();

@@ -1,4 +1,4 @@
-//! `store`, on a repository in a folder.
+//! `store` on a repository in a folder.
 
 use std::{fs, path::PathBuf};
 
@@ -9,7 +9,7 @@ use crate::support::{DAY, Daily, Engine, contents};
 
 const URL: &str = "file://{d}/store";
 
-/// Two checkpoints and an empty repository.
+/// Makes two checkpoints and an empty repository.
 fn new() -> Daily {
     let daily = Daily::new();
     let ran = daily.run(&["store", "init", URL]);
@@ -28,7 +28,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The files below `data/` of the repository.
+/// Lists the files below `data/` of the repository.
 fn objects(daily: &Daily) -> Vec<PathBuf> {
     let all = contents(&daily.temp.path().join("store"));
     all.into_iter().map(|(path, _)| path).filter(|path| path.starts_with("data")).collect()
@@ -126,7 +126,7 @@ fn a_prune_keeps_a_sound_backup_of_each_source() {
     assert_eq!(daily.run(&["store", "prune", URL]).code, 1, "a rule is needed");
     let prune = ["store", "prune", "--keep-last", "1", "--verify", "full", "--grace", "0s", URL];
     let planned = daily.run(&[&prune[..], &["--dry-run"]].concat());
-    assert!(planned.out.ends_with("keep 2, forget 1, leave 0 that are damaged (dry run)\n"), "{planned:?}");
+    assert!(planned.out.ends_with("keep 2, forget 1, leave 0 damaged (dry run)\n"), "{planned:?}");
     assert_eq!(daily.json(&["store", "list", URL]).1.len(), 3);
     let (code, lines) = daily.json(&[&prune[..], &["--quiet"]].concat());
     assert_eq!(code, 0, "{lines:?}");
@@ -141,7 +141,7 @@ fn a_prune_keeps_a_sound_backup_of_each_source() {
     assert_eq!(daily.run(&of).code, 0);
 }
 
-/// The only sound backup of a source never goes, even if a rule would keep a damaged one instead.
+/// Both backups of the source are damaged, so nothing is forgotten.
 #[test]
 fn a_prune_of_damaged_backups_forgets_nothing() {
     let daily = new();

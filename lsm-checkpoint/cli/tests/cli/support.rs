@@ -26,7 +26,7 @@ pub(crate) const PRESENT: &str = "2026-03-10T12:00:00Z";
 pub(crate) const HOUR: u64 = 3_600;
 pub(crate) const DAY: u64 = 86_400;
 
-/// A clock that stands.
+/// A clock that always shows the same time.
 #[derive(Debug)]
 struct At(u64);
 
@@ -51,7 +51,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes the files of a database: the tables differ by name and by database.
+    /// Makes the files of a database. The contents of a table depend on its name and on the database.
     pub(crate) fn new(dir: PathBuf, identity: &str) -> Self {
         StdFs.create_dir_all(&dir).unwrap();
         let mut tables = Vec::new();
@@ -63,7 +63,7 @@ impl Engine {
         Self { dir, identity: identity.to_owned(), tables }
     }
 
-    /// Makes a checkpoint, as long before the present as told.
+    /// Makes a checkpoint whose time is `age` seconds before the present.
     pub(crate) fn checkpoint(&self, target: &Path, age: i64, policy: Policy) {
         let at = At(u64::try_from(i64::try_from(NOW).unwrap() - age).unwrap());
         Checkpoint::new().policy(policy).clock(&at).create(self, &StdFs, target).unwrap();
@@ -118,7 +118,7 @@ impl Daily {
         Self { temp, engine }
     }
 
-    /// Two checkpoints: `monday`, copied, of two days ago, and `tuesday`, linked, of yesterday.
+    /// Makes two checkpoints: `monday`, a copy that is two days old, and `tuesday`, linked a day ago.
     pub(crate) fn new() -> Self {
         let daily = Self::empty();
         daily.engine.checkpoint(&daily.at("monday"), 2 * DAY as i64, Policy::Independent);
@@ -134,7 +134,7 @@ impl Daily {
         self.dir().join(name)
     }
 
-    /// Changes the last byte of a file of a checkpoint, in an inode of its own.
+    /// Changes the last byte of a file of a checkpoint. The file gets a new inode, so the database keeps the old bytes.
     pub(crate) fn damage(&self, file: &str) {
         let path = self.at(file);
         let mut bytes = fs::read(&path).unwrap();
@@ -143,7 +143,7 @@ impl Daily {
         fs::write(&path, bytes).unwrap();
     }
 
-    /// Makes an empty checkpoint of catalog format 1, whose source had no name.
+    /// Makes an empty checkpoint of catalog format 1, without an identity.
     pub(crate) fn nameless(&self, name: &str, age: u64) {
         let created = ((NOW - age) * 1_000).to_le_bytes();
         let (format, version) = (1_u32.to_le_bytes(), 7_u64.to_le_bytes());
@@ -156,7 +156,7 @@ impl Daily {
         let _ = writer.finish().unwrap();
     }
 
-    /// The names in the directory of checkpoints.
+    /// Lists the names in the directory of checkpoints.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir()).unwrap();
         let mut names: Vec<_> =
@@ -173,7 +173,7 @@ impl Daily {
         Ran::of(command.args(args.iter().map(|arg| arg.replace("{d}", dir))), dir)
     }
 
-    /// Runs the command and takes its output as lines of JSON, each of which fits the schema.
+    /// Runs the command with `--json`. Returns the exit code and the lines of both streams, each checked by the schema.
     pub(crate) fn json(&self, args: &[&str]) -> (i32, Vec<Value>) {
         let ran = self.run(&[args, &["--json"]].concat());
         let values = ran.out.lines().chain(ran.err.lines()).map(|line| {
@@ -185,7 +185,7 @@ impl Daily {
     }
 }
 
-/// The command, in UTC and at the fixed present.
+/// Prepares the command, in UTC and at the fixed present.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lsm-checkpoint"));
     command.env("TZ", "UTC").env_remove("NO_COLOR").env("LC_ALL", "C");
@@ -193,7 +193,7 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// The result of a run. The temporary directory reads `{d}`.
+/// The result of a run. In its texts `{d}` stands for the temporary directory.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -215,7 +215,7 @@ impl Ran {
         }
     }
 
-    /// Compares everything.
+    /// Panics unless the exit code, stdout and stderr are as given.
     #[track_caller]
     pub(crate) fn expect(&self, code: i32, out: &str, err: &str) {
         assert_eq!(
@@ -228,7 +228,7 @@ impl Ran {
     }
 }
 
-/// All files below a directory, by relative path.
+/// Reads all files below a directory, by relative path.
 pub(crate) fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut dirs = vec![dir.to_path_buf()];
@@ -246,7 +246,7 @@ pub(crate) fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// A path of bytes that are not UTF-8.
+/// A name that is not UTF-8.
 pub(crate) fn not_utf8() -> &'static OsStr {
     use std::os::unix::ffi::OsStrExt;
     OsStr::from_bytes(b"caf\xe9")

@@ -20,7 +20,7 @@ use crate::{
     support::{DAY, Daily, command},
 };
 
-/// A pseudo-terminal: the side of the person, and the side of the program.
+/// Opens a pseudo-terminal. Returns the side of the person and the side of the program.
 fn terminal(columns: u16) -> (File, File) {
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&person).unwrap();
@@ -34,7 +34,7 @@ fn terminal(columns: u16) -> (File, File) {
     (File::from(person), program)
 }
 
-/// Reads all that a program writes to its terminal. Linux ends a terminal without a program with an error.
+/// Reads everything that a program writes to its terminal. Once the program has exited, Linux returns EIO (pty(7)).
 fn read_all(mut person: File) -> String {
     let (mut all, mut piece) = (Vec::new(), [0; 4096]);
     while let Ok(read @ 1..) = person.read(&mut piece) {
@@ -110,7 +110,7 @@ fn progress_is_a_bar_with_rate_and_time_left() {
     assert!(text.contains("verify monday") && text.contains("of 1.00 TiB"), "{text:?}");
 }
 
-/// A pipe is no terminal, and neither gets a bar with `--no-progress`.
+/// A pipe gets no bar, and neither does a terminal with `--no-progress`.
 #[test]
 fn no_bar_is_shown_where_none_is_wanted() {
     let daily = Daily::new();

@@ -1,4 +1,4 @@
-//! The verbs that work: `restore`, `remove`, `sweep`.
+//! The verbs that write: `restore`, `remove`, `sweep`.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use lsm_fs::{Fs, StdFs};
 
 use crate::support::{Daily, contents};
 
-/// Leaves a directory that a dead process staged.
+/// Makes the staged directory of a dead process.
 fn stage(daily: &Daily, name: &str) {
     fs::create_dir(daily.at(&format!(".{name}.checkpoint-staged"))).unwrap();
 }
@@ -51,11 +51,11 @@ fn a_target_that_exists_is_refused() {
     daily.run(&["restore", "{d}/backups/monday", "{d}/db"]).expect(
         4,
         "",
-        "error: {d}/db: the target exists\nhint: choose another name, or move what is there away\n",
+        "error: {d}/db: the target exists\nhint: choose another name, or move the existing entry away\n",
     );
     fs::create_dir(daily.temp.path().join("empty")).unwrap();
     let occupied = "the target exists, as an empty directory: remove it, or choose a name inside it";
-    let hint = "`--into-empty` fills an empty directory or volume";
+    let hint = "or restore into the empty directory or volume with `--into-empty`";
     let expected = format!("error: {{d}}/empty: {occupied}\nhint: {hint}\n");
     daily.run(&["restore", "{d}/backups/monday", "{d}/empty"]).expect(4, "", &expected);
     let (expected, _) = expected.split_once("hint").unwrap();
@@ -65,7 +65,7 @@ fn a_target_that_exists_is_refused() {
 }
 
 #[test]
-fn an_empty_directory_is_filled_where_this_is_asked_for() {
+fn an_empty_directory_is_filled_on_request() {
     let daily = Daily::new();
     let volume = daily.temp.path().join("volume");
     fs::create_dir_all(volume.join("lost+found")).unwrap();
@@ -84,7 +84,7 @@ fn an_empty_directory_is_filled_where_this_is_asked_for() {
     assert_eq!(contents(&volume), expected, "nothing was changed");
 }
 
-/// Only root may give files away. Every user may keep them.
+/// Only root may give files to another user. Every user may keep their own.
 #[test]
 fn restored_files_get_the_owner_of_the_command_line() {
     let daily = Daily::new();
@@ -109,7 +109,7 @@ fn restored_files_get_the_owner_of_the_command_line() {
 }
 
 #[test]
-fn a_restore_into_a_directory_says_early_that_it_cannot_be() {
+fn a_restore_into_a_used_directory_is_refused_early() {
     let daily = Daily::new();
     let volume = daily.temp.path().join("volume");
     fs::create_dir_all(volume.join(".checkpoint-staged")).unwrap();
@@ -127,11 +127,11 @@ fn a_restore_into_a_directory_says_early_that_it_cannot_be() {
     drop(lock);
 }
 
-/// The volume of the directory counts, and not the volume of its parent.
+/// The plan shows the space on the volume of the directory itself, not of its parent.
 #[test]
-fn the_plan_of_a_restore_into_a_directory_has_the_space_there() {
+fn the_plan_shows_the_space_of_the_target_volume() {
     let daily = Daily::new();
-    // Free space changes all the time, and a size does not.
+    // Free space changes all the time, so compare with the size of the volume.
     let volume = rustix::fs::statvfs("/dev/shm").unwrap();
     let there = tempfile::tempdir_in("/dev/shm").unwrap();
     let target = daily.temp.path().join("volume");
@@ -143,7 +143,7 @@ fn the_plan_of_a_restore_into_a_directory_has_the_space_there() {
 }
 
 #[test]
-fn a_checkpoint_without_a_catalog_is_restored_where_this_is_asked_for() {
+fn a_checkpoint_without_a_catalog_is_restored_on_request() {
     let daily = Daily::new();
     let mut expected = contents(&daily.at("monday"));
     expected.retain(|(path, _)| path.to_str() != Some("CHECKPOINT"));
@@ -152,7 +152,7 @@ fn a_checkpoint_without_a_catalog_is_restored_where_this_is_asked_for() {
     assert_ne!(daily.run(&["restore", "{d}/backups/monday", "{d}/live"]).code, 0);
     let restore = ["restore", "--without-catalog", "{d}/backups/monday", "{d}/live"];
     let ran = daily.run(&restore);
-    let notes = "note: {d}/backups/monday: version 1, by CURRENT; 2 files could not be verified without the catalog: \
+    let notes = "note: {d}/backups/monday: version 1, named by CURRENT; 2 files cannot be verified without the catalog: \
                  let the engine check them\nnote: {d}/backups/monday/notes.txt: left out\n";
     assert_eq!((ran.code, ran.err.as_str()), (0, notes), "{ran:?}");
     assert_eq!(contents(&daily.temp.path().join("live")), expected);
@@ -183,7 +183,7 @@ fn checkpoints_are_removed_one_after_the_other() {
 }
 
 #[test]
-fn a_stranger_is_refused_and_left_by_force() {
+fn an_unlisted_entry_stops_a_removal_and_survives_force() {
     let daily = Daily::new();
     fs::write(daily.at("monday/notes.txt"), "mine").unwrap();
     let refused = "error: {d}/backups/monday: not removed, because its catalog does not name notes.txt; move that \
@@ -192,7 +192,7 @@ fn a_stranger_is_refused_and_left_by_force() {
     daily.run(&["remove", "{d}/backups/monday"]).expect(4, "", refused);
     daily.run(&["remove", "--force", "{d}/backups/monday"]).expect(
         0,
-        "{d}/backups/monday: removed\n  left: notes.txt, which its catalog does not name\n",
+        "{d}/backups/monday: removed\n  left in place: notes.txt, which its catalog does not list\n",
         "",
     );
     assert_eq!(fs::read(daily.at("monday/notes.txt")).unwrap(), b"mine");
@@ -217,9 +217,9 @@ fn a_sweep_clears_the_dead_and_leaves_the_living() {
     assert_eq!((code, &lines[0]["state"]), (0, &"cleared".into()));
 }
 
-/// A target that is there is no debris: only the staged directory beside it goes.
+/// An existing target is not debris. Only the staged directory beside it is removed.
 #[test]
-fn a_sweep_leaves_a_target_that_is_whole() {
+fn a_sweep_keeps_a_complete_target() {
     let daily = Daily::new();
     stage(&daily, "monday");
     let planned = "{d}/backups/.monday.checkpoint-staged: would be removed; its target stays (dry run)\n";

@@ -17,7 +17,7 @@ pub struct Call {
     pub path: String,
     /// The query, or an empty text.
     pub query: String,
-    /// The request writes only if the key is free.
+    /// `true` if the request writes only if the key is free.
     pub creates: bool,
     /// The number in the header `x-client`, by which a client names itself.
     pub client: Option<u32>,

@@ -1,4 +1,4 @@
-//! [`Child`]: a worker process and its words.
+//! [`Child`]: a worker process and its output.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -45,7 +45,7 @@ impl Child {
         Ok(Self { process })
     }
 
-    /// Asks the worker to stop after what it is doing: its input ends.
+    /// Asks the worker to stop after its current step, by closing its input.
     pub fn stop(&mut self) {
         self.process.stdin.take();
     }

@@ -1,4 +1,4 @@
-//! A server whose clock is off: its times are moved in headers and in lists.
+//! Simulates a server with a wrong clock: shifts the times in headers and in lists.
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta};
@@ -7,7 +7,7 @@ use hyper::header::{DATE, HeaderValue, LAST_MODIFIED};
 
 const OPEN: &str = "<LastModified>";
 
-/// Moves the times of an answer by some seconds.
+/// Shifts the times of an answer by some seconds.
 pub(crate) fn shift(answer: &mut Response<Bytes>, seconds: i64) {
     let by = TimeDelta::seconds(seconds);
     for name in [DATE, LAST_MODIFIED] {

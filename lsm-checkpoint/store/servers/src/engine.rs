@@ -58,7 +58,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds tables that are holes, which cost no disk.
+    /// Adds sparse tables, which take no space on disk.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A name that no table had before.
+    /// Returns a name that no table had before.
     fn next_name(&self) -> String {
         let number = |name: &String| name.trim_end_matches(".sst").parse().unwrap_or(0_u64);
         format!("{:08}.sst", self.tables.last().map_or(0, number) + 1)

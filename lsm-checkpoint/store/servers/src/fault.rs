@@ -21,7 +21,7 @@ pub enum Fault {
     Hold,
     /// The server does its work, and the answer waits at the proxy until the client goes away.
     HoldAnswer,
-    /// The server gets the head of the request at once, and its body only when so many requests have come as far.
+    /// The server gets the head of the request at once, and its body only when this many requests have come that far.
     Together(usize),
     /// The server does not see the condition of a create.
     Unconditional,
@@ -29,7 +29,7 @@ pub enum Fault {
     Trickle,
     /// The connection is cut in the middle of the answer's body.
     CutBody,
-    /// The body of the answer is short, and so is its length.
+    /// The body of the answer is cut short, and its length header agrees.
     ShortBody,
     /// One bit of the answer's body is wrong.
     FlipBody,
@@ -38,7 +38,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every fault that a store which keeps its contract can show to a client that lives on.
+    /// Every fault that a correct store can show to a client that survives.
     pub const ALL: &[Self] = &[
         Self::CutRequest,
         Self::LoseAnswer,
@@ -60,14 +60,14 @@ impl Fault {
         match self {
             Self::Refuse(409) => call.creates,
             Self::Trickle | Self::CutBody => call.method == Method::GET,
-            // A list that a server has cut short and still calls whole breaks the contract of every store.
+            // No correct store cuts a list short and still calls it complete.
             Self::ShortBody | Self::FlipBody | Self::WrongTag => call.method == Method::GET && !call.lists(),
             _ => true,
         }
     }
 }
 
-/// Draws faults from a seed: about one request in `rarity` goes wrong.
+/// Draws faults from a seed. About one in `rarity` requests gets a fault.
 #[derive(Debug, Clone)]
 pub struct Seeded {
     state: u64,
@@ -90,7 +90,7 @@ impl Seeded {
         mixed ^ (mixed >> 31)
     }
 
-    /// The fault of the next request.
+    /// Draws the fault of the next request.
     pub fn fault(&mut self, call: &Call) -> Fault {
         if !self.draw().is_multiple_of(self.rarity) {
             return Fault::None;

@@ -27,7 +27,7 @@ pub struct Herd {
     pub time: Duration,
     /// The seed of faults and kills.
     pub seed: u64,
-    /// One request in so many has a fault.
+    /// One in this many requests has a fault.
     pub rarity: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct Herd {
 pub struct Report {
     /// Backups that were committed.
     pub committed: usize,
-    /// Backups that were there at the end.
+    /// Backups that existed at the end.
     pub kept: usize,
     /// Workers that were killed.
     pub killed: usize,
@@ -59,7 +59,7 @@ impl From<Words> for Event {
 
 /// The prefix of the repository.
 const PREFIX: &str = "herd";
-/// A worker dies at one in so many of all requests.
+/// One in this many requests kills its worker.
 const DEATHS: u64 = 300;
 
 /// Lets a herd work on a server, then verifies every backup and collects the rest.
@@ -101,7 +101,7 @@ pub async fn run(server: &Server, herd: &Herd, dir: &Path) -> Result<Report, Fai
     Ok(work.report)
 }
 
-/// Faults at random, and a death at some requests, before or after their effect.
+/// Makes a plan with random faults. Some requests also kill their worker, before or after their effect.
 fn plan(seed: u64, rarity: u64, deaths: Sender<Event>) -> impl FnMut(&Call) -> Fault + Send + 'static {
     let mut random = Seeded::new(seed, rarity);
     let mut fate = Seeded::new(seed ^ u64::MAX, 1);
@@ -124,7 +124,8 @@ struct Work {
     /// The living worker of each number, with the number of its start.
     children: BTreeMap<u32, (u32, Child)>,
     starts: u32,
-    /// The directory of each pusher. A new one is a new machine, an old one goes on with its writer.
+    /// The directory of each pusher. A new directory stands for a new machine. With an old one, a pusher resumes its
+    /// writer.
     homes: BTreeMap<u32, PathBuf>,
     committed: BTreeSet<String>,
     may_go: BTreeSet<String>,
@@ -155,7 +156,7 @@ impl Work {
         for (_, child) in self.children.values_mut() {
             child.stop();
         }
-        // A worker whose request is held would wait for ever, so the dying goes on until all have ended.
+        // A worker whose request is held would wait for ever, so go on killing until all have ended.
         while !self.children.is_empty() {
             match events.recv()? {
                 Event::Kill(number) => self.kill(number)?,
@@ -166,7 +167,7 @@ impl Work {
         Ok(())
     }
 
-    /// Takes leave of a worker that has ended by itself. Returns its number, or `None` if it was killed before.
+    /// Removes a worker that has ended by itself. Returns its number, or `None` if it was killed before.
     fn ended(&mut self, start: u32) -> Result<Option<u32>, Failure> {
         let number = self.children.iter().find_map(|(&number, child)| (child.0 == start).then_some(number));
         let Some((_, mut child)) = number.and_then(|number| self.children.remove(&number)) else {

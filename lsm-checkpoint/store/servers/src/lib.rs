@@ -1,4 +1,4 @@
-//! Object stores for the tests of `lsm-checkpoint-store`, and a proxy that puts faults between them and a client.
+//! Object stores for the tests of `lsm-checkpoint-store`, and a proxy that injects faults between store and client.
 //!
 //! - [`Proxy`] is the address that a client gets. It counts requests and bytes, and asks a plan for the [`Fault`] of
 //!   each request.

@@ -1,4 +1,4 @@
-//! Servers that are programs: moto and Azurite. `cargo xtask servers` installs them below `target/servers`.
+//! Servers in other processes: moto and Azurite. `cargo xtask servers` installs them below `target/servers`.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,7 +41,7 @@ impl Program {
         Self::wait(child, out)
     }
 
-    /// Reads the server's own words until they name the address at which it listens.
+    /// Reads the server's output until it names its address.
     fn wait(mut child: Child, out: Option<impl Read + Send + 'static>) -> io::Result<Self> {
         let mut lines = BufReader::new(out.ok_or(io::ErrorKind::BrokenPipe)?).lines();
         let found = lines.by_ref().map_while(Result::ok).find_map(|line| port(&line));
@@ -50,12 +50,12 @@ impl Program {
             child.wait()?;
             return Err(io::Error::other("the server ended before it listened"));
         };
-        // A full pipe would stop the server.
+        // Keep reading, because a full pipe would stop the server.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Ok(Self { child, address: (Ipv4Addr::LOCALHOST, port).into() })
     }
 
-    /// The server for a proxy.
+    /// Returns the server for a proxy.
     #[must_use]
     pub fn upstream(&self) -> Upstream {
         Upstream::Remote(self.address)
@@ -69,7 +69,7 @@ impl Drop for Program {
     }
 }
 
-/// The port in a line such as `Running on http://127.0.0.1:5000`.
+/// Finds the port in a line such as `Running on http://127.0.0.1:5000`.
 fn port(line: &str) -> Option<u16> {
     let rest = line.split_once("http://127.0.0.1:")?.1;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;

@@ -26,15 +26,15 @@ use crate::upstream::Upstream;
 /// Chooses the fault of each request.
 pub type Plan = Box<dyn FnMut(&Call) -> Fault + Send>;
 
-/// The largest body of a request, so that a client without a bound fails instead of the machine.
+/// The maximum length of a request body. An unbounded client fails before the machine runs out of memory.
 const BODY_MAX: usize = 256 << 20;
 
-/// Habits of the server that the proxy changes for all requests.
+/// Properties of the server that the proxy changes for all requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
-    /// The most keys in a page of a list.
+    /// The maximum number of keys in a page of a list.
     pub page: Option<usize>,
-    /// The server's clock is that many seconds off.
+    /// The number of seconds by which the server's clock is off.
     pub skew: i64,
 }
 
@@ -47,7 +47,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// The place where so many requests wait for each other.
+    /// Returns the barrier at which this many requests wait for each other.
     fn meeting(&self, size: usize) -> Arc<Barrier> {
         let mut meetings = lock(&self.meetings);
         Arc::clone(meetings.entry(size).or_insert_with(|| Arc::new(Barrier::new(size))))
@@ -129,7 +129,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     socket.set_nodelay(true).ok();
     let answer = |request| answer(Arc::clone(&shared), request);
-    // An error here is a connection that was cut on purpose or by the client.
+    // An error here means that a fault or the client has cut the connection.
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(socket), service_fn(answer))
         .await
@@ -184,7 +184,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
     Ok(reply::shape(answer, fault))
 }
 
-/// The same list in smaller pages. It needs a server that does not check signatures.
+/// Asks for the same list in smaller pages. The server must not check signatures.
 fn with_page(uri: &Uri, page: usize) -> Result<Uri, hyper::http::Error> {
     let query = uri.query().unwrap_or_default();
     let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("max-keys=")).collect();

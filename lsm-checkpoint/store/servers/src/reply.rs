@@ -20,7 +20,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) fn shape(answer: Response<Bytes>, fault: Fault) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(TRANSFER_ENCODING);
-    // The answer to HEAD has the length of a body that it does not have.
+    // The answer to HEAD has the length of the object and no body.
     if !body.is_empty() {
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
@@ -48,7 +48,7 @@ pub(crate) fn shape(answer: Response<Bytes>, fault: Fault) -> Response<Body> {
     Response::from_parts(parts, body)
 }
 
-/// An error of S3 with its XML.
+/// Makes an S3 error with its XML.
 pub(crate) fn refuse(status: u16) -> Response<Body> {
     let code = match status {
         409 => "ConditionalRequestConflict",

@@ -1,4 +1,4 @@
-//! The end of a test: all writers fenced, one collect, and nothing left over.
+//! The final check of a test: fence all writers, collect once, and find no garbage.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub async fn fence_all(repository: &Repository) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fences all writers, collects without a grace, and fails if an object is left that nothing needs.
+/// Fences all writers, collects without a grace, and fails if garbage is left or a needed object is missing.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A push that is killed half-way, and the memory of a push.
+//! Measures the bytes that a push sends again after it was killed half-way, and the peak RAM of a push.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub async fn resume(worker: &Path, size: &Resume) -> Result<Sent, Failure> {
     Ok(Sent { whole, first, again })
 }
 
-/// Pushes large files. Returns the largest resident memory of the process, in bytes.
+/// Pushes large files. Returns the peak resident memory of the process, in bytes.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! [`Server`]: s3s-fs behind a proxy, on a directory that goes away with it.
+//! [`Server`]: s3s-fs behind a proxy, on a temporary directory.
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::upstream::Upstream;
 /// An S3 server with one bucket.
 #[derive(Debug)]
 pub struct Server {
-    /// The way to it.
+    /// The proxy in front of the server.
     pub proxy: Proxy,
     _dir: TempDir,
 }
 
 impl Server {
-    /// Starts a server that keeps its contract.
+    /// Starts a server with an atomic put-if-absent.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Server {
         Ok(Self { proxy: Proxy::start(Upstream::s3(dir.path())?, settings)?, _dir: dir })
     }
 
-    /// A client of the server.
+    /// Makes a client of the server.
     ///
     /// # Errors
     ///

@@ -1,16 +1,16 @@
-//! The signature of one request to Azurite: its client makes blobs, but no container.
+//! Signs the request that makes a container on Azurite. The client of `object_store` cannot make containers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// The account of every Azurite, as its documentation gives it.
+/// The account of every Azurite, from its documentation.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 const VERSION: &str = "2023-11-03";
 
-/// The headers that authorize the creation of a container.
+/// Returns the headers that authorize the creation of a container.
 pub(crate) fn headers(path: &str) -> Vec<(&'static str, String)> {
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
     let blank = "\n".repeat(12);

@@ -18,7 +18,7 @@ use crate::upstream::Upstream;
 /// The bucket or container of all tests.
 pub const BUCKET: &str = "bucket";
 
-/// Three retries, a millisecond or two apart.
+/// Returns a configuration with three retries, a millisecond or two apart.
 #[must_use]
 pub fn retries() -> RetryConfig {
     let pause = Duration::from_millis(1);
@@ -30,16 +30,16 @@ fn options() -> ClientOptions {
     ClientOptions::new().with_allow_http(true).with_timeout(Duration::from_secs(600))
 }
 
-/// A client of an S3 server.
+/// Makes a client of an S3 server.
 ///
 /// # Errors
 ///
-/// The address is none.
+/// The address is invalid.
 pub fn s3(url: &str) -> Result<Arc<dyn ObjectStore>> {
     s3_as(url, None)
 }
 
-/// As [`s3`], for a client that names itself to the plan of the proxy.
+/// As [`s3`], with a number by which the plan of the proxy recognises the client.
 ///
 /// # Errors
 ///
@@ -58,11 +58,11 @@ pub fn s3_as(url: &str, client: Option<u32>) -> Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
-/// A client of Azurite, with the account that Azurite documents.
+/// Makes a client of Azurite, with the account that Azurite documents.
 ///
 /// # Errors
 ///
-/// The address is none.
+/// The address is invalid.
 pub fn azure(url: &str) -> Result<Arc<dyn ObjectStore>> {
     let store = MicrosoftAzureBuilder::new()
         .with_use_emulator(true)
@@ -74,7 +74,7 @@ pub fn azure(url: &str) -> Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
-/// Makes the bucket on a server that has none. It wants no signature.
+/// Makes the bucket on a server that does not check signatures.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub async fn make_bucket(upstream: &Upstream) -> io::Result<()> {
     create(upstream, &format!("/{BUCKET}"), Vec::new()).await
 }
 
-/// Makes the container on Azurite, which wants a signature.
+/// Makes the container on Azurite, which checks signatures.
 ///
 /// # Errors
 ///

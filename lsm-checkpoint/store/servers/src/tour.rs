@@ -1,4 +1,4 @@
-//! The tour of an operator through every verb, on one store.
+//! A tour through every verb, on one store.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,7 +20,7 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// The number of tables of the first backup, and their length.
 const TABLES: (usize, usize) = (12, 20_000);
-/// The largest file of a test that is compared.
+/// The maximum length of a file that is compared.
 const FILE_MAX: u64 = 1 << 30;
 
 /// Options with few and fast attempts.
@@ -112,7 +112,7 @@ pub async fn compare(
     tokio::task::spawn_blocking(work).await?
 }
 
-/// The files below a directory, except the catalog.
+/// Reads the files below a directory, except the catalog.
 fn contents(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut found = BTreeMap::new();
     for folder in ["", "tables"] {

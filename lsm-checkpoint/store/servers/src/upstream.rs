@@ -48,7 +48,7 @@ impl Upstream {
         Self::local(root, Some(Gate::default()))
     }
 
-    /// As [`Upstream::s3`] without the gate: a server that accepts `If-None-Match` and does not honour it in a race.
+    /// As [`Upstream::s3`] without the gate. Such a server accepts `If-None-Match` and does not honour it in a race.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Upstream {
         Ok(Self::Local(Arc::new(Local { service, gate })))
     }
 
-    /// Sends a request and waits for the whole answer. With a meeting, the body comes only after the meeting.
+    /// Sends a request and waits for the whole answer. If there is a barrier, the body is sent only after it.
     pub(crate) async fn call(
         &self,
         request: Request<Bytes>,
@@ -86,7 +86,7 @@ impl Upstream {
     }
 }
 
-/// A body that comes after a meeting.
+/// Makes a body that is sent after a barrier.
 fn with_meeting(body: Bytes, meeting: Option<Arc<Barrier>>) -> s3s::Body {
     let Some(meeting) = meeting else { return body.into() };
     let late = stream::once(async move {

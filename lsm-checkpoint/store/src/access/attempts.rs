@@ -1,4 +1,4 @@
-//! [`Attempts`]: repeats a request, and says when to give up.
+//! [`Attempts`]: repeats a request, and decides when to give up.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// A failed request.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The credentials do not allow it.
+    /// The credentials do not allow the request.
     Denied(StoreError),
-    /// The store does not have such a request.
+    /// The store does not implement the request.
     Lacking(StoreError),
     /// Anything else. Another attempt may succeed.
     Other(StoreError),

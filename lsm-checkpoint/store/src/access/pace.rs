@@ -10,7 +10,7 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Pace {
     rate: Option<NonZeroU64>,
-    /// The moment at which the slots that were handed out end.
+    /// The end of the last slot that was handed out.
     busy_until: Mutex<Duration>,
 }
 
@@ -19,7 +19,7 @@ impl Pace {
         Self { rate, busy_until: Mutex::new(Duration::ZERO) }
     }
 
-    /// Takes a slot for so many bytes, and returns the time until it begins.
+    /// Reserves a slot for `bytes`, and returns the time until it begins.
     pub(super) fn take(&self, bytes: u64, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return Duration::ZERO };
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.get());

@@ -27,7 +27,8 @@ impl Audit<'_> {
             (files.saturating_add(backup.files), bytes.saturating_add(backup.bytes))
         });
         self.meter.expect(total.0, total.1)?;
-        // The digests of an object belong to its reader, so each backup compares the objects that are new to it.
+        // Each object is read for the first backup that needs it, and compared with the digests in that backup's
+        // catalog.
         let mut seen = BTreeSet::new();
         for backup in backups {
             self.read_backup(backup, options, &mut seen, report).await?;

@@ -31,8 +31,8 @@ impl VerifyOptions {
         self
     }
 
-    /// Reads only part `k` of `n` of the objects, with `k` from 1 to `n`. The parts of one repository do not change, so
-    /// that `n` runs read everything.
+    /// Reads only part `k` of `n` of the objects, with `k` from 1 to `n`. An object always belongs to the same part, so
+    /// `n` runs read everything.
     #[must_use]
     pub fn part(mut self, k: u32, n: u32) -> Self {
         let n = n.max(1);
@@ -47,7 +47,7 @@ impl VerifyOptions {
         self
     }
 
-    /// Returns `true` if the object is in the part. Names are random, so that the parts are equal.
+    /// Returns `true` if the object is in the part. Names are random, so the parts are about equal.
     pub(super) fn includes(&self, name: ObjectName) -> bool {
         let Some((k, n)) = self.part else { return true };
         let [a, b, c, d, ..] = name.nonce.0;
@@ -78,12 +78,12 @@ pub struct CheckReport {
     pub read_bytes: u64,
     /// The objects that are missing or damaged.
     pub damaged: Vec<DamagedObject>,
-    /// The number of objects that none of the checked backups needs: of other backups, garbage, and of pushes under
-    /// way.
+    /// The number of objects that none of the checked backups needs. They belong to other backups or to pushes under
+    /// way, or they are garbage.
     pub other_objects: u64,
     /// The bytes of these objects.
     pub other_bytes: u64,
-    /// The number of objects whose names are not of this repository.
+    /// The number of objects with names that no repository makes.
     pub strangers: u64,
 }
 

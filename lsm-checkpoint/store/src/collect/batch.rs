@@ -11,7 +11,7 @@ use crate::{
     meter::Step,
 };
 
-/// A batch of this many names is deleted before the meter is asked again.
+/// The number of names that are deleted between two looks at the meter.
 const STEP: usize = 1000;
 
 /// An object in a list.
@@ -45,8 +45,8 @@ impl Collector<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            // The state is read after the names. An object that was written later is not among them, and one that this
-            // state does not need can never be needed again.
+            // The state is read after the names. An object that is written later is not among them. An object among
+            // them that this state does not need can never be needed again.
             let head = match early {
                 Some(head) => head,
                 None => self.needed(known).await?,

@@ -1,4 +1,4 @@
-//! Guesses that a writer has died.
+//! Finds writers that have probably died, by the time of their last object.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ impl Collector<'_> {
         Ok(last.is_some_and(|last| now >= last.saturating_add(idle)))
     }
 
-    /// Returns the time of the state that registered the writer. If it was trimmed, the time of the oldest state, which
-    /// is later and so errs on the side of a living writer.
+    /// Returns the time of the state that registered the writer. If that state was trimmed, returns the time of the
+    /// oldest state. It is later, so the error is in favour of a living writer.
     async fn registered_at(&self, writer: &RegisteredWriter) -> Result<Option<Duration>> {
         let mut oldest: Option<(u64, Duration)> = None;
         let mut listed = self.session.access.list(HEADS);

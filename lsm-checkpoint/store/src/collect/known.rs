@@ -12,17 +12,17 @@ use crate::{
     session::Session,
 };
 
-/// A list of fewer fingerprints is not searched for duplicates.
+/// Duplicates are not removed from a list of fewer fingerprints.
 const FEW: usize = 1 << 12;
 
 /// A key for fingerprints, and the fingerprints of all objects that are needed.
 ///
-/// A fingerprint has 64 bits. Two objects with the same fingerprint keep garbage, and lose nothing. Objects of a backup
-/// that was dropped meanwhile stay until the next collect.
+/// A fingerprint has 64 bits. If a needed object and garbage have the same one, the garbage stays, and nothing is lost.
+/// Objects of a backup that was dropped meanwhile stay until the next collect.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     hasher: RandomState,
-    /// By name: a push that heals can write the same catalog again under another name.
+    /// The catalogs by object name, because a push that heals can write the same catalog again under another name.
     catalogs: BTreeSet<ObjectName>,
     fingerprints: Fingerprints,
 }
@@ -31,7 +31,8 @@ impl Known {
     /// Adds the backups of a state. The inner error names a catalog that is missing or damaged.
     pub(super) async fn add(&mut self, session: &Session, head: &Head) -> Result<Result<(), Error>> {
         let outcome = self.add_backups(session, head).await;
-        // Also the names of an earlier call that failed: this state may add nothing to them.
+        // Compact in every case. An earlier call may have failed after it added fingerprints, and this one may add
+        // none.
         self.fingerprints.compact();
         outcome
     }
@@ -57,8 +58,8 @@ impl Known {
     }
 }
 
-/// A set of fingerprints in 8 bytes each. Backups share most of their objects, so duplicates go whenever the list has
-/// doubled, and it never holds more than twice the set and one backup.
+/// A set of fingerprints in 8 bytes each. Backups share most of their objects, so duplicates are removed whenever the
+/// list has doubled. It never holds more than twice the set and one backup.
 #[derive(Debug, Default)]
 struct Fingerprints {
     list: Vec<u64>,

@@ -21,7 +21,7 @@ impl Collector<'_> {
         let environment = &*self.session.access.options.environment;
         let at = folder.to_path_buf();
         let writers = blocking(environment, move || writers(&at)).await.map_err(Error::System)??;
-        // As for objects: the folders were listed before the state is read.
+        // As with objects, the folders are listed before the state is read.
         let head = self.session.newest().await?.head;
         let at = folder.to_path_buf();
         blocking(environment, move || remove(&at, &writers, &head)).await.map_err(Error::System)?

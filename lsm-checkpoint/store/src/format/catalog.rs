@@ -25,7 +25,7 @@ pub struct BackupCatalog {
     pub refs: Vec<ObjectRef>,
     /// The files, except `CHECKPOINT`.
     pub files: Vec<StoredFile>,
-    /// The directories, except parents of a file whose permissions are unknown.
+    /// The directories. A parent of a file is left out if its own permissions are unknown.
     pub folders: Vec<StoredFolder>,
 }
 
@@ -38,8 +38,8 @@ pub struct StoredFile {
     pub len: u64,
     /// The position of its object in the references. An empty file has none.
     pub object: Option<u32>,
-    /// The engine's own checksum of the file, the XXH3-128 in the checkpoint's catalog. It tells the next push that the
-    /// file is known.
+    /// The engine's own checksum of the file, the XXH3-128 in the checkpoint's catalog. By it the next push recognises
+    /// the file.
     pub checksum: Option<u128>,
     /// The SHA-256 of each piece.
     pub pieces: Vec<Sha256>,
@@ -61,7 +61,7 @@ impl BackupCatalog {
     ///
     /// # Errors
     ///
-    /// There are so many files that they exceed an archive.
+    /// There are more files than an archive can hold.
     pub fn encode(&self) -> Result<(Vec<u8>, RefsPlace), Defect> {
         codec::encode(self)
     }

@@ -11,7 +11,7 @@ use crate::{
     key::ObjectName,
 };
 
-/// A state of the repository. The newest one is the truth.
+/// A state of the repository. The state with the highest number is the current one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Its number, which is also its key.
@@ -73,7 +73,7 @@ pub struct Forgotten {
     pub seen: Option<Duration>,
 }
 
-/// A push that is under way. Host, process and time are for people and decide nothing.
+/// A push that is under way. Host, process and time are shown to people, and the protocol does not depend on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredWriter {
     /// The identifier of the push.
@@ -100,12 +100,12 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// There are so many backups that they exceed an archive.
+    /// There are more backups than an archive can hold.
     pub fn encode(&self) -> Result<Vec<u8>, Defect> {
         codec::encode(self)
     }
 
-    /// Decodes the object that lies under a number.
+    /// Decodes the object that is stored under a number.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The references of a catalog: the objects that hold the bytes of its files, which a collector reads alone.
+//! The references of a catalog: the objects that hold the bytes of its files. A collector reads only this part.
 
 use lsm_manifest::{
     block::{BlockHeader, BlockType},
@@ -38,7 +38,7 @@ pub struct RefsPlace {
     pub offset: u64,
     /// The length of their blocks.
     pub len: u64,
-    /// The SHA-256 of their blocks. Damaged references would make a collector delete live data.
+    /// The SHA-256 of their blocks. Without it, damaged references could make a collector delete live data.
     pub sha256: Sha256,
 }
 

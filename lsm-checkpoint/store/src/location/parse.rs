@@ -1,4 +1,4 @@
-//! Addresses: `file://`, `s3://`, `gs://`, `az://`, `memory://`.
+//! Parses addresses: `file://`, `s3://`, `gs://`, `az://`, and plain paths.
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -37,7 +37,7 @@ pub(crate) struct Resume {
 }
 
 impl Memory {
-    /// Reads the memory of a push. Lines that are damaged or torn are left out, and their files are sent again.
+    /// Reads the memory of a push. Damaged or torn lines are skipped, and their files are sent again.
     pub(crate) async fn resume(&self, backup: BackupId) -> Result<Resume> {
         self.run(move |dir| {
             let bytes = dir.fs.read_to_vec(&path(dir, backup), FILE_MAX).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Memory {
         .await
     }
 
-    /// Appends a line in one write, and without a sync: a lost line costs time and nothing else.
+    /// Appends a line in one write, without a sync. A lost line costs only time.
     async fn append(&self, backup: BackupId, line: String) -> Result<()> {
         self.run(move |dir| {
             let options = FsOpenOptions::new().append(true).create(true);

@@ -24,8 +24,8 @@ pub(super) struct AddBackup<'a> {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Added(Backup),
-    /// The checkpoint is in the repository: by an earlier answer that was lost, or by another push. A backup of this
-    /// push may be among the forgotten already.
+    /// The checkpoint has a backup: from an earlier request of this push whose answer was lost, or from another push.
+    /// The backup of this push may be forgotten by now.
     There(Backup),
     /// Another backup of the checkpoint was forgotten meanwhile. A push does not undo that.
     Forgotten,

@@ -46,7 +46,7 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct Files {
     stored: Mutex<Vec<Option<Stored>>>,
-    /// The progress counts each file once, although a file can be sent again.
+    /// `true` once all files were counted. A file can be sent again, but the progress counts it once.
     are_counted: AtomicBool,
     pub(super) candidates: Vec<Option<Candidate>>,
 }
@@ -79,7 +79,7 @@ impl Files {
         self.lock().iter().flatten().cloned().collect()
     }
 
-    /// Forgets objects that a collector may have taken.
+    /// Forgets objects that a collector may have deleted.
     pub(super) fn lose(&mut self, objects: &BTreeSet<ObjectName>) {
         let is_lost = |stored: &Stored| stored.object.is_some_and(|object| objects.contains(&object.name));
         for slot in self.lock().iter_mut() {
@@ -117,14 +117,14 @@ impl Push<'_> {
         Ok(Files { stored: Mutex::new(stored), are_counted: AtomicBool::new(false), candidates })
     }
 
-    /// Returns `true` if a killed call has sent the file. A push that heals believes no such note: the object may be
-    /// the damaged one, or a copy of it.
+    /// Returns `true` if a killed call has sent the file. A push that heals does not trust such a note, because the
+    /// object may be the damaged one, or a copy of it.
     fn can_go_on(&self, finished: &Finished, file: &LocalFile) -> bool {
         let is_trusted = self.replaced.is_none() && !self.options.distrusted.contains(&finished.name);
         is_trusted && fits(finished, file)
     }
 
-    /// Reads the files of the source's last backup. A backup that is damaged offers none.
+    /// Reads the files of the source's last backup. From a damaged backup, no file is reused.
     async fn previous(&self, head: &Head) -> Result<BTreeMap<String, Candidate>> {
         let of_source = head.backups.iter().filter(|backup| backup.source == self.survey.source);
         let Some(last) = of_source.max_by_key(|backup| (backup.created, backup.pushed)) else {

@@ -17,7 +17,7 @@ impl Session {
         Ok(ObjectName { writer, nonce: Nonce(self.access.random()?) })
     }
 
-    /// Creates an object of these bytes. Each attempt has a name of its own, so that a late one cannot harm.
+    /// Creates an object of these bytes. Each attempt has its own name, so that a late one does no harm.
     pub(super) async fn put_new(
         &self,
         writer: WriterId,
@@ -31,7 +31,8 @@ impl Session {
             let key = key_of(name);
             let failure = match self.access.create(key, bytes.clone()).await {
                 Answer::Created => return Ok(name),
-                // The client's own retry has met its first request. A server also says so while that one is under way.
+                // A retry inside the client has met its own first request. Some servers answer so while that request is
+                // under way.
                 Answer::Exists => match self.access.stat(key).await? {
                     Some(stat) if stat.len == len => return Ok(name),
                     _ => "the name of a new object is taken".into(),
@@ -46,7 +47,7 @@ impl Session {
         }
     }
 
-    /// Writes an object over any other, which only a search without the rule on fresh keys does.
+    /// Overwrites an object. Only the proof does so, when it leaves out the rule `fresh_key`.
     pub(super) async fn overwrite(&self, key: Key, bytes: Bytes) -> Result<()> {
         let mut attempts = self.access.attempts(key);
         loop {

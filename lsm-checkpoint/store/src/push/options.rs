@@ -19,16 +19,16 @@ impl PushOptions {
         Self::default()
     }
 
-    /// Reads every file, and takes none for known because its name, length and checksum are the same. Files with the
-    /// same bytes are still not sent again.
+    /// Reads every file, even if the last backup has a file with the same name, length and checksum. A file whose bytes
+    /// are the same is still not sent again.
     #[must_use]
     pub fn rehash(mut self, rehash: bool) -> Self {
         self.rehash = rehash;
         self
     }
 
-    /// Reuses none of these objects. A check or a verification has found that they are damaged. If the same checkpoint
-    /// has a backup with one of them, the new backup replaces it.
+    /// Reuses none of these objects, because a check or a verification has found them damaged. If this checkpoint has a
+    /// backup that needs one of them, the new backup replaces it.
     #[must_use]
     pub fn distrust(mut self, objects: impl IntoIterator<Item = ObjectName>) -> Self {
         self.distrusted.extend(objects);
@@ -58,7 +58,7 @@ impl fmt::Debug for PushOptions {
 pub struct Pushed {
     /// The backup.
     pub backup: Backup,
-    /// The checkpoint was in the repository already, and nothing was sent for it.
+    /// `true` if the checkpoint had a backup already. Nothing was sent.
     pub was_there: bool,
     /// The number of files that this call has sent.
     pub sent_files: u64,
@@ -68,7 +68,7 @@ pub struct Pushed {
     pub reused_files: u64,
     /// The bytes of these files.
     pub reused_bytes: u64,
-    /// The number of times that a collector took this push for dead.
+    /// The number of times that a collector fenced this push.
     pub fences: u32,
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Push<'_> {
-    /// Brings each file under a name that the commit can use: of this writer, or of a backup.
+    /// Stores each file under a name that the commit can use: a name of this writer or of a backup.
     pub(super) async fn send_missing(&self, writer: WriterId, files: &Files) -> Result<()> {
         let concurrency = self.session.access.options.concurrency;
         let all = 0..self.survey.files.len();
@@ -106,7 +106,7 @@ impl Push<'_> {
         Ok((pieces == candidate.stored.pieces).then(|| candidate.stored.clone()))
     }
 
-    /// Notes a file of this writer for a push that goes on after this one was killed.
+    /// Records a file of this writer, so that a later push can resume if this one is killed.
     async fn note(&self, file: &LocalFile, stored: &Stored) -> Result<()> {
         let Some(object) = stored.object.filter(|_| stored.origin != Origin::Known) else { return Ok(()) };
         let pieces = stored.pieces.clone();

@@ -15,7 +15,7 @@ use crate::{
     id::BackupId,
 };
 
-/// The longest catalog of a checkpoint that is carried.
+/// The maximum length of a checkpoint's catalog.
 const CHECKPOINT_MAX: u64 = 128 << 20;
 
 /// A checkpoint to push.

@@ -49,7 +49,7 @@ impl Cache {
         self.slots.contains_key(&id)
     }
 
-    /// Returns `true` if a piece of this length fits beside those that nobody has read yet.
+    /// Returns `true` if another piece of this length fits within the limit.
     pub(super) fn has_room(&self, len: u64) -> bool {
         self.bytes.saturating_add(len) <= self.limit
     }

@@ -27,7 +27,7 @@ impl RepositoryFs {
 }
 
 impl Fs for RepositoryFs {
-    /// There is no symbolic link and no other mount, so that the view is the filesystem itself.
+    /// Returns the filesystem itself, because it has no symbolic links and no mounts that could lead out of `root`.
     fn beneath(&self, root: &Path) -> Result<Box<dyn Fs + '_>> {
         match self.node(Op::Beneath, root)? {
             Node::Root | Node::Folder(_) => Ok(Box::new(self.clone())),

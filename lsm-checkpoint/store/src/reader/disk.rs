@@ -35,7 +35,7 @@ struct Kept {
 }
 
 impl DiskCache {
-    /// Opens a directory, and removes the files of a dead process that were not finished.
+    /// Opens a directory, and removes unfinished files of a dead process.
     pub(super) fn open(dir: PathBuf, limit: u64) -> Result<Self> {
         StdFs.create_dir_all(&dir)?;
         let mut kept = Kept::default();
@@ -64,7 +64,7 @@ impl DiskCache {
         digests.iter().map(get).collect()
     }
 
-    /// Adds a piece. A failure costs a later request and nothing else.
+    /// Adds a piece. A failure only costs a later request.
     pub(super) fn put(&self, digest: Sha256, bytes: &[u8]) {
         let len = bytes.len() as u64;
         if len > self.0.limit || StdFs.exists(&self.path(&hex::encode(&digest))).unwrap_or(true) {
@@ -106,7 +106,7 @@ impl DiskCache {
     }
 }
 
-/// Writes a file without a sync. A torn one does not match its name.
+/// Writes a file without a sync. A torn file does not match its name.
 fn write(path: &Path, bytes: &[u8]) -> lsm_fs::Result<()> {
     StdFs.open(path, &FsOpenOptions::new().write(true).create_new(true))?.write_at(bytes, 0)
 }

@@ -71,7 +71,7 @@ impl Fetcher {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    /// Sets local files that are asked before the store.
+    /// Sets local files to try before the store.
     pub(super) fn set_seed(&self, seed: Option<Seed>) {
         *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = seed;
     }

@@ -32,7 +32,7 @@ pub(super) struct RemoteFile {
     node: Node,
     fetcher: Arc<Fetcher>,
     position: u64,
-    /// The offset behind the last read. A read that begins there has a sequel.
+    /// The offset after the last read. A read that begins there is sequential.
     expected: AtomicU64,
     is_random: AtomicBool,
 }

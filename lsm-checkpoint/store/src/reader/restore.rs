@@ -1,4 +1,4 @@
-//! [`RepositoryFs::restore`]: a restore that goes on where a killed one stopped.
+//! [`RepositoryFs::restore`]: a restore that resumes where a killed one stopped.
 
 use std::{
     io,
@@ -33,7 +33,7 @@ impl RepositoryFs {
     ///
     /// # Errors
     ///
-    /// - [`BackupGone`](Error::BackupGone): the backup was forgotten and collected meanwhile. Nothing is left.
+    /// - [`BackupGone`](Error::BackupGone): the backup was forgotten and collected meanwhile. Nothing is left behind.
     /// - [`Checkpoint`](Error::Checkpoint): as [`lsm_checkpoint::restore`].
     /// - [`Fs`](Error::Fs): the debris of the earlier restore cannot be removed.
     pub fn restore(
@@ -71,7 +71,7 @@ impl Debris {
     fn adopt(fs: &dyn Fs, target: &Path) -> Result<Option<Self>> {
         let name = target.file_name().and_then(|name| name.to_str()).filter(|name| name.len() <= NAME_MAX);
         let Some(name) = name else { return Ok(None) };
-        // A target that exists may need its staged directory to be told from an incomplete one.
+        // If the target exists, the staged directory beside it may be the only sign that it is incomplete. So leave it.
         if fs.symlink_metadata(target).is_ok() {
             return Ok(None);
         }
@@ -83,7 +83,7 @@ impl Debris {
             }
             return match fs.rename_noreplace(&staged, &kept) {
                 Ok(()) => Ok(Some(Self { dir: kept, _lock: lock })),
-                // The restore clears it then.
+                // The restore itself clears the directory then.
                 Err(_) => Ok(None),
             };
         }
@@ -98,7 +98,7 @@ impl Debris {
     }
 }
 
-/// Locks a directory whose owner is dead. Returns `None` if there is none, or if it cannot be known.
+/// Locks a directory whose owner is dead. Returns `None` if there is no such directory, or if that is uncertain.
 fn lock_of_dead(fs: &dyn Fs, dir: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
     match fs.try_lock_directory(dir) {
         Ok(Some(lock)) => Ok(if lock.is_at(dir)? { Some(lock) } else { None }),

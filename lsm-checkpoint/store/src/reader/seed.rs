@@ -1,4 +1,4 @@
-//! [`Seed`]: local files that may hold the bytes of a backup already.
+//! [`Seed`]: local files that may already hold bytes of a backup.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// Returns neighbouring pieces of a file if all of them are there.
+    /// Returns neighbouring pieces of a file if all of them are there with the right bytes.
     pub(super) fn get_all(&self, path: &str, first: u64, digests: &[Sha256]) -> Option<Vec<Bytes>> {
         let view = self.fs.beneath(&self.dir).ok()?;
         let file = view.open(&self.dir.join(Path::new(path)), &FsOpenOptions::new().read(true)).ok()?;

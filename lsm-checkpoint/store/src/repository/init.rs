@@ -25,7 +25,7 @@ impl Repository {
     ///
     /// # Crash semantics
     ///
-    /// After a crash, the repository exists or not. Call `init` again in the second case.
+    /// After a crash the repository exists, or it does not. If it does not, call `init` again.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Repository {
     }
 }
 
-/// Makes the folder of a local repository. Its parents below the first that exists get durable names, too.
+/// Makes the folder of a local repository, and the parents that are missing, with durable names.
 fn make_folder(access: &Access) -> Result<()> {
     let Some(folder) = access.location.folder() else { return Ok(()) };
     let mut base = folder;
@@ -57,9 +57,9 @@ fn make_folder(access: &Access) -> Result<()> {
     Ok(())
 }
 
-/// Creates the state 0, or finds the one that a dead or a racing `init` has created. Returns its repository.
+/// Creates state 0, or finds the one of a dead or a racing `init`. Returns the identifier of its repository.
 ///
-/// The state comes before the object `repository`, so that a repository is never without a state.
+/// State 0 is created before the object `repository`, so that a repository is never without a state.
 async fn first_state(access: &Access) -> Result<RepositoryId> {
     let key = Key::Head(0);
     let head = Head::first(RepositoryId(access.random()?), TransactionId(access.random()?));
@@ -77,7 +77,7 @@ async fn first_state(access: &Access) -> Result<RepositoryId> {
         }
     }
     let found = access.get(key, HEAD_MAX).await?;
-    // Another state means that the object `repository` of a repository in use was lost.
+    // If there is another state, the repository is in use and has lost its object `repository`.
     let lost = || Error::defect(Key::Repository, crate::defect::Defect::Missing);
     let head = Head::decode(0, found.ok_or_else(lost)?).map_err(|defect| Error::defect(key, defect))?;
     let mut states = access.list(HEADS);

@@ -1,4 +1,4 @@
-//! [`Status`]: the newest state in the view of an operator.
+//! [`Status`]: the newest state, as an operator sees it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,7 +26,7 @@ pub struct SourceStatus {
     pub source: String,
     /// The number of its backups.
     pub backups: u64,
-    /// The length of its backups together. Files that backups share count for each.
+    /// The sum of the lengths of its backups. A file that several backups share counts for each of them.
     pub bytes: u64,
     /// The backup of its newest checkpoint.
     pub last: Backup,

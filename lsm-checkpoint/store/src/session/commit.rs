@@ -11,10 +11,10 @@ use crate::{
     key::Key,
 };
 
-/// The number of states of other clients that may come between.
+/// The number of rounds in which other clients may commit first, before a change gives up.
 const ROUNDS: u32 = 1000;
-/// From this round on, a client waits for a random time before the next, so that many clients do not get in each
-/// other's way.
+/// From this round on, a client waits for a random time before the next round, so that many clients do not block each
+/// other.
 const PATIENT: u32 = 3;
 
 /// A change of the state. It is derived from the newest state, again and again until it is committed.
@@ -25,8 +25,8 @@ pub(crate) trait Change {
     /// Names the change for errors.
     fn describe(&self) -> String;
 
-    /// Checks the preconditions of the change against a state, and makes the next state. Number, predecessor and
-    /// transaction are filled in by the caller. One state always gives the same next state.
+    /// Checks the preconditions of the change against a state, and makes the next state. The caller fills in number,
+    /// predecessor and transaction. The same state always gives the same next state.
     ///
     /// # Errors
     ///
@@ -34,10 +34,10 @@ pub(crate) trait Change {
     async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<Self::Done>>;
 }
 
-/// The end of a create.
+/// The outcome of a create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Creation {
-    /// The state is there and counts.
+    /// The state exists and counts.
     Committed,
     /// Another client was faster.
     Lost,
@@ -106,7 +106,7 @@ impl Session {
                     return self.created(next.number, self.rules().window).await.map_err(boxed(&unknown));
                 }
                 Answer::Exists => {
-                    // Retries of the client can lose against its own first request.
+                    // A retry inside the client can lose against its own first request.
                     let found = self.found(next.number, &bytes).await.map_err(boxed(&unknown))?;
                     return Ok(found.unwrap_or(Creation::Unclear));
                 }
@@ -118,7 +118,8 @@ impl Session {
                     };
                 }
                 Answer::Unknown(source) => {
-                    // Only a create of this number, by any client, makes an unknown one definite.
+                    // The outcome stays open until another create of this number, by any client, is answered. So try
+                    // again.
                     if !attempts.pause().await {
                         return Err(unknown(source));
                     }
@@ -128,7 +129,7 @@ impl Session {
         }
     }
 
-    /// Compares the state under a number with one's own. Returns `None` if there is none.
+    /// Compares the state under a number with this client's own. Returns `None` if there is no state.
     async fn found(&self, number: u64, own: &Bytes) -> Result<Option<Creation>> {
         match self.access.get(Key::Head(number), HEAD_MAX).await? {
             None => Ok(None),
@@ -137,7 +138,7 @@ impl Session {
         }
     }
 
-    /// Finds out if a state that is there counts. `rule` is the rule of the protocol that asks for it.
+    /// Decides if an existing state counts. If the proof has turned `rule` off, every state does.
     async fn created(&self, number: u64, rule: bool) -> Result<Creation> {
         let counts = !rule || self.counts(number).await?;
         Ok(if counts { Creation::Committed } else { Creation::Unclear })
@@ -151,7 +152,8 @@ impl Session {
     }
 }
 
-/// Makes the error of a change that may be committed. A backup that is not there settles the matter.
+/// Converts an error that follows an unclear create: the change may still be committed. `NoSuchBackup` is passed on,
+/// because without the backup the change is void.
 fn doubtful(error: Error, change: &str) -> Error {
     match error {
         Error::NoSuchBackup { .. } | Error::Unknown { .. } => error,

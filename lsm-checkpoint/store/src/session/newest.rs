@@ -9,8 +9,8 @@ use crate::{
     key::{HEADS, Key},
 };
 
-/// The number of times that a state may vanish or be overtaken while it is read. In a store that keeps its contract,
-/// each time stands for K states that other clients have made.
+/// The number of times that a state may vanish or be overtaken while it is read. If the store keeps its contract, other
+/// clients have made K states each time.
 const RESTARTS: u32 = 1000;
 
 /// A state that was the newest at some moment of the call.
@@ -24,8 +24,8 @@ pub(crate) struct Newest {
 impl Session {
     /// Reads the newest state: lists, reads, and lists again.
     ///
-    /// A state that is read within K of the newest has not been deleted before, so its number was created once. Without
-    /// the second list, a client that lags could read a number that was trimmed and created again.
+    /// A state within K of the newest has never been deleted, so its number was created once. Without the second list,
+    /// a slow client could read a number that was trimmed and created again.
     pub(crate) async fn newest(&self) -> Result<Newest> {
         let seen = self.newest_seen();
         for _ in 0..RESTARTS {
@@ -49,7 +49,7 @@ impl Session {
         let key = Key::Head(number);
         let Some(bytes) = self.access.get(key, HEAD_MAX).await? else { return Ok(None) };
         let sha256 = sha256(&bytes);
-        // A state under a wrong number stops everything. Taken for the newest, it would make a collector trim all
+        // A state under a wrong number is a fatal error. If it were taken for the newest, a collector would trim all
         // others.
         let head = Head::decode(number, bytes).map_err(|defect| Error::defect(key, defect))?;
         if head.repository != self.constants.id {

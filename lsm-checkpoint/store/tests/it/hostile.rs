@@ -1,4 +1,5 @@
-//! Hostile repositories: a clear error or the right bytes, nothing deleted, nothing outside the target.
+//! Hostile repositories. Each call returns a clear error or the right bytes, deletes nothing and writes only to its
+//! target.
 
 mod claims;
 mod damage;

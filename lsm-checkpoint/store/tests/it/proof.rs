@@ -1,7 +1,8 @@
 //! The proof of the protocol on the real code.
 //!
-//! Each scenario is a few clients on one repository. The search serves their requests in every order, loses answers and
-//! lets requests land late. After every step the invariants hold. A rule of the protocol that is turned off breaks one.
+//! A scenario has a few clients on one repository. The search serves their requests in every order up to a bound, loses
+//! answers, and lets requests land late. After every step the invariants must hold. If a rule of the protocol is turned
+//! off, one of them breaks.
 
 mod clients;
 pub(crate) mod environment;

@@ -48,7 +48,7 @@ fn a_forgotten_backup_comes_back_until_it_is_collected() {
         run(repository.forget(&[one])).unwrap();
         let collected = run(repository.collect(&now())).unwrap();
         assert_eq!(collected.dropped_backups, 1);
-        // Its CURRENT and its catalog. The table is shared.
+        // Its CURRENT and its catalog were deleted. The table is shared.
         assert_eq!(collected.deleted_objects, 2);
         assert!(matches!(run(repository.undo(&[one])), Err(Error::NoSuchBackup { .. })));
         assert!(run(repository.check()).unwrap().is_sound());
@@ -103,7 +103,7 @@ fn a_grace_is_measured_by_the_clock_of_the_store() {
     for _ in 0..2 {
         assert_eq!(run(repository.collect(&day)).unwrap().dropped_backups, 0);
     }
-    // A stamp of the first collect is in the past of the second.
+    // The second collect sees a later store time than the stamp of the first.
     let nanosecond = CollectOptions::new().grace(Duration::from_nanos(1));
     let dropped: u64 = (0..100).map(|_| run(repository.collect(&nanosecond)).unwrap().dropped_backups).sum();
     assert_eq!(dropped, 1);
@@ -137,7 +137,7 @@ fn a_backup_that_is_forgotten_during_a_push_of_the_same_checkpoint_stays_forgott
     let status = run(repository.status()).unwrap();
     assert_eq!((status.forgotten.len(), status.writers.len()), (1, 0), "the writer is removed");
 
-    // The same while the backup is replaced.
+    // The same holds while the backup is replaced.
     let forgotten = status.forgotten[0].backup.clone();
     run(repository.undo(&[forgotten.id])).unwrap();
     let (folder, id) = (ground.path("repository"), forgotten.id);

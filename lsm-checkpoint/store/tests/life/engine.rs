@@ -1,4 +1,4 @@
-//! The reference engine's checkpoints: every key is compared after the restore, and when a backup is opened in place.
+//! Checkpoints of the reference engine. Every key is compared after a restore, and in a backup that is opened in place.
 
 #[path = "../../../examples/engine/main.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the example has a `main` of its own")]

@@ -1,4 +1,4 @@
-//! A repository of version 1, as it was written. Every later version reads it.
+//! A stored repository of version 1. Every later version must read it.
 
 use lsm_checkpoint_store::{BackupId, Location, Options, ReadOptions, Repository, VerifyOptions};
 use lsm_fs::FsExt;

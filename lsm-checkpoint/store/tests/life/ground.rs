@@ -24,7 +24,7 @@ pub(crate) fn options() -> Options {
     Options::new().attempts(3, Duration::ZERO)
 }
 
-/// A database: files with bytes, of which each checkpoint holds all.
+/// A database: a set of files. Each checkpoint holds all of them.
 pub(crate) struct Db {
     pub(crate) identity: String,
     pub(crate) files: Mutex<Vec<(String, Arc<[u8]>)>>,

@@ -1,4 +1,4 @@
-//! Check, verify, and the push that heals.
+//! Check and verify, and pushes that heal.
 
 use std::{
     ops::ControlFlow,
@@ -92,7 +92,7 @@ fn a_damaged_catalog_stops_a_collect() {
         std::fs::write(&catalog, &good[..len]).unwrap();
         let options = CollectOptions::new();
         let outcome = run(repository.collect(&options));
-        // The references lie in front, so that a loss behind them is none for a collector.
+        // The references come first. A collector does not notice a loss after them.
         assert!(len == good.len() - 1 || matches!(outcome, Err(Error::Corrupt { .. })), "{len}: {outcome:?}");
         assert_eq!(objects(&ground.path("repository"), "data"), before);
         assert!(!run(repository.check()).unwrap().is_sound());

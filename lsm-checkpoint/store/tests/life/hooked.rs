@@ -20,7 +20,7 @@ pub(crate) enum Seen {
 
 type Hook = dyn Fn(Seen, &Path) -> Result<()> + Send + Sync;
 
-/// The store. An error of the hook is the answer to the request.
+/// The store. It calls the hook before and after requests. If the hook fails, the request fails with the hook's error.
 pub(crate) struct Hooked {
     inner: Arc<InMemory>,
     hook: Box<Hook>,

@@ -1,4 +1,4 @@
-//! Creating and opening.
+//! Creating and opening a repository.
 
 use std::sync::Arc;
 

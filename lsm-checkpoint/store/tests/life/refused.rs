@@ -1,4 +1,4 @@
-//! Changes whose create is refused.
+//! Changes that the store refuses.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,8 @@ use crate::{
     hooked::{Hooked, Seen, denied},
 };
 
-/// Refuses one create of a state at this moment, and forgets a backup. Returns the outcome and the number of backups.
+/// Forgets a backup while the store refuses one create of a state at this moment. Returns the outcome and the number of
+/// backups.
 fn refused(moment: Seen) -> (Result<(), Error>, usize) {
     let ground = Ground::new();
     let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");

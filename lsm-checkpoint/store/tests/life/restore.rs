@@ -1,4 +1,4 @@
-//! Restores that are killed, and backups that go meanwhile.
+//! Killed restores, and backups that are collected during a restore.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ fn a_restore_goes_on_with_the_pieces_of_a_dead_one() {
     let parent = ground.path("data");
     std::fs::create_dir(&parent).unwrap();
     for staged in [".db.checkpoint-staged", ".db.killed.checkpoint-staged"] {
-        // The dead restore has a file, a part of another with a flipped byte, and a stranger.
+        // The dead restore has left a file, a part of another one with a flipped byte, and a foreign file.
         let staged = parent.join(staged);
         std::fs::create_dir_all(staged.join("tables")).unwrap();
         std::fs::copy(checkpoint.join("tables/1"), staged.join("tables/1")).unwrap();

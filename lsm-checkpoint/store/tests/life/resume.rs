@@ -1,4 +1,4 @@
-//! Pushes that are cancelled, go on, and are fenced.
+//! Pushes that are cancelled, resumed and fenced.
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ fn with_state(dir: &Path) -> Options {
     options().concurrency(1).state(Arc::new(StdFs), dir)
 }
 
-/// Cancels a push at half, lets `meanwhile` act, pushes again, and returns the files that were sent the second time.
+/// Cancels a push half-way, calls `meanwhile`, and pushes again. Returns the number of files that the second push sent.
 fn interrupted(meanwhile: impl Fn(&Repository)) -> u64 {
     let ground = Ground::new();
     let checkpoint = ground.checkpoint(&many(), "checkpoint");

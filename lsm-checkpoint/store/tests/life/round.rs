@@ -56,7 +56,7 @@ fn rehash_reads_known_files_and_does_not_send_them() {
     let second = ground.checkpoint(&db, "second");
     let repository = run(Repository::init(Location::memory(), options())).unwrap();
     run(push(&repository, &first));
-    // The length stays, so that only a reader notices.
+    // The length stays the same, so only a push that reads the file notices.
     std::fs::write(second.join("tables/1"), b"eno").unwrap();
     let rehash = PushOptions::new().rehash(true);
     let refused = run(push_with(&repository, &second, &rehash)).unwrap_err();

@@ -1,4 +1,4 @@
-//! The blocking facade and the filesystem, inside runtimes of both kinds.
+//! The blocking facade and the filesystem, inside both kinds of runtimes and without one.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! [`Relation`]: an archive and the CURRENT beside it.
+//! [`Relation`]: compares an archive with the CURRENT beside it.
 
 use std::{io, path::Path};
 
@@ -10,17 +10,17 @@ use crate::failure::sentence;
 /// The relation of an archive to the CURRENT of its directory.
 #[derive(Debug)]
 pub(super) enum Relation {
-    /// The name is no `v{N}`, so no CURRENT can name it.
+    /// The name is not `v{N}`, so CURRENT cannot name it.
     NoVersion,
     /// There is no CURRENT.
     NoCurrent,
     /// CURRENT names another version.
     Other(u64),
-    /// CURRENT names it, and has its digest.
+    /// CURRENT names it with its digest.
     Named,
-    /// CURRENT names it, and has another digest.
+    /// CURRENT names it with another digest.
     Mismatch { expected: u128, found: u128 },
-    /// The digest is not known: CURRENT or the footer cannot be read.
+    /// The digests cannot be compared, because CURRENT or the footer is unreadable.
     Unreadable(String),
 }
 
@@ -50,12 +50,12 @@ impl Relation {
         })
     }
 
-    /// Tells if nothing speaks against the archive.
+    /// Returns `true` unless the archive contradicts CURRENT or the comparison failed.
     pub(super) const fn is_sound(&self) -> bool {
         !matches!(self, Self::Mismatch { .. } | Self::Unreadable(_))
     }
 
-    /// The word for programs.
+    /// Returns the word for programs.
     pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::NoVersion => "not_a_version",
@@ -67,15 +67,15 @@ impl Relation {
         }
     }
 
-    /// The sentence for people.
+    /// Returns the sentence for people.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::NoVersion => "CURRENT names no archive of this name".to_owned(),
+            Self::NoVersion => "its name is not that of a version, so CURRENT cannot name it".to_owned(),
             Self::NoCurrent => "there is no CURRENT beside it".to_owned(),
             Self::Other(version) => format!("CURRENT names version {version}"),
-            Self::Named => "CURRENT names it, and has its digest".to_owned(),
+            Self::Named => "CURRENT names it with its digest".to_owned(),
             Self::Mismatch { expected, found } => {
-                format!("CURRENT names it with digest {expected:#034x}, and its digest is {found:#034x}")
+                format!("CURRENT names it with digest {expected:#034x}, but its digest is {found:#034x}")
             }
             Self::Unreadable(error) => format!("the digest cannot be compared: {error}"),
         }

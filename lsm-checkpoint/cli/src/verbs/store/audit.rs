@@ -18,7 +18,7 @@ use crate::{
     text,
 };
 
-/// Compare the lists of the store with the backups: each object is there and has its length. No file is read.
+/// Check that every object of every backup exists and has its length. No file is read.
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The repository.
@@ -37,15 +37,15 @@ impl CheckArgs {
     }
 }
 
-/// Read the files of backups, and compare each byte with its SHA-256. A file that backups share is read once.
+/// Read the files of backups, and compare their SHA-256. A file that backups share is read once.
 #[derive(Args, Debug)]
 pub(super) struct VerifyArgs {
     /// The repository.
     url: String,
-    /// Only these backups, by the first digits of their identifiers. Default: all.
+    /// Only these backups, named by the first digits of their identifiers [default: all].
     #[arg(value_parser = digits)]
     ids: Vec<String>,
-    /// Read part N of M parts of the objects, such as 3/30. The parts 1/30 to 30/30 are all of them.
+    /// Read only part N of M of the objects, such as 3/30. Parts 1/30 to 30/30 together cover all.
     #[arg(long, value_name = "N/M", value_parser = parse_part)]
     part: Option<(u32, u32)>,
     /// Write the names of damaged objects to this file, for `store push --distrust`.
@@ -79,14 +79,14 @@ impl VerifyArgs {
     }
 }
 
-/// Look at a repository as `store check` does, and for things that need a person.
+/// Run `store check`, and look for problems that need a person.
 #[derive(Args, Debug)]
 pub(super) struct DoctorArgs {
     /// The repository.
     url: String,
 }
 
-/// A push that has run for so many seconds has probably died.
+/// The age in seconds at which a push has probably died.
 const OLD: i64 = 24 * 3_600;
 
 impl DoctorArgs {
@@ -107,14 +107,14 @@ impl DoctorArgs {
         }
         if url.starts_with("s3") || url.starts_with("gs") {
             session.out.note(
-                "parts of cut uploads cannot be listed: let a lifecycle rule of the bucket abort incomplete uploads",
+                "incomplete multipart uploads cannot be listed: set a lifecycle rule on the bucket that aborts them",
             );
         }
         Ok(show(session, &self.url, &repository.check()?))
     }
 }
 
-/// Writes the names of damaged objects, one a line.
+/// Writes the names of damaged objects, one per line.
 fn save(report: &CheckReport, file: Option<&PathBuf>) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
     let text: String = report.damaged.iter().map(|damaged| format!("{}\n", damaged.key)).collect();
@@ -147,7 +147,7 @@ fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
         session.size(report.read_bytes),
     ));
     if report.strangers > 0 {
-        session.out.note(format!("{} with other names", text::count(report.strangers, "object")));
+        session.out.note(format!("{} that no repository makes", text::count(report.strangers, "object")));
     }
     session.out.record(
         &Record::new("audit")
@@ -167,6 +167,6 @@ fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
     }
     session
         .out
-        .line("  next: push a sound checkpoint of each source again, with --distrust and the file of --save");
+        .line("  next: push a sound checkpoint of each source again, with `--distrust FILE`, where FILE comes from `--save FILE`");
     Exit::Unsound
 }

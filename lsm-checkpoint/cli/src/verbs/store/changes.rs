@@ -15,12 +15,12 @@ use crate::{
     text,
 };
 
-/// Forget backups. `store undo` brings them back until a collect after the grace drops them.
+/// Forget backups. Until `store collect` drops them after the grace, `store undo` brings them back.
 #[derive(Args, Debug)]
 pub(super) struct ForgetArgs {
     /// The repository.
     url: String,
-    /// Backups, by the first digits of their identifiers.
+    /// Backups, named by the first digits of their identifiers.
     #[arg(required = true, value_parser = digits)]
     ids: Vec<String>,
 }
@@ -30,7 +30,7 @@ impl ForgetArgs {
         let opened = client.open(session, &self.url)?;
         let repository = &opened.repository;
         let (backups, forgotten) = (repository.list()?, repository.status()?.forgotten);
-        // After an answer that was lost, the same command is run again, and the backup may be forgotten already.
+        // If a response was lost, the operator repeats the command, and the backup is already forgotten.
         let known = || backups.iter().chain(forgotten.iter().map(|forgotten| &forgotten.backup));
         let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
         let ids: Vec<_> = ids.collect::<Result<_>>()?;
@@ -45,7 +45,7 @@ impl ForgetArgs {
 pub(super) struct UndoArgs {
     /// The repository.
     url: String,
-    /// Backups, by the first digits of their identifiers, which `store status` shows.
+    /// Backups, named by the first digits of their identifiers. `store status` shows them.
     #[arg(required = true, value_parser = digits)]
     ids: Vec<String>,
 }
@@ -71,9 +71,9 @@ fn tell(session: &Session, ids: &[BackupId], state: &'static str) {
     }
 }
 
-/// End the push of a writer that has died, so that the next collect removes its objects.
+/// Fence the push of a dead writer, so that the next `store collect` deletes its objects.
 ///
-/// If the writer is alive after all, its push copies its objects within the store, and loses time only.
+/// If the writer is alive after all, it loses only time: its push copies its objects within the store and goes on.
 #[derive(Args, Debug)]
 pub(super) struct FenceArgs {
     /// The repository.
@@ -92,7 +92,7 @@ impl FenceArgs {
         if opened.repository.fence(writer)? {
             session.out.line(format!("{writer}: fenced"));
         } else {
-            // After an answer that was lost, the same command is run again.
+            // If a response was lost, the operator repeats the command.
             let url = text::plain(&self.url);
             session.out.note(format!(
                 "no push of writer {writer} is under way; `lsm-checkpoint store writers {url}` shows all"

@@ -13,7 +13,7 @@ use crate::{
     text::{self, parse_age},
 };
 
-/// Delete everything that no backup needs: objects of dropped backups, of failed pushes, and old states.
+/// Delete everything that no backup needs: objects of dropped backups and of failed pushes, and old states.
 ///
 /// It may run at any time, beside pushes, restores and other collectors. It never deletes an object that a backup
 /// needs.
@@ -25,13 +25,13 @@ pub(super) struct CollectArgs {
     limits: LimitArgs,
 }
 
-/// The times after which a collect takes something for unwanted.
+/// The ages at which forgotten backups and idle pushes are given up.
 #[derive(Args, Debug)]
 pub(super) struct LimitArgs {
-    /// Drop backups that were forgotten so long ago. Until then `store undo` brings them back.
+    /// Drop backups that an earlier collect saw forgotten this long ago. Until then `store undo` brings them back.
     #[arg(long, value_name = "AGE", value_parser = parse_age, default_value = "7d")]
     grace: Duration,
-    /// End pushes that have sent nothing for so long. Otherwise they stay until `store fence`.
+    /// Fence pushes that have sent nothing for this long. By default they stay until `store fence`.
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     fence_idle: Option<Duration>,
 }
@@ -67,7 +67,7 @@ fn show(session: &Session, report: &CollectReport) {
     if report.strangers > 0 {
         let names: Vec<_> = report.stranger_names.iter().map(|name| text::plain(name).into_owned()).collect();
         session.out.note(format!(
-            "left alone: {} with other names, such as {}",
+            "left alone: {} that no repository makes, such as {}",
             text::count(report.strangers, "object"),
             names.first().map_or("", String::as_str)
         ));

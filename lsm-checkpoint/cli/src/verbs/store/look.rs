@@ -18,7 +18,7 @@ use crate::{
 /// The digits of an identifier that a table shows.
 const SHORT: usize = 12;
 
-/// List the backups of a repository, by the time of their checkpoints.
+/// List the backups of a repository, ordered by the time of their checkpoints.
 #[derive(Args, Debug)]
 pub(super) struct ListArgs {
     /// The repository.
@@ -71,7 +71,7 @@ pub(super) fn short(id: &str) -> String {
     id.chars().take(SHORT).collect()
 }
 
-/// A line of `--json` for a backup.
+/// Makes the `--json` record of a backup.
 pub(super) fn record_of(kind: &'static str, backup: &Backup) -> Record {
     Record::new(kind)
         .with("id", backup.id.to_string())
@@ -83,12 +83,12 @@ pub(super) fn record_of(kind: &'static str, backup: &Backup) -> Record {
         .number("bytes", backup.bytes)
 }
 
-/// Show the catalog of a backup: its trees, and each file.
+/// Show the catalog of a backup: its trees and its files.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
     /// URL@latest or URL@ID.
     backup: BackupName,
-    /// The source of the latest backup.
+    /// With URL@latest: choose the newest backup of this source.
     #[arg(long, value_name = "IDENTITY")]
     source: Option<String>,
 }
@@ -105,7 +105,7 @@ impl ShowArgs {
     }
 }
 
-/// Show the state of a repository: the last backup of each source, forgotten backups, and pushes under way.
+/// Show the last backup of each source, forgotten backups, and pushes under way.
 #[derive(Args, Debug)]
 pub(super) struct StatusArgs {
     /// The repository.
@@ -175,7 +175,7 @@ fn show_forgotten(session: &Session, forgotten: &Forgotten) {
     session.out.record(&record_of("forgotten", backup).time("grace_began", seen));
 }
 
-/// Show the pushes that are under way or died.
+/// Show pushes that are under way or have died.
 #[derive(Args, Debug)]
 pub(super) struct WritersArgs {
     /// The repository.

@@ -1,4 +1,4 @@
-//! The options of the client, and `store init`.
+//! The options of all `store` commands, and `store init`.
 
 use std::{env, num::NonZeroU64, path::PathBuf, sync::Arc};
 
@@ -17,23 +17,23 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of all store commands")]
 pub(super) struct ClientArgs {
-    /// Keep the memory of this client here. By default this is `$STATE_DIRECTORY`, which systemd sets, or
-    /// `lsm-checkpoint` in `$XDG_STATE_HOME` or `~/.local/state`.
+    /// The state directory, which remembers the newest state seen and unfinished pushes [default: $STATE_DIRECTORY as
+    /// set by systemd, else `lsm-checkpoint` in $XDG_STATE_HOME or ~/.local/state].
     #[arg(long, value_name = "DIR", global = true)]
     state: Option<PathBuf>,
-    /// Keep no memory: a killed push begins anew, and a repository that went back is not noticed.
+    /// Use no state directory. A killed push then starts over, and a rollback of the repository goes unnoticed.
     #[arg(long, global = true, conflicts_with = "state")]
     no_state: bool,
-    /// Make so many requests at a time.
+    /// The number of concurrent requests.
     #[arg(long, value_name = "N", global = true, default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     requests: u16,
-    /// Send and receive at most so many bytes of files a second, such as 50MiB.
+    /// Transfer at most this many bytes of files per second, such as 50MiB.
     #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
     limit: Option<u64>,
 }
 
-/// A repository, and the lock on the memory of this client.
+/// An open repository, and the lock on the state directory.
 pub(super) struct Opened {
     pub(super) repository: Repository,
     _lock: Option<Box<dyn FsDirLock>>,
@@ -56,19 +56,19 @@ impl ClientArgs {
         match locked {
             Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
             Ok(None) => {
-                session.out.note(format!("{}: in use by another process, so not used", text::path(&dir)));
+                session.out.note(format!("{}: in use by another process, so this run uses no state directory", text::path(&dir)));
                 Ok((options, None))
             }
-            // The caller relies on a directory of his own choice.
+            // The caller relies on the directory that `--state` names.
             Err(error) if self.state.is_some() => Err(error.into()),
             Err(error) => {
-                session.out.note(format!("no memory is kept: {error}"));
+                session.out.note(format!("this run uses no state directory: {error}"));
                 Ok((options, None))
             }
         }
     }
 
-    /// The directory for the memory of this client.
+    /// Returns the parent of this client's state directories.
     fn memory(&self) -> Option<PathBuf> {
         if self.no_state {
             return None;
@@ -83,7 +83,7 @@ impl ClientArgs {
     }
 }
 
-/// A name for the folder of a URL. Two URLs may share one, because each repository has a folder of its own in it.
+/// Makes a folder name from a URL. Two URLs may share a folder, because each repository has its own folder inside it.
 fn folder_of(url: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     url.chars().take(100).map(|c| if is_plain(c) { c } else { '_' }).collect()
@@ -91,11 +91,11 @@ fn folder_of(url: &str) -> String {
 
 /// Create a repository, after a probe of the store.
 ///
-/// The probe makes 20 rounds of 8 puts of one object at a time. A store where two of them succeed would lose backups,
-/// and is refused.
+/// The probe makes 20 rounds of 8 concurrent put-if-absent requests for one object. A store that accepts two of them
+/// would lose backups, and is refused.
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
-    /// The place of the repository.
+    /// The URL of the new repository.
     url: String,
 }
 

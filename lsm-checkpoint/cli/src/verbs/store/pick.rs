@@ -11,7 +11,7 @@ use crate::{
     text,
 };
 
-/// The fewest digits that name a backup.
+/// The minimum number of digits that name a backup.
 const DIGITS: usize = 6;
 
 /// A backup that is named on the command line.
@@ -40,17 +40,17 @@ impl FromStr for BackupName {
     }
 }
 
-/// Reads the first digits of an identifier.
+/// Parses the first digits of an identifier.
 pub(super) fn digits(text: &str) -> std::result::Result<String, String> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
     if (DIGITS..=32).contains(&text.len()) && text.bytes().all(is_digit) {
         Ok(text.to_owned())
     } else {
-        Err(format!("not the first {DIGITS} to 32 digits of an identifier"))
+        Err(format!("not an identifier: give its first {DIGITS} to 32 hexadecimal digits"))
     }
 }
 
-/// Finds the only backup whose identifier begins with these digits.
+/// Finds the one backup whose identifier begins with these digits.
 pub(super) fn find<'b>(
     url: &str,
     backups: impl IntoIterator<Item = &'b Backup>,
@@ -66,13 +66,13 @@ pub(super) fn find<'b>(
         )),
         (None, _) => {
             Err(Failure::refused("no_such_backup", format!("{url}: no backup begins with {digits}"))
-                .hint(format!("see all of them with `lsm-checkpoint store list {url}`")))
+                .hint(format!("choose one from `lsm-checkpoint store list {url}`")))
         }
     }
 }
 
 impl BackupName {
-    /// Finds the backup in its repository. Of several sources, none is the latest.
+    /// Finds the backup in its repository. `latest` fails if there are several sources and none was chosen.
     pub(super) fn resolve(
         &self,
         session: &Session,

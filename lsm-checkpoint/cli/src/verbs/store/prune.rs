@@ -1,4 +1,4 @@
-//! `store prune`: old backups go, by rules.
+//! `store prune`: forgets old backups by retention rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,17 +21,17 @@ use crate::{
     verbs::{prune::Verification, rules::RuleArgs},
 };
 
-/// Forget old backups, keep those that a rule names, and collect.
+/// Forget old backups, and collect. A backup stays if at least one rule keeps it.
 ///
-/// The rules are the ones of restic's `forget`. They apply to the backups of each source by itself, in local time.
-/// Damaged backups neither count nor go. If a source has no sound backup, nothing is forgotten at all.
+/// The rules are those of restic's `forget`, in local time. They apply to each source separately. A damaged backup does
+/// not count for a rule and is not forgotten. If a source has no sound backup, nothing is forgotten at all.
 #[derive(Args, Debug)]
 pub(super) struct PruneArgs {
     /// The repository.
     url: String,
     #[command(flatten)]
     rules: RuleArgs,
-    /// Verify the newest one that is kept so, before anything goes.
+    /// Verify the newest kept backup of each source this way before anything is forgotten.
     #[arg(long, value_enum, default_value_t = Verification::Quick)]
     verify: Verification,
     #[command(flatten)]
@@ -77,7 +77,7 @@ impl PruneArgs {
         if self.no_collect { Ok(Exit::Done) } else { collect(session, repository, &self.limits) }
     }
 
-    /// Decides on the backups of a source, the newest first. Adds those that prove to be damaged.
+    /// Decides on the backups of a source, sorted newest first. Adds the backups that prove to be damaged to `damaged`.
     fn decide(
         &self,
         session: &Session,
@@ -148,5 +148,5 @@ fn show(session: &Session, decisions: &[Decision], damaged: &BTreeSet<BackupId>,
         session.out.lines(&table.show());
     }
     let (damaged, would) = (damaged.len(), if dry_run { " (dry run)" } else { "" });
-    session.out.line(format!("keep {kept}, forget {forgotten}, leave {damaged} that are damaged{would}"));
+    session.out.line(format!("keep {kept}, forget {forgotten}, leave {damaged} damaged{would}"));
 }

@@ -15,23 +15,23 @@ use crate::{
     text,
 };
 
-/// The longest list of damaged objects that is read.
+/// The maximum length of a list of damaged objects, in bytes.
 const LIST_MAX: u64 = 64 << 20;
 
 /// Push a checkpoint into a repository.
 ///
-/// Only files that the last backup of the same source lacks are sent. A push that was killed goes on where it stopped:
-/// run it again. The backup is there completely or not at all.
+/// Only files that the last backup of the same source lacks are sent. The backup appears only once it is complete. To
+/// resume a killed push, run it again.
 #[derive(Args, Debug)]
 pub(super) struct PushArgs {
     /// The repository.
     url: String,
     /// A checkpoint, or DIR@latest.
     checkpoint: PathBuf,
-    /// Read every file, and take none for known because its name, length and checksum are the same.
+    /// Read every file, even if the last backup has one with the same name, length and checksum.
     #[arg(long)]
     rehash: bool,
-    /// Send files anew whose objects this file names: `store verify --save` writes it.
+    /// Send files again whose objects this list names. `store check` and `store verify` write it with --save.
     #[arg(long, value_name = "FILE")]
     distrust: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ impl PushArgs {
         Ok(Exit::Done)
     }
 
-    /// The objects of the file that the caller gives.
+    /// Reads the list of damaged objects.
     fn distrusted(&self) -> Result<Vec<ObjectName>> {
         let Some(file) = &self.distrust else { return Ok(Vec::new()) };
         let text = String::from_utf8_lossy(&StdFs.read_to_vec(file, LIST_MAX)?).into_owned();
@@ -69,10 +69,10 @@ impl PushArgs {
         let Pushed { backup, was_there, .. } = pushed;
         let (url, id) = (text::plain(&self.url), backup.id);
         if *was_there {
-            session.out.line(format!("{url}@{id}: was there already"));
+            session.out.line(format!("{url}@{id}: already in the repository"));
         } else {
             session.out.line(format!(
-                "{url}@{id}: pushed, sent {} in {}, {} in {} were there",
+                "{url}@{id}: pushed, sent {} in {}, reused {} in {}",
                 session.size(pushed.sent_bytes),
                 text::count(pushed.sent_files, "file"),
                 session.size(pushed.reused_bytes),
@@ -80,7 +80,7 @@ impl PushArgs {
             ));
         }
         if pushed.fences > 0 {
-            session.out.note("a collector took this push for dead; raise its --fence-idle");
+            session.out.note("a collector fenced this push as idle; raise the collector's --fence-idle");
         }
         session.out.record(
             &record_of("pushed", backup)
@@ -93,7 +93,7 @@ impl PushArgs {
     }
 }
 
-/// Runs a step with progress. The progress has ended when the call returns.
+/// Runs a step with progress, and clears the progress before it returns.
 pub(super) fn with_meter<T>(
     session: &Session,
     step: &str,

@@ -17,24 +17,24 @@ use crate::{
     },
 };
 
-/// Restore a backup into a new directory, in which an engine can live.
+/// Restore a backup into a new directory, which an engine can then open.
 ///
-/// The target is absent or complete, whatever happens. Every byte is compared with its SHA-256. A restore that was
-/// killed goes on where it stopped: run it again.
+/// The target appears only once it is complete. (--into-empty fills it in place.) Every byte is compared with its
+/// SHA-256. To resume a killed restore, run it again.
 #[derive(Args, Debug)]
 pub(super) struct RestoreArgs {
     /// URL@latest or URL@ID.
     backup: BackupName,
-    /// A directory that does not exist, in one that does.
+    /// The new directory: a new name in an existing directory.
     target: PathBuf,
-    /// The source of the latest backup.
+    /// With URL@latest: choose the newest backup of this source.
     #[arg(long, value_name = "IDENTITY")]
     source: Option<String>,
-    /// Restore into a directory that exists and is empty, such as a mount point. `lost+found` may be there.
+    /// Restore into an existing empty directory, such as a mount point. It may contain `lost+found`.
     #[arg(long)]
     into_empty: bool,
-    /// The owner of the files: as in the source (keep), as USER:GROUP by name or number, or the user who runs this
-    /// command (none).
+    /// The owner of the files: `keep` for the owner in the source, `none` for the user who runs this command, or
+    /// USER:GROUP by name or number.
     #[arg(long, value_name = "OWNER", value_parser = parse_owner, default_value = "keep")]
     owner: RestoredOwner,
     /// Show the plan, and restore nothing.

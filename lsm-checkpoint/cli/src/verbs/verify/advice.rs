@@ -1,4 +1,4 @@
-//! The meaning of problems for the operator: the loss, and the next step.
+//! Advice about problems: the loss, and the next step.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use lsm_checkpoint::{CATALOG_FILE, Catalog, Defect, Problem};
 
 use crate::{session::Session, text, verbs::show::kind};
 
-/// Files and bytes of the checkpoint that the problems concern, by kind.
+/// Sums up the files and bytes with problems, by kind.
 pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -> String {
     let named: BTreeSet<&PathBuf> = problems.iter().map(|problem| &problem.path).collect();
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
@@ -26,18 +26,18 @@ pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -
     format!("{}, {} of {}", kinds.join(", "), session.size(bytes), session.size(catalog.total_bytes()))
 }
 
-/// The next step; `None` if there is no problem.
+/// Returns the next step, or `None` if there is no problem.
 pub(super) fn next(path: &Path, problems: &[Problem]) -> Option<String> {
     let first = problems.first()?;
     if problems.iter().all(|problem| matches!(problem.what, Defect::Unexpected)) {
         return Some(
-            "look at these entries and move them away; all that the catalog names is there".to_owned(),
+            "move these entries elsewhere; every file of the catalog is intact".to_owned(),
         );
     }
     let is_degraded = |problem: &Problem| matches!(problem.what, Defect::Degraded);
     if problems.iter().all(is_degraded) && first.path == Path::new(CATALOG_FILE) {
         let catalog = text::word(&path.join(CATALOG_FILE));
-        return Some(format!("`lsm-checkpoint manifest repair {catalog}` writes the damaged copy anew"));
+        return Some(format!("`lsm-checkpoint manifest repair {catalog}` rewrites the damaged copy"));
     }
     let parent = lsm_fs::parent_of(path);
     let list = format!("lsm-checkpoint list {}", text::word(parent));

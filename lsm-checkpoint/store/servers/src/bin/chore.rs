@@ -1,4 +1,4 @@
-//! The long runs, by `cargo xtask servers`: every server, a herd of processes, and a push at its full size.
+//! The long runs of `cargo xtask servers`: every server, a herd of processes, and a push of large files.
 //!
 //! ```text
 //! chore WORKER MINUTES [--moto PROGRAM] [--azurite PROGRAM]

@@ -1,4 +1,4 @@
-//! A client that a test can kill. It prints a line for each thing that it has done.
+//! A client that a test can kill. It prints a line after each step.
 //!
 //! ```text
 //! worker push URL NUMBER PREFIX CHECKPOINT STATE CONCURRENCY   one push
@@ -18,7 +18,7 @@ use lsm_checkpoint_servers::{Engine, Seeded, s3_as};
 use lsm_checkpoint_store::{CollectOptions, Location, Options, PushOptions, Repository};
 use lsm_fs::{Fs, StdFs};
 
-/// The most backups that a collector leaves.
+/// The maximum number of backups that a collector leaves.
 const KEPT: usize = 24;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -61,14 +61,14 @@ async fn collect(repository: &Repository) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The largest resident memory of this process.
+/// Returns the peak resident memory of this process in KiB.
 fn peak_kib() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// Becomes `true` when the input ends.
+/// Returns a flag that becomes `true` when the input ends.
 fn until_told() -> Arc<AtomicBool> {
     let told = Arc::new(AtomicBool::new(false));
     let tell = Arc::clone(&told);
@@ -106,7 +106,7 @@ async fn pusher(url: &str, number: &str, prefix: &str, dir: &Path) -> Result<(),
     Ok(())
 }
 
-/// Recognizes the debris of a killed checkpoint.
+/// Returns `true` for the debris of a killed checkpoint.
 fn is_staged(path: &PathBuf) -> bool {
     !matches!(lsm_checkpoint::is_checkpoint(&StdFs, path), Ok(true))
 }
@@ -123,7 +123,7 @@ async fn collector(url: &str, number: &str, prefix: &str) -> Result<(), Failure>
     Ok(())
 }
 
-/// Forgets the oldest backups, sometimes fences a writer that may well be alive, and collects.
+/// Forgets the oldest backups, sometimes fences a writer even if it is alive, and collects.
 async fn clean(repository: &Repository, random: &mut Seeded) -> Result<(), Failure> {
     let backups = repository.list().await?;
     let old: Vec<_> = backups.iter().rev().skip(KEPT).map(|backup| backup.id).collect();

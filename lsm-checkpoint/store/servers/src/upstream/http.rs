@@ -1,4 +1,4 @@
-//! Requests to a server that is a program of its own.
+//! Requests to a server in another process.
 
 use std::io;
 use std::net::SocketAddr;

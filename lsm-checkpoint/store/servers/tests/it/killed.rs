@@ -1,4 +1,4 @@
-//! Processes that are killed at each of their requests, before and after its effect.
+//! Kills a process at each of its requests, before and after the effect of the request.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,8 @@ impl From<Words> for Event {
     }
 }
 
-/// Starts a worker and kills it when its request `at` is held. Returns its lines, and `true` if it was killed.
+/// Starts a worker and kills it at request number `at`, which the proxy holds. Returns its lines, and `true` if it was
+/// killed.
 fn kill_at(server: &Server, arguments: &[String], at: usize, fault: Fault) -> (Vec<String>, bool) {
     let (sender, events): (_, Receiver<Event>) = channel();
     let held = sender.clone();
@@ -57,7 +58,7 @@ fn words(list: &[&str]) -> Vec<String> {
 }
 
 struct Place {
-    /// A new one for each kill, so that lists stay short.
+    /// The server. Each kill gets a new one, so that lists stay short.
     server: Server,
     dir: TempDir,
     old: PathBuf,
@@ -102,7 +103,7 @@ async fn a_push_that_is_killed_at_any_request_goes_on() {
             let (new, state) = (place.new.display().to_string(), state.display().to_string());
             let arguments = words(&["push", &url, "1", &prefix, &new, &state, "1"]);
             let (lines, killed) = kill_at(&place.server, &arguments, at, fault);
-            // A commit that was answered stands, whatever became of the process.
+            // A commit that was answered stands, even though the process died.
             let (again, _) = kill_at(&place.server, &arguments, usize::MAX, fault);
             assert!(
                 again.iter().any(|line| line.starts_with("committed")),

@@ -1,4 +1,4 @@
-//! The proxy itself: each fault does what its name says, and a racy server is noticed.
+//! Tests of the proxy: each fault has its effect.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ async fn one_of_many_creates_wins() {
 #[tokio::test]
 async fn a_lost_answer_leaves_the_effect() {
     let server = server(Settings::default());
-    // The retry of the client meets its own first attempt.
+    // The client's retry meets its own first attempt.
     server.proxy.plan(|call| if call.number == 0 { Fault::LoseAnswer } else { Fault::None });
     let created = server.create("k").await;
     assert!(created.is_err(), "{created:?}");

@@ -1,4 +1,4 @@
-//! A server that looks for the key before it reads the body: two creates of one key both succeed.
+//! Servers without an atomic put-if-absent. The client must refuse them.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use lsm_checkpoint_servers::{BUCKET, Fault, Proxy, Settings, Upstream, s3};
 use lsm_checkpoint_store::{Error, Location, Options, Repository};
 use tempfile::TempDir;
 
-/// s3s-fs without the gate. `init` lets eight clients create one key with a body of 1 MiB each.
+/// The server is s3s-fs without the gate. It looks for the key before it reads the body, so two creates can succeed.
 #[tokio::test]
 async fn init_refuses_a_server_whose_creates_race() {
     let dir = TempDir::new().unwrap();
     std::fs::create_dir(dir.path().join(BUCKET)).unwrap();
     let proxy = Proxy::start(Upstream::racy_s3(dir.path()).unwrap(), Settings::default()).unwrap();
-    // The bodies of the first round come when the server has looked for the key eight times, so that the race does not
-    // depend on luck.
+    // The bodies of the first round arrive after the server has looked for the key eight times. So the race always
+    // happens.
     let mut creates = 0;
     proxy.plan(move |call| {
         creates += usize::from(call.creates);

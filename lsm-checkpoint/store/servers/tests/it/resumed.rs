@@ -1,4 +1,4 @@
-//! A push that was killed half-way sends the rest, and large files need little memory.
+//! A killed push sends only the rest, and large files need little memory.
 
 use std::path::Path;
 

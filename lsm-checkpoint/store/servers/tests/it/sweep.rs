@@ -1,4 +1,4 @@
-//! Every request of every verb fails once in every way. Then the same verbs succeed, and nothing is lost or left.
+//! Every request of every verb fails once. Afterwards the same verbs succeed, nothing is lost, and no garbage is left.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The verbs whose requests fail.
+    /// Runs the verbs whose requests fail.
     async fn work(&self) -> Result<(), Failure> {
         self.push(&self.sources.monday).await?;
         self.push(&self.sources.tuesday).await?;
@@ -60,7 +60,7 @@ impl Run<'_> {
         sound(&self.open().await?).await
     }
 
-    /// After a failure: the second backup can be pushed and read, and no garbage is left.
+    /// Checks after a failure that the second backup can be pushed and read, and that no garbage is left.
     async fn recover(&self) -> Result<(), Failure> {
         sound(&self.open().await?).await?;
         self.push(&self.sources.tuesday).await?;
@@ -73,7 +73,7 @@ impl Run<'_> {
     }
 }
 
-/// Runs the verbs under a plan on a server of their own, and recovers. Returns the number of requests.
+/// Runs the verbs under a plan on a new server, and recovers. Returns the number of requests.
 async fn run(
     settings: Settings,
     sources: &Sources,
@@ -94,7 +94,7 @@ async fn run(
     requests
 }
 
-/// CI gives each request every fourth fault, in turn. `LSM_STORE_FAULTS=all` gives each request every fault.
+/// In CI, each request gets every fourth fault, in turn. With `LSM_STORE_FAULTS=all`, each request gets every fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_fails_once() {
     let turns = if std::env::var("LSM_STORE_FAULTS").is_ok_and(|faults| faults == "all") { 1 } else { 4 };

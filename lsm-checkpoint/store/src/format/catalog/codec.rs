@@ -167,8 +167,8 @@ fn take_permissions(from: &mut Cursor<'_>) -> Result<Permissions, Defect> {
     if mode > 0o7777 { Err(Defect::Records) } else { Ok(Permissions { mode, owner, group }) }
 }
 
-/// Gives each file as many digests as its length has pieces. The digests that exist bound the memory, so a length that
-/// was made up costs nothing.
+/// Gives each file as many digests as its length has pieces. The number of stored digests bounds the memory, so a
+/// forged length allocates nothing.
 fn hand_out_pieces(archive: &Archive, files: &mut [StoredFile]) -> Result<(), Defect> {
     let wanted = files.iter().fold(0_u64, |sum, file| sum.saturating_add(pieces(file.len)));
     let mut digests: Vec<Sha256> = Vec::new();

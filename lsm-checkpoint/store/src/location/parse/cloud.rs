@@ -7,10 +7,10 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, path:
 use super::{Location, address};
 use crate::error::Result;
 
-/// A whole request may take this long. It covers a part of 8 MiB at 14 KiB per second.
+/// The time limit of a request. It suffices for a part of 8 MiB at 14 KiB per second.
 const REQUEST: Duration = Duration::from_secs(600);
 
-/// The budgets of retries: states are small, and data may wait for a store that is down.
+/// The time limits of retries. States are small, while data may wait for a store that is down.
 const HEADS: Duration = Duration::from_secs(60);
 const DATA: Duration = Duration::from_secs(2 * 3600);
 
@@ -63,7 +63,7 @@ fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn Object
     }
 }
 
-/// Allows plain HTTP where the environment does, for servers in the same house.
+/// Allows plain HTTP if the environment does, for servers on the local network.
 fn allow_http(options: ClientOptions) -> ClientOptions {
     let names = ["AWS_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "ALLOW_HTTP"];
     let allowed =

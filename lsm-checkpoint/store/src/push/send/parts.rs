@@ -21,7 +21,7 @@ use crate::{
     meter::Step,
 };
 
-/// S3 allows 10,000 parts. A longer part leaves room.
+/// The maximum number of parts. S3 allows 10,000, so this leaves room.
 const PARTS: u64 = 9_000;
 
 /// The end of an attempt.
@@ -64,7 +64,7 @@ impl Push<'_> {
         let pieces = match self.parts(&mut *upload, reading, file.len).await {
             Ok(Ok(pieces)) => pieces,
             stopped => {
-                // Parts that stay cost storage until the lifecycle rule of the bucket removes them.
+                // If the abort fails, the parts cost storage until the bucket's lifecycle rule removes them.
                 let _ = upload.abort().await;
                 return stopped.map(|outcome| match outcome {
                     Ok(pieces) => Attempt::Sent(pieces),
@@ -99,7 +99,7 @@ impl Push<'_> {
             {
                 return Ok(Err(error));
             }
-            // Parts of this file that are under way hold permits, so one of them may have to end first.
+            // Parts of this file that are under way hold permits, so this may have to wait for one of them.
             let permit = loop {
                 let permit = std::pin::pin!(access.permit(part.min(len)));
                 if running.is_empty() {
@@ -121,7 +121,7 @@ impl Push<'_> {
             running.push(async move {
                 let outcome = put.await;
                 drop(permit);
-                // A cancel is noticed before the next part.
+                // The loop notices a cancel before the next part.
                 let _ = meter.did(Step { bytes: sent, sent, files: 0 });
                 outcome
             });

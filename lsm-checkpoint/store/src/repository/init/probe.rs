@@ -24,7 +24,7 @@ async fn round(access: &Access) -> Result<()> {
     loop {
         let key = Key::Probe(Nonce(access.random()?));
         let (verdict, unanswered) = race(access, key).await?;
-        // A credential without the right to delete leaves the object, which does no harm.
+        // Without the right to delete, the object stays and does no harm.
         let _ = access.delete(vec![key.to_string()]).await;
         match unanswered {
             None => return verdict,

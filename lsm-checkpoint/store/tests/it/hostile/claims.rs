@@ -1,4 +1,4 @@
-//! Catalogs and heads that are well formed and lie: paths that lead out, and lengths that no memory holds.
+//! Well-formed catalogs and heads with false claims: paths that lead out, and lengths that exceed the memory.
 
 use lsm_checkpoint_store::proof::{BackupCatalog, Head, StoredFile};
 use lsm_checkpoint_store::{Key, ObjectName};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::garden::{Garden, Objects, assert_clear, errors};
 
-/// The repository with another newest head.
+/// Returns the repository with a changed newest head.
 fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
     let (key, mut head) = garden.head();
     change(&mut head);
@@ -15,7 +15,7 @@ fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
     objects
 }
 
-/// The repository with another catalog of its first backup, and a head that vouches for it.
+/// Returns the repository with a changed catalog of its first backup, and a head that has its digest.
 fn with_catalog(garden: &Garden, change: impl FnOnce(&mut BackupCatalog)) -> Option<Objects> {
     let (_, head) = garden.head();
     let name: ObjectName = head.backups[0].catalog.name;
@@ -94,7 +94,7 @@ fn a_head_that_claims_a_huge_catalog_is_refused() {
     }
 }
 
-/// The numbers of files and bytes are for people.
+/// The numbers of files and bytes in a head are only shown to people.
 #[test]
 fn a_head_that_claims_many_files_costs_nothing() {
     let garden = Garden::new(1);

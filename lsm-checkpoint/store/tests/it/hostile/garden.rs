@@ -36,7 +36,7 @@ pub(crate) struct Garden {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) verb: &'static str,
-    /// The error in words.
+    /// The message of the error.
     pub(crate) error: Option<String>,
 }
 
@@ -53,7 +53,7 @@ async fn open(store: &Arc<InMemory>, client: u8) -> Result<Repository> {
 }
 
 impl Garden {
-    /// `salt` makes the repository another one.
+    /// Makes a repository. Another `salt` makes another one.
     pub(crate) fn new(salt: u8) -> Self {
         let first = checkpoint("db", 1, &[b"shared", b"one"]);
         let second = checkpoint("db", 2, &[b"shared", b"two"]);
@@ -70,7 +70,7 @@ impl Garden {
         Self { objects, first, second, third }
     }
 
-    /// The newest head, as it was made.
+    /// Returns the newest head before any damage.
     pub(crate) fn head(&self) -> (String, Head) {
         let heads = self.objects.iter().filter_map(|(key, bytes)| match Key::parse(key) {
             Some(Key::Head(number)) => Some((number, key, bytes)),
@@ -80,19 +80,19 @@ impl Garden {
         (key.clone(), Head::decode(number, bytes.to_vec()).unwrap())
     }
 
-    /// Runs every operation on `objects`. A failure of this call is a broken promise. The outcomes are returned.
+    /// Runs every operation on `objects`, and returns the outcomes. Panics if a promise is broken.
     pub(crate) fn tour(&self, objects: &Objects) -> Vec<Outcome> {
-        // An object under a new name is garbage to everybody.
+        // An object under a new name is garbage, so a collect may delete it.
         let is_object = |key: &str| matches!(Key::parse(key), Some(Key::Data(_) | Key::Catalog(_)));
         self.visit(objects, |key| self.objects.contains_key(key) || !is_object(key))
     }
 
-    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and do not need the data.
+    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and reference none of the data.
     pub(crate) fn tour_of_lies(&self, objects: &Objects) -> Vec<Outcome> {
         self.visit(objects, |key| !key.starts_with("data/"))
     }
 
-    /// `stays` tells the objects that a collect must leave.
+    /// `stays` returns `true` for objects that a collect must leave.
     fn visit(&self, objects: &Objects, stays: impl Fn(&str) -> bool) -> Vec<Outcome> {
         block_on(async {
             let store = Arc::new(InMemory::new());

@@ -1,4 +1,4 @@
-//! Heads that do not belong here, lists that are empty, and keys of others.
+//! Foreign heads, empty lists, and foreign keys.
 
 use bytes::Bytes;
 

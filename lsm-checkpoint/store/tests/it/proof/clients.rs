@@ -41,7 +41,7 @@ pub(crate) enum Task {
 }
 
 impl Setting {
-    /// A client that does these tasks one after the other and stops at the first error.
+    /// Makes a client that does these tasks one after the other and stops at the first error.
     pub(crate) fn client(self, number: u8, tasks: impl IntoIterator<Item = Task>) -> Program {
         let tasks: Arc<[Task]> = tasks.into_iter().collect();
         Arc::new(move |store, log| {
@@ -97,7 +97,7 @@ impl Setting {
         Ok(())
     }
 
-    /// Reads a backup. It is whole, or the reader is told that it has gone.
+    /// Reads a backup. It must be whole, or the reader must get the error that it has gone.
     async fn read(self, repository: &Repository, log: &Log, backup: BackupId) -> Result<()> {
         match repository.verify(&VerifyOptions::new().backups([backup])).await {
             Ok(report) if report.is_sound() => log.say(Event::Reached("read")),

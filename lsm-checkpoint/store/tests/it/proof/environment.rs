@@ -1,4 +1,4 @@
-//! The world outside the store, without chance: numbers from a counter, and a clock that stands still.
+//! A deterministic environment: random numbers come from a counter, and the clock stands still.
 
 use std::io;
 use std::num::NonZeroU64;
@@ -24,7 +24,7 @@ impl Fixed {
 }
 
 impl Environment for Fixed {
-    /// The client in the first byte, so that a trace shows the owner of a key. The counter is the second.
+    /// Puts the client into the first byte, so that a trace shows the owner of a key, and the counter into the second.
     fn random(&self) -> io::Result<[u8; 16]> {
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; 16];

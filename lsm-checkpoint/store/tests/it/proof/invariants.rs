@@ -1,4 +1,4 @@
-//! The invariants, held against the bytes in the store.
+//! The invariants, checked on the bytes in the store.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -19,7 +19,7 @@ use crate::step::world::World;
 /// An object that a catalog needs: its key, its length, and the SHA-256 of its pieces.
 type Needed = (Key, u64, Vec<[u8; 32]>);
 
-/// Objects that were decoded before.
+/// A cache of decoded objects.
 type Decoded<K, T> = RefCell<HashMap<K, Rc<Result<T, String>>>>;
 
 /// The invariants of section "Transactions" of the design.
@@ -40,12 +40,12 @@ impl Protocol {
         Self { setting, may_go, heads, catalogs, digests, quiet }
     }
 
-    /// Accepts that these backups go.
+    /// Allows these backups to be forgotten.
     pub(crate) fn allow(&mut self, backups: &[BackupId]) {
         self.may_go.extend_from_slice(backups);
     }
 
-    /// The newest head that is in the store.
+    /// Returns the newest head in the store.
     fn newest(&self, names: &Names, world: &World) -> Result<Rc<Result<Head, String>>, String> {
         let heads =
             world.objects().iter().filter_map(|&(key, content)| match Named::parse(&names.text(key)) {
@@ -66,7 +66,7 @@ impl Protocol {
         *known.entry(content).or_insert_with(|| Sha256::digest(names.bytes(content)).into())
     }
 
-    /// The objects of a backup, if its catalog is there with the right bytes.
+    /// Returns the objects of a backup. Fails if its catalog is missing or has other bytes.
     fn needed(
         &self,
         names: &Names,
@@ -95,7 +95,7 @@ impl Protocol {
         Ok(())
     }
 
-    /// The keys that may stay when all is quiet.
+    /// Returns the keys that may be left at the end.
     fn kept(&self, names: &Names, world: &World) -> Result<BTreeSet<Key>, String> {
         let newest = self.newest(names, world)?;
         let head = newest.as_ref().as_ref().map_err(String::clone)?;

@@ -1,4 +1,4 @@
-//! The rules, one by one: each has a schedule that breaks an invariant without it, and none with it.
+//! The rules one by one. For each, a schedule breaks an invariant without the rule, and none with it.
 
 use lsm_checkpoint_store::proof::Rules;
 
@@ -9,10 +9,10 @@ use super::schedule::{Move, play};
 use super::source::Source;
 use crate::step::world::{Fate, Habits};
 
-/// A counterexample of the model, for the real code.
+/// A counterexample from a model of the protocol, replayed on the real code.
 struct Counterexample {
     rule: &'static str,
-    /// The beginning of the violation.
+    /// The first words of the violation.
     breaks: &'static str,
     kept_heads: u64,
     before: Vec<Task>,
@@ -43,7 +43,8 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
         moves,
     };
     vec![
-        // The collector c has listed head 1 and lags. The head is trimmed by t, and created again by q, which lags too.
+        // The collector c has listed head 1 and is slow. Client t trims that head, and q, slow as well, creates it
+        // again.
         example(
             "relist",
             "lost data",
@@ -71,7 +72,7 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
             two("q", push(other)),
             &[Until(P, "create head/2"), Finish(Q), Finish(C), Fault(P, Fate::Lost)],
         ),
-        // The commit of p is overtaken before p has seen that it counts, so p does it once more.
+        // The commit of p is overtaken before p has checked that it counts, so p makes the change once more.
         example(
             "already",
             "head",

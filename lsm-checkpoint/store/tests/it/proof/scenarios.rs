@@ -1,4 +1,4 @@
-//! The scenarios: a repository, and clients that meet in it.
+//! The scenarios: a repository, and the clients that use it at the same time.
 
 use lsm_checkpoint_store::BackupId;
 use lsm_checkpoint_store::proof::Rules;
@@ -41,7 +41,7 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) kept_heads: u64,
     pub(crate) habits: Habits,
-    /// What stands in the repository at the start.
+    /// The tasks that prepare the repository.
     pub(crate) before: Vec<Task>,
     /// The tasks of each client.
     pub(crate) clients: Vec<(&'static str, Vec<Task>)>,
@@ -130,7 +130,7 @@ impl Scenario {
         Setting { kept_heads: self.kept_heads, rules, batch: self.habits.page.min(1000) }
     }
 
-    /// The repository at the start, the clients and the invariants.
+    /// Prepares the clients, the repository at the start, and the invariants.
     pub(crate) fn prepare(&self, rules: Rules, bounds: Bounds) -> (Machine, World, Protocol) {
         let names = Names::default();
         let setting = self.setting(Rules::ALL);
@@ -151,7 +151,7 @@ impl Scenario {
         };
         let clients = (1..).zip(&self.clients).map(client).collect();
         let collects = |(_, tasks): &(_, Vec<Task>)| tasks.iter().any(|task| matches!(task, Task::Collect));
-        // Without a rule, a key may be written twice, so no request is independent of others.
+        // If a rule is off, a key may be written twice, so no request is independent of the others.
         let all = rules == Rules::ALL;
         let collects = if all { self.clients.iter().map(collects).collect() } else { Vec::new() };
         let machine = Machine { names, clients, collects, bounds: Bounds { habits: self.habits, ..bounds } };
@@ -171,7 +171,7 @@ impl Scenario {
     }
 }
 
-/// No fault, or one of the given kind in each run.
+/// Makes bounds with this number of faults of any kind in each run.
 pub(crate) fn bounds(states: usize, faults: u8) -> Bounds {
     const FATES: &[Fate] = &[Fate::Lost, Fate::Failed, Fate::Later, Fate::Conflict];
     Bounds { states, faults, fates: FATES, habits: Habits::default() }

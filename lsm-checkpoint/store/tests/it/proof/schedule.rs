@@ -1,4 +1,4 @@
-//! Schedules: a few words per move instead of every step, so that they fit the code with a rule and without.
+//! Schedules. A move names a request by its first words, so that one schedule fits the code with and without a rule.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::step::world::{Fate, Habits, World};
 /// A move of a schedule. Clients have the numbers of their scenario.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Move {
-    /// Serves a client until its next request begins with these words, or until it has ended.
+    /// Serves a client until its next request begins with these words, or until the client has ended.
     Until(usize, &'static str),
     /// Serves the next request of a client.
     Next(usize),
@@ -22,7 +22,7 @@ pub(crate) enum Move {
     Finish(usize),
 }
 
-/// Plays moves, then lets all clients finish in turn. If an invariant breaks after a step, the violation is returned.
+/// Plays moves, then lets all clients finish in turn. Returns the violation if a step breaks an invariant.
 pub(crate) fn play(
     machine: Machine,
     invariants: &dyn Invariants,
@@ -54,7 +54,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// The next request of a client in words.
+    /// Describes the next request of a client.
     fn next(&self, client: usize) -> Option<String> {
         let node = self.machine.clients[client].node(self.whole.clients[client]);
         node.asked.first().map(|(_, request)| trace::request(&self.machine.names, request))

@@ -1,4 +1,4 @@
-//! The searches. `LSM_STORE_STATES` raises the bound of each; without it, the whole module takes less than a minute.
+//! The searches. `LSM_STORE_STATES` raises the bound of each.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use lsm_checkpoint_store::proof::Rules;
 use super::scenarios::{Sources, all, bounds};
 use crate::step::levels::Levels;
 
-/// The least number of states of a search that does not exhaust its scenario.
+/// The number of states that a search must visit unless it exhausts its scenario.
 const LEAST: usize = 100_000;
 
 fn states() -> usize {
@@ -15,9 +15,8 @@ fn states() -> usize {
     given.map_or(LEAST, |states| states.parse().expect("LSM_STORE_STATES must be a number"))
 }
 
-/// Searches one scenario without a fault and with one, in the order of preemptions. Without a fault, it is also
-/// searched depth first, which counts the interleavings. Both searches visit the same states if they exhaust the
-/// scenario.
+/// Searches one scenario without a fault and with one, in the order of preemptions. Without a fault, a depth-first
+/// search also counts the interleavings. If both exhaust the scenario, they must have visited the same states.
 fn search(name: &str) {
     let sources = Sources::new();
     let scenarios = all(&sources);

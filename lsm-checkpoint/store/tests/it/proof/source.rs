@@ -23,7 +23,7 @@ pub(crate) struct Source {
     pub(crate) backup: BackupId,
 }
 
-/// An engine whose tables are at hand.
+/// An engine whose tables are in memory.
 struct Engine {
     fs: Arc<dyn Fs>,
     identity: String,
@@ -59,7 +59,7 @@ impl CheckpointSource for Engine {
     }
 }
 
-/// A clock that stands still, at a time of its own for each checkpoint.
+/// A clock that stands still. Each checkpoint has its own time.
 #[derive(Debug)]
 struct At(u64);
 

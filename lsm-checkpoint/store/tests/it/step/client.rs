@@ -12,7 +12,7 @@ use super::names::Names;
 use super::store::{StepStore, Ticket};
 use super::world::{Answer, Request};
 
-/// Something that a client says to the invariants.
+/// An event that a client reports to the invariants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
     /// The commit of this backup returned `Ok`.
@@ -21,7 +21,7 @@ pub(crate) enum Event {
     Failed(String),
     /// A check of the client's own failed.
     Broken(String),
-    /// The client has come to this point.
+    /// The client has reached this point.
     Reached(&'static str),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Node {
     children: HashMap<(Ticket, Answer), State>,
 }
 
-/// The most executions that are kept alive to spare a replay.
+/// The maximum number of executions that are kept alive, which saves replays.
 const ALIVE: usize = 64;
 
 /// The states that one client has reached.
@@ -90,7 +90,7 @@ impl Client {
         self.nodes.len()
     }
 
-    /// The state after `answer` to the request `ticket` of `state`.
+    /// Returns the state after `answer` to the request `ticket` of `state`.
     pub(crate) fn step(&mut self, state: State, ticket: Ticket, answer: Answer) -> State {
         if let Some(&child) = self.node(state).children.get(&(ticket, answer.clone())) {
             return child;
@@ -126,7 +126,7 @@ impl Client {
         state
     }
 
-    /// An execution in `state`: a living one, or a new one that gets the same answers.
+    /// Returns an execution in `state`: a living one, or a new one that is replayed with the same answers.
     fn revive(&mut self, state: State) -> Run {
         if let Some(at) = self.alive.iter().position(|(alive, _)| *alive == state) {
             return self.alive.remove(at).unwrap().1;
@@ -184,7 +184,7 @@ impl Run {
         self.poll();
     }
 
-    /// Runs to the next request. A set of futures may wake itself to be polled once more.
+    /// Runs to the next request. A set of futures may wake itself, and is then polled once more.
     fn poll(&mut self) {
         let Some(work) = &mut self.work else { return };
         let woken = Arc::new(Woken::default());

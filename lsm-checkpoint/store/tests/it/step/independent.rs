@@ -3,10 +3,10 @@
 use super::search::{Machine, Whole};
 use super::world::Request;
 
-/// Returns `true` if no later step of another client, and no request in flight, can touch what `request` touches.
+/// Returns `true` if no later step of another client, and no request in flight, can touch the objects of `request`.
 ///
 /// - The object `repository` never changes once it exists.
-/// - Nobody but a collector looks at an object before a head names it, and each is created under a key of its own.
+/// - Each object is created under its own key, and only a collector looks at it before a head names it.
 /// - An object that exists changes only if a collector deletes it.
 ///
 /// A list of the heads depends on every commit, so it is never independent.

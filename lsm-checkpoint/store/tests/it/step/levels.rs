@@ -1,5 +1,6 @@
-//! A search in the order of preemptions: first the orders in which each client runs to its end, then those in which one
-//! client is interrupted once, and so on. A bound then leaves out the most tangled orders, and says which.
+//! A search in the order of preemptions. It starts with the orders in which each client runs to its end. Orders in
+//! which one client is interrupted once come next, and so on. If the bound ends the search, the result names the number
+//! of preemptions up to which all orders were visited.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use super::world::World;
 #[derive(Debug)]
 pub(crate) struct Levels {
     pub(crate) states: usize,
-    /// All orders with so many preemptions were visited, or `None` if not even those without any.
+    /// All orders with up to this many preemptions were visited. `None`: not even all orders without preemptions were.
     pub(crate) preemptions: Option<usize>,
     pub(crate) exhausted: bool,
     pub(crate) steps: usize,
@@ -36,7 +37,7 @@ pub(crate) struct Search<'a> {
     worlds: HashMap<World, Rc<Result<(), String>>>,
     states: HashSet<u128>,
     places: HashSet<u128>,
-    /// Each step with the position of the one before it.
+    /// Each step, with the position of its predecessor.
     steps: Vec<(usize, Choice)>,
 }
 
@@ -46,7 +47,7 @@ impl<'a> Search<'a> {
         Self { machine, invariants, worlds, states, places, steps: Vec::new() }
     }
 
-    /// Visits states until all are visited, or the bound is reached, or an invariant is broken.
+    /// Visits states until all are visited, the bound is reached, or an invariant is broken.
     pub(crate) fn run(mut self, world: World) -> Levels {
         let first = self.machine.start(world);
         self.states.insert(digest(&first));
@@ -75,7 +76,7 @@ impl<'a> Search<'a> {
         self.report(complete, true, None)
     }
 
-    /// Takes every step from a place. A step of another client than the running one is for the next level.
+    /// Takes every step from a place. A step of any client but the running one belongs to the next level.
     fn expand(
         &mut self,
         place: &Place,
@@ -88,7 +89,7 @@ impl<'a> Search<'a> {
             Choice::Serve { client, .. } => Some(client),
             Choice::Land { .. } => None,
         };
-        // A client that has ended, or whose turn does not matter now, is not interrupted.
+        // A switch is no preemption if the running client has ended or its next step is independent.
         let goes_on =
             place.running.is_some_and(|running| choices.iter().any(|choice| client(choice) == Some(running)));
         let lives = place.running.is_some_and(|running| {

@@ -28,7 +28,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The number of `key`, a new one if it is new.
+    /// Returns the number of `key`. A new key gets a new number.
     pub(crate) fn key(&self, key: &str) -> Key {
         let mut tables = self.tables.lock().unwrap();
         if let Some(&number) = tables.key_numbers.get(key) {
@@ -40,7 +40,7 @@ impl Names {
         number
     }
 
-    /// The number of `content`, a new one if it is new.
+    /// Returns the number of `content`. New content gets a new number.
     pub(crate) fn content(&self, content: &Bytes) -> Content {
         let mut tables = self.tables.lock().unwrap();
         if let Some(&number) = tables.content_numbers.get(content) {

@@ -52,7 +52,7 @@ pub(crate) struct Bounds {
 pub(crate) struct Machine {
     pub(crate) names: Names,
     pub(crate) clients: Vec<Client>,
-    /// For each client: it lists or deletes objects of others. If empty, the search leaves out no order.
+    /// For each client, `true` if it lists or deletes objects of others. If empty, the search leaves out no order.
     pub(crate) collects: Vec<bool>,
     pub(crate) bounds: Bounds,
 }
@@ -80,9 +80,9 @@ impl Machine {
         Whole { world, flying: Vec::new(), faults: self.bounds.faults, clients }
     }
 
-    /// The steps that are possible in `whole`: first each request as it should go, then the faults.
+    /// Returns the possible steps in `whole`: first each request without a fault, then the faults.
     ///
-    /// A request that no step of others can touch needs no other order: its own fates are all the choices.
+    /// If a request is independent of all other steps, only its own fates are returned.
     pub(crate) fn choices(&self, whole: &Whole) -> Vec<Choice> {
         let mut choices = Vec::new();
         let mut faults = Vec::new();
@@ -109,7 +109,7 @@ impl Machine {
         choices
     }
 
-    /// The state after one step.
+    /// Returns the state after one step.
     pub(crate) fn take(&mut self, whole: &Whole, choice: Choice) -> Whole {
         let mut next = whole.clone();
         match choice {
@@ -157,7 +157,7 @@ impl Machine {
         whole.clients.iter().enumerate().map(node).collect()
     }
 
-    /// A step in words.
+    /// Describes a step.
     pub(crate) fn words(&mut self, whole: &Whole, choice: Choice) -> String {
         match choice {
             Choice::Land { at } => format!("lands: {}", trace::request(&self.names, &whole.flying[at])),
@@ -257,7 +257,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Holds one state against the invariants. `worlds` remembers the sets of objects that were checked.
+/// Checks the invariants in one state. `worlds` caches the results for sets of objects.
 pub(crate) fn judge(
     machine: &Machine,
     invariants: &dyn Invariants,
@@ -285,7 +285,7 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// A hash of 128 bits: a collision would hide a state.
+/// Hashes to 128 bits, because a collision would hide a state.
 pub(crate) fn digest(of: &impl Hash) -> u128 {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();

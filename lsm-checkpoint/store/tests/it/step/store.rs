@@ -22,7 +22,7 @@ use super::world::{Answer, Request};
 /// The number of a request of one client.
 pub(crate) type Ticket = u32;
 
-/// The requests without an answer, and the answers that nobody has fetched.
+/// The requests without an answer, and the answers that were not fetched yet.
 #[derive(Debug, Default)]
 struct Mailbox {
     next: Ticket,
@@ -82,7 +82,7 @@ impl StepStore {
     }
 }
 
-/// A request on its way. A dropped one is withdrawn.
+/// A request on its way. Dropping it withdraws the request.
 struct Asked {
     store: StepStore,
     request: Option<Request>,
@@ -117,7 +117,7 @@ impl Drop for Asked {
     }
 }
 
-/// The error of an answer that is none of the good ones.
+/// Converts an answer that is not a success into an error.
 fn refusal(location: &Path, answer: &Answer) -> Error {
     let path = location.to_string();
     match answer {
@@ -256,7 +256,7 @@ fn pages(store: StepStore, prefix: Option<Key>) -> BoxStream<'static, Result<Obj
     stream::unfold(cursor, next).boxed()
 }
 
-/// Parts that nobody sees before they are completed.
+/// An upload in parts, which is invisible until it is completed.
 #[derive(Debug)]
 struct StepUpload {
     store: StepStore,

@@ -1,4 +1,4 @@
-//! The search at work on small programs whose interleavings are known.
+//! Tests of the search on small programs whose interleavings are known.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::search::{Bounds, Invariants, Machine, Report, Search};
 use super::store::StepStore;
 use super::world::{Fate, Habits, World};
 
-/// Invariants that accept everything but the objects `bad`.
+/// An invariant that accepts everything but the objects `bad`.
 struct Without(&'static [&'static str]);
 
 impl Invariants for Without {
@@ -86,7 +86,7 @@ fn a_bound_is_reported() {
 
 #[test]
 fn a_race_is_found_and_told() {
-    // Both read, then both write: one of them should have lost.
+    // Both read and then write, although one of them should have seen the other.
     let racer = program(|store, _| async move {
         if store.get(&Path::from("lock")).await.is_err() {
             put(&store, "lock").await;

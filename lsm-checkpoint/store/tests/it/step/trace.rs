@@ -1,4 +1,4 @@
-//! Steps in words, for reports and replays.
+//! Describes steps in words, for reports and replays.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use super::names::Names;
 use super::world::{Answer, Fate, Request};
 
-/// The one time of the store. A clock that moved would make each state new.
+/// The constant time of the store. With a moving clock, no state would occur twice.
 pub(crate) fn store_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-/// A request in a few words, such as `create head/…2`.
+/// Describes a request, as in `create head/…2`.
 pub(crate) fn request(names: &Names, request: &Request) -> String {
     let text = |key| short(&names.text(key));
     match *request {
@@ -31,7 +31,7 @@ pub(crate) fn request(names: &Names, request: &Request) -> String {
     }
 }
 
-/// An answer in a few words.
+/// Describes an answer.
 pub(crate) fn answer(names: &Names, answer: &Answer) -> String {
     match answer {
         Answer::Done => "done".to_owned(),
@@ -56,7 +56,7 @@ pub(crate) fn fate(fate: Fate) -> &'static str {
     }
 }
 
-/// A key with its zeros and random numbers cut short.
+/// Shortens the zeros and random numbers of a key.
 pub(crate) fn short(key: &str) -> String {
     let part = |part: &str| {
         let number = part.len() == 20 && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -34,7 +34,7 @@ pub(crate) enum Answer {
     Done,
     Exists,
     Missing,
-    /// An error that leaves the effect open.
+    /// An error after which the effect is unknown.
     Unknown,
     Object(Content),
     Page {
@@ -59,7 +59,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// The fates that differ from each other for `request`, apart from [`Fate::Served`].
+    /// Returns the fates that make a difference for `request`, apart from [`Fate::Served`].
     pub(crate) fn faults(request: &Request) -> &'static [Self] {
         match request {
             Request::Put { create: true, .. } => &[Self::Lost, Self::Failed, Self::Later, Self::Conflict],
@@ -76,9 +76,9 @@ impl Fate {
 pub(crate) struct Habits {
     /// The number of keys in a page of a list.
     pub(crate) page: usize,
-    /// Lists come in the order of their keys. S3 Express does not sort.
+    /// `true` if lists are sorted by key. S3 Express does not sort.
     pub(crate) sorted: bool,
-    /// A delete of a missing key succeeds, as on S3.
+    /// `true` if a delete of a missing key succeeds, as on S3.
     pub(crate) quiet_delete: bool,
 }
 
@@ -116,7 +116,7 @@ impl World {
         found.map(|at| self.objects.remove(at)).is_ok()
     }
 
-    /// Gives `request` its effect, and returns the true answer.
+    /// Applies `request`, and returns the answer.
     pub(crate) fn serve(&mut self, request: &Request, names: &Names, habits: Habits) -> Answer {
         match *request {
             Request::Put { key, create: true, .. } if self.get(key).is_some() => Answer::Exists,
