@@ -24,12 +24,12 @@ pub struct Source<'a> {
     pub visible: &'a SequenceNumberCounter,
     /// The identity of the tree in catalogs. The engine has no id, so the owner of the tree keeps one.
     pub identity: &'a str,
-    /// The provider that the tree was opened with. The engine does not expose it, and an encrypted tree is refused
-    /// without it.
+    /// The provider that the tree was opened with. The engine does not expose it. Without it, an encrypted tree is
+    /// refused.
     pub encryption: Option<Arc<dyn EncryptionProvider>>,
 }
 
-/// The settings and the state that the engine does not expose, as its own manifest has them.
+/// Settings and state that the engine does not expose. They are read from its live manifest.
 struct Stored {
     snapshot_id: u64,
     comparator: Vec<u8>,
@@ -45,7 +45,7 @@ impl Source<'_> {
         }
     }
 
-    /// Reads the live manifest again if the engine replaces it meanwhile.
+    /// Reads the live manifest, and reads it again if the engine replaces it meanwhile.
     fn stored(&self) -> Result<Stored, BoxError> {
         let dir = &self.tree.tree_config().path;
         loop {
@@ -60,7 +60,7 @@ impl Source<'_> {
     fn stored_in(&self, dir: &Path, snapshot_id: u64) -> Result<Stored, BoxError> {
         let path = dir.join(version_file_name(snapshot_id));
         if self.encryption.is_none() {
-            // This reader tells a sealed manifest from a damaged one.
+            // Unlike the engine's reader, this one distinguishes a sealed manifest from a damaged one.
             lsm_manifest::ManifestArchiveReader::open(&StdFs, &path, &ReadOptions::new())?;
         }
         let key = self.encryption.clone();
@@ -130,7 +130,7 @@ impl CheckpointSource for Source<'_> {
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let (version, stored) = loop {
             let (version, stored) = (self.tree.current_version(), self.stored()?);
-            // A later manifest may have forgotten the cuts of this version.
+            // A manifest that is later than the version may lack the cuts of the version.
             if stored.snapshot_id <= version.id() {
                 break (version, stored);
             }
@@ -190,7 +190,8 @@ impl CheckpointSource for Source<'_> {
 }
 
 impl Stored {
-    /// Refuses a cut table. Its lower bound is private to the engine, and its bytes differ from its checksum.
+    /// Refuses a version with a cut table. The engine hides the table's lower bound, which the manifest needs, and the
+    /// table's bytes no longer match its checksum.
     fn refuse_cut(&self, mut tables: impl Iterator<Item = u64>) -> Result<(), BoxError> {
         let cut = tables.find(|table| self.cut.contains(table));
         cut.map_or(Ok(()), |id| {
@@ -206,7 +207,8 @@ fn frame(fields: &[&[u8]]) -> Vec<u8> {
     [&len[..], &checksum, &record].concat()
 }
 
-/// Reads the cuts of a manifest and of its log. An edit has an id, levels, new and old blob files, statistics, cuts.
+/// Reads the cuts of a manifest and of its log. An edit consists of an id, levels, new and old blob files, statistics
+/// and cuts.
 fn cut_by(mut restrictions: &[u8], mut log: &[u8]) -> Option<Vec<u64>> {
     let mut cut = cut_tables(&mut restrictions)?;
     // The engine may be writing the last edit, which belongs to a later version.

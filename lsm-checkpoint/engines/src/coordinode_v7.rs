@@ -1,4 +1,4 @@
-//! `coordinode-lsm-tree` 7.4: a pin lists the files and keeps them. The layout that it reports contains the manifest.
+//! `coordinode-lsm-tree` 7.4: a pin lists the files and keeps them from deletion. Its layout contains the manifest.
 
 use std::{collections::HashMap, ffi::OsString, path::Path, sync::Arc};
 
@@ -62,7 +62,7 @@ impl CheckpointSource for Source<'_> {
         Ok(self.tree.flush_active_memtable(0)?)
     }
 
-    // A pin has no checksums, but a version has. A version with the id of the pin describes the same files.
+    // A pin has no checksums, but a version has. The version with the pin's id describes the same files.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let (version, pin, layout) = loop {
             let (version, pin) = (self.tree.current_version(), self.tree.pin());
@@ -102,8 +102,8 @@ impl CheckpointSource for Source<'_> {
 }
 
 impl Source<'_> {
-    /// Refuses a tree with a table that was healed in place, or cut by a compaction in tight space. Its bytes do not
-    /// match its checksum until a scrub or a compaction has processed it.
+    /// Refuses a tree with a table that was healed in place, or cut by a compaction in tight space. The bytes of such a
+    /// table do not match its checksum until a scrub or a compaction has processed it.
     fn refuse_rewritten(&self) -> Result<(), BoxError> {
         for (folder, _) in self.tree.tree_config().all_tables_folders() {
             let tells = |name: &OsString| {

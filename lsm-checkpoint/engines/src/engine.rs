@@ -14,11 +14,11 @@ use crate::{
 /// Values of at least this length go to blob files.
 const SEPARATION_THRESHOLD: u32 = 64;
 
-/// Small enough for a short run to produce tables on several levels, and to keep compacting.
+/// The target size of a table. It is small, so that even a short run has tables on several levels and keeps compacting.
 const TABLE_TARGET_SIZE: u64 = 256 << 10;
 
 impl Kind {
-    /// Opens a tree, or creates one. A checkpoint is refused. [`restore`](lsm_checkpoint::restore()) creates a tree
+    /// Opens a tree, or creates one. Refuses a checkpoint: use [`restore`](lsm_checkpoint::restore()) to make a tree
     /// from it.
     ///
     /// # Errors
@@ -29,8 +29,7 @@ impl Kind {
         self.open_anything(dir)
     }
 
-    /// Opens any directory that the engine accepts as a tree, even a checkpoint, which is then no valid checkpoint any
-    /// more.
+    /// Opens any directory that the engine accepts as a tree, even a checkpoint. This may invalidate the checkpoint.
     ///
     /// # Errors
     ///
@@ -81,8 +80,8 @@ pub trait Engine: Send + Sync {
 
     /// Creates a reader. While it exists, flushes and compactions keep the values that it sees.
     ///
-    /// Returns `None` for 5.7 and fjall's. They find the version of a reader by a counter that also numbers versions,
-    /// but the operations here have numbers of their own.
+    /// Returns `None` for 5.7 and fjall's engine. They find the version of a reader by a counter that also numbers
+    /// versions, and the operations here have other numbers.
     fn reader(&self) -> Option<Reader<'_>>;
 
     /// Returns `true` if a thread of the engine unlinks files. The thread ends when the tree is dropped.
@@ -180,7 +179,7 @@ macro_rules! engine {
                     Ok(Self { kind, tree, visible, readers: Readers::default(), identity })
                 }
 
-                /// The number below which values that were written over may go.
+                /// Returns the number below which a compaction may drop replaced values.
                 fn watermark(&self) -> u64 {
                     self.readers.oldest().unwrap_or_else(|| self.visible.get())
                 }

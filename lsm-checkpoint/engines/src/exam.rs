@@ -119,13 +119,13 @@ impl Exam {
         issued: u64,
     ) -> Result<Compared, BoxError> {
         let compared = compare(engine, &self.known, acknowledged, issued)?;
-        // No further: this is a lower bound of every later comparison.
+        // Advance only this far, because this is a lower bound of every later comparison.
         self.known.advance(acknowledged);
         Ok(compared)
     }
 }
 
-/// Holds a checkpoint against its catalog.
+/// Verifies a checkpoint.
 ///
 /// # Errors
 ///
@@ -166,7 +166,7 @@ pub fn take(
     })
 }
 
-/// A source that records the last operation that has begun when the capture returns.
+/// A source that records the last operation begun when the capture returns.
 struct Observed<'a> {
     inner: &'a dyn CheckpointSource,
     oracle: &'a Oracle,

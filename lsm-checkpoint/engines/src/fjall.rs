@@ -1,4 +1,4 @@
-//! fjall's `lsm-tree` 3.1: the manifest is an `sfa` archive, CURRENT names it.
+//! fjall's `lsm-tree` 3.1: the manifest is an `sfa` archive, and CURRENT names it.
 
 use std::{
     io::{Cursor, Write},

@@ -11,7 +11,7 @@ pub struct Kind {
     pub special: Option<Special>,
 }
 
-/// An option of a tree that its files and its manifest depend on. fjall's engine has neither.
+/// An option that changes the files and the manifest of a tree. fjall's engine has none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// Every block is encrypted.

@@ -20,7 +20,8 @@ use crate::{
 /// applied.
 const WRITERS: usize = 2;
 
-/// The number of operations that writers may be ahead of the last flush. Without a limit the engine runs out of memory.
+/// The number of operations by which writers may be ahead of the last flush. Without a limit the engine would run out
+/// of memory.
 const AHEAD_MAX: u64 = 100_000;
 
 /// A tree under load.
@@ -41,7 +42,7 @@ pub struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// Creates the load of a tree that holds the outcome of the operations that the oracle lists as acknowledged.
+    /// Creates a load. The tree must hold exactly the operations that the oracle has acknowledged.
     pub fn new(engine: &'a dyn Engine, plan: Plan, oracle: &'a Oracle) -> Self {
         Self {
             engine,
@@ -68,7 +69,7 @@ impl<'a> Load<'a> {
         self.stall_nanos.fetch_max(nanos, Ordering::Relaxed);
     }
 
-    /// Flushes, and returns the last operation that is certainly in a table.
+    /// Flushes the tree, and returns the last operation that is certainly in a table.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Stops the threads when the work ends, even by a panic.
+/// Stops the threads when the work ends, even if it panics.
 struct Ending<'a, 'e>(&'a Load<'e>);
 
 impl Drop for Ending<'_, '_> {

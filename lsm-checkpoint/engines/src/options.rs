@@ -34,8 +34,8 @@ pub fn key_v7() -> Arc<dyn coordinode_v7::EncryptionProvider> {
     Arc::new(coordinode_v7::Aes256GcmProvider::new(&KEY))
 }
 
-/// Returns a provider for version 5. Its own one cannot be linked beside version 7, so this one uses the cipher of
-/// version 7.
+/// Returns a provider for version 5 that uses the cipher of version 7. The provider of version 5 itself cannot be
+/// linked beside version 7.
 #[must_use]
 pub fn key_v5() -> Arc<dyn coordinode_v5::EncryptionProvider> {
     Arc::new(Lent(coordinode_v7::Aes256GcmProvider::new(&KEY)))
@@ -45,7 +45,7 @@ struct Lent(coordinode_v7::Aes256GcmProvider);
 
 use coordinode_v5::encryption::aad::BlockIdentity;
 
-/// Returns the bytes that bind a payload to its block. They are sealed in front of it.
+/// Returns the bytes that bind a payload to its block. They are encrypted in front of the payload.
 fn bond(identity: &BlockIdentity) -> [u8; 8] {
     xxh3_64(format!("{identity:?}").as_bytes()).to_le_bytes()
 }

@@ -1,7 +1,7 @@
 //! [`Oracle`]: the expected contents of a tree, known without reading the tree.
 //!
 //! Operation `n` of a run is a function of `n`, and its sequence number is `n`. Operations are applied one after the
-//! other, so a correct checkpoint holds the outcome of the first `m` operations. The bounds on `m` are:
+//! other, so a correct checkpoint holds the outcome of the first `m` operations for some `m`. The bounds on `m` are:
 //!
 //! - at least the last operation that was acknowledged before the checkpoint began
 //! - at least the sequence number that the checkpoint states
@@ -187,7 +187,7 @@ impl std::error::Error for Mismatch {}
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign { key } => write!(f, "key {key} holds what was never written to it"),
+            Self::Foreign { key } => write!(f, "key {key} has a value that was never written to it"),
             Self::Mixture { acknowledged, issued, latest } => {
                 write!(f, "no outcome of {acknowledged} to {issued} operations; the latest found is {latest}")
             }
@@ -196,8 +196,8 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Compares every key of a tree with the outcome of the first `m` operations, for an `m` in `acknowledged..=issued`.
-/// The search starts from `known`, which must not be further than `acknowledged`.
+/// Searches an `m` in `acknowledged..=issued` such that every key of the tree has the outcome of the first `m`
+/// operations. The search starts from `known`, which must not be further than `acknowledged`.
 ///
 /// # Errors
 ///

@@ -18,7 +18,7 @@ const IDENTITY_MAX: u64 = 255;
 ///
 /// # Errors
 ///
-/// The refusal, which names the directory and the remedy, or the error of the lookup.
+/// The refusal, or the error of the lookup. The refusal names the directory and the remedy.
 pub fn refuse_checkpoint(dir: &Path) -> Result<(), BoxError> {
     if is_checkpoint(&StdFs, dir)? {
         return Err(format!("{}: a checkpoint; restore it and open the copy", dir.display()).into());

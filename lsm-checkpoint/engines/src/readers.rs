@@ -1,4 +1,4 @@
-//! [`Readers`]: the sequence numbers of open readers. The engines leave it to their user to keep track of them.
+//! [`Readers`]: the sequence numbers of open readers. The engines require their user to keep track of these.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lsm_checkpoint::{BoxError, Capture, CheckpointSource, DeletionPause, SourceRoot};
 
-/// The trees of a database, each with its folder in a checkpoint. The owner holds back writes while they are captured.
+/// The trees of a database, each with its folder in a checkpoint. The owner must hold back writes during the capture.
 pub struct Several<'a> {
     /// The folders and the adapters.
     pub trees: Vec<(&'a str, Box<dyn CheckpointSource + 'a>)>,
@@ -36,7 +36,7 @@ impl CheckpointSource for Several<'_> {
         None
     }
 
-    // A replay starts at the tree that is furthest behind.
+    // A replay of the database's log has to start at the tree that is furthest behind.
     fn visible_seqno(&self) -> Option<u64> {
         self.sources().map(CheckpointSource::visible_seqno).min().flatten()
     }

@@ -1,5 +1,5 @@
-//! A backup beside the ways that users have without it: stopping the database to copy its directory, and a scan into a
-//! new database. Then the time of a put with and without backups beside it.
+//! Compares a backup with the alternatives: stopping the database to copy its directory, and a scan into a new
+//! database. Then measures the time of a put while backups run, and without them.
 //!
 //! `LSM_FJALL_BENCH_MIB` is the size of the database (default 1024). With `--test`, the run is short.
 #![allow(
@@ -122,7 +122,7 @@ fn ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
-/// Times puts without backups and beside backups that follow each other.
+/// Times puts without backups, and while one backup after another is taken.
 fn puts(folder: &Path, count: u64) {
     let (db, keyspace) = open(&folder.join("db"));
     for is_beside in [false, true] {

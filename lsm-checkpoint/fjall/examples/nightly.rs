@@ -1,7 +1,7 @@
 //! Makes a database and three backups of it, to try the command `lsm-checkpoint` on:
 //! `cargo run -p lsm-checkpoint-fjall --example nightly -- /tmp/try`.
 //!
-//! Without a directory, it works in a temporary one, which is removed again.
+//! Without a directory, it uses a temporary one and removes it.
 
 use std::{error::Error, path::Path};
 

@@ -72,7 +72,8 @@ impl fmt::Debug for Backup<'_> {
 }
 
 impl<'a> Backup<'a> {
-    /// Creates the default options: tables are linked if possible and copied otherwise, without a base and a limit.
+    /// Creates the default options. Tables are linked if possible and copied otherwise. There is no base and no rate
+    /// limit.
     #[must_use]
     pub const fn new() -> Self {
         let (checkpoint, steps) = (Checkpoint::new(), Steps::plain());
@@ -101,7 +102,8 @@ impl<'a> Backup<'a> {
         self
     }
 
-    /// Sets whether files of the base are read and verified before they are linked. See [`Checkpoint::verify_base`].
+    /// Enables or disables the verification of files of the base before they are linked. See
+    /// [`Checkpoint::verify_base`].
     #[must_use]
     pub fn verify_base(mut self, verify: bool) -> Self {
         self.checkpoint = self.checkpoint.verify_base(verify);
@@ -122,22 +124,22 @@ impl<'a> Backup<'a> {
         self
     }
 
-    /// Sets whether the free space is checked first. See [`Checkpoint::check_space`].
+    /// Enables or disables the check for free space at the start. See [`Checkpoint::check_space`].
     #[must_use]
     pub fn check_space(mut self, check: bool) -> Self {
         self.checkpoint = self.checkpoint.check_space(check);
         self
     }
 
-    /// Sets how far each sync reaches. See [`Checkpoint::sync_mode`].
+    /// Sets the reach of each sync. See [`Checkpoint::sync_mode`].
     #[must_use]
     pub fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.checkpoint = self.checkpoint.sync_mode(mode);
         self
     }
 
-    /// Sets the name of the database in catalogs. Tools group backups by it when they delete old ones, so no two
-    /// databases may share a name.
+    /// Sets the name of the database in catalogs. Retention tools group backups by this name, so no two databases may
+    /// share one.
     ///
     /// Default: a random name. The first backup stores it in the file `.lsm-checkpoint-identity` in the database's
     /// directory. fjall ignores that file, and no backup contains it.
@@ -168,9 +170,10 @@ impl<'a> Backup<'a> {
     ///
     /// # Contract
     ///
-    /// The backup holds all keyspaces at one moment between the call and its return: every write that was acknowledged
-    /// before the call, and for each later write all writes before it. Batches and transactions are whole. Writers,
-    /// flushes, compactions and ingestions go on. Keyspaces can be created, cleared and deleted.
+    /// The backup holds all keyspaces at one moment between the call and its return. It has every write that was
+    /// acknowledged before the call. For each later write that it has, it also has all writes before that one. Batches
+    /// and transactions are whole. Meanwhile writes, flushes, compactions and ingestions go on, and keyspaces can be
+    /// created, cleared and deleted.
     ///
     /// # Crash semantics
     ///
@@ -181,9 +184,9 @@ impl<'a> Backup<'a> {
     ///
     /// [`Poisoned`](crate::Error::Poisoned), [`TooManyRuns`](crate::Error::TooManyRuns),
     /// [`KeptChanging`](crate::Error::KeptChanging), [`UnknownDirectory`](crate::Error::UnknownDirectory),
-    /// [`OtherDirectory`](crate::Error::OtherDirectory),
-    /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The database is
-    /// untouched, except that its first backup names it in a hidden file. Nothing of the attempt is left.
+    /// [`OtherDirectory`](crate::Error::OtherDirectory), [`DamagedJournal`](crate::Error::DamagedJournal), and the
+    /// errors of [`Checkpoint::create`]. The failed attempt leaves nothing behind. The database is untouched, except
+    /// that the first backup stores its name in a hidden file.
     pub fn create(&self, db: &impl AsDatabase, target: impl AsRef<Path>) -> Result<BackupInfo> {
         let db = db.as_database();
         let dir = dir_of(db, self.dir.as_deref())?;
@@ -193,11 +196,11 @@ impl<'a> Backup<'a> {
         self.take(&source, target.as_ref(), || source.costs())
     }
 
-    /// Takes a backup of a database that no process has open. fjall's lock is held meanwhile.
+    /// Takes a backup of a database that no process has open. The call holds fjall's lock.
     ///
     /// # Contract
     ///
-    /// As [`create`](Self::create). If the last process died, the backup has the state that fjall would recover.
+    /// As [`create`](Self::create). If the last process crashed, the backup has the state that fjall would recover.
     ///
     /// # Errors
     ///

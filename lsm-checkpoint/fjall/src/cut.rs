@@ -1,22 +1,22 @@
 //! [`Cut`]: a database at one moment.
 //!
-//! Every record of a journal has a sequence number, and a writer holds the journal's mutex from taking the number until
-//! the record is written and visible. So the order of the records is the order of the numbers. A backup is cut at a
-//! number S: it holds everything below S and nothing else.
+//! Every record of a journal has a sequence number. A writer takes the journal's mutex before it draws the number, and
+//! releases it after the record is written and visible. So records are ordered by number. A backup is cut at a number
+//! S: it holds everything below S and nothing else.
 //!
-//! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. All that is in them now
-//!    is in the backup: an earlier process may have used numbers that this one uses again.
-//! 2. Hold the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
+//! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything that they
+//!    hold now belongs to the backup, whatever its number, because this process may reuse numbers of an earlier one.
+//! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
 //!    versions again. If one changed, start again. Open the files of keyspace 0.
-//! 3. Release the map, and persist the journal. This waits for the writer at work, so every record below S is in a
-//!    file.
-//! 4. Open the journals that are new. If one was made and removed meanwhile, start again.
+//! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
+//! 4. Open the new journals. If one was made and removed meanwhile, start again.
 //! 5. Keep the journals up to the last record below S, or to the end of the first reading.
 //!
-//! Tables of the pinned versions hold numbers below S only. Ingestions and the creation and deletion of keyspaces are
-//! not in a journal, but each takes a number. Those below S are in the versions and in keyspace 0. Those at or above S
-//! come before records at or above S only, which are cut off. A record that is both in a table and in a journal is
-//! skipped when fjall opens the copy.
+//! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
+//! in no journal, but each takes a number. If the number is below S, the change is in the pinned versions or in
+//! keyspace
+//! 0. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the copy, it skips
+//!    a record that is both in a table and in a journal.
 
 use std::{
     collections::HashMap,
@@ -36,7 +36,7 @@ use crate::{
     tree::PinnedKeyspace,
 };
 
-/// The number of times that the versions are read while the map of keyspaces is held. A reading takes microseconds.
+/// The maximum number of readings of the versions under one lock of the map. A reading takes microseconds.
 const READINGS: u32 = 16;
 
 /// A captured database.
@@ -51,7 +51,7 @@ pub(crate) struct Costs {
     /// S: everything below is in the backup.
     pub(crate) below: Option<u64>,
     pub(crate) attempts: u32,
-    /// The longest time for which the map of keyspaces was held.
+    /// The longest time for which the map of keyspaces was locked.
     pub(crate) pause: Duration,
     pub(crate) journals: u64,
     pub(crate) journal_bytes: u64,
@@ -79,7 +79,7 @@ pub(crate) fn capture(db: &Database, dir: &Path, attempts: u32, steps: &Steps<'_
     }
 }
 
-/// Makes one attempt. Returns the part that changed, if one did.
+/// Makes one attempt. If a part of the database changed meanwhile, returns that part.
 fn attempt(
     db: &Database,
     dir: &Path,
@@ -128,7 +128,7 @@ fn attempt(
 impl Moment {
     /// Captures all keyspaces while none can be created or deleted.
     ///
-    /// No call of `db` may wait here: a worker that holds the journal may be waiting for the map of keyspaces.
+    /// Calls of `db` that wait are forbidden here, because a worker that holds the journal may be waiting for the map.
     fn take(
         db: &Database,
         dir: &Path,

@@ -7,7 +7,7 @@ use lsm_fs::{Fs, FsExt, StdFs};
 
 use crate::{Error, Result, manifest::CURRENT, root::KEYSPACES};
 
-/// A fjall database of any kind. It is sealed, because a backup reads the inside of exactly these types.
+/// A fjall database of any kind. The trait is sealed, because a backup depends on the internals of exactly these types.
 pub trait AsDatabase: sealed::Sealed {
     /// Returns the plain database, which has all keyspaces.
     fn as_database(&self) -> &Database;
@@ -40,14 +40,14 @@ mod sealed {
     impl Sealed for fjall::OptimisticTxDatabase {}
 }
 
-/// Returns the directory of a database. fjall gives no access to it, but each keyspace lies in `keyspaces/{id}` below.
+/// Returns the directory of a database. fjall does not expose it, but each keyspace lies in its `keyspaces/{id}`.
 pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
     let keyspaces = db.supervisor.keyspaces.read().map_err(|_| Error::Poisoned)?;
     if let Some(dir) = keyspaces.values().next().and_then(|keyspace| keyspace.path().ancestors().nth(2)) {
         return Ok(dir.to_path_buf());
     }
     let dir = given.ok_or(Error::UnknownDirectory)?;
-    // In the directory of another database, the backup would have the names of its keyspaces and none of their data.
+    // Refuse the directory of another database. The backup would have the names of its keyspaces without their data.
     let folder = dir.join(KEYSPACES);
     for entry in StdFs.read_dir(&folder)? {
         let keyspace = folder.join(&entry.name);

@@ -14,18 +14,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The error of `lsm-checkpoint`, for example a target that exists or a volume that is full. Its variants document
+    /// An error of `lsm-checkpoint`, for example because the target exists or the volume is full. Its variants document
     /// the next step.
     #[error(transparent)]
     Checkpoint(lsm_checkpoint::Error),
-    /// A flush, a commit or a worker of the database failed earlier. fjall refuses all writes since then, and its state
-    /// in memory may differ from its files.
+    /// A flush, a commit or a worker of the database has failed. Since then fjall refuses all writes, and its state in
+    /// memory may differ from its files.
     ///
-    /// Close the database and open it again. If that works, take the backup then.
+    /// Close the database and open it again. If that works, take a backup.
     #[error("the database is poisoned by an earlier failure; open it again before a backup")]
     Poisoned,
-    /// A level of a keyspace has more runs than fjall's manifest can count. fjall itself cannot open such a database
-    /// again, and a backup of it would be useless.
+    /// A level of a keyspace has more runs than fjall's manifest can count. fjall could open neither this database
+    /// again nor a backup of it.
     ///
     /// Let the compaction catch up, then retry. Ingest larger pieces, because each ingestion makes a run.
     #[error("keyspace {keyspace}: level {level} has {runs} runs, and fjall can open 255 at most")]
@@ -47,24 +47,24 @@ pub enum Error {
         /// The number of attempts.
         attempts: u32,
     },
-    /// The database has no keyspace, so its directory cannot be found.
+    /// The database has no keyspaces, so its directory cannot be found.
     ///
     /// Pass the directory to [`Backup::directory`](crate::Backup::directory).
     #[error("a database without keyspaces does not show its directory; pass it to Backup::directory")]
     UnknownDirectory,
-    /// The database has no keyspace, and the given directory has one.
+    /// The database has no keyspaces, but the given directory has one.
     ///
     /// Pass the directory of this very database to [`Backup::directory`](crate::Backup::directory). If a keyspace was
     /// just deleted, drop its handles first.
-    #[error("{}: a keyspace that the database does not have; pass the database's own directory", keyspace.display())]
+    #[error("{}: not a keyspace of this database; pass the database's own directory", keyspace.display())]
     OtherDirectory {
         /// The folder of the keyspace.
         keyspace: PathBuf,
     },
-    /// A journal holds bytes that no interrupted write explains. fjall would refuse to open the copy, or it would drop
-    /// the writes after this place.
+    /// A journal is damaged in a way that an interrupted write cannot cause. fjall would refuse to open the copy, or
+    /// would drop the writes after this place.
     ///
-    /// Do not delete older backups. Write the live contents into a new database, or restore a backup.
+    /// Keep older backups. Write the live contents into a new database, or restore a backup.
     #[error("{}: damaged at byte {offset}: {defect}", path.display())]
     DamagedJournal {
         /// The journal.
@@ -76,7 +76,7 @@ pub enum Error {
     },
     /// The manifest of a keyspace cannot be read.
     ///
-    /// As for [`DamagedJournal`](Self::DamagedJournal).
+    /// Do as for [`DamagedJournal`](Self::DamagedJournal).
     #[error("{}: {defect}", path.display())]
     DamagedKeyspace {
         /// The file.
@@ -110,7 +110,7 @@ pub enum Error {
         /// The checkpoint.
         dir: PathBuf,
     },
-    /// The error of fjall.
+    /// An error of fjall.
     #[error("fjall failed during the backup")]
     Fjall(#[source] fjall::Error),
     /// A file of the database cannot be read.
@@ -124,7 +124,7 @@ pub enum Error {
 pub enum Changing {
     /// A flush, a compaction, an ingestion or a clear changed this keyspace.
     Keyspace(String),
-    /// The journal of this number was made and removed.
+    /// This journal was made and removed.
     Journal(u64),
 }
 
@@ -143,13 +143,13 @@ impl Error {
         Self::Fs(lsm_fs::Error::new(op, path, error))
     }
 
-    /// Returns the error of a tree whose manifest is not understood.
+    /// Returns the error of a tree whose manifest cannot be read.
     pub(crate) fn damaged(path: &Path, defect: impl Into<String>) -> Self {
         Self::DamagedKeyspace { path: path.to_path_buf(), defect: defect.into() }
     }
 }
 
-/// Errors of a source come back as themselves.
+/// Unwraps an error that this crate has passed through `lsm-checkpoint` as an error of the source.
 impl From<lsm_checkpoint::Error> for Error {
     fn from(error: lsm_checkpoint::Error) -> Self {
         match error {

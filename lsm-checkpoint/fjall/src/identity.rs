@@ -10,7 +10,8 @@ use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 
 use crate::{Error, Result};
 
-/// The file. fjall ignores hidden files, and no backup contains it. So a restored database gets a new identity.
+/// The file with the identity. fjall ignores hidden files. No backup contains it, so a restored database gets a new
+/// identity.
 pub(crate) const IDENTITY_FILE: &str = ".lsm-checkpoint-identity";
 
 /// The maximal length of an identity.
@@ -26,7 +27,7 @@ pub(crate) fn of(dir: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::damaged(&path, "the identity is not text; remove the file"))
 }
 
-/// Gives the database a name. Of two calls at a time, the first one names it.
+/// Gives the database a name. If two calls race, the first one wins.
 fn name(dir: &Path, path: &Path) -> Result<()> {
     // std seeds each `RandomState` with random bits of the host.
     let [a, b] = [(); 2].map(|()| RandomState::new().build_hasher().finish());
@@ -36,7 +37,7 @@ fn name(dir: &Path, path: &Path) -> Result<()> {
     match StdFs.rename_noreplace(&new, path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => StdFs.remove_file(&new)?,
-        // Without such a rename, a backup that runs at the same time may see another name.
+        // Without an exclusive rename, two concurrent first backups may see different names.
         Err(error) if error.kind() == ErrorKind::Unsupported => StdFs.rename(&new, path)?,
         Err(error) => {
             StdFs.remove_file(&new)?;

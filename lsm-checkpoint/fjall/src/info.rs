@@ -14,8 +14,8 @@ pub struct BackupInfo {
     pub cut: Option<u64>,
     /// The number of attempts that the capture took.
     pub attempts: u32,
-    /// The longest time for which the backup held the map of keyspaces. It limits the time that a commit, or the
-    /// creation of a keyspace, waits for the backup.
+    /// The longest time for which the backup locked the map of keyspaces. A commit, or the creation of a keyspace,
+    /// waits for the backup no longer than this.
     pub pause: Duration,
     /// The number of journals in the backup.
     pub journals: u64,

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// The file that names the version.
 pub(crate) const CURRENT: &str = "current";
 
-/// The most runs of a level that the format can count.
+/// The maximum number of runs in a level, because the format counts them in one byte.
 pub(crate) const RUNS_MAX: usize = 255;
 
 /// A table or a blob file.
@@ -44,7 +44,7 @@ pub(crate) fn file_name(version_id: u64) -> String {
 }
 
 impl Manifest {
-    /// Encodes the archive and `current`. No level has more than [`RUNS_MAX`] runs.
+    /// Encodes the archive and `current`. No level may have more than [`RUNS_MAX`] runs.
     pub(crate) fn encode(&self) -> io::Result<(Vec<u8>, Vec<u8>)> {
         let narrow = |count: usize| u8::try_from(count).map_err(io::Error::other);
         let wide = |count: usize| u32::try_from(count).map_err(io::Error::other);
@@ -103,9 +103,9 @@ impl Manifest {
             blobs: blobs.blobs().ok_or_else(|| unreadable("the list of blob files is cut off"))?,
             gc_stats: section(b"blob_gc_stats")?.to_vec(),
         };
-        // A count that has overflowed its byte leaves entries behind.
+        // If a count has overflowed its byte, entries are left over.
         if !tables.0.is_empty() || !blobs.0.is_empty() {
-            return Err(unreadable("a list is longer than it says; a level has more than 255 runs"));
+            return Err(unreadable("a list is longer than its count; a level has more than 255 runs"));
         }
         Ok(manifest)
     }

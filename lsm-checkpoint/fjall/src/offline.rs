@@ -1,4 +1,4 @@
-//! [`Offline`]: a database that is not open, as a source of checkpoints.
+//! [`Offline`]: a closed database as a source of checkpoints.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,11 +27,11 @@ pub fn backup_closed(database: impl AsRef<Path>, target: impl AsRef<Path>) -> Re
     Backup::new().create_closed(database, target)
 }
 
-/// A database that no process can open while this exists.
+/// The lock of a closed database. While it exists, no process can open the database.
 #[derive(Debug)]
 pub(crate) struct Lock {
     dir: PathBuf,
-    /// Closing it gives the lock back.
+    /// The locked file. Closing it releases the lock.
     _file: Box<dyn FsFile>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Offline<'a> {
         *self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the manifests of all keyspaces. A folder without one was never finished, and fjall removes it.
+    /// Reads the manifests of all keyspaces. A folder without a manifest is unfinished, and fjall would remove it.
     fn trees(&self) -> Result<BTreeMap<u64, StoredTree>> {
         let folder = self.lock.dir.join(KEYSPACES);
         let mut trees = BTreeMap::new();
@@ -100,8 +100,8 @@ impl<'a> Offline<'a> {
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
         let persisted: HashMap<_, _> = trees.iter().map(|(&id, tree)| (id, tree.persisted())).collect();
-        // A table of a compaction does not tell the highest number in it, so a clear cannot be compared with the
-        // tables. fjall would replay every clear, too.
+        // The manifest does not have the highest number of a compacted table, so clears cannot be compared with the
+        // tables. Keep them all: fjall would replay them, too.
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: false };
         let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };
         let journals = Shelf::open(&self.lock.dir)?.map_err(gone)?.cut(&bounds, &Tail::Closed)?;

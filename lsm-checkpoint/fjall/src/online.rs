@@ -36,17 +36,17 @@ impl CheckpointSource for Online<'_> {
         vec![SourceRoot::new(Arc::new(StdFs), &self.dir)]
     }
 
-    /// Returns `None`, because the captured versions keep their files.
+    /// Returns `None`. No pause is needed, because the captured versions keep their files.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }
 
-    /// Returns the last number that readers see. fjall keeps the next one.
+    /// Returns the last number that readers see. fjall stores the next one.
     fn visible_seqno(&self) -> Option<u64> {
         self.db.supervisor.snapshot_tracker.get().checked_sub(1)
     }
 
-    /// Does nothing, because a backup holds the journals.
+    /// Does nothing, because the backup includes the journals.
     fn flush(&self) -> Result<(), BoxError> {
         Ok(())
     }

@@ -14,9 +14,8 @@ use crate::{
 ///
 /// # Contract
 ///
-/// The database shares no file with the backup, so it can be written to. Copies are compared with the checksums of the
-/// backup. The backup is only read, and it can be restored again. `lsm-checkpoint restore` of the command does the
-/// same.
+/// The database shares no file with the backup, so both stay independent. Copies are compared with the checksums of the
+/// backup. The backup is only read, and can be restored again. The command `lsm-checkpoint restore` does the same.
 ///
 /// # Crash semantics
 ///

@@ -10,10 +10,10 @@ use crate::journal::{Excerpt, ExcerptFs};
 /// The folder of the keyspaces.
 pub(crate) const KEYSPACES: &str = "keyspaces";
 
-/// The file that a process locks while it has the database open. Each database has its own.
+/// The file that a process locks while it has the database open. A backup and a restored copy get their own.
 pub(crate) const LOCK: &str = "lock";
 
-/// The file without which fjall makes a new database.
+/// The file that marks a database. Without it, fjall makes a new one.
 pub(crate) const VERSION: &str = "version";
 
 /// The contents of [`VERSION`]: format 3.
@@ -24,7 +24,7 @@ pub(crate) fn folder_of(id: u64) -> String {
     format!("{KEYSPACES}/{id}")
 }
 
-/// The journals, `lock` and `version`. fjall writes to all of them, so none is ever shared.
+/// The journals, `lock` and `version`. fjall writes to all of them, so none is shared by a hard link.
 #[derive(Debug)]
 pub(crate) struct Root {
     journals: Arc<ExcerptFs>,
@@ -32,7 +32,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// `number` stands for the version, which a database as a whole does not have.
+    /// Makes the root. `number` serves as the version, because a whole database has none.
     pub(crate) fn new(journals: Vec<Excerpt>, number: u64) -> Self {
         Self { journals: Arc::new(ExcerptFs::new(journals)), version_id: number }
     }

@@ -1,13 +1,13 @@
-//! [`Steps`]: the places in a capture where a test can act, and the safeguards that a test can leave out.
+//! [`Steps`]: the steps of a capture, after which a test can act, and the safeguards, which a test can turn off.
 
 /// A step of a capture. An action after a step happens before the next step begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// All journals are open.
     JournalsOpened,
-    /// The version of each keyspace was read. Keyspaces cannot be created or deleted now.
+    /// The version of each keyspace was read. The map of keyspaces is locked.
     VersionsRead,
-    /// The sequence number was read. Keyspaces cannot be created or deleted now.
+    /// The sequence number was read. The map of keyspaces is locked.
     NumberRead,
     /// The versions were read again, and the files of keyspace 0 are open.
     Captured,
@@ -19,21 +19,22 @@ pub(crate) enum Step {
     JournalsCut,
 }
 
-/// The protections of a capture. A test leaves out one to see the backup go wrong.
+/// The protections of a capture. A test turns one off and expects a wrong backup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Safeguards {
-    /// Journals end behind the last record below the sequence number.
+    /// Cut the journals after the last record below the sequence number.
     pub(crate) cut_journals: bool,
-    /// Versions are read again after the sequence number.
+    /// Read the versions again after the sequence number.
     pub(crate) read_versions_again: bool,
-    /// The record of a clear that is older than the keyspace's tables is left out.
+    /// Leave out clears that are older than a write in the keyspace's tables. A replay of such a clear would lose the
+    /// write.
     pub(crate) leave_out_clears: bool,
-    /// Handles of keyspaces are held until their files are in the backup.
+    /// Hold the handles of keyspaces until their files are in the backup.
     pub(crate) hold_keyspaces: bool,
 }
 
 impl Safeguards {
-    /// All protections.
+    /// All safeguards.
     pub(crate) const ALL: Self =
         Self { cut_journals: true, read_versions_again: true, leave_out_clears: true, hold_keyspaces: true };
 }
@@ -46,7 +47,7 @@ pub(crate) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// The steps of every capture outside of tests.
+    /// The options of every capture outside of tests.
     pub(crate) const fn plain() -> Self {
         Self { after: None, safeguards: Safeguards::ALL }
     }

@@ -1,4 +1,4 @@
-//! [`StoredTree`]: a tree that is read from its files, because no open database gives access to it.
+//! [`StoredTree`]: a tree that is read from its files. Keyspace 0 and closed databases can be read in no other way.
 
 use std::{
     io::ErrorKind,
@@ -19,10 +19,10 @@ use crate::{
 /// The length of `current`.
 const CURRENT_LEN: u64 = 25;
 
-/// The limit on a manifest. A million tables take less.
+/// The maximum length of a manifest. A million tables take less.
 const MANIFEST_MAX: u64 = 256 << 20;
 
-/// The limit on a table of keyspace 0, which holds a few dozen short entries for each keyspace.
+/// The maximum length of a table of keyspace 0, which has a few dozen short entries for each keyspace.
 const META_TABLE_MAX: u64 = 1 << 30;
 
 /// A tree whose manifest was read.
@@ -34,7 +34,7 @@ pub(crate) struct StoredTree {
     current: Vec<u8>,
 }
 
-/// A tree whose files are open. They stay readable if their names go.
+/// A tree whose files are open. They stay readable if fjall removes their names.
 #[derive(Debug)]
 pub(crate) struct OpenTree {
     tree: StoredTree,
@@ -42,7 +42,7 @@ pub(crate) struct OpenTree {
 }
 
 impl StoredTree {
-    /// Reads the manifest of the tree in a directory. `None` if there is no tree.
+    /// Reads the manifest of the tree in a directory. Returns `None` if there is no tree.
     pub(crate) fn read(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(CURRENT);
         let current = match StdFs.read_to_vec(&path, CURRENT_LEN) {
@@ -61,7 +61,7 @@ impl StoredTree {
         Ok(Some(Self { dir: dir.to_path_buf(), manifest, archive, current }))
     }
 
-    /// Returns the highest known sequence number in its tables. Only ingested tables have theirs in the manifest.
+    /// Returns the highest known sequence number in its tables. The manifest has the numbers of ingested tables only.
     pub(crate) fn persisted(&self) -> Option<u64> {
         self.manifest.tables().map(|table| table.global_seqno).filter(|&seqno| seqno > 0).max()
     }
@@ -106,7 +106,7 @@ impl StoredTree {
 }
 
 impl OpenTree {
-    /// Reads all tables, and returns a snapshot that shares nothing.
+    /// Reads all tables, and returns a snapshot that shares no file.
     pub(crate) fn snapshot(self) -> Result<PinnedSnapshot<()>> {
         let mut files = Vec::with_capacity(self.tables.len());
         for (table, path, file) in &self.tables {

@@ -1,4 +1,4 @@
-//! Tests that act between the steps of a backup, or leave out a safeguard.
+//! Tests that act between the steps of a backup, or turn a safeguard off.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -12,15 +12,15 @@ use crate::{
     manifest::{self, CURRENT, Listed, Manifest, RUNS_MAX},
 };
 
-/// A keyspace with its captured version. The version keeps its tables. The handle keeps the folder, which fjall removes
-/// with the last handle of a deleted keyspace.
+/// A keyspace with its captured version. The version keeps its tables from deletion. The handle keeps the folder,
+/// because fjall removes the folder of a deleted keyspace with its last handle.
 pub(crate) struct PinnedKeyspace {
     pub(crate) keyspace: Keyspace,
     pub(crate) version_id: u64,
     describe: Describe,
 }
 
-/// Lists the files of the captured version, which it holds.
+/// Lists the files of the captured version. The closure owns that version.
 type Describe = Box<dyn FnOnce(&Keyspace) -> Result<Described> + Send>;
 
 /// The files of a captured version.
@@ -52,9 +52,9 @@ impl fmt::Debug for PinnedKeyspace {
 }
 
 impl PinnedKeyspace {
-    /// Pins the current version. This takes no time, because the lists are made later.
+    /// Pins the current version. This is fast, because the files are listed later.
     pub(crate) fn new(keyspace: &Keyspace) -> Self {
-        // The type of a version has no public name, so only a closure can hold one.
+        // The type of a version has no public name, so a closure has to hold it.
         let version = keyspace.tree.current_version();
         let version_id = version.id();
         let describe = Box::new(move |keyspace: &Keyspace| {
@@ -100,7 +100,7 @@ impl PinnedKeyspace {
         self.keyspace.tree.current_version().id() == self.version_id
     }
 
-    /// Lists the files. `holds` is `false` if a test does not hold the handle.
+    /// Lists the files. `holds` is `false` only in a test that turns the safeguard `hold_keyspaces` off.
     pub(crate) fn capture(self, holds: bool) -> Result<CapturedKeyspace> {
         let Self { keyspace, version_id, describe } = self;
         let Described { manifest, files, persisted, version } = describe(&keyspace)?;

@@ -58,7 +58,7 @@ impl Repository {
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
     /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files.
-    /// - [`Fenced`](Error::Fenced): collectors have fenced this push more than three times.
+    /// - [`Fenced`](Error::Fenced): collectors have fenced this push three times.
     /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn push(&self, fs: Arc<dyn Fs>, dir: &Path, options: &PushOptions) -> Result<Pushed> {

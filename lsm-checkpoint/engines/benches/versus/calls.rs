@@ -13,7 +13,7 @@ use crate::{
 
 const MODE: &str = "--counted";
 
-/// A lookup of this path is the last call before the checkpoint, and the first call after it.
+/// A path that does not exist. Lookups of it mark the begin and the end of the checkpoint in the trace.
 const MARK: &str = "/lsm-checkpoint-mark";
 
 /// Numbers of system calls.
@@ -44,7 +44,7 @@ impl Order {
         })
     }
 
-    /// The side of the child: opens the tree, and continues when it is watched.
+    /// Runs in the child: opens the tree, waits until `strace` watches the process, and takes the checkpoint.
     pub(crate) fn run(&self) {
         let tree = trees::open(self.engine, &self.db, self.method.reflinks());
         println!("opened");
@@ -72,7 +72,7 @@ impl Order {
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace is installed");
-        // Kept open, because strace prints more at the end.
+        // Keep the pipe open, because strace prints more at the end.
         let mut said = BufReader::new(strace.stderr.take().unwrap());
         let mut attached = String::new();
         said.read_line(&mut attached).unwrap();
@@ -96,7 +96,7 @@ impl Order {
     }
 }
 
-/// A call that another thread interrupts has a second line, which contains `resumed`.
+/// Counts the calls between the marks. A call that another thread interrupts has a second line with `resumed`.
 fn counted(log: &str) -> Calls {
     let mut lines = log.lines().skip_while(|line| !line.contains(MARK)).skip(1);
     let between = lines.by_ref().take_while(|line| !line.contains(MARK));

@@ -1,4 +1,5 @@
-//! The floor: the minimal work of a checkpoint by hard links, in raw system calls. It shows the remaining potential.
+//! The floor: the minimal work of a checkpoint by hard links, in raw system calls. It shows how much could still be
+//! saved.
 
 use std::{
     ffi::OsString,
@@ -12,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
 /// A short file that names the version.
 const CURRENT: &str = "current";
 
-/// The metadata of a tree with such a file, and of a tree without.
+/// Returns the metadata files of a tree with or without `current`.
 pub(crate) const fn metadata(has_current: bool) -> &'static [&'static str] {
     if has_current { &["manifest", CURRENT, "catalog"] } else { &["manifest", "catalog"] }
 }
@@ -22,8 +23,8 @@ pub(crate) fn tables(db: &Path) -> Vec<OsString> {
     fs::read_dir(db.join("tables")).unwrap().map(|table| table.unwrap().file_name()).collect()
 }
 
-/// Creates a directory with the tables of `db` and as many metadata files as ours syncs. The directory is complete or
-/// absent after a crash: the files and directories are synced, and then the parent with their name.
+/// Creates a directory with the tables of `db` and as many metadata files as ours syncs. After a crash the directory is
+/// complete or absent, because its files and directories are synced before it is renamed, and its parent after that.
 pub(crate) fn link(db: &Path, names: &[OsString], metadata: &[&str], target: &Path) {
     let staged = target.with_extension("staged");
     fs::create_dir(&staged).unwrap();

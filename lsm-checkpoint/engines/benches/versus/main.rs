@@ -1,7 +1,7 @@
 //! Compares checkpoints of `lsm-checkpoint` with the checkpoints that coordinode-lsm-tree makes itself, of the same
 //! open trees, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! The sides of a row run in turn. The ratio compares the medians. System calls are counted by `strace` in separate
+//! The sides of a row run alternately. The ratio compares the medians. `strace` counts system calls in separate
 //! processes.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark prepares the host's files directly")]
@@ -26,7 +26,7 @@ use trees::{Engine, Tree};
 pub(crate) enum Method {
     Link,
     Reflink,
-    /// Clones. Theirs are synced afterwards if the engine leaves them unsynced.
+    /// Clones. If the engine leaves its clones unsynced, they are synced afterwards.
     SyncedReflink,
     Copy,
 }
@@ -119,7 +119,7 @@ fn main() {
     }
 }
 
-/// A number of files that can be synced one by one in acceptable time.
+/// The maximum number of files to sync one by one, which limits the time of the benchmark.
 const SYNCED_MAX: usize = 2_000;
 
 /// The README of the engines gives the reference.
@@ -127,7 +127,7 @@ const UNSYNCED: &str = "\
 ¹ 5.7.0 leaves its clones unsynced: a crash may take what they hold, and the comparison is with less durable work. In
 the row below each, its clones are synced one by one afterwards.";
 
-/// Returns the mount of a type. Without mounts, the directory for temporary files stands for ext4.
+/// Returns the mount of a filesystem type. Without mounts, the directory for temporary files stands in for ext4.
 fn root(volume: &str) -> Option<PathBuf> {
     match std::env::var_os(format!("LSM_REALFS_{}", volume.to_uppercase().replace('-', "_"))) {
         Some(root) => Some(root.into()),
@@ -199,7 +199,7 @@ fn once(lane: &dyn Fn(&Path), target: &Path) -> Duration {
     lane(target);
     let time = start.elapsed();
     std::fs::remove_dir_all(target).unwrap();
-    // Writes out the journal entries of the removal, so that the next run does not pay for them.
+    // Write out the journal entries of the removal, so that the next run does not pay for them.
     assert!(Command::new("sync").arg("-f").arg(target.parent().unwrap()).status().unwrap().success());
     time
 }

@@ -40,12 +40,12 @@ pub(crate) trait Tree {
 const ROWS: usize = 8;
 const ROW_LEN: usize = 512;
 
-/// A tree with about this number of tables. It is created once on a filesystem where a sync costs nothing, and copied
-/// to its place.
+/// A tree with about this number of tables. It is made once, on a filesystem where a sync costs nothing, and then
+/// copied to each volume.
 pub(crate) struct Made {
     pub(crate) engine: Engine,
     pub(crate) tables: usize,
-    /// The number of its tables.
+    /// The actual number of tables.
     pub(crate) count: usize,
     dir: tempfile::TempDir,
 }
@@ -95,7 +95,7 @@ macro_rules! tree {
                 let visible = SequenceNumberCounter::default();
                 let config = Config::new(db, SequenceNumberCounter::default(), visible.clone())
                     .use_reflink_for_checkpoint(reflink)
-                    // Otherwise an edit with this number of tables does not fit into a record of 5.x.
+                    // Without this, an edit with so many tables does not fit into a record of 5.x.
                     .manifest_log_rotate_bytes(0);
                 Box::new(Opened { tree: config.open().unwrap(), visible })
             }

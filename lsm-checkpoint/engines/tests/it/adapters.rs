@@ -1,4 +1,4 @@
-//! Claims about the adapters themselves.
+//! Tests of claims about the adapters: their length and their refusals.
 
 use lsm_checkpoint::run_checkpoint;
 use lsm_checkpoint_engines::{
@@ -35,7 +35,7 @@ fn an_adapter_with_every_option_has_less_than_two_hundred_lines() {
     }
 }
 
-/// One key in every run, so that runs overlap and none are merged.
+/// A plan with a single key. Every run has it, so runs overlap and none are merged.
 const OVERLAPPING: Plan = Plan { keys: 1, value_size: 16 };
 
 /// Writes until there are `count` runs, one per operation. Returns the last operation.

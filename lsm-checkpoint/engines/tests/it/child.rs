@@ -1,4 +1,4 @@
-//! A process that writes to a tree and takes checkpoints of it. It runs this test binary again.
+//! A process that writes to a tree and takes checkpoints of it. The process is another instance of this test binary.
 
 use std::{
     io::{BufRead, BufReader, Lines, Write},
@@ -49,8 +49,8 @@ impl Writer {
         Self { child, lines }
     }
 
-    /// Lets the process make this number of steps of checkpoints. Kills it at the last step, or after it if the process
-    /// may `go_on`. Reads the rest of its output.
+    /// Lets the process take this number of steps in its checkpoints, then kills it. If `go_on`, the process continues
+    /// after the last step until the kill arrives. Returns its whole output.
     pub(crate) fn kill_at(mut self, steps: u64, go_on: bool) -> Said {
         let (mut said, mut seen) = (Said::default(), 0);
         let mut heard = |line: &str| {
@@ -92,13 +92,13 @@ fn say(what: &str) {
     out.flush().unwrap();
 }
 
-/// A step waits for the parent, so that the moment of the kill does not depend on load.
+/// Reports a step and waits for the parent, so that the moment of the kill does not depend on load.
 fn step() {
     say("step");
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// The side of the child, which runs until it is killed. In an ordinary test run it does nothing.
+/// Runs in the child, until it is killed. In an ordinary test run it does nothing.
 #[test]
 fn write_if_asked() {
     let Ok(order) = std::env::var(ORDER) else { return };

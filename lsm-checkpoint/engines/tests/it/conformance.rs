@@ -17,7 +17,7 @@ use lsm_checkpoint_engines::{
     kind::{Kind, Special, Which},
 };
 
-/// A tree with the number of its last write, which the engines leave to their user.
+/// A tree with the number of its last write. The engines require their user to count writes.
 struct Numbered {
     engine: Arc<dyn Engine>,
     last: AtomicU64,
@@ -73,16 +73,17 @@ impl Tree for Numbered {
     }
 }
 
-/// The engines do their own input and output.
+/// Checks that cannot run, because the engines do their own I/O and cannot run on `MemFs`.
 const OUT_OF_REACH: [&str; 2] = [
     "crashes::a_crash_at_any_moment_leaves_all_or_nothing",
     "crashes::a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it",
 ];
 
-/// A reader of an older moment cannot be opened here.
+/// A check that cannot run, because no reader of an older moment can be opened here.
 const NO_READERS: &str = "between::a_flush_spares_older_readers";
 
-/// A compaction sets the numbers of old writes to 0, so the engine does not know the last number when it opens.
+/// A check that fails. A compaction sets the numbers of old writes to 0, so the engine does not know its last number
+/// after an open.
 const NO_COUNTER: &str = "identity::a_copy_claims_no_write_that_it_lacks";
 
 /// Returns the trees to try: both kinds, and the options that an adapter must carry.

@@ -14,7 +14,7 @@ use crate::{
     mounts::{number, places},
 };
 
-/// No process is left to report the last operation.
+/// The upper bound on the operations of a killed process, which can no longer report its last one.
 const UNKNOWN: u64 = 2_000_000;
 
 /// The last step at which a process is killed, in its second or third checkpoint.
@@ -24,7 +24,8 @@ fn names(dir: &Path) -> Vec<String> {
     StdFs.read_dir(dir).unwrap().iter().map(|entry| entry.name.to_string_lossy().into_owned()).collect()
 }
 
-/// Returns the number of published checkpoints, and the number that were swept instead.
+/// Kills a process once, and checks its tree and its checkpoints. Returns the number of published checkpoints, and the
+/// number of swept ones.
 fn kill_once(kind: Kind, root: &Path, steps: u64, go_on: bool) -> (usize, usize) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = |name: &str| dir.path().join(name);
@@ -61,7 +62,7 @@ fn the_source_and_every_published_checkpoint_hold_what_was_flushed() {
         let (mut published, mut swept, mut killed) = (0, 0, 0);
         for kind in Kind::all() {
             for kill in 0..kills {
-                // Spread over the range, at another position for every kind.
+                // Spread the kills over the range, differently for each kind.
                 let steps = 1 + (killed * 7 + kill * 13) % STEPS_MAX;
                 let (complete, debris) = kill_once(kind, &root, steps, kill % 2 == 1);
                 published += complete;

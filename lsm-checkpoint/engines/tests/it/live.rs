@@ -13,7 +13,7 @@ use lsm_fs::{StdFs, SyncMode};
 
 use crate::mounts::{number, places};
 
-/// A size that leads to several rounds of flush and compaction before the first checkpoint.
+/// The plan. It is large enough for several rounds of flush and compaction before the first checkpoint.
 const PLAN: Plan = Plan { keys: 5_000, value_size: 128 };
 
 /// The number of operations before each checkpoint.

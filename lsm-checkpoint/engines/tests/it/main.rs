@@ -1,6 +1,6 @@
 //! Checkpoints of real trees.
 //!
-//! They run in the directory for temporary files, or on each mount of `cargo xtask realfs`.
+//! The tests run in the directory for temporary files, or on each mount of `cargo xtask realfs`.
 //!
 //! - `LSM_ENGINE_CHECKPOINTS`: the number of checkpoints under load for each engine, each kind of tree and each
 //!   filesystem (default 4)

@@ -1,4 +1,4 @@
-//! The matrix of options: our checkpoint of a tree beside the engine's own, section by section and key by key.
+//! The matrix of options: compares our checkpoint of a tree with the engine's own, section by section and key by key.
 //!
 //! A row is a set of options that change files or manifests: none, each one, each pair, and all. For each row, both
 //! checkpoints hold the same files and the same manifest, the engine opens both, and every key is read. Ours is also
@@ -19,7 +19,7 @@ use std::{
 use lsm_checkpoint::{CheckpointDir, VerifyOptions, restore, verify};
 use lsm_fs::StdFs;
 
-/// A directory in memory, if the host has such a mount.
+/// Makes a directory in memory if the host has such a mount, otherwise an ordinary temporary one.
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Derived copies: a checkpoint of a checkpoint, and a restored tree that is used next to its source.
+//! Checkpoints of checkpoints, and restored trees that are used while their source is live.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +39,7 @@ fn bytes_of(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files_of(dir).into_iter().map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
 }
 
-/// A file that a live tree removes meanwhile is left out.
+/// Returns the inodes below a directory. Skips files that a live tree removes meanwhile.
 fn inodes_of(dir: &Path) -> BTreeSet<u64> {
     files_of(dir).iter().filter_map(|path| Some(fs::metadata(path).ok()?.ino())).collect()
 }
@@ -83,14 +83,14 @@ fn on(kind: Kind, root: &Path) {
     drop(engine);
     StdFs.remove_dir_all(&path("db")).unwrap();
     Exam::new(kind, PLAN).examine(&path("first"), &path("restored"), &taken).unwrap();
-    // Opened in place it works as a tree, although it may not be a valid checkpoint afterwards.
+    // The engine can open the checkpoint in place, although it may be no valid checkpoint afterwards.
     let refused = kind.open(&path("first")).map(drop).unwrap_err().to_string();
     assert!(refused.ends_with("first: a checkpoint; restore it and open the copy"), "{refused}");
     let opened = kind.open_anything(&path("first")).unwrap();
     Exam::new(kind, PLAN).compare(&*opened, taken.promised(), taken.issued).unwrap();
 }
 
-/// Writes to a restored tree and compacts it until all its first files are gone.
+/// Writes to a restored tree and compacts it until all restored files are gone. Returns the last operation.
 fn branch(kind: Kind, exam: &mut Exam, dir: &Path, (acknowledged, issued): (u64, u64)) -> u64 {
     let first = files_of(&dir.join("tables"));
     let engine = kind.open(dir).unwrap();

@@ -1,4 +1,4 @@
-//! The traces of an engine that has opened a checkpoint in place.
+//! The changes that an engine makes to a checkpoint which it opens in place.
 
 use lsm_checkpoint::{Defect, Stranger, VerifyOptions, VerifyReport, run_checkpoint, verify};
 use lsm_checkpoint_engines::{

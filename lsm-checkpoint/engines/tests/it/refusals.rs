@@ -1,4 +1,4 @@
-//! Trees that an adapter refuses, before anything is made.
+//! Trees that an adapter refuses before it makes any file.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use lsm_checkpoint_engines::{
 };
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 
-/// Returns the message of a checkpoint that is refused without a trace.
+/// Returns the message of the refusal, and checks that nothing was left behind.
 fn refusal(source: &dyn CheckpointSource, dir: &Path) -> String {
     let before = StdFs.read_dir(dir).unwrap().len();
     let checked = source.check().unwrap_err().to_string();

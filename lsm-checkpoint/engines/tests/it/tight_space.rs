@@ -138,7 +138,7 @@ fn checkpoints_before_and_during_a_cut_are_right_or_refused() {
     assert_all(&fixture.tree, "the source");
 }
 
-/// The cut stays in the manifest when the option is switched off, and when the tree is opened again.
+/// A cut table is still refused after the option was switched off, and after the tree was opened again.
 #[test]
 fn a_cut_table_is_refused_as_long_as_it_is_there() {
     let mut fixture = Fixture::new();

@@ -24,7 +24,7 @@ fn write(engine: &dyn Engine, oracle: &Oracle, count: u64) {
     }
 }
 
-/// Examines a checkpoint that shares nothing with its source, after it was damaged.
+/// Damages a checkpoint that shares nothing with its source, and examines it.
 fn examined(kind: Kind, dir: &Path, harm: impl FnOnce(&Path)) -> Result<(), String> {
     let (engine, oracle) = (kind.open(&dir.join("db")).unwrap(), Oracle::default());
     let copied = |name: &str| {
@@ -98,7 +98,7 @@ fn without_trace() -> u64 {
         .unwrap()
 }
 
-/// The last operation that a checkpoint promises may leave the outcome of the earlier operations unchanged.
+/// The last promised operation may change nothing. It is not reported as missing then.
 #[test]
 fn an_operation_that_changes_nothing_is_not_missed() {
     for kind in Kind::all() {
@@ -109,14 +109,14 @@ fn an_operation_that_changes_nothing_is_not_missed() {
         let target = dir.path().join("checkpoint");
         let mut taken = take(&*engine, &oracle, &Checkpoint::new(), &target).unwrap();
         assert_eq!(taken.info.seqno, Some(last));
-        // It had returned, but was acknowledged after the call began.
+        // The operation had returned before the call, but was acknowledged only during the call.
         taken.acknowledged = last - 1;
         let verdict = Exam::new(kind, PLAN).examine(&target, &dir.path().join("restored"), &taken).unwrap();
         assert_eq!(verdict.compared.operations, last);
     }
 }
 
-/// The checkpoint is intact and holds all acknowledged operations, but it promises an operation that it lacks.
+/// The checkpoint is intact and holds all acknowledged operations, but its sequence number promises more.
 #[test]
 fn less_than_is_promised_is_said() {
     for kind in Kind::all() {

@@ -1,4 +1,4 @@
-//! [`Excerpt`]: parts of a journal as a file of their own.
+//! [`Excerpt`]: parts of a journal, presented as one file.
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
@@ -105,7 +105,7 @@ impl Seek for ExcerptFile {
 }
 
 impl FsFile for ExcerptFile {
-    /// Does nothing, because nothing can be written through it.
+    /// Does nothing, because the file is read-only.
     fn sync_all(&self, _: SyncMode) -> Result<()> {
         Ok(())
     }

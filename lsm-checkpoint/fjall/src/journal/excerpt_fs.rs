@@ -9,8 +9,8 @@ use lsm_fs::{
 
 use super::excerpt::Excerpt;
 
-/// Excerpts of journals, by name. A checkpoint copies them as it copies any file, with progress and a rate limit. A
-/// name in the database's directory would not do, because fjall may remove the journal during the copy.
+/// Excerpts of journals, by name. A checkpoint copies them as it copies any file, with progress and a rate limit. It
+/// cannot copy the journal by its path in the database, because fjall may remove that name during the copy.
 #[derive(Debug)]
 pub(crate) struct ExcerptFs {
     files: BTreeMap<String, Excerpt>,

@@ -14,13 +14,13 @@ use std::ops::Range;
 use lsm_fs::FsFile;
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// The bytes that are read at a time.
+/// The number of bytes to read at a time.
 const PIECE: usize = 256 << 10;
 
 /// The last bytes of a batch.
 const TRAILER: [u8; 4] = *b"FJL\x03";
 
-/// A whole batch with a right checksum.
+/// A complete batch with the right checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
     /// The sequence number.
@@ -36,15 +36,16 @@ pub(super) struct Batch {
 pub(super) enum Next {
     /// A batch.
     Batch(Batch),
-    /// The content ends here. The rest is preallocated zeros, or there is no rest.
+    /// The content ends here. Only preallocated zeros may follow.
     End,
-    /// A batch begins here and does not end, or bytes follow that begin no batch. fjall drops them at its next open.
+    /// A batch begins here and does not end, or the next bytes are no batch. fjall drops them when it opens the
+    /// database.
     Torn(Unread),
     /// A batch ends with a wrong checksum or a wrong number of items. fjall refuses to open such a journal.
     Damaged(Unread),
 }
 
-/// A batch that cannot be used.
+/// A batch that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unread {
     /// The start of the batch.
@@ -58,7 +59,7 @@ pub(super) struct Unread {
 /// A reader of batches.
 pub(super) struct Records<'a> {
     file: &'a dyn FsFile,
-    /// The position of the first byte in the buffer.
+    /// The position in the file of the first byte in the buffer.
     base: u64,
     buffer: Vec<u8>,
     /// The part of the buffer that was consumed.
@@ -157,7 +158,7 @@ impl<'a> Records<'a> {
         self.pass(key + value, hasher)
     }
 
-    /// Hashes the next bytes, and moves behind them.
+    /// Hashes the next bytes and skips them.
     fn pass(&mut self, len: u64, hasher: &mut Xxh3Default) -> Result<(), Stop> {
         let mut left = len;
         while left > 0 {
@@ -188,7 +189,7 @@ impl<'a> Records<'a> {
         Ok(self.rest().first().copied())
     }
 
-    /// Reads until the buffer has `wanted` bytes. Returns the number of bytes that it has.
+    /// Reads until the buffer has `wanted` bytes or the file ends. Returns the number of bytes in the buffer.
     fn fill(&mut self, wanted: usize) -> lsm_fs::Result<usize> {
         self.buffer.drain(..self.used);
         self.base += self.used as u64;

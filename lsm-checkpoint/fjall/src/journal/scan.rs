@@ -27,8 +27,9 @@ impl Bounds {
 
     /// Returns `true` if a replay of this clear would remove something that it must not.
     ///
-    /// fjall replays every clear that it finds. If the tables hold later writes, these were ingested after the clear,
-    /// and no journal has them. If the keyspace is not in the backup, a later keyspace may get its id.
+    /// fjall replays every clear that it finds. Two cases are harmful. If the tables hold later writes, these were
+    /// ingested after the clear and are in no journal. If the keyspace is not in the backup, a new keyspace may get its
+    /// id.
     fn is_harmful(&self, keyspace: u64, seqno: u64) -> bool {
         let is_outdated = match self.persisted.get(&keyspace) {
             None => true,
@@ -38,9 +39,9 @@ impl Bounds {
     }
 }
 
-/// The way to treat a batch at the end of the journals that cannot be read.
+/// The treatment of an unreadable batch at the end of the journals.
 pub(crate) enum Tail<'a, E> {
-    /// The database is open, so a writer may be at work. The call waits for it.
+    /// The database is open, so a writer may be at work. The function waits for that writer.
     Live(&'a dyn Fn() -> Result<(), E>),
     /// The database is closed. fjall drops an incomplete batch at its next open.
     Closed,
@@ -55,7 +56,7 @@ pub(super) struct Scan {
     pub(super) end: u64,
     /// The records of clears.
     clears: Vec<Clear>,
-    /// The reason why reading stopped early. `true` if fjall would refuse the journal.
+    /// The batch at which reading stopped early, and `true` if fjall would refuse the journal.
     pub(super) stop: Option<(Unread, bool)>,
 }
 
@@ -68,7 +69,7 @@ struct Clear {
 }
 
 impl Scan {
-    /// Reads on behind the last whole batch. Batches below a number belong to the backup.
+    /// Continues to read after the last whole batch. Batches with numbers below `below` belong to the backup.
     pub(super) fn go_on(&mut self, file: &dyn FsFile, below: u64) -> lsm_fs::Result<()> {
         self.stop = None;
         let mut records = Records::new(file, self.content_end);

@@ -26,10 +26,10 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Opens all journals. Returns the number of the newest if it is removed meanwhile.
+    /// Opens all journals. If the newest one is removed meanwhile, returns its number.
     ///
-    /// An older journal that is removed meanwhile is not needed, because its writes are in tables. The newest must be
-    /// held, so that later numbers follow on it.
+    /// If an older journal is removed meanwhile, its writes are in tables, so it is not needed. The newest one must be
+    /// open, so that new journals are noticed by their numbers.
     pub(crate) fn open(dir: &Path) -> Result<Result<Self, u64>> {
         let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new(), scans: BTreeMap::new() };
         let listed = numbers(dir)?;
@@ -47,9 +47,9 @@ impl Shelf {
     /// Reads the journals before the moment of the backup. Everything in them belongs to the backup, whatever its
     /// number.
     ///
-    /// The numbers of two processes cannot be compared. fjall counts from the highest number in its tables and
-    /// memtables, and the number of a clear is in none of them. So the records of an earlier process can have numbers
-    /// that this process uses again.
+    /// Sequence numbers of two processes cannot be compared. At an open, fjall continues after the highest number in
+    /// its tables and memtables, and the number of a clear is in neither. So this process may reuse numbers of an
+    /// earlier one.
     pub(crate) fn read_past(&mut self) -> Result<()> {
         for (&number, journal) in &self.journals {
             let scan = self.scans.entry(number).or_default();
@@ -58,8 +58,8 @@ impl Shelf {
         Ok(())
     }
 
-    /// Opens the journals that were made since the last call. Returns the number of a journal that was made and removed
-    /// meanwhile, if there is one.
+    /// Opens the journals that were made since the last call. If one was made and removed meanwhile, returns its
+    /// number.
     pub(crate) fn add_new(&mut self) -> Result<Option<u64>> {
         let listed = numbers(&self.dir)?;
         for &number in &listed {
@@ -70,8 +70,8 @@ impl Shelf {
         Ok(self.missing(&listed))
     }
 
-    /// Returns the first missing number. fjall removes the oldest journal first. So if an older journal exists, the
-    /// missing number was missing before, and fjall itself does not mind.
+    /// Returns the number of a journal that was removed. fjall removes the oldest journal first. So if an older journal
+    /// exists, a gap in the numbers is older still, and fjall accepts it.
     fn missing(&self, listed: &[u64]) -> Option<u64> {
         let oldest = listed.iter().min().copied();
         let mut numbers = self.journals.keys().copied();
@@ -98,7 +98,7 @@ impl Shelf {
         }
     }
 
-    /// Reads the journals, and returns the parts that belong to the backup. Only the last of them is ever cut.
+    /// Reads the journals, and returns the parts that belong to the backup. Only the last journal can end early.
     pub(crate) fn cut(&mut self, bounds: &Bounds, tail: &Tail<'_, Error>) -> Result<Vec<Excerpt>> {
         let last = self.journals.keys().next_back().copied().unwrap_or_default();
         let mut scans = Vec::with_capacity(self.journals.len());
@@ -109,7 +109,7 @@ impl Shelf {
             scans.push((number, journal, scan));
         }
         let Some(cut) = scans.iter().rposition(|(_, _, scan)| scan.end > 0) else {
-            // Without a journal, fjall would start at sequence number 0 again.
+            // Keep an empty journal, because without any journal fjall would restart at sequence number 0.
             let newest = scans.pop().map(|(number, journal, _)| Excerpt::new(number, journal, Vec::new()));
             return Ok(newest.into_iter().collect());
         };
@@ -122,7 +122,7 @@ impl Shelf {
     }
 }
 
-/// Decides about a batch that could not be read.
+/// Decides if an unreadable batch is an error.
 fn settle(
     journal: &Journal,
     scan: &mut Scan,
@@ -135,10 +135,10 @@ fn settle(
         // fjall drops an incomplete batch, and refuses a damaged one.
         Tail::Closed => !is_refused,
         Tail::Live(_) if !is_last => false,
-        // A writer is at work on it.
+        // A writer is at work on this batch, and it does not belong to the backup.
         Tail::Live(_) if unread.seqno.is_some_and(|seqno| seqno >= bounds.below) => true,
-        // All batches below the bound were whole before the journal was read. So this is a later batch of which only a
-        // part was visible, and it is whole after the wait. Otherwise it is damaged.
+        // All batches below the bound were complete before the journal was read. So this one is either a later batch
+        // that was only partly visible, and complete after the wait, or it is damaged.
         Tail::Live(wait) => {
             wait()?;
             scan.go_on(&*journal.file, bounds.limit())?;

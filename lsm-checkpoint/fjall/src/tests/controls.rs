@@ -1,4 +1,4 @@
-//! Each safeguard left out: a backup is wrong that is right with it.
+//! Turns each safeguard off. The backup must be wrong without it, and right with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -83,7 +83,7 @@ fn without_leaving_out_a_clear_later_ingested_data_is_lost() {
         let subject = Subject::new(&world, false);
         subject.b.clear().unwrap();
         Event::Ingestion.happen(&subject);
-        // The journal goes on behind the clear, so the copy is put together from two parts.
+        // Write after the clear, so that the copy of the journal has two parts.
         subject.mark();
         let before = contents(&subject.db);
         assert_eq!(before["b"].len(), 2);
@@ -103,7 +103,7 @@ fn without_the_handles_the_files_of_a_deleted_keyspace_are_gone() {
         let folder = subject.doomed.lock().unwrap().as_ref().unwrap().path().to_path_buf();
         let act = || {
             Event::Deletion.happen(&subject);
-            // A worker may still have a message with a handle. The folder goes with the last handle.
+            // fjall removes the folder with the last handle. A worker may still hold one in a message.
             while !hold_keyspaces && folder.exists() {
                 std::thread::yield_now();
             }

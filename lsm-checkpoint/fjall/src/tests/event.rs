@@ -1,10 +1,10 @@
-//! [`Event`]: the things that can happen to a database between two steps of a backup.
+//! [`Event`]: a change that can happen to a database between two steps of a backup.
 
 use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions};
 
 use super::world::{Contents, World};
 
-/// The length from which fjall rotates a journal, and a piece of it.
+/// The length from which fjall rotates a journal, and the length of the values that fill it.
 const JOURNAL_FULL: usize = 64_000_000;
 const PIECE: usize = 4 << 20;
 
@@ -35,7 +35,7 @@ impl Event {
         Self::Rotation,
     ];
 
-    /// Returns `true` if the event waits for a backup that holds the map of keyspaces.
+    /// Returns `true` if the event waits while a backup has locked the map of keyspaces.
     pub(super) fn waits_for_map(self) -> bool {
         matches!(self, Self::Creation | Self::Deletion | Self::Flush | Self::Rotation)
     }
@@ -114,10 +114,11 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Makes a database. If its journal is to be rotated, fills the journal.
+    /// Makes a database. If `is_full`, fills the journal up to its rotation.
     pub(super) fn new(world: &World, is_full: bool) -> Self {
         let db = world.open();
-        // With a smaller memtable, fjall would flush while the journal is filled, and rotate it before the event.
+        // With a smaller memtable, fjall would flush while the journal is filled, and rotate the journal before the
+        // event.
         let options = || KeyspaceCreateOptions::default().max_memtable_size(128 << 20);
         let keyspace = |name: &str| db.keyspace(name, options).unwrap();
         let [a, b, c, doomed] = ["a", "b", "c", "doomed"].map(keyspace);
@@ -144,7 +145,7 @@ pub(super) fn mark(contents: &mut Contents) {
     contents.get_mut("a").unwrap().insert("mark".into(), "later".into());
 }
 
-/// Fills a journal with a key.
+/// Fills the journal by writes to one key.
 pub(super) fn fill_journal(keyspace: &Keyspace) {
     let mut state = 1_u64;
     // fjall compresses values in a journal, so zeros would not fill it.

@@ -1,4 +1,4 @@
-//! Each event after each step: the backup is a prefix of the writes, and has the event whole or not at all.
+//! Forces each event after each step. The backup must be a prefix of the writes, with the whole event or nothing of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,7 +33,7 @@ fn force(event: Event, at: Step) {
         };
         let after = |step| {
             if step == at && !is_done.swap(true, Ordering::SeqCst) {
-                // The event happens as soon as the map is free, in some order with the next steps.
+                // Such an event waits until the map is unlocked. It then races with the next steps.
                 if waits { drop(scope.spawn(act)) } else { act() }
             }
         };
@@ -50,7 +50,7 @@ fn force(event: Event, at: Step) {
     let expected = match at {
         _ if waits => &states[..],
         Step::JournalsOpened | Step::VersionsRead => &states[2..],
-        // An event that changes a version makes the capture read everything again.
+        // If the event changes a version, the capture starts again and may hold the event.
         Step::NumberRead => &states[..],
         _ => &states[..1],
     };

@@ -1,5 +1,4 @@
-//! Bugs of fjall that a backup neither adds to nor hides. If a release of fjall mends one, its test fails, and the
-//! README has a line too many.
+//! Bugs of fjall that affect backups. If a release of fjall fixes one, its test fails. Then remove it from the README.
 
 use std::path::Path;
 
@@ -26,7 +25,7 @@ fn a_clear_before_an_ingestion_loses_the_ingested_data_at_the_next_open_but_not_
     assert_eq!(world.restored("backup"), before);
 }
 
-/// fjall does not count the number of a clear when it opens a database. A backup holds the clear all the same.
+/// fjall ignores the number of a clear when it opens a database, so the number is reused. A backup still has the clear.
 #[test]
 fn a_clear_before_a_restart_is_in_a_backup() {
     let world = World::new();
@@ -84,7 +83,7 @@ fn a_key_under_an_ingested_tombstone_comes_back_in_the_source_and_in_a_copy() {
     let mut ingestion = a.start_ingestion().unwrap();
     ingestion.write_tombstone("key").unwrap();
     ingestion.finish().unwrap();
-    // A rotation lets the compaction drop everything that no reader sees.
+    // After a rotation, the compaction may drop everything that no reader sees.
     b.insert("key", "value").unwrap();
     b.rotate_memtable_and_wait().unwrap();
     a.major_compact().unwrap();

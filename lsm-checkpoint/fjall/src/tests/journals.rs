@@ -10,7 +10,7 @@ use crate::{Backup, Error, backup_closed, restore};
 /// The place of the sequence number in a batch. fjall's checksum does not cover it.
 const SEQNO: std::ops::Range<usize> = 5..13;
 
-/// Stands for a failed debug assertion of fjall.
+/// The outcome of a failed debug assertion of fjall.
 const PANICKED: &str = "it panicked";
 
 /// Makes a closed database with ten batches in its only journal, and returns the states after each batch.
@@ -62,7 +62,7 @@ fn a_flipped_byte_is_an_error_or_ends_the_journal_where_fjall_ends_it() {
         let ours = backup_closed(world.path("db"), world.path("backup"));
         // fjall changes the journal that it opens.
         let open = || fjall::Database::builder(world.path("db")).worker_threads(1).open();
-        // It also checks some lengths with a debug assertion.
+        // fjall also checks some lengths with a debug assertion.
         let theirs = std::panic::catch_unwind(open).map_err(|_| PANICKED.to_owned());
         let theirs = theirs.and_then(|opened| opened.map_err(|error| error.to_string()));
         match (ours, theirs) {
@@ -74,7 +74,7 @@ fn a_flipped_byte_is_an_error_or_ends_the_journal_where_fjall_ends_it() {
                 assert_eq!(offset, 2 * step as u64);
                 refused += 1;
             }
-            // In a release build, it goes on to one of the other two outcomes.
+            // Without the assertion, a release build has one of the other two outcomes.
             (_, Err(panicked)) if panicked == PANICKED => drop(fs::remove_dir_all(world.path("backup"))),
             (ours, theirs) => panic!("byte {at}: {ours:?}, and fjall says {:?}", theirs.map(drop)),
         }
@@ -88,7 +88,7 @@ fn an_open_database_with_a_damaged_journal_is_refused() {
     let (journal, bytes, _) = ten_batches(&world);
     let db = world.open();
     let step = bytes.len() / 10;
-    // Every byte of a batch, among them the first, whose flip makes it look like the preallocated end.
+    // Flip a bit in every byte of a batch. A flip in the first byte makes it look like the preallocated end.
     for at in (5 * step..6 * step).filter(|at| !SEQNO.contains(&(at - 5 * step))) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1;

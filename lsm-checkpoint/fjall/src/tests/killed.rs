@@ -21,12 +21,12 @@ use crate::{Backup, steps::Step};
 const DIR: &str = "LSM_FJALL_CHILD_DIR";
 const PLACE: &str = "LSM_FJALL_CHILD_PLACE";
 
-/// The places of a backup where it can be killed: after each step, and at each of the first calls for progress.
+/// The places where a backup can be killed: after each of these steps, and at each of the first progress reports.
 const STEPS: [Step; 5] =
     [Step::Captured, Step::JournalsCut, Step::JournalsOpened, Step::Persisted, Step::JournalsListed];
 const PLACES: usize = 12;
 
-/// The body of the child. Without the variable it is an empty test.
+/// The body of the child process. In the parent, where the variable is not set, this test does nothing.
 #[test]
 fn child() {
     let Ok(dir) = std::env::var(DIR) else { return };

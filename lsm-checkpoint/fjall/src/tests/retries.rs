@@ -1,4 +1,4 @@
-//! A database that keeps changing: the attempts are bounded, and the error names the part.
+//! Backups of a database that keeps changing. The number of attempts is bounded, and the error names the changing part.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,7 +43,7 @@ fn a_keyspace_that_changes_once_is_read_again() {
     assert_eq!(world.restored("backup"), contents(&subject.db));
 }
 
-/// Rotates the journal, and flushes every keyspace until this journal is removed.
+/// Rotates the journal, and flushes every keyspace until the old journal is removed.
 fn rotate(subject: &Subject, journal: &std::path::Path) {
     fill_journal(&subject.b);
     let doomed = subject.doomed.lock().unwrap().clone().unwrap();
@@ -68,7 +68,7 @@ fn a_journal_that_was_made_and_removed_starts_the_capture_again() {
         if step != Step::JournalsOpened {
             return;
         }
-        // Two of three attempts find the journal gone that was made since.
+        // The first two attempts find that a journal was made and removed meanwhile.
         let first = 2 * attempts.fetch_add(1, Ordering::SeqCst);
         for number in (first..first + 2).filter(|&number| number < 4) {
             rotate(&subject, &world.path(format!("db/{number}.jnl")));

@@ -35,7 +35,7 @@ fn source_and_copy_are_reopened_and_written_to_and_the_backup_stays() {
     drop(db);
     let _ = restore(path("backup"), path("copy")).unwrap();
 
-    // Both are changed in every way that changes files in place or removes them.
+    // Change both in every way that modifies or removes files.
     for (name, text) in [("db", "source"), ("copy", "copy"), ("db", "source again")] {
         let db = open(&path(name));
         let plain = db.keyspace("plain", KeyspaceCreateOptions::default).unwrap();
@@ -56,7 +56,7 @@ fn source_and_copy_are_reopened_and_written_to_and_the_backup_stays() {
     assert_eq!(restored(&path("backup")), expected);
 }
 
-/// Returns the number of names of each file in the root and in keyspace 0.
+/// Returns the number of hard links of each file in the root and in keyspace 0.
 #[cfg(unix)]
 fn names(dir: &Path) -> Vec<(String, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Round trips: every kind of database, of keyspace and of journal.
+//! Round trips of every kind of database, keyspace and journal.
 
 use fjall::{
     CompressionType, Database, KeyspaceCreateOptions, KvSeparationOptions, OptimisticTxDatabase, PersistMode,
@@ -101,7 +101,7 @@ fn options_of_keyspaces_are_kept() {
     assert!(keyspace.config.expect_point_read_hits);
 }
 
-/// Returns the options as text. fjall keeps all of them except the factory of compaction filters.
+/// Returns the options as text. fjall stores all of them except the factory of compaction filters.
 fn shown(keyspace: &fjall::Keyspace) -> Vec<String> {
     let config = &keyspace.config;
     vec![

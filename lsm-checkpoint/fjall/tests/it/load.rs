@@ -4,9 +4,9 @@
 //! a trace in the contents, so a copy shows how many operations of each lane it holds. A clock stamps the begin and the
 //! end of each operation. A copy must hold
 //!
-//! - for each lane the exact outcome of its first operations
-//! - every operation that ended before the call began
-//! - every operation that ended before another began that the copy holds
+//! - for each lane, exactly the outcome of its first operations
+//! - every operation that ended before the backup began
+//! - every operation that ended before the begin of an operation in the copy
 
 mod check;
 mod lane;

@@ -1,4 +1,4 @@
-//! Refusals: each with an error of its own, and without a trace.
+//! Refusals. Each has its own error and leaves nothing behind.
 
 use fjall::{Database, KeyspaceCreateOptions};
 use lsm_checkpoint_fjall::{Backup, Error, backup, backup_closed, restore};

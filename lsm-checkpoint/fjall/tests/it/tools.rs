@@ -1,4 +1,4 @@
-//! The tools for checkpoints of any engine work on backups.
+//! The tools for checkpoints work on backups of fjall.
 
 use std::{ops::ControlFlow, path::Path, sync::Mutex};
 
@@ -69,7 +69,7 @@ fn an_increment_links_tables_of_its_base_by_checksum() {
     assert!(linked >= 2, "{second:?}");
     assert_eq!(restored(&path("2")), contents(&db));
 
-    // A restart may give the id of a table to other contents. A base that has such a table is not linked.
+    // After a restart, a table id may be reused for other contents. Such a table of the base must not be linked.
     let meta = path("1").join("keyspaces/1/tables");
     let table = std::fs::read_dir(meta).unwrap().next().unwrap().unwrap().file_name();
     let other = path("other");

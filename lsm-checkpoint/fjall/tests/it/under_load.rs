@@ -1,4 +1,4 @@
-//! The load on the volume of temporary files. `cargo xtask realfs` repeats it on other filesystems.
+//! The load test on the volume of temporary files. `cargo xtask realfs` repeats it on other filesystems.
 
 use crate::load::{backups, run};
 

@@ -1,4 +1,4 @@
-//! The load on ext4, XFS, btrfs and tmpfs. `cargo xtask realfs` makes the mounts and runs this.
+//! The load test on ext4, XFS, btrfs and tmpfs. `cargo xtask realfs` makes the mounts and runs it.
 //!
 //! `LSM_FJALL_BACKUPS` is the number of backups on each (default 10).
 #![cfg(target_os = "linux")]
@@ -12,7 +12,7 @@
     reason = "tests stop at the first surprise, and prepare the host's files directly"
 )]
 
-/// Sources of the other test binary.
+/// Modules of the other test binary.
 #[path = "../it"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod shared {

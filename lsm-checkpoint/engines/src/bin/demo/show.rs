@@ -31,7 +31,7 @@ Two threads apply numbered operations as fast as the tree takes them, a third on
 compacts. Each checkpoint is verified, restored, opened by its engine and compared, key by key,
 with what was acknowledged.";
 
-/// The way in which a checkpoint is made.
+/// The policy of a checkpoint.
 #[derive(Clone, Copy)]
 enum Way {
     Link,
@@ -181,7 +181,7 @@ fn said<T>(outcome: &Result<T, BoxError>) -> String {
     outcome.as_ref().map_or_else(|error| chain(&**error), |_| RIGHT.to_owned())
 }
 
-/// Takes a checkpoint and examines it. The previous checkpoint is removed, because its links keep replaced files alive.
+/// Takes a checkpoint and examines it. Removes the previous checkpoint, because its links keep replaced files alive.
 fn checkpoint(
     n: u32,
     load: &Load<'_>,
@@ -220,7 +220,7 @@ fn checkpoint(
     Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, verdict })
 }
 
-/// Restores a checkpoint that holds the given number of operations, and writes to the copy while its source is live.
+/// Restores a checkpoint that holds the given number of operations, and writes to the copy while the source is live.
 /// Returns the number of compared keys.
 fn branch(kind: Kind, plan: Plan, (target, holds): (&Path, u64), scratch: &Path) -> Result<u64, BoxError> {
     restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;

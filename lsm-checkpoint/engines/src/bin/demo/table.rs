@@ -14,7 +14,7 @@ pub(crate) struct Row {
     pub(crate) capture: Duration,
     pub(crate) total: Duration,
     pub(crate) longest_write: Duration,
-    /// The number of compared keys and the last operation that the checkpoint holds, or else the defect.
+    /// The number of compared keys and the last operation in the checkpoint, or the defect.
     pub(crate) verdict: Result<(u64, u64), String>,
 }
 
@@ -52,7 +52,7 @@ holds up to  the checkpoint is the outcome of so many operations, found by compa
              fewer than were acknowledged before the call, no more than had begun when its version
              was captured";
 
-/// Lists the number and size of the files by method. The manifest and the catalog are written anew and are not listed.
+/// Lists the number and size of the files by method, without the manifest and the catalog, which are new files.
 fn files(info: &CheckpointInfo) -> String {
     let methods = [
         ("linked", info.by_method(Method::HardLink)),

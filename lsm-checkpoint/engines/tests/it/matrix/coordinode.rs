@@ -1,6 +1,6 @@
 //! The matrix of both versions of coordinode's engine. They have the same method names and different types.
 
-/// The first bytes of a key, which filters hold as well.
+/// Extracts the first five bytes of a key, which filters then hold as well.
 struct FirstFive;
 
 impl coordinode_v5::PrefixExtractor for FirstFive {
@@ -182,7 +182,8 @@ macro_rules! matrix {
                     [ours, theirs].map(|dir| fs::read(of(dir)).unwrap()),
                 );
                 assert_eq!(our, their, "{row:?}");
-                // Encryption chooses new nonces. The lengths show the envelope and the parity.
+                // Encryption draws new nonces, so only lengths can be compared. They reveal a different envelope or
+                // parity.
                 if row.has(Opt::Encryption) {
                     assert_eq!(a.len(), b.len(), "{row:?}");
                 } else {

@@ -15,9 +15,9 @@ pub(super) enum Opt {
     LevelRoutes,
     Dictionary,
     Filters,
-    /// Sequence numbers in indexes, zone maps, and checksums of the manifest's records.
+    /// Turns on sequence numbers in indexes, zone maps, and checksums of the manifest's records.
     BlockFormats,
-    /// Each version is a whole manifest, instead of an edit in a log.
+    /// Writes each version as a whole manifest instead of an edit in a log.
     NoLog,
 }
 
@@ -68,7 +68,7 @@ impl Row {
 pub(super) trait Store {
     fn insert(&self, key: &[u8], value: &[u8], seqno: u64);
     fn remove(&self, key: &[u8], seqno: u64);
-    /// Removes the keys from the first one, in the tree's order, up to the second one, which stays.
+    /// Removes the keys from `from` up to but not including `to`, in the tree's order.
     fn remove_range(&self, from: &[u8], to: &[u8], seqno: u64);
     fn remove_prefix(&self, prefix: &[u8], seqno: u64);
     fn flush(&self);
@@ -132,7 +132,7 @@ impl Model {
         self.records.retain(|key, _| !key.starts_with(&prefix));
     }
 
-    /// Fills a tree: tables on several levels, with replaced and removed keys.
+    /// Fills a tree with tables on several levels, and with replaced and removed keys.
     pub(super) fn filled(row: &Row, store: &dyn Store) -> Self {
         let mut model = Self::default();
         model.round(row, store);

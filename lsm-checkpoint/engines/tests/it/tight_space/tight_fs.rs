@@ -1,4 +1,4 @@
-//! [`TightFs`]: the host's filesystem, as the engine sees it when the volume is full.
+//! [`TightFs`]: the host's filesystem, which can pretend to the engine that the volume is full.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use coordinode_v5::{
     io::Result,
 };
 
-/// The free bytes of a full volume. A compaction goes on in slices of this size.
+/// The free bytes that a full volume reports. A compaction then works in slices of this size.
 const LEFT: u64 = 16 << 10;
 
 type AtNewTable = Box<dyn Fn(u64) -> Result<()> + Send>;
@@ -36,7 +36,7 @@ impl TightFs {
         self.cuts.load(Ordering::SeqCst)
     }
 
-    /// Sets a function that is called with 1 for the next new table, and so on. The table is not made if it fails.
+    /// Sets a function to call before each new table, with 1, 2 and so on. If it fails, the table is not made.
     pub(super) fn at_each_new_table(&self, act: impl Fn(u64) -> Result<()> + Send + 'static) {
         self.new_tables.store(0, Ordering::SeqCst);
         *self.at_new_table.lock().unwrap() = Some(Box::new(act));

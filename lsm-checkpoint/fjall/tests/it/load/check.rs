@@ -1,4 +1,4 @@
-//! [`Clock`]: the begin and the end of every operation, and the checks of a copy against them.
+//! [`Clock`]: stamps the begin and the end of every operation, and checks copies against these stamps.
 
 use std::sync::{
     Mutex,
@@ -25,7 +25,7 @@ impl Clock {
         self.now.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Stamps an operation of a lane, which is the lane's next one.
+    /// Runs and stamps the next operation of a lane.
     pub(super) fn stamp(&self, lane: usize, act: impl FnOnce()) {
         self.stamps[lane].lock().unwrap().push((self.tick(), u64::MAX));
         act();
@@ -38,7 +38,7 @@ impl Clock {
         self.stamps[lane].lock().unwrap().partition_point(|(_, end)| *end < stamp) as u64
     }
 
-    /// Checks a copy whose backup began at this stamp.
+    /// Checks the copy of a backup that began at this stamp.
     pub(super) fn check(&self, lanes: &mut [Lane], copy: &Contents, began: u64) -> Result<(), String> {
         let mut counts = Vec::new();
         for (at, lane) in lanes.iter_mut().enumerate() {
@@ -52,7 +52,7 @@ impl Clock {
             }
             counts.push(count);
         }
-        // The begin of the last operation that the copy holds.
+        // For each lane, find the begin of the last operation that the copy holds.
         let begins = counts
             .iter()
             .enumerate()

@@ -6,7 +6,7 @@ use fjall::{Keyspace, KeyspaceCreateOptions, OptimisticTxDatabase};
 
 use crate::world::Contents;
 
-/// The number of keys that a lane writes in turn.
+/// The number of keys that a lane cycles through.
 const KEYS: u64 = 48;
 
 /// The kind of a lane's operations.
@@ -42,8 +42,8 @@ impl Kind {
         Self::Clear,
     ];
 
-    /// Returns the number of operations that all lanes together do for one of this lane. Ingestions and keyspaces are
-    /// throttled, because fjall does not compact runs as fast as they can be made.
+    /// Returns the number of operations of all lanes together for each operation of this lane. Ingestions and keyspaces
+    /// are throttled, because they make runs faster than fjall compacts them.
     pub(super) fn interval(self) -> u64 {
         match self {
             Self::Ingestion => 400,
@@ -194,10 +194,10 @@ impl Lane {
         self.done = self.done.max(to);
     }
 
-    /// Returns the number of operations that a copy holds, or the difference from every such number.
+    /// Returns the number of operations that a copy holds. Fails if the copy matches no number.
     ///
-    /// A clear has no trace of its own. If the copy was cut between a clear and the next put, `least` stands for the
-    /// number.
+    /// A clear leaves no trace that tells its number. If the copy was cut between a clear and the next put, the number
+    /// is taken to be `least`.
     pub(super) fn count(&mut self, copy: &Contents, least: u64) -> Result<u64, String> {
         let prefix = format!("{:?}/", self.kind);
         let mut found = Contents::new();
@@ -234,7 +234,7 @@ fn made(copy: &Contents, last: u64) -> Result<(), String> {
     let lost = (last.saturating_sub(1).max(1)..=last).find(|n| !names.contains(n));
     let other = names.iter().find(|&&n| {
         let found = copy[&name(n)].get(&b"self"[..]);
-        // The newest may have been made and not be used yet.
+        // The newest keyspace may exist without being used yet.
         found != Some(&value(Kind::Keyspaces, n)) && (n <= last || found.is_some())
     });
     match (wrong, lost, other) {

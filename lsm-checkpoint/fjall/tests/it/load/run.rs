@@ -1,4 +1,4 @@
-//! [`run`]: eight writers, and backups beside them.
+//! [`run`]: takes backups while eight writers are at work.
 
 use std::{
     path::Path,
@@ -19,23 +19,24 @@ use super::{
 };
 use crate::world::{contents, restored};
 
-/// The number of operations for each backup. Writers wait for the next backup then, so that the database stays small.
+/// The number of operations for each backup. Then the writers wait for the next backup, so that the database stays
+/// small.
 const OPERATIONS: u64 = 12_000;
 
 /// The number of operations before each backup begins.
 const LEAD: u64 = 500;
 
-/// The gate that writers pass.
+/// A gate that limits the number of operations.
 #[derive(Default)]
 struct Gate {
-    /// The number of operations that may begin. `u64::MAX` ends the writers.
+    /// The number of operations that may begin. With `u64::MAX` the writers end.
     open: Mutex<u64>,
     changed: Condvar,
     begun: AtomicU64,
 }
 
 impl Gate {
-    /// Waits until operation `n` of all may begin. Returns `false` at the end.
+    /// Waits until the next operation may begin. Returns `false` at the end.
     fn pass(&self) -> bool {
         let n = self.begun.fetch_add(1, Ordering::SeqCst);
         let mut open = self.open.lock().unwrap();
@@ -53,7 +54,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits until this number of operations has begun, or at least asked to begin.
+    /// Waits until this number of operations has begun or waits to begin.
     fn wait_for(&self, n: u64) {
         let mut open = self.open.lock().unwrap();
         while self.begun.load(Ordering::SeqCst) < n {
@@ -80,7 +81,7 @@ pub(crate) fn backups() -> u64 {
 pub(crate) fn run(dir: &Path, backups: u64) {
     let folder = tempfile::tempdir_in(dir).unwrap();
     let builder = OptimisticTxDatabase::builder(folder.path().join("db"));
-    // fjall's workers wait for each other if each of them has just rotated a memtable and the queue is full.
+    // Use many workers. fjall's workers deadlock if all of them have just rotated a memtable and the queue is full.
     let db = builder.max_journaling_size(64 << 20).worker_threads(8).open().unwrap();
     let handles = Handles::new(db);
     let (clock, gate) = (Clock::new(), Gate::default());
@@ -92,7 +93,7 @@ pub(crate) fn run(dir: &Path, backups: u64) {
             let _ = scope.spawn(move || {
                 let (mut done, mut next) = (0, 0);
                 while gate.pass() {
-                    // A throttled lane lets most of its turns go by.
+                    // A throttled lane skips most of its turns.
                     if next > 0 {
                         next -= 1;
                         std::thread::yield_now();
