@@ -22,7 +22,7 @@ fn first_block(text: &str) -> String {
 }
 
 #[test]
-fn an_adapter_with_every_option_has_less_than_two_hundred_lines() {
+fn each_adapter_has_less_than_two_hundred_lines() {
     for (name, text, limit) in [
         ("coordinode_v5", include_str!("../../src/coordinode_v5.rs"), 200),
         ("coordinode_v7", include_str!("../../src/coordinode_v7.rs"), 100),

@@ -56,7 +56,7 @@ fn kill_once(kind: Kind, root: &Path, steps: u64, go_on: bool) -> (usize, usize)
 }
 
 #[test]
-fn the_source_and_every_published_checkpoint_hold_what_was_flushed() {
+fn the_source_and_every_checkpoint_hold_all_flushed_writes() {
     let kills = number("LSM_ENGINE_KILLS", 3);
     for (name, root) in places() {
         let (mut published, mut swept, mut killed) = (0, 0, 0);

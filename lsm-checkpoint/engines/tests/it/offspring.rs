@@ -113,7 +113,7 @@ fn branch(kind: Kind, exam: &mut Exam, dir: &Path, (acknowledged, issued): (u64,
 }
 
 #[test]
-fn a_checkpoint_of_a_checkpoint_and_a_restored_tree_that_lives_on() {
+fn checkpoints_of_checkpoints_and_restored_trees_are_independent() {
     for (name, root) in places() {
         for kind in Kind::all() {
             on(kind, &root);

@@ -50,7 +50,7 @@ fn a_write_that_is_missing_is_found() {
 }
 
 #[test]
-fn less_than_was_acknowledged_and_more_than_was_begun_are_found() {
+fn contents_outside_the_bounds_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let engine = tree(&dir, None);
     // Far enough for some key to have another value by then.
@@ -61,7 +61,7 @@ fn less_than_was_acknowledged_and_more_than_was_begun_are_found() {
 }
 
 #[test]
-fn a_value_of_another_key_and_a_key_of_no_operation_are_found() {
+fn a_foreign_value_and_a_foreign_key_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let engine = tree(&dir, None);
     engine.insert(b"key of nobody", b"value", DONE + 1);

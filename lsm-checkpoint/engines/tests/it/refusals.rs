@@ -26,7 +26,7 @@ fn v5_config(dir: &Path, visible: &coordinode_v5::SequenceNumberCounter) -> coor
 }
 
 #[test]
-fn an_encrypted_tree_without_its_key() {
+fn an_encrypted_tree_without_its_key_is_refused() {
     let (dir, visible) = (tempfile::tempdir().unwrap(), coordinode_v5::SequenceNumberCounter::default());
     let tree = v5_config(&dir.path().join("db"), &visible).with_encryption(Some(key_v5())).open().unwrap();
     tree.insert("key", "value", 1);
@@ -43,7 +43,7 @@ fn an_encrypted_tree_without_its_key() {
 }
 
 #[test]
-fn a_key_for_a_tree_that_is_not_encrypted() {
+fn a_key_for_a_plain_tree_is_refused() {
     let (dir, visible) = (tempfile::tempdir().unwrap(), coordinode_v5::SequenceNumberCounter::default());
     let tree = v5_config(&dir.path().join("db"), &visible).open().unwrap();
     let encryption = Some(key_v5());
@@ -57,7 +57,7 @@ fn a_key_for_a_tree_that_is_not_encrypted() {
 }
 
 #[test]
-fn a_tree_on_a_filesystem_of_its_own() {
+fn a_tree_on_its_own_filesystem_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let visible = coordinode_v5::SequenceNumberCounter::default();
     let fs = coordinode_v5::fs::MemFs::new();

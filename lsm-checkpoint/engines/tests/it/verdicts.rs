@@ -63,21 +63,21 @@ fn flip(path: &Path) {
 }
 
 #[test]
-fn a_flipped_byte_in_a_table_or_a_manifest_is_said() {
+fn a_flipped_byte_in_a_table_or_a_manifest_is_reported() {
     let checksum = |said: &str| said.contains("checksum");
     every_kind("a table", |dir| flip(&first_of(&dir.join("checkpoint/tables"), "")), checksum);
     every_kind("a manifest", |dir| flip(&first_of(&dir.join("checkpoint"), "v")), checksum);
 }
 
 #[test]
-fn a_missing_table_is_said() {
+fn a_missing_table_is_reported() {
     let remove = |dir: &Path| fs::remove_file(first_of(&dir.join("checkpoint/tables"), "")).unwrap();
     every_kind("a table", remove, |said| said.contains("missing"));
 }
 
 /// The checkpoint is intact but lacks acknowledged operations.
 #[test]
-fn an_older_checkpoint_in_its_place_is_said() {
+fn an_older_checkpoint_in_its_place_is_reported() {
     let swap = |dir: &Path| {
         fs::remove_dir_all(dir.join("checkpoint")).unwrap();
         fs::rename(dir.join("older"), dir.join("checkpoint")).unwrap();
@@ -100,7 +100,7 @@ fn without_trace() -> u64 {
 
 /// The last promised operation may change nothing. It is not reported as missing then.
 #[test]
-fn an_operation_that_changes_nothing_is_not_missed() {
+fn a_promised_operation_without_effect_is_not_missed() {
     for kind in Kind::all() {
         let dir = tempfile::tempdir().unwrap();
         let (engine, oracle) = (kind.open(&dir.path().join("db")).unwrap(), Oracle::default());
@@ -118,7 +118,7 @@ fn an_operation_that_changes_nothing_is_not_missed() {
 
 /// The checkpoint is intact and holds all acknowledged operations, but its sequence number promises more.
 #[test]
-fn less_than_is_promised_is_said() {
+fn a_missing_promised_operation_is_reported() {
     for kind in Kind::all() {
         let dir = tempfile::tempdir().unwrap();
         let (engine, oracle) = (kind.open(&dir.path().join("db")).unwrap(), Oracle::default());
@@ -180,7 +180,7 @@ fn the_demonstration_names_the_directory_that_it_cannot_use() {
 }
 
 #[test]
-fn the_demonstration_says_that_a_volume_is_full() {
+fn the_demonstration_reports_a_full_volume() {
     let Some(full) = std::env::var_os("LSM_REALFS_FULL").map(PathBuf::from) else { return };
     let before = fs::read_dir(&full).unwrap().count();
     let out = demo(20_000, &[], &full);

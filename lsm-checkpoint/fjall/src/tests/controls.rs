@@ -57,7 +57,7 @@ fn without_the_cut_a_batch_is_split() {
 }
 
 #[test]
-fn without_a_second_reading_an_ingestion_is_lost_and_a_later_write_is_not() {
+fn without_a_second_reading_an_ingestion_is_lost() {
     for read_versions_again in [true, false] {
         let world = World::new();
         let subject = Subject::new(&world, false);

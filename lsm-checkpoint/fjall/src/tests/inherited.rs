@@ -11,7 +11,7 @@ use super::{
 use crate::{Backup, restore};
 
 #[test]
-fn a_clear_before_an_ingestion_loses_the_ingested_data_at_the_next_open_but_not_in_a_backup() {
+fn a_clear_loses_later_ingested_data_at_an_open_but_not_in_a_backup() {
     let world = World::new();
     let subject = Subject::new(&world, false);
     subject.b.clear().unwrap();
@@ -60,7 +60,7 @@ fn keeps_ingested_key(dir: &Path) -> bool {
 }
 
 #[test]
-fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_in_the_source_but_not_in_a_restored_copy() {
+fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_but_not_in_a_copy() {
     let world = World::new();
     let db = world.open();
     let _ = db.keyspace("first", KeyspaceCreateOptions::default).unwrap();

@@ -25,7 +25,7 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn source_and_copy_are_reopened_and_written_to_and_the_backup_stays() {
+fn writes_to_source_and_copy_do_not_change_the_backup() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let db = filled(&path("db"));

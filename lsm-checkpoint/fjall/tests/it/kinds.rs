@@ -137,7 +137,7 @@ fn compressed_and_plain_journals_are_read() {
 }
 
 #[test]
-fn a_copy_of_a_copy_and_a_database_after_restarts_are_equal_to_the_first() {
+fn a_copy_of_a_copy_after_restarts_equals_the_first_database() {
     let folder = tempfile::tempdir().unwrap();
     let mut dir = folder.path().join("0");
     let mut expected = contents(&filled(&dir));

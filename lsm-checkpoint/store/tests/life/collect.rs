@@ -121,7 +121,7 @@ fn meanwhile(work: impl Fn() + Send + Sync + 'static) -> PushOptions {
 }
 
 #[test]
-fn a_backup_that_is_forgotten_during_a_push_of_the_same_checkpoint_stays_forgotten() {
+fn a_push_does_not_undo_a_forget_of_its_checkpoint() {
     let ground = Ground::new();
     let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one"), ("2", b"two")]), "checkpoint");
     let [_, place] = ground.places();
@@ -154,7 +154,7 @@ fn a_backup_that_is_forgotten_during_a_push_of_the_same_checkpoint_stays_forgott
 }
 
 #[test]
-fn a_backup_without_a_catalog_that_is_dropped_during_a_collect_harms_no_other() {
+fn a_dropped_backup_without_a_catalog_does_not_stop_a_collect() {
     let ground = Ground::new();
     let files: Vec<_> = (0..100).map(|n| (n.to_string(), vec![n; 10])).collect();
     let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();

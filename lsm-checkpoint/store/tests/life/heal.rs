@@ -100,7 +100,7 @@ fn a_damaged_catalog_stops_a_collect() {
 }
 
 #[test]
-fn a_catalog_that_is_written_again_during_a_collect_stays() {
+fn a_healed_catalog_survives_a_collect_under_way() {
     let ground = Ground::new();
     let db = Db::new("db", &[("1", b"one")]);
     let first = ground.checkpoint(&db, "first");

@@ -37,7 +37,7 @@ fn two_repositories_share_a_store() {
 }
 
 #[test]
-fn a_repository_without_states_is_never_an_empty_one() {
+fn a_repository_without_states_is_an_error() {
     let ground = Ground::new();
     let [_, place] = ground.places();
     let repository = run(Repository::init(place, options())).unwrap();
@@ -47,7 +47,7 @@ fn a_repository_without_states_is_never_an_empty_one() {
 }
 
 #[test]
-fn a_repository_that_went_back_is_noticed() {
+fn a_rolled_back_repository_is_noticed() {
     let ground = Ground::new();
     let [_, place] = ground.places();
     let state = ground.path("state");

@@ -40,7 +40,7 @@ fn a_refused_change_is_not_made() {
 }
 
 #[test]
-fn a_change_is_made_although_a_retry_of_it_is_refused() {
+fn a_refused_retry_does_not_hide_a_made_change() {
     let (outcome, backups) = refused(Seen::AfterPut);
     assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(backups, 0);

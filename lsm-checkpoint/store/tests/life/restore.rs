@@ -16,7 +16,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_restore_goes_on_with_the_pieces_of_a_dead_one() {
+fn a_restore_reuses_the_pieces_of_a_dead_one() {
     let ground = Ground::new();
     let db = Db::new("db", &[("1", &noise(1, 3 * MIB)), ("2", &noise(2, 3 * MIB)), ("3", &noise(3, 100))]);
     let checkpoint = ground.checkpoint(&db, "checkpoint");
@@ -57,7 +57,7 @@ fn a_sweep_finds_the_debris_of_a_resumed_restore() {
 }
 
 #[test]
-fn a_restore_of_a_backup_that_goes_leaves_nothing() {
+fn a_restore_of_a_collected_backup_leaves_nothing() {
     let ground = Ground::new();
     let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");
     let repository = run(Repository::init(Location::memory(), options())).unwrap();

@@ -52,7 +52,7 @@ fn interrupted(meanwhile: impl Fn(&Repository)) -> u64 {
 }
 
 #[test]
-fn a_push_goes_on_where_it_stopped() {
+fn a_push_resumes_where_it_stopped() {
     assert_eq!(interrupted(|_| {}), FILES / 2);
 }
 
@@ -109,7 +109,7 @@ fn a_cancelled_push_without_a_memory_leaves_no_writer() {
 }
 
 #[test]
-fn a_heal_sends_a_damaged_object_again_although_a_killed_push_has_noted_it() {
+fn a_heal_does_not_trust_the_notes_of_a_killed_push() {
     let ground = Ground::new();
     let checkpoint = ground.checkpoint(&many(), "checkpoint");
     let [_, place] = ground.places();

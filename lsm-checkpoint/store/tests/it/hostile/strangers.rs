@@ -42,7 +42,7 @@ fn a_head_of_another_repository_stops_everything() {
 }
 
 #[test]
-fn a_repository_without_heads_is_an_error_and_not_empty() {
+fn a_repository_without_heads_is_an_error() {
     let garden = Garden::new(1);
     let objects: Objects = garden
         .objects
@@ -64,7 +64,7 @@ fn an_empty_store_is_no_repository() {
 }
 
 #[test]
-fn keys_of_others_are_left_alone() {
+fn foreign_keys_are_left_alone() {
     let garden = Garden::new(1);
     let long = format!("data/{}", "x".repeat(900));
     for key in [

@@ -85,7 +85,7 @@ fn a_bound_is_reported() {
 }
 
 #[test]
-fn a_race_is_found_and_told() {
+fn a_race_is_found_and_described() {
     // Both read and then write, although one of them should have seen the other.
     let racer = program(|store, _| async move {
         if store.get(&Path::from("lock")).await.is_err() {
