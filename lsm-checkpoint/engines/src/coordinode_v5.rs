@@ -126,7 +126,7 @@ impl CheckpointSource for Source<'_> {
         Ok(self.tree.flush_active_memtable(0)?)
     }
 
-    // The type of a version has no public name, so no function can take one: everything is read here.
+    // The type of a version has no public name, so no function can take one. Everything is therefore read here.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let (version, stored) = loop {
             let (version, stored) = (self.tree.current_version(), self.stored()?);
@@ -136,7 +136,7 @@ impl CheckpointSource for Source<'_> {
             }
         };
         stored.refuse_cut(version.iter_tables().map(|table| table.id()))?;
-        // One shared `Fs`, because files with the same `Fs` are linked in one batch.
+        // Share one `Fs`, because files with the same `Fs` are linked in one batch.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let is_tight = self.runtime().tight_space_compaction;
         let file = |kind, path: &Path, sum| match is_tight {

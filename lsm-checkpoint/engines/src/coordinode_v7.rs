@@ -75,7 +75,7 @@ impl CheckpointSource for Source<'_> {
         // A tree may defer the syncs of its flushes. Sync every pinned file before it is linked.
         self.tree.persist_flushes()?;
         self.refuse_rewritten()?;
-        // One shared `Fs`, because files with the same `Fs` are linked in one batch.
+        // Share one `Fs`, because files with the same `Fs` are linked in one batch.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let file = |kind: FileKind, file: &PinnedFile, checksums: &HashMap<u64, u128>| {
             let checksum = checksums.get(&file.id()).copied();

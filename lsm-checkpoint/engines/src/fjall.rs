@@ -47,10 +47,10 @@ impl CheckpointSource for Source<'_> {
         Ok(self.tree.flush_active_memtable(0)?)
     }
 
-    // The type of a version has no public name, so no function can take one: everything is read here.
+    // The type of a version has no public name, so no function can take one. Everything is therefore read here.
     fn capture(&self) -> Result<Capture<'_>, BoxError> {
         let version = self.tree.current_version();
-        // One shared `Fs`, because files with the same `Fs` are linked in one batch.
+        // Share one `Fs`, because files with the same `Fs` are linked in one batch.
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let immutable = |kind, path, sum| SourceFile::immutable(kind, fs.clone(), path, None).checksum(sum);
         let mut files = Vec::new();

@@ -8,7 +8,7 @@ use lsm_checkpoint::CheckpointInfo;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BackupInfo {
-    /// The checkpoint: its files, its bytes and the methods by which they came.
+    /// The result of the checkpoint: the files, the bytes and the methods of transfer.
     pub checkpoint: CheckpointInfo,
     /// The backup holds exactly the writes with sequence numbers below this one. `None` if the database was closed.
     pub cut: Option<u64>,

@@ -18,8 +18,8 @@ use crate::{
 
 /// Copy a checkpoint, for instance to another disk. The copy is a checkpoint of the same source.
 ///
-/// The copy keeps the time and the identity of the original. Every byte is verified: copied files on the way, cloned
-/// and linked files before. The target appears only once it is complete.
+/// The copy keeps the time and the identity of the original. Every byte is read and compared with its checksum, if the
+/// catalog has one. The target appears only once it is complete.
 #[derive(Args, Debug)]
 pub(crate) struct CopyArgs {
     /// A checkpoint, or DIR@latest.

@@ -28,9 +28,9 @@ const MARKER: &str = ".checkpoint-unpublished";
 
 /// Restore a checkpoint into a new directory, which an engine can then open.
 ///
-/// The target appears only once it is complete. (--into-empty fills it in place; repeat an interrupted one.) Every byte
-/// is verified: copied files on the way, cloned and linked files before. Modes and owners are kept if this process may
-/// set them.
+/// Every byte is read and compared with its checksum, if the catalog has one. Modes and owners are kept if this process
+/// may set them. The target appears only once it is complete. With --into-empty it is filled in place: if that is
+/// interrupted, run it again.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
     /// A checkpoint, or DIR@latest.

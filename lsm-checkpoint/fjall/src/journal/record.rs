@@ -207,7 +207,7 @@ impl<'a> Records<'a> {
         Ok(self.buffer.len())
     }
 
-    /// Returns `true` if the file has only zeros from here on. Holes are not read.
+    /// Returns `true` if the file has only zeros from this offset on. Holes are skipped.
     fn is_zero_from(&self, offset: u64) -> lsm_fs::Result<bool> {
         let (mut at, mut piece) = (offset, vec![0; PIECE]);
         while let Some(data) = self.file.next_data(at)? {

@@ -70,7 +70,7 @@ impl BackupCatalog {
     ///
     /// # Errors
     ///
-    /// The bytes are damaged or of a newer version, or a path leads out of the checkpoint.
+    /// The bytes are damaged, a newer version wrote them, or a path leads out of the checkpoint.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, Defect> {
         let catalog = codec::decode(bytes)?;
         catalog.check()?;

@@ -109,7 +109,7 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// The bytes are damaged or of a newer version, or belong under another number.
+    /// The bytes are damaged, a newer version wrote them, or they are the state of another number.
     pub fn decode(number: u64, bytes: Vec<u8>) -> Result<Self, Defect> {
         let head = codec::decode(bytes)?;
         if head.number == number { Ok(head) } else { Err(Defect::Number { found: head.number }) }

@@ -79,7 +79,7 @@ impl AddBackup<'_> {
         (self.replaced != Some(standing.catalog.name)).then(|| Outcome::There(standing.clone()))
     }
 
-    /// Ends the push. Another push of the same checkpoint leaves this writer registered, so it is removed.
+    /// Ends the push with this outcome, and removes its writer, which the commit of another push has left registered.
     fn already(&self, head: &Head, outcome: Outcome) -> Derived<Outcome> {
         if !head.has_writer(self.writer) {
             return Derived::Already(outcome);

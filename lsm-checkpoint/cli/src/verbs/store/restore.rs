@@ -19,8 +19,8 @@ use crate::{
 
 /// Restore a backup into a new directory, which an engine can then open.
 ///
-/// The target appears only once it is complete. (--into-empty fills it in place.) Every byte is compared with its
-/// SHA-256. To resume a killed restore, run it again.
+/// Every byte is compared with its SHA-256. The target appears only once it is complete. To resume a killed restore,
+/// run it again. With --into-empty the target is filled in place, and a second run starts over.
 #[derive(Args, Debug)]
 pub(super) struct RestoreArgs {
     /// URL@latest or URL@ID.
