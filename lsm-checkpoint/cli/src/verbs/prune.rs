@@ -21,7 +21,7 @@ use crate::{
 
 /// Remove old checkpoints. A checkpoint stays if at least one rule keeps it.
 ///
-/// The rules are those of restic's `forget`, in local time. They apply to each source separately. An unsound checkpoint
+/// The rules work as in restic's `forget`, in local time. They apply to each source separately. An unsound checkpoint
 /// does not count for a rule and is not removed. If a source has no sound checkpoint, nothing is removed at all.
 #[derive(Args, Debug)]
 pub(crate) struct PruneArgs {

@@ -89,7 +89,7 @@ fn prepare(recipe: &str, daily: &Daily) {
     }
 }
 
-/// Lists the commands of a recipe, including those of its systemd units, each with the expected exit code.
+/// Lists the commands of a recipe, also from its systemd units, each with the expected exit code.
 fn commands(recipe: &str) -> Vec<(String, i32)> {
     let blocks = recipe.split("```").skip(1).step_by(2);
     let lines = blocks.flat_map(|block| {

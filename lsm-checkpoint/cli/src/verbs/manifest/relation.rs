@@ -70,7 +70,7 @@ impl Relation {
     /// Returns the sentence for people.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::NoVersion => "its name is not that of a version, so CURRENT cannot name it".to_owned(),
+            Self::NoVersion => "it is not named like a version, so CURRENT cannot name it".to_owned(),
             Self::NoCurrent => "there is no CURRENT beside it".to_owned(),
             Self::Other(version) => format!("CURRENT names version {version}"),
             Self::Named => "CURRENT names it with its digest".to_owned(),

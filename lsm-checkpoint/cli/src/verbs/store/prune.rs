@@ -23,7 +23,7 @@ use crate::{
 
 /// Forget old backups, and collect. A backup stays if at least one rule keeps it.
 ///
-/// The rules are those of restic's `forget`, in local time. They apply to each source separately. A damaged backup does
+/// The rules work as in restic's `forget`, in local time. They apply to each source separately. A damaged backup does
 /// not count for a rule and is not forgotten. If a source has no sound backup, nothing is forgotten at all.
 #[derive(Args, Debug)]
 pub(super) struct PruneArgs {
