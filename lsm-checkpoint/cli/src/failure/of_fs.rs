@@ -16,7 +16,7 @@ impl From<Error> for Failure {
 fn message(error: &Error) -> String {
     let (path, cause) = (text::path(error.path()), sentence(error.io_error()));
     let action = match (verb(error.op()), error.other_path()) {
-        format!("cannot {verb} it to {}", text::path(other)), => (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)), => format!("cannot {verb} it to {}", text::path(other)),
+        (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)),
         (Some(verb), None) => format!("cannot {verb} it"),
         (None, _) => format!("{} failed", error.op()),
     };

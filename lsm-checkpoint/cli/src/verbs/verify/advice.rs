@@ -31,7 +31,7 @@ pub(super) fn next(path: &Path, problems: &[Problem]) -> Option<String> {
     let first = problems.first()?;
     if problems.iter().all(|problem| matches!(problem.what, Defect::Unexpected)) {
         return Some(
-            "move these entries elsewhere; every file of the catalog is intact".to_owned(),
+            "move these entries elsewhere; every file that the catalog lists is there".to_owned(),
         );
     }
     let is_degraded = |problem: &Problem| matches!(problem.what, Defect::Degraded);
