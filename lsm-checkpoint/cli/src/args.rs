@@ -17,11 +17,11 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 Wherever a command takes a CHECKPOINT, DIR@latest stands for the newest sound checkpoint in DIR.
 
-There is no `create`: the engine makes its checkpoints, because only the engine knows its live version.
-ADAPT.md of the crate lsm-checkpoint shows how to add this to an engine.
+There is no `create`: only the engine knows its live version, so it makes the checkpoints itself.
+ADAPT.md of the crate lsm-checkpoint shows how to add that to an engine.
 
-Exit codes: 0 done; 1 usage error; 2 unsound, or no checkpoint is young enough; 3 busy, another
-process is at work; 4 refused, nothing changed; 5 input or output failed; 130, 143 ended by a signal.";
+Exit codes: 0 done; 1 usage error; 2 unsound, or no checkpoint is young enough; 3 busy (another
+process); 4 refused, nothing changed; 5 input or output failed; 130, 143 ended by a signal.";
 
 /// A command.
 #[derive(Debug, Subcommand)]

@@ -59,6 +59,15 @@ fn a_checkpoint_goes_to_the_store_and_comes_back() {
 }
 
 #[test]
+fn a_restore_into_an_empty_directory_names_the_option() {
+    let daily = new();
+    let _ = push(&daily, "monday");
+    fs::create_dir(daily.temp.path().join("empty")).unwrap();
+    let refused = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/empty"]);
+    assert!(refused.code == 4 && refused.err.contains("--into-empty"), "{refused:?}");
+}
+
+#[test]
 fn a_backup_shows_its_catalog_and_its_age() {
     let daily = new();
     let id = push(&daily, "tuesday");
