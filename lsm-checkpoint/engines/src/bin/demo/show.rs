@@ -27,9 +27,9 @@ use crate::{
 const OPERATIONS_PER_KEY: u64 = 3;
 
 const INTRODUCTION: &str = "
-Two threads apply numbered operations as fast as the tree takes them, a third one flushes and
-compacts. Each checkpoint is verified, restored, opened by its engine and compared, key by key,
-with what was acknowledged.";
+Two threads apply numbered operations as fast as the tree accepts them, and a third one flushes
+and compacts. Each checkpoint is verified, restored, opened by its engine and compared key by key
+with the acknowledged operations.";
 
 /// The policy of a checkpoint.
 #[derive(Clone, Copy)]
@@ -157,7 +157,7 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
         let Some((target, Some(holds))) = last else {
             return Ok(Err("not tried, the checkpoint is not sound".into()));
         };
-        bar.set_message("a restored tree goes its own way");
+        bar.set_message("writing to a restored tree");
         Ok(branch(kind, plan, (&target, holds), &places.scratch))
     })?;
     let (done, seconds) = (oracle.acknowledged(), start.elapsed().as_secs());
@@ -169,8 +169,8 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
         grouped(done),
         load.rounds()
     );
-    println!("The last one, restored, written to and compacted: {}.", said(&branched));
-    println!("The source, which has gone on meanwhile: {}.", said(&source));
+    println!("The last checkpoint, restored, written to and compacted: {}.", said(&branched));
+    println!("The source, written to meanwhile: {}.", said(&source));
     tally.keys +=
         branched.as_ref().map_or(0, |keys| *keys) + source.as_ref().map_or(0, |compared| compared.keys);
     tally.wrong += u64::from(branched.is_err()) + u64::from(source.is_err());

@@ -45,11 +45,11 @@ impl Row {
 /// The meaning of the columns.
 pub(crate) const LEGEND: &str = "\
 checkpoint   by policy: links; clones, or else links; nothing that is shared with the source
-captured     from the call to the captured version: mostly the flush of the memtable; writers go on
-in all       the whole call: the checkpoint is durable and has its name
-max write    the longest that a single write took meanwhile
-holds up to  the checkpoint is the outcome of so many operations, found by comparing every key: no
-             fewer than were acknowledged before the call, no more than had begun when its version
+captured     until the version is captured, mostly by a flush of the memtable; writers go on
+in all       until the call returns, and the checkpoint is durable under its name
+max write    the longest single write meanwhile
+holds up to  the number of operations whose outcome the checkpoint holds, found by comparing every
+             key: at least those acknowledged before the call, at most those begun when its version
              was captured";
 
 /// Lists the number and size of the files by method, without the manifest and the catalog, which are new files.
