@@ -136,7 +136,7 @@ impl Repository {
     ///
     /// # Crash semantics
     ///
-    /// Call it again. Each deletion stands by itself.
+    /// Call it again. Each deletion is independent of the others.
     ///
     /// # Errors
     ///

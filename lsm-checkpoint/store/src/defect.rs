@@ -29,7 +29,7 @@ pub enum Defect {
     /// The archive is damaged.
     #[error("{0}")]
     Archive(Box<lsm_manifest::Error>),
-    /// A section ends within a field, or continues behind its last record.
+    /// A section ends within a field, or continues after its last record.
     #[error("a section has a wrong length")]
     Section,
     /// A name is empty, too long, or leads out of its directory.

@@ -31,7 +31,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// - [`NotARepository`](crate::Error::NotARepository): there is none at this place.
+    /// - [`NotARepository`](crate::Error::NotARepository): there is no repository at this place.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote it.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn open(location: Location, options: Options) -> Result<Self> {

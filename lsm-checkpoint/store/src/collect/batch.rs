@@ -22,7 +22,7 @@ struct Found {
 }
 
 impl Collector<'_> {
-    /// Collects a folder, in one list that goes on between the batches.
+    /// Collects a folder. One list continues across all batches.
     pub(super) async fn collect_folder(
         &self,
         folder: &'static str,
