@@ -47,7 +47,7 @@ impl Failure {
     /// Makes the failure to write results to stdout.
     pub(crate) fn of_stdout(error: &io::Error) -> Self {
         Self::new(Exit::Io, "output", format!("cannot write the results: {error}"))
-            .hint("the work itself is done; make room for the output, then look at the result with a read-only command")
+            .hint("the work itself is done; make room for the output, and look with a read-only command")
     }
 
     /// Sets the next step.

@@ -92,10 +92,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
         Error::StagedMismatch { .. } => "stop the process that writes there, then repeat the command".to_owned(),
         Error::PublishedNotDurable { target, .. } => {
-            format!("the device may be failing: do not rely on {}, and repeat the command on another device", word(target))
+            format!("the device may be failing: do not rely on {}, and repeat on another device", word(target))
         }
         Error::RemovedNotDurable { .. } => {
-            "the device may be failing: run `lsm-checkpoint sweep` on the directory once it works again".to_owned()
+            "the device may be failing: sweep the directory once it works again".to_owned()
         }
         Error::Undecided { target, staged } => format!(
             "if {0} is in use, remove {1} and {0}/.checkpoint-unpublished; otherwise remove both directories",

@@ -214,7 +214,7 @@ fn mend(session: &Session, file: &Path) -> Result {
     let lost: Vec<_> = done.damaged.iter().map(|name| format!("section {name}")).collect();
     tell(session, file, "rewritten", &written, &lost);
     if done.directory_sync == Some(DirectorySync::NotSupported) {
-        session.out.note("this filesystem cannot sync directories, so a crash may bring the damaged file back");
+        session.out.note("this filesystem cannot sync directories: a crash may bring the damaged file back");
     }
     Ok(if lost.is_empty() { Exit::Done } else { Exit::Unsound })
 }

@@ -85,7 +85,7 @@ impl PruneArgs {
             let decisions: Vec<_> = group.complete.iter().cloned().zip(reasons).collect();
             let Some((newest, _)) = decisions.iter().find(|(_, reasons)| !reasons.is_empty()) else {
                 return Err(none_sound(&self.dir, group).hint(
-                    "nothing was removed; find the damage with `lsm-checkpoint verify`, and make a new checkpoint",
+                    "nothing was removed; find the damage with `lsm-checkpoint verify`, and make a new one",
                 ));
             };
             let loses_none = decisions.iter().all(|(_, reasons)| !reasons.is_empty());

@@ -155,7 +155,7 @@ fn show_salvage(session: &Session, path: &Path, report: &SalvageReport) {
             .with("healed_sections", report.healed.clone()),
     );
     session.out.note(format!(
-        "{}: version {}, named by CURRENT; {} cannot be verified without the catalog: let the engine check them",
+        "{}: version {}, named by CURRENT; not verified: {}, which the engine has to check",
         text::path(path),
         report.version_id,
         text::count(report.unchecked_files, "file"),

@@ -178,7 +178,7 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
         let repair = format!("lsm-checkpoint manifest repair {}", text::word(&file));
         session
             .out
-            .line(format!("  readable only by parity: {}; rewrite them with `{repair}`", report.healed.join(", ")));
+            .line(format!("  readable only by parity: {}; rewrite with `{repair}`", report.healed.join(", ")));
     }
 }
 

@@ -53,7 +53,8 @@ fn without_a_rule_nothing_happens() {
         daily.run(args).expect(
             1,
             "",
-            "error: no rule was given, so nothing would be kept\nhint: give at least one rule, such as --keep-daily 7\n",
+            "error: no rule was given, so nothing would be kept\n\
+             hint: give at least one rule, such as --keep-daily 7\n",
         );
     }
     assert_eq!(daily.names().len(), 6);

@@ -152,8 +152,8 @@ fn a_checkpoint_without_a_catalog_is_restored_on_request() {
     assert_ne!(daily.run(&["restore", "{d}/backups/monday", "{d}/live"]).code, 0);
     let restore = ["restore", "--without-catalog", "{d}/backups/monday", "{d}/live"];
     let ran = daily.run(&restore);
-    let notes = "note: {d}/backups/monday: version 1, named by CURRENT; 2 files cannot be verified without the catalog: \
-                 let the engine check them\nnote: {d}/backups/monday/notes.txt: left out\n";
+    let notes = "note: {d}/backups/monday: version 1, named by CURRENT; not verified: 2 files, which the \
+                 engine has to check\nnote: {d}/backups/monday/notes.txt: left out\n";
     assert_eq!((ran.code, ran.err.as_str()), (0, notes), "{ran:?}");
     assert_eq!(contents(&daily.temp.path().join("live")), expected);
     let (_, lines) =

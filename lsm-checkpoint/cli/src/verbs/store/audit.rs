@@ -107,7 +107,7 @@ impl DoctorArgs {
         }
         if url.starts_with("s3") || url.starts_with("gs") {
             session.out.note(
-                "incomplete multipart uploads cannot be listed: set a lifecycle rule on the bucket that aborts them",
+                "incomplete multipart uploads cannot be listed: set a lifecycle rule that aborts them",
             );
         }
         Ok(show(session, &self.url, &repository.check()?))
@@ -167,6 +167,6 @@ fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
     }
     session
         .out
-        .line("  next: push a sound checkpoint of each source again, with `--distrust FILE`, where FILE comes from `--save FILE`");
+        .line("  next: save the names with `--save FILE`, then push the sources with `--distrust FILE`");
     Exit::Unsound
 }

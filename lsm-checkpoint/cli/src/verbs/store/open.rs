@@ -56,13 +56,13 @@ impl ClientArgs {
         match locked {
             Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
             Ok(None) => {
-                session.out.note(format!("{}: in use by another process, so this run uses no state directory", text::path(&dir)));
+                session.out.note(format!("{}: in use by another process, so no state is kept", text::path(&dir)));
                 Ok((options, None))
             }
             // The caller relies on the directory that `--state` names.
             Err(error) if self.state.is_some() => Err(error.into()),
             Err(error) => {
-                session.out.note(format!("this run uses no state directory: {error}"));
+                session.out.note(format!("no state is kept: {error}"));
                 Ok((options, None))
             }
         }
