@@ -3,13 +3,14 @@
 use std::io;
 
 use lsm_fs::{Error, Op};
+use nix::errno::Errno;
 
 use super::{Failure, sentence};
 use crate::{exit::Exit, text};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Exit::Io, "io", message(&error)).hint_if(hint(error.kind()))
+        Self::new(Exit::Io, "io", message(&error)).hint_if(hint(error.io_error()))
     }
 }
 
@@ -45,8 +46,8 @@ fn verb(op: Op) -> Option<&'static str> {
 }
 
 /// Returns the next step for a cause.
-fn hint(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
+fn hint(cause: &io::Error) -> Option<&'static str> {
+    match cause.kind() {
         io::ErrorKind::NotFound => Some("check the path"),
         io::ErrorKind::NotADirectory => Some("a part of the path is no directory: check the path"),
         io::ErrorKind::PermissionDenied => {
@@ -56,6 +57,10 @@ fn hint(kind: io::ErrorKind) -> Option<&'static str> {
             Some("free some space, for instance with `lsm-checkpoint prune`, or choose another volume")
         }
         io::ErrorKind::ReadOnlyFilesystem => Some("mount the volume for writing, or choose another one"),
+        // std has no stable kind for this error.
+        _ if cause.raw_os_error().map(Errno::from_raw) == Some(Errno::EIO) => {
+            Some("the device reports an error: look at the kernel's log (dmesg)")
+        }
         _ => None,
     }
 }

@@ -66,7 +66,7 @@ impl RestoreArgs {
         if self.into_empty {
             refuse_full(&self.target)?;
         } else {
-            refuse_existing(&self.target).map_err(Self::with_way_in)?;
+            refuse_existing(&self.target).map_err(with_way_in)?;
         }
         let checkpoint = self.open(session, &path, volume)?;
         if self.dry_run {
@@ -111,14 +111,14 @@ impl RestoreArgs {
         let _ = require_sound(session, path, depth(path, volume, self.policy))?;
         Ok(CheckpointDir::open(Arc::new(StdFs), path)?)
     }
+}
 
-    /// Adds the hint about `--into-empty` to the refusal of an empty directory.
-    fn with_way_in(failure: Failure) -> Failure {
-        if failure.hint.is_some() {
-            return failure;
-        }
-        failure.hint("or restore into the empty directory or volume with `--into-empty`")
+/// Adds the hint about `--into-empty` to the refusal of an empty directory.
+pub(crate) fn with_way_in(failure: Failure) -> Failure {
+    if failure.hint.is_some() {
+        return failure;
     }
+    failure.hint("or restore into the empty directory or volume with `--into-empty`")
 }
 
 /// Refuses a target that is not an empty directory, before any long step begins. Debris of an earlier restore does not

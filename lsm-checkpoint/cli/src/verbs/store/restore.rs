@@ -12,7 +12,7 @@ use crate::{
     owner::parse_owner,
     session::{Result, Session},
     verbs::{
-        restore::refuse_full,
+        restore::{refuse_full, with_way_in},
         transfer::{refuse_existing, show, show_plan},
     },
 };
@@ -48,7 +48,7 @@ impl RestoreArgs {
         if self.into_empty {
             refuse_full(&self.target)?;
         } else {
-            refuse_existing(&self.target)?;
+            refuse_existing(&self.target).map_err(with_way_in)?;
         }
         let opened = client.open(session, &self.backup.url)?;
         let backup = self.backup.resolve(session, &opened.repository, self.source.as_deref())?;
