@@ -114,7 +114,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Makes a database. If `is_full`, fills the journal up to its rotation.
+    /// Makes a database. If `is_full`, fills its journal, so that the event rotates it.
     pub(super) fn new(world: &World, is_full: bool) -> Self {
         let db = world.open();
         // With a smaller memtable, fjall would flush while the journal is filled, and rotate the journal before the

@@ -1,5 +1,5 @@
-//! Hostile repositories. Each call returns a clear error or the right bytes, deletes nothing and writes only to its
-//! target.
+//! Hostile repositories. Each call returns a clear error or the right bytes, deletes no object of a backup, and writes
+//! only to its target.
 
 mod claims;
 mod damage;
