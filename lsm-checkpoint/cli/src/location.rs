@@ -46,8 +46,11 @@ fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
         },
         several => {
             let names: Vec<_> = several.iter().map(Group::shown).collect();
-            let message =
-                format!("{}: `@latest` is ambiguous among several sources: {}", text::path(dir), names.join(", "));
+            let message = format!(
+                "{}: `@latest` is ambiguous among several sources: {}",
+                text::path(dir),
+                names.join(", ")
+            );
             Failure::refused("several_sources", message)
         }
     };

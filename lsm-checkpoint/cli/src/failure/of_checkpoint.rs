@@ -90,9 +90,14 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::OwnerRefused { .. } => "run the restore as root, or as that user".to_owned(),
         Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
-        Error::StagedMismatch { .. } => "stop the process that writes there, then repeat the command".to_owned(),
+        Error::StagedMismatch { .. } => {
+            "stop the process that writes there, then repeat the command".to_owned()
+        }
         Error::PublishedNotDurable { target, .. } => {
-            format!("the device may be failing: do not rely on {}, and repeat on another device", word(target))
+            format!(
+                "the device may be failing: do not rely on {}, and repeat on another device",
+                word(target)
+            )
         }
         Error::RemovedNotDurable { .. } => {
             "the device may be failing: sweep the directory once it works again".to_owned()

@@ -124,7 +124,9 @@ impl CheckArgs {
         }
         let problem = match failing {
             0 => "no checkpoints".to_owned(),
-            number => format!("{} without a sound checkpoint that is young enough", text::count(number, "source")),
+            number => {
+                format!("{} without a sound checkpoint that is young enough", text::count(number, "source"))
+            }
         };
         let word = text::word(&self.dir);
         Err(Failure::new(Exit::Unsound, "nothing_young", format!("{}: {problem}", text::path(&self.dir)))

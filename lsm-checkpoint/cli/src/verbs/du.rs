@@ -107,7 +107,9 @@ impl DuArgs {
         for listed in list(&StdFs, &self.dir)? {
             session.signals.check()?;
             if matches!(listed.state, CheckpointState::Staged) {
-                session.out.note(format!("{}: not counted: an unfinished checkpoint", text::name(&listed.name)));
+                session
+                    .out
+                    .note(format!("{}: not counted: an unfinished checkpoint", text::name(&listed.name)));
                 continue;
             }
             if listed.contents.is_none() {

@@ -85,7 +85,9 @@ impl ListArgs {
     fn look_around(&self, session: &Session) -> Result<()> {
         if is_checkpoint(&StdFs, &self.dir)? {
             let word = text::word(&self.dir);
-            session.out.note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
+            session
+                .out
+                .note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
             return Ok(());
         }
         let entries = StdFs.read_dir(&self.dir)?;

@@ -65,7 +65,9 @@ impl PruneArgs {
         for mut group in groups(session, &self.dir)? {
             if group.identity.is_empty() && !self.unnamed {
                 let number = text::count((group.complete.len() + group.unsound.len()) as u64, "checkpoint");
-                session.out.note(format!("{number} without an identity left alone; prune them with --unnamed"));
+                session
+                    .out
+                    .note(format!("{number} without an identity left alone; prune them with --unnamed"));
                 continue;
             }
             group.verify_all(session)?;

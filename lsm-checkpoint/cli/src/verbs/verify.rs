@@ -176,9 +176,10 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
     for tree in report.catalog.trees.iter().filter(|_| !report.healed.is_empty()) {
         let file = path.join(&tree.folder).join(version_file_name(tree.version_id));
         let repair = format!("lsm-checkpoint manifest repair {}", text::word(&file));
-        session
-            .out
-            .line(format!("  readable only by parity: {}; rewrite with `{repair}`", report.healed.join(", ")));
+        session.out.line(format!(
+            "  readable only by parity: {}; rewrite with `{repair}`",
+            report.healed.join(", ")
+        ));
     }
 }
 

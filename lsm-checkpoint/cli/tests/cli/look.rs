@@ -39,7 +39,11 @@ fn a_list_for_programs_has_exact_numbers() {
 #[test]
 fn a_directory_without_checkpoints_says_so_and_where_there_are_some() {
     let daily = Daily::new();
-    daily.run(&["list", "{d}"]).expect(0, "{d}: no checkpoints\n", "note: there are checkpoints in {d}/backups\n");
+    daily.run(&["list", "{d}"]).expect(
+        0,
+        "{d}: no checkpoints\n",
+        "note: there are checkpoints in {d}/backups\n",
+    );
     daily.run(&["list", "{d}/backups/monday"]).expect(
         0,
         "{d}/backups/monday: no checkpoints\n",

@@ -88,7 +88,11 @@ added 1 file, 100 B; removed 1 file, 2.9 KiB; unchanged 3 files, 9.1 KiB
     );
     let (code, lines) = daily.json(&["diff", "{d}/backups/monday", "{d}/backups/tuesday"]);
     let fates: Vec<_> = lines.iter().filter_map(|line| line["fate"].as_str()).collect();
-    assert_eq!((code, fates), (0, vec!["unchanged", "unknown", "unknown", "unchanged"]), "a link has no checksum");
+    assert_eq!(
+        (code, fates),
+        (0, vec!["unchanged", "unknown", "unknown", "unchanged"]),
+        "a link has no checksum"
+    );
     let other = Engine::new(daily.temp.path().join("other"), "other");
     other.checkpoint(&daily.at("other"), 60, Policy::Independent);
     let (_, lines) = daily.json(&["diff", "{d}/backups/monday", "{d}/backups/other"]);

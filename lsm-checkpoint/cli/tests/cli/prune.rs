@@ -187,7 +187,8 @@ gone      -       -                 -        NONE SOUND
     );
     assert_eq!(ran.code, 2);
     assert!(
-        ran.err.starts_with("error: {d}/backups: 3 sources without a sound checkpoint that is young enough\n"),
+        ran.err
+            .starts_with("error: {d}/backups: 3 sources without a sound checkpoint that is young enough\n"),
         "{}",
         ran.err
     );

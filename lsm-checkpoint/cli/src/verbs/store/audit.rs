@@ -106,9 +106,9 @@ impl DoctorArgs {
             }
         }
         if url.starts_with("s3") || url.starts_with("gs") {
-            session.out.note(
-                "incomplete multipart uploads cannot be listed: set a lifecycle rule that aborts them",
-            );
+            session
+                .out
+                .note("incomplete multipart uploads cannot be listed: set a lifecycle rule that aborts them");
         }
         Ok(show(session, &self.url, &repository.check()?))
     }

@@ -56,7 +56,9 @@ impl ClientArgs {
         match locked {
             Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
             Ok(None) => {
-                session.out.note(format!("{}: in use by another process, so no state is kept", text::path(&dir)));
+                session
+                    .out
+                    .note(format!("{}: in use by another process, so no state is kept", text::path(&dir)));
                 Ok((options, None))
             }
             // The caller relies on the directory that `--state` names.

@@ -30,9 +30,7 @@ pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -
 pub(super) fn next(path: &Path, problems: &[Problem]) -> Option<String> {
     let first = problems.first()?;
     if problems.iter().all(|problem| matches!(problem.what, Defect::Unexpected)) {
-        return Some(
-            "move these entries elsewhere; every file that the catalog lists is there".to_owned(),
-        );
+        return Some("move these entries elsewhere; every file that the catalog lists is there".to_owned());
     }
     let is_degraded = |problem: &Problem| matches!(problem.what, Defect::Degraded);
     if problems.iter().all(is_degraded) && first.path == Path::new(CATALOG_FILE) {
