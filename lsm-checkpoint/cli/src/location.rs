@@ -54,5 +54,6 @@ fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
             Failure::refused("several_sources", message)
         }
     };
-    Err(failure.hint(format!("choose one from `lsm-checkpoint list {}`", text::word(dir))))
+    Err(failure
+        .hint(format!("list them with `lsm-checkpoint list {}`, and name one by its path", text::word(dir))))
 }

@@ -175,7 +175,7 @@ fn the_newest_sound_checkpoint_is_called_latest() {
         2,
         "",
         "error: {d}/backups: none of 2 checkpoints of orders is sound\n\
-         hint: see all of them with `lsm-checkpoint list {d}/backups`, and name one\n",
+         hint: list them with `lsm-checkpoint list {d}/backups`, and name one by its path\n",
     );
 }
 
@@ -200,7 +200,7 @@ fn checkpoints_of_several_sources_have_no_latest() {
         4,
         "",
         "error: {d}/backups: `@latest` is ambiguous among several sources: orders, users\n\
-         hint: see all of them with `lsm-checkpoint list {d}/backups`, and name one\n",
+         hint: list them with `lsm-checkpoint list {d}/backups`, and name one by its path\n",
     );
 }
 

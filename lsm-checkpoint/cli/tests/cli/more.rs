@@ -202,7 +202,8 @@ fn a_section_is_dumped_as_bytes() {
     assert_eq!(lines[0]["base64"], "MSAy");
     let ran = daily.run(&["manifest", "dump", "{d}/backups/monday/v1", "none"]);
     assert!(
-        ran.code == 4 && ran.err.contains("no section none\nhint: `lsm-checkpoint manifest inspect"),
+        ran.code == 4
+            && ran.err.contains("no section none\nhint: list the sections with `lsm-checkpoint manifest"),
         "{ran:?}"
     );
 }
