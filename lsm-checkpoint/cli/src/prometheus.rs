@@ -1,4 +1,4 @@
-//! Metrics in Prometheus's text format, for the textfile collector of node_exporter.
+//! Metrics in Prometheus's text format, for the textfile collector of `node_exporter`.
 
 use std::{fmt::Write, path::Path};
 

@@ -17,8 +17,8 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of all store commands")]
 pub(super) struct ClientArgs {
-    /// The state directory, which remembers the newest state seen and unfinished pushes [default: $STATE_DIRECTORY as
-    /// set by systemd, else `lsm-checkpoint` in $XDG_STATE_HOME or ~/.local/state].
+    /// The state directory, which remembers the newest state seen and unfinished pushes. Default: `$STATE_DIRECTORY`,
+    /// which systemd sets, or `lsm-checkpoint` in `$XDG_STATE_HOME` or `~/.local/state`.
     #[arg(long, value_name = "DIR", global = true)]
     state: Option<PathBuf>,
     /// Use no state directory. A killed push then starts over, and a rollback of the repository goes unnoticed.
