@@ -14,24 +14,29 @@ use crate::{
 };
 
 pub(crate) fn rows(volume: &str, root: &Path) {
-    if !StdFs.capabilities(root).unwrap().reflink {
-        return;
-    }
     let target = if volume == "btrfs" { 1.0 } else { 0.167 };
     for (count, bytes, rounds) in [(4_000, 16 << 10, 5), (5_000, 64 << 10, 5), (200, 8 << 20, 9)] {
-        let (_home, source) = Tables::make(root, count, bytes);
-        let metadata = metadata(&source, Policy::Independent, Method::Reflink, root);
         let job = format!("cloned {count} × {} KiB", bytes >> 10);
-        Row { job: &job, volume, root, rounds }.beside(
-            &|dir| timed(|| drop(source.checkpoint(Policy::Independent, dir))),
-            &[
-                ("clone + fsync each", target, &|dir| {
-                    timed(|| metadata.checkpoint(dir, |to| clone_each(&source.tables(), &source.names, to)))
-                }),
-                ("raw calls in as many threads", 1.2, &|dir| {
-                    timed(|| metadata.checkpoint(dir, |to| clone_all(&source.tables(), &source.names, to)))
-                }),
-            ],
-        );
+        row(&Row { job: &job, volume, root, rounds }, count, bytes, target);
     }
+}
+
+/// Clones files beside a loop, for which there is a target, and beside the same calls from as many threads.
+pub(crate) fn row(row: &Row<'_>, count: usize, bytes: usize, target: f64) {
+    if !StdFs.capabilities(row.root).unwrap().reflink {
+        return;
+    }
+    let (_home, source) = Tables::make(row.root, count, bytes);
+    let metadata = metadata(&source, Policy::Independent, Method::Reflink, row.root);
+    row.beside(
+        &|dir| timed(|| drop(source.checkpoint(Policy::Independent, dir))),
+        &[
+            ("clone + fsync each", target, &|dir| {
+                timed(|| metadata.checkpoint(dir, |to| clone_each(&source.tables(), &source.names, to)))
+            }),
+            ("raw calls in as many threads", 1.2, &|dir| {
+                timed(|| metadata.checkpoint(dir, |to| clone_all(&source.tables(), &source.names, to)))
+            }),
+        ],
+    );
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) fn rows(volume: &str, root: &Path) {
-    for (count, rounds) in [(100, 41), (1_000, 31), (10_000, 15), (50_000, 7)] {
+    for (count, rounds) in [(100, 41), (1_000, 31), (10_000, 15), (100_000, 5)] {
         let (_home, source) = Tables::make(root, count, 16);
         Row { job: &format!("linked {count} tables"), volume, root, rounds }.beside(
             &|dir| timed(|| drop(source.checkpoint(Policy::LinkOnly, dir))),

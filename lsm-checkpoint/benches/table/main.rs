@@ -23,6 +23,7 @@ mod foreground;
 mod growth;
 mod linked;
 mod row;
+mod scaled;
 mod small;
 mod source;
 mod threads;
@@ -53,6 +54,9 @@ fn main() {
         if wanted("cloned") {
             cloned::rows(volume, &root);
         }
+        if wanted("scaled") {
+            scaled::clones(volume, &root);
+        }
         if wanted("small") {
             small::rows(volume, &root);
         }
@@ -74,6 +78,9 @@ fn main() {
         let volumes = format!("{from} → {to}");
         if wanted("copied") {
             copied::rows(&volumes, &from_root, &to_root);
+        }
+        if wanted("scaled") && (from, to) == ("ext4", "ext4") {
+            scaled::copies(&volumes, &from_root, &to_root);
         }
         if wanted("foreground") && from != "tmpfs" {
             foreground::rows(&volumes, &from_root, &to_root);
