@@ -1,36 +1,34 @@
 //! `cargo xtask bench`: runs the benches that print tables, on real filesystems. The Markdown names the machine.
 
 mod against;
-mod document;
-mod record;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::cmd;
+use crate::workspace::{TargetKind, Workspace};
 pub(crate) use against::Against;
 use anyhow::{Context, bail};
-use record::{Limits, Ratios};
+use xtask_tables::{Finding, Limits, Ratios, TOLERANCE};
 
-use crate::cmd;
-use crate::install;
 use crate::realfs::{self, Mounts, Plan};
-use crate::workspace::Workspace;
+use crate::{forward, install};
 
 /// Kind and name of the benches that print tables.
-const TABLES: (&str, &str) = ("bench", "table");
+static TABLES: (TargetKind, &str) = (TargetKind::Bench, "table");
 
 /// The tools that count system calls.
 const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
 
-/// The document that holds the recorded ratios.
-const RECORD: &str = "BENCHMARKS.md";
+/// The folder of the recorded tables: a file per run.
+const RECORD: &str = "xtask/bench";
 
 /// The use of the tables that the benches print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use<'a> {
-    /// Put them into this document, in place of the tables of the last run of the same jobs.
-    pub(crate) out: Option<&'a Path>,
+    /// Record them, in place of the tables of the last run of the same jobs.
+    pub(crate) out: bool,
     /// Compare their ratios with the recorded ones.
     pub(crate) check: bool,
     /// Compare with another revision instead.
@@ -47,16 +45,21 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
         }
         return run_inside(workspace, &Mounts::set_up(&dir, &Plan::benches())?, job);
     }
-    realfs::possible(workspace, TABLES)?;
+    realfs::possible(workspace, &TABLES)?;
     if let Some(against) = usage.against {
-        if usage.check || usage.out.is_some() {
+        if usage.check || usage.out {
             bail!("--against records nothing; leave out --out and --check, or use --limit to fail a run");
         }
         return run_against(workspace, job, against);
     }
-    // Before the benches run, so that an unusable document does not waste a run.
-    let recorded = if usage.check { Some(recorded(&workspace.root.join(RECORD))?) } else { None };
-    let document = usage.out.map(|path| existing(path, job)).transpose()?;
+    // Before the benches run, so that an unusable record does not waste a run.
+    let record = workspace.root.join(RECORD);
+    let recorded = if usage.check { Some(recorded(&record)?) } else { None };
+    if usage.out
+        && let Some(other) = xtask_tables::overlapping(&names(&record)?, job)
+    {
+        bail!("{RECORD}/{other} holds some of these rows; record the same jobs again, or remove the file");
+    }
     install::ensure(install::FILESYSTEM_TOOLS)?;
     install::ensure(TRACING_TOOLS)?;
     for (_, mut command) in commands(workspace)? {
@@ -68,17 +71,19 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     if let Some(recorded) = recorded {
         match check(&recorded, &markdown, job)? {
             Verdict::Fine => {}
-            Verdict::FineInTheEnd if document.is_none() => {}
+            Verdict::FineInTheEnd if !usage.out => {}
             Verdict::FineInTheEnd => {
                 bail!("not recorded: some rows were worse in the first run; run again on a quiet machine")
             }
             Verdict::Worse => return Ok(false),
         }
     }
-    if let Some((path, text)) = document {
-        let text = document::splice(&text, job, &markdown)?;
-        Ratios::of_record(&text).context("the tables are not written")?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    if usage.out {
+        let path = record.join(xtask_tables::file_of(job));
+        fs::write(&path, markdown.trim().to_owned() + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let plots = forward::program("plots").unwrap_or_default();
+        return Ok(cmd::run(cmd::cargo(&workspace.root).args(plots))?.success);
     }
     Ok(true)
 }
@@ -103,31 +108,28 @@ fn measure(job: &[String]) -> anyhow::Result<Option<String>> {
         markdown.push_str(line);
         markdown.push('\n');
     })?;
-    Ok(outcome.success.then(|| document::without_empty_sections(&markdown)))
+    Ok(outcome.success.then(|| xtask_tables::without_empty_sections(&markdown)))
 }
 
-/// Reads the document that will take the tables, and checks that it can.
-fn existing(path: &Path, job: &[String]) -> anyhow::Result<(PathBuf, String)> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    document::splice(&text, job, "").with_context(|| path.display().to_string())?;
-    if let Some(other) = document::overlapping(&text, job) {
-        bail!(
-            "{}: the tables of `{other}` hold some of these rows; record those jobs instead",
-            path.display()
-        );
-    }
-    Ok((path.to_owned(), text))
+/// The names of the recorded files.
+fn names(record: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = fs::read_dir(record).with_context(|| format!("cannot list {RECORD}"))?;
+    let mut names = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    names.retain(|name| name.ends_with(".md") && name != "README.md");
+    names.sort();
+    Ok(names)
 }
 
-fn recorded(path: &Path) -> anyhow::Result<Ratios> {
-    let shown = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-    let ratios = Ratios::of_record(&text).with_context(|| shown.to_string())?;
+fn recorded(record: &Path) -> anyhow::Result<Ratios> {
+    let files = names(record)?.into_iter().map(|name| {
+        let path = record.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    });
+    let ratios = Ratios::of_record(&files.collect::<anyhow::Result<Vec<_>>>()?).context(RECORD)?;
     if ratios.is_empty() {
-        bail!("{shown} records no ratio: cargo xtask bench --out {RECORD}");
+        bail!("{RECORD} records no ratio: cargo xtask bench --out");
     }
     Ok(ratios)
 }
@@ -149,7 +151,7 @@ fn check(recorded: &Ratios, markdown: &str, job: &[String]) -> anyhow::Result<Ve
         bail!("no row of this run belongs to the job `{unknown}`; check its spelling");
     }
     let findings = |ratios: &Ratios, limits: &Limits| {
-        let mut findings = record::compare(recorded, ratios, !job.is_empty());
+        let mut findings = xtask_tables::compare(recorded, ratios, !job.is_empty());
         findings.extend(limits.exceeded());
         findings
     };
@@ -158,7 +160,7 @@ fn check(recorded: &Ratios, markdown: &str, job: &[String]) -> anyhow::Result<Ve
     if first.is_empty() {
         return Ok(Verdict::Fine);
     }
-    let Some(again) = measure(&record::jobs(&first))? else { return Ok(Verdict::Worse) };
+    let Some(again) = measure(&xtask_tables::jobs(&first))? else { return Ok(Verdict::Worse) };
     ratios.best_of(Ratios::of_run(&again));
     limits.best_of(Limits::of_run(&again));
     let last = findings(&ratios, &limits);
@@ -166,11 +168,11 @@ fn check(recorded: &Ratios, markdown: &str, job: &[String]) -> anyhow::Result<Ve
     Ok(if last.is_empty() { Verdict::FineInTheEnd } else { Verdict::Worse })
 }
 
-fn report(when: &str, findings: &[record::Finding]) {
+fn report(when: &str, findings: &[Finding]) {
     for finding in findings {
         eprintln!("worse: {finding}");
     }
-    let (rows, percent) = (findings.len(), record::TOLERANCE * 100.0);
+    let (rows, percent) = (findings.len(), TOLERANCE * 100.0);
     eprintln!(
         "bench: {when} {rows} rows are missing, over their target, or {percent} % above their recorded ratio"
     );
@@ -205,14 +207,16 @@ fn show_dirty_pages() {
 /// package names.
 fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
     let crates = workspace
-        .with_target(TABLES.0, TABLES.1)
-        .map(|package| (package.name.clone(), table_of(&workspace.root, &package.name)));
+        .with_target(&TABLES.0, TABLES.1)
+        .map(|package| (package.name.to_string(), table_of(&workspace.root, &package.name)));
     let nested = workspace.nested()?.into_iter().filter_map(|package| {
-        // The same flags as in the step `nested`, so that cargo builds it once.
+        // A nested package names its bench under `package.metadata.lsm`. The flags are the ones of the step `nested`,
+        // so that cargo builds it once.
+        let bench = package.metadata.pointer("/lsm/bench")?.as_str()?;
         let mut command = cmd::cargo(&workspace.root);
-        command.args(["bench", "--target-dir", "target/nested", "--bench", package.bench.as_deref()?]);
-        command.arg("--manifest-path").arg(&package.manifest);
-        Some((package.name, command))
+        command.args(["bench", "--target-dir", "target", "--bench", bench]);
+        command.arg("--manifest-path").arg(&package.manifest_path);
+        Some((package.name.to_string(), command))
     });
     Ok(crates.chain(nested).collect())
 }
@@ -269,9 +273,12 @@ mod tests {
 
     #[test]
     fn the_record_can_be_held_against_a_run() {
-        let path = Workspace::load().unwrap().root.join(RECORD);
-        assert!(!recorded(&path).unwrap().is_empty());
-        assert_eq!(Limits::of_run(&fs::read_to_string(path).unwrap()).exceeded(), []);
+        let record = Workspace::load().unwrap().root.join(RECORD);
+        assert!(!recorded(&record).unwrap().is_empty());
+        for name in names(&record).unwrap() {
+            let text = fs::read_to_string(record.join(&name)).unwrap();
+            assert_eq!(Limits::of_run(&text).exceeded(), [], "{name}");
+        }
     }
 
     #[test]

@@ -2,15 +2,14 @@
 //!
 //! A failed step does not stop the next one, so one run shows all failures.
 
-pub(crate) mod nested;
+mod nested;
 mod package;
 mod steps;
 
+use crate::{cmd, workspace::Workspace};
 use anyhow::bail;
 
-use crate::cmd;
 use crate::report::Report;
-use crate::workspace::Workspace;
 
 /// The state that the steps share.
 struct Ci {
@@ -27,14 +26,13 @@ const STEPS: &[Step] = &[
     ("install", "tools of the system and of rustup", steps::install),
     ("tidy", "layers, words, documents", steps::tidy),
     ("fmt", "rustfmt", steps::fmt),
-    ("clippy", "lints of every target, with all features", steps::clippy),
+    ("clippy", "lints of every target, benches included, with all features", steps::clippy),
     ("features", "lints of each core crate alone, with each set of features", steps::features),
     ("test", "unit, integration and doc tests", steps::test),
     ("portable", "lsm-fs on std alone", steps::portable),
     ("loom", "model-checked concurrency", steps::loom),
     ("doc", "rustdoc without warnings", steps::doc),
     ("examples", "every example runs", steps::examples),
-    ("benches", "every bench compiles", steps::benches),
     ("nested", "packages that the workspace leaves out", nested::run),
     ("realfs", "ext4, XFS, btrfs and tmpfs; needs root", steps::realfs),
     ("package", "the crates as crates.io would get them", package::run),

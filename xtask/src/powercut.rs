@@ -5,6 +5,7 @@
 use anyhow::bail;
 
 use crate::cmd;
+
 use crate::install;
 use crate::workspace::Workspace;
 
@@ -20,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> anyhow:
     }
     install::ensure(install::FILESYSTEM_TOOLS)?;
     let mut command = cmd::cargo(&workspace.root);
-    command.args(["run", "--release", "--manifest-path", MANIFEST, "--target-dir", "target/nested", "--"]);
+    command.args(["run", "--release", "--manifest-path", MANIFEST, "--target-dir", "target", "--"]);
     command.args(full.then_some("--full")).args(args);
     command.env("PATH", cmd::search_path());
     Ok(cmd::run(&mut command)?.success)

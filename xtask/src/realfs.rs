@@ -13,20 +13,20 @@ mod workdir;
 use std::path::Path;
 use std::process::Command;
 
+use crate::cmd::{self, Outcome};
+use crate::workspace::{Package, TargetKind, Workspace};
 use anyhow::bail;
 
 pub(crate) use isolate::inside;
 pub(crate) use mounts::{Mounts, Plan};
 
-use crate::cmd::{self, Outcome};
 use crate::install;
-use crate::workspace::Workspace;
 
 /// Kind and name of the targets that need the mounts.
-pub(crate) const TESTS: (&str, &str) = ("test", "realfs");
+pub(crate) static TESTS: (TargetKind, &str) = (TargetKind::Test, "realfs");
 
 /// Fails if real filesystems cannot be mounted here, with the reason and the cure.
-pub(crate) fn possible(workspace: &Workspace, (kind, name): (&str, &str)) -> anyhow::Result<()> {
+pub(crate) fn possible(workspace: &Workspace, (kind, name): &(TargetKind, &str)) -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("mounting ext4, XFS and btrfs needs Linux");
     }
@@ -34,7 +34,7 @@ pub(crate) fn possible(workspace: &Workspace, (kind, name): (&str, &str)) -> any
         bail!("mounting needs root: sudo -E env PATH=\"$PATH\" cargo xtask …");
     }
     if workspace.with_target(kind, name).next().is_none() {
-        bail!("no crate has a {kind} target named `{name}`");
+        bail!("no crate has a {kind:?} target named `{name}`");
     }
     Ok(())
 }
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<bo
     if let Some(dir) = inside() {
         return run_inside(workspace, &dir, filter);
     }
-    possible(workspace, TESTS)?;
+    possible(workspace, &TESTS)?;
     install::ensure(install::FILESYSTEM_TOOLS)?;
     Ok(test(workspace, filter)?.success)
 }
@@ -54,7 +54,7 @@ pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::R
     if let Some(dir) = inside() {
         return foreign::run_inside(workspace, &dir, filter);
     }
-    possible(workspace, TESTS)?;
+    possible(workspace, &TESTS)?;
     foreign::install();
     if !cmd::run(test_command(workspace, foreign::CRATE).arg("--no-run"))?.success {
         return Ok(false);
@@ -66,14 +66,14 @@ pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::R
 
 /// Builds the tests, then runs them in new namespaces.
 pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
-    for package in workspace.with_target(TESTS.0, TESTS.1) {
+    for package in workspace.with_target(&TESTS.0, TESTS.1) {
         let outcome = cmd::run(test_command(workspace, &package.name).arg("--no-run"))?;
         if !outcome.success {
             return Ok(outcome);
         }
     }
-    for package in workspace.nested()?.iter().filter(|package| package.on_mounts) {
-        let outcome = cmd::run(nested_command(workspace, &package.manifest).arg("--no-run"))?;
+    for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
+        let outcome = cmd::run(nested_command(workspace, package).arg("--no-run"))?;
         if !outcome.success {
             return Ok(outcome);
         }
@@ -99,16 +99,16 @@ pub(crate) fn within_namespaces(args: &[String], on_line: &mut dyn FnMut(&str)) 
 /// next.
 fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::Result<bool> {
     let mut success = true;
-    for package in workspace.with_target(TESTS.0, TESTS.1) {
-        let mounts = Mounts::set_up(&dir.join(&package.name), &Plan::tests())?;
+    for package in workspace.with_target(&TESTS.0, TESTS.1) {
+        let mounts = Mounts::set_up(&dir.join(&*package.name), &Plan::tests())?;
         mounts.check_bad_device()?;
         let mut command = test_command(workspace, &package.name);
         command.args(["--", "--skip", foreign::FILTER]).args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
-    for package in workspace.nested()?.iter().filter(|package| package.on_mounts) {
-        let mounts = Mounts::set_up(&dir.join(&package.name), &Plan::tests())?;
-        let mut command = nested_command(workspace, &package.manifest);
+    for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
+        let mounts = Mounts::set_up(&dir.join(&*package.name), &Plan::tests())?;
+        let mut command = nested_command(workspace, package);
         command.arg("--").args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
@@ -116,15 +116,16 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
 }
 
 /// The same flags as in the step `nested`, so that cargo builds it once.
-fn nested_command(workspace: &Workspace, manifest: &Path) -> Command {
+fn nested_command(workspace: &Workspace, package: &Package) -> Command {
     let mut command = cmd::cargo(&workspace.root);
-    command.args(["test", "--manifest-path"]).arg(manifest).args([
-        "--target-dir",
-        "target/nested",
-        "--test",
-        "it",
-    ]);
+    command.args(["test", "--target-dir", "target", "--test", "it", "--manifest-path"]);
+    command.arg(&package.manifest_path);
     command
+}
+
+/// A nested package whose tests run on real filesystems too says so under `package.metadata.lsm`.
+fn is_on_mounts(package: &Package) -> bool {
+    package.metadata.pointer("/lsm/realfs").is_some_and(|on| on.as_bool() == Some(true))
 }
 
 fn test_command(workspace: &Workspace, package: &str) -> Command {

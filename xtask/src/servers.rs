@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::cmd;
-use crate::workspace::Workspace;
+use crate::{cmd, workspace::Workspace};
 
 const PACKAGE: &str = "lsm-checkpoint/store/servers/Cargo.toml";
 const MOTO: &str = "moto[server]==5.2.*";
@@ -34,11 +33,11 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64) -> anyhow::Result<bool> {
     ]);
     searches.args(["--", "--nocapture", "--test-threads", "1"]).env("LSM_STORE_STATES", STATES);
     let proved = cmd::run(&mut searches)?.success;
-    let build = ["--manifest-path", PACKAGE, "--target-dir", "target/nested"];
+    let build = ["--manifest-path", PACKAGE, "--target-dir", "target"];
     if !cmd::run(cmd::cargo(root).arg("build").args(build))?.success {
         return Ok(false);
     }
-    let programs = root.join("target/nested/debug");
+    let programs = root.join("target/debug");
     let mut chore = cmd::tool(programs.join("chore"));
     chore.current_dir(root).arg(programs.join("worker")).arg(minutes.to_string());
     chore.arg("--moto").arg(moto).arg("--azurite").arg(azurite);

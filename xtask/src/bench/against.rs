@@ -4,18 +4,15 @@
 //! slower over time therefore slows both. A floor does the same work in both builds, so the ratio of the floors shows
 //! the noise.
 
-mod ratios;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::{cmd, workspace::Workspace};
 use anyhow::{Context, bail};
-use ratios::{Comparison, Figures};
+use xtask_tables::{Comparison, Figures, figures_of};
 
 use super::{TABLES, header, table_of};
-use crate::cmd;
 use crate::realfs::Mounts;
-use crate::workspace::Workspace;
 
 /// Links, clones, copies and `MemFs`, in the words that the benches select their jobs by.
 const JOBS: &[&str] = &["link", "clone", "copy", "copied", "memory"];
@@ -96,7 +93,7 @@ pub(super) fn run_inside(
     println!("{}\n", header(workspace, mounts.description(), &command)?);
     let mut rounds = Vec::new();
     for round in 0..against.rounds {
-        let mut figures = [Figures::new(), Figures::new()];
+        let mut figures = [Figures::default(), Figures::default()];
         for package in sides[0].packages.iter().filter(|package| sides[1].has(package)) {
             let mut turns: Vec<_> = sides.iter().zip(&mut figures).collect();
             if round % 2 == 1 {
@@ -139,7 +136,7 @@ fn sides(workspace: &Workspace) -> anyhow::Result<[Side; 2]> {
 
 impl Side {
     fn of(workspace: &Workspace, target: Option<PathBuf>) -> Self {
-        let packages = workspace.with_target(TABLES.0, TABLES.1).map(|package| package.name.clone());
+        let packages = workspace.with_target(&TABLES.0, TABLES.1).map(|package| package.name.to_string());
         Self { root: workspace.root.clone(), packages: packages.collect(), target }
     }
 
@@ -165,7 +162,7 @@ impl Side {
             markdown.push_str(line);
             markdown.push('\n');
         })?;
-        Ok(outcome.success.then(|| ratios::figures_of(&markdown)))
+        Ok(outcome.success.then(|| figures_of(&markdown)))
     }
 }
 

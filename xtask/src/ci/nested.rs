@@ -1,6 +1,6 @@
 //! Packages below the crates that are not members of the workspace: adapters for real engines, interop, fuzzers.
 
-use std::path::Path;
+use crate::workspace::{dir, is_fuzz};
 
 use super::Ci;
 
@@ -8,16 +8,14 @@ use super::Ci;
 const SHORT_FUZZ: &str = "2000";
 
 pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
-    let manifests = ci.workspace.nested_manifests()?;
-    if manifests.is_empty() {
-        ci.report.skip("no crate has a nested package".to_owned());
-    }
-    for manifest in manifests {
-        let shown = manifest.strip_prefix(&ci.workspace.root)?.to_string_lossy().into_owned();
-        // One target directory for all of them: they share the crates they depend on.
-        let tail = ["--manifest-path", &*shown, "--target-dir", "target/nested"];
+    for package in ci.workspace.nested()? {
+        let shown = dir(&package).strip_prefix(&ci.workspace.root)?.join("Cargo.toml");
+        let shown = shown.to_string_lossy();
+        // In the target directory of the workspace they find the dependencies that they share with it. For that their
+        // manifests repeat its profile.
+        let tail = ["--manifest-path", &*shown, "--target-dir", "target"];
         ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
-        if is_fuzz(&manifest) {
+        if is_fuzz(&package) {
             // Running the targets of cargo-fuzz needs a nightly compiler. The loop over the corpus does not.
             ci.cargo(&[&["check"], &tail[..]].concat())?;
             let stable = [&tail[..], &["--no-default-features"]].concat();
@@ -30,18 +28,24 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Recognises a fuzzer by the directory name that cargo-fuzz uses.
-pub(crate) fn is_fuzz(manifest: &Path) -> bool {
-    manifest.parent().is_some_and(|dir| dir.ends_with("fuzz"))
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::workspace::Workspace;
+
     use super::*;
 
     #[test]
-    fn a_fuzz_package_is_known_by_its_directory() {
-        assert!(is_fuzz(Path::new("/w/lsm-manifest/fuzz/Cargo.toml")));
-        assert!(!is_fuzz(Path::new("/w/lsm-manifest/interop/Cargo.toml")));
+    fn nested_packages_build_dependencies_as_the_workspace_does() {
+        let workspace = Workspace::load().unwrap();
+        let profile = |dir: &std::path::Path| {
+            let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap();
+            let (_, profile) = text.split_once("[profile.dev.package.\"*\"]\n").unwrap_or(("", ""));
+            profile.split_once("\n\n").map_or(profile, |(lines, _)| lines).trim().to_owned()
+        };
+        let expected = profile(&workspace.root);
+        assert_eq!(expected, "opt-level = 1\ndebug = false");
+        for package in workspace.nested().unwrap() {
+            assert_eq!(profile(dir(&package)), expected, "{}", package.manifest_path);
+        }
     }
 }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{Ci, steps::names};
 use crate::cmd;
+
+use super::{Ci, steps::names};
 
 /// Packages the crates together, since each needs the version of the one below that is not published yet.
 pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
@@ -24,7 +25,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     }
     let home = dir.join("home");
     furnish(&home, cargo_home().as_deref())?;
-    let names = names(ci, |_| true);
+    let names = names(ci);
     // The default features of the command bring in the clients of three clouds, which take minutes to build.
     let mut args = vec!["package", "--target-dir", "target/packaging", "--no-default-features"];
     args.extend(names.iter().flat_map(|name| ["-p", name]));
@@ -33,7 +34,8 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         args.push("--allow-dirty");
     }
     let home = home.to_str().context("the path of the workspace is not UTF-8")?;
-    ci.cargo_env(&args, &[("CARGO_HOME", home)])
+    // Nothing of it runs, so nobody needs debug information.
+    ci.cargo_env(&args, &[("CARGO_HOME", home), ("CARGO_PROFILE_DEV_DEBUG", "0")])
 }
 
 /// The directory in which cargo keeps its downloads.

@@ -1,16 +1,22 @@
 //! The steps of CI, one function each.
 
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::workspace::{Package, TargetKind, Workspace, dir, files, is_fuzz, targets};
 use anyhow::Context;
 
-use super::{Ci, nested};
-use crate::workspace::{Package, Workspace};
-use crate::{install, realfs, tidy};
+use super::Ci;
+use crate::{forward, install, realfs};
 
-/// The crates whose tests run with every set of features.
+/// The core crates. Each set of their features is checked by itself.
 const CORE: [&str; 4] = ["lsm-fs", "lsm-fs-mem", "lsm-manifest", "lsm-checkpoint"];
 
 /// The crash sweeps run for minutes: optimizing our own crates costs less time than it saves.
 const OPTIMIZED: &[(&str, &str)] = &[("CARGO_PROFILE_TEST_OPT_LEVEL", "1")];
+
+/// The step `test` has built the examples with this.
+const AS_TESTED: &[(&str, &str)] = &[("CARGO_PROFILE_DEV_OPT_LEVEL", "1")];
 
 pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -20,7 +26,7 @@ pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
         }
     }
     let mut needed = vec![install::FILESYSTEM_TOOLS];
-    if ci.workspace.nested_manifests()?.iter().any(|manifest| nested::is_fuzz(manifest)) {
+    if ci.workspace.nested()?.iter().any(is_fuzz) {
         needed.push(install::FUZZ_TOOLS);
     }
     match install::ensure(&needed.concat()) {
@@ -31,17 +37,7 @@ pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn tidy(ci: &mut Ci) -> anyhow::Result<()> {
-    let findings = tidy::check(&ci.workspace)?;
-    for note in &findings.notes {
-        eprintln!("    note: {note}");
-    }
-    if findings.errors.is_empty() {
-        ci.report.pass();
-    }
-    for error in findings.errors {
-        ci.report.fail(error);
-    }
-    Ok(())
+    ci.cargo(&forward::program("tidy").unwrap_or_default())
 }
 
 pub(super) fn fmt(ci: &mut Ci) -> anyhow::Result<()> {
@@ -58,9 +54,12 @@ pub(super) fn clippy(ci: &mut Ci) -> anyhow::Result<()> {
 
 /// A crate by itself: in the build of its tests, a dev-dependency may turn on a feature that the crate forgot.
 pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
-    for (name, features) in feature_sets(&ci.workspace) {
-        let set = selection(&name, &features);
-        ci.cargo(&[&["clippy"], &strs(&set)[..], &["--lib", "--", "-D", "warnings"]].concat())?;
+    for set in feature_sets(&ci.workspace)? {
+        let selected = strs(&set.args);
+        ci.cargo(&[&["clippy"], &selected[..], &["--lib", "--", "-D", "warnings"]].concat())?;
+        if !set.is_tested {
+            ci.cargo(&[&["clippy"], &selected[..], &["--tests", "--", "-D", "warnings"]].concat())?;
+        }
     }
     Ok(())
 }
@@ -68,11 +67,12 @@ pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
 pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
     // One command builds their many dependencies once. Each by itself would build some of them with other features.
     let others = ci.workspace.packages.iter().filter(|package| is_later(&package.name));
-    let others: Vec<_> = others.flat_map(|package| ["-p".to_owned(), package.name.clone()]).collect();
+    let others: Vec<_> = others.flat_map(|package| ["-p".to_owned(), package.name.to_string()]).collect();
     ci.cargo_env(&[&["test", "--no-fail-fast", "--all-features"], &strs(&others)[..]].concat(), OPTIMIZED)?;
-    for (name, features) in feature_sets(&ci.workspace) {
-        let set = selection(&name, &features);
-        ci.cargo_env(&[&["test"], &strs(&set)[..]].concat(), OPTIMIZED)?;
+    for set in feature_sets(&ci.workspace)? {
+        // The examples in the documents show which features they need.
+        let examples: &[&str] = if set.is_tested { &[] } else { &["--doc"] };
+        ci.cargo_env(&[&["test"], examples, &strs(&set.args)[..]].concat(), OPTIMIZED)?;
     }
     Ok(())
 }
@@ -82,9 +82,8 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
     const FLAG: [&str; 2] = ["--cfg", "lsm_fs_portable"];
     let package = ["-p", "lsm-fs", "--all-features"];
     ci.cargo(&[&["clippy"], &package[..], &["--", "-D", "warnings"], &FLAG].concat())?;
-    let wrapper = ci.workspace.root.join("xtask/portable-rustc");
-    let wrapper = wrapper.to_str().context("the path of the workspace is not UTF-8")?;
-    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper)]].concat();
+    let wrapper = wrapper(ci, "portable-rustc")?;
+    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())]].concat();
     // The example of the suite asserts that `StdFs` keeps the whole contract. On std alone one check fails, which the
     // tests name.
     ci.cargo_env(&[&["test"], &package[..], &["--", "--skip", "conformance.rs"]].concat(), &env)
@@ -92,69 +91,49 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
 
 pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
     let names: Vec<_> =
-        ci.workspace.with_target("test", "loom").map(|package| package.name.clone()).collect();
+        ci.workspace.with_target(&TargetKind::Test, "loom").map(|package| package.name.to_string()).collect();
     if names.is_empty() {
         ci.report.skip("no crate has a test target named `loom`".to_owned());
     }
+    // Only our crates get the flag, so the crates that they share with the other tests are not built again.
+    let wrapper = wrapper(ci, "loom-rustc")?;
+    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())]].concat();
     for name in names {
-        let args = [
-            "test",
-            "-p",
-            &name,
-            "--all-features",
-            "--test",
-            "loom",
-            "--release",
-            "--target-dir",
-            "target/loom",
-        ];
-        ci.cargo_env(&args, &[("RUSTFLAGS", "--cfg loom")])?;
+        ci.cargo_env(&["test", "-p", &name, "--all-features", "--test", "loom"], &env)?;
     }
     Ok(())
 }
 
+/// The path of a program that calls rustc with one more flag for the members of the workspace.
+fn wrapper(ci: &Ci, name: &str) -> anyhow::Result<String> {
+    let path = ci.workspace.root.join("xtask").join(name);
+    Ok(path.to_str().context("the path of the workspace is not UTF-8")?.to_owned())
+}
+
 pub(super) fn doc(ci: &mut Ci) -> anyhow::Result<()> {
-    let args = ["doc", "--workspace", "--exclude", "xtask", "--no-deps", "--all-features"];
+    let names = names(ci);
+    let crates = names.iter().flat_map(|name| ["-p", name]);
+    let args: Vec<_> = ["doc", "--no-deps", "--all-features"].into_iter().chain(crates).collect();
     ci.cargo_env(&args, &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
 pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
-    let examples: Vec<_> = ci
-        .workspace
-        .publishable()
-        .flat_map(|package| package.targets("example").map(|name| (package.name.clone(), name.to_owned())))
-        .collect();
-    if examples.is_empty() {
-        ci.report.skip("no crate has an example".to_owned());
+    let mut runs = Vec::new();
+    for package in ci.workspace.publishable() {
+        let selected = all_features(package);
+        for example in targets(package, &TargetKind::Example) {
+            let run = ["run", "--example", example].map(str::to_owned);
+            runs.push([&run[..], &selected].concat());
+        }
     }
-    for (package, example) in examples {
-        ci.cargo(&["run", "-p", &package, "--example", &example, "--all-features"])?;
-    }
-    Ok(())
-}
-
-/// Builds the benches in the test profile, each crate by itself. The step `test` has already built their dependencies.
-pub(super) fn benches(ci: &mut Ci) -> anyhow::Result<()> {
-    let builds: Vec<Vec<String>> = ci.workspace.publishable().filter_map(bench_build).collect();
-    if builds.is_empty() {
-        ci.report.skip("no crate has a bench".to_owned());
-    }
-    for args in builds {
-        ci.cargo_env(&strs(&args), OPTIMIZED)?;
+    for run in runs {
+        ci.cargo_env(&strs(&run), AS_TESTED)?;
     }
     Ok(())
-}
-
-/// Names the benches, so that cargo does not build the library's tests once more. Returns `None` if there is no bench.
-fn bench_build(package: &Package) -> Option<Vec<String>> {
-    let mut args = ["test", "--no-run", "--all-features", "-p", &package.name].map(str::to_owned).to_vec();
-    let before = args.len();
-    args.extend(package.targets("bench").flat_map(|name| ["--bench".to_owned(), name.to_owned()]));
-    (args.len() > before).then_some(args)
 }
 
 pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
-    if let Err(reason) = realfs::possible(&ci.workspace, realfs::TESTS) {
+    if let Err(reason) = realfs::possible(&ci.workspace, &realfs::TESTS) {
         ci.cannot(format!("{reason:#}"));
         return Ok(());
     }
@@ -175,15 +154,38 @@ pub(super) fn realfs(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn names(ci: &Ci, keep: fn(&Package) -> bool) -> Vec<String> {
-    ci.workspace.publishable().filter(|package| keep(package)).map(|package| package.name.clone()).collect()
+pub(super) fn names(ci: &Ci) -> Vec<String> {
+    ci.workspace.publishable().map(|package| package.name.to_string()).collect()
 }
 
-/// The feature sets of each core crate.
-fn feature_sets(workspace: &Workspace) -> Vec<(String, Vec<String>)> {
-    let core = workspace.packages.iter().filter(|package| !is_later(&package.name));
-    core.flat_map(|package| combinations(package).into_iter().map(|set| (package.name.clone(), set)))
-        .collect()
+/// A core crate with some of its features.
+struct FeatureSet {
+    /// The arguments that select it.
+    args: Vec<String>,
+    is_tested: bool,
+}
+
+/// The feature sets of each core crate. If no code of the crate asks for the absence of a feature, then each test of a
+/// smaller set is a test of the full set too, and runs there. The step `features` compiles it with the smaller set.
+fn feature_sets(workspace: &Workspace) -> anyhow::Result<Vec<FeatureSet>> {
+    let mut sets = Vec::new();
+    for package in workspace.packages.iter().filter(|package| !is_later(&package.name)) {
+        let is_additive = !files(&workspace.root)?.iter().map(|file| workspace.root.join(file)).any(|file| {
+            ["src", "tests"].iter().any(|part| file.starts_with(dir(package).join(part)))
+                && fs::read_to_string(file).is_ok_and(|text| negates_a_feature(&text))
+        });
+        let combinations = combinations(&package.features);
+        let largest = combinations.len().saturating_sub(1);
+        sets.extend(combinations.iter().enumerate().map(|(at, features)| FeatureSet {
+            args: selection(&package.name, features),
+            is_tested: !is_additive || at == largest,
+        }));
+    }
+    Ok(sets)
+}
+
+fn negates_a_feature(code: &str) -> bool {
+    code.lines().filter_map(|line| line.split_once("not(")).any(|(_, rest)| rest.contains("feature"))
 }
 
 /// Tells whether a crate came after the core: its tests run once, with all features.
@@ -200,28 +202,37 @@ fn selection(name: &str, features: &[String]) -> Vec<String> {
     args
 }
 
+/// The arguments that select a crate with all features, in the words of the step `test`. Otherwise cargo would build it
+/// once more: a default feature without content makes a difference.
+fn all_features(package: &Package) -> Vec<String> {
+    match combinations(&package.features).last() {
+        Some(features) if !is_later(&package.name) => selection(&package.name, features),
+        _ => ["-p", &*package.name, "--all-features"].map(str::to_owned).into(),
+    }
+}
+
 fn strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-/// Returns these sets, each once: no feature, the default, each feature alone, all features.
-fn combinations(package: &Package) -> Vec<Vec<String>> {
-    let each = package.features.iter().map(|feature| vec![feature.clone()]);
+/// Returns these sets, each once: no feature, the default, each feature alone. The last one has all features.
+fn combinations(features: &BTreeMap<String, Vec<String>>) -> Vec<Vec<String>> {
+    let all: Vec<_> = features.keys().filter(|name| *name != "default").cloned().collect();
+    let mut default = features.get("default").cloned().unwrap_or_default();
     // The default can hold entries that `--features` refuses, such as `dep:x`, so it is selected by its own name.
-    let plain = package.default.iter().all(|name| package.features.contains(name));
-    let default = if plain { package.default.clone() } else { vec!["default".to_owned()] };
-    let mut sets = vec![Vec::new(), default];
-    sets.extend(each);
-    sets.push(package.features.clone());
-    for set in &mut sets {
-        set.sort();
+    if !default.iter().all(|name| all.contains(name)) {
+        default = vec!["default".to_owned()];
     }
+    default.sort();
+    let mut sets = vec![Vec::new(), default];
+    sets.extend(all.iter().map(|feature| vec![feature.clone()]));
     let mut unique = Vec::new();
-    for set in sets {
+    for set in sets.into_iter().filter(|set| *set != all) {
         if !unique.contains(&set) {
             unique.push(set);
         }
     }
+    unique.push(all);
     unique
 }
 
@@ -230,17 +241,25 @@ mod tests {
     use super::*;
 
     fn sets(features: &[&str], default: &[&str]) -> Vec<String> {
-        let owned = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
-        let package = Package { features: owned(features), default: owned(default), ..Package::default() };
-        combinations(&package).iter().map(|set| set.join("+")).collect()
+        let default = default.iter().map(|&name| name.to_owned()).collect();
+        let features = features.iter().map(|&name| (name.to_owned(), Vec::new()));
+        let features = features.chain([("default".to_owned(), default)]).collect();
+        combinations(&features).iter().map(|set| set.join("+")).collect()
+    }
+
+    #[test]
+    fn code_for_the_absence_of_a_feature_is_found() {
+        assert!(negates_a_feature("fn f() {}\n#[cfg(all(test, not(feature = \"a\")))]"));
+        assert!(negates_a_feature("if cfg!(not(any(feature = \"a\", unix))) {}"));
+        assert!(!negates_a_feature("#[cfg(feature = \"a\")]\n#[cfg(not(unix))]"));
     }
 
     #[test]
     fn every_set_of_features_is_built_once() {
         assert_eq!(sets(&[], &[]), [""]);
         assert_eq!(sets(&["a"], &["a"]), ["", "a"]);
-        assert_eq!(sets(&["b", "a"], &[]), ["", "b", "a", "a+b"]);
+        assert_eq!(sets(&["b", "a"], &[]), ["", "a", "b", "a+b"]);
         assert_eq!(sets(&["a"], &["dep:b"]), ["", "default", "a"]);
-        assert_eq!(sets(&["a", "b", "c"], &["a", "b"]), ["", "a+b", "a", "b", "c", "a+b+c"]);
+        assert_eq!(sets(&["a", "b", "c"], &["b", "a"]), ["", "a+b", "a", "b", "c", "a+b+c"]);
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cmd;
+
 use crate::install::{self, Tool};
 use crate::workspace::Workspace;
 

@@ -1,0 +1,163 @@
+//! The plots, and the rows of the tables that each line of a plot takes its points from.
+
+use xtask_tables::{Row, value};
+
+/// A plot of times against numbers of files.
+pub(super) struct Plot {
+    pub(super) file: &'static str,
+    pub(super) title: &'static str,
+    series: &'static [Series],
+}
+
+/// A side of the rows whose jobs differ only in a number of files.
+struct Series {
+    name: &'static str,
+    /// The text before and after the number.
+    job: (&'static str, &'static str),
+    volume: &'static str,
+    side: Side,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Ours,
+    Other,
+}
+
+/// A line of a plot: numbers of files, and seconds.
+#[derive(Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    /// The place in the list of series, which gives the colour.
+    pub(super) place: usize,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+const fn series(
+    name: &'static str,
+    job: (&'static str, &'static str),
+    volume: &'static str,
+    side: Side,
+) -> Series {
+    Series { name, job, volume, side }
+}
+
+const LINKED: (&str, &str) = ("linked ", " tables: ours / linkat + the same syncs");
+const CLONED: (&str, &str) = ("scaled clones of ", " files: ours / clone + fsync each");
+const CLONED_RAW: (&str, &str) = ("scaled clones of ", " files: ours / raw calls in as many threads");
+const COPIED: (&str, &str) = ("scaled copies of ", " files: ours / copy + fsync each");
+const COPIED_RAW: (&str, &str) = ("scaled copies of ", " files: ours / raw calls in as many threads");
+const TREE_LINKED: (&str, &str) = ("versus 7.4.0, hard links, ", " tables: ours / theirs");
+const TREE_CLONED: (&str, &str) = ("versus 7.4.0, reflinks, ", " tables: ours / theirs");
+const TREE_COPIED: (&str, &str) = ("versus 7.4.0, copies, ", " tables: ours / theirs");
+const PUSH_RESTIC: (&str, &str) = ("push of ", " files: ours / restic backup");
+const PUSH_RCLONE: (&str, &str) = ("push of ", " files: ours / rclone copy");
+const FETCH_RESTIC: (&str, &str) = ("fetch of ", " files: ours / restic restore");
+const FETCH_RCLONE: (&str, &str) = ("fetch of ", " files: ours / rclone copy");
+
+const LIVE: &str = "lsm-checkpoint, of a live coordinode tree";
+const ENGINE: &str = "coordinode 7.4.0 itself, of the same tree";
+
+/// Every plot.
+pub(super) const PLOTS: &[Plot] = &[
+    Plot {
+        file: "link.svg",
+        title: "Checkpoint by hard links, ext4",
+        series: &[
+            series("lsm-checkpoint", LINKED, "ext4", Side::Ours),
+            series("raw linkat and the same syncs", LINKED, "ext4", Side::Other),
+            series(LIVE, TREE_LINKED, "ext4", Side::Ours),
+            series(ENGINE, TREE_LINKED, "ext4", Side::Other),
+        ],
+    },
+    Plot {
+        file: "clone.svg",
+        title: "Checkpoint by clones (reflinks), XFS",
+        series: &[
+            series("lsm-checkpoint", CLONED, "xfs", Side::Ours),
+            series("raw calls in as many threads", CLONED_RAW, "xfs", Side::Other),
+            series(LIVE, TREE_CLONED, "xfs", Side::Ours),
+            series(ENGINE, TREE_CLONED, "xfs", Side::Other),
+            series("clone and fsync, one by one", CLONED, "xfs", Side::Other),
+        ],
+    },
+    Plot {
+        file: "copy.svg",
+        title: "Checkpoint by copies, ext4 to ext4",
+        series: &[
+            series("lsm-checkpoint", COPIED, "ext4 → ext4", Side::Ours),
+            series("raw calls in as many threads", COPIED_RAW, "ext4 → ext4", Side::Other),
+            series(LIVE, TREE_COPIED, "ext4 → ext4", Side::Ours),
+            series(ENGINE, TREE_COPIED, "ext4 → ext4", Side::Other),
+            series("copy and fsync, one by one", COPIED, "ext4 → ext4", Side::Other),
+        ],
+    },
+    Plot {
+        file: "push.svg",
+        title: "Push of a checkpoint to a folder on another disk",
+        series: &[
+            series("lsm-checkpoint-store", PUSH_RESTIC, "ext4 → ext4", Side::Ours),
+            series("restic backup", PUSH_RESTIC, "ext4 → ext4", Side::Other),
+            series("rclone copy", PUSH_RCLONE, "ext4 → ext4", Side::Other),
+        ],
+    },
+    Plot {
+        file: "fetch.svg",
+        title: "Restore of a checkpoint from a folder on another disk",
+        series: &[
+            series("lsm-checkpoint-store", FETCH_RESTIC, "ext4 → ext4", Side::Ours),
+            series("restic restore", FETCH_RESTIC, "ext4 → ext4", Side::Other),
+            series("rclone copy", FETCH_RCLONE, "ext4 → ext4", Side::Other),
+        ],
+    },
+];
+
+impl Plot {
+    /// The lines for which the tables have two points or more.
+    pub(super) fn lines(&self, rows: &[Row<'_>]) -> Vec<Line> {
+        let lines = self.series.iter().enumerate().map(|(place, series)| {
+            let mut points: Vec<_> = rows.iter().filter_map(|row| series.point(row)).collect();
+            points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+            Line { name: series.name, place, points }
+        });
+        lines.filter(|line| line.points.len() > 1).collect()
+    }
+}
+
+impl Series {
+    fn point(&self, row: &Row<'_>) -> Option<(f64, f64)> {
+        let (before, after) = self.job;
+        let count = row.cell("job")?.strip_prefix(before)?.strip_suffix(after)?.parse().ok()?;
+        let (ours, other) = row.sides().filter(|_| row.cell("volume") == Some(self.volume))?;
+        let cell = match self.side {
+            Side::Ours => ours,
+            Side::Other => other,
+        };
+        Some((count, value(cell)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_rows_of_its_job_and_volume() {
+        let head = "| job | volume | ours (min–max) | floor | ratio |\n|---|---|---|---|---|\n";
+        let row = |job: &str, volume: &str| format!("| {job} | {volume} | 2.50 ms (2–3) | 1.5 s | 1.0 |\n");
+        let linked = |count: &str| format!("linked {count} tables: ours / linkat + the same syncs");
+        let text = [
+            head.to_owned(),
+            row(&linked("1000"), "ext4"),
+            row(&linked("100"), "ext4"),
+            row(&linked("100"), "xfs"),
+            row("linked 10000 tables: pause: ours / linkat alone", "ext4"),
+            row("versus 7.4.0, hard links, 20 tables: ours / theirs", "ext4"),
+        ];
+        let text = text.concat();
+        let lines = PLOTS[0].lines(&xtask_tables::rows(&text));
+        let [ours, floor] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(ours.points, [(100.0, 0.0025), (1000.0, 0.0025)]);
+        assert_eq!((floor.place, &floor.points[..]), (1, &[(100.0, 1.5), (1000.0, 1.5)][..]));
+    }
+}
