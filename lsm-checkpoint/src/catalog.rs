@@ -24,13 +24,13 @@ use crate::{
 /// The catalog format that this version writes. It also reads format 1.
 pub const CATALOG_FORMAT: u32 = 2;
 
-/// Charges the memory of a name with a text of this length to the budget of a catalog.
-pub(crate) type Take<'t> = &'t mut dyn FnMut(usize) -> Result<(), CatalogDefect>;
+/// A callback that charges the memory of a name of this length to the budget of a catalog.
+pub(crate) type TakeMemory<'t> = &'t mut dyn FnMut(usize) -> Result<(), CatalogDefect>;
 
 /// The contents of a checkpoint, by name.
 ///
-/// It is stored as an archive in the format of a manifest, in which every block has a checksum. `FORMAT.md` in the
-/// directory of the crate specifies every byte.
+/// It is stored as an archive of `lsm-manifest`, in which every block has a checksum. `FORMAT.md` in the directory of
+/// the crate specifies every byte.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Catalog {
@@ -121,7 +121,7 @@ impl Attributes {
         KnownPermissions { mode, owner, group }
     }
 
-    /// Returns the permissions of the catalog. Unknown fields are taken from `there`.
+    /// Returns these attributes as permissions. Unknown fields are taken from `there`, the permissions on disk.
     pub(crate) fn over(&self, there: Option<Permissions>) -> Option<Permissions> {
         self.known().over(there)
     }
@@ -167,9 +167,9 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// Reads the catalog of a checkpoint, and verifies every section that it reads.
     ///
-    /// The memory that a catalog takes is bounded by the real contents of its directory. It may list about 60,000 names
-    /// that the directory lacks. A catalog that lists more is refused before it takes more memory. A catalog of more
-    /// than 16 MiB is refused if its directory does not hold enough entries to explain its length.
+    /// The memory that a catalog takes is bounded by the real contents of its directory. A catalog may list about
+    /// 60,000 names that its directory lacks. A catalog that lists more is refused before more memory is allocated. A
+    /// catalog of more than 16 MiB is refused if its directory holds too few entries for a catalog of this length.
     ///
     /// # Errors
     ///

@@ -6,15 +6,15 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use sparse::SparseHasher;
 
-/// The zeros that the faster hasher for data takes at a time.
+/// The length of the zeros that `Dense` hashes at a time for a hole.
 const PIECE: usize = 64 << 10;
 static ZEROS: [u8; PIECE] = [0; PIECE];
 
 /// The checksum of the bytes so far. Holes read as zeros.
 pub(crate) enum Hasher {
-    /// For data. Holes are hashed like data.
+    /// Hashes holes like data.
     Dense(Box<Xxh3Default>),
-    /// For long holes, which cost little. Data takes twice as long.
+    /// Hashes a long hole at little cost. Data takes twice as long as with `Dense`.
     Sparse(Box<SparseHasher>),
 }
 

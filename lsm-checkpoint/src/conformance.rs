@@ -3,7 +3,8 @@
 //!
 //! [`verify`](crate::verify()) cannot find these mistakes. It compares a checkpoint with its catalog, and the catalog
 //! lists the files that the adapter supplied. It reports a checkpoint as sound even if the adapter forgot all blob
-//! files. The suite opens each checkpoint with the engine and compares every record with the writes that it made.
+//! files. The suite restores each checkpoint, opens the copy with the engine, and compares every record with the writes
+//! that it made.
 //!
 //! Implement [`Tree`] for the engine, and pass a [`Subject`] that opens it to [`run`]. There are two levels:
 //!
@@ -23,8 +24,8 @@
 //! | `crashes` | a power cut at every moment; a kill at every call, followed by a restart and a power cut |
 //!
 //! Every run is the same, because nothing depends on threads, clocks or chance. With [`Depth::Quick`], some checks try
-//! samples, and the report states the numbers. The suite cannot see races inside a single call of the engine, such as a
-//! capture that takes two trees at two moments.
+//! a sample of the cases, and the report states the numbers. The suite cannot see races inside a single call of the
+//! engine, such as a capture that takes two trees at two moments.
 //!
 #![doc = include_str!("conformance/example.md")]
 
@@ -32,11 +33,11 @@ mod between;
 mod case;
 mod crashes;
 mod faults;
-mod ground;
 mod history;
 mod identity;
 mod lasting;
 mod live;
+mod sandbox;
 mod snapshot;
 mod states;
 mod steps;
@@ -52,7 +53,7 @@ pub use subject::{Contents, Depth, Reader, Subject, Tree};
 /// A check of one promise of an adapter.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// `module::sentence`.
+    /// The name, as `module::sentence`.
     pub name: &'static str,
     run: fn(&Subject) -> Verdict,
 }
@@ -164,11 +165,12 @@ pub struct Outcome {
     pub check: Check,
     /// The result of the check.
     pub verdict: Result<(), Failure>,
-    /// The number of tried cases and the number of all cases. `None` if all were tried.
+    /// A description of the cases that were tried, such as `24 of 80 steps`. `None` if all were tried.
     pub tried: Option<String>,
 }
 
-/// The results of all checks. `Display` lists the checks that did not pass or tried samples, and counts the others.
+/// The results of all checks. `Display` lists the checks that did not pass, and those that tried only a sample. It
+/// counts the others.
 #[derive(Clone, Debug)]
 pub struct Report {
     outcomes: Vec<Outcome>,

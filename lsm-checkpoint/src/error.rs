@@ -48,7 +48,7 @@ pub enum Error {
         /// The directory in which it is being made.
         staged: PathBuf,
     },
-    /// The target lies in a directory of the source. The engine would take it for its own.
+    /// The target lies in a directory of the source. The engine would mistake its files for its own.
     ///
     /// Choose a target elsewhere.
     #[error("{}: the target lies in the source's {}", target.display(), root.display())]
@@ -58,11 +58,11 @@ pub enum Error {
         /// The source's directory.
         root: PathBuf,
     },
-    /// The path has no usable name. It is empty or ends without a name, the name is not UTF-8, or it is a staged
-    /// directory's name (`.{name}.checkpoint-staged`).
+    /// The path does not end in a usable name. It is empty, it ends without a name as `..` does, the name is not UTF-8,
+    /// or it is the name of a staged directory (`.{name}.checkpoint-staged`).
     ///
     /// Name a directory that does not exist, in a directory that exists.
-    #[error("{}: no name for a target", target.display())]
+    #[error("{}: cannot be the name of a target", target.display())]
     InvalidTarget {
         /// The target as given.
         target: PathBuf,
@@ -73,7 +73,7 @@ pub enum Error {
     /// Fix the engine's adapter: [`identity`](crate::CheckpointSource::identity) must return an id that the engine
     /// keeps. A checkpoint of format 1 may have no identity.
     /// [`CheckpointDir::with_identity`](crate::CheckpointDir::with_identity) gives its copy one.
-    #[error("the source calls itself {identity:?}: an identity is 1 to 255 bytes of text on one line")]
+    #[error("the source's identity {identity:?} is invalid: it must be 1 to 255 bytes of text on one line")]
     InvalidIdentity {
         /// The source's identity.
         identity: String,
@@ -93,7 +93,7 @@ pub enum Error {
     ///
     /// Fix the engine's adapter: it must write the manifest of the captured version, not of the live version. In a
     /// restore, the checkpoint is wrong, so use another one.
-    #[error("{}: version {expected} is captured, {problem}", path.display())]
+    #[error("{}: version {expected} was captured, but {problem}", path.display())]
     WrongVersion {
         /// CURRENT, relative to the target.
         path: PathBuf,
@@ -105,16 +105,16 @@ pub enum Error {
     /// The target's filesystem was given a batch of files to copy and did not report the result of this file.
     ///
     /// The backend is wrong, because it must report every job of a batch. Use another one.
-    #[error("{}: the filesystem's batch of copies ended without a report on this file", path.display())]
+    #[error("{}: the filesystem did not report the result of copying this file", path.display())]
     Unreported {
         /// The source's file.
         path: PathBuf,
     },
-    /// A captured file is gone or differs from the snapshot. Something deletes or changes files behind the snapshot's
-    /// back. A file that is only linked or cloned is not checked.
+    /// A captured file is gone or differs from the snapshot, although the snapshot should keep it. The contents of a
+    /// file that is linked or cloned are not checked.
     ///
-    /// If the engine was being changed by hand, retry. Otherwise route every unlink of the engine through its
-    /// [`DeletionPause`](crate::DeletionPause), or let the snapshot pin its files.
+    /// If the engine's files were being changed by hand, retry. Otherwise fix the engine: route every unlink through
+    /// its [`DeletionPause`](crate::DeletionPause), or let the snapshot keep its files alive.
     #[error("{}: the source file changed: {what}", path.display())]
     SourceChanged {
         /// The source's file.
@@ -124,9 +124,9 @@ pub enum Error {
     },
     /// The copied bytes do not match the snapshot's checksum.
     ///
-    /// The source's file is damaged, so restore it from an earlier checkpoint. This checkpoint is not made, because it
-    /// must not replace a sound one.
-    #[error("{}: checksum is {found:#034x}, the snapshot says {expected:#034x}", path.display())]
+    /// The source's file is damaged, so restore it from an earlier checkpoint. No new checkpoint is made, because it
+    /// would hold the damaged file.
+    #[error("{}: its checksum is {found:#034x}, but the snapshot has {expected:#034x}", path.display())]
     SourceCorrupt {
         /// The source's file.
         path: PathBuf,
@@ -142,23 +142,24 @@ pub enum Error {
     LinkRefused {
         /// The source's file.
         path: PathBuf,
-        /// The refusal. `None` if the two lie in different namespaces, or if the file is never linked.
+        /// The refusal. `None` if source and target belong to different backends, or if the file may not be linked.
         source: Option<lsm_fs::Error>,
     },
     /// The files to copy need more space than the target's volume has.
     ///
     /// Free some space, or choose another volume. Nothing is left of the attempt.
-    #[error("{needed} bytes are needed on the target's volume, {available} are available")]
+    #[error("{needed} bytes are needed on the target's volume, but only {available} are available")]
     NoSpace {
         /// Bytes to copy. In a restore, this may be a single metadata file that did not fit.
         needed: u64,
         /// Bytes that can still be written there.
         available: u64,
     },
-    /// The owner and group that [`Checkpoint::restored_owner`](crate::Checkpoint::restored_owner) gives were refused.
+    /// The target's filesystem refused the owner and group that
+    /// [`Checkpoint::restored_owner`](crate::Checkpoint::restored_owner) gives.
     ///
-    /// Restore as root or as that user, or on a filesystem that has owners. Nothing is left of the attempt.
-    #[error("{}: the owner {owner} and the group {group} are refused there", staged.display())]
+    /// Restore as root or as that user, or choose a filesystem that has owners. Nothing is left of the attempt.
+    #[error("{}: the filesystem refuses the owner {owner} and the group {group}", staged.display())]
     OwnerRefused {
         /// The directory in which the target was to be made.
         staged: PathBuf,
@@ -192,7 +193,7 @@ pub enum Error {
     },
     /// The target exists and is complete, but the sync of its parent failed. A crash may take the target away.
     ///
-    /// Do not rely on it. Remove it and make another one on a device that works.
+    /// Do not rely on it. Remove it, and make another checkpoint on a device that works.
     #[error("{}: published, but not known to be durable", target.display())]
     PublishedNotDurable {
         /// The target.
@@ -200,21 +201,21 @@ pub enum Error {
         /// The sync that failed.
         source: lsm_fs::Error,
     },
-    /// The checkpoint has lost its name, but the sync of its parent failed. A crash may bring it back, whole.
+    /// The checkpoint was renamed to its staged name, but the sync of its parent failed. A crash may bring its name
+    /// back. Its files are still there.
     ///
-    /// Do not make another checkpoint of that name on that device. Its files are still there. Wait until the device
-    /// works again, which takes a new mount on most filesystems. Then see which of the two names exists. A sweep
-    /// removes the staged one.
-    #[error("{}: removed, but not known to be durably so", target.display())]
+    /// Do not make another checkpoint of that name on that device. Wait until the device works again, which takes a new
+    /// mount on most filesystems. Then look which of the two names exists. A sweep removes the staged directory.
+    #[error("{}: removed, but a crash may bring it back", target.display())]
     RemovedNotDurable {
         /// The checkpoint.
         target: PathBuf,
         /// The sync that failed.
         source: lsm_fs::Error,
     },
-    /// A dead process left the target marked. It worked file by file: directories cannot be renamed there, or it
-    /// restored into an existing directory. A file that makes the target readable is gone, or the target has another
-    /// file in its place. Probably an engine has used the target since. Nothing was touched.
+    /// A dead process left the target with a marker. The process worked file by file, because directories cannot be
+    /// renamed there, or because it restored into an existing directory. A file that makes the target readable is gone,
+    /// or the target has another file in its place. Probably an engine has used the target since. Nothing was touched.
     ///
     /// Inspect the target. If it is in use, remove `staged` and the file `.checkpoint-unpublished` in the target.
     /// Otherwise remove both directories.
@@ -256,12 +257,11 @@ pub enum Error {
         /// The reason.
         source: Box<Self>,
     },
-    /// The directory to restore into is not empty. Nothing was touched, except that debris of an earlier restore into
-    /// it may have been removed.
+    /// The directory to restore into is not empty. At most, debris of an earlier restore into it was removed.
     ///
     /// Inspect `entry`. If it is a file of the checkpoint, an earlier call may have restored the whole checkpoint and
-    /// died before it could report success. If `.checkpoint-staged` is in the directory, an earlier call died halfway.
-    /// Move `entry` away, and the next call clears the rest. Otherwise empty the directory, or choose another one.
+    /// died before it could report success. If `.checkpoint-staged` is in the directory, an earlier call died halfway:
+    /// move `entry` away, and the next call clears the rest. Otherwise empty the directory, or choose another one.
     #[error("{}: not empty, it holds {}; restore into an empty directory", target.display(), entry.display())]
     NotEmpty {
         /// The directory.
@@ -284,11 +284,11 @@ pub enum Error {
         /// The entry, relative to the checkpoint.
         path: PathBuf,
     },
-    /// The catalog is sound as an archive, but its content is impossible.
+    /// The catalog is an undamaged archive, but its contents are invalid.
     ///
-    /// Use another checkpoint. The writer of this one is broken, or someone changed it. As a last resort,
+    /// Use another checkpoint. This one was written by a faulty program, or it was changed. As a last resort,
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) opens it without its catalog.
-    #[error("{}: {what}", file.display())]
+    #[error("{}: invalid catalog: {what}", file.display())]
     BadCatalog {
         /// The catalog.
         file: PathBuf,
@@ -318,9 +318,9 @@ pub enum Error {
     },
     /// The operation failed, and so did the clean-up after it.
     ///
-    /// Handle [`error`](Self::LeftBehind::error) as if it came alone. If `left` is a staged directory, or has one
-    /// beside it, the next call for the target or a sweep removes it. A target that is left without a staged directory
-    /// is whole. Verify it, and keep or remove it.
+    /// Handle [`error`](Self::LeftBehind::error) as if it had no failed clean-up. If `left` is a staged directory, or
+    /// has one beside it, the next call for the target or a sweep removes it. A target that is left without a staged
+    /// directory is whole: verify it, and keep or remove it.
     #[error("{error} (and the clean-up left {} behind: {cleanup})", left.display())]
     LeftBehind {
         /// The first failure. It is never another `LeftBehind`.
@@ -354,7 +354,7 @@ fn bits(features: u64) -> String {
 }
 
 impl Error {
-    /// Returns the first failure, without the failure of the clean-up. Base the decision on it.
+    /// Returns the first failure, without the failure of the clean-up. Base the decision about the next step on it.
     #[must_use]
     pub fn first(&self) -> &Self {
         match self {

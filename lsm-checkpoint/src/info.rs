@@ -23,7 +23,7 @@ impl Totals {
     }
 }
 
-/// The totals of each method.
+/// The number and the total length of the files, by method.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TotalsByMethod {
     hard_link: Totals,
@@ -68,10 +68,11 @@ impl TotalsByMethod {
 pub struct BaseReport {
     /// The reason why an [optional base](crate::Checkpoint::optional_base) was not used.
     pub unusable: Option<String>,
-    /// The number of its files that were read and linked, by [`verify_base`](crate::Checkpoint::verify_base).
+    /// The number of files of the base that were read and then linked, because of
+    /// [`verify_base`](crate::Checkpoint::verify_base).
     pub verified_files: u64,
-    /// Its files that were damaged, relative to the base. They were taken from the source instead. Every checkpoint
-    /// that links them is damaged, too: [`verify`](crate::verify()) says which.
+    /// Damaged files of the base, relative to it. The checkpoint took them from the source instead. Every checkpoint
+    /// that shares these files with the base is damaged, too. [`verify`](crate::verify()) finds them.
     pub damaged: Vec<PathBuf>,
 }
 
@@ -102,12 +103,12 @@ pub struct CheckpointInfo {
     pub durability: DirectorySync,
     /// A report on the use of the [base](crate::Checkpoint::base).
     pub base: BaseReport,
-    /// The number of files and directories whose mode could not be set to the source's. The target's mount refuses it
-    /// or has no modes, or the process may not set the group. In the last case, the rights of the group are left out.
-    /// If the mount refuses modes, these entries are private to the process that made them.
+    /// The number of files and directories whose mode could not be set to the source's. Either the target's mount has
+    /// no modes or refuses to set them, and the entries stay private to the user of the process. Or the process may not
+    /// set the group, and the mode is set without rights for the group.
     pub modes_not_kept: u64,
     /// The number of files and directories whose owner or group is not the source's. A process that is not root may not
-    /// give files away, so its engine has to run as the same user.
+    /// give files away (`chown(2)`), so the engine that uses them has to run as the user of this process.
     pub owners_not_kept: u64,
     pub(crate) by_method: TotalsByMethod,
 }

@@ -8,8 +8,9 @@ use crate::{CATALOG_FILE, Result};
 
 /// Returns `true` if the directory is a checkpoint, intact or damaged.
 ///
-/// An engine calls this before it opens a directory for writing, and refuses if the result is `true`. Opening would
-/// change files of the backup. [`restore`](crate::restore()) creates a directory to work in, without a catalog.
+/// An engine calls this before it opens a directory for writing, and refuses the directory if the result is `true`,
+/// because opening would change files of the backup. [`restore`](crate::restore()) creates a directory to work in,
+/// which has no catalog.
 ///
 /// # Contract
 ///

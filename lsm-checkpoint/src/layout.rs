@@ -15,11 +15,12 @@ use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 /// The maximal depth of a tree below the checkpoint, and of a file below its tree, in folders.
 pub(crate) const DEPTH_MAX: usize = 4;
 
-/// The maximal length of a name in bytes. No filesystem allows longer names.
+/// The maximal length of a name in bytes. No filesystem allows longer names: Linux has a limit of 255 bytes (`NAME_MAX`
+/// in `include/uapi/linux/limits.h`), and the 255 UTF-16 units of NTFS are at most 765 bytes of UTF-8.
 pub(crate) const NAME_MAX: usize = 1024;
 
-/// The maximal length of a metadata file that is written from memory. No engine writes more. The limit keeps a damaged
-/// catalog from requesting an endless copy.
+/// The maximal length of a metadata file that is written from memory. It is far above the length that an engine writes,
+/// and it keeps a forged catalog from requesting an endless copy.
 pub(crate) const WRITTEN_MAX: u64 = 4 << 30;
 
 /// The folders in which engines of this family keep their files: tables, blob files and compression dictionaries.
@@ -41,17 +42,17 @@ pub(crate) enum NameProblem {
 /// A refused path, relative to the target.
 pub(crate) type Refused = (PathBuf, NameProblem);
 
-/// A directory of the [`Layout`] that created this id: its position there.
+/// The id of a directory: its position in the [`Layout`] that returned the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DirId(usize);
 
 const ROOT: DirId = DirId(0);
 
-/// The use of a directory.
+/// The use of a directory. Each directory has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// A parent of other directories.
-    Way,
+    Parent,
     /// The directory of a tree.
     Tree,
     /// A folder with the files of a tree.
@@ -87,12 +88,12 @@ impl<'a> Layout<'a> {
     pub(crate) fn new(trees: impl Iterator<Item = &'a str>, files: usize) -> Self {
         Self {
             trees: trees.map(path_of).collect(),
-            dirs: vec![Directory { path: PathBuf::new(), role: Role::Way }],
+            dirs: vec![Directory { path: PathBuf::new(), role: Role::Parent }],
             names: HashMap::with_capacity(files),
         }
     }
 
-    /// Adds the directory of a tree: the checkpoint's own, or a folder of up to [`DEPTH_MAX`] components.
+    /// Adds the directory of a tree: the checkpoint's own directory, or a folder of up to [`DEPTH_MAX`] components.
     pub(crate) fn add_tree(&mut self, folder: &'a str) -> Result<DirId, Refused> {
         let dir = self.walk(ROOT, folder)?;
         self.take(dir, Role::Tree)
@@ -105,7 +106,7 @@ impl<'a> Layout<'a> {
             return Err((base, NameProblem::Name));
         }
         let dir = self.walk(tree, folder)?;
-        // A tree owns everything below its directory, except for the trees that lie there.
+        // Everything below the directory of a tree belongs to the tree, except for the trees that lie there.
         let mut way = base;
         for name in folder.split('/') {
             way.push(name);
@@ -166,7 +167,7 @@ impl<'a> Layout<'a> {
                 Entry::Vacant(free) => {
                     let dir = DirId(self.dirs.len());
                     free.insert(Node::Dir(dir));
-                    self.dirs.push(Directory { path, role: Role::Way });
+                    self.dirs.push(Directory { path, role: Role::Parent });
                     dir
                 }
             };
@@ -174,10 +175,10 @@ impl<'a> Layout<'a> {
         Ok(at)
     }
 
-    /// Assigns the only role of a directory.
+    /// Gives a directory a role other than `Parent`. A directory that already has one is refused.
     fn take(&mut self, dir: DirId, role: Role) -> Result<DirId, Refused> {
         match self.dirs.get_mut(dir.0) {
-            Some(free) if free.role == Role::Way => {
+            Some(free) if free.role == Role::Parent => {
                 free.role = role;
                 Ok(dir)
             }
@@ -235,7 +236,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     name == fold(CATALOG_FILE) || name == fold(MARKER_FILE) || name.ends_with(&fold(STAGED_SUFFIX))
 }
 
-/// Folds the case of a name. The detour through lower case also covers characters such as the Kelvin sign.
+/// Folds the case of a name. Conversion to lower case and back also folds characters such as the Kelvin sign, whose
+/// lower case is an ordinary `k`.
 pub(crate) fn fold(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).collect()
 }

@@ -2,10 +2,10 @@
 //!
 //! # Modules in reading order
 //!
-//! - An engine supplies [`CheckpointSource`], [`Snapshot`] and [`SourceFile`]. [`PinnedSnapshot`] is a ready-made
-//!   snapshot of parts that are at hand.
-//! - It asks [`DeletionPause`] before it unlinks a file, and writes its manifest to a [`ManifestTarget`].
-//! - [`Checkpoint`] takes the checkpoint. [`CheckpointInfo`] describes it to the caller, and [`Catalog`] on disk.
+//! - An engine implements [`CheckpointSource`] and [`Snapshot`], and lists each file as a [`SourceFile`].
+//!   [`PinnedSnapshot`] is a ready-made [`Snapshot`].
+//! - The engine asks a [`DeletionPause`] before it unlinks a file, and writes its manifest to a [`ManifestTarget`].
+//! - [`Checkpoint`] takes the checkpoint. [`CheckpointInfo`] is its result, and [`Catalog`] lists the contents on disk.
 //! - [`Error`] documents the next step for each failure.
 //! - [`adapt`](mod@adapt) builds an adapter step by step. [`threat_model`](mod@threat_model) lists the attacks that a
 //!   hostile backup directory can and cannot make.

@@ -25,8 +25,8 @@ pub struct ListedCheckpoint {
     pub name: OsString,
     /// The state of the checkpoint.
     pub state: CheckpointState,
-    /// The contents of the catalog, and the space that the files take. `None` for a staged directory, and if the
-    /// catalog cannot be read.
+    /// The contents of the catalog, and the space that the files take. `None` for a staged directory or an unreadable
+    /// catalog.
     pub contents: Option<ListedContents>,
 }
 
@@ -41,7 +41,7 @@ pub enum CheckpointState {
     /// The catalog or the metadata of one of its files cannot be read.
     Unreadable(Error),
     /// A staged directory. Either a process is making or removing the checkpoint, or a dead process left the directory.
-    /// [`sweep`](crate::sweep()) tells these apart.
+    /// [`sweep`](crate::sweep()) distinguishes the two cases.
     Staged,
 }
 
@@ -61,8 +61,8 @@ pub struct ListedContents {
     pub files: u64,
     /// The bytes in files that have other names too, in the source or in other checkpoints.
     pub shared_bytes: u64,
-    /// The bytes in files that have no other name. A removal gives back at most this space. A clone counts as such a
-    /// file, although it shares extents. If the platform counts no links, every file counts as one.
+    /// The bytes in files that have no other name. Removing the checkpoint frees at most this space, and less if the
+    /// files are clones, which share extents. If the platform does not count links, every file counts as exclusive.
     pub exclusive_bytes: u64,
 }
 
@@ -95,8 +95,7 @@ pub fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
     Ok(Search { fs, dir, names: &names, next: AtomicUsize::new(0), found: Mutex::default() }.run())
 }
 
-/// The directories that the threads look at. Each thread looks at one directory at a time and holds one catalog in
-/// memory.
+/// A search by several threads. Each thread examines one directory at a time, and holds one catalog in memory.
 struct Search<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
@@ -107,35 +106,35 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks at all directories. Like the batches of a backend, the calls overlap up to its limit.
+    /// Examines all directories. The calls overlap up to the limit that the backend has for its batches.
     fn run(self) -> Vec<ListedCheckpoint> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = self.fs.concurrency().get().min(cores).min(self.names.len());
         thread::scope(|scope| {
             for _ in 1..threads {
-                if thread::Builder::new().spawn_scoped(scope, || self.look_at_each()).is_err() {
-                    break; // The other threads look at the rest.
+                if thread::Builder::new().spawn_scoped(scope, || self.examine_each()).is_err() {
+                    break; // The other threads examine the rest.
                 }
             }
-            self.look_at_each();
+            self.examine_each();
         });
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort_unstable_by_key(|(at, _)| *at);
         found.into_iter().map(|(_, checkpoint)| checkpoint).collect()
     }
 
-    fn look_at_each(&self) {
+    fn examine_each(&self) {
         while let at = self.next.fetch_add(1, Ordering::Relaxed)
             && let Some(name) = self.names.get(at)
         {
-            if let Some(checkpoint) = self.look_at(name) {
+            if let Some(checkpoint) = self.examine(name) {
                 self.found.lock().unwrap_or_else(PoisonError::into_inner).push((at, checkpoint));
             }
         }
     }
 
-    /// Looks at a directory. Returns `None` if it is not a checkpoint.
-    fn look_at(&self, name: &OsString) -> Option<ListedCheckpoint> {
+    /// Examines a directory. Returns `None` if it is not a checkpoint.
+    fn examine(&self, name: &OsString) -> Option<ListedCheckpoint> {
         let path = self.dir.join(name);
         let (state, contents) = if target_life::is_staged_name(name) {
             (CheckpointState::Staged, None)
@@ -143,11 +142,11 @@ impl Search<'_> {
             match Catalog::read(self.fs, &path) {
                 Err(Error::NotACheckpoint { .. }) => return None,
                 Err(error) => (CheckpointState::Unreadable(error), None),
-                Ok(catalog) => look(self.fs, &path, catalog),
+                Ok(catalog) => examine_files(self.fs, &path, catalog),
             }
         };
         let is_damaged = matches!(state, CheckpointState::Incomplete | CheckpointState::Unreadable(_));
-        // A checkpoint that is removed meanwhile loses its files one after the other.
+        // The checkpoint may be damaged only because it is being removed.
         if is_damaged && is_gone(self.fs, &path) {
             return None;
         }
@@ -160,9 +159,9 @@ fn is_gone(fs: &dyn Fs, dir: &Path) -> bool {
     fs.symlink_metadata(&dir.join(CATALOG_FILE)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
-/// Looks at the files of a catalog, folder by folder. From the handle of its folder, the lookup of a file is one system
+/// Examines the files of a catalog, folder by folder. From a handle of its folder, the lookup of a file is one system
 /// call.
-fn look(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<ListedContents>) {
+fn examine_files(fs: &dyn Fs, dir: &Path, catalog: Catalog) -> (CheckpointState, Option<ListedContents>) {
     let (mut sizes, mut state) = (Sizes::default(), CheckpointState::Complete);
     let same_folder = |a: &CatalogFile, b: &CatalogFile| {
         a.tree_index() == b.tree_index() && a.kind.folder() == b.kind.folder()

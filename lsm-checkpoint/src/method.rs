@@ -1,27 +1,27 @@
-//! [`Method`] and [`Policy`]: the ways in which a file comes into a checkpoint, and the choice among them.
+//! [`Method`] and [`Policy`]: the ways to bring a file into a checkpoint, and the order in which they are tried.
 
 use std::fmt;
 
-/// The way in which a file came into a checkpoint.
+/// The way in which a file was brought into a checkpoint.
 ///
 /// # Attributes that a file keeps
 ///
 /// | | mode | owner and group | times, ACLs, extended attributes |
 /// |---|---|---|---|
-/// | `HardLink`, `BaseLink` | the inode's, which is not changed | as the mode | the inode's |
+/// | `HardLink`, `BaseLink` | unchanged, because the inode is shared | unchanged | unchanged |
 /// | `Reflink`, `Copy` | the source's | the source's, where the process may set them | not kept |
-/// | `Written` | the mode of the source's first directory, without execute | as the mode | not kept |
+/// | `Written` | as the source's first directory, without execute | as the source's first directory | not kept |
 ///
-/// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source's directory that
-/// its files lie in, or else of the source's first directory. Its owner can always use it.
+/// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source directory that
+/// its files come from, or else of the source's first directory. The owner of a directory can always use it.
 /// [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and owners that could not be kept.
 ///
 /// New files and directories are made so that their owner alone can use them. They get their owner first and then their
 /// mode, so at no moment do group or others have rights beyond the source's mode.
 ///
-/// An ACL is not kept. If the engine's user needs it, copy it by other means. A file with a POSIX ACL shows the mask of
-/// the ACL as the group's bits of its mode (`acl(5)`), and its copy gives these bits to the owning group. They can be
-/// more than the ACL gives to that group. Then put the checkpoint into a directory that the group cannot enter, or take
+/// An ACL is not kept. If the engine's user needs it, copy it by other means. The group bits in the mode of a file with
+/// a POSIX ACL are the mask of the ACL (`acl(5)`). A copy gives these bits to the owning group, which may be more than
+/// the ACL grants to this group. In that case, put the checkpoint into a directory that the group cannot enter, or take
 /// the bits from the copies (`chmod g=`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

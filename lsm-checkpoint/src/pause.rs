@@ -18,21 +18,21 @@ use state::{Deferred, Enqueued, PauseState};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// The result of [`DeletionPause::try_enqueue`]: who unlinks the file.
+/// The result of [`DeletionPause::try_enqueue`]. It decides if the engine or a guard unlinks the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a file whose deletion was not deferred is still there"]
 pub enum Enqueue {
     /// No guard holds the file. The caller unlinks it now.
     DeleteNow,
-    /// A guard holds the file. The call that takes the last hold from the file unlinks it. The caller must not touch
-    /// the file again.
+    /// A guard holds the file. The call that ends the last hold on the file unlinks it. The engine must not touch the
+    /// file again.
     Deferred,
 }
 
 /// Holds back deletions during a checkpoint, for an engine that unlinks files eagerly.
 ///
-/// An engine does not need a pause if its captured version keeps its files alive, as when the last drop of an `Arc`
-/// unlinks them.
+/// An engine needs no pause if a captured version keeps its files alive, for example because dropping the last `Arc` of
+/// a file unlinks it.
 ///
 /// # Contract
 ///
@@ -42,12 +42,12 @@ pub enum Enqueue {
 /// name: deferred deletions exist only in memory, so a process that dies loses them.
 ///
 /// *A guard* holds every file at first. [`narrow`](PauseGuard::narrow) reduces the hold to the captured files, and each
-/// [`release`](PauseGuard::release) gives up one of them. A file is held as long as any guard holds it. A guard can end
-/// by [`resume`](PauseGuard::resume), a `return` or a panic, and then holds nothing.
+/// [`release`](PauseGuard::release) gives up one of them. A file is held as long as any guard holds it.
+/// [`resume`](PauseGuard::resume) ends a guard, and so does dropping it, for example in a panic.
 ///
-/// *A deferred deletion* is carried out once, by the call that took the last hold from the file, on the thread of that
-/// call. Such a call gives up its hold and takes the free deletions out of the queue in a single step. A file that is
-/// queued under a new guard is therefore never deleted by the end of an old guard.
+/// *A deferred deletion* is carried out once, by the call that ends the last hold on the file, on the thread of that
+/// call. The call gives up its hold and takes the deletions that became free out of the queue in a single atomic step.
+/// If a new guard holds a file, the end of an old guard therefore never deletes it.
 ///
 /// *A failed deletion* is returned by `resume`. If a guard is dropped instead, the failure is logged and kept for
 /// [`take_failed`](Self::take_failed). A file that does not exist counts as deleted.
@@ -190,7 +190,7 @@ impl DeletionPause {
     }
 
     fn lock(&self) -> MutexGuard<'_, PauseState> {
-        // Code under the lock never panics and never calls a backend, so a poisoned state is intact.
+        // No code under the lock panics or calls a backend, so the state is consistent even if the lock is poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -208,7 +208,8 @@ impl DeletionPause {
     }
 }
 
-/// Deletions that are being carried out. If the filesystem panics on one of them, a later release carries out the rest.
+/// Deletions that are being carried out. If the filesystem panics on one of them, the rest goes back to the queue, and
+/// a later release carries it out.
 struct FreedDeletions<'a> {
     pause: &'a DeletionPause,
     free: Vec<Deferred>,

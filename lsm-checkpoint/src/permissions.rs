@@ -1,7 +1,7 @@
 //! [`Keeper`]: the modes and owners of the files that a checkpoint or a restore makes.
 //!
-//! Every file and directory is made so that its owner alone can use it, and then gets its final owner and mode. Only
-//! inodes that this call has made are changed, because a link shares its inode with the live database.
+//! Every file and directory is first made private to its owner, and then gets its final owner and mode. Only inodes
+//! that this call has made are changed, because a link shares its inode with the live database.
 
 use std::{
     io,
@@ -73,7 +73,8 @@ impl Keeper {
         Ok(Self { of_root, is_able: ability(fs).is_some(), owner, modes_refused, owners_refused })
     }
 
-    /// Gives the staged directory to the owner that the caller has chosen. A refusal here is one for every file.
+    /// Gives the staged directory to the owner that the caller has chosen. If this is refused, it would be refused for
+    /// every file, so the call fails.
     pub(crate) fn begin(&self, fs: &dyn Fs, staged: &Path) -> Result<()> {
         let RestoredOwner::Given { owner, group } = self.owner else { return Ok(()) };
         let set = set_directory(fs, staged, Permissions { mode: OWN_DIR, owner, group })?;
@@ -119,7 +120,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Returns the permissions with the owner of the caller's choice. `made` looks at the new file or directory.
+    /// Returns the permissions with the owner that the caller has chosen. `made` returns the metadata of the new file
+    /// or directory.
     fn owned(
         &self,
         to: Permissions,
@@ -155,7 +157,7 @@ pub(crate) fn carry_over(fs: &dyn Fs, from: &Path, to: &Path) -> lsm_fs::Result<
     if ability(fs).is_some()
         && let Some(permissions) = fs.symlink_metadata(from)?.permissions
     {
-        // A refusal here was also a refusal there, and is already counted.
+        // Ignore a refusal. The first directory had the same one, and it is already counted.
         let _ = set_directory(fs, to, permissions)?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! [`Plan`]: the files and directories of a checkpoint in their order, and the methods to try. Does no I/O.
+//! [`Plan`]: the files and directories of a checkpoint, in order, and the methods to try for a file. Does no I/O.
 
 use std::{
     collections::BTreeMap,
@@ -177,7 +177,7 @@ fn directories(trees: &[PlannedTree]) -> Result<Vec<PathBuf>, layout::Refused> {
 }
 
 /// Returns the methods to try for a file that may be shared, in order.
-pub(crate) const fn rungs(policy: Policy) -> &'static [Method] {
+pub(crate) const fn methods_in_order(policy: Policy) -> &'static [Method] {
     use Method::{BaseLink, Copy, HardLink, Reflink};
     match policy {
         Policy::LinkOnly => &[HardLink, BaseLink],

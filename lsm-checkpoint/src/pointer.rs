@@ -1,4 +1,4 @@
-//! [`TreePointer`]: checks that the CURRENT of a tree names the captured version, if its format is the one of
+//! [`TreePointer`]: checks that the CURRENT of a tree names the captured version, if CURRENT has the format of
 //! `lsm-manifest`.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use lsm_manifest::{
 
 use crate::{Catalog, CatalogFile, CatalogTree, FileKind, PointerProblem, layout};
 
-/// A tree of a catalog, and its metadata files with the names of a pointer and of its archive.
+/// A tree of a catalog, with its metadata files that are named like a CURRENT, the archive of the version and a log of
+/// edits.
 pub(crate) struct TreePointer<'a> {
     pub(crate) tree: &'a CatalogTree,
     pub(crate) current: Option<&'a CatalogFile>,
@@ -52,7 +53,7 @@ impl<'a> TreePointer<'a> {
         }
         let bytes = fs.read_to_vec(&dir.join(CURRENT_VERSION_FILE), current.len)?;
         if bytes.iter().all(|&byte| byte == 0) {
-            // Either damage or another format. The checksum in the catalog detects damage.
+            // CURRENT is damaged or has another format. The checksum in the catalog detects damage.
             return Ok(None);
         }
         Ok(match Current::decode(&bytes) {
@@ -64,8 +65,8 @@ impl<'a> TreePointer<'a> {
         })
     }
 
-    /// Checks a tree without CURRENT. An engine with another format may use the name of the archive and needs no
-    /// CURRENT. Neither does an engine that opens the highest `v{N}`.
+    /// Checks a tree without CURRENT. An engine that opens the highest `v{N}` needs no CURRENT. Neither does an engine
+    /// with another format that happens to use the name of the archive.
     fn without_current(&self, fs: &dyn Fs, dir: &Path) -> Option<PointerProblem> {
         if self.edits.is_some() {
             return None;

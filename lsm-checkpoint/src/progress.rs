@@ -66,7 +66,7 @@ impl Clock for SystemClock {
     }
 
     fn unix_time(&self) -> Duration {
-        // A clock before 1970 is unusable.
+        // Treat a clock before 1970 as not set.
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
     }
 }
@@ -101,7 +101,7 @@ impl<'a> Control<'a> {
     }
 
     pub(crate) fn start(&self, files: u64, bytes: u64) -> ControlFlow<()> {
-        self.tell(|progress| {
+        self.report(|progress| {
             progress.files_total = files;
             progress.bytes_total = bytes;
         })
@@ -109,7 +109,7 @@ impl<'a> Control<'a> {
 
     /// Records a finished file, `bytes` of which have not been counted yet.
     pub(crate) fn file_done(&self, bytes: u64) -> ControlFlow<()> {
-        self.tell(|progress| {
+        self.report(|progress| {
             progress.files_done += 1;
             progress.bytes_done = progress.bytes_done.saturating_add(bytes);
         })
@@ -122,7 +122,7 @@ impl<'a> Control<'a> {
             let now = self.clock.now();
             state.bucket.as_mut().map_or(Duration::ZERO, |bucket| bucket.take(bytes, now))
         };
-        self.tell(|progress| {
+        self.report(|progress| {
             progress.bytes_done = progress.bytes_done.saturating_add(bytes);
             progress.copied_bytes = progress.copied_bytes.saturating_add(bytes);
         })?;
@@ -130,27 +130,27 @@ impl<'a> Control<'a> {
             let slice = delay.min(WAIT_SLICE);
             self.clock.wait(slice);
             delay -= slice;
-            self.ask()?;
+            self.check_cancelled()?;
         }
         ControlFlow::Continue(())
     }
 
     /// Records bytes that a copy skipped because they are a hole.
     pub(crate) fn hole(&self, bytes: u64) -> ControlFlow<()> {
-        self.tell(|progress| progress.bytes_done = progress.bytes_done.saturating_add(bytes))
+        self.report(|progress| progress.bytes_done = progress.bytes_done.saturating_add(bytes))
     }
 
     /// Calls the callback without new numbers, so that it can cancel the call.
-    pub(crate) fn ask(&self) -> ControlFlow<()> {
-        self.tell(|_| {})
+    pub(crate) fn check_cancelled(&self) -> ControlFlow<()> {
+        self.report(|_| {})
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.lock().cancelled
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Progress)) -> ControlFlow<()> {
-        // Held during the callback, so that the reported numbers never go back.
+    fn report(&self, change: impl FnOnce(&mut Progress)) -> ControlFlow<()> {
+        // Hold the lock during the callback, so that the reported numbers never go back.
         let mut state = self.lock();
         change(&mut state.progress);
         if !state.cancelled && self.callback.is_some_and(|callback| callback(&state.progress).is_break()) {
@@ -160,7 +160,7 @@ impl<'a> Control<'a> {
     }
 
     fn lock(&self) -> MutexGuard<'_, ControlState> {
-        // A callback that panics ends the checkpoint. The counts are intact.
+        // Ignore poison. A panic of the callback leaves the counts intact, and it ends the checkpoint anyway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -171,7 +171,7 @@ mod tests {
 
     /// A catalog may list arbitrary lengths.
     #[test]
-    fn sums_stop_at_the_largest() {
+    fn sums_saturate() {
         let clock = SystemClock::default();
         let seen = Mutex::new(Progress::default());
         let record = |progress: &Progress| {

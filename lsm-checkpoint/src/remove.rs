@@ -71,7 +71,8 @@ pub struct Removal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoveReport {
-    /// The entries that were left in place, relative to the checkpoint. If there are any, the directory stays too.
+    /// The entries that were left in place, relative to the checkpoint. If there are any, the checkpoint's directory
+    /// stays, too.
     pub left: Vec<PathBuf>,
 }
 
@@ -89,12 +90,13 @@ impl Removal {
         self
     }
 
-    /// Removes a checkpoint also if its catalog cannot be read, or if it holds entries that its catalog does not name.
+    /// With `true`, also removes a checkpoint whose catalog cannot be read, or that holds entries that its catalog does
+    /// not name.
     ///
-    /// With force, the call removes the names of the catalog, if it can be read. It also removes regular files called
-    /// `CHECKPOINT`, `current`, `v{N}` and `edits-{N}`, and the regular files in `tables`, `blobs` and `dicts`. It
-    /// looks for them in the checkpoint's directory, in the folders that the catalog names, and in folders that hold a
-    /// `current` or a `v{N}`. Anything else stays and is reported.
+    /// If the catalog can be read, the call removes the names that it lists. The call also removes regular files called
+    /// `CHECKPOINT`, `current`, `v{N}` and `edits-{N}`, and the regular files in folders called `tables`, `blobs` and
+    /// `dicts`. It looks for these in the checkpoint's directory, in the folders that the catalog lists, and in folders
+    /// that hold a `current` or a `v{N}`. Anything else stays and is reported.
     #[must_use]
     pub const fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -105,29 +107,32 @@ impl Removal {
     ///
     /// # Contract
     ///
-    /// First, the checkpoint is renamed in one step to its staged sibling `.{name}.checkpoint-staged`, which no reader
-    /// takes for a checkpoint. When the rename is durable, the files are removed. Files that are shared with the source
-    /// or with other checkpoints live on there. If the filesystem cannot rename a directory in this way, the checkpoint
-    /// is marked. Then its pointers are removed durably, and then the rest.
+    /// First, the checkpoint is renamed in one step to its staged name `.{name}.checkpoint-staged`, under which no
+    /// reader takes it for a checkpoint. When the rename is durable, the files are removed. The source and other
+    /// checkpoints keep the files that they share with it.
     ///
-    /// The checkpoint needs a readable catalog and may hold only entries that the catalog names, and these harmless
+    /// If the filesystem cannot rename a directory in this way, a marker is written into the checkpoint. Then the
+    /// *pointers*, the files that make its trees readable, are removed durably, and then the rest.
+    ///
+    /// The catalog must be readable. The checkpoint may hold only the entries that the catalog names, and some harmless
     /// ones: regular files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. The harmless entries
     /// are removed with the checkpoint. [`force`](Self::force) lifts both conditions.
     ///
     /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` finds
-    /// other entries that stay, the files are removed one by one. The pointers go first, durably, and the catalog goes
-    /// last.
+    /// other entries that stay, the files are removed one by one. The pointers are removed first, durably, and the
+    /// catalog last.
     ///
-    /// On a full volume, no new name can be made. Then the pointers are removed first, durably, which may make room for
-    /// the steps above. If it does not, the files are removed one by one, the catalog last.
+    /// A full volume may have no room for the staged name or the marker. In that case the pointers are removed first,
+    /// durably, which may make room for the steps above. If it does not, the files are removed one by one, the catalog
+    /// last.
     ///
     /// # Crash semantics
     ///
-    /// At every moment, a crash leaves the checkpoint either whole, or gone except for debris.
-    /// [`sweep`](crate::sweep()) and the next creator of the same target clear the debris. If some entries stay, or on
-    /// a full volume, a crash can leave a checkpoint that has lost its pointers. It is listed as incomplete, and
-    /// repeating the call finishes the removal. At the very end of a removal on a full volume, a crash can leave an
-    /// empty directory. After `Ok`, the checkpoint does not come back.
+    /// A crash at any moment leaves the checkpoint whole, or gone except for debris. [`sweep`](crate::sweep()) and the
+    /// next creator of the same target clear the debris. If some entries stay, or on a full volume, a crash can leave a
+    /// checkpoint that has lost its pointers. It is listed as incomplete, and repeating the call finishes the removal.
+    /// At the very end of a removal on a full volume, a crash can leave an empty directory. After `Ok`, the checkpoint
+    /// does not come back.
     ///
     /// # Errors
     ///
@@ -140,9 +145,10 @@ impl Removal {
     /// - [`InProgress`](Error::InProgress): another process is publishing or removing the checkpoint, or making another
     ///   one of the same name.
     /// - [`RemovedNotDurable`](Error::RemovedNotDurable): a crash may bring the checkpoint back, whole.
-    /// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the name is gone for good, but some of the files
-    ///   are not. The error also occurs if the attempt could not be rolled back, or if its result is unknown. If the
-    ///   checkpoint still has its name and no staged sibling, repeat the call. Otherwise sweep.
+    /// - [`LeftBehind`](Error::LeftBehind) around [`Fs`](Error::Fs): the checkpoint is removed durably, but some of its
+    ///   files are left. The error also occurs if a failed attempt could not be rolled back, or if its result is
+    ///   unknown. If the checkpoint has its name, and no directory with its staged name exists, repeat the call.
+    ///   Otherwise sweep.
     /// - [`Fs`](Error::Fs): the checkpoint is unchanged.
     pub fn run(&self, fs: &dyn Fs, target: &Path) -> Result<RemoveReport> {
         let target = Target::new(target)?;
@@ -164,7 +170,7 @@ impl Removal {
         Ok(RemoveReport { left })
     }
 
-    /// Looks at every entry of the checkpoint, and refuses entries that may not be removed.
+    /// Sorts the entries of the checkpoint, and refuses entries that may not be removed.
     fn survey(&self, fs: &dyn Fs, target: &Target) -> Result<Survey> {
         let mut names = match Catalog::read(fs, &target.path) {
             Ok(catalog) => Names::of_catalog(&catalog),
@@ -184,10 +190,10 @@ impl Removal {
     }
 }
 
-/// Removes a checkpoint in which nothing stays. Returns the entries that came meanwhile and keep the directory.
+/// Removes a checkpoint with all its entries. Returns the entries that were added meanwhile, which keep the directory.
 ///
-/// On a full volume, the pointers are removed first, because any other mark of a removal needs a new name. If this
-/// makes room, the removal is marked like any other. If it does not, the files are removed one by one.
+/// On a full volume, the pointers are removed first, because the rename and the marker need room. If this makes room,
+/// the checkpoint is renamed or marked after all. If it does not, the files are removed one by one.
 fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<Vec<PathBuf>> {
     let Withdrawn::NoRoom(cause) = withdrawal.finish()? else { return Ok(Vec::new()) };
     let left = |error| left_at(erasure.dir, error);
@@ -199,7 +205,7 @@ fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<Vec<Pa
             let entries = erasure.fs.read_dir(erasure.dir).map_err(left)?;
             Ok(entries.into_iter().map(|entry| PathBuf::from(entry.name)).collect())
         }
-        // Whatever the error is, the pointers are gone.
+        // In any case, the pointers are gone, so the checkpoint is not unchanged.
         Err(error) => Err(error.left_behind(erasure.dir, cause)),
     }
 }

@@ -39,14 +39,14 @@ impl CheckpointDir {
         Ok(Self { fs, dir, catalog, identity })
     }
 
-    /// Opens a checkpoint with a catalog that was not read from it.
+    /// Opens a checkpoint with a catalog that was made up from its files.
     pub(crate) fn assumed(fs: Arc<dyn Fs>, dir: PathBuf, catalog: Catalog) -> Self {
         let identity = catalog.identity.clone();
         Self { fs, dir, catalog, identity }
     }
 
-    /// Sets the identity of checkpoints that are made of this checkpoint, in place of the catalog's identity. Only a
-    /// catalog of format 1 can lack an identity, and without an identity no checkpoint is made.
+    /// Sets the identity of checkpoints that are made of this checkpoint, in place of the catalog's identity. No
+    /// checkpoint can be made without an identity, which a catalog of format 1 may lack.
     #[must_use]
     pub fn with_identity(mut self, identity: impl Into<String>) -> Self {
         self.identity = identity.into();
@@ -67,13 +67,13 @@ impl CheckpointDir {
 /// The target holds the files of the catalog and nothing else. It has no catalog, so that a directory that an engine
 /// writes to is not mistaken for a checkpoint. Files are clones where the filesystem can clone, and copies otherwise.
 /// The length of every file is first compared with the catalog. Copies are compared with its checksums as they are
-/// made. A clone has the same bytes as the checkpoint, so run [`verify`](crate::verify()) beforehand to check them. The
+/// made. Clones are not read, so run [`verify`](crate::verify()) before the restore to check their bytes. The
 /// checkpoint is only read.
 ///
-/// Files and directories get the modes and owners that the catalog records. It records none for linked files, and in
-/// format 1 none for any file. These files get the mode and the owner that they have in the checkpoint.
-/// [`Method`](crate::Method) lists everything that is not kept. A process that is not root cannot give files to the
-/// engine's user, so run the restore as that user.
+/// Files and directories get the modes and owners that the catalog records. The catalog records none for linked files,
+/// and a catalog of format 1 none at all. Files without a record get the mode and the owner that they have in the
+/// checkpoint. [`Method`](crate::Method) lists everything that is not kept. A process that is not root cannot give
+/// files to the engine's user, so run the restore as root or as that user.
 ///
 /// [`Checkpoint::restore`] adds progress, a limit and another policy. [`Checkpoint::restore_into`] restores into a
 /// directory that exists.
@@ -147,8 +147,8 @@ impl Checkpoint<'_> {
         self.uncatalogued().create(checkpoint, fs, target)
     }
 
-    /// Restores as [`restore`](Self::restore) does, into a directory that exists and is empty. An example is the mount
-    /// point of a volume, which cannot be replaced by a directory. A directory `lost+found` in it does not count.
+    /// Restores as [`restore`](Self::restore) does, into a directory that exists and is empty, such as the mount point
+    /// of a volume. A directory `lost+found` in it does not count as an entry.
     ///
     /// # Contract
     ///
@@ -162,12 +162,14 @@ impl Checkpoint<'_> {
     ///
     /// # Crash semantics
     ///
-    /// A crash leaves a directory without those last files, or a complete one. **The directory itself exists in any
-    /// case.** If an engine makes a new database wherever it finds none, do not start it while `.checkpoint-staged`
-    /// exists. The next call for the directory removes the incomplete debris of a dead call. No [sweep](crate::sweep())
-    /// finds this debris. Top-level folders that the dead call has made go with everything in them. If anything else
-    /// was put into the directory since, the next call removes nothing and fails with [`NotEmpty`](Error::NotEmpty).
-    /// The same happens if the top-level names of the checkpoint take more than 1 MiB.
+    /// A crash leaves a directory without the files that make the trees readable, or a complete one. **The directory
+    /// itself exists in any case.** If an engine creates a new database wherever it finds none, do not start it while
+    /// `.checkpoint-staged` exists.
+    ///
+    /// The next call for the directory removes the debris of a dead call, with everything in the top-level folders that
+    /// the dead call has made. If another entry was put into the directory since, the next call removes nothing and
+    /// fails with [`NotEmpty`](Error::NotEmpty). It also does so if the top-level names of the checkpoint take more
+    /// than 1 MiB. A [sweep](crate::sweep()) does not find this debris.
     ///
     /// # Errors
     ///
@@ -204,7 +206,7 @@ impl CheckpointSource for CheckpointDir {
         vec![SourceRoot::of_checkpoint(Arc::clone(&self.fs), &self.dir, known)]
     }
 
-    /// Returns `None`, because nobody deletes single files of a checkpoint.
+    /// Returns `None`, because single files of a checkpoint are never deleted.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
         None
     }
@@ -260,8 +262,8 @@ impl Snapshot for CapturedTree<'_> {
         self.tree.version_id
     }
 
-    /// Checks each file first. A file in a checkpoint may have come from anywhere, and a clone takes any length that it
-    /// finds.
+    /// Compares the type and length of each file with the catalog first, because a checkpoint is not trusted, and a
+    /// clone does not check the length of its file.
     fn files(&self) -> Result<Vec<SourceFile>, BoxError> {
         let fs = beneath_checkpoint(&*self.checkpoint.fs, &self.checkpoint.dir)?;
         let root: Arc<Path> = Arc::from(self.checkpoint.dir.as_path());

@@ -137,9 +137,9 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// Sets the base, a complete checkpoint on the target's filesystem. A file that would have to be cloned or copied
-    /// is linked from the base if the base holds a file of the same name, length and checksum, or the very inode. With
-    /// [`Policy::Independent`] the file is linked only if its inode in the base is known to differ from the source's
-    /// inode.
+    /// is linked from the base if the base holds a file of the same name, length and checksum, or the source's own
+    /// inode under that name. With [`Policy::Independent`], the file is linked only if its inode in the base is known
+    /// to differ from the source's.
     ///
     /// The base's catalog is read, and the type and the length of each file are looked up. The bytes of its files are
     /// **not** read, so a file that was damaged in the base is damaged in every checkpoint that links it.
@@ -161,10 +161,10 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Sets whether each file of the base is read before it is linked, and compared with the checksum in the base's
-    /// catalog. A damaged file comes from the source instead, and [`BaseReport::damaged`](crate::BaseReport::damaged)
-    /// names it. A file without a known checksum, which is linked because it is the source's very inode, is not read.
-    /// Default: no.
+    /// Enables or disables a check of the base: each file is read before it is linked, and compared with the checksum
+    /// in the base's catalog. A damaged file comes from the source instead, and
+    /// [`BaseReport::damaged`](crate::BaseReport::damaged) names it. A file without a known checksum is linked only if
+    /// it is the source's own inode, and is not read. Default: disabled.
     ///
     /// This takes as long as reading the linked files, two at a time.
     #[must_use]
@@ -173,28 +173,28 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Sets the progress callback. It is called as files and bytes arrive, and while a limit holds copies back. Any
-    /// thread may call it, but only one at a time. Two calls may report the same numbers. `Break` ends the checkpoint
-    /// with [`Cancelled`](crate::Error::Cancelled). After the last file it comes too late.
+    /// Sets the progress callback. It is called as files and bytes arrive, and while a limit delays copies. Any thread
+    /// may call it, but only one at a time. Two calls may report the same numbers. If it returns `Break`, the call
+    /// fails with [`Cancelled`](crate::Error::Cancelled). After the last file, `Break` has no effect.
     #[must_use]
     pub const fn progress(mut self, callback: &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync)) -> Self {
         self.progress = Some(callback);
         self
     }
 
-    /// Limits the speed of copies. 0 means no limit. Links and clones are not slowed down. While a copy waits, the
-    /// progress callback is called a few times a second.
+    /// Limits the speed of copies. 0 means no limit. Links and clones are not delayed. While a copy waits, the progress
+    /// callback is called a few times a second.
     #[must_use]
     pub const fn bytes_per_second(mut self, limit: u64) -> Self {
         self.bytes_per_second = Some(limit);
         self
     }
 
-    /// Sets whether the size of the files to copy is first compared with the free space of the target's volume.
-    /// Default: yes.
+    /// Enables or disables a check that the files to copy fit into the free space of the target's volume. Default:
+    /// enabled.
     ///
-    /// Holes are not counted, because copies keep them. A volume that does not count its space is not checked. The
-    /// check is too strict where the target compresses or deduplicates, so switch it off there. Without the check, a
+    /// Holes are not counted, because copies keep them. A volume that does not report its free space is not checked.
+    /// Disable the check if the target compresses or deduplicates, because it is too strict there. Without the check, a
     /// copy that runs out of space fails with [`Fs`](crate::Error::Fs) instead of [`NoSpace`](crate::Error::NoSpace),
     /// and the copies made until then are removed.
     #[must_use]
@@ -203,9 +203,9 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Sets the owner and group of the files and directories that a restore makes. Default: as the
-    /// catalog records. A checkpoint ignores this option and keeps the source's owner. A linked file keeps its own,
-    /// because the checkpoint shares it.
+    /// Sets the owner and group of the files and directories that a restore makes. Default: the owner and group in the
+    /// catalog. [`create`](Self::create) ignores this option and keeps the source's owner. A linked file keeps its
+    /// owner, because the checkpoint shares it.
     #[must_use]
     pub const fn restored_owner(mut self, owner: RestoredOwner) -> Self {
         self.owner = owner;
@@ -231,14 +231,14 @@ impl<'a> Checkpoint<'a> {
     /// # Contract
     ///
     /// The checkpoint holds every write that was visible before the call, and nothing that the captured version lacks.
-    /// Writers, flushes and compactions go on. If the engine has a pause for deletions, a deletion is held from just
-    /// before the capture until its file is in the checkpoint. Deletions are not held during the flush.
+    /// Writers, flushes and compactions continue meanwhile. If the engine has a pause for deletions, a deletion is held
+    /// from just before the capture until its file is in the checkpoint. Deletions are not held during the flush.
     ///
     /// The checkpoint is made in `.{name}.checkpoint-staged` beside the target. If a dead process left such a
-    /// directory, it is swept first. An empty directory of the target's name beside it then counts as a leftover, too.
+    /// directory, it is removed first. An empty directory with the target's name then counts as a leftover, too.
     ///
-    /// A file length that the snapshot supplies is trusted, unless the file is copied. A target is refused if its name
-    /// is not UTF-8 or is a staged directory's name.
+    /// A length that the snapshot supplies is checked only if the file is copied. A target is refused if its name is
+    /// not UTF-8, or if it is the name of a staged directory.
     ///
     /// # Crash semantics
     ///
@@ -273,8 +273,8 @@ impl<'a> Checkpoint<'a> {
         let untrusted =
             roots.iter().filter(|root| root.is_untrusted && view::shares_namespace(&*root.fs, fs));
         let untrusted: Vec<&Path> = untrusted.map(|root| root.path.as_path()).collect();
-        // The directories that a caller names may be symbolic links, so their views are opened before the view of the
-        // target's parent.
+        // A caller may name a directory by a symbolic link, so open the views of these directories before the view of
+        // the target's parent, which follows no links.
         view::beneath_all(fs, &untrusted, &mut |fs| {
             self.with_base(fs, &mut |fs, unusable| {
                 view::beneath_all(fs, &[target.parent()], &mut |fs| {
@@ -293,7 +293,7 @@ impl<'a> Checkpoint<'a> {
         let owner = if self.catalogued { RestoredOwner::Kept } else { self.owner };
         let keeper = Keeper::new(fs, work.roots, owner)?;
         let staging = target_life::claim(fs, work.target.clone(), self.mode)?;
-        // Dropping the staging undoes it too, if a callback of the engine or the user panics.
+        // If the engine or the progress callback panics, dropping the staging undoes it, too.
         match self.stage(&work, &staging, &keeper, clock) {
             Ok((sealed, mut info)) => {
                 info.base.unusable = work.base.unusable;
@@ -304,7 +304,7 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    /// Does everything up to the publication. On return all files are in the staged directory, and durable there.
+    /// Does everything up to the publication. On return, all files are in the staged directory, and durable there.
     fn stage(
         &self,
         work: &Work<'_>,
@@ -344,7 +344,7 @@ impl<'a> Checkpoint<'a> {
         let Transferred { files: finished, base } =
             transfer::run(&params, &plan, &views).map_err(explained)?;
         let pause = guard.as_ref().map(crate::PauseGuard::stats);
-        // Every file is here: deletions go on. Those that fail are kept for the pause's owner.
+        // Every file is here, so deletions may go on. The pause keeps deletions that fail for its owner.
         drop(guard);
         let unsealed = Unsealed {
             staged: &staged,
@@ -369,7 +369,7 @@ fn identity_of(source: &dyn CheckpointSource) -> Result<String> {
     if layout::is_identity(&identity) { Ok(identity) } else { Err(Error::InvalidIdentity { identity }) }
 }
 
-/// Returns a path in a staged directory relative to that directory. Nothing can be made anywhere else.
+/// Returns a path relative to the staged directory that it lies in. Nothing is made outside that directory.
 fn relative<'p>(path: &'p Path, dir: &Path) -> &'p Path {
     debug_assert!(path.starts_with(dir), "{} lies outside of {}", path.display(), dir.display());
     path.strip_prefix(dir).unwrap_or(path)

@@ -27,30 +27,30 @@ pub use pinned::PinnedSnapshot;
 ///
 /// Each method is called once, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
 /// [`check`](Self::check), [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno),
-/// [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and compactions go on meanwhile.
+/// [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and compactions continue meanwhile.
 ///
 /// A file is captured only after its own sync and its directory's sync returned `Ok`, each at its first attempt.
 pub trait CheckpointSource {
-    /// Returns the directories that the engine writes to, each with its filesystem. No checkpoint may lie in one of
-    /// them.
+    /// Returns the directories that the engine writes to, each with its filesystem. A checkpoint inside one of them is
+    /// refused.
     ///
-    /// The checkpoint's directory, its manifests and its catalog take the mode and the owner of the first directory. If
-    /// there is none, only the process's user can use them.
+    /// The checkpoint's directory, its manifests and its catalog get the mode and the owner of the first directory.
+    /// Without a directory, they are private to the user of the process.
     fn roots(&self) -> Vec<SourceRoot>;
 
-    /// Returns the pause that every unlink of the engine goes through. `None` if a snapshot keeps its files alive by
+    /// Returns the pause that the engine asks before every unlink. `None` if a snapshot keeps its files alive by
     /// itself.
     fn deletion_pause(&self) -> Option<&Arc<DeletionPause>>;
 
-    /// Returns the number of the last write that readers see, with all writes before it. `None` if nothing was written
-    /// yet. The checkpoint holds these writes, and perhaps later ones. A replay starts after this number, or at the
-    /// first write if there is no number.
+    /// Returns the sequence number of the last write that readers see, or `None` if nothing was written yet. Readers
+    /// must also see all writes before it. The checkpoint holds every write up to this number, and perhaps later ones.
+    /// A replay starts after this number, or at the first write if there is no number.
     ///
-    /// A counter that holds the *next* number is one too high, and its 0 means `None`. Use `counter.checked_sub(1)`.
+    /// If the engine's counter holds the *next* number, return `counter.checked_sub(1)`.
     fn visible_seqno(&self) -> Option<u64>;
 
-    /// Brings every write that is visible now into a version: memtables become tables. It must not turn anything into
-    /// garbage that an older reader needs.
+    /// Makes every write that is visible now part of a version, by writing memtables to tables. The flush must not
+    /// discard anything that an older reader needs.
     ///
     /// # Errors
     ///
@@ -64,15 +64,16 @@ pub trait CheckpointSource {
     /// As [`flush`](Self::flush).
     fn capture(&self) -> Result<Capture<'_>, BoxError>;
 
-    /// Returns the name of this database in catalogs, such as an id that it keeps. The name is the same at every call
-    /// and after every open, and no other database has it. Old checkpoints are grouped by this name when they are
-    /// deleted. If two databases share a name, each can cause checkpoints of the other to be deleted.
+    /// Returns the identity of this database, such as an id that it stores. The identity is the same at every call and
+    /// after every open, and no other database has it. Catalogs record it, and backup tools group checkpoints by it
+    /// when they delete old ones. If two databases share an identity, a backup of one can cause checkpoints of the
+    /// other to be deleted.
     ///
-    /// It is 1 to 255 bytes of text without control characters, and without white space at its ends.
+    /// The identity is 1 to 255 bytes of text without control characters, and without white space at its ends.
     fn identity(&self) -> String;
 
-    /// Refuses a database with an option or in a state that this adapter cannot carry into a checkpoint. The call comes
-    /// before anything is made. The default accepts every database.
+    /// Refuses a database with an option or in a state that this adapter does not support. The call comes before
+    /// anything is flushed or made. The default accepts every database.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ pub trait CheckpointSource {
 
 /// The captured version of one tree. Dropping it releases the files that it pins.
 ///
-/// [`PinnedSnapshot`] implements it for engines that have everything at hand when they capture.
+/// [`PinnedSnapshot`] is a ready-made implementation for engines that know all files and metadata when they capture.
 pub trait Snapshot {
     /// Returns the number of the version.
     fn version_id(&self) -> u64;
@@ -102,9 +103,9 @@ pub trait Snapshot {
         vec![FileKind::Table]
     }
 
-    /// Writes the metadata that turns a directory with those files into a tree of this version: the manifest and
-    /// CURRENT, or the engine's own equivalent. It is written anew for the captured version, because the live directory
-    /// may have moved on.
+    /// Writes the metadata that makes a tree of this version out of a directory with these files: the manifest and
+    /// CURRENT, or the engine's own equivalent. Do not copy the metadata of the live directory, which may belong to a
+    /// later version by now.
     ///
     /// # Contract
     ///
@@ -122,7 +123,7 @@ pub trait Snapshot {
 pub struct SourceRoot {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) path: PathBuf,
-    /// `true` if somebody else may have put links into it, as for a checkpoint. `false` for a live directory.
+    /// `true` for a checkpoint, in which another user may have put links. `false` for a live directory.
     pub(crate) is_untrusted: bool,
     /// The permissions that a checkpoint's catalog records for its directories, by their paths.
     folders: Arc<HashMap<String, KnownPermissions>>,
@@ -144,8 +145,8 @@ impl SourceRoot {
         Self { fs, path: path.to_path_buf(), is_untrusted: true, folders: Arc::new(folders) }
     }
 
-    /// Returns the permissions that a copy of one of its directories gets. Permissions from a catalog win over the
-    /// permissions of the directory itself.
+    /// Returns the permissions that a copy of one of its directories gets. Permissions in a catalog take precedence
+    /// over the permissions on disk.
     pub(crate) fn keeps(&self, dir: &str, there: &FsMetadata) -> Option<Permissions> {
         match self.folders.get(dir) {
             Some(known) => known.over(there.permissions),
@@ -188,8 +189,8 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// Returns the kind of data file that lies in the folder of this name. The folder names of tables and blobs give
-    /// these kinds.
+    /// Returns the kind of data file that lies in the folder of this name: [`Table`](Self::Table) for `tables`,
+    /// [`Blob`](Self::Blob) for `blobs`, and [`Other`](Self::Other) otherwise.
     pub fn other(folder: impl Into<Cow<'static, str>>) -> Self {
         match folder.into() {
             folder if folder == TABLES_FOLDER => Self::Table,
@@ -219,7 +220,8 @@ impl FileKind {
     }
 }
 
-/// A file of a snapshot, with the uses that are allowed. A file that can still change cannot be linked.
+/// A file of a snapshot. Its constructor decides how the file may be used: only an [`immutable`](Self::immutable) file
+/// may be linked or cloned.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     pub(crate) kind: FileKind,
@@ -247,8 +249,8 @@ pub(crate) enum Content {
 
 impl SourceFile {
     /// Creates a file that is never written again and may be shared, such as a finished table or blob file. It must be
-    /// a regular file, not a symbolic link. A known `len` is trusted, unless the file is copied. An unknown length is
-    /// looked up.
+    /// a regular file, not a symbolic link. If `len` is given, it is checked only if the file is copied. Otherwise the
+    /// length is looked up.
     pub fn immutable(
         kind: FileKind,
         fs: Arc<dyn Fs>,
@@ -275,8 +277,8 @@ impl SourceFile {
         Self::new(kind, file_name(&path), content).checksum(xxh3_128)
     }
 
-    /// Creates a file from the first `len` bytes of a file that is appended to, such as a log. They are copied under
-    /// every policy.
+    /// Creates a file from the first `len` bytes of a file that the engine still appends to, such as a log. These bytes
+    /// are copied under every policy.
     pub fn prefix(kind: FileKind, fs: Arc<dyn Fs>, path: impl Into<PathBuf>, len: u64) -> Self {
         let path = path.into();
         Self::new(kind, file_name(&path), Content::Prefix { fs, path, len })
@@ -287,14 +289,15 @@ impl SourceFile {
         Self::new(kind, name.into(), Content::Bytes(bytes.into()))
     }
 
-    /// Gives it another name than it has in the source.
+    /// Sets the name in the checkpoint. Default: the name in the source.
     #[must_use]
     pub fn named(mut self, name: impl Into<OsString>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets its XXH3-128, if the version knows it. Copies are compared with it, and the catalog keeps it.
+    /// Sets the XXH3-128 of the file's bytes, if the version knows it. Copies are compared with it, and the catalog
+    /// records it.
     #[must_use]
     pub fn checksum(mut self, xxh3_128: impl Into<Option<u128>>) -> Self {
         self.checksum = xxh3_128.into();

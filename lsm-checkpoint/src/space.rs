@@ -1,4 +1,4 @@
-//! [`SpaceCheck`]: the look at the free space of a volume before files are copied to it.
+//! [`SpaceCheck`]: compares the files to copy with the free space of a volume.
 
 use std::{io, path::Path};
 
@@ -6,7 +6,7 @@ use lsm_fs::Fs;
 
 use crate::{Error, Result};
 
-/// The choice to compare files with the free space before they are copied.
+/// The caller's choice to check the free space before files are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpaceCheck {
     On,
@@ -15,28 +15,29 @@ pub(crate) enum SpaceCheck {
 
 /// The free space of a volume, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room(u64);
+pub(crate) struct FreeSpace(u64);
 
 impl SpaceCheck {
-    /// Looks at the volume of a directory. `None`: nobody wants to know, or the volume does not tell.
+    /// Returns the free space of the volume of a directory. `None` if the check is off, or if the volume does not
+    /// report its free space.
     ///
     /// # Errors
     ///
     /// The errors of [`Fs::available_space`], without `Unsupported`.
-    pub(crate) fn room(self, fs: &dyn Fs, dir: &Path) -> Result<Option<Room>> {
+    pub(crate) fn free_space(self, fs: &dyn Fs, dir: &Path) -> Result<Option<FreeSpace>> {
         if self == Self::Off {
             return Ok(None);
         }
         match fs.available_space(dir) {
-            Ok(available) => Ok(Some(Room(available))),
+            Ok(available) => Ok(Some(FreeSpace(available))),
             Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
 }
 
-impl Room {
-    /// Refuses more bytes than there are.
+impl FreeSpace {
+    /// Refuses more bytes than are free.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! [`StagedFs`]: the filesystem through which metadata is written. It records the new files and defers their syncs.
 
 mod abilities;
+mod creation_order;
 mod file;
-mod made;
 mod target;
 
 use std::{
@@ -20,8 +20,8 @@ use lsm_fs::{
 
 use crate::permissions::{Keeper, create_private_dir};
 
+use creation_order::CreationOrder;
 use file::{StagedFile, Written};
-use made::Made;
 pub use target::ManifestTarget;
 
 /// The number of files that may wait for their sync, each with an open descriptor.
@@ -31,13 +31,13 @@ type Handle = Arc<Mutex<Written>>;
 
 /// The target's filesystem, confined to a staged directory.
 ///
-/// A caller can change only files that were made through it, so no file that is shared with the source can change.
-/// Syncs are deferred until [`finish`](Self::finish). Nothing in a staged directory is of use before all of it is
-/// durable, and syncing many files together is faster.
+/// A caller can change only files that were made through this filesystem, so no file that is shared with the source can
+/// change. Syncs are deferred until [`finish`](Self::finish), because syncing many files together is faster, and
+/// nothing in a staged directory is of use before all of it is durable.
 #[derive(Debug)]
 pub(crate) struct StagedFs<'fs> {
     inner: &'fs dyn Fs,
-    /// The view through which calls go instead of `inner`, if this is a view.
+    /// If this is a view: the view of the target's filesystem that replaces `inner`.
     view: Option<Box<dyn Fs + 'fs>>,
     root: PathBuf,
     mode: SyncMode,
@@ -47,8 +47,8 @@ pub(crate) struct StagedFs<'fs> {
 
 #[derive(Debug, Default)]
 struct Account {
-    files: Made,
-    dirs: Made,
+    files: CreationOrder,
+    dirs: CreationOrder,
     /// The permissions of files that were made with permissions of their own.
     permissions: HashMap<PathBuf, Permissions>,
     waiting: Vec<(PathBuf, Handle)>,
@@ -56,7 +56,7 @@ struct Account {
     failure: Option<Error>,
 }
 
-/// A length greater than the length of any file.
+/// A length that reaches the end of every file.
 const EVERYTHING: u64 = 1 << 62;
 
 impl<'fs> StagedFs<'fs> {
@@ -107,8 +107,8 @@ impl<'fs> StagedFs<'fs> {
             waiting.iter().map(|(_, file)| file.lock().unwrap_or_else(PoisonError::into_inner)).collect();
         let files: Vec<&dyn FsFile> =
             guards.iter().filter(|handle| handle.wants_sync).map(|handle| &*handle.file).collect();
-        // Start the write-back of all files, so that one commit serves them all. The first sync starts it for the first
-        // file.
+        // Start the writeback of all files, so that the commit of the first sync covers them all. The first sync itself
+        // starts the writeback of the first file.
         for file in files.iter().skip(1) {
             file.start_writeback(0, EVERYTHING)?;
         }
@@ -121,9 +121,9 @@ impl<'fs> StagedFs<'fs> {
         first
     }
 
-    /// Syncs closed files, if too many files wait. `finish` reports a failure, because the current call opens a
-    /// different file, and an engine may ignore an error of that call.
-    fn relieve(&self) {
+    /// Syncs closed files if too many files wait. A failure is kept and returned by `finish`, because the current call
+    /// opens a different file, and an engine may ignore its error.
+    fn sync_closed_files(&self) {
         let done: Vec<_> = {
             let mut account = self.account();
             if account.waiting.len() < WAITING_MAX {
@@ -146,7 +146,7 @@ impl<'fs> StagedFs<'fs> {
         Err(refusal(op, path, "metadata of a checkpoint lies in its own directory"))
     }
 
-    /// Refuses a path that was not made here.
+    /// Refuses a file that was not made through this filesystem.
     fn own(&self, op: Op, path: &Path) -> Result<()> {
         if self.account().files.has(path) {
             return Ok(());
@@ -162,7 +162,7 @@ impl<'fs> StagedFs<'fs> {
         permissions: Option<Permissions>,
     ) -> Result<Box<dyn FsFile>> {
         self.inside(Op::Open, path)?;
-        self.relieve();
+        self.sync_closed_files();
         let known = self.account().files.has(path);
         let makes = options.create || options.create_new;
         if !known && !makes {
@@ -226,7 +226,7 @@ fn unsupported(op: Op, from: &Path, to: &Path) -> Error {
     Error::with_paths(op, from, to, io::Error::from(io::ErrorKind::Unsupported))
 }
 
-/// Passes reads on to the target's filesystem.
+/// Forwards reads to the target's filesystem.
 #[deny(clippy::missing_trait_methods)]
 impl Fs for StagedFs<'_> {
     /// Opens a view that shares the account.
@@ -310,7 +310,7 @@ impl Fs for StagedFs<'_> {
         Ok(())
     }
 
-    /// A link here could be to a file that still changes.
+    /// Not supported, because the link could be to a file that still changes.
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
         Err(unsupported(Op::HardLink, from, to))
     }
@@ -346,14 +346,14 @@ impl Fs for StagedFs<'_> {
 
     fn punch_hole(&self, path: &Path, offset: u64, len: u64) -> Result<()> {
         self.own(Op::PunchHole, path)?;
-        // Open a handle, which then waits for its sync.
+        // Open a handle that records the need of a sync.
         self.open(path, &FsOpenOptions::new().write(true))?;
         self.fs().punch_hole(path, offset, len)
     }
 
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()> {
         self.own(Op::TruncateFile, path)?;
-        // Use a handle, which then waits for its sync.
+        // Use a handle that records the need of a sync.
         self.open(path, &FsOpenOptions::new().write(true))?.set_len(len)
     }
 

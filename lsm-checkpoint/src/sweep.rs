@@ -20,14 +20,15 @@ pub struct SweepReport {
     /// Targets that dead processes had begun to make or to remove. Nothing of them is left. If the name of a staged
     /// directory was shortened and its target is gone, this lists the staged directory itself.
     pub cleared: Vec<PathBuf>,
-    /// Staged directories that were removed beside a target that stays. Such a target is whole, or something else. A
-    /// whole target loses only the marker of a process that died at the very end.
+    /// Staged directories that were removed beside a target that stays. Such a target is a whole checkpoint, or
+    /// something other than a checkpoint. If the process died in the last steps of publishing, the target also loses
+    /// its marker.
     pub leftovers: Vec<PathBuf>,
-    /// Targets that stay and have a catalog, but lack files that make them readable. A removal on a full disk was cut
-    /// short before it could leave a mark. [`remove`](crate::remove()) finishes it.
+    /// Targets that stay and have a catalog, but lack files that make them readable. A removal on a full volume was
+    /// interrupted before it could leave a marker. [`remove`](crate::remove()) finishes it.
     pub unfinished: Vec<PathBuf>,
-    /// Targets that a live process is making, restoring or removing. If the platform cannot tell whether the owner
-    /// lives, its target is here, too. Nothing was changed.
+    /// Targets that a live process is making, restoring or removing. Without directory locks, a dead process is not
+    /// recognized, so its targets are listed here, too. Nothing was changed.
     pub in_progress: Vec<PathBuf>,
     /// Targets whose debris could not be removed, each with its error. The next sweep tries again.
     pub failed: Vec<(PathBuf, Error)>,
@@ -37,11 +38,14 @@ pub struct SweepReport {
 ///
 /// # Contract
 ///
-/// The call looks only for the staged siblings of targets, `.{name}.checkpoint-staged`. A published checkpoint is never
-/// changed, except that the marker of a process that died at the very end is removed. For a target with a long name,
-/// the sibling is called `.{prefix}~{hash}.checkpoint-staged`. If the owner lock of a sibling is held, the sibling
-/// belongs to a live process and stays. If the lock is free, the sibling is removed durably, under that lock. A target
-/// that its dead owner had begun to make in place or to remove is removed in the same way.
+/// The call looks only for staged directories, which lie beside their targets and are named
+/// `.{name}.checkpoint-staged`, or `.{prefix}~{hash}.checkpoint-staged` for a long name. If the owner lock of a staged
+/// directory is held, it belongs to a live process and stays. If the lock is free, the staged directory is removed
+/// durably, under the lock. If the dead owner had begun to make its target in place, or to remove it, the target is
+/// removed in the same way.
+///
+/// A published checkpoint is never changed, except that the marker of a process that died in the last steps of
+/// publishing is removed.
 ///
 /// The call may run beside creators and other sweepers of the same directory, in this process and in others. If a
 /// creator meets a sweeper at its own target, it fails with [`InProgress`](Error::InProgress) and can try again.
@@ -84,7 +88,7 @@ pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
         match clear_debris(fs, &target, mode) {
             Ok(NameState::Locked(_)) => report.add_cleared(fs, target),
             Ok(state) if state.may_be_owned() => report.in_progress.push(target.path),
-            // Another process was faster.
+            // Another process has removed or renamed the staged directory meanwhile.
             Ok(_) => {}
             Err(error) => report.failed.push((target.path, error)),
         }

@@ -9,7 +9,7 @@ thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts steps of this thread. Outside of tests it does nothing.
+/// Counts steps of this thread. Does nothing outside of tests.
 #[inline]
 pub(crate) fn steps(taken: usize) {
     #[cfg(test)]

@@ -1,9 +1,9 @@
-//! The life of a target: its names are claimed, published, withdrawn and cleared.
+//! The life of a target: how its names are claimed, published, withdrawn and cleared.
 //!
-//! A checkpoint gets the target's name when it is whole, and loses the name before it loses anything else. Everything
-//! else happens under a second name beside it, the staged name. [`NameState`] describes the entry under a name.
-//! [`claim()`] makes the staged directory, [`Staging`] publishes it, and [`Withdrawal`] removes a published target.
-//! [`clear_debris`] clears the debris of dead processes.
+//! A checkpoint gets the target's name when it is whole, and loses the name before it loses anything else. While it is
+//! not whole, it has a second name beside the target, the *staged name*. [`claim()`] makes the staged directory,
+//! [`Staging`] publishes it, and [`Withdrawal`] removes a published target. [`clear_debris`] clears the debris of dead
+//! processes. [`NameState`] is the state of either name.
 
 mod claim;
 mod debris;
@@ -48,8 +48,8 @@ pub(crate) struct Target {
 
 impl Target {
     /// Normalises the path: removes `.` and repeated separators. Refuses a name that is not UTF-8, because a sweep
-    /// could not find it from a staged name. Refuses the name of a staged directory, because a sweep would take the
-    /// target for one.
+    /// could not derive it from the staged name. Refuses the name of a staged directory, because a sweep would treat
+    /// the target as one.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let invalid = || Error::InvalidTarget { target: path.to_path_buf() };
         let mut normal = PathBuf::new();
@@ -75,8 +75,8 @@ impl Target {
         if self.is_inside { &self.path } else { parent_of(&self.path) }
     }
 
-    /// Opens the parent for reading, as its sync will do later. If it may not be opened, the call fails before anything
-    /// is made or removed in it.
+    /// Opens the parent for reading. A later sync needs the same right, so without it the call fails before anything is
+    /// made or removed.
     pub(crate) fn check_parent(&self, fs: &dyn Fs) -> lsm_fs::Result<()> {
         fs.read_dir(self.parent()).map(drop)
     }
@@ -91,12 +91,12 @@ impl Target {
         Error::TargetExists { target: self.path, occupant }
     }
 
-    /// Returns `false` for a staged directory whose target's name cannot be determined.
+    /// Returns `false` if this stands for a staged directory whose target's name cannot be determined.
     fn is_known(&self) -> bool {
         self.path != self.staged
     }
 
-    /// Returns the error for a staged name that another process uses.
+    /// Returns the error for a target that another process is working on.
     fn in_progress(&self) -> Error {
         Error::InProgress { target: self.path.clone(), staged: self.staged.clone() }
     }

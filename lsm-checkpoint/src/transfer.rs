@@ -1,4 +1,4 @@
-//! The ladder: brings each file by the first method that its volumes and the policy allow.
+//! Brings each file into the staged directory by the first method that the policy allows and the volumes support.
 
 mod base;
 mod copy;
@@ -37,7 +37,7 @@ pub(crate) struct FinishedFile<'a> {
     pub(crate) method: Method,
     pub(crate) len: u64,
     pub(crate) checksum: Option<u128>,
-    /// `true` if the source never writes to it again.
+    /// `true` if the source never writes to the file again.
     pub(crate) linkable: bool,
     /// The permissions in the source, if this file is a new inode.
     pub(crate) permissions: Option<Permissions>,
@@ -66,7 +66,7 @@ pub(crate) struct Transferred<'a> {
 }
 
 /// Makes every file of a plan, and returns the files in the plan's order. On return, the contents of copies and clones
-/// are durable, but names are not.
+/// are durable, but the names are not.
 pub(crate) fn run<'a>(
     params: &TransferParams<'_>,
     plan: &'a Plan,
@@ -80,7 +80,7 @@ pub(crate) fn run<'a>(
         let mut grouped = group::group(folder, views, &mut origins);
         transfer.to_copy.append(&mut grouped.copied);
         for group in grouped.groups {
-            transfer.climb(group)?;
+            transfer.try_methods(group)?;
         }
     }
     transfer.copy_rest()?;
@@ -91,7 +91,8 @@ pub(crate) fn run<'a>(
     Ok(Transferred { files, base })
 }
 
-/// A method that a pair of volumes has refused. The source's namespace and volume stand for the pair.
+/// A method that does not work from a volume of the source to the target's volume, with the backend id and the id of
+/// the former.
 type Refusal = (Method, Option<u64>, Option<u64>);
 
 struct Transfer<'t, 'a> {
@@ -105,17 +106,17 @@ struct Transfer<'t, 'a> {
 impl<'a> Transfer<'_, 'a> {
     /// Tries the methods of the policy in turn for a group. If the last method is a copy, it queues the remaining files
     /// for it.
-    fn climb(&mut self, mut group: Group<'a>) -> Result<()> {
+    fn try_methods(&mut self, mut group: Group<'a>) -> Result<()> {
         let volume = match group.fs.volume_id(group.from_dir) {
             Ok(volume) => Some(volume),
-            // The call for each file reports the problem.
+            // The calls for the files report the problem.
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => None,
             Err(e) => return Err(e.into()),
         };
         share::measure(&mut group)?;
         let shared = view::shares_namespace(self.params.fs, group.fs);
         let mut left = std::mem::take(&mut group.files);
-        for &method in plan::rungs(self.params.policy) {
+        for &method in plan::methods_in_order(self.params.policy) {
             if left.is_empty() {
                 return Ok(());
             }
@@ -134,8 +135,8 @@ impl<'a> Transfer<'_, 'a> {
                 left = outcome.left;
             }
         }
-        // A refusal that concerns two volumes ends a batch, so some of the remaining files have no refusal of their
-        // own.
+        // If a method does not work between two volumes, the batch ends early. Files that have their own refusal come
+        // first, because the first one is reported.
         left.sort_by_key(|file| file.refusal.is_none());
         match left.into_iter().next() {
             None => Ok(()),
@@ -161,8 +162,8 @@ impl<'a> Transfer<'_, 'a> {
         Ok(())
     }
 
-    /// Counts a file, and releases its deletion. `uncounted` is the number of its bytes that progress has not counted
-    /// yet.
+    /// Counts a finished file, and releases its deletion. `uncounted` is the number of its bytes that the progress does
+    /// not include yet.
     fn finish(&mut self, file: FinishedFile<'a>, uncounted: u64) -> Result<()> {
         if let Some(guard) = self.params.guard {
             guard.release_nth(file.planned.pin);

@@ -30,12 +30,13 @@ pub use subset::Subset;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VerifyOptions<'a> {
-    /// Reads every byte. Otherwise only the set of files, their lengths and the metadata are checked. Default: `false`.
+    /// `true` to read every byte. Otherwise, only the set of files, their lengths and the metadata are checked.
+    /// Default: `false`.
     pub full: bool,
     /// The part of the files that a full verification reads. Metadata files are read with every part. Default: all.
     pub subset: Option<Subset>,
-    /// Bypasses the page cache if the backend can. The read then checks the medium instead of a copy in memory, and
-    /// evicts no other data from the cache. Default: `false`.
+    /// `true` to bypass the page cache if the backend can. The reads then check the medium instead of a copy in memory,
+    /// and evict no other data from the cache. Default: `false`.
     pub direct_io: bool,
     /// The number of files that are read in parallel. Default: 2, which keeps one disk and two cores busy. More threads
     /// make the reads of a disk less sequential, but may help on storage with many devices.
@@ -136,8 +137,8 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// Known and harmless entries that the catalog does not list. A checkpoint with such entries is sound.
     pub notes: Vec<Note>,
-    /// The number of further entries that the catalog does not list. The report contains at most 65,536 of them as
-    /// problems, and as many as notes.
+    /// The number of further entries that the catalog does not list, beyond the 65,536 problems and 65,536 notes that a
+    /// report contains at most.
     pub unlisted: u64,
     /// Manifest sections that are damaged on disk and were restored by their parity, as `folder/section`. To repair the
     /// file itself, call [`repair`](lsm_manifest::repair()) on the manifest.
@@ -176,8 +177,8 @@ impl fmt::Display for VerifyReport {
 /// # Contract
 ///
 /// The call changes nothing. It needs no lock and no write access, and may run at any time. It finds all problems, not
-/// only the first. Of the entries that the catalog does not list, it reports at most 65,536 as problems and as many as
-/// notes, and counts the rest. If the checkpoint is removed meanwhile, the report describes the part that was seen.
+/// only the first. It lists at most 65,536 strangers as problems and as many as notes, and counts the rest. If the
+/// checkpoint is removed meanwhile, the report is about the part that was still there.
 ///
 /// *Quick* checks that:
 ///
@@ -190,9 +191,10 @@ impl fmt::Display for VerifyReport {
 /// time, and compares it with the checksum in the catalog, if it has one. With a [subset](VerifyOptions::subset), only
 /// the files of that part are read.
 ///
-/// *Strangers* are entries that the catalog does not list. A file is a problem even if it is empty, because a planted
-/// `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so it remains possible.
-/// Known harmless entries, such as `LOCK`, `.DS_Store` and empty folders, are [notes](Note).
+/// *Strangers* are entries that the catalog does not list. A file that is a stranger is a problem even if it is empty.
+/// For example, a planted `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so
+/// the checkpoint can still be restored. Known harmless strangers, such as `LOCK`, `.DS_Store` and empty folders, are
+/// reported as [notes](Note).
 ///
 /// # Errors
 ///
@@ -254,8 +256,8 @@ pub(crate) fn check_bytes(
     Ok(bytes::check(fs, dir, catalog, files, options)?.problems)
 }
 
-/// Checks the catalog file itself. The catalog was read, but possibly from the second copy of its footer. It has no
-/// entry of its own with a checksum.
+/// Checks the catalog file itself, which the catalog does not list. It was read, but possibly from the second copy of
+/// its footer.
 fn catalog_copies(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     let what = match inspect(fs, &dir.join(CATALOG_FILE), &ReadOptions::new()) {
         Ok(inspected) if inspected.is_healthy() => return,

@@ -1,4 +1,4 @@
-//! Views that keep the paths of a checkpoint inside it.
+//! Views that keep the paths of a checkpoint inside its directory.
 
 use std::{io, path::Path};
 
@@ -6,7 +6,7 @@ use lsm_fs::Fs;
 
 use crate::{Error, Result};
 
-/// Opens a view of a directory that a caller has named. The name itself may be a symbolic link.
+/// Opens a view of a checkpoint. The caller's path may itself be a symbolic link.
 ///
 /// # Errors
 ///

@@ -14,10 +14,11 @@ use crate::{
     format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, FOOTER_FIXED_LEN, HEAD_LEN, SIZE_HINT_LEN},
 };
 
-/// Longest archive that is read whole when it is opened. The kernel's read-ahead fetches about this much anyway.
+/// The longest archive that is read whole when it is opened. Linux reads ahead by this much by default
+/// (`VM_READAHEAD_PAGES` in `include/linux/pagemap.h`), so a shorter read would save no I/O.
 const SMALL: u64 = 128 * 1024;
 
-/// Length of the shortest possible archive: head, footer without entries, size hint.
+/// The length of the shortest possible archive: head, footer without entries, size hint.
 const SHORTEST: u64 = (HEAD_LEN + BLOCK_HEADER_LEN + FOOTER_FIXED_LEN + SIZE_HINT_LEN) as u64;
 
 #[derive(Debug)]
@@ -184,7 +185,7 @@ impl ArchiveFile {
         match &self.source {
             Source::File(file) => Ok(file.read_exact_at(bytes, offset, &self.path)?),
             Source::Memory(_) => {
-                let found = self.at_hand(offset, bytes.len());
+                let found = self.in_memory(offset, bytes.len());
                 bytes.copy_from_slice(found.ok_or_else(|| self.damaged(offset, Defect::SectionBeyondFile))?);
                 Ok(())
             }
@@ -203,7 +204,7 @@ impl ArchiveFile {
     }
 
     /// Returns a range of an archive that is in memory.
-    pub(crate) fn at_hand(&self, offset: u64, len: usize) -> Option<&[u8]> {
+    pub(crate) fn in_memory(&self, offset: u64, len: usize) -> Option<&[u8]> {
         match &self.source {
             Source::Memory(whole) => whole.get(usize::try_from(offset).ok()?..)?.get(..len),
             Source::File(_) => None,

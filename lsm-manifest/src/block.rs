@@ -52,7 +52,7 @@ impl BlockHeader {
     ///
     /// # Errors
     ///
-    /// Returns the first problem found. Its offset counts from the start of the block.
+    /// Returns the first problem found, with its offset from the start of the block.
     pub fn decode(bytes: &[u8; BLOCK_HEADER_LEN], expected: BlockType) -> Result<Self, Damage> {
         if bytes[BLOCK_MAGIC_AT..BLOCK_TYPE_AT] != BLOCK_MAGIC {
             return Err(damage(BLOCK_MAGIC_AT, Defect::Magic));
@@ -106,7 +106,7 @@ impl BlockHeader {
     /// # Errors
     ///
     /// The payload does not match its checksum and parity cannot restore it, or the length of `body` differs from the
-    /// length in the header. The offset counts from the start of the block.
+    /// length in the header. The offset in the error counts from the start of the block.
     pub fn restore(&self, body: &mut Vec<u8>) -> Result<bool, Damage> {
         let at = |what| Damage::new(BLOCK_HEADER_LEN as u64, what);
         let data_len = usize::try_from(self.data_len).map_err(|_| at(Defect::BlockLength))?;
@@ -148,8 +148,8 @@ impl BlockForm {
     }
 }
 
-/// Completes the block at `start`, which consists of room for a header and a payload up to the end of `bytes`. Writes
-/// the header and appends parity.
+/// Completes the block that starts at `start` and ends with `bytes`: fills in the header, for which room was left in
+/// front of the payload, and appends the parity.
 ///
 /// Returns `None` if the payload exceeds `u32::MAX` bytes or if there is no room for the header.
 pub(crate) fn complete(form: BlockForm, bytes: &mut Vec<u8>, start: usize) -> Option<BlockHeader> {
@@ -181,7 +181,8 @@ pub(crate) struct DecodedBlock {
 
 impl DecodedBlock {
     /// Encodes the block as the writer produced it. The block on disk (`slot`) can differ even if its payload is good,
-    /// because its parity may be damaged. A build without parity cannot recompute it and returns `slot`.
+    /// because its parity may be damaged. A build without the feature `parity` cannot recompute the parity and returns
+    /// `slot`.
     pub(crate) fn as_written(&self, slot: &[u8]) -> Vec<u8> {
         let BlockHeader { block_type, plain_len, parity, encrypted, .. } = self.header;
         let form = BlockForm { block_type, parity, encrypted, plain_len };

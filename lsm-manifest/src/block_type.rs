@@ -1,4 +1,4 @@
-//! [`BlockType`].
+//! [`BlockType`]: the kind of data in a block.
 
 use crate::format::{BLOCK_TYPE_FOOTER, BLOCK_TYPE_MANIFEST};
 

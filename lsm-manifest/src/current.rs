@@ -79,7 +79,8 @@ impl Current {
 ///
 /// # Errors
 ///
-/// - `NotFound` in [`Fs`](Error::Fs): there is no CURRENT and nothing is stored in the directory.
+/// - `NotFound` in [`Fs`](Error::Fs): there is no CURRENT, and nothing is stored in the directory in the sense of
+///   [`open_current`](crate::open_current).
 /// - [`MissingCurrent`](Error::MissingCurrent), [`ForeignDirectory`](Error::ForeignDirectory): there is no CURRENT, but
 ///   there are other files.
 /// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
@@ -99,13 +100,13 @@ pub(crate) enum Pointer {
     Vacant(Vacancy),
 }
 
-/// Number of attempts. If a writer publishes the first version between the read of CURRENT and the listing, the next
-/// attempt finds it.
-const LOOKS: usize = 3;
+/// The number of attempts. If a writer publishes the first version between the read of CURRENT and the listing of the
+/// directory, the next attempt finds it.
+const ATTEMPTS: usize = 3;
 
-/// Reads CURRENT. If there is none, classifies the directory by its other names.
+/// Reads CURRENT. If there is none, classifies the directory by the other names in it.
 pub(crate) fn find_current(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Pointer> {
-    for _ in 0..LOOKS {
+    for _ in 0..ATTEMPTS {
         if let Some(current) = read_if_there(fs, dir)? {
             return Ok(Pointer::Names(current));
         }
@@ -129,10 +130,10 @@ pub(crate) fn read_if_there(fs: &dyn Fs, dir: &Path) -> Result<Option<Current>> 
         Err(error) => return Err(error.into()),
     };
     let len = handle.metadata()?.len;
-    // One byte more than a valid file has, so that a longer file is recognized.
+    // Read one byte more than a valid file has, to detect a longer file.
     let mut bytes = [0; CURRENT_LEN + 1];
     let read = handle.read_at(&mut bytes, 0)?;
-    debug_assert!(read <= bytes.len(), "no read gives more than there is room for");
+    debug_assert!(read <= bytes.len(), "a read returns at most the length of its buffer");
     let bytes = bytes.get(..read).unwrap_or(&bytes);
     if bytes.is_empty() {
         return Err(Error::CurrentEmpty { file });

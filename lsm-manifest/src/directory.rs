@@ -36,12 +36,12 @@ pub struct ManifestDirectory {
     state: Mutex<State>,
 }
 
-/// Knowledge about the names on disk.
+/// The known state of the directory on disk.
 #[derive(Debug)]
 struct State {
-    /// The first start is not finished, so [`UNFINISHED_FILE`] may exist.
+    /// `true` until the first start is finished. [`UNFINISHED_FILE`] may exist.
     is_unfinished: bool,
-    /// The CURRENT file that is visible now survives a crash.
+    /// `true` if the CURRENT file that is visible now survives a crash.
     is_durable: bool,
 }
 
@@ -51,23 +51,24 @@ impl ManifestDirectory {
     ///
     /// # Contract
     ///
-    /// *There is a version.* The call verifies CURRENT, its archive and every section. It then publishes CURRENT once
-    /// more, because the process that published it may have died before the change was durable. If
+    /// *The directory has a live version.* The call verifies CURRENT, its archive and every section. It then publishes
+    /// CURRENT once more, because the process that published it may have died before the change was durable. If
     /// [`is_durable`](Self::is_durable) returns `true`, the engine may build on this version and remove the files that
     /// it replaced. If the disk is full, the call succeeds and leaves CURRENT as it is, and `is_durable` returns
     /// `false`.
     ///
-    /// *Nothing is stored.* The directory is missing, it holds only empty folders and names that are ignored, or an
-    /// earlier first start was interrupted. The call creates the directory if its parent exists, makes its name
-    /// durable, and marks it with [`UNFINISHED_FILE`]. It then removes everything that an interrupted first start left:
-    /// archives, the engine's files, and the contents of the engine's folders. Files that the engine has not declared
-    /// stay. The engine now creates its folders and files, and publishes a first version. Until
+    /// *Nothing is stored in the directory.* It is missing, it holds only empty folders and ignored names, or its first
+    /// start was interrupted. The call creates the directory, makes its name durable, and marks it with
+    /// [`UNFINISHED_FILE`]. It then removes everything that an interrupted first start left: archives, the engine's
+    /// files, and the contents of the engine's folders. Files that the engine has not declared stay.
+    ///
+    /// After the call, the engine creates its folders and files, and publishes a first version. Until
     /// [`publish`](Self::publish) has returned, the engine must not acknowledge any data, because the next start would
     /// remove it.
     ///
-    /// *Duties of the caller.* The parent of the directory must exist, its name must be durable, and it must be
-    /// readable. If the directory is a mount point, the operator is responsible for its name. Do not create files in
-    /// the directory before this call has returned. Empty folders may exist earlier.
+    /// *Duties of the caller.* The parent of the directory must exist, and must be durable and readable. If the
+    /// directory is a mount point, its name is the operator's responsibility. Do not create files in the directory
+    /// before this call has returned. Empty folders may exist earlier.
     ///
     /// *Exclusion.* The value holds the owner lock of the directory until it is dropped. If the platform has no such
     /// locks, the caller must keep other writers out. Readers need no lock.
@@ -129,9 +130,9 @@ impl ManifestDirectory {
 
     /// Starts the archive of the next version, or of the first version if there is none.
     ///
-    /// The version is higher than any that was used in the directory before, as described at
-    /// [`next_version_id`](crate::next_version_id). Two archives that are written at the same time get different
-    /// versions. Publish them in ascending order.
+    /// The number of the version is higher than any that was used in the directory before, see
+    /// [`next_version_id`](crate::next_version_id). Concurrent calls get different numbers. Publish their archives in
+    /// ascending order, because [`publish`](Self::publish) refuses a lower number after a higher one.
     ///
     /// # Errors
     ///
@@ -181,9 +182,8 @@ impl ManifestDirectory {
     /// Removes temporary files and the archives and edit logs of all versions except the live one. Returns the removed
     /// paths.
     ///
-    /// If CURRENT is not known to be durable, the call first publishes it once more. If the disk is full, or if the
-    /// platform cannot guarantee durability, the call removes nothing and succeeds. It also does so if no version has
-    /// been published.
+    /// If CURRENT is not known to be durable, the call first publishes it once more. The call removes nothing and
+    /// succeeds if the disk is full, if the platform cannot guarantee durability, or if no version was published yet.
     ///
     /// # Crash semantics
     ///
@@ -203,7 +203,8 @@ impl ManifestDirectory {
         if state.is_durable { remove_stale(fs, dir, live.version_id) } else { Ok(Vec::new()) }
     }
 
-    /// Ignoring poison is safe: a panic while the lock is held leaves no flag that claims more than is true.
+    /// Ignores poison. An operation claims durability, or the end of the first start, only in its last step. A panic
+    /// therefore leaves no flag that claims too much.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -211,14 +212,14 @@ impl ManifestDirectory {
 
 impl State {
     /// Publishes the existing CURRENT once more. If the disk is full, CURRENT stays as it is. During an unfinished
-    /// first start that is an error, because a crash could lose the only version, and the next start would remove the
-    /// data built on it.
+    /// first start, a full disk is an error: a crash could lose the only version, and the next start would then remove
+    /// the data that was built on it.
     fn confirm(&mut self, fs: &dyn Fs, dir: &Path, options: &DirectoryOptions) -> Result<()> {
         match republish_current(fs, dir, options.sync_mode) {
             Ok(synced) => self.is_durable = synced == DirectorySync::Durable,
             Err(Error::Fs(error)) if is_full(&error) && !self.is_unfinished => {
                 log::warn!("{error}; the files that the live version replaced are kept");
-                // The names that a killed process created are visible but may not be on disk yet.
+                // A process that was killed may have created names that are visible but not on disk yet.
                 let _ = fs.sync_directory(dir, options.sync_mode)?;
             }
             Err(error) => return Err(error),
@@ -226,7 +227,7 @@ impl State {
         Ok(())
     }
 
-    /// Durably removes the mark of an unfinished first start. The caller has made CURRENT durable before.
+    /// Removes the mark of an unfinished first start, durably. The caller has made CURRENT durable before.
     fn finish_start(&mut self, fs: &dyn Fs, dir: &Path, options: &DirectoryOptions) -> Result<()> {
         if self.is_unfinished {
             match fs.remove_file(&dir.join(UNFINISHED_FILE)) {

@@ -74,7 +74,8 @@ pub(crate) struct Encoder {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) footer: FooterPayload,
-    /// The mirror, to be written at offset 0. `None` if there is no mirror, or if it is already in the gathered bytes.
+    /// The mirror, which the caller writes at offset 0. `None` if there is no mirror, or if the gathered bytes still
+    /// include the head and so the mirror.
     pub(crate) late_mirror: Option<Vec<u8>>,
 }
 
@@ -146,8 +147,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// Adds a section whose payload is stored without change. Only its header is gathered, and the caller writes the
-    /// payload behind the completed bytes.
+    /// Adds a section that is neither sealed nor has parity. Only its header is gathered. The caller writes the payload
+    /// behind the completed bytes.
     pub(crate) fn add_header_of(&mut self, name: &str, payload: &[u8]) -> Result<()> {
         self.check_name(name)?;
         let plain_len = u32::try_from(payload.len()).map_err(|_| self.too_long(name))?;
@@ -173,8 +174,7 @@ impl Encoder {
         self.gathered.push(&footer.encode());
         let header = self.complete_block(BlockType::ManifestFooter)?;
         let block = self.gathered.block().to_vec();
-        // `check_name` reserved enough room for every section. Only a provider that exceeds its own `max_overhead` gets
-        // here.
+        // `check_name` has ensured that the footer fits. Only a provider that exceeds its own `max_overhead` gets here.
         if header.is_none() || block.len() > FOOTER_BLOCK_MAX as usize {
             return Err(self.too_many("of the footer"));
         }

@@ -12,8 +12,8 @@ mod frame;
 #[cfg(feature = "aes-gcm")]
 pub use aes::{Aes256GcmProvider, Envelope};
 
-/// The identity that a sealed payload is bound to. It prevents a manifest payload from being accepted in a table, and a
-/// footer from being accepted as a section.
+/// The place that a sealed payload is bound to: a block type and a table. The binding prevents a payload of a manifest
+/// from being accepted in a table, and a footer from being accepted as a section.
 ///
 /// # Limits
 ///
@@ -32,7 +32,7 @@ pub use aes::{Aes256GcmProvider, Envelope};
 pub struct BlockIdentity {
     /// The type of the block, as stored in its header.
     pub block_type: BlockType,
-    /// The table that the block belongs to. Manifests use all ones, which is no table's id.
+    /// The id of the table that the block belongs to. Blocks of a manifest have all ones, which no table has.
     pub table_id: u64,
 }
 
@@ -49,9 +49,9 @@ impl BlockIdentity {
 /// # Contract
 ///
 /// - `open(identity, seal(identity, p)) == p`.
-/// - An envelope that was modified, or sealed under another key, is refused: with [`CryptError::Rejected`], or with
-///   another variant if the form of the envelope is wrong. If the envelope has additional authenticated data, an
-///   envelope that was sealed for another identity is refused, too.
+/// - `open` refuses an envelope that was modified or sealed under another key. The error is [`CryptError::Rejected`],
+///   or another variant if the layout of the envelope is wrong. If the envelope authenticates the identity, `open` also
+///   refuses an envelope that was sealed for another identity.
 /// - The provider chooses the nonces, and never uses a nonce twice with the same key.
 /// - `Debug` output contains no key.
 pub trait EncryptionProvider: Send + Sync + fmt::Debug {
@@ -66,7 +66,8 @@ pub trait EncryptionProvider: Send + Sync + fmt::Debug {
     /// - [`CryptError::Other`]: the provider cannot generate a nonce or reach its key.
     fn seal(&self, identity: &BlockIdentity, plaintext: &[u8]) -> Result<Vec<u8>, CryptError>;
 
-    /// Opens an envelope. It takes the buffer by value, so that it can decrypt in place.
+    /// Opens an envelope and returns the plaintext. The buffer is passed by value, so that it can be decrypted in
+    /// place.
     ///
     /// # Errors
     ///

@@ -11,11 +11,11 @@ use crate::{
 /// The result of every operation on archives and CURRENT.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason why an operation failed. Each variant says what to do next.
+/// The reason why an operation failed. Each variant documents the caller's next step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes on disk are damaged and cannot be restored from the file itself.
+    /// The bytes on disk are damaged, and the file cannot be repaired from its own contents.
     ///
     /// Restore the file from a copy. If you need the undamaged parts of the archive, [`inspect`](crate::inspect) lists
     /// them.
@@ -50,7 +50,7 @@ pub enum Error {
         /// The layout version of the file.
         found: u8,
     },
-    /// The archive is sound, but CURRENT was published for another archive.
+    /// The archive is undamaged, but CURRENT was published for another archive.
     ///
     /// One of the two files was replaced. Restore both from the same copy.
     #[error("{}: CURRENT is for another archive: digest {found:#034x}, expected {expected:#034x}", file.display())]
@@ -62,7 +62,7 @@ pub enum Error {
         /// The digest of the archive.
         found: u128,
     },
-    /// There is no CURRENT, but there are files of an engine, so CURRENT was lost.
+    /// The directory has files of an engine, but no CURRENT, so CURRENT was lost.
     ///
     /// Never start an empty engine here. Restore CURRENT from a copy, or examine each `v{N}` with
     /// [`inspect`](crate::inspect). If the engine that wrote the directory does not use CURRENT, call
@@ -71,7 +71,7 @@ pub enum Error {
     MissingCurrent {
         /// The missing CURRENT.
         file: PathBuf,
-        /// All names that a new directory would not have.
+        /// All names that distinguish the directory from a new one.
         beside: FoundNames,
     },
     /// There is no CURRENT, and the directory holds undeclared files or non-empty folders, so it belongs to another
@@ -83,7 +83,7 @@ pub enum Error {
     ForeignDirectory {
         /// The directory.
         dir: PathBuf,
-        /// All names that a new directory would not have.
+        /// All names that distinguish the directory from a new one.
         names: FoundNames,
     },
     /// The directory is open in another process, or through another [`ManifestDirectory`](crate::ManifestDirectory) of
@@ -141,7 +141,7 @@ pub enum Error {
     /// The version stored in the archive differs from the version in its name.
     ///
     /// The archive was renamed. Restore it from a copy.
-    #[error("{}: the archive contains version {found}", file.display())]
+    #[error("{}: the archive contains version {found}, so it was renamed", file.display())]
     WrongVersion {
         /// The archive.
         file: PathBuf,
@@ -179,7 +179,7 @@ pub enum Error {
     /// The block of the section would exceed 16 MiB. The writer remains usable.
     ///
     /// Split the section.
-    #[error("{}: section {name} is too long", file.display())]
+    #[error("{}: section {name} is longer than 16 MiB; split it", file.display())]
     SectionTooLong {
         /// The archive.
         file: PathBuf,
@@ -197,7 +197,7 @@ pub enum Error {
     /// The archive is not named `v{N}`, or it is in another directory, so CURRENT cannot name it.
     ///
     /// Write it with [`ManifestDirectory::next_version`](crate::ManifestDirectory::next_version).
-    #[error("{}: not a version of this directory", file.display())]
+    #[error("{}: not an archive v{{N}} in the directory of CURRENT", file.display())]
     NotAVersion {
         /// The archive.
         file: PathBuf,
@@ -227,7 +227,7 @@ pub enum Error {
     /// checksum were modified deliberately. This is not corruption.
     ///
     /// Try the right key. If the key is right, do not trust anything in this directory.
-    #[error("{}: the block at offset {offset} does not open: wrong key, or tampered with", file.display())]
+    #[error("{}: the block at offset {offset} cannot be opened: wrong key, or tampered with", file.display())]
     Rejected {
         /// The archive.
         file: PathBuf,
@@ -236,7 +236,7 @@ pub enum Error {
     },
     /// The encryption provider failed to seal or open a block, for a reason other than a wrong tag.
     ///
-    /// The source gives the reason. Before a block is opened, its checksum is verified, so this is not corruption.
+    /// The source is the provider's error. The checksum of the block was verified before, so this is not corruption.
     #[error("{}: the block at offset {offset} could not be sealed or opened", file.display())]
     Encryption {
         /// The archive.
@@ -249,7 +249,7 @@ pub enum Error {
     /// The block is damaged and has parity, but this build cannot use parity.
     ///
     /// Enable the feature `parity` and try again.
-    #[error("{}: the block at offset {offset} is damaged; restoring it takes the feature parity", file.display())]
+    #[error("{}: the block at offset {offset} is damaged; restoring it requires the feature parity", file.display())]
     ParityUnavailable {
         /// The archive.
         file: PathBuf,
@@ -259,12 +259,12 @@ pub enum Error {
     /// The footer and its mirror are both valid but differ, so neither can be repaired from the other.
     ///
     /// Restore the file from a copy. Readers use the footer at the tail.
-    #[error("{}: the footer and its mirror disagree", file.display())]
+    #[error("{}: the footer and its mirror are both valid but differ", file.display())]
     CopiesDisagree {
         /// The archive.
         file: PathBuf,
     },
-    /// CURRENT names the new version, or may name it, but a crash may restore the old CURRENT.
+    /// CURRENT names the new version, or may name it, but a crash may bring back the old CURRENT.
     ///
     /// Keep both versions. Publish the same [`DurableArchive`](crate::DurableArchive) again, or write the next version.
     #[error("{}: published, but not known to be durable", file.display())]
@@ -277,15 +277,15 @@ pub enum Error {
     /// CURRENT names this archive, so it was not removed.
     ///
     /// Publish another version first.
-    #[error("{}: CURRENT names this archive", file.display())]
+    #[error("{}: not removed, because CURRENT names it", file.display())]
     Live {
         /// The archive.
         file: PathBuf,
     },
     /// The filesystem failed.
     ///
-    /// Files created by the failed operation are removed. If that removal fails, too, its error is attached to this
-    /// one.
+    /// The failed operation has removed the files that it created. If it could not remove them, that error is attached
+    /// to this one.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }
@@ -306,8 +306,8 @@ pub enum NameProblem {
 }
 
 impl Error {
-    /// Returns `true` if bytes on disk are damaged. Errors that only this reader has, such as a missing key, are not
-    /// damage.
+    /// Returns `true` if bytes on disk are damaged. An error that another reader could avoid, such as a missing key, is
+    /// not damage.
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! The table of contents as bytes.
+//! The table of contents of an archive, which is the payload of its footer block.
 
 use byteorder::{ByteOrder, LittleEndian};
 
@@ -148,7 +148,7 @@ impl FooterPayload {
     ///
     /// # Errors
     ///
-    /// Returns the first problem found. Its offset counts from the start of the payload.
+    /// Returns the first problem found, with its offset from the start of the payload.
     pub fn decode(payload: &[u8]) -> Result<Self, Damage> {
         let (fixed, mut rest) =
             payload.split_first_chunk::<FOOTER_FIXED_LEN>().ok_or(Damage::new(0, Defect::FooterLength))?;
@@ -176,14 +176,15 @@ impl FooterPayload {
     }
 }
 
-/// Converts a number of sections or the length of a name. [`FooterPayload::new`] refuses larger ones.
+/// Converts the number of sections or the length of a name to the width on disk. [`FooterPayload::new`] has refused
+/// larger numbers.
 fn in_two_bytes(number: usize) -> u16 {
     let small = u16::try_from(number);
     debug_assert!(small.is_ok(), "{number} is in a table of contents");
     small.unwrap_or(u16::MAX)
 }
 
-/// Returns the last bytes of an archive that ends with this footer block.
+/// Returns the size hint for this footer block, the last bytes of an archive.
 pub(crate) fn size_hint(block: &[u8]) -> [u8; SIZE_HINT_LEN] {
     debug_assert!(block.len() <= FOOTER_BLOCK_MAX as usize, "{} bytes are no footer block", block.len());
     let mut hint = [0; SIZE_HINT_LEN];

@@ -1,4 +1,4 @@
-//! [`FoundNames`].
+//! [`FoundNames`]: a bounded list of names for an error message.
 
 use std::{ffi::OsStr, fmt};
 

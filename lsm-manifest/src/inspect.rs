@@ -102,7 +102,7 @@ impl Report {
 /// ```
 pub fn inspect(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Report> {
     let archive = ArchiveFile::open(fs, path, options)?;
-    let copies = Copies::read(&archive);
+    let copies = FooterCopies::read(&archive);
     let footer = copies.tail.as_ref().or(copies.mirror.as_ref()).ok().map(|copy| copy.footer.clone());
     let entries = footer.iter().flat_map(FooterPayload::sections);
     let sections = entries.map(|entry| inspect_section(&archive, entry)).collect();
@@ -117,12 +117,12 @@ pub fn inspect(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Report
 }
 
 /// The results of reading both footers.
-pub(crate) struct Copies {
+pub(crate) struct FooterCopies {
     pub(crate) tail: Result<FooterCopy>,
     pub(crate) mirror: Result<FooterCopy>,
 }
 
-impl Copies {
+impl FooterCopies {
     pub(crate) fn read(archive: &ArchiveFile) -> Self {
         let tail = archive.read_tail();
         let mut mirror = archive.read_mirror();

@@ -4,9 +4,9 @@
 //!
 //! Start with [`ManifestDirectory`], which takes an engine's directory from an empty one to its latest version. It
 //! builds on [`ManifestArchiveWriter`], whose result is a [`DurableArchive`], and on [`publish_current`], which accepts
-//! only that type. [`ManifestArchiveReader`], [`open_current`] and [`recover`] read. [`inspect`] and [`repair`] handle
-//! damaged files. [`format`](mod@format) defines the layout, and [`block`] and [`FooterPayload`] convert between bytes
-//! and values.
+//! only that type. [`ManifestArchiveReader`] reads an archive. [`open_current`] and [`recover`] read the archive that
+//! CURRENT names. [`inspect`] and [`repair`] handle damaged files. [`format`](mod@format) defines the layout, and
+//! [`block`] and [`FooterPayload`] convert between bytes and values.
 
 mod archive_file;
 pub mod block;

@@ -10,8 +10,7 @@ pub const CURRENT_VERSION_FILE: &str = "current";
 pub const TABLES_FOLDER: &str = "tables";
 /// Name of the folder for an engine's blob files.
 pub const BLOBS_FOLDER: &str = "blobs";
-/// Name of the empty file that marks an unfinished first start: either no version was ever published in the directory,
-/// or the publisher died before the call returned.
+/// Name of the empty file that marks an unfinished first start. It exists until the first publication has returned.
 pub const UNFINISHED_FILE: &str = "first-start.unfinished";
 
 /// The beginning of the name of a log of edits.
@@ -156,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_of_a_version_is_parsed_again() {
+    fn the_name_of_a_version_parses_to_its_number() {
         for version in [0, 7, u64::MAX] {
             for name in [version_file_name(version), edits_file_name(version)] {
                 assert_eq!(version_or_edits_of(name.as_ref()), Some(version), "{name}");
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_text_and_both_ends_must_fit() {
+    fn a_star_matches_any_text() {
         for (pattern, name, expected) in [
             ("wal", "wal", true),
             ("wal", "wal2", false),

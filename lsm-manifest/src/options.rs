@@ -29,14 +29,14 @@ impl WriteOptions {
         Self { mirror: true, parity: false, encryption: None, sync_mode: SyncMode::Normal }
     }
 
-    /// Enables the mirror, a copy of the footer in the head of the file.
+    /// Enables or disables the mirror, a copy of the footer in the head of the file.
     #[must_use]
     pub const fn mirror(mut self, mirror: bool) -> Self {
         self.mirror = mirror;
         self
     }
 
-    /// Enables parity, which adds about half of the payload's length to each block.
+    /// Enables or disables parity, which adds about half of the payload's length to each block.
     #[cfg(feature = "parity")]
     #[must_use]
     pub const fn parity(mut self, parity: bool) -> Self {
@@ -44,7 +44,7 @@ impl WriteOptions {
         self
     }
 
-    /// Seals every block.
+    /// Seals (encrypts) every block with this provider.
     #[must_use]
     pub fn encryption(mut self, provider: Arc<dyn EncryptionProvider>) -> Self {
         self.encryption = Some(provider);
@@ -73,7 +73,7 @@ impl ReadOptions {
         Self { encryption: None }
     }
 
-    /// Opens every block with this key. Blocks that are not sealed are then refused.
+    /// Decrypts every block with this provider. A block that is not sealed is then refused.
     #[must_use]
     pub fn encryption(mut self, provider: Arc<dyn EncryptionProvider>) -> Self {
         self.encryption = Some(provider);

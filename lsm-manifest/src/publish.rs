@@ -1,4 +1,4 @@
-//! [`publish_current`].
+//! [`publish_current`]: makes an archive the live version by replacing CURRENT.
 
 use std::{io, path::Path};
 

@@ -1,4 +1,4 @@
-//! [`ManifestArchiveReader`].
+//! [`ManifestArchiveReader`]: reads an archive from a file or from memory.
 
 mod verify;
 
@@ -136,7 +136,7 @@ impl ManifestArchiveReader {
         self.tail_failure.as_deref()
     }
 
-    /// Returns `true` if that copy is damaged on disk and parity restored it.
+    /// Returns `true` if the footer that was used is damaged on disk and parity restored it.
     #[must_use]
     pub fn footer_healed(&self) -> bool {
         self.footer_healed
@@ -234,12 +234,11 @@ struct BlockBuffer {
 
 impl BlockBuffer {
     fn of(archive: &ArchiveFile, entry: &TocEntry) -> Result<Self> {
-        let whole = archive.at_hand(entry.offset, entry.size as usize);
+        let whole = archive.in_memory(entry.offset, entry.size as usize);
         if let Some((header, body)) = whole.and_then(<[u8]>::split_first_chunk) {
             return Ok(Self { header: *header, body: body.to_vec(), filled: true });
         }
-        // Opening the archive has checked both conditions. They are checked again here, because they bound the
-        // allocation.
+        // Opening the archive has checked both conditions. Check them again, because they bound the allocation.
         let body = (entry.size as usize).checked_sub(BLOCK_HEADER_LEN).filter(|_| entry.end() <= archive.len);
         let body = body.ok_or_else(|| archive.damaged(entry.offset, Defect::SectionBeyondFile))?;
         Ok(Self { header: [0; BLOCK_HEADER_LEN], body: vec![0; body], filled: false })

@@ -26,8 +26,8 @@ pub struct Recovered {
     pub archive: ManifestArchiveReader,
     /// Sections that are damaged on disk and were restored by parity.
     pub healed: Vec<String>,
-    /// Other versions with an archive in the directory. A crash between publishing and cleaning up leaves them.
-    /// Versions newer than the live one were never published.
+    /// Other versions that have an archive in the directory. A crash between a publication and the following removal
+    /// leaves them. Versions newer than the live one were never published.
     /// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) removes them.
     pub stale: Vec<u64>,
 }
@@ -38,8 +38,8 @@ pub struct Recovered {
 /// `LOCK`, or if its first start is unfinished. This function knows only the names that every engine uses.
 /// [`ManifestDirectory::open`](crate::ManifestDirectory::open) also knows the names that your engine declares.
 ///
-/// No section is verified. Use [`recover`] to verify all of them. A writer may publish and remove versions at the same
-/// time: the version that is returned was live when CURRENT was read.
+/// The call verifies no section. Use [`recover`] to verify all of them. A writer may publish and remove versions at the
+/// same time. The returned version was live when CURRENT was read.
 ///
 /// # Errors
 ///
@@ -78,8 +78,8 @@ pub(crate) fn open_live(fs: &dyn Fs, dir: &Path, options: &ReadOptions, own: &Ow
                 current.verify(archive.footer(), &path)?;
                 return Ok(Opened::Version(current, archive));
             }
-            // A writer may have replaced and removed this version since, or it is lost. Versions only grow, so the loop
-            // ends.
+            // Either a writer has replaced and removed this version since, or it is lost. Versions only grow, so the
+            // loop ends.
             Err(error) if is_not_found(&error) && last < Some(current.version_id) => {
                 last = Some(current.version_id);
             }
@@ -118,11 +118,11 @@ pub(crate) fn verified(
 }
 
 /// Opens the archive with the highest `v{N}`, for engines without CURRENT. Returns `None` if nothing is stored in the
-/// directory.
+/// directory, as [`open_current`] defines it.
 ///
-/// Such an engine must not give an archive its final name before the archive is durable. It writes the archive under
-/// another name, such as `v{N}.tmp`, finishes and syncs it there, renames it and syncs the directory. If the highest
-/// archive is incomplete, this function returns an error. It never falls back to a lower version.
+/// An engine without CURRENT must not give an archive its final name before the archive is durable. It writes the
+/// archive under another name, such as `v{N}.tmp`, finishes and syncs it there, renames it and syncs the directory. If
+/// the highest archive is incomplete, this function returns an error. It never falls back to a lower version.
 ///
 /// # Errors
 ///

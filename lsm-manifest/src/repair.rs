@@ -9,7 +9,7 @@ use crate::{
     archive_file::{ArchiveFile, FooterCopy},
     footer::size_hint,
     format::HEAD_LEN,
-    inspect::{Copies, read_block},
+    inspect::{FooterCopies, read_block},
 };
 
 /// A part of an archive that was rewritten.
@@ -33,8 +33,8 @@ pub struct Repair {
     pub parts: Vec<Part>,
     /// Sections that are still damaged. Restore them from a copy.
     pub damaged: Vec<String>,
-    /// The result of the directory's sync. If it is [`NotSupported`](DirectorySync::NotSupported), a crash may bring
-    /// back the damaged file. `None` if the file was not touched.
+    /// The result of syncing the directory, or `None` if the file was not touched. After
+    /// [`NotSupported`](DirectorySync::NotSupported), a crash may bring back the damaged file.
     pub directory_sync: Option<DirectorySync>,
 }
 
@@ -51,9 +51,9 @@ impl fmt::Display for Part {
 /// Restores a damaged tail or mirror from the other copy, and damaged sections from their parity.
 ///
 /// The repaired file replaces the damaged one atomically, so a crash leaves one of the two. Other hard links to the
-/// damaged file keep the damaged contents. The repair never guesses: a checksum vouches for every byte that is written.
-/// The only exception are sections that cannot be restored. They are copied as they are and listed in the result. A
-/// healthy file is not touched, and neither is a file with parts that this reader cannot judge. Every rewritten part is
+/// damaged file keep the damaged contents. The repair never guesses: every byte that it writes matches a checksum.
+/// Sections that cannot be restored are an exception. They are copied as they are and listed in the result. A healthy
+/// file is not touched, and neither is a file with parts that this reader cannot verify. Every rewritten part is
 /// logged. The repair holds one section in memory at a time.
 ///
 /// The digest in CURRENT does not depend on the repaired bytes, so it remains valid.
@@ -75,7 +75,7 @@ impl fmt::Display for Part {
 /// The repaired file has the owner and mode of a file that this process creates.
 pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair> {
     let archive = ArchiveFile::open(fs, path, options)?;
-    let copies = Copies::read(&archive);
+    let copies = FooterCopies::read(&archive);
     if !copies.agree() {
         return Err(Error::CopiesDisagree { file: archive.path });
     }
@@ -101,7 +101,7 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
         }
         (Err(tail), Err(mirror)) => return Err(archive.no_footer(tail, mirror)),
     };
-    let damaged = look_at_sections(&archive, &good, &mut parts)?;
+    let damaged = classify_sections(&archive, &good, &mut parts)?;
     for part in &parts {
         log::warn!("{}: rewriting {part}", path.display());
     }
@@ -115,7 +115,7 @@ fn only_if_damaged(error: Error, part: Part) -> Result<Part> {
 }
 
 /// Adds the sections that parity can restore to `parts`. Returns the names of the sections that cannot be restored.
-fn look_at_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Part>) -> Result<Vec<String>> {
+fn classify_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Part>) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
     for entry in good.footer.sections() {
         match read_block(archive, entry) {
@@ -132,7 +132,7 @@ fn look_at_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Pa
 fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<DirectorySync> {
     let mut unreadable = None;
     let rewritten = fs.rewrite_atomic_with(&archive.path, SyncMode::Full, &mut |file| {
-        let mut gathered = Gathered { file, bytes: Vec::new(), written: 0 };
+        let mut gathered = SequentialWriter { file, bytes: Vec::new(), written: 0 };
         write_all(archive, good, &mut gathered).map_err(|error| match error {
             Error::Fs(error) => error,
             error => {
@@ -144,7 +144,7 @@ fn rewrite(fs: &dyn Fs, archive: &ArchiveFile, good: &FooterCopy) -> Result<Dire
     unreadable.map_or_else(|| Ok(rewritten?), Err)
 }
 
-fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) -> Result<()> {
+fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut SequentialWriter<'_>) -> Result<()> {
     let mut head = if good.footer.has_mirror() { good.block.clone() } else { Vec::new() };
     head.resize(HEAD_LEN, 0);
     to.push(&head)?;
@@ -166,13 +166,13 @@ fn write_all(archive: &ArchiveFile, good: &FooterCopy, to: &mut Gathered<'_>) ->
 const GATHER: usize = 256 * 1024;
 
 /// A file that is written sequentially.
-struct Gathered<'a> {
+struct SequentialWriter<'a> {
     file: &'a dyn FsFile,
     bytes: Vec<u8>,
     written: u64,
 }
 
-impl Gathered<'_> {
+impl SequentialWriter<'_> {
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
         if self.bytes.len() + bytes.len() <= GATHER {
             self.bytes.extend_from_slice(bytes);

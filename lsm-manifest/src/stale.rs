@@ -27,11 +27,11 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
     Ok(versions)
 }
 
-/// Returns the next version: one more than the highest number in CURRENT or in a name `v{N}` or `edits-{N}`, even if
-/// that name is a directory.
+/// Returns the number of the next version: one more than the highest number in CURRENT or in a name `v{N}` or
+/// `edits-{N}`. Directories with such names count, too.
 ///
-/// A version is never used twice. If a crash prevented an archive from being published, that archive may reappear after
-/// its removal. On a volume that cannot sync directories, it is never removed.
+/// A number is never used twice, because the file of an unpublished version may outlast it. A crash can bring such a
+/// file back after its removal. On a volume that cannot sync directories, it is never removed.
 ///
 /// # Errors
 ///
@@ -55,8 +55,10 @@ pub fn next_version_id(fs: &dyn Fs, dir: &Path) -> Result<u64> {
 /// If a process dies or fails between the rename of CURRENT and the sync behind it, the new version is visible but may
 /// be lost in a power cut. [`ManifestDirectory::open`](crate::ManifestDirectory::open) therefore calls this function.
 /// An engine with a protocol of its own calls it after opening a directory, before it removes anything that this
-/// version replaced. A sync alone is not enough, because a sync that follows a failed sync proves nothing. A reader
-/// must not call this function, because it could overwrite a version that the writer publishes at the same time.
+/// version replaced. A sync alone is not enough: after a failed sync, the kernel marks the pages clean, and the next
+/// sync returns success without writing them (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX
+/// ATC 2020). A reader must not call this function, because it could overwrite a version that the writer publishes at
+/// the same time.
 ///
 /// # Crash semantics
 ///
@@ -82,7 +84,7 @@ pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<Dire
 /// Only the writer of a directory may call this, and only when CURRENT is known to be durable, that is, after
 /// [`publish_current`](crate::publish_current) or [`republish_current`] has returned `Durable`. Otherwise a power cut
 /// may restore a CURRENT whose archive is gone.
-/// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) ensures both.
+/// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) meets both conditions.
 ///
 /// # Crash semantics
 ///
@@ -93,8 +95,8 @@ pub fn republish_current(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<Dire
 /// If any of these errors is returned, nothing was removed:
 ///
 /// - [`MissingArchive`](Error::MissingArchive): the archive of `live` does not exist.
-/// - [`Live`](Error::Live): CURRENT names another version. If there is no CURRENT, a higher version exists, and an
-///   engine that opens the highest version would open that one.
+/// - [`Live`](Error::Live): CURRENT names another version. Without CURRENT: a version higher than `live` exists, and an
+///   engine without CURRENT would open that one.
 /// - [`CurrentEmpty`](Error::CurrentEmpty), [`CurrentZeros`](Error::CurrentZeros), [`Corrupt`](Error::Corrupt): CURRENT
 ///   is damaged.
 ///

@@ -10,7 +10,7 @@ use crate::{
     names::{OwnNames, Role, is_bystander},
 };
 
-/// Maximum depth to which nested folders are searched. Deeper folders count as contents.
+/// The depth to which nested folders are searched. A deeper folder counts as contents.
 const DEPTH_MAX: u32 = 16;
 
 /// The state of a directory without CURRENT in which nothing is stored.
@@ -19,18 +19,18 @@ pub(crate) enum Vacancy {
     /// The directory holds only empty folders and ignored names.
     New,
     /// The first start of the directory is unfinished, so nothing was acknowledged.
-    Cut(Beside),
+    Interrupted(FoundFiles),
 }
 
 /// The names found in a directory without CURRENT.
 #[derive(Debug, Default)]
-pub(crate) struct Beside {
+pub(crate) struct FoundFiles {
     archives: usize,
     own_data: usize,
     all: FoundNames,
 }
 
-impl Beside {
+impl FoundFiles {
     /// Returns `true` if these files may have been acknowledged as stored. A first start leaves at most one archive,
     /// the one that it was about to publish, and no other data.
     pub(crate) fn may_be_stored(&self) -> bool {
@@ -49,7 +49,7 @@ pub(crate) fn survey(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Option<V
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Vacancy::New)),
         Err(error) => return Err(error.into()),
     };
-    let mut beside = Beside::default();
+    let mut beside = FoundFiles::default();
     let (mut unfinished, mut foreign) = (false, false);
     for entry in &entries {
         let path = dir.join(&entry.name);
@@ -89,7 +89,7 @@ pub(crate) fn survey(fs: &dyn Fs, dir: &Path, own: &OwnNames) -> Result<Option<V
         }
     }
     match (unfinished, beside.archives + beside.own_data > 0) {
-        (true, _) => Ok(Some(Vacancy::Cut(beside))),
+        (true, _) => Ok(Some(Vacancy::Interrupted(beside))),
         (false, true) => Err(beside.missing_current(dir)),
         (false, false) if foreign => {
             Err(Error::ForeignDirectory { dir: dir.to_path_buf(), names: beside.all })
@@ -133,9 +133,9 @@ fn holds_anything(fs: &dyn Fs, folder: &Path, depth: u32) -> lsm_fs::Result<bool
 /// Removes everything that an unfinished first start created: archives, the engine's files, and the contents of its
 /// folders. [`UNFINISHED_FILE`](crate::UNFINISHED_FILE) stays, so a crash leaves an unfinished start again.
 ///
-/// Every folder is synced, even if it is already empty, because an earlier call may have died before its sync. A file
-/// that reappeared after a later crash would look like a part of the next start. The directory itself is synced when
-/// the first archive is finished.
+/// Every folder is synced, even if it is already empty, because an earlier call may have died before its sync.
+/// Otherwise a file could reappear after a crash and look like a part of the next start. The directory itself is synced
+/// when the first archive is finished.
 pub(crate) fn clear(fs: &dyn Fs, dir: &Path, own: &OwnNames, mode: SyncMode) -> Result<()> {
     for entry in fs.read_dir(dir)? {
         let path = dir.join(&entry.name);

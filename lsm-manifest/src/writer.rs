@@ -1,4 +1,4 @@
-//! [`ManifestArchiveWriter`].
+//! [`ManifestArchiveWriter`]: writes an archive to a new file.
 
 mod section;
 
@@ -18,8 +18,8 @@ const GATHER: usize = 256 * 1024;
 
 /// Writes an archive, section by section, to a new file.
 ///
-/// The archive is not readable until [`finish`](Self::finish) has returned. A writer that fails, or that is dropped
-/// before, removes its file.
+/// The archive is not readable until [`finish`](Self::finish) has returned. A writer that fails or is dropped before
+/// then removes its file.
 ///
 /// # Examples
 ///
@@ -67,7 +67,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
         self.encoder.file()
     }
 
-    /// Starts a section. The section is written when it is finished. If the returned value is dropped before, nothing
+    /// Starts a section, which [`SectionWriter::finish`] writes. If the returned value is dropped before then, nothing
     /// is written.
     ///
     /// # Errors
@@ -114,8 +114,8 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// # Crash semantics
     ///
-    /// Until the call returns, a crash may leave no file, or a file with any subset of the bytes. Opening such a file
-    /// fails, or reading a missing section from it does. No pointer can name the file, because only the returned value
+    /// Until the call returns, a crash may leave no file, or a file with any subset of the bytes. Such a file cannot be
+    /// opened, or its missing sections cannot be read. No pointer can name the file, because only the returned value
     /// can be published.
     ///
     /// # Errors

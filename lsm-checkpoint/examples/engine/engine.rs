@@ -166,7 +166,7 @@ impl Engine {
         let (live, mut orphans) = (version.files(&self.dir), Vec::new());
         for folder in [TABLES_FOLDER, BLOBS_FOLDER, LOG_FOLDER].map(|folder| self.dir.join(folder)) {
             for entry in self.fs.read_dir(&folder)? {
-                // A name that is not a number belongs to somebody else.
+                // A file whose name is not a number does not belong to the engine.
                 let Some(id) = entry.name.to_str().and_then(|name| name.parse().ok()) else { continue };
                 version.skip_file_id(id);
                 orphans.push(folder.join(&entry.name));

@@ -1,8 +1,8 @@
 //! The bounds on the memory and time that a catalog may cost.
 //!
-//! A catalog may come from an attacker, and a few kilobytes of a sparse file can stand for gigabytes. So a catalog may
-//! use a fixed amount that any reader can afford. Beyond that, it may list only as much as its directory really holds.
-//! The cost of reading a directory stays proportional to its real contents.
+//! A catalog may come from an attacker, and a sparse file of a few kilobytes on disk can have a length of gigabytes. A
+//! catalog may therefore use a fixed amount of memory that any reader can afford. Beyond that amount, it may list only
+//! as much as its directory really holds. The cost of reading a directory is then proportional to its real contents.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{CatalogDefect, layout};
 
 /// A catalog file of up to this length is always read.
 const FREE_BYTES: u64 = 16 << 20;
-/// The length that each entry of the directory adds. It is several times the size of a record.
+/// The length that each entry of the directory adds to the limit. It is several times the size of a record.
 const BYTES_PER_ENTRY: u64 = 2 << 10;
 
 /// The memory that a catalog may take for names that the directory does not hold.
@@ -29,14 +29,14 @@ pub(super) struct Budget<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
     memory: u64,
-    /// The count of the entries. It is made on demand, because walking all folders costs more than reading an ordinary
-    /// catalog.
-    held: Option<Held>,
+    /// The entries of the directory. They are counted on demand, because walking all folders costs more than reading an
+    /// ordinary catalog.
+    held: Option<RealEntries>,
 }
 
 /// The entries that a directory really holds.
 #[derive(Clone, Copy, Default)]
-struct Held {
+struct RealEntries {
     entries: u64,
     memory: u64,
 }
@@ -67,7 +67,7 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
-    fn held(&mut self) -> Held {
+    fn held(&mut self) -> RealEntries {
         let (fs, dir) = (self.fs, self.dir);
         *self.held.get_or_insert_with(|| count(fs, dir))
     }
@@ -78,8 +78,8 @@ fn memory_of(text_len: usize) -> u64 {
 }
 
 /// Counts the entries of a directory. An unreadable folder counts as empty, because nothing in it can be restored.
-fn count(fs: &dyn Fs, dir: &Path) -> Held {
-    let mut held = Held::default();
+fn count(fs: &dyn Fs, dir: &Path) -> RealEntries {
+    let mut held = RealEntries::default();
     let mut left = vec![(PathBuf::new(), 0)];
     while let Some((below, depth)) = left.pop() {
         for entry in fs.read_dir(&dir.join(&below)).into_iter().flatten() {
@@ -88,7 +88,7 @@ fn count(fs: &dyn Fs, dir: &Path) -> Held {
             let memory = memory_of(path.as_os_str().len());
             held.memory = held.memory.saturating_add(memory);
             if entry.file_type.is_dir() && depth < DEPTH_MAX {
-                // A directory may have a second record, for its attributes.
+                // A directory may have a second record, with its attributes.
                 held.memory = held.memory.saturating_add(memory);
                 left.push((path, depth + 1));
             }

@@ -5,22 +5,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Catalog, CatalogFile, CatalogTree, Take};
+use super::{Catalog, CatalogFile, CatalogTree, TakeMemory};
 use crate::{
     CatalogDefect, FileKind,
     layout::{self, DirId, Layout, NameProblem, Refused},
 };
 
-/// A defect and its path.
-type Misfit = (PathBuf, CatalogDefect);
+/// The path of an entry that does not fit, and its defect.
+type PathDefect = (PathBuf, CatalogDefect);
 
 impl Catalog {
     /// Applies the checks that a plan applies to a snapshot, so that every catalog that is read can be restored. Only
-    /// files that are `new` are checked. The other files come from a plan.
-    pub(crate) fn check(&self, new: impl Fn(&CatalogFile) -> bool, take: Take<'_>) -> Result<(), Misfit> {
+    /// the files that `new` accepts are checked, because the others come from a plan.
+    pub(crate) fn check(
+        &self,
+        new: impl Fn(&CatalogFile) -> bool,
+        take: TakeMemory<'_>,
+    ) -> Result<(), PathDefect> {
         let folders = self.trees.iter().map(|tree| tree.folder.as_str());
         let layout = Layout::new(folders, self.files.iter().filter(|file| new(file)).count());
-        let mut places = Places { layout, trees: Vec::with_capacity(self.trees.len()), take };
+        let mut places = CatalogLayout { layout, trees: Vec::with_capacity(self.trees.len()), take };
         self.trees.iter().try_for_each(|tree| places.add_tree(tree))?;
         self.files.iter().filter(|file| new(file)).try_for_each(|file| places.add_file(file))?;
         self.check_attributes(places.layout)?;
@@ -30,7 +34,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn check_attributes(&self, layout: Layout<'_>) -> Result<(), Misfit> {
+    fn check_attributes(&self, layout: Layout<'_>) -> Result<(), PathDefect> {
         let dirs: HashSet<PathBuf> = layout.into_dirs().into_iter().collect();
         let mut known = HashSet::with_capacity(self.attributes.len());
         for folder in &self.attributes {
@@ -45,15 +49,15 @@ impl Catalog {
 }
 
 /// The layout of a catalog under construction.
-struct Places<'a, 't> {
+struct CatalogLayout<'a, 't> {
     layout: Layout<'a>,
     /// For each tree, its directory and its folders.
     trees: Vec<(DirId, HashMap<&'a str, DirId>)>,
-    take: Take<'t>,
+    take: TakeMemory<'t>,
 }
 
-impl<'a> Places<'a, '_> {
-    fn add_tree(&mut self, tree: &'a CatalogTree) -> Result<(), Misfit> {
+impl<'a> CatalogLayout<'a, '_> {
+    fn add_tree(&mut self, tree: &'a CatalogTree) -> Result<(), PathDefect> {
         let Self { layout, take, .. } = self;
         let root = add_dirs(layout, take, 1, |layout| layout.add_tree(&tree.folder))?;
         let mut folders = HashMap::with_capacity(tree.folders.len());
@@ -65,7 +69,7 @@ impl<'a> Places<'a, '_> {
         Ok(())
     }
 
-    fn add_file(&mut self, file: &'a CatalogFile) -> Result<(), Misfit> {
+    fn add_file(&mut self, file: &'a CatalogFile) -> Result<(), PathDefect> {
         let (folder, path) = (file.kind.folder(), || Path::new(file.kind.folder()).join(&file.name));
         let Self { layout, trees, take } = self;
         let Some((root, folders)) = trees.get_mut(file.tree_index()) else {
@@ -86,15 +90,15 @@ impl<'a> Places<'a, '_> {
     }
 }
 
-/// Adds a directory and its missing parents. The memory of `recorded` of them is already taken, because they have a
-/// record. The memory of the others is taken here, because the path in a record of a few bytes can name several
-/// directories.
+/// Adds a directory and its missing parents. The memory for `recorded` of them is already charged, because each of
+/// these has a record. The memory for the others is charged here, because one short record can name several directories
+/// by its path.
 fn add_dirs<'a>(
     layout: &mut Layout<'a>,
     take: &mut dyn FnMut(usize) -> Result<(), CatalogDefect>,
     recorded: usize,
     add: impl FnOnce(&mut Layout<'a>) -> Result<DirId, Refused>,
-) -> Result<DirId, Misfit> {
+) -> Result<DirId, PathDefect> {
     let before = layout.dirs().len();
     let dir = add(layout).map_err(refuse)?;
     for way in layout.dirs().skip(before).rev().skip(recorded) {
@@ -103,6 +107,6 @@ fn add_dirs<'a>(
     Ok(dir)
 }
 
-fn refuse((path, problem): (PathBuf, NameProblem)) -> Misfit {
+fn refuse((path, problem): (PathBuf, NameProblem)) -> PathDefect {
     (path, problem.into())
 }

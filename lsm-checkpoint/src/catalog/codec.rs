@@ -6,7 +6,7 @@ mod cursor;
 mod v1;
 mod v2;
 
-use super::{CATALOG_FORMAT, Catalog, Take};
+use super::{CATALOG_FORMAT, Catalog, TakeMemory};
 use crate::{CatalogDefect, CatalogFile, CatalogTree, FileKind, Method, layout};
 use cursor::Cursor;
 
@@ -15,8 +15,8 @@ pub(super) use v2::encode;
 /// The section that describes the other sections.
 pub(super) const HEAD_SECTION: &str = "checkpoint";
 
-/// The maximal length of an identity in format 1. It is bounded because a list of checkpoints holds the identity of
-/// each.
+/// The maximal length of an identity in format 1. The limit bounds the memory of a list of checkpoints, which holds the
+/// identity of each.
 const IDENTITY_MAX_1: usize = 255;
 
 const KIND_TABLE: u8 = 0;
@@ -47,7 +47,7 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(head: &[u8], take: Take<'_>) -> Result<Self, Refusal> {
+    pub(super) fn new(head: &[u8], take: TakeMemory<'_>) -> Result<Self, Refusal> {
         let mut from = Cursor::new(head);
         match from.u32()? {
             1 => Ok(Self::V1(v1::Decoder::new(from, take)?)),
@@ -65,15 +65,20 @@ impl Decoder {
     }
 
     /// Decodes the payload of a section.
-    pub(super) fn section(&mut self, name: &str, payload: &[u8], take: Take<'_>) -> Result<(), Refusal> {
+    pub(super) fn section(
+        &mut self,
+        name: &str,
+        payload: &[u8],
+        take: TakeMemory<'_>,
+    ) -> Result<(), Refusal> {
         match self {
             Self::V1(decoder) => Ok(decoder.files(payload, take)?),
             Self::V2(decoder) => Ok(decoder.section(name, payload, take)?),
         }
     }
 
-    /// Checks and returns the catalog. A plan can be made of it.
-    pub(super) fn finish(self, take: Take<'_>) -> Result<Catalog, Refusal> {
+    /// Checks the catalog and returns it. Every returned catalog can be restored.
+    pub(super) fn finish(self, take: TakeMemory<'_>) -> Result<Catalog, Refusal> {
         let catalog = match self {
             Self::V1(decoder) => decoder.finish(),
             Self::V2(decoder) => decoder.finish()?,
@@ -91,7 +96,11 @@ impl Decoder {
 }
 
 /// Reads the folders of a tree. The memory of each folder is taken before the next is read.
-fn take_folders(from: &mut Cursor<'_>, tree: &mut CatalogTree, take: Take<'_>) -> Result<(), CatalogDefect> {
+fn take_folders(
+    from: &mut Cursor<'_>,
+    tree: &mut CatalogTree,
+    take: TakeMemory<'_>,
+) -> Result<(), CatalogDefect> {
     take(tree.folder.len())?;
     for _ in 0..from.u32()? {
         let folder = from.text()?;
@@ -102,7 +111,7 @@ fn take_folders(from: &mut Cursor<'_>, tree: &mut CatalogTree, take: Take<'_>) -
 }
 
 /// Adds a file, and takes the memory of its whole path.
-fn push_file(catalog: &mut Catalog, file: CatalogFile, take: Take<'_>) -> Result<(), CatalogDefect> {
+fn push_file(catalog: &mut Catalog, file: CatalogFile, take: TakeMemory<'_>) -> Result<(), CatalogDefect> {
     let tree = catalog.trees.get(file.tree_index()).map_or(0, |tree| tree.folder.len());
     take(tree.saturating_add(file.kind.folder().len()).saturating_add(file.name.len()))?;
     catalog.files.push(file);

@@ -29,7 +29,7 @@ fn a_catalog_of_several_sections_keeps_its_order() {
 }
 
 #[test]
-fn a_catalog_goes_before_the_file_field_by_field() {
+fn attributes_of_the_catalog_take_precedence_field_by_field() {
     let there = Permissions { mode: 0o644, owner: 1, group: 2 };
     let says = Attributes { mode: Some(0o600), owner: None, group: Some(9) };
     assert_eq!(says.over(Some(there)), Some(Permissions { mode: 0o600, owner: 1, group: 9 }));

@@ -40,12 +40,12 @@ static HIGH_KEY: Lanes = key(SECRET.len() - STRIPE - 11);
 #[derive(Clone, Debug)]
 pub(crate) struct SparseHasher {
     lanes: Lanes,
-    /// The stripes of the block that are in the lanes.
+    /// The number of stripes of the current block that are in the lanes.
     stripes: usize,
     len: u64,
-    /// The first bytes. They are all of a short input.
+    /// The first bytes. If the input is short, these are all its bytes, and it has another algorithm.
     head: Vec<u8>,
-    /// The stripe that came into the lanes last.
+    /// The stripe that was added to the lanes last.
     last: [u8; STRIPE],
     /// The bytes that are not in the lanes yet. At least one byte must follow a stripe before it is added.
     pending: [u8; STRIPE],
@@ -89,7 +89,7 @@ impl SparseHasher {
         let to_boundary = (BLOCK_LEN - self.len % BLOCK_LEN) % BLOCK_LEN + 1;
         let first = len.min(to_boundary);
         self.few_zeros(first);
-        // One byte is pending now. It and all blocks but the last are added at once.
+        // One byte is pending now. Add it and all blocks but the last at once.
         let blocks = (len - first) / BLOCK_LEN;
         if blocks > 0 {
             for _ in 0..blocks {
@@ -141,7 +141,7 @@ impl SparseHasher {
         }
     }
 
-    /// Adds all stripes that a byte follows, and returns the rest.
+    /// Adds every stripe that is followed by at least one byte, and returns the rest.
     fn add_all<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let (mut rest, mut last) = (bytes, self.last);
         loop {

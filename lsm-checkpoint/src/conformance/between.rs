@@ -8,10 +8,9 @@ use std::{
 use super::{
     Failure, Subject, Verdict,
     case::{Case, engine, not_repeated},
-    ensure,
-    ground::Ground,
-    list,
-    live::{Live, contents},
+    ensure, list,
+    live::{LiveTree, contents},
+    sandbox::Sandbox,
     snapshot,
     steps::{Act, When},
 };
@@ -42,8 +41,8 @@ fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
     let run = |when| -> Result<u64, Failure> {
         let case = busy(subject)?;
         let target = match policy {
-            Policy::Independent => case.ground.far_target("between"),
-            _ => case.ground.target("between"),
+            Policy::Independent => case.sandbox.far_target("between"),
+            _ => case.sandbox.target("between"),
         };
         let stepped = case.step(&options, &target, when, act);
         let (steps, acted) = (stepped.steps, stepped.acted.clone());
@@ -56,7 +55,7 @@ fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
             case.deletions_go_on()
         });
         checked.map_err(|failure| match acted {
-            Some(step) => failure.because(&format!("with the engine at work {step}")),
+            Some(step) => failure.because(&format!("while the engine acts {step}")),
             None => failure,
         })?;
         Ok(steps)
@@ -72,11 +71,11 @@ fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
 }
 
 fn compaction_at_any_step_spoils_nothing(subject: &Subject) -> Verdict {
-    at_steps(subject, Policy::PreferLink, Live::churn)
+    at_steps(subject, Policy::PreferLink, LiveTree::churn)
 }
 
 fn compaction_beside_copies_spoils_nothing(subject: &Subject) -> Verdict {
-    at_steps(subject, Policy::Independent, Live::churn)
+    at_steps(subject, Policy::Independent, LiveTree::churn)
 }
 
 fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
@@ -87,9 +86,9 @@ fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
 }
 
 /// Returns the engine's files, relative to its directory.
-fn files(ground: &Ground<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
-    let data = ground.data();
-    let files = snapshot::walk(&**ground.fs(), &data)?;
+fn files(sandbox: &Sandbox<'_>) -> Result<BTreeSet<PathBuf>, Failure> {
+    let data = sandbox.data();
+    let files = snapshot::walk(&**sandbox.fs(), &data)?;
     Ok(files.iter().filter_map(|file| file.strip_prefix(&data).ok()).map(Path::to_path_buf).collect())
 }
 
@@ -99,29 +98,29 @@ fn files_after_compaction(case: Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> 
     // A guard of the pause may end with the tree, so check for it while the tree is open.
     case.deletions_go_on()?;
     if !case.live.tree().unlinks_in_background() {
-        return files(&case.ground);
+        return files(&case.sandbox);
     }
-    let (ground, _) = case.close();
-    files(&ground)
+    let (sandbox, _) = case.close();
+    files(&sandbox)
 }
 
 /// Compares the same work without and with a checkpoint: the same files must be deleted.
 fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
     let alone = busy(subject)?;
-    let before = files(&alone.ground)?;
+    let before = files(&alone.sandbox)?;
     let after = files_after_compaction(alone)?;
     let deleted: Vec<_> = before.difference(&after).collect();
     if deleted.is_empty() {
         return Err(Failure::NotApplicable("Tree::compact deletes no file".into()));
     }
     let case = busy(subject)?;
-    case.take(&Checkpoint::new(), case.ground.target("held"))?;
+    case.take(&Checkpoint::new(), case.sandbox.target("held"))?;
     let left = files_after_compaction(case)?;
     match deleted.into_iter().find(|file| left.contains(*file)) {
         None => Ok(None),
         Some(kept) => Err(Failure::Violated(format!(
-            "{} is still there after a checkpoint and a compaction, which deletes it otherwise; a snapshot must \
-             release what it pins when it is dropped, and no adapter may keep a guard of the pause",
+            "{} still exists after a checkpoint and a compaction, but is deleted by a compaction alone; dropping a \
+             snapshot must release its files, and an adapter must not keep a guard of the pause",
             kept.display()
         ))),
     }
@@ -132,7 +131,7 @@ fn a_flush_spares_older_readers(subject: &Subject) -> Verdict {
     let tree = case.live.tree();
     let Some(reader) = tree.reader() else {
         return Err(Failure::NotApplicable(
-            "Tree::reader returns none: the engine has no readers of a moment".into(),
+            "Tree::reader returns None: the engine has no readers that keep seeing an old state".into(),
         ));
     };
     let before = contents(tree, "before a checkpoint")?;
@@ -140,13 +139,13 @@ fn a_flush_spares_older_readers(subject: &Subject) -> Verdict {
         case.live.put().map_err(engine("write"))?;
     }
     case.live.delete().map_err(engine("delete"))?;
-    case.take(&Checkpoint::new(), case.ground.target("read"))?;
+    case.take(&Checkpoint::new(), case.sandbox.target("read"))?;
     tree.compact().map_err(engine("compact"))?;
     let after = reader().map_err(engine("read the tree as it was"))?;
     ensure!(
         before == after,
-        "a reader that is older than the checkpoint has lost records to its flush; CheckpointSource::flush must not \
-         move the mark behind which garbage collection drops old values"
+        "a reader that is older than the checkpoint has lost records; CheckpointSource::flush must not advance the \
+         watermark below which garbage collection drops old values"
     );
     Ok(None)
 }

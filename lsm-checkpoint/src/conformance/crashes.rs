@@ -7,12 +7,12 @@ use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, MemFs, Notes, Survives, Swe
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, Taken, engine, not_repeated, own},
+    case::{Case, TakenCheckpoint, engine, not_repeated, own},
     ensure,
-    ground::Ground,
     history::History,
     list,
-    live::{Live, chain, contents},
+    live::{LiveTree, chain, contents},
+    sandbox::Sandbox,
     subject::Depth,
 };
 use crate::{BoxError, Error, run_checkpoint};
@@ -38,10 +38,10 @@ struct Scene<'s> {
 impl<'s> Scene<'s> {
     fn new(subject: &'s Subject) -> Result<Self, Failure> {
         let case = Case::new(subject)?;
-        case.ground.mem()?;
+        case.sandbox.mem()?;
         case.live.fill().map_err(engine("write and flush"))?;
-        let (ground, history) = case.close();
-        let start = ground.mem()?.clone();
+        let (sandbox, history) = case.close();
+        let start = sandbox.mem()?.clone();
         start.settle();
         let scene = Self { subject, start, history };
         // Records the write that the process will make.
@@ -52,9 +52,9 @@ impl<'s> Scene<'s> {
         Ok(Self { history, ..scene })
     }
 
-    fn live(&self, fs: &Arc<dyn Fs>, history: History) -> Result<Live, BoxError> {
-        let ground = Ground::on(self.subject, &self.start);
-        Ok(Live::new(ground.open_on(fs, &ground.db())?, history, self.subject.long_value))
+    fn live(&self, fs: &Arc<dyn Fs>, history: History) -> Result<LiveTree, BoxError> {
+        let sandbox = Sandbox::on(self.subject, &self.start);
+        Ok(LiveTree::new(sandbox.open_on(fs, &sandbox.db())?, history, self.subject.long_value))
     }
 
     /// Returns the number of writes that were durable before the process began.
@@ -64,17 +64,17 @@ impl<'s> Scene<'s> {
 
     /// Runs the process, which opens the tree, writes, and takes a checkpoint.
     fn process(&self, fs: &Arc<dyn Fs>) -> Result<(), BoxError> {
-        let ground = Ground::on(self.subject, &self.start);
+        let sandbox = Sandbox::on(self.subject, &self.start);
         let live = self.live(fs, self.history.prefix(self.settled()))?;
         live.put()?;
-        run_checkpoint(&*live.tree().source(), &**fs, &ground.target("taken"))?;
+        run_checkpoint(&*live.tree().source(), &**fs, &sandbox.target("taken"))?;
         Ok(())
     }
 
     /// Runs the next process. Checks that the tree opens and holds the expected writes, and returns their number.
     fn reopen(&self, image: &MemFs) -> Result<(Case<'s>, usize), Failure> {
-        let ground = Ground::on(self.subject, image);
-        let tree = ground.open(&ground.db()).map_err(|error| {
+        let sandbox = Sandbox::on(self.subject, image);
+        let tree = sandbox.open(&sandbox.db()).map_err(|error| {
             Failure::Violated(format!("the engine cannot open its own tree: {}", chain(&*error)))
         })?;
         let found = contents(&*tree, "after the next start")?;
@@ -83,23 +83,24 @@ impl<'s> Scene<'s> {
             .history
             .find(&found, bounds)
             .map_err(|wrong| Failure::Violated(format!("the engine has lost its own writes: {wrong}")))?;
-        let live = Arc::new(Live::new(tree, self.history.prefix(held), self.subject.long_value));
-        Ok((Case { subject: self.subject, ground, live }, held))
+        let live = Arc::new(LiveTree::new(tree, self.history.prefix(held), self.subject.long_value));
+        Ok((Case { subject: self.subject, sandbox, live }, held))
     }
 
     /// Checks that the target is absent or holds the whole history. Returns `true` if it exists.
     fn check_target(&self, case: &Case<'_>, writes: usize) -> Result<bool, Failure> {
-        let path = case.ground.target("taken");
-        if !case.ground.fs().exists(&path)? {
+        let path = case.sandbox.target("taken");
+        if !case.sandbox.fs().exists(&path)? {
             return Ok(false);
         }
-        let (copy, taken) = (case.ground.copy("copy"), Taken { path, seqno: None, holds: writes..=writes });
+        let (copy, taken) =
+            (case.sandbox.copy("copy"), TakenCheckpoint { path, seqno: None, holds: writes..=writes });
         case.verify(&taken.path)?;
         case.restore(&taken, &copy)?;
-        let tree = case.ground.open(&copy).map_err(engine("open a restored checkpoint"))?;
+        let tree = case.sandbox.open(&copy).map_err(engine("open a restored checkpoint"))?;
         let found = contents(&*tree, "of a restored checkpoint")?;
         let held = self.history.find(&found, taken.holds);
-        held.map_err(|wrong| Failure::Violated(format!("a checkpoint is wrong: {wrong}")))?;
+        held.map_err(|wrong| Failure::Violated(format!("a checkpoint has the wrong contents: {wrong}")))?;
         Ok(true)
     }
 
@@ -107,14 +108,14 @@ impl<'s> Scene<'s> {
     fn check(&self, image: &MemFs, is_promised: bool) -> Result<(), Failure> {
         let (case, _) = self.reopen(image)?;
         let is_there = self.check_target(&case, self.history.len())?;
-        ensure!(is_there || !is_promised, "create has returned Ok, and the checkpoint is gone");
+        ensure!(is_there || !is_promised, "create has returned Ok, but the checkpoint is gone");
         Ok(())
     }
 }
 
 /// The rule that is usually broken if a state is wrong.
-const RULE: &str = "a file may be installed in a version only after its own sync and that of its directory have \
-                    returned Ok: a checkpoint links what is there, and does not sync it";
+const RULE: &str = "a file may enter a version only after its own sync and the sync of its directory have returned \
+                    Ok, because a checkpoint links the file without syncing it";
 
 /// The power cuts that are tried after a kill and a restart. Many more states are possible.
 const POWER_CUTS: [Survives; 6] = [
@@ -127,8 +128,8 @@ const POWER_CUTS: [Survives; 6] = [
 ];
 
 /// The rule for the process after a killed one.
-const CACHED: &str = "started again, then the power failed; the writes of a killed process are in the page cache and \
-                      not durable, so the next process must sync what it builds upon";
+const CACHED: &str = "after a kill, a restart and a power cut: writes of a killed process may be in the page cache \
+                      only, so the next process must sync everything that it builds on";
 
 fn a_crash_at_any_moment_leaves_all_or_nothing(subject: &Subject) -> Verdict {
     let scene = Scene::new(subject)?;
@@ -155,7 +156,7 @@ fn a_crash_at_any_moment_leaves_all_or_nothing(subject: &Subject) -> Verdict {
             "after a crash: {}; {RULE}\n{}",
             failure.message, failure.explanation
         ))),
-        Err(error) => Err(Failure::Violated(format!("the sweep of crashes has shown nothing: {error}"))),
+        Err(error) => Err(Failure::Violated(format!("the crash sweep could not run: {error}"))),
     }
 }
 
@@ -164,14 +165,14 @@ fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) 
     let probe = FaultFs::new(scene.start.fork());
     scene
         .process(&(Arc::new(probe.clone()) as Arc<dyn Fs>))
-        .map_err(engine("open a tree, write and be captured"))?;
+        .map_err(engine("open a tree, write and take a checkpoint"))?;
     let calls = probe.counts().values().sum();
     let sample = subject.sample(calls, QUICK);
     for &call in &sample {
         let killed = FaultFs::new(scene.start.fork());
         killed.inject(Fault::on_any().nth(call).gone());
-        // It fails with some error that the engine derives from a dead device. A killed process has no caller to report
-        // it to.
+        // Ignore the error. The engine derives it from a device that is gone, but a killed process would report
+        // nothing.
         let _ = scene.process(&(Arc::new(killed.clone()) as Arc<dyn Fs>));
         let injected = killed.injected();
         let Some(struck) = injected.first() else { return Err(not_repeated("call", call)) };
@@ -192,7 +193,7 @@ fn start_again(scene: &Scene<'_>, mem: &MemFs) -> Result<(), Failure> {
         scene.check_target(&case, scene.history.len()).map_err(|failure| failure.because(CACHED))?;
     }
     let source = case.live.tree().source();
-    let target = case.ground.target("taken");
+    let target = case.sandbox.target("taken");
     let (writes, is_promised) = match run_checkpoint(&*source, mem, &target) {
         Ok(_) => (held, true),
         // The killed process had published the checkpoint without returning.
@@ -205,7 +206,7 @@ fn start_again(scene: &Scene<'_>, mem: &MemFs) -> Result<(), Failure> {
         let image = mem.fork().crash(survives);
         let (case, _) = scene.reopen(&image).map_err(|failure| failure.because(CACHED))?;
         let is_there = scene.check_target(&case, writes).map_err(|failure| failure.because(CACHED))?;
-        ensure!(is_there || !is_promised, "{CACHED}: its checkpoint is gone");
+        ensure!(is_there || !is_promised, "{CACHED}; the checkpoint is gone");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Failures of the target's filesystem, or a death of the process, at each call in turn.
+//! A failure of the target's filesystem, or a death of the process, at each call in turn.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use lsm_fs_mem::{Fault, FaultFs};
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, Taken, engine, not_repeated, own},
+    case::{Case, TakenCheckpoint, engine, not_repeated, own},
     ensure, list,
     live::chain,
 };
@@ -24,7 +24,7 @@ const QUICK: u64 = 16;
 /// Takes a checkpoint on a target's filesystem with a fault. Returns the result, the number of calls, and a description
 /// of the fault if it struck.
 fn create(case: &Case<'_>, target: &Path, fault: Option<Fault>) -> (Result<(), Error>, u64, Option<String>) {
-    let faulty = FaultFs::new(Arc::clone(case.ground.fs()));
+    let faulty = FaultFs::new(Arc::clone(case.sandbox.fs()));
     if let Some(fault) = fault {
         faulty.inject(fault);
     }
@@ -42,15 +42,15 @@ fn unflushed(subject: &Subject) -> Result<Case<'_>, Failure> {
 }
 
 /// Injects faults into a sample of the calls, each on a new tree.
-fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) -> Verdict {
+fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: CheckAfterFault) -> Verdict {
     let probe = unflushed(subject)?;
-    let (result, calls, _) = create(&probe, &probe.ground.target("struck"), None);
+    let (result, calls, _) = create(&probe, &probe.sandbox.target("struck"), None);
     result.map_err(own("take a checkpoint"))?;
     let sample = subject.sample(calls, QUICK);
     for &call in &sample {
         for fault in strike(Fault::on_any().nth(call)) {
             let case = unflushed(subject)?;
-            let target = case.ground.target("struck");
+            let target = case.sandbox.target("struck");
             let (result, _, struck) = create(&case, &target, Some(fault));
             let Some(struck) = struck else { return Err(not_repeated("call", call)) };
             check(case, &target, result).map_err(|failure| {
@@ -63,20 +63,22 @@ fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: Judge) ->
 }
 
 /// Checks a tree and its target after a fault.
-type Judge = fn(Case<'_>, &Path, Result<(), Error>) -> Result<(), Failure>;
+type CheckAfterFault = fn(Case<'_>, &Path, Result<(), Error>) -> Result<(), Failure>;
 
 /// Checks that the target exists after `Ok`, and is absent after most errors.
 fn check_target(case: &Case<'_>, target: &Path, result: &Result<(), Error>) -> Result<(), Failure> {
     match result {
         Ok(()) => examine(case, target).map_err(|failure| {
-            failure
-                .because("create returned Ok, because write_manifest did not return the error of its target")
+            failure.because(
+                "create returned Ok although its target failed; write_manifest must return every error of \
+                          its target",
+            )
         }),
         Err(Error::LeftBehind { .. } | Error::PublishedNotDurable { .. }) => Ok(()),
         Err(error) => {
             ensure!(
-                !case.ground.fs().exists(target)?,
-                "create returned {}, and the target is there; write_manifest must return the error that it met",
+                !case.sandbox.fs().exists(target)?,
+                "create failed with {}, but the target exists; write_manifest must return every error of its target",
                 chain(error)
             );
             Ok(())
@@ -86,23 +88,23 @@ fn check_target(case: &Case<'_>, target: &Path, result: &Result<(), Error>) -> R
 
 /// Examines a checkpoint that should hold all writes.
 fn examine(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
-    let copy = case.ground.copy("struck-copy");
+    let copy = case.sandbox.copy("struck-copy");
     let len = case.live.history().len();
-    let taken = Taken { path: target.to_path_buf(), seqno: None, holds: len..=len };
+    let taken = TakenCheckpoint { path: target.to_path_buf(), seqno: None, holds: len..=len };
     case.restore(&taken, &copy)?;
     case.compare(&taken, &copy)?;
-    Ok(case.ground.fs().remove_dir_all(&copy)?)
+    Ok(case.sandbox.fs().remove_dir_all(&copy)?)
 }
 
 /// Takes the checkpoint again, on an intact filesystem.
 fn again(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
     let source = case.live.tree().source();
-    match Checkpoint::new().create(&*source, &**case.ground.fs(), target) {
+    match Checkpoint::new().create(&*source, &**case.sandbox.fs(), target) {
         Ok(_) => examine(case, target),
         // The fault struck after the publication.
         Err(Error::TargetExists { .. }) => case.verify(target),
         Err(error) => Err(Failure::Violated(format!(
-            "the next checkpoint failed with {}; an attempt that failed must leave the engine as it was",
+            "the next checkpoint failed with {}; a failed attempt must leave the engine as it was",
             chain(&error)
         ))),
     }
@@ -120,7 +122,7 @@ fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> Verdict 
     })
 }
 
-/// All calls from one on fail, as if the process had died there. Then the tree is closed and opened again.
+/// From one call on, all calls fail, as if the process had died. Then the tree is closed and opened again.
 fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> Verdict {
     at_calls(
         subject,
@@ -128,8 +130,8 @@ fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> Ver
         |case, target, _| {
             let subject = case.subject;
             case.live.tree().flush().map_err(engine("flush after a checkpoint that was cut off"))?;
-            let (ground, history) = case.close();
-            let case = Case::open(subject, ground, history)?;
+            let (sandbox, history) = case.close();
+            let case = Case::open(subject, sandbox, history)?;
             case.live.check("after a checkpoint that was cut off")?;
             again(&case, target)
         },

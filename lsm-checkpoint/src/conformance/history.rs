@@ -61,11 +61,11 @@ impl History {
         if let Some(len) = (0..=self.len()).find(is) {
             return match len < least {
                 true => Err(format!(
-                    "it holds the first {len} writes, and {least} were visible before the call: {} is missing",
+                    "it holds the first {len} writes, but {least} were visible before the call: {} is missing",
                     self.shown(len)
                 )),
                 false => Err(format!(
-                    "it holds {len} writes, and only {most} had been made at the capture: {} is too new",
+                    "it holds {len} writes, but only {most} had been made at the capture: {} is too new",
                     self.shown(most)
                 )),
             };
@@ -82,7 +82,7 @@ impl History {
         let name = String::from_utf8_lossy(key);
         match (wanted.get(key), found.get(key)) {
             (Some(_), None) => format!("{name} is missing"),
-            (None, Some(_)) => format!("{name} is there, and was deleted or not written yet"),
+            (None, Some(_)) => format!("{name} exists, but was deleted or not written yet"),
             (_, Some(value)) => {
                 match self.writes.iter().rposition(|write| write.value.as_ref() == Some(value)) {
                     Some(at) => format!("{name} has the value of write {}", at + 1),
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_found_by_its_prefix_and_a_mixture_is_not() {
+    fn a_prefix_of_the_writes_is_found_and_a_mixture_is_not() {
         let mut history = History::default();
         history.add(b"a", Some(b"1"), Some(1));
         history.add(b"b", Some(b"2"), Some(2));
@@ -117,7 +117,7 @@ mod tests {
         assert!(history.find(&state(1), 2..=3).unwrap_err().contains("write 2 (b) is missing"));
         assert!(history.find(&state(3), 1..=2).unwrap_err().contains("write 3 (a) is too new"));
         let mixture = Contents::from([(b"b".to_vec(), b"1".to_vec())]);
-        assert!(history.find(&mixture, 0..=3).unwrap_err().contains("b is there"));
+        assert!(history.find(&mixture, 0..=3).unwrap_err().contains("b exists, but was deleted"));
         let later = Contents::from([(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"1".to_vec())]);
         assert!(history.find(&later, 2..=3).unwrap_err().contains("b has the value of write 1"));
         assert_eq!(history.last_number(), Some(3));

@@ -4,7 +4,7 @@ use super::{
     Failure, Subject, Verdict,
     case::{Case, engine},
     ensure, list,
-    live::Live,
+    live::LiveTree,
     steps::When,
 };
 use crate::{Checkpoint, layout};
@@ -26,14 +26,14 @@ fn the_identity_never_changes(subject: &Subject) -> Verdict {
     let first = identity(&case);
     ensure!(
         layout::is_identity(&first),
-        "the identity is {first:?}, and must be 1 to 255 bytes of text on one line; return an id that the database \
-         keeps"
+        "the identity is {first:?}, but must be 1 to 255 bytes of text on one line; return an id that the database \
+         stores"
     );
     let same = |now: &str, moment: &str| {
         ensure!(
             now == first,
-            "the identity was {first:?} and is {now:?} {moment}; make an id once, with the database, and keep it in \
-             it: old checkpoints are deleted by it"
+            "the identity was {first:?} and is {now:?} {moment}; generate an id with the database and store it there, \
+             because old checkpoints are deleted by their identity"
         );
         Ok(())
     };
@@ -41,19 +41,20 @@ fn the_identity_never_changes(subject: &Subject) -> Verdict {
     case.live.fill().map_err(engine("write and flush"))?;
     case.live.churn().map_err(engine("compact"))?;
     same(&identity(&case), "after a compaction")?;
-    let (ground, history) = case.close();
-    same(&identity(&Case::open(subject, ground, history)?), "after the tree was opened again")?;
+    let (sandbox, history) = case.close();
+    same(&identity(&Case::open(subject, sandbox, history)?), "after the tree was opened again")?;
     Ok(None)
 }
 
 fn two_databases_have_two_identities(subject: &Subject) -> Verdict {
     let case = Case::new(subject)?;
-    let other = case.ground.open(&case.ground.data().join("other")).map_err(engine("open a second tree"))?;
+    let other =
+        case.sandbox.open(&case.sandbox.data().join("other")).map_err(engine("open a second tree"))?;
     let (one, two) = (identity(&case), other.source().identity());
     ensure!(
         one != two,
-        "two databases call themselves {one:?}; make an id that no other database has, or the checkpoints of one are \
-         deleted for being old ones of the other"
+        "two databases have the identity {one:?}; generate a unique id, or checkpoints of one database are deleted as \
+         old checkpoints of the other"
     );
     Ok(None)
 }
@@ -75,8 +76,8 @@ fn an_empty_tree_has_no_number(subject: &Subject) -> Verdict {
     counted(&case)?;
     ensure!(
         number.is_none(),
-        "visible_seqno of a tree without a write is {number:?}, and must be None; a counter that holds the next number \
-         maps by checked_sub(1)"
+        "visible_seqno of a tree without a write is {number:?}, but must be None; if the counter holds the next \
+         number, return counter.checked_sub(1)"
     );
     Ok(None)
 }
@@ -88,8 +89,8 @@ fn the_number_is_that_of_the_last_write(subject: &Subject) -> Verdict {
         let (said, last) = (case.live.tree().source().visible_seqno(), case.live.history().last_number());
         ensure!(
             said == last,
-            "visible_seqno is {said:?} {moment}, and the last write has the number {last:?}; a replay starts behind \
-             this number, so one that is too high loses a write"
+            "visible_seqno is {said:?} {moment}, but the last write has the number {last:?}; a replay starts after \
+             this number, so a number that is too high loses a write"
         );
         Ok(())
     };
@@ -100,12 +101,12 @@ fn the_number_is_that_of_the_last_write(subject: &Subject) -> Verdict {
     same("after a compaction")?;
     case.live.delete().map_err(engine("delete"))?;
     same("after a deletion")?;
-    let seqno = case.take(&Checkpoint::new(), case.ground.target("numbered"))?.seqno;
+    let seqno = case.take(&Checkpoint::new(), case.sandbox.target("numbered"))?.seqno;
     let last = case.live.history().last_number();
     ensure!(
         seqno == last,
-        "the checkpoint says that it holds the writes up to {seqno:?}, and the last write has the number {last:?}; \
-         visible_seqno must not depend on what flush does"
+        "the checkpoint claims to hold the writes up to {seqno:?}, but the last write has the number {last:?}; \
+         visible_seqno must not depend on flush"
     );
     Ok(None)
 }
@@ -113,35 +114,35 @@ fn the_number_is_that_of_the_last_write(subject: &Subject) -> Verdict {
 fn a_copy_claims_no_write_that_it_lacks(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
     counted(&case)?;
-    let target = case.ground.target("claims");
-    let stepped = case.step(&Checkpoint::new(), &target, When::Always, Live::churn);
+    let target = case.sandbox.target("claims");
+    let stepped = case.step(&Checkpoint::new(), &target, When::Always, LiveTree::churn);
     let taken = case.taken(stepped, target)?;
     let held = case.examine(&taken)?;
     let last = case.live.history().prefix(held).last_number();
     ensure!(
         taken.seqno <= last,
-        "the checkpoint says that it holds the writes up to {:?}, and the last that it holds is {last:?}; \
-         visible_seqno must return the number of a write that readers see",
+        "the checkpoint claims to hold the writes up to {:?}, but its last write is {last:?}; visible_seqno must \
+         return the number of a write that readers see",
         taken.seqno
     );
-    let copy = case.ground.copy("claims-copy");
+    let copy = case.sandbox.copy("claims-copy");
     case.restore(&taken, &copy)?;
-    let restored = Live::new(
-        case.ground.open(&copy).map_err(engine("open a restored checkpoint"))?,
+    let restored = LiveTree::new(
+        case.sandbox.open(&copy).map_err(engine("open a restored checkpoint"))?,
         case.live.history().prefix(held),
         subject.long_value,
     );
     let claimed = restored.tree().source().visible_seqno();
     ensure!(
         claimed <= last,
-        "a restored checkpoint has writes up to {last:?} and says {claimed:?}: its manifest was given the number of a \
-         later moment; take the number with the version, under the lock of the capture"
+        "a restored checkpoint holds the writes up to {last:?}, but its visible_seqno is {claimed:?}: its manifest \
+         has a number of a later moment; take the number together with the version, under the lock of the capture"
     );
     restored.put().map_err(engine("write to a restored checkpoint"))?;
     let next = restored.history().last_number();
     ensure!(
         next > last,
-        "the first write to a restored checkpoint has the number {next:?}, and an earlier write has {last:?}; the \
+        "the first write to a restored checkpoint has the number {next:?}, but an earlier write has {last:?}; the \
          manifest must hold the counter as it was at the capture"
     );
     Ok(None)

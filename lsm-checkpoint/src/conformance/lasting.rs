@@ -1,5 +1,5 @@
-//! A finished checkpoint never changes. It can be restored without its source, and serve as a base. The engine does not
-//! open it by mistake.
+//! Promises about a finished checkpoint: it never changes, it can be restored and used as a base without its source,
+//! and the engine does not open it by mistake.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,9 @@ use lsm_fs::SyncMode;
 
 use super::{
     Failure, Subject, Verdict,
-    case::{Case, Taken, engine, own, read},
+    case::{Case, TakenCheckpoint, engine, own, read},
     ensure, list,
-    live::Live,
+    live::LiveTree,
 };
 use crate::{Checkpoint, CheckpointDir, FileKind, Policy, remove};
 
@@ -29,20 +29,20 @@ list! { "lasting":
 type Bytes = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Checks that the checkpoint still has the same bytes.
-fn unchanged(case: &Case<'_>, taken: &Taken, before: &Bytes, cause: &str) -> Result<(), Failure> {
+fn unchanged(case: &Case<'_>, taken: &TakenCheckpoint, before: &Bytes, cause: &str) -> Result<(), Failure> {
     let after = case.bytes(&taken.path)?;
     let changed = before.iter().find(|(path, bytes)| after.get(*path) != Some(bytes));
     let Some((path, _)) = changed else { return Ok(()) };
     Err(Failure::Violated(format!(
-        "{} of a finished checkpoint has changed {cause}; the engine may not write to a file that a snapshot gives as \
-         SourceFile::immutable, nor cut it before it unlinks it: give one that grows as SourceFile::prefix",
+        "{} of a finished checkpoint has changed {cause}; the engine must not write to a file that a snapshot lists \
+         as SourceFile::immutable, or truncate it before it unlinks it; list a file that grows as SourceFile::prefix",
         path.display()
     )))
 }
 
 fn a_linked_checkpoint_never_changes(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
-    let taken = case.take(&Checkpoint::new(), case.ground.target("lasting"))?;
+    let taken = case.take(&Checkpoint::new(), case.sandbox.target("lasting"))?;
     let before = case.bytes(&taken.path)?;
     case.live.put().map_err(engine("write"))?;
     unchanged(&case, &taken, &before, "with the next write")?;
@@ -50,8 +50,8 @@ fn a_linked_checkpoint_never_changes(subject: &Subject) -> Verdict {
     unchanged(&case, &taken, &before, "with the next flush")?;
     case.live.churn().map_err(engine("compact"))?;
     unchanged(&case, &taken, &before, "with the next compaction")?;
-    let (ground, history) = case.close();
-    let case = Case::open(subject, ground, history)?;
+    let (sandbox, history) = case.close();
+    let case = Case::open(subject, sandbox, history)?;
     unchanged(&case, &taken, &before, "when the tree was opened again")?;
     case.live.churn().map_err(engine("compact"))?;
     unchanged(&case, &taken, &before, "with a compaction after that")?;
@@ -60,41 +60,41 @@ fn a_linked_checkpoint_never_changes(subject: &Subject) -> Verdict {
 
 fn a_restored_tree_needs_nothing_of_its_source(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
-    let taken = case.take(&Checkpoint::new(), case.ground.target("moved"))?;
-    let source = case.ground.db();
-    let copy = case.ground.copy("moved-copy");
+    let taken = case.take(&Checkpoint::new(), case.sandbox.target("moved"))?;
+    let source = case.sandbox.db();
+    let copy = case.sandbox.copy("moved-copy");
     case.restore(&taken, &copy)?;
     let catalog =
-        CheckpointDir::open(Arc::clone(case.ground.fs()), &taken.path).map_err(own("open a checkpoint"))?;
+        CheckpointDir::open(Arc::clone(case.sandbox.fs()), &taken.path).map_err(own("open a checkpoint"))?;
     let spelled = source.to_string_lossy().into_owned();
     for file in catalog.catalog().files.iter().filter(|file| file.kind == FileKind::Metadata) {
         let path = taken.path.join(catalog.catalog().path_of(file));
-        let bytes = read(&**case.ground.fs(), &path)?;
+        let bytes = read(&**case.sandbox.fs(), &path)?;
         ensure!(
             !bytes.windows(spelled.len()).any(|part| part == spelled.as_bytes()),
-            "{} holds the path of the source, {spelled}; a manifest must name files relative to its own directory, or \
-             a restored tree reads and deletes those of the source",
+            "{} contains the path of the source, {spelled}; a manifest must name files relative to its own directory, \
+             or a restored tree reads and deletes the files of the source",
             file.name
         );
     }
-    let (ground, history) = case.close();
-    let data = ground.data();
-    ground.fs().rename(&data, &ground.copy("gone"))?;
-    ground.fs().create_dir(&data)?;
-    remove(&**ground.fs(), &taken.path, SyncMode::Normal).map_err(own("remove a checkpoint"))?;
+    let (sandbox, history) = case.close();
+    let data = sandbox.data();
+    sandbox.fs().rename(&data, &sandbox.copy("gone"))?;
+    sandbox.fs().create_dir(&data)?;
+    remove(&**sandbox.fs(), &taken.path, SyncMode::Normal).map_err(own("remove a checkpoint"))?;
     // A new tree takes the place of the source, so the copy cannot be read through it.
-    let case = Case::open(subject, ground, history)?;
+    let case = Case::open(subject, sandbox, history)?;
     case.compare(&taken, &copy).map_err(|failure| failure.because("without its source"))?;
     Ok(None)
 }
 
 /// Opens a restored tree, works in it, and opens it again.
-fn live_on(case: &Case<'_>, taken: &Taken, copy: &Path) -> Result<(), Failure> {
+fn live_on(case: &Case<'_>, taken: &TakenCheckpoint, copy: &Path) -> Result<(), Failure> {
     let held = case.compare(taken, copy)?;
     let mut history = case.live.history().prefix(held);
     for _ in 0..2 {
-        let tree = case.ground.open(copy).map_err(engine("open a restored tree again"))?;
-        let live = Live::new(tree, history, case.subject.long_value);
+        let tree = case.sandbox.open(copy).map_err(engine("open a restored tree again"))?;
+        let live = LiveTree::new(tree, history, case.subject.long_value);
         live.check("in a restored copy")?;
         live.put().map_err(engine("write to a restored tree"))?;
         live.churn().map_err(engine("compact a restored tree"))?;
@@ -106,8 +106,8 @@ fn live_on(case: &Case<'_>, taken: &Taken, copy: &Path) -> Result<(), Failure> {
 
 fn a_restored_tree_lives_on(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
-    let taken = case.take(&Checkpoint::new(), case.ground.target("lives"))?;
-    let copy = case.ground.copy("lives-copy");
+    let taken = case.take(&Checkpoint::new(), case.sandbox.target("lives"))?;
+    let copy = case.sandbox.copy("lives-copy");
     case.restore(&taken, &copy)?;
     live_on(&case, &taken, &copy)?;
     case.live.check("after a restored copy was written to")?;
@@ -117,12 +117,12 @@ fn a_restored_tree_lives_on(subject: &Subject) -> Verdict {
 
 fn a_linked_copy_leaves_its_checkpoint_as_it_is(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
-    let taken = case.take(&Checkpoint::new(), case.ground.target("shared"))?;
+    let taken = case.take(&Checkpoint::new(), case.sandbox.target("shared"))?;
     let before = case.bytes(&taken.path)?;
-    let copy = case.ground.copy("shared-copy");
+    let copy = case.sandbox.copy("shared-copy");
     let dir =
-        CheckpointDir::open(Arc::clone(case.ground.fs()), &taken.path).map_err(own("open a checkpoint"))?;
-    let restored = Checkpoint::new().restore(&dir, &**case.ground.fs(), &copy);
+        CheckpointDir::open(Arc::clone(case.sandbox.fs()), &taken.path).map_err(own("open a checkpoint"))?;
+    let restored = Checkpoint::new().restore(&dir, &**case.sandbox.fs(), &copy);
     restored.map_err(own("restore a checkpoint by links"))?;
     live_on(&case, &taken, &copy)?;
     unchanged(&case, &taken, &before, "when the engine worked in a copy that shares its files")?;
@@ -132,17 +132,17 @@ fn a_linked_copy_leaves_its_checkpoint_as_it_is(subject: &Subject) -> Verdict {
 fn an_increment_needs_nothing_of_its_base(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
     let independent = Checkpoint::new().policy(Policy::Independent);
-    let base = case.ground.far_target("base");
+    let base = case.sandbox.far_target("base");
     case.take(&independent, base.clone())?;
     case.live.put().map_err(engine("write"))?;
     case.live.put_long().map_err(engine("write"))?;
-    let first = case.take(&independent.base(&base), case.ground.far_target("first"))?;
+    let first = case.take(&independent.base(&base), case.sandbox.far_target("first"))?;
     case.live.churn().map_err(engine("compact"))?;
-    let second = case.take(&independent.base(&first.path), case.ground.far_target("second"))?;
+    let second = case.take(&independent.base(&first.path), case.sandbox.far_target("second"))?;
     for taken in [&first, &second] {
         case.examine(taken)?;
     }
-    let fs = &**case.ground.fs();
+    let fs = &**case.sandbox.fs();
     for gone in [&base, &first.path] {
         remove(fs, gone, SyncMode::Normal).map_err(own("remove a base"))?;
     }
@@ -152,12 +152,12 @@ fn an_increment_needs_nothing_of_its_base(subject: &Subject) -> Verdict {
 
 fn a_checkpoint_is_not_opened_in_place(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
-    let taken = case.take(&Checkpoint::new(), case.ground.target("in-place"))?;
+    let taken = case.take(&Checkpoint::new(), case.sandbox.target("in-place"))?;
     let before = case.bytes(&taken.path)?;
     ensure!(
-        case.ground.open(&taken.path).is_err(),
-        "the engine opens a checkpoint in place, and changes it then or with the next flush; ask is_checkpoint before \
-         anything is opened, and refuse"
+        case.sandbox.open(&taken.path).is_err(),
+        "the engine opens a checkpoint in place, which changes it sooner or later; call is_checkpoint before anything \
+         is opened, and refuse a checkpoint"
     );
     unchanged(&case, &taken, &before, "because the engine was told to open it")?;
     case.verify(&taken.path)?;

@@ -1,4 +1,4 @@
-//! [`Live`]: an open tree together with its history.
+//! [`LiveTree`]: an open tree together with its history.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::{
 use crate::BoxError;
 
 /// An open tree and its history.
-pub(super) struct Live {
+pub(super) struct LiveTree {
     tree: Box<dyn Tree>,
     history: Mutex<History>,
     long_value: usize,
@@ -19,7 +19,7 @@ pub(super) struct Live {
 /// The number of keys, which are written repeatedly.
 const KEYS: usize = 7;
 
-impl Live {
+impl LiveTree {
     pub(super) fn new(tree: Box<dyn Tree>, history: History, long_value: usize) -> Self {
         Self { tree, history: Mutex::new(history), long_value }
     }

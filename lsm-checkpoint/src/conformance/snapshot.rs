@@ -23,7 +23,7 @@ list! { "snapshot":
     a_name_is_never_used_for_other_bytes
 }
 
-/// Returns the files of a capture, in the way in which a checkpoint requests them.
+/// Captures as a checkpoint does, and returns the files.
 fn files(case: &Case<'_>) -> Result<Vec<SourceFile>, Failure> {
     let source = case.live.tree().source();
     source.flush().map_err(engine("flush for a checkpoint"))?;
@@ -63,14 +63,14 @@ fn every_file_is_there_with_its_length(subject: &Subject) -> Verdict {
         })?;
         ensure!(
             found.is_file(),
-            "a snapshot lists {at}, which is no regular file; list the file that it leads to"
+            "a snapshot lists {at}, which is not a regular file; list the file that it leads to"
         );
         let (len, is_prefix) = (found.len, matches!(file.content, Content::Prefix { .. }));
         let Some(given) = file.content.known_len() else { continue };
         ensure!(
             if is_prefix { given <= len } else { given == len },
-            "{at} has {len} bytes, and the snapshot gives it {given}; a link is published with the length that is \
-             given, so it must be that of the finished file"
+            "{at} has {len} bytes, but the snapshot lists {given}; a link is published with the listed length, so it \
+             must be the length of the finished file"
         );
     }
     Ok(None)
@@ -87,8 +87,8 @@ fn every_checksum_is_that_of_its_file(subject: &Subject) -> Verdict {
         let found = xxh3_128(&bytes);
         ensure!(
             found == given,
-            "{} has the XXH3-128 {found:#034x}, and the snapshot gives it {given:#034x}; compute it over all bytes of \
-             the finished file, or give none",
+            "{} has the XXH3-128 {found:#034x}, but the snapshot lists {given:#034x}; compute it over all bytes of \
+             the finished file, or list none",
             path.display()
         );
     }
@@ -97,7 +97,7 @@ fn every_checksum_is_that_of_its_file(subject: &Subject) -> Verdict {
 
 /// Returns `true` if a path lies below a root, by its spelling or by the inodes of its parents.
 fn is_in_roots(case: &Case<'_>, path: &Path) -> bool {
-    let fs = case.ground.fs();
+    let fs = case.sandbox.fs();
     let id = |path: &Path| fs.metadata(path).ok().and_then(|metadata| metadata.file_id);
     let roots = case.live.tree().source().roots();
     path.ancestors().skip(1).any(|above| {
@@ -113,7 +113,8 @@ fn every_file_lies_in_a_root(subject: &Subject) -> Verdict {
         let Some((_, path)) = place(file) else { continue };
         ensure!(
             is_in_roots(&case, path),
-            "the snapshot lists {}, which lies in no directory of roots; name every directory of the engine",
+            "the snapshot lists {}, which is in none of the directories that roots returns; return every directory of \
+             the engine",
             path.display()
         );
     }
@@ -136,11 +137,11 @@ pub(super) fn walk(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn the_engine_writes_only_below_its_roots(subject: &Subject) -> Verdict {
     let case = Case::filled(subject)?;
     case.live.churn().map_err(engine("compact"))?;
-    for path in walk(&**case.ground.fs(), &case.ground.data())? {
+    for path in walk(&**case.sandbox.fs(), &case.sandbox.data())? {
         ensure!(
             is_in_roots(&case, &path),
-            "the engine has written {}, which lies in no directory of roots: a checkpoint could be made where the \
-             engine takes it for its own; name every directory that the engine writes to",
+            "the engine has written {}, which is in none of the directories that roots returns; return every \
+             directory that the engine writes to, or a checkpoint inside one of them is not refused",
             path.display()
         );
     }
@@ -153,19 +154,19 @@ fn a_name_is_never_used_for_other_bytes(subject: &Subject) -> Verdict {
     for round in 0..4 {
         for file in &files(&case)? {
             let Some(path) = linkable(file) else { continue };
-            let bytes = read(&**case.ground.fs(), path)?;
+            let bytes = read(&**case.sandbox.fs(), path)?;
             let first = known.entry(path.to_path_buf()).or_insert_with(|| bytes.clone());
             ensure!(
                 *first == bytes,
-                "{} has other bytes than the file of this name had before; give every new file a name that none has \
-                 had, or a checkpoint with a base may take the old one for it",
+                "{} has other bytes than an earlier file of this name; give every new file a new name, or a \
+                 checkpoint with a base may link the old file instead",
                 path.display()
             );
         }
         case.live.churn().map_err(engine("compact"))?;
         if round == 1 {
-            let (ground, history) = case.close();
-            case = Case::open(subject, ground, history)?;
+            let (sandbox, history) = case.close();
+            case = Case::open(subject, sandbox, history)?;
         }
     }
     Ok(None)

@@ -4,7 +4,7 @@ use super::{
     Subject, Verdict,
     case::{Case, engine},
     list,
-    live::Live,
+    live::LiveTree,
 };
 use crate::{BoxError, Checkpoint, Policy};
 
@@ -19,16 +19,16 @@ list! { "states":
 }
 
 /// Brings a new tree into a state and takes checkpoints of it.
-fn state(subject: &Subject, bring: fn(&Live) -> Result<(), BoxError>) -> Verdict {
+fn state(subject: &Subject, bring: fn(&LiveTree) -> Result<(), BoxError>) -> Verdict {
     let case = Case::new(subject)?;
     bring(&case.live).map_err(engine("write, flush or compact"))?;
     links_and_copies(&case)
 }
 
 fn links_and_copies(case: &Case<'_>) -> Verdict {
-    let linked = case.take(&Checkpoint::new(), case.ground.target("linked"))?;
+    let linked = case.take(&Checkpoint::new(), case.sandbox.target("linked"))?;
     let independent = Checkpoint::new().policy(Policy::Independent);
-    let copied = case.take(&independent, case.ground.far_target("copied"))?;
+    let copied = case.take(&independent, case.sandbox.far_target("copied"))?;
     for taken in [linked, copied] {
         case.examine(&taken)?;
     }
@@ -86,8 +86,8 @@ fn a_compacted_tree_is_taken(subject: &Subject) -> Verdict {
 }
 
 fn a_tree_that_was_opened_again_is_taken(subject: &Subject) -> Verdict {
-    let (ground, history) = Case::filled(subject)?.close();
-    let case = Case::open(subject, ground, history)?;
+    let (sandbox, history) = Case::filled(subject)?.close();
+    let case = Case::open(subject, sandbox, history)?;
     case.live.check("after it was closed and opened again")?;
     case.live.put().map_err(engine("write"))?;
     links_and_copies(&case)

@@ -10,7 +10,7 @@ use std::{
 use lsm_fs::Fs;
 use lsm_fs_mem::{Fault, FaultFs};
 
-use super::live::Live;
+use super::live::LiveTree;
 use crate::{
     BoxError, Capture, Checkpoint, CheckpointInfo, CheckpointSource, DeletionPause, FileKind, ManifestTarget,
     Progress, Result, Snapshot, SourceFile, SourceRoot,
@@ -26,14 +26,14 @@ pub(super) enum When {
 }
 
 /// An action of the engine between two steps.
-pub(super) type Act = fn(&Live) -> Result<(), BoxError>;
+pub(super) type Act = fn(&LiveTree) -> Result<(), BoxError>;
 
 /// Counts the steps of one checkpoint, and lets the engine act at some of them.
 ///
 /// The steps are the calls of the source and of its snapshots, the calls of the target's filesystem, and the calls of
 /// the progress callback.
 pub(super) struct Steps {
-    live: Arc<Live>,
+    live: Arc<LiveTree>,
     when: When,
     act: Act,
     state: Mutex<State>,
@@ -68,7 +68,7 @@ pub(super) struct Stepped {
 impl Steps {
     /// Takes a checkpoint while the engine acts between its steps.
     pub(super) fn create(
-        live: &Arc<Live>,
+        live: &Arc<LiveTree>,
         (when, act): (When, Act),
         options: &Checkpoint<'_>,
         (fs, target): (&dyn Fs, &Path),

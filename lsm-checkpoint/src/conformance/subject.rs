@@ -27,8 +27,8 @@ pub type Reader<'a> = Box<dyn Fn() -> Result<Contents, BoxError> + 'a>;
 /// # Contract
 ///
 /// A call has completed all its work when it returns, and leaves nothing to background threads. The suite makes one
-/// call at a time and relies on every run being the same.
-/// [`unlinks_in_background`](Self::unlinks_in_background) allows one exception.
+/// call at a time, and needs every run to be the same. For one exception, see
+/// [`unlinks_in_background`](Self::unlinks_in_background).
 ///
 /// The suite calls [`put`](Self::put), [`flush`](Self::flush) and [`compact`](Self::compact) *from inside* calls of the
 /// checkpoint, on the same thread: while a file is linked, or while the manifest is written. An engine that holds a
@@ -89,7 +89,7 @@ pub trait Tree: Send + Sync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Depth {
-    /// Samples of the steps, faults, kills and crash states. The report states how many of how many were tried.
+    /// A sample of the steps, faults, kills and crash states. The report states the size of each sample.
     #[default]
     Quick,
     /// Every step, fault and kill, and the crash states that the environment variable `CRASH_STATES` selects (`quick`,
@@ -111,22 +111,23 @@ pub struct Subject {
     pub(super) opener: Opener,
     pub(super) depth: Depth,
     pub(super) long_value: usize,
-    grounds: AtomicUsize,
+    sandboxes: AtomicUsize,
 }
 
 impl Subject {
     /// Creates a subject for an engine that does all its input and output through an [`Fs`]. Every check runs, on
     /// filesystems in memory.
     ///
-    /// `open` opens the tree in a directory. If the directory does not exist, it creates a tree there. The parent
-    /// exists. `open` is called again after kills and crashes, and for copies of the tree in other directories.
+    /// `open` opens the tree in a directory, whose parent exists. If the directory does not exist, `open` creates an
+    /// empty tree there. The suite calls `open` again after kills and crashes, and for copies of the tree in other
+    /// directories.
     pub fn on_fs(open: impl Fn(&Arc<dyn Fs>, &Path) -> Result<Box<dyn Tree>, BoxError> + 'static) -> Self {
         Self::new(Opener::Fs(Box::new(open)))
     }
 
-    /// Creates a subject for an engine that does its own input and output. It works in directories that the suite
-    /// creates below `scratch`, which must exist, and removes again. The engine's side cannot be crashed or killed. The
-    /// report lists the checks that did not run.
+    /// Creates a subject for an engine that does its own input and output. The engine works in directories that the
+    /// suite creates below `scratch`, which must exist, and that the suite removes at the end. Such an engine cannot be
+    /// crashed or killed, so the report lists some checks as not applicable.
     pub fn on_host(
         scratch: impl Into<PathBuf>,
         open: impl Fn(&Path) -> Result<Box<dyn Tree>, BoxError> + 'static,
@@ -135,7 +136,7 @@ impl Subject {
     }
 
     fn new(opener: Opener) -> Self {
-        Self { opener, depth: Depth::Quick, long_value: 4096, grounds: AtomicUsize::new(0) }
+        Self { opener, depth: Depth::Quick, long_value: 4096, sandboxes: AtomicUsize::new(0) }
     }
 
     /// Sets the depth. Default: [`Depth::Quick`].
@@ -153,12 +154,12 @@ impl Subject {
     }
 
     /// Returns a new number for the name of a directory.
-    pub(super) fn next_ground(&self) -> usize {
-        self.grounds.fetch_add(1, Ordering::Relaxed)
+    pub(super) fn next_sandbox(&self) -> usize {
+        self.sandboxes.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns the positions in `1..=of` to try: all, or `quick` of them including the first and the last. On the host,
-    /// where each run waits for real syncs, it returns a quarter of these.
+    /// Returns the positions in `1..=of` to try: all, or `quick` of them, including the first and the last. On the
+    /// host, a quarter of `quick` is tried, because each run waits for real syncs.
     pub(super) fn sample(&self, of: u64, quick: u64) -> Vec<u64> {
         let quick = if matches!(self.opener, Opener::Host { .. }) { quick.div_ceil(4) } else { quick };
         if self.depth == Depth::Full || of <= quick {
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_has_both_ends_and_nothing_twice() {
+    fn a_sample_includes_both_ends_and_no_duplicates() {
         let subject = Subject::on_fs(|_, _| Err("not opened".into()));
         assert_eq!(subject.sample(3, 4), [1, 2, 3]);
         assert_eq!(subject.sample(0, 4), [0; 0]);

@@ -6,23 +6,23 @@ use crate::layout::NameProblem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotProblem {
-    /// The name is empty, not UTF-8, longer than 1,024 bytes, or no single path component. Control characters are not
-    /// allowed either. The problem is also reported for an entry that was written outside every tree.
-    #[error("not a file name")]
+    /// The name is not a single path component of at most 1,024 bytes, is not UTF-8, or has control characters. The
+    /// problem is also reported for an entry that was written outside every tree.
+    #[error("not a valid file name")]
     Name,
     /// A folder lies deeper than four folders below its tree, or a tree deeper than four folders below the target.
     #[error("a folder has at most four components")]
     Depth,
-    /// Two entries have the name, a file has the name of a directory, or a folder lies in the directory of another
+    /// The name is used twice, by two files or by a file and a directory, or a folder lies in the directory of another
     /// tree.
     #[error("the name is taken")]
     Taken,
     /// Checkpoints use the name themselves in the target: `CHECKPOINT`, `.checkpoint-unpublished`, or any name that
-    /// ends in `.checkpoint-staged`. Upper and lower case do not differ.
+    /// ends in `.checkpoint-staged`. The comparison ignores case.
     #[error("the name is reserved in the target's own directory")]
     Reserved,
     /// Written metadata is longer than 4 GiB.
-    #[error("metadata that is written has at most 4 GiB; list it as a file")]
+    #[error("written metadata is longer than 4 GiB; list it as a file")]
     TooLong,
 }
 
@@ -48,8 +48,8 @@ pub enum Change {
     /// No entry has the file's name.
     #[error("it is gone")]
     Gone,
-    /// The file is shorter than the snapshot says. For a file that may not change at all, any other length counts.
-    #[error("{expected} bytes are captured, {found} are there")]
+    /// The file is shorter than the snapshot says, or, if the file must not change at all, its length differs.
+    #[error("{expected} bytes were captured, but it has {found}")]
     Length {
         /// The snapshot's length.
         expected: u64,
@@ -57,7 +57,7 @@ pub enum Change {
         found: u64,
     },
     /// The entry is no regular file. It may be a symbolic link.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     Type,
     /// The file is shorter than the snapshot says, by an unknown amount.
     #[error("it is shorter than {expected} bytes")]
@@ -67,7 +67,7 @@ pub enum Change {
     },
 }
 
-/// A reason why CURRENT, in the format of `lsm-manifest`, does not name the captured version.
+/// A reason why a CURRENT in the format of `lsm-manifest` does not make the captured version readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PointerProblem {
@@ -79,10 +79,10 @@ pub enum PointerProblem {
     },
     /// The archive of the version exists, but CURRENT does not. An engine that writes `edits-{N}` beside `v{N}` needs
     /// no CURRENT, because it opens the highest `v{N}`.
-    #[error("its archive is there and CURRENT is missing")]
+    #[error("CURRENT is missing beside its archive")]
     NoCurrent,
     /// CURRENT names the version, but the archive of the version is missing.
-    #[error("CURRENT names it and its archive is missing")]
+    #[error("its archive is missing, although CURRENT names it")]
     NoArchive,
 }
 
@@ -91,17 +91,18 @@ pub enum PointerProblem {
 #[non_exhaustive]
 pub enum StagedProblem {
     /// A planned entry is missing.
-    #[error("was made, and is not there")]
+    #[error("missing, although this checkpoint made it")]
     Missing,
     /// An entry was not planned.
-    #[error("is there, and was not made by this checkpoint")]
+    #[error("exists, but this checkpoint did not make it")]
     Unexpected,
-    /// The target's filesystem folds case or spelling, and the name equals one that was made before.
-    #[error("has the name of another to the target's filesystem")]
+    /// The target's filesystem ignores a difference in case or Unicode form, so the name equals a name that was made
+    /// before.
+    #[error("the filesystem does not distinguish this name from another")]
     Folded,
-    /// The entry is not the regular file or the directory that was planned. A hard link to a symbolic link of the
-    /// source is itself a symbolic link, and leads out of the checkpoint.
-    #[error("is neither the regular file nor the directory that it should be")]
+    /// The entry is not the regular file or the directory that was planned. For example, a hard link to a symbolic link
+    /// in the source is itself a symbolic link, and leads out of the checkpoint.
+    #[error("not the regular file or directory that this checkpoint made")]
     Type,
 }
 
@@ -109,43 +110,43 @@ pub enum StagedProblem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogDefect {
-    /// A section ends in the middle of a record, or goes on after the last record.
+    /// A section ends in the middle of a record or text, or continues after its last record.
     #[error("a record is cut short or too long")]
     Length,
-    /// A code that no version of this format writes.
-    #[error("unknown code {0}")]
+    /// A number for a kind or a method that no version of this format writes.
+    #[error("unknown kind or method {0}")]
     Code(u8),
-    /// The head announces a number of records that differs from the actual number, or a section of a list is missing.
-    #[error("the number of records is another than the catalog's head says")]
+    /// The number of records differs from the number in the head, or a section of a list is missing.
+    #[error("the number of records differs from the number in the head")]
     Count,
     /// The source's identity is empty, too long, or not text on one line.
     #[error("the source has no valid identity")]
     Identity,
-    /// A name that leads out of the checkpoint, is too long, or is not text.
-    #[error("a name is no path component")]
+    /// A name is not a single path component, is too long, or has control characters.
+    #[error("a name is not a single path component")]
     Name,
-    /// A folder's path with more than four components.
+    /// The path of a folder has more than four components.
     #[error("a folder has more than four components")]
     Depth,
     /// Two files, or a file and a directory, have the same name, or a folder lies in the directory of another tree.
-    #[error("a name is there twice")]
+    #[error("a name is used twice")]
     Duplicate,
-    /// A name that the protocol uses itself.
+    /// The protocol uses the name itself.
     #[error("a name is reserved")]
     Reserved,
-    /// Attributes of a directory that the checkpoint does not have, or that already has attributes.
-    #[error("attributes are of no directory, or of one that has some")]
+    /// Attributes are listed for a directory that the checkpoint does not have, or twice for one directory.
+    #[error("attributes of an unknown directory, or twice of the same")]
     Folder,
-    /// A mode with more than permission bits.
-    #[error("{0:#o} is no mode")]
+    /// A mode has bits other than permissions, setuid, setgid and sticky.
+    #[error("{0:#o} is not a valid mode")]
     Mode(u32),
     /// Written metadata is longer than 4 GiB.
     #[error("written metadata is longer than 4 GiB")]
     TooLong,
-    /// A file of a tree that is not listed.
-    #[error("a file is of no tree")]
+    /// A file belongs to a tree that is not listed.
+    #[error("a file belongs to no listed tree")]
     Tree,
-    /// The files of a tree do not stand together.
+    /// The files are not listed tree by tree.
     #[error("the files are not listed tree by tree")]
     Order,
     /// The catalog lists far more names than the directory holds. It is forged, or most of the checkpoint is lost.

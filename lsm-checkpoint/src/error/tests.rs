@@ -19,7 +19,7 @@ fn failure(op: Op, path: &str) -> lsm_fs::Error {
     lsm_fs::Error::new(op, Path::new(path), io::Error::other("the cause"))
 }
 
-/// The name of a variant. One that is added is missing here, and then in the list of examples.
+/// The name of a variant. A new variant does not compile until it is added here. The test then asks for an example.
 fn name(error: &Error) -> &'static str {
     match error {
         Error::TargetExists { .. } => "TargetExists",
@@ -174,7 +174,7 @@ fn the_text_of_every_error() {
     assert!(texts == include_str!("texts.txt"), "src/error/texts.txt says otherwise:\n{texts}");
 }
 
-/// Errors are no clones, so lists of them are moved together.
+/// `Error` is not `Clone`, so lists are concatenated by moving.
 trait ConcatAll {
     fn concat_all(self) -> Vec<Error>;
 }
@@ -185,9 +185,9 @@ impl<const N: usize> ConcatAll for [Vec<Error>; N] {
     }
 }
 
-/// A refusal of the host is what an operator reads most.
+/// Operators mostly see refusals of the host, which have an errno.
 #[test]
-fn the_errno_stays_behind_an_error() {
+fn an_error_keeps_its_errno() {
     let cause = io::Error::from_raw_os_error(errno::EACCES);
     let error = Error::from(lsm_fs::Error::new(Op::Open, Path::new("/db"), cause));
     assert!(matches!(error, Error::Fs(fs) if fs.raw_os_error() == Some(errno::EACCES)));

@@ -41,7 +41,7 @@ fn a_root_tree_may_lie_beside_others_and_folders_may_be_deep() {
 }
 
 #[test]
-fn a_directory_has_one_use() {
+fn a_directory_has_one_role() {
     assert_eq!(problem(&[("a", &[]), ("a", &[])], &[]), NameProblem::Taken);
     assert_eq!(problem(&[("", &["a"]), ("a", &[])], &[]), NameProblem::Taken);
     assert_eq!(problem(&[("", &["a/b"]), ("a", &[])], &[]), NameProblem::Taken, "in another tree");
@@ -51,7 +51,7 @@ fn a_directory_has_one_use() {
 }
 
 #[test]
-fn paths_that_lead_elsewhere_are_refused() {
+fn paths_that_lead_out_of_the_checkpoint_are_refused() {
     for name in [
         "",
         ".",
@@ -78,7 +78,7 @@ fn paths_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn names_of_the_protocol_are_reserved_at_the_root_alone_and_in_any_case() {
+fn names_of_the_protocol_are_reserved_only_at_the_top_level() {
     for name in [
         "CHECKPOINT",
         "checkpoint",
@@ -101,7 +101,7 @@ fn names_of_the_protocol_are_reserved_at_the_root_alone_and_in_any_case() {
 }
 
 #[test]
-fn an_identity_can_be_told_from_others() {
+fn an_identity_is_text_on_one_line() {
     assert!(is_identity("an engine") && is_identity(&"i".repeat(255)));
     for identity in ["", " ", " a", "a\t", "a\nb", "a\u{85}", &"i".repeat(256)] {
         assert!(!is_identity(identity), "{identity:?}");

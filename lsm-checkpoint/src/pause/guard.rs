@@ -10,7 +10,7 @@ use std::{
 use super::{DeletionPause, FailedDeletion, state::GuardId};
 use crate::sync::Mutex;
 
-/// A hold on files, see [`DeletionPause`]. Dropping the guard ends the hold.
+/// A hold on files that must not be deleted yet, see [`DeletionPause`]. Dropping the guard ends the hold.
 #[must_use = "a guard that is dropped holds nothing"]
 pub struct PauseGuard {
     pause: Arc<DeletionPause>,

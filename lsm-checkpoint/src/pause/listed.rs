@@ -8,12 +8,12 @@ use std::{
 
 /// A list of files, each of which is held until it is given up.
 ///
-/// Hashing the path of every file costs a tenth of the time that linking a large tree takes. The list is therefore
-/// looked up by position. An index by path is built when a deletion or a release first needs it.
+/// Files are looked up by position, because hashing the path of every file costs a tenth of the time that linking a
+/// large tree takes. An index by path is built when a deletion or a release first needs it.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
+pub(super) struct ListedFiles {
     entries: Vec<Entry>,
-    /// The number of entries that hold a path. Once this index exists, it is authoritative.
+    /// For each path, the number of entries that hold it. Once this index exists, it decides which paths are held.
     by_path: OnceCell<HashMap<PathBuf, usize>>,
 }
 
@@ -24,7 +24,7 @@ struct Entry {
     is_held: bool,
 }
 
-impl Listed {
+impl ListedFiles {
     /// Creates the list. A file that is not held now is never held later.
     pub(super) fn new(files: impl IntoIterator<Item = PathBuf>, is_held: impl Fn(&Path) -> bool) -> Self {
         let entry = |path: PathBuf| Entry { is_held: is_held(&path), path };
@@ -69,12 +69,12 @@ impl Listed {
 mod tests {
     use super::*;
 
-    fn listed(files: &[&str]) -> Listed {
-        Listed::new(files.iter().map(PathBuf::from), |_| true)
+    fn listed(files: &[&str]) -> ListedFiles {
+        ListedFiles::new(files.iter().map(PathBuf::from), |_| true)
     }
 
     #[test]
-    fn what_is_given_up_is_not_held_whether_it_was_asked_for_before_or_not() {
+    fn a_file_that_was_given_up_is_not_held() {
         for asked_before in [false, true] {
             let mut files = listed(&["a", "b", "c"]);
             assert!(!asked_before || files.holds(Path::new("b")));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_given_up_twice_leaves_its_double() {
+    fn giving_up_an_entry_twice_keeps_its_duplicate() {
         let mut files = listed(&["a", "a"]);
         assert!(files.holds(Path::new("a")));
         let _ = files.give_up(0);

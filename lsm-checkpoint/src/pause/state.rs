@@ -9,10 +9,10 @@ use std::{
 
 use lsm_fs::Fs;
 
-use super::{FailedDeletion, listed::Listed};
+use super::{FailedDeletion, listed::ListedFiles};
 
-/// A deferred deletion. Two backends may have a file with the same path. Holds go by path alone, so both deletions
-/// wait.
+/// A deferred deletion. A hold is on a path, without a backend. If two backends have a file with this path, both
+/// deletions wait.
 #[derive(Clone)]
 pub(super) struct Deferred {
     pub(super) fs: Arc<dyn Fs>,
@@ -65,7 +65,7 @@ struct Hold {
 #[derive(Debug)]
 enum Held {
     AllBut(HashSet<PathBuf>),
-    Only(Listed),
+    Only(ListedFiles),
 }
 
 impl Default for Held {
@@ -148,7 +148,7 @@ impl PauseState {
     pub(super) fn narrow(&mut self, id: GuardId, files: Vec<PathBuf>) -> Vec<Deferred> {
         if let Some(hold) = self.holds.get_mut(&id) {
             let unchanged = matches!(&hold.files, Held::AllBut(released) if released.is_empty());
-            hold.files = Held::Only(Listed::new(files, |path| unchanged || hold.holds(path)));
+            hold.files = Held::Only(ListedFiles::new(files, |path| unchanged || hold.holds(path)));
         }
         self.take_free()
     }

@@ -63,7 +63,7 @@ fn a_file_is_held_while_any_guard_holds_it() {
 }
 
 #[test]
-fn an_old_guard_does_not_delete_what_waits_for_a_new_one() {
+fn the_end_of_an_old_guard_does_not_delete_files_of_a_new_one() {
     let (mem, fs, pause) = prepared();
     let old = pause.acquire();
     delete(&pause, &fs, A);
@@ -78,7 +78,7 @@ fn an_old_guard_does_not_delete_what_waits_for_a_new_one() {
 }
 
 #[test]
-fn a_file_is_let_go_by_its_position() {
+fn a_file_is_released_by_its_position() {
     let (mem, fs, pause) = prepared();
     let (first, second) = (pause.acquire(), pause.acquire());
     first.release_nth(0);
@@ -103,7 +103,7 @@ fn a_file_is_let_go_by_its_position() {
 }
 
 #[test]
-fn what_was_released_is_not_held_again() {
+fn a_released_file_is_not_held_again() {
     let (mem, fs, pause) = prepared();
     let guard = pause.acquire();
     guard.release(Path::new(A));
@@ -159,7 +159,7 @@ fn failures_are_returned_or_kept_and_can_be_retried() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_no_failure() {
+fn a_missing_file_counts_as_deleted() {
     let (mem, fs, pause) = prepared();
     let guard = pause.acquire();
     delete(&pause, &fs, A);
@@ -209,7 +209,7 @@ fn the_hold_is_measured_by_the_clock() {
 
 /// A repeated request counts as one deletion, and its bytes as one file.
 #[test]
-fn bytes_are_counted_once_however_often_a_deletion_is_asked_for() {
+fn repeated_requests_count_the_bytes_once() {
     let (_, fs, pause) = prepared();
     let guard = pause.acquire();
     for _ in 0..3 {

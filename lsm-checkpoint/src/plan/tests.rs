@@ -21,7 +21,7 @@ fn data_folders(plan: &Plan) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn files_come_by_kind_and_name_and_metadata_as_listed() {
+fn files_are_ordered_by_kind_and_name_and_metadata_keeps_its_order() {
     use FileKind::{Blob, Metadata, Table};
     let files = [(Metadata, "v7"), (Blob, "2"), (Table, "9"), (Metadata, "current"), (Table, "10")];
     let plan = Plan::new(vec![tree("", &files)]).unwrap();
@@ -51,7 +51,7 @@ fn a_root_tree_lies_beside_others_and_folders_have_several_components() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_that_lead_out_of_the_checkpoint_are_refused() {
     for name in ["", ".", "..", "a/b", "/etc", "a\\b", "a\nb", "a\0", "a/", "./a"] {
         assert_eq!(problem([tree("", &[(FileKind::Table, name)])]), SnapshotProblem::Name, "{name}");
         if name == "a/b" {
@@ -95,7 +95,7 @@ fn files_are_numbered_in_their_order_over_all_trees() {
 
 #[cfg(unix)]
 #[test]
-fn a_name_that_is_no_text_is_refused() {
+fn a_name_that_is_not_utf_8_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let mut version = tree("a", &[]);
     version.files.push(SourceFile::bytes(FileKind::Table, OsStr::from_bytes(b"\xff"), *b""));
@@ -107,7 +107,7 @@ fn a_name_that_is_no_text_is_refused() {
 }
 
 #[test]
-fn a_kind_is_what_its_folder_says() {
+fn the_folder_decides_the_kind() {
     use FileKind::{Blob, Table};
     let spelled = [(FileKind::Other("tables".into()), "1"), (Table, "2"), (FileKind::other("blobs"), "3")];
     let plan = Plan::new(vec![tree("", &spelled)]).unwrap();
@@ -123,13 +123,13 @@ fn a_kind_is_what_its_folder_says() {
 #[test]
 fn a_link_only_policy_never_copies() {
     for method in [Method::Copy, Method::Reflink, Method::Written] {
-        assert!(!rungs(Policy::LinkOnly).contains(&method));
+        assert!(!methods_in_order(Policy::LinkOnly).contains(&method));
     }
-    assert!(!rungs(Policy::Independent).contains(&Method::HardLink));
+    assert!(!methods_in_order(Policy::Independent).contains(&Method::HardLink));
 }
 
 #[test]
-fn a_name_too_few_or_too_many_is_found() {
+fn a_missing_and_an_unexpected_name_are_found() {
     let set = |names: &'static [&'static str]| names.iter().map(OsStr::new).collect::<Vec<_>>();
     let made = set(&["a", "b"]);
     assert_eq!(compare(&made, &set(&["a", "b"])), Ok(()));

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-/// The idle time that copying may catch up on.
+/// The idle time for which a later burst may make up.
 const BURST: Duration = Duration::from_millis(100);
 
 /// A token bucket that limits bytes per second. It allows debt: a piece of any size passes at once, and the next piece
-/// waits.
+/// waits until the debt is paid.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     bytes_per_second: u64,
-    /// The moment up to which the passed bytes are paid for.
+    /// The moment at which the bytes that have passed will be paid for.
     paid_until: Duration,
 }
 
@@ -36,7 +36,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn bytes_cost_time() {
+    fn bytes_take_time() {
         let mut bucket = TokenBucket::new(1000, SECOND);
         assert_eq!(bucket.take(500, SECOND), SECOND / 2);
         assert_eq!(bucket.take(500, SECOND), SECOND, "what is owed adds up");
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_rest_earns_a_short_burst() {
+    fn a_long_idle_time_allows_a_short_burst() {
         let mut bucket = TokenBucket::new(1000, Duration::ZERO);
         assert_eq!(bucket.take(100, 60 * SECOND), Duration::ZERO);
         assert_eq!(bucket.take(100, 60 * SECOND), SECOND / 10);

@@ -1,4 +1,4 @@
-//! Removal of a checkpoint file by file, by name. It serves checkpoints with entries that stay, and full volumes.
+//! Removes a checkpoint file by file, by name. This is for checkpoints with entries that stay, and for full volumes.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::{
 
 /// A removal of these names from a checkpoint. It also removes the directory if nothing else is in it.
 ///
-/// The pointers go first, durably, so that the checkpoint cannot be read. The catalog goes last, so that the directory
-/// is still known as a checkpoint after a crash. Repeating the removal finishes it.
+/// The pointers are removed first, durably, so that the checkpoint cannot be read. The catalog is removed last, so that
+/// the directory is still known as a checkpoint after a crash. Repeating the removal finishes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Erasure<'a> {
     pub(super) fs: &'a dyn Fs,

@@ -22,14 +22,14 @@ pub(super) struct Names {
     pub(super) files: BTreeSet<PathBuf>,
     /// The folders, without the checkpoint's own directory.
     pub(super) folders: BTreeSet<PathBuf>,
-    /// The files among them that make a tree readable.
+    /// The subset of the files that make a tree readable.
     pub(super) pointers: BTreeSet<PathBuf>,
 }
 
-/// The entries of a checkpoint, sorted into those that may go and those that stay.
+/// The entries of a checkpoint, sorted by their fate in a removal.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// The existing names of the checkpoint, with harmless leftovers and empty folders.
+    /// The entries that belong to the checkpoint, with harmless leftovers and empty folders.
     pub(super) removable: Names,
     /// The entries `lost+found` and `.nfs*`, which belong to the filesystem and stay.
     pub(super) kept: Vec<PathBuf>,
@@ -63,8 +63,8 @@ impl Names {
         self.folders.extend(folders.map(Path::to_path_buf));
     }
 
-    /// Adds the regular files that have names of this family of engines. It looks in the checkpoint's directory, in the
-    /// known folders, and in folders that hold a `current` or a `v{N}`.
+    /// Adds the regular files whose names [`Removal::force`](super::Removal::force) documents. Looks in the
+    /// checkpoint's directory, in the known folders, and in folders that hold a `current` or a `v{N}`.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl Names {
 }
 
 impl Survey {
-    /// Looks at every entry below the checkpoint's directory. It enters only the checkpoint's own folders.
+    /// Sorts every entry below the checkpoint's directory. Enters only the checkpoint's own folders.
     ///
     /// # Errors
     ///
@@ -204,8 +204,8 @@ fn is_data(folder: &Path) -> bool {
     folder.file_name().is_some_and(|folder| layout::DATA_FOLDERS.iter().any(|name| folder == *name))
 }
 
-/// Returns `true` if an entry with this name belongs to the filesystem: the folder of e2fsck, or an open file that an
-/// NFS client renamed instead of removing it.
+/// Returns `true` if an entry with this name belongs to the filesystem: the folder of e2fsck (`mklost+found(8)`), or an
+/// open file that an NFS client has renamed instead of removing it (`nfs_sillyrename` in `fs/nfs/unlink.c`).
 fn is_of_filesystem(name: &OsStr) -> bool {
     name == "lost+found" || name.as_encoded_bytes().starts_with(b".nfs")
 }

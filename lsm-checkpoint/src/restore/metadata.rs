@@ -1,4 +1,4 @@
-//! The copy of a metadata file, piece by piece. Nothing is allocated for a length that a catalog claims.
+//! Copies a metadata file piece by piece, so that nothing is allocated for a length that a catalog claims.
 
 use std::{io, ops::Range, path::PathBuf};
 
@@ -36,9 +36,9 @@ pub(super) fn copy(
     let (source, there) = Source::open(fs, path, listed)?;
     let allocated = there.allocated_bytes.map_or(there.len, |allocated| allocated.min(there.len));
     if allocated >= LONG
-        && let Some(room) = target.space().room(target.fs(), target.dir())?
+        && let Some(free) = target.space().free_space(target.fs(), target.dir())?
     {
-        room.check(allocated)?;
+        free.check(allocated)?;
     }
     let made = target.create(&listed.name, listed.attributes.over(there.permissions))?;
     let found = source.copy_to(&*made)?;
@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
             }
         }
         if self.has_holes {
-            // Nothing else makes a hole at the end.
+            // If the file ends in a hole, no write has set the length of the copy.
             made.set_len(self.listed.len)?;
         }
         Ok(hasher.digest())

@@ -29,9 +29,9 @@ pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     // Read the number before the flush, so that the flush covers every write up to it.
     let seqno = source.visible_seqno();
     source.flush().map_err(Error::from_source)?;
-    // Begin the pause before the capture. The engine asks to delete a file after the file has left the version, so the
-    // capture names no file whose deletion was asked for earlier. A pause that began before the flush would only keep
-    // garbage for as long as the flush takes.
+    // Begin the pause before the capture. The engine requests a deletion after the file has left the version, so the
+    // capture names no file whose deletion was requested before the pause. A pause that began before the flush would
+    // only keep garbage for as long as the flush takes.
     let guard = pause.map(DeletionPause::acquire);
     let capture = source.capture().map_err(Error::from_source)?;
     let mut versions = Vec::with_capacity(capture.trees.len());
@@ -42,7 +42,7 @@ pub(super) fn capture(source: &dyn CheckpointSource) -> Result<Captured<'_>> {
     }
     let plan = Plan::new(versions).map_err(|(path, problem)| Error::InvalidSnapshot { path, problem })?;
     if let Some(guard) = &guard {
-        // Pass one path for each file, so that positions match the plan. Nobody deletes an empty path.
+        // Pass one path for each file, so that positions match the plan. No engine deletes an empty path.
         guard.narrow(plan.files().map(|file| file.content.path().unwrap_or(Path::new(""))));
     }
     Ok(Captured { guard, capture, plan, seqno })
@@ -77,7 +77,8 @@ pub(super) fn refuse_nested(roots: &[SourceRoot], fs: &dyn Fs, target: &Target) 
     Ok(())
 }
 
-/// The limit on the levels above a target. No path is deeper.
+/// The limit on the levels above a target. No path is deeper, because a path has at most 4,096 bytes (`PATH_MAX` in
+/// `include/uapi/linux/limits.h`), and a level takes at least two.
 const DEPTH_MAX: usize = 2048;
 
 /// Returns the directories on the way to the root, as `..` finds them, so that a symbolic link cannot bypass the check.
@@ -86,8 +87,8 @@ fn ancestors(fs: &dyn Fs, parent: &Path) -> Result<Vec<FileId>> {
     let mut at = parent.to_path_buf();
     while ids.len() < DEPTH_MAX {
         let there = fs.symlink_metadata(&at)?;
-        // A directory's path without its last name leads to the same place as `..`. Appending `..` at each level would
-        // soon make the path longer than a system call accepts.
+        // For a real directory, remove the last name of its path, which leads to the same place as `..`. Appending `..`
+        // at each level would soon exceed `PATH_MAX`.
         let is_named = there.is_dir() && at.file_name().is_some();
         let there = if there.is_dir() { there } else { fs.metadata(&at)? };
         let Some(id) = there.file_id else { break };

@@ -32,7 +32,7 @@ pub(super) struct OpenedBase {
     pub(super) unusable: Option<String>,
 }
 
-/// A callback that goes on with a view of the base, or with the reason why there is none.
+/// A callback that gets a filesystem with a view of the base, and the reason if there is no such view.
 pub(super) type OnBaseView<'f> = &'f mut dyn FnMut(&dyn Fs, Option<String>) -> Result<CheckpointInfo>;
 
 impl Checkpoint<'_> {

@@ -1,4 +1,4 @@
-//! The distinction between a name that the target's filesystem refuses and other failures of the call that makes it.
+//! Distinguishes a name that the target's filesystem refuses from other failures to make an entry.
 
 use std::{ffi::OsStr, io, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{Error, StagedProblem, layout};
 
 /// Explains the failure of a call that makes an entry in a staged directory.
 ///
-/// If the obstacle exists under another spelling, the filesystem folds two names into one
+/// If the name is taken by an entry with another spelling, the filesystem folds two names into one
 /// ([`StagedMismatch`](Error::StagedMismatch)). If a name is reported as missing or invalid although its directory
 /// exists, the filesystem refuses the name ([`NameRefused`](Error::NameRefused)). Any other error is returned
 /// unchanged.
@@ -34,8 +34,9 @@ fn made_by(failure: &lsm_fs::Error) -> Option<&Path> {
     }
 }
 
-/// Returns `true` if the failure may be a refused name. Some filesystems report `NotFound` for a name with a character
-/// that they refuse.
+/// Returns `true` if the failure may be a refused name. Filesystems report `EINVAL` or `NotFound`. For example, exFAT
+/// reports the first for a forbidden character, and the second for a name of dots (`__exfat_resolve_path` in
+/// `fs/exfat/namei.c`).
 fn may_be_refusal(failure: &lsm_fs::Error) -> bool {
     failure.kind() == io::ErrorKind::NotFound || failure.raw_os_error() == Some(errno::EINVAL)
 }

@@ -66,8 +66,8 @@ fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions
     })
 }
 
-/// Returns the permissions that the source's first directory gives a directory below it. `found` are the permissions
-/// that are known from elsewhere.
+/// Returns the permissions at a path below the source's first directory. If they are unknown, or if a live source has
+/// files in the folder, returns `found`, the permissions of the directory of these files.
 fn below(root: &SourceRoot, dir: &Path, found: Option<Permissions>) -> lsm_fs::Result<Option<Permissions>> {
     if found.is_some() && !root.is_untrusted {
         return Ok(found);

@@ -1,4 +1,4 @@
-//! A reference to a source is a source.
+//! Implements [`CheckpointSource`] for references to a source.
 
 use std::sync::Arc;
 

@@ -30,8 +30,9 @@ impl<'a> Capture<'a> {
         self
     }
 
-    /// Adds all trees of another capture, below this folder. A database whose trees have adapters of their own joins
-    /// them so. It must hold back writes while it captures the trees, so that all belong to one moment.
+    /// Adds all trees of another capture, below this folder. This joins the captures of a database whose trees have
+    /// adapters of their own. The database must hold back writes while it captures the trees, so that all belong to one
+    /// moment.
     #[must_use]
     pub fn nest(mut self, folder: &str, capture: Self) -> Self {
         for (inner, snapshot) in capture.trees {

@@ -1,4 +1,4 @@
-//! [`PinnedSnapshot`]: a snapshot of parts that are at hand.
+//! [`PinnedSnapshot`]: a snapshot that is assembled at the moment of the capture.
 
 use std::{fmt, sync::Arc};
 
@@ -7,14 +7,13 @@ use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current, version
 use super::{FileKind, Snapshot, SourceFile};
 use crate::{BoxError, ManifestTarget};
 
-/// A [`Snapshot`] of a tree whose parts are at hand. It is for engines that list their files and encode their manifest
-/// at the moment of the capture.
+/// A ready-made [`Snapshot`] for engines that list their files and encode their manifest at the moment of the capture.
 ///
 /// # Contract
 ///
-/// It holds the pin until it is dropped. The pin is any value: a version of the engine, a guard, or `()` where the
-/// deletions wait for a [`DeletionPause`](crate::DeletionPause). Metadata is written in the order in which it was
-/// added. The file that makes the tree readable must be added last.
+/// The snapshot holds the pin until it is dropped. The pin is any value that keeps the files alive: a version of the
+/// engine, a guard, or `()` if deletions wait for a [`DeletionPause`](crate::DeletionPause). Metadata is written in the
+/// order in which it was added. The file that makes the tree readable must be added last.
 ///
 /// # Examples
 ///

@@ -8,7 +8,7 @@ use super::StagedFs;
 
 #[deny(clippy::missing_trait_methods)]
 impl FsAbilities for StagedFs<'_> {
-    /// A link here could be to a file that still changes.
+    /// Not available, because a link could be to a file that still changes.
     fn bulk(&self) -> Option<&dyn FsBulk> {
         None
     }

@@ -19,8 +19,8 @@ pub(super) struct Written {
     pub(super) wants_sync: bool,
 }
 
-/// The writer's reference to a handle. The account holds the other reference, so the handle that wrote is also the
-/// handle that is synced.
+/// The engine's reference to an open file. The account of the filesystem holds the other reference, and syncs the file
+/// through the handle that wrote it.
 #[derive(Debug)]
 pub(super) struct StagedFile(Handle);
 

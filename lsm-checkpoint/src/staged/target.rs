@@ -1,4 +1,4 @@
-//! [`ManifestTarget`]: the place for the metadata of a checkpoint.
+//! [`ManifestTarget`]: the directory that an engine writes its metadata to.
 
 use std::{
     fmt,
@@ -10,14 +10,13 @@ use lsm_fs::{Fs, FsFile, Permissions};
 use super::StagedFs;
 use crate::space::SpaceCheck;
 
-/// The place where an engine writes the metadata of one tree, which turns the files beside it into a tree.
+/// The directory of one tree in a checkpoint, to which the engine writes the metadata of the tree.
 ///
 /// # Contract
 ///
-/// Every file that is made through [`fs`](Self::fs) in [`dir`](Self::dir) is part of the checkpoint. It is synced
-/// before the checkpoint is published, listed in the catalog with its checksum, and in the end compared with the files
-/// that exist. A sync through `fs` returns `Ok` at once and is deferred until everything is made. If it fails then, the
-/// checkpoint fails.
+/// Every file that is made through [`fs`](Self::fs) in [`dir`](Self::dir) becomes part of the checkpoint. It is listed
+/// in the catalog with its checksum, and synced before the checkpoint is published. A sync through `fs` returns `Ok` at
+/// once and is deferred until all files are made. If the deferred sync fails, the checkpoint fails.
 ///
 /// Through `fs`, only files that were made through it can be changed, and nothing can be linked.
 ///

@@ -138,12 +138,12 @@ fn four_times_as_many_trees_take_four_times_as_much() {
 }
 
 #[test]
-fn so_they_do_where_the_target_is_published_file_by_file() {
+fn publishing_file_by_file_grows_as_slowly() {
     assert_linear(&costs(60, true), &costs(240, true));
 }
 
 #[test]
-fn a_file_is_released_without_a_look_at_the_others() {
+fn releasing_a_file_does_not_search_the_others() {
     let released = |files: usize| {
         let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
         let pause = Arc::new(DeletionPause::new());

@@ -1,4 +1,4 @@
-//! The claim of a target. Only one creator at a time gets it, and the debris of a dead creator is cleared.
+//! Claims a target for one creator at a time, and clears the debris of a dead creator.
 
 use std::{io, path::Path};
 
@@ -7,7 +7,7 @@ use lsm_fs::{Fs, SyncMode};
 use super::{NameState, Staging, Target, clear_debris, inside::claim_inside};
 use crate::{Result, permissions::create_private_dir};
 
-/// The number of attempts. Each attempt but the last lost a race against another creator or a sweeper.
+/// The number of attempts. An attempt is repeated if it lost a race against another creator or a sweeper.
 const ATTEMPTS: u32 = 8;
 
 /// Claims a target: makes its staged directory and takes the directory's owner lock.
@@ -33,7 +33,7 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
             Ok(()) => match NameState::of_new_directory(fs, &target.staged)? {
                 NameState::Locked(lock) => return Ok(Staging::new(fs, target, mode, Some(lock))),
                 NameState::Unlockable => return Ok(Staging::new(fs, target, mode, None)),
-                // A sweeper took the new directory for debris.
+                // A sweeper has locked the new directory as debris.
                 NameState::Owned => break,
                 NameState::Free | NameState::Rebound | NameState::NotADirectory => {}
             },
@@ -52,7 +52,7 @@ pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Res
 fn is_taken(fs: &dyn Fs, path: &Path) -> Result<bool> {
     match fs.symlink_metadata(path) {
         Ok(_) => Ok(true),
-        // Another volume is mounted there. A view does not look at its directory.
+        // Another volume is mounted on the name. A view reports a mount point by this error.
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e.into()),

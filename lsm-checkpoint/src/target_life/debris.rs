@@ -7,13 +7,13 @@ use lsm_fs::{Fs, FsDirEntry, FsExt, Op, SyncMode};
 use super::{
     NameState, Target,
     marker::{MarkedOperation, Marker, unmark},
-    pointers::{Extent, extent, take_away},
+    pointers::{PublishProgress, publish_progress, take_away},
     unless_gone,
 };
 use crate::{Result, reserved::MARKER_FILE};
 
-/// Looks at the staged name of a target, and clears the debris of a dead process. This is the staged directory, and a
-/// target that the process made or removed in place. The call is idempotent, and a crash during the call leaves debris.
+/// Clears the debris of a dead process: the staged directory of a target, and the target itself if the process was
+/// making or removing it in place. The call is idempotent, and a crash during the call leaves debris.
 ///
 /// Returns the state of the staged name before the call. [`NameState::Locked`] means that debris was cleared.
 ///
@@ -41,43 +41,43 @@ pub(crate) fn clear_debris(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Resu
 
 /// Removes the staged directory of a target that is gone or whole.
 pub(super) fn remove_staged(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
-    // The target may have been renamed or removed without a sync. Then a crash could bring its name back with a part of
-    // its contents, and no sweep finds such a target without the staged directory.
+    // A rename or removal of the target may not be durable. A crash could then bring its name back with a part of its
+    // contents, and no sweep finds such a target without the staged directory.
     let _ = fs.sync_directory(target.parent(), mode)?;
     fs.remove_dir_all(&target.staged)?;
     // Without this sync, a crash could bring debris back beside the target of a later call.
     fs.sync_directory(target.parent(), mode).map(drop)
 }
 
-/// Clears a target whose creator or remover is dead. Removes a partial target, and removes the marker from a whole
+/// Clears a target whose creator or remover is dead: removes a partial target, and removes the marker from a whole
 /// target. Anything else stays. The caller holds the owner lock of the staged directory.
 fn clear_partial(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     let dir = &target.path;
     let Some(entries) = entries_of(fs, target)? else { return Ok(()) };
-    // The dead process had only begun, or had almost finished.
+    // The process died right after it had claimed the target, or right before it removed the empty target.
     if entries.is_empty() {
         return Ok(remove_empty(fs, target)?);
     }
-    // The target is whole, or something else.
+    // A target without a marker is whole, or not a checkpoint.
     if !entries.iter().any(|entry| entry.name == MARKER_FILE) {
         return Ok(());
     }
     let Some(marker) = Marker::read(fs, dir)? else {
-        // The marker was not written completely. A creator makes nothing, and a remover removes nothing, before the
-        // marker is durable.
+        // A crash has cut the marker off. A creator puts nothing into the target, and a remover removes nothing, before
+        // the marker is durable.
         return Ok(if entries.len() == 1 { remove_empty(fs, target) } else { unmark(fs, dir, mode) }?);
     };
     let is_partial = match marker.operation {
-        MarkedOperation::Publish => extent(fs, target, &marker)? == Extent::Partial,
+        MarkedOperation::Publish => publish_progress(fs, target, &marker)? == PublishProgress::Partial,
         MarkedOperation::Remove => is_missing(fs, target, &marker)?,
-        // This is the marker of a restore into the directory, which the next such restore clears.
-        MarkedOperation::Fill => return Ok(()),
+        // Leave the marker of a restore into the directory, which the next such restore clears.
+        MarkedOperation::RestoreInto => return Ok(()),
     };
     // A whole target loses only the marker. An engine may use it by now, so everything else stays.
     Ok(if is_partial { remove_partial(fs, target, &marker, mode) } else { unmark(fs, dir, mode) }?)
 }
 
-/// Returns `true` if a target lacks a pointer of its marker. Then its removal had begun.
+/// Returns `true` if a target lacks a pointer that its marker names, so that its removal had begun.
 fn is_missing(fs: &dyn Fs, target: &Target, marker: &Marker) -> lsm_fs::Result<bool> {
     for pointer in &marker.pointers {
         if !fs.exists(&target.path.join(pointer))? {
@@ -107,7 +107,7 @@ fn entries_of(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Option<Vec<FsDirEn
 fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))?;
     match fs.remove_dir(&target.path) {
-        // A mount point is busy. It is not debris.
+        // A mount point (`EBUSY`, `rmdir(2)`) is not debris.
         Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy) => {
             Ok(())
         }
@@ -115,9 +115,9 @@ fn remove_empty(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<()> {
     }
 }
 
-/// Removes a target that is not whole. The pointers go first and the marker goes last, so a crash at any point leaves
-/// an unreadable target of known origin. Until the parent is synced, a crash may bring the target back, so the staged
-/// directory has to stay.
+/// Removes a target that is not whole. The pointers are removed first and the marker last, so a crash at any point
+/// leaves an unreadable target with a marker. Until the parent is synced, a crash may bring the target back, so the
+/// staged directory has to stay.
 pub(super) fn remove_partial(
     fs: &dyn Fs,
     target: &Target,

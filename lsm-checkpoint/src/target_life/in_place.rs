@@ -1,6 +1,6 @@
 //! Publishing on a filesystem that cannot rename a directory to a free name.
 //!
-//! The target is claimed by `create_dir`, which is also atomic. If the staged directory can be renamed over the empty
+//! The target is claimed by `create_dir`, which is atomic, too. If the staged directory can be renamed over the empty
 //! target, nothing else is needed. Otherwise, a marker in the target states that the target is not whole, and the files
 //! move one by one. The files that make a tree readable move last, when everything else is durable. The staged
 //! directory stays until the end, because a sweep finds an unfinished target only through it.
@@ -27,7 +27,7 @@ use crate::{
 
 impl Staging<'_> {
     pub(super) fn publish_in_place(mut self, contents: &Contents) -> Result<DirectorySync> {
-        // The staged directory has to outlive every crash that leaves the target's name.
+        // The staged directory has to survive every crash that leaves the target's name.
         if let Err(e) = self.fs.sync_directory(self.target.parent(), self.mode) {
             return Err(self.abandon(e.into()));
         }
@@ -45,7 +45,7 @@ impl Staging<'_> {
                 return self.sync_published();
             }
             Err(e) if is_refusal(&e) => {}
-            // Some filesystems can replace files only, and report this error even if the directory is empty.
+            // Some filesystems cannot rename over a directory, and report this error even if the directory is empty.
             Err(e) if is_in_the_way(&e) => match self.was_renamed() {
                 Ok(true) => {
                     self.disarm();
@@ -98,14 +98,14 @@ impl Staging<'_> {
         if let Err(source) = unmark(self.fs, &self.target.path, self.mode) {
             return Err(Error::PublishedNotDurable { target: self.target.path.clone(), source });
         }
-        // The target is what counts, and beside it the sweep finds what is left.
+        // The target is published, so a failure here is not an error of the call. A sweep removes the leftover.
         if let Err(failure) = self.fs.remove_dir_all(&self.target.staged) {
             log::warn!("{} was left behind: {failure}", self.target.staged.display());
         }
         self.sync_published()
     }
 
-    /// Removes the staged directory, and the empty target, which was claimed or may have been claimed.
+    /// Undoes a claim that may have taken effect: removes the empty target and the staged directory.
     fn unclaim(self, error: lsm_fs::Error) -> Error {
         match self.fs.remove_dir(&self.target.path) {
             // The rename took effect despite its error.
@@ -114,8 +114,9 @@ impl Staging<'_> {
         }
     }
 
-    /// Undoes the claim after an attempt to remove the target. If the removal or its sync failed, the staged directory
-    /// stays. A sweep finds the target only through it, and the target still exists or can come back after a crash.
+    /// Removes the staged directory after an attempt to remove the target. If that attempt or its sync failed, the
+    /// staged directory stays, because the target still exists or can come back after a crash, and a sweep finds it
+    /// only through the staged directory.
     pub(super) fn abandon_with(mut self, error: Error, removed: lsm_fs::Result<()>) -> Error {
         let gone = removed.and_then(|()| self.fs.sync_directory(self.target.parent(), self.mode));
         match gone {
@@ -129,8 +130,8 @@ impl Staging<'_> {
 }
 
 /// Makes a directory. An existing empty directory counts as made by this call, because a network filesystem can report
-/// the effect of its own first attempt as `AlreadyExists`. The claim found no target, and its owner lock keeps other
-/// creators out.
+/// the effect of its own first attempt as `AlreadyExists` (`rename(2)`, BUGS). The claim found no target, and its owner
+/// lock keeps other creators out.
 pub(crate) fn create_dir_or_own(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
     match create_private_dir(fs, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {

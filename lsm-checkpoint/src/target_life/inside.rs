@@ -1,9 +1,9 @@
 //! Publishing into an existing empty directory, such as a mount point.
 //!
-//! A mount point cannot get its name by a rename, so everything happens inside the directory. Files are staged in a
-//! subdirectory. Then a marker is written and the files move out one by one, the pointers last. The staged directory
-//! exists from before the marker until after it. A marker without a staged directory belongs to another protocol, and
-//! the directory is left alone.
+//! A rename cannot replace a mount point, so everything happens inside the directory. Files are made in a subdirectory,
+//! the staged directory. Then a marker is written, and the files move out one by one, the pointers last. The staged
+//! directory exists before the marker and is removed after it. A marker without a staged directory comes from another
+//! operation, and the directory is left alone.
 
 use std::{collections::HashSet, ffi::OsStr, io, path::PathBuf};
 
@@ -12,7 +12,7 @@ use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsExt, SyncMode};
 use super::{
     Contents, NameState, Staging, Target,
     marker::{MarkedOperation, Marker, unmark},
-    pointers::{Extent, extent, take_away},
+    pointers::{PublishProgress, publish_progress, take_away},
     remove_if_empty, unless_gone,
 };
 use crate::{
@@ -21,8 +21,8 @@ use crate::{
     reserved::{MARKER_FILE, STAGED_SUFFIX},
 };
 
-/// The directory that `mkfs` makes in the root of a filesystem. A directory that holds only this entry counts as empty,
-/// and the entry is left alone.
+/// The directory that `mkfs` makes in the root of an ext4 filesystem (`mklost+found(8)`). A directory that holds only
+/// this entry counts as empty, and the entry is left alone.
 const LOST_AND_FOUND: &str = "lost+found";
 
 /// Takes the owner lock of an empty directory, and makes the staged directory in it.
@@ -38,7 +38,7 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
     };
     if fs.exists(&target.staged)? {
         if lock.is_none() {
-            // Without locks, nothing shows if its maker lives.
+            // Without locks, it is unknown if the process that made the staged directory lives.
             return Err(target.in_progress());
         }
         clear_inside(fs, &target, mode)?;
@@ -46,7 +46,8 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
     refuse_entries(fs, &target)?;
     if let Err(error) = create_private_dir(fs, &target.staged) {
         if lock.is_some() {
-            // A network filesystem can report a failure after the call took effect. The lock keeps other processes out.
+            // A network filesystem can report a failure although the call took effect. The lock of the target keeps
+            // other processes out, so the directory is our own.
             let _ = fs.remove_dir(&target.staged);
         }
         return Err(error.into());
@@ -57,14 +58,14 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
 impl Staging<'_> {
     /// Moves the staged files out of the staged directory.
     pub(super) fn publish_inside(self, contents: &Contents) -> Result<DirectorySync> {
-        // The staged directory has to outlive every crash that leaves the marker.
+        // The staged directory has to survive every crash that leaves the marker.
         if let Err(e) = self.fs.sync_directory(&self.target.path, self.mode) {
             return Err(self.abandon(e.into()));
         }
         if let Err(error) = refuse_entries(self.fs, &self.target) {
             return Err(self.abandon(error));
         }
-        match self.move_all(contents, &Marker::fill(contents)) {
+        match self.move_all(contents, &Marker::restore_into(contents)) {
             Ok(()) => self.finish_in_place(),
             Err(error) => {
                 let removed = self.remove_moved(contents);
@@ -73,11 +74,11 @@ impl Staging<'_> {
         }
     }
 
-    /// Removes the files that have moved, and the folders made for them. Anything else stays, in these folders too. The
-    /// pointers go first and the marker goes last.
+    /// Removes the files that have moved, and the folders made for them, if they are empty. Anything else stays. The
+    /// pointers are removed first and the marker last.
     fn remove_moved(&self, contents: &Contents) -> lsm_fs::Result<()> {
         let (fs, target) = (self.fs, &self.target);
-        take_away(fs, target, &Marker::fill(contents), self.mode)?;
+        take_away(fs, target, &Marker::restore_into(contents), self.mode)?;
         for file in &contents.files {
             if !fs.exists(&target.staged.join(file))? {
                 unless_gone(fs.remove_file(&target.path.join(file)))?;
@@ -113,20 +114,20 @@ fn others(fs: &dyn Fs, target: &Target) -> lsm_fs::Result<Vec<FsDirEntry>> {
     Ok(fs.read_dir(&target.path)?.into_iter().filter(is_other).collect())
 }
 
-/// Clears the debris of a dead process. Removes the files of a partial target, and removes the marker from a whole
-/// target. The caller holds the owner lock of the directory, and the staged directory exists.
+/// Clears the debris of a dead process: removes the files of a partial target, or the marker of a whole target. The
+/// caller holds the owner lock of the directory, and the staged directory exists.
 fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
     if fs.exists(&target.path.join(MARKER_FILE))? {
         match Marker::read(fs, &target.path)? {
-            // The marker was not written completely, so no file was moved yet.
+            // A crash has cut the marker off, so no file was moved yet.
             None => unmark(fs, &target.path, mode)?,
-            // Another protocol has made this marker.
-            Some(marker) if marker.operation != MarkedOperation::Fill => {
+            // The marker comes from another operation.
+            Some(marker) if marker.operation != MarkedOperation::RestoreInto => {
                 return Err(not_empty(target, MARKER_FILE));
             }
-            Some(marker) => match extent(fs, target, &marker)? {
-                Extent::Whole => unmark(fs, &target.path, mode)?,
-                Extent::Partial => {
+            Some(marker) => match publish_progress(fs, target, &marker)? {
+                PublishProgress::Whole => unmark(fs, &target.path, mode)?,
+                PublishProgress::Partial => {
                     remove_marked(fs, target, &marker, mode)?;
                     // Without this sync, a crash could bring the marker back without the staged directory. The next
                     // call would then refuse the directory.
@@ -143,7 +144,7 @@ fn clear_inside(fs: &dyn Fs, target: &Target, mode: SyncMode) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`NotEmpty`](Error::NotEmpty): somebody has put an entry into the directory since.
+/// [`NotEmpty`](Error::NotEmpty): another process has put an entry into the directory since.
 fn remove_marked(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> Result<()> {
     let mut entries = others(fs, target)?;
     entries.retain(|entry| entry.name != MARKER_FILE);
@@ -160,7 +161,7 @@ fn remove_marked(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) 
     Ok(remove_marker(fs, target, mode)?)
 }
 
-/// Removes the marker of a directory in which nothing else of a restore is left.
+/// Removes the marker of a directory in which no other entry of the restore is left.
 fn remove_marker(fs: &dyn Fs, target: &Target, mode: SyncMode) -> lsm_fs::Result<()> {
     let _ = fs.sync_directory(&target.path, mode)?;
     unless_gone(fs.remove_file(&target.path.join(MARKER_FILE)))

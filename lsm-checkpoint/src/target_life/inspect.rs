@@ -7,14 +7,14 @@ use lsm_fs::{Fs, FsDirLock};
 use super::unless_gone;
 use crate::{Error, Result};
 
-/// The state of a name. The owner lock of a directory shows if the process that made the directory lives.
+/// The state of a name. The owner lock of a directory shows if the process that works in it lives.
 #[derive(Debug)]
 pub(crate) enum NameState {
     /// The name is free, or its directory was removed during the call.
     Free,
     /// The directory under the name was moved during the call.
     Rebound,
-    /// The name belongs to something other than a directory, such as a symbolic link.
+    /// The name belongs to an entry other than a directory, such as a symbolic link.
     NotADirectory,
     /// The owner of the directory lives.
     Owned,
@@ -43,8 +43,8 @@ impl NameState {
     /// Like [`of`](Self::of), for a directory that the caller has just made. If the call fails, it removes the
     /// directory.
     ///
-    /// Only an empty directory is ever removed. If another process has given the name to an empty directory of its own
-    /// meanwhile, that directory is removed, and the call of that process fails.
+    /// If another process has given the name to an empty directory of its own meanwhile, that directory is removed
+    /// instead, and the call of that process fails. No directory with entries is ever removed.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_the_state_of_what_has_it() {
+    fn each_kind_of_entry_gives_its_state() {
         let (fs, dir) = (MemFs::new(), Path::new("/d"));
         let state = || NameState::of(&fs, dir).unwrap();
         assert!(matches!(state(), NameState::Free));

@@ -1,5 +1,5 @@
-//! [`Marker`]: a file that marks a target as not whole. It names the unfinished operation and the files that make the
-//! target readable.
+//! [`Marker`]: a file in a target that is not whole. It names the unfinished operation and the *pointers*, the files
+//! that make the target readable.
 
 use std::{
     collections::BTreeSet,
@@ -16,22 +16,22 @@ use crate::{Result, reserved::MARKER_FILE};
 /// The unfinished operation in a marked target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MarkedOperation {
-    /// The files are being moved from the staged directory, the pointers last.
+    /// The files are moved from the staged directory to the target, the pointers last.
     Publish,
-    /// The files are being removed, the pointers first.
+    /// The files are removed, the pointers first.
     Remove,
-    /// As [`Publish`](Self::Publish), into an existing directory. Its staged directory lies in it.
-    Fill,
+    /// The files of a restore are moved into an existing directory from the staged directory in it, the pointers last.
+    RestoreInto,
 }
 
 impl MarkedOperation {
-    const ALL: [Self; 3] = [Self::Publish, Self::Remove, Self::Fill];
+    const ALL: [Self; 3] = [Self::Publish, Self::Remove, Self::RestoreInto];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Publish => "publish",
             Self::Remove => "remove",
-            Self::Fill => "fill",
+            Self::RestoreInto => "fill",
         }
     }
 }
@@ -42,8 +42,8 @@ pub(super) struct Marker {
     pub(super) operation: MarkedOperation,
     /// The paths of the pointers, relative to the target.
     pub(super) pointers: Vec<PathBuf>,
-    /// The top-level names of a directory that is being filled. Entries of other names are strangers. The list is empty
-    /// if the names take too much room.
+    /// The top-level names of a restore into a directory. Entries with other names do not belong to the restore. The
+    /// list is empty if the names take too much room.
     pub(super) names: Vec<String>,
 }
 
@@ -59,25 +59,26 @@ impl Marker {
         Self { operation: MarkedOperation::Remove, pointers, names: Vec::new() }
     }
 
-    /// Creates the marker of a directory that is being filled.
-    pub(super) fn fill(contents: &Contents) -> Self {
+    /// Creates the marker of a restore into an existing directory.
+    pub(super) fn restore_into(contents: &Contents) -> Self {
         let paths = contents.dirs.iter().chain(&contents.files);
         let names: BTreeSet<_> = paths.filter_map(|path| path.iter().next()).collect();
         let names = names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect();
-        let marker = Self { operation: MarkedOperation::Fill, pointers: contents.pointers.clone(), names };
+        let marker =
+            Self { operation: MarkedOperation::RestoreInto, pointers: contents.pointers.clone(), names };
         let fits = marker.encode().len() as u64 <= MARKER_MAX;
         Self { names: if fits { marker.names } else { Vec::new() }, ..marker }
     }
 
-    /// Encodes the marker as lines: a checksum of the rest, the operation, and each pointer. If a directory is being
-    /// filled, an empty line and its names follow.
+    /// Encodes the marker as lines: a checksum of the rest, the operation, and each pointer. In a restore into a
+    /// directory, an empty line and the top-level names follow.
     fn encode(&self) -> String {
         let mut lines = format!("{}\n", self.operation.word());
         for pointer in &self.pointers {
-            // A name holds no line break, because no snapshot and no catalog may list such a name.
+            // No name has a line break, because a plan refuses control characters.
             lines.push_str(&format!("{}\n", pointer.display()));
         }
-        if self.operation == MarkedOperation::Fill {
+        if self.operation == MarkedOperation::RestoreInto {
             lines.push('\n');
         }
         for name in &self.names {
@@ -113,14 +114,15 @@ impl Marker {
         fs.sync_directory(target, mode).map(drop)
     }
 
-    /// Reads the marker of a target that has one. Returns `None` if a crash cut the marker off. Nothing was moved or
-    /// removed then.
+    /// Reads the marker of a target that has one. Returns `None` if a crash has cut the marker off, so that nothing was
+    /// moved or removed yet.
     pub(super) fn read(fs: &dyn Fs, target: &Path) -> Result<Option<Self>> {
         Ok(Self::decode(&fs.read_to_vec(&target.join(MARKER_FILE), MARKER_MAX)?))
     }
 }
 
-/// The maximal length of a marker. A reader holds all pointers in memory, with several tens of bytes for each.
+/// The maximal length of a marker. The limit bounds the memory of a reader, which takes some tens of bytes for each
+/// pointer.
 const MARKER_MAX: u64 = 1 << 20;
 
 /// Removes the marker, durably.
@@ -142,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_marker_is_read() {
         for operation in MarkedOperation::ALL {
             for pointers in [&[][..], &["current"], &["users/current", "orders/current"]] {
                 let mut marker = marker(operation, pointers);
                 assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker.clone()));
-                if operation == MarkedOperation::Fill {
+                if operation == MarkedOperation::RestoreInto {
                     marker.names = vec!["current".to_owned(), "users".to_owned()];
                     assert_eq!(Marker::decode(marker.encode().as_bytes()), Some(marker));
                 }
@@ -155,19 +157,19 @@ mod tests {
         }
     }
 
-    /// The next call then asks the operator about every entry.
+    /// The next call then leaves every entry to the operator.
     #[test]
     fn names_that_do_not_fit_are_left_out() {
         let name = |n: usize| PathBuf::from(format!("{n:0>1000}"));
         for (count, fits) in [(1000, true), (1100, false)] {
             let files: Vec<PathBuf> = (0..count).map(|n| name(n).join("file")).chain([name(0)]).collect();
-            let marker = Marker::fill(&Contents { files, ..Contents::default() });
+            let marker = Marker::restore_into(&Contents { files, ..Contents::default() });
             assert_eq!(marker.names.len(), if fits { count } else { 0 });
         }
     }
 
     #[test]
-    fn what_is_cut_or_changed_says_nothing() {
+    fn a_truncated_or_changed_marker_is_ignored() {
         let bytes = marker(MarkedOperation::Publish, &["current"]).encode().into_bytes();
         for len in 0..bytes.len() {
             assert_eq!(Marker::decode(&bytes[..len]), None, "{len}");
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_that_nobody_would_read_is_not_written() {
+    fn a_marker_that_is_too_long_is_not_written() {
         let (fs, target) = (lsm_fs_mem::MemFs::new(), Path::new("/t"));
         fs.create_dir(target).unwrap();
         let name = "p".repeat(1023);
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_outside_the_target_is_meant() {
+    fn paths_outside_the_target_are_ignored() {
         let marker =
             marker(MarkedOperation::Remove, &["../db/CURRENT", "/db/CURRENT", "a/../../db", "current"]);
         assert_eq!(Marker::decode(marker.encode().as_bytes()).unwrap().pointers, [Path::new("current")]);

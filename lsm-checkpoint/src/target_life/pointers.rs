@@ -1,4 +1,4 @@
-//! The pointers of a marked target. They show how far a dead process came, and they are taken away first.
+//! The pointers of a marked target. They show how far a dead process came, and they are removed before anything else.
 
 use std::{io, path::Path};
 
@@ -11,23 +11,23 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The extent of a publication that moves files one by one, the pointers last.
+/// The state that a dead process left when it published a target file by file, the pointers last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum PublishProgress {
     /// Every file has moved.
     Whole,
     /// Some pointers are still in the staged directory.
     Partial,
 }
 
-/// Finds out how far a dead publication came. Without pointers, the target is whole if the staged directory holds no
-/// file.
+/// Finds out how far a dead process came with a publication. Without pointers, the target is whole if the staged
+/// directory holds no file.
 ///
 /// # Errors
 ///
-/// [`Undecided`](Error::Undecided): an engine may have used the target since. A pointer is in neither directory, or it
-/// is another file in each.
-pub(super) fn extent(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<Extent> {
+/// [`Undecided`](Error::Undecided): a pointer is in neither directory, or each directory has a different file under its
+/// name. An engine may have used the target since.
+pub(super) fn publish_progress(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<PublishProgress> {
     let mut is_whole = !marker.pointers.is_empty() || !holds_file(fs, &target.staged)?;
     for pointer in &marker.pointers {
         let published = id_at(fs, &target.path.join(pointer))?;
@@ -35,18 +35,18 @@ pub(super) fn extent(fs: &dyn Fs, target: &Target, marker: &Marker) -> Result<Ex
         match (published, staged) {
             (Some(_), None) => {}
             (None, Some(_)) => is_whole = false,
-            // A crash can leave a file with both names of its rename.
+            // A crash can leave a file with both names of its rename (`MODEL.md` of `lsm-fs-mem`).
             (Some(Some(one)), Some(Some(other))) if one == other => {}
             _ => {
                 return Err(Error::Undecided { target: target.path.clone(), staged: target.staged.clone() });
             }
         }
     }
-    Ok(if is_whole { Extent::Whole } else { Extent::Partial })
+    Ok(if is_whole { PublishProgress::Whole } else { PublishProgress::Partial })
 }
 
-/// Takes the pointers away, durably, so that the rest of the target is never readable without them. A publication moves
-/// them back to the staged directory. Their presence there marks the target as incomplete.
+/// Takes the pointers out of the target, durably, so that a target that has lost files is never readable. The pointers
+/// of a publication move back to the staged directory, where their presence marks the target as incomplete.
 pub(super) fn take_away(fs: &dyn Fs, target: &Target, marker: &Marker, mode: SyncMode) -> lsm_fs::Result<()> {
     let dir = &target.path;
     for pointer in &marker.pointers {
@@ -54,7 +54,7 @@ pub(super) fn take_away(fs: &dyn Fs, target: &Target, marker: &Marker, mode: Syn
         match marker.operation {
             MarkedOperation::Remove => unless_gone(fs.remove_file(&path))?,
             _ if !fs.exists(&path)? => {}
-            // Renaming a file over its own other name has no effect.
+            // The file has both names. A rename would have no effect (`rename(2)`: hard links to the same file).
             _ if fs.exists(&staged)? => fs.remove_file(&path)?,
             _ => fs.rename(&path, &staged)?,
         }
@@ -65,7 +65,8 @@ pub(super) fn take_away(fs: &dyn Fs, target: &Target, marker: &Marker, mode: Syn
     Ok(())
 }
 
-/// Returns the id of the file at a path, as far as the platform has ids. The outer `None` means that nothing is there.
+/// Returns the id of the file at a path. The outer `None` means that the path does not exist, and the inner one that
+/// the platform has no ids.
 fn id_at(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Option<FileId>>> {
     match fs.symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_id)),
@@ -74,7 +75,7 @@ fn id_at(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Option<FileId>>> {
     }
 }
 
-/// Returns `true` if a directory, or a directory below it, holds anything else than directories.
+/// Returns `true` if a directory, or a directory below it, holds an entry other than a directory.
 fn holds_file(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(dir) = dirs.pop() {

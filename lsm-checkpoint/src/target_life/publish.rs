@@ -20,8 +20,8 @@ pub(crate) struct Contents {
     pub(crate) pointers: Vec<PathBuf>,
 }
 
-/// A claimed target. If it is dropped before it is published, the claim is undone. This covers every checkpoint that
-/// does not finish.
+/// A claimed target. If the value is dropped before it is published, the claim is undone. This covers every error and
+/// panic on the way.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is given up"]
 pub(crate) struct Staging<'fs> {
@@ -66,7 +66,8 @@ impl<'fs> Staging<'fs> {
         match self.fs.rename_noreplace(&self.target.staged, &self.target.path) {
             Ok(()) => self.armed = false,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match self.was_renamed() {
-                // A network filesystem can report the effect of its own first attempt as an obstacle to the second.
+                // A network filesystem can report the effect of its own first attempt as an obstacle to the second
+                // (`rename(2)`, BUGS).
                 Ok(true) => self.armed = false,
                 Ok(false) => {
                     let taken = self.target.clone().exists(self.fs);
@@ -94,9 +95,9 @@ impl<'fs> Staging<'fs> {
         synced.map_err(|source| Error::PublishedNotDurable { target: self.target.path.clone(), source })
     }
 
-    /// Removes the staged directory, and returns the error that made this necessary.
+    /// Gives up the claim: removes the staged directory, and returns the error.
     pub(crate) fn abandon(mut self, error: Error) -> Error {
-        // A cancel must be quick, and a sync can take seconds on a busy volume.
+        // A cancellation skips the sync, because it must be quick, and a sync can take seconds on a busy volume.
         let undone = if matches!(error, Error::Cancelled) { self.remove() } else { self.undo() };
         match undone {
             Ok(()) => error,
@@ -110,20 +111,21 @@ impl<'fs> Staging<'fs> {
         match renamed.and_then(|renamed| if renamed { self.rename_back() } else { Ok(()) }) {
             Ok(()) => self.abandon(error),
             Err(failure) => {
-                // The directory is whole under one of the two names. The next attempt decides.
+                // The directory is whole under one of its two names, so remove nothing. The next attempt or a sweep
+                // decides.
                 self.armed = false;
                 error.left_behind(&self.target.path, failure)
             }
         }
     }
 
-    /// Renames the target back to the staged name, durably. While a crash can bring the target's name back, the
-    /// directory has to stay whole.
+    /// Renames the target back to the staged name, durably. The directory has to stay whole until then, because a crash
+    /// can bring the target's name back.
     fn rename_back(&self) -> lsm_fs::Result<()> {
         let Target { path, staged, .. } = &self.target;
         match self.fs.rename_noreplace(path, staged) {
             Err(e) if is_refusal(&e) => self.fs.rename(path, staged)?,
-            // Another creator may have claimed the staged name since the rename took place.
+            // Another creator may have claimed the staged name since the rename, so never replace it.
             renamed => renamed?,
         }
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
@@ -144,7 +146,8 @@ impl<'fs> Staging<'fs> {
 
     fn undo(&mut self) -> lsm_fs::Result<()> {
         self.remove()?;
-        // Debris that comes back after a crash is harmless, but only a sweep would find it.
+        // Without this sync, debris could come back after a crash. It would be harmless, but it would stay until a
+        // sweep.
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
     }
 }

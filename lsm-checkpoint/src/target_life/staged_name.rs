@@ -1,4 +1,4 @@
-//! The name of a staged directory: it is made from the name of its target, and the target is found from it.
+//! Computes the name of a staged directory from the name of its target, and finds the target from the staged name.
 
 use std::{collections::HashMap, ffi::OsStr, path::Component, path::Path};
 
@@ -8,23 +8,23 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::Target;
 use crate::reserved::STAGED_SUFFIX;
 
-/// The maximal length of a name on most filesystems, in bytes.
+/// The maximal length of a name in bytes (`NAME_MAX` in `include/uapi/linux/limits.h`).
 const NAME_MAX: usize = 255;
 
-/// The maximal length of the part of a long name that its staged name begins with. A character that does not fit is
-/// left out.
+/// The maximal length of the prefix in a shortened staged name, in bytes. The prefix ends before a character that does
+/// not fit completely.
 const PREFIX_MAX: usize = 100;
 
-/// The minimal length of this part. A character has at most four bytes, so the part is at most three bytes shorter than
-/// [`PREFIX_MAX`].
+/// The minimal length of the prefix. A character has at most four bytes, so the prefix is at most three bytes shorter
+/// than [`PREFIX_MAX`].
 const PREFIX_MIN: usize = PREFIX_MAX - 3;
 
 /// The length of a checksum in hexadecimal digits.
 const HASH_LEN: usize = 32;
 
-/// Returns the staged name of a target: `.{name}.checkpoint-staged`. If that is too long, returns
-/// `.{prefix}~{hash}.checkpoint-staged` with the beginning of the name and the hash of the whole name. A name that
-/// looks like the second form gets the second form, too, so each staged name has one meaning.
+/// Returns the staged name of a target, `.{name}.checkpoint-staged`. If that is too long, returns the shortened form
+/// `.{prefix}~{hash}.checkpoint-staged`, with the beginning of the name and the hash of the whole name. A name that
+/// itself looks like `{prefix}~{hash}` is shortened as well, so that no two targets share a staged name.
 pub(super) fn staged_name(name: &str) -> String {
     let whole = format!(".{name}{STAGED_SUFFIX}");
     if whole.len() <= NAME_MAX && !is_shortened(name) {
@@ -41,7 +41,7 @@ pub(crate) fn is_staged_name(name: &OsStr) -> bool {
     stem(name).is_some()
 }
 
-/// Returns the part of a staged name that stands for its target.
+/// Returns the middle part of a staged name: the name of its target, or `{prefix}~{hash}`.
 fn stem(staged: &OsStr) -> Option<&str> {
     let stem = staged.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_SUFFIX)?;
     let is_name =
@@ -49,7 +49,7 @@ fn stem(staged: &OsStr) -> Option<&str> {
     is_name.then_some(stem)
 }
 
-/// Returns `true` if a stem is the beginning of a long name with its hash.
+/// Returns `true` if a stem has the form `{prefix}~{hash}`.
 fn is_shortened(stem: &str) -> bool {
     let is_hash = |hash: &str| {
         hash.len() == HASH_LEN && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
@@ -58,11 +58,11 @@ fn is_shortened(stem: &str) -> bool {
         .is_some_and(|(prefix, hash)| (PREFIX_MIN..=PREFIX_MAX).contains(&prefix.len()) && is_hash(hash))
 }
 
-/// The names in a directory. They serve to find the targets of its staged directories.
+/// The names in a directory, among which the targets of its staged directories are found.
 #[derive(Debug)]
 pub(crate) struct Siblings<'a> {
     dir: &'a Path,
-    /// The long names, by their shortened staged names. A hash cannot be inverted.
+    /// The names whose staged names are shortened, by the staged name. The hash cannot be inverted.
     shortened: HashMap<String, &'a str>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Siblings<'a> {
     }
 
     /// Returns the target of a staged directory, or `None` if the name is not a staged name. If the name is shortened
-    /// and its target does not exist, the staged path stands for both.
+    /// and its target does not exist, the path of the staged directory stands for both.
     pub(crate) fn target_of(&self, staged: &OsStr) -> Option<Target> {
         let stem = stem(staged)?;
         let name =
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_staged_name_tells_its_target() {
+    fn the_target_is_derived_from_its_staged_name() {
         let longest = "n".repeat(236);
         for name in ["daily", "a.b", "~", longest.as_str()] {
             let staged = staged_name(name);
@@ -140,7 +140,7 @@ mod tests {
 
     /// Otherwise, two targets would share one staged directory.
     #[test]
-    fn a_name_that_looks_shortened_is_shortened_in_turn() {
+    fn a_name_that_looks_shortened_is_shortened_itself() {
         let long = "n".repeat(250);
         let staged = staged_name(&long);
         let looks_shortened = stem(staged.as_ref()).unwrap().to_owned();

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{CATALOG_FILE, Catalog, Error, Result, reserved::MARKER_FILE};
 
-/// The number of attempts. Each attempt but the last found debris of the target and cleared it.
+/// The number of attempts. An attempt is repeated if it found debris under the staged name and cleared it.
 const ATTEMPTS: u32 = 4;
 
-/// A published checkpoint whose owner lock is held. The lock follows the rename, so no sweeper takes an unfinished
-/// withdrawal for debris.
+/// A published checkpoint whose owner lock is held. The lock is on the inode and survives the rename, so no sweeper
+/// takes an unfinished withdrawal for debris.
 #[derive(Debug)]
 pub(crate) struct Withdrawal<'a> {
     fs: &'a dyn Fs,
@@ -49,7 +49,7 @@ impl<'a> Withdrawal<'a> {
             NameState::Locked(lock) => Some(lock),
             NameState::Unlockable => None,
             NameState::Owned | NameState::Rebound => return Err(target.in_progress()),
-            // For a symbolic link, the rename would move the link, but the lock would be on the directory it leads to.
+            // For a symbolic link, the rename would move the link, but the lock would be on the target of the link.
             NameState::Free | NameState::NotADirectory => {
                 return Err(Error::NotACheckpoint { dir: target.path.clone() });
             }
@@ -57,7 +57,7 @@ impl<'a> Withdrawal<'a> {
         Ok(Self { fs, target, lock, mode })
     }
 
-    /// Removes the checkpoint. None of its entries may have to stay.
+    /// Removes the checkpoint with all its entries. The caller has checked that no entry has to stay.
     ///
     /// # Errors
     ///
@@ -77,8 +77,8 @@ impl<'a> Withdrawal<'a> {
             match self.fs.rename_noreplace(&self.target.path, &self.target.staged) {
                 Ok(()) => return self.remove_renamed(),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match self.was_renamed() {
-                    // A network filesystem can report the effect of its own first attempt as an obstacle to the
-                    // second.
+                    // A network filesystem can report the effect of its own first attempt as an obstacle to the second
+                    // (`rename(2)`, BUGS).
                     Ok(true) => return self.remove_renamed(),
                     Ok(false) => {
                         if clear_debris(self.fs, self.target, self.mode)?.may_be_owned() {
@@ -111,8 +111,8 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Gives the checkpoint its name again, durably. A caller that was told that nothing changed must not lose the
-    /// checkpoint to a later crash and sweep.
+    /// Gives the checkpoint its name again, durably. The call reports that nothing has changed, so a later crash and
+    /// sweep must not remove the checkpoint.
     fn rename_back(&self) -> lsm_fs::Result<()> {
         self.fs.rename_noreplace(&self.target.staged, &self.target.path)?;
         self.fs.sync_directory(self.target.parent(), self.mode).map(drop)
@@ -133,13 +133,13 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Removes the checkpoint without renaming its directory. A staged sibling lets a sweep find the half-removed
-    /// target. If a later step fails, the sibling stays. Clearing it finishes the removal, or undoes it if the
-    /// checkpoint is still whole.
+    /// Removes the checkpoint without renaming its directory. An empty staged directory is made first, through which a
+    /// sweep finds a half-removed target. If a later step fails, the staged directory stays. A sweep then finishes the
+    /// removal, or undoes it if the checkpoint is still whole.
     fn remove_in_place(&self) -> Result<()> {
         let Self { fs, target, mode, .. } = *self;
         let owner = self.claim_sibling()?;
-        // The claim may have finished a removal that a dead process had begun.
+        // Making the staged directory may have finished a removal that a dead process had begun.
         if !fs.exists(&target.path.join(CATALOG_FILE))? {
             return Ok(remove_staged(fs, target, mode)?);
         }
@@ -153,7 +153,7 @@ impl<'a> Withdrawal<'a> {
         erased.map_err(|error| left_at(&target.staged, error))
     }
 
-    /// Removes the marker, if it exists, and the claim. No file of the checkpoint has been removed yet.
+    /// Removes the marker, if it exists, and the staged directory. No file of the checkpoint has been removed yet.
     fn undo_mark(&self, error: lsm_fs::Error) -> Error {
         let Self { fs, target, mode, .. } = *self;
         let unmarked = match fs.exists(&target.path.join(MARKER_FILE)) {
@@ -167,7 +167,7 @@ impl<'a> Withdrawal<'a> {
         }
     }
 
-    /// Makes the staged sibling, durably, and takes its owner lock.
+    /// Makes an empty staged directory, durably, and takes its owner lock.
     fn claim_sibling(&self) -> Result<Option<Box<dyn FsDirLock>>> {
         let Self { fs, target, mode, .. } = *self;
         for _ in 0..ATTEMPTS {
@@ -176,7 +176,7 @@ impl<'a> Withdrawal<'a> {
                     let owner = match NameState::of_new_directory(fs, &target.staged)? {
                         NameState::Locked(lock) => Some(lock),
                         NameState::Unlockable if self.lock.is_none() => None,
-                        // A sweeper removed or locked the directory first.
+                        // A sweeper has removed or locked the new directory.
                         _ => continue,
                     };
                     return match fs.sync_directory(target.parent(), mode) {
@@ -199,12 +199,13 @@ impl<'a> Withdrawal<'a> {
     }
 }
 
-/// Returns `true` if a call failed for lack of space. A quota can refuse a rename, too.
+/// Returns `true` if a call failed for lack of space. A quota counts, too, and can refuse even a rename (`rename(2)`,
+/// `EDQUOT`).
 fn is_full(error: &lsm_fs::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Returns the files that make a directory look like a checkpoint: the pointer of every tree, and the catalog.
+/// Returns the files by which a directory is known as a whole checkpoint: the pointer of every tree, and the catalog.
 fn identifying_files(fs: &dyn Fs, dir: &Path) -> Vec<PathBuf> {
     let mut files = match Catalog::read(fs, dir) {
         Ok(catalog) => catalog.pointers(),

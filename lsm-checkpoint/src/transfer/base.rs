@@ -41,13 +41,14 @@ impl Base {
         self.catalog.files.get(*self.files.get(path)?)
     }
 
-    /// Returns the checksums of a file in the version and in the base, if both are known. Then they decide if the file
-    /// is the same. Otherwise, the inodes decide.
+    /// Returns the checksums of a file in the version and in the base, if both are known. They decide if the file is
+    /// the same. If one is unknown, the inodes decide.
     fn checksums(&self, file: &PendingFile<'_>) -> Option<(u128, u128)> {
         file.planned.checksum.zip(self.file(&file.target())?.checksum)
     }
 
-    /// Returns `true` if a file is read before it is linked. The bytes of an inode of the source are the source's.
+    /// Returns `true` if a file is read before it is linked. A file that is linked by its inode is not read, because it
+    /// is the source's own file.
     fn reads(&self, file: &PendingFile<'_>) -> bool {
         self.verifies && self.checksums(file).is_some()
     }
@@ -76,7 +77,7 @@ impl<'a> Transfer<'_, 'a> {
                     self.base.verified_files += u64::from(base.reads(&file));
                     self.shared(file, Method::BaseLink, None)
                 }
-                // A file that the base has lost meanwhile comes from the source.
+                // If the base has lost the file meanwhile, take it from the source.
                 Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
                     Ok(Reported::Refused(file))
                 }
@@ -99,7 +100,7 @@ impl<'a> Transfer<'_, 'a> {
             return Ok((held, others));
         }
         let control = self.params.control;
-        let ask = |_: &Progress| control.ask();
+        let ask = |_: &Progress| control.check_cancelled();
         let options = VerifyOptions::full().progress(&ask);
         let problems = check_bytes(self.params.fs, &base.dir, &base.catalog, &to_read, &options)?;
         let damaged: HashSet<PathBuf> = problems.into_iter().map(|problem| problem.path).collect();
@@ -114,7 +115,8 @@ impl<'a> Transfer<'_, 'a> {
     fn is_held(&self, base: &Base, file: &PendingFile<'_>) -> bool {
         let path = file.target();
         let Some(held) = base.file(&path) else { return false };
-        // A file that was linked into the base may still be a file of the source, under any name.
+        // If the base has linked a file, its inode may still be a file of the source, under any name. A link to it
+        // would not be independent of the source.
         if self.params.policy == Policy::Independent
             && !matches!(held.method, Method::Copy | Method::Reflink | Method::BaseLink)
         {
@@ -124,7 +126,7 @@ impl<'a> Transfer<'_, 'a> {
         let there = self.params.fs.symlink_metadata(&on_disk);
         let Some(there) = there.ok().filter(lsm_fs::FsMetadata::is_file) else { return false };
         let is_same_inode = is_same_inode(self.params.fs, file, &there);
-        // The method in the catalog does not show if the source was restored from the base since.
+        // The source may have been restored from the base by links since, so the inodes must be known to differ.
         if self.params.policy == Policy::Independent && is_same_inode != Some(false) {
             return false;
         }
@@ -147,6 +149,7 @@ pub(super) fn is_same_inode(
 ) -> Option<bool> {
     let is_one_id = file.fs.symlink_metadata(file.path).ok()?.file_id? == there.file_id?;
     let is_one_namespace = view::shares_namespace(target, file.fs);
-    // Two backends may be on one host, or count their inodes from the same number.
+    // Equal ids on two backends prove nothing: both may be the same host, or both may number their inodes from the same
+    // start.
     if is_one_id && !is_one_namespace { None } else { Some(is_one_id) }
 }

@@ -1,4 +1,4 @@
-//! Copies all remaining files in one batch, and hashes them meanwhile.
+//! Copies all remaining files in one batch, and computes their checksums on the way.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -34,7 +34,7 @@ impl CopyOrder<'_> {
 }
 
 impl<'a> Transfer<'_, 'a> {
-    /// Copies the files that no other method served.
+    /// Copies the files that no other method has brought.
     pub(super) fn copy_rest(&mut self) -> Result<()> {
         let mut files = std::mem::take(&mut self.to_copy);
         if files.is_empty() {
@@ -58,11 +58,13 @@ impl<'a> Transfer<'_, 'a> {
         batch.end()?.all_reported().map(drop)
     }
 
-    /// Checks that the copies fit on the volume. If the lengths do not fit, checks the allocated space, because holes
-    /// take none.
+    /// Checks that the copies fit on the volume. If their lengths do not fit, compares the space that the sources
+    /// occupy, because holes take no space.
     fn check_space(&self, files: &[PendingFile<'_>]) -> Result<()> {
-        let Some(room) = self.params.space.room(self.params.fs, self.params.dir)? else { return Ok(()) };
-        room.check(sum(files, PendingFile::len)?).or_else(|_| room.check(sum(files, PendingFile::allocated)?))
+        let Some(free) = self.params.space.free_space(self.params.fs, self.params.dir)? else {
+            return Ok(());
+        };
+        free.check(sum(files, PendingFile::len)?).or_else(|_| free.check(sum(files, PendingFile::allocated)?))
     }
 
     fn order(&self, file: &PendingFile<'a>) -> Result<CopyOrder<'a>> {
@@ -97,7 +99,7 @@ impl<'a> Transfer<'_, 'a> {
         {
             return Error::SourceChanged { path: file.path.to_path_buf(), what: Change::Short { expected } };
         }
-        file.blame(error)
+        file.source_error(error)
     }
 }
 
@@ -113,13 +115,13 @@ struct CopyOutcome {
     permissions: Option<Permissions>,
 }
 
-/// An observer of the copies. It hashes and counts every piece, and limits the rate. It gives every target its
-/// permissions.
+/// An observer of the copies. It hashes and counts every piece, limits the rate, and sets the permissions of every
+/// copy.
 struct Watch<'a> {
     control: &'a Control<'a>,
     keeper: &'a Keeper,
     orders: &'a [CopyOrder<'a>],
-    /// The hash states. A state exists from the first piece of a file to the file's result.
+    /// The hasher of each copy, from its first piece to its result.
     hashers: Vec<Mutex<Option<Hasher>>>,
 }
 

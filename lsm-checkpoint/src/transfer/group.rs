@@ -1,4 +1,4 @@
-//! [`Group`]: files that go from one directory to one directory and share a batch.
+//! [`Group`]: files of one batch, which go from one source directory to one target directory.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     source::Content,
 };
 
-/// Files that may be shared and go from one directory to one directory.
+/// Files that may be shared, from one source directory to one target directory.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     pub(super) folder: &'a PlannedFolder,
@@ -50,10 +50,11 @@ pub(super) fn group<'a>(
             Content::Immutable { fs, path, .. } => {
                 let (origin, file) = pending(fs, planned, path);
                 let from_dir = lsm_fs::parent_of(path);
-                // Compare the spelling, because a comparison by components is slow.
+                // Compare the spelling, because comparing paths by their components is slow.
                 let from = (origin, from_dir.as_os_str());
                 let at = match last {
-                    // Most engines keep the files of a kind in one directory.
+                    // Try the directory of the previous file first. Most engines keep the files of a kind in one
+                    // directory.
                     Some((known, at)) if known == from => at,
                     _ => *known.entry(from).or_insert(grouped.groups.len()),
                 };

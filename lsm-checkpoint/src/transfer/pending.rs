@@ -16,11 +16,11 @@ use crate::{
     source::Content,
 };
 
-/// The length from which it pays to look for holes.
+/// The length from which looking for holes is worth the call.
 const LONG: u64 = 1 << 20;
 
-/// A planned file of the source that no method has served yet. Each file has exactly one such value. A method takes the
-/// value, and finishes or refuses the file.
+/// A planned file of the source that no method has brought yet. Each file has exactly one such value. A method takes
+/// the value, and either finishes or refuses the file.
 #[derive(Debug)]
 pub(super) struct PendingFile<'a> {
     pub(super) planned: &'a PlannedFile,
@@ -36,8 +36,8 @@ pub(super) struct PendingFile<'a> {
 }
 
 impl<'a> PendingFile<'a> {
-    /// Returns the name in the source. If the path has no name, returns the path, which a batch refuses because it is
-    /// not a single component.
+    /// Returns the name in the source. For a path without a name, such as `a/..`, returns the path, which a batch
+    /// refuses because it is not a single component.
     pub(super) fn source_name(&self) -> &'a OsStr {
         self.path.file_name().unwrap_or(self.path.as_os_str())
     }
@@ -52,8 +52,8 @@ impl<'a> PendingFile<'a> {
         self.folder.path_of(self.planned)
     }
 
-    /// Returns the number of bytes to copy, or `None` for the whole file. Only a file that is appended to is not copied
-    /// whole, so that a length other than the snapshot's is detected.
+    /// Returns the number of bytes to copy, or `None` for the whole file. A file that cannot grow is copied whole, even
+    /// if its length is known, so that another length is detected.
     pub(super) fn prefix_len(&self) -> Option<u64> {
         match self.planned.content {
             Content::Prefix { len, .. } => Some(len),
@@ -65,19 +65,19 @@ impl<'a> PendingFile<'a> {
     pub(super) fn len(&self) -> Result<u64> {
         match self.len {
             Some(len) => Ok(len),
-            None => self.fs.metadata(self.path).map(|there| there.len).map_err(|e| self.blame(e)),
+            None => self.fs.metadata(self.path).map(|there| there.len).map_err(|e| self.source_error(e)),
         }
     }
 
-    /// Returns the bytes of storage that a copy takes. Holes are not filled.
+    /// Returns the bytes of storage that a copy takes. Holes take none.
     pub(super) fn allocated(&self) -> Result<u64> {
-        let there = self.fs.metadata(self.path).map_err(|e| self.blame(e))?;
+        let there = self.fs.metadata(self.path).map_err(|e| self.source_error(e))?;
         let len = self.prefix_len().unwrap_or(there.len);
         Ok(there.allocated_bytes.map_or(len, |allocated| allocated.min(len)))
     }
 
-    /// Returns `true` if the file is long and has holes. Its copy and its checksum need not read them. Errors are left
-    /// to the copy.
+    /// Returns `true` if the file is long and has holes, which the copy and the checksum then skip. Errors are ignored,
+    /// because the copy reports them.
     pub(super) fn has_holes(&self) -> bool {
         let is_long = self.len.is_none_or(|len| len >= LONG);
         let there = || self.fs.metadata(self.path).ok();
@@ -98,14 +98,14 @@ impl<'a> PendingFile<'a> {
             Some(known) => Ok(Some(known)),
             None => match self.fs.symlink_metadata(self.path) {
                 Ok(there) => Ok(there.permissions),
-                Err(e) => Err(self.blame(e)),
+                Err(e) => Err(self.source_error(e)),
             },
         }
     }
 
-    /// Converts an error of a call on the file. A source file that is gone or not a regular file gets an error of its
-    /// own.
-    pub(super) fn blame(&self, error: lsm_fs::Error) -> Error {
+    /// Converts an error of a call on the file. If the source file is gone or not a regular file, the result is
+    /// [`SourceChanged`](Error::SourceChanged).
+    pub(super) fn source_error(&self, error: lsm_fs::Error) -> Error {
         let may_be_other =
             error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(errno::ELOOP);
         if error.kind() == io::ErrorKind::NotFound || may_be_other {
@@ -122,8 +122,8 @@ impl<'a> PendingFile<'a> {
     }
 }
 
-/// The files of one batch. The backend reports each result by index. A report takes its file out of the batch, so no
-/// file can be finished in place of another, or twice.
+/// The files of one batch, for which the backend reports results by index. A report takes its file out of the batch, so
+/// no file can be finished twice or in place of another.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     waiting: Vec<Option<PendingFile<'a>>>,
@@ -131,7 +131,7 @@ pub(super) struct Batch<'a> {
     failure: Option<Error>,
 }
 
-/// The result of a report on a file.
+/// The outcome of one file of a batch.
 #[derive(Debug)]
 pub(super) enum Reported<'a> {
     Finished,
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn each_report_takes_its_own_file_and_takes_it_once() {
+    fn each_report_takes_its_own_file_once() {
         let fs = MemFs::new();
         let plan = plan(&fs, &["1", "2", "3", "4"]);
         let mut batch = Batch::new(pending(&fs, &plan));

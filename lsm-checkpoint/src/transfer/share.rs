@@ -1,4 +1,4 @@
-//! Links and clones files, a directory at a time.
+//! Links and clones files, one pair of directories at a time.
 
 use std::{ffi::OsStr, io, ops::ControlFlow};
 
@@ -18,7 +18,7 @@ use crate::{Error, Method, Result};
 
 /// The result of one method for a group.
 pub(super) struct Shared<'a> {
-    /// The files that the method did not serve.
+    /// The files that the method did not bring.
     pub(super) left: Vec<PendingFile<'a>>,
     /// `true` if the method does not work between these volumes at all.
     pub(super) by_volume: bool,
@@ -51,10 +51,10 @@ impl<'a> Transfer<'_, 'a> {
                     let is_of_volumes = is_of_volumes(&refusal);
                     by_volume |= is_of_volumes;
                     file.refusal = Some(refusal);
-                    // A file with too many names does not affect the next file.
+                    // If only this file is refused, for example because it has too many names, go on with the next one.
                     Ok(if is_of_volumes { Reported::AllRefused(file) } else { Reported::Refused(file) })
                 }
-                Err(error) => Err(file.blame(error)),
+                Err(error) => Err(file.source_error(error)),
             })
         };
         let dirs = DirPair { from: group.from_dir, to: &to_dir };
@@ -69,7 +69,7 @@ impl<'a> Transfer<'_, 'a> {
     }
 
     /// Returns `true` if a link was made although the call reported that the name is taken. A network filesystem can
-    /// report the effect of its own first attempt as an obstacle to the second.
+    /// report the effect of its own first attempt as an obstacle to the second (`link(2)`, BUGS).
     fn is_linked(&self, error: &lsm_fs::Error, file: &PendingFile<'_>) -> bool {
         let there = || self.params.fs.symlink_metadata(&self.params.dir.join(file.target())).ok();
         error.kind() == io::ErrorKind::AlreadyExists
@@ -106,7 +106,7 @@ pub(super) fn measure(group: &mut Group<'_>) -> Result<()> {
                 ControlFlow::Continue(())
             }
             Err(error) => {
-                failure.get_or_insert(file.blame(error));
+                failure.get_or_insert(file.source_error(error));
                 ControlFlow::Break(())
             }
         }
@@ -114,8 +114,10 @@ pub(super) fn measure(group: &mut Group<'_>) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Returns `true` if a refusal concerns the two volumes. A refusal can concern one file instead: its number of names,
-/// its owner, its flags, or its unwritten blocks.
+/// Returns `true` if a refusal concerns the two volumes and not only one file. The following errors concern one file:
+/// it has too many names (`EMLINK`, `link(2)`), its owner or its flags forbid a link (`EPERM`, `EACCES`, see
+/// `fs.protected_hardlinks` in `proc_sys_fs(5)`), the filesystem cannot clone it (`EINVAL`, `ioctl_ficlone(2)`), or ZFS
+/// has not written its blocks yet (`EAGAIN`).
 fn is_of_volumes(refusal: &lsm_fs::Error) -> bool {
     let of_file = [errno::EMLINK, errno::EACCES, errno::EAGAIN, errno::EINVAL, errno::EPERM];
     match refusal.raw_os_error() {

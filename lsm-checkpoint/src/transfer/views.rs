@@ -15,8 +15,8 @@ use crate::{
     source::Content,
 };
 
-/// The backend that files come from, with the checkpoint that holds them, if any. An engine may create a handle of its
-/// filesystem for each file. These handles must share one origin.
+/// The backend that files come from, and the checkpoint that holds them, if the source is one. An engine may create a
+/// new handle of its filesystem for each file. All these handles have one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Origin<'a> {
     backend: Backend,
@@ -26,15 +26,16 @@ pub(super) struct Origin<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Backend {
     Known(u64),
-    /// A backend without an id. The address of its handle stands for it.
+    /// A backend without an id, identified by the address of its handle.
     Handle(usize),
 }
 
-/// The handle through which a file is read, and its root. The same two pointers mean the same origin.
+/// The handle through which a file is read, and the root of its checkpoint. Two files with the same two pointers have
+/// the same origin.
 type Handles<'a> = (&'a Arc<dyn Fs>, Option<&'a Arc<Path>>);
 
-/// Finds the origins of files one after the other. It remembers the last origin, because neighbours mostly share their
-/// handle.
+/// Finds the origins of files one after the other. It remembers the last origin, because consecutive files mostly share
+/// their handle.
 #[derive(Debug, Default)]
 pub(super) struct Origins<'a> {
     last: Option<(Handles<'a>, Origin<'a>)>,
@@ -66,7 +67,7 @@ fn is_same((fs, root): Handles<'_>, (other_fs, other_root): Handles<'_>) -> bool
     is_same_root && Arc::ptr_eq(fs, other_fs)
 }
 
-/// The views of the checkpoints that files come from. Files of a live source are read from its filesystem itself.
+/// The views of the checkpoints that files come from. Files of a live source need no view.
 #[derive(Debug)]
 pub(crate) struct SourceViews<'a>(HashMap<Origin<'a>, Box<dyn Fs + 'a>>);
 
@@ -111,7 +112,7 @@ mod tests {
     use crate::{FileKind, SourceFile, plan::CapturedVersion};
 
     #[test]
-    fn two_handles_of_one_backend_are_one_origin_and_two_roots_are_two() {
+    fn handles_of_one_backend_share_an_origin_but_two_roots_do_not() {
         let (fs, other) = (MemFs::new(), MemFs::new());
         let handle = |fs: &MemFs| -> Arc<dyn Fs> { Arc::new(fs.clone()) };
         let roots = ["/a", "/b"].map(|root| Arc::from(Path::new(root)));

@@ -19,7 +19,8 @@ use crate::{Catalog, CatalogFile, Error, Progress, Result};
 /// The size of a read, and of the buffer of each thread.
 const CHUNK: usize = 1 << 20;
 
-/// The unit of reads around the page cache, in the file and in memory.
+/// The alignment of reads that bypass the page cache, of offset, length and buffer. It is a multiple of the logical
+/// block size of common devices, which `O_DIRECT` requires (`open(2)`, NOTES).
 const ALIGNMENT: usize = 4_096;
 
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ struct Work<'a> {
 
 /// A file with a defect.
 struct Found<'a> {
-    /// The position of the file. Problems are sorted by it.
+    /// The position of the file in the catalog, by which problems are sorted.
     at: usize,
     file: &'a CatalogFile,
     defect: Defect,
@@ -93,7 +94,7 @@ impl Work<'_> {
             if let Err(defect) = self.check_file(file, &mut buffer) {
                 self.found.lock().unwrap_or_else(PoisonError::into_inner).push(Found { at, file, defect });
             }
-            self.tell(|progress| progress.files_done += 1);
+            self.report(|progress| progress.files_done += 1);
         }
     }
 
@@ -114,14 +115,14 @@ impl Work<'_> {
         let mut offset = 0;
         while offset < file.len && !self.stop.load(Ordering::Relaxed) {
             let wanted = usize::try_from(file.len - offset).unwrap_or(CHUNK).min(CHUNK);
-            // The last unit is requested as a whole. A file that has grown meanwhile would fill it.
+            // Direct reads have an aligned length. If the file has grown meanwhile, the read returns more than wanted.
             let asked = if self.options.direct_io { wanted.next_multiple_of(ALIGNMENT) } else { wanted };
             let (bytes, _) = buffer.split_at_mut(asked);
             let read = handle.read_at(bytes, offset).map_err(unreadable)?.min(wanted);
             let (bytes, _) = bytes.split_at(read);
             hasher.update(bytes);
             offset += read as u64;
-            self.tell(|progress| progress.bytes_done += read as u64);
+            self.report(|progress| progress.bytes_done += read as u64);
             if read < wanted {
                 return Err(Defect::Length { expected: file.len, found: offset });
             }
@@ -135,8 +136,8 @@ impl Work<'_> {
         }
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Progress)) {
-        // Held during the callback, so that the reported numbers never go back.
+    fn report(&self, change: impl FnOnce(&mut Progress)) {
+        // Hold the lock during the callback, so that the reported numbers never go back.
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut progress);
         if self.options.progress.is_some_and(|callback| callback(&progress).is_break()) {

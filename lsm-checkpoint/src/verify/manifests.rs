@@ -11,7 +11,7 @@ use crate::{
     pointer::{self, TreePointer},
 };
 
-/// Verifies the trees whose manifest is an archive of this project.
+/// Verifies the trees whose manifest is an archive of `lsm-manifest`.
 pub(super) fn check(fs: &dyn Fs, dir: &Path, options: &ReadOptions, report: &mut VerifyReport) {
     let VerifyReport { catalog, problems, healed, .. } = report;
     for pointer in pointer::of_trees(catalog) {
@@ -55,15 +55,17 @@ fn check_archive(
         }
         Ok(Some(recovered)) => Some(Defect::Version { expected, found: recovered.current.version_id }),
         Ok(None) => Some(Defect::Missing),
-        // An engine may use these names for metadata in its own format. Damage was already detected by the checksum.
+        // An engine may use these names for metadata in its own format. The comparison with the catalog's checksum has
+        // already detected any damage.
         Err(error) if has_checksums && is_other_format(&error) => None,
-        // The same holds for an archive that only its key opens.
+        // The comparison has also checked an archive that needs a key.
         Err(lsm_manifest::Error::KeyRequired { .. }) if has_checksums => None,
         Err(error) => Some(Defect::Manifest(error)),
     }
 }
 
-/// Returns `true` if CURRENT or the archive is entirely unreadable. It has another format, or it is damaged everywhere.
+/// Returns `true` if nothing of CURRENT or of the archive can be read. It has another format, or it is damaged
+/// everywhere.
 fn is_other_format(error: &lsm_manifest::Error) -> bool {
     match error {
         lsm_manifest::Error::NoFooter { .. }

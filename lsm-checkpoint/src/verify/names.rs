@@ -34,12 +34,12 @@ pub(super) fn lengths(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) -> Vec
 }
 
 /// The files and directories of a catalog, relative to the checkpoint.
-struct Known {
+struct CatalogPaths {
     files: HashSet<PathBuf>,
     dirs: HashSet<PathBuf>,
 }
 
-impl Known {
+impl CatalogPaths {
     fn new(catalog: &Catalog) -> Self {
         let mut files: HashSet<PathBuf> = catalog.files.iter().map(|file| catalog.path_of(file)).collect();
         files.insert(PathBuf::from(CATALOG_FILE));
@@ -75,24 +75,26 @@ pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
     let is_dir = |path: &Path| fs.symlink_metadata(&dir.join(path)).is_ok_and(|there| there.is_dir());
     let missing = folders_of(&report.catalog).filter(|path| !is_dir(path));
     report.problems.extend(missing.map(|path| Problem { path, what: Defect::Missing }));
-    let mut search = Search { fs, dir, known: Known::new(&report.catalog), report, listed: 0 };
+    let mut search = Search { fs, dir, known: CatalogPaths::new(&report.catalog), report, listed: 0 };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         match fs.read_dir(&dir.join(&folder)) {
-            Ok(entries) => folders.extend(entries.iter().filter_map(|entry| search.look(&folder, entry))),
+            Ok(entries) => {
+                folders.extend(entries.iter().filter_map(|entry| search.check_entry(&folder, entry)));
+            }
             Err(error) => search.problem(folder, Defect::Unreadable(error)),
         }
     }
 }
 
-/// The maximal number of unknown entries in a report. It bounds the memory that a hostile directory can cost.
+/// The maximal number of unknown entries in a report, which bounds the memory that a hostile directory can cost.
 const STRANGERS_MAX: usize = 1 << 16;
 
 /// A walk through the directories of a catalog.
 struct Search<'a> {
     fs: &'a dyn Fs,
     dir: &'a Path,
-    known: Known,
+    known: CatalogPaths,
     report: &'a mut VerifyReport,
     /// The problems that this walk has added to the report.
     listed: usize,
@@ -101,10 +103,10 @@ struct Search<'a> {
 impl Search<'_> {
     /// Checks an entry. Returns its path if it is a directory that the catalog lists. An unknown directory is not
     /// entered.
-    fn look(&mut self, folder: &Path, entry: &FsDirEntry) -> Option<PathBuf> {
+    fn check_entry(&mut self, folder: &Path, entry: &FsDirEntry) -> Option<PathBuf> {
         let path = folder.join(&entry.name);
         if self.known.files.contains(&path) {
-            // Its type and length have already been compared.
+            // `lengths` has already compared its type and length.
             return None;
         }
         let is_dir = entry.file_type == FsFileType::Directory;

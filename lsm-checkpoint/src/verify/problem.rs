@@ -25,14 +25,14 @@ pub enum Defect {
     /// The catalog lists the entry, but it does not exist.
     #[error("missing")]
     Missing,
-    /// The file, or the folder with entries, exists, but the catalog does not list it. A restore ignores it.
+    /// The catalog does not list the file or the non-empty folder. A restore ignores it.
     #[error("not in the catalog")]
     Unexpected,
     /// The entry is not a regular file but a directory, a symbolic link or something else.
     #[error("not a regular file")]
     NotAFile,
     /// The file is shorter or longer than the catalog states.
-    #[error("{expected} bytes in the catalog, {found} on disk")]
+    #[error("{expected} bytes in the catalog, but {found} on disk")]
     Length {
         /// The length in the catalog.
         expected: u64,
@@ -40,7 +40,7 @@ pub enum Defect {
         found: u64,
     },
     /// The file has other bytes than the source file had.
-    #[error("checksum is {found:#034x}, the catalog says {expected:#034x}")]
+    #[error("its checksum is {found:#034x}, but the catalog has {expected:#034x}")]
     Checksum {
         /// The XXH3-128 in the catalog.
         expected: u128,
@@ -48,7 +48,7 @@ pub enum Defect {
         found: u128,
     },
     /// CURRENT names another version.
-    #[error("version {expected} in the catalog, CURRENT names {found}")]
+    #[error("version {expected} in the catalog, but CURRENT names {found}")]
     Version {
         /// The version in the catalog.
         expected: u64,

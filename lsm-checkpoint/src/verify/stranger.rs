@@ -28,25 +28,25 @@ impl fmt::Display for Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stranger {
-    /// `LOCK` or `lock`, left by an engine that opened the checkpoint in place. Some engines also replace the manifest
-    /// then, which is a [`Problem`](super::Problem).
+    /// `LOCK` or `lock`, left by an engine that opened the checkpoint in place. Some engines also replace the manifest,
+    /// which is reported as a [`Problem`](super::Problem).
     #[error("an engine's lock file, left when it opened the checkpoint in place")]
     Lock,
     /// `.DS_Store` or `Thumbs.db`, left by a desktop that displayed the directory.
     #[error("a desktop's file")]
     Desktop,
     /// `.nfs*`, a file that was removed on NFS while it was open.
-    #[error("a file that is removed and still open on NFS")]
+    #[error("a file that was removed while it was open on NFS")]
     Nfs,
     /// `lost+found` in the checkpoint's own directory, as at the top of a mount.
-    #[error("the directory of a file system check")]
+    #[error("the directory of a filesystem check")]
     LostAndFound,
     /// A folder without entries.
     #[error("an empty folder")]
     EmptyFolder,
-    /// The marker of a publication file by file that ended before its last step. The checkpoint is complete, and a
-    /// [`sweep`](crate::sweep()) removes the marker.
-    #[error("the mark of a publication whose last step is missing")]
+    /// The marker of a publication that moved the files one by one and ended before its last step. The checkpoint is
+    /// complete, and a [`sweep`](crate::sweep()) removes the marker.
+    #[error("the marker of a publication whose last step is missing")]
     Mark,
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stranger_is_known_by_its_name_and_its_type() {
+    fn a_stranger_is_classified_by_its_name_and_type() {
         use FsFileType::{Directory, File, Symlink};
         for (path, file_type, what) in [
             ("LOCK", File, Some(Stranger::Lock)),

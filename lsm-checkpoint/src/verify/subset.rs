@@ -1,10 +1,10 @@
-//! [`Subset`]: a stable part of the files.
+//! [`Subset`]: selects a part of the files, always the same ones.
 
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// One of several parts of the files of a checkpoint, of about the same number of files.
+/// One of several parts that the files of a checkpoint are divided into. The parts have about the same number of files.
 ///
 /// The part of a file depends only on its path, so the file is in the same part in every checkpoint. A nightly
 /// verification with parts 1 to 7 in turn reads every file once a week.
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_in_one_part_and_the_parts_are_alike() {
+    fn every_file_is_in_one_part_and_the_parts_have_similar_sizes() {
         let parts: Vec<_> = (1..=7).map(|part| Subset::new(part, 7).unwrap()).collect();
         let mut sizes = [0_u32; 7];
         for number in 0..700 {
@@ -57,7 +57,7 @@ mod tests {
 
     /// If a new version of this crate moved files between parts, a weekly cycle could miss some.
     #[test]
-    fn a_part_stays_the_same() {
+    fn the_part_of_a_file_never_changes() {
         let part = |path: &str| (1..=7).find(|&part| Subset::new(part, 7).unwrap().contains(Path::new(path)));
         assert_eq!(["tables/1", "tables/2", "blobs/1"].map(part), [Some(3), Some(2), Some(4)]);
     }

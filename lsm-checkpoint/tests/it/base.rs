@@ -24,7 +24,7 @@ fn engine(fs: &Arc<dyn Fs>, table: &Path, len: Option<u64>) -> Foreign {
 /// The source file has grown, and the version still holds the checksum of its first bytes. A link to the base would
 /// hide this, and the length in the catalog would be wrong.
 #[test]
-fn a_file_of_another_length_than_the_bases_is_not_linked() {
+fn a_base_file_of_another_length_is_not_linked() {
     let table = Path::new("/1.sst");
     for len in [None, Some(8)] {
         let (mem, _) = two_volumes(VolumeOptions::new());
@@ -41,7 +41,7 @@ fn a_file_of_another_length_than_the_bases_is_not_linked() {
 
 /// A directory may have the length of the file by chance.
 #[test]
-fn a_directory_in_the_base_is_no_file() {
+fn a_directory_in_the_base_is_not_linked() {
     let (mem, _) = two_volumes(VolumeOptions::new());
     mem.create_dir(Path::new("/backup/probe")).unwrap();
     let len = mem.metadata(Path::new("/backup/probe")).unwrap().len;
@@ -69,7 +69,7 @@ fn a_directory_in_the_base_is_no_file() {
 /// The link is as long as the file that it points to, and that file has the right bytes.
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_in_the_base_is_no_file() {
+fn a_symbolic_link_in_the_base_is_not_linked() {
     let dir = tempfile::tempdir().unwrap();
     let (fs, table): (Arc<dyn Fs>, _) = (Arc::new(StdFs), dir.path().join("1.sst"));
     StdFs.write_new(&table, b"rows", SyncMode::Normal).unwrap();
@@ -86,7 +86,7 @@ fn a_symbolic_link_in_the_base_is_no_file() {
 }
 
 #[test]
-fn a_missing_base_is_named_as_the_base_or_left_out() {
+fn a_missing_base_is_an_error_unless_it_is_optional() {
     let (mem, db) = two_volumes(VolumeOptions::new());
     mem.create_dir(Path::new("/backup/other")).unwrap();
     mem.create_dir(Path::new("/backup/damaged")).unwrap();
@@ -109,7 +109,7 @@ fn a_missing_base_is_named_as_the_base_or_left_out() {
 }
 
 #[test]
-fn an_optional_base_that_is_there_is_used() {
+fn an_existing_optional_base_is_used() {
     let (mem, db) = two_volumes(VolumeOptions::new());
     run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
     let info = Checkpoint::new().optional_base(Path::new(BASE)).create(&db, &mem, Path::new(NEXT)).unwrap();
@@ -171,7 +171,7 @@ fn an_inode_of_the_source_is_not_read() {
 }
 
 #[test]
-fn the_reading_of_a_base_can_be_cancelled_and_damage_of_both_is_an_error() {
+fn reading_a_base_can_be_cancelled_and_damage_to_both_files_is_an_error() {
     let (mem, db) = two_volumes(VolumeOptions::new());
     run_checkpoint(&db, &mem, Path::new(BASE)).unwrap();
     let asked = std::sync::atomic::AtomicUsize::new(0);

@@ -71,7 +71,7 @@ fn dead_creator(fs: &MemFs, db: &Db) {
 /// A sweeper mistakes the new directory for debris before its creator has locked it, and another creator makes the next
 /// one.
 #[test]
-fn a_creator_that_locked_a_directory_without_its_name_leaves_the_name_alone() {
+fn a_creator_whose_new_directory_was_replaced_leaves_the_name_alone() {
     let (fs, db) = mem_db(&[""]);
     let (beside, rival) = with_rival(&fs);
     let refused = run_checkpoint(&db, &beside, Path::new(TARGET));
@@ -80,7 +80,7 @@ fn a_creator_that_locked_a_directory_without_its_name_leaves_the_name_alone() {
 }
 
 #[test]
-fn a_sweeper_that_locked_debris_without_its_name_leaves_the_name_alone() {
+fn a_sweeper_whose_debris_was_replaced_leaves_the_name_alone() {
     let (fs, db) = mem_db(&[""]);
     dead_creator(&fs, &db);
     let (beside, rival) = with_rival(&fs);
@@ -93,7 +93,7 @@ fn a_sweeper_that_locked_debris_without_its_name_leaves_the_name_alone() {
 }
 
 #[test]
-fn a_creator_that_locked_debris_without_its_name_leaves_the_name_alone() {
+fn a_creator_whose_debris_was_replaced_leaves_the_name_alone() {
     let (fs, db) = mem_db(&[""]);
     dead_creator(&fs, &db);
     let (beside, rival) = with_rival(&fs);
@@ -104,7 +104,7 @@ fn a_creator_that_locked_debris_without_its_name_leaves_the_name_alone() {
 
 /// The checkpoint that was locked is gone, and a new one has its name.
 #[test]
-fn a_remover_that_locked_a_checkpoint_without_its_name_leaves_the_name_alone() {
+fn a_remover_whose_checkpoint_was_replaced_leaves_the_name_alone() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let gone = Path::new("/elsewhere");
@@ -123,7 +123,7 @@ fn a_remover_that_locked_a_checkpoint_without_its_name_leaves_the_name_alone() {
 
 /// The rename of a removal takes effect but returns an error. Before it is undone, the name is bound to something else.
 #[test]
-fn a_removal_that_is_taken_back_replaces_nothing() {
+fn undoing_a_removal_replaces_nothing() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let new: Arc<Mutex<Option<Box<dyn FsDirLock>>>> = Arc::default();
@@ -145,7 +145,7 @@ fn a_removal_that_is_taken_back_replaces_nothing() {
 
 /// The same for a publication. Its staged directory has lost its name by then, and another creator claims the name.
 #[test]
-fn a_publication_that_is_taken_back_replaces_nothing() {
+fn undoing_a_publication_replaces_nothing() {
     let (fs, db) = mem_db(&[""]);
     let new: Arc<Mutex<Option<Box<dyn FsDirLock>>>> = Arc::default();
     let lock = Arc::clone(&new);
@@ -166,7 +166,7 @@ fn a_publication_that_is_taken_back_replaces_nothing() {
 
 /// Without a checksum, only the length reveals the change.
 #[test]
-fn a_file_that_ends_early_is_found_without_a_checksum() {
+fn a_file_that_became_shorter_is_found_without_a_checksum() {
     let (fs, mut db) = mem_db(&[""]);
     db.checksums = false;
     run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();

@@ -219,7 +219,7 @@ fn deep_names(count: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn sections_that_are_holes() {
+fn sections_of_holes_take_no_memory() {
     let home = tempfile::tempdir().unwrap();
     let (hole, head) = (vec![0; PAYLOAD_MAX], head(b"db", &[(b"", 0)]));
     for kind in ["files.", "x."] {
@@ -232,7 +232,7 @@ fn sections_that_are_holes() {
 }
 
 #[test]
-fn more_files_than_there_are() {
+fn a_catalog_of_absent_files_takes_little_memory() {
     let home = tempfile::tempdir().unwrap();
     let (head, records) = (head(b"db", &[(b"", 0)]), records(names()));
     assert!(records.len() > PAYLOAD_MAX / 2);
@@ -248,7 +248,7 @@ fn more_files_than_there_are() {
 
 /// This number of names is accepted. The memory that they take stays within the bound.
 #[test]
-fn nearly_too_many() {
+fn the_largest_accepted_catalog_stays_within_the_bound() {
     const FILES: usize = 59_000;
     const DIRS: usize = 15_000;
     let home = tempfile::tempdir().unwrap();
@@ -268,7 +268,7 @@ fn nearly_too_many() {
 
 /// The path in a short record names four directories.
 #[test]
-fn more_directories_than_there_are() {
+fn a_catalog_of_absent_directories_takes_little_memory() {
     const DIRS: usize = 50_000;
     let home = tempfile::tempdir().unwrap();
     let trees: Vec<u8> = deep_names(DIRS).iter().flat_map(|name| tree_2::<&[u8]>(name, &[])).collect();
@@ -281,7 +281,7 @@ fn more_directories_than_there_are() {
 }
 
 #[test]
-fn more_trees_and_folders_than_there_are() {
+fn a_catalog_of_absent_trees_and_folders_takes_little_memory() {
     let home = tempfile::tempdir().unwrap();
     let names: Vec<[u8; 4]> = names().collect();
     let trees: Vec<(&[u8], u32)> = names.iter().map(|name| (name.as_slice(), 0)).collect();
@@ -291,7 +291,7 @@ fn more_trees_and_folders_than_there_are() {
 }
 
 #[test]
-fn identities_of_many_mebibytes() {
+fn identities_of_many_mebibytes_take_little_memory() {
     let home = tempfile::tempdir().unwrap();
     let head = head(&vec![0; 12 << 20], &[(b"", 0)]);
     for n in 0..12 {
@@ -301,7 +301,7 @@ fn identities_of_many_mebibytes() {
 }
 
 #[test]
-fn markers_of_many_pointers() {
+fn markers_of_many_pointers_take_little_memory() {
     let home = tempfile::tempdir().unwrap();
     for (name, len) in [("large", 15 << 20), ("small", 1_000_000)] {
         fs::create_dir(home.path().join(name)).unwrap();

@@ -104,7 +104,7 @@ impl Interceptor for WithoutModes {
 }
 
 #[test]
-fn a_checkpoint_of_format_2_has_the_bytes_that_it_had() {
+fn a_checkpoint_of_format_2_has_unchanged_bytes() {
     let fs = golden("format-2");
     let report = verify(&fs, Path::new(TARGET), &VerifyOptions::full()).unwrap();
     assert!(report.is_sound() && report.notes.is_empty() && report.checked_files == 16, "{report}");
@@ -122,9 +122,10 @@ fn a_checkpoint_of_format_2_has_the_bytes_that_it_had() {
     }
 }
 
-/// The engine decides it, the catalog stores it, and a restore follows it. The kind of the file does not matter.
+/// The engine decides if a file may be linked, the catalog records it, and a restore obeys it. The kind of the file
+/// does not matter.
 #[test]
-fn what_may_be_linked_is_a_matter_of_the_file() {
+fn each_file_records_if_it_may_be_linked() {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/db")).unwrap();
     for name in ["/db/1", "/db/2", "/db/3"] {
@@ -154,7 +155,7 @@ fn what_may_be_linked_is_a_matter_of_the_file() {
 
 /// Retention tools group checkpoints by identity and delete by group.
 #[test]
-fn a_source_without_a_name_is_refused_before_anything_is_made() {
+fn a_source_without_an_identity_is_refused_before_anything_is_made() {
     for identity in ["", " ", "two\nlines", "tab\t", &"x".repeat(256)] {
         let fs = MemFs::new();
         let mut engine = Foreign::new(Vec::new(), |target| Ok(target.write("CURRENT", b"1")?));
@@ -168,7 +169,7 @@ fn a_source_without_a_name_is_refused_before_anything_is_made() {
 
 /// A checkpoint of format 1 may lack an identity. It can be restored, and copied under a given one.
 #[test]
-fn a_nameless_checkpoint_of_format_1_is_no_dead_end() {
+fn a_checkpoint_of_format_1_without_an_identity_can_be_restored_and_copied() {
     let fs = MemFs::new();
     let head =
         [&1_u32.to_le_bytes()[..], &[0; 4], &[0; 8], &[0; 8], &[0; 4], &[7, 0, 0, 0, 0, 0, 0, 0], &[0; 4]];
@@ -182,7 +183,7 @@ fn a_nameless_checkpoint_of_format_1_is_no_dead_end() {
 }
 
 #[test]
-fn an_empty_tree_and_one_with_a_write_at_0_are_told_apart() {
+fn an_empty_tree_differs_from_a_tree_with_write_0() {
     for seqno in [None, Some(0)] {
         let fs = MemFs::new();
         let mut engine = Foreign::new(Vec::new(), |target| Ok(target.write("CURRENT", b"1")?));
@@ -197,7 +198,7 @@ fn an_empty_tree_and_one_with_a_write_at_0_are_told_apart() {
 
 /// Format 2 with a required feature of a later version.
 #[test]
-fn a_catalog_of_a_later_version_names_what_it_requires() {
+fn unknown_required_features_are_named() {
     let fs = MemFs::new();
     fs.create_dir(Path::new(TARGET)).unwrap();
     let head = [&2_u32.to_le_bytes()[..], &[0, 0x10, 0, 0, 0, 0, 0, 0], b"something else"].concat();
@@ -266,9 +267,9 @@ fn long_metadata_is_copied_in_pieces() {
     assert_eq!(watched.counts()[&Op::ReadAt] - before, (3 << 20) / (64 << 10));
 }
 
-/// Like any file of a checkpoint that is removed during its restore.
+/// The checkpoint is removed during its restore.
 #[test]
-fn metadata_that_is_gone_is_a_source_that_changed() {
+fn missing_metadata_is_reported_as_a_changed_source() {
     let fs = with_metadata_of(10);
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::Open).at("/checkpoint/CURRENT").before(errno::ENOENT));

@@ -25,7 +25,7 @@ fn subject(layout: Layout, mistake: Mistake) -> Subject {
 }
 
 #[test]
-fn a_right_engine_passes() {
+fn a_correct_engine_passes() {
     let report = run(&subject(Layout::Current, Mistake::None));
     println!("{report}");
     report.assert_conforms_without_exemption();
@@ -35,7 +35,7 @@ fn a_right_engine_passes() {
 }
 
 #[test]
-fn a_right_engine_passes_at_every_step_and_call() {
+fn a_correct_engine_passes_at_every_step_and_call() {
     for name in [
         "between::compaction_at_any_step_spoils_nothing",
         "faults::a_failure_at_any_call_leaves_nothing_half_done",
@@ -46,12 +46,12 @@ fn a_right_engine_passes_at_every_step_and_call() {
 }
 
 #[test]
-fn a_right_engine_that_opens_the_highest_version_passes() {
+fn a_correct_engine_that_opens_the_highest_version_passes() {
     run(&subject(Layout::Highest, Mistake::None)).assert_conforms_without_exemption();
 }
 
 #[test]
-fn a_right_engine_with_all_files_in_one_directory_passes() {
+fn a_correct_engine_with_all_files_in_one_directory_passes() {
     run(&subject(Layout::Flat, Mistake::None)).assert_conforms_without_exemption();
 }
 
@@ -67,7 +67,7 @@ fn each_mistake_is_found_by_its_check() {
 }
 
 #[test]
-fn an_engine_that_unlinks_in_the_background_is_looked_at_when_it_is_closed() {
+fn an_engine_that_unlinks_in_the_background_is_checked_after_closing() {
     let name = "between::a_checkpoint_lets_go_of_its_files";
     let check = checks().find(|check| check.name == name).expect(name);
     let in_background = |mistake| {
@@ -108,13 +108,13 @@ fn an_engine_that_does_less_work_the_next_time_is_found() {
 
 /// A check that no mistake turns red might be unable to fail.
 #[test]
-fn each_check_is_seen_to_fail() {
+fn each_check_fails_for_some_mistake() {
     let failing: BTreeSet<_> = FOUND.iter().map(|&(_, name)| name).collect();
     assert_eq!(failing, checks().map(|check| check.name).collect());
 }
 
 #[test]
-fn an_engine_on_the_host_passes_and_the_report_says_what_did_not_run() {
+fn the_report_of_an_engine_on_the_host_lists_checks_that_did_not_run() {
     // Run in memory if the host has such a mount, because the run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let report = run(&Subject::on_host(dir.path(), |dir| {

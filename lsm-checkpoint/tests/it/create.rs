@@ -37,7 +37,7 @@ pub(crate) fn two_volumes(options: VolumeOptions) -> (MemFs, Db) {
 }
 
 #[test]
-fn a_linked_checkpoint_is_complete_and_says_what_it_holds() {
+fn a_linked_checkpoint_is_complete_and_described() {
     let (fs, db) = mem_db(&[""]);
     let info = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
@@ -61,7 +61,7 @@ fn a_linked_checkpoint_is_complete_and_says_what_it_holds() {
 }
 
 #[test]
-fn it_works_on_the_host() {
+fn checkpoints_work_on_the_host() {
     let dir = tempfile::tempdir().unwrap();
     let (source, target) = (dir.path().join("db"), dir.path().join("checkpoint"));
     Db::prepare(&StdFs, &source, &["a", "b"]);
@@ -108,7 +108,7 @@ fn nothing_is_published_before_it_is_durable() {
 }
 
 #[test]
-fn equal_calls_on_equal_filesystems() {
+fn equal_calls_make_equal_traces() {
     let run = || {
         let (fs, db) = mem_db(&["a", "b"]);
         let traced = lsm_fs_mem::TraceFs::new(fs);

@@ -184,7 +184,7 @@ fn a_panic_of_the_engine_leaves_nothing() {
 /// The kernel marks the pages of a failed sync as clean, and the cache keeps showing them. A checkpoint with a failed
 /// sync is therefore never published, even if a second sync succeeds.
 #[test]
-fn a_failed_sync_is_final_whatever_the_cache_shows() {
+fn a_second_sync_does_not_heal_a_failed_one() {
     let staged = Path::new("/backup/.daily.checkpoint-staged");
     let written = ["v7", ".current.tmp-0", "OPTIONS", "CHECKPOINT", "tables/1", "blobs/1", "logs/log"];
     for name in written.into_iter().chain(["tables", "blobs", ""]) {

@@ -99,7 +99,7 @@ fn opened(fs: &MemFs) -> CheckpointDir {
 }
 
 #[test]
-fn it_writes_what_it_likes() {
+fn an_engine_may_write_metadata_of_its_own() {
     let engine = Foreign::new(Vec::new(), |target| {
         target.write("MANIFEST-000001", b"rows")?;
         target.fs().create_dir(&target.dir().join("log"))?;
@@ -119,7 +119,7 @@ fn it_writes_what_it_likes() {
 /// Neither the spelling of a kind nor the writer of its files matters: the checkpoint can be restored, with its
 /// folders.
 #[test]
-fn what_any_source_makes_can_be_restored() {
+fn every_checkpoint_can_be_restored() {
     let fs = with_table();
     let files = vec![
         table(&fs, FileKind::Other("tables".into())),
@@ -156,7 +156,7 @@ fn what_any_source_makes_can_be_restored() {
 }
 
 #[test]
-fn what_no_catalog_can_name_is_not_published() {
+fn an_entry_that_no_catalog_can_name_is_not_published() {
     let deep = |file: bool| {
         move |target: &ManifestTarget<'_>| {
             let mut dir = target.dir().to_path_buf();
@@ -190,7 +190,7 @@ fn what_no_catalog_can_name_is_not_published() {
 }
 
 #[test]
-fn the_catalog_has_what_was_written_last() {
+fn the_catalog_has_the_last_contents_of_a_file() {
     let files = ["OPTIONS", "DRAFT"].map(|name| SourceFile::bytes(FileKind::Metadata, name, *b"first"));
     let engine = Foreign::new(files.to_vec(), |target| {
         let _ = target.fs().rewrite_atomic(&target.dir().join("OPTIONS"), b"second", SyncMode::Normal)?;
@@ -206,7 +206,7 @@ fn the_catalog_has_what_was_written_last() {
 
 /// A linked table is an inode of the source, so it must not be changed.
 #[test]
-fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
+fn only_files_made_through_the_target_can_be_changed_through_it() {
     type Change = fn(&dyn Fs, &Path) -> lsm_fs::Result<()>;
     let changes: [Change; 9] = [
         |fs, path| fs.open(path, &FsOpenOptions::new().write(true)).map(drop),
@@ -244,7 +244,7 @@ fn what_was_not_made_through_the_target_cannot_be_changed_through_it() {
 /// A deferred sync fails while another file is opened. An engine that can do without that file must not hide the
 /// failure.
 #[test]
-fn a_failed_sync_is_not_hidden_by_an_engine_that_goes_on() {
+fn an_engine_cannot_hide_a_failed_sync() {
     let fs = FaultFs::new(MemFs::new());
     fs.inject(Fault::on(Op::SyncAll).nth(1).before(errno::EIO));
     let engine = Foreign::new(Vec::new(), |target| {
@@ -261,7 +261,7 @@ fn a_failed_sync_is_not_hidden_by_an_engine_that_goes_on() {
 /// An error of the live manifest is reported from `flush`. The same error from `write_manifest` concerns the
 /// checkpoint, and is reported as a failed call.
 #[test]
-fn a_manifest_that_may_be_live_is_the_engines_own() {
+fn an_error_of_the_live_manifest_is_the_engines_error() {
     fn not_durable() -> BoxError {
         let io = io::Error::from_raw_os_error(errno::EIO);
         let source = lsm_fs::Error::new(Op::SyncDirectory, Path::new("/db"), io);
@@ -278,7 +278,7 @@ fn a_manifest_that_may_be_live_is_the_engines_own() {
 
 /// A base may share inodes with the source: if the source is the base itself, or was restored from it.
 #[test]
-fn independent_means_of_the_source_whatever_the_base_is() {
+fn an_independent_checkpoint_shares_no_inode_with_its_source() {
     let fs = with_table();
     let sum = xxhash_rust::xxh3::xxh3_128(b"rows");
     for checksum in [Some(sum), None] {
@@ -314,7 +314,7 @@ fn independent_means_of_the_source_whatever_the_base_is() {
 
 /// The source has renamed the inode that the base links to, and has other, equal bytes under the old name.
 #[test]
-fn a_base_that_was_linked_stays_the_sources_under_any_name() {
+fn a_linked_base_shares_its_inodes_with_the_source_under_any_name() {
     let fs = with_table();
     let files = vec![table(&fs, FileKind::Table).checksum(xxhash_rust::xxh3::xxh3_128(b"rows"))];
     let engine = Foreign::new(files, |target| Ok(target.write("CURRENT", b"1")?));

@@ -71,7 +71,7 @@ fn a_checkpoint_is_not_removed_through_a_symbolic_link() {
 
 /// A checkpoint may be hostile: no link in it is followed, and no pipe in it is waited for.
 #[test]
-fn what_is_no_file_is_not_restored() {
+fn only_regular_files_are_restored() {
     let dir = tempfile::tempdir().unwrap();
     let (dir, target) = (dir.path(), dir.path().join("daily"));
     let db = prepared(dir);
@@ -95,7 +95,7 @@ fn what_is_no_file_is_not_restored() {
 }
 
 #[test]
-fn a_catalog_that_is_a_pipe_is_none() {
+fn a_pipe_is_not_a_catalog() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("strange")).unwrap();
     pipe(&dir.path().join("strange/CHECKPOINT"));
@@ -103,7 +103,7 @@ fn a_catalog_that_is_a_pipe_is_none() {
 }
 
 #[test]
-fn a_base_does_not_lend_a_symbolic_link() {
+fn a_symbolic_link_in_a_base_is_not_linked() {
     let dir = tempfile::tempdir().unwrap();
     let (dir, monday, tuesday) = (dir.path(), dir.path().join("monday"), dir.path().join("tuesday"));
     let db = prepared(dir);
@@ -116,7 +116,7 @@ fn a_base_does_not_lend_a_symbolic_link() {
 }
 
 #[test]
-fn a_target_that_is_a_symbolic_link_is_not_the_deads() {
+fn a_symbolic_link_is_not_the_target_of_a_dead_process() {
     let dir = tempfile::tempdir().unwrap();
     let (dir, latest) = (dir.path(), dir.path().join("latest"));
     fs::create_dir(dir.join("elsewhere")).unwrap();

@@ -9,7 +9,7 @@ use lsm_fs_mem::{Fault, FaultFs};
 use crate::create::{DIR, TARGET, mem_db};
 
 #[test]
-fn a_checkpoint_is_one_and_a_live_or_restored_directory_is_none() {
+fn only_a_checkpoint_is_recognised_as_one() {
     let (fs, db) = mem_db(&[""]);
     let (target, copy) = (Path::new(TARGET), Path::new("/copy"));
     run_checkpoint(&db, &fs, target).unwrap();
@@ -22,7 +22,7 @@ fn a_checkpoint_is_one_and_a_live_or_restored_directory_is_none() {
 
 /// An operator should inspect such a directory before an engine writes to it.
 #[test]
-fn a_damaged_checkpoint_is_one() {
+fn a_damaged_checkpoint_is_recognised_as_one() {
     let (fs, db) = mem_db(&[""]);
     let target = Path::new(TARGET);
     run_checkpoint(&db, &fs, target).unwrap();
@@ -37,7 +37,7 @@ fn a_damaged_checkpoint_is_one() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_had_is_an_error() {
+fn a_failed_lookup_is_an_error() {
     let (fs, _) = mem_db(&[""]);
     let faulty = FaultFs::new(fs);
     faulty.inject(Fault::on(Op::SymlinkMetadata));

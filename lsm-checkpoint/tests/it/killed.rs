@@ -30,7 +30,7 @@ fn kill(start: &MemFs, first: Call<'_>, next: Call<'_>, check: Check<'_>) -> Res
     swept
 }
 
-/// Syncs the parent. A process that finds the name taken, or gone, does not know if that is durable.
+/// Syncs the parent, because a process that finds the name taken or gone does not know if this is durable.
 fn sync_parent(fs: &MemFs) -> Result<(), Error> {
     let _ = fs.sync_directory(Path::new("/"), NORMAL)?;
     Ok(())
@@ -75,7 +75,7 @@ fn the_next_process_creates_again() {
 
 /// An existing target is complete but not necessarily durable.
 #[test]
-fn a_target_that_is_found_is_not_durable_by_that() {
+fn an_existing_target_need_not_be_durable() {
     let case = case();
     let next = |fs: &MemFs| create_again(&case, fs, &|_| Ok(()));
     let check = |image: &MemFs, notes: &Notes| check_created(&case, image, notes);

@@ -25,7 +25,7 @@ fn on(volume: VolumeOptions) -> (MemFs, Db) {
 }
 
 #[test]
-fn each_policy_where_all_works() {
+fn each_policy_uses_its_first_method_if_all_work() {
     for (policy, expected) in [
         (Policy::LinkOnly, [3, 0, 0, 1]),
         (Policy::PreferLink, [3, 0, 0, 1]),
@@ -39,7 +39,7 @@ fn each_policy_where_all_works() {
 }
 
 #[test]
-fn a_mount_without_links_or_clones() {
+fn each_policy_falls_back_without_links_or_clones() {
     for (links, clones, policy, expected) in [
         (false, true, Policy::PreferLink, [0, 0, 3, 1]),
         (false, false, Policy::PreferLink, [0, 0, 0, 4]),
@@ -59,7 +59,7 @@ fn a_mount_without_links_or_clones() {
 }
 
 #[test]
-fn a_file_with_too_many_names_does_not_decide_for_the_others() {
+fn a_file_with_too_many_names_does_not_affect_the_others() {
     let (fs, db) = on(VolumeOptions::new().link_limit(2));
     fs.hard_link(Path::new("/db/tables/1"), Path::new("/1")).unwrap();
     assert_eq!(methods(Policy::PreferLink, &fs, &db), [2, 0, 1, 1]);
@@ -77,7 +77,7 @@ fn a_refusal_is_remembered_for_the_pair_of_volumes() {
 }
 
 #[test]
-fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
+fn a_refusal_leads_to_the_next_method_and_any_other_error_fails() {
     let refusals = [
         errno::EXDEV,
         errno::EMLINK,
@@ -120,7 +120,7 @@ fn every_errno_of_a_refusal_steps_down_and_every_other_ends_it() {
 }
 
 #[test]
-fn a_base_is_linked_where_the_file_is_the_same() {
+fn only_an_equal_file_of_the_base_is_linked() {
     let (fs, db) = two_volumes(VolumeOptions::new());
     let (base, next) = (Path::new("/backup/base"), Path::new("/backup/next"));
     run_checkpoint(&db, &fs, base).unwrap();
@@ -132,7 +132,7 @@ fn a_base_is_linked_where_the_file_is_the_same() {
 }
 
 #[test]
-fn a_base_is_not_linked_on_name_and_length_alone() {
+fn an_equal_name_and_length_do_not_suffice_to_link_the_base() {
     let (fs, mut db) = two_volumes(VolumeOptions::new());
     let (base, next) = (Path::new("/backup/base"), Path::new("/backup/next"));
     run_checkpoint(&db, &fs, base).unwrap();
@@ -166,7 +166,7 @@ fn a_base_that_shares_the_inode_is_linked_without_a_checksum() {
 }
 
 #[test]
-fn a_source_that_is_not_what_the_snapshot_says() {
+fn a_source_that_differs_from_its_snapshot_is_refused() {
     let target = Path::new("/backup/daily");
     let (fs, db) = two_volumes(VolumeOptions::new());
     fs.truncate_file(Path::new("/db/log"), 5).unwrap();

@@ -77,7 +77,7 @@ fn names(fs: &dyn Fs, dir: &str) -> Vec<PathBuf> {
 
 /// Each file belongs to the deepest tree around it, no matter which tree writes first.
 #[test]
-fn every_layout_comes_back_as_it_was() {
+fn every_layout_is_restored_unchanged() {
     for trees in LAYOUTS {
         for renames in [true, false] {
             let fs = MemFs::new();

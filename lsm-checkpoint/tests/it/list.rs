@@ -30,7 +30,7 @@ impl Clock for Noon {
 }
 
 #[test]
-fn checkpoints_are_listed_by_name_with_what_they_hold() {
+fn checkpoints_are_listed_by_name_with_their_contents() {
     let (fs, db) = mem_db(&[""]);
     let daily = Path::new("/daily");
     fs.create_dir(daily).unwrap();
@@ -56,9 +56,9 @@ fn checkpoints_are_listed_by_name_with_what_they_hold() {
     assert_eq!(list(&fs, daily).unwrap().len(), 1);
 }
 
-/// It is removed after its catalog has been opened.
+/// The checkpoint is removed after its catalog was opened.
 #[test]
-fn one_that_is_removed_meanwhile_is_left_out() {
+fn a_checkpoint_that_is_removed_meanwhile_is_left_out() {
     let (fs, db) = mem_db(&[""]);
     let daily = Path::new("/daily");
     fs.create_dir(daily).unwrap();
@@ -74,7 +74,7 @@ fn one_that_is_removed_meanwhile_is_left_out() {
 }
 
 #[test]
-fn what_is_not_whole_is_said_to_be_so() {
+fn incomplete_and_unreadable_checkpoints_are_reported() {
     let (fs, db) = mem_db(&[""]);
     for name in ["/cut", "/lost", "/damaged", "/emptied"] {
         Checkpoint::new().create(&db, &fs, Path::new(name)).unwrap();
@@ -127,7 +127,7 @@ fn any_failure_is_a_state_or_an_error() {
     assert_eq!(files(), before);
 }
 
-/// On the host several threads look at the directories. The list has the order of the names all the same.
+/// On the host, several threads examine the directories. The list is in the order of the names all the same.
 #[test]
 fn a_list_of_many_checkpoints_is_in_order() {
     let dir = tempfile::tempdir().unwrap();

@@ -17,7 +17,7 @@ const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
 /// A parent that may be entered but not opened cannot be synced. The call fails before it creates or removes anything.
 #[test]
-fn a_parent_that_cannot_be_opened_is_told_before_the_work() {
+fn an_unreadable_parent_is_reported_before_anything_is_made() {
     for is_removal in [false, true] {
         let fs = lsm_fs_mem::MemFs::new();
         let db = if is_removal { with_checkpoint(&fs, &[""]) } else { prepared(&fs, &[""]) };
@@ -37,7 +37,7 @@ fn a_parent_that_cannot_be_opened_is_told_before_the_work() {
 }
 
 #[test]
-fn a_target_that_is_an_empty_directory_is_told_apart() {
+fn an_empty_directory_in_place_of_the_target_is_reported() {
     let (fs, db) = mem_db(&[""]);
     fs.create_dir(Path::new(TARGET)).unwrap();
     for expected in [Occupant::EmptyDirectory, Occupant::Other] {
@@ -50,7 +50,7 @@ fn a_target_that_is_an_empty_directory_is_told_apart() {
 
 /// A data directory that is a mount point, next to a killed restore.
 #[test]
-fn a_leftover_beside_a_mount_point_goes_and_the_mount_stays() {
+fn a_leftover_beside_a_mount_point_is_removed_and_the_mount_stays() {
     let fs = MemFsOptions::new().volume("/data", VolumeOptions::new()).build().unwrap();
     with_checkpoint(&fs, &[""]);
     let staged = Path::new("/.data.checkpoint-staged");
@@ -82,7 +82,7 @@ fn a_busy_target_beside_a_leftover_stays() {
 }
 
 #[test]
-fn a_sweep_does_not_say_that_a_whole_checkpoint_is_cleared() {
+fn a_sweep_does_not_report_a_whole_checkpoint_as_cleared() {
     let fs = lsm_fs_mem::MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     fs.create_dir(Path::new(STAGED)).unwrap();
@@ -115,9 +115,10 @@ fn a_name_in_a_directory_that_is_gone_is_not_refused() {
     assert!(matches!(&error, Error::Fs(e) if e.kind() == std::io::ErrorKind::NotFound), "{error}");
 }
 
-/// The last rename returns the same error as on a filesystem that cannot replace a directory.
+/// Another process fills the empty target. The last rename then returns the same error as on a filesystem that cannot
+/// replace a directory.
 #[test]
-fn a_target_that_somebody_fills_is_left_to_them() {
+fn a_target_that_another_process_fills_is_left_alone() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
     let db = prepared(&fs, &[""]);
     let meddled = Tweak::new(fs.clone()).before(Op::Rename, STAGED, |fs| {
@@ -130,7 +131,7 @@ fn a_target_that_somebody_fills_is_left_to_them() {
 
 /// Another process's file in the staged directory does not count as a link from an earlier attempt.
 #[test]
-fn a_name_that_somebody_else_has_is_no_link() {
+fn a_file_of_another_process_does_not_count_as_a_link() {
     let (fs, db) = mem_db(&[""]);
     let meddled = Tweak::new(fs.clone()).before(Op::HardLink, "/db/tables/1", |fs| {
         let path = Path::new("/.checkpoint.checkpoint-staged/tables/1");

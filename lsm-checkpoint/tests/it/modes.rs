@@ -44,7 +44,7 @@ fn owned(fs: &MemFs) {
 }
 
 #[test]
-fn mode_and_owner_come_along_by_every_method() {
+fn every_method_keeps_mode_and_owner() {
     for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
         let (fs, db) = mem_db(&[""]);
         owned(&fs);
@@ -85,7 +85,7 @@ fn an_owner_that_is_refused_is_reported_and_restored() {
 
 /// The owner of the source has no account on the host of the restore.
 #[test]
-fn a_restore_gives_everything_to_the_owner_that_it_is_told() {
+fn a_restore_gives_everything_to_the_requested_owner() {
     let (fs, db) = mem_db(&[""]);
     owned(&fs);
     Checkpoint::new().policy(Policy::Independent).create(&db, &fs, Path::new(TARGET)).unwrap();
@@ -111,9 +111,10 @@ fn a_restore_gives_everything_to_the_owner_that_it_is_told() {
     assert_eq!(of(&fs, "/second/tables/1"), OWNED, "a checkpoint keeps the source's");
 }
 
-/// Files that the engine's user cannot open are no restore, so this is known before the first of them is made.
+/// A restore is useless if the engine's user cannot open the files, so a refused owner is detected before any file is
+/// made.
 #[test]
-fn an_owner_that_is_refused_ends_a_restore() {
+fn a_refused_owner_fails_a_restore() {
     let (fs, db) = two_volumes(VolumeOptions::new().keeps_owners(false));
     Checkpoint::new().create(&db, &fs, Path::new(TARGET)).unwrap();
     let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
@@ -125,7 +126,7 @@ fn an_owner_that_is_refused_ends_a_restore() {
 
 /// A link is the source's inode. The catalog does not record its mode, so the mode comes from the file itself.
 #[test]
-fn what_the_catalog_does_not_say_the_file_says() {
+fn attributes_missing_in_the_catalog_come_from_the_file() {
     let (fs, db) = mem_db(&[""]);
     Checkpoint::new().policy(Policy::LinkOnly).create(&db, &fs, Path::new(TARGET)).unwrap();
     let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
@@ -140,7 +141,7 @@ fn what_the_catalog_does_not_say_the_file_says() {
 
 /// Another process has made the checkpoint accessible to all users. A restore uses the modes in the catalog.
 #[test]
-fn the_catalog_goes_before_the_file() {
+fn attributes_of_the_catalog_take_precedence() {
     let (fs, db) = mem_db(&[""]);
     Checkpoint::new().policy(Policy::Independent).create(&db, &fs, Path::new(TARGET)).unwrap();
     for file in ["tables/1", "OPTIONS"] {
@@ -156,7 +157,7 @@ fn the_catalog_goes_before_the_file() {
 
 /// The owner cannot write to the directory of the source. The checkpoint is made all the same.
 #[test]
-fn a_directory_keeps_what_its_owner_needs() {
+fn the_owner_can_always_use_a_directory() {
     let (fs, db): (MemFs, Db) = mem_db(&[""]);
     set_dir(&fs, DIR, OWNED.with_mode(0o050));
     Checkpoint::new().create(&db, &fs, Path::new(TARGET)).unwrap();

@@ -41,7 +41,7 @@ fn table_of(fs: &MemFs, dir: &str) -> lsm_checkpoint::CatalogFile {
 }
 
 #[test]
-fn it_is_copied_under_every_policy_and_so_is_its_restored_copy() {
+fn a_mutable_file_is_copied_under_every_policy() {
     for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
         for len in [None, Some(4)] {
             let fs = with_table();
@@ -62,7 +62,7 @@ fn it_is_copied_under_every_policy_and_so_is_its_restored_copy() {
 }
 
 #[test]
-fn an_increment_does_not_link_it() {
+fn an_increment_does_not_link_a_mutable_file() {
     let fs = with_table();
     run_checkpoint(&engine(&fs, None), &fs, Path::new(TARGET)).unwrap();
     let second = Path::new("/second");
@@ -71,7 +71,7 @@ fn an_increment_does_not_link_it() {
 }
 
 #[test]
-fn a_change_before_the_copy_ends_the_checkpoint() {
+fn a_change_before_the_copy_fails_the_checkpoint() {
     let fs = with_table();
     overwrite(&fs, TABLE, b"\0\0ws");
     let error = run_checkpoint(&engine(&fs, None), &fs, Path::new(TARGET)).unwrap_err();

@@ -37,7 +37,7 @@ fn there(fs: &MemFs, dir: &str, files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> 
 /// The deletion of every captured file is requested. At each moment exactly the files that have arrived are deleted,
 /// across all trees.
 #[test]
-fn each_file_of_several_trees_is_let_go_when_it_has_arrived() {
+fn each_file_of_several_trees_is_released_when_it_has_arrived() {
     let trees = ["users", "orders", "events"];
     let (fs, mut db) = mem_db(&trees);
     let all = data_files(&trees);
@@ -96,7 +96,7 @@ impl CheckpointSource for Flushing {
 /// A file that leaves the version before the capture is in no capture, so a long flush does not keep garbage on the
 /// disk.
 #[test]
-fn a_flush_holds_nothing_and_a_capture_everything() {
+fn deletions_are_held_from_the_capture_and_not_during_the_flush() {
     let (fs, mut db) = mem_db(&[""]);
     let old = Path::new("/db/tables/0");
     fs.write_new(old, b"compacted away", SyncMode::Normal).unwrap();

@@ -100,7 +100,7 @@ fn replaced(fs: &MemFs, name: &str, bytes: &[u8]) -> MemFs {
 }
 
 #[test]
-fn parts_become_a_checkpoint_in_their_order() {
+fn parts_are_written_in_their_order() {
     let fs = with_archive();
     assert!(problems(&fs).is_empty());
     let catalog = Catalog::read(&fs, Path::new(TARGET)).unwrap();
@@ -115,7 +115,7 @@ fn parts_become_a_checkpoint_in_their_order() {
 }
 
 #[test]
-fn the_pin_is_held_until_the_files_are_there() {
+fn the_pin_is_held_until_the_files_have_arrived() {
     let fs = prepared();
     let pins = Mutex::new(Vec::new());
     let capture = |_: PinnedSnapshot<()>| {
@@ -142,7 +142,7 @@ const FOREIGN: [&[(&str, &[u8])]; 4] = [
 ];
 
 #[test]
-fn metadata_of_another_format_is_held_against_its_checksum() {
+fn metadata_of_another_format_is_compared_with_its_checksum() {
     for files in FOREIGN {
         let fs = with_metadata(files);
         let found = problems(&fs);
@@ -191,7 +191,7 @@ impl std::error::Error for Outer {
 }
 
 #[test]
-fn the_error_of_an_engine_is_told_once() {
+fn the_error_of_an_engine_is_shown_once() {
     let fs = prepared();
     let failing =
         |_: PinnedSnapshot<()>| Err(BoxError::from(Outer(std::io::Error::other("the disk is on fire"))));

@@ -65,7 +65,7 @@ fn a_removal_that_is_not_permitted_fails() {
 
 /// The files lie on two volumes, and the target on one of them. The first file cannot be shared.
 #[test]
-fn what_one_pair_of_volumes_refuses_is_tried_for_another() {
+fn a_method_refused_between_two_volumes_is_tried_for_others() {
     for (policy, shared) in [(Policy::PreferLink, Method::HardLink), (Policy::Independent, Method::Reflink)] {
         let fs = MemFsOptions::new().volume("/far", VolumeOptions::new()).build().unwrap();
         let file = |path: &str| {
@@ -86,7 +86,7 @@ fn what_one_pair_of_volumes_refuses_is_tried_for_another() {
 /// A batch names files by their last component, and this path has none. The neighbouring file must not be linked
 /// instead.
 #[test]
-fn a_source_path_without_a_name_is_refused_for_itself() {
+fn a_source_path_without_a_name_is_refused() {
     for policy in [Policy::LinkOnly, Policy::PreferLink, Policy::Independent] {
         let fs = MemFs::new();
         fs.create_dir(Path::new("/db")).unwrap();

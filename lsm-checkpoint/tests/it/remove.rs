@@ -121,7 +121,7 @@ fn only_checkpoints_are_removed() {
 }
 
 #[test]
-fn one_that_is_owned_is_not_touched() {
+fn an_owned_checkpoint_is_not_touched() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let owner = fs.try_lock_directory(Path::new(TARGET)).unwrap().unwrap();
@@ -139,7 +139,7 @@ fn one_that_is_owned_is_not_touched() {
 }
 
 #[test]
-fn a_crash_leaves_it_whole_or_gone() {
+fn a_crash_leaves_the_checkpoint_whole_or_gone() {
     for (scenario, trees) in [("remove", &[""][..]), ("remove, two trees", &["users", "orders"])] {
         assert!(crash(scenario, trees, seeded_sweep()).states() > 100);
     }
@@ -208,7 +208,7 @@ fn a_crash_where_directories_cannot_be_renamed() {
 
 /// If directories cannot be renamed, the next call finishes the removal of a dead process.
 #[test]
-fn a_removal_that_was_killed_is_finished_by_the_next() {
+fn the_next_removal_finishes_a_killed_one() {
     for (op, nth) in [(Op::CreateDir, 1), (Op::WriteAt, 1), (Op::RemoveFile, 1), (Op::RemoveFile, 2)] {
         let fs = MemFs::new();
         with_checkpoint(&fs, &[""]);
@@ -223,7 +223,7 @@ fn a_removal_that_was_killed_is_finished_by_the_next() {
 }
 
 #[test]
-fn any_failure_leaves_it_whole_or_gone() {
+fn any_failure_leaves_the_checkpoint_whole_or_gone() {
     let make = || {
         let fs = MemFs::new();
         with_checkpoint(&fs, &[""]);
@@ -261,7 +261,7 @@ fn any_failure_leaves_it_whole_or_gone() {
 
 /// Between the check and the lock, another process removes the checkpoint and restores a live directory under its name.
 #[test]
-fn what_takes_the_checkpoints_name_meanwhile_is_not_removed() {
+fn a_directory_that_takes_the_name_meanwhile_is_not_removed() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let beside_others = Tweak::new(fs.clone()).before(Op::TryLockDirectory, TARGET, |fs| {
@@ -298,7 +298,7 @@ fn a_removal_in_place_that_could_not_begin_leaves_no_trace() {
 }
 
 #[test]
-fn of_several_removers_one_succeeds() {
+fn one_of_several_removers_succeeds() {
     for _ in 0..20 {
         let fs = MemFs::new();
         let db = with_checkpoint(&fs, &[""]);

@@ -121,7 +121,7 @@ fn a_restored_directory_has_everything_and_shares_nothing() {
 }
 
 #[test]
-fn a_policy_that_links_links_only_what_is_never_written_to() {
+fn a_linking_policy_links_only_immutable_files() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let linking = Checkpoint::new().policy(Policy::PreferLink);
@@ -186,7 +186,7 @@ fn a_checkpoint_of_a_checkpoint() {
 }
 
 #[test]
-fn it_can_be_cancelled() {
+fn a_restore_can_be_cancelled() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     let stop = |progress: &lsm_checkpoint::Progress| match progress.files_done {
@@ -199,7 +199,7 @@ fn it_can_be_cancelled() {
 }
 
 #[test]
-fn a_crash_leaves_it_absent_or_complete() {
+fn a_crash_leaves_the_target_absent_or_complete() {
     for (scenario, trees) in [("restore", &[""][..]), ("restore, two trees", &["users", "orders"])] {
         assert!(crash(scenario, trees, seeded_sweep()).states() > 1000);
     }

@@ -119,7 +119,7 @@ fn crash(scenario: &str, trees: &'static [&'static str], sweeping: CrashSweep<'_
 }
 
 #[test]
-fn a_mount_point_gets_everything_and_keeps_its_own_mode() {
+fn a_mount_point_gets_every_file_and_keeps_its_own_mode() {
     for trees in [&[""][..], &["users", "orders"]] {
         let fs = mounted(trees);
         let before = fs.metadata(Path::new(DATA)).unwrap().permissions;
@@ -133,7 +133,7 @@ fn a_mount_point_gets_everything_and_keeps_its_own_mode() {
 }
 
 #[test]
-fn what_is_there_is_not_touched() {
+fn existing_entries_are_not_touched() {
     for entry in ["file", ".checkpoint-unpublished", "CHECKPOINT"] {
         let fs = mounted(&[""]);
         let path = Path::new(DATA).join(entry);
@@ -146,7 +146,7 @@ fn what_is_there_is_not_touched() {
 }
 
 #[test]
-fn a_directory_that_is_missing_or_none_is_refused() {
+fn a_missing_directory_or_a_file_is_refused() {
     let fs = mounted(&[""]);
     let before = all_files(&fs, Path::new("/"), Path::new("")).unwrap();
     let checkpoint = CheckpointDir::open(Arc::new(fs.clone()), TARGET).unwrap();
@@ -165,7 +165,7 @@ fn a_directory_that_is_missing_or_none_is_refused() {
 
 /// Another process writes into the directory during the restore.
 #[test]
-fn what_comes_meanwhile_ends_it() {
+fn an_entry_that_is_added_meanwhile_fails_the_restore() {
     let fs = mounted(&[""]);
     let tweaked = Tweak::new(fs.clone()).after(Op::SyncDirectory, STAGED, |fs| {
         fs.write_new(Path::new("/data/mine"), b"mine", SyncMode::Normal).unwrap();
@@ -181,7 +181,7 @@ fn what_comes_meanwhile_ends_it() {
 /// A process died after all files had moved, before it removed the marker. The next call recognises the complete
 /// directory.
 #[test]
-fn one_that_was_complete_stays_so() {
+fn a_complete_restore_stays_complete() {
     let fs = mounted(&[""]);
     let killed = FaultFs::new(fs.clone());
     killed.inject(Fault::on(Op::RemoveFile).at(MARKER).gone());
@@ -194,7 +194,7 @@ fn one_that_was_complete_stays_so() {
 
 /// The staged directory is durable before the marker is written, and stays until the marker is removed.
 #[test]
-fn the_order_of_its_calls() {
+fn the_pointers_move_last() {
     let fs = mounted(&[""]);
     let traced = TraceFs::new(fs.clone()).relative_to("/").only_changes();
     restore_into(&traced, &fs).unwrap();
@@ -216,7 +216,7 @@ sync_directory D normal = durable";
 }
 
 #[test]
-fn a_crash_leaves_it_without_pointers_or_complete() {
+fn a_crash_leaves_the_directory_without_pointers_or_complete() {
     crash("restore into a directory", &[""], seeded_sweep().budget(Budget::Quick));
     crash("restore into a directory", &["users", "orders"], seeded_sweep().budget(Budget::Quick));
 }
@@ -232,7 +232,7 @@ fn a_second_crash_in_the_next_call() {
 }
 
 #[test]
-fn any_failure_leaves_it_empty_or_says_so() {
+fn any_failure_leaves_the_directory_empty_or_is_reported() {
     let report = fault_sweep(
         || mounted(&[""]),
         |fs: &FaultFs<MemFs>| restore_into(fs, fs.inner()),

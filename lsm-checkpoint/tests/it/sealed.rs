@@ -72,7 +72,7 @@ fn verified(fs: &MemFs, key: Option<u8>) -> VerifyReport {
 }
 
 #[test]
-fn it_is_sound_without_a_key_and_with_the_right_one() {
+fn a_sealed_checkpoint_is_sound_without_a_key_and_with_the_right_one() {
     let fs = MemFs::new();
     run_checkpoint(&Sealed, &fs, Path::new(TARGET)).unwrap();
     for (key, is_sound) in [(None, true), (Some(3), true), (Some(4), false)] {

@@ -56,7 +56,7 @@ fn holes_take_no_space_and_stay_holes() {
 
 /// On a volume that is smaller than the length of the file, but larger than its data.
 #[test]
-fn a_sparse_file_fits_where_its_data_fits() {
+fn a_sparse_file_fits_if_its_data_fits() {
     const LEN: u64 = 8 << 20;
     for kind in [FileKind::Table, FileKind::Metadata] {
         let volume = VolumeOptions::new().capacity_bytes(1 << 20).reflink(false);
@@ -95,7 +95,7 @@ fn metadata_keeps_its_holes_when_it_is_restored() {
 /// `statvfs` reports zeros for `/proc`, and also on many network filesystems.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_mount_that_reports_zeros_says_nothing() {
+fn a_mount_that_reports_zeros_is_not_checked() {
     use std::io::ErrorKind::Unsupported;
     let unknown = StdFs.available_space(Path::new("/proc")).unwrap_err();
     assert_eq!(unknown.kind(), Unsupported);

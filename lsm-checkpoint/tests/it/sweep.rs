@@ -41,7 +41,7 @@ fn with_debris(op: Op, nth: u64) -> MemFs {
 }
 
 #[test]
-fn there_is_nothing_to_sweep() {
+fn a_directory_without_debris_is_unchanged() {
     let (fs, db) = mem_db(&[""]);
     run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
     let report = swept(&fs);
@@ -51,7 +51,7 @@ fn there_is_nothing_to_sweep() {
 }
 
 #[test]
-fn debris_goes_and_other_hidden_names_stay() {
+fn debris_is_removed_and_other_hidden_names_stay() {
     let fs = with_debris(Op::RenameNoreplace, 1);
     fs.create_dir(Path::new("/.other")).unwrap();
     fs.write_new(Path::new("/.file.checkpoint-staged"), b"not a directory", NORMAL).unwrap();
@@ -74,7 +74,7 @@ fn a_living_owner_is_not_touched() {
 }
 
 #[test]
-fn a_crash_in_a_sweep_and_a_second_one_in_the_next() {
+fn a_crash_in_a_sweep_and_a_second_crash_in_the_next() {
     for (op, nth) in [(Op::HardLink, 2), (Op::SyncDirectory, 2), (Op::RenameNoreplace, 1)] {
         let start = with_debris(op, nth);
         for foreign in [&[][..], &[ForeignSync::Each, ForeignSync::Everything]] {
@@ -142,7 +142,7 @@ fn any_failure_leaves_debris_to_the_next_sweep() {
 }
 
 #[test]
-fn any_failure_leaves_what_was_made_in_place_to_the_next_sweep() {
+fn any_failure_leaves_a_target_made_in_place_to_the_next_sweep() {
     let unfinished = (Op::Rename, "/checkpoint/current");
     let marked = (Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
     for (op, path) in [unfinished, marked] {
@@ -156,7 +156,7 @@ fn any_failure_leaves_what_was_made_in_place_to_the_next_sweep() {
 
 /// An empty directory with the target's name may come from a dead creator. Only the empty directory is removed.
 #[test]
-fn what_is_put_into_an_empty_target_stays() {
+fn an_entry_put_into_an_empty_target_stays() {
     let file = "/checkpoint/mine";
     let fs = with_debris(Op::RenameNoreplace, 1);
     fs.create_dir(Path::new(TARGET)).unwrap();
@@ -171,7 +171,7 @@ fn what_is_put_into_an_empty_target_stays() {
 /// A creator died between its last file and the removal of its marker, and an engine may have opened the target since.
 /// A missing pointer does not make it debris, and the operator decides.
 #[test]
-fn a_target_that_an_engine_lives_in_is_not_debris() {
+fn a_target_that_an_engine_uses_is_not_debris() {
     let (fs, db) = mem_db(&[""]);
     killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
     fs.rename(Path::new("/checkpoint/current"), Path::new("/checkpoint/newer")).unwrap();
@@ -245,7 +245,7 @@ fn create_many(fs: &MemFs, db: &Db, creator: usize) -> Vec<String> {
 
 /// The target of such a name would be the directory itself, and the marker in it would look like an unfinished removal.
 #[test]
-fn the_directory_itself_is_no_target() {
+fn the_swept_directory_itself_is_not_a_target() {
     let (fs, db) = mem_db(&[""]);
     run_checkpoint(&db, &fs, Path::new("/daily")).unwrap();
     fs.create_dir(Path::new("/backups")).unwrap();

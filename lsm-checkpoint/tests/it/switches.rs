@@ -24,10 +24,10 @@ fn expected(switch: Switch, verb: Verb) -> &'static str {
         (Quota, Create | Copy) => "create_dir /.daily.checkpoint-staged: EDQUOT",
         (Quota, Restore) => "create_dir /.restored.checkpoint-staged: EDQUOT",
         (FoldsCase, Create | Copy) => {
-            "/.daily.checkpoint-staged/tables/b.sst: has the name of another to the target's filesystem"
+            "/.daily.checkpoint-staged/tables/b.sst: the filesystem does not distinguish this name from another"
         }
         (FoldsCase, Restore) => {
-            "/.restored.checkpoint-staged/tables/b.sst: has the name of another to the target's filesystem"
+            "/.restored.checkpoint-staged/tables/b.sst: the filesystem does not distinguish this name from another"
         }
         (NoColons, Create | Copy) => {
             "/.daily.checkpoint-staged/tables/a:1.sst: the target's filesystem refuses this name"

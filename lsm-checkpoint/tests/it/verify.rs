@@ -71,7 +71,7 @@ fn only_files_that_were_read_count_as_checked() {
 
 /// No call writes, syncs or locks, and a read-only volume suffices.
 #[test]
-fn it_changes_nothing_and_needs_no_lock() {
+fn verification_changes_nothing_and_needs_no_lock() {
     let fs = prepared(&[""]);
     let owner = fs.try_lock_directory(Path::new(TARGET)).unwrap().unwrap();
     fs.reconfigure(Path::new("/"), |options: VolumeOptions| options.state(VolumeState::ReadOnly)).unwrap();
@@ -131,7 +131,7 @@ fn a_damaged_manifest_is_found_at_once() {
 }
 
 #[test]
-fn what_is_missing_and_what_is_too_much_is_found() {
+fn missing_and_unexpected_entries_are_found() {
     let fs = prepared(&[""]);
     fs.remove_file(Path::new("/checkpoint/tables/2")).unwrap();
     fs.write_new(Path::new("/checkpoint/blobs/stranger"), b"", NORMAL).unwrap();
@@ -153,7 +153,7 @@ fn what_is_missing_and_what_is_too_much_is_found() {
 }
 
 #[test]
-fn what_is_no_checkpoint_is_said_to_be_none() {
+fn a_directory_without_a_catalog_is_refused() {
     let fs = prepared(&[""]);
     for dir in [DIR, "/nothing"] {
         let refused = verify(&fs, Path::new(dir), &VerifyOptions::quick());
@@ -203,7 +203,7 @@ fn any_failure_is_a_problem_or_an_error() {
 
 /// A tree without files consists of its directory, which a restore creates.
 #[test]
-fn the_directory_of_a_tree_is_missed() {
+fn a_missing_directory_of_a_tree_is_found() {
     let fs = prepared(&["users", "orders"]);
     fs.remove_dir_all(Path::new("/checkpoint/users")).unwrap();
     let report = full(&fs);
@@ -213,7 +213,7 @@ fn the_directory_of_a_tree_is_missed() {
 
 /// The memory is proportional to the listed entries. The others are only counted.
 #[test]
-fn strangers_without_end_are_counted() {
+fn strangers_beyond_the_limit_are_counted() {
     let fs = prepared(&[""]);
     for n in 0..(1 << 16) + 3 {
         fs.write_new(Path::new(&format!("/checkpoint/tables/{n:06}")), b"", SyncMode::Normal).unwrap();
@@ -226,7 +226,7 @@ fn strangers_without_end_are_counted() {
 
 /// The seven parts together find the same problems as one full verification, each exactly once.
 #[test]
-fn the_parts_of_a_checkpoint_are_the_whole_of_it() {
+fn the_parts_cover_the_whole_checkpoint() {
     let fs = prepared(&["users", "orders"]);
     let damaged: Vec<_> = ["users/tables/1", "users/blobs/1", "orders/tables/2"].map(PathBuf::from).into();
     for path in &damaged {

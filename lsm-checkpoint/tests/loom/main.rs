@@ -135,7 +135,7 @@ fn two_deleters_beside_a_checkpoint() {
 /// A control: an engine that unlinks without asking loses a captured file.
 #[test]
 #[should_panic(expected = "was captured and is gone")]
-fn a_deleter_that_does_not_ask_is_found_out() {
+fn a_deleter_that_does_not_ask_is_detected() {
     explore(|engine| {
         let checkpoint = spawn(&engine, Engine::checkpoint);
         engine.in_version[0].store(false, SeqCst);

@@ -31,7 +31,7 @@ fn fill(path: &Path) {
 }
 
 #[test]
-fn a_full_mount() {
+fn a_full_mount_is_an_error_and_leaves_nothing() {
     let (here, there) = (scratch(EXT4), scratch(FULL));
     let target = there.path().join("checkpoint");
     let large = Flat::prepare(&here.path().join("large"), 160, 256 * KIB);

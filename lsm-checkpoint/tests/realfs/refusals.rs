@@ -137,7 +137,7 @@ fn a_read_only_mount_is_refused_at_once() {
 }
 
 #[test]
-fn a_source_file_that_vanished_is_told_and_nothing_is_left() {
+fn a_vanished_source_file_is_reported_and_nothing_is_left() {
     for to in [EXT4, EXT4_B] {
         for policy in [Policy::PreferLink, Policy::Independent] {
             let ((dir, mut db), there) = (db(EXT4), scratch(to));

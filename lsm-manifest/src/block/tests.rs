@@ -13,7 +13,7 @@ fn example_header() -> BlockHeader {
 }
 
 #[test]
-fn a_block_of_one_byte_is_the_known_one() {
+fn a_block_of_one_byte_has_the_known_bytes() {
     let expected = [
         0x4c, 0x53, 0x4d, 0x04, 0x05, 0x00, 0xe2, 0x3e, 0xae, 0x27, 0x8d, 0x35, 0x9e, 0x92, 0xb2, 0xcd, 0x6b,
         0x41, 0x21, 0x5e, 0x32, 0xe1, 0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x64, 0x03, 0x8e, 0x2c,
@@ -34,7 +34,7 @@ fn resealed(edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn each_defect_of_a_header_has_its_name_and_place() {
+fn each_header_defect_is_reported_with_its_offset() {
     let decode = |bytes: &[u8]| decode(bytes, BlockType::Manifest).unwrap_err();
     let expected = BlockType::Manifest;
     let cases = [
@@ -75,7 +75,7 @@ fn a_block_fills_its_slot_exactly() {
 }
 
 #[test]
-fn a_body_of_another_length_than_the_header_says_is_refused() {
+fn a_body_of_the_wrong_length_is_refused() {
     let whole = [5, 0, 0, 0, 0];
     for (parity, len) in [(false, 0), (false, 2), (true, 1), (true, 4)] {
         let header = BlockHeader { parity, ..example_header() };
@@ -106,7 +106,7 @@ fn an_empty_payload_claims_no_parity() {
 
 /// No writer produces this header, and its checksum is arbitrary.
 #[test]
-fn parity_of_nothing_heals_nothing() {
+fn parity_cannot_restore_an_empty_payload() {
     let header = BlockHeader { parity: true, data_len: 0, plain_len: 0, ..example_header() };
     let found = decode(&header.encode(), BlockType::Manifest).unwrap_err();
     let expected = if cfg!(feature = "parity") { Defect::BeyondParity } else { Defect::ParityUnused };
@@ -114,7 +114,7 @@ fn parity_of_nothing_heals_nothing() {
 }
 
 #[test]
-fn a_block_is_the_same_behind_others() {
+fn the_bytes_in_front_of_a_block_do_not_change_it() {
     let mut bytes = [&[7; 9][..], &[0; 34], &[5]].concat();
     let header = complete(form(BlockType::Manifest, 1, false), &mut bytes, 9).unwrap();
     assert_eq!((header, bytes), (example_header(), [&[7; 9][..], &example()].concat()));

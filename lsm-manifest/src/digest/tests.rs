@@ -7,7 +7,7 @@ fn footer(mirror: bool, names: [&str; 2]) -> FooterPayload {
 }
 
 #[test]
-fn the_input_has_the_entries_in_the_order_of_their_names() {
+fn the_input_lists_the_entries_by_name() {
     let input = canonical_input(0x0102, &footer(true, ["b", "a"]));
     let expected: &[&[u8]] = &[
         &[2, 1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0],

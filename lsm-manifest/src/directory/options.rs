@@ -1,4 +1,4 @@
-//! [`DirectoryOptions`].
+//! [`DirectoryOptions`]: the names that an engine declares, its key, and its sync mode.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct DirectoryOptions {
 }
 
 impl DirectoryOptions {
-    /// Creates options without further names and without a key. Syncs are normal, and `open` takes the owner lock.
+    /// Creates options that declare no names and no key. Syncs are normal, and `open` takes the owner lock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -46,8 +46,8 @@ impl DirectoryOptions {
         }
     }
 
-    /// Declares a folder whose contents belong to the engine. An empty folder is ignored. Anything in it counts as
-    /// data.
+    /// Declares a folder whose contents belong to the engine. Anything in the folder counts as data. An empty folder
+    /// does not.
     ///
     /// The folder may be a symbolic link to a directory. Clearing an unfinished first start removes the folder's
     /// contents.
@@ -71,14 +71,14 @@ impl DirectoryOptions {
         self
     }
 
-    /// Opens every block with this key. Blocks that are not sealed are then refused.
+    /// Decrypts every block with this provider. A block that is not sealed is then refused.
     #[must_use]
     pub fn encryption(mut self, provider: Arc<dyn EncryptionProvider>) -> Self {
         self.read = self.read.encryption(provider);
         self
     }
 
-    /// Sets the sync mode for directories and for a CURRENT that is published once more.
+    /// Sets the sync mode for directories, and for CURRENT when `open` publishes it once more.
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.sync_mode = mode;

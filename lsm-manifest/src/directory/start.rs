@@ -1,8 +1,8 @@
-//! Startup of a [`ManifestDirectory`](super::ManifestDirectory).
+//! Opening of a [`ManifestDirectory`](super::ManifestDirectory).
 //!
 //! # Telling an interrupted first start from a lost CURRENT
 //!
-//! Both leave archives and data without CURRENT. The mark, [`UNFINISHED_FILE`], tells them apart because of the order
+//! Both leave archives and data without CURRENT. The mark, [`UNFINISHED_FILE`], distinguishes them because of the order
 //! of four syncs:
 //!
 //! 1. The mark is durable before the engine creates anything: `open` returns after this sync.
@@ -57,20 +57,22 @@ pub(super) fn start(
 fn begin(fs: &dyn Fs, dir: &Path, options: &DirectoryOptions, vacancy: Vacancy) -> Result<()> {
     let mode = options.sync_mode;
     sync_name(fs, dir, mode)?;
-    // The rewrite creates a new inode. A sync that follows a failed sync of the old inode would prove nothing.
+    // Write a new inode instead of syncing the existing one. After a failed sync, ext4, XFS and btrfs mark the pages
+    // clean, so the next sync returns success without writing them (Rebello et al., "Can Applications Recover from
+    // fsync Failures?", USENIX ATC 2020).
     let marked = fs.rewrite_atomic(&dir.join(UNFINISHED_FILE), &[], mode)?;
     match vacancy {
         Vacancy::New => Ok(()),
-        Vacancy::Cut(beside) if marked == DirectorySync::NotSupported && beside.may_be_stored() => {
+        Vacancy::Interrupted(beside) if marked == DirectorySync::NotSupported && beside.may_be_stored() => {
             Err(beside.missing_current(dir))
         }
-        Vacancy::Cut(_) => clear(fs, dir, &options.own, mode),
+        Vacancy::Interrupted(_) => clear(fs, dir, &options.own, mode),
     }
 }
 
-/// Makes the name of the directory durable, because an earlier start may have died between creating it and the sync. A
-/// mount point is left out, since the operator is responsible for its name. If the volume cannot sync directories, the
-/// first publication reports it.
+/// Makes the name of the directory durable, because an earlier start may have died between creating it and the sync.
+/// Skips a mount point, whose name is the operator's responsibility. If the volume cannot sync directories, the first
+/// publication reports it.
 fn sync_name(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<()> {
     let parent = parent_of(dir);
     if fs.volume_id(parent)? == fs.volume_id(dir)? {

@@ -1,5 +1,6 @@
-//! The codec. It processes the shards window by window, so that its working memory does not grow with the payload. This
-//! works because each parity word depends only on the data words at the same offset.
+//! Computes parity, and restores payloads with it. Both work on a window of each shard at a time, so that the working
+//! memory does not grow with the payload. This is possible because each parity word depends only on the data words at
+//! the same offset.
 
 use reed_solomon_simd::{
     ReedSolomonEncoder,
@@ -109,8 +110,7 @@ fn restore(payload: &[u8], parity: &[u8], shard: usize, lost: [usize; 2]) -> Opt
     Some(restored)
 }
 
-/// Copies `source[from..until]` into the window. The rest of the window, and any bytes beyond the end of the source,
-/// become zeros.
+/// Copies `source[from..until]` into the window, as far as both reach, and fills the rest of the window with zeros.
 fn fill(window: &mut [u8], source: &[u8], from: usize, until: usize) {
     let end = until.min(source.len()).min(from.saturating_add(window.len()));
     // A short payload may end before its last shards begin.

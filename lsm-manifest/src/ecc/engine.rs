@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_locator_is_the_one_of_the_library() {
+    fn the_error_locator_equals_the_one_of_the_library() {
         let size = 6;
         for pattern in 0_u16..1 << size {
             let mut mine = [0; GF_ORDER];

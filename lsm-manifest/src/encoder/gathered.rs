@@ -1,4 +1,4 @@
-//! [`Gathered`].
+//! [`Gathered`]: the bytes of an archive that were not taken yet.
 
 use std::mem;
 
@@ -7,13 +7,13 @@ use crate::{
     format::{BLOCK_HEADER_LEN, FOOTER_BLOCK_MAX, SIZE_HINT_LEN},
 };
 
-/// Completed bytes of an archive, followed by the block under construction. The block is completed in place, so a
+/// The completed bytes of an archive, followed by the block under construction. The block is completed in place, so a
 /// payload is copied only once.
 #[derive(Debug)]
 pub(super) struct Gathered {
     bytes: Vec<u8>,
-    /// End of the completed bytes. It never exceeds the length of `bytes`. A discarded block remains in `bytes` until
-    /// the next block begins or the bytes are taken.
+    /// The number of completed bytes at the start of `bytes`. The block under construction follows them. A discarded
+    /// block stays there until the next block begins or the bytes are taken.
     complete: usize,
 }
 
@@ -72,7 +72,7 @@ impl Gathered {
         self.settle(bytes);
     }
 
-    /// Adds the block, and the bytes in `behind`, to the completed bytes.
+    /// Declares the block complete, and appends the bytes in `behind` to it.
     pub(super) fn settle(&mut self, behind: &[u8]) {
         self.bytes.extend_from_slice(behind);
         self.complete = self.bytes.len();

@@ -1,4 +1,4 @@
-//! [`Aes256GcmProvider`].
+//! [`Aes256GcmProvider`]: AES-256-GCM in both envelopes of the format.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ use crate::format::{FRAME_OVERHEAD, NONCE_LEN, TAG_LEN};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Envelope {
-    /// Two skippable frames, one for the metadata and one for the ciphertext. The tag authenticates the type of the
-    /// block and its place in a manifest, so a block of another kind cannot replace it.
+    /// Two skippable frames of zstd, one for the metadata and one for the ciphertext. The tag authenticates that the
+    /// block is of its type and belongs to a manifest, so no other kind of block can replace it.
     Framed,
     /// Nonce, ciphertext and tag. Nothing else is authenticated. Engines that are built without zstd use this layout.
     Bare,

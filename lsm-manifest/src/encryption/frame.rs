@@ -55,8 +55,8 @@ impl Frames {
         if suite != FRAME_SUITE_AES_256_GCM {
             return Err(CryptError::UnknownSuite { suite });
         }
-        // The tag authenticates the values that this crate expects, not the stored copies, so the copies must be equal
-        // to them.
+        // The tag authenticates the expected values, not the stored copies. Compare the copies, so that no byte of the
+        // frame can change unnoticed.
         let expected = head[FRAME_BLOCK_TYPE_AT] == identity.block_type.code()
             && head[FRAME_COMPRESSION_AT] == 0
             && LittleEndian::read_u32(&head[FRAME_DICT_AT..]) == 0
@@ -72,8 +72,8 @@ impl Frames {
     }
 }
 
-/// Returns the additional authenticated data. It is not stored, so a block that was moved elsewhere cannot be opened
-/// there.
+/// Returns the additional authenticated data. A reader derives it from the place of the block, so a block that was
+/// moved elsewhere cannot be opened there.
 pub(super) fn additional_data(identity: &BlockIdentity, epoch: u8) -> [u8; AAD_LEN] {
     let mut out = [0; AAD_LEN];
     out[..AAD_HEADER_BYTE_AT].copy_from_slice(&FRAME_METADATA_MAGIC);

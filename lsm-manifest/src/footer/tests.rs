@@ -9,7 +9,7 @@ fn example() -> FooterPayload {
 }
 
 #[test]
-fn a_footer_comes_back() {
+fn a_footer_decodes_to_the_encoded_value() {
     let footer = example();
     let bytes = footer.encode();
     assert_eq!(bytes.len(), encoded_len(["b", "a"].into_iter()));
@@ -43,7 +43,7 @@ fn impossible_sections_are_refused() {
 }
 
 #[test]
-fn each_defect_of_the_bytes_has_its_name_and_place() {
+fn each_defect_is_reported_with_its_offset() {
     let decode = |bytes: &[u8]| FooterPayload::decode(bytes).unwrap_err();
     let edited = |at: usize, byte: u8| {
         let mut bytes = example().encode();

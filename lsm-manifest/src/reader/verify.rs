@@ -72,7 +72,7 @@ impl Window<'_> {
     /// Returns the bytes from `at` on, as many as are available before `end`, and at least a block header.
     fn piece(&mut self, at: u64, end: u64) -> Result<&[u8]> {
         let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-        if let Some(bytes) = self.archive.at_hand(at, len) {
+        if let Some(bytes) = self.archive.in_memory(at, len) {
             return Ok(bytes);
         }
         let wanted = end.saturating_sub(at).min(BLOCK_HEADER_LEN as u64);

@@ -1,4 +1,4 @@
-//! [`SectionWriter`].
+//! [`SectionWriter`]: receives the payload of one section, piece by piece.
 
 use std::{fmt, io};
 
@@ -20,7 +20,7 @@ impl<'w, 'fs> SectionWriter<'w, 'fs> {
         Self { writer, name, fits: true }
     }
 
-    /// Ends the section.
+    /// Ends the section and writes it.
     ///
     /// # Errors
     ///
@@ -41,8 +41,8 @@ impl<'w, 'fs> SectionWriter<'w, 'fs> {
     }
 }
 
-/// Fails with `FileTooLarge` if the payload becomes longer than a section may be. [`SectionWriter::finish`] then fails,
-/// too.
+/// A write fails with `FileTooLarge` if the payload would exceed the maximum length of a section.
+/// [`SectionWriter::finish`] then fails, too.
 impl io::Write for SectionWriter<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.push(bytes) { Ok(bytes.len()) } else { Err(io::ErrorKind::FileTooLarge.into()) }

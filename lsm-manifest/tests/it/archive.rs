@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[test]
-fn sections_come_back_by_name_and_in_order() {
+fn sections_are_read_by_name_and_listed_in_order() {
     for mirror in [true, false] {
         let fs = mem_fs();
         let archive = write(&fs, &version_path(1), WriteOptions::new().mirror(mirror), &SECTIONS).unwrap();
@@ -33,7 +33,7 @@ fn sections_come_back_by_name_and_in_order() {
 }
 
 #[test]
-fn an_archive_without_sections_is_one() {
+fn an_archive_may_have_no_sections() {
     let fs = mem_fs();
     write(&fs, &version_path(0), WriteOptions::new(), &[]).map(drop).unwrap();
     let reader = open(&fs, &version_path(0)).unwrap();
@@ -42,7 +42,7 @@ fn an_archive_without_sections_is_one() {
 }
 
 #[test]
-fn a_streamed_section_equals_one_at_hand() {
+fn a_streamed_section_equals_one_written_at_once() {
     let fs = mem_fs();
     let payload: Vec<u8> = (0..600_000_u32).map(|i| i.to_le_bytes()[0]).collect();
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new()).unwrap();
@@ -86,7 +86,7 @@ fn names_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn sections_are_let_in_while_the_footer_has_room() {
+fn sections_are_accepted_while_the_footer_has_room() {
     for name_len in [5, 64] {
         let fs = mem_fs();
         let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new()).unwrap();
@@ -131,7 +131,7 @@ fn a_section_of_16_mib_is_the_longest() {
 }
 
 #[test]
-fn a_dropped_section_never_was() {
+fn a_dropped_section_is_not_written() {
     let fs = mem_fs();
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new()).unwrap();
     writer.start_section("tables").unwrap().write_all(b"half").unwrap();
@@ -150,7 +150,7 @@ fn a_dropped_writer_and_a_discarded_archive_leave_nothing() {
 }
 
 #[test]
-fn a_file_that_is_there_is_not_touched() {
+fn an_existing_file_is_not_touched() {
     let fs = mem_fs();
     put_file(&fs, &version_path(1), b"someone's");
     let refused = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new());
@@ -159,7 +159,7 @@ fn a_file_that_is_there_is_not_touched() {
 }
 
 #[test]
-fn a_small_archive_is_one_read_and_of_a_file_in_pieces_nothing_is_read_twice() {
+fn a_small_archive_takes_one_read_and_no_byte_is_read_twice() {
     let inner = mem_fs();
     write(&inner, &version_path(1), WriteOptions::new(), &SECTIONS).map(drop).unwrap();
     let fs = ProbeFs::new(inner.clone());
@@ -177,7 +177,7 @@ fn a_small_archive_is_one_read_and_of_a_file_in_pieces_nothing_is_read_twice() {
 
 /// A file longer than the read-ahead is not read whole to get its footer.
 #[test]
-fn of_a_long_archive_only_the_footer_is_read_when_it_is_opened() {
+fn opening_a_long_archive_reads_only_its_footer() {
     const HEAD: usize = 4096;
     for (payload, at_one_go) in [(127 * 1024 - HEAD, true), (128 * 1024, false)] {
         let fs = ProbeFs::new(mem_fs());
@@ -197,7 +197,7 @@ fn of_a_long_archive_only_the_footer_is_read_when_it_is_opened() {
 /// The buffers of the reader are its only allocations in proportion to a section. The buffer becomes the result in
 /// place.
 #[test]
-fn a_section_read_takes_the_memory_of_the_section_and_verifying_takes_less() {
+fn reading_a_section_allocates_its_length_and_verifying_less() {
     let fs = ProbeFs::new(mem_fs());
     let payload = vec![3; 6_400_000];
     write(&fs, &version_path(1), WriteOptions::new(), &[("tables", &payload)]).map(drop).unwrap();

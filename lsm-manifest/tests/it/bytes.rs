@@ -25,7 +25,7 @@ fn forms() -> Vec<WriteOptions> {
 
 /// A section that the writer writes separately, and one after it. In such an archive the mirror is written last.
 #[test]
-fn the_bytes_are_those_of_the_file() {
+fn encoded_bytes_equal_the_written_file() {
     let long: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     let sections: [&[(&str, &[u8])]; 3] =
         [&[], &SECTIONS, &[("a", b"1"), ("b", &long), ("c", &[]), ("d", &long)]];
@@ -38,7 +38,7 @@ fn the_bytes_are_those_of_the_file() {
 }
 
 #[test]
-fn they_are_read_without_a_file() {
+fn bytes_are_read_without_a_file() {
     let name = Path::new("from the network");
     for options in forms().into_iter().take(2) {
         let bytes = encode(&options, &SECTIONS);
@@ -54,7 +54,7 @@ fn they_are_read_without_a_file() {
 
 /// An archive too long to be read whole. The file is read in parts, unlike the bytes.
 #[test]
-fn every_cut_reads_like_the_file() {
+fn truncated_bytes_read_like_a_truncated_file() {
     let long = vec![3; 150_000];
     let good = encode(&WriteOptions::new(), &[("a", b"1"), ("b", &long), ("c", b"3")]);
     let outcome = |reader: lsm_manifest::Result<ManifestArchiveReader>| match reader {
@@ -75,7 +75,7 @@ fn every_cut_reads_like_the_file() {
 }
 
 #[test]
-fn sections_that_no_archive_has_are_refused() {
+fn invalid_sections_are_refused() {
     let encode = |sections: &[(&str, &[u8])]| {
         encode_archive(Path::new("x"), &WriteOptions::new(), sections.iter().copied()).map(drop)
     };

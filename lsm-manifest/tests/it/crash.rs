@@ -112,7 +112,7 @@ fn in_doubt(republish: bool) -> std::result::Result<SweepReport, SweepError> {
 }
 
 #[test]
-fn a_version_replaces_nothing_before_it_is_durable() {
+fn replaced_files_stay_until_the_version_is_durable() {
     println!("{}", in_doubt(true).unwrap());
     match in_doubt(false) {
         Err(SweepError::Check(failure, _)) => println!("not published once more: {}", failure.message),
@@ -121,7 +121,7 @@ fn a_version_replaces_nothing_before_it_is_durable() {
 }
 
 #[test]
-fn a_crash_during_the_recovery_changes_nothing_of_that() {
+fn a_second_crash_in_the_recovery_leaves_one_of_the_two_versions() {
     let report = seeded_sweep()
         .start_from(&prepared())
         .models([Profile::Adversarial])
@@ -149,7 +149,7 @@ fn a_crash_during_the_recovery_changes_nothing_of_that() {
 
 /// A publication has four syncs: the archive, its name, CURRENT, and the name of CURRENT. Each of them is necessary.
 #[test]
-fn each_lost_sync_is_seen() {
+fn each_sync_is_necessary() {
     let probe = ProbeFs::new(prepared());
     replace_version(&probe, &|_| (), WriteOptions::new()).unwrap();
     assert_eq!(probe.syncs(), 4);
@@ -164,7 +164,7 @@ fn each_lost_sync_is_seen() {
 
 /// Until the first version is published, the directory is new, or recovery reports that CURRENT is missing.
 #[test]
-fn every_crash_of_the_first_publish_leaves_no_version_or_a_whole_one() {
+fn every_crash_of_the_first_publication_leaves_no_version_or_a_whole_one() {
     let start = mem_fs();
     start.settle();
     let report = seeded_sweep().start_from(&start).models(models()).run(

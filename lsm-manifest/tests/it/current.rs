@@ -73,13 +73,13 @@ fn a_live_archive_is_not_discarded() {
     let live = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
     let other = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&live).unwrap();
-    assert_eq!(live.discard().unwrap_err().to_string(), "/db/v1: CURRENT names this archive");
+    assert_eq!(live.discard().unwrap_err().to_string(), "/db/v1: not removed, because CURRENT names it");
     other.discard().unwrap();
     assert_eq!(versions(&fs, Path::new(DIR)).unwrap(), [1]);
 }
 
 #[test]
-fn a_directory_with_nothing_in_it_is_new() {
+fn an_empty_directory_is_new() {
     let fs = mem_fs();
     for dir in [DIR, "/not/there"] {
         assert!(open_current(&fs, Path::new(dir), &OPTIONS).unwrap().is_none());
@@ -98,7 +98,7 @@ fn a_directory_with_nothing_in_it_is_new() {
 }
 
 #[test]
-fn a_missing_current_beside_data_is_no_new_directory() {
+fn a_directory_with_data_and_no_current_is_not_new() {
     for name in ["tables/1", "blobs/1", "v0", "v17", "edits-3"] {
         let fs = mem_fs();
         let path = Path::new(DIR).join(name);
@@ -116,7 +116,7 @@ fn a_missing_current_beside_data_is_no_new_directory() {
 }
 
 #[test]
-fn a_current_that_names_nothing_or_something_else_is_refused() {
+fn a_current_of_a_missing_or_another_archive_is_refused() {
     let fs = mem_fs();
     let archive = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
     put_file(&fs, &current_path(), &Current::new(3, archive.footer()).encode());
@@ -134,7 +134,7 @@ fn a_current_that_names_nothing_or_something_else_is_refused() {
 }
 
 #[test]
-fn recovery_finds_damage_that_opening_does_not() {
+fn recovery_finds_damage_that_opening_misses() {
     let fs = mem_fs();
     let archive = write(&fs, &version_path(2), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&archive).unwrap();
@@ -149,7 +149,7 @@ fn recovery_finds_damage_that_opening_does_not() {
 }
 
 #[test]
-fn without_current_the_highest_version_wins_if_it_says_so_itself() {
+fn without_current_the_highest_version_is_opened() {
     let fs = mem_fs();
     let sections = |id: &'static [u8]| [("version_id", id)];
     write(&fs, &version_path(9), WriteOptions::new(), &sections(&[9, 0, 0, 0, 0, 0, 0, 0]))
@@ -175,7 +175,7 @@ fn without_current_the_highest_version_wins_if_it_says_so_itself() {
 
 /// If CURRENT is damaged, the archive may be live.
 #[test]
-fn beside_a_damaged_pointer_nothing_is_removed() {
+fn a_damaged_current_prevents_every_removal() {
     let fs = mem_fs();
     let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
     let _ = publish_current(&archive).unwrap();
@@ -188,7 +188,7 @@ fn beside_a_damaged_pointer_nothing_is_removed() {
 /// Between reading CURRENT and opening its archive, a writer may publish the next version and remove this one. CURRENT
 /// is then read again.
 #[test]
-fn an_archive_that_is_gone_is_looked_for_again() {
+fn current_is_read_again_if_its_archive_is_gone() {
     let fs = mem_fs();
     let _ = publish_current(&write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap()).unwrap();
     let racing = FaultFs::new(fs.clone());
@@ -201,7 +201,7 @@ fn an_archive_that_is_gone_is_looked_for_again() {
 }
 
 #[test]
-fn stale_versions_go_and_nothing_else() {
+fn only_stale_versions_are_removed() {
     let fs = mem_fs();
     let keep = ["edits-5", "v6.tmp", "v06", "LOCK", ".current.tmp-x", ".v5.tmp", ".v05.tmp-0", ".v5.tmp-01"];
     let go = ["v4", "v6", "edits-0", ".current.tmp-0", ".current.tmp-11", ".v5.tmp-0", ".v7.tmp-12"];

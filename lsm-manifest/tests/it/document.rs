@@ -31,7 +31,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_worked_example_is_what_is_written() {
+fn the_worked_example_equals_a_written_archive() {
     let fs = mem_fs();
     let archive = write(&fs, &version_path(5), WriteOptions::new(), &EXAMPLE).unwrap();
     let _ = publish_current(&archive).unwrap();
@@ -66,7 +66,7 @@ fn the_worked_example_is_read() {
 }
 
 #[test]
-fn the_document_was_reviewed_with_the_source_it_describes() {
+fn the_document_has_the_hash_of_its_source() {
     let source = include_bytes!("../../src/format.rs");
     let hash = source.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -76,7 +76,7 @@ fn the_document_was_reviewed_with_the_source_it_describes() {
 }
 
 #[test]
-fn the_readme_shows_the_program_that_the_tests_crash() {
+fn the_readme_shows_the_tested_program() {
     let readme = include_str!("../../README.md");
     let program = include_str!("../../examples/life_cycle.rs");
     assert!(

@@ -40,7 +40,7 @@ fn live(fs: &MemFs) -> (u64, Sections, Vec<u64>) {
 }
 
 #[test]
-fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
+fn a_failed_publication_leaves_the_old_version_and_no_file() {
     for mirror in [true, false] {
         let options = || WriteOptions::new().mirror(mirror);
         let report = fault_sweep(
@@ -87,7 +87,7 @@ fn a_failed_publish_leaves_the_old_version_and_nothing_in_the_way() {
 
 /// A failed publication can be repeated with the same proof.
 #[test]
-fn a_failed_publish_can_be_repeated() {
+fn a_failed_publication_can_be_repeated() {
     let fs = FaultFs::new(prepared());
     let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
     fs.inject(lsm_fs_mem::Fault::from("rename#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
@@ -98,7 +98,7 @@ fn a_failed_publish_can_be_repeated() {
 
 /// A read fails or uses the mirror. It never returns less data.
 #[test]
-fn a_failed_read_never_reads_less() {
+fn a_failed_read_never_returns_less_data() {
     failed_reads(prepared);
     // If an archive is too long to be read whole, each read covers a part.
     failed_reads(|| ProbeFs::new(prepared()).in_pieces());
@@ -154,7 +154,7 @@ fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs
 /// After a failed sync, the kernel marks the pages clean: the cache still shows them, and a second sync returns
 /// success. A retry must write the data again.
 #[test]
-fn a_failed_sync_is_final_whatever_the_cache_shows() {
+fn a_second_sync_does_not_heal_a_failed_one() {
     for synced in [version_path(1), Path::new(DIR).join(".current.tmp-0"), PathBuf::from(DIR)] {
         let fs = prepared();
         fs.fail_next_sync(&synced, errno::EIO, DirtyPages::Dropped);

@@ -9,7 +9,7 @@ use lsm_manifest::{
 use crate::support::{FIXTURES, fixture, open, read_all, read_file};
 
 #[test]
-fn every_fixture_is_read_and_all_its_checksums_hold() {
+fn every_fixture_is_read_and_its_checksums_match() {
     for (name, version) in FIXTURES {
         let path = fixture(name).join(format!("v{version}"));
         let reader = open(&StdFs, &path).unwrap();
@@ -25,7 +25,7 @@ fn every_fixture_is_read_and_all_its_checksums_hold() {
 }
 
 #[test]
-fn current_of_every_fixture_names_its_archive() {
+fn the_current_of_every_fixture_names_its_archive() {
     for (name, version) in FIXTURES {
         let dir = fixture(name);
         if name.starts_with("v6") {
@@ -46,7 +46,7 @@ fn current_of_every_fixture_names_its_archive() {
 }
 
 #[test]
-fn the_digest_is_the_known_one() {
+fn the_digest_has_the_known_value() {
     let reader = open(&StdFs, &fixture("v5-plain-5.ckpt").join("v5")).unwrap();
     assert_eq!(canonical_input(5, reader.footer()).len(), 433);
     let current = Current::new(5, reader.footer());

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// An archive with known sections, in a filesystem that can be damaged.
-struct Patient {
+struct Specimen {
     label: String,
     fs: ProbeFs<MemFs>,
     /// The same files, but none of them can be read whole.
@@ -37,7 +37,7 @@ enum Outcome {
     Refused,
 }
 
-impl Patient {
+impl Specimen {
     fn new(label: String, bytes: Vec<u8>) -> Self {
         let inner = mem_fs();
         let (fs, in_pieces) = (ProbeFs::new(inner.clone()), ProbeFs::new(inner).in_pieces());
@@ -101,19 +101,19 @@ impl Patient {
     }
 }
 
-fn patients() -> Vec<Patient> {
+fn specimens() -> Vec<Specimen> {
     let mut all: Vec<_> = FIXTURES
         .iter()
         .map(|(name, version)| {
             let path = fixture(name).join(format!("v{version}"));
-            Patient::new((*name).to_owned(), read_file(&path))
+            Specimen::new((*name).to_owned(), read_file(&path))
         })
         .collect();
     let plain = WriteOptions::new;
-    all.push(Patient::new("mirror off".into(), archive_bytes(plain().mirror(false), &SECTIONS)));
-    all.push(Patient::new("no sections".into(), archive_bytes(plain(), &[])));
+    all.push(Specimen::new("mirror off".into(), archive_bytes(plain().mirror(false), &SECTIONS)));
+    all.push(Specimen::new("no sections".into(), archive_bytes(plain(), &[])));
     #[cfg(feature = "parity")]
-    all.push(Patient::new(
+    all.push(Specimen::new(
         "ecc, mirror off".into(),
         archive_bytes(plain().mirror(false).parity(true), &SECTIONS),
     ));
@@ -124,110 +124,113 @@ fn patients() -> Vec<Patient> {
 fn every_flipped_bit_is_detected_or_harmless() {
     // The other fixtures differ from these only in the contents of their sections.
     let chosen = ["v5-plain-5.ckpt", "v6-plain-5.ckpt", "mirror off", "no sections"];
-    for patient in patients().into_iter().filter(|patient| chosen.contains(&&*patient.label)) {
-        flip_every_bit(&patient);
+    for specimen in specimens().into_iter().filter(|specimen| chosen.contains(&&*specimen.label)) {
+        flip_every_bit(&specimen);
     }
 }
 
 #[test]
 fn every_flipped_bit_of_an_archive_with_parity_is_detected_healed_or_harmless() {
-    for patient in patients().into_iter().filter(|patient| patient.parity) {
-        flip_every_bit(&patient);
+    for specimen in specimens().into_iter().filter(|specimen| specimen.parity) {
+        flip_every_bit(&specimen);
     }
 }
 
-fn flip_every_bit(patient: &Patient) {
-    let file = patient.fs.open(&version_path(1), &FsOpenOptions::new().write(true)).unwrap();
+fn flip_every_bit(specimen: &Specimen) {
+    let file = specimen.fs.open(&version_path(1), &FsOpenOptions::new().write(true)).unwrap();
     let (mut healed, mut refused, mut mirrored) = (0, 0, 0);
-    for at in 0..patient.bytes.len() {
+    for at in 0..specimen.bytes.len() {
         for bit in 0..8 {
-            let flipped = [patient.bytes[at] ^ (1 << bit)];
+            let flipped = [specimen.bytes[at] ^ (1 << bit)];
             file.write_at(&flipped, at as u64).unwrap();
             let what = format!("bit {bit} of byte {at}");
-            let outcome = patient.examine(&what);
+            let outcome = specimen.examine(&what);
             let in_head = at < 4096;
-            let in_tail = at >= patient.end;
+            let in_tail = at >= specimen.end;
             match outcome {
                 Outcome::Whole(FooterSource::Mirror) => {
                     mirrored += 1;
-                    assert!(in_tail && patient.mirror, "{}, {what}", patient.label);
+                    assert!(in_tail && specimen.mirror, "{}, {what}", specimen.label);
                 }
                 // If an archive is read completely through its tail, the damage is in the head, or parity repaired it.
                 Outcome::Whole(_) => {
                     healed += 1;
-                    assert!(in_head || patient.parity, "{}, {what}", patient.label);
+                    assert!(in_head || specimen.parity, "{}, {what}", specimen.label);
                 }
                 Outcome::SectionRefused => {
                     refused += 1;
-                    assert!(!in_head && !in_tail, "{}, {what}", patient.label);
+                    assert!(!in_head && !in_tail, "{}, {what}", specimen.label);
                 }
                 Outcome::Refused => {
                     refused += 1;
-                    assert!(in_tail && !patient.mirror, "{}, {what}", patient.label);
+                    assert!(in_tail && !specimen.mirror, "{}, {what}", specimen.label);
                 }
             }
         }
         // Flips one bit of each byte. `inspect` must see all of them. Without the feature, it cannot verify parity.
-        if cfg!(feature = "parity") || !patient.parity {
-            assert!(!patient.inspect_is_healthy(), "{}, byte {at}", patient.label);
+        if cfg!(feature = "parity") || !specimen.parity {
+            assert!(!specimen.inspect_is_healthy(), "{}, byte {at}", specimen.label);
         }
-        file.write_at(&patient.bytes[at..=at], at as u64).unwrap();
+        file.write_at(&specimen.bytes[at..=at], at as u64).unwrap();
     }
-    assert_eq!(healed + refused + mirrored, 8 * patient.bytes.len());
-    assert!(patient.inspect_is_healthy());
-    println!("{}: {healed} harmless or healed, {mirrored} from the mirror, {refused} refused", patient.label);
+    assert_eq!(healed + refused + mirrored, 8 * specimen.bytes.len());
+    assert!(specimen.inspect_is_healthy());
+    println!(
+        "{}: {healed} harmless or healed, {mirrored} from the mirror, {refused} refused",
+        specimen.label
+    );
 }
 
 #[test]
-fn a_cut_archive_opens_whole_from_its_mirror_or_not_at_all() {
-    for patient in patients() {
+fn a_truncated_archive_opens_whole_from_its_mirror_or_not_at_all() {
+    for specimen in specimens() {
         let (mut mirrored, mut refused) = (0, 0);
-        for len in (0..patient.bytes.len()).rev() {
-            patient.fs.truncate_file(&version_path(1), len as u64).unwrap();
-            match patient.examine(&format!("cut to {len}")) {
+        for len in (0..specimen.bytes.len()).rev() {
+            specimen.fs.truncate_file(&version_path(1), len as u64).unwrap();
+            match specimen.examine(&format!("cut to {len}")) {
                 Outcome::Whole(FooterSource::Mirror) => {
                     mirrored += 1;
-                    assert!(len >= patient.end && patient.mirror, "{}, cut to {len}", patient.label);
+                    assert!(len >= specimen.end && specimen.mirror, "{}, cut to {len}", specimen.label);
                 }
                 Outcome::Refused => {
                     refused += 1;
-                    assert!(len < patient.end || !patient.mirror, "{}, cut to {len}", patient.label);
+                    assert!(len < specimen.end || !specimen.mirror, "{}, cut to {len}", specimen.label);
                 }
-                other => panic!("{}, cut to {len}: {other:?}", patient.label),
+                other => panic!("{}, cut to {len}: {other:?}", specimen.label),
             }
         }
-        assert_eq!(mirrored + refused, patient.bytes.len());
-        println!("{}: {mirrored} cuts from the mirror, {refused} refused", patient.label);
+        assert_eq!(mirrored + refused, specimen.bytes.len());
+        println!("{}: {mirrored} cuts from the mirror, {refused} refused", specimen.label);
     }
 }
 
 /// A crash may leave zeros at full length as well as a truncated file.
 #[test]
-fn an_archive_that_ends_in_zeros_opens_whole_or_refuses_what_is_lost() {
-    for patient in patients() {
-        for from in (0..patient.bytes.len()).rev() {
-            let mut bytes = patient.bytes.clone();
+fn lost_sections_of_an_archive_that_ends_in_zeros_are_refused() {
+    for specimen in specimens() {
+        for from in (0..specimen.bytes.len()).rev() {
+            let mut bytes = specimen.bytes.clone();
             bytes[from..].fill(0);
-            put_file(&patient.fs, &version_path(1), &bytes);
-            let outcome = patient.examine(&format!("zeros from {from}"));
-            let unchanged = bytes == patient.bytes;
+            put_file(&specimen.fs, &version_path(1), &bytes);
+            let outcome = specimen.examine(&format!("zeros from {from}"));
+            let unchanged = bytes == specimen.bytes;
             if unchanged {
                 assert_eq!(outcome, Outcome::Whole(FooterSource::Tail));
-            } else if !patient.mirror || from < 34 {
-                assert_eq!(outcome, Outcome::Refused, "{}, zeros from {from}", patient.label);
+            } else if !specimen.mirror || from < 34 {
+                assert_eq!(outcome, Outcome::Refused, "{}, zeros from {from}", specimen.label);
             }
         }
     }
 }
 
 #[test]
-fn a_byte_behind_the_end_is_survived_by_the_mirror() {
-    for patient in patients() {
-        let mut bytes = patient.bytes.clone();
+fn an_archive_with_an_extra_byte_opens_from_its_mirror() {
+    for specimen in specimens() {
+        let mut bytes = specimen.bytes.clone();
         bytes.push(0);
-        put_file(&patient.fs, &version_path(1), &bytes);
-        let expected = if patient.mirror { Outcome::Whole(FooterSource::Mirror) } else { Outcome::Refused };
-        assert_eq!(patient.examine(&"a byte appended"), expected, "{}", patient.label);
+        put_file(&specimen.fs, &version_path(1), &bytes);
+        let expected = if specimen.mirror { Outcome::Whole(FooterSource::Mirror) } else { Outcome::Refused };
+        assert_eq!(specimen.examine(&"a byte appended"), expected, "{}", specimen.label);
     }
 }
 

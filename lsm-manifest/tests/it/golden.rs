@@ -97,7 +97,7 @@ fn path(file: &str) -> PathBuf {
 }
 
 #[test]
-fn every_golden_file_opens_and_is_what_it_was() {
+fn every_golden_file_opens_with_its_old_contents() {
     for golden in all() {
         let reader = ManifestArchiveReader::open(&StdFs, &path(golden.file), &golden.read).unwrap();
         assert_eq!(reader.source(), FooterSource::Tail, "{}", golden.file);

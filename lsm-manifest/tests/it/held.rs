@@ -11,7 +11,7 @@ use crate::support::{DIR, mem_fs, version_path, write};
 
 /// An archive without a pointer is refused if its contents name a later version than its name, not only an earlier one.
 #[test]
-fn an_archive_that_says_it_is_a_later_version_is_refused() {
+fn an_archive_of_a_later_version_than_its_name_is_refused() {
     let fs = mem_fs();
     let later = [("version_id", &[12, 0, 0, 0, 0, 0, 0, 0][..])];
     write(&fs, &version_path(11), WriteOptions::new(), &later).map(drop).unwrap();
@@ -38,7 +38,7 @@ impl EncryptionProvider for Padding {
 }
 
 #[test]
-fn an_opened_block_that_is_longer_than_its_header_says_is_refused() {
+fn an_opened_block_longer_than_its_header_states_is_refused() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(Arc::new(Padding));
     write(&fs, &version_path(1), options, &[("tables", b"rows")]).map(drop).unwrap();

@@ -83,13 +83,13 @@ fn section() -> (Vec<u8>, u32, u128) {
 }
 
 #[test]
-fn the_file_these_are_made_from_is_good() {
+fn the_base_file_of_these_tests_is_valid() {
     let (body, size, checksum) = section();
     examine(&file(&[], &body, &footer_of(&[("a", 4096, size, checksum)]))).unwrap();
 }
 
 #[test]
-fn sections_that_lie_elsewhere_are_refused() {
+fn sections_at_other_offsets_are_refused() {
     let (body, size, checksum) = section();
     let far = u64::from(u32::MAX) * 1000;
     for entries in [
@@ -109,7 +109,7 @@ fn sections_that_lie_elsewhere_are_refused() {
 }
 
 #[test]
-fn a_mirror_that_promises_more_than_the_file_has_is_refused() {
+fn a_mirror_that_lists_sections_beyond_the_file_is_refused() {
     let (body, _, checksum) = section();
     let promises: Vec<_> = (0..100).map(|i| format!("s{i}")).collect();
     let mut at = 4096;
@@ -129,7 +129,7 @@ fn a_mirror_that_promises_more_than_the_file_has_is_refused() {
 }
 
 #[test]
-fn a_mirror_must_call_itself_one_and_stand_alone() {
+fn a_mirror_needs_its_flag_and_zeros_behind_it() {
     let (body, size, checksum) = section();
     let footer = footer_of(&[("a", 4096, size, checksum)]);
     let mut silent = footer.clone();
@@ -155,7 +155,7 @@ fn a_mirror_must_call_itself_one_and_stand_alone() {
 }
 
 #[test]
-fn another_section_with_a_good_checksum_is_not_the_listed_one() {
+fn another_valid_section_in_place_of_the_listed_one_is_refused() {
     let (_, size, checksum) = section();
     let other = block(BlockType::Manifest, b"PAYLOAD");
     let found = examine(&file(&[], &other, &footer_of(&[("a", 4096, size, checksum)])));
@@ -171,7 +171,7 @@ fn another_section_with_a_good_checksum_is_not_the_listed_one() {
 }
 
 #[test]
-fn a_newer_layout_is_no_damage() {
+fn a_newer_layout_is_not_damage() {
     let mut footer = footer_of(&[]);
     footer[0] = 2;
     let mirror = block(BlockType::ManifestFooter, &footer_of(&[]));
@@ -188,7 +188,7 @@ fn a_newer_layout_is_no_damage() {
 }
 
 #[test]
-fn every_size_hint_is_survived() {
+fn every_size_hint_is_handled() {
     let (body, size, checksum) = section();
     let good = file(&[], &body, &footer_of(&[("a", 4096, size, checksum)]));
     let len = u32::try_from(good.len()).unwrap();

@@ -24,7 +24,7 @@ fn with_parity() -> (MemFs, Vec<u8>, usize) {
 }
 
 #[test]
-fn a_damaged_section_heals_on_read_and_says_so() {
+fn a_damaged_section_is_restored_on_read_and_reported() {
     let (fs, good, at) = with_parity();
     let mut bytes = good.clone();
     // The payload of 73 bytes has four shards of 20 bytes. Two of them are lost.
@@ -48,7 +48,7 @@ fn a_damaged_section_heals_on_read_and_says_so() {
 }
 
 #[test]
-fn a_damaged_footer_heals_before_the_mirror_is_asked() {
+fn a_damaged_footer_is_restored_before_the_mirror_is_used() {
     let (fs, good, _) = with_parity();
     let mut bytes = good.clone();
     let len = bytes.len();
@@ -76,7 +76,7 @@ fn damaged_parity_is_harmless_to_readers_and_repaired() {
 }
 
 #[test]
-fn the_footer_is_let_grow_while_its_parity_has_room() {
+fn the_footer_may_grow_while_its_parity_has_room() {
     let fs = mem_fs();
     let mut writer =
         ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new().parity(true)).unwrap();
@@ -106,7 +106,7 @@ fn damage_beyond_two_shards_is_corruption() {
 }
 
 #[test]
-fn a_long_section_heals_across_the_windows_of_the_code() {
+fn a_long_section_is_restored_across_several_windows() {
     let fs = mem_fs();
     let payload: Vec<u8> = (0..300_000_u32).flat_map(|i| (i ^ (i >> 9)).to_le_bytes()).collect();
     let sections: [(&str, &[u8]); 1] = [("tables", &payload)];

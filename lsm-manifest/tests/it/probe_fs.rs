@@ -1,4 +1,4 @@
-//! A filesystem that counts reads and syncs, and can lose one sync or refuse to read a file at one go.
+//! A filesystem that counts reads and syncs, and can lose one sync or refuse to read a whole file at once.
 
 use std::{
     io,
@@ -19,15 +19,15 @@ pub(crate) struct ProbeFs<F>(InterceptFs<F, Probe>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// The number of the sync that is lost, counted from 1; 0: none.
+    /// The number of the sync that is lost, counted from 1, or 0 if none is.
     lost: AtomicU64,
-    /// The number of the first sync that directories do not have; 0: they have all.
+    /// The number of the sync from which on directories cannot be synced, or 0 if they always can.
     directories_end: AtomicU64,
     syncs: AtomicU64,
     longest_read: AtomicU64,
     read_in_all: AtomicU64,
     calls: AtomicU64,
-    /// The first read of a file fails if it is for all of it.
+    /// `true` if the first read of a file fails when it asks for the whole file.
     in_pieces: AtomicBool,
 }
 
@@ -67,7 +67,7 @@ impl<F: Fs> ProbeFs<F> {
         self
     }
 
-    /// A file can be read, but not at one go, as if it had a bad sector.
+    /// A file can be read in parts, but not as a whole, as if it had a bad sector.
     pub(crate) fn in_pieces(self) -> Self {
         self.interceptor().in_pieces.store(true, Ordering::Relaxed);
         self

@@ -40,7 +40,7 @@ fn archive(sections: &[(String, Vec<u8>)], options: WriteOptions) -> (MemFs, Vec
 
 proptest! {
     #[test]
-    fn an_archive_comes_back(sections in sections(), options in options()) {
+    fn an_archive_reads_as_written(sections in sections(), options in options()) {
         let (fs, _) = archive(&sections, options);
         let reader = open(&fs, &version_path(1)).unwrap();
         prop_assert_eq!(read_all(&reader).unwrap(), sections);
@@ -50,7 +50,7 @@ proptest! {
     /// After any damage, every section that can be read is the written one. A repair that reports success restores the
     /// file.
     #[test]
-    fn damage_is_never_taken_for_data(
+    fn damage_is_never_returned_as_data(
         sections in sections(),
         options in options(),
         edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_at_random_are_refused_without_a_panic(bytes in vec(any::<u8>(), 0..9000)) {
+    fn random_bytes_are_refused_without_a_panic(bytes in vec(any::<u8>(), 0..9000)) {
         let fs = mem_fs();
         put_file(&fs, &version_path(1), &bytes);
         prop_assert!(open(&fs, &version_path(1)).is_err());
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn a_footer_and_a_pointer_come_back(
+    fn a_footer_and_a_pointer_decode_to_the_encoded_values(
         names in prop::collection::btree_set("[a-z]{1,64}", 0..40),
         sizes in vec(34_u32..(16 << 20), 40),
         checksum in any::<u128>(),
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn a_header_comes_back(
+    fn a_header_decodes_to_the_encoded_value(
         checksum in any::<u128>(),
         len in any::<u32>(),
         less in any::<u32>(),

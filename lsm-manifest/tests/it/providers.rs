@@ -40,7 +40,7 @@ fn sealed(provider: impl EncryptionProvider + 'static, sections: &[(&str, &[u8])
 }
 
 #[test]
-fn a_sealed_archive_opens_with_its_key_and_asks_for_one_without() {
+fn a_sealed_archive_requires_its_key() {
     let (fs, bytes) = sealed(ToyKey(1), &SECTIONS);
     let found = recover(&fs, Path::new(DIR), &read_with(ToyKey(1))).unwrap().unwrap();
     assert_eq!(read_all(&found.archive).unwrap(), owned(&SECTIONS));
@@ -56,11 +56,11 @@ fn a_sealed_archive_opens_with_its_key_and_asks_for_one_without() {
 }
 
 #[test]
-fn another_key_is_no_corruption_and_repairs_nothing() {
+fn a_wrong_key_is_not_corruption_and_repairs_nothing() {
     let (fs, bytes) = sealed(ToyKey(1), &SECTIONS);
     let error = open_with(&fs, ToyKey(2)).unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }) && !error.is_corruption(), "{error}");
-    assert!(error.to_string().ends_with("does not open: wrong key, or tampered with"), "{error}");
+    assert!(error.to_string().ends_with("cannot be opened: wrong key, or tampered with"), "{error}");
     let error = repair(&fs, &version_path(1), &read_with(ToyKey(2))).unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }), "{error}");
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == bytes);
@@ -82,7 +82,7 @@ fn every_flipped_bit_of_a_sealed_archive_is_corruption_or_harmless() {
 }
 
 #[test]
-fn a_plain_archive_is_refused_where_a_key_is_given() {
+fn a_plain_archive_is_refused_if_a_key_is_given() {
     let fs = mem_fs();
     put_file(&fs, &version_path(1), &archive_bytes(WriteOptions::new(), &SECTIONS));
     assert!(matches!(open_with(&fs, ToyKey(1)), Err(Error::NotEncrypted { .. })));
@@ -106,7 +106,7 @@ fn a_sealed_archive_is_repaired_with_its_key_only() {
 }
 
 #[test]
-fn the_footer_is_let_grow_while_its_envelope_has_room() {
+fn the_footer_may_grow_while_its_envelope_has_room() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(Arc::new(ToyKey(1)));
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
@@ -179,7 +179,7 @@ fn a_section_sealed_for_another_key_or_place_is_refused_by_readers_and_by_verify
 
 /// A sealed section and an unsealed footer: a reader without a key must not return the envelope as the payload.
 #[test]
-fn a_sealed_section_asks_for_a_key_behind_a_plain_footer_too() {
+fn a_sealed_section_behind_a_plain_footer_requires_a_key() {
     let payload = ToyKey(1).seal(&BlockIdentity::manifest(BlockType::Manifest), b"tables").unwrap();
     let sealed = block(BlockType::Manifest, &payload, 6, true);
     let size = u32::try_from(sealed.len()).unwrap();
@@ -211,7 +211,7 @@ impl EncryptionProvider for NotEmpty {
 }
 
 #[test]
-fn a_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
+fn a_section_that_cannot_be_sealed_leaves_the_writer_usable() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(Arc::new(NotEmpty));
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
@@ -272,7 +272,7 @@ impl EncryptionProvider for Broken {
 }
 
 #[test]
-fn a_provider_that_misbehaves_makes_no_file_and_no_panic() {
+fn a_faulty_provider_causes_no_file_and_no_panic() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(Arc::new(Broken));
     let error = write(&fs, &version_path(2), options, &SECTIONS).unwrap_err();

@@ -32,7 +32,7 @@ fn footer_start(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn every_damage_to_a_tail_or_mirror_is_undone() {
+fn every_damage_to_a_tail_or_mirror_is_repaired() {
     let good = archive_bytes(WriteOptions::new(), &SECTIONS);
     let tail = footer_start(&good);
     let mut cases: Vec<(Vec<u8>, Part)> = Vec::new();
@@ -54,7 +54,7 @@ fn every_damage_to_a_tail_or_mirror_is_undone() {
 }
 
 #[test]
-fn current_still_fits_after_a_repair() {
+fn current_still_matches_after_a_repair() {
     let fs = mem_fs();
     let _ = publish_current(&write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap()).unwrap();
     fs.truncate_file(&version_path(1), footer_start(&bytes_of(&fs)) as u64).unwrap();
@@ -64,7 +64,7 @@ fn current_still_fits_after_a_repair() {
 }
 
 #[test]
-fn other_links_to_the_damaged_inode_keep_it() {
+fn other_links_keep_the_damaged_file() {
     let good = archive_bytes(WriteOptions::new(), &SECTIONS);
     let fs = with_file(&good[..good.len() - 1]);
     let link = Path::new(DIR).join("backup");
@@ -89,7 +89,7 @@ fn bytes_in_a_head_without_mirror_are_cleared() {
 }
 
 #[test]
-fn what_cannot_be_known_is_not_guessed() {
+fn unknown_contents_are_not_guessed() {
     // Both copies are damaged.
     let good = archive_bytes(WriteOptions::new(), &SECTIONS);
     let mut bytes = good.clone();
@@ -138,7 +138,7 @@ fn two_good_copies_that_disagree_are_left_alone() {
     assert!(!report.copies_agree && !report.is_healthy());
     assert!(report.to_string().contains("tail and mirror disagree"));
     let error = repair(&fs, &version_path(1), &OPTIONS).unwrap_err();
-    assert_eq!(error.to_string(), "/db/v1: the footer and its mirror disagree");
+    assert_eq!(error.to_string(), "/db/v1: the footer and its mirror are both valid but differ");
     assert!(bytes_of(&fs) == bytes);
     assert_eq!(read_all(&open(&fs, &version_path(1)).unwrap()).unwrap(), owned(&SECTIONS), "the tail counts");
 }

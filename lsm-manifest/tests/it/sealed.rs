@@ -42,7 +42,7 @@ fn sealed(envelope: Envelope) -> (MemFs, Vec<u8>) {
 }
 
 #[test]
-fn a_sealed_archive_opens_with_its_key_and_shows_nothing_without() {
+fn a_sealed_archive_shows_nothing_without_its_key() {
     for envelope in ENVELOPES {
         let (fs, bytes) = sealed(envelope);
         let found = recover(&fs, Path::new(DIR), &read_with(key(KEY, envelope))).unwrap().unwrap();
@@ -57,13 +57,13 @@ fn a_sealed_archive_opens_with_its_key_and_shows_nothing_without() {
 }
 
 #[test]
-fn a_wrong_key_is_no_corruption() {
+fn a_wrong_key_is_not_corruption() {
     for envelope in ENVELOPES {
         let (fs, bytes) = sealed(envelope);
         let options = read_with(key([0; 32], envelope));
         let error = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap_err();
         assert!(matches!(error, Error::Rejected { .. }) && !error.is_corruption(), "{error}");
-        assert!(error.to_string().ends_with("does not open: wrong key, or tampered with"), "{error}");
+        assert!(error.to_string().ends_with("cannot be opened: wrong key, or tampered with"), "{error}");
         let error = repair(&fs, &version_path(1), &options).unwrap_err();
         assert!(matches!(error, Error::Rejected { .. }), "{error}");
         assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == bytes);
@@ -96,7 +96,7 @@ fn every_flipped_bit_of_a_sealed_archive_is_corruption_or_harmless() {
 }
 
 #[test]
-fn what_a_real_engine_has_sealed_is_read() {
+fn archives_that_a_real_engine_has_sealed_are_read() {
     for (name, envelope) in [
         ("v5-sealed-bare-2.ckpt", Envelope::Bare),
         ("v5-sealed-framed-2.ckpt", Envelope::Framed),
@@ -127,7 +127,7 @@ fn tamper(bytes: &mut [u8], at: usize, edit: impl FnOnce(&mut [u8])) {
 }
 
 #[test]
-fn a_block_that_was_changed_with_its_checksum_is_not_the_listed_one() {
+fn a_block_changed_together_with_its_checksum_is_refused() {
     let (fs, mut bytes) = sealed(Envelope::Framed);
     tamper(&mut bytes, 4096, |payload| *payload.last_mut().unwrap() ^= 1);
     put_file(&fs, &version_path(1), &bytes);
@@ -138,7 +138,7 @@ fn a_block_that_was_changed_with_its_checksum_is_not_the_listed_one() {
 }
 
 #[test]
-fn an_empty_section_that_cannot_be_sealed_is_refused_and_the_writer_goes_on() {
+fn an_empty_section_that_cannot_be_sealed_leaves_the_writer_usable() {
     let fs = mem_fs();
     let options = WriteOptions::new().encryption(key(KEY, Envelope::Framed));
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), options).unwrap();
@@ -169,7 +169,7 @@ fn a_sealed_archive_is_repaired_with_its_key() {
 }
 
 #[test]
-fn the_ready_provider_opens_what_another_made_from_the_description() {
+fn the_provider_opens_envelopes_of_a_second_implementation() {
     for envelope in ENVELOPES {
         let other = FixedNonce::new(envelope);
         for block_type in [BlockType::Manifest, BlockType::ManifestFooter] {
@@ -181,7 +181,7 @@ fn the_ready_provider_opens_what_another_made_from_the_description() {
 }
 
 #[test]
-fn the_footer_is_let_grow_while_its_envelope_has_room() {
+fn the_footer_may_grow_while_its_envelope_has_room() {
     for (envelope, overhead) in [(Envelope::Framed, 55), (Envelope::Bare, 28)] {
         let fs = mem_fs();
         let options = WriteOptions::new().encryption(key(KEY, envelope));

@@ -8,7 +8,7 @@ use lsm_manifest::{ManifestArchiveWriter, ReadOptions, WriteOptions, publish_cur
 use crate::support::{DIR, SECTIONS, mem_fs, put_file, version_path, write};
 
 #[test]
-fn a_publish_is_the_archive_then_its_name_then_the_pointer() {
+fn a_publication_syncs_the_archive_its_name_and_the_pointer() {
     let fs = TraceFs::new(mem_fs()).relative_to(DIR).only_changes();
     put_file(fs.inner(), &version_path(6), b"old");
     let archive = write(&fs, &version_path(7), WriteOptions::new(), &SECTIONS).unwrap();
@@ -36,7 +36,7 @@ remove_file v6
 }
 
 #[test]
-fn a_long_section_is_written_as_it_comes_and_the_mirror_last() {
+fn a_long_section_is_written_at_once_and_the_mirror_last() {
     let fs = TraceFs::new(mem_fs()).relative_to(DIR).only_changes();
     let mut writer = ManifestArchiveWriter::create(&fs, &version_path(1), WriteOptions::new()).unwrap();
     writer.add_section("a", b"1").unwrap();

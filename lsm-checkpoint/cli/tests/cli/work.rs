@@ -102,7 +102,7 @@ fn restored_files_get_the_owner_of_the_command_line() {
     if own == 0 {
         assert_eq!((given.code, owner_of("given")), (0, 4711));
     } else {
-        assert!(given.code == 4 && given.err.contains("are refused there"), "{given:?}");
+        assert!(given.code == 4 && given.err.contains("refuses the owner"), "{given:?}");
     }
     let unknown = restore("no-such-user:0", "unknown");
     assert!(unknown.code == 1 && unknown.err.contains("no user is called no-such-user"), "{unknown:?}");

@@ -10,7 +10,7 @@ fn names_of(fs: &MemFs, text_len: usize) -> u64 {
 }
 
 #[test]
-fn what_the_directory_holds_can_be_listed_besides_what_is_free() {
+fn the_budget_covers_the_entries_of_the_directory_and_a_fixed_amount() {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/t")).unwrap();
     let empty = names_of(&fs, 9);
@@ -25,7 +25,7 @@ fn what_the_directory_holds_can_be_listed_besides_what_is_free() {
 }
 
 #[test]
-fn a_catalog_is_as_long_as_its_directory_explains() {
+fn the_length_of_a_catalog_is_bounded_by_the_entries() {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/t")).unwrap();
     let fits = |len: u64| Budget::new(&fs, Path::new("/t")).check_len(len).is_ok();

@@ -1,9 +1,9 @@
-//! [`Cursor`]: reads bytes from the front.
+//! [`Cursor`]: reads integers, texts and records from bytes.
 
 use crate::CatalogDefect;
 
-/// The unread bytes. Integers are little-endian. Texts and records are preceded by their length. Nothing is allocated
-/// for a length that exceeds the bytes.
+/// The unread bytes. Integers are little-endian. Texts and records are preceded by their length. A length that exceeds
+/// the remaining bytes is refused before anything is allocated for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a>(&'a [u8]);
 

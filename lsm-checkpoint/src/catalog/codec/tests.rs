@@ -103,7 +103,7 @@ fn a_sequence_number_of_0_is_unknown_in_format_1() {
 }
 
 #[test]
-fn a_source_of_format_1_may_have_no_name() {
+fn a_catalog_of_format_1_may_lack_an_identity() {
     let mut sections = golden_1();
     let head = &mut sections[0].1;
     head.drain(8..8 + head[4] as usize);
@@ -114,7 +114,7 @@ fn a_source_of_format_1_may_have_no_name() {
 }
 
 #[test]
-fn an_identity_has_an_end() {
+fn an_identity_that_is_too_long_is_refused() {
     for (len, fits) in [(255, true), (256, false)] {
         let mut sections = golden_1();
         let head = &mut sections[0].1;
@@ -148,7 +148,7 @@ fn taken(sections: &Sections) -> Vec<usize> {
 
 /// A record of a few bytes can name a directory four levels deep, or lie in a tree with a long name.
 #[test]
-fn each_name_is_taken_by_the_length_of_its_path() {
+fn each_name_is_charged_by_the_length_of_its_path() {
     let records = ["users", "userstables", "usersblobs", "orders"].map(str::len);
     let files =
         ["userstables1", "usersblobs1", "ordersfilters1.f", "ordersv9", "orderscurrent"].map(str::len);
@@ -162,7 +162,7 @@ fn each_name_is_taken_by_the_length_of_its_path() {
 
 /// The bytes of format 2, one section per line. They are never edited.
 #[test]
-fn format_2_is_what_it_was() {
+fn the_bytes_of_format_2_are_unchanged() {
     let found: String =
         encode(&sample()).iter().map(|(name, payload)| format!("{name} {}\n", hex(payload))).collect();
     assert!(found == include_str!("golden_2.txt"), "{found}");
@@ -189,7 +189,7 @@ fn every_truncation_of_a_section_is_refused() {
 }
 
 #[test]
-fn a_missing_section_is_missed_and_a_strange_one_is_not() {
+fn a_missing_section_is_refused_and_an_unknown_one_is_ignored() {
     let mut sections = encode(&sample());
     for at in 1..sections.len() {
         let mut fewer = sections.clone();
@@ -261,7 +261,7 @@ fn fields_and_flags_of_later_versions_are_skipped() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_that_lead_out_of_the_checkpoint_are_refused() {
     let edits: [fn(&mut Catalog, String); 4] = [
         |catalog, name| catalog.files[0].name = name,
         |catalog, name| catalog.files[2].kind = FileKind::Other(name.into()),
@@ -308,7 +308,7 @@ fn catalogs_that_cannot_be_restored_are_refused() {
 }
 
 #[test]
-fn a_kind_is_what_its_folder_says() {
+fn the_folder_decides_the_kind() {
     let mut catalog = sample();
     catalog.files[2].kind = FileKind::Other("tables".into());
     let decoded = decode(&encode(&catalog)).unwrap();
@@ -316,7 +316,7 @@ fn a_kind_is_what_its_folder_says() {
 }
 
 #[test]
-fn strange_codes_are_refused() {
+fn unknown_codes_are_refused() {
     let sections = encode(&sample());
     let with = |at: usize, byte: u8| {
         let mut sections = sections.clone();
@@ -330,7 +330,7 @@ fn strange_codes_are_refused() {
 
 /// Compares the example of the document. The text after two spaces of a line is a comment.
 #[test]
-fn the_document_shows_what_is_written() {
+fn the_example_in_the_document_equals_the_encoded_bytes() {
     let document = include_str!("../../../FORMAT.md");
     let example = document.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let mut sections = Sections::new();

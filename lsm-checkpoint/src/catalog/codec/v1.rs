@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cursor, Refusal, Take, method_of, push_file, take_folders, take_kind};
+use super::{Cursor, Refusal, TakeMemory, method_of, push_file, take_folders, take_kind};
 use crate::{Catalog, CatalogDefect, CatalogFile, CatalogTree, FileKind, Method};
 
 /// The prefix of a section of files, followed by a number.
@@ -15,7 +15,7 @@ pub(crate) struct Decoder(Catalog);
 
 impl Decoder {
     /// Decodes the head after its format number.
-    pub(super) fn new(mut from: Cursor<'_>, take: Take<'_>) -> Result<Self, Refusal> {
+    pub(super) fn new(mut from: Cursor<'_>, take: TakeMemory<'_>) -> Result<Self, Refusal> {
         let identity = from.text()?;
         // Writers of this format stored 0 both for a tree without a write and for a write with number 0. If 0 is read
         // as unknown, a replay repeats a write at worst. If it were read as a write, a replay could lose one.
@@ -40,7 +40,7 @@ impl Decoder {
         }))
     }
 
-    pub(super) fn files(&mut self, part: &[u8], take: Take<'_>) -> Result<(), CatalogDefect> {
+    pub(super) fn files(&mut self, part: &[u8], take: TakeMemory<'_>) -> Result<(), CatalogDefect> {
         let mut from = Cursor::new(part);
         while !from.is_empty() {
             push_file(&mut self.0, take_file(&mut from)?, take)?;
@@ -65,8 +65,8 @@ fn take_file(from: &mut Cursor<'_>) -> Result<CatalogFile, CatalogDefect> {
     Ok(CatalogFile { checksum, linkable, ..CatalogFile::new(tree, kind, name, len, method) })
 }
 
-/// The format does not record which files may be shared. A copied file of another kind may be a log that its engine
-/// still appends to.
+/// Format 1 does not record which files may be shared. Tables and blob files may. A file of another kind that was
+/// copied may be a log that the engine appends to after a restore, so it may not.
 const fn is_linkable(kind: &FileKind, method: Method) -> bool {
     match kind {
         FileKind::Table | FileKind::Blob => true,

@@ -1,13 +1,14 @@
-//! Format 2.
+//! Format 2, which is read and written.
 //!
-//! Everything is in a record that is preceded by its length. A reader skips the bytes after the fields that it knows,
-//! so a later version can append fields that may be ignored. A change that must not be ignored is a required feature.
+//! The fields are grouped in records, each preceded by its length. A reader skips the bytes after the fields that it
+//! knows, so a later version can append fields that may be ignored. A change that must not be ignored is a required
+//! feature.
 
 use std::time::Duration;
 
 use super::{
-    Cursor, HEAD_SECTION, Refusal, Take, cursor::put_text, kind_code, method_code, method_of, push_file,
-    take_folders, take_kind,
+    Cursor, HEAD_SECTION, Refusal, TakeMemory, cursor::put_text, kind_code, method_code, method_of,
+    push_file, take_folders, take_kind,
 };
 use crate::{Attributes, CATALOG_FORMAT, Catalog, CatalogDefect, CatalogFile, CatalogFolder, CatalogTree};
 
@@ -224,7 +225,7 @@ impl Decoder {
         &mut self,
         name: &str,
         payload: &[u8],
-        take: Take<'_>,
+        take: TakeMemory<'_>,
     ) -> Result<(), CatalogDefect> {
         // Sections with other names come from later versions.
         let Some((list, nth)) = List::of(name) else { return Ok(()) };
@@ -255,7 +256,7 @@ impl Decoder {
     }
 }
 
-fn take_tree(from: &mut Cursor<'_>, take: Take<'_>) -> Result<CatalogTree, CatalogDefect> {
+fn take_tree(from: &mut Cursor<'_>, take: TakeMemory<'_>) -> Result<CatalogTree, CatalogDefect> {
     let _flags = from.u32()?;
     let version_id = from.u64()?;
     let folder = from.text()?;

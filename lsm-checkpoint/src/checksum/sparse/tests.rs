@@ -11,7 +11,7 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn bytes_have_the_hasher_of_xxh3() {
+fn the_sparse_hasher_equals_xxh3_for_bytes() {
     for len in LENGTHS {
         let bytes = bytes(len);
         for piece in [1, 7, 64, 100, 1024, 9999] {

@@ -148,7 +148,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_history_of_the_pause_is_that_of_the_model(steps in vec(step(), 1..40)) {
+    fn the_pause_behaves_like_the_model(steps in vec(step(), 1..40)) {
         let mem = MemFs::new();
         for path in FILES {
             mem.write_new(Path::new(path), b"rows", SyncMode::Normal).unwrap();

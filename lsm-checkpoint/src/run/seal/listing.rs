@@ -20,10 +20,10 @@ struct ListedTree {
     tree: CatalogTree,
 }
 
-/// The trees of a checkpoint. A file or folder that is written belongs to the deepest tree around it.
+/// The trees of a checkpoint. A file or folder that the engine writes belongs to the innermost tree around it.
 pub(super) struct Listing<'a> {
     unsealed: &'a Unsealed<'a>,
-    /// The directories of the plan, whose use is known.
+    /// The directories of the plan, which are already listed.
     planned: HashSet<&'a Path>,
     /// By directory, relative to the checkpoint.
     trees: HashMap<PathBuf, ListedTree>,
@@ -51,7 +51,7 @@ impl<'a> Listing<'a> {
         self.files.push(CatalogFile { checksum, linkable, attributes, ..file });
     }
 
-    /// Adds a file that was written through the target. Its checksum is taken from the bytes that a reader sees.
+    /// Adds a file that was written through the target. Its checksum is computed from the bytes that a reader sees.
     pub(super) fn add_written(&mut self, path: &Path) -> Result<()> {
         let (tree, folder) = self.place_of(path.parent().unwrap_or(path))?;
         let number = tree.number;
@@ -75,8 +75,8 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// Builds the catalog of all that was added. Its sort is stable, so metadata stays in the order in which it got its
-    /// names.
+    /// Builds the catalog of everything that was added. The sort is stable, so metadata stays in the order in which it
+    /// got its names.
     pub(super) fn into_catalog(self, header: CatalogHeader) -> Catalog {
         let CatalogHeader { label, seqno } = header;
         let mut trees: Vec<ListedTree> = self.trees.into_values().collect();
@@ -104,7 +104,7 @@ impl<'a> Listing<'a> {
         names.map(|names| (tree, names.join("/"))).ok_or(no_place)
     }
 
-    /// Returns the error for an entry that an engine has written where a catalog cannot name it.
+    /// Returns the error for an entry that an engine has written to a path that no catalog can hold.
     fn no_place(&self, path: &Path) -> Error {
         let path = relative(path, self.unsealed.dir).to_path_buf();
         Error::InvalidSnapshot { path, problem: SnapshotProblem::Name }

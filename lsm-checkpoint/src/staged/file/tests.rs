@@ -18,7 +18,7 @@ fn syncs(write: impl FnOnce(&dyn Fs, &Path)) -> usize {
 }
 
 #[test]
-fn a_new_file_that_nobody_wrote_to_has_nothing_to_sync() {
+fn a_file_that_was_never_written_needs_no_sync() {
     assert_eq!(syncs(|fs, path| drop(fs.open(path, &NEW).unwrap())), 0);
     assert_eq!(syncs(|fs, path| fs.write_new(path, b"", SyncMode::Normal).unwrap()), 0);
 }
@@ -59,7 +59,7 @@ fn a_file_that_is_emptied_again_is_synced() {
 }
 
 #[test]
-fn a_file_that_is_written_over_or_removed_has_nothing_to_sync() {
+fn a_replaced_or_removed_file_needs_no_sync() {
     let over = syncs(|fs, path| {
         let draft = Path::new("S/draft");
         fs.write_new(path, b"old", SyncMode::Normal).unwrap();

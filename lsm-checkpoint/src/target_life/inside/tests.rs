@@ -14,11 +14,11 @@ fn mark(fs: &MemFs, target: &Target, pointers: &[&str]) {
     let pointers: Vec<PathBuf> = pointers.iter().map(PathBuf::from).collect();
     let files = pointers.iter().cloned().chain([PathBuf::from("v7")]).collect();
     let contents = Contents { files, pointers, ..Contents::default() };
-    Marker::fill(&contents).write(fs, &target.path, SyncMode::Normal).unwrap();
+    Marker::restore_into(&contents).write(fs, &target.path, SyncMode::Normal).unwrap();
 }
 
 #[test]
-fn lost_and_found_does_not_count_and_a_file_of_its_name_does() {
+fn a_directory_lost_and_found_does_not_count_but_a_file_does() {
     let fs = MemFs::new();
     let target = target(&fs);
     let lost = target.path.join(LOST_AND_FOUND);
@@ -31,9 +31,9 @@ fn lost_and_found_does_not_count_and_a_file_of_its_name_does() {
     assert!(matches!(&refused, Error::NotEmpty { entry, .. } if entry == Path::new(LOST_AND_FOUND)));
 }
 
-/// It is of a target that was made, or is being removed, under a staged name beside it.
+/// The marker comes from a target that is made or removed under a staged name beside it.
 #[test]
-fn a_marker_of_another_protocol_is_left_alone() {
+fn a_marker_of_another_operation_is_left_alone() {
     let fs = MemFs::new();
     let target = target(&fs);
     mark(&fs, &target, &["current"]);
@@ -42,9 +42,9 @@ fn a_marker_of_another_protocol_is_left_alone() {
     assert!(fs.exists(&target.path.join(MARKER_FILE)).unwrap());
 }
 
-/// A crash has split its rename, or an engine that lives there has removed it.
+/// Either a crash has split the rename of the pointer, or an engine that uses the target has removed it.
 #[test]
-fn a_pointer_that_is_nowhere_is_left_to_the_operator() {
+fn a_missing_pointer_is_left_to_the_operator() {
     let fs = MemFs::new();
     let target = target(&fs);
     fs.create_dir(&target.staged).unwrap();
@@ -56,7 +56,7 @@ fn a_pointer_that_is_nowhere_is_left_to_the_operator() {
 }
 
 #[test]
-fn without_pointers_a_staged_file_shows_that_the_moves_were_cut_short() {
+fn without_pointers_a_staged_file_marks_the_target_as_partial() {
     for is_staged in [true, false] {
         let fs = MemFs::new();
         let target = target(&fs);
@@ -74,7 +74,7 @@ fn without_pointers_a_staged_file_shows_that_the_moves_were_cut_short() {
 }
 
 #[test]
-fn a_second_claim_waits_for_the_first() {
+fn a_second_claim_is_refused() {
     let fs = MemFs::new();
     let target = target(&fs);
     let first = claim_inside(&fs, target.clone(), SyncMode::Normal).unwrap();

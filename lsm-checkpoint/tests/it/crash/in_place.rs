@@ -11,7 +11,7 @@ use crate::{create::TARGET, seeded::seeded_sweep, tweak::Tweak};
 
 pub(crate) const MARKER: &str = ".checkpoint-unpublished";
 
-/// Absent, complete, or recognisably unfinished.
+/// Checks that the target is absent, complete, or marked as unfinished.
 pub(crate) fn check(case: &Case, image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
     let exists = |path: &Path| image.exists(path).map_err(|e| e.to_string());

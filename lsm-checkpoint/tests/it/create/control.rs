@@ -59,7 +59,7 @@ fn check_end(trace: &str) {
 }
 
 #[test]
-fn a_cancel_at_any_moment_leaves_nothing() {
+fn cancelling_at_any_moment_leaves_nothing() {
     for target in ["/checkpoint", "/backup/x"] {
         for calls in 1.. {
             let (fs, db) = two_volumes(VolumeOptions::new());
@@ -107,7 +107,7 @@ fn copies_keep_to_their_limit() {
 
 /// At one byte per second, the log alone takes ten minutes.
 #[test]
-fn a_limit_does_not_keep_a_cancel_waiting() {
+fn a_limit_does_not_delay_a_cancellation() {
     let (fs, db) = two_volumes(VolumeOptions::new());
     let clock = Patient::default();
     let cancel = |_: &Progress| match clock.now() < Duration::from_secs(2) {
@@ -124,7 +124,7 @@ fn a_limit_does_not_keep_a_cancel_waiting() {
 }
 
 #[test]
-fn deletions_go_on_as_soon_as_their_file_is_here() {
+fn a_deletion_continues_once_its_file_is_in_the_checkpoint() {
     let (fs, mut db) = mem_db(&[""]);
     let extra = Path::new("/db/tables/3");
     fs.write_new(extra, b"not captured", SyncMode::Normal).unwrap();

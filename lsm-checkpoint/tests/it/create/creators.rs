@@ -52,18 +52,18 @@ fn rounds(fs: &Arc<dyn Fs>, root: &Path, rounds: usize) {
 }
 
 #[test]
-fn in_memory() {
+fn one_of_many_creators_succeeds_in_memory() {
     rounds(&(Arc::new(MemFs::new()) as Arc<dyn Fs>), Path::new("/"), 30);
 }
 
 #[test]
-fn on_the_host() {
+fn one_of_many_creators_succeeds_on_the_host() {
     let dir = tempfile::tempdir().unwrap();
     rounds(&(Arc::new(StdFs) as Arc<dyn Fs>), dir.path(), 10);
 }
 
 #[test]
-fn one_at_work_keeps_the_others_out() {
+fn a_working_creator_keeps_others_out() {
     let (fs, mut db) = mem_db(&[""]);
     let second = fs.clone();
     db.on_capture = Box::new(move |_| {
@@ -80,7 +80,7 @@ fn one_at_work_keeps_the_others_out() {
 }
 
 #[test]
-fn one_that_finds_the_name_taken_in_the_end_removes_only_its_own() {
+fn a_creator_that_loses_the_name_removes_only_its_own_files() {
     let (fs, mut db) = mem_db(&[""]);
     let second = fs.clone();
     db.on_capture = Box::new(move |_| second.create_dir(Path::new(TARGET)).unwrap());
@@ -119,7 +119,7 @@ fn two_creators_and_a_crash() {
 
 /// If a network filesystem repeats a request, the effect of the first attempt makes the second attempt fail.
 #[test]
-fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
+fn a_repeated_request_of_a_network_filesystem_is_recognised() {
     for (op, path, renames) in [
         (Op::RenameNoreplace, None, true),
         (Op::CreateDir, Some(TARGET), false),
@@ -141,7 +141,7 @@ fn an_effect_that_is_reported_as_an_obstacle_is_recognised() {
 
 /// The same of the rename over the empty directory that was made to claim the name.
 #[test]
-fn a_replacement_that_is_reported_as_an_obstacle_is_recognised() {
+fn a_repeated_rename_of_a_network_filesystem_is_recognised() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
     let db = super::prepared(&fs, &[""]);
     let late = FaultFs::new(fs.clone());

@@ -14,7 +14,7 @@ fn refusal(fs: &dyn Fs, db: &Db, target: &str) -> Error {
 }
 
 #[test]
-fn a_target_that_exists() {
+fn an_existing_target_is_refused() {
     let (fs, db) = mem_db(&[""]);
     fs.create_dir(Path::new("/directory")).unwrap();
     fs.write_new(Path::new("/file"), b"mine", SyncMode::Normal).unwrap();
@@ -31,7 +31,7 @@ fn a_target_that_exists() {
 }
 
 #[test]
-fn a_target_in_the_source() {
+fn a_target_in_the_source_is_refused() {
     let (fs, db) = mem_db(&[""]);
     for target in ["/db/checkpoint", "/db/tables/x", "/db", "/./db//x", "/db/tables/../x", "/backup/../db/x"]
     {
@@ -47,7 +47,7 @@ fn a_target_in_the_source() {
 }
 
 #[test]
-fn a_way_through_parents_is_no_refusal() {
+fn a_path_through_parents_is_accepted() {
     for target in ["/backup/../checkpoint", "/backup/below/../../checkpoint"] {
         let (fs, db) = mem_db(&["users", "orders"]);
         fs.create_dir_all(Path::new("/backup/below")).unwrap();
@@ -60,7 +60,7 @@ fn a_way_through_parents_is_no_refusal() {
 
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_is_no_way_into_the_source() {
+fn a_symbolic_link_into_the_source_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (source, link) = (dir.path().join("db"), dir.path().join("link"));
     Db::prepare(&StdFs, &source, &[""]);
@@ -73,7 +73,7 @@ fn a_symbolic_link_is_no_way_into_the_source() {
 }
 
 #[test]
-fn a_target_without_a_parent() {
+fn a_target_without_a_parent_is_refused() {
     let (fs, db) = mem_db(&[""]);
     let Error::Fs(error) = refusal(&fs, &db, "/nowhere/x") else { panic!() };
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
@@ -81,7 +81,7 @@ fn a_target_without_a_parent() {
 }
 
 #[test]
-fn a_volume_that_is_too_small_read_only_or_shut_down() {
+fn a_full_read_only_or_dead_volume_is_an_error() {
     let (fs, db) = two_volumes(VolumeOptions::new().capacity_bytes(2000));
     let full = refusal(&fs, &db, "/backup/x");
     assert!(matches!(full, Error::NoSpace { needed: 2240, available } if available < 2240), "{full}");
@@ -99,7 +99,7 @@ fn a_volume_that_is_too_small_read_only_or_shut_down() {
 }
 
 #[test]
-fn a_parent_that_cannot_be_synced_is_said_to_be() {
+fn a_failed_sync_of_the_parent_is_reported() {
     let (fs, db) = two_volumes(VolumeOptions::new());
     fs.fail_next_sync(Path::new("/backup"), errno::EIO, DirtyPages::Kept);
     let published = refusal(&fs, &db, "/backup/x");
@@ -109,7 +109,7 @@ fn a_parent_that_cannot_be_synced_is_said_to_be() {
 }
 
 #[test]
-fn a_platform_that_cannot_sync_directories_is_no_silent_success() {
+fn a_platform_without_directory_syncs_is_reported() {
     let (fs, db) = two_volumes(VolumeOptions::new().directory_sync(false));
     let info = run_checkpoint(&db, &fs, Path::new("/backup/x")).unwrap();
     assert_eq!(info.durability, lsm_fs::DirectorySync::NotSupported);

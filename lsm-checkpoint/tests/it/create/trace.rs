@@ -49,7 +49,7 @@ sync_directory . normal = durable
 
 /// A single commit then serves all of them. The first sync starts the commit of its own file.
 #[test]
-fn the_write_back_of_all_other_metadata_is_under_way_before_the_first_sync() {
+fn writeback_of_other_metadata_starts_before_the_first_sync() {
     let (fs, mut db) = mem_db(&[""]);
     db.extras = false;
     let traced = TraceFs::new(fs).relative_to("/");
@@ -65,7 +65,7 @@ fn the_write_back_of_all_other_metadata_is_under_way_before_the_first_sync() {
 }
 
 #[test]
-fn in_place_what_makes_it_readable_comes_last() {
+fn in_place_the_pointers_move_last() {
     let (fs, mut db) = mem_db(&[""]);
     db.extras = false;
     let traced = TraceFs::new(Tweak::new(fs).without_directory_renames()).relative_to("/").only_changes();

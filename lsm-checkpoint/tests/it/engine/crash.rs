@@ -31,7 +31,7 @@ fn a_new_tree_survives_in_every_directory() {
 }
 
 #[test]
-fn a_second_power_cut_during_the_next_start_changes_nothing() {
+fn a_second_power_cut_in_the_next_start_loses_nothing() {
     let steps = [Put, Put, Put, Flush, Put, Compact, Put, Checkpoint, Put];
     let report = seeded_sweep()
         .models([hostile()])

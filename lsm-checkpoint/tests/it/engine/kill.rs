@@ -86,13 +86,13 @@ fn prepared() -> MemFs {
 }
 
 #[test]
-fn a_tree_whose_process_was_killed_goes_on() {
+fn the_next_process_opens_the_tree_of_a_killed_one() {
     let kills = kill_everywhere(&prepared(), 3, &[Put, Compact, Put]);
     assert!(kills > 50, "{kills}");
 }
 
 #[test]
-fn a_checkpoint_whose_process_was_killed_is_taken_by_the_next_one() {
+fn the_next_process_takes_the_checkpoint_of_a_killed_one() {
     let start = prepared();
     let swept = sweep(&start).budget(Budget::Quick).after_kill(next_checkpoint);
     let report =
@@ -102,7 +102,7 @@ fn a_checkpoint_whose_process_was_killed_is_taken_by_the_next_one() {
 }
 
 #[test]
-fn a_first_start_that_was_killed_begins_again_in_every_directory() {
+fn a_killed_first_start_begins_again_in_every_directory() {
     for (name, start) in places() {
         println!("{name}");
         let kills = kill_everywhere(&start, 0, &[Put]);

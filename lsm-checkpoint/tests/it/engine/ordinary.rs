@@ -61,7 +61,7 @@ fn a_checkpoint_is_not_opened_as_a_tree() {
 }
 
 #[test]
-fn one_process_writes() {
+fn a_second_writer_is_refused() {
     let fs = MemFs::new();
     let engine = open(&fs).unwrap();
     assert!(open(&fs).is_err());
@@ -70,7 +70,7 @@ fn one_process_writes() {
 }
 
 #[test]
-fn after_an_error_the_engine_reads_and_writes_no_more() {
+fn after_an_error_the_engine_only_reads() {
     let faulty = FaultFs::new(MemFs::new());
     let engine = Engine::open(&shared(&faulty), Path::new(DIR), "a test").unwrap();
     put_next(&engine).unwrap();
@@ -85,7 +85,7 @@ fn after_an_error_the_engine_reads_and_writes_no_more() {
 }
 
 #[test]
-fn a_log_that_is_gone_is_missed() {
+fn a_missing_log_is_an_error() {
     let fs = MemFs::new();
     let engine = open(&fs).unwrap();
     let log = engine.state().view.version.files(Path::new(DIR)).remove(0);
@@ -95,7 +95,7 @@ fn a_log_that_is_gone_is_missed() {
 }
 
 #[test]
-fn a_table_that_was_changed_is_refused() {
+fn a_changed_table_is_refused() {
     let fs = MemFs::new();
     let writes = prepared(&fs);
     let engine = open(&fs).unwrap();
@@ -130,7 +130,7 @@ fn a_volume_that_cannot_sync_directories_keeps_everything() {
 }
 
 #[test]
-fn a_full_disk_ends_a_write_and_not_the_tree() {
+fn a_full_disk_fails_a_write_and_keeps_the_tree() {
     let root = VolumeOptions::new().capacity_bytes(256 << 10);
     let fs = MemFsOptions::new().root(root).build().unwrap();
     let engine = open(&fs).unwrap();

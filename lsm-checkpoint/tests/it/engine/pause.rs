@@ -40,7 +40,7 @@ fn compact_at(n: u64) -> bool {
 }
 
 #[test]
-fn a_compaction_at_any_moment_takes_no_file_from_a_checkpoint() {
+fn a_compaction_at_any_moment_removes_no_file_of_a_checkpoint() {
     let moments = (0..).take_while(|&n| compact_at(n)).count();
     assert!(moments > 5, "{moments}");
 }

@@ -37,7 +37,7 @@ fn work(fs: &FaultFs<StdFs>, dir: &Path) -> Result<(), Error> {
 }
 
 #[test]
-fn none_is_left_open() {
+fn no_failure_leaves_a_handle_open() {
     // Run in memory if there is such a mount, because thousands of syncs are not the subject of this test.
     let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let dir = scratch.path();

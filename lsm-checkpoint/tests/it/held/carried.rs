@@ -1,4 +1,4 @@
-//! The choice of a method, where a single line of the ladder decides.
+//! The choice of a method, in cases that a single line of the transfer decides.
 
 use std::{path::Path, sync::Arc};
 
@@ -31,7 +31,7 @@ fn carried(fs: &dyn Fs, name: &str) -> Vec<u8> {
     fs.read_to_vec(&Path::new(TARGET).join("tables").join(name), 1 << 20).unwrap()
 }
 
-/// Their directories have the same name, and only the first is on the backend of the target.
+/// The directories of the two files have the same name, and only the first is on the backend of the target.
 #[test]
 fn files_of_two_backends_are_two_groups() {
     let (here, there) = (with_table(b"here"), MemFs::new());
@@ -44,7 +44,7 @@ fn files_of_two_backends_are_two_groups() {
 }
 
 #[test]
-fn a_volume_that_cannot_be_asked_for_ends_it() {
+fn a_failed_volume_lookup_fails_the_checkpoint() {
     let fs = with_table(b"rows");
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::VolumeId).nth(1).before(errno::EIO));
@@ -69,7 +69,7 @@ fn a_file_of_the_base_with_another_checksum_is_not_linked() {
 
 /// Two backends number their inodes from the same start.
 #[test]
-fn an_inode_number_of_another_backend_is_no_inode_of_the_base() {
+fn equal_inode_numbers_of_two_backends_are_not_one_inode() {
     let (source, fs) = (MemFs::new(), MemFs::new());
     let id = |fs: &MemFs, path: &str| fs.metadata(Path::new(path)).unwrap().file_id;
     run_checkpoint(
@@ -93,7 +93,7 @@ fn an_inode_number_of_another_backend_is_no_inode_of_the_base() {
 
 /// Only a refusal is a reason to fall back to another method.
 #[test]
-fn a_link_to_the_base_that_fails_ends_it() {
+fn a_failed_link_to_the_base_fails_the_checkpoint() {
     let (source, fs) = (with_table(b"rows"), MemFs::new());
     let engine = engine(vec![table(&source, TABLE, 4).checksum(xxh3_128(b"rows"))]);
     run_checkpoint(&engine, &fs, Path::new(BASE)).unwrap();
@@ -104,7 +104,7 @@ fn a_link_to_the_base_that_fails_ends_it() {
 }
 
 #[test]
-fn a_table_that_is_longer_than_the_snapshot_says_is_not_copied() {
+fn a_table_longer_than_in_the_snapshot_is_not_copied() {
     let source = with_table(b"rows and more");
     let failed = run_checkpoint(&engine(vec![table(&source, TABLE, 4)]), &MemFs::new(), Path::new(TARGET));
     let longer = Change::Length { expected: 4, found: 13 };

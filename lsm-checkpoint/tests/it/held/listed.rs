@@ -10,7 +10,7 @@ use crate::{create::TARGET, foreign::Foreign};
 
 /// A directory has the length of an empty file here.
 #[test]
-fn a_directory_in_the_place_of_an_empty_file_is_incomplete() {
+fn a_checkpoint_with_a_directory_in_place_of_a_file_is_incomplete() {
     let fs = MemFs::new();
     let engine = Foreign::new(vec![SourceFile::bytes(FileKind::Table, "empty", *b"")], |target| {
         Ok(target.write("CURRENT", b"1")?)

@@ -1,4 +1,4 @@
-//! Abandoned targets that were created file by file. A sweep keeps a complete one and removes the rest.
+//! Abandoned targets that were created file by file. A sweep keeps a complete target and removes any other.
 
 use std::{path::Path, sync::Arc};
 
@@ -25,7 +25,7 @@ fn swept(fs: &MemFs) -> bool {
 }
 
 #[test]
-fn one_that_lacks_only_the_end_of_its_marker_is_kept() {
+fn a_whole_target_with_a_marker_is_kept() {
     let (fs, db) = mem_db(&[""]);
     killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
     assert!(swept(&fs) && !fs.exists(&Path::new(TARGET).join(MARKER)).unwrap());
@@ -34,7 +34,7 @@ fn one_that_lacks_only_the_end_of_its_marker_is_kept() {
 
 /// Its creator died before it wrote the marker. The next creator succeeds without a sweep.
 #[test]
-fn an_empty_one_is_taken_away() {
+fn an_empty_target_is_removed() {
     let (fs, db) = mem_db(&[""]);
     killed_in_place(&db, &fs, Op::Open, "/checkpoint/.checkpoint-unpublished");
     assert!(fs.exists(Path::new(TARGET)).unwrap() && !swept(&fs.fork()));
@@ -43,7 +43,7 @@ fn an_empty_one_is_taken_away() {
 }
 
 #[test]
-fn one_without_a_marker_is_nobodys_debris() {
+fn a_target_without_a_marker_is_not_debris() {
     let (fs, db) = mem_db(&[""]);
     run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap();
     fs.create_dir(Path::new(STAGED)).unwrap();
@@ -53,7 +53,7 @@ fn one_without_a_marker_is_nobodys_debris() {
 /// The last sync fails, and so does the first removal of the undo. The target is marked and has a part of its files.
 /// Its pointer is where a sweep looks for it.
 #[test]
-fn one_that_could_not_be_undone_is_undone_by_a_sweep() {
+fn a_sweep_finishes_a_failed_undo() {
     let (fs, db) = mem_db(&[""]);
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::SyncDirectory).at(TARGET).nth(3).before(errno::EIO));
@@ -68,7 +68,7 @@ fn one_that_could_not_be_undone_is_undone_by_a_sweep() {
 
 /// A crash can leave a pointer with both names of its rename.
 #[test]
-fn one_whose_pointer_has_both_names_is_kept() {
+fn a_target_whose_pointer_has_both_names_is_kept() {
     let (fs, db) = mem_db(&[""]);
     killed_in_place(&db, &fs, Op::RemoveFile, "/checkpoint/.checkpoint-unpublished");
     fs.hard_link(&Path::new(TARGET).join("current"), &Path::new(STAGED).join("current")).unwrap();
@@ -76,9 +76,9 @@ fn one_whose_pointer_has_both_names_is_kept() {
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
 }
 
-/// The pointer is of a database that an engine has made in the incomplete target.
+/// The pointer belongs to a database that an engine has created in the incomplete target.
 #[test]
-fn one_with_a_pointer_of_another_database_is_left_to_the_operator() {
+fn a_target_with_another_pointer_is_left_to_the_operator() {
     let (fs, db) = mem_db(&[""]);
     killed_in_place(&db, &fs, Op::Rename, "/checkpoint/current");
     fs.write_new(&Path::new(TARGET).join("current"), b"mine", SyncMode::Normal).unwrap();
@@ -92,7 +92,7 @@ fn one_with_a_pointer_of_another_database_is_left_to_the_operator() {
 
 /// Without metadata, the catalog shows how far the moves came.
 #[test]
-fn one_without_metadata_is_kept_if_everything_has_moved() {
+fn a_target_without_metadata_is_kept_if_everything_has_moved() {
     for (op, path, is_kept) in [
         (Op::RemoveFile, "/checkpoint/.checkpoint-unpublished", true),
         (Op::Rename, "/checkpoint/CHECKPOINT", false),

@@ -17,7 +17,7 @@ use crate::{
 
 /// If the target exists, nothing is flushed or created.
 #[test]
-fn a_target_that_exists_is_seen_before_anything_is_made() {
+fn an_existing_target_is_refused_before_anything_is_made() {
     let (fs, db) = mem_db(&[""]);
     fs.create_dir(Path::new(TARGET)).unwrap();
     let watched = FaultFs::new(fs);
@@ -28,7 +28,7 @@ fn a_target_that_exists_is_seen_before_anything_is_made() {
 
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_to_nothing_is_seen_before_anything_is_made() {
+fn a_dangling_symbolic_link_is_refused_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("daily");
     std::os::unix::fs::symlink("nowhere", &target).unwrap();
@@ -42,7 +42,7 @@ fn a_symbolic_link_to_nothing_is_seen_before_anything_is_made() {
 /// The lock would apply to the directory that the link points to, and prove nothing about the target.
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_beside_an_empty_target_makes_it_nobodys_debris() {
+fn an_empty_target_beside_a_symbolic_link_is_not_debris() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("daily");
     for made in [&target, &dir.path().join("elsewhere")] {
@@ -56,7 +56,7 @@ fn a_symbolic_link_beside_an_empty_target_makes_it_nobodys_debris() {
 
 /// Another process creates the directory while the manifest is written, and the volume has no rename that spares it.
 #[test]
-fn a_target_that_somebody_fills_meanwhile_is_not_taken_over() {
+fn a_target_that_is_filled_meanwhile_is_not_taken_over() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();
     let somebody = fs.clone();
     let engine = Foreign::new(Vec::new(), move |target| {
@@ -70,7 +70,7 @@ fn a_target_that_somebody_fills_meanwhile_is_not_taken_over() {
 }
 
 #[test]
-fn a_rename_that_took_place_and_failed_is_taken_back() {
+fn a_rename_that_took_effect_and_failed_is_undone() {
     let (fs, db) = mem_db(&[""]);
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::RenameNoreplace).nth(1).after(errno::EIO));

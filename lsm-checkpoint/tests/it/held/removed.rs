@@ -13,7 +13,7 @@ const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
 /// A sweeper mistakes the new claim for debris, and holds its lock.
 #[test]
-fn a_claim_that_a_sweeper_holds_is_no_claim() {
+fn a_claim_that_a_sweeper_has_locked_is_given_up() {
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     let raced = Tweak::new(fs.clone()).without_directory_renames();

@@ -13,7 +13,7 @@ const STAGED: &str = "/.checkpoint.checkpoint-staged";
 
 /// A file with the name of a staged directory is not debris, and skipping it is not a failure.
 #[test]
-fn a_file_with_the_name_of_debris_is_no_failure() {
+fn a_file_with_the_name_of_a_staged_directory_is_skipped() {
     let fs = MemFs::new();
     fs.write_new(Path::new(STAGED), b"not a directory", NORMAL).unwrap();
     let report = sweep(&fs, Path::new("/"), NORMAL).unwrap();
@@ -26,7 +26,7 @@ fn a_file_with_the_name_of_debris_is_no_failure() {
 
 /// Another sweeper clears the debris between the listing of the directory and the lock.
 #[test]
-fn debris_that_another_has_cleared_is_not_in_the_report() {
+fn debris_that_another_sweeper_has_cleared_is_not_reported() {
     let fs = MemFs::new();
     fs.create_dir(Path::new(STAGED)).unwrap();
     let raced = Tweak::new(fs.clone()).before(Op::TryLockDirectory, STAGED, |fs: &MemFs| {

@@ -23,7 +23,7 @@ fn quick(fs: &MemFs) -> VerifyReport {
 
 /// A creator died between its last file and the removal of its marker.
 #[test]
-fn a_marker_beside_a_whole_checkpoint_is_no_problem() {
+fn a_marker_in_a_whole_checkpoint_is_a_note() {
     let fs = prepared(&[""]);
     fs.write_new(&Path::new(TARGET).join(MARKER), b"", NORMAL).unwrap();
     assert!(quick(&fs).is_sound());
@@ -47,7 +47,7 @@ fn a_pointer_to_another_version_is_found_in_every_tree() {
 /// The target of a link may be removed or changed independently of the checkpoint.
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_is_no_file_of_a_checkpoint() {
+fn a_symbolic_link_in_place_of_a_file_is_a_problem() {
     let dir = tempfile::tempdir().unwrap();
     let (source, target) = (dir.path().join("db"), dir.path().join("daily"));
     crate::db::Db::prepare(&lsm_fs::StdFs, &source, &[""]);

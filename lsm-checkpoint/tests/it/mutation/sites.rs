@@ -75,7 +75,7 @@ fn syncs_in(text: &str) -> usize {
 }
 
 #[test]
-fn every_sync_of_the_code_is_one_that_a_test_leaves_out() {
+fn every_sync_in_the_code_has_a_test_that_leaves_it_out() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     source_files(&src, &mut files);

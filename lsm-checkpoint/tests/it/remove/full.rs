@@ -82,7 +82,7 @@ pub(crate) fn check_full(image: &MemFs, notes: &Notes, trees: &'static [&'static
 }
 
 #[test]
-fn it_is_gone_whatever_makes_room() {
+fn a_checkpoint_is_removed_from_a_full_volume() {
     for (switch, trees) in CASES {
         let fs = with_one(trees);
         remove_and_note(&fs, switch).unwrap();
@@ -92,7 +92,7 @@ fn it_is_gone_whatever_makes_room() {
 }
 
 #[test]
-fn a_crash_leaves_it_whole_gone_or_known() {
+fn a_crash_leaves_the_checkpoint_whole_gone_or_recognisable() {
     for (switch, trees) in CASES {
         let start = with_one(trees);
         let once = seeded_sweep().start_from(&start);
@@ -112,7 +112,7 @@ fn a_crash_leaves_it_whole_gone_or_known() {
 }
 
 #[test]
-fn any_failure_leaves_it_whole_gone_or_known() {
+fn any_failure_leaves_the_checkpoint_whole_gone_or_recognisable() {
     for (switch, trees) in CASES {
         let report = fault_sweep(
             || with_one(trees),
@@ -133,9 +133,9 @@ fn any_failure_leaves_it_whole_gone_or_known() {
     }
 }
 
-/// It comes after the call has looked at the entries, so the directory stays.
+/// The entry is added after the call has listed the directory, so the directory stays.
 #[test]
-fn an_entry_that_comes_meanwhile_is_reported() {
+fn an_entry_that_is_added_meanwhile_is_reported() {
     let fs = with_one(ONE);
     let tweaked = Tweak::new(fs.clone()).before(Op::RemoveFile, "/checkpoint/CHECKPOINT", |fs| {
         fs.write_new(Path::new("/checkpoint/mine"), b"mine", NORMAL).unwrap();
@@ -149,7 +149,7 @@ fn an_entry_that_comes_meanwhile_is_reported() {
 /// If the call is killed before the pointers have made space for a marker, the remains are not debris. They are
 /// reported, and the next call finishes the removal.
 #[test]
-fn a_sweep_names_what_is_neither_whole_nor_marked() {
+fn a_sweep_reports_an_unfinished_removal() {
     let fs = with_one(TWO);
     let killed = FaultFs::new(fs.clone());
     killed.inject(Fault::on(Op::Open).at(Path::new(TARGET).join(MARKER)).gone());

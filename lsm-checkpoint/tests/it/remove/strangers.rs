@@ -62,7 +62,7 @@ fn an_entry_that_the_catalog_does_not_name_is_refused_and_named() {
 }
 
 #[test]
-fn leftovers_of_other_programs_and_empty_folders_go_with_it() {
+fn harmless_leftovers_and_empty_folders_are_removed_with_the_checkpoint() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &["users", "orders"]);
     for leftover in ["LOCK", "lock", ".DS_Store", "Thumbs.db", "users/LOCK", "users/tables/.DS_Store"] {
@@ -135,7 +135,7 @@ fn a_directory_that_cannot_be_listed_is_a_stranger() {
 
 /// Only a regular file counts as a catalog. Without force, only a checkpoint with a readable catalog is removed.
 #[test]
-fn a_directory_with_something_called_checkpoint_is_no_checkpoint() {
+fn only_a_regular_file_counts_as_a_catalog() {
     for forced in [false, true] {
         let fs = MemFs::new();
         fs.create_dir(Path::new(TARGET)).unwrap();
@@ -162,7 +162,7 @@ fn a_directory_with_something_called_checkpoint_is_no_checkpoint() {
 }
 
 #[test]
-fn force_removes_a_damaged_checkpoint_by_the_names_that_are_documented() {
+fn force_removes_the_documented_names_of_a_damaged_checkpoint() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &["users", "orders"]);
     let _ = fs.rewrite_atomic(Path::new(CATALOG), b"damaged", NORMAL).unwrap();
@@ -246,7 +246,7 @@ pub(crate) fn force_and_note(fs: &MemFs) -> Result<(), Error> {
 }
 
 #[test]
-fn a_crash_in_a_forced_removal_leaves_strangers_and_what_can_be_repeated() {
+fn a_forced_removal_can_be_repeated_after_a_crash() {
     let fs = with_stranger();
     tried("remove by force", CrashSweep::new().start_from(&fs).run(force_and_note, check_forced));
     let twice = CrashSweep::new().start_from(&fs).budget(Budget::Quick);
@@ -275,7 +275,7 @@ fn any_failure_of_a_forced_removal_can_be_repeated() {
 
 /// If a network filesystem repeats a request, the effect of the first attempt makes the second attempt fail.
 #[test]
-fn a_rename_whose_effect_is_reported_as_an_obstacle_is_recognised() {
+fn a_repeated_rename_of_a_network_filesystem_is_recognised() {
     let fs = MemFs::new();
     let db = with_checkpoint(&fs, &[""]);
     let late = FaultFs::new(fs.clone());

@@ -88,7 +88,7 @@ fn a_pointer_with_two_names_has_moved() {
 
 /// As above, while the pointer of another tree has not moved.
 #[test]
-fn a_pointer_with_two_names_goes_before_its_tree() {
+fn a_pointer_with_two_names_is_removed_before_its_tree() {
     const POINTER: &str = "/data/users/current";
     let trees = &["users", "orders"];
     let fs = died_at(trees, Op::Rename, "/data/.checkpoint-staged/orders/current");

@@ -107,7 +107,7 @@ fn take_bytes(from: &mut &[u8]) -> Result<Vec<u8>> {
 }
 
 #[test]
-fn tables_read_as_written_and_damage_is_seen() {
+fn tables_read_as_written_and_damage_is_found() {
     let entry = |key: &str, value: Option<&str>| Entry {
         key: key.into(),
         seqno: 7,

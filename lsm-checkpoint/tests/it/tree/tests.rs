@@ -44,7 +44,7 @@ fn a_tree_reads_back_what_was_written() {
 }
 
 #[test]
-fn a_version_that_is_held_is_a_pin_only_where_the_last_drop_unlinks() {
+fn a_held_version_pins_files_only_if_the_last_drop_unlinks() {
     each_deletion(|options| {
         let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
         let tree = Tree::open(&fs, Path::new(DIR), options).unwrap();
@@ -91,7 +91,7 @@ fn a_failed_flush_or_compaction_loses_nothing_and_leaves_nothing() {
 }
 
 #[test]
-fn what_a_crash_left_behind_is_removed_by_the_next_open() {
+fn the_next_open_removes_the_leftovers_of_a_crash() {
     let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
     let options = Options::default();
     let tree = Tree::open(&fs, Path::new(DIR), options).unwrap();

@@ -66,7 +66,7 @@ fn with_parity(payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn parity_is_what_the_table_says() {
+fn parity_equals_the_table_of_the_format() {
     let lengths = (1..=300).chain([4 * WINDOW - 1, 4 * WINDOW, 4 * WINDOW + 1, 8 * WINDOW + 77, 9 * WINDOW]);
     for len in lengths {
         let payload = payload(len);
@@ -104,7 +104,7 @@ fn any_two_damaged_shards_are_restored() {
 }
 
 #[test]
-fn three_damaged_shards_are_not_taken_for_restored() {
+fn three_damaged_shards_are_not_restored() {
     let payload = payload(400);
     let mut bytes = with_parity(&payload);
     let checksum = xxh3_128(&payload);

@@ -9,7 +9,7 @@ fn provider(envelope: Envelope) -> Aes256GcmProvider {
 }
 
 #[test]
-fn what_is_sealed_opens_again() {
+fn a_sealed_payload_opens_again() {
     for envelope in [Envelope::Framed, Envelope::Bare] {
         let provider = provider(envelope);
         for len in [1, 15, 16, 17, 5000] {
@@ -30,7 +30,7 @@ fn an_empty_payload_fits_into_the_bare_envelope_only() {
 }
 
 #[test]
-fn the_frames_are_the_known_ones() {
+fn the_frames_have_the_known_bytes() {
     let nonce = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
     let sealed = provider(Envelope::Framed).seal_with(&MANIFEST, &nonce.into(), b"abc").unwrap();
     let head = [
@@ -77,7 +77,7 @@ fn frames_are_bound_to_the_type_of_their_block_and_to_manifests() {
 }
 
 #[test]
-fn another_key_is_rejected_and_another_kind_is_named() {
+fn another_key_is_rejected_and_another_envelope_is_malformed() {
     let other = Aes256GcmProvider::new(&[0x43; 32], Envelope::Framed);
     let sealed = provider(Envelope::Framed).seal(&MANIFEST, b"tables").unwrap();
     assert!(matches!(other.open(&MANIFEST, sealed.clone()), Err(CryptError::Rejected)));

@@ -28,7 +28,7 @@ fn has(fs: &MemFs, name: &str) -> bool {
 }
 
 #[test]
-fn the_engines_files_go_and_all_others_stay() {
+fn clearing_removes_only_the_engines_files() {
     let fs = MemFs::new();
     let own = ["wal/1", "wal/old/2", "tables/1", "blobs/1", "edits-1", "v7"];
     let others = ["LOG", "LOCK", "README", "backup/1"];
@@ -48,7 +48,7 @@ fn the_engines_files_go_and_all_others_stay() {
 }
 
 #[test]
-fn a_folder_of_the_engine_may_be_a_link_and_may_be_a_volume() {
+fn a_folder_of_the_engine_may_be_a_link_or_a_volume() {
     let fs = MemFsOptions::new().volume("/disk", VolumeOptions::new()).build().unwrap();
     fs.create_dir(Path::new("/disk/lost+found")).unwrap();
     fs.create_dir(Path::new(DIR)).unwrap();
@@ -106,7 +106,7 @@ fn without_directory_syncs_a_mark_beside_data_proves_nothing() {
 }
 
 #[test]
-fn on_a_volume_that_cannot_sync_directories_every_answer_says_so() {
+fn without_directory_syncs_every_result_says_so() {
     let root = VolumeOptions::new().directory_sync(false);
     let fs = MemFsOptions::new().root(root).volume("/db", VolumeOptions::new()).build().unwrap();
     for (dir, expected) in

@@ -34,7 +34,7 @@ fn refusal(names: &[&str]) -> Error {
 }
 
 #[test]
-fn empty_folders_and_names_of_the_operator_are_a_new_directory() {
+fn a_directory_with_only_empty_folders_and_ignored_names_is_new() {
     for names in [
         &[][..],
         &["tables/", "blobs/", "wal/", "sst/", "a/b/c/"],
@@ -53,7 +53,7 @@ fn empty_folders_and_names_of_the_operator_are_a_new_directory() {
 }
 
 #[test]
-fn data_without_current_is_a_lost_current_and_every_name_is_told() {
+fn a_lost_current_is_reported_with_every_name() {
     for names in [
         &["tables/1"][..],
         &["blobs/1"],
@@ -84,7 +84,7 @@ fn data_without_current_is_a_lost_current_and_every_name_is_told() {
 }
 
 #[test]
-fn somebody_elses_directory_is_refused_and_every_name_is_told() {
+fn a_foreign_directory_is_refused_with_every_name() {
     for names in [
         &["000001.sst", "CURRENT", "MANIFEST-000001"][..],
         &["sst/1", "vlog/1"],
@@ -126,7 +126,7 @@ fn readers_refuse_the_same_directories() {
 }
 
 #[test]
-fn declared_names_are_the_engines() {
+fn declared_names_belong_to_the_engine() {
     let fs = directory(&["OPTIONS", "000007.log"]);
     let open = |options: &DirectoryOptions| {
         ManifestDirectory::open(&shared(fs.clone()), Path::new(DIR), options).map(drop)
@@ -145,7 +145,7 @@ fn declared_names_are_the_engines() {
 }
 
 #[test]
-fn a_message_stays_one_line_however_many_names_there_are() {
+fn a_message_with_many_names_stays_on_one_line() {
     let names: Vec<_> = (0..1500).map(|at| format!("f{at:04}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).chain(["a\nb"]).collect();
     let Error::ForeignDirectory { names: found, .. } = refusal(&names) else { panic!() };
@@ -156,7 +156,7 @@ fn a_message_stays_one_line_however_many_names_there_are() {
 
 /// Only root can read `lost+found`. Any other folder that cannot be read does not count as empty.
 #[test]
-fn a_folder_that_cannot_be_read_is_somebodys() {
+fn an_unreadable_folder_is_foreign() {
     for (name, is_new) in [("lost+found/", true), ("private/", false)] {
         let fs = FaultFs::new(directory(&[name]));
         let path = Path::new(DIR).join(name.trim_end_matches('/'));
@@ -169,7 +169,7 @@ fn a_folder_that_cannot_be_read_is_somebodys() {
 
 /// The first version is published after a reader has looked for CURRENT and before it lists the directory.
 #[test]
-fn a_current_that_comes_during_the_look_is_no_lost_one() {
+fn a_current_that_is_published_meanwhile_is_not_lost() {
     let fs = MemFs::new();
     run(&fs, DIR, 1).unwrap();
     let racing = FaultFs::new(fs);
@@ -183,7 +183,7 @@ fn a_current_that_comes_during_the_look_is_no_lost_one() {
 
 /// Directories of engines that do not use the mark.
 #[test]
-fn directories_of_the_engine_family_open_and_go_on() {
+fn directories_without_a_mark_can_be_opened() {
     use lsm_manifest::{ManifestArchiveWriter, WriteOptions, publish_current};
 
     let fs = directory(&["tables/1", "blobs/2", "strange"]);

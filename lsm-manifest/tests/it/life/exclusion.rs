@@ -32,7 +32,7 @@ fn race(fs: &MemFs, dir: &'static str, k: u64) -> (Result<Vec<u8>>, Option<Resul
 }
 
 #[test]
-fn of_two_processes_that_start_at_once_one_wins_and_the_other_is_told() {
+fn one_of_two_concurrent_starts_is_refused() {
     for place in places() {
         let (mut told, mut both) = (0, 0);
         for k in 1.. {
@@ -69,7 +69,7 @@ fn a_directory_is_in_use_until_it_is_dropped() {
 }
 
 #[test]
-fn a_caller_that_holds_the_lock_says_so() {
+fn a_caller_may_hold_the_lock_itself() {
     let fs = MemFs::new();
     fs.create_dir(Path::new("/db")).unwrap();
     let _lock = fs.try_lock_directory(Path::new("/db")).unwrap().unwrap();
@@ -82,7 +82,7 @@ fn a_caller_that_holds_the_lock_says_so() {
 
 /// If directories cannot be locked, the caller must keep other writers out.
 #[test]
-fn a_platform_without_locks_opens_and_a_lock_that_fails_does_not() {
+fn without_locks_a_directory_opens_but_a_failed_lock_is_an_error() {
     for (code, opens) in [(errno::EOPNOTSUPP, true), (errno::EIO, false)] {
         let fs = FaultFs::new(MemFs::new());
         fs.inject(Fault::on(Op::TryLockDirectory).from_nth(1).before(code));

@@ -23,7 +23,7 @@ fn full(fs: &MemFs) -> FaultFs<MemFs> {
 }
 
 #[test]
-fn a_version_opens_on_a_full_disk_and_keeps_what_is_stale() {
+fn a_version_opens_on_a_full_disk_and_stale_files_stay() {
     let fs = MemFs::new();
     run(&fs, DIR, 1).unwrap();
     put_file(&fs, Path::new("/db/v9"), b"stale");
@@ -46,7 +46,7 @@ fn a_version_opens_on_a_full_disk_and_keeps_what_is_stale() {
 /// Nothing is stored yet, so waiting for room loses nothing. Continuing would be wrong, because a crash could lose
 /// CURRENT.
 #[test]
-fn a_first_start_waits_for_room() {
+fn a_first_start_on_a_full_disk_is_an_error() {
     let fs = MemFs::new();
     let full_disk = full(&fs);
     assert!(life_cycle::run(&shared(full_disk), Path::new(DIR), 1).is_err());

@@ -25,8 +25,8 @@ fn is_whole(place: &Place, swept: std::result::Result<SweepReport, SweepError>) 
     assert!(of > 12, "{}: {of} kills", place.name);
 }
 
-/// Notes the rows that somebody was told of.
-fn tell(fs: &MemFs, rows: &[u8]) {
+/// Records rows as acknowledged.
+fn acknowledge(fs: &MemFs, rows: &[u8]) {
     fs.note(as_text(rows));
 }
 
@@ -34,15 +34,15 @@ fn as_text(rows: &[u8]) -> String {
     rows.iter().map(|row| format!("{row} ")).collect()
 }
 
-/// Kills `first` everywhere, and starts again with `next`. Both tell of their rows. After a crash of either, `next`
-/// starts and finds all rows that were told of.
+/// Kills `first` at every call, and continues with `next`. Both record the rows that they acknowledge. After a crash of
+/// either, `next` starts and finds all acknowledged rows.
 fn kill_everywhere(
     places: impl IntoIterator<Item = Place>,
     first: impl Fn(&MemFs, &str) -> Result<()>,
     next: impl Fn(&MemFs, &str) -> Result<Vec<u8>>,
 ) {
     for place in places {
-        let told_next = |fs: &MemFs| next(fs, place.dir).map(|rows| tell(fs, &rows));
+        let told_next = |fs: &MemFs| next(fs, place.dir).map(|rows| acknowledge(fs, &rows));
         let check = |image: &MemFs, notes: &Notes| {
             let rows = as_text(&next(image, place.dir).map_err(|e| e.to_string())?);
             let lost = notes.iter().find(|told| !rows.starts_with(*told));
@@ -53,13 +53,13 @@ fn kill_everywhere(
     }
 }
 
-fn run_and_tell(fs: &MemFs, dir: &str, row: u8) -> Result<()> {
-    run(fs, dir, row).map(|rows| tell(fs, &rows))
+fn run_and_acknowledge(fs: &MemFs, dir: &str, row: u8) -> Result<()> {
+    run(fs, dir, row).map(|rows| acknowledge(fs, &rows))
 }
 
 #[test]
-fn a_first_start_that_is_killed_goes_on_in_the_next_process() {
-    kill_everywhere(places(), |fs, dir| run_and_tell(fs, dir, 1), |fs, dir| run(fs, dir, 2));
+fn the_next_process_continues_a_killed_first_start() {
+    kill_everywhere(places(), |fs, dir| run_and_acknowledge(fs, dir, 1), |fs, dir| run(fs, dir, 2));
 }
 
 /// After the first start, two of the places are enough.
@@ -68,20 +68,20 @@ fn two_places() -> impl Iterator<Item = Place> {
 }
 
 #[test]
-fn a_later_start_that_is_killed_goes_on_in_the_next_process() {
+fn the_next_process_continues_a_killed_later_start() {
     let started = two_places().inspect(|place| {
         run(&place.fs, place.dir, 1).unwrap();
         place.fs.settle();
     });
-    kill_everywhere(started, |fs, dir| run_and_tell(fs, dir, 2), |fs, dir| run(fs, dir, 3));
+    kill_everywhere(started, |fs, dir| run_and_acknowledge(fs, dir, 2), |fs, dir| run(fs, dir, 3));
 }
 
 /// The second process acknowledges rows in the log of the version that it found.
 #[test]
-fn a_log_that_a_killed_process_began_loses_no_row() {
+fn the_log_of_a_killed_process_loses_no_row() {
     let put = |fs: &MemFs, engine: &mut LogEngine, row| -> Result<()> {
         engine.put(row)?;
-        tell(fs, engine.rows());
+        acknowledge(fs, engine.rows());
         Ok(())
     };
     kill_everywhere(
@@ -100,9 +100,9 @@ fn a_log_that_a_killed_process_began_loses_no_row() {
     );
 }
 
-/// After a process has acknowledged, a CURRENT that is lost is missed, whatever the power cut leaves.
+/// After a process has acknowledged rows, a lost CURRENT is an error, whatever the power cut leaves.
 #[test]
-fn a_current_that_is_lost_after_a_kill_is_missed() {
+fn a_current_lost_after_a_kill_is_an_error() {
     for place in places() {
         let current = Path::new(place.dir).join("current");
         let next = |fs: &MemFs| {
@@ -110,7 +110,7 @@ fn a_current_that_is_lost_after_a_kill_is_missed() {
             if open(fs, place.dir)?.1.is_some() {
                 fs.note("a version");
             }
-            run_and_tell(fs, place.dir, 2)
+            run_and_acknowledge(fs, place.dir, 2)
         };
         let check = |image: &MemFs, notes: &Notes| {
             if notes.is_empty() {
@@ -120,7 +120,7 @@ fn a_current_that_is_lost_after_a_kill_is_missed() {
             let opened = open(image, place.dir).map(drop);
             if is_missing_current(&opened) { Ok::<_, Error>(()) } else { panic!("{opened:?}") }
         };
-        let swept = sweep(&place).after_kill(next).run(|fs| run_and_tell(fs, place.dir, 1), check);
+        let swept = sweep(&place).after_kill(next).run(|fs| run_and_acknowledge(fs, place.dir, 1), check);
         is_whole(&place, swept);
     }
 }

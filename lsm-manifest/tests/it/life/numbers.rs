@@ -14,7 +14,7 @@ use crate::support::{DIR, SECTIONS, current_path, mem_fs, put_file, version_path
 
 /// On such a volume, archives of unpublished versions are never removed.
 #[test]
-fn a_version_that_was_not_published_is_in_nobodys_way() {
+fn an_unpublished_version_does_not_block_the_next() {
     for directory_sync in [true, false] {
         let root = VolumeOptions::new().directory_sync(directory_sync);
         let fs = MemFsOptions::new().root(root).build().unwrap();
@@ -59,7 +59,7 @@ fn the_next_number_is_above_every_name() {
 }
 
 #[test]
-fn two_archives_at_a_time_get_two_numbers() {
+fn concurrent_archives_get_different_numbers() {
     let fs = MemFs::new();
     let (directory, _) = open(&fs, DIR).unwrap();
     let one = directory.next_version(WriteOptions::new()).unwrap();
@@ -100,7 +100,7 @@ fn an_archive_of_another_directory_is_not_published() {
 }
 
 #[test]
-fn nothing_is_removed_unless_the_live_version_is_there() {
+fn nothing_is_removed_without_the_live_version() {
     let fs = mem_fs();
     let remove = |live| remove_stale(&fs, Path::new(DIR), live);
     for version in [1, 2] {
@@ -126,7 +126,7 @@ fn nothing_is_removed_unless_the_live_version_is_there() {
 
 /// The durability of CURRENT is unknown, so the replaced files stay until it is published again.
 #[test]
-fn after_a_publication_in_doubt_nothing_is_removed_before_another_sync() {
+fn after_an_uncertain_publication_nothing_is_removed_before_another_sync() {
     let fs = MemFs::new();
     run(&fs, DIR, 1).unwrap();
     let failing = FaultFs::new(fs.clone());
@@ -143,7 +143,7 @@ fn after_a_publication_in_doubt_nothing_is_removed_before_another_sync() {
 }
 
 #[test]
-fn before_the_first_version_there_is_nothing_to_clean() {
+fn before_the_first_version_nothing_is_removed() {
     let fs = MemFs::new();
     let (directory, _) = open(&fs, DIR).unwrap();
     put_file(&fs, &version_path(4), b"");

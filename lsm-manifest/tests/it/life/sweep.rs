@@ -44,7 +44,7 @@ fn every_crash_of_every_start_leaves_a_directory_that_starts() {
 }
 
 #[test]
-fn a_crash_during_the_next_start_changes_nothing_of_that() {
+fn a_second_crash_in_the_next_start_leaves_a_directory_that_starts() {
     for place in places() {
         let report = seeded_sweep()
             .start_from(&place.fs)
@@ -59,7 +59,7 @@ fn a_crash_during_the_next_start_changes_nothing_of_that() {
 /// If CURRENT is lost in any state after a version was acknowledged, the directory does not look like an interrupted
 /// first start.
 #[test]
-fn a_current_that_is_lost_later_is_missed() {
+fn a_current_lost_after_a_publication_is_an_error() {
     for place in places() {
         let current = Path::new(place.dir).join("current");
         let report = seeded_sweep().start_from(&place.fs).models(models()).run(

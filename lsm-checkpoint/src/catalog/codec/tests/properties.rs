@@ -87,7 +87,7 @@ fn plan<'c>(catalog: &'c Catalog) -> Result<Plan, crate::plan::Problem> {
 }
 
 #[test]
-fn whatever_decodes_is_what_was_encoded_and_can_be_planned() {
+fn a_decoded_catalog_equals_the_encoded_one_and_can_be_planned() {
     let decoded = Cell::new(0);
     check(CASES, &catalog(), |catalog| {
         let Ok(found) = decode(&encode(&catalog)) else {
@@ -105,7 +105,7 @@ fn whatever_decodes_is_what_was_encoded_and_can_be_planned() {
 
 /// Conversely, every plan can be encoded.
 #[test]
-fn whatever_can_be_planned_decodes() {
+fn every_plan_can_be_encoded_and_decoded() {
     let planned = Cell::new(0);
     check(CASES, &catalog(), |mut catalog| {
         catalog.attributes.clear();

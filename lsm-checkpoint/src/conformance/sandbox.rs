@@ -1,4 +1,4 @@
-//! [`Ground`]: a filesystem with the directories of one run.
+//! [`Sandbox`]: a filesystem with the directories of one run.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use super::{
 use crate::BoxError;
 
 /// The directories in which an engine runs. On the host they are removed at the end.
-pub(super) struct Ground<'s> {
+pub(super) struct Sandbox<'s> {
     subject: &'s Subject,
     fs: Arc<dyn Fs>,
     mem: Option<MemFs>,
@@ -25,26 +25,26 @@ pub(super) struct Ground<'s> {
 /// The mount point of a second volume in memory.
 const OTHER_VOLUME: &str = "/elsewhere";
 
-impl<'s> Ground<'s> {
+impl<'s> Sandbox<'s> {
     /// Creates empty directories for an engine and for its checkpoints.
     pub(super) fn new(subject: &'s Subject) -> Result<Self, Failure> {
-        let ground = match &subject.opener {
+        let sandbox = match &subject.opener {
             Opener::Fs(_) => {
                 let volumes = MemFsOptions::new().volume(OTHER_VOLUME, VolumeOptions::new());
                 Self::on(subject, &volumes.build()?)
             }
             Opener::Host { scratch, .. } => {
-                let home = scratch.join(format!("conformance-{}", subject.next_ground()));
+                let home = scratch.join(format!("conformance-{}", subject.next_sandbox()));
                 Self { subject, fs: Arc::new(StdFs), mem: None, home }
             }
         };
         for dir in ["data", "backups"] {
-            ground.fs.create_dir_all(&ground.home.join(dir))?;
+            sandbox.fs.create_dir_all(&sandbox.home.join(dir))?;
         }
-        if let Some(mem) = &ground.mem {
+        if let Some(mem) = &sandbox.mem {
             mem.settle();
         }
-        Ok(ground)
+        Ok(sandbox)
     }
 
     /// Uses a filesystem in memory that already has the directories.
@@ -59,7 +59,7 @@ impl<'s> Ground<'s> {
     /// Returns the filesystem in memory, for the checks that crash it.
     pub(super) fn mem(&self) -> Result<&MemFs, Failure> {
         let missing = || {
-            let why = "the engine has input and output of its own, so its side cannot be crashed or killed";
+            let why = "the engine does its own input and output, so it cannot be crashed or killed";
             Failure::NotApplicable(why.into())
         };
         self.mem.as_ref().ok_or_else(missing)
@@ -103,10 +103,10 @@ impl<'s> Ground<'s> {
     }
 }
 
-impl Drop for Ground<'_> {
+impl Drop for Sandbox<'_> {
     fn drop(&mut self) {
         if self.mem.is_none() {
-            // The caller removes the scratch directory, with everything that cannot be removed here.
+            // Ignore a failure. The caller removes the scratch directory with everything in it.
             let _ = self.fs.remove_dir_all(&self.home);
         }
     }

@@ -1,4 +1,4 @@
-//! [`Made`]: a list of names in the order of their creation.
+//! [`CreationOrder`]: a list of names in the order of their creation.
 
 use std::{
     collections::HashMap,
@@ -7,12 +7,12 @@ use std::{
 
 /// Paths with their places in the order of creation.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+pub(super) struct CreationOrder {
     by_path: HashMap<PathBuf, u64>,
     last: u64,
 }
 
-impl Made {
+impl CreationOrder {
     /// Adds a path after all others, or moves it there.
     pub(super) fn bind(&mut self, path: &Path) {
         self.last += 1;
@@ -41,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_in_the_order_of_their_making() {
-        let mut made = Made::default();
+    fn names_are_in_the_order_of_creation() {
+        let mut made = CreationOrder::default();
         for path in ["/s/a/2", "/s/a-b/1", "/s/a/1", "/s/a", "/s/b/1", "/s/a/2/x"] {
             made.bind(Path::new(path));
         }
