@@ -191,7 +191,7 @@ impl CheckpointSource for Source<'_> {
 
 impl Stored {
     /// Refuses a version with a cut table. The engine hides the table's lower bound, which the manifest needs, and the
-    /// table's bytes no longer match its checksum.
+    /// table's bytes do not match its checksum.
     fn refuse_cut(&self, mut tables: impl Iterator<Item = u64>) -> Result<(), BoxError> {
         let cut = tables.find(|table| self.cut.contains(table));
         cut.map_or(Ok(()), |id| {

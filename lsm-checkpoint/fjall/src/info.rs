@@ -15,7 +15,7 @@ pub struct BackupInfo {
     /// The number of attempts that the capture took.
     pub attempts: u32,
     /// The longest time for which the backup locked the map of keyspaces. A commit, or the creation of a keyspace,
-    /// waits for the backup no longer than this.
+    /// waits at most this long for the backup.
     pub pause: Duration,
     /// The number of journals in the backup.
     pub journals: u64,

@@ -145,7 +145,7 @@ impl Disk {
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();
         if let Some((dir, name, ino)) = micro.binding() {
             touched.push(ino);
-            // This later change of the name is now durable, so the earlier ones no longer affect any state.
+            // This later change of the name is now durable, so the earlier ones affect no state.
             let dead: Vec<Seq> = self.journal.of_name(dir, name, seq).map(|micro| micro.seq).collect();
             let dead = dead.into_iter().filter_map(|seq| self.journal.remove(seq));
             touched.extend(dead.filter_map(|micro| Some(micro.binding()?.2)));

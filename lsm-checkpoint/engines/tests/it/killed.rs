@@ -14,7 +14,7 @@ use crate::{
     mounts::{number, places},
 };
 
-/// The upper bound on the operations of a killed process, which can no longer report its last one.
+/// The upper bound on the operations of a killed process, which cannot report its last one.
 const UNKNOWN: u64 = 2_000_000;
 
 /// The last step at which a process is killed, in its second or third checkpoint.

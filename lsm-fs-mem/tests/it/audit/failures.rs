@@ -121,7 +121,7 @@ fn the_assertion_lists_every_undurable_part() {
         let f = f.display();
         let expected = format!(
             "{} is not durable: {f}: its content is not synced; \
-             {f}: its name is not durable, the directory is not synced",
+             {f}: its name is not durable, because the directory is not synced",
             root.display()
         );
         assert_eq!(*message, expected);
