@@ -1,5 +1,7 @@
 //! [`CheckpointDir::salvage`]: a checkpoint whose catalog is damaged or gone, as a source.
 
+mod listed;
+
 use std::{
     ffi::OsStr,
     io,
@@ -30,8 +32,10 @@ pub struct SalvageReport {
     pub healed: Vec<String>,
     /// The number of tables, blob files, dictionaries and logs of edits. **Nothing was checked** in them. The engine's
     /// own checksums show if their bytes are right, and its manifest shows if a file is missing.
+    ///
+    /// [`salvage_listed`](CheckpointDir::salvage_listed) counts only files without a checksum.
     pub unchecked_files: u64,
-    /// Entries that are left out, relative to the directory. They are no regular files of a known name.
+    /// Entries that are left out, relative to the directory. They are no regular files of a known name, or not listed.
     pub left_out: Vec<PathBuf>,
     /// The number of further entries that are left out.
     pub unlisted: u64,
@@ -52,7 +56,8 @@ impl CheckpointDir {
     /// is used. A log of another kind is not restored.
     ///
     /// CURRENT's digest and every section of the manifest are checked here. Nothing else can be checked. Without a
-    /// catalog, the files of the checkpoint, their lengths and their checksums are unknown.
+    /// catalog, the files of the checkpoint, their lengths and their checksums are unknown. If the engine's adapter can
+    /// read them from the manifest, use [`salvage_listed`](Self::salvage_listed).
     ///
     /// The result has no [identity](crate::CheckpointSource::identity).
     /// [`with_identity`](Self::with_identity) gives it one, which [`Checkpoint::create`](crate::Checkpoint::create)
@@ -61,7 +66,8 @@ impl CheckpointDir {
     /// # Errors
     ///
     /// [`NotACheckpoint`](Error::NotACheckpoint) if there is no CURRENT. [`Manifest`](Error::Manifest) if CURRENT or
-    /// the manifest is damaged, because nothing can be done without them. [`Fs`](Error::Fs).
+    /// the manifest is damaged, because nothing can be done without them. The same if the manifest is encrypted. In
+    /// that case use [`salvage_listed`](Self::salvage_listed), which takes the key. [`Fs`](Error::Fs).
     ///
     /// # Examples
     ///
@@ -81,12 +87,17 @@ impl CheckpointDir {
         let dir = dir.into();
         let (catalog, report) = {
             let view = beneath_checkpoint(&*fs, &dir)?;
-            let none = || Error::NotACheckpoint { dir: dir.clone() };
-            let recovered = recover(&*view, &dir, &ReadOptions::new())?.ok_or_else(none)?;
+            let recovered = recovered(&*view, &dir, &ReadOptions::new())?;
             Search::new(&*view, &dir, recovered).run()?
         };
         Ok((Self::assumed(fs, dir, catalog), report))
     }
+}
+
+/// Opens and verifies the manifest.
+fn recovered(fs: &dyn Fs, dir: &Path, options: &ReadOptions) -> Result<Recovered> {
+    let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
+    recover(fs, dir, options)?.ok_or_else(none)
 }
 
 /// A search through the directories.
@@ -132,6 +143,10 @@ impl<'a> Search<'a> {
                 _ => self.leave_out(PathBuf::from(entry.name)),
             }
         }
+        Ok(self.finish())
+    }
+
+    fn finish(mut self) -> (Catalog, SalvageReport) {
         // The file that makes the tree readable comes last.
         self.metadata.sort_by_key(|file| file.name == CURRENT_VERSION_FILE);
         let Self { data, metadata, folders, report, .. } = self;
@@ -145,7 +160,7 @@ impl<'a> Search<'a> {
             files: data.into_iter().chain(metadata).collect(),
             attributes: Vec::new(),
         };
-        Ok((catalog, report))
+        (catalog, report)
     }
 
     fn look_into(&mut self, kind: &FileKind) -> Result<()> {

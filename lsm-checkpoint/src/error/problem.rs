@@ -26,6 +26,19 @@ pub enum SnapshotProblem {
     TooLong,
 }
 
+impl SnapshotProblem {
+    /// Converts a defect that a catalog would have into a problem of the snapshot.
+    pub(crate) const fn of(defect: CatalogDefect) -> Self {
+        match defect {
+            CatalogDefect::Duplicate => Self::Taken,
+            CatalogDefect::Depth => Self::Depth,
+            CatalogDefect::Reserved => Self::Reserved,
+            CatalogDefect::TooLong => Self::TooLong,
+            _ => Self::Name,
+        }
+    }
+}
+
 /// The kind of entry that has a target's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -16,8 +16,8 @@ use listing::Listing;
 
 use super::{folders::FolderPermissions, relative};
 use crate::{
-    BaseReport, CATALOG_FILE, Capture, Catalog, CatalogDefect, CheckpointInfo, Error, FileKind,
-    ManifestTarget, Method, PauseStats, Result, SnapshotProblem, StagedProblem,
+    BaseReport, CATALOG_FILE, Capture, Catalog, CheckpointInfo, Error, FileKind, ManifestTarget, Method,
+    PauseStats, Result, SnapshotProblem, StagedProblem,
     info::TotalsByMethod,
     layout,
     permissions::{Keeper, NotKept},
@@ -136,9 +136,9 @@ impl Unsealed<'_> {
         }
         let catalog = listing.into_catalog(header);
         // The engine may have written files that are not in the plan. It could not have made a name that was taken.
-        catalog
-            .check(|file| file.method == Method::Written, &mut |_| Ok(()))
-            .map_err(|(path, defect)| Error::InvalidSnapshot { path, problem: problem_of(defect) })?;
+        catalog.check(|file| file.method == Method::Written, &mut |_| Ok(())).map_err(|(path, defect)| {
+            Error::InvalidSnapshot { path, problem: SnapshotProblem::of(defect) }
+        })?;
         self.check_pointers(&catalog)?;
         Ok(catalog)
     }
@@ -194,17 +194,6 @@ impl Unsealed<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Converts a defect that a catalog would have into a problem of the snapshot.
-fn problem_of(defect: CatalogDefect) -> SnapshotProblem {
-    match defect {
-        CatalogDefect::Duplicate => SnapshotProblem::Taken,
-        CatalogDefect::Depth => SnapshotProblem::Depth,
-        CatalogDefect::Reserved => SnapshotProblem::Reserved,
-        CatalogDefect::TooLong => SnapshotProblem::TooLong,
-        _ => SnapshotProblem::Name,
     }
 }
 

@@ -1,14 +1,14 @@
-//! Verification of a checkpoint with a sealed manifest, with and without the key.
+//! A checkpoint with a sealed manifest, verified and salvaged with and without the key.
 
 use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{
-    BoxError, Capture, CheckpointSource, DeletionPause, PinnedSnapshot, SourceRoot, VerifyOptions,
-    VerifyReport, run_checkpoint, verify,
+    BoxError, Capture, CheckpointDir, CheckpointSource, DeletionPause, Error, PinnedSnapshot, SourceRoot,
+    VerifyOptions, VerifyReport, restore, run_checkpoint, verify,
 };
 use lsm_fs::{Fs, FsOpenOptions};
 use lsm_fs_mem::MemFs;
-use lsm_manifest::{BlockIdentity, CryptError, EncryptionProvider, ReadOptions, WriteOptions};
+use lsm_manifest::{BlockIdentity, CryptError, EncryptionProvider, ReadOptions, WriteOptions, recover};
 
 use crate::create::TARGET;
 
@@ -63,12 +63,15 @@ impl CheckpointSource for Sealed {
     }
 }
 
-fn verified(fs: &MemFs, key: Option<u8>) -> VerifyReport {
-    let options = match key {
+fn options(key: Option<u8>) -> ReadOptions {
+    match key {
         Some(key) => ReadOptions::new().encryption(Arc::new(Shift(key))),
         None => ReadOptions::new(),
-    };
-    verify(fs, Path::new(TARGET), &VerifyOptions::full().manifest(options)).unwrap()
+    }
+}
+
+fn verified(fs: &MemFs, key: Option<u8>) -> VerifyReport {
+    verify(fs, Path::new(TARGET), &VerifyOptions::full().manifest(options(key))).unwrap()
 }
 
 #[test]
@@ -91,4 +94,25 @@ fn damage_is_found_without_a_key() {
     assert_eq!(manifest.read_at(&mut byte, 4_140).unwrap(), 1);
     manifest.write_at(&[byte[0] ^ 1], 4_140).unwrap();
     assert!(!verified(&fs, None).is_sound());
+}
+
+#[test]
+fn without_its_catalog_it_is_restored_with_the_key() {
+    let fs = MemFs::new();
+    run_checkpoint(&Sealed, &fs, Path::new(TARGET)).unwrap();
+    fs.remove_file(Path::new("/checkpoint/CHECKPOINT")).unwrap();
+    let salvage = |key| {
+        CheckpointDir::salvage_listed(Arc::new(fs.clone()), TARGET, &options(key), |live| {
+            assert_eq!(live.archive.read_section("tables")?.payload, b"1 2");
+            Ok(Vec::new())
+        })
+    };
+    let blind = CheckpointDir::salvage(Arc::new(fs.clone()), TARGET).map(drop);
+    for refused in [blind, salvage(None).map(drop), salvage(Some(4)).map(drop)] {
+        assert!(matches!(refused, Err(Error::Manifest(_))), "{refused:?}");
+    }
+    let (checkpoint, _) = salvage(Some(3)).unwrap();
+    restore(&checkpoint, &fs, Path::new("/restored")).unwrap();
+    let restored = recover(&fs, Path::new("/restored"), &options(Some(3))).unwrap().unwrap();
+    assert_eq!(restored.current.version_id, 7);
 }

@@ -41,7 +41,9 @@ fn on_a_volume(spot: Spot, verb: Verb, plainly: bool) -> Result<(), String> {
     volume.compare(&see(), (!is_read_only).then_some(&Default::default()))?;
     let is_restore = matches!(verb, Verb::RestoreCopies | Verb::RestoreLinks);
     let is_inside = matches!(spot, Spot::Tables | Spot::Tree | Spot::TreeTables);
-    if is_restore && is_inside && result.is_ok() {
+    // A salvage leaves the other tree out.
+    let is_salvage = matches!(verb, Verb::Salvage | Verb::SalvageListed) && spot == Spot::Tables;
+    if (is_restore && is_inside || is_salvage) && result.is_ok() {
         return Err("it is restored from another volume".to_owned());
     }
     Ok(())

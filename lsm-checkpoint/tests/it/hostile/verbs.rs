@@ -9,7 +9,8 @@ use std::{
 use lsm_checkpoint::{
     Checkpoint, CheckpointDir, CheckpointState, Error, Policy, Removal, VerifyOptions, list, sweep, verify,
 };
-use lsm_fs::{FileId, FsExt, SyncMode};
+use lsm_fs::{FileId, Fs, FsExt, SyncMode};
+use lsm_manifest::ReadOptions;
 
 use super::{
     hooked::{Hooked, Observer},
@@ -17,6 +18,7 @@ use super::{
     seen::Seen,
     world::World,
 };
+use crate::salvage::files_of_version;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verb {
@@ -25,6 +27,10 @@ pub(crate) enum Verb {
     VerifyFull,
     RestoreCopies,
     RestoreLinks,
+    /// Restores copies without the catalog.
+    Salvage,
+    /// Restores links without the catalog, of the files that an adapter lists.
+    SalvageListed,
     /// Creates a checkpoint with the hostile one as its base.
     Base,
     /// Creates a checkpoint with the name of the hostile one.
@@ -35,12 +41,14 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::List,
         Self::VerifyQuick,
         Self::VerifyFull,
         Self::RestoreCopies,
         Self::RestoreLinks,
+        Self::Salvage,
+        Self::SalvageListed,
         Self::Base,
         Self::Create,
         Self::Remove,
@@ -69,6 +77,17 @@ impl Verb {
             Self::VerifyFull => verify(fs, &target, &VerifyOptions::full()).map(|report| report.to_string()),
             Self::RestoreCopies => restore(fs, &target, &made, Policy::Independent).map(done),
             Self::RestoreLinks => restore(fs, &target, &made, Policy::LinkOnly).map(done),
+            Self::Salvage => {
+                let (checkpoint, _) = CheckpointDir::salvage(Arc::new(fs.clone()), &target)?;
+                Checkpoint::new().policy(Policy::Independent).restore(&checkpoint, fs, &made).map(done)
+            }
+            Self::SalvageListed => {
+                let shared: Arc<dyn Fs> = Arc::new(fs.clone());
+                let list = files_of_version(&shared, &target);
+                let (checkpoint, _) =
+                    CheckpointDir::salvage_listed(shared, &target, &ReadOptions::new(), |_| Ok(list))?;
+                Checkpoint::new().policy(Policy::LinkOnly).restore(&checkpoint, fs, &made).map(done)
+            }
             Self::Base => {
                 let checkpoint = Checkpoint::new().policy(Policy::Independent).base(&target);
                 checkpoint.create(&world.db(), fs, &made).map(|_| "made".to_owned())
