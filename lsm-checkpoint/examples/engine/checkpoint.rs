@@ -4,11 +4,12 @@
 //! backup would copy a directory that changes during the copy, and a crash would leave a partial copy that looks
 //! complete.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{
     BoxError, Capture, CheckpointSource, DeletionPause, FileKind, PinnedSnapshot, SourceFile, SourceRoot,
 };
+use lsm_fs::Fs;
 use lsm_manifest::WriteOptions;
 
 use super::{
@@ -44,21 +45,22 @@ impl CheckpointSource for Engine {
         let mut version = self.state().view.version.clone();
         version.log = None;
         let snapshot = PinnedSnapshot::new(version.id, ())
-            .files(self.source_files(&version))
+            .files(version.source_files(&self.fs, &self.dir))
             .folders([FileKind::Blob])
             .archive(WriteOptions::new(), version.sections());
         Ok(Capture::one(snapshot))
     }
 }
 
-impl Engine {
-    fn source_files(&self, version: &Version) -> Vec<SourceFile> {
+impl Version {
+    /// Lists the tables and blob files in this directory.
+    pub(crate) fn source_files(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Vec<SourceFile> {
         let mut files = Vec::new();
-        for meta in version.tables.iter().map(|table| table.meta) {
-            let table = (FileKind::Table, table_path(&self.dir, meta.id), meta.table);
-            let blob = meta.blob.map(|blob| (FileKind::Blob, blob_path(&self.dir, meta.id), blob));
+        for meta in self.tables.iter().map(|table| table.meta) {
+            let table = (FileKind::Table, table_path(dir, meta.id), meta.table);
+            let blob = meta.blob.map(|blob| (FileKind::Blob, blob_path(dir, meta.id), blob));
             for (kind, path, contents) in [Some(table), blob].into_iter().flatten() {
-                let file = SourceFile::immutable(kind, Arc::clone(&self.fs), path, contents.len);
+                let file = SourceFile::immutable(kind, Arc::clone(fs), path, contents.len);
                 files.push(file.checksum(contents.checksum));
             }
         }

@@ -1,4 +1,8 @@
-//! A minimal source: fixed files, one version, a manifest of two sections.
+//! [`Db`]: a source of fixed files.
+//!
+//! Most tests damage, replace or count single files, so they need to know each file, byte and filesystem call in
+//! advance. The reference engine in [`bed`](crate::bed) names its files itself and has no folders of several trees, no
+//! options and no log in a checkpoint. It serves the tests of an engine that works on during a checkpoint.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

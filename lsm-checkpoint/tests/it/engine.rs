@@ -11,20 +11,13 @@ mod kill;
 mod ordinary;
 mod pause;
 
-#[path = "../../examples/engine/main.rs"]
-#[allow(dead_code, reason = "the example has a `main` of its own")]
-mod example;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-
-use example::{Engine, Result, View};
 use lsm_checkpoint::{VerifyOptions, run_checkpoint, verify};
 use lsm_fs::{Fs, FsExt, SyncMode};
 use lsm_fs_mem::{CrashModel, MemFs, Profile};
+
+use crate::bed::{Engine, Result, View, check_files};
 
 const DIR: &str = "/db";
 const TARGET: &str = "/daily";
@@ -157,19 +150,8 @@ fn compare(what: &str, engine: &Engine, seqno: u64) -> Result<()> {
 
 /// Checks that the engine has removed every file that the live version does not name.
 fn no_other_files(fs: &MemFs, engine: &Engine) -> Result<()> {
-    let mut found = BTreeSet::new();
-    for folder in ["blobs", "tables", "wal"] {
-        let folder = Path::new(DIR).join(folder);
-        found.extend(fs.read_dir(&folder)?.into_iter().map(|entry| folder.join(entry.name)));
-    }
-    let version = &engine.state().view.version;
-    let named: BTreeSet<PathBuf> = version.files(Path::new(DIR)).into_iter().collect();
-    let archives = lsm_manifest::versions(fs, Path::new(DIR))?;
-    if found == named && archives == [version.id] {
-        return Ok(());
-    }
-    Err(format!("version {} names {named:?}, there are {found:?} and archives {archives:?}", version.id)
-        .into())
+    let (live, found) = (engine.state().view.version.id, check_files(fs, Path::new(DIR))?.version.id);
+    if live == found { Ok(()) } else { Err(format!("version {live} is live, {found} is there").into()) }
 }
 
 /// Checks that a checkpoint is absent, or is complete and opens.

@@ -10,6 +10,7 @@
 )]
 
 mod base;
+mod bed;
 mod between;
 #[cfg(target_os = "linux")]
 mod bounds;
@@ -52,6 +53,5 @@ mod space;
 mod stress;
 mod sweep;
 mod switches;
-mod tree;
 mod tweak;
 mod verify;

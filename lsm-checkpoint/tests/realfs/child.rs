@@ -9,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lsm_checkpoint::{Checkpoint, Error, Policy};
+use lsm_checkpoint::{Checkpoint, CheckpointSource, Error, Policy};
 use lsm_fs::{Fs, StdFs};
 
-use crate::tree::{Options, Tree};
+use crate::{bed, reader::Reader};
 
 const DB: &str = "LSM_CHECKPOINT_CHILD_DB";
 const TARGET: &str = "LSM_CHECKPOINT_CHILD_TARGET";
@@ -30,11 +30,13 @@ pub(crate) struct Creator {
 }
 
 impl Creator {
+    /// Starts one of several creators, which only read the tree.
     pub(crate) fn spawn(db: &Path, target: &Path, copies: bool) -> Self {
         Self::start(&mut Self::command(db, target, copies))
     }
 
-    /// Starts a creator that waits for its parent at each step, so that the moment of the kill does not depend on load.
+    /// Starts the engine in a creator that waits for its parent at each step, so that the moment of the kill does not
+    /// depend on load.
     pub(crate) fn stepwise(db: &Path, target: &Path, copies: bool) -> Self {
         Self::start(Self::command(db, target, copies).env(STEPWISE, "1").stdin(Stdio::piped()))
     }
@@ -100,8 +102,11 @@ impl Creator {
 #[test]
 fn create_if_asked() {
     let (Ok(db), Ok(target)) = (std::env::var(DB), std::env::var(TARGET)) else { return };
-    let fs: Arc<dyn Fs> = Arc::new(StdFs);
-    let tree = Tree::open(&fs, Path::new(&db), Options::default()).unwrap();
+    let (db, is_stepwise) = (Path::new(&db), std::env::var_os(STEPWISE).is_some());
+    let source: Box<dyn CheckpointSource> = match is_stepwise {
+        true => Box::new(bed::open(&(Arc::new(StdFs) as Arc<dyn Fs>), db).unwrap()),
+        false => Box::new(Reader::open(db)),
+    };
     let say = |line: &str| {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}").unwrap();
@@ -109,7 +114,7 @@ fn create_if_asked() {
     };
     let step = || {
         say(STEP);
-        if std::env::var_os(STEPWISE).is_some() {
+        if is_stepwise {
             std::io::stdin().read_line(&mut String::new()).unwrap();
         }
     };
@@ -124,7 +129,7 @@ fn create_if_asked() {
     };
     step();
     let made =
-        Checkpoint::new().policy(policy).progress(&progress).create(&*tree, &StdFs, Path::new(&target));
+        Checkpoint::new().policy(policy).progress(&progress).create(&*source, &StdFs, Path::new(&target));
     let outcome = match &made {
         Ok(_) => "ok".to_owned(),
         Err(Error::TargetExists { .. }) => "exists".to_owned(),

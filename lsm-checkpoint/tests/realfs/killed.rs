@@ -6,10 +6,10 @@ use lsm_checkpoint::{Catalog, Error, remove, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 
 use crate::{
+    bed::{Oracle, Workload, check_files, open, stress::check},
     child::Creator,
     mounts::{BTRFS, EXT4, TMPFS, XFS, number, scratch},
     stressed::names,
-    tree::{Options, Oracle, Tree, Workload, stress::check},
 };
 
 const RUNS: u64 = 25;
@@ -17,11 +17,11 @@ const RECORDS: u64 = RUNS * 30;
 
 /// Creates a tree of many files. Only the children open it.
 fn prepared(fs: &Arc<dyn Fs>, db: &Path) -> Oracle {
-    let tree = Tree::open(fs, db, Options::default()).unwrap();
+    let engine = open(fs, db).unwrap();
     let (oracle, mut work) = (Oracle::default(), Workload::new(2, 500));
     for _ in 0..RUNS {
-        work.write(&tree, &oracle, RECORDS / RUNS);
-        tree.flush().unwrap();
+        work.write(&engine, &oracle, RECORDS / RUNS).unwrap();
+        engine.flush().unwrap();
     }
     oracle
 }
@@ -48,7 +48,7 @@ fn killed_on(variable: &str) {
         }
         killed += 1;
         if fs.exists(&target).unwrap() {
-            check(&fs, &target, &oracle, Options::default(), RECORDS).unwrap();
+            check(&fs, &target, &oracle, RECORDS).unwrap();
             complete += 1;
             remove(&*fs, &target, SyncMode::Normal).unwrap();
         } else if killed % 2 == 0 {
@@ -58,11 +58,11 @@ fn killed_on(variable: &str) {
             assert_eq!(names(dir.path()), ["db"]);
         }
         // The next creator clears the debris without a sweep.
-        let tree = Tree::open(&fs, &db, Options::default()).unwrap();
-        tree.check().unwrap();
-        run_checkpoint(&*tree, &*fs, &target).unwrap();
+        let engine = open(&fs, &db).unwrap();
+        check_files(&*fs, &db).unwrap();
+        run_checkpoint(&engine, &*fs, &target).unwrap();
         assert_eq!(names(dir.path()), ["checkpoint", "db"]);
-        check(&fs, &target, &oracle, Options::default(), RECORDS).unwrap();
+        check(&fs, &target, &oracle, RECORDS).unwrap();
         remove(&*fs, &target, SyncMode::Normal).unwrap();
     }
     println!(
@@ -101,10 +101,10 @@ fn of_eight_processes_one_succeeds() {
             let outcomes: Vec<_> = creators.into_iter().map(Creator::outcome).collect();
             let count = |what: &str| outcomes.iter().filter(|outcome| *outcome == what).count();
             assert_eq!((count("ok"), count("exists") + count("in progress")), (1, 7), "{outcomes:?}");
-            check(&fs, &target, &oracle, Options::default(), RECORDS).unwrap();
+            check(&fs, &target, &oracle, RECORDS).unwrap();
             assert_eq!(names(dir.path()), ["checkpoint", "db"], "round {round}");
-            let tree = Tree::open(&fs, &db, Options::default()).unwrap();
-            let again = run_checkpoint(&*tree, &*fs, &target);
+            let engine = open(&fs, &db).unwrap();
+            let again = run_checkpoint(&engine, &*fs, &target);
             assert!(matches!(again, Err(Error::TargetExists { .. })));
             remove(&*fs, &target, SyncMode::Normal).unwrap();
         }

@@ -21,13 +21,14 @@ mod foreign;
 mod killed;
 mod memory;
 mod mounts;
+mod reader;
 mod refusals;
 mod stressed;
 
 /// Sources of the other test binary.
 #[path = "../it"]
 mod shared {
+    pub(crate) mod bed;
     pub(crate) mod db;
-    pub(crate) mod tree;
 }
-pub(crate) use shared::{db, tree};
+pub(crate) use shared::{bed, db};

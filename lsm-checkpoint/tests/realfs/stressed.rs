@@ -1,4 +1,4 @@
-//! Checkpoints of a live tree on each filesystem, restored on another filesystem.
+//! Checkpoints of the reference engine at work on each filesystem, restored on another filesystem.
 
 use std::{path::Path, sync::Arc};
 
@@ -6,20 +6,19 @@ use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, restore, run_checkpoint}
 use lsm_fs::{Fs, StdFs};
 
 use crate::{
-    mounts::{BTRFS, EXT4, EXT4_B, TMPFS, XFS, number, scratch},
-    tree::{
-        Deletion, Options, Oracle, Tree, Workload,
+    bed::{
+        Oracle, Workload, each_deletion, open,
         stress::{check, stress},
     },
+    mounts::{BTRFS, EXT4, EXT4_B, TMPFS, XFS, number, scratch},
 };
 
 fn on(variable: &str) {
-    for deletion in [Deletion::Eager, Deletion::Pinned] {
+    each_deletion(|deletion| {
         let (dir, fs): (_, Arc<dyn Fs>) = (scratch(variable), Arc::new(StdFs));
-        let options = Options { deletion, ..Options::default() };
-        let seen = stress(&fs, dir.path(), options, number("LSM_REALFS_CHECKPOINTS", 30)).unwrap();
+        let seen = stress(&fs, dir.path(), deletion, number("LSM_REALFS_CHECKPOINTS", 30)).unwrap();
         println!("{variable} {deletion:?}: {seen}");
-    }
+    });
 }
 
 #[test]
@@ -48,22 +47,22 @@ fn across_filesystems() {
     let fs: Arc<dyn Fs> = Arc::new(StdFs);
     for (from, to) in [(EXT4, XFS), (XFS, BTRFS), (BTRFS, TMPFS), (TMPFS, EXT4), (EXT4, EXT4_B)] {
         let (here, there) = (scratch(from), scratch(to));
-        let tree = Tree::open(&fs, &here.path().join("db"), Options::default()).unwrap();
+        let engine = open(&fs, &here.path().join("db")).unwrap();
         let (oracle, mut work) = (Oracle::default(), Workload::new(8, 100));
         for _ in 0..3 {
-            work.write(&tree, &oracle, 80);
-            tree.flush().unwrap();
+            work.write(&engine, &oracle, 80).unwrap();
+            engine.flush().unwrap();
         }
         let target = there.path().join("checkpoint");
-        run_checkpoint(&*tree, &*fs, &target).unwrap();
-        check(&fs, &target, &oracle, Options::default(), 240).unwrap();
+        run_checkpoint(&engine, &*fs, &target).unwrap();
+        check(&fs, &target, &oracle, 240).unwrap();
         let refused = Checkpoint::new().policy(Policy::LinkOnly);
-        assert!(refused.create(&*tree, &*fs, &there.path().join("linked")).is_err());
+        assert!(refused.create(&engine, &*fs, &there.path().join("linked")).is_err());
         let checkpoint = CheckpointDir::open(Arc::clone(&fs), target).unwrap();
         let restored = here.path().join("restored");
         restore(&checkpoint, &*fs, &restored).unwrap();
-        let restored = Tree::open(&fs, &restored, Options::default()).unwrap();
-        oracle.check(&restored, 240).unwrap();
+        let restored = open(&fs, &restored).unwrap();
+        oracle.check(&restored.state().view, 240).unwrap();
         assert_eq!(names(there.path()), ["checkpoint"]);
         assert_eq!(names(here.path()), ["db", "restored"]);
     }

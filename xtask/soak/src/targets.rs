@@ -266,10 +266,7 @@ mod tests {
 
     #[test]
     fn a_source_file_tells_binary_and_module() {
-        assert_eq!(
-            place(Path::new("tests/it/tree/mod.rs")),
-            Some((&["--test", "it"][..], "tree".to_owned()))
-        );
+        assert_eq!(place(Path::new("tests/it/bed/mod.rs")), Some((&["--test", "it"][..], "bed".to_owned())));
         assert_eq!(
             place(Path::new("src/crash/disk/tests.rs")),
             Some((&["--lib"][..], "crash::disk::tests".to_owned()))

@@ -1,12 +1,15 @@
 //! The engine by itself: reads, and directories that it opens or refuses.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lsm_checkpoint::{CheckpointDir, restore, run_checkpoint};
-use lsm_fs::{Fs, Op, errno};
+use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs, MemFsOptions, VolumeOptions, VolumeState};
+use lsm_manifest::{ReadOptions, Recovered};
 
-use super::{ALL, DIR, Engine, Put, TARGET, View, check, compare, expected, open, put_next, run, shared};
+use super::{
+    ALL, DIR, Engine, Put, TARGET, View, check, check_files, compare, expected, open, put_next, run, shared,
+};
 
 /// Returns a tree after all steps, and the number of its last write.
 fn prepared(fs: &MemFs) -> u64 {
@@ -30,6 +33,24 @@ fn a_tree_holds_every_write_and_its_checkpoint_restores() {
     put_next(&engine).unwrap();
     drop(engine);
     compare("opened again", &Engine::open(&shared(&fs), live, "").unwrap(), seqno + 1).unwrap();
+}
+
+/// The manifest names each file with its length and its checksum.
+#[test]
+fn a_checkpoint_with_a_damaged_catalog_restores() {
+    let (fs, target, live) = (MemFs::new(), Path::new(TARGET), Path::new("/live"));
+    prepared(&fs);
+    fs.truncate_file(&target.join("CHECKPOINT"), 9).unwrap();
+    fs.write_new(&target.join("tables/99"), b"of no version", SyncMode::Normal).unwrap();
+    let list =
+        |found: &Recovered| Ok(View::load(&fs, target, found)?.version.source_files(&shared(&fs), target));
+    let (checkpoint, report) =
+        CheckpointDir::salvage_listed(shared(&fs), target, &ReadOptions::new(), list).unwrap();
+    assert_eq!((report.unchecked_files, report.left_out), (0, vec![PathBuf::from("tables/99")]));
+    restore(&checkpoint, &fs, live).unwrap();
+    let restored = check_files(&fs, live).unwrap();
+    assert_eq!(restored.scan(), expected(restored.seqno));
+    assert!(restored.seqno > 5);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! The history of a tree, to compare with its checkpoints.
+//! The history of an engine, to compare with its checkpoints.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-use super::{Result, Tree};
+use super::{Engine, Result, View, seqno};
 
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
@@ -20,15 +20,17 @@ struct Record {
 }
 
 impl Oracle {
-    /// Writes to the tree and to the history in the same order.
-    pub(crate) fn write(&self, tree: &Tree, key: &[u8], value: Option<&[u8]>) -> u64 {
+    /// Writes to the engine and to the history in the same order.
+    pub(crate) fn write(&self, engine: &Engine, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let seqno = match value {
-            Some(value) => tree.put(key, value),
-            None => tree.delete(key),
-        };
+        match value {
+            Some(value) => engine.put(key, value)?,
+            None => engine.delete(key)?,
+        }
+        // Every writer holds the lock, so this is the number of its write.
+        let seqno = seqno(engine);
         history.push(Record { seqno, key: key.to_vec(), value: value.map(<[u8]>::to_vec) });
-        seqno
+        Ok(())
     }
 
     /// Returns the live records at a sequence number.
@@ -44,14 +46,14 @@ impl Oracle {
         state
     }
 
-    /// Checks that the tree holds exactly the records that were live at its own sequence number, which must be at least
+    /// Checks that a view holds exactly the records that were live at its own sequence number, which must be at least
     /// `at_least`.
-    pub(crate) fn check(&self, tree: &Tree, at_least: u64) -> Result<()> {
-        let seqno = tree.visible_seqno();
+    pub(crate) fn check(&self, view: &View, at_least: u64) -> Result<()> {
+        let seqno = view.seqno;
         if seqno < at_least {
             return Err(format!("records up to {at_least} were visible, the tree ends at {seqno}").into());
         }
-        let (found, expected) = (tree.scan(), self.at(seqno));
+        let (found, expected) = (view.scan(), self.at(seqno));
         if found == expected {
             return Ok(());
         }
@@ -87,14 +89,15 @@ impl Workload {
     }
 
     /// Writes this number of records.
-    pub(crate) fn write(&mut self, tree: &Tree, oracle: &Oracle, count: u64) {
+    pub(crate) fn write(&mut self, engine: &Engine, oracle: &Oracle, count: u64) -> Result<()> {
         for _ in 0..count {
             let key = format!("key {:06}", self.next() % self.keys);
             let random = self.next();
             let len = if random.is_multiple_of(5) { 64 + random % 200 } else { random % 40 };
             let value = format!("{random:016x} ").repeat(20);
             let value = &value.as_bytes()[..usize::try_from(len).unwrap_or_default()];
-            oracle.write(tree, key.as_bytes(), (!random.is_multiple_of(7)).then_some(value));
+            oracle.write(engine, key.as_bytes(), (!random.is_multiple_of(7)).then_some(value))?;
         }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use lsm_checkpoint::{Checkpoint, Policy, VerifyOptions, remove, verify};
 use lsm_fs::{Fs, SyncMode};
 
-use super::{Options, Oracle, Result, Tree, Workload};
+use super::{Deletion, Engine, Oracle, Result, Workload, check_files, open, seqno};
 
 /// The statistics of a run.
 #[derive(Debug, Default)]
@@ -36,48 +36,59 @@ impl fmt::Display for Seen {
 const KEPT: u64 = 3;
 
 /// Runs in `dir` until this number of checkpoints was taken and checked.
-pub(crate) fn stress(fs: &Arc<dyn Fs>, dir: &Path, options: Options, checkpoints: u64) -> Result<Seen> {
-    let tree = Tree::open(fs, &dir.join("db"), options)?;
+pub(crate) fn stress(fs: &Arc<dyn Fs>, dir: &Path, deletion: Deletion, checkpoints: u64) -> Result<Seen> {
+    let db = dir.join("db");
+    let engine = open(fs, &db)?;
     let (oracle, stop) = (Oracle::default(), AtomicBool::new(false));
     let taken = thread::scope(|scope| {
-        for seed in 1..3 {
-            let (tree, oracle, stop) = (&tree, &oracle, &stop);
-            scope.spawn(move || write(tree, oracle, stop, seed));
-        }
-        let maintenance = scope.spawn(|| maintain(&tree, &stop));
-        let taken = take(fs, dir, &tree, &oracle, options, checkpoints);
+        let writers = [1, 2].map(|seed| {
+            let (engine, oracle, stop) = (&engine, &oracle, &stop);
+            scope.spawn(move || write(engine, oracle, stop, seed))
+        });
+        let maintenance = scope.spawn(|| maintain(&engine, &stop));
+        let taken = take(fs, dir, &engine, &oracle, deletion, checkpoints);
         stop.store(true, Ordering::Relaxed);
-        maintenance.join().map_err(|_| "maintenance panicked")??;
+        for thread in writers.into_iter().chain([maintenance]) {
+            thread.join().map_err(|_| "a thread panicked")??;
+        }
         taken
     })?;
-    tree.flush()?;
-    tree.check()?;
-    oracle.check(&tree, tree.visible_seqno())?;
-    let versions = tree.version().id;
-    drop(tree);
-    let tree = Tree::open(fs, &dir.join("db"), options)?;
-    oracle.check(&tree, 1)?;
-    Ok(Seen { records: tree.visible_seqno(), versions, ..taken })
+    engine.flush()?;
+    let records = seqno(&engine);
+    oracle.check(&check_files(&**fs, &db)?, records)?;
+    oracle.check(&engine.state().view, records)?;
+    let versions = engine.state().view.version.id;
+    drop(engine);
+    oracle.check(&open(fs, &db)?.state().view, records)?;
+    Ok(Seen { records, versions, ..taken })
 }
 
-fn write(tree: &Tree, oracle: &Oracle, stop: &AtomicBool, seed: u64) {
+/// Returns the number of records in the memtable and the log alone.
+fn unflushed(engine: &Engine) -> u64 {
+    let view = &engine.state().view;
+    view.seqno - view.version.seqno
+}
+
+fn write(engine: &Engine, oracle: &Oracle, stop: &AtomicBool, seed: u64) -> Result<()> {
     let mut work = Workload::new(seed, 300);
     while !stop.load(Ordering::Relaxed) {
         // Wait for a flush if the memtable is long, so that the history stays short.
-        if tree.unflushed() < 400 {
-            work.write(tree, oracle, 10);
+        if unflushed(engine) < 400 {
+            work.write(engine, oracle, 10)?;
         }
         thread::yield_now();
     }
+    Ok(())
 }
 
-fn maintain(tree: &Tree, stop: &AtomicBool) -> Result<()> {
+fn maintain(engine: &Engine, stop: &AtomicBool) -> Result<()> {
     while !stop.load(Ordering::Relaxed) {
-        if tree.unflushed() > 100 {
-            tree.flush()?;
+        if unflushed(engine) > 100 {
+            engine.flush()?;
         }
-        if tree.version().runs.len() > 3 {
-            tree.compact(3)?;
+        let tables = engine.state().view.version.tables.len();
+        if tables > 3 {
+            engine.compact()?;
         }
         thread::yield_now();
     }
@@ -87,20 +98,20 @@ fn maintain(tree: &Tree, stop: &AtomicBool) -> Result<()> {
 fn take(
     fs: &Arc<dyn Fs>,
     dir: &Path,
-    tree: &Tree,
+    engine: &Engine,
     oracle: &Oracle,
-    options: Options,
+    deletion: Deletion,
     checkpoints: u64,
 ) -> Result<Seen> {
-    let mut seen = Seen::default();
+    let (mut seen, source) = (Seen::default(), deletion.source(engine));
     for n in 0..checkpoints {
         let target = dir.join(format!("checkpoint-{n}"));
         let policies = [Policy::PreferLink, Policy::PreferReflink, Policy::Independent];
         let policy = policies[usize::try_from(n % 3)?];
-        let visible = tree.visible_seqno();
-        let info = Checkpoint::new().policy(policy).create(tree, &**fs, &target)?;
+        let visible = seqno(engine);
+        let info = Checkpoint::new().policy(policy).create(&*source, &**fs, &target)?;
         let seqno = info.seqno.unwrap_or_default();
-        check(fs, &target, oracle, options, visible.max(seqno))?;
+        check(fs, &target, oracle, visible.max(seqno))?;
         if seqno < visible {
             return Err(format!("{visible} was visible, the checkpoint says {seqno}").into());
         }
@@ -109,7 +120,7 @@ fn take(
         if n >= KEPT {
             let old = dir.join(format!("checkpoint-{}", n - KEPT));
             // The checkpoint is unchanged, although its inodes have lost other names.
-            check(fs, &old, oracle, options, 0)?;
+            check(fs, &old, oracle, 0)?;
             remove(&**fs, &old, SyncMode::Normal)?;
         }
     }
@@ -117,18 +128,10 @@ fn take(
 }
 
 /// Checks that a checkpoint verifies, opens, and holds the records of the oracle.
-pub(crate) fn check(
-    fs: &Arc<dyn Fs>,
-    target: &Path,
-    oracle: &Oracle,
-    options: Options,
-    at_least: u64,
-) -> Result<()> {
+pub(crate) fn check(fs: &Arc<dyn Fs>, target: &Path, oracle: &Oracle, at_least: u64) -> Result<()> {
     let report = verify(&**fs, target, &VerifyOptions::full())?;
     if !report.is_sound() {
         return Err(format!("{}: {report}", target.display()).into());
     }
-    let opened = Tree::open(fs, target, options)?;
-    opened.check()?;
-    oracle.check(&opened, at_least)
+    oracle.check(&check_files(&**fs, target)?, at_least)
 }
