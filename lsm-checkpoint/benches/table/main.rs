@@ -26,6 +26,7 @@ mod row;
 mod scaled;
 mod small;
 mod source;
+mod sparse;
 mod threads;
 mod trees;
 mod verify;
@@ -81,6 +82,9 @@ fn main() {
         }
         if wanted("scaled") && (from, to) == ("ext4", "ext4") {
             scaled::copies(&volumes, &from_root, &to_root);
+        }
+        if wanted("sparse") {
+            sparse::rows(&volumes, &from_root, &to_root);
         }
         if wanted("foreground") && from != "tmpfs" {
             foreground::rows(&volumes, &from_root, &to_root);

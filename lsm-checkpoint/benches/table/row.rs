@@ -60,12 +60,13 @@ impl Row<'_> {
         time
     }
 
-    /// Formats a time in milliseconds.
+    /// Returns the median in milliseconds.
     pub(crate) fn median(&self, times: &[Duration]) -> f64 {
         ms(times[self.rounds / 2])
     }
 
-    fn shown(&self, times: &[Duration]) -> String {
+    /// Formats the median with the minimum and the maximum.
+    pub(crate) fn shown(&self, times: &[Duration]) -> String {
         let (min, max) = (ms(times[0]), ms(times[self.rounds - 1]));
         format!("{:.2} ms ({min:.2}–{max:.2})", self.median(times))
     }

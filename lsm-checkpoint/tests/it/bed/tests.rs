@@ -53,7 +53,7 @@ fn a_tree_reads_back_what_was_written() {
 }
 
 #[test]
-fn a_version_that_is_held_is_a_pin_only_where_the_last_drop_unlinks() {
+fn a_held_version_pins_files_only_if_the_last_drop_unlinks() {
     each_deletion(|deletion| {
         let (_, fs) = in_memory();
         let engine = start(&fs);
@@ -107,7 +107,7 @@ fn a_failed_flush_or_compaction_loses_nothing_and_leaves_nothing() {
 }
 
 #[test]
-fn what_a_crash_left_behind_is_removed_by_the_next_open() {
+fn the_next_open_removes_the_leftovers_of_a_crash() {
     let (_, fs) = in_memory();
     let engine = start(&fs);
     let (oracle, mut work) = (Oracle::default(), Workload::new(9, 40));
@@ -129,7 +129,7 @@ fn what_a_crash_left_behind_is_removed_by_the_next_open() {
 }
 
 #[test]
-fn tables_read_as_written_and_damage_is_seen() {
+fn tables_read_as_written_and_damage_is_found() {
     let (mem, fs) = in_memory();
     let engine = start(&fs);
     let (oracle, long) = (Oracle::default(), [7; 70]);
