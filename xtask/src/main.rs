@@ -63,6 +63,8 @@ mod flags {
             cmd servers {
                 /// The time for which a herd of processes works. Default: 10.
                 optional --minutes minutes: u64
+                /// Run this part only: proof, tours, faults, engines, herd or resume. May be given several times.
+                repeated --only part: String
             }
             /// Run the benches on real filesystems and print their tables as Markdown. Needs root.
             cmd bench {
@@ -98,7 +100,9 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
         }
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
         flags::XtaskCmd::Powercut(power) => powercut::run(&Workspace::load()?, power.full, &power.arg),
-        flags::XtaskCmd::Servers(servers) => servers::run(&Workspace::load()?, servers.minutes.unwrap_or(10)),
+        flags::XtaskCmd::Servers(servers) => {
+            servers::run(&Workspace::load()?, servers.minutes.unwrap_or(10), &servers.only)
+        }
         flags::XtaskCmd::Bench(bench) => {
             if bench.against.is_none() && (bench.rounds.is_some() || bench.limit.is_some()) {
                 bail!("--rounds and --limit belong to --against REV");

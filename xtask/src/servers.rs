@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{cmd, workspace::Workspace};
 
@@ -15,11 +15,39 @@ const AZURITE: &str = "azurite@3.35.0";
 /// The number of states that each search of the proof may visit.
 const STATES: &str = "1000000";
 
-/// Runs the searches at their full size, then the servers and the herd. Returns `false` if one failed.
-pub(crate) fn run(workspace: &Workspace, minutes: u64) -> anyhow::Result<bool> {
+/// The part that runs the searches. All others are parts of the program `chore`.
+const PROOF: &str = "proof";
+const PARTS: &[&str] = &[PROOF, "tours", "faults", "engines", "herd", "resume"];
+
+/// Runs the parts that are named, or all. Returns `false` if one failed.
+pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyhow::Result<bool> {
+    if let Some(unknown) = only.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        bail!("no part is named `{unknown}`; the parts are {}", PARTS.join(", "));
+    }
+    let wants = |part: &str| only.is_empty() || only.iter().any(|only| only == part);
     let root = &workspace.root;
+    let proved = !wants(PROOF) || prove(root)?;
+    if !PARTS.iter().any(|part| *part != PROOF && wants(part)) {
+        return Ok(proved);
+    }
     let dir = root.join("target/servers");
     let (moto, azurite) = (moto(&dir)?, azurite(&dir)?);
+    let build = ["--manifest-path", PACKAGE, "--target-dir", "target", "--bins"];
+    if !cmd::run(cmd::cargo(root).arg("build").args(build))?.success {
+        return Ok(false);
+    }
+    let programs = root.join("target/debug");
+    let mut chore = cmd::tool(programs.join("chore"));
+    chore.current_dir(root).arg(programs.join("worker")).arg(minutes.to_string());
+    chore.arg("--moto").arg(moto).arg("--azurite").arg(azurite);
+    for part in only.iter().filter(|part| *part != PROOF) {
+        chore.args(["--only", part]);
+    }
+    Ok(cmd::run(&mut chore)?.success && proved)
+}
+
+/// Runs the searches at their full size.
+fn prove(root: &Path) -> anyhow::Result<bool> {
     let mut searches = cmd::cargo(root);
     searches.args([
         "test",
@@ -32,16 +60,7 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64) -> anyhow::Result<bool> {
         "proof",
     ]);
     searches.args(["--", "--nocapture", "--test-threads", "1"]).env("LSM_STORE_STATES", STATES);
-    let proved = cmd::run(&mut searches)?.success;
-    let build = ["--manifest-path", PACKAGE, "--target-dir", "target"];
-    if !cmd::run(cmd::cargo(root).arg("build").args(build))?.success {
-        return Ok(false);
-    }
-    let programs = root.join("target/debug");
-    let mut chore = cmd::tool(programs.join("chore"));
-    chore.current_dir(root).arg(programs.join("worker")).arg(minutes.to_string());
-    chore.arg("--moto").arg(moto).arg("--azurite").arg(azurite);
-    Ok(cmd::run(&mut chore)?.success && proved)
+    Ok(cmd::run(&mut searches)?.success)
 }
 
 /// Installs moto into an environment of its own.

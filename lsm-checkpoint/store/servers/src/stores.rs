@@ -47,15 +47,22 @@ pub fn s3(url: &str) -> Result<Arc<dyn ObjectStore>> {
 pub fn s3_as(url: &str, client: Option<u32>) -> Result<Arc<dyn ObjectStore>> {
     let name = client.map(|client| (HeaderName::from_static(CLIENT), HeaderValue::from(client)));
     let options = options().with_default_headers(name.into_iter().collect());
-    let store = AmazonS3Builder::new()
-        .with_endpoint(url)
-        .with_bucket_name(BUCKET)
-        .with_region("us-east-1")
-        .with_skip_signature(true)
-        .with_client_options(options)
-        .with_retry(retries())
-        .build()?;
-    Ok(Arc::new(store))
+    Ok(Arc::new(builder(url).with_skip_signature(true).with_client_options(options).build()?))
+}
+
+/// As [`s3`], for moto, which wants a signature and accepts any.
+///
+/// # Errors
+///
+/// As [`s3`].
+pub fn s3_signed(url: &str) -> Result<Arc<dyn ObjectStore>> {
+    let builder = builder(url).with_client_options(options());
+    Ok(Arc::new(builder.with_access_key_id("access").with_secret_access_key("secret").build()?))
+}
+
+fn builder(url: &str) -> AmazonS3Builder {
+    let builder = AmazonS3Builder::new().with_endpoint(url).with_bucket_name(BUCKET);
+    builder.with_region("us-east-1").with_retry(retries())
 }
 
 /// Makes a client of Azurite, with the account that Azurite documents.

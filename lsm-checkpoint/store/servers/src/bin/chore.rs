@@ -1,87 +1,143 @@
-//! The long runs of `cargo xtask servers`: every server, a herd of processes, and a push of large files.
+//! The long runs of `cargo xtask servers`.
 //!
 //! ```text
-//! chore WORKER MINUTES [--moto PROGRAM] [--azurite PROGRAM]
+//! chore WORKER MINUTES [--moto PROGRAM] [--azurite PROGRAM] [--only PART]…
 //! ```
+//!
+//! | part | content |
+//! |---|---|
+//! | `tours` | every verb on every store |
+//! | `faults` | the verbs on every server, where one request in four fails |
+//! | `engines` | checkpoints of real engines on every store, every key compared |
+//! | `herd` | many processes on one repository, killed at random |
+//! | `resume` | a push at its full size that is killed half-way, and the memory of a push |
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use lsm_checkpoint_servers::programs::Program;
+use lsm_checkpoint_servers::engines::{engine_tour, kinds};
+use lsm_checkpoint_servers::places::Place;
 use lsm_checkpoint_servers::resume::{Resume, memory, resume};
 use lsm_checkpoint_servers::tour::{Failure, tour};
-use lsm_checkpoint_servers::{Proxy, Server, Settings, azure, herd, s3, stores};
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use object_store::memory::InMemory;
+use lsm_checkpoint_servers::verbs::storm;
+use lsm_checkpoint_servers::{Server, Settings, herd};
 use tempfile::TempDir;
+
+/// The number of seeds of the faults on each server.
+const SEEDS: u64 = 20;
+
+struct Task {
+    worker: PathBuf,
+    minutes: u64,
+    moto: Option<PathBuf>,
+    azurite: Option<PathBuf>,
+    only: Vec<String>,
+}
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [worker, minutes, rest @ ..] = arguments.as_slice() else {
-        return Err("see the head of chore.rs".into());
-    };
-    let program = |name: &str| {
-        let at = rest.iter().position(|word| word == name)?;
-        rest.get(at + 1).map(PathBuf::from)
-    };
-    tours(program("--moto"), program("--azurite")).await?;
-    herd_of(Path::new(worker), minutes.parse()?).await?;
-    let size = Resume { files: 10_000, len: 64 << 10, concurrency: 16 };
-    let sent = resume(Path::new(worker), &size).await?;
-    println!("resumed push: {sent:?}, {} % sent again", sent.again * 100 / sent.whole);
-    let peak = memory(Path::new(worker), 64, 64 << 20, 16).await?;
-    println!("peak memory of a push of 64 x 64 MiB: {} MiB", peak >> 20);
-    if sent.again * 100 > sent.whole * 55 || peak >= 256 << 20 {
-        return Err("a target is missed".into());
+    let task = Task::parse()?;
+    for part in ["tours", "faults", "engines"].into_iter().filter(|part| task.wants(part)) {
+        for place in task.places().await? {
+            let start = Instant::now();
+            let visited = visit(part, &place).await;
+            let said = visited.map_err(|error| format!("{part} on {}: {error}", place.name))?;
+            println!("{part} on {}: {said}, {:.1} s", place.name, start.elapsed().as_secs_f64());
+        }
+    }
+    if task.wants("herd") {
+        task.herd().await?;
+    }
+    if task.wants("resume") {
+        task.resume().await?;
     }
     Ok(())
 }
 
-async fn tours(moto: Option<PathBuf>, azurite: Option<PathBuf>) -> Result<(), Failure> {
-    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    visit("memory", &memory).await?;
-    let dir = TempDir::new()?;
-    let local: Arc<dyn ObjectStore> =
-        Arc::new(LocalFileSystem::new_with_prefix(dir.path())?.with_fsync(true));
-    visit("local disk", &local).await?;
-    visit("s3s-fs", &Server::start(Settings::default())?.store()?).await?;
-    if let Some(moto) = moto {
-        let server = Program::moto(&moto)?;
-        let proxy = Proxy::start(server.upstream(), Settings::default())?;
-        stores::make_bucket(&server.upstream()).await?;
-        visit("moto", &s3(&proxy.url())?).await?;
+impl Task {
+    fn parse() -> Result<Self, Failure> {
+        let mut words = std::env::args().skip(1);
+        let (Some(worker), Some(minutes)) = (words.next(), words.next()) else {
+            return Err("see the head of chore.rs".into());
+        };
+        let (worker, minutes) = (worker.into(), minutes.parse()?);
+        let mut task = Self { worker, minutes, moto: None, azurite: None, only: Vec::new() };
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            match name.as_str() {
+                "--moto" => task.moto = Some(value.into()),
+                "--azurite" => task.azurite = Some(value.into()),
+                "--only" => task.only.push(value),
+                _ => return Err(format!("{name}: see the head of chore.rs").into()),
+            }
+        }
+        Ok(task)
     }
-    if let Some(azurite) = azurite {
-        let dir = TempDir::new()?;
-        let server = Program::azurite(&azurite, dir.path())?;
-        let proxy = Proxy::start(server.upstream(), Settings::default())?;
-        stores::make_container(&server.upstream()).await?;
-        visit("azurite", &azure(&proxy.url())?).await?;
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
-    Ok(())
+
+    async fn places(&self) -> Result<Vec<Place>, Failure> {
+        let mut places = vec![Place::memory(), Place::local()?, Place::s3s()?];
+        if let Some(program) = &self.moto {
+            places.push(Place::moto(program).await?);
+        }
+        if let Some(program) = &self.azurite {
+            places.push(Place::azurite(program).await?);
+        }
+        Ok(places)
+    }
+
+    async fn herd(&self) -> Result<(), Failure> {
+        let (server, dir) = (Server::start(Settings::default())?, TempDir::new()?);
+        let herd = herd::Herd {
+            worker: self.worker.clone(),
+            pushers: 16,
+            collectors: 4,
+            time: Duration::from_secs(self.minutes * 60),
+            seed: self.minutes,
+            rarity: 100,
+        };
+        let report = herd::run(&server, &herd, dir.path()).await?;
+        println!("herd of {} minutes: {report:#?}", self.minutes);
+        Ok(())
+    }
+
+    async fn resume(&self) -> Result<(), Failure> {
+        let size = Resume { files: 10_000, len: 64 << 10, concurrency: 16 };
+        let sent = resume(&self.worker, &size).await?;
+        let percent = sent.again * 100 / sent.whole;
+        println!("resumed push of 10,000 x 64 KiB: {sent:?}, {percent} % sent again");
+        let peak = memory(&self.worker, 64, 64 << 20, 16).await?;
+        println!("peak memory of a push of 64 x 64 MiB: {} MiB", peak >> 20);
+        if sent.again * 100 > sent.whole * 55 || peak >= 256 << 20 {
+            return Err("a target is missed".into());
+        }
+        Ok(())
+    }
 }
 
-async fn visit(name: &str, store: &Arc<dyn ObjectStore>) -> Result<(), Failure> {
-    let dir = TempDir::new()?;
-    tour(store, "tour", dir.path()).await.map_err(|error| format!("{name}: {error}"))?;
-    println!("{name}: every verb works");
-    Ok(())
-}
-
-async fn herd_of(worker: &Path, minutes: u64) -> Result<(), Failure> {
-    let (server, dir) = (Server::start(Settings::default())?, TempDir::new()?);
-    let herd = herd::Herd {
-        worker: worker.to_owned(),
-        pushers: 16,
-        collectors: 4,
-        time: Duration::from_secs(minutes * 60),
-        seed: minutes,
-        rarity: 100,
-    };
-    let report = herd::run(&server, &herd, dir.path()).await?;
-    println!("herd of {minutes} minutes: {report:#?}");
-    Ok(())
+/// Runs a part on a place. Returns a report.
+async fn visit(part: &str, place: &Place) -> Result<String, Failure> {
+    match (part, place.proxy()) {
+        ("tours", _) => {
+            let dir = TempDir::new()?;
+            tour(&place.store, "tour", dir.path()).await?;
+            Ok("every verb works".to_owned())
+        }
+        ("faults", Some(proxy)) => {
+            let requests = storm(&place.store, proxy, SEEDS).await?;
+            Ok(format!("{SEEDS} seeds, {requests} requests"))
+        }
+        ("faults", None) => Ok("no proxy".to_owned()),
+        _ => {
+            let mut keys = 0;
+            for (number, kind) in kinds().enumerate() {
+                let dir = TempDir::new()?;
+                let visited = engine_tour(&place.store, &format!("engine-{number}"), kind, dir.path()).await;
+                keys += visited.map_err(|error| format!("{kind:?}: {error}"))?;
+            }
+            Ok(format!("{keys} keys of {} trees compared", kinds().count()))
+        }
+    }
 }

@@ -9,6 +9,7 @@
     reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
 )]
 
+mod engines;
 mod killed;
 mod proxy;
 mod racy;
