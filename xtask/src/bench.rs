@@ -21,6 +21,9 @@ static TABLES: (TargetKind, &str) = (TargetKind::Bench, "table");
 /// The tools that count system calls.
 const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
 
+/// The programs that the bench of the object stores compares with. It leaves out the missing ones.
+const PEERS: &[install::Tool] = &[("rclone", "rclone"), ("restic", "restic")];
+
 /// The folder of the recorded tables: a file per run.
 const RECORD: &str = "xtask/bench";
 
@@ -62,6 +65,9 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     }
     install::ensure(install::FILESYSTEM_TOOLS)?;
     install::ensure(TRACING_TOOLS)?;
+    if let Err(error) = install::ensure(PEERS) {
+        eprintln!("warning: {error:#}");
+    }
     for (_, mut command) in commands(workspace)? {
         if !cmd::run(command.arg("--no-run"))?.success {
             return Ok(false);
