@@ -39,10 +39,10 @@ impl CheckpointDir {
     ///
     /// As [`salvage`](Self::salvage), and these:
     ///
-    /// - [`SourceChanged`](Error::SourceChanged): a listed file is missing, has another length or is no regular file.
-    ///   The checkpoint is damaged beyond its catalog. Use another one, or [`salvage`](Self::salvage) the rest.
-    /// - [`InvalidSnapshot`](Error::InvalidSnapshot): a name is impossible, or is listed twice. The adapter is wrong, or
-    ///   it read a manifest of another engine.
+    /// - [`SourceChanged`](Error::SourceChanged): a listed file is missing, has another length or is not a regular
+    ///   file. The checkpoint is damaged beyond its catalog. Use another one, or [`salvage`](Self::salvage) the rest.
+    /// - [`InvalidSnapshot`](Error::InvalidSnapshot): a name is impossible, or is listed twice. The adapter is wrong,
+    ///   or it read a manifest of another engine.
     /// - [`Source`](Error::Source): the error of `list`.
     ///
     /// # Examples
