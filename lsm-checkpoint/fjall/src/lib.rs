@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+/// The tests of the load use the crate by its name.
+#[cfg(test)]
+extern crate self as lsm_checkpoint_fjall;
+
 mod backup;
 mod cut;
 mod database;
@@ -17,6 +21,11 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+/// The programs of the page run as they stand, so a release of fjall that mends a bug fails its program.
+#[cfg(doctest)]
+#[doc = include_str!("../UPSTREAM.md")]
+mod upstream {}
 
 pub use backup::{Backup, backup};
 pub use database::AsDatabase;

@@ -10,6 +10,7 @@
 )]
 
 mod controls;
+mod controls_under_load;
 mod event;
 mod events;
 mod inherited;
@@ -17,3 +18,11 @@ mod journals;
 mod killed;
 mod retries;
 mod world;
+
+/// The load of the other test binary.
+#[path = "../tests/it"]
+#[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
+mod shared {
+    pub(super) mod load;
+    pub(super) mod world;
+}

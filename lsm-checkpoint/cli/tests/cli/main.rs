@@ -11,6 +11,7 @@
 )]
 
 mod conventions;
+mod fjall_backups;
 mod look;
 mod manual;
 mod more;

@@ -1,11 +1,11 @@
 //! Bugs of fjall that affect backups. If a release of fjall fixes one, its test fails. Then remove it from the README.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
-use fjall::KeyspaceCreateOptions;
+use fjall::{CompressionType, Database, KeyspaceCreateOptions};
 
 use super::{
-    event::Subject,
+    event::{Subject, fill_journal},
     world::{World, contents, open},
 };
 use crate::{Backup, restore};
@@ -93,4 +93,62 @@ fn a_key_under_an_ingested_tombstone_comes_back_in_the_source_and_in_a_copy() {
     let source = contents(&world.open());
     assert!(source["a"].contains_key(&b"key"[..]), "fjall has mended it");
     assert_eq!(world.restored("backup"), source);
+}
+
+/// Copies a directory, as a killed process would leave it.
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &to);
+        } else {
+            let _ = fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_fjall_splits_in_a_crash_is_split_in_a_later_backup() {
+    let world = World::new();
+    let db = Database::builder(world.path("live")).manual_journal_persist(true).open().unwrap();
+    let options = || KeyspaceCreateOptions::default().manual_journal_persist(true);
+    let [a, b] = ["a", "b"].map(|name| db.keyspace(name, options).unwrap());
+    let mut batch = db.batch();
+    batch.insert(&a, "key", "value");
+    batch.insert(&b, "key", "value");
+    batch.commit().unwrap();
+    // The ingestion writes the memtable of `a` to a table, while the journal is still in memory.
+    let mut ingestion = a.start_ingestion().unwrap();
+    ingestion.write("other", "ingested").unwrap();
+    ingestion.finish().unwrap();
+    copy_dir(&world.path("live"), &world.path("db"));
+    world.backup(&Backup::new(), &db, "whole");
+    assert!(world.restored("whole")["b"].contains_key(&b"key"[..]), "a backup of the live database is whole");
+    let db = world.open();
+    let killed = contents(&db);
+    assert!(killed["a"].contains_key(&b"key"[..]), "the ingestion has written it to a table");
+    assert!(!killed["b"].contains_key(&b"key"[..]), "fjall has mended it");
+    world.backup(&Backup::new(), &db, "backup");
+    assert_eq!(world.restored("backup"), killed);
+}
+
+#[test]
+fn a_cleared_keyspace_keeps_journals_in_the_source_and_in_a_backup() {
+    let world = World::new();
+    let db = Database::builder(world.path("db")).journal_compression(CompressionType::None).open().unwrap();
+    let options = || KeyspaceCreateOptions::default().max_memtable_size(128 << 20);
+    let [a, b] = ["a", "b"].map(|name| db.keyspace(name, options).unwrap());
+    a.insert("key", "value").unwrap();
+    for _ in 0..2 {
+        fill_journal(&b);
+        b.rotate_memtable_and_wait().unwrap();
+        a.clear().unwrap();
+    }
+    a.rotate_memtable_and_wait().unwrap();
+    assert_eq!(db.journal_count(), 3, "fjall has mended it");
+    let info = Backup::new().create(&db, world.path("backup")).unwrap();
+    assert!(info.journal_bytes > 128_000_000, "both sealed journals: {info:?}");
+    assert_eq!(world.restored("backup"), contents(&db));
 }

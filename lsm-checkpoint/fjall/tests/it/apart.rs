@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use fjall::KeyspaceCreateOptions;
+use lsm_checkpoint::{VerifyOptions, verify};
 use lsm_checkpoint_fjall::{backup, restore};
+use lsm_fs::StdFs;
 
 use crate::world::{contents, filled, open, restored};
 
@@ -56,7 +58,30 @@ fn writes_to_source_and_copy_do_not_change_the_backup() {
     assert_eq!(restored(&path("backup")), expected);
 }
 
-/// Returns the number of hard links of each file in the root and in keyspace 0.
+/// The README warns of this. Links keep the source's tables when fjall removes those of the backup.
+#[test]
+fn a_backup_that_fjall_has_opened_is_not_sound_and_the_source_is_unharmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let db = filled(&path("db"));
+    let expected = contents(&db);
+    let _ = backup(&db, path("backup")).unwrap();
+    {
+        let opened = open(&path("backup"));
+        let plain = opened.keyspace("plain", KeyspaceCreateOptions::default).unwrap();
+        plain.insert("key", "value").unwrap();
+        plain.rotate_memtable_and_wait().unwrap();
+        plain.major_compact().unwrap();
+        opened.keyspace("blobs", KeyspaceCreateOptions::default).unwrap().clear().unwrap();
+    }
+    let report = verify(&StdFs, &path("backup"), &VerifyOptions::full()).unwrap();
+    assert!(!report.is_sound(), "{report}");
+    assert_eq!(contents(&db), expected);
+    drop(db);
+    assert_eq!(contents(&open(&path("db"))), expected);
+}
+
+/// Returns the number of names of each file in the root and in keyspace 0.
 #[cfg(unix)]
 fn names(dir: &Path) -> Vec<(String, u64)> {
     use std::os::unix::fs::MetadataExt;
@@ -78,9 +103,9 @@ fn journals_and_keyspace_0_are_never_shared() {
     let path = |name: &str| folder.path().join(name);
     let db = filled(&path("db"));
     let _ = backup(&db, path("backup")).unwrap();
-    let checkpoint = CheckpointDir::open(std::sync::Arc::new(lsm_fs::StdFs), path("backup")).unwrap();
+    let checkpoint = CheckpointDir::open(std::sync::Arc::new(StdFs), path("backup")).unwrap();
     let linking = Checkpoint::new().policy(Policy::PreferLink);
-    let _ = linking.restore(&checkpoint, &lsm_fs::StdFs, &path("copy")).unwrap();
+    let _ = linking.restore(&checkpoint, &StdFs, &path("copy")).unwrap();
     for dir in ["db", "backup", "copy"] {
         let names = names(&path(dir));
         assert!(names.len() > 5 && names.iter().all(|(_, links)| *links == 1), "{names:?}");

@@ -10,6 +10,8 @@
 )]
 
 mod apart;
+mod damaged;
+mod golden;
 mod kinds;
 mod load;
 mod refused;

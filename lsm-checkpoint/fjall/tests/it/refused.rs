@@ -1,6 +1,9 @@
 //! Refusals. Each has its own error and leaves nothing behind.
 
+use std::{path::PathBuf, sync::Arc};
+
 use fjall::{Database, KeyspaceCreateOptions};
+use lsm_checkpoint::{BoxError, Capture, CheckpointSource, DeletionPause, PinnedSnapshot, SourceRoot};
 use lsm_checkpoint_fjall::{Backup, Error, backup, backup_closed, restore};
 use lsm_fs::StdFs;
 
@@ -65,6 +68,35 @@ fn an_open_database_is_not_backed_up_from_its_files() {
     let _ = backup_closed(folder.path().join("db"), folder.path().join("backup")).unwrap();
 }
 
+/// An engine that is not fjall.
+struct OtherEngine(PathBuf);
+
+impl CheckpointSource for OtherEngine {
+    fn roots(&self) -> Vec<SourceRoot> {
+        vec![SourceRoot::new(Arc::new(StdFs), &self.0)]
+    }
+
+    fn deletion_pause(&self) -> Option<&Arc<DeletionPause>> {
+        None
+    }
+
+    fn visible_seqno(&self) -> Option<u64> {
+        None
+    }
+
+    fn flush(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn capture(&self) -> Result<Capture<'_>, BoxError> {
+        Ok(Capture::one(PinnedSnapshot::new(1, ()).metadata("current", b"1".to_vec())))
+    }
+
+    fn identity(&self) -> String {
+        "another engine".to_owned()
+    }
+}
+
 #[test]
 fn other_directories_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,6 +114,10 @@ fn other_directories_are_refused() {
     assert!(matches!(taken, Error::Checkpoint(lsm_checkpoint::Error::TargetExists { .. })), "{taken}");
     let not_one = restore(path("db"), path("copy")).unwrap_err();
     assert!(matches!(not_one, Error::Checkpoint(lsm_checkpoint::Error::NotACheckpoint { .. })), "{not_one}");
+    let _ = lsm_checkpoint::run_checkpoint(&OtherEngine(path("db")), &StdFs, &path("foreign")).unwrap();
+    let foreign = restore(path("foreign"), path("copy")).unwrap_err();
+    assert!(matches!(foreign, Error::NotABackup { .. }), "{foreign}");
+    assert!(!path("copy").exists());
     assert_eq!(contents(&db), expected);
     assert!(lsm_checkpoint::is_checkpoint(&StdFs, &path("backup")).unwrap());
 }

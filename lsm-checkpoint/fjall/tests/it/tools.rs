@@ -1,6 +1,10 @@
 //! The tools for checkpoints work on backups of fjall.
 
-use std::{ops::ControlFlow, path::Path, sync::Mutex};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use fjall::KeyspaceCreateOptions;
 use lsm_checkpoint::{Method, Policy, VerifyOptions, list, remove, verify};
@@ -68,19 +72,40 @@ fn an_increment_links_tables_of_its_base_by_checksum() {
     let linked = second.checkpoint.by_method(Method::BaseLink).files;
     assert!(linked >= 2, "{second:?}");
     assert_eq!(restored(&path("2")), contents(&db));
+}
 
-    // After a restart, a table id may be reused for other contents. Such a table of the base must not be linked.
-    let meta = path("1").join("keyspaces/1/tables");
-    let table = std::fs::read_dir(meta).unwrap().next().unwrap().unwrap().file_name();
-    let other = path("other");
-    {
-        let other = filled(&other);
-        let plain = other.keyspace("plain", KeyspaceCreateOptions::default).unwrap();
-        plain.insert("another", "value").unwrap();
+/// Returns the names and the lengths of the tables of the first keyspace in a backup.
+fn tables(backup: &Path) -> Vec<(std::ffi::OsString, u64)> {
+    let entries = std::fs::read_dir(backup.join("keyspaces/1/tables")).unwrap().map(Result::unwrap);
+    let mut found: Vec<_> =
+        entries.map(|entry| (entry.file_name(), entry.metadata().unwrap().len())).collect();
+    found.sort();
+    found
+}
+
+/// A clear removes all tables, and fjall counts from the beginning again after a restart.
+#[test]
+fn an_increment_does_not_take_a_table_whose_id_was_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut base: Option<PathBuf> = None;
+    for (round, value) in ["one", "two", "six"].into_iter().enumerate() {
+        let db = open(&path("db"));
+        let plain = db.keyspace("plain", KeyspaceCreateOptions::default).unwrap();
+        plain.insert("key", value).unwrap();
         plain.rotate_memtable_and_wait().unwrap();
-        plain.major_compact().unwrap();
-        let _ = copies.clone().base(&base).create(&other, path("3")).unwrap();
-        assert_eq!(restored(&path("3")), contents(&other), "{table:?} of the base is not taken");
+        let target = path(&format!("backup {round}"));
+        let mut copies = Backup::new().policy(Policy::Independent);
+        if let Some(base) = &base {
+            copies = copies.base(base);
+        }
+        let info = copies.create(&db, &target).unwrap();
+        assert_eq!(info.checkpoint.by_method(Method::BaseLink).files, 0, "round {round}");
+        assert_eq!(restored(&target), contents(&db), "round {round}");
+        if let Some(base) = base.replace(target.clone()).filter(|_| round > 1) {
+            assert_eq!(tables(&base), tables(&target), "only the checksums differ");
+        }
+        plain.clear().unwrap();
     }
 }
 

@@ -19,14 +19,14 @@ mod shared {
     pub(crate) mod load;
     pub(crate) mod world;
 }
+use lsm_checkpoint_fjall::Backup;
 use shared::load::{backups, run};
-pub(crate) use shared::world;
 
 fn run_on(variable: &str) {
     let Some(root) = std::env::var_os(variable) else {
         panic!("{variable} is not set: run these tests with `cargo xtask realfs`");
     };
-    run(std::path::Path::new(&root), backups());
+    run(std::path::Path::new(&root), backups(), &Backup::new());
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::lane::{Kind, Lane};
-use crate::world::Contents;
+use super::{
+    super::world::Contents,
+    lane::{Kind, Lane},
+};
 
 /// The stamps of all operations.
 pub(super) struct Clock {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use fjall::{Keyspace, KeyspaceCreateOptions, OptimisticTxDatabase};
 
-use crate::world::Contents;
+use super::super::world::Contents;
 
 /// The number of keys that a lane cycles through.
 const KEYS: u64 = 48;
+
+/// The number of the last key that is ingested after a clear.
+const INGESTED: u64 = 3;
 
 /// The kind of a lane's operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub(super) enum Kind {
     Ingestion,
     /// A keyspace is made, used, and deleted two operations later.
     Keyspaces,
-    /// A keyspace is cleared and filled again.
+    /// A keyspace is cleared and filled again, first with ingested keys.
     Clear,
 }
 
@@ -128,9 +131,19 @@ impl Handles {
                 if n.is_multiple_of(KEYS) {
                     self.scratch.clear().unwrap();
                 }
-                self.scratch.insert(key(kind, n), value).unwrap();
+                if n % KEYS > INGESTED {
+                    return self.scratch.insert(key(kind, n), value).unwrap();
+                }
+                let mut ingestion = self.scratch.start_ingestion().unwrap();
+                ingestion.write(key(kind, n), value).unwrap();
+                ingestion.finish().unwrap();
             }
         }
+    }
+
+    /// Removes the keys that fjall loses at its next open, because they were ingested after a clear.
+    pub(super) fn end(&self) {
+        self.scratch.clear().unwrap();
     }
 }
 

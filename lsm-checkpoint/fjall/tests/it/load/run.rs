@@ -10,14 +10,14 @@ use std::{
 
 use fjall::OptimisticTxDatabase;
 use lsm_checkpoint::{VerifyOptions, verify};
-use lsm_checkpoint_fjall::backup;
+use lsm_checkpoint_fjall::Backup;
 use lsm_fs::StdFs;
 
 use super::{
+    super::world::{contents, open, restored},
     check::Clock,
     lane::{Handles, Kind, Lane},
 };
-use crate::world::{contents, restored};
 
 /// The number of operations for each backup. Then the writers wait for the next backup, so that the database stays
 /// small.
@@ -78,7 +78,7 @@ pub(crate) fn backups() -> u64 {
 }
 
 /// Takes this number of backups of a database under load, and checks each.
-pub(crate) fn run(dir: &Path, backups: u64) {
+pub(crate) fn run(dir: &Path, backups: u64, backup: &Backup<'_>) {
     let folder = tempfile::tempdir_in(dir).unwrap();
     let builder = OptimisticTxDatabase::builder(folder.path().join("db"));
     // Use many workers. fjall's workers deadlock if all of them have just rotated a memtable and the queue is full.
@@ -110,7 +110,8 @@ pub(crate) fn run(dir: &Path, backups: u64) {
             gate.wait_for(n * OPERATIONS + LEAD);
             let target = folder.path().join(format!("backup {n}"));
             let began = clock.tick();
-            let info = backup(&handles.db, &target).unwrap_or_else(|error| panic!("backup {n}: {error}"));
+            let info = backup.create(&handles.db, &target);
+            let info = info.unwrap_or_else(|error| panic!("backup {n}: {error}"));
             println!(
                 "backup {n}: cut at {:?} in {} attempts, {} journals of {} bytes, pause {:?}",
                 info.cut, info.attempts, info.journals, info.journal_bytes, info.pause,
@@ -124,9 +125,10 @@ pub(crate) fn run(dir: &Path, backups: u64) {
     });
     println!("{}, {} journals", handles.compacted(), handles.db.journal_count());
     // The source is unharmed.
+    handles.end();
     let expected = contents(handles.db.inner());
     drop(handles);
-    let db = crate::world::open(&folder.path().join("db"));
+    let db = open(&folder.path().join("db"));
     let found = contents(&db);
     assert!(found == expected, "the source differs after a restart");
 }
