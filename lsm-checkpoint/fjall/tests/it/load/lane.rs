@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Blob,
     /// An ingestion.
     Ingestion,
-    /// A keyspace is made, used, and deleted two operations later.
+    /// A keyspace is made, gets a table, is used, and is deleted two operations later.
     Keyspaces,
     /// A keyspace is cleared and filled again, first with ingested keys.
     Clear,
@@ -117,6 +117,9 @@ impl Handles {
             }
             Kind::Keyspaces => {
                 let made = db.keyspace(&name(n), KeyspaceCreateOptions::default).unwrap();
+                let mut ingestion = made.start_ingestion().unwrap();
+                ingestion.write("table", value.as_slice()).unwrap();
+                ingestion.finish().unwrap();
                 made.insert("self", value.as_slice()).unwrap();
                 let mut batch = db.batch();
                 batch.insert(&made, "self", value.as_slice());
@@ -246,9 +249,10 @@ fn made(copy: &Contents, last: u64) -> Result<(), String> {
     let wrong = names.iter().find(|&&n| n + 2 < last || n > last + 1);
     let lost = (last.saturating_sub(1).max(1)..=last).find(|n| !names.contains(n));
     let other = names.iter().find(|&&n| {
-        let found = copy[&name(n)].get(&b"self"[..]);
+        let expected = value(Kind::Keyspaces, n);
+        let found = ["table", "self"].map(|key| copy[&name(n)].get(key.as_bytes()));
         // The newest keyspace may exist without being used yet.
-        found != Some(&value(Kind::Keyspaces, n)) && (n <= last || found.is_some())
+        found != [Some(&expected); 2] && (n <= last || found[1].is_some())
     });
     match (wrong, lost, other) {
         (None, None, None) => Ok(()),
