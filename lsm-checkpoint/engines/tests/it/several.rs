@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use lsm_checkpoint::{CheckpointDir, VerifyOptions, restore, run_checkpoint, verify};
+use coordinode_v5::{Config, SequenceNumberCounter};
+use lsm_checkpoint::{CheckpointDir, CheckpointSource, VerifyOptions, restore, run_checkpoint, verify};
 use lsm_checkpoint_engines::{
+    coordinode_v5::Source,
     exam::Exam,
     kind::{Kind, Special, Which},
+    options::key_v5,
     oracle::Plan,
     several::Several,
 };
-use lsm_fs::StdFs;
+use lsm_fs::{FsExt, StdFs};
 
 const PLAN: Plan = Plan { keys: 200, value_size: 64 };
 
@@ -43,4 +46,26 @@ fn each_tree_opens_with_its_own_options() {
         let restored = kind.open(&path("restored").join(folder)).unwrap();
         Exam::new(*kind, PLAN).compare(&*restored, last(n), last(n)).unwrap();
     }
+}
+
+/// No tree is flushed if one of them cannot be carried.
+#[test]
+fn a_tree_that_is_refused_refuses_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let orders = Kind::new(Which::CoordinodeV7, false).open(&path("orders")).unwrap();
+    PLAN.apply(&*orders, 1);
+    let visible = SequenceNumberCounter::default();
+    let users = Config::new(path("users"), SequenceNumberCounter::default(), visible.clone())
+        .with_encryption(Some(key_v5()))
+        .open()
+        .unwrap();
+    let sealed = Source { tree: &users, visible: &visible, identity: "users", encryption: None };
+    let trees: Vec<(_, Box<dyn CheckpointSource + '_>)> =
+        vec![("orders", orders.source()), ("users", Box::new(sealed))];
+    let database = Several { trees, identity: "a database" };
+    let said = run_checkpoint(&database, &StdFs, &path("checkpoint")).unwrap_err().to_string();
+    assert!(said.contains("is encrypted, but no key was given"), "{said}");
+    assert_eq!(orders.runs(), 0, "a memtable was flushed");
+    assert!(!StdFs.exists(&path("checkpoint")).unwrap());
 }

@@ -48,6 +48,8 @@ macro_rules! matrix {
 
             struct Open {
                 tree: AnyTree,
+                /// The next number that the engine itself gives.
+                next: SequenceNumberCounter,
                 visible: SequenceNumberCounter,
                 #[allow(dead_code, reason = "only the adapter of version 5 needs the key")]
                 row: Row,
@@ -55,9 +57,10 @@ macro_rules! matrix {
 
             impl Open {
                 fn at(dir: &Path, row: &Row) -> $engine::Result<Self> {
-                    let visible = SequenceNumberCounter::default();
-                    let tree = config(dir, row, &visible).open()?;
-                    Ok(Self { tree, visible, row: row.clone() })
+                    let (next, visible) =
+                        (SequenceNumberCounter::default(), SequenceNumberCounter::default());
+                    let tree = config(dir, row, &next, &visible).open()?;
+                    Ok(Self { tree, next, visible, row: row.clone() })
                 }
 
                 fn source(&self) -> Box<dyn CheckpointSource + '_> {
@@ -70,7 +73,12 @@ macro_rules! matrix {
                 }
             }
 
-            fn config(dir: &Path, row: &Row, visible: &SequenceNumberCounter) -> Config {
+            fn config(
+                dir: &Path,
+                row: &Row,
+                next: &SequenceNumberCounter,
+                visible: &SequenceNumberCounter,
+            ) -> Config {
                 let mut runtime = RuntimeConfig::default();
                 runtime.page_ecc = row.has(Opt::Parity);
                 runtime.manifest_footer_mirror = !row.has(Opt::NoMirror);
@@ -79,7 +87,7 @@ macro_rules! matrix {
                 runtime.zone_map = row.has(Opt::BlockFormats);
                 runtime.manifest_kv_checksums = !row.has(Opt::BlockFormats);
                 let blobs = KvSeparationOptions::default().separation_threshold(64);
-                let mut config = Config::new(dir, SequenceNumberCounter::default(), visible.clone())
+                let mut config = Config::new(dir, next.clone(), visible.clone())
                     .with_runtime_config(runtime)
                     .page_ecc(row.has(Opt::Parity))
                     .with_kv_separation(row.has(Opt::Blobs).then_some(blobs))
@@ -129,6 +137,17 @@ macro_rules! matrix {
 
                 fn remove_prefix(&self, prefix: &[u8], seqno: u64) {
                     assert!(self.tree.remove_prefix(prefix, seqno) > 0);
+                    self.saw(seqno);
+                }
+
+                fn ingest(&self, records: &[(Vec<u8>, Vec<u8>)], seqno: u64) {
+                    self.next.fetch_max(seqno);
+                    let mut ingestion = self.tree.ingestion().unwrap();
+                    for (key, value) in records {
+                        ingestion.write(key.as_slice(), value.as_slice()).unwrap();
+                    }
+                    ingestion.finish().unwrap();
+                    assert_eq!(self.next.get(), seqno + 1);
                     self.saw(seqno);
                 }
 
@@ -228,7 +247,7 @@ macro_rules! matrix {
     };
 }
 
-matrix!(v5, coordinode_v5, lsm_checkpoint_engines::options::key_v5, |Open { tree, visible, row }| {
+matrix!(v5, coordinode_v5, lsm_checkpoint_engines::options::key_v5, |Open { tree, visible, row, .. }| {
     let encryption = row.has(Opt::Encryption).then(lsm_checkpoint_engines::options::key_v5);
     Box::new(lsm_checkpoint_engines::coordinode_v5::Source { tree, visible, identity: "a row", encryption })
 });

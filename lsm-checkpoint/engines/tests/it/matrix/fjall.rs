@@ -20,19 +20,21 @@ const LATEST: u64 = u64::MAX >> 1;
 
 struct Open {
     tree: AnyTree,
+    /// The next number that the engine itself gives.
+    next: SequenceNumberCounter,
     visible: SequenceNumberCounter,
 }
 
 impl Open {
     fn at(dir: &Path, row: &Row) -> Self {
-        let visible = SequenceNumberCounter::default();
+        let (next, visible) = (SequenceNumberCounter::default(), SequenceNumberCounter::default());
         let blobs = KvSeparationOptions::default().separation_threshold(64);
-        let mut config = Config::new(dir, SequenceNumberCounter::default(), visible.clone())
+        let mut config = Config::new(dir, next.clone(), visible.clone())
             .with_kv_separation(row.has(Opt::Blobs).then_some(blobs));
         if !row.has(Opt::Filters) {
             config = config.filter_policy(FilterPolicy::disabled());
         }
-        Self { tree: config.open().unwrap(), visible }
+        Self { tree: config.open().unwrap(), next, visible }
     }
 
     fn source(&self) -> Source<'_> {
@@ -57,6 +59,17 @@ impl Store for Open {
 
     fn remove_prefix(&self, _: &[u8], _: u64) {
         unreachable!("the engine has no range tombstones");
+    }
+
+    fn ingest(&self, records: &[(Vec<u8>, Vec<u8>)], seqno: u64) {
+        self.next.fetch_max(seqno);
+        let mut ingestion = self.tree.ingestion().unwrap();
+        for (key, value) in records {
+            ingestion.write(key.as_slice(), value.as_slice()).unwrap();
+        }
+        ingestion.finish().unwrap();
+        assert_eq!(self.next.get(), seqno + 1);
+        self.visible.fetch_max(seqno + 1);
     }
 
     fn flush(&self) {
@@ -116,7 +129,7 @@ fn try_row(row: &Row, dir: &Path) {
 
 #[test]
 fn each_row() {
-    for row in Row::of(&[Opt::Blobs, Opt::Filters]) {
+    for row in Row::of(&[Opt::Blobs, Opt::Filters, Opt::Ingested]) {
         try_row(&row, directory().path());
     }
 }

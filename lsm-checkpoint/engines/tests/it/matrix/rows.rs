@@ -19,6 +19,8 @@ pub(super) enum Opt {
     BlockFormats,
     /// Writes each version as a whole manifest instead of an edit in a log.
     NoLog,
+    /// Tables that were made from sorted records. Their sequence number stands in the manifest alone.
+    Ingested,
 }
 
 impl Opt {
@@ -36,6 +38,7 @@ impl Opt {
             Self::Filters,
             Self::BlockFormats,
             Self::NoLog,
+            Self::Ingested,
         ];
         if cfg!(feature = "zstd") {
             all.push(Self::Dictionary);
@@ -71,6 +74,8 @@ pub(super) trait Store {
     /// Removes the keys from `from` up to but not including `to`, in the tree's order.
     fn remove_range(&self, from: &[u8], to: &[u8], seqno: u64);
     fn remove_prefix(&self, prefix: &[u8], seqno: u64);
+    /// Makes a table of records, which are in the tree's order. All of them get this number, the next one.
+    fn ingest(&self, records: &[(Vec<u8>, Vec<u8>)], seqno: u64);
     fn flush(&self);
     fn compact(&self);
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
@@ -114,6 +119,21 @@ impl Model {
             self.remove_ranges(row, store);
         }
         store.flush();
+        if row.has(Opt::Ingested) {
+            self.ingest(row, store);
+        }
+    }
+
+    /// Replaces some keys and adds some by a table of their own.
+    fn ingest(&mut self, row: &Row, store: &dyn Store) {
+        self.seqno += 1;
+        let record = |n| (key(n), format!("{:08}{n:08}", self.rounds).into_bytes().repeat(6));
+        let mut records: Vec<_> = (50 * self.rounds..50 * self.rounds + 40).map(record).collect();
+        self.records.extend(records.iter().cloned());
+        if row.has(Opt::Comparator) {
+            records.reverse();
+        }
+        store.ingest(&records, self.seqno);
     }
 
     fn remove_ranges(&mut self, row: &Row, store: &dyn Store) {
