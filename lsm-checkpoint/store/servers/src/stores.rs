@@ -72,8 +72,9 @@ fn builder(url: &str) -> AmazonS3Builder {
 /// The address is invalid.
 pub fn azure(url: &str) -> Result<Arc<dyn ObjectStore>> {
     let store = MicrosoftAzureBuilder::new()
-        .with_use_emulator(true)
-        .with_endpoint(format!("{url}/devstoreaccount1"))
+        .with_account(sign::ACCOUNT)
+        .with_access_key(sign::KEY)
+        .with_endpoint(format!("{url}/{}", sign::ACCOUNT))
         .with_container_name(BUCKET)
         .with_client_options(options())
         .with_retry(retries())
