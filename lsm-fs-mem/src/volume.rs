@@ -39,8 +39,9 @@ pub struct VolumeOptions {
     pub capacity_bytes: u64,
     /// The number of names that a file can have. Default: 65,000, as on ext4 (`EXT4_LINK_MAX` in `fs/ext4/ext4.h`).
     pub link_limit: u32,
-    /// The capabilities of the volume. Default: hard links, clones, renames that do not replace, holes, and directory
-    /// syncs.
+    /// The capabilities of the volume. Default: hard links, clones, renames that do not replace, renames of open trees,
+    /// holes, directory syncs, advisory locks, and views that follow their root. The volume always does the last two
+    /// and renames open trees, and the fields only say so.
     ///
     /// A missing capability is refused as on Linux: `EPERM` for a link, `EOPNOTSUPP` for a clone or a hole, and
     /// `Unsupported` for a rename that does not replace. A directory sync returns
@@ -61,6 +62,9 @@ impl Default for VolumeOptions {
         capabilities.rename_noreplace = true;
         capabilities.punch_hole = true;
         capabilities.directory_sync = true;
+        capabilities.rename_open_tree = true;
+        capabilities.advisory_locks = true;
+        capabilities.rooted_views = true;
         let (capacity_bytes, link_limit, state) = (1 << 60, 65_000, VolumeState::Working);
         Self { capacity_bytes, link_limit, capabilities, keeps_owners: true, state }
     }

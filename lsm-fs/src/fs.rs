@@ -18,7 +18,8 @@ use crate::{
 ///
 /// *Paths.* A backend resolves a path as POSIX does. `.` and repeated separators have no effect. A missing component
 /// and an empty path give `NotFound`, a file in the middle gives `NotADirectory`, and an interior NUL gives
-/// `InvalidInput`. Case sensitivity and support for non-UTF-8 names are filesystem-specific.
+/// `InvalidInput`. Case sensitivity and support for non-UTF-8 names are filesystem-specific. A filesystem may refuse a
+/// name with `"`, `*` or `?` as `InvalidFilename`.
 ///
 /// *Failure.* A call that fails has changed nothing, unless its `# Errors` section says otherwise. Every error names
 /// the operation and the path.

@@ -125,6 +125,14 @@ pub struct FsCapabilities {
     pub punch_hole: bool,
     /// [`Fs::sync_directory`](crate::Fs::sync_directory) makes names durable.
     pub directory_sync: bool,
+    /// [`Fs::rename`](crate::Fs::rename) moves a directory while files in it are open. Windows refuses this.
+    pub rename_open_tree: bool,
+    /// [`FsFile::try_lock_exclusive`](crate::FsFile::try_lock_exclusive) keeps out other locks and nothing else. On
+    /// Windows, the lock of one handle makes the reads and writes of other handles fail.
+    pub advisory_locks: bool,
+    /// A view follows its root through a rename ([`Fs::beneath`](crate::Fs::beneath)). Without this, it looks its root
+    /// up by name for each call.
+    pub rooted_views: bool,
     /// Every block is verified against a checksum when it is read (btrfs, ZFS, bcachefs, but not `nodatacow` files on
     /// btrfs).
     pub per_block_integrity_on_read: bool,

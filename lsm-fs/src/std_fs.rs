@@ -7,10 +7,11 @@
 mod file;
 mod lexical;
 mod names;
-// The choice of the platform: rustix on Unix, and std alone elsewhere or on request (`--cfg lsm_fs_portable`).
+// The choice of the platform: Unix by rustix, Windows by std and winapi-util, and std alone everywhere else, or where
+// it is asked for.
 #[cfg_attr(
     any(
-        not(unix),
+        not(any(unix, windows)),
         lsm_fs_portable,
         target_os = "dragonfly",
         target_os = "haiku",
@@ -38,29 +39,46 @@ use crate::{
 ///
 /// # Platforms
 ///
-/// | | Linux | macOS, iOS | the BSDs | Windows, other Unix, others |
-/// |---|---|---|---|---|
-/// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | follows the manual | follows the manual | the portable code passes conformance on Linux, except `a_root_follows_its_directory` |
-/// | `rename_noreplace` | `renameat2` | `renameatx_np` | `Unsupported` | `Unsupported` |
-/// | `beneath` | `openat2`, or a handle for each component | a handle for each component | a handle for each component | a check of each component before the call |
-/// | `beneath` stops at | every mount | mounts of other devices | mounts of other devices | no mount |
-/// | an open of a pipe | never waits | never waits | never waits | checks before it opens |
-/// | `reflink_file` | `FICLONE` | `fclonefileat` | `Unsupported` | `Unsupported` |
-/// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported`, but `fsync` on Unix |
-/// | `try_lock_directory` | `flock` | `flock` | `flock` | `Unsupported` |
-/// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | unknown, so `truncate_file` is `Unsupported` |
-/// | `set_permissions`, private files | `fchown`, `fchmod` | `fchown`, `fchmod` | `fchown`, `fchmod` | ignored |
-/// | `punch_hole` | `fallocate` | `Unsupported` | `Unsupported` | `Unsupported` |
-/// | a sync through a read-only handle | yes | yes | yes | fails on Windows, and poisons the handle |
-/// | `try_lock_exclusive` | advisory | advisory | advisory | keeps readers out on Windows |
-/// | opening a directory | `IsADirectory` | `IsADirectory` | `IsADirectory` | `PermissionDenied` on Windows |
-/// | `next_data` | `SEEK_DATA` | `SEEK_DATA` | `SEEK_DATA` on FreeBSD, elsewhere all is data | all is data |
-/// | `start_writeback` | `posix_fadvise` | nothing | nothing | nothing |
-/// | `direct_io` | `O_DIRECT` | ignored | ignored | ignored |
-/// | `available_space` | `statvfs` | `statvfs` | `statvfs` | `Unsupported` |
+/// | | Linux | macOS, iOS | the BSDs | Windows | others |
+/// |---|---|---|---|---|---|
+/// | how it is checked | conformance on ext4, XFS, btrfs, tmpfs | compiles, follows the manual | FreeBSD compiles, follows the manual | conformance under wine, with a list of exceptions | the portable code passes conformance on Linux |
+/// | `rename_noreplace` | `renameat2` | `renameatx_np` | `Unsupported` | `Unsupported` | `Unsupported` |
+/// | a rename over an open file | yes | yes | yes | yes on NTFS since Windows 10 | as the platform |
+/// | a rename of a directory with open files | yes | yes | yes | fails (`rename_open_tree`) | as the platform |
+/// | `beneath` | `openat2`, or a handle for each component | a handle for each component | a handle for each component | a check of each component before the call | a check of each component before the call |
+/// | `beneath` stops at | every mount | mounts of other devices | mounts of other devices | no mount | no mount |
+/// | an open of a pipe | never waits | never waits | never waits | refused after the open | checks before it opens |
+/// | `reflink_file` | `FICLONE` | `fclonefileat` | `Unsupported` | `Unsupported` | `Unsupported` |
+/// | `sync_directory` | `fsync` | `fsync`, `F_FULLFSYNC` for `Full` | `fsync` | `NotSupported` | `NotSupported`, but `fsync` on Unix |
+/// | `try_lock_directory` | `flock` | `flock` | `flock` | a handle that is not shared for writing | `Unsupported` |
+/// | `link_count`, `file_id`, `volume_id` | yes | yes | yes | yes | unknown, so `truncate_file` is `Unsupported` |
+/// | `set_permissions`, private files | `fchown`, `fchmod` | `fchown`, `fchmod` | `fchown`, `fchmod` | ignored | ignored |
+/// | `punch_hole` | `fallocate` | `Unsupported` | `Unsupported` | `Unsupported` | `Unsupported` |
+/// | a sync through a read-only handle | yes | yes | yes | through a second handle, while the file has its name | as the platform |
+/// | `try_lock_exclusive` | advisory | advisory | advisory | keeps readers out (`advisory_locks`) | as the platform |
+/// | `next_data` | `SEEK_DATA` | `SEEK_DATA` | `SEEK_DATA` on FreeBSD, elsewhere all is data | all is data | all is data |
+/// | `start_writeback` | `posix_fadvise` | nothing | nothing | nothing | nothing |
+/// | `direct_io` | `O_DIRECT` | ignored | ignored | ignored | ignored |
+/// | `available_space` | `statvfs` | `statvfs` | `statvfs` | `Unsupported` | `Unsupported` |
 ///
-/// "The portable code" uses only std. It has not been tested on Windows. The rows in which Windows differs from the
-/// contract follow its manual, so the suite is not expected to pass there.
+/// "Others" is the portable code, which uses only std. [PLATFORMS.md] shows for each operation and platform if it is
+/// tested, and the last run of the tests for other platforms.
+///
+/// [PLATFORMS.md]: https://docs.rs/crate/lsm-fs/latest/source/PLATFORMS.md
+///
+/// # Windows
+///
+/// - **Names.** A name that Windows would change or take for something else is refused as `InvalidFilename`: a trailing
+///   dot or space, a colon, a wildcard, a device such as `NUL`. Paths may be longer than 260 characters.
+/// - **Other processes.** A virus scanner may hold a file open for a moment. A rename, a removal or an open that is
+///   refused for this reason is repeated for at most half a second.
+/// - **Names are not durable.** `sync_directory` returns [`NotSupported`](DirectorySync::NotSupported). NTFS would
+///   persist the names when the directory is flushed. Other filesystems of Windows report success and do nothing, and
+///   std does not tell which filesystem it is.
+/// - **Identity.** `file_id` has the 64 bits of `BY_HANDLE_FILE_INFORMATION`. On ReFS, two files can have the same
+///   ones.
+/// - **Read-only files** can be renamed, replaced and removed, as on Unix.
+/// - **A directory lock** does not keep the directory from being renamed or removed, but its parents cannot be renamed.
 ///
 /// # Views
 ///
@@ -69,9 +87,10 @@ use crate::{
 /// other. Both methods are safe against concurrent changes of the directory. `openat2` distinguishes two mounts of one
 /// device. The other method does so from Linux 5.8 on, by the number of the mount.
 ///
-/// The portable code checks each component before the call. **If another process replaces a directory by a link between
-/// the check and the call, the call leaves the root.** There is no handle, so a root does not follow its directory
-/// through a rename. Mounts are not distinguished. `remove_dir_all` keeps one handle open for each level of the tree.
+/// On Windows, and in the portable code, a view checks each component before the call. **If another process replaces a
+/// directory by a link between the check and the call, the call leaves the root.** There is no handle, so a root does
+/// not follow its directory through a rename. Mounts are not distinguished. `remove_dir_all` keeps one handle open for
+/// each level of the tree.
 ///
 /// # Opening
 ///
@@ -126,27 +145,27 @@ impl Fs for StdFs {
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {
-        on(Op::CreateDir, path, std::fs::create_dir(path))
+        on(Op::CreateDir, path, platform::create_dir(path))
     }
 
     fn read_dir(&self, path: &Path) -> Result<Vec<FsDirEntry>> {
-        on(Op::ReadDir, path, names::read_dir(path))
+        on(Op::ReadDir, path, platform::read_dir(path))
     }
 
     fn metadata(&self, path: &Path) -> Result<FsMetadata> {
-        on(Op::Metadata, path, std::fs::metadata(path)).map(|m| platform::metadata(&m))
+        on(Op::Metadata, path, platform::metadata(path))
     }
 
     fn symlink_metadata(&self, path: &Path) -> Result<FsMetadata> {
-        on(Op::SymlinkMetadata, path, std::fs::symlink_metadata(path)).map(|m| platform::metadata(&m))
+        on(Op::SymlinkMetadata, path, platform::symlink_metadata(path))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {
-        on(Op::RemoveFile, path, std::fs::remove_file(path))
+        on(Op::RemoveFile, path, platform::remove_file(path))
     }
 
     fn remove_dir(&self, path: &Path) -> Result<()> {
-        on(Op::RemoveDir, path, std::fs::remove_dir(path))
+        on(Op::RemoveDir, path, platform::remove_dir(path))
     }
 
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
@@ -154,7 +173,7 @@ impl Fs for StdFs {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        between(Op::Rename, from, to, std::fs::rename(from, to))
+        between(Op::Rename, from, to, platform::rename(from, to))
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> Result<()> {
@@ -188,7 +207,7 @@ impl Fs for StdFs {
 
     fn capabilities(&self, path: &Path) -> Result<FsCapabilities> {
         // A missing directory is an error, whatever the mount can do.
-        on(Op::Capabilities, path, std::fs::metadata(path))?;
+        on(Op::Capabilities, path, platform::metadata(path))?;
         platform::capabilities(self, path)
     }
 

@@ -101,7 +101,9 @@ fn a_view_works_like_its_receiver(t: &Subject) -> CheckResult {
         same!(view.volume_id(&b)?, id, "volume_id");
         view.truncate_file(&b, 2)?;
         t.holds("in/b", b"by")?;
-        ensure!(view.available_space(&b)? > 0, "the view reports no available space");
+        if t.fs.available_space(&b).is_ok() {
+            ensure!(view.available_space(&b)? > 0, "the view reports no available space");
+        }
     }
     let _ = view.rewrite_atomic(&b, b"again", SyncMode::Normal)?;
     t.holds("in/b", b"again")?;

@@ -86,6 +86,7 @@ impl StdFile {
             }
             done => done,
         }
+        .map_err(platform::handle_error)
     }
 
     fn check_poison(&self, op: Op) -> Result<()> {
@@ -122,11 +123,11 @@ impl Drop for StdFile {
 
 impl FsFile for StdFile {
     fn sync_all(&self, mode: SyncMode) -> Result<()> {
-        self.sync(Op::SyncAll, |file| platform::sync_all(file, mode))
+        self.sync(Op::SyncAll, |file| platform::sync_all(file, &self.path, mode))
     }
 
     fn sync_data(&self, mode: SyncMode) -> Result<()> {
-        self.sync(Op::SyncData, |file| platform::sync_data(file, mode))
+        self.sync(Op::SyncData, |file| platform::sync_data(file, &self.path, mode))
     }
 
     fn start_writeback(&self, offset: u64, len: u64) -> Result<()> {
@@ -151,11 +152,11 @@ impl FsFile for StdFile {
 
     fn set_len(&self, len: u64) -> Result<()> {
         self.check_poison(Op::SetLen)?;
-        self.on(Op::SetLen, self.file.set_len(len))
+        self.on(Op::SetLen, platform::set_len(&self.file, self.append.then_some(&*self.path), len))
     }
 
     fn metadata(&self) -> Result<FsMetadata> {
-        self.on(Op::Metadata, self.file.metadata()).map(|m| platform::metadata(&m))
+        self.on(Op::Metadata, platform::file_metadata(&self.file))
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>> {
@@ -199,6 +200,9 @@ impl Read for StdFile {
 impl Write for StdFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.check_poison(Op::Write)?;
+        if self.append && buf.is_empty() {
+            return Ok(0); // Windows would move the position to the end.
+        }
         self.transfer(|| (&self.file).write(buf)).map_err(|e| self.describe(Op::Write, e))
     }
 
@@ -210,6 +214,6 @@ impl Write for StdFile {
 
 impl Seek for StdFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        (&self.file).seek(to).map_err(|e| self.describe(Op::Seek, e))
+        (&self.file).seek(to).map_err(|e| self.describe(Op::Seek, platform::handle_error(e)))
     }
 }

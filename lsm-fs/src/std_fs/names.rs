@@ -55,7 +55,7 @@ const IN_PLACE: FsOpenOptions = FsOpenOptions::new().write(true);
 
 /// Refuses an in-place change if the inode has another name, or if the number of names is unknown.
 fn unshared(file: fs::File) -> io::Result<fs::File> {
-    match platform::metadata(&file.metadata()?).link_count {
+    match platform::file_metadata(&file)?.link_count {
         Some(0 | 1) => Ok(file),
         Some(_) => Err(shared_inode()),
         None => Err(io::ErrorKind::Unsupported.into()),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{DirectorySync, Fs, FsCapabilities, FsExt, Result, SyncMode, ext::PROBE_STEM};
+use crate::{DirectorySync, Fs, FsCapabilities, FsExt, FsOpenOptions, Result, SyncMode, ext::PROBE_STEM};
 
 /// Maximum number of attempts. Scratch directories of dead processes are skipped. If there are more, the directory is
 /// not probed.
@@ -38,6 +38,9 @@ fn try_all(fs: &dyn Fs, scratch: &Path) -> FsCapabilities {
         return FsCapabilities::default();
     }
     FsCapabilities {
+        rename_open_tree: moves_an_open_tree(fs, scratch),
+        advisory_locks: locks_keep_no_reader_out(fs, &file),
+        rooted_views: views_follow_their_root(fs, scratch),
         // Must come first, because it is refused for a file with a second name.
         punch_hole: fs.punch_hole(&file, 0, 4096).is_ok(),
         reflink: fs.reflink_file(&file, &cloned).is_ok(),
@@ -47,6 +50,31 @@ fn try_all(fs: &dyn Fs, scratch: &Path) -> FsCapabilities {
         ..FsCapabilities::default()
     }
 }
+
+fn moves_an_open_tree(fs: &dyn Fs, scratch: &Path) -> bool {
+    let tree = scratch.join("tree");
+    let open = fs.create_dir(&tree).and_then(|()| fs.open(&tree.join("file"), &NEW));
+    open.is_ok_and(|_open| fs.rename(&tree, &scratch.join("moved")).is_ok())
+}
+
+fn locks_keep_no_reader_out(fs: &dyn Fs, file: &Path) -> bool {
+    let open = || fs.open(file, &FsOpenOptions::new().read(true).write(true));
+    let (Ok(locked), Ok(reader)) = (open(), open()) else { return false };
+    matches!(locked.try_lock_exclusive(), Ok(true)) && reader.read_at(&mut [0], 0).is_ok()
+}
+
+fn views_follow_their_root(fs: &dyn Fs, scratch: &Path) -> bool {
+    let root = scratch.join("root");
+    if fs.create_dir(&root).is_err() {
+        return false;
+    }
+    let follows = |view: Box<dyn Fs + '_>| {
+        fs.rename(&root, &scratch.join("followed")).is_ok() && view.create_dir(&root.join("dir")).is_ok()
+    };
+    fs.beneath(&root).is_ok_and(follows)
+}
+
+const NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
 
 #[cfg(test)]
 mod tests {
@@ -59,7 +87,11 @@ mod tests {
         let debris = dir.path().join(".lsm-fs-probe-0");
         StdFs.create_dir(&debris).unwrap();
         let found = probe(&StdFs, dir.path()).unwrap();
-        assert!(found.hard_link);
+        assert!(found.hard_link, "{found:?}");
+        if cfg!(unix) {
+            assert!(found.rename_open_tree && found.advisory_locks, "{found:?}");
+            assert_eq!(found.rooted_views, !cfg!(lsm_fs_portable));
+        }
         let names = StdFs.read_dir(dir.path()).unwrap();
         assert_eq!(names.len(), 1, "{names:?}");
     }

@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-use lsm_fs::conformance::{Check, Failure, HostNodes, Subject, checks};
+use lsm_fs::conformance::{Check, Failure, Subject, checks};
 
 use crate::{
     broken::{Broken, Defect, OTHER_VOLUME},
     child::ChildProcess,
-    conformance::keeps_the_contract,
+    conformance::{keeps_the_contract, with_nodes},
 };
 
 /// In memory if the host has such a directory, because thousands of subjects are synced.
@@ -32,11 +32,10 @@ fn subject(defect: Defect) -> Subject {
         Some(mount) => Subject::new(fs, root).mount_point(mount),
         None => Subject::new(fs, root),
     };
-    subject
+    with_nodes(subject)
         .call_counter(move || calls.load(Ordering::Relaxed))
         .other_volume(other)
         .other_process(ChildProcess)
-        .odd_nodes(HostNodes)
         .sync_fault(move |path, fail| {
             let mut faults = faults.lock().unwrap();
             if fail {
@@ -59,7 +58,7 @@ fn mount_point() -> Option<&'static str> {
 fn a_correct_backend_passes_without_exemption() {
     let report = lsm_fs::conformance::run(|_| subject(Defect::None));
     println!("{report}");
-    if cfg!(lsm_fs_portable) {
+    if cfg!(any(lsm_fs_portable, windows)) {
         keeps_the_contract(&report);
     } else {
         report.assert_conforms_without_exemption();
@@ -75,7 +74,7 @@ fn violates(check: Check, defect: Defect) -> bool {
 const NARROW: usize = 8;
 
 #[test]
-#[cfg(not(lsm_fs_portable))]
+#[cfg(all(unix, not(lsm_fs_portable)))]
 fn every_defect_is_found_and_every_check_can_fail() {
     let next = AtomicUsize::new(0);
     let found: Mutex<BTreeMap<Defect, Vec<&str>>> = Mutex::default();

@@ -70,6 +70,9 @@ fn each_filesystem_type_has_its_known_capabilities() {
     plain.rename_noreplace = true;
     plain.punch_hole = true;
     plain.directory_sync = true;
+    plain.rename_open_tree = true;
+    plain.advisory_locks = true;
+    plain.rooted_views = true;
     let xfs = {
         let mut c = plain;
         c.reflink = true;

@@ -84,9 +84,7 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
     ci.cargo(&[&["clippy"], &package[..], &["--", "-D", "warnings"], &FLAG].concat())?;
     let wrapper = wrapper(ci, "portable-rustc")?;
     let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())]].concat();
-    // The example of the suite asserts that `StdFs` keeps the whole contract. On std alone one check fails, which the
-    // tests name.
-    ci.cargo_env(&[&["test"], &package[..], &["--", "--skip", "conformance.rs"]].concat(), &env)
+    ci.cargo_env(&[&["test"], &package[..]].concat(), &env)
 }
 
 pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {

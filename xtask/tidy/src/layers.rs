@@ -40,6 +40,7 @@ const FORMAT: &[&str] = &["byteorder", "xxhash-rust"];
 /// A third-party crate and the crates that may depend on it.
 const OWNED: &[(&str, &[&str])] = &[
     ("rustix", &["lsm-fs"]),
+    ("winapi-util", &["lsm-fs"]),
     // The journals of fjall have checksums of the same family, and a push compares the checksums of checkpoints.
     ("xxhash-rust", &["lsm-manifest", "lsm-checkpoint", "lsm-checkpoint-fjall", "lsm-checkpoint-store"]),
 ];

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsMetadata, FsOpenOptions,
     Op, Result, StdFs, SyncMode, errno,
-    std_fs::{between, lexical::strip_root, not_a_file, on},
+    std_fs::{between, lexical::strip_root, not_a_file, on, platform},
 };
 
 /// The host's filesystem with any number of roots.
@@ -35,7 +35,7 @@ impl View {
 
     pub(in crate::std_fs) fn with_root(&self, path: &Path) -> io::Result<Self> {
         self.check(path, LastComponent::Followed)?;
-        if !std::fs::metadata(path)?.is_dir() {
+        if !platform::metadata(path)?.is_dir() {
             return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
         }
         let mut view = self.clone();

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
@@ -83,7 +83,7 @@ impl<'a> At<'a> {
         if !FileType::from_raw_mode(fstat(&named)?.st_mode).is_file() {
             return Err(not_a_file());
         }
-        let again = format!("/proc/self/fd/{}", named.as_raw_fd());
+        let again = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&named));
         let flags = flags - (OFlags::NONBLOCK | OFlags::CREATE);
         Ok(retry_on_intr(|| openat(CWD, again.as_str(), flags, Mode::empty()))?)
     }

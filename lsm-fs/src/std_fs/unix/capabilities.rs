@@ -91,6 +91,9 @@ fn by_type(magic: u32) -> Option<FsCapabilities> {
         rename_noreplace: true,
         punch_hole: true,
         directory_sync: true,
+        rename_open_tree: true,
+        advisory_locks: true,
+        rooted_views: true,
         ..FsCapabilities::default()
     };
     match magic {

@@ -3,11 +3,12 @@
 use std::{
     fs::File,
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, Mode, OFlags, unlinkat};
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{Mode, OFlags};
 
 use super::at::At;
 use crate::{Error, Op, Result};
@@ -67,7 +68,7 @@ fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailur
 /// Shares all extents. btrfs refuses this if only one of the files has checksums (`btrfs_remap_file_range_prep` in
 /// `fs/btrfs/reflink.c`). A file with `NOCOW` has none, and an empty file can still take that flag.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn share_extents(source: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
+fn share_extents(source: &std::os::fd::OwnedFd, target: &std::os::fd::OwnedFd) -> rustix::io::Result<()> {
     use rustix::{
         fs::{IFlags, ioctl_ficlone, ioctl_getflags, ioctl_setflags},
         io::Errno,

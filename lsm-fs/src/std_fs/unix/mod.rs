@@ -32,6 +32,9 @@ pub(in crate::std_fs) use permissions::set_permissions;
 pub(in crate::std_fs) use remove::remove_dir_all;
 pub(in crate::std_fs) use sync::{start_writeback, sync_all, sync_data, sync_directory};
 
+pub(in crate::std_fs) use crate::std_fs::names::read_dir;
+pub(in crate::std_fs) use std::fs::{create_dir, remove_dir, remove_file, rename};
+
 use rustix::io::Errno;
 
 use crate::{FileHint, FileId, FsMetadata, FsOpenOptions, Permissions, std_fs::names};
@@ -41,7 +44,19 @@ pub(in crate::std_fs) fn open_file(path: &Path, options: &FsOpenOptions) -> io::
     at::At::path(path).open_file(options)
 }
 
-pub(in crate::std_fs) fn metadata(m: &Metadata) -> FsMetadata {
+pub(in crate::std_fs) fn metadata(path: &Path) -> io::Result<FsMetadata> {
+    std::fs::metadata(path).map(|m| describe(&m))
+}
+
+pub(in crate::std_fs) fn symlink_metadata(path: &Path) -> io::Result<FsMetadata> {
+    std::fs::symlink_metadata(path).map(|m| describe(&m))
+}
+
+pub(in crate::std_fs) fn file_metadata(file: &File) -> io::Result<FsMetadata> {
+    file.metadata().map(|m| describe(&m))
+}
+
+fn describe(m: &Metadata) -> FsMetadata {
     FsMetadata {
         link_count: Some(m.nlink()),
         file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
@@ -68,6 +83,15 @@ fn free_bytes(stat: &rustix::fs::StatVfs) -> io::Result<u64> {
         0 => Err(io::ErrorKind::Unsupported.into()),
         _ => Ok(stat.f_bavail.saturating_mul(stat.f_frsize)),
     }
+}
+
+/// Kernels report the misuse of a handle as `EBADF`.
+pub(in crate::std_fs) fn handle_error(error: io::Error) -> io::Error {
+    error
+}
+
+pub(in crate::std_fs) fn set_len(file: &File, _: Option<&Path>, len: u64) -> io::Result<()> {
+    file.set_len(len)
 }
 
 /// Positional reads and writes, made by the kernel. Only [`next_data`](Self::next_data) moves the position of the file,

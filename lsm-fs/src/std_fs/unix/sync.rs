@@ -11,18 +11,18 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::{DirectorySync, SyncMode};
 
-pub(in crate::std_fs) fn sync_all(file: &File, mode: SyncMode) -> io::Result<()> {
+pub(in crate::std_fs) fn sync_all(file: &File, _: &Path, mode: SyncMode) -> io::Result<()> {
     Ok(fsync(file, mode)?)
 }
 
 #[cfg(not(target_vendor = "apple"))]
-pub(in crate::std_fs) fn sync_data(file: &File, _: SyncMode) -> io::Result<()> {
+pub(in crate::std_fs) fn sync_data(file: &File, _: &Path, _: SyncMode) -> io::Result<()> {
     Ok(retry_on_intr(|| rustix::fs::fdatasync(file))?)
 }
 
 /// Apple does not declare `fdatasync`, and does not document that it behaves as POSIX requires.
 #[cfg(target_vendor = "apple")]
-pub(in crate::std_fs) fn sync_data(file: &File, mode: SyncMode) -> io::Result<()> {
+pub(in crate::std_fs) fn sync_data(file: &File, _: &Path, mode: SyncMode) -> io::Result<()> {
     Ok(fsync(file, mode)?)
 }
 

@@ -53,8 +53,8 @@ impl View {
     fn describe(&self, path: &Path, follows: bool) -> io::Result<FsMetadata> {
         let found = match self.in_root(path)? {
             Some(in_root) => in_root.stat()?,
-            None if follows => super::super::metadata(&std::fs::metadata(path)?),
-            None => super::super::metadata(&std::fs::symlink_metadata(path)?),
+            None if follows => super::super::metadata(path)?,
+            None => super::super::symlink_metadata(path)?,
         };
         if follows && found.file_type.is_symlink() { Err(link()) } else { Ok(found) }
     }

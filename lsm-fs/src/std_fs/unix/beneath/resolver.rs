@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Component, Path},
+    path::Path,
 };
 
 use rustix::{
@@ -31,6 +31,10 @@ pub(in crate::std_fs::platform) const LISTING: OFlags =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::std_fs) enum Resolution {
     /// One call of `openat2(2)`.
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        allow(dead_code, reason = "only Linux has the call")
+    )]
     Openat2,
     /// One handle for each component.
     PerComponent,
@@ -183,7 +187,7 @@ impl Resolver {
     fn stat_name(&self, dir: BorrowedFd<'_>, path: &Path) -> Result<Option<FsMetadata>> {
         use rustix::fs::{StatxFlags, statx};
         let mut components = path.components();
-        let (Some(mount), Some(Component::Normal(name)), None) =
+        let (Some(mount), Some(std::path::Component::Normal(name)), None) =
             (self.mount.id, components.next(), components.next())
         else {
             return Ok(None);
