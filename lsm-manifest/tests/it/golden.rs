@@ -4,9 +4,14 @@
 use std::path::PathBuf;
 
 use lsm_fs::{FsExt, FsOpenOptions, StdFs};
-use lsm_manifest::{FooterSource, ManifestArchiveReader, ReadOptions, WriteOptions, current_digest, inspect};
+use lsm_manifest::{
+    FooterSource, ManifestArchiveReader, ReadOptions, WriteOptions, current_digest, inspect, publish_current,
+};
 
-use crate::support::{SECTIONS, Sections, archive_bytes, owned, put_file, read_all, read_file};
+use crate::support::{
+    SECTIONS, Sections, archive_bytes, current_path, mem_fs, owned, put_file, read_all, read_file,
+    version_path, write,
+};
 
 struct Golden {
     file: &'static str,
@@ -110,19 +115,29 @@ fn every_golden_file_opens_with_its_old_contents() {
     }
 }
 
+/// A machine of any byte order and word size publishes the same pointer.
+#[test]
+fn the_same_version_gives_the_same_current() {
+    let fs = mem_fs();
+    let archive = write(&fs, &version_path(7), WriteOptions::new(), &SECTIONS).unwrap();
+    let _ = publish_current(&archive).unwrap();
+    assert_is_golden("current", &fs.read_to_vec(&current_path(), 1 << 10).unwrap());
+}
+
 /// With `GOLDEN=write` in the environment, missing files are created. Existing files are never replaced.
 #[test]
 fn the_same_sections_give_the_same_bytes() {
     for golden in all().into_iter().filter(|golden| golden.writable) {
         let sections: Vec<_> = golden.sections.iter().map(|(n, p)| (n.as_str(), p.as_slice())).collect();
-        let bytes = archive_bytes(golden.write, &sections);
-        let path = path(golden.file);
-        if !StdFs.exists(&path).unwrap() && std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
-            drop(
-                lsm_fs::Fs::open(&StdFs, &path, &FsOpenOptions::new().write(true).create_new(true)).unwrap(),
-            );
-            put_file(&StdFs, &path, &bytes);
-        }
-        assert!(bytes == read_file(&path), "{}", golden.file);
+        assert_is_golden(golden.file, &archive_bytes(golden.write, &sections));
     }
+}
+
+fn assert_is_golden(file: &str, bytes: &[u8]) {
+    let path = path(file);
+    if !StdFs.exists(&path).unwrap() && std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
+        drop(lsm_fs::Fs::open(&StdFs, &path, &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+        put_file(&StdFs, &path, bytes);
+    }
+    assert!(bytes == read_file(&path), "{file}");
 }

@@ -287,6 +287,7 @@ fn a_repeated_rename_of_a_network_filesystem_is_recognised() {
 
 /// A forced removal follows no symbolic link. The link and everything behind it stay.
 #[test]
+#[cfg(unix)]
 fn force_follows_no_link() {
     let dir = tempfile::tempdir().unwrap();
     let (outside, target) = (dir.path().join("db"), dir.path().join("t"));
@@ -313,6 +314,7 @@ fn force_follows_no_link() {
 
 /// A tree may lie below another folder, and that folder may have been replaced by a link.
 #[test]
+#[cfg(unix)]
 fn force_follows_no_link_on_the_way_to_a_tree() {
     let dir = tempfile::tempdir().unwrap();
     let (db, outside, target) = (dir.path().join("db"), dir.path().join("outside"), dir.path().join("t"));
