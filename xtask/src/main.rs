@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod forward;
 mod install;
+mod platforms;
 mod powercut;
 mod realfs;
 mod report;
@@ -46,6 +47,13 @@ mod flags {
                 optional --full
                 /// Passed on to the laboratory, after `--`.
                 repeated arg: String
+            }
+            /// Check the core crates for other platforms, and run their tests under wine and qemu. Takes an hour.
+            cmd platforms {
+                /// Record the results in `lsm-fs/PLATFORMS.md`.
+                optional --write
+                /// Only targets whose name holds one of these words, such as `windows`.
+                repeated word: String
             }
             /// Check rules that the compiler cannot: layers, words, documents.
             cmd tidy { repeated args: OsString }
@@ -99,6 +107,7 @@ fn dispatch(flags: flags::Xtask) -> anyhow::Result<bool> {
             realfs::run_foreign(&Workspace::load()?, &realfs.filter)
         }
         flags::XtaskCmd::Realfs(realfs) => realfs::run(&Workspace::load()?, &realfs.filter),
+        flags::XtaskCmd::Platforms(all) => platforms::run(&Workspace::load()?, all.write, &all.word),
         flags::XtaskCmd::Powercut(power) => powercut::run(&Workspace::load()?, power.full, &power.arg),
         flags::XtaskCmd::Servers(servers) => {
             servers::run(&Workspace::load()?, servers.minutes.unwrap_or(10), &servers.only)
