@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use lsm_checkpoint::{BoxError, CheckpointSource};
 
 use crate::{
+    key_value::KeyValue,
     kind::{Kind, Special, Which},
     options::{Descending, key_v5, key_v7},
     owner,
@@ -50,32 +51,12 @@ pub type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 pub type Reader<'a> = Box<dyn Fn() -> Result<Records, BoxError> + 'a>;
 
 /// An open tree of a real engine.
-pub trait Engine: Send + Sync {
-    /// Writes a value. `seqno` is larger than the number of every earlier write.
-    fn insert(&self, key: &[u8], value: &[u8], seqno: u64);
-
-    /// Removes a key.
-    fn remove(&self, key: &[u8], seqno: u64);
-
-    /// Returns the value of a key.
-    ///
-    /// # Errors
-    ///
-    /// The error of the engine, as for all methods below.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError>;
-
-    /// Counts the keys with a scan.
-    ///
-    /// # Errors
-    ///
-    /// See [`get`](Self::get).
-    fn count(&self) -> Result<usize, BoxError>;
-
+pub trait Engine: KeyValue {
     /// Returns every record.
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get).
+    /// The error of the engine.
     fn records(&self) -> Result<Records, BoxError>;
 
     /// Creates a reader. While it exists, flushes and compactions keep the values that it sees.
@@ -86,27 +67,6 @@ pub trait Engine: Send + Sync {
 
     /// Returns `true` if a thread of the engine unlinks files. The thread ends when the tree is dropped.
     fn unlinks_in_background(&self) -> bool;
-
-    /// Writes the memtables to tables.
-    ///
-    /// # Errors
-    ///
-    /// See [`get`](Self::get).
-    fn flush(&self) -> Result<(), BoxError>;
-
-    /// Compacts the levels that need it.
-    ///
-    /// # Errors
-    ///
-    /// See [`get`](Self::get).
-    fn compact(&self) -> Result<(), BoxError>;
-
-    /// Compacts everything.
-    ///
-    /// # Errors
-    ///
-    /// See [`get`](Self::get).
-    fn compact_all(&self) -> Result<(), BoxError>;
 
     /// Returns the number of tables.
     fn tables(&self) -> usize;
@@ -121,7 +81,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get).
+    /// The error of the engine.
     fn own_checkpoint(&self, target: &Path) -> Option<Result<(), BoxError>>;
 }
 
@@ -146,8 +106,8 @@ macro_rules! engine {
             #[allow(unused_imports, reason = "fjall's engine has no such options")]
             use super::{Descending, Special, key_v5, key_v7};
             use super::{
-                Engine, Kind, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE, Traits,
-                owner,
+                Engine, KeyValue, Kind, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE,
+                Traits, owner,
             };
 
             /// The highest sequence number that a reader may use.
@@ -193,7 +153,7 @@ macro_rules! engine {
                 }
             }
 
-            impl Engine for Tree {
+            impl KeyValue for Tree {
                 fn insert(&self, key: &[u8], value: &[u8], seqno: u64) {
                     self.tree.insert(key, value, seqno);
                     self.visible.fetch_max(seqno + 1);
@@ -212,6 +172,23 @@ macro_rules! engine {
                     Ok(self.tree.len(LATEST, None)?)
                 }
 
+                fn flush(&self) -> Result<(), BoxError> {
+                    Ok(self.tree.flush_active_memtable(self.watermark())?)
+                }
+
+                fn compact(&self) -> Result<(), BoxError> {
+                    let strategy = Leveled::default().with_table_target_size(TABLE_TARGET_SIZE);
+                    let _ = self.tree.compact(Arc::new(strategy), self.watermark())?;
+                    Ok(())
+                }
+
+                fn compact_all(&self) -> Result<(), BoxError> {
+                    let _ = self.tree.major_compact(TABLE_TARGET_SIZE, self.watermark())?;
+                    Ok(())
+                }
+            }
+
+            impl Engine for Tree {
                 fn records(&self) -> Result<Records, BoxError> {
                     self.records_at(LATEST)
                 }
@@ -226,21 +203,6 @@ macro_rules! engine {
 
                 fn unlinks_in_background(&self) -> bool {
                     $traits.unlinks_in_background
-                }
-
-                fn flush(&self) -> Result<(), BoxError> {
-                    Ok(self.tree.flush_active_memtable(self.watermark())?)
-                }
-
-                fn compact(&self) -> Result<(), BoxError> {
-                    let strategy = Leveled::default().with_table_target_size(TABLE_TARGET_SIZE);
-                    let _ = self.tree.compact(Arc::new(strategy), self.watermark())?;
-                    Ok(())
-                }
-
-                fn compact_all(&self) -> Result<(), BoxError> {
-                    let _ = self.tree.major_compact(TABLE_TARGET_SIZE, self.watermark())?;
-                    Ok(())
                 }
 
                 fn tables(&self) -> usize {

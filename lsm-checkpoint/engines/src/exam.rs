@@ -17,6 +17,7 @@ use lsm_fs::{Fs, StdFs};
 
 use crate::{
     engine::Engine,
+    key_value::KeyValue,
     kind::Kind,
     oracle::{Compared, Oracle, Plan, State, compare},
 };
@@ -59,9 +60,12 @@ pub struct Verdict {
     pub unchecked_files: u64,
 }
 
-/// Examines checkpoints of one tree. Each comparison starts from the state that the last one established.
+/// Opens a restored copy.
+type Open = Box<dyn Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError>>;
+
+/// Examines checkpoints of one tree or database. Each comparison starts from the state that the last one established.
 pub struct Exam {
-    kind: Kind,
+    open: Open,
     known: State,
 }
 
@@ -69,7 +73,16 @@ impl Exam {
     /// Creates an exam for a tree with these operations.
     #[must_use]
     pub fn new(kind: Kind, plan: Plan) -> Self {
-        Self { kind, known: State::new(plan) }
+        Self::of(plan, move |dir| {
+            let engine: Arc<dyn KeyValue> = kind.open(dir)?;
+            Ok(engine)
+        })
+    }
+
+    /// Creates an exam for copies that `open` opens.
+    #[must_use]
+    pub fn of(plan: Plan, open: impl Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + 'static) -> Self {
+        Self { open: Box::new(open), known: State::new(plan) }
     }
 
     /// Verifies every byte of a checkpoint, restores it into `scratch`, opens the copy with the engine, and compares
@@ -100,21 +113,21 @@ impl Exam {
         issued: u64,
     ) -> Result<Compared, BoxError> {
         restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;
-        let engine = self.kind.open(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+        let engine = (self.open)(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
         let compared = self.compare(&*engine, acknowledged, issued)?;
         drop(engine);
         StdFs.remove_dir_all(scratch)?;
         Ok(compared)
     }
 
-    /// Compares every key of an open tree.
+    /// Compares every key of an open tree or database.
     ///
     /// # Errors
     ///
     /// See [`compare`].
     pub fn compare(
         &mut self,
-        engine: &dyn Engine,
+        engine: &dyn KeyValue,
         acknowledged: u64,
         issued: u64,
     ) -> Result<Compared, BoxError> {

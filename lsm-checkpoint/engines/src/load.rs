@@ -12,7 +12,7 @@ use std::{
 use lsm_checkpoint::BoxError;
 
 use crate::{
-    engine::Engine,
+    key_value::KeyValue,
     oracle::{Oracle, Plan},
 };
 
@@ -27,7 +27,7 @@ const AHEAD_MAX: u64 = 100_000;
 /// A tree under load.
 pub struct Load<'a> {
     /// The tree.
-    pub engine: &'a dyn Engine,
+    pub engine: &'a dyn KeyValue,
     /// The operations that are applied to it.
     pub plan: Plan,
     /// The record of begun and acknowledged operations.
@@ -43,7 +43,7 @@ pub struct Load<'a> {
 
 impl<'a> Load<'a> {
     /// Creates a load. The tree must hold exactly the operations that the oracle has acknowledged.
-    pub fn new(engine: &'a dyn Engine, plan: Plan, oracle: &'a Oracle) -> Self {
+    pub fn new(engine: &'a dyn KeyValue, plan: Plan, oracle: &'a Oracle) -> Self {
         Self {
             engine,
             plan,

@@ -14,7 +14,7 @@ use std::{
 
 use lsm_checkpoint::BoxError;
 
-use crate::engine::Engine;
+use crate::key_value::KeyValue;
 
 /// The operations of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Plan {
     }
 
     /// Applies operation `n` to a tree.
-    pub fn apply(&self, engine: &dyn Engine, n: u64) {
+    pub fn apply(&self, engine: &dyn KeyValue, n: u64) {
         let operation = self.operation(n);
         let key = self.key(operation.key);
         if operation.removes {
@@ -203,7 +203,7 @@ impl fmt::Display for Mismatch {
 ///
 /// [`Mismatch`], or the error of the engine.
 pub fn compare(
-    engine: &dyn Engine,
+    engine: &dyn KeyValue,
     known: &State,
     acknowledged: u64,
     issued: u64,

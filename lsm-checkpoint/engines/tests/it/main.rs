@@ -11,6 +11,7 @@
 mod adapters;
 mod child;
 mod conformance;
+mod database;
 mod killed;
 mod live;
 mod matrix;

@@ -1,7 +1,9 @@
-//! The demonstration: checkpoints of real trees under load, each reopened by the real engine and compared key by key.
+//! The demonstration: checkpoints of real trees and of a real database under load, each reopened by the real engine and
+//! compared key by key.
 
 mod options;
 mod show;
+mod subject;
 mod table;
 
 use std::{error::Error, process::ExitCode};

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use lsm_checkpoint_engines::kind::{Kind, Special, Which};
 
+use crate::subject::Subject;
+
 /// Takes checkpoints of real engines while they are written to at full speed, reopens each with the engine and compares
 /// every key.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
-    /// Number of keys in a tree.
+    /// Number of keys in a tree or a database.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) keys: u64,
 
@@ -30,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) checkpoints: u32,
 
-    /// Directory for the trees, on the filesystem to try. The default is the directory for temporary files.
+    /// Directory for trees and databases, on the filesystem to try. The default is the directory for temporary files.
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
 
@@ -47,31 +49,29 @@ pub(crate) enum Engines {
     Coordinode7,
     /// fjall's lsm-tree 3.1.10
     Fjall,
+    /// a whole database of fjall 3.1.13
+    FjallDatabase,
     /// one after the other, then an encrypted tree and a tree with its own comparator
     All,
 }
 
 impl Options {
-    /// Returns the trees to demonstrate. All engines come with an encrypted tree and with a tree that has its own
-    /// comparator.
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
-        let mut kinds: Vec<_> =
-            self.engine.which().into_iter().map(|which| Kind::new(which, self.blobs)).collect();
-        if self.engine == Engines::All {
-            let specials = [Special::Encrypted, Special::Descending];
-            kinds.extend(specials.map(|special| Kind::special(Which::CoordinodeV5, special)));
-        }
-        kinds
-    }
-}
-
-impl Engines {
-    fn which(self) -> Vec<Which> {
-        match self {
-            Self::Coordinode5 => vec![Which::CoordinodeV5],
-            Self::Coordinode7 => vec![Which::CoordinodeV7],
-            Self::Fjall => vec![Which::Fjall],
-            Self::All => Which::ALL.to_vec(),
+    /// Returns the trees and databases to demonstrate. All engines come with an encrypted tree and with a tree that has
+    /// its own comparator.
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
+        let tree = |which| Subject::Tree(Kind::new(which, self.blobs));
+        let database = Subject::Database { blobs: self.blobs };
+        match self.engine {
+            Engines::Coordinode5 => vec![tree(Which::CoordinodeV5)],
+            Engines::Coordinode7 => vec![tree(Which::CoordinodeV7)],
+            Engines::Fjall => vec![tree(Which::Fjall)],
+            Engines::FjallDatabase => vec![database],
+            Engines::All => {
+                let specials = [Special::Encrypted, Special::Descending];
+                let specials =
+                    specials.map(|special| Subject::Tree(Kind::special(Which::CoordinodeV5, special)));
+                Which::ALL.into_iter().map(tree).chain([database]).chain(specials).collect()
+            }
         }
     }
 }

@@ -8,10 +8,9 @@ use std::{
 };
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use lsm_checkpoint::{BoxError, Checkpoint, CheckpointDir, Policy, Progress, remove, restore};
+use lsm_checkpoint::{BoxError, CheckpointDir, Policy, Progress, remove, restore};
 use lsm_checkpoint_engines::{
-    exam::{Exam, take},
-    kind::Kind,
+    exam::Exam,
     load::{Load, under_load},
     oracle::{Oracle, Plan},
 };
@@ -20,6 +19,7 @@ use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
 use crate::{
     chain,
     options::Options,
+    subject::{Opened, Subject},
     table::{LEGEND, RIGHT, Row, grouped, head},
 };
 
@@ -27,7 +27,7 @@ use crate::{
 const OPERATIONS_PER_KEY: u64 = 3;
 
 const INTRODUCTION: &str = "
-Two threads apply numbered operations as fast as the tree accepts them, and a third one flushes
+Two threads apply numbered operations as fast as the engine accepts them, and a third one flushes
 and compacts. Each checkpoint is verified, restored, opened by its engine and compared key by key
 with the acknowledged operations.";
 
@@ -57,7 +57,7 @@ impl Way {
     }
 }
 
-/// Totals of all trees.
+/// Totals of all subjects.
 #[derive(Default)]
 struct Tally {
     checkpoints: u64,
@@ -75,16 +75,16 @@ impl Tally {
     }
 }
 
-/// The directories of one tree.
+/// The directories of one subject.
 struct Places {
-    tree: PathBuf,
+    live: PathBuf,
     near: PathBuf,
     far: PathBuf,
     scratch: PathBuf,
     can_clone: bool,
 }
 
-/// Demonstrates every requested tree. Returns `false` if a checkpoint or a tree was wrong.
+/// Demonstrates every requested subject. Returns `false` if a checkpoint or a source was wrong.
 pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
     let start = Instant::now();
     let dir = temporary(options.dir.as_deref())?;
@@ -93,15 +93,15 @@ pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
         None => temporary(Some(dir.path()))?,
     };
     let can_clone = StdFs.capabilities(dir.path())?.reflink;
-    println!("Trees in   {}", dir.path().display());
-    println!("Copies in  {}", far.path().display());
+    println!("Sources in  {}", dir.path().display());
+    println!("Copies in   {}", far.path().display());
     println!("{INTRODUCTION}");
     println!("Files {} be cloned here.", if can_clone { "can" } else { "cannot" });
     let mut tally = Tally::default();
-    for (n, kind) in options.kinds().into_iter().enumerate() {
+    for (n, subject) in options.subjects().into_iter().enumerate() {
         let root = dir.path().join(n.to_string());
         let places = Places {
-            tree: root.join("tree"),
+            live: root.join("live"),
             near: root.join("checkpoints"),
             far: far.path().join(format!("{n}-copies")),
             scratch: root.join("restored"),
@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
         };
         StdFs.create_dir_all(&places.near)?;
         StdFs.create_dir_all(&places.far)?;
-        show(kind, options, &places, &mut tally)?;
+        show(subject, options, &places, &mut tally)?;
         StdFs.remove_dir_all(&root)?;
     }
     println!("\n{LEGEND}\n");
@@ -132,13 +132,13 @@ fn temporary(parent: Option<&Path>) -> Result<tempfile::TempDir, BoxError> {
     })
 }
 
-fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Result<(), BoxError> {
+fn show(subject: Subject, options: &Options, places: &Places, tally: &mut Tally) -> Result<(), BoxError> {
     let plan = Plan { keys: options.keys, value_size: usize::try_from(options.value_size)? };
-    println!("\n{}, {}\n", kind.which.name(), kind.name());
-    let engine = kind.open(&places.tree)?;
+    println!("\n{}\n", subject.title());
+    let opened = subject.open(&places.live)?;
     let oracle = Oracle::default();
-    let load = Load::new(&*engine, plan, &oracle);
-    let mut exam = Exam::new(kind, plan);
+    let load = Load::new(opened.key_value(), plan, &oracle);
+    let mut exam = subject.exam(plan);
     let bar = ProgressBar::new(u64::from(options.checkpoints));
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} of {len} checkpoints, {elapsed}: {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -149,7 +149,7 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
         for n in 1..=options.checkpoints {
             bar.set_message("writing");
             load.wait_for(oracle.acknowledged() + OPERATIONS_PER_KEY * plan.keys);
-            let row = checkpoint(n, &load, &mut exam, places, &bar, &mut last)?;
+            let row = checkpoint((n, &opened), &load, &mut exam, (places, &bar), &mut last)?;
             tally.count(row.verdict.as_ref().map(|(keys, _)| *keys));
             bar.inc(1);
             bar.suspend(|| println!("{}", row.line()));
@@ -157,12 +157,12 @@ fn show(kind: Kind, options: &Options, places: &Places, tally: &mut Tally) -> Re
         let Some((target, Some(holds))) = last else {
             return Ok(Err("not tried, the checkpoint is not sound".into()));
         };
-        bar.set_message("writing to a restored tree");
-        Ok(branch(kind, plan, (&target, holds), &places.scratch))
+        bar.set_message("writing to a restored copy");
+        Ok(branch(subject, plan, (&target, holds), &places.scratch))
     })?;
     let (done, seconds) = (oracle.acknowledged(), start.elapsed().as_secs());
     let rate = grouped(done / seconds.max(1));
-    let source = exam.compare(&*engine, done, done);
+    let source = exam.compare(opened.key_value(), done, done);
     bar.finish_and_clear();
     println!(
         "\n{} operations, {rate} a second, {} rounds of flush and compaction",
@@ -183,11 +183,10 @@ fn said<T>(outcome: &Result<T, BoxError>) -> String {
 
 /// Takes a checkpoint and examines it. Removes the previous checkpoint, because its links keep replaced files alive.
 fn checkpoint(
-    n: u32,
+    (n, opened): (u32, &Opened),
     load: &Load<'_>,
     exam: &mut Exam,
-    places: &Places,
-    bar: &ProgressBar,
+    (places, bar): (&Places, &ProgressBar),
     last: &mut Option<(PathBuf, Option<u64>)>,
 ) -> Result<Row, BoxError> {
     let ways: &[Way] = if places.can_clone {
@@ -203,10 +202,10 @@ fn checkpoint(
         bar.set_message(format!("{name}: {files} of {all} files, {}", HumanBytes(progress.bytes_done)));
         ControlFlow::Continue(())
     };
-    let options = Checkpoint::new().policy(way.policy()).progress(&report);
     let _ = load.longest_write();
-    let taken = take(load.engine, load.oracle, &options, &target)
-        .map_err(|error| format!("{name}: {}", chain(&error)))?;
+    let taken = opened
+        .take(load.oracle, (way.policy(), &report), &target)
+        .map_err(|error| format!("{name}: {}", chain(&*error)))?;
     let longest_write = load.longest_write();
     bar.set_message(format!("{name}: verified, restored, opened, compared"));
     let verdict = exam
@@ -222,17 +221,23 @@ fn checkpoint(
 
 /// Restores a checkpoint that holds the given number of operations, and writes to the copy while the source is live.
 /// Returns the number of compared keys.
-fn branch(kind: Kind, plan: Plan, (target, holds): (&Path, u64), scratch: &Path) -> Result<u64, BoxError> {
+fn branch(
+    subject: Subject,
+    plan: Plan,
+    (target, holds): (&Path, u64),
+    scratch: &Path,
+) -> Result<u64, BoxError> {
     restore(&CheckpointDir::open(Arc::new(StdFs), target)?, &StdFs, scratch)?;
-    let restored = kind.open(scratch)?;
+    let opened = subject.open(scratch)?;
+    let restored = opened.key_value();
     let last = holds + plan.keys;
     for n in holds + 1..=last {
-        plan.apply(&*restored, n);
+        plan.apply(restored, n);
     }
     restored.flush()?;
     restored.compact_all()?;
-    let compared = Exam::new(kind, plan).compare(&*restored, last, last)?;
-    drop(restored);
+    let compared = subject.exam(plan).compare(restored, last, last)?;
+    drop(opened);
     StdFs.remove_dir_all(scratch)?;
     Ok(compared.keys)
 }

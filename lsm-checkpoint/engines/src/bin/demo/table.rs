@@ -45,7 +45,8 @@ impl Row {
 /// The meaning of the columns.
 pub(crate) const LEGEND: &str = "\
 checkpoint   by policy: links; clones, or else links; nothing that is shared with the source
-captured     until the version is captured, mostly by a flush of the memtable; writers go on
+captured     until the version is captured, mostly by a flush of the memtable; writers go on. A
+             database is not flushed, and the time ends at the first file
 in all       until the call returns, and the checkpoint is durable under its name
 max write    the longest single write meanwhile
 holds up to  the number of operations whose outcome the checkpoint holds, found by comparing every
