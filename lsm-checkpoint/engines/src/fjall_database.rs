@@ -19,6 +19,9 @@ const KEYSPACES: [&str; 3] = ["first", "second", "third"];
 /// Values of at least this length go to blob files.
 const SEPARATION_THRESHOLD: u32 = 64;
 
+/// A callback for progress.
+pub type Report<'a> = &'a (dyn Fn(&Progress) -> ControlFlow<()> + Sync);
+
 /// An open database. The order of operations spans all its keyspaces.
 pub struct FjallDatabase {
     db: Database,
@@ -49,7 +52,7 @@ impl FjallDatabase {
     pub fn take(
         &self,
         oracle: &Oracle,
-        (policy, progress): (Policy, &(dyn Fn(&Progress) -> ControlFlow<()> + Sync)),
+        (policy, progress): (Policy, Report<'_>),
         target: &Path,
     ) -> lsm_checkpoint_fjall::Result<Taken> {
         let (start, acknowledged) = (Instant::now(), oracle.acknowledged());

@@ -1,12 +1,12 @@
 //! [`Subject`]: a tree with its adapter, or a fjall database with its backup.
 
-use std::{ops::ControlFlow, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{BoxError, Checkpoint, Policy, Progress};
+use lsm_checkpoint::{BoxError, Checkpoint, Policy};
 use lsm_checkpoint_engines::{
     engine::Engine,
     exam::{Exam, Taken, take},
-    fjall_database::FjallDatabase,
+    fjall_database::{FjallDatabase, Report},
     key_value::KeyValue,
     kind::Kind,
     oracle::{Oracle, Plan},
@@ -62,7 +62,7 @@ impl Opened {
     pub(crate) fn take(
         &self,
         oracle: &Oracle,
-        (policy, progress): (Policy, &(dyn Fn(&Progress) -> ControlFlow<()> + Sync)),
+        (policy, progress): (Policy, Report<'_>),
         target: &Path,
     ) -> Result<Taken, BoxError> {
         Ok(match self {
