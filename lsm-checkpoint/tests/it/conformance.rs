@@ -78,8 +78,8 @@ fn an_engine_that_unlinks_in_the_background_is_checked_after_closing() {
     };
     check.run(&in_background(Mistake::UnlinksLater)).unwrap();
     for (mistake, found) in [
-        (Mistake::UnlinksLaterUntilACapture, "is still there after a checkpoint and a compaction"),
-        (Mistake::KeepsAGuard, "after the checkpoint the pause holds"),
+        (Mistake::UnlinksLaterUntilACapture, "still exists after a checkpoint and a compaction"),
+        (Mistake::KeepsAGuard, "the pause still holds"),
     ] {
         match check.run(&in_background(mistake)) {
             Err(Failure::Violated(text)) => assert!(text.contains(found), "{text}"),

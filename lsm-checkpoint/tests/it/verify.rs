@@ -127,7 +127,7 @@ fn a_damaged_manifest_is_found_at_once() {
     let report = quick(&fs);
     assert_eq!(paths(&report), ["current", "v7"].map(PathBuf::from).into());
     assert!(report.problems.iter().any(|problem| matches!(problem.what, Defect::Manifest(_))));
-    assert!(report.to_string().contains("v7: checksum is 0x"), "{report}");
+    assert!(report.to_string().contains("v7: its checksum is 0x"), "{report}");
 }
 
 #[test]
