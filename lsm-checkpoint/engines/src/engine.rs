@@ -91,9 +91,24 @@ struct Traits {
     unlinks_in_background: bool,
 }
 
+/// Waits until the engine writes nothing more into the directory of the tree.
+type WaitForClose = Box<dyn Fn() + Send + Sync>;
+
+/// The last field of an open tree, dropped after the tree. A thread of the engine may outlive the last handle of a tree,
+/// and would write into a directory that was renamed, or opened again.
+struct Closed(Option<WaitForClose>);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        if let Some(wait) = &self.0 {
+            wait();
+        }
+    }
+}
+
 /// The engines share an ancestor. Their methods have the same names and different types, hence a macro.
 macro_rules! engine {
-    ($module:ident, $engine:ident, $traits:expr, $configure:expr, $source:expr, $own:expr) => {
+    ($module:ident, $engine:ident, $traits:expr, $configure:expr, $source:expr, $own:expr, $closed:expr) => {
         mod $module {
             use std::{path::Path, sync::Arc};
 
@@ -103,12 +118,12 @@ macro_rules! engine {
                 compaction::Leveled,
             };
 
+            use super::{
+                Closed, Engine, KeyValue, Kind, Reader, Readers, Records, SEPARATION_THRESHOLD,
+                TABLE_TARGET_SIZE, Traits, WaitForClose, owner,
+            };
             #[allow(unused_imports, reason = "fjall's engine has no such options")]
             use super::{Descending, Special, key_v5, key_v7};
-            use super::{
-                Engine, KeyValue, Kind, Reader, Readers, Records, SEPARATION_THRESHOLD, TABLE_TARGET_SIZE,
-                Traits, owner,
-            };
 
             /// The highest sequence number that a reader may use.
             const LATEST: u64 = u64::MAX >> 1;
@@ -120,6 +135,7 @@ macro_rules! engine {
                 visible: SequenceNumberCounter,
                 readers: Readers,
                 identity: String,
+                _closed: Closed,
             }
 
             impl Tree {
@@ -136,7 +152,9 @@ macro_rules! engine {
                         visible.fetch_max(seqno + 1);
                     }
                     let identity = owner::identity(dir)?;
-                    Ok(Self { kind, tree, visible, readers: Readers::default(), identity })
+                    let wait_for_close: fn(&AnyTree) -> Option<WaitForClose> = $closed;
+                    let _closed = Closed(wait_for_close(&tree));
+                    Ok(Self { kind, tree, visible, readers: Readers::default(), identity, _closed })
                 }
 
                 /// Returns the number below which a compaction may drop replaced values.
@@ -242,7 +260,8 @@ engine!(
         let encryption = kind.is(Special::Encrypted).then(key_v5);
         Box::new(crate::coordinode_v5::Source { tree, visible, identity, encryption })
     },
-    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
+    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into)),
+    |_| None
 );
 engine!(
     v7,
@@ -256,7 +275,11 @@ engine!(
     |Tree { tree, visible, identity, .. }| {
         Box::new(crate::coordinode_v7::Source { tree, visible, identity })
     },
-    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into))
+    |tree, target| Some(tree.create_checkpoint(target).map(drop).map_err(Into::into)),
+    |tree| {
+        let closed = tree.clone().close();
+        Some(Box::new(move || closed.wait()))
+    }
 );
 engine!(
     fjall,
@@ -264,5 +287,6 @@ engine!(
     Traits { has_readers: false, unlinks_in_background: false },
     |config, _| config,
     |Tree { tree, visible, identity, .. }| Box::new(crate::fjall::Source { tree, visible, identity }),
-    |_, _| None
+    |_, _| None,
+    |_| None
 );

@@ -61,7 +61,7 @@ pub struct Verdict {
 }
 
 /// Opens a restored copy.
-type Open = Box<dyn Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError>>;
+type Open = Box<dyn Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + Send + Sync>;
 
 /// Examines checkpoints of one tree or database. Each comparison starts from the state that the last one established.
 pub struct Exam {
@@ -81,7 +81,10 @@ impl Exam {
 
     /// Creates an exam for copies that `open` opens.
     #[must_use]
-    pub fn of(plan: Plan, open: impl Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + 'static) -> Self {
+    pub fn of(
+        plan: Plan,
+        open: impl Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + Send + Sync + 'static,
+    ) -> Self {
         Self { open: Box::new(open), known: State::new(plan) }
     }
 

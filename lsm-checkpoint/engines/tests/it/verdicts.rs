@@ -150,7 +150,7 @@ fn the_demonstration_ends_well_and_leaves_nothing() {
     let out = demo(300, &["--blobs", "--checkpoint-dir", far.path().to_str().unwrap()], dir.path());
     let said = String::from_utf8(out.stdout).unwrap();
     assert!(out.status.success() && out.stderr.is_empty(), "{said}{}", String::from_utf8_lossy(&out.stderr));
-    assert!(said.contains("15 checkpoints, ") && said.contains(" 0 mismatches, "), "{said}");
+    assert!(said.contains("18 checkpoints, ") && said.contains(" 0 mismatches, "), "{said}");
     let table = said.lines().filter(|line| !line.starts_with("Trees in") && !line.starts_with("Copies in"));
     for line in table {
         assert!(line.chars().count() <= 100 && line.chars().all(|c| c == ' ' || !c.is_control()), "{line}");

@@ -24,7 +24,7 @@ pub(crate) fn head() -> String {
         + &line(["checkpoint", "data files", "ms", "ms", "ms", "operation"], "verdict")
 }
 
-/// Formats a line. It fits into 100 columns unless a checkpoint has files of two kinds.
+/// Formats a line. It fits into 100 columns.
 fn line([name, files, captured, total, longest, holds]: [&str; 6], verdict: &str) -> String {
     let line = format!("{name:<13}  {files:<22}{captured:>9}{total:>9}{longest:>11}{holds:>13}  {verdict}");
     line.trim_end().to_owned()
@@ -53,23 +53,28 @@ holds up to  the number of operations whose outcome the checkpoint holds, found 
              key: at least those acknowledged before the call, at most those begun when its version
              was captured";
 
-/// Lists the number and size of the files by method, without the manifest and the catalog, which are new files.
+/// Lists the number of the files by method, without the manifest and the catalog, which are new files. The size is shown
+/// beside a single method, because a line has no room for more.
 fn files(info: &CheckpointInfo) -> String {
     let methods = [
         ("linked", info.by_method(Method::HardLink)),
         ("cloned", info.by_method(Method::Reflink)),
         ("copied", info.by_method(Method::Copy)),
     ];
-    let parts: Vec<_> = methods
-        .iter()
-        .filter(|(_, totals)| totals.files > 0)
-        .map(|(method, totals)| {
+    let used: Vec<_> = methods.into_iter().filter(|(_, totals)| totals.files > 0).collect();
+    match used[..] {
+        [] => "none".to_owned(),
+        [(method, totals)] => {
             #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
             let mebibytes = totals.bytes as f64 / f64::from(1 << 20);
             format!("{} {method}, {mebibytes:.1} MiB", totals.files)
-        })
-        .collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+        }
+        _ => {
+            let parts: Vec<_> =
+                used.iter().map(|(method, totals)| format!("{} {method}", totals.files)).collect();
+            parts.join(", ")
+        }
+    }
 }
 
 fn millis(time: Duration) -> String {
