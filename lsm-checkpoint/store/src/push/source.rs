@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use lsm_fs::{Fs, FsFile, FsOpenOptions};
+use object_store::PutPayload;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::survey::LocalFile;
@@ -73,6 +74,19 @@ impl Reading {
             return Err(self.damaged("another checksum"));
         }
         Ok(Some(Bytes::from(bytes)))
+    }
+
+    /// As [`next`](Self::next), with an allocation for each piece. Threads take turns in reading, and the allocator keeps
+    /// the memory that a thread has freed for that thread. The smaller the allocations, the less it keeps.
+    pub(super) fn next_in_pieces(&mut self, part: u64) -> Result<Option<PutPayload>> {
+        let end = self.offset.saturating_add(part);
+        let mut pieces = Vec::new();
+        while self.offset < end
+            && let Some(piece) = self.next(PIECE.min(end - self.offset))?
+        {
+            pieces.push(piece);
+        }
+        Ok((!pieces.is_empty()).then(|| pieces.into_iter().collect()))
     }
 
     pub(super) const fn is_at_end(&self) -> bool {

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
-use object_store::{MultipartUpload, PutMultipartOptions};
+use object_store::{MultipartUpload, PutMultipartOptions, PutPayload};
 
 use super::super::{
     Push,
@@ -114,9 +113,9 @@ impl Push<'_> {
             let (bytes, rest) = self.read(reading, part).await?;
             reading = rest;
             let Some(bytes) = bytes else { break };
-            let sent = bytes.len() as u64;
+            let sent = bytes.content_length() as u64;
             access.pace(sent).await;
-            let put = upload.put_part(bytes.into());
+            let put = upload.put_part(bytes);
             let meter = &self.meter;
             running.push(async move {
                 let outcome = put.await;
@@ -138,9 +137,9 @@ impl Push<'_> {
         Ok(Ok(reading.pieces))
     }
 
-    async fn read(&self, mut reading: Reading, part: u64) -> Result<(Option<Bytes>, Reading)> {
+    async fn read(&self, mut reading: Reading, part: u64) -> Result<(Option<PutPayload>, Reading)> {
         let environment = &*self.session.access.options.environment;
-        let work = move || reading.next(part).map(|bytes| (bytes, reading));
+        let work = move || reading.next_in_pieces(part).map(|bytes| (bytes, reading));
         blocking(environment, work).await.map_err(Error::System)?
     }
 }
