@@ -94,8 +94,8 @@ struct Traits {
 /// Waits until the engine writes nothing more into the directory of the tree.
 type WaitForClose = Box<dyn Fn() + Send + Sync>;
 
-/// The last field of an open tree, dropped after the tree. A thread of the engine may outlive the last handle of a tree,
-/// and would write into a directory that was renamed, or opened again.
+/// The last field of an open tree, dropped after the tree. A thread of the engine may outlive the last handle of a
+/// tree, and would write into a directory that was renamed, or opened again.
 struct Closed(Option<WaitForClose>);
 
 impl Drop for Closed {

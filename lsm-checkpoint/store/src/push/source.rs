@@ -76,8 +76,8 @@ impl Reading {
         Ok(Some(Bytes::from(bytes)))
     }
 
-    /// As [`next`](Self::next), with an allocation for each piece. Threads take turns in reading, and the allocator keeps
-    /// the memory that a thread has freed for that thread. The smaller the allocations, the less it keeps.
+    /// As [`next`](Self::next), with an allocation for each piece. Threads take turns in reading, and the allocator
+    /// keeps the memory that a thread has freed for that thread. The smaller the allocations, the less it keeps.
     pub(super) fn next_in_pieces(&mut self, part: u64) -> Result<Option<PutPayload>> {
         let end = self.offset.saturating_add(part);
         let mut pieces = Vec::new();
