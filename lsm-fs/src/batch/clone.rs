@@ -131,6 +131,7 @@ impl<'n> Stages for Clones<'n> {
                 drop(clone);
                 Err(match self.open.remove_target(names.to) {
                     Ok(()) => e,
+                    Err(failure) if failure.kind() == io::ErrorKind::NotFound => e,
                     Err(failure) => e.with_cleanup_failure(failure),
                 })
             }
