@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use cargo_metadata::MetadataCommand;
 
 pub use cargo_metadata::{DependencyKind, Package, TargetKind};
 
 use crate::cmd;
 
-/// The workspace that this tool belongs to, or a checkout of another revision of it.
+/// The workspace of the current directory, or a checkout of another revision.
 #[derive(Debug)]
 pub struct Workspace {
     /// The directory of the workspace.
@@ -20,12 +20,13 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Reads the workspace that this tool belongs to.
+    /// Reads the workspace of the current directory.
+    ///
+    /// The directory that this tool was built in can be another one: clones that share a `CARGO_TARGET_DIR` share the
+    /// binary as well.
     pub fn load() -> anyhow::Result<Self> {
-        match Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2) {
-            Some(root) => Self::load_from(root),
-            None => bail!("xtask lies at the root of the filesystem"),
-        }
+        let metadata = MetadataCommand::new().no_deps().exec()?;
+        Ok(Self { root: metadata.workspace_root.into_std_path_buf(), packages: metadata.packages })
     }
 
     /// Reads the workspace at `root`.
