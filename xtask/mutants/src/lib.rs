@@ -86,13 +86,17 @@ fn judge_some(copy: &Copy, queue: &Queue<'_>, total: usize) -> anyhow::Result<Ve
     let (mut limits, mut judged) = (BTreeMap::new(), Vec::new());
     loop {
         let Some((place, (at, mutant))) = lock(queue).next() else { return Ok(judged) };
-        let limit = match limits.get(&mutant.run) {
-            Some(limit) => *limit,
-            None => trial::limit(copy, &mutant.run)?,
-        };
-        limits.insert(&mutant.run, limit);
+        let mut runs = Vec::new();
+        for run in &mutant.runs {
+            let limit = match limits.get(run) {
+                Some(limit) => *limit,
+                None => trial::limit(copy, run)?,
+            };
+            limits.insert(run, limit);
+            runs.push((run.as_str(), limit));
+        }
         let begun = Instant::now();
-        let verdict = trial::judge(copy, mutant, limit)?;
+        let verdict = trial::judge(copy, mutant, &runs)?;
         let (word, seconds) = (verdict.word(), begun.elapsed().as_secs_f32());
         println!("{at:>3}/{total} {word:<8} {seconds:>5.1} s  {}: {}", mutant.id, mutant.about);
         judged.push((place, verdict));

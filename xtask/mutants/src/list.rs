@@ -3,7 +3,8 @@
 //! ```text
 //! # A comment.
 //! file lsm-x/src/y.rs          the file that the mutants below change
-//! run test -p lsm-x --lib y::  the arguments of cargo that must then fail
+//! run test -p lsm-x --lib -- --skip slow   the arguments of cargo that must then fail
+//! last killed:: hostile::      tests of that command which run only if its other tests pass
 //! mutant NAME in a few words
 //! survives a reason            for one that no test can notice
 //!  a line that stays
@@ -25,8 +26,8 @@ pub(super) struct Mutant {
     pub(super) id: String,
     pub(super) about: String,
     pub(super) file: String,
-    /// The arguments of cargo.
-    pub(super) run: String,
+    /// The arguments of cargo, for one command after the other until one of them fails.
+    pub(super) runs: Vec<String>,
     /// The reason why no test notices it.
     pub(super) survives: Option<String>,
     hunks: Vec<Hunk>,
@@ -95,19 +96,20 @@ pub fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn parse(area: &str, text: &str) -> anyhow::Result<Vec<Mutant>> {
-    let (mut file, mut run) = (String::new(), String::new());
+    let (mut file, mut runs) = (String::new(), Vec::new());
     let mut mutants: Vec<Mutant> = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let wrong = || format!("xtask/mutants/{area}.txt:{}: `{line}` has no place here", at + 1);
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "file" => file = rest.to_owned(),
-            "run" => run = rest.to_owned(),
+            "run" => runs = vec![rest.to_owned()],
+            "last" => runs = in_two(&runs, rest).with_context(wrong)?,
             "mutant" => {
                 let (name, about) = rest.split_once(' ').with_context(wrong)?;
                 let (id, about) = (format!("{area}.{name}"), about.to_owned());
-                let (file, run, hunks) = (file.clone(), run.clone(), vec![Hunk::default()]);
-                mutants.push(Mutant { id, about, file, run, survives: None, hunks });
+                let (file, runs, hunks) = (file.clone(), runs.clone(), vec![Hunk::default()]);
+                mutants.push(Mutant { id, about, file, runs, survives: None, hunks });
             }
             "survives" => mutants.last_mut().with_context(wrong)?.survives = Some(rest.to_owned()),
             "@@" => mutants.last_mut().with_context(wrong)?.hunks.push(Hunk::default()),
@@ -129,12 +131,22 @@ fn parse(area: &str, text: &str) -> anyhow::Result<Vec<Mutant>> {
             }
         }
     }
-    for Mutant { id, file, run, hunks, .. } in &mutants {
-        ensure!(!file.is_empty() && run.starts_with("test "), "{id}: no `file`, or no `run test …` above it");
+    for Mutant { id, file, runs, hunks, .. } in &mutants {
+        let is_run = runs.first().is_some_and(|run| run.starts_with("test "));
+        ensure!(!file.is_empty() && is_run, "{id}: no `file`, or no `run test …` above it");
         let changes = |hunk: &Hunk| !hunk.before.is_empty() && hunk.before != hunk.after;
         ensure!(hunks.iter().all(changes), "{id}: it changes nothing, or names no line of the file");
     }
     Ok(mutants)
+}
+
+/// Splits the tests of a command: those without the words of `last`, then those with one of them. Returns `None` if the
+/// command is split already or has no options of the test binary.
+fn in_two(runs: &[String], last: &str) -> Option<Vec<String>> {
+    let [run] = runs else { return None };
+    let (cargo, options) = run.split_once(" -- ")?;
+    let skipped: String = last.split_whitespace().map(|word| format!(" --skip {word}")).collect();
+    Some(vec![format!("{run}{skipped}"), format!("{cargo} -- {last} {options}")])
 }
 
 #[cfg(test)]
@@ -149,7 +161,7 @@ mod tests {
         let mutants = parse("x", LIST).unwrap();
         let [one, two] = &mutants[..] else { panic!("{mutants:?}") };
         assert_eq!((one.id.as_str(), one.about.as_str()), ("x.one", "no check"));
-        assert_eq!((one.file.as_str(), one.run.as_str()), ("a.rs", "test -p a"));
+        assert_eq!((one.file.as_str(), &one.runs[..]), ("a.rs", &["test -p a".to_owned()][..]));
         assert_eq!((one.survives.as_deref(), two.survives.as_deref()), (Some("luck"), None));
         assert_eq!(one.apply("a\n    b\nd\n").unwrap(), "a\nc\nd\n");
         assert_eq!(two.apply("a\n    b\nd\n").unwrap(), "a\n");
@@ -164,11 +176,25 @@ mod tests {
         }
     }
 
+    /// Filters of libtest are alternatives, and a skipped test stays skipped.
+    #[test]
+    fn slow_tests_run_last() {
+        let list = "file a.rs\nrun test -p a -- --skip c\nlast k:: h::\nmutant one x\n-b\n";
+        let mutants = parse("x", list).unwrap();
+        let expected = ["test -p a -- --skip c --skip k:: --skip h::", "test -p a -- k:: h:: --skip c"];
+        assert_eq!(mutants[0].runs, expected);
+    }
+
     #[test]
     fn a_list_that_says_nothing_is_an_error() {
-        for wrong in
-            ["-a\n", "file a\nrun test\nmutant one x\n", "run test\nmutant one x\n-a\n", "mutant one\n"]
-        {
+        for wrong in [
+            "-a\n",
+            "file a\nrun test\nmutant one x\n",
+            "run test\nmutant one x\n-a\n",
+            "mutant one\n",
+            "run test -p a\nlast k::\n",
+            "last k::\n",
+        ] {
             assert!(parse("x", wrong).is_err(), "{wrong}");
         }
     }

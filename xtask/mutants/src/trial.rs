@@ -54,20 +54,21 @@ pub(super) fn limit(copy: &Copy, run: &str) -> anyhow::Result<Duration> {
     Ok(Duration::from_secs((time * 4).as_secs() + 30))
 }
 
-/// Makes the mutant in the copy, builds it and, within `limit`, runs its tests.
-pub(super) fn judge(copy: &Copy, mutant: &Mutant, limit: Duration) -> anyhow::Result<Verdict> {
+/// Makes the mutant in the copy, builds it and runs its tests, each command of `runs` within its limit.
+pub(super) fn judge(copy: &Copy, mutant: &Mutant, runs: &[(&str, Duration)]) -> anyhow::Result<Verdict> {
     let original = std::fs::read_to_string(copy.root.join(&mutant.file))?;
     copy.write(&mutant.file, mutant.apply(&original)?.as_bytes())?;
     let judged = (|| {
-        if !build(copy, &mutant.run)? {
-            return Ok(Verdict::Unbuilt);
+        for (run, limit) in runs {
+            if !build(copy, run)? {
+                return Ok(Verdict::Unbuilt);
+            }
+            let begun = Instant::now();
+            if !test(copy, run, Some(*limit))? {
+                return Ok(if begun.elapsed() >= *limit { Verdict::Hung } else { Verdict::Red });
+            }
         }
-        let begun = Instant::now();
-        Ok(match test(copy, &mutant.run, Some(limit))? {
-            true => Verdict::Survived,
-            false if begun.elapsed() >= limit => Verdict::Hung,
-            false => Verdict::Red,
-        })
+        Ok(Verdict::Survived)
     })();
     copy.write(&mutant.file, original.as_bytes())?;
     judged
