@@ -99,10 +99,13 @@ impl Unsealed<'_> {
             catalog.write(self.staged, self.dir)?;
         }
         let contents = self.contents(&catalog, catalogued);
+        // A mode that is set after the first sync needs a commit of its own on a filesystem with a journal.
+        for dir in contents.dirs.iter().rev() {
+            self.keeper.directory(self.target_fs(), &self.dir.join(dir), self.folders.of(dir))?;
+        }
         self.staged.finish()?;
         let mut directories = DirectorySync::Durable;
         for dir in contents.dirs.iter().rev() {
-            self.keeper.directory(self.target_fs(), &self.dir.join(dir), self.folders.of(dir))?;
             let synced = self.target_fs().sync_directory(&self.dir.join(dir), self.mode)?;
             if synced == DirectorySync::NotSupported {
                 directories = synced;

@@ -32,14 +32,14 @@ rename S/.current.tmp-0 -> S/current
 open S/CHECKPOINT write create_new private -> #3
 set_permissions #3 S/CHECKPOINT 0640 0:0
 write_at #3 S/CHECKPOINT 0+4869
+set_permissions S/blobs 0750 0:0
+set_permissions S/tables 0750 0:0
+set_permissions S 0750 0:0
 sync_all #1 S/v7 normal
 sync_all #2 S/.current.tmp-0 normal
 sync_all #3 S/CHECKPOINT normal
-set_permissions S/blobs 0750 0:0
 sync_directory S/blobs normal = durable
-set_permissions S/tables 0750 0:0
 sync_directory S/tables normal = durable
-set_permissions S 0750 0:0
 sync_directory S normal = durable
 rename_noreplace S -> checkpoint
 sync_directory . normal = durable
