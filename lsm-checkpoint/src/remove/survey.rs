@@ -125,7 +125,16 @@ impl Survey {
         let mut survey = Self::default();
         let mut folders = vec![PathBuf::new()];
         while let Some(folder) = folders.pop() {
-            for entry in fs.read_dir(&dir.join(&folder))? {
+            let entries = match fs.read_dir(&dir.join(&folder)) {
+                // Another volume is mounted on the folder.
+                Err(e) if e.kind() == io::ErrorKind::CrossesDevices && !folder.as_os_str().is_empty() => {
+                    survey.removable.folders.remove(&folder);
+                    survey.strangers.push(folder);
+                    continue;
+                }
+                entries => entries?,
+            };
+            for entry in entries {
                 let path = folder.join(&entry.name);
                 let is_folder = entry.file_type == FsFileType::Directory;
                 if is_of_filesystem(&entry.name) {
@@ -172,8 +181,10 @@ fn read_if_folder(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEn
         Ok(metadata) if metadata.is_dir() => fs.read_dir(path).map(Some),
         Ok(_) => Ok(None),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        // A path through a symbolic link is not a folder of the checkpoint.
-        Err(e) if e.raw_os_error() == Some(errno::ELOOP) => Ok(None),
+        // A path through a symbolic link or a mount point is not a folder of the checkpoint.
+        Err(e) if e.raw_os_error() == Some(errno::ELOOP) || e.kind() == io::ErrorKind::CrossesDevices => {
+            Ok(None)
+        }
         Err(e) => Err(e),
     }
 }

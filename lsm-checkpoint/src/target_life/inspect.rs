@@ -75,6 +75,14 @@ impl NameState {
     }
 }
 
+/// Returns `true` if the locked directory has this name. The name of a mount point belongs to another directory.
+pub(super) fn is_bound(lock: &dyn FsDirLock, name: &Path) -> lsm_fs::Result<bool> {
+    match lock.is_at(name) {
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => Ok(false),
+        found => found,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use lsm_fs::FsOpenOptions;

@@ -9,7 +9,7 @@ use super::{
     marker::{MarkedOperation, Marker},
     parents_of, unless_gone,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, layout};
 
 /// The state that a dead process left when it published a target file by file, the pointers last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,16 +75,41 @@ fn id_at(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Option<FileId>>> {
     }
 }
 
-/// Returns `true` if a directory, or a directory below it, holds an entry other than a directory.
-fn holds_file(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<bool> {
-    let mut dirs = vec![dir.to_path_buf()];
-    while let Some(dir) = dirs.pop() {
+/// The depth of the deepest folder of a checkpoint: a folder of a tree.
+const FOLDER_DEPTH_MAX: usize = 2 * layout::DEPTH_MAX;
+
+/// Returns `true` if a staged directory, or a folder in it, holds an entry other than a directory. Directories that are
+/// too deep to be folders of a checkpoint are not entered, because their paths may be longer than any call accepts.
+fn holds_file(fs: &dyn Fs, staged: &Path) -> lsm_fs::Result<bool> {
+    let mut dirs = vec![(staged.to_path_buf(), 0)];
+    while let Some((dir, depth)) = dirs.pop() {
         for entry in fs.read_dir(&dir)? {
             if !entry.file_type.is_dir() {
                 return Ok(true);
             }
-            dirs.push(dir.join(&entry.name));
+            if depth < FOLDER_DEPTH_MAX {
+                dirs.push((dir.join(&entry.name), depth + 1));
+            }
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use lsm_fs_mem::MemFs;
+
+    use super::*;
+
+    #[test]
+    fn files_are_searched_as_deep_as_a_checkpoint_has_folders() {
+        for (depth, is_found) in [(0, true), (FOLDER_DEPTH_MAX, true), (FOLDER_DEPTH_MAX + 1, false)] {
+            let (fs, staged) = (MemFs::new(), Path::new("/s"));
+            let dir = (0..depth).fold(staged.to_path_buf(), |dir, _| dir.join("a"));
+            fs.create_dir_all(&dir).unwrap();
+            assert!(!holds_file(&fs, staged).unwrap(), "{depth}");
+            fs.write_new(&dir.join("1"), b"rows", SyncMode::Normal).unwrap();
+            assert_eq!(holds_file(&fs, staged).unwrap(), is_found, "{depth}");
+        }
+    }
 }

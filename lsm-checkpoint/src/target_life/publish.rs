@@ -7,7 +7,7 @@ use std::{
 
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode};
 
-use super::{Target, is_refusal};
+use super::{Target, inspect::is_bound, is_refusal};
 use crate::{Error, Result};
 
 /// The paths in a staged directory, relative to it.
@@ -84,7 +84,7 @@ impl<'fs> Staging<'fs> {
     /// Returns `true` if the staged directory has the target's name, although the rename reported an error.
     pub(super) fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
-            Some(lock) => lock.is_at(&self.target.path),
+            Some(lock) => is_bound(&**lock, &self.target.path),
             // No other process may move the staged directory.
             None => self.fs.exists(&self.target.staged).map(|staged| !staged),
         }

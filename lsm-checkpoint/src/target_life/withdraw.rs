@@ -10,6 +10,7 @@ use lsm_fs::{Fs, FsDirLock, FsExt, SyncMode};
 use super::{
     NameState, Target, clear_debris,
     debris::{remove_partial, remove_staged},
+    inspect::is_bound,
     is_refusal,
     marker::{Marker, unmark},
 };
@@ -97,7 +98,7 @@ impl<'a> Withdrawal<'a> {
     /// Returns `true` if the checkpoint has the staged name, although the rename reported an error.
     fn was_renamed(&self) -> lsm_fs::Result<bool> {
         match &self.lock {
-            Some(lock) => lock.is_at(&self.target.staged),
+            Some(lock) => is_bound(&**lock, &self.target.staged),
             None => self.fs.exists(&self.target.path).map(|there| !there),
         }
     }

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod control;
+mod deep;
 mod generator;
 mod hooked;
 mod items;
@@ -11,6 +12,7 @@ mod nodes;
 mod operator;
 mod pipes;
 mod place;
+mod removed;
 mod seen;
 mod swap;
 mod verbs;

@@ -18,7 +18,8 @@ use crate::tweak::Tweak;
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-fn marker(lines: &str) -> Vec<u8> {
+/// Returns the bytes of a marker with a valid checksum.
+pub(crate) fn marker(lines: &str) -> Vec<u8> {
     format!("{:032x}\n{lines}", xxh3_128(lines.as_bytes())).into_bytes()
 }
 

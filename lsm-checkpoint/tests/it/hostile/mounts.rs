@@ -1,9 +1,13 @@
 //! Volumes in memory in the place of a checkpoint's folder. Mounts on the host are among the generated nodes. Volumes
 //! in memory exist from the start, so each call gets a new filesystem.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
-use lsm_fs::FsExt;
+use lsm_checkpoint::{Error, Removal, VerifyOptions, remove, verify};
+use lsm_fs::{FsExt, SyncMode};
 use lsm_fs_mem::{MemFsOptions, VolumeOptions};
 
 use super::{
@@ -59,6 +63,36 @@ fn harm(plainly: bool, step: &dyn Fn(String)) -> Vec<String> {
         }
     }
     harm
+}
+
+/// A volume in the place of a folder is not a part of the checkpoint, so it stays, and the rest can still be removed.
+#[test]
+fn a_removal_names_a_volume_in_the_place_of_a_folder() {
+    for (spot, left) in [(Spot::Tables, "tables"), (Spot::Tree, "users"), (Spot::TreeTables, "users/tables")]
+    {
+        let at = Path::new("/w/backups").join(spot.path());
+        let fs = MemFsOptions::new().volume(&at, VolumeOptions::default()).build().unwrap();
+        let world = World::new(fs, PathBuf::from("/w"));
+        let names = || crate::db::all_files(&world.fs, &at, Path::new("")).unwrap();
+        let (before, left) = (names(), PathBuf::from(left));
+        let refused = remove(&world.fs, &world.target(), SyncMode::Normal).unwrap_err();
+        assert!(matches!(&refused, Error::Stranger { path, .. } if *path == left), "{refused:?}");
+        let report = Removal::new().force(true).run(&world.fs, &world.target()).unwrap();
+        assert_eq!(report.left, [left]);
+        assert_eq!(names(), before);
+        assert!(!world.fs.exists(&world.target().join("CHECKPOINT")).unwrap());
+    }
+}
+
+/// The removal has changed nothing, so its error does not speak of debris.
+#[test]
+fn a_removal_beside_a_volume_with_the_staged_name_changes_nothing() {
+    let at = Path::new("/w/backups").join(STAGED);
+    let fs = MemFsOptions::new().volume(&at, VolumeOptions::default()).build().unwrap();
+    let world = World::new(fs, PathBuf::from("/w"));
+    let refused = remove(&world.fs, &world.target(), SyncMode::Normal).unwrap_err();
+    assert!(matches!(&refused, Error::Fs(e) if e.kind() == ErrorKind::CrossesDevices), "{refused:?}");
+    assert!(verify(&world.fs, &world.target(), &VerifyOptions::full()).unwrap().is_sound());
 }
 
 #[test]
