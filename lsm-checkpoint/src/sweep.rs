@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, FsExt, FsFileType, SyncMode};
+use lsm_fs::{Fs, FsExt, FsFileType, Op, SyncMode};
 
 use crate::{
     Catalog, Error, Result,
@@ -64,7 +64,8 @@ pub struct SweepReport {
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs) if the directory cannot be read. A failure at one target is in the report.
+/// [`Fs`](Error::Fs) if the directory cannot be read, or if its path is a symbolic link, because a call that deletes must
+/// not be led elsewhere. A failure at one target is in the report.
 ///
 /// # Examples
 ///
@@ -79,6 +80,7 @@ pub struct SweepReport {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
+    refuse_link(fs, dir)?;
     let mut report = SweepReport::default();
     let fs = &*fs.beneath(dir)?;
     let entries = fs.read_dir(dir)?;
@@ -94,6 +96,17 @@ pub fn sweep(fs: &dyn Fs, dir: &Path, mode: SyncMode) -> Result<SweepReport> {
         }
     }
     Ok(report)
+}
+
+/// Refuses a symbolic link in place of the directory.
+fn refuse_link(fs: &dyn Fs, dir: &Path) -> Result<()> {
+    // A separator or `.` at the end would make the lookup follow the link.
+    let dir = dir.components().as_path();
+    if fs.symlink_metadata(dir)?.file_type != FsFileType::Symlink {
+        return Ok(());
+    }
+    let why = "it is a symbolic link; sweep the directory that it leads to";
+    Err(lsm_fs::Error::new(Op::ReadDir, dir, io::Error::new(io::ErrorKind::NotADirectory, why)).into())
 }
 
 impl SweepReport {

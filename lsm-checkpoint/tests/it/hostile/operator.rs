@@ -1,6 +1,6 @@
 //! Paths from an operator. Their last component may be a symbolic link if a call only reads.
 
-use std::{path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use lsm_checkpoint::{
     Checkpoint, CheckpointDir, Error, Method, Policy, Removal, VerifyOptions, list, remove, restore,
@@ -56,8 +56,26 @@ fn a_link_is_no_target<P: Place>(world: &World<P>) {
     assert!(fs.exists(&latest).unwrap());
 }
 
+/// A sweep deletes, so its directory must be the one that the operator names.
+fn a_link_to_a_directory_is_not_swept<P: Place>(world: &World<P>) {
+    let (fs, staged) = (&world.fs, world.staged());
+    fs.create_dir(&staged).unwrap();
+    let daily = world.backups().parent().unwrap().join("daily");
+    fs.link(Path::new("backups"), &daily);
+    for path in [daily.clone(), daily.join("."), daily.join("")] {
+        let refused = sweep(fs, &path, NORMAL).unwrap_err();
+        assert!(matches!(&refused, Error::Fs(e) if e.kind() == ErrorKind::NotADirectory), "{refused:?}");
+        assert!(refused.to_string().contains("symbolic link"), "{refused}");
+        assert!(fs.exists(&staged).unwrap(), "{}", path.display());
+    }
+    let report = sweep(fs, &daily.join("../backups/."), NORMAL).unwrap();
+    assert_eq!(report.leftovers.len(), 1, "{report:?}");
+    assert!(!fs.exists(&staged).unwrap());
+}
+
 on_both! {
     a_link_to_a_checkpoint_may_be_read
     a_link_to_a_base_may_be_read
     a_link_is_no_target
+    a_link_to_a_directory_is_not_swept
 }
