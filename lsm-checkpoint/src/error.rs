@@ -111,7 +111,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A captured file is gone or differs from the snapshot, although the snapshot should keep it. The contents of a
-    /// file that is linked or cloned are not checked.
+    /// file that is linked or cloned are not checked. If the source is a checkpoint, it may have been removed meanwhile.
     ///
     /// If the engine's files were being changed by hand, retry. Otherwise fix the engine: route every unlink through
     /// its [`DeletionPause`](crate::DeletionPause), or let the snapshot keep its files alive.

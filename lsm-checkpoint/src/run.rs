@@ -275,13 +275,12 @@ impl<'a> Checkpoint<'a> {
         let untrusted: Vec<&Path> = untrusted.map(|root| root.path.as_path()).collect();
         // A caller may name a directory by a symbolic link, so open the views of these directories before the view of
         // the target's parent, which follows no links.
-        view::beneath_all(fs, &untrusted, &mut |fs| {
+        view::beneath_sources(fs, &untrusted, &mut |fs| {
             self.with_base(fs, &mut |fs, unusable| {
-                view::beneath_all(fs, &[target.parent()], &mut |fs| {
-                    let base = self.open_base(fs, unusable.clone())?;
-                    let (identity, target) = (identity.clone(), target.clone());
-                    self.make_beneath(fs, Work { source, roots: &roots, identity, target, base })
-                })
+                let fs = &*fs.beneath(target.parent())?;
+                let base = self.open_base(fs, unusable)?;
+                let (identity, target) = (identity.clone(), target.clone());
+                self.make_beneath(fs, Work { source, roots: &roots, identity, target, base })
             })
         })
     }

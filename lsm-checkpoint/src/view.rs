@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use lsm_fs::Fs;
 
-use crate::{Error, Result};
+use crate::{Change, Error, Result};
 
 /// Opens a view of a checkpoint. The caller's path may itself be a symbolic link.
 ///
@@ -20,19 +20,31 @@ pub(crate) fn beneath_checkpoint<'fs>(fs: &'fs dyn Fs, dir: &Path) -> Result<Box
     })
 }
 
-/// Calls `act` with a view that resolves paths below each of these directories from a handle.
+/// Opens a view of a checkpoint that files are taken from. It was there when its catalog was read.
 ///
 /// # Errors
 ///
-/// The errors of [`Fs::beneath`] and of `act`.
-pub(crate) fn beneath_all<T>(
+/// [`SourceChanged`](Error::SourceChanged) if it was removed since, and [`Fs`](Error::Fs).
+pub(crate) fn beneath_source<'fs>(fs: &'fs dyn Fs, dir: &Path) -> Result<Box<dyn Fs + 'fs>> {
+    fs.beneath(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::SourceChanged { path: dir.to_path_buf(), what: Change::Gone },
+        _ => error.into(),
+    })
+}
+
+/// Calls `act` with a view that resolves paths below each of these source checkpoints from a handle.
+///
+/// # Errors
+///
+/// The errors of [`beneath_source`] and of `act`.
+pub(crate) fn beneath_sources<T>(
     fs: &dyn Fs,
     dirs: &[&Path],
     act: &mut dyn FnMut(&dyn Fs) -> Result<T>,
 ) -> Result<T> {
     match dirs.split_first() {
         None => act(fs),
-        Some((dir, others)) => beneath_all(&*fs.beneath(dir)?, others, act),
+        Some((dir, others)) => beneath_sources(&*beneath_source(fs, dir)?, others, act),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     Result,
     plan::{Plan, PlannedFile},
     source::Content,
+    view::beneath_source,
 };
 
 /// The backend that files come from, and the checkpoint that holds them, if the source is one. An engine may create a
@@ -76,7 +77,7 @@ impl<'a> SourceViews<'a> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Fs::beneath`].
+    /// The errors of [`beneath_source`].
     pub(crate) fn open(plan: &'a Plan) -> Result<Self> {
         let mut views: HashMap<_, Box<dyn Fs>> = HashMap::new();
         let mut origins = Origins::default();
@@ -85,7 +86,7 @@ impl<'a> SourceViews<'a> {
                 && let Content::Immutable { fs, .. } | Content::Prefix { fs, .. } = &file.content
                 && let Entry::Vacant(new) = views.entry(origins.of(fs, file))
             {
-                let _ = new.insert(fs.beneath(root)?);
+                let _ = new.insert(beneath_source(&**fs, root)?);
             }
         }
         Ok(Self(views))
