@@ -115,6 +115,11 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// Returns the attributes of a file or directory whose permissions may be unknown.
+    pub(crate) fn of(permissions: Option<Permissions>) -> Self {
+        permissions.map_or(Self { mode: None, owner: None, group: None }, Self::from)
+    }
+
     /// Returns the same attributes as permissions for a copy.
     pub(crate) const fn known(&self) -> KnownPermissions {
         let Self { mode, owner, group } = *self;

@@ -71,7 +71,9 @@ fn refused<'q>(
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
     while let Some((ino, path)) = places.pop() {
-        let Some(dir) = at(&question.found.root, &path) else { continue };
+        let found = at(&question.found.root, &path);
+        debug_assert!(found.is_some(), "{} was found as a mount point", path.display());
+        let Some(dir) = found else { continue };
         let place = MatchedDir { dir, ino };
         match question.admits((place, &path), &BTreeSet::new()) {
             Ok(below) => places.extend(mounted(hardware, below)),
@@ -115,7 +117,7 @@ fn explain<'q>(
         size = if size == 1 { 0 } else { size.div_ceil(2) };
     }
     let left = telling(question.found, &left);
-    let paths = left.iter().filter_map(|fact| path_of(question.found, fact)).collect();
+    let paths = left.iter().map(|fact| path_of(question.found, fact)).collect();
     let mut parts: Vec<String> = left.iter().map(|fact| describe(question, place.0, fact)).collect();
     if left.len() > 1 {
         parts.push("no crash leaves all of this".to_owned() + rule(question.disk));
@@ -127,7 +129,7 @@ fn explain<'q>(
 /// refused.
 fn telling(found: &FoundTree, facts: &[Fact]) -> Vec<Fact> {
     let leads = |fact: &Fact, path: &Path| {
-        let other = path_of(found, fact).unwrap_or_default();
+        let other = path_of(found, fact);
         match fact {
             Fact::Name(_) => other != path && other.starts_with(path),
             Fact::Content(_) => other.starts_with(path),
@@ -154,10 +156,15 @@ fn rule(disk: &Disk) -> &'static str {
     }
 }
 
-fn path_of(found: &FoundTree, fact: &Fact) -> Option<PathBuf> {
+/// Returns the path of a name, or the first path of a file.
+fn path_of(found: &FoundTree, fact: &Fact) -> PathBuf {
     match fact {
-        Fact::Name(path) => Some(path.clone()),
-        Fact::Content(file) => first_name(&found.root, Path::new("/"), *file),
+        Fact::Name(path) => path.clone(),
+        Fact::Content(file) => {
+            let path = first_name(&found.root, Path::new("/"), *file);
+            debug_assert!(path.is_some(), "file {file} was found without a name");
+            path.unwrap_or_else(|| PathBuf::from(format!("file {file}")))
+        }
     }
 }
 
@@ -167,7 +174,7 @@ fn first_name(dir: &FoundDir, path: &Path, wanted: usize) -> Option<PathBuf> {
 }
 
 fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> String {
-    let path = path_of(question.found, fact).unwrap_or_default();
+    let path = path_of(question.found, fact);
     let shown = path.display();
     match fact {
         Fact::Content(file) => {
@@ -184,12 +191,12 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
         }
         Fact::Name(_) => {
             let parent = path.parent().and_then(|parent| at(&question.found.root, parent));
-            let name = path.file_name().unwrap_or_default();
+            let place_of_name = parent.zip(path.file_name());
             let mut names = path.iter().skip(1);
             let on_disk = names.try_fold(place.ino, |dir, name| question.disk.image.lookup(dir, name));
             let is_durable = on_disk.is_some();
             let durable = if is_durable { " (its name is on disk)" } else { "" };
-            match parent.map(|dir| (dir.dirs.contains_key(name), dir.files.get(name))) {
+            match place_of_name.map(|(dir, name)| (dir.dirs.contains_key(name), dir.files.get(name))) {
                 Some((true, _)) => format!("{shown} is a directory"),
                 Some((_, Some(file))) => match first_name(&question.found.root, Path::new("/"), *file) {
                     Some(first) if first != path => {

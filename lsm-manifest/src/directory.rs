@@ -33,12 +33,12 @@ pub struct ManifestDirectory {
     options: DirectoryOptions,
     /// `None` if the caller locks the directory itself, or if the platform has no directory locks.
     _lock: Option<Box<dyn FsDirLock>>,
-    state: Mutex<State>,
+    state: Mutex<DirectoryState>,
 }
 
 /// The known state of the directory on disk.
 #[derive(Debug)]
-struct State {
+struct DirectoryState {
     /// `true` until the first start is finished. [`UNFINISHED_FILE`] may exist.
     is_unfinished: bool,
     /// `true` if the CURRENT file that is visible now survives a crash.
@@ -205,12 +205,12 @@ impl ManifestDirectory {
 
     /// Ignores poison. An operation claims durability, or the end of the first start, only in its last step. A panic
     /// therefore leaves no flag that claims too much.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DirectoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl DirectoryState {
     /// Publishes the existing CURRENT once more. If the disk is full, CURRENT stays as it is. During an unfinished
     /// first start, a full disk is an error: a crash could lose the only version, and the next start would then remove
     /// the data that was built on it.

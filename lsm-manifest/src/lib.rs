@@ -54,6 +54,6 @@ pub use options::{ReadOptions, WriteOptions};
 pub use publish::publish_current;
 pub use reader::{ManifestArchiveReader, Section};
 pub use recover::{Recovered, open_current, open_highest, recover};
-pub use repair::{Part, Repair, repair};
+pub use repair::{Repair, RepairedPart, repair};
 pub use stale::{next_version_id, remove_stale, republish_current, versions};
 pub use writer::{ManifestArchiveWriter, SectionWriter};

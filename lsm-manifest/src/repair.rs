@@ -15,7 +15,7 @@ use crate::{
 /// A part of an archive that was rewritten.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Part {
+pub enum RepairedPart {
     /// The footer behind the sections, and everything behind it.
     Tail,
     /// The head: the mirror, or zeros if the archive has no mirror.
@@ -30,7 +30,7 @@ pub enum Part {
 #[must_use = "a repair may leave damage that it cannot undo"]
 pub struct Repair {
     /// The rewritten parts. Empty if the file was not touched.
-    pub parts: Vec<Part>,
+    pub parts: Vec<RepairedPart>,
     /// Sections that are still damaged. Restore them from a copy.
     pub damaged: Vec<String>,
     /// The result of syncing the directory, or `None` if the file was not touched. After
@@ -38,7 +38,7 @@ pub struct Repair {
     pub directory_sync: Option<DirectorySync>,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for RepairedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tail => f.write_str("the tail"),
@@ -83,20 +83,20 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
     let absent = copies.mirror_is_absent();
     let good = match (copies.tail, copies.mirror) {
         (Ok(tail), Ok(mirror)) => {
-            parts.extend(tail.restorable.then_some(Part::Tail));
-            parts.extend(mirror.restorable.then_some(Part::Mirror));
+            parts.extend(tail.restorable.then_some(RepairedPart::Tail));
+            parts.extend(mirror.restorable.then_some(RepairedPart::Mirror));
             tail
         }
         (Ok(tail), Err(mirror)) => {
-            parts.extend(tail.restorable.then_some(Part::Tail));
+            parts.extend(tail.restorable.then_some(RepairedPart::Tail));
             if !absent {
-                parts.push(only_if_damaged(mirror, Part::Mirror)?);
+                parts.push(only_if_damaged(mirror, RepairedPart::Mirror)?);
             }
             tail
         }
         (Err(tail), Ok(mirror)) => {
-            parts.push(only_if_damaged(tail, Part::Tail)?);
-            parts.extend(mirror.restorable.then_some(Part::Mirror));
+            parts.push(only_if_damaged(tail, RepairedPart::Tail)?);
+            parts.extend(mirror.restorable.then_some(RepairedPart::Mirror));
             mirror
         }
         (Err(tail), Err(mirror)) => return Err(archive.no_footer(tail, mirror)),
@@ -110,17 +110,21 @@ pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair>
 }
 
 /// A footer that this reader cannot read may be sound, so it must not be overwritten.
-fn only_if_damaged(error: Error, part: Part) -> Result<Part> {
+fn only_if_damaged(error: Error, part: RepairedPart) -> Result<RepairedPart> {
     if error.is_corruption() { Ok(part) } else { Err(error) }
 }
 
 /// Adds the sections that parity can restore to `parts`. Returns the names of the sections that cannot be restored.
-fn classify_sections(archive: &ArchiveFile, good: &FooterCopy, parts: &mut Vec<Part>) -> Result<Vec<String>> {
+fn classify_sections(
+    archive: &ArchiveFile,
+    good: &FooterCopy,
+    parts: &mut Vec<RepairedPart>,
+) -> Result<Vec<String>> {
     let mut damaged = Vec::new();
     for entry in good.footer.sections() {
         match read_block(archive, entry) {
             Ok(block) if block.is_good => {}
-            Ok(_) => parts.push(Part::Section(entry.name.clone())),
+            Ok(_) => parts.push(RepairedPart::Section(entry.name.clone())),
             Err(error) if error.is_corruption() => damaged.push(entry.name.clone()),
             Err(error) => return Err(error),
         }

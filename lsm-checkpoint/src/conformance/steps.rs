@@ -36,11 +36,11 @@ pub(super) struct Steps {
     live: Arc<LiveTree>,
     when: When,
     act: Act,
-    state: Mutex<State>,
+    state: Mutex<StepsTaken>,
 }
 
 #[derive(Default)]
-struct State {
+struct StepsTaken {
     count: u64,
     /// Set while the engine acts. Its own calls are not steps.
     is_acting: bool,
@@ -89,7 +89,7 @@ impl Steps {
         }));
         let result = options.progress(&progress).create(&source, &watched, target);
         let state = std::mem::take(&mut *steps.state());
-        let State { count: steps, acted, failed, captured, .. } = state;
+        let StepsTaken { count: steps, acted, failed, captured, .. } = state;
         Stepped { result, steps, acted, failed, before, captured }
     }
 
@@ -113,7 +113,7 @@ impl Steps {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, StepsTaken> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,7 +43,7 @@ fn may_be_refusal(failure: &lsm_fs::Error) -> bool {
 
 /// Returns `true` if an entry with another spelling has taken the name.
 fn is_folded(fs: &dyn Fs, path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
+    let Some(name) = path.file_name() else { return false };
     let fold = |name: &OsStr| name.to_str().map(layout::fold);
     fs.read_dir(lsm_fs::parent_of(path)).is_ok_and(|entries| {
         entries.iter().all(|entry| entry.name != name)

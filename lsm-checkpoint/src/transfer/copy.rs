@@ -10,14 +10,14 @@ use lsm_fs::{Copied, CopyJob, CopyObserver, CopyOptions, Fs, FsFile, Permissions
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    FinishedFile, Transfer, TransferParams, check_sum,
+    FinishedFile, Transfer, check_sum,
     pending::{self, Batch, PendingFile, Reported},
 };
 use crate::{
     Change, Error, Method, Result, checksum::Hasher, permissions::Keeper, progress::Control, source::Content,
 };
 
-/// A copy to make, with its source and its path in the target.
+/// A copy to make, with its source, its path in the target, and its checksum so far.
 struct CopyOrder<'a> {
     source: &'a dyn Fs,
     from: &'a Path,
@@ -25,11 +25,24 @@ struct CopyOrder<'a> {
     len: Option<u64>,
     permissions: Option<Permissions>,
     has_holes: bool,
+    /// Exists from the first piece to the result.
+    hasher: Mutex<Option<Hasher>>,
 }
 
 impl CopyOrder<'_> {
     fn job(&self) -> CopyJob<'_> {
         CopyJob { source: self.source, from: self.from, to: &self.to, len: self.len }
+    }
+
+    fn update(&self, update: impl FnOnce(&mut Hasher)) {
+        let mut hasher = self.hasher.lock().unwrap_or_else(PoisonError::into_inner);
+        update(hasher.get_or_insert_with(|| Hasher::new(self.has_holes)));
+    }
+
+    fn digest(&self) -> u128 {
+        let hasher = self.hasher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // An empty file has no pieces.
+        hasher.map_or_else(|| xxh3_128(&[]), |hasher| hasher.digest())
     }
 }
 
@@ -44,14 +57,17 @@ impl<'a> Transfer<'_, 'a> {
         self.check_space(&files)?;
         let orders: Vec<CopyOrder<'_>> = files.iter().map(|file| self.order(file)).collect::<Result<_>>()?;
         let jobs: Vec<CopyJob<'_>> = orders.iter().map(CopyOrder::job).collect();
-        let watch = Watch::new(self.params, &orders);
+        let watch = Watch { control: self.params.control, keeper: self.params.keeper, orders: &orders };
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
         let options = options.private(self.params.keeper.is_able());
         let mut batch = Batch::new(files);
         copy_batch(self.params.fs, &jobs, &options, &mut |index, copied| {
             batch.report(index, |file| {
-                let permissions = orders.get(index).and_then(|order| order.permissions);
-                let outcome = CopyOutcome { copied, digest: watch.digest(index), permissions };
+                let Some(order) = orders.get(index) else {
+                    debug_assert!(false, "each file of the batch has an order");
+                    return Err(Error::Unreported { path: file.path.to_path_buf() });
+                };
+                let outcome = CopyOutcome { copied, digest: order.digest(), permissions: order.permissions };
                 self.copied(file, outcome).map(|()| Reported::Finished)
             })
         });
@@ -71,7 +87,8 @@ impl<'a> Transfer<'_, 'a> {
         let to = self.params.dir.join(file.target());
         let permissions = if self.params.keeper.is_able() { file.permissions()? } else { None };
         let (len, has_holes) = (file.prefix_len(), file.has_holes());
-        Ok(CopyOrder { source: file.fs, from: file.path, to, len, permissions, has_holes })
+        let (source, from, hasher) = (file.fs, file.path, Mutex::default());
+        Ok(CopyOrder { source, from, to, len, permissions, has_holes, hasher })
     }
 
     fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
@@ -121,28 +138,14 @@ struct Watch<'a> {
     control: &'a Control<'a>,
     keeper: &'a Keeper,
     orders: &'a [CopyOrder<'a>],
-    /// The hasher of each copy, from its first piece to its result.
-    hashers: Vec<Mutex<Option<Hasher>>>,
 }
 
-impl<'a> Watch<'a> {
-    fn new(params: &'a TransferParams<'a>, orders: &'a [CopyOrder<'a>]) -> Self {
-        let hashers = std::iter::repeat_with(Mutex::default).take(orders.len()).collect();
-        Self { control: params.control, keeper: params.keeper, orders, hashers }
-    }
-
+impl Watch<'_> {
     fn update(&self, job: usize, update: impl FnOnce(&mut Hasher)) {
-        if let (Some(hasher), Some(order)) = (self.hashers.get(job), self.orders.get(job)) {
-            let mut hasher = hasher.lock().unwrap_or_else(PoisonError::into_inner);
-            update(hasher.get_or_insert_with(|| Hasher::new(order.has_holes)));
+        match self.orders.get(job) {
+            Some(order) => order.update(update),
+            None => debug_assert!(false, "the batch has no copy {job}"),
         }
-    }
-
-    fn digest(&self, job: usize) -> u128 {
-        let hasher = self.hashers.get(job);
-        let state = hasher.and_then(|hasher| hasher.lock().unwrap_or_else(PoisonError::into_inner).take());
-        // An empty file has no pieces.
-        state.map_or_else(|| xxh3_128(&[]), |state| state.digest())
     }
 }
 

@@ -105,7 +105,7 @@ impl<'d> Pending<'d> {
             return Vec::new();
         };
         let blocks = if *written { from / PAGE_BYTES + 1..to.div_ceil(PAGE_BYTES) } else { 0..0 };
-        let later = self.changes.get(index..).unwrap_or_default().iter();
+        let later = self.changes.iter().skip(index);
         let holes = later.filter_map(|micro| match &micro.change {
             Change::Data { range, payload: Payload::Zeros, .. } => Some(range.end),
             _ => None,

@@ -188,6 +188,12 @@ impl Attempt<'_> {
         small(range.start).min(end)..end
     }
 
+    /// Returns the found bytes of a range up to the end of the file, each with `true` if it is undecided.
+    fn part(&self, range: &Range<u64>) -> impl Iterator<Item = (&u8, &bool)> {
+        let Range { start, end } = self.clip(range);
+        self.found.iter().zip(&self.open).skip(start).take(end - start)
+    }
+
     fn decide(&mut self, range: Range<u64>) {
         let range = self.clip(&range);
         if let Some(open) = self.open.get_mut(range) {
@@ -198,11 +204,7 @@ impl Attempt<'_> {
     /// Keeps a write if it matches every undecided byte. Otherwise, returns the first byte that it does not match.
     fn bytes(&mut self, start: u64, bytes: &[u8]) -> Result<(), Misfit> {
         let range = start..start + bytes.len() as u64;
-        let clipped = self.clip(&range);
-        let found = self.found.get(clipped.clone()).unwrap_or_default();
-        let open = self.open.get(clipped).unwrap_or_default();
-        let differs =
-            found.iter().zip(open).zip(bytes).position(|((found, open), byte)| *open && found != byte);
+        let differs = self.part(&range).zip(bytes).position(|((found, open), byte)| *open && found != byte);
         if let Some(at) = differs {
             return Err(Misfit::Byte(start + at as u64));
         }
@@ -212,10 +214,7 @@ impl Attempt<'_> {
 
     /// Keeps a truncation if every undecided byte beyond it is zero.
     fn zeros(&mut self, range: Range<u64>) -> Result<(), Misfit> {
-        let clipped = self.clip(&range);
-        let found = self.found.get(clipped.clone()).unwrap_or_default();
-        let open = self.open.get(clipped).unwrap_or_default();
-        if let Some(at) = found.iter().zip(open).position(|(found, open)| *open && *found != 0) {
+        if let Some(at) = self.part(&range).position(|(found, open)| *open && *found != 0) {
             return Err(Misfit::Byte(range.start + at as u64));
         }
         self.decide(range);

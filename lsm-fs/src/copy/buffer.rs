@@ -17,7 +17,8 @@ impl Buffer {
         let start = self.memory.as_ptr().align_offset(DIRECT_IO_UNIT);
         // If the address cannot be aligned, transfers go through the page cache.
         let start = if start < DIRECT_IO_UNIT { start } else { 0 };
-        self.memory.get_mut(start..).and_then(|rest| rest.get_mut(..len)).unwrap_or_default()
+        let (_, aligned) = self.memory.split_at_mut(start);
+        aligned.split_at_mut(len).0
     }
 }
 

@@ -58,7 +58,8 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
             return Err(came_short(job, len, metadata.len));
         }
         let has_holes = metadata.allocated_bytes.is_some_and(|allocated| allocated < metadata.len);
-        let direct = self.options.direct_io && (len >= DIRECT_FROM || len > 0 && unit_tail(len) == 0);
+        let direct = self.options.direct_io
+            && (len >= DIRECT_FROM || len > 0 && len.is_multiple_of(DIRECT_IO_UNIT as u64));
         let options = FsOpenOptions::new().write(true).create_new(true).direct_io(direct);
         let options = options.private(self.options.private);
         let file = self.target.open(job.to, &options)?;
@@ -211,7 +212,7 @@ impl Pieces<'_> {
                 return Err(came_short(self.job, range.end, offset + read as u64));
             }
             // The last piece is written in two parts, so that its whole units can be written directly.
-            let (units, tail) = bytes.split_at(piece - unit_tail(piece as u64));
+            let (units, tail) = bytes.split_at(piece - piece % DIRECT_IO_UNIT);
             for (bytes, at) in [(units, offset), (tail, offset + units.len() as u64)] {
                 if !bytes.is_empty() {
                     let _permit = self.permits.and_then(|permits| permits.acquire(bytes.len()));
@@ -249,9 +250,4 @@ impl Pieces<'_> {
     fn cancelled(&self) -> Error {
         Error::cancelled(Op::CopyBatch, self.job.to)
     }
-}
-
-/// Returns the number of bytes after the last whole unit.
-fn unit_tail(len: u64) -> usize {
-    usize::try_from(len % DIRECT_IO_UNIT as u64).unwrap_or_default()
 }

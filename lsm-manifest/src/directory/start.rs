@@ -25,7 +25,7 @@ use std::{io, path::Path};
 
 use lsm_fs::{DirectorySync, Fs, FsDirLock, FsExt, SyncMode, parent_of};
 
-use super::{DirectoryOptions, State};
+use super::{DirectoryOptions, DirectoryState};
 use crate::{
     Error, Recovered, Result, UNFINISHED_FILE,
     recover::{Opened, open_live, verified},
@@ -37,19 +37,19 @@ pub(super) fn start(
     fs: &dyn Fs,
     dir: &Path,
     options: &DirectoryOptions,
-) -> Result<(State, Option<Recovered>)> {
+) -> Result<(DirectoryState, Option<Recovered>)> {
     match open_live(fs, dir, &options.read, &options.own)? {
         Opened::Version(current, archive) => {
             let live = verified(fs, dir, current, archive)?;
             let is_unfinished = fs.exists(&dir.join(UNFINISHED_FILE))?;
-            let mut state = State { is_unfinished, is_durable: false };
+            let mut state = DirectoryState { is_unfinished, is_durable: false };
             state.confirm(fs, dir, options)?;
             state.finish_start(fs, dir, options)?;
             Ok((state, Some(live)))
         }
         Opened::Vacant(vacancy) => {
             begin(fs, dir, options, vacancy)?;
-            Ok((State { is_unfinished: true, is_durable: false }, None))
+            Ok((DirectoryState { is_unfinished: true, is_durable: false }, None))
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command};
 
 use lsm_fs::{Fs, FsOpenOptions, StdFs};
-use lsm_manifest::{ManifestArchiveWriter, Part, ReadOptions, WriteOptions, inspect, repair};
+use lsm_manifest::{ManifestArchiveWriter, ReadOptions, RepairedPart, WriteOptions, inspect, repair};
 
 const ARCHIVE: &str = "LSM_MANIFEST_REPAIRED";
 /// The memory that the test binary itself maps, including its threads, plus 64 MiB.
@@ -19,7 +19,7 @@ fn repair_if_asked() {
     let path = Path::new(&path);
     assert!(!inspect(&StdFs, path, &ReadOptions::new()).unwrap().is_healthy());
     let repaired = repair(&StdFs, path, &ReadOptions::new()).unwrap();
-    assert_eq!((repaired.parts, repaired.damaged.len()), (vec![Part::Mirror], 1));
+    assert_eq!((repaired.parts, repaired.damaged.len()), (vec![RepairedPart::Mirror], 1));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use lsm_fs::FsExt;
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
-    BlockState, Defect, Error, FooterSource, ManifestArchiveWriter, Part, ReadOptions, WriteOptions, inspect,
-    publish_current, recover, repair,
+    BlockState, Defect, Error, FooterSource, ManifestArchiveWriter, ReadOptions, RepairedPart, WriteOptions,
+    inspect, publish_current, recover, repair,
 };
 
 use crate::support::{DIR, LIMIT, SECTIONS, mem_fs, open, owned, put_file, read_all, version_path, write};
@@ -42,7 +42,10 @@ fn a_damaged_section_is_restored_on_read_and_reported() {
     assert!(matches!(report.sections[1].state, BlockState::Restorable), "{report}");
     assert!(report.to_string().contains(", with parity: damaged, restorable from its parity"), "{report}");
 
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Section("tables".into())]);
+    assert_eq!(
+        repair(&fs, &version_path(1), &OPTIONS).unwrap().parts,
+        [RepairedPart::Section("tables".into())]
+    );
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     assert_eq!(recover(&fs, Path::new(DIR), &OPTIONS).unwrap().unwrap().healed.len(), 0);
 }
@@ -59,7 +62,7 @@ fn a_damaged_footer_is_restored_before_the_mirror_is_used() {
     let reader = open(&fs, &version_path(1)).unwrap();
     assert_eq!((reader.source(), reader.footer_healed()), (FooterSource::Tail, true));
     assert_eq!(read_all(&reader).unwrap(), owned(&SECTIONS));
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Tail]);
+    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [RepairedPart::Tail]);
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     assert!(!open(&fs, &version_path(1)).unwrap().footer_healed());
 }
@@ -71,7 +74,10 @@ fn damaged_parity_is_harmless_to_readers_and_repaired() {
     bytes[at + 73] ^= 1;
     put_file(&fs, &version_path(1), &bytes);
     assert!(!open(&fs, &version_path(1)).unwrap().read_section("tables").unwrap().healed);
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Section("tables".into())]);
+    assert_eq!(
+        repair(&fs, &version_path(1), &OPTIONS).unwrap().parts,
+        [RepairedPart::Section("tables".into())]
+    );
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
 }
 

@@ -6,7 +6,7 @@ use lsm_fs::FsExt;
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Error, FooterPayload, FooterSource,
-    ManifestArchiveReader, ManifestArchiveWriter, Part, ReadOptions, TocEntry, WriteOptions,
+    ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, RepairedPart, TocEntry, WriteOptions,
     block::{BlockHeader, BlockType},
     inspect, publish_current, recover, repair,
 };
@@ -96,7 +96,7 @@ fn a_sealed_archive_is_repaired_with_its_key_only() {
     assert!(matches!(error, Error::KeyRequired { .. }), "{error}");
     let options = read_with(ToyKey(1));
     assert_eq!(open_with(&fs, ToyKey(1)).unwrap().source(), FooterSource::Mirror);
-    assert_eq!(repair(&fs, &version_path(1), &options).unwrap().parts, [Part::Tail]);
+    assert_eq!(repair(&fs, &version_path(1), &options).unwrap().parts, [RepairedPart::Tail]);
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     let report = inspect(&fs, &version_path(1), &options).unwrap();
     assert!(report.is_healthy() && report.to_string().contains(", encrypted: good"), "{report}");

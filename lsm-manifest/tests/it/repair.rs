@@ -5,7 +5,7 @@ use std::path::Path;
 use lsm_fs::{DirectorySync, Fs, FsExt, Op};
 use lsm_fs_mem::{Fault, FaultFs, MemFs};
 use lsm_manifest::{
-    BlockState, Defect, Error, FooterPayload, Part, ReadOptions, WriteOptions,
+    BlockState, Defect, Error, FooterPayload, ReadOptions, RepairedPart, WriteOptions,
     block::{BlockHeader, BlockType},
     inspect, open_current, publish_current, repair,
 };
@@ -35,14 +35,14 @@ fn footer_start(bytes: &[u8]) -> usize {
 fn every_damage_to_a_tail_or_mirror_is_repaired() {
     let good = archive_bytes(WriteOptions::new(), &SECTIONS);
     let tail = footer_start(&good);
-    let mut cases: Vec<(Vec<u8>, Part)> = Vec::new();
+    let mut cases: Vec<(Vec<u8>, RepairedPart)> = Vec::new();
     for at in (tail..good.len()).chain(0..4096) {
         let mut bytes = good.clone();
         bytes[at] ^= 0x40;
-        cases.push((bytes, if at < 4096 { Part::Mirror } else { Part::Tail }));
+        cases.push((bytes, if at < 4096 { RepairedPart::Mirror } else { RepairedPart::Tail }));
     }
-    cases.extend((tail..good.len()).map(|len| (good[..len].to_vec(), Part::Tail)));
-    cases.push(([&good[..], b"appended"].concat(), Part::Tail));
+    cases.extend((tail..good.len()).map(|len| (good[..len].to_vec(), RepairedPart::Tail)));
+    cases.push(([&good[..], b"appended"].concat(), RepairedPart::Tail));
     for (bytes, part) in cases {
         let fs = with_file(&bytes);
         let done = repair(&fs, &version_path(1), &OPTIONS).unwrap();
@@ -58,7 +58,7 @@ fn current_still_matches_after_a_repair() {
     let fs = mem_fs();
     let _ = publish_current(&write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap()).unwrap();
     fs.truncate_file(&version_path(1), footer_start(&bytes_of(&fs)) as u64).unwrap();
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Tail]);
+    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [RepairedPart::Tail]);
     let (_, reader) = open_current(&fs, Path::new(DIR), &OPTIONS).unwrap().unwrap();
     assert_eq!(read_all(&reader).unwrap(), owned(&SECTIONS));
 }
@@ -84,7 +84,7 @@ fn bytes_in_a_head_without_mirror_are_cleared() {
         matches!(report.mirror, BlockState::Bad(Error::Corrupt { what: Defect::StrayHead, .. })),
         "{report}"
     );
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Mirror]);
+    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [RepairedPart::Mirror]);
     assert!(bytes_of(&fs) == good);
 }
 
@@ -157,7 +157,10 @@ fn a_damaged_section_is_named_and_left_as_it_is() {
     bytes.truncate(bytes.len() - 9);
     put_file(&fs, &version_path(1), &bytes);
     let done = repair(&fs, &version_path(1), &OPTIONS).unwrap();
-    assert_eq!((&done.parts[..], &done.damaged[..]), (&[Part::Tail][..], &["format_version".to_owned()][..]));
+    assert_eq!(
+        (&done.parts[..], &done.damaged[..]),
+        (&[RepairedPart::Tail][..], &["format_version".to_owned()][..])
+    );
     let report = inspect(&fs, &version_path(1), &OPTIONS).unwrap();
     let bad: Vec<_> = report.sections.iter().filter(|s| !matches!(s.state, BlockState::Good)).collect();
     assert!(bad.len() == 1 && bad[0].entry.name == "format_version", "{report}");
@@ -176,7 +179,7 @@ fn a_section_that_cannot_be_read_ends_the_repair() {
     let error = repair(&fs, &version_path(1), &OPTIONS).unwrap_err();
     assert!(matches!(&error, Error::Fs(e) if e.op() == Op::ReadAt), "{error}");
     assert!(bytes_of(fs.inner()) == cut);
-    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [Part::Tail]);
+    assert_eq!(repair(&fs, &version_path(1), &OPTIONS).unwrap().parts, [RepairedPart::Tail]);
     assert!(bytes_of(fs.inner()) == good);
 }
 

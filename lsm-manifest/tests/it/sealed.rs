@@ -6,7 +6,7 @@ use lsm_fs::{FsExt, StdFs};
 use lsm_fs_mem::MemFs;
 use lsm_manifest::{
     Aes256GcmProvider, BlockIdentity, BlockState, CryptError, Defect, EncryptionProvider, Envelope, Error,
-    FooterSource, ManifestArchiveReader, ManifestArchiveWriter, Part, ReadOptions, WriteOptions,
+    FooterSource, ManifestArchiveReader, ManifestArchiveWriter, ReadOptions, RepairedPart, WriteOptions,
     block::{BlockHeader, BlockType},
     inspect, publish_current, recover, repair,
 };
@@ -159,7 +159,7 @@ fn a_sealed_archive_is_repaired_with_its_key() {
     put_file(&fs, &version_path(1), &good[..good.len() - 3]);
     let reader = ManifestArchiveReader::open(&fs, &version_path(1), &options).unwrap();
     assert_eq!(reader.source(), FooterSource::Mirror);
-    assert_eq!(repair(&fs, &version_path(1), &options).unwrap().parts, [Part::Tail]);
+    assert_eq!(repair(&fs, &version_path(1), &options).unwrap().parts, [RepairedPart::Tail]);
     assert!(fs.read_to_vec(&version_path(1), LIMIT).unwrap() == good);
     let report = inspect(&fs, &version_path(1), &options).unwrap();
     assert!(report.is_healthy() && report.to_string().contains(", encrypted: good"), "{report}");

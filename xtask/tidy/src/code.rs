@@ -58,6 +58,28 @@ pub(super) fn banned_calls(tree: &Tree) -> Vec<String> {
     errors
 }
 
+/// The crates whose silent defaults are counted, and the number that may stay.
+const COUNTED: &[&str] = &["lsm-fs/src/", "lsm-fs-mem/src/", "lsm-manifest/src/", "lsm-checkpoint/src/"];
+const SILENT_DEFAULTS: usize = 10;
+
+/// Counts defaults that may stand for a state that cannot occur. Each hides a bug that breaks the invariant.
+pub(super) fn silent_defaults(tree: &Tree) -> Vec<String> {
+    let counted = |file: &&Source| COUNTED.iter().any(|dir| file.path.starts_with(dir)) && !file.is_test();
+    let lines =
+        tree.rust().filter(counted).flat_map(|file| file.code().map(move |(at, code)| (file, at, code)));
+    let found: Vec<_> = lines.filter(|(.., code)| code.contains("unwrap_or_default()")).collect();
+    if found.len() <= SILENT_DEFAULTS {
+        return Vec::new();
+    }
+    let places: Vec<_> = found.iter().map(|(file, at, _)| format!("{}:{at}", file.path)).collect();
+    vec![format!(
+        "{}: `unwrap_or_default()` stands {} times in the core crates, {SILENT_DEFAULTS} at most; let a type exclude \
+         the case, or return early",
+        places.join(", "),
+        found.len()
+    )]
+}
+
 /// Finds names that fit every type and describe none.
 pub(super) fn vague_type_names(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();

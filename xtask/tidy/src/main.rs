@@ -44,6 +44,7 @@ const CHECKS: &[fn(&Tree) -> Vec<String>] = &[
     words::long_lines,
     code::long_files,
     code::banned_calls,
+    code::silent_defaults,
     code::vague_type_names,
     code::reasonless_allows,
     code::pure_files,

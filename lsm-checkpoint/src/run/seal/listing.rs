@@ -47,7 +47,7 @@ impl<'a> Listing<'a> {
             return;
         }
         let file = CatalogFile::new(folder.tree, folder.kind.clone(), planned.name.clone(), len, method);
-        let attributes = permissions.map(Attributes::from).unwrap_or_default();
+        let attributes = Attributes::of(permissions);
         self.files.push(CatalogFile { checksum, linkable, attributes, ..file });
     }
 
@@ -59,7 +59,7 @@ impl<'a> Listing<'a> {
         let kind = if folder.is_empty() { FileKind::Metadata } else { FileKind::other(folder) };
         let (len, checksum) = self.read_through(path)?;
         let file = CatalogFile::new(number, kind, name.to_owned(), len, Method::Written);
-        let attributes = self.unsealed.staged.permissions_of(path).map(Attributes::from).unwrap_or_default();
+        let attributes = Attributes::of(self.unsealed.staged.permissions_of(path));
         self.files.push(CatalogFile { checksum: Some(checksum), attributes, ..file });
         Ok(())
     }

@@ -287,12 +287,13 @@ impl<'s, 'q> Search<'s, 'q> {
     /// Makes the next choice of the last level. Fails if none is left.
     fn advance(&mut self) -> Result<(), Reasons> {
         let reasons = Rc::new(Reasons::from([self.levels.len()]));
-        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        let Some(mut level) = self.levels.pop() else { return Ok(()) };
+        let Some(choice) = level.choices.pop() else { return Err(level.reasons) };
         let at = level.at;
-        match level.choices.pop() {
-            None => return Err(self.levels.pop().map(|level| level.reasons).unwrap_or_default()),
-            Some(Choice::Way(way)) => self.choose(at, way, &reasons)?,
-            Some(Choice::Bound(bound)) => {
+        self.levels.push(level);
+        match choice {
+            Choice::Way(way) => self.choose(at, way, &reasons)?,
+            Choice::Bound(bound) => {
                 self.bind(at, bound, &reasons);
                 self.propagate(at)?;
             }

@@ -26,7 +26,8 @@ impl Positioned {
             let mut filled = 0;
             loop {
                 // An empty read makes one call, too, so that the platform checks the handle.
-                match file.read(buf.get_mut(filled..).unwrap_or_default()) {
+                let (_, rest) = buf.split_at_mut(filled);
+                match file.read(rest) {
                     Ok(0) => return Ok(filled),
                     Ok(n) => filled += n,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,

@@ -106,7 +106,7 @@ impl Positioned {
     pub(in crate::std_fs) fn read_at(&self, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         loop {
-            let rest = buf.get_mut(filled..).unwrap_or_default();
+            let (_, rest) = buf.split_at_mut(filled);
             match rustix::io::pread(file, rest, offset.saturating_add(filled as u64)) {
                 Ok(0) => return Ok(filled),
                 Ok(n) => filled += n,
@@ -122,7 +122,7 @@ impl Positioned {
     pub(in crate::std_fs) fn write_at(&self, file: &File, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut written = 0;
         loop {
-            let rest = buf.get(written..).unwrap_or_default();
+            let (_, rest) = buf.split_at(written);
             match rustix::io::pwrite(file, rest, offset.saturating_add(written as u64)) {
                 Ok(0) if !rest.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => written += n,

@@ -28,7 +28,7 @@ fn is_plain(name: &OsStr) -> bool {
 
 fn is_device(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_uppercase();
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem).trim_end_matches(' ').to_ascii_uppercase();
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
         port => {

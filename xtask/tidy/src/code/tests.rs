@@ -33,6 +33,15 @@ fn banned_calls_are_found_in_code_only() {
 }
 
 #[test]
+fn silent_defaults_of_the_core_crates_have_a_ceiling() {
+    let text = |count: usize| "let a = b.unwrap_or_default();\n".repeat(count);
+    clean(silent_defaults, PATH, &text(SILENT_DEFAULTS));
+    caught(silent_defaults, PATH, &text(SILENT_DEFAULTS + 1), 1);
+    clean(silent_defaults, "lsm-fs/tests/it/a.rs", &text(SILENT_DEFAULTS + 1));
+    clean(silent_defaults, "xtask/src/a.rs", &text(SILENT_DEFAULTS + 1));
+}
+
+#[test]
 fn vague_names_are_found() {
     caught(vague_type_names, PATH, "pub struct FileManager {", 1);
     caught(vague_type_names, PATH, "trait LockHelper<T> {", 1);
