@@ -110,8 +110,8 @@ pub enum Error {
         /// The source's file.
         path: PathBuf,
     },
-    /// A captured file is gone or differs from the snapshot, although the snapshot should keep it. The contents of a
-    /// file that is linked or cloned are not checked. If the source is a checkpoint, it may have been removed meanwhile.
+    /// A captured file is gone or differs from the snapshot, although the snapshot should keep it. If the source is a
+    /// checkpoint, it may have been removed meanwhile. The contents of a file that is linked or cloned are not checked.
     ///
     /// If the engine's files were being changed by hand, retry. Otherwise fix the engine: route every unlink through
     /// its [`DeletionPause`](crate::DeletionPause), or let the snapshot keep its files alive.

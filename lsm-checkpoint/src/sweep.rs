@@ -64,8 +64,8 @@ pub struct SweepReport {
 ///
 /// # Errors
 ///
-/// [`Fs`](Error::Fs) if the directory cannot be read, or if its path is a symbolic link, because a call that deletes must
-/// not be led elsewhere. A failure at one target is in the report.
+/// [`Fs`](Error::Fs) if the directory cannot be read. Also if its path is a symbolic link, because a call that deletes
+/// must not be led elsewhere. A failure at one target is in the report.
 ///
 /// # Examples
 ///

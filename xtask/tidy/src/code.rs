@@ -68,15 +68,16 @@ pub(super) fn silent_defaults(tree: &Tree) -> Vec<String> {
     let lines =
         tree.rust().filter(counted).flat_map(|file| file.code().map(move |(at, code)| (file, at, code)));
     let found: Vec<_> = lines.filter(|(.., code)| code.contains("unwrap_or_default()")).collect();
-    if found.len() <= SILENT_DEFAULTS {
+    let (Some((file, line, _)), true) = (found.first(), found.len() > SILENT_DEFAULTS) else {
         return Vec::new();
-    }
-    let places: Vec<_> = found.iter().map(|(file, at, _)| format!("{}:{at}", file.path)).collect();
+    };
+    let places: Vec<_> = found.iter().map(|(file, line, _)| format!("{}:{line}", file.path)).collect();
     vec![format!(
-        "{}: `unwrap_or_default()` stands {} times in the core crates, {SILENT_DEFAULTS} at most; let a type exclude \
-         the case, or return early",
-        places.join(", "),
-        found.len()
+        "{}:{line}: `unwrap_or_default()` stands {} times in the core crates, {SILENT_DEFAULTS} at most; let a type \
+         exclude the case, or return early: {}",
+        file.path,
+        found.len(),
+        places.join(", ")
     )]
 }
 

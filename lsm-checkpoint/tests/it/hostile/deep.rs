@@ -61,7 +61,7 @@ fn removal_of_a_checkpoint_with_a_deep_folder(world: &World<StdFs>) {
     let refused = remove(&StdFs, &world.target(), NORMAL).unwrap_err();
     assert!(matches!(&refused, Error::Stranger { path, .. } if *path == deep), "{refused:?}");
     let report = Removal::new().force(true).run(&StdFs, &world.target()).unwrap();
-    assert_eq!(report.left, [deep.clone()]);
+    assert_eq!(report.left, std::slice::from_ref(&deep));
     StdFs.remove_dir_all(&world.target().join(deep)).unwrap();
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lsm_checkpoint::{Change, Checkpoint, CheckpointDir, Error, Policy, remove};
-use lsm_fs::{Fs, SyncMode};
+use lsm_fs::SyncMode;
 
 use super::{
     hooked::{Hooked, Observer},
