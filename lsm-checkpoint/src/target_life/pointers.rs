@@ -97,6 +97,7 @@ fn holds_file(fs: &dyn Fs, staged: &Path) -> lsm_fs::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use lsm_fs::FsOpenOptions;
     use lsm_fs_mem::MemFs;
 
     use super::*;
@@ -108,7 +109,7 @@ mod tests {
             let dir = (0..depth).fold(staged.to_path_buf(), |dir, _| dir.join("a"));
             fs.create_dir_all(&dir).unwrap();
             assert!(!holds_file(&fs, staged).unwrap(), "{depth}");
-            fs.write_new(&dir.join("1"), b"rows", SyncMode::Normal).unwrap();
+            drop(fs.open(&dir.join("1"), &FsOpenOptions::new().write(true).create_new(true)).unwrap());
             assert_eq!(holds_file(&fs, staged).unwrap(), is_found, "{depth}");
         }
     }
