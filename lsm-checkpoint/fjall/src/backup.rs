@@ -150,7 +150,9 @@ impl<'a> Backup<'a> {
     }
 
     /// Sets the directory of the database. It is needed only for an open database without keyspaces, because fjall does
-    /// not show its directory.
+    /// not show its directory. For a database with keyspaces it is ignored.
+    ///
+    /// The directory of another database is refused, except if that one is open and has no keyspaces either.
     #[must_use]
     pub fn directory(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
@@ -184,8 +186,8 @@ impl<'a> Backup<'a> {
     ///
     /// [`Poisoned`](crate::Error::Poisoned), [`TooManyRuns`](crate::Error::TooManyRuns),
     /// [`KeptChanging`](crate::Error::KeptChanging), [`UnknownDirectory`](crate::Error::UnknownDirectory),
-    /// [`OtherDirectory`](crate::Error::OtherDirectory), [`DamagedJournal`](crate::Error::DamagedJournal), and the
-    /// errors of [`Checkpoint::create`]. The failed attempt leaves nothing behind. The database is untouched, except
+    /// [`OtherDirectory`](crate::Error::OtherDirectory), [`NotADatabase`](crate::Error::NotADatabase),
+    /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The failed attempt leaves nothing behind. The database is untouched, except
     /// that the first backup stores its name in a hidden file.
     pub fn create(&self, db: &impl AsDatabase, target: impl AsRef<Path>) -> Result<BackupInfo> {
         let db = db.as_database();

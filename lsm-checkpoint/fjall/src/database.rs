@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fjall::{Database, OptimisticTxDatabase, SingleWriterTxDatabase};
 use lsm_fs::{Fs, FsExt, StdFs};
 
-use crate::{Error, Result, manifest::CURRENT, root::KEYSPACES};
+use crate::{Error, Result, manifest::CURRENT, offline::Lock, root::KEYSPACES};
 
 /// A fjall database of any kind. The trait is sealed, because a backup depends on the internals of exactly these types.
 pub trait AsDatabase: sealed::Sealed {
@@ -46,14 +46,26 @@ pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = keyspaces.values().next().and_then(|keyspace| keyspace.path().ancestors().nth(2)) {
         return Ok(dir.to_path_buf());
     }
+    drop(keyspaces);
     let dir = given.ok_or(Error::UnknownDirectory)?;
-    // Refuse the directory of another database. The backup would have the names of its keyspaces without their data.
+    check(dir)?;
+    Ok(dir.to_path_buf())
+}
+
+/// Refuses the directory of another database. The backup would have the names of its keyspaces without their data.
+fn check(dir: &Path) -> Result<()> {
+    let other = |reason: String| Error::OtherDirectory { dir: dir.to_path_buf(), reason };
+    match Lock::take(dir) {
+        Err(Error::Locked { .. }) => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Err(other("no process has it open".to_owned())),
+    }
     let folder = dir.join(KEYSPACES);
     for entry in StdFs.read_dir(&folder)? {
-        let keyspace = folder.join(&entry.name);
-        if entry.name != "0" && StdFs.exists(&keyspace.join(CURRENT))? {
-            return Err(Error::OtherDirectory { keyspace });
+        if entry.name != "0" && StdFs.exists(&folder.join(&entry.name).join(CURRENT))? {
+            let id = entry.name.display();
+            return Err(other(format!("it has keyspace {id}, and the open database has no keyspaces")));
         }
     }
-    Ok(dir.to_path_buf())
+    Ok(())
 }

@@ -52,14 +52,16 @@ pub enum Error {
     /// Pass the directory to [`Backup::directory`](crate::Backup::directory).
     #[error("a database without keyspaces does not show its directory; pass it to Backup::directory")]
     UnknownDirectory,
-    /// The database has no keyspaces, but the given directory has one.
+    /// The database has no keyspaces, and the given directory is another one's.
     ///
     /// Pass the directory of this very database to [`Backup::directory`](crate::Backup::directory). If a keyspace was
     /// just deleted, drop its handles first.
-    #[error("{}: not a keyspace of this database; pass the database's own directory", keyspace.display())]
+    #[error("{}: not the directory of this database: {reason}", dir.display())]
     OtherDirectory {
-        /// The folder of the keyspace.
-        keyspace: PathBuf,
+        /// The directory.
+        dir: PathBuf,
+        /// The difference.
+        reason: String,
     },
     /// A journal is damaged in a way that an interrupted write cannot cause. fjall would refuse to open the copy, or
     /// would drop the writes after this place.

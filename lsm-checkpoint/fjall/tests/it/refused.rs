@@ -46,16 +46,28 @@ fn a_keyspace_with_more_runs_than_its_manifest_can_count_is_refused() {
 #[test]
 fn a_database_without_keyspaces_needs_its_directory() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("db");
-    let db = open(&dir);
-    let error = backup(&db, folder.path().join("backup")).unwrap_err();
+    let path = |name: &str| folder.path().join(name);
+    let db = open(&path("db"));
+    let error = backup(&db, path("backup")).unwrap_err();
     assert!(matches!(error, Error::UnknownDirectory), "{error}");
-    drop(filled(&folder.path().join("other")));
-    let other = Backup::new().directory(folder.path().join("other"));
-    let error = other.create(&db, folder.path().join("backup")).unwrap_err();
-    assert!(matches!(error, Error::OtherDirectory { .. }), "{error}");
-    let _ = Backup::new().directory(&dir).create(&db, folder.path().join("backup")).unwrap();
-    assert!(restored(&folder.path().join("backup")).is_empty());
+    drop(filled(&path("filled")));
+    drop(open(&path("empty")));
+    let other = filled(&path("other"));
+    for (dir, reason) in [
+        ("filled", "no process has it open"),
+        ("empty", "no process has it open"),
+        ("other", "it has keyspace 1, and the open database has no keyspaces"),
+    ] {
+        let error = Backup::new().directory(path(dir)).create(&db, path("backup")).unwrap_err();
+        assert!(matches!(error, Error::OtherDirectory { .. }), "{error}");
+        assert!(error.to_string().ends_with(reason), "{error}");
+        assert!(!path(dir).join(".lsm-checkpoint-identity").exists(), "{dir} is untouched");
+    }
+    let error = Backup::new().directory(folder.path()).create(&db, path("backup")).unwrap_err();
+    assert!(matches!(error, Error::NotADatabase { .. }), "{error}");
+    drop(other);
+    let _ = Backup::new().directory(path("db")).create(&db, path("backup")).unwrap();
+    assert!(restored(&path("backup")).is_empty());
 }
 
 #[test]
