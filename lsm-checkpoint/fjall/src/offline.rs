@@ -85,7 +85,8 @@ impl<'a> Offline<'a> {
         let mut trees = BTreeMap::new();
         for entry in StdFs.read_dir(&folder)? {
             let path = folder.join(&entry.name);
-            if !entry.file_type.is_dir() {
+            // fjall passes over files, and follows symbolic links.
+            if entry.file_type.is_file() {
                 continue;
             }
             let id = entry.name.to_str().and_then(|name| name.parse().ok());
@@ -99,10 +100,10 @@ impl<'a> Offline<'a> {
 
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
-        let persisted: HashMap<_, _> = trees.iter().map(|(&id, tree)| (id, tree.persisted())).collect();
         // The manifest does not have the highest number of a compacted table, so clears cannot be compared with the
-        // tables. Keep them all: fjall would replay them, too.
-        let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: false };
+        // tables. Keep them, as fjall would replay them, too. Only those of deleted keyspaces are left out.
+        let persisted: HashMap<_, _> = trees.keys().map(|&id| (id, None)).collect();
+        let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: true };
         let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };
         let journals = Shelf::open(&self.lock.dir)?.map_err(gone)?.cut(&bounds, &Tail::Closed)?;
         let costs = Costs {

@@ -61,11 +61,6 @@ impl StoredTree {
         Ok(Some(Self { dir: dir.to_path_buf(), manifest, archive, current }))
     }
 
-    /// Returns the highest known sequence number in its tables. The manifest has the numbers of ingested tables only.
-    pub(crate) fn persisted(&self) -> Option<u64> {
-        self.manifest.tables().map(|table| table.global_seqno).filter(|&seqno| seqno > 0).max()
-    }
-
     /// Returns a snapshot whose tables may be linked.
     pub(crate) fn snapshot(self) -> PinnedSnapshot<()> {
         let fs: Arc<dyn Fs> = Arc::new(StdFs);

@@ -39,6 +39,26 @@ fn a_closed_database_is_backed_up_from_its_files() {
     assert_eq!(contents(&open(&folder.path().join("db"))), expected);
 }
 
+#[cfg(unix)]
+#[test]
+fn symbolic_links_to_a_database_and_in_it_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let expected = contents(&filled(&path("db")));
+    std::fs::create_dir(path("backups")).unwrap();
+    std::fs::rename(path("db/keyspaces/1"), path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(path("elsewhere"), path("db/keyspaces/1")).unwrap();
+    std::os::unix::fs::symlink(path("db"), path("link")).unwrap();
+    let db = open(&path("link"));
+    assert_eq!(contents(&db), expected);
+    let _ = backup(&db, path("backups/open")).unwrap();
+    drop(db);
+    let _ = backup_closed(path("link"), path("backups/closed")).unwrap();
+    for backup in ["open", "closed"] {
+        assert_eq!(restored(&path("backups").join(backup)), expected, "{backup}");
+    }
+}
+
 #[test]
 fn transactions_are_in_a_backup_once_they_are_committed() {
     let folder = tempfile::tempdir().unwrap();
