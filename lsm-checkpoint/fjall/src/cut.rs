@@ -6,17 +6,18 @@
 //!
 //! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything that they
 //!    hold now belongs to the backup, whatever its number, because this process may reuse numbers of an earlier one.
+//!    Persist the journal, which waits for the current writer. So each clear that was read has emptied its tables.
 //! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
 //!    versions again. If one changed, start again. Open the files of keyspace 0.
 //! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
 //! 4. Open the new journals. If one was made and removed meanwhile, start again.
-//! 5. Keep the journals up to the last record below S, or to the end of the first reading.
+//! 5. Keep the journals up to the last record below S, or to the end of the first reading. Leave out the clears of the
+//!    first reading, and the earlier records of their keyspaces, because the tables have these changes already.
 //!
 //! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
-//! in no journal, but each takes a number. If the number is below S, the change is in the pinned versions or in
-//! keyspace
-//! 0. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the copy, it skips
-//!    a record that is both in a table and in a journal.
+//! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0 have
+//! the change. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the copy,
+//! it skips a record that is both in a table and in a journal.
 
 use std::{
     collections::HashMap,
@@ -90,14 +91,15 @@ fn attempt(
         Ok(shelf) => shelf,
         Err(number) => return Ok(Err(Changing::Journal(number))),
     };
+    let persist = || Ok(db.persist(PersistMode::Buffer)?);
     shelf.read_past()?;
+    persist()?;
     steps.end(Step::JournalsOpened);
     let Moment { below, keyspaces, meta } = match Moment::take(db, dir, steps, &mut costs.pause)? {
         Ok(moment) => moment,
         Err(changing) => return Ok(Err(changing)),
     };
     steps.end(Step::Captured);
-    let persist = || Ok(db.persist(PersistMode::Buffer)?);
     persist()?;
     steps.end(Step::Persisted);
     if let Some(number) = shelf.add_new()? {

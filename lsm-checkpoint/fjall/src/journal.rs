@@ -3,12 +3,13 @@
 mod excerpt;
 mod excerpt_fs;
 mod held;
+mod piece;
 mod record;
 mod scan;
 mod shelf;
+mod void;
 
 pub(crate) use excerpt::Excerpt;
-
 pub(crate) use excerpt_fs::ExcerptFs;
 pub(crate) use scan::{Bounds, Tail};
 pub(crate) use shelf::Shelf;

@@ -1,4 +1,4 @@
-//! [`Excerpt`]: parts of a journal, presented as one file.
+//! [`Excerpt`]: pieces of a journal, presented as one file.
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
@@ -8,21 +8,24 @@ use std::{
 
 use lsm_fs::{Error, FileHint, FsFile, FsFileType, FsMetadata, Op, Result, SyncMode};
 
-use super::held::{Journal, file_name};
+use super::{
+    held::{Journal, file_name},
+    piece::Piece,
+};
 
-/// Parts of a journal.
+/// Pieces of a journal.
 #[derive(Clone, Debug)]
 pub(crate) struct Excerpt {
     name: String,
     journal: Arc<Journal>,
-    parts: Arc<[Range<u64>]>,
+    pieces: Arc<[Piece]>,
     len: u64,
 }
 
 impl Excerpt {
-    pub(super) fn new(number: u64, journal: &Arc<Journal>, parts: Vec<Range<u64>>) -> Self {
-        let len = parts.iter().map(|part| part.end - part.start).sum();
-        Self { name: file_name(number), journal: Arc::clone(journal), parts: parts.into(), len }
+    pub(super) fn new(number: u64, journal: &Arc<Journal>, pieces: Vec<Piece>) -> Self {
+        let len = pieces.iter().map(Piece::len).sum();
+        Self { name: file_name(number), journal: Arc::clone(journal), pieces: pieces.into(), len }
     }
 
     /// Returns the name of the journal, without its directory.
@@ -30,7 +33,7 @@ impl Excerpt {
         &self.name
     }
 
-    /// Returns the total length of the parts.
+    /// Returns the total length of the pieces.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -47,17 +50,31 @@ impl Excerpt {
         ExcerptFile { excerpt: self.clone(), position: 0 }
     }
 
-    /// Returns the place of an offset in the journal, and the number of bytes from there to the end of its part.
-    fn locate(&self, offset: u64) -> Option<(u64, u64)> {
+    /// Returns the piece at an offset, and the offset in that piece.
+    fn locate(&self, offset: u64) -> Option<(&Piece, u64)> {
         let mut left = offset;
-        for part in self.parts.iter() {
-            let len = part.end - part.start;
-            if left < len {
-                return Some((part.start + left, len - left));
+        for piece in self.pieces.iter() {
+            if left < piece.len() {
+                return Some((piece, left));
             }
-            left -= len;
+            left -= piece.len();
         }
         None
+    }
+
+    /// Reads from one piece. Returns 0 at the end.
+    fn read_piece(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        let Some((piece, at)) = self.locate(offset) else { return Ok(0) };
+        let len = usize::try_from(piece.len() - at).unwrap_or(usize::MAX).min(buf.len());
+        let buf = buf.get_mut(..len).unwrap_or_default();
+        match piece {
+            Piece::File(range) => self.journal.file.read_at(buf, range.start + at),
+            Piece::New(bytes) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                buf.copy_from_slice(bytes.get(at..).and_then(|rest| rest.get(..len)).unwrap_or_default());
+                Ok(len)
+            }
+        }
     }
 }
 
@@ -118,13 +135,11 @@ impl FsFile for ExcerptFile {
         Ok(())
     }
 
-    /// Fills the buffer across parts, because a short read means the end of the file.
+    /// Fills the buffer across pieces, because a short read means the end of the file.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let Some((at, left)) = self.excerpt.locate(offset + filled as u64) else { break };
-            let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-            let read = self.excerpt.journal.file.read_at(rest.get_mut(..len).unwrap_or_default(), at)?;
+            let read = self.excerpt.read_piece(rest, offset + filled as u64)?;
             if read == 0 {
                 break;
             }

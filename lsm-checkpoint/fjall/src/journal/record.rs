@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 const PIECE: usize = 256 << 10;
 
 /// The last bytes of a batch.
-const TRAILER: [u8; 4] = *b"FJL\x03";
+pub(super) const TRAILER: [u8; 4] = *b"FJL\x03";
 
 /// A complete batch with the right checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,14 @@ pub(super) struct Batch {
     pub(super) range: Range<u64>,
     /// The keyspace that it clears. fjall writes a clear as a batch of its own.
     pub(super) clears: Option<u64>,
+}
+
+/// An item of a batch, or the mark of a clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) keyspace: u64,
+    /// Its place in the file.
+    pub(super) range: Range<u64>,
 }
 
 /// The next part of a journal.
@@ -64,6 +72,7 @@ pub(super) struct Records<'a> {
     buffer: Vec<u8>,
     /// The part of the buffer that was consumed.
     used: usize,
+    items: Vec<Item>,
 }
 
 /// A reason why a batch cannot be read.
@@ -84,7 +93,7 @@ const SHORT: Stop = Stop::Torn("the file ends inside a batch");
 impl<'a> Records<'a> {
     /// Creates a reader that starts at a batch.
     pub(super) fn new(file: &'a dyn FsFile, offset: u64) -> Self {
-        Self { file, base: offset, buffer: Vec::new(), used: 0 }
+        Self { file, base: offset, buffer: Vec::new(), used: 0, items: Vec::new() }
     }
 
     /// Reads the next batch. After anything but a batch, the reader is at an arbitrary position.
@@ -106,6 +115,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// Returns the items of the last batch.
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
     fn batch(&mut self, found: &mut Option<u64>) -> Result<(u64, Option<u64>), Stop> {
         let [tag] = self.take()?;
         if tag != 1 {
@@ -116,9 +130,11 @@ impl<'a> Records<'a> {
         *found = Some(seqno);
         let is_single = left == 1;
         let (mut hasher, mut clears) = (Xxh3Default::new(), None);
+        self.items.clear();
         loop {
+            let start = self.position();
             let [tag] = self.take()?;
-            match tag {
+            let keyspace = match tag {
                 3 => break,
                 2 | 4 if left == 0 => return Err(Stop::Damaged("a batch has too many items")),
                 2 => self.item(&mut hasher)?,
@@ -126,10 +142,11 @@ impl<'a> Records<'a> {
                     let keyspace = self.take::<8>()?;
                     hasher.update(&[4]);
                     hasher.update(&keyspace);
-                    clears = Some(u64::from_le_bytes(keyspace));
+                    *clears.insert(u64::from_le_bytes(keyspace))
                 }
                 _ => return Err(Stop::Torn("an unknown marker inside a batch")),
-            }
+            };
+            self.items.push(Item { keyspace, range: start..self.position() });
             left -= 1;
         }
         let checksum = u64::from_le_bytes(self.take()?);
@@ -145,9 +162,10 @@ impl<'a> Records<'a> {
         Ok((seqno, clears.filter(|_| is_single)))
     }
 
-    fn item(&mut self, hasher: &mut Xxh3Default) -> Result<(), Stop> {
+    /// Hashes an item, and returns its keyspace.
+    fn item(&mut self, hasher: &mut Xxh3Default) -> Result<u64, Stop> {
         let head: [u8; 20] = self.take()?;
-        let [kind, compression, _, _, _, _, _, _, _, _, k0, k1, _, _, _, _, v0, v1, v2, v3] = head;
+        let [kind, compression, id @ .., k0, k1, _, _, _, _, v0, v1, v2, v3] = head;
         if !matches!(kind, 0..=2 | 4) || compression > 1 {
             return Err(Stop::Torn("an item of an unknown type"));
         }
@@ -155,7 +173,8 @@ impl<'a> Records<'a> {
         hasher.update(&head);
         let key = u64::from(u16::from_le_bytes([k0, k1]));
         let value = u64::from(u32::from_le_bytes([v0, v1, v2, v3]));
-        self.pass(key + value, hasher)
+        self.pass(key + value, hasher)?;
+        Ok(u64::from_le_bytes(id))
     }
 
     /// Hashes the next bytes and skips them.

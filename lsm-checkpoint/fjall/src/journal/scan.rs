@@ -30,10 +30,13 @@ impl Bounds {
     /// fjall replays every clear that it finds. Two cases are harmful. If the tables hold later writes, these were
     /// ingested after the clear and are in no journal. If the keyspace is not in the backup, a new keyspace may get its
     /// id.
-    fn is_harmful(&self, keyspace: u64, seqno: u64) -> bool {
-        let is_outdated = match self.persisted.get(&keyspace) {
+    ///
+    /// The numbers of a clear and of tables can be compared only if one process has written them. So this is the rule
+    /// for clears beside the capture, and [`Voids`](super::void::Voids) is the rule for earlier ones.
+    fn is_harmful(&self, clear: &Clear) -> bool {
+        let is_outdated = match self.persisted.get(&clear.keyspace) {
             None => true,
-            Some(persisted) => persisted.is_some_and(|persisted| persisted > seqno),
+            Some(persisted) => persisted.is_some_and(|persisted| persisted > clear.seqno),
         };
         self.leaves_out_clears && is_outdated
     }
@@ -54,6 +57,8 @@ pub(super) struct Scan {
     pub(super) content_end: u64,
     /// The end of the last batch that belongs to the backup. 0 if there is none.
     pub(super) end: u64,
+    /// The end of the batches that were read before the moment of the backup.
+    past: u64,
     /// The records of clears.
     clears: Vec<Clear>,
     /// The batch at which reading stopped early, and `true` if fjall would refuse the journal.
@@ -62,9 +67,9 @@ pub(super) struct Scan {
 
 /// The record of a clear.
 #[derive(Clone, Debug)]
-struct Clear {
-    range: Range<u64>,
-    keyspace: u64,
+pub(super) struct Clear {
+    pub(super) range: Range<u64>,
+    pub(super) keyspace: u64,
     seqno: u64,
 }
 
@@ -96,20 +101,21 @@ impl Scan {
         }
     }
 
-    /// Returns the parts up to `end` that are kept.
-    pub(super) fn parts(&self, end: u64, bounds: &Bounds) -> Vec<Range<u64>> {
-        let mut parts = Vec::new();
-        let mut from = 0;
-        let harmful = self.clears.iter().filter(|clear| bounds.is_harmful(clear.keyspace, clear.seqno));
-        for hole in harmful.map(|clear| &clear.range).filter(|hole| hole.end <= end) {
-            if hole.start > from {
-                parts.push(from..hole.start);
-            }
-            from = hole.end;
-        }
-        if from < end {
-            parts.push(from..end);
-        }
-        parts
+    /// Reads everything, before the moment of the backup.
+    pub(super) fn read_past(&mut self, file: &dyn FsFile) -> lsm_fs::Result<()> {
+        self.go_on(file, u64::MAX)?;
+        self.past = self.content_end;
+        Ok(())
+    }
+
+    /// Returns the clears before the moment of the backup.
+    pub(super) fn past_clears(&self) -> impl Iterator<Item = &Clear> {
+        self.clears.iter().filter(|clear| clear.range.end <= self.past)
+    }
+
+    /// Returns the clears up to `end` that are left out.
+    pub(super) fn harmful_clears(&self, end: u64, bounds: &Bounds) -> impl Iterator<Item = Range<u64>> {
+        let kept = self.clears.iter().filter(move |clear| clear.range.end <= end);
+        kept.filter(|clear| bounds.is_harmful(clear)).map(|clear| clear.range.clone())
     }
 }

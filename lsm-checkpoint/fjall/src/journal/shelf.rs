@@ -13,6 +13,7 @@ use super::{
     excerpt::Excerpt,
     held::{Journal, file_name},
     scan::{Bounds, Scan, Tail},
+    void::Voids,
 };
 use crate::{Error, Result};
 
@@ -52,8 +53,7 @@ impl Shelf {
     /// earlier one.
     pub(crate) fn read_past(&mut self) -> Result<()> {
         for (&number, journal) in &self.journals {
-            let scan = self.scans.entry(number).or_default();
-            scan.go_on(&*journal.file, u64::MAX)?;
+            self.scans.entry(number).or_default().read_past(&*journal.file)?;
         }
         Ok(())
     }
@@ -114,11 +114,14 @@ impl Shelf {
             return Ok(newest.into_iter().collect());
         };
         scans.truncate(cut + 1);
+        let voids = Voids::of(scans.iter().map(|(number, _, scan)| (*number, scan)), bounds);
         let excerpts = scans.iter().enumerate().map(|(at, (number, journal, scan))| {
             let end = if at == cut { scan.end } else { scan.content_end };
-            Excerpt::new(*number, journal, scan.parts(end, bounds))
+            let harmful = scan.harmful_clears(end, bounds);
+            let pieces = voids.leave_out((*number, &*journal.file), end, harmful)?;
+            Ok(Excerpt::new(*number, journal, pieces))
         });
-        Ok(excerpts.collect())
+        excerpts.collect()
     }
 }
 

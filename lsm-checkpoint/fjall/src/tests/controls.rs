@@ -78,18 +78,28 @@ fn without_a_second_reading_an_ingestion_is_lost() {
 
 #[test]
 fn without_leaving_out_a_clear_later_ingested_data_is_lost() {
-    for leave_out_clears in [true, false] {
+    for (leave_out_clears, is_before) in [(true, true), (false, true), (true, false), (false, false)] {
         let world = World::new();
         let subject = Subject::new(&world, false);
-        subject.b.clear().unwrap();
-        Event::Ingestion.happen(&subject);
-        // Write after the clear, so that the copy of the journal has two parts.
-        subject.mark();
-        let before = contents(&subject.db);
-        assert_eq!(before["b"].len(), 2);
+        let act = || {
+            subject.b.clear().unwrap();
+            Event::Ingestion.happen(&subject);
+            // Write after the clear, so that the copy of the journal has two parts.
+            subject.mark();
+        };
+        if is_before {
+            act();
+        }
+        let beside = || {
+            if !is_before {
+                act();
+            }
+        };
         let safeguards = Safeguards { leave_out_clears, ..Safeguards::ALL };
-        let found = backup_while(&world, &subject, safeguards, (Step::Captured, &|| ())).unwrap();
-        assert_eq!(found == before, leave_out_clears, "{found:?}");
+        let found = backup_while(&world, &subject, safeguards, (Step::JournalsOpened, &beside)).unwrap();
+        let after = contents(&subject.db);
+        assert_eq!(after["b"].len(), 2);
+        assert_eq!(found == after, leave_out_clears, "{found:?}");
         assert_eq!(found["b"].is_empty(), !leave_out_clears);
     }
 }

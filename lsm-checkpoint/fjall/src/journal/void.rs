@@ -1,0 +1,115 @@
+//! [`Voids`]: the records that a clear has made void.
+//!
+//! A clear before the moment of the backup has emptied the captured tables already. fjall would replay it, and remove
+//! data that was ingested later. So a backup leaves out the clear and all earlier records of its keyspace. Sequence
+//! numbers do not matter here. They could not be compared, because fjall uses the number of a clear again after a
+//! restart.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
+
+use lsm_fs::FsFile;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::{
+    piece::{Piece, Pieces},
+    record::{Batch, Item, Next, Records, TRAILER},
+    scan::{Bounds, Scan},
+};
+
+/// The number of bytes to hash at a time.
+const BUFFER: usize = 256 << 10;
+
+/// The last clear of each keyspace before the moment of the backup.
+#[derive(Debug, Default)]
+pub(super) struct Voids {
+    /// For each keyspace, the number of the journal and the end of the clear.
+    last: HashMap<u64, (u64, u64)>,
+}
+
+impl Voids {
+    /// Finds the clears. The journals must come in order.
+    pub(super) fn of<'a>(scans: impl Iterator<Item = (u64, &'a Scan)>, bounds: &Bounds) -> Self {
+        let mut last = HashMap::new();
+        for (number, scan) in scans.filter(|_| bounds.leaves_out_clears) {
+            for clear in scan.past_clears().filter(|clear| bounds.persisted.contains_key(&clear.keyspace)) {
+                let _ = last.insert(clear.keyspace, (number, clear.range.end));
+            }
+        }
+        Self { last }
+    }
+
+    /// Returns the offset before which records of a keyspace are void in a journal.
+    fn until(&self, journal: u64, keyspace: u64) -> u64 {
+        match self.last.get(&keyspace) {
+            Some(&(number, _)) if journal < number => u64::MAX,
+            Some(&(number, end)) if journal == number => end,
+            _ => 0,
+        }
+    }
+
+    /// Returns the parts of a journal up to `end`, without void records and without these batches.
+    pub(super) fn leave_out(
+        &self,
+        (number, file): (u64, &dyn FsFile),
+        end: u64,
+        batches: impl Iterator<Item = Range<u64>>,
+    ) -> lsm_fs::Result<Vec<Piece>> {
+        let mut pieces = Pieces::default();
+        let last = self.last.keys().map(|&keyspace| self.until(number, keyspace)).max();
+        let last = last.unwrap_or_default().min(end);
+        let holes: BTreeMap<u64, u64> = batches.map(|hole| (hole.start, hole.end)).collect();
+        let mut records = Records::new(file, 0);
+        let mut from = 0;
+        while from < last {
+            let Next::Batch(batch) = records.next()? else { break };
+            from = batch.range.end;
+            if holes.contains_key(&batch.range.start) {
+                continue;
+            }
+            let is_kept = |item: &&Item| batch.range.start >= self.until(number, item.keyspace);
+            let kept: Vec<_> = records.items().iter().filter(is_kept).collect();
+            if kept.len() == records.items().len() {
+                pieces.file(batch.range);
+            } else if !kept.is_empty() {
+                shorten(file, &batch, &kept, &mut pieces)?;
+            }
+        }
+        for (&start, &hole_end) in holes.range(from..) {
+            pieces.file(from..start);
+            from = hole_end;
+        }
+        pieces.file(from..end);
+        Ok(pieces.into_vec())
+    }
+}
+
+/// Adds a batch with fewer items.
+fn shorten(file: &dyn FsFile, batch: &Batch, items: &[&Item], pieces: &mut Pieces) -> lsm_fs::Result<()> {
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX).to_le_bytes();
+    pieces.new_bytes(&[&[1][..], &count, &batch.seqno.to_le_bytes()].concat());
+    let mut hasher = Xxh3Default::new();
+    for item in items {
+        hash(file, item.range.clone(), &mut hasher)?;
+        pieces.file(item.range.clone());
+    }
+    pieces.new_bytes(&[&[3][..], &hasher.digest().to_le_bytes(), &TRAILER].concat());
+    Ok(())
+}
+
+/// Hashes a part of a file.
+fn hash(file: &dyn FsFile, range: Range<u64>, hasher: &mut Xxh3Default) -> lsm_fs::Result<()> {
+    let (mut at, mut buffer) = (range.start, vec![0; BUFFER]);
+    while at < range.end {
+        let len = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(BUFFER);
+        let read = file.read_at(buffer.get_mut(..len).unwrap_or_default(), at)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+        at += read as u64;
+    }
+    Ok(())
+}
