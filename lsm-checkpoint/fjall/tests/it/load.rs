@@ -7,6 +7,7 @@
 //! - for each lane, exactly the outcome of its first operations
 //! - every operation that ended before the backup began
 //! - every operation that ended before the begin of an operation in the copy
+//! - every operation whose sequence numbers are below the cut, and none whose numbers are not
 
 mod check;
 mod lane;

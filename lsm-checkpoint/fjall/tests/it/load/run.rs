@@ -15,7 +15,7 @@ use lsm_fs::StdFs;
 
 use super::{
     super::world::{contents, open, restored},
-    check::Clock,
+    check::{Clock, Moment},
     lane::{Handles, Kind, Lane},
 };
 
@@ -101,7 +101,7 @@ pub(crate) fn run(dir: &Path, backups: u64, backup: &Backup<'_>) {
                     }
                     next = kind.interval() / Kind::ALL.len() as u64;
                     done += 1;
-                    clock.stamp(at, || handles.act(kind, done));
+                    clock.stamp(at, || handles.db.inner().seqno(), || handles.act(kind, done));
                 }
             });
         }
@@ -119,7 +119,8 @@ pub(crate) fn run(dir: &Path, backups: u64, backup: &Backup<'_>) {
             let report = verify(&StdFs, &target, &VerifyOptions::full()).unwrap();
             assert!(report.is_sound(), "backup {n}: {report}");
             let copy = restored(&target);
-            clock.check(&mut lanes, &copy, began).unwrap_or_else(|error| panic!("backup {n}: {error}"));
+            let moment = Moment { began, cut: info.cut.unwrap() };
+            clock.check(&mut lanes, &copy, &moment).unwrap_or_else(|error| panic!("backup {n}: {error}"));
             std::fs::remove_dir_all(target).unwrap();
         }
     });
