@@ -1,16 +1,17 @@
 //! [`Failure`]: a sentence, a hint and an exit code.
 
 mod of_checkpoint;
-mod of_fs;
-mod of_manifest;
+pub(crate) mod of_fs;
+pub(crate) mod of_manifest;
 #[cfg(feature = "store")]
 mod of_store;
 
-use std::{error::Error, io};
+use std::{error::Error, io, path::Path};
 
+use lsm_checkpoint::Defect;
 use serde_json::json;
 
-use crate::{exit::Exit, record::Record};
+use crate::{exit::Exit, record::Record, text};
 
 /// A failed run, as it is reported to the operator.
 #[derive(Clone, Debug)]
@@ -50,6 +51,22 @@ impl Failure {
             .hint("the work itself is done; make room for the output, and look with a read-only command")
     }
 
+    /// Makes the failure of a process that cannot catch signals.
+    pub(crate) fn of_signals(error: &io::Error) -> Self {
+        Self::new(Exit::Io, "signals", format!("cannot catch signals: {error}"))
+    }
+
+    /// Makes the failure of a target that a crash may lose.
+    pub(crate) fn not_durable(target: &Path) -> Self {
+        let target = text::path(target);
+        Self::new(
+            Exit::Io,
+            "not_durable",
+            format!("{target}: complete, but this filesystem cannot sync directories"),
+        )
+        .hint("a crash in the next minutes may lose it; use another filesystem if that matters")
+    }
+
     /// Sets the next step.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -85,6 +102,33 @@ pub(crate) fn sentence(error: &dyn Error) -> String {
         cause = error.source();
     }
     sentence
+}
+
+/// Describes an error of the checkpoint library. An error of the filesystem is in the words of an operator.
+pub(crate) fn of_error(error: &lsm_checkpoint::Error) -> String {
+    match error {
+        lsm_checkpoint::Error::Fs(error)
+        | lsm_checkpoint::Error::Manifest(lsm_manifest::Error::Fs(error)) => of_fs::message(error),
+        error => sentence(error),
+    }
+}
+
+/// Describes a defect of an entry. The caller names the entry.
+pub(crate) fn of_defect(defect: &Defect) -> String {
+    match defect {
+        Defect::Unreadable(error) | Defect::Manifest(lsm_manifest::Error::Fs(error)) => of_fs::action(error),
+        defect => sentence(defect),
+    }
+}
+
+/// Returns `true` if this user may not read an entry, so nobody knows its state.
+pub(crate) fn is_denied(defect: &Defect) -> bool {
+    match defect {
+        Defect::Unreadable(error) | Defect::Manifest(lsm_manifest::Error::Fs(error)) => {
+            error.kind() == io::ErrorKind::PermissionDenied
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use lsm_checkpoint::{CheckpointState, VerifyOptions, VerifyReport, list, verify};
+use lsm_checkpoint::{CheckpointState, VerifyOptions, VerifyReport, verify};
 use lsm_fs::StdFs;
 
 use crate::{
     exit::Exit,
-    failure::{Failure, sentence},
+    failure::{Failure, of_error},
     session::{Result, Session},
     text,
 };
@@ -70,10 +70,10 @@ pub(crate) fn is_sound(session: &Session, member: &Member) -> Result<bool> {
 /// Groups the checkpoints of a directory. Entries whose catalog cannot be read belong to no group.
 pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for checkpoint in list(&StdFs, dir)? {
+    for checkpoint in session.list(dir)? {
         session.signals.check()?;
         if let CheckpointState::Unreadable(error) = &checkpoint.state {
-            session.out.note(format!("skipped: {}", sentence(error)));
+            session.out.note(format!("skipped: {}", of_error(error)));
         }
         let Some(contents) = &checkpoint.contents else { continue };
         let member = Member {
@@ -100,11 +100,16 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
 /// The difference that the clocks of two hosts may have.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
+/// Returns `true` if a checkpoint's time is in the future, beyond that difference.
+pub(crate) fn is_in_future(session: &Session, member: &Member) -> bool {
+    member.created.duration_since(session.now) > TOLERANCE
+}
+
 /// Finds the newest checkpoint of a group that is sound and whose time is not in the future.
 pub(crate) fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
     for member in &group.complete {
         session.signals.check()?;
-        if member.created.duration_since(session.now) > TOLERANCE {
+        if is_in_future(session, member) {
             session.out.note(format!("{}: skipped: its time is in the future", text::path(&member.path)));
         } else if is_sound(session, member)? {
             return Ok(Some(member));

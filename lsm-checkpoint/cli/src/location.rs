@@ -7,9 +7,10 @@ use std::{
 };
 
 use crate::{
+    around::look_around,
     exit::Exit,
     failure::Failure,
-    groups::{Group, groups, newest, none_sound},
+    groups::{Group, groups, is_in_future, newest, none_sound},
     session::{Result, Session},
     text,
 };
@@ -35,13 +36,21 @@ pub(crate) fn is_latest(given: &Path) -> bool {
 fn latest(session: &Session, dir: &Path) -> Result<PathBuf> {
     let groups = groups(session, dir)?;
     let failure = match groups.as_slice() {
-        [] => Failure::new(
-            Exit::Unsound,
-            "no_sound_checkpoint",
-            format!("{}: no complete checkpoint", text::path(dir)),
-        ),
+        [] => {
+            look_around(session, dir)?;
+            let message = format!("{}: no checkpoint that can be read", text::path(dir));
+            Failure::new(Exit::Unsound, "no_sound_checkpoint", message)
+        }
         [group] => match newest(session, group)? {
             Some(member) => return Ok(member.path.clone()),
+            None if group.complete.iter().any(|member| is_in_future(session, member)) => Failure::new(
+                Exit::Unsound,
+                "no_sound_checkpoint",
+                format!(
+                    "{}: every sound checkpoint has a time in the future: check the clock",
+                    text::path(dir)
+                ),
+            ),
             None => none_sound(dir, group),
         },
         several => {

@@ -4,6 +4,7 @@
 //! prints through [`output::Output`], and returns an [`exit::Exit`] or a [`failure::Failure`].
 
 mod args;
+mod around;
 mod exit;
 mod failure;
 mod globals;
@@ -21,6 +22,7 @@ mod signals;
 mod table;
 mod text;
 mod verbs;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -43,7 +45,7 @@ fn run(cli: &Cli) -> ExitCode {
     let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
-            let failure = Failure::new(Exit::Io, "signals", format!("cannot catch signals: {error}"));
+            let failure = Failure::of_signals(&error);
             show_failure(if cli.globals.json { Form::Json } else { Form::Text }, &failure, None);
             return ExitCode::from(Exit::Io.code(None));
         }

@@ -1,6 +1,10 @@
 //! [`Session`]: the context that every verb needs beside its own arguments.
 
+use std::path::Path;
+
 use jiff::{Timestamp, tz::TimeZone};
+use lsm_checkpoint::{ListedCheckpoint, list};
+use lsm_fs::StdFs;
 
 use crate::{
     exit::Exit,
@@ -9,7 +13,7 @@ use crate::{
     output::{Form, Output},
     progress::{Meter, Shown},
     signals::Signals,
-    text,
+    text, waiting,
 };
 
 /// The result of a verb.
@@ -52,6 +56,19 @@ impl Session {
     /// Formats the age of a time for people.
     pub(crate) fn age(&self, then: Timestamp) -> String {
         text::age(then, self.now)
+    }
+
+    /// Waits for a call that only reads and has no progress. A signal ends the wait.
+    pub(crate) fn waiting<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        waiting::wait(&self.signals, waiting::PATIENCE, read, || {
+            self.out.note("still waiting; SIGINT ends the wait");
+        })
+    }
+
+    /// Lists the checkpoints of a directory.
+    pub(crate) fn list(&self, dir: &Path) -> Result<Vec<ListedCheckpoint>> {
+        let dir = dir.to_path_buf();
+        Ok(self.waiting(move || list(&StdFs, &dir))??)
     }
 
     /// Begins a long step.

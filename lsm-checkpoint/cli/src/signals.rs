@@ -38,6 +38,12 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Acts as if a signal had arrived.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, signal: usize) {
+        self.last.store(signal, Ordering::Relaxed);
+    }
+
     /// Returns the number of the signal that arrived last.
     pub(crate) fn arrived(&self) -> Option<u8> {
         u8::try_from(self.last.load(Ordering::Relaxed)).ok().filter(|&number| number != 0)

@@ -72,9 +72,15 @@ fn folders_of(catalog: &Catalog) -> impl Iterator<Item = PathBuf> {
 
 /// Finds entries that the catalog does not list, and listed folders that do not exist.
 pub(super) fn compare(fs: &dyn Fs, dir: &Path, report: &mut VerifyReport) {
-    let is_dir = |path: &Path| fs.symlink_metadata(&dir.join(path)).is_ok_and(|there| there.is_dir());
-    let missing = folders_of(&report.catalog).filter(|path| !is_dir(path));
-    report.problems.extend(missing.map(|path| Problem { path, what: Defect::Missing }));
+    let defect = |path: &Path| match fs.symlink_metadata(&dir.join(path)) {
+        Ok(there) if there.is_dir() => None,
+        Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Some(Defect::Unreadable(e))
+        }
+        _ => Some(Defect::Missing),
+    };
+    let lost = folders_of(&report.catalog).filter_map(|path| Some(Problem { what: defect(&path)?, path }));
+    report.problems.extend(lost);
     let mut search = Search { fs, dir, known: CatalogPaths::new(&report.catalog), report, listed: 0 };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {

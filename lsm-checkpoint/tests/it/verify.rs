@@ -212,6 +212,17 @@ fn a_missing_directory_of_a_tree_is_found() {
 }
 
 /// The memory is proportional to the listed entries. The others are only counted.
+/// The reader may lack the right to look into a folder. Nobody knows what is in it.
+#[test]
+fn a_folder_that_cannot_be_looked_at_is_not_missing() {
+    let failing = FaultFs::new(prepared(&["users"]));
+    let folder = format!("{TARGET}/users/tables");
+    failing.inject(Fault::on(Op::SymlinkMetadata).at(&folder).before(errno::EACCES));
+    let report = quick(&failing);
+    assert_eq!(paths(&report), BTreeSet::from(["users/tables".into()]), "{report}");
+    assert!(report.problems.iter().all(|problem| matches!(problem.what, Defect::Unreadable(_))), "{report}");
+}
+
 #[test]
 fn strangers_beyond_the_limit_are_counted() {
     let fs = prepared(&[""]);

@@ -1,10 +1,16 @@
 //! The errors of `lsm-checkpoint`, each with its exit code and the next step.
 
+use std::path::Path;
+
 use lsm_checkpoint::{Error, Occupant};
 use lsm_fs::parent_of;
 
 use super::{Failure, sentence};
-use crate::{exit::Exit, text::word};
+use crate::{
+    around::has_checkpoints,
+    exit::Exit,
+    text::{self, word},
+};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -65,6 +71,20 @@ fn code(error: &Error) -> (Exit, &'static str) {
     }
 }
 
+/// Returns the hint for a path that is no checkpoint.
+fn checkpoint_meant(given: &Path) -> String {
+    if let Ok(to) = given.read_link() {
+        return format!("it is a link to {}: name the directory itself", text::path(&to));
+    }
+    if matches!(given.try_exists(), Ok(false)) {
+        return "nothing has this name: check the path".to_owned();
+    }
+    if has_checkpoints(given) {
+        return format!("name a checkpoint in it; {}@latest is the newest", word(given));
+    }
+    "name a directory that `lsm-checkpoint list` shows".to_owned()
+}
+
 /// Returns the next step, or `None` if the message contains it.
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
@@ -107,13 +127,7 @@ fn hint(error: &Error) -> Option<String> {
             word(target),
             word(staged)
         ),
-        Error::NotACheckpoint { dir } => {
-            let newest = match dir.is_dir() {
-                true => format!("; the newest of {0} is {0}@latest", word(dir)),
-                false => String::new(),
-            };
-            format!("name a directory that `lsm-checkpoint list` shows{newest}")
-        }
+        Error::NotACheckpoint { dir } => checkpoint_meant(dir),
         Error::BadCatalog { .. } => {
             "use another checkpoint; `lsm-checkpoint remove --force` removes this one".to_owned()
         }

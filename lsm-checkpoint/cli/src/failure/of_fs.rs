@@ -14,16 +14,21 @@ impl From<Error> for Failure {
     }
 }
 
-fn message(error: &Error) -> String {
-    let (path, cause) = (text::path(error.path()), sentence(error.io_error()));
-    let action = match (verb(error.op()), error.other_path()) {
-        (Some(verb), Some(other)) => format!("cannot {verb} it to {}", text::path(other)),
-        (Some(verb), None) => format!("cannot {verb} it"),
-        (None, _) => format!("{} failed", error.op()),
-    };
+/// Returns path, action and cause.
+pub(crate) fn message(error: &Error) -> String {
     let cleanup =
         error.cleanup_failure().map(|cleanup| format!("; and the clean-up failed: {}", message(cleanup)));
-    format!("{path}: {action}: {cause}{}", cleanup.unwrap_or_default())
+    format!("{}: {}{}", text::path(error.path()), action(error), cleanup.unwrap_or_default())
+}
+
+/// Returns action and cause.
+pub(super) fn action(error: &Error) -> String {
+    let cause = sentence(error.io_error());
+    match (verb(error.op()), error.other_path()) {
+        (Some(verb), Some(other)) => format!("cannot {verb} it to {}: {cause}", text::path(other)),
+        (Some(verb), None) => format!("cannot {verb} it: {cause}"),
+        (None, _) => format!("{} failed: {cause}", error.op()),
+    }
 }
 
 /// Returns a plain verb for an operation, or `None` if the name of the call serves.
@@ -50,6 +55,7 @@ fn hint(cause: &io::Error) -> Option<&'static str> {
     match cause.kind() {
         io::ErrorKind::NotFound => Some("check the path"),
         io::ErrorKind::NotADirectory => Some("a part of the path is no directory: check the path"),
+        io::ErrorKind::IsADirectory => Some("name a file in this directory"),
         io::ErrorKind::PermissionDenied => {
             Some("run the command as the user that owns the directory, or as root")
         }

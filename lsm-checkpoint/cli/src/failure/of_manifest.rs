@@ -1,5 +1,6 @@
 //! The errors of `lsm-manifest`, each with its exit code and the next step.
 
+use lsm_checkpoint::CATALOG_FILE;
 use lsm_manifest::Error;
 
 use super::{Failure, sentence};
@@ -16,6 +17,10 @@ impl From<Error> for Failure {
         Self::new(exit, kind, message).hint_if(hint(&error))
     }
 }
+
+/// The next step for a file without a readable footer.
+pub(crate) const HOPELESS: &str =
+    "restore it from a checkpoint; if the engine can open it, it has a format of the engine's own";
 
 /// Returns the exit code of an error, and its word for programs.
 fn code(error: &Error) -> (Exit, &'static str) {
@@ -37,7 +42,13 @@ fn code(error: &Error) -> (Exit, &'static str) {
 /// Returns the next step, or `None` if the message contains it.
 fn hint(error: &Error) -> Option<String> {
     Some(match error {
-        Error::Corrupt { file, .. } | Error::NoFooter { file, .. } => {
+        Error::Corrupt { file, .. } | Error::NoFooter { file, .. }
+            if file.file_name().is_some_and(|name| name == CATALOG_FILE) =>
+        {
+            "use another checkpoint; without one, see `A damaged catalog` in the manual".to_owned()
+        }
+        Error::NoFooter { .. } => HOPELESS.to_owned(),
+        Error::Corrupt { file, .. } => {
             format!("list the damaged parts with `lsm-checkpoint manifest inspect {}`", word(file))
         }
         Error::DigestMismatch { .. } | Error::WrongVersion { .. } => {

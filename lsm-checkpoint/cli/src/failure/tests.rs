@@ -1,7 +1,7 @@
 //! Every error as the operator reads it, compared with the snapshot `messages.txt`.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -64,12 +64,22 @@ fn of_checkpoint() -> Vec<Error> {
         Error::BaseUnusable { base: target(), source: Box::new(Error::NotACheckpoint { dir: target() }) },
         Error::NotEmpty { target: target(), entry: PathBuf::from("notes.txt") },
         Error::Source("the engine is closed".into()),
+        Error::Manifest(lsm_manifest::Error::CopiesDisagree { file: PathBuf::from("/b/monday/v7") }),
         Error::Fs(fs(2)),
         Error::Fs(fs(13)),
         Error::Fs(fs(20)),
         Error::Fs(fs(28)),
         Error::Fs(fs(30)),
         Error::Fs(fs(5).with_cleanup_failure(fs(30))),
+    ]
+}
+
+/// The failures of this crate that need a filesystem or a kernel of their own. `tests/cli/errors.txt` has the others.
+fn of_command() -> Vec<Failure> {
+    vec![
+        Failure::cancelled(),
+        Failure::of_signals(&io::Error::from_raw_os_error(22)),
+        Failure::not_durable(Path::new("/b/monday")),
     ]
 }
 
@@ -99,6 +109,12 @@ fn of_manifest() -> Vec<lsm_manifest::Error> {
         Error::CopiesDisagree { file: file() },
         Error::PublishedNotDurable { file: file(), source: fs(5) },
         Error::InUse { dir: PathBuf::from("/data/db") },
+        Error::Corrupt {
+            file: file().with_file_name("CHECKPOINT"),
+            offset: 64,
+            what: Defect::PayloadChecksum,
+        },
+        Error::Fs(fs(21)),
     ]
 }
 
@@ -145,6 +161,7 @@ fn of_store() -> Vec<Error> {
 fn every_error_has_its_sentence_its_hint_and_its_code() {
     let failures = of_checkpoint().into_iter().map(Failure::from);
     let failures = failures.chain(of_manifest().into_iter().map(Failure::from));
+    let failures = failures.chain(of_command());
     let failures = failures.chain(of_store().into_iter().map(Failure::from));
     let mut found = String::new();
     for failure in failures {
@@ -163,6 +180,49 @@ fn every_error_has_its_sentence_its_hint_and_its_code() {
     // The store's errors come last. A build without the feature `store` lacks them.
     let is_same = if cfg!(feature = "store") { found == kept } else { kept.starts_with(&found) };
     assert!(is_same, "{} should be:\n{found}", path.display());
+}
+
+/// Errors that only a writer of manifests meets. `MissingCurrent` is a defect in the report of a verification.
+const WRITERS: [&str; 11] = [
+    "Encryption",
+    "ForeignDirectory",
+    "InvalidName",
+    "Live",
+    "MissingCurrent",
+    "NoNextVersion",
+    "NotAVersion",
+    "NotNewer",
+    "SectionTooLong",
+    "TooManySections",
+    "WriterFailed",
+];
+
+fn variant(error: &impl fmt::Debug) -> String {
+    format!("{error:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
+}
+
+/// The public API of each library lists the variants of its error.
+#[test]
+fn no_error_of_the_libraries_is_left_out() {
+    let mut shown: Vec<_> =
+        of_checkpoint().iter().map(|error| format!("lsm_checkpoint {}", variant(error))).collect();
+    shown.extend(of_manifest().iter().map(|error| format!("lsm_manifest {}", variant(error))));
+    shown.extend(of_store().iter().map(|error| format!("lsm_checkpoint_store {}", variant(error))));
+    for (folder, name) in [
+        ("..", "lsm_checkpoint"),
+        ("../../lsm-manifest", "lsm_manifest"),
+        ("../store", "lsm_checkpoint_store"),
+    ] {
+        let api = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("PUBLIC_API.txt");
+        let api = String::from_utf8(StdFs.read_to_vec(&api, 1 << 20).unwrap()).unwrap();
+        let prefix = format!("variant {name}::Error::");
+        let all: Vec<_> = api.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        assert!(all.len() > 20, "{name}: {all:?}");
+        let is_absent =
+            |error: &&&str| !shown.contains(&format!("{name} {error}")) && !WRITERS.contains(error);
+        let absent: Vec<_> = all.iter().filter(is_absent).collect();
+        assert!(absent.is_empty() || name.ends_with("store") && cfg!(not(feature = "store")), "{absent:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use lsm_fs::{FsExt, StdFs, SyncMode};
 
 use crate::{
+    around::no_checkpoints,
     exit::Exit,
     failure::Failure,
     groups::{Group, Member, groups, newest},
@@ -59,7 +60,7 @@ impl CheckArgs {
             findings.push(self.finding(session, &mut table, &group, None));
         }
         if findings.is_empty() {
-            session.out.line(format!("{}: no checkpoints", text::path(&self.dir)));
+            no_checkpoints(session, &self.dir)?;
         } else {
             session.out.lines(&table.show());
         }

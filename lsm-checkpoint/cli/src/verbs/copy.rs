@@ -7,7 +7,7 @@ use lsm_checkpoint::{Checkpoint, CheckpointDir, Clock, SystemClock};
 use lsm_fs::{StdFs, parent_of};
 
 use super::{
-    transfer::{PolicyArg, depth, refuse_existing, show, show_plan},
+    transfer::{PolicyArg, depth, failed, refuse_existing, show, show_plan},
     verify::require_sound,
 };
 use crate::{
@@ -88,7 +88,8 @@ impl CopyArgs {
         if let Some(limit) = self.limit {
             options = options.bytes_per_second(limit);
         }
-        let info = options.create(&source, &StdFs, &self.target)?;
+        let info = options.create(&source, &StdFs, &self.target);
+        let info = info.map_err(|error| failed(&self.target, error))?;
         drop(meter);
         show(session, "copied", &self.target, &info)
     }

@@ -3,12 +3,13 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use clap::Args;
-use lsm_checkpoint::{CATALOG_FILE, Catalog, CheckpointState, Method, list};
+use lsm_checkpoint::{CATALOG_FILE, Catalog, CheckpointState, Method};
 use lsm_fs::{FileId, Fs, StdFs};
 
 use crate::{
+    around::no_checkpoints,
     exit::Exit,
-    failure::sentence,
+    failure::{of_error, of_fs},
     record::{Record, of_path},
     session::{Result, Session},
     table::{Column, Columns},
@@ -63,7 +64,7 @@ impl DuArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let (usage, exit) = self.measure(session)?;
         if usage.checkpoints.is_empty() {
-            session.out.line(format!("{}: no checkpoints", text::path(&self.dir)));
+            no_checkpoints(session, &self.dir)?;
             return Ok(exit);
         }
         let mut table = Columns::new([
@@ -104,7 +105,7 @@ impl DuArgs {
 
     fn measure(&self, session: &Session) -> Result<(Usage, Exit)> {
         let (mut usage, mut exit) = (Usage::default(), Exit::Done);
-        for listed in list(&StdFs, &self.dir)? {
+        for listed in session.list(&self.dir)? {
             session.signals.check()?;
             if matches!(listed.state, CheckpointState::Staged) {
                 session
@@ -112,10 +113,8 @@ impl DuArgs {
                     .note(format!("{}: not counted: an unfinished checkpoint", text::name(&listed.name)));
                 continue;
             }
-            if listed.contents.is_none() {
-                session
-                    .out
-                    .note(format!("{}: not counted: its catalog cannot be read", text::name(&listed.name)));
+            if let (None, CheckpointState::Unreadable(error)) = (&listed.contents, &listed.state) {
+                session.out.note(format!("not counted: {}", of_error(error)));
                 exit = Exit::Unsound;
                 continue;
             }
@@ -127,7 +126,7 @@ impl DuArgs {
                 match StdFs.symlink_metadata(&path.join(&file)) {
                     Ok(metadata) => usage.add(&mut used, &metadata, method),
                     Err(error) => {
-                        session.out.note(format!("not counted: {}", sentence(&error)));
+                        session.out.note(format!("not counted: {}", of_fs::message(&error)));
                         exit = Exit::Unsound;
                     }
                 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use clap::Args;
-use lsm_checkpoint::{CheckpointState, ListedCheckpoint, is_checkpoint, list};
+use lsm_checkpoint::{CheckpointState, ListedCheckpoint};
 use lsm_fs::{Fs, FsFileType, StdFs};
 
 use crate::{
+    around::no_checkpoints,
     exit::Exit,
-    failure::sentence,
+    failure::of_error,
     record::{Record, of_path},
     session::{Result, Session},
     table::{Column, Columns},
@@ -48,7 +49,7 @@ const COLUMNS: [Column; 10] = [
 
 impl ListArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
-        let mut listed = list(&StdFs, &self.dir)?;
+        let mut listed = session.list(&self.dir)?;
         // Entries without a time come last, by name.
         listed.sort_by_cached_key(|checkpoint| {
             let created = checkpoint.contents.as_ref().map(|contents| contents.created);
@@ -61,8 +62,7 @@ impl ListArgs {
             session.out.record(&record(session, &self.dir, checkpoint));
         }
         if listed.is_empty() {
-            session.out.line(format!("{}: no checkpoints", text::path(&self.dir)));
-            self.look_around(session)?;
+            no_checkpoints(session, &self.dir)?;
         } else {
             session.out.lines(&table.show());
         }
@@ -72,33 +72,13 @@ impl ListArgs {
         }
         for checkpoint in &listed {
             if let CheckpointState::Unreadable(error) = &checkpoint.state {
-                session.out.note(sentence(error));
+                session.out.note(of_error(error));
             }
         }
         let is_sound = |checkpoint: &ListedCheckpoint| {
             !matches!(checkpoint.state, CheckpointState::Unreadable(_) | CheckpointState::Incomplete)
         };
         Ok(if listed.iter().all(is_sound) { Exit::Done } else { Exit::Unsound })
-    }
-
-    /// Prints a note if the checkpoints are one level higher or lower than the given directory.
-    fn look_around(&self, session: &Session) -> Result<()> {
-        if is_checkpoint(&StdFs, &self.dir)? {
-            let word = text::word(&self.dir);
-            session
-                .out
-                .note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
-            return Ok(());
-        }
-        let entries = StdFs.read_dir(&self.dir)?;
-        for entry in entries.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
-            let below = self.dir.join(&entry.name);
-            // An unreadable directory cannot give a hint.
-            if list(&StdFs, &below).is_ok_and(|listed| !listed.is_empty()) {
-                session.out.note(format!("there are checkpoints in {}", text::path(&below)));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -130,6 +110,11 @@ fn cells(session: &Session, checkpoint: &ListedCheckpoint) -> Vec<String> {
         return cells;
     };
     let created = text::timestamp(contents.created);
+    // Of the others, not every file could be looked at.
+    let size = |bytes| match checkpoint.state {
+        CheckpointState::Unreadable(_) => "-".to_owned(),
+        _ => session.size(bytes),
+    };
     let identity = if contents.identity.is_empty() { "-".to_owned() } else { contents.identity.clone() };
     vec![
         name,
@@ -138,9 +123,9 @@ fn cells(session: &Session, checkpoint: &ListedCheckpoint) -> Vec<String> {
         identity,
         contents.seqno.map_or_else(|| "-".to_owned(), |seqno| seqno.to_string()),
         contents.files.to_string(),
-        session.size(contents.shared_bytes.saturating_add(contents.exclusive_bytes)),
-        session.size(contents.shared_bytes),
-        session.size(contents.exclusive_bytes),
+        size(contents.shared_bytes.saturating_add(contents.exclusive_bytes)),
+        size(contents.shared_bytes),
+        size(contents.exclusive_bytes),
         state,
     ]
 }
@@ -151,18 +136,22 @@ fn record(session: &Session, dir: &Path, checkpoint: &ListedCheckpoint) -> Recor
         .path("path", &dir.join(&checkpoint.name))
         .with("state", state(checkpoint));
     let record = match &checkpoint.state {
-        CheckpointState::Unreadable(error) => record.with("error", sentence(error)),
+        CheckpointState::Unreadable(error) => record.with("error", of_error(error)),
         _ => record,
     };
     let Some(contents) = &checkpoint.contents else { return record };
     let created = text::timestamp(contents.created);
-    record
+    let record = record
         .time("created", created)
         .number("age_seconds", u64::try_from(session.now.duration_since(created).as_secs()).ok())
         .with("identity", contents.identity.as_str())
         .number("seqno", contents.seqno)
         .number("version_id", contents.version_id)
-        .number("files", contents.files)
+        .number("files", contents.files);
+    if matches!(checkpoint.state, CheckpointState::Unreadable(_)) {
+        return record;
+    }
+    record
         .number("bytes", contents.shared_bytes.saturating_add(contents.exclusive_bytes))
         .number("shared_bytes", contents.shared_bytes)
         .number("exclusive_bytes", contents.exclusive_bytes)

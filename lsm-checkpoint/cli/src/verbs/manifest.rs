@@ -13,7 +13,7 @@ use lsm_manifest::{BlockState, ManifestArchiveReader, ReadOptions, Report, inspe
 
 use crate::{
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, of_manifest::HOPELESS},
     output::Form,
     record::{Record, base64},
     session::{Result, Session},
@@ -78,6 +78,13 @@ fn parts(report: &Report) -> Vec<(String, &BlockState)> {
     footers.into_iter().chain(sections).collect()
 }
 
+/// Returns `true` if at least one footer can be read.
+fn is_readable(report: &Report) -> bool {
+    [&report.tail, &report.mirror]
+        .iter()
+        .any(|state| matches!(state, BlockState::Good | BlockState::Restorable))
+}
+
 fn word(state: &BlockState) -> &'static str {
     match state {
         BlockState::Good => "good",
@@ -131,7 +138,9 @@ fn look(session: &Session, file: &Path, in_detail: bool) -> Result {
             .with("current", relation.word())
             .with("sound", is_sound),
     );
-    if !is_sound
+    if !is_readable(&report) {
+        session.out.line(format!("  next: {HOPELESS}"));
+    } else if !is_sound
         && parts(&report).iter().any(|(_, state)| !matches!(state, BlockState::Good | BlockState::Absent))
     {
         session.out.line(format!("  next: `lsm-checkpoint manifest repair --dry-run {}`", text::word(file)));
@@ -195,7 +204,7 @@ fn dump(session: &Session, file: &Path, name: &str) -> Result {
 fn would_repair(session: &Session, file: &Path) -> Result {
     let report = inspect(&StdFs, file, &ReadOptions::new())?;
     let (mut written, mut lost) = (Vec::new(), Vec::new());
-    let is_readable = [&report.tail, &report.mirror].iter().any(|state| !matches!(state, BlockState::Bad(_)));
+    let is_readable = is_readable(&report);
     for (part, state) in parts(&report) {
         match state {
             BlockState::Good | BlockState::Absent => {}

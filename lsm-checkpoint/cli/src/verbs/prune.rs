@@ -10,6 +10,7 @@ use super::{
     verify::{Depth, examine},
 };
 use crate::{
+    around::no_checkpoints,
     exit::Exit,
     groups::{Group, Member, groups, none_sound},
     record::Record,
@@ -61,8 +62,13 @@ struct Plan {
 impl PruneArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let rules = self.rules.rules()?;
+        let groups = groups(session, &self.dir)?;
+        if groups.is_empty() {
+            no_checkpoints(session, &self.dir)?;
+            return Ok(Exit::Done);
+        }
         let mut plans = Vec::new();
-        for mut group in groups(session, &self.dir)? {
+        for mut group in groups {
             if group.identity.is_empty() && !self.unnamed {
                 let number = text::count((group.complete.len() + group.unsound.len()) as u64, "checkpoint");
                 session

@@ -43,11 +43,11 @@ impl RemoveArgs {
 
     /// Checks if a removal would be refused, and removes nothing.
     fn would_remove(&self, session: &Session, path: &Path) -> Result {
-        if self.force {
-            if !is_checkpoint(&StdFs, path)? {
-                return Err(Error::NotACheckpoint { dir: path.to_path_buf() }.into());
-            }
-        } else {
+        // A removal does not follow a link, but a verification does.
+        if path.is_symlink() || self.force && !is_checkpoint(&StdFs, path)? {
+            return Err(Error::NotACheckpoint { dir: path.to_path_buf() }.into());
+        }
+        if !self.force {
             let report = quick(session, path)?;
             let is_stranger = |defect: &Defect| matches!(defect, Defect::Unexpected);
             if let Some(stranger) = report.problems.iter().find(|problem| is_stranger(&problem.what)) {
@@ -71,9 +71,11 @@ pub(crate) fn remove(session: &Session, path: &Path, force: bool) -> Result {
     let report = Removal::new().force(force).run(&StdFs, path)?;
     session.out.line(format!("{}: removed", text::path(path)));
     for left in &report.left {
-        session.out.line(format!("  left in place: {}, which its catalog does not list", text::path(left)));
+        session.out.line(format!("  left in place: {}, which no catalog lists", text::path(left)));
     }
     let left: Vec<_> = report.left.iter().map(|left| of_path(left.as_os_str())).collect();
     session.out.record(&Record::new("removed").path("checkpoint", path).with("left", left));
+    // Whatever happens to the next one, the reader knows that this one is gone.
+    session.out.flush();
     Ok(Exit::Done)
 }

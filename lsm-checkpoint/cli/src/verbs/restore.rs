@@ -10,7 +10,7 @@ use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, RestoredOwner, SalvageRep
 use lsm_fs::{Fs, FsDirEntry, StdFs, parent_of};
 
 use super::{
-    transfer::{PolicyArg, depth, refuse_existing, show, show_plan},
+    transfer::{PolicyArg, depth, failed, refuse_existing, refuse_inside, show, show_plan},
     verify::require_sound,
 };
 use crate::{
@@ -81,10 +81,11 @@ impl RestoreArgs {
             options = options.bytes_per_second(limit);
         }
         let info = if self.into_empty {
-            options.restore_into(&checkpoint, &StdFs, &self.target)?
+            options.restore_into(&checkpoint, &StdFs, &self.target)
         } else {
-            options.restore(&checkpoint, &StdFs, &self.target)?
+            options.restore(&checkpoint, &StdFs, &self.target)
         };
+        let info = info.map_err(|error| failed(&self.target, error))?;
         drop(meter);
         show(session, "restored", &self.target, &info)
     }
@@ -124,6 +125,7 @@ pub(crate) fn with_way_in(failure: Failure) -> Failure {
 /// Refuses a target that is not an empty directory, before any long step begins. Debris of an earlier restore does not
 /// count, unless that restore is still running. The library checks again when it fills the target.
 pub(crate) fn refuse_full(target: &Path) -> Result<()> {
+    refuse_inside(target)?;
     let entries = StdFs.read_dir(target)?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     if has(STAGED) && StdFs.try_lock_directory(target).is_ok_and(|lock| lock.is_none()) {

@@ -46,7 +46,8 @@ pub(crate) fn show_catalog(session: &Session, path: &Path, catalog: &Catalog) {
     let seqno = catalog.seqno.map_or_else(|| "unknown".to_owned(), |seqno| seqno.to_string());
     session.out.line(format!("checkpoint  {}", text::path(path)));
     session.out.line(format!("identity    {}", identity(catalog)));
-    session.out.line(format!("made        {} ({} ago)", session.time(created), session.age(created)));
+    let ago = if created > session.now { "" } else { " ago" };
+    session.out.line(format!("made        {} ({}{ago})", session.time(created), session.age(created)));
     session.out.line(format!("up to       {seqno}"));
     session.out.line(format!(
         "holds       {}, {}",

@@ -6,10 +6,11 @@ use std::{
 };
 
 use clap::Args;
-use lsm_checkpoint::{CheckpointState, list, sweep};
+use lsm_checkpoint::{CheckpointState, sweep};
 use lsm_fs::{Fs, StdFs, SyncMode};
 
 use crate::{
+    around::{has_checkpoints, look_around},
     exit::Exit,
     failure::Failure,
     record::Record,
@@ -34,8 +35,21 @@ impl SweepArgs {
         if self.dry_run { self.would_sweep(session) } else { self.sweep(session) }
     }
 
+    /// Says that there is no debris. In a directory without checkpoints, the caller may have meant another one.
+    fn nothing(&self, session: &Session) -> Result {
+        session.out.line(format!("{}: nothing to clear", text::path(&self.dir)));
+        if !has_checkpoints(&self.dir) {
+            look_around(session, &self.dir)?;
+        }
+        Ok(Exit::Done)
+    }
+
     fn sweep(&self, session: &Session) -> Result {
         let report = sweep(&StdFs, &self.dir, SyncMode::Normal)?;
+        let found = [&report.cleared, &report.leftovers, &report.unfinished, &report.in_progress];
+        if report.failed.is_empty() && found.iter().all(|targets| targets.is_empty()) {
+            return self.nothing(session);
+        }
         for target in &report.cleared {
             tell(session, target, "cleared", "cleared");
         }
@@ -60,9 +74,13 @@ impl SweepArgs {
     }
 
     fn would_sweep(&self, session: &Session) -> Result {
-        let listed = list(&StdFs, &self.dir)?;
+        let mut staged = session.list(&self.dir)?;
+        staged.retain(|one| matches!(one.state, CheckpointState::Staged));
+        if staged.is_empty() {
+            return self.nothing(session);
+        }
         let mut exit = Exit::Done;
-        for staged in listed.iter().filter(|one| matches!(one.state, CheckpointState::Staged)) {
+        for staged in staged {
             let path = self.dir.join(&staged.name);
             // A living owner holds the lock. A free lock is released at once.
             if StdFs.try_lock_directory(&path)?.is_some() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use lsm_checkpoint::{CheckpointInfo, Error, Method, Occupant, Policy};
+use lsm_checkpoint::{CheckpointInfo, Error, Method, Occupant, Policy, is_checkpoint};
 use lsm_fs::{DirectorySync, Fs, FsExt, StdFs, parent_of};
 
 use super::verify::Depth;
@@ -39,8 +39,34 @@ impl PolicyArg {
     }
 }
 
+/// Refuses a target in a checkpoint, which would no longer be sound.
+pub(crate) fn refuse_inside(target: &Path) -> Result<()> {
+    let parent = parent_of(target);
+    let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf());
+    let is_around = |dir: &&Path| is_checkpoint(&StdFs, dir).unwrap_or(false);
+    match parent.ancestors().find(is_around) {
+        Some(root) => {
+            let message =
+                format!("{}: the target lies in the checkpoint {}", text::path(target), text::path(root));
+            Err(Failure::refused("nested_target", message).hint("choose a target outside the checkpoint"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Makes the failure of a transfer. A lack of space is a lack on the volume of the target.
+pub(crate) fn failed(target: &Path, error: Error) -> Failure {
+    let is_full = matches!(error, Error::NoSpace { .. });
+    let mut failure = Failure::from(error);
+    if is_full {
+        failure.message = format!("{}: {}", text::path(target), failure.message);
+    }
+    failure
+}
+
 /// Refuses a target that exists, before any long step begins. The library checks again when it makes the target.
 pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
+    refuse_inside(target)?;
     if !StdFs.exists(target)? {
         return Ok(());
     }
@@ -114,9 +140,7 @@ pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &
     if is_durable {
         return Ok(Exit::Done);
     }
-    let message = format!("{}: complete, but this filesystem cannot sync directories", text::path(target));
-    Err(Failure::new(Exit::Io, "not_durable", message)
-        .hint("a crash in the next minutes may lose it; use another filesystem if that matters"))
+    Err(Failure::not_durable(target))
 }
 
 /// Notes files whose mode or owner could not be set. The engine may be unable to open them.
@@ -153,4 +177,19 @@ pub(crate) fn show_plan(
             .number("available_bytes", available),
     );
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_space_names_the_target() {
+        let failure = failed(Path::new("/data/db"), Error::NoSpace { needed: 2048, available: 1024 });
+        assert_eq!(
+            failure.message,
+            "/data/db: 2048 bytes are needed on the target's volume, but only 1024 are available"
+        );
+        assert_eq!(failed(Path::new("/data/db"), Error::Cancelled).message, "interrupted by a signal");
+    }
 }

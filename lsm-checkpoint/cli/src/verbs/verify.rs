@@ -2,22 +2,26 @@
 
 mod advice;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
-use lsm_checkpoint::{Defect, Subset, VerifyOptions, VerifyReport, verify};
+use lsm_checkpoint::{Defect, Problem, Subset, VerifyOptions, VerifyReport, verify};
 use lsm_fs::StdFs;
 use lsm_manifest::version_file_name;
 
 use super::each::each;
 use crate::{
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, of_defect},
     location::resolve,
     record::Record,
     session::{Result, Session},
     text,
 };
+use advice::are_denied;
 
 /// Verify checkpoints: compare the names, lengths and checksums of all files with the catalog.
 ///
@@ -78,7 +82,11 @@ impl VerifyArgs {
             let path = resolve(session, given)?;
             let report = examine(session, &path, depth, self.threads)?;
             show(session, &path, depth, &report);
-            Ok(if report.is_sound() { Exit::Done } else { Exit::Unsound })
+            match report.is_sound() {
+                true => Ok(Exit::Done),
+                false if are_denied(&report.problems) => Err(denied(&path, &report.problems)),
+                false => Ok(Exit::Unsound),
+            }
         })
     }
 }
@@ -104,10 +112,22 @@ pub(crate) fn require_sound(session: &Session, path: &Path, depth: Depth) -> Res
         return Ok(report);
     }
     show(session, path, depth, &report);
+    if are_denied(&report.problems) {
+        return Err(denied(path, &report.problems));
+    }
     let problems = text::count(report.problems.len() as u64, "problem");
     let message = format!("{}: not sound: {problems}", text::path(path));
     let advice = advice::next(path, &report.problems);
     Err(Failure::new(Exit::Unsound, "not_sound", message).hint_if(advice))
+}
+
+/// Makes the failure of a checkpoint that this user may not read. Nobody knows if it is sound.
+fn denied(path: &Path, problems: &[Problem]) -> Failure {
+    let entries: BTreeSet<_> = problems.iter().map(|problem| &problem.path).collect();
+    let number = entries.len();
+    let entries = if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") };
+    Failure::new(Exit::Io, "io", format!("{}: this user may not read {entries} in it", text::path(path)))
+        .hint("run the command as the user that owns the checkpoint, or as root; no damage was found")
 }
 
 /// Prints a report.
@@ -118,7 +138,7 @@ pub(crate) fn show(session: &Session, path: &Path, depth: Depth, report: &Verify
                 .path("checkpoint", path)
                 .path("path", &problem.path)
                 .with("kind", kind(&problem.what))
-                .with("message", crate::failure::sentence(&problem.what)),
+                .with("message", of_defect(&problem.what)),
         );
     }
     for note in &report.notes {
@@ -145,6 +165,9 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
     let (shown, problems) = (text::path(path), report.problems.len() as u64 + report.unlisted);
     let verdict = match problems {
         0 => "sound".to_owned(),
+        problems if are_denied(&report.problems) => {
+            format!("NOT READABLE, {}", text::count(problems, "problem"))
+        }
         problems => format!("NOT SOUND, {}", text::count(problems, "problem")),
     };
     let files = text::count(report.catalog.files.len() as u64, "file");
@@ -158,8 +181,7 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
         report.checked_files
     ));
     for problem in &report.problems {
-        let sentence = crate::failure::sentence(&problem.what);
-        session.out.line(format!("  {}: {sentence}", text::path(&problem.path)));
+        session.out.line(format!("  {}: {}", text::path(&problem.path), of_defect(&problem.what)));
     }
     if report.unlisted > 0 {
         session.out.line(format!("  and {} more entries that are not in the catalog", report.unlisted));
@@ -167,7 +189,7 @@ fn show_text(session: &Session, path: &Path, depth: Depth, report: &VerifyReport
     for note in &report.notes {
         session.out.line(format!("  {}: {} (harmless)", text::path(&note.path), note.what));
     }
-    if problems > 0 {
+    if problems > 0 && !are_denied(&report.problems) {
         session.out.line(format!("  lost: {}", advice::lost(session, &report.catalog, &report.problems)));
     }
     if let Some(next) = advice::next(path, &report.problems) {

@@ -11,9 +11,11 @@
 )]
 
 mod conventions;
+mod errors;
 mod fjall_backups;
 mod look;
 mod manual;
+mod mistakes;
 mod more;
 mod prune;
 mod schema;

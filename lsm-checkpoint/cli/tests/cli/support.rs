@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::schema;
 
 /// The present in all tests: 2026-03-10 12:00:00 UTC.
-const NOW: u64 = 1_773_144_000;
+pub(crate) const NOW: u64 = 1_773_144_000;
 pub(crate) const PRESENT: &str = "2026-03-10T12:00:00Z";
 pub(crate) const HOUR: u64 = 3_600;
 pub(crate) const DAY: u64 = 86_400;
@@ -145,7 +145,12 @@ impl Daily {
 
     /// Makes an empty checkpoint of catalog format 1, without an identity.
     pub(crate) fn nameless(&self, name: &str, age: u64) {
-        let created = ((NOW - age) * 1_000).to_le_bytes();
+        self.nameless_at(name, NOW - age);
+    }
+
+    /// Makes an empty checkpoint of catalog format 1, whose time is in seconds since 1970.
+    pub(crate) fn nameless_at(&self, name: &str, time: u64) {
+        let created = (time * 1_000).to_le_bytes();
         let (format, version) = (1_u32.to_le_bytes(), 7_u64.to_le_bytes());
         let head = [&format[..], &[0; 4], &[0; 8], &created, &[0; 4], &version, &[0; 4]].concat();
         fs::create_dir(self.at(name)).unwrap();

@@ -43,7 +43,7 @@ fn read_all(mut person: File) -> String {
     String::from_utf8(all).unwrap().replace("\r\n", "\n")
 }
 
-fn run(mut command: Command, columns: u16) -> String {
+pub(crate) fn run(mut command: Command, columns: u16) -> String {
     let (person, program) = terminal(columns);
     let mut child = command.stdout(program.try_clone().unwrap()).stderr(program).spawn().unwrap();
     drop(command);
@@ -71,6 +71,37 @@ tuesday  2026-03-09 12:00  1d 0h  orders    12.0 KiB    4.2 KiB  complete
     assert_eq!(narrow, expected);
     let wide = run(list(&daily), 200);
     assert!(wide.contains("IDENTITY  SEQNO  FILES     BYTES   SHARED  EXCLUSIVE  STATE"), "{wide}");
+}
+
+/// Every verb that prints a table, and the help of every verb.
+#[test]
+fn nothing_is_wider_than_the_terminal() {
+    let daily = Daily::new();
+    let (dir, monday) = (daily.dir(), daily.at("monday"));
+    let (dir, monday) = (dir.to_str().unwrap(), monday.to_str().unwrap());
+    let (manifest, current) = (format!("{monday}/v1"), format!("{monday}/CHECKPOINT"));
+    for args in [
+        &["list", dir][..],
+        &["du", dir],
+        &["show", monday],
+        &["check", "--max-age", "2d", dir],
+        &["prune", "--dry-run", "--keep-last", "1", dir],
+        &["manifest", "inspect", &manifest],
+        &["manifest", "inspect", &current],
+        &["--help"],
+        &["restore", "--help"],
+        &["prune", "--help"],
+        &["store", "--help"],
+    ] {
+        for columns in [80, 200] {
+            let mut command = command();
+            command.args(args).env("NO_COLOR", "1");
+            let shown = run(command, columns);
+            let wide: Vec<_> =
+                shown.lines().filter(|line| line.chars().count() > usize::from(columns)).collect();
+            assert!(wide.is_empty() && shown.lines().count() > 1, "{args:?} at {columns}: {wide:#?}");
+        }
+    }
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn an_unlisted_entry_stops_a_removal_and_survives_force() {
     daily.run(&["remove", "{d}/backups/monday"]).expect(4, "", refused);
     daily.run(&["remove", "--force", "{d}/backups/monday"]).expect(
         0,
-        "{d}/backups/monday: removed\n  left in place: notes.txt, which its catalog does not list\n",
+        "{d}/backups/monday: removed\n  left in place: notes.txt, which no catalog lists\n",
         "",
     );
     assert_eq!(fs::read(daily.at("monday/notes.txt")).unwrap(), b"mine");

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lsm_checkpoint_store::{CheckReport, VerifyOptions};
+use lsm_checkpoint_store::{CheckReport, VerifyOptions, blocking::Repository};
 use lsm_fs::{FsExt, StdFs, SyncMode};
 
 use super::{
-    open::ClientArgs,
+    open::{ClientArgs, ask},
     pick::{digits, find},
     push::with_meter,
 };
@@ -31,7 +31,7 @@ pub(super) struct CheckArgs {
 impl CheckArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let report = opened.repository.check()?;
+        let report = ask(session, &opened.repository, Repository::check)?;
         save(&report, self.save.as_ref())?;
         Ok(show(session, &self.url, &report))
     }
@@ -64,7 +64,7 @@ impl VerifyArgs {
         let opened = client.open(session, &self.url)?;
         let mut options = VerifyOptions::new();
         if !self.ids.is_empty() {
-            let backups = opened.repository.list()?;
+            let backups = ask(session, &opened.repository, Repository::list)?;
             let find = |digits: &String| find(&self.url, &backups, digits).map(|backup| backup.id);
             let ids: Vec<_> = self.ids.iter().map(find).collect::<Result<_>>()?;
             options = options.backups(ids);
@@ -93,7 +93,7 @@ impl DoctorArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
         let repository = &opened.repository;
-        let (status, url) = (repository.status()?, text::plain(&self.url));
+        let (status, url) = (ask(session, repository, Repository::status)?, text::plain(&self.url));
         for writer in &status.writers {
             if session.now.duration_since(text::since_epoch(writer.started)).as_secs() > OLD {
                 session.out.note(format!(
@@ -110,7 +110,7 @@ impl DoctorArgs {
                 .out
                 .note("incomplete multipart uploads cannot be listed: set a lifecycle rule that aborts them");
         }
-        Ok(show(session, &self.url, &repository.check()?))
+        Ok(show(session, &self.url, &ask(session, repository, Repository::check)?))
     }
 }
 

@@ -1,10 +1,10 @@
 //! `store forget`, `store undo` and `store fence`: changes that delete nothing.
 
 use clap::Args;
-use lsm_checkpoint_store::{BackupId, WriterId};
+use lsm_checkpoint_store::{BackupId, WriterId, blocking::Repository};
 
 use super::{
-    open::ClientArgs,
+    open::{ClientArgs, ask},
     pick::{digits, find},
 };
 use crate::{
@@ -29,7 +29,8 @@ impl ForgetArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
         let repository = &opened.repository;
-        let (backups, forgotten) = (repository.list()?, repository.status()?.forgotten);
+        let backups = ask(session, repository, Repository::list)?;
+        let forgotten = ask(session, repository, Repository::status)?.forgotten;
         // If a response was lost, the operator repeats the command, and the backup is already forgotten.
         let known = || backups.iter().chain(forgotten.iter().map(|forgotten| &forgotten.backup));
         let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
@@ -54,7 +55,8 @@ impl UndoArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
         let repository = &opened.repository;
-        let (backups, forgotten) = (repository.list()?, repository.status()?.forgotten);
+        let backups = ask(session, repository, Repository::list)?;
+        let forgotten = ask(session, repository, Repository::status)?.forgotten;
         let known = || forgotten.iter().map(|forgotten| &forgotten.backup).chain(&backups);
         let ids = self.ids.iter().map(|digits| find(&self.url, known(), digits).map(|backup| backup.id));
         let ids: Vec<_> = ids.collect::<Result<_>>()?;

@@ -3,9 +3,14 @@
 use clap::Args;
 use jiff::SignedDuration;
 use lsm_checkpoint::Catalog;
-use lsm_checkpoint_store::{Backup, Forgotten, ReadOptions, RegisteredWriter, SourceStatus};
+use lsm_checkpoint_store::{
+    Backup, Forgotten, ReadOptions, RegisteredWriter, SourceStatus, blocking::Repository,
+};
 
-use super::{open::ClientArgs, pick::BackupName};
+use super::{
+    open::{ClientArgs, ask},
+    pick::BackupName,
+};
 use crate::{
     exit::Exit,
     record::Record,
@@ -41,7 +46,7 @@ const COLUMNS: [Column; 7] = [
 impl ListArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let mut backups = opened.repository.list()?;
+        let mut backups = ask(session, &opened.repository, Repository::list)?;
         backups.retain(|backup| self.source.as_ref().is_none_or(|source| backup.source == *source));
         backups.sort_by_key(|backup| (backup.created, backup.pushed));
         if backups.is_empty() {
@@ -97,7 +102,8 @@ impl ShowArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.backup.url)?;
         let backup = self.backup.resolve(session, &opened.repository, self.source.as_deref())?;
-        let files = opened.repository.files(backup.id, &ReadOptions::new())?;
+        let id = backup.id;
+        let files = ask(session, &opened.repository, move |all| all.files(id, &ReadOptions::new()))?;
         let catalog = Catalog::read(&files, files.dir())?;
         let name = format!("{}@{}", self.backup.url, backup.id);
         show_catalog(session, name.as_ref(), &catalog);
@@ -115,7 +121,7 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let status = opened.repository.status()?;
+        let status = ask(session, &opened.repository, Repository::status)?;
         session.out.record(&Record::new("state").number("number", status.state));
         let mut table = Columns::new([
             Column::text("SOURCE"),
@@ -185,7 +191,7 @@ pub(super) struct WritersArgs {
 impl WritersArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let status = opened.repository.status()?;
+        let status = ask(session, &opened.repository, Repository::status)?;
         if status.writers.is_empty() {
             session.out.line(format!("{}: no push is under way", text::plain(&self.url)));
         }

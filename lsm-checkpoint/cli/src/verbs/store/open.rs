@@ -39,11 +39,23 @@ pub(super) struct Opened {
     _lock: Option<Box<dyn FsDirLock>>,
 }
 
+/// Asks a repository, and waits for the answer. A signal ends the wait: a store that is down may not answer for
+/// minutes.
+pub(super) fn ask<T: Send + 'static>(
+    session: &Session,
+    repository: &Repository,
+    question: impl FnOnce(&Repository) -> lsm_checkpoint_store::Result<T> + Send + 'static,
+) -> Result<T> {
+    let repository = repository.clone();
+    Ok(session.waiting(move || question(&repository))??)
+}
+
 impl ClientArgs {
     /// Opens a repository.
     pub(super) fn open(&self, session: &Session, url: &str) -> Result<Opened> {
         let (options, lock) = self.options(session, url)?;
-        let repository = Repository::open(Location::parse(url)?, options)?;
+        let location = Location::parse(url)?;
+        let repository = session.waiting(move || Repository::open(location, options))??;
         Ok(Opened { repository, _lock: lock })
     }
 
@@ -104,7 +116,8 @@ pub(super) struct InitArgs {
 impl InitArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let (options, _lock) = client.options(session, &self.url)?;
-        let repository = Repository::init(Location::parse(&self.url)?, options)?;
+        let location = Location::parse(&self.url)?;
+        let repository = session.waiting(move || Repository::init(location, options))??;
         let id = repository.constants().id.to_string();
         session.out.line(format!("{}: created, repository {id}", text::plain(&self.url)));
         session.out.record(&Record::new("repository").with("url", self.url.as_str()).with("id", id));

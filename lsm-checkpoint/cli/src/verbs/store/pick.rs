@@ -4,6 +4,7 @@ use std::{cmp::Reverse, str::FromStr};
 
 use lsm_checkpoint_store::{Backup, blocking::Repository};
 
+use super::open::ask;
 use crate::{
     exit::Exit,
     failure::Failure,
@@ -79,7 +80,7 @@ impl BackupName {
         repository: &Repository,
         source: Option<&str>,
     ) -> Result<Backup> {
-        let mut backups = repository.list()?;
+        let mut backups = ask(session, repository, Repository::list)?;
         let Which::Digits(digits) = &self.which else {
             backups.retain(|backup| source.is_none_or(|source| backup.source == source));
             let latest = newest(&self.url, &backups)?.clone();

@@ -8,7 +8,7 @@ use lsm_checkpoint_store::{Backup, BackupId, VerifyOptions, blocking::Repository
 use super::{
     collect::{LimitArgs, collect},
     look::{record_of, short},
-    open::ClientArgs,
+    open::{ClientArgs, ask},
     push::with_meter,
 };
 use crate::{
@@ -53,11 +53,11 @@ impl PruneArgs {
         let opened = client.open(session, &self.url)?;
         let repository = &opened.repository;
         let mut damaged: BTreeSet<BackupId> = BTreeSet::new();
-        for object in repository.check()?.damaged {
+        for object in ask(session, repository, Repository::check)?.damaged {
             damaged.extend(object.backups);
         }
         let mut sources: BTreeMap<String, Vec<Backup>> = BTreeMap::new();
-        for backup in repository.list()? {
+        for backup in ask(session, repository, Repository::list)? {
             sources.entry(backup.source.clone()).or_default().push(backup);
         }
         let mut decisions = Vec::new();

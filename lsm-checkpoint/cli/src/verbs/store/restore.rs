@@ -7,7 +7,10 @@ use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, RestoredOwner};
 use lsm_checkpoint_store::ReadOptions;
 use lsm_fs::{Fs, StdFs, parent_of};
 
-use super::{open::ClientArgs, pick::BackupName};
+use super::{
+    open::{ClientArgs, ask},
+    pick::BackupName,
+};
 use crate::{
     owner::parse_owner,
     session::{Result, Session},
@@ -55,7 +58,8 @@ impl RestoreArgs {
         if self.dry_run {
             return show_plan(session, "restored", (&self.target, volume), backup.bytes);
         }
-        let files = opened.repository.files(backup.id, &ReadOptions::new())?;
+        let id = backup.id;
+        let files = ask(session, &opened.repository, move |all| all.files(id, &ReadOptions::new()))?;
         let meter = session.meter("restore");
         let tell = |progress: &_| meter.tell(progress);
         let options = Checkpoint::new().policy(Policy::Independent);

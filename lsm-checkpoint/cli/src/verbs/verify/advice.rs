@@ -7,7 +7,7 @@ use std::{
 
 use lsm_checkpoint::{CATALOG_FILE, Catalog, Defect, Problem};
 
-use crate::{session::Session, text, verbs::show::kind};
+use crate::{failure::is_denied, session::Session, text, verbs::show::kind};
 
 /// Sums up the files and bytes with problems, by kind.
 pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -> String {
@@ -26,9 +26,14 @@ pub(super) fn lost(session: &Session, catalog: &Catalog, problems: &[Problem]) -
     format!("{}, {} of {}", kinds.join(", "), session.size(bytes), session.size(catalog.total_bytes()))
 }
 
-/// Returns the next step, or `None` if there is no problem.
+/// Returns `true` if there are problems, and all of them are entries that this user may not read.
+pub(super) fn are_denied(problems: &[Problem]) -> bool {
+    !problems.is_empty() && problems.iter().all(|problem| is_denied(&problem.what))
+}
+
+/// Returns the next step, or `None` if there is no problem, or if the failure names the step.
 pub(super) fn next(path: &Path, problems: &[Problem]) -> Option<String> {
-    let first = problems.first()?;
+    let first = problems.first().filter(|_| !are_denied(problems))?;
     if problems.iter().all(|problem| matches!(problem.what, Defect::Unexpected)) {
         return Some("move these entries elsewhere; every file that the catalog lists is there".to_owned());
     }

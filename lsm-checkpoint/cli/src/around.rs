@@ -1,0 +1,41 @@
+//! [`look_around`]: where the checkpoints are, if a directory has none.
+
+use std::path::Path;
+
+use lsm_checkpoint::is_checkpoint;
+use lsm_fs::{Fs, FsFileType, StdFs};
+
+use crate::{
+    session::{Result, Session},
+    text,
+};
+
+/// Says that a directory has no checkpoints, and whether it is one itself or the directories in it have some.
+pub(crate) fn no_checkpoints(session: &Session, dir: &Path) -> Result<()> {
+    session.out.line(format!("{}: no checkpoints", text::path(dir)));
+    look_around(session, dir)
+}
+
+/// Names the checkpoints that the caller of a directory without checkpoints may have meant.
+pub(crate) fn look_around(session: &Session, dir: &Path) -> Result<()> {
+    if is_checkpoint(&StdFs, dir)? {
+        let word = text::word(dir);
+        session.out.note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
+        return Ok(());
+    }
+    for entry in StdFs.read_dir(dir)?.iter().filter(|entry| entry.file_type == FsFileType::Directory) {
+        session.signals.check()?;
+        let below = dir.join(&entry.name);
+        if has_checkpoints(&below) {
+            session.out.note(format!("there are checkpoints in {}", text::path(&below)));
+        }
+    }
+    Ok(())
+}
+
+/// Returns `true` if a directory has a checkpoint. An unreadable directory cannot give a hint.
+pub(crate) fn has_checkpoints(dir: &Path) -> bool {
+    let entries = StdFs.read_dir(dir).unwrap_or_default();
+    let mut dirs = entries.iter().filter(|entry| entry.file_type == FsFileType::Directory);
+    dirs.any(|entry| is_checkpoint(&StdFs, &dir.join(&entry.name)).unwrap_or(false))
+}
