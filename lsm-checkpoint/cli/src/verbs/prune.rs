@@ -59,6 +59,12 @@ struct Plan {
     decisions: Vec<Decision>,
 }
 
+impl Plan {
+    fn loses_some(&self) -> bool {
+        self.decisions.iter().any(|(_, reasons)| reasons.is_empty())
+    }
+}
+
 impl PruneArgs {
     pub(crate) fn run(&self, session: &Session) -> Result {
         let rules = self.rules.rules()?;
@@ -77,16 +83,27 @@ impl PruneArgs {
                 continue;
             }
             group.verify_all(session)?;
-            let decisions = self.decide(session, &mut group, &rules)?;
+            let decisions = self.decide(session, &mut group, &rules, Verification::Quick)?;
             plans.push(Plan { group, decisions });
+        }
+        if self.verify == Verification::Full && plans.iter().any(Plan::loses_some) {
+            for plan in &mut plans {
+                plan.decisions = self.decide(session, &mut plan.group, &rules, Verification::Full)?;
+            }
         }
         show(session, &plans, self.dry_run);
         if self.dry_run { Ok(Exit::Done) } else { carry_out(session, &plans) }
     }
 
-    /// Decides on a group, and verifies the newest checkpoint that it keeps. If that one is unsound, it is set aside,
-    /// and the rules are applied again to the others.
-    fn decide(&self, session: &Session, group: &mut Group, rules: &Rules) -> Result<Vec<Decision>> {
+    /// Decides on a group that was verified quickly. A full verification reads the newest checkpoint that it keeps. If
+    /// that one is unsound, it is set aside, and the rules are applied again to the others.
+    fn decide(
+        &self,
+        session: &Session,
+        group: &mut Group,
+        rules: &Rules,
+        verification: Verification,
+    ) -> Result<Vec<Decision>> {
         loop {
             let times: Vec<_> = group.complete.iter().map(|member| member.created).collect();
             let reasons = retention(&times, rules, session.now, &session.zone);
@@ -96,9 +113,7 @@ impl PruneArgs {
                     "nothing was removed; find the damage with `lsm-checkpoint verify`, and make a new one",
                 ));
             };
-            let loses_none = decisions.iter().all(|(_, reasons)| !reasons.is_empty());
-            if loses_none
-                || self.verify == Verification::Quick
+            if verification == Verification::Quick
                 || examine(session, &newest.path, Depth::Full, 2)?.is_sound()
             {
                 return Ok(decisions);

@@ -110,6 +110,21 @@ fn a_full_verification_passes_over_a_damaged_one() {
     assert_eq!(ran.err, "note: {d}/backups/copy: not sound, so it does not count\n");
 }
 
+/// The damaged source loses none of its checkpoints, and still stops the removals from the other one.
+#[test]
+fn a_full_verification_reads_each_source() {
+    let daily = nightly();
+    let rare = Engine::new(daily.temp.path().join("rare"), "rare");
+    rare.checkpoint(&daily.at("rare"), 400 * DAY as i64, Policy::Independent);
+    daily.damage("rare/tables/1.sst");
+    let args = ["prune", "{d}/backups", "--keep-last", "1", "--verify", "full"];
+    let ran = daily.run(&args);
+    assert!(ran.code == 2 && ran.err.contains("none of 1 checkpoint of rare is sound"), "{ran:?}");
+    assert_eq!(daily.names().len(), 7);
+    let nothing_goes = daily.run(&["prune", "{d}/backups", "--keep-last", "6", "--verify", "full"]);
+    assert_eq!(nothing_goes.code, 0, "without a removal, nothing has to be read: {nothing_goes:?}");
+}
+
 #[test]
 fn one_refused_checkpoint_does_not_stop_the_others() {
     let daily = nightly();
