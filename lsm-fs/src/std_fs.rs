@@ -7,8 +7,8 @@
 mod file;
 mod lexical;
 mod names;
-// The choice of the platform: Unix by rustix, Windows by std and winapi-util, and std alone everywhere else, or where
-// it is asked for.
+// Chooses the platform: rustix on Unix, std and winapi-util on Windows. Everywhere else, and with `--cfg
+// lsm_fs_portable`, std alone.
 #[cfg_attr(
     any(
         not(any(unix, windows)),

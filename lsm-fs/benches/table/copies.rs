@@ -13,7 +13,7 @@ use crate::{fill, row, timed};
 pub(crate) fn copies(volumes: &str, from_root: &Path, to_root: &Path, count: usize, bytes: usize) {
     let (from, names) = fill(from_root, count, bytes);
     row(
-        // An eighth of the time for small files, two thirds for large ones.
+        // The target of the ratio: an eighth for small files, two thirds for large ones.
         (
             &format!("copy {count} × {} KiB: batch / copy + fsync each", bytes >> 10),
             if bytes < 1 << 20 { 0.125 } else { 0.667 },

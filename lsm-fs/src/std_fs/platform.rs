@@ -1,4 +1,4 @@
-//! The host by its own calls. `std_fs.rs` has `portable` in the place of this module where they are missing.
+//! The host through calls of the platform. For other platforms, `std_fs.rs` replaces this module by `portable`.
 
 #[cfg(unix)]
 #[path = "unix/mod.rs"]

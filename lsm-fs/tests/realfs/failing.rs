@@ -25,7 +25,7 @@ fn give_back_deleted_blocks() {
 
 #[test]
 fn errors_of_a_failing_device_are_reported() {
-    // One device serves both, one after the other.
+    // Both tests use one device, so they run one after the other.
     a_handle_stays_poisoned_after_a_failed_sync();
     give_back_deleted_blocks();
     copies_that_the_device_refused_are_never_reported_durable();

@@ -69,7 +69,7 @@ fn a_view_does_not_enter_a_file_that_is_mounted_over_another() {
 
 #[test]
 fn large_and_small_batches_of_links_give_the_same_results() {
-    // Two threads look up the names first, also on XFS.
+    // So many that two threads look up the names first, even on XFS.
     const COUNT: usize = 1_200;
     for mount in [EXT4, XFS, BTRFS, TMPFS] {
         let dir = scratch(mount);
@@ -84,7 +84,7 @@ fn large_and_small_batches_of_links_give_the_same_results() {
         pairs[11] = NamePair::new("11", "12");
         pairs[13] = NamePair::new("13", "there");
         let mut said = Vec::new();
-        // Each batch alone, and all of them in one.
+        // Batches of one link each, then one batch of all links.
         for at_once in [1, COUNT] {
             StdFs.create_dir(&to).unwrap();
             StdFs.write_new(&to.join("there"), b"y", SyncMode::Normal).unwrap();
@@ -337,7 +337,8 @@ fn a_panic_in_the_report_of_clones_ends_the_batch_and_resumes() {
     assert!(StdFs.read_dir(&to).unwrap().len() < 1000, "the batch went on");
 }
 
-/// XFS refuses the transfers. One thread disables direct I/O for the handle while others are being refused.
+/// XFS refuses the direct transfers, because they are not aligned. One thread then disables direct I/O for the handle
+/// while transfers of other threads are being refused.
 #[test]
 fn refused_direct_transfers_of_all_threads_are_repeated() {
     let dir = scratch(XFS);

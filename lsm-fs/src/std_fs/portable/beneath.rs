@@ -84,7 +84,8 @@ impl View {
         Ok(StdFs)
     }
 
-    /// Refuses to link or clone a source below a root unless it is a regular file.
+    /// Refuses a symbolic link or a special file below a root as the source of a link or a clone. A directory passes,
+    /// because the call itself refuses it.
     fn check_source(&self, op: Op, from: &Path, to: &Path) -> Result<()> {
         if !self.roots.iter().any(|root| strip_root(root, from).is_some()) {
             return Ok(());

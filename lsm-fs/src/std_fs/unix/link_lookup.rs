@@ -23,7 +23,7 @@ pub(super) fn look_up(from: &OwnedFd, dir: &OwnedFd, names: &[NamePair<'_>]) {
     }
     let (some, others) = names.split_at(names.len() / 2);
     std::thread::scope(|scope| {
-        // If there is no second thread, the links of the other names are slower.
+        // If the thread cannot be started, half of the names are not looked up, and only their links are slower.
         let _ = std::thread::Builder::new().spawn_scoped(scope, || look_up_each(dir, others));
         look_up_each(dir, some);
     });

@@ -1,4 +1,4 @@
-//! Errors of Windows in the terms of the contract, and refusals that pass by themselves.
+//! Translates errors of Windows into errors of the contract, and repeats calls whose refusal may pass.
 
 use std::{
     fs, io,
@@ -27,7 +27,8 @@ pub(super) fn refine(path: &Path, error: io::Error) -> io::Error {
     error
 }
 
-/// A handle that was not opened for an operation is `EBADF` in the contract, and an impossible offset is `EINVAL`.
+/// Translates the error of a call on a handle. The contract wants `EBADF` if the handle was not opened for the
+/// operation, and `EINVAL` for an impossible offset.
 pub(in crate::std_fs) fn handle_error(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(ACCESS_DENIED) => io::Error::from_raw_os_error(errno::EBADF),
@@ -36,17 +37,18 @@ pub(in crate::std_fs) fn handle_error(error: io::Error) -> io::Error {
     }
 }
 
-/// Virus scanners and indexers open files for a moment. A refusal that lasts longer than this is the caller's to
-/// handle.
+/// The maximum time for which a refused call is repeated. Virus scanners and indexers open a file only for a moment.
+/// The caller gets a refusal that lasts longer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many calls are made at once, since a reader that opens and closes a file leaves only short gaps.
+/// The number of attempts without a pause between them. A reader that opens and closes a file again and again leaves
+/// only short gaps.
 const AT_ONCE: u32 = 64;
 
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Repeats a call while another process's handle stands in its way. Windows tells nobody when a handle is closed, so
-/// there is nothing to wait for. `judge` names the refusals that no waiting cures.
+/// Repeats a call while it is refused because of another process's handle. Windows does not report when a handle is
+/// closed, so the call is simply tried again. `judge` decides which refusals are final.
 pub(super) fn patiently<T>(
     mut call: impl FnMut() -> io::Result<T>,
     judge: impl Fn(io::Error) -> Refusal,

@@ -1,4 +1,4 @@
-//! Opening files, and the calls for which Windows wants more access than the contract.
+//! Opens files, and makes the calls for which Windows needs more access than the contract.
 
 use std::{
     fs::{File, OpenOptions},
@@ -35,8 +35,8 @@ fn is_a_directory() -> io::Error {
     io::Error::from_raw_os_error(errno::EISDIR)
 }
 
-/// A flush wants a handle that can write (`windows/win32/api/fileapi/nf-fileapi-flushfilebuffers`). It covers the file
-/// and not the handle, so a handle that only reads flushes through a second one.
+/// Flushes the file. A flush needs a handle that can write (`windows/win32/api/fileapi/nf-fileapi-flushfilebuffers`).
+/// It covers the whole file, so a handle that only reads is flushed through a second handle.
 pub(in crate::std_fs) fn sync_all(file: &File, path: &Path, _: SyncMode) -> io::Result<()> {
     match file.sync_all() {
         Err(e) if e.raw_os_error() == Some(ACCESS_DENIED) => second(file, path)?.sync_all(),
@@ -44,12 +44,13 @@ pub(in crate::std_fs) fn sync_all(file: &File, path: &Path, _: SyncMode) -> io::
     }
 }
 
-/// std makes the same flush for both.
+/// Flushes the file. std makes the same call for `sync_data` and `sync_all`.
 pub(in crate::std_fs) fn sync_data(file: &File, path: &Path, mode: SyncMode) -> io::Result<()> {
     sync_all(file, path, mode)
 }
 
-/// Setting a length wants more than the right to append. `appends` is the path of a handle that may only append.
+/// Sets the length. This needs more than the right to append. `appends` is the path of the file if the handle can only
+/// append.
 pub(in crate::std_fs) fn set_len(file: &File, appends: Option<&Path>, len: u64) -> io::Result<()> {
     match (file.set_len(len), appends) {
         (Err(e), Some(path)) if e.raw_os_error() == Some(ACCESS_DENIED) => second(file, path)?.set_len(len),
@@ -57,7 +58,8 @@ pub(in crate::std_fs) fn set_len(file: &File, appends: Option<&Path>, len: u64) 
     }
 }
 
-/// Opens a second handle that can write. The path may lead to another file by now, and there is no open by handle.
+/// Opens a second handle that can write. It is opened by path, so the result is compared with the first handle: the
+/// path may lead to another file by now.
 fn second(file: &File, path: &Path) -> io::Result<File> {
     let second = OpenOptions::new().write(true).open(path)?;
     if file_metadata(&second)?.file_id == file_metadata(file)?.file_id {

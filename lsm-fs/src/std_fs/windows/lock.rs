@@ -1,4 +1,4 @@
-//! Owner locks of directories, by a handle that no other lock can be beside.
+//! Owner locks of directories. A lock is an open handle that excludes a second one.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,9 +22,9 @@ const FILE_ADD_FILE: u32 = 2;
 const FILE_SHARE_READ: u32 = 1;
 const FILE_SHARE_DELETE: u32 = 4;
 
-/// A locked directory. The handle asks for the right to write and shares it with nobody, so a second one is refused.
-/// Creating files inside opens no handle for writing on the directory itself, and listing it, renaming it or removing
-/// it is shared. Windows closes the handle when the process dies.
+/// A locked directory. The handle has the right to write and does not share it, so Windows refuses a second one.
+/// Creating a file inside needs no such handle. The share mode permits handles that list, rename or remove the
+/// directory. Windows closes the handle when the process dies.
 #[derive(Debug)]
 pub(in crate::std_fs) struct DirLock {
     _held: File,

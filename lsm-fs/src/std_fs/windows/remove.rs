@@ -1,4 +1,4 @@
-//! Removals, also of read-only files, and while others have a file open for a moment.
+//! Removals. They also work on read-only files, and while another process has the file open for a moment.
 
 use std::{fs, io, os::windows::fs::FileTypeExt, path::Path};
 
@@ -39,8 +39,8 @@ pub(in crate::std_fs) fn remove_dir_all(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
-/// Makes a call that the read-only attribute of the entry must not hinder, as it hinders none on Unix. If the call
-/// fails, the entry has its attribute again.
+/// Makes a call that works on a read-only entry too, as on Unix. If Windows refuses the call because of the attribute,
+/// clears the attribute and repeats the call. If that fails, sets the attribute again.
 pub(super) fn unhindered(
     entry: &Path,
     call: &dyn Fn() -> io::Result<()>,

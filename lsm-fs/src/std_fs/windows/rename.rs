@@ -27,14 +27,15 @@ pub(in crate::std_fs) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     unhindered(to, &|| fs::rename(from, to), &|e| refusal(from, to, e)).map_err(|e| refine_pair(from, to, e))
 }
 
-/// Returns `true` for two names of one file. A name is no second one if it differs in case alone.
+/// Returns `true` if the paths are two hard links of one file, and not one name in two spellings.
 fn are_two_names(from: &Path, source: &FsMetadata, to: &Path, target: &FsMetadata) -> bool {
     source.file_id == target.file_id
         && source.link_count.is_some_and(|names| names > 1)
         && matches!((fs::canonicalize(from), fs::canonicalize(to)), (Ok(from), Ok(to)) if from != to)
 }
 
-/// Windows has one error for many reasons.
+/// Decides if a refused rename may succeed later, and finds the POSIX error if not. Windows has one error for many
+/// reasons.
 fn refusal(from: &Path, to: &Path, error: io::Error) -> Refusal {
     if !symlink_metadata(from).is_ok_and(|source| source.is_dir()) {
         return Refusal::MayPass(error);
@@ -61,7 +62,7 @@ fn refine_pair(from: &Path, to: &Path, error: io::Error) -> io::Error {
     refine(if fs::symlink_metadata(from).is_ok() { to } else { from }, error)
 }
 
-/// Links a file. The pages do not say if the call follows a symbolic link, so it is not made for one.
+/// Links a file. Refuses a symbolic link, because Microsoft's documentation does not say if the call would follow it.
 pub(in crate::std_fs) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     name::check(to)?;
     let source = symlink_metadata(from)?;

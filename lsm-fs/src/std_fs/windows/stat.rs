@@ -1,4 +1,4 @@
-//! Metadata by a handle, which alone has the identity of a file and the number of its names.
+//! Metadata through a handle. Only a handle gives the identity of a file and the number of its names.
 
 use std::{
     fs::{File, OpenOptions},
@@ -24,7 +24,7 @@ pub(in crate::std_fs) fn symlink_metadata(path: &Path) -> io::Result<FsMetadata>
     file_metadata(&to_describe(path, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)?)
 }
 
-/// Opens with access to nothing but the metadata, which no other handle's share mode refuses.
+/// Opens a handle with access to the metadata only. No share mode of another handle refuses that.
 fn to_describe(path: &Path, flags: u32) -> io::Result<File> {
     name::check(path)?;
     let opened = OpenOptions::new().access_mode(0).custom_flags(flags).open(path);
