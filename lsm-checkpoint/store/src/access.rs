@@ -40,7 +40,7 @@ pub(crate) struct Access {
 pub(crate) struct Listed {
     /// The name, relative to the prefix.
     pub(crate) name: String,
-    /// The same name parsed. `None` for a stranger.
+    /// The parsed name. `None` if no repository makes such a name.
     pub(crate) key: Option<Key>,
     pub(crate) len: u64,
     pub(crate) modified: Duration,

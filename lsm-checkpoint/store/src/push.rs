@@ -86,7 +86,8 @@ impl Repository {
         let push = Push { session, source, survey: &survey, options, meter, replaced };
         let outcome = push.run(&head).await;
         if outcome.is_ok() {
-            // The backup is committed. If the memory of this push stays, it costs the next push a look.
+            // The backup is committed. If the notes of this push cannot be removed, they only cost the next push a
+            // read.
             let _ = session.memory.ended(survey.id).await;
         }
         outcome

@@ -1,4 +1,4 @@
-//! [`Rules`]: the rules of the protocol. The proof can leave out each one.
+//! [`Rules`]: the rules of the protocol. The proof can leave out each one. A *head* is the object of a state.
 
 /// The rules that protect backups. All are on. Only the crate's proof turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
