@@ -140,7 +140,8 @@ impl CheckpointSource for Source<'_> {
         let fs: Arc<dyn Fs> = Arc::new(StdFs);
         let is_tight = self.runtime().tight_space_compaction;
         let file = |kind, path: &Path, sum| match is_tight {
-            // A later compaction cuts the inode. The captured version holds it off until the copy exists.
+            // A later compaction cuts the file in place, so a link would be cut too. The captured version prevents the
+            // cut until the copy exists.
             true => SourceFile::mutable(kind, fs.clone(), path, None, sum),
             false => SourceFile::immutable(kind, fs.clone(), path, None).checksum(sum),
         };

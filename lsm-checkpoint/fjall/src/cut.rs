@@ -15,9 +15,9 @@
 //!    first reading, and the earlier records of their keyspaces, because the tables have these changes already.
 //!
 //! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
-//! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0 have
-//! the change. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the copy,
-//! it skips a record that is both in a table and in a journal.
+//! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0
+//! hold the change. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the
+//! copy, it skips a record that is both in a table and in a journal.
 
 use std::{
     collections::HashMap,

@@ -52,7 +52,7 @@ pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
     Ok(dir.to_path_buf())
 }
 
-/// Refuses the directory of another database. The backup would have the names of its keyspaces without their data.
+/// Refuses the directory of another database. Its keyspace 0 lists keyspaces whose data the backup would not have.
 fn check(dir: &Path) -> Result<()> {
     let other = |reason: String| Error::OtherDirectory { dir: dir.to_path_buf(), reason };
     match Lock::take(dir) {

@@ -48,7 +48,7 @@ fn each_tree_opens_with_its_own_options() {
     }
 }
 
-/// No tree is flushed if one of them cannot be carried.
+/// No tree is flushed if the adapter of one of them refuses it.
 #[test]
 fn a_tree_that_is_refused_refuses_the_database() {
     let dir = tempfile::tempdir().unwrap();

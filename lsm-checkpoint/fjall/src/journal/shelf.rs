@@ -70,8 +70,9 @@ impl Shelf {
         Ok(self.missing(&listed))
     }
 
-    /// Returns the number of a journal that was removed. fjall removes the oldest journal first. So if an older journal
-    /// exists, a gap in the numbers is older still, and fjall accepts it.
+    /// Returns the number of a journal that was made and removed since the journals were first listed. It shows as a
+    /// gap in the numbers. fjall removes the oldest journal first. So if a journal before the gap still exists, the gap
+    /// was there before, and fjall accepts it.
     fn missing(&self, listed: &[u64]) -> Option<u64> {
         let oldest = listed.iter().min().copied();
         let mut numbers = self.journals.keys().copied();
