@@ -39,7 +39,7 @@ impl CheckpointDir {
         Ok(Self { fs, dir, catalog, identity })
     }
 
-    /// Opens a checkpoint with a catalog that was made up from its files.
+    /// Opens a checkpoint with a catalog that was reconstructed from its files.
     pub(crate) fn assumed(fs: Arc<dyn Fs>, dir: PathBuf, catalog: Catalog) -> Self {
         let identity = catalog.identity.clone();
         Self { fs, dir, catalog, identity }

@@ -21,7 +21,8 @@ pub(crate) fn rows(volume: &str, root: &Path) {
     }
 }
 
-/// Clones files beside a loop, for which there is a target, and beside the same calls from as many threads.
+/// Clones files, and compares the time with a plain loop (`target` is the target of this ratio) and with the same calls
+/// from as many threads.
 pub(crate) fn row(row: &Row<'_>, count: usize, bytes: usize, target: f64) {
     if !StdFs.capabilities(row.root).unwrap().reflink {
         return;

@@ -23,17 +23,17 @@ impl CheckpointDir {
     ///
     /// # Contract
     ///
-    /// As [`salvage`](Self::salvage), with these differences. The manifest is read with these options, which hold the
-    /// key of an encrypted one. `list` gets the verified manifest, and returns the files that the version consists of,
-    /// as [`Snapshot::files`](crate::Snapshot::files) does. Only their kinds, names, lengths and checksums are used.
-    /// Their paths are not opened. Each file must be a regular file of its length at its place in the checkpoint.
+    /// As [`salvage`](Self::salvage), with these differences. The manifest is read with `options`, which hold the key
+    /// if it is encrypted. `list` gets the verified manifest, and returns the files that the version consists of, as
+    /// [`Snapshot::files`](crate::Snapshot::files) does. Only their kinds, names, lengths and checksums are used. Their
+    /// paths are not opened. Each file must be a regular file of its length at its place in the checkpoint.
     ///
     /// A file with a checksum is compared with it, so it is copied under every policy. A checkpoint that is made of the
     /// result keeps this rule for its own restores. A file without a checksum may be cloned or linked, unless its
     /// constructor forbids that.
     ///
-    /// The manifest, the log of edits of the version and CURRENT come along without being listed. Every other file that
-    /// is not listed is left out, and the report lists it.
+    /// The manifest, the log of edits of the version and CURRENT are included without being listed. Every other file
+    /// that is not listed is left out, and the report lists it.
     ///
     /// # Errors
     ///

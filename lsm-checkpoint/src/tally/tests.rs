@@ -21,7 +21,7 @@ use crate::{
 };
 
 const TABLES: usize = 4;
-/// Four times as many trees take no more than this many times as much, in hundredths.
+/// The maximal growth of the costs if there are four times as many trees, in percent.
 const GROWTH_MAX: u64 = 450;
 
 /// An engine of many trees with a few tables each.
@@ -83,7 +83,7 @@ impl CheckpointSource for Forest {
     }
 }
 
-/// Calls of the seam and steps between them, of each verb.
+/// Returns the costs of each operation: the calls of the filesystem, and the steps of loops.
 fn costs(trees: usize, file_by_file: bool) -> BTreeMap<&'static str, [u64; 2]> {
     let counting = FaultFs::new(MemFs::new());
     if file_by_file {
@@ -153,7 +153,7 @@ fn releasing_a_file_does_not_search_the_others() {
         let steps = steps_of(|| {
             for path in &paths {
                 guard.release(path);
-                // Which of the two ways is gone depends on whether a deletion has asked before.
+                // A released file is not held any more, so its deletion is not deferred.
                 assert_eq!(pause.try_enqueue(&fs, path), Enqueue::DeleteNow);
             }
         });

@@ -130,7 +130,8 @@ fn an_identity_that_is_too_long_is_refused() {
     }
 }
 
-/// Returns the length of each name in the records of a catalog and in their paths.
+/// Returns the lengths that decoding a catalog charges to its budget: the length of the whole path of each tree, file
+/// and directory, and of each folder on the way that has no record.
 fn taken(sections: &Sections) -> Vec<usize> {
     let mut taken = Vec::new();
     let mut take = |len| {

@@ -6,8 +6,9 @@ use lsm_checkpoint::{BoxError, Capture, CheckpointSource, DeletionPause, SourceR
 
 use super::{Engine, snapshot};
 
-/// An engine without a deletion pause, to a checkpoint. Many engines unlink a file when the last version with it is
-/// dropped. The reference engine shows the pause instead, so each snapshot holds that pause as its pin.
+/// The reference engine in the role of an engine without a deletion pause. Many engines unlink a file when the last
+/// version with it is dropped. The reference engine has a pause, so each snapshot holds a guard of the pause as its
+/// pin.
 pub(super) struct Pinned<'a>(pub(super) &'a Engine);
 
 impl CheckpointSource for Pinned<'_> {

@@ -28,7 +28,7 @@ pub(super) enum Mistake {
     KeepsAGuard,
     /// Unlinks when the tree is dropped. This is a mistake unless the tree says so.
     UnlinksLater,
-    /// Unlinks when the tree is dropped, and nothing after a capture.
+    /// Unlinks when the tree is dropped. After a capture, it never unlinks a file again.
     UnlinksLaterUntilACapture,
 }
 

@@ -157,7 +157,7 @@ fn check(case: &Case, dir: &Path, target: &str) {
         let Permissions { mode, owner: found_owner, .. } = found.permissions.unwrap();
         // Written files take the mode of the database.
         let wanted = expected.get(path).copied().unwrap_or(root & 0o666);
-        // A group that this user may not set is another one here, and gets no rights.
+        // In these cases, a user who may not set the owner may not set the group either. The group then gets no rights.
         let is_refused = case.user != 0 && found_owner != case.owner;
         let wanted = if is_refused { wanted & !0o070 } else { wanted };
         println!("  {}/{}: {mode:04o} {found_owner}", target.file_name().unwrap().display(), path.display());

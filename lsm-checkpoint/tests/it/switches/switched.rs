@@ -1,4 +1,4 @@
-//! [`switched`]: a backend behind a board.
+//! [`switched`]: a backend whose calls are answered by a [`Board`] of odd behaviour.
 
 use std::{ffi::OsString, io, path::Path, sync::Arc};
 
@@ -14,7 +14,7 @@ pub(crate) fn switched<F: Fs + Clone + 'static>(fs: F, switch: Switch) -> Interc
     behind(fs, Arc::new(Board::new(switch)))
 }
 
-/// The same with a board that can be turned meanwhile.
+/// As [`switched`], with a board that the caller can switch while the backend is in use.
 pub(crate) fn behind<F: Fs + Clone + 'static>(fs: F, board: Arc<Board>) -> InterceptFs<F, Switched<F>> {
     let looks = fs.clone();
     InterceptFs::new(fs, Switched { fs: looks, board })

@@ -168,7 +168,7 @@ impl Place {
         result.map_or_else(|error| self.short(&error.to_string()), str::to_owned)
     }
 
-    /// A message with the name of its errno in place of the host's text, and paths as they are below the root.
+    /// Returns a message with the name of its errno instead of the host's text, and with paths relative to the root.
     fn short(&self, message: &str) -> String {
         let names = [
             (ENOLCK, "ENOLCK"),
@@ -179,7 +179,7 @@ impl Place {
             (errno::EACCES, "EACCES"),
             (errno::EINVAL, "EINVAL"),
         ];
-        // Of two names that are one, either comes first where copies overlap.
+        // The filesystem folds `B.sst` and `b.sst` into one name. Copies overlap, so the message may have either.
         let message = message.replace("B.sst", "b.sst");
         let message = names.iter().fold(message, |message, (code, name)| {
             message.replace(&std::io::Error::from_raw_os_error(*code).to_string(), name)
