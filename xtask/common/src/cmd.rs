@@ -41,7 +41,7 @@ pub fn cargo(dir: &Path) -> Command {
     command
 }
 
-/// A tool of the system, which may live in an `sbin` that the user's `PATH` leaves out.
+/// Makes the command of a system tool. The tool may be in an `sbin` directory that the user's `PATH` leaves out.
 pub fn tool(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.env("PATH", search_path());

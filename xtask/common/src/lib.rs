@@ -12,7 +12,8 @@ pub mod workspace;
 
 use std::process::ExitCode;
 
-/// The exit code of a chore: a failure if it found a fault, or if it could not run. Then the error is shown.
+/// Returns the exit code of a chore: a failure if the chore found a fault (`false`), or if it could not run. In the
+/// second case, the error is printed.
 pub fn exit_code(done: anyhow::Result<bool>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,

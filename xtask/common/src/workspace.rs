@@ -70,7 +70,7 @@ pub fn files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = cmd::capture(&mut git).context("the files of the workspace are listed by git")?;
     let files = listed.split('\0').filter(|file| !file.is_empty()).map(PathBuf::from);
-    // git also lists a file whose removal is not committed yet, and a file with a conflict three times.
+    // git also lists a removed file until the removal is committed, and lists a file with a conflict three times.
     let mut files: Vec<_> = files.filter(|file| root.join(file).is_file()).collect();
     files.sort();
     files.dedup();

@@ -68,7 +68,7 @@ pub(super) fn load(root: &Path) -> anyhow::Result<Vec<Mutant>> {
     let dir = root.join("xtask/mutants");
     let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    // The program that reads them lies beside the lists.
+    // The sources of this program lie in the same folder as the lists.
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "txt"));
     paths.sort();
     let mut mutants: Vec<Mutant> = Vec::new();

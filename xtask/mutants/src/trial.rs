@@ -89,7 +89,7 @@ fn build(copy: &Copy, run: &str) -> anyhow::Result<bool> {
 fn test(copy: &Copy, run: &str, limit: Option<Duration>) -> anyhow::Result<bool> {
     let mut cargo = copy.cargo();
     cargo.args(run.split_whitespace());
-    // The unchanged code has a generous limit.
+    // The time limit for the tests of the unchanged code, which is generous.
     let mut command = cmd::within(&cargo, limit.unwrap_or(Duration::from_secs(3600)));
     let log = File::create(log_of(copy))?;
     command.stdin(Stdio::null()).stderr(log.try_clone()?);
@@ -125,7 +125,7 @@ fn until_first_failure(command: &mut Command, mut log: File) -> anyhow::Result<b
 /// Kills `timeout`, which leads its own process group, and every process of that group.
 fn kill_group(leader: &Child) -> anyhow::Result<()> {
     let mut kill = Command::new("kill");
-    // A leader that has already ended is fine too.
+    // Ignore a failure: the leader of the group may have ended already.
     kill.args(["-KILL", "--", &format!("-{}", leader.id())]).stderr(Stdio::null()).status()?;
     Ok(())
 }
@@ -151,7 +151,7 @@ mod tests {
         assert!(!run("exit 101", 600));
     }
 
-    /// A log on a full disk is such a case. The script prints and never ends.
+    /// The log cannot be written, as on a full disk. The script prints a line and then never ends.
     #[test]
     fn a_log_that_fails_ends_the_tests() {
         let mut shell = Command::new("sh");

@@ -1,4 +1,4 @@
-//! `cargo check` of the four core crates for each target, with their tests where the tests are meant for it.
+//! Runs `cargo check` on the four core crates for each target.
 
 use crate::{
     setup::{Tool, Toolchain, ensure},
@@ -27,7 +27,7 @@ pub(crate) const TARGETS: &[Target] = &[
 pub(crate) const CRATES: [&str; 8] =
     ["-p", "lsm-fs", "-p", "lsm-fs-mem", "-p", "lsm-manifest", "-p", "lsm-checkpoint"];
 
-/// Checks the crates with all features. Returns a sentence, as an error if there are warnings.
+/// Checks the crates with all features. Returns the result as a sentence. Warnings are an error.
 pub(crate) fn run(toolchain: &Toolchain, target: &Target) -> anyhow::Result<String> {
     ensure(target.tools)?;
     let mut cargo = toolchain.cargo();

@@ -1,4 +1,4 @@
-//! Checks the four core crates for platforms that this machine is not, and runs their tests under wine and qemu.
+//! Checks the four core crates for other platforms than this machine, and runs their tests under wine and qemu.
 //!
 //! Everything that it fetches or builds lies below `target/platforms`. The installed toolchain stays as it is.
 

@@ -24,8 +24,7 @@ enum Runner {
     Qemu(&'static str),
 }
 
-/// The golden files and the determinism of crash images, which say that an archive, a CURRENT, a CHECKPOINT and an
-/// image have the same bytes everywhere.
+/// Tests that an archive, a CURRENT, a CHECKPOINT and a crash image have the same bytes on every platform.
 const SAME_BYTES: &[(&[&str], &[&str])] = &[
     (&["-p", "lsm-manifest", "--all-features", "--test", "it"], &["golden::"]),
     (

@@ -9,10 +9,11 @@ pub(super) struct Plot {
     series: &'static [Series],
 }
 
-/// A side of the rows whose jobs differ only in a number of files.
+/// A line of a plot before its points are known: one side (ours or the other) of all rows whose jobs differ only in the
+/// number of files.
 struct Series {
     name: &'static str,
-    /// The text before and after the number.
+    /// The text of the job before and after the number of files.
     job: (&'static str, &'static str),
     volume: &'static str,
     side: Side,
@@ -28,7 +29,7 @@ enum Side {
 #[derive(Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) name: &'static str,
-    /// The place in the list of series, which gives the colour.
+    /// The position in the list of series. It decides the colour.
     pub(super) place: usize,
     pub(super) points: Vec<(f64, f64)>,
 }

@@ -11,8 +11,8 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     for package in ci.workspace.nested()? {
         let shown = dir(&package).strip_prefix(&ci.workspace.root)?.join("Cargo.toml");
         let shown = shown.to_string_lossy();
-        // In the target directory of the workspace they find the dependencies that they share with it. For that their
-        // manifests repeat its profile.
+        // Build in the target directory of the workspace, so that shared dependencies are not built twice. This works
+        // only because the manifests of these packages repeat the workspace's profile.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target"];
         ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
         if is_fuzz(&package) {

@@ -186,7 +186,7 @@ fn negates_a_feature(code: &str) -> bool {
     code.lines().filter_map(|line| line.split_once("not(")).any(|(_, rest)| rest.contains("feature"))
 }
 
-/// Tells whether a crate came after the core: its tests run once, with all features.
+/// Returns `true` for a crate outside of the core. The tests of such a crate run once, with all features.
 fn is_later(name: &str) -> bool {
     !CORE.contains(&name)
 }
@@ -200,8 +200,8 @@ fn selection(name: &str, features: &[String]) -> Vec<String> {
     args
 }
 
-/// The arguments that select a crate with all features, in the words of the step `test`. Otherwise cargo would build it
-/// once more: a default feature without content makes a difference.
+/// Returns the arguments that select a crate with all features. They are spelled as in the step `test`, because cargo
+/// builds the crate again if the list of features differs, even by a default feature without content.
 fn all_features(package: &Package) -> Vec<String> {
     match combinations(&package.features).last() {
         Some(features) if !is_later(&package.name) => selection(&package.name, features),

@@ -80,12 +80,13 @@ pub fn without_empty_sections(markdown: &str) -> String {
     kept.join("\n")
 }
 
-/// The file that keeps the tables of a run of these jobs, which says how they were measured.
+/// Returns the name of the file for the tables of these jobs. The name lists the jobs, so it shows the command that
+/// measured them.
 pub fn file_of(jobs: &[String]) -> String {
     if jobs.is_empty() { "all.md".to_owned() } else { format!("{}.md", jobs.join("-")) }
 }
 
-/// Returns a file that holds rows of these jobs too, among the names of other files.
+/// Returns another recorded file that already has rows of one of these jobs, if there is one.
 pub fn overlapping<'f>(files: &'f [String], jobs: &[String]) -> Option<&'f str> {
     let of_jobs = |file: &&String| {
         file.strip_suffix(".md").is_some_and(|words| {

@@ -13,7 +13,7 @@ use imports::ModulePath;
 /// Modules by path, and the modules that each imports from, with the items.
 type Imports<'t> = BTreeMap<&'t ModulePath, BTreeMap<&'t ModulePath, BTreeSet<&'t str>>>;
 
-/// Modules in a circle cannot be read, tested or changed one by one.
+/// Finds modules that import each other in a circle. Such modules cannot be read, tested or changed one by one.
 pub(super) fn module_circles(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for member in &tree.crates {

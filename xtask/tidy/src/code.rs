@@ -39,7 +39,7 @@ pub(super) fn long_files(tree: &Tree) -> Vec<String> {
     .collect()
 }
 
-/// Notes files that are about to do two things.
+/// Advises to split files that are nearly too long.
 pub(super) fn full_files(tree: &Tree) -> Vec<String> {
     let lines = tree.rust().map(|file| (file, file.text.lines().count()));
     let full = lines.filter(|(_, lines)| (FULL_LINES + 1..=MAX_LINES).contains(lines));
@@ -101,7 +101,7 @@ pub(super) fn vague_type_names(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Finds exemptions without a reason, which a reader needs who wants to remove them.
+/// Finds `allow` attributes without a reason. Without the reason, nobody knows when the attribute can be removed.
 pub(super) fn reasonless_allows(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.rust() {

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lsm-checkpoint-cli", &["lsm-fs", "lsm-manifest", "lsm-checkpoint", "lsm-checkpoint-store"]),
 ];
 
-/// The crates that stand beside the core. An engine takes one for the sake of the dependencies that it brings.
+/// The crates beside the core. They may have many dependencies, because an engine that uses one of them wants these.
 const BESIDE: &[&str] = &["lsm-checkpoint-store", "lsm-checkpoint-fjall"];
 
 /// The crates that a tree of the core with default features may contain. Every engine has to trust each name on this
@@ -34,7 +34,7 @@ const COMMON: &[&str] = &[
     "unicode-ident",
 ];
 
-/// As [`COMMON`], for the crates that write a format.
+/// Further crates that a tree of `lsm-manifest` or `lsm-checkpoint` may contain, because these write a format.
 const FORMAT: &[&str] = &["byteorder", "xxhash-rust"];
 
 /// A third-party crate and the crates that may depend on it.

@@ -11,7 +11,7 @@ const HISTORY: &[&str] = &[
     concat!("no ", "longer"),
     concat!("for ", "now"),
     concat!("replaces an ", "earlier"),
-    // Not the bare pair, which can also name a purpose ("a lock used to guard").
+    // The two words alone are not listed, because they can also name a purpose ("a lock used to guard").
     concat!("used to ", "be"),
     concat!("it used ", "to"),
     concat!("this used ", "to"),

@@ -1,4 +1,5 @@
-//! wine: its prefix, the libraries of mingw, and one library that wine 8.0 lacks.
+//! Prepares wine: its prefix (the directory of its fake Windows disk), the libraries of mingw, and one library that
+//! wine 8.0 lacks.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
@@ -6,10 +7,12 @@ use anyhow::Context;
 
 use crate::{setup::Toolchain, shell::capture};
 
-/// std takes its random numbers from `ProcessPrng`. wine has had it since 9.0.
+/// The source of a library with `ProcessPrng`, from which std takes its random numbers. wine has this function since
+/// 9.0.
 const RANDOM_SOURCE: &str = include_str!("../../wine/bcryptprimitives.c");
 
-/// A handle of Windows is a descriptor of its server and of the process. The deepest tree of the tests takes 1,500.
+/// Runs a program under wine with more descriptors. Each handle of Windows takes a descriptor in wine's server and one
+/// in the process, and the deepest tree of the tests takes 1,500 handles.
 const RUNNER: &str = "#!/bin/sh\nulimit -n 16384\nexec wine \"$@\"\n";
 
 const COMPILER: &str = "x86_64-w64-mingw32-gcc";
