@@ -1,8 +1,8 @@
 //! Push and restore beside restic and rclone, as a Markdown table: `cargo xtask bench` runs it on its mounts.
 //!
 //! The repository is a folder on another volume, the one place that all three know. The tools run in turn, each in new
-//! folders. A time ends when the volume that was written to is synced, because rclone syncs nothing itself. restic is
-//! told not to compress. It encrypts, which the others do not.
+//! folders. Each measurement ends when the volume that was written to is synced, because rclone syncs nothing itself.
+//! restic is told not to compress. It encrypts, which the others do not.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

@@ -33,7 +33,8 @@ pub struct SourceStatus {
 }
 
 impl SourceStatus {
-    /// Returns the age of the last backup at a time since the Unix epoch, by the clock of the checkpoint's maker.
+    /// Returns the age of the last backup. `now` is the time since the Unix epoch. The time of the backup comes from
+    /// the clock of the checkpoint's maker.
     #[must_use]
     pub fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.last.created)

@@ -151,7 +151,8 @@ pub(crate) struct Nodes<'a, P> {
 }
 
 impl<P: Place> Nodes<'_, P> {
-    /// Creates a node. Returns the file outside that got another name, or an error if this kind is not possible here.
+    /// Creates a node. If it is a hard link, returns the file outside that it is another name of. Fails if this kind of
+    /// node is not possible here.
     pub(crate) fn put(&self, kind: Kind, spot: Spot) -> Result<Option<PathBuf>, ()> {
         let (fs, backups) = (&self.world.fs, self.world.backups());
         let at = backups.join(spot.path());

@@ -70,8 +70,8 @@ pub(super) fn empty(top: OwnedFd, resolver: Resolver) -> io::Result<()> {
     empty_with(top, resolver, &mut |_, _| {})
 }
 
-/// Only one directory is open at a time. The way up is `..`, and the directory found there must be the one from which
-/// the walk came.
+/// Only the directory that is being emptied stays open. The way up is `..`, and the directory found there must be the
+/// one from which the walk came.
 fn empty_with(top: OwnedFd, resolver: Resolver, on: &mut dyn FnMut(Step, &CStr)) -> io::Result<()> {
     let mut here = top;
     let mut dirs = remove_files(&here)?;

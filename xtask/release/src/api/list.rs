@@ -1,4 +1,4 @@
-//! Public items as sorted lines, one item a line, with its path and its types.
+//! Lists the public items of a crate as sorted lines. Each line has one item with its path and its types.
 
 use std::collections::BTreeSet;
 
