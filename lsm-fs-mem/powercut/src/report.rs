@@ -20,8 +20,8 @@ use crate::{
     workdir::Workdir,
 };
 
-/// Without `--full`, a foreign sync is made before every n-th call, where n is this number. In the control, it is made
-/// before half as many calls.
+/// Without `--full`, a foreign sync is made before every n-th call, where n is this number. In the control, which
+/// leaves out one sync of the protocol, it is made before half as many calls.
 const EVERY: u64 = 12;
 const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 
