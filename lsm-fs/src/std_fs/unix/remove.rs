@@ -38,13 +38,27 @@ pub(super) fn remove_tree(top: &At<'_>, resolution: Resolution) -> io::Result<()
     if !FileType::from_raw_mode(found.st_mode).is_dir() {
         return Err(io::Error::from_raw_os_error(errno::ENOTDIR));
     }
+    let remove = || unlinkat(top.dir, top.name, AtFlags::REMOVEDIR);
+    match empty_top(top, resolution) {
+        Ok(()) => Ok(remove()?),
+        // A directory that may not be entered can only be removed if it is empty.
+        Err(e) if is_denied(&e) => remove().map_err(|_| e),
+        Err(e) => Err(e),
+    }
+}
+
+fn empty_top(top: &At<'_>, resolution: Resolution) -> io::Result<()> {
     let dir = top.open(DIRECTORY | rustix::fs::OFlags::NOFOLLOW, Mode::empty())?;
     let resolver = match top.resolver {
         Some(resolver) => resolver,
         None => Resolver::of(resolution, dir.as_fd())?,
     };
-    empty(dir, resolver)?;
-    Ok(unlinkat(top.dir, top.name, AtFlags::REMOVEDIR)?)
+    empty(dir, resolver)
+}
+
+/// Returns `true` if the mode of a directory forbids to open it, to list it or to change it.
+fn is_denied(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(errno::EACCES)
 }
 
 /// A directory whose sub-directory is being emptied.
@@ -79,10 +93,20 @@ fn empty_with(top: OwnedFd, resolver: Resolver, on: &mut dyn FnMut(Step, &CStr))
     loop {
         if let Some(name) = dirs.pop() {
             on(Step::Down, &name);
-            let Some(below) = enter(&here, &name, resolver)? else { continue };
+            let entered = enter(&here, &name, resolver);
+            let listed =
+                entered.and_then(|below| below.map(|dir| Ok((remove_files(&dir)?, dir))).transpose());
+            let (dirs_below, below) = match listed {
+                Ok(Some(listed)) => listed,
+                Ok(None) => continue,
+                Err(e) if is_denied(&e) => {
+                    unlinkat(&here, &name, AtFlags::REMOVEDIR).map_err(|_| e)?;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
             above.push(Ancestor { id: file_id(&fstat(&here)?), name, dirs });
-            here = below;
-            dirs = remove_files(&here)?;
+            (here, dirs) = (below, dirs_below);
         } else {
             let Some(parent) = above.pop() else { return Ok(()) };
             on(Step::Up, &parent.name);

@@ -148,3 +148,41 @@ fn a_path_that_ends_in_a_separator_follows_no_link() {
     remove_dir_all(&dir.path().join("d//")).unwrap();
     assert!(!dir.path().join("d").exists());
 }
+
+/// A umask can take rights from the owner of a new directory. Only a process that is not root notices.
+#[test]
+fn an_empty_directory_that_may_not_be_entered_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for mode in [0o000, 0o100, 0o200, 0o300, 0o400, 0o600, 0o700] {
+        for closed in ["top", "top/inner"] {
+            let top = dir.path().join("top");
+            let closed = dir.path().join(closed);
+            fs::create_dir_all(&closed).unwrap();
+            set_mode(&closed, mode);
+            remove_dir_all(&top).unwrap_or_else(|error| panic!("{mode:o}: {error}"));
+            assert!(!top.exists(), "{mode:o}");
+        }
+    }
+}
+
+/// The error names the missing right, and not the entries.
+#[test]
+fn a_directory_with_entries_that_may_not_be_listed_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let closed = dir.path().join("top/inner");
+    fs::create_dir_all(closed.join("kept")).unwrap();
+    set_mode(&closed, 0o200);
+    if fs::read_dir(&closed).is_ok() {
+        // Nothing is forbidden to root.
+        return;
+    }
+    let refused = remove_dir_all(&dir.path().join("top")).unwrap_err();
+    set_mode(&closed, 0o700);
+    assert_eq!(refused.raw_os_error(), Some(errno::EACCES));
+    assert!(closed.join("kept").exists());
+}
+
+fn set_mode(dir: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(dir, fs::Permissions::from_mode(mode)).unwrap();
+}
