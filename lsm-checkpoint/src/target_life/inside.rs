@@ -7,10 +7,10 @@
 
 use std::{collections::HashSet, ffi::OsStr, io, path::PathBuf};
 
-use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsExt, SyncMode};
+use lsm_fs::{DirectorySync, Fs, FsDirEntry, FsExt, Op, SyncMode};
 
 use super::{
-    Contents, NameState, Staging, Target,
+    Contents, NameState, Staging, Target, create_dir_or_own,
     marker::{MarkedOperation, Marker, unmark},
     pointers::{PublishProgress, publish_progress, take_away},
     remove_if_empty, unless_gone,
@@ -32,7 +32,7 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
         NameState::Unlockable => None,
         NameState::Free => {
             let error = io::Error::from(io::ErrorKind::NotFound);
-            return Err(lsm_fs::Error::new(lsm_fs::Op::TryLockDirectory, &target.path, error).into());
+            return Err(lsm_fs::Error::new(Op::TryLockDirectory, &target.path, error).into());
         }
         NameState::Owned | NameState::Rebound | NameState::NotADirectory => return Err(target.in_progress()),
     };
@@ -44,15 +44,27 @@ pub(super) fn claim_inside<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode)
         clear_inside(fs, &target, mode)?;
     }
     refuse_entries(fs, &target)?;
-    if let Err(error) = create_private_dir(fs, &target.staged) {
-        if lock.is_some() {
-            // A network filesystem can report a failure although the call took effect. The lock of the target keeps
-            // other processes out, so the directory is our own.
-            let _ = fs.remove_dir(&target.staged);
-        }
-        return Err(error.into());
-    }
+    make_staged(fs, &target, lock.is_some())?;
     Ok(Staging::new(fs, target, mode, lock))
+}
+
+/// Makes the staged directory. After an error, it does not exist.
+fn make_staged(fs: &dyn Fs, target: &Target, is_locked: bool) -> Result<()> {
+    let made = match is_locked {
+        // The lock of the target keeps other processes out, so an empty directory is our own.
+        true => create_dir_or_own(fs, &target.staged),
+        false => create_private_dir(fs, &target.staged),
+    };
+    // A umask can take rights from the owner of the new directory. What is made in it could not be removed.
+    match made.and_then(|()| fs.read_dir(&target.staged)) {
+        Ok(_) => Ok(()),
+        Err(error) if !is_locked && error.op() == Op::CreateDir => Err(error.into()),
+        // A network filesystem can report a failure although the call took effect.
+        Err(error) => match unless_gone(fs.remove_dir(&target.staged)) {
+            Ok(()) => Err(error.into()),
+            Err(failure) => Err(Error::from(error).left_behind(&target.staged, failure)),
+        },
+    }
 }
 
 impl Staging<'_> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -77,14 +78,28 @@ impl<'a> Transfer<'_, 'a> {
                     self.base.verified_files += u64::from(base.reads(&file));
                     self.shared(file, Method::BaseLink, None)
                 }
+                Err(e) if self.is_based(&e, &from_dir, &file) => {
+                    self.base.verified_files += u64::from(base.reads(&file));
+                    self.shared(file, Method::BaseLink, None)
+                }
                 // If the base has lost the file meanwhile, take it from the source.
-                Err(e) if e.allows_fallback() || e.kind() == std::io::ErrorKind::NotFound => {
+                Err(e) if e.allows_fallback() || e.kind() == io::ErrorKind::NotFound => {
                     Ok(Reported::Refused(file))
                 }
                 Err(e) => Err(e.into()),
             })
         });
         Ok(pending::merge(others, batch.end()?.all_reported()?))
+    }
+
+    /// Returns `true` if a link to the base was made although the call reported that the name is taken, as
+    /// [`is_linked`](Self::is_linked) does for a link to the source.
+    fn is_based(&self, error: &lsm_fs::Error, from_dir: &Path, file: &PendingFile<'_>) -> bool {
+        let id = |path: PathBuf| self.params.fs.symlink_metadata(&path).ok()?.file_id;
+        let held = id(from_dir.join(&file.planned.name));
+        error.kind() == io::ErrorKind::AlreadyExists
+            && held.is_some()
+            && held == id(self.params.dir.join(file.target()))
     }
 
     /// Reads the files before they are linked, if the caller requests it. Moves damaged files to the others.

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
+mod umask;
 mod watch;
 
 use std::{path::Path, sync::Arc};

@@ -13,30 +13,41 @@ use verbs::{Place, Verb};
 /// The outcome of each operation under a switch. An operation that is not listed returns `ok`.
 fn expected(switch: Switch, verb: Verb) -> &'static str {
     use Switch::{FoldsCase, Full, NoColons, NoDirectorySync, NoLocks, Quota, UnlistableParent};
-    use Verb::{Copy, Create, Remove, Restore, Sweep};
+    use Verb::{Copy, Create, Force, Increment, List, Remove, Restore, RestoreInto, Sweep};
     match (switch, verb) {
-        (NoLocks, Create | Copy) => "try_lock_directory /.daily.checkpoint-staged: ENOLCK",
+        (NoLocks, Create | Copy | Increment) => "try_lock_directory /.daily.checkpoint-staged: ENOLCK",
         (NoLocks, Restore) => "try_lock_directory /.restored.checkpoint-staged: ENOLCK",
-        (NoLocks, Remove) => "try_lock_directory /checkpoint: ENOLCK",
+        (NoLocks, RestoreInto) => "try_lock_directory /restored: ENOLCK",
+        (NoLocks, Remove | Force) => "try_lock_directory /checkpoint: ENOLCK",
         (NoLocks, Sweep) => "/weekly: try_lock_directory /.weekly.checkpoint-staged: ENOLCK",
-        (Full, Create | Copy) => "create_dir /.daily.checkpoint-staged: ENOSPC",
+        (Full, Create | Copy | Increment) => "create_dir /.daily.checkpoint-staged: ENOSPC",
         (Full, Restore) => "create_dir /.restored.checkpoint-staged: ENOSPC",
-        (Quota, Create | Copy) => "create_dir /.daily.checkpoint-staged: EDQUOT",
+        (Full, RestoreInto) => "create_dir /restored/.checkpoint-staged: ENOSPC",
+        (Quota, Create | Copy | Increment) => "create_dir /.daily.checkpoint-staged: EDQUOT",
         (Quota, Restore) => "create_dir /.restored.checkpoint-staged: EDQUOT",
-        (FoldsCase, Create | Copy) => {
+        (Quota, RestoreInto) => "create_dir /restored/.checkpoint-staged: EDQUOT",
+        (FoldsCase, Create | Copy | Increment) => {
             "/.daily.checkpoint-staged/tables/b.sst: the filesystem does not distinguish this name from another"
         }
         (FoldsCase, Restore) => {
             "/.restored.checkpoint-staged/tables/b.sst: the filesystem does not distinguish this name from another"
         }
-        (NoColons, Create | Copy) => {
+        (FoldsCase, RestoreInto) => {
+            "/restored/.checkpoint-staged/tables/b.sst: the filesystem does not distinguish this name from another"
+        }
+        (NoColons, Create | Copy | Increment) => {
             "/.daily.checkpoint-staged/tables/a:1.sst: the target's filesystem refuses this name"
         }
         (NoColons, Restore) => {
             "/.restored.checkpoint-staged/tables/a:1.sst: the target's filesystem refuses this name"
         }
-        (UnlistableParent, Create | Copy | Restore | Remove | Sweep | Verb::List) => "read_dir /: EACCES",
-        (NoDirectorySync, Create | Copy | Restore) => "ok, not durable",
+        (NoColons, RestoreInto) => {
+            "/restored/.checkpoint-staged/tables/a:1.sst: the target's filesystem refuses this name"
+        }
+        (UnlistableParent, Create | Copy | Increment | List | Restore | Remove | Force | Sweep) => {
+            "read_dir /: EACCES"
+        }
+        (NoDirectorySync, Create | Copy | Increment | Restore | RestoreInto) => "ok, not durable",
         _ => "ok",
     }
 }

@@ -20,7 +20,7 @@ use crate::db::{Db, all_files};
 
 const DIR: &str = "LSM_CHECKPOINT_MODES_DIR";
 /// The user and the group that are not root.
-const USER: u32 = 65_533;
+pub(super) const USER: u32 = 65_533;
 /// The owner and the group of another user's database.
 const OTHER: u32 = 65_531;
 
@@ -53,12 +53,17 @@ struct Case {
     modes: [(&'static str, u32); 7],
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 #[test]
 fn a_table_of_modes() {
+    table_on(&std::env::temp_dir());
+}
+
+/// Checks the whole table in a directory of a filesystem.
+pub(crate) fn table_on(place: &Path) {
     let me = rustix::process::geteuid().as_raw();
     for umask in ["022", "077"] {
         let mut cases = vec![Case { umask, user: me, owner: me, modes: CLOSED }];
@@ -68,14 +73,14 @@ fn a_table_of_modes() {
             cases.push(Case { umask, user: USER, owner: OTHER, modes: OPEN });
         }
         for case in cases {
-            run(case);
+            run(case, place);
         }
     }
 }
 
 /// Prepares a database, and has a child make copies of it.
-fn run(case: Case) {
-    let scratch = tempfile::tempdir().unwrap();
+fn run(case: Case, place: &Path) {
+    let (scratch, program) = (tempfile::tempdir_in(place).unwrap(), tempfile::tempdir().unwrap());
     let dir = scratch.path();
     Db::prepare(&StdFs, &dir.join("db"), &[""]);
     for (path, mode) in case.modes {
@@ -88,7 +93,9 @@ fn run(case: Case) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "umask \"$1\" && shift && exec \"$@\"", "sh", case.umask]);
-    command.arg(executable(dir)).args(["--exact", "modes::host::copy_if_asked", "--nocapture"]);
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let child = format!("{module}::copy_if_asked");
+    command.arg(executable(program.path())).args(["--exact", &child, "--nocapture"]);
     command.env(DIR, dir).current_dir("/");
     if is_root() {
         chown(dir, Some(case.user), Some(case.user)).unwrap();
@@ -98,13 +105,16 @@ fn run(case: Case) {
     let said = [child.stdout, child.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(child.status.success(), "{case:?}: {said:?}");
     println!("umask {}, user {}, database of {}:", case.umask, case.user, case.owner);
-    for target in TARGETS.map(|(name, _)| name) {
+    let is_refused = ![0, case.owner].contains(&case.user);
+    for target in TARGETS.map(|(name, _)| name).into_iter().filter(|name| !(is_refused && *name == LINK_ONLY))
+    {
         check(&case, dir, target);
     }
 }
 
-/// Returns the path of a copy of the test binary that every user can execute.
-fn executable(dir: &Path) -> PathBuf {
+/// Puts a copy of the test binary that every user can execute into a directory. Returns its path.
+pub(super) fn executable(dir: &Path) -> PathBuf {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     let path = dir.join("child");
     let own = std::env::current_exe().unwrap();
     if fs::hard_link(&own, &path).is_err() {
@@ -115,20 +125,32 @@ fn executable(dir: &Path) -> PathBuf {
 
 /// The names of the copies, with their policies. A copy with a name that begins with `restored` is restored from the
 /// last checkpoint.
-const TARGETS: [(&str, Policy); 5] = [
+const TARGETS: [(&str, Policy); 8] = [
+    (LINK_ONLY, Policy::LinkOnly),
     ("prefer-link", Policy::PreferLink),
     ("prefer-reflink", Policy::PreferReflink),
     ("independent", Policy::Independent),
+    ("restored-link-only", Policy::LinkOnly),
     ("restored-linked", Policy::PreferLink),
+    ("restored-reflinked", Policy::PreferReflink),
     ("restored", Policy::Independent),
 ];
+
+/// Not made of another user's files, because a kernel may forbid these links (`fs.protected_hardlinks`).
+const LINK_ONLY: &str = "link-only";
 
 /// Runs in the child. Without a directory there is nothing to copy.
 #[test]
 fn copy_if_asked() {
     let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) else { return };
     let db = Db::open(Arc::new(StdFs), &dir.join("db"), &[""]);
+    let me = rustix::process::geteuid().as_raw();
+    let owner = StdFs.metadata(&dir.join("db")).unwrap().permissions.unwrap().owner;
+    let is_refused = me != 0 && owner != me;
     for (name, policy) in TARGETS {
+        if name == LINK_ONLY && is_refused {
+            continue;
+        }
         let (options, target) = (Checkpoint::new().policy(policy), dir.join(name));
         let info = if name.starts_with("restored") {
             let from = CheckpointDir::open(Arc::new(StdFs), dir.join("independent")).unwrap();
@@ -136,9 +158,6 @@ fn copy_if_asked() {
         } else {
             options.create(&db, &StdFs, &target).unwrap()
         };
-        let me = rustix::process::geteuid().as_raw();
-        let owner = StdFs.metadata(&dir.join("db")).unwrap().permissions.unwrap().owner;
-        let is_refused = me != 0 && owner != me;
         assert_eq!(info.owners_not_kept > 0, is_refused, "{name}: {info:?}");
         assert_eq!(info.modes_not_kept > 0, is_refused, "{name}: {info:?}");
     }

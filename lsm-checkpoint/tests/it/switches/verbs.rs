@@ -6,8 +6,8 @@ use std::{
 };
 
 use lsm_checkpoint::{
-    Checkpoint, CheckpointDir, CheckpointState, Error, FileKind, Policy, SourceFile, VerifyOptions, list,
-    remove, restore, run_checkpoint, sweep, verify,
+    Checkpoint, CheckpointDir, CheckpointState, Error, FileKind, Method, Policy, Removal, SourceFile,
+    VerifyOptions, list, remove, restore, run_checkpoint, sweep, verify,
 };
 use lsm_fs::{DirectorySync, Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Fault, FaultFs, MemFs};
@@ -25,16 +25,32 @@ pub(crate) enum Verb {
     Create,
     /// Creates a checkpoint that shares nothing.
     Copy,
+    /// Creates a checkpoint that links what a base holds, and reads it first.
+    Increment,
     List,
     Verify,
     Restore,
+    /// Restores into a directory that exists.
+    RestoreInto,
     Remove,
+    /// Removes a checkpoint that holds an entry of another process.
+    Force,
     Sweep,
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Create, Self::Copy, Self::List, Self::Verify, Self::Restore, Self::Remove, Self::Sweep];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Create,
+        Self::Copy,
+        Self::Increment,
+        Self::List,
+        Self::Verify,
+        Self::Restore,
+        Self::RestoreInto,
+        Self::Remove,
+        Self::Force,
+        Self::Sweep,
+    ];
 }
 
 /// A source, a checkpoint of it, and the debris of another, created before the switch is on.
@@ -101,9 +117,33 @@ impl Place {
                 self.check_made(&target, made.is_ok());
                 self.said(made.map(|info| durable(info.durability)))
             }
+            Verb::Increment => {
+                let (options, base) = (Checkpoint::new().policy(Policy::Independent), self.path("base"));
+                options.create(&self.engine(), fs, &base).unwrap();
+                let options = options.base(&base).verify_base(true);
+                let made = self.odd(|| options.create(&self.engine(), fs, &target));
+                self.check_made(&target, made.is_ok());
+                self.said(made.map(|info| {
+                    assert_eq!(info.by_method(Method::BaseLink).files, 2, "{info:?}");
+                    assert_eq!(info.base.verified_files, 2, "{info:?}");
+                    durable(info.durability)
+                }))
+            }
             Verb::Restore => {
                 let opened = || CheckpointDir::open(Arc::clone(&self.fs), &checkpoint);
                 let made = self.odd(|| restore(&opened()?, fs, &restored));
+                self.check_made(&restored, made.is_ok());
+                self.said(made.map(|info| durable(info.durability)))
+            }
+            Verb::RestoreInto => {
+                fs.create_dir(&restored).unwrap();
+                let opened = || CheckpointDir::open(Arc::clone(&self.fs), &checkpoint);
+                let options = Checkpoint::new().policy(Policy::Independent);
+                let made = self.odd(|| options.restore_into(&opened()?, fs, &restored));
+                if made.is_err() {
+                    assert!(fs.read_dir(&restored).unwrap().is_empty(), "{made:?}");
+                    fs.remove_dir(&restored).unwrap();
+                }
                 self.check_made(&restored, made.is_ok());
                 self.said(made.map(|info| durable(info.durability)))
             }
@@ -122,6 +162,17 @@ impl Place {
                 assert_eq!(fs.exists(&checkpoint).unwrap(), removed.is_err(), "{removed:?}");
                 self.check_debris();
                 self.said(removed.map(|_| "ok"))
+            }
+            Verb::Force => {
+                fs.write_new(&checkpoint.join("mine"), b"mine", NORMAL).unwrap();
+                let removed = self.odd(|| Removal::new().force(true).run(fs, &checkpoint));
+                let left = fs.read_dir(&checkpoint).unwrap().len();
+                assert_eq!(left, if removed.is_ok() { 1 } else { 4 }, "{removed:?}");
+                self.check_debris();
+                self.said(removed.map(|report| {
+                    assert_eq!(report.left, [Path::new("mine")]);
+                    "ok"
+                }))
             }
             Verb::Sweep => match self.odd(|| sweep(fs, &self.root, NORMAL)) {
                 Ok(report) if report.failed.is_empty() => {
