@@ -7,7 +7,8 @@ use lsm_checkpoint::{BoxError, CheckpointSource};
 use crate::{
     key_value::KeyValue,
     kind::{Kind, Special, Which},
-    options::{Descending, key_v5, key_v7},
+    options::{Descending, key_v7},
+    options_v5::key_v5,
     owner,
     readers::Readers,
 };

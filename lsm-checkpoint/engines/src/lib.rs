@@ -15,6 +15,7 @@ pub mod key_value;
 pub mod kind;
 pub mod load;
 pub mod options;
+pub mod options_v5;
 pub mod oracle;
 pub mod owner;
 mod readers;

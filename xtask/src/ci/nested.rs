@@ -1,6 +1,7 @@
 //! Packages below the crates that are not members of the workspace: adapters for real engines, interop, fuzzers.
 
-use crate::workspace::{dir, is_fuzz};
+use crate::cmd;
+use crate::workspace::{Package, dir, is_fuzz};
 
 use super::Ci;
 
@@ -15,7 +16,9 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         // only because the manifests of these packages repeat the workspace's profile.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target"];
         ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
-        if is_fuzz(&package) {
+        if let Some(toolchain) = toolchain(&package) {
+            with_toolchain(ci, toolchain, tail)?;
+        } else if is_fuzz(&package) {
             // Running the targets of cargo-fuzz needs a nightly compiler. The loop over the corpus does not.
             ci.cargo(&[&["check"], &tail[..]].concat())?;
             let stable = [&tail[..], &["--no-default-features"]].concat();
@@ -25,6 +28,29 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
             ci.cargo(&[&["test"], &tail[..]].concat())?;
         }
     }
+    Ok(())
+}
+
+/// The toolchain of a package that needs a later compiler than the workspace. It stands under `package.metadata.lsm`.
+fn toolchain(package: &Package) -> Option<&str> {
+    package.metadata.pointer("/lsm/toolchain")?.as_str()
+}
+
+/// Runs the tests of a package with a toolchain of rustup, or leaves them out if it is not installed.
+fn with_toolchain(ci: &mut Ci, toolchain: &str, tail: [&str; 4]) -> anyhow::Result<()> {
+    let rustup = || {
+        let mut command = cmd::tool("rustup");
+        command.current_dir(&ci.workspace.root).env("RUSTUP_AUTO_INSTALL", "0");
+        command
+    };
+    if cmd::capture(rustup().args(["which", "--toolchain", toolchain, "rustc"])).is_err() {
+        let [_, manifest, ..] = tail;
+        let cure = format!("rustup toolchain install --profile minimal {toolchain}");
+        ci.report.skip(format!("{manifest} needs Rust {toolchain}; get it with: {cure}"));
+        return Ok(());
+    }
+    let outcome = cmd::run(rustup().args(["run", toolchain, "cargo", "test"]).args(tail))?;
+    ci.report.record(&outcome);
     Ok(())
 }
 

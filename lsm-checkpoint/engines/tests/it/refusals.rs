@@ -6,7 +6,8 @@ use coordinode_v5::AbstractTree as _;
 use lsm_checkpoint::{CheckpointSource, run_checkpoint};
 use lsm_checkpoint_engines::{
     kind::{Kind, Which},
-    options::{key_v5, key_v7},
+    options::key_v7,
+    options_v5::key_v5,
     oracle::Plan,
 };
 use lsm_fs::{Fs, FsExt, StdFs, SyncMode};

@@ -8,7 +8,7 @@ use lsm_checkpoint_engines::{
     coordinode_v5::Source,
     exam::Exam,
     kind::{Kind, Special, Which},
-    options::key_v5,
+    options_v5::key_v5,
     oracle::Plan,
     several::Several,
 };

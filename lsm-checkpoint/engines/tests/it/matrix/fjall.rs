@@ -10,9 +10,8 @@ use lsm_checkpoint_engines::fjall::Source;
 use lsm_fs::StdFs;
 
 use super::{
-    directory,
     rows::{Model, Opt, Row, Store},
-    verified_and_restored,
+    tools::{directory, names, verified_and_restored},
 };
 
 /// The highest sequence number that a reader may use.
@@ -125,6 +124,25 @@ fn try_row(row: &Row, dir: &Path) {
     verified_and_restored(&path("increment"), &path("grown"));
     model.check(row, &Open::at(&path("grown"), row));
     model.check(row, &live);
+}
+
+/// Nothing was ever written to the tree. The engine makes the folders at once.
+#[test]
+fn an_empty_tree_has_the_same_folders() {
+    for row in [Row::of_none(), Row::of_one(Opt::Blobs)] {
+        let dir = directory();
+        let path = |name: &str| dir.path().join(name);
+        let live = Open::at(&path("live"), &row);
+        run_checkpoint(&live.source(), &StdFs, &path("ours")).unwrap();
+        assert_eq!(names(&path("ours")), names(&path("live")), "{row:?}");
+
+        verified_and_restored(&path("ours"), &path("restored"));
+        let restored = Open::at(&path("restored"), &row);
+        let mut model = Model::default();
+        model.check(&row, &restored);
+        model.round(&row, &restored);
+        model.check(&row, &restored);
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub(super) enum Opt {
     Comparator,
     Encryption,
     Parity,
+    /// Parity of another scheme, over a block's stripes.
+    Stripes,
     NoMirror,
     Blobs,
     RangeTombstones,
@@ -15,7 +17,8 @@ pub(super) enum Opt {
     LevelRoutes,
     Dictionary,
     Filters,
-    /// Turns on sequence numbers in indexes, zone maps, and checksums of the manifest's records.
+    /// Turns on sequence numbers in indexes, zone maps, checksums of records, hash indexes, locators and partitions of
+    /// filters, and turns off checksums of the manifest's records.
     BlockFormats,
     /// Writes each version as a whole manifest instead of an edit in a log.
     NoLog,
@@ -30,6 +33,7 @@ impl Opt {
             Self::Comparator,
             Self::Encryption,
             Self::Parity,
+            Self::Stripes,
             Self::NoMirror,
             Self::Blobs,
             Self::RangeTombstones,
@@ -54,6 +58,15 @@ pub(super) struct Row(Vec<Opt>);
 impl Row {
     pub(super) fn has(&self, option: Opt) -> bool {
         self.0.contains(&option)
+    }
+
+    /// Returns a row without options.
+    pub(super) const fn of_none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn of_one(option: Opt) -> Self {
+        Self(vec![option])
     }
 
     /// Returns a row without options, a row for each option and for each pair, and a row of all.

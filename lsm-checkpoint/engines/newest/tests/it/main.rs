@@ -1,0 +1,16 @@
+//! The tests of version 7 with the newest release: the matrix of options, and tables that are cut in place.
+#![cfg(target_os = "linux")]
+
+#[path = "../../../tests/it/matrix"]
+mod matrix {
+    mod coordinode;
+    mod rows;
+    mod tools;
+    mod v7;
+}
+#[path = "../../../tests/it/tight_space"]
+mod tight_space {
+    mod fixture;
+    mod tight_fs;
+    mod v7;
+}
