@@ -36,7 +36,7 @@ mod flags {
             }
             /// Run the `realfs` tests on ext4, XFS, btrfs and tmpfs. Needs root.
             cmd realfs {
-                /// Run the tests on overlayfs, exFAT, NTFS and a FUSE passthrough instead.
+                /// Run the tests on overlayfs, exFAT, NTFS, FUSE file systems and a btrfs quota instead.
                 optional --foreign
                 /// Passed on to the test binaries, after `--`.
                 repeated filter: String

@@ -10,15 +10,15 @@ use lsm_checkpoint::{
     Checkpoint, CheckpointDir, CheckpointState, Method, Policy, VerifyOptions, list, remove, restore, sweep,
     verify,
 };
-use lsm_fs::{Fs, FsExt, StdFs, SyncMode};
+use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, StdFs, SyncMode};
 
 use crate::db::{Db, all_files};
 
 const NORMAL: SyncMode = SyncMode::Normal;
 
-fn mounts() -> Vec<PathBuf> {
-    let Some(mounts) = std::env::var_os("LSM_REALFS_FOREIGN") else {
-        panic!("LSM_REALFS_FOREIGN is not set: run these tests with `cargo xtask realfs --foreign`");
+fn mounts(variable: &str) -> Vec<PathBuf> {
+    let Some(mounts) = std::env::var_os(variable) else {
+        panic!("{variable} is not set: run these tests with `cargo xtask realfs --foreign`");
     };
     let mounts: Vec<_> = std::env::split_paths(&mounts).filter(|path| path.is_absolute()).collect();
     assert!(!mounts.is_empty(), "no foreign filesystem could be mounted");
@@ -51,7 +51,7 @@ fn methods(info: &lsm_checkpoint::CheckpointInfo) -> String {
 /// The database lies on the host, or on the mount itself.
 #[test]
 fn every_operation_works() {
-    for mount in mounts() {
+    for mount in mounts("LSM_REALFS_FOREIGN") {
         let (there, host) = (tempfile::tempdir_in(&mount).unwrap(), tempfile::tempdir().unwrap());
         for (from, source) in [("host", host.path()), ("mount", there.path())] {
             let source = source.join("db");
@@ -99,3 +99,47 @@ fn operate(db: &Db, backups: &Path, policy: Policy) -> String {
     db.check_source(&StdFs).unwrap();
     format!("{}; with a base, {}", methods(&info), methods(&next))
 }
+
+/// The volume is filled to its last block and its last name. `rm -rf` works there, and so does `remove`.
+#[test]
+fn a_checkpoint_is_removed_from_a_full_volume() {
+    for mount in mounts("LSM_REALFS_FOREIGN_SMALL") {
+        let (there, host) = (tempfile::tempdir_in(&mount).unwrap(), tempfile::tempdir().unwrap());
+        Db::prepare(&StdFs, &host.path().join("db"), &[""]);
+        let db = Db::open(Arc::new(StdFs), &host.path().join("db"), &[""]);
+        let target = there.path().join("daily");
+        Checkpoint::new().policy(Policy::Independent).create(&db, &StdFs, &target).unwrap();
+        let (refused, names) = fill(there.path());
+        let removed = remove(&StdFs, &target, NORMAL);
+        println!("{}, full after {names} names ({refused}): {removed:?}", mount.display());
+        assert!(removed.unwrap().left.is_empty());
+        assert!(!StdFs.exists(&target).unwrap());
+        let left = StdFs.read_dir(there.path()).unwrap();
+        assert_eq!(left.len(), names, "something was left");
+    }
+}
+
+/// Fills a directory's volume. Returns the last refusal and the number of new names.
+fn fill(dir: &Path) -> (String, usize) {
+    let new = FsOpenOptions::new().write(true).create_new(true);
+    let mut names = 0;
+    let mut piece = 1 << 20;
+    loop {
+        let made = StdFs.open(&dir.join(format!("filler-{names}")), &new);
+        let Ok(file) = made else { return (made.unwrap_err().to_string(), names) };
+        names += 1;
+        let mut offset = 0;
+        while piece > 0 {
+            match file.write_at(&vec![1; piece], offset).and_then(|()| file.sync_data(NORMAL)) {
+                Ok(()) => offset += piece as u64,
+                Err(_) => piece /= 2,
+            }
+        }
+        if names >= NAMES_MAX {
+            return ("names need no blocks here".to_owned(), names);
+        }
+    }
+}
+
+/// Enough empty files to fill the entries of a directory on most filesystems.
+const NAMES_MAX: usize = 3_000;

@@ -20,6 +20,7 @@ mod flat;
 mod foreign;
 mod killed;
 mod memory;
+mod modes;
 mod mounts;
 mod reader;
 mod refusals;
@@ -30,5 +31,8 @@ mod stressed;
 mod shared {
     pub(crate) mod bed;
     pub(crate) mod db;
+    pub(crate) mod modes {
+        pub(crate) mod host;
+    }
 }
 pub(crate) use shared::{bed, db};

@@ -17,25 +17,51 @@ pub(super) const FILTER: &str = "foreign::";
 /// The variable that carries the mount points to the tests.
 const ENV: &str = "LSM_REALFS_FOREIGN";
 
+/// The same for the mounts that a test can fill.
+const ENV_SMALL: &str = "LSM_REALFS_FOREIGN_SMALL";
+
 const SIZE: u64 = 256 << 20;
+
+/// The part of a volume with a quota that may be used.
+const QUOTA: &str = "64M";
 
 struct Foreign {
     name: &'static str,
     tools: &'static [Tool],
+    /// `true` if the mount's own volume is small. The others write through a cache or to the host's disk.
+    is_small: bool,
     /// Mounts the filesystem at `point`. `dir` is an empty directory for its images and layers.
     mount: fn(dir: &Path, point: &Path) -> anyhow::Result<()>,
 }
 
-const ALL: [Foreign; 4] = [
-    Foreign { name: "overlayfs", tools: &[], mount: overlay },
+const ALL: [Foreign; 8] = [
+    Foreign { name: "overlayfs", tools: &[], is_small: true, mount: overlay },
     Foreign {
         name: "exfat",
         tools: &[("mkfs.exfat", "exfatprogs"), ("mount.exfat-fuse", "exfat-fuse")],
+        is_small: true,
         mount: exfat,
     },
-    Foreign { name: "ntfs", tools: &[("mkfs.ntfs", "ntfs-3g"), ("ntfs-3g", "ntfs-3g")], mount: ntfs },
-    Foreign { name: "passthrough", tools: &[("bindfs", "bindfs")], mount: passthrough },
+    Foreign {
+        name: "ntfs",
+        tools: &[("mkfs.ntfs", "ntfs-3g"), ("ntfs-3g", "ntfs-3g")],
+        is_small: true,
+        mount: ntfs,
+    },
+    Foreign { name: "passthrough", tools: &[("bindfs", "bindfs")], is_small: false, mount: passthrough },
+    Foreign { name: "rclone", tools: &[("rclone", "rclone"), FUSERMOUNT], is_small: false, mount: rclone },
+    Foreign { name: "mergerfs", tools: &[("mergerfs", "mergerfs")], is_small: true, mount: mergerfs },
+    Foreign { name: "gocryptfs", tools: &[("gocryptfs", "gocryptfs")], is_small: true, mount: gocryptfs },
+    Foreign {
+        name: "btrfs-quota",
+        tools: &[("mkfs.btrfs", "btrfs-progs"), ("btrfs", "btrfs-progs")],
+        is_small: true,
+        mount: btrfs_quota,
+    },
 ];
+
+/// The program that a mount without root's help needs, and some mounts as root.
+const FUSERMOUNT: Tool = ("fusermount3", "fuse3");
 
 /// Installs the tools of each filesystem. `run_inside` leaves out those that are still missing.
 pub(super) fn install() {
@@ -52,13 +78,17 @@ pub(super) fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -
     for foreign in ALL.iter().filter(|foreign| install::missing(foreign.tools).is_empty()) {
         let point = Point::new(dir, foreign.name)?;
         match (foreign.mount)(&point.store, &point.path) {
-            Ok(()) => points.push(point),
+            Ok(()) => points.push((point, foreign.is_small)),
             Err(reason) => println!("{}: left out, {reason:#}", foreign.name),
         }
     }
     let mut command = super::test_command(workspace, CRATE);
-    let paths = std::env::join_paths(points.iter().map(|point| &point.path))?;
-    command.args(["--", "--nocapture", FILTER]).args(filter).env(ENV, paths);
+    let paths = |wanted: &dyn Fn(bool) -> bool| {
+        let points = points.iter().filter(|(_, is_small)| wanted(*is_small));
+        std::env::join_paths(points.map(|(point, _)| &point.path))
+    };
+    command.args(["--", "--nocapture", FILTER]).args(filter);
+    command.env(ENV, paths(&|_| true)?).env(ENV_SMALL, paths(&|is_small| is_small)?);
     Ok(cmd::run(&mut command)?.success)
 }
 
@@ -115,6 +145,43 @@ fn ntfs(store: &Path, point: &Path) -> anyhow::Result<()> {
 
 fn passthrough(store: &Path, point: &Path) -> anyhow::Result<()> {
     run(cmd::tool("bindfs").arg(store).arg(point))
+}
+
+/// A remote of this host. Without its cache, files could not be written at an offset.
+fn rclone(store: &Path, point: &Path) -> anyhow::Result<()> {
+    let data = store.join("data");
+    fs::create_dir(&data)?;
+    let mut command = cmd::tool("rclone");
+    command.args(["mount", "--daemon", "--vfs-cache-mode", "writes", "--cache-dir"]);
+    run(command.arg(store.join("cache")).arg(format!(":local:{}", data.display())).arg(point))
+}
+
+fn mergerfs(store: &Path, point: &Path) -> anyhow::Result<()> {
+    mount(&["-t", "tmpfs", "-o", "size=64m", "lsm-xtask"], store)?;
+    let branches = ["first", "second"].map(|name| store.join(name));
+    branches.iter().try_for_each(fs::create_dir)?;
+    let [first, second] = branches.each_ref().map(|branch| branch.display());
+    run(cmd::tool("mergerfs").args(["-o", "minfreespace=0"]).arg(format!("{first}:{second}")).arg(point))
+}
+
+fn gocryptfs(store: &Path, point: &Path) -> anyhow::Result<()> {
+    mount(&["-t", "tmpfs", "-o", "size=64m", "lsm-xtask"], store)?;
+    let phrase = ["-q", "-extpass", "echo lsm-xtask"];
+    run(cmd::tool("gocryptfs").args(phrase).arg("-init").arg(store))?;
+    run(cmd::tool("gocryptfs").args(phrase).arg(store).arg(point))
+}
+
+/// A subvolume at whose limit even a rename is refused.
+fn btrfs_quota(store: &Path, point: &Path) -> anyhow::Result<()> {
+    let (image, whole) = (image(store)?, store.join("whole"));
+    cmd::capture(cmd::tool("mkfs.btrfs").args(["-q", "--mixed"]).arg(&image))?;
+    fs::create_dir(&whole)?;
+    mount(&["-o", "loop", &image.display().to_string()], &whole)?;
+    let limited = whole.join("limited");
+    run(cmd::tool("btrfs").args(["quota", "enable"]).arg(&whole))?;
+    run(cmd::tool("btrfs").args(["subvolume", "create"]).arg(&limited))?;
+    run(cmd::tool("btrfs").args(["qgroup", "limit", QUOTA]).arg(&limited))?;
+    mount(&["--bind", &limited.display().to_string()], point)
 }
 
 fn image(store: &Path) -> anyhow::Result<PathBuf> {
