@@ -13,6 +13,9 @@ use serde_json::json;
 
 use crate::{exit::Exit, record::Record, text};
 
+/// The result of a verb.
+pub(crate) type Result<T = Exit> = std::result::Result<T, Failure>;
+
 /// A failed run, as it is reported to the operator.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {

@@ -7,8 +7,6 @@ use lsm_checkpoint::{ListedCheckpoint, list};
 use lsm_fs::StdFs;
 
 use crate::{
-    exit::Exit,
-    failure::Failure,
     globals::Globals,
     output::{Form, Output},
     progress::{Meter, Shown},
@@ -16,8 +14,7 @@ use crate::{
     text, waiting,
 };
 
-/// The result of a verb.
-pub(crate) type Result<T = Exit> = std::result::Result<T, Failure>;
+pub(crate) use crate::failure::Result;
 
 /// The global options, the output and the signals.
 #[derive(Debug)]

@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{exit::Exit, failure::Failure, session::Result, signals::Signals};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Result},
+    signals::Signals,
+};
 
 /// The time until the person is told that the call is still running.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -187,8 +187,8 @@ impl<'a> Backup<'a> {
     /// [`Poisoned`](crate::Error::Poisoned), [`TooManyRuns`](crate::Error::TooManyRuns),
     /// [`KeptChanging`](crate::Error::KeptChanging), [`UnknownDirectory`](crate::Error::UnknownDirectory),
     /// [`OtherDirectory`](crate::Error::OtherDirectory), [`NotADatabase`](crate::Error::NotADatabase),
-    /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The failed attempt leaves nothing behind. The database is untouched, except
-    /// that the first backup stores its name in a hidden file.
+    /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The failed attempt
+    /// leaves nothing behind. The database is untouched, except that the first backup stores its name in a hidden file.
     pub fn create(&self, db: &impl AsDatabase, target: impl AsRef<Path>) -> Result<BackupInfo> {
         let db = db.as_database();
         let dir = dir_of(db, self.dir.as_deref())?;

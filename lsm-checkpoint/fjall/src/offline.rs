@@ -101,7 +101,7 @@ impl<'a> Offline<'a> {
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
         // The manifest does not have the highest number of a compacted table, so clears cannot be compared with the
-        // tables. Keep them, as fjall would replay them, too. Only those of deleted keyspaces are left out.
+        // tables. Keep them, as fjall would replay them, too. Only clears of deleted keyspaces are left out.
         let persisted: HashMap<_, _> = trees.keys().map(|&id| (id, None)).collect();
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: true };
         let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };

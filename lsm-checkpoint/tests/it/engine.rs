@@ -168,7 +168,7 @@ fn check_target(fs: &MemFs) -> Result<()> {
     if view.scan() == expected(view.seqno) {
         Ok(())
     } else {
-        Err("its rows are not those of its version".into())
+        Err("its rows differ from the rows of its version".into())
     }
 }
 

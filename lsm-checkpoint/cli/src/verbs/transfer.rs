@@ -39,7 +39,7 @@ impl PolicyArg {
     }
 }
 
-/// Refuses a target in a checkpoint, which would no longer be sound.
+/// Refuses a target in a checkpoint, because it would make that checkpoint unsound.
 pub(crate) fn refuse_inside(target: &Path) -> Result<()> {
     let parent = parent_of(target);
     let parent = parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf());
