@@ -1,4 +1,4 @@
-//! Compares the failures that this crate makes itself with the snapshot `errors.txt`. `src/failure/messages.txt` has the
+//! Compares the failures that this crate makes itself with the snapshot `errors.txt`. The file `messages.txt` has the
 //! errors of the libraries.
 
 use std::{

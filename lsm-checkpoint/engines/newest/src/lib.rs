@@ -1,4 +1,4 @@
-//! The adapter for version 7 of coordinode's engine, built with the newest release. The sources are those of
+//! The adapter for version 7 of coordinode's engine, built with the newest release. It shares the sources of
 //! `lsm-checkpoint-engines`.
 
 #[path = "../../src/coordinode_v7.rs"]
