@@ -87,7 +87,8 @@ pub(super) fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -
         let points = points.iter().filter(|(_, is_small)| wanted(*is_small));
         std::env::join_paths(points.map(|(point, _)| &point.path))
     };
-    command.args(["--", "--nocapture", FILTER]).args(filter);
+    // One test fills the volumes of the other.
+    command.args(["--", "--nocapture", "--test-threads=1", FILTER]).args(filter);
     command.env(ENV, paths(&|_| true)?).env(ENV_SMALL, paths(&|is_small| is_small)?);
     Ok(cmd::run(&mut command)?.success)
 }
