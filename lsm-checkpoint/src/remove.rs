@@ -200,8 +200,11 @@ fn withdraw(withdrawal: &Withdrawal<'_>, erasure: &Erasure<'_>) -> Result<Vec<Pa
     erasure.take_pointers().map_err(left)?;
     match withdrawal.finish() {
         Ok(Withdrawn::Gone) => Ok(Vec::new()),
-        Ok(Withdrawn::NoRoom(_)) if erasure.take_rest().map_err(left)? => Ok(Vec::new()),
-        Ok(Withdrawn::NoRoom(_)) => {
+        // A full NTFS volume can also report that the staged name exists and is missing, after it had no room for it.
+        Ok(Withdrawn::NoRoom(_)) | Err(Error::InProgress { .. }) if erasure.take_rest().map_err(left)? => {
+            Ok(Vec::new())
+        }
+        Ok(Withdrawn::NoRoom(_)) | Err(Error::InProgress { .. }) => {
             let entries = erasure.fs.read_dir(erasure.dir).map_err(left)?;
             Ok(entries.into_iter().map(|entry| PathBuf::from(entry.name)).collect())
         }

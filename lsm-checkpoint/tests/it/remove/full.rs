@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use lsm_checkpoint::{CheckpointState, Error, list, remove, run_checkpoint, sweep};
-use lsm_fs::{Fs, FsExt, Op};
+use lsm_fs::{Fs, FsExt, Op, errno};
 use lsm_fs_mem::{Budget, Fault, FaultFs, MemFs, Notes, fault_sweep};
 
 use super::{NORMAL, REMOVED, db_on, debris, with_checkpoint};
@@ -144,6 +144,20 @@ fn an_entry_that_is_added_meanwhile_is_reported() {
     let report = remove(&switched(tweaked, Switch::Quota), Path::new(TARGET), NORMAL).unwrap();
     assert_eq!(report.left, [Path::new("mine"), Path::new("tables")]);
     assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap().len(), 2);
+}
+
+/// NTFS refuses the staged name for lack of space, and then reports that the name exists, although no lookup finds it.
+#[test]
+fn a_staged_name_that_exists_and_is_missing_is_no_obstacle() {
+    let fs = with_one(ONE);
+    let half = FaultFs::new(fs.clone());
+    let staged = || Fault::on(Op::CreateDir).at("/.checkpoint.checkpoint-staged");
+    half.inject(staged().nth(1).before(errno::ENOSPC));
+    half.inject(staged().from_nth(2).before(errno::EEXIST));
+    let tweaked = Tweak::new(half).without_directory_renames();
+    assert!(remove(&tweaked, Path::new(TARGET), NORMAL).unwrap().left.is_empty());
+    assert!(!fs.exists(Path::new(TARGET)).unwrap() && debris(&fs).is_empty());
+    db_on(&fs, ONE).check_source(&fs).unwrap();
 }
 
 /// If the call is killed before the pointers have made space for a marker, the remains are not debris. They are
