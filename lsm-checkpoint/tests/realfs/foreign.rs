@@ -59,12 +59,26 @@ fn every_operation_works() {
             let db = Db::open(Arc::new(StdFs), &source, &[""]);
             let backups = there.path().join(format!("of-{from}"));
             StdFs.create_dir(&backups).unwrap();
-            for policy in [Policy::PreferLink, Policy::PreferReflink, Policy::Independent] {
+            let all = [Policy::PreferLink, Policy::PreferReflink, Policy::Independent];
+            let policies = if links_fail(there.path()) { &all[2..] } else { &all };
+            for &policy in policies {
                 let done = operate(&db, &backups, policy);
                 println!("{}, from the {from}, {policy:?}: {done}", mount.display());
             }
         }
     }
+}
+
+/// Returns `true` if a link fails as on a broken device. rclone reports links in this way, and no policy that links works
+/// there.
+fn links_fail(dir: &Path) -> bool {
+    let [file, link] = ["file", "link"].map(|name| dir.join(name));
+    StdFs.write_new(&file, b"probe", NORMAL).unwrap();
+    let linked = StdFs.hard_link(&file, &link);
+    for made in [file, link] {
+        let _ = StdFs.remove_file(&made);
+    }
+    linked.is_err_and(|e| e.raw_os_error() == Some(errno::EIO))
 }
 
 /// Makes, checks, restores and removes checkpoints. Returns the methods that were used.
