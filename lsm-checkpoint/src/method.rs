@@ -66,8 +66,8 @@ impl fmt::Display for Method {
 /// A link to the base is tried only if [`Checkpoint::base`](crate::Checkpoint::base) is set and the base holds the
 /// file. A file that still grows is always copied, and bytes from memory are always written.
 ///
-/// A refused method leads to the next one. A failing device (`EIO`) ends the checkpoint. A mount of rclone reports every
-/// link as `EIO`, so use [`Independent`](Self::Independent) without a base there.
+/// A refused method leads to the next one. A failing device (`EIO`) ends the checkpoint. A mount of rclone reports
+/// every link as `EIO`, so use [`Independent`](Self::Independent) without a base there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {

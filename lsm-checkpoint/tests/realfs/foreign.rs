@@ -69,8 +69,8 @@ fn every_operation_works() {
     }
 }
 
-/// Returns `true` if a link fails as on a broken device. rclone reports links in this way, and no policy that links works
-/// there.
+/// Returns `true` if a link fails as on a broken device. rclone reports links in this way, and no policy that links
+/// works there.
 fn links_fail(dir: &Path) -> bool {
     let [file, link] = ["file", "link"].map(|name| dir.join(name));
     StdFs.write_new(&file, b"probe", NORMAL).unwrap();
