@@ -63,7 +63,7 @@ fn a_failure_of_the_filesystem_exits_with_5() {
     daily.run(&["sweep", "{d}/none"]).expect(
         5,
         "",
-        "error: {d}/none: cannot open it: No such file or directory (os error 2)\nhint: check the path\n",
+        "error: {d}/none: cannot look at it: No such file or directory (os error 2)\nhint: check the path\n",
     );
 }
 
