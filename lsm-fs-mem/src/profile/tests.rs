@@ -151,6 +151,24 @@ fn a_sync_of_data_forces_the_cut_before_it() {
     assert_eq!(forced(SyncCall::File { ino: F, volume: 0 }), [1, 2, 3, 4]);
 }
 
+/// Every profile also forces the growth behind the cut, and with it the cut. The data needs the cut without that, too.
+#[test]
+fn data_beyond_a_cut_takes_the_cut_along() {
+    let mut journal = Journal::default();
+    let changes = [
+        Change::Size { ino: F, from: 9, to: 1, written: false },
+        data(F),
+        Change::Size { ino: F, from: 1, to: 3, written: true },
+    ];
+    for (seq, change) in (1..).zip(changes) {
+        journal.insert(Micro { seq, group: seq, volume: 0, change });
+    }
+    let rules = CrashRules { fdatasync_growth: false, ..CrashModel::new(Profile::Adversarial).rules() };
+    let call = SyncCall::FileData { ino: F, volume: 0 };
+    let forced = rules.forces(&journal, &|_| None, &LogState::default(), call);
+    assert_eq!(forced.into_iter().collect::<Vec<Seq>>(), [1, 2]);
+}
+
 #[test]
 fn a_sync_of_data_below_a_cut_does_not_force_the_cut() {
     let mut journal = Journal::default();

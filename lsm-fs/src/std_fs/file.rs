@@ -217,3 +217,6 @@ impl Seek for StdFile {
         (&self.file).seek(to).map_err(|e| self.describe(Op::Seek, platform::handle_error(e)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,15 +88,15 @@ fn a_failed_sync_fails_only_its_own_copy() {
     }
 }
 
-/// Truncates the source after its first piece.
+/// Truncates the source to this length after its first piece.
 #[derive(Debug)]
-struct Cutting<'a>(&'a Path);
+struct Cutting<'a>(&'a Path, u64);
 
 impl CopyObserver for Cutting<'_> {
     fn data(&self, _: usize, offset: u64, _: &[u8]) -> ControlFlow<()> {
         if offset == 0 {
             let source = StdFs.open(self.0, &FsOpenOptions::new().write(true)).unwrap();
-            source.set_len(4096).unwrap();
+            source.set_len(self.1).unwrap();
         }
         ControlFlow::Continue(())
     }
@@ -109,19 +109,22 @@ impl CopyObserver for Cutting<'_> {
 /// The buffer still holds earlier bytes, which must not end up in the file.
 #[test]
 fn a_source_that_shrinks_during_its_copy_fails() {
-    let files = files(1);
-    let (from, to) = &files.paths[0];
-    let file = StdFs.open(from, &FsOpenOptions::new().write(true)).unwrap();
-    file.write_at(&[7; 3 * 4096], 0).unwrap();
-    let observer = Cutting(from);
-    let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
-    let mut results = Vec::new();
-    copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
-        results.push(result.unwrap_err().kind());
-        ControlFlow::Continue(())
-    });
-    assert_eq!(results, [std::io::ErrorKind::UnexpectedEof]);
-    assert!(!StdFs.exists(to).unwrap());
+    // The second and last piece is gone, or lacks its end.
+    for left in [4096, 5000] {
+        let files = files(1);
+        let (from, to) = &files.paths[0];
+        let file = StdFs.open(from, &FsOpenOptions::new().write(true)).unwrap();
+        file.write_at(&[7; 2 * 4096], 0).unwrap();
+        let observer = Cutting(from, left);
+        let options = CopyOptions::new().buffer_bytes(4096).observer(&observer);
+        let mut results = Vec::new();
+        copy_batch(&StdFs, &jobs(&files), &options, &mut |_, result| {
+            results.push(result.map_err(|e| e.kind()).map(drop));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(results, [Err(std::io::ErrorKind::UnexpectedEof)], "{left}");
+        assert!(!StdFs.exists(to).unwrap());
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod copy;
 #[cfg(unix)]
 mod deep;
 mod dependencies;
+mod ext;
 mod intercepted;
 mod properties;
 mod required;

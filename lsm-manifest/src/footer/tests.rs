@@ -38,6 +38,8 @@ fn impossible_sections_are_refused() {
     assert_eq!(new(vec![entry("a", 4096, 34), entry("b", 4129, 34)]), Defect::SectionPlace);
     assert_eq!(new(vec![entry("a", 4096, 34), entry("b", 4131, 34)]), Defect::SectionPlace);
     assert_eq!(new(vec![entry("a", 4096, 34), entry("a", 4130, 34)]), Defect::DuplicateSection);
+    let apart = vec![entry("a", 4096, 34), entry("b", 4130, 34), entry("a", 4164, 34)];
+    assert_eq!(new(apart), Defect::DuplicateSection);
     let many = (0..=65_535).map(|i| entry(&format!("{i}"), 4096 + i * 34, 34)).collect();
     assert_eq!(new(many), Defect::FooterLength);
 }

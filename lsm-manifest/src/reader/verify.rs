@@ -59,7 +59,8 @@ impl ManifestArchiveReader {
     }
 }
 
-/// A window that moves over the sections of an archive, so that one read fetches several small sections.
+/// A window that moves over the sections of an archive, so that one read fetches several small sections. The first
+/// error of `piece` ends its use.
 struct Window<'a> {
     archive: &'a ArchiveFile,
     /// Offset at which the sections end.
@@ -90,10 +91,6 @@ impl Window<'_> {
         let len = usize::try_from(end.saturating_sub(at)).unwrap_or(WINDOW).min(WINDOW);
         self.bytes.resize(len, 0);
         self.at = at;
-        let read = self.archive.read_into(&mut self.bytes, at);
-        if read.is_err() {
-            self.bytes.clear();
-        }
-        read
+        self.archive.read_into(&mut self.bytes, at)
     }
 }

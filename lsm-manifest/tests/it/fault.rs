@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use lsm_fs::{Fs, Op, errno};
-use lsm_fs_mem::{DirtyPages, FaultEffect, FaultFs, InjectedFault, MemFs, Survives, fault_sweep};
+use lsm_fs::{Fs, FsExt, Op, errno};
+use lsm_fs_mem::{DirtyPages, Fault, FaultEffect, FaultFs, InjectedFault, MemFs, Survives, fault_sweep};
 use lsm_manifest::{
-    Error, ReadOptions, Result, WriteOptions, open_current, publish_current, recover, repair,
+    Error, ManifestArchiveWriter, ReadOptions, Result, WriteOptions, open_current, publish_current, recover,
+    repair,
 };
 
 use crate::{
@@ -85,12 +86,36 @@ fn a_failed_publication_leaves_the_old_version_and_no_file() {
     }
 }
 
+/// The name may belong to another file by then.
+#[test]
+fn a_writer_that_has_failed_leaves_its_name_alone() {
+    let fs = FaultFs::new(mem_fs());
+    let path = version_path(1);
+    let long = vec![7; 300_000];
+    let mut writer = ManifestArchiveWriter::create(&fs, &path, WriteOptions::new()).unwrap();
+    fs.inject(Fault::on(Op::WriteAt));
+    let failed = writer.add_section("tables", &long).unwrap_err();
+    assert!(matches!(&failed, Error::Fs(e) if e.op() == Op::WriteAt), "{failed}");
+    assert!(!fs.exists(&path).unwrap());
+
+    put_file(&fs, &path, b"of another");
+    for again in [
+        writer.add_section("short", b"x"),
+        writer.add_section("long", &long),
+        writer.start_section("streamed").map(drop),
+        writer.finish().map(drop),
+    ] {
+        assert!(matches!(&again, Err(Error::WriterFailed { file }) if *file == path), "{again:?}");
+    }
+    assert_eq!(fs.read_to_vec(&path, LIMIT).unwrap(), b"of another");
+}
+
 /// A failed publication can be repeated with the same proof.
 #[test]
 fn a_failed_publication_can_be_repeated() {
     let fs = FaultFs::new(prepared());
     let archive = write(&fs, &version_path(1), WriteOptions::new(), &SECTIONS).unwrap();
-    fs.inject(lsm_fs_mem::Fault::from("rename#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
+    fs.inject(Fault::from("rename#1:before-EIO".parse::<lsm_fs_mem::FaultId>().unwrap()));
     assert!(matches!(publish_current(&archive), Err(Error::Fs(e)) if e.op() == Op::Rename));
     let _ = publish_current(&archive).unwrap();
     assert_eq!(live(fs.inner()).0, 1);
@@ -138,7 +163,6 @@ fn failed_repairs<F: Fs>(wrap: impl Fn(MemFs) -> F, inner: impl Fn(&F) -> &MemFs
         },
         |fs: &FaultFs<F>| repair(fs, &version_path(1), &ReadOptions::new()),
         |fault: &InjectedFault, result, fs: &F| {
-            use lsm_fs::FsExt;
             let fs = inner(fs);
             let now = fs.read_to_vec(&version_path(1), LIMIT)?;
             assert!(now == good || (result.is_err() && now == cut), "{fault}");

@@ -68,3 +68,24 @@ pub(in crate::std_fs) fn start_writeback(file: &File, offset: u64, len: u64) -> 
 pub(in crate::std_fs) fn start_writeback(_: &File, _: u64, _: u64) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+mod tests {
+    use rustix::fs::{Mode, OFlags, open};
+
+    use super::*;
+
+    #[test]
+    fn only_a_sync_that_succeeds_makes_a_directory_durable() {
+        let dir = tempfile::tempdir().unwrap();
+        let synced = |path: &Path, flags| {
+            let opened = open(path, flags, Mode::empty()).unwrap();
+            sync_open_directory(&opened, SyncMode::Normal).map_err(|e| e.raw_os_error())
+        };
+        assert_eq!(synced(dir.path(), OFlags::RDONLY), Ok(DirectorySync::Durable));
+        // Linux refuses to sync a handle that was opened with `O_PATH`, and cannot sync a device without contents.
+        assert_eq!(synced(dir.path(), OFlags::PATH), Err(Some(Errno::BADF.raw_os_error())));
+        assert_eq!(synced(Path::new("/dev/null"), OFlags::RDONLY), Ok(DirectorySync::NotSupported));
+    }
+}
