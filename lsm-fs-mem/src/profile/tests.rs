@@ -55,8 +55,13 @@ fn scene() -> Vec<(char, Change)> {
     ]
 }
 
-/// Returns the letters of the changes that a call forces.
-fn forced(profile: Profile, call: SyncCall) -> String {
+/// Returns the letters of the changes that a call forces if these inodes are already in the log.
+fn forced(profile: Profile, call: SyncCall, logged: &[Ino]) -> String {
+    forced_since(0, profile, call, logged)
+}
+
+fn forced_since(commit: Seq, profile: Profile, call: SyncCall, logged: &[Ino]) -> String {
+    let log = LogState { commit, logged: logged.iter().copied().collect() };
     let mut journal = Journal::default();
     for (seq, (letter, change)) in (1..).zip(scene()) {
         // The rename is one group, and `v` is on another volume.
@@ -64,7 +69,7 @@ fn forced(profile: Profile, call: SyncCall) -> String {
         journal.insert(Micro { seq, group, volume: u32::from(letter == 'v'), change });
     }
     let home = |ino| (ino == OLD).then_some(D);
-    let forced = CrashModel::new(profile).rules().forces(&journal, &home, &LogState::default(), call);
+    let forced = CrashModel::new(profile).rules().forces(&journal, &home, &log, call);
     (1..).zip(scene()).filter(|(seq, _)| forced.contains(seq)).map(|(_, (letter, _))| letter).collect()
 }
 
@@ -93,9 +98,51 @@ fn each_sync_forces_its_row_of_the_table() {
     ];
     for (what, call, expected) in rows {
         for (profile, expected) in Profile::ALL.into_iter().zip(expected) {
-            assert_eq!(forced(profile, call), expected, "{what}, {profile}");
+            assert_eq!(forced(profile, call, &[]), expected, "{what}, {profile}");
         }
     }
+}
+
+#[test]
+fn a_sync_on_btrfs_forces_later_names_of_logged_inodes() {
+    let file = |ino| SyncCall::File { ino, volume: 0 };
+    let rows: [(&str, SyncCall, &[Ino], &str); 9] = [
+        ("a link", file(F), &[OLD], "nfdsl"),
+        ("a rename: the new name only", file(F), &[X], "nfdsy"),
+        ("a rename out of a directory", file(F), &[E], "nfdsy"),
+        ("a removal of an old name is not forced", file(F), &[Z], "nfds"),
+        ("the name of a new directory", file(F), &[SUB], "nfdsb"),
+        ("another volume", file(F), &[12], "nfds"),
+        ("fsync of a clean file forces nothing", file(99), &[OLD, X, E], ""),
+        ("fsync of a directory: below", SyncCall::Dir { ino: D, volume: 0 }, &[], "nfybg"),
+        ("not below a logged directory", SyncCall::Dir { ino: D, volume: 0 }, &[SUB], "nfyb"),
+    ];
+    for (what, call, logged, expected) in rows {
+        assert_eq!(forced(Profile::Btrfs, call, logged), expected, "{what}");
+        let others = Profile::ALL.into_iter().filter(|profile| *profile != Profile::Btrfs);
+        others.for_each(|profile| assert_eq!(forced(profile, call, logged), forced(profile, call, &[])));
+    }
+    // A commit after all changes makes the file a clean one.
+    assert_eq!(forced_since(99, Profile::Btrfs, file(F), &[OLD]), "fds");
+}
+
+/// A file in a new directory whose name was then given to an old file.
+#[test]
+fn a_sync_of_a_directory_on_btrfs_does_not_force_a_replaced_name_below_it() {
+    let mut journal = Journal::default();
+    let changes = [
+        link(D, "new", NEW, Kind::Dir, true),
+        link(NEW, "f", F, Kind::File, true),
+        unlink(E, "x", X),
+        link(NEW, "f", X, Kind::File, false),
+    ];
+    for (seq, change) in (1..).zip(changes) {
+        journal.insert(Micro { seq, group: seq.min(3), volume: 0, change });
+    }
+    let rules = CrashModel::new(Profile::Btrfs).rules();
+    let call = SyncCall::Dir { ino: D, volume: 0 };
+    let forced = rules.forces(&journal, &|_| None, &LogState::default(), call);
+    assert_eq!(forced.into_iter().collect::<Vec<Seq>>(), [1]);
 }
 
 #[test]

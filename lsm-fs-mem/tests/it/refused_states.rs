@@ -32,7 +32,7 @@ fn a_refusal_explains_the_last_moment() {
 }
 
 /// The changes that a sync forces.
-const FORCED: [Row; 14] = [
+const FORCED: [Row; 17] = [
     Row {
         name: "fsync of a file: its bytes",
         profiles: ALL,
@@ -130,6 +130,28 @@ const FORCED: [Row; 14] = [
         start: "mkdir d; mkdir e",
         calls: "creat e/b; mkdir d/s; creat d/s/f; dsync d",
         state: "d/ d/s/ e/",
+    },
+    // The name `z/p` is lost, so no commit has emptied the log of btrfs since the first call.
+    Row {
+        name: "sync of another file: a new link of a logged file",
+        profiles: &[Ext4, Btrfs],
+        start: "mkdir d; mkdir z; creat old; creat x",
+        calls: "creat z/p; w old 0 512 A; fsync old; ln old d/m; w x 0 512 B; fsync x",
+        state: "d/ old=A1 x=B1 z/",
+    },
+    Row {
+        name: "sync of another file: a rename out of a logged directory",
+        profiles: &[Ext4, Xfs, Btrfs],
+        start: "mkdir d; mkdir e; mkdir z; creat d/b; creat x",
+        calls: "creat z/p; creat d/n; dsync d; mv d/b e/b; w x 0 512 B; fsync x",
+        state: "d/ d/b= d/n= e/ x=B1 z/",
+    },
+    Row {
+        name: "sync of another file: the removal of a name that only the log holds",
+        profiles: &[Ext4, Xfs, Btrfs],
+        start: "mkdir z; creat x",
+        calls: "creat z/p; creat a; fsync a; rm a; w x 0 512 B; fsync x",
+        state: "a= x=B1 z/",
     },
 ];
 
