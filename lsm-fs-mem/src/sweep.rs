@@ -1,4 +1,4 @@
-//! [`crash_sweep`]: crashes a workload at every moment in every legal way, and checks the resulting images.
+//! [`crash_sweep`]: crashes a workload at every moment, and checks the images that the crash may leave.
 
 mod foreign;
 mod kills;

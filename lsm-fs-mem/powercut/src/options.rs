@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::kind::Kind;
+use crate::{kind::Kind, protocol::Case};
 
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -13,6 +13,8 @@ pub(crate) struct Options {
     /// The parts to run: calibrate, protocol, control.
     pub(crate) parts: Vec<String>,
     pub(crate) kinds: Vec<Kind>,
+    /// The cases of the protocol and of the control. `None` selects all, or only links in a control without `--full`.
+    pub(crate) cases: Option<Vec<Case>>,
     /// The number of random workloads on each file system.
     pub(crate) random: Option<u64>,
     /// The seed of the first random workload.
@@ -34,6 +36,7 @@ impl Options {
             full: false,
             parts: Vec::new(),
             kinds: Kind::ALL.to_vec(),
+            cases: None,
             random: None,
             seed: 0,
             named: None,
@@ -50,6 +53,11 @@ impl Options {
                 "--only" => {
                     let name = value()?;
                     options.kinds.retain(|kind| name.split(',').any(|name| name == kind.name()));
+                }
+                "--case" => {
+                    let names = value()?;
+                    let is_named = |case: &Case| names.split(',').any(|name| name == case.name());
+                    options.cases = Some(Case::ALL.into_iter().filter(is_named).collect());
                 }
                 "calibrate" | "protocol" | "control" => options.parts.push(arg.clone()),
                 "--random-only" => options.random_only = true,

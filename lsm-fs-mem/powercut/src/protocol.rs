@@ -12,7 +12,8 @@ pub(crate) use case::Case;
 use crate::{
     bench::{Bench, Unmountable},
     kind::Kind,
-    states::{Amount, crash_states},
+    log::Log,
+    states::{Amount, CrashState, crash_states},
 };
 use stepped::{Plan, stepped};
 
@@ -64,7 +65,47 @@ pub(crate) struct Run {
 /// Runs a case and cuts the power at many instants. Each state must pass the check of its case.
 pub(crate) fn attempt(bench: &Bench, run: Run, amount: Amount) -> anyhow::Result<Tried> {
     let mut tried = Tried { recordings: 1, ..Tried::default() };
-    let log = bench.record(run.kind, |fs| {
+    let log = record(bench, run, &mut tried)?;
+    examine(bench, run, crash_states(run.kind, &log, amount, 1), &mut tried)?;
+    Ok(tried)
+}
+
+/// Cuts the power, sweeps and repeats the call on a few of the disks, and cuts the power again.
+pub(crate) fn attempt_twice(bench: &Bench, run: Run, amount: Amount, disks: usize) -> anyhow::Result<Tried> {
+    let mut tried = Tried::default();
+    let log = record(bench, run, &mut tried)?;
+    let mut first = crash_states(run.kind, &log, amount, 1);
+    // A torn superblock may not mount.
+    first.retain(|state| state.untorn.is_none());
+    let step = first.len().div_ceil(disks).max(1);
+    for state in first.into_iter().step_by(step) {
+        tried.recordings += 1;
+        let kept = state.steps.contains(&1);
+        let mut failed = None;
+        let log = bench.record_on(run.kind, &state.disk, |fs| {
+            fs.mark(0);
+            failed = run.case.repeat(fs.root()).err();
+            fs.mark(1);
+            Ok(())
+        })?;
+        if let Some(error) = failed {
+            *tried.bad.entry(format!("repeated: {error:#}")).or_default() += 1;
+            continue;
+        }
+        let mut second = crash_states(run.kind, &log, amount, 1);
+        if kept {
+            // The first call had returned, so its promise holds from the start.
+            for state in &mut second {
+                state.steps.insert(1);
+            }
+        }
+        examine(bench, run, second, &mut tried)?;
+    }
+    Ok(tried)
+}
+
+fn record(bench: &Bench, run: Run, tried: &mut Tried) -> anyhow::Result<Log> {
+    bench.record(run.kind, |fs| {
         run.case.prepare(fs.root())?;
         fs.settle()?;
         fs.mark(0);
@@ -73,8 +114,12 @@ pub(crate) fn attempt(bench: &Bench, run: Run, amount: Amount) -> anyhow::Result
         fs.mark(1);
         (tried.calls, tried.syncs) = plan.done();
         Ok(())
-    })?;
-    for state in crash_states(run.kind, &log, amount, 1) {
+    })
+}
+
+/// Mounts each state and checks it. After step 1, the call had returned.
+fn examine(bench: &Bench, run: Run, states: Vec<CrashState>, tried: &mut Tried) -> anyhow::Result<()> {
+    for state in states {
         tried.states += 1;
         let promised = state.steps.contains(&1);
         let look = |root: &std::path::Path| Ok(check::check(run.case, root, promised));
@@ -90,5 +135,5 @@ pub(crate) fn attempt(bench: &Bench, run: Run, amount: Amount) -> anyhow::Result
             }
         }
     }
-    Ok(tried)
+    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{
     bench::Bench,
     kind::Kind,
     options::Options,
-    protocol::{Case, Run, Tried, attempt},
+    protocol::{Case, Run, Tried, attempt, attempt_twice},
     states::Amount,
     workdir::Workdir,
 };
@@ -25,7 +25,10 @@ use crate::{
 const EVERY: u64 = 12;
 const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 
-/// A row of a table: the case, and the sync that was left out.
+/// The number of disks on which the call is repeated and the power is cut again, without and with `--full`.
+const TWICE: (usize, usize) = (2, 24);
+
+/// A row of a table: the case, and the sync that was left out or another variation.
 type Row = (Case, Option<(usize, String)>);
 
 /// Runs the protocol as it is. Returns `false` if a state was bad.
@@ -35,7 +38,7 @@ pub(crate) fn protocol(options: &Options, workdir: &Workdir) -> anyhow::Result<b
     Ok(table.values().all(|tried| tried.bad.is_empty()))
 }
 
-/// Leaves out each sync in turn. Without `--full`, only the checkpoint of links is tried.
+/// Leaves out each sync in turn. Without `--full` and `--case`, only the checkpoint of links is tried.
 pub(crate) fn control(options: &Options, workdir: &Workdir) -> anyhow::Result<()> {
     let table = table(options, workdir, true)?;
     print("sync left out", &table, &options.kinds);
@@ -50,7 +53,10 @@ fn table(
     let table = Mutex::new(BTreeMap::new());
     let cases: Vec<(Case, Kind)> =
         Case::ALL.into_iter().flat_map(|case| options.kinds.iter().map(move |kind| (case, *kind))).collect();
-    let is_tried = |case: &Case| options.full || !control || *case == Case::Link;
+    let is_tried = |case: &Case| match &options.cases {
+        Some(cases) => cases.contains(case),
+        None => options.full || !control || *case == Case::Link,
+    };
     let cases: Vec<(Case, Kind)> = cases.into_iter().filter(|(case, _)| is_tried(case)).collect();
     let next = AtomicUsize::new(0);
     let work = |number: usize| -> anyhow::Result<()> {
@@ -99,6 +105,11 @@ fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: b
             }
         }
         rows.push((row, sum));
+    }
+    if !control {
+        let disks = if options.full { TWICE.1 } else { TWICE.0 };
+        let twice = attempt_twice(bench, alone, AMOUNT, disks)?;
+        rows.push((Some((0, "a second power cut".to_owned())), twice));
     }
     Ok(rows)
 }

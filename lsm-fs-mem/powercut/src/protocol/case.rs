@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::bail;
-use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, remove, restore, run_checkpoint, sweep};
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, Policy, remove, restore, run_checkpoint, sweep};
 use lsm_fs::{Fs, Op, StdFs, SyncMode};
 use lsm_fs_mem::{Fault, FaultFs};
 
@@ -64,6 +64,18 @@ impl Case {
     pub(crate) const ALL: [Self; 6] =
         [Self::Link, Self::Clone, Self::Copy, Self::Restore, Self::Remove, Self::Sweep];
 
+    /// Returns the name of the case on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Clone => "clone",
+            Self::Copy => "copy",
+            Self::Restore => "restore",
+            Self::Remove => "remove",
+            Self::Sweep => "sweep",
+        }
+    }
+
     pub(super) fn prepare(self, root: &Path) -> anyhow::Result<()> {
         std::fs::create_dir(parent(root))?;
         Db::prepare(&StdFs, &root.join("db"), &[""]);
@@ -96,5 +108,22 @@ impl Case {
             Self::Sweep => drop(sweep(&fs, &parent(root), SyncMode::Normal)?),
         }
         Ok(())
+    }
+
+    /// Sweeps and repeats the call, as an operator does after a power cut.
+    pub(super) fn repeat(self, root: &Path) -> anyhow::Result<()> {
+        drop(sweep(&StdFs, &parent(root), SyncMode::Normal)?);
+        let is_done = match self {
+            Self::Sweep => true,
+            Self::Remove => !target(root).exists(),
+            Self::Link | Self::Clone | Self::Copy | Self::Restore => false,
+        };
+        if is_done {
+            return Ok(());
+        }
+        match self.act(root, Arc::new(StdFs)) {
+            Err(error) if matches!(error.downcast_ref(), Some(Error::TargetExists { .. })) => Ok(()),
+            acted => acted,
+        }
     }
 }
