@@ -74,19 +74,15 @@ impl<'a> Transfer<'_, 'a> {
         let dirs = DirPair { from: &from_dir, to: &to_dir };
         hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
             batch.report(index, |file| match result {
-                Ok(()) => {
+                Err(e) if !self.is_based(&e, &from_dir, &file) => {
+                    // If the base has lost the file meanwhile, take it from the source.
+                    let is_refused = e.allows_fallback() || e.kind() == io::ErrorKind::NotFound;
+                    if is_refused { Ok(Reported::Refused(file)) } else { Err(e.into()) }
+                }
+                Ok(()) | Err(_) => {
                     self.base.verified_files += u64::from(base.reads(&file));
                     self.shared(file, Method::BaseLink, None)
                 }
-                Err(e) if self.is_based(&e, &from_dir, &file) => {
-                    self.base.verified_files += u64::from(base.reads(&file));
-                    self.shared(file, Method::BaseLink, None)
-                }
-                // If the base has lost the file meanwhile, take it from the source.
-                Err(e) if e.allows_fallback() || e.kind() == io::ErrorKind::NotFound => {
-                    Ok(Reported::Refused(file))
-                }
-                Err(e) => Err(e.into()),
             })
         });
         Ok(pending::merge(others, batch.end()?.all_reported()?))

@@ -70,7 +70,7 @@ impl<'a> Transfer<'_, 'a> {
 
     /// Returns `true` if a link was made although the call reported that the name is taken. A network filesystem can
     /// report the effect of its own first attempt as an obstacle to the second (`link(2)`, BUGS).
-    pub(super) fn is_linked(&self, error: &lsm_fs::Error, file: &PendingFile<'_>) -> bool {
+    fn is_linked(&self, error: &lsm_fs::Error, file: &PendingFile<'_>) -> bool {
         let there = || self.params.fs.symlink_metadata(&self.params.dir.join(file.target())).ok();
         error.kind() == io::ErrorKind::AlreadyExists
             && there().is_some_and(|there| is_same_inode(self.params.fs, file, &there) == Some(true))

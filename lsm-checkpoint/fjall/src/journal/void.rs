@@ -64,7 +64,10 @@ impl Voids {
         let mut records = Records::new(file, 0);
         let mut from = 0;
         while from < last {
-            let Next::Batch(batch) = records.next()? else { break };
+            let Next::Batch(batch) = records.next()? else {
+                debug_assert!(false, "the first reading found a batch here");
+                break;
+            };
             from = batch.range.end;
             if holes.contains_key(&batch.range.start) {
                 continue;
@@ -106,6 +109,7 @@ fn hash(file: &dyn FsFile, range: Range<u64>, hasher: &mut Xxh3Default) -> lsm_f
         let len = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(BUFFER);
         let read = file.read_at(buffer.get_mut(..len).unwrap_or_default(), at)?;
         if read == 0 {
+            debug_assert!(false, "the first reading found these bytes");
             break;
         }
         hasher.update(buffer.get(..read).unwrap_or_default());
