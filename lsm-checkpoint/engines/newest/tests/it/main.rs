@@ -1,6 +1,12 @@
-//! The tests of version 7 with the newest release: the matrix of options, and tables that are cut in place.
+//! The tests of version 7 with the newest release: the conformance suite, the matrix of options, and tables that are cut
+//! in place.
 #![cfg(target_os = "linux")]
 
+#[path = "../../../tests/it/conformance"]
+mod conformance {
+    mod numbered;
+    mod v7;
+}
 #[path = "../../../tests/it/matrix"]
 mod matrix {
     mod coordinode;
