@@ -45,8 +45,9 @@ impl Plan {
         Self(vec![
             volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, GIB, "loop"),
             volume("xfs", "LSM_REALFS_XFS", Kind::Xfs, GIB, "loop"),
-            volume("btrfs", "LSM_REALFS_BTRFS", Kind::Btrfs, GIB, "loop"),
-            volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, 256 * MIB, "size=256m"),
+            // btrfs frees the space of removed files only when it commits.
+            volume("btrfs", "LSM_REALFS_BTRFS", Kind::Btrfs, 3 * GIB, "loop"),
+            volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, GIB, "size=1g"),
             volume("ext4-b", "LSM_REALFS_EXT4_B", Kind::Ext4, GIB, "loop"),
             volume("full", "LSM_REALFS_FULL", Kind::Ext4, 32 * MIB, "loop"),
             volume("ro", "LSM_REALFS_RO", Kind::ReadOnly, 32 * MIB, "loop"),
