@@ -35,3 +35,33 @@ impl Seed {
         Some(pieces)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lsm_fs::{FsExt, SyncMode};
+    use lsm_fs_mem::MemFs;
+
+    use super::*;
+
+    /// A dead restore leaves any part of a file on disk.
+    #[test]
+    fn only_pieces_with_the_right_bytes_are_returned() {
+        let piece = usize::try_from(PIECE).unwrap();
+        let sound = [vec![1; piece], vec![2; 9]].concat();
+        let digests: Vec<_> = sound.chunks(piece).map(sha256).collect();
+        let get_all = |bytes: &[u8]| {
+            let fs = Arc::new(MemFs::new());
+            fs.write_new(Path::new("/table"), bytes, SyncMode::Normal).unwrap();
+            Seed { fs, dir: "/".into() }.get_all("table", 0, &digests)
+        };
+        assert_eq!(get_all(&sound).unwrap().concat(), sound);
+        for at in [0, piece] {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1;
+            assert!(get_all(&damaged).is_none(), "byte {at}");
+        }
+        for len in [0, piece, sound.len() - 1] {
+            assert!(get_all(&sound[..len]).is_none(), "{len} bytes");
+        }
+    }
+}
