@@ -7,8 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, Method, Policy, restore, run_checkpoint, sweep};
-use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
+use lsm_checkpoint::{
+    Change, Checkpoint, CheckpointDir, Error, Method, Policy, restore, run_checkpoint, sweep,
+};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, Op, SyncMode};
 use lsm_fs_mem::{
     Budget, CrashSweep, ForeignSync, MemFs, MemFsOptions, Notes, SweepReport, VolumeOptions, fault_sweep,
 };
@@ -169,6 +171,22 @@ fn damage_is_not_restored() {
         fs.write_new(&path, &bytes, NORMAL).unwrap();
         let refused = restore(&opened(&fs), &fs, Path::new(RESTORED));
         assert!(matches!(refused, Err(Error::SourceChanged { .. })), "{file}: {refused:?}");
+        assert!(!fs.exists(Path::new(RESTORED)).unwrap() && debris(&fs).is_empty());
+    }
+}
+
+/// The file is cut after its length was compared with the catalog.
+#[test]
+fn metadata_that_is_cut_while_it_is_read_is_not_padded() {
+    for len in [0, 4] {
+        let fs = MemFs::new();
+        with_checkpoint(&fs, &[""]);
+        let cut = move |fs: &MemFs| fs.truncate_file(Path::new("/checkpoint/OPTIONS"), len).unwrap();
+        let tweaked = Tweak::new(fs.clone()).before(Op::ReadAt, "/checkpoint/OPTIONS", cut);
+        let checkpoint = CheckpointDir::open(Arc::new((*tweaked).clone()), TARGET).unwrap();
+        let refused = restore(&checkpoint, &fs, Path::new(RESTORED)).unwrap_err();
+        let Error::SourceChanged { what, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(what, Change::Length { expected: 11, found: len });
         assert!(!fs.exists(Path::new(RESTORED)).unwrap() && debris(&fs).is_empty());
     }
 }

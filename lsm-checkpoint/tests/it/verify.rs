@@ -102,6 +102,20 @@ fn every_flipped_byte_and_every_cut_is_found() {
     }
 }
 
+/// The checksum covers the bytes up to the length in the catalog, so only the length shows the others.
+#[test]
+fn a_file_that_has_grown_is_found() {
+    let fs = prepared(&[""]);
+    let path = Path::new("tables/1");
+    let mut bytes = fs.read_to_vec(&Path::new(TARGET).join(path), 1 << 20).unwrap();
+    bytes.push(0);
+    replace(&fs, path, &bytes);
+    for report in [quick(&fs), full(&fs)] {
+        let found: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["tables/1: 700 bytes in the catalog, but 701 on disk"]);
+    }
+}
+
 #[test]
 fn a_damaged_catalog_is_refused_or_found() {
     let fs = prepared(&[""]);
@@ -150,6 +164,18 @@ fn missing_and_unexpected_entries_are_found() {
         assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}: {found:?}");
     }
     assert_eq!(found.len(), 5, "{found:?}");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_unexpected_and_the_folder_is_missing() {
+    let fs = prepared(&["users"]);
+    let folder = Path::new("/checkpoint/users/blobs");
+    fs.remove_dir_all(folder).unwrap();
+    fs.write_new(folder, b"", NORMAL).unwrap();
+    let report = quick(&fs);
+    let at_folder = report.problems.iter().filter(|problem| problem.path == Path::new("users/blobs"));
+    let found: Vec<_> = at_folder.map(|problem| problem.what.to_string()).collect();
+    assert_eq!(found, ["missing", "not in the catalog"], "{report}");
 }
 
 #[test]

@@ -189,6 +189,17 @@ fn every_truncation_of_a_section_is_refused() {
     }
 }
 
+/// A later version appends fields to a record, never behind the last one.
+#[test]
+fn a_byte_behind_the_last_record_of_a_section_is_refused() {
+    let sections = encode(&sample());
+    for at in 0..sections.len() {
+        let mut longer = sections.clone();
+        longer[at].1.push(0);
+        assert_eq!(decode(&longer), Err(CatalogDefect::Length.into()), "{}", sections[at].0);
+    }
+}
+
 #[test]
 fn a_missing_section_is_refused_and_an_unknown_one_is_ignored() {
     let mut sections = encode(&sample());

@@ -150,6 +150,24 @@ fn a_volume_that_cannot_sync_directories_keeps_everything() {
     assert!(fs.read_dir(Path::new("/db/tables")).unwrap().len() > tables);
 }
 
+/// A version that a crash brings back may name the files of a failed flush, so they stay on such a volume. The next
+/// start must not need their names.
+#[test]
+fn the_numbers_of_files_that_stay_are_skipped() {
+    let root = VolumeOptions::new().directory_sync(false);
+    let faulty = FaultFs::new(MemFsOptions::new().root(root).build().unwrap());
+    let engine = Engine::open(&shared(&faulty), Path::new(DIR), "a test").unwrap();
+    put_next(&engine).unwrap();
+    faulty.inject(Fault::on(Op::Rename).before(errno::EIO));
+    engine.flush().unwrap_err();
+    drop(engine);
+    let fs = faulty.inner();
+    let left = fs.read_dir(Path::new("/db/tables")).unwrap();
+    assert_eq!(left.len(), 1);
+    compare("opened again", &open(fs).unwrap(), 1).unwrap();
+    assert!(fs.read_dir(Path::new("/db/tables")).unwrap().contains(&left[0]));
+}
+
 #[test]
 fn a_full_disk_fails_a_write_and_keeps_the_tree() {
     let root = VolumeOptions::new().capacity_bytes(256 << 10);
