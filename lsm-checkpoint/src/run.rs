@@ -24,7 +24,7 @@ use crate::{
     space::SpaceCheck,
     staged::StagedFs,
     target_life::{self, Staging, Target, create_dir_or_own},
-    transfer::{self, SourceViews, TransferParams, Transferred},
+    transfer::{self, SourceViews, TransferParams, Transferred, Unconfined},
     view,
 };
 
@@ -68,6 +68,8 @@ pub struct Checkpoint<'a> {
 
 /// The work of one call, besides its options.
 struct Work<'w> {
+    /// The filesystem that the caller passed, which confines nothing.
+    caller_fs: &'w dyn Fs,
     source: &'w dyn CheckpointSource,
     roots: &'w [SourceRoot],
     identity: String,
@@ -273,6 +275,7 @@ impl<'a> Checkpoint<'a> {
         let untrusted =
             roots.iter().filter(|root| root.is_untrusted && view::shares_namespace(&*root.fs, fs));
         let untrusted: Vec<&Path> = untrusted.map(|root| root.path.as_path()).collect();
+        let caller_fs = fs;
         // A caller may name a directory by a symbolic link, so open the views of these directories before the view of
         // the target's parent, which follows no links.
         view::beneath_sources(fs, &untrusted, &mut |fs| {
@@ -280,7 +283,7 @@ impl<'a> Checkpoint<'a> {
                 let fs = &*fs.beneath(target.parent())?;
                 let base = self.open_base(fs, unusable)?;
                 let (identity, target) = (identity.clone(), target.clone());
-                self.make_beneath(fs, Work { source, roots: &roots, identity, target, base })
+                self.make_beneath(fs, Work { caller_fs, source, roots: &roots, identity, target, base })
             })
         })
     }
@@ -330,6 +333,7 @@ impl<'a> Checkpoint<'a> {
         let params = TransferParams {
             staged: &staged,
             fs: staging.fs(),
+            unconfined: Unconfined { fs: work.caller_fs, parent: work.target.parent() },
             dir: staging.dir(),
             policy: self.policy,
             mode: self.mode,

@@ -32,7 +32,8 @@ pub use pinned::PinnedSnapshot;
 /// A file is captured only after its own sync and its directory's sync returned `Ok`, each at its first attempt.
 pub trait CheckpointSource {
     /// Returns the directories that the engine writes to, each with its filesystem. A checkpoint inside one of them is
-    /// refused.
+    /// refused. If a folder inside one of them may be a symbolic link, also return that folder, so that a checkpoint in
+    /// the place that it leads to is refused, too.
     ///
     /// The checkpoint's directory, its manifests and its catalog get the mode and the owner of the first directory.
     /// Without a directory, they are private to the user of the process.

@@ -3,6 +3,7 @@
 mod base;
 mod copy;
 mod group;
+mod live;
 mod pending;
 mod share;
 mod views;
@@ -14,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub(crate) use base::Base;
 use group::Group;
+pub(crate) use live::Unconfined;
 use pending::PendingFile;
 use views::Origins;
 pub(crate) use views::SourceViews;
@@ -48,6 +50,7 @@ pub(crate) struct TransferParams<'a> {
     pub(crate) staged: &'a StagedFs<'a>,
     /// The target's filesystem itself, on which `dir` is the staged directory.
     pub(crate) fs: &'a dyn Fs,
+    pub(crate) unconfined: Unconfined<'a>,
     pub(crate) dir: &'a Path,
     pub(crate) policy: Policy,
     pub(crate) mode: SyncMode,

@@ -48,7 +48,40 @@ pub(crate) fn beneath_sources<T>(
     }
 }
 
+/// Returns `true` if a view of `root` may resolve this path from its handle. Paths are compared as text, and a leading
+/// `.` does not count.
+pub(crate) fn may_confine(root: &Path, path: &Path) -> bool {
+    without_dot(path).starts_with(without_dot(root))
+}
+
+fn without_dot(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
 /// Returns `true` if both resolve paths in one namespace.
 pub(crate) fn shares_namespace(one: &dyn Fs, other: &dyn Fs) -> bool {
     one.backend_id().is_some() && one.backend_id() == other.backend_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_may_confine_the_paths_that_begin_with_its_root() {
+        for (root, path, expected) in [
+            ("/data", "/data/db/tables", true),
+            ("/data", "/data", true),
+            ("/", "/db", true),
+            (".", "db/tables", true),
+            (".", "./db", true),
+            ("data", "./data/db", true),
+            ("./data", "data/db", true),
+            ("/data", "/database", false),
+            ("/data/backup", "/data/db", false),
+            ("data", "/data/db", false),
+        ] {
+            assert_eq!(may_confine(Path::new(root), Path::new(path)), expected, "{root} {path}");
+        }
+    }
 }

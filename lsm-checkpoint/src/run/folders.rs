@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{FsMetadata, Permissions, parent_of};
+use lsm_fs::{Fs, FsMetadata, Permissions, parent_of};
 
 use crate::{
     Result, SourceRoot,
@@ -16,9 +16,9 @@ use crate::{
 
 /// The permissions that each directory of a plan has in the source.
 ///
-/// A folder takes the permissions of the directory that its first file lies in. A directory without such a file takes
-/// the permissions at its path below the source's first directory. If there are none, it takes the permissions of the
-/// source's first directory itself.
+/// A folder takes the permissions of the directory that its first file lies in. Symbolic links of a live source are
+/// followed to that directory. A directory without such a file takes the permissions at its path below the source's
+/// first directory. If there are none, it takes the permissions of the source's first directory itself.
 #[derive(Debug)]
 pub(super) struct FolderPermissions {
     of_root: Option<Permissions>,
@@ -58,9 +58,8 @@ fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions
         Content::Immutable { fs, path, .. }
         | Content::Mutable { fs, path, .. }
         | Content::Prefix { fs, path, .. } => {
-            // A symbolic link in place of the file is detected later.
-            let found = unless_missing(fs.symlink_metadata(parent_of(path)));
-            Some(found.map(|found| found.filter(FsMetadata::is_dir).and_then(|there| there.permissions)))
+            let found = directory(&**fs, parent_of(path), file.root.is_none());
+            Some(found.map(|found| found.and_then(|there| there.permissions)))
         }
         Content::Bytes(_) => None,
     })
@@ -72,8 +71,14 @@ fn below(root: &SourceRoot, dir: &Path, found: Option<Permissions>) -> lsm_fs::R
     if found.is_some() && !root.is_untrusted {
         return Ok(found);
     }
-    let there = unless_missing(root.fs.symlink_metadata(&root.path.join(dir)))?;
-    let there = there.filter(FsMetadata::is_dir);
+    let there = directory(&*root.fs, &root.path.join(dir), !root.is_untrusted)?;
     let text = dir.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/");
     Ok(there.and_then(|there| root.keeps(&text, &there)).or(found))
+}
+
+/// Returns the metadata of a directory of the source, if there is one. A symbolic link is followed only in a live
+/// source.
+fn directory(fs: &dyn Fs, path: &Path, is_live: bool) -> lsm_fs::Result<Option<FsMetadata>> {
+    let found = if is_live { fs.metadata(path) } else { fs.symlink_metadata(path) };
+    Ok(unless_missing(found)?.filter(FsMetadata::is_dir))
 }

@@ -19,6 +19,8 @@ pub(super) struct Group<'a> {
     pub(super) folder: &'a PlannedFolder,
     pub(super) fs: &'a dyn Fs,
     pub(super) from_dir: &'a Path,
+    /// `true` for files of a live source, `false` for files of a checkpoint.
+    pub(super) is_live: bool,
     /// The files, in the plan's order.
     pub(super) files: Vec<PendingFile<'a>>,
 }
@@ -61,7 +63,10 @@ pub(super) fn group<'a>(
                 last = Some((from, at));
                 match grouped.groups.get_mut(at) {
                     Some(group) => group.files.push(file),
-                    None => grouped.groups.push(Group { folder, fs: file.fs, from_dir, files: vec![file] }),
+                    None => {
+                        let (fs, is_live) = (file.fs, planned.root.is_none());
+                        grouped.groups.push(Group { folder, fs, from_dir, is_live, files: vec![file] });
+                    }
                 }
             }
             Content::Mutable { fs, path, .. } | Content::Prefix { fs, path, .. } => {

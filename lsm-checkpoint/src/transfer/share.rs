@@ -34,7 +34,10 @@ impl<'a> Transfer<'_, 'a> {
     ) -> Result<Shared<'a>> {
         let names: Vec<NamePair<'_>> = files.iter().map(PendingFile::names).collect();
         let to_dir = self.params.dir.join(&group.folder.dir);
-        let (fs, mode, keeper) = (self.params.fs, self.params.mode, self.params.keeper);
+        let (unconfined, mode, keeper) = (self.params.unconfined, self.params.mode, self.params.keeper);
+        let source = unconfined.source_dir(group)?;
+        let view = source.as_deref().map(|source| source.beneath(unconfined.parent)).transpose()?;
+        let fs = view.as_deref().unwrap_or(self.params.fs);
         let keeps = keeper.is_able() && method == Method::Reflink;
         let permissions = files.iter().map(|file| if keeps { file.permissions() } else { Ok(None) });
         let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;

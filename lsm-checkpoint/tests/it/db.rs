@@ -14,7 +14,7 @@ use lsm_checkpoint::{
     BoxError, CATALOG_FILE, Capture, Catalog, CheckpointSource, DeletionPause, FileKind, ManifestTarget,
     Snapshot, SourceFile, SourceRoot,
 };
-use lsm_fs::{Fs, FsAbilities, FsExt, FsOpenOptions, SyncMode};
+use lsm_fs::{Fs, FsAbilities, FsExt, FsMetadata, FsOpenOptions, SyncMode};
 use lsm_manifest::{
     BLOBS_FOLDER, ManifestArchiveWriter, ReadOptions, TABLES_FOLDER, WriteOptions, publish_current, recover,
     version_file_name,
@@ -160,19 +160,22 @@ impl Db {
     /// Checks that every file and directory has its mode from the source, and that new files have the mode of the
     /// database.
     fn check_modes(&self, fs: &dyn Fs, target: &Path) -> Result<(), String> {
-        let mode_of = |fs: &dyn Fs, path: &Path| match fs.symlink_metadata(path) {
+        let mode_of = |there: lsm_fs::Result<FsMetadata>| match there {
             Ok(there) => Ok(there.permissions.map(|permissions| permissions.mode)),
             // The source has gone on since.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e.to_string()),
         };
-        let check = |made: &Path, wanted: Option<u32>| match mode_of(fs, &target.join(made))? {
+        let check = |made: &Path, wanted: Option<u32>| match mode_of(fs.symlink_metadata(&target.join(made)))?
+        {
             found if found == wanted || wanted.is_none() => Ok(()),
             found => Err(format!("{} has mode {found:?}, not {wanted:?}", made.display())),
         };
-        let kept = |made: &Path, source: &Path| check(made, mode_of(&*self.fs, source)?);
+        // The source may have links.
+        let in_source = |path: &Path| mode_of(self.fs.metadata(path));
+        let kept = |made: &Path, source: &Path| check(made, in_source(source)?);
         kept(Path::new(""), &self.dir)?;
-        let written = mode_of(&*self.fs, &self.dir)?.map(|mode| mode & 0o666 | 0o600);
+        let written = in_source(&self.dir)?.map(|mode| mode & 0o666 | 0o600);
         check(Path::new(CATALOG_FILE), written)?;
         for tree in self.trees.iter().map(Path::new) {
             let source = self.dir.join(tree);

@@ -32,6 +32,7 @@ mod is_checkpoint;
 mod killed;
 mod ladder;
 mod layout;
+mod linked_source;
 mod list;
 mod misleading;
 mod modes;
