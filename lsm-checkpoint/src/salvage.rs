@@ -12,7 +12,8 @@ use std::{
 
 use lsm_fs::{Fs, FsDirEntry, FsFileType};
 use lsm_manifest::{
-    CURRENT_VERSION_FILE, ReadOptions, Recovered, edits_file_name, recover, version_file_name,
+    CURRENT_VERSION_FILE, Error as ManifestError, ReadOptions, Recovered, edits_file_name, recover,
+    version_file_name,
 };
 
 use crate::{
@@ -97,7 +98,11 @@ impl CheckpointDir {
 /// Opens and verifies the manifest.
 fn recovered(fs: &dyn Fs, dir: &Path, options: &ReadOptions) -> Result<Recovered> {
     let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
-    recover(fs, dir, options)?.ok_or_else(none)
+    match recover(fs, dir, options) {
+        // These errors advise a writer that wants to use the directory. Here it may be the last copy.
+        Err(ManifestError::MissingCurrent { .. } | ManifestError::ForeignDirectory { .. }) => Err(none()),
+        recovered => recovered?.ok_or_else(none),
+    }
 }
 
 /// A search through the directories.

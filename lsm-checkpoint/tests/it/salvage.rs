@@ -264,7 +264,10 @@ fn a_damaged_manifest_is_refused() {
     with_checkpoint(&fs, &[""]);
     damage(&fs, CATALOG);
     fs.remove_file(Path::new("/checkpoint/current")).unwrap();
-    assert!(salvaged(&fs).is_err());
+    assert!(matches!(salvaged(&fs), Err(Error::NotACheckpoint { .. })));
+    let fs = MemFs::new();
+    with_checkpoint(&fs, &["orders", "users"]);
+    assert!(matches!(salvaged(&fs), Err(Error::NotACheckpoint { .. })), "the trees are in folders");
     let fs = MemFs::new();
     with_checkpoint(&fs, &[""]);
     let file = fs.open(Path::new("/checkpoint/current"), &FsOpenOptions::new().write(true)).unwrap();

@@ -1,12 +1,14 @@
 //! `restore`: makes a directory for an engine from a checkpoint.
 
+mod salvage;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
-use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, RestoredOwner, SalvageReport};
+use lsm_checkpoint::{Checkpoint, CheckpointDir, Error, RestoredOwner};
 use lsm_fs::{Fs, FsDirEntry, StdFs, parent_of};
 
 use super::{
@@ -17,9 +19,8 @@ use crate::{
     failure::Failure,
     location::{is_latest, resolve},
     owner::parse_owner,
-    record::{Record, of_path},
     session::{Result, Session},
-    text::{self, parse_size},
+    text::parse_size,
 };
 
 // The names that a restore with `--into-empty` uses inside the target.
@@ -40,8 +41,8 @@ pub(crate) struct RestoreArgs {
     /// Restore into an existing empty directory, such as a mount point. It may contain `lost+found`.
     #[arg(long)]
     into_empty: bool,
-    /// Restore a checkpoint whose catalog is damaged or missing. Only its manifest is verified. Needs a path, not
-    /// DIR@latest.
+    /// Restore one tree of a checkpoint whose catalog is damaged or missing. Only its manifest is verified. Needs a
+    /// path, not DIR@latest. If the checkpoint has several trees, name the folder of each.
     #[arg(long)]
     without_catalog: bool,
     /// The method of transfer. Use links only if the engine never writes to a finished file.
@@ -105,9 +106,7 @@ impl RestoreArgs {
     /// Opens the checkpoint and verifies it. Without a catalog, only its manifest can be verified.
     fn open(&self, session: &Session, path: &Path, volume: &Path) -> Result<CheckpointDir> {
         if self.without_catalog {
-            let (checkpoint, report) = CheckpointDir::salvage(Arc::new(StdFs), path)?;
-            show_salvage(session, path, &report);
-            return Ok(checkpoint);
+            return salvage::open(session, path, &self.target);
         }
         let _ = require_sound(session, path, depth(path, volume, self.policy))?;
         Ok(CheckpointDir::open(Arc::new(StdFs), path)?)
@@ -141,36 +140,5 @@ pub(crate) fn refuse_full(target: &Path) -> Result<()> {
             Err(Error::NotEmpty { target: target.to_path_buf(), entry: PathBuf::from(&entry.name) }.into())
         }
         None => Ok(()),
-    }
-}
-
-/// Prints the parts of a checkpoint without a catalog that could not be verified.
-fn show_salvage(session: &Session, path: &Path, report: &SalvageReport) {
-    let left_out = report.left_out.iter().map(|entry| of_path(entry.as_os_str()));
-    session.out.record(
-        &Record::new("salvage")
-            .path("checkpoint", path)
-            .number("version_id", report.version_id)
-            .number("unchecked_files", report.unchecked_files)
-            .with("left_out", left_out.collect::<Vec<_>>())
-            .number("unlisted", report.unlisted)
-            .with("healed_sections", report.healed.clone()),
-    );
-    session.out.note(format!(
-        "{}: version {}, named by CURRENT; not verified: {}, which the engine has to check",
-        text::path(path),
-        report.version_id,
-        text::count(report.unchecked_files, "file"),
-    ));
-    for section in &report.healed {
-        session
-            .out
-            .note(format!("{}: section {section} of the manifest is damaged: repair it", text::path(path)));
-    }
-    for entry in &report.left_out {
-        session.out.note(format!("{}: left out", text::path(&path.join(entry))));
-    }
-    if report.unlisted > 0 {
-        session.out.note(format!("{} more entries are left out", report.unlisted));
     }
 }

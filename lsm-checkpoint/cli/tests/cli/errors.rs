@@ -23,6 +23,8 @@ const COMMANDS: &[&str] = &[
     "restore {d}/backups/monday {d}/backups/tuesday/live",
     "restore {d}/backups/monday {d}/empty",
     "restore --without-catalog {d}/backups@latest {d}/live",
+    "restore --without-catalog {d}/trees {d}/live",
+    "restore --without-catalog {d}/empty {d}/live",
     "restore --owner root {d}/backups/monday {d}/live",
     "restore --limit fast {d}/backups/monday {d}/live",
     "check --max-age 1h {d}/backups",
@@ -65,6 +67,8 @@ fn prepared() -> Daily {
     }
     fs::remove_file(at("none-sound/monday/tables/1.sst")).unwrap();
     fs::write(at("nonsense"), "x").unwrap();
+    fs::create_dir_all(at("trees/orders")).unwrap();
+    fs::write(at("trees/orders/current"), "x").unwrap();
     daily
 }
 

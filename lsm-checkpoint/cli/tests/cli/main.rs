@@ -18,6 +18,7 @@ mod manual;
 mod mistakes;
 mod more;
 mod prune;
+mod salvage;
 mod schema;
 mod signals;
 #[cfg(feature = "store")]

@@ -143,32 +143,6 @@ fn the_plan_shows_the_space_of_the_target_volume() {
 }
 
 #[test]
-fn a_checkpoint_without_a_catalog_is_restored_on_request() {
-    let daily = Daily::new();
-    let mut expected = contents(&daily.at("monday"));
-    expected.retain(|(path, _)| path.to_str() != Some("CHECKPOINT"));
-    fs::write(daily.at("monday/CHECKPOINT"), "damaged").unwrap();
-    fs::write(daily.at("monday/notes.txt"), "mine").unwrap();
-    assert_ne!(daily.run(&["restore", "{d}/backups/monday", "{d}/live"]).code, 0);
-    let restore = ["restore", "--without-catalog", "{d}/backups/monday", "{d}/live"];
-    let ran = daily.run(&restore);
-    let notes = "note: {d}/backups/monday: version 1, named by CURRENT; not verified: 2 files, which the \
-                 engine has to check\nnote: {d}/backups/monday/notes.txt: left out\n";
-    assert_eq!((ran.code, ran.err.as_str()), (0, notes), "{ran:?}");
-    assert_eq!(contents(&daily.temp.path().join("live")), expected);
-    let (_, lines) =
-        daily.json(&["restore", "--quiet", "--without-catalog", "{d}/backups/monday", "{d}/other"]);
-    assert_eq!((&lines[0]["type"], &lines[0]["unchecked_files"]), (&"salvage".into(), &"2".into()));
-    assert_eq!(lines[0]["left_out"][0]["text"], "notes.txt");
-    assert_eq!(daily.run(&["restore", "--without-catalog", "{d}/backups@latest", "{d}/x"]).code, 1);
-    fs::write(daily.at("monday/v1"), "damaged").unwrap();
-    fs::remove_dir_all(daily.temp.path().join("live")).unwrap();
-    let ran = daily.run(&restore);
-    assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(!daily.temp.path().join("live").exists());
-}
-
-#[test]
 fn checkpoints_are_removed_one_after_the_other() {
     let daily = Daily::new();
     daily.run(&["remove", "--dry-run", "{d}/backups/monday"]).expect(
