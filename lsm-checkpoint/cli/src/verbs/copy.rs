@@ -18,15 +18,16 @@ use crate::{
 
 /// Copy a checkpoint, for instance to another disk. The copy is a checkpoint of the same source.
 ///
-/// The copy keeps the time and the identity of the original. Every byte is read and compared with its checksum, if the
-/// catalog has one. The target appears only once it is complete.
+/// The copy keeps the time and the identity of the original. A file that comes from the checkpoint is read and compared
+/// with its checksum, if the catalog has one. With --base, a file that the base has is linked from it, and the base is
+/// not read: run `verify` on the copy. The target appears only once it is complete.
 #[derive(Args, Debug)]
 pub(crate) struct CopyArgs {
     /// A checkpoint, or DIR@latest.
     checkpoint: PathBuf,
     /// The new checkpoint: a new name in an existing directory.
     target: PathBuf,
-    /// Hard-link files that this earlier copy already has: a checkpoint, or DIR@latest.
+    /// Hard-link files that this earlier copy already has, without reading them: a checkpoint, or DIR@latest.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
     /// The method of transfer.

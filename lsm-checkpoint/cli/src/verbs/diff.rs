@@ -20,7 +20,7 @@ use crate::{
 /// Compare two checkpoints by their catalogs: files added (+), removed (-), changed (M), or of unknown state (?).
 ///
 /// A file is unchanged if it is the same inode in both, or if its length and checksum are equal. Its state is unknown
-/// if the lengths are equal and a checksum is missing.
+/// if the lengths are equal, the inodes differ and a checksum is missing.
 #[derive(Args, Debug)]
 pub(crate) struct DiffArgs {
     /// The older checkpoint, or DIR@latest.

@@ -18,7 +18,7 @@ use crate::{
 /// The order in which links, clones and copies are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyArg {
-    /// Clone, else copy. Nothing is shared with the checkpoint.
+    /// Clone, else copy. No inode is shared with the checkpoint. A clone shares its blocks until one is written.
     Independent,
     /// Clone, else hard-link, else copy.
     PreferReflink,
@@ -83,8 +83,10 @@ pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
     Err(Error::TargetExists { target: target.to_path_buf(), occupant }.into())
 }
 
-/// Chooses the depth of the verification before a transfer, so that every byte is read once. A copy is compared with
-/// its checksum on the way, but a link or a clone is not. `parent` is a directory on the volume of the target.
+/// Chooses the depth of the verification before a transfer. A copy is compared with its checksum while it is made, so a
+/// quick verification is enough. A link or a clone is not, so the files are read before. If clones may be possible, the
+/// files are read before too, and a file that is then copied is read twice. `parent` is a directory on the volume of
+/// the target.
 pub(crate) fn depth(checkpoint: &Path, parent: &Path, policy: PolicyArg) -> Depth {
     let is_same = match (StdFs.volume_id(checkpoint), StdFs.volume_id(parent)) {
         (Ok(one), Ok(other)) => one == other,
@@ -103,8 +105,10 @@ pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &
     let shown: Vec<_> = methods
         .iter()
         .map(|(method, totals)| {
+            // A link to the source was preceded by a full verification. Nothing was read for a link to the base.
+            let not_read = if *method == Method::BaseLink { ", not read" } else { "" };
             format!(
-                "{}: {}, {}",
+                "{}{not_read}: {}, {}",
                 method.name(),
                 text::count(totals.files, "file"),
                 session.size(totals.bytes)

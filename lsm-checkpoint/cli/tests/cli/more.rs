@@ -99,6 +99,23 @@ added 1 file, 100 B; removed 1 file, 2.9 KiB; unchanged 3 files, 9.1 KiB
     assert_eq!(lines[1]["fate"], "changed");
 }
 
+/// As with `rsync --link-dest`, a file that both have costs a link. The summary says so, and `verify` reads the files.
+#[test]
+fn a_copy_with_a_base_does_not_read_the_files_that_it_links() {
+    let daily = Daily::new();
+    fs::create_dir(daily.temp.path().join("disk")).unwrap();
+    assert_eq!(daily.run(&["copy", "{d}/backups/monday", "{d}/disk/monday"]).code, 0);
+    daily.engine.checkpoint(&daily.at("wednesday"), 60, Policy::Independent);
+    fs::remove_file(daily.temp.path().join("disk/monday/tables/1.sst")).unwrap();
+    fs::write(daily.temp.path().join("disk/monday/tables/1.sst"), [0; 3_000]).unwrap();
+    let copy = ["copy", "--base", "{d}/disk/monday", "{d}/backups/wednesday", "{d}/disk/wednesday"];
+    let ran = daily.run(&copy);
+    let linked = "link to the base, not read: 2 files, 7.8 KiB";
+    assert!(ran.code == 0 && ran.out.contains(linked), "{ran:?}");
+    let verified = daily.run(&["verify", "{d}/disk/wednesday"]);
+    assert!(verified.code == 2 && verified.out.contains("  tables/1.sst: "), "{verified:?}");
+}
+
 #[test]
 fn a_copy_is_a_checkpoint_of_the_same_source_and_time() {
     let daily = Daily::new();

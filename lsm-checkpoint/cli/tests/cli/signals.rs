@@ -134,8 +134,8 @@ fn line(pipe: &mut PipeReader) -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// Starts a command whose output goes into a pipe of 4 KiB, and sends a signal after a line with this text. The command
-/// cannot get further ahead than the pipe is long. Returns the exit code and all output.
+/// Runs a command with a 4 KiB pipe as output, and sends a signal once a line contains `text`. The small pipe keeps the
+/// command from running far ahead. Returns the exit code and all output.
 fn interrupted_at(args: &[&Path], text: &str, signal: Signal) -> (Option<i32>, String) {
     let (mut reader, writer) = io::pipe().unwrap();
     fcntl_setpipe_size(&writer, 4_096).unwrap();
