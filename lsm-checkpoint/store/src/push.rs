@@ -39,9 +39,12 @@ impl Repository {
     ///
     /// # Contract
     ///
-    /// A file that the last backup of the same source has is not sent. If name, length and engine's checksum are the
-    /// same, it is not even read. Every file that is read is compared with its checksum in the checkpoint. A checkpoint
-    /// that has a backup already is not pushed again, and [`Pushed::was_there`] is set.
+    /// A file is not sent if the last backup of the same source has it. It is not even read if name, length and the
+    /// engine's checksum are the same. Every file that is read is compared with its checksum in the checkpoint. A
+    /// checkpoint that already has a backup is not pushed again, and [`Pushed::was_there`] is set.
+    ///
+    /// Three exceptions: a [distrusted](PushOptions::distrust) object is not reused, a damaged catalog is not reused
+    /// either, and with [`PushOptions::rehash`] every file is read.
     ///
     /// With a [state directory](crate::Options::state), a killed push resumes where it stopped if the same checkpoint
     /// is pushed again. The checkpoint must not be changed or removed during the call.

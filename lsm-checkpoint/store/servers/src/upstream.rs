@@ -1,4 +1,4 @@
-//! [`Upstream`]: the server behind a proxy.
+//! [`Upstream`]: the S3 server behind the proxy of the tests. It runs in this process, or listens at an address.
 
 mod gate;
 mod http;
@@ -63,7 +63,8 @@ impl Upstream {
         Ok(Self::Local(Arc::new(Local { service, gate })))
     }
 
-    /// Sends a request and waits for the whole answer. If there is a barrier, the body is sent only after it.
+    /// Sends a request and waits for the whole answer. With a barrier, the local server gets the body only after all
+    /// requests have met there. A remote server gets it at once.
     pub(crate) async fn call(
         &self,
         request: Request<Bytes>,

@@ -1,4 +1,4 @@
-//! Reads the files of backups and compares them with their digests.
+//! Reads the data objects of backups, and compares each piece with its SHA-256.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,8 @@ use crate::{
 };
 
 impl Audit<'_> {
-    /// Reads the files of backups, each object once.
+    /// Reads the objects of the selected part. An object that several backups share is read once, unless their catalogs
+    /// record different digests.
     pub(super) async fn read_all(
         &self,
         backups: &[&Backup],
@@ -27,8 +28,7 @@ impl Audit<'_> {
             (files.saturating_add(backup.files), bytes.saturating_add(backup.bytes))
         });
         self.meter.expect(total.0, total.1)?;
-        // Each object is read for the first backup that needs it, and compared with the digests in that backup's
-        // catalog.
+        // An object is read for the first backup that needs it, and compared with the digests in that backup's catalog.
         let mut seen = BTreeSet::new();
         for backup in backups {
             self.read_backup(backup, options, &mut seen, report).await?;

@@ -74,7 +74,7 @@ pub struct CheckReport {
     pub objects: u64,
     /// The bytes of these objects.
     pub bytes: u64,
-    /// The bytes that were read and compared.
+    /// The total length of the objects that were read. A damaged or missing object counts in full.
     pub read_bytes: u64,
     /// The objects that are missing or damaged.
     pub damaged: Vec<DamagedObject>,

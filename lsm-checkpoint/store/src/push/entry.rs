@@ -1,4 +1,5 @@
-//! The entries of a push: the registered writer, the catalog, and the backup in the state.
+//! The records that a push makes: its writer, the catalog, and the entry of the backup. The catalog is written here.
+//! The caller commits the writer and the entry.
 
 use std::{path::Path, time::Duration};
 

@@ -33,8 +33,9 @@ pub struct SourceStatus {
 }
 
 impl SourceStatus {
-    /// Returns the age of the last backup. `now` is the time since the Unix epoch. The time of the backup comes from
-    /// the clock of the checkpoint's maker.
+    /// Returns the age of the newest checkpoint that has a backup. It is the time from the making of that checkpoint to
+    /// `now`, which counts from the Unix epoch. The clock of the machine that made the checkpoint counts, and not the
+    /// time of the push.
     #[must_use]
     pub fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.last.created)

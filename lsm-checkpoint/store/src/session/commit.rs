@@ -25,8 +25,8 @@ pub(crate) trait Change {
     /// Names the change for errors.
     fn describe(&self) -> String;
 
-    /// Checks the preconditions of the change against a state, and makes the next state. The caller fills in number,
-    /// predecessor and transaction. The same state always gives the same next state.
+    /// Checks the preconditions against a state, and returns the next state, or that the state already has the change.
+    /// The caller fills in number, predecessor and transaction. The same state always gives the same next state.
     ///
     /// # Errors
     ///
