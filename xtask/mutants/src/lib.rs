@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: removes one check, bound or order from the code at a time, and expects a test to fail.
 //!
-//! The mutants are listed beside this package, in `AREA.txt`. They are made in copies of the tree, one per core, never
-//! in the tree itself.
+//! The mutants are listed in this package, in one file per area, such as `fs.txt`. They are made in copies of the tree,
+//! one per core, and never in the tree itself.
 
 #![allow(clippy::missing_errors_doc, clippy::print_stdout, reason = "a chore that talks to its terminal")]
 

@@ -163,8 +163,8 @@ struct FeatureSet {
     is_tested: bool,
 }
 
-/// The feature sets of each core crate. If no code of the crate asks for the absence of a feature, then each test of a
-/// smaller set is a test of the full set too, and runs there. The step `features` compiles it with the smaller set.
+/// Returns the feature sets of each core crate. If the crate has no `not(feature = …)`, every test of a smaller set is
+/// also a test of the full set. Then only the full set is tested, and the step `features` compiles the smaller ones.
 fn feature_sets(workspace: &Workspace) -> anyhow::Result<Vec<FeatureSet>> {
     let mut sets = Vec::new();
     for package in workspace.packages.iter().filter(|package| !is_later(&package.name)) {

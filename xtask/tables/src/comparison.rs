@@ -44,7 +44,8 @@ pub fn figures_of(markdown: &str) -> Figures {
     Figures(rows(markdown).iter().filter_map(of_row).collect())
 }
 
-/// The first number of a cell: a time in seconds, or a count. More is worse, so a rate becomes the time of one item.
+/// Returns the first number of a cell: a time in seconds, or a count. A larger number is worse, so a rate becomes the
+/// time of one item.
 pub fn value(cell: &str) -> Option<f64> {
     let end = cell.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(cell.len());
     let (number, unit) = cell.split_at_checked(end)?;

@@ -1,4 +1,5 @@
-//! Counts words and turns of phrase in the comments of a source and in the text of a page. Blocks of code do not count.
+//! Counts words and phrases in the text of a page, and in the comments of a source file that have a line of their own.
+//! Blocks of code do not count.
 
 /// The counts of any number of texts. The head of the file of ceilings explains them.
 #[derive(Debug, Default, PartialEq, Eq)]
