@@ -62,14 +62,9 @@ fn the_next_process_continues_a_killed_first_start() {
     kill_everywhere(places(), |fs, dir| run_and_acknowledge(fs, dir, 1), |fs, dir| run(fs, dir, 2));
 }
 
-/// After the first start, two of the places are enough.
-fn two_places() -> impl Iterator<Item = Place> {
-    places().into_iter().filter(|place| ["lost+found and LOCK", "a mount point"].contains(&place.name))
-}
-
 #[test]
 fn the_next_process_continues_a_killed_later_start() {
-    let started = two_places().inspect(|place| {
+    let started = places().into_iter().inspect(|place| {
         run(&place.fs, place.dir, 1).unwrap();
         place.fs.settle();
     });
@@ -85,7 +80,7 @@ fn the_log_of_a_killed_process_loses_no_row() {
         Ok(())
     };
     kill_everywhere(
-        two_places(),
+        places(),
         |fs, dir| {
             let mut engine = LogEngine::open(fs, dir)?;
             put(fs, &mut engine, 1)?;
