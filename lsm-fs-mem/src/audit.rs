@@ -148,6 +148,10 @@ impl<F: Fs> DurabilityAudit<F> {
     ///
     /// A pointer that names such a file also names the paths in it. Relative paths start at the directory of the file.
     /// The file is not a pointer by itself: it may survive a crash before the files that it names.
+    ///
+    /// For the archives of `lsm-manifest`, the documentation of
+    /// [`ManifestDirectory`](https://docs.rs/lsm-manifest/latest/lsm_manifest/struct.ManifestDirectory.html) has a
+    /// complete example.
     pub fn manifests(
         &self,
         directory: impl Into<PathBuf>,

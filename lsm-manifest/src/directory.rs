@@ -26,6 +26,8 @@ use crate::{
 ///
 /// The value holds the owner lock of the directory until it is dropped. It can be shared between threads, and
 /// concurrent publications run one after the other.
+///
+#[doc = include_str!("directory/audit_example.md")]
 #[derive(Debug)]
 pub struct ManifestDirectory {
     fs: Arc<dyn Fs>,
