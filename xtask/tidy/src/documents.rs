@@ -61,7 +61,30 @@ fn readme(tree: &Tree, member: &Crate) -> Vec<String> {
     if !member.is_program && !file.text.lines().any(|line| line.starts_with("```rust")) {
         errors.push(format!("{path}: no ```rust block; show a program that runs"));
     }
+    errors.extend(relative_links(&file.text).into_iter().map(|(line, target)| {
+        format!("{path}:{line}: docs.rs and crates.io do not resolve {target}; link to its page on docs.rs")
+    }));
     errors
+}
+
+/// Finds links to files beside a README, with the numbers of their lines.
+fn relative_links(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut is_code = false;
+    for (at, line) in text.lines().enumerate() {
+        is_code ^= line.trim_start().starts_with("```");
+        if is_code {
+            continue;
+        }
+        let inline = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let reference =
+            line.strip_prefix('[').and_then(|rest| rest.split_once("]: ")).map(|(_, target)| target);
+        let is_file = |target: &&str| {
+            target.contains(['.', '/']) && !target.contains("://") && !target.starts_with('#')
+        };
+        found.extend(inline.chain(reference).filter(is_file).map(|target| (at + 1, target)));
+    }
+    found
 }
 
 fn library(tree: &Tree, member: &Crate) -> Vec<String> {
@@ -168,6 +191,16 @@ mod tests {
         bare.paths.clear();
         assert_eq!(crate_files(&bare).len(), 3);
         assert_eq!(crate_manifests(&tree("lsm-x/Cargo.toml", "license-file = \"a\"")).len(), 7);
+    }
+
+    #[test]
+    fn links_to_files_beside_a_readme_are_found() {
+        let good =
+            "[`a`] [b](https://docs.rs/x/A.md) [c](crate::inspect()) [d](#limits)\n```rust\na[0](b.c);\n```";
+        assert_eq!(relative_links(good), []);
+        let bad = "[a](A.md), [b](../b/)\n\n[c]: src/c.rs";
+        assert_eq!(relative_links(bad), [(1, "A.md"), (1, "../b/"), (3, "src/c.rs")]);
+        assert_eq!(crate_files(&tree("lsm-x/README.md", "```rust\n```\n[a](A.md)")).len(), 1);
     }
 
     #[test]
