@@ -1,5 +1,5 @@
-//! The tests of version 7 with the newest release: the conformance suite, the matrix of options, and tables that are cut
-//! in place.
+//! The tests of version 7 with the newest release: the conformance suite, the matrix of options, and tables that are
+//! cut in place.
 #![cfg(target_os = "linux")]
 
 #[path = "../../../tests/it/conformance"]

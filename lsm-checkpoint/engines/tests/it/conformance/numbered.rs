@@ -89,7 +89,8 @@ pub(super) const NO_COUNTER: &str = "identity::a_copy_claims_no_write_that_it_la
 /// Opens a tree of an engine.
 pub(super) type Open = fn(&Path, Kind) -> Result<Box<dyn Engine>, BoxError>;
 
-/// Returns the trees of coordinode's engines: with default options, with blob files, and with the options of [`Special`].
+/// Returns the trees of coordinode's engines: with default options, with blob files, and with the options of
+/// [`Special`].
 pub(super) fn coordinode(which: Which) -> [Kind; 4] {
     let [encrypted, descending] =
         [Special::Encrypted, Special::Descending].map(|special| Kind::special(which, special));
