@@ -179,13 +179,14 @@ pub trait CopyObserver: Sync {
 ///   is removed. A failed removal is attached to the error.
 /// - The failure of one file does not end the batch. `Break` from `report` or from the observer ends it, and every file
 ///   that was not finished is reported as cancelled.
-/// - `report` receives the result of every job exactly once, on the calling thread, in the order in which the files
-///   become durable, and within a few milliseconds. A slow `report` slows the batch down, because at most 64 results
-///   wait for it. This way, `Break` takes effect in time.
+/// - `report` receives the result of every job exactly once, on the calling thread, within a few milliseconds. Results
+///   come in the order in which the files become durable. At most 64 results wait for `report`, and then the batch
+///   waits. So `Break` ends the batch before many more files are copied.
 /// - The names are not durable until their directories are synced.
 ///
-/// If a call of a backend or of the observer panics, the batch ends, and the target of that copy is removed. The panic
-/// resumes after every job has been reported.
+/// If a call of a backend or of the observer panics, the batch ends, and the target of that copy is removed. There is
+/// one exception: if [`Fs::open`] panics while it creates the target, a file may stay under the name. It is not
+/// removed, because it may be older than the batch. The panic resumes after every job has been reported.
 ///
 /// # Performance
 ///

@@ -65,7 +65,7 @@ impl Error {
         error
     }
 
-    /// Creates the error of a copy that its observer cancelled. [`is_cancelled`](Self::is_cancelled) recognizes it.
+    /// Creates the error of a copy that the caller cancelled. [`is_cancelled`](Self::is_cancelled) recognizes it.
     pub fn cancelled(op: Op, path: impl Into<PathBuf>) -> Self {
         Self::new(op, path, cancelled())
     }
@@ -127,7 +127,7 @@ impl Error {
         self.0.poisoned
     }
 
-    /// Returns `true` if an observer stopped the operation.
+    /// Returns `true` if the caller cancelled the operation: its observer or its `report` returned `Break`.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.source.get_ref().and_then(|e| e.downcast_ref::<Cancelled>()).is_some()
@@ -226,7 +226,7 @@ struct Cancelled;
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cancelled by its observer")
+        f.write_str("cancelled by the caller")
     }
 }
 

@@ -351,8 +351,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// - `NotFound`, `IsADirectory`.
     fn truncate_file(&self, path: &Path, len: u64) -> Result<()>;
 
-    /// Returns the number of concurrent calls that are useful on this backend. Batches use as many threads. If it is 1,
-    /// they make all calls in order, from the caller's thread.
+    /// Returns the maximum number of concurrent calls that are useful on this backend. Batches use at most as many
+    /// threads. If it is 1, they make all calls in order, from the caller's thread.
     fn concurrency(&self) -> NonZeroUsize;
 
     /// Returns the optional abilities of this backend.

@@ -1,4 +1,6 @@
-//! Links and clones: a link is a second name of an inode, and a clone is a second inode that shares bytes.
+//! Checks of hard links, clones, ids of volumes, capabilities and free space.
+//!
+//! A link is a second name of an inode, and a clone is a second inode that shares bytes.
 
 use std::io::ErrorKind;
 

@@ -40,8 +40,8 @@ fn a_batch_of_links_across_mounts_refuses_each_link() {
     assert!(StdFs.read_dir(to.path()).unwrap().is_empty(), "a refused clone was left behind");
 }
 
-/// Both files have the device of the root, so only the id of the mount distinguishes them. The mount ends with the
-/// namespace of this run.
+/// A file that is mounted over another one has the device number of the root of the view, so only the id of its mount
+/// shows that it is a mount. If the test fails, the mounts end with the mount namespace of this run.
 #[test]
 fn a_view_does_not_enter_a_file_that_is_mounted_over_another() {
     let dir = scratch(EXT4);
