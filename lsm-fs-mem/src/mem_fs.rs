@@ -41,9 +41,10 @@ pub use special::SpecialFile;
 ///
 /// # Crash semantics
 ///
-/// Every change consists of a few micro-operations that wait until a sync forces them. [`crash`](Self::crash) keeps the
-/// forced ones and any legal part of the rest. [`crash_sweep`](crate::crash_sweep) tries the legal parts at every
-/// moment.
+/// Every change consists of micro-operations, for example one for each sector and one for each name. They wait until a
+/// sync forces them. [`crash`](Self::crash) keeps the forced ones, and the legal part of the rest that
+/// [`Survives`](crate::Survives) selects. [`crash_sweep`](crate::crash_sweep) tries the legal parts at every moment, or
+/// a sample of them.
 ///
 /// # Examples
 ///

@@ -20,7 +20,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Equal disks have equal fingerprints.
+    /// Returns a hash of the content. Equal disks have equal fingerprints, and different disks almost never have.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }

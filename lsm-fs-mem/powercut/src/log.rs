@@ -34,7 +34,7 @@ struct Served {
     reads: u64,
 }
 
-/// A disk that is being served. The server and the laboratory share it.
+/// A disk that is being served. The server and the program that tests it share it.
 #[derive(Clone, Default)]
 pub(crate) struct Serving(Arc<Mutex<Served>>);
 
@@ -49,6 +49,7 @@ impl Serving {
         served.disk.read(offset, len)
     }
 
+    /// Writes to the disk. The write is logged only after [`start_log`](Self::start_log).
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) {
         let mut served = self.lock();
         served.disk.write(offset, bytes);
@@ -57,10 +58,12 @@ impl Serving {
         }
     }
 
+    /// Logs a flush, if a log was started.
     pub(crate) fn flush(&self) {
         self.push(Entry::Flush);
     }
 
+    /// Logs a mark, if a log was started.
     pub(crate) fn mark(&self, step: usize) {
         self.push(Entry::Mark(step));
     }

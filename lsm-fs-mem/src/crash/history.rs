@@ -1,8 +1,8 @@
 //! The possible commits of a filesystem that logs its syncs, such as btrfs.
 //!
-//! A commit persists every name change so far, and it may happen between any two calls. A later sync adds name changes,
-//! and which ones it adds depends only on the changes since the commit. Each possible moment of the last commit is
-//! therefore a separate history, and each crash state belongs to one history.
+//! In a *commit*, btrfs writes every name change so far to the disk. The kernel may commit between any two calls. A
+//! later sync writes further name changes to a log. They depend only on the changes since the last commit. So each
+//! possible moment of the last commit is a separate history, and each crash state belongs to one history.
 
 use std::collections::BTreeSet;
 

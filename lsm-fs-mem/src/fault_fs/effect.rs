@@ -15,15 +15,15 @@ pub enum FaultEffect {
     /// The call takes effect but returns the error with this errno, as if the reply were lost.
     After(i32),
     /// Only a prefix is transferred. `Read::read` and `Write::write` return its length, as POSIX allows, and `write_at`
-    /// fails with `ENOSPC`. This strikes only these three methods, and only transfers that are longer than the prefix.
+    /// fails with `ENOSPC`. Applies only to these three methods, and only to transfers that are longer than the prefix.
     Short(ShortTransfer),
-    /// The call has no effect and fails with `EINTR`. This strikes only `Read::read` and `Write::write`, since all
+    /// The call has no effect and fails with `EINTR`. Applies only to `Read::read` and `Write::write`, because all
     /// other calls retry by themselves.
     Interrupted,
     /// The device is gone. This call and all later calls of any kind fail with `EIO`.
     Gone,
     /// The volume is full. This call and all later calls that need space fail with `ENOSPC`. Removals, reads, and
-    /// directory syncs still work. This strikes only calls that need space.
+    /// directory syncs still work. Applies only to calls that need space.
     Full,
 }
 

@@ -280,8 +280,8 @@ impl<'a> Forcing<'a> {
         }
     }
 
-    /// Forces the names of new files and directories in a directory, and recurses into the new ones. New links to old
-    /// inodes are left out.
+    /// Forces the names that an fsync of a directory adds to the log of btrfs: the names of new files and directories
+    /// in it, and in the new directories below. A new link to an old inode is not forced.
     fn new_below(&mut self, dir: Ino, seen: &mut BTreeSet<Ino>) {
         if !seen.insert(dir) {
             return;
