@@ -72,8 +72,9 @@ impl ManifestDirectory {
     /// directory is a mount point, its name is the operator's responsibility. Do not create files in the directory
     /// before this call has returned. Empty folders may exist earlier.
     ///
-    /// *Exclusion.* The value holds the owner lock of the directory until it is dropped. If the platform has no such
-    /// locks, the caller must keep other writers out. Readers need no lock.
+    /// *Exclusion.* The value holds the owner lock of the directory until it is dropped. It holds none if
+    /// [`locked_by_caller`](DirectoryOptions::locked_by_caller) is set, or if the platform has no such locks. The
+    /// caller must then keep other writers out. Readers need no lock.
     ///
     /// # Crash semantics
     ///

@@ -63,9 +63,9 @@ pub fn publish_current(archive: &DurableArchive<'_>) -> Result<DirectorySync> {
     }
 }
 
-/// Decides if CURRENT may have been replaced in spite of the error. Any failure before the rename leaves the old
-/// CURRENT. A rename may report an error and still have taken effect, for example if the reply of a file server is
-/// lost. In that case the contents of CURRENT decide, and if they cannot be read, the outcome is uncertain.
+/// Returns `true` if CURRENT may have been replaced although the call failed. A failure before the rename leaves the
+/// old CURRENT. A rename can report an error and still take effect, for example if the reply of a file server is lost.
+/// Then the contents of CURRENT decide. If they cannot be read, the result is `true`, unless CURRENT does not exist.
 fn may_be_published(fs: &dyn Fs, file: &Path, bytes: &[u8; CURRENT_LEN], error: &lsm_fs::Error) -> bool {
     match error.op() {
         Op::SyncDirectory => true,

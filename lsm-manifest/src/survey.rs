@@ -31,8 +31,9 @@ pub(crate) struct FoundFiles {
 }
 
 impl FoundFiles {
-    /// Returns `true` if these files may have been acknowledged as stored. A first start leaves at most one archive,
-    /// the one that it was about to publish, and no other data.
+    /// Returns `true` if the engine may have acknowledged these files as stored: there are data files or several
+    /// archives. An interrupted first start can leave data too, so the result decides only on a volume that cannot sync
+    /// directories, where the mark proves nothing.
     pub(crate) fn may_be_stored(&self) -> bool {
         self.own_data > 0 || self.archives > 1
     }

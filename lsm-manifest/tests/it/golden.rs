@@ -1,5 +1,5 @@
 //! Files that earlier versions of this crate wrote, one folder for each layout version. Each file can be opened, and
-//! the same sections still give the same bytes.
+//! the same sections still give the same bytes. A build that lacks a feature of a file does not write it again.
 
 use std::path::PathBuf;
 
