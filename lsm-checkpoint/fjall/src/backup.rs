@@ -87,8 +87,8 @@ impl<'a> Backup<'a> {
         self
     }
 
-    /// Sets an earlier backup as the base. Tables that it holds with the same name, length and checksum are linked
-    /// from it instead of being copied. See [`Checkpoint::base`].
+    /// Sets an earlier backup as the base. A table or blob file is linked from the base instead of being copied, if the
+    /// base has one with the same name, length and checksum. See [`Checkpoint::base`].
     #[must_use]
     pub fn base(mut self, backup: &'a Path) -> Self {
         self.checkpoint = self.checkpoint.base(backup);
@@ -173,9 +173,10 @@ impl<'a> Backup<'a> {
     /// # Contract
     ///
     /// The backup holds all keyspaces at one moment between the call and its return. It has every write that was
-    /// acknowledged before the call. For each later write that it has, it also has all writes before that one. Batches
-    /// and transactions are whole. Meanwhile writes, flushes, compactions and ingestions go on, and keyspaces can be
-    /// created, cleared and deleted.
+    /// acknowledged before the call. For each later write that it has, it also has all writes before that one. The
+    /// backup splits no batch and no transaction. A batch that fjall itself has split at an earlier crash stays split:
+    /// this can happen with manual persist and ingestion. Meanwhile writes, flushes, compactions and ingestions go on,
+    /// and keyspaces can be created, cleared and deleted.
     ///
     /// # Crash semantics
     ///

@@ -22,7 +22,7 @@ mod stored;
 mod tests;
 mod tree;
 
-/// The programs of the page run as they stand, so a release of fjall that mends a bug fails its program.
+/// The programs of the page run as they stand. If a release of fjall fixes a bug, the program of that bug fails.
 #[cfg(doctest)]
 #[doc = include_str!("../UPSTREAM.md")]
 mod upstream {}

@@ -212,8 +212,8 @@ impl Lane {
 
     /// Returns the number of operations that a copy holds. Fails if the copy matches no number.
     ///
-    /// A clear leaves no trace that tells its number. If the copy was cut between a clear and the next put, the number
-    /// is taken to be `least`.
+    /// A copy that was taken between a clear and the next put is empty, and does not show the number of the clear. Then
+    /// `least` is returned.
     pub(super) fn count(&mut self, copy: &Contents, least: u64) -> Result<u64, String> {
         let prefix = format!("{:?}/", self.kind);
         let mut found = Contents::new();
