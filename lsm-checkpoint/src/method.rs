@@ -12,17 +12,18 @@ use std::fmt;
 /// | `Reflink`, `Copy` | the source's | the source's, where the process may set them | not kept |
 /// | `Written` | as the source's first directory, without execute | as the source's first directory | not kept |
 ///
-/// Setuid, setgid and sticky bits are not kept. A directory takes the mode and the owner of the source directory that
-/// its files come from, or else of the source's first directory. The owner of a directory can always use it.
-/// [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and owners that could not be kept.
+/// A clone, a copy or a written file does not keep setuid, setgid and sticky bits. A directory takes the mode and the
+/// owner of the source directory that its files come from, or else of the source's first directory. The owner of a
+/// directory can always use it. [`CheckpointInfo`](crate::CheckpointInfo) counts the modes and owners that could not be
+/// kept.
 ///
 /// New files and directories are made so that their owner alone can use them. They get their owner first and then their
 /// mode, so at no moment do group or others have rights beyond the source's mode.
 ///
-/// An ACL is not kept. If the engine's user needs it, copy it by other means. The group bits in the mode of a file with
-/// a POSIX ACL are the mask of the ACL (`acl(5)`). A copy gives these bits to the owning group, which may be more than
-/// the ACL grants to this group. In that case, put the checkpoint into a directory that the group cannot enter, or take
-/// the bits from the copies (`chmod g=`).
+/// A clone or a copy does not keep an ACL. If the engine's user needs it, copy it by other means. The group bits in the
+/// mode of a file with a POSIX ACL are the mask of the ACL (`acl(5)`). A clone or a copy gives these bits to the owning
+/// group, which may be more than the ACL grants to this group. In that case, put the checkpoint into a directory that
+/// the group cannot enter, or remove the bits from these files (`chmod g=`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Method {
@@ -66,8 +67,8 @@ impl fmt::Display for Method {
 /// A link to the base is tried only if [`Checkpoint::base`](crate::Checkpoint::base) is set and the base holds the
 /// file. A file that still grows is always copied, and bytes from memory are always written.
 ///
-/// A refused method leads to the next one. A failing device (`EIO`) ends the checkpoint. A mount of rclone reports
-/// every link as `EIO`, so use [`Independent`](Self::Independent) without a base there.
+/// If the filesystem refuses a method, the next one is tried. An I/O error (`EIO`) ends the checkpoint. A mount of
+/// rclone answers every link with `EIO`, so use [`Independent`](Self::Independent) without a base there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {

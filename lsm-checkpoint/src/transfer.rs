@@ -165,8 +165,8 @@ impl<'a> Transfer<'_, 'a> {
         Ok(())
     }
 
-    /// Counts a finished file, and releases its deletion. `uncounted` is the number of its bytes that the progress does
-    /// not include yet.
+    /// Counts a finished file, and lets the engine delete its source. `uncounted` is the number of its bytes that the
+    /// progress does not include yet.
     fn finish(&mut self, file: FinishedFile<'a>, uncounted: u64) -> Result<()> {
         if let Some(guard) = self.params.guard {
             guard.release_nth(file.planned.pin);

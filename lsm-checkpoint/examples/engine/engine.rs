@@ -121,7 +121,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts the engine for writing. The writes in the log of the last process move into a table. That process may
+    /// Starts the engine for writing. Moves the writes in the log of the last process into a table: that process may
     /// have been killed between a write and its sync, so its writes may be visible but not durable.
     fn start(&self) -> Result<()> {
         let State { view, log } = &mut *self.state();

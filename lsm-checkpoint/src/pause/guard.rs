@@ -1,4 +1,4 @@
-//! [`PauseGuard`]: the hold of one checkpoint.
+//! [`PauseGuard`]: keeps files from being deleted while a checkpoint needs them.
 
 use std::{
     fmt,

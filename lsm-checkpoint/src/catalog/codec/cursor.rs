@@ -2,8 +2,8 @@
 
 use crate::CatalogDefect;
 
-/// The unread bytes. Integers are little-endian. Texts and records are preceded by their length. A length that exceeds
-/// the remaining bytes is refused before anything is allocated for it.
+/// Reads from the front of a byte slice, and holds the rest. Integers are little-endian. A text or a record follows its
+/// length. A length beyond the remaining bytes is refused before memory is allocated for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a>(&'a [u8]);
 
