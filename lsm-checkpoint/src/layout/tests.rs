@@ -51,6 +51,16 @@ fn a_directory_has_one_role() {
 }
 
 #[test]
+fn a_file_is_no_way_to_a_folder_or_tree() {
+    let mut layout = Layout::new(["", "a/b"].into_iter(), 0);
+    let root = layout.add_tree("").unwrap();
+    layout.add_file(root, "a").unwrap();
+    let taken = Err((PathBuf::from("a"), NameProblem::Taken));
+    assert_eq!(layout.add_folder(root, "a/c"), taken);
+    assert_eq!(layout.add_tree("a/b"), taken);
+}
+
+#[test]
 fn paths_that_lead_out_of_the_checkpoint_are_refused() {
     for name in [
         "",

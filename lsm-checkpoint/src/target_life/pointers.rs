@@ -101,6 +101,21 @@ mod tests {
     use lsm_fs_mem::MemFs;
 
     use super::*;
+    use crate::target_life::Contents;
+
+    fn touch(fs: &MemFs, path: &Path) {
+        drop(fs.open(path, &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+    }
+
+    #[test]
+    fn without_pointers_a_file_in_the_staged_directory_shows_that_a_target_is_partial() {
+        let (fs, target) = (MemFs::new(), Target::new(Path::new("/t")).unwrap());
+        fs.create_dir_all(&target.staged.join("tables")).unwrap();
+        let marker = Marker::publish(&Contents::default());
+        assert_eq!(publish_progress(&fs, &target, &marker).unwrap(), PublishProgress::Whole);
+        touch(&fs, &target.staged.join("tables/1"));
+        assert_eq!(publish_progress(&fs, &target, &marker).unwrap(), PublishProgress::Partial);
+    }
 
     #[test]
     fn files_are_searched_as_deep_as_a_checkpoint_has_folders() {
@@ -109,7 +124,7 @@ mod tests {
             let dir = (0..depth).fold(staged.to_path_buf(), |dir, _| dir.join("a"));
             fs.create_dir_all(&dir).unwrap();
             assert!(!holds_file(&fs, staged).unwrap(), "{depth}");
-            drop(fs.open(&dir.join("1"), &FsOpenOptions::new().write(true).create_new(true)).unwrap());
+            touch(&fs, &dir.join("1"));
             assert_eq!(holds_file(&fs, staged).unwrap(), is_found, "{depth}");
         }
     }

@@ -3,7 +3,7 @@ use std::path::Path;
 use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
 use lsm_fs_mem::{MemFs, TraceFs};
 
-use crate::staged::StagedFs;
+use crate::staged::{StagedFs, WAITING_MAX};
 
 const NEW: FsOpenOptions = FsOpenOptions::new().write(true).create_new(true);
 
@@ -72,6 +72,18 @@ fn a_replaced_or_removed_file_needs_no_sync() {
         fs.remove_file(path).unwrap();
     });
     assert_eq!(removed, 0);
+}
+
+#[test]
+fn a_file_that_stays_open_while_many_wait_is_synced() {
+    let open_meanwhile = syncs(|fs, path| {
+        let mut file = fs.open(path, &NEW).unwrap();
+        for n in 0..=WAITING_MAX {
+            drop(fs.open(&path.with_file_name(n.to_string()), &NEW).unwrap());
+        }
+        file.write_all(b"x").unwrap();
+    });
+    assert_eq!(open_meanwhile, 1);
 }
 
 #[test]
