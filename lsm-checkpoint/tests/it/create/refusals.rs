@@ -2,12 +2,15 @@
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{Error, run_checkpoint};
-use lsm_fs::{Fs, FsExt, StdFs, SyncMode, errno};
+use lsm_checkpoint::{Error, StagedProblem, run_checkpoint};
+use lsm_fs::{
+    DirectorySync, Fs, FsExt, Op, StdFs, SyncMode, errno,
+    intercept::{Call, InterceptFs, Interceptor, Outcome},
+};
 use lsm_fs_mem::{DirtyPages, MemFs, VolumeOptions, VolumeState};
 
 use super::{DIR, TARGET, mem_db, two_volumes};
-use crate::db::Db;
+use crate::{db::Db, tweak::Tweak};
 
 fn refusal(fs: &dyn Fs, db: &Db, target: &str) -> Error {
     run_checkpoint(db, fs, Path::new(target)).unwrap_err()
@@ -55,6 +58,40 @@ fn a_path_through_parents_is_accepted() {
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
         lsm_checkpoint::remove(&fs, Path::new(target), SyncMode::Normal).unwrap();
         assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 2);
+    }
+}
+
+/// A filesystem without file ids that cannot sync folders of tables.
+#[derive(Debug)]
+struct Limited;
+
+impl Interceptor for Limited {
+    type File = ();
+
+    fn around<R: Outcome>(
+        &self,
+        _: Option<&()>,
+        call: &Call<'_>,
+        run: impl FnOnce() -> lsm_fs::Result<R>,
+    ) -> lsm_fs::Result<R> {
+        let mut result = run()?;
+        if let Some(metadata) = result.metadata() {
+            metadata.file_id = None;
+        }
+        if let Some(synced) = result.directory_sync().filter(|_| call.path.ends_with("tables")) {
+            *synced = DirectorySync::NotSupported;
+        }
+        Ok(result)
+    }
+}
+
+#[test]
+fn a_target_in_the_source_is_refused_without_file_ids() {
+    let (fs, _) = mem_db(&[""]);
+    let limited = Arc::new(InterceptFs::new(fs, Limited));
+    let db = Db::open(limited.clone(), Path::new(DIR), &[""]);
+    for target in ["/db/checkpoint", "/db/tables/x", "/db"] {
+        assert!(matches!(refusal(&*limited, &db, target), Error::NestedTarget { .. }), "{target}");
     }
 }
 
@@ -112,5 +149,41 @@ fn a_failed_sync_of_the_parent_is_reported() {
 fn a_platform_without_directory_syncs_is_reported() {
     let (fs, db) = two_volumes(VolumeOptions::new().directory_sync(false));
     let info = run_checkpoint(&db, &fs, Path::new("/backup/x")).unwrap();
-    assert_eq!(info.durability, lsm_fs::DirectorySync::NotSupported);
+    assert_eq!(info.durability, DirectorySync::NotSupported);
+}
+
+#[test]
+fn one_directory_that_cannot_be_synced_is_reported() {
+    let (fs, db) = mem_db(&[""]);
+    let info = run_checkpoint(&db, &InterceptFs::new(fs, Limited), Path::new(TARGET)).unwrap();
+    assert_eq!(info.durability, DirectorySync::NotSupported);
+}
+
+/// Another process works in the staged directory just before its names are checked.
+#[test]
+fn a_staged_directory_with_other_names_or_types_is_not_published() {
+    const TABLES: &str = "/.checkpoint.checkpoint-staged/tables";
+    let cases: [(fn(&MemFs, &Path), &str, StagedProblem); 3] = [
+        (|fs, path| fs.remove_file(path).unwrap(), "1", StagedProblem::Missing),
+        (|fs, path| fs.write_new(path, b"", SyncMode::Normal).unwrap(), "3", StagedProblem::Unexpected),
+        (
+            |fs, path| {
+                fs.remove_file(path).unwrap();
+                fs.create_dir(path).unwrap();
+            },
+            "2",
+            StagedProblem::Type,
+        ),
+    ];
+    for (meddle, name, expected) in cases {
+        let (fs, db) = mem_db(&[""]);
+        let changed = Path::new(TABLES).join(name);
+        let beside_others = Tweak::new(fs.clone())
+            .before(Op::ReadDir, TABLES, move |fs| meddle(fs, &Path::new(TABLES).join(name)));
+        let refused = refusal(&beside_others, &db, TARGET);
+        let Error::StagedMismatch { path, problem } = &refused else { panic!("{refused}") };
+        assert_eq!((path, *problem), (&changed, expected));
+        assert_eq!(fs.read_dir(Path::new("/")).unwrap().len(), 1, "{expected:?}");
+        db.check_source(&fs).unwrap();
+    }
 }
