@@ -153,12 +153,11 @@ impl Removal {
     pub fn run(&self, fs: &dyn Fs, target: &Path) -> Result<RemoveReport> {
         let target = Target::new(target)?;
         let fs = &*view_of_parent(fs, &target)?;
-        // Check before locking, because the lock of a live directory belongs to its engine. Check again after locking,
-        // because the name may have been bound to another directory in between.
+        // Check before locking, because the lock of a live directory belongs to its engine.
         refuse_others(fs, &target)?;
         target.check_parent(fs)?;
         let withdrawal = Withdrawal::begin(fs, &target, self.mode)?;
-        refuse_others(fs, &target)?;
+        // The name may have been bound to another directory before the lock. The survey refuses one without a catalog.
         let survey = self.survey(fs, &target)?;
         let mut left: Vec<_> = survey.kept.into_iter().chain(survey.strangers).collect();
         let erasure = Erasure { fs, dir: &target.path, names: &survey.removable, mode: self.mode };

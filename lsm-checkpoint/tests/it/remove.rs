@@ -1,11 +1,12 @@
 //! Removal: one step, never a partial checkpoint, and permanent.
 
 pub(crate) mod full;
+mod interrupted;
 pub(crate) mod strangers;
 
 use std::{path::Path, sync::Arc};
 
-use lsm_checkpoint::{Error, remove, run_checkpoint, sweep};
+use lsm_checkpoint::{Error, Removal, remove, run_checkpoint, sweep};
 use lsm_fs::{Fs, FsExt, Op, SyncMode, errno};
 use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, ForeignSync, MemFs, Notes, SweepReport, fault_sweep};
 
@@ -262,15 +263,17 @@ fn any_failure_leaves_the_checkpoint_whole_or_gone() {
 /// Between the check and the lock, another process removes the checkpoint and restores a live directory under its name.
 #[test]
 fn a_directory_that_takes_the_name_meanwhile_is_not_removed() {
-    let fs = MemFs::new();
-    let db = with_checkpoint(&fs, &[""]);
-    let beside_others = Tweak::new(fs.clone()).before(Op::TryLockDirectory, TARGET, |fs| {
-        let _ = fs.remove_file(Path::new("/checkpoint/CHECKPOINT"));
-    });
-    let refused = remove(&beside_others, Path::new(TARGET), NORMAL);
-    assert!(matches!(refused, Err(Error::NotACheckpoint { .. })), "{refused:?}");
-    assert!(fs.exists(Path::new("/checkpoint/tables/1")).unwrap() && debris(&fs).is_empty());
-    db.check_source(&fs).unwrap();
+    for forced in [false, true] {
+        let fs = MemFs::new();
+        let db = with_checkpoint(&fs, &[""]);
+        let beside_others = Tweak::new(fs.clone()).before(Op::TryLockDirectory, TARGET, |fs| {
+            let _ = fs.remove_file(Path::new("/checkpoint/CHECKPOINT"));
+        });
+        let refused = Removal::new().force(forced).run(&beside_others, Path::new(TARGET));
+        assert!(matches!(refused, Err(Error::NotACheckpoint { .. })), "{refused:?}");
+        assert!(fs.exists(Path::new("/checkpoint/tables/1")).unwrap() && debris(&fs).is_empty());
+        db.check_source(&fs).unwrap();
+    }
 }
 
 /// Until the marker exists nothing has been removed, so a failure up to there is undone.
