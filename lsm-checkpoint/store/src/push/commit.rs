@@ -93,8 +93,10 @@ impl AddBackup<'_> {
     /// references none.
     async fn gone(&self, session: &Session, head: &Head) -> Result<Reused> {
         let mut left = self.reused.clone();
-        let referenced: Vec<_> = head.referenced().collect();
-        for backup in referenced {
+        let mut referenced: Vec<_> = head.referenced().collect();
+        // The push reuses files of the source's last backup, so begin there. One request is enough then.
+        referenced.sort_by_key(|backup| (backup.source == self.backup.source, backup.created, backup.pushed));
+        for backup in referenced.into_iter().rev() {
             if left.is_empty() {
                 break;
             }

@@ -27,8 +27,9 @@ use crate::{
     session::Session,
 };
 
-/// The longest range of one request, in pieces.
-const RUN: u64 = 8;
+/// The longest range of one request, in pieces. Longer ranges cost fewer requests. A reader still needs two of them at
+/// the same time, so that it does not wait for the second one.
+pub(super) const RUN: u64 = 4;
 
 /// The pieces of a backup's files.
 pub(super) struct Fetcher {
@@ -104,36 +105,36 @@ impl Fetcher {
         }
     }
 
-    /// Requests the pieces that are neither in memory nor on their way. Pieces that are not urgent are left out if
-    /// there is no room for them.
+    /// Requests the pieces that are neither in memory nor on their way, in runs that end at a multiple of [`RUN`]. A run
+    /// that is not urgent is left out if there is no room for all of it: many short requests cost more than a wait.
     pub(super) fn want(self: &Arc<Self>, file: usize, pieces: Range<u64>, urgent: bool) {
         let Some(stored) = self.catalog.files.get(file) else { return };
         let end = pieces.end.min(stored.pieces.len() as u64);
-        let mut run: Option<Run> = None;
-        for piece in pieces.start..end {
-            let id = PieceId { file, piece };
-            let is_reserved = {
-                let mut cache = self.lock();
-                let len = length(stored.len, piece);
-                let is_new = !cache.contains(id) && (urgent || cache.has_room(len));
-                if is_new {
-                    cache.reserve(id, len);
-                }
-                is_new
-            };
-            if !is_reserved {
-                continue;
-            }
-            if let Some(open) = &mut run
-                && open.pieces.end == piece
-                && open.pieces.end - open.pieces.start < RUN
-            {
-                open.pieces.end += 1;
-            } else if let Some(full) = run.replace(Run { file, pieces: piece..piece + 1 }) {
-                self.start(full);
+        let mut start = pieces.start;
+        while start < end {
+            let next = end.min((start / RUN + 1) * RUN);
+            self.want_run(Run { file, pieces: start..next }, stored.len, urgent);
+            start = next;
+        }
+    }
+
+    fn want_run(self: &Arc<Self>, run: Run, file_len: u64, urgent: bool) {
+        let Run { file, pieces } = run;
+        let mut cache = self.lock();
+        let missing: Vec<u64> = pieces.filter(|&piece| !cache.contains(PieceId { file, piece })).collect();
+        let bytes = missing.iter().map(|&piece| length(file_len, piece)).sum();
+        if !urgent && !cache.has_room(bytes) {
+            return;
+        }
+        for &piece in &missing {
+            cache.reserve(PieceId { file, piece }, length(file_len, piece));
+        }
+        drop(cache);
+        for neighbours in missing.chunk_by(|piece, next| piece + 1 == *next) {
+            if let [first, ..] = neighbours {
+                self.start(Run { file, pieces: *first..first + neighbours.len() as u64 });
             }
         }
-        run.into_iter().for_each(|run| self.start(run));
     }
 
     /// Drops a piece that a reader has read to its end.

@@ -15,13 +15,14 @@ use lsm_fs::{Error, FileHint, FsFile, FsMetadata, Op, Result, SyncMode};
 
 use super::{
     cache::PieceId,
-    fetch::Fetcher,
+    fetch::{Fetcher, RUN},
     tree::{Node, touched},
 };
 use crate::format::PIECE;
 
-/// The number of pieces that are fetched ahead of a reader.
-const AHEAD: u64 = 8;
+/// The number of pieces that may be fetched ahead of a reader. Whole runs are requested, so between `AHEAD - RUN` and
+/// `AHEAD` pieces are.
+const AHEAD: u64 = 2 * RUN;
 
 /// The offset of the next read is unknown.
 const NOWHERE: u64 = u64::MAX;
@@ -63,10 +64,14 @@ impl RemoteFile {
     fn fill_from_pieces(&self, file: usize, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let end = offset + buf.len() as u64;
         let pieces = touched(offset, buf.len() as u64);
-        let is_sequel = self.expected.swap(end, Ordering::Relaxed) == offset;
-        let ahead = if is_sequel && !self.is_random.load(Ordering::Relaxed) { AHEAD } else { 0 };
-        if pieces.end - pieces.start > 1 || ahead > 0 {
-            self.fetcher.want(file, pieces.start..pieces.end + ahead, false);
+        let len = self.node.metadata().len;
+        // A read of a whole file leaves no part of it to read again.
+        let is_whole = offset == 0 && end == len;
+        let is_sequel = self.expected.swap(end, Ordering::Relaxed) == offset || is_whole;
+        let is_ahead = is_sequel && !self.is_random.load(Ordering::Relaxed);
+        let wanted = if is_ahead { (pieces.end + AHEAD) / RUN * RUN } else { pieces.end };
+        if wanted - pieces.start > 1 {
+            self.fetcher.want(file, pieces.start..wanted, false);
         }
         let mut rest = buf;
         for piece in pieces {
@@ -77,7 +82,7 @@ impl RemoteFile {
             let (part, behind) = rest.split_at_mut(count.min(rest.len()));
             copy(&bytes, from - piece * PIECE, part);
             rest = behind;
-            if is_sequel && end >= (piece + 1) * PIECE {
+            if is_sequel && end >= len.min((piece + 1) * PIECE) {
                 self.fetcher.is_read(id);
             }
         }

@@ -10,6 +10,8 @@
 )]
 
 mod collect;
+mod cost;
+mod counted;
 mod engine;
 mod golden;
 mod ground;
