@@ -51,7 +51,7 @@ pub enum Error {
     /// The target lies in a directory of the source. The engine would mistake its files for its own.
     ///
     /// Choose a target elsewhere.
-    #[error("{}: the target lies in the source's {}", target.display(), root.display())]
+    #[error("{}: the target lies inside {}, which belongs to the source", target.display(), root.display())]
     NestedTarget {
         /// The target.
         target: PathBuf,
@@ -236,12 +236,12 @@ pub enum Error {
     /// the staged directory may therefore be back, and the next attempt or a sweep clears it.
     #[error("cancelled")]
     Cancelled,
-    /// The directory has no catalog. It is no checkpoint, or an incomplete one.
+    /// The directory has no catalog. It is not a checkpoint, or an incomplete one.
     ///
     /// Choose another directory. If only the catalog was lost,
     /// [`CheckpointDir::salvage`](crate::CheckpointDir::salvage) may help. If an earlier call removed the checkpoint,
     /// the process may have died before the removal was durable. Sync the parent directory before you rely on it.
-    #[error("{}: no checkpoint", dir.display())]
+    #[error("{}: not a checkpoint", dir.display())]
     NotACheckpoint {
         /// The directory.
         dir: PathBuf,
@@ -250,7 +250,7 @@ pub enum Error {
     ///
     /// Name another base, or none. [`Checkpoint::optional_base`](crate::Checkpoint::optional_base) takes the checkpoint
     /// without it.
-    #[error("{}: cannot be used as the base; name another one, or go on without", base.display())]
+    #[error("{}: cannot be used as the base; name another base, or none", base.display())]
     BaseUnusable {
         /// The base.
         base: PathBuf,
@@ -274,7 +274,7 @@ pub enum Error {
     /// Inspect `path`, and move it away if it is worth keeping. [`Removal::force`](crate::Removal::force) removes the
     /// checkpoint and leaves such entries where they are.
     #[error(
-        "{}: not removed, because its catalog does not name {}; move that away, or remove by force",
+        "{}: not removed, because its catalog does not name {}; move that away, or force the removal",
         target.display(),
         path.display()
     )]

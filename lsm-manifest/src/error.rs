@@ -151,7 +151,7 @@ pub enum Error {
     /// The archive has no section with this name.
     ///
     /// To look up an optional section, use [`ManifestArchiveReader::section`](crate::ManifestArchiveReader::section).
-    #[error("{}: no section {name}", file.display())]
+    #[error("{}: it has no section named {name}", file.display())]
     SectionNotFound {
         /// The archive.
         file: PathBuf,
@@ -249,7 +249,10 @@ pub enum Error {
     /// The block is damaged and has parity, but this build cannot use parity.
     ///
     /// Enable the feature `parity` and try again.
-    #[error("{}: the block at offset {offset} is damaged; restoring it requires the feature parity", file.display())]
+    #[error(
+        "{}: the block at offset {offset} is damaged; its parity can restore it, in a build with the feature parity",
+        file.display()
+    )]
     ParityUnavailable {
         /// The archive.
         file: PathBuf,

@@ -117,7 +117,10 @@ pub enum Error {
     /// The push was fenced several times, because a collector found its writer idle.
     ///
     /// Raise the idle limit of the collector above the longest time that a push takes for one object.
-    #[error("writer {writer} was fenced {times} times; raise the collector's idle limit (--fence-idle)")]
+    #[error(
+        "collectors took this push for dead {times} times, the last time as writer {writer}; raise their idle limit, \
+         and push again"
+    )]
     Fenced {
         /// The last writer.
         writer: WriterId,
@@ -151,7 +154,9 @@ pub enum Error {
     /// Other clients changed the repository so fast that no change could be made.
     ///
     /// Run the command again.
-    #[error("{place}: the state changed too often; run the command again")]
+    #[error(
+        "{place}: other clients always made their changes first; try again when fewer of them are at work"
+    )]
     Contended {
         /// The store and the prefix.
         place: String,

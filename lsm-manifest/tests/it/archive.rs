@@ -28,7 +28,7 @@ fn sections_are_read_by_name_and_listed_in_order() {
         assert_eq!(reader.read_section("comparator_name").unwrap().payload, b"default");
         assert!(reader.section("restrictions").is_none());
         let missing = reader.read_section("restrictions").unwrap_err();
-        assert_eq!(missing.to_string(), "/db/v1: no section restrictions");
+        assert_eq!(missing.to_string(), "/db/v1: it has no section named restrictions");
     }
 }
 

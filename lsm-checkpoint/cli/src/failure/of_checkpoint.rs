@@ -5,7 +5,7 @@ use std::path::Path;
 use lsm_checkpoint::{Error, Occupant};
 use lsm_fs::parent_of;
 
-use super::{Failure, sentence};
+use super::{Failure, of_error, sentence};
 use crate::{
     around::has_checkpoints,
     exit::Exit,
@@ -14,7 +14,7 @@ use crate::{
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = sentence(&error);
+        let message = message(&error);
         match error {
             Error::Fs(error) => error.into(),
             Error::Manifest(error) => error.into(),
@@ -39,6 +39,20 @@ impl From<Error> for Failure {
                 Self::new(exit, kind, message).hint_if(hint(&error))
             }
         }
+    }
+}
+
+/// Returns the message. If the library names a next step in its own words, the hint names it in the command's.
+fn message(error: &Error) -> String {
+    match error {
+        Error::BaseUnusable { base, source } => {
+            format!("{}: cannot be used as the base: {}", text::path(base), of_error(source))
+        }
+        Error::Stranger { target, path } => {
+            let (target, path) = (text::path(target), text::path(path));
+            format!("{target}: not removed, because its catalog does not name {path}")
+        }
+        error => sentence(error),
     }
 }
 
@@ -71,7 +85,7 @@ fn code(error: &Error) -> (Exit, &'static str) {
     }
 }
 
-/// Returns the hint for a path that is no checkpoint.
+/// Returns the hint for a path that is not a checkpoint.
 fn checkpoint_meant(given: &Path) -> String {
     if let Ok(to) = given.read_link() {
         return format!("it is a link to {}: name the directory itself", text::path(&to));
@@ -128,6 +142,11 @@ fn hint(error: &Error) -> Option<String> {
             word(staged)
         ),
         Error::NotACheckpoint { dir } => checkpoint_meant(dir),
+        Error::BaseUnusable { .. } => "name another checkpoint with --base, or leave out --base".to_owned(),
+        Error::Stranger { target, .. } => format!(
+            "move that away, or remove the rest with `lsm-checkpoint remove --force {}`",
+            word(target)
+        ),
         Error::BadCatalog { .. } => {
             "use another checkpoint; `lsm-checkpoint remove --force` removes this one".to_owned()
         }

@@ -4,11 +4,14 @@ use lsm_checkpoint::CATALOG_FILE;
 use lsm_manifest::Error;
 
 use super::{Failure, sentence};
-use crate::{exit::Exit, text::word};
+use crate::{
+    exit::Exit,
+    text::{self, word},
+};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = sentence(&error);
+        let message = message(&error);
         let error = match error {
             Error::Fs(error) => return error.into(),
             error => error,
@@ -21,6 +24,19 @@ impl From<Error> for Failure {
 /// The next step for a file without a readable footer.
 pub(crate) const HOPELESS: &str =
     "restore it from a checkpoint; if the engine can open it, it has a format of the engine's own";
+
+/// Returns the message. If the library names a next step in its own words, the hint names it in the command's.
+fn message(error: &Error) -> String {
+    match error {
+        Error::ParityUnavailable { file, offset } => {
+            let file = text::path(file);
+            format!(
+                "{file}: the block at offset {offset} is damaged, and this build cannot restore it from its parity"
+            )
+        }
+        error => sentence(error),
+    }
+}
 
 /// Returns the exit code of an error, and its word for programs.
 fn code(error: &Error) -> (Exit, &'static str) {
@@ -71,6 +87,10 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::SectionNotFound { file, .. } => {
             format!("list the sections with `lsm-checkpoint manifest inspect {}`", word(file))
+        }
+        Error::ParityUnavailable { .. } => {
+            "repair it with a build that has the feature `parity` of lsm-manifest, or restore it from a checkpoint"
+                .to_owned()
         }
         Error::InUse { .. } => "wait for the other process".to_owned(),
         _ => return None,

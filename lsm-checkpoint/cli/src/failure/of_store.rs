@@ -13,9 +13,19 @@ impl From<Error> for Failure {
             Error::Fs(error) => error.into(),
             error => {
                 let (exit, kind) = class(&error);
-                Self::new(exit, kind, sentence(&error)).hint_if(hint(&error))
+                Self::new(exit, kind, message(&error)).hint_if(hint(&error))
             }
         }
+    }
+}
+
+/// Returns the message. The hint names the next step in the words of the command, so the library's is left out.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Fenced { writer, times } => {
+            format!("collects took this push for dead {times} times, the last time as writer {writer}")
+        }
+        error => sentence(error),
     }
 }
 
@@ -54,6 +64,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::WentBack { .. } => {
             "find out who rolled it back; to accept the older state, remove the file `seen` below the state directory"
         }
+        Error::Fenced { .. } => "give `lsm-checkpoint store collect` a longer --fence-idle, and push again",
         Error::Store { .. } => "run the command again later; a push resumes where it stopped",
         _ => return None,
     })

@@ -146,7 +146,7 @@ fn of_store() -> Vec<lsm_checkpoint_store::Error> {
         Error::Fs(fs(5)),
         Error::Cancelled,
         Error::Store { key: key(), source: answer() },
-        Error::Address { url: "x://y".to_owned(), what: "no store has this scheme".to_owned() },
+        Error::Address { url: "x://y".to_owned(), what: "the address names no bucket".to_owned() },
         Error::System(io::Error::from_raw_os_error(11)),
     ]
 }

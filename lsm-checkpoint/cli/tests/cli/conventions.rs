@@ -43,7 +43,7 @@ fn help_and_version_exit_with_0() {
 #[test]
 fn a_path_that_is_no_checkpoint_is_refused() {
     let daily = Daily::new();
-    let expected = "error: {d}/db: no checkpoint\n\
+    let expected = "error: {d}/db: not a checkpoint\n\
                     hint: name a directory that `lsm-checkpoint list` shows\n";
     for verb in ["show", "verify", "remove"] {
         daily.run(&[verb, "{d}/db"]).expect(4, "", expected);

@@ -45,7 +45,7 @@ fn a_hint_fits_the_path() {
         ("{d}/backups/latest", "it is a link to monday: name the directory itself"),
     ] {
         for args in [&["remove", path][..], &["remove", "--dry-run", path]] {
-            daily.run(args).expect(4, "", &format!("error: {path}: no checkpoint\nhint: {hint}\n"));
+            daily.run(args).expect(4, "", &format!("error: {path}: not a checkpoint\nhint: {hint}\n"));
         }
     }
     assert_eq!(

@@ -220,7 +220,9 @@ fn a_section_is_dumped_as_bytes() {
     let ran = daily.run(&["manifest", "dump", "{d}/backups/monday/v1", "none"]);
     assert!(
         ran.code == 4
-            && ran.err.contains("no section none\nhint: list the sections with `lsm-checkpoint manifest"),
+            && ran.err.contains(
+                "it has no section named none\nhint: list the sections with `lsm-checkpoint manifest"
+            ),
         "{ran:?}"
     );
 }

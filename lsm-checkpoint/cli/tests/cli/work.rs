@@ -160,8 +160,8 @@ fn checkpoints_are_removed_one_after_the_other() {
 fn an_unlisted_entry_stops_a_removal_and_survives_force() {
     let daily = Daily::new();
     fs::write(daily.at("monday/notes.txt"), "mine").unwrap();
-    let refused = "error: {d}/backups/monday: not removed, because its catalog does not name notes.txt; move that \
-                   away, or remove by force\n";
+    let refused = "error: {d}/backups/monday: not removed, because its catalog does not name notes.txt\n\
+                   hint: move that away, or remove the rest with `lsm-checkpoint remove --force {d}/backups/monday`\n";
     daily.run(&["remove", "--dry-run", "{d}/backups/monday"]).expect(4, "", refused);
     daily.run(&["remove", "{d}/backups/monday"]).expect(4, "", refused);
     daily.run(&["remove", "--force", "{d}/backups/monday"]).expect(

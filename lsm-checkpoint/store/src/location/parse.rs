@@ -75,8 +75,19 @@ impl Location {
 
     #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
     fn cloud(url: &str, scheme: &str, _bucket: &str, _prefix: &str) -> Result<Self> {
-        Err(address(url, &format!("no store for {scheme}:// was built in; enable its feature")))
+        Err(address(url, &without_store(scheme)))
     }
+}
+
+/// The schemes of the clouds, and the feature of each.
+const CLOUDS: [(&str, &str); 3] = [("s3", "s3"), ("gs", "gcs"), ("az", "azure")];
+
+/// Says why no store can be made for a scheme.
+fn without_store(scheme: &str) -> String {
+    if let Some((_, feature)) = CLOUDS.iter().find(|(cloud, _)| *cloud == scheme) {
+        return format!("this program was built without the feature {feature}, which {scheme}:// needs");
+    }
+    format!("no store has the scheme {scheme}://; use file://, s3://, gs:// or az://")
 }
 
 fn decoded(path: &str, url: &str) -> Result<PathBuf> {
@@ -86,4 +97,19 @@ fn decoded(path: &str, url: &str) -> Result<PathBuf> {
 
 fn address(url: &str, what: &str) -> Error {
     Error::Address { url: url.to_owned(), what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_scheme_is_told_the_known_ones() {
+        let error = Location::parse("ftp://bucket/prefix").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "ftp://bucket/prefix: no store has the scheme ftp://; use file://, s3://, gs:// or az://"
+        );
+        assert!(without_store("gs").contains("the feature gcs"));
+    }
 }

@@ -59,7 +59,7 @@ fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn Object
                 .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
                 .map_err(|error| error.to_string())
         }
-        _ => Err(format!("no store for {scheme}:// was built in; enable its feature")),
+        _ => Err(super::without_store(scheme)),
     }
 }
 
