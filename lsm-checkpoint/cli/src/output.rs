@@ -115,6 +115,6 @@ pub(crate) fn show_failure(form: Form, failure: &Failure, signal: Option<u8>) {
 }
 
 /// Writes a line to stderr. If that fails, there is nobody left to inform.
-fn to_stderr(line: &str) {
+pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -86,7 +86,7 @@ impl Access {
 
     #[allow(clippy::needless_pass_by_value, reason = "a key is small, and is copied")]
     pub(crate) fn attempts(&self, key: impl ToString) -> Attempts<'_> {
-        Attempts::new(&self.options, key.to_string())
+        Attempts::new(&self.options, self.location.retry_limit(), key.to_string())
     }
 
     pub(crate) fn path(&self, key: &str) -> Path {

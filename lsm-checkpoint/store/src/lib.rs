@@ -48,7 +48,7 @@ pub use format::{
 };
 pub use id::{BackupId, Nonce, NotAnId, RepositoryId, TransactionId, WriterId};
 pub use key::{Key, ObjectName};
-pub use location::Location;
+pub use location::{Location, Retries};
 pub use meter::OnProgress;
 pub use options::Options;
 pub use push::{PushOptions, Pushed};

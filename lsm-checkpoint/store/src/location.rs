@@ -1,10 +1,14 @@
 //! [`Location`]: the store and the prefix of a repository.
 
 mod parse;
+mod retries;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use object_store::{ObjectStore, path::Path};
+
+use crate::error::Result;
+pub use retries::Retries;
 
 /// A store and a prefix in it.
 #[derive(Clone)]
@@ -14,8 +18,8 @@ pub struct Location {
     prefix: Path,
     place: String,
     folder: Option<PathBuf>,
-    /// `true` if the clients were made from the address in `place`.
-    is_parsed: bool,
+    /// The retries of the clients, if they were made from the address in `place`.
+    retries: Option<Retries>,
 }
 
 impl Location {
@@ -31,7 +35,7 @@ impl Location {
             prefix: Path::from(prefix),
             place,
             folder: None,
-            is_parsed: false,
+            retries: None,
         }
     }
 
@@ -47,21 +51,38 @@ impl Location {
         self.folder.as_deref()
     }
 
+    /// Sets the retries of failed requests. A local folder and a client of the caller have none.
+    ///
+    /// # Errors
+    ///
+    /// [`Address`](crate::Error::Address).
+    pub fn retries(self, retries: &Retries) -> Result<Self> {
+        if self.retries.is_some() { Self::parse_with(&self.place, retries) } else { Ok(self) }
+    }
+
     /// Makes the same location with connections of its own. A client from the caller is shared.
-    pub(crate) fn again(&self) -> crate::error::Result<Self> {
-        if self.is_parsed { Self::parse(&self.place) } else { Ok(self.clone()) }
+    pub(crate) fn again(&self) -> Result<Self> {
+        match &self.retries {
+            Some(retries) => Self::parse_with(&self.place, retries),
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// Returns the time for which failed requests are repeated. `None` if only their number is limited.
+    pub(crate) fn retry_limit(&self) -> Option<std::time::Duration> {
+        self.retries.as_ref().map(Retries::time_limit)
     }
 
     pub(crate) const fn prefix(&self) -> &Path {
         &self.prefix
     }
 
-    /// The client for states, with a short retry budget.
+    /// The client for states, which repeats a request for a minute at most.
     pub(crate) const fn heads(&self) -> &Arc<dyn ObjectStore> {
         &self.heads
     }
 
-    /// The client for catalogs and data, with a long retry budget.
+    /// The client for catalogs and data. It is patient, because a part that fails costs the whole file.
     pub(crate) const fn data(&self) -> &Arc<dyn ObjectStore> {
         &self.data
     }

@@ -1,11 +1,17 @@
 //! `store` on a repository in a folder.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    path::PathBuf,
+    thread,
+};
 
 use lsm_checkpoint::Policy;
 use serde_json::Value;
 
-use crate::support::{DAY, Daily, Engine, contents};
+use crate::support::{DAY, Daily, Engine, command, contents};
 
 const URL: &str = "file://{d}/store";
 
@@ -179,4 +185,48 @@ fn a_place_that_is_no_repository_is_refused() {
     assert!(fenced.code == 0 && fenced.err.contains("no push of writer"), "{fenced:?}");
     let gone = daily.run(&["store", "list", "--state", "{d}/none", URL]);
     assert_eq!(gone.code, 0, "the memory is made where it is missing: {gone:?}");
+}
+
+/// A server that is down: it refuses each request with 503. Returns its address.
+fn broken_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 503 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    address
+}
+
+#[test]
+fn a_store_that_is_down_is_reported_at_once_and_given_up_in_time() {
+    let server = broken_server();
+    let list = |retry_for: &str| {
+        let mut command = command();
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", format!("http://{server}").as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("NO_PROXY", "*"),
+        ] {
+            command.env(name, value);
+        }
+        let args = ["store", "list", "--no-state", "--retry-for", retry_for, "s3://backups/db"];
+        let output = command.args(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let note = format!("note: {server}: 503 Service Unavailable; trying again");
+    let (code, err) = list("1s");
+    assert!(
+        code == Some(5) && err.starts_with(&note) && err.contains("\nerror: repository: "),
+        "{code:?} {err}"
+    );
+    assert_eq!(err.matches("note:").count(), 1, "{err}");
+    let (code, err) = list("0s");
+    assert!(code == Some(5) && err.starts_with("error: repository: "), "{code:?} {err}");
 }

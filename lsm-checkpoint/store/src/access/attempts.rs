@@ -46,11 +46,17 @@ pub(crate) struct Attempts<'a> {
     key: String,
     left: u32,
     pause: Duration,
+    /// The time at which the attempts end, whatever their number.
+    end: Option<Duration>,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(options: &'a Options, key: String) -> Self {
-        Self { options, key, left: options.attempts.saturating_sub(1), pause: options.first_pause }
+    /// Begins the attempts. If `limit` is given, each of them may take a minute, so their number grows with it.
+    pub(crate) fn new(options: &'a Options, limit: Option<Duration>, key: String) -> Self {
+        let minutes = limit.map_or(0, |limit| u32::try_from(limit.as_secs() / 60).unwrap_or(u32::MAX));
+        let left = options.attempts.max(minutes).saturating_sub(1);
+        let end = limit.map(|limit| options.environment.now().saturating_add(limit));
+        Self { options, key, left, pause: options.first_pause, end }
     }
 
     /// Waits before the next attempt.
@@ -68,9 +74,38 @@ impl<'a> Attempts<'a> {
     /// Waits before the next attempt. Returns `false` if none is left.
     pub(crate) async fn pause(&mut self) -> bool {
         let Some(left) = self.left.checked_sub(1) else { return false };
+        if self.end.is_some_and(|end| self.options.environment.now() >= end) {
+            return false;
+        }
         self.left = left;
         self.options.environment.sleep(self.pause).await;
         self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the number of attempts that follow the first one.
+    async fn repeats(limit: Option<Duration>) -> u32 {
+        let options = Options::new().attempts(3, Duration::ZERO);
+        let mut attempts = Attempts::new(&options, limit, "key".to_owned());
+        let mut repeats = 0;
+        while attempts.pause().await {
+            repeats += 1;
+        }
+        repeats
+    }
+
+    #[test]
+    fn attempts_end_by_number_and_by_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            assert_eq!(repeats(None).await, 2);
+            assert_eq!(repeats(Some(Duration::ZERO)).await, 0);
+            assert_eq!(repeats(Some(Duration::from_secs(600))).await, 9, "one for each minute");
+        });
     }
 }

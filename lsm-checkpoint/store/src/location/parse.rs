@@ -4,11 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use object_store::{local::LocalFileSystem, memory::InMemory, path::Path};
 
-use super::Location;
+use super::{Location, Retries};
 use crate::error::{Error, Result};
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod cloud;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod watch;
 
 impl Location {
     /// Parses an address.
@@ -28,6 +30,10 @@ impl Location {
     ///
     /// [`Address`](Error::Address).
     pub fn parse(url: &str) -> Result<Self> {
+        Self::parse_with(url, &Retries::new())
+    }
+
+    pub(super) fn parse_with(url: &str, retries: &Retries) -> Result<Self> {
         match url.split_once("://") {
             None => Self::local(PathBuf::from(url)),
             Some(("file", path)) if path.starts_with('/') => Self::local(decoded(path, url)?),
@@ -37,7 +43,7 @@ impl Location {
                 if bucket.is_empty() {
                     return Err(address(url, "the address names no bucket, as in s3://bucket/prefix"));
                 }
-                Self::cloud(url, scheme, bucket, prefix.trim_matches('/'))
+                Self::cloud(url, (scheme, bucket, prefix.trim_matches('/')), retries)
             }
         }
     }
@@ -57,14 +63,7 @@ impl Location {
         let prefix =
             Path::from_absolute_path(&absolute).map_err(|error| address(&place, &error.to_string()))?;
         let store = Arc::new(LocalFileSystem::new().with_fsync(true));
-        Ok(Self {
-            heads: store.clone(),
-            data: store,
-            prefix,
-            place,
-            folder: Some(absolute),
-            is_parsed: false,
-        })
+        Ok(Self { heads: store.clone(), data: store, prefix, place, folder: Some(absolute), retries: None })
     }
 
     /// Makes a repository in memory, for tests.
@@ -74,7 +73,7 @@ impl Location {
     }
 
     #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
-    fn cloud(url: &str, scheme: &str, _bucket: &str, _prefix: &str) -> Result<Self> {
+    fn cloud(url: &str, (scheme, ..): (&str, &str, &str), _: &Retries) -> Result<Self> {
         Err(address(url, &without_store(scheme)))
     }
 }

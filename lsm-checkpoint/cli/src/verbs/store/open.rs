@@ -1,16 +1,23 @@
 //! The options of all `store` commands, and `store init`.
 
-use std::{env, num::NonZeroU64, path::PathBuf, sync::Arc};
+use std::{
+    env,
+    num::NonZeroU64,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use clap::Args;
-use lsm_checkpoint_store::{Location, Options, blocking::Repository};
+use lsm_checkpoint_store::{Location, Options, Retries, blocking::Repository};
 use lsm_fs::{Fs, FsDirLock, FsExt, StdFs};
 
 use crate::{
     exit::Exit,
+    output::to_stderr,
     record::Record,
     session::{Result, Session},
-    text::{self, parse_size},
+    text::{self, parse_age, parse_size},
 };
 
 /// The options of every command on a repository.
@@ -31,7 +38,13 @@ pub(super) struct ClientArgs {
     /// Transfer at most this many bytes of files per second, such as 50MiB.
     #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
     limit: Option<u64>,
+    /// Repeat a request for this long while the store is down or overloaded, such as 30s. With 0s, fail at once.
+    #[arg(long, value_name = "AGE", global = true, default_value = "5m", value_parser = parse_age)]
+    retry_for: Duration,
 }
+
+/// The time between two notes about failed requests.
+const BETWEEN_NOTES: Duration = Duration::from_secs(30);
 
 /// An open repository, and the lock on the state directory.
 pub(super) struct Opened {
@@ -54,9 +67,24 @@ impl ClientArgs {
     /// Opens a repository.
     pub(super) fn open(&self, session: &Session, url: &str) -> Result<Opened> {
         let (options, lock) = self.options(session, url)?;
-        let location = Location::parse(url)?;
+        let location = self.location(session, url)?;
         let repository = session.waiting(move || Repository::open(location, options))??;
         Ok(Opened { repository, _lock: lock })
+    }
+
+    /// Parses a URL. While a request is repeated, a note shows the first failure at once, and later ones now and then.
+    fn location(&self, session: &Session, url: &str) -> Result<Location> {
+        let (is_quiet, last) = (session.out.quiet, Mutex::new(None::<Instant>));
+        let note = move |failure: &str| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if !is_quiet && last.is_none_or(|last| last.elapsed() >= BETWEEN_NOTES) {
+                *last = Some(Instant::now());
+                let failure = text::plain(failure);
+                to_stderr(&format!("note: {failure}; trying again, for as long as --retry-for allows"));
+            }
+        };
+        let retries = Retries::new().limit(self.retry_for).on_failure(note);
+        Ok(Location::parse(url)?.retries(&retries)?)
     }
 
     fn options(&self, session: &Session, url: &str) -> Result<(Options, Option<Box<dyn FsDirLock>>)> {
@@ -116,7 +144,7 @@ pub(super) struct InitArgs {
 impl InitArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let (options, _lock) = client.options(session, &self.url)?;
-        let location = Location::parse(&self.url)?;
+        let location = client.location(session, &self.url)?;
         let repository = session.waiting(move || Repository::init(location, options))??;
         let id = repository.constants().id.to_string();
         session.out.line(format!("{}: created, repository {id}", text::plain(&self.url)));

@@ -4,27 +4,38 @@ use std::{sync::Arc, time::Duration};
 
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, path::Path};
 
-use super::{Location, address};
+use super::{Location, Retries, address, watch::Watch};
 use crate::error::Result;
 
 /// The time limit of a request. It suffices for a part of 8 MiB at 14 KiB per second.
 const REQUEST: Duration = Duration::from_secs(600);
 
-/// The time limits of retries. States are small, while data may wait for a store that is down.
+/// The longest times for which a client repeats one request. It signs the request once, and S3 refuses a signature that
+/// is 15 minutes old. States are small, and are better asked for anew.
 const HEADS: Duration = Duration::from_secs(60);
-const DATA: Duration = Duration::from_secs(2 * 3600);
+const DATA: Duration = Duration::from_secs(300);
 
 impl Location {
-    pub(super) fn cloud(url: &str, scheme: &str, bucket: &str, prefix: &str) -> Result<Self> {
-        let open = |budget| client(scheme, bucket, budget);
+    pub(super) fn cloud(
+        url: &str,
+        (scheme, bucket, prefix): (&str, &str, &str),
+        retries: &Retries,
+    ) -> Result<Self> {
+        let open = |longest| client(scheme, bucket, retries, retries.time_limit().min(longest));
         let heads = open(HEADS).map_err(|what| address(url, &what))?;
         let data = open(DATA).map_err(|what| address(url, &what))?;
         let prefix = Path::from_url_path(prefix).map_err(|error| address(url, &error.to_string()))?;
-        Ok(Self { heads, data, prefix, place: url.to_owned(), folder: None, is_parsed: true })
+        Ok(Self { heads, data, prefix, place: url.to_owned(), folder: None, retries: Some(retries.clone()) })
     }
 }
 
-fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn ObjectStore>, String> {
+fn client(
+    scheme: &str,
+    bucket: &str,
+    retries: &Retries,
+    budget: Duration,
+) -> Result<Arc<dyn ObjectStore>, String> {
+    let watch = Watch(retries.clone());
     let retry = RetryConfig {
         backoff: BackoffConfig { max_backoff: Duration::from_secs(30), ..BackoffConfig::default() },
         max_retries: usize::MAX,
@@ -35,7 +46,8 @@ fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn Object
         #[cfg(feature = "s3")]
         "s3" | "s3a" => {
             let builder = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket);
-            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            let builder = builder.with_http_connector(watch).with_retry(retry);
+            let builder = builder.with_client_options(allow_http(options));
             builder
                 .build()
                 .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
@@ -44,7 +56,8 @@ fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn Object
         #[cfg(feature = "gcs")]
         "gs" => {
             let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            let builder = builder.with_http_connector(watch).with_retry(retry);
+            let builder = builder.with_client_options(allow_http(options));
             builder
                 .build()
                 .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
@@ -53,7 +66,8 @@ fn client(scheme: &str, bucket: &str, budget: Duration) -> Result<Arc<dyn Object
         #[cfg(feature = "azure")]
         "az" | "abfs" => {
             let builder = object_store::azure::MicrosoftAzureBuilder::from_env().with_container_name(bucket);
-            let builder = builder.with_retry(retry).with_client_options(allow_http(options));
+            let builder = builder.with_http_connector(watch).with_retry(retry);
+            let builder = builder.with_client_options(allow_http(options));
             builder
                 .build()
                 .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
