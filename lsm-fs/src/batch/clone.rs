@@ -2,7 +2,10 @@
 
 use std::{fmt, io, sync::atomic::AtomicBool};
 
-use super::{LinkReport, NamePair, pair::open_pair};
+use super::{
+    LinkReport, NamePair,
+    pair::{Unready, open_pair},
+};
 use crate::{
     DirPair, Error, Fs, FsFile, Op, OpenDirPair, Result, SyncMode,
     pipeline::{Crew, Stages, run},
@@ -29,8 +32,10 @@ const SYNCERS: usize = 16;
 /// already exist are finished and reported, and the remaining pairs are neither attempted nor reported. The names are
 /// not durable until the target directory is synced.
 ///
-/// If a call of the backend panics, the batch ends, and the clone that the call made or synced is removed. The panic
-/// resumes after every other existing clone has been synced and reported.
+/// If a call of the backend panics, the batch ends. If the call opened, prepared or synced a clone, this clone is
+/// removed. If it was [`Fs::reflink_file`] itself, a file may stay under the name, and it may be incomplete. It is not
+/// removed, because it may be older than the batch. The panic resumes after every other existing clone has been synced
+/// and reported.
 ///
 /// # Performance
 ///
@@ -93,26 +98,10 @@ impl Clones<'_> {
     /// between the syncs of a batch needs a commit of its own (`xfs_log_force_seq` in `fs/xfs/xfs_log.c`).
     fn prepare(&self, index: usize, names: &NamePair<'_>, clone: &dyn FsFile) -> Result<()> {
         let Some(prepare) = self.options.prepare else { return Ok(()) };
-        let mut unprepared = Unprepared { open: self.open, names, armed: true };
+        let mut unready = Unready { open: self.open, name: names.to, armed: true };
         let prepared = prepare(index, clone);
-        unprepared.armed = false;
+        unready.armed = false;
         prepared
-    }
-}
-
-/// Removes the clone if its preparation panics.
-struct Unprepared<'a> {
-    open: &'a dyn OpenDirPair,
-    names: &'a NamePair<'a>,
-    armed: bool,
-}
-
-impl Drop for Unprepared<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            // The panic matters more than a failed removal.
-            let _ = self.open.remove_target(self.names.to);
-        }
     }
 }
 

@@ -37,10 +37,30 @@ impl<F: Fs + ?Sized> OpenDirPair for ByPath<'_, F> {
     fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
         let (from, to) = self.paths(names);
         self.fs.reflink_file(&from, &to)?;
-        self.fs.open(&to, &FsOpenOptions::new().write(true)).map_err(|e| remove_after(self.fs, &to, e))
+        let mut unready = Unready { open: self, name: names.to, armed: true };
+        let opened = self.fs.open(&to, &FsOpenOptions::new().write(true));
+        unready.armed = false;
+        opened.map_err(|e| remove_after(self.fs, &to, e))
     }
 
     fn remove_target(&self, name: &OsStr) -> Result<()> {
         self.fs.remove_file(&self.dirs.to.join(name))
+    }
+}
+
+/// Removes a clone if the call that follows the clone panics. It is armed after the clone has succeeded: until then,
+/// the name may belong to a file that was there before.
+pub(super) struct Unready<'a> {
+    pub(super) open: &'a dyn OpenDirPair,
+    pub(super) name: &'a OsStr,
+    pub(super) armed: bool,
+}
+
+impl Drop for Unready<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            // The panic matters more than a failed removal.
+            let _ = self.open.remove_target(self.name);
+        }
     }
 }

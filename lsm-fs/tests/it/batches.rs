@@ -12,9 +12,8 @@ use std::{
 use lsm_fs::{
     CopyJob, CopyObserver, CopyOptions, DirPair, Error, Fs, FsFile, FsMetadata, FsOpenOptions, NamePair, Op,
     Result, StdFs, SyncMode,
-    batch::{ReflinkOptions, hard_link_batch, metadata_batch, reflink_batch, reflink_batch_with, sync_batch},
+    batch::{hard_link_batch, metadata_batch, reflink_batch, sync_batch},
     copy::copy_batch,
-    intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
 use crate::{
@@ -23,15 +22,15 @@ use crate::{
 };
 
 /// Directories `from` and `to`, and files in `from` that contain their own names.
-struct Dirs {
+pub(crate) struct Dirs {
     _dir: tempfile::TempDir,
-    from: PathBuf,
-    to: PathBuf,
-    names: Vec<String>,
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
+    pub(crate) names: Vec<String>,
 }
 
 impl Dirs {
-    fn with(count: usize) -> Self {
+    pub(crate) fn with(count: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         StdFs.create_dir(&from).unwrap();
@@ -41,15 +40,15 @@ impl Dirs {
         Self { _dir: dir, from, to, names }
     }
 
-    fn pair(&self) -> DirPair<'_> {
+    pub(crate) fn pair(&self) -> DirPair<'_> {
         DirPair { from: &self.from, to: &self.to }
     }
 
-    fn pairs(&self) -> Vec<NamePair<'_>> {
+    pub(crate) fn pairs(&self) -> Vec<NamePair<'_>> {
         self.names.iter().map(NamePair::same).collect()
     }
 
-    fn made(&self) -> Vec<String> {
+    pub(crate) fn made(&self) -> Vec<String> {
         let entries = StdFs.read_dir(&self.to).unwrap();
         entries.into_iter().map(|entry| entry.name.into_string().unwrap()).collect()
     }
@@ -272,123 +271,4 @@ fn a_break_ends_a_batch_of_copies() {
         let received = copies(fs, &Dirs::with(500), &CopyOptions::new(), 3);
         assert!(received.values().any(|durable| !durable), "nothing was cancelled");
     });
-}
-
-/// A wrapper that clones by copying, so that it works on any host, and fails every `open`. A clone then exists but
-/// cannot be opened for its sync.
-#[derive(Debug)]
-struct OpensNoClone;
-
-impl Interceptor for OpensNoClone {
-    type File = ();
-
-    fn around<R: Outcome>(
-        &self,
-        _: Option<&()>,
-        call: &Call<'_>,
-        run: impl FnOnce() -> Result<R>,
-    ) -> Result<R> {
-        match (call.op, call.other_path) {
-            (Op::ReflinkFile, Some(to)) => {
-                std::fs::copy(call.path, to).unwrap();
-                Ok(R::claimed().unwrap())
-            }
-            (Op::Open, _) => Err(call.error(ErrorKind::PermissionDenied.into())),
-            _ => run(),
-        }
-    }
-}
-
-#[test]
-fn a_clone_that_cannot_be_opened_is_removed() {
-    let dirs = Dirs::with(3);
-    let fs = InterceptFs::new(StdFs, OpensNoClone);
-    let mut errors = Vec::new();
-    reflink_batch(&fs, dirs.pair(), &dirs.pairs(), SyncMode::Normal, &mut |index, cloned| {
-        errors.push((index, cloned.unwrap_err().op()));
-        ControlFlow::Continue(())
-    });
-    errors.sort_unstable_by_key(|(index, _)| *index);
-    assert_eq!(errors, [(0, Op::Open), (1, Op::Open), (2, Op::Open)]);
-    assert_eq!(dirs.made(), [""; 0]);
-}
-
-/// Each clone is prepared, by its index, before it is reported. A clone whose preparation fails is removed.
-#[cfg(all(unix, not(lsm_fs_portable)))]
-#[test]
-fn clones_are_prepared_by_their_index() {
-    let dirs = Dirs::with(40);
-    let prepare = |index: usize, clone: &dyn FsFile| {
-        let found = clone.metadata()?.permissions.unwrap();
-        assert_eq!(found.mode & 0o077, 0, "nobody else has seen it");
-        if index == 7 {
-            return Err(Error::new(
-                Op::SetPermissions,
-                "refused",
-                std::io::Error::from(ErrorKind::PermissionDenied),
-            ));
-        }
-        let mode = if index.is_multiple_of(2) { 0o640 } else { 0o604 };
-        clone.set_permissions(&found.with_mode(mode)).map(drop)
-    };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
-    let mut failed = Vec::new();
-    reflink_batch_with(
-        &Broken::new(Defect::None),
-        dirs.pair(),
-        &dirs.pairs(),
-        &options,
-        &mut |index, cloned| {
-            failed.extend(cloned.err().map(|error| (index, error.op())));
-            ControlFlow::Continue(())
-        },
-    );
-    assert_eq!(failed, [(7, Op::SetPermissions)]);
-    assert_eq!(dirs.made().len(), 39);
-    for (index, name) in dirs.names.iter().enumerate().filter(|(index, _)| *index != 7) {
-        let mode = StdFs.metadata(&dirs.to.join(name)).unwrap().permissions.unwrap().mode;
-        assert_eq!(mode, if index.is_multiple_of(2) { 0o640 } else { 0o604 }, "{name}");
-    }
-}
-
-/// On XFS, a change between the syncs of a batch needs a commit of its own.
-#[cfg(all(unix, not(lsm_fs_portable)))]
-#[test]
-fn clones_are_prepared_on_the_thread_that_makes_them() {
-    let dirs = Dirs::with(40);
-    let threads = std::sync::Mutex::new(std::collections::HashSet::new());
-    let prepare = |_: usize, _: &dyn FsFile| {
-        threads.lock().unwrap().insert(std::thread::current().id());
-        Ok(())
-    };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
-    let fs = Broken::new(Defect::None);
-    reflink_batch_with(&fs, dirs.pair(), &dirs.pairs(), &options, &mut |_, cloned| {
-        cloned.unwrap();
-        ControlFlow::Continue(())
-    });
-    assert_eq!(threads.lock().unwrap().len(), 1);
-}
-
-#[cfg(all(unix, not(lsm_fs_portable)))]
-#[test]
-fn a_panic_in_a_preparation_leaves_no_clone() {
-    let dirs = Dirs::with(40);
-    let prepare = |index: usize, _: &dyn FsFile| {
-        assert!(index != 7, "the preparation panics");
-        Ok(())
-    };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
-    let fs = Broken::new(Defect::None);
-    let mut reported = Vec::new();
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        reflink_batch_with(&fs, dirs.pair(), &dirs.pairs(), &options, &mut |index, cloned| {
-            reported.push((index, cloned.is_ok()));
-            ControlFlow::Continue(())
-        });
-    }));
-    assert!(panic.is_err());
-    assert!(reported.contains(&(7, false)), "{reported:?}");
-    let made: Vec<_> = reported.iter().filter(|(_, is_made)| *is_made).collect();
-    assert_eq!(dirs.made().len(), made.len());
 }

@@ -18,6 +18,7 @@ mod batches;
 mod broken;
 #[path = "../common/child.rs"]
 mod child;
+mod clones;
 mod conformance;
 mod copy;
 #[cfg(unix)]
