@@ -146,8 +146,9 @@ impl<F: Fs> DurabilityAudit<F> {
     /// Declares how to read numbered files such as `v{N}` that a pointer names. In the pattern, `{N}` stands for the
     /// number.
     ///
-    /// A pointer that names such a file also names the paths in it. Relative paths start at the directory of the file.
-    /// The file is not a pointer by itself: it may survive a crash before the files that it names.
+    /// If a pointer names such a file, the paths in the file must be durable too. Relative paths start at its
+    /// directory. While no pointer names the file, nothing is required: it may be durable before the files that it
+    /// names.
     ///
     /// For the archives of `lsm-manifest`, the documentation of
     /// [`ManifestDirectory`](https://docs.rs/lsm-manifest/latest/lsm_manifest/struct.ManifestDirectory.html) has a

@@ -24,8 +24,9 @@ use crate::{
 /// [`publish`](Self::publish) and [`remove_stale`](Self::remove_stale). The first version is published in the same way
 /// as every later one. The front page of the crate shows a complete program.
 ///
-/// The value holds the owner lock of the directory until it is dropped. It can be shared between threads, and
-/// concurrent publications run one after the other.
+/// The value holds the owner lock of the directory until it is dropped, unless
+/// [`locked_by_caller`](DirectoryOptions::locked_by_caller) is set or the platform has no such locks. It can be shared
+/// between threads, and concurrent publications run one after the other.
 ///
 #[doc = include_str!("directory/audit_example.md")]
 #[derive(Debug)]
