@@ -162,8 +162,9 @@ fn one_directory_that_cannot_be_synced_is_reported() {
 /// Another process works in the staged directory just before its names are checked.
 #[test]
 fn a_staged_directory_with_other_names_or_types_is_not_published() {
+    type Change = fn(&MemFs, &Path);
     const TABLES: &str = "/.checkpoint.checkpoint-staged/tables";
-    let cases: [(fn(&MemFs, &Path), &str, StagedProblem); 3] = [
+    let cases: [(Change, &str, StagedProblem); 3] = [
         (|fs, path| fs.remove_file(path).unwrap(), "1", StagedProblem::Missing),
         (|fs, path| fs.write_new(path, b"", SyncMode::Normal).unwrap(), "3", StagedProblem::Unexpected),
         (
