@@ -2,27 +2,35 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, bail};
 use fuser::BackgroundSession;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::{
+    fs::{FallocateFlags, OFlags, fallocate},
+    io::Errno,
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
 
 use crate::{
     disk::Disk,
     kind::{Kind, capture, run},
     log::{Log, Serving},
-    server::{FILE, serve},
+    server::{FILE, SIZE, serve},
     workdir::Workdir,
 };
 
 pub(crate) struct Bench {
     number: usize,
     pub(crate) serving: Serving,
-    session: BackgroundSession,
     device: PathBuf,
+    /// The open device. It detaches itself when the last file of it is closed, even if this process is killed.
+    opened: File,
+    session: BackgroundSession,
     /// The mount point of the disk.
     pub(crate) point: PathBuf,
     /// The empty file systems.
@@ -37,7 +45,10 @@ impl Bench {
         let session = serve(serving.clone(), &dir).context("cannot mount a FUSE file system")?;
         let attached = capture(Command::new("losetup").args(["--find", "--show"]).arg(dir.join(FILE)))?;
         let device = PathBuf::from(attached);
-        let mut bench = Self { number, serving, session, device, point, made: BTreeMap::new() };
+        let opened = OpenOptions::new().read(true).write(true).open(&device)?;
+        // The kernel detaches an open device when it is closed (`loop_clr_fd` in `drivers/block/loop.c`).
+        run(Command::new("losetup").arg("-d").arg(&device))?;
+        let mut bench = Self { number, serving, device, opened, session, point, made: BTreeMap::new() };
         for kind in Kind::ALL {
             let disk = bench.make(kind).with_context(|| format!("cannot make {kind}"))?;
             bench.made.insert(kind, disk);
@@ -47,7 +58,9 @@ impl Bench {
 
     fn make(&self, kind: Kind) -> anyhow::Result<Disk> {
         self.serving.insert(Disk::default());
+        self.drop_cache()?;
         kind.make(&self.device, &self.uuid(kind))?;
+        self.opened.sync_all()?;
         self.mount(kind)?;
         // mkfs.ext4 creates this directory, so it would be in every state.
         let _ = std::fs::remove_dir(self.point.join("lost+found"));
@@ -61,16 +74,49 @@ impl Bench {
         format!("{process:08x}-0000-4000-8000-{number:012x}")
     }
 
-    pub(crate) fn mount(&self, kind: Kind) -> anyhow::Result<()> {
-        mount(&self.device, &self.point, kind.name(), MountFlags::NOATIME, None)
-            .with_context(|| format!("cannot mount {kind}"))?;
-        if self.serving.reads() == 0 {
-            bail!("the mount has read nothing: the device has a stale cache");
-        }
-        Ok(())
+    fn mount(&self, kind: Kind) -> anyhow::Result<()> {
+        self.try_mount(kind)?.with_context(|| format!("cannot mount {kind}"))
     }
 
-    pub(crate) fn unmount(&self) -> anyhow::Result<()> {
+    /// Mounts the disk as it is now. The inner result is an answer of the file system, the outer one is an error of the
+    /// laboratory.
+    fn try_mount(&self, kind: Kind) -> anyhow::Result<Result<(), Errno>> {
+        self.serving.forget_reads();
+        self.drop_cache()?;
+        match mount(&self.device, &self.point, kind.name(), MountFlags::NOATIME, None) {
+            Err(Errno::BUSY) => bail!("{} is in use", self.device.display()),
+            Err(error) => return Ok(Err(error)),
+            Ok(()) => {}
+        }
+        if !self.serving.has_read(kind.superblock()) {
+            self.unmount()?;
+            bail!("the mount of {kind} has not read the superblock: the device has a stale cache");
+        }
+        Ok(Ok(()))
+    }
+
+    /// Drops all that the kernel has cached of the device. The content below has changed without its knowledge.
+    ///
+    /// ext4 reads its superblock from this cache and leaves it there when it is unmounted. The kernel drops the cache
+    /// at the last close of the device, but another program may have it open just then (`mkfs.btrfs`, `blkid`,
+    /// `losetup -a`, and `mount -o loop` open every loop device). With the superblock of an unmounted disk, ext4 does
+    /// not replay the journal of a disk after a power cut, and all that is only in the journal is missing.
+    ///
+    /// `fallocate` of a block device truncates the cache before it asks the device to punch (`blkdev_fallocate` in
+    /// `block/fops.c`), which this device refuses. `BLKFLSBUF` would leave pages that are in use. The exclusive open
+    /// fails if the device is still mounted anywhere.
+    fn drop_cache(&self) -> anyhow::Result<()> {
+        let flags = OFlags::EXCL.bits().cast_signed();
+        let device = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&self.device);
+        let device = device.with_context(|| format!("{} is still in use", self.device.display()))?;
+        match fallocate(&device, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, SIZE) {
+            Err(Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(error).context("cannot drop the cache of the device"),
+            Ok(()) => bail!("the device has punched a hole"),
+        }
+    }
+
+    fn unmount(&self) -> anyhow::Result<()> {
         unmount(&self.point, UnmountFlags::empty()).context("cannot unmount")
     }
 
@@ -111,8 +157,8 @@ impl Bench {
         look: impl FnOnce(&Path) -> anyhow::Result<T>,
     ) -> anyhow::Result<Result<T, Unmountable>> {
         self.serving.insert(disk.clone());
-        if let Err(error) = self.mount(kind) {
-            return Ok(Err(Unmountable(format!("{error:#}"))));
+        if let Err(error) = self.try_mount(kind)? {
+            return Ok(Err(Unmountable(format!("cannot mount {kind}: {error}"))));
         }
         let looked = look(&self.point);
         self.unmount()?;
@@ -120,10 +166,9 @@ impl Bench {
     }
 
     /// Detaches everything.
-    pub(crate) fn close(self) -> anyhow::Result<()> {
-        run(Command::new("losetup").arg("-d").arg(&self.device))?;
+    pub(crate) fn close(self) {
+        drop(self.opened);
         drop(self.session);
-        Ok(())
     }
 }
 

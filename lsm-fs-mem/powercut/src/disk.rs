@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 #[derive(Clone)]
 struct Page {

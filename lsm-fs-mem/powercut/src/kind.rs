@@ -61,14 +61,19 @@ impl Kind {
         run(&mut command)
     }
 
-    /// Returns whether a write at this place touches a superblock. If one is torn, its checksum fails, and nothing
-    /// mounts.
-    pub(crate) fn is_superblock(self, offset: u64, len: usize) -> bool {
-        let start = match self {
+    /// The offset of the superblock.
+    pub(crate) const fn superblock(self) -> u64 {
+        match self {
             Self::Ext4 => 1024,
             Self::Xfs => 0,
             Self::Btrfs => 64 << 10,
-        };
+        }
+    }
+
+    /// Returns whether a write at this place touches a superblock. If one is torn, its checksum fails, and nothing
+    /// mounts.
+    pub(crate) const fn is_superblock(self, offset: u64, len: usize) -> bool {
+        let start = self.superblock();
         offset <= start && start < offset + len as u64
     }
 }
@@ -78,7 +83,9 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     capture(command).map(drop)
 }
 
-/// Runs a tool of the system and returns its output.
+/// Runs a tool of the system and returns its output. Not while a bench works: see [`on_benches`].
+///
+/// [`on_benches`]: crate::benches::on_benches
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let command = command.env("PATH", format!("{path}:/usr/sbin:/sbin"));

@@ -8,7 +8,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod apart;
 mod bench;
+mod benches;
 mod calibrate;
 mod calls;
 #[path = "../../../lsm-checkpoint/tests/it/db.rs"]
@@ -45,7 +47,12 @@ pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.as_slice() {
         [first, dir] if first == workdir::CLEAN => workdir::wait_and_clean(Path::new(dir)).map(|()| true),
-        _ => Options::parse(&args).and_then(|options| run::run(&options)),
+        [first, rest @ ..] if first == apart::APART => {
+            Options::parse(rest).and_then(|options| run::run(&options))
+        }
+        _ => Options::parse(&args)
+            .and_then(|_| run::check_requirements())
+            .and_then(|()| Err(apart::start(&args))),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,8 +1,11 @@
 //! The log of a disk: its writes, its flushes, and the marks of the workload, in the order in which they arrived.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, PAGE};
 
 /// A write that has reached the disk, perhaps only its cache.
 #[derive(Clone)]
@@ -31,7 +34,8 @@ pub(crate) struct Log {
 struct Served {
     disk: Disk,
     log: Option<Log>,
-    reads: u64,
+    /// The pages that were read since they were last forgotten.
+    read: BTreeSet<u64>,
 }
 
 /// A disk that is being served. The server and the program that tests it share it.
@@ -45,7 +49,8 @@ impl Serving {
 
     pub(crate) fn read(&self, offset: u64, len: usize) -> Vec<u8> {
         let mut served = self.lock();
-        served.reads += 1;
+        let page = |offset: u64| offset / PAGE as u64;
+        served.read.extend(page(offset)..=page(offset + (len as u64).saturating_sub(1)));
         served.disk.read(offset, len)
     }
 
@@ -76,18 +81,20 @@ impl Serving {
 
     /// Replaces the whole content. Nothing may be mounted.
     pub(crate) fn insert(&self, disk: Disk) {
-        let mut served = self.lock();
-        served.disk = disk;
-        served.reads = 0;
+        self.lock().disk = disk;
     }
 
     pub(crate) fn disk(&self) -> Disk {
         self.lock().disk.clone()
     }
 
-    /// Returns the number of reads since the last [`insert`](Self::insert).
-    pub(crate) fn reads(&self) -> u64 {
-        self.lock().reads
+    pub(crate) fn forget_reads(&self) {
+        self.lock().read.clear();
+    }
+
+    /// Returns whether the page at this offset was read since the last [`forget_reads`](Self::forget_reads).
+    pub(crate) fn has_read(&self, offset: u64) -> bool {
+        self.lock().read.contains(&(offset / PAGE as u64))
     }
 
     pub(crate) fn start_log(&self) {
@@ -98,5 +105,20 @@ impl Serving {
 
     pub(crate) fn take_log(&self) -> Log {
         self.lock().log.take().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reads_of_the_page_count_until_they_are_forgotten() {
+        let serving = Serving::default();
+        serving.read(2048, 4096);
+        assert!(serving.has_read(1024) && serving.has_read(4096 + 2047));
+        assert!(!serving.has_read(8192));
+        serving.forget_reads();
+        assert!(!serving.has_read(1024));
     }
 }

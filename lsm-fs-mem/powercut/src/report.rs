@@ -6,13 +6,11 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
 };
-
-use anyhow::bail;
 
 use crate::{
     bench::Bench,
+    benches::on_benches,
     kind::Kind,
     options::Options,
     protocol::{Case, Run, Tried, attempt, attempt_twice},
@@ -59,26 +57,16 @@ fn table(
     };
     let cases: Vec<(Case, Kind)> = cases.into_iter().filter(|(case, _)| is_tried(case)).collect();
     let next = AtomicUsize::new(0);
-    let work = |number: usize| -> anyhow::Result<()> {
-        let bench = Bench::new(workdir, number)?;
+    let base = if control { 20 } else { 10 };
+    on_benches(workdir, base..base + options.jobs, |bench: &Bench| {
         while let Some((case, kind)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            for (row, tried) in rows(options, &bench, (*case, *kind), control)? {
+            for (row, tried) in rows(options, bench, (*case, *kind), control)? {
                 println!("{kind}, {case}, {row:?}: {} recordings, {:?}", tried.recordings, tried.bad);
                 let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
                 table.insert(((*case, row), *kind), tried);
             }
         }
-        bench.close()
-    };
-    let base = if control { 20 } else { 10 };
-    thread::scope(|scope| {
-        let work = &work;
-        let workers: Vec<_> =
-            (0..options.jobs).map(|number| scope.spawn(move || work(base + number))).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(_) => bail!("a worker has panicked"),
-        })
+        Ok(())
     })?;
     Ok(table.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

@@ -6,7 +6,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Instant,
 };
 
@@ -14,11 +13,13 @@ use anyhow::bail;
 
 use crate::{
     bench::Bench,
+    benches::on_benches,
     calibrate::{Cuts, observe},
     kind::{Kind, capture},
     observed::Miss,
     options::Options,
-    record, report,
+    record::Recorder,
+    report,
     states::Amount,
     workdir::Workdir,
     workload::{Workload, listed, random},
@@ -32,7 +33,7 @@ const EVERY: usize = 12;
 const SAVE: usize = 200;
 
 /// Checks that the laboratory can run here. The error names a missing requirement in one line.
-fn check_requirements() -> anyhow::Result<()> {
+pub(crate) fn check_requirements() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("needs root");
     }
@@ -41,7 +42,7 @@ fn check_requirements() -> anyhow::Result<()> {
             bail!("needs {name}: {path} is missing");
         }
     }
-    for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup", "setpriv"] {
+    for tool in ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "losetup", "setpriv", "unshare"] {
         if capture(Command::new("which").arg(tool)).is_err() {
             bail!("needs {tool}");
         }
@@ -58,7 +59,6 @@ struct Job {
 
 /// Runs the laboratory. Returns `false` if the model has missed a state, or a file system has failed.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
-    check_requirements()?;
     let workdir = Workdir::create()?;
     let result = parts(options, &workdir);
     workdir.close()?;
@@ -113,11 +113,12 @@ fn jobs(options: &Options) -> Vec<Job> {
 fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
     let amount = Amount { writes: 5, instants: 5, mixtures: if options.full { 3 } else { 2 } };
     let (jobs, start) = (jobs(options), Instant::now());
-    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = |number: usize| -> anyhow::Result<()> {
-        let bench = Bench::new(workdir, number)?;
+    let (next, results, errors) = (AtomicUsize::new(0), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let recorder = options.record.as_deref().map(Recorder::new).transpose()?;
+    let save = |cuts: &[Cuts]| recorder.as_ref().map_or(Ok(()), |recorder| recorder.write(cuts));
+    on_benches(workdir, 0..options.jobs, |bench: &Bench| {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match observe(&bench, job.kind, &job.workload, amount) {
+            match observe(bench, job.kind, &job.workload, amount) {
                 Ok(Some(mut cuts)) => {
                     cuts.is_random = job.is_random;
                     report(job, &cuts);
@@ -130,29 +131,25 @@ fn calibrate(options: &Options, workdir: &Workdir) -> anyhow::Result<bool> {
                             jobs.len(),
                             start.elapsed().as_secs()
                         );
-                        save(options, &results)?;
+                        save(&results)?;
                     }
                 }
                 Ok(None) => println!("{} {}: not offered by this file system", job.kind, job.name),
-                Err(error) => println!("{} {}: {:?}: {error:#}", job.kind, job.name, job.workload),
+                Err(error) => {
+                    errors.fetch_add(1, Ordering::Relaxed);
+                    println!("ERROR {} {}: {:?}: {error:#}", job.kind, job.name, job.workload);
+                }
             }
         }
-        bench.close()
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.jobs).map(|number| scope.spawn(move || work(number))).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(_) => bail!("a worker has panicked"),
-        })
+        Ok(())
     })?;
     let cuts = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    save(options, &cuts)?;
-    Ok(sum_up(options, &cuts, start))
-}
-
-fn save(options: &Options, cuts: &[Cuts]) -> anyhow::Result<()> {
-    options.record.as_ref().map_or(Ok(()), |dir| record::write(dir, cuts))
+    save(&cuts)?;
+    let errors = errors.into_inner();
+    if errors > 0 {
+        println!("{errors} recordings have failed");
+    }
+    Ok(sum_up(options, &cuts, start) && errors == 0)
 }
 
 /// Prints the totals. Returns `false` if there are faults or misses.

@@ -127,13 +127,14 @@ fn clean(dir: &Path) -> anyhow::Result<()> {
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
 }
 
-/// Returns the loop devices whose file lies below a directory.
+/// Returns the loop devices whose file lies below a directory, without those that detach themselves when closed.
 fn attached(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/sys/block")? {
         let entry = entry?;
-        let file = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
-        if Path::new(file.trim()).starts_with(dir) {
+        let read = |name: &str| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        let (file, autoclear) = (read("loop/backing_file"), read("loop/autoclear"));
+        if Path::new(file.trim()).starts_with(dir) && autoclear.trim() != "1" {
             found.push(Path::new("/dev").join(entry.file_name()));
         }
     }
