@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lsm_checkpoint::is_checkpoint;
-use lsm_fs::{Fs, FsFileType, StdFs};
+use lsm_fs::{Fs, FsFileType, StdFs, parent_of};
 
 use crate::{
     session::{Result, Session},
@@ -19,8 +19,10 @@ pub(crate) fn no_checkpoints(session: &Session, dir: &Path) -> Result<()> {
 /// Names the checkpoints that the caller of a directory without checkpoints may have meant.
 pub(crate) fn look_around(session: &Session, dir: &Path) -> Result<()> {
     if is_checkpoint(&StdFs, dir)? {
-        let word = text::word(dir);
-        session.out.note(format!("this directory is a checkpoint itself: see `lsm-checkpoint show {word}`"));
+        let parent = text::path(parent_of(dir));
+        session
+            .out
+            .note(format!("this directory is a checkpoint itself: name its parent directory, {parent}"));
         return Ok(());
     }
     for entry in StdFs.read_dir(dir)?.iter().filter(|entry| entry.file_type == FsFileType::Directory) {

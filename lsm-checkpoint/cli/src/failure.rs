@@ -67,7 +67,9 @@ impl Failure {
             "not_durable",
             format!("{target}: complete, but this filesystem cannot sync directories"),
         )
-        .hint("a crash in the next minutes may lose it; use another filesystem if that matters")
+        .hint(
+            "until the system has written it, a power cut may lose it: run `sync`, or use another filesystem",
+        )
     }
 
     /// Sets the next step.

@@ -27,7 +27,10 @@ mod waiting;
 use std::process::ExitCode;
 
 use args::{Cli, Verb};
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use exit::Exit;
 use failure::Failure;
 use output::{Form, show_failure};
@@ -92,7 +95,11 @@ fn end_of_parsing(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let is_json = std::env::args_os().any(|arg| arg == "--json");
-    if is_json {
+    if is_create(error) {
+        let failure = Failure::usage("there is no `create`, because the engine makes the checkpoints")
+            .hint("see the end of `lsm-checkpoint --help`");
+        show_failure(if is_json { Form::Json } else { Form::Text }, &failure, None);
+    } else if is_json {
         let text = error.render().to_string();
         let message = text.trim_start_matches("error: ").trim_end();
         show_failure(Form::Json, &Failure::usage(message), None);
@@ -100,4 +107,9 @@ fn end_of_parsing(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(Exit::Usage.code(None))
+}
+
+/// Returns `true` for the command `create`. For clap, the most similar one is `restore`, which does the opposite.
+fn is_create(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidSubcommand), Some(ContextValue::String(name)) if name == "create")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use lsm_checkpoint::{Error, Occupant};
 use lsm_fs::parent_of;
 
-use super::{Failure, of_error, sentence};
+use super::{Failure, of_error, of_fs, sentence};
 use crate::{
     around::has_checkpoints,
     exit::Exit,
@@ -51,6 +51,31 @@ fn message(error: &Error) -> String {
         Error::Stranger { target, path } => {
             let (target, path) = (text::path(target), text::path(path));
             format!("{target}: not removed, because its catalog does not name {path}")
+        }
+        // The source of this command is a checkpoint.
+        Error::InvalidSnapshot { path, problem } => {
+            format!("the catalog lists {}: {problem}", text::path(path))
+        }
+        Error::WrongVersion { path, expected, problem } => {
+            format!("{}: the catalog has version {expected}, but {problem}", text::path(path))
+        }
+        Error::SourceCorrupt { path, expected, found } => {
+            let path = text::path(path);
+            format!("{path}: damaged: its checksum is {found:#034x}, but the catalog has {expected:#034x}")
+        }
+        Error::NoSpace { needed, available } => {
+            let (needed, available) = (text::size(*needed), text::size(*available));
+            format!("{needed} are needed on the target's volume, but only {available} are available")
+        }
+        Error::NotEmpty { target, entry } => {
+            format!("{}: not empty: it holds {}", text::path(target), text::path(entry))
+        }
+        Error::PublishedNotDurable { target, source } => {
+            format!(
+                "{}: complete, but a power cut may lose it: {}",
+                text::path(target),
+                of_fs::message(source)
+            )
         }
         error => sentence(error),
     }
@@ -106,7 +131,10 @@ fn hint(error: &Error) -> Option<String> {
             "choose another name, or move the existing entry away".to_owned()
         }
         Error::InProgress { staged, .. } => {
-            format!("wait for the other process; if none is alive, remove {}", word(staged))
+            let staged = word(staged);
+            format!(
+                "wait for the other process, which `fuser -v {staged}` shows; if there is none, `rm -r {staged}`"
+            )
         }
         Error::NestedTarget { .. } => "choose a target outside the checkpoint".to_owned(),
         Error::InvalidTarget { .. } => "choose a new name in an existing directory".to_owned(),
@@ -120,10 +148,15 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::SourceCorrupt { .. } => "the checkpoint is damaged: use an older one".to_owned(),
         Error::LinkRefused { .. } => {
-            "choose a target on the volume of the checkpoint, or --policy prefer-link".to_owned()
+            "choose a target on the volume of the checkpoint, or allow copies with `--policy prefer-link`"
+                .to_owned()
         }
         Error::OwnerRefused { .. } => "run the restore as root, or as that user".to_owned(),
         Error::NoSpace { .. } => "free some space, or choose another volume; nothing was copied".to_owned(),
+        Error::NotEmpty { .. } => "move that away, or restore into another directory".to_owned(),
+        Error::Unreported { .. } => {
+            "no target was made: run the command again, and report this defect of the program".to_owned()
+        }
         Error::StagedMismatch { .. } => {
             "stop the process that writes there, then repeat the command".to_owned()
         }
@@ -148,7 +181,7 @@ fn hint(error: &Error) -> Option<String> {
             word(target)
         ),
         Error::BadCatalog { .. } => {
-            "use another checkpoint; `lsm-checkpoint remove --force` removes this one".to_owned()
+            "use another checkpoint; without one, see `A damaged catalog` in the manual".to_owned()
         }
         Error::UnsupportedFormat { .. } | Error::UnsupportedFeatures { .. } => {
             "use a newer version of lsm-checkpoint".to_owned()

@@ -54,7 +54,7 @@ fn verb(op: Op) -> Option<&'static str> {
 fn hint(cause: &io::Error) -> Option<&'static str> {
     match cause.kind() {
         io::ErrorKind::NotFound => Some("check the path"),
-        io::ErrorKind::NotADirectory => Some("a part of the path is no directory: check the path"),
+        io::ErrorKind::NotADirectory => Some("the path, or a part of it, is a file: name a directory"),
         io::ErrorKind::IsADirectory => Some("name a file in this directory"),
         io::ErrorKind::PermissionDenied => {
             Some("run the command as the user that owns the directory, or as root")

@@ -3,7 +3,7 @@
 use lsm_checkpoint::CATALOG_FILE;
 use lsm_manifest::Error;
 
-use super::{Failure, sentence};
+use super::{Failure, of_fs, sentence};
 use crate::{
     exit::Exit,
     text::{self, word},
@@ -33,6 +33,14 @@ fn message(error: &Error) -> String {
             format!(
                 "{file}: the block at offset {offset} is damaged, and this build cannot restore it from its parity"
             )
+        }
+        Error::CurrentEmpty { file } => format!("{}: the file is empty", text::path(file)),
+        Error::CurrentZeros { file } => format!("{}: the file holds only zeros", text::path(file)),
+        Error::WrongVersion { file, found } => {
+            format!("{}: the archive contains version {found}", text::path(file))
+        }
+        Error::PublishedNotDurable { file, source } => {
+            format!("{}: complete, but a power cut may lose it: {}", text::path(file), of_fs::message(source))
         }
         error => sentence(error),
     }
@@ -67,14 +75,17 @@ fn hint(error: &Error) -> Option<String> {
         Error::Corrupt { file, .. } => {
             format!("list the damaged parts with `lsm-checkpoint manifest inspect {}`", word(file))
         }
-        Error::DigestMismatch { .. } | Error::WrongVersion { .. } => {
+        Error::WrongVersion { .. } => {
+            "it was renamed or replaced: restore it and `current` from one checkpoint".to_owned()
+        }
+        Error::DigestMismatch { .. } => {
             "one of the two files was replaced: restore both from one checkpoint".to_owned()
         }
         Error::CurrentEmpty { .. } | Error::CurrentZeros { .. } | Error::MissingArchive { .. } => {
             "restore the directory from a checkpoint; do not fall back to another version".to_owned()
         }
         Error::CopiesDisagree { .. } => {
-            "restore the file from a checkpoint; neither copy proves the other".to_owned()
+            "restore the file from a checkpoint; nothing shows which footer is right".to_owned()
         }
         Error::Rejected { .. } => {
             "check the key; if it is the right one, trust nothing in the directory".to_owned()
@@ -82,6 +93,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::KeyRequired { .. } => {
             "this command has no key: dump the section with the engine's own tools".to_owned()
         }
+        Error::PublishedNotDurable { file, .. } => format!(
+            "the device may be failing: look at the kernel's log (dmesg), then run `lsm-checkpoint manifest verify {}`",
+            word(file)
+        ),
         Error::UnsupportedVersion { .. } => {
             "use a newer version of lsm-checkpoint, and do not repair it".to_owned()
         }

@@ -1,9 +1,11 @@
 //! The errors of `lsm-checkpoint-store`, each with its exit code and the next step.
 
+use std::{borrow::Cow, path::Path};
+
 use lsm_checkpoint_store::Error;
 
 use super::{Failure, sentence};
-use crate::exit::Exit;
+use crate::{exit::Exit, text};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -24,6 +26,17 @@ fn message(error: &Error) -> String {
     match error {
         Error::Fenced { writer, times } => {
             format!("collects took this push for dead {times} times, the last time as writer {writer}")
+        }
+        Error::NotARepository { place } => format!("{place}: not a repository"),
+        Error::NoState { place } => format!("{place}: the repository has no state below head/"),
+        Error::BackupExists { backup } => format!("backup {backup} exists already, and was forgotten"),
+        Error::NoSuchBackup { backup } => format!("no backup {backup} in the repository"),
+        Error::Unknown { change, source } => {
+            format!("the store has not answered, so {change} may still be committed: {source}")
+        }
+        Error::TooLarge { key, len, limit } => {
+            let (len, limit) = (text::size(*len), text::size(*limit));
+            format!("{key}: it would have {len}, but at most {limit} can be read")
         }
         error => sentence(error),
     }
@@ -53,19 +66,85 @@ fn class(error: &Error) -> (Exit, &'static str) {
     }
 }
 
-fn hint(error: &Error) -> Option<&'static str> {
-    Some(match error {
+fn hint(error: &Error) -> Option<Cow<'static, str>> {
+    let hint = match error {
+        Error::NotARepository { place } => {
+            let place = text::word(Path::new(place));
+            return Some(format!("check the address, or run `lsm-checkpoint store init {place}`").into());
+        }
+        Error::BackupExists { backup } => {
+            return Some(format!("bring it back with `lsm-checkpoint store undo URL {backup}`").into());
+        }
+        Error::NoSuchBackup { .. } => "see `lsm-checkpoint store list URL`",
+        Error::NoState { .. } => {
+            "check that these credentials may list head/; if it is empty, bring it back from the bucket's versions"
+        }
+        Error::Unknown { .. } => "run the same command again: it finds its own change",
+        Error::TooLarge { key, .. } if key.starts_with("head") => {
+            "forget some backups, and run `lsm-checkpoint store collect --grace 0s URL`"
+        }
+        Error::TooLarge { .. } => "the checkpoint has too many files: spread them over several databases",
+        Error::System(_) => {
+            "give the process more memory or threads (`ulimit -u`), or run fewer jobs at a time"
+        }
+        Error::Corrupt { key, .. } if key.starts_with("head") || key.starts_with("repository") => {
+            "bring the object back from the bucket's versions; until then, no command works"
+        }
         Error::Denied { .. } => {
             "compare the rights of these credentials with OPERATING.md of lsm-checkpoint-store"
         }
         Error::Corrupt { .. } => {
-            "run `lsm-checkpoint store check`; a push with --distrust sends damaged files again"
+            "run `lsm-checkpoint store check --save FILE URL`, then `store push --distrust FILE URL CHECKPOINT`"
         }
         Error::WentBack { .. } => {
             "find out who rolled it back; to accept the older state, remove the file `seen` below the state directory"
         }
         Error::Fenced { .. } => "give `lsm-checkpoint store collect` a longer --fence-idle, and push again",
-        Error::Store { .. } => "run the command again later; a push resumes where it stopped",
+        Error::Store { .. } => missing_credentials(&sentence(error))
+            .unwrap_or("run the command again later; a push resumes where it stopped"),
+        Error::Address { what, .. } => missing_credentials(what)?,
         _ => return None,
-    })
+    };
+    Some(hint.into())
+}
+
+/// The requests and the texts of clients that have no credentials, and the variables that are missing. Without
+/// credentials, a client asks its machine for the credentials of the machine's role.
+const NO_CREDENTIALS: [(&str, &str); 5] = [
+    ("/latest/api/token", OF_AWS),
+    ("/latest/meta-data/iam/", OF_AWS),
+    ("/computeMetadata/", "no credentials: set GOOGLE_SERVICE_ACCOUNT"),
+    ("/metadata/identity/", "no credentials: set AZURE_STORAGE_ACCOUNT_KEY"),
+    ("Account must be specified", "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+];
+
+const OF_AWS: &str = "no credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION";
+
+/// Returns the hint for a client that has no credentials.
+fn missing_credentials(answer: &str) -> Option<&'static str> {
+    NO_CREDENTIALS.into_iter().find(|(sign, _)| answer.contains(sign)).map(|(_, hint)| hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_credentials_are_named() {
+        let failure = |answer: &str| {
+            let error = Error::Store { key: "repository".to_owned(), source: answer.into() };
+            Failure::from(error).hint.unwrap()
+        };
+        let aws = "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 3s";
+        assert!(failure(aws).contains("AWS_ACCESS_KEY_ID"));
+        let google =
+            "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token";
+        assert!(failure(google).contains("GOOGLE_SERVICE_ACCOUNT"));
+        let azure = "http://169.254.169.254/metadata/identity/oauth2/token";
+        assert!(failure(azure).contains("AZURE_STORAGE_ACCOUNT_KEY"));
+        assert!(failure("503 Service Unavailable").contains("again later"));
+        let what = "Generic MicrosoftAzure error: Account must be specified".to_owned();
+        let error = Error::Address { url: "az://x/y".to_owned(), what };
+        assert!(Failure::from(error).hint.unwrap().contains("AZURE_STORAGE_ACCOUNT_NAME"));
+    }
 }

@@ -66,7 +66,14 @@ impl CheckArgs {
         }
         if let Some(file) = &self.prometheus {
             let metrics = prometheus::text(&self.dir, &findings, session.now);
-            let _ = StdFs.rewrite_atomic(file, metrics.as_bytes(), SyncMode::Normal)?;
+            // The error names a temporary file, which the caller has never heard of.
+            let cannot = |error: lsm_fs::Error| {
+                let cause = error.io_error().to_string();
+                let failure = Failure::from(error);
+                Failure { message: format!("{}: cannot write it: {cause}", text::path(file)), ..failure }
+            };
+            let written = StdFs.rewrite_atomic(file, metrics.as_bytes(), SyncMode::Normal);
+            let _ = written.map_err(cannot)?;
         }
         self.verdict(&findings)
     }

@@ -138,12 +138,13 @@ fn look(session: &Session, file: &Path, in_detail: bool) -> Result {
             .with("current", relation.word())
             .with("sound", is_sound),
     );
+    let (repairable, lost) = bad_parts(&report);
     if !is_readable(&report) {
         session.out.line(format!("  next: {HOPELESS}"));
-    } else if !is_sound
-        && parts(&report).iter().any(|(_, state)| !matches!(state, BlockState::Good | BlockState::Absent))
-    {
+    } else if !repairable.is_empty() {
         session.out.line(format!("  next: `lsm-checkpoint manifest repair --dry-run {}`", text::word(file)));
+    } else if !lost.is_empty() {
+        session.out.line("  next: restore it from a checkpoint; a repair cannot bring the lost parts back");
     }
     Ok(if is_sound { Exit::Done } else { Exit::Unsound })
 }
@@ -200,19 +201,25 @@ fn dump(session: &Session, file: &Path, name: &str) -> Result {
     Ok(Exit::Done)
 }
 
-/// Prints the parts that a repair would rewrite, and the parts that are lost.
-fn would_repair(session: &Session, file: &Path) -> Result {
-    let report = inspect(&StdFs, file, &ReadOptions::new())?;
-    let (mut written, mut lost) = (Vec::new(), Vec::new());
-    let is_readable = is_readable(&report);
-    for (part, state) in parts(&report) {
+/// Returns the damaged parts that a repair rewrites, and the parts that are lost.
+fn bad_parts(report: &Report) -> (Vec<String>, Vec<String>) {
+    let (mut repairable, mut lost) = (Vec::new(), Vec::new());
+    let is_readable = is_readable(report);
+    for (part, state) in parts(report) {
         match state {
             BlockState::Good | BlockState::Absent => {}
-            BlockState::Restorable => written.push(part),
-            _ if is_readable && !part.starts_with("section ") => written.push(part),
+            BlockState::Restorable => repairable.push(part),
+            _ if is_readable && !part.starts_with("section ") => repairable.push(part),
             _ => lost.push(part),
         }
     }
+    (repairable, lost)
+}
+
+/// Prints the parts that a repair would rewrite, and the parts that are lost.
+fn would_repair(session: &Session, file: &Path) -> Result {
+    let report = inspect(&StdFs, file, &ReadOptions::new())?;
+    let (written, lost) = bad_parts(&report);
     tell(session, file, "would be rewritten (dry run)", &written, &lost);
     Ok(if lost.is_empty() && report.copies_agree { Exit::Done } else { Exit::Unsound })
 }

@@ -67,6 +67,11 @@ pub(crate) fn failed(target: &Path, error: Error) -> Failure {
 /// Refuses a target that exists, before any long step begins. The library checks again when it makes the target.
 pub(crate) fn refuse_existing(target: &Path) -> Result<()> {
     refuse_inside(target)?;
+    let parent = parent_of(target);
+    if !StdFs.exists(parent)? {
+        let message = format!("{}: the directory {} does not exist", text::path(target), text::path(parent));
+        return Err(Failure::refused("no_parent", message).hint("create it, or check the path"));
+    }
     if !StdFs.exists(target)? {
         return Ok(());
     }
@@ -192,7 +197,7 @@ mod tests {
         let failure = failed(Path::new("/data/db"), Error::NoSpace { needed: 2048, available: 1024 });
         assert_eq!(
             failure.message,
-            "/data/db: 2048 bytes are needed on the target's volume, but only 1024 are available"
+            "/data/db: 2.0 KiB are needed on the target's volume, but only 1.0 KiB are available"
         );
         assert_eq!(failed(Path::new("/data/db"), Error::Cancelled).message, "interrupted by a signal");
     }

@@ -28,6 +28,8 @@ fn a_wrong_command_line_exits_with_1() {
     }
     let (code, lines) = daily.json(&["verify"]);
     assert_eq!((code, &lines[0]["kind"]), (1, &"usage".into()));
+    let create = daily.run(&["create", "{d}/x"]).err;
+    assert!(create.contains("the engine makes the checkpoints") && !create.contains("restore"), "{create}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "restore --without-catalog {d}/backups@latest {d}/live",
     "restore --without-catalog {d}/trees {d}/live",
     "restore --without-catalog {d}/empty {d}/live",
+    "restore {d}/backups/monday {d}/none/live",
     "restore --owner root {d}/backups/monday {d}/live",
     "restore --limit fast {d}/backups/monday {d}/live",
     "check --max-age 1h {d}/backups",

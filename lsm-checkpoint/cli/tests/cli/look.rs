@@ -47,7 +47,7 @@ fn a_directory_without_checkpoints_says_so_and_where_there_are_some() {
     daily.run(&["list", "{d}/backups/monday"]).expect(
         0,
         "{d}/backups/monday: no checkpoints\n",
-        "note: this directory is a checkpoint itself: see `lsm-checkpoint show {d}/backups/monday`\n",
+        "note: this directory is a checkpoint itself: name its parent directory, {d}/backups\n",
     );
     assert_eq!(daily.json(&["list", "--quiet", "{d}"]), (0, Vec::new()));
 }

@@ -30,7 +30,8 @@ fn the_wrong_directory_is_noticed_by_every_verb() {
         assert!(ran.err.starts_with(note), "{args:?}: {}", ran.err);
     }
     let inside = daily.run(&["prune", "--keep-last", "1", "{d}/backups/monday"]);
-    assert!(inside.err.starts_with("note: this directory is a checkpoint itself"), "{inside:?}");
+    let note = "note: this directory is a checkpoint itself: name its parent directory, {d}/backups\n";
+    assert!(inside.err.starts_with(note), "{inside:?}");
     daily.run(&["sweep", "{d}/backups"]).expect(0, "{d}/backups: nothing to clear\n", "");
 }
 
@@ -53,6 +54,19 @@ fn a_hint_fits_the_path() {
         0,
         "only a removal needs the directory itself"
     );
+}
+
+#[test]
+fn the_message_names_the_path_that_was_given() {
+    let daily = Daily::new();
+    daily.run(&["restore", "{d}/backups/monday", "{d}/none/live"]).expect(
+        4,
+        "",
+        "error: {d}/none/live: the directory {d}/none does not exist\nhint: create it, or check the path\n",
+    );
+    let ran = daily.run(&["check", "--max-age", "9d", "--prometheus", "{d}/none/a.prom", "{d}/backups"]);
+    let error = "error: {d}/none/a.prom: cannot write it: No such file or directory (os error 2)\n";
+    assert!(ran.code == 5 && ran.err.starts_with(error), "{ran:?}");
 }
 
 /// An entry that the catalog does not name makes a checkpoint unsound.

@@ -260,6 +260,9 @@ fn a_damaged_section_without_a_copy_is_lost() {
     let bytes = fs::read(daily.at("monday/v1")).unwrap();
     let at = bytes.windows(3).position(|window| window == b"1 2").unwrap();
     flip(&daily, "monday/v1", at as u64);
+    let shown = daily.run(&["manifest", "inspect", "{d}/backups/monday/v1"]).out;
+    let next = "  next: restore it from a checkpoint; a repair cannot bring the lost parts back\n";
+    assert!(shown.ends_with(next), "{shown}");
     let lost = "{d}/backups/monday/v1: section tables: lost; restore the file from a checkpoint\n";
     daily.run(&["manifest", "repair", "--dry-run", "{d}/backups/monday/v1"]).expect(2, lost, "");
     daily.run(&["manifest", "repair", "{d}/backups/monday/v1"]).expect(2, lost, "");

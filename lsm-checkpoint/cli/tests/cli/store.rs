@@ -230,3 +230,21 @@ fn a_store_that_is_down_is_reported_at_once_and_given_up_in_time() {
     let (code, err) = list("0s");
     assert!(code == Some(5) && err.starts_with("error: repository: "), "{code:?} {err}");
 }
+
+/// Without credentials, the client of S3 asks the machine for the credentials of its role.
+#[test]
+fn missing_credentials_are_named_by_their_variables() {
+    let mut command = command();
+    for name in ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "WEB_IDENTITY_TOKEN_FILE"] {
+        command.env_remove(format!("AWS_{name}"));
+    }
+    for kind in ["RELATIVE", "FULL"] {
+        command.env_remove(format!("AWS_CONTAINER_CREDENTIALS_{kind}_URI"));
+    }
+    command.env("AWS_METADATA_ENDPOINT", format!("http://{}", broken_server())).env("NO_PROXY", "*");
+    command.args(["store", "list", "--no-state", "--retry-for", "0s", "s3://backups/db"]);
+    let output = command.output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    let hint = "\nhint: no credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION\n";
+    assert!(output.status.code() == Some(5) && err.ends_with(hint), "{err}");
+}

@@ -119,7 +119,7 @@ fn a_restore_into_a_used_directory_is_refused_early() {
     daily.run(&restore).expect(
         4,
         "",
-        "error: {d}/volume: not empty, it holds notes; restore into an empty directory\n",
+        "error: {d}/volume: not empty: it holds notes\nhint: move that away, or restore into another directory\n",
     );
     fs::remove_file(volume.join("notes")).unwrap();
     let lock = StdFs.try_lock_directory(&volume).unwrap().unwrap();
