@@ -1,7 +1,7 @@
 //! [`wait`]: waits for a call that cannot be cancelled, until a signal arrives.
 
 use std::{
-    panic,
+    io, panic,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -32,8 +32,7 @@ pub(crate) fn wait<T: Send + 'static>(
         // The receiver is gone if a signal has ended the wait.
         let _ = sender.send(call());
     };
-    let cannot = |error| Failure::new(Exit::Io, "other", format!("cannot start a thread: {error}"));
-    let thread = thread::Builder::new().spawn(work).map_err(cannot)?;
+    let thread = thread::Builder::new().spawn(work).map_err(|error| no_thread(&error))?;
     let (begun, mut tell) = (Instant::now(), Some(tell));
     loop {
         match receiver.recv_timeout(PAUSE) {
@@ -52,8 +51,18 @@ pub(crate) fn wait<T: Send + 'static>(
     }
     match thread.join() {
         Err(panicked) => panic::resume_unwind(panicked),
-        Ok(()) => Err(Failure::new(Exit::Io, "other", "a thread ended without a result")),
+        Ok(()) => Err(no_result()),
     }
+}
+
+pub(crate) fn no_thread(error: &io::Error) -> Failure {
+    Failure::new(Exit::Io, "other", format!("cannot start a thread: {error}"))
+        .hint("raise the limit of processes (`ulimit -u`), or run fewer jobs at a time")
+}
+
+pub(crate) fn no_result() -> Failure {
+    Failure::new(Exit::Io, "other", "a thread of the command ended without a result; nothing was changed")
+        .hint("run the command again, and report this defect of the program")
 }
 
 #[cfg(test)]

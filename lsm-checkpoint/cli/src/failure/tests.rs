@@ -151,8 +151,23 @@ fn of_store() -> Vec<lsm_checkpoint_store::Error> {
     ]
 }
 
+/// The failures of the commands for object stores that no command line can cause with certainty.
+#[cfg(feature = "store")]
+fn of_store_commands() -> Vec<Failure> {
+    vec![
+        crate::verbs::store::pick::ambiguous("s3://backups/db", "0a1b2c"),
+        crate::waiting::no_thread(&io::Error::from_raw_os_error(11)),
+        crate::waiting::no_result(),
+    ]
+}
+
 #[cfg(not(feature = "store"))]
 fn of_store() -> Vec<Error> {
+    Vec::new()
+}
+
+#[cfg(not(feature = "store"))]
+fn of_store_commands() -> Vec<Failure> {
     Vec::new()
 }
 
@@ -162,7 +177,7 @@ fn every_error_has_its_sentence_its_hint_and_its_code() {
     let failures = of_checkpoint().into_iter().map(Failure::from);
     let failures = failures.chain(of_manifest().into_iter().map(Failure::from));
     let failures = failures.chain(of_command());
-    let failures = failures.chain(of_store().into_iter().map(Failure::from));
+    let failures = failures.chain(of_store().into_iter().map(Failure::from)).chain(of_store_commands());
     let mut found = String::new();
     for failure in failures {
         let code = failure.exit.code(None);

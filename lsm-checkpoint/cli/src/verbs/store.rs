@@ -5,7 +5,7 @@ mod changes;
 mod collect;
 mod look;
 mod open;
-mod pick;
+pub(crate) mod pick;
 mod prune;
 mod push;
 mod restore;

@@ -48,7 +48,7 @@ const STORE_COMMANDS: &[&str] = &[
     "store list nonsense://x",
 ];
 
-/// The kinds of the failures that no command line can cause with certainty.
+/// The kinds of the failures that no command line can cause with certainty. `src/failure/messages.txt` has them.
 const ELSEWHERE: [&str; 2] = ["ambiguous_backup", "other"];
 
 fn prepared() -> Daily {

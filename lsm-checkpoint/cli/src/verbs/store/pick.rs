@@ -61,15 +61,17 @@ pub(super) fn find<'b>(
     let url = text::plain(url);
     match (found.next(), found.next()) {
         (Some(backup), None) => Ok(backup),
-        (Some(_), Some(_)) => Err(Failure::refused(
-            "ambiguous_backup",
-            format!("{url}: several backups begin with {digits}; give more digits"),
-        )),
+        (Some(_), Some(_)) => Err(ambiguous(&url, digits)),
         (None, _) => {
             Err(Failure::refused("no_such_backup", format!("{url}: no backup begins with {digits}"))
                 .hint(format!("choose one from `lsm-checkpoint store list {url}`")))
         }
     }
+}
+
+pub(crate) fn ambiguous(url: &str, digits: &str) -> Failure {
+    Failure::refused("ambiguous_backup", format!("{url}: several backups begin with {digits}"))
+        .hint(format!("give more digits; `lsm-checkpoint store list {url}` shows them"))
 }
 
 impl BackupName {
