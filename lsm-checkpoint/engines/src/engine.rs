@@ -107,7 +107,15 @@ macro_rules! engine {
             visible: SequenceNumberCounter,
             readers: Readers,
             identity: String,
-            _closed: Closed,
+            closed: Closed,
+        }
+
+        impl Drop for Tree {
+            fn drop(&mut self) {
+                // The engine takes no new background work from here on, so this is not done before.
+                let wait_for_close: fn(&AnyTree) -> Option<WaitForClose> = $closed;
+                self.closed = Closed(wait_for_close(&self.tree));
+            }
         }
 
         impl Tree {
@@ -129,9 +137,7 @@ macro_rules! engine {
                     visible.fetch_max(seqno + 1);
                 }
                 let identity = owner::identity(dir)?;
-                let wait_for_close: fn(&AnyTree) -> Option<WaitForClose> = $closed;
-                let _closed = Closed(wait_for_close(&tree));
-                Ok(Self { kind, tree, visible, readers: Readers::default(), identity, _closed })
+                Ok(Self { kind, tree, visible, readers: Readers::default(), identity, closed: Closed(None) })
             }
 
             /// Returns the number below which a compaction may drop replaced values.
