@@ -61,7 +61,7 @@ pub(crate) fn no_thread(error: &io::Error) -> Failure {
 }
 
 pub(crate) fn no_result() -> Failure {
-    Failure::new(Exit::Io, "other", "a thread of the command ended without a result; nothing was changed")
+    Failure::new(Exit::Io, "other", "a thread of the command ended without a result")
         .hint("run the command again, and report this defect of the program")
 }
 
