@@ -46,8 +46,15 @@ fn main() {
         if volume == "ext4" && wanted("command start") {
             start(volume);
         }
+        // btrfs takes more than a second to link 1,000 files that have over a hundred names each, so it would need half
+        // an hour to make the checkpoints. On XFS the first shape is enough: the command does the same work everywhere.
+        let shapes = match volume {
+            "ext4" => &SHAPES[..],
+            "xfs" => &SHAPES[..1],
+            _ => &[],
+        };
         if wanted("command list") {
-            for (checkpoints, files, target) in SHAPES {
+            for &(checkpoints, files, target) in shapes {
                 many(volume, &root, (checkpoints, files), target);
             }
         }
