@@ -11,8 +11,8 @@ use crate::{FsFile, LinkReport, NamePair, Permissions, PermissionsSet, Result};
 ///
 /// A wrapper that observes single calls must not return the abilities of the wrapped backend unchanged, because their
 /// calls would bypass the wrapper. [`InterceptFs`](crate::intercept::InterceptFs) hides the bulk ability and observes
-/// the others. The conformance check `batches::a_wrapper_sees_every_call_of_a_batch` detects a wrapper that gets this
-/// wrong.
+/// the others. The conformance check `batches::a_wrapper_sees_every_call_of_a_batch` detects a wrapper whose batches
+/// bypass it.
 ///
 /// # Examples
 ///
@@ -94,7 +94,8 @@ pub trait OpenDirPair: Send + Sync {
 /// Attributes of files that [`FsMetadata`](crate::FsMetadata) does not show.
 pub trait FsAttributes {
     /// Asks the filesystem to overwrite a file in place instead of writing to new blocks (`FS_NOCOW_FL`, `chattr +C`).
-    /// The file must still be empty. Returns `false` if the filesystem has no such attribute.
+    /// Returns `true` if the file has the attribute afterwards. It is `false` if the filesystem has no such attribute,
+    /// or refuses it because the file is not empty.
     ///
     /// On btrfs, the attribute also disables checksums for the file (btrfs(5), `nodatacow`), and a clone of the file
     /// must have the attribute, too.

@@ -1,4 +1,4 @@
-//! Links, clones, syncs or look-ups of many files in one call, over any [`Fs`].
+//! Links, clones, syncs and look-ups of many files in one call, over any [`Fs`].
 //!
 //! Each function is equivalent to a loop over the single calls of the backend that is passed in. A wrapper therefore
 //! observes every call. Links and clones use the [bulk ability](crate::FsAbilities::bulk) if the backend has it. Clones
@@ -31,8 +31,8 @@ pub type SyncReport<'a> = &'a mut dyn FnMut(usize, Result<()>);
 ///
 /// # Contract
 ///
-/// Calls [`Fs::metadata`] for each name in order. Each name must be a single path component. `report` receives every
-/// result. `Break` ends the batch.
+/// Calls [`Fs::metadata`] for each name in order. A name that is not a single path component gets an error. `report`
+/// receives every result. `Break` ends the batch.
 pub fn metadata_batch<F: Fs + ?Sized>(fs: &F, dir: &Path, names: &[&OsStr], report: MetadataReport<'_>) {
     for (index, name) in names.iter().enumerate() {
         let path = dir.join(name);
@@ -50,8 +50,9 @@ pub fn metadata_batch<F: Fs + ?Sized>(fs: &F, dir: &Path, names: &[&OsStr], repo
 ///
 /// # Contract
 ///
-/// Calls [`Fs::hard_link`] for each pair in order. Each name must be a single path component. `report` receives the
-/// result of every attempt. `Break` ends the batch, and the remaining pairs are not attempted.
+/// Calls [`Fs::hard_link`] for each pair in order. A pair with a name that is not a single path component gets an
+/// error. `report` receives the result of every attempt. `Break` ends the batch, and the remaining pairs are not
+/// attempted.
 pub fn hard_link_batch<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,

@@ -1,8 +1,8 @@
-//! A test suite that checks every line of the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile) on any
-//! backend.
+//! A test suite that checks the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile) on any backend. It cannot
+//! check durability, because that takes a crash.
 //!
-//! A backend passes if it keeps its guarantees in the good cases, returns the right error in the bad cases, and changes
-//! nothing when it fails. Every check gets an empty directory. For an operation that the backend declares as missing
+//! A backend passes if its calls do what the contract says, return the right error, and change nothing when they fail.
+//! Every check gets an empty directory. For an operation that the backend declares as missing
 //! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`), the suite checks that the operation fails without side
 //! effects.
 //!
@@ -20,7 +20,7 @@
 //!
 //! A [`Subject`] can provide more than a directory: a second volume, another process that takes locks, a switch that
 //! makes syncs fail, symbolic links and pipes, or a mount point. Without them, some checks are not applicable, and
-//! [`Report::assert_conforms`] tolerates this. A backend that provides all of them uses
+//! [`Report::assert_conforms`] tolerates this. A test that provides all of them uses
 //! [`Report::assert_conforms_without_exemption`].
 //!
 #![doc = include_str!("conformance/broken_example.md")]

@@ -177,8 +177,8 @@ pub trait CopyObserver: Sync {
 ///
 /// - `Ok` is reported for a file after the sync on the handle that wrote it has returned. If a copy fails, its target
 ///   is removed. A failed removal is attached to the error.
-/// - The failure of one file does not end the batch. `Break` from `report` or from the observer ends it, and every file
-///   that was not finished is reported as cancelled.
+/// - The failure of one file does not end the batch. `Break` from `report` or from the observer ends it. Every file
+///   that is not written completely by then is reported as cancelled.
 /// - `report` receives the result of every job exactly once, on the calling thread, within a few milliseconds. Results
 ///   come in the order in which the files become durable. At most 64 results wait for `report`, and then the batch
 ///   waits. So `Break` ends the batch before many more files are copied.

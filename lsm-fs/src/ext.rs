@@ -80,13 +80,14 @@ pub trait FsExt: Fs {
     }
 
     /// Atomically replaces the contents of a file, or creates it. At any time and after any crash, the path leads to
-    /// either all of the old bytes or all of the new ones.
+    /// either all of the old bytes (or to no file, if there was none) or all of the new ones.
     ///
     /// # Contract
     ///
-    /// The call writes a temporary file `.{name}.tmp-{n}` in the same directory, with the first `n` that is free. It
-    /// syncs this file, renames it over `path` and syncs the directory. On return, the new contents are durable, unless
-    /// the result is [`NotSupported`](DirectorySync::NotSupported).
+    /// The call writes a temporary file `.{name}.tmp-{n}` in the same directory, with the first `n` that is free. A
+    /// name of more than 200 bytes is replaced by `long-name` there. The call syncs this file, renames it over `path`
+    /// and syncs the directory. On return, the new contents are durable, unless the result is
+    /// [`NotSupported`](DirectorySync::NotSupported).
     ///
     /// - If two writers race, one of them wins completely.
     /// - Other hard links to the old inode keep the old bytes.
@@ -162,7 +163,7 @@ pub trait FsExt: Fs {
         Ok(())
     }
 
-    /// Creates `base`/`below` with its missing parents, and makes every name below `base` durable.
+    /// Creates `base`/`below` with its missing parents, and makes the names on this path below `base` durable.
     ///
     /// # Contract
     ///
@@ -225,10 +226,11 @@ fn is_directory<F: Fs + ?Sized>(fs: &F, path: &Path) -> bool {
     fs.metadata(path).is_ok_and(|m| m.is_dir())
 }
 
-/// Recognizes the temporary names of this crate, which a crash can leave behind: temporary files of
-/// [`FsExt::rewrite_atomic`], and directories in which [`Fs::capabilities`] probed a mount.
+/// Recognizes names of the form that this crate uses for temporary files and directories, which a crash can leave
+/// behind: temporary files of [`FsExt::rewrite_atomic`], and directories in which [`Fs::capabilities`] probed a mount.
 ///
-/// An entry with such a name may be removed by a caller that has exclusive use of the directory.
+/// A caller that has exclusive use of the directory may remove an entry with such a name. Another program may use names
+/// of the same form (`.x.tmp-1`), and the function recognizes those too.
 ///
 /// # Examples
 ///
@@ -252,7 +254,7 @@ pub(crate) const PROBE_STEM: &str = "lsm-fs-probe-";
 
 const TEMP_SUFFIX: &str = ".tmp-";
 
-/// Maximum number of attempts. Names that crashes left are skipped, so usually far fewer attempts are needed.
+/// Maximum number of names to try. Each name that a crash has left takes one attempt.
 const TEMP_ATTEMPTS: u32 = 1 << 16;
 
 /// Length from which a name is replaced, because a temporary suffix might exceed the usual limit of 255 bytes.

@@ -16,13 +16,14 @@ use crate::{FileHint, FsMetadata, Permissions, PermissionsSet, Result, SyncMode}
 /// *Positions.* [`Read`], [`Write`] and [`Seek`] share one position. The `_at` methods neither use nor move it, and
 /// several threads may call them concurrently.
 ///
-/// *Poison.* Once a sync through this handle has failed, every later sync and write through it fails with that first
-/// error ([`Error::is_poisoned`](crate::Error::is_poisoned)). Reads still work. The reason is that Linux marks the
-/// pages clean when it reports the failure, so a second `fsync` succeeds although the data is lost (Rebello et al.,
-/// *Can Applications Recover from fsync Failures?*, USENIX ATC 2020). Abandon such a file and write its contents again,
-/// to another one.
+/// *Poison.* Once a sync through this handle has failed, every later sync, write and [`set_len`](Self::set_len) through
+/// it fails with that first error ([`Error::is_poisoned`](crate::Error::is_poisoned)). Reads still work. The reason is
+/// that Linux marks the pages clean when it reports the failure, so a second `fsync` succeeds although the data is lost
+/// (Rebello et al., *Can Applications Recover from fsync Failures?*, USENIX ATC 2020). Abandon such a file and write
+/// its contents again, to another one.
 ///
-/// Syncs of one handle run one after the other. With two concurrent syncs, one of them could miss the failure.
+/// *Concurrent syncs.* Syncs of one handle run one after the other. If two ran at once, only one of them would get the
+/// error.
 ///
 /// *Which handle.* Sync the handle that wrote. The kernel reports a failed write-back once to each handle that was open
 /// at that time, and never to a handle that was opened after the error was reported (Linux,

@@ -30,8 +30,8 @@ use crate::{
 /// changes.
 ///
 /// *Required methods.* A backend implements all methods except one, and returns `Unsupported` for an operation that it
-/// does not have. The exception is [`abilities`](Self::abilities). It gives access to everything that is optional, so a
-/// new ability breaks no backend.
+/// does not have. The exception is [`abilities`](Self::abilities), which gives access to the optional operations. A new
+/// ability therefore breaks no backend.
 ///
 /// # Examples
 ///
@@ -58,9 +58,9 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// Returns a view of the same namespace that resolves every path below `root` from one open handle on that
     /// directory.
     ///
-    /// Use a view for a directory whose contents are not trusted, or may be changed by others during the call, such as
-    /// an unpacked archive or a backup directory. Views can be nested: `fs.beneath(a)?.beneath(b)?` resolves paths
-    /// below `a` and below `b` from handles, and can link between the two.
+    /// Use a view for a directory whose contents are not trusted, or may be changed by another process during the call.
+    /// Examples are an unpacked archive and a backup directory. Views can be nested: `fs.beneath(a)?.beneath(b)?`
+    /// resolves paths below `a` and below `b` from handles, and can link between the two.
     ///
     /// # Contract
     ///
@@ -257,14 +257,16 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// - `Unsupported`, `EXDEV`, or another error for which [`Error::allows_fallback`](crate::Error::allows_fallback)
     ///   is `true`: this pair of files cannot share extents.
     ///
-    /// After any error, `to` does not exist, unless it existed before.
+    /// After any error, `to` does not exist, unless it existed before or its removal failed. In the last case,
+    /// [`Error::cleanup_failure`](crate::Error::cleanup_failure) is set.
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Makes the set of names in the directory durable: all links, removals and renames in it before the call.
+    /// Makes the set of names in the directory durable: all names that were created, linked, removed or renamed in it
+    /// before the call.
     ///
     /// # Contract
     ///
-    /// The call covers this one directory. It covers neither the bytes of the files, nor the contents of
+    /// A sync covers only this directory. It covers neither the bytes of the files, nor the contents of
     /// sub-directories, nor the name of the directory in its parent.
     ///
     /// # Errors
@@ -290,8 +292,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// - `Unsupported`: the platform cannot lock directories.
     fn try_lock_directory(&self, path: &Path) -> Result<Option<Box<dyn FsDirLock>>>;
 
-    /// Identifies the namespace of the paths. Paths of two backends may be combined in one call (a link, a clone) only
-    /// if both return `Some` with the same number. Otherwise a path in memory might be looked up on the host.
+    /// Identifies the namespace of the paths. A path of one backend may be passed to a link or clone of another backend
+    /// only if both return `Some` with the same number. Otherwise a path in memory might be looked up on the host.
     fn backend_id(&self) -> Option<u64>;
 
     /// Identifies the volume of the path. Links and renames work only within a volume, and its files share one pool of

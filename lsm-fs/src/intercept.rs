@@ -1,4 +1,4 @@
-//! Wrappers that observe every call of any backend, for example to count, trace, delay or fail calls.
+//! Wrappers that observe the calls of any backend, for example to count, trace, delay or fail them.
 //!
 //! [`InterceptFs`] wraps a backend and calls an [`Interceptor`] around each call of the filesystem and of its files,
 //! locks and views. It hides the bulk ability of the backend, so that batches make single calls which the interceptor
@@ -89,7 +89,7 @@ pub use outcome::{Bytes, Outcome};
 
 use crate::{Fs, FsFile, Result};
 
-/// Code that runs around every call of an [`InterceptFs`].
+/// Code that runs around the calls of an [`InterceptFs`].
 ///
 /// Some calls are not intercepted, because they have no effect: `backend_id`, `concurrency`, `abilities`, `host_file`
 /// (which returns `None`) and `Write::flush`. `FsFile::read_many` is intercepted as one `read_at` for each request.
@@ -137,7 +137,9 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         self.around(None, call, run)
     }
 
-    /// Runs around a call that transfers `len` bytes. `run` takes the number of bytes to transfer, which may be less.
+    /// Runs around `Read::read`, `Write::write` and [`FsFile::write_at`], which are to transfer `len` bytes. `run`
+    /// takes the number of bytes to transfer, which may be less. [`FsFile::read_at`] goes through
+    /// [`around`](Self::around).
     ///
     /// # Errors
     ///

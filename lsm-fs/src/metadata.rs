@@ -62,7 +62,8 @@ pub struct FsMetadata {
     pub link_count: Option<u64>,
     /// Identity of the inode, if the platform provides it.
     pub file_id: Option<FileId>,
-    /// Allocated storage in bytes, if the platform provides it. It is less than `len` if the file has holes.
+    /// Allocated storage in bytes, if the platform provides it. If it is less than `len`, the file has holes or is
+    /// compressed.
     pub allocated_bytes: Option<u64>,
     /// Time of the last change of the bytes, if the backend records it.
     pub modified: Option<SystemTime>,

@@ -26,7 +26,7 @@ pub struct FsOpenOptions {
     /// The file is created, and the open fails with `AlreadyExists` if the name exists, even as a dangling symbolic
     /// link. Requires `write` or `append`. `create` and `truncate` then have no effect.
     pub create_new: bool,
-    /// The file is truncated to length 0. Requires `write`.
+    /// The file is truncated to length 0. Requires `write`, or has no effect because of `create_new`.
     pub truncate: bool,
     /// Every write goes to the current end of the file. The handle refuses positional writes.
     pub append: bool,
@@ -80,7 +80,7 @@ impl FsOpenOptions {
     ///
     /// - Neither `read`, `write` nor `append` is set.
     /// - `create`, `create_new` or `truncate` is set, but the handle cannot write.
-    /// - `truncate` and `append` are both set.
+    /// - `truncate` and `append` are both set, and `create_new` is not.
     pub fn validate(&self) -> io::Result<()> {
         let writes = self.write || self.append;
         let problem = if !self.read && !writes {
@@ -123,14 +123,14 @@ impl DirectorySync {
     /// Turns [`NotSupported`](Self::NotSupported) into an error, for callers that must not continue without durable
     /// names.
     ///
-    /// `dir` is the directory that the error names: the one that the call synced, or the parent of the file that it
-    /// published.
+    /// `dir` is the directory that the error names: the directory that was synced, or the parent of the file that was
+    /// replaced.
     ///
     /// # Errors
     ///
-    /// `Unsupported`, with the operation [`Op::SyncDirectory`], the directory and the remedy. The names that the call
-    /// made stay until a crash, which may remove them. Report the error to the operator, who can move the directory to
-    /// another filesystem.
+    /// `Unsupported`, with the operation [`Op::SyncDirectory`], the directory and the remedy. New names in the
+    /// directory stay until a crash, which may remove them. Report the error to the operator, who can move the
+    /// directory to another filesystem.
     ///
     /// # Examples
     ///

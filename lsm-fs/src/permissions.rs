@@ -34,7 +34,7 @@ impl Permissions {
 #[must_use = "a mode or an owner that was refused is no error"]
 pub struct PermissionsSet {
     /// `true` if the mode is as requested, apart from setuid, setgid and sticky. If the group was refused and the
-    /// requested mode has rights for the group, these rights are not set and this is `false`.
+    /// requested mode has rights for the group, these rights are not set and the field is `false`.
     pub mode: bool,
     /// `true` if the owner and the group are as requested.
     pub owner: bool,

@@ -1,4 +1,4 @@
-//! The pipeline behind every batch. It makes, finishes and reports jobs.
+//! The pipeline behind batches of clones, copies and syncs. It makes, finishes and reports jobs.
 //!
 //! Makers do the first stage of a job and put the job into a bounded queue. Finishers take it from the queue and do the
 //! second stage. The caller's thread receives the results. Makers and finishers together are the crew. Without a crew,

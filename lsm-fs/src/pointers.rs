@@ -1,4 +1,4 @@
-//! [`Fs`] and [`FsFile`] for references and smart pointers.
+//! [`Fs`] for references and smart pointers, and [`FsFile`] for `Box`.
 
 use std::{fmt, fs::File, num::NonZeroUsize, ops::Deref, ops::Range, path::Path};
 

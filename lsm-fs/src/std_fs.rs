@@ -7,8 +7,8 @@
 mod file;
 mod lexical;
 mod names;
-// Chooses the platform: rustix on Unix, std and winapi-util on Windows. Everywhere else, and with `--cfg
-// lsm_fs_portable`, std alone.
+// Chooses the platform: rustix on Unix, std and winapi-util on Windows. On the five Unix systems below, everywhere
+// else, and with `--cfg lsm_fs_portable`, std alone.
 #[cfg_attr(
     any(
         not(any(unix, windows)),
@@ -61,8 +61,8 @@ use crate::{
 /// | `direct_io` | `O_DIRECT` | ignored | ignored | ignored | ignored |
 /// | `available_space` | `statvfs` | `statvfs` | `statvfs` | `Unsupported` | `Unsupported` |
 ///
-/// "Others" is the portable code, which uses only std. [PLATFORMS.md] shows for each operation and platform if it is
-/// tested, and the last run of the tests for other platforms.
+/// "Others" is the portable code, which uses only std. [PLATFORMS.md] shows how far each operation is tested on each
+/// platform, and the last results of these tests.
 ///
 /// [PLATFORMS.md]: https://docs.rs/crate/lsm-fs/latest/source/PLATFORMS.md
 ///
@@ -70,8 +70,9 @@ use crate::{
 ///
 /// - **Names.** A name that Windows would change or take for something else is refused as `InvalidFilename`: a trailing
 ///   dot or space, a colon, a wildcard, a device such as `NUL`. Paths may be longer than 260 characters.
-/// - **Other processes.** A virus scanner may hold a file open for a moment. A rename, a removal or an open that is
-///   refused for this reason is repeated for at most half a second.
+/// - **Other processes.** A virus scanner may hold a file open for a moment. A rename, an open, or the removal of one
+///   name that is refused for this reason is repeated for at most half a second. A read-only file takes two such
+///   attempts. `remove_dir_all` repeats nothing.
 /// - **Names are not durable.** `sync_directory` returns [`NotSupported`](DirectorySync::NotSupported). NTFS would
 ///   persist the names when the directory is flushed. Other filesystems of Windows report success and do nothing, and
 ///   std does not tell which filesystem it is.

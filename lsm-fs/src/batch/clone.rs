@@ -27,10 +27,10 @@ const SYNCERS: usize = 16;
 /// # Contract
 ///
 /// Calls [`Fs::reflink_file`] and syncs the clone for each pair. `Ok` is reported for a clone after its own sync has
-/// returned. A clone whose sync fails is removed. Each name must be a single path component. `report` receives the
-/// result of every attempt exactly once, on the calling thread, in any order. `Break` ends the batch: clones that
-/// already exist are finished and reported, and the remaining pairs are neither attempted nor reported. The names are
-/// not durable until the target directory is synced.
+/// returned. A clone whose sync fails is removed. A pair with a name that is not a single path component gets an error.
+/// `report` receives the result of every attempt exactly once, on the calling thread, in any order. `Break` ends the
+/// batch: clones that already exist are finished and reported, and the remaining pairs are neither attempted nor
+/// reported. The names are not durable until the target directory is synced.
 ///
 /// If a call of the backend panics, the batch ends. If the call opened, prepared or synced a clone, this clone is
 /// removed. If it was [`Fs::reflink_file`] itself, a file may stay under the name, and it may be incomplete. It is not
@@ -41,7 +41,8 @@ const SYNCERS: usize = 16;
 ///
 /// One thread clones, because the kernel locks a directory while it adds a name
 /// (`Documentation/filesystems/directory-locking.rst`). Up to 16 threads sync, through the handles that created the
-/// clones. At most 273 clones are open at the same time, or fewer if the process has not enough descriptors.
+/// clones, or through new handles if the backend clones by path. At most 273 clones are open at the same time, or fewer
+/// if the process has not enough descriptors.
 pub fn reflink_batch<F: Fs + ?Sized>(
     fs: &F,
     dirs: DirPair<'_>,

@@ -28,8 +28,8 @@ const QUICK: Duration = Duration::from_millis(1);
 /// # Contract
 ///
 /// Calls [`FsFile::sync_all`] for each file, in any order. All syncs are attempted, and `report` receives each result
-/// exactly once, on the calling thread. If `report` panics, the remaining files are still synced only where other
-/// threads do the syncing, that is, for more than four files and a concurrency above 1.
+/// exactly once, on the calling thread. If `report` panics, the remaining files are still synced only if other threads
+/// do the syncing. This is so for more than four files and a concurrency above 1.
 ///
 /// # Performance
 ///

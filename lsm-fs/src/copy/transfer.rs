@@ -19,8 +19,8 @@ const IN_KERNEL_PIECE: usize = 8 << 20;
 /// keep few dirty pages.
 const WRITEBACK_BYTES: u64 = 8 << 20;
 
-/// Minimum length of a file that is copied directly although its length is not a multiple of the unit. Its last bytes
-/// then go through the cache.
+/// Minimum length of a file that is copied directly although its length is not a multiple of [`DIRECT_IO_UNIT`]. Its
+/// last bytes then go through the cache.
 const DIRECT_FROM: u64 = 1 << 20;
 
 /// The copies of one batch. Files are written first and synced later.

@@ -65,7 +65,8 @@ impl<'a> Call<'a> {
         Self { op, path: from, other_path: Some(to), arguments: Arguments::None }
     }
 
-    /// Returns `true` if the call changes names, bytes, lengths or locks, or makes changes durable.
+    /// Returns `true` if the call changes names, bytes, lengths, permissions, attributes or locks, or makes changes
+    /// durable.
     #[must_use]
     pub const fn changes(&self) -> bool {
         match (self.op, self.arguments) {
@@ -97,7 +98,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns the number of bytes that a read or a write should transfer.
+    /// Returns the number of bytes that a read or a write should transfer, and `None` for other calls.
     #[must_use]
     pub const fn transfer_len(&self) -> Option<u64> {
         match (self.op, self.arguments) {

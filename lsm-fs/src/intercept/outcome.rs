@@ -26,8 +26,8 @@ pub trait Outcome: Sized {
         None
     }
 
-    /// Returns a value that pretends success, for a call that is not made. Calls without a result and directory syncs
-    /// have such a value.
+    /// Returns a value that pretends success, for a call that is not made. Calls without a result, directory syncs, and
+    /// calls that set permissions have such a value.
     #[must_use]
     fn claimed() -> Option<Self> {
         None

@@ -1,4 +1,4 @@
-//! Matching of paths against roots, by their spelling.
+//! Matching of paths against the roots of views, by their spelling.
 
 use std::{
     io,

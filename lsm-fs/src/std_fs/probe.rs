@@ -7,8 +7,8 @@ use std::{
 
 use crate::{DirectorySync, Fs, FsCapabilities, FsExt, FsOpenOptions, Result, SyncMode, ext::PROBE_STEM};
 
-/// Maximum number of attempts. Scratch directories of dead processes are skipped. If there are more, the directory is
-/// not probed.
+/// Maximum number of names to try. Scratch directories that dead processes have left are skipped. If all names exist,
+/// nothing is tried, and no capability is claimed.
 const ATTEMPTS: u32 = 1 << 10;
 
 /// Tries each operation once. An operation that cannot be tried counts as missing. Failing to remove the scratch

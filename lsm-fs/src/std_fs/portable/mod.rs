@@ -1,5 +1,5 @@
-//! A backend with std alone, for platforms that are neither Unix nor Windows. Anything that std cannot do or determine
-//! is `Unsupported`, or gets the cautious answer.
+//! A backend with std alone, for platforms that are neither Unix nor Windows, and for a few Unix systems (`std_fs.rs`
+//! lists them). Anything that std cannot do or determine is `Unsupported`, or gets the cautious answer.
 //!
 //! With `--cfg lsm_fs_portable` it also compiles on Unix and Windows, so that the conformance suite can run it there.
 

@@ -83,7 +83,7 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
     crate::std_fs::probe::probe(fs, path)
 }
 
-/// Returns the capabilities of types that determine them.
+/// Returns the capabilities of a filesystem type that is known. Those of XFS and ext depend on the mount as well.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn by_type(magic: u32) -> Option<FsCapabilities> {
     let plain = FsCapabilities {
