@@ -1,4 +1,5 @@
-//! [`DurabilityAudit`]: finds calls that would make a pointer durable before the files that it names.
+//! [`DurabilityAudit`]: finds calls that would make a pointer durable before the files that it names, and calls that
+//! remove such a file.
 
 mod account;
 mod identity;
@@ -32,8 +33,8 @@ use rule::{Demands, ManifestRule, PointerRule};
 
 /// A wrapper around any filesystem that tracks which changes are durable.
 ///
-/// For each inode, it tracks whether the bytes were synced since they were last written. For each name, it tracks
-/// whether the directory was synced since the name was last bound, moved, or removed.
+/// For each file, it tracks whether the bytes and the permissions were synced since they were last changed. For each
+/// name, it tracks whether the directory was synced since the name was last bound, moved, or removed.
 ///
 /// The audit reports a bug at the faulty call, where a crash simulator reports a bad state. It works on any backend,
 /// including `StdFs`. A pointer that is written in place is checked when it is synced. A crash may show its new bytes
@@ -47,12 +48,13 @@ use rule::{Demands, ManifestRule, PointerRule};
 /// - Bytes become durable by a sync of the file through any of its names, and by nothing else.
 /// - Hard links are one inode. A clone is a new inode whose bytes are not durable.
 /// - A new, empty file has no bytes to lose.
+/// - A mode or an owner of a directory is not tracked.
 /// - Everything that existed before the audit is durable, and so are the names at or above the root.
 /// - Changes that bypass the audit are not seen.
 ///
 /// *A failed sync* loses the pending changes permanently: bytes until they are written to another inode, a name until
-/// it is bound again. A directory sync that is [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing
-/// durable.
+/// it is bound again. An interrupted sync (`EINTR`) loses nothing and may be repeated. A directory sync that is
+/// [`NotSupported`](lsm_fs::DirectorySync::NotSupported) makes nothing durable.
 ///
 /// *Pointers.* A rule names a file that makes other files reachable ([`pointer`](Self::pointer)), or a directory that
 /// must appear complete ([`published_directory`](Self::published_directory)). Two kinds of calls are refused while
@@ -65,8 +67,9 @@ use rule::{Demands, ManifestRule, PointerRule};
 /// lets the call through instead.
 ///
 /// *Removals.* A call that removes or moves a file that a pointer names is refused as well, unless the pointer moves
-/// along. Until the new name of a replaced pointer is durable, this also holds for the files that the old pointer
-/// named, because a crash may bring it back.
+/// along. After a rename has replaced a pointer, this also holds for the files that the old pointer named, until the
+/// new pointer is durable, because a crash may bring the old one back. A rename of another file over a named file is
+/// not detected.
 ///
 /// *Identity.* Inodes are identified by [`FileId`](lsm_fs::FileId), or by path if the backend provides none. Paths are
 /// compared as they are spelled. The root, the rules, and the calls must therefore spell them alike, without symbolic
@@ -166,7 +169,8 @@ impl<F: Fs> DurabilityAudit<F> {
     /// Declares numbered files of which the newest is a pointer, for an engine without a fixed pointer that opens the
     /// file with the highest number.
     ///
-    /// A rename of a directory above the files does not count as the arrival of a pointer.
+    /// A rename of a directory above the files is not checked. Removals are checked only against the file with the
+    /// highest number, even while a crash may still lose that file.
     pub fn numbered_pointer(
         &self,
         directory: impl Into<PathBuf>,
@@ -177,7 +181,7 @@ impl<F: Fs> DurabilityAudit<F> {
         self.auditor().demands().manifests.push(rule);
     }
 
-    /// Declares that everything below a directory must be durable when the directory gets this name.
+    /// Declares that everything below a directory must be durable before the directory gets this name.
     pub fn published_directory(&self, path: impl Into<PathBuf>) {
         self.auditor().demands().pointers.push(PointerRule::new(path.into(), None));
     }

@@ -31,8 +31,7 @@ const NAMES: [(&str, i32); 22] = [
     ("EXDEV", EXDEV),
 ];
 
-/// Returns the name of an errno, such as `EIO`. A number without a constant in [`lsm_fs::errno`] is printed as digits
-/// after an `E`.
+/// Returns the name of an errno, such as `EIO`. A number that is not in `NAMES` is printed as digits after an `E`.
 pub(crate) fn errno_name(code: i32) -> String {
     let name = NAMES.iter().find(|(_, number)| *number == code);
     name.map_or_else(|| format!("E{code}"), |(name, _)| (*name).to_owned())

@@ -79,7 +79,7 @@ impl<F> FaultFs<F> {
     }
 
     /// Adds a fault, which counts the matching calls from here on. If several faults would strike the same call, the
-    /// one that was added first does.
+    /// one that was added first does. A device that is gone or full ([`FaultEffect`]) comes before all of them.
     pub fn inject(&self, fault: Fault) {
         self.plan().inject(fault);
     }

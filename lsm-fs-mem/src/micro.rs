@@ -37,7 +37,7 @@ pub(crate) enum Payload {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// A write. A crash may keep any subset of the sectors that it touches.
+    /// The bytes of a write. A crash may keep some of the sectors that it touches (on btrfs, of its blocks).
     Data { ino: Ino, range: Range<u64>, payload: Payload },
     /// A new length. `written` is set if it belongs to the write just before it.
     Size { ino: Ino, from: u64, to: u64, written: bool },

@@ -11,17 +11,17 @@ use crate::micro::{Change, Kind, Micro};
 
 /// A filesystem whose rules decide which states a crash may leave.
 ///
-/// A crash state that a named filesystem allows is also legal under `Adversarial`, which forces the least and orders
-/// nothing. When a file has many pending writes, a sweep tries a few representative outcomes under each profile.
-/// Stricter filesystems have fewer legal outcomes and so cover a larger share of them, which is why a sweep runs every
-/// profile. The named profiles also explain a failure ("only on btrfs") and show how much code relies on its
-/// filesystem.
+/// A crash state that a named filesystem allows is also legal under `Adversarial`, which forces the least and allows
+/// the other changes to survive in any order. When a file has many pending writes, a sweep tries a few representative
+/// outcomes under each profile. Stricter filesystems have fewer legal outcomes and so cover a larger share of them,
+/// which is why a sweep runs every profile. The named profiles also explain a failure ("only on btrfs") and show how
+/// much code relies on its filesystem.
 ///
 /// Every filesystem also commits by itself, so a change may reach the disk between any two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Only the contract of each sync, and nothing more.
+    /// Forces the promise of each sync, and nothing more.
     #[default]
     Adversarial,
     /// ext4 with `data=ordered`. An fsync commits all name changes on the volume up to the last change of the file or
@@ -57,7 +57,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// A profile, with two optional ways in which a disk may behave worse than the profile says.
+/// A profile, with two switches that let a disk behave worse than the profile says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct CrashModel {
@@ -66,7 +66,8 @@ pub struct CrashModel {
     /// Allows every rename to be split: a crash may leave both names, or neither. Without it, only `Adversarial` and
     /// `Btrfs` can leave both names, and only of a file that moved to another directory.
     pub hostile_rename: bool,
-    /// Allows garbage in the last sector of a file's pending writes.
+    /// Allows garbage in the last sector of a file's pending writes. Has no effect under `Btrfs`, whose checksums
+    /// detect it.
     pub torn_sector: bool,
 }
 

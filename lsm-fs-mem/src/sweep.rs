@@ -1,4 +1,4 @@
-//! [`crash_sweep`]: crashes a workload at every moment, and checks the images that the crash may leave.
+//! [`crash_sweep`]: crashes a workload at every moment, and checks images that the crash may leave.
 
 mod foreign;
 mod kills;
@@ -26,16 +26,17 @@ use crate::{
     recording::Recording,
 };
 
-/// Crashes a workload at every moment and checks the images that each crash may leave.
+/// Crashes a workload at every moment and checks the images that each crash may leave, or a sample of them.
 ///
 /// This is a sweep with the defaults: an empty filesystem, all four profiles, and the budget from `CRASH_STATES`.
 ///
 /// # Contract
 ///
-/// `workload` runs once, on a new [`MemFs`]. The crash points are the start and the moments after each micro-operation,
-/// sync, and note. At each of them, `check` receives the legal images together with the notes made before the crash,
-/// once for each distinct pair of image and notes. If the [budget](Budget) does not cover all legal states of a crash
-/// point, a sample is checked and the report says so.
+/// `workload` runs once, on a new [`MemFs`]. The crash points are the start and the moments after each change, sync,
+/// and note. The bytes of one write are one change, and so are a length and a name. A rename is one change, unless the
+/// model splits renames. At each crash point, `check` receives the legal images together with the notes made before the
+/// crash, once for each distinct pair of image and notes. If the [budget](Budget) does not cover all legal states of a
+/// crash point, a sample is checked and the report says so.
 ///
 /// `check` never sees the live filesystem, and it may change the image that it receives. A panic in `check` counts as
 /// an error.
@@ -47,7 +48,8 @@ use crate::{
 /// - The workload failed.
 /// - A check failed. The error names the state, the changes that were lost in it, and the profiles that allow such a
 ///   state.
-/// - The sweep proved nothing, because no state differed from the live filesystem or no check saw a note.
+/// - The sweep tested nothing, because no state differed from the live filesystem, or promised nothing, because no
+///   check saw a note.
 ///
 /// # Examples
 ///
@@ -176,7 +178,7 @@ impl<'a> CrashSweep<'a> {
         self
     }
 
-    /// Tries the workload alone, and then again with each of these syncs by another process at each moment.
+    /// Tries the workload alone, and then again with each of these syncs, made by another process at each moment.
     ///
     /// Foreign syncs matter only under the profiles of real filesystems, where a sync forces more than was asked for.
     /// Under `Adversarial`, where any change may reach the disk at any time, they are skipped.
@@ -186,8 +188,9 @@ impl<'a> CrashSweep<'a> {
         self
     }
 
-    /// Sets the recovery. It runs on states that a crash left and is crashed in turn at every moment. The check sees
-    /// the images of these second crashes, including the image in which everything survives.
+    /// Sets the recovery. It runs on the states that a crash left, or on a sample of them, and is crashed in turn at
+    /// every moment. The check sees images of these second crashes, including the image in which everything survives.
+    /// The [budget](Budget) limits the number of first crashes.
     #[must_use]
     pub fn recovery<E: fmt::Display>(
         mut self,
@@ -197,8 +200,8 @@ impl<'a> CrashSweep<'a> {
         self
     }
 
-    /// Kills the process at every moment of the workload, runs `next` as the next process, and crashes the machine at
-    /// every moment of `next`.
+    /// Kills the process at every moment of the workload, or at a sample of them. Runs `next` as the next process, and
+    /// crashes the machine at every moment of `next`.
     ///
     /// A kill loses nothing: the next process finds every name and every byte in the page cache, whether or not a sync
     /// has forced it. If it acknowledges work that depends on an unsynced change, and the power then fails, the
@@ -214,7 +217,7 @@ impl<'a> CrashSweep<'a> {
     /// - Volumes behave as they did at the start.
     ///
     /// A kill comes before the first call, between two calls, after the last one, or between the steps of a call that
-    /// has steps, such as the removal of a tree or a clone. It never splits a rename or a write.
+    /// has steps, such as the removal of a tree or a clone. It never splits a rename, a write or a truncation.
     ///
     /// Every crash point of `next` is then tried, as [`crash_sweep`] tries the crash points of a workload. The check
     /// receives the notes of the first process before the kill and the notes of the next process before the crash. A
@@ -321,7 +324,7 @@ impl<'a> CrashSweep<'a> {
     }
 
     /// Runs two machines in every order of their steps, and sweeps each run. If there are too many orders, a sample is
-    /// run. `machines` is called once for each run and creates the machines.
+    /// run. `machines` creates the machines. It is called once to count their steps, and then once for each run.
     ///
     /// # Errors
     ///

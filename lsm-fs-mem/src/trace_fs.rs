@@ -43,7 +43,8 @@ use line::Line;
 /// ```
 ///
 /// A handle is shown with the path by which it was opened. Ranges are `offset+length`. Paths have `/` between their
-/// components. They are quoted and escaped if they contain white space or characters that are not printable.
+/// components. A path is quoted if it contains white space, a quote or a backslash. Control characters, quotes,
+/// backslashes, and bytes that are not UTF-8 are escaped.
 ///
 /// Values that differ from machine to machine are left out: volume numbers, free space, capabilities, and the lengths
 /// of directories.
@@ -99,8 +100,8 @@ impl<F> TraceFs<F> {
         Self { fs: InterceptFs::new(self.fs.into_inner(), tracer) }
     }
 
-    /// Records only calls that change names, bytes, or lengths, take a lock, sync, or open for writing, whether they
-    /// succeed or fail.
+    /// Records only calls that change names, bytes, lengths or permissions, take a lock, sync, or open for writing,
+    /// whether they succeed or fail.
     ///
     /// A file that was opened for reading gets its number when it first appears. The current record is discarded.
     #[must_use]

@@ -16,7 +16,7 @@ pub enum VolumeState {
     /// Reads succeed. Changes fail with `EROFS`, and so does a sync that has something to write.
     ReadOnly,
     /// Every call fails with `EIO`, as on XFS after a journal error (`xfs_do_force_shutdown` in `fs/xfs/xfs_fsops.c`),
-    /// until the machine is restarted by a crash.
+    /// until [`MemFs::reconfigure`](crate::MemFs::reconfigure) repairs the volume or a crash restarts the machine.
     ShutDown,
 }
 

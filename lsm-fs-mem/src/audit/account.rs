@@ -22,7 +22,7 @@ pub(super) struct Account {
 /// The pending changes of an inode. An inode without an entry is durable.
 #[derive(Debug, Default)]
 pub(super) struct InodeAccount {
-    /// Set if bytes or length have changed since the last sync.
+    /// Set if the bytes, the length or the permissions of a file have changed since its last sync.
     pub(super) is_dirty: bool,
     /// Set if a sync failed while the inode was dirty. No later sync restores the bytes.
     pub(super) is_lost: bool,

@@ -49,7 +49,7 @@ impl Inspection<'_> {
         None
     }
 
-    /// Returns the violation of a call that removes a file named by the pointer or by the one it replaced.
+    /// Returns the violation of a call that removes a file that the pointer names, or that the pointer before it named.
     fn lost(
         &mut self,
         call: &Call<'_>,

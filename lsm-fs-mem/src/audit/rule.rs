@@ -61,7 +61,7 @@ impl ManifestRule {
         Self { directory, before: before.to_owned(), after: after.to_owned(), names, is_pointer }
     }
 
-    /// Returns the number in the name of such a file.
+    /// Returns the number in the name of a file of this rule, or `None` for any other file.
     pub(super) fn number(&self, path: &Path) -> Option<u64> {
         if parent_of(path) != self.directory {
             return None;

@@ -16,7 +16,7 @@ pub struct Undurable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum UndurablePart {
-    /// Bytes or length have changed since the last sync of the file. Sync the file.
+    /// Bytes, length or permissions have changed since the last sync of the file. Sync the file.
     Content,
     /// A sync of the file failed. Write the bytes to another file.
     LostContent,

@@ -9,7 +9,8 @@ use crate::hash::Seeded;
 /// The number of states that a sweep may try.
 ///
 /// If a test does not set a budget, the environment variable `CRASH_STATES` (`quick`, `ci`, or `full`) decides. An
-/// *atom* is one binary choice, such as whether a name persists.
+/// *atom* is one binary choice, such as whether a name persists. The budget also limits the first crashes of a recovery
+/// (16, 100, or 2,000), the kills (16, 200, or 4,000), and the interleavings of two machines (100, 924, or 4,000).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Budget {
@@ -135,7 +136,7 @@ impl Choices {
         Self { axes: bounds, kind, has_all_contents }
     }
 
-    /// Returns whether every content of every file is among the choices, and not only its classes.
+    /// Returns whether no axis is sampled: every content of every file is among the choices, and every set of names.
     pub(crate) const fn have_all_contents(&self) -> bool {
         self.has_all_contents
     }

@@ -5,7 +5,7 @@ use std::{error, fmt, str::FromStr};
 use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 
 /// The name of one crash state of one workload. It is enough to rebuild the state in any process, as long as the
-/// workload is unchanged.
+/// workload and the settings of the sweep are unchanged.
 ///
 /// The text form is `profile@events=choice`:
 ///
@@ -14,7 +14,8 @@ use crate::{crash::axes::Choice, micro::Ino, profile::CrashModel};
 ///   the next process continued up to event 14.
 /// - `~event.inode` or `~event.all` after the number means that another process synced that inode, or everything, after
 ///   that event.
-/// - `choice` says how much of each pending change persisted.
+/// - `choice` says how much of each pending change persisted: a digit for each independent choice, or `-` if there was
+///   none.
 /// - A second crash, during recovery, follows after a `/`.
 ///
 /// # Examples

@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// Returns every failure of this call that a caller may have to handle.
+/// Returns the failures that a sweep tries for this call.
 fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
     let mut effects = vec![FaultEffect::Before(errno::EIO)];
     if call.changes() {

@@ -23,7 +23,7 @@ pub type FaultCheckError = Box<dyn error::Error + Send + Sync>;
 /// | effect | calls |
 /// |---|---|
 /// | `before-EIO`, `gone` | all |
-/// | `after-EIO` | calls that change or sync something |
+/// | `after-EIO` | calls that change, lock or sync something |
 /// | `before-ENOSPC`, `full` | calls that need space, including file syncs |
 /// | `before-EXDEV`, `-EMLINK`, … | links, clones and renames that do not replace |
 /// | `short-byte`, `short-sector`, `short-all-but-byte` | `Read::read`, and writes, if they are long enough |

@@ -108,7 +108,7 @@ impl MemFs {
         Self::from_machine(Machine::boot(&hardware, assemble(&tree, &hardware.roots())))
     }
 
-    /// Returns the number of micro-operations that wait for a sync.
+    /// Returns the number of changes that wait for a sync. The bytes of one write count as one change.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.lock().storage_mut().disk().journal.len()

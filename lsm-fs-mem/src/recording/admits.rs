@@ -23,7 +23,7 @@ impl Recording {
     ///
     /// `found` is the tree from the root of the filesystem. Names, contents and identity are compared, but not modes
     /// and owners. If the model has [`torn_sector`](CrashModel#structfield.torn_sector), the last pending sector of
-    /// each file may hold anything.
+    /// each file may hold anything, except under btrfs.
     ///
     /// # Errors
     ///

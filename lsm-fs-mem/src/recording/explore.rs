@@ -100,7 +100,8 @@ const fn micro_of(event: &Event) -> Option<&Micro> {
 }
 
 impl Recording {
-    /// Returns the number of events: micro-operations, syncs, and notes.
+    /// Returns the number of events: changes, syncs, and notes. The bytes of one write are one event, and so is the new
+    /// length.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events.len()

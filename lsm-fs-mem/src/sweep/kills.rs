@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Run<'_, '_, '_> {
-    /// Kills the process of a recording at each moment, runs the next one, and crashes it at every moment.
+    /// Kills the process of a recording at each moment or a sample of them, runs the next one, and crashes it at every
+    /// moment.
     pub(super) fn crash_after_kills(&mut self, recording: &Recording, schedule: Option<&Schedule>) {
         if self.settings.after_kill.is_none() {
             return;

@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Run<'_, '_, '_> {
-    /// Recovers from states that the first crash left, and crashes each recovery at every moment.
+    /// Recovers from states that the first crash left, or from a sample of them, and crashes each recovery at every
+    /// moment.
     pub(super) fn crash_recoveries(&mut self, recording: &Recording, seen: &mut Seen) -> Option<Failure> {
         self.settings.recover.as_ref()?;
         let of = seen.ids.len();

@@ -11,11 +11,12 @@ use crate::{crash::StateId, profile::CrashModel};
 pub struct ProfileReport {
     /// The crash model.
     pub model: CrashModel,
-    /// Crash points.
+    /// Crash points. They are counted again for each foreign sync, from that sync on.
     pub points: usize,
     /// Crash points at which not every legal state was tried.
     pub sampled_points: usize,
-    /// Crash points at which a file had more possible contents than were tried, and classes stood for them.
+    /// Crash points at which a file had more possible contents than were tried, and classes stood for them. Points at
+    /// which the names of btrfs were sampled are included.
     pub classed_points: usize,
     /// States tried.
     pub tried: u128,

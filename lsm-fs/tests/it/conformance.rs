@@ -24,7 +24,7 @@ pub(crate) fn keeps_the_contract(report: &Report) {
     assert_eq!(broken, expected, "{report}");
 }
 
-/// Symbolic links and special files, on hosts on which a test can make them.
+/// Adds symbolic links and special files to the subject, on hosts on which a test can make them.
 pub(crate) fn with_nodes(subject: Subject) -> Subject {
     #[cfg(unix)]
     let subject = subject.odd_nodes(lsm_fs::conformance::HostNodes);

@@ -16,7 +16,7 @@ use crate::{
     conformance::{keeps_the_contract, with_nodes},
 };
 
-/// In memory if the host has such a directory, because thousands of subjects are synced.
+/// Returns a scratch directory. It is in memory if the host has `/dev/shm`, because thousands of subjects are synced.
 fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

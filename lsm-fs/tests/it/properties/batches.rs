@@ -191,7 +191,7 @@ proptest! {
 }
 
 proptest! {
-    // These sync each file.
+    // Each case syncs every file, which takes time.
     #![proptest_config(cases(24))]
 
     #[test]
