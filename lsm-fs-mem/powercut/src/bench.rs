@@ -1,4 +1,4 @@
-//! [`Bench`]: a disk that is served, a loop device on it, and a mount point.
+//! [`Bench`]: a place to test on, with a served disk, a loop device on it, and a mount point.
 
 use std::{
     collections::BTreeMap,
@@ -78,8 +78,8 @@ impl Bench {
         self.try_mount(kind)?.with_context(|| format!("cannot mount {kind}"))
     }
 
-    /// Mounts the disk as it is now. The inner result is an answer of the file system, the outer one is an error of the
-    /// laboratory.
+    /// Mounts the disk as it is now. The inner error is an answer of the file system, and the outer one is a failure of
+    /// the test itself.
     fn try_mount(&self, kind: Kind) -> anyhow::Result<Result<(), Errno>> {
         self.serving.forget_reads();
         self.drop_cache()?;
@@ -95,7 +95,8 @@ impl Bench {
         Ok(Ok(()))
     }
 
-    /// Drops all that the kernel has cached of the device. The content below has changed without its knowledge.
+    /// Drops all that the kernel has cached of the device, because the content of the disk was replaced without its
+    /// knowledge.
     ///
     /// ext4 reads its superblock from this cache and leaves it there when it is unmounted. The kernel drops the cache
     /// at the last close of the device, but another program may have it open just then (`mkfs.btrfs`, `blkid`,

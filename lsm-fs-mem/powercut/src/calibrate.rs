@@ -25,7 +25,7 @@ pub(crate) struct Cuts {
     pub(crate) mounted: usize,
     /// States that do not mount because of a torn superblock. They mount without tearing.
     pub(crate) torn: usize,
-    /// Faults of the file system or of the laboratory, such as a disk that cannot be mounted or read.
+    /// Faults of the file system or of the test, such as a disk that cannot be mounted or read.
     pub(crate) faults: Vec<String>,
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     capture(command).map(drop)
 }
 
-/// Runs a tool of the system and returns its output. Not while a bench works: see [`on_benches`].
+/// Runs a tool of the system and returns its output. Must not be called while a bench works: see [`on_benches`].
 ///
 /// [`on_benches`]: crate::benches::on_benches
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<String> {

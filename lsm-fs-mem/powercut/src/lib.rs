@@ -1,8 +1,8 @@
-//! A laboratory for power cuts.
+//! A test of power cuts below ext4, XFS and btrfs.
 //!
-//! A FUSE file system serves a disk in memory, and a loop device lies on it. The server logs each write and each flush
-//! below a mounted ext4, XFS or btrfs. From the log the laboratory builds the disks that a power cut could leave,
-//! mounts each of them, and compares the tree with the states of the model.
+//! A FUSE file system serves a disk in memory as one file, and a loop device is attached to this file. The server logs
+//! each write and each flush of the mounted file system. From the log, the program builds disks that a power cut could
+//! leave, mounts each of them, and compares the tree with the states of the model.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]

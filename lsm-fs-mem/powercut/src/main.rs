@@ -1,4 +1,4 @@
-//! The laboratory as a program. `cargo xtask powercut` builds and runs it.
+//! The power-cut test as a program. `cargo xtask powercut` builds and runs it.
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

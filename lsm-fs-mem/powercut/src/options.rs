@@ -8,7 +8,7 @@ use crate::{kind::Kind, protocol::Case};
 
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Runs everything, instead of a selection that takes at most ten minutes.
+    /// Runs everything, instead of a selection that takes about ten minutes.
     pub(crate) full: bool,
     /// The parts to run: calibrate, protocol, control.
     pub(crate) parts: Vec<String>,

@@ -15,7 +15,7 @@ use crate::{
     observed::{Observed, encode},
 };
 
-/// The number of random workloads to keep.
+/// The maximum number of random workloads to keep, besides those that the model missed.
 const RANDOM: usize = 250;
 
 /// The directory of the files, and the versions that each file names.
@@ -27,7 +27,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Asks the tools for their versions. Later, while benches work, no program may be started.
+    /// Asks the tools for their versions. This must happen before benches work, because no program may be started then.
     pub(crate) fn new(dir: &Path) -> anyhow::Result<Self> {
         // mkfs.ext4 and mkfs.xfs print their version to different streams.
         let version = |kind: Kind| {

@@ -26,7 +26,8 @@ const AMOUNT: Amount = Amount { writes: 4, instants: 4, mixtures: 2 };
 /// The number of disks on which the call is repeated and the power is cut again, without and with `--full`.
 const TWICE: (usize, usize) = (2, 24);
 
-/// A row of a table: the case, and the sync that was left out or another variation.
+/// A row of a table: the case, and its variation: the sync that was left out, or a second power cut. `None` is the case
+/// as it is.
 type Row = (Case, Option<(usize, String)>);
 
 /// Runs the protocol as it is. Returns `false` if a state was bad.

@@ -1,4 +1,4 @@
-//! Distributes the work over several benches, and sums up.
+//! Distributes the work over several [benches](crate::bench), and sums up.
 
 use std::{
     process::Command,
@@ -27,12 +27,12 @@ use crate::{
 
 /// The random workloads of each file system, without and with `--full`.
 const RANDOM: (u64, u64) = (40, 2000);
-/// Without `--full`, one in this many listed workloads is tried.
+/// Without `--full` and `--named`, one in this many listed workloads is tried.
 const EVERY: usize = 12;
 /// The number of recordings after which the observed trees are saved, so that an interrupted run keeps most of them.
 const SAVE: usize = 200;
 
-/// Checks that the laboratory can run here. The error names a missing requirement in one line.
+/// Checks that the test can run here. The error names a missing requirement in one line.
 pub(crate) fn check_requirements() -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("needs root");
@@ -57,7 +57,8 @@ struct Job {
     workload: Workload,
 }
 
-/// Runs the laboratory. Returns `false` if the model has missed a state, or a file system has failed.
+/// Runs the selected parts. Returns `false` if the model refused a tree, the protocol left a bad state, or a file
+/// system or a recording failed.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let workdir = Workdir::create()?;
     let result = parts(options, &workdir);

@@ -1,4 +1,4 @@
-//! The disks that a power cut can leave.
+//! Disks that a power cut can leave.
 //!
 //! An instant is a position in the log. Everything before the last flush is on the disk. Any subset of the later writes
 //! may be on the disk too, and a write that is longer than a sector may be torn between sectors.
@@ -22,7 +22,7 @@ const SECTOR: usize = 512;
 pub(crate) struct Amount {
     /// If there are at most this many writes between two flushes, all subsets are tried.
     pub(crate) writes: u32,
-    /// The number of instants between two flushes, without the instants of the marks.
+    /// The approximate number of instants to try between two flushes. The instants of the marks are tried as well.
     pub(crate) instants: usize,
     /// The number of random subsets at each instant.
     pub(crate) mixtures: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Amount {
 
 /// A disk after a power cut.
 pub(crate) struct CrashState {
-    /// The position in the log and the surviving writes. The name is enough to rebuild the state.
+    /// The position in the log and the surviving writes. The same log and seed give the state with this name again.
     pub(crate) name: String,
     pub(crate) disk: Disk,
     /// The same state without tearing, if a torn write touches a superblock.

@@ -37,7 +37,8 @@ const DIRS: [&str; 4] = ["d", "e", "d/s", "e/s"];
 /// The maximum number of calls to draw. A drawn call that fails is dropped.
 const DRAWS: usize = 400;
 
-/// Returns a random workload: 4 to 10 calls over three files and two directories. Each call succeeds.
+/// Returns a random workload: 4 to 10 calls on a start with three files and two directories. Each call succeeds on the
+/// model.
 pub(crate) fn random(kind: Kind, seed: u64) -> Workload {
     let mut seeded = Seeded::new(seed.wrapping_mul(3) + kind as u64);
     let mut start = "mkdir d; mkdir e; creat a; creat d/a; w d/a 0 512 p; creat b; w b 0 4096 q".to_owned();
