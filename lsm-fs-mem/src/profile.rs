@@ -30,8 +30,8 @@ pub enum Profile {
     /// XFS. The journal is a single sequence of changes, and an fsync forces it up to the last change of that inode.
     Xfs,
     /// btrfs. A commit persists a prefix of all name changes, and data follows when it is written. An fsync logs an
-    /// inode, its names, and new inodes around it, but not new links to old inodes elsewhere. An inode is new only
-    /// until the next commit, which may happen at any time.
+    /// inode, its names, the new directories above it, and for a directory the new inodes below it, but not new links
+    /// to old inodes. An inode is new only until the next commit, which may happen at any time.
     Btrfs,
 }
 
@@ -187,7 +187,7 @@ pub(crate) enum Coupling {
     Apart,
 }
 
-/// The two tables of the model, as one row per filesystem.
+/// The two tables of the [guide](crate::guide#the-profiles), as one value per filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CrashRules {
     pub(crate) fsync_content: bool,

@@ -40,8 +40,8 @@ pub struct VolumeOptions {
     /// The number of names that a file can have. Default: 65,000, as on ext4 (`EXT4_LINK_MAX` in `fs/ext4/ext4.h`).
     pub link_limit: u32,
     /// The capabilities of the volume. Default: hard links, clones, renames that do not replace, renames of open trees,
-    /// holes, directory syncs, advisory locks, and views that follow their root. The volume always does the last two
-    /// and renames open trees, and the fields only say so.
+    /// holes, directory syncs, advisory locks, and views that follow their root. Renames of open trees, advisory locks,
+    /// and views that follow their root always work, and these three fields only declare it.
     ///
     /// A missing capability is refused as on Linux: `EPERM` for a link, `EOPNOTSUPP` for a clone or a hole, and
     /// `Unsupported` for a rename that does not replace. A directory sync returns

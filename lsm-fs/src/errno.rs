@@ -1,4 +1,4 @@
-//! The error numbers that decisions depend on, with the values of the platform.
+//! The error numbers by which callers decide, with the values of the platform.
 //!
 //! [`std::io::ErrorKind`] has no variant for some of them (`ENOTTY`, `EIO`). Backends that do not run on the host use
 //! these numbers to report a refusal in the same way as the host. On Windows, the constants are the system error codes

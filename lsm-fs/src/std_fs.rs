@@ -76,8 +76,7 @@ use crate::{
 /// - **Names are not durable.** `sync_directory` returns [`NotSupported`](DirectorySync::NotSupported). NTFS would
 ///   persist the names when the directory is flushed. Other filesystems of Windows report success and do nothing, and
 ///   std does not tell which filesystem it is.
-/// - **Identity.** `file_id` has the 64 bits of `BY_HANDLE_FILE_INFORMATION`. On ReFS, two files can have the same
-///   ones.
+/// - **Identity.** `file_id` has the 64 bits of `BY_HANDLE_FILE_INFORMATION`. On ReFS, two files can have the same id.
 /// - **Read-only files** can be renamed, replaced and removed, as on Unix.
 /// - **A directory lock** does not keep the directory from being renamed or removed, but its parents cannot be renamed.
 ///

@@ -112,7 +112,7 @@ impl Disk {
     }
 
     fn commit(&mut self, volume: Option<u32>) {
-        // Without the rule, a sync of everything is no commit.
+        // If a test has switched off the rule `syncfs`, a sync of everything is no commit.
         if self.rules.syncfs {
             self.journal.commit(volume);
             self.histories.commit(volume);
@@ -161,7 +161,7 @@ impl Disk {
             || self.journal.child(ino).any(Micro::is_link)
     }
 
-    /// Removes an inode that no state leads to, along with its pending changes.
+    /// Removes an inode to which no name leads in any crash state, along with its pending changes.
     fn forget_lost(&mut self, ino: Ino) {
         let mut lost = vec![ino];
         while let Some(ino) = lost.pop() {

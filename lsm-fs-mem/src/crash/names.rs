@@ -1,4 +1,5 @@
-//! The name changes that may survive a crash: the certain ones and the free ones of each scenario.
+//! The name changes that may survive a crash. They are listed as scenarios: in each [`Scenario`], some changes survive
+//! in any case, any subset of some others survives, and the rest is lost.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Describes a crash state: the last event, the surviving changes, and the lost ones.
+//! Describes a crash state: the last event, the surviving changes, the lost ones, and the files.
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -1,4 +1,4 @@
-//! Two machines that run step by step, in every order.
+//! Two machines that run step by step, and the orders of their steps.
 
 use std::{collections::BTreeSet, error, fmt, str::FromStr};
 

@@ -60,7 +60,7 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
 
 /// NTFS persists the names of a directory when the directory's handle is flushed. Other filesystems report success and
 /// do nothing (`openspecs/windows_protocols/ms-fsa/0de7dc40-9627-437e-a4df-c4696cdc3d02` and its note). std does not
-/// tell which filesystem it is, so no flush is claimed.
+/// tell which filesystem it is, so the result is `NotSupported`.
 pub(in crate::std_fs) fn sync_directory(path: &Path, _: SyncMode) -> io::Result<DirectorySync> {
     if metadata(path)?.is_dir() { Ok(DirectorySync::NotSupported) } else { Err(not_a_directory()) }
 }
