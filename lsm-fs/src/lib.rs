@@ -12,7 +12,7 @@
 //! [`DESIGN.md`](https://docs.rs/crate/lsm-fs/latest/source/DESIGN.md). [`backends`] explains how to write a backend.
 #![cfg_attr(
     feature = "conformance",
-    doc = "[`conformance`] checks the contract on any backend."
+    doc = "[`conformance`] checks the contract of [`Fs`] and [`FsFile`] on any backend, except durability."
 )]
 
 mod abilities;
