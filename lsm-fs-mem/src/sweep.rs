@@ -46,8 +46,8 @@ use crate::{
 /// [`SweepError`] in one of these cases:
 ///
 /// - The workload failed.
-/// - A check failed. The error names the state, the changes that were lost in it, and the profiles that allow such a
-///   state.
+/// - A check failed. The error names the state, the changes that were lost in it, and the profiles under which a check
+///   failed.
 /// - The sweep tested nothing, because no state differed from the live filesystem, or promised nothing, because no
 ///   check saw a note.
 ///

@@ -69,7 +69,7 @@ pub trait Fs: Send + Sync + fmt::Debug {
     /// follows no symbolic link and enters no other mount. This includes the last component: a call that would follow a
     /// symbolic link there is refused. [`symlink_metadata`](Self::symlink_metadata), removals and renames act on the
     /// link itself, and a listing contains it. [`hard_link`](Self::hard_link) links only regular files. Any other path
-    /// works as in the receiver.
+    /// works as in the receiver, which is the filesystem on which `beneath` was called.
     ///
     /// *The root itself.* The root is resolved once, like any path of the receiver, and may be a symbolic link to a
     /// directory. To refuse a link there, open a view of the parent and call `beneath` on that view. The handle follows

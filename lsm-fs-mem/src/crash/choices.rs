@@ -186,7 +186,7 @@ impl<'a> Systematic<'a> {
             // The prefix that ends before i.
             systematic.add(|at, axis| (at < i).then_some(axis.full));
             for value in bounds.lowest..bounds.values {
-                // This value beside all others, alone, and as the last one.
+                // This value with everything else kept, with nothing else kept, and with only the earlier axes kept.
                 systematic.add(|at, axis| Some(if at == i { value } else { axis.full }));
                 systematic.add(|at, _| (at == i).then_some(value));
                 systematic.add(|at, axis| if at == i { Some(value) } else { (at < i).then_some(axis.full) });

@@ -147,7 +147,7 @@ pub struct Failure {
 pub enum SweepError {
     /// The workload itself failed, without a crash.
     Workload(String),
-    /// A check refused a state. The report says which profiles allow such a state.
+    /// A check refused a state. The report names the first refused state of each profile.
     Check(Box<Failure>, Box<SweepReport>),
     /// Every state looked like the live filesystem. The workload left nothing to a crash, so the check proved nothing.
     NothingDiffered(Box<SweepReport>),

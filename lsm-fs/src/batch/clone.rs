@@ -15,8 +15,8 @@ use crate::{
 /// descriptor open.
 const QUEUED: usize = 256;
 
-/// Number of clones to wait for before the first one is synced. One commit costs the same for one clone and for all
-/// that are waiting.
+/// Number of clones to wait for before the first one is synced. One commit of the journal costs the same for one clone
+/// and for all that are waiting.
 const TOGETHER: usize = 128;
 
 /// Number of clones that are synced at the same time.

@@ -283,7 +283,7 @@ fn remove_dir_all_removes_the_tree_and_nothing_else(t: &Subject) -> CheckResult 
 
 const WILDCARDS: &str = "\"*?";
 
-/// Some filesystems accept only text, and no wildcards in it.
+/// Returns `true` if a filesystem may refuse the name in this way. Some accept only text, and no wildcards in it.
 fn may_be_refused(name: &Path, error: &Error) -> bool {
     let is_wild = name == Path::new(WILDCARDS) && error.kind() == ErrorKind::InvalidFilename;
     is_wild || name.to_str().is_none()
