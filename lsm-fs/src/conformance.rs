@@ -1,8 +1,8 @@
 //! A test suite that checks the contract of [`Fs`](crate::Fs) and [`FsFile`](crate::FsFile) on any backend. It cannot
 //! check durability, because that takes a crash.
 //!
-//! A backend passes if its calls do what the contract says, return the right error, and change nothing when they fail.
-//! Every check gets an empty directory. For an operation that the backend declares as missing
+//! A backend passes if its calls follow the contract, return the right error, and change nothing when they fail. Every
+//! check gets an empty directory. For an operation that the backend declares as missing
 //! ([`FsCapabilities`](crate::FsCapabilities), `Unsupported`), the suite checks that the operation fails without side
 //! effects.
 //!

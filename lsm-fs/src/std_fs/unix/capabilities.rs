@@ -83,7 +83,8 @@ pub(in crate::std_fs) fn capabilities(fs: &StdFs, path: &Path) -> Result<FsCapab
     crate::std_fs::probe::probe(fs, path)
 }
 
-/// Returns the capabilities of a filesystem type that is known. Those of XFS and ext depend on the mount as well.
+/// Returns the capabilities of a filesystem type that is known. For XFS and ext, the caller tries the rest on the
+/// mount.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn by_type(magic: u32) -> Option<FsCapabilities> {
     let plain = FsCapabilities {
