@@ -122,8 +122,9 @@ pub trait FsFile: Read + Write + Seek + Send + Sync + fmt::Debug {
     ///
     /// # Contract
     ///
-    /// The lock is advisory and has the semantics of `flock(2)`. It belongs to the open handle and to the inode,
-    /// follows a rename, and ends when the handle is dropped or the process dies.
+    /// The lock has the semantics of `flock(2)`. It is advisory, except on platforms without the capability
+    /// [`advisory_locks`](crate::FsCapabilities#structfield.advisory_locks). It belongs to the open handle and to the
+    /// inode, follows a rename, and ends when the handle is dropped or the process dies.
     ///
     /// # Errors
     ///

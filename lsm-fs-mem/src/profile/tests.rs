@@ -1,4 +1,4 @@
-//! Pins every row of the two tables.
+//! Pins every row of the two tables of the guide.
 
 use std::{ffi::OsStr, sync::Arc};
 
@@ -198,7 +198,8 @@ fn a_sync_of_data_forces_the_cut_before_it() {
     assert_eq!(forced(SyncCall::File { ino: F, volume: 0 }), [1, 2, 3, 4]);
 }
 
-/// Every profile also forces the growth behind the cut, and with it the cut. The data needs the cut without that, too.
+/// The rule for growth is off, because a forced growth would force the cut before it as well. The data alone must force
+/// the cut.
 #[test]
 fn data_beyond_a_cut_takes_the_cut_along() {
     let mut journal = Journal::default();

@@ -146,7 +146,7 @@ fn dir_of<'f>(found: &'f mut FoundTree, path: &Path) -> &'f mut FoundDir {
     parents.iter().fold(&mut found.root, |dir, name| dir.dirs.get_mut(*name).unwrap())
 }
 
-/// Takes something that was synced away: a name, the length, a byte, or the identity of the file.
+/// Spoils something that was synced: a name, the length, a byte, or the identity of the file.
 fn spoilt(live: &FoundTree, path: &Path, way: u64) -> FoundTree {
     let mut found = live.clone();
     let name = path.file_name().unwrap();
@@ -225,7 +225,7 @@ fn steps(fs: &MemFs, found: &FoundTree) -> (bool, usize) {
     (answer.is_ok(), question.steps.get())
 }
 
-/// A name that came and went without a sync was never there, or is gone again. Both leave the same.
+/// A name that came and went without a sync was never there, or is gone again. Both leave the same tree.
 #[test]
 fn temporary_names_cost_a_few_steps_each() {
     for (moves, each) in [(false, 3), (true, 15)] {
@@ -281,7 +281,8 @@ fn the_search_returns_to_the_wrong_choice() {
     fs.admits(&found).unwrap();
 }
 
-/// `v` may be one of two files. One of them was moved from `t`, whose earlier files are then gone.
+/// `v` may be one of two files. One of them was moved there from `t`. If that move survived, the earlier files of `t`
+/// are gone.
 #[test]
 fn an_undone_change_no_longer_excludes_earlier_ones() {
     let fs = MemFs::new();

@@ -68,7 +68,7 @@ impl<'b> View<'b> {
     }
 }
 
-/// Follows links to directories, and accepts paths that grow too long.
+/// Removes a tree by paths, which may grow too long. If `follows` is set, follows links to directories.
 fn remove_by_path(path: &Path, follows: bool) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let child = entry?.path();
