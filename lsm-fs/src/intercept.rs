@@ -137,8 +137,8 @@ pub trait Interceptor: fmt::Debug + Send + Sync + 'static {
         self.around(None, call, run)
     }
 
-    /// Runs around `Read::read`, `Write::write` and [`FsFile::write_at`], which are to transfer `len` bytes. `run`
-    /// takes the number of bytes to transfer, which may be less. [`FsFile::read_at`] goes through
+    /// Runs around `Read::read`, `Write::write` and [`FsFile::write_at`]. `len` is the number of bytes that the caller
+    /// asked for. `run` takes the number of bytes to transfer, which may be less. [`FsFile::read_at`] goes through
     /// [`around`](Self::around).
     ///
     /// # Errors

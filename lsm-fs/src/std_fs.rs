@@ -82,10 +82,10 @@ use crate::{
 ///
 /// # Views
 ///
-/// On Linux, a view ([`beneath`](Fs::beneath)) resolves each path with one call of `openat2(2)`. If the kernel is older
-/// than 5.6, if a seccomp filter refuses the call, and on other Unix systems, a view opens one component after the
-/// other. Both methods are safe against concurrent changes of the directory. `openat2` distinguishes two mounts of one
-/// device. The other method does so from Linux 5.8 on, by the number of the mount.
+/// On Linux, a view ([`beneath`](Fs::beneath)) resolves each path with at most one call of `openat2(2)`. If the kernel
+/// is older than 5.6, if a seccomp filter refuses the call, and on other Unix systems, a view opens one component after
+/// the other. Both methods are safe against concurrent changes of the directory. `openat2` distinguishes two mounts of
+/// one device. The other method does so from Linux 5.8 on, by the number of the mount.
 ///
 /// On Windows, and in the portable code, a view checks each component before the call. **If another process replaces a
 /// directory by a link between the check and the call, the call leaves the root.** There is no handle, so a root does

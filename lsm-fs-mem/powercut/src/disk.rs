@@ -20,7 +20,8 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Returns a hash of the content. Equal disks have equal fingerprints, and different disks almost never have.
+    /// Returns a hash of the content. Equal disks have equal fingerprints, and different disks almost always have
+    /// different ones.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }

@@ -122,7 +122,7 @@ impl Inspection<'_> {
 
     /// Inspects a pointer that gets its name or becomes durable: its own bytes, and everything that it names.
     fn arrival(&mut self, rule: &PointerRule, arrival: &Arrival<'_>) {
-        // Renaming a missing file fails by itself, and a rename above the pointer may not move a pointer.
+        // A rename of a missing file fails by itself, and a renamed directory need not contain the pointer.
         let Ok(metadata) = self.fs.symlink_metadata(&arrival.source) else { return };
         match &rule.names {
             Some(names) if metadata.is_file() => {

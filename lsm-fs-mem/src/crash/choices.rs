@@ -52,7 +52,8 @@ impl Budget {
     }
 
     /// Returns the approximate number of pairs (a later change kept, an earlier one lost) to try at a crash point that
-    /// is not tried exhaustively. If there are more pairs, each change is tried without its nearest predecessors.
+    /// is not tried exhaustively. If there are more pairs, each change is tried only without each of its nearest
+    /// predecessors.
     const fn pairs(self) -> usize {
         match self {
             Self::Quick => 2_000,

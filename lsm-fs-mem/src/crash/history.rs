@@ -52,7 +52,8 @@ impl History {
         self.keeps(seq) || self.may.contains(&seq)
     }
 
-    /// Adds the changes that a sync forces and those that it may force. Returns all changes that it forces.
+    /// Adds the changes that a sync forces and those that it may force. Returns the changes that it forces after the
+    /// last of the commits.
     fn sync(
         &mut self,
         rules: &CrashRules,

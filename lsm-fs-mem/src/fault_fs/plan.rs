@@ -97,7 +97,7 @@ fn effects_on(call: &Call<'_>) -> Vec<FaultEffect> {
     effects
 }
 
-/// Returns the errnos after which the caller should fall back to another method.
+/// Returns the errnos that a sweep tries and after which the caller should fall back to another method.
 pub(super) fn refusals(op: Op) -> &'static [i32] {
     match op {
         Op::HardLink => &[errno::EXDEV, errno::EMLINK, errno::EPERM],

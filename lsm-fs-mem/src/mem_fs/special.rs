@@ -20,8 +20,8 @@ pub enum SpecialFile {
 }
 
 impl MemFs {
-    /// Creates a pipe, a socket, or a device. [`Fs::open`](lsm_fs::Fs::open) refuses it, and every other call treats it
-    /// as Linux does.
+    /// Creates a pipe, a socket, or a device. [`Fs::open`](lsm_fs::Fs::open) refuses it, and it cannot be cloned. It
+    /// can be listed, described, linked, renamed and removed.
     ///
     /// A crash treats its name like the name of an empty file. The three kinds look alike: their
     /// [`FsFileType`](lsm_fs::FsFileType) is `Other`.

@@ -23,8 +23,8 @@ fn the_systematic_states_cover_known_bugs() {
     assert!(with_samples.is_superset(&states));
 }
 
-/// With many axes, each change is tried without its nearest predecessors only. All pairs of a thousand names would be
-/// half a million states.
+/// With many axes, a change is tried without each of its nearest predecessors, and not without all earlier changes in
+/// turn: a thousand names have half a million pairs.
 #[test]
 fn each_of_many_things_is_tried_without_its_predecessors() {
     let axes = bounds(&[2; 300]);
