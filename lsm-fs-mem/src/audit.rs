@@ -136,8 +136,8 @@ impl<F: Fs> DurabilityAudit<F> {
     ///   above the pointer.
     /// - A path that does not exist is a violation.
     ///
-    /// A pointer over 16 MiB is not read and counts as unreadable, which is a violation. `names` must not use the
-    /// audited filesystem.
+    /// A pointer over 16 MiB is not read and counts as unreadable, which is a violation. In the check of removals, a
+    /// pointer that cannot be read names nothing. `names` must not use the audited filesystem.
     pub fn pointer(
         &self,
         path: impl Into<PathBuf>,

@@ -62,9 +62,10 @@ impl MemFs {
     /// Makes the next sync of a path fail with `errno`. This applies to a directory sync and to a sync of a file
     /// through a handle that was opened by that path. The path need not exist yet.
     ///
-    /// After a failed file sync, every handle that was open at the time reports the failure once and is poisoned. A
-    /// handle that is opened later syncs successfully, whatever happened to the pages. After a failed directory sync,
-    /// each name change since the last successful one may be durable or not.
+    /// After a failed file sync, every other handle that was open at the time reports `EIO` at its next sync. Each
+    /// handle that has reported the failure is poisoned. A handle that is opened later syncs successfully, whatever
+    /// happened to the pages. After a failed directory sync, each name change since the last successful one may be
+    /// durable or not.
     pub fn fail_next_sync(&self, path: &Path, errno: i32, pages: DirtyPages) {
         self.lock().set_sync_fault(path, SyncFault { errno, pages, once: true });
     }
