@@ -48,8 +48,7 @@ use crate::{
 /// - The workload failed.
 /// - A check failed. The error names the state, the changes that were lost in it, and the profiles under which a check
 ///   failed.
-/// - The sweep tested nothing, because no state differed from the live filesystem, or promised nothing, because no
-///   check saw a note.
+/// - No state differed from the live filesystem, or no check saw a note. The sweep then shows nothing about the code.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! A device that refuses writes. The error of the kernel is passed on once per handle and never forgotten.
+//! A device that refuses writes. The kernel reports the error once per handle, and the handle never forgets it.
 
 use std::{ops::ControlFlow, path::PathBuf, process::Command};
 
