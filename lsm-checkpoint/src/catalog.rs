@@ -47,7 +47,7 @@ pub struct Catalog {
     /// The trees. A tree with the folder `""` lies in the checkpoint's own directory.
     pub trees: Vec<CatalogTree>,
     /// The files, tree by tree. Within a tree, metadata comes last, in the order in which the files got their names.
-    /// The last file makes the tree readable.
+    /// The last metadata file makes the tree readable.
     pub files: Vec<CatalogFile>,
     /// The known attributes of directories. A listed directory is the directory of a tree, a folder of a tree, or a
     /// parent of one of these.
@@ -173,8 +173,9 @@ impl Catalog {
     /// Reads the catalog of a checkpoint, and verifies every section that it reads.
     ///
     /// The memory that a catalog takes is bounded by the real contents of its directory. A catalog may list about
-    /// 60,000 names that its directory lacks. A catalog that lists more is refused before more memory is allocated. A
-    /// catalog of more than 16 MiB is refused if its directory holds too few entries for a catalog of this length.
+    /// 60,000 names of ordinary length that its directory lacks. A catalog that lists more is refused before more
+    /// memory is allocated. A catalog of more than 16 MiB is refused if its directory holds too few entries for a
+    /// catalog of this length.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ pub enum Error {
         /// The entry that has its name.
         occupant: Occupant,
     },
-    /// Another live caller is making, restoring or sweeping this target.
+    /// Another live caller is making, restoring, removing or sweeping this target.
     ///
     /// Wait until it ends, or choose another name. Where the platform has no directory locks, `staged` may also be the
     /// leftover of a dead process. If no such process is alive, remove `staged`.
@@ -124,8 +124,9 @@ pub enum Error {
     },
     /// The copied bytes do not match the snapshot's checksum.
     ///
-    /// The source's file is damaged, so restore it from an earlier checkpoint. No new checkpoint is made, because it
-    /// would hold the damaged file.
+    /// The source's file is damaged, so restore it from an earlier checkpoint. A file that may change
+    /// ([`SourceFile::mutable`](crate::SourceFile::mutable)) may also have been changed before it was copied. No new
+    /// checkpoint is made, because it would hold the damaged file.
     #[error("{}: its checksum is {found:#034x}, but the snapshot has {expected:#034x}", path.display())]
     SourceCorrupt {
         /// The source's file.
@@ -142,7 +143,8 @@ pub enum Error {
     LinkRefused {
         /// The source's file.
         path: PathBuf,
-        /// The refusal. `None` if source and target belong to different backends, or if the file may not be linked.
+        /// The refusal. `None` if no call was made for this file, for example because source and target belong to
+        /// different backends.
         source: Option<lsm_fs::Error>,
     },
     /// The files to copy need more space than the target's volume has.

@@ -23,7 +23,8 @@ pub(crate) const NAME_MAX: usize = 1024;
 /// and it keeps a forged catalog from requesting an endless copy.
 pub(crate) const WRITTEN_MAX: u64 = 4 << 30;
 
-/// The folders in which engines of this family keep their files: tables, blob files and compression dictionaries.
+/// The folders in which `coordinode-lsm-tree` and similar engines keep their files: tables, blob files and compression
+/// dictionaries.
 pub(crate) const DATA_FOLDERS: [&str; 3] = [TABLES_FOLDER, BLOBS_FOLDER, "dicts"];
 
 /// The reason to refuse a name at its place.

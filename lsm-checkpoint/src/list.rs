@@ -70,8 +70,9 @@ pub struct ListedContents {
 ///
 /// # Contract
 ///
-/// The call changes nothing and takes no lock. It looks at several checkpoints at a time, up to the limit of
-/// [`Fs::concurrency`]. Files and other directories are left out. An entry that vanishes meanwhile is left out, too.
+/// The call changes nothing and takes no lock. It looks at several checkpoints at a time, up to the number of cores and
+/// the limit of [`Fs::concurrency`]. Files and other directories are left out. An entry that vanishes meanwhile is left
+/// out, too.
 ///
 /// # Errors
 ///

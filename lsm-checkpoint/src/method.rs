@@ -65,7 +65,7 @@ impl fmt::Display for Method {
 /// The methods to try for a file that may be shared, in order.
 ///
 /// A link to the base is tried only if [`Checkpoint::base`](crate::Checkpoint::base) is set and the base holds the
-/// file. A file that still grows is always copied, and bytes from memory are always written.
+/// file. A file that may change or grow is always copied, and bytes from memory are always written.
 ///
 /// If the filesystem refuses a method, the next one is tried. An I/O error (`EIO`) ends the checkpoint. A mount of
 /// rclone answers every link with `EIO`, so use [`Independent`](Self::Independent) without a base there.

@@ -11,17 +11,20 @@ use std::{
 
 use rate::TokenBucket;
 
-/// The progress of a checkpoint.
+/// The progress of a checkpoint, a restore or a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The number of files that are in the checkpoint.
+    /// The number of files that are in the checkpoint or were read, out of `files_total`.
     pub files_done: u64,
-    /// The number of files that the checkpoint will hold.
+    /// The number of files that the snapshots list, or that a verification reads. Files that are written through a
+    /// [`ManifestTarget`](crate::ManifestTarget) and the catalog do not count, except in a verification that reads
+    /// them.
     pub files_total: u64,
-    /// The number of bytes that are in the checkpoint, by any method. The bytes of a copy count as they are copied.
+    /// The number of bytes that are in the checkpoint, by any method, or that were read. The bytes of a copy count as
+    /// they are copied.
     pub bytes_done: u64,
-    /// The number of bytes that the checkpoint will hold, as far as lengths are known.
+    /// The number of bytes in these files, as far as their lengths are known.
     pub bytes_total: u64,
     /// The part of `bytes_done` that was copied.
     pub copied_bytes: u64,

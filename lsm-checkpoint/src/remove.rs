@@ -95,8 +95,9 @@ impl Removal {
     ///
     /// If the catalog can be read, the call removes the names that it lists. The call also removes regular files called
     /// `CHECKPOINT`, `current`, `v{N}` and `edits-{N}`, and the regular files in folders called `tables`, `blobs` and
-    /// `dicts`. It looks for these in the checkpoint's directory, in the folders that the catalog lists, and in folders
-    /// that hold a `current` or a `v{N}`. Anything else stays and is reported.
+    /// `dicts`. It looks for these in the checkpoint's directory, in the folders that the catalog lists, and in
+    /// top-level folders that hold a `current`, a `v{N}` or an `edits-{N}`. Harmless entries (see [`run`](Self::run))
+    /// are removed, too. Anything else stays and is reported.
     #[must_use]
     pub const fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -115,8 +116,9 @@ impl Removal {
     /// *pointers*, the files that make its trees readable, are removed durably, and then the rest.
     ///
     /// The catalog must be readable. The checkpoint may hold only the entries that the catalog names, and some harmless
-    /// ones: regular files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, and empty folders. The harmless entries
-    /// are removed with the checkpoint. [`force`](Self::force) lifts both conditions.
+    /// ones: regular files called `LOCK`, `lock`, `.DS_Store` and `Thumbs.db`, empty folders, and the marker
+    /// `.checkpoint-unpublished` of an interrupted call. The harmless entries are removed with the checkpoint.
+    /// [`force`](Self::force) lifts both conditions.
     ///
     /// Entries called `lost+found` or `.nfs*` belong to the filesystem and stay. If there are any, or if `force` finds
     /// other entries that stay, the files are removed one by one. The pointers are removed first, durably, and the
@@ -132,13 +134,15 @@ impl Removal {
     /// next creator of the same target clear the debris. If some entries stay, or on a full volume, a crash can leave a
     /// checkpoint that has lost its pointers. It is listed as incomplete, and repeating the call finishes the removal.
     /// At the very end of a removal on a full volume, a crash can leave an empty directory. After `Ok`, the checkpoint
-    /// does not come back.
+    /// does not come back, if the filesystem can sync directories.
     ///
     /// # Errors
     ///
     /// - [`NotACheckpoint`](Error::NotACheckpoint): the target does not exist, is a symbolic link or another kind of
     ///   file, or is a directory without a regular file `CHECKPOINT`.
-    /// - [`Stranger`](Error::Stranger): the checkpoint holds an entry that its catalog does not name.
+    /// - [`Stranger`](Error::Stranger): the checkpoint holds an entry that its catalog does not name, and `force` is
+    ///   not set.
+    /// - [`InvalidTarget`](Error::InvalidTarget): the path has no name at its end, or the name of a staged directory.
     /// - [`BadCatalog`](Error::BadCatalog), [`UnsupportedFormat`](Error::UnsupportedFormat),
     ///   [`UnsupportedFeatures`](Error::UnsupportedFeatures), [`Manifest`](Error::Manifest): the catalog cannot be
     ///   read.

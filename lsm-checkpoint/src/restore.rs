@@ -60,7 +60,7 @@ impl CheckpointDir {
     }
 }
 
-/// Makes a live directory from a checkpoint. Its files are independent of the checkpoint.
+/// Makes a live directory from a checkpoint. Its files share no inode with the checkpoint.
 ///
 /// # Contract
 ///
@@ -162,9 +162,9 @@ impl Checkpoint<'_> {
     ///
     /// # Crash semantics
     ///
-    /// A crash leaves a directory without the files that make the trees readable, or a complete one. **The directory
-    /// itself exists in any case.** If an engine creates a new database wherever it finds none, do not start it while
-    /// `.checkpoint-staged` exists.
+    /// A crash leaves a directory that lacks some or all of the files that make its trees readable, or a complete one.
+    /// **The directory itself exists in any case.** If an engine creates a new database wherever it finds none, do not
+    /// start it while `.checkpoint-staged` exists.
     ///
     /// The next call for the directory removes the debris of a dead call, with everything in the top-level folders that
     /// the dead call has made. If another entry was put into the directory since, the next call removes nothing and

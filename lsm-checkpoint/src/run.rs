@@ -138,10 +138,10 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Sets the base, a complete checkpoint on the target's filesystem. A file that would have to be cloned or copied
-    /// is linked from the base if the base holds a file of the same name, length and checksum, or the source's own
-    /// inode under that name. With [`Policy::Independent`], the file is linked only if its inode in the base is known
-    /// to differ from the source's.
+    /// Sets the base, a complete checkpoint on the target's filesystem. A file can be linked from the base if the base
+    /// holds a file of the same name, length and checksum, or the source's own inode under that name. [`Policy`] has
+    /// the place of this method in the order. With [`Policy::Independent`], the file is linked only if its inode in the
+    /// base is known to differ from the source's.
     ///
     /// The base's catalog is read, and the type and the length of each file are looked up. The bytes of its files are
     /// **not** read, so a file that was damaged in the base is damaged in every checkpoint that links it.
@@ -244,9 +244,10 @@ impl<'a> Checkpoint<'a> {
     ///
     /// # Crash semantics
     ///
-    /// In every crash state the target is absent or complete, and after `Ok` it is complete. Where the filesystem
-    /// cannot rename directories, a crash may also leave a target that lacks the files that make its trees readable.
-    /// The next call for the target, or a sweep, removes it.
+    /// In every crash state the target is absent or complete. After `Ok` it is complete, if
+    /// [`durability`](CheckpointInfo::durability) is `Durable`. Where the filesystem cannot rename directories, a crash
+    /// may also leave a target that lacks some or all of the files that make its trees readable. The next call for the
+    /// target, or a sweep, removes it.
     ///
     /// # Errors
     ///

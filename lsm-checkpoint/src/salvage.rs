@@ -67,8 +67,8 @@ impl CheckpointDir {
     /// # Errors
     ///
     /// [`NotACheckpoint`](Error::NotACheckpoint) if there is no CURRENT. [`Manifest`](Error::Manifest) if CURRENT or
-    /// the manifest is damaged, because nothing can be done without them. The same if the manifest is encrypted. In
-    /// that case use [`salvage_listed`](Self::salvage_listed), which takes the key. [`Fs`](Error::Fs).
+    /// the manifest is damaged, because nothing can be done without them, or if the manifest is encrypted. For an
+    /// encrypted manifest use [`salvage_listed`](Self::salvage_listed), which takes the key. [`Fs`](Error::Fs).
     ///
     /// # Examples
     ///

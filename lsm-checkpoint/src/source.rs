@@ -25,11 +25,12 @@ pub use pinned::PinnedSnapshot;
 ///
 /// # Contract
 ///
-/// Each method is called once, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
+/// A checkpoint calls each method at most once, in this order: [`roots`](Self::roots), [`identity`](Self::identity),
 /// [`check`](Self::check), [`deletion_pause`](Self::deletion_pause), [`visible_seqno`](Self::visible_seqno),
 /// [`flush`](Self::flush), [`capture`](Self::capture). Writers, flushes and compactions continue meanwhile.
 ///
-/// A file is captured only after its own sync and its directory's sync returned `Ok`, each at its first attempt.
+/// A version names a file only after the file's own sync and its directory's sync have returned `Ok`, each at its first
+/// attempt.
 pub trait CheckpointSource {
     /// Returns the directories that the engine writes to, each with its filesystem. A checkpoint inside one of them is
     /// refused. If a folder inside one of them may be a symbolic link, also return that folder, so that a checkpoint in

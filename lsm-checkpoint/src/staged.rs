@@ -24,7 +24,7 @@ use creation_order::CreationOrder;
 use file::{StagedFile, Written};
 pub use target::ManifestTarget;
 
-/// The number of files that may wait for their sync, each with an open descriptor.
+/// The number of waiting files at which closed files are synced early. Each waiting file holds an open descriptor.
 const WAITING_MAX: usize = 128;
 
 type Handle = Arc<Mutex<Written>>;

@@ -20,12 +20,12 @@ pub struct SweepReport {
     /// Targets that dead processes had begun to make or to remove. Nothing of them is left. If the name of a staged
     /// directory was shortened and its target is gone, this lists the staged directory itself.
     pub cleared: Vec<PathBuf>,
-    /// Staged directories that were removed beside a target that stays. Such a target is a whole checkpoint, or
-    /// something other than a checkpoint. If the process died in the last steps of publishing, the target also loses
-    /// its marker.
+    /// Staged directories that were removed beside a target that stays. Such a target is a whole checkpoint, one that
+    /// is listed in [`unfinished`](Self::unfinished), or something other than a checkpoint. If the process died in the
+    /// last steps of publishing or in the first steps of removing, the target also loses its marker.
     pub leftovers: Vec<PathBuf>,
-    /// Targets that stay and have a catalog, but lack files that make them readable. A removal on a full volume was
-    /// interrupted before it could leave a marker. [`remove`](crate::remove()) finishes it.
+    /// Targets that stay and have a catalog, but lack files that make them readable. Probably a removal on a full
+    /// volume was interrupted before it could leave a marker. [`remove`](crate::remove()) finishes it.
     pub unfinished: Vec<PathBuf>,
     /// Targets that a live process is making, restoring or removing. Without directory locks, a dead process is not
     /// recognized, so its targets are listed here, too. Nothing was changed.
@@ -44,8 +44,8 @@ pub struct SweepReport {
 /// durably, under the lock. If the dead owner had begun to make its target in place, or to remove it, the target is
 /// removed in the same way.
 ///
-/// A published checkpoint is never changed, except that the marker of a process that died in the last steps of
-/// publishing is removed.
+/// A whole checkpoint is never changed, except that it loses the marker of a process that died in the last steps of
+/// publishing or in the first steps of removing it.
 ///
 /// The call may run beside creators and other sweepers of the same directory, in this process and in others. If a
 /// creator meets a sweeper at its own target, it fails with [`InProgress`](Error::InProgress) and can try again.

@@ -1,9 +1,9 @@
 //! The life of a target: how its names are claimed, published, withdrawn and cleared.
 //!
-//! A checkpoint gets the target's name when it is whole, and loses the name before it loses anything else. While it is
-//! not whole, it has a second name beside the target, the *staged name*. [`claim()`] makes the staged directory,
-//! [`Staging`] publishes it, and [`Withdrawal`] removes a published target. [`clear_debris`] clears the debris of dead
-//! processes. [`NameState`] is the state of either name.
+//! Where directories can be renamed, a checkpoint gets the target's name when it is whole, and loses the name before it
+//! loses anything else. While it is not whole, it has a name beside the target, the *staged name*. [`claim()`] makes
+//! the staged directory, [`Staging`] publishes it, and [`Withdrawal`] removes a published target. [`clear_debris`]
+//! clears the debris of dead processes. [`NameState`] is the state of either name.
 
 mod claim;
 mod debris;

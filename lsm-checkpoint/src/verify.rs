@@ -68,8 +68,8 @@ impl Default for VerifyOptions<'_> {
 const FILES_AT_A_TIME: usize = 2;
 
 impl<'a> VerifyOptions<'a> {
-    /// Checks the set of files, their lengths, the bytes of metadata, the digest in CURRENT, and every section of every
-    /// manifest.
+    /// Checks the set of files, their lengths, the bytes of metadata, and, in manifests of `lsm-manifest`, the digest
+    /// in CURRENT and every section.
     #[must_use]
     pub const fn quick() -> Self {
         Self {
@@ -137,8 +137,8 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// Known and harmless entries that the catalog does not list. A checkpoint with such entries is sound.
     pub notes: Vec<Note>,
-    /// The number of further entries that the catalog does not list, beyond the 65,536 problems and 65,536 notes that a
-    /// report contains at most.
+    /// The number of further entries that the catalog does not list. A report contains at most 65,536 such entries as
+    /// problems, and 65,536 as notes.
     pub unlisted: u64,
     /// Manifest sections that are damaged on disk and were restored by their parity, as `folder/section`. To repair the
     /// file itself, call [`repair`](lsm_manifest::repair()) on the manifest.
@@ -182,6 +182,7 @@ impl fmt::Display for VerifyReport {
 ///
 /// *Quick* checks that:
 ///
+/// - the catalog's sections and both copies of its footer are intact
 /// - the checkpoint has exactly the files and folders of the catalog, and each file has its length
 /// - metadata files match their checksums
 /// - in every tree whose manifest is an archive of `lsm-manifest`, CURRENT names the version in the catalog, its digest
@@ -189,12 +190,12 @@ impl fmt::Display for VerifyReport {
 ///
 /// Metadata in other formats is compared only with its checksum. *Full* also reads every file to its end, several at a
 /// time, and compares it with the checksum in the catalog, if it has one. With a [subset](VerifyOptions::subset), only
-/// the files of that part are read.
+/// the metadata and the files of that part are read.
 ///
-/// *Strangers* are entries that the catalog does not list. A file that is a stranger is a problem even if it is empty.
-/// For example, a planted `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so
-/// the checkpoint can still be restored. Known harmless strangers, such as `LOCK`, `.DS_Store` and empty folders, are
-/// reported as [notes](Note).
+/// *Strangers* are entries that the catalog does not list. Known harmless ones, such as `LOCK`, `.DS_Store` and empty
+/// folders, are reported as [notes](Note). Any other stranger is a problem, even an empty file. For example, a planted
+/// `v8` next to `v7` changes the version that some engines open. A restore ignores strangers, so the checkpoint can
+/// still be restored.
 ///
 /// # Errors
 ///

@@ -45,8 +45,8 @@ impl Current {
     ///
     /// # Errors
     ///
-    /// The length or the checksum type is invalid. A wrong version or digest is detected only when the archive is
-    /// opened.
+    /// The length or the checksum type is invalid. A wrong version or digest is detected only by
+    /// [`verify`](Self::verify), with the archive's table of contents.
     pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
         let len = bytes.len() as u64;
         let bytes: &[u8; CURRENT_LEN] =

@@ -38,7 +38,7 @@ impl ChecksumType {
 /// Computes the digest that binds CURRENT to version `version_id` and to the archive with this footer.
 ///
 /// The digest covers the version, the layout, and the name, offset, size and checksum of every section, ordered by
-/// name. It depends on no section payload, so repairing a section in place does not change it.
+/// name. A repair does not change it, because it restores the payload that the checksum describes.
 #[must_use]
 pub fn current_digest(version_id: u64, footer: &FooterPayload) -> u128 {
     xxh3_128(&canonical_input(version_id, footer))

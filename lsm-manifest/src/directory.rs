@@ -134,7 +134,7 @@ impl ManifestDirectory {
 
     /// Starts the archive of the next version, or of the first version if there is none.
     ///
-    /// The number of the version is higher than any that was used in the directory before, see
+    /// The number of the version is higher than CURRENT's and than the number in any file name, see
     /// [`next_version_id`](crate::next_version_id). Concurrent calls get different numbers. Publish their archives in
     /// ascending order, because [`publish`](Self::publish) refuses a lower number after a higher one.
     ///
@@ -186,8 +186,9 @@ impl ManifestDirectory {
     /// Removes temporary files and the archives and edit logs of all versions except the live one. Returns the removed
     /// paths.
     ///
-    /// If CURRENT is not known to be durable, the call first publishes it once more. The call removes nothing and
-    /// succeeds if the disk is full, if the platform cannot guarantee durability, or if no version was published yet.
+    /// If CURRENT is not known to be durable, the call first publishes it once more. If the disk is too full for that,
+    /// or if the platform cannot guarantee durability, the call removes nothing and succeeds. The same holds if no
+    /// version was published yet.
     ///
     /// # Crash semantics
     ///

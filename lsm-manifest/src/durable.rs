@@ -6,11 +6,11 @@ use lsm_fs::{DirectorySync, Fs, SyncMode, parent_of};
 
 use crate::{Error, FooterPayload, Result, current::read_if_there, names::parse_version};
 
-/// Proof that an archive is durable: its contents were synced first, and then the directory that holds its name.
+/// Proof that an archive was synced: first its contents, and then the directory that holds its name.
 ///
 /// Only [`ManifestArchiveWriter::finish`](crate::ManifestArchiveWriter::finish) creates this value, and
-/// [`publish_current`](crate::publish_current) requires it. The pointer can therefore never become durable before the
-/// archive that it names.
+/// [`publish_current`](crate::publish_current) requires it. Where directories can be synced, the pointer can therefore
+/// never become durable before the archive that it names.
 #[derive(Debug)]
 #[must_use = "an archive becomes a version only when it is published"]
 pub struct DurableArchive<'fs> {

@@ -18,7 +18,8 @@ pub enum Error {
     /// The bytes on disk are damaged, and the file cannot be repaired from its own contents.
     ///
     /// Restore the file from a copy. If you need the undamaged parts of the archive, [`inspect`](crate::inspect) lists
-    /// them.
+    /// them. In a [`BlockState`](crate::BlockState), this error concerns one copy of the footer or one section, and
+    /// [`repair`](crate::repair()) may restore the footer from its other copy.
     #[error("{}: offset {offset}: {what}", file.display())]
     Corrupt {
         /// The file.
@@ -62,7 +63,8 @@ pub enum Error {
         /// The digest of the archive.
         found: u128,
     },
-    /// The directory has files of an engine, but no CURRENT, so CURRENT was lost.
+    /// The directory has files of an engine, but no CURRENT. It was lost, or a first start was interrupted that left no
+    /// usable mark: the engine writes none, or the volume cannot sync directories.
     ///
     /// Never start an empty engine here. Restore CURRENT from a copy, or examine each `v{N}` with
     /// [`inspect`](crate::inspect). If the engine that wrote the directory does not use CURRENT, call
@@ -114,7 +116,7 @@ pub enum Error {
         /// The path of `v{N}` for the highest version N. The number may also be taken by CURRENT or by `edits-{N}`.
         file: PathBuf,
     },
-    /// CURRENT is empty: its contents were not synced before it was renamed into place.
+    /// CURRENT is empty. Its contents were probably not synced before it was renamed into place.
     ///
     /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
     #[error("{}: the file is empty; restore it from a copy", file.display())]
@@ -122,7 +124,7 @@ pub enum Error {
         /// CURRENT.
         file: PathBuf,
     },
-    /// CURRENT holds only zeros: its contents were not synced before it was renamed into place.
+    /// CURRENT holds only zeros. Its contents were probably not synced before it was renamed into place.
     ///
     /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
     #[error("{}: the file holds only zeros; restore it from a copy", file.display())]
@@ -138,14 +140,14 @@ pub enum Error {
         /// The missing archive.
         file: PathBuf,
     },
-    /// The version stored in the archive differs from the version in its name.
+    /// The version stored in the archive differs from the version in its name, or is not stored in 8 bytes.
     ///
-    /// The archive was renamed. Restore it from a copy.
+    /// The archive was renamed or replaced. Restore it from a copy.
     #[error("{}: the archive contains version {found}, so it was renamed", file.display())]
     WrongVersion {
         /// The archive.
         file: PathBuf,
-        /// The version in the archive's `version_id` section.
+        /// The version in the archive's `version_id` section, or `u64::MAX` if the section is shorter than 8 bytes.
         found: u64,
     },
     /// The archive has no section with this name.
@@ -287,8 +289,8 @@ pub enum Error {
     },
     /// The filesystem failed.
     ///
-    /// The failed operation has removed the files that it created. If it could not remove them, that error is attached
-    /// to this one.
+    /// The failed operation has removed its unfinished archive or temporary file. If it could not, that error is
+    /// attached to this one.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }

@@ -39,7 +39,7 @@ impl TocEntry {
 pub enum FooterSource {
     /// The footer behind the sections.
     Tail,
-    /// The mirror in the head. The footer behind the sections is damaged or missing.
+    /// The mirror in the head, because the footer behind the sections could not be read.
     Mirror,
 }
 

@@ -49,7 +49,7 @@ pub struct SectionReport {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BlockState {
-    /// The block is as it was written.
+    /// The block is as it was written. A build without the feature `parity` checks only its header and payload.
     Good,
     /// The payload or the parity is damaged, but can be restored with [`repair`](crate::repair()).
     Restorable,

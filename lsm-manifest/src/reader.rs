@@ -18,7 +18,8 @@ use crate::{
 ///
 /// Opening reads and verifies only the footer. Archives of up to 128 KiB are read whole and kept in memory. A section
 /// is verified each time it is read: the header of its block, its payload, and its identity with the entry in the table
-/// of contents. No data on disk can make a read allocate more than the length of the file.
+/// of contents. No data on disk can make the read of a section allocate more than about one and a half times the length
+/// of the file.
 ///
 /// # Examples
 ///

@@ -27,7 +27,7 @@ pub struct Recovered {
     /// Sections that are damaged on disk and were restored by parity.
     pub healed: Vec<String>,
     /// Other versions that have an archive in the directory. A crash between a publication and the following removal
-    /// leaves them. Versions newer than the live one were never published.
+    /// leaves them. A version newer than the live one was not published, or a crash has undone its publication.
     /// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) removes them.
     pub stale: Vec<u64>,
 }

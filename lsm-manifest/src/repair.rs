@@ -56,7 +56,7 @@ impl fmt::Display for RepairedPart {
 /// file is not touched, and neither is a file with parts that this reader cannot verify. Every rewritten part is
 /// logged. The repair holds one section in memory at a time.
 ///
-/// The digest in CURRENT does not depend on the repaired bytes, so it remains valid.
+/// The digest in CURRENT remains valid, because a repair does not change the table of contents.
 ///
 /// # Errors
 ///
@@ -65,9 +65,9 @@ impl fmt::Display for RepairedPart {
 /// - [`NoFooter`](Error::NoFooter), and the other errors of
 ///   [`ManifestArchiveReader::open`](crate::ManifestArchiveReader::open): neither footer can be read.
 /// - [`CopiesDisagree`](Error::CopiesDisagree): both footers are valid but differ.
-/// - [`KeyRequired`](Error::KeyRequired), [`Rejected`](Error::Rejected),
-///   [`UnsupportedVersion`](Error::UnsupportedVersion): one of the footers cannot be read for a reason other than
-///   damage.
+/// - [`KeyRequired`](Error::KeyRequired), [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected),
+///   [`Encryption`](Error::Encryption), [`UnsupportedVersion`](Error::UnsupportedVersion): one of the footers cannot be
+///   read for a reason other than damage.
 /// - [`Fs`](Error::Fs): the filesystem failed. Exception: if the operation is
 ///   [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory), the file is repaired, but a crash may bring back the damaged
 ///   one.

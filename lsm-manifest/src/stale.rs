@@ -30,8 +30,8 @@ pub fn versions(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
 /// Returns the number of the next version: one more than the highest number in CURRENT or in a name `v{N}` or
 /// `edits-{N}`. Directories with such names count, too.
 ///
-/// A number is never used twice, because the file of an unpublished version may outlast it. A crash can bring such a
-/// file back after its removal. On a volume that cannot sync directories, it is never removed.
+/// The files of unpublished versions count, so that a new version never meets an old file of its number. Such a file
+/// stays until the next [`remove_stale`].
 ///
 /// # Errors
 ///

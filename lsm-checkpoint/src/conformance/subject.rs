@@ -127,7 +127,7 @@ impl Subject {
 
     /// Creates a subject for an engine that does its own input and output. The engine works in directories that the
     /// suite creates below `scratch`, which must exist, and that the suite removes at the end. Such an engine cannot be
-    /// crashed or killed, so the report lists some checks as not applicable.
+    /// crashed or killed, so the report lists the checks `crashes` as not applicable.
     pub fn on_host(
         scratch: impl Into<PathBuf>,
         open: impl Fn(&Path) -> Result<Box<dyn Tree>, BoxError> + 'static,

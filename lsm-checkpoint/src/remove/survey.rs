@@ -200,7 +200,8 @@ fn read_if_open(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEntr
     }
 }
 
-/// Returns `true` for a regular file with the name of a metadata file of this family of engines.
+/// Returns `true` for a regular file with the name of a metadata file of such engines: `current`, `v{N}` or
+/// `edits-{N}`.
 fn is_metadata(entry: &FsDirEntry) -> bool {
     let is_numbered = |name: &str| {
         let number = name.trim_start_matches(|c: char| !c.is_ascii_digit());
@@ -210,7 +211,7 @@ fn is_metadata(entry: &FsDirEntry) -> bool {
         && entry.name.to_str().is_some_and(|name| name == CURRENT_VERSION_FILE || is_numbered(name))
 }
 
-/// Returns `true` for a folder with the name of a data folder of this family of engines.
+/// Returns `true` for a folder that is called as one of the [`DATA_FOLDERS`](layout::DATA_FOLDERS).
 fn is_data(folder: &Path) -> bool {
     folder.file_name().is_some_and(|folder| layout::DATA_FOLDERS.iter().any(|name| folder == *name))
 }

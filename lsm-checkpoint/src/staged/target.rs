@@ -16,7 +16,7 @@ use crate::space::SpaceCheck;
 ///
 /// Every file that is made through [`fs`](Self::fs) in [`dir`](Self::dir) becomes part of the checkpoint. It is listed
 /// in the catalog with its checksum, and synced before the checkpoint is published. A sync through `fs` returns `Ok` at
-/// once and is deferred until all files are made. If the deferred sync fails, the checkpoint fails.
+/// once and is deferred, at most until all files are made. If the deferred sync fails, the checkpoint fails.
 ///
 /// Through `fs`, only files that were made through it can be changed, and nothing can be linked.
 ///

@@ -10,10 +10,13 @@ use crate::{EncryptionProvider, ReadOptions, names::OwnNames};
 ///
 /// CURRENT, `v{N}`, `edits-{N}`, `tables` and `blobs` always belong to the engine and need no declaration.
 /// `lost+found`, `LOCK`, `.lock`, `.nfs*`, `.fuse_hidden*`, `.snapshot`, `.DS_Store` and the temporary files of
-/// `lsm-fs` are always ignored and never removed.
+/// `lsm-fs` are always ignored. They are never removed, with one exception:
+/// [`ManifestDirectory::remove_stale`](crate::ManifestDirectory::remove_stale) removes temporary files of CURRENT, of
+/// an archive and of the mark [`UNFINISHED_FILE`](crate::UNFINISHED_FILE).
 ///
-/// Declare every other name that the engine uses. An undeclared file in a directory without CURRENT marks the directory
-/// as foreign, which prevents an engine from starting on top of another application's data.
+/// Declare every other name that the engine uses. If a directory has neither CURRENT nor data of the engine, an
+/// undeclared file or a folder with contents marks it as foreign. This prevents an engine from starting on top of
+/// another application's data.
 ///
 /// A name is a single path component. The first `*` in it matches any text, including none.
 ///

@@ -9,9 +9,10 @@ use crate::{Result, TocEntry, archive_file::ArchiveFile, format::BLOCK_HEADER_LE
 const WINDOW: usize = 256 * 1024;
 
 impl ManifestArchiveReader {
-    /// Verifies every section with bounded memory. Returns the names of the sections that only parity could restore.
+    /// Verifies every section with bounded memory. Returns the names of the sections whose payload is damaged and was
+    /// restored by parity.
     ///
-    /// If there is a key, sealed sections are also opened. An archive of up to 128 KiB was read when it was opened, and
+    /// Sealed sections are opened, which needs the key. An archive of up to 128 KiB was read when it was opened, and
     /// these bytes are verified. To verify the bytes that are on disk now, open it again.
     ///
     /// # Errors
