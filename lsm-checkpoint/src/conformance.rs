@@ -23,9 +23,10 @@
 //! | `faults` | a failure at each call on the target's filesystem, and an end of the attempt there |
 //! | `crashes` | a power cut at every moment; a kill at every call, followed by a restart and a power cut |
 //!
-//! Every run is the same, because nothing depends on threads, clocks or chance. With [`Depth::Quick`], some checks try
-//! a sample of the cases, and the report states the numbers. The suite cannot see races inside a single call of the
-//! engine, such as a capture that takes two trees at two moments.
+//! Every run is the same, if the engine does the same work for the same calls: nothing in the suite depends on threads,
+//! clocks or chance. With [`Depth::Quick`], some checks try a sample of the cases, and the report states the numbers.
+//! The suite cannot see races inside a single call of the engine, such as a capture that takes two trees at two
+//! moments.
 //!
 #![doc = include_str!("conformance/example.md")]
 

@@ -140,7 +140,7 @@ fn a_damaged_base_is_found_by_reading_it() {
     assert_ne!(ids[0], ids[1]);
 }
 
-/// The base's file is read, and then it has too many names.
+/// The base's file is read. The link to it then fails, because its inode has too many names.
 #[test]
 fn a_file_that_is_read_and_not_linked_is_not_counted() {
     let (mem, db) = two_volumes(VolumeOptions::new());

@@ -143,7 +143,8 @@ fn undoing_a_removal_replaces_nothing() {
     assert!(db.check_target(&fs, Path::new(STAGED)).unwrap(), "what was to be removed is whole");
 }
 
-/// The same for a publication. Its staged directory has lost its name by then, and another creator claims the name.
+/// The rename of a publication takes effect but returns an error. Before it is undone, another creator claims the
+/// staged name.
 #[test]
 fn undoing_a_publication_replaces_nothing() {
     let (fs, db) = mem_db(&[""]);
@@ -173,7 +174,7 @@ fn a_file_that_became_shorter_is_found_without_a_checksum() {
     let was_cut = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&was_cut);
     let table = "/checkpoint/tables/1";
-    // Between the lookup of its length and the read.
+    // The file becomes shorter between the lookup of its length and the read.
     let beside = Tweak::new(fs.clone()).before(Op::Open, table, move |fs| {
         let file = fs.open(Path::new(table), &FsOpenOptions::new().write(true)).unwrap();
         file.set_len(5).unwrap();

@@ -35,7 +35,7 @@ fn entries_below(dir: &Path) -> u64 {
         .sum()
 }
 
-/// The side of the child. In an ordinary test run it does nothing.
+/// Runs in the child process. In an ordinary test run it does nothing.
 #[test]
 fn look_if_asked() {
     let Some(dir) = std::env::var_os(DIR) else { return };
@@ -70,7 +70,7 @@ fn look(dir: &Path) -> String {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "bounds::look_if_asked", "--nocapture"])
         .env(DIR, dir)
-        // One arena per thread would reserve as much as the bound.
+        // By default, glibc reserves an arena per thread, which takes as much address space as the bound.
         .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();

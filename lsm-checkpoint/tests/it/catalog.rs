@@ -247,7 +247,7 @@ fn metadata_of_terabytes_is_refused() {
     }
     let fs = with_metadata_of(4 << 30);
     fs.reconfigure(Path::new("/"), |options: VolumeOptions| options.capacity_bytes(1 << 20)).unwrap();
-    // It is one hole, and stays one.
+    // The metadata file is one hole, and so is its copy.
     restore(&opened(&fs), &fs, Path::new(RESTORED)).unwrap();
     let there = fs.metadata(&Path::new(RESTORED).join("CURRENT")).unwrap();
     assert!(there.len == 4 << 30 && there.allocated_bytes <= Some(64 << 10), "{there:?}");

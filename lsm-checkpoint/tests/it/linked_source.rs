@@ -64,7 +64,7 @@ fn grounds() -> [Ground; 2] {
         ground.fs.create_dir(&ground.path("disk")).unwrap();
         ground.fs.create_dir_all(&ground.path("data/above")).unwrap();
         Db::prepare(&*ground.fs, &ground.path(DB), &[""]);
-        // This mode is stricter than the mode of the whole.
+        // The folder of tables gets a stricter mode than the database.
         let (tables, ability) = (ground.path(DB).join("tables"), ground.fs.abilities());
         if let Some(ability) = ability.and_then(FsAbilities::permissions) {
             let there = ground.fs.metadata(&tables).unwrap().permissions.unwrap();

@@ -30,7 +30,7 @@ fn deep(base: &Path, levels: usize, len: usize) -> PathBuf {
     path
 }
 
-/// `mkdir` works there, and so does every operation.
+/// `mkdir` works at this depth, and so does every operation.
 #[test]
 fn a_parent_of_900_levels() {
     let dir = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ fn a_publication_that_is_not_permitted_fails() {
     }
 }
 
-/// The same for the rename over the empty directory that claims the name.
+/// A rename over the empty directory that claims the name fails as well, if it is not permitted.
 #[test]
 fn a_publication_in_place_that_is_not_permitted_fails() {
     for code in NOT_PERMITTED {

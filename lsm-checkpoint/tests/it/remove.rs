@@ -65,7 +65,8 @@ pub(crate) fn check(image: &MemFs, notes: &Notes, trees: &[&'static str]) -> Res
     db.check_source(image)
 }
 
-/// The same if directories cannot be renamed. A partial target must be marked, and its staged directory must exist.
+/// Checks the same as [`check`] where directories cannot be renamed. A partial target must be marked, and its staged
+/// directory must exist.
 pub(crate) fn check_in_place(image: &MemFs, notes: &Notes) -> Result<(), String> {
     let target = Path::new(TARGET);
     if db_on(image, &[""]).check_target(image, target).is_err() {
@@ -318,7 +319,7 @@ fn one_of_several_removers_succeeds() {
     }
 }
 
-/// The same if directories cannot be renamed. A sweep may have to finish the removal.
+/// Each call fails where directories cannot be renamed. A sweep may have to finish the removal.
 #[test]
 fn any_failure_where_directories_cannot_be_renamed() {
     let make = || {

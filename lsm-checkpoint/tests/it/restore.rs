@@ -258,7 +258,7 @@ fn a_second_crash_in_the_sweep() {
     crash("restore, second crash in a sweep", &[""], sweeping);
 }
 
-/// In this case, a crash may leave a marked and partial target until the next sweep.
+/// If directories cannot be renamed, a crash may leave a marked and partial target until the next sweep.
 #[test]
 fn a_crash_where_directories_cannot_be_renamed() {
     let fs = MemFs::new();

@@ -65,7 +65,7 @@ fn a_damaged_catalog_is_no_dead_end() {
     }
 }
 
-/// Engines of this family also keep compression dictionaries, and a log of edits for each version.
+/// `coordinode-lsm-tree` also keeps compression dictionaries, and a log of edits for each version.
 #[test]
 fn dictionaries_and_the_log_of_edits_come_along() {
     let fs = MemFs::new();

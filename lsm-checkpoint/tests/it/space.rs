@@ -54,7 +54,7 @@ fn holes_take_no_space_and_stay_holes() {
     }
 }
 
-/// On a volume that is smaller than the length of the file, but larger than its data.
+/// The volume has less room than the length of the file, and more than its data.
 #[test]
 fn a_sparse_file_fits_if_its_data_fits() {
     const LEN: u64 = 8 << 20;
@@ -129,7 +129,7 @@ fn the_check_can_be_switched_off() {
         assert!(matches!(&full, Error::Fs(e) if e.kind() == std::io::ErrorKind::StorageFull), "{full}");
         assert!(fs.read_dir(Path::new("/backup")).unwrap().is_empty());
     }
-    // The same for a file that an engine wrote, which a restore copies itself.
+    // The check is also off for a metadata file, which a restore copies piece by piece.
     let engine = Foreign::new(Vec::new(), |target| Ok(target.write("MANIFEST", &[7; 2 << 20])?));
     Checkpoint::new().create(&engine, &fs, Path::new("/daily")).unwrap();
     let opened = CheckpointDir::open(Arc::new(fs.clone()), "/daily").unwrap();

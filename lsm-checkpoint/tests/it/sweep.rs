@@ -181,7 +181,7 @@ fn a_target_that_an_engine_uses_is_not_debris() {
     let refused = run_checkpoint(&db, &fs, Path::new(TARGET)).unwrap_err();
     let Error::Undecided { target, staged } = refused else { panic!("{refused}") };
     assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap(), before);
-    // The operator knows that it is in use.
+    // The operator knows that the target is in use, and removes the staged directory.
     fs.remove_dir_all(&staged).unwrap();
     fs.remove_file(&target.join(".checkpoint-unpublished")).unwrap();
     assert!(swept(&fs).failed.is_empty());
@@ -243,7 +243,8 @@ fn create_many(fs: &MemFs, db: &Db, creator: usize) -> Vec<String> {
     made
 }
 
-/// The target of such a name would be the directory itself, and the marker in it would look like an unfinished removal.
+/// The target of the name `...checkpoint-staged` would be the swept directory itself, and the marker in it would look
+/// like an unfinished removal.
 #[test]
 fn the_swept_directory_itself_is_not_a_target() {
     let (fs, db) = mem_db(&[""]);

@@ -72,7 +72,7 @@ fn every_verb_under_every_switch() {
     try_all(Switch::ALL, |switch, verb| Place::in_memory(switch).try_verb(verb));
 }
 
-/// The same on a file system that the kernel calls.
+/// The operations run on a FUSE file system, so their calls and its answers go through the kernel.
 #[cfg(target_os = "linux")]
 #[test]
 fn every_verb_under_every_switch_on_a_mount() {

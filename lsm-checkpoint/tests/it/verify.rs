@@ -237,8 +237,7 @@ fn a_missing_directory_of_a_tree_is_found() {
     assert!(!paths(&report).contains(&PathBuf::from("orders")), "{report}");
 }
 
-/// The memory is proportional to the listed entries. The others are only counted.
-/// The reader may lack the right to look into a folder. Nobody knows what is in it.
+/// A reader without the right to look into a folder does not know its contents.
 #[test]
 fn a_folder_that_cannot_be_looked_at_is_not_missing() {
     let failing = FaultFs::new(prepared(&["users"]));
@@ -249,6 +248,7 @@ fn a_folder_that_cannot_be_looked_at_is_not_missing() {
     assert!(report.problems.iter().all(|problem| matches!(problem.what, Defect::Unreadable(_))), "{report}");
 }
 
+/// A report lists a limited number of strangers, so that its memory is bounded. It counts the others.
 #[test]
 fn strangers_beyond_the_limit_are_counted() {
     let fs = prepared(&[""]);

@@ -71,7 +71,7 @@ fn a_block_fills_its_slot_exactly() {
         assert_eq!(found.what, Defect::BlockLength, "{len}");
     }
     let longer = [&block[..], &[0]].concat();
-    // The field of the length is at fault, as the payload is not looked at.
+    // The defect is at the length field, because the length is compared before the payload is read.
     assert_eq!(decode(&longer, BlockType::Manifest), Err(Damage::new(22, Defect::BlockLength)));
 }
 

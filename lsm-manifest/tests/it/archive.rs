@@ -120,7 +120,7 @@ fn a_section_of_16_mib_is_the_longest() {
     let refused = section.write_all(&[0; 35]).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::FileTooLarge);
     assert!(matches!(section.finish(), Err(Error::SectionTooLong { .. })), "not written without its end");
-    // Removing a piece from the middle is detected, too.
+    // A piece that is too long fails the section, even if the next piece would fit.
     let mut section = writer.start_section("too-long").unwrap();
     assert!(section.write_all(&vec![0; 17 << 20]).is_err());
     assert!(section.write_all(&[0]).is_err());
@@ -171,7 +171,7 @@ fn a_small_archive_takes_one_read_and_no_byte_is_read_twice() {
     let reader = open(&fs, &version_path(1)).unwrap();
     assert_eq!(fs.take_read_calls(), 2, "the file, which fails; the footer and its hint");
     let _ = read_all(&reader).unwrap();
-    // The reader asks for all of it at once. An interceptor sees each request: the frame and the payload of a section.
+    // The probe counts two reads for each section: its header and its payload.
     assert_eq!(fs.take_read_calls(), 2 * SECTIONS.len() as u64);
 }
 

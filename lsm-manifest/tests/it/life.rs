@@ -29,7 +29,7 @@ pub(crate) fn run(fs: &MemFs, dir: &str, row: u8) -> Result<Vec<u8>> {
     life_cycle::run(&shared(fs.clone()), Path::new(dir), row)
 }
 
-/// The options of that program.
+/// The options of the program in the README.
 pub(crate) fn options() -> DirectoryOptions {
     DirectoryOptions::new().folder("wal").bystander("LOG")
 }

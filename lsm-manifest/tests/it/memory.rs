@@ -42,7 +42,7 @@ fn a_repair_has_one_section_in_memory_at_a_time() {
         ])
         .arg(std::env::current_exe().unwrap())
         .env(ARCHIVE, &path)
-        // One arena per thread would reserve as much as the limit.
+        // By default, glibc reserves an arena per thread, which takes as much address space as the limit.
         .env("MALLOC_ARENA_MAX", "1")
         .status()
         .unwrap();

@@ -139,7 +139,7 @@ fn a_repeated_request_of_a_network_filesystem_is_recognised() {
     }
 }
 
-/// The same of the rename over the empty directory that was made to claim the name.
+/// If a network filesystem repeats the rename over the empty directory that claims the name, the second attempt fails.
 #[test]
 fn a_repeated_rename_of_a_network_filesystem_is_recognised() {
     let fs = MemFsOptions::new().root(VolumeOptions::new().rename_noreplace(false)).build().unwrap();

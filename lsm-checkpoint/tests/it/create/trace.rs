@@ -47,7 +47,8 @@ sync_directory . normal = durable
     assert_eq!(traced.take().replace(".checkpoint.checkpoint-staged", "S"), expected);
 }
 
-/// A single commit then serves all of them. The first sync starts the commit of its own file.
+/// The writeback of all metadata files starts early, so that a single commit serves them all. The first sync itself
+/// starts the writeback of its own file.
 #[test]
 fn writeback_of_other_metadata_starts_before_the_first_sync() {
     let (fs, mut db) = mem_db(&[""]);

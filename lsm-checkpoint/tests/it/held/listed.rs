@@ -8,7 +8,7 @@ use lsm_fs_mem::MemFs;
 
 use crate::{create::TARGET, foreign::Foreign};
 
-/// A directory has the length of an empty file here.
+/// On this filesystem, a directory has the length 0, as an empty file has.
 #[test]
 fn a_checkpoint_with_a_directory_in_place_of_a_file_is_incomplete() {
     let fs = MemFs::new();

@@ -32,7 +32,7 @@ fn a_whole_target_with_a_marker_is_kept() {
     assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
 }
 
-/// Its creator died before it wrote the marker. The next creator succeeds without a sweep.
+/// The creator of the empty target died before it wrote the marker. The next creator succeeds without a sweep.
 #[test]
 fn an_empty_target_is_removed() {
     let (fs, db) = mem_db(&[""]);

@@ -39,7 +39,7 @@ fn a_dangling_symbolic_link_is_refused_before_anything_is_made() {
     assert_eq!(watched.count(Op::CreateDir), 0);
 }
 
-/// The lock would apply to the directory that the link points to, and prove nothing about the target.
+/// A lock through the link would be on the directory that the link points to, and prove nothing about the target.
 #[cfg(unix)]
 #[test]
 fn an_empty_target_beside_a_symbolic_link_is_not_debris() {

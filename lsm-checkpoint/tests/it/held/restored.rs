@@ -30,7 +30,7 @@ fn metadata_keeps_its_order_in_a_checkpoint_of_a_checkpoint() {
     assert_eq!(names("/second"), names(TARGET));
 }
 
-/// A log next to the pointer is one that the engine still appends to.
+/// The engine may still append to a log that lies beside the pointer.
 #[test]
 fn metadata_that_was_copied_is_not_linked() {
     let fs = MemFs::new();
@@ -44,7 +44,7 @@ fn metadata_that_was_copied_is_not_linked() {
     assert_eq!(fs.hard_link_count(Path::new("/checkpoint/LOG")).unwrap(), Some(1));
 }
 
-/// A clone would take any length.
+/// A clone does not check the length of its file, so the restore compares the lengths first.
 #[test]
 fn a_file_that_has_grown_in_a_checkpoint_is_not_restored() {
     let fs = MemFs::new();

@@ -34,7 +34,7 @@ fn checkpoints_are_made_and_removed_without_locks() {
     }
 }
 
-/// It is unknown if its owner is alive.
+/// Without locks, it is unknown if the owner of a staged directory is alive.
 #[test]
 fn debris_counts_as_owned_without_locks() {
     let fs = MemFs::new();

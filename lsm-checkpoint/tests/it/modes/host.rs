@@ -136,7 +136,7 @@ const TARGETS: [(&str, Policy); 8] = [
     ("restored", Policy::Independent),
 ];
 
-/// Not made of another user's files, because a kernel may forbid these links (`fs.protected_hardlinks`).
+/// This copy is not made of another user's files, because a kernel may forbid links to them (`fs.protected_hardlinks`).
 const LINK_ONLY: &str = "link-only";
 
 /// Runs in the child. Without a directory there is nothing to copy.

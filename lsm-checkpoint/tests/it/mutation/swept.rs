@@ -75,7 +75,7 @@ fn small() -> Case {
     case
 }
 
-/// Its pointer is missing, so the target is removed.
+/// The pointer of the target is missing, so a sweep removes the target.
 #[test]
 fn a_target_that_was_not_finished() {
     let case = small();

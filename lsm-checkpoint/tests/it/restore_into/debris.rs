@@ -86,7 +86,7 @@ fn a_pointer_with_two_names_has_moved() {
     assert!(!fs.exists(Path::new(MARKER)).unwrap());
 }
 
-/// As above, while the pointer of another tree has not moved.
+/// A crash has left the pointer of one tree with both names of its rename. The pointer of another tree has not moved.
 #[test]
 fn a_pointer_with_two_names_is_removed_before_its_tree() {
     const POINTER: &str = "/data/users/current";

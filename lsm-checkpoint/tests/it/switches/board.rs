@@ -11,7 +11,7 @@ use std::{
 
 use lsm_fs::errno;
 
-/// The number on Linux.
+/// The number of this errno on Linux.
 pub(crate) const ENOLCK: i32 = 37;
 
 /// One oddity of a filesystem.

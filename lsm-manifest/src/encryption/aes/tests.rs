@@ -70,7 +70,7 @@ fn frames_are_bound_to_the_type_of_their_block_and_to_manifests() {
     for other in [footer, table] {
         assert!(matches!(provider.open(&other, sealed.clone()), Err(CryptError::Rejected)), "{other:?}");
     }
-    // Changing the type in the frame makes no difference.
+    // A frame with a changed type is rejected as well, because the tag covers the type.
     let mut edited = sealed;
     edited[10] = 6;
     assert!(matches!(provider.open(&footer, edited), Err(CryptError::Rejected)));

@@ -12,7 +12,7 @@ use lsm_manifest::{
 use super::{open, options, run, shared};
 use crate::support::{DIR, SECTIONS, current_path, mem_fs, put_file, version_path, write};
 
-/// On such a volume, archives of unpublished versions are never removed.
+/// On a volume that cannot sync directories, the archives of unpublished versions stay.
 #[test]
 fn an_unpublished_version_does_not_block_the_next() {
     for directory_sync in [true, false] {
