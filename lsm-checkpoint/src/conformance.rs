@@ -20,7 +20,7 @@
 //! | `identity` | the identity of a database and its sequence numbers |
 //! | `between` | flushes, compactions and deletions between any two steps of a checkpoint, on one thread |
 //! | `lasting` | finished checkpoints: restores, increments, later writes, removal of the source, opening by mistake |
-//! | `faults` | a failure at each call on the target's filesystem, and an end of the attempt there |
+//! | `faults` | a failure at each call on the target's filesystem, alone or of all calls from there on |
 //! | `crashes` | a power cut at every moment; a kill at every call, followed by a restart and a power cut |
 //!
 //! Every run is the same, if the engine does the same work for the same calls: nothing in the suite depends on threads,

@@ -102,7 +102,8 @@ pub enum Error {
         /// The problem with the pointer.
         problem: PointerProblem,
     },
-    /// The target's filesystem was given a batch of files to copy and did not report the result of this file.
+    /// The target's filesystem was given a batch of files to copy, or to link from the base, and did not report the
+    /// result of this file.
     ///
     /// The backend is wrong, because it must report every job of a batch. Use another one.
     #[error("{}: the filesystem did not report the result of copying this file", path.display())]

@@ -83,7 +83,7 @@ impl Removal {
         Self { mode: SyncMode::Normal, force: false }
     }
 
-    /// Sets how far each sync reaches.
+    /// Sets the mode of each sync. Default: [`SyncMode::Normal`].
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.mode = mode;

@@ -131,7 +131,7 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Sets how far each sync reaches.
+    /// Sets the mode of each sync. Default: [`SyncMode::Normal`].
     #[must_use]
     pub const fn sync_mode(mut self, mode: SyncMode) -> Self {
         self.mode = mode;

@@ -161,7 +161,7 @@ impl Engine {
         self.delete_files(&replaced)
     }
 
-    /// Deletes files that no version names, which a crash left, and skips their numbers.
+    /// Deletes files that a crash left and the live version does not name, and skips their numbers.
     fn remove_orphans(&self, version: &mut Version) -> Result<()> {
         let (live, mut orphans) = (version.files(&self.dir), Vec::new());
         for folder in [TABLES_FOLDER, BLOBS_FOLDER, LOG_FOLDER].map(|folder| self.dir.join(folder)) {

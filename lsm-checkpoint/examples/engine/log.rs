@@ -54,7 +54,8 @@ impl Log {
     }
 }
 
-/// Reads the writes of a log, up to the first incomplete record. That record was never acknowledged.
+/// Reads the writes of a log, up to the first record that is incomplete or does not match its checksum. A record that a
+/// crash cut off was never acknowledged.
 pub(crate) fn replay(fs: &dyn Fs, dir: &Path, id: u64) -> Result<Vec<Write>> {
     let bytes = fs.read_to_vec(&log_path(dir, id), MAX_LEN)?;
     let mut rest = &*bytes;

@@ -1,7 +1,7 @@
 //! A view: the state that reads need. It cannot change the files.
 //!
 //! This file uses `lsm-manifest` to find the live version with read-only calls, so a tree on a read-only volume opens.
-//! Without the digest in CURRENT, a lost or stale pointer would open as an empty or an older tree.
+//! Without it, a lost CURRENT would open as an empty tree, and a CURRENT beside an exchanged archive as another tree.
 
 use std::{collections::BTreeMap, path::Path};
 
