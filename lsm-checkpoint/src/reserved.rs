@@ -1,4 +1,4 @@
-//! The names that the protocol uses at the top level of a target. No file of a checkpoint may have one.
+//! The names that the protocol uses at the top level of a target. No file or folder of an engine may have one there.
 
 /// The name of the catalog, the file that lists a checkpoint's contents.
 pub const CATALOG_FILE: &str = "CHECKPOINT";

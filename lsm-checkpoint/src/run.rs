@@ -233,8 +233,9 @@ impl<'a> Checkpoint<'a> {
     /// # Contract
     ///
     /// The checkpoint holds every write that was visible before the call, and nothing that the captured version lacks.
-    /// Writers, flushes and compactions continue meanwhile. If the engine has a pause for deletions, a deletion is held
-    /// from just before the capture until its file is in the checkpoint. Deletions are not held during the flush.
+    /// Writers, flushes and compactions continue meanwhile. If the engine has a pause for deletions, the deletion of a
+    /// captured file is held from just before the capture until the file is in the checkpoint. Deletions are not held
+    /// during the flush.
     ///
     /// The checkpoint is made in `.{name}.checkpoint-staged` beside the target. If a dead process left such a
     /// directory, it is removed first. An empty directory with the target's name then counts as a leftover, too.

@@ -291,7 +291,7 @@ impl Fs for StagedFs<'_> {
         Ok(())
     }
 
-    /// Not supported, because no engine needs it to write metadata.
+    /// Refuses to remove a whole directory, because no engine needs this to write metadata.
     fn remove_dir_all(&self, path: &Path) -> Result<()> {
         Err(refusal(Op::RemoveDirAll, path, "a checkpoint that is being made is removed as a whole"))
     }
@@ -310,7 +310,7 @@ impl Fs for StagedFs<'_> {
         Ok(())
     }
 
-    /// Not supported, because the link could be to a file that still changes.
+    /// Refuses to make a link, because it could be to a file that still changes.
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {
         Err(unsupported(Op::HardLink, from, to))
     }
@@ -319,7 +319,7 @@ impl Fs for StagedFs<'_> {
         Err(unsupported(Op::ReflinkFile, from, to))
     }
 
-    /// Deferred, because every directory of a checkpoint is synced before the publication.
+    /// Defers the sync, because every directory of a checkpoint is synced before the publication.
     fn sync_directory(&self, path: &Path, _: SyncMode) -> Result<DirectorySync> {
         self.fs().metadata(path).map(|_| DirectorySync::Durable)
     }

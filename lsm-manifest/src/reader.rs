@@ -67,7 +67,7 @@ impl ManifestArchiveReader {
     ///
     /// - [`NoFooter`](Error::NoFooter): neither footer can be read.
     /// - [`Corrupt`](Error::Corrupt): the file ends before its sections do.
-    /// - [`UnsupportedVersion`](Error::UnsupportedVersion): the layout is newer than this crate.
+    /// - [`UnsupportedVersion`](Error::UnsupportedVersion): this crate does not know the layout version.
     /// - [`ParityUnavailable`](Error::ParityUnavailable): a footer is damaged, and only a build with `parity` can
     ///   restore it.
     /// - [`KeyRequired`](Error::KeyRequired), [`NotEncrypted`](Error::NotEncrypted), [`Rejected`](Error::Rejected),

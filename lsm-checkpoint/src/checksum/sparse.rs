@@ -89,7 +89,8 @@ impl SparseHasher {
         let to_boundary = (BLOCK_LEN - self.len % BLOCK_LEN) % BLOCK_LEN + 1;
         let first = len.min(to_boundary);
         self.few_zeros(first);
-        // One byte is pending now. Add it and all blocks but the last at once.
+        // If more zeros follow, one byte of a new block is pending now. Each further block of zeros completes that
+        // block, and leaves one byte pending again.
         let blocks = (len - first) / BLOCK_LEN;
         if blocks > 0 {
             for _ in 0..blocks {

@@ -42,7 +42,7 @@ pub(super) struct Steps {
 #[derive(Default)]
 struct StepsTaken {
     count: u64,
-    /// Set while the engine acts. Its own calls are not steps.
+    /// `true` while the engine acts. The engine's own calls are not steps.
     is_acting: bool,
     /// The first step at which the engine acted.
     acted: Option<String>,

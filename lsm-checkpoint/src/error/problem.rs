@@ -126,7 +126,7 @@ pub enum CatalogDefect {
     /// A section ends in the middle of a record or text, or continues after its last record.
     #[error("a record is cut short or too long")]
     Length,
-    /// A number for a kind or a method that no version of this format writes.
+    /// A number that stands for no kind and no method in this format.
     #[error("unknown kind or method {0}")]
     Code(u8),
     /// The number of records differs from the number in the head, or a section of a list is missing.

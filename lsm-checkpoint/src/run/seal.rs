@@ -169,7 +169,7 @@ impl Unsealed<'_> {
         }
         let mut pointers = catalog.pointers();
         if pointers.is_empty() {
-            // Its place shows if every file has moved.
+            // Without metadata, the last file serves as the pointer. Its place shows if every file has moved.
             pointers.extend(files.last().cloned());
         }
         Contents { dirs, files, pointers }
@@ -181,7 +181,7 @@ impl Unsealed<'_> {
             let path = self.dir.join(dir);
             let entries = self.target_fs().read_dir(&path)?;
             let mut found: Vec<_> = entries.iter().map(|entry| entry.name.as_os_str()).collect();
-            // Both lists are nearly or wholly in order.
+            // Sorting costs little, because both lists are nearly in order.
             names.sort();
             found.sort();
             dirs.sort();

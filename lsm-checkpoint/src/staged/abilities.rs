@@ -8,7 +8,7 @@ use super::StagedFs;
 
 #[deny(clippy::missing_trait_methods)]
 impl FsAbilities for StagedFs<'_> {
-    /// Not available, because a link could be to a file that still changes.
+    /// Returns `None`: a batch makes links, and a link could be to a file that still changes.
     fn bulk(&self) -> Option<&dyn FsBulk> {
         None
     }
@@ -17,7 +17,7 @@ impl FsAbilities for StagedFs<'_> {
         self.fs().abilities()?.attributes().is_some().then_some(self)
     }
 
-    /// Not available, because the checkpoint sets the permissions.
+    /// Returns `None`, because the checkpoint sets the permissions of everything that an engine writes.
     fn permissions(&self) -> Option<&dyn FsPermissions> {
         None
     }

@@ -109,7 +109,7 @@ impl FsFile for StagedFile {
         self.reading(|file| file.try_lock_exclusive())
     }
 
-    /// Ignored, because the checkpoint sets the permissions.
+    /// Does nothing, because the checkpoint sets the permissions of everything that an engine writes.
     fn set_permissions(&self, _: &Permissions) -> Result<PermissionsSet> {
         Ok(PermissionsSet::default())
     }

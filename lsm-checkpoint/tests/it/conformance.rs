@@ -115,7 +115,7 @@ fn each_check_fails_for_some_mistake() {
 
 #[test]
 fn the_report_of_an_engine_on_the_host_lists_checks_that_did_not_run() {
-    // Run in memory if the host has such a mount, because the run makes several thousand syncs.
+    // Run on a tmpfs if the host has one, because the run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let report = run(&Subject::on_host(dir.path(), |dir| {
         let fs: Arc<dyn lsm_fs::Fs> = Arc::new(StdFs);

@@ -58,7 +58,7 @@ fn a_checkpoint_is_not_removed_through_a_symbolic_link() {
     assert!(matches!(remove(&StdFs, &latest, NORMAL), Err(Error::NotACheckpoint { .. })));
     assert!(matches!(run_checkpoint(&db, &StdFs, &latest), Err(Error::TargetExists { .. })));
     assert!(db.check_target(&StdFs, &monday).unwrap());
-    // The same holds for a link with the name of a staged directory.
+    // A link with the name of a staged directory is not followed either.
     let staged = dir.join(".latest.checkpoint-staged");
     symlink("monday", &staged).unwrap();
     fs::remove_file(&latest).unwrap();
@@ -130,7 +130,7 @@ fn a_symbolic_link_is_not_the_target_of_a_dead_process() {
     assert!(latest.is_dir() && !dir.join(".latest.checkpoint-staged").exists());
 }
 
-/// The last unit of a file is shorter than the unit of such reads.
+/// Direct reads come in aligned blocks, and the last block of a file is shorter.
 #[test]
 fn reads_around_the_page_cache_see_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();

@@ -97,7 +97,7 @@ fn a_refusal_leads_to_the_next_method_and_any_other_error_fails() {
         assert_eq!(methods(Policy::PreferLink, &faulty, &db), [0, 0, 0, 4], "{code}");
         assert!(db.check_target(&fs, Path::new(TARGET)).unwrap());
     }
-    // One file cannot be cloned now. The next file is still tried.
+    // One file cannot be cloned at the moment. The next file is tried all the same.
     let (fs, db) = mem_db(&[""]);
     let faulty = FaultFs::new(fs.clone());
     faulty.inject(Fault::on(Op::ReflinkFile).nth(1).before(errno::EAGAIN));

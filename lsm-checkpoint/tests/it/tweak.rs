@@ -33,7 +33,7 @@ impl<F> Deref for Tweak<F> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tweaks<F> {
-    /// Used for unobserved lookups.
+    /// The filesystem itself, for unobserved lookups.
     fs: F,
     syncs: Arc<AtomicUsize>,
     skipped: Option<usize>,

@@ -2,8 +2,8 @@
 //!
 //! # Telling an interrupted first start from a lost CURRENT
 //!
-//! Both leave archives and data without CURRENT. The mark, [`UNFINISHED_FILE`], distinguishes them because of the order
-//! of four syncs:
+//! An interrupted first start and a lost CURRENT leave the same files: archives and data without CURRENT. The mark,
+//! [`UNFINISHED_FILE`], distinguishes them because of the order of four syncs:
 //!
 //! 1. The mark is durable before the engine creates anything: `open` returns after this sync.
 //! 2. The first archive and its name are durable before CURRENT is renamed into place.

@@ -119,7 +119,7 @@ fn the_footer_may_grow_while_its_envelope_has_room() {
     assert_eq!(open_with(&fs, ToyKey(1)).unwrap().footer().sections().len(), count);
 }
 
-/// Unsealed payloads of this length are written without a copy.
+/// An unsealed payload of this length is written directly from the caller's slice. A sealed one must not be.
 #[test]
 fn a_long_section_is_sealed_too() {
     let payload = b"not for every eye; ".repeat(20_000);

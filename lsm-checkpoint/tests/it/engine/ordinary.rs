@@ -75,7 +75,7 @@ fn a_checkpoint_is_not_opened_as_a_tree() {
     let before = fs.read_dir(Path::new(TARGET)).unwrap();
     let refused = Engine::open(&shared(&fs), Path::new(TARGET), "").map(drop).unwrap_err();
     assert_eq!(refused.to_string(), "/daily: a checkpoint; restore it and open the copy");
-    // Even a damaged one is refused: its files can still be saved.
+    // The engine refuses even a damaged checkpoint, because its files can still be saved.
     fs.truncate_file(Path::new("/daily/CHECKPOINT"), 0).unwrap();
     assert!(Engine::open(&shared(&fs), Path::new(TARGET), "").is_err());
     assert_eq!(fs.read_dir(Path::new(TARGET)).unwrap(), before);

@@ -38,7 +38,7 @@ fn work(fs: &FaultFs<StdFs>, dir: &Path) -> Result<(), Error> {
 
 #[test]
 fn no_failure_leaves_a_handle_open() {
-    // Run in memory if there is such a mount, because thousands of syncs are not the subject of this test.
+    // Run on a tmpfs if there is one, because thousands of syncs are not the subject of this test.
     let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let dir = scratch.path();
     Db::prepare(&StdFs, &dir.join("db"), &[""]);

@@ -70,10 +70,10 @@ impl<F> Deref for Hooked<F> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Hooks<F> {
-    /// Used for unobserved lookups, and in place of a view.
+    /// The filesystem itself, for unobserved lookups and in place of a view.
     fs: F,
     observer: Arc<Observer>,
-    /// Set for a control: `beneath` then returns no real view.
+    /// `true` for a control: `beneath` then returns no real view.
     resolves_plainly: bool,
     renames_directories: bool,
 }

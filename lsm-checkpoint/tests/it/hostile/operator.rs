@@ -45,7 +45,7 @@ fn a_link_is_no_target<P: Place>(world: &World<P>) {
     assert!(matches!(remove(fs, &latest, NORMAL), Err(Error::NotACheckpoint { .. })));
     let forced = Removal::new().force(true).run(fs, &latest);
     assert!(matches!(forced, Err(Error::NotACheckpoint { .. })), "{forced:?}");
-    // The same holds for a sweep, for the target of a staged directory and for a staged directory.
+    // A sweep follows neither a link with the name of a target nor one with the name of a staged directory.
     let staged = world.backups().join(".latest.checkpoint-staged");
     fs.create_dir(&staged).unwrap();
     fs.link(Path::new("t"), &world.backups().join(".later.checkpoint-staged"));

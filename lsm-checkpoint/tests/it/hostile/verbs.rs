@@ -122,7 +122,7 @@ pub(crate) struct Before {
     bytes: BTreeSet<Vec<u8>>,
     /// Inodes that have a name in the hostile directory.
     lent: BTreeSet<FileId>,
-    /// Set if the operator's own path leads outside through a link or a mount. Reading and linking these files is
+    /// `true` if the operator's own path leads outside through a link or a mount. Reading and linking these files is
     /// allowed then.
     leads_outside: bool,
 }

@@ -45,7 +45,7 @@ impl Drop for HostDir {
 }
 
 impl World<StdFs> {
-    /// Creates a world on the host, in memory if there is such a mount, because thousands of calls make syncs.
+    /// Creates a world on the host, on a tmpfs if there is one, because thousands of calls make syncs.
     pub(crate) fn on_the_host() -> (HostDir, Self) {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let world = Self::new(StdFs, dir.path().canonicalize().unwrap());

@@ -20,7 +20,7 @@ const STAGED: &str = "/.checkpoint.checkpoint-staged";
 /// The syncs before a failed rename, if a crash may still show the rename.
 const MADE: [(&str, bool); 6] =
     [("v7", true), ("current", true), ("CHECKPOINT", true), ("blobs", true), ("tables", true), ("S", true)];
-/// The same syncs, if the rename had no effect.
+/// The syncs before a failed rename, if the rename had no effect.
 const UNUSED: [(&str, bool); 6] = [
     ("v7", false),
     ("current", false),

@@ -96,11 +96,11 @@ pub(crate) enum Made {
 pub(crate) enum Answer {
     /// The answer of the call itself.
     Plain,
-    /// This error, without an effect.
+    /// The call has no effect and returns this error.
     Refused(i32),
-    /// This error after the effect.
+    /// The call takes effect and returns this error.
     Hidden(i32),
-    /// Zeros instead of numbers.
+    /// The call returns zeros instead of its numbers.
     Zeros,
 }
 

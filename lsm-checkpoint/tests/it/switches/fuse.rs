@@ -1,6 +1,6 @@
 //! [`OddMount`]: a small FUSE file system in memory behind a board, mounted for real.
 //!
-//! The kernel keeps the locks of its directories, and does not forward them.
+//! The kernel keeps the locks of the mount's directories, and does not forward them to the file system.
 
 mod nodes;
 

@@ -22,7 +22,7 @@ pub(crate) fn behind<F: Fs + Clone + 'static>(fs: F, board: Arc<Board>) -> Inter
 
 #[derive(Debug)]
 pub(crate) struct Switched<F> {
-    /// Used for unobserved lookups.
+    /// The filesystem itself, for unobserved lookups.
     fs: F,
     board: Arc<Board>,
 }
@@ -81,7 +81,7 @@ impl<F: Fs + 'static> Interceptor for Switched<F> {
             return run();
         }
         if call.op == Op::AvailableSpace && self.board.answer(&Request::Statfs) == Answer::Zeros {
-            // The same error as from the host's backend.
+            // The host's backend reports zeros as this error.
             return Err(call.error(io::ErrorKind::Unsupported.into()));
         }
         let refused = |code| Err(call.error(io::Error::from_raw_os_error(code)));
@@ -94,7 +94,7 @@ impl<F: Fs + 'static> Interceptor for Switched<F> {
             Answer::Plain | Answer::Zeros => {}
         }
         let mut result = run()?;
-        // The host's backend reports a refusal in this way.
+        // The host's backend reports a refused sync of a directory as a result, not as an error.
         let unsynced = matches!(self.board.answer(&Request::SyncDirectory), Answer::Refused(_));
         if let Some(sync) = result.directory_sync().filter(|_| unsynced) {
             *sync = DirectorySync::NotSupported;
