@@ -333,7 +333,10 @@ pub enum Error {
         /// The failure of the clean-up.
         cleanup: lsm_fs::Error,
     },
-    /// The filesystem of the target or the source failed. The error names the operation and the path.
+    /// The filesystem of the target or the source failed.
+    ///
+    /// The error names the operation and the path. Mend the cause, such as a missing right or a full disk, and try
+    /// again.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
     /// A manifest or the catalog could not be written or read.
@@ -345,7 +348,7 @@ pub enum Error {
     /// The engine failed to flush, to capture or to write its manifest, or its adapter
     /// [refused](crate::CheckpointSource::check) the database.
     ///
-    /// The error is the engine's own and can be downcast.
+    /// The error is the engine's own and can be downcast. Handle it as the engine documents it.
     #[error(transparent)]
     Source(BoxError),
 }

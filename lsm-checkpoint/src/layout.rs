@@ -15,8 +15,8 @@ use crate::reserved::{CATALOG_FILE, MARKER_FILE, STAGED_SUFFIX};
 /// The maximal depth of a tree below the checkpoint, and of a file below its tree, in folders.
 pub(crate) const DEPTH_MAX: usize = 4;
 
-/// The maximal length of a name in bytes. No filesystem allows longer names: Linux has a limit of 255 bytes (`NAME_MAX`
-/// in `include/uapi/linux/limits.h`), and the 255 UTF-16 units of NTFS are at most 765 bytes of UTF-8.
+/// The maximal length of a name in bytes. No common filesystem allows longer names: Linux has a limit of 255 bytes
+/// (`NAME_MAX` in `include/uapi/linux/limits.h`), and the 255 UTF-16 units of NTFS are at most 765 bytes of UTF-8.
 pub(crate) const NAME_MAX: usize = 1024;
 
 /// The maximal length of a metadata file that is written from memory. It is far above the length that an engine writes,

@@ -53,7 +53,7 @@ impl CheckpointDir {
         self
     }
 
-    /// Returns the catalog, which lists everything that the checkpoint holds.
+    /// Returns the catalog, which lists every file that belongs to the checkpoint.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog

@@ -1,4 +1,4 @@
-//! The primitives that loom replaces when it explores every order of their use.
+//! The primitives that loom replaces when it explores the orders of their use.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};

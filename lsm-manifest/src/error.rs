@@ -161,6 +161,8 @@ pub enum Error {
         name: String,
     },
     /// The name is not allowed for a section. Nothing was written, and the writer remains usable.
+    ///
+    /// Choose another name.
     #[error("section name \"{name}\" is {problem}")]
     InvalidName {
         /// The name.
@@ -238,7 +240,8 @@ pub enum Error {
     },
     /// The encryption provider failed to seal or open a block, for a reason other than a wrong tag.
     ///
-    /// The source is the provider's error. The checksum of the block was verified before, so this is not corruption.
+    /// The source is the provider's error, which shows what to mend. Before a block is opened, its checksum is
+    /// verified, so this is not corruption.
     #[error("{}: the block at offset {offset} could not be sealed or opened", file.display())]
     Encryption {
         /// The archive.
@@ -289,8 +292,8 @@ pub enum Error {
     },
     /// The filesystem failed.
     ///
-    /// The failed operation has removed its unfinished archive or temporary file. If it could not, that error is
-    /// attached to this one.
+    /// Mend the cause, such as a full disk or a missing right, and try again. The failed operation has removed its
+    /// unfinished archive or temporary file. If it could not, that error is attached to this one.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }

@@ -1,6 +1,7 @@
 //! The layout on disk: magic numbers, offsets, sizes and limits. `FORMAT.md` describes the same layout in words.
 //!
-//! All integers are little-endian. An offset named `X_AT` counts from the start of its structure.
+//! Integers are little-endian, except the ids in a frame and in its additional authenticated data. An offset named
+//! `X_AT` counts from the start of its structure.
 
 /// Version of the archive layout that this crate reads and writes. There is no other.
 pub const LAYOUT_VERSION: u8 = 1;

@@ -69,7 +69,7 @@ impl OwnNames {
 /// The role of an entry in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Ignored and never removed.
+    /// Ignored, and not removed when an interrupted first start is cleared.
     Bystander,
     Current,
     /// [`UNFINISHED_FILE`].

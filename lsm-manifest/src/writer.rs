@@ -120,7 +120,7 @@ impl<'fs> ManifestArchiveWriter<'fs> {
     ///
     /// # Errors
     ///
-    /// After any of these errors, the file has been removed:
+    /// After any of these errors, the file has been removed. If that failed too, the error or a logged warning says so:
     ///
     /// - [`Fs`](Error::Fs): the filesystem failed.
     /// - [`Encryption`](Error::Encryption): the provider failed to seal the footer.

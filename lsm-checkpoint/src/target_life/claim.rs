@@ -14,8 +14,8 @@ const ATTEMPTS: u32 = 8;
 ///
 /// # Errors
 ///
-/// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). A
-/// new directory that cannot be locked is removed. Otherwise, every later call would fail on it.
+/// [`TargetExists`](crate::Error::TargetExists), [`InProgress`](crate::Error::InProgress), [`Fs`](crate::Error::Fs). If
+/// the lock of a new directory fails, the directory is removed. Otherwise, every later call would fail on it.
 pub(crate) fn claim<'fs>(fs: &'fs dyn Fs, target: Target, mode: SyncMode) -> Result<Staging<'fs>> {
     if target.is_inside {
         return claim_inside(fs, target, mode);

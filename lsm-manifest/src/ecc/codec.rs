@@ -1,6 +1,6 @@
-//! Computes parity, and restores payloads with it. Both work on a window of each shard at a time, so that the working
-//! memory does not grow with the payload. This is possible because each parity word depends only on the data words at
-//! the same offset.
+//! Computes parity, and restores payloads with it. Both work on a window of each shard at a time, so that the codec's
+//! own memory does not grow with the payload. This is possible because each parity word depends only on the data words
+//! at the same offset. A restore also holds up to two restored shards, which are half of the payload.
 
 use reed_solomon_simd::{
     ReedSolomonEncoder,

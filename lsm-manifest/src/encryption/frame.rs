@@ -72,8 +72,8 @@ impl Frames {
     }
 }
 
-/// Returns the additional authenticated data. A reader derives it from the place of the block, so a block that was
-/// moved elsewhere cannot be opened there.
+/// Returns the additional authenticated data. A reader derives it from the type and the table that it expects, so it
+/// cannot open a block of another type, or a block of a table.
 pub(super) fn additional_data(identity: &BlockIdentity, epoch: u8) -> [u8; AAD_LEN] {
     let mut out = [0; AAD_LEN];
     out[..AAD_HEADER_BYTE_AT].copy_from_slice(&FRAME_METADATA_MAGIC);
