@@ -12,8 +12,8 @@ mod frame;
 #[cfg(feature = "aes-gcm")]
 pub use aes::{Aes256GcmProvider, Envelope};
 
-/// The place that a sealed payload is bound to: a block type and a table. The binding prevents a payload of a manifest
-/// from being accepted in a table, and a footer from being accepted as a section.
+/// The place that a sealed payload is bound to: a block type and a table. If the envelope authenticates the place, a
+/// payload of a manifest is not accepted in a table, and a footer is not accepted as a section.
 ///
 /// # Limits
 ///

@@ -118,7 +118,7 @@ pub enum Error {
     },
     /// CURRENT is empty. Its contents were probably not synced before it was renamed into place.
     ///
-    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
+    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file probably has a bug.
     #[error("{}: the file is empty; restore it from a copy", file.display())]
     CurrentEmpty {
         /// CURRENT.
@@ -126,7 +126,7 @@ pub enum Error {
     },
     /// CURRENT holds only zeros. Its contents were probably not synced before it was renamed into place.
     ///
-    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file has a bug.
+    /// Proceed as for [`MissingCurrent`](Self::MissingCurrent). The writer that produced this file probably has a bug.
     #[error("{}: the file holds only zeros; restore it from a copy", file.display())]
     CurrentZeros {
         /// CURRENT.

@@ -64,7 +64,7 @@ impl Names {
     }
 
     /// Adds the regular files whose names [`Removal::force`](super::Removal::force) documents. Looks in the
-    /// checkpoint's directory, in the known folders, and in folders that hold a `current` or a `v{N}`.
+    /// checkpoint's directory, in the known folders, and in top-level folders that hold a metadata file.
     ///
     /// # Errors
     ///

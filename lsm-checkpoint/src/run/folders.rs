@@ -52,7 +52,8 @@ impl FolderPermissions {
     }
 }
 
-/// Returns the permissions of the directory that the first file of a folder lies in. `None` if no file lies in any.
+/// Returns the permissions of the directory that the first file of a folder lies in. Returns `None` if no file of the
+/// folder lies in the source.
 fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions>>> {
     folder.files.iter().find_map(|file| match &file.content {
         Content::Immutable { fs, path, .. }
