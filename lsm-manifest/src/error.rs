@@ -240,7 +240,7 @@ pub enum Error {
     },
     /// The encryption provider failed to seal or open a block, for a reason other than a wrong tag.
     ///
-    /// The source is the provider's error, which shows what to mend. Before a block is opened, its checksum is
+    /// The source is the provider's error. Mend its cause, and try again. Before a block is opened, its checksum is
     /// verified, so this is not corruption.
     #[error("{}: the block at offset {offset} could not be sealed or opened", file.display())]
     Encryption {
