@@ -21,8 +21,8 @@ pub struct SweepReport {
     /// directory was shortened and its target is gone, this lists the staged directory itself.
     pub cleared: Vec<PathBuf>,
     /// Staged directories that were removed beside a target that stays. Such a target is a whole checkpoint, one that
-    /// is listed in [`unfinished`](Self::unfinished), or something other than a checkpoint. If the process died in the
-    /// last steps of publishing or in the first steps of removing, the target also loses its marker.
+    /// is listed in [`unfinished`](SweepReport::unfinished), or something other than a checkpoint. If the process died
+    /// in the last steps of publishing or in the first steps of removing, the target also loses its marker.
     pub leftovers: Vec<PathBuf>,
     /// Targets that stay and have a catalog, but lack files that make them readable. Probably a removal on a full
     /// volume was interrupted before it could leave a marker. [`remove`](crate::remove()) finishes it.
