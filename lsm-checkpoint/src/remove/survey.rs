@@ -200,8 +200,8 @@ fn read_if_open(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<Option<Vec<FsDirEntr
     }
 }
 
-/// Returns `true` for a regular file with the name of a metadata file of such engines: `current`, `v{N}` or
-/// `edits-{N}`.
+/// Returns `true` for a regular file with the name of a metadata file of `coordinode-lsm-tree` and similar engines:
+/// `current`, `v{N}` or `edits-{N}`.
 fn is_metadata(entry: &FsDirEntry) -> bool {
     let is_numbered = |name: &str| {
         let number = name.trim_start_matches(|c: char| !c.is_ascii_digit());

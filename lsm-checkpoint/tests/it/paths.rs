@@ -30,7 +30,7 @@ fn deep(base: &Path, levels: usize, len: usize) -> PathBuf {
     path
 }
 
-/// `mkdir` works at this depth, and so does every operation.
+/// Every operation works below 900 levels of folders, as `mkdir` does.
 #[test]
 fn a_parent_of_900_levels() {
     let dir = tempfile::tempdir().unwrap();
