@@ -32,8 +32,9 @@ impl Repository {
         Ok(report)
     }
 
-    /// Checks as [`check`](Self::check) does, reads the files of backups, and compares each with its SHA-256. A file
-    /// that backups share is read once.
+    /// Checks backups as [`check`](Self::check) does, reads their files, and compares each piece with its SHA-256.
+    /// Without a [choice](VerifyOptions::backups), it takes all backups that are not forgotten. A file that several
+    /// backups share is read once, unless their catalogs disagree about its bytes.
     ///
     /// # Errors
     ///

@@ -57,17 +57,18 @@ impl CollectOptions {
         self
     }
 
-    /// Fences writers that have written nothing for this time, by the clock of the store. Default: none.
+    /// Fences writers that have finished no object for this time, by the clock of the store. Default: none.
     ///
-    /// A push that is fenced although it is alive has to copy its objects within the store. Choose a time that is much
-    /// longer than a push takes for one object, such as a day.
+    /// A push that is fenced although it is alive has to copy its objects within the store, and fails after three
+    /// fences. Choose a time that is much longer than a push takes for one object, such as a day.
     #[must_use]
     pub fn fence_idle(mut self, idle: Option<Duration>) -> Self {
         self.fence_idle = idle;
         self
     }
 
-    /// Sets the number of names that are listed before a state is read. Default: 100,000, which takes 10 MiB of memory.
+    /// Sets the number of names that are listed before a state is read. Default: 100,000, which takes about 10 MiB of
+    /// memory.
     #[must_use]
     pub fn batch(mut self, names: usize) -> Self {
         self.batch = names.max(1);
@@ -106,11 +107,12 @@ pub struct CollectReport {
     pub deleted_bytes: u64,
     /// The number of states that were deleted.
     pub deleted_states: u64,
-    /// The number of objects that belong to a push under way.
+    /// The number of objects that no backup needs, but whose push is still registered.
     pub spared_objects: u64,
     /// The number of staging files of dead writers that were removed from a local repository.
     pub deleted_staging_files: u64,
-    /// The number of objects with names that no repository makes. They were left alone.
+    /// The number of objects below `data/`, `backup/` and `head/` with names that no repository makes. They were left
+    /// alone.
     pub strangers: u64,
     /// The first hundred of these names.
     pub stranger_names: Vec<String>,
@@ -127,12 +129,13 @@ impl CollectReport {
 
 impl Repository {
     /// Drops forgotten backups whose grace is over, and deletes the objects that nothing needs: of dropped backups, of
-    /// pushes that failed or were fenced, and old states.
+    /// fenced pushes, and old states.
     ///
     /// # Contract
     ///
     /// It may run at any time, beside any number of pushes and other collectors. It never deletes an object of a
-    /// backup, of a forgotten backup, or of a push under way. Objects with other names are left, and reported.
+    /// backup, of a forgotten backup, or of a registered push. A push that failed may still be registered: fence it, or
+    /// set [`fence_idle`](CollectOptions::fence_idle). Objects with names that no repository makes are left.
     ///
     /// # Crash semantics
     ///
@@ -140,10 +143,10 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// - [`Corrupt`](Error::Corrupt): a catalog of the newest state is missing or damaged, so live objects cannot be
-    ///   told from garbage. The call stopped there and deleted nothing more. Heal the backup with a push, or forget it
-    ///   and collect with a grace of zero.
-    /// - [`Denied`](Error::Denied): the credentials may not delete.
+    /// - [`Corrupt`](Error::Corrupt): the references of a backup in the newest state are missing or damaged, so live
+    ///   objects cannot be told from garbage. The call stopped there and deleted nothing more. Heal the backup with a
+    ///   push, or forget it and collect with a grace of zero.
+    /// - [`Denied`](Error::Denied): the credentials may not write or delete.
     /// - [`Unknown`](Error::Unknown), [`Cancelled`](Error::Cancelled): call it again.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn collect(&self, options: &CollectOptions) -> Result<CollectReport> {

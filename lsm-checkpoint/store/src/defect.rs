@@ -32,10 +32,11 @@ pub enum Defect {
     /// A section ends within a field, or continues after its last record.
     #[error("a section has a wrong length")]
     Section,
-    /// A name is empty, too long, or leads out of its directory.
+    /// A name is empty, too long, not plain text, or leads out of its directory.
     #[error("a path with an invalid name")]
     Name,
-    /// The number of records differs from the number in the object, or a record is listed twice.
+    /// The number of records differs from the number in the object, a record is listed twice, or a field contradicts
+    /// another.
     #[error("the number of records is wrong, or one is listed twice")]
     Records,
     /// A state is stored under the number of another state.
@@ -44,7 +45,7 @@ pub enum Defect {
         /// The number in the object.
         found: u64,
     },
-    /// The object belongs to another repository.
+    /// The object belongs to another repository, or the catalog to another backup.
     #[error("it belongs to another repository")]
     OtherRepository,
     /// A newer version wrote the object.

@@ -9,8 +9,9 @@ use futures::{channel::oneshot, future::BoxFuture};
 
 /// The sources of randomness, time and threads.
 ///
-/// A program uses [`SystemEnvironment`]. A test passes its own environment. Then each request to the store depends only
-/// on the answers to the requests before it.
+/// A program uses [`SystemEnvironment`]. A test passes its own environment. With a
+/// [concurrency](crate::Options::concurrency) of 1, each request of a push, a collect or another change then depends
+/// only on the answers to the requests before it.
 pub trait Environment: Send + Sync + fmt::Debug {
     /// Draws 128 random bits that nobody can guess. No two calls return the same bits, not even in a clone of the
     /// machine.

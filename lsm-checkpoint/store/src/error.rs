@@ -15,8 +15,8 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reason why an operation failed. Each variant documents the next step.
 ///
-/// Unless a variant says otherwise, no backup was added, changed or lost. A failed push can leave objects behind, which
-/// the next collect removes.
+/// Unless a variant says otherwise, no backup was added, changed or lost. A failed push can leave objects behind. A
+/// collect removes them once the push is fenced.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -114,7 +114,8 @@ pub enum Error {
         /// The last answer.
         source: StoreError,
     },
-    /// The push was fenced several times, because a collector found its writer idle.
+    /// The push was fenced three times, by collectors that found its writer idle, or by
+    /// [`fence`](crate::Repository::fence).
     ///
     /// Raise the idle limit of the collector above the longest time that a push takes for one object.
     #[error(
@@ -151,7 +152,7 @@ pub enum Error {
         /// The backup.
         backup: BackupId,
     },
-    /// Other clients changed the repository so fast that no change could be made.
+    /// Other clients changed the repository so fast that the call could not finish.
     ///
     /// Run the command again.
     #[error(

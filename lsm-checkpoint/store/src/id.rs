@@ -45,10 +45,10 @@ ids! {
     /// The identifier of a backup: the first 16 bytes of the SHA-256 of the checkpoint's catalog. Two pushes of one
     /// checkpoint therefore make one backup.
     BackupId
-    /// The identifier of a push, drawn for each and never used twice.
+    /// The identifier of a push, drawn for each and never used twice. A push that is fenced draws another one.
     WriterId
     /// The second half of an object's name, drawn for each object and each attempt.
     Nonce
-    /// The identifier of a transaction. By it a client recognises the state that it has made.
+    /// The identifier of a transaction. It makes the bytes of a state unique, so a client recognises its own.
     TransactionId
 }

@@ -34,7 +34,7 @@ pub enum Key {
     Probe(Nonce),
 }
 
-/// The folders of a repository.
+/// The names at the top of a repository: an object, and four folders.
 pub(crate) const REPOSITORY: &str = "repository";
 pub(crate) const HEADS: &str = "head";
 pub(crate) const CATALOGS: &str = "backup";

@@ -51,7 +51,8 @@ impl Location {
         self.folder.as_deref()
     }
 
-    /// Sets the retries of failed requests. A local folder and a client of the caller have none.
+    /// Sets the retries of failed requests to a store in the cloud. On a local folder, on memory, and on a client of
+    /// the caller it has no effect.
     ///
     /// # Errors
     ///

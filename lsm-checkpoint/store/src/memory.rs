@@ -1,6 +1,7 @@
 //! [`Memory`]: the files that a client keeps between its runs.
 //!
-//! Losing them is safe. They only save requests and reveal a rollback of the repository. A damaged file is ignored.
+//! Losing these files is safe. They only save requests and transfers, and reveal a rollback of the repository. A
+//! damaged file is ignored.
 
 mod resume;
 

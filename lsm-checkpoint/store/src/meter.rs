@@ -11,8 +11,8 @@ use lsm_checkpoint::Progress;
 
 use crate::error::{Error, Result};
 
-/// A callback that receives the progress, and cancels the operation with `Break`. Its field `copied_bytes` counts the
-/// bytes that were sent or received.
+/// A callback that receives the progress, and cancels the operation with `Break`. The field `copied_bytes` of the
+/// progress counts the bytes that were sent or received.
 pub type OnProgress = Arc<dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync>;
 
 /// Counts progress and reports it.
@@ -83,8 +83,8 @@ impl Meter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Acts on all items, several at a time. After the first failure the others stop at their next look at the meter,
-    /// so that they can undo a part of their work.
+    /// Acts on all items, several at a time. After the first failure, each of the others ends by itself at its next
+    /// look at the meter, so that it can first abort an upload.
     pub(crate) async fn each<T, F: Future<Output = Result<()>>>(
         &self,
         concurrency: usize,

@@ -61,23 +61,26 @@ impl Options {
         Self::default()
     }
 
-    /// Sets the number of concurrent requests. Default: 16. With 1, requests have a fixed order.
+    /// Sets the number of files that a push or a verification transfers at a time, and the number of parts of one file
+    /// that a push sends at a time. Default: 16. The [bytes in flight](Self::bytes_in_flight) are a second limit. With
+    /// 1, a push makes its requests one after the other.
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests.max(1);
         self
     }
 
-    /// Sets the length of the parts in which long files are sent. Default: 8 MiB. It is rounded up to MiB, and is at
-    /// least 5 MiB, which S3 requires.
+    /// Sets the length of the parts in which long files are sent. Default: 8 MiB. It is rounded up to MiB. The least is
+    /// 5 MiB, which S3 requires, and the most 1 GiB. Parts of very long files are longer, because no file is sent in
+    /// more than 9,000 parts.
     #[must_use]
     pub fn part_bytes(mut self, bytes: u64) -> Self {
         self.part = bytes.clamp(5 * MIB, 1 << 30).next_multiple_of(MIB);
         self
     }
 
-    /// Limits the bytes in memory that are on their way to or from the store. Default: 96 MiB. One part is always
-    /// allowed.
+    /// Limits the bytes of files that a push or a verification holds in memory on their way to or from the store.
+    /// Default: 96 MiB. One part is always allowed. [`ReadOptions::memory`](crate::ReadOptions::memory) limits readers.
     #[must_use]
     pub fn bytes_in_flight(mut self, bytes: u64) -> Self {
         self.in_flight = bytes;
@@ -91,8 +94,10 @@ impl Options {
         self
     }
 
-    /// Sets the number of times that a request is made before its failure is reported, beyond the retries of the
-    /// store's own client. Default: 6. The pause between two attempts doubles, starting at `first_pause`.
+    /// Sets the number of times that a request is made before its failure is reported. The store's own client repeats
+    /// each of them as well. Default: 6. The pause between two attempts starts at `first_pause`, and doubles up to 20
+    /// seconds. For a store in the cloud, [`Retries`](crate::Retries) also limits the time, and allows at least one
+    /// attempt for each minute of it.
     #[must_use]
     pub fn attempts(mut self, attempts: u32, first_pause: Duration) -> Self {
         (self.attempts, self.first_pause) = (attempts.max(1), first_pause);
@@ -102,7 +107,7 @@ impl Options {
     /// Sets the state directory of this client. It must exist, and only one client at a time may use it.
     ///
     /// With it, a killed push resumes where it stopped, a rollback of the repository is noticed, and a collect reads
-    /// only new catalogs. It holds no secrets, and can be removed at any time.
+    /// the references of new backups only. The directory holds no secrets, and can be removed while no client uses it.
     #[must_use]
     pub fn state(mut self, fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {
         self.state = Some((fs, dir.into()));

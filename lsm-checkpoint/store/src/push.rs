@@ -29,7 +29,7 @@ pub use options::{PushOptions, Pushed};
 use source::Source;
 use survey::Survey;
 
-/// The number of writers of one push that may be fenced.
+/// The number of fences after which a push gives up.
 const FENCES: u32 = 3;
 /// The number of times that reused objects may disappear before a push gives up.
 const LOSSES: u32 = 100;
@@ -39,15 +39,16 @@ impl Repository {
     ///
     /// # Contract
     ///
-    /// A file is not sent if the last backup of the same source has it. It is not even read if name, length and the
-    /// engine's checksum are the same. Every file that is read is compared with its checksum in the checkpoint. A
-    /// checkpoint that already has a backup is not pushed again, and [`Pushed::was_there`] is set.
+    /// A file is not sent if the last backup of the same source has the same bytes under the same name. It is not even
+    /// read if name, length and the engine's checksum are the same. Every file that is read is compared with its
+    /// checksum in the checkpoint, if there is one. A checkpoint that already has a backup is not pushed again, and
+    /// [`Pushed::was_there`] is set.
     ///
     /// Three exceptions: a [distrusted](PushOptions::distrust) object is not reused, a damaged catalog is not reused
     /// either, and with [`PushOptions::rehash`] every file is read.
     ///
-    /// With a [state directory](crate::Options::state), a killed push resumes where it stopped if the same checkpoint
-    /// is pushed again. The checkpoint must not be changed or removed during the call.
+    /// With a [state directory](crate::Options::state), a killed push resumes if the same checkpoint is pushed again:
+    /// only files that it had not sent in full are sent. The checkpoint must not be changed or removed during the call.
     ///
     /// # Crash semantics
     ///
@@ -61,7 +62,7 @@ impl Repository {
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
     /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files.
-    /// - [`Fenced`](Error::Fenced): collectors have fenced this push three times.
+    /// - [`Fenced`](Error::Fenced): this push was fenced three times.
     /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn push(&self, fs: Arc<dyn Fs>, dir: &Path, options: &PushOptions) -> Result<Pushed> {
@@ -101,7 +102,8 @@ impl Repository {
 enum Standing {
     None,
     Sound(Backup),
-    /// The caller distrusts an object of it. The new backup replaces the one with this catalog.
+    /// The caller distrusts an object of it, or its references cannot be read. The new backup replaces the one with
+    /// this catalog.
     Damaged(ObjectName),
 }
 

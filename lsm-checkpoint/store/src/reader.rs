@@ -57,7 +57,8 @@ impl ReadOptions {
     }
 
     /// Keeps up to `bytes` fetched bytes in a directory on the local disk. Later readers of the same bytes, in any
-    /// backup, find them there. The directory is made if it does not exist. Only one process at a time may use it.
+    /// backup, find them there, unless newer bytes took their place. The directory is made if it does not exist. Only
+    /// one process at a time may use it.
     #[must_use]
     pub fn disk_cache(mut self, dir: impl Into<PathBuf>, bytes: u64) -> Self {
         self.disk = Some((dir.into(), bytes));
@@ -70,7 +71,7 @@ impl ReadOptions {
 ///
 /// The filesystem holds one directory, [`dir`](Self::dir), which is the checkpoint. Each piece of 1 MiB is compared
 /// with its SHA-256 before a byte of it is returned. Sequential reads fetch pieces ahead. Calls that would change
-/// something fail with `ReadOnlyFilesystem`.
+/// something fail, most of them with `ReadOnlyFilesystem`.
 ///
 /// The calls block the thread, and work inside any runtime, because the requests are made by threads of this value. A
 /// store that was passed as a client ([`Location::of_store`](crate::Location::of_store)) must not need the runtime of
@@ -100,7 +101,7 @@ impl RepositoryFs {
         &self.inner.backup
     }
 
-    /// Returns the bytes that were fetched from the store so far.
+    /// Returns the bytes of files that were fetched from the store so far.
     #[must_use]
     pub fn fetched_bytes(&self) -> u64 {
         self.inner.fetcher.fetched_bytes()

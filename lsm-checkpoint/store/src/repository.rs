@@ -19,8 +19,8 @@ pub use states::{SourceStatus, Status};
 
 /// A repository: backups in an object store, shared by any number of machines that push, read and collect.
 ///
-/// Clones share one connection. All methods need a tokio runtime. [`blocking`](crate::blocking) has the same methods
-/// for programs without one.
+/// Clones share their connections. All `async` methods need a tokio runtime. [`blocking`](crate::blocking) has the same
+/// methods for programs without one.
 #[derive(Clone, Debug)]
 pub struct Repository {
     session: Arc<Session>,
@@ -33,6 +33,8 @@ impl Repository {
     ///
     /// - [`NotARepository`](crate::Error::NotARepository): there is no repository at this place.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote it.
+    /// - [`Corrupt`](crate::Error::Corrupt): the object `repository` is damaged.
+    /// - [`Fs`](crate::Error::Fs): the state directory cannot be used.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn open(location: Location, options: Options) -> Result<Self> {
         let session = Session::open(Access::new(location, options)).await?;
@@ -61,6 +63,9 @@ impl Repository {
     ///
     /// - [`NoState`](crate::Error::NoState), [`WentBack`](crate::Error::WentBack), [`Corrupt`](crate::Error::Corrupt):
     ///   the repository is damaged, or not the one that this client has seen before.
+    /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote the newest state.
+    /// - [`Contended`](crate::Error::Contended): call it again.
+    /// - [`Fs`](crate::Error::Fs): the state directory cannot be written.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Backup>> {
         Ok(self.session.newest().await?.head.backups)
@@ -75,8 +80,8 @@ impl Repository {
         Ok(Status::of(self.session.newest().await?.head))
     }
 
-    /// Forgets backups. Their objects stay until a [`collect`](Self::collect) after the grace. Until then,
-    /// [`undo`](Self::undo) brings the backups back. If one of them does not exist, none is forgotten.
+    /// Forgets backups. Their objects stay until a [`collect`](Self::collect) drops the backups after the grace. Until
+    /// then, [`undo`](Self::undo) brings the backups back. If one of them does not exist, none is forgotten.
     ///
     /// # Errors
     ///
@@ -102,7 +107,8 @@ impl Repository {
     /// Fences the push of a dead writer, so that the next collect removes its objects. Returns `false` if no such push
     /// is under way.
     ///
-    /// If the writer is alive after all, its push copies its objects within the store. No data is lost.
+    /// If the writer is alive after all, its push copies its objects within the store or sends them again. It fails
+    /// with [`Fenced`](crate::Error::Fenced) if it is fenced three times. No data is lost.
     ///
     /// # Errors
     ///

@@ -1,28 +1,28 @@
-//! [`Rules`]: the rules of the protocol. The proof can leave out each one. A *head* is the object of a state.
+//! [`Rules`]: the rules of the protocol. The proof can leave out each one. `DESIGN.md` explains states and K.
 
 /// The rules that protect backups. All are on. Only the crate's proof turns one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each rule is independent of the others")]
 pub struct Rules {
-    /// A head that was read counts only if a second list shows none that is K or more above it.
+    /// A state that was read counts only if a second list shows none that is K or more above it.
     pub relist: bool,
-    /// A head that was created counts only if a list shows none that is K or more above it.
+    /// A state that was created counts only if a list shows none that is K or more above it.
     pub window: bool,
-    /// The same rule, for a client's own head that it finds after `AlreadyExists`.
+    /// The rule `window`, for a client's own state that it finds after `AlreadyExists` or a refusal.
     pub window_seen: bool,
-    /// A change that the newest head already has is not made again.
+    /// A push does not add its backup to a state that already has it.
     pub already: bool,
     /// A push commits only while its writer is registered.
     pub fenced: bool,
-    /// A push commits only if the head that it derives from references each object that it reuses.
+    /// A push commits only if the state that it derives from references each object that it reuses.
     pub gone: bool,
     /// A collector spares the objects of registered writers.
     pub registered: bool,
-    /// A collector lists objects first and reads the head afterwards.
+    /// A collector lists objects first and reads the newest state afterwards.
     pub list_first: bool,
-    /// The key of a catalog names its writer and its attempt, so that no key is written with two contents.
+    /// The key of a catalog names its writer and its attempt, so no catalog is written over another.
     pub fresh_key: bool,
-    /// Only heads that are K or more below the newest are deleted.
+    /// Only states that are K or more below the newest are deleted.
     pub trim_k: bool,
 }
 

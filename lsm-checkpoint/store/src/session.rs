@@ -61,7 +61,8 @@ impl Session {
     }
 
     /// Checks once that the store refuses to create an object that exists. Some servers accept the condition and ignore
-    /// it. The request has the object's own bytes, so that such a server overwrites nothing.
+    /// it. The request has the bytes that the object already has, so a server that ignores the condition changes
+    /// nothing.
     pub(crate) async fn before_writing(&self) -> Result<()> {
         if self.refuses_overwrites.load(Ordering::Relaxed) {
             return Ok(());

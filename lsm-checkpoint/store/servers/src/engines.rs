@@ -26,7 +26,8 @@ const APART: u64 = 3_000;
 /// The number of checkpoints under load. Two more follow, without a compaction between them.
 const UNDER_LOAD: usize = 2;
 
-/// Returns every engine with both kinds of tree, and the trees with an option that its files depend on.
+/// Returns every engine with both kinds of tree, and the encrypted and the descending tree of each engine that has
+/// them.
 pub fn kinds() -> impl Iterator<Item = Kind> {
     let special = [Which::CoordinodeV5, Which::CoordinodeV7].into_iter().flat_map(|which| {
         [Special::Encrypted, Special::Descending].map(|option| Kind::special(which, option))
@@ -34,8 +35,9 @@ pub fn kinds() -> impl Iterator<Item = Kind> {
     Kind::all().chain(special)
 }
 
-/// Takes checkpoints of a tree under load, and pushes them below a prefix. Restores each, opens it with its engine and
-/// compares every key. Returns the number of keys that were compared. `dir` is an empty directory.
+/// Takes checkpoints of a tree under load, and pushes them below a prefix. Restores each backup, opens the copy with
+/// the engine, and compares every key. Then forgets all but the last one, collects, and compares the last one again.
+/// Returns the number of keys that were compared. `dir` is an empty directory.
 ///
 /// # Errors
 ///

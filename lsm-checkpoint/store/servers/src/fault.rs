@@ -38,7 +38,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every fault that a correct store can show to a client that survives.
+    /// The faults that a client of a correct store can meet without being killed.
     pub const ALL: &[Self] = &[
         Self::CutRequest,
         Self::LoseAnswer,

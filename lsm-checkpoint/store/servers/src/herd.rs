@@ -62,7 +62,7 @@ const PREFIX: &str = "herd";
 /// One in this many requests kills its worker.
 const DEATHS: u64 = 300;
 
-/// Lets a herd work on a server, then verifies every backup and collects the rest.
+/// Lets a herd work on a server. Then verifies every backup, fences all writers, collects, and verifies again.
 ///
 /// # Errors
 ///

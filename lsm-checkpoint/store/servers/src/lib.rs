@@ -2,7 +2,7 @@
 //!
 //! - [`Proxy`] is the address that a client gets. It counts requests and bytes, and asks a plan for the [`Fault`] of
 //!   each request.
-//! - [`Upstream`] is the server behind it: s3s-fs in this process, or a program such as moto or azurite.
+//! - [`Upstream`] is the server behind the proxy: s3s-fs in this process, or a program such as moto or Azurite.
 #![forbid(unsafe_code)]
 
 mod call;

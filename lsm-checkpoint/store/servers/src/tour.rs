@@ -1,4 +1,4 @@
-//! A tour through every verb, on one store.
+//! A tour through each verb of a backup's life, on one store.
 
 use std::collections::BTreeMap;
 use std::error::Error;

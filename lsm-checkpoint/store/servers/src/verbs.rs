@@ -1,4 +1,4 @@
-//! [`Verbs`]: the verbs of a repository under faults, and the same verbs again after them.
+//! [`Verbs`]: the verbs of a repository under faults, and a check without faults.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,12 +57,12 @@ impl<'a> Verbs<'a> {
         Self { store: Arc::clone(store), sources, prefix: prefix.into() }
     }
 
-    /// Makes the repository, runs the verbs under a plan, and runs them again without faults. The second backup must
-    /// then be whole, and no garbage may be left. Returns the number of requests under the plan.
+    /// Makes the repository, and runs the verbs under a plan. Then, without faults, the second checkpoint is pushed
+    /// again. Its backup must be whole, and no garbage may be left. Returns the number of requests under the plan.
     ///
     /// # Errors
     ///
-    /// A verb failed without faults, or something is lost or left.
+    /// A call failed without faults, a backup is lost, or garbage is left.
     pub async fn under(
         &self,
         proxy: &Proxy,
@@ -115,7 +115,7 @@ impl<'a> Verbs<'a> {
     }
 }
 
-/// Runs the verbs once for each seed, where one request in four has a fault. Returns the number of requests.
+/// Runs the verbs once for each seed, where about one request in four has a fault. Returns the number of requests.
 ///
 /// # Errors
 ///

@@ -18,7 +18,7 @@ pub struct VerifyOptions {
 }
 
 impl VerifyOptions {
-    /// Creates the default options: all backups, all files.
+    /// Creates the default options: all files of all backups that are not forgotten.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -32,7 +32,7 @@ impl VerifyOptions {
     }
 
     /// Reads only part `k` of `n` of the objects, with `k` from 1 to `n`. An object always belongs to the same part, so
-    /// `n` runs read everything.
+    /// the parts 1 to `n` together cover all objects.
     #[must_use]
     pub fn part(mut self, k: u32, n: u32) -> Self {
         let n = n.max(1);
@@ -70,7 +70,7 @@ impl fmt::Debug for VerifyOptions {
 pub struct CheckReport {
     /// The number of backups that were checked.
     pub backups: u64,
-    /// The number of objects that they need.
+    /// The number of objects that they need and that are there.
     pub objects: u64,
     /// The bytes of these objects.
     pub bytes: u64,
@@ -83,7 +83,7 @@ pub struct CheckReport {
     pub other_objects: u64,
     /// The bytes of these objects.
     pub other_bytes: u64,
-    /// The number of objects with names that no repository makes.
+    /// The number of objects below `data/` and `backup/` with names that no repository makes.
     pub strangers: u64,
 }
 
@@ -95,7 +95,7 @@ pub struct DamagedObject {
     pub key: Key,
     /// The damage.
     pub what: Defect,
-    /// The backups that need the object.
+    /// The backups that need the object. If a verification found the damage by reading, only the first of them.
     pub backups: Vec<BackupId>,
 }
 

@@ -45,8 +45,8 @@ impl Collector<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            // The state is read after the names. An object that is written later is not among them. An object among
-            // them that this state does not need can never be needed again.
+            // The state is read after the names. An object that is written later is not among them. If this state
+            // neither references an object among them nor has its writer, no later state needs it.
             let head = match early {
                 Some(head) => head,
                 None => self.needed(known).await?,

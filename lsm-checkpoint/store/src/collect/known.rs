@@ -12,7 +12,7 @@ use crate::{
     session::Session,
 };
 
-/// Duplicates are not removed from a list of fewer fingerprints.
+/// A list of fewer than twice as many fingerprints may have duplicates while it grows.
 const FEW: usize = 1 << 12;
 
 /// A key for fingerprints, and the fingerprints of all objects that are needed.
@@ -59,7 +59,7 @@ impl Known {
 }
 
 /// A set of fingerprints in 8 bytes each. Backups share most of their objects, so duplicates are removed whenever the
-/// list has doubled. It never holds more than twice the set and one backup.
+/// list has doubled. It never holds more than one backup beside the larger of twice the set and 8,192 fingerprints.
 #[derive(Debug, Default)]
 struct Fingerprints {
     list: Vec<u64>,

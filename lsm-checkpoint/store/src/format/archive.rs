@@ -103,7 +103,7 @@ pub(super) fn damaged(error: lsm_manifest::Error) -> Defect {
     Defect::Archive(Box::new(error))
 }
 
-/// The fields at the front of the first section of each object.
+/// The fields at the front of the sections `repository`, `head` and `catalog`.
 pub(super) fn put_version(out: &mut Vec<u8>) {
     put_u32(out, REPOSITORY_FORMAT);
     put_u64(out, 0);

@@ -26,7 +26,7 @@ pub struct Head {
     pub backups: Vec<Backup>,
     /// The backups that were forgotten and may come back.
     pub forgotten: Vec<Forgotten>,
-    /// The pushes that are under way.
+    /// The pushes that are under way, or that died and were not fenced.
     pub writers: Vec<RegisteredWriter>,
 }
 
@@ -37,7 +37,7 @@ pub struct Backup {
     pub id: BackupId,
     /// The identity of the source, from the checkpoint.
     pub source: String,
-    /// The sequence number of the checkpoint. It holds every write up to it.
+    /// The sequence number of the checkpoint, which holds every write up to this number.
     pub seqno: Option<u64>,
     /// The time of the checkpoint since the Unix epoch, by the clock of its maker.
     pub created: Duration,
@@ -132,7 +132,7 @@ impl Head {
         self.forgotten.iter().find(|forgotten| forgotten.backup.id == id)
     }
 
-    /// Returns `true` if the push is under way.
+    /// Returns `true` if the writer is registered.
     #[must_use]
     pub fn has_writer(&self, id: WriterId) -> bool {
         self.writers.iter().any(|writer| writer.id == id)

@@ -39,8 +39,8 @@ impl Retries {
         self
     }
 
-    /// Sets a callback for each failure after which a request is made again. It gets the server and the cause, and must
-    /// not block.
+    /// Sets a callback for each failure of a kind that is repeated, the last one before the request is given up
+    /// included. The callback gets the server and the cause, and must not block. With a limit of zero it is not called.
     #[must_use]
     pub fn on_failure(mut self, call: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.on_failure = Some(Arc::new(call));

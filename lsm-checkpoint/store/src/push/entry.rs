@@ -19,7 +19,7 @@ use crate::{
     session::Session,
 };
 
-/// The longest host name in a state.
+/// The longest host name that a push records. A longer one is cut.
 const HOST_MAX: usize = 64;
 
 /// Draws a new writer.

@@ -58,17 +58,19 @@ impl fmt::Debug for PushOptions {
 pub struct Pushed {
     /// The backup.
     pub backup: Backup,
-    /// `true` if the checkpoint had a backup already. Nothing was sent.
+    /// `true` if the newest state had a backup of this checkpoint already: from an earlier push, from one at the same
+    /// time, or from a request of this call whose answer was lost. Then nothing counts as sent.
     pub was_there: bool,
     /// The number of files that this call has sent.
     pub sent_files: u64,
     /// The bytes of these files.
     pub sent_bytes: u64,
-    /// The number of files that the repository had already, or that a killed push had sent.
+    /// The number of files that the repository had already, that a killed push had sent, or that were copied after a
+    /// fence. Empty files count here.
     pub reused_files: u64,
     /// The bytes of these files.
     pub reused_bytes: u64,
-    /// The number of times that a collector fenced this push.
+    /// The number of times that this push was fenced.
     pub fences: u32,
 }
 

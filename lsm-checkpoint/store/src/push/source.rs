@@ -52,8 +52,8 @@ impl Source {
 }
 
 impl Reading {
-    /// Reads the next part, of at most `part` bytes, which is a multiple of a piece. At the end of the file, compares
-    /// its checksum, and returns `None`.
+    /// Reads the next part. `part` is a multiple of a piece, or reaches the end of the file. At the end of the file,
+    /// compares its checksum, and returns `None`.
     pub(super) fn next(&mut self, part: u64) -> Result<Option<Bytes>> {
         let len = part.min(self.len.saturating_sub(self.offset));
         if len == 0 {

@@ -27,8 +27,8 @@ use crate::{
     session::Session,
 };
 
-/// The longest range of one request, in pieces. Longer ranges cost fewer requests. A reader still needs two of them at
-/// the same time, so that it does not wait for the second one.
+/// The maximum number of pieces in one request. Longer requests would be fewer. But a reader needs memory for two of
+/// them, so that the second one is under way while it reads the first.
 pub(super) const RUN: u64 = 4;
 
 /// The pieces of a backup's files.

@@ -19,12 +19,13 @@ const SUFFIX: &str = "checkpoint-staged";
 
 impl RepositoryFs {
     /// Restores the backup to a target that does not exist, as [`lsm_checkpoint::restore`] does, with these options.
+    /// The policy is always [`Independent`](Policy::Independent).
     ///
     /// # Contract
     ///
-    /// If an earlier restore to the same target was killed, the pieces that it has written are taken from the local
-    /// disk, and only the others are fetched. The bytes of both are compared with their SHA-256. The debris of the
-    /// earlier restore is removed at the end, also after an error.
+    /// If an earlier restore to the same target was killed, the bytes that it has written are taken from the local
+    /// disk, in runs of up to 4 MiB. Only the other runs are fetched. All bytes are compared with their SHA-256. The
+    /// debris of the earlier restore is removed at the end, also after an error.
     ///
     /// # Crash semantics
     ///

@@ -10,7 +10,7 @@ use lsm_fs::{Fs, FsOpenOptions};
 
 use crate::format::{PIECE, Sha256, sha256};
 
-/// A directory whose files have the names of the backup's. Its bytes are used only if they match their SHA-256.
+/// A directory whose files have the names of the backup's files. Their bytes are used only if they match their SHA-256.
 #[derive(Clone, Debug)]
 pub(super) struct Seed {
     pub(super) fs: Arc<dyn Fs>,

@@ -20,8 +20,8 @@ impl Repository {
     /// Creates a repository and opens it.
     ///
     /// The call first probes the store: in 20 rounds, 8 clients create one key at the same time with 1 MiB each, and
-    /// exactly one of them must win. The objects of the probe are deleted. The folder of a local repository is made,
-    /// and its name is made durable.
+    /// exactly one of them must win. A round whose requests got no answer is repeated. The objects of the probe are
+    /// deleted, if the credentials allow it. The folder of a local repository is made, and its name is made durable.
     ///
     /// # Crash semantics
     ///
@@ -30,8 +30,12 @@ impl Repository {
     /// # Errors
     ///
     /// - [`RepositoryExists`](Error::RepositoryExists): nothing was changed.
-    /// - [`StoreLacks`](Error::StoreLacks): the store would lose backups. No repository was created.
-    /// - [`Denied`](Error::Denied), [`Store`](Error::Store), [`Fs`](Error::Fs). Call it again.
+    /// - [`StoreLacks`](Error::StoreLacks): the store failed the probe, so it could lose backups. No repository was
+    ///   created.
+    /// - [`Corrupt`](Error::Corrupt): there are states, but the object `repository` has gone. Bring it back from a
+    ///   copy.
+    /// - [`Denied`](Error::Denied): the credentials may not list, read or write there.
+    /// - [`Store`](Error::Store), [`Fs`](Error::Fs): call it again.
     pub async fn init(location: Location, options: Options) -> Result<Self> {
         let access = Access::new(location, options);
         make_folder(&access)?;

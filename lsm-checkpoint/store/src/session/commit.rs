@@ -59,7 +59,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Unknown`](Error::Unknown) if the change may be committed now or later. After any other error it is not.
+    /// [`Unknown`](Error::Unknown) if the change may be committed now or later. After any other error it is not, with
+    /// one exception: before `NoSuchBackup`, an earlier round may have committed the change, and a collector may have
+    /// dropped the backup since.
     pub(crate) async fn commit<C: Change>(&self, change: &mut C) -> Result<(Head, C::Done)> {
         let transaction = TransactionId(self.access.random()?);
         let change_name = change.describe();

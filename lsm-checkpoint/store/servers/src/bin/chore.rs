@@ -6,8 +6,8 @@
 //!
 //! | part | content |
 //! |---|---|
-//! | `tours` | every verb on every store |
-//! | `faults` | the verbs on every server, where one request in four fails |
+//! | `tours` | the tour of `tour.rs` on every store |
+//! | `faults` | the verbs on every server, where about one request in four fails |
 //! | `engines` | checkpoints of real engines on every store, every key compared |
 //! | `herd` | many processes on one repository, killed at random |
 //! | `resume` | a push at its full size that is killed half-way, and the memory of a push |

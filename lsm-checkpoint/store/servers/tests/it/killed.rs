@@ -1,4 +1,4 @@
-//! Kills a process at each of its requests, before and after the effect of the request.
+//! Kills a push or a collect at each of its requests, before and after the effect of the request.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

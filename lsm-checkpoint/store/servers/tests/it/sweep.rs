@@ -1,4 +1,5 @@
-//! Every request of every verb fails once. Afterwards the same verbs succeed, nothing is lost, and no garbage is left.
+//! Each request of the verbs in [`Verbs`] fails once. Afterwards a push succeeds, nothing is lost, and no garbage is
+//! left.
 
 use lsm_checkpoint_servers::verbs::{Sources, Verbs, storm};
 use lsm_checkpoint_servers::{Call, Fault, Server, Settings};
@@ -10,7 +11,8 @@ async fn run(sources: &Sources, name: &str, plan: impl FnMut(&Call) -> Fault + S
     outcome.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// In CI, each request gets every fourth fault, in turn. With `LSM_STORE_FAULTS=all`, each request gets every fault.
+/// In CI, each request gets a quarter of the faults, in turn. With `LSM_STORE_FAULTS=all`, each request gets all of
+/// them. A fault that does not fit a request is left out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_fails_once() {
     let turns = if std::env::var("LSM_STORE_FAULTS").is_ok_and(|faults| faults == "all") { 1 } else { 4 };

@@ -1,4 +1,4 @@
-//! Every verb on an S3 server: without changes, with lists in small pages, and with a clock that is an hour off.
+//! The tour on an S3 server: as it is, with lists in small pages, and with a clock that is an hour off.
 
 use lsm_checkpoint_servers::tour::tour;
 use lsm_checkpoint_servers::{Server, Settings};

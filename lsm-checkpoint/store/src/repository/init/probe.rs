@@ -18,7 +18,7 @@ pub(super) async fn run(access: &Access) -> Result<()> {
     Ok(())
 }
 
-/// Runs a round until each racer has an answer.
+/// Runs a round, and repeats it under a new key until each racer has an answer.
 async fn round(access: &Access) -> Result<()> {
     let mut attempts = access.attempts(PROBES);
     loop {

@@ -1,4 +1,4 @@
-//! Well-formed catalogs and heads with false claims: paths that lead out, and lengths that exceed the memory.
+//! Well-formed catalogs and states with false claims: paths that lead out, and lengths that exceed the memory.
 
 use lsm_checkpoint_store::proof::{BackupCatalog, Head, StoredFile};
 use lsm_checkpoint_store::{Key, ObjectName};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::garden::{Garden, Objects, assert_clear, errors};
 
-/// Returns the repository with a changed newest head.
+/// Returns the repository with a changed newest state.
 fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
     let (key, mut head) = garden.head();
     change(&mut head);
@@ -15,7 +15,8 @@ fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
     objects
 }
 
-/// Returns the repository with a changed catalog of its first backup, and a head that has its digest.
+/// Returns the repository with a changed catalog of its first backup, and a newest state that has the digest of this
+/// catalog.
 fn with_catalog(garden: &Garden, change: impl FnOnce(&mut BackupCatalog)) -> Objects {
     let (_, head) = garden.head();
     let name: ObjectName = head.backups[0].catalog.name;
@@ -90,7 +91,7 @@ fn a_head_that_claims_a_huge_catalog_is_refused() {
     }
 }
 
-/// The numbers of files and bytes in a head are only shown to people.
+/// The numbers of files and bytes in a state are only shown to people.
 #[test]
 fn a_head_that_claims_many_files_costs_nothing() {
     let garden = Garden::new(1);

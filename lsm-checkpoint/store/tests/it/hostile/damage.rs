@@ -81,7 +81,8 @@ fn a_renamed_or_missing_object_is_noticed() {
     }
 }
 
-/// Damage of a head or a catalog stops a collector. Damage of a file does not concern it.
+/// A collector reads the references in catalogs, and no files. So a damaged catalog stops it, and a damaged file does
+/// not.
 #[test]
 fn a_collector_stops_at_a_damaged_catalog() {
     let garden = Garden::new(1);

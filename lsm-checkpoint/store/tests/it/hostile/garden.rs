@@ -70,7 +70,7 @@ impl Garden {
         Self { objects, first, second, third }
     }
 
-    /// Returns the newest head before any damage.
+    /// Returns the key and the content of the newest state before any damage.
     pub(crate) fn head(&self) -> (String, Head) {
         let heads = self.objects.iter().filter_map(|(key, bytes)| match Key::parse(key) {
             Some(Key::Head(number)) => Some((number, key, bytes)),
@@ -87,7 +87,7 @@ impl Garden {
         self.visit(objects, |key| self.objects.contains_key(key) || !is_object(key))
     }
 
-    /// As [`tour`](Self::tour), for heads and catalogs that are well formed and reference none of the data.
+    /// As [`tour`](Self::tour), for states and catalogs that are well formed and reference none of the data.
     pub(crate) fn tour_of_lies(&self, objects: &Objects) -> Vec<Outcome> {
         self.visit(objects, |key| !key.starts_with("data/"))
     }

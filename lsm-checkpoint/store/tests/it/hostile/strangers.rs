@@ -1,4 +1,4 @@
-//! Foreign heads, empty lists, and foreign keys.
+//! States of another repository, empty lists, and foreign keys.
 
 use bytes::Bytes;
 

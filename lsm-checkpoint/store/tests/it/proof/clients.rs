@@ -16,7 +16,7 @@ use crate::step::store::StepStore;
 /// The parameters that all clients of a scenario share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
-    /// K.
+    /// The number K of states that the repository keeps.
     pub(crate) kept_heads: u64,
     pub(crate) rules: Rules,
     /// The number of keys in a batch of `collect`.

@@ -22,7 +22,7 @@ type Needed = (Key, u64, Vec<[u8; 32]>);
 /// A cache of decoded objects.
 type Decoded<K, T> = RefCell<HashMap<K, Rc<Result<T, String>>>>;
 
-/// The invariants of section "Transactions" of the design.
+/// The invariants that `PROOF.md` lists.
 pub(crate) struct Protocol {
     setting: Setting,
     /// Backups that a client of the scenario forgets.
@@ -45,7 +45,7 @@ impl Protocol {
         self.may_go.extend_from_slice(backups);
     }
 
-    /// Returns the newest head in the store.
+    /// Returns the newest state of the repository in the store.
     fn newest(&self, names: &Names, world: &World) -> Result<Rc<Result<Head, String>>, String> {
         let heads =
             world.objects().iter().filter_map(|&(key, content)| match Named::parse(&names.text(key)) {
@@ -140,8 +140,8 @@ fn decode(names: &Names, bytes: &Bytes) -> Result<Vec<Needed>, String> {
 }
 
 impl Invariants for Protocol {
-    /// Each backup of the newest head, and each forgotten one, has its catalog and its objects with the right bytes. A
-    /// head with a backup twice does not decode.
+    /// Each backup in the newest state, and each forgotten one, has its catalog and its objects with the right bytes. A
+    /// state that lists a backup twice does not decode.
     fn world(&self, names: &Names, world: &World) -> Result<(), String> {
         let newest = self.newest(names, world)?;
         let head = newest.as_ref().as_ref().map_err(String::clone)?;

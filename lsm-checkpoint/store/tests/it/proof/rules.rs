@@ -43,8 +43,8 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
         moves,
     };
     vec![
-        // The collector c has listed head 1 and is slow. Client t trims that head, and q, slow as well, creates it
-        // again.
+        // The collector c has listed state 1 and is slow. Client t deletes that state, and q, slow as well, creates its
+        // number again.
         example(
             "relist",
             "lost data",
@@ -119,7 +119,7 @@ fn counterexamples(sources: &Sources) -> Vec<Counterexample> {
             two("q", push(other)),
             &[Until(C, "list data"), Finish(P), Finish(C)],
         ),
-        // A key that names no writer is garbage to a collector that reads the head before the commit.
+        // A key that names no writer is garbage to a collector that reads the newest state before the commit.
         example(
             "fresh_key",
             "lost catalog",

@@ -6,10 +6,11 @@ use super::world::Request;
 /// Returns `true` if no later step of another client, and no request in flight, can touch the objects of `request`.
 ///
 /// - The object `repository` never changes once it exists.
-/// - Each object is created under its own key, and only a collector looks at it before a head names it.
+/// - Each object is created under its own key, and only a collector looks at it before a state of the repository names
+///   it.
 /// - An object that exists changes only if a collector deletes it.
 ///
-/// A list of the heads depends on every commit, so it is never independent.
+/// A list of the states of the repository depends on every commit, so it is never independent.
 pub(super) fn independent(machine: &Machine, whole: &Whole, client: usize, request: &Request) -> bool {
     if machine.collects.is_empty() {
         return false;
