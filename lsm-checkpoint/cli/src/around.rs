@@ -1,4 +1,4 @@
-//! [`look_around`]: where the checkpoints are, if a directory has none.
+//! [`look_around`]: names the checkpoints near a directory that has none.
 
 use std::path::Path;
 

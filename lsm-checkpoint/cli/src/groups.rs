@@ -24,7 +24,7 @@ pub(crate) struct Group {
     pub(crate) identity: String,
     /// The checkpoints whose files are all present, newest first. At equal times, the last name comes first.
     pub(crate) complete: Vec<Member>,
-    /// The checkpoints that lack a file, have one of another length, or failed a quick verification.
+    /// The checkpoints that lack a file, have one of another length, or failed a verification.
     pub(crate) unsound: Vec<Member>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
 /// The difference that the clocks of two hosts may have.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Returns `true` if a checkpoint's time is in the future, beyond that difference.
+/// Returns `true` if a checkpoint's time is in the future by more than `TOLERANCE`.
 pub(crate) fn is_in_future(session: &Session, member: &Member) -> bool {
     member.created.duration_since(session.now) > TOLERANCE
 }

@@ -151,7 +151,7 @@ fn year(time: &ZonedDateTime, _: usize) -> Period {
 }
 
 impl Rules {
-    /// Returns `true` if no rule is given. Such a `prune` would keep nothing.
+    /// Returns `true` if no rule is given. A `prune` without rules would keep nothing.
     pub(crate) const fn is_empty(&self) -> bool {
         self.within.is_none()
             && matches!(

@@ -55,7 +55,8 @@ impl Session {
         text::age(then, self.now)
     }
 
-    /// Waits for a call that only reads and has no progress. A signal ends the wait.
+    /// Waits for a call that has no progress to show. A signal ends the wait, and with the process the call, so the
+    /// call must only read or be safe to kill.
     pub(crate) fn waiting<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         waiting::wait(&self.signals, waiting::PATIENCE, read, || {
             self.out.note("still waiting; SIGINT ends the wait");

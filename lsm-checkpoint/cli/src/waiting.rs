@@ -20,7 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a call in a thread of its own, and returns its result. Fails once a signal has arrived: the end of the process
-/// then ends the call. So the call must change nothing.
+/// then ends the call. So the call must only read, or be safe to kill at any point, as the creation of a repository is.
 pub(crate) fn wait<T: Send + 'static>(
     signals: &Signals,
     patience: Duration,

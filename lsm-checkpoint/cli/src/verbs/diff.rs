@@ -39,7 +39,7 @@ enum Fate {
     Removed,
     Changed,
     Unchanged,
-    /// The lengths are equal, and at least one of the two has no checksum.
+    /// The lengths are equal, the inodes differ, and at least one of the two has no checksum.
     Unknown,
 }
 

@@ -36,7 +36,8 @@ enum Action {
         /// The archive.
         file: PathBuf,
     },
-    /// Exit with 2 if a footer or a section is damaged, or if CURRENT names this version with another digest.
+    /// Exit with 2 if a footer or a section is damaged, or if CURRENT is damaged or names this version with another
+    /// digest.
     Verify {
         /// The archive.
         file: PathBuf,

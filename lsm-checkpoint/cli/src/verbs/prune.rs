@@ -43,7 +43,7 @@ pub(crate) struct PruneArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Verification {
-    /// Names, lengths, manifests.
+    /// Names and lengths, and the manifests of a checkpoint.
     Quick,
     /// Every byte.
     Full,
@@ -184,7 +184,7 @@ fn add(
     );
 }
 
-/// Removes the oldest first, so that an interrupted run has kept the younger ones.
+/// Removes the oldest of each source first, so that an interrupted run has kept the younger ones.
 fn carry_out(session: &Session, plans: &[Plan]) -> Result {
     let mut exit = Exit::Done;
     let decisions = plans.iter().flat_map(|plan| plan.decisions.iter().rev());

@@ -14,22 +14,22 @@ pub(crate) struct RuleArgs {
     /// Keep the newest N. In every rule, `all` stands for an unlimited N.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_last: Option<Keep>,
-    /// Keep the newest one of each of the last N hours that have one.
+    /// Keep the newest of each hour, for the last N hours that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_hourly: Option<Keep>,
-    /// Keep the newest one of each of the last N days that have one.
+    /// Keep the newest of each day, for the last N days that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_daily: Option<Keep>,
-    /// Keep the newest one of each of the last N weeks that have one. Weeks begin on Monday.
+    /// Keep the newest of each week, for the last N weeks that have one. Weeks begin on Monday.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_weekly: Option<Keep>,
-    /// Keep the newest one of each of the last N months that have one.
+    /// Keep the newest of each month, for the last N months that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_monthly: Option<Keep>,
-    /// Keep the newest one of each of the last N years that have one.
+    /// Keep the newest of each year, for the last N years that have one.
     #[arg(long, value_name = "N", help_heading = "Rules")]
     keep_yearly: Option<Keep>,
-    /// Keep all that are at most this much older than the newest one, such as 7d or 1y6m (m is for months).
+    /// Keep all that are less than this much older than the newest one, such as 7d or 1y6m (m is for months).
     #[arg(long, value_name = "LENGTH", help_heading = "Rules")]
     keep_within: Option<Within>,
 }

@@ -137,7 +137,7 @@ fn one_refused_checkpoint_does_not_stop_the_others() {
     assert_eq!(daily.names(), ["sun", "thu"], "an entry of the filesystem stays");
 }
 
-/// They may be of different sources, so only `--unnamed` prunes them.
+/// Checkpoints without an identity may be of different sources, so only `--unnamed` prunes them.
 #[test]
 fn checkpoints_without_an_identity_are_left_alone() {
     let daily = nightly();

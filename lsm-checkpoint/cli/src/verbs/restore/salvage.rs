@@ -59,7 +59,8 @@ fn names(path: &Path, trees: &[PathBuf]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the directories with a manifest below a directory, by name. An unreadable one counts as empty.
+/// Returns the directories below a directory that have a file `current`, by name. An unreadable directory counts as
+/// empty.
 fn trees_below(dir: &Path, depth: usize) -> Vec<PathBuf> {
     let Some(below) = depth.checked_sub(1) else { return Vec::new() };
     let entries = StdFs.read_dir(dir).unwrap_or_default();

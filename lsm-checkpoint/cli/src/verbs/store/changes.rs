@@ -75,7 +75,8 @@ fn tell(session: &Session, ids: &[BackupId], state: &'static str) {
 
 /// Fence the push of a dead writer, so that the next `store collect` deletes its objects.
 ///
-/// If the writer is alive after all, it loses only time: its push copies its objects within the store and goes on.
+/// If the writer is alive after all, its push copies its objects within the store and goes on. The third fence ends it.
+/// No data is lost.
 #[derive(Args, Debug)]
 pub(super) struct FenceArgs {
     /// The repository.

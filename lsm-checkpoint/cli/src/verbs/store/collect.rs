@@ -13,7 +13,7 @@ use crate::{
     text::{self, parse_age},
 };
 
-/// Delete everything that no backup needs: objects of dropped backups and of failed pushes, and old states.
+/// Delete everything that no backup needs: objects of dropped backups and of fenced pushes, and old states.
 ///
 /// It may run at any time, beside pushes, restores and other collectors. It never deletes an object that a backup
 /// needs.
@@ -25,7 +25,7 @@ pub(super) struct CollectArgs {
     limits: LimitArgs,
 }
 
-/// The ages at which forgotten backups and idle pushes are given up.
+/// The ages at which a collect drops forgotten backups and fences idle pushes.
 #[derive(Args, Debug)]
 pub(super) struct LimitArgs {
     /// Drop backups that an earlier collect saw forgotten this long ago. Until then `store undo` brings them back.

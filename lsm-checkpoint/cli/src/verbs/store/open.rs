@@ -31,7 +31,7 @@ pub(super) struct ClientArgs {
     /// Use no state directory. A killed push then starts over, and a rollback of the repository goes unnoticed.
     #[arg(long, global = true, conflicts_with = "state")]
     no_state: bool,
-    /// The number of concurrent requests.
+    /// Transfer at most this many files at a time, and parts of one file.
     #[arg(long, value_name = "N", global = true, default_value_t = 16)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     requests: u16,
@@ -133,8 +133,8 @@ fn folder_of(url: &str) -> String {
 
 /// Create a repository, after a probe of the store.
 ///
-/// The probe makes 20 rounds of 8 concurrent put-if-absent requests for one object. A store that accepts two of them
-/// would lose backups, and is refused.
+/// The probe makes 20 rounds of 8 concurrent put-if-absent requests, for one object in each round. A store that accepts
+/// two of them would lose backups, and is refused.
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
     /// The URL of the new repository.
