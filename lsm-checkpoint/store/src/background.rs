@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 
 /// A runtime whose results come over channels.
 ///
-/// A caller may be a thread of another runtime. Waiting on a channel blocks that thread, and never panics as entering a
-/// runtime from within a runtime does.
+/// A caller may be a thread of another runtime. Waiting on a channel blocks that thread. Entering a second runtime
+/// there would panic.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);
 

@@ -1,4 +1,4 @@
-//! Changes of a state that depend on nothing but the state.
+//! Changes that need no request beside the state from which they are derived.
 
 use std::time::Duration;
 

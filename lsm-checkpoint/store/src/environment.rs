@@ -34,7 +34,8 @@ pub trait Environment: Send + Sync + fmt::Debug {
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>);
 }
 
-/// The operating system, and the tokio runtime that polls the caller.
+/// The randomness and the clocks of the operating system, and the timer and the threads of the tokio runtime that polls
+/// the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemEnvironment(Instant);
 

@@ -3,7 +3,7 @@
 //! # Modules in reading order
 //!
 //! - [`Location`] names a store, and [`Options`] sets the limits of a client.
-//! - [`Repository`] has the verbs, with a result type for each. [`blocking`] has the same for programs without async
+//! - [`Repository`] has the verbs, such as push, list and collect. [`blocking`] has the same for programs without async
 //!   code.
 //! - [`RepositoryFs`] reads a backup.
 //! - [`Error`] documents the next step for each failure, and [`Defect`] the damage of an object.

@@ -90,7 +90,7 @@ impl Repository {
         let push = Push { session, source, survey: &survey, options, meter, replaced };
         let outcome = push.run(&head).await;
         if outcome.is_ok() {
-            // The backup is committed. If the notes of this push cannot be removed, they only cost the next push a
+            // The backup is committed. Notes of this push that stay in the state directory only cost the next push a
             // read.
             let _ = session.memory.ended(survey.id).await;
         }
@@ -146,8 +146,8 @@ impl Push<'_> {
             None => self.register().await?,
         };
         let outcome = self.carry(&head, &mut writer, resume.finished).await;
-        // After a local failure, a later run can resume under this writer only if there is a memory. Otherwise remove
-        // it.
+        // A later run can resume under this writer only with a state directory. Without one, fence the writer after a
+        // local failure, so that a collect deletes its objects.
         let is_local = matches!(
             outcome,
             Err(Error::Cancelled

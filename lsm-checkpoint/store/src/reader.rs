@@ -168,7 +168,8 @@ impl Repository {
     }
 }
 
-/// Makes the error of an object that is missing or damaged. A backup that was dropped meanwhile is gone.
+/// Makes the error of an object that is missing or damaged. If the backup was dropped meanwhile, this is
+/// [`BackupGone`](Error::BackupGone).
 async fn missing(session: &Session, backup: BackupId, key: Key, defect: crate::defect::Defect) -> Error {
     match session.newest().await {
         Ok(newest) if newest.head.referenced().all(|known| known.id != backup) => {

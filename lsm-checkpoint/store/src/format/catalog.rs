@@ -25,7 +25,7 @@ pub struct BackupCatalog {
     pub refs: Vec<ObjectRef>,
     /// The files, except `CHECKPOINT`.
     pub files: Vec<StoredFile>,
-    /// The directories. A parent of a file is left out if its own permissions are unknown.
+    /// The directories. A push lists the parents of all files. A reader also accepts a catalog that lacks some.
     pub folders: Vec<StoredFolder>,
 }
 

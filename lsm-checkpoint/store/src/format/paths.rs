@@ -2,7 +2,7 @@
 
 use crate::defect::Defect;
 
-/// The maximal length of a component, and of a path.
+/// The maximum length of a name, and the maximum number of names in a path.
 const NAME_MAX: usize = 1024;
 const DEPTH_MAX: usize = 16;
 pub(super) const PATH_MAX: usize = NAME_MAX * DEPTH_MAX;

@@ -17,7 +17,8 @@ impl Session {
         Ok(ObjectName { writer, nonce: Nonce(self.access.random()?) })
     }
 
-    /// Creates an object of these bytes. Each attempt has its own name, so that a late one does no harm.
+    /// Creates an object of these bytes. Each attempt has its own name, so that a request that arrives late does no
+    /// harm.
     pub(super) async fn put_new(
         &self,
         writer: WriterId,

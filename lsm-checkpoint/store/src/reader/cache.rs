@@ -26,7 +26,7 @@ pub(super) enum Slot {
     Failed(Arc<Error>),
 }
 
-/// Pieces within a limit. The oldest go first.
+/// Pieces within a limit of bytes. At the limit, the oldest piece that has arrived is dropped.
 #[derive(Debug)]
 pub(super) struct Cache {
     slots: BTreeMap<PieceId, Slot>,
@@ -54,7 +54,7 @@ impl Cache {
         self.bytes.saturating_add(len) <= self.limit
     }
 
-    /// Reserves the place of a piece that is fetched.
+    /// Reserves the place of a piece that is being fetched.
     pub(super) fn reserve(&mut self, id: PieceId, len: u64) {
         while !self.has_room(len) && self.drop_oldest() {}
         self.bytes += len;

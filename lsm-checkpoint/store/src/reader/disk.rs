@@ -15,8 +15,8 @@ use crate::{
     hex,
 };
 
-/// Pieces in a directory within a limit. The oldest go first. A piece is compared with its name when it is read, so a
-/// file that a crash has torn is fetched again.
+/// Pieces in a directory within a limit of bytes. At the limit, the oldest file is removed. The name of a file is the
+/// SHA-256 of its piece. A read compares both, so a piece whose file a crash has torn is fetched again.
 #[derive(Clone, Debug)]
 pub(super) struct DiskCache(Arc<Shared>);
 

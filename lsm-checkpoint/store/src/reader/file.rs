@@ -20,8 +20,8 @@ use super::{
 };
 use crate::format::PIECE;
 
-/// The number of pieces that may be fetched ahead of a reader. Whole runs are requested, so between `AHEAD - RUN` and
-/// `AHEAD` pieces are.
+/// The maximum number of pieces that are fetched ahead of a reader. A request ends at a multiple of `RUN`, so there may
+/// be up to `RUN - 1` fewer.
 const AHEAD: u64 = 2 * RUN;
 
 /// The offset of the next read is unknown.
@@ -65,7 +65,7 @@ impl RemoteFile {
         let end = offset + buf.len() as u64;
         let pieces = touched(offset, buf.len() as u64);
         let len = self.node.metadata().len;
-        // A read of a whole file leaves no part of it to read again.
+        // A read of the whole file counts as sequential, because its pieces are not needed again.
         let is_whole = offset == 0 && end == len;
         let is_sequel = self.expected.swap(end, Ordering::Relaxed) == offset || is_whole;
         let is_ahead = is_sequel && !self.is_random.load(Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::format::{BackupCatalog, PIECE};
 /// A file or a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
-    /// The directory that holds the checkpoint's.
+    /// The directory above the checkpoint's directory.
     Root,
     Folder(Option<Permissions>),
     /// `CHECKPOINT`, whose bytes are in the catalog.
