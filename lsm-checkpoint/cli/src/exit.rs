@@ -7,7 +7,8 @@ pub(crate) enum Exit {
     Done,
     /// The command line is wrong.
     Usage,
-    /// A checkpoint or a manifest is unsound, or `check` found no checkpoint that is young enough.
+    /// A checkpoint, a backup or a manifest is unsound, or none was found that is sound (for `check`, and young
+    /// enough).
     Unsound,
     /// Another process is at work.
     Busy,

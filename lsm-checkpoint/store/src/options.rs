@@ -94,10 +94,10 @@ impl Options {
         self
     }
 
-    /// Sets the number of times that a request is made before its failure is reported. The store's own client repeats
-    /// each of them as well. Default: 6. The pause between two attempts starts at `first_pause`, and doubles up to 20
-    /// seconds. For a store in the cloud, [`Retries`](crate::Retries) also limits the time, and allows at least one
-    /// attempt for each minute of it.
+    /// Sets the number of times that a request is made before its failure is reported. The client of a cloud repeats
+    /// each of them by itself as well. Default: 6. The pause between two attempts starts at `first_pause`, and doubles
+    /// up to 20 seconds. For a store in the cloud, [`Retries`](crate::Retries) also limits the time, and allows at
+    /// least one attempt for each minute of it.
     #[must_use]
     pub fn attempts(mut self, attempts: u32, first_pause: Duration) -> Self {
         (self.attempts, self.first_pause) = (attempts.max(1), first_pause);

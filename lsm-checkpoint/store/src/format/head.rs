@@ -64,7 +64,7 @@ pub struct CatalogPlace {
     pub refs: RefsPlace,
 }
 
-/// A backup that was forgotten. Its objects stay until the grace is over.
+/// A backup that was forgotten. Its objects stay until a collect drops it after the grace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     /// The backup.
