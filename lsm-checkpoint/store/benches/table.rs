@@ -1,8 +1,8 @@
 //! Push and restore beside restic and rclone, as a Markdown table: `cargo xtask bench` runs it on its mounts.
 //!
-//! The repository is a folder on another volume, the one place that all three know. The tools run in turn, each in new
-//! folders. Each measurement ends when the volume that was written to is synced, because rclone syncs nothing itself.
-//! restic is told not to compress. It encrypts, which the others do not.
+//! The repository is a folder on another volume, because all three tools can write to a folder. The tools run in turn,
+//! each in new folders. Each measurement ends when the volume that was written to is synced, because rclone syncs
+//! nothing itself. restic is told not to compress. It encrypts, which the others do not.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// Measures all tools on a checkpoint of so many files, and prints a row for each of the others.
+/// Measures all tools on a checkpoint of `count` files, and prints a row for each tool but ours.
 fn rows(tools: &[Tool], count: usize, rounds: usize) {
     let [from, to] = ["LSM_REALFS_EXT4", "LSM_REALFS_EXT4_B"].map(root);
     let home = tempfile::tempdir_in(&from).unwrap();

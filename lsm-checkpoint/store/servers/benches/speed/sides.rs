@@ -52,7 +52,7 @@ impl Side {
         }
     }
 
-    /// Our target beside this side. restic packs small files, so it has none there.
+    /// Our target beside this side. restic packs small files, so beside restic there is no target for them.
     pub(crate) const fn target(self, is_large: bool) -> Target {
         match self {
             Self::Bare => Target::Ratio(1.11),
@@ -71,7 +71,8 @@ impl Side {
         }
     }
 
-    /// Pushes a directory. `known` is the one before it. Returns our memory, or 0.
+    /// Pushes a directory. `known` is the directory that was pushed before. Returns our memory, or 0 for rclone and
+    /// restic.
     pub(crate) fn push(
         self,
         served: &Served,
@@ -103,7 +104,7 @@ impl Side {
         }
     }
 
-    /// Restores into a directory that does not exist. Returns our memory, or 0.
+    /// Restores into a directory that does not exist. Returns our memory, or 0 for rclone and restic.
     pub(crate) fn restore(self, served: &Served, dir: &Path, prefix: &str, target: &Path) -> u64 {
         let text = target.to_str().unwrap();
         match self {
