@@ -167,8 +167,8 @@ impl<'a> Backup<'a> {
         self
     }
 
-    /// Takes a backup of an open database. `target` must not exist, its parent must exist, and it must not lie in the
-    /// database.
+    /// Takes a backup of an open database. `target` must not exist, and its parent must exist. `target` must not lie in
+    /// the directory of the database.
     ///
     /// # Contract
     ///
@@ -180,16 +180,20 @@ impl<'a> Backup<'a> {
     ///
     /// # Crash semantics
     ///
-    /// The target is absent or complete, and complete after `Ok`. The next call for the target, or a
-    /// [sweep](lsm_checkpoint::sweep()), clears the leftovers of a dead process.
+    /// As [`Checkpoint::create`]: the target is absent or complete if the filesystem can rename directories, and
+    /// complete after `Ok`. The next call for the target, or a [sweep](lsm_checkpoint::sweep()), clears the leftovers
+    /// of a dead process.
     ///
     /// # Errors
     ///
     /// [`Poisoned`](crate::Error::Poisoned), [`TooManyRuns`](crate::Error::TooManyRuns),
     /// [`KeptChanging`](crate::Error::KeptChanging), [`UnknownDirectory`](crate::Error::UnknownDirectory),
     /// [`OtherDirectory`](crate::Error::OtherDirectory), [`NotADatabase`](crate::Error::NotADatabase),
-    /// [`DamagedJournal`](crate::Error::DamagedJournal), and the errors of [`Checkpoint::create`]. The failed attempt
-    /// leaves nothing behind. The database is untouched, except that the first backup stores its name in a hidden file.
+    /// [`DamagedJournal`](crate::Error::DamagedJournal), [`DamagedKeyspace`](crate::Error::DamagedKeyspace),
+    /// [`Fjall`](crate::Error::Fjall), [`Fs`](crate::Error::Fs), and the errors of [`Checkpoint::create`].
+    ///
+    /// Unless the documentation of an error says otherwise, the failed attempt leaves nothing behind. The database is
+    /// untouched, except that the first backup stores its name in a hidden file.
     pub fn create(&self, db: &impl AsDatabase, target: impl AsRef<Path>) -> Result<BackupInfo> {
         let db = db.as_database();
         let dir = dir_of(db, self.dir.as_deref())?;
@@ -208,8 +212,8 @@ impl<'a> Backup<'a> {
     /// # Errors
     ///
     /// [`Locked`](crate::Error::Locked), [`NotADatabase`](crate::Error::NotADatabase),
-    /// [`DamagedKeyspace`](crate::Error::DamagedKeyspace), [`DamagedJournal`](crate::Error::DamagedJournal), and the
-    /// errors of [`Checkpoint::create`].
+    /// [`DamagedKeyspace`](crate::Error::DamagedKeyspace), [`DamagedJournal`](crate::Error::DamagedJournal),
+    /// [`Fs`](crate::Error::Fs), and the errors of [`Checkpoint::create`].
     pub fn create_closed(&self, dir: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<BackupInfo> {
         let lock = offline::Lock::take(dir.as_ref())?;
         let identity = self.identity_of(dir.as_ref())?;

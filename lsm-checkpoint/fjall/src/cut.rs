@@ -8,11 +8,13 @@
 //!    hold now belongs to the backup, whatever its number, because this process may reuse numbers of an earlier one.
 //!    Persist the journal, which waits for the current writer. So each clear that was read has emptied its tables.
 //! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
-//!    versions again. If one changed, start again. Open the files of keyspace 0.
+//!    versions again. If one changed, repeat this step up to 16 times, and then start again at 1. Open the files of
+//!    keyspace 0.
 //! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
-//! 4. Open the new journals. If one was made and removed meanwhile, start again.
-//! 5. Keep the journals up to the last record below S, or to the end of the first reading. Leave out the clears of the
-//!    first reading, and the earlier records of their keyspaces, because the tables have these changes already.
+//! 4. Open the new journals. If one was made and removed meanwhile, start again at 1.
+//! 5. Keep the journals up to the last record below S, or to the end of the first reading if that is later. Leave out
+//!    the clears of the first reading, and the earlier records of their keyspaces, because the tables have these
+//!    changes already.
 //!
 //! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
 //! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0

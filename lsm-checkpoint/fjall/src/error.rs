@@ -10,7 +10,9 @@ use lsm_fs::Op;
 /// The result of a backup or a restore.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failed backup or restore. The database is untouched, and the target is as it was before the call.
+/// A failed backup or restore. The database is untouched, except that the first backup stores its name in a hidden
+/// file. The target is as it was before the call, unless the variant in [`Checkpoint`](Self::Checkpoint) says
+/// otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -52,10 +54,10 @@ pub enum Error {
     /// Pass the directory to [`Backup::directory`](crate::Backup::directory).
     #[error("a database without keyspaces does not show its directory; pass it to Backup::directory")]
     UnknownDirectory,
-    /// The database has no keyspaces, and the given directory is another one's.
+    /// The open database has no keyspaces, and the directory in [`Backup::directory`](crate::Backup::directory) is the
+    /// directory of another database.
     ///
-    /// Pass the directory of this very database to [`Backup::directory`](crate::Backup::directory). If a keyspace was
-    /// just deleted, drop its handles first.
+    /// Pass the directory of this very database. If a keyspace was just deleted, drop its handles first.
     #[error("{}: not the directory of this database: {reason}", dir.display())]
     OtherDirectory {
         /// The directory.
@@ -76,9 +78,11 @@ pub enum Error {
         /// The defect.
         defect: String,
     },
-    /// The manifest of a keyspace cannot be read.
+    /// A file of a keyspace cannot be used: a manifest, a table of keyspace 0, or a folder whose name is no id. Or the
+    /// stored name of the database is no text.
     ///
-    /// Do as for [`DamagedJournal`](Self::DamagedJournal).
+    /// If the file is `.lsm-checkpoint-identity`, remove it. Otherwise keep older backups. Write the live contents into
+    /// a new database, or restore a backup.
     #[error("{}: {defect}", path.display())]
     DamagedKeyspace {
         /// The file.
@@ -115,7 +119,7 @@ pub enum Error {
     /// An error of fjall.
     #[error("fjall failed during the backup")]
     Fjall(#[source] fjall::Error),
-    /// A file of the database cannot be read.
+    /// A file of the database cannot be read, or its name cannot be stored. Correct the cause, then retry.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }
@@ -145,7 +149,7 @@ impl Error {
         Self::Fs(lsm_fs::Error::new(op, path, error))
     }
 
-    /// Returns the error of a tree whose manifest cannot be read.
+    /// Returns the error of a tree with a file that cannot be used.
     pub(crate) fn damaged(path: &Path, defect: impl Into<String>) -> Self {
         Self::DamagedKeyspace { path: path.to_path_buf(), defect: defect.into() }
     }

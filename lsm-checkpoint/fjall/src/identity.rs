@@ -27,9 +27,9 @@ pub(crate) fn of(dir: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::damaged(&path, "the identity is not text; remove the file"))
 }
 
-/// Gives the database a name. If two calls race, the first one wins.
+/// Gives the database a name. If two calls race, the first one wins, except on a volume without an exclusive rename.
 fn name(dir: &Path, path: &Path) -> Result<()> {
-    // std seeds each `RandomState` with random bits of the host.
+    // std draws the seed of a thread's first `RandomState` from the host, and changes it for each later one.
     let [a, b] = [(); 2].map(|()| RandomState::new().build_hasher().finish());
     let text = format!("fjall-{a:016x}{b:016x}");
     let new = dir.join(format!("{IDENTITY_FILE}-{b:016x}"));
@@ -37,7 +37,7 @@ fn name(dir: &Path, path: &Path) -> Result<()> {
     match StdFs.rename_noreplace(&new, path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => StdFs.remove_file(&new)?,
-        // Without an exclusive rename, two concurrent first backups may see different names.
+        // Two concurrent first backups may then see different names.
         Err(error) if error.kind() == ErrorKind::Unsupported => StdFs.rename(&new, path)?,
         Err(error) => {
             StdFs.remove_file(&new)?;

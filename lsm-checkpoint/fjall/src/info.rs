@@ -14,8 +14,8 @@ pub struct BackupInfo {
     pub cut: Option<u64>,
     /// The number of attempts that the capture took.
     pub attempts: u32,
-    /// The longest time for which the backup locked the map of keyspaces. A commit, or the creation of a keyspace,
-    /// waits at most this long for the backup.
+    /// The longest time for which the backup locked fjall's map of keyspaces. A commit, or the creation of a keyspace,
+    /// waits at most this long for the map. Besides, a write waits while the backup flushes the journal's buffer.
     pub pause: Duration,
     /// The number of journals in the backup.
     pub journals: u64,

@@ -100,8 +100,9 @@ impl<'a> Offline<'a> {
 
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
-        // The manifest does not have the highest number of a compacted table, so clears cannot be compared with the
-        // tables. Keep them, as fjall would replay them, too. Only clears of deleted keyspaces are left out.
+        // The manifest has no sequence numbers of flushed or compacted tables, so clears cannot be compared with the
+        // tables. Keep them, because fjall would replay them in the source, too. Only clears of deleted keyspaces are
+        // left out.
         let persisted: HashMap<_, _> = trees.keys().map(|&id| (id, None)).collect();
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: true };
         let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };

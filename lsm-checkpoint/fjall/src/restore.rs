@@ -14,12 +14,15 @@ use crate::{
 ///
 /// # Contract
 ///
-/// The database shares no file with the backup, so both stay independent. Copies are compared with the checksums of the
-/// backup. The backup is only read, and can be restored again. The command `lsm-checkpoint restore` does the same.
+/// The database shares no inode with the backup, so both stay independent. Files are cloned where the filesystem can
+/// clone, and copied otherwise. Copies are compared with the checksums of the backup. Clones are not read, so run
+/// [`verify`](lsm_checkpoint::verify()) first to check them. The backup is only read, and can be restored again. The
+/// command `lsm-checkpoint restore` does the same.
 ///
 /// # Crash semantics
 ///
-/// The target is absent or complete, and complete after `Ok`.
+/// As [`lsm_checkpoint::restore`]: the target is absent or complete if the filesystem can rename directories, and
+/// complete after `Ok`.
 ///
 /// # Errors
 ///

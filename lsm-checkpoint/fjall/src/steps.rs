@@ -3,7 +3,7 @@
 /// A step of a capture. An action after a step happens before the next step begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// All journals are open.
+    /// All journals are open and were read, and the journal's buffer is in its file.
     JournalsOpened,
     /// The version of each keyspace was read. The map of keyspaces is locked.
     VersionsRead,
@@ -13,9 +13,9 @@ pub(crate) enum Step {
     Captured,
     /// The journal's buffer is in its file.
     Persisted,
-    /// The journals were listed again.
+    /// The journals were listed again, and the new ones are open.
     JournalsListed,
-    /// The journals were read, and their ends are known.
+    /// The journals were read up to S, and their parts in the backup are known.
     JournalsCut,
 }
 

@@ -7,7 +7,7 @@ use std::{ops::Range, sync::Arc};
 pub(super) enum Piece {
     /// A part of the journal's file.
     File(Range<u64>),
-    /// The start or the end of a batch that lost items.
+    /// The start or the end marker of a batch from which items were left out.
     New(Arc<[u8]>),
 }
 

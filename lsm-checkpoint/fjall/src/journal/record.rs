@@ -1,6 +1,7 @@
 //! [`Records`]: the batches of a journal, one after the other.
 //!
-//! A batch is a start marker, its items, and an end marker with a checksum of the items. Integers are little-endian.
+//! A batch is a start marker, its items, and an end marker with a checksum of the items. Each marker begins with a byte
+//! from 1 to 4. In the table, a number in parentheses is the length of a field. Integers are little-endian.
 //!
 //! | marker | bytes |
 //! |---|---|

@@ -31,8 +31,9 @@ impl Bounds {
     /// ingested after the clear and are in no journal. If the keyspace is not in the backup, a new keyspace may get its
     /// id.
     ///
-    /// The numbers of a clear and of tables can be compared only if one process has written them. So this is the rule
-    /// for clears beside the capture, and [`Voids`](super::void::Voids) is the rule for earlier ones.
+    /// The numbers of a clear and of tables can be compared only if one process has written them. So this rule is for
+    /// clears during the capture, and for clears of deleted keyspaces. [`Voids`](super::void::Voids) is the rule for
+    /// earlier clears.
     fn is_harmful(&self, clear: &Clear) -> bool {
         let is_outdated = match self.persisted.get(&clear.keyspace) {
             None => true,

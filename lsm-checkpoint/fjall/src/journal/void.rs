@@ -2,7 +2,7 @@
 //!
 //! A clear before the moment of the backup has emptied the captured tables already. fjall would replay it, and remove
 //! data that was ingested later. So a backup leaves out the clear and all earlier records of its keyspace. Sequence
-//! numbers do not matter here. They could not be compared, because fjall uses the number of a clear again after a
+//! numbers do not matter here. They could not be compared, because fjall may use the number of a clear again after a
 //! restart.
 
 use std::{
@@ -50,7 +50,7 @@ impl Voids {
         }
     }
 
-    /// Returns the parts of a journal up to `end`, without void records and without these batches.
+    /// Returns the parts of a journal up to `end`, without void records and without `batches`, the harmful clears.
     pub(super) fn leave_out(
         &self,
         (number, file): (u64, &dyn FsFile),

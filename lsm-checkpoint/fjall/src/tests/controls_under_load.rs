@@ -1,7 +1,7 @@
 //! Each safeguard left out, under the load that every backup withstands. `controls` forces the same cases.
 //!
-//! `LSM_FJALL_CONTROLS=20` is the number of backups of which one must be wrong. Without it the tests are empty, because
-//! the moment of a wrong backup is a matter of luck.
+//! `LSM_FJALL_CONTROLS=20` is the number of backups of which at least one must be wrong. Without it the tests are
+//! empty, because the moment of a wrong backup is a matter of luck.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -33,7 +33,7 @@ fn force(event: Event, at: Step) {
         };
         let after = |step| {
             if step == at && !is_done.swap(true, Ordering::SeqCst) {
-                // Such an event waits until the map is unlocked. It then races with the next steps.
+                // An event that waits for the map goes on when the map is unlocked, and races with the next steps.
                 if waits { drop(scope.spawn(act)) } else { act() }
             }
         };

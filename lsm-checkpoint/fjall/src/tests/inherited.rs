@@ -1,4 +1,5 @@
-//! Bugs of fjall that affect backups. If a release of fjall fixes one, its test fails. Then remove it from the README.
+//! Bugs of fjall that affect backups. If a release of fjall fixes one, most of these tests fail with "fjall has mended
+//! it". Then remove the bug from the README and from `UPSTREAM.md`.
 
 use std::{fs, path::Path};
 
