@@ -30,7 +30,7 @@ pub trait Engine: KeyValue {
     /// Creates a reader. While it exists, flushes and compactions keep the values that it sees.
     ///
     /// Returns `None` for 5.7 and fjall's engine. They find the version of a reader by a counter that also numbers
-    /// versions, and the operations here have other numbers.
+    /// versions. Here the operations bring their own numbers, so that counter does not fit them.
     fn reader(&self) -> Option<Reader<'_>>;
 
     /// Returns `true` if a thread of the engine unlinks files. The thread ends when the tree is dropped.

@@ -63,7 +63,8 @@ pub struct Verdict {
 /// Opens a restored copy.
 type Open = Box<dyn Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + Send + Sync>;
 
-/// Examines checkpoints of one tree or database. Each comparison starts from the state that the last one established.
+/// Examines checkpoints of one tree or database. Each comparison starts from the state at the lower bound of the last
+/// comparison.
 pub struct Exam {
     open: Open,
     known: State,

@@ -11,7 +11,7 @@ pub struct Kind {
     pub special: Option<Special>,
 }
 
-/// An option that changes the files and the manifest of a tree. fjall's engine has none of these.
+/// An option that changes the files and the manifest of a tree. fjall's engine has neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// Every block is encrypted.
@@ -59,7 +59,7 @@ impl Kind {
         Self { which, blobs: false, special: Some(special) }
     }
 
-    /// Returns every engine with both kinds of tree.
+    /// Returns every engine, without and with blob files.
     pub fn all() -> impl Iterator<Item = Self> {
         Which::ALL.into_iter().flat_map(|which| [false, true].map(|blobs| Self::new(which, blobs)))
     }

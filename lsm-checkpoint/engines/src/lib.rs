@@ -1,10 +1,10 @@
 //! Checkpoints of real engines: an adapter for each engine, and the tools to test and demonstrate the adapters.
 //!
-//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters, and [`several`] joins some of them. [`engine`]
-//! describes an open tree, and [`tree_v5`], [`tree_v7`] and [`tree_fjall`] open trees of every [`kind`] with their
-//! [`options`]. [`fjall_database`] opens a whole database. [`owner`] gives
-//! trees an identity, and [`load`] writes to them. [`oracle`] computes their expected contents. [`exam`] takes
-//! checkpoints, reopens them and compares.
+//! [`coordinode_v5`], [`coordinode_v7`] and [`fjall`] are the adapters, and [`several`] joins the adapters of the trees
+//! of one database. [`engine`] describes an open tree, and [`tree_v5`], [`tree_v7`] and [`tree_fjall`] open trees of
+//! every [`kind`] with their [`options`]. [`fjall_database`] opens a whole database. [`owner`] gives trees an identity,
+//! and [`load`] writes to them. [`oracle`] computes their expected contents. [`exam`] takes checkpoints, reopens them
+//! and compares.
 
 pub mod coordinode_v5;
 pub mod coordinode_v7;

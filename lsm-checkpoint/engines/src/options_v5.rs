@@ -1,4 +1,4 @@
-//! The same options for version 5 of coordinode's engine.
+//! The options of [`options`](crate::options), for version 5 of coordinode's engine.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::{
 /// The upper bound on the operations of a killed process, which cannot report its last one.
 const UNKNOWN: u64 = 2_000_000;
 
-/// The last step at which a process is killed, in its second or third checkpoint.
+/// The last step at which a process is killed. It belongs to the second or third checkpoint.
 const STEPS_MAX: u64 = 40;
 
 fn names(dir: &Path) -> Vec<String> {

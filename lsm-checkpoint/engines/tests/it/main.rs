@@ -1,10 +1,12 @@
 //! Checkpoints of real trees.
 //!
-//! The tests run in the directory for temporary files, or on each mount of `cargo xtask realfs`.
+//! Under `cargo xtask realfs`, the tests of `database`, `killed`, `live` and `offspring` run on each of its mounts.
+//! Otherwise, they run in the directory for temporary files. The other tests run there or in `/dev/shm`.
 //!
-//! - `LSM_ENGINE_CHECKPOINTS`: the number of checkpoints under load for each engine, each kind of tree and each
-//!   filesystem (default 4)
-//! - `LSM_ENGINE_KILLS`: the number of killed processes for each (default 3)
+//! - `LSM_ENGINE_CHECKPOINTS`: the number of checkpoints under load for each engine, with and without blob files, on
+//!   each filesystem (default 4)
+//! - `LSM_ENGINE_KILLS`: the number of processes to kill for each engine, with and without blob files, on each
+//!   filesystem (default 3)
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "what the host has is looked at directly")]
 

@@ -56,8 +56,8 @@ pub(crate) enum Engines {
 }
 
 impl Options {
-    /// Returns the trees and databases to demonstrate. All engines come with an encrypted tree and with a tree that has
-    /// its own comparator.
+    /// Returns the trees and databases to demonstrate. [`Engines::All`] also has an encrypted tree and a tree with its
+    /// own comparator, both of 5.7.0.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
         let tree = |which| Subject::Tree(Kind::new(which, self.blobs));
         let database = Subject::Database { blobs: self.blobs };
