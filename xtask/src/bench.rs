@@ -21,7 +21,7 @@ static TABLES: (TargetKind, &str) = (TargetKind::Bench, "table");
 /// The tools that count system calls.
 const TRACING_TOOLS: &[install::Tool] = &[("strace", "strace")];
 
-/// The programs that the bench of the object stores compares with. It leaves out the missing ones.
+/// The programs that the bench of `lsm-checkpoint-store` compares with. The bench leaves out the missing ones.
 const PEERS: &[install::Tool] = &[("rclone", "rclone"), ("restic", "restic")];
 
 /// The folder of the recorded tables: a file per run.
@@ -38,7 +38,7 @@ pub(crate) struct Use<'a> {
     pub(crate) against: Option<Against<'a>>,
 }
 
-/// Runs the benches. Returns `false` if one failed, or if a ratio is worse than recorded.
+/// Runs the benches. Returns `false` if one failed, or if the check found a row that is worse in two runs.
 pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyhow::Result<bool> {
     if let Some(dir) = realfs::inside() {
         show_dirty_pages();
@@ -150,7 +150,7 @@ enum Verdict {
 
 /// Names the rows that are worse than recorded or over their target, and the rows that are missing. Another program
 /// that uses the disk for a minute makes rows worse too, so their jobs run a second time. Only rows that are worse in
-/// both runs count.
+/// both runs fail the check.
 fn check(recorded: &Ratios, markdown: &str, job: &[String]) -> anyhow::Result<Verdict> {
     let (mut ratios, mut limits) = (Ratios::of_run(markdown), Limits::of_run(markdown));
     if let Some(unknown) = job.iter().find(|job| !ratios.has_row_of(job)) {
@@ -200,8 +200,8 @@ fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow:
     Ok(success)
 }
 
-/// Mounts debugfs, where the kernel shows the dirty pages of each device. The mount ends with the namespace. Without it
-/// the benches count the pages of the whole machine, and say so.
+/// Mounts debugfs, where the kernel shows the dirty pages of each device. The mount ends with the namespace. Without
+/// debugfs, the benches count the pages of the whole machine, and say so.
 fn show_dirty_pages() {
     let debug = "/sys/kernel/debug";
     if let Err(error) = cmd::capture(cmd::tool("mount").args(["-t", "debugfs", "lsm-xtask", debug])) {

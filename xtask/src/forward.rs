@@ -1,6 +1,7 @@
 //! Chores that are programs of their own: members of the workspace that lie below `xtask/`.
 //!
-//! A chore builds its program alone, so `cargo xtask ci` does not wait for a plotting crate, nor `tidy` for mounts.
+//! A chore builds its program alone. So `cargo xtask ci` does not wait until a plotting crate is built, and `tidy` does
+//! not wait for the code that mounts.
 
 use std::ffi::OsString;
 

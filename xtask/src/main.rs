@@ -45,10 +45,11 @@ mod flags {
             cmd powercut {
                 /// Try everything, which takes hours. Without it, a part that takes ten minutes at most.
                 optional --full
-                /// Passed on to the laboratory, after `--`.
+                /// Passed on to the power-cut test, after `--`.
                 repeated arg: String
             }
-            /// Check the core crates for other platforms, and run their tests under wine and qemu. Takes an hour.
+            /// Check the core crates for other platforms, and run part of their tests under wine and qemu. Takes an
+            /// hour.
             cmd platforms {
                 /// Record the results in `lsm-fs/PLATFORMS.md`.
                 optional --write
@@ -67,9 +68,9 @@ mod flags {
             cmd mutants { repeated args: OsString }
             /// Draw the recorded tables of the benches.
             cmd plots { repeated args: OsString }
-            /// Run the proof of the repository at its full size, and its tests on every object store. Takes an hour.
+            /// Run the searches of the store's proof at full size, and its tests on each object server. Takes an hour.
             cmd servers {
-                /// The time for which a herd of processes works. Default: 10.
+                /// The time for which the processes of the part `herd` work. Default: 10.
                 optional --minutes minutes: u64
                 /// Run this part only: proof, tours, faults, engines, herd or resume. May be given several times.
                 repeated --only part: String
@@ -78,7 +79,8 @@ mod flags {
             cmd bench {
                 /// Record the tables below `xtask/bench`, in place of the tables of the same jobs, and draw the plots.
                 optional --out
-                /// Fail if a ratio is more than a quarter above the recorded one.
+                /// Fail if a row is missing, over its target, or more than a quarter above its recorded ratio, in two
+                /// runs.
                 optional --check
                 /// Compare with this revision instead: run both in turn, print ratios (below 1: this tree is faster).
                 optional --against rev: String

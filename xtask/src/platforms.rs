@@ -1,4 +1,4 @@
-//! `cargo xtask platforms`: builds and runs the checks for other platforms, a nested package.
+//! `cargo xtask platforms`: builds and runs the checks for other platforms, the nested package `xtask/platforms`.
 
 use crate::cmd;
 use crate::workspace::Workspace;

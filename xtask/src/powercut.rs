@@ -1,6 +1,6 @@
-//! `cargo xtask powercut`: builds and runs the power-cut laboratory, a nested package.
+//! `cargo xtask powercut`: builds and runs the power-cut test, the nested package `lsm-fs-mem/powercut`.
 //!
-//! The laboratory cleans up after itself, even if it is killed: a second process waits for its end.
+//! The test cleans up after itself, even if it is killed: a second process waits for its end.
 
 use anyhow::bail;
 
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 const MANIFEST: &str = "lsm-fs-mem/powercut/Cargo.toml";
 
-/// Runs the laboratory. Returns `false` if it has found a fault of the model, of the protocol or of a filesystem.
+/// Runs the test. Returns `false` if it has found a fault of the model, of the protocol or of a filesystem.
 pub(crate) fn run(workspace: &Workspace, full: bool, args: &[String]) -> anyhow::Result<bool> {
     if !cfg!(target_os = "linux") {
         bail!("cutting the power below a filesystem needs Linux");

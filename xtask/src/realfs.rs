@@ -1,9 +1,9 @@
 //! `cargo xtask realfs`: the `realfs` test targets, and the tests of nested packages that ask for it, on real
 //! filesystems.
 //!
-//! Two processes share the work. The outer one builds and owns the working directory. The inner one, which is the same
-//! program, runs in its own mount and process namespaces: it mounts, runs the tests and unmounts. If either of them
-//! dies, the kernel ends the namespaces, and with them every mount, loop device and left-over process.
+//! Two processes share the work. The outer one builds the tests, and owns the working directory. The inner one, which
+//! is the same program, runs in its own mount and process namespaces: it mounts, runs the tests and unmounts. If either
+//! of them dies, the kernel ends the namespaces, and with them every mount, loop device and left-over process.
 
 mod foreign;
 mod isolate;
@@ -115,7 +115,7 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
     Ok(success)
 }
 
-/// The same flags as in the step `nested`, so that cargo builds it once.
+/// The same flags as in the step `nested`, so that cargo builds the package once.
 fn nested_command(workspace: &Workspace, package: &Package) -> Command {
     let mut command = cmd::cargo(&workspace.root);
     command.args(["test", "--target-dir", "target", "--test", "it", "--manifest-path"]);
@@ -123,7 +123,8 @@ fn nested_command(workspace: &Workspace, package: &Package) -> Command {
     command
 }
 
-/// A nested package whose tests run on real filesystems too says so under `package.metadata.lsm`.
+/// Returns `true` if the tests of a nested package run on real filesystems too. Its manifest says so under
+/// `package.metadata.lsm`.
 fn is_on_mounts(package: &Package) -> bool {
     package.metadata.pointer("/lsm/realfs").is_some_and(|on| on.as_bool() == Some(true))
 }

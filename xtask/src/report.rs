@@ -28,7 +28,7 @@ struct Step {
 }
 
 impl Report {
-    /// Opens a step, to which all later records belong.
+    /// Opens a step, to which the records belong until the next one opens.
     pub(crate) fn begin(&mut self, name: &'static str) {
         eprintln!("\n==> {name}");
         self.steps.push(Step {
@@ -97,7 +97,7 @@ impl Report {
         self.steps.iter().all(|step| step.failed == 0)
     }
 
-    /// Steps, failures, skips, and the closing line.
+    /// Lists the steps, the failures and the skipped parts, and ends with the counts.
     pub(crate) fn summary(&self) -> String {
         let mut out = String::new();
         for step in &self.steps {

@@ -15,7 +15,7 @@ const AZURITE: &str = "azurite@3.35.0";
 /// The number of states that each search of the proof may visit.
 const STATES: &str = "1000000";
 
-/// The part that runs the searches. All others are parts of the program `chore`.
+/// The part that runs the searches of the proof. The program `chore` of `lsm-checkpoint/store/servers` runs all others.
 const PROOF: &str = "proof";
 const PARTS: &[&str] = &[PROOF, "tours", "faults", "engines", "herd", "resume"];
 

@@ -101,7 +101,7 @@ fn stream(
     Ok(Outcome { command: shown, success: status.success(), tests, time })
 }
 
-/// The command under `timeout`, which ends the processes that cargo starts along with cargo.
+/// Returns the command under `timeout`, which ends cargo and the processes that cargo starts.
 pub fn within(command: &Command, limit: Duration) -> Command {
     let mut timeout = Command::new("timeout");
     timeout.args(["--signal=KILL", &limit.as_secs().to_string()]);

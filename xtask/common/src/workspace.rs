@@ -49,7 +49,7 @@ impl Workspace {
         self.publishable().filter(move |package| targets(package, kind).any(|target| target == name))
     }
 
-    /// The packages that are not members: adapters for real engines, laboratories, fuzzers.
+    /// The packages that are not members: adapters for real engines, fuzzers, and programs such as the power-cut test.
     pub fn nested(&self) -> anyhow::Result<Vec<Package>> {
         let mut found = Vec::new();
         for file in files(&self.root)?.iter().filter(|file| file.ends_with("Cargo.toml")) {

@@ -33,8 +33,8 @@ pub struct Task<'a> {
     pub filter: &'a [String],
 }
 
-/// Runs the mutants. Returns `false` if one survives without a reason, has a reason and is noticed, or does not
-/// compile.
+/// Runs the mutants. Returns `false` if a mutant survives without a reason in its entry, has a reason but makes a test
+/// fail, or does not compile.
 pub fn run(root: &Path, task: &Task<'_>) -> anyhow::Result<bool> {
     let mutants: Vec<_> =
         list::load(root)?.into_iter().enumerate().map(|(at, mutant)| (at + 1, mutant)).collect();

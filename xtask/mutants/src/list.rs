@@ -1,4 +1,4 @@
-//! The list of mutants: `xtask/mutants/AREA.txt`. Each line begins with a word or a sign.
+//! The lists of mutants: `xtask/mutants/*.txt`, one for each area. Each line begins with a word or a sign.
 //!
 //! ```text
 //! # A comment.

@@ -1,6 +1,7 @@
-//! Checks the four core crates for other platforms than this machine, and runs their tests under wine and qemu.
+//! Checks the four core crates for other platforms than this machine, and runs part of their tests under wine and qemu.
 //!
-//! Everything that it fetches or builds lies below `target/platforms`. The installed toolchain stays as it is.
+//! Missing tools of the system are installed as Debian packages, if this process is root. Everything else that it
+//! fetches or builds lies below `target/platforms`. The installed toolchain stays as it is.
 
 mod check;
 mod record;

@@ -1,7 +1,8 @@
 //! A copy of the installed toolchain with the sources of its standard library, and the tools of the system.
 //!
-//! Debian's backports have the sources for recent compilers as the package `rust-src`. The copy consists of hard links,
-//! so it takes no space, and the installed toolchain does not change.
+//! Debian's backports have the sources for recent compilers as the package `rust-src`. The copy consists of hard links
+//! where the filesystem allows them, and the installed toolchain does not change. If the installed toolchain has the
+//! sources, it is used without a copy.
 
 use std::{
     fs,
@@ -98,7 +99,7 @@ fn link_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
         fs::remove_dir_all(to)?;
     }
     let copy = |how: &str| capture(Command::new("cp").arg(how).args([from, to])).map(drop);
-    // A toolchain on another filesystem cannot be linked.
+    // A toolchain on another filesystem cannot be linked, so it is copied.
     copy("-al").or_else(|_| {
         if to.exists() {
             fs::remove_dir_all(to)?;
@@ -171,7 +172,8 @@ fn mirror() -> anyhow::Result<String> {
 /// A program, and the Debian packages that bring it.
 pub(crate) type Tool = (&'static str, &'static str);
 
-/// Installs the missing tools of the system, if this process is root on Debian.
+/// Installs the missing tools of the system if this process is root on Debian. Otherwise fails, and the error says how
+/// to get them.
 pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has = |name: &str| std::env::split_paths(&path).any(|dir| dir.join(name).exists());

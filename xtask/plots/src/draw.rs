@@ -1,4 +1,5 @@
-//! A plot as SVG, with logarithmic axes. It has a ground of its own, so that it reads on light and on dark pages.
+//! A plot as SVG, with logarithmic axes. It has a background of its own, so that it can be read on light and on dark
+//! pages.
 
 use anyhow::anyhow;
 use plotters::prelude::*;
@@ -74,7 +75,7 @@ fn draw(plot: &Plot, lines: &[Line], svg: &mut String) -> Result<(), Box<dyn std
 fn decades(values: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
     let (min, max) =
         values.fold((f64::INFINITY, 0.0_f64), |(min, max), value| (min.min(value), max.max(value)));
-    // A little below the first decade, whose label is left out otherwise.
+    // Begin a little below the first decade. Otherwise its label is left out.
     10_f64.powf(min.log10().floor()) * 0.999..10_f64.powf(max.log10().ceil())
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask plots`: draws the recorded tables of the benches, beside them.
 //!
-//! A plot without a recorded row is left out.
+//! A line needs two recorded points. A plot without such a line is left out.
 
 #![allow(clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 

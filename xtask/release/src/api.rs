@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public API of each crate as a text file, so that a review shows every change.
+//! `cargo xtask api`: the public API of each published library as a text file, so that a review shows every change.
 //!
 //! The list comes from the JSON of rustdoc, which only a nightly compiler writes. Without a nightly compiler the chore
 //! is skipped.

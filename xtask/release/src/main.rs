@@ -22,7 +22,8 @@ mod flags {
             }
             /// Check that the crates can be released: versions, changelogs, public APIs, packages. Publishes nothing.
             cmd release {
-                /// Required: the command for the real release is `cargo publish`, by a person.
+                /// Required, because this command never publishes. A person makes the real release with
+                /// `cargo publish`.
                 required --dry-run
             }
         }

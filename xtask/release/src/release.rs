@@ -1,4 +1,4 @@
-//! `cargo xtask release --dry-run`: everything that has to hold before `cargo publish`.
+//! `cargo xtask release --dry-run`: checks versions, changelogs, public APIs and packages before `cargo publish`.
 
 use std::fs;
 
@@ -53,8 +53,8 @@ pub(super) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         println!("error: {error}");
     }
     let same_api = api::run(workspace, false)?;
-    // The step builds each package from the packages of the crates below, with an empty home and without default
-    // features.
+    // The step builds each package from the packages of the crates below, without default features, and with a home of
+    // cargo that has no unpacked packages.
     let mut packages = cmd::cargo(&workspace.root);
     let packaged = cmd::run(packages.args(["xtask", "ci", "--only", "package"]))?.success;
     // Of several crates, cargo publishes the ones first that the others need.
@@ -73,7 +73,7 @@ fn heading(package: &Crate, changelog: &str) -> Option<String> {
     })
 }
 
-/// Checks that each crate requires the present versions of the others.
+/// Checks that a crate requires the present versions of the other crates.
 fn requirements(package: &Crate, packages: &[Crate]) -> Vec<String> {
     let others = package.needs.iter().filter_map(|dependency| {
         let other = packages.iter().find(|other| other.name == dependency.name)?;

@@ -1,4 +1,4 @@
-//! Finds the targets in the sources and among the corpora, so that nobody has to list a new one.
+//! Finds the targets in the sources and among the corpora, so that nobody has to list a new target.
 
 use std::path::Path;
 use std::process::Command;
@@ -156,7 +156,8 @@ impl Target {
         match &self.kind {
             Kind::Property { cases, .. } => passed * cases,
             Kind::Sweep(_) => passed,
-            // Both loops end with such a line: `Done 12 runs in …` and `block: seed 1, 12 inputs, …`.
+            // Both fuzzing loops end with a line that has the number: `Done 12 runs in …` and
+            // `block: seed 1, 12 inputs, …`.
             Kind::Fuzz(fuzz) => {
                 number_before(output, if fuzz.guided { "runs" } else { "inputs," }).unwrap_or(0)
             }

@@ -1,4 +1,5 @@
-//! Packages below the crates that are not members of the workspace: adapters for real engines, interop, fuzzers.
+//! Packages of the repository that are not members of the workspace: adapters for real engines, interop, fuzzers, and
+//! programs such as `xtask/platforms`.
 
 use crate::cmd;
 use crate::workspace::{Package, dir, is_fuzz};

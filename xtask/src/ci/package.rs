@@ -1,8 +1,8 @@
 //! Builds the crates from the archives that would be uploaded to crates.io.
 //!
-//! Cargo unpacks such an archive below its home, under the path of the target directory, the crate's name and its
-//! version. It never unpacks the same version twice, so a second run would build the files of the first one. Each run
-//! therefore gets a new home and a new target directory.
+//! Cargo unpacks an archive below its home, under the path of the target directory, the crate's name and its version.
+//! It never unpacks the same version twice, so a second run would build the files of the first one. Each run therefore
+//! begins with an empty target directory and a new home in it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use crate::cmd;
 
 use super::{Ci, steps::names};
 
-/// Packages the crates together, since each needs the version of the one below that is not published yet.
+/// Packages the crates together, because a crate may need another one in a version that is not published yet.
 pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     let changed =
         cmd::capture(cmd::tool("git").current_dir(&ci.workspace.root).args(["status", "--porcelain"]))
@@ -34,7 +34,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         args.push("--allow-dirty");
     }
     let home = home.to_str().context("the path of the workspace is not UTF-8")?;
-    // Nothing of it runs, so nobody needs debug information.
+    // Nothing of this build runs, so nobody needs debug information.
     ci.cargo_env(&args, &[("CARGO_HOME", home), ("CARGO_PROFILE_DEV_DEBUG", "0")])
 }
 

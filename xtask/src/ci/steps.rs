@@ -52,7 +52,8 @@ pub(super) fn clippy(ci: &mut Ci) -> anyhow::Result<()> {
     ci.cargo(&[&all[..], &["--test", "realfs"], &deny].concat())
 }
 
-/// A crate by itself: in the build of its tests, a dev-dependency may turn on a feature that the crate forgot.
+/// Checks the library of each core crate by itself. In the build of its tests, a dev-dependency may turn on a feature
+/// that the crate forgot to declare.
 pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
     for set in feature_sets(&ci.workspace)? {
         let selected = strs(&set.args);
@@ -65,19 +66,22 @@ pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
-    // One command builds their many dependencies once. Each by itself would build some of them with other features.
+    // One command tests the crates outside of the core, so their many dependencies are built once. A command for each
+    // crate would build some of them again, with other features.
     let others = ci.workspace.packages.iter().filter(|package| is_later(&package.name));
     let others: Vec<_> = others.flat_map(|package| ["-p".to_owned(), package.name.to_string()]).collect();
     ci.cargo_env(&[&["test", "--no-fail-fast", "--all-features"], &strs(&others)[..]].concat(), OPTIMIZED)?;
     for set in feature_sets(&ci.workspace)? {
-        // The examples in the documents show which features they need.
+        // If a set is not tested, only the examples in the documents run with it. An example fails if it needs a
+        // feature that it does not ask for.
         let examples: &[&str] = if set.is_tested { &[] } else { &["--doc"] };
         ci.cargo_env(&[&["test"], examples, &strs(&set.args)[..]].concat(), OPTIMIZED)?;
     }
     Ok(())
 }
 
-/// Only `lsm-fs` itself gets the flag. In `RUSTFLAGS`, it would rebuild all dependencies.
+/// Tests `lsm-fs` on std alone, which `--cfg lsm_fs_portable` selects. Only `lsm-fs` itself gets the flag. In
+/// `RUSTFLAGS`, the flag would rebuild all dependencies.
 pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
     const FLAG: [&str; 2] = ["--cfg", "lsm_fs_portable"];
     let package = ["-p", "lsm-fs", "--all-features"];
@@ -102,7 +106,7 @@ pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The path of a program that calls rustc with one more flag for the members of the workspace.
+/// Returns the path of a program that calls rustc with one more flag. Cargo uses it for the members of the workspace.
 fn wrapper(ci: &Ci, name: &str) -> anyhow::Result<String> {
     let path = ci.workspace.root.join("xtask").join(name);
     Ok(path.to_str().context("the path of the workspace is not UTF-8")?.to_owned())
@@ -164,7 +168,8 @@ struct FeatureSet {
 }
 
 /// Returns the feature sets of each core crate. If the crate has no `not(feature = …)`, every test of a smaller set is
-/// also a test of the full set. Then only the full set is tested, and the step `features` compiles the smaller ones.
+/// also a test of the full set. Then only the full set is tested. For the smaller ones, the step `features` compiles
+/// the tests, and the step `test` runs the examples in the documents.
 fn feature_sets(workspace: &Workspace) -> anyhow::Result<Vec<FeatureSet>> {
     let mut sets = Vec::new();
     for package in workspace.packages.iter().filter(|package| !is_later(&package.name)) {

@@ -60,7 +60,7 @@ const ALL: [Foreign; 8] = [
     },
 ];
 
-/// The program that a mount without root's help needs, and some mounts as root.
+/// The setuid program that mounts FUSE filesystems for ordinary users. Some drivers call it as root, too.
 const FUSERMOUNT: Tool = ("fusermount3", "fuse3");
 
 /// Installs the tools of each filesystem. `run_inside` leaves out those that are still missing.
@@ -87,7 +87,7 @@ pub(super) fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -
         let points = points.iter().filter(|(_, is_small)| wanted(*is_small));
         std::env::join_paths(points.map(|(point, _)| &point.path))
     };
-    // One test fills the volumes of the other.
+    // The tests share the volumes, and one test fills them, so the tests run one at a time.
     command.args(["--", "--nocapture", "--test-threads=1", FILTER]).args(filter);
     command.env(ENV, paths(&|_| true)?).env(ENV_SMALL, paths(&|is_small| is_small)?);
     Ok(cmd::run(&mut command)?.success)
@@ -117,7 +117,8 @@ impl Drop for Point {
     }
 }
 
-/// The layers lie on a tmpfs, because an overlay cannot be the upper layer of another one.
+/// The layers lie on a tmpfs. The disk of a container may be an overlay, which cannot be the upper layer of another
+/// one.
 fn overlay(store: &Path, point: &Path) -> anyhow::Result<()> {
     mount(&["-t", "tmpfs", "-o", "size=256m", "lsm-xtask"], store)?;
     for layer in ["lower", "upper", "work"] {
@@ -148,7 +149,7 @@ fn passthrough(store: &Path, point: &Path) -> anyhow::Result<()> {
     run(cmd::tool("bindfs").arg(store).arg(point))
 }
 
-/// A remote of this host. Without its cache, files could not be written at an offset.
+/// Mounts a local folder through rclone. Without rclone's cache, files could not be written at an offset.
 fn rclone(store: &Path, point: &Path) -> anyhow::Result<()> {
     let data = store.join("data");
     fs::create_dir(&data)?;
@@ -172,7 +173,7 @@ fn gocryptfs(store: &Path, point: &Path) -> anyhow::Result<()> {
     run(cmd::tool("gocryptfs").args(phrase).arg(store).arg(point))
 }
 
-/// A subvolume at whose limit even a rename is refused.
+/// Mounts a subvolume with a quota. At the limit, even a rename is refused.
 fn btrfs_quota(store: &Path, point: &Path) -> anyhow::Result<()> {
     let (image, whole) = (image(store)?, store.join("whole"));
     cmd::capture(cmd::tool("mkfs.btrfs").args(["-q", "--mixed"]).arg(&image))?;
@@ -195,7 +196,7 @@ fn mount(args: &[&str], point: &Path) -> anyhow::Result<()> {
     run(cmd::tool("mount").args(args).arg(point))
 }
 
-/// The driver goes on in the background and keeps its output open, so it gets none.
+/// Runs a command without an output, because a FUSE driver goes on in the background and would keep the output open.
 fn run(command: &mut Command) -> anyhow::Result<()> {
     let program = command.get_program().to_owned();
     let status = command.stdout(Stdio::null()).status()?;

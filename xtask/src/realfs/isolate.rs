@@ -21,7 +21,7 @@ const OUTER_NAMESPACE: &str = "LSM_XTASK_OUTER_NAMESPACE";
 
 /// The working directory, if this process is the inner one.
 ///
-/// The environment alone is no proof. Mounts made outside a private namespace would outlive a killed run.
+/// The variables alone do not prove that. Outside of a private namespace, mounts would outlive a killed run.
 pub(crate) fn inside() -> Option<PathBuf> {
     let outer = std::env::var_os(OUTER_NAMESPACE)?;
     let dir = std::env::var_os(WORKDIR)?;

@@ -40,7 +40,8 @@ enum Kind {
 }
 
 impl Plan {
-    /// Returns the volumes of the tests: small ones, and three that misbehave.
+    /// Returns the volumes of the tests: small ones, and three at which calls fail: a full volume, a read-only one, and
+    /// a bad device.
     pub(crate) fn tests() -> Self {
         Self(vec![
             volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, GIB, "loop"),
@@ -51,7 +52,7 @@ impl Plan {
             volume("ext4-b", "LSM_REALFS_EXT4_B", Kind::Ext4, GIB, "loop"),
             volume("full", "LSM_REALFS_FULL", Kind::Ext4, 32 * MIB, "loop"),
             volume("ro", "LSM_REALFS_RO", Kind::ReadOnly, 32 * MIB, "loop"),
-            // `discard` gives the space of a deleted file back to the device: one test does not starve the next.
+            // `discard` gives the space of a deleted file back to the device, so one test does not starve the next.
             volume("baddev", "LSM_REALFS_BADDEV", Kind::BadDevice, 512 * MIB, "loop,errors=continue,discard"),
         ])
     }
@@ -117,7 +118,8 @@ impl Mounts {
         let large = write_and_sync(&path, 100 * MIB);
         fs::remove_file(&path)?;
         // Deleted blocks are free once the journal commits. The failed pages make this sync return an error. The mount
-        // discards the blocks in the background (ext4_discard_work, fs/ext4/mballoc.c), fstrim before it returns.
+        // discards the blocks in the background (ext4_discard_work, fs/ext4/mballoc.c). `fstrim` discards them before
+        // it returns.
         let _ = cmd::capture(cmd::tool("sync").arg("-f").arg(point));
         cmd::capture(cmd::tool("fstrim").arg(point))?;
         if large.is_ok() {

@@ -89,7 +89,7 @@ fn sweep(base: &Path) -> anyhow::Result<()> {
 
 /// Detaches loop devices whose image lies below `dir`, and returns the devices that stay attached.
 ///
-/// Such devices exist only if a mount was busy and had to be detached lazily.
+/// A loop device is left over only if its mount was busy and had to be unmounted lazily.
 pub(super) fn detach_leftovers(dir: &Path) -> Vec<String> {
     for device in attached(dir) {
         // After an error the device is still in the list below.

@@ -1,4 +1,4 @@
-//! Compares recorded ratios with the ratios of a run. Times differ from machine to machine, ratios hardly do.
+//! Compares recorded ratios with the ratios of a run. Times differ from machine to machine, ratios much less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -53,7 +53,8 @@ fn ratio(row: &Row<'_>) -> Option<f64> {
     row.ratio()
 }
 
-/// For a row without a ratio: ours divided by the target, which is a number or the figure behind ours.
+/// Returns our figure divided by the target, for a row without a ratio. The target is a number, or the word `floor` for
+/// the figure beside ours.
 fn limit(row: &Row<'_>) -> Option<f64> {
     if row.ratio().is_some() {
         return None;

@@ -60,7 +60,7 @@ pub fn cells(line: &str) -> Option<Vec<&str>> {
     Some(inside.split('|').map(str::trim).collect())
 }
 
-/// Leaves out the sections without rows. They belong to crates that have no such job.
+/// Leaves out the sections without rows. They belong to crates that have none of the requested jobs.
 pub fn without_empty_sections(markdown: &str) -> String {
     let mut sections: Vec<Vec<&str>> = vec![Vec::new()];
     for line in markdown.lines() {

@@ -133,7 +133,8 @@ pub(super) fn crate_manifests(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Ties the document of the format to its source, so that a change of one needs a review of the other.
+/// Ties the document of the format to a hash of its source, so that a change of the source needs a review of the
+/// document.
 pub(super) fn format_hash(tree: &Tree) -> Vec<String> {
     let (Some(document), Some(source)) = (tree.file(FORMAT_DOCUMENT), tree.file(FORMAT_SOURCE)) else {
         return Vec::new();

@@ -14,11 +14,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lsm-checkpoint-cli", &["lsm-fs", "lsm-manifest", "lsm-checkpoint", "lsm-checkpoint-store"]),
 ];
 
-/// The crates beside the core. They may have many dependencies, because an engine that uses one of them wants these.
+/// The crates beside the core. They may have many dependencies, such as the clients of the clouds or fjall itself,
+/// because their users need these.
 const BESIDE: &[&str] = &["lsm-checkpoint-store", "lsm-checkpoint-fjall"];
 
-/// The crates that a tree of the core with default features may contain. Every engine has to trust each name on this
-/// list.
+/// The crates that the dependency tree of a core crate may contain with default features. Every engine has to trust
+/// each of them.
 const COMMON: &[&str] = &[
     "bitflags",
     "errno",
@@ -34,7 +35,8 @@ const COMMON: &[&str] = &[
     "unicode-ident",
 ];
 
-/// Further crates that a tree of `lsm-manifest` or `lsm-checkpoint` may contain, because these write a format.
+/// Further crates that the dependency tree of `lsm-manifest` or `lsm-checkpoint` may contain, because these two write a
+/// format.
 const FORMAT: &[&str] = &["byteorder", "xxhash-rust"];
 
 /// A third-party crate and the crates that may depend on it.
@@ -69,8 +71,8 @@ pub(super) fn workspace_layers(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Checks that default features of a library of the core bring in only crates on the list. Nothing depends on a
-/// program.
+/// Checks that the default features of a core library bring in only crates on these lists. Programs are not checked,
+/// because nothing depends on them.
 pub(super) fn default_dependencies(tree: &Tree) -> Vec<String> {
     let lowest = tree.crates.iter().find(|member| member.name == "lsm-fs");
     let mut errors = Vec::new();
@@ -94,7 +96,7 @@ pub(super) fn default_dependencies(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Checks that one crate touches the operating system, and that few compute checksums.
+/// Checks that only `lsm-fs` depends on crates that call the operating system, and that few crates compute checksums.
 pub(super) fn owned_dependencies(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for (dependency, owners) in OWNED {

@@ -1,4 +1,5 @@
-//! Measures the English of comments and pages: five figures per folder, each with a ceiling that only goes down.
+//! Measures the English of comments and pages: five figures per folder, each with a ceiling. `--lower` only lowers the
+//! ceilings.
 
 mod count;
 

@@ -1,4 +1,4 @@
-//! Words that do not belong in the text of the project, and lines that are too long to read side by side.
+//! Finds words that do not belong in the text of the project, and lines of more than 120 columns.
 
 use super::tree::{Tree, has_word};
 
@@ -54,7 +54,7 @@ pub(super) fn references(tree: &Tree) -> Vec<String> {
     errors
 }
 
-/// Finds names of documents that do not exist. A reader follows such a name.
+/// Finds names of documents that do not exist, because a reader would look for them.
 pub(super) fn dangling_documents(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in &tree.files {

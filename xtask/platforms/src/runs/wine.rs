@@ -45,7 +45,7 @@ pub(super) fn prepare(toolchain: &Toolchain) -> anyhow::Result<String> {
 pub(super) fn environment(command: &mut Command, toolchain: &Toolchain) {
     command.env("WINEPREFIX", toolchain.scratch().join("wine")).env("WINEDEBUG", "-all");
     command.env("WINEPATH", libraries(toolchain)).env("LSM_FS_WINE", "1");
-    // No windows, and no questions about fonts and browsers.
+    // wine then opens no window, and does not ask to install .NET or a browser engine.
     command.env_remove("DISPLAY").env("WINEDLLOVERRIDES", "mscoree,mshtml=");
 }
 
