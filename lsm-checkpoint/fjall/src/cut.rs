@@ -8,8 +8,8 @@
 //!    hold now belongs to the backup, whatever its number, because this process may reuse numbers of an earlier one.
 //!    Persist the journal, which waits for the current writer. So each clear that was read has emptied its tables.
 //! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
-//!    versions again. If one changed, repeat this step up to 16 times, and then start again at 1. Open the files of
-//!    keyspace 0.
+//!    versions again. If one changed, read all again. After 16 readings, start again at 1. Open the files of keyspace
+//!    0.
 //! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
 //! 4. Open the new journals. If one was made and removed meanwhile, start again at 1.
 //! 5. Keep the journals up to the last record below S, or to the end of the first reading if that is later. Leave out

@@ -119,7 +119,8 @@ pub enum Error {
     /// An error of fjall.
     #[error("fjall failed during the backup")]
     Fjall(#[source] fjall::Error),
-    /// A file of the database cannot be read, or its name cannot be stored. Correct the cause, then retry.
+    /// A file of the database cannot be read, or the first backup cannot store the name of the database. Correct the
+    /// cause, then retry.
     #[error(transparent)]
     Fs(#[from] lsm_fs::Error),
 }

@@ -138,7 +138,7 @@ pub(super) fn pure_files(tree: &Tree) -> Vec<String> {
 }
 
 /// Finds wrappers of an `Fs` or an `FsFile` that could inherit a default method. The default does not call the wrapped
-/// value's own method, so a sync or a batch gets lost.
+/// value's own method, so a sync or a batch can get lost.
 pub(super) fn wrappers(tree: &Tree) -> Vec<String> {
     let mut errors = Vec::new();
     for file in tree.rust().filter(|file| file.path.contains("/src/") && !file.is_test()) {
