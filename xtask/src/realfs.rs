@@ -115,7 +115,8 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
     Ok(success)
 }
 
-/// The same flags as in the step `nested`, so that cargo builds the package once.
+/// Returns the command that tests a nested package. Its flags are the ones of the step `nested`, so cargo builds the
+/// package once.
 fn nested_command(workspace: &Workspace, package: &Package) -> Command {
     let mut command = cmd::cargo(&workspace.root);
     command.args(["test", "--target-dir", "target", "--test", "it", "--manifest-path"]);

@@ -106,7 +106,7 @@ impl KeyValue for FjallDatabase {
         self.keyspaces.iter().try_for_each(|keyspace| Ok(keyspace.rotate_memtable_and_wait()?))
     }
 
-    // Its own threads compact.
+    // fjall's own threads compact.
     fn compact(&self) -> Result<(), BoxError> {
         Ok(())
     }

@@ -13,13 +13,13 @@ use anyhow::{Context, bail};
 /// The result of a command.
 #[derive(Debug)]
 pub struct Outcome {
-    /// As a person would type it.
+    /// The command as a person would type it.
     pub command: String,
-    /// The command ended with success.
+    /// `true` if the command ended with success.
     pub success: bool,
     /// The sum of the `test result:` lines, or `None` if there was no such line.
     pub tests: Option<Tests>,
-    /// Its duration.
+    /// The duration of the command.
     pub time: Duration,
 }
 

@@ -17,7 +17,7 @@ pub(super) const FILTER: &str = "foreign::";
 /// The variable that carries the mount points to the tests.
 const ENV: &str = "LSM_REALFS_FOREIGN";
 
-/// The same for the mounts that a test can fill.
+/// The variable that carries the mount points of the volumes that a test can fill.
 const ENV_SMALL: &str = "LSM_REALFS_FOREIGN_SMALL";
 
 const SIZE: u64 = 256 << 20;

@@ -24,7 +24,7 @@ struct Row {
     key: Key,
     /// The working tree's figure divided by the other's, for each round, sorted.
     ours: Vec<f64>,
-    /// The same for the floors. Empty if the row has no floor.
+    /// The working tree's floor divided by the other's, for each round, sorted. Empty if the row has no floor.
     floors: Vec<f64>,
 }
 

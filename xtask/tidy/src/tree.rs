@@ -40,7 +40,7 @@ pub(super) struct Crate {
     /// Its directory, relative to the root, with `/`.
     pub(super) dir: String,
     pub(super) publish: bool,
-    /// It has no library, so nothing can depend on it.
+    /// `true` if it has no library, so that nothing can depend on it.
     pub(super) is_program: bool,
     /// Names of all its dependencies, direct and indirect, with default features and with all features.
     pub(super) default_tree: Vec<String>,

@@ -64,7 +64,7 @@ fn a_whole_database_under_load() {
 /// A journal that a build with `lz4` has written: one put of a value that it compressed.
 const LZ4: &[u8] = include_bytes!("../../../fjall/tests/golden/lz4.jnl");
 
-/// This build of fjall has no `lz4`. Its own open cuts the journal off, in the source and in a restored copy alike.
+/// This build of fjall has no `lz4`. When it opens a restored copy, it cuts the journal off, as it would in the source.
 /// The backup stays as it was, so a restore for the right build has the key.
 #[test]
 fn a_build_without_lz4_silently_cuts_a_journal_off_and_the_backup_keeps_it() {

@@ -26,7 +26,7 @@ pub(super) const TRAILER: [u8; 4] = *b"FJL\x03";
 pub(super) struct Batch {
     /// The sequence number.
     pub(super) seqno: u64,
-    /// Its place in the file.
+    /// The place of the batch in the file.
     pub(super) range: Range<u64>,
     /// The keyspace that it clears. fjall writes a clear as a batch of its own.
     pub(super) clears: Option<u64>,
@@ -36,7 +36,7 @@ pub(super) struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) keyspace: u64,
-    /// Its place in the file.
+    /// The place of the item in the file.
     pub(super) range: Range<u64>,
 }
 
