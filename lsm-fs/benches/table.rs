@@ -1,6 +1,6 @@
 //! Batches beside their floors, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! Both sides of a row run alternately (A B A B), in new directories. The ratio compares the medians.
+//! Both sides of a row run alternately, in new directories. The ratio compares the medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
 //! Archives beside their floors, as a Markdown table. `cargo xtask bench` runs it on mounts of each type.
 //!
-//! Both sides of a row run alternately (A B A B). The ratio compares the medians.
+//! Both sides of a row run alternately. The ratio compares the medians.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
