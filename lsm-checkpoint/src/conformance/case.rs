@@ -22,8 +22,9 @@ use crate::{BoxError, Catalog, Change, Checkpoint, CheckpointDir, Error, VerifyO
 /// A tree of the engine, with directories for its checkpoints.
 pub(super) struct Case<'s> {
     pub(super) subject: &'s Subject,
-    pub(super) sandbox: Sandbox<'s>,
+    /// Stands before the sandbox, so that the tree is closed before its directory is removed.
     pub(super) live: Arc<LiveTree>,
+    pub(super) sandbox: Sandbox<'s>,
 }
 
 /// A finished checkpoint.

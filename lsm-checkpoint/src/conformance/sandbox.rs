@@ -1,6 +1,7 @@
 //! [`Sandbox`]: a filesystem with the directories of one run.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -34,8 +35,7 @@ impl<'s> Sandbox<'s> {
                 Self::on(subject, &volumes.build()?)
             }
             Opener::Host { scratch, .. } => {
-                let home = scratch.join(format!("conformance-{}", subject.next_sandbox()));
-                Self { subject, fs: Arc::new(StdFs), mem: None, home }
+                Self { subject, fs: Arc::new(StdFs), mem: None, home: new_home(subject, scratch)? }
             }
         };
         for dir in ["data", "backups"] {
@@ -99,6 +99,18 @@ impl<'s> Sandbox<'s> {
         match &self.subject.opener {
             Opener::Fs(open) => open(fs, dir),
             Opener::Host { open, .. } => open(dir),
+        }
+    }
+}
+
+/// Creates a directory with a name that is free, because an earlier run may have left some behind.
+fn new_home(subject: &Subject, scratch: &Path) -> Result<PathBuf, Failure> {
+    loop {
+        let home = scratch.join(format!("conformance-{}", subject.next_sandbox()));
+        match StdFs.create_dir(&home) {
+            Ok(()) => return Ok(home),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }

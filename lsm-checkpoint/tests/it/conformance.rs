@@ -5,6 +5,7 @@ mod files;
 mod layout;
 mod mini;
 mod mistake;
+mod watched;
 
 use std::{
     collections::BTreeSet,
@@ -15,10 +16,11 @@ use std::{
 };
 
 use lsm_checkpoint::conformance::{Depth, Failure, Subject, checks, run};
-use lsm_fs::StdFs;
+use lsm_fs::{Fs, FsExt, StdFs};
 
 use layout::Layout;
 use mistake::{FOUND, Mistake};
+use watched::Watched;
 
 fn subject(layout: Layout, mistake: Mistake) -> Subject {
     Subject::on_fs(move |fs, dir| adapter::open(fs, dir, layout, mistake))
@@ -117,12 +119,21 @@ fn each_check_fails_for_some_mistake() {
 fn the_report_of_an_engine_on_the_host_lists_checks_that_did_not_run() {
     // Run on a tmpfs if the host has one, because the run makes several thousand syncs.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let report = run(&Subject::on_host(dir.path(), |dir| {
-        let fs: Arc<dyn lsm_fs::Fs> = Arc::new(StdFs);
-        adapter::open(&fs, dir, Layout::Current, Mistake::None)
+    // A run that was killed may have left this.
+    let stray = dir.path().join("conformance-0/data/db/tables/1");
+    StdFs.create_dir_all(&stray).unwrap();
+    let lost = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&lost);
+    let report = run(&Subject::on_host(dir.path(), move |dir| {
+        let fs: Arc<dyn Fs> = Arc::new(StdFs);
+        let tree = adapter::open(&fs, dir, Layout::Current, Mistake::None)?;
+        Ok(Box::new(Watched { tree, dir: dir.to_owned(), lost: Arc::clone(&seen) }))
     }));
     println!("{report}");
     report.assert_conforms();
+    assert!(!lost.load(Ordering::Relaxed), "a directory was removed before its tree was closed");
+    assert!(StdFs.exists(&stray).unwrap(), "the leftover of another run is left alone");
+    assert_eq!(StdFs.read_dir(dir.path()).unwrap().len(), 1, "the directories of this run are removed");
     let idle: Vec<_> = report.not_applicable().map(|outcome| outcome.check.name).collect();
     assert!(idle.iter().all(|name| name.starts_with("crashes::")) && idle.len() == 2, "{idle:?}");
 }
