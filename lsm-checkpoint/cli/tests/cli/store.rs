@@ -220,7 +220,7 @@ fn a_store_that_is_down_is_reported_at_once_and_given_up_in_time() {
         let output = command.args(args).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let note = format!("note: {server}: 503 Service Unavailable; trying again");
+    let note = format!("note: {server}: 503 Service Unavailable; a request is repeated");
     let (code, err) = list("1s");
     assert!(
         code == Some(5) && err.starts_with(&note) && err.contains("\nerror: repository: "),

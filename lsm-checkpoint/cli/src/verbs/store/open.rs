@@ -80,7 +80,9 @@ impl ClientArgs {
             if !is_quiet && last.is_none_or(|last| last.elapsed() >= BETWEEN_NOTES) {
                 *last = Some(Instant::now());
                 let failure = text::plain(failure);
-                to_stderr(&format!("note: {failure}; trying again, for as long as --retry-for allows"));
+                to_stderr(&format!(
+                    "note: {failure}; a request is repeated for as long as --retry-for allows"
+                ));
             }
         };
         let retries = Retries::new().limit(self.retry_for).on_failure(note);
