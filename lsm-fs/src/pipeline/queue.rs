@@ -53,8 +53,18 @@ struct Contents<J, R> {
     idle: usize,
     /// Number of makers that wait for room. If it is 0, `pop` saves the system call of a wake-up.
     blocked: usize,
+    /// A maker needs the descriptors of the queued jobs. Finishers start without waiting for more jobs until the queue
+    /// is empty, even if the maker has stopped waiting in the meantime.
+    draining: bool,
     /// The receiver was dropped.
     receiver_dropped: bool,
+}
+
+impl<J, R> Contents<J, R> {
+    /// Returns `true` if a finisher may take a job, and need not wait until `together` jobs are queued.
+    fn may_finish(&self, together: usize) -> bool {
+        self.jobs.len() >= together || self.makers == 0 || self.blocked > 0 || self.draining
+    }
 }
 
 /// The role of a thread in a batch.
@@ -83,6 +93,7 @@ impl<J, R> Queue<J, R> {
                 finishers: 0,
                 idle: 0,
                 blocked: 0,
+                draining: false,
                 receiver_dropped: false,
             }),
             capacity,
@@ -129,8 +140,10 @@ impl<J, R> Queue<J, R> {
         let mut contents = self.contents();
         let mut yields = 0;
         loop {
-            let begins = contents.jobs.len() >= self.together || contents.makers == 0 || contents.blocked > 0;
-            if begins && let Some(job) = contents.jobs.pop_front() {
+            if contents.may_finish(self.together)
+                && let Some(job) = contents.jobs.pop_front()
+            {
+                contents.draining &= !contents.jobs.is_empty();
                 let blocked = contents.blocked > 0;
                 drop(contents);
                 if blocked {
@@ -164,11 +177,13 @@ impl<J, R> Queue<J, R> {
         self.contents().unfinished -= 1;
     }
 
-    /// Gives the finishers time to finish a job, unless fewer than `than` jobs are left already.
+    /// Lets the finishers take all queued jobs, and gives them time to finish one, unless fewer than `than` jobs are
+    /// unfinished already.
     pub(super) fn wait_for_fewer(&self, than: usize) {
         let mut contents = self.contents();
         if contents.unfinished >= than {
             contents.blocked += 1;
+            contents.draining = !contents.jobs.is_empty();
             self.job_queued.notify_all();
             // `finished` does not signal, because only a maker without descriptors waits for it.
             let waited = self.job_taken.wait_timeout(contents, REPORT_AFTER);

@@ -59,17 +59,33 @@ pub fn run(command: &mut Command) -> anyhow::Result<Outcome> {
     run_with(command, &mut |_| ())
 }
 
-/// As [`run`], and passes each line of stdout to `on_line` too.
-pub fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
-    stream(command, &mut std::io::stdout(), on_line)
+/// As [`run`], and kills the command with its children if it does not end within `limit`. Only Linux has the limit,
+/// because macOS and Windows lack the tool `timeout`.
+pub fn run_within(command: &mut Command, limit: Duration) -> anyhow::Result<Outcome> {
+    if !cfg!(target_os = "linux") {
+        return run(command);
+    }
+    let shown = show(command);
+    let outcome = stream(&mut within(command, limit), &shown, &mut std::io::stdout(), &mut |_| ())?;
+    if !outcome.success && outcome.time >= limit {
+        eprintln!("    ! killed, because it did not end within {} s: {shown}", limit.as_secs());
+    }
+    Ok(outcome)
 }
 
+/// As [`run`], and passes each line of stdout to `on_line` too.
+pub fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+    let shown = show(command);
+    stream(command, &shown, &mut std::io::stdout(), on_line)
+}
+
+/// Runs a command that the echo calls `shown`.
 fn stream(
     command: &mut Command,
+    shown: &str,
     out: &mut dyn Write,
     on_line: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Outcome> {
-    let shown = show(command);
     eprintln!("    $ {shown}");
     let start = Instant::now();
     let mut child =
@@ -98,7 +114,7 @@ fn stream(
     if !status.success() {
         eprintln!("    ! {status}: {shown}");
     }
-    Ok(Outcome { command: shown, success: status.success(), tests, time })
+    Ok(Outcome { command: shown.to_owned(), success: status.success(), tests, time })
 }
 
 /// Returns the command under `timeout`, which ends cargo and the processes that cargo starts.
@@ -185,7 +201,8 @@ mod tests {
         // Into memory: on stdout these lines would count among the results of this very test run.
         let (mut shown, mut lines) = (Vec::new(), Vec::new());
         let mut on_line = |line: &str| lines.push(line.to_owned());
-        let outcome = stream(Command::new("sh").args(["-c", script]), &mut shown, &mut on_line).unwrap();
+        let outcome =
+            stream(Command::new("sh").args(["-c", script]), "sh", &mut shown, &mut on_line).unwrap();
         assert!(shown.starts_with(b"one\n"));
         assert_eq!(lines[0], "one");
         assert!(!outcome.success);
@@ -213,6 +230,7 @@ mod tests {
         assert_eq!(within(&command, Duration::from_secs(600)).status().unwrap().code(), Some(7));
         let mut waits = Command::new("tail");
         waits.args(["-f", "/dev/null"]);
-        assert!(!within(&waits, Duration::from_secs(1)).status().unwrap().success());
+        let outcome = run_within(&mut waits, Duration::from_secs(1)).unwrap();
+        assert!(!outcome.success && outcome.command == "tail -f /dev/null", "{outcome:?}");
     }
 }

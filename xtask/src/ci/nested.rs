@@ -4,7 +4,7 @@
 use crate::cmd;
 use crate::workspace::{Package, dir, is_fuzz};
 
-use super::Ci;
+use super::{Ci, LIMIT};
 
 /// The number of mutated inputs per fuzz target. A number, not a time, so that every run is the same.
 const SHORT_FUZZ: &str = "2000";
@@ -50,7 +50,7 @@ fn with_toolchain(ci: &mut Ci, toolchain: &str, tail: [&str; 4]) -> anyhow::Resu
         ci.report.skip(format!("{manifest} needs Rust {toolchain}; get it with: {cure}"));
         return Ok(());
     }
-    let outcome = cmd::run(rustup().args(["run", toolchain, "cargo", "test"]).args(tail))?;
+    let outcome = cmd::run_within(rustup().args(["run", toolchain, "cargo", "test"]).args(tail), LIMIT)?;
     ci.report.record(&outcome);
     Ok(())
 }

@@ -59,12 +59,39 @@ fn finishers_wait_for_enough_jobs_or_the_end() {
         while queue.contents().idle == 0 {
             thread::yield_now();
         }
-        // A maker that lacks descriptors waits for the jobs in the queue.
-        queue.wait_for_fewer(1);
-        assert_eq!(second.join().unwrap(), Some(1));
+        drop(maker);
+        assert_eq!(second.join().unwrap(), Some(1), "nothing more comes");
     });
-    drop(maker);
-    assert_eq!((queue.pop(), queue.pop()), (Some(2), None), "nothing more comes");
+    assert_eq!((queue.pop(), queue.pop()), (Some(2), None));
+}
+
+#[test]
+fn a_maker_without_descriptors_wakes_the_finishers() {
+    let queue = Queue::<_, ()>::new(4, 3);
+    let (_maker, _finisher) = (queue.join(Role::Maker), queue.join(Role::Finisher));
+    queue.push(0).unwrap();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| queue.pop());
+        while queue.contents().idle == 0 {
+            thread::yield_now();
+        }
+        queue.wait_for_fewer(1);
+        assert_eq!(first.join().unwrap(), Some(0));
+    });
+}
+
+#[test]
+fn a_maker_without_descriptors_leaves_no_job_waiting_when_its_wait_ends() {
+    let queue = Queue::<_, ()>::new(4, 3);
+    let (_maker, _finisher) = (queue.join(Role::Maker), queue.join(Role::Finisher));
+    (0..2).for_each(|job| queue.push(job).unwrap());
+    queue.wait_for_fewer(1);
+    for job in 0..2 {
+        assert!(queue.contents().may_finish(3), "job {job} waits for more jobs");
+        assert_eq!(queue.pop(), Some(job));
+    }
+    queue.push(2).unwrap();
+    assert!(!queue.contents().may_finish(3), "the queue was empty");
 }
 
 #[test]
