@@ -112,6 +112,23 @@ impl Keeper {
         Ok(())
     }
 
+    /// Returns the mode to create a file with, so that [`file`](Self::file) has nothing left to change. `None` stands
+    /// for a private file, because the file would first have another owner or group.
+    ///
+    /// `dir` has the permissions of the directory that this call has made for the file. Its owner and group are the ones
+    /// of new files in it: the system takes the group of both from the process, or of both from the directory above
+    /// (`inode_init_owner` in `fs/inode.c`).
+    pub(crate) fn created_with(&self, to: Option<Permissions>, dir: Option<Permissions>) -> Option<u32> {
+        let (to, dir) = (to?, dir?);
+        let fits = match self.owner {
+            RestoredOwner::Kept => (to.owner, to.group) == (dir.owner, dir.group),
+            RestoredOwner::OfProcess => true,
+            // The first directory already has the given owner, and a file in it has the process's owner at first.
+            RestoredOwner::Given { .. } => false,
+        };
+        fits.then_some(to.mode)
+    }
+
     /// Sets the permissions of a directory that this call has made. Its owner can always use it.
     pub(crate) fn directory(&self, fs: &dyn Fs, dir: &Path, to: Option<Permissions>) -> lsm_fs::Result<()> {
         let Some(to) = to else { return Ok(()) };
@@ -178,5 +195,34 @@ pub(crate) fn unless_missing(found: lsm_fs::Result<FsMetadata>) -> lsm_fs::Resul
         Ok(found) => Ok(Some(found)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_created_with_its_mode_only_if_owner_and_group_fit_at_once() {
+        let keeper = |owner| Keeper {
+            of_root: None,
+            is_able: true,
+            owner,
+            modes_refused: AtomicU64::new(0),
+            owners_refused: AtomicU64::new(0),
+        };
+        let dir = Permissions { mode: 0o700, owner: 1, group: 2 };
+        let to = dir.with_mode(0o640);
+        let kept = keeper(RestoredOwner::Kept);
+        assert_eq!(kept.created_with(Some(to), Some(dir)), Some(0o640));
+        assert_eq!(kept.created_with(Some(Permissions { owner: 0, ..to }), Some(dir)), None);
+        assert_eq!(kept.created_with(Some(Permissions { group: 0, ..to }), Some(dir)), None);
+        assert_eq!(kept.created_with(Some(to), None), None, "no permissions in the target");
+        assert_eq!(kept.created_with(None, Some(dir)), None, "no permissions in the source");
+        let of_another = Permissions { owner: 7, group: 7, ..to };
+        let of_process = keeper(RestoredOwner::OfProcess);
+        assert_eq!(of_process.created_with(Some(of_another), Some(dir)), Some(0o640));
+        let given = keeper(RestoredOwner::Given { owner: 1, group: 2 });
+        assert_eq!(given.created_with(Some(to), Some(dir)), None);
     }
 }

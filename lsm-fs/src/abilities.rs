@@ -78,10 +78,14 @@ pub trait OpenDirPair: Send + Sync {
     /// Clones a file as [`Fs::reflink_file`](crate::Fs::reflink_file) does. Returns a handle that can sync the clone,
     /// preferably the handle that created it.
     ///
+    /// If `mode` is given, the caller sets this mode next, and [the caller is responsible for the
+    /// owner](crate::batch::ReflinkOptions::created_with). A backend may create the file with these bits below `0o777`,
+    /// less the umask. It may also ignore `mode`, and create a private file.
+    ///
     /// # Errors
     ///
     /// The errors of [`Fs::reflink_file`](crate::Fs::reflink_file). No clone is left.
-    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>>;
+    fn reflink_file(&self, names: &NamePair<'_>, mode: Option<u32>) -> Result<Box<dyn FsFile>>;
 
     /// Removes a name from the target directory, as [`Fs::remove_file`](crate::Fs::remove_file) does.
     ///

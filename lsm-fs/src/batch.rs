@@ -12,7 +12,7 @@ mod sync;
 
 use std::{ffi::OsStr, io, ops::ControlFlow, path::Path};
 
-pub use clone::{PrepareClone, ReflinkOptions, reflink_batch, reflink_batch_with};
+pub use clone::{CreatedWith, PrepareClone, ReflinkOptions, reflink_batch, reflink_batch_with};
 pub use names::{LinkReport, NamePair};
 pub use sync::sync_batch;
 

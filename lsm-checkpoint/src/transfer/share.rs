@@ -43,6 +43,8 @@ impl<'a> Transfer<'_, 'a> {
         let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;
         let of = |index: usize| permissions.get(index).copied().flatten();
         let prepare = |index: usize, clone: &dyn FsFile| keeper.file(clone, of(index));
+        let here = if keeps { self.params.fs.symlink_metadata(&to_dir)?.permissions } else { None };
+        let created_with = |index: usize| keeper.created_with(of(index), here);
         let (mut batch, mut by_volume) = (Batch::new(files), false);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
             batch.report(index, |mut file| match result {
@@ -64,7 +66,8 @@ impl<'a> Transfer<'_, 'a> {
         match method {
             Method::HardLink => hard_link_batch(fs, dirs, &names, &mut report),
             _ => {
-                let options = ReflinkOptions { mode, prepare: Some(&prepare) };
+                let options =
+                    ReflinkOptions { mode, prepare: Some(&prepare), created_with: Some(&created_with) };
                 reflink_batch_with(fs, dirs, &names, &options, &mut report);
             }
         }

@@ -50,11 +50,14 @@ pub fn reflink_batch<F: Fs + ?Sized>(
     mode: SyncMode,
     report: LinkReport<'_>,
 ) {
-    reflink_batch_with(fs, dirs, names, &ReflinkOptions { mode, prepare: None }, report);
+    reflink_batch_with(fs, dirs, names, &ReflinkOptions { mode, ..ReflinkOptions::default() }, report);
 }
 
 /// Prepares a clone right after it is made. The arguments are the index of the pair and a handle on the clone.
 pub type PrepareClone<'a> = &'a (dyn Fn(usize, &dyn FsFile) -> Result<()> + Sync);
+
+/// Returns the mode that a clone is created with, or `None` for a private clone. The argument is the index of the pair.
+pub type CreatedWith<'a> = &'a (dyn Fn(usize) -> Option<u32> + Sync);
 
 /// Options of [`reflink_batch_with`].
 #[derive(Clone, Copy, Default)]
@@ -64,6 +67,14 @@ pub struct ReflinkOptions<'a> {
     /// Called for each clone before its sync, for example to set permissions, on the thread that made the clone. If it
     /// fails, the clone is removed and the error is reported.
     pub prepare: Option<PrepareClone<'a>>,
+    /// Returns the mode that `prepare` sets for the clone of this pair. The backend may create the clone with this mode,
+    /// less the umask, instead of a private one, so that `prepare` has nothing left to change. On XFS, a change of the
+    /// mode costs about a third of a clone.
+    ///
+    /// The caller is responsible for the owner: files that this process creates in the target directory must have the
+    /// owner and group that the mode is meant for. Otherwise, another group could read the clone until `prepare` has
+    /// been called.
+    pub created_with: Option<CreatedWith<'a>>,
 }
 
 impl fmt::Debug for ReflinkOptions<'_> {
@@ -114,7 +125,8 @@ impl<'n> Stages for Clones<'n> {
 
     fn make(&self, index: usize, names: &NamePair<'n>, (): &mut ()) -> Result<Self::Made> {
         names.validate().map_err(|e| self.error(names, e))?;
-        let clone = self.open.reflink_file(names)?;
+        let mode = self.options.created_with.and_then(|mode| mode(index));
+        let clone = self.open.reflink_file(names, mode)?;
         match self.prepare(index, names, &*clone) {
             Ok(()) => Ok(clone),
             Err(e) => {

@@ -34,7 +34,7 @@ impl<F: Fs + ?Sized> OpenDirPair for ByPath<'_, F> {
         }
     }
 
-    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
+    fn reflink_file(&self, names: &NamePair<'_>, _: Option<u32>) -> Result<Box<dyn FsFile>> {
         let (from, to) = self.paths(names);
         self.fs.reflink_file(&from, &to)?;
         let mut unready = Unready { open: self, name: names.to, armed: true };

@@ -1,18 +1,22 @@
 //! Modes, owners and groups. The checks compare with the owner and group that the backend reports for a new file,
 //! because the suite may run as any user.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, ops::ControlFlow};
 
 use super::{
     CheckResult, Failure, Subject, ensure, list, same,
     subject::{permissions, read_write, refused, write},
 };
-use crate::{FsFile, FsMetadata, FsPermissions, Op, Permissions, PermissionsSet};
+use crate::{
+    DirPair, FsFile, FsMetadata, FsPermissions, NamePair, Op, Permissions, PermissionsSet,
+    batch::{ReflinkOptions, reflink_batch_with},
+};
 
 list! { "permissions":
     only_the_owner_can_use_a_private_file
     only_the_owner_can_use_a_private_directory
     only_the_owner_can_use_a_new_clone
+    a_new_clone_has_at_most_the_mode_asked_for
     a_handle_sets_the_mode_of_its_file
     setuid_setgid_and_sticky_are_never_set
     set_directory_permissions_changes_only_directories
@@ -69,6 +73,13 @@ fn only_the_owner_can_use_a_private_directory(t: &Subject) -> CheckResult {
     t.has_names("", &["d"])
 }
 
+/// Returns `true` for a link in place of a clone. Another check detects it.
+fn is_link(t: &Subject, clone: &str, from: &str) -> Result<bool, Failure> {
+    let [clone, from] = [clone, from].map(|name| t.fs.metadata(&t.at(name)));
+    let (clone, from) = (clone?.file_id, from?.file_id);
+    Ok(from.is_some() && clone == from)
+}
+
 fn only_the_owner_can_use_a_new_clone(t: &Subject) -> CheckResult {
     let _ = ability(t)?;
     if !t.fs.capabilities(&t.root)?.reflink || cfg!(target_vendor = "apple") {
@@ -77,13 +88,41 @@ fn only_the_owner_can_use_a_new_clone(t: &Subject) -> CheckResult {
     t.put("f", b"bytes")?;
     let _ = set(&*t.open("f", read_write())?, 0o644)?;
     t.fs.reflink_file(&t.at("f"), &t.at("clone"))?;
-    let id = |name: &str| Ok::<_, Failure>(t.fs.metadata(&t.at(name))?.file_id);
-    if id("f")?.is_some() && id("f")? == id("clone")? {
-        // This is a link, which another check detects.
+    if is_link(t, "clone", "f")? {
         return Ok(());
     }
     same!(mode(t, "clone")? & 0o077, 0, "rights of group and others to a clone");
     same!(mode(t, "f")?, 0o644, "mode of its source");
+    Ok(())
+}
+
+fn a_new_clone_has_at_most_the_mode_asked_for(t: &Subject) -> CheckResult {
+    let _ = ability(t)?;
+    if !t.fs.capabilities(&t.root)?.reflink || cfg!(target_vendor = "apple") {
+        return Err(Failure::NotApplicable("clones get no mode here".into()));
+    }
+    t.put("f", b"bytes")?;
+    let _ = set(&*t.open("f", read_write())?, 0o666)?;
+    let dirs = DirPair { from: &t.root, to: &t.root };
+    for (name, asked, allowed) in
+        [("private", None, 0o700), ("asked", Some(0o640), 0o740), ("setuid", Some(0o4750), 0o750)]
+    {
+        let (created_with, mut failure) = (|_| asked, None);
+        let options = ReflinkOptions { created_with: Some(&created_with), ..ReflinkOptions::default() };
+        let names = [NamePair { from: "f".as_ref(), to: name.as_ref() }];
+        reflink_batch_with(&*t.fs, dirs, &names, &options, &mut |_, cloned| {
+            failure = cloned.err();
+            ControlFlow::Continue(())
+        });
+        if let Some(e) = failure {
+            return Err(e.into());
+        }
+        if is_link(t, name, "f")? {
+            return Ok(());
+        }
+        let found = mode(t, name)?;
+        same!(found & !allowed, 0, "rights of a clone with mode {found:o} that were not asked for");
+    }
     Ok(())
 }
 

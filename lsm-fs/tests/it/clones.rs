@@ -111,7 +111,7 @@ fn clones_are_prepared_by_their_index() {
         let mode = if index.is_multiple_of(2) { 0o640 } else { 0o604 };
         clone.set_permissions(&found.with_mode(mode)).map(drop)
     };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let options = ReflinkOptions { prepare: Some(&prepare), ..ReflinkOptions::default() };
     let mut failed = Vec::new();
     reflink_batch_with(
         &Broken::new(Defect::None),
@@ -141,7 +141,7 @@ fn clones_are_prepared_on_the_thread_that_makes_them() {
         threads.lock().unwrap().insert(std::thread::current().id());
         Ok(())
     };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let options = ReflinkOptions { prepare: Some(&prepare), ..ReflinkOptions::default() };
     let fs = Broken::new(Defect::None);
     reflink_batch_with(&fs, dirs.pair(), &dirs.pairs(), &options, &mut |_, cloned| {
         cloned.unwrap();
@@ -158,7 +158,7 @@ fn a_panic_in_a_preparation_leaves_no_clone() {
         assert!(index != 7, "the preparation panics");
         Ok(())
     };
-    let options = ReflinkOptions { mode: SyncMode::Normal, prepare: Some(&prepare) };
+    let options = ReflinkOptions { prepare: Some(&prepare), ..ReflinkOptions::default() };
     let fs = Broken::new(Defect::None);
     let mut reported = Vec::new();
     let panic = catch_unwind(AssertUnwindSafe(|| {

@@ -4,7 +4,7 @@ use std::{io::ErrorKind, ops::ControlFlow, path::Path};
 
 use lsm_fs::{
     CopyJob, CopyOptions, DirPair, Error, Fs, FsExt, FsFile, FsOpenOptions, NamePair, Op, StdFs, SyncMode,
-    batch::{hard_link_batch, reflink_batch},
+    batch::{ReflinkOptions, hard_link_batch, reflink_batch, reflink_batch_with},
     copy::copy_batch,
     errno,
 };
@@ -312,6 +312,28 @@ fn with_few_descriptors(test: &str, variable: &str) {
 #[test]
 fn batches_complete_with_few_descriptors() {
     with_few_descriptors("limits::batches_complete_with_few_descriptors", XFS);
+}
+
+#[test]
+fn clones_of_a_batch_are_created_with_their_modes() {
+    for volume in [XFS, BTRFS] {
+        let dir = scratch(volume);
+        StdFs.write_new(&dir.path().join("f"), b"x", SyncMode::Normal).unwrap();
+        let modes = [Some(0o400), None, Some(0o700), Some(0o4500)];
+        let names: Vec<_> = (0..modes.len()).map(|i| i.to_string()).collect();
+        let pairs: Vec<_> = names.iter().map(|name| NamePair::new("f", name)).collect();
+        let created_with = |index: usize| modes[index];
+        let options = ReflinkOptions { created_with: Some(&created_with), ..ReflinkOptions::default() };
+        let pair = DirPair { from: dir.path(), to: dir.path() };
+        reflink_batch_with(&StdFs, pair, &pairs, &options, &mut |_, result| {
+            result.unwrap();
+            ControlFlow::Continue(())
+        });
+        let mode = |name| StdFs.metadata(&dir.path().join(name)).unwrap().permissions.unwrap().mode;
+        // The umask takes no bit of the owner away.
+        let found: Vec<_> = names.iter().map(mode).collect();
+        assert_eq!(found, [0o400, 0o600, 0o700, 0o500], "{volume}");
+    }
 }
 
 #[test]

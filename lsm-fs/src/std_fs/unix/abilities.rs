@@ -7,20 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, linkat, unlinkat};
+use rustix::fs::{AtFlags, Mode, linkat, unlinkat};
 
 use super::{
     View,
     at::At,
     beneath::resolver::Resolver,
-    clone::reflink_at,
+    clone::{PRIVATE, reflink_at},
     disable_cow,
     link::{link_at, open_dir},
     link_lookup,
 };
 use crate::{
     DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, FsPermissions, LinkReport, NamePair, Op,
-    OpenDirPair, Result, StdFs,
+    OpenDirPair, Permissions, Result, StdFs,
     std_fs::{file::StdFile, on},
 };
 
@@ -137,10 +137,11 @@ impl OpenDirPair for HandlePair<'_> {
         }
     }
 
-    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
+    fn reflink_file(&self, names: &NamePair<'_>, mode: Option<u32>) -> Result<Box<dyn FsFile>> {
         let from = (&self.from.at(names.from), || self.from.join(names.from));
         let to = (&self.to.at(names.to), || self.to.join(names.to));
-        let clone = reflink_at(from, to)?;
+        let mode = mode.map_or(PRIVATE, |mode| Mode::from_raw_mode((mode & Permissions::SETTABLE) as _));
+        let clone = reflink_at(from, to, mode)?;
         Ok(Box::new(StdFile::new(clone, self.to.join(names.to), false)))
     }
 

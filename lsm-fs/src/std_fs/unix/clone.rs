@@ -14,15 +14,20 @@ use super::at::At;
 use crate::{Error, Op, Result};
 
 pub(in crate::std_fs) fn reflink(from: &Path, to: &Path) -> Result<File> {
-    reflink_at((&At::path(from), || from.into()), (&At::path(to), || to.into()))
+    reflink_at((&At::path(from), || from.into()), (&At::path(to), || to.into()), PRIVATE)
 }
 
-/// Clones a file by its name. The closures return the paths for an error.
+/// The mode of a file that only its owner can use.
+pub(super) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// Clones a file by its name. The closures return the paths for an error. On Apple systems, the clone gets the mode of
+/// its source instead of `mode`.
 pub(super) fn reflink_at(
     (from, from_path): (&At<'_>, impl FnOnce() -> PathBuf),
     (to, to_path): (&At<'_>, impl FnOnce() -> PathBuf),
+    mode: Mode,
 ) -> Result<File> {
-    clone_at(from, to).map_err(|failure| failure.describe(&from_path(), &to_path()))
+    clone_at(from, to, mode).map_err(|failure| failure.describe(&from_path(), &to_path()))
 }
 
 /// The failure to create a clone, and the failure to remove an unfinished one.
@@ -52,10 +57,10 @@ const SOURCE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBL
 
 /// Creates the target before it shares extents, so a refused clone leaves an empty file to remove.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
+fn clone_at(from: &At<'_>, to: &At<'_>, mode: Mode) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
     let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let target = to.open(make, Mode::from_raw_mode(0o600))?;
+    let target = to.open(make, mode)?;
     match share_extents(&source, &target) {
         Ok(()) => Ok(target.into()),
         Err(errno) => {
@@ -83,7 +88,7 @@ fn share_extents(source: &std::os::fd::OwnedFd, target: &std::os::fd::OwnedFd) -
 }
 
 #[cfg(target_vendor = "apple")]
-fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailure> {
+fn clone_at(from: &At<'_>, to: &At<'_>, _: Mode) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
     // The call would clone a directory with all its contents.
     if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode).is_dir() {
@@ -98,7 +103,7 @@ fn clone_at(from: &At<'_>, to: &At<'_>) -> std::result::Result<File, CloneFailur
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn clone_at(from: &At<'_>, _: &At<'_>) -> std::result::Result<File, CloneFailure> {
+fn clone_at(from: &At<'_>, _: &At<'_>, _: Mode) -> std::result::Result<File, CloneFailure> {
     from.open(SOURCE, Mode::empty())?;
     Err(CloneFailure { error: io::ErrorKind::Unsupported.into(), cleanup: None })
 }

@@ -1,9 +1,13 @@
 //! Modes, owners and groups, through a handle of the file or the directory.
 
-use std::{io, os::fd::AsFd, path::Path};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+};
 
 use rustix::{
-    fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, mkdirat},
+    fs::{Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, mkdirat},
     io::{Errno, retry_on_intr},
 };
 
@@ -17,8 +21,7 @@ const GROUP: u32 = 0o070;
 /// inode does not have the requested group, the mode is set without rights for the group.
 pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> io::Result<PermissionsSet> {
     let file = file.as_fd();
-    let owner = kept(set_owner(file, to))?;
-    let found = fstat(file)?;
+    let (owner, found) = set_owner(file, to)?;
     let asked = to.mode & Permissions::SETTABLE;
     let allowed = if found.st_gid == to.group { asked } else { asked & !GROUP };
     let mode = Mode::from_raw_mode(allowed as _);
@@ -27,20 +30,20 @@ pub(in crate::std_fs) fn set_permissions(file: impl AsFd, to: &Permissions) -> i
     Ok(PermissionsSet { mode: is_set && allowed == asked, owner })
 }
 
-fn set_owner(file: impl AsFd, to: &Permissions) -> rustix::io::Result<()> {
-    let file = file.as_fd();
+/// Sets the owner and group. Returns `false` if this was refused, and the metadata after the call.
+fn set_owner(file: BorrowedFd<'_>, to: &Permissions) -> io::Result<(bool, Stat)> {
     let found = fstat(file)?;
     let owner = (found.st_uid != to.owner).then(|| Uid::from_raw(to.owner));
     let group = (found.st_gid != to.group).then(|| Gid::from_raw(to.group));
     if owner.is_none() && group.is_none() {
-        return Ok(());
+        return Ok((true, found));
     }
     let set = retry_on_intr(|| fchown(file, owner, group));
     if set.is_err() && owner.is_some() && group.is_some() {
         // A process that may not change the owner may still set a group of which it is a member (chown(2)).
         let _ = fchown(file, None, group);
     }
-    set
+    Ok((kept(set)?, fstat(file)?))
 }
 
 /// Returns `true` for a success, `false` for a refusal, and an error for a failure. `EINVAL` is a refusal: the user

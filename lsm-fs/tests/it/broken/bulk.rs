@@ -17,6 +17,7 @@ impl FsAbilities for Broken {
             Defect::BulkLinkDoesNothing
             | Defect::BulkLinkReplaces
             | Defect::BulkCloneLinks
+            | Defect::BulkCloneIsPublic
             | Defect::BulkKeepsTarget => Some(self),
             _ => None,
         }
@@ -63,14 +64,20 @@ impl OpenDirPair for BrokenPair<'_> {
         }
     }
 
-    fn reflink_file(&self, names: &NamePair<'_>) -> Result<Box<dyn FsFile>> {
+    fn reflink_file(&self, names: &NamePair<'_>, _: Option<u32>) -> Result<Box<dyn FsFile>> {
         let (from, to) = (self.dirs.from.join(names.from), self.dirs.to.join(names.to));
         if self.fs.is(Defect::BulkCloneLinks) {
             self.fs.hard_link(&from, &to)?;
         } else {
             self.fs.reflink_file(&from, &to)?;
         }
-        self.fs.open(&to, &FsOpenOptions::new().write(true))
+        let clone = self.fs.open(&to, &FsOpenOptions::new().write(true))?;
+        if self.fs.is(Defect::BulkCloneIsPublic)
+            && let Some(found) = clone.metadata()?.permissions
+        {
+            let _ = clone.set_permissions(&found.with_mode(0o644))?;
+        }
+        Ok(clone)
     }
 
     fn remove_target(&self, name: &OsStr) -> Result<()> {
