@@ -115,9 +115,9 @@ impl Keeper {
     /// Returns the mode to create a file with, so that [`file`](Self::file) has nothing left to change. `None` stands
     /// for a private file, because the file would first have another owner or group.
     ///
-    /// `dir` has the permissions of the directory that this call has made for the file. Its owner and group are the ones
-    /// of new files in it: the system takes the group of both from the process, or of both from the directory above
-    /// (`inode_init_owner` in `fs/inode.c`).
+    /// `dir` has the permissions of the directory that this call has made for the file. A new file in it gets the same
+    /// owner and group: both groups come from the process, or both from the directory above (`inode_init_owner` in
+    /// `fs/inode.c`).
     pub(crate) fn created_with(&self, to: Option<Permissions>, dir: Option<Permissions>) -> Option<u32> {
         let (to, dir) = (to?, dir?);
         let fits = match self.owner {

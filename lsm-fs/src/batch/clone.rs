@@ -67,9 +67,9 @@ pub struct ReflinkOptions<'a> {
     /// Called for each clone before its sync, for example to set permissions, on the thread that made the clone. If it
     /// fails, the clone is removed and the error is reported.
     pub prepare: Option<PrepareClone<'a>>,
-    /// Returns the mode that `prepare` sets for the clone of this pair. The backend may create the clone with this mode,
-    /// less the umask, instead of a private one, so that `prepare` has nothing left to change. On XFS, a change of the
-    /// mode costs about a third of a clone.
+    /// Returns the mode that `prepare` sets for the clone of this pair. The backend may create the clone with this
+    /// mode, less the umask, instead of a private one, so that `prepare` has nothing left to change. On XFS, a change
+    /// of the mode costs about a third of a clone.
     ///
     /// The caller is responsible for the owner: files that this process creates in the target directory must have the
     /// owner and group that the mode is meant for. Otherwise, another group could read the clone until `prepare` has

@@ -65,8 +65,8 @@ defects! {
     ViewHidesLinks ViewLinksLinks ViewBatchFollowsLinks ViewLinksSpecialFiles ViewTakesParents
     ViewEntersMounts ViewRefusesElsewhere ViewComparesText ViewTrustsWhatItSaw ViewRootIsAPath
     ViewHoldsItsName ViewLockAlwaysThere ViewForgetsTheOther ViewRootFollowsLinks ViewRemovesThroughLinks
-    ViewRemovesByPath BulkLinkDoesNothing BulkLinkReplaces BulkCloneLinks BulkCloneIsPublic BulkKeepsTarget BulkForwarded
-    WritebackZeroes PrivateFilesAreOrdinary PrivateDirsAreOrdinary ClonesAreOrdinary ModesAreIgnored
+    ViewRemovesByPath BulkLinkDoesNothing BulkLinkReplaces BulkCloneLinks BulkCloneIsPublic BulkKeepsTarget
+    BulkForwarded WritebackZeroes PrivateFilesAreOrdinary PrivateDirsAreOrdinary ClonesAreOrdinary ModesAreIgnored
     ModesKeepSetuid DirectoryModesReachFiles OwnersAreDenied RefusedGroupsHaveRights
 }
 
