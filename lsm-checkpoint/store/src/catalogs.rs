@@ -4,6 +4,7 @@ use crate::{
     defect::Defect,
     error::{Error, Result},
     format::{Backup, BackupCatalog, CATALOG_MAX, ObjectRef, sha256},
+    id::BackupId,
     key::Key,
     session::Session,
 };
@@ -51,8 +52,14 @@ impl Session {
             Ok(catalog) => catalog,
             Err(defect) => return Ok(Err(defect)),
         };
-        let is_its_own = catalog.backup == backup.id && catalog.repository == self.constants.id;
-        Ok(if is_its_own { Ok(catalog) } else { Err(Defect::OtherRepository) })
+        if catalog.repository != self.constants.id {
+            return Ok(Err(Defect::OtherRepository));
+        }
+        // A forged state has digests that match its objects. An identifier that a person has written down is the
+        // digest of a file whose checksums cover every other file.
+        let is_its_own =
+            catalog.backup == backup.id && BackupId::of_checkpoint(&catalog.checkpoint) == backup.id;
+        Ok(if is_its_own { Ok(catalog) } else { Err(Defect::OtherBackup) })
     }
 }
 

@@ -45,9 +45,13 @@ pub enum Defect {
         /// The number in the object.
         found: u64,
     },
-    /// The object belongs to another repository, or the catalog to another backup.
+    /// The object belongs to another repository.
     #[error("it belongs to another repository")]
     OtherRepository,
+    /// The catalog belongs to another backup. It names another one, or the SHA-256 of its `CHECKPOINT` is not the
+    /// identifier that the state gives.
+    #[error("it belongs to another backup")]
+    OtherBackup,
     /// A newer version wrote the object.
     #[error("it has the format {0}, which this version does not know")]
     Format(u32),

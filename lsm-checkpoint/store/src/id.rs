@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::hex;
+use crate::{format::sha256, hex};
 
 /// A text that is not 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,4 +51,14 @@ ids! {
     Nonce
     /// The identifier of a transaction. It makes the bytes of a state unique, so a client recognises its own.
     TransactionId
+}
+
+impl BackupId {
+    /// Returns the identifier of the backup of a checkpoint whose file `CHECKPOINT` has these bytes.
+    #[must_use]
+    pub(crate) fn of_checkpoint(bytes: &[u8]) -> Self {
+        let mut id = [0; 16];
+        id.iter_mut().zip(sha256(bytes)).for_each(|(id, byte)| *id = byte);
+        Self(id)
+    }
 }

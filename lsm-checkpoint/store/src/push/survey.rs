@@ -11,7 +11,7 @@ use lsm_fs::{Fs, FsExt, Permissions};
 
 use crate::{
     error::{Error, Result},
-    format::{StoredFolder, sha256},
+    format::StoredFolder,
     id::BackupId,
 };
 
@@ -52,8 +52,7 @@ pub(super) fn read(fs: &dyn Fs, dir: &Path) -> Result<Survey> {
     let catalog = Catalog::read(fs, dir)?;
     let view = fs.beneath(dir)?;
     let checkpoint = view.read_to_vec(&dir.join(CATALOG_FILE), CHECKPOINT_MAX)?;
-    let mut id = BackupId([0; 16]);
-    id.0.iter_mut().zip(sha256(&checkpoint)).for_each(|(id, byte)| *id = byte);
+    let id = BackupId::of_checkpoint(&checkpoint);
     let mut files = Vec::with_capacity(catalog.files.len());
     for file in &catalog.files {
         let path = dir.join(catalog.path_of(file));

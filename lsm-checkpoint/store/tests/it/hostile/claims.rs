@@ -104,6 +104,24 @@ fn a_head_that_claims_many_files_costs_nothing() {
     assert!(errors(&outcomes, "list").is_empty(), "{outcomes:?}");
 }
 
+/// A state that a thief of the keys has written can have digests that match. The identifier of a backup still proves
+/// which files it had.
+#[test]
+fn the_files_of_another_backup_under_a_known_identifier_are_refused() {
+    let garden = Garden::new(1);
+    let (_, head) = garden.head();
+    let other = Key::Catalog(head.backups[1].catalog.name).to_string();
+    let other = BackupCatalog::decode(garden.objects[&other].to_vec()).unwrap();
+    let objects = with_catalog(&garden, |catalog| {
+        let backup = catalog.backup;
+        *catalog = BackupCatalog { backup, ..other };
+    });
+    let outcomes = garden.tour_of_lies(&objects);
+    assert_clear(&outcomes, "another backup");
+    let errors = errors(&outcomes, "restore");
+    assert!(errors.len() == 1 && errors[0].contains("another backup"), "{outcomes:?}");
+}
+
 /// A catalog may name an object of another backup, as a reuse does, but not one that is missing.
 #[test]
 fn a_catalog_that_names_a_missing_object_is_noticed() {
