@@ -98,7 +98,8 @@ macro_rules! ensure {
     };
 }
 
-/// Defines the checks of one module, under its name.
+/// Lists the checks of a module. Each check needs a mistake that it finds: a row of `FOUND` in
+/// `tests/it/conformance/mistake.rs`. The test `each_check_fails_for_some_mistake` looks for one.
 macro_rules! list {
     ($module:literal: $($check:ident)+) => {
         pub(in crate::conformance) const CHECKS: &[$crate::conformance::Check] = &[

@@ -1,4 +1,4 @@
-//! Inodes and the tree they form. Calls and crash replay change the tree in the same way, by micro-operations.
+//! Inodes and the tree they form. Calls and the replay after a crash apply the same micro-operations to it.
 
 mod dir;
 mod file;

@@ -73,7 +73,8 @@ pub(crate) struct Crew {
     pub(crate) finishers: usize,
     /// Maximum number of jobs that wait to be finished.
     pub(crate) queued: usize,
-    /// Number of jobs to wait for before the first one is finished, unless no more jobs follow.
+    /// Number of queued jobs that a finisher waits for before it takes one. If no more jobs follow, or if a maker
+    /// waits, it takes a job at once.
     pub(crate) together: usize,
 }
 

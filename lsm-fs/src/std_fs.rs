@@ -124,7 +124,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StdFs;
 
-/// The namespace of the host's paths. Any fixed number works, if no in-memory backend uses it.
+/// The number of the namespace of the host's paths. Any fixed number works, if no other namespace has it.
 const HOST_NAMESPACE: u64 = u64::from_le_bytes(*b"host\0fs\0");
 
 fn on<T>(op: Op, path: &Path, result: io::Result<T>) -> Result<T> {

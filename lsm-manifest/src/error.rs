@@ -76,7 +76,7 @@ pub enum Error {
         /// All names that distinguish the directory from a new one.
         beside: FoundNames,
     },
-    /// There is no CURRENT, and the directory holds undeclared files or non-empty folders, so it belongs to another
+    /// There is no CURRENT, and the directory holds undeclared files or non-empty folders, so it may belong to another
     /// application.
     ///
     /// Choose another directory. If the files belong to the engine, declare their names in

@@ -52,9 +52,10 @@ impl fmt::Display for RepairedPart {
 ///
 /// The repaired file replaces the damaged one atomically, so a crash leaves one of the two. Other hard links to the
 /// damaged file keep the damaged contents. The repair never guesses: every byte that it writes matches a checksum.
-/// Sections that cannot be restored are an exception. They are copied as they are and listed in the result. A healthy
-/// file is not touched, and neither is a file with parts that this reader cannot verify. Every rewritten part is
-/// logged. The repair holds one section in memory at a time.
+/// Sections that cannot be restored are an exception. They are copied as they are and listed in the result. The
+/// repaired file has the owner and mode of a file that this process creates. A healthy file is not touched, and neither
+/// is a file with parts that this reader cannot verify. Every rewritten part is logged. The repair holds one section in
+/// memory at a time.
 ///
 /// The digest in CURRENT remains valid, because a repair does not change the table of contents.
 ///
@@ -71,8 +72,6 @@ impl fmt::Display for RepairedPart {
 /// - [`Fs`](Error::Fs): the filesystem failed. Exception: if the operation is
 ///   [`Op::SyncDirectory`](lsm_fs::Op::SyncDirectory), the file is repaired, but a crash may bring back the damaged
 ///   one.
-///
-/// The repaired file has the owner and mode of a file that this process creates.
 pub fn repair(fs: &dyn Fs, path: &Path, options: &ReadOptions) -> Result<Repair> {
     let archive = ArchiveFile::open(fs, path, options)?;
     let copies = FooterCopies::read(&archive);

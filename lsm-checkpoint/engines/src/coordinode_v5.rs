@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct Source<'a> {
     /// The tree.
     pub tree: &'a AnyTree,
-    /// The counter that the tree was opened with. It holds one more than the last write that readers see.
+    /// The counter that the tree was opened with. Readers see the writes with lower numbers.
     pub visible: &'a SequenceNumberCounter,
     /// The identity of the tree in catalogs. The engine has no id, so the owner of the tree keeps one.
     pub identity: &'a str,

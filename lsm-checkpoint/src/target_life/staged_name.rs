@@ -35,8 +35,8 @@ pub(super) fn staged_name(name: &str) -> String {
     format!(".{prefix}~{:032x}{STAGED_SUFFIX}", xxh3_128(name.as_bytes()))
 }
 
-/// Returns `true` if this is the name of a staged directory. A name such as `...checkpoint-staged` is not, because the
-/// path of its target would be the directory itself.
+/// Returns `true` for the name of a staged directory beside its target. `...checkpoint-staged` is not one, because its
+/// target would be `.`, the directory that holds it.
 pub(crate) fn is_staged_name(name: &OsStr) -> bool {
     stem(name).is_some()
 }

@@ -71,7 +71,7 @@ impl Repository {
         Ok(self.session.newest().await?.head.backups)
     }
 
-    /// Returns the newest state: sources with their last backups, forgotten backups, and pushes under way.
+    /// Returns the newest state: sources with their last backups, forgotten backups, and unfinished pushes.
     ///
     /// # Errors
     ///

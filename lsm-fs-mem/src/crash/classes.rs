@@ -119,7 +119,8 @@ impl Sampler<'_> {
         class
     }
 
-    /// Returns the middle of the last length that grew by several blocks.
+    /// Finds the last change of the length that a crash may leave half done ([`Pending::steps`]). Returns its index and
+    /// the middle one of its lengths.
     fn partial_length(&self) -> Option<(usize, u64)> {
         let mut steps = self.lengths.keys().rev().map(|index| (*index, self.pending.steps(*index)));
         let (index, steps) = steps.find(|(_, steps)| steps.len() > 1)?;

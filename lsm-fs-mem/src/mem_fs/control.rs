@@ -99,7 +99,8 @@ impl MemFs {
 
     /// Crashes the machine and restarts it. Returns the filesystem that the next start finds.
     ///
-    /// This filesystem, its clones, and all handles and locks are dead afterwards. Calls on them fail with `EIO`.
+    /// Afterwards, I/O and lookups through this filesystem, its clones, handles and locks fail, most of them with
+    /// `EIO`.
     #[must_use]
     pub fn crash(&self, survives: Survives) -> Self {
         let mut machine = self.lock();

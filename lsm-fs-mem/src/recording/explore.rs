@@ -100,8 +100,8 @@ const fn micro_of(event: &Event) -> Option<&Micro> {
 }
 
 impl Recording {
-    /// Returns the number of events: changes, syncs, and notes. The bytes of one write are one event, and so is the new
-    /// length.
+    /// Returns the number of events: changes, syncs, failed syncs that dropped dirty pages, and notes. A write is one
+    /// change, or two if the file grows.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events.len()

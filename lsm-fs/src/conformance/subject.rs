@@ -83,7 +83,7 @@ impl Subject {
         self
     }
 
-    /// Provides a switch that makes the syncs of a path fail, for the checks of poisoning.
+    /// Provides a switch that makes every sync of a path fail (`true`) or work again (`false`).
     #[must_use]
     pub fn sync_fault(mut self, switch: impl Fn(&Path, bool) + Send + Sync + 'static) -> Self {
         self.sync_fault = Some(Box::new(switch));

@@ -29,7 +29,8 @@ const YIELDS: usize = 8;
 pub(super) struct Queue<J, R> {
     contents: Mutex<Contents<J, R>>,
     capacity: usize,
-    /// Number of jobs to wait for before finishers start, unless no more jobs follow.
+    /// Number of queued jobs that a finisher waits for before it takes one. If no more jobs follow, or if a maker waits
+    /// for room or descriptors, it takes a job at once.
     together: usize,
     /// Wakes finishers: a job is available, or there will be none.
     job_queued: Condvar,
@@ -51,17 +52,17 @@ struct Contents<J, R> {
     finishers: usize,
     /// Number of finishers that wait for a job. If it is 0, `push` saves the system call of a wake-up.
     idle: usize,
-    /// Number of makers that wait for room. If it is 0, `pop` saves the system call of a wake-up.
+    /// Number of makers that wait for room or descriptors. If it is 0, `pop` saves the system call of a wake-up.
     blocked: usize,
-    /// A maker needs the descriptors of the queued jobs. Finishers start without waiting for more jobs until the queue
-    /// is empty, even if the maker has stopped waiting in the meantime.
+    /// A maker needs the descriptors of the queued jobs. Until the queue is empty, finishers take jobs without waiting
+    /// for more, even if the maker has stopped waiting in the meantime.
     draining: bool,
     /// The receiver was dropped.
     receiver_dropped: bool,
 }
 
 impl<J, R> Contents<J, R> {
-    /// Returns `true` if a finisher may take a job, and need not wait until `together` jobs are queued.
+    /// Returns `true` if a finisher need not wait for more jobs before it takes one.
     fn may_finish(&self, together: usize) -> bool {
         self.jobs.len() >= together || self.makers == 0 || self.blocked > 0 || self.draining
     }
@@ -82,7 +83,7 @@ pub(super) struct CrewMember<'a, J, R> {
 }
 
 impl<J, R> Queue<J, R> {
-    /// Creates a queue whose finishers wait for `together` jobs before they start.
+    /// Creates a queue for `capacity` jobs. A finisher waits for `together` queued jobs before it takes one.
     pub(super) fn new(capacity: usize, together: usize) -> Self {
         Self {
             contents: Mutex::new(Contents {

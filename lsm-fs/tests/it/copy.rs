@@ -23,7 +23,7 @@ struct Files {
     paths: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Files with lengths around the length of the buffer, with different contents.
+/// Creates files of less than 20,000 bytes, with different lengths and contents.
 fn files(count: usize) -> Files {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));

@@ -35,7 +35,7 @@ enum Kind {
     Tmpfs,
     /// ext4 with a known tree, mounted read-only.
     ReadOnly,
-    /// ext4 on a device that runs out underneath it.
+    /// ext4 on a device whose image lies on a tmpfs that is smaller than the device.
     BadDevice,
 }
 
@@ -107,7 +107,7 @@ impl Mounts {
         &self.description
     }
 
-    /// Checks that the bad device is bad: data beyond its end fails at fsync, and small files still work.
+    /// Checks the bad device: fsync fails for more data than the tmpfs below it can hold, and small files still work.
     ///
     /// On a kernel that behaves differently the tests of failed syncs would otherwise pass without testing anything.
     pub(crate) fn check_bad_device(&self) -> anyhow::Result<()> {

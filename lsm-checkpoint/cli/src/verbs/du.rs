@@ -157,8 +157,7 @@ impl Usage {
         Figures::of(inodes)
     }
 
-    /// Returns the figures of all checkpoints. Their removal frees the inodes without a name elsewhere, as in the
-    /// database.
+    /// Returns the figures of all checkpoints. Removing them all frees each inode whose names are all in checkpoints.
     fn of_all(&self) -> Figures {
         Figures::of(self.inodes.values().map(|inode| (inode, inode.seen)))
     }

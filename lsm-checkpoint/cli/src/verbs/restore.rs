@@ -27,7 +27,7 @@ use crate::{
 const STAGED: &str = ".checkpoint-staged";
 const MARKER: &str = ".checkpoint-unpublished";
 
-/// Restore a checkpoint into a new directory, which an engine can then open.
+/// Restore a checkpoint into a new or empty directory, which an engine can then open.
 ///
 /// Every byte is read and compared with its checksum, if the catalog has one. Modes and owners are kept if this process
 /// may set them. The target appears only once it is complete. With --into-empty it is filled in place: if that is

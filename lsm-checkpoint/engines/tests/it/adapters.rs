@@ -35,7 +35,7 @@ fn each_adapter_has_less_than_two_hundred_lines() {
     }
 }
 
-/// A plan with a single key. Every run has it, so runs overlap and none are merged.
+/// A plan with a single key. Every table has it, so no two tables can share a run.
 const OVERLAPPING: Plan = Plan { keys: 1, value_size: 16 };
 
 /// Writes until there are `count` runs, one per operation. Returns the last operation.

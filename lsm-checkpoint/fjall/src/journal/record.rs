@@ -1,7 +1,8 @@
 //! [`Records`]: the batches of a journal, one after the other.
 //!
-//! A batch is a start marker, its items, and an end marker with a checksum of the items. Each marker begins with a byte
-//! from 1 to 4. In the table, a number in parentheses is the length of a field. Integers are little-endian.
+//! A batch is a start marker, its items or a clear, and an end marker with their checksum. Each marker begins with a
+//! byte from 1 to 4, as the table shows. A number in parentheses is the length of a field in bytes. Integers are
+//! little-endian.
 //!
 //! | marker | bytes |
 //! |---|---|

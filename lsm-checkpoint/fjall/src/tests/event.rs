@@ -62,7 +62,7 @@ impl Event {
                 let new = db.keyspace("new", KeyspaceCreateOptions::default).unwrap();
                 new.insert("event", "created").unwrap();
             }
-            // The handle of the subject is the last one outside of fjall.
+            // Outside of fjall, this is the last handle of the keyspace.
             Self::Deletion => {
                 let handle = doomed.lock().unwrap().take().unwrap();
                 db.delete_keyspace(handle).unwrap();

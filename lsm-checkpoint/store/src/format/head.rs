@@ -73,7 +73,8 @@ pub struct Forgotten {
     pub seen: Option<Duration>,
 }
 
-/// A push that is under way. Host, process and time are shown to people, and the protocol does not depend on them.
+/// A push that is under way or has died. Host, process and time are shown to people, and the protocol does not depend
+/// on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredWriter {
     /// The identifier of the push.

@@ -105,7 +105,7 @@ impl Fetcher {
         }
     }
 
-    /// Requests the pieces that are neither in memory nor on their way, in runs that end at a multiple of [`RUN`]. A
+    /// Requests the pieces that are neither in memory nor on their way, in runs that cross no multiple of [`RUN`]. A
     /// run that is not urgent is left out if there is no room for all of it: many short requests cost more than a wait.
     pub(super) fn want(self: &Arc<Self>, file: usize, pieces: Range<u64>, urgent: bool) {
         let Some(stored) = self.catalog.files.get(file) else { return };

@@ -41,25 +41,26 @@ fn look_up_each(dir: &OwnedFd, names: &[NamePair<'_>]) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn look_up(_: &OwnedFd, _: &OwnedFd, _: &[NamePair<'_>]) {}
 
-/// Minimum number of names on ext4. With fewer names, the directory stays so small that searching it is cheap.
+/// Minimum length of a batch of links whose names are looked up on ext4. With fewer links, a nearly empty directory
+/// stays cheap to search.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_EXT: usize = 100;
 
-/// Minimum number of names on XFS, which stores hashes of its names and finds them in fewer steps.
+/// Minimum length of such a batch on XFS, which stores hashes of its names and finds them in fewer steps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_XFS: usize = 1_000;
 
-/// Minimum number of names for a second thread. Unlike links, lookups in one directory run concurrently. A thread costs
-/// as much as 60 of them.
+/// Minimum number of names to look up for a second thread. Unlike links, lookups in one directory run concurrently. A
+/// thread costs as much as 60 of them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTH_A_THREAD: usize = 1_000;
 
-/// Maximum number of names. Looking them up takes a tenth of a second, during which nothing is reported.
+/// Maximum number of names to look up. This many take a tenth of a second, during which nothing is reported.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX: usize = 100_000;
 
-/// Returns the minimum number of names. It is `usize::MAX` unless both directories are on the same filesystem, its type
-/// gains from the lookup, and the target directory is at most 4 KiB long.
+/// Returns the minimum length of a batch whose names are looked up. It is `usize::MAX` unless both directories are on
+/// the same filesystem, its type gains from the lookup, and the target directory is at most 4 KiB long.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn worthwhile(from: &OwnedFd, dir: &OwnedFd) -> usize {
     use super::capabilities::magic::{self, EXT, XFS};

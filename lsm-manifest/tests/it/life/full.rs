@@ -69,11 +69,10 @@ fn names_of_a_killed_process_are_synced_on_a_full_disk_too() {
     start.settle();
     let report = seeded_sweep().start_from(&start).models(sweep::models()).run(
         |fs: &MemFs| {
-            // The process was killed after the rename of CURRENT. The second sync of the directory is the one behind
-            // that rename.
             let dying = FaultFs::new(fs.clone());
             let (directory, _) = ManifestDirectory::open(&shared(dying.clone()), Path::new(DIR), &options())?;
             let archive = directory.next_version(WriteOptions::new())?.finish()?;
+            // As if the process was killed after the rename of CURRENT: the next sync of the directory follows it.
             dying.inject(Fault::on(lsm_fs::Op::SyncDirectory).nth(1).gone());
             assert!(directory.publish(&archive).is_err());
             drop(directory);

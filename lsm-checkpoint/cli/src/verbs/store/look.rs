@@ -111,7 +111,7 @@ impl ShowArgs {
     }
 }
 
-/// Show the last backup of each source, forgotten backups, and pushes under way.
+/// Show the last backup of each source, forgotten backups, and unfinished pushes.
 #[derive(Args, Debug)]
 pub(super) struct StatusArgs {
     /// The repository.

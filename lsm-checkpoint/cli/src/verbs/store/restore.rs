@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Restore a backup into a new directory, which an engine can then open.
+/// Restore a backup into a new or empty directory, which an engine can then open.
 ///
 /// Every byte is compared with its SHA-256. The target appears only once it is complete. To resume a killed restore,
 /// run it again. With --into-empty the target is filled in place, and a second run starts over.

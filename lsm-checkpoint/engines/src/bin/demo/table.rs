@@ -53,8 +53,8 @@ holds up to  the number of operations whose outcome the checkpoint holds, found 
              key: at least those acknowledged before the call, at most those begun when its version
              was captured";
 
-/// Lists the number of the files by method, without the manifest and the catalog, which are new files. The size is
-/// shown beside a single method, because a line has no room for more.
+/// Lists the number of linked, cloned and copied files, without new ones such as the manifest. If there is only one
+/// method, the size is shown, too: a line has no room for more.
 fn files(info: &CheckpointInfo) -> String {
     let methods = [
         ("linked", info.by_method(Method::HardLink)),

@@ -184,7 +184,7 @@ impl Run {
         self.poll();
     }
 
-    /// Runs to the next request. A set of futures may wake itself, and is then polled once more.
+    /// Runs to the next request or to the end. A set of futures that wakes itself is polled again.
     fn poll(&mut self) {
         let Some(work) = &mut self.work else { return };
         let woken = Arc::new(Woken::default());

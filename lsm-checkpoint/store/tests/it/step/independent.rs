@@ -3,7 +3,7 @@
 use super::search::{Machine, Whole};
 use super::world::Request;
 
-/// Returns `true` if no later step of another client, and no request in flight, can touch the objects of `request`.
+/// Returns `true` if no later step of another client, and no request in flight, can conflict with `request`.
 ///
 /// - The object `repository` never changes once it exists.
 /// - Each object is created under its own key, and only a collector looks at it before a state of the repository names
