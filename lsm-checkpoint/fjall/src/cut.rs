@@ -1,25 +1,27 @@
 //! [`Cut`]: a database at one moment.
 //!
 //! Every record of a journal has a sequence number. A writer takes the journal's mutex before it draws the number, and
-//! releases it after the record is written and visible. So records are ordered by number. A backup is cut at a number
-//! S: it holds everything below S and nothing else.
+//! releases it after the record is written and visible. So the records of one process are ordered by number. A backup
+//! is cut at a number S: it holds all writes below S and no others.
 //!
-//! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything that they
-//!    hold now belongs to the backup, whatever its number, because this process may reuse numbers of an earlier one.
-//!    Persist the journal, which waits for the current writer. So each clear that was read has emptied its tables.
-//! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each, read S, and read the
-//!    versions again. If one changed, read all again. After 16 readings, start again at 1. Open the files of keyspace
-//!    0.
+//! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything in this first
+//!    reading belongs to the backup, whatever its number, because this process may reuse numbers of an earlier process.
+//!    Persist the journal, which waits for the current writer. So each clear that was read has emptied the tables of
+//!    its keyspace.
+//! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each keyspace (its list of
+//!    tables), read S, and read the versions again. If one changed, repeat this. After 16 readings, start again with
+//!    step 1. Open the files of keyspace 0, fjall's list of keyspaces.
 //! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
 //! 4. Open the new journals. If one was made and removed meanwhile, start again at 1.
 //! 5. Keep the journals up to the last record below S, or to the end of the first reading if that is later. Leave out
 //!    the clears of the first reading, and the earlier records of their keyspaces, because the tables have these
-//!    changes already.
+//!    changes already. Leave out a later clear only if a replay would remove newer data, or if its keyspace is not in
+//!    the backup.
 //!
 //! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
 //! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0
-//! hold the change. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens the
-//! copy, it skips a record that is both in a table and in a journal.
+//! hold the change. Otherwise only records at or above S can depend on it, and these are cut off. When fjall opens a
+//! restored database, it skips a record that is both in a table and in a journal.
 
 use std::{
     collections::HashMap,
@@ -48,10 +50,10 @@ pub(crate) struct Cut {
     pub(crate) costs: Costs,
 }
 
-/// The numbers of a capture.
+/// The figures of a capture, which [`BackupInfo`](crate::BackupInfo) reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Costs {
-    /// S: everything below is in the backup.
+    /// The number S: all writes below it are in the backup. `None` if the database was closed.
     pub(crate) below: Option<u64>,
     pub(crate) attempts: u32,
     /// The longest time for which the map of keyspaces was locked.
@@ -132,7 +134,8 @@ fn attempt(
 impl Moment {
     /// Captures all keyspaces while none can be created or deleted.
     ///
-    /// Calls of `db` that wait are forbidden here, because a worker that holds the journal may be waiting for the map.
+    /// Calls of `db` that wait for the journal's mutex are forbidden here, because a worker that holds it may be
+    /// waiting for the map.
     fn take(
         db: &Database,
         dir: &Path,

@@ -52,7 +52,8 @@ pub(crate) fn dir_of(db: &Database, given: Option<&Path>) -> Result<PathBuf> {
     Ok(dir.to_path_buf())
 }
 
-/// Refuses the directory of another database. Its keyspace 0 lists keyspaces whose data the backup would not have.
+/// Refuses the directory of another database. The backup would take keyspace 0 from it, and so list keyspaces without
+/// their data.
 fn check(dir: &Path) -> Result<()> {
     let other = |reason: String| Error::OtherDirectory { dir: dir.to_path_buf(), reason };
     match Lock::take(dir) {

@@ -65,8 +65,8 @@ pub enum Error {
         /// The difference.
         reason: String,
     },
-    /// A journal is damaged in a way that an interrupted write cannot cause. fjall would refuse to open the copy, or
-    /// would drop the writes after this place.
+    /// A journal is damaged in a way that an interrupted write cannot cause. fjall would refuse to open the restored
+    /// database, or would drop the writes after this place.
     ///
     /// Keep older backups. Write the live contents into a new database, or restore a backup.
     #[error("{}: damaged at byte {offset}: {defect}", path.display())]

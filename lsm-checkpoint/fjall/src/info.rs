@@ -10,7 +10,8 @@ use lsm_checkpoint::CheckpointInfo;
 pub struct BackupInfo {
     /// The result of the checkpoint: the files, the bytes and the methods of transfer.
     pub checkpoint: CheckpointInfo,
-    /// The backup holds exactly the writes with sequence numbers below this one. `None` if the database was closed.
+    /// The backup holds exactly the writes with sequence numbers below this one, and all writes of earlier processes.
+    /// `None` if the database was closed.
     pub cut: Option<u64>,
     /// The number of attempts that the capture took.
     pub attempts: u32,

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-/// The tests of the load use the crate by its name.
+/// The load tests import this crate by its name.
 #[cfg(test)]
 extern crate self as lsm_checkpoint_fjall;
 
@@ -22,7 +22,8 @@ mod stored;
 mod tests;
 mod tree;
 
-/// The programs of the page run as they stand. If a release of fjall fixes a bug, the program of that bug fails.
+/// The programs of `UPSTREAM.md` run as documentation tests. If a release of fjall fixes a bug, the program of that bug
+/// fails.
 #[cfg(doctest)]
 #[doc = include_str!("../UPSTREAM.md")]
 mod upstream {}

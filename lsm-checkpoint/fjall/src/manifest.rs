@@ -22,7 +22,7 @@ pub(crate) struct Listed {
     pub(crate) id: u64,
     /// The XXH3-128 of the file.
     pub(crate) checksum: u128,
-    /// The number of the ingestion that made the table, or 0.
+    /// The sequence number of the ingestion that made the table, or 0.
     pub(crate) global_seqno: u64,
 }
 

@@ -10,10 +10,10 @@ use crate::journal::{Excerpt, ExcerptFs};
 /// The folder of the keyspaces.
 pub(crate) const KEYSPACES: &str = "keyspaces";
 
-/// The file that a process locks while it has the database open. A backup and a restored copy get their own.
+/// The file that a process locks while it has the database open. Each backup and each restored database gets its own.
 pub(crate) const LOCK: &str = "lock";
 
-/// The file that marks a database. Without it, fjall makes a new one.
+/// The file that marks a database. In a directory without it, fjall makes a new database.
 pub(crate) const VERSION: &str = "version";
 
 /// The contents of [`VERSION`]: format 3.
@@ -37,7 +37,8 @@ impl Root {
         Self { journals: Arc::new(ExcerptFs::new(journals)), version_id: number }
     }
 
-    /// Adds the root to the capture of the keyspaces. It comes last, because [`VERSION`] makes the whole readable.
+    /// Adds the root to the capture of the keyspaces. The root comes last, because its [`VERSION`] marks the directory
+    /// as a database.
     pub(crate) fn complete(self, keyspaces: Capture<'_>) -> Capture<'_> {
         keyspaces.tree("", self)
     }

@@ -15,16 +15,16 @@ pub(crate) enum Step {
     Persisted,
     /// The journals were listed again, and the new ones are open.
     JournalsListed,
-    /// The journals were read up to S, and their parts in the backup are known.
+    /// The journals were read again, and the parts of them that the backup keeps are known.
     JournalsCut,
 }
 
 /// The protections of a capture. A test turns one off and expects a wrong backup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Safeguards {
-    /// Cut the journals after the last record below the sequence number.
+    /// Leave out the end of the journals, after the last record that belongs to the backup.
     pub(crate) cut_journals: bool,
-    /// Read the versions again after the sequence number.
+    /// Read the versions again after the sequence number, and start over if one has changed.
     pub(crate) read_versions_again: bool,
     /// Leave out clears that the tables have already. A replay of such a clear would lose the data ingested after it.
     pub(crate) leave_out_clears: bool,
@@ -51,7 +51,7 @@ impl Steps<'_> {
         Self { after: None, safeguards: Safeguards::ALL }
     }
 
-    /// Marks the end of a step.
+    /// Runs the action of the test after a step.
     pub(crate) fn end(&self, step: Step) {
         if let Some(after) = self.after {
             after(step);

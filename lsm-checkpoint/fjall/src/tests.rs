@@ -19,7 +19,7 @@ mod killed;
 mod retries;
 mod world;
 
-/// The load of the other test binary.
+/// The modules of the test binary `it` with the load test.
 #[path = "../tests/it"]
 #[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 mod shared {

@@ -39,7 +39,7 @@ pub(crate) struct CapturedKeyspace {
     pub(crate) snapshot: PinnedSnapshot<Pin>,
 }
 
-/// The handle and the version.
+/// The handle and the version, which keep the files from deletion.
 pub(crate) type Pin = (Option<Keyspace>, Box<dyn Any + Send>);
 
 impl fmt::Debug for PinnedKeyspace {

@@ -1,13 +1,13 @@
-//! [`Piece`]: a part of a copied journal, and [`Pieces`], which joins them.
+//! [`Piece`]: a part of a journal as the backup holds it, and [`Pieces`], the list of the parts.
 
 use std::{ops::Range, sync::Arc};
 
-/// A part of a copied journal.
+/// A part of a journal as the backup holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// A part of the journal's file.
+    /// A range of the journal in the database.
     File(Range<u64>),
-    /// The start or the end marker of a batch from which items were left out.
+    /// The new start or end marker of a batch from which items were left out.
     New(Arc<[u8]>),
 }
 
@@ -20,12 +20,12 @@ impl Piece {
     }
 }
 
-/// The parts of a copied journal, in order.
+/// The parts of a journal as the backup holds it, in order.
 #[derive(Debug, Default)]
 pub(super) struct Pieces(Vec<Piece>);
 
 impl Pieces {
-    /// Adds a part of the file. Neighbours become one part.
+    /// Adds a range of the journal in the database. If it follows the last part directly, the two become one.
     pub(super) fn file(&mut self, range: Range<u64>) {
         match self.0.last_mut() {
             _ if range.is_empty() => {}

@@ -29,11 +29,11 @@ pub(super) struct Batch {
     pub(super) seqno: u64,
     /// The place of the batch in the file.
     pub(super) range: Range<u64>,
-    /// The keyspace that it clears. fjall writes a clear as a batch of its own.
+    /// The keyspace that the batch clears, if it is a clear. fjall writes each clear as a batch of its own.
     pub(super) clears: Option<u64>,
 }
 
-/// An item of a batch, or the mark of a clear.
+/// An item of a batch, or the marker of a clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) keyspace: u64,
@@ -48,10 +48,10 @@ pub(super) enum Next {
     Batch(Batch),
     /// The content ends here. Only preallocated zeros may follow.
     End,
-    /// A batch begins here and does not end, or the next bytes are no batch. fjall drops them when it opens the
+    /// A batch begins here and does not end, or the next bytes are no batch. fjall cuts them off when it opens the
     /// database.
     Torn(Unread),
-    /// A batch ends with a wrong checksum or a wrong number of items. fjall refuses to open such a journal.
+    /// A batch has a wrong checksum or a wrong number of items. fjall refuses to open such a journal.
     Damaged(Unread),
 }
 

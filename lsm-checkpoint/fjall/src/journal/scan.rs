@@ -1,4 +1,4 @@
-//! [`Scan`]: the part of one journal that a backup keeps.
+//! [`Scan`]: the batches of one journal that were read, and the part of them that a backup keeps.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -6,12 +6,13 @@ use lsm_fs::FsFile;
 
 use super::record::{Next, Records, Unread};
 
-/// The rules for the records of a backup.
+/// The numbers that decide which records of the journals a backup keeps.
 #[derive(Debug)]
 pub(crate) struct Bounds {
-    /// Records below this number belong to the backup.
+    /// The sequence number S of the backup. Records with lower numbers belong to it.
     pub(crate) below: u64,
-    /// The keyspaces of the backup, with the highest number in their tables.
+    /// For the id of each keyspace in the backup, the highest sequence number in its tables. `None` if it has no
+    /// tables, or if the number is unknown.
     pub(crate) persisted: HashMap<u64, Option<u64>>,
     /// `false` if a test keeps every record.
     pub(crate) cuts: bool,
@@ -25,15 +26,15 @@ impl Bounds {
         if self.cuts { self.below } else { u64::MAX }
     }
 
-    /// Returns `true` if a replay of this clear would remove something that it must not.
+    /// Returns `true` if a replay of this clear would remove data that is not older than the clear.
     ///
-    /// fjall replays every clear that it finds. Two cases are harmful. If the tables hold later writes, these were
-    /// ingested after the clear and are in no journal. If the keyspace is not in the backup, a new keyspace may get its
-    /// id.
+    /// fjall replays every clear that it finds. Two cases are harmful. If the tables hold later writes, the replay
+    /// removes them, and ingested ones are in no journal. If the keyspace is not in the backup, a new keyspace may get
+    /// its id.
     ///
     /// The numbers of a clear and of tables can be compared only if one process has written them. So this rule is for
-    /// clears during the capture, and for clears of deleted keyspaces. [`Voids`](super::void::Voids) is the rule for
-    /// earlier clears.
+    /// clears after the first reading of the journals, and for clears of deleted keyspaces.
+    /// [`Voids`](super::void::Voids) is the rule for all other clears.
     fn is_harmful(&self, clear: &Clear) -> bool {
         let is_outdated = match self.persisted.get(&clear.keyspace) {
             None => true,
@@ -45,7 +46,7 @@ impl Bounds {
 
 /// The treatment of an unreadable batch at the end of the journals.
 pub(crate) enum Tail<'a, E> {
-    /// The database is open, so a writer may be at work. The function waits for that writer.
+    /// The database is open, so a writer may be at work on this batch. The function waits for that writer.
     Live(&'a dyn Fn() -> Result<(), E>),
     /// The database is closed. fjall drops an incomplete batch at its next open.
     Closed,
@@ -58,7 +59,7 @@ pub(super) struct Scan {
     pub(super) content_end: u64,
     /// The end of the last batch that belongs to the backup. 0 if there is none.
     pub(super) end: u64,
-    /// The end of the batches that were read before the moment of the backup.
+    /// The end of the batches of the first reading, which precedes the choice of S.
     past: u64,
     /// The records of clears.
     clears: Vec<Clear>,
@@ -102,19 +103,19 @@ impl Scan {
         }
     }
 
-    /// Reads everything, before the moment of the backup.
+    /// Reads the whole journal for the first time. Everything in it belongs to the backup.
     pub(super) fn read_past(&mut self, file: &dyn FsFile) -> lsm_fs::Result<()> {
         self.go_on(file, u64::MAX)?;
         self.past = self.content_end;
         Ok(())
     }
 
-    /// Returns the clears before the moment of the backup.
+    /// Returns the clears of the first reading.
     pub(super) fn past_clears(&self) -> impl Iterator<Item = &Clear> {
         self.clears.iter().filter(|clear| clear.range.end <= self.past)
     }
 
-    /// Returns the clears up to `end` that are left out.
+    /// Returns the places of the harmful clears before the offset `end`.
     pub(super) fn harmful_clears(&self, end: u64, bounds: &Bounds) -> impl Iterator<Item = Range<u64>> {
         let kept = self.clears.iter().filter(move |clear| clear.range.end <= end);
         kept.filter(|clear| bounds.is_harmful(clear)).map(|clear| clear.range.clone())

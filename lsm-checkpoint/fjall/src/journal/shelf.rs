@@ -22,7 +22,7 @@ use crate::{Error, Result};
 pub(crate) struct Shelf {
     dir: PathBuf,
     journals: BTreeMap<u64, Arc<Journal>>,
-    /// The journals that were read before the moment of the backup.
+    /// The results of the first reading, by the number of the journal.
     scans: BTreeMap<u64, Scan>,
 }
 
@@ -30,7 +30,7 @@ impl Shelf {
     /// Opens all journals. If the newest one is removed meanwhile, returns its number.
     ///
     /// If an older journal is removed meanwhile, its writes are in tables, so it is not needed. The newest one must be
-    /// open, so that new journals are noticed by their numbers.
+    /// open: [`missing`](Self::missing) counts on from its number.
     pub(crate) fn open(dir: &Path) -> Result<Result<Self, u64>> {
         let mut shelf = Self { dir: dir.to_path_buf(), journals: BTreeMap::new(), scans: BTreeMap::new() };
         let listed = numbers(dir)?;
@@ -45,8 +45,7 @@ impl Shelf {
         Ok(Ok(shelf))
     }
 
-    /// Reads the journals before the moment of the backup. Everything in them belongs to the backup, whatever its
-    /// number.
+    /// Reads the journals for the first time. Everything in them belongs to the backup, whatever its sequence number.
     ///
     /// Sequence numbers of two processes cannot be compared. At an open, fjall continues after the highest number in
     /// its tables and memtables, and the number of a clear is in neither. So this process may reuse numbers of an
@@ -58,7 +57,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// Opens the journals that were made since the last call. If one was made and removed meanwhile, returns its
+    /// Opens the journals that were made since the shelf was opened. If one was made and removed meanwhile, returns its
     /// number.
     pub(crate) fn add_new(&mut self) -> Result<Option<u64>> {
         let listed = numbers(&self.dir)?;

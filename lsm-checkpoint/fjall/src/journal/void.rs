@@ -1,9 +1,9 @@
 //! [`Voids`]: the records that a clear has made void.
 //!
-//! A clear before the moment of the backup has emptied the captured tables already. fjall would replay it, and remove
-//! data that was ingested later. So a backup leaves out the clear and all earlier records of its keyspace. Sequence
-//! numbers do not matter here. They could not be compared, because fjall may use the number of a clear again after a
-//! restart.
+//! A clear that is in a journal at the first reading has already emptied the tables that the backup captures. At the
+//! open of a restored database, fjall would replay the clear, and remove data that was ingested after it. So a backup
+//! leaves out the clear and all earlier records of its keyspace. Sequence numbers do not matter here. They could not be
+//! compared, because fjall may use the number of a clear again after a restart.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,15 +22,15 @@ use super::{
 /// The number of bytes to hash at a time.
 const BUFFER: usize = 256 << 10;
 
-/// The last clear of each keyspace before the moment of the backup.
+/// The last clear of each keyspace at the first reading of the journals.
 #[derive(Debug, Default)]
 pub(super) struct Voids {
-    /// For each keyspace, the number of the journal and the end of the clear.
+    /// For the id of each keyspace, the number of the journal, and the offset at which the clear ends.
     last: HashMap<u64, (u64, u64)>,
 }
 
 impl Voids {
-    /// Finds the clears. The journals must come in order.
+    /// Finds the last clear of each keyspace in the backup. The journals must come in the order of their numbers.
     pub(super) fn of<'a>(scans: impl Iterator<Item = (u64, &'a Scan)>, bounds: &Bounds) -> Self {
         let mut last = HashMap::new();
         for (number, scan) in scans.filter(|_| bounds.leaves_out_clears) {
@@ -41,7 +41,7 @@ impl Voids {
         Self { last }
     }
 
-    /// Returns the offset before which records of a keyspace are void in a journal.
+    /// Returns the offset in a journal before which the records of a keyspace are void.
     fn until(&self, journal: u64, keyspace: u64) -> u64 {
         match self.last.get(&keyspace) {
             Some(&(number, _)) if journal < number => u64::MAX,
@@ -50,7 +50,8 @@ impl Voids {
         }
     }
 
-    /// Returns the parts of a journal up to `end`, without void records and without `batches`, the harmful clears.
+    /// Returns the parts of a journal before the offset `end`, without void records, and without the harmful clears at
+    /// the places `batches`.
     pub(super) fn leave_out(
         &self,
         (number, file): (u64, &dyn FsFile),
@@ -89,7 +90,7 @@ impl Voids {
     }
 }
 
-/// Adds a batch with fewer items.
+/// Adds a batch that holds only these items: a new start marker, the items, and a new end marker with their checksum.
 fn shorten(file: &dyn FsFile, batch: &Batch, items: &[&Item], pieces: &mut Pieces) -> lsm_fs::Result<()> {
     let count = u32::try_from(items.len()).unwrap_or(u32::MAX).to_le_bytes();
     pieces.new_bytes(&[&[1][..], &count, &batch.seqno.to_le_bytes()].concat());

@@ -11,8 +11,8 @@ use crate::{
     steps::{Safeguards, Step},
 };
 
-/// Takes a backup with these safeguards, while `act` runs once after a step. Returns the contents of the copy, or the
-/// error.
+/// Takes a backup with these safeguards, and runs `act` once after a step of it. Returns the contents of the restored
+/// database, or the error of the backup.
 fn backup_while(
     world: &World,
     subject: &Subject,
@@ -84,7 +84,7 @@ fn without_leaving_out_a_clear_later_ingested_data_is_lost() {
         let act = || {
             subject.b.clear().unwrap();
             Event::Ingestion.happen(&subject);
-            // Write after the clear, so that the copy of the journal has two parts.
+            // Write after the clear, so that it lies between two parts of the journal that the backup keeps.
             subject.mark();
         };
         if is_before {

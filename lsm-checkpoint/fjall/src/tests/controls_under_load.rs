@@ -1,7 +1,8 @@
-//! Each safeguard left out, under the load that every backup withstands. `controls` forces the same cases.
+//! Turns each safeguard off under the load of `tests/it/load`. At least one backup must be wrong. The module `controls`
+//! forces the same cases.
 //!
-//! `LSM_FJALL_CONTROLS=20` is the number of backups of which at least one must be wrong. Without it the tests are
-//! empty, because the moment of a wrong backup is a matter of luck.
+//! `LSM_FJALL_CONTROLS` is the number of backups in each test, such as 20. Without it the tests do nothing, because
+//! only luck makes a backup wrong at such a moment.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,10 +12,11 @@ use crate::{
     steps::{Safeguards, Step},
 };
 
-/// The number of times that other threads may run after a step, which makes its window wider.
+/// The number of times that the backup yields to other threads after a step, so that they change the database just
+/// then.
 const TURNS: u32 = 20_000;
 
-/// Takes backups without a safeguard until one is wrong.
+/// Takes backups with these safeguards until one is wrong. After the step `wide`, each backup yields to other threads.
 fn goes_wrong(safeguards: Safeguards, wide: Option<Step>) {
     let Ok(backups) = std::env::var("LSM_FJALL_CONTROLS") else { return };
     let after = |step| {

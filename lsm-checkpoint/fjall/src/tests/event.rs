@@ -8,7 +8,7 @@ use super::world::{Contents, World};
 const JOURNAL_FULL: usize = 64_000_000;
 const PIECE: usize = 4 << 20;
 
-/// An event.
+/// A change of the database in a [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Put,
@@ -40,7 +40,7 @@ impl Event {
         matches!(self, Self::Creation | Self::Deletion | Self::Flush | Self::Rotation)
     }
 
-    /// Lets the event happen.
+    /// Makes the change.
     pub(super) fn happen(self, subject: &Subject) {
         let Subject { db, a, b, c, doomed, .. } = subject;
         match self {
@@ -83,7 +83,7 @@ impl Event {
         }
     }
 
-    /// Applies the event to the contents that a database must have.
+    /// Makes the change in the contents that the database must have.
     pub(super) fn apply(self, contents: &mut Contents) {
         let mut put = |keyspace: &str, key: &str, value: &str| {
             contents.entry(keyspace.to_owned()).or_default().insert(key.into(), value.into());
@@ -104,7 +104,7 @@ impl Event {
     }
 }
 
-/// A database with tables and a journal, and its handles.
+/// The database of a test, and handles of its four keyspaces. Each has a key in a table and a key in the journal.
 pub(super) struct Subject {
     pub(super) db: Database,
     pub(super) a: Keyspace,
@@ -114,7 +114,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Makes a database. If `is_full`, fills its journal, so that the event rotates it.
+    /// Makes a database. If `is_full`, fills its journal, so that [`Event::Rotation`] rotates it.
     pub(super) fn new(world: &World, is_full: bool) -> Self {
         let db = world.open();
         // With a smaller memtable, fjall would flush while the journal is filled, and rotate the journal before the
@@ -134,7 +134,7 @@ impl Subject {
         Self { db, a, b, c, doomed: std::sync::Mutex::new(Some(doomed)) }
     }
 
-    /// Writes a key that comes after everything else.
+    /// Writes the key `mark`, after the event.
     pub(super) fn mark(&self) {
         self.a.insert("mark", "later").unwrap();
     }

@@ -26,7 +26,8 @@ fn a_clear_loses_later_ingested_data_at_an_open_but_not_in_a_backup() {
     assert_eq!(world.restored("backup"), before);
 }
 
-/// fjall ignores the number of a clear when it opens a database, so the number is reused. A backup still has the clear.
+/// fjall ignores the number of a clear when it opens a database, so the number is reused. In a backup, the keyspace is
+/// still empty.
 #[test]
 fn a_clear_before_a_restart_is_in_a_backup() {
     let world = World::new();
@@ -49,8 +50,8 @@ fn a_clear_before_a_restart_is_in_a_backup() {
     assert_eq!(world.restored("second"), before);
 }
 
-/// Makes a database whose keyspace `a` was cleared in an earlier process, and opens it again. The numbers of the clears
-/// are free again, and the next writes get lower ones.
+/// Makes a database whose keyspace `a` was cleared in an earlier process, and opens it again. fjall forgets the numbers
+/// of the clears, so the next writes get lower numbers than the last clear.
 fn cleared_before_a_restart(world: &World) -> Database {
     let db = world.open();
     let [a, b] = ["a", "b"].map(|name| db.keyspace(name, KeyspaceCreateOptions::default).unwrap());
@@ -119,7 +120,8 @@ fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_but_not_in_a_copy() {
     let doomed = db.keyspace("doomed", KeyspaceCreateOptions::default).unwrap();
     doomed.clear().unwrap();
     db.delete_keyspace(doomed).unwrap();
-    // Everything before this clear is looked at twice.
+    // This clear is void. So the backup looks at each earlier batch, and must leave out the clear of `doomed` there,
+    // too.
     first.clear().unwrap();
     drop(first);
     world.backup(&Backup::new(), &db, "backup");

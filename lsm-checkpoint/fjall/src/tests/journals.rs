@@ -10,7 +10,7 @@ use crate::{Backup, Error, backup_closed, restore};
 /// The place of the sequence number in a batch. fjall's checksum does not cover it.
 const SEQNO: std::ops::Range<usize> = 5..13;
 
-/// The outcome of a failed debug assertion of fjall.
+/// Stands for a failed debug assertion of fjall, in place of an error.
 const PANICKED: &str = "it panicked";
 
 /// Makes a closed database with ten batches in its only journal, and returns the states after each batch.
@@ -26,7 +26,7 @@ fn ten_batches(world: &World) -> (PathBuf, Vec<u8>, Vec<Contents>) {
         states.push(contents(&db));
     }
     drop((keyspace, db));
-    // The next open cuts the journal at its end.
+    // The next open cuts off the preallocated end of the journal.
     drop(world.open());
     let journal = world.path("db/0.jnl");
     let bytes = fs::read(&journal).unwrap();

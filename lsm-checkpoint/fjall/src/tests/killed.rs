@@ -1,6 +1,6 @@
 //! Processes that are killed in the middle of a backup.
 //!
-//! `LSM_FJALL_KILLS` is the number of kills (default 5). The place of each follows from its number.
+//! `LSM_FJALL_KILLS` is the number of kills (default 5). The place of a kill follows from its number.
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -1,4 +1,4 @@
-//! [`World`]: a scratch directory with a database, its backups and their restored copies.
+//! [`World`]: a scratch directory with a database, its backups, and databases that are restored from them.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,8 @@ impl World {
         let _ = backup.create(db, self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
-    /// Restores a backup, opens the copy with fjall, and returns its contents. The copy is removed.
+    /// Restores a backup, opens the restored database with fjall, and returns its contents. The restored database is
+    /// removed.
     pub(super) fn restored(&self, name: &str) -> Contents {
         let copy = self.path(format!("{name}-copy"));
         let _ = restore(self.path(name), &copy).unwrap();

@@ -1,4 +1,4 @@
-//! The source, the backup and the restored copy never change each other.
+//! Changes of the source or of a restored database never reach the backup, and the reverse.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -9,7 +9,7 @@ use lsm_fs::StdFs;
 
 use crate::world::{contents, filled, open, restored};
 
-/// Returns the path, the length and the bytes of every file below a directory.
+/// Returns the bytes of every file below a directory, by its path.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![dir.to_path_buf()];
@@ -58,7 +58,7 @@ fn writes_to_source_and_copy_do_not_change_the_backup() {
     assert_eq!(restored(&path("backup")), expected);
 }
 
-/// The README warns of this. Links keep the source's tables when fjall removes those of the backup.
+/// The README warns of this. The source keeps its tables, because fjall removes only the names in the backup.
 #[test]
 fn a_backup_that_fjall_has_opened_is_not_sound_and_the_source_is_unharmed() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ fn a_backup_that_fjall_has_opened_is_not_sound_and_the_source_is_unharmed() {
     assert_eq!(contents(&open(&path("db"))), expected);
 }
 
-/// Returns the number of names of each file in the root and in keyspace 0.
+/// Returns the number of names of each file in the directory of a database and in its keyspace 0.
 #[cfg(unix)]
 fn names(dir: &Path) -> Vec<(String, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Closed databases whose keyspaces are damaged. fjall would remove data, stop or refuse.
+//! Closed databases whose keyspaces are damaged. At an open, fjall would remove data, panic or return an error.
 
 use std::{
     fs,
@@ -56,7 +56,7 @@ fn a_damaged_manifest_is_refused() {
     }
 }
 
-/// fjall removes such a folder at its next open, because it has never been a keyspace.
+/// fjall removes such a folder at its next open, because it has never been a whole keyspace.
 #[test]
 fn a_keyspace_that_was_never_finished_is_left_out() {
     let folder = tempfile::tempdir().unwrap();

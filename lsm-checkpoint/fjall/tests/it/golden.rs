@@ -1,4 +1,4 @@
-//! A journal of a build with `lz4`. The tests of the engines open it with a build without `lz4`.
+//! A journal of a build with `lz4`. The tests of `lsm-checkpoint-engines` open it with a build without `lz4`.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn the_journal_is_as_this_build_writes_it() {
     // fjall compresses values from this length on.
     db.keyspace("a", KeyspaceCreateOptions::default).unwrap().insert("key", vec![b'v'; 4096]).unwrap();
     drop(db);
-    // The next open cuts the journal at its end.
+    // The next open cuts off the preallocated end of the journal.
     drop(open(&path("db")));
     let written = fs::read(path("db/0.jnl")).unwrap();
     if std::env::var_os("LSM_CHECKPOINT_WRITE").is_some() {

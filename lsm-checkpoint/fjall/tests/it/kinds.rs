@@ -121,7 +121,7 @@ fn options_of_keyspaces_are_kept() {
     assert!(keyspace.config.expect_point_read_hits);
 }
 
-/// Returns the options as text. fjall stores all of them except the factory of compaction filters.
+/// Returns options of a keyspace as text. fjall stores all options except the factory of compaction filters.
 fn shown(keyspace: &fjall::Keyspace) -> Vec<String> {
     let config = &keyspace.config;
     vec![

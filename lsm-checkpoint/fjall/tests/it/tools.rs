@@ -83,7 +83,7 @@ fn tables(backup: &Path) -> Vec<(std::ffi::OsString, u64)> {
     found
 }
 
-/// A clear removes all tables, and fjall counts from the beginning again after a restart.
+/// A clear removes all tables of a keyspace. After a restart, fjall gives their ids to other tables.
 #[test]
 fn an_increment_does_not_take_a_table_whose_id_was_used_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -24,7 +24,8 @@ pub(crate) fn contents(db: &Database) -> Contents {
     db.list_keyspace_names().iter().map(|name| (name.to_string(), dump(name))).collect()
 }
 
-/// Restores a backup, opens the copy with fjall, and returns its contents. The copy is removed.
+/// Restores a backup, opens the restored database with fjall, and returns its contents. The restored database is
+/// removed.
 pub(crate) fn restored(backup: &Path) -> Contents {
     let copy = backup.with_extension("copy");
     let _ = restore(backup, &copy).unwrap();

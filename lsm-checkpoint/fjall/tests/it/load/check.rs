@@ -1,5 +1,5 @@
-//! [`Clock`]: stamps the begin and the end of every operation, and checks copies against these stamps and against the
-//! sequence numbers of fjall.
+//! [`Clock`]: stamps the begin and the end of every operation, and checks restored databases against these stamps and
+//! against the sequence numbers of fjall.
 
 use std::{
     ops::Range,
@@ -25,7 +25,7 @@ pub(super) struct Clock {
 struct Stamp {
     begin: u64,
     end: u64,
-    /// The next number of fjall at the begin and at the end. The numbers of the operation lie between.
+    /// The next sequence number of fjall at the begin and at the end. The numbers of the operation lie between.
     numbers: Range<u64>,
 }
 
@@ -68,7 +68,7 @@ impl Clock {
         self.count(lane, |operation| operation.end < stamp)
     }
 
-    /// Checks the copy of a backup.
+    /// Checks a database that was restored from a backup.
     pub(super) fn check(&self, lanes: &mut [Lane], copy: &Contents, moment: &Moment) -> Result<(), String> {
         let mut counts = Vec::new();
         for (at, lane) in lanes.iter_mut().enumerate() {
@@ -88,7 +88,7 @@ impl Clock {
             }
             counts.push(count);
         }
-        // For each lane, find the begin of the last operation that the copy holds.
+        // Find the begin of the last operation that the restored database holds, of any lane.
         let begins =
             counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(at, count)| {
                 self.stamps[at].lock().unwrap()[usize::try_from(*count).unwrap() - 1].begin

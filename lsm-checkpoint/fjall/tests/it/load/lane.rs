@@ -178,7 +178,7 @@ impl Lane {
         Self { kind, done: 0, state: Contents::new() }
     }
 
-    /// Applies the operations up to this one.
+    /// Applies the operations up to number `to`.
     fn advance(&mut self, to: u64) {
         let kind = self.kind;
         let keyspaces: &[&str] = match kind {
@@ -210,9 +210,10 @@ impl Lane {
         self.done = self.done.max(to);
     }
 
-    /// Returns the number of operations that a copy holds. Fails if the copy matches no number.
+    /// Returns the number of operations of this lane that a restored database holds. Fails if the contents match no
+    /// number.
     ///
-    /// A copy that was taken between a clear and the next put is empty, and does not show the number of the clear. Then
+    /// After a clear and before the next write, the keyspace is empty, and does not show the number of the clear. Then
     /// `least` is returned.
     pub(super) fn count(&mut self, copy: &Contents, least: u64) -> Result<u64, String> {
         let prefix = format!("{:?}/", self.kind);
@@ -243,7 +244,7 @@ impl Lane {
     }
 }
 
-/// Checks the keyspaces that are made and deleted. Operation `last` has written its mark.
+/// Checks the keyspaces that the lane makes and deletes, in a database that holds its operations up to `last`.
 fn made(copy: &Contents, last: u64) -> Result<(), String> {
     let names: Vec<u64> = copy.keys().filter_map(|name| name.strip_prefix("made/")?.parse().ok()).collect();
     let wrong = names.iter().find(|&&n| n + 2 < last || n > last + 1);
