@@ -75,7 +75,7 @@ impl Source<'_> {
         Ok(Stored { snapshot_id, comparator, cut })
     }
 
-    /// Returns the archive and CURRENT.
+    /// Returns the bytes of the archive and of CURRENT.
     fn manifest(&self, id: u64, sections: &[(&str, Vec<u8>)]) -> Result<[Vec<u8>; 2], BoxError> {
         let (fs, path, mode) = (MemFs::new(), Path::new("/manifest"), host::SyncMode::Normal);
         let key = self.encryption.clone();
@@ -208,8 +208,8 @@ fn frame(fields: &[&[u8]]) -> Vec<u8> {
     [&len[..], &checksum, &record].concat()
 }
 
-/// Reads the cuts of a manifest and of its log. An edit consists of an id, levels, new and old blob files, statistics
-/// and cuts.
+/// Returns the ids of the tables that a manifest and its log of edits list as cut. An edit consists of an id, levels,
+/// new and old blob files, statistics and cuts.
 fn cut_by(mut restrictions: &[u8], mut log: &[u8]) -> Option<Vec<u64>> {
     let mut cut = cut_tables(&mut restrictions)?;
     // The engine may be writing the last edit, which belongs to a later version.
@@ -229,7 +229,7 @@ fn cut_by(mut restrictions: &[u8], mut log: &[u8]) -> Option<Vec<u64>> {
     Some(cut)
 }
 
-/// Reads a list of tables with their lower bounds.
+/// Reads a list of cut tables with their lower bounds, and returns the ids of the tables.
 fn cut_tables(from: &mut &[u8]) -> Option<Vec<u64>> {
     let mut tables = Vec::new();
     for _ in 0..number(from)? {

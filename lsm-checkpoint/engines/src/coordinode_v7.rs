@@ -12,8 +12,8 @@ use lsm_checkpoint::{
 use lsm_fs::{Fs, StdFs};
 use lsm_manifest::version_file_name;
 
-/// The start of a layout: a magic number and the version of the format. The id of the tree's version, a sequence number
-/// and the manifest follow.
+/// The start of the bytes that a pin returns as its `layout`: a magic number and the version of the format. The id of
+/// the tree's version, a sequence number and the manifest follow.
 const LAYOUT_HEAD: &[u8] = b"LSMP\x01";
 const LAYOUT_HEAD_LEN: usize = 21;
 

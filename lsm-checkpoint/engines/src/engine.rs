@@ -112,7 +112,7 @@ macro_rules! engine {
 
         impl Drop for Tree {
             fn drop(&mut self) {
-                // The engine takes no new background work from here on, so this is not done before.
+                // After its close, the engine takes no new background work. So the tree is closed only here.
                 let wait_for_close: fn(&AnyTree) -> Option<WaitForClose> = $closed;
                 self.closed = Closed(wait_for_close(&self.tree));
             }

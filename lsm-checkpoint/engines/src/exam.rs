@@ -60,7 +60,7 @@ pub struct Verdict {
     pub unchecked_files: u64,
 }
 
-/// Opens a restored copy.
+/// Opens a restored tree or database.
 type Open = Box<dyn Fn(&Path) -> Result<Arc<dyn KeyValue>, BoxError> + Send + Sync>;
 
 /// Examines checkpoints of one tree or database. Each comparison starts from the state at the lower bound of the last
@@ -80,7 +80,7 @@ impl Exam {
         })
     }
 
-    /// Creates an exam for copies that `open` opens.
+    /// Creates an exam for trees or databases that `open` opens.
     #[must_use]
     pub fn of(
         plan: Plan,
@@ -89,9 +89,9 @@ impl Exam {
         Self { open: Box::new(open), known: State::new(plan) }
     }
 
-    /// Verifies every byte of a checkpoint, restores it into `scratch`, opens the copy with the engine, and compares
-    /// every key. The copy must hold at least the acknowledged operations, and at least those that the checkpoint
-    /// claims.
+    /// Verifies every byte of a checkpoint, restores it into `scratch`, opens the restored tree with the engine, and
+    /// compares every key. The tree must hold at least the acknowledged operations, and at least those that the
+    /// checkpoint claims.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl Exam {
         Ok(Verdict { compared, checked_files: full.checked_files, unchecked_files: full.unchecked_files })
     }
 
-    /// Restores a checkpoint into `scratch`, and compares every key of the copy. The checkpoint itself is not opened,
-    /// because opening may change it.
+    /// Restores a checkpoint into `scratch`, and compares every key of the restored tree. The checkpoint itself is not
+    /// opened, because opening may change it.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@ use lsm_checkpoint_fjall::Backup;
 
 use crate::{exam::Taken, key_value::KeyValue, oracle::Oracle, owner};
 
-/// The keyspaces. Consecutive keys lie in different ones.
+/// The keyspaces. The last byte of a key decides which of them holds it.
 const KEYSPACES: [&str; 3] = ["first", "second", "third"];
 
 /// Values of at least this length go to blob files.
@@ -44,7 +44,8 @@ impl FjallDatabase {
         Ok(Self { keyspaces: [first?, second?, third?], db })
     }
 
-    /// Takes a backup, and records the bounds on its contents. The first call for progress is the end of the capture.
+    /// Takes a backup, and records the bounds on its contents. The capture counts as finished at the first report of
+    /// progress.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ impl FjallDatabase {
         let backup = Backup::new().policy(policy).progress(&report).create(&self.db, target)?;
         let (issued, capture) = first();
         let mut info = backup.checkpoint;
-        // fjall gives numbers to its versions too, so its number does not count operations.
+        // fjall gives sequence numbers to its versions, too, so the number in the backup does not count operations.
         info.seqno = None;
         Ok(Taken { info, acknowledged, issued, capture, total: start.elapsed() })
     }

@@ -47,13 +47,13 @@ impl Which {
 }
 
 impl Kind {
-    /// Returns a tree with default options, or with blob files.
+    /// Creates the kind of a tree with default options, without or with blob files.
     #[must_use]
     pub const fn new(which: Which, blobs: bool) -> Self {
         Self { which, blobs, special: None }
     }
 
-    /// Returns a tree with this option.
+    /// Creates the kind of a tree with this option.
     #[must_use]
     pub const fn special(which: Which, special: Special) -> Self {
         Self { which, blobs: false, special: Some(special) }

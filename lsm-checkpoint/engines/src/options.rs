@@ -1,4 +1,4 @@
-//! Options of the engines that a checkpoint must carry: an order of keys, and a key of encryption.
+//! Options of the engines that a checkpoint must carry: an order of keys, and an encryption key.
 
 use std::sync::Arc;
 

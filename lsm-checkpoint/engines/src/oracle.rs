@@ -1,4 +1,4 @@
-//! [`Oracle`]: the expected contents of a tree, known without reading the tree.
+//! [`Plan`], [`Oracle`] and [`State`]: the expected contents of a tree, known without reading the tree.
 //!
 //! Operation `n` of a run is a function of `n`, and its sequence number is `n`. Operations are applied one after the
 //! other, so a correct checkpoint holds the outcome of the first `m` operations for some `m`. The bounds on `m` are:
@@ -88,7 +88,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Records that an operation begins, and returns its number. Callers take turns.
+    /// Records that an operation begins, and returns its number. The caller runs one operation at a time.
     pub fn begin(&self) -> u64 {
         self.issued.fetch_add(1, Ordering::SeqCst) + 1
     }
@@ -196,7 +196,7 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Searches an `m` in `acknowledged..=issued` such that every key of the tree has the outcome of the first `m`
+/// Searches for an `m` in `acknowledged..=issued` such that every key of the tree has the outcome of the first `m`
 /// operations. The search starts from `known`, which must not be further than `acknowledged`.
 ///
 /// # Errors

@@ -11,7 +11,8 @@ pub(crate) fn put_frame(out: &mut Vec<u8>, body: &[u8]) {
     put_bytes(out, body);
 }
 
-/// Takes the body of the next frame. Returns `None` at the end of the bytes, or if no complete frame follows.
+/// Takes the body of the next frame. Returns `None` at the end of the bytes, or if no complete frame with the right
+/// checksum follows.
 pub(crate) fn take_frame<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     let checksum = take_u64(from)?;
     take_bytes(from).filter(|body| xxh3_64(body) == checksum)

@@ -15,7 +15,7 @@ use super::{
 
 /// The folder of the logs.
 pub(crate) const LOG_FOLDER: &str = "wal";
-/// The maximal length of a log. No log reaches it between two flushes.
+/// The maximum length of a log at an open. This program and its tests write far less between two flushes.
 const MAX_LEN: u64 = 1 << 30;
 
 /// A key and its new value, or `None` for a deletion.

@@ -24,7 +24,7 @@ pub(crate) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// Values of at least this length go to the blob file.
 const BLOB_LEN: usize = 64;
 
-/// The place of a value: in the table or in a blob file.
+/// The kinds of a row: a deletion, a value in the table, and a value in the blob file.
 const DELETED: u8 = 0;
 const INLINE: u8 = 1;
 const IN_BLOB: u8 = 2;

@@ -22,7 +22,7 @@ const ORDER: &str = "LSM_ENGINES_CHILD";
 /// The output of a process before it was killed.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// The flushed operations.
+    /// The last operation that was flushed.
     pub(crate) flushed: u64,
     /// The checkpoints that had begun: the name, and the last operation that was acknowledged before.
     pub(crate) begun: Vec<(String, u64)>,

@@ -64,8 +64,8 @@ fn a_whole_database_under_load() {
 /// A journal that a build with `lz4` has written: one put of a value that it compressed.
 const LZ4: &[u8] = include_bytes!("../../../fjall/tests/golden/lz4.jnl");
 
-/// This build of fjall has no `lz4`. When it opens a restored copy, it cuts the journal off, as it would in the source.
-/// The backup stays as it was, so a restore for the right build has the key.
+/// This build of fjall has no `lz4`. When it opens a restored database, it cuts the journal off, as it would in the
+/// source. The backup stays as it was, so a build with `lz4` finds the key in a database that is restored again.
 #[test]
 fn a_build_without_lz4_silently_cuts_a_journal_off_and_the_backup_keeps_it() {
     let dir = tempfile::tempdir().unwrap();

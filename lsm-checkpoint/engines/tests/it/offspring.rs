@@ -44,7 +44,8 @@ fn inodes_of(dir: &Path) -> BTreeSet<u64> {
     files_of(dir).iter().filter_map(|path| Some(fs::metadata(path).ok()?.ino())).collect()
 }
 
-/// Creates a tree with several levels, and a checkpoint that was taken under load.
+/// Takes a checkpoint under load, checkpoints of the checkpoint, and a restored tree. Checks that writes to one do not
+/// change another.
 fn on(kind: Kind, root: &Path) {
     let dir = tempfile::tempdir_in(root).unwrap();
     let path = |name: &str| dir.path().join(name);

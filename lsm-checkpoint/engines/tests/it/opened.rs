@@ -18,7 +18,7 @@ fn report(which: Which) -> VerifyReport {
     (1..=500).for_each(|n| PLAN.apply(&*engine, n));
     run_checkpoint(&*engine.source(), &StdFs, &path("checkpoint")).unwrap();
     drop(kind.open_anything(&path("checkpoint")).unwrap());
-    // The test's own file. The others are the engine's.
+    // `open_anything` has made this file. The others are the engine's.
     std::fs::remove_file(path("checkpoint/IDENTITY")).unwrap();
     let report = verify(&StdFs, &path("checkpoint"), &VerifyOptions::full()).unwrap();
     println!("{}: {report}", which.name());

@@ -48,7 +48,7 @@ fn each_tree_opens_with_its_own_options() {
     }
 }
 
-/// No tree is flushed if the adapter of one of them refuses it.
+/// If the adapter of one tree refuses it, no tree is flushed.
 #[test]
 fn a_tree_that_is_refused_refuses_the_database() {
     let dir = tempfile::tempdir().unwrap();

@@ -57,7 +57,7 @@ impl Way {
     }
 }
 
-/// Totals of all subjects.
+/// Totals over all trees and databases.
 #[derive(Default)]
 struct Tally {
     checkpoints: u64,
@@ -75,7 +75,7 @@ impl Tally {
     }
 }
 
-/// The directories of one subject.
+/// The directories of one tree or database.
 struct Places {
     live: PathBuf,
     near: PathBuf,
@@ -84,7 +84,8 @@ struct Places {
     can_clone: bool,
 }
 
-/// Demonstrates every requested subject. Returns `false` if a checkpoint or a source was wrong.
+/// Demonstrates checkpoints of each requested tree and database. Returns `false` if a checkpoint or its source was
+/// wrong.
 pub(crate) fn run(options: &Options) -> Result<bool, BoxError> {
     let start = Instant::now();
     let dir = temporary(options.dir.as_deref())?;
@@ -219,8 +220,8 @@ fn checkpoint(
     Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, verdict })
 }
 
-/// Restores a checkpoint that holds the given number of operations, and writes to the copy while the source is live.
-/// Returns the number of compared keys.
+/// Restores a checkpoint that holds the given number of operations, and writes to the restored tree or database while
+/// the source is live. Returns the number of compared keys.
 fn branch(
     subject: Subject,
     plan: Plan,

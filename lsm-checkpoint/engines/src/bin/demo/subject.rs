@@ -12,14 +12,14 @@ use lsm_checkpoint_engines::{
     oracle::{Oracle, Plan},
 };
 
-/// Something that the demonstration takes checkpoints of.
+/// A tree or a database of which the demonstration takes checkpoints.
 #[derive(Clone, Copy)]
 pub(crate) enum Subject {
     Tree(Kind),
     Database { blobs: bool },
 }
 
-/// An open subject.
+/// An open tree or database.
 pub(crate) enum Opened {
     Tree(Arc<dyn Engine>),
     Database(FjallDatabase),

@@ -1,4 +1,4 @@
-//! The suite on a tree of any engine.
+//! The conformance suite on a tree of any engine.
 
 use std::{
     path::Path,

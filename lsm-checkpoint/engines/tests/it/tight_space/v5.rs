@@ -13,7 +13,7 @@ super::fixture::fixture!(coordinode_v5, |Fixture { tree, visible, .. }| {
 
 const REFUSAL: &str = "tight space has cut table";
 
-/// A copy of each table is unaffected by a cut of its source.
+/// While the option is on, a checkpoint copies tables, and a cut of a table leaves its copy whole.
 #[test]
 fn checkpoints_before_and_during_a_cut_are_right_or_refused() {
     let fixture = Arc::new(Fixture::new());

@@ -6,7 +6,7 @@ super::fixture::fixture!(coordinode_v7, |Fixture { tree, visible, .. }| {
 
 const REFUSAL: &str = "scrub or compact the tree first";
 
-/// Copies leave a single name to each table, so the compaction cuts it. Links do not.
+/// A table that was copied still has a single name, so the compaction cuts it. A linked table has two, and is not cut.
 #[test]
 fn checkpoints_before_and_during_a_cut_are_right_or_refused() {
     for policy in [Policy::Independent, Policy::PreferLink] {
