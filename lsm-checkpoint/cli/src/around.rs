@@ -10,13 +10,14 @@ use crate::{
     text,
 };
 
-/// Says that a directory has no checkpoints, and whether it is one itself or the directories in it have some.
+/// Prints that a directory has no checkpoints, and names checkpoints near it.
 pub(crate) fn no_checkpoints(session: &Session, dir: &Path) -> Result<()> {
     session.out.line(format!("{}: no checkpoints", text::path(dir)));
     look_around(session, dir)
 }
 
-/// Names the checkpoints that the caller of a directory without checkpoints may have meant.
+/// For a directory without checkpoints, prints a note if it is a checkpoint itself, and for each directory in it that
+/// has checkpoints. The user may have meant one of these.
 pub(crate) fn look_around(session: &Session, dir: &Path) -> Result<()> {
     if is_checkpoint(&StdFs, dir)? {
         let parent = text::path(parent_of(dir));

@@ -105,7 +105,7 @@ pub(crate) fn is_in_future(session: &Session, member: &Member) -> bool {
     member.created.duration_since(session.now) > TOLERANCE
 }
 
-/// Finds the newest checkpoint of a group that is sound and whose time is not in the future.
+/// Finds the newest checkpoint of a group that is sound and not [in the future](is_in_future).
 pub(crate) fn newest<'g>(session: &Session, group: &'g Group) -> Result<Option<&'g Member>> {
     for member in &group.complete {
         session.signals.check()?;

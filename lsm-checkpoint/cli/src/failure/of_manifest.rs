@@ -25,7 +25,8 @@ impl From<Error> for Failure {
 pub(crate) const HOPELESS: &str =
     "restore it from a checkpoint; if the engine can open it, it has a format of the engine's own";
 
-/// Returns the message. If the library names a next step in its own words, the hint names it in the command's.
+/// Returns the message. Some messages of the library name a next step in its own words. They are replaced here, and the
+/// hint names the step in the words of this command.
 fn message(error: &Error) -> String {
     match error {
         Error::ParityUnavailable { file, offset } => {

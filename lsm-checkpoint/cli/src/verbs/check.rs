@@ -21,7 +21,7 @@ use crate::{
 /// Check that the newest sound checkpoint of each source is young enough.
 ///
 /// Exits with 2 if a source has no such checkpoint, or if the directory has no checkpoints. A checkpoint is sound if
-/// `verify --quick` finds no problem. A checkpoint whose time is in the future does not count.
+/// `verify --quick` finds no problem. A checkpoint whose time is more than a minute in the future does not count.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// The directory that holds the checkpoints.
@@ -66,7 +66,7 @@ impl CheckArgs {
         }
         if let Some(file) = &self.prometheus {
             let metrics = prometheus::text(&self.dir, &findings, session.now);
-            // The error names a temporary file, which the caller has never heard of.
+            // The error names a temporary file, which means nothing to the user.
             let cannot = |error: lsm_fs::Error| {
                 let cause = error.io_error().to_string();
                 let failure = Failure::from(error);

@@ -110,7 +110,7 @@ fn cells(session: &Session, checkpoint: &ListedCheckpoint) -> Vec<String> {
         return cells;
     };
     let created = text::timestamp(contents.created);
-    // Of the others, not every file could be looked at.
+    // In an unreadable checkpoint, not every file could be looked at, so its size is unknown.
     let size = |bytes| match checkpoint.state {
         CheckpointState::Unreadable(_) => "-".to_owned(),
         _ => session.size(bytes),

@@ -75,7 +75,7 @@ pub(crate) fn remove(session: &Session, path: &Path, force: bool) -> Result {
     }
     let left: Vec<_> = report.left.iter().map(|left| of_path(left.as_os_str())).collect();
     session.out.record(&Record::new("removed").path("checkpoint", path).with("left", left));
-    // Whatever happens to the next one, the reader knows that this one is gone.
+    // The user must see that this checkpoint is gone, whatever happens to the next one.
     session.out.flush();
     Ok(Exit::Done)
 }

@@ -36,7 +36,7 @@ const MARKER: &str = ".checkpoint-unpublished";
 pub(crate) struct RestoreArgs {
     /// A checkpoint, or DIR@latest.
     checkpoint: PathBuf,
-    /// The new directory: a new name in an existing directory.
+    /// The new directory: a new name in an existing directory. With --into-empty, the empty directory.
     target: PathBuf,
     /// Restore into an existing empty directory, such as a mount point. It may contain `lost+found`.
     #[arg(long)]

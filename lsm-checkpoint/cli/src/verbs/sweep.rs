@@ -35,7 +35,8 @@ impl SweepArgs {
         if self.dry_run { self.would_sweep(session) } else { self.sweep(session) }
     }
 
-    /// Says that there is no debris. In a directory without checkpoints, the caller may have meant another one.
+    /// Prints that there is no debris. If the directory has no checkpoints, the user may have meant another one, so
+    /// also names checkpoints near it.
     fn nothing(&self, session: &Session) -> Result {
         session.out.line(format!("{}: nothing to clear", text::path(&self.dir)));
         if !has_checkpoints(&self.dir) {

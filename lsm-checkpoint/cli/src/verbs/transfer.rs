@@ -54,7 +54,7 @@ pub(crate) fn refuse_inside(target: &Path) -> Result<()> {
     }
 }
 
-/// Makes the failure of a transfer. A lack of space is a lack on the volume of the target.
+/// Makes the failure of a transfer. If space is lacking, the message names the target, because its volume is full.
 pub(crate) fn failed(target: &Path, error: Error) -> Failure {
     let is_full = matches!(error, Error::NoSpace { .. });
     let mut failure = Failure::from(error);
@@ -152,7 +152,8 @@ pub(crate) fn show(session: &Session, verb: &'static str, target: &Path, info: &
     Err(Failure::not_durable(target))
 }
 
-/// Notes files whose mode or owner could not be set. The engine may be unable to open them.
+/// Prints the number of files and directories whose mode or owner could not be set. The engine may be unable to open
+/// them.
 fn note_permissions(session: &Session, target: &Path, info: &CheckpointInfo) {
     for (refused, attribute) in [(info.modes_not_kept, "mode"), (info.owners_not_kept, "owner and group")] {
         if refused > 0 {

@@ -13,7 +13,7 @@ use crate::{
     terminal,
 };
 
-/// The commands. A second one of a kind shows another sentence.
+/// Commands that fail. Two of them may fail with the same kind of failure, but with different sentences.
 const COMMANDS: &[&str] = &[
     "verify {d}/several@latest",
     "verify {d}/none-sound@latest",

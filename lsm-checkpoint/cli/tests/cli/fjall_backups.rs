@@ -1,5 +1,5 @@
-//! Backups of a fjall database: the recipe of their README, and the tools on each of them. fjall opens every restored
-//! copy, and every key is compared.
+//! Backups of a fjall database: the recipe in the README of `lsm-checkpoint-fjall`, and the verbs of this command on
+//! each backup. fjall opens every restored database, and every key is compared.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ const EXAMPLE: &str = include_str!("../../../fjall/examples/nightly.rs");
 /// The keys and values of each keyspace.
 type Contents = BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>;
 
-/// Opens a database with fjall.
+/// Opens a database with fjall, and returns its contents.
 fn contents(dir: &Path) -> Contents {
     let db = Database::builder(dir).open().unwrap();
     let dump = |name: &str| {

@@ -99,8 +99,8 @@ added 1 file, 100 B; removed 1 file, 2.9 KiB; unchanged 3 files, 9.1 KiB
     assert_eq!(lines[1]["fate"], "changed");
 }
 
-/// As with `rsync --link-dest`, a file that the base has already costs a link. The summary says so, and `verify` reads
-/// the files.
+/// As with `rsync --link-dest`, a file that the base already has costs only a link. The summary says so, and `verify`
+/// reads the files.
 #[test]
 fn a_copy_with_a_base_does_not_read_the_files_that_it_links() {
     let daily = Daily::new();

@@ -110,7 +110,7 @@ fn a_full_verification_passes_over_a_damaged_one() {
     assert_eq!(ran.err, "note: {d}/backups/copy: not sound, so it does not count\n");
 }
 
-/// The damaged source loses none of its checkpoints, and still stops the removals from the other one.
+/// The damaged source keeps all its checkpoints, and because of it, the other source does, too.
 #[test]
 fn a_full_verification_reads_each_source() {
     let daily = nightly();

@@ -115,7 +115,8 @@ fn a_restore_into_a_directory_leaves_it_empty() {
 /// The number of checkpoints in a long directory. Their lines do not fit into a small pipe.
 const MANY: usize = 40;
 
-/// Makes checkpoints without files in a directory with a long name, with the time of the youngest. Returns its path.
+/// Makes checkpoints without files in a directory with a long name. `youngest` is the time of the youngest one. Returns
+/// the path of the directory.
 fn many(daily: &Daily, youngest: u64) -> std::path::PathBuf {
     let long = "x".repeat(250);
     fs::create_dir(daily.at(&long)).unwrap();

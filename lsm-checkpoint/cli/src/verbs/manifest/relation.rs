@@ -16,9 +16,9 @@ pub(super) enum Relation {
     NoCurrent,
     /// CURRENT names another version.
     Other(u64),
-    /// CURRENT names it with its digest.
+    /// CURRENT names the archive, with the digest of the archive.
     Named,
-    /// CURRENT names it with another digest.
+    /// CURRENT names the archive, but with another digest.
     Mismatch { expected: u128, found: u128 },
     /// The digests cannot be compared, because CURRENT or the footer is unreadable.
     Unreadable(String),

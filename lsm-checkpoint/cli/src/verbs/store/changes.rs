@@ -73,7 +73,7 @@ fn tell(session: &Session, ids: &[BackupId], state: &'static str) {
     }
 }
 
-/// Fence the push of a dead writer, so that the next `store collect` deletes its objects.
+/// Fence the push of a dead writer: declare it over, so that the next `store collect` deletes its objects.
 ///
 /// If the writer is alive after all, its push copies its objects within the store and goes on. The third fence ends it.
 /// No data is lost.

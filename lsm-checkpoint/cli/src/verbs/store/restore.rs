@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct RestoreArgs {
     /// URL@latest or URL@ID.
     backup: BackupName,
-    /// The new directory: a new name in an existing directory.
+    /// The new directory: a new name in an existing directory. With --into-empty, the empty directory.
     target: PathBuf,
     /// With URL@latest: choose the newest backup of this source.
     #[arg(long, value_name = "IDENTITY")]
