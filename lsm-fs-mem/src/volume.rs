@@ -15,8 +15,9 @@ pub enum VolumeState {
     Working,
     /// Reads succeed. Changes fail with `EROFS`, and so does a sync that has something to write.
     ReadOnly,
-    /// Every call fails with `EIO`, as on XFS after a journal error (`xfs_do_force_shutdown` in `fs/xfs/xfs_fsops.c`),
-    /// until [`MemFs::reconfigure`](crate::MemFs::reconfigure) repairs the volume or a crash restarts the machine.
+    /// I/O and lookups fail with `EIO`, as on XFS after a journal error (`xfs_do_force_shutdown` in
+    /// `fs/xfs/xfs_fsops.c`), until [`MemFs::reconfigure`](crate::MemFs::reconfigure) repairs the volume or a crash
+    /// restarts the machine.
     ShutDown,
 }
 

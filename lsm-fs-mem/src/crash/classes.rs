@@ -94,7 +94,8 @@ impl Sampler<'_> {
         classes
     }
 
-    /// Returns the classes that keep the first changes, and the one whose length grew only in part.
+    /// Returns the classes that keep the first changes, the class whose length grew only in part, and the class that
+    /// keeps the first sector.
     fn moments(&self) -> Vec<Class> {
         let changes = self.pending.changes.len();
         let mut classes = vec![

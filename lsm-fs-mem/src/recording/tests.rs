@@ -1,4 +1,4 @@
-//! Mutates the model: a change of any row changes the result of some scene.
+//! Mutates the model: if one rule of a profile is changed, the result of some scene changes, too.
 
 mod scenes;
 
@@ -46,7 +46,7 @@ fn leaves_bad_state(scene: &Scene, recording: &Recording, rules: CrashRules) -> 
     }
 }
 
-/// Returns all rules that differ from these in one row.
+/// Returns all sets of rules that differ from these in one rule, each with a description of the change.
 fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
     let mut mutations = Vec::new();
     macro_rules! flip {
@@ -72,7 +72,7 @@ fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
     mutations
 }
 
-/// Rows without effect, by the first letters of the profile.
+/// The changes without an effect on any scene, as `profile: rule = value`.
 const MOOT: [&str; 10] = [
     // Only a profile whose fsync forces names up to the last change asks for that change.
     "adversarial: lengths_count = true",

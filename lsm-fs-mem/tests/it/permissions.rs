@@ -25,7 +25,7 @@ fn private_file(fs: &MemFs, path: &str) -> Box<dyn FsFile> {
     fs.open(Path::new(path), &FsOpenOptions::new().write(true).create_new(true).private(true)).unwrap()
 }
 
-/// A file and a directory whose names are durable.
+/// Makes a private file and a private directory whose names are durable. Returns the file.
 fn made(profile: Profile) -> (MemFs, Box<dyn FsFile>) {
     let fs = MemFsOptions::new().crash_model(profile).build().unwrap();
     private_dir(&fs, "/d");

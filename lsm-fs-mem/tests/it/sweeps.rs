@@ -1,4 +1,4 @@
-//! The harness: the sweeps that it refuses to call a success, second crashes, interleavings, budgets, and ids.
+//! Crash sweeps: sweeps that must not count as a success, second crashes, interleavings, budgets, and ids.
 
 use std::{
     cell::{Cell, RefCell},
@@ -181,7 +181,8 @@ fn an_error_of_the_recovery_is_a_failure() {
     assert_eq!(error.failure().unwrap().message, "the recovery failed: cannot open");
 }
 
-/// Claims `/t` and fills it, or gives up.
+/// Returns the steps of a process that claims `/t` by creating it, and fills it. If another process was first, it gives
+/// up. Unless `exclusive` is set, it relies on an earlier look at `/t`, so that two processes can claim it.
 fn creator<'m>(claimed: &Rc<Cell<u32>>, exclusive: bool) -> Vec<Step<'m>> {
     let claimed = Rc::clone(claimed);
     let mine = Rc::new(Cell::new(false));

@@ -1,4 +1,4 @@
-//! Compares membership with the enumeration, and refuses states that lack something synced.
+//! Compares `admits` with the enumeration of states, and checks that it refuses states that lack something synced.
 
 use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
 
@@ -95,7 +95,7 @@ fn all_states(recording: &Recording, explorer: &Explorer<'_>) -> Option<Vec<Foun
     Some(are_all.then_some(choices)?.map(found).collect())
 }
 
-/// Membership and an exhaustive enumeration agree, also about trees that are no states.
+/// `admits` and an exhaustive enumeration agree, also about trees that are no states.
 #[test]
 fn only_enumerated_states_are_admitted() {
     let (mut refused, mut admitted) = (0, 0);
