@@ -33,7 +33,7 @@ pub(crate) fn three_nights(dir: &Path) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Takes the backup of a night. It links the files that the last backup holds. The README shows this function.
+/// Takes the backup of a night. Files that the newest backup holds are linked from it. The README shows this function.
 fn nightly(db: &impl AsDatabase, backups: &Path, today: &str) -> Result<BackupInfo> {
     let all = lsm_checkpoint::list(&StdFs, backups)?;
     let newest = all.iter().filter_map(|one| Some((one.contents.as_ref()?.created, &one.name))).max();

@@ -72,8 +72,8 @@ impl fmt::Debug for Backup<'_> {
 }
 
 impl<'a> Backup<'a> {
-    /// Creates the default options. Tables are linked if possible and copied otherwise. There is no base and no rate
-    /// limit.
+    /// Creates the default options. Tables are linked if possible, and cloned or copied otherwise. There is no base and
+    /// no rate limit.
     #[must_use]
     pub const fn new() -> Self {
         let (checkpoint, steps) = (Checkpoint::new(), Steps::plain());
@@ -175,8 +175,8 @@ impl<'a> Backup<'a> {
     /// The backup holds all keyspaces at one moment between the call and its return. It has every write that was
     /// acknowledged before the call. For each later write that it has, it also has all writes before that one. The
     /// backup splits no batch and no transaction. A batch that fjall itself has split at an earlier crash stays split:
-    /// this can happen with manual persist and ingestion. Meanwhile writes, flushes, compactions and ingestions go on,
-    /// and keyspaces can be created, cleared and deleted.
+    /// this can happen with manual persist and ingestion. During the call, writes, flushes, compactions and ingestions
+    /// go on, and keyspaces can be created, cleared and deleted.
     ///
     /// # Crash semantics
     ///

@@ -34,7 +34,7 @@ struct Described {
 /// A keyspace that is ready for a backup.
 pub(crate) struct CapturedKeyspace {
     pub(crate) id: u64,
-    /// The highest sequence number in its tables.
+    /// The highest sequence number in the tables of the keyspace. `None` if it has no tables.
     pub(crate) persisted: Option<u64>,
     pub(crate) snapshot: PinnedSnapshot<Pin>,
 }

@@ -46,7 +46,8 @@ pub(super) fn look_up(_: &OwnedFd, _: &OwnedFd, _: &[NamePair<'_>]) {}
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_EXT: usize = 100;
 
-/// Minimum length of such a batch on XFS, which stores hashes of its names and finds them in fewer steps.
+/// Minimum length of a batch of links whose names are looked up on XFS, which stores hashes of its names and finds them
+/// in fewer steps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WORTHWHILE_ON_XFS: usize = 1_000;
 
