@@ -3,8 +3,8 @@
 //!
 //! [`verify`](crate::verify()) cannot find these mistakes. It compares a checkpoint with its catalog, and the catalog
 //! lists the files that the adapter supplied. It reports a checkpoint as sound even if the adapter forgot all blob
-//! files. The suite restores each checkpoint, opens the copy with the engine, and compares every record with the writes
-//! that it made.
+//! files. The suite restores each checkpoint, opens the restored tree with the engine, and compares every record with
+//! the writes that it made.
 //!
 //! Implement [`Tree`] for the engine, and pass a [`Subject`] that opens it to [`run`]. There are two levels:
 //!

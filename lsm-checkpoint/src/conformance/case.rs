@@ -98,7 +98,8 @@ impl<'s> Case<'s> {
         }
     }
 
-    /// Verifies a checkpoint, restores it, opens the copy and compares it. Returns the number of writes that it holds.
+    /// Verifies a checkpoint, restores it, opens the restored tree and compares it. Returns the number of writes that
+    /// it holds.
     pub(super) fn examine(&self, taken: &TakenCheckpoint) -> Result<usize, Failure> {
         let copy = self.sandbox.copy("examined");
         self.restore(taken, &copy)?;
@@ -115,7 +116,7 @@ impl<'s> Case<'s> {
         restore(&dir, &**self.sandbox.fs(), copy).map(drop).map_err(own("restore a checkpoint"))
     }
 
-    /// Opens a restored copy and compares it. Returns the number of writes that it holds.
+    /// Opens a restored tree and compares it. Returns the number of writes that it holds.
     pub(super) fn compare(&self, taken: &TakenCheckpoint, copy: &Path) -> Result<usize, Failure> {
         let tree = self.sandbox.open(copy).map_err(|error| {
             Failure::Violated(format!(

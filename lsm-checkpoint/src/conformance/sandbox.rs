@@ -84,7 +84,7 @@ impl<'s> Sandbox<'s> {
         if self.mem.is_some() { Path::new(OTHER_VOLUME).join(name) } else { self.target(name) }
     }
 
-    /// Returns a path for a restored copy.
+    /// Returns a path for a restored tree.
     pub(super) fn copy(&self, name: &str) -> PathBuf {
         self.home.join(name)
     }

@@ -49,7 +49,7 @@ enum Action {
         /// The name of the section.
         section: String,
     },
-    /// Rewrite damaged parts from their copies. The repaired file replaces the damaged one atomically.
+    /// Rewrite damaged parts from their copies or their parity. The repaired file replaces the damaged one atomically.
     Repair {
         /// The archive.
         file: PathBuf,

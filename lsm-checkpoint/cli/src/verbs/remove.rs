@@ -19,13 +19,14 @@ use crate::{
 /// Remove checkpoints, each in one step.
 ///
 /// Files shared with other checkpoints or with the database stay there. A checkpoint is refused if it holds an entry
-/// that its catalog does not list.
+/// that its catalog does not list, other than a harmless one such as `LOCK`. An entry of the filesystem, such as
+/// `lost+found`, stays.
 #[derive(Args, Debug)]
 pub(crate) struct RemoveArgs {
     /// Checkpoints, or DIR@latest.
     #[arg(required = true)]
     checkpoints: Vec<PathBuf>,
-    /// Also remove a checkpoint that has a damaged catalog or other entries. Those entries stay.
+    /// Also remove a checkpoint that has a damaged catalog or other entries. Entries with unknown names stay.
     #[arg(long)]
     force: bool,
     /// Show the checkpoints, and remove nothing.

@@ -35,9 +35,9 @@ pub fn kinds() -> impl Iterator<Item = Kind> {
     Kind::all().chain(special)
 }
 
-/// Takes checkpoints of a tree under load, and pushes them below a prefix. Restores each backup, opens the copy with
-/// the engine, and compares every key. Then forgets all but the last one, collects, and compares the last one again.
-/// Returns the number of keys that were compared. `dir` is an empty directory.
+/// Takes checkpoints of a tree under load, and pushes them below a prefix. Restores each backup, opens the restored
+/// tree with the engine, and compares every key. Then forgets all but the last one, collects, and compares the last one
+/// again. Returns the number of keys that were compared. `dir` is an empty directory.
 ///
 /// # Errors
 ///
