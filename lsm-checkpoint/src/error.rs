@@ -106,7 +106,7 @@ pub enum Error {
     /// result of this file.
     ///
     /// The backend is wrong, because it must report every job of a batch. Use another one.
-    #[error("{}: the filesystem did not report the result of copying this file", path.display())]
+    #[error("{}: the filesystem did not report the result for this file", path.display())]
     Unreported {
         /// The source's file.
         path: PathBuf,

@@ -1,13 +1,14 @@
 //! Errno names as POSIX defines them, which are the same on every machine.
 
 use lsm_fs::errno::{
-    EACCES, EBADF, EDQUOT, EEXIST, EINTR, EINVAL, EIO, EISDIR, ELOOP, EMLINK, ENAMETOOLONG, ENOENT, ENOSPC,
-    ENOSYS, ENOTDIR, ENOTEMPTY, ENOTSUP, ENOTTY, EOPNOTSUPP, EPERM, EROFS, EXDEV,
+    EACCES, EAGAIN, EBADF, EDQUOT, EEXIST, EINTR, EINVAL, EIO, EISDIR, ELOOP, EMFILE, EMLINK, ENAMETOOLONG,
+    ENFILE, ENOENT, ENOSPC, ENOSYS, ENOTDIR, ENOTEMPTY, ENOTSUP, ENOTTY, EOPNOTSUPP, EPERM, EROFS, EXDEV,
 };
 
 /// If two names share a number, the first one is printed and both are parsed.
-const NAMES: [(&str, i32); 22] = [
+const NAMES: [(&str, i32); 25] = [
     ("EACCES", EACCES),
+    ("EAGAIN", EAGAIN),
     ("EBADF", EBADF),
     ("EDQUOT", EDQUOT),
     ("EEXIST", EEXIST),
@@ -16,8 +17,10 @@ const NAMES: [(&str, i32); 22] = [
     ("EIO", EIO),
     ("EISDIR", EISDIR),
     ("ELOOP", ELOOP),
+    ("EMFILE", EMFILE),
     ("EMLINK", EMLINK),
     ("ENAMETOOLONG", ENAMETOOLONG),
+    ("ENFILE", ENFILE),
     ("ENOENT", ENOENT),
     ("ENOSPC", ENOSPC),
     ("ENOSYS", ENOSYS),

@@ -105,8 +105,8 @@ macro_rules! same {
     }};
 }
 
-/// Lists the checks of a module. Each check needs a backend that fails it: a `Defect` in `tests/it/broken.rs`. The test
-/// `every_defect_is_found_and_every_check_can_fail` looks for one.
+/// Lists the checks of a module. Each check needs a backend that fails it and at most seven others: a `Defect` in
+/// `tests/it/broken.rs`. The test `every_defect_is_found_and_every_check_can_fail` looks for one.
 macro_rules! list {
     ($module:literal: $($check:ident)+) => {
         pub(in crate::conformance) const CHECKS: &[$crate::conformance::Check] = &[

@@ -43,8 +43,8 @@ pub(crate) trait Stages: Sync {
     /// A buffer that a thread reuses for all its jobs.
     type Scratch: Default;
 
-    /// Does the first stage of a job. After an error or a panic, nothing of it remains, unless the call that creates
-    /// the file panics.
+    /// Does the first stage of a job. After an error or a panic, it removes its file, unless the call that creates the
+    /// file panics.
     fn make(&self, index: usize, job: &Self::Job, scratch: &mut Self::Scratch) -> Result<Self::Made>;
 
     /// Does the second stage.

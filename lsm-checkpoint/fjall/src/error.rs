@@ -57,7 +57,8 @@ pub enum Error {
     /// The open database has no keyspaces, and the directory in [`Backup::directory`](crate::Backup::directory) is the
     /// directory of another database.
     ///
-    /// Pass the directory of this very database. If a keyspace was just deleted, drop its handles first.
+    /// Pass the directory of this very database. If a keyspace was just created, try again. If one was just deleted,
+    /// drop its handles first.
     #[error("{}: not the directory of this database: {reason}", dir.display())]
     OtherDirectory {
         /// The directory.
@@ -81,8 +82,8 @@ pub enum Error {
     /// A file of a keyspace cannot be used: a manifest, a table of keyspace 0, or a folder whose name is no id. Or the
     /// stored name of the database is no text.
     ///
-    /// If the file is `.lsm-checkpoint-identity`, remove it. Otherwise keep older backups. Write the live contents into
-    /// a new database, or restore a backup.
+    /// If the file is `.lsm-checkpoint-identity`, or a folder whose name is no id, remove it. Otherwise keep older
+    /// backups. Write the live contents into a new database, or restore a backup.
     #[error("{}: {defect}", path.display())]
     DamagedKeyspace {
         /// The file.
@@ -131,7 +132,7 @@ pub enum Error {
 pub enum Changing {
     /// A flush, a compaction, an ingestion or a clear changed this keyspace.
     Keyspace(String),
-    /// This journal was made and removed.
+    /// This journal was removed.
     Journal(u64),
 }
 

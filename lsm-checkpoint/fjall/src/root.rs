@@ -32,7 +32,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Makes the root. `number` serves as the version, because a whole database has none.
+    /// Makes the root. A whole database has no version. `number` serves as one: the cut, or 0 for a closed database.
     pub(crate) fn new(journals: Vec<Excerpt>, number: u64) -> Self {
         Self { journals: Arc::new(ExcerptFs::new(journals)), version_id: number }
     }

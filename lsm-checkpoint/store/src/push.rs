@@ -126,7 +126,7 @@ async fn in_the_way(
     Ok(if is_damaged { Standing::Damaged(backup.catalog.name) } else { Standing::Sound(backup.clone()) })
 }
 
-/// A push under way.
+/// A push that is being made.
 #[derive(Debug)]
 struct Push<'a> {
     session: &'a Session,

@@ -70,7 +70,8 @@ impl Disk {
         }
     }
 
-    /// Moves the recent changes into the journal. It must be called before the journal is read.
+    /// Moves the recent changes into the journal. Changes of files without any name are dropped. It must be called
+    /// before the journal is read.
     pub(crate) fn absorb(&mut self) -> &Journal {
         for micro in std::mem::take(&mut self.recent).into_iter().flatten() {
             if micro.file().is_none_or(|ino| self.may_be_found(ino)) {

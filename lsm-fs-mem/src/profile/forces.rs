@@ -16,7 +16,7 @@
 //!
 //! These details come from recorded crash states of Linux 6.18 and are not documented:
 //!
-//! - New links to old inodes below a synced directory are not logged.
+//! - New links to old inodes in old subdirectories of a synced directory are not logged.
 //! - The other new names of a logged inode, and other names in a new directory that is logged, may be logged or not.
 //!   [`CrashRules::may_log`] returns these names.
 //! - A name that a later call replaced is not forced.

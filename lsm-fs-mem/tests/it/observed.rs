@@ -1,4 +1,4 @@
-//! The trees that a real disk left after power cuts, in a file that `cargo xtask powercut` writes.
+//! The trees that real filesystems left after simulated power cuts, in a file that `cargo xtask powercut` writes.
 //!
 //! A file has lines of three kinds. `S` is a durable start, `C` the calls after it, and `T` a tree with the numbers of
 //! calls that had returned. Each line begins with the number of characters that it shares with the last line of its

@@ -50,7 +50,7 @@ fn force(event: Event, at: Step) {
     let expected = match at {
         _ if waits => &states[..],
         Step::JournalsOpened | Step::VersionsRead => &states[2..],
-        // If the event changes a version, the capture starts again and may hold the event.
+        // If the event changes a version, the versions and the number are read again and may hold the event.
         Step::NumberRead => &states[..],
         _ => &states[..1],
     };

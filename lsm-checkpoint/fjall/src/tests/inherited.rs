@@ -50,8 +50,8 @@ fn a_clear_before_a_restart_is_in_a_backup() {
     assert_eq!(world.restored("second"), before);
 }
 
-/// Makes a database whose keyspace `a` was cleared in an earlier process, and opens it again. fjall forgets the numbers
-/// of the clears, so the next writes get lower numbers than the last clear.
+/// Makes a database, clears its keyspace `a`, and opens the database again. fjall forgets the numbers of the clears, so
+/// the next writes get lower numbers than the last clear.
 fn cleared_before_a_restart(world: &World) -> Database {
     let db = world.open();
     let [a, b] = ["a", "b"].map(|name| db.keyspace(name, KeyspaceCreateOptions::default).unwrap());

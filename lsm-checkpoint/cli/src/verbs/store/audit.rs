@@ -79,7 +79,7 @@ impl VerifyArgs {
     }
 }
 
-/// Run `store check`, note pushes older than a day, and recall the lifecycle rule that S3 and Google need.
+/// Run `store check`, note unfinished pushes older than a day, and name the lifecycle rule that S3 and Google need.
 #[derive(Args, Debug)]
 pub(super) struct DoctorArgs {
     /// The repository.

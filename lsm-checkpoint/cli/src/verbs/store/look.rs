@@ -193,7 +193,7 @@ impl WritersArgs {
         let opened = client.open(session, &self.url)?;
         let status = ask(session, &opened.repository, Repository::status)?;
         if status.writers.is_empty() {
-            session.out.line(format!("{}: no push is under way", text::plain(&self.url)));
+            session.out.line(format!("{}: no push is unfinished", text::plain(&self.url)));
         }
         show_writers(session, &status.writers);
         Ok(Exit::Done)
@@ -204,7 +204,7 @@ fn show_writers(session: &Session, writers: &[RegisteredWriter]) {
     for writer in writers {
         let started = text::since_epoch(writer.started);
         session.out.line(format!(
-            "push under way: writer {}, process {} on {}, for {}",
+            "unfinished push: writer {}, process {} on {}, for {}",
             writer.id,
             writer.process,
             text::plain(&writer.host),

@@ -144,7 +144,7 @@ impl Handles {
         }
     }
 
-    /// Removes the keys that fjall loses at its next open, because they were ingested after a clear.
+    /// Clears `scratch`, because fjall loses at its next open what was ingested after an earlier clear.
     pub(super) fn end(&self) {
         self.scratch.clear().unwrap();
     }
