@@ -126,7 +126,8 @@ impl Keeper {
             // The first directory already has the given owner, and a file in it has the process's owner at first.
             RestoredOwner::Given { .. } => false,
         };
-        fits.then_some(to.mode)
+        // The owner can write the file until it has its own mode.
+        fits.then_some(to.mode | OWN_FILE)
     }
 
     /// Sets the permissions of a directory that this call has made. Its owner can always use it.
@@ -215,6 +216,11 @@ mod tests {
         let to = dir.with_mode(0o640);
         let kept = keeper(RestoredOwner::Kept);
         assert_eq!(kept.created_with(Some(to), Some(dir)), Some(0o640));
+        assert_eq!(
+            kept.created_with(Some(to.with_mode(0o440)), Some(dir)),
+            Some(0o640),
+            "it is written first"
+        );
         assert_eq!(kept.created_with(Some(Permissions { owner: 0, ..to }), Some(dir)), None);
         assert_eq!(kept.created_with(Some(Permissions { group: 0, ..to }), Some(dir)), None);
         assert_eq!(kept.created_with(Some(to), None), None, "no permissions in the target");

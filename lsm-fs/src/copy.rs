@@ -159,6 +159,14 @@ pub trait CopyObserver: Sync {
     /// Called for a range of job `job` that is a hole and reads as zeros. `Break` cancels the batch.
     fn hole(&self, job: usize, range: Range<u64>) -> ControlFlow<()>;
 
+    /// Returns the mode that [`written`](Self::written) sets for job `job`, if the target can be
+    /// [created with it](FsOpenOptions::created_with). The default returns `None`, and
+    /// [`private`](CopyOptions::private) then decides.
+    fn created_with(&self, job: usize) -> Option<u32> {
+        let _ = job;
+        None
+    }
+
     /// Called after all bytes of job `job` were written and before the target is synced, for example to set
     /// permissions.
     ///

@@ -36,6 +36,8 @@ pub struct FsOpenOptions {
     /// A new file gets the mode `0o600` instead of `0o666`, minus the bits of the umask, so that only its owner can use
     /// it. Existing files keep their mode. Backends without permissions ignore this switch.
     pub private: bool,
+    /// See [`created_with`](Self::created_with).
+    pub(crate) created_with: Option<u32>,
 }
 
 /// The unit of direct transfers: their offset, length and address are multiples of it.
@@ -67,10 +69,23 @@ impl FsOpenOptions {
             append: false,
             direct_io: false,
             private: false,
+            created_with: None,
         }
     }
 
     setters!(read write create create_new truncate append direct_io private);
+
+    /// Sets [`private`](Self#structfield.private), and allows the backend to create the file with these bits below
+    /// `0o777` instead, minus the bits of the umask. It is for a caller that sets this mode afterwards
+    /// ([`FsFile::set_permissions`](crate::FsFile::set_permissions)) and saves the change in this way.
+    ///
+    /// The caller is responsible for the owner: files that this process creates in the directory must have the owner
+    /// and group that the mode is meant for. Otherwise, another group could use the file until the call.
+    #[must_use]
+    pub const fn created_with(mut self, mode: u32) -> Self {
+        (self.private, self.created_with) = (true, Some(mode));
+        self
+    }
 
     /// Refuses meaningless combinations. The rules are the same in every backend.
     ///

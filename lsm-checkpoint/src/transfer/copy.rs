@@ -1,6 +1,7 @@
 //! Copies all remaining files in one batch, and computes their checksums on the way.
 
 use std::{
+    collections::BTreeMap,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -24,6 +25,7 @@ struct CopyOrder<'a> {
     to: PathBuf,
     len: Option<u64>,
     permissions: Option<Permissions>,
+    created_with: Option<u32>,
     has_holes: bool,
     /// Exists from the first piece to the result.
     hasher: Mutex<Option<Hasher>>,
@@ -46,6 +48,24 @@ impl CopyOrder<'_> {
     }
 }
 
+/// The permissions of the directories that the copies are made in. Each is looked up once.
+struct NewDirs<'f> {
+    fs: &'f dyn Fs,
+    found: BTreeMap<PathBuf, Option<Permissions>>,
+}
+
+impl NewDirs<'_> {
+    fn permissions_above(&mut self, path: &Path) -> Result<Option<Permissions>> {
+        let dir = path.parent().unwrap_or(path);
+        if let Some(found) = self.found.get(dir) {
+            return Ok(*found);
+        }
+        let found = self.fs.symlink_metadata(dir)?.permissions;
+        self.found.insert(dir.to_path_buf(), found);
+        Ok(found)
+    }
+}
+
 impl<'a> Transfer<'_, 'a> {
     /// Copies the files that no other method has brought.
     pub(super) fn copy_rest(&mut self) -> Result<()> {
@@ -55,7 +75,9 @@ impl<'a> Transfer<'_, 'a> {
         }
         pending::sort(&mut files);
         self.check_space(&files)?;
-        let orders: Vec<CopyOrder<'_>> = files.iter().map(|file| self.order(file)).collect::<Result<_>>()?;
+        let mut dirs = NewDirs { fs: self.params.fs, found: BTreeMap::new() };
+        let orders: Vec<CopyOrder<'_>> =
+            files.iter().map(|file| self.order(file, &mut dirs)).collect::<Result<_>>()?;
         let jobs: Vec<CopyJob<'_>> = orders.iter().map(CopyOrder::job).collect();
         let watch = Watch { control: self.params.control, keeper: self.params.keeper, orders: &orders };
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
@@ -83,12 +105,16 @@ impl<'a> Transfer<'_, 'a> {
         free.check(sum(files, PendingFile::len)?).or_else(|_| free.check(sum(files, PendingFile::allocated)?))
     }
 
-    fn order(&self, file: &PendingFile<'a>) -> Result<CopyOrder<'a>> {
-        let to = self.params.dir.join(file.target());
-        let permissions = if self.params.keeper.is_able() { file.permissions()? } else { None };
+    fn order(&self, file: &PendingFile<'a>, dirs: &mut NewDirs<'_>) -> Result<CopyOrder<'a>> {
+        let (to, keeper) = (self.params.dir.join(file.target()), self.params.keeper);
+        let permissions = if keeper.is_able() { file.permissions()? } else { None };
+        let created_with = match permissions {
+            Some(_) => keeper.created_with(permissions, dirs.permissions_above(&to)?),
+            None => None,
+        };
         let (len, has_holes) = (file.prefix_len(), file.has_holes());
         let (source, from, hasher) = (file.fs, file.path, Mutex::default());
-        Ok(CopyOrder { source, from, to, len, permissions, has_holes, hasher })
+        Ok(CopyOrder { source, from, to, len, permissions, created_with, has_holes, hasher })
     }
 
     fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
@@ -160,6 +186,10 @@ impl CopyObserver for Watch<'_> {
         let len = range.end.saturating_sub(range.start);
         self.update(job, |hasher| hasher.zeros(len));
         self.control.hole(len)
+    }
+
+    fn created_with(&self, job: usize) -> Option<u32> {
+        self.orders.get(job)?.created_with
     }
 
     fn written(&self, job: usize, target: &dyn FsFile) -> lsm_fs::Result<()> {

@@ -58,6 +58,11 @@ fn only_the_owner_can_use_a_private_file(t: &Subject) -> CheckResult {
     let before = mode(t, "g")?;
     let _ = t.open("g", read_write().private(true))?;
     same!(mode(t, "g")?, before, "mode of an existing file that was opened as private");
+    for (name, asked, allowed) in [("asked", 0o640, 0o740), ("setuid", 0o4750, 0o750)] {
+        let file = t.open(name, write().create_new(true).created_with(asked))?;
+        let found = file_mode(&*file)?;
+        same!(found & !allowed, 0, "rights of a file with mode {found:o} that were not asked for");
+    }
     Ok(())
 }
 

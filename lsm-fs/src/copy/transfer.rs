@@ -61,7 +61,9 @@ impl<'a, F: Fs + ?Sized> Stages for Transfers<'a, F> {
         let direct = self.options.direct_io
             && (len >= DIRECT_FROM || len > 0 && len.is_multiple_of(DIRECT_IO_UNIT as u64));
         let options = FsOpenOptions::new().write(true).create_new(true).direct_io(direct);
+        let mode = self.options.observer.and_then(|observer| observer.created_with(index));
         let options = options.private(self.options.private);
+        let options = mode.map_or(options, |mode| options.created_with(mode));
         let file = self.target.open(job.to, &options)?;
         let mut unfinished = Unfinished { fs: self.target, job, armed: true };
         let mut pieces = Pieces {

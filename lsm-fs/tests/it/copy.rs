@@ -347,6 +347,10 @@ struct Modes {
     refused: usize,
 }
 
+/// The umask takes no bits of the owner away.
+#[cfg(all(unix, not(lsm_fs_portable)))]
+const CREATED_WITH_ITS_MODE: usize = 8;
+
 #[cfg(all(unix, not(lsm_fs_portable)))]
 impl CopyObserver for Modes {
     fn data(&self, _: usize, _: u64, _: &[u8]) -> ControlFlow<()> {
@@ -357,9 +361,14 @@ impl CopyObserver for Modes {
         ControlFlow::Continue(())
     }
 
+    fn created_with(&self, job: usize) -> Option<u32> {
+        (job == CREATED_WITH_ITS_MODE).then_some(0o4700)
+    }
+
     fn written(&self, job: usize, target: &dyn FsFile) -> lsm_fs::Result<()> {
         let found = target.metadata()?.permissions.unwrap();
-        assert_eq!(found.mode & 0o077, 0, "nobody else has seen it");
+        let expected = if job == CREATED_WITH_ITS_MODE { 0o700 } else { 0o600 };
+        assert_eq!(found.mode, expected, "nobody else has seen it");
         if job == self.refused {
             let refusal = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
             return Err(lsm_fs::Error::new(lsm_fs::Op::SetPermissions, "refused", refusal));

@@ -7,20 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, Mode, linkat, unlinkat};
+use rustix::fs::{AtFlags, linkat, unlinkat};
 
 use super::{
     View,
-    at::At,
+    at::{At, created_with},
     beneath::resolver::Resolver,
-    clone::{PRIVATE, reflink_at},
+    clone::reflink_at,
     disable_cow,
     link::{link_at, open_dir},
     link_lookup,
 };
 use crate::{
     DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, FsPermissions, LinkReport, NamePair, Op,
-    OpenDirPair, Permissions, Result, StdFs,
+    OpenDirPair, Result, StdFs,
     std_fs::{file::StdFile, on},
 };
 
@@ -140,8 +140,7 @@ impl OpenDirPair for HandlePair<'_> {
     fn reflink_file(&self, names: &NamePair<'_>, mode: Option<u32>) -> Result<Box<dyn FsFile>> {
         let from = (&self.from.at(names.from), || self.from.join(names.from));
         let to = (&self.to.at(names.to), || self.to.join(names.to));
-        let mode = mode.map_or(PRIVATE, |mode| Mode::from_raw_mode((mode & Permissions::SETTABLE) as _));
-        let clone = reflink_at(from, to, mode)?;
+        let clone = reflink_at(from, to, created_with(mode))?;
         Ok(Box::new(StdFile::new(clone, self.to.join(names.to), false)))
     }
 

@@ -14,7 +14,14 @@ use rustix::{
 };
 
 use super::{beneath::resolver::Resolver, stat};
-use crate::{FsFileType, FsOpenOptions, errno, std_fs::not_a_file};
+use crate::{FsFileType, FsOpenOptions, Permissions, errno, std_fs::not_a_file};
+
+/// Returns the mode to create a file with. Without a request, only the owner can use the file.
+pub(super) fn created_with(mode: Option<u32>) -> Mode {
+    let mode = mode.unwrap_or(0o600) & Permissions::SETTABLE;
+    // The type of a mode is smaller on some platforms.
+    Mode::from_raw_mode(mode as _)
+}
 
 /// A name relative to an open directory, or a path relative to the working directory.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +54,10 @@ impl<'a> At<'a> {
     /// Opens a regular file and nothing else, without waiting for the other end of a pipe.
     pub(super) fn open_file(&self, options: &FsOpenOptions) -> io::Result<File> {
         let flags = flags(options);
-        let mode = Mode::from_raw_mode(if options.private { 0o600 } else { 0o666 });
+        let mode = match options.private {
+            true => created_with(options.created_with),
+            false => Mode::from_raw_mode(0o666),
+        };
         if options.create_new {
             // The call creates the file, so it cannot open a pipe or a device.
             return Ok(self.open(flags, mode)?.into());
@@ -58,7 +68,7 @@ impl<'a> At<'a> {
             FileType::Directory => return Err(io::Error::from_raw_os_error(errno::EISDIR)),
             _ => return Err(not_a_file()),
         }
-        // Clears `O_NONBLOCK`. The file has no other flag that can be changed here (`fcntl(2)`, `F_SETFL`).
+        // Clears `O_NONBLOCK`. Of the other flags that `F_SETFL` sets (`fcntl(2)`), the file can have `O_APPEND`.
         rustix::fs::fcntl_setfl(&file, if options.append { OFlags::APPEND } else { OFlags::empty() })?;
         Ok(file.into())
     }

@@ -10,15 +10,12 @@ use std::{
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::fs::{Mode, OFlags};
 
-use super::at::At;
+use super::at::{At, created_with};
 use crate::{Error, Op, Result};
 
 pub(in crate::std_fs) fn reflink(from: &Path, to: &Path) -> Result<File> {
-    reflink_at((&At::path(from), || from.into()), (&At::path(to), || to.into()), PRIVATE)
+    reflink_at((&At::path(from), || from.into()), (&At::path(to), || to.into()), created_with(None))
 }
-
-/// The mode of a file that only its owner can use.
-pub(super) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Clones a file by its name. The closures return the paths for an error. On Apple systems, the clone gets the mode of
 /// its source instead of `mode`.

@@ -19,7 +19,8 @@ use crate::{
         file::StdFile,
         names, on,
         platform::unix::{
-            clone::{PRIVATE, reflink_at},
+            at::created_with,
+            clone::reflink_at,
             disable_cow, disable_cow_at,
             link::{link_at, rename_noreplace_at},
             remove::remove_tree,
@@ -188,7 +189,7 @@ impl Fs for View {
     fn reflink_file(&self, from: &Path, to: &Path) -> Result<()> {
         let names = self.name(from).and_then(|source| Ok((source, self.name(to)?.for_new_file()?)));
         let (source, target) = between(Op::ReflinkFile, from, to, names)?;
-        reflink_at((&source.at(), || from.into()), (&target.at(), || to.into()), PRIVATE).map(drop)
+        reflink_at((&source.at(), || from.into()), (&target.at(), || to.into()), created_with(None)).map(drop)
     }
 
     fn sync_directory(&self, path: &Path, mode: SyncMode) -> Result<DirectorySync> {
