@@ -6,17 +6,15 @@
 //!
 //! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything in this first
 //!    reading belongs to the backup, whatever its number, because this process may reuse numbers of an earlier process.
-//!    Persist the journal, which waits for the current writer. So each clear that was read has emptied the tables of
-//!    its keyspace.
+//!    Persist the journal, which waits for the current writer. So each clear that was read has emptied its keyspace.
 //! 2. Lock the map of keyspaces, so that none is created or deleted. Pin the version of each keyspace (its list of
 //!    tables), read S, and read the versions again. If one changed, repeat this. After 16 readings, start again with
 //!    step 1. Open the files of keyspace 0, fjall's list of keyspaces.
 //! 3. Unlock the map, and persist the journal. This waits for the current writer, so every record below S is in a file.
 //! 4. Open the new journals. If one was made and removed meanwhile, start again at 1.
 //! 5. Keep the journals up to the last record below S, or to the end of the first reading if that is later. Leave out
-//!    the clears of the first reading, and the earlier records of their keyspaces, because the tables have these
-//!    changes already. Leave out a later clear only if a replay would remove newer data, or if its keyspace is not in
-//!    the backup.
+//!    the clears, and the earlier records of their keyspaces. If the pinned version of a keyspace may precede its last
+//!    clear, start again at 1: the writer of that clear has not emptied the keyspace yet.
 //!
 //! Tables of the pinned versions hold only numbers below S. Ingestions, and the creation and deletion of keyspaces, are
 //! in no journal, but each takes a number. If the number is below S, the pinned versions or the files of keyspace 0
@@ -111,9 +109,10 @@ fn attempt(
     }
     steps.end(Step::JournalsListed);
     let mut capture = Capture::new().tree(folder_of(0), meta.snapshot()?);
-    let mut persisted = HashMap::new();
+    let (mut names, mut persisted) = (HashMap::new(), HashMap::new());
     for keyspace in keyspaces {
         let keyspace = keyspace.capture(steps.safeguards.hold_keyspaces)?;
+        let _ = names.insert(keyspace.id, keyspace.name);
         let _ = persisted.insert(keyspace.id, keyspace.persisted);
         capture = capture.tree(folder_of(keyspace.id), keyspace.snapshot);
     }
@@ -123,7 +122,10 @@ fn attempt(
         cuts: steps.safeguards.cut_journals,
         leaves_out_clears: steps.safeguards.leave_out_clears,
     };
-    let journals = shelf.cut(&bounds, &Tail::Live(&persist))?;
+    let journals = match shelf.cut(&bounds, &Tail::Live(&persist))? {
+        Ok(journals) => journals,
+        Err(id) => return Ok(Err(Changing::Keyspace(names.remove(&id).unwrap_or_default()))),
+    };
     steps.end(Step::JournalsCut);
     costs.below = Some(below);
     costs.journals = journals.len() as u64;

@@ -11,5 +11,5 @@ mod void;
 
 pub(crate) use excerpt::Excerpt;
 pub(crate) use excerpt_fs::ExcerptFs;
-pub(crate) use scan::{Bounds, Tail};
+pub(crate) use scan::{Bounds, Persisted, Tail};
 pub(crate) use shelf::Shelf;

@@ -13,7 +13,7 @@ use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, StdFs};
 use crate::{
     Backup, BackupInfo, Changing, Error, Result,
     cut::Costs,
-    journal::{Bounds, Excerpt, Shelf, Tail},
+    journal::{Bounds, Excerpt, Persisted, Shelf, Tail},
     root::{FORMAT, KEYSPACES, LOCK, Root, VERSION, folder_of},
     stored::StoredTree,
 };
@@ -101,12 +101,14 @@ impl<'a> Offline<'a> {
     fn cut(&self) -> Result<Capture<'static>> {
         let trees = self.trees()?;
         // The manifest has no sequence numbers of flushed or compacted tables, so clears cannot be compared with the
-        // tables. Keep them, because fjall would replay them in the source, too. Only clears of deleted keyspaces are
-        // left out.
-        let persisted: HashMap<_, _> = trees.keys().map(|&id| (id, None)).collect();
+        // tables. Only clears of deleted keyspaces are left out.
+        let persisted: HashMap<_, _> = trees.keys().map(|&id| (id, Persisted::Unknown)).collect();
         let bounds = Bounds { below: u64::MAX, persisted, cuts: true, leaves_out_clears: true };
-        let gone = |number| Error::KeptChanging { changing: Changing::Journal(number), attempts: 1 };
-        let journals = Shelf::open(&self.lock.dir)?.map_err(gone)?.cut(&bounds, &Tail::Closed)?;
+        let changed = |changing| Error::KeptChanging { changing, attempts: 1 };
+        let shelf = Shelf::open(&self.lock.dir)?;
+        let mut shelf = shelf.map_err(|number| changed(Changing::Journal(number)))?;
+        let journals = shelf.cut(&bounds, &Tail::Closed)?;
+        let journals = journals.map_err(|id| changed(Changing::Keyspace(id.to_string())))?;
         let costs = Costs {
             attempts: 1,
             journals: journals.len() as u64,

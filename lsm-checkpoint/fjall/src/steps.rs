@@ -26,7 +26,7 @@ pub(crate) struct Safeguards {
     pub(crate) cut_journals: bool,
     /// Read the versions again after the sequence number, and start over if one has changed.
     pub(crate) read_versions_again: bool,
-    /// Leave out clears that the tables have already. A replay of such a clear would lose the data ingested after it.
+    /// Leave out clears and the records that they make void. A replay of a clear loses the data ingested after it.
     pub(crate) leave_out_clears: bool,
     /// Hold the handles of keyspaces until their files are in the backup.
     pub(crate) hold_keyspaces: bool,

@@ -9,6 +9,7 @@
     reason = "tests stop at the first surprise, and prepare the host's files directly"
 )]
 
+mod clears;
 mod controls;
 mod controls_under_load;
 mod event;

@@ -9,6 +9,7 @@ use lsm_tree::{AbstractTree, AnyTree, coding::Encode};
 
 use crate::{
     Error, Result,
+    journal::Persisted,
     manifest::{self, CURRENT, Listed, Manifest, RUNS_MAX},
 };
 
@@ -27,15 +28,15 @@ type Describe = Box<dyn FnOnce(&Keyspace) -> Result<Described> + Send>;
 struct Described {
     manifest: Manifest,
     files: Vec<SourceFile>,
-    persisted: Option<u64>,
+    persisted: Persisted,
     version: Box<dyn Any + Send>,
 }
 
 /// A keyspace that is ready for a backup.
 pub(crate) struct CapturedKeyspace {
     pub(crate) id: u64,
-    /// The highest sequence number in the tables of the keyspace. `None` if it has no tables.
-    pub(crate) persisted: Option<u64>,
+    pub(crate) name: String,
+    pub(crate) persisted: Persisted,
     pub(crate) snapshot: PinnedSnapshot<Pin>,
 }
 
@@ -82,7 +83,8 @@ impl PinnedKeyspace {
                 }
                 levels.push(runs);
             }
-            let persisted = version.iter_tables().map(lsm_tree::Table::get_highest_seqno).max();
+            let highest = version.iter_tables().map(lsm_tree::Table::get_highest_seqno).max();
+            let persisted = highest.map_or(Persisted::NoTables, Persisted::UpTo);
             let manifest = Manifest {
                 version_id,
                 is_blob_tree: matches!(keyspace.tree, AnyTree::Blob(_)),
@@ -106,13 +108,13 @@ impl PinnedKeyspace {
         let Described { manifest, files, persisted, version } = describe(&keyspace)?;
         let path = keyspace.path().join(manifest::file_name(version_id));
         let (archive, current) = manifest.encode().map_err(|error| Error::io(Op::Write, &path, error))?;
-        let id = keyspace.id();
+        let (id, name) = (keyspace.id(), keyspace.name().to_string());
         let pin = (holds.then_some(keyspace), version);
         let snapshot = PinnedSnapshot::new(version_id, pin)
             .files(files)
             .folders(manifest.is_blob_tree.then_some(FileKind::Blob))
             .metadata(manifest::file_name(version_id), archive)
             .metadata(CURRENT, current);
-        Ok(CapturedKeyspace { id, persisted, snapshot })
+        Ok(CapturedKeyspace { id, name, persisted, snapshot })
     }
 }

@@ -11,13 +11,23 @@ use super::record::{Next, Records, Unread};
 pub(crate) struct Bounds {
     /// The sequence number S of the backup. Records with lower numbers belong to it.
     pub(crate) below: u64,
-    /// For the id of each keyspace in the backup, the highest sequence number in its tables. `None` if it has no
-    /// tables, or if the number is unknown.
-    pub(crate) persisted: HashMap<u64, Option<u64>>,
+    /// For the id of each keyspace in the backup, the highest sequence number in its tables.
+    pub(crate) persisted: HashMap<u64, Persisted>,
     /// `false` if a test keeps every record.
     pub(crate) cuts: bool,
     /// `false` if a test keeps every clear.
     pub(crate) leaves_out_clears: bool,
+}
+
+/// The highest sequence number in the captured tables of a keyspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Persisted {
+    /// The database is closed. Its manifests do not have the number.
+    Unknown,
+    /// The keyspace has no tables.
+    NoTables,
+    /// The number.
+    UpTo(u64),
 }
 
 impl Bounds {
@@ -26,21 +36,10 @@ impl Bounds {
         if self.cuts { self.below } else { u64::MAX }
     }
 
-    /// Returns `true` if a replay of this clear would remove data that is not older than the clear.
-    ///
-    /// fjall replays every clear that it finds. Two cases are harmful. If the tables hold later writes, the replay
-    /// removes them, and ingested ones are in no journal. If the keyspace is not in the backup, a new keyspace may get
-    /// its id.
-    ///
-    /// The numbers of a clear and of tables can be compared only if one process has written them. So this rule is for
-    /// clears after the first reading of the journals, and for clears of deleted keyspaces.
-    /// [`Voids`](super::void::Voids) is the rule for all other clears.
-    fn is_harmful(&self, clear: &Clear) -> bool {
-        let is_outdated = match self.persisted.get(&clear.keyspace) {
-            None => true,
-            Some(persisted) => persisted.is_some_and(|persisted| persisted > clear.seqno),
-        };
-        self.leaves_out_clears && is_outdated
+    /// Returns `true` if the keyspace of this clear is not in the backup. A new keyspace may get its id, and a replay
+    /// would empty the new one.
+    fn is_of_stranger(&self, clear: &Clear) -> bool {
+        self.leaves_out_clears && !self.persisted.contains_key(&clear.keyspace)
     }
 }
 
@@ -59,8 +58,6 @@ pub(super) struct Scan {
     pub(super) content_end: u64,
     /// The end of the last batch that belongs to the backup. 0 if there is none.
     pub(super) end: u64,
-    /// The end of the batches of the first reading, which precedes the choice of S.
-    past: u64,
     /// The records of clears.
     clears: Vec<Clear>,
     /// The batch at which reading stopped early, and `true` if fjall would refuse the journal.
@@ -72,7 +69,9 @@ pub(super) struct Scan {
 pub(super) struct Clear {
     pub(super) range: Range<u64>,
     pub(super) keyspace: u64,
-    seqno: u64,
+    pub(super) seqno: u64,
+    /// `true` if the first reading found it. The first reading precedes the choice of S.
+    pub(super) is_past: bool,
 }
 
 impl Scan {
@@ -95,7 +94,8 @@ impl Scan {
             };
             self.content_end = batch.range.end;
             if let Some(keyspace) = batch.clears {
-                self.clears.push(Clear { range: batch.range.clone(), keyspace, seqno: batch.seqno });
+                let (range, seqno) = (batch.range.clone(), batch.seqno);
+                self.clears.push(Clear { range, keyspace, seqno, is_past: false });
             }
             if batch.seqno < below {
                 self.end = batch.range.end;
@@ -106,18 +106,17 @@ impl Scan {
     /// Reads the whole journal for the first time. Everything in it belongs to the backup.
     pub(super) fn read_past(&mut self, file: &dyn FsFile) -> lsm_fs::Result<()> {
         self.go_on(file, u64::MAX)?;
-        self.past = self.content_end;
+        self.clears.iter_mut().for_each(|clear| clear.is_past = true);
         Ok(())
     }
 
-    /// Returns the clears of the first reading.
-    pub(super) fn past_clears(&self) -> impl Iterator<Item = &Clear> {
-        self.clears.iter().filter(|clear| clear.range.end <= self.past)
+    /// Returns the clears that belong to the backup.
+    pub(super) fn clears(&self) -> impl Iterator<Item = &Clear> {
+        self.clears.iter().filter(|clear| clear.range.end <= self.end)
     }
 
-    /// Returns the places of the harmful clears before the offset `end`.
-    pub(super) fn harmful_clears(&self, end: u64, bounds: &Bounds) -> impl Iterator<Item = Range<u64>> {
-        let kept = self.clears.iter().filter(move |clear| clear.range.end <= end);
-        kept.filter(|clear| bounds.is_harmful(clear)).map(|clear| clear.range.clone())
+    /// Returns the places of the clears whose keyspaces are not in the backup.
+    pub(super) fn clears_of_strangers(&self, bounds: &Bounds) -> impl Iterator<Item = Range<u64>> {
+        self.clears().filter(|clear| bounds.is_of_stranger(clear)).map(|clear| clear.range.clone())
     }
 }

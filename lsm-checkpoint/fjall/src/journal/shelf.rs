@@ -98,8 +98,13 @@ impl Shelf {
         }
     }
 
-    /// Reads the journals, and returns the parts that belong to the backup. Only the last journal can end early.
-    pub(crate) fn cut(&mut self, bounds: &Bounds, tail: &Tail<'_, Error>) -> Result<Vec<Excerpt>> {
+    /// Reads the journals, and returns the parts that belong to the backup. Only the last journal can end early. If a
+    /// clear may be unfinished, returns the id of its keyspace.
+    pub(crate) fn cut(
+        &mut self,
+        bounds: &Bounds,
+        tail: &Tail<'_, Error>,
+    ) -> Result<Result<Vec<Excerpt>, u64>> {
         let last = self.journals.keys().next_back().copied().unwrap_or_default();
         let mut scans = Vec::with_capacity(self.journals.len());
         for (&number, journal) in &self.journals {
@@ -111,17 +116,20 @@ impl Shelf {
         let Some(cut) = scans.iter().rposition(|(_, _, scan)| scan.end > 0) else {
             // Keep an empty journal, because without any journal fjall would restart at sequence number 0.
             let newest = scans.pop().map(|(number, journal, _)| Excerpt::new(number, journal, Vec::new()));
-            return Ok(newest.into_iter().collect());
+            return Ok(Ok(newest.into_iter().collect()));
         };
         scans.truncate(cut + 1);
-        let voids = Voids::of(scans.iter().map(|(number, _, scan)| (*number, scan)), bounds);
-        let excerpts = scans.iter().enumerate().map(|(at, (number, journal, scan))| {
-            let end = if at == cut { scan.end } else { scan.content_end };
-            let harmful = scan.harmful_clears(end, bounds);
-            let pieces = voids.leave_out((*number, &*journal.file), end, harmful)?;
+        scans.iter_mut().take(cut).for_each(|(_, _, scan)| scan.end = scan.content_end);
+        let voids = match Voids::of(scans.iter().map(|(number, _, scan)| (*number, scan)), bounds) {
+            Ok(voids) => voids,
+            Err(keyspace) => return Ok(Err(keyspace)),
+        };
+        let excerpts = scans.iter().map(|(number, journal, scan)| {
+            let strangers = scan.clears_of_strangers(bounds);
+            let pieces = voids.leave_out((*number, &*journal.file), scan.end, strangers)?;
             Ok(Excerpt::new(*number, journal, pieces))
         });
-        excerpts.collect()
+        excerpts.collect::<Result<_>>().map(Ok)
     }
 }
 

@@ -1,9 +1,18 @@
 //! [`Voids`]: the records that a clear has made void.
 //!
-//! A clear that is in a journal at the first reading has already emptied the tables that the backup captures. At the
-//! open of a restored database, fjall would replay the clear, and remove data that was ingested after it. So a backup
-//! leaves out the clear and all earlier records of its keyspace. Sequence numbers do not matter here. They could not be
-//! compared, because fjall may use the number of a clear again after a restart.
+//! fjall replays every clear that it finds in a journal, at each open, and so removes data that was ingested after the
+//! clear. Besides, no table has the number of a clear, so later writes may get lower numbers. If their journal is
+//! sealed, an assertion of fjall fails at the next open. So an online backup leaves out each clear and all earlier
+//! records of its keyspace. That is right if the captured tables hold nothing from before the clear:
+//!
+//! - A clear of the first reading has emptied its keyspace before the tables were captured. Sequence numbers do not
+//!   matter here. They could not be compared, because fjall may use the number of a clear again after a restart.
+//! - A later clear may be unfinished, because fjall draws its number and writes its record before it empties the
+//!   tables. This process has written it, so its number can be compared. All earlier records and tables have lower
+//!   numbers. If the captured tables hold a higher number, they are from after the clear. If there are no tables,
+//!   nothing in them is from before it. Otherwise the backup starts again, and the clear is in the next first reading.
+//!
+//! Only the last clear of each keyspace matters, because it makes the earlier ones void, too.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,29 +25,59 @@ use xxhash_rust::xxh3::Xxh3Default;
 use super::{
     piece::{Piece, Pieces},
     record::{Batch, Item, Next, Records, TRAILER},
-    scan::{Bounds, Scan},
+    scan::{Bounds, Clear, Persisted, Scan},
 };
 
 /// The number of bytes to hash at a time.
 const BUFFER: usize = 256 << 10;
 
-/// The last clear of each keyspace at the first reading of the journals.
+/// The last clear of each keyspace.
 #[derive(Debug, Default)]
 pub(super) struct Voids {
     /// For the id of each keyspace, the number of the journal, and the offset at which the clear ends.
     last: HashMap<u64, (u64, u64)>,
 }
 
+/// The treatment of the last clear of a keyspace in the backup.
+enum Treatment {
+    /// Leave it out, with all earlier records of its keyspace.
+    Void,
+    /// Keep it.
+    Keep,
+    /// Start again, because the captured tables may hold data from before the clear.
+    StartAgain,
+}
+
+impl Treatment {
+    fn of(clear: &Clear, persisted: Persisted) -> Self {
+        match persisted {
+            // fjall would replay the clear in the source, too.
+            Persisted::Unknown => Self::Keep,
+            Persisted::NoTables => Self::Void,
+            Persisted::UpTo(highest) if clear.is_past || highest > clear.seqno => Self::Void,
+            Persisted::UpTo(_) => Self::StartAgain,
+        }
+    }
+}
+
 impl Voids {
-    /// Finds the last clear of each keyspace in the backup. The journals must come in the order of their numbers.
-    pub(super) fn of<'a>(scans: impl Iterator<Item = (u64, &'a Scan)>, bounds: &Bounds) -> Self {
-        let mut last = HashMap::new();
+    /// Finds the last clear of each keyspace in the backup. The journals must come in the order of their numbers. If
+    /// a clear may be unfinished, returns the id of its keyspace.
+    pub(super) fn of<'a>(scans: impl Iterator<Item = (u64, &'a Scan)>, bounds: &Bounds) -> Result<Self, u64> {
+        let mut clears = HashMap::new();
         for (number, scan) in scans.filter(|_| bounds.leaves_out_clears) {
-            for clear in scan.past_clears().filter(|clear| bounds.persisted.contains_key(&clear.keyspace)) {
-                let _ = last.insert(clear.keyspace, (number, clear.range.end));
+            clears.extend(scan.clears().map(|clear| (clear.keyspace, (number, clear))));
+        }
+        let mut last = HashMap::new();
+        for (keyspace, (number, clear)) in clears {
+            let Some(&persisted) = bounds.persisted.get(&keyspace) else { continue };
+            match Treatment::of(clear, persisted) {
+                Treatment::Void => drop(last.insert(keyspace, (number, clear.range.end))),
+                Treatment::Keep => {}
+                Treatment::StartAgain => return Err(keyspace),
             }
         }
-        Self { last }
+        Ok(Self { last })
     }
 
     /// Returns the offset in a journal before which the records of a keyspace are void.
@@ -50,8 +89,8 @@ impl Voids {
         }
     }
 
-    /// Returns the parts of a journal before the offset `end`, without void records, and without the harmful clears at
-    /// the places `batches`.
+    /// Returns the parts of a journal before the offset `end`, without void records, and without the clears at the
+    /// places `batches`.
     pub(super) fn leave_out(
         &self,
         (number, file): (u64, &dyn FsFile),
@@ -66,7 +105,7 @@ impl Voids {
         let mut from = 0;
         while from < last {
             let Next::Batch(batch) = records.next()? else {
-                debug_assert!(false, "the first reading found a batch here");
+                debug_assert!(false, "an earlier reading found a batch here");
                 break;
             };
             from = batch.range.end;
@@ -110,7 +149,7 @@ fn hash(file: &dyn FsFile, range: Range<u64>, hasher: &mut Xxh3Default) -> lsm_f
         let len = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(BUFFER);
         let read = file.read_at(buffer.get_mut(..len).unwrap_or_default(), at)?;
         if read == 0 {
-            debug_assert!(false, "the first reading found these bytes");
+            debug_assert!(false, "an earlier reading found these bytes");
             break;
         }
         hasher.update(buffer.get(..read).unwrap_or_default());

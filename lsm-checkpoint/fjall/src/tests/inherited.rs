@@ -7,7 +7,7 @@ use fjall::{CompressionType, Database, KeyspaceCreateOptions};
 
 use super::{
     event::{Subject, fill_journal},
-    world::{World, contents, open},
+    world::{World, contents, keeps_ingested_key, open},
 };
 use crate::{Backup, backup_closed, restore};
 
@@ -101,17 +101,6 @@ fn a_sealed_journal_with_a_clear_before_a_restart_does_not_stop_a_copy() {
     // An open of the source would abort this process. A program in UPSTREAM.md shows that.
 }
 
-/// Ingests a key into a new keyspace. Returns `true` if the key is there after a restart.
-fn keeps_ingested_key(dir: &Path) -> bool {
-    let db = open(dir);
-    let keyspace = db.keyspace("later", KeyspaceCreateOptions::default).unwrap();
-    let mut ingestion = keyspace.start_ingestion().unwrap();
-    ingestion.write("key", "ingested").unwrap();
-    ingestion.finish().unwrap();
-    drop((keyspace, db));
-    !contents(&open(dir))["later"].is_empty()
-}
-
 #[test]
 fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_but_not_in_a_copy() {
     let world = World::new();
@@ -130,9 +119,28 @@ fn a_clear_of_a_deleted_keyspace_reaches_the_next_one_but_not_in_a_copy() {
     for backup in ["backup", "closed"] {
         let copy = world.path(format!("{backup}-copy"));
         let _ = restore(world.path(backup), &copy).unwrap();
-        assert!(keeps_ingested_key(&copy), "{backup}");
+        assert!(keeps_ingested_key(&copy, "later"), "{backup}");
     }
-    assert!(!keeps_ingested_key(&world.path("db")), "fjall has mended it");
+    assert!(!keeps_ingested_key(&world.path("db"), "later"), "fjall has mended it");
+}
+
+#[test]
+fn a_keyspace_with_the_id_of_a_deleted_one_vanishes_in_the_source_and_in_a_copy() {
+    let world = World::new();
+    let db = world.open();
+    let create = |db: &Database, name| db.keyspace(name, KeyspaceCreateOptions::default).unwrap();
+    let first = create(&db, "first");
+    db.delete_keyspace(create(&db, "doomed")).unwrap();
+    world.backup(&Backup::new(), &db, "backup");
+    drop((first, db));
+    let _ = restore(world.path("backup"), world.path("copy")).unwrap();
+    for dir in ["db", "copy"] {
+        let db = open(&world.path(dir));
+        create(&db, "later").insert("key", "value").unwrap();
+        // This compacts keyspace 0.
+        drop((create(&db, "last"), db));
+        assert!(!contents(&open(&world.path(dir))).contains_key("later"), "{dir}: fjall has mended it");
+    }
 }
 
 #[test]

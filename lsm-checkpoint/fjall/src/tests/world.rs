@@ -64,3 +64,14 @@ pub(super) fn contents(db: &Database) -> Contents {
     };
     db.list_keyspace_names().iter().map(|name| (name.to_string(), dump(name))).collect()
 }
+
+/// Ingests a key into a keyspace, which may be new. Returns `true` if the key is there after a restart.
+pub(super) fn keeps_ingested_key(dir: &Path, name: &str) -> bool {
+    let db = open(dir);
+    let keyspace = db.keyspace(name, KeyspaceCreateOptions::default).unwrap();
+    let mut ingestion = keyspace.start_ingestion().unwrap();
+    ingestion.write("key", "ingested").unwrap();
+    ingestion.finish().unwrap();
+    drop((keyspace, db));
+    contents(&open(dir))[name].contains_key(&b"key"[..])
+}
