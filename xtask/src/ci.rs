@@ -82,12 +82,6 @@ pub(crate) fn run(only: &[String]) -> anyhow::Result<bool> {
     Ok(ci.report.success())
 }
 
-/// Returns the flag that only builds the programs of a command, if the command runs them afterwards. Cargo builds the
-/// examples in documents while it runs them.
-fn build_first(args: &[&str]) -> Option<&'static str> {
-    (args.first() == Some(&"test") && !args.contains(&"--doc")).then_some("--no-run")
-}
-
 impl Ci {
     /// Runs `cargo` with `args` at the root of the workspace.
     fn cargo(&mut self, args: &[&str]) -> anyhow::Result<()> {
@@ -98,19 +92,15 @@ impl Ci {
     fn cargo_env(&mut self, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {
         let command = |more: &[&str]| {
             let mut command = cmd::cargo(&self.workspace.root);
-            command.args(args.get(..1).unwrap_or_default()).args(more);
-            command.args(args.get(1..).unwrap_or_default()).envs(env.iter().copied());
+            let (verb, rest) = args.split_at(args.len().min(1));
+            command.args(verb).args(more).args(rest).envs(env.iter().copied());
             command
         };
-        let Some(build) = build_first(args) else {
-            self.report.record(&cmd::run(&mut command(&[]))?);
-            return Ok(());
-        };
-        let mut outcome = cmd::run(&mut command(&[build]))?;
-        if outcome.success {
-            outcome = cmd::run_within(&mut command(&[]), LIMIT)?;
-        }
-        self.report.record(&outcome);
+        // Cargo builds the examples in documents while it runs them.
+        let builds_first = args.first() == Some(&"test") && !args.contains(&"--doc");
+        let outcome =
+            if builds_first { cmd::test_within(command, LIMIT) } else { cmd::run(&mut command(&[])) };
+        self.report.record(&outcome?);
         Ok(())
     }
 

@@ -5,9 +5,7 @@
 
 use std::ffi::OsString;
 
-use crate::cmd;
-
-use crate::workspace::Workspace;
+use crate::{cmd, workspace::Workspace};
 
 /// A chore and the package of its program.
 const CHORES: &[(&str, &str)] = &[

@@ -48,18 +48,9 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyho
 
 /// Runs the searches at their full size.
 fn prove(root: &Path) -> anyhow::Result<bool> {
+    let args = "test -p lsm-checkpoint-store --all-features --release --test it proof -- --nocapture --test-threads 1";
     let mut searches = cmd::cargo(root);
-    searches.args([
-        "test",
-        "-p",
-        "lsm-checkpoint-store",
-        "--all-features",
-        "--release",
-        "--test",
-        "it",
-        "proof",
-    ]);
-    searches.args(["--", "--nocapture", "--test-threads", "1"]).env("LSM_STORE_STATES", STATES);
+    searches.args(args.split(' ')).env("LSM_STORE_STATES", STATES);
     Ok(cmd::run(&mut searches)?.success)
 }
 
@@ -68,8 +59,8 @@ fn moto(dir: &Path) -> anyhow::Result<PathBuf> {
     let program = dir.join("python/bin/moto_server");
     if !program.exists() {
         let venv = dir.join("python");
-        let make = ["-m", "venv", text(&venv)?];
-        cmd::capture(cmd::tool("python3").args(make)).context("moto needs python3 with venv")?;
+        cmd::capture(cmd::tool("python3").args(["-m", "venv"]).arg(&venv))
+            .context("moto needs python3 with venv")?;
         cmd::capture(cmd::tool(venv.join("bin/pip")).args(["install", "--quiet", MOTO]))?;
     }
     Ok(program)
@@ -79,13 +70,8 @@ fn moto(dir: &Path) -> anyhow::Result<PathBuf> {
 fn azurite(dir: &Path) -> anyhow::Result<PathBuf> {
     let program = dir.join("node/node_modules/.bin/azurite-blob");
     if !program.exists() {
-        let prefix = dir.join("node");
-        let install = ["install", "--silent", "--no-fund", "--no-audit", "--prefix", text(&prefix)?, AZURITE];
-        cmd::capture(cmd::tool("npm").args(install)).context("azurite needs npm")?;
+        let install = ["install", "--silent", "--no-fund", "--no-audit", AZURITE, "--prefix"];
+        cmd::capture(cmd::tool("npm").args(install).arg(dir.join("node"))).context("azurite needs npm")?;
     }
     Ok(program)
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("the path of the workspace is not UTF-8")
 }

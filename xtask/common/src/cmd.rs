@@ -73,6 +73,13 @@ pub fn run_within(command: &mut Command, limit: Duration) -> anyhow::Result<Outc
     Ok(outcome)
 }
 
+/// Builds the programs of a `cargo test` command, and runs it within `limit`. `command` returns the command with more
+/// flags.
+pub fn test_within(command: impl Fn(&[&str]) -> Command, limit: Duration) -> anyhow::Result<Outcome> {
+    let built = run(&mut command(&["--no-run"]))?;
+    if built.success { run_within(&mut command(&[]), limit) } else { Ok(built) }
+}
+
 /// As [`run`], and passes each line of stdout to `on_line` too.
 pub fn run_with(command: &mut Command, on_line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
     let shown = show(command);

@@ -55,11 +55,7 @@ fn with_toolchain(ci: &mut Ci, toolchain: &str, tail: [&str; 4]) -> anyhow::Resu
         command.args(["run", toolchain, "cargo", "test"]).args(tail).args(more);
         command
     };
-    let mut outcome = cmd::run(&mut test(&["--no-run"]))?;
-    if outcome.success {
-        outcome = cmd::run_within(&mut test(&[]), LIMIT)?;
-    }
-    ci.report.record(&outcome);
+    ci.report.record(&cmd::test_within(test, LIMIT)?);
     Ok(())
 }
 
