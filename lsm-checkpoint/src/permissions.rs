@@ -115,9 +115,10 @@ impl Keeper {
     /// Returns the mode to create a file with, so that [`file`](Self::file) has nothing left to change. `None` stands
     /// for a private file, because the file would first have another owner or group.
     ///
-    /// `dir` has the permissions of the directory that this call has made for the file. A new file in it gets the same
-    /// owner and group: both groups come from the process, or both from the directory above (`inode_init_owner` in
-    /// `fs/inode.c`).
+    /// `dir` has the permissions of the directory that this call has made for the file. A new file in it mostly gets
+    /// the same owner and group: both groups come from the process, or both from the directory above
+    /// (`inode_init_owner` in `fs/inode.c`). Where this is not so, [`file`](Self::file) corrects it, and until then the
+    /// staged directory lets only its owner in.
     pub(crate) fn created_with(&self, to: Option<Permissions>, dir: Option<Permissions>) -> Option<u32> {
         let (to, dir) = (to?, dir?);
         let fits = match self.owner {
@@ -168,6 +169,12 @@ impl Keeper {
 /// Makes a directory that only its owner can use, where the filesystem has permissions.
 pub(crate) fn create_private_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()> {
     ability(fs).map_or_else(|| fs.create_dir(path), |ability| ability.create_private_dir(path))
+}
+
+/// Returns the permissions of a directory that this call has made, for [`Keeper::created_with`]. A failure only means
+/// that the files in it are created private.
+pub(crate) fn permissions_of_new_dir(fs: &dyn Fs, dir: &Path) -> Option<Permissions> {
+    fs.symlink_metadata(dir).ok()?.permissions
 }
 
 /// Copies permissions to a directory that this call has made, from the directory that stood in for it.

@@ -73,11 +73,19 @@ impl FsOpenOptions {
         }
     }
 
-    setters!(read write create create_new truncate append direct_io private);
+    setters!(read write create create_new truncate append direct_io);
 
-    /// Sets [`private`](Self#structfield.private), and allows the backend to create the file with these bits below
-    /// `0o777` instead, minus the bits of the umask. It is for a caller that sets this mode afterwards
-    /// ([`FsFile::set_permissions`](crate::FsFile::set_permissions)) and saves the change in this way.
+    /// Sets [`private`](Self#structfield.private), and forgets the mode of [`created_with`](Self::created_with).
+    #[must_use]
+    pub const fn private(mut self, private: bool) -> Self {
+        (self.private, self.created_with) = (private, None);
+        self
+    }
+
+    /// Sets [`private`](Self#structfield.private), and lets [`StdFs`](crate::StdFs) create the file with these bits
+    /// below `0o777` instead, minus the bits of the umask. It is for a caller that sets this mode afterwards
+    /// ([`FsFile::set_permissions`](crate::FsFile::set_permissions)) and saves the change in this way. Other backends
+    /// make the file private.
     ///
     /// The caller is responsible for the owner: files that this process creates in the directory must have the owner
     /// and group that the mode is meant for. Otherwise, another group could use the file until the call.

@@ -2,7 +2,7 @@
 //!
 //! Every record of a journal has a sequence number. A writer takes the journal's mutex before it draws the number, and
 //! releases it after the record is written and visible. So the records of one process are ordered by number. A backup
-//! is cut at a number S: it holds all writes below S and no others.
+//! is cut at a number S: of the writes of this process, it holds all below S and no others.
 //!
 //! 1. Open all journals, and read them. An open file stays readable if fjall removes its name. Everything in this first
 //!    reading belongs to the backup, whatever its number, because this process may reuse numbers of an earlier process.

@@ -82,8 +82,8 @@ pub enum Error {
     /// A file of a keyspace cannot be used: a manifest, a table of keyspace 0, or a folder whose name is no id. Or the
     /// stored name of the database is no text.
     ///
-    /// If the file is `.lsm-checkpoint-identity`, or a folder whose name is no id, remove it. Otherwise keep older
-    /// backups. Write the live contents into a new database, or restore a backup.
+    /// If the file is `.lsm-checkpoint-identity`, remove it. Move a folder whose name is no id away. Otherwise keep
+    /// older backups. Write the live contents into a new database, or restore a backup.
     #[error("{}: {defect}", path.display())]
     DamagedKeyspace {
         /// The file.

@@ -15,7 +15,11 @@ use super::{
     pending::{self, Batch, PendingFile, Reported},
 };
 use crate::{
-    Change, Error, Method, Result, checksum::Hasher, permissions::Keeper, progress::Control, source::Content,
+    Change, Error, Method, Result,
+    checksum::Hasher,
+    permissions::{Keeper, permissions_of_new_dir},
+    progress::Control,
+    source::Content,
 };
 
 /// A copy to make, with its source, its path in the target, and its checksum so far.
@@ -55,14 +59,14 @@ struct NewDirs<'f> {
 }
 
 impl NewDirs<'_> {
-    fn permissions_above(&mut self, path: &Path) -> Result<Option<Permissions>> {
+    fn permissions_above(&mut self, path: &Path) -> Option<Permissions> {
         let dir = path.parent().unwrap_or(path);
         if let Some(found) = self.found.get(dir) {
-            return Ok(*found);
+            return *found;
         }
-        let found = self.fs.symlink_metadata(dir)?.permissions;
+        let found = permissions_of_new_dir(self.fs, dir);
         self.found.insert(dir.to_path_buf(), found);
-        Ok(found)
+        found
     }
 }
 
@@ -109,7 +113,7 @@ impl<'a> Transfer<'_, 'a> {
         let (to, keeper) = (self.params.dir.join(file.target()), self.params.keeper);
         let permissions = if keeper.is_able() { file.permissions()? } else { None };
         let created_with = match permissions {
-            Some(_) => keeper.created_with(permissions, dirs.permissions_above(&to)?),
+            Some(_) => keeper.created_with(permissions, dirs.permissions_above(&to)),
             None => None,
         };
         let (len, has_holes) = (file.prefix_len(), file.has_holes());

@@ -14,7 +14,7 @@ use super::{
     group::Group,
     pending::{Batch, PendingFile, Reported},
 };
-use crate::{Error, Method, Result};
+use crate::{Error, Method, Result, permissions::permissions_of_new_dir};
 
 /// The result of one method for a group.
 pub(super) struct Shared<'a> {
@@ -43,7 +43,7 @@ impl<'a> Transfer<'_, 'a> {
         let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;
         let of = |index: usize| permissions.get(index).copied().flatten();
         let prepare = |index: usize, clone: &dyn FsFile| keeper.file(clone, of(index));
-        let here = if keeps { self.params.fs.symlink_metadata(&to_dir)?.permissions } else { None };
+        let here = if keeps { permissions_of_new_dir(self.params.fs, &to_dir) } else { None };
         let created_with = |index: usize| keeper.created_with(of(index), here);
         let (mut batch, mut by_volume) = (Batch::new(files), false);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {

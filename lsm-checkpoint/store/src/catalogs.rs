@@ -55,8 +55,8 @@ impl Session {
         if catalog.repository != self.constants.id {
             return Ok(Err(Defect::OtherRepository));
         }
-        // A forged state has digests that match its objects. An identifier that a person has written down is the
-        // digest of a file whose checksums cover every other file.
+        // A forged state has digests that match its objects. An identifier that a person has written down proves the
+        // bytes of `CHECKPOINT`: the names and lengths of all files, and the checksums that are known.
         let is_its_own =
             catalog.backup == backup.id && BackupId::of_checkpoint(&catalog.checkpoint) == backup.id;
         Ok(if is_its_own { Ok(catalog) } else { Err(Defect::OtherBackup) })

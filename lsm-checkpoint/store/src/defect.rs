@@ -48,8 +48,8 @@ pub enum Defect {
     /// The object belongs to another repository.
     #[error("it belongs to another repository")]
     OtherRepository,
-    /// The catalog belongs to another backup. It names another one, or the SHA-256 of its `CHECKPOINT` is not the
-    /// identifier that the state gives.
+    /// The catalog belongs to another backup: it names another backup, or the SHA-256 of its `CHECKPOINT` does not
+    /// begin with the identifier in the state.
     #[error("it belongs to another backup")]
     OtherBackup,
     /// A newer version wrote the object.

@@ -178,8 +178,8 @@ impl<J, R> Queue<J, R> {
         self.contents().unfinished -= 1;
     }
 
-    /// Lets the finishers take all queued jobs, and gives them time to finish one, unless fewer than `than` jobs are
-    /// unfinished already.
+    /// Returns at once if fewer than `than` jobs are unfinished. Otherwise lets the finishers take all queued jobs, and
+    /// gives them time to finish one.
     pub(super) fn wait_for_fewer(&self, than: usize) {
         let mut contents = self.contents();
         if contents.unfinished >= than {

@@ -32,8 +32,11 @@ fn conforms(variable: &str, without: &[&str]) {
     assert_eq!(idle, expected);
 }
 
-const NO_CLONES: &[&str] =
-    &["batches::clones_are_made_and_each_is_reported", "permissions::only_the_owner_can_use_a_new_clone"];
+const NO_CLONES: &[&str] = &[
+    "batches::clones_are_made_and_each_is_reported",
+    "permissions::a_new_clone_has_at_most_the_mode_asked_for",
+    "permissions::only_the_owner_can_use_a_new_clone",
+];
 
 /// No sync fails on a healthy mount. Failing mounts have their own tests.
 const NO_FAULT: &[&str] = &[

@@ -59,8 +59,8 @@ pub fn run(command: &mut Command) -> anyhow::Result<Outcome> {
     run_with(command, &mut |_| ())
 }
 
-/// As [`run`], and kills the command with its children if it does not end within `limit`. Only Linux has the limit,
-/// because macOS and Windows lack the tool `timeout`.
+/// As [`run`], and kills the processes of the command's group if it does not end within `limit`. Only Linux has the
+/// limit, because macOS and Windows lack the tool `timeout`.
 pub fn run_within(command: &mut Command, limit: Duration) -> anyhow::Result<Outcome> {
     if !cfg!(target_os = "linux") {
         return run(command);
@@ -77,7 +77,11 @@ pub fn run_within(command: &mut Command, limit: Duration) -> anyhow::Result<Outc
 /// flags.
 pub fn test_within(command: impl Fn(&[&str]) -> Command, limit: Duration) -> anyhow::Result<Outcome> {
     let built = run(&mut command(&["--no-run"]))?;
-    if built.success { run_within(&mut command(&[]), limit) } else { Ok(built) }
+    if !built.success {
+        return Ok(built);
+    }
+    let tested = run_within(&mut command(&[]), limit)?;
+    Ok(Outcome { time: built.time + tested.time, ..tested })
 }
 
 /// As [`run`], and passes each line of stdout to `on_line` too.
@@ -231,6 +235,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn a_command_with_a_limit_keeps_its_variables_and_is_killed_when_it_waits() {
         let mut command = Command::new("sh");
         command.env("ANSWER", "7").args(["-c", "exit $ANSWER"]);

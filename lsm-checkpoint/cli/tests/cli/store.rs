@@ -86,7 +86,7 @@ fn a_backup_shows_its_catalog_and_its_age() {
     assert_eq!((&source["source"], &source["last"]), (&"orders".into(), &id.into()));
     let table = daily.run(&["store", "list", URL]);
     assert!(table.out.starts_with("ID "), "{table:?}");
-    daily.run(&["store", "writers", URL]).expect(0, "file://{d}/store: no push is unfinished\n", "");
+    daily.run(&["store", "writers", URL]).expect(0, "file://{d}/store: there are no unfinished pushes\n", "");
     assert_eq!(daily.run(&["store", "doctor", URL]).code, 0);
 }
 

@@ -212,7 +212,9 @@ impl Work {
             Some(("committed", id)) => drop(self.committed.insert(id.to_owned())),
             Some(("forgetting", id)) => drop(self.may_go.insert(id.to_owned())),
             Some(("failed", error)) => {
-                let start: String = error.chars().filter(|c| !c.is_ascii_hexdigit()).take(60).collect();
+                // Keys and offsets have digits. Without them, errors of one kind count as one.
+                let words = error.split(' ').filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+                let start: String = words.take(12).collect::<Vec<_>>().join(" ");
                 *self.report.failed.entry(start).or_default() += 1;
             }
             _ => {}

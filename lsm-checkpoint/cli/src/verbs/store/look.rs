@@ -193,7 +193,7 @@ impl WritersArgs {
         let opened = client.open(session, &self.url)?;
         let status = ask(session, &opened.repository, Repository::status)?;
         if status.writers.is_empty() {
-            session.out.line(format!("{}: no push is unfinished", text::plain(&self.url)));
+            session.out.line(format!("{}: there are no unfinished pushes", text::plain(&self.url)));
         }
         show_writers(session, &status.writers);
         Ok(Exit::Done)

@@ -105,7 +105,7 @@ fn a_head_that_claims_many_files_costs_nothing() {
 }
 
 /// A state that a thief of the keys has written can have digests that match. The identifier of a backup still proves
-/// which files it had.
+/// its file `CHECKPOINT`.
 #[test]
 fn the_files_of_another_backup_under_a_known_identifier_are_refused() {
     let garden = Garden::new(1);
