@@ -171,10 +171,10 @@ pub(crate) fn create_private_dir(fs: &dyn Fs, path: &Path) -> lsm_fs::Result<()>
     ability(fs).map_or_else(|| fs.create_dir(path), |ability| ability.create_private_dir(path))
 }
 
-/// Returns the permissions of a directory that this call has made, for [`Keeper::created_with`]. A failure only means
-/// that the files in it are created private.
-pub(crate) fn permissions_of_new_dir(fs: &dyn Fs, dir: &Path) -> Option<Permissions> {
-    fs.symlink_metadata(dir).ok()?.permissions
+/// Returns the permissions of a directory that this call has made, for [`Keeper::created_with`]. A failure is reported
+/// although the files could be created private: it is the first sign of a volume that has failed.
+pub(crate) fn permissions_of_new_dir(fs: &dyn Fs, dir: &Path) -> lsm_fs::Result<Option<Permissions>> {
+    fs.symlink_metadata(dir).map(|found| found.permissions)
 }
 
 /// Copies permissions to a directory that this call has made, from the directory that stood in for it.

@@ -59,14 +59,14 @@ struct NewDirs<'f> {
 }
 
 impl NewDirs<'_> {
-    fn permissions_above(&mut self, path: &Path) -> Option<Permissions> {
+    fn permissions_above(&mut self, path: &Path) -> Result<Option<Permissions>> {
         let dir = path.parent().unwrap_or(path);
         if let Some(found) = self.found.get(dir) {
-            return *found;
+            return Ok(*found);
         }
-        let found = permissions_of_new_dir(self.fs, dir);
+        let found = permissions_of_new_dir(self.fs, dir)?;
         self.found.insert(dir.to_path_buf(), found);
-        found
+        Ok(found)
     }
 }
 
@@ -113,7 +113,7 @@ impl<'a> Transfer<'_, 'a> {
         let (to, keeper) = (self.params.dir.join(file.target()), self.params.keeper);
         let permissions = if keeper.is_able() { file.permissions()? } else { None };
         let created_with = match permissions {
-            Some(_) => keeper.created_with(permissions, dirs.permissions_above(&to)),
+            Some(_) => keeper.created_with(permissions, dirs.permissions_above(&to)?),
             None => None,
         };
         let (len, has_holes) = (file.prefix_len(), file.has_holes());

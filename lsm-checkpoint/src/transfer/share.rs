@@ -43,7 +43,7 @@ impl<'a> Transfer<'_, 'a> {
         let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;
         let of = |index: usize| permissions.get(index).copied().flatten();
         let prepare = |index: usize, clone: &dyn FsFile| keeper.file(clone, of(index));
-        let here = if keeps { permissions_of_new_dir(self.params.fs, &to_dir) } else { None };
+        let here = if keeps { permissions_of_new_dir(self.params.fs, &to_dir)? } else { None };
         let created_with = |index: usize| keeper.created_with(of(index), here);
         let (mut batch, mut by_volume) = (Batch::new(files), false);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
