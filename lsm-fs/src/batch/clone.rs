@@ -69,7 +69,7 @@ pub struct ReflinkOptions<'a> {
     pub prepare: Option<PrepareClone<'a>>,
     /// Returns the mode that `prepare` sets for the clone of this pair. The backend may create the clone with this
     /// mode, less the umask, instead of a private one, so that `prepare` has nothing left to change. On XFS, a change
-    /// of the mode costs about a third of a clone.
+    /// of the mode is a transaction of its own.
     ///
     /// The caller is responsible for the owner: files that this process creates in the target directory must have the
     /// owner and group that the mode is meant for. Otherwise, another group could read the clone until `prepare` has
