@@ -44,8 +44,9 @@ impl Plan {
     /// a bad device.
     pub(crate) fn tests() -> Self {
         Self(vec![
-            volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, GIB, "loop"),
-            volume("xfs", "LSM_REALFS_XFS", Kind::Xfs, GIB, "loop"),
+            // The chore with 200 backups of fjall fills 1 GiB on a quiet machine.
+            volume("ext4", "LSM_REALFS_EXT4", Kind::Ext4, 3 * GIB, "loop"),
+            volume("xfs", "LSM_REALFS_XFS", Kind::Xfs, 3 * GIB, "loop"),
             // btrfs frees the space of removed files only when it commits.
             volume("btrfs", "LSM_REALFS_BTRFS", Kind::Btrfs, 3 * GIB, "loop"),
             volume("tmpfs", "LSM_REALFS_TMPFS", Kind::Tmpfs, GIB, "size=1g"),
