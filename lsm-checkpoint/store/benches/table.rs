@@ -139,7 +139,7 @@ impl Tool {
             Self::Restic => {
                 run(restic(repository).args(["backup", "--compression", "off", "."]).current_dir(checkpoint));
             }
-            Self::Rclone => run(Command::new("rclone").arg("copy").args([checkpoint, repository])),
+            Self::Rclone => run(rclone().args([checkpoint, repository])),
         }
     }
 
@@ -153,7 +153,7 @@ impl Tool {
                 files.restore(&fs, target, &Checkpoint::new()).unwrap();
             }
             Self::Restic => run(restic(repository).args(["restore", "latest", "--target"]).arg(target)),
-            Self::Rclone => run(Command::new("rclone").arg("copy").args([repository, target])),
+            Self::Rclone => run(rclone().args([repository, target])),
         }
     }
 }
@@ -166,6 +166,12 @@ fn restic(repository: &Path) -> Command {
     let mut restic = Command::new("restic");
     restic.args(["--quiet", "--no-cache", "--repo"]).arg(repository).env("RESTIC_PASSWORD", "a bench");
     restic
+}
+
+fn rclone() -> Command {
+    let mut rclone = Command::new("rclone");
+    rclone.arg("copy").env("RCLONE_CONFIG", "/dev/null");
+    rclone
 }
 
 fn run(command: &mut Command) {

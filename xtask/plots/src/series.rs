@@ -95,7 +95,7 @@ pub(super) const PLOTS: &[Plot] = &[
     },
     Plot {
         file: "push.svg",
-        title: "Push of a checkpoint to a folder on another disk",
+        title: "Push of a checkpoint to a folder on another volume",
         series: &[
             series("lsm-checkpoint-store", PUSH_RESTIC, "ext4 → ext4", Side::Ours),
             series("restic backup", PUSH_RESTIC, "ext4 → ext4", Side::Other),
@@ -104,7 +104,7 @@ pub(super) const PLOTS: &[Plot] = &[
     },
     Plot {
         file: "fetch.svg",
-        title: "Restore of a checkpoint from a folder on another disk",
+        title: "Restore of a checkpoint from a folder on another volume",
         series: &[
             series("lsm-checkpoint-store", FETCH_RESTIC, "ext4 → ext4", Side::Ours),
             series("restic restore", FETCH_RESTIC, "ext4 → ext4", Side::Other),

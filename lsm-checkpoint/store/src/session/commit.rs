@@ -68,6 +68,9 @@ impl Session {
         let mut is_doubtful = false;
         for round in 0..ROUNDS {
             let doubt = |error| if is_doubtful { doubtful(error, &change_name) } else { error };
+            if round > PATIENT {
+                self.wait_at_random().await.map_err(doubt)?;
+            }
             let newest = self.newest().await.map_err(doubt)?;
             let (next, done) = match change.derive(self, &newest.head).await.map_err(doubt)? {
                 Derived::Already(done) => return Ok((newest.head, done)),
@@ -85,9 +88,6 @@ impl Session {
                 }
                 Creation::Lost => {}
                 Creation::Unclear => is_doubtful = true,
-            }
-            if round >= PATIENT {
-                self.wait_at_random().await?;
             }
         }
         let contended = Error::Contended { place: self.access.place() };

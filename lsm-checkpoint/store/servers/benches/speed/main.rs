@@ -65,7 +65,11 @@ fn main() {
 
 fn tables(arguments: &[String]) {
     let jobs: Vec<_> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let wanted = |job: &str| jobs.is_empty() || jobs.iter().any(|wanted| job.contains(wanted.as_str()));
+    // The jobs `push` and `fetch` are of the table of folders.
+    let is_ours = |wanted: &str| wanted.starts_with("repository");
+    let wanted = |job: &str| {
+        jobs.is_empty() || jobs.iter().any(|wanted| is_ours(wanted) && job.contains(wanted.as_str()))
+    };
     println!("| job | volume | ours (min–max) | other (min–max) | ratio | target |");
     println!("|---|---|---:|---:|---:|---:|");
     for shape in [SMALL, LARGE] {
