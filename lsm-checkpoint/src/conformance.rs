@@ -56,7 +56,7 @@ pub use subject::{Contents, Depth, Reader, Subject, Tree};
 pub struct Check {
     /// The name, as `module::sentence`.
     pub name: &'static str,
-    run: fn(&Subject) -> Verdict,
+    run: fn(&Subject) -> CheckResult,
 }
 
 /// The reason why a check did not pass.
@@ -71,7 +71,7 @@ pub enum Failure {
 
 /// A description of the cases that a check tried, if it did not try all.
 type Tried = Option<String>;
-type Verdict = Result<Tried, Failure>;
+type CheckResult = Result<Tried, Failure>;
 
 impl From<lsm_fs::Error> for Failure {
     fn from(error: lsm_fs::Error) -> Self {
@@ -138,12 +138,12 @@ impl Check {
     ///
     /// [`Failure`] if the adapter breaks this promise, or if the check does not apply to the engine.
     pub fn run(&self, subject: &Subject) -> Result<(), Failure> {
-        self.outcome(subject).verdict
+        self.outcome(subject).result
     }
 
     fn outcome(&self, subject: &Subject) -> Outcome {
         let run = self.run;
-        let verdict = catch_unwind(AssertUnwindSafe(|| run(subject))).unwrap_or_else(|panic| {
+        let result = catch_unwind(AssertUnwindSafe(|| run(subject))).unwrap_or_else(|panic| {
             let message = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
@@ -151,11 +151,11 @@ impl Check {
                 .unwrap_or("with no message");
             Err(Failure::Violated(format!("the engine panicked: {message}")))
         });
-        let (verdict, tried) = match verdict {
+        let (result, tried) = match result {
             Ok(tried) => (Ok(()), tried),
             Err(failure) => (Err(failure), None),
         };
-        Outcome { check: *self, verdict, tried }
+        Outcome { check: *self, result, tried }
     }
 }
 
@@ -166,7 +166,7 @@ pub struct Outcome {
     /// The check.
     pub check: Check,
     /// The result of the check.
-    pub verdict: Result<(), Failure>,
+    pub result: Result<(), Failure>,
     /// A description of the cases that were tried, such as `24 of 80 steps`. `None` if all were tried.
     pub tried: Option<String>,
 }
@@ -187,12 +187,12 @@ impl Report {
 
     /// Returns the violated checks.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::Violated(_))))
+        self.outcomes.iter().filter(|o| matches!(o.result, Err(Failure::Violated(_))))
     }
 
     /// Returns the checks that do not apply to this engine.
     pub fn not_applicable(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|o| matches!(o.verdict, Err(Failure::NotApplicable(_))))
+        self.outcomes.iter().filter(|o| matches!(o.result, Err(Failure::NotApplicable(_))))
     }
 
     /// Panics with the report if a promise is broken.
@@ -216,7 +216,7 @@ impl Report {
     #[track_caller]
     #[allow(clippy::panic, reason = "this is the assertion of a test")]
     pub fn assert_conforms_without_exemption(&self) {
-        if self.outcomes.iter().any(|o| o.verdict.is_err()) {
+        if self.outcomes.iter().any(|o| o.result.is_err()) {
             panic!("{self}");
         }
     }
@@ -225,8 +225,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut passed, mut violated, mut idle) = (0, 0, 0);
-        for Outcome { check, verdict, tried } in &self.outcomes {
-            match verdict {
+        for Outcome { check, result, tried } in &self.outcomes {
+            match result {
                 Ok(()) => {
                     passed += 1;
                     if let Some(tried) = tried {

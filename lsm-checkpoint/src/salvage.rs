@@ -24,7 +24,7 @@ use crate::{
 /// The report of opening a checkpoint without its catalog.
 #[derive(Debug)]
 #[non_exhaustive]
-#[must_use = "it says what was not checked"]
+#[must_use = "the report counts the files that were not checked"]
 pub struct SalvageReport {
     /// The version that CURRENT names. The digest of its archive and the checksum of every section were checked.
     pub version_id: u64,

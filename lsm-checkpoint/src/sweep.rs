@@ -15,7 +15,7 @@ use crate::{
 /// The result of a sweep.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-#[must_use = "it lists what could not be removed"]
+#[must_use = "the report lists the entries that could not be removed"]
 pub struct SweepReport {
     /// Targets that dead processes had begun to make or to remove. Nothing of them is left. If the name of a staged
     /// directory was shortened and its target is gone, this lists the staged directory itself.

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_those_of_crates_and_of_nested_packages() {
+    fn tables_come_from_crates_and_from_nested_packages() {
         let commands = commands(&Workspace::load().unwrap()).unwrap();
         let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
         assert!(names.contains(&"lsm-checkpoint") && names.contains(&"lsm-checkpoint-engines"), "{names:?}");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, engine, not_repeated},
     ensure, list,
     live::{LiveTree, contents},
@@ -36,7 +36,7 @@ fn busy(subject: &Subject) -> Result<Case<'_>, Failure> {
 }
 
 /// Lets the engine act at each step in turn, and at all of them together.
-fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
+fn at_steps(subject: &Subject, policy: Policy, act: Act) -> CheckResult {
     let options = Checkpoint::new().policy(policy);
     let run = |when| -> Result<u64, Failure> {
         let case = busy(subject)?;
@@ -70,15 +70,15 @@ fn at_steps(subject: &Subject, policy: Policy, act: Act) -> Verdict {
     Ok((tried as u64 != steps).then(|| format!("{tried} of {steps} steps, and all of them at once")))
 }
 
-fn compaction_at_any_step_spoils_nothing(subject: &Subject) -> Verdict {
+fn compaction_at_any_step_spoils_nothing(subject: &Subject) -> CheckResult {
     at_steps(subject, Policy::PreferLink, LiveTree::churn)
 }
 
-fn compaction_beside_copies_spoils_nothing(subject: &Subject) -> Verdict {
+fn compaction_beside_copies_spoils_nothing(subject: &Subject) -> CheckResult {
     at_steps(subject, Policy::Independent, LiveTree::churn)
 }
 
-fn writes_at_any_step_spoil_nothing(subject: &Subject) -> Verdict {
+fn writes_at_any_step_spoil_nothing(subject: &Subject) -> CheckResult {
     at_steps(subject, Policy::PreferLink, |live| {
         live.put()?;
         live.put_long()
@@ -105,7 +105,7 @@ fn files_after_compaction(case: Case<'_>) -> Result<BTreeSet<PathBuf>, Failure> 
 }
 
 /// Compares the same work without and with a checkpoint: the same files must be deleted.
-fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
+fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> CheckResult {
     let alone = busy(subject)?;
     let before = files(&alone.sandbox)?;
     let after = files_after_compaction(alone)?;
@@ -126,7 +126,7 @@ fn a_checkpoint_lets_go_of_its_files(subject: &Subject) -> Verdict {
     }
 }
 
-fn a_flush_spares_older_readers(subject: &Subject) -> Verdict {
+fn a_flush_spares_older_readers(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let tree = case.live.tree();
     let Some(reader) = tree.reader() else {

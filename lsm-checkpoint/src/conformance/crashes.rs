@@ -6,7 +6,7 @@ use lsm_fs::{Fs, FsExt};
 use lsm_fs_mem::{Budget, CrashSweep, Fault, FaultFs, MemFs, Notes, Survives, SweepError};
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, TakenCheckpoint, engine, not_repeated, own},
     ensure,
     history::History,
@@ -131,7 +131,7 @@ const POWER_CUTS: [Survives; 6] = [
 const CACHED: &str = "after a kill, a restart and a power cut: writes of a killed process may be in the page cache \
                       only, so the next process must sync everything that it builds on";
 
-fn a_crash_at_any_moment_leaves_all_or_nothing(subject: &Subject) -> Verdict {
+fn a_crash_at_any_moment_leaves_all_or_nothing(subject: &Subject) -> CheckResult {
     let scene = Scene::new(subject)?;
     let sweep = CrashSweep::new().start_from(&scene.start);
     let sweep = if subject.depth == Depth::Quick { sweep.budget(Budget::Quick) } else { sweep };
@@ -160,7 +160,7 @@ fn a_crash_at_any_moment_leaves_all_or_nothing(subject: &Subject) -> Verdict {
     }
 }
 
-fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) -> Verdict {
+fn a_kill_at_any_call_is_survived_and_so_is_a_crash_after_it(subject: &Subject) -> CheckResult {
     let scene = Scene::new(subject)?;
     let probe = FaultFs::new(scene.start.fork());
     scene

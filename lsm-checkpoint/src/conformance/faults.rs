@@ -6,7 +6,7 @@ use lsm_fs::{Fs, FsExt, errno};
 use lsm_fs_mem::{Fault, FaultFs};
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, TakenCheckpoint, engine, not_repeated, own},
     ensure, list,
     live::chain,
@@ -42,7 +42,7 @@ fn unflushed(subject: &Subject) -> Result<Case<'_>, Failure> {
 }
 
 /// Injects faults into a sample of the calls, each on a new tree.
-fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: CheckAfterFault) -> Verdict {
+fn at_calls(subject: &Subject, strike: fn(Fault) -> Vec<Fault>, check: CheckAfterFault) -> CheckResult {
     let probe = unflushed(subject)?;
     let (result, calls, _) = create(&probe, &probe.sandbox.target("struck"), None);
     result.map_err(own("take a checkpoint"))?;
@@ -110,7 +110,7 @@ fn again(case: &Case<'_>, target: &Path) -> Result<(), Failure> {
     }
 }
 
-fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> Verdict {
+fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> CheckResult {
     let strike = |fault: Fault| vec![fault.clone().before(errno::EIO), fault.after(errno::EIO)];
     at_calls(subject, strike, |case, target, result| {
         check_target(&case, target, &result)?;
@@ -123,7 +123,7 @@ fn a_failure_at_any_call_leaves_nothing_half_done(subject: &Subject) -> Verdict 
 }
 
 /// From one call on, all calls fail, as if the process had died. Then the tree is closed and opened again.
-fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> Verdict {
+fn a_checkpoint_cut_off_at_any_call_can_be_taken_again(subject: &Subject) -> CheckResult {
     at_calls(
         subject,
         |fault| vec![fault.gone()],

@@ -1,7 +1,7 @@
 //! The identity of a database, and the sequence number of its last write.
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, engine},
     ensure, list,
     live::LiveTree,
@@ -13,7 +13,7 @@ list! { "identity":
     the_identity_never_changes
     two_databases_have_two_identities
     an_empty_tree_has_no_number
-    the_number_is_that_of_the_last_write
+    the_number_belongs_to_the_last_write
     a_copy_claims_no_write_that_it_lacks
 }
 
@@ -21,7 +21,7 @@ fn identity(case: &Case<'_>) -> String {
     case.live.tree().source().identity()
 }
 
-fn the_identity_never_changes(subject: &Subject) -> Verdict {
+fn the_identity_never_changes(subject: &Subject) -> CheckResult {
     let case = Case::new(subject)?;
     let first = identity(&case);
     ensure!(
@@ -46,7 +46,7 @@ fn the_identity_never_changes(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn two_databases_have_two_identities(subject: &Subject) -> Verdict {
+fn two_databases_have_two_identities(subject: &Subject) -> CheckResult {
     let case = Case::new(subject)?;
     let other =
         case.sandbox.open(&case.sandbox.data().join("other")).map_err(engine("open a second tree"))?;
@@ -70,7 +70,7 @@ fn counted(case: &Case<'_>) -> Result<(), Failure> {
     }
 }
 
-fn an_empty_tree_has_no_number(subject: &Subject) -> Verdict {
+fn an_empty_tree_has_no_number(subject: &Subject) -> CheckResult {
     let case = Case::new(subject)?;
     let number = case.live.tree().source().visible_seqno();
     counted(&case)?;
@@ -82,7 +82,7 @@ fn an_empty_tree_has_no_number(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn the_number_is_that_of_the_last_write(subject: &Subject) -> Verdict {
+fn the_number_belongs_to_the_last_write(subject: &Subject) -> CheckResult {
     let case = Case::new(subject)?;
     counted(&case)?;
     let same = |moment: &str| {
@@ -111,7 +111,7 @@ fn the_number_is_that_of_the_last_write(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn a_copy_claims_no_write_that_it_lacks(subject: &Subject) -> Verdict {
+fn a_copy_claims_no_write_that_it_lacks(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     counted(&case)?;
     let target = case.sandbox.target("claims");

@@ -10,7 +10,7 @@ use std::{
 use lsm_fs::SyncMode;
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, TakenCheckpoint, engine, own, read},
     ensure, list,
     live::LiveTree,
@@ -40,7 +40,7 @@ fn unchanged(case: &Case<'_>, taken: &TakenCheckpoint, before: &Bytes, cause: &s
     )))
 }
 
-fn a_linked_checkpoint_never_changes(subject: &Subject) -> Verdict {
+fn a_linked_checkpoint_never_changes(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let taken = case.take(&Checkpoint::new(), case.sandbox.target("lasting"))?;
     let before = case.bytes(&taken.path)?;
@@ -58,7 +58,7 @@ fn a_linked_checkpoint_never_changes(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn a_restored_tree_needs_nothing_of_its_source(subject: &Subject) -> Verdict {
+fn a_restored_tree_needs_nothing_of_its_source(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let taken = case.take(&Checkpoint::new(), case.sandbox.target("moved"))?;
     let source = case.sandbox.db();
@@ -104,7 +104,7 @@ fn live_on(case: &Case<'_>, taken: &TakenCheckpoint, copy: &Path) -> Result<(), 
     Ok(())
 }
 
-fn a_restored_tree_lives_on(subject: &Subject) -> Verdict {
+fn a_restored_tree_lives_on(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let taken = case.take(&Checkpoint::new(), case.sandbox.target("lives"))?;
     let copy = case.sandbox.copy("lives-copy");
@@ -115,7 +115,7 @@ fn a_restored_tree_lives_on(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn a_linked_copy_leaves_its_checkpoint_as_it_is(subject: &Subject) -> Verdict {
+fn a_linked_copy_leaves_its_checkpoint_as_it_is(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let taken = case.take(&Checkpoint::new(), case.sandbox.target("shared"))?;
     let before = case.bytes(&taken.path)?;
@@ -129,7 +129,7 @@ fn a_linked_copy_leaves_its_checkpoint_as_it_is(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn an_increment_needs_nothing_of_its_base(subject: &Subject) -> Verdict {
+fn an_increment_needs_nothing_of_its_base(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let independent = Checkpoint::new().policy(Policy::Independent);
     let base = case.sandbox.far_target("base");
@@ -150,7 +150,7 @@ fn an_increment_needs_nothing_of_its_base(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn a_checkpoint_is_not_opened_in_place(subject: &Subject) -> Verdict {
+fn a_checkpoint_is_not_opened_in_place(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     let taken = case.take(&Checkpoint::new(), case.sandbox.target("in-place"))?;
     let before = case.bytes(&taken.path)?;

@@ -9,7 +9,7 @@ use lsm_fs::Fs;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    Failure, Subject, Verdict,
+    CheckResult, Failure, Subject,
     case::{Case, engine, read},
     ensure, list,
 };
@@ -17,7 +17,7 @@ use crate::{DeletionPause, SourceFile, source::Content};
 
 list! { "snapshot":
     every_file_is_there_with_its_length
-    every_checksum_is_that_of_its_file
+    every_checksum_matches_its_file
     every_file_lies_in_a_root
     the_engine_writes_only_below_its_roots
     a_name_is_never_used_for_other_bytes
@@ -51,7 +51,7 @@ fn linkable(file: &SourceFile) -> Option<&Path> {
     if matches!(file.content, Content::Immutable { .. }) { file.content.path() } else { None }
 }
 
-fn every_file_is_there_with_its_length(subject: &Subject) -> Verdict {
+fn every_file_is_there_with_its_length(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     for file in &files(&case)? {
         let Some((fs, path)) = place(file) else { continue };
@@ -76,7 +76,7 @@ fn every_file_is_there_with_its_length(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn every_checksum_is_that_of_its_file(subject: &Subject) -> Verdict {
+fn every_checksum_matches_its_file(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     for file in &files(&case)? {
         let (Some(given), Some((fs, path))) = (file.checksum, place(file)) else { continue };
@@ -107,7 +107,7 @@ fn is_in_roots(case: &Case<'_>, path: &Path) -> bool {
     })
 }
 
-fn every_file_lies_in_a_root(subject: &Subject) -> Verdict {
+fn every_file_lies_in_a_root(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     for file in &files(&case)? {
         let Some((_, path)) = place(file) else { continue };
@@ -134,7 +134,7 @@ pub(super) fn walk(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn the_engine_writes_only_below_its_roots(subject: &Subject) -> Verdict {
+fn the_engine_writes_only_below_its_roots(subject: &Subject) -> CheckResult {
     let case = Case::filled(subject)?;
     case.live.churn().map_err(engine("compact"))?;
     for path in walk(&**case.sandbox.fs(), &case.sandbox.data())? {
@@ -148,7 +148,7 @@ fn the_engine_writes_only_below_its_roots(subject: &Subject) -> Verdict {
     Ok(None)
 }
 
-fn a_name_is_never_used_for_other_bytes(subject: &Subject) -> Verdict {
+fn a_name_is_never_used_for_other_bytes(subject: &Subject) -> CheckResult {
     let mut case = Case::filled(subject)?;
     let mut known: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for round in 0..4 {

@@ -1,7 +1,7 @@
 //! Checkpoints of a tree in each state: linked and copied, restored, opened, compared.
 
 use super::{
-    Subject, Verdict,
+    CheckResult, Subject,
     case::{Case, engine},
     list,
     live::LiveTree,
@@ -19,13 +19,13 @@ list! { "states":
 }
 
 /// Brings a new tree into a state and takes checkpoints of it.
-fn state(subject: &Subject, bring: fn(&LiveTree) -> Result<(), BoxError>) -> Verdict {
+fn state(subject: &Subject, bring: fn(&LiveTree) -> Result<(), BoxError>) -> CheckResult {
     let case = Case::new(subject)?;
     bring(&case.live).map_err(engine("write, flush or compact"))?;
     links_and_copies(&case)
 }
 
-fn links_and_copies(case: &Case<'_>) -> Verdict {
+fn links_and_copies(case: &Case<'_>) -> CheckResult {
     let linked = case.take(&Checkpoint::new(), case.sandbox.target("linked"))?;
     let independent = Checkpoint::new().policy(Policy::Independent);
     let copied = case.take(&independent, case.sandbox.far_target("copied"))?;
@@ -37,18 +37,18 @@ fn links_and_copies(case: &Case<'_>) -> Verdict {
     Ok(None)
 }
 
-fn an_empty_tree_is_taken(subject: &Subject) -> Verdict {
+fn an_empty_tree_is_taken(subject: &Subject) -> CheckResult {
     state(subject, |_| Ok(()))
 }
 
-fn writes_in_memory_are_taken(subject: &Subject) -> Verdict {
+fn writes_in_memory_are_taken(subject: &Subject) -> CheckResult {
     state(subject, |live| {
         live.put()?;
         live.put()
     })
 }
 
-fn tables_are_taken(subject: &Subject) -> Verdict {
+fn tables_are_taken(subject: &Subject) -> CheckResult {
     state(subject, |live| {
         for _ in 0..3 {
             live.put()?;
@@ -58,7 +58,7 @@ fn tables_are_taken(subject: &Subject) -> Verdict {
     })
 }
 
-fn long_values_are_taken(subject: &Subject) -> Verdict {
+fn long_values_are_taken(subject: &Subject) -> CheckResult {
     state(subject, |live| {
         live.put_long()?;
         live.tree().flush()?;
@@ -66,7 +66,7 @@ fn long_values_are_taken(subject: &Subject) -> Verdict {
     })
 }
 
-fn deletions_are_taken(subject: &Subject) -> Verdict {
+fn deletions_are_taken(subject: &Subject) -> CheckResult {
     state(subject, |live| {
         live.put()?;
         live.put_long()?;
@@ -78,14 +78,14 @@ fn deletions_are_taken(subject: &Subject) -> Verdict {
     })
 }
 
-fn a_compacted_tree_is_taken(subject: &Subject) -> Verdict {
+fn a_compacted_tree_is_taken(subject: &Subject) -> CheckResult {
     state(subject, |live| {
         live.fill()?;
         live.tree().compact()
     })
 }
 
-fn a_tree_that_was_opened_again_is_taken(subject: &Subject) -> Verdict {
+fn a_tree_that_was_opened_again_is_taken(subject: &Subject) -> CheckResult {
     let (sandbox, history) = Case::filled(subject)?.close();
     let case = Case::open(subject, sandbox, history)?;
     case.live.check("after it was closed and opened again")?;

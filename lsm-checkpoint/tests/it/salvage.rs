@@ -119,7 +119,7 @@ fn with_damaged_catalog() -> MemFs {
 }
 
 #[test]
-fn an_adapter_lists_what_belongs_to_it() {
+fn an_adapter_lists_its_own_files() {
     let fs = with_damaged_catalog();
     fs.write_new(Path::new("/checkpoint/tables/9"), b"of no version", SyncMode::Normal).unwrap();
     let (checkpoint, report) = listed(&fs).unwrap();

@@ -1,7 +1,8 @@
 //! The possible commits of a filesystem that logs its syncs, such as btrfs.
 //!
-//! In a *commit*, btrfs writes every name change so far to the disk. The kernel may commit between any two calls. A
-//! later sync writes further name changes to a log. They depend only on the changes since the last commit. So each
+//! In a *commit*, btrfs writes every name change so far to the disk (`btrfs_commit_transaction` in
+//! `fs/btrfs/transaction.c`). The kernel may commit between any two calls. A later sync writes further name changes to
+//! a log (`btrfs_sync_log` in `fs/btrfs/tree-log.c`). They depend only on the changes since the last commit. So each
 //! possible moment of the last commit is a separate history, and each crash state belongs to one history.
 
 use std::collections::BTreeSet;

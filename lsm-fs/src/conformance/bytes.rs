@@ -31,7 +31,7 @@ list! { "bytes":
     next_data_covers_every_byte_that_is_not_zero
     read_many_reads_each_request
     hints_and_writeback_change_no_byte
-    direct_io_reads_what_it_wrote
+    direct_io_reads_its_own_writes
     direct_io_accepts_any_transfer
     threads_write_and_read_at_their_own_offsets
 }
@@ -303,7 +303,7 @@ fn hints_and_writeback_change_no_byte(t: &Subject) -> CheckResult {
     t.holds("f", &bytes)
 }
 
-fn direct_io_reads_what_it_wrote(t: &Subject) -> CheckResult {
+fn direct_io_reads_its_own_writes(t: &Subject) -> CheckResult {
     let mut memory = vec![0_u8; 8192 + 4096];
     let start = memory.as_ptr().align_offset(4096);
     let Some(aligned) = memory.get_mut(start..).and_then(|m| m.get_mut(..8192)) else {

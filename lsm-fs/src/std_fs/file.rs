@@ -100,7 +100,8 @@ impl StdFile {
     }
 
     fn sync(&self, op: Op, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
-        // The kernel reports a failure to only one of two concurrent syncs of a handle.
+        // The kernel reports a failure to only one of two concurrent syncs of a handle
+        // (`Documentation/core-api/errseq.rst`).
         let _only = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_poison(op)?;
         sync(&self.file).map_err(|e| {

@@ -153,7 +153,7 @@ fn rewrite(kind: Kind, dir: &Path, options: WriteOptions) -> PathBuf {
 }
 
 #[test]
-fn what_the_engine_writes_is_read_and_verified() {
+fn archives_of_the_engine_are_read_and_verified() {
     for kind in KINDS {
         let root = tempfile::tempdir().unwrap();
         let dir = checkpoint(kind, root.path());
@@ -169,7 +169,7 @@ fn what_the_engine_writes_is_read_and_verified() {
 }
 
 #[test]
-fn the_engine_opens_what_is_written_here_and_reads_every_key() {
+fn the_engine_opens_our_archives_and_reads_every_key() {
     for kind in KINDS {
         for mirror in [true, false] {
             let root = tempfile::tempdir().unwrap();

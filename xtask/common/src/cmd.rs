@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_capture_carries_what_the_command_said() {
+    fn a_failed_capture_carries_the_output_of_the_command() {
         let error =
             capture(Command::new("sh").args(["-c", "echo the disk is gone >&2; exit 1"])).unwrap_err();
         assert!(error.to_string().contains("the disk is gone"), "{error}");

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_and_nested_packages_are_told_apart() {
+    fn members_and_nested_packages_are_distinguished() {
         let workspace = Workspace::load().unwrap();
         let tool = workspace.packages.iter().find(|package| *package.name == "xtask").unwrap();
         assert!(!is_published(tool) && dir(tool).ends_with("xtask"));

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_follows_the_tree_and_leaves_alone_what_is_alike() {
+    fn a_copy_follows_the_tree_and_leaves_equal_files_alone() {
         let root = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
         fs::create_dir_all(root.join("corpus")).unwrap();
         fs::write(root.join(".gitignore"), "target\n").unwrap();

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_without_a_row_is_told() {
+    fn a_job_without_a_row_is_reported() {
         assert!(record().has_row_of("linked") && record().has_row_of("linked 10"));
         assert!(!record().has_row_of("linkd"));
     }

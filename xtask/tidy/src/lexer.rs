@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_and_chars_are_told_apart() {
+    fn lifetimes_and_chars_are_distinguished() {
         assert_eq!(
             code(r#"fn f<'a>(x: &'a str) { g('"', '\'', '\\', b'x', '\u{1F600}') } // é"#),
             ["fn f<'a>(x: &'a str) { g('', '', '', b'', '') }"]

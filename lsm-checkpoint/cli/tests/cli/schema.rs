@@ -127,7 +127,7 @@ fn fits_object(object: &Map<String, Value>, schema: &Map<String, Value>, root: &
 }
 
 #[test]
-fn the_check_finds_what_does_not_fit() {
+fn the_check_finds_a_value_that_does_not_fit() {
     let line = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let good = line(r#"{"version":1,"type":"link","name":{"text":"latest"},"to":{"bytes":"/w=="}}"#);
     check(&good);

@@ -108,7 +108,7 @@ fn a_forgotten_backup_comes_back_until_it_is_collected() {
     let (code, lines) = daily.json(&["store", "collect", "--quiet", "--grace", "0s", URL]);
     assert_eq!((code, &lines[0]["dropped_backups"]), (0, &"1".into()));
     assert_eq!(daily.run(&["store", "undo", URL, &monday]).code, 4, "it is gone");
-    assert_eq!(daily.run(&["store", "verify", URL, &tuesday]).code, 0, "what it shares stays");
+    assert_eq!(daily.run(&["store", "verify", URL, &tuesday]).code, 0, "the objects that it shares stay");
 }
 
 #[test]

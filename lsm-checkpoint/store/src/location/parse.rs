@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_scheme_is_told_the_known_ones() {
+    fn the_error_for_an_unknown_scheme_names_the_known_ones() {
         let error = Location::parse("ftp://bucket/prefix").unwrap_err().to_string();
         assert_eq!(
             error,

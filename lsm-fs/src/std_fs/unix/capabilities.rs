@@ -43,7 +43,8 @@ fn capabilities_at(fs: &dyn Fs, path: &Path, dir: &At<'_>, stat: &StatFs) -> Res
     match magic {
         // XFS supports reflinks if it was formatted with them, which only a clone can show.
         XFS => found.reflink = can_clone(dir),
-        // ext2, ext3 and ext4 have the same magic number, and the old ext2 driver cannot punch holes.
+        // ext2, ext3 and ext4 have the same magic number, and the old ext2 driver cannot punch holes
+        // (`ext2_file_operations` in `fs/ext2/file.c` has no `fallocate`).
         EXT => found.punch_hole = can_punch(dir),
         ZFS => {
             found.per_block_integrity_on_read = true;

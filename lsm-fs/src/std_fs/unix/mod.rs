@@ -60,7 +60,8 @@ fn describe(m: &Metadata) -> FsMetadata {
     FsMetadata {
         link_count: Some(m.nlink()),
         file_id: Some(FileId { volume: m.dev(), inode: m.ino() }),
-        // POSIX leaves the unit of `st_blocks` open. Linux, Apple and the BSDs count units of 512 bytes.
+        // POSIX leaves the unit of `st_blocks` open. Linux (`inode(7)`), Apple and the BSDs count units of 512
+        // bytes.
         allocated_bytes: Some(m.blocks().saturating_mul(512)),
         modified: m.modified().ok(),
         permissions: Some(Permissions { mode: m.mode() & 0o7777, owner: m.uid(), group: m.gid() }),

@@ -151,7 +151,7 @@ fn show(subject: Subject, options: &Options, places: &Places, tally: &mut Tally)
             bar.set_message("writing");
             load.wait_for(oracle.acknowledged() + OPERATIONS_PER_KEY * plan.keys);
             let row = checkpoint((n, &opened), &load, &mut exam, (places, &bar), &mut last)?;
-            tally.count(row.verdict.as_ref().map(|(keys, _)| *keys));
+            tally.count(row.result.as_ref().map(|(keys, _)| *keys));
             bar.inc(1);
             bar.suspend(|| println!("{}", row.line()));
         }
@@ -209,15 +209,15 @@ fn checkpoint(
         .map_err(|error| format!("{name}: {}", chain(&*error)))?;
     let longest_write = load.longest_write();
     bar.set_message(format!("{name}: verified, restored, opened, compared"));
-    let verdict = exam
+    let result = exam
         .examine(&target, &places.scratch, &taken)
-        .map(|verdict| (verdict.compared.keys, verdict.compared.operations))
+        .map(|examined| (examined.compared.keys, examined.compared.operations))
         .map_err(|error| chain(&*error));
-    let holds = verdict.as_ref().ok().map(|(_, operations)| *operations);
+    let holds = result.as_ref().ok().map(|(_, operations)| *operations);
     if let Some((before, _)) = last.replace((target, holds)) {
         remove(&StdFs, &before, SyncMode::Normal)?;
     }
-    Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, verdict })
+    Ok(Row { name, info: taken.info, capture: taken.capture, total: taken.total, longest_write, result })
 }
 
 /// Restores a checkpoint that holds the given number of operations, and writes to the restored tree or database while

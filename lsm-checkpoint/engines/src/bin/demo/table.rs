@@ -15,30 +15,30 @@ pub(crate) struct Row {
     pub(crate) total: Duration,
     pub(crate) longest_write: Duration,
     /// The number of compared keys and the last operation in the checkpoint, or the defect.
-    pub(crate) verdict: Result<(u64, u64), String>,
+    pub(crate) result: Result<(u64, u64), String>,
 }
 
 pub(crate) fn head() -> String {
     line(["", "", "captured", "in all", "max write", "holds up to"], "")
         + "\n"
-        + &line(["checkpoint", "data files", "ms", "ms", "ms", "operation"], "verdict")
+        + &line(["checkpoint", "data files", "ms", "ms", "ms", "operation"], "result")
 }
 
 /// Formats a line. It fits into 100 columns.
-fn line([name, files, captured, total, longest, holds]: [&str; 6], verdict: &str) -> String {
-    let line = format!("{name:<13}  {files:<22}{captured:>9}{total:>9}{longest:>11}{holds:>13}  {verdict}");
+fn line([name, files, captured, total, longest, holds]: [&str; 6], result: &str) -> String {
+    let line = format!("{name:<13}  {files:<22}{captured:>9}{total:>9}{longest:>11}{holds:>13}  {result}");
     line.trim_end().to_owned()
 }
 
 impl Row {
     pub(crate) fn line(&self) -> String {
-        let (holds, verdict) = match &self.verdict {
+        let (holds, result) = match &self.result {
             Ok((keys, holds)) => (grouped(*holds), format!("{} keys right", grouped(*keys))),
             Err(what) => ("-".to_owned(), what.clone()),
         };
         let times = [self.capture, self.total, self.longest_write].map(millis);
         let [captured, total, longest] = times.each_ref().map(String::as_str);
-        line([&self.name, &files(&self.info), captured, total, longest, &holds], &verdict)
+        line([&self.name, &files(&self.info), captured, total, longest, &holds], &result)
     }
 }
 

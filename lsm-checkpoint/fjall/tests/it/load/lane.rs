@@ -144,7 +144,7 @@ impl Handles {
         }
     }
 
-    /// Clears `scratch`, because fjall loses at its next open what was ingested after an earlier clear.
+    /// Clears `scratch`, because after a clear, fjall loses ingested data at its next open.
     pub(super) fn end(&self) {
         self.scratch.clear().unwrap();
     }

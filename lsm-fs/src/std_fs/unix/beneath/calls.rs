@@ -223,7 +223,7 @@ impl Fs for View {
         let Some(in_root) = on(Op::AvailableSpace, path, self.in_root(path))? else {
             return StdFs.available_space(path);
         };
-        // On Linux, a handle opened with `O_PATH` is enough.
+        // On Linux, a handle opened with `O_PATH` is enough (`open(2)`).
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -14,7 +14,8 @@ use rustix::{
 
 use crate::FsMetadata;
 
-/// Flags for a directory in which names will be looked up. On Linux they need no permission to list it.
+/// Flags for a directory in which names will be looked up. On Linux they need no permission to list it
+/// (`open(2)`, `O_PATH`).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::std_fs::platform) const DIRECTORY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -155,7 +156,7 @@ impl Resolver {
         if Mount::of(opened.as_fd())? != self.mount {
             return Err(Errno::XDEV);
         }
-        // On Linux, a handle opened with `O_PATH` can refer to a symbolic link.
+        // On Linux, a handle opened with `O_PATH` can refer to a symbolic link (`open(2)`).
         let kind = FileType::from_raw_mode(fstat(&opened)?.st_mode);
         if kind.is_symlink() && !flags.contains(OFlags::NOFOLLOW) {
             return Err(Errno::LOOP);
