@@ -63,10 +63,10 @@ pub(super) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     Ok(errors.is_empty() && same_api && packaged)
 }
 
-/// Checks that the changelog begins with the version of the crate.
+/// Checks that the changelog begins with the version of the crate. A changelog without a version is an error, too.
 fn heading(package: &Crate, changelog: &str) -> Option<String> {
-    let newest = changelog.lines().find_map(|line| line.strip_prefix("## "))?;
-    let found = newest.split(' ').next().unwrap_or_default();
+    let newest = changelog.lines().find_map(|line| line.strip_prefix("## "));
+    let found = newest.and_then(|line| line.split(' ').next()).unwrap_or("no version");
     (found != package.version).then(|| {
         let Crate { name, version, .. } = package;
         format!("{name}: the version is {version}, and its CHANGELOG.md begins with {found}")
@@ -107,6 +107,7 @@ mod tests {
         assert_eq!(heading(&low, "# Changelog\n\n## 1.1.0 (unreleased)\n\n## 1.0.0\n"), None);
         let old = heading(&low, "# Changelog\n\n## 1.0.0\n").unwrap();
         assert_eq!(old, "low: the version is 1.1.0, and its CHANGELOG.md begins with 1.0.0");
+        assert!(heading(&low, "# Changelog\n").unwrap().ends_with("begins with no version"));
         let top = package("top", "1.0.0", &[("low", "^1.0.0", false), ("log", "^0.4", false)]);
         let crates = [low, top];
         assert_eq!(requirements(&crates[1], &crates), ["top: requires low ^1.0.0, and its version is 1.1.0"]);

@@ -7,9 +7,9 @@ use crate::NamePair;
 /// Looks up new names in a directory that is nearly empty.
 ///
 /// To create a name, ext4 and XFS first search the directory for it (`xfs_lookup` in `fs/xfs/xfs_inode.c`), and ext4
-/// reads a whole block with about 300 names to do so (`__ext4_find_entry` in `fs/ext4/namei.c`). The kernel caches a name that it did not find, and a lookup in
-/// an empty directory costs next to nothing. With the lookup, 10,000 links take 12.3 instead of 15.2 µs each on ext4,
-/// and 9.5 instead of 10.2 µs on XFS. On btrfs they take longer.
+/// reads a whole block with about 300 names to do so (`__ext4_find_entry` in `fs/ext4/namei.c`). The kernel caches a
+/// name that it did not find, and a lookup in an empty directory costs next to nothing. With the lookup, 10,000 links
+/// take 12.3 instead of 15.2 µs each on ext4, and 9.5 instead of 10.2 µs on XFS. On btrfs they take longer.
 ///
 /// The lookup results are discarded. Each `linkat` still reports its own result.
 #[cfg(any(target_os = "linux", target_os = "android"))]
