@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lsm_checkpoint::{CheckpointState, VerifyOptions, VerifyReport, verify};
 use lsm_fs::StdFs;
 
@@ -97,12 +97,9 @@ pub(crate) fn groups(session: &Session, dir: &Path) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// The difference that the clocks of two hosts may have.
-const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
-
-/// Returns `true` if a checkpoint's time is in the future by more than `TOLERANCE`.
+/// Returns `true` if a checkpoint's time [is in the future](Session::is_in_future).
 pub(crate) fn is_in_future(session: &Session, member: &Member) -> bool {
-    member.created.duration_since(session.now) > TOLERANCE
+    session.is_in_future(member.created)
 }
 
 /// Finds the newest checkpoint of a group that is sound and not [in the future](is_in_future).

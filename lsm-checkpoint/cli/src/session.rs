@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lsm_checkpoint::{ListedCheckpoint, list};
 use lsm_fs::StdFs;
 
@@ -15,6 +15,9 @@ use crate::{
 };
 
 pub(crate) use crate::failure::Result;
+
+/// The difference that the clocks of two hosts may have.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The global options, the output and the signals.
 #[derive(Debug)]
@@ -53,6 +56,11 @@ impl Session {
     /// Formats the age of a time for people.
     pub(crate) fn age(&self, then: Timestamp) -> String {
         text::age(then, self.now)
+    }
+
+    /// Returns `true` if a time is in the future by more than [`TOLERANCE`].
+    pub(crate) fn is_in_future(&self, time: Timestamp) -> bool {
+        time.duration_since(self.now) > TOLERANCE
     }
 
     /// Waits for a call that has no progress to show. A signal ends the wait, and with the process the call, so the

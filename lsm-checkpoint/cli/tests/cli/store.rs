@@ -90,6 +90,30 @@ fn a_backup_shows_its_catalog_and_its_age() {
     assert_eq!(daily.run(&["store", "doctor", URL]).code, 0);
 }
 
+/// A clock that was ahead must not hide that backups have stopped.
+#[test]
+fn a_backup_from_the_future_is_neither_the_latest_nor_the_last() {
+    let daily = new();
+    let tuesday = push(&daily, "tuesday");
+    daily.engine.checkpoint(&daily.at("soon"), -600, Policy::PreferLink);
+    let soon = push(&daily, "soon");
+    let note = format!("note: backup {soon}: skipped: its time is in the future\n");
+
+    let status = daily.run(&["store", "status", URL]);
+    assert!(status.err == note && status.out.contains(&tuesday[..12]), "{status:?}");
+    let (_, lines) = daily.json(&["store", "status", "--quiet", URL]);
+    let source = lines.iter().find(|line| line["type"] == "source").unwrap();
+    assert_eq!((text(&source["last"]), text(&source["age_seconds"])), (tuesday.clone(), DAY.to_string()));
+    assert_eq!(text(&source["backups"]), "2");
+
+    let restored = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/live"]);
+    assert!(restored.code == 0 && restored.err.starts_with(&note), "{restored:?}");
+    assert!(restored.err.contains(&format!("@latest is {tuesday}")), "{restored:?}");
+    assert_eq!(daily.run(&["store", "forget", URL, &tuesday[..12]]).code, 0);
+    let none = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/other"]);
+    assert!(none.code == 2 && none.err.contains("every backup has a time in the future"), "{none:?}");
+}
+
 #[test]
 fn a_forgotten_backup_comes_back_until_it_is_collected() {
     let daily = new();

@@ -35,7 +35,8 @@ pub struct SourceStatus {
 impl SourceStatus {
     /// Returns the age of the newest checkpoint that has a backup. It is the time from the making of that checkpoint to
     /// `now`, which counts from the Unix epoch. The clock of the machine that made the checkpoint counts, and not the
-    /// time of the push.
+    /// time of the push. If that clock was ahead, the age stays zero until its time is reached, so a monitor should
+    /// also compare `last.created` with the present time.
     #[must_use]
     pub fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.last.created)

@@ -9,7 +9,7 @@ use lsm_checkpoint_store::{
 
 use super::{
     open::{ClientArgs, ask},
-    pick::BackupName,
+    pick::{BackupName, newest_in_time},
 };
 use crate::{
     exit::Exit,
@@ -112,6 +112,8 @@ impl ShowArgs {
 }
 
 /// Show the last backup of each source, forgotten backups, and unfinished pushes.
+///
+/// A backup whose time is in the future is passed over, because its age would hide that newer backups are missing.
 #[derive(Args, Debug)]
 pub(super) struct StatusArgs {
     /// The repository.
@@ -121,7 +123,14 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let status = ask(session, &opened.repository, Repository::status)?;
+        let mut status = ask(session, &opened.repository, Repository::status)?;
+        let backups = ask(session, &opened.repository, Repository::list)?;
+        for source in &mut status.sources {
+            let of_source = backups.iter().filter(|backup| backup.source == source.source);
+            if let Some(newest) = newest_in_time(session, of_source) {
+                source.last = newest.clone();
+            }
+        }
         session.out.record(&Record::new("state").number("number", status.state));
         let mut table = Columns::new([
             Column::text("SOURCE"),

@@ -1,6 +1,6 @@
 //! `URL@latest` and `URL@ID`: a backup on the command line.
 
-use std::{cmp::Reverse, str::FromStr};
+use std::str::FromStr;
 
 use lsm_checkpoint_store::{Backup, blocking::Repository};
 
@@ -85,7 +85,7 @@ impl BackupName {
         let mut backups = ask(session, repository, Repository::list)?;
         let Which::Digits(digits) = &self.which else {
             backups.retain(|backup| source.is_none_or(|source| backup.source == source));
-            let latest = newest(&self.url, &backups)?.clone();
+            let latest = newest(session, &self.url, &backups)?.clone();
             session.out.note(format!("{}@latest is {}", text::plain(&self.url), latest.id));
             return Ok(latest);
         };
@@ -93,25 +93,42 @@ impl BackupName {
     }
 }
 
-/// The newest backup, by the time of its checkpoint.
-fn newest<'b>(url: &str, backups: &'b [Backup]) -> Result<&'b Backup> {
+/// Finds the newest backup of the only source, by the time of its checkpoint.
+fn newest<'b>(session: &Session, url: &str, backups: &'b [Backup]) -> Result<&'b Backup> {
     let url = text::plain(url);
-    let Some(newest) = backups.iter().min_by_key(|backup| Reverse((backup.created, backup.pushed))) else {
-        return Err(Failure::new(Exit::Unsound, "no_sound_checkpoint", format!("{url}: no backup")));
-    };
-    let other = backups.iter().find(|backup| backup.source != newest.source);
-    match other {
-        None => Ok(newest),
-        Some(other) => Err(Failure::refused(
+    let none = |message: String| Failure::new(Exit::Unsound, "no_sound_checkpoint", message);
+    let Some(first) = backups.first() else { return Err(none(format!("{url}: no backup"))) };
+    if let Some(other) = backups.iter().find(|backup| backup.source != first.source) {
+        return Err(Failure::refused(
             "several_sources",
             format!(
                 "{url}: backups of several sources, such as {} and {}",
-                text::plain(&newest.source),
+                text::plain(&first.source),
                 text::plain(&other.source)
             ),
         )
-        .hint("choose one with --source, or name a backup")),
+        .hint("choose one with --source, or name a backup"));
     }
+    newest_in_time(session, backups.iter()).ok_or_else(|| {
+        none(format!("{url}: every backup has a time in the future: check the clock"))
+            .hint("or name a backup, as URL@ID")
+    })
+}
+
+/// Finds the newest backup, by the time of its checkpoint. A time in the future is an error of a clock, which would
+/// hide for as long that newer backups are missing. So such a backup is passed over, with a note.
+pub(super) fn newest_in_time<'b>(
+    session: &Session,
+    backups: impl Iterator<Item = &'b Backup>,
+) -> Option<&'b Backup> {
+    let in_time = backups.filter(|backup| {
+        let is_in_future = session.is_in_future(text::since_epoch(backup.created));
+        if is_in_future {
+            session.out.note(format!("backup {}: skipped: its time is in the future", backup.id));
+        }
+        !is_in_future
+    });
+    in_time.max_by_key(|backup| (backup.created, backup.pushed))
 }
 
 #[cfg(test)]
