@@ -125,6 +125,9 @@ pub(crate) struct Journal {
     in_dir: BTreeSet<(Ino, Seq)>,
     /// `(inode, seq)` of changes to the names of an inode.
     of_child: BTreeSet<(Ino, Seq)>,
+    /// `(group, directory)` of each rename whose new name is pending: the directory that the inode has left. Once a
+    /// later change of the old name is durable, no other index leads from that directory to the rename.
+    left: BTreeMap<Seq, Ino>,
     /// Inodes that have changed since the last commit of their volume.
     since_commit: BTreeMap<Ino, SinceCommit>,
     /// The position of the last change, whether or not it is pending.
@@ -167,6 +170,10 @@ impl Journal {
                 child.created = micro.seq;
             }
         }
+        if micro.is_link() && micro.group < micro.seq {
+            let old = self.micros.get(&micro.group).and_then(Micro::binding);
+            self.left.extend(old.map(|(dir, ..)| (micro.group, dir)));
+        }
         self.micros.insert(micro.seq, micro);
     }
 
@@ -180,6 +187,9 @@ impl Journal {
         }
         if let Some((_, _, ino)) = micro.binding() {
             self.of_child.remove(&(ino, seq));
+        }
+        if micro.is_link() {
+            self.left.remove(&micro.group);
         }
         Some(micro)
     }
@@ -216,6 +226,12 @@ impl Journal {
     /// Iterates over the changes to the names of an inode, in order.
     pub(crate) fn child(&self, ino: Ino) -> impl DoubleEndedIterator<Item = &Micro> {
         self.find(&self.of_child, ino)
+    }
+
+    /// Iterates over the pending new names of inodes that a rename has moved out of a directory.
+    pub(crate) fn moved_out_of(&self, dir: Ino) -> impl Iterator<Item = &Micro> {
+        let of_dir = self.left.iter().filter(move |(_, left)| **left == dir);
+        of_dir.flat_map(|(group, _)| self.group(*group)).filter(|micro| micro.is_link())
     }
 
     /// Returns the position of the last change.

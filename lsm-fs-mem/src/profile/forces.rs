@@ -245,6 +245,8 @@ impl<'a> Forcing<'a> {
             ForcedNames::Around => {
                 self.upwards(ino, &mut BTreeSet::new());
                 self.add(self.journal.dir(ino));
+                // The rename has marked the directory, so its sync commits (`btrfs_record_unlink_dir`).
+                self.add(self.journal.moved_out_of(ino));
                 self.new_below(ino, &mut BTreeSet::new());
             }
         }

@@ -25,7 +25,9 @@ fn found(recording: &Recording, tree: &Tree) -> FoundTree {
 #[test]
 fn every_enumerated_state_is_admitted() {
     let mut states = 0;
-    for seed in seeds(80) {
+    // In the workload of the last seed, a directory takes the old name of another one and is synced. The next sync of
+    // the directory of that name must force the new name of the other one (btrfs).
+    for seed in seeds(80).chain([1_796_059_933_374]) {
         let recording = workload(seed, 24, seed % 2 == 0);
         let profile = Profile::ALL[usize::try_from(seed / 2 % 4).unwrap()];
         let split = CrashModel::new(profile).hostile_rename(seed % 5 == 0).torn_sector(seed % 7 == 0);
