@@ -60,6 +60,8 @@ pub(crate) struct Run {
     pub(crate) foreign: Foreign,
     /// The sync to leave out.
     pub(crate) left_out: Option<usize>,
+    /// Makes the calls of a batch one after the other, so that a sync has the same number in each run.
+    pub(crate) in_order: bool,
 }
 
 /// Runs a case and cuts the power at many instants. Each state must pass the check of its case.
@@ -109,7 +111,7 @@ fn record(bench: &Bench, run: Run, tried: &mut Tried) -> anyhow::Result<Log> {
         run.case.prepare(fs.root())?;
         fs.settle()?;
         fs.mark(0);
-        let plan = Plan::new(fs.root(), run.foreign, run.left_out);
+        let plan = Plan::new(fs.root(), &run);
         run.case.act(fs.root(), Arc::new(stepped(&plan)))?;
         fs.mark(1);
         (tried.calls, tried.syncs) = plan.done();

@@ -76,7 +76,7 @@ type Rows = Vec<(Option<(usize, String)>, Tried)>;
 
 /// Runs a case alone and beside foreign syncs. With `control`, once for each sync that is left out.
 fn rows(options: &Options, bench: &Bench, (case, kind): (Case, Kind), control: bool) -> anyhow::Result<Rows> {
-    let alone = Run { kind, case, foreign: None, left_out: None };
+    let alone = Run { kind, case, foreign: None, left_out: None, in_order: control };
     let first = attempt(bench, alone, AMOUNT)?;
     let left_out: Vec<Option<(usize, String)>> =
         if control { first.syncs.iter().cloned().enumerate().map(Some).collect() } else { vec![None] };

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -11,7 +12,7 @@ use lsm_fs::{
     intercept::{Call, InterceptFs, Interceptor, Outcome},
 };
 
-use super::Foreign;
+use super::{Foreign, Run};
 
 #[derive(Debug, Default)]
 struct CallCounts {
@@ -25,12 +26,14 @@ pub(super) struct Plan {
     root: PathBuf,
     foreign: Foreign,
     left_out: Option<usize>,
+    in_order: bool,
     done: Arc<Mutex<CallCounts>>,
 }
 
 impl Plan {
-    pub(super) fn new(root: &Path, foreign: Foreign, left_out: Option<usize>) -> Self {
-        Self { root: root.to_owned(), foreign, left_out, done: Arc::default() }
+    pub(super) fn new(root: &Path, run: &Run) -> Self {
+        let Run { foreign, left_out, in_order, .. } = *run;
+        Self { root: root.to_owned(), foreign, left_out, in_order, done: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, CallCounts> {
@@ -65,6 +68,10 @@ pub(super) fn stepped(plan: &Plan) -> InterceptFs<StdFs, Plan> {
 
 impl Interceptor for Plan {
     type File = ();
+
+    fn concurrency(&self, of_backend: NonZeroUsize) -> NonZeroUsize {
+        if self.in_order { NonZeroUsize::MIN } else { of_backend }
+    }
 
     fn around<R: Outcome>(
         &self,
