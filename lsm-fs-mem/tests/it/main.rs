@@ -28,6 +28,7 @@ mod permissions;
 mod real_states;
 mod recorded;
 mod refused_states;
+mod sparse;
 mod sweeps;
 mod trace;
 mod views;
