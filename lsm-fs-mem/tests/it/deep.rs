@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_fs_mem::{CrashSweep, MemFs, Notes, Profile, Survives};
+use lsm_fs_mem::{CrashSweep, FoundTree, MemFs, Notes, Profile, Survives};
 
 const DEPTH: usize = 50_000;
 
@@ -66,5 +66,20 @@ fn a_sweep_of_a_deep_tree_fits_a_small_stack() {
         );
         let text = found.unwrap_err().to_string();
         assert!(text.contains(&"/tree".repeat(2_000)), "a path is missing");
+    });
+}
+
+/// A path bounds the depth of a tree that can be read.
+#[test]
+fn a_found_tree_is_as_deep_as_a_path_is_long() {
+    let fs = MemFs::new();
+    let path = "/d".repeat(2_000);
+    fs.create_dir_all(Path::new(&path)).unwrap();
+    fs.settle();
+    on_a_small_stack(|| {
+        let found = FoundTree::read(&fs, Path::new("/")).unwrap();
+        assert_eq!(found.clone(), FoundTree::new().dir(&path));
+        assert_ne!(found, FoundTree::new().dir(&path[2..]));
+        fs.admits(&found).unwrap();
     });
 }
