@@ -192,8 +192,8 @@ impl<'m> Lookup<'m> {
         }
     }
 
-    /// Returns the end of a chain of symbolic links. Adds its links to those of the lookup. Their limit also bounds the
-    /// depth of the recursion.
+    /// Returns the end of a chain of symbolic links, and adds them to the links of the lookup. Their limit also bounds
+    /// the depth of the recursion.
     fn follow(&self, dir: Ino, ino: Ino, links: &mut u32) -> io::Result<Ino> {
         let Some(Special::Symlink(target)) = self.names.special(ino) else { return Ok(ino) };
         if *links >= MAX_LINKS {

@@ -45,7 +45,7 @@ fn without(tree: &Names, path: &str) -> Option<Names> {
     (!gone.is_empty() && !rest.values().any(is_first)).then_some(rest)
 }
 
-/// Returns the trees in which the file has lost its content: it has that of the start, or its sectors are zeros.
+/// Returns the trees in which the file has lost its content: it has its content at the start, or zeros.
 fn without_content(start: &Names, tree: &Names, path: &str, data_only: bool) -> Vec<Names> {
     let Some(content) = tree.get(path).and_then(|value| value.strip_prefix('=')) else { return Vec::new() };
     let before = start.get(path).map_or("", |value| value.trim_start_matches('='));
