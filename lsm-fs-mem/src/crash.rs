@@ -13,6 +13,8 @@ mod image;
 mod names;
 #[cfg(test)]
 mod random;
+mod sectors;
+mod steps;
 mod variants;
 
 pub(crate) use admits::{Covered, Fact, MatchedDir, Question};

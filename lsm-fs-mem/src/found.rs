@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Component, Path},
 };
 
@@ -26,6 +26,8 @@ use lsm_fs::{FileId, Fs, FsExt, Result};
 #[derive(Clone, Debug, Default)]
 pub struct FoundTree {
     pub(crate) root: FoundDir,
+    /// The directories below the root. They are not nested in each other, because a tree may be deeper than the stack.
+    pub(crate) dirs: Vec<FoundDir>,
     /// The contents of the files.
     pub(crate) files: Vec<Vec<u8>>,
 }
@@ -33,7 +35,8 @@ pub struct FoundTree {
 /// A directory of a found tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FoundDir {
-    pub(crate) dirs: BTreeMap<OsString, FoundDir>,
+    /// The indexes of the directories.
+    pub(crate) dirs: BTreeMap<OsString, usize>,
     /// The indexes of the files.
     pub(crate) files: BTreeMap<OsString, usize>,
 }
@@ -56,7 +59,7 @@ impl FoundTree {
     /// Adds a directory and the directories above it.
     #[must_use]
     pub fn dir(mut self, path: impl AsRef<Path>) -> Self {
-        self.root.below(path.as_ref());
+        self.below(path.as_ref());
         self
     }
 
@@ -68,7 +71,7 @@ impl FoundTree {
         let file = self.files.len() - 1;
         for name in names {
             let name = name.as_ref();
-            let dir = self.root.below(name.parent().unwrap_or(Path::new("/")));
+            let dir = self.below(name.parent().unwrap_or(Path::new("/")));
             if let Some(last) = name.file_name() {
                 dir.dirs.remove(last);
                 dir.files.insert(last.to_owned(), file);
@@ -85,35 +88,75 @@ impl FoundTree {
     /// The errors of [`Fs::read_dir`], [`Fs::symlink_metadata`], and [`FsExt::read_to_vec`].
     pub fn read(fs: &dyn Fs, root: &Path) -> Result<Self> {
         let (mut found, mut ids) = (Self::new(), BTreeMap::new());
-        found.root = found.read_dir(fs, root, &mut ids)?;
+        let mut open = vec![(root.to_path_buf(), FoundDir::default(), fs.read_dir(root)?.into_iter())];
+        while let Some((path, dir, rest)) = open.last_mut() {
+            if let Some(entry) = rest.next() {
+                let path = path.join(&entry.name);
+                if entry.file_type.is_dir() {
+                    let below = fs.read_dir(&path)?.into_iter();
+                    open.push((path, FoundDir::default(), below));
+                } else {
+                    let file = found.read_file(fs, &path, &mut ids)?;
+                    dir.files.insert(entry.name, file);
+                }
+            } else if let Some((path, dir, _)) = open.pop() {
+                match (open.last_mut(), path.file_name()) {
+                    (Some((_, above, _)), Some(name)) => {
+                        above.dirs.insert(name.to_owned(), found.dirs.len());
+                        found.dirs.push(dir);
+                    }
+                    _ => found.root = dir,
+                }
+            }
+        }
         Ok(found)
     }
 
-    /// Returns the tree with its files numbered in the order of a walk, and the contents of those that have a name.
-    pub(crate) fn numbered_by_walk(&self) -> (FoundDir, Vec<&[u8]>) {
+    /// Returns a directory in a directory of this tree.
+    pub(crate) fn dir_in(&self, dir: &FoundDir, name: &OsStr) -> Option<&FoundDir> {
+        self.dirs.get(*dir.dirs.get(name)?)
+    }
+
+    /// Returns the tree with its files and directories numbered in the order of a walk, and the contents of the files
+    /// that have a name.
+    pub(crate) fn numbered_by_walk(&self) -> (Vec<FoundDir>, Vec<&[u8]>) {
         let (mut numbers, mut contents) = (BTreeMap::new(), Vec::new());
-        let root = self.root.numbered(&mut |file| {
+        let mut number = |file: usize| {
             *numbers.entry(file).or_insert_with(|| {
                 contents.push(self.files.get(file).map_or(&[][..], Vec::as_slice));
                 contents.len() - 1
             })
-        });
-        (root, contents)
+        };
+        let (mut numbered, mut found) = (Vec::new(), vec![&self.root]);
+        while let Some(dir) = found.get(numbered.len()).copied() {
+            let files = dir.files.iter().map(|(name, file)| (name.clone(), number(*file))).collect();
+            let mut dirs = BTreeMap::new();
+            for (name, below) in dir.dirs.iter().filter_map(|(name, at)| Some((name, self.dirs.get(*at)?))) {
+                dirs.insert(name.clone(), found.len());
+                found.push(below);
+            }
+            numbered.push(FoundDir { dirs, files });
+        }
+        (numbered, contents)
     }
 
-    fn read_dir(&mut self, fs: &dyn Fs, dir: &Path, ids: &mut BTreeMap<FileId, usize>) -> Result<FoundDir> {
-        let mut entries = FoundDir::default();
-        for entry in fs.read_dir(dir)? {
-            let path = dir.join(&entry.name);
-            if entry.file_type.is_dir() {
-                let below = self.read_dir(fs, &path, ids)?;
-                entries.dirs.insert(entry.name, below);
-            } else {
-                let file = self.read_file(fs, &path, ids)?;
-                entries.files.insert(entry.name, file);
+    /// Returns the directory at a path, and creates it if necessary.
+    fn below(&mut self, path: &Path) -> &mut FoundDir {
+        let Self { root, dirs, .. } = self;
+        let mut at = None;
+        for component in path.components() {
+            if let Component::Normal(name) = component {
+                let new = dirs.len();
+                let dir = at.and_then(|at| dirs.get_mut(at)).unwrap_or(root);
+                dir.files.remove(name);
+                let below = *dir.dirs.entry(name.to_owned()).or_insert(new);
+                if below == new {
+                    dirs.push(FoundDir::default());
+                }
+                at = Some(below);
             }
         }
-        Ok(entries)
+        at.and_then(|at| dirs.get_mut(at)).unwrap_or(root)
     }
 
     fn read_file(&mut self, fs: &dyn Fs, path: &Path, ids: &mut BTreeMap<FileId, usize>) -> Result<usize> {
@@ -128,27 +171,6 @@ impl FoundTree {
             ids.insert(id, file);
         }
         Ok(file)
-    }
-}
-
-impl FoundDir {
-    /// Returns the directory with other numbers for its files.
-    fn numbered(&self, number: &mut impl FnMut(usize) -> usize) -> Self {
-        let files = self.files.iter().map(|(name, file)| (name.clone(), number(*file))).collect();
-        let dirs = self.dirs.iter().map(|(name, dir)| (name.clone(), dir.numbered(number))).collect();
-        Self { dirs, files }
-    }
-
-    /// Returns the directory at a path below this one, and creates it if necessary.
-    fn below(&mut self, path: &Path) -> &mut Self {
-        let mut dir = self;
-        for component in path.components() {
-            if let Component::Normal(name) = component {
-                dir.files.remove(name);
-                dir = dir.dirs.entry(name.to_owned()).or_default();
-            }
-        }
-        dir
     }
 }
 

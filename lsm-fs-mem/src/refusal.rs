@@ -71,7 +71,7 @@ fn refused<'q>(
     let mut places: Vec<(Ino, PathBuf)> =
         hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
     while let Some((ino, path)) = places.pop() {
-        let found = at(&question.found.root, &path);
+        let found = at(question.found, &path);
         debug_assert!(found.is_some(), "{} was found as a mount point", path.display());
         let Some(dir) = found else { continue };
         let place = MatchedDir { dir, ino };
@@ -89,8 +89,8 @@ fn mounted(hardware: &Hardware, covered: Covered) -> impl Iterator<Item = (Ino, 
     covered.into_iter().filter_map(move |(ino, path)| Some((root(ino)?, path)))
 }
 
-fn at<'f>(root: &'f FoundDir, path: &Path) -> Option<&'f FoundDir> {
-    path.iter().skip(1).try_fold(root, |dir, name| dir.dirs.get(name))
+fn at<'f>(found: &'f FoundTree, path: &Path) -> Option<&'f FoundDir> {
+    path.iter().skip(1).try_fold(&found.root, |dir, name| found.dir_in(dir, name))
 }
 
 /// Reduces the facts to a smallest set that no crash leaves, and returns the reason.
@@ -161,16 +161,23 @@ fn path_of(found: &FoundTree, fact: &Fact) -> PathBuf {
     match fact {
         Fact::Name(path) => path.clone(),
         Fact::Content(file) => {
-            let path = first_name(&found.root, Path::new("/"), *file);
+            let path = first_name(found, *file);
             debug_assert!(path.is_some(), "file {file} was found without a name");
             path.unwrap_or_else(|| PathBuf::from(format!("file {file}")))
         }
     }
 }
 
-fn first_name(dir: &FoundDir, path: &Path, wanted: usize) -> Option<PathBuf> {
-    let own = dir.files.iter().find(|(_, file)| **file == wanted).map(|(name, _)| path.join(name));
-    own.or_else(|| dir.dirs.iter().find_map(|(name, below)| first_name(below, &path.join(name), wanted)))
+fn first_name(found: &FoundTree, wanted: usize) -> Option<PathBuf> {
+    let mut open = vec![(&found.root, PathBuf::from("/"))];
+    while let Some((dir, path)) = open.pop() {
+        if let Some((name, _)) = dir.files.iter().find(|(_, file)| **file == wanted) {
+            return Some(path.join(name));
+        }
+        let below = dir.dirs.keys().rev();
+        open.extend(below.filter_map(|name| Some((found.dir_in(dir, name)?, path.join(name)))));
+    }
+    None
 }
 
 fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> String {
@@ -190,7 +197,7 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
             }
         }
         Fact::Name(_) => {
-            let parent = path.parent().and_then(|parent| at(&question.found.root, parent));
+            let parent = path.parent().and_then(|parent| at(question.found, parent));
             let place_of_name = parent.zip(path.file_name());
             let mut names = path.iter().skip(1);
             let on_disk = names.try_fold(place.ino, |dir, name| question.disk.image.lookup(dir, name));
@@ -198,7 +205,7 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
             let durable = if is_durable { " (its name is on disk)" } else { "" };
             match place_of_name.map(|(dir, name)| (dir.dirs.contains_key(name), dir.files.get(name))) {
                 Some((true, _)) => format!("{shown} is a directory"),
-                Some((_, Some(file))) => match first_name(&question.found.root, Path::new("/"), *file) {
+                Some((_, Some(file))) => match first_name(question.found, *file) {
                     Some(first) if first != path => {
                         format!("{shown} is the same file as {}", first.display())
                     }

@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contents::{Kept, Pending, Sector};
+use super::{
+    contents::{Kept, Pending},
+    sectors::Sector,
+};
 
 /// The maximum number of classes of a file, besides the one that keeps nothing.
 const MAX_CLASSES: usize = 17;
@@ -123,9 +126,10 @@ impl Sampler<'_> {
     /// Finds the last change of the length that a crash may leave half done ([`Pending::steps`]). Returns its index and
     /// the middle one of its lengths.
     fn partial_length(&self) -> Option<(usize, u64)> {
-        let mut steps = self.lengths.keys().rev().map(|index| (*index, self.pending.steps(*index)));
-        let (index, steps) = steps.find(|(_, steps)| steps.len() > 1)?;
-        Some((index, *steps.get((steps.len() - 1) / 2)?))
+        let mut steps =
+            self.lengths.keys().rev().filter_map(|index| Some((*index, self.pending.steps(*index)?)));
+        let (index, steps) = steps.find(|(_, steps)| steps.count() > 1)?;
+        Some((index, steps.get((steps.count() - 1) / 2)?))
     }
 }
 

@@ -7,28 +7,17 @@ use std::{
     ops::Range,
 };
 
+use super::{
+    sectors::{Sector, sectors},
+    steps::Steps,
+};
 use crate::{
     crash::Disk,
     micro::{Change, Ino, Micro, Payload},
-    pages::{PAGE_BYTES, Pages, SECTOR_BYTES},
+    pages::{PAGE_BYTES, Pages},
     profile::CrashRules,
     tree::FileNode,
 };
-
-/// One sector of one pending write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Sector {
-    /// The index of the pending change.
-    pub(crate) change: usize,
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-}
-
-impl Sector {
-    pub(crate) const fn block(&self) -> u64 {
-        self.start / PAGE_BYTES
-    }
-}
 
 /// The sectors and lengths that persist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,24 +47,12 @@ pub(crate) struct Pending<'d> {
     pub(crate) sectors: Vec<Sector>,
 }
 
-fn sectors_of(change: usize, micro: &Micro) -> Vec<Sector> {
-    let Change::Data { range, .. } = &micro.change else { return Vec::new() };
-    let first = range.start / SECTOR_BYTES;
-    let sectors = first..range.end.div_ceil(SECTOR_BYTES);
-    let cut = |sector: u64| Sector {
-        change,
-        start: range.start.max(sector * SECTOR_BYTES),
-        end: range.end.min((sector + 1) * SECTOR_BYTES),
-    };
-    sectors.map(cut).collect()
-}
-
 impl<'d> Pending<'d> {
     pub(crate) fn of(disk: &'d Disk, ino: Ino) -> Self {
         let changes: Vec<&Micro> = disk.journal.file(ino).collect();
-        let sectors =
-            changes.iter().enumerate().flat_map(|(index, micro)| sectors_of(index, micro)).collect();
-        Self { ino, rules: *disk.rules(), durable: disk.image.content(ino), changes, sectors }
+        let durable = disk.image.content(ino);
+        let sectors = sectors(&durable.pages, &changes);
+        Self { ino, rules: *disk.rules(), durable, changes, sectors }
     }
 
     /// Iterates over the length changes: the index of the change, the old length, and the new one.
@@ -100,21 +77,17 @@ impl<'d> Pending<'d> {
 
     /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of
     /// a hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
-    pub(crate) fn steps(&self, index: usize) -> Vec<u64> {
-        let Some(Change::Size { from, to, written, .. }) = self.changes.get(index).map(|m| &m.change) else {
-            return Vec::new();
-        };
-        let blocks = if *written { from / PAGE_BYTES + 1..to.div_ceil(PAGE_BYTES) } else { 0..0 };
+    pub(crate) fn steps(&self, index: usize) -> Option<Steps> {
+        let Change::Size { from, to, written, .. } = self.changes.get(index)?.change else { return None };
+        if !written {
+            return Some(Steps::of_call(to));
+        }
         let later = self.changes.iter().skip(index);
         let holes = later.filter_map(|micro| match &micro.change {
             Change::Data { range, payload: Payload::Zeros, .. } => Some(range.end),
             _ => None,
         });
-        let ends = blocks
-            .map(|block| block * PAGE_BYTES)
-            .chain(holes.filter(|end| *written && (from < end) && end < to));
-        let ends: BTreeSet<u64> = ends.collect();
-        ends.into_iter().chain([*to]).collect()
+        Some(Steps::of_write(from, to, holes))
     }
 
     /// Returns the sector that a written length needs on XFS: the last one of its write below the length.
@@ -188,7 +161,8 @@ impl<'d> Pending<'d> {
 
     /// Returns the number of combinations of pending changes, of which some may be illegal.
     pub(crate) fn combinations(&self) -> Option<u64> {
-        let lengths = self.lengths().map(|(index, ..)| self.steps(index).len() as u64 + 1);
+        let lengths =
+            self.lengths().map(|(index, ..)| self.steps(index).map_or(0, |steps| steps.count()) + 1);
         let units = std::iter::repeat_n(2_u64, self.units().len() + self.all_permissions().len());
         let all = lengths.chain(units).try_fold(1_u64, u64::checked_mul);
         // Garbage is one more state of a sector, and a class covers it.
@@ -198,13 +172,12 @@ impl<'d> Pending<'d> {
     /// Returns a combination by its number, if it is legal.
     pub(crate) fn combination(&self, number: u64) -> Option<Kept> {
         let (mut rest, mut kept) = (number, Kept::default());
-        for (index, ..) in self.lengths() {
-            let steps = self.steps(index);
-            let (value, of) = (rest % (steps.len() as u64 + 1), steps.len() as u64 + 1);
-            rest /= of;
-            if let Some(len) = value.checked_sub(1).and_then(|v| steps.get(usize::try_from(v).ok()?)) {
-                kept.lengths.insert(index, *len);
+        for (index, steps) in self.lengths().filter_map(|(index, ..)| Some((index, self.steps(index)?))) {
+            let of = steps.count() + 1;
+            if let Some(len) = (rest % of).checked_sub(1).and_then(|position| steps.get(position)) {
+                kept.lengths.insert(index, len);
             }
+            rest /= of;
         }
         for unit in self.units() {
             if rest % 2 == 1 {

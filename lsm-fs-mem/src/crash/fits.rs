@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use super::contents::{Pending, Sector, part};
+use super::{
+    contents::{Pending, part},
+    sectors::Sector,
+};
 use crate::{
     micro::{Change, Micro},
     pages::{PAGE_BYTES, small},
@@ -47,7 +50,7 @@ impl Pending<'_> {
         let mut lasts: Vec<Option<usize>> = self
             .lengths()
             .map(|(index, ..)| index)
-            .filter(|i| self.steps(*i).contains(&len))
+            .filter(|i| self.steps(*i).is_some_and(|steps| steps.contains(len)))
             .map(Some)
             .collect();
         if self.durable.len == len {

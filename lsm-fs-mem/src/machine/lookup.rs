@@ -41,6 +41,8 @@ pub(super) struct Location<'p> {
     pub(super) wants_dir: bool,
     /// The root of the view that the path lies below. In a view, lookups follow no links and enter no other volume.
     pub(super) beneath: Option<Ino>,
+    /// The number of symbolic links that the lookup has followed so far.
+    links: u32,
 }
 
 /// A root of a view.
@@ -121,19 +123,17 @@ impl<'m> Lookup<'m> {
             return Err(os(errno::ENOENT));
         }
         let beneath = beneath.map(|(root, _)| root);
-        let mut location = Location { dir, last: LastComponent::Here, wants_dir: ends(b"/"), beneath };
+        let mut location =
+            Location { dir, last: LastComponent::Here, wants_dir: ends(b"/"), beneath, links: 0 };
         for last in steps(path).skip(skipped) {
-            location.dir = self.enter(&location, 0)?;
+            self.enter(&mut location)?;
             location.last = last;
         }
         if ends(b"/.") {
             // `Path::components` drops a trailing `.`, but callers that need a final name must refuse it.
-            location = Location {
-                dir: self.enter(&location, 0)?,
-                last: LastComponent::Here,
-                wants_dir: true,
-                beneath,
-            };
+            self.enter(&mut location)?;
+            location.last = LastComponent::Here;
+            location.wants_dir = true;
         }
         Ok(location)
     }
@@ -177,7 +177,10 @@ impl<'m> Lookup<'m> {
         self.check_volume(location, ino)?;
         match self.names.special(ino) {
             Some(Special::Symlink(_)) if location.beneath.is_some() => Err(os(errno::ELOOP)),
-            Some(Special::Symlink(_)) => self.follow(location.dir, ino, 0),
+            Some(Special::Symlink(_)) => {
+                let mut links = location.links;
+                self.follow(location.dir, ino, &mut links)
+            }
             _ => Ok(ino),
         }
     }
@@ -189,20 +192,23 @@ impl<'m> Lookup<'m> {
         }
     }
 
-    /// Returns the end of a chain of symbolic links.
-    fn follow(&self, dir: Ino, ino: Ino, depth: u32) -> io::Result<Ino> {
+    /// Returns the end of a chain of symbolic links, and adds them to the links of the lookup. Their limit also bounds
+    /// the depth of the recursion.
+    fn follow(&self, dir: Ino, ino: Ino, links: &mut u32) -> io::Result<Ino> {
         let Some(Special::Symlink(target)) = self.names.special(ino) else { return Ok(ino) };
-        if depth >= MAX_LINKS {
+        if *links >= MAX_LINKS {
             return Err(os(errno::ELOOP));
         }
         let dir = if target.has_root() { ROOT } else { dir };
-        let mut location = Location { dir, last: LastComponent::Here, wants_dir: false, beneath: None };
+        let mut location =
+            Location { dir, last: LastComponent::Here, wants_dir: false, beneath: None, links: *links + 1 };
         for last in steps(target) {
-            location.dir = self.enter(&location, depth + 1)?;
+            self.enter(&mut location)?;
             location.last = last;
         }
+        *links = location.links;
         let found = self.bound(&location)?.ok_or_else(|| os(errno::ENOENT))?;
-        self.follow(location.dir, found, depth + 1)
+        self.follow(location.dir, found, links)
     }
 
     /// Returns the inode that the location's name is bound to.
@@ -218,13 +224,18 @@ impl<'m> Lookup<'m> {
         Ok(Some(found))
     }
 
-    fn enter(&self, location: &Location<'_>, depth: u32) -> io::Result<Ino> {
+    /// Goes on from the directory of the location to the one that its last component leads to.
+    fn enter(&self, location: &mut Location<'_>) -> io::Result<()> {
         let ino = self.bound(location)?.ok_or_else(|| os(errno::ENOENT))?;
         let ino = match location.beneath {
             Some(_) => self.arrive(location, ino)?,
-            None => self.follow(location.dir, ino, depth)?,
+            None => self.follow(location.dir, ino, &mut location.links)?,
         };
-        if self.names.kind(ino) == Kind::File { Err(os(errno::ENOTDIR)) } else { Ok(ino) }
+        if self.names.kind(ino) == Kind::File {
+            return Err(os(errno::ENOTDIR));
+        }
+        location.dir = ino;
+        Ok(())
     }
 }
 

@@ -59,6 +59,11 @@ impl MemFile {
         Err(Error::new(op, &self.path, first).poisoned())
     }
 
+    fn read_as(&self, op: Op, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.check_readable(op)?;
+        self.call(op, |machine, ino| machine.files(None).read(ino, buf, offset))
+    }
+
     fn sync(&self, op: Op, data_only: bool) -> Result<()> {
         self.check_poison(op)?;
         self.call(op, |machine, _| machine.files(None).sync_file(self.file, &self.path, data_only))
@@ -97,8 +102,7 @@ impl FsFile for MemFile {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.check_readable(Op::ReadAt)?;
-        self.call(Op::ReadAt, |machine, ino| machine.files(None).read(ino, buf, offset))
+        self.read_as(Op::ReadAt, buf, offset)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
@@ -146,7 +150,7 @@ impl FsFile for MemFile {
 
 impl Read for MemFile {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.read_at(buf, self.position)?;
+        let read = self.read_as(Op::Read, buf, self.position)?;
         self.position += read as u64;
         Ok(read)
     }

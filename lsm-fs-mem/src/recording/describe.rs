@@ -177,23 +177,30 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-/// Lists every path with its length.
+/// Lists every path with its length. A list of the open directories takes the place of a recursion, because a tree may
+/// be deeper than the stack.
 fn tree_lines(tree: &Tree, roots: &[Ino]) -> Vec<String> {
-    fn below(tree: &Tree, dir: Ino, path: &str, lines: &mut Vec<String>) {
-        for (name, ino) in tree.dir(dir).into_iter().flat_map(|dir| dir.iter()) {
-            let path = format!("{path}/{}", name.display());
-            match tree.file(ino) {
-                Some(file) => lines.push(format!("{path}  inode {ino}, {} bytes", file.len)),
-                None => {
-                    lines.push(format!("{path}/"));
-                    below(tree, ino, &path, lines);
+    let names = |dir: Ino| tree.dir(dir).into_iter().flat_map(|dir| dir.iter());
+    let mut lines = Vec::new();
+    for root in roots {
+        let mut path = String::new();
+        let mut open = vec![(0, names(*root))];
+        while let Some((end, rest)) = open.last_mut() {
+            path.truncate(*end);
+            match rest.next() {
+                None => drop(open.pop()),
+                Some((name, ino)) => {
+                    let _ = write!(path, "/{}", name.display());
+                    match tree.file(ino) {
+                        Some(file) => lines.push(format!("{path}  inode {ino}, {} bytes", file.len)),
+                        None => {
+                            lines.push(format!("{path}/"));
+                            open.push((path.len(), names(ino)));
+                        }
+                    }
                 }
             }
         }
-    }
-    let mut lines = Vec::new();
-    for root in roots {
-        below(tree, *root, "", &mut lines);
     }
     lines
 }

@@ -3,27 +3,83 @@
 use std::path::Path;
 
 use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_fs_mem::MemFs;
+use lsm_fs_mem::{CrashSweep, FoundTree, MemFs, Notes, Profile, Survives};
 
 const DEPTH: usize = 50_000;
 
-#[test]
-fn a_deep_tree_is_removed_on_a_small_stack() {
-    let fs = MemFs::new();
-    let [outer, tree, kept] = ["/outer", "/tree", "/kept"].map(Path::new);
-    fs.write_new(kept, b"kept", SyncMode::Normal).unwrap();
+/// Builds a tree of directories with one name each, from the inside out, so that no path is long.
+fn build(fs: &MemFs, depth: usize) {
+    let [outer, tree] = ["/outer", "/tree"].map(Path::new);
     fs.create_dir(tree).unwrap();
-    // Builds the tree from the inside out, so that no path is long.
-    for _ in 0..DEPTH {
+    for _ in 0..depth {
         fs.create_dir(outer).unwrap();
         fs.rename(tree, &outer.join("tree")).unwrap();
         fs.rename(outer, tree).unwrap();
     }
+}
+
+fn on_a_small_stack(run: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
-        let removal = std::thread::Builder::new().stack_size(256 << 10);
-        removal.spawn_scoped(scope, || fs.remove_dir_all(tree).unwrap()).unwrap();
+        std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, run).unwrap();
     });
+}
+
+#[test]
+fn a_deep_tree_is_removed_on_a_small_stack() {
+    let fs = MemFs::new();
+    let [tree, kept] = ["/tree", "/kept"].map(Path::new);
+    fs.write_new(kept, b"kept", SyncMode::Normal).unwrap();
+    build(&fs, DEPTH);
+    on_a_small_stack(|| fs.remove_dir_all(tree).unwrap());
     let names: Vec<_> = fs.read_dir(Path::new("/")).unwrap().into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, ["kept"]);
     assert!(fs.exists(kept).unwrap());
+}
+
+#[test]
+fn a_deep_tree_survives_a_crash_on_a_small_stack() {
+    let fs = MemFs::new();
+    build(&fs, DEPTH);
+    fs.settle();
+    on_a_small_stack(|| {
+        let rebooted = fs.crash(Survives::Forced);
+        let tree = Path::new("/tree");
+        assert!(rebooted.exists(&tree.join("tree")).unwrap());
+        rebooted.remove_dir_all(tree).unwrap();
+        assert!(!rebooted.exists(tree).unwrap());
+    });
+}
+
+/// The report of a failure lists the paths of all files, whose lengths add up to the square of the depth. So this tree
+/// is not as deep.
+#[test]
+fn a_sweep_of_a_deep_tree_fits_a_small_stack() {
+    let fs = MemFs::new();
+    build(&fs, 2_000);
+    fs.settle();
+    on_a_small_stack(|| {
+        let file = Path::new("/f");
+        let sweep = CrashSweep::new().start_from(&fs).models([Profile::Ext4]);
+        let found = sweep.run(
+            |fs: &MemFs| fs.write_new(file, b"x", SyncMode::Normal),
+            |image: &MemFs, _: &Notes| if image.exists(file).unwrap() { Err("found") } else { Ok(()) },
+        );
+        let text = found.unwrap_err().to_string();
+        assert!(text.contains(&"/tree".repeat(2_000)), "a path is missing");
+    });
+}
+
+/// A path bounds the depth of a tree that can be read.
+#[test]
+fn a_found_tree_is_as_deep_as_a_path_is_long() {
+    let fs = MemFs::new();
+    let path = "/d".repeat(2_000);
+    fs.create_dir_all(Path::new(&path)).unwrap();
+    fs.settle();
+    on_a_small_stack(|| {
+        let found = FoundTree::read(&fs, Path::new("/")).unwrap();
+        assert_eq!(found.clone(), FoundTree::new().dir(&path));
+        assert_ne!(found, FoundTree::new().dir(&path[2..]));
+        fs.admits(&found).unwrap();
+    });
 }

@@ -28,6 +28,8 @@ mod permissions;
 mod real_states;
 mod recorded;
 mod refused_states;
+mod robbed;
+mod sparse;
 mod sweeps;
 mod trace;
 mod views;

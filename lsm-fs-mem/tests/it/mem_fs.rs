@@ -1,11 +1,11 @@
 //! Features of `MemFs` beyond the contract: volumes, limits, states, crashes of the live filesystem, forks.
 
 use std::{
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
-use lsm_fs::{DirectorySync, Fs, FsExt, FsFile, FsOpenOptions, SyncMode, errno};
+use lsm_fs::{DirectorySync, Error, Fs, FsExt, FsFile, FsOpenOptions, Op, SyncMode, errno};
 use lsm_fs_mem::{DirtyPages, MemFs, MemFsOptions, Profile, Survives, VolumeOptions, VolumeState};
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -267,4 +267,18 @@ fn a_split_rename_leaves_two_directories() {
     assert_eq!((names("/d"), names("/e")), (2, 1));
     assert_eq!(image.hard_link_count(p("/d/f")).unwrap(), Some(2), "files are shared by both");
     assert!(!recording.image(&"adversarial+hostile@2=10".parse().unwrap()).exists(p("/e")).unwrap());
+}
+
+#[test]
+fn a_read_at_the_position_fails_as_a_read() {
+    let fs = MemFs::new();
+    let failed = |result: std::io::Result<usize>| {
+        let error = result.unwrap_err().downcast::<Error>().unwrap();
+        (error.op(), error.raw_os_error())
+    };
+    let mut file = fs.open(p("/f"), &FsOpenOptions::new().write(true).create_new(true)).unwrap();
+    assert_eq!(failed(file.read(&mut [0])), (Op::Read, Some(errno::EBADF)), "a handle for writing only");
+    let mut file = fs.open(p("/f"), &FsOpenOptions::new().read(true)).unwrap();
+    file.seek(SeekFrom::Start(i64::MAX as u64)).unwrap();
+    assert_eq!(failed(file.read(&mut [0])), (Op::Read, Some(errno::EINVAL)), "an impossible offset");
 }

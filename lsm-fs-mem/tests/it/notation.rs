@@ -147,7 +147,7 @@ pub(crate) fn parse(state: &str) -> FoundTree {
 }
 
 /// Returns the bytes of a content such as `B1o23`.
-fn bytes(content: &str) -> Vec<u8> {
+pub(crate) fn bytes(content: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = content;
     while let Some(letter) = rest.chars().next() {

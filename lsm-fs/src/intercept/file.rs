@@ -110,7 +110,7 @@ impl<I: Interceptor> Read for InterceptFile<I> {
         let Self { inner, path, interceptor, state } = self;
         let call = Call::new(Op::Read, path, Arguments::Transfer(buf.len() as u64));
         let read = interceptor.transfer(state, &call, buf.len(), |len| {
-            let (buf, _) = buf.split_at_mut(len);
+            let (buf, _) = buf.split_at_mut(len.min(buf.len()));
             inner.read(buf).map(bytes).map_err(|e| unwrapped(&call, e))
         });
         Ok(counted(read)?)

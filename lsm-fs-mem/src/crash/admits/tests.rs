@@ -55,17 +55,17 @@ fn every_enumerated_state_is_admitted() {
 
 /// Mixes two trees: a name is bound as in one of them.
 fn mixed(one: &FoundTree, other: &FoundTree, salt: u64) -> FoundTree {
-    fn add(dir: &FoundDir, path: &Path, into: &mut Vec<(PathBuf, Option<usize>)>) {
+    fn add(tree: &FoundTree, dir: &FoundDir, path: &Path, into: &mut Vec<(PathBuf, Option<usize>)>) {
         for (name, below) in &dir.dirs {
             into.push((path.join(name), None));
-            add(below, &path.join(name), into);
+            add(tree, &tree.dirs[*below], &path.join(name), into);
         }
         into.extend(dir.files.iter().map(|(name, file)| (path.join(name), Some(*file))));
     }
     let mut mixed = FoundTree::new();
     for (at, tree) in [one, other].into_iter().enumerate() {
         let mut names = Vec::new();
-        add(&tree.root, Path::new("/"), &mut names);
+        add(tree, &tree.root, Path::new("/"), &mut names);
         let is_taken = |path: &Path| {
             let mut seeded = Seeded::new(salt);
             path.as_os_str()
@@ -144,8 +144,15 @@ fn with_synced_file(seed: u64, profile: Profile) -> Option<(MemFs, PathBuf)> {
 
 /// Returns the directory that holds the name.
 fn dir_of<'f>(found: &'f mut FoundTree, path: &Path) -> &'f mut FoundDir {
-    let parents: Vec<_> = path.parent().unwrap().iter().skip(1).collect();
-    parents.iter().fold(&mut found.root, |dir, name| dir.dirs.get_mut(*name).unwrap())
+    let FoundTree { root, dirs, .. } = found;
+    let mut at = None;
+    for name in path.parent().unwrap().iter().skip(1) {
+        at = Some(at.map_or(&*root, |at: usize| &dirs[at]).dirs[name]);
+    }
+    match at {
+        Some(at) => &mut dirs[at],
+        None => root,
+    }
 }
 
 /// Spoils something that was synced: a name, the length, a byte, or the identity of the file.

@@ -134,7 +134,7 @@ impl<'s, 'q> Ways<'s, 'q> {
                 continue;
             }
             self.used.insert(Fact::Name(path.clone()));
-            let found = match (dir.dirs.get(&name), dir.files.get(&name)) {
+            let found = match (self.question.found.dir_in(dir, &name), dir.files.get(&name)) {
                 (Some(below), _) => Found::Dir(below),
                 (None, Some(file)) => Found::File(*file),
                 (None, None) => Found::Nothing,
