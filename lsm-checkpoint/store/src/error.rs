@@ -85,8 +85,8 @@ pub enum Error {
     /// An object is missing or damaged.
     ///
     /// If it is a file or a catalog, run `check` or `verify`, and push the source again with the [damaged
-    /// objects](crate::CheckReport::damaged_objects). If it is a state, no command works until it is restored from a
-    /// copy.
+    /// objects](crate::CheckReport::damaged_objects). If it is a state or the object `repository`, no command works
+    /// until it is restored from a copy.
     #[error("{key}: {what}")]
     Corrupt {
         /// The object.

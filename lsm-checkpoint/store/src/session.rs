@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::{
     access::{Access, Answer, Failure},
+    defect::Defect,
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants},
     key::Key,
@@ -33,10 +34,32 @@ pub(crate) struct Session {
     refuses_overwrites: AtomicBool,
 }
 
+/// Refuses a place with states but without the object `repository`.
+///
+/// State 0 alone is a repository that is being created. A higher state is made only after the object `repository`. So
+/// the object is read after the list: a client that creates the repository meanwhile is no loss.
+///
+/// # Errors
+///
+/// - [`Corrupt`](Error::Corrupt): the object has gone.
+/// - [`RepositoryExists`](Error::RepositoryExists): the object is there.
+pub(crate) async fn refuse_lost(access: &Access) -> Result<()> {
+    if access.highest_state().await?.is_none_or(|number| number == 0) {
+        return Ok(());
+    }
+    match access.get(Key::Repository, CONSTANTS_MAX).await? {
+        Some(_) => Err(Error::RepositoryExists { place: access.place() }),
+        None => Err(Error::defect(Key::Repository, Defect::Missing)),
+    }
+}
+
 impl Session {
     pub(crate) async fn open(access: Access) -> Result<Self> {
         let Some(bytes) = access.get(Key::Repository, CONSTANTS_MAX).await? else {
-            return Err(Error::NotARepository { place: access.place() });
+            return Err(match refuse_lost(&access).await {
+                Err(lost @ Error::Corrupt { .. }) => lost,
+                _ => Error::NotARepository { place: access.place() },
+            });
         };
         let constants =
             Constants::decode(bytes.clone()).map_err(|defect| Error::defect(Key::Repository, defect))?;
