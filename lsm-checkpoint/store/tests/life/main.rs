@@ -13,6 +13,7 @@ mod collect;
 mod cost;
 mod counted;
 mod engine;
+mod failed;
 mod golden;
 mod ground;
 mod heal;
