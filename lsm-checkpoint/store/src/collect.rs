@@ -181,7 +181,7 @@ impl Collector<'_> {
         report.deleted_staging_files = self.remove_staging_files().await?;
         let newest = self.session.newest().await?.head;
         let live = newest.referenced().map(|backup| backup.catalog.sha256).collect();
-        self.session.memory.keep_only(live).await?;
+        self.session.memory.keep_only(live).await;
         Ok(report)
     }
 

@@ -65,7 +65,6 @@ impl Repository {
     ///   the repository is damaged, or not the one that this client has seen before.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote the newest state.
     /// - [`Contended`](crate::Error::Contended): call it again.
-    /// - [`Fs`](crate::Error::Fs): the state directory cannot be written.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Backup>> {
         Ok(self.session.newest().await?.head.backups)

@@ -31,6 +31,8 @@ pub(crate) struct Session {
     constants_bytes: Bytes,
     /// The newest number that this client has seen.
     seen: Mutex<Option<u64>>,
+    /// Set if the number could not be kept for later runs.
+    is_unsaved: AtomicBool,
     refuses_overwrites: AtomicBool,
 }
 
@@ -66,8 +68,8 @@ impl Session {
         let memory = Memory::open(&access.options, constants.id).await?;
         let seen = Mutex::new(memory.newest_seen().await?);
         let constants_bytes = Bytes::from(bytes);
-        let refuses_overwrites = AtomicBool::new(false);
-        Ok(Self { access, constants, memory, constants_bytes, seen, refuses_overwrites })
+        let (is_unsaved, refuses_overwrites) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { access, constants, memory, constants_bytes, seen, is_unsaved, refuses_overwrites })
     }
 
     /// Makes a session of the same repository over other connections. It is only for reading.
@@ -75,8 +77,16 @@ impl Session {
         let memory = Memory::none(&access.options);
         let seen = Mutex::new(self.newest_seen());
         let constants_bytes = self.constants_bytes.clone();
-        let refuses_overwrites = AtomicBool::new(false);
-        Self { access, constants: self.constants, memory, constants_bytes, seen, refuses_overwrites }
+        let (is_unsaved, refuses_overwrites) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self {
+            access,
+            constants: self.constants,
+            memory,
+            constants_bytes,
+            seen,
+            is_unsaved,
+            refuses_overwrites,
+        }
     }
 
     pub(crate) fn rules(&self) -> &Rules {
@@ -116,8 +126,9 @@ impl Session {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a number, in memory and on disk.
-    async fn saw(&self, number: u64) -> Result<()> {
+    /// Remembers a number, in memory and on disk. The client notices a rollback even if the disk fails, because it has
+    /// the number in memory. It tries the disk again at the next state that it reads.
+    async fn saw(&self, number: u64) {
         let is_new = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let is_new = seen.is_none_or(|seen| seen < number);
@@ -126,6 +137,10 @@ impl Session {
             }
             is_new
         };
-        if is_new { self.memory.saw(number).await } else { Ok(()) }
+        if self.is_unsaved.load(Ordering::Relaxed) || is_new {
+            let newest = self.newest_seen().unwrap_or(number);
+            let is_saved = self.memory.saw(newest).await;
+            self.is_unsaved.store(!is_saved, Ordering::Relaxed);
+        }
     }
 }

@@ -37,7 +37,7 @@ impl Session {
             if self.rules().relist && !self.counts(number).await? {
                 continue;
             }
-            self.saw(number).await?;
+            self.saw(number).await;
             return Ok(newest);
         }
         Err(Error::Contended { place: self.access.place() })

@@ -24,3 +24,4 @@ mod restore;
 mod resume;
 mod round;
 mod runtimes;
+mod state;
