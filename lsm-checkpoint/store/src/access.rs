@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     defect::Defect,
     error::{Error, Result, StoreError},
-    key::Key,
+    key::{HEADS, Key},
     location::Location,
     options::Options,
 };
@@ -220,7 +220,7 @@ impl Access {
 
     /// Lists the objects below a folder of the repository, page by page.
     pub(crate) fn list(&self, folder: &str) -> BoxStream<'static, object_store::Result<Listed>> {
-        let store = if folder == crate::key::HEADS { self.location.heads() } else { self.location.data() };
+        let store = if folder == HEADS { self.location.heads() } else { self.location.data() };
         let prefix = self.location.prefix().clone();
         let listed = store.list(Some(&self.path(folder)));
         let named = listed.map_ok(move |meta| {
@@ -230,6 +230,21 @@ impl Access {
         });
         // The S3 client's list panics if it is polled after its end, and a collector polls it once more.
         named.fuse().boxed()
+    }
+
+    /// Returns the highest number in a list of the states.
+    pub(crate) async fn highest_state(&self) -> Result<Option<u64>> {
+        let mut attempts = self.attempts(HEADS);
+        loop {
+            let listed = self.list(HEADS).try_fold(None, async |highest: Option<u64>, listed| {
+                let number = if let Some(Key::Head(number)) = listed.key { Some(number) } else { None };
+                Ok(highest.max(number))
+            });
+            match listed.await {
+                Ok(highest) => return Ok(highest),
+                Err(error) => attempts.next(error).await?,
+            }
+        }
     }
 
     /// Deletes objects. An object that is gone already counts as deleted.

@@ -4,6 +4,8 @@ mod bytes;
 mod options;
 mod wanted;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{
     error::{Error, Result},
     format::{Backup, Head},
@@ -12,6 +14,7 @@ use crate::{
     repository::Repository,
     session::Session,
 };
+use options::Damage;
 pub use options::{CheckReport, DamagedObject, VerifyOptions};
 use wanted::Wanted;
 
@@ -26,9 +29,9 @@ impl Repository {
         let audit = Audit { session: self.session(), meter: Meter::new(None) };
         let head = audit.session.newest().await?.head;
         let backups: Vec<_> = head.referenced().collect();
-        let mut report = CheckReport::default();
-        audit.compare_lists(&backups, &mut report).await?;
-        audit.leave_out_dropped(&mut report).await?;
+        let (mut report, mut damage) = <(CheckReport, Damage)>::default();
+        audit.compare_lists(&backups, &mut report, &mut damage).await?;
+        report.damaged = audit.still_damaged(&backups, damage.into_objects()).await?;
         Ok(report)
     }
 
@@ -46,10 +49,10 @@ impl Repository {
         let audit = Audit { session: self.session(), meter: Meter::new(options.progress.clone()) };
         let head = audit.session.newest().await?.head;
         let backups = chosen(&head, options)?;
-        let mut report = CheckReport::default();
-        audit.compare_lists(&backups, &mut report).await?;
-        audit.read_all(&backups, options, &mut report).await?;
-        audit.leave_out_dropped(&mut report).await?;
+        let (mut report, mut damage) = <(CheckReport, Damage)>::default();
+        audit.compare_lists(&backups, &mut report, &mut damage).await?;
+        audit.read_all(&backups, options, &mut report, &mut damage).await?;
+        report.damaged = audit.still_damaged(&backups, damage.into_objects()).await?;
         Ok(report)
     }
 }
@@ -71,12 +74,17 @@ struct Audit<'a> {
 
 impl Audit<'_> {
     /// Compares lists of objects with the references.
-    async fn compare_lists(&self, backups: &[&Backup], report: &mut CheckReport) -> Result<()> {
+    async fn compare_lists(
+        &self,
+        backups: &[&Backup],
+        report: &mut CheckReport,
+        damage: &mut Damage,
+    ) -> Result<()> {
         let mut wanted = Wanted::default();
         for backup in backups {
             match self.session.refs(backup).await? {
                 Ok(refs) => wanted.add(&backup.catalog, &refs),
-                Err(defect) => report.damage(Key::Catalog(backup.catalog.name), defect, backup.id),
+                Err(defect) => damage.add(Key::Catalog(backup.catalog.name), defect, backup.id),
             }
         }
         report.backups = backups.len() as u64;
@@ -94,23 +102,44 @@ impl Audit<'_> {
             let catalog = std::iter::once(backup.catalog.name);
             for name in catalog.chain(refs.iter().map(|object| object.name)) {
                 if let Some((key, defect)) = lacking.get(&name) {
-                    report.damage(*key, defect.make(), backup.id);
+                    damage.add(*key, defect.make(), backup.id);
                 }
             }
         }
         Ok(())
     }
 
-    /// Removes the damage of backups that were dropped during the call.
-    async fn leave_out_dropped(&self, report: &mut CheckReport) -> Result<()> {
-        if report.damaged.is_empty() {
-            return Ok(());
+    /// Leaves out the damage of backups that were dropped during the call, and of backups that a push has healed, and
+    /// whose new catalogs do not need the object.
+    async fn still_damaged(
+        &self,
+        backups: &[&Backup],
+        mut damaged: Vec<DamagedObject>,
+    ) -> Result<Vec<DamagedObject>> {
+        if damaged.is_empty() {
+            return Ok(damaged);
         }
         let head = self.session.newest().await?.head;
-        for damaged in &mut report.damaged {
-            damaged.backups.retain(|id| head.referenced().any(|backup| backup.id == *id));
+        // The needs of each backup that has changed: none, or the objects of its new catalog.
+        let mut changed = BTreeMap::new();
+        for backup in backups {
+            let needs = match head.referenced().find(|known| known.id == backup.id) {
+                Some(newest) if newest.catalog.name == backup.catalog.name => continue,
+                Some(newest) => match self.session.refs(newest).await? {
+                    Ok(refs) => refs,
+                    // The needs of the backup are unknown, so it counts as unchanged.
+                    Err(_) => continue,
+                },
+                None => Vec::new(),
+            };
+            let needs: BTreeSet<_> = needs.into_iter().map(|object| Key::Data(object.name)).collect();
+            changed.insert(backup.id, needs);
         }
-        report.damaged.retain(|damaged| !damaged.backups.is_empty());
-        Ok(())
+        for object in &mut damaged {
+            let key = object.key;
+            object.backups.retain(|id| changed.get(id).is_none_or(|needs| needs.contains(&key)));
+        }
+        damaged.retain(|object| !object.backups.is_empty());
+        Ok(damaged)
     }
 }

@@ -29,7 +29,7 @@ impl Session {
         };
         let refs = place.decode(&blocks);
         if refs.is_ok() {
-            self.memory.keep_refs(catalog.sha256, blocks.into()).await?;
+            self.memory.keep_refs(catalog.sha256, blocks.into()).await;
         }
         Ok(refs)
     }

@@ -24,6 +24,8 @@ use crate::{
 use known::Known;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The number of names that are deleted between two looks at the meter. Each answer is looked up among them.
+const STEP: usize = 1000;
 /// The number of names that a report quotes.
 const QUOTED: usize = 100;
 
@@ -179,7 +181,7 @@ impl Collector<'_> {
         report.deleted_staging_files = self.remove_staging_files().await?;
         let newest = self.session.newest().await?.head;
         let live = newest.referenced().map(|backup| backup.catalog.sha256).collect();
-        self.session.memory.keep_only(live).await?;
+        self.session.memory.keep_only(live).await;
         Ok(report)
     }
 
@@ -246,7 +248,7 @@ impl Collector<'_> {
             }
         }
         old.sort_unstable();
-        for batch in old.chunks(self.options.batch) {
+        for batch in old.chunks(self.options.batch.min(STEP)) {
             self.meter.check()?;
             report.deleted_states += self.session.access.delete(batch.to_vec()).await?;
         }

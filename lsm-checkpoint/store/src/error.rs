@@ -85,8 +85,8 @@ pub enum Error {
     /// An object is missing or damaged.
     ///
     /// If it is a file or a catalog, run `check` or `verify`, and push the source again with the [damaged
-    /// objects](crate::CheckReport::damaged_objects). If it is a state, no command works until it is restored from a
-    /// copy.
+    /// objects](crate::CheckReport::damaged_objects). If it is a state or the object `repository`, no command works
+    /// until it is restored from a copy.
     #[error("{key}: {what}")]
     Corrupt {
         /// The object.
@@ -144,10 +144,12 @@ pub enum Error {
         /// The backup.
         backup: BackupId,
     },
-    /// The backup was forgotten and collected during the call.
+    /// The backup was forgotten and collected during the call, or a push that heals has replaced it.
     ///
-    /// Choose another backup.
-    #[error("backup {backup} was forgotten and collected meanwhile; choose another")]
+    /// List the backups. If this one is among them, open it again. Otherwise choose another.
+    #[error(
+        "backup {backup} was forgotten and collected, or replaced, meanwhile; open it again, or choose another"
+    )]
     BackupGone {
         /// The backup.
         backup: BackupId,
@@ -177,7 +179,7 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
-    /// The directory to push is not a checkpoint, or cannot be read.
+    /// The directory to push is not a checkpoint, or cannot be read. Or a restore failed at its target.
     ///
     /// See the error of `lsm-checkpoint`.
     #[error("{0}")]

@@ -1,11 +1,17 @@
 //! [`Memory`]: the files that a client keeps between its runs.
 //!
 //! Losing these files is safe. They only save requests and transfers, and reveal a rollback of the repository. A
-//! damaged file is ignored.
+//! damaged file is ignored. If a file cannot be written, the client warns once and goes on.
 
 mod resume;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use lsm_fs::{Fs, FsExt, SyncMode};
 
@@ -30,6 +36,7 @@ const REFS_MAX: u64 = 256 << 20;
 pub(crate) struct Memory {
     environment: Arc<dyn Environment>,
     dir: Option<Dir>,
+    has_warned: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,19 +47,19 @@ struct Dir {
 
 impl Memory {
     pub(crate) async fn open(options: &Options, repository: RepositoryId) -> Result<Self> {
-        let environment = Arc::clone(&options.environment);
-        let Some((fs, base)) = options.state.clone() else { return Ok(Self { environment, dir: None }) };
+        let none = Self::none(options);
+        let Some((fs, base)) = options.state.clone() else { return Ok(none) };
         let path = base.join(repository.to_string());
         let made = path.join(REFS);
-        let dir = Dir { fs, path };
-        let memory = Self { environment, dir: Some(dir) };
+        let memory = Self { dir: Some(Dir { fs, path }), ..none };
         memory.run(move |dir| Ok(dir.fs.create_dir_all(&made)?)).await?;
         Ok(memory)
     }
 
     /// Makes a memory that keeps nothing.
     pub(crate) fn none(options: &Options) -> Self {
-        Self { environment: Arc::clone(&options.environment), dir: None }
+        let environment = Arc::clone(&options.environment);
+        Self { environment, dir: None, has_warned: AtomicBool::new(false) }
     }
 
     /// Returns `true` if there is a directory.
@@ -69,6 +76,19 @@ impl Memory {
         blocking(&*self.environment, move || work(&dir)).await.map_err(Error::System)?
     }
 
+    /// Runs work that only saves later runs something. Returns `false` and warns if it fails, once for all failures.
+    async fn try_run(&self, work: impl FnOnce(&Dir) -> Result<()> + Send + 'static) -> bool {
+        let outcome = self.run(work).await;
+        if let Err(error) = &outcome
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
+            log::warn!(
+                "the state directory cannot be written, so later runs may repeat work and overlook a rollback: {error}"
+            );
+        }
+        outcome.is_ok()
+    }
+
     /// Returns the newest number that a run of this client has seen.
     pub(crate) async fn newest_seen(&self) -> Result<Option<u64>> {
         self.run(|dir| {
@@ -79,8 +99,9 @@ impl Memory {
         .await
     }
 
-    pub(crate) async fn saw(&self, number: u64) -> Result<()> {
-        self.run(move |dir| {
+    /// Keeps the newest number for later runs. Returns `false` if that failed.
+    pub(crate) async fn saw(&self, number: u64) -> bool {
+        self.try_run(move |dir| {
             let text = format!("{number}\n");
             let _ = dir.fs.rewrite_atomic(&dir.path.join(SEEN), text.as_bytes(), SyncMode::Normal)?;
             Ok(())
@@ -98,18 +119,18 @@ impl Memory {
     }
 
     /// Keeps the references of a catalog.
-    pub(crate) async fn keep_refs(&self, catalog: Sha256, blocks: Vec<u8>) -> Result<()> {
-        self.run(move |dir| {
+    pub(crate) async fn keep_refs(&self, catalog: Sha256, blocks: Vec<u8>) {
+        self.try_run(move |dir| {
             let path = refs_path(dir, catalog);
             let _ = dir.fs.rewrite_atomic(&path, &blocks, SyncMode::Normal)?;
             Ok(())
         })
-        .await
+        .await;
     }
 
     /// Removes the references of catalogs that are not in `live`.
-    pub(crate) async fn keep_only(&self, live: Vec<Sha256>) -> Result<()> {
-        self.run(move |dir| {
+    pub(crate) async fn keep_only(&self, live: Vec<Sha256>) {
+        self.try_run(move |dir| {
             let folder = dir.path.join(REFS);
             let names: std::collections::BTreeSet<_> = live.iter().map(|sha| hex::encode(sha)).collect();
             for entry in dir.fs.read_dir(&folder)? {
@@ -119,7 +140,7 @@ impl Memory {
             }
             Ok(())
         })
-        .await
+        .await;
     }
 }
 

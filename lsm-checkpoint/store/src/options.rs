@@ -108,6 +108,10 @@ impl Options {
     ///
     /// With it, a killed push resumes where it stopped, a rollback of the repository is noticed, and a collect reads
     /// the references of new backups only. The directory holds no secrets, and can be removed while no client uses it.
+    ///
+    /// If the directory cannot be written, for instance because its disk is full, the client warns once through the
+    /// crate `log` and goes on. It still notices a rollback that happens while it runs. Only a push that cannot note
+    /// that it has begun fails.
     #[must_use]
     pub fn state(mut self, fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {
         self.state = Some((fs, dir.into()));

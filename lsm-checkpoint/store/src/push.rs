@@ -82,7 +82,7 @@ impl Repository {
                 if let Some(writer) = session.memory.resume(survey.id).await?.writer {
                     session.commit(&mut Fence(writer)).await?;
                 }
-                session.memory.ended(survey.id).await?;
+                let _ = session.memory.ended(survey.id).await;
                 return Ok(Pushed::already(backup));
             }
         };

@@ -2,7 +2,9 @@
 
 mod cache;
 mod calls;
+mod debris;
 mod disk;
+mod failure;
 mod fetch;
 mod file;
 mod restore;
@@ -18,8 +20,9 @@ use std::{
 use crate::{
     access::Access,
     background::Background,
+    defect::Defect,
     error::{Error, Result},
-    format::{Backup, PIECE},
+    format::{Backup, BackupCatalog, PIECE},
     id::BackupId,
     key::Key,
     repository::Repository,
@@ -28,6 +31,9 @@ use crate::{
 use disk::DiskCache;
 use fetch::Fetcher;
 use tree::Tree;
+
+/// The number of times that a push may replace a backup while it is opened.
+const REPLACEMENTS: u32 = 100;
 
 /// The options for reading a backup.
 #[derive(Clone, Debug)]
@@ -72,6 +78,10 @@ impl ReadOptions {
 /// The filesystem holds one directory, [`dir`](Self::dir), which is the checkpoint. Each piece of 1 MiB is compared
 /// with its SHA-256 before a byte of it is returned. Sequential reads fetch pieces ahead. Calls that would change
 /// something fail, most of them with `ReadOnlyFilesystem`.
+///
+/// A failed request is the cause of the [`io::Error`](std::io::Error) of a read. Its kind is `PermissionDenied` if
+/// access was denied, `TimedOut` if the store did not answer, `InvalidData` if the bytes are damaged or missing, and
+/// otherwise `Other`.
 ///
 /// The calls block the thread, and work inside any runtime, because the requests are made by threads of this value. A
 /// store that was passed as a client ([`Location::of_store`](crate::Location::of_store)) must not need the runtime of
@@ -143,15 +153,7 @@ impl Repository {
     /// ```
     pub async fn files(&self, backup: BackupId, options: &ReadOptions) -> Result<RepositoryFs> {
         let session = self.session();
-        let head = session.newest().await?.head;
-        let found = head.referenced().find(|known| known.id == backup);
-        let found = found.ok_or(Error::NoSuchBackup { backup })?.clone();
-        let catalog = match session.catalog(&found).await? {
-            Ok(catalog) => catalog,
-            Err(defect) => {
-                return Err(missing(session, backup, Key::Catalog(found.catalog.name), defect).await);
-            }
-        };
+        let (found, catalog) = opened(session, backup).await?;
         let disk = match &options.disk {
             Some((dir, bytes)) => Some(DiskCache::open(dir.clone(), *bytes)?),
             None => None,
@@ -163,18 +165,40 @@ impl Repository {
         // Connections belong to the runtime that made them, and a reader may block that runtime.
         let access = Access::new(session.access.location.again()?, session.access.options.clone());
         let again = Arc::new(session.beside(access));
-        let fetcher = Arc::new(Fetcher::new(again, background, catalog, memory, disk));
+        let fetcher = Arc::new(Fetcher::new(again, background, (found.clone(), catalog), memory, disk));
         Ok(RepositoryFs { inner: Arc::new(Inner { backup: found, dir, tree, fetcher }) })
     }
 }
 
-/// Makes the error of an object that is missing or damaged. If the backup was dropped meanwhile, this is
-/// [`BackupGone`](Error::BackupGone).
-async fn missing(session: &Session, backup: BackupId, key: Key, defect: crate::defect::Defect) -> Error {
-    match session.newest().await {
-        Ok(newest) if newest.head.referenced().all(|known| known.id != backup) => {
-            Error::BackupGone { backup }
+/// Reads the catalog of a backup. If a push replaces it meanwhile, reads the new one.
+async fn opened(session: &Session, backup: BackupId) -> Result<(Backup, BackupCatalog)> {
+    let mut known = standing(session, backup).await?.ok_or(Error::NoSuchBackup { backup })?;
+    for _ in 0..REPLACEMENTS {
+        let defect = match session.catalog(&known).await? {
+            Ok(catalog) => return Ok((known, catalog)),
+            Err(defect) => defect,
+        };
+        match standing(session, backup).await {
+            Ok(Some(newer)) if newer.catalog.name != known.catalog.name => known = newer,
+            Ok(None) => return Err(Error::BackupGone { backup }),
+            _ => return Err(Error::defect(Key::Catalog(known.catalog.name), defect)),
         }
-        _ => Error::defect(key, defect),
+    }
+    Err(Error::Contended { place: session.access.place() })
+}
+
+/// Returns a backup as the newest state has it.
+async fn standing(session: &Session, backup: BackupId) -> Result<Option<Backup>> {
+    let head = session.newest().await?.head;
+    Ok(head.referenced().find(|known| known.id == backup).cloned())
+}
+
+/// Makes the error of an object that is missing or damaged. If the backup was dropped or replaced meanwhile, this is
+/// [`BackupGone`](Error::BackupGone).
+async fn missing(session: &Session, backup: &Backup, key: Key, defect: Defect) -> Error {
+    match standing(session, backup.id).await {
+        Ok(Some(newest)) if newest.catalog.name == backup.catalog.name => Error::defect(key, defect),
+        Ok(_) => Error::BackupGone { backup: backup.id },
+        Err(_) => Error::defect(key, defect),
     }
 }

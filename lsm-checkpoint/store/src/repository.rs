@@ -33,7 +33,7 @@ impl Repository {
     ///
     /// - [`NotARepository`](crate::Error::NotARepository): there is no repository at this place.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote it.
-    /// - [`Corrupt`](crate::Error::Corrupt): the object `repository` is damaged.
+    /// - [`Corrupt`](crate::Error::Corrupt): the object `repository` is damaged, or has gone although there are states.
     /// - [`Fs`](crate::Error::Fs): the state directory cannot be used.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn open(location: Location, options: Options) -> Result<Self> {
@@ -65,7 +65,6 @@ impl Repository {
     ///   the repository is damaged, or not the one that this client has seen before.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote the newest state.
     /// - [`Contended`](crate::Error::Contended): call it again.
-    /// - [`Fs`](crate::Error::Fs): the state directory cannot be written.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Backup>> {
         Ok(self.session.newest().await?.head.backups)

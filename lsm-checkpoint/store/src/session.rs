@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::{
     access::{Access, Answer, Failure},
+    defect::Defect,
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants},
     key::Key,
@@ -30,21 +31,45 @@ pub(crate) struct Session {
     constants_bytes: Bytes,
     /// The newest number that this client has seen.
     seen: Mutex<Option<u64>>,
+    /// Set if the number could not be kept for later runs.
+    is_unsaved: AtomicBool,
     refuses_overwrites: AtomicBool,
+}
+
+/// Refuses a place with states but without the object `repository`.
+///
+/// State 0 alone is a repository that is being created. A higher state is made only after the object `repository`. So
+/// the object is read after the list: a client that creates the repository meanwhile is no loss.
+///
+/// # Errors
+///
+/// - [`Corrupt`](Error::Corrupt): the object has gone.
+/// - [`RepositoryExists`](Error::RepositoryExists): the object is there.
+pub(crate) async fn refuse_lost(access: &Access) -> Result<()> {
+    if access.highest_state().await?.is_none_or(|number| number == 0) {
+        return Ok(());
+    }
+    match access.get(Key::Repository, CONSTANTS_MAX).await? {
+        Some(_) => Err(Error::RepositoryExists { place: access.place() }),
+        None => Err(Error::defect(Key::Repository, Defect::Missing)),
+    }
 }
 
 impl Session {
     pub(crate) async fn open(access: Access) -> Result<Self> {
         let Some(bytes) = access.get(Key::Repository, CONSTANTS_MAX).await? else {
-            return Err(Error::NotARepository { place: access.place() });
+            return Err(match refuse_lost(&access).await {
+                Err(lost @ Error::Corrupt { .. }) => lost,
+                _ => Error::NotARepository { place: access.place() },
+            });
         };
         let constants =
             Constants::decode(bytes.clone()).map_err(|defect| Error::defect(Key::Repository, defect))?;
         let memory = Memory::open(&access.options, constants.id).await?;
         let seen = Mutex::new(memory.newest_seen().await?);
         let constants_bytes = Bytes::from(bytes);
-        let refuses_overwrites = AtomicBool::new(false);
-        Ok(Self { access, constants, memory, constants_bytes, seen, refuses_overwrites })
+        let (is_unsaved, refuses_overwrites) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { access, constants, memory, constants_bytes, seen, is_unsaved, refuses_overwrites })
     }
 
     /// Makes a session of the same repository over other connections. It is only for reading.
@@ -52,8 +77,16 @@ impl Session {
         let memory = Memory::none(&access.options);
         let seen = Mutex::new(self.newest_seen());
         let constants_bytes = self.constants_bytes.clone();
-        let refuses_overwrites = AtomicBool::new(false);
-        Self { access, constants: self.constants, memory, constants_bytes, seen, refuses_overwrites }
+        let (is_unsaved, refuses_overwrites) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self {
+            access,
+            constants: self.constants,
+            memory,
+            constants_bytes,
+            seen,
+            is_unsaved,
+            refuses_overwrites,
+        }
     }
 
     pub(crate) fn rules(&self) -> &Rules {
@@ -93,8 +126,9 @@ impl Session {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a number, in memory and on disk.
-    async fn saw(&self, number: u64) -> Result<()> {
+    /// Remembers a number, in memory and on disk. The client notices a rollback even if the disk fails, because it has
+    /// the number in memory. It tries the disk again at the next state that it reads.
+    async fn saw(&self, number: u64) {
         let is_new = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let is_new = seen.is_none_or(|seen| seen < number);
@@ -103,6 +137,10 @@ impl Session {
             }
             is_new
         };
-        if is_new { self.memory.saw(number).await } else { Ok(()) }
+        if self.is_unsaved.load(Ordering::Relaxed) || is_new {
+            let newest = self.newest_seen().unwrap_or(number);
+            let is_saved = self.memory.saw(newest).await;
+            self.is_unsaved.store(!is_saved, Ordering::Relaxed);
+        }
     }
 }

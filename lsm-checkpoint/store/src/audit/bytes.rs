@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Audit, CheckReport, VerifyOptions};
+use super::{Audit, CheckReport, Damage, VerifyOptions};
 use crate::{
     defect::Defect,
     environment::blocking,
@@ -23,6 +23,7 @@ impl Audit<'_> {
         backups: &[&Backup],
         options: &VerifyOptions,
         report: &mut CheckReport,
+        damage: &mut Damage,
     ) -> Result<()> {
         let total = backups.iter().fold((0_u64, 0_u64), |(files, bytes), backup| {
             (files.saturating_add(backup.files), bytes.saturating_add(backup.bytes))
@@ -31,7 +32,7 @@ impl Audit<'_> {
         // An object is read for the first backup that needs it, and compared with the digests in that backup's catalog.
         let mut seen = BTreeSet::new();
         for backup in backups {
-            self.read_backup(backup, options, &mut seen, report).await?;
+            self.read_backup(backup, options, &mut seen, (report, damage)).await?;
         }
         Ok(())
     }
@@ -41,12 +42,12 @@ impl Audit<'_> {
         backup: &Backup,
         options: &VerifyOptions,
         seen: &mut BTreeSet<(ObjectName, Sha256)>,
-        report: &mut CheckReport,
+        (report, damage): (&mut CheckReport, &mut Damage),
     ) -> Result<()> {
         let catalog = match self.session.catalog(backup).await? {
             Ok(catalog) => catalog,
             Err(defect) => {
-                report.damage(Key::Catalog(backup.catalog.name), defect, backup.id);
+                damage.add(Key::Catalog(backup.catalog.name), defect, backup.id);
                 return Ok(());
             }
         };
@@ -79,7 +80,7 @@ impl Audit<'_> {
         report.read_bytes = report.read_bytes.saturating_add(bytes);
         damaged.sort_by_key(|(name, _)| *name);
         for (name, defect) in damaged {
-            report.damage(Key::Data(name), defect, backup.id);
+            damage.add(Key::Data(name), defect, backup.id);
         }
         Ok(())
     }

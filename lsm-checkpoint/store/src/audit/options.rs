@@ -1,6 +1,6 @@
 //! [`VerifyOptions`] and [`CheckReport`].
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     defect::Defect,
@@ -110,12 +110,46 @@ impl CheckReport {
     pub fn damaged_objects(&self) -> impl Iterator<Item = ObjectName> {
         self.damaged.iter().filter_map(|damaged| damaged.key.object())
     }
+}
 
-    pub(super) fn damage(&mut self, key: Key, what: Defect, backup: BackupId) {
-        match self.damaged.iter_mut().find(|damaged| damaged.key == key) {
+/// Damaged objects in the order in which they were found, each once.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    objects: Vec<DamagedObject>,
+    /// The position of each object. A lost bucket can have millions of them.
+    places: BTreeMap<Key, usize>,
+}
+
+impl Damage {
+    pub(super) fn add(&mut self, key: Key, what: Defect, backup: BackupId) {
+        let place = *self.places.entry(key).or_insert(self.objects.len());
+        match self.objects.get_mut(place) {
             Some(known) if known.backups.contains(&backup) => {}
             Some(known) => known.backups.push(backup),
-            None => self.damaged.push(DamagedObject { key, what, backups: vec![backup] }),
+            None => self.objects.push(DamagedObject { key, what, backups: vec![backup] }),
         }
+    }
+
+    pub(super) fn into_objects(self) -> Vec<DamagedObject> {
+        self.objects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Nonce, WriterId};
+
+    #[test]
+    fn each_damaged_object_is_listed_once_in_the_order_of_its_discovery() {
+        let key = |nonce| Key::Data(ObjectName { writer: WriterId([0; 16]), nonce: Nonce([nonce; 16]) });
+        let [one, two] = [1, 2].map(|id| BackupId([id; 16]));
+        let mut damage = Damage::default();
+        for (nonce, backup) in [(9, one), (3, one), (9, one), (3, two), (9, two), (5, two)] {
+            damage.add(key(nonce), Defect::Missing, backup);
+        }
+        let found: Vec<_> =
+            damage.into_objects().into_iter().map(|object| (object.key, object.backups)).collect();
+        assert_eq!(found, [(key(9), vec![one, two]), (key(3), vec![one, two]), (key(5), vec![two])]);
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 
-use super::{CollectReport, Collector, known::Known};
+use super::{CollectReport, Collector, STEP, known::Known};
 use crate::{
     access::{Failure, Listed},
     error::Result,
@@ -10,9 +10,6 @@ use crate::{
     key::{Key, ObjectName},
     meter::Step,
 };
-
-/// The number of names that are deleted between two looks at the meter.
-const STEP: usize = 1000;
 
 /// An object in a list.
 struct Found {

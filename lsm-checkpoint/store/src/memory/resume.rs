@@ -48,12 +48,13 @@ impl Memory {
 
     /// Adds the writer of a push.
     pub(crate) async fn began(&self, backup: BackupId, writer: WriterId) -> Result<()> {
-        self.append(backup, format!("writer {writer}")).await
+        self.run(move |dir| append(dir, backup, &format!("writer {writer}"))).await
     }
 
-    /// Adds a file that was sent.
-    pub(crate) async fn sent(&self, backup: BackupId, file: &Finished) -> Result<()> {
-        self.append(backup, line(file)).await
+    /// Adds a file that was sent. Without the note, a later run sends it again.
+    pub(crate) async fn sent(&self, backup: BackupId, file: &Finished) {
+        let line = line(file);
+        self.try_run(move |dir| append(dir, backup, &line)).await;
     }
 
     /// Removes the memory of a push that has ended.
@@ -64,21 +65,18 @@ impl Memory {
         })
         .await
     }
+}
 
-    /// Appends a line in one write, without a sync. A lost line costs only time.
-    async fn append(&self, backup: BackupId, line: String) -> Result<()> {
-        self.run(move |dir| {
-            let options = FsOpenOptions::new().append(true).create(true);
-            let path = path(dir, backup);
-            let mut file = dir.fs.open(&path, &options)?;
-            // A torn line before this one ends here.
-            let text = format!("\n{} {line}\n", check(&line));
-            let failed = |error| lsm_fs::Error::new(lsm_fs::Op::Write, path.clone(), error);
-            file.write_all(text.as_bytes()).map_err(failed)?;
-            Ok(())
-        })
-        .await
-    }
+/// Appends a line in one write, without a sync. A lost line costs only time.
+fn append(dir: &Dir, backup: BackupId, line: &str) -> Result<()> {
+    let options = FsOpenOptions::new().append(true).create(true);
+    let path = path(dir, backup);
+    let mut file = dir.fs.open(&path, &options)?;
+    // A torn line before this one ends here.
+    let text = format!("\n{} {line}\n", check(line));
+    let failed = |error| lsm_fs::Error::new(lsm_fs::Op::Write, path.clone(), error);
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(())
 }
 
 fn path(dir: &Dir, backup: BackupId) -> PathBuf {

@@ -42,7 +42,7 @@ impl Push<'_> {
             },
             None => self.send(writer, files, at, file).await?,
         };
-        self.note(file, &stored).await?;
+        self.note(file, &stored).await;
         if !files.is_counted() {
             // The bytes of a file that was sent are counted already.
             let bytes = if stored.origin == Origin::Sent { 0 } else { file.len };
@@ -107,11 +107,11 @@ impl Push<'_> {
     }
 
     /// Records a file of this writer, so that a later push can resume if this one is killed.
-    async fn note(&self, file: &LocalFile, stored: &Stored) -> Result<()> {
-        let Some(object) = stored.object.filter(|_| stored.origin != Origin::Known) else { return Ok(()) };
+    async fn note(&self, file: &LocalFile, stored: &Stored) {
+        let Some(object) = stored.object.filter(|_| stored.origin != Origin::Known) else { return };
         let pieces = stored.pieces.clone();
         let (path, checksum) = (file.path.clone(), file.checksum);
         let finished = Finished { path, name: object.name, len: file.len, checksum, pieces };
-        self.session.memory.sent(self.survey.id, &finished).await
+        self.session.memory.sent(self.survey.id, &finished).await;
     }
 }

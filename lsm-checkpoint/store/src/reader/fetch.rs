@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::{
     cache::{Cache, PieceId, Slot},
     disk::DiskCache,
+    failure::Shared,
     missing,
     seed::Seed,
 };
@@ -22,7 +23,7 @@ use crate::{
     defect::Defect,
     environment::blocking,
     error::{Error, Result},
-    format::{BackupCatalog, PIECE, Sha256, sha256},
+    format::{Backup, BackupCatalog, PIECE, Sha256, sha256},
     key::Key,
     session::Session,
 };
@@ -35,13 +36,15 @@ pub(super) const RUN: u64 = 4;
 pub(super) struct Fetcher {
     session: Arc<Session>,
     background: Background,
+    backup: Backup,
     catalog: BackupCatalog,
     cache: Mutex<Cache>,
     arrived: Condvar,
     disk: Option<DiskCache>,
     seed: Mutex<Option<Seed>>,
     fetched: AtomicU64,
-    is_gone: AtomicBool,
+    /// The first failure that a reader got, or that the backup has gone.
+    failure: Mutex<Option<Shared>>,
 }
 
 /// Neighbouring pieces that one request fetches.
@@ -55,13 +58,13 @@ impl Fetcher {
     pub(super) fn new(
         session: Arc<Session>,
         background: Background,
-        catalog: BackupCatalog,
+        (backup, catalog): (Backup, BackupCatalog),
         memory: u64,
         disk: Option<DiskCache>,
     ) -> Self {
         let (cache, arrived) = (Mutex::new(Cache::new(memory)), Condvar::new());
-        let (seed, fetched, is_gone) = (Mutex::new(None), AtomicU64::new(0), AtomicBool::new(false));
-        Self { session, background, catalog, cache, arrived, disk, seed, fetched, is_gone }
+        let (seed, fetched, failure) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(None));
+        Self { session, background, backup, catalog, cache, arrived, disk, seed, fetched, failure }
     }
 
     pub(super) fn checkpoint(&self) -> &[u8] {
@@ -72,14 +75,41 @@ impl Fetcher {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    /// Sets local files to try before the store.
-    pub(super) fn set_seed(&self, seed: Option<Seed>) {
-        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = seed;
+    /// Returns the paths of the files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.catalog.files.iter().map(|file| file.path.as_str())
     }
 
-    /// Returns `true` if a piece is missing because the backup was dropped.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Relaxed)
+    /// Sets local files to try before the store.
+    pub(super) fn set_seed(&self, seed: Option<Seed>) {
+        *self.seed() = seed;
+    }
+
+    /// Tells the local files that a reader has closed a file after it has read it to its end.
+    pub(super) fn file_is_read(&self, file: usize) {
+        let seed = self.seed().clone();
+        if let Some((seed, file)) = seed.zip(self.catalog.files.get(file)) {
+            seed.is_read(&file.path);
+        }
+    }
+
+    fn seed(&self) -> MutexGuard<'_, Option<Seed>> {
+        self.seed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the first failure that a reader got since the last call. A backup that has gone comes before all others.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map(|failure| failure.again())
+    }
+
+    fn failed(&self, error: Arc<Error>) -> io::Error {
+        let error = Shared::new(error);
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_none() || error.is_gone() {
+            *failure = Some(error.clone());
+        }
+        error.into_io()
     }
 
     /// Returns a piece, and waits until it has arrived.
@@ -95,7 +125,8 @@ impl Fetcher {
                     Some(Slot::Failed(error)) => {
                         let error = Arc::clone(error);
                         cache.remove(id);
-                        return Err(io::Error::new(io::ErrorKind::InvalidData, Shared(error)));
+                        drop(cache);
+                        return Err(self.failed(error));
                     }
                     Some(Slot::Pending) => {
                         cache = self.arrived.wait(cache).unwrap_or_else(PoisonError::into_inner);
@@ -176,11 +207,12 @@ impl Fetcher {
         }
         let (start, end) = (run.pieces.start * PIECE, file.len.min(run.pieces.end * PIECE));
         let (key, len) = (Key::Data(object.name), end - start);
+        let damage = |defect| missing(&self.session, &self.backup, key, defect);
         self.session.access.pace(len).await;
         let bytes = match self.session.access.get_range(key, start, len).await {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err(self.damage(key, Defect::Missing).await),
-            Err(Error::Corrupt { what, .. }) => return Err(self.damage(key, what).await),
+            Ok(None) => return Err(damage(Defect::Missing).await),
+            Err(Error::Corrupt { what, .. }) => return Err(damage(what).await),
             Err(error) => return Err(error),
         };
         self.fetched.fetch_add(len, Ordering::Relaxed);
@@ -197,13 +229,13 @@ impl Fetcher {
         };
         match blocking(environment, verify).await.map_err(Error::System)? {
             Some(pieces) => Ok(pieces),
-            None => Err(self.damage(key, Defect::Digest).await),
+            None => Err(damage(Defect::Digest).await),
         }
     }
 
     /// Looks for the pieces of a run on the local disk.
     async fn local(&self, path: &str, run: &Run, digests: &[Sha256]) -> Result<Option<Vec<Bytes>>> {
-        let seed = self.seed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seed = self.seed().clone();
         let disk = self.disk.clone();
         if seed.is_none() && disk.is_none() {
             return Ok(None);
@@ -214,14 +246,6 @@ impl Fetcher {
             seeded.or_else(|| disk.and_then(|disk| disk.get_all(&digests)))
         };
         blocking(&*self.session.access.options.environment, look).await.map_err(Error::System)
-    }
-
-    async fn damage(&self, key: Key, defect: Defect) -> Error {
-        let error = missing(&self.session, self.catalog.backup, key, defect).await;
-        if matches!(error, Error::BackupGone { .. }) {
-            self.is_gone.store(true, Ordering::Relaxed);
-        }
-        error
     }
 
     fn lock(&self) -> MutexGuard<'_, Cache> {
@@ -237,20 +261,4 @@ fn length(file: u64, piece: u64) -> u64 {
 fn split(bytes: &Bytes) -> Vec<Bytes> {
     let piece = usize::try_from(PIECE).unwrap_or(usize::MAX);
     (0..bytes.len()).step_by(piece).map(|at| bytes.slice(at..bytes.len().min(at + piece))).collect()
-}
-
-/// An error that several readers get.
-#[derive(Debug)]
-struct Shared(Arc<Error>);
-
-impl std::fmt::Display for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Shared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
-    }
 }

@@ -97,6 +97,16 @@ fn copy(bytes: &[u8], offset: u64, buf: &mut [u8]) {
     buf.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
+impl Drop for RemoteFile {
+    fn drop(&mut self) {
+        if let Node::File { at, .. } = self.node
+            && self.expected.load(Ordering::Relaxed) == self.node.metadata().len
+        {
+            self.fetcher.file_is_read(at);
+        }
+    }
+}
+
 impl fmt::Debug for RemoteFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteFile")

@@ -1,21 +1,12 @@
 //! [`RepositoryFs::restore`]: a restore that resumes where a killed one stopped.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use lsm_checkpoint::{Checkpoint, CheckpointDir, CheckpointInfo, Policy};
-use lsm_fs::{Fs, FsDirLock, SyncMode, parent_of};
+use lsm_fs::Fs;
 
-use super::{RepositoryFs, seed::Seed};
+use super::{RepositoryFs, debris::Debris, seed::Seed};
 use crate::error::{Error, Result};
-
-/// A longer name would be shortened by `lsm-checkpoint`.
-const NAME_MAX: usize = 200;
-
-const SUFFIX: &str = "checkpoint-staged";
 
 impl RepositoryFs {
     /// Restores the backup to a target that does not exist, as [`lsm_checkpoint::restore`] does, with these options.
@@ -24,8 +15,14 @@ impl RepositoryFs {
     /// # Contract
     ///
     /// If an earlier restore to the same target was killed, the bytes that it has written are taken from the local
-    /// disk, in runs of up to 4 MiB. Only the other runs are fetched. All bytes are compared with their SHA-256. The
-    /// debris of the earlier restore is removed at the end, also after an error.
+    /// disk, in runs of up to 4 MiB. Only the other runs are fetched. All bytes are compared with their SHA-256.
+    ///
+    /// The debris of the earlier restore is copied, so the volume needs room for both. If there is too little room, but
+    /// enough without the debris, each of its files is removed as soon as its copy is made.
+    ///
+    /// The debris is removed at the end of a restore that succeeds, and if the backup has gone. After any other error
+    /// it stays for the next call, in `.{name}.killed.checkpoint-staged` beside the target. The files that the failed
+    /// call itself has made are removed. To give up the debris, [`sweep`](lsm_checkpoint::sweep()) the parent.
     ///
     /// # Crash semantics
     ///
@@ -34,9 +31,14 @@ impl RepositoryFs {
     ///
     /// # Errors
     ///
-    /// - [`BackupGone`](Error::BackupGone): the backup was forgotten and collected meanwhile. Nothing is left behind.
-    /// - [`Checkpoint`](Error::Checkpoint): as [`lsm_checkpoint::restore`].
-    /// - [`Fs`](Error::Fs): the debris of the earlier restore cannot be removed.
+    /// - [`BackupGone`](Error::BackupGone): the backup was forgotten and collected, or replaced, meanwhile. Nothing is
+    ///   left behind.
+    /// - [`Corrupt`](Error::Corrupt): an object of the backup is damaged or missing.
+    /// - [`Denied`](Error::Denied), [`Store`](Error::Store): the store cannot be read. Call it again.
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
+    /// - [`Checkpoint`](Error::Checkpoint): as [`lsm_checkpoint::restore`]. After `NoSpace`, make room and call it
+    ///   again, or sweep the parent to give up the debris.
+    /// - [`Fs`](Error::Fs): the debris of the earlier restore cannot be locked or removed.
     pub fn restore(
         &self,
         fs: &Arc<dyn Fs>,
@@ -44,69 +46,50 @@ impl RepositoryFs {
         options: &Checkpoint<'_>,
     ) -> Result<CheckpointInfo> {
         let checkpoint = CheckpointDir::open(Arc::new(self.clone()), self.dir())?;
-        let debris = Debris::adopt(&**fs, target)?;
-        if let Some(debris) = &debris {
-            self.inner.fetcher.set_seed(Some(Seed { fs: Arc::clone(fs), dir: debris.dir.clone() }));
+        let _ = self.inner.fetcher.take_failure();
+        let debris = Debris::adopt(&**fs, target, self.inner.fetcher.paths())?;
+        let seed = debris.as_ref().map(|debris| Seed::new(Arc::clone(fs), debris.dir.clone()));
+        let attempt = |seed: Option<Seed>, options: Checkpoint<'_>| {
+            self.inner.fetcher.set_seed(seed);
+            let outcome = options.policy(Policy::Independent).restore(&checkpoint, &**fs, target);
+            self.inner.fetcher.set_seed(None);
+            outcome
+        };
+        let mut outcome = attempt(seed.clone(), *options);
+        if let (Some(seed), Err(lsm_checkpoint::Error::NoSpace { needed, available })) = (seed, &outcome)
+            && available.saturating_add(seed.held_bytes(self.inner.fetcher.paths())) >= *needed
+        {
+            // The check would count the debris as lost space again.
+            outcome = attempt(Some(seed.shrinking()), options.check_space(false));
         }
-        let outcome = options.policy(Policy::Independent).restore(&checkpoint, &**fs, target);
-        self.inner.fetcher.set_seed(None);
-        let removed = debris.map_or(Ok(()), |debris| debris.remove(&**fs));
-        match outcome {
-            Err(_) if self.inner.fetcher.is_gone() => Err(Error::BackupGone { backup: self.backup().id }),
-            Err(error) => Err(error.into()),
-            Ok(info) => removed.map(|()| info),
-        }
-    }
-}
-
-/// The staged directory of a dead restore, under a name of its own, with its owner lock.
-///
-/// The name has the form of a staged directory, so a sweep also finds it after a crash.
-struct Debris {
-    dir: PathBuf,
-    _lock: Box<dyn FsDirLock>,
-}
-
-impl Debris {
-    /// Takes over the staged directory of a dead restore. A restore under way keeps its own.
-    fn adopt(fs: &dyn Fs, target: &Path) -> Result<Option<Self>> {
-        let name = target.file_name().and_then(|name| name.to_str()).filter(|name| name.len() <= NAME_MAX);
-        let Some(name) = name else { return Ok(None) };
-        // If the target exists, the staged directory beside it may be the only sign that it is incomplete. So leave it.
-        if fs.symlink_metadata(target).is_ok() {
-            return Ok(None);
-        }
-        let staged = target.with_file_name(format!(".{name}.{SUFFIX}"));
-        let kept = target.with_file_name(format!(".{name}.killed.{SUFFIX}"));
-        if let Some(lock) = lock_of_dead(fs, &staged)? {
-            if let Some(older) = lock_of_dead(fs, &kept)? {
-                Self { dir: kept.clone(), _lock: older }.remove(fs)?;
-            }
-            return match fs.rename_noreplace(&staged, &kept) {
-                Ok(()) => Ok(Some(Self { dir: kept, _lock: lock })),
-                // The restore itself clears the directory then.
-                Err(_) => Ok(None),
-            };
-        }
-        Ok(lock_of_dead(fs, &kept)?.map(|lock| Self { dir: kept, _lock: lock }))
+        let is_made = matches!(outcome, Ok(_) | Err(lsm_checkpoint::Error::PublishedNotDurable { .. }));
+        let outcome = outcome.map_err(|error| self.explain(error));
+        let is_over = is_made || matches!(outcome, Err(Error::BackupGone { .. }));
+        let removed = debris.filter(|_| is_over).map_or(Ok(()), |debris| debris.remove(&**fs));
+        outcome.and_then(|info| removed.map(|()| info))
     }
 
-    fn remove(self, fs: &dyn Fs) -> Result<()> {
-        match fs.remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(fs.sync_directory(parent_of(&self.dir), SyncMode::Normal).map(drop)?),
-        }
+    /// Restores the backup into a directory that exists and is empty, as [`Checkpoint::restore_into`] does, with these
+    /// options. The policy is always [`Independent`](Policy::Independent). A second call starts over.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore), and [`Checkpoint`](Error::Checkpoint) as [`Checkpoint::restore_into`].
+    pub fn restore_into(&self, fs: &dyn Fs, dir: &Path, options: &Checkpoint<'_>) -> Result<CheckpointInfo> {
+        let checkpoint = CheckpointDir::open(Arc::new(self.clone()), self.dir())?;
+        let _ = self.inner.fetcher.take_failure();
+        let outcome = options.policy(Policy::Independent).restore_into(&checkpoint, fs, dir);
+        outcome.map_err(|error| self.explain(error))
     }
-}
 
-/// Locks a directory whose owner is dead. Returns `None` if there is no such directory, or if that is uncertain.
-fn lock_of_dead(fs: &dyn Fs, dir: &Path) -> Result<Option<Box<dyn FsDirLock>>> {
-    match fs.try_lock_directory(dir) {
-        Ok(Some(lock)) => Ok(if lock.is_at(dir)? { Some(lock) } else { None }),
-        Ok(None) => Ok(None),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => {
-            Ok(None)
+    /// Returns the failure of the request that made the restore fail, if there was one.
+    fn explain(&self, error: lsm_checkpoint::Error) -> Error {
+        match (error, self.inner.fetcher.take_failure()) {
+            (_, Some(gone @ Error::BackupGone { .. })) => gone,
+            (lsm_checkpoint::Error::Cancelled, _) => Error::Cancelled,
+            // The caller has to know the entry that was left behind.
+            (error @ lsm_checkpoint::Error::LeftBehind { .. }, _) | (error, None) => error.into(),
+            (_, Some(failure)) => failure,
         }
-        Err(error) => Err(error.into()),
     }
 }

@@ -11,9 +11,10 @@ use crate::{
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants, HEAD_MAX, Head},
     id::{RepositoryId, TransactionId},
-    key::{HEADS, Key},
+    key::Key,
     location::Location,
     options::Options,
+    session::refuse_lost,
 };
 
 impl Repository {
@@ -32,18 +33,23 @@ impl Repository {
     /// - [`RepositoryExists`](Error::RepositoryExists): nothing was changed.
     /// - [`StoreLacks`](Error::StoreLacks): the store failed the probe, so it could lose backups. No repository was
     ///   created.
-    /// - [`Corrupt`](Error::Corrupt): there are states, but the object `repository` has gone. Bring it back from a
-    ///   copy.
+    /// - [`Corrupt`](Error::Corrupt): there are states above 0, but the object `repository` has gone. Nothing was
+    ///   written, unless the states appeared during the call. Bring the object back from a copy.
     /// - [`Denied`](Error::Denied): the credentials may not list, read or write there.
-    /// - [`Store`](Error::Store), [`Fs`](Error::Fs): call it again.
+    /// - [`Contended`](Error::Contended), [`Store`](Error::Store), [`Fs`](Error::Fs): call it again.
     pub async fn init(location: Location, options: Options) -> Result<Self> {
         let access = Access::new(location, options);
         make_folder(&access)?;
         if access.get(Key::Repository, CONSTANTS_MAX).await?.is_some() {
             return Err(Error::RepositoryExists { place: access.place() });
         }
+        // Nothing is written beside the states of a repository that has lost its object `repository`. Its state 0 may
+        // have been deleted by a collect, so a create of it would succeed.
+        refuse_lost(&access).await?;
         probe::run(&access).await?;
         let id = first_state(&access).await?;
+        // Another client may have created the repository, and used it, during the probe.
+        refuse_lost(&access).await?;
         create_constants(&access, id).await?;
         Self::open(access.location, access.options).await
     }
@@ -80,18 +86,12 @@ async fn first_state(access: &Access) -> Result<RepositoryId> {
             Answer::Unknown(_) => {}
         }
     }
-    let found = access.get(key, HEAD_MAX).await?;
-    // If there is another state, the repository is in use and has lost its object `repository`.
-    let lost = || Error::defect(Key::Repository, crate::defect::Defect::Missing);
-    let head = Head::decode(0, found.ok_or_else(lost)?).map_err(|defect| Error::defect(key, defect))?;
-    let mut states = access.list(HEADS);
-    while let Some(listed) = futures::StreamExt::next(&mut states).await {
-        let listed = listed.map_err(|error| crate::access::Failure::of(error).at(HEADS.to_owned()))?;
-        if matches!(listed.key, Some(Key::Head(number)) if number > 0) {
-            return Err(lost());
-        }
-    }
-    Ok(head.repository)
+    let Some(found) = access.get(key, HEAD_MAX).await? else {
+        // A collect has deleted the state, so there are higher ones. Or another create of it is still under way.
+        refuse_lost(access).await?;
+        return Err(Error::Contended { place: access.place() });
+    };
+    Ok(Head::decode(0, found).map_err(|defect| Error::defect(key, defect))?.repository)
 }
 
 async fn create_constants(access: &Access, id: RepositoryId) -> Result<()> {

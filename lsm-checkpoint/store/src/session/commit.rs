@@ -82,8 +82,7 @@ impl Session {
             let next = Head { number, previous: newest.sha256, transaction, ..next };
             match self.create(&next, &change_name).await.map_err(doubt)? {
                 Creation::Committed => {
-                    // A failure of the local disk does not undo the commit.
-                    let _ = self.saw(number).await;
+                    self.saw(number).await;
                     return Ok((next, done));
                 }
                 Creation::Lost => {}

@@ -1,12 +1,10 @@
 //! Reads the newest state.
 
-use futures::TryStreamExt;
-
 use super::Session;
 use crate::{
     error::{Error, Result},
     format::{HEAD_MAX, Head, Sha256, sha256},
-    key::{HEADS, Key},
+    key::Key,
 };
 
 /// The number of times that a state may vanish or be overtaken while it is read. If the store keeps its contract, other
@@ -29,7 +27,7 @@ impl Session {
     pub(crate) async fn newest(&self) -> Result<Newest> {
         let seen = self.newest_seen();
         for _ in 0..RESTARTS {
-            let Some(number) = self.highest().await? else {
+            let Some(number) = self.access.highest_state().await? else {
                 return Err(Error::NoState { place: self.access.place() });
             };
             if let Some(seen) = seen.filter(|&seen| number < seen) {
@@ -39,7 +37,7 @@ impl Session {
             if self.rules().relist && !self.counts(number).await? {
                 continue;
             }
-            self.saw(number).await?;
+            self.saw(number).await;
             return Ok(newest);
         }
         Err(Error::Contended { place: self.access.place() })
@@ -61,21 +59,6 @@ impl Session {
     /// Returns `true` if a list shows no state that is K or more above this one.
     pub(super) async fn counts(&self, number: u64) -> Result<bool> {
         let end = number.saturating_add(self.constants.kept_heads.get());
-        Ok(self.highest().await?.is_some_and(|highest| highest < end))
-    }
-
-    /// Returns the highest number in a list of the states.
-    pub(crate) async fn highest(&self) -> Result<Option<u64>> {
-        let mut attempts = self.access.attempts(HEADS);
-        loop {
-            let listed = self.access.list(HEADS).try_fold(None, async |highest: Option<u64>, listed| {
-                let number = if let Some(Key::Head(number)) = listed.key { Some(number) } else { None };
-                Ok(highest.max(number))
-            });
-            match listed.await {
-                Ok(highest) => return Ok(highest),
-                Err(error) => attempts.next(error).await?,
-            }
-        }
+        Ok(self.access.highest_state().await?.is_some_and(|highest| highest < end))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     ops::ControlFlow,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -9,13 +10,18 @@ use std::{
     time::Duration,
 };
 
-use lsm_checkpoint::{CheckpointDir, restore};
+use lsm_checkpoint::{Checkpoint, CheckpointDir, restore};
 use lsm_checkpoint_store::{
-    CollectOptions, Defect, Error, Location, PushOptions, ReadOptions, Repository, VerifyOptions,
+    Backup, CheckReport, CollectOptions, Defect, Error, Key, Location, PushOptions, ReadOptions, Repository,
+    VerifyOptions,
 };
-use lsm_fs::StdFs;
+use lsm_fs::{Fs, StdFs};
+use object_store::memory::InMemory;
 
-use crate::ground::{Db, Ground, objects, options, push, push_with, run};
+use crate::{
+    ground::{Db, Ground, objects, options, push, push_with, run},
+    hooked::{Hooked, Seen},
+};
 
 #[test]
 fn a_lost_object_is_found_and_the_next_push_heals_the_backup() {
@@ -130,4 +136,113 @@ fn a_healed_catalog_survives_a_collect_under_way() {
     assert_ne!(healed.catalog.name, backup.catalog.name);
     assert_eq!(healed.catalog.sha256, backup.catalog.sha256, "the same bytes under another name");
     assert!(run(repository.verify(&VerifyOptions::new())).unwrap().is_sound());
+}
+
+/// A table for each backup, so that none of them shares its objects.
+fn pushed_apart(ground: &Ground) -> (Repository, [(PathBuf, Backup); 2]) {
+    let checkpoints = ["one", "two"].map(|name| {
+        let tables = ["1", "2", "3"].map(|table| (table, format!("{name} {table}")));
+        let tables = tables.each_ref().map(|(table, bytes)| (*table, bytes.as_bytes()));
+        ground.checkpoint(&Db::new(name, &tables), name)
+    });
+    let [_, place] = ground.places();
+    let repository = run(Repository::init(place, options().concurrency(1))).unwrap();
+    let pushed = checkpoints.map(|checkpoint| {
+        let backup = run(push(&repository, &checkpoint)).backup;
+        (checkpoint, backup)
+    });
+    (repository, pushed)
+}
+
+/// Heals a backup from another thread, with none of its objects or only without its catalog, and deletes the old ones.
+fn replace(folder: &Path, checkpoint: &Path, backup: &Backup, is_whole: bool) {
+    let work = || {
+        let repository = run(Repository::open(Location::local(folder).unwrap(), options())).unwrap();
+        let data = objects(folder, "data").into_iter().filter(|_| is_whole).filter_map(|path| {
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            Key::parse(&name).and_then(|key| key.object())
+        });
+        let heal = PushOptions::new().distrust(data.chain([backup.catalog.name]));
+        assert!(!run(push_with(&repository, checkpoint, &heal)).unwrap().was_there);
+        run(repository.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+    };
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap());
+}
+
+/// Verifies both backups, and calls `meanwhile` once the first file was read.
+fn verify_while(repository: &Repository, meanwhile: impl Fn() + Send + Sync + 'static) -> CheckReport {
+    let is_first = AtomicBool::new(true);
+    let options = VerifyOptions::new().progress(Arc::new(move |progress| {
+        if progress.files_done > 0 && is_first.swap(false, Ordering::Relaxed) {
+            meanwhile();
+        }
+        ControlFlow::Continue(())
+    }));
+    run(repository.verify(&options)).unwrap()
+}
+
+#[test]
+fn a_backup_that_was_replaced_during_a_verification_is_not_damaged() {
+    for late in [0, 1] {
+        let ground = Ground::new();
+        let (repository, pushed) = pushed_apart(&ground);
+        let ((checkpoint, backup), folder) = (pushed[late].clone(), ground.path("repository"));
+        let report = verify_while(&repository, move || replace(&folder, &checkpoint, &backup, true));
+        assert!(report.is_sound(), "{report:?}");
+    }
+}
+
+#[test]
+fn damage_that_a_replaced_backup_still_has_is_reported() {
+    let ground = Ground::new();
+    let (repository, [(checkpoint, backup), _]) = pushed_apart(&ground);
+    let (folder, id) = (ground.path("repository"), backup.id);
+    let report = verify_while(&repository, move || {
+        for victim in objects(&folder, "data") {
+            if std::fs::read(&victim).unwrap().starts_with(b"one ") {
+                std::fs::write(&victim, b"ONE 0").unwrap();
+            }
+        }
+        replace(&folder, &checkpoint, &backup, false);
+    });
+    assert!(!report.is_sound());
+    assert!(report.damaged.iter().all(|object| object.backups == [id]), "{report:?}");
+    assert!(report.damaged.iter().all(|object| matches!(object.what, Defect::Digest)), "{report:?}");
+}
+
+#[test]
+fn a_reader_of_a_replaced_backup_is_told_to_open_it_again() {
+    let ground = Ground::new();
+    let (repository, [(checkpoint, backup), _]) = pushed_apart(&ground);
+    let files = run(repository.files(backup.id, &ReadOptions::new())).unwrap();
+    replace(&ground.path("repository"), &checkpoint, &backup, true);
+    let fs: Arc<dyn Fs> = Arc::new(StdFs);
+    let error = files.restore(&fs, &ground.path("restored"), &Checkpoint::new()).unwrap_err();
+    assert!(matches!(error, Error::BackupGone { backup: gone } if gone == backup.id), "{error}");
+    ground.check_restore(&repository, backup.id, &checkpoint);
+}
+
+#[test]
+fn a_backup_that_is_replaced_while_it_is_opened_is_opened() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", b"one")]), "checkpoint");
+    let store = Arc::new(InMemory::new());
+    let other = run(Repository::init(Location::of_store(store.clone(), ""), options())).unwrap();
+    let backup = run(push(&other, &checkpoint)).backup;
+    let (is_first, id, old) = (AtomicBool::new(true), backup.id, backup.catalog.name);
+    let place = Hooked::place(&store, move |seen, path| {
+        let is_catalog = seen == Seen::BeforeGet && path.as_ref().starts_with("backup/");
+        if is_catalog && is_first.swap(false, Ordering::Relaxed) {
+            let heal = PushOptions::new().distrust([old]);
+            let work = || {
+                let _ = run(push_with(&other, &checkpoint, &heal)).unwrap();
+                run(other.collect(&CollectOptions::new().grace(Duration::ZERO))).unwrap();
+            };
+            std::thread::scope(|scope| scope.spawn(work).join().unwrap());
+        }
+        Ok(())
+    });
+    let repository = run(Repository::open(place, options())).unwrap();
+    let files = run(repository.files(id, &ReadOptions::new())).unwrap();
+    assert_ne!(files.backup().catalog.name, old);
 }

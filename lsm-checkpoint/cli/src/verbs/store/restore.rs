@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use lsm_checkpoint::{Checkpoint, CheckpointDir, Policy, RestoredOwner};
+use lsm_checkpoint::{Checkpoint, RestoredOwner};
 use lsm_checkpoint_store::ReadOptions;
 use lsm_fs::{Fs, StdFs, parent_of};
 
@@ -62,11 +62,9 @@ impl RestoreArgs {
         let files = ask(session, &opened.repository, move |all| all.files(id, &ReadOptions::new()))?;
         let meter = session.meter("restore");
         let tell = |progress: &_| meter.tell(progress);
-        let options = Checkpoint::new().policy(Policy::Independent);
-        let options = options.restored_owner(self.owner).progress(&tell);
+        let options = Checkpoint::new().restored_owner(self.owner).progress(&tell);
         let info = if self.into_empty {
-            let checkpoint = CheckpointDir::open(Arc::new(files.clone()), files.dir())?;
-            options.restore_into(&checkpoint, &StdFs, &self.target)?
+            files.restore_into(&StdFs, &self.target, &options)?
         } else {
             let here: Arc<dyn Fs> = Arc::new(StdFs);
             files.restore(&here, &self.target, &options)?
