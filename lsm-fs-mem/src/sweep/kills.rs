@@ -65,6 +65,7 @@ impl Run<'_, '_, '_> {
             *states += tally.states;
             *from += 1;
             report.sampled_points += tally.sampled_points;
+            report.classed_points += tally.classed_points;
         }
         let (crash, message) = found.err()?;
         let tree = history.tree_after(&crash);

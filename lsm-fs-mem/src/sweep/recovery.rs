@@ -28,6 +28,7 @@ impl Run<'_, '_, '_> {
             }
         }
         seen.report.sampled_points += tally.sampled_points;
+        seen.report.classed_points += tally.classed_points;
         let (all_states, all_from, all_of) = seen.report.recoveries.get_or_insert((0, 0, 0));
         *all_states += tally.states;
         *all_from += first.len();

@@ -106,7 +106,8 @@ impl SweepReport {
     }
 
     /// Returns whether every legal state was tried, including second crashes and kills. States that differ only within
-    /// a class of file contents count as one (see the [guide](crate::guide)).
+    /// a class of file contents count as one (see the [guide](crate::guide)). The lengths without an earlier truncation
+    /// that btrfs may leave are not tried (see the [model](crate::model)).
     #[must_use]
     pub fn is_exhaustive(&self) -> bool {
         let is_all = |lives: &Option<(usize, usize, usize)>| lives.is_none_or(|(_, from, of)| from == of);

@@ -47,6 +47,7 @@ pub(super) struct Seen {
 pub(super) struct Tally {
     pub(super) states: usize,
     pub(super) sampled_points: usize,
+    pub(super) classed_points: usize,
 }
 
 /// The notes that were made before a moment.
@@ -201,6 +202,7 @@ impl<'s, 'a, 'c> Run<'s, 'a, 'c> {
         let (promised, roots) = (promised(), life.hardware.roots());
         let choices = Choices::new(&axes, self.settings.budget, self.settings.seed);
         tally.sampled_points += usize::from(!choices.are_all());
+        tally.classed_points += usize::from(!choices.have_all_contents());
         for choice in choices {
             tally.states += 1;
             let tree = axes.replay(&explorer.disk, &choice);

@@ -172,6 +172,29 @@ fn a_sample_of_second_crashes_is_reported() {
     assert!(!many_firsts.is_exhaustive() && from < of, "{many_firsts}");
 }
 
+/// A recovery that overwrites many sectors can leave more contents than a sweep tries.
+#[test]
+fn classes_of_contents_in_a_second_crash_are_reported() {
+    let classed = |sectors: usize| {
+        let make = |fs: &MemFs| -> Result<()> {
+            create(fs, "/f")?;
+            fs.note("made");
+            Ok(())
+        };
+        let recover = move |fs: &MemFs| -> Result<()> {
+            if !has(fs, "/f") {
+                return Ok(());
+            }
+            let file = fs.open(Path::new("/f"), &FsOpenOptions::new().write(true))?;
+            file.write_at(&vec![1; sectors * 512], 0)
+        };
+        let sweep = CrashSweep::new().models([Profile::Adversarial]).budget(Budget::Quick);
+        sweep.recovery(recover).run(make, fine).unwrap().profiles[0].classed_points
+    };
+    assert_eq!(classed(1), 0);
+    assert!(classed(20) > 0);
+}
+
 #[test]
 fn an_error_of_the_recovery_is_a_failure() {
     let error = CrashSweep::new()
