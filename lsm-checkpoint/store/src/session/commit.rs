@@ -168,8 +168,20 @@ fn boxed(unknown: &impl Fn(StoreError) -> Error) -> impl Fn(Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        time::Duration,
+    };
+
+    use futures::future::BoxFuture;
+
     use super::*;
     use crate::{
+        environment::{Environment, SystemEnvironment},
         format::{Backup, CatalogPlace, RefsPlace},
         id::{BackupId, Nonce, WriterId},
         key::ObjectName,
@@ -209,6 +221,85 @@ mod tests {
             let error = session.create(&Head { number, backups, ..newest }, "backup").await.unwrap_err();
             assert!(matches!(error, Error::TooLarge { limit: HEAD_MAX, .. }), "{error}");
             assert!(session.access.stat(Key::Head(number)).await.unwrap().is_none());
+        });
+    }
+
+    /// The system, until its randomness fails.
+    #[derive(Debug, Default)]
+    struct WithoutRandomness {
+        system: SystemEnvironment,
+        is_dry: AtomicBool,
+    }
+
+    impl Environment for WithoutRandomness {
+        fn random(&self) -> io::Result<[u8; 16]> {
+            if self.is_dry.load(Ordering::Relaxed) {
+                Err(io::Error::other("dry"))
+            } else {
+                self.system.random()
+            }
+        }
+
+        fn now(&self) -> Duration {
+            self.system.now()
+        }
+
+        fn unix_time(&self) -> Duration {
+            self.system.unix_time()
+        }
+
+        fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+            self.system.sleep(time)
+        }
+
+        fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+            self.system.run_blocking(work);
+        }
+    }
+
+    /// A change that another client always forestalls. In the first round, that client is K states ahead at once, so
+    /// the outcome of the create is unclear.
+    struct Forestalled<'e> {
+        environment: &'e WithoutRandomness,
+        is_unclear: bool,
+    }
+
+    impl Change for Forestalled<'_> {
+        type Done = ();
+
+        fn describe(&self) -> String {
+            "the change".to_owned()
+        }
+
+        async fn derive(&mut self, session: &Session, head: &Head) -> Result<Derived<()>> {
+            self.environment.is_dry.store(true, Ordering::Relaxed);
+            let ahead =
+                if std::mem::take(&mut self.is_unclear) { session.constants.kept_heads.get() } else { 0 };
+            let other =
+                Head { number: head.number + 1 + ahead, transaction: TransactionId([7; 16]), ..head.clone() };
+            session.create(&other, "another change").await?;
+            Ok(Derived::Next(head.clone(), ()))
+        }
+    }
+
+    /// Without randomness, no client waits for its next round. A create that may have taken effect stays in doubt.
+    #[test]
+    fn a_failed_wait_after_an_unclear_create_is_unknown() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for is_unclear in [true, false] {
+                let environment = Arc::new(WithoutRandomness::default());
+                let given: Arc<dyn Environment> = environment.clone();
+                let options = Options::new().environment(given);
+                let repository = Repository::init(Location::memory(), options).await.unwrap();
+                let mut change = Forestalled { environment: &environment, is_unclear };
+                let error = repository.session().commit(&mut change).await.unwrap_err();
+                match error {
+                    Error::Unknown { .. } => assert!(is_unclear, "{error}"),
+                    Error::System(_) => assert!(!is_unclear, "{error}"),
+                    error => panic!("{error}"),
+                }
+            }
         });
     }
 }

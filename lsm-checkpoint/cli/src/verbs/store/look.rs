@@ -113,7 +113,7 @@ impl ShowArgs {
 
 /// Show the last backup of each source, forgotten backups, and unfinished pushes.
 ///
-/// A backup whose time is in the future is passed over, because its age would hide that newer backups are missing.
+/// A backup whose time is in the future is skipped, because its age would hide that newer backups are missing.
 #[derive(Args, Debug)]
 pub(super) struct StatusArgs {
     /// The repository.

@@ -111,12 +111,12 @@ fn newest<'b>(session: &Session, url: &str, backups: &'b [Backup]) -> Result<&'b
     }
     newest_in_time(session, backups.iter()).ok_or_else(|| {
         none(format!("{url}: every backup has a time in the future: check the clock"))
-            .hint("or name a backup, as URL@ID")
+            .hint("name a backup, as URL@ID")
     })
 }
 
-/// Finds the newest backup, by the time of its checkpoint. A time in the future is an error of a clock, which would
-/// hide for as long that newer backups are missing. So such a backup is passed over, with a note.
+/// Finds the newest backup, by the time of its checkpoint. A backup whose time is in the future is skipped, with a
+/// note: a clock was wrong, and until that time nobody would notice that newer backups are missing.
 pub(super) fn newest_in_time<'b>(
     session: &Session,
     backups: impl Iterator<Item = &'b Backup>,
