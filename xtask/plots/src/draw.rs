@@ -54,7 +54,7 @@ fn draw(plot: &Plot, lines: &[Line], svg: &mut String) -> Result<(), Box<dyn std
         let style = colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(line.points.iter().copied(), style))?
-            .label(line.name)
+            .label(line.name.as_str())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
         chart.draw_series(line.points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
     }

@@ -1,5 +1,7 @@
 //! The plots, and the rows of the tables that each line of a plot takes its points from.
 
+use std::collections::BTreeSet;
+
 use xtask_tables::{Row, value};
 
 /// A plot of times against numbers of files.
@@ -28,7 +30,7 @@ enum Side {
 /// A line of a plot: numbers of files, and seconds.
 #[derive(Debug, PartialEq)]
 pub(super) struct Line {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The position in the list of series. It decides the colour.
     pub(super) place: usize,
     pub(super) points: Vec<(f64, f64)>,
@@ -114,15 +116,35 @@ pub(super) const PLOTS: &[Plot] = &[
 ];
 
 impl Plot {
-    /// The lines for which the tables have two points or more.
+    /// The lines for which the tables have two points or more. If they were not all measured on one processor, each
+    /// name ends with the processor.
     pub(super) fn lines(&self, rows: &[Row<'_>]) -> Vec<Line> {
-        let lines = self.series.iter().enumerate().map(|(place, series)| {
-            let mut points: Vec<_> = rows.iter().filter_map(|row| series.point(row)).collect();
+        let mut lines = Vec::new();
+        for (place, series) in self.series.iter().enumerate() {
+            let found: Vec<_> =
+                rows.iter().filter_map(|row| Some((series.point(row)?, row.processor))).collect();
+            let processors: BTreeSet<&str> = found.iter().map(|(_, processor)| *processor).collect();
+            let mut points: Vec<_> = found.iter().map(|(point, _)| *point).collect();
             points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-            Line { name: series.name, place, points }
+            if points.len() > 1 {
+                lines.push((Line { name: series.name.to_owned(), place, points }, processors));
+            }
+        }
+        let all: BTreeSet<&str> = lines.iter().flat_map(|(_, processors)| processors).copied().collect();
+        let named = lines.into_iter().map(|(mut line, processors)| {
+            if all.len() > 1 {
+                let names: Vec<String> = processors.into_iter().map(short).collect();
+                line.name = format!("{} ({})", line.name, names.join(", "));
+            }
+            line
         });
-        lines.filter(|line| line.points.len() > 1).collect()
+        named.collect()
     }
+}
+
+/// The name of a processor without its trademark signs.
+fn short(processor: &str) -> String {
+    processor.replace("(R)", "").replace("(TM)", "").replace(" Processor", "")
 }
 
 impl Series {
@@ -160,5 +182,22 @@ mod tests {
         let [ours, floor] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!(ours.points, [(100.0, 0.0025), (1000.0, 0.0025)]);
         assert_eq!((floor.place, &floor.points[..]), (1, &[(100.0, 1.5), (1000.0, 1.5)][..]));
+        assert_eq!(ours.name, "lsm-checkpoint");
+    }
+
+    #[test]
+    fn lines_from_two_processors_name_them() {
+        let table = |processor: &str, before: &str, after: &str| {
+            let row = |count: u32| format!("| {before}{count}{after} | ext4 | 2 ms | 1 ms | 2.0 |\n");
+            let head = "| job | volume | ours | floor | ratio |\n|---|---|---|---|---|\n";
+            format!("- Machine: {processor}, 2 cores\n\n{head}{}{}\n", row(20), row(200))
+        };
+        let linked = table("Intel(R) Xeon(R) Processor @ 2.00GHz", LINKED.0, LINKED.1);
+        let of_tree = table("AMD EPYC", TREE_LINKED.0, TREE_LINKED.1);
+        let lines = PLOTS[0].lines(&xtask_tables::rows(&(linked + &of_tree)));
+        let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
+        let [ours, _, live, _] = names[..] else { panic!("{names:?}") };
+        assert_eq!(ours, "lsm-checkpoint (Intel Xeon @ 2.00GHz)");
+        assert_eq!(live, format!("{LIVE} (AMD EPYC)"));
     }
 }

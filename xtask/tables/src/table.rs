@@ -5,6 +5,8 @@
 pub struct Row<'t> {
     /// The heading above the table.
     pub section: &'t str,
+    /// The processor that the file of tables names above them, or an empty text.
+    pub processor: &'t str,
     /// The cells, by the names of their columns.
     cells: Vec<(&'t str, &'t str)>,
 }
@@ -34,8 +36,11 @@ impl<'t> Row<'t> {
 
 /// The rows of all tables of a text.
 pub fn rows(markdown: &str) -> Vec<Row<'_>> {
-    let (mut rows, mut section, mut head) = (Vec::new(), "", None);
+    let (mut rows, mut section, mut processor, mut head) = (Vec::new(), "", "", None);
     for line in markdown.lines() {
+        if let Some(machine) = line.strip_prefix("- Machine: ") {
+            processor = machine.split(',').next().unwrap_or_default().trim();
+        }
         if let Some(heading) = line.strip_prefix("## ") {
             section = heading.trim();
         }
@@ -44,7 +49,7 @@ pub fn rows(markdown: &str) -> Vec<Row<'_>> {
             continue;
         };
         let names = head.get_or_insert_with(|| cells.clone());
-        let row = Row { section, cells: names.iter().copied().zip(cells).collect() };
+        let row = Row { section, processor, cells: names.iter().copied().zip(cells).collect() };
         let is_row =
             |column: &str| row.cell(column).is_some_and(|cell| cell != column && !cell.starts_with("---"));
         if ["job", "volume", "ratio"].into_iter().all(is_row) {
@@ -108,9 +113,10 @@ mod tests {
 
     #[test]
     fn rows_are_read_by_the_names_of_columns() {
-        let text = "## a\n\n| ratio | job | volume | ours (min–max) | theirs |\n|--:|---|---|---|---|\n\
+        let text = "- Machine: EPYC, 2 cores\n\n## a\n\n| ratio | job | volume | ours (min–max) | theirs |\n|--:|---|---|---|---|\n\
                     | 0.5 | copied | ext4 | 1 ms | 2 ms |\n| – | x | xfs | 1 | – |\n\n| what |\n|---|\n| other |\n";
         let [first, second] = &rows(text)[..] else { panic!("two rows") };
+        assert_eq!(first.processor, "EPYC");
         assert_eq!((first.section, first.cell("job"), first.ratio()), ("a", Some("copied"), Some(0.5)));
         assert_eq!(first.sides(), Some(("1 ms", "2 ms")));
         assert_eq!((second.cell("volume"), second.ratio(), second.cell("target")), (Some("xfs"), None, None));
