@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn rows_are_read_by_the_names_of_columns() {
-        let text = "- Machine: EPYC, 2 cores\n\n## a\n\n| ratio | job | volume | ours (min–max) | theirs |\n|--:|---|---|---|---|\n\
+        let text = "- Machine: EPYC, 2 cores\n\n\
+                    ## a\n\n| ratio | job | volume | ours (min–max) | theirs |\n|--:|---|---|---|---|\n\
                     | 0.5 | copied | ext4 | 1 ms | 2 ms |\n| – | x | xfs | 1 | – |\n\n| what |\n|---|\n| other |\n";
         let [first, second] = &rows(text)[..] else { panic!("two rows") };
         assert_eq!(first.processor, "EPYC");
