@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     if let Err(error) = install::ensure(PEERS) {
         eprintln!("warning: {error:#}");
     }
-    for (_, mut command) in commands(workspace)? {
+    for (_, mut command) in commands(workspace, job)? {
         if !cmd::run(command.arg("--no-run"))?.success {
             return Ok(false);
         }
@@ -178,23 +178,18 @@ fn report(when: &str, findings: &[Finding]) {
     for finding in findings {
         eprintln!("worse: {finding}");
     }
-    let (rows, percent) = (findings.len(), TOLERANCE * 100.0);
-    eprintln!(
-        "bench: {when} {rows} rows are missing, over their target, or {percent} % above their recorded ratio"
-    );
+    let (count, percent) = (findings.len(), TOLERANCE * 100.0);
+    eprintln!("bench: {when} {count} rows are missing, over target, or {percent} % above the record");
 }
 
 fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow::Result<bool> {
-    let args = if job.is_empty() { String::new() } else { format!("-- {}", job.join(" ")) };
+    let args = if job.is_empty() { String::new() } else { format!(" -- {}", job.join(" ")) };
     println!("{}", header(workspace, mounts.description(), &args)?);
     let mut success = true;
-    for (package, mut command) in commands(workspace)? {
+    for (package, mut command) in commands(workspace, job)? {
         println!("\n## {package}\n");
-        command
-            .arg("--")
-            .args(job)
-            .envs(mounts.env())
-            .env("LSM_BENCH_MOUNTS", mounts.description().join("; "));
+        command.arg("--").args(job).envs(mounts.env());
+        command.env("LSM_BENCH_MOUNTS", mounts.description().join("; "));
         success &= cmd::run(&mut command)?.success;
     }
     Ok(success)
@@ -210,8 +205,8 @@ fn show_dirty_pages() {
 }
 
 /// Returns the commands that print the tables, by package: the bench `table` of a crate, or the bench that a nested
-/// package names.
-fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
+/// package names. It is left out if no job is of its kind, because its build takes many minutes.
+fn commands(workspace: &Workspace, job: &[String]) -> anyhow::Result<Vec<(String, Command)>> {
     let crates = workspace
         .with_target(&TABLES.0, TABLES.1)
         .map(|package| (package.name.to_string(), table_of(&workspace.root, &package.name)));
@@ -219,6 +214,10 @@ fn commands(workspace: &Workspace) -> anyhow::Result<Vec<(String, Command)>> {
         // A nested package names its bench under `package.metadata.lsm`. The flags are the ones of the step `nested`,
         // so that cargo builds it once.
         let bench = package.metadata.pointer("/lsm/bench")?.as_str()?;
+        let own = package.metadata.pointer("/lsm/job").and_then(|own| own.as_str()).unwrap_or_default();
+        if !job.is_empty() && !job.iter().any(|job| job.starts_with(own)) {
+            return None;
+        }
         let mut command = cmd::cargo(&workspace.root);
         command.args(["bench", "--target-dir", "target", "--bench", bench]);
         command.arg("--manifest-path").arg(&package.manifest_path);
@@ -242,10 +241,9 @@ fn header(workspace: &Workspace, mounts: &[String], args: &str) -> anyhow::Resul
     let kernel = cmd::capture(cmd::tool("uname").arg("-sr"))?;
     let date = cmd::capture(cmd::tool("date").args(["-u", "+%Y-%m-%d"]))?;
     let compiler = cmd::capture(cmd::tool("rustc").arg("--version"))?;
-    let mut git = cmd::tool("git");
-    git.current_dir(&workspace.root).args(["describe", "--always", "--dirty", "--exclude", "*"]);
-    let revision = cmd::capture(&mut git).unwrap_or_else(|_| "unknown".to_owned());
-    let args = if args.is_empty() { String::new() } else { format!(" {args}") };
+    let describe = ["describe", "--always", "--dirty", "--exclude", "*"];
+    let revision = cmd::capture(cmd::tool("git").current_dir(&workspace.root).args(describe))
+        .unwrap_or_else(|_| "unknown".to_owned());
     Ok(format!(
         "- Command: `cargo xtask bench{args}`, revision {}, {}\n\
          - Machine: {cpu}, {cores} cores, {memory} memory\n\
@@ -272,9 +270,11 @@ mod tests {
 
     #[test]
     fn tables_come_from_crates_and_from_nested_packages() {
-        let commands = commands(&Workspace::load().unwrap()).unwrap();
-        let names: Vec<_> = commands.iter().map(|(name, _)| name.as_str()).collect();
-        assert!(names.contains(&"lsm-checkpoint") && names.contains(&"lsm-checkpoint-engines"), "{names:?}");
+        let workspace = Workspace::load().unwrap();
+        let count = |job: &[String]| commands(&workspace, job).unwrap().len();
+        let [versus, linked] = ["versus", "linked"].map(|job| count(&[job.to_owned()]));
+        let all = count(&[]);
+        assert!(all > versus && versus > linked && linked > 0, "{all}, {versus}, {linked}");
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn the_header_names_command_machine_and_mounts() {
         let workspace = Workspace::load().unwrap();
-        let header = header(&workspace, &["ext4: 1 MiB, -o loop".to_owned()], "-- links").unwrap();
+        let header = header(&workspace, &["ext4: 1 MiB, -o loop".to_owned()], " -- links").unwrap();
         for part in ["cargo xtask bench -- links", "cores", "rustc", "ext4: 1 MiB, -o loop"] {
             assert!(header.contains(part), "{part} is missing from:\n{header}");
         }

@@ -89,7 +89,7 @@ pub(super) fn run_inside(
     against: Against<'_>,
 ) -> anyhow::Result<bool> {
     let sides = sides(workspace)?;
-    let command = format!("--against {} -- {}", against.revision, jobs.join(" "));
+    let command = format!(" --against {} -- {}", against.revision, jobs.join(" "));
     println!("{}\n", header(workspace, mounts.description(), &command)?);
     let mut rounds = Vec::new();
     for round in 0..against.rounds {
