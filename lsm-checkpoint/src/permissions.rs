@@ -12,7 +12,7 @@ use std::{
 pub(crate) use lsm_fs::Permissions;
 use lsm_fs::{Fs, FsAbilities, FsFile, FsMetadata, FsPermissions, PermissionsSet};
 
-use crate::{Error, Result, SourceRoot};
+use crate::{Error, Result};
 
 /// The bits that a file takes from the mode of a directory.
 const FILE_BITS: u32 = 0o666;
@@ -61,16 +61,10 @@ pub(crate) struct NotKept {
 }
 
 impl Keeper {
-    /// Creates a keeper for a source with these directories and a target on this filesystem.
-    pub(crate) fn new(fs: &dyn Fs, roots: &[SourceRoot], owner: RestoredOwner) -> Result<Self> {
-        let of_root = match roots.first() {
-            Some(root) => {
-                unless_missing(root.fs.metadata(&root.path))?.and_then(|found| root.keeps("", &found))
-            }
-            None => None,
-        };
+    /// Creates a keeper for a source whose first directory has these permissions, and a target on this filesystem.
+    pub(crate) fn new(fs: &dyn Fs, of_root: Option<Permissions>, owner: RestoredOwner) -> Self {
         let (modes_refused, owners_refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { of_root, is_able: ability(fs).is_some(), owner, modes_refused, owners_refused })
+        Self { of_root, is_able: ability(fs).is_some(), owner, modes_refused, owners_refused }
     }
 
     /// Gives the staged directory to the owner that the caller has chosen. If this is refused, it would be refused for

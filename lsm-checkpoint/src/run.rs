@@ -295,7 +295,7 @@ impl<'a> Checkpoint<'a> {
         let system = SystemClock::default();
         let clock: &dyn Clock = self.clock.unwrap_or(&system);
         let owner = if self.catalogued { RestoredOwner::Kept } else { self.owner };
-        let keeper = Keeper::new(fs, work.roots, owner)?;
+        let keeper = Keeper::new(fs, folders::of_first(work.roots)?, owner);
         let staging = target_life::claim(fs, work.target.clone(), self.mode)?;
         // If the engine or the progress callback panics, dropping the staging undoes it, too.
         match self.stage(&work, &staging, &keeper, clock) {

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use crate::{FsFile, LinkReport, NamePair, Permissions, PermissionsSet, Result};
+use crate::{DirPair, FsFile, LinkReport, NamePair, Permissions, PermissionsSet, Result};
 
 /// Optional abilities of a backend, as returned by [`Fs::abilities`](crate::Fs::abilities).
 ///
@@ -43,15 +43,6 @@ pub trait FsAbilities {
     fn permissions(&self) -> Option<&dyn FsPermissions> {
         None
     }
-}
-
-/// The source and target directories of a batch of links or clones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DirPair<'a> {
-    /// The directory that holds the existing names.
-    pub from: &'a Path,
-    /// The directory that receives the new names.
-    pub to: &'a Path,
 }
 
 /// Links and clones by directory handle, so that each call looks up two names instead of two paths.

@@ -6,20 +6,18 @@
 //! caller's thread.
 
 mod clone;
-mod names;
 mod pair;
 mod sync;
 
 use std::{ffi::OsStr, io, ops::ControlFlow, path::Path};
 
 pub use clone::{CreatedWith, PrepareClone, ReflinkOptions, reflink_batch, reflink_batch_with};
-pub use names::{LinkReport, NamePair};
 pub use sync::sync_batch;
 
-use names::validate_name;
 use pair::open_pair;
 
-use crate::{DirPair, Error, Fs, FsMetadata, Op, Result};
+pub use crate::names::{LinkReport, NamePair};
+use crate::{DirPair, Error, Fs, FsMetadata, Op, Result, names::validate_name};
 
 /// Receives the metadata of each file of a batch, by its index. `Break` ends the batch.
 pub type MetadataReport<'a> = &'a mut dyn FnMut(usize, Result<FsMetadata>) -> ControlFlow<()>;

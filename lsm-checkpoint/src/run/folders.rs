@@ -52,6 +52,12 @@ impl FolderPermissions {
     }
 }
 
+/// Returns the permissions of the source's first directory, if there is one.
+pub(super) fn of_first(roots: &[SourceRoot]) -> lsm_fs::Result<Option<Permissions>> {
+    let Some(root) = roots.first() else { return Ok(None) };
+    Ok(unless_missing(root.fs.metadata(&root.path))?.and_then(|found| root.keeps("", &found)))
+}
+
 /// Returns the permissions of the directory that the first file of a folder lies in. Returns `None` if no file of the
 /// folder lies in the source.
 fn first_dir(folder: &PlannedFolder) -> Option<lsm_fs::Result<Option<Permissions>>> {

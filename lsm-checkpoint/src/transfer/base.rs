@@ -69,11 +69,11 @@ impl<'a> Transfer<'_, 'a> {
             return Ok(others);
         }
         let (from_dir, to_dir) = (base.dir.join(&folder.dir), self.params.dir.join(&folder.dir));
-        let names: Vec<NamePair<'_>> = held.iter().map(|file| NamePair::same(&file.planned.name)).collect();
-        let mut batch = Batch::new(held);
+        let mut made = Vec::new();
+        let (mut batch, names) = Batch::new(held, &mut made, |file| Ok(NamePair::same(&file.planned.name)))?;
         let dirs = DirPair { from: &from_dir, to: &to_dir };
-        hard_link_batch(self.params.fs, dirs, &names, &mut |index, result| {
-            batch.report(index, |file| match result {
+        hard_link_batch(self.params.fs, dirs, names, &mut |index, result| {
+            batch.report(index, |file, _| match result {
                 Err(e) if !self.is_based(&e, &from_dir, &file) => {
                     // If the base has lost the file meanwhile, take it from the source.
                     let is_refused = e.allows_fallback() || e.kind() == io::ErrorKind::NotFound;

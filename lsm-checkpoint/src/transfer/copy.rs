@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     FinishedFile, Transfer, check_sum,
-    pending::{self, Batch, PendingFile, Reported},
+    pending::{self, Batch, PendingFile, Reported, order_of},
 };
 use crate::{
     Change, Error, Method, Result,
@@ -80,22 +80,14 @@ impl<'a> Transfer<'_, 'a> {
         pending::sort(&mut files);
         self.check_space(&files)?;
         let mut dirs = NewDirs { fs: self.params.fs, found: BTreeMap::new() };
-        let orders: Vec<CopyOrder<'_>> =
-            files.iter().map(|file| self.order(file, &mut dirs)).collect::<Result<_>>()?;
+        let mut made = Vec::new();
+        let (mut batch, orders) = Batch::new(files, &mut made, |file| self.order(file, &mut dirs))?;
         let jobs: Vec<CopyJob<'_>> = orders.iter().map(CopyOrder::job).collect();
-        let watch = Watch { control: self.params.control, keeper: self.params.keeper, orders: &orders };
+        let watch = Watch { control: self.params.control, keeper: self.params.keeper, orders };
         let options = CopyOptions::new().mode(self.params.mode).observer(&watch);
         let options = options.private(self.params.keeper.is_able());
-        let mut batch = Batch::new(files);
         copy_batch(self.params.fs, &jobs, &options, &mut |index, copied| {
-            batch.report(index, |file| {
-                let Some(order) = orders.get(index) else {
-                    debug_assert!(false, "each file of the batch has an order");
-                    return Err(Error::Unreported { path: file.path.to_path_buf() });
-                };
-                let outcome = CopyOutcome { copied, digest: order.digest(), permissions: order.permissions };
-                self.copied(file, outcome).map(|()| Reported::Finished)
-            })
+            batch.report(index, |file, order| self.copied(file, order, copied).map(|()| Reported::Finished))
         });
         batch.end()?.all_reported().map(drop)
     }
@@ -121,8 +113,12 @@ impl<'a> Transfer<'_, 'a> {
         Ok(CopyOrder { source, from, to, len, permissions, created_with, has_holes, hasher })
     }
 
-    fn copied(&mut self, file: PendingFile<'a>, outcome: CopyOutcome) -> Result<()> {
-        let CopyOutcome { copied, digest, permissions } = outcome;
+    fn copied(
+        &mut self,
+        file: PendingFile<'a>,
+        order: &CopyOrder<'_>,
+        copied: lsm_fs::Result<Copied>,
+    ) -> Result<()> {
         let copied = copied.map_err(|e| self.explain(&file, e))?;
         if let Content::Immutable { len: Some(expected), .. } | Content::Mutable { len: Some(expected), .. } =
             file.planned.content
@@ -131,6 +127,7 @@ impl<'a> Transfer<'_, 'a> {
             let what = Change::Length { expected, found: copied.len };
             return Err(Error::SourceChanged { path: file.path.to_path_buf(), what });
         }
+        let (digest, permissions) = (order.digest(), order.permissions);
         check_sum(file.path, file.planned.checksum, digest)?;
         let linkable = matches!(file.planned.content, Content::Immutable { .. });
         let finished = file.finished(Method::Copy, copied.len);
@@ -155,13 +152,6 @@ fn sum<'a>(files: &[PendingFile<'a>], bytes: fn(&PendingFile<'a>) -> Result<u64>
     files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(bytes(file)?)))
 }
 
-/// The result of a copy.
-struct CopyOutcome {
-    copied: lsm_fs::Result<Copied>,
-    digest: u128,
-    permissions: Option<Permissions>,
-}
-
 /// An observer of the copies. It hashes and counts every piece, limits the rate, and sets the permissions of every
 /// copy.
 struct Watch<'a> {
@@ -172,9 +162,8 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn update(&self, job: usize, update: impl FnOnce(&mut Hasher)) {
-        match self.orders.get(job) {
-            Some(order) => order.update(update),
-            None => debug_assert!(false, "the batch has no copy {job}"),
+        if let Ok(order) = order_of(self.orders, job) {
+            order.update(update);
         }
     }
 }
@@ -193,11 +182,11 @@ impl CopyObserver for Watch<'_> {
     }
 
     fn created_with(&self, job: usize) -> Option<u32> {
-        self.orders.get(job)?.created_with
+        order_of(self.orders, job).ok()?.created_with
     }
 
     fn written(&self, job: usize, target: &dyn FsFile) -> lsm_fs::Result<()> {
-        self.keeper.file(target, self.orders.get(job).and_then(|order| order.permissions))
+        self.keeper.file(target, order_of(self.orders, job)?.permissions)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lsm_fs::{Fs, NamePair, Permissions, errno};
+use lsm_fs::{Fs, NamePair, Op, Permissions, errno};
 
 use super::FinishedFile;
 use crate::{
@@ -123,10 +123,11 @@ impl<'a> PendingFile<'a> {
 }
 
 /// The files of one batch, for which the backend reports results by index. A report takes its file out of the batch, so
-/// no file can be finished twice or in place of another.
+/// no file can be finished twice or in place of another. It comes with its order: the instructions of the method for
+/// this file.
 #[derive(Debug)]
-pub(super) struct Batch<'a> {
-    waiting: Vec<Option<PendingFile<'a>>>,
+pub(super) struct Batch<'a, 'o, O> {
+    waiting: Vec<Option<(PendingFile<'a>, &'o O)>>,
     refused: Vec<PendingFile<'a>>,
     failure: Option<Error>,
 }
@@ -149,21 +150,30 @@ pub(super) struct Unfinished<'a> {
     pub(super) unreported: Vec<PendingFile<'a>>,
 }
 
-impl<'a> Batch<'a> {
-    pub(super) fn new(files: Vec<PendingFile<'a>>) -> Self {
-        Self { waiting: files.into_iter().map(Some).collect(), refused: Vec::new(), failure: None }
+impl<'a, 'o, O> Batch<'a, 'o, O> {
+    /// Makes the order of each file, and puts the orders into `made`. Also returns them, because other threads read
+    /// them by [`order_of`] while this thread takes the reports.
+    pub(super) fn new(
+        files: Vec<PendingFile<'a>>,
+        made: &'o mut Vec<O>,
+        order: impl FnMut(&PendingFile<'a>) -> Result<O>,
+    ) -> Result<(Self, &'o [O])> {
+        *made = files.iter().map(order).collect::<Result<_>>()?;
+        let orders: &'o [O] = made;
+        let waiting = files.into_iter().zip(orders).map(Some).collect();
+        Ok((Self { waiting, refused: Vec::new(), failure: None }, orders))
     }
 
-    /// Passes the file of a report to `take`. The first failure ends the batch.
+    /// Passes the file of a report and its order to `take`. The first failure ends the batch.
     pub(super) fn report(
         &mut self,
         index: usize,
-        take: impl FnOnce(PendingFile<'a>) -> Result<Reported<'a>>,
+        take: impl FnOnce(PendingFile<'a>, &'o O) -> Result<Reported<'a>>,
     ) -> ControlFlow<()> {
-        let Some(file) = self.waiting.get_mut(index).and_then(Option::take) else {
+        let Some((file, order)) = self.waiting.get_mut(index).and_then(Option::take) else {
             return ControlFlow::Continue(());
         };
-        match take(file) {
+        match take(file, order) {
             Ok(Reported::Finished) => ControlFlow::Continue(()),
             Ok(Reported::Refused(file)) => {
                 self.refused.push(file);
@@ -191,10 +201,23 @@ impl<'a> Batch<'a> {
             None => {
                 let mut refused = self.refused;
                 sort(&mut refused);
-                Ok(Unfinished { refused, unreported: self.waiting.into_iter().flatten().collect() })
+                let unreported = self.waiting.into_iter().flatten().map(|(file, _)| file).collect();
+                Ok(Unfinished { refused, unreported })
             }
         }
     }
+}
+
+/// Returns the order of the file with this index in its batch.
+///
+/// # Errors
+///
+/// The batch has no such file. A file without an order must not stay, because its permissions are not known.
+pub(super) fn order_of<O>(orders: &[O], index: usize) -> lsm_fs::Result<&O> {
+    debug_assert!(index < orders.len(), "the batch has no file {index}");
+    let missing = || io::Error::new(io::ErrorKind::InvalidInput, "the batch has no such file");
+    let file = || format!("file {index} of a batch");
+    orders.get(index).ok_or_else(|| lsm_fs::Error::new(Op::SetPermissions, file(), missing()))
 }
 
 impl<'a> Unfinished<'a> {
@@ -264,6 +287,11 @@ mod tests {
         plan.folders().flat_map(of_folder).collect()
     }
 
+    /// A batch in which the order of each file is its name.
+    fn batch<'a, 'o>(files: Vec<PendingFile<'a>>, made: &'o mut Vec<&'a str>) -> Batch<'a, 'o, &'a str> {
+        Batch::new(files, made, |file| Ok(file.planned.name.as_str())).unwrap().0
+    }
+
     fn names<'a>(files: &[PendingFile<'a>]) -> Vec<&'a str> {
         files.iter().map(|file| file.planned.name.as_str()).collect()
     }
@@ -272,16 +300,17 @@ mod tests {
     fn each_report_takes_its_own_file_once() {
         let fs = MemFs::new();
         let plan = plan(&fs, &["1", "2", "3", "4"]);
-        let mut batch = Batch::new(pending(&fs, &plan));
+        let mut made = Vec::new();
+        let mut batch = batch(pending(&fs, &plan), &mut made);
         let mut taken = Vec::new();
         for index in [2, 0, 2, 9] {
-            let flow = batch.report(index, |file| {
-                taken.push(file.planned.name.clone());
+            let flow = batch.report(index, |file, order| {
+                taken.push((file.planned.name.as_str(), *order));
                 Ok(Reported::Finished)
             });
             assert!(flow.is_continue());
         }
-        assert_eq!(taken, ["3", "1"]);
+        assert_eq!(taken, [("3", "3"), ("1", "1")], "each with its own order");
         let unfinished = batch.end().unwrap();
         assert_eq!(names(&unfinished.unreported), ["2", "4"]);
         let refused = unfinished.all_reported().unwrap_err();
@@ -292,10 +321,11 @@ mod tests {
     fn refused_files_come_back_in_the_order_of_the_plan() {
         let fs = MemFs::new();
         let plan = plan(&fs, &["1", "2", "3", "4"]);
-        let mut batch = Batch::new(pending(&fs, &plan));
-        assert!(batch.report(3, |file| Ok(Reported::Refused(file))).is_continue());
-        assert!(batch.report(1, |_| Ok(Reported::Finished)).is_continue());
-        assert!(batch.report(0, |file| Ok(Reported::AllRefused(file))).is_break());
+        let mut made = Vec::new();
+        let mut batch = batch(pending(&fs, &plan), &mut made);
+        assert!(batch.report(3, |file, _| Ok(Reported::Refused(file))).is_continue());
+        assert!(batch.report(1, |_, _| Ok(Reported::Finished)).is_continue());
+        assert!(batch.report(0, |file, _| Ok(Reported::AllRefused(file))).is_break());
         assert_eq!(names(&batch.end().unwrap().all()), ["1", "3", "4"]);
     }
 
@@ -303,8 +333,9 @@ mod tests {
     fn the_first_failure_ends_a_batch() {
         let fs = MemFs::new();
         let plan = plan(&fs, &["1", "2"]);
-        let mut batch = Batch::new(pending(&fs, &plan));
-        let gone = |file: PendingFile<'_>| {
+        let mut made = Vec::new();
+        let mut batch = batch(pending(&fs, &plan), &mut made);
+        let gone = |file: PendingFile<'_>, _: &&str| {
             Err(Error::SourceChanged { path: file.path.to_path_buf(), what: Change::Gone })
         };
         assert!(batch.report(1, gone).is_break());

@@ -12,7 +12,7 @@ use super::{
     FinishedFile, Transfer,
     base::is_same_inode,
     group::Group,
-    pending::{Batch, PendingFile, Reported},
+    pending::{Batch, PendingFile, Reported, order_of},
 };
 use crate::{Error, Method, Result, permissions::permissions_of_new_dir};
 
@@ -24,6 +24,12 @@ pub(super) struct Shared<'a> {
     pub(super) by_volume: bool,
 }
 
+/// A link or clone to make, and the permissions of a clone.
+struct ShareOrder<'a> {
+    names: NamePair<'a>,
+    permissions: Option<Permissions>,
+}
+
 impl<'a> Transfer<'_, 'a> {
     /// Links or clones files of a group.
     pub(super) fn share(
@@ -32,23 +38,26 @@ impl<'a> Transfer<'_, 'a> {
         method: Method,
         files: Vec<PendingFile<'a>>,
     ) -> Result<Shared<'a>> {
-        let names: Vec<NamePair<'_>> = files.iter().map(PendingFile::names).collect();
         let to_dir = self.params.dir.join(&group.folder.dir);
         let (unconfined, mode, keeper) = (self.params.unconfined, self.params.mode, self.params.keeper);
         let source = unconfined.source_dir(group)?;
         let view = source.as_deref().map(|source| source.beneath(unconfined.parent)).transpose()?;
         let fs = view.as_deref().unwrap_or(self.params.fs);
         let keeps = keeper.is_able() && method == Method::Reflink;
-        let permissions = files.iter().map(|file| if keeps { file.permissions() } else { Ok(None) });
-        let permissions: Vec<Option<Permissions>> = permissions.collect::<Result<_>>()?;
-        let of = |index: usize| permissions.get(index).copied().flatten();
-        let prepare = |index: usize, clone: &dyn FsFile| keeper.file(clone, of(index));
+        let (mut made, mut by_volume) = (Vec::new(), false);
+        let (mut batch, orders) = Batch::new(files, &mut made, |file| {
+            let permissions = if keeps { file.permissions()? } else { None };
+            Ok(ShareOrder { names: file.names(), permissions })
+        })?;
+        let names: Vec<NamePair<'_>> = orders.iter().map(|order| order.names).collect();
         let here = if keeps { permissions_of_new_dir(self.params.fs, &to_dir)? } else { None };
-        let created_with = |index: usize| keeper.created_with(of(index), here);
-        let (mut batch, mut by_volume) = (Batch::new(files), false);
+        let prepare =
+            |index: usize, clone: &dyn FsFile| keeper.file(clone, order_of(orders, index)?.permissions);
+        let created_with =
+            |index: usize| keeper.created_with(order_of(orders, index).ok()?.permissions, here);
         let mut report = |index: usize, result: lsm_fs::Result<()>| {
-            batch.report(index, |mut file| match result {
-                Ok(()) => self.shared(file, method, of(index)),
+            batch.report(index, |mut file, order| match result {
+                Ok(()) => self.shared(file, method, order.permissions),
                 Err(e) if method == Method::HardLink && self.is_linked(&e, &file) => {
                     self.shared(file, method, None)
                 }

@@ -12,11 +12,11 @@ use rustix::fs::{AtFlags, linkat, unlinkat};
 use super::{
     View,
     at::{At, created_with},
-    beneath::resolver::Resolver,
     clone::reflink_at,
     disable_cow,
     link::{link_at, open_dir},
     link_lookup,
+    resolver::Resolver,
 };
 use crate::{
     DirPair, Error, FsAbilities, FsAttributes, FsBulk, FsFile, FsPermissions, LinkReport, NamePair, Op,

@@ -13,7 +13,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::{beneath::resolver::Resolver, stat};
+use super::{resolver::Resolver, stat};
 use crate::{FsFileType, FsOpenOptions, Permissions, errno, std_fs::not_a_file};
 
 /// Returns the mode to create a file with. Without a request, only the owner can use the file.

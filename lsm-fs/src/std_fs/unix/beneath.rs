@@ -1,7 +1,6 @@
 //! [`View`]: the host's filesystem with roots, whose paths are resolved from a handle.
 
 mod calls;
-pub(super) mod resolver;
 #[cfg(all(test, feature = "conformance"))]
 #[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests stop at the first surprise")]
 mod tests;
@@ -16,12 +15,15 @@ use std::{
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, statat};
 
-use super::{at::At, lock::DirLock};
+use super::{
+    at::At,
+    lock::DirLock,
+    resolver::{DIRECTORY, LISTING, Resolution, Resolver},
+};
 use crate::{
     Error, FsDirLock, FsMetadata, Op, Result, errno,
     std_fs::lexical::{RelativePath, strip_root},
 };
-use resolver::{DIRECTORY, LISTING, Resolution, Resolver};
 
 /// The host's filesystem with any number of roots. Without roots, it works like [`StdFs`](crate::StdFs).
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ mod link_lookup;
 mod lock;
 mod permissions;
 mod remove;
+mod resolver;
 mod stat;
 mod sync;
 

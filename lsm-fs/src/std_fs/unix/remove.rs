@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     at::At,
-    beneath::resolver::{DIRECTORY, LISTING, Resolution, Resolver},
+    resolver::{DIRECTORY, LISTING, Resolution, Resolver},
     stat::file_id,
 };
 use crate::{FileId, errno};

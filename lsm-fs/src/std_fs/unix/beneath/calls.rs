@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, mkdirat, renameat, statat, unlinkat};
 
-use super::{DIRECTORY, LISTING, View, link, resolver::Resolver};
+use super::{DIRECTORY, LISTING, Resolver, View, link};
 use crate::{
     DirectorySync, Fs, FsAbilities, FsCapabilities, FsDirEntry, FsDirLock, FsFile, FsFileType, FsMetadata,
     FsOpenOptions, Op, Result, StdFs, SyncMode,

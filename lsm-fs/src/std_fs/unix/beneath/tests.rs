@@ -1,6 +1,6 @@
 //! Runs the suite on views of the host, with both methods of resolving paths.
 
-use super::{View, resolver::Resolution};
+use super::{Resolution, View};
 use crate::conformance::{HostNodes, Subject, run};
 
 fn conforms(resolution: Resolution) {

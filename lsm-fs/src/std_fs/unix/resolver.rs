@@ -12,6 +12,7 @@ use rustix::{
     io::{Errno, Result, retry_on_intr},
 };
 
+use super::stat;
 use crate::FsMetadata;
 
 /// Flags for a directory in which names will be looked up. On Linux they need no permission to list it
@@ -178,7 +179,7 @@ impl Resolver {
             return Ok(found);
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(super::super::stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
+        Ok(stat::metadata(&fstat(self.open(dir, path, flags, Mode::empty())?)?))
     }
 
     /// Describes a name in the directory by one call instead of three. The lookup of a single name follows nothing, and
@@ -198,7 +199,7 @@ impl Resolver {
         match found.stx_mask & StatxFlags::MNT_ID.bits() {
             0 => Ok(None),
             _ if found.stx_mnt_id != mount => Err(Errno::XDEV),
-            _ => Ok(Some(super::super::stat::metadata_of_statx(&found))),
+            _ => Ok(Some(stat::metadata_of_statx(&found))),
         }
     }
 
@@ -210,9 +211,9 @@ impl Resolver {
         dir: BorrowedFd<'_>,
         path: &Path,
     ) -> io::Result<FsMetadata> {
-        let Some(name) = path.file_name() else { return Ok(super::super::stat::metadata(&fstat(dir)?)) };
+        let Some(name) = path.file_name() else { return Ok(stat::metadata(&fstat(dir)?)) };
         let parent = self.open(dir, path.parent().unwrap_or(Path::new("")), DIRECTORY, Mode::empty())?;
-        let found = super::super::stat::metadata(&statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        let found = stat::metadata(&statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?);
         match found.file_id {
             Some(id) if id.volume != self.mount.device => Err(Errno::XDEV.into()),
             _ => Ok(found),

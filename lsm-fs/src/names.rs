@@ -1,11 +1,20 @@
-//! The names of files in the directories of a batch.
+//! The two directories of a batch of links or clones, and the names in them.
 
-use std::{ffi::OsStr, io, ops::ControlFlow};
+use std::{ffi::OsStr, io, ops::ControlFlow, path::Path};
 
 use crate::Result;
 
 /// Receives the result of each link or clone of a batch, by its index. `Break` ends the batch.
 pub type LinkReport<'a> = &'a mut dyn FnMut(usize, Result<()>) -> ControlFlow<()>;
+
+/// The source and target directories of a batch of links or clones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirPair<'a> {
+    /// The directory that holds the existing names.
+    pub from: &'a Path,
+    /// The directory that receives the new names.
+    pub to: &'a Path,
+}
 
 /// The name of a file in the source directory, and its new name in the target directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
