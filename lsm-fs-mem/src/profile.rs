@@ -150,7 +150,7 @@ pub(crate) enum ForcedNames {
     /// timer may have ended the transaction right after the change.
     UpToLast,
     /// For a file: its names and its new ancestors. For a directory: the same, the names in it, and new inodes below
-    /// it. See `forces.rs` for the sources.
+    /// it. See `forces/log_tree.rs` for the sources.
     Around,
 }
 
