@@ -90,13 +90,16 @@ impl<'d> Pending<'d> {
         Some(Steps::of_write(from, to, holes))
     }
 
-    /// Returns the sector that a written length needs on XFS: the last one of its write below the length.
+    /// Returns the sector that a written length needs on XFS: the one of its write that holds the last byte below the
+    /// length. Returns `None` if that byte lies before the write, or in a block of zeros that a long change does not
+    /// list.
     pub(crate) fn last_sector(&self, index: usize, len: u64) -> Option<&Sector> {
         let Some(Change::Size { written: true, .. }) = self.changes.get(index).map(|micro| &micro.change)
         else {
             return None;
         };
-        self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1) && sector.start < len)
+        let mut of_write = self.sectors.iter().filter(|sector| Some(sector.change) == index.checked_sub(1));
+        of_write.rfind(|sector| sector.start < len && len <= sector.end)
     }
 
     /// Removes changes from a selection until the rules allow the remaining ones.
@@ -248,3 +251,6 @@ fn garbage(ino: Ino, sector: Sector) -> Change {
     let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
     Change::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
 }
+
+#[cfg(test)]
+mod tests;
