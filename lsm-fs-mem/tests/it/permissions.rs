@@ -108,7 +108,7 @@ fn a_sweep_tries_the_old_and_the_new_mode() {
 
 /// The bytes and the mode of a file survive a crash independently of each other.
 #[test]
-fn a_sweep_tries_each_content_with_each_mode() {
+pub(crate) fn a_sweep_tries_each_content_with_each_mode() {
     let (old, new) = ((b"old", 0o600), (b"new", 0o640));
     let mixed = [(b"new", 0o600), (b"new", 0o640), (b"old", 0o600), (b"old", 0o640)];
     for (synced, wanted) in [("none", &mixed[..]), ("data", &mixed[..2]), ("all", &[new])] {
@@ -227,7 +227,7 @@ fn a_forced_name_keeps_the_mode() {
 
 /// The log of btrfs holds the mode of a new directory on the way to a synced file, and not the names beside it.
 #[test]
-fn a_logged_ancestor_has_its_mode() {
+pub(crate) fn a_logged_ancestor_has_its_mode() {
     let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let report = CrashSweep::new().models([Profile::Btrfs]).run(
         |fs| {
