@@ -78,7 +78,9 @@ impl<'d> Pending<'d> {
     /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of
     /// a hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
     pub(crate) fn steps(&self, index: usize) -> Option<Steps> {
-        let Change::Size { from, to, written, .. } = self.changes.get(index)?.change else { return None };
+        let change = &self.changes.get(index)?.change;
+        debug_assert!(matches!(change, Change::Size { .. }), "change {index} has no length");
+        let Change::Size { from, to, written, .. } = *change else { return None };
         if !written {
             return Some(Steps::of_call(to));
         }
