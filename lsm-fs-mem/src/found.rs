@@ -88,24 +88,26 @@ impl FoundTree {
     /// The errors of [`Fs::read_dir`], [`Fs::symlink_metadata`], and [`FsExt::read_to_vec`].
     pub fn read(fs: &dyn Fs, root: &Path) -> Result<Self> {
         let (mut found, mut ids) = (Self::new(), BTreeMap::new());
-        let mut open = vec![(root.to_path_buf(), FoundDir::default(), fs.read_dir(root)?.into_iter())];
-        while let Some((path, dir, rest)) = open.last_mut() {
+        // The path of each open directory, its name in the one before, its entries so far, and the others.
+        let rest = fs.read_dir(root)?.into_iter();
+        let mut open = vec![(root.to_path_buf(), OsString::new(), FoundDir::default(), rest)];
+        while let Some((path, _, dir, rest)) = open.last_mut() {
             if let Some(entry) = rest.next() {
                 let path = path.join(&entry.name);
                 if entry.file_type.is_dir() {
                     let below = fs.read_dir(&path)?.into_iter();
-                    open.push((path, FoundDir::default(), below));
+                    open.push((path, entry.name, FoundDir::default(), below));
                 } else {
                     let file = found.read_file(fs, &path, &mut ids)?;
                     dir.files.insert(entry.name, file);
                 }
-            } else if let Some((path, dir, _)) = open.pop() {
-                match (open.last_mut(), path.file_name()) {
-                    (Some((_, above, _)), Some(name)) => {
-                        above.dirs.insert(name.to_owned(), found.dirs.len());
+            } else if let Some((_, name, dir, _)) = open.pop() {
+                match open.last_mut() {
+                    Some((_, _, above, _)) => {
+                        above.dirs.insert(name, found.dirs.len());
                         found.dirs.push(dir);
                     }
-                    _ => found.root = dir,
+                    None => found.root = dir,
                 }
             }
         }
@@ -114,7 +116,20 @@ impl FoundTree {
 
     /// Returns a directory in a directory of this tree.
     pub(crate) fn dir_in(&self, dir: &FoundDir, name: &OsStr) -> Option<&FoundDir> {
-        self.dirs.get(*dir.dirs.get(name)?)
+        self.dir_at(*dir.dirs.get(name)?)
+    }
+
+    fn dir_at(&self, index: usize) -> Option<&FoundDir> {
+        let dir = self.dirs.get(index);
+        debug_assert!(dir.is_some(), "directory {index} has a name and was not found");
+        dir
+    }
+
+    /// Returns the content of a file.
+    pub(crate) fn content(&self, file: usize) -> &[u8] {
+        let content = self.files.get(file);
+        debug_assert!(content.is_some(), "file {file} has a name and no content");
+        content.map_or(&[], Vec::as_slice)
     }
 
     /// Returns the tree with its files and directories numbered in the order of a walk, and the contents of the files
@@ -123,7 +138,7 @@ impl FoundTree {
         let (mut numbers, mut contents) = (BTreeMap::new(), Vec::new());
         let mut number = |file: usize| {
             *numbers.entry(file).or_insert_with(|| {
-                contents.push(self.files.get(file).map_or(&[][..], Vec::as_slice));
+                contents.push(self.content(file));
                 contents.len() - 1
             })
         };
@@ -131,7 +146,7 @@ impl FoundTree {
         while let Some(dir) = found.get(numbered.len()).copied() {
             let files = dir.files.iter().map(|(name, file)| (name.clone(), number(*file))).collect();
             let mut dirs = BTreeMap::new();
-            for (name, below) in dir.dirs.iter().filter_map(|(name, at)| Some((name, self.dirs.get(*at)?))) {
+            for (name, below) in dir.dirs.iter().filter_map(|(name, at)| Some((name, self.dir_at(*at)?))) {
                 dirs.insert(name.clone(), found.len());
                 found.push(below);
             }

@@ -27,6 +27,7 @@ pub(crate) use hardware::Hardware;
 use locks::Locks;
 pub(crate) use log::{Event, EventLog};
 pub(crate) use lookup::{Lookup, View, ViewRoot, check_no_nul};
+pub(crate) use mounts::ROOT;
 use names::NameCalls;
 pub(crate) use namespace::Special;
 pub(crate) use storage::Storage;

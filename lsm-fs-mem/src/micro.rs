@@ -78,7 +78,7 @@ impl Micro {
             Change::Link { dir: ino, .. }
             | Change::Unlink { dir: ino, .. }
             | Change::Permissions { ino, kind: Kind::Dir, .. } => Some(ino),
-            _ => None,
+            Change::Data { .. } | Change::Size { .. } | Change::Permissions { kind: Kind::File, .. } => None,
         }
     }
 

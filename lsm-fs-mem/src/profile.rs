@@ -150,7 +150,7 @@ pub(crate) enum ForcedNames {
     /// timer may have ended the transaction right after the change.
     UpToLast,
     /// For a file: its names and its new ancestors. For a directory: the same, the names in it, and new inodes below
-    /// it. See `forces.rs` for the sources.
+    /// it. See `forces/log_tree.rs` for the sources.
     Around,
 }
 
@@ -220,6 +220,7 @@ pub(crate) struct CrashRules {
 impl CrashRules {
     /// Returns the relation between the halves of a rename.
     pub(crate) fn coupling(&self, old: &Micro, new: &Micro) -> Coupling {
+        debug_assert!(new.is_link(), "the second half of a rename is a new name");
         let Change::Link { dir: new_dir, kind, .. } = &new.change else { return Coupling::Apart };
         let moves_file =
             *kind == Kind::File && old.binding().is_some_and(|(old_dir, ..)| old_dir != *new_dir);

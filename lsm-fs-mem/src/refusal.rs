@@ -9,7 +9,7 @@ use std::{
 use crate::{
     crash::{Covered, Disk, Fact, MatchedDir, Misfit, Question},
     found::{FoundDir, FoundTree},
-    machine::Hardware,
+    machine::{Hardware, ROOT},
     micro::Ino,
     profile::{CrashModel, NameOrder},
 };
@@ -68,8 +68,7 @@ fn refused<'q>(
     question: &Question<'q>,
     hardware: &Hardware,
 ) -> Option<(MatchedDir<'q>, PathBuf, BTreeSet<Fact>)> {
-    let mut places: Vec<(Ino, PathBuf)> =
-        hardware.roots().first().map(|root| (*root, PathBuf::from("/"))).into_iter().collect();
+    let mut places: Vec<(Ino, PathBuf)> = vec![(ROOT, PathBuf::from("/"))];
     while let Some((ino, path)) = places.pop() {
         let found = at(question.found, &path);
         debug_assert!(found.is_some(), "{} was found as a mount point", path.display());
@@ -185,7 +184,7 @@ fn describe<'q>(question: &Question<'q>, place: MatchedDir<'q>, fact: &Fact) -> 
     let shown = path.display();
     match fact {
         Fact::Content(file) => {
-            let bytes = question.found.files.get(*file).map_or(0, Vec::len);
+            let bytes = question.found.content(*file).len();
             match question.misfit(*file) {
                 Some(Misfit::Byte(at)) => {
                     format!("{shown} has {bytes} bytes, and byte {at} is neither durable nor pending there")

@@ -65,6 +65,7 @@ impl Tree {
 
     /// Returns the content of a file, or an empty file if the tree does not have it.
     pub(crate) fn content(&self, ino: Ino) -> FileNode {
+        debug_assert!(self.dir(ino).is_none(), "inode {ino} is a directory and has no content");
         self.file(ino).map(|file| FileNode::clone(file)).unwrap_or_default()
     }
 
@@ -112,20 +113,24 @@ impl Tree {
     /// Replaces the content of a file. Creates the inode if necessary.
     pub(crate) fn set_file(&mut self, ino: Ino, volume: u32, file: &Arc<FileNode>) {
         if let Some(inode) = self.inode(ino, volume, Kind::File) {
+            debug_assert!(inode.kind() == Kind::File, "inode {ino} is a directory and gets a content");
             inode.node = Node::File(Arc::clone(file));
         }
     }
 
     fn unname(&mut self, ino: Option<Ino>) -> Option<Ino> {
-        let inode = self.inodes.get_mut(ino?)?;
+        let inode = self.inodes.get_mut(ino?);
+        debug_assert!(inode.is_some(), "a name led to inode {ino:?}, which does not exist");
+        let inode = inode?;
         inode.links = inode.links.saturating_sub(1);
         ino
     }
 
     /// Changes a file. Creates it if replay reaches its bytes before its name.
     fn change_file(&mut self, ino: Ino, volume: u32, change: impl FnOnce(&mut FileNode)) {
-        if let Some(Inode { node: Node::File(file), .. }) = self.inode(ino, volume, Kind::File) {
-            change(Arc::make_mut(file));
+        match self.inode(ino, volume, Kind::File) {
+            Some(Inode { node: Node::File(file), .. }) => change(Arc::make_mut(file)),
+            _ => debug_assert!(false, "inode {ino} is no file and its content changes"),
         }
     }
 
@@ -138,7 +143,10 @@ impl Tree {
     ) -> Option<Ino> {
         match self.inode(ino, volume, Kind::Dir) {
             Some(Inode { node: Node::Dir(dir), .. }) => change(Arc::make_mut(dir)),
-            _ => None,
+            _ => {
+                debug_assert!(false, "inode {ino} is no directory and its names change");
+                None
+            }
         }
     }
 

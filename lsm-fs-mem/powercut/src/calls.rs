@@ -1,9 +1,9 @@
 //! Makes the calls of a workload on a mounted file system. [`notation`](crate::notation) makes them on the model.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     num::NonZeroU64,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::mpsc,
     time::Duration,
@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::fs::{
     Advice, CWD, FallocateFlags, OFlags, RenameFlags, fadvise, fallocate, ioctl_ficlone, renameat_with,
+    syncfs,
 };
 
 use crate::bench::Mounted;
@@ -44,6 +45,10 @@ fn make(fs: &Mounted<'_>, text: &str) -> anyhow::Result<()> {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             fallocate(opened(&path(1)?)?, flags, number(2)?, number(3)?)?;
         }
+        "chmod" => {
+            let mode = u32::from_str_radix(word(2)?, 8).context("not a mode")?;
+            fs::set_permissions(path(1)?, Permissions::from_mode(mode))?;
+        }
         "clone" => {
             let source = File::open(path(1)?)?;
             ioctl_ficlone(OpenOptions::new().write(true).create_new(true).open(path(2)?)?, source)?;
@@ -56,6 +61,7 @@ fn make(fs: &Mounted<'_>, text: &str) -> anyhow::Result<()> {
         "fsync" => opened(&path(1)?)?.sync_all()?,
         "fdatasync" => opened(&path(1)?)?.sync_data()?,
         "dsync" => File::open(path(1)?)?.sync_all()?,
+        "syncfs" => syncfs(File::open(path(1)?)?)?,
         "wb" => {
             let len = NonZeroU64::new(number(3)?);
             fadvise(opened(&path(1)?)?, number(2)?, len, Advice::DontNeed)?;

@@ -65,7 +65,9 @@ impl<'q> Question<'q> {
         (root, path): (MatchedDir<'q>, &Path),
         ignored: &BTreeSet<Fact>,
     ) -> Result<Covered, BTreeSet<Fact>> {
-        let volume = self.disk.image.get(root.ino).map_or(0, |inode| inode.volume);
+        let on_disk = self.disk.image.get(root.ino);
+        debug_assert!(on_disk.is_some(), "a volume whose root {} is not on disk", root.ino);
+        let volume = on_disk.map_or(0, |inode| inode.volume);
         let mut used = BTreeSet::new();
         for scenario in scenarios(self.disk, volume) {
             let mut search = Search::new(Ways::new(self, &scenario, ignored));
@@ -95,8 +97,7 @@ impl<'q> Question<'q> {
         if let Some(known) = self.contents.borrow().get(&(file, ino)) {
             return *known;
         }
-        let bytes = self.found.files.get(file).map_or(&[][..], Vec::as_slice);
-        let fits = Pending::of(self.disk, ino).fits(bytes);
+        let fits = Pending::of(self.disk, ino).fits(self.found.content(file));
         self.contents.borrow_mut().insert((file, ino), fits);
         fits
     }

@@ -166,7 +166,11 @@ impl Axes {
 }
 
 fn apply(tree: &mut Tree, disk: &Disk, seqs: impl Iterator<Item = Seq>) {
-    for micro in seqs.filter_map(|seq| disk.journal.get(seq)) {
-        tree.apply(micro);
+    for seq in seqs {
+        let micro = disk.journal.get(seq);
+        debug_assert!(micro.is_some(), "change {seq} survives and is not pending");
+        if let Some(micro) = micro {
+            tree.apply(micro);
+        }
     }
 }

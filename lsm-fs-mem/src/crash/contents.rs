@@ -78,7 +78,9 @@ impl<'d> Pending<'d> {
     /// Returns the lengths that a change may leave: the new one, each end of a block on the way to it, and each end of
     /// a hole that was punched later (`ext4_update_disksize_before_punch` in `fs/ext4/inode.c`).
     pub(crate) fn steps(&self, index: usize) -> Option<Steps> {
-        let Change::Size { from, to, written, .. } = self.changes.get(index)?.change else { return None };
+        let change = &self.changes.get(index)?.change;
+        debug_assert!(matches!(change, Change::Size { .. }), "change {index} has no length");
+        let Change::Size { from, to, written, .. } = *change else { return None };
         if !written {
             return Some(Steps::of_call(to));
         }
@@ -90,13 +92,16 @@ impl<'d> Pending<'d> {
         Some(Steps::of_write(from, to, holes))
     }
 
-    /// Returns the sector that a written length needs on XFS: the last one of its write below the length.
+    /// Returns the sector that a written length needs on XFS: the one of its write that holds the last byte below the
+    /// length. Returns `None` if that byte lies before the write, or in a block of zeros that a long change does not
+    /// list.
     pub(crate) fn last_sector(&self, index: usize, len: u64) -> Option<&Sector> {
         let Some(Change::Size { written: true, .. }) = self.changes.get(index).map(|micro| &micro.change)
         else {
             return None;
         };
-        self.sectors.iter().rfind(|sector| Some(sector.change) == index.checked_sub(1) && sector.start < len)
+        let mut of_write = self.sectors.iter().filter(|sector| Some(sector.change) == index.checked_sub(1));
+        of_write.rfind(|sector| sector.start < len && len <= sector.end)
     }
 
     /// Removes changes from a selection until the rules allow the remaining ones.
@@ -248,3 +253,6 @@ fn garbage(ino: Ino, sector: Sector) -> Change {
     let bytes = (sector.start..sector.end).map(|at| 0xa5 ^ at.to_le_bytes()[0]).collect();
     Change::Data { ino, range: sector.start..sector.end, payload: Payload::Bytes(bytes) }
 }
+
+#[cfg(test)]
+mod tests;

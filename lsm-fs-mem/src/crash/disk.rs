@@ -141,6 +141,7 @@ impl Disk {
     }
 
     fn fold(&mut self, seq: Seq) {
+        // A later change of the same name, or the loss of its directory, may have removed it just now.
         let Some(micro) = self.journal.remove(seq) else { return };
         // Inodes that lose a name here are examined only after the whole change has been applied.
         let mut touched: Vec<Ino> = self.image.apply(&micro).into_iter().collect();

@@ -149,7 +149,11 @@ impl Pending<'_> {
                                 attempt.bytes(sector.start - start, &bytes).is_ok()
                             })
                         }
-                        _ => true,
+                        Change::Data { .. } => true,
+                        Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {
+                            debug_assert!(false, "only writes and truncations decide a block");
+                            true
+                        }
                     };
                     if !matches {
                         return false;

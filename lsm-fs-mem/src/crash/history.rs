@@ -116,6 +116,7 @@ impl Histories {
         self.begin(micro.volume, micro.seq.saturating_sub(1));
         let split = rules.renames == RenameHalves::Apart;
         let last = self.0.iter_mut().rfind(|history| history.volume == micro.volume);
+        debug_assert!(last.is_some(), "volume {} has no history", micro.volume);
         let Some(last) = last else { return };
         if !micro.is_of_directory() {
             last.late = LogState { commit: micro.seq, logged: BTreeSet::new() };

@@ -122,6 +122,7 @@ impl NameSets {
         names.sets.reverse();
         names.sets.retain(|set| seen.insert(set.clone()));
         names.sets.reverse();
+        debug_assert!(!names.sets.is_empty(), "a crash keeps some set of names, if only the empty one");
         names
     }
 

@@ -54,7 +54,9 @@ pub(crate) fn sectors(durable: &Pages, changes: &[&Micro]) -> Vec<Sector> {
 fn ranges<'c>(changes: &'c [&Micro]) -> impl Iterator<Item = (usize, &'c Range<u64>)> {
     changes.iter().enumerate().filter_map(|(index, micro)| match &micro.change {
         Change::Data { range, .. } => Some((index, range)),
-        _ => None,
+        Change::Size { .. } | Change::Link { .. } | Change::Unlink { .. } | Change::Permissions { .. } => {
+            None
+        }
     })
 }
 
@@ -79,7 +81,11 @@ fn stored(durable: &Pages, changes: &[&Micro]) -> BTreeSet<u64> {
             Change::Data { range, payload: Payload::Pages(pages), .. } => {
                 stored.extend(blocks_of(pages, range.clone()));
             }
-            _ => {}
+            Change::Data { payload: Payload::Zeros, .. }
+            | Change::Size { .. }
+            | Change::Link { .. }
+            | Change::Unlink { .. }
+            | Change::Permissions { .. } => {}
         }
     }
     stored

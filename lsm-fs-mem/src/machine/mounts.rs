@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::micro::Ino;
 
 /// The directory at which every path starts.
-pub(super) const ROOT: Ino = 1;
+pub(crate) const ROOT: Ino = 1;
 
 /// Maps each covered directory to the root that covers it.
 #[derive(Clone, Debug, Default)]

@@ -125,7 +125,9 @@ impl Namespace {
     }
 
     pub(crate) fn volume_of(&self, ino: Ino) -> u32 {
-        self.tree.get(ino).map_or(0, |inode| inode.volume)
+        let inode = self.tree.get(ino);
+        debug_assert!(inode.is_some(), "inode {ino} is in use and does not exist");
+        inode.map_or(0, |inode| inode.volume)
     }
 
     /// Returns the inode's volume, unless it is shut down.
@@ -148,7 +150,9 @@ impl Namespace {
     }
 
     pub(super) fn kind(&self, ino: Ino) -> Kind {
-        self.tree.get(ino).map_or(Kind::File, Inode::kind)
+        let inode = self.tree.get(ino);
+        debug_assert!(inode.is_some(), "inode {ino} is in use and does not exist");
+        inode.map_or(Kind::File, Inode::kind)
     }
 
     pub(super) fn file_type(&self, ino: Ino) -> FsFileType {

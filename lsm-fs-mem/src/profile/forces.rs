@@ -1,35 +1,13 @@
 //! Selects the micro-operations that a sync forces to disk.
 //!
-//! # Sources
-//!
-//! The rules for btrfs follow its log tree, `fs/btrfs/tree-log.c` in the Linux source:
-//!
-//! - `btrfs_sync_file` (in `fs/btrfs/file.c`) uses its argument `datasync` only in a trace point, so an fdatasync is an
-//!   fsync.
-//! - `btrfs_log_inode_parent` logs an inode, its new ancestors (`log_all_new_ancestors`) and, if the inode is a
-//!   directory, the new entries below it (`log_new_dir_dentries`). `log_new_dir_dentries` skips an inode that is
-//!   already in the log (`need_log_inode`).
-//! - The comment "directory trouble cases" in `tree-log.c` requires that new names of logged inodes are logged (case
-//!   2), and also new names of inodes that a rename moves out of a logged directory (case 2a). `btrfs_log_new_name`
-//!   does both.
-//! - `btrfs_del_dir_entries_in_log` deletes the names of a removed file from the log.
-//!
-//! These details come from recorded crash states of Linux 6.18 and are not documented:
-//!
-//! - New links to old inodes in old subdirectories of a synced directory are not logged.
-//! - The other new names of a logged inode, and other names in a new directory that is logged, may be logged or not.
-//!   [`CrashRules::may_log`] returns these names.
-//! - A name that a later call replaced is not forced.
-//!
-//! For ext4 and XFS see [`ForcedNames`].
+//! For ext4 and XFS see [`ForcedNames`], and for btrfs the module `log_tree`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+mod log_tree;
+
+use std::{collections::BTreeSet, ops::Range};
 
 use super::{Coupling, CrashRules, ForcedNames};
-use crate::micro::{Change, Ino, Journal, Micro, Name, Payload, Seq};
+use crate::micro::{Change, Ino, Journal, Micro, Payload, Seq};
 
 /// A call that forces pending changes to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,53 +83,6 @@ impl CrashRules {
         force.complete_groups();
         force.forced
     }
-
-    /// Returns the changes that the call may force in addition to `forced`, and the inodes that are in the log
-    /// afterwards.
-    ///
-    /// The changes are the names of each logged inode, and the names and permissions of each logged directory. If such
-    /// a name leads to another inode, that inode is logged as well. If the names of a synced file have changed, its old
-    /// and new directories are logged (`btrfs_log_all_parents`). `home` returns the directory that holds an inode's
-    /// name on disk.
-    pub(crate) fn may_log(
-        &self,
-        journal: &Journal,
-        home: &dyn Fn(Ino) -> Option<Ino>,
-        (log, forced): (&LogState, &BTreeSet<Seq>),
-        call: SyncCall,
-    ) -> (BTreeSet<Seq>, BTreeSet<Ino>) {
-        let (mut may, mut logged) = (BTreeSet::new(), log.logged.clone());
-        let Some((ino, volume)) = call.of_inode() else { return (may, logged) };
-        logged.insert(ino);
-        let names = journal.child(ino).filter_map(Micro::binding).map(|(dir, ..)| dir);
-        let parents: BTreeSet<Ino> = names.collect();
-        if !parents.is_empty() && !matches!(call, SyncCall::Dir { .. }) {
-            logged.extend(parents.into_iter().chain(home(ino)));
-        }
-        for (dir, _, child) in forced.iter().filter_map(|seq| journal.get(*seq)?.binding()) {
-            logged.insert(child);
-            if journal.is_newborn(dir, log.commit) {
-                logged.insert(dir);
-            }
-        }
-        loop {
-            let before = (may.len(), logged.len());
-            for micro in journal.iter().filter(|micro| micro.volume == volume) {
-                let Some((dir, _, child)) = micro.binding() else {
-                    // The log holds the whole inode of a directory, and so its mode and owner.
-                    may.extend(micro.directory().filter(|dir| logged.contains(dir)).map(|_| micro.seq));
-                    continue;
-                };
-                if logged.contains(&child) || logged.contains(&dir) {
-                    may.insert(micro.seq);
-                    logged.insert(child);
-                }
-            }
-            if before == (may.len(), logged.len()) {
-                return (may, logged);
-            }
-        }
-    }
 }
 
 /// A sync in progress.
@@ -166,14 +97,6 @@ struct Forcing<'a> {
 impl<'a> Forcing<'a> {
     fn add(&mut self, micros: impl Iterator<Item = &'a Micro>) {
         self.forced.extend(micros.map(|micro| micro.seq));
-    }
-
-    fn is_newborn(&self, ino: Ino) -> bool {
-        self.journal.is_newborn(ino, self.log.commit)
-    }
-
-    fn is_logged(&self, ino: Ino) -> bool {
-        self.log.logged.contains(&ino)
     }
 
     /// Forces a file's data and the length changes that the data depends on.
@@ -234,7 +157,7 @@ impl<'a> Forcing<'a> {
                 let mode = self.journal.file(ino).rfind(is_mode).map(|micro| micro.seq);
                 self.names_up_to_last(ino, volume, written.max(mode));
             }
-            ForcedNames::Around => self.upwards(ino, &mut BTreeSet::new()),
+            ForcedNames::Around => self.upwards(ino),
         }
     }
 
@@ -243,11 +166,11 @@ impl<'a> Forcing<'a> {
             ForcedNames::Own => self.add(self.journal.dir(ino)),
             ForcedNames::UpToLast => self.names_up_to_last(ino, volume, None),
             ForcedNames::Around => {
-                self.upwards(ino, &mut BTreeSet::new());
+                self.upwards(ino);
                 self.add(self.journal.dir(ino));
                 // The rename has marked the directory, so its sync commits (`btrfs_record_unlink_dir`).
                 self.add(self.journal.moved_out_of(ino));
-                self.new_below(ino, &mut BTreeSet::new());
+                self.new_below(ino);
             }
         }
     }
@@ -258,64 +181,6 @@ impl<'a> Forcing<'a> {
         if let Some(last) = names.map(|micro| micro.seq).chain(of_content).max() {
             let before = journal.iter().take_while(|micro| micro.seq <= last);
             self.add(before.filter(|micro| micro.volume == volume && micro.is_of_directory()));
-        }
-    }
-
-    /// Forces the current names of an inode, and the names of the new directories above it.
-    fn upwards(&mut self, ino: Ino, seen: &mut BTreeSet<Ino>) {
-        if !seen.insert(ino) {
-            return;
-        }
-        let journal = self.journal;
-        let mut dirs: BTreeSet<Ino> = (self.home)(ino).into_iter().collect();
-        for (dir, name, _) in journal.child(ino).filter_map(Micro::binding) {
-            let last = journal.of_name(dir, name, Seq::MAX).next_back();
-            if let Some(bound) = last.filter(|m| m.is_link() && m.binding().is_some_and(|b| b.2 == ino)) {
-                self.forced.insert(bound.seq);
-                dirs.insert(dir);
-            }
-        }
-        for dir in dirs {
-            if self.is_newborn(dir) {
-                self.upwards(dir, seen);
-            }
-        }
-    }
-
-    /// Forces the names that an fsync of a directory adds to the log of btrfs: the names of new files and directories
-    /// in it, and in the new directories below. A new link to an old inode is not forced.
-    fn new_below(&mut self, dir: Ino, seen: &mut BTreeSet<Ino>) {
-        if !seen.insert(dir) {
-            return;
-        }
-        let mut below: Vec<Ino> = Vec::new();
-        for (seq, ino) in self.new_inodes(dir) {
-            self.forced.insert(seq);
-            below.push(ino);
-        }
-        // An inode's own name may already be on disk while the names below it are not.
-        below.extend(self.journal.newborn(self.log.commit).filter(|ino| (self.home)(*ino) == Some(dir)));
-        // `log_new_dir_dentries` skips inodes that are already in the log.
-        for ino in below {
-            if !self.is_logged(ino) {
-                self.new_below(ino, seen);
-            }
-        }
-    }
-
-    /// Forces links and renames of logged inodes, renames out of a logged directory (cases 2 and 2a of the sources
-    /// above), and removals of names that exist only in the log.
-    fn names_of_logged(&mut self, volume: u32) {
-        let journal = self.journal;
-        let of_volume = journal.iter().filter(|micro| micro.volume == volume);
-        for (micro, (dir, _, ino)) in of_volume.filter_map(|micro| Some((micro, micro.binding()?))) {
-            if self.is_logged(ino) && (micro.is_link() || self.is_newborn(ino)) {
-                self.forced.insert(micro.seq);
-            }
-            let leaves = !micro.is_link() && self.is_logged(dir);
-            if let Some(new) = self.other_half(micro).filter(|_| leaves) {
-                self.forced.insert(new.seq);
-            }
         }
     }
 
@@ -339,20 +204,5 @@ impl<'a> Forcing<'a> {
         };
         let needed: Vec<Seq> = self.forced.iter().filter_map(half).collect();
         self.forced.extend(needed);
-    }
-
-    /// Returns the names in a directory that are currently bound to new inodes.
-    fn new_inodes(&self, dir: Ino) -> Vec<(Seq, Ino)> {
-        let mut bound: BTreeMap<&Name, &Micro> = BTreeMap::new();
-        for micro in self.journal.dir(dir) {
-            if let Some((_, name, _)) = micro.binding() {
-                bound.insert(name, micro);
-            }
-        }
-        let new = bound.into_values().filter_map(|micro| match micro.change {
-            Change::Link { ino, .. } if self.is_newborn(ino) => Some((micro.seq, ino)),
-            _ => None,
-        });
-        new.collect()
     }
 }

@@ -145,6 +145,26 @@ fn a_sync_of_a_directory_on_btrfs_does_not_force_a_replaced_name_below_it() {
     assert_eq!(forced.into_iter().collect::<Vec<Seq>>(), [1]);
 }
 
+/// A chain of new directories. A sync of its top descends, and a sync of its bottom climbs.
+#[test]
+fn a_sync_on_btrfs_forces_the_names_of_a_tree_deeper_than_the_stack() {
+    const DEPTH: Ino = 50_000;
+    const TOP: Ino = 100;
+    let mut journal = Journal::default();
+    for depth in 0..DEPTH {
+        let change = link(TOP + depth, "d", TOP + depth + 1, Kind::Dir, true);
+        journal.insert(Micro { seq: depth + 1, group: depth + 1, volume: 0, change });
+    }
+    let rules = CrashModel::new(Profile::Btrfs).rules();
+    let forced = move |ino| {
+        let call = SyncCall::Dir { ino, volume: 0 };
+        rules.forces(&journal, &|_| None, &LogState::default(), call).len() as u64
+    };
+    let small_stack = std::thread::Builder::new().stack_size(256 << 10);
+    let thread = small_stack.spawn(move || [forced(TOP), forced(TOP + DEPTH)]).unwrap();
+    assert_eq!(thread.join().unwrap(), [DEPTH; 2]);
+}
+
 #[test]
 fn each_profile_orders_its_row_of_the_table() {
     let rules = |profile| CrashModel::new(profile).rules();

@@ -126,7 +126,7 @@ impl Recording {
                 Axis::Names(names) => {
                     let kept = names.sets.get(*value as usize).map_or(&[][..], Vec::as_slice);
                     let pending = explorer.disk.journal.iter().filter(|micro| micro.volume == names.volume);
-                    for micro in pending.filter(|micro| micro.binding().is_some()) {
+                    for micro in pending.filter(|micro| micro.is_of_directory()) {
                         let list = if kept.contains(&micro.seq) { &mut survived } else { &mut lost };
                         list.push(paths.micro(micro));
                     }

@@ -48,11 +48,29 @@ fn leaves_bad_state(scene: &Scene, recording: &Recording, rules: CrashRules) -> 
 
 /// Returns all sets of rules that differ from these in one rule, each with a description of the change.
 fn mutations(rules: CrashRules) -> Vec<(String, CrashRules)> {
+    // A new rule does not compile until it is changed here, too.
+    let CrashRules {
+        fsync_content,
+        fsync_names: _,
+        lengths_count,
+        fdatasync_data,
+        fdatasync_growth,
+        fdatasync_is_fsync,
+        directory_names: _,
+        logged_names,
+        syncfs,
+        order: _,
+        lengths_in_order,
+        size_needs_last_sector,
+        whole_blocks,
+        renames: _,
+        torn_sector,
+    } = rules;
     let mut mutations = Vec::new();
     macro_rules! flip {
         ($($field:ident)+) => { $(
-            mutations.push((format!("{} = {}", stringify!($field), !rules.$field),
-                CrashRules { $field: !rules.$field, ..rules }));
+            mutations.push((format!("{} = {}", stringify!($field), !$field),
+                CrashRules { $field: !$field, ..rules }));
         )+ };
     }
     flip!(fsync_content lengths_count fdatasync_data fdatasync_growth fdatasync_is_fsync);

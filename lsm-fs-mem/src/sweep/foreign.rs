@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::{crash::Foreign, micro::Ino, recording::Recording, tree::Tree};
+use crate::{crash::Foreign, machine::ROOT, micro::Ino, recording::Recording, tree::Tree};
 
 /// A sync by another process, inserted at each moment of the workload in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ pub(super) fn insertions(recording: &Recording, syncs: &[ForeignSync]) -> Vec<Fo
 }
 
 fn lookup(recording: &Recording, live: &Tree, path: &Path) -> Option<Ino> {
-    let mut at = recording.hardware.roots().first().copied()?;
+    let mut at = ROOT;
     for component in path.components() {
         match component {
             Component::Normal(name) => {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lsm_fs::{Fs, FsExt, SyncMode};
-use lsm_fs_mem::{CrashSweep, FoundTree, MemFs, Notes, Profile, Survives};
+use lsm_fs::{Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
+use lsm_fs_mem::{CrashSweep, FoundTree, MemFs, MemFsOptions, Notes, Profile, Survives};
 
 const DEPTH: usize = 50_000;
 
@@ -48,6 +48,25 @@ fn a_deep_tree_survives_a_crash_on_a_small_stack() {
         rebooted.remove_dir_all(tree).unwrap();
         assert!(!rebooted.exists(tree).unwrap());
     });
+}
+
+/// On btrfs, the sync of a file looks at each new directory above it. Each round adds a directory at the top, and makes
+/// its name durable.
+#[test]
+fn a_sync_below_new_directories_fits_a_small_stack() {
+    let fs = MemFsOptions::new().crash_model(Profile::Btrfs).build().unwrap();
+    let [outer, tree] = ["/outer", "/tree"].map(Path::new);
+    fs.create_dir(tree).unwrap();
+    let new = FsOpenOptions::new().write(true).create_new(true);
+    let file = fs.open(&tree.join("file"), &new).unwrap();
+    for _ in 0..1_000 {
+        fs.create_dir(outer).unwrap();
+        fs.rename(tree, &outer.join("tree")).unwrap();
+        fs.rename(outer, tree).unwrap();
+        let _ = fs.sync_directory(Path::new("/"), SyncMode::Normal).unwrap();
+    }
+    on_a_small_stack(move || file.sync_all(SyncMode::Normal).unwrap());
+    assert_eq!(fs.pending(), 0);
 }
 
 /// The report of a failure lists the paths of all files, whose lengths add up to the square of the depth. So this tree

@@ -29,6 +29,8 @@ mod real_states;
 mod recorded;
 mod refused_states;
 mod robbed;
+mod rows;
+mod rules;
 mod sparse;
 mod sweeps;
 mod trace;

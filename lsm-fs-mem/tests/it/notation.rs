@@ -1,17 +1,17 @@
 //! A notation for calls and for the states that they leave.
 //!
 //! Calls are separated by `;`: `mkdir P`, `creat P`, `w P OFFSET LEN BYTE`, `trunc P LEN`, `otrunc P`, `punch P OFFSET
-//! LEN`, `clone P Q`, `ln P Q`, `mv P Q`, `rm P`, `rmdir P`, `fsync P`, `fdatasync P`, and `dsync P`, the sync of a
-//! directory. `mvn P Q` is a rename that replaces nothing, and `dw` a direct write. `wb P OFFSET LEN` and `commit`
-//! stand for write-back by the kernel. The model allows such write-back at any time, so these calls do nothing here.
-//! `sleep MILLISECONDS` and `remount` do nothing either.
+//! LEN`, `chmod P MODE`, `clone P Q`, `ln P Q`, `mv P Q`, `rm P`, `rmdir P`, `fsync P`, `fdatasync P`, `syncfs P`, and
+//! `dsync P`, the sync of a directory. `mvn P Q` is a rename that replaces nothing, and `dw` a direct write. `wb P
+//! OFFSET LEN` and `commit` stand for write-back by the kernel. The model allows such write-back at any time, so these
+//! calls do nothing here. `sleep MILLISECONDS` and `remount` do nothing either.
 //!
 //! A state is a sorted list of names: `d/` is a directory, `a=B1o23` a file with one sector of `B` and 23 of `o`, and
 //! `d/b=@a` another name of the file `a`. A sector of zeros is written as `.`.
 
 use std::{collections::BTreeMap, path::Path};
 
-use lsm_fs::{FileId, Fs, FsExt, FsFile, FsOpenOptions, SyncMode};
+use lsm_fs::{FileId, Fs, FsAbilities, FsExt, FsFile, FsOpenOptions, SyncMode};
 use lsm_fs_mem::{FoundTree, MemFs, Recording};
 
 const NORMAL: SyncMode = SyncMode::Normal;
@@ -21,19 +21,19 @@ fn at(path: &str) -> String {
     if path == "." { "/".to_owned() } else { format!("/{path}") }
 }
 
-fn open(fs: &dyn Fs, path: &str) -> lsm_fs::Result<Box<dyn FsFile>> {
+fn open(fs: &MemFs, path: &str) -> lsm_fs::Result<Box<dyn FsFile>> {
     fs.open(Path::new(&at(path)), &FsOpenOptions::new().write(true))
 }
 
 /// Makes the calls. A call that fails is a mistake in the test.
-pub(crate) fn run(fs: &dyn Fs, calls: &str) {
+pub(crate) fn run(fs: &MemFs, calls: &str) {
     for text in calls.split(';').map(str::trim).filter(|call| !call.is_empty()) {
         attempt(fs, text).unwrap_or_else(|e| panic!("{text}: {e}"));
     }
 }
 
 /// Makes one call.
-pub(crate) fn attempt(fs: &dyn Fs, text: &str) -> lsm_fs::Result<()> {
+pub(crate) fn attempt(fs: &MemFs, text: &str) -> lsm_fs::Result<()> {
     call(fs, &text.split_whitespace().collect::<Vec<_>>())
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn recorded(start: &str, calls: &str) -> Recording {
     fs.take_recording().unwrap()
 }
 
-fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {
+fn call(fs: &MemFs, words: &[&str]) -> lsm_fs::Result<()> {
     let number = |word: &str| word.parse::<u64>().unwrap();
     let (one, two) = (words.get(1).map_or(String::new(), |p| at(p)), words.get(2).map_or("", |p| p));
     let (path, other) = (Path::new(&one), at(two));
@@ -69,6 +69,7 @@ fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {
         "trunc" => open(fs, words[1])?.set_len(number(two)),
         "otrunc" => fs.open(path, &FsOpenOptions::new().write(true).truncate(true)).map(drop),
         "punch" => fs.punch_hole(path, number(two), number(words[3])),
+        "chmod" => chmod(fs, path, u32::from_str_radix(two, 8).unwrap()),
         "clone" => fs.reflink_file(path, other),
         "ln" => fs.hard_link(path, other),
         "mv" => fs.rename(path, other),
@@ -78,10 +79,22 @@ fn call(fs: &dyn Fs, words: &[&str]) -> lsm_fs::Result<()> {
         "fsync" => open(fs, words[1])?.sync_all(NORMAL),
         "fdatasync" => open(fs, words[1])?.sync_data(NORMAL),
         "dsync" => fs.sync_directory(path, NORMAL).map(drop),
+        "syncfs" => fs.sync_volume(path),
         "wb" => open(fs, words[1]).map(drop),
         "commit" | "sleep" | "remount" => Ok(()),
         other => panic!("no such call: {other}"),
     }
+}
+
+fn chmod(fs: &MemFs, path: &Path, mode: u32) -> lsm_fs::Result<()> {
+    let found = fs.metadata(path)?;
+    let to = found.permissions.unwrap().with_mode(mode);
+    let set = if found.is_dir() {
+        fs.abilities().and_then(FsAbilities::permissions).unwrap().set_directory_permissions(path, &to)
+    } else {
+        fs.open(path, &FsOpenOptions::new().write(true))?.set_permissions(&to)
+    };
+    set.map(drop)
 }
 
 /// Returns the state of a filesystem as text.

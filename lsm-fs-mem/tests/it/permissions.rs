@@ -106,9 +106,33 @@ fn a_sweep_tries_the_old_and_the_new_mode() {
     }
 }
 
+/// The description of a failure lists the lost mode of a directory under each profile.
+#[test]
+fn a_failure_lists_a_lost_mode() {
+    for profile in Profile::ALL {
+        let result = CrashSweep::new().models([profile]).run(
+            |fs| {
+                private_dir(fs, "/d");
+                fs.sync_volume(Path::new("/"))?;
+                let _ = set_dir(fs, "/d", OWNED.with_mode(0o750));
+                fs.note("set");
+                Ok::<_, lsm_fs::Error>(())
+            },
+            |image, notes| {
+                let is_lost = notes.contains("set") && of(image, "/d").mode == 0o700;
+                if is_lost { Err("lost") } else { Ok(()) }
+            },
+        );
+        let error = result.unwrap_err();
+        let text = &error.failure().unwrap().explanation;
+        let lost = "pending changes that were lost:\n  mode 0750 and owner 7:8 of /d\n";
+        assert!(text.contains(lost), "{profile}: {text}");
+    }
+}
+
 /// The bytes and the mode of a file survive a crash independently of each other.
 #[test]
-fn a_sweep_tries_each_content_with_each_mode() {
+pub(crate) fn a_sweep_tries_each_content_with_each_mode() {
     let (old, new) = ((b"old", 0o600), (b"new", 0o640));
     let mixed = [(b"new", 0o600), (b"new", 0o640), (b"old", 0o600), (b"old", 0o640)];
     for (synced, wanted) in [("none", &mixed[..]), ("data", &mixed[..2]), ("all", &[new])] {
@@ -227,7 +251,7 @@ fn a_forced_name_keeps_the_mode() {
 
 /// The log of btrfs holds the mode of a new directory on the way to a synced file, and not the names beside it.
 #[test]
-fn a_logged_ancestor_has_its_mode() {
+pub(crate) fn a_logged_ancestor_has_its_mode() {
     let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
     let report = CrashSweep::new().models([Profile::Btrfs]).run(
         |fs| {

@@ -74,7 +74,7 @@ fn a_rename_between_directories_may_leave_both_names() {
 
 /// A sync of one directory promises nothing about the old name in another one.
 #[test]
-fn a_replaced_rename_may_leave_the_old_name() {
+pub(crate) fn a_replaced_rename_may_leave_the_old_name() {
     contains(&[
         Case {
             profiles: &[Adversarial, Btrfs],
@@ -111,7 +111,7 @@ fn an_overwrite_below_a_cut_survives_without_the_cut() {
 
 /// ext4 writes a part of a pending length down before it punches a hole.
 #[test]
-fn a_growing_file_may_end_with_a_hole() {
+pub(crate) fn a_growing_file_may_end_with_a_hole() {
     let recording = recorded("creat a; w a 0 4096 o", "w a 4096 8192 A; punch a 2048 4096");
     for profile in [Adversarial, Ext4] {
         recording.admits(profile, recording.events().., &parse("a=o4.8")).unwrap();
@@ -131,7 +131,7 @@ fn the_source_of_a_clone_is_not_durable() {
 
 /// If a file was renamed or linked, its fsync logs its directories.
 #[test]
-fn btrfs_logs_the_directories_of_a_file_with_another_name() {
+pub(crate) fn btrfs_logs_the_directories_of_a_file_with_another_name() {
     let profiles = &[Adversarial, Btrfs];
     contains(&[
         Case {
@@ -180,7 +180,7 @@ fn a_lost_cut_leaves_zeros_in_its_block() {
 /// An overwrite changes the modification time, and within one tick of the clock not even that. ext4 then has nothing to
 /// commit.
 #[test]
-fn an_overwrite_does_not_commit_the_names() {
+pub(crate) fn an_overwrite_does_not_commit_the_names() {
     contains(&[Case {
         profiles: &[Adversarial, Ext4, Xfs, Btrfs],
         start: "creat other; w other 0 512 o",
@@ -205,7 +205,7 @@ fn any_subset_of_the_changes_of_a_file_survives() {
 
 /// A filesystem commits by itself. A later fsync of an inode that was committed forces less.
 #[test]
-fn a_background_commit_may_happen_between_any_two_calls() {
+pub(crate) fn a_background_commit_may_happen_between_any_two_calls() {
     contains(&[
         Case {
             profiles: &[Adversarial, Ext4],
@@ -224,6 +224,25 @@ fn a_background_commit_may_happen_between_any_two_calls() {
             start: "mkdir d",
             calls: "creat d/f; fsync d/f; commit; mv d/f d/g; creat n; fsync n",
             state: "d/ d/f= n=",
+        },
+        // The same for a removal, for a link, and for a rename out of a directory that was logged.
+        Case {
+            profiles: &[Adversarial, Btrfs],
+            start: "mkdir d",
+            calls: "creat d/f; fsync d/f; commit; rm d/f; creat n; fsync n",
+            state: "d/ d/f= n=",
+        },
+        Case {
+            profiles: &[Adversarial, Btrfs],
+            start: "mkdir d",
+            calls: "creat d/f; fsync d/f; commit; ln d/f l; creat n; fsync n",
+            state: "d/ d/f= n=",
+        },
+        Case {
+            profiles: &[Adversarial, Btrfs],
+            start: "mkdir d; creat d/b",
+            calls: "creat d/f; dsync d; commit; mv d/b b; creat n; fsync n",
+            state: "d/ d/b= d/f= n=",
         },
         Case {
             profiles: &[Adversarial, Btrfs],
@@ -256,7 +275,7 @@ fn btrfs_keeps_no_order_among_the_writes_of_a_file() {
 }
 
 #[test]
-fn btrfs_logs_the_other_new_names_of_an_inode() {
+pub(crate) fn btrfs_logs_the_other_new_names_of_an_inode() {
     let profiles = &[Adversarial, Btrfs];
     contains(&[
         Case {

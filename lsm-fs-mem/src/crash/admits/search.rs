@@ -164,6 +164,7 @@ impl<'s, 'q> Search<'s, 'q> {
 
     /// Makes the decisions about a name that follow from earlier ones.
     fn propagate(&mut self, at: usize) -> Result<(), Reasons> {
+        debug_assert!(at < self.names.len(), "name {at} was closed");
         let Some(name) = self.names.get(at).filter(|name| !name.is_decided) else { return Ok(()) };
         let (left, reasons) = self.remaining_ways(name);
         let Some(first) = left.first().copied() else { return Err(reasons) };
@@ -216,6 +217,7 @@ impl<'s, 'q> Search<'s, 'q> {
 
     /// Decides the inode that a name is bound to.
     fn bind(&mut self, at: usize, bound: Option<Ino>, reasons: &Rc<Reasons>) {
+        debug_assert!(at < self.names.len(), "name {at} was closed");
         let Some(name) = self.names.get_mut(at) else { return };
         name.bound = Some((bound, Rc::clone(reasons)));
         self.steps.push(Step::Bound(at));
@@ -231,12 +233,16 @@ impl<'s, 'q> Search<'s, 'q> {
                 self.notify(Event::File(file));
                 self.notify(Event::Inode(ino));
             }
-            _ => {}
+            (Found::Nothing, _) | (Found::Dir(_) | Found::File(_), Some(_)) => {}
+            (Found::Dir(_) | Found::File(_), None) => {
+                debug_assert!(false, "{} was found, and is bound to nothing", name.to_bind.path.display());
+            }
         }
     }
 
     /// Decides the free changes of a name: the last change of this way is kept, and the later ones are lost.
     fn choose(&mut self, at: usize, way: Way, reasons: &Rc<Reasons>) -> Result<(), Reasons> {
+        debug_assert!(at < self.names.len(), "name {at} was closed");
         let Some(name) = self.names.get_mut(at) else { return Ok(()) };
         name.is_decided = true;
         self.steps.push(Step::Decided(at));
@@ -287,6 +293,7 @@ impl<'s, 'q> Search<'s, 'q> {
     /// Makes the next choice of the last level. Fails if none is left.
     fn advance(&mut self) -> Result<(), Reasons> {
         let reasons = Rc::new(Reasons::from([self.levels.len()]));
+        debug_assert!(!self.levels.is_empty(), "a search without a choice goes on");
         let Some(mut level) = self.levels.pop() else { return Ok(()) };
         let Some(choice) = level.choices.pop() else { return Err(level.reasons) };
         let at = level.at;

@@ -81,6 +81,7 @@ impl<'s, 'q> Ways<'s, 'q> {
         let mut ways = Self { question, ignored, tree, free, other, used };
         for group in &scenario.free {
             for micro in group.seqs().filter_map(|seq| journal.get(seq)) {
+                // A mode is no name, and a found tree has no modes.
                 let Some((dir, name, _)) = micro.binding() else { continue };
                 if last_fixed.get(&(dir, &**name)).is_none_or(|fixed| *fixed < micro.seq) {
                     ways.free.entry((dir, name.to_os_string())).or_default().push(micro.seq);
@@ -180,13 +181,16 @@ impl<'s, 'q> Ways<'s, 'q> {
 
     fn kind(&self, ino: Ino) -> Option<Kind> {
         let on_disk = self.tree.get(ino).map(Inode::kind);
-        on_disk.or_else(|| {
+        let kind = on_disk.or_else(|| {
             let mut links = self.question.disk.journal.child(ino);
             links.find_map(|micro| match micro.change {
                 Change::Link { kind, .. } => Some(kind),
                 _ => None,
             })
-        })
+        });
+        // Without a kind, the name would count as unbound.
+        debug_assert!(kind.is_some(), "a name leads to inode {ino}, which does not exist");
+        kind
     }
 
     fn has_content(&mut self, file: usize, ino: Ino) -> bool {
