@@ -11,6 +11,7 @@
 
 mod engines;
 mod killed;
+mod operator;
 mod proxy;
 mod racy;
 mod resumed;
