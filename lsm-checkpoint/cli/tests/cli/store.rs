@@ -1,5 +1,8 @@
 //! `store` on a repository in a folder.
 
+mod doctor;
+mod prune;
+
 use std::{
     fs,
     io::{Read, Write},
@@ -11,7 +14,7 @@ use std::{
 use lsm_checkpoint::Policy;
 use serde_json::Value;
 
-use crate::support::{DAY, Daily, Engine, command, contents};
+use crate::support::{DAY, Daily, command, contents};
 
 const URL: &str = "file://{d}/store";
 
@@ -154,44 +157,6 @@ fn damage_is_found_and_healed_by_the_next_push() {
     fs::write(daily.temp.path().join("nonsense"), "x").unwrap();
     let bad = daily.run(&["store", "push", "--distrust", "{d}/nonsense", URL, "{d}/backups/monday"]);
     assert!(bad.code == 1 && bad.err.contains("not the name of an object"), "{bad:?}");
-}
-
-#[test]
-fn a_prune_keeps_a_sound_backup_of_each_source() {
-    let daily = new();
-    let rare = Engine::new(daily.temp.path().join("other"), "rare");
-    rare.checkpoint(&daily.at("rare"), 400 * DAY as i64, Policy::PreferLink);
-    let ids = ["monday", "tuesday", "rare"].map(|name| push(&daily, name));
-    assert_eq!(daily.run(&["store", "prune", URL]).code, 1, "a rule is needed");
-    let prune = ["store", "prune", "--keep-last", "1", "--verify", "full", "--grace", "0s", URL];
-    let planned = daily.run(&[&prune[..], &["--dry-run"]].concat());
-    assert!(planned.out.ends_with("keep 2, forget 1, leave 0 damaged (dry run)\n"), "{planned:?}");
-    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 3);
-    let (code, lines) = daily.json(&[&prune[..], &["--quiet"]].concat());
-    assert_eq!(code, 0, "{lines:?}");
-    let (_, left) = daily.json(&["store", "list", URL]);
-    assert_eq!(
-        left.iter().map(|backup| text(&backup["id"])).collect::<Vec<_>>(),
-        [&ids[2], &ids[1]].map(String::clone)
-    );
-    let latest = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/live"]);
-    assert!(latest.code == 4 && latest.err.contains("backups of several sources"), "{latest:?}");
-    let of = ["store", "restore", "--source", "orders", &format!("{URL}@latest"), "{d}/live"];
-    assert_eq!(daily.run(&of).code, 0);
-}
-
-/// Both backups of the source are damaged, so nothing is forgotten.
-#[test]
-fn a_prune_of_damaged_backups_forgets_nothing() {
-    let daily = new();
-    push(&daily, "monday");
-    push(&daily, "tuesday");
-    for object in objects(&daily) {
-        fs::remove_file(daily.temp.path().join("store").join(object)).unwrap();
-    }
-    let ran = daily.run(&["store", "prune", "--keep-last", "1", URL]);
-    assert!(ran.code == 2 && ran.err.contains("none of 2 backups of orders is sound"), "{ran:?}");
-    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 2);
 }
 
 #[test]
