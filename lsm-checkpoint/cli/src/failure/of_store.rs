@@ -91,7 +91,7 @@ fn hint(error: &Error) -> Option<Cow<'static, str>> {
             "bring the object back from the bucket's versions; until then, no command works"
         }
         Error::Denied { .. } => {
-            "compare the rights of these credentials with OPERATING.md of lsm-checkpoint-store"
+            "compare the rights of these credentials with RIGHTS.md of lsm-checkpoint-store"
         }
         Error::Corrupt { .. } => {
             "run `lsm-checkpoint store check --save FILE URL`, then `store push --distrust FILE URL CHECKPOINT`"

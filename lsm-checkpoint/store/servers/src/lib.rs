@@ -23,6 +23,7 @@ mod server;
 mod sign;
 pub mod stores;
 pub mod tour;
+pub mod uploads;
 pub mod upstream;
 pub mod verbs;
 
@@ -33,5 +34,5 @@ pub use fault::{Fault, Seeded};
 pub use proxy::{Plan, Proxy, Settings};
 pub use repositories::{assert_no_garbage, fence_all};
 pub use server::{CREDENTIALS, Server};
-pub use stores::{BUCKET, azure, retries, s3, s3_as, s3_signed};
+pub use stores::{BUCKET, azure, retries, s3, s3_as, s3_signed, s3_within};
 pub use upstream::Upstream;

@@ -82,6 +82,7 @@ impl<'a> Operator<'a> {
         engine.add(2, 2, TABLES.1)?;
         let tuesday = self.push(&engine, "tuesday", TABLES.0 - 3)?;
         self.look(&monday, &tuesday)?;
+        self.read_only()?;
         self.restore_both(&monday, &tuesday)?;
         self.forget_and_undo(&monday, &tuesday)?;
         engine.add(3, 1, TABLES.1)?;
@@ -161,6 +162,18 @@ impl<'a> Operator<'a> {
             report.expect("audit", "backups", "2")?;
         }
         self.run(DONE, &["writers", self.url()])?.count("writer", 0)
+    }
+
+    /// A doctor with credentials that may only read. The proxy refuses each put.
+    fn read_only(&self) -> Result<(), Failure> {
+        self.run(DONE, &["doctor", self.url()])?.finding("rights", "ok")?;
+        let Some(proxy) = self.proxy else { return Ok(()) };
+        proxy.plan(|call| if call.method == Method::PUT { Fault::Refuse(403) } else { Fault::None });
+        let read_only = self.run(DONE, &["doctor", self.url()]);
+        proxy.plan(|_| Fault::None);
+        let read_only = read_only?;
+        read_only.finding("rights", "concern")?;
+        read_only.finding("overwrites", "unknown")
     }
 
     fn restore_both(&self, monday: &Pushed, tuesday: &Pushed) -> Result<(), Failure> {
@@ -274,6 +287,14 @@ impl Lines {
     fn count(&self, kind: &str, number: usize) -> Result<(), Failure> {
         let found = self.of(kind).count();
         if found == number { Ok(()) } else { Err(format!("{found} {kind}: {:?}", self.0).into()) }
+    }
+
+    /// Fails unless a doctor has found this.
+    fn finding(&self, subject: &str, result: &str) -> Result<(), Failure> {
+        if self.of("finding").any(|line| line["subject"] == subject && line["result"] == result) {
+            return Ok(());
+        }
+        Err(format!("{subject} is not {result}: {:?}", self.0).into())
     }
 
     /// Returns a field of each line of a type.

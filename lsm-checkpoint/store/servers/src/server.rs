@@ -19,7 +19,7 @@ pub const CREDENTIALS: (&str, &str) = ("access", "a secret for tests");
 pub struct Server {
     /// The proxy in front of the server.
     pub proxy: Proxy,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -44,7 +44,22 @@ impl Server {
     fn of(settings: Settings, upstream: impl FnOnce(&Path) -> io::Result<Upstream>) -> io::Result<Self> {
         let dir = TempDir::new()?;
         std::fs::create_dir(dir.path().join(BUCKET))?;
-        Ok(Self { proxy: Proxy::start(upstream(dir.path())?, settings)?, _dir: dir })
+        Ok(Self { proxy: Proxy::start(upstream(dir.path())?, settings)?, dir })
+    }
+
+    /// Counts the uploads in parts that were neither completed nor aborted. No list of objects shows them.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be read.
+    pub fn unfinished_uploads(&self) -> io::Result<usize> {
+        let mut unfinished = 0;
+        for entry in std::fs::read_dir(self.dir.path())? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // s3s-fs keeps a file `.upload-{id}.json` for each.
+            unfinished += usize::from(name.starts_with(".upload-") && name.ends_with(".json"));
+        }
+        Ok(unfinished)
     }
 
     /// Makes a client of the server.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `tours` | the tour of `tour.rs` on every store |
 //! | `command` | the operator's tour of `operator.rs` with the built command, on every server and on a folder |
-//! | `faults` | the verbs on every server, where about one request in four fails |
+//! | `faults` | the verbs on every server, where about one request in four fails, and uploads in parts |
 //! | `engines` | checkpoints of real engines on every store, every key compared |
 //! | `herd` | many processes on one repository, killed at random |
 //! | `resume` | a push at its full size that is killed half-way, and the memory of a push |
@@ -21,6 +21,7 @@ use lsm_checkpoint_servers::operator::{Address, Operator};
 use lsm_checkpoint_servers::places::Place;
 use lsm_checkpoint_servers::resume::{Resume, memory, resume};
 use lsm_checkpoint_servers::tour::{Failure, tour};
+use lsm_checkpoint_servers::uploads::Uploads;
 use lsm_checkpoint_servers::verbs::storm;
 use lsm_checkpoint_servers::{Proxy, Server, Settings, herd};
 use tempfile::TempDir;
@@ -161,7 +162,8 @@ async fn visit(part: &str, place: &Place) -> Result<String, Failure> {
         }
         ("faults", Some(proxy)) => {
             let requests = storm(&place.store, proxy, SEEDS).await?;
-            Ok(format!("{SEEDS} seeds, {requests} requests"))
+            let runs = Uploads::new(&place.store, proxy)?.sweep().await?;
+            Ok(format!("{SEEDS} seeds, {requests} requests, and {runs} pushes in parts"))
         }
         ("faults", None) => Ok("no proxy".to_owned()),
         _ => {
