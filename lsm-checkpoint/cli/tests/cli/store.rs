@@ -142,14 +142,15 @@ fn a_forgotten_backup_comes_back_until_it_is_collected() {
 fn damage_is_found_and_healed_by_the_next_push() {
     let daily = new();
     push(&daily, "monday");
-    let object = daily.temp.path().join("store").join(objects(&daily).remove(0));
-    let mut bytes = fs::read(&object).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&object, bytes).unwrap();
+    let object = flipped(&daily);
+    let before = contents(&daily.temp.path().join("store"));
     assert_eq!(daily.run(&["store", "check", URL]).code, 0, "the length is right");
     let save = ["store", "verify", "--quiet", "--save", "{d}/damaged", URL];
     let (code, lines) = daily.json(&save);
     assert_eq!((code, &lines[0]["type"], &lines[1]["sound"]), (2, &"damaged".into(), &false.into()));
+    assert_eq!(text(&lines[0]["object"]), object);
+    assert_eq!(fs::read_to_string(daily.temp.path().join("damaged")).unwrap(), format!("{object}\n"));
+    assert_eq!(contents(&daily.temp.path().join("store")), before, "an audit changes nothing");
     let healed = daily.run(&["store", "push", "--distrust", "{d}/damaged", URL, "{d}/backups/monday"]);
     assert_eq!(healed.code, 0, "{healed:?}");
     assert_eq!(daily.run(&["store", "verify", URL]).code, 0);
@@ -157,6 +158,48 @@ fn damage_is_found_and_healed_by_the_next_push() {
     fs::write(daily.temp.path().join("nonsense"), "x").unwrap();
     let bad = daily.run(&["store", "push", "--distrust", "{d}/nonsense", URL, "{d}/backups/monday"]);
     assert!(bad.code == 1 && bad.err.contains("not the name of an object"), "{bad:?}");
+}
+
+/// Changes a byte of the first object below `data/`, and returns its name.
+fn flipped(daily: &Daily) -> String {
+    let name = objects(daily).remove(0);
+    let object = daily.temp.path().join("store").join(&name);
+    let mut bytes = fs::read(&object).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&object, bytes).unwrap();
+    name.into_os_string().into_string().unwrap()
+}
+
+/// A restore of a damaged backup names the object, and leaves nothing.
+#[test]
+fn a_damaged_backup_is_not_restored() {
+    let daily = new();
+    push(&daily, "monday");
+    let object = flipped(&daily);
+    fs::create_dir(daily.temp.path().join("empty")).unwrap();
+    let before = contents(daily.temp.path());
+    let latest = format!("{URL}@latest");
+    for args in [
+        &["store", "restore", &latest, "{d}/live"][..],
+        &["store", "restore", "--into-empty", &latest, "{d}/empty"],
+    ] {
+        let (code, lines) = daily.json(&[args, &["--quiet", "--no-state"]].concat());
+        assert_eq!((code, lines.len(), &lines[0]["kind"]), (2, 1, &"corrupt".into()), "{lines:?}");
+        assert!(text(&lines[0]["message"]).starts_with(&object), "{lines:?}");
+        assert_eq!(contents(daily.temp.path()), before);
+        assert!(!daily.temp.path().join("live").exists());
+    }
+}
+
+/// The clients of the clouds take their certificate authorities from the file that `SSL_CERT_FILE` names.
+#[test]
+fn certificate_authorities_come_from_the_environment() {
+    let mut command = command();
+    command.env("SSL_CERT_FILE", "/dev/null").env("AWS_REGION", "us-east-1").env("NO_PROXY", "*");
+    command.args(["store", "list", "--no-state", "--retry-for", "0s", "s3://backups/db"]);
+    let output = command.output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && err.contains("certificate"), "{err}");
 }
 
 #[test]

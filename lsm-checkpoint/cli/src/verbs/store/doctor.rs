@@ -165,7 +165,7 @@ fn pushes(session: &Session, url: &str, status: &Status) -> Vec<Finding> {
 /// Parts of an upload that was cut off cost storage, and no list of objects shows them.
 fn uploads(url: &str) -> Finding {
     let url = text::plain(url);
-    let (scheme, rest) = url.split_once("://").unwrap_or(("file", &url));
+    let (scheme, rest) = url.split_once("://").unwrap_or(("file", &*url));
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     match scheme {
         "s3" | "s3a" => {
