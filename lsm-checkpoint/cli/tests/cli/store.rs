@@ -191,17 +191,6 @@ fn a_damaged_backup_is_not_restored() {
     }
 }
 
-/// The clients of the clouds take their certificate authorities from the file that `SSL_CERT_FILE` names.
-#[test]
-fn certificate_authorities_come_from_the_environment() {
-    let mut command = command();
-    command.env("SSL_CERT_FILE", "/dev/null").env("AWS_REGION", "us-east-1").env("NO_PROXY", "*");
-    command.args(["store", "list", "--no-state", "--retry-for", "0s", "s3://backups/db"]);
-    let output = command.output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && err.contains("certificate"), "{err}");
-}
-
 #[test]
 fn a_place_that_is_no_repository_is_refused() {
     let daily = Daily::new();
