@@ -72,7 +72,8 @@ mod flags {
             cmd servers {
                 /// The time for which the processes of the part `herd` work. Default: 10.
                 optional --minutes minutes: u64
-                /// Run this part only: proof, tours, faults, engines, herd or resume. May be given several times.
+                /// Run this part only: proof, tours, faults, engines, command, herd or resume. May be given several
+                /// times.
                 repeated --only part: String
             }
             /// Run the benches on real filesystems and print their tables as Markdown. Needs root.

@@ -17,7 +17,7 @@ const STATES: &str = "1000000";
 
 /// The part that runs the searches of the proof. The program `chore` of `lsm-checkpoint/store/servers` runs all others.
 const PROOF: &str = "proof";
-const PARTS: &[&str] = &[PROOF, "tours", "faults", "engines", "herd", "resume"];
+const PARTS: &[&str] = &[PROOF, "tours", "faults", "engines", "command", "herd", "resume"];
 
 /// Runs the parts that are named, or all. Returns `false` if one failed.
 pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyhow::Result<bool> {
@@ -32,13 +32,15 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyho
     }
     let dir = root.join("target/servers");
     let (moto, azurite) = (moto(&dir)?, azurite(&dir)?);
-    let build = ["--manifest-path", PACKAGE, "--target-dir", "target", "--bins"];
-    if !cmd::run(cmd::cargo(root).arg("build").args(build))?.success {
-        return Ok(false);
+    for build in [&["--manifest-path", PACKAGE, "--bins"][..], &["-p", "lsm-checkpoint-cli"]] {
+        if !cmd::run(cmd::cargo(root).args(["build", "--target-dir", "target"]).args(build))?.success {
+            return Ok(false);
+        }
     }
     let programs = root.join("target/debug");
     let mut chore = cmd::tool(programs.join("chore"));
     chore.current_dir(root).arg(programs.join("worker")).arg(minutes.to_string());
+    chore.arg("--command").arg(programs.join("lsm-checkpoint"));
     chore.arg("--moto").arg(moto).arg("--azurite").arg(azurite);
     for part in only.iter().filter(|part| *part != PROOF) {
         chore.args(["--only", part]);

@@ -91,7 +91,7 @@ fn hint(error: &Error) -> Option<Cow<'static, str>> {
             "bring the object back from the bucket's versions; until then, no command works"
         }
         Error::Denied { .. } => {
-            "compare the rights of these credentials with OPERATING.md of lsm-checkpoint-store"
+            "compare the rights of these credentials with RIGHTS.md of lsm-checkpoint-store"
         }
         Error::Corrupt { .. } => {
             "run `lsm-checkpoint store check --save FILE URL`, then `store push --distrust FILE URL CHECKPOINT`"
@@ -100,29 +100,33 @@ fn hint(error: &Error) -> Option<Cow<'static, str>> {
             "find out who rolled it back; to accept the older state, remove the file `seen` below the state directory"
         }
         Error::Fenced { .. } => "give `lsm-checkpoint store collect` a longer --fence-idle, and push again",
-        Error::Store { .. } => missing_credentials(&sentence(error))
+        Error::Store { .. } => known_cause(&sentence(error))
             .unwrap_or("run the command again later; a push resumes where it stopped"),
-        Error::Address { what, .. } => missing_credentials(what)?,
+        Error::Address { what, .. } => known_cause(what)?,
         _ => return None,
     };
     Some(hint.into())
 }
 
-/// The requests and the texts of clients that have no credentials, and the variables that are missing. Without
-/// credentials, a client asks its machine for the credentials of the machine's role.
-const NO_CREDENTIALS: [(&str, &str); 5] = [
+/// Parts of the texts of clients, and the hint for each. Without credentials, a client asks its machine for the
+/// credentials of the machine's role.
+const KNOWN_CAUSES: [(&str, &str); 6] = [
     ("/latest/api/token", OF_AWS),
     ("/latest/meta-data/iam/", OF_AWS),
     ("/computeMetadata/", "no credentials: set GOOGLE_SERVICE_ACCOUNT"),
     ("/metadata/identity/", "no credentials: set AZURE_STORAGE_ACCOUNT_KEY"),
     ("Account must be specified", "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+    (
+        "UnknownIssuer",
+        "no known authority has signed the server's certificate: set SSL_CERT_FILE to its PEM file",
+    ),
 ];
 
 const OF_AWS: &str = "no credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION";
 
-/// Returns the hint for a client that has no credentials.
-fn missing_credentials(answer: &str) -> Option<&'static str> {
-    NO_CREDENTIALS.into_iter().find(|(sign, _)| answer.contains(sign)).map(|(_, hint)| hint)
+/// Returns the hint for a cause that the operator can remove.
+fn known_cause(answer: &str) -> Option<&'static str> {
+    KNOWN_CAUSES.into_iter().find(|(sign, _)| answer.contains(sign)).map(|(_, hint)| hint)
 }
 
 #[cfg(test)]
@@ -142,6 +146,8 @@ mod tests {
         assert!(failure(google).contains("GOOGLE_SERVICE_ACCOUNT"));
         let azure = "http://169.254.169.254/metadata/identity/oauth2/token";
         assert!(failure(azure).contains("AZURE_STORAGE_ACCOUNT_KEY"));
+        let unknown = "client error (Connect): invalid peer certificate: UnknownIssuer";
+        assert!(failure(unknown).contains("SSL_CERT_FILE"));
         assert!(failure("503 Service Unavailable").contains("again later"));
         let what = "Generic MicrosoftAzure error: Account must be specified".to_owned();
         let error = Error::Address { url: "az://x/y".to_owned(), what };

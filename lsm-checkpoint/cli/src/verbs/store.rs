@@ -3,6 +3,7 @@
 mod audit;
 mod changes;
 mod collect;
+mod doctor;
 mod look;
 mod open;
 pub(crate) mod pick;
@@ -41,7 +42,7 @@ enum Verb {
     Writers(look::WritersArgs),
     Check(audit::CheckArgs),
     Verify(audit::VerifyArgs),
-    Doctor(audit::DoctorArgs),
+    Doctor(doctor::DoctorArgs),
     Restore(restore::RestoreArgs),
     Forget(changes::ForgetArgs),
     Undo(changes::UndoArgs),

@@ -1,5 +1,8 @@
 //! `store` on a repository in a folder.
 
+mod doctor;
+mod prune;
+
 use std::{
     fs,
     io::{Read, Write},
@@ -11,7 +14,7 @@ use std::{
 use lsm_checkpoint::Policy;
 use serde_json::Value;
 
-use crate::support::{DAY, Daily, Engine, command, contents};
+use crate::support::{DAY, Daily, command, contents};
 
 const URL: &str = "file://{d}/store";
 
@@ -139,14 +142,15 @@ fn a_forgotten_backup_comes_back_until_it_is_collected() {
 fn damage_is_found_and_healed_by_the_next_push() {
     let daily = new();
     push(&daily, "monday");
-    let object = daily.temp.path().join("store").join(objects(&daily).remove(0));
-    let mut bytes = fs::read(&object).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&object, bytes).unwrap();
+    let object = flipped(&daily);
+    let before = contents(&daily.temp.path().join("store"));
     assert_eq!(daily.run(&["store", "check", URL]).code, 0, "the length is right");
     let save = ["store", "verify", "--quiet", "--save", "{d}/damaged", URL];
     let (code, lines) = daily.json(&save);
     assert_eq!((code, &lines[0]["type"], &lines[1]["sound"]), (2, &"damaged".into(), &false.into()));
+    assert_eq!(text(&lines[0]["object"]), object);
+    assert_eq!(fs::read_to_string(daily.temp.path().join("damaged")).unwrap(), format!("{object}\n"));
+    assert_eq!(contents(&daily.temp.path().join("store")), before, "an audit changes nothing");
     let healed = daily.run(&["store", "push", "--distrust", "{d}/damaged", URL, "{d}/backups/monday"]);
     assert_eq!(healed.code, 0, "{healed:?}");
     assert_eq!(daily.run(&["store", "verify", URL]).code, 0);
@@ -156,42 +160,35 @@ fn damage_is_found_and_healed_by_the_next_push() {
     assert!(bad.code == 1 && bad.err.contains("not the name of an object"), "{bad:?}");
 }
 
-#[test]
-fn a_prune_keeps_a_sound_backup_of_each_source() {
-    let daily = new();
-    let rare = Engine::new(daily.temp.path().join("other"), "rare");
-    rare.checkpoint(&daily.at("rare"), 400 * DAY as i64, Policy::PreferLink);
-    let ids = ["monday", "tuesday", "rare"].map(|name| push(&daily, name));
-    assert_eq!(daily.run(&["store", "prune", URL]).code, 1, "a rule is needed");
-    let prune = ["store", "prune", "--keep-last", "1", "--verify", "full", "--grace", "0s", URL];
-    let planned = daily.run(&[&prune[..], &["--dry-run"]].concat());
-    assert!(planned.out.ends_with("keep 2, forget 1, leave 0 damaged (dry run)\n"), "{planned:?}");
-    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 3);
-    let (code, lines) = daily.json(&[&prune[..], &["--quiet"]].concat());
-    assert_eq!(code, 0, "{lines:?}");
-    let (_, left) = daily.json(&["store", "list", URL]);
-    assert_eq!(
-        left.iter().map(|backup| text(&backup["id"])).collect::<Vec<_>>(),
-        [&ids[2], &ids[1]].map(String::clone)
-    );
-    let latest = daily.run(&["store", "restore", &format!("{URL}@latest"), "{d}/live"]);
-    assert!(latest.code == 4 && latest.err.contains("backups of several sources"), "{latest:?}");
-    let of = ["store", "restore", "--source", "orders", &format!("{URL}@latest"), "{d}/live"];
-    assert_eq!(daily.run(&of).code, 0);
+/// Changes a byte of the first object below `data/`, and returns its name.
+fn flipped(daily: &Daily) -> String {
+    let name = objects(daily).remove(0);
+    let object = daily.temp.path().join("store").join(&name);
+    let mut bytes = fs::read(&object).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&object, bytes).unwrap();
+    name.into_os_string().into_string().unwrap()
 }
 
-/// Both backups of the source are damaged, so nothing is forgotten.
+/// A restore of a damaged backup names the object, and leaves nothing.
 #[test]
-fn a_prune_of_damaged_backups_forgets_nothing() {
+fn a_damaged_backup_is_not_restored() {
     let daily = new();
     push(&daily, "monday");
-    push(&daily, "tuesday");
-    for object in objects(&daily) {
-        fs::remove_file(daily.temp.path().join("store").join(object)).unwrap();
+    let object = flipped(&daily);
+    fs::create_dir(daily.temp.path().join("empty")).unwrap();
+    let before = contents(daily.temp.path());
+    let latest = format!("{URL}@latest");
+    for args in [
+        &["store", "restore", &latest, "{d}/live"][..],
+        &["store", "restore", "--into-empty", &latest, "{d}/empty"],
+    ] {
+        let (code, lines) = daily.json(&[args, &["--quiet", "--no-state"]].concat());
+        assert_eq!((code, lines.len(), &lines[0]["kind"]), (2, 1, &"corrupt".into()), "{lines:?}");
+        assert!(text(&lines[0]["message"]).starts_with(&object), "{lines:?}");
+        assert_eq!(contents(daily.temp.path()), before);
+        assert!(!daily.temp.path().join("live").exists());
     }
-    let ran = daily.run(&["store", "prune", "--keep-last", "1", URL]);
-    assert!(ran.code == 2 && ran.err.contains("none of 2 backups of orders is sound"), "{ran:?}");
-    assert_eq!(daily.json(&["store", "list", URL]).1.len(), 2);
 }
 
 #[test]

@@ -33,8 +33,21 @@ impl Child {
         words: Sender<W>,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn()?;
+        command.args(arguments);
+        Self::of(command, number, words)
+    }
+
+    /// As [`start`](Self::start), for a command that the caller has prepared.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started.
+    pub fn of<W: From<Words> + Send + 'static>(
+        mut command: Command,
+        number: u32,
+        words: Sender<W>,
+    ) -> io::Result<Self> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let out = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {

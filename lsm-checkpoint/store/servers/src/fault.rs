@@ -25,8 +25,11 @@ pub enum Fault {
     Together(usize),
     /// The server does not see the condition of a create.
     Unconditional,
-    /// The body of the answer comes byte by byte at first, then in small pieces.
+    /// The body of the answer comes byte by byte at first, then in small pieces. Between two pieces, the proxy lets all
+    /// other tasks work.
     Trickle,
+    /// The first half of the answer's body comes, and the rest never does. The connection stays.
+    Stall,
     /// The connection is cut in the middle of the answer's body.
     CutBody,
     /// The body of the answer is cut short, and its length header agrees.
@@ -59,7 +62,7 @@ impl Fault {
     pub fn fits(self, call: &Call) -> bool {
         match self {
             Self::Refuse(409) => call.creates,
-            Self::Trickle | Self::CutBody => call.method == Method::GET,
+            Self::Trickle | Self::Stall | Self::CutBody => call.method == Method::GET,
             // No correct store cuts a list short and still calls it complete.
             Self::ShortBody | Self::FlipBody | Self::WrongTag => call.method == Method::GET && !call.lists(),
             _ => true,

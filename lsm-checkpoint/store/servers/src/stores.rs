@@ -50,6 +50,17 @@ pub fn s3_as(url: &str, client: Option<u32>) -> Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(builder(url).with_skip_signature(true).with_client_options(options).build()?))
 }
 
+/// As [`s3`], with a time limit for each request and its answer, and without retries.
+///
+/// # Errors
+///
+/// As [`s3`].
+pub fn s3_within(url: &str, limit: Duration) -> Result<Arc<dyn ObjectStore>> {
+    let builder = builder(url).with_skip_signature(true);
+    let builder = builder.with_client_options(options().with_timeout(limit));
+    Ok(Arc::new(builder.with_retry(RetryConfig { max_retries: 0, ..retries() }).build()?))
+}
+
 /// As [`s3`], for moto, which wants a signature and accepts any.
 ///
 /// # Errors

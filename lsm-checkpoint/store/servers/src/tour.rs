@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,14 +112,17 @@ pub async fn compare(
     tokio::task::spawn_blocking(work).await?
 }
 
-/// Reads the files below a directory, except the catalog.
-fn contents(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let mut found = BTreeMap::new();
-    for folder in ["", "tables"] {
-        for entry in StdFs.read_dir(&dir.join(folder))? {
-            let path = Path::new(folder).join(&entry.name);
-            if entry.file_type == FsFileType::File && entry.name != *lsm_checkpoint::CATALOG_FILE {
-                found.insert(path.display().to_string(), StdFs.read_to_vec(&dir.join(&path), FILE_MAX)?);
+/// Reads the files below a directory, except the catalog of a checkpoint.
+pub(crate) fn contents(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Failure> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        for entry in StdFs.read_dir(&dir.join(&folder))? {
+            let path = folder.join(&entry.name);
+            if entry.file_type == FsFileType::Directory {
+                folders.push(path);
+            } else if path != Path::new(lsm_checkpoint::CATALOG_FILE) {
+                let bytes = StdFs.read_to_vec(&dir.join(&path), FILE_MAX)?;
+                found.insert(path, bytes);
             }
         }
     }

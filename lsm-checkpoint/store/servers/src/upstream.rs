@@ -14,6 +14,7 @@ use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Request, Response};
+use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::sync::Barrier;
@@ -45,7 +46,16 @@ impl Upstream {
     ///
     /// The directory is not usable.
     pub fn s3(root: &Path) -> io::Result<Self> {
-        Self::local(root, Some(Gate::default()))
+        Self::local(root, Some(Gate::default()), None)
+    }
+
+    /// As [`Upstream::s3`], for clients that sign their requests with this key and its secret. All others are refused.
+    ///
+    /// # Errors
+    ///
+    /// The directory is not usable.
+    pub fn signed_s3(root: &Path, (key, secret): (&str, &str)) -> io::Result<Self> {
+        Self::local(root, Some(Gate::default()), Some(SimpleAuth::from_single(key, secret)))
     }
 
     /// As [`Upstream::s3`] without the gate. Such a server accepts `If-None-Match` and does not honour it in a race.
@@ -54,13 +64,16 @@ impl Upstream {
     ///
     /// The directory is not usable.
     pub fn racy_s3(root: &Path) -> io::Result<Self> {
-        Self::local(root, None)
+        Self::local(root, None, None)
     }
 
-    fn local(root: &Path, gate: Option<Gate>) -> io::Result<Self> {
+    fn local(root: &Path, gate: Option<Gate>, auth: Option<SimpleAuth>) -> io::Result<Self> {
         let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let service = S3ServiceBuilder::new(files).build();
-        Ok(Self::Local(Arc::new(Local { service, gate })))
+        let mut builder = S3ServiceBuilder::new(files);
+        if let Some(auth) = auth {
+            builder.set_auth(auth);
+        }
+        Ok(Self::Local(Arc::new(Local { service: builder.build(), gate })))
     }
 
     /// Sends a request and waits for the whole answer. With a barrier, the local server gets the body only after all

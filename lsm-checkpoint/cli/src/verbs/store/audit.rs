@@ -1,4 +1,4 @@
-//! `store check`, `store verify` and `store doctor`.
+//! `store check` and `store verify`.
 
 use std::path::PathBuf;
 
@@ -79,41 +79,6 @@ impl VerifyArgs {
     }
 }
 
-/// Run `store check`, note unfinished pushes older than a day, and name the lifecycle rule that S3 and Google need.
-#[derive(Args, Debug)]
-pub(super) struct DoctorArgs {
-    /// The repository.
-    url: String,
-}
-
-/// The age in seconds at which a push has probably died.
-const OLD: i64 = 24 * 3_600;
-
-impl DoctorArgs {
-    pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let opened = client.open(session, &self.url)?;
-        let repository = &opened.repository;
-        let (status, url) = (ask(session, repository, Repository::status)?, text::plain(&self.url));
-        for writer in &status.writers {
-            if session.now.duration_since(text::since_epoch(writer.started)).as_secs() > OLD {
-                session.out.note(format!(
-                    "writer {} has been at work for {}; if its process has died, end it with `lsm-checkpoint \
-                     store fence {url} {}`",
-                    writer.id,
-                    session.age(text::since_epoch(writer.started)),
-                    writer.id
-                ));
-            }
-        }
-        if url.starts_with("s3") || url.starts_with("gs") {
-            session
-                .out
-                .note("incomplete multipart uploads cannot be listed: set a lifecycle rule that aborts them");
-        }
-        Ok(show(session, &self.url, &ask(session, repository, Repository::check)?))
-    }
-}
-
 /// Writes the names of damaged objects, one per line.
 fn save(report: &CheckReport, file: Option<&PathBuf>) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
@@ -123,7 +88,7 @@ fn save(report: &CheckReport, file: Option<&PathBuf>) -> Result<()> {
 }
 
 /// Prints a report.
-fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
+pub(super) fn show(session: &Session, url: &str, report: &CheckReport) -> Exit {
     for damaged in &report.damaged {
         let backups: Vec<_> = damaged.backups.iter().map(ToString::to_string).collect();
         session.out.line(format!("{}: {}; needed by {}", damaged.key, damaged.what, backups.join(", ")));

@@ -49,7 +49,14 @@ const BETWEEN_NOTES: Duration = Duration::from_secs(30);
 /// An open repository, and the lock on the state directory.
 pub(super) struct Opened {
     pub(super) repository: Repository,
-    _lock: Option<Box<dyn FsDirLock>>,
+    lock: Option<Box<dyn FsDirLock>>,
+}
+
+impl Opened {
+    /// Returns `true` if this run uses a state directory.
+    pub(super) const fn has_state(&self) -> bool {
+        self.lock.is_some()
+    }
 }
 
 /// Asks a repository, and waits for the answer. A signal ends the wait: a store that is down may not answer for
@@ -69,7 +76,7 @@ impl ClientArgs {
         let (options, lock) = self.options(session, url)?;
         let location = self.location(session, url)?;
         let repository = session.waiting(move || Repository::open(location, options))??;
-        Ok(Opened { repository, _lock: lock })
+        Ok(Opened { repository, lock })
     }
 
     /// Parses a URL. While a request is repeated, a note shows the first failure at once, and later ones now and then.

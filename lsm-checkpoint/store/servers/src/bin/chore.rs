@@ -1,13 +1,14 @@
 //! The long runs of `cargo xtask servers`.
 //!
 //! ```text
-//! chore WORKER MINUTES [--moto PROGRAM] [--azurite PROGRAM] [--only PART]…
+//! chore WORKER MINUTES [--command PROGRAM] [--moto PROGRAM] [--azurite PROGRAM] [--only PART]…
 //! ```
 //!
 //! | part | content |
 //! |---|---|
 //! | `tours` | the tour of `tour.rs` on every store |
-//! | `faults` | the verbs on every server, where about one request in four fails |
+//! | `command` | the operator's tour of `operator.rs` with the built command, on every server and on a folder |
+//! | `faults` | the verbs on every server, where about one request in four fails, and uploads in parts |
 //! | `engines` | checkpoints of real engines on every store, every key compared |
 //! | `herd` | many processes on one repository, killed at random |
 //! | `resume` | a push at its full size that is killed half-way, and the memory of a push |
@@ -16,11 +17,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lsm_checkpoint_servers::engines::{engine_tour, kinds};
+use lsm_checkpoint_servers::operator::{Address, Operator};
 use lsm_checkpoint_servers::places::Place;
 use lsm_checkpoint_servers::resume::{Resume, memory, resume};
 use lsm_checkpoint_servers::tour::{Failure, tour};
+use lsm_checkpoint_servers::uploads::Uploads;
 use lsm_checkpoint_servers::verbs::storm;
-use lsm_checkpoint_servers::{Server, Settings, herd};
+use lsm_checkpoint_servers::{Proxy, Server, Settings, herd};
 use tempfile::TempDir;
 
 /// The number of seeds of the faults on each server.
@@ -29,6 +32,7 @@ const SEEDS: u64 = 20;
 struct Task {
     worker: PathBuf,
     minutes: u64,
+    command: Option<PathBuf>,
     moto: Option<PathBuf>,
     azurite: Option<PathBuf>,
     only: Vec<String>,
@@ -44,6 +48,9 @@ async fn main() -> Result<(), Failure> {
             let said = visited.map_err(|error| format!("{part} on {}: {error}", place.name))?;
             println!("{part} on {}: {said}, {:.1} s", place.name, start.elapsed().as_secs_f64());
         }
+    }
+    if task.wants("command") {
+        task.command().await?;
     }
     if task.wants("herd") {
         task.herd().await?;
@@ -61,9 +68,10 @@ impl Task {
             return Err("see the head of chore.rs".into());
         };
         let (worker, minutes) = (worker.into(), minutes.parse()?);
-        let mut task = Self { worker, minutes, moto: None, azurite: None, only: Vec::new() };
+        let mut task = Self { worker, minutes, command: None, moto: None, azurite: None, only: Vec::new() };
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
             match name.as_str() {
+                "--command" => task.command = Some(value.into()),
                 "--moto" => task.moto = Some(value.into()),
                 "--azurite" => task.azurite = Some(value.into()),
                 "--only" => task.only.push(value),
@@ -86,6 +94,33 @@ impl Task {
             places.push(Place::azurite(program).await?);
         }
         Ok(places)
+    }
+
+    /// Runs the command on a folder, and on each server that is installed.
+    async fn command(&self) -> Result<(), Failure> {
+        let folder = TempDir::new()?;
+        self.operate("a folder", Address::folder(folder.path()), None)?;
+        let server = Server::signed()?;
+        self.operate("s3s-fs", Address::s3(&server.proxy.url()), Some(&server.proxy))?;
+        for place in self.places().await? {
+            match (place.name, place.proxy()) {
+                ("moto", Some(proxy)) => self.operate("moto", Address::moto(&proxy.url()), Some(proxy))?,
+                ("azurite", Some(proxy)) => {
+                    self.operate("azurite", Address::azure(&proxy.url()), Some(proxy))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn operate(&self, name: &str, address: Address, proxy: Option<&Proxy>) -> Result<(), Failure> {
+        let program = self.command.as_deref().ok_or("`--command` must name the command")?;
+        let (start, dir) = (Instant::now(), TempDir::new()?);
+        let toured = Operator::new(program, address, dir.path(), proxy).tour();
+        toured.map_err(|error| format!("command on {name}: {error}"))?;
+        println!("command on {name}: every verb works, {:.1} s", start.elapsed().as_secs_f64());
+        Ok(())
     }
 
     async fn herd(&self) -> Result<(), Failure> {
@@ -127,7 +162,8 @@ async fn visit(part: &str, place: &Place) -> Result<String, Failure> {
         }
         ("faults", Some(proxy)) => {
             let requests = storm(&place.store, proxy, SEEDS).await?;
-            Ok(format!("{SEEDS} seeds, {requests} requests"))
+            let runs = Uploads::new(&place.store, proxy)?.sweep().await?;
+            Ok(format!("{SEEDS} seeds, {requests} requests, and {runs} pushes in parts"))
         }
         ("faults", None) => Ok("no proxy".to_owned()),
         _ => {

@@ -10,9 +10,14 @@
 )]
 
 mod engines;
+mod hostile;
 mod killed;
+mod operator;
+mod parts;
 mod proxy;
 mod racy;
 mod resumed;
+mod rights;
+mod slow;
 mod sweep;
 mod tours;
