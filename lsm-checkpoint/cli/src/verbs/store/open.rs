@@ -46,10 +46,24 @@ pub(super) struct ClientArgs {
 /// The time between two notes about failed requests.
 const BETWEEN_NOTES: Duration = Duration::from_secs(30);
 
-/// An open repository, and the lock on the state directory.
+/// An open repository, and the lock on the state directory if a push is to use it.
 pub(super) struct Opened {
     pub(super) repository: Repository,
     _lock: Option<Box<dyn FsDirLock>>,
+}
+
+/// The use of the state directory. Only two pushes would disturb each other.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    Shared,
+    Push,
+}
+
+/// The lock on the state directory.
+enum Locked {
+    Unneeded,
+    Held(Box<dyn FsDirLock>),
+    Busy,
 }
 
 /// Asks a repository, and waits for the answer. A signal ends the wait: a store that is down may not answer for
@@ -64,9 +78,18 @@ pub(super) fn ask<T: Send + 'static>(
 }
 
 impl ClientArgs {
-    /// Opens a repository.
+    /// Opens a repository for any command but a push.
     pub(super) fn open(&self, session: &Session, url: &str) -> Result<Opened> {
-        let (options, lock) = self.options(session, url)?;
+        self.open_for(session, url, Use::Shared)
+    }
+
+    /// Opens a repository for a push, whose notes in the state directory no other push may use.
+    pub(super) fn open_to_push(&self, session: &Session, url: &str) -> Result<Opened> {
+        self.open_for(session, url, Use::Push)
+    }
+
+    fn open_for(&self, session: &Session, url: &str, use_of_state: Use) -> Result<Opened> {
+        let (options, lock) = self.options(session, url, use_of_state)?;
         let location = self.location(session, url)?;
         let repository = session.waiting(move || Repository::open(location, options))??;
         Ok(Opened { repository, _lock: lock })
@@ -89,18 +112,27 @@ impl ClientArgs {
         Ok(Location::parse(url)?.retries(&retries)?)
     }
 
-    fn options(&self, session: &Session, url: &str) -> Result<(Options, Option<Box<dyn FsDirLock>>)> {
+    fn options(
+        &self,
+        session: &Session,
+        url: &str,
+        use_of_state: Use,
+    ) -> Result<(Options, Option<Box<dyn FsDirLock>>)> {
         let limit = self.limit.and_then(NonZeroU64::new);
         let options = Options::new().concurrency(usize::from(self.requests)).bytes_per_second(limit);
         let Some(base) = self.memory() else { return Ok((options, None)) };
         let dir = base.join(folder_of(url));
-        let locked = StdFs.create_dir_all(&dir).and_then(|()| StdFs.try_lock_directory(&dir));
+        let locked = StdFs.create_dir_all(&dir).and_then(|()| match use_of_state {
+            Use::Shared => Ok(Locked::Unneeded),
+            Use::Push => StdFs.try_lock_directory(&dir).map(|lock| lock.map_or(Locked::Busy, Locked::Held)),
+        });
         match locked {
-            Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
-            Ok(None) => {
+            Ok(Locked::Unneeded) => Ok((options.state(Arc::new(StdFs), dir), None)),
+            Ok(Locked::Held(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
+            Ok(Locked::Busy) => {
                 session
                     .out
-                    .note(format!("{}: in use by another process, so no state is kept", text::path(&dir)));
+                    .note(format!("{}: in use by another push, so no state is kept", text::path(&dir)));
                 Ok((options, None))
             }
             // The caller relies on the directory that `--state` names.
@@ -145,7 +177,7 @@ pub(super) struct InitArgs {
 
 impl InitArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let (options, _lock) = client.options(session, &self.url)?;
+        let (options, _) = client.options(session, &self.url, Use::Shared)?;
         let location = client.location(session, &self.url)?;
         let repository = session.waiting(move || Repository::init(location, options))??;
         let id = repository.constants().id.to_string();
