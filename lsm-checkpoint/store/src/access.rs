@@ -1,7 +1,10 @@
 //! [`Access`]: the requests to the store, with the prefix, retries and limits.
 
 mod attempts;
+mod failure;
+mod list;
 mod pace;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,35 +18,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     defect::Defect,
     error::{Error, Result, StoreError},
-    key::{HEADS, Key},
+    format::PIECE,
+    key::Key,
     location::Location,
-    options::Options,
+    meter::Meter,
+    options::{Options, PART_MIN},
 };
-pub(crate) use attempts::{Attempts, Failure};
+pub(crate) use attempts::Attempts;
+pub(crate) use failure::{Failure, Right};
+pub(crate) use list::Listed;
 use pace::Pace;
 
 /// The unit of the budget for bytes in flight.
 const UNIT: u64 = 64 << 10;
 
-/// A store with the prefix of a repository, and the options of the client.
-#[derive(Debug)]
+/// A store with the prefix of a repository, the options of the client, and the meter of a call. Clones share their
+/// limits.
+#[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) location: Location,
     pub(crate) options: Options,
+    meter: Arc<Meter>,
     budget: Arc<Semaphore>,
     budget_units: u32,
-    pace: Pace,
-}
-
-/// An object in a list.
-#[derive(Clone, Debug)]
-pub(crate) struct Listed {
-    /// The name, relative to the prefix.
-    pub(crate) name: String,
-    /// The parsed name. `None` if no repository makes such a name.
-    pub(crate) key: Option<Key>,
-    pub(crate) len: u64,
-    pub(crate) modified: Duration,
+    pace: Arc<Pace>,
 }
 
 /// The length of an object, and the store's time of its last change since the Unix epoch.
@@ -71,8 +69,18 @@ impl Access {
         let units = (options.in_flight / UNIT).max(options.part.div_ceil(UNIT));
         let budget_units = u32::try_from(units).unwrap_or(u32::MAX >> 3).min(u32::MAX >> 3);
         let budget = Arc::new(Semaphore::new(budget_units as usize));
-        let pace = Pace::new(options.bytes_per_second);
-        Self { location, options, budget, budget_units, pace }
+        let pace = Arc::new(Pace::new(options.bytes_per_second));
+        Self { location, options, meter: Arc::new(Meter::new(None)), budget, budget_units, pace }
+    }
+
+    /// Makes the access of a call, whose requests and pauses look at its meter.
+    pub(crate) fn under(&self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self.clone() }
+    }
+
+    /// Fails if the caller of this call cancels it.
+    pub(crate) fn ask(&self) -> Result<()> {
+        self.meter.ask()
     }
 
     pub(crate) fn place(&self) -> String {
@@ -85,8 +93,8 @@ impl Access {
     }
 
     #[allow(clippy::needless_pass_by_value, reason = "a key is small, and is copied")]
-    pub(crate) fn attempts(&self, key: impl ToString) -> Attempts<'_> {
-        Attempts::new(&self.options, self.location.retry_limit(), key.to_string())
+    pub(crate) fn attempts(&self, key: impl ToString, right: Right) -> Attempts<'_> {
+        Attempts::new(self, self.location.retry_limit(), key.to_string(), right)
     }
 
     pub(crate) fn path(&self, key: &str) -> Path {
@@ -108,19 +116,29 @@ impl Access {
     }
 
     /// Waits until the rate limit allows this many bytes.
-    pub(crate) async fn pace(&self, bytes: u64) {
-        let environment = &*self.options.environment;
-        let delay = self.pace.take(bytes, environment.now());
-        if !delay.is_zero() {
-            environment.sleep(delay).await;
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](Error::Cancelled).
+    pub(crate) async fn pace(&self, bytes: u64) -> Result<()> {
+        self.wait(self.pace.take(bytes, self.options.environment.now())).await
+    }
+
+    /// Returns the length of the parts in which files are sent.
+    pub(crate) fn sent_part(&self) -> u64 {
+        self.pace.body(PART_MIN, self.options.part)
+    }
+
+    /// Returns the length of the parts in which files are read, of at most `most` bytes.
+    pub(crate) fn read_part(&self, most: u64) -> u64 {
+        self.pace.body(PIECE, most)
     }
 
     /// Reads an object of at most `limit` bytes. Returns `None` if there is no object.
     pub(crate) async fn get(&self, key: Key, limit: u64) -> Result<Option<Vec<u8>>> {
-        let mut attempts = self.attempts(key);
+        let mut attempts = self.attempts(key, Right::Read);
         loop {
-            match self.try_get(key, limit).await {
+            match self.watched(self.try_get(key, limit)).await? {
                 Ok(Ok(bytes)) => return Ok(Some(bytes)),
                 Ok(Err(defect)) => return Err(Error::defect(key, defect)),
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -146,9 +164,9 @@ impl Access {
     /// [`Corrupt`](Error::Corrupt) if the object ends before the range does.
     pub(crate) async fn get_range(&self, key: Key, offset: u64, len: u64) -> Result<Option<Bytes>> {
         let end = offset.saturating_add(len);
-        let mut attempts = self.attempts(key);
+        let mut attempts = self.attempts(key, Right::Read);
         loop {
-            match self.try_get_range(key, offset, len).await {
+            match self.watched(self.try_get_range(key, offset, len)).await? {
                 Ok(bytes) if bytes.len() as u64 == len => return Ok(Some(bytes)),
                 Ok(bytes) => {
                     let found = offset.saturating_add(bytes.len() as u64);
@@ -182,9 +200,10 @@ impl Access {
 
     /// Returns length and time of an object, or `None` if there is none.
     pub(crate) async fn stat(&self, key: Key) -> Result<Option<Stat>> {
-        let mut attempts = self.attempts(key);
+        let mut attempts = self.attempts(key, Right::Read);
         loop {
-            match self.store(key).head(&self.path(&key.to_string())).await {
+            let path = self.path(&key.to_string());
+            match self.watched(self.store(key).head(&path)).await? {
                 Ok(meta) => {
                     return Ok(Some(Stat {
                         len: meta.size,
@@ -197,7 +216,7 @@ impl Access {
         }
     }
 
-    /// Creates an object, in one attempt.
+    /// Creates an object, in one attempt. If the caller cancels it, the answer is unknown.
     pub(crate) async fn create(&self, key: Key, bytes: Bytes) -> Answer {
         self.put(key, bytes, PutMode::Create).await
     }
@@ -205,8 +224,12 @@ impl Access {
     /// Writes an object, in one attempt.
     pub(crate) async fn put(&self, key: Key, bytes: Bytes, mode: PutMode) -> Answer {
         let path = self.path(&key.to_string());
-        let options = PutOptions::from(mode);
-        match self.store(key).put_opts(&path, PutPayload::from_bytes(bytes), options).await {
+        let put = self.store(key).put_opts(&path, PutPayload::from_bytes(bytes), PutOptions::from(mode));
+        let outcome = match self.raced(put).await {
+            Ok(outcome) => outcome,
+            Err(cancelled) => return Answer::Unknown(cancelled.into()),
+        };
+        match outcome {
             Ok(_) => Answer::Created,
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Answer::Exists
@@ -218,45 +241,18 @@ impl Access {
         }
     }
 
-    /// Lists the objects below a folder of the repository, page by page.
-    pub(crate) fn list(&self, folder: &str) -> BoxStream<'static, object_store::Result<Listed>> {
-        let store = if folder == HEADS { self.location.heads() } else { self.location.data() };
-        let prefix = self.location.prefix().clone();
-        let listed = store.list(Some(&self.path(folder)));
-        let named = listed.map_ok(move |meta| {
-            let name = relative(&prefix, &meta.location);
-            let key = Key::parse(&name);
-            Listed { name, key, len: meta.size, modified: unix(meta.last_modified.timestamp_millis()) }
-        });
-        // The S3 client's list panics if it is polled after its end, and a collector polls it once more.
-        named.fuse().boxed()
-    }
-
-    /// Returns the highest number in a list of the states.
-    pub(crate) async fn highest_state(&self) -> Result<Option<u64>> {
-        let mut attempts = self.attempts(HEADS);
-        loop {
-            let listed = self.list(HEADS).try_fold(None, async |highest: Option<u64>, listed| {
-                let number = if let Some(Key::Head(number)) = listed.key { Some(number) } else { None };
-                Ok(highest.max(number))
-            });
-            match listed.await {
-                Ok(highest) => return Ok(highest),
-                Err(error) => attempts.next(error).await?,
-            }
-        }
-    }
-
     /// Deletes objects. An object that is gone already counts as deleted.
     pub(crate) async fn delete(&self, names: Vec<String>) -> Result<u64> {
         let mut deleted = 0;
-        let mut attempts = self.attempts(names.first().cloned().unwrap_or_default());
+        let folder = names.first().and_then(|name| name.split('/').next()).unwrap_or_default();
+        let mut attempts = self.attempts(folder, Right::Delete);
         let mut left: Vec<Path> = names.iter().map(|name| self.path(name)).collect();
         while !left.is_empty() {
             let paths = left.clone().into_iter().map(Ok);
             let mut outcomes = self.location.data().delete_stream(futures::stream::iter(paths).boxed());
+            self.ask()?;
             let failed = loop {
-                match outcomes.next().await {
+                match self.raced(outcomes.next()).await? {
                     None => break None,
                     Some(Ok(path)) => left.retain(|other| *other != path),
                     Some(Err(object_store::Error::NotFound { path, .. })) => {
@@ -291,11 +287,6 @@ async fn collect(
     }
     let source = format!("a body of {} bytes, {len} announced", bytes.len()).into();
     Err(object_store::Error::Generic { store: "repository", source })
-}
-
-fn relative(prefix: &Path, location: &Path) -> String {
-    let rest = location.as_ref().strip_prefix(prefix.as_ref()).unwrap_or(location.as_ref());
-    rest.trim_start_matches('/').to_owned()
 }
 
 fn unix(millis: i64) -> Duration {

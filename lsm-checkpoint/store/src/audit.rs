@@ -4,7 +4,10 @@ mod bytes;
 mod options;
 mod wanted;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     error::{Error, Result},
@@ -15,7 +18,7 @@ use crate::{
     session::Session,
 };
 use options::Damage;
-pub use options::{CheckReport, DamagedObject, VerifyOptions};
+pub use options::{CheckOptions, CheckReport, DamagedObject, VerifyOptions};
 use wanted::Wanted;
 
 impl Repository {
@@ -26,11 +29,25 @@ impl Repository {
     ///
     /// Damage is part of the report, and not an error. Otherwise as [`list`](Self::list).
     pub async fn check(&self) -> Result<CheckReport> {
-        let audit = Audit { session: self.session(), meter: Meter::new(None) };
+        self.check_with(&CheckOptions::new()).await
+    }
+
+    /// As [`check`](Self::check), with progress.
+    ///
+    /// # Errors
+    ///
+    /// Damage is part of the report, and not an error.
+    ///
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`. The call changes nothing, so call it again.
+    /// - The errors of [`list`](Self::list).
+    pub async fn check_with(&self, options: &CheckOptions) -> Result<CheckReport> {
+        let meter = Arc::new(Meter::new(options.progress.clone()));
+        let session = &self.session().under(&meter);
+        let audit = Audit { session, meter };
         let head = audit.session.newest().await?.head;
         let backups: Vec<_> = head.referenced().collect();
         let (mut report, mut damage) = <(CheckReport, Damage)>::default();
-        audit.compare_lists(&backups, &mut report, &mut damage).await?;
+        audit.compare_lists(&backups, Looks::AreTheWork, &mut report, &mut damage).await?;
         report.damaged = audit.still_damaged(&backups, damage.into_objects()).await?;
         Ok(report)
     }
@@ -43,14 +60,17 @@ impl Repository {
     ///
     /// Damage is part of the report, and not an error.
     ///
-    /// - [`NoSuchBackup`](Error::NoSuchBackup), [`Cancelled`](Error::Cancelled).
+    /// - [`NoSuchBackup`](Error::NoSuchBackup).
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`. The call changes nothing, so call it again.
     /// - The errors of [`list`](Self::list).
     pub async fn verify(&self, options: &VerifyOptions) -> Result<CheckReport> {
-        let audit = Audit { session: self.session(), meter: Meter::new(options.progress.clone()) };
+        let meter = Arc::new(Meter::new(options.progress.clone()));
+        let session = &self.session().under(&meter);
+        let audit = Audit { session, meter };
         let head = audit.session.newest().await?.head;
         let backups = chosen(&head, options)?;
         let (mut report, mut damage) = <(CheckReport, Damage)>::default();
-        audit.compare_lists(&backups, &mut report, &mut damage).await?;
+        audit.compare_lists(&backups, Looks::PrecedeIt, &mut report, &mut damage).await?;
         audit.read_all(&backups, options, &mut report, &mut damage).await?;
         report.damaged = audit.still_damaged(&backups, damage.into_objects()).await?;
         Ok(report)
@@ -69,7 +89,16 @@ fn chosen<'h>(head: &'h Head, options: &VerifyOptions) -> Result<Vec<&'h Backup>
 #[derive(Debug)]
 struct Audit<'a> {
     session: &'a Session,
-    meter: Meter,
+    meter: Arc<Meter>,
+}
+
+/// The part of the objects that are looked up in the work of the call, for its progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    /// A check only looks up objects.
+    AreTheWork,
+    /// A verification reads them afterwards.
+    PrecedeIt,
 }
 
 impl Audit<'_> {
@@ -77,19 +106,27 @@ impl Audit<'_> {
     async fn compare_lists(
         &self,
         backups: &[&Backup],
+        looks: Looks,
         report: &mut CheckReport,
         damage: &mut Damage,
     ) -> Result<()> {
         let mut wanted = Wanted::default();
         for backup in backups {
+            // The references may all be in the state directory, so no request would ask the caller.
+            self.meter.ask()?;
             match self.session.refs(backup).await? {
                 Ok(refs) => wanted.add(&backup.catalog, &refs),
                 Err(defect) => damage.add(Key::Catalog(backup.catalog.name), defect, backup.id),
             }
         }
         report.backups = backups.len() as u64;
+        let meter = (looks == Looks::AreTheWork).then_some(&*self.meter);
+        if let Some(meter) = meter {
+            let (objects, bytes) = wanted.total();
+            meter.expect(objects, bytes)?;
+        }
         for folder in [DATA, CATALOGS] {
-            wanted.look_up(self.session, folder, report).await?;
+            wanted.look_up(self.session, folder, report, meter).await?;
         }
         let lacking = wanted.lacking();
         if lacking.is_empty() {

@@ -8,8 +8,9 @@ use std::{path::Path, sync::Arc};
 use lsm_fs::Fs;
 
 use crate::{
-    Backup, BackupId, CheckReport, CollectOptions, CollectReport, Constants, Location, Options, PushOptions,
-    Pushed, ReadOptions, RepositoryFs, Result, Status, VerifyOptions, WriterId, background::Background,
+    Backup, BackupId, CheckOptions, CheckReport, CollectOptions, CollectReport, Constants, Location, Options,
+    PushOptions, Pushed, ReadOptions, RepositoryFs, Result, Status, VerifyOptions, WriterId,
+    background::Background,
 };
 
 /// A repository whose methods block. See [`crate::Repository`] for their contracts.
@@ -139,6 +140,16 @@ impl Repository {
     pub fn check(&self) -> Result<CheckReport> {
         let repository = self.repository.clone();
         self.background.run(async move { repository.check().await })
+    }
+
+    /// As [`crate::Repository::check_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Repository::check_with`].
+    pub fn check_with(&self, options: &CheckOptions) -> Result<CheckReport> {
+        let (repository, options) = (self.repository.clone(), options.clone());
+        self.background.run(async move { repository.check_with(&options).await })
     }
 
     /// As [`crate::Repository::verify`].

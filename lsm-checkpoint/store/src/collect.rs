@@ -3,19 +3,17 @@
 mod batch;
 mod idle;
 mod known;
+mod probes;
 mod staging;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use futures::StreamExt;
+use tokio::sync::OnceCell;
 
 use crate::{
-    access::{Answer, Failure},
     changes::{DropForgotten, Fence},
-    error::{Error, Result},
+    error::Result,
     format::Head,
-    id::Nonce,
     key::{CATALOGS, DATA, HEADS, Key},
     meter::{Meter, OnProgress},
     repository::Repository,
@@ -77,7 +75,8 @@ impl CollectOptions {
         self
     }
 
-    /// Reports progress, and cancels if the callback returns `Break`. A file is an object that was deleted.
+    /// Reports progress, and cancels if the callback returns `Break`. A file is an object that was deleted. The
+    /// callback is asked while there is nothing to delete, too.
     #[must_use]
     pub fn progress(mut self, progress: OnProgress) -> Self {
         self.progress = Some(progress);
@@ -111,10 +110,13 @@ pub struct CollectReport {
     pub deleted_states: u64,
     /// The number of objects that no backup needs, but whose push is still registered.
     pub spared_objects: u64,
-    /// The number of staging files of dead writers that were removed from a local repository.
+    /// The number of objects below `probe/` that were deleted. A killed [`init`](Repository::init) or collect leaves
+    /// them, and they are deleted once they are a day old.
+    pub deleted_probes: u64,
+    /// The number of staging files of dead clients that were removed from a local repository.
     pub deleted_staging_files: u64,
-    /// The number of objects below `data/`, `backup/` and `head/` with names that no repository makes. They were left
-    /// alone.
+    /// The number of objects below `data/`, `backup/`, `head/` and `probe/` with names that no repository makes. They
+    /// were left alone.
     pub strangers: u64,
     /// The first hundred of these names.
     pub stranger_names: Vec<String>,
@@ -131,7 +133,8 @@ impl CollectReport {
 
 impl Repository {
     /// Drops forgotten backups whose grace is over, and deletes the objects that nothing needs: of dropped backups, of
-    /// fenced pushes, and old states.
+    /// fenced pushes, old states, and objects below `probe/` that are a day old by the clock of the store. On a local
+    /// disk, it also removes the staging files of dead clients, and the empty folders of pushes that have ended.
     ///
     /// # Contract
     ///
@@ -145,17 +148,20 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// - [`Corrupt`](Error::Corrupt): the references of a backup in the newest state are missing or damaged, so live
-    ///   objects cannot be told from garbage. The call stopped there and deleted nothing more. Heal the backup with a
-    ///   push, or forget it and collect with a grace of zero.
-    /// - [`Denied`](Error::Denied): the credentials may not write or delete.
-    /// - [`Unknown`](Error::Unknown), [`Cancelled`](Error::Cancelled): call it again.
-    /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
+    /// - [`Corrupt`](crate::Error::Corrupt): the references of a backup in the newest state are missing or damaged, so
+    ///   live objects cannot be told from garbage. The call stopped there and deleted nothing more. Heal the backup
+    ///   with a push, or forget it and collect with a grace of zero.
+    /// - [`Denied`](crate::Error::Denied): the credentials may not list, read, write or delete. The call ends at the
+    ///   first object that the store refuses to delete.
+    /// - [`Unknown`](crate::Error::Unknown): call it again.
+    /// - [`Cancelled`](crate::Error::Cancelled): the callback returned `Break`. Objects that were deleted by then stay
+    ///   deleted. Call it again.
+    /// - [`StoreLacks`](crate::Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn collect(&self, options: &CollectOptions) -> Result<CollectReport> {
-        let session = &**self.session();
+        let meter = Arc::new(Meter::new(options.progress.clone()));
+        let session = &self.session().under(&meter);
         session.before_writing().await?;
-        let collector = Collector { session, options, meter: Meter::new(options.progress.clone()) };
-        collector.run().await
+        Collector { session, options, meter, clock: OnceCell::new() }.run().await
     }
 }
 
@@ -164,7 +170,9 @@ impl Repository {
 struct Collector<'a> {
     session: &'a Session,
     options: &'a CollectOptions,
-    meter: Meter,
+    meter: Arc<Meter>,
+    /// The store's time, once it was needed.
+    clock: OnceCell<Duration>,
 }
 
 impl Collector<'_> {
@@ -178,6 +186,7 @@ impl Collector<'_> {
             self.collect_folder(folder, &mut known, &mut report).await?;
         }
         self.trim(&mut report).await?;
+        self.remove_probes(&mut report).await?;
         report.deleted_staging_files = self.remove_staging_files().await?;
         let newest = self.session.newest().await?.head;
         let live = newest.referenced().map(|backup| backup.catalog.sha256).collect();
@@ -206,41 +215,14 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Returns the store's time: the time of an object that was written just now.
-    async fn store_time(&self) -> Result<Duration> {
-        let access = &self.session.access;
-        let mut attempts = access.attempts(crate::key::PROBES);
-        loop {
-            let key = Key::Probe(Nonce(access.random()?));
-            let answer = access.create(key, Bytes::from_static(b"time")).await;
-            let found = match &answer {
-                Answer::Created => access.stat(key).await?,
-                _ => None,
-            };
-            let source = match (answer, found) {
-                (_, Some(stat)) => {
-                    access.delete(vec![key.to_string()]).await?;
-                    return Ok(stat.modified);
-                }
-                (Answer::Refused(failure), _) => return Err(failure.at(key.to_string())),
-                (Answer::Unknown(source), _) => source,
-                _ => "an object that was written is not there".into(),
-            };
-            if !attempts.pause().await {
-                return Err(Error::Store { key: key.to_string(), source });
-            }
-        }
-    }
-
     /// Deletes the states that are K or more below the newest.
     async fn trim(&self, report: &mut CollectReport) -> Result<()> {
         let newest = self.session.newest().await?.head.number;
         let kept = if self.session.rules().trim_k { self.session.constants.kept_heads.get() } else { 1 };
         let Some(last) = newest.checked_sub(kept) else { return Ok(()) };
-        let mut listed = self.session.access.list(HEADS);
+        let mut listing = self.session.access.list(HEADS);
         let mut old = Vec::new();
-        while let Some(listed) = listed.next().await {
-            let listed = listed.map_err(|error| Failure::of(error).at(HEADS.to_owned()))?;
+        while let Some(listed) = listing.next().await? {
             match listed.key {
                 Some(Key::Head(number)) if number <= last => old.push(listed.name),
                 Some(_) => {}

@@ -94,24 +94,29 @@ pub enum Error {
         /// The damage.
         what: Defect,
     },
-    /// The credentials do not allow the operation.
+    /// The credentials do not allow the operation. It is not repeated.
     ///
-    /// Compare the policy with the rights in `OPERATING.md`.
-    #[error("{key}: access denied: {source}")]
+    /// Give them the right that is missing. `OPERATING.md` lists the rights that each task needs.
+    #[error(
+        "{key}: access denied: the credentials may not {right} it: {source}; compare their rights with OPERATING.md"
+    )]
     Denied {
-        /// The object or the prefix.
+        /// The right that is missing: `list`, `read`, `write` or `delete`.
+        right: &'static str,
+        /// The object or the folder.
         key: String,
         /// The answer of the store.
         source: StoreError,
     },
-    /// The change may be committed now or later. The store did not answer, and a request may still be under way.
+    /// The change may be committed now or later. The store did not answer, or the caller cancelled before it did, and a
+    /// request may still be under way.
     ///
     /// Run the same command again. If the change was made, it finds it.
     #[error("{change} may still be committed: the store has not answered; run the command again: {source}")]
     Unknown {
-        /// The change.
+        /// The change, and the repository.
         change: String,
-        /// The last answer.
+        /// The last answer, or [`Cancelled`](Self::Cancelled).
         source: StoreError,
     },
     /// The push was fenced three times, by collectors that found its writer idle, or by
@@ -119,10 +124,12 @@ pub enum Error {
     ///
     /// Raise the idle limit of the collector above the longest time that a push takes for one object.
     #[error(
-        "collectors took this push for dead {times} times, the last time as writer {writer}; raise their idle limit, \
-         and push again"
+        "{place}: collectors took this push for dead {times} times, the last time as writer {writer}; raise their idle \
+         limit, and push again"
     )]
     Fenced {
+        /// The store and the prefix.
+        place: String,
         /// The last writer.
         writer: WriterId,
         /// The number of writers that were fenced.
@@ -158,11 +165,14 @@ pub enum Error {
     ///
     /// Run the command again.
     #[error(
-        "{place}: other clients always made their changes first; try again when fewer of them are at work"
+        "{place}: {operation} failed, because other clients always made their changes first; try again when fewer of \
+         them are at work"
     )]
     Contended {
         /// The store and the prefix.
         place: String,
+        /// The operation, such as `reading the newest state`.
+        operation: String,
     },
     /// The change needs an object that is longer than clients read. It was not written.
     ///
@@ -208,6 +218,19 @@ pub enum Error {
         /// The object or the prefix.
         key: String,
         /// The last answer.
+        source: StoreError,
+    },
+    /// A list cannot be read, because an object in it has a key that no client of this crate can name: with an empty
+    /// part (`data//1`), with a part `.` or `..`, or with a control character. No repository makes such a key.
+    ///
+    /// Delete that object with the cloud's own tool. Until then, calls that need the list fail.
+    #[error(
+        "{folder}: the list cannot be read: {source}; delete the object with this key by the cloud's own tool"
+    )]
+    OddKey {
+        /// The folder that was listed.
+        folder: String,
+        /// The key, as the client of the store reports it.
         source: StoreError,
     },
     /// The address names no store, or a store whose feature was not built in.

@@ -8,6 +8,7 @@ mod head;
 mod paths;
 mod refs;
 
+pub(crate) use catalog::CatalogLength;
 pub use catalog::{BackupCatalog, StoredFile, StoredFolder};
 pub use constants::Constants;
 pub use head::{Backup, CatalogPlace, Forgotten, Head, RegisteredWriter};

@@ -38,7 +38,7 @@ mod repository;
 mod rules;
 mod session;
 
-pub use audit::{CheckReport, DamagedObject, VerifyOptions};
+pub use audit::{CheckOptions, CheckReport, DamagedObject, VerifyOptions};
 pub use collect::{CollectOptions, CollectReport};
 pub use defect::Defect;
 pub use environment::{Environment, SystemEnvironment};

@@ -2,10 +2,14 @@
 //!
 //! Losing these files is safe. They only save requests and transfers, and reveal a rollback of the repository. A
 //! damaged file is ignored. If a file cannot be written, the client warns once and goes on.
+//!
+//! Several clients may share the directory. References are kept under their digest. The newest number only grows, under
+//! a lock that is held for one write. Only the notes of a push belong to one client at a time.
 
 mod resume;
 
 use std::{
+    io::ErrorKind,
     path::PathBuf,
     sync::{
         Arc,
@@ -13,7 +17,7 @@ use std::{
     },
 };
 
-use lsm_fs::{Fs, FsExt, SyncMode};
+use lsm_fs::{Fs, FsExt, FsOpenOptions, SyncMode};
 
 use crate::{
     environment::{Environment, blocking},
@@ -26,6 +30,7 @@ use crate::{
 pub(crate) use resume::Finished;
 
 const SEEN: &str = "seen";
+const SEEN_LOCK: &str = "seen.lock";
 const REFS: &str = "refs";
 
 /// The maximum length of a cached list of references.
@@ -78,7 +83,10 @@ impl Memory {
 
     /// Runs work that only saves later runs something. Returns `false` and warns if it fails, once for all failures.
     async fn try_run(&self, work: impl FnOnce(&Dir) -> Result<()> + Send + 'static) -> bool {
-        let outcome = self.run(work).await;
+        self.warn_of(self.run(work).await).is_some()
+    }
+
+    fn warn_of<T>(&self, outcome: Result<T>) -> Option<T> {
         if let Err(error) = &outcome
             && !self.has_warned.swap(true, Ordering::Relaxed)
         {
@@ -86,27 +94,17 @@ impl Memory {
                 "the state directory cannot be written, so later runs may repeat work and overlook a rollback: {error}"
             );
         }
-        outcome.is_ok()
+        outcome.ok()
     }
 
     /// Returns the newest number that a run of this client has seen.
     pub(crate) async fn newest_seen(&self) -> Result<Option<u64>> {
-        self.run(|dir| {
-            let bytes = dir.fs.read_to_vec(&dir.path.join(SEEN), 64);
-            let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            Ok(text.and_then(|text| text.trim().parse().ok()))
-        })
-        .await
+        self.run(|dir| Ok(newest_seen(dir))).await
     }
 
-    /// Keeps the newest number for later runs. Returns `false` if that failed.
+    /// Keeps the newest number for later runs. Returns `false` if that failed, or if another client is at it.
     pub(crate) async fn saw(&self, number: u64) -> bool {
-        self.try_run(move |dir| {
-            let text = format!("{number}\n");
-            let _ = dir.fs.rewrite_atomic(&dir.path.join(SEEN), text.as_bytes(), SyncMode::Normal)?;
-            Ok(())
-        })
-        .await
+        self.warn_of(self.run(move |dir| keep_seen(dir, number)).await) == Some(Busy(false))
     }
 
     /// Returns the references of a catalog, if an earlier run has kept them.
@@ -134,8 +132,13 @@ impl Memory {
             let folder = dir.path.join(REFS);
             let names: std::collections::BTreeSet<_> = live.iter().map(|sha| hex::encode(sha)).collect();
             for entry in dir.fs.read_dir(&folder)? {
-                if entry.name.to_str().is_some_and(|name| !names.contains(name)) {
-                    dir.fs.remove_file(&folder.join(&entry.name))?;
+                if entry.name.to_str().is_none_or(|name| names.contains(name)) {
+                    continue;
+                }
+                match dir.fs.remove_file(&folder.join(&entry.name)) {
+                    // Another collect was faster.
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                    _ => {}
                 }
             }
             Ok(())
@@ -144,6 +147,70 @@ impl Memory {
     }
 }
 
+/// Set if another client holds the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Busy(bool);
+
+fn newest_seen(dir: &Dir) -> Option<u64> {
+    let bytes = dir.fs.read_to_vec(&dir.path.join(SEEN), 64).ok()?;
+    String::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
+/// Keeps a number, unless a higher one is there. Without the lock, a client could replace the number of a faster one.
+fn keep_seen(dir: &Dir, number: u64) -> Result<Busy> {
+    let lock = dir.fs.open(&dir.path.join(SEEN_LOCK), &FsOpenOptions::new().write(true).create(true))?;
+    match lock.try_lock_exclusive() {
+        Ok(true) => {}
+        Ok(false) => return Ok(Busy(true)),
+        // A mount without locks. A lower number only hides a rollback until the next state is read.
+        Err(error) if error.kind() == ErrorKind::Unsupported => {}
+        Err(error) => return Err(error.into()),
+    }
+    if newest_seen(dir).is_none_or(|seen| seen < number) {
+        let text = format!("{number}\n");
+        let _ = dir.fs.rewrite_atomic(&dir.path.join(SEEN), text.as_bytes(), SyncMode::Normal)?;
+    }
+    Ok(Busy(false))
+}
+
 fn refs_path(dir: &Dir, catalog: Sha256) -> PathBuf {
     dir.path.join(REFS).join(hex::encode(&catalog))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lsm_fs_mem::MemFs;
+
+    use super::*;
+
+    fn dir() -> Dir {
+        Dir { fs: Arc::new(MemFs::new()), path: PathBuf::from("/") }
+    }
+
+    #[test]
+    fn a_lower_number_does_not_replace_a_higher_one() {
+        let dir = dir();
+        for (number, kept) in [(7, 7), (3, 7), (9, 9)] {
+            assert_eq!(keep_seen(&dir, number).unwrap(), Busy(false));
+            assert_eq!(newest_seen(&dir), Some(kept));
+        }
+        dir.fs.write_new(Path::new("/junk"), b"junk", SyncMode::Normal).unwrap();
+        dir.fs.rename(Path::new("/junk"), Path::new("/seen")).unwrap();
+        assert_eq!(keep_seen(&dir, 4).unwrap(), Busy(false));
+        assert_eq!(newest_seen(&dir), Some(4), "a damaged file is replaced");
+    }
+
+    #[test]
+    fn a_client_does_not_wait_for_another_one() {
+        let dir = dir();
+        let _ = keep_seen(&dir, 7).unwrap();
+        let held = dir.fs.open(Path::new("/seen.lock"), &FsOpenOptions::new().write(true)).unwrap();
+        assert!(held.try_lock_exclusive().unwrap());
+        assert_eq!(keep_seen(&dir, 9).unwrap(), Busy(true));
+        assert_eq!(newest_seen(&dir), Some(7));
+        drop(held);
+        assert_eq!(keep_seen(&dir, 9).unwrap(), Busy(false));
+    }
 }

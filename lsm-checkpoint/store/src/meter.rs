@@ -13,6 +13,14 @@ use crate::error::{Error, Result};
 
 /// A callback that receives the progress, and cancels the operation with `Break`. The field `copied_bytes` of the
 /// progress counts the bytes that were sent or received.
+///
+/// It is called before each request and each page of a list, for each MiB of a file that is only read, and at least
+/// once a second while a request or a pause lasts, so the same progress can come several times. After `Break`, requests
+/// under way are abandoned, and the call returns [`Cancelled`](Error::Cancelled). A push first tries to clean up, for
+/// 20 seconds at most. If a state was under way, the call returns [`Unknown`](Error::Unknown), because that state may
+/// still be committed.
+///
+/// It must not block, and a thread of the runtime or one for blocking work calls it. The runtime must have a timer.
 pub type OnProgress = Arc<dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync>;
 
 /// Counts progress and reports it.
@@ -61,7 +69,17 @@ impl Meter {
         })
     }
 
-    /// Fails if the work has been cancelled.
+    /// Returns `true` if there is a callback, so that a wait has to ask it.
+    pub(crate) const fn is_heard(&self) -> bool {
+        self.callback.is_some()
+    }
+
+    /// Asks the callback if the work is to go on.
+    pub(crate) fn ask(&self) -> Result<()> {
+        self.tell(|_| {})
+    }
+
+    /// Fails if the work has been cancelled. It does not ask the callback.
     pub(crate) fn check(&self) -> Result<()> {
         if self.lock().is_over { Err(Error::Cancelled) } else { Ok(()) }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Probe {
 
 const KEPT_HEADS: NonZeroU64 = NonZeroU64::new(128).unwrap();
 const MIB: u64 = 1 << 20;
+/// The least length of a part. S3 requires it of all parts except the last.
+pub(crate) const PART_MIN: u64 = 5 * MIB;
 
 impl Default for Options {
     fn default() -> Self {
@@ -61,9 +63,10 @@ impl Options {
         Self::default()
     }
 
-    /// Sets the number of files that a push or a verification transfers at a time, and the number of parts of one file
-    /// that a push sends at a time. Default: 16. The [bytes in flight](Self::bytes_in_flight) are a second limit. With
-    /// 1, a push makes its requests one after the other.
+    /// Sets the number of files that a push or a verification transfers at a time, the number of parts of one file that
+    /// a push sends at a time, and the number of requests for bytes of files that a restore or another reader of
+    /// [`RepositoryFs`](crate::RepositoryFs) makes at a time. Default: 16. The [bytes in flight](Self::bytes_in_flight)
+    /// are a second limit. With 1, a push makes its requests one after the other.
     #[must_use]
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests.max(1);
@@ -75,7 +78,7 @@ impl Options {
     /// more than 9,000 parts.
     #[must_use]
     pub fn part_bytes(mut self, bytes: u64) -> Self {
-        self.part = bytes.clamp(5 * MIB, 1 << 30).next_multiple_of(MIB);
+        self.part = bytes.clamp(PART_MIN, 1 << 30).next_multiple_of(MIB);
         self
     }
 
@@ -88,6 +91,15 @@ impl Options {
     }
 
     /// Limits the rate at which bytes of files are sent and received. Default: no limit.
+    ///
+    /// In any interval, the client begins to transfer at most the rate times the length of the interval, and one body
+    /// more: the bytes of one request. A body travels at the speed of the network, and the pause comes after it. So
+    /// bodies are short. They have the bytes of one second, but at least 5 MiB if a file is sent, and at least 1 MiB if
+    /// it is read. Long files are sent and read in more requests then. Only a file of which 9,000 such parts would not
+    /// be enough is sent in longer ones.
+    ///
+    /// The limit holds for all clones of a repository together, and for each [`RepositoryFs`](crate::RepositoryFs)
+    /// apart. Catalogs and states do not count, and neither do bytes that are sent again after a failure.
     #[must_use]
     pub fn bytes_per_second(mut self, bytes: Option<NonZeroU64>) -> Self {
         self.bytes_per_second = bytes;
@@ -104,7 +116,9 @@ impl Options {
         self
     }
 
-    /// Sets the state directory of this client. It must exist, and only one client at a time may use it.
+    /// Sets the state directory of this client. It must exist. Any number of clients may use it, but only one of them
+    /// may push at a time, because two pushes of the same checkpoint would mix their notes. No lock is taken for longer
+    /// than a write takes, so a client that only reads never disturbs a push.
     ///
     /// With it, a killed push resumes where it stopped, a rollback of the repository is noticed, and a collect reads
     /// the references of new backups only. The directory holds no secrets, and can be removed while no client uses it.

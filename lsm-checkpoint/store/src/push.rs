@@ -6,11 +6,13 @@ mod known;
 mod object;
 mod options;
 mod send;
+mod size;
 mod source;
 mod survey;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
+use lsm_checkpoint::Progress;
 use lsm_fs::Fs;
 
 use crate::{
@@ -33,6 +35,8 @@ use survey::Survey;
 const FENCES: u32 = 3;
 /// The number of times that reused objects may disappear before a push gives up.
 const LOSSES: u32 = 100;
+/// The longest time for which a cancelled push cleans up.
+const PARTING: Duration = Duration::from_secs(10);
 
 impl Repository {
     /// Pushes a checkpoint: the directory `dir` of a filesystem.
@@ -61,17 +65,22 @@ impl Repository {
     ///   Bring it back with [`undo`](Self::undo).
     /// - [`Checkpoint`](Error::Checkpoint), [`SourceDamaged`](Error::SourceDamaged), [`Fs`](Error::Fs): the checkpoint
     ///   cannot be read, or is damaged.
-    /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files.
+    /// - [`TooLarge`](Error::TooLarge): there are too many backups, or the checkpoint has too many files. The call
+    ///   finds this before it sends anything, unless other clients add backups meanwhile.
     /// - [`Fenced`](Error::Fenced): this push was fenced three times.
-    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
+    /// - [`Denied`](Error::Denied): the credentials may not list, read or write.
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`. No backup was committed. With a state
+    ///   directory, the next push of the checkpoint resumes. Without one, the call fences its writer, so that a collect
+    ///   deletes its objects. If the store does not answer within 10 seconds, the writer stays until it is fenced.
     /// - [`StoreLacks`](Error::StoreLacks), and the errors of [`list`](Self::list).
     pub async fn push(&self, fs: Arc<dyn Fs>, dir: &Path, options: &PushOptions) -> Result<Pushed> {
-        let session = self.session();
+        let meter = Arc::new(Meter::new(options.progress.clone()));
+        let session = &self.session().under(&meter);
         session.before_writing().await?;
         let environment = &*session.access.options.environment;
-        let (read_from, dir) = (Arc::clone(&fs), dir.to_path_buf());
+        let (read_from, dir, asked) = (Arc::clone(&fs), dir.to_path_buf(), Arc::clone(&meter));
         let source = Arc::new(Source { fs, dir: dir.clone() });
-        let survey = blocking(environment, move || survey::read(&*read_from, &dir)).await;
+        let survey = blocking(environment, move || survey::read(&*read_from, &dir, &asked)).await;
         let survey = survey.map_err(Error::System)??;
         let head = session.newest().await?.head;
         let replaced = match in_the_way(session, &head, &survey, options).await? {
@@ -86,7 +95,7 @@ impl Repository {
                 return Ok(Pushed::already(backup));
             }
         };
-        let meter = Meter::new(options.progress.clone());
+        size::check(session, &head, &survey)?;
         let push = Push { session, source, survey: &survey, options, meter, replaced };
         let outcome = push.run(&head).await;
         if outcome.is_ok() {
@@ -133,7 +142,7 @@ struct Push<'a> {
     source: Arc<Source>,
     survey: &'a Survey,
     options: &'a PushOptions,
-    meter: Meter,
+    meter: Arc<Meter>,
     replaced: Option<ObjectName>,
 }
 
@@ -157,9 +166,23 @@ impl Push<'_> {
                 | Error::Checkpoint(_))
         );
         if is_local && !self.session.memory.is_kept() {
-            let _ = self.session.commit(&mut Fence(writer)).await;
+            let is_cancelled = matches!(outcome, Err(Error::Cancelled));
+            let _ = self.parting(is_cancelled).commit(&mut Fence(writer)).await;
         }
         outcome
+    }
+
+    /// Makes the session for cleaning up after a failure, by which the push's own meter is over. A caller that has
+    /// cancelled does not wait for a store that is down.
+    fn parting(&self, is_cancelled: bool) -> Session {
+        let environment = Arc::clone(&self.session.access.options.environment);
+        let end = environment.now().saturating_add(PARTING);
+        let in_time = move |_: &Progress| match environment.now() < end {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        let meter = if is_cancelled { Meter::new(Some(Arc::new(in_time))) } else { Meter::new(None) };
+        self.session.under(&Arc::new(meter))
     }
 
     /// Registers a new writer, and returns the state that has it.
@@ -190,14 +213,16 @@ impl Push<'_> {
                 Outcome::Gone(objects) => {
                     losses += 1;
                     if losses > LOSSES {
-                        return Err(Error::Contended { place: self.session.access.place() });
+                        let operation = format!("pushing backup {}", self.survey.id);
+                        return Err(Error::Contended { place: self.session.access.place(), operation });
                     }
                     files.lose(&objects);
                 }
                 Outcome::Fenced => {
                     fences += 1;
                     if fences >= FENCES {
-                        return Err(Error::Fenced { writer: *writer, times: fences });
+                        let place = self.session.access.place();
+                        return Err(Error::Fenced { place, writer: *writer, times: fences });
                     }
                     // Register before the first copy, so that no collector deletes the copies.
                     *writer = self.register().await?.1;

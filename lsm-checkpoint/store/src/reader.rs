@@ -184,7 +184,8 @@ async fn opened(session: &Session, backup: BackupId) -> Result<(Backup, BackupCa
             _ => return Err(Error::defect(Key::Catalog(known.catalog.name), defect)),
         }
     }
-    Err(Error::Contended { place: session.access.place() })
+    let operation = format!("opening backup {backup}");
+    Err(Error::Contended { place: session.access.place(), operation })
 }
 
 /// Returns a backup as the newest state has it.

@@ -24,9 +24,15 @@ impl From<Error> for Failure {
 /// Returns the message. The hint names the next step in the words of the command, so the library's is left out.
 fn message(error: &Error) -> String {
     match error {
-        Error::Fenced { writer, times } => {
-            format!("collects took this push for dead {times} times, the last time as writer {writer}")
+        Error::Fenced { place, writer, times } => {
+            format!(
+                "{place}: collects took this push for dead {times} times, the last time as writer {writer}"
+            )
         }
+        Error::Denied { right, key, source } => {
+            format!("{key}: access denied: the credentials may not {right} it: {source}")
+        }
+        Error::OddKey { folder, source } => format!("{folder}: the list cannot be read: {source}"),
         Error::NotARepository { place } => format!("{place}: not a repository"),
         Error::NoState { place } => format!("{place}: the repository has no state below head/"),
         Error::BackupExists { backup } => format!("backup {backup} exists already, and was forgotten"),
@@ -56,6 +62,7 @@ fn class(error: &Error) -> (Exit, &'static str) {
         Error::NoState { .. } => (Exit::Unsound, "no_state"),
         Error::WentBack { .. } => (Exit::Unsound, "went_back"),
         Error::Corrupt { .. } => (Exit::Unsound, "corrupt"),
+        Error::OddKey { .. } => (Exit::Unsound, "odd_key"),
         Error::SourceDamaged { .. } => (Exit::Unsound, "source_damaged"),
         Error::Fenced { .. } => (Exit::Busy, "fenced"),
         Error::Contended { .. } => (Exit::Busy, "contended"),
@@ -92,6 +99,9 @@ fn hint(error: &Error) -> Option<Cow<'static, str>> {
         }
         Error::Denied { .. } => {
             "compare the rights of these credentials with RIGHTS.md of lsm-checkpoint-store"
+        }
+        Error::OddKey { .. } => {
+            "no repository makes such a key: delete the object with the cloud's own tool, and run the command again"
         }
         Error::Corrupt { .. } => {
             "run `lsm-checkpoint store check --save FILE URL`, then `store push --distrust FILE URL CHECKPOINT`"

@@ -9,9 +9,11 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     thread,
+    time::{Duration, SystemTime},
 };
 
 use lsm_checkpoint::Policy;
+use lsm_fs::{Fs, StdFs};
 use serde_json::Value;
 
 use crate::support::{DAY, Daily, command, contents};
@@ -268,4 +270,57 @@ fn missing_credentials_are_named_by_their_variables() {
     let err = String::from_utf8(output.stderr).unwrap();
     let hint = "\nhint: no credentials: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION\n";
     assert!(output.status.code() == Some(5) && err.ends_with(hint), "{err}");
+}
+
+/// Locks the state directory as a push does, and runs commands beside it.
+#[test]
+fn only_a_push_needs_the_state_directory_for_itself() {
+    let daily = new();
+    let id = push(&daily, "monday");
+    let state = daily.temp.path().join("state");
+    let run = |args: &[&str]| daily.run(&[&["store", "--state", "{d}/state"], args].concat());
+    assert_eq!(run(&["status", URL]).code, 0);
+    let dir = fs::read_dir(&state).unwrap().next().unwrap().unwrap().path();
+    let lock = StdFs.try_lock_directory(&dir).unwrap().unwrap();
+    let backup = format!("{URL}@{id}");
+    for args in [
+        &["status", URL][..],
+        &["list", URL],
+        &["show", &backup],
+        &["check", URL],
+        &["verify", URL],
+        &["restore", &backup, "{d}/live"],
+        &["collect", URL],
+        &["forget", URL, &id],
+        &["undo", URL, &id],
+    ] {
+        let ran = run(args);
+        assert!(ran.code == 0 && !ran.err.contains("in use"), "{args:?}: {ran:?}");
+    }
+    let second = run(&["push", URL, "{d}/backups/tuesday"]);
+    assert!(second.code == 0 && second.err.contains("in use by another push"), "{second:?}");
+    drop(lock);
+    let third = run(&["push", URL, "{d}/backups/tuesday"]);
+    assert!(third.code == 0 && !third.err.contains("in use"), "{third:?}");
+}
+
+/// A killed command has left a probe two days ago.
+#[test]
+fn a_collect_shows_the_leftovers_that_it_deletes() {
+    let daily = new();
+    let _ = push(&daily, "monday");
+    let probe = daily.temp.path().join("store/probe").join("ab".repeat(16));
+    let leave = || {
+        fs::create_dir_all(probe.parent().unwrap()).unwrap();
+        fs::write(&probe, "left").unwrap();
+        let old = SystemTime::now() - Duration::from_secs(2 * DAY);
+        fs::File::options().write(true).open(&probe).unwrap().set_modified(old).unwrap();
+    };
+    leave();
+    let ran = daily.run(&["store", "collect", URL]);
+    assert!(ran.code == 0 && ran.out.ends_with("1 leftover of killed commands deleted\n"), "{ran:?}");
+    leave();
+    let (code, lines) = daily.json(&["store", "collect", "--quiet", URL]);
+    assert_eq!((code, &lines[0]["deleted_probes"]), (0, &"1".into()));
+    assert_eq!(lines[0]["deleted_staging_files"], "0");
 }

@@ -2,48 +2,20 @@
 
 use std::time::Duration;
 
-use crate::{
-    error::{Error, Result, StoreError},
-    options::Options,
+use super::{
+    Access,
+    failure::{Failure, Right},
 };
+use crate::error::{Error, Result, StoreError};
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// A failed request.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The credentials do not allow the request.
-    Denied(StoreError),
-    /// The store does not implement the request.
-    Lacking(StoreError),
-    /// Anything else. Another attempt may succeed.
-    Other(StoreError),
-}
-
-impl Failure {
-    pub(crate) fn of(error: object_store::Error) -> Self {
-        use object_store::Error as E;
-        match error {
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied(error.into()),
-            E::NotImplemented { .. } | E::NotSupported { .. } => Self::Lacking(error.into()),
-            other => Self::Other(other.into()),
-        }
-    }
-
-    /// Makes the error for the caller.
-    pub(crate) fn at(self, key: String) -> Error {
-        match self {
-            Self::Denied(source) => Error::Denied { key, source },
-            Self::Lacking(source) | Self::Other(source) => Error::Store { key, source },
-        }
-    }
-}
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
-    options: &'a Options,
+    access: &'a Access,
     key: String,
+    right: Right,
     left: u32,
     pause: Duration,
     /// The time at which the attempts end, whatever their number.
@@ -52,11 +24,12 @@ pub(crate) struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     /// Begins the attempts. If `limit` is given, each of them may take a minute, so their number grows with it.
-    pub(crate) fn new(options: &'a Options, limit: Option<Duration>, key: String) -> Self {
+    pub(super) fn new(access: &'a Access, limit: Option<Duration>, key: String, right: Right) -> Self {
+        let options = &access.options;
         let minutes = limit.map_or(0, |limit| u32::try_from(limit.as_secs() / 60).unwrap_or(u32::MAX));
         let left = options.attempts.max(minutes).saturating_sub(1);
         let end = limit.map(|limit| options.environment.now().saturating_add(limit));
-        Self { options, key, left, pause: options.first_pause, end }
+        Self { access, key, right, left, pause: options.first_pause, end }
     }
 
     /// Waits before the next attempt.
@@ -66,34 +39,49 @@ impl<'a> Attempts<'a> {
     /// The error is final, or no attempt is left.
     pub(crate) async fn next(&mut self, error: object_store::Error) -> Result<()> {
         match Failure::of(error) {
-            Failure::Other(_) if self.pause().await => Ok(()),
-            failure => Err(failure.at(self.key.clone())),
+            Failure::Other(source) => self.again(source).await,
+            failure => Err(failure.at(self.right, self.key.clone())),
         }
     }
 
+    /// Waits before the next attempt. `source` is the failure of the last one, which another attempt may mend.
+    ///
+    /// # Errors
+    ///
+    /// No attempt is left.
+    pub(crate) async fn again(&mut self, source: StoreError) -> Result<()> {
+        if self.pause().await? { Ok(()) } else { Err(Error::Store { key: self.key.clone(), source }) }
+    }
+
     /// Waits before the next attempt. Returns `false` if none is left.
-    pub(crate) async fn pause(&mut self) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        if self.end.is_some_and(|end| self.options.environment.now() >= end) {
-            return false;
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](Error::Cancelled).
+    pub(crate) async fn pause(&mut self) -> Result<bool> {
+        let environment = &*self.access.options.environment;
+        let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
+        if self.end.is_some_and(|end| environment.now() >= end) {
+            return Ok(false);
         }
         self.left = left;
-        self.options.environment.sleep(self.pause).await;
+        self.access.watched(environment.sleep(self.pause)).await?;
         self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
-        true
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{location::Location, options::Options};
 
     /// Returns the number of attempts that follow the first one.
     async fn repeats(limit: Option<Duration>) -> u32 {
-        let options = Options::new().attempts(3, Duration::ZERO);
-        let mut attempts = Attempts::new(&options, limit, "key".to_owned());
+        let access = Access::new(Location::memory(), Options::new().attempts(3, Duration::ZERO));
+        let mut attempts = Attempts::new(&access, limit, "key".to_owned(), Right::Read);
         let mut repeats = 0;
-        while attempts.pause().await {
+        while attempts.pause().await.unwrap() {
             repeats += 1;
         }
         repeats

@@ -88,14 +88,13 @@ impl Audit<'_> {
     /// Reads an object part by part. Returns its damage.
     async fn read_object(&self, object: ObjectRef, pieces: &[Sha256]) -> Result<Option<Defect>> {
         let access = &self.session.access;
-        let part = access.options.part;
+        let part = access.read_part(access.options.part);
         let per_part = usize::try_from(part / PIECE).unwrap_or(usize::MAX).max(1);
         let mut offset = 0;
         for digests in pieces.chunks(per_part) {
-            self.meter.check()?;
             let len = part.min(object.len.saturating_sub(offset));
             let _permit = access.permit(len).await;
-            access.pace(len).await;
+            access.pace(len).await?;
             let bytes = match access.get_range(Key::Data(object.name), offset, len).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => return Ok(Some(Defect::Missing)),

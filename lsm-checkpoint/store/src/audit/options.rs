@@ -9,6 +9,33 @@ use crate::{
     meter::OnProgress,
 };
 
+/// The options of a check.
+#[derive(Clone, Default)]
+pub struct CheckOptions {
+    pub(super) progress: Option<OnProgress>,
+}
+
+impl CheckOptions {
+    /// Creates the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reports progress, and cancels if the callback returns `Break`. A file is an object that was found in the lists.
+    #[must_use]
+    pub fn progress(mut self, progress: OnProgress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}
+
+impl fmt::Debug for CheckOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckOptions").finish_non_exhaustive()
+    }
+}
+
 /// The options of a verification.
 #[derive(Clone, Default)]
 pub struct VerifyOptions {

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use futures::StreamExt;
-
 use super::CheckReport;
 use crate::{
-    access::Failure,
     defect::Defect,
     error::Result,
     format::{CatalogPlace, ObjectRef},
     key::{Key, ObjectName},
+    meter::{Meter, Step},
     session::Session,
 };
 
@@ -64,17 +62,23 @@ impl Wanted {
         self.is_sorted = true;
     }
 
-    /// Looks up the objects of a folder.
+    /// Returns the number of the objects and their bytes.
+    pub(super) fn total(&self) -> (u64, u64) {
+        let bytes = self.objects.iter().fold(0_u64, |sum, object| sum.saturating_add(object.len));
+        (self.objects.len() as u64, bytes)
+    }
+
+    /// Looks up the objects of a folder. Reports those that were found to the meter.
     pub(super) async fn look_up(
         &mut self,
         session: &Session,
         folder: &'static str,
         report: &mut CheckReport,
+        meter: Option<&Meter>,
     ) -> Result<()> {
         debug_assert!(self.is_sorted || self.objects.is_empty(), "a search by halves needs an order");
-        let mut listed = session.access.list(folder);
-        while let Some(listed) = listed.next().await {
-            let listed = listed.map_err(|error| Failure::of(error).at(folder.to_owned()))?;
+        let mut listing = session.access.list(folder);
+        while let Some(listed) = listing.next().await? {
             let Some(key) = listed.key.filter(|key| key.object().is_some()) else {
                 report.strangers += 1;
                 continue;
@@ -93,6 +97,9 @@ impl Wanted {
             };
             *count += 1;
             *bytes = bytes.saturating_add(listed.len);
+            if let Some(meter) = meter.filter(|_| is_wanted) {
+                meter.did(Step { files: 1, bytes: listed.len, sent: 0 })?;
+            }
         }
         Ok(())
     }

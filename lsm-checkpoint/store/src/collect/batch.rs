@@ -1,10 +1,8 @@
 //! Deletes garbage in batches: lists names, then reads the newest state, then deletes.
 
-use futures::StreamExt;
-
 use super::{CollectReport, Collector, STEP, known::Known};
 use crate::{
-    access::{Failure, Listed},
+    access::Listed,
     error::Result,
     format::Head,
     key::{Key, ObjectName},
@@ -26,14 +24,13 @@ impl Collector<'_> {
         known: &mut Known,
         report: &mut CollectReport,
     ) -> Result<()> {
-        let mut listed = self.session.access.list(folder);
+        let mut listing = self.session.access.list(folder);
         loop {
             let early = if self.session.rules().list_first { None } else { Some(self.needed(known).await?) };
             let mut batch = Vec::new();
             while batch.len() < self.options.batch
-                && let Some(object) = listed.next().await
+                && let Some(object) = listing.next().await?
             {
-                let object = object.map_err(|error| Failure::of(error).at(folder.to_owned()))?;
                 match found(&object) {
                     Some(found) => batch.push(found),
                     None => report.strange(&object.name),

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
-
 use super::Collector;
 use crate::{
-    access::Failure,
     error::Result,
     format::RegisteredWriter,
     key::{CATALOGS, DATA, HEADS, Key},
@@ -22,9 +19,8 @@ impl Collector<'_> {
     ) -> Result<bool> {
         let mut last = self.registered_at(writer).await?;
         for folder in [DATA, CATALOGS] {
-            let mut listed = self.session.access.list(&format!("{folder}/{}", writer.id));
-            while let Some(listed) = listed.next().await {
-                let listed = listed.map_err(|error| Failure::of(error).at(folder.to_owned()))?;
+            let mut listing = self.session.access.list(&format!("{folder}/{}", writer.id));
+            while let Some(listed) = listing.next().await? {
                 last = last.max(Some(listed.modified));
             }
         }
@@ -35,9 +31,8 @@ impl Collector<'_> {
     /// oldest state. It is later, so the error is in favour of a living writer.
     async fn registered_at(&self, writer: &RegisteredWriter) -> Result<Option<Duration>> {
         let mut oldest: Option<(u64, Duration)> = None;
-        let mut listed = self.session.access.list(HEADS);
-        while let Some(listed) = listed.next().await {
-            let listed = listed.map_err(|error| Failure::of(error).at(HEADS.to_owned()))?;
+        let mut listing = self.session.access.list(HEADS);
+        while let Some(listed) = listing.next().await? {
             let Some(Key::Head(number)) = listed.key else { continue };
             if number >= writer.registered_in && oldest.is_none_or(|(least, _)| number < least) {
                 oldest = Some((number, listed.modified));

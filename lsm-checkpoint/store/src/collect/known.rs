@@ -42,6 +42,8 @@ impl Known {
             if self.catalogs.contains(&backup.catalog.name) {
                 continue;
             }
+            // The references may all be in the state directory, so no request would ask the caller.
+            session.access.ask()?;
             let refs = match session.refs(backup).await? {
                 Ok(refs) => refs,
                 Err(defect) => return Ok(Err(Error::defect(Key::Catalog(backup.catalog.name), defect))),

@@ -1,6 +1,7 @@
 //! [`BackupCatalog`]: the files of one backup.
 
 mod codec;
+mod length;
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,8 @@ use crate::{
     defect::Defect,
     id::{BackupId, RepositoryId},
 };
+
+pub(crate) use length::CatalogLength;
 
 /// The catalog of a backup: its files, and the objects that hold their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

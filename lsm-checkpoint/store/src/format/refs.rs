@@ -20,7 +20,7 @@ use crate::{
 pub(super) const REFS: &str = "refs";
 
 /// The length of a reference.
-const REF_LEN: usize = 40;
+pub(super) const REF_LEN: usize = 40;
 
 /// An object with the bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use object_store::PutMode;
 
 use crate::{
-    access::Answer,
-    error::{Error, Result},
+    access::{Answer, Right},
+    error::Result,
     id::{Nonce, WriterId},
     key::{Key, ObjectName},
     session::Session,
@@ -27,8 +27,9 @@ impl Session {
     ) -> Result<ObjectName> {
         let len = bytes.len() as u64;
         let mut name = self.new_name(writer)?;
-        let mut attempts = self.access.attempts(key_of(name));
+        let mut attempts = self.access.attempts(key_of(name), Right::Write);
         loop {
+            self.access.ask()?;
             let key = key_of(name);
             let failure = match self.access.create(key, bytes.clone()).await {
                 Answer::Created => return Ok(name),
@@ -38,27 +39,22 @@ impl Session {
                     Some(stat) if stat.len == len => return Ok(name),
                     _ => "the name of a new object is taken".into(),
                 },
-                Answer::Refused(failure) => return Err(failure.at(key.to_string())),
+                Answer::Refused(failure) => return Err(failure.at(Right::Write, key.to_string())),
                 Answer::Unknown(source) => source,
             };
-            if !attempts.pause().await {
-                return Err(Error::Store { key: key.to_string(), source: failure });
-            }
+            attempts.again(failure).await?;
             name = self.new_name(writer)?;
         }
     }
 
     /// Overwrites an object. Only the proof does so, when it leaves out the rule `fresh_key`.
     pub(super) async fn overwrite(&self, key: Key, bytes: Bytes) -> Result<()> {
-        let mut attempts = self.access.attempts(key);
+        let mut attempts = self.access.attempts(key, Right::Write);
         loop {
             match self.access.put(key, bytes.clone(), PutMode::Overwrite).await {
                 Answer::Created | Answer::Exists => return Ok(()),
-                Answer::Refused(failure) => return Err(failure.at(key.to_string())),
-                Answer::Unknown(source) if !attempts.pause().await => {
-                    return Err(Error::Store { key: key.to_string(), source });
-                }
-                Answer::Unknown(_) => {}
+                Answer::Refused(failure) => return Err(failure.at(Right::Write, key.to_string())),
+                Answer::Unknown(source) => attempts.again(source).await?,
             }
         }
     }

@@ -32,7 +32,7 @@ impl Push<'_> {
     }
 
     async fn bring(&self, writer: WriterId, files: &Files, at: usize) -> Result<()> {
-        self.meter.check()?;
+        self.meter.ask()?;
         let Some(file) = self.survey.files.get(at) else { return Ok(()) };
         let stored = match files.get(at) {
             Some(stored) if self.is_usable(writer, files, at, &stored) => stored,
@@ -66,8 +66,8 @@ impl Push<'_> {
         let new = self.session.new_name(writer)?;
         let (from, to) = (Key::Data(name), Key::Data(new));
         let [old_path, new_path] = [from, to].map(|key| access.path(&key.to_string()));
-        let copied = access.store(to).copy_opts(&old_path, &new_path, CopyOptions::default()).await;
-        if copied.is_err() {
+        let copy = access.store(to).copy_opts(&old_path, &new_path, CopyOptions::default());
+        if access.watched(copy).await?.is_err() {
             return Ok(None);
         }
         let is_whole = access.stat(to).await?.is_some_and(|stat| stat.len == len);
@@ -80,7 +80,7 @@ impl Push<'_> {
             return Ok(known);
         }
         let access = &self.session.access;
-        if file.len > access.options.part {
+        if file.len > access.sent_part() {
             return self.send_in_parts(writer, file).await;
         }
         let _permit = access.permit(file.len).await;
@@ -91,7 +91,7 @@ impl Push<'_> {
             Ok::<_, Error>((bytes, reading.pieces))
         });
         let (bytes, pieces) = read.await.map_err(Error::System)??;
-        access.pace(file.len).await;
+        access.pace(file.len).await?;
         let name = self.session.put_new(writer, Key::Data, bytes).await?;
         self.meter.did(Step { bytes: file.len, sent: file.len, files: 0 })?;
         Ok(Stored { object: Some(ObjectRef { name, len: file.len }), pieces, origin: Origin::Sent })
@@ -100,9 +100,10 @@ impl Push<'_> {
     /// Reads a file that may be the same as in the last backup. Returns the object if it is.
     async fn compare(&self, files: &Files, at: usize, file: &LocalFile) -> Result<Option<Stored>> {
         let Some(candidate) = files.candidates.get(at).and_then(Option::as_ref) else { return Ok(None) };
-        let (source, wanted) = (Arc::clone(&self.source), file.clone());
+        let (source, wanted, meter) = (Arc::clone(&self.source), file.clone(), Arc::clone(&self.meter));
         let environment = &*self.session.access.options.environment;
-        let pieces = blocking(environment, move || source.digest(&wanted)).await.map_err(Error::System)??;
+        let digest = move || source.digest(&wanted, &meter);
+        let pieces = blocking(environment, digest).await.map_err(Error::System)??;
         Ok((pieces == candidate.stored.pieces).then(|| candidate.stored.clone()))
     }
 

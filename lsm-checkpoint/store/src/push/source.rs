@@ -11,6 +11,7 @@ use super::survey::LocalFile;
 use crate::{
     error::{Error, Result},
     format::{PIECE, Sha256, sha256},
+    meter::Meter,
 };
 
 /// The checkpoint's directory.
@@ -43,10 +44,12 @@ impl Source {
         Ok(Reading { file: open, path, offset: 0, len: file.len, expected, hasher, pieces: Vec::new() })
     }
 
-    /// Reads a file only to compute its digests.
-    pub(super) fn digest(&self, file: &LocalFile) -> Result<Vec<Sha256>> {
+    /// Reads a file only to compute its digests. Looks at the meter at each piece.
+    pub(super) fn digest(&self, file: &LocalFile, meter: &Meter) -> Result<Vec<Sha256>> {
         let mut reading = self.open(file)?;
-        while reading.next(PIECE)?.is_some() {}
+        while reading.next(PIECE)?.is_some() {
+            meter.ask()?;
+        }
         Ok(reading.pieces)
     }
 }

@@ -13,10 +13,13 @@ use crate::{
     error::{Error, Result},
     format::StoredFolder,
     id::BackupId,
+    meter::Meter,
 };
 
 /// The maximum length of a checkpoint's catalog.
 const CHECKPOINT_MAX: u64 = 128 << 20;
+/// The number of files between two looks at the meter.
+const LOOK: usize = 1000;
 
 /// A checkpoint to push.
 #[derive(Debug)]
@@ -48,13 +51,17 @@ impl Survey {
     }
 }
 
-pub(super) fn read(fs: &dyn Fs, dir: &Path) -> Result<Survey> {
+/// Reads the catalog, and looks at each file and each directory in it.
+pub(super) fn read(fs: &dyn Fs, dir: &Path, meter: &Meter) -> Result<Survey> {
     let catalog = Catalog::read(fs, dir)?;
     let view = fs.beneath(dir)?;
     let checkpoint = view.read_to_vec(&dir.join(CATALOG_FILE), CHECKPOINT_MAX)?;
     let id = BackupId::of_checkpoint(&checkpoint);
     let mut files = Vec::with_capacity(catalog.files.len());
-    for file in &catalog.files {
+    for (number, file) in catalog.files.iter().enumerate() {
+        if number.is_multiple_of(LOOK) {
+            meter.ask()?;
+        }
         let path = dir.join(catalog.path_of(file));
         let there = view.symlink_metadata(&path)?;
         if !there.is_file() || there.len != file.len {

@@ -9,9 +9,6 @@ use lsm_fs::{
 
 use super::{RepositoryFs, file::RemoteFile, tree::Node};
 
-/// Calls in parallel hide the latency of a store.
-const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).unwrap();
-
 fn read_only<T>(op: Op, path: &Path) -> Result<T> {
     Err(Error::new(op, path, io::ErrorKind::ReadOnlyFilesystem))
 }
@@ -123,7 +120,8 @@ impl Fs for RepositoryFs {
         read_only(Op::TruncateFile, path)
     }
 
+    /// Calls in parallel hide the latency of a store, up to the number of requests that may be under way.
     fn concurrency(&self) -> NonZeroUsize {
-        CONCURRENCY
+        self.inner.fetcher.concurrency()
     }
 }

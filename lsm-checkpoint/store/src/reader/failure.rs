@@ -41,7 +41,7 @@ impl Shared {
             Error::BackupGone { backup } => Error::BackupGone { backup: *backup },
             Error::Cancelled => Error::Cancelled,
             Error::Corrupt { key, what } => Error::Corrupt { key: key.clone(), what: same(what) },
-            Error::Denied { key, .. } => Error::Denied { key: key.clone(), source: source() },
+            Error::Denied { right, key, .. } => Error::Denied { right, key: key.clone(), source: source() },
             Error::Store { key, .. } => Error::Store { key: key.clone(), source: source() },
             Error::System(cause) => Error::System(io::Error::new(cause.kind(), Answer(Arc::clone(&self.0)))),
             _ => Error::Store { key: crate::key::DATA.to_owned(), source: source() },
@@ -97,7 +97,10 @@ mod tests {
         let key = || "data/1".to_owned();
         let backup = crate::id::BackupId([7; 16]);
         let errors = [
-            (Error::Denied { key: key(), source: "403".into() }, io::ErrorKind::PermissionDenied),
+            (
+                Error::Denied { right: "read", key: key(), source: "403".into() },
+                io::ErrorKind::PermissionDenied,
+            ),
             (Error::Store { key: key(), source: "503".into() }, io::ErrorKind::TimedOut),
             (Error::Corrupt { key: key(), what: Defect::Digest }, io::ErrorKind::InvalidData),
             (Error::Corrupt { key: key(), what: Defect::Missing }, io::ErrorKind::InvalidData),

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    num::NonZeroUsize,
     ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::{
     cache::{Cache, PieceId, Slot},
@@ -38,6 +40,8 @@ pub(super) struct Fetcher {
     background: Background,
     backup: Backup,
     catalog: BackupCatalog,
+    /// One permit for each request that may be under way.
+    requests: Semaphore,
     cache: Mutex<Cache>,
     arrived: Condvar,
     disk: Option<DiskCache>,
@@ -64,7 +68,13 @@ impl Fetcher {
     ) -> Self {
         let (cache, arrived) = (Mutex::new(Cache::new(memory)), Condvar::new());
         let (seed, fetched, failure) = (Mutex::new(None), AtomicU64::new(0), Mutex::new(None));
-        Self { session, background, backup, catalog, cache, arrived, disk, seed, fetched, failure }
+        let requests = Semaphore::new(session.access.options.concurrency.min(Semaphore::MAX_PERMITS));
+        Self { session, background, backup, catalog, requests, cache, arrived, disk, seed, fetched, failure }
+    }
+
+    /// Returns the number of requests that may be under way.
+    pub(super) fn concurrency(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.session.access.options.concurrency).unwrap_or(NonZeroUsize::MIN)
     }
 
     pub(super) fn checkpoint(&self) -> &[u8] {
@@ -161,9 +171,13 @@ impl Fetcher {
             cache.reserve(PieceId { file, piece }, length(file_len, piece));
         }
         drop(cache);
-        for neighbours in missing.chunk_by(|piece, next| piece + 1 == *next) {
-            if let [first, ..] = neighbours {
-                self.start(Run { file, pieces: *first..first + neighbours.len() as u64 });
+        // Under a rate limit, requests are short.
+        let most = self.session.access.read_part(RUN * PIECE) / PIECE;
+        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        let neighbours = missing.chunk_by(|piece, next| piece + 1 == *next);
+        for pieces in neighbours.flat_map(|neighbours| neighbours.chunks(most)) {
+            if let [first, ..] = pieces {
+                self.start(Run { file, pieces: *first..first + pieces.len() as u64 });
             }
         }
     }
@@ -208,13 +222,16 @@ impl Fetcher {
         let (start, end) = (run.pieces.start * PIECE, file.len.min(run.pieces.end * PIECE));
         let (key, len) = (Key::Data(object.name), end - start);
         let damage = |defect| missing(&self.session, &self.backup, key, defect);
-        self.session.access.pace(len).await;
+        // The permit ends with the request. `None` only if the semaphore was closed, which nobody does.
+        let permit = self.requests.acquire().await.ok();
+        self.session.access.pace(len).await?;
         let bytes = match self.session.access.get_range(key, start, len).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(damage(Defect::Missing).await),
             Err(Error::Corrupt { what, .. }) => return Err(damage(what).await),
             Err(error) => return Err(error),
         };
+        drop(permit);
         self.fetched.fetch_add(len, Ordering::Relaxed);
         let disk = self.disk.clone();
         let verify = move || {

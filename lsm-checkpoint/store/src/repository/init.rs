@@ -7,7 +7,7 @@ use lsm_fs::{FsExt, StdFs, SyncMode, parent_of};
 
 use super::Repository;
 use crate::{
-    access::{Access, Answer},
+    access::{Access, Answer, Right},
     error::{Error, Result},
     format::{CONSTANTS_MAX, Constants, HEAD_MAX, Head},
     id::{RepositoryId, TransactionId},
@@ -21,8 +21,9 @@ impl Repository {
     /// Creates a repository and opens it.
     ///
     /// The call first probes the store: in 20 rounds, 8 clients create one key at the same time with 1 MiB each, and
-    /// exactly one of them must win. A round whose requests got no answer is repeated. The objects of the probe are
-    /// deleted, if the credentials allow it. The folder of a local repository is made, and its name is made durable.
+    /// exactly one of them must win. A round in which an answer was lost is repeated. The objects of the probe are
+    /// deleted, if the credentials allow it. A later [`collect`](Self::collect) deletes those of a killed call. The
+    /// folder of a local repository is made, and its name is made durable.
     ///
     /// # Crash semantics
     ///
@@ -74,22 +75,20 @@ async fn first_state(access: &Access) -> Result<RepositoryId> {
     let key = Key::Head(0);
     let head = Head::first(RepositoryId(access.random()?), TransactionId(access.random()?));
     let bytes = Bytes::from(head.encode().map_err(|defect| Error::defect(key, defect))?);
-    let mut attempts = access.attempts(key);
+    let mut attempts = access.attempts(key, Right::Write);
     loop {
         match access.create(key, bytes.clone()).await {
             Answer::Created => return Ok(head.repository),
             Answer::Exists => break,
-            Answer::Refused(failure) => return Err(failure.at(key.to_string())),
-            Answer::Unknown(source) if !attempts.pause().await => {
-                return Err(Error::Store { key: key.to_string(), source });
-            }
-            Answer::Unknown(_) => {}
+            Answer::Refused(failure) => return Err(failure.at(Right::Write, key.to_string())),
+            Answer::Unknown(source) => attempts.again(source).await?,
         }
     }
     let Some(found) = access.get(key, HEAD_MAX).await? else {
         // A collect has deleted the state, so there are higher ones. Or another create of it is still under way.
         refuse_lost(access).await?;
-        return Err(Error::Contended { place: access.place() });
+        let operation = "creating the first state".to_owned();
+        return Err(Error::Contended { place: access.place(), operation });
     };
     Ok(Head::decode(0, found).map_err(|defect| Error::defect(key, defect))?.repository)
 }
@@ -97,18 +96,18 @@ async fn first_state(access: &Access) -> Result<RepositoryId> {
 async fn create_constants(access: &Access, id: RepositoryId) -> Result<()> {
     let constants = Constants { id, kept_heads: access.options.kept_heads };
     let bytes = constants.encode().map_err(|defect| Error::defect(Key::Repository, defect))?;
-    let mut attempts = access.attempts(Key::Repository);
+    let mut attempts = access.attempts(Key::Repository, Right::Write);
     let mut was_unanswered = false;
     loop {
         match access.create(Key::Repository, Bytes::from(bytes.clone())).await {
             Answer::Created => return Ok(()),
             Answer::Exists if was_unanswered => return Ok(()),
             Answer::Exists => return Err(Error::RepositoryExists { place: access.place() }),
-            Answer::Refused(failure) => return Err(failure.at(Key::Repository.to_string())),
-            Answer::Unknown(source) if !attempts.pause().await => {
-                return Err(Error::Store { key: Key::Repository.to_string(), source });
+            Answer::Refused(failure) => return Err(failure.at(Right::Write, Key::Repository.to_string())),
+            Answer::Unknown(source) => {
+                attempts.again(source).await?;
+                was_unanswered = true;
             }
-            Answer::Unknown(_) => was_unanswered = true,
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Session;
 use crate::{
-    access::Answer,
+    access::{Answer, Right},
     error::{Error, Result, StoreError},
     format::{HEAD_MAX, Head},
     id::TransactionId,
@@ -59,12 +59,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Unknown`](Error::Unknown) if the change may be committed now or later. After any other error it is not, with
-    /// one exception: before `NoSuchBackup`, an earlier round may have committed the change, and a collector may have
-    /// dropped the backup since.
+    /// [`Unknown`](Error::Unknown) if the change may be committed now or later, also after a cancel. After any other
+    /// error, [`Cancelled`](Error::Cancelled) included, it is not, with one exception: before `NoSuchBackup`, an
+    /// earlier round may have committed the change, and a collector may have dropped the backup since.
     pub(crate) async fn commit<C: Change>(&self, change: &mut C) -> Result<(Head, C::Done)> {
         let transaction = TransactionId(self.access.random()?);
-        let change_name = change.describe();
+        let change_name = format!("{} in {}", change.describe(), self.access.place());
         let mut is_doubtful = false;
         for round in 0..ROUNDS {
             let doubt = |error| if is_doubtful { doubtful(error, &change_name) } else { error };
@@ -89,7 +89,7 @@ impl Session {
                 Creation::Unclear => is_doubtful = true,
             }
         }
-        let contended = Error::Contended { place: self.access.place() };
+        let contended = Error::Contended { place: self.access.place(), operation: change.describe() };
         Err(if is_doubtful { doubtful(contended, &change_name) } else { contended })
     }
 
@@ -99,8 +99,10 @@ impl Session {
         let bytes = Bytes::from(next.encode().map_err(|defect| Error::defect(key, defect))?);
         Error::if_too_large(key, bytes.len() as u64, HEAD_MAX)?;
         let unknown = |source: StoreError| Error::Unknown { change: change.to_owned(), source };
-        let mut attempts = self.access.attempts(key);
+        let mut attempts = self.access.attempts(key, Right::Write);
         let mut unanswered: Option<StoreError> = None;
+        // Nothing was sent yet, so a cancel is certain here.
+        self.access.ask()?;
         loop {
             match self.access.create(key, bytes.clone()).await {
                 Answer::Created => {
@@ -115,13 +117,15 @@ impl Session {
                     // The first request may have taken effect before a retry of the client was refused.
                     return match self.found(next.number, &bytes).await.map_err(boxed(&unknown))? {
                         Some(creation) if creation != Creation::Lost => Ok(creation),
-                        _ => Err(unanswered.map_or_else(|| failure.at(key.to_string()), unknown)),
+                        _ => {
+                            Err(unanswered.map_or_else(|| failure.at(Right::Write, key.to_string()), unknown))
+                        }
                     };
                 }
                 Answer::Unknown(source) => {
                     // The outcome stays open until another create of this number, by any client, is answered. So try
-                    // again.
-                    if !attempts.pause().await {
+                    // again. After a cancel, it stays open.
+                    if !attempts.pause().await.is_ok_and(|is_left| is_left) {
                         return Err(unknown(source));
                     }
                     unanswered = Some(source);
@@ -148,8 +152,7 @@ impl Session {
     async fn wait_at_random(&self) -> Result<()> {
         let [first, ..] = self.access.random()?;
         let options = &self.access.options;
-        options.environment.sleep(options.first_pause * u32::from(first) / 256).await;
-        Ok(())
+        self.access.wait(options.first_pause * u32::from(first) / 256).await
     }
 }
 

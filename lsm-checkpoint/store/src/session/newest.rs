@@ -40,7 +40,8 @@ impl Session {
             self.saw(number).await;
             return Ok(newest);
         }
-        Err(Error::Contended { place: self.access.place() })
+        let operation = "reading the newest state".to_owned();
+        Err(Error::Contended { place: self.access.place(), operation })
     }
 
     async fn read(&self, number: u64) -> Result<Option<Newest>> {

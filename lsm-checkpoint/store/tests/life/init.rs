@@ -4,7 +4,7 @@ use std::{
     num::NonZeroU64,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -152,4 +152,31 @@ fn a_state_under_a_wrong_number_stops_everything() {
         }
     }
     assert!(heads.join(format!("{:020}", 0)).exists());
+}
+
+/// Makes the store lose the answers to creates of probes after their effect. The client repeats such a request by
+/// itself, and is told that the object exists. `lost` decides for each object that was created.
+fn init_with_lost_answers(lost: impl Fn(u64) -> bool + Send + Sync + 'static) -> Result<Repository, Error> {
+    let (store, created) = (Arc::new(InMemory::new()), AtomicU64::new(0));
+    let place = Hooked::place(&store, move |seen, path| {
+        let is_probe = seen == Seen::AfterPut && path.as_ref().starts_with("probe/");
+        if is_probe && lost(created.fetch_add(1, Ordering::Relaxed)) {
+            let (path, source) = (path.to_string(), "it exists".into());
+            return Err(object_store::Error::AlreadyExists { path, source });
+        }
+        Ok(())
+    });
+    run(Repository::init(place, options()))
+}
+
+#[test]
+fn a_lost_answer_does_not_condemn_a_store() {
+    assert!(init_with_lost_answers(|number| number % 3 == 1).is_ok());
+}
+
+#[test]
+fn a_store_that_lets_nobody_win_is_refused() {
+    let error = init_with_lost_answers(|_| true).unwrap_err();
+    assert!(matches!(error, Error::StoreLacks { .. }), "{error}");
+    assert!(error.to_string().contains("0 of 8 concurrent creates"), "{error}");
 }

@@ -9,16 +9,21 @@
     reason = "a test panics where a library may not, and damages files as another process would"
 )]
 
+mod cancel;
+mod clock;
 mod collect;
 mod cost;
 mod counted;
+mod crowd;
 mod engine;
+mod errors;
 mod failed;
 mod golden;
 mod ground;
 mod heal;
 mod hooked;
 mod init;
+mod leftovers;
 mod refused;
 mod restore;
 mod resume;

@@ -6,7 +6,10 @@ use lsm_checkpoint::{Checkpoint, sweep};
 use lsm_checkpoint_store::{CollectOptions, Error, Location, ReadOptions, Repository};
 use lsm_fs::{Fs, StdFs, SyncMode};
 
-use crate::ground::{Db, Ground, noise, options, push, run};
+use crate::{
+    crowd::Crowd,
+    ground::{Db, Ground, noise, options, push, run},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -70,4 +73,18 @@ fn a_restore_of_a_collected_backup_leaves_nothing() {
     assert!(matches!(error, Error::BackupGone { backup: gone } if gone == backup), "{error}");
     assert_eq!(names(&ground.path("")), ["checkpoint"]);
     assert!(matches!(run(repository.files(backup, &ReadOptions::new())), Err(Error::NoSuchBackup { .. })));
+}
+
+#[test]
+fn a_restore_makes_no_more_requests_at_a_time_than_it_may() {
+    let ground = Ground::new();
+    let checkpoint = ground.checkpoint(&Db::new("db", &[("1", &noise(1, 24 * MIB))]), "checkpoint");
+    let crowd = Crowd::default();
+    let repository = run(Repository::init(crowd.place(), options().concurrency(2))).unwrap();
+    let backup = run(push(&repository, &checkpoint)).backup.id;
+    let files = run(repository.files(backup, &ReadOptions::new())).unwrap();
+    let fs: Arc<dyn Fs> = Arc::new(StdFs);
+    let _ = files.restore(&fs, &ground.path("db"), &Checkpoint::new()).unwrap();
+    assert_eq!(std::fs::read(ground.path("db/tables/1")).unwrap(), noise(1, 24 * MIB));
+    assert!(crowd.most() <= 2, "{} requests at a time", crowd.most());
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lsm_checkpoint_store::{CheckReport, VerifyOptions, blocking::Repository};
+use lsm_checkpoint_store::{CheckOptions, CheckReport, VerifyOptions, blocking::Repository};
 use lsm_fs::{FsExt, StdFs, SyncMode};
 
 use super::{
@@ -31,7 +31,10 @@ pub(super) struct CheckArgs {
 impl CheckArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let opened = client.open(session, &self.url)?;
-        let report = ask(session, &opened.repository, Repository::check)?;
+        let options = CheckOptions::new();
+        let report = with_meter(session, "check", |tell| {
+            Ok(opened.repository.check_with(&options.progress(tell))?)
+        })?;
         save(&report, self.save.as_ref())?;
         Ok(show(session, &self.url, &report))
     }

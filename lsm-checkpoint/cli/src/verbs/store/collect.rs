@@ -64,6 +64,10 @@ fn show(session: &Session, report: &CollectReport) {
         session.size(report.deleted_bytes),
         text::count(report.deleted_states, "state"),
     ));
+    let leftovers = report.deleted_probes + report.deleted_staging_files;
+    if leftovers > 0 {
+        session.out.line(format!("{} of killed commands deleted", text::count(leftovers, "leftover")));
+    }
     if report.strangers > 0 {
         let names: Vec<_> = report.stranger_names.iter().map(|name| text::plain(name).into_owned()).collect();
         session.out.note(format!(
@@ -79,6 +83,8 @@ fn show(session: &Session, report: &CollectReport) {
             .number("deleted_objects", report.deleted_objects)
             .number("deleted_bytes", report.deleted_bytes)
             .number("deleted_states", report.deleted_states)
+            .number("deleted_probes", report.deleted_probes)
+            .number("deleted_staging_files", report.deleted_staging_files)
             .number("spared_objects", report.spared_objects)
             .number("strangers", report.strangers)
             .with("fenced_writers", fenced),

@@ -46,17 +46,32 @@ pub(super) struct ClientArgs {
 /// The time between two notes about failed requests.
 const BETWEEN_NOTES: Duration = Duration::from_secs(30);
 
-/// An open repository, and the lock on the state directory.
+/// An open repository, and the state directory of this run.
 pub(super) struct Opened {
     pub(super) repository: Repository,
-    lock: Option<Box<dyn FsDirLock>>,
+    state: StateDir,
 }
 
 impl Opened {
     /// Returns `true` if this run uses a state directory.
     pub(super) const fn has_state(&self) -> bool {
-        self.lock.is_some()
+        !matches!(self.state, StateDir::Unused)
     }
+}
+
+/// The use of the state directory. Only two pushes would disturb each other.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    Shared,
+    Push,
+}
+
+/// The state directory of a run.
+enum StateDir {
+    Unused,
+    Shared,
+    /// A push holds the lock until its end.
+    Locked(#[expect(dead_code, reason = "the lock ends when it is dropped")] Box<dyn FsDirLock>),
 }
 
 /// Asks a repository, and waits for the answer. A signal ends the wait: a store that is down may not answer for
@@ -71,12 +86,21 @@ pub(super) fn ask<T: Send + 'static>(
 }
 
 impl ClientArgs {
-    /// Opens a repository.
+    /// Opens a repository for any command but a push.
     pub(super) fn open(&self, session: &Session, url: &str) -> Result<Opened> {
-        let (options, lock) = self.options(session, url)?;
+        self.open_for(session, url, Use::Shared)
+    }
+
+    /// Opens a repository for a push, whose notes in the state directory no other push may use.
+    pub(super) fn open_to_push(&self, session: &Session, url: &str) -> Result<Opened> {
+        self.open_for(session, url, Use::Push)
+    }
+
+    fn open_for(&self, session: &Session, url: &str, use_of_state: Use) -> Result<Opened> {
+        let (options, state) = self.options(session, url, use_of_state)?;
         let location = self.location(session, url)?;
         let repository = session.waiting(move || Repository::open(location, options))??;
-        Ok(Opened { repository, lock })
+        Ok(Opened { repository, state })
     }
 
     /// Parses a URL. While a request is repeated, a note shows the first failure at once, and later ones now and then.
@@ -96,25 +120,28 @@ impl ClientArgs {
         Ok(Location::parse(url)?.retries(&retries)?)
     }
 
-    fn options(&self, session: &Session, url: &str) -> Result<(Options, Option<Box<dyn FsDirLock>>)> {
+    fn options(&self, session: &Session, url: &str, use_of_state: Use) -> Result<(Options, StateDir)> {
         let limit = self.limit.and_then(NonZeroU64::new);
         let options = Options::new().concurrency(usize::from(self.requests)).bytes_per_second(limit);
-        let Some(base) = self.memory() else { return Ok((options, None)) };
+        let Some(base) = self.memory() else { return Ok((options, StateDir::Unused)) };
         let dir = base.join(folder_of(url));
-        let locked = StdFs.create_dir_all(&dir).and_then(|()| StdFs.try_lock_directory(&dir));
-        match locked {
-            Ok(Some(lock)) => Ok((options.state(Arc::new(StdFs), dir), Some(lock))),
+        let found = StdFs.create_dir_all(&dir).and_then(|()| match use_of_state {
+            Use::Shared => Ok(Some(StateDir::Shared)),
+            Use::Push => Ok(StdFs.try_lock_directory(&dir)?.map(StateDir::Locked)),
+        });
+        match found {
+            Ok(Some(state)) => Ok((options.state(Arc::new(StdFs), dir), state)),
             Ok(None) => {
                 session
                     .out
-                    .note(format!("{}: in use by another process, so no state is kept", text::path(&dir)));
-                Ok((options, None))
+                    .note(format!("{}: in use by another push, so no state is kept", text::path(&dir)));
+                Ok((options, StateDir::Unused))
             }
             // The caller relies on the directory that `--state` names.
             Err(error) if self.state.is_some() => Err(error.into()),
             Err(error) => {
                 session.out.note(format!("no state is kept: {error}"));
-                Ok((options, None))
+                Ok((options, StateDir::Unused))
             }
         }
     }
@@ -152,7 +179,7 @@ pub(super) struct InitArgs {
 
 impl InitArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
-        let (options, _lock) = client.options(session, &self.url)?;
+        let (options, _) = client.options(session, &self.url, Use::Shared)?;
         let location = client.location(session, &self.url)?;
         let repository = session.waiting(move || Repository::init(location, options))??;
         let id = repository.constants().id.to_string();

@@ -40,7 +40,7 @@ impl PushArgs {
     pub(super) fn run(&self, session: &Session, client: &ClientArgs) -> Result {
         let path = resolve(session, &self.checkpoint)?;
         let distrusted = self.distrusted()?;
-        let opened = client.open(session, &self.url)?;
+        let opened = client.open_to_push(session, &self.url)?;
         let pushed = with_meter(session, "push", |tell| {
             let options = PushOptions::new().rehash(self.rehash).distrust(distrusted).progress(tell);
             Ok(opened.repository.push(Arc::new(StdFs), &path, &options)?)

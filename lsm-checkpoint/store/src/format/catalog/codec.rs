@@ -17,31 +17,20 @@ use crate::{
     id::{BackupId, RepositoryId},
 };
 
-const FILE: &str = "catalog";
-const HEAD: &str = "catalog";
-const CHECKPOINT: &str = "checkpoint";
-const FILES: &str = "files";
-const FOLDERS: &str = "folders";
-const PIECES: &str = "pieces";
+pub(super) const FILE: &str = "catalog";
+pub(super) const HEAD: &str = "catalog";
+pub(super) const CHECKPOINT: &str = "checkpoint";
+pub(super) const FILES: &str = "files";
+pub(super) const FOLDERS: &str = "folders";
+pub(super) const PIECES: &str = "pieces";
 
 const WITH_OBJECT: u32 = 1;
 const WITH_CHECKSUM: u32 = 2;
 const WITH_PERMISSIONS: u32 = 1 << 16;
 
 pub(super) fn encode(catalog: &BackupCatalog) -> Result<(Vec<u8>, RefsPlace), Defect> {
-    let mut head = Vec::new();
-    put_version(&mut head);
-    put_record(&mut head, |out| {
-        put_u32(out, 0);
-        out.extend_from_slice(&catalog.repository.0);
-        out.extend_from_slice(&catalog.backup.0);
-        for count in
-            [catalog.refs.len(), catalog.files.len(), catalog.folders.len(), catalog.checkpoint.len()]
-        {
-            put_u64(out, count as u64);
-        }
-        put_u64(out, PIECE);
-    });
+    let counts = [catalog.refs.len(), catalog.files.len(), catalog.folders.len(), catalog.checkpoint.len()];
+    let head = head(catalog.repository, catalog.backup, counts);
     // The references come first, so that one ranged read fetches them.
     let mut sections = refs::encode(&catalog.refs);
     sections.push((HEAD.to_owned(), head));
@@ -49,15 +38,11 @@ pub(super) fn encode(catalog: &BackupCatalog) -> Result<(Vec<u8>, RefsPlace), De
     let (mut digests, mut folders) = (Sections::new(PIECES), Sections::new(FOLDERS));
     catalog.checkpoint.chunks(SECTION_FULL).for_each(|chunk| checkpoint.push(chunk));
     for file in &catalog.files {
-        let mut record = Vec::new();
-        put_record(&mut record, |out| put_file(out, file));
-        files.push(&record);
+        files.push(&file_record(file));
         file.pieces.iter().for_each(|piece| digests.push(piece));
     }
     for folder in &catalog.folders {
-        let mut record = Vec::new();
-        put_record(&mut record, |out| put_folder(out, folder));
-        folders.push(&record);
+        folders.push(&folder_record(folder));
     }
     for list in [checkpoint, files, digests, folders] {
         sections.extend(list.finish());
@@ -67,6 +52,34 @@ pub(super) fn encode(catalog: &BackupCatalog) -> Result<(Vec<u8>, RefsPlace), De
     let blocks = range(&bytes, offset, len).ok_or(Defect::Section)?;
     let sha256 = sha256(blocks);
     Ok((bytes, RefsPlace { offset, len, sha256 }))
+}
+
+/// Makes the section with the numbers of references, files, directories and bytes of `CHECKPOINT`.
+pub(super) fn head(repository: RepositoryId, backup: BackupId, counts: [usize; 4]) -> Vec<u8> {
+    let mut head = Vec::new();
+    put_version(&mut head);
+    put_record(&mut head, |out| {
+        put_u32(out, 0);
+        out.extend_from_slice(&repository.0);
+        out.extend_from_slice(&backup.0);
+        for count in counts {
+            put_u64(out, count as u64);
+        }
+        put_u64(out, PIECE);
+    });
+    head
+}
+
+pub(super) fn file_record(file: &StoredFile) -> Vec<u8> {
+    let mut record = Vec::new();
+    put_record(&mut record, |out| put_file(out, file));
+    record
+}
+
+pub(super) fn folder_record(folder: &StoredFolder) -> Vec<u8> {
+    let mut record = Vec::new();
+    put_record(&mut record, |out| put_folder(out, folder));
+    record
 }
 
 fn range(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {

@@ -1,17 +1,22 @@
 //! Sends a long file in parts.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{
+    StreamExt,
+    future::{Either, select},
+    stream::FuturesUnordered,
+};
 use object_store::{MultipartUpload, PutMultipartOptions, PutPayload};
 
 use super::super::{
-    Push,
+    PARTING, Push,
     known::{Origin, Stored},
     source::Reading,
     survey::LocalFile,
 };
 use crate::{
+    access::Right,
     environment::blocking,
     error::{Error, Result},
     format::{ObjectRef, PIECE, Sha256},
@@ -23,6 +28,26 @@ use crate::{
 /// The maximum number of parts. S3 allows 10,000, so this leaves room.
 const PARTS: u64 = 9_000;
 
+/// The reason why the parts of an attempt were not sent.
+enum Stop {
+    /// The store has failed.
+    Store(object_store::Error),
+    /// The file cannot be read, or the caller has cancelled.
+    Own(Error),
+}
+
+impl From<object_store::Error> for Stop {
+    fn from(error: object_store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
 /// The end of an attempt.
 enum Attempt {
     Sent(Vec<Sha256>),
@@ -32,7 +57,7 @@ enum Attempt {
 
 impl Push<'_> {
     pub(super) async fn send_in_parts(&self, writer: WriterId, file: &LocalFile) -> Result<Stored> {
-        let mut attempts = self.session.access.attempts(&file.path);
+        let mut attempts = self.session.access.attempts(&file.path, Right::Write);
         loop {
             let name = self.session.new_name(writer)?;
             match self.attempt(name, file).await? {
@@ -55,23 +80,22 @@ impl Push<'_> {
         let (source, wanted) = (Arc::clone(&self.source), file.clone());
         let environment = &*access.options.environment;
         let reading = blocking(environment, move || source.open(&wanted)).await.map_err(Error::System)??;
-        let mut upload =
-            match access.store(key).put_multipart_opts(&path, PutMultipartOptions::default()).await {
-                Ok(upload) => upload,
-                Err(error) => return Ok(Attempt::Failed(error)),
-            };
+        let begun = access.store(key).put_multipart_opts(&path, PutMultipartOptions::default());
+        let mut upload = match access.watched(begun).await? {
+            Ok(upload) => upload,
+            Err(error) => return Ok(Attempt::Failed(error)),
+        };
         let pieces = match self.parts(&mut *upload, reading, file.len).await {
-            Ok(Ok(pieces)) => pieces,
-            stopped => {
-                // If the abort fails, the parts cost storage until the bucket's lifecycle rule removes them.
-                let _ = upload.abort().await;
-                return stopped.map(|outcome| match outcome {
-                    Ok(pieces) => Attempt::Sent(pieces),
-                    Err(error) => Attempt::Failed(error),
-                });
+            Ok(pieces) => pieces,
+            Err(stop) => {
+                self.abort(&mut *upload).await;
+                return match stop {
+                    Stop::Store(error) => Ok(Attempt::Failed(error)),
+                    Stop::Own(error) => Err(error),
+                };
             }
         };
-        match upload.complete().await {
+        match access.watched(upload.complete()).await? {
             Ok(_) => Ok(Attempt::Sent(pieces)),
             // Some servers answer a repeated complete with an error although the first one took effect.
             Err(error) => match access.stat(key).await? {
@@ -81,40 +105,42 @@ impl Push<'_> {
         }
     }
 
+    /// Aborts an upload. If that fails, the parts cost storage until the bucket's lifecycle rule removes them.
+    async fn abort(&self, upload: &mut dyn MultipartUpload) {
+        let aborted = upload.abort();
+        if self.meter.check().is_ok() {
+            let _ = aborted.await;
+            return;
+        }
+        // The caller has cancelled, or another file has failed.
+        let environment = &*self.session.access.options.environment;
+        let _ = select(aborted, environment.sleep(PARTING)).await;
+    }
+
     /// Reads the parts one after the other, and sends several at a time.
     async fn parts(
         &self,
         upload: &mut dyn MultipartUpload,
         mut reading: Reading,
         len: u64,
-    ) -> Result<object_store::Result<Vec<Sha256>>> {
+    ) -> Result<Vec<Sha256>, Stop> {
         let access = &self.session.access;
-        let part = access.options.part.max(len.div_ceil(PARTS).next_multiple_of(PIECE));
+        let part = access.sent_part().max(len.div_ceil(PARTS).next_multiple_of(PIECE));
         let mut running = FuturesUnordered::new();
         loop {
-            self.meter.check()?;
+            self.meter.ask()?;
             if running.len() >= access.options.concurrency
-                && let Some(Err(error)) = running.next().await
+                && let Some(outcome) = access.raced(running.next()).await?
             {
-                return Ok(Err(error));
+                outcome?;
             }
             // Parts of this file that are under way hold permits, so this may have to wait for one of them.
-            let permit = loop {
-                let permit = std::pin::pin!(access.permit(part.min(len)));
-                if running.is_empty() {
-                    break permit.await;
-                }
-                match futures::future::select(permit, running.next()).await {
-                    futures::future::Either::Left((permit, _)) => break permit,
-                    futures::future::Either::Right((Some(Err(error)), _)) => return Ok(Err(error)),
-                    futures::future::Either::Right(_) => {}
-                }
-            };
+            let permit = access.raced(beside(&mut running, access.permit(part.min(len)))).await??;
             let (bytes, rest) = self.read(reading, part).await?;
             reading = rest;
             let Some(bytes) = bytes else { break };
             let sent = bytes.content_length() as u64;
-            access.pace(sent).await;
+            beside(&mut running, access.pace(sent)).await??;
             let put = upload.put_part(bytes);
             let meter = &self.meter;
             running.push(async move {
@@ -128,18 +154,33 @@ impl Push<'_> {
                 break;
             }
         }
-        while let Some(outcome) = running.next().await {
-            if let Err(error) = outcome {
-                return Ok(Err(error));
-            }
+        while let Some(outcome) = access.raced(running.next()).await? {
+            outcome?;
         }
         self.meter.check()?;
-        Ok(Ok(reading.pieces))
+        Ok(reading.pieces)
     }
 
     async fn read(&self, mut reading: Reading, part: u64) -> Result<(Option<PutPayload>, Reading)> {
         let environment = &*self.session.access.options.environment;
         let work = move || reading.next_in_pieces(part).map(|bytes| (bytes, reading));
         blocking(environment, work).await.map_err(Error::System)?
+    }
+}
+
+/// Waits, and goes on sending the parts that are under way meanwhile.
+async fn beside<T>(
+    running: &mut FuturesUnordered<impl Future<Output = object_store::Result<()>>>,
+    wait: impl Future<Output = T>,
+) -> object_store::Result<T> {
+    let mut wait = pin!(wait);
+    loop {
+        if running.is_empty() {
+            return Ok(wait.await);
+        }
+        match select(wait.as_mut(), running.next()).await {
+            Either::Left((done, _)) => return Ok(done),
+            Either::Right((outcome, _)) => outcome.transpose()?,
+        };
     }
 }

@@ -48,11 +48,11 @@ const ROWS: [Row; 9] = [
     ("forget, undo, fence", [Formula(&[], 2), Formula(&[], 2), Formula(&[], 3), Formula(&[], 0)]),
     (
         "collect",
-        [Formula(&[], 1), Formula(&[(1, 'b')], 6), Formula(&[(1, 'o')], 10), Formula(&[(1, 'd')], 0)],
+        [Formula(&[], 1), Formula(&[(1, 'b')], 6), Formula(&[(1, 'o')], 11), Formula(&[(1, 'd')], 0)],
     ),
     (
         "collect that drops backups",
-        [Formula(&[], 2), Formula(&[(1, 'b')], 7), Formula(&[(1, 'o')], 13), Formula(&[(1, 'd')], 0)],
+        [Formula(&[], 2), Formula(&[(1, 'b')], 7), Formula(&[(1, 'o')], 14), Formula(&[(1, 'd')], 0)],
     ),
 ];
 
