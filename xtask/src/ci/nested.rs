@@ -68,15 +68,17 @@ mod tests {
     #[test]
     fn nested_packages_build_dependencies_as_the_workspace_does() {
         let workspace = Workspace::load().unwrap();
-        let profile = |dir: &std::path::Path| {
+        let profiles = |dir: &std::path::Path| {
             let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap();
-            let (_, profile) = text.split_once("[profile.dev.package.\"*\"]\n").unwrap_or(("", ""));
-            profile.split_once("\n\n").map_or(profile, |(lines, _)| lines).trim().to_owned()
+            ["[profile.dev]\n", "[profile.dev.package.\"*\"]\n"].map(|head| {
+                let (_, profile) = text.split_once(head).unwrap_or_default();
+                profile.split_once("\n\n").map_or(profile, |(lines, _)| lines).trim().to_owned()
+            })
         };
-        let expected = profile(&workspace.root);
-        assert_eq!(expected, "opt-level = 1\ndebug = false");
+        let expected = profiles(&workspace.root);
+        assert_eq!(expected, ["opt-level = 1\ndebug = \"line-tables-only\"", "debug = false"]);
         for package in workspace.nested().unwrap() {
-            assert_eq!(profile(dir(&package)), expected, "{}", package.manifest_path);
+            assert_eq!(profiles(dir(&package)), expected, "{}", package.manifest_path);
         }
     }
 }

@@ -12,12 +12,6 @@ use crate::{forward, install, realfs};
 /// The core crates. Each set of their features is checked by itself.
 const CORE: [&str; 4] = ["lsm-fs", "lsm-fs-mem", "lsm-manifest", "lsm-checkpoint"];
 
-/// The crash sweeps run for minutes: optimizing our own crates costs less time than it saves.
-const OPTIMIZED: &[(&str, &str)] = &[("CARGO_PROFILE_TEST_OPT_LEVEL", "1")];
-
-/// The step `test` has built the examples with this.
-const AS_TESTED: &[(&str, &str)] = &[("CARGO_PROFILE_DEV_OPT_LEVEL", "1")];
-
 pub(super) fn install(ci: &mut Ci) -> anyhow::Result<()> {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         match install::ensure_component(&ci.workspace.root, subcommand, component) {
@@ -70,12 +64,12 @@ pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
     // crate would build some of them again, with other features.
     let others = ci.workspace.packages.iter().filter(|package| is_later(&package.name));
     let others: Vec<_> = others.flat_map(|package| ["-p".to_owned(), package.name.to_string()]).collect();
-    ci.cargo_env(&[&["test", "--no-fail-fast", "--all-features"], &strs(&others)[..]].concat(), OPTIMIZED)?;
+    ci.cargo(&[&["test", "--no-fail-fast", "--all-features"], &strs(&others)[..]].concat())?;
     for set in feature_sets(&ci.workspace)? {
         // If a set is not tested, only the examples in the documents run with it. An example fails if it needs a
         // feature that it does not ask for.
         let examples: &[&str] = if set.is_tested { &[] } else { &["--doc"] };
-        ci.cargo_env(&[&["test"], examples, &strs(&set.args)[..]].concat(), OPTIMIZED)?;
+        ci.cargo(&[&["test"], examples, &strs(&set.args)[..]].concat())?;
     }
     Ok(())
 }
@@ -87,7 +81,7 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
     let package = ["-p", "lsm-fs", "--all-features"];
     ci.cargo(&[&["clippy"], &package[..], &["--", "-D", "warnings"], &FLAG].concat())?;
     let wrapper = wrapper(ci, "portable-rustc")?;
-    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())]].concat();
+    let env = [("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())];
     ci.cargo_env(&[&["test"], &package[..]].concat(), &env)
 }
 
@@ -99,7 +93,7 @@ pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
     }
     // Only our crates get the flag, so the crates that they share with the other tests are not built again.
     let wrapper = wrapper(ci, "loom-rustc")?;
-    let env = [OPTIMIZED, &[("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())]].concat();
+    let env = [("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())];
     for name in names {
         ci.cargo_env(&["test", "-p", &name, "--all-features", "--test", "loom"], &env)?;
     }
@@ -129,7 +123,7 @@ pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
         }
     }
     for run in runs {
-        ci.cargo_env(&strs(&run), AS_TESTED)?;
+        ci.cargo(&strs(&run))?;
     }
     Ok(())
 }
