@@ -57,7 +57,8 @@ const SOURCE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBL
 fn clone_at(from: &At<'_>, to: &At<'_>, mode: Mode) -> std::result::Result<File, CloneFailure> {
     let source = from.open(SOURCE, Mode::empty())?;
     let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let target = to.open(make, mode)?;
+    // The call creates the file, so it follows no link and enters no mount, and needs no resolver.
+    let target = At { resolver: None, ..*to }.open(make, mode)?;
     match share_extents(&source, &target) {
         Ok(()) => Ok(target.into()),
         Err(errno) => {
