@@ -26,13 +26,14 @@ pub(crate) enum Seen {
 }
 
 type Hook = dyn Fn(Seen, &Path) -> Result<()> + Send + Sync;
+type Hangs = dyn Fn(Seen, &Path) -> bool + Send + Sync;
 
 /// The store. It calls the hook before and after requests. If the hook fails, the request fails with the hook's error.
 pub(crate) struct Hooked {
     inner: Arc<InMemory>,
     hook: Box<Hook>,
     /// The requests that never get an answer.
-    hangs: Box<dyn Fn(Seen, &Path) -> bool + Send + Sync>,
+    hangs: Box<Hangs>,
 }
 
 impl Hooked {
