@@ -65,6 +65,7 @@ impl Repository {
     ///   the repository is damaged, or not the one that this client has seen before.
     /// - [`Unsupported`](crate::Error::Unsupported): a newer version wrote the newest state.
     /// - [`Contended`](crate::Error::Contended): call it again.
+    /// - [`OddKey`](crate::Error::OddKey): another program has put an object there whose key no client can read.
     /// - [`Denied`](crate::Error::Denied), [`Store`](crate::Error::Store): the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Backup>> {
         Ok(self.session.newest().await?.head.backups)

@@ -277,8 +277,8 @@ fn missing_credentials_are_named_by_their_variables() {
 fn only_a_push_needs_the_state_directory_for_itself() {
     let daily = new();
     let id = push(&daily, "monday");
-    let state = daily.temp.path().join("state");
-    let run = |args: &[&str]| daily.run(&[&["store", "--state", "{d}/state"], args].concat());
+    let state = daily.temp.path().join("shared");
+    let run = |args: &[&str]| daily.run(&[&["store", "--state", "{d}/shared"][..], args].concat());
     assert_eq!(run(&["status", URL]).code, 0);
     let dir = fs::read_dir(&state).unwrap().next().unwrap().unwrap().path();
     let lock = StdFs.try_lock_directory(&dir).unwrap().unwrap();

@@ -35,7 +35,8 @@ impl RepositoryFs {
     ///   left behind.
     /// - [`Corrupt`](Error::Corrupt): an object of the backup is damaged or missing.
     /// - [`Denied`](Error::Denied), [`Store`](Error::Store): the store cannot be read. Call it again.
-    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`.
+    /// - [`Cancelled`](Error::Cancelled): the callback returned `Break`. It is asked between the steps of
+    ///   `lsm-checkpoint`, so a request under way ends first.
     /// - [`Checkpoint`](Error::Checkpoint): as [`lsm_checkpoint::restore`]. After `NoSpace`, make room and call it
     ///   again, or sweep the parent to give up the debris.
     /// - [`Fs`](Error::Fs): the debris of the earlier restore cannot be locked or removed.

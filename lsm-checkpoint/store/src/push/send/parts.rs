@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     format::{ObjectRef, PIECE, Sha256},
     id::WriterId,
-    key::{Key, ObjectName},
+    key::{DATA, Key, ObjectName},
     meter::Step,
 };
 
@@ -57,7 +57,8 @@ enum Attempt {
 
 impl Push<'_> {
     pub(super) async fn send_in_parts(&self, writer: WriterId, file: &LocalFile) -> Result<Stored> {
-        let mut attempts = self.session.access.attempts(&file.path, Right::Write);
+        let file_in_store = format!("{DATA}/{writer} ({})", file.path);
+        let mut attempts = self.session.access.attempts(file_in_store, Right::Write);
         loop {
             let name = self.session.new_name(writer)?;
             match self.attempt(name, file).await? {
