@@ -60,8 +60,8 @@ const RULES: [(&str, Evidence); 39] = [
         Refuses(&["a name leads to the inode that was made"]),
     ),
     (
-        "After a write that makes a file longer, the length may be the end of any block of 4 KiB between the old length \
-         and the new one.",
+        "After a write that makes a file longer, the length may be the end of any block of 4 KiB between the old \
+         length and the new one.",
         Refuses(&["a length of a write ends at a block, or with the write"]),
     ),
     (
@@ -139,7 +139,8 @@ const RULES: [(&str, Evidence); 39] = [
         Allows(&["a block is whole", "a block has its writes in order"]),
     ),
     (
-        "Lengths persist in order. Data in new blocks beyond a truncation needs the truncation. Data below it does not.",
+        "Lengths persist in order. Data in new blocks beyond a truncation needs the truncation. Data below it does \
+         not.",
         Refuses(&["lengths in the order of the calls", "data beyond a truncation needs the truncation"]),
     ),
     (
@@ -187,8 +188,8 @@ const RULES: [(&str, Evidence); 39] = [
         Allows(&["sync of a directory: no links to old files in new directories below it"]),
     ),
     (
-        "The next fsync of anything that changed forces links and renames of a logged file, and renames out of a logged \
-         directory.",
+        "The next fsync of anything that changed forces links and renames of a logged file, and renames out of a \
+         logged directory.",
         Refuses(&[
             "sync of another file: a new link of a logged file",
             "sync of another file: a rename of a logged file",

@@ -52,8 +52,8 @@ pub enum Op {
     TryDisableCow,
     /// `FsFile::set_permissions` and `FsPermissions::set_directory_permissions`
     SetPermissions,
-    /// `copy::copy_batch`: the copy was stopped, the source was too short, or `copy_file_range` failed. No method makes a
-    /// single copy, so these errors have no other name. A method that fails in a batch keeps its own.
+    /// `copy::copy_batch`: the copy was stopped, the source was too short, or `copy_file_range` failed. No method makes
+    /// a single copy, so these errors have no other name. A method that fails in a batch keeps its own.
     CopyBatch,
     /// `Read::read`
     Read,

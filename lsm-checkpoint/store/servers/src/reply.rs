@@ -87,7 +87,7 @@ fn trickle(body: &Bytes) -> Body {
     let bytes = (0..single).map(|at| body.slice(at..=at));
     let rest = (single..body.len()).step_by(PIECE).map(|at| body.slice(at..body.len().min(at + PIECE)));
     let pieces: Vec<_> = bytes.chain(rest).collect();
-    // hyper writes what it has before it waits, so each piece is a write of its own.
+    // hyper writes the bytes that it has before it waits, so each piece is a write of its own.
     let paced = stream::iter(pieces).then(|piece| async {
         tokio::task::yield_now().await;
         Ok(Frame::data(piece))

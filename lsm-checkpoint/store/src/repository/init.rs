@@ -22,8 +22,8 @@ impl Repository {
     ///
     /// The call first probes the store: in 20 rounds, 8 clients create one key at the same time with 1 MiB each, and
     /// exactly one of them must win. A round in which an answer was lost is repeated. The objects of the probe are
-    /// deleted, if the credentials allow it. A later [`collect`](Self::collect) deletes those of a killed call. The
-    /// folder of a local repository is made, and its name is made durable.
+    /// deleted, if the credentials allow it. A later [`collect`](Self::collect) deletes the objects of a killed call.
+    /// The folder of a local repository is made, and its name is made durable.
     ///
     /// # Crash semantics
     ///

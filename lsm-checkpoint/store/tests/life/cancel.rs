@@ -161,7 +161,7 @@ fn at_call(fixture: &Fixture, verb: &str, last: u64) -> Result<(), Error> {
     fixture.call(verb, &repository, progress)
 }
 
-/// Each call of the callback can cancel, and what the repository holds is intact afterwards.
+/// Each call of the callback can cancel, and the backups of the repository are intact afterwards.
 #[test]
 fn a_call_is_cancelled_at_each_look() {
     for verb in ["collect", "check", "verify", "push"] {

@@ -133,8 +133,8 @@ impl Forcing<'_> {
         }
     }
 
-    /// Returns the new inodes whose own name is already on disk, each after the directory that holds the name. The names
-    /// below such an inode may still be pending.
+    /// Returns the new inodes whose own name is already on disk, each after the directory that holds the name. The
+    /// names below such an inode may still be pending.
     fn new_inodes_on_disk(&self) -> BTreeSet<(Ino, Ino)> {
         let new = self.journal.newborn(self.log.commit).filter(|ino| !self.is_logged(*ino));
         new.filter_map(|ino| Some(((self.home)(ino)?, ino))).collect()

@@ -9,8 +9,8 @@ use lsm_checkpoint_servers::operator::{Address, Operator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Returns the path of the command, which is a member of another workspace. The first call builds it, unless it is up to
-/// date.
+/// Returns the path of the command, which is a member of another workspace. The first call builds it, unless it is up
+/// to date.
 pub(crate) fn command() -> &'static Path {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(build)
