@@ -1,15 +1,6 @@
 //! `store doctor`.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    ops::ControlFlow,
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, process::Command, sync::Arc};
 
 use lsm_checkpoint_store::{Error, Location, Options, PushOptions, blocking::Repository};
 use lsm_fs::StdFs;
@@ -76,13 +67,12 @@ fn a_doctor_names_a_push_that_has_died() {
     fs::create_dir(daily.temp.path().join("memory")).unwrap();
     let options = Options::new().state(Arc::new(StdFs), daily.temp.path().join("memory"));
     let repository = Repository::open(place, options).unwrap();
-    // The first report comes before the writer is registered, the second one after the first file.
-    let reports = AtomicUsize::new(0);
-    let second = move |_: &lsm_checkpoint::Progress| match reports.fetch_add(1, Ordering::Relaxed) {
+    // The writer is registered before the first file is sent.
+    let after_a_file = |progress: &lsm_checkpoint::Progress| match progress.files_done {
         0 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
     };
-    let cancel = PushOptions::new().progress(Arc::new(second));
+    let cancel = PushOptions::new().progress(Arc::new(after_a_file));
     let cancelled = repository.push(Arc::new(StdFs), &daily.at("monday"), &cancel);
     assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
     let writer = text(&daily.json(&["store", "writers", "--quiet", URL]).1[0]["id"]);
