@@ -27,9 +27,9 @@ const TAIL: usize = 1_000;
 const FAULTS: [Fault; 8] = [
     Fault::CutRequest,
     Fault::LoseAnswer,
+    Fault::Refuse(503),
     Fault::RefuseAfter(500),
     Fault::Refuse(500),
-    Fault::Refuse(503),
     Fault::CutBody,
     Fault::ShortBody,
     Fault::Trickle,
@@ -176,6 +176,9 @@ impl<'a> Uploads<'a> {
                 }
                 runs += 1;
             }
+        }
+        // The other faults differ from these only if they happen once.
+        for fault in FAULTS.into_iter().take(3) {
             for kind in Request::ALL {
                 let prefix = format!("parts-{fault:?}-{kind:?}").replace(['(', ')'], "-");
                 self.push(&prefix, move |request, _| if request == kind { fault } else { Fault::None })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use lsm_checkpoint_servers::Engine;
 use lsm_checkpoint_servers::tour::options;
 use lsm_checkpoint_store::proof::{BackupCatalog, Head};
-use lsm_checkpoint_store::{BackupId, Key, Location, PushOptions, RefsPlace, blocking::Repository};
+use lsm_checkpoint_store::{Key, Location, PushOptions, RefsPlace, blocking::Repository};
 use lsm_fs::StdFs;
 use lsm_manifest::{ManifestArchiveReader, ReadOptions, WriteOptions, encode_archive};
 use serde_json::Value;
@@ -23,8 +23,6 @@ const LIMIT_KIB: u64 = 256 << 10;
 /// The maximum lengths of a state and of a catalog, from `FORMAT.md`.
 const HEAD_MAX: u64 = 64 << 20;
 const CATALOG_MAX: u64 = 256 << 20;
-/// The length of the record of a backup without a source and a sequence number.
-const RECORD: u64 = 180;
 
 /// A repository in a folder, with one backup.
 struct Ground {
@@ -245,35 +243,6 @@ fn a_state_of_the_maximum_length_fits() {
     }
 }
 
-/// All backups have one catalog, which belongs to the first of them.
-#[test]
-fn a_state_with_as_many_backups_as_possible_fits() {
-    let ground = Ground::new();
-    ground.change_head(|head| {
-        let mut backup = head.backups.remove(0);
-        (backup.source, backup.seqno) = (String::new(), None);
-        head.backups = (0..(HEAD_MAX - (1 << 16)) / (RECORD + 1))
-            .map(|number| {
-                let mut id = [0; 16];
-                id[..8].copy_from_slice(&number.to_le_bytes());
-                lsm_checkpoint_store::Backup { id: BackupId(id), ..backup.clone() }
-            })
-            .collect();
-    });
-    let len = fs::metadata(ground.head().0).unwrap().len();
-    assert!(len <= HEAD_MAX && len > HEAD_MAX - (1 << 20), "{len}");
-    let before = listing(ground.dir.path());
-    let listed = ground.run("list");
-    assert!(
-        listed.status.success(),
-        "{:?}: {:.2000}",
-        listed.status,
-        String::from_utf8_lossy(&listed.stderr)
-    );
-    ground.ends("many backups", &[End("restore", 2, "corrupt", "backup/")]);
-    assert_eq!(listing(ground.dir.path()), before);
-}
-
 #[test]
 fn references_that_claim_the_maximum_are_refused() {
     for len in [CATALOG_MAX, CATALOG_MAX + 1, 1 << 60, u64::MAX] {
@@ -281,16 +250,4 @@ fn references_that_claim_the_maximum_are_refused() {
         ground.change_head(|head| head.backups[0].catalog.refs.len = len);
         ground.ends(&format!("references of {len} bytes"), &REFERENCES_DAMAGED);
     }
-}
-
-/// The catalog is as long as it claims, and consists of zeros.
-#[test]
-fn a_catalog_of_the_maximum_length_is_refused() {
-    let ground = Ground::new();
-    fs::File::create(ground.catalog()).unwrap().set_len(CATALOG_MAX).unwrap();
-    ground.change_head(|head| {
-        let place = &mut head.backups[0].catalog;
-        (place.len, place.refs.offset, place.refs.len) = (CATALOG_MAX, 0, CATALOG_MAX);
-    });
-    ground.ends("a catalog of the maximum length", &REFERENCES_DAMAGED);
 }
