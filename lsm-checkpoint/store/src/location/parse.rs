@@ -23,7 +23,8 @@ impl Location {
     /// | `az://container/prefix` | Azure Blob Storage (feature `azure`) |
     ///
     /// Credentials, endpoints and regions come from the environment variables of each cloud's own tools, such as
-    /// `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`. The folder of a local repository must exist, except for
+    /// `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`. For S3, the authorities in the file that `AWS_CA_BUNDLE` names are
+    /// trusted beside those of the system. The folder of a local repository must exist, except for
     /// [`init`](crate::Repository::init), which makes it.
     ///
     /// # Errors
