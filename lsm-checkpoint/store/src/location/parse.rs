@@ -24,7 +24,7 @@ impl Location {
     ///
     /// Credentials, endpoints and regions come from the environment variables of each cloud's own tools, such as
     /// `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`. For S3, the authorities in the file that `AWS_CA_BUNDLE` names are
-    /// trusted beside those of the system. The folder of a local repository must exist, except for
+    /// trusted in addition to the system's. The folder of a local repository must exist, except for
     /// [`init`](crate::Repository::init), which makes it.
     ///
     /// # Errors

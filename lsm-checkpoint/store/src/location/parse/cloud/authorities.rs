@@ -1,4 +1,4 @@
-//! The certificate authorities that a client trusts beside those of the system.
+//! Certificate authorities that a client trusts in addition to the system's.
 
 use std::{env, fmt, path::Path};
 
@@ -7,7 +7,7 @@ use object_store::{Certificate, ClientOptions};
 
 /// The variable that names a file of certificates for the AWS tools.
 const VARIABLE: &str = "AWS_CA_BUNDLE";
-/// The maximum length of such a file. Those of the large distributions have less than 1 MiB.
+/// The maximum length of such a file. The bundle of Debian has less than 1 MiB.
 const BUNDLE_MAX: u64 = 16 << 20;
 
 /// Trusts the authorities in the file that `AWS_CA_BUNDLE` names, if it is set.
