@@ -87,4 +87,5 @@ fn is_refusal(error: &(dyn error::Error + 'static)) -> bool {
 }
 
 #[cfg(all(test, feature = "s3", feature = "gcs", feature = "azure"))]
+#[allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests;

@@ -118,9 +118,9 @@ mod tests {
             path: format!("tables/{at}"),
             len,
             object: (len > 0).then_some(at),
-            checksum: (at % 2 == 0).then_some(7),
+            checksum: at.is_multiple_of(2).then_some(7),
             pieces: vec![[3; 32]; usize::try_from(pieces(len)).unwrap()],
-            permissions: permissions.filter(|_| at % 3 == 0),
+            permissions: permissions.filter(|_| at.is_multiple_of(3)),
         };
         let folder = |path: &str| StoredFolder { path: path.to_owned(), permissions };
         BackupCatalog {

@@ -2,7 +2,7 @@
 
 use std::{env, fmt, path::Path};
 
-use lsm_fs::{FsExt, StdFs};
+use lsm_fs::{Fs, FsExt, StdFs};
 use object_store::{Certificate, ClientOptions};
 
 /// The variable that names a file of certificates for the AWS tools.
@@ -13,14 +13,14 @@ const BUNDLE_MAX: u64 = 16 << 20;
 /// Trusts the authorities in the file that `AWS_CA_BUNDLE` names, if it is set.
 pub(super) fn trust_named(options: ClientOptions) -> Result<ClientOptions, String> {
     match env::var_os(VARIABLE).filter(|file| !file.is_empty()) {
-        Some(file) => trust(options, Path::new(&file)),
+        Some(file) => trust(&StdFs, options, Path::new(&file)),
         None => Ok(options),
     }
 }
 
-fn trust(options: ClientOptions, file: &Path) -> Result<ClientOptions, String> {
+fn trust(fs: &dyn Fs, options: ClientOptions, file: &Path) -> Result<ClientOptions, String> {
     let unusable = |why: &dyn fmt::Display| format!("{VARIABLE} names {}: {why}", file.display());
-    let pem = StdFs.read_to_vec(file, BUNDLE_MAX).map_err(|error| unusable(&error))?;
+    let pem = fs.read_to_vec(file, BUNDLE_MAX).map_err(|error| unusable(&error))?;
     let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
     if authorities.is_empty() {
         return Err(unusable(&"the file has no certificate in PEM"));
@@ -30,7 +30,8 @@ fn trust(options: ClientOptions, file: &Path) -> Result<ClientOptions, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use lsm_fs::SyncMode;
+    use lsm_fs_mem::MemFs;
 
     use super::*;
 
@@ -50,14 +51,15 @@ QCobniTpaOIA
 
     #[test]
     fn a_bundle_that_cannot_be_used_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("ca.pem");
-        let outcome = || trust(ClientOptions::new(), &file).map(drop);
-        let missing = outcome().unwrap_err();
-        assert!(missing.starts_with(&format!("AWS_CA_BUNDLE names {}: ", file.display())), "{missing}");
-        fs::write(&file, "no certificate").unwrap();
-        assert!(outcome().unwrap_err().ends_with("the file has no certificate in PEM"));
-        fs::write(&file, AUTHORITY).unwrap();
-        assert_eq!(outcome(), Ok(()));
+        let fs = MemFs::new();
+        let outcome = |file: &str| trust(&fs, ClientOptions::new(), Path::new(file)).map(drop);
+        for (file, content) in [("/text", "no certificate"), ("/ca.pem", AUTHORITY)] {
+            fs.write_new(Path::new(file), content.as_bytes(), SyncMode::Normal).unwrap();
+        }
+        let missing = outcome("/missing").unwrap_err();
+        assert!(missing.starts_with("AWS_CA_BUNDLE names /missing: "), "{missing}");
+        let text = outcome("/text").unwrap_err();
+        assert_eq!(text, "AWS_CA_BUNDLE names /text: the file has no certificate in PEM");
+        assert_eq!(outcome("/ca.pem"), Ok(()));
     }
 }
