@@ -18,8 +18,11 @@ pub(crate) struct Row {
 
 const ALL: &[Profile] = &Profile::ALL;
 
-/// The tables, by the first cell of their header. Each row has its states.
-pub(crate) const TABLES: [(&str, [(&str, &[Row]); 4]); 2] =
+/// The first cells of the rows of a table, each with its states.
+type Table = [(&'static str, &'static [Row]); 4];
+
+/// The tables, by the first cell of their header.
+pub(crate) const TABLES: [(&str, Table); 2] =
     [("sync of", forced::TABLE), ("kind of change", ordered::TABLE)];
 
 /// Iterates over the states of all rows.
