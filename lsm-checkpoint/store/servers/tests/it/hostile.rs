@@ -170,7 +170,6 @@ fn listing(dir: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn the_limit_suffices_for_a_sound_repository() {
     let ground = Ground::new();
     ground.ends("sound", &["list", "check", "verify"].map(|verb| End(verb, 0, "", "")));
@@ -179,7 +178,6 @@ fn the_limit_suffices_for_a_sound_repository() {
 
 /// The number of files is a field of the catalog. All its checksums and digests are right.
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn a_catalog_that_claims_many_files_is_refused() {
     let ground = Ground::new();
     let bytes = fs::read(ground.catalog()).unwrap();
@@ -207,7 +205,6 @@ fn a_catalog_that_claims_many_files_is_refused() {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn a_catalog_that_claims_a_long_file_is_refused() {
     let ground = Ground::new();
     ground.change_catalog(|catalog| {
@@ -226,7 +223,6 @@ fn a_catalog_that_claims_a_long_file_is_refused() {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn names_of_ten_thousand_characters_are_refused() {
     let ground = Ground::new();
     let long = "x".repeat(10_000);
@@ -238,7 +234,6 @@ fn names_of_ten_thousand_characters_are_refused() {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn a_state_of_the_maximum_length_fits() {
     for (name, len) in [("junk", HEAD_MAX), ("too long", HEAD_MAX + 1), ("a TiB", 1 << 40)] {
         let ground = Ground::new();
@@ -249,7 +244,6 @@ fn a_state_of_the_maximum_length_fits() {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn references_that_claim_the_maximum_are_refused() {
     for len in [CATALOG_MAX, CATALOG_MAX + 1, 1 << 60, u64::MAX] {
         let ground = Ground::new();

@@ -37,7 +37,6 @@ fn build() -> PathBuf {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn the_command_gets_its_credentials_from_the_environment() {
     let (server, dir, command) = (Server::signed().unwrap(), TempDir::new().unwrap(), command());
     let address = Address::s3(&server.proxy.url());
@@ -45,7 +44,6 @@ fn the_command_gets_its_credentials_from_the_environment() {
 }
 
 #[test]
-#[ignore = "takes minutes: add `-- --ignored`"]
 fn the_same_tour_passes_on_a_folder() {
     let (dir, store, command) = (TempDir::new().unwrap(), TempDir::new().unwrap(), command());
     Operator::new(command, Address::folder(store.path()), dir.path(), None).tour().unwrap();

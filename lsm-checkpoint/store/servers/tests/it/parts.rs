@@ -4,7 +4,6 @@ use lsm_checkpoint_servers::uploads::{Request, Uploads};
 use lsm_checkpoint_servers::{Fault, Server, Settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: add `-- --ignored`"]
 async fn each_request_of_an_upload_fails() {
     let server = Server::start(Settings::default()).unwrap();
     let store = server.store().unwrap();
@@ -14,7 +13,6 @@ async fn each_request_of_an_upload_fails() {
 
 /// A push aborts its own uploads. It cannot abort one whose identifier it never got.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: add `-- --ignored`"]
 async fn only_an_upload_without_an_identifier_is_left() {
     let server = Server::start(Settings::default()).unwrap();
     let store = server.store().unwrap();

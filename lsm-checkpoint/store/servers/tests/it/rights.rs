@@ -136,7 +136,6 @@ impl Ground {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: add `-- --ignored`"]
 async fn the_page_lists_the_requests_of_each_task() {
     let mut ground = Ground::new();
     Repository::init(ground.location(), Options::new().probe_rounds(2)).await.unwrap();
