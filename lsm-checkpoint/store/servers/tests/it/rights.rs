@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -120,13 +119,12 @@ impl Ground {
         std::fs::create_dir(&state).unwrap();
         let options = options().concurrency(1).state(Arc::new(StdFs), state);
         let repository = Repository::open(self.location(), options).await.unwrap();
-        // The first report comes before the writer is registered.
-        let reports = AtomicUsize::new(0);
-        let second = move |_: &Progress| match reports.fetch_add(1, Ordering::Relaxed) {
+        // The writer is registered before the first file is sent.
+        let after_a_file = |progress: &Progress| match progress.files_done {
             0 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         };
-        let cancel = PushOptions::new().progress(Arc::new(second));
+        let cancel = PushOptions::new().progress(Arc::new(after_a_file));
         let cancelled = repository.push(Arc::new(StdFs), &checkpoint, &cancel).await;
         assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
         let writers = repository.status().await.unwrap().writers;
