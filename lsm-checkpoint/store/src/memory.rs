@@ -120,8 +120,11 @@ impl Memory {
     pub(crate) async fn keep_refs(&self, catalog: Sha256, blocks: Vec<u8>) {
         self.try_run(move |dir| {
             let path = refs_path(dir, catalog);
-            let _ = dir.fs.rewrite_atomic(&path, &blocks, SyncMode::Normal)?;
-            Ok(())
+            match dir.fs.rewrite_atomic(&path, &blocks, SyncMode::Normal) {
+                // A collect of another client has removed the unfinished file.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                outcome => Ok(outcome.map(drop)?),
+            }
         })
         .await;
     }

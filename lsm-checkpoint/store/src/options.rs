@@ -99,7 +99,8 @@ impl Options {
     /// be enough is sent in longer ones.
     ///
     /// The limit holds for all clones of a repository together, and for each [`RepositoryFs`](crate::RepositoryFs)
-    /// apart. Catalogs and states do not count, and neither do bytes that are sent again after a failure.
+    /// apart. Catalogs and states do not count, and neither do bytes that are sent again after a failure. A call that
+    /// is cancelled keeps the slots that it has reserved, one body for each file under way.
     #[must_use]
     pub fn bytes_per_second(mut self, bytes: Option<NonZeroU64>) -> Self {
         self.bytes_per_second = bytes;

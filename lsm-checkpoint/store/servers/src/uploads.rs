@@ -161,8 +161,21 @@ impl<'a> Uploads<'a> {
     ///
     /// As [`push`](Self::push).
     pub async fn sweep(&self) -> Result<usize, Failure> {
-        let (requests, pushed) = self.push("parts", |_, _| Fault::None).await?;
-        if requests < 3 || !pushed {
+        let parts = Arc::new(AtomicUsize::new(0));
+        let (last, seen) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::clone(&parts));
+        let completed = Arc::clone(&last);
+        let note = move |request, number| {
+            match request {
+                Request::Part => _ = seen.fetch_add(1, Ordering::Relaxed),
+                Request::Complete => completed.store(number, Ordering::Relaxed),
+                Request::Begin => {}
+            }
+            Fault::None
+        };
+        let (requests, pushed) = self.push("parts", note).await?;
+        // Otherwise a request of the upload is not recognised, and would meet no fault.
+        let is_complete = parts.load(Ordering::Relaxed) == 2 && last.load(Ordering::Relaxed) == requests - 1;
+        if !is_complete || !pushed {
             return Err(format!("an upload in {requests} requests, pushed: {pushed}").into());
         }
         let mut runs = 1;

@@ -59,6 +59,7 @@ impl<'a> Attempts<'a> {
     ///
     /// [`Cancelled`](Error::Cancelled).
     pub(crate) async fn pause(&mut self) -> Result<bool> {
+        self.access.ask()?;
         let environment = &*self.access.options.environment;
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
         if self.end.is_some_and(|end| environment.now() >= end) {

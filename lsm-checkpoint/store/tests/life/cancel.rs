@@ -117,37 +117,30 @@ fn assert_cancelled(case: (&str, Seen, &str), (error, seconds): (Error, u64)) {
     assert!((PATIENCE..=PATIENCE + 15).contains(&seconds), "{case:?}: {seconds} seconds");
 }
 
-#[test]
-fn a_call_is_cancelled_while_the_store_is_down() {
+/// Cancels each call while its store, which `place` makes, does not serve one kind of request.
+fn assert_each_is_cancelled(place: impl Fn(&Arc<InMemory>, Seen, &'static str) -> Location) {
     for case in cases() {
         let (verb, request, folder) = case;
         let clock = ModelClock::default();
-        assert_cancelled(
-            case,
-            cancelled(verb, &clock, |store| {
-                Hooked::place(store, move |seen, path: &Path| match seen == request {
-                    true if path.as_ref().starts_with(folder) => Err(down()),
-                    _ => Ok(()),
-                })
-            }),
-        );
+        assert_cancelled(case, cancelled(verb, &clock, |store| place(store, request, folder)));
     }
 }
 
 #[test]
+fn a_call_is_cancelled_while_the_store_is_down() {
+    assert_each_is_cancelled(|store, request, folder| {
+        Hooked::place(store, move |seen, path: &Path| match seen == request {
+            true if path.as_ref().starts_with(folder) => Err(down()),
+            _ => Ok(()),
+        })
+    });
+}
+
+#[test]
 fn a_call_is_cancelled_while_the_store_does_not_answer() {
-    for case in cases() {
-        let (verb, request, folder) = case;
-        let clock = ModelClock::default();
-        assert_cancelled(
-            case,
-            cancelled(verb, &clock, |store| {
-                Hooked::hanging(store, move |seen, path: &Path| {
-                    seen == request && path.as_ref().starts_with(folder)
-                })
-            }),
-        );
-    }
+    assert_each_is_cancelled(|store, request, folder| {
+        Hooked::hanging(store, move |seen, path: &Path| seen == request && path.as_ref().starts_with(folder))
+    });
 }
 
 /// Calls a verb with a callback that cancels at its call number `last`. Returns the outcome.

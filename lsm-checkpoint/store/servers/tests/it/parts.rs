@@ -20,6 +20,9 @@ async fn only_an_upload_without_an_identifier_is_left() {
     let parts = |request, _| if request == Request::Part { Fault::CutRequest } else { Fault::None };
     let (_, pushed) = uploads.push("no-part-arrives", parts).await.unwrap();
     assert_eq!((pushed, server.unfinished_uploads().unwrap()), (false, 0));
+    let complete = |request, _| if request == Request::Complete { Fault::CutRequest } else { Fault::None };
+    let (_, pushed) = uploads.push("no-upload-is-completed", complete).await.unwrap();
+    assert_eq!((pushed, server.unfinished_uploads().unwrap()), (false, 0));
     let (_, pushed) = uploads
         .push("begin-unanswered", |_, number| if number == 0 { Fault::LoseAnswer } else { Fault::None })
         .await

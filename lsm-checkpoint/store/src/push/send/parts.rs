@@ -96,26 +96,37 @@ impl Push<'_> {
                 };
             }
         };
-        match access.watched(upload.complete()).await? {
-            Ok(_) => Ok(Attempt::Sent(pieces)),
-            // Some servers answer a repeated complete with an error although the first one took effect.
-            Err(error) => match access.stat(key).await? {
-                Some(stat) if stat.len == file.len => Ok(Attempt::Sent(pieces)),
-                _ => Ok(Attempt::Failed(error)),
-            },
+        let completed = self.complete(&mut *upload, key, file.len).await;
+        if !matches!(completed, Ok(None)) {
+            // The name is never used again, so it does not matter if the upload becomes an object after all.
+            self.abort(&mut *upload).await;
         }
+        Ok(completed?.map_or(Attempt::Sent(pieces), Attempt::Failed))
+    }
+
+    /// Makes an object of the parts. Returns the failure of the store, if there is one.
+    async fn complete(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        key: Key,
+        len: u64,
+    ) -> Result<Option<object_store::Error>> {
+        let access = &self.session.access;
+        let Err(error) = access.watched(upload.complete()).await? else { return Ok(None) };
+        // Some servers answer a repeated complete with an error although the first one took effect.
+        let is_whole = access.stat(key).await?.is_some_and(|stat| stat.len == len);
+        Ok(if is_whole { None } else { Some(error) })
     }
 
     /// Aborts an upload. If that fails, the parts cost storage until the bucket's lifecycle rule removes them.
     async fn abort(&self, upload: &mut dyn MultipartUpload) {
-        let aborted = upload.abort();
-        if self.meter.check().is_ok() {
-            let _ = aborted.await;
+        let access = &self.session.access;
+        let mut aborted = upload.abort();
+        if self.meter.check().is_ok() && access.raced(&mut aborted).await.is_ok() {
             return;
         }
         // The caller has cancelled, or another file has failed.
-        let environment = &*self.session.access.options.environment;
-        let _ = select(aborted, environment.sleep(PARTING)).await;
+        let _ = select(aborted, access.options.environment.sleep(PARTING)).await;
     }
 
     /// Reads the parts one after the other, and sends several at a time.
