@@ -169,7 +169,8 @@ fn uploads(url: &str) -> Finding {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     match scheme {
         "s3" | "s3a" => {
-            let list = format!("aws s3api list-multipart-uploads --bucket {bucket} --prefix {prefix}");
+            let prefix = if prefix.is_empty() { String::new() } else { format!(" --prefix {prefix}") };
+            let list = format!("aws s3api list-multipart-uploads --bucket {bucket}{prefix}");
             let cure = "the bucket needs a lifecycle rule with AbortIncompleteMultipartUpload";
             ("uploads", Outcome::Unknown, format!("`{list}` lists unfinished uploads; {cure}"))
         }
@@ -209,6 +210,7 @@ mod tests {
         let (_, outcome, message) = uploads("s3://backups/db/one");
         assert_eq!(outcome, Outcome::Unknown);
         assert!(message.contains("--bucket backups --prefix db/one`"), "{message}");
+        assert!(uploads("s3://backups").2.contains("--bucket backups`"));
         assert!(uploads("gs://backups").2.contains("gs://backups "));
         assert_eq!(uploads("az://c/p").1, Outcome::Ok);
         assert_eq!(uploads("file:///mnt/store").1, Outcome::Ok);
