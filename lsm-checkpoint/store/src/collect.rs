@@ -116,7 +116,8 @@ pub struct CollectReport {
     /// The number of staging files of dead clients that were removed from a local repository.
     pub deleted_staging_files: u64,
     /// The number of objects below `data/`, `backup/`, `head/` and `probe/` with names that no repository makes. They
-    /// were left alone.
+    /// were left alone. Names below `head/` count only if the number of the newest state is at least K. Before that, no
+    /// states can be deleted, so the collect does not look for names there.
     pub strangers: u64,
     /// The first hundred of these names.
     pub stranger_names: Vec<String>,
