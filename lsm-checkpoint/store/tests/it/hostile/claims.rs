@@ -1,27 +1,29 @@
-//! Well-formed catalogs and states with false claims: paths that lead out, and lengths that exceed the memory.
+//! Well-formed catalogs and states with false claims. All digests match them, as if a thief of the keys had made them:
+//! paths that lead out, lengths that exceed the memory, and objects of others.
 
 use lsm_checkpoint_store::proof::{BackupCatalog, Head, StoredFile};
-use lsm_checkpoint_store::{Key, ObjectName};
+use lsm_checkpoint_store::{Defect, Key, RefsPlace};
 use sha2::{Digest, Sha256};
 
-use super::garden::{Garden, Objects, assert_clear, errors};
+use super::ends::{End, Ends};
+use super::garden::{Garden, Objects, catalog_key};
+
+/// The maximum length of a catalog, from `FORMAT.md`.
+const CATALOG_MAX: u64 = 256 << 20;
+const HUGE: u64 = 1 << 60;
 
 /// Returns the repository with a changed newest state.
 fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
-    let (key, mut head) = garden.head();
+    let mut head = garden.head();
     change(&mut head);
-    let mut objects = garden.objects.clone();
-    objects.insert(key, head.encode().unwrap().into());
-    objects
+    garden.with(&garden.head_key(), head.encode().unwrap())
 }
 
 /// Returns the repository with a changed catalog of its first backup, and a newest state that has the digest of this
 /// catalog.
 fn with_catalog(garden: &Garden, change: impl FnOnce(&mut BackupCatalog)) -> Objects {
-    let (_, head) = garden.head();
-    let name: ObjectName = head.backups[0].catalog.name;
-    let key = Key::Catalog(name).to_string();
-    let mut catalog = BackupCatalog::decode(garden.objects[&key].to_vec()).unwrap();
+    let [first, _] = garden.backups();
+    let mut catalog = garden.catalog(&first);
     change(&mut catalog);
     let (bytes, refs) = catalog.encode().unwrap();
     let mut objects = with_head(garden, |head| {
@@ -29,105 +31,213 @@ fn with_catalog(garden: &Garden, change: impl FnOnce(&mut BackupCatalog)) -> Obj
         (place.len, place.refs) = (bytes.len() as u64, refs);
         place.sha256 = Sha256::digest(&bytes).into();
     });
-    objects.insert(key, bytes.into());
+    objects.insert(catalog_key(&first), bytes.into());
     objects
 }
 
-fn first(catalog: &mut BackupCatalog) -> &mut StoredFile {
-    &mut catalog.files[0]
+/// Returns the file with the bytes of a table.
+fn file<'a>(garden: &Garden, catalog: &'a mut BackupCatalog, table: &[u8]) -> &'a mut StoredFile {
+    let key = Key::parse(&garden.table(table)).unwrap().object();
+    let at = catalog.refs.iter().position(|object| Some(object.name) == key).unwrap();
+    catalog.files.iter_mut().find(|file| file.object.is_some_and(|object| object as usize == at)).unwrap()
+}
+
+/// The ends if the catalog of the first backup is refused by the verbs that read all of it.
+fn refused(garden: &Garden, defect: &Defect) -> Ends {
+    let key = catalog_key(&garden.backups()[0]);
+    let restore = [End::corrupt(&key, defect), End::Sound];
+    Ends { verify: End::reported(&key, defect), restore, ..Ends::sound() }
+}
+
+/// Paths that are no places for a file or a directory, and the reasons.
+fn bad_paths(garden: &Garden) -> Vec<(String, Defect)> {
+    let taken = garden.catalog(&garden.backups()[0]).files[1].path.clone();
+    let outside = ["../out", "tables/../../out", "/etc/passwd", "tables/a\0b", "tables//b", ".", "C:\\x"];
+    let long = ["x".repeat(10_000), "x".repeat(20_000), ["x"; 200].join("/")];
+    let collisions = [format!("{taken}/x"), taken, "CHECKPOINT".to_owned(), "CHECKPOINT/x".to_owned()];
+    let names = outside.map(str::to_owned).into_iter().chain(long).map(|path| (path, Defect::Name));
+    names.chain(collisions.map(|path| (path, Defect::Records))).collect()
 }
 
 #[test]
-fn a_path_that_leads_out_is_refused() {
+fn a_file_with_a_bad_path_is_refused() {
     let garden = Garden::new(1);
-    let long = "x".repeat(10_000);
-    let deep = ["x"; 200].join("/");
-    for path in [
-        "../out",
-        "tables/../../out",
-        "/etc/passwd",
-        "tables/a\0b",
-        "",
-        ".",
-        "C:\\x",
-        "CHECKPOINT",
-        &long,
-        &deep,
-    ] {
-        let objects = with_catalog(&garden, |catalog| first(catalog).path = path.to_owned());
-        let outcomes = garden.tour(&objects);
-        assert_clear(&outcomes, path);
-        assert_eq!(errors(&outcomes, "restore").len(), 1, "{path:?}: {outcomes:?}");
+    for (path, defect) in bad_paths(&garden).into_iter().chain([(String::new(), Defect::Name)]) {
+        let objects = with_catalog(&garden, |catalog| catalog.files[0].path.clone_from(&path));
+        garden.assert_tour(&objects, &refused(&garden, &defect), &format!("{path:.50}"));
     }
 }
 
+#[test]
+fn a_directory_with_a_bad_path_is_refused() {
+    let garden = Garden::new(1);
+    for (path, defect) in bad_paths(&garden) {
+        let objects = with_catalog(&garden, |catalog| {
+            catalog.folders.last_mut().unwrap().path.clone_from(&path);
+        });
+        garden.assert_tour(&objects, &refused(&garden, &defect), &format!("{path:.50}"));
+    }
+}
+
+/// The number of digests in the catalog shows that the length is false.
 #[test]
 fn a_catalog_that_claims_a_huge_file_is_refused() {
     let garden = Garden::new(1);
-    for len in [1_u64 << 60, u64::MAX] {
+    let (one, found) = (garden.table(b"one"), b"one".len() as u64);
+    for len in [HUGE, u64::MAX] {
         let objects = with_catalog(&garden, |catalog| {
-            first(catalog).len = len;
-            catalog.refs[0].len = len;
+            let file = file(&garden, catalog, b"one");
+            file.len = len;
+            let at = file.object.unwrap() as usize;
+            catalog.refs[at].len = len;
         });
-        let outcomes = garden.tour(&objects);
-        assert_clear(&outcomes, "huge");
-        assert_eq!(errors(&outcomes, "restore").len(), 1, "{len}: {outcomes:?}");
+        let short = Defect::Length { expected: len, found };
+        let defects = [(catalog_key(&garden.backups()[0]), &Defect::Records), (one.clone(), &short)];
+        let ends = Ends {
+            check: End::reported(&one, &short),
+            verify: End::Reported(defects.map(|(key, defect)| (key, defect.to_string())).into()),
+            ..refused(&garden, &Defect::Records)
+        };
+        garden.assert_tour(&objects, &ends, &format!("{len} bytes"));
     }
 }
 
 #[test]
-fn a_head_that_claims_a_huge_catalog_is_refused() {
+fn a_state_that_claims_another_length_of_a_catalog_is_refused() {
     let garden = Garden::new(1);
-    for len in [0, 1_u64 << 60, u64::MAX] {
-        for change in [
-            (|head, len| head.backups[0].catalog.len = len) as fn(&mut Head, u64),
-            |head, len| head.backups[0].catalog.refs.len = len,
-            |head, len| head.backups[0].catalog.refs.offset = len,
-        ] {
-            let objects = with_head(&garden, |head| change(head, len));
-            let outcomes = garden.tour(&objects);
-            assert_clear(&outcomes, "huge");
-        }
+    let [first, _] = garden.backups();
+    let found = first.catalog.len;
+    for len in [0, found - 1, HUGE, u64::MAX] {
+        let objects = with_head(&garden, |head| head.backups[0].catalog.len = len);
+        let defect = Defect::Length { expected: len, found };
+        let check = End::reported(&catalog_key(&first), &defect);
+        let ends = Ends { check, ..refused(&garden, &defect) };
+        garden.assert_tour(&objects, &ends, &format!("{len} bytes"));
+    }
+}
+
+/// A restore reads the whole catalog, and not this place in it.
+#[test]
+fn a_state_that_claims_another_place_of_references_stops_a_collect() {
+    let garden = Garden::new(1);
+    let [first, _] = garden.backups();
+    let (key, place, found) = (catalog_key(&first), first.catalog.refs, first.catalog.len);
+    let too_long = |found| Defect::TooLong { limit: CATALOG_MAX, found };
+    let ends_before = |expected| Defect::Length { expected, found };
+    for (refs, defect) in [
+        (RefsPlace { len: 0, ..place }, Defect::Digest),
+        (RefsPlace { len: place.len - 1, ..place }, Defect::Digest),
+        (RefsPlace { len: CATALOG_MAX, ..place }, ends_before(place.offset + CATALOG_MAX)),
+        (RefsPlace { len: HUGE, ..place }, too_long(HUGE)),
+        (RefsPlace { len: u64::MAX, ..place }, too_long(u64::MAX)),
+        (RefsPlace { offset: 0, ..place }, Defect::Digest),
+        (RefsPlace { offset: HUGE, ..place }, ends_before(HUGE + place.len)),
+        (RefsPlace { offset: u64::MAX, ..place }, ends_before(u64::MAX)),
+        (RefsPlace { sha256: [0; 32], ..place }, Defect::Digest),
+    ] {
+        let objects = with_head(&garden, |head| head.backups[0].catalog.refs = refs);
+        let (check, verify) = (End::reported(&key, &defect), End::reported(&key, &defect));
+        let ends = Ends { check, verify, collect: End::corrupt(&key, &defect), ..Ends::sound() };
+        garden.assert_tour(&objects, &ends, &format!("{refs:?}"));
     }
 }
 
 /// The numbers of files and bytes in a state are only shown to people.
 #[test]
-fn a_head_that_claims_many_files_costs_nothing() {
+fn a_state_that_claims_many_files_costs_nothing() {
     let garden = Garden::new(1);
     let objects = with_head(&garden, |head| {
-        (head.backups[0].files, head.backups[0].bytes) = (1 << 60, u64::MAX);
-        (head.backups[1].files, head.backups[1].bytes) = (1 << 60, u64::MAX);
+        for backup in &mut head.backups {
+            (backup.files, backup.bytes) = (HUGE, u64::MAX);
+        }
     });
-    let outcomes = garden.tour(&objects);
-    assert_clear(&outcomes, "many");
-    assert!(errors(&outcomes, "list").is_empty(), "{outcomes:?}");
+    garden.assert_tour(&objects, &Ends::sound(), "many files");
 }
 
-/// A state that a thief of the keys has written can have digests that match. The identifier of a backup still proves
-/// its file `CHECKPOINT`.
 #[test]
-fn the_files_of_another_backup_under_a_known_identifier_are_refused() {
+fn an_impossible_state_stops_all_verbs() {
     let garden = Garden::new(1);
-    let (_, head) = garden.head();
-    let other = Key::Catalog(head.backups[1].catalog.name).to_string();
-    let other = BackupCatalog::decode(garden.objects[&other].to_vec()).unwrap();
+    let (key, number) = (garden.head_key(), garden.head().number + 1);
+    let states = [
+        (with_head(&garden, |head| head.backups[0].source = "x".repeat(10_000)), Defect::Name),
+        (with_head(&garden, |head| head.backups[0].source = "a\nb".to_owned()), Defect::Name),
+        (with_head(&garden, |head| head.backups[1].id = head.backups[0].id), Defect::Records),
+        (with_head(&garden, |head| head.repository.0 = [7; 16]), Defect::OtherRepository),
+        (with_head(&garden, |head| head.number = number), Defect::Number { found: number }),
+    ];
+    for (objects, defect) in states {
+        garden.assert_tour(&objects, &Ends::all(&End::corrupt(&key, &defect)), &defect.to_string());
+    }
+}
+
+/// The identifier of a backup proves its file `CHECKPOINT`.
+#[test]
+fn a_catalog_of_another_backup_or_repository_is_refused() {
+    let garden = Garden::new(1);
+    let [_, second] = garden.backups();
+    let other = garden.catalog(&second);
     let objects = with_catalog(&garden, |catalog| {
         let backup = catalog.backup;
         *catalog = BackupCatalog { backup, ..other };
     });
-    let outcomes = garden.tour_of_lies(&objects);
-    assert_clear(&outcomes, "another backup");
-    let errors = errors(&outcomes, "restore");
-    assert!(errors.len() == 1 && errors[0].contains("another backup"), "{outcomes:?}");
+    // No catalog references this table now.
+    let deleted = vec![garden.table(b"one")];
+    let ends = Ends { deleted, ..refused(&garden, &Defect::OtherBackup) };
+    garden.assert_tour(&objects, &ends, "the files of another backup");
+    let objects = with_catalog(&garden, |catalog| catalog.checkpoint.push(0));
+    garden.assert_tour(&objects, &refused(&garden, &Defect::OtherBackup), "another CHECKPOINT");
+    let objects = with_catalog(&garden, |catalog| catalog.backup = second.id);
+    garden.assert_tour(&objects, &refused(&garden, &Defect::OtherBackup), "another identifier");
+    let objects = with_catalog(&garden, |catalog| catalog.repository.0 = [7; 16]);
+    garden.assert_tour(&objects, &refused(&garden, &Defect::OtherRepository), "another repository");
 }
 
 /// A catalog may name an object of another backup, as a reuse does, but not one that is missing.
 #[test]
 fn a_catalog_that_names_a_missing_object_is_noticed() {
     let garden = Garden::new(1);
-    let objects = with_catalog(&garden, |catalog| catalog.refs[0].name.nonce.0 = [0xee; 16]);
-    let outcomes = garden.tour_of_lies(&objects);
-    assert_clear(&outcomes, "missing");
-    assert_eq!(errors(&outcomes, "restore").len(), 1, "{outcomes:?}");
+    let one = garden.table(b"one");
+    let mut name = Key::parse(&one).unwrap().object().unwrap();
+    name.nonce.0 = [0xee; 16];
+    let objects = with_catalog(&garden, |catalog| {
+        let at = file(&garden, catalog, b"one").object.unwrap() as usize;
+        catalog.refs[at].name = name;
+    });
+    let (key, missing) = (Key::Data(name).to_string(), Defect::Missing);
+    let ends = Ends {
+        check: End::reported(&key, &missing),
+        verify: End::reported(&key, &missing),
+        restore: [End::corrupt(&key, &missing), End::Sound],
+        deleted: vec![one],
+        ..Ends::sound()
+    };
+    garden.assert_tour(&objects, &ends, "a missing object");
+}
+
+/// Both backups need the table, and only one of them has a false digest of it.
+#[test]
+fn a_false_digest_of_a_table_is_noticed() {
+    let garden = Garden::new(1);
+    let shared = garden.table(b"shared");
+    let objects = with_catalog(&garden, |catalog| file(&garden, catalog, b"shared").pieces[0] = [7; 32]);
+    let digest = &Defect::Digest;
+    let restore = [End::corrupt(&shared, digest), End::Sound];
+    let ends = Ends { verify: End::reported(&shared, digest), restore, ..Ends::sound() };
+    garden.assert_tour(&objects, &ends, "a false digest");
+}
+
+/// `CHECKPOINT` proves the names of all files, and a restore follows it.
+#[test]
+fn a_table_under_another_name_is_not_restored() {
+    let garden = Garden::new(1);
+    let mut old = String::new();
+    let objects = with_catalog(&garden, |catalog| {
+        let file = file(&garden, catalog, b"one");
+        old = std::mem::replace(&mut file.path, "tables/elsewhere".to_owned());
+    });
+    let ends = garden.tour(&objects);
+    let [End::Other(message), _] = &ends.restore else { panic!("{:?}", ends.restore) };
+    assert!(message.contains(&old), "{message}");
+    let restore = [ends.restore[0].clone(), End::Sound];
+    ends.assert_as(&Ends { restore, ..Ends::sound() }, "another name");
 }
