@@ -76,9 +76,8 @@ impl Session {
                 Derived::Already(done) => return Ok((newest.head, done)),
                 Derived::Next(next, done) => (next, done),
             };
-            let number = newest.head.number.checked_add(1).ok_or_else(|| {
-                Error::defect(Key::Head(u64::MAX), crate::defect::Defect::Number { found: u64::MAX })
-            })?;
+            // The read refuses a number near the end of the range.
+            let number = newest.head.number + 1;
             let next = Head { number, previous: newest.sha256, transaction, ..next };
             match self.create(&next, &change_name).await.map_err(doubt)? {
                 Creation::Committed => {

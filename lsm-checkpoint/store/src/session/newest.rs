@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::{
+    defect::Defect,
     error::{Error, Result},
     format::{HEAD_MAX, Head, Sha256, sha256},
     key::Key,
@@ -52,14 +53,18 @@ impl Session {
         // others.
         let head = Head::decode(number, bytes).map_err(|defect| Error::defect(key, defect))?;
         if head.repository != self.constants.id {
-            return Err(Error::defect(key, crate::defect::Defect::OtherRepository));
+            return Err(Error::defect(key, Defect::OtherRepository));
+        }
+        // The next state must have room for K numbers above it.
+        if number >= u64::MAX - self.constants.kept_heads.get() {
+            return Err(Error::defect(key, Defect::NumberTooHigh));
         }
         Ok(Some(Newest { head, sha256 }))
     }
 
     /// Returns `true` if a list shows no state that is K or more above this one.
     pub(super) async fn counts(&self, number: u64) -> Result<bool> {
-        let end = number.saturating_add(self.constants.kept_heads.get());
+        let end = number + self.constants.kept_heads.get();
         Ok(self.access.highest_state().await?.is_some_and(|highest| highest < end))
     }
 }

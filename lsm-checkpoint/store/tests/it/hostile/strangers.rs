@@ -1,7 +1,7 @@
 //! States of another repository, empty lists, and foreign keys.
 
 use bytes::Bytes;
-use lsm_checkpoint_store::proof::Head;
+use lsm_checkpoint_store::proof::{Constants, Head};
 use lsm_checkpoint_store::{CollectOptions, Defect, Key};
 
 use super::ends::{End, Ends};
@@ -23,6 +23,20 @@ fn a_junk_state_with_the_highest_number_stops_all_verbs() {
             let what = format!("{} bytes at {key}", bytes.len());
             assert_all(&garden, &garden.with(&key, bytes), &End::corrupt(&key, &defect), &what);
         }
+    }
+}
+
+/// Later states could not be told from this one, and a collect would trim all others.
+#[test]
+fn a_valid_state_with_a_number_that_is_too_high_stops_all_verbs() {
+    let garden = Garden::new(1);
+    let constants = Constants::decode(garden.objects[&Key::Repository.to_string()].to_vec()).unwrap();
+    for number in [u64::MAX - constants.kept_heads.get(), u64::MAX] {
+        let mut head = garden.head();
+        head.number = number;
+        let key = Key::Head(number).to_string();
+        let objects = garden.with(&key, head.encode().unwrap());
+        assert_all(&garden, &objects, &End::corrupt(&key, &Defect::NumberTooHigh), &key);
     }
 }
 
